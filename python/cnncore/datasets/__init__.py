@@ -1,0 +1,13 @@
+"""Data sets: 5,000 MNIST digits inside the package, the full sets from disk or the network, and file readers.
+
+>>> from cnncore.datasets import mnist5k
+>>> (x_train, y_train), (x_val, y_val) = mnist5k.load_data()
+>>> x_train.shape, x_val.shape
+((4000, 28, 28), (1000, 28, 28))
+"""
+
+from . import cifar10, mnist, mnist5k
+from .idx import load_idx
+from .npz import load_npz
+
+__all__ = ["cifar10", "load_idx", "load_npz", "mnist", "mnist5k"]
