@@ -1,0 +1,193 @@
+"""Whole networks in float64: the reference ops in a chain, beside the compiled network that they describe.
+
+A ``Chain`` is built from layer descriptions; ``chain.network`` is the compiled one, with the same parameters.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import reference as ref
+from numpy.typing import NDArray
+
+from cnncore import _core
+
+
+@dataclass
+class Layer:
+    """``lower`` adds the layer to a graph; ``forward`` keeps what ``backward`` needs."""
+
+    parameters = ()
+
+    def backward(self, dy):
+        return self.pullback(dy), {}
+
+
+@dataclass
+class Rescaling(Layer):
+    scale: float
+    offset: float = 0.0
+
+    def lower(self, graph, x, name):
+        return graph.rescaling(x, self.scale, self.offset, name)
+
+    def forward(self, x, weights):
+        self.pullback = lambda dy: dy * self.scale
+        return x * self.scale + self.offset
+
+
+@dataclass
+class Conv2d(Layer):
+    filters: int
+    kernel_size: ref.Pair = (3, 3)
+    strides: ref.Pair = (1, 1)
+    padding: ref.Padding = ref.NO_PADDING
+    dilation_rate: ref.Pair = (1, 1)
+    groups: int = 1
+    use_bias: bool = True
+    activation: str = "linear"
+
+    @property
+    def parameters(self):
+        return ("kernel", "bias") if self.use_bias else ("kernel",)
+
+    def lower(self, graph, x, name):
+        window = (self.filters, self.kernel_size, self.strides, self.padding, self.dilation_rate, self.groups)
+        return graph.conv2d(x, *window, self.use_bias, self.activation, name)
+
+    def forward(self, x, weights):
+        self.x, self.kernel = x, weights["kernel"]
+        self.params = (self.strides, self.padding, self.dilation_rate, self.groups)
+        self.y = ref.activation(ref.conv2d(x, self.kernel, weights.get("bias"), *self.params), self.activation)
+        return self.y
+
+    def backward(self, dy):
+        dy = ref.activation_backward(self.y, dy, self.activation)
+        dx, dkernel, dbias = ref.conv2d_backward(self.x, self.kernel, dy, *self.params)
+        return dx, {"kernel": dkernel, "bias": dbias}
+
+
+@dataclass
+class Dense(Layer):
+    units: int
+    use_bias: bool = True
+    activation: str = "linear"
+
+    @property
+    def parameters(self):
+        return ("kernel", "bias") if self.use_bias else ("kernel",)
+
+    def lower(self, graph, x, name):
+        return graph.dense(x, self.units, self.use_bias, self.activation, name)
+
+    def forward(self, x, weights):
+        self.x, self.kernel = x, weights["kernel"]
+        self.y = ref.activation(ref.dense(x, self.kernel, weights.get("bias")), self.activation)
+        return self.y
+
+    def backward(self, dy):
+        dy = ref.activation_backward(self.y, dy, self.activation)
+        dx, dkernel, dbias = ref.dense_backward(self.x, self.kernel, dy)
+        return dx, {"kernel": dkernel, "bias": dbias}
+
+
+@dataclass
+class MaxPool2d(Layer):
+    pool_size: ref.Pair = (2, 2)
+    strides: ref.Pair = (2, 2)
+    padding: ref.Padding = ref.NO_PADDING
+
+    def lower(self, graph, x, name):
+        return graph.max_pool2d(x, self.pool_size, self.strides, self.padding, name)
+
+    def forward(self, x, weights):
+        params = (self.pool_size, self.strides, self.padding)
+        self.pullback = lambda dy: ref.max_pool2d_backward(x, dy, *params)
+        return ref.max_pool2d(x, *params)
+
+
+@dataclass
+class AvgPool2d(MaxPool2d):
+    def lower(self, graph, x, name):
+        return graph.avg_pool2d(x, self.pool_size, self.strides, self.padding, name)
+
+    def forward(self, x, weights):
+        params = (self.pool_size, self.strides, self.padding)
+        self.pullback = lambda dy: ref.avg_pool2d_backward(x.shape, dy, *params)
+        return ref.avg_pool2d(x, *params)
+
+
+@dataclass
+class Flatten(Layer):
+    def lower(self, graph, x, name):
+        return graph.flatten(x, name)
+
+    def forward(self, x, weights):
+        self.pullback = lambda dy: dy.reshape(x.shape)
+        return x.reshape(len(x), -1)
+
+
+@dataclass
+class Activation(Layer):
+    kind: str
+
+    def lower(self, graph, x, name):
+        return graph.activation(x, self.kind, name)
+
+    def forward(self, x, weights):
+        y = ref.activation(x, self.kind)
+        self.pullback = lambda dy: ref.activation_backward(y, dy, self.kind)
+        return y
+
+
+class Chain:
+    """Layers in a row, in float64, and ``network``, the compiled one."""
+
+    def __init__(self, input_shape: tuple[int, ...], layers: list[Layer]) -> None:
+        graph = _core.GraphBuilder()
+        tensor = graph.input(input_shape)
+        for index, layer in enumerate(layers):
+            tensor = layer.lower(graph, tensor, f"layer_{index}")
+        self.layers = layers
+        self.network = _core.Network(graph, tensor)
+        self.slots = {slot.name: slot for slot in self.network.slots}
+        expected = [f"layer_{i}/{name}" for i, layer in enumerate(layers) for name in layer.parameters]
+        assert list(self.slots) == expected
+
+    def view(self, flat: NDArray[np.float32], name: str) -> NDArray[np.float32]:
+        """The part of a flat vector (parameters or gradients) that belongs to a slot."""
+        slot = self.slots[name]
+        return flat[slot.offset : slot.offset + int(np.prod(slot.shape))].reshape(slot.shape)
+
+    def initialize(self, rng: np.random.Generator, exact: bool) -> None:
+        """Small integers, or normal values scaled so that activations keep their size."""
+        for name, slot in self.slots.items():
+            fan_in = int(np.prod(slot.shape[:-1])) if name.endswith("kernel") else 1
+            values = rng.integers(-1, 2, slot.shape) if exact else rng.standard_normal(slot.shape) / np.sqrt(fan_in)
+            self.view(self.network.parameters, name)[...] = values
+
+    def forward(self, x: NDArray) -> ref.Array:
+        y = x.astype(np.float64)
+        for index, layer in enumerate(self.layers):
+            prefix = f"layer_{index}/"
+            weights = {p: self.view(self.network.parameters, prefix + p).astype(np.float64) for p in layer.parameters}
+            y = layer.forward(y, weights)
+        return y
+
+    def loss(self, y_pred: ref.Array, y: NDArray, loss: str, from_logits: bool, weights: NDArray | None = None):
+        """(loss, dy_pred); probabilities lead back to their logits through the logarithm."""
+        if loss == "mean_squared_error":
+            return ref.mean_squared_error(y_pred, y, weights)
+        if from_logits:
+            return ref.softmax_cross_entropy(y_pred, y, weights)
+        value, _ = ref.softmax_cross_entropy(np.log(y_pred), y, weights)
+        targets = ref.one_hot(y, y_pred.shape[1]) if y.ndim == 1 else y
+        scale = (np.ones(len(y)) if weights is None else weights.astype(np.float64)) / len(y)
+        return value, -scale[:, None] * targets / y_pred
+
+    def backward(self, dy: ref.Array) -> dict[str, ref.Array]:
+        """The gradient of every parameter by the name of its slot."""
+        gradients = {}
+        for index, layer in reversed(list(enumerate(self.layers))):
+            dy, own = layer.backward(dy)
+            gradients |= {f"layer_{index}/{name}": own[name] for name in layer.parameters}
+        return gradients
