@@ -1,0 +1,224 @@
+"""Train and run the README's model in cnncore and in every other library that is installed, side by side.
+
+    python bench/compare.py                                    # what is installed, both tasks, 1 and 2 threads
+    python bench/compare.py --peers cnncore torch:channels_last --batch 128 --task train
+    python bench/compare.py --python torch=~/other/bin/python  # a library of another environment
+    python bench/compare.py --json out.json --plot out.png
+
+Every measurement is a process of its own (bench/peers/<name>_worker.py), bound to as many cores as it has threads, so
+that no library's threads disturb another's. Rounds are interleaved: all libraries are measured once before any is
+measured again, and the table shows the median and the range over rounds. Only ratios within one run mean much. Workers
+check their outputs against NumPy and that training has learnt; a failed check fails the run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+WORKERS = Path(__file__).parent / "peers"
+INFERENCE_ONLY = ["onnxruntime", "openvino"]
+PEERS = ["cnncore", "torch", "torch:channels_last", "keras", "jax", *INFERENCE_ONLY]
+# The same ceiling for the kernels of every library that has such a switch (ONNX Runtime has none).
+ISA_VARIABLES = {
+    "avx2": {
+        "CNNCORE_ISA": "avx2",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+        "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
+    },
+}
+
+
+class Setting(NamedTuple):
+    """One cell of the table, but for the library."""
+
+    task: str
+    threads: int
+    batch: int
+
+
+def write_data(path: Path, images: int) -> str:
+    """Write the data set that all workers read; return its name. Full MNIST where CNNCORE_DATA_DIR has it."""
+    from cnncore.datasets import mnist, mnist5k
+
+    source = mnist if os.environ.get("CNNCORE_DATA_DIR") else mnist5k
+    (x_train, y_train), (x_test, y_test) = source.load_data()
+    order = np.resize(np.arange(len(x_train)), images)  # the embedded set is repeated
+    train = {"x_train": x_train[order], "y_train": y_train[order].astype(np.int64)}
+    np.savez(path, **train, x_test=x_test[:1000], y_test=y_test[:1000].astype(np.int64))
+    return "mnist" if source is mnist else "mnist5k"
+
+
+def measure(peer: str, setting: Setting, data: Path, args: argparse.Namespace) -> dict[str, Any]:
+    """Run one worker; its result, or {"missing": reason}. A worker that fails ends the run with its output."""
+    name, _, variant = peer.partition(":")
+    command = [args.python.get(name, sys.executable), str(WORKERS / f"{name}_worker.py"), "--variant", variant]
+    command += ["--task", setting.task, "--batch", str(setting.batch), "--threads", str(setting.threads)]
+    command += ["--seconds", str(args.seconds), "--data", str(data)]
+    environment = os.environ | {"OMP_NUM_THREADS": str(setting.threads)} | ISA_VARIABLES.get(args.isa, {})
+    if args.isa:
+        environment["CNNCORE_ISA"] = args.isa
+
+    def bind() -> None:
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: setting.threads])
+
+    done = subprocess.run(command, env=environment, preexec_fn=bind, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def run_rounds(
+    args: argparse.Namespace, data: Path, report: Callable[[str], None]
+) -> tuple[dict[Setting, dict[str, list[dict[str, Any]]]], dict[str, str]]:
+    """Measure everything, interleaved; results by setting and peer, and the peers that are not installed."""
+    results: dict[Setting, dict[str, list[dict[str, Any]]]] = {}
+    missing: dict[str, str] = {}
+    for setting in settings(args):
+        for number in range(args.rounds):
+            for peer in args.peers:
+                if peer in missing or (setting.task == "train" and peer in INFERENCE_ONLY):
+                    continue
+                report(f"{setting.task}, {setting.threads} threads, batch {setting.batch}, round {number + 1}: {peer}")
+                result = measure(peer, setting, data, args)
+                if "missing" in result:
+                    missing[peer] = result["missing"]
+                else:
+                    results.setdefault(setting, {}).setdefault(peer, []).append(result)
+    return results, missing
+
+
+def settings(args: argparse.Namespace) -> Iterator[Setting]:
+    """Yield every combination that the command line asks for."""
+    cores = len(os.sched_getaffinity(0))
+    for task in args.task:
+        for threads in args.threads:
+            if threads > cores:
+                raise SystemExit(f"--threads {threads}: expected at most {cores}, the cores of this process")
+            batches = args.batch or ([32, 128, 1024] if task == "train" else [1, 1024])
+            yield from (Setting(task, threads, batch) for batch in batches)
+
+
+def summarize(results: dict[Setting, dict[str, list[dict[str, Any]]]]) -> list[dict[str, Any]]:
+    """One row per setting and peer: median and range over rounds, and how many times faster cnncore is."""
+    rows = []
+    for setting, by_peer in results.items():
+        rates = {peer: [r["images_per_second"] for r in runs] for peer, runs in by_peer.items()}
+        own = statistics.median(rates["cnncore"]) if "cnncore" in rates else None
+        for peer, runs in by_peer.items():
+            median = statistics.median(rates[peer])
+            row = setting._asdict() | {"peer": peer, "version": runs[0]["version"], "images_per_second": median}
+            row |= {"lowest": min(rates[peer]), "highest": max(rates[peer]), "rounds": len(runs)}
+            row |= {"peak_mb": max(r["peak_mb"] for r in runs), "cnncore_ratio": own / median if own else None}
+            rows.append(row)
+    return rows
+
+
+def print_table(rows: list[dict[str, Any]], missing: dict[str, str]) -> None:
+    """Print a block per setting, a line per peer."""
+    heading = None
+    for row in rows:
+        setting = (row["task"], row["threads"], row["batch"])
+        if setting != heading:
+            heading = setting
+            verb = "training" if row["task"] == "train" else "inference"
+            print(f"\n{verb}, batch {row['batch']}, {row['threads']} thread{'s' * (row['threads'] > 1)}")
+            print(f"  {'library':<34}{'images/s':>10}  {'range':<17}{'peak MB':>8}  cnncore is")
+        ratio = f"{row['cnncore_ratio']:.2f}x" if row["cnncore_ratio"] else ""
+        spread = f"{row['lowest']:,.0f}-{row['highest']:,.0f}"
+        name = f"{row['peer']} {row['version']}"
+        print(f"  {name:<34}{row['images_per_second']:>10,.0f}  {spread:<17}{row['peak_mb']:>8,.0f}  {ratio}")
+    for peer, reason in missing.items():
+        print(f"\n  {peer}: not installed ({reason})")
+
+
+def plot(rows: list[dict[str, Any]], path: Path) -> None:
+    """Bars of images a second, one panel per setting."""
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise SystemExit('--plot needs matplotlib: pip install "cnncore[plot]"') from error
+
+    panels = list(dict.fromkeys((row["task"], row["threads"], row["batch"]) for row in rows))
+    figure, axes = plt.subplots(len(panels), 1, figsize=(8, 2.2 * len(panels)), squeeze=False, layout="constrained")
+    for axis, panel in zip(axes[:, 0], panels, strict=True):
+        own = [row for row in rows if (row["task"], row["threads"], row["batch"]) == panel][::-1]
+        colours = ["C1" if row["peer"] == "cnncore" else "C0" for row in own]
+        axis.barh([row["peer"] for row in own], [row["images_per_second"] for row in own], color=colours)
+        axis.set_title("{}, {} thread(s), batch {}: images/s".format(*panel), loc="left", fontsize=10)
+    figure.savefig(path, dpi=120)
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    cpu = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    flags = next((line.split() for line in lines if line.startswith("flags")), [])
+    return {
+        "cpu": cpu,
+        "cores": len(os.sched_getaffinity(0)),
+        "isas": [isa for isa in ("avx2", "avx512f", "avx512_bf16", "amx_tile") if isa in flags],
+        "system": platform.platform(),
+        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="minutes"),
+    }
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Read the command line; ``python`` becomes a dict."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--task", nargs="+", choices=["train", "infer"], default=["train", "infer"])
+    parser.add_argument("--batch", nargs="+", type=int, help="default: 32 128 1024 in training, 1 1024 in inference")
+    parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=3.0, help="least time of one measurement (default: 3)")
+    parser.add_argument("--images", type=int, default=8192, help="size of the training set (default: 8192)")
+    parser.add_argument("--peers", nargs="+", default=PEERS, help=f"default: {' '.join(PEERS)}; also torch:compile")
+    parser.add_argument("--python", nargs="+", default=[], metavar="PEER=PATH", help="interpreter of a peer")
+    parser.add_argument("--isa", default="", help="the instruction set that all libraries are limited to: avx2")
+    parser.add_argument("--json", type=Path, help="write rows, raw results and the machine")
+    parser.add_argument("--plot", type=Path, help="draw the table")
+    args = parser.parse_args()
+    pairs = [entry.partition("=") for entry in args.python]
+    args.python = {name: os.path.expanduser(path) for name, _, path in pairs}
+    for peer in args.peers + list(args.python):
+        if not (WORKERS / f"{peer.partition(':')[0]}_worker.py").is_file():
+            parser.error(f"unknown peer; expected one of {', '.join(PEERS)}. Received: {peer}")
+    return args
+
+
+def main() -> None:
+    """Measure, print, write."""
+    args = parse_arguments()
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "digits.npz"
+        host = machine() | {"data": write_data(data, args.images), "images": args.images, "isa": args.isa or "best"}
+        print(
+            f"{host['cpu']}, {host['cores']} cores ({' '.join(host['isas'])}); {args.images} images of {host['data']}"
+        )
+        results, missing = run_rounds(args, data, lambda text: print(f"\r\033[K{text}", end="", file=sys.stderr))
+        print("\r\033[K", end="", file=sys.stderr)
+    rows = summarize(results)
+    print_table(rows, missing)
+    if args.json:
+        raw = [setting._asdict() | {"peer": p, "runs": r} for setting, by in results.items() for p, r in by.items()]
+        args.json.write_text(json.dumps({"machine": host, "missing": missing, "rows": rows, "raw": raw}, indent=1))
+    if args.plot:
+        plot(rows, args.plot)
+
+
+if __name__ == "__main__":
+    main()
