@@ -6,20 +6,28 @@ A ``Chain`` is built from layer descriptions; ``chain.network`` is the compiled 
 from dataclasses import dataclass
 
 import numpy as np
-import reference as ref
 from numpy.typing import NDArray
 
+import reference as ref
 from cnncore import _core
 
 
 @dataclass
 class Layer:
-    """``lower`` adds the layer to a graph; ``forward`` keeps what ``backward`` needs."""
+    """``lower`` adds the layer to a graph; ``forward`` keeps what ``backward`` needs.
+
+    ``peak`` is the largest sum of absolute values met on the way: while it stays below 2**24 units of the
+    smallest value, float32 arithmetic on the same numbers is exact in any order.
+    """
 
     parameters = ()
+    peak = 0.0
 
     def backward(self, dy):
         return self.pullback(dy), {}
+
+    def note(self, *sums):
+        self.peak = max(self.peak, *(float(np.max(total)) for total in sums))
 
 
 @dataclass
@@ -58,11 +66,13 @@ class Conv2d(Layer):
         self.x, self.kernel = x, weights["kernel"]
         self.params = (self.strides, self.padding, self.dilation_rate, self.groups)
         self.y = ref.activation(ref.conv2d(x, self.kernel, weights.get("bias"), *self.params), self.activation)
+        self.note(ref.conv2d(abs(x), abs(self.kernel), abs(weights.get("bias", np.zeros(1))), *self.params))
         return self.y
 
     def backward(self, dy):
         dy = ref.activation_backward(self.y, dy, self.activation)
         dx, dkernel, dbias = ref.conv2d_backward(self.x, self.kernel, dy, *self.params)
+        self.note(*ref.conv2d_backward(abs(self.x), abs(self.kernel), abs(dy), *self.params))
         return dx, {"kernel": dkernel, "bias": dbias}
 
 
@@ -82,11 +92,13 @@ class Dense(Layer):
     def forward(self, x, weights):
         self.x, self.kernel = x, weights["kernel"]
         self.y = ref.activation(ref.dense(x, self.kernel, weights.get("bias")), self.activation)
+        self.note(ref.dense(abs(x), abs(self.kernel), abs(weights.get("bias", np.zeros(1)))))
         return self.y
 
     def backward(self, dy):
         dy = ref.activation_backward(self.y, dy, self.activation)
         dx, dkernel, dbias = ref.dense_backward(self.x, self.kernel, dy)
+        self.note(*ref.dense_backward(abs(self.x), abs(self.kernel), abs(dy)))
         return dx, {"kernel": dkernel, "bias": dbias}
 
 

@@ -9,7 +9,7 @@ import checking
 import reference as ref
 import strategies
 from checking import assert_close, samples
-from cnncore import _core, ops
+from cnncore import ops
 
 U = ref.UNIT_ROUNDOFF
 
@@ -156,23 +156,23 @@ ACTIVATION_ERROR = 8 * U
 def test_activations(length, kind, scale):
     rng = np.random.default_rng(length)
     x = checking.guarded(scale * samples(rng, 2, length))
-    y = _core.activation(x, kind)
+    y = ops.activation(x, kind)
     assert_close(y, ref.activation(x, kind), ACTIVATION_ERROR if kind in ("sigmoid", "tanh") else 0.0, "y")
     dy = samples(rng, *y.shape)
     expected = ref.activation_backward(y, dy, kind)
-    assert_close(_core.activation_backward(y, dy, kind), expected, 4 * U * abs(dy), "dx")
+    assert_close(ops.activation_backward(y, dy, kind), expected, 4 * U * abs(dy), "dx")
 
 
 @pytest.mark.parametrize("kind", ["relu", "sigmoid", "tanh", "linear"])
 def test_activations_of_extreme_values(kind):
     x = np.array([0.0, -0.0, 1e-40, -1e-40, 88.0, -88.0, 89.0, -104.0, 1e30, -1e30, np.inf, -np.inf] * 3, np.float32)
-    y = _core.activation(x, kind)
+    y = ops.activation(x, kind)
     with np.errstate(over="ignore"):
         expected = ref.activation(x, kind)
     finite = np.isfinite(expected)
     np.testing.assert_allclose(y[finite], expected[finite], rtol=U, atol=ACTIVATION_ERROR)
     np.testing.assert_array_equal(y[~finite], expected[~finite])
-    assert np.isnan(_core.activation(np.full(19, np.nan, np.float32), kind)).all()
+    assert np.isnan(ops.activation(np.full(19, np.nan, np.float32), kind)).all()
 
 
 @settings(max_examples=40)
@@ -180,12 +180,12 @@ def test_activations_of_extreme_values(kind):
 def test_softmax(n, classes, scale):
     rng = np.random.default_rng([n, classes])
     x = checking.guarded(scale * samples(rng, n, classes))
-    y, expected = _core.activation(x, "softmax"), ref.activation(x, "softmax")
+    y, expected = ops.activation(x, "softmax"), ref.activation(x, "softmax")
     assert_close(y, expected, softmax_bound(x, expected), "y")
     dy = samples(rng, n, classes)
     magnitude = y * (abs(dy) + (y * abs(dy)).sum(axis=1, keepdims=True))
     expected = ref.activation_backward(y, dy, "softmax")
-    assert_close(_core.activation_backward(y, dy, "softmax"), expected, ref.tolerance(classes, magnitude), "dx")
+    assert_close(ops.activation_backward(y, dy, "softmax"), expected, ref.tolerance(classes, magnitude), "dx")
 
 
 def softmax_bound(x, p):
@@ -202,7 +202,7 @@ def test_softmax_cross_entropy(n, classes, scale, sparse):
     logits = checking.guarded(scale * samples(rng, n, classes))
     labels = rng.integers(0, classes, n)
     targets = labels if sparse else checking.guarded(ref.one_hot(labels, classes))
-    loss, dlogits = _core.softmax_cross_entropy(logits, targets)
+    loss, dlogits = ops.softmax_cross_entropy(logits, targets)
     expected_loss, expected = ref.softmax_cross_entropy(logits, targets)
     magnitude = 1 + np.log(classes) + np.abs(logits.max(axis=1) - logits[np.arange(n), labels].astype(float)).mean()
     assert abs(loss - expected_loss) <= ref.tolerance(n + classes, magnitude)
@@ -211,7 +211,7 @@ def test_softmax_cross_entropy(n, classes, scale, sparse):
 
 def test_cross_entropy_of_huge_logits_is_finite():
     logits = np.array([[1e4, 0, -1e4], [-1e4, 1e4, 0]], np.float32)
-    loss, dlogits = _core.softmax_cross_entropy(logits, np.array([0, 0]))
+    loss, dlogits = ops.softmax_cross_entropy(logits, np.array([0, 0]))
     assert loss == pytest.approx(1e4)
     np.testing.assert_allclose(dlogits, [[0, 0, 0], [-0.5, 0.5, 0]], atol=U)
 
@@ -221,7 +221,7 @@ def test_cross_entropy_of_huge_logits_is_finite():
 def test_mean_squared_error(n, length):
     rng = np.random.default_rng([n, length])
     pred, true = samples(rng, n, length), samples(rng, n, length)
-    loss, dpred = _core.mean_squared_error(pred, true)
+    loss, dpred = ops.mean_squared_error(pred, true)
     expected_loss, expected = ref.mean_squared_error(pred, true)
     assert abs(loss - expected_loss) <= ref.tolerance(n * length, expected_loss)
     assert_close(dpred, expected, ref.tolerance(2, abs(expected)), "dy_pred")
@@ -235,7 +235,8 @@ def test_sgd_update(size, momentum, nesterov):
     before = params.astype(np.float64), velocity.astype(np.float64)
     nesterov = nesterov and momentum > 0
     expected, expected_velocity = ref.sgd_update(before[0], grads, before[1], 0.1, momentum, nesterov)
-    _core.sgd_update(params, grads, velocity if momentum else None, 0.1, momentum, nesterov)
+    rates = {"learning_rate": 0.1, "momentum": momentum, "nesterov": nesterov}
+    ops.sgd_update(params, grads, velocity=velocity if momentum else None, **rates)
     moves = momentum * abs(before[1]) + 0.1 * abs(grads)
     assert_close(params, expected, ref.tolerance(6, abs(before[0]) + 2 * moves), "params")
     if momentum:
@@ -251,7 +252,7 @@ def test_adam_update(size, step, weight_decay):
     before = [a.astype(np.float64) for a in (params, grads, m, v)]
     rates = {"learning_rate": 1e-3, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7, "weight_decay": weight_decay}
     expected, expected_m, expected_v = ref.adam_update(*before, step, **rates)
-    _core.adam_update(params, grads, m, v, step, **rates)
+    ops.adam_update(params, grads, m, v, step=step, **rates)
     # Each is a handful of roundings of its own terms; the move inherits m's, which may cancel.
     m_magnitude = 0.9 * abs(before[2]) + 0.1 * abs(before[1])
     assert_close(m, expected_m, ref.tolerance(3, m_magnitude), "m")

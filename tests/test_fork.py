@@ -1,0 +1,93 @@
+"""A process that has trained can fork, and its children train: OpenMP's threads do not survive a fork."""
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+# A network large enough that its steps are split over threads.
+PREAMBLE = """
+import hashlib, multiprocessing, os, sys
+import numpy as np
+from cnncore import _core
+_core.set_num_threads(4)
+
+graph = _core.GraphBuilder()
+x = graph.input((28, 28, 1))
+x = graph.conv2d(x, 16, (3, 3), (1, 1), ((0, 0), (0, 0)), (1, 1), 1, True, "relu", "conv")
+x = graph.max_pool2d(x, (2, 2), (2, 2), ((0, 0), (0, 0)), "pool")
+x = graph.dense(graph.flatten(x, "flatten"), 10, True, "softmax", "dense")
+network = _core.Network(graph, x)
+rng = np.random.default_rng(0)
+network.parameters[...] = 0.05 * rng.standard_normal(network.parameters.size)
+adam = _core.Adam(network.parameters.size)
+images, labels = rng.integers(0, 256, (64, 28, 28, 1), dtype=np.uint8), rng.integers(0, 10, 64)
+
+def train(steps=3):
+    outputs = np.empty((64, 10), np.float32)
+    for _ in range(steps):
+        network.train_step(images, labels, None, "sparse_categorical_crossentropy", False, adam, None, outputs)
+    return hashlib.sha256(network.forward(images).tobytes()).hexdigest()
+"""
+
+
+def run(body: str) -> str:
+    """Run a script in a process of its own; a hang is a failure."""
+    script = PREAMBLE + textwrap.dedent(body)
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_fit_fork_fit():
+    """The child goes on to the same bits as the parent."""
+    out = run("""
+        train()
+        sys.stdout.flush()
+        child = os.fork()
+        print("child" if child == 0 else "parent", train(), flush=True)
+        if child == 0:
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        print("parent again", train())
+    """)
+    hashes = {line.rsplit(" ", 1)[0]: line.rsplit(" ", 1)[1] for line in out.splitlines()}
+    assert set(hashes) == {"child", "parent", "parent again"}
+    assert hashes["child"] == hashes["parent"] != hashes["parent again"]
+
+
+def test_fork_of_a_fork():
+    out = run("""
+        train()
+        for _ in range(3):
+            if child := os.fork():
+                sys.exit(os.waitpid(child, 0)[1])
+            result = train()
+        print(result)
+    """)
+    assert len(out.split()) == 1
+
+
+def test_fork_before_any_training():
+    out = run("""
+        if child := os.fork():
+            assert os.waitpid(child, 0)[1] == 0
+        print(train(), flush=True)
+    """)
+    first, second = out.split()
+    assert first == second
+
+
+@pytest.mark.parametrize("tasks", [4])
+def test_multiprocessing_by_fork(tasks):
+    out = run(f"""
+        train()
+        with multiprocessing.get_context("fork").Pool(2, maxtasksperchild=1) as pool:
+            results = pool.map(train, [2] * {tasks}, chunksize=1)
+        print(*results, train(2))
+    """)
+    results = out.split()
+    assert len(results) == tasks + 1
+    assert len(set(results)) == 1

@@ -1,0 +1,96 @@
+"""Memory stays flat over thousands of calls of many shapes, and steps of training allocate nothing that stays."""
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc/self/statm")
+
+PREAMBLE = """
+import gc, os
+import numpy as np
+from cnncore import _core, ops
+
+def resident():
+    gc.collect()
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+def network():
+    graph = _core.GraphBuilder()
+    x = graph.input((12, 12, 1))
+    x = graph.conv2d(x, 8, (3, 3), (1, 1), ((0, 0), (0, 0)), (1, 1), 1, True, "relu", "conv")
+    x = graph.max_pool2d(x, (2, 2), (2, 2), ((0, 0), (0, 0)), "pool")
+    x = graph.dense(graph.flatten(x, "flatten"), 10, True, "softmax", "dense")
+    return _core.Network(graph, x)
+
+net = network()
+adam = _core.Adam(net.parameters.size)
+images, labels = np.zeros((64, 12, 12, 1), np.uint8), np.zeros(64, np.int64)
+loss = "sparse_categorical_crossentropy"
+"""
+
+
+def growth(body: str, warm_up: int, calls: int) -> int:
+    """Bytes by which the resident memory of a fresh process grows over ``calls`` runs of ``body`` (i counts them)."""
+    loop = "for i in range({}):\n" + textwrap.indent(textwrap.dedent(body), "    ")
+    script = PREAMBLE + loop.format(warm_up) + "\nbefore = resident()\n" + loop.format(calls)
+    script += "\nprint(resident() - before)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout)
+
+
+def test_predicting_batches_of_50_sizes():
+    assert growth("net.forward(images[: i % 50 + 1])", warm_up=100, calls=2000) < 2**20
+
+
+def test_training_on_batches_of_50_sizes():
+    body = """
+        n = i % 50 + 1
+        net.train_step(images[:n], labels[:n], None, loss, False, adam, None, np.empty((n, 10), np.float32))
+    """
+    assert growth(body, warm_up=100, calls=2000) < 2**20
+
+
+def test_ops_of_50_shapes():
+    body = """
+        x, kernel = np.zeros((2, i % 50 + 3, 7, 4), np.float32), np.zeros((3, 3, 4, 8), np.float32)
+        y = ops.conv2d(x, kernel)
+        ops.conv2d_backward(x, kernel, y)
+        ops.max_pool2d(x)
+    """
+    assert growth(body, warm_up=100, calls=2000) < 2**20
+
+
+def test_networks_are_freed():
+    body = """
+        net = network()
+        net.forward(images)
+        net.train_step(images, labels, None, loss, False, None, None, np.empty((64, 10), np.float32))
+    """
+    assert growth(body, warm_up=50, calls=500) < 2**20
+
+
+def test_errors_leak_nothing():
+    body = """
+        try:
+            net.train_step(images, labels - 1, None, loss, False, adam, None, np.empty((64, 10), np.float32))
+        except ValueError:
+            pass
+        else:
+            raise AssertionError("labels of -1 were accepted")
+    """
+    assert growth(body, warm_up=100, calls=2000) < 2**20
+
+
+def test_views_keep_the_network_alive():
+    """The arrays of a network and of an optimizer stay valid after their owner is gone."""
+    body = """
+        parameters, m = network().parameters, _core.Adam(1000).state["m"]
+        parameters[...] = 1
+        assert parameters.sum() == parameters.size and not m.any()
+    """
+    assert growth(body, warm_up=50, calls=500) < 2**20

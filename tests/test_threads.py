@@ -1,0 +1,148 @@
+"""The same bits at any number of threads."""
+
+import numpy as np
+import pytest
+
+import checking
+from cnncore import _core, ops
+from reference_network import AvgPool2d, Chain, Conv2d, Dense, Flatten, Layer, MaxPool2d, Rescaling
+
+THREADS = (1, 2, 3, 8)
+
+
+class Dropout(Layer):
+    def lower(self, graph, x, name):
+        return graph.dropout(x, 0.25, 7, name)
+
+
+def conv(filters, **params):
+    return Conv2d(filters, activation="relu", **params)
+
+
+SMALL_CNN = [
+    Rescaling(1 / 255),
+    conv(8),
+    MaxPool2d(),
+    conv(16),
+    MaxPool2d(),
+    Flatten(),
+    Dropout(),
+    Dense(32, activation="relu"),
+    Dense(10, activation="softmax"),
+]
+# Every other path: padding, strides, groups, overlapping and average pools, tanh.
+MIXED_CNN = [
+    Rescaling(1 / 255),
+    Conv2d(6, (5, 5), padding=((2, 2), (2, 2)), activation="tanh"),
+    MaxPool2d((3, 3), (2, 2)),
+    Conv2d(12, groups=2, strides=(1, 2), activation="sigmoid"),
+    Conv2d(12, groups=12, padding=((1, 1), (1, 1)), activation="relu"),
+    AvgPool2d(),
+    Flatten(),
+    Dense(10, activation="softmax"),
+]
+SEED_MODEL = [
+    Rescaling(1 / 255),
+    conv(32),
+    MaxPool2d(),
+    conv(64),
+    MaxPool2d(),
+    Flatten(),
+    Dense(128, activation="relu"),
+    Dense(10, activation="softmax"),
+]
+
+
+def train(input_shape, layers, batch, optimizer_type, steps):
+    """Train from fixed weights on fixed images: (losses, parameters, state, predictions)."""
+    rng = np.random.default_rng(0)
+    chain = Chain(input_shape, layers)
+    chain.initialize(rng, exact=False)
+    network = chain.network
+    x = rng.integers(0, 256, (300, *input_shape), dtype=np.uint8)
+    y = rng.integers(0, 10, 300)
+    optimizer = optimizer_type(network.parameters.size)
+    optimizer.learning_rate = 0.01
+    outputs = np.empty((batch, 10), np.float32)
+    losses = []
+    for _ in range(steps):
+        indices = rng.integers(0, 300, batch)
+        loss = network.train_step(x, y, indices, "sparse_categorical_crossentropy", False, optimizer, None, outputs)
+        losses.append(loss)
+    assert np.isfinite(losses).all()
+    return np.array(losses), network.parameters.copy(), list(optimizer.state.values()), network.forward(x)
+
+
+def assert_same_bits(run):
+    with checking.num_threads(THREADS[0]):
+        expected = run()
+    for threads in THREADS[1:]:
+        with checking.num_threads(threads):
+            actual = run()
+        for left, right in zip(actual, expected, strict=True):
+            np.testing.assert_array_equal(left, right, err_msg=f"{threads} threads")
+
+
+@pytest.mark.parametrize("batch", [32, 100, 7, 1])
+@pytest.mark.parametrize("layers", [SMALL_CNN, MIXED_CNN], ids=["small", "mixed"])
+def test_hundred_steps(layers, batch):
+    assert_same_bits(lambda: train((14, 14, 1), layers, batch, _core.Adam, steps=100))
+
+
+@pytest.mark.parametrize("batch", [32, 7])
+def test_hundred_steps_of_the_seed_model(batch):
+    assert_same_bits(lambda: train((28, 28, 1), SEED_MODEL, batch, _core.Adam, steps=100))
+
+
+def test_hundred_steps_of_sgd():
+    def sgd(size):
+        return _core.Sgd(size, momentum=0.9, nesterov=True)
+
+    assert_same_bits(lambda: train((14, 14, 1), SMALL_CNN, 33, sgd, steps=100))
+
+
+@pytest.mark.parametrize("name", checking.KNOWN_ISAS)
+def test_every_isa(name):
+    with checking.forced_isa(name):
+        for layers in (SMALL_CNN, MIXED_CNN):
+            assert_same_bits(lambda layers=layers: train((14, 14, 1), layers, 33, _core.Adam, steps=10))
+
+
+def test_changing_the_number_of_threads_midway():
+    """A network does not remember the number of threads that it began with."""
+    chain = Chain((14, 14, 1), SEED_MODEL)
+    chain.initialize(np.random.default_rng(0), exact=False)
+    x = np.random.default_rng(1).integers(0, 256, (50, 14, 14, 1), dtype=np.uint8)
+    assert_same_bits(lambda: chain.network.forward(x))
+
+
+@pytest.mark.parametrize("n", [1, 5, 64])
+def test_ops(n):
+    rng = np.random.default_rng(n)
+    x = rng.standard_normal((n, 11, 10, 6)).astype(np.float32)
+    kernel = rng.standard_normal((3, 3, 6, 18)).astype(np.float32)
+    dy = rng.standard_normal((n, 11, 10, 18)).astype(np.float32)
+    flat, matrix = x.reshape(n, -1), rng.standard_normal((660, 40)).astype(np.float32)
+
+    def run():
+        y = ops.conv2d(x, kernel, padding="same")
+        pooled = ops.max_pool2d(y, 3, 2), ops.avg_pool2d(y, 3, 2)
+        back = ops.max_pool2d_backward(y, pooled[0], pool_size=3, strides=2)
+        loss, dlogits = ops.softmax_cross_entropy(flat, np.arange(n) % 660)
+        grads = ops.conv2d_backward(x, kernel, dy, padding="same")
+        product = ops.dense(flat, matrix)
+        return y, *pooled, back, *grads, product, *ops.dense_backward(flat, matrix, product), np.array(loss), dlogits
+
+    assert_same_bits(run)
+
+
+def test_number_of_threads():
+    before = _core.get_num_threads()
+    assert _core.default_num_threads() >= 1
+    with checking.num_threads(3):
+        assert _core.get_num_threads() == 3
+    assert _core.get_num_threads() == before
+    for bad in (0, -1):
+        with pytest.raises(ValueError, match="threads"):
+            _core.set_num_threads(bad)
+    assert _core.get_num_threads() == before
