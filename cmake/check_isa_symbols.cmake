@@ -1,0 +1,16 @@
+# Fails where an isa_*.cpp object defines a weak symbol. The linker keeps one copy of a weak (inline) function: if that
+# were the one compiled with AVX-512, every machine without AVX-512 would crash in it.
+foreach(object ${OBJECTS})
+  if(object MATCHES "/isa_[^/]*$")
+    execute_process(COMMAND ${NM} --defined-only ${object} OUTPUT_VARIABLE symbols COMMAND_ERROR_IS_FATAL ANY)
+    string(REGEX MATCHALL "[^\n]* [WVu] [^\n]*" weak "${symbols}")
+    if(weak)
+      message(FATAL_ERROR "${object} defines weak symbols: ${weak}")
+    endif()
+    math(EXPR checked "${checked} + 1")
+  endif()
+endforeach()
+if(NOT checked)
+  message(FATAL_ERROR "no isa_*.cpp object among: ${OBJECTS}")
+endif()
+message(STATUS "${checked} objects checked")
