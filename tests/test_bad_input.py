@@ -1,0 +1,327 @@
+"""What makes no sense is refused at the door: the message says what was expected and received, nothing is changed."""
+
+import re
+
+import numpy as np
+import pytest
+
+from cnncore import _core, ops
+from reference_network import Chain, Conv2d, Dense, Flatten, MaxPool2d
+
+HUGE = 2**31 - 1
+
+
+def zeros(*shape, dtype=np.float32):
+    return np.zeros(shape, dtype)
+
+
+X, KERNEL, DY = zeros(2, 5, 6, 4), zeros(3, 3, 4, 8), zeros(2, 3, 4, 8)
+
+# id: (call, exception, words of the message)
+BAD_OPS = {
+    "conv2d: rank of x": (lambda: ops.conv2d(X[0], KERNEL), ValueError, ["conv2d", "rank 4", "(5, 6, 4)"]),
+    "conv2d: rank of kernel": (lambda: ops.conv2d(X, KERNEL[0]), ValueError, ["conv2d", "rank 4", "(3, 4, 8)"]),
+    "conv2d: channels": (lambda: ops.conv2d(X[..., :3], KERNEL), ValueError, ["conv2d", "channels", "3", "4"]),
+    "conv2d: bias": (lambda: ops.conv2d(X, KERNEL, zeros(7)), ValueError, ["conv2d", "bias", "8", "7"]),
+    "conv2d: rank of bias": (lambda: ops.conv2d(X, KERNEL, zeros(8, 1)), ValueError, ["conv2d", "bias"]),
+    "conv2d: kernel over input": (lambda: ops.conv2d(X[:, :2], KERNEL), ValueError, ["conv2d", "kernel", "2", "3"]),
+    "conv2d: dilated kernel": (lambda: ops.conv2d(X, KERNEL, dilation_rate=3), ValueError, ["conv2d", "kernel"]),
+    "conv2d: strides 0": (lambda: ops.conv2d(X, KERNEL, strides=0), ValueError, ["conv2d", "strides", "0"]),
+    "conv2d: strides -1": (lambda: ops.conv2d(X, KERNEL, strides=(1, -1)), ValueError, ["conv2d", "strides", "-1"]),
+    "conv2d: three strides": (lambda: ops.conv2d(X, KERNEL, strides=(1, 1, 1)), ValueError, ["conv2d", "strides"]),
+    "conv2d: strides 1.5": (lambda: ops.conv2d(X, KERNEL, strides=1.5), TypeError, ["conv2d", "strides", "1.5"]),
+    "conv2d: dilation 0": (lambda: ops.conv2d(X, KERNEL, dilation_rate=0), ValueError, ["conv2d", "dilation_rate"]),
+    "conv2d: padding -1": (lambda: ops.conv2d(X, KERNEL, padding=-1), ValueError, ["conv2d", "padding", "-1"]),
+    "conv2d: padding word": (lambda: ops.conv2d(X, KERNEL, padding="full"), ValueError, ["conv2d", "padding", "full"]),
+    "conv2d: padding pair": (lambda: ops.conv2d(X, KERNEL, padding=(1, 1)), ValueError, ["conv2d", "padding"]),
+    "conv2d: groups 0": (lambda: ops.conv2d(X, KERNEL, groups=0), ValueError, ["conv2d", "groups", "0"]),
+    "conv2d: groups, channels": (lambda: ops.conv2d(X, KERNEL, groups=3), ValueError, ["conv2d", "groups", "3"]),
+    "conv2d: groups, filters": (
+        lambda: ops.conv2d(X, zeros(3, 3, 1, 6), groups=4),
+        ValueError,
+        ["conv2d", "groups", "4", "6"],
+    ),
+    "conv2d: padding overflows": (lambda: ops.conv2d(X, KERNEL, padding=HUGE), ValueError, ["conv2d"]),
+    "conv2d: padding over 2**31": (lambda: ops.conv2d(X, KERNEL, padding=2**40), ValueError, ["conv2d", "padding"]),
+    "conv2d: no channels": (lambda: ops.conv2d(X[..., :0], KERNEL[:, :, :0]), ValueError, ["conv2d"]),
+    "conv2d: no filters": (lambda: ops.conv2d(X, KERNEL[..., :0]), ValueError, ["conv2d"]),
+    "conv2d: empty kernel": (lambda: ops.conv2d(X, KERNEL[:0]), ValueError, ["conv2d"]),
+    "conv2d: empty images": (lambda: ops.conv2d(X[:, :, :0], KERNEL), ValueError, ["conv2d"]),
+    "conv2d: complex": (lambda: ops.conv2d(X.astype(complex), KERNEL), TypeError, ["conv2d", "complex"]),
+    "conv2d: text": (lambda: ops.conv2d("digits", KERNEL), TypeError, ["conv2d"]),
+    "conv2d: ragged": (lambda: ops.conv2d([[1.0], [1.0, 2.0]], KERNEL), ValueError, ["conv2d", "ragged"]),
+    "conv2d_backward: dy": (lambda: ops.conv2d_backward(X, KERNEL, DY[:, :2]), ValueError, ["dy", "(2, 2, 4, 8)"]),
+    "conv2d_backward: batch": (lambda: ops.conv2d_backward(X, KERNEL, DY[:1]), ValueError, ["dy", "(1, 3, 4, 8)"]),
+    "max_pool2d: rank": (lambda: ops.max_pool2d(X[0]), ValueError, ["max_pool2d", "rank 4"]),
+    "max_pool2d: window": (lambda: ops.max_pool2d(X, 6), ValueError, ["max_pool2d", "6"]),
+    "max_pool2d: window 0": (lambda: ops.max_pool2d(X, 0), ValueError, ["max_pool2d", "pool_size", "0"]),
+    "max_pool2d: strides": (lambda: ops.max_pool2d(X, 2, -2), ValueError, ["max_pool2d", "strides", "-2"]),
+    "max_pool2d: only padding": (lambda: ops.max_pool2d(X, 2, padding=2), ValueError, ["max_pool2d", "padding", "2"]),
+    "max_pool2d_backward: dy": (lambda: ops.max_pool2d_backward(X, X), ValueError, ["dy", "(2, 5, 6, 4)"]),
+    "avg_pool2d: window": (lambda: ops.avg_pool2d(X, (2, 7)), ValueError, ["avg_pool2d", "7"]),
+    "avg_pool2d_backward: dy": (lambda: ops.avg_pool2d_backward(X.shape, X), ValueError, ["dy", "(2, 5, 6, 4)"]),
+    "avg_pool2d_backward: overflow": (lambda: ops.avg_pool2d_backward((HUGE,) * 4, X), ValueError, ["avg_pool2d"]),
+    "dense: rank": (lambda: ops.dense(zeros(5), zeros(5, 2)), ValueError, ["dense", "rank 2"]),
+    "dense: features": (lambda: ops.dense(zeros(3, 5), zeros(4, 2)), ValueError, ["dense", "5", "4"]),
+    "dense: bias": (lambda: ops.dense(zeros(3, 5), zeros(5, 2), zeros(3)), ValueError, ["dense", "bias", "2", "3"]),
+    "dense_backward: dy": (
+        lambda: ops.dense_backward(zeros(3, 5), zeros(5, 2), zeros(3, 3)),
+        ValueError,
+        ["dy", "(3, 3)"],
+    ),
+    "activation: kind": (lambda: ops.activation(X, "swish"), ValueError, ["activation", "swish", "relu"]),
+    "activation_backward: dy": (lambda: ops.activation_backward(X, DY, "relu"), ValueError, ["dy"]),
+    "cross-entropy: label 10": (lambda: ops.softmax_cross_entropy(zeros(2, 10), [3, 10]), ValueError, ["10"]),
+    "cross-entropy: label -1": (lambda: ops.softmax_cross_entropy(zeros(2, 10), [-1, 3]), ValueError, ["-1"]),
+    "cross-entropy: lengths": (lambda: ops.softmax_cross_entropy(zeros(2, 10), [1, 2, 3]), ValueError, ["2", "3"]),
+    "cross-entropy: one-hot": (lambda: ops.softmax_cross_entropy(zeros(2, 9), zeros(2, 8)), ValueError, ["9", "8"]),
+    "cross-entropy: rank": (lambda: ops.softmax_cross_entropy(zeros(10), [1]), ValueError, ["logits", "rank 2"]),
+    "mean_squared_error": (lambda: ops.mean_squared_error(zeros(2, 3), zeros(3, 2)), ValueError, ["(2, 3)", "(3, 2)"]),
+}
+
+
+@pytest.mark.parametrize("name", BAD_OPS)
+def test_ops_refuse(name):
+    call, exception, words = BAD_OPS[name]
+    with pytest.raises(exception) as caught:
+        call()
+    for word in words:
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "convert",
+    {
+        "float64": lambda x: x.astype(np.float64),
+        "int64": lambda x: x.astype(np.int64),
+        "list": lambda x: x.tolist(),
+        "Fortran order": np.asfortranarray,
+        "reversed and strided": lambda x: np.repeat(x, 2, axis=1)[:, ::-2][:, ::-1],
+        "big endian": lambda x: x.astype(">f4"),
+        "read-only": lambda x: np.frombuffer(x.tobytes(), np.float32).reshape(x.shape),
+        "unaligned": lambda x: np.frombuffer(b"." + x.tobytes(), np.float32, offset=1).reshape(x.shape),
+    }.items(),
+    ids=lambda item: item[0],
+)
+def test_ops_convert_other_arrays(convert):
+    rng = np.random.default_rng(0)
+    x, kernel, dy = (rng.integers(-3, 4, a.shape).astype(np.float32) for a in (X, KERNEL, DY))
+    as_given = [convert[1](a) for a in (x, kernel, dy)]
+    np.testing.assert_array_equal(ops.conv2d(*as_given[:2]), ops.conv2d(x, kernel))
+    np.testing.assert_array_equal(ops.max_pool2d(as_given[0]), ops.max_pool2d(x))
+    for actual, expected in zip(ops.conv2d_backward(*as_given), ops.conv2d_backward(x, kernel, dy), strict=True):
+        np.testing.assert_array_equal(actual, expected)
+
+
+def read_only(array):
+    array.setflags(write=False)
+    return array
+
+
+V, W = zeros(4), zeros(4, dtype=np.float64)
+
+# Updates in place cannot convert: the caller would never see the result.
+BAD_UPDATES = {
+    "sgd: float64": (lambda: ops.sgd_update(W, V), TypeError),
+    "sgd: read-only": (lambda: ops.sgd_update(read_only(zeros(4)), V), (TypeError, ValueError)),
+    "sgd: strided": (lambda: ops.sgd_update(zeros(8)[::2], V), (TypeError, ValueError)),
+    "sgd: lengths": (lambda: ops.sgd_update(zeros(4), zeros(5)), ValueError),
+    "sgd: no velocity": (lambda: ops.sgd_update(zeros(4), zeros(4), momentum=0.9), ValueError),
+    "sgd: velocity": (lambda: ops.sgd_update(zeros(4), V, momentum=0.9, velocity=zeros(5)), ValueError),
+    "adam: float64": (lambda: ops.adam_update(zeros(4), V, W, zeros(4), step=1), TypeError),
+    "adam: lengths": (lambda: ops.adam_update(zeros(4), V, zeros(4), zeros(3), step=1), ValueError),
+    "adam: step 0": (lambda: ops.adam_update(zeros(4), V, zeros(4), zeros(4), step=0), ValueError),
+    "adam: beta 1": (lambda: ops.adam_update(zeros(4), V, zeros(4), zeros(4), step=1, beta_1=1.0), ValueError),
+}
+
+
+@pytest.mark.parametrize("name", BAD_UPDATES)
+def test_updates_refuse(name):
+    call, exception = BAD_UPDATES[name]
+    with pytest.raises(exception):
+        call()
+
+
+@pytest.mark.parametrize("bad", [X.astype(np.float64), X.astype(np.int32), X[:, :, ::2], np.asfortranarray(X), None])
+def test_the_core_converts_nothing(bad):
+    plain = ((1, 1), ((0, 0), (0, 0)), (1, 1), 1)
+    with pytest.raises(TypeError):
+        _core.conv2d(bad, KERNEL, None, *plain)
+    with pytest.raises(TypeError):
+        _core.conv2d_backward(X, KERNEL, bad, *plain)
+
+
+# --- graphs -----------------------------------------------------------------------------------------------------------
+
+NONE = ((0, 0), (0, 0))
+
+
+def conv(graph, x, filters=4, kernel=(3, 3), strides=(1, 1), padding=NONE, dilation=(1, 1), groups=1, act="relu"):
+    return graph.conv2d(x, filters, kernel, strides, padding, dilation, groups, True, act, "first_conv")
+
+
+# id: (what to add to a graph whose input is a 5x6x4 image, words of the message)
+BAD_GRAPHS = {
+    "conv2d: kernel over input": (lambda g, x: conv(g, x, kernel=(6, 3)), ["first_conv", "kernel"]),
+    "conv2d: filters": (lambda g, x: conv(g, x, filters=0), ["first_conv", "filters", "0"]),
+    "conv2d: negative filters": (lambda g, x: conv(g, x, filters=-3), ["first_conv", "filters", "-3"]),
+    "conv2d: strides": (lambda g, x: conv(g, x, strides=(0, 1)), ["first_conv", "strides"]),
+    "conv2d: dilation": (lambda g, x: conv(g, x, dilation=(1, 0)), ["first_conv", "dilation_rate"]),
+    "conv2d: padding": (lambda g, x: conv(g, x, padding=((0, 0), (-1, 0))), ["first_conv", "padding"]),
+    "conv2d: groups": (lambda g, x: conv(g, x, groups=3), ["first_conv", "groups", "3"]),
+    "conv2d: activation": (lambda g, x: conv(g, x, act="swish"), ["swish"]),
+    "conv2d: overflow": (lambda g, x: conv(g, x, padding=((HUGE, HUGE), (HUGE, HUGE))), ["first_conv"]),
+    "conv2d: parameters overflow": (
+        lambda g, x: conv(g, x, filters=HUGE, kernel=(HUGE, HUGE), padding=((HUGE, HUGE), (HUGE, HUGE))),
+        ["first_conv"],
+    ),
+    "conv2d: of a vector": (lambda g, x: conv(g, g.flatten(x, "flatten")), ["first_conv", "120"]),
+    "max_pool2d: window": (lambda g, x: g.max_pool2d(x, (2, 7), (2, 2), NONE, "pool_a"), ["pool_a", "7"]),
+    "max_pool2d: of a vector": (
+        lambda g, x: g.max_pool2d(g.flatten(x, "flatten"), (2, 2), (2, 2), NONE, "pool_a"),
+        ["pool_a"],
+    ),
+    "avg_pool2d: strides": (lambda g, x: g.avg_pool2d(x, (2, 2), (0, 2), NONE, "pool_a"), ["pool_a", "strides"]),
+    "dense: units": (lambda g, x: g.dense(g.flatten(x, "flatten"), 0, True, "relu", "dense_a"), ["dense_a", "units"]),
+    "dense: activation": (lambda g, x: g.dense(g.flatten(x, "flatten"), 2, True, "gelu", "dense_a"), ["gelu"]),
+    "dropout: rate 1": (lambda g, x: g.dropout(x, 1.0, 0, "dropout_a"), ["dropout_a", "rate", "1"]),
+    "dropout: rate -0.1": (lambda g, x: g.dropout(x, -0.1, 0, "dropout_a"), ["dropout_a", "rate", "-0.1"]),
+    "activation: kind": (lambda g, x: g.activation(x, "swish", "act_a"), ["swish"]),
+    "unknown tensor": (lambda g, x: g.flatten(x + 7, "flatten"), ["7"]),
+    "negative tensor": (lambda g, x: g.flatten(-1, "flatten"), ["-1"]),
+    "unknown output": (lambda g, x: _core.Network(g, x + 7), ["7"]),
+}
+
+
+@pytest.mark.parametrize("name", BAD_GRAPHS)
+def test_graphs_refuse(name):
+    add, words = BAD_GRAPHS[name]
+    graph = _core.GraphBuilder()
+    x = graph.input((5, 6, 4))
+    with pytest.raises(ValueError, match=re.escape(words[0])) as caught:
+        add(graph, x)
+    for word in words:
+        assert word in str(caught.value)
+    # The graph goes on as if nothing had been said.
+    output = graph.dense(graph.flatten(x, "flat"), 3, True, "linear", "dense")
+    assert _core.Network(graph, output).forward(zeros(2, 5, 6, 4)).shape == (2, 3)
+
+
+@pytest.mark.parametrize("shape", [(), (0, 6, 4), (5, -6, 4), (HUGE, HUGE, HUGE), (2**40,), (2, 2)])
+def test_inputs_of_no_sense(shape):
+    graph = _core.GraphBuilder()
+    with pytest.raises(ValueError, match="input"):
+        graph.input(shape)
+
+
+def test_names_are_unique():
+    graph = _core.GraphBuilder()
+    x = graph.dense(graph.input((3,)), 4, True, "relu", "dense")
+    with pytest.raises(ValueError, match="dense"):
+        graph.dense(x, 4, True, "relu", "dense")
+
+
+# --- networks ---------------------------------------------------------------------------------------------------------
+
+SPARSE, ONE_HOT, SQUARED = "sparse_categorical_crossentropy", "categorical_crossentropy", "mean_squared_error"
+IMAGES, LABELS, WEIGHTS = zeros(8, 5, 6, 4), np.arange(8) % 3, np.ones(8, np.float32)
+TARGETS = np.eye(3, dtype=np.float32)[LABELS]
+
+# id: (arguments that differ from a step that works, exception, words of the message)
+BAD_STEPS = {
+    "x: rank": ({"x": IMAGES[0]}, ValueError, ["(5, 6, 4)"]),
+    "x: size": ({"x": zeros(8, 6, 5, 4)}, ValueError, ["(8, 6, 5, 4)"]),
+    "x: channels": ({"x": zeros(8, 5, 6, 3)}, ValueError, ["(8, 5, 6, 3)"]),
+    "x: float64": ({"x": zeros(8, 5, 6, 4, dtype=np.float64)}, TypeError, ["float64"]),
+    "x: strided": ({"x": zeros(8, 5, 12, 4)[:, :, ::2]}, (TypeError, ValueError), ["contiguous"]),
+    "x: empty": ({"x": IMAGES[:0], "y": LABELS[:0], "outputs": zeros(0, 3)}, ValueError, []),
+    "y: too few": ({"y": LABELS[:7]}, ValueError, ["7", "8"]),
+    "y: too many": ({"y": np.append(LABELS, 0)}, ValueError, ["9", "8"]),
+    "y: label 3": ({"y": np.where(np.arange(8) == 5, 3, LABELS)}, ValueError, ["3"]),
+    "y: label -1": ({"y": LABELS - 1}, ValueError, ["-1"]),
+    "y: int32": ({"y": LABELS.astype(np.int32)}, TypeError, ["int32", "int64"]),
+    "y: float labels": ({"y": LABELS.astype(np.float32)}, (TypeError, ValueError), []),
+    "y: one-hot for sparse": ({"y": TARGETS}, (TypeError, ValueError), []),
+    "y: labels for one-hot": ({"loss": ONE_HOT}, (TypeError, ValueError), []),
+    "y: width": ({"loss": ONE_HOT, "y": TARGETS[:, :2].copy()}, ValueError, ["(8, 2)", "3"]),
+    "y: shape for squares": ({"loss": SQUARED, "y": zeros(8, 4)}, ValueError, ["(8, 4)"]),
+    "indices: out of range": ({"indices": np.array([0, 8] * 4)}, ValueError, ["8"]),
+    "indices: negative": ({"indices": np.array([0, -1] * 4)}, ValueError, ["-1"]),
+    "indices: empty": ({"indices": np.zeros(0, np.int64), "outputs": zeros(0, 3)}, ValueError, []),
+    "indices: int32": ({"indices": np.arange(8, dtype=np.int32)}, TypeError, ["int32"]),
+    "indices: rank": ({"indices": np.arange(8).reshape(2, 4)}, ValueError, ["(2, 4)"]),
+    "loss": ({"loss": "hinge"}, ValueError, ["hinge"]),
+    "sample_weight: length": ({"sample_weight": WEIGHTS[:7].copy()}, ValueError, ["7", "8"]),
+    "sample_weight: float64": ({"sample_weight": WEIGHTS.astype(np.float64)}, TypeError, ["float64"]),
+    "outputs: batch": ({"outputs": zeros(7, 3)}, ValueError, ["(7, 3)"]),
+    "outputs: units": ({"outputs": zeros(8, 4)}, ValueError, ["(8, 4)"]),
+    "outputs: float64": ({"outputs": zeros(8, 3, dtype=np.float64)}, TypeError, ["float64"]),
+    "outputs: read-only": ({"outputs": read_only(zeros(8, 3))}, (TypeError, ValueError), ["writ"]),
+    "outputs: strided": ({"outputs": zeros(8, 6)[:, ::2]}, (TypeError, ValueError), ["contiguous"]),
+    "optimizer: size": ({"optimizer": _core.Adam(5)}, ValueError, ["5"]),
+}
+
+
+@pytest.mark.parametrize("name", BAD_STEPS)
+def test_train_step_refuses(name):
+    changes, exception, words = BAD_STEPS[name]
+    chain = Chain((5, 6, 4), [Conv2d(3, activation="relu"), MaxPool2d(), Flatten(), Dense(3, activation="softmax")])
+    chain.initialize(np.random.default_rng(0), exact=False)
+    network = chain.network
+    adam = _core.Adam(network.parameters.size)
+    good = {
+        "x": IMAGES,
+        "y": LABELS,
+        "indices": None,
+        "loss": SPARSE,
+        "from_logits": False,
+        "optimizer": adam,
+        "sample_weight": None,
+        "outputs": zeros(8, 3),
+    }
+    network.train_step(**good)
+    before = network.parameters.copy()
+    with pytest.raises(exception) as caught:
+        network.train_step(**{**good, **changes})
+    for word in words:
+        assert word in str(caught.value)
+    np.testing.assert_array_equal(network.parameters, before)
+    assert adam.step == 1
+    assert np.isfinite(network.train_step(**good))
+
+
+@pytest.mark.parametrize(
+    ("x", "exception"),
+    [
+        (IMAGES[0], ValueError),
+        (zeros(8, 5, 6, 3), ValueError),
+        (zeros(8, 5, 6, 4, dtype=np.float64), TypeError),
+        (zeros(8, 5, 12, 4)[:, :, ::2], (TypeError, ValueError)),
+    ],
+)
+def test_forward_refuses(x, exception):
+    network = Chain((5, 6, 4), [Conv2d(3), Flatten(), Dense(3)]).network
+    with pytest.raises(exception):
+        network.forward(x)
+    assert network.forward(IMAGES).shape == (8, 3)
+
+
+def test_evaluate_loss_refuses():
+    network = Chain((5, 6, 4), [Conv2d(3), Flatten(), Dense(3)]).network
+    for y_pred, y in ((zeros(8, 3), LABELS[:7]), (zeros(8, 4), LABELS), (zeros(8, 3), LABELS + 1)):
+        with pytest.raises(ValueError, match=r"expected|Received"):
+            network.evaluate_loss(y_pred, y, SPARSE, True)
+
+
+@pytest.mark.parametrize("arguments", [(-1,), (4, 1.5), (4, -0.1)])
+def test_sgd_refuses(arguments):
+    with pytest.raises((TypeError, ValueError)):
+        _core.Sgd(*arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments", [(-1,), (4, 1.0), (4, 0.9, -0.1), (4, 0.9, 0.999, -1e-7), (4, 0.9, 0.9, 0.0, -1.0)]
+)
+def test_adam_refuses(arguments):
+    with pytest.raises((TypeError, ValueError)):
+        _core.Adam(*arguments)
