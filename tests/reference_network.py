@@ -186,7 +186,7 @@ class Chain:
         return y
 
     def loss(self, y_pred: ref.Array, y: NDArray, loss: str, from_logits: bool, weights: NDArray | None = None):
-        """(loss, dy_pred); probabilities lead back to their logits through the logarithm."""
+        """(loss, dy_pred); probabilities that do not sum to one are divided by their sum."""
         if loss == "mean_squared_error":
             return ref.mean_squared_error(y_pred, y, weights)
         if from_logits:
@@ -194,7 +194,8 @@ class Chain:
         value, _ = ref.softmax_cross_entropy(np.log(y_pred), y, weights)
         targets = ref.one_hot(y, y_pred.shape[1]) if y.ndim == 1 else y
         scale = (np.ones(len(y)) if weights is None else weights.astype(np.float64)) / len(y)
-        return value, -scale[:, None] * targets / y_pred
+        share = targets.sum(axis=1, keepdims=True) / y_pred.sum(axis=1, keepdims=True)
+        return value, scale[:, None] * (share - targets / y_pred)
 
     def backward(self, dy: ref.Array) -> dict[str, ref.Array]:
         """The gradient of every parameter by the name of its slot."""

@@ -203,10 +203,17 @@ def test_smooth_networks(name):
 
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
-@pytest.mark.parametrize("from_logits", [False, True], ids=["softmax", "logits"])
+@pytest.mark.parametrize("output", ["logits", "softmax", "separate softmax", "sigmoid"])
 @pytest.mark.parametrize("loss", ["sparse_categorical_crossentropy", "categorical_crossentropy", "mean_squared_error"])
-def test_losses_and_sample_weights(loss, from_logits, weighted):
-    chain = Chain((6, 6, 1), [relu_conv(4), Flatten(), Dense(5, activation="linear" if from_logits else "softmax")])
+def test_losses_and_sample_weights(loss, output, weighted):
+    last = {
+        "logits": [Dense(5)],
+        "softmax": [Dense(5, activation="softmax")],
+        "separate softmax": [Dense(5), Activation("softmax")],
+        "sigmoid": [Dense(5, activation="sigmoid")],
+    }[output]
+    from_logits = output == "logits"
+    chain = Chain((6, 6, 1), [relu_conv(4), Flatten(), *last])
     rng = np.random.default_rng(3)
     chain.initialize(rng, exact=False)
     for n in (6, 1, 9):

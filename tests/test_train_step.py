@@ -137,6 +137,22 @@ def test_a_loss_that_is_not_finite_changes_nothing(poison):
         np.testing.assert_array_equal(optimizer.state[name], values)
 
 
+@pytest.mark.parametrize("loss", ["sparse_categorical_crossentropy", "categorical_crossentropy"])
+def test_a_confident_wrong_answer_has_a_finite_loss(loss):
+    """Logits so far apart that a probability underflows to 0: its gradient is as large as any, so training goes on."""
+    chain = Chain((2,), [Dense(3, use_bias=False, activation="softmax")])
+    kernel = chain.view(chain.network.parameters, "layer_0/kernel")
+    kernel[...] = [[1, 0, -1], [0, 1, 0]]
+    x = np.array([[500, 0], [0, 300]], np.float32)
+    labels = np.array([2, 0])
+    targets = labels if loss.startswith("sparse") else ref.one_hot(labels, 3).astype(np.float32)
+    value, outputs = train(chain.network, x, targets, None, loss)
+    assert 10 < value < np.inf
+    np.testing.assert_allclose(outputs, [[1, 0, 0], [0, 1, 0]], atol=U)
+    expected = x.T @ (outputs - ref.one_hot(labels, 3)) / 2
+    np.testing.assert_allclose(chain.view(chain.network.gradients, "layer_0/kernel"), expected, rtol=4 * U)
+
+
 def test_one_network_takes_batches_of_any_size():
     """Alternating sizes gives what a network that only ever saw that size gives."""
     shared = small_cnn().network
