@@ -1,0 +1,57 @@
+"""Small convolutional networks on a CPU: Keras' API over a C++ core (OpenMP, SIMD).
+
+>>> from cnncore import Sequential
+>>> from cnncore.layers import Conv2D, Dense, Flatten, MaxPooling2D
+>>> model = Sequential([Conv2D(8, 3, activation="relu", input_shape=(28, 28, 1)), MaxPooling2D(), Flatten(), Dense(10)])
+>>> model.output_shape
+(None, 10)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cnncore import activations, initializers, layers, losses, metrics, ops, optimizers, utils
+from cnncore._core import __version__, get_num_threads, set_num_threads
+from cnncore.errors import TrainingError
+from cnncore.layers import Input
+from cnncore.models import Model, Sequential
+
+if TYPE_CHECKING:
+    from cnncore import applications, callbacks, datasets, saving
+
+__all__ = [
+    "Input",
+    "Model",
+    "Sequential",
+    "TrainingError",
+    "__version__",
+    "activations",
+    "applications",
+    "callbacks",
+    "datasets",
+    "get_num_threads",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "ops",
+    "optimizers",
+    "saving",
+    "set_num_threads",
+    "utils",
+]
+
+_LAZY = ("applications", "callbacks", "datasets", "saving")  # loaded when they are first used
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        import importlib
+
+        return importlib.import_module(f"cnncore.{name}")
+    raise AttributeError(f"module 'cnncore' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,140 @@
+"""Argument checks shared by layers, ops and models, so that one mistake has one wording."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnncore import _core
+
+Float32 = NDArray[np.float32]
+Pair = tuple[int, int]
+Size = int | Sequence[int]
+Padding = tuple[Pair, Pair]
+PaddingArgument = str | int | Sequence[Any]
+
+
+def integer(value: Any, name: str, owner: str, minimum: int = 1, maximum: int = 2**31 - 1) -> int:
+    """``value`` as an int in [minimum, maximum]; bools and floats are refused."""
+    try:
+        if isinstance(value, (bool, np.bool_)):
+            raise TypeError
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"[{owner}] expected `{name}` to be an integer. Received: {name}={value!r}") from None
+    if not minimum <= number <= maximum:
+        raise ValueError(f"[{owner}] expected `{name}` in [{minimum}, {maximum}]. Received: {name}={value!r}")
+    return number
+
+
+def number(value: Any, name: str, owner: str, minimum: float = -math.inf, below: float = math.inf) -> float:
+    """``value`` as a finite float in [minimum, below)."""
+    if isinstance(value, (bool, str, bytes)):
+        raise TypeError(f"[{owner}] expected `{name}` to be a number. Received: {name}={value!r}")
+    try:
+        result = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"[{owner}] expected `{name}` to be a number. Received: {name}={value!r}") from None
+    if not math.isfinite(result) or not minimum <= result < below:
+        bounds = f" in [{minimum:g}, {below:g})" if math.isfinite(minimum) or math.isfinite(below) else ""
+        raise ValueError(f"[{owner}] expected `{name}` to be a finite number{bounds}. Received: {name}={value!r}")
+    return result
+
+
+def boolean(value: Any, name: str, owner: str) -> bool:
+    """``value`` as a bool; truthy objects are refused, since they are mostly misplaced arguments."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"[{owner}] expected `{name}` to be True or False. Received: {name}={value!r}")
+    return bool(value)
+
+
+def pair(value: Any, name: str, owner: str, minimum: int = 1) -> Pair:
+    """An int or a sequence of two ints as (height, width)."""
+    if isinstance(value, (list, tuple, np.ndarray)):
+        if len(value) != 2:
+            raise ValueError(f"[{owner}] expected `{name}` to be an integer or two of them. Received: {name}={value!r}")
+        return integer(value[0], name, owner, minimum), integer(value[1], name, owner, minimum)
+    size = integer(value, name, owner, minimum)
+    return size, size
+
+
+def padding(value: Any, owner: str) -> str | Padding:
+    """Check a padding: ``"valid"``, ``"same"``, an int, or ((top, bottom), (left, right))."""
+    if isinstance(value, str):
+        if value.lower() not in ("valid", "same"):
+            raise ValueError(f'[{owner}] expected `padding` to be "valid" or "same". Received: padding={value!r}')
+        return value.lower()
+    if isinstance(value, (list, tuple)):
+        if len(value) != 2 or not all(isinstance(side, (list, tuple)) for side in value):
+            raise ValueError(
+                f"[{owner}] expected explicit `padding` as ((top, bottom), (left, right)). Received: padding={value!r}"
+            )
+        return pair(value[0], "padding", owner, 0), pair(value[1], "padding", owner, 0)
+    size = integer(value, "padding", owner, 0)
+    return (size, size), (size, size)
+
+
+def explicit_padding(value: str | Padding, size: Sequence[int], window: Pair, strides: Pair, dilation: Pair) -> Padding:
+    """((top, bottom), (left, right)) of a checked padding, for an input of ``size`` (height, width)."""
+    if value == "valid":
+        return (0, 0), (0, 0)
+    if value == "same":
+        top_bottom, left_right = (
+            _core.same_padding(size[axis], window[axis], strides[axis], dilation[axis]) for axis in (0, 1)
+        )
+        return top_bottom, left_right
+    assert not isinstance(value, str)
+    return value
+
+
+def output_size(size: int, window: int, stride: int, pad: Pair, dilation: int = 1) -> int:
+    """(W - F + 2P) / S + 1 rounded down, with F the extent of the dilated window; < 1 where it does not fit."""
+    return (size - ((window - 1) * dilation + 1) + pad[0] + pad[1]) // stride + 1
+
+
+def float32_array(value: Any, name: str, owner: str, rank: int | None = None, axes: str = "") -> np.ndarray:
+    """``value`` as a C-contiguous float32 array, copied only where it is not one already."""
+    array = numeric_array(value, name, owner)
+    if rank is not None and array.ndim != rank:
+        what = f"rank {rank}" + (f" ({axes})" if axes else "")
+        raise ValueError(f"[{owner}] expected {name} of {what}. Received: {name}.shape={array.shape}")
+    return np.require(array, np.float32, ["C", "A"])
+
+
+def numeric_array(value: Any, name: str, owner: str) -> np.ndarray:
+    """``value`` as an array of real numbers of any dtype."""
+    try:
+        array = np.asarray(value)
+    except ValueError:  # nested lists of unequal length
+        raise ValueError(
+            f"[{owner}] expected {name} to be a rectangular array. Received: a ragged {type(value).__name__}"
+        ) from None
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"[{owner}] expected {name} to hold real numbers. Received: {name}.dtype={array.dtype}")
+    return array
+
+
+def shape(value: Any, name: str, owner: str) -> tuple[int, ...]:
+    """A shape without its batch axis: a tuple of positive ints."""
+    if not isinstance(value, (list, tuple, np.ndarray)) or len(value) == 0:
+        raise ValueError(
+            f"[{owner}] expected `{name}` to be a non-empty tuple without the batch axis. Received: {name}={value!r}"
+        )
+    return tuple(integer(size, name, owner) for size in value)
+
+
+def same_length(owner: str, **arrays: np.ndarray) -> int:
+    """The common, positive number of samples of arrays given by name."""
+    lengths = {name: len(array) for name, array in arrays.items()}
+    if len(set(lengths.values())) != 1:
+        received = ", ".join(f"{name}: {length}" for name, length in lengths.items())
+        raise ValueError(f"[{owner}] expected {' and '.join(arrays)} of the same length. Received: {received}")
+    length = next(iter(lengths.values()))
+    if length == 0:
+        raise ValueError(f"[{owner}] expected at least one sample. Received: {next(iter(arrays))} is empty")
+    return length

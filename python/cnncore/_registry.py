@@ -1,0 +1,70 @@
+"""Names <-> classes: strings in ``compile``, configs in files. Files hold class names only, never module names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+C = TypeVar("C", bound=type[Any])
+
+
+def snake_case(name: str) -> str:
+    """``MaxPooling2D`` -> ``max_pooling2d``, ``ReLU`` -> ``re_lu``, as Keras names layers."""
+    partial = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", partial).lower()
+
+
+class Registry(Generic[T]):
+    """The classes of one kind ("layer", "loss", ...) by name."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self._classes: dict[str, Any] = {}
+        self._aliases: dict[str, str] = {}
+
+    def register(self, *aliases: str) -> Callable[[C], C]:
+        """Class decorator; ``aliases`` are further names accepted by :meth:`get`."""
+
+        def add(cls: C) -> C:
+            self._classes[cls.__name__] = cls
+            for alias in (cls.__name__, snake_case(cls.__name__), *aliases):
+                self._aliases[alias.lower()] = cls.__name__
+            return cls
+
+        return add
+
+    def serialize(self, obj: Any) -> dict[str, Any]:
+        """``{"class_name", "config"}`` of an object, ready for JSON."""
+        return {"class_name": type(obj).__name__, "config": obj.get_config()}
+
+    def deserialize(self, config: Any) -> T:
+        """The object a :meth:`serialize` result describes."""
+        if not isinstance(config, dict) or not isinstance(config.get("class_name"), str):
+            raise ValueError(f'Expected a {self.kind} as {{"class_name", "config"}}. Received: {config!r}')
+        name, arguments = config["class_name"], config.get("config", {})
+        if name not in self._classes:
+            raise ValueError(f"Unknown {self.kind} {name!r}. Known: {', '.join(sorted(self._classes))}")
+        if not isinstance(arguments, dict):
+            raise ValueError(f"Expected the config of {self.kind} {name!r} to be a dict. Received: {arguments!r}")
+        try:
+            result: T = self._classes[name].from_config(arguments)
+        except TypeError as error:
+            raise ValueError(f"Invalid config of {self.kind} {name!r}: {error}") from None
+        return result
+
+    def get(self, identifier: Any) -> T:
+        """An object from a name, a config or a class."""
+        if isinstance(identifier, str):
+            name = self._aliases.get(identifier.lower())
+            if name is None:
+                known = ", ".join(sorted({snake_case(name) for name in self._classes}))
+                raise ValueError(f"Unknown {self.kind} {identifier!r}. Known: {known}")
+            identifier = self._classes[name]
+        if isinstance(identifier, dict):
+            return self.deserialize(identifier)
+        if isinstance(identifier, type):
+            result: T = identifier()
+            return result
+        raise TypeError(f"Expected a {self.kind}, its name or its config. Received: {identifier!r}")

@@ -1,0 +1,41 @@
+"""Layers, with Keras' names and arguments. Images are (batch, height, width, channels)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cnncore.layers.base import Layer, WeightSpec, registry
+from cnncore.layers.convolution import Conv2D
+from cnncore.layers.dense import Dense
+from cnncore.layers.elementwise import Activation, Dropout, ReLU, Rescaling, Softmax
+from cnncore.layers.pooling import AveragePooling2D, MaxPooling2D
+from cnncore.layers.reshape import Flatten, Input, InputLayer
+
+__all__ = [
+    "Activation",
+    "AveragePooling2D",
+    "Conv2D",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "Input",
+    "InputLayer",
+    "Layer",
+    "MaxPooling2D",
+    "ReLU",
+    "Rescaling",
+    "Softmax",
+    "WeightSpec",
+    "deserialize",
+    "serialize",
+]
+
+
+def serialize(layer: Layer) -> dict[str, Any]:
+    """``{"class_name", "config"}`` of ``layer``, ready for JSON."""
+    return registry.serialize(layer)
+
+
+def deserialize(config: dict[str, Any]) -> Layer:
+    """Inverse of :func:`serialize`; an unknown class is a ValueError that lists the known ones."""
+    return registry.deserialize(config)

@@ -1,0 +1,127 @@
+"""What ``compile`` sets: optimizer, loss, metrics, and their description in files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from cnncore import losses, optimizers
+from cnncore import metrics as metrics_module
+
+if TYPE_CHECKING:
+    from cnncore import _core
+
+
+class Compiled:
+    """The part of a model that says how to train it."""
+
+    def __init__(self) -> None:
+        self._optimizer: optimizers.Optimizer | None = None
+        self._loss: losses.Loss | None = None
+        self._metric_identifiers: list[Any] = []
+        self._metrics: list[metrics_module.Metric] | None = None
+        self.precision = "float32"
+
+    @property
+    def network(self) -> _core.Network:
+        """The compiled model in the core."""
+        raise NotImplementedError
+
+    def compile(
+        self,
+        optimizer: Any = "adam",
+        loss: Any = None,
+        metrics: Sequence[Any] | None = None,
+        *,
+        precision: str = "float32",
+    ) -> None:
+        """Choose how to train. The model is left as it was if an argument makes no sense.
+
+        Parameters
+        ----------
+        optimizer : str or Optimizer, default "adam"
+            A name or an object of :mod:`cnncore.optimizers`.
+        loss : str or Loss
+            A name or an object of :mod:`cnncore.losses`.
+        metrics : list, optional
+            Names ("accuracy", "mae", "mse", ...), objects of :mod:`cnncore.metrics`, or functions
+            ``(y_true, y_pred) -> one value for each sample``.
+        precision : {"float32"}
+            Arithmetic.
+
+        Raises
+        ------
+        ValueError
+            If a name is not known.
+        """
+        if loss is None:
+            raise ValueError('[compile] expected a loss such as "sparse_categorical_crossentropy". Received: loss=None')
+        if precision != "float32":
+            raise ValueError(f'[compile] expected precision="float32". Received: precision={precision!r}')
+        if metrics is not None and (isinstance(metrics, (str, Mapping)) or not isinstance(metrics, Iterable)):
+            raise TypeError(f"[compile] expected `metrics` to be a list. Received: metrics={metrics!r}")
+        new_optimizer, new_loss, identifiers = optimizers.get(optimizer), losses.get(loss), list(metrics or [])
+        for identifier in identifiers:
+            metrics_module.get(identifier, new_loss)  # a name that is not known is an error now
+        self._optimizer, self._loss = new_optimizer, new_loss
+        self._metric_identifiers, self._metrics = identifiers, None
+
+    @property
+    def compiled(self) -> bool:
+        """Whether ``compile`` was called."""
+        return self._optimizer is not None
+
+    @property
+    def optimizer(self) -> optimizers.Optimizer:
+        """The optimizer; assign to its ``learning_rate`` to change that."""
+        self._require_compiled("optimizer")
+        assert self._optimizer is not None
+        return self._optimizer
+
+    @property
+    def loss(self) -> losses.Loss:
+        """The loss."""
+        self._require_compiled("loss")
+        assert self._loss is not None
+        return self._loss
+
+    @property
+    def metrics(self) -> list[metrics_module.Metric]:
+        """The metrics, beyond the loss."""
+        self._require_compiled("metrics")
+        if self._metrics is None:  # "accuracy" can be resolved only now that the output's shape is known
+            output_shape = self.network.output_shape
+            self._metrics = [metrics_module.get(item, self._loss, output_shape) for item in self._metric_identifiers]
+        return self._metrics
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """Names of what ``evaluate`` returns, in order."""
+        return ["loss", *(metric.name for metric in self.metrics)]
+
+    def get_compile_config(self) -> dict[str, Any]:
+        """What ``compile`` was given, ready for JSON.
+
+        Raises
+        ------
+        ValueError
+            If the model is not compiled, or something in it cannot be described: a function as metric or as learning
+            rate.
+        """
+        return {
+            "optimizer": optimizers.serialize(self.optimizer),
+            "loss": losses.serialize(self.loss),
+            "metrics": [
+                item if isinstance(item, str) else metrics_module.serialize(metrics_module.get(item))
+                for item in self._metric_identifiers
+            ],
+            "precision": self.precision,
+        }
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Inverse of :meth:`get_compile_config`."""
+        self.compile(**config)
+
+    def _require_compiled(self, what: str) -> None:
+        if not self.compiled:
+            raise ValueError(f"[{what}] expected a compiled model: call model.compile(optimizer, loss, metrics) first.")

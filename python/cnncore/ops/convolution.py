@@ -1,0 +1,156 @@
+"""conv2d and its gradients, and the formula of the output size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from cnncore import _checks, _core
+from cnncore._checks import Float32, PaddingArgument, Pair, Size
+
+_IMAGES = "batch, height, width, channels"
+_KERNEL = "height, width, inputs, outputs"
+
+
+def conv_output_size(size: int, kernel_size: int, padding: int = 0, stride: int = 1) -> int:
+    """(W - F + 2P) / S + 1, rounded down: the size of a convolution's or pooling's output.
+
+    Parameters
+    ----------
+    size, kernel_size, padding, stride : int
+        W, F, P and S.
+
+    Raises
+    ------
+    ValueError
+        If the kernel does not fit into the padded input.
+
+    Examples
+    --------
+    >>> conv_output_size(28, 3), conv_output_size(6, 3, padding=1), conv_output_size(26, 2, stride=2)
+    (26, 6, 13)
+    """
+    owner = "conv_output_size"
+    size, window = _checks.integer(size, "size", owner), _checks.integer(kernel_size, "kernel_size", owner)
+    pad, step = _checks.integer(padding, "padding", owner, minimum=0), _checks.integer(stride, "stride", owner)
+    result = _checks.output_size(size, window, step, (pad, pad))
+    if result < 1:
+        raise ValueError(
+            f"[{owner}] expected a kernel no larger than the padded input. "
+            f"Received: size={size}, kernel_size={window}, padding={pad}"
+        )
+    return result
+
+
+def conv2d(
+    x: ArrayLike,
+    kernel: ArrayLike,
+    bias: ArrayLike | None = None,
+    *,
+    strides: Size = 1,
+    padding: PaddingArgument = "valid",
+    dilation_rate: Size = 1,
+    groups: int = 1,
+) -> Float32:
+    """Cross-correlate images with a kernel: each output is the sum of a patch times the kernel, plus the bias.
+
+    Parameters
+    ----------
+    x : array_like, shape (batch, height, width, channels)
+    kernel : array_like, shape (kernel height, kernel width, channels / groups, filters)
+    bias : array_like, shape (filters,), optional
+    strides, dilation_rate : int or two ints, default 1
+        Steps of the patch, and of the taps inside it.
+    padding : default "valid"
+        See :mod:`cnncore.ops`.
+    groups : int, default 1
+        Inputs and filters are split into so many independent groups; ``groups = channels`` is depthwise.
+
+    Returns
+    -------
+    numpy.ndarray of float32, shape (batch, output height, output width, filters)
+
+    Raises
+    ------
+    ValueError
+        If ranks, channels or sizes do not fit together, or the kernel is larger than the padded input.
+
+    Examples
+    --------
+    The worked example of a 6x6 image with padding 1 and a 3x3 kernel, at the patch 2 2 0 / 1 2 1 / 2 1 1:
+
+    >>> import numpy as np
+    >>> patch = np.array([[2, 2, 0], [1, 2, 1], [2, 1, 1]]).reshape(1, 3, 3, 1)
+    >>> kernel = np.array([[0, 0, 0], [1, -1, 0], [1, 1, -1]]).reshape(3, 3, 1, 1)
+    >>> conv2d(patch, kernel).item()
+    1.0
+    >>> conv2d(np.ones((1, 6, 6, 1)), kernel, padding=1).shape
+    (1, 6, 6, 1)
+    """
+    x, kernel, window = _conv2d_arrays("conv2d", x, kernel)
+    if bias is not None:
+        bias = _checks.float32_array(bias, "bias", "conv2d", 1, "filters")
+    return _core.conv2d(x, kernel, bias, *_window("conv2d", x, window, strides, padding, dilation_rate), groups)
+
+
+def conv2d_backward(
+    x: ArrayLike,
+    kernel: ArrayLike,
+    dy: ArrayLike,
+    *,
+    strides: Size = 1,
+    padding: PaddingArgument = "valid",
+    dilation_rate: Size = 1,
+    groups: int = 1,
+) -> tuple[Float32, Float32, Float32]:
+    """Gradients of :func:`conv2d` with respect to its three arrays.
+
+    Parameters
+    ----------
+    x, kernel, strides, padding, dilation_rate, groups
+        As given to :func:`conv2d`.
+    dy : array_like, shape of the output
+        Gradient of the loss with respect to the output.
+
+    Returns
+    -------
+    dx, dkernel, dbias : numpy.ndarray of float32
+        Shapes of x, of kernel, and (filters,).
+
+    Raises
+    ------
+    ValueError
+        As :func:`conv2d`, and if dy does not have the output's shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> dx, dkernel, dbias = conv2d_backward(np.ones((1, 4, 4, 1)), np.ones((3, 3, 1, 1)), np.ones((1, 2, 2, 1)))
+    >>> dx[0, :, :, 0]
+    array([[1., 2., 2., 1.],
+           [2., 4., 4., 2.],
+           [2., 4., 4., 2.],
+           [1., 2., 2., 1.]], dtype=float32)
+    >>> dkernel.max(), dbias
+    (np.float32(4.0), array([4.], dtype=float32))
+    """
+    owner = "conv2d_backward"
+    x, kernel, window = _conv2d_arrays(owner, x, kernel)
+    dy = _checks.float32_array(dy, "dy", owner, 4, "batch, height, width, filters")
+    return _core.conv2d_backward(x, kernel, dy, *_window(owner, x, window, strides, padding, dilation_rate), groups)
+
+
+def _conv2d_arrays(owner: str, x: Any, kernel: Any) -> tuple[Float32, Float32, Pair]:
+    x = _checks.float32_array(x, "x", owner, 4, _IMAGES)
+    kernel = _checks.float32_array(kernel, "kernel", owner, 4, _KERNEL)
+    return x, kernel, (kernel.shape[0], kernel.shape[1])
+
+
+def _window(
+    owner: str, x: Float32, window: Pair, strides: Any, padding: Any, dilation_rate: Any
+) -> tuple[Pair, _checks.Padding, Pair]:
+    strides = _checks.pair(strides, "strides", owner)
+    dilation = _checks.pair(dilation_rate, "dilation_rate", owner)
+    sides = _checks.explicit_padding(_checks.padding(padding, owner), x.shape[1:3], window, strides, dilation)
+    return strides, sides, dilation

@@ -1,0 +1,144 @@
+"""Dense layers, activations and losses, with their gradients."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cnncore import _checks, _core
+from cnncore._checks import Float32
+
+
+def dense(x: ArrayLike, kernel: ArrayLike, bias: ArrayLike | None = None) -> Float32:
+    """Compute x @ kernel + bias.
+
+    Parameters
+    ----------
+    x : array_like, shape (batch, features)
+    kernel : array_like, shape (features, units)
+    bias : array_like, shape (units,), optional
+
+    Returns
+    -------
+    numpy.ndarray of float32, shape (batch, units)
+
+    Raises
+    ------
+    ValueError
+        If ranks or sizes do not fit together.
+
+    Examples
+    --------
+    The single neuron f(x * w + w0), before its f:
+
+    >>> dense([[2.0]], [[3.0]], [1.0])
+    array([[7.]], dtype=float32)
+    """
+    x = _checks.float32_array(x, "x", "dense", 2, "batch, features")
+    kernel = _checks.float32_array(kernel, "kernel", "dense", 2, "features, units")
+    if bias is not None:
+        bias = _checks.float32_array(bias, "bias", "dense", 1, "units")
+    return _core.dense(x, kernel, bias)
+
+
+def dense_backward(x: ArrayLike, kernel: ArrayLike, dy: ArrayLike) -> tuple[Float32, Float32, Float32]:
+    """Gradients of :func:`dense`: (dx, dkernel, dbias) for the gradient dy, shape (batch, units), of its output.
+
+    Examples
+    --------
+    >>> dense_backward([[2.0]], [[3.0]], [[1.0]])
+    (array([[3.]], dtype=float32), array([[2.]], dtype=float32), array([1.], dtype=float32))
+    """
+    x = _checks.float32_array(x, "x", "dense_backward", 2, "batch, features")
+    kernel = _checks.float32_array(kernel, "kernel", "dense_backward", 2, "features, units")
+    dy = _checks.float32_array(dy, "dy", "dense_backward", 2, "batch, units")
+    return _core.dense_backward(x, kernel, dy)
+
+
+def activation(x: ArrayLike, kind: str) -> Float32:
+    """``"relu"``, ``"sigmoid"``, ``"tanh"``, ``"softmax"`` (over the last axis) or ``"linear"`` of x, any shape.
+
+    Examples
+    --------
+    >>> activation([-1.0, 2.0], "relu")
+    array([0., 2.], dtype=float32)
+    """
+    return _core.activation(_checks.float32_array(x, "x", "activation"), kind)
+
+
+def activation_backward(y: ArrayLike, dy: ArrayLike, kind: str) -> Float32:
+    """Gradient of :func:`activation` with respect to x, from its output y and the gradient dy of that output.
+
+    Examples
+    --------
+    >>> activation_backward([0.0, 2.0], [5.0, 5.0], "relu")
+    array([0., 5.], dtype=float32)
+    """
+    y = _checks.float32_array(y, "y", "activation_backward")
+    dy = _checks.float32_array(dy, "dy", "activation_backward")
+    return _core.activation_backward(y, dy, kind)
+
+
+def relu(x: ArrayLike) -> Float32:
+    """max(x, 0)."""
+    return activation(x, "relu")
+
+
+def sigmoid(x: ArrayLike) -> Float32:
+    """1 / (1 + exp(-x))."""
+    return activation(x, "sigmoid")
+
+
+def tanh(x: ArrayLike) -> Float32:
+    """Hyperbolic tangent of x."""
+    return activation(x, "tanh")
+
+
+def softmax(x: ArrayLike) -> Float32:
+    """exp(x) / sum(exp(x)) over the last axis."""
+    return activation(x, "softmax")
+
+
+def softmax_cross_entropy(logits: ArrayLike, labels: ArrayLike) -> tuple[float, Float32]:
+    """Mean cross-entropy of softmax(logits) against labels, and its gradient.
+
+    Parameters
+    ----------
+    logits : array_like, shape (batch, classes)
+    labels : array_like of int, shape (batch,), or of float, shape (batch, classes)
+        Class numbers, or one row of probabilities for each sample.
+
+    Returns
+    -------
+    loss : float
+    dlogits : numpy.ndarray of float32, shape (batch, classes)
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit together or a label is outside [0, classes).
+
+    Examples
+    --------
+    >>> loss, dlogits = softmax_cross_entropy([[0.0, 0.0]], [1])
+    >>> round(loss, 4), dlogits
+    (0.6931, array([[ 0.5, -0.5]], dtype=float32))
+    """
+    owner = "softmax_cross_entropy"
+    logits = _checks.float32_array(logits, "logits", owner, 2, "batch, classes")
+    targets = _checks.numeric_array(labels, "labels", owner)
+    dtype = np.int64 if targets.dtype.kind in "iu" and targets.ndim == 1 else np.float32
+    return _core.softmax_cross_entropy(logits, np.ascontiguousarray(targets, dtype=dtype))
+
+
+def mean_squared_error(y_pred: ArrayLike, y_true: ArrayLike) -> tuple[float, Float32]:
+    """Mean of (y_pred - y_true)^2 over all elements, and its gradient with respect to y_pred.
+
+    Examples
+    --------
+    >>> mean_squared_error([[1.0, 3.0]], [[1.0, 1.0]])
+    (2.0, array([[0., 2.]], dtype=float32))
+    """
+    y_pred = _checks.float32_array(y_pred, "y_pred", "mean_squared_error")
+    y_true = _checks.float32_array(y_true, "y_true", "mean_squared_error")
+    return _core.mean_squared_error(y_pred, y_true)

@@ -1,0 +1,76 @@
+"""The optimizers' update rules: one fused pass over flat vectors, in place."""
+
+from __future__ import annotations
+
+from cnncore import _core
+from cnncore._checks import Float32
+
+
+def sgd_update(
+    params: Float32,
+    grads: Float32,
+    *,
+    learning_rate: float = 0.01,
+    momentum: float = 0.0,
+    nesterov: bool = False,
+    velocity: Float32 | None = None,
+) -> None:
+    """One step of gradient descent, in place.
+
+    Without momentum params -= learning_rate * grads. With it velocity = momentum * velocity - learning_rate * grads
+    and params += velocity (Nesterov: params += momentum * velocity - learning_rate * grads).
+
+    Parameters
+    ----------
+    params, grads, velocity : numpy.ndarray of float32, shape (size,)
+        params and velocity are updated where they are, so they must be C-contiguous float32 already. velocity is
+        needed where momentum > 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> params = np.ones(2, np.float32)
+    >>> sgd_update(params, np.ones(2, np.float32), learning_rate=0.5)
+    >>> params
+    array([0.5, 0.5], dtype=float32)
+    """
+    _core.sgd_update(params, grads, velocity, learning_rate, momentum, nesterov)
+
+
+def adam_update(
+    params: Float32,
+    grads: Float32,
+    m: Float32,
+    v: Float32,
+    *,
+    step: int,
+    learning_rate: float = 0.001,
+    beta_1: float = 0.9,
+    beta_2: float = 0.999,
+    epsilon: float = 1e-7,
+    weight_decay: float = 0.0,
+) -> None:
+    """One step of Adam in place, or of AdamW where weight_decay > 0.
+
+    Parameters
+    ----------
+    params, grads, m, v : numpy.ndarray of float32, shape (size,)
+        All but grads are updated where they are, so they must be C-contiguous float32 already; m and v, the running
+        moments, start as zeros.
+    step : int
+        Number of this step, counted from 1.
+
+    Notes
+    -----
+    Kingma and Ba, "Adam: a method for stochastic optimization", 2015; Loshchilov and Hutter, "Decoupled weight decay
+    regularization", 2019.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> params, m, v = np.ones(1, np.float32), np.zeros(1, np.float32), np.zeros(1, np.float32)
+    >>> adam_update(params, np.ones(1, np.float32), m, v, step=1, learning_rate=0.5)
+    >>> params.round(4)
+    array([0.5], dtype=float32)
+    """
+    _core.adam_update(params, grads, m, v, step, learning_rate, beta_1, beta_2, epsilon, weight_decay)
