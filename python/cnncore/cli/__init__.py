@@ -1,0 +1,49 @@
+"""The command ``cnncore``: train, evaluate, predict, info.
+
+Results go to stdout, progress and errors to stderr. Exit codes: 0 done, 1 failed or interrupted, 2 bad usage or input.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from .parser import build_parser
+
+OK, FAILED, BAD_INPUT = 0, 1, 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line `argv` (default: ``sys.argv[1:]``) and return the exit code.
+
+    Examples
+    --------
+    >>> main(["predict", "no-such-file.safetensors", "digit.npy"])
+    2
+    """
+    arguments = build_parser().parse_args(argv)
+    # Only now: --help and a mistyped option should not wait for NumPy and the compiled module.
+    command = importlib.import_module(f"{__package__}.{arguments.module}")
+    try:
+        code: int = command.run(arguments)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # The reader of our output left (`| head`). Python would complain again when it flushes stdout at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except KeyboardInterrupt:
+        return _report(arguments.command, "interrupted", FAILED)
+    except (ValueError, TypeError, ImportError, FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+        return _report(arguments.command, error, BAD_INPUT)
+    except PermissionError as error:
+        return _report(arguments.command, error, BAD_INPUT)
+    except (OSError, ArithmeticError, MemoryError, RuntimeError) as error:
+        return _report(arguments.command, error, FAILED)
+
+
+def _report(command: str, error: object, code: int) -> int:
+    print(f"cnncore {command}: error: {error or type(error).__name__}", file=sys.stderr)
+    return code

@@ -1,0 +1,117 @@
+"""Data sets and images as the command line names them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnncore.datasets import load_idx, load_npz, mnist, mnist5k
+
+_HELD_OUT = 0.2
+_NPY_MAGIC = b"\x93NUMPY"
+_IDX_MAGICS = (b"\0\0", b"\x1f\x8b")
+
+
+class Data(NamedTuple):
+    """A data set, with the word for its second half: "validation" or "test"."""
+
+    name: str
+    x_train: NDArray[Any]
+    y_train: NDArray[Any]
+    x_test: NDArray[Any]
+    y_test: NDArray[Any]
+    held_out: str
+
+
+def load_dataset(arguments: argparse.Namespace) -> Data:
+    """The data set that --dataset and --data-dir name. A file with only x and y gives 20 % of it for validation."""
+    name: str = arguments.dataset
+    if name == "mnist":
+        train, test = mnist.load_data(data_dir=arguments.data_dir)
+        return Data(name, *train, *test, "test")
+    if arguments.data_dir is not None:
+        raise ValueError(f"--data-dir is for --dataset mnist. Received: --dataset {name}")
+    if name == "mnist5k":
+        train, validation = mnist5k.load_data()
+        return Data(name, *train, *validation, "validation")
+    if not name.endswith(".npz"):
+        raise ValueError(f"--dataset: expected mnist5k, mnist or a path that ends in .npz. Received: {name}")
+    train, test_or_none = load_npz(name)
+    if test_or_none is not None:
+        return Data(name, *train, *test_or_none, "test")
+    return _hold_out(name, *train)
+
+
+def _hold_out(name: str, x: NDArray[Any], y: NDArray[Any]) -> Data:
+    """Split with a fixed seed, the same for train and evaluate."""
+    count = round(_HELD_OUT * len(x))
+    if count == 0:
+        raise ValueError(f"{name}: expected at least 3 samples, to hold some out. Received: {len(x)}")
+    order = np.random.default_rng(0).permutation(len(x))
+    train, validation = order[count:], order[:count]
+    return Data(name, x[train], y[train], x[validation], y[validation], "validation")
+
+
+def fit_shape(x: NDArray[Any], input_shape: tuple[int, ...], name: str) -> NDArray[Any]:
+    """`x` as a batch (n, *input_shape): the axes for channel and batch are added where they are missing.
+
+    Raises
+    ------
+    ValueError
+        The sizes do not fit, with both shapes.
+    """
+    height_width, channels = input_shape[:-1], input_shape[-1]
+    if channels == 1 and height_width in (x.shape, x.shape[1:]):
+        x = x[..., None]
+    if x.ndim == len(input_shape):
+        x = x[None]
+    if x.shape[1:] != input_shape:
+        raise ValueError(f"{name}: expected images of shape {input_shape}, as the model has it. Received: {x.shape}")
+    return x
+
+
+def load_images(paths: list[Path], input_shape: tuple[int, ...]) -> Iterator[tuple[str, NDArray[Any]]]:
+    """For each file its name and its images as a batch (n, *input_shape)."""
+    for path in paths:
+        yield str(path), fit_shape(_load_image(path, input_shape), input_shape, str(path))
+
+
+def _load_image(path: Path, input_shape: tuple[int, ...]) -> NDArray[Any]:
+    """The array in a file, told by its first bytes: .npy, IDX (plain or gzip), else an image that Pillow can read."""
+    with path.open("rb") as file:
+        start = file.read(len(_NPY_MAGIC))
+    if start == _NPY_MAGIC:
+        return _load_npy(path)
+    if start.startswith(_IDX_MAGICS):
+        return load_idx(path)
+    return _load_picture(path, channels=input_shape[-1])
+
+
+def _load_npy(path: Path) -> NDArray[Any]:
+    try:
+        # Memory-mapped, so that the size a header claims is compared with the file's before anything is allocated.
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise ValueError(f"{path}: expected an intact .npy file of numbers. Received: {error}") from error
+    if array.dtype.kind not in "buif" or array.size == 0:
+        raise ValueError(f"{path}: expected a non-empty array of numbers. Received: {array.dtype} {array.shape}")
+    return np.array(array)
+
+
+def _load_picture(path: Path, channels: int) -> NDArray[Any]:
+    try:
+        from PIL import Image, UnidentifiedImageError
+    except ImportError as error:
+        raise ImportError(f'{path}: pictures need Pillow: pip install "cnncore[image]"') from error
+    if channels not in (1, 3):
+        raise ValueError(f"{path}: expected .npy or IDX, since the model's input has {channels} channels")
+    try:
+        with Image.open(path) as picture:
+            return np.asarray(picture.convert("L" if channels == 1 else "RGB"))
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError) as error:
+        raise ValueError(f"{path}: expected a picture, a .npy or an IDX file. Received: {error}") from error

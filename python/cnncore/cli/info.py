@@ -1,0 +1,53 @@
+"""``cnncore info`` and the facts behind --version, --cmakedir and --includedir."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from cnncore import _core
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what this installation is and what it uses on this machine."""
+    build = _core.build_info()
+    rows = {
+        "version": version(),
+        "instruction sets": ", ".join(_core.available_isas()),
+        "in use": _core.isa(),
+        "threads": str(_core.get_num_threads()),
+        "compiler": build["compiler"],
+        "build type": build["build_type"],
+        "OpenMP": build["openmp"],
+        "compiled for": build["isas"],
+        "NumPy": np.__version__,
+        "module": _core.__file__,
+    }
+    for name, value in rows.items():
+        print(f"{name + ':':<18}{value}")
+    return 0
+
+
+def version() -> str:
+    """The version of the compiled module, which is the package's."""
+    return _core.__version__
+
+
+def cmakedir() -> str:
+    """The directory with cnncoreConfig.cmake."""
+    return _installed("lib", "cmake", "cnncore")
+
+
+def includedir() -> str:
+    """The directory to give to a compiler's -I."""
+    return _installed("include")
+
+
+def _installed(*parts: str) -> str:
+    # Beside the compiled module: in an editable install the Python files are elsewhere.
+    directory = Path(_core.__file__).parent.joinpath(*parts)
+    if not directory.is_dir():
+        raise FileNotFoundError(f"expected {directory}: the C++ files come with an installed package (pip install)")
+    return str(directory)

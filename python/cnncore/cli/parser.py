@@ -1,0 +1,161 @@
+"""The options of the command line. Nothing heavy is imported here, so that --help answers at once."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+from typing import Any
+
+MODELS = ("mnist_cnn", "lenet5", "oshea_nash")
+OPTIMIZERS = ("adam", "sgd", "adamw")
+
+DEFAULT_EPOCHS = 12
+DEFAULT_BATCH_SIZE = 64
+DEFAULT_SEED = 0
+
+_EXIT_CODES = "exit codes: 0 done, 1 failed or interrupted, 2 bad usage or bad input"
+
+_TRAIN_EXAMPLES = f"""examples:
+  cnncore train                                    the 5,000 digits inside the package, about a minute at most
+  cnncore train --dataset mnist --epochs 3         all 60,000 digits (downloaded once, checked)
+  cnncore train --dataset mnist --data-dir ~/data  the same from IDX files on this machine
+  cnncore train --dataset mine.npz --plot run.png  own images: x, y or x_train, y_train, x_test, y_test
+  cnncore train --model mnist_cnn.safetensors      go on where an earlier run ended
+
+Ctrl-C stops at once; --out then holds the weights of the last whole epoch.
+{_EXIT_CODES}"""
+
+_EVALUATE_EXAMPLES = f"""examples:
+  cnncore evaluate mnist_cnn.safetensors
+  cnncore evaluate mnist_cnn.safetensors --dataset mnist --data-dir ~/data
+
+{_EXIT_CODES}"""
+
+_PREDICT_EXAMPLES = f"""examples:
+  cnncore predict mnist_cnn.safetensors digit.png
+  cnncore predict mnist_cnn.safetensors digits.npy t10k-images-idx3-ubyte.gz
+
+prints one line per image: where it is from, the class, its probability, separated by tabs
+{_EXIT_CODES}"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands; a parsed command has `command` and `module`, the module whose ``run`` it needs."""
+    parser = argparse.ArgumentParser(
+        prog="cnncore",
+        description="Train and run small convolutional networks on a CPU.",
+        epilog="'cnncore COMMAND --help' has the options and examples of a command.\n" + _EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action=_Print, what="version", help="print the version")
+    parser.add_argument("--cmakedir", action=_Print, what="cmakedir", help="print where find_package(cnncore) looks")
+    parser.add_argument("--includedir", action=_Print, what="includedir", help="print the directory of the C++ headers")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_train(commands)
+    _add_evaluate(commands)
+    _add_predict(commands)
+    info = _add(commands, "info", "print version, instruction sets, threads and compiler", _EXIT_CODES)
+    info.set_defaults(module="info")
+    return parser
+
+
+def _add_train(commands: Any) -> None:
+    train = _add(commands, "train", "train a network and save it", _TRAIN_EXAMPLES)
+    train.set_defaults(module="train")
+    _add_dataset(train)
+    train.add_argument(
+        "--model", default="mnist_cnn", metavar="NAME|PATH", help=f"{', '.join(MODELS)} or a saved model (%(default)s)"
+    )
+    train.add_argument("--epochs", type=positive_int, default=DEFAULT_EPOCHS, help="passes over the data (%(default)s)")
+    train.add_argument("--batch-size", type=positive_int, default=DEFAULT_BATCH_SIZE, help="(%(default)s)")
+    train.add_argument("--optimizer", choices=OPTIMIZERS, help="adam; for a saved model its own. sgd has momentum 0.9")
+    train.add_argument("--lr", type=positive_float, help="learning rate (the optimizer's default)")
+    train.add_argument("--seed", type=seed, default=DEFAULT_SEED, help="of initial weights and shuffling (%(default)s)")
+    _add_threads(train)
+    train.add_argument("--out", type=Path, help="where to save (MODEL.safetensors; for a saved model its own file)")
+    train.add_argument("--plot", type=Path, metavar="FILE.png", help='draw the run (needs pip install "cnncore[plot]")')
+
+
+def _add_evaluate(commands: Any) -> None:
+    evaluate = _add(commands, "evaluate", "loss and accuracy of a saved model on test images", _EVALUATE_EXAMPLES)
+    evaluate.set_defaults(module="inference")
+    evaluate.add_argument("file", type=Path, metavar="FILE", help="a saved model")
+    _add_dataset(evaluate)
+    evaluate.add_argument("--batch-size", type=positive_int, default=256, help="(%(default)s)")
+    _add_threads(evaluate)
+
+
+def _add_predict(commands: Any) -> None:
+    predict = _add(commands, "predict", "classes and probabilities of images", _PREDICT_EXAMPLES)
+    predict.set_defaults(module="inference")
+    predict.add_argument("file", type=Path, metavar="FILE", help="a saved model")
+    predict.add_argument(
+        "images", type=Path, nargs="+", metavar="IMAGE", help='.npy or IDX, or PNG (needs pip install "cnncore[image]")'
+    )
+    _add_threads(predict)
+
+
+def _add(commands: Any, name: str, description: str, epilog: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=description,
+        description=description[0].upper() + description[1:] + ".",
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    return parser
+
+
+def _add_dataset(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dataset", default="mnist5k", metavar="NAME|PATH.npz", help="(%(default)s)")
+    parser.add_argument("--data-dir", type=Path, metavar="D", help="directory of MNIST's files ($CNNCORE_DATA_DIR)")
+
+
+def _add_threads(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--threads", type=positive_int, help="(all cores this process may use)")
+
+
+class _Print(argparse.Action):
+    """An option that prints a fact about the installation and ends the program."""
+
+    def __init__(self, option_strings: list[str], dest: str, what: str, help: str) -> None:  # noqa: A002
+        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=help)
+        self.what = what
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from . import info
+
+        print(getattr(info, self.what)())
+        parser.exit()
+
+
+def positive_int(text: str) -> int:
+    """An option's value: an integer of at least 1."""
+    return _integer(text, 1)
+
+
+def seed(text: str) -> int:
+    """An option's value: an integer of at least 0."""
+    return _integer(text, 0)
+
+
+def _integer(text: str, minimum: int) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = minimum - 1
+    if not minimum <= value < 2**31:
+        raise argparse.ArgumentTypeError(f"expected an integer from {minimum} to 2147483647. Received: {text!r}")
+    return value
+
+
+def positive_float(text: str) -> float:
+    """An option's value: a finite number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not (value > 0 and math.isfinite(value)):
+        raise argparse.ArgumentTypeError(f"expected a number above 0. Received: {text!r}")
+    return value

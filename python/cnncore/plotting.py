@@ -1,0 +1,123 @@
+"""Pictures of a training run. Needs matplotlib: ``pip install "cnncore[plot]"``."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .saving.atomic import write_atomically
+
+_DOTS_PER_INCH = 120
+
+
+def require_matplotlib() -> None:
+    """Raise an ImportError that says how to install matplotlib, if it is missing."""
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ImportError as error:
+        raise ImportError('plotting needs matplotlib: pip install "cnncore[plot]"') from error
+
+
+def confusion_matrix(y_true: NDArray[Any], y_pred: NDArray[Any], classes: int) -> NDArray[np.int64]:
+    """Count predictions by true class.
+
+    Parameters
+    ----------
+    y_true, y_pred : ndarray of int
+        Class indices from 0 to ``classes - 1``, of equal length; (n, 1) is accepted too.
+    classes : int
+        Number of classes.
+
+    Returns
+    -------
+    ndarray of int64
+        (classes, classes): entry (i, j) counts the samples of class i that were taken for class j.
+
+    Raises
+    ------
+    ValueError
+        Unequal lengths, or an index outside the classes.
+
+    Examples
+    --------
+    >>> confusion_matrix(np.array([0, 1, 1]), np.array([0, 1, 0]), 2)
+    array([[1, 0],
+           [1, 1]])
+    """
+    true, predicted = np.ravel(y_true).astype(np.int64), np.ravel(y_pred).astype(np.int64)
+    if true.shape != predicted.shape:
+        raise ValueError(f"expected as many predictions as labels. Received: {len(predicted)} and {len(true)}")
+    both = np.concatenate([true, predicted])
+    if both.size and not 0 <= both.min() <= both.max() < classes:
+        raise ValueError(f"expected class indices from 0 to {classes - 1}. Received: {both.min()} to {both.max()}")
+    return np.bincount(true * classes + predicted, minlength=classes * classes).reshape(classes, classes)
+
+
+def plot_training(
+    history: Mapping[str, Sequence[float]],
+    y_true: NDArray[Any],
+    y_pred: NDArray[Any],
+    path: str | os.PathLike[str],
+    title: str = "",
+) -> None:
+    """Draw the curves of loss and accuracy over the epochs and a confusion matrix, and save them as a PNG.
+
+    Parameters
+    ----------
+    history : mapping of str to sequence of float
+        ``History.history``: ``loss`` and, where there are, ``accuracy``, ``val_loss``, ``val_accuracy``, one per epoch.
+    y_true, y_pred : ndarray of int
+        True and predicted classes of the held-out samples.
+    path : path
+        The PNG file, written atomically.
+    title : str, default ""
+        A line above the drawing.
+
+    Raises
+    ------
+    ImportError
+        matplotlib is missing.
+    OSError
+        The file cannot be written.
+    """
+    require_matplotlib()
+    # A Figure of its own, without pyplot: no global state, no window system.
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(13, 4), layout="constrained")
+    loss_axes, accuracy_axes, matrix_axes = figure.subplots(1, 3)
+    _draw_curves(loss_axes, history, "loss")
+    _draw_curves(accuracy_axes, history, "accuracy")
+    classes = int(max(np.max(y_true), np.max(y_pred))) + 1
+    _draw_confusion(matrix_axes, confusion_matrix(y_true, y_pred, classes))
+    figure.suptitle(title)
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=_DOTS_PER_INCH)
+    write_atomically(path, picture.getvalue())
+
+
+def _draw_curves(axes: Any, history: Mapping[str, Sequence[float]], metric: str) -> None:
+    for key, label in ((metric, "training"), (f"val_{metric}", "held out")):
+        if key in history:
+            axes.plot(range(1, len(history[key]) + 1), history[key], marker="o", markersize=3, label=label)
+    axes.set(xlabel="epoch", title=metric)
+    axes.grid(alpha=0.3)
+    if axes.lines:
+        axes.legend()
+
+
+def _draw_confusion(axes: Any, counts: NDArray[np.int64]) -> None:
+    # Rows as shares, so that a rare class is as visible as a common one.
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for (row, column), count in np.ndenumerate(counts):
+        if count:
+            color = "white" if shares[row, column] > 0.5 else "black"
+            axes.text(column, row, str(count), ha="center", va="center", fontsize=7, color=color)
+    ticks = range(len(counts))
+    axes.set(xlabel="predicted class", ylabel="true class", title="held-out samples", xticks=ticks, yticks=ticks)

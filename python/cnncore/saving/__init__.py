@@ -1,0 +1,19 @@
+"""Saving and loading models: one safetensors file with the weights, the layers and the state of training.
+
+>>> import pathlib, tempfile
+>>> from cnncore import Sequential
+>>> from cnncore.layers import Dense
+>>> from cnncore.saving import load_model, save_model
+>>> model = Sequential([Dense(2, input_shape=(3,))])
+>>> with tempfile.TemporaryDirectory() as folder:
+...     path = pathlib.Path(folder, "model.safetensors")
+...     save_model(model, path)
+...     copy = load_model(path)
+>>> bool((copy.layers[0].kernel == model.layers[0].kernel).all())
+True
+"""
+
+from .atomic import check_writable
+from .model import load_model, load_weights, save_model, save_weights
+
+__all__ = ["check_writable", "load_model", "load_weights", "save_model", "save_weights"]

@@ -1,0 +1,94 @@
+"""Writing a file so that a reader sees the old content or the new one, never a part, whatever happens meanwhile."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import stat
+
+
+def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
+    """Replace the content of `path` by `data`: temporary file beside it, fsync, rename.
+
+    On any failure the file that was there is untouched and the temporary one is removed.
+
+    Parameters
+    ----------
+    path : path
+        Where to write; through a symbolic link its target is replaced. An existing file keeps its permissions.
+    data : bytes
+        The whole new content.
+
+    Raises
+    ------
+    OSError
+        As for :func:`check_writable`, or the disk is full.
+    """
+    target = _resolve(path)
+    directory = os.path.dirname(target)
+    # O_EXCL and the umask's permissions, which tempfile does not give.
+    temporary = os.path.join(directory, f".cnncore-{secrets.token_hex(8)}.tmp")
+    try:
+        with open(temporary, "xb") as file:
+            if os.path.exists(target):
+                os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        if isinstance(error, OSError):
+            raise type(error)(error.errno, f"cannot write: {error.strerror}", os.fspath(path)) from error
+        raise
+    _sync_directory(directory)
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Raise now what :func:`write_atomically` would raise later, so that no work is lost.
+
+    Raises
+    ------
+    OSError
+        The directory is missing or nothing can be created in it (FileNotFoundError, NotADirectoryError,
+        PermissionError), or `path` is a directory, a device or a read-only file.
+
+    Examples
+    --------
+    >>> check_writable("/no/such/directory/model.safetensors")
+    Traceback (most recent call last):
+        ...
+    FileNotFoundError: [Errno 2] cannot write: No such file or directory: '/no/such/directory/model.safetensors'
+    """
+    target = _resolve(path)
+    temporary = os.path.join(os.path.dirname(target), f".cnncore-{secrets.token_hex(8)}.tmp")
+    try:
+        open(temporary, "xb").close()
+        os.unlink(temporary)
+    except OSError as error:
+        raise type(error)(error.errno, f"cannot write: {error.strerror}", os.fspath(path)) from error
+
+
+def _resolve(path: str | os.PathLike[str]) -> str:
+    """The absolute path behind symbolic links, refused where a rename would replace something that is not a file."""
+    target = os.path.realpath(path)
+    if os.path.isdir(target) or not os.path.basename(target):
+        raise IsADirectoryError(f"cannot write: expected a file's path. Received the directory {os.fspath(path)!r}")
+    if os.path.exists(target):
+        if not os.path.isfile(target):
+            raise OSError(f"cannot write: expected a regular file. Received: {os.fspath(path)!r}")
+        if not os.access(target, os.W_OK):
+            raise PermissionError(f"cannot write: {os.fspath(path)!r} is read-only")
+    return target
+
+
+def _sync_directory(directory: str) -> None:
+    """Make the rename itself survive a power cut. The new file is in place already, so a refusal is no failure."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

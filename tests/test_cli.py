@@ -1,0 +1,353 @@
+"""The command line as a user meets it: in a process of its own, with exit codes, stdout and stderr apart."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cnncore
+from cnncore.datasets import mnist5k
+from cnncore.saving import load_model
+from idx_files import idx_bytes
+
+COMMAND = [sys.executable, "-m", "cnncore"]
+
+
+def run(*arguments, cwd=None, **environment):
+    """The finished process of ``cnncore *arguments``."""
+    variables = {name: value for name, value in os.environ.items() if name != "CNNCORE_DATA_DIR"}
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)],
+        cwd=cwd,
+        env={**variables, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    """300 real digits for training, 100 for testing: enough to learn something within a second."""
+    (x_train, y_train), (x_val, y_val) = mnist5k.load_data()
+    path = tmp_path_factory.mktemp("data") / "small.npz"
+    np.savez(path, x_train=x_train[:300], y_train=y_train[:300], x_test=x_val[:100], y_test=y_val[:100])
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(dataset, tmp_path_factory):
+    """A saved model and what training it printed."""
+    path = tmp_path_factory.mktemp("model") / "model.safetensors"
+    result = run("train", "--dataset", dataset, "--epochs", 6, "--batch-size", 16, "--out", path)
+    assert result.returncode == 0, result.stderr
+    return path, result
+
+
+# --- train -----------------------------------------------------------------------------------------------------
+
+
+def test_train_prints_results_on_stdout_and_progress_on_stderr(trained, dataset):
+    path, result = trained
+    lines = dict(line.split(": ", 1) for line in result.stdout.splitlines())
+    assert lines["model"] == "mnist_cnn (225,034 parameters)"
+    assert lines["data"] == f"{dataset} (300 training, 100 test images)"
+    assert float(lines["test accuracy"]) >= 0.7
+    assert re.fullmatch(r"[\d.]+ s \(6 epochs, [\d,]+ images/s, test and saving included\)", lines["time"])
+    assert lines["saved"] == str(path)
+    assert "Epoch 6/6: loss " in result.stderr
+    assert "Epoch" not in result.stdout
+
+
+def test_the_saved_model_is_the_trained_one(trained, dataset):
+    path, result = trained
+    model = load_model(path)
+    with np.load(dataset) as data:
+        loss, accuracy = model.evaluate(data["x_test"], data["y_test"], verbose=0)
+    printed = dict(line.split(": ", 1) for line in result.stdout.splitlines())
+    assert printed["test accuracy"] == f"{accuracy:.4f}"
+    assert printed["test loss"] == f"{loss:.4f}"
+
+
+def test_the_same_seed_gives_the_same_file_and_another_seed_another(trained, dataset, tmp_path):
+    options = ("--dataset", dataset, "--epochs", 6, "--batch-size", 16)
+    path, _ = trained
+    assert run("train", *options, "--seed", 0, "--threads", 1, "--out", tmp_path / "same").returncode == 0
+    assert (tmp_path / "same").read_bytes() == path.read_bytes()
+    assert run("train", *options, "--seed", 1, "--out", tmp_path / "other").returncode == 0
+    assert (tmp_path / "other").read_bytes() != path.read_bytes()
+
+
+def test_training_in_two_parts_equals_training_at_once(trained, dataset, tmp_path):
+    options = ("--dataset", dataset, "--epochs", 3, "--batch-size", 16)
+    part = tmp_path / "part"
+    assert run("train", *options, "--out", part).returncode == 0
+    assert run("train", *options, "--model", part).returncode == 0
+    whole, resumed = load_model(trained[0]), load_model(part)
+    for expected, received in zip(whole.get_weights(), resumed.get_weights(), strict=True):
+        np.testing.assert_array_equal(received, expected)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd", "adamw"])
+@pytest.mark.parametrize("model", ["lenet5", "oshea_nash"])
+def test_models_and_optimizers(dataset, tmp_path, model, optimizer):
+    result = run(
+        "train", "--dataset", dataset, "--model", model, "--optimizer", optimizer, "--lr", 0.002, "--epochs", 1,
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    saved = load_model(tmp_path / f"{model}.safetensors")
+    assert saved.name == model
+    assert type(saved.optimizer).__name__.lower() == optimizer
+    assert saved.optimizer.learning_rate == pytest.approx(0.002)
+
+
+def test_a_file_with_only_x_and_y_holds_some_out(dataset, tmp_path):
+    with np.load(dataset) as data:
+        np.savez(tmp_path / "xy.npz", x=data["x_train"] / np.float32(255), y=data["y_train"])
+    result = run("train", "--dataset", "xy.npz", "--epochs", 1, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "data: xy.npz (240 training, 60 validation images)" in result.stdout
+    evaluated = run("evaluate", "mnist_cnn.safetensors", "--dataset", "xy.npz", cwd=tmp_path)
+    accuracy = re.search(r"validation accuracy: .*", result.stdout)
+    assert accuracy is not None
+    assert accuracy[0] in evaluated.stdout
+
+
+def test_train_plots(dataset, tmp_path):
+    pytest.importorskip("matplotlib")
+    result = run("train", "--dataset", dataset, "--epochs", 1, "--plot", "run.png", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "run.png").read_bytes().startswith(b"\x89PNG")
+    assert result.stdout.endswith("plot: run.png\n")
+
+
+# --- evaluate, predict, info -----------------------------------------------------------------------------------
+
+
+def test_evaluate_agrees_with_training(trained, dataset):
+    path, training = trained
+    result = run("evaluate", path, "--dataset", dataset, "--threads", 1)
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert lines[0] == f"data: {dataset} (100 test images)"
+    assert {line for line in lines if "accuracy" in line} <= set(training.stdout.splitlines())
+
+
+def test_predict_reads_npy_idx_and_png_alike(trained, tmp_path):
+    path, _ = trained
+    image_module = pytest.importorskip("PIL.Image")
+    _, (x, _) = mnist5k.load_data()
+    np.save(tmp_path / "one.npy", x[0])
+    np.save(tmp_path / "all.npy", x[:3, :, :, None])
+    (tmp_path / "all.idx").write_bytes(idx_bytes(x[:3]))
+    image_module.fromarray(x[0]).save(tmp_path / "one.png")
+    result = run("predict", path, "one.npy", "all.npy", "all.idx", "one.png", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    rows = [line.split("\t") for line in result.stdout.splitlines()]
+    names = [f"all.{kind}[{i}]" for kind in ("npy", "idx") for i in range(3)]
+    assert [row[0] for row in rows] == ["one.npy", *names, "one.png"]
+    probabilities = load_model(path).predict(x[:3, :, :, None], verbose=0)
+    expected = [(str(row.argmax()), f"{row.max():.4f}") for row in probabilities]
+    assert [tuple(row[1:]) for row in rows] == [expected[0], *expected, *expected, expected[0]]
+
+
+def test_info():
+    result = run("info")
+    assert result.returncode == 0, result.stderr
+    lines = dict(re.split(r":\s+", line, maxsplit=1) for line in result.stdout.splitlines())
+    assert lines["version"] == cnncore.__version__
+    assert lines["in use"] in lines["instruction sets"].split(", ")
+    assert int(lines["threads"]) >= 1
+    assert lines["compiler"]
+    assert lines["OpenMP"]
+
+
+def test_info_shows_the_forced_instruction_set():
+    result = run("info", CNNCORE_ISA="scalar")
+    assert re.search(r"^in use: +scalar$", result.stdout, re.MULTILINE)
+
+
+def test_version_and_help():
+    assert run("--version").stdout == f"{cnncore.__version__}\n"
+    for command in ((), ("train",), ("evaluate",), ("predict",), ("info",)):
+        result = run(*command, "--help")
+        assert result.returncode == 0
+        assert "exit codes: 0 done, 1 failed or interrupted, 2 bad usage or bad input" in result.stdout
+    assert "cnncore train --dataset mnist --epochs 3" in run("train", "--help").stdout
+
+
+def test_directories_for_cpp_users_exist_or_are_an_error():
+    for option, file in (("--cmakedir", "cnncoreConfig.cmake"), ("--includedir", "cnncore/cnncore.h")):
+        result = run(option)
+        if result.returncode == 0:
+            assert Path(result.stdout.strip(), file).is_file()
+        else:
+            assert result.returncode == 2
+            assert "come with an installed package" in result.stderr
+
+
+# --- bad usage and bad input: exit code 2, nothing on stdout, nothing written -----------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ((), "required: COMMAND"),
+        (("frobnicate",), "invalid choice"),
+        (("train", "--epochs", "0"), "expected an integer from 1 to 2147483647. Received: '0'"),
+        (("train", "--batch-size", "x"), "expected an integer from 1 to 2147483647. Received: 'x'"),
+        (("train", "--lr", "-1"), "expected a number above 0. Received: '-1'"),
+        (("train", "--lr", "nan"), "expected a number above 0. Received: 'nan'"),
+        (("train", "--seed", "-1"), "expected an integer from 0"),
+        (("train", "--optimizer", "magic"), "invalid choice: 'magic'"),
+        (("train", "--model", "vgg"), "--model: expected mnist_cnn, lenet5, oshea_nash or an existing file"),
+        (("train", "--dataset", "imagenet"), "--dataset: expected mnist5k, mnist or a path that ends in .npz"),
+        (("train", "--dataset", "none.npz"), "No such file or directory: 'none.npz'"),
+        (("train", "--data-dir", "."), "--data-dir is for --dataset mnist"),
+        (("train", "--dataset", "mnist", "--data-dir", "."), "mnist: expected train-images-idx3-ubyte"),
+        (("train", "--out", "missing/model"), "cannot write: No such file or directory: 'missing/model'"),
+        (("train", "--out", "/dev/null"), "expected a regular file. Received: '/dev/null'"),
+        (("train", "--plot", "missing/run.png"), "cannot write: No such file or directory: 'missing/run.png'"),
+        (("evaluate", "none.safetensors"), "No such file or directory: 'none.safetensors'"),
+        (("predict", "none.safetensors"), "required: IMAGE"),
+    ],
+)
+def test_bad_arguments(tmp_path, arguments, expected):
+    result = run(*arguments, cwd=tmp_path)
+    assert result.returncode == 2, result.stderr
+    assert expected in result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""
+    assert not any(tmp_path.iterdir())
+
+
+def test_bad_data_is_refused_before_training(tmp_path):
+    x, y = np.zeros((40, 28, 28), np.uint8), np.zeros(40, np.uint8)
+    cases = {
+        "expected images of shape (28, 28, 1)": {"x": np.zeros((40, 32, 32, 3), np.uint8), "y": y},
+        "as many labels as images": {"x": x, "y": y[:-1]},
+        "11": {"x": x, "y": y + 11},
+    }
+    for expected, arrays in cases.items():
+        np.savez(tmp_path / "data.npz", **arrays)
+        result = run("train", "--dataset", "data.npz", cwd=tmp_path)
+        assert result.returncode == 2, result.stderr
+        assert expected in result.stderr
+        assert "Traceback" not in result.stderr
+        assert [path.name for path in tmp_path.iterdir()] == ["data.npz"]
+
+
+def test_bad_files_for_evaluate_and_predict(trained, tmp_path):
+    path, _ = trained
+    (tmp_path / "cut").write_bytes(path.read_bytes()[:-5])
+    np.save(tmp_path / "wide.npy", np.zeros((28, 29)))
+    np.save(tmp_path / "text.npy", np.array(["a"]))
+    np.save(tmp_path / "object.npy", np.array([{}]))
+    (tmp_path / "short.npy").write_bytes((tmp_path / "wide.npy").read_bytes()[:-1])
+    (tmp_path / "noise.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"\0" * 50)
+    (tmp_path / "noise.idx").write_bytes(b"\0\0\x08\x03")
+    for arguments, expected in (
+        (("evaluate", "cut"), "cut: expected an intact safetensors file"),
+        (("predict", "cut", "wide.npy"), "cut: expected an intact safetensors file"),
+        (("predict", path, "wide.npy"), "wide.npy: expected images of shape (28, 28, 1)"),
+        (("predict", path, "text.npy"), "text.npy: expected a non-empty array of numbers"),
+        (("predict", path, "object.npy"), "object.npy: expected an intact .npy file of numbers"),
+        (("predict", path, "short.npy"), "short.npy: expected an intact .npy file of numbers"),
+        (("predict", path, "noise.png"), "noise.png: "),
+        (("predict", path, "noise.idx"), "noise.idx: expected 3 dimensions"),
+        (("predict", path, "nothing.npy"), "No such file or directory: 'nothing.npy'"),
+    ):
+        result = run(*arguments, cwd=tmp_path)
+        assert result.returncode == 2, result.stderr
+        assert expected in result.stderr
+        assert "Traceback" not in result.stderr
+        assert result.stdout == ""
+
+
+def test_an_unknown_instruction_set_is_an_error():
+    result = run("info", CNNCORE_ISA="sse9")
+    assert result.returncode != 0
+    assert "sse9" in result.stderr
+
+
+# --- interruption ----------------------------------------------------------------------------------------------
+
+
+def interrupt(process: subprocess.Popen, condition) -> float:
+    """Send Ctrl-C once `condition` holds; the seconds until the process ended."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    start = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=30)
+    return time.monotonic() - start
+
+
+def start_training(*arguments) -> subprocess.Popen:
+    return subprocess.Popen(
+        [*COMMAND, "train", *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def test_ctrl_c_ends_within_a_second_and_keeps_the_last_whole_epoch(dataset, tmp_path):
+    out = tmp_path / "model"
+    with start_training("--dataset", dataset, "--epochs", 100000, "--out", out) as process:
+        seconds = interrupt(process, out.exists)
+        _, stderr = process.communicate()
+    assert process.returncode == 1
+    assert seconds < 1.0
+    assert "Traceback" not in stderr
+    epochs = re.search(rf"interrupted: {re.escape(str(out))} holds the weights of epoch (\d+)\n$", stderr)
+    assert epochs is not None
+    assert list(tmp_path.iterdir()) == [out]
+    reference = tmp_path / "reference"
+    assert run("train", "--dataset", dataset, "--epochs", epochs[1], "--out", reference).returncode == 0
+    assert out.read_bytes() == reference.read_bytes()
+
+
+def test_ctrl_c_in_the_first_epoch_says_that_nothing_was_saved(dataset, tmp_path):
+    with np.load(dataset) as data:
+        big = tmp_path / "big.npz"
+        np.savez(big, x=np.tile(data["x_train"], (200, 1, 1)), y=np.tile(data["y_train"], 200))
+    out = tmp_path / "model"
+    with start_training("--dataset", big, "--batch-size", 8, "--out", out) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert process.stdout.readline().startswith("data: ")
+        seconds = interrupt(process, lambda: True)
+        _, stderr = process.communicate()
+    assert process.returncode == 1
+    assert seconds < 1.0
+    assert stderr.endswith("cnncore train: interrupted: no epoch ended, nothing is saved\n")
+    assert not out.exists()
+
+
+def test_a_closed_pipe_is_no_traceback(trained, tmp_path):
+    _, (x, _) = mnist5k.load_data()
+    np.save(tmp_path / "all.npy", np.tile(x, (20, 1, 1)))
+    process = subprocess.Popen(
+        [*COMMAND, "predict", str(trained[0]), str(tmp_path / "all.npy")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+    assert process.returncode == 1
