@@ -1,0 +1,69 @@
+// NumPy arrays as checked, borrowed views: nothing is converted or copied here, cnncore.ops and the model layer do that.
+#pragma once
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include "cnncore/cnncore.h"
+#include "runtime/check.h"
+
+namespace cnncore {
+
+namespace py = pybind11;
+using Array = py::array_t<float, py::array::c_style>;
+using Pair = std::pair<int64_t, int64_t>;
+using PaddingPairs = std::pair<Pair, Pair>;  // ((top, bottom), (left, right))
+
+inline Padding to_padding(const PaddingPairs& p) { return {p.first.first, p.first.second, p.second.first, p.second.second}; }
+
+inline Shape shape_of(const py::array& a) { return Shape(a.shape(), a.shape() + a.ndim()); }
+
+inline void check_shape(const char* op, const char* name, const py::array& a, const Shape& expected) {
+  check(shape_of(a) == expected, op, "expected ", name, " of shape ", to_string(expected), ". Received: ", to_string(shape_of(a)));
+}
+
+inline void check_rank(const char* op, const char* name, const py::array& a, int64_t rank) {
+  check(a.ndim() == rank, op, "expected ", name, " of rank ", rank, ". Received: shape ", to_string(shape_of(a)));
+}
+
+/// A float32 array the caller owns and lets us write to.
+inline float* writable(const char* op, const char* name, const Array& a) {
+  check(a.writeable(), op, "expected ", name, " to be writable");
+  return const_cast<float*>(a.data());
+}
+
+inline Array empty(const Shape& shape) {
+  (void)element_count(shape);  // refuses what does not fit
+  return Array(std::vector<py::ssize_t>(shape.begin(), shape.end()));
+}
+
+inline py::tuple to_tuple(const Shape& shape) {
+  py::tuple t(shape.size());
+  for (size_t i = 0; i < shape.size(); ++i) t[i] = shape[i];
+  return t;
+}
+
+/// A view of memory that `owner` keeps alive.
+inline Array view(float* data, int64_t size, const py::object& owner) { return Array({size}, {sizeof(float)}, data, owner); }
+
+/// Labels (int64) or values (float32) of `samples` samples with `outputs` outputs each. The array must outlive the result.
+inline Targets to_targets(const char* op, const py::array& y, int64_t samples, int64_t outputs) {
+  check(y.ndim() >= 1 && y.shape(0) == samples, op, "expected as many targets as samples, ", samples, ". Received: shape ",
+        to_string(shape_of(y)));
+  check(y.flags() & py::array::c_style, op, "expected C-contiguous targets");
+  if (py::isinstance<py::array_t<int64_t>>(y)) {
+    check(y.ndim() == 1, op, "expected labels of rank 1. Received: shape ", to_string(shape_of(y)));
+    return {static_cast<const int64_t*>(y.data()), nullptr};
+  }
+  if (!py::isinstance<py::array_t<float>>(y))
+    throw py::type_error(std::string(op) + "expected targets of dtype int64 or float32. Received: " + std::string(py::str(y.dtype())));
+  check(y.size() == samples * outputs, op, "expected targets with ", outputs, " values a sample. Received: shape ",
+        to_string(shape_of(y)));
+  return {nullptr, static_cast<const float*>(y.data())};
+}
+
+void bind_ops(py::module_& m);
+void bind_network(py::module_& m);
+
+}  // namespace cnncore

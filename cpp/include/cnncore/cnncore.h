@@ -1,0 +1,13 @@
+// Everything a C++ program needs: small CNNs trained and run on a CPU.
+#pragma once
+
+#include "cnncore/activation.h"
+#include "cnncore/conv2d.h"
+#include "cnncore/dense.h"
+#include "cnncore/loss.h"
+#include "cnncore/network.h"
+#include "cnncore/optimizer.h"
+#include "cnncore/pool2d.h"
+#include "cnncore/runtime.h"
+#include "cnncore/tensor.h"
+#include "cnncore/version.h"

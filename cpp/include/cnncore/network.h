@@ -1,0 +1,138 @@
+// A whole network, planned once and executed in one call a batch.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "cnncore/activation.h"
+#include "cnncore/conv2d.h"
+#include "cnncore/dense.h"
+#include "cnncore/loss.h"
+#include "cnncore/optimizer.h"
+#include "cnncore/pool2d.h"
+
+namespace cnncore {
+
+/// The ops of a graph. Their sizes that follow from the input are filled in by the builder.
+struct RescalingOp {
+  float scale, offset;
+};
+struct Conv2dOp {
+  Conv2dParams params;
+  bool use_bias = true;
+  Activation activation = Activation::linear;
+};
+struct MaxPool2dOp {
+  Pool2dParams params;
+};
+struct AvgPool2dOp {
+  Pool2dParams params;
+};
+struct FlattenOp {};
+struct DenseOp {
+  DenseParams params;
+  bool use_bias = true;
+  Activation activation = Activation::linear;
+};
+struct ActivationOp {
+  Activation activation;
+};
+struct DropoutOp {
+  float rate;
+  uint64_t seed;
+};
+using Op = std::variant<RescalingOp, Conv2dOp, MaxPool2dOp, AvgPool2dOp, FlattenOp, DenseOp, ActivationOp, DropoutOp>;
+
+/// A list of ops in topological order. Every method appends one and returns the id of its output tensor; what makes no sense
+/// throws std::invalid_argument and names the layer.
+class Graph {
+ public:
+  struct Node {
+    std::string name;
+    Op op;
+    int input, output;
+  };
+
+  int input(const Shape& shape);
+  int rescaling(int x, float scale, float offset, const std::string& name);
+  /// params: filters, kernel, strides, padding, dilation and groups; the input's sizes are filled in.
+  int conv2d(int x, Conv2dParams params, bool use_bias, Activation activation, const std::string& name);
+  int max_pool2d(int x, Pool2dParams params, const std::string& name);
+  int avg_pool2d(int x, Pool2dParams params, const std::string& name);
+  int flatten(int x, const std::string& name);
+  int dense(int x, int64_t units, bool use_bias, Activation activation, const std::string& name);
+  int activation(int x, Activation kind, const std::string& name);
+  int dropout(int x, float rate, uint64_t seed, const std::string& name);
+
+  const Shape& shape(int tensor) const;
+  const std::vector<Node>& nodes() const { return nodes_; }
+
+ private:
+  const Shape& image_shape(int x, const std::string& name) const;
+  int append(int x, Op op, Shape output, const std::string& name);
+  std::vector<Shape> shapes_;
+  std::vector<Node> nodes_;
+};
+
+/// Where a layer's kernel or bias lies in the flat vectors. Offsets are multiples of 16 floats; the gaps stay zero.
+struct ParameterSlot {
+  std::string name;  ///< "conv2d/kernel"
+  Shape shape;
+  int64_t offset;
+};
+
+/// Samples as they lie in memory: bytes or floats, (samples, *input_shape).
+struct Images {
+  const uint8_t* bytes = nullptr;
+  const float* floats = nullptr;
+  int64_t samples = 0;
+};
+
+struct TrainBatch {
+  Images x;
+  Targets y;                           ///< indexed like x
+  const int64_t* indices = nullptr;    ///< which samples make the batch; null: the first `size`
+  int64_t size = 0;
+  const float* sample_weight = nullptr;  ///< indexed like x; the loss is sum(weight * loss) / size
+};
+
+/// Parameters, gradients, plans and memory. One Network is used by one thread at a time.
+class Network {
+ public:
+  Network(Graph graph, int output);
+  ~Network();
+  Network(Network&&) noexcept;
+  Network& operator=(Network&&) noexcept;
+
+  const Shape& input_shape() const;
+  const Shape& output_shape() const;
+  const std::vector<ParameterSlot>& slots() const;
+  /// Flat vectors, 64-byte aligned; `parameter_count` includes the gaps.
+  float* parameters();
+  float* gradients();
+  int64_t parameter_count() const;
+
+  /// Steps done: the counter behind dropout's masks. Set it to resume a training exactly.
+  int64_t step = 0;
+
+  /// Inference: y (samples, *output_shape).
+  void forward(const Images& x, float* y);
+
+  /// One step: forward, loss, gradients, and the update where an optimizer is given. Returns the loss before the update;
+  /// `outputs` (size, *output_shape), where not null, receives the predictions. Where the loss is not finite nothing is updated.
+  double train_step(const TrainBatch& batch, Loss loss, bool from_logits, Optimizer* optimizer, float* outputs);
+
+  /// The mean loss of predictions.
+  double loss(int64_t size, const float* predictions, const Targets& targets, Loss loss, bool from_logits) const;
+
+  /// The plan as text: ops, fusions, regions, memory.
+  std::string describe() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace cnncore

@@ -1,0 +1,245 @@
+// Indirect matrix products: the forward convolution, its fusion with a 2x2 max-pool, and the gradient of the weights.
+//   p pixel, k term of the sum, v vector of columns. A block of P pixels x V vectors stays in registers over the whole depth.
+
+// Pixels x vectors of a block: as many accumulators as the registers hold beside V weights and one broadcast.
+constexpr bool kManyRegisters = kRegisters >= 32;
+constexpr int kBlockVectors = 2;
+constexpr int kBlockPixels = kManyRegisters ? 12 : 6;
+constexpr int kPoolPixels = kManyRegisters ? 12 : 4;
+
+struct GemmCursor {  // where a block of columns lies
+  const float* w;
+  const float* bias;
+  float* y;
+  uint8_t* winner;
+  int tail;  // lanes of the last vector that exist
+};
+
+template <bool kTail, int V>
+inline Vec load_column(const float* p, int v, int tail) {
+  return kTail && v == V - 1 ? load_n(p + v * kWidth, tail) : load(p + v * kWidth);
+}
+
+template <bool kTail, int V>
+inline void store_column(float* p, int v, int tail, Vec a) {
+  if (kTail && v == V - 1)
+    store_n(p + v * kWidth, a, tail);
+  else
+    store(p + v * kWidth, a);
+}
+
+// acc[p][v] = bias[v] + sum_k x[p][k] * w[k][v]
+template <int P, int V, bool kTail>
+inline void gemm_block(const GemmArgs& a, const GemmCursor& at, const int32_t* x_offset, Vec (&acc)[P][V]) {
+  const float* x[P];
+  CNNCORE_UNROLL
+  for (int p = 0; p < P; ++p) x[p] = a.x + x_offset[p];
+  CNNCORE_UNROLL
+  for (int v = 0; v < V; ++v) {
+    const Vec b = at.bias ? load_column<kTail, V>(at.bias, v, at.tail) : zero();
+    CNNCORE_UNROLL
+    for (int p = 0; p < P; ++p) acc[p][v] = b;
+  }
+  const float* w = at.w;
+  for (int64_t k = 0; k < a.depth; ++k, w += a.ldw) {
+    const int64_t offset = a.k_offset[k];
+    Vec row[V];
+    CNNCORE_UNROLL
+    for (int v = 0; v < V; ++v) row[v] = load_column<kTail, V>(w, v, at.tail);
+    CNNCORE_UNROLL
+    for (int p = 0; p < P; ++p) {
+      const Vec b = set1(x[p][offset]);
+      CNNCORE_UNROLL
+      for (int v = 0; v < V; ++v) acc[p][v] = fmadd(b, row[v], acc[p][v]);
+    }
+  }
+}
+
+template <int P, int V, bool kTail>
+void gemm_store(const GemmArgs& a, const GemmCursor& at, const int32_t* x_offset, const int32_t* y_offset) {
+  Vec acc[P][V];
+  gemm_block<P, V, kTail>(a, at, x_offset, acc);
+  CNNCORE_UNROLL
+  for (int p = 0; p < P; ++p) {
+    float* y = at.y + y_offset[p];
+    CNNCORE_UNROLL
+    for (int v = 0; v < V; ++v)
+      store_column<kTail, V>(y, v, at.tail, a.relu ? max(zero(), acc[p][v]) : acc[p][v]);
+  }
+}
+
+// The last pixels: the list is completed by repeating its last entry, which writes the same value to the same place.
+template <int P, int V, bool kTail>
+void gemm_rest(const GemmArgs& a, const GemmCursor& at, int64_t p) {
+  int32_t x_offset[P], y_offset[P];
+  for (int i = 0; i < P; ++i) {
+    const int64_t source = p + i < a.pixels ? p + i : a.pixels - 1;
+    x_offset[i] = a.x_offset[source];
+    y_offset[i] = a.y_offset[source];
+  }
+  gemm_store<P, V, kTail>(a, at, x_offset, y_offset);
+}
+
+template <int V, bool kTail>
+void gemm_columns(const GemmArgs& a, const GemmCursor& at) {
+  int64_t p = 0;
+  for (; p + kBlockPixels <= a.pixels; p += kBlockPixels)
+    gemm_store<kBlockPixels, V, kTail>(a, at, a.x_offset + p, a.y_offset + p);
+  const int64_t rest = a.pixels - p;
+  if (rest > 8) return gemm_rest<kBlockPixels, V, kTail>(a, at, p);
+  if (rest > 4) return gemm_rest<kManyRegisters ? 8 : kBlockPixels, V, kTail>(a, at, p);
+  if (rest > 1) return gemm_rest<4, V, kTail>(a, at, p);
+  if (rest > 0) return gemm_rest<1, V, kTail>(a, at, p);
+}
+
+// One pixel alone (a dense layer on one sample) needs more vectors in flight to hide the latency of the sum.
+constexpr int kSingleVectors = 8;
+
+template <bool kTail>
+void gemm_single(const GemmArgs& a, const GemmCursor& at) {
+  gemm_store<1, kSingleVectors, kTail>(a, at, a.x_offset, a.y_offset);
+}
+
+// Calls f.template run<V, kTail>(cursor) over blocks of at most kMaxVectors vectors of columns.
+template <int kMaxVectors, class Function>
+inline void for_column_blocks(GemmCursor at, int64_t cols, Function f) {
+  constexpr int64_t step = kMaxVectors * kWidth;
+  for (int64_t n = 0; n < cols; n += step) {
+    const int64_t left = cols - n;
+    const int vectors = static_cast<int>(left >= step ? kMaxVectors : (left + kWidth - 1) / kWidth);
+    at.tail = static_cast<int>(left >= step ? kWidth : left - (vectors - 1) * kWidth);
+    f(at, vectors, at.tail != kWidth);
+    at.w += step;
+    if (at.bias) at.bias += step;
+    at.y += step;
+    if (at.winner) at.winner += step;
+  }
+}
+
+void gemm(const GemmArgs& a) {
+  GemmCursor at{a.w, a.bias, a.y, nullptr, kWidth};
+  int64_t cols = a.cols;
+  if (a.pixels == 1 && cols >= kSingleVectors * kWidth) {
+    const int64_t whole = cols / (kSingleVectors * kWidth) * (kSingleVectors * kWidth);
+    for_column_blocks<kSingleVectors>(at, whole, [&](const GemmCursor& c, int, bool) { gemm_single<false>(a, c); });
+    if (whole == cols) return;
+    at = {a.w + whole, a.bias ? a.bias + whole : nullptr, a.y + whole, nullptr, kWidth};
+    cols -= whole;
+  }
+  for_column_blocks<kBlockVectors>(at, cols, [&](const GemmCursor& c, int vectors, bool tail) {
+    if (vectors == 2)
+      tail ? gemm_columns<2, true>(a, c) : gemm_columns<2, false>(a, c);
+    else
+      tail ? gemm_columns<1, true>(a, c) : gemm_columns<1, false>(a, c);
+  });
+}
+
+// --- fused with relu and a 2x2 max-pool ---------------------------------------------------------------------------
+
+template <int P, int V, bool kTail>
+void gemm_pool_block(const GemmPoolArgs& a, const GemmCursor& at, int64_t p) {
+  Vec acc[P][V];
+  gemm_block<P, V, kTail>(a, at, a.x_offset + p, acc);
+  CNNCORE_UNROLL
+  for (int q = 0; q < P / 4; ++q) {
+    const int64_t out = a.y_offset[p / 4 + q];
+    CNNCORE_UNROLL
+    for (int v = 0; v < V; ++v) {
+      Vec best = acc[4 * q][v], index = zero();
+      CNNCORE_UNROLL
+      for (int i = 1; i < 4; ++i) {
+        const Mask above = greater(acc[4 * q + i][v], best);
+        best = select(above, acc[4 * q + i][v], best);
+        index = select(above, set1(static_cast<float>(i)), index);
+      }
+      if (a.relu) {
+        index = select(greater(best, zero()), index, set1(4.0f));
+        best = max(zero(), best);
+      }
+      store_column<kTail, V>(at.y + out, v, at.tail, best);
+      if (!at.winner) continue;
+      if (kTail && v == V - 1)
+        store_u8_n(at.winner + out + v * kWidth, index, at.tail);
+      else
+        store_u8(at.winner + out + v * kWidth, index);
+    }
+  }
+}
+
+template <int V, bool kTail>
+void gemm_pool_columns(const GemmPoolArgs& a, const GemmCursor& at) {
+  int64_t p = 0;
+  for (; p + kPoolPixels <= a.pixels; p += kPoolPixels) gemm_pool_block<kPoolPixels, V, kTail>(a, at, p);
+  for (; p < a.pixels; p += 4) gemm_pool_block<4, V, kTail>(a, at, p);
+}
+
+void gemm_pool(const GemmPoolArgs& a) {
+  for_column_blocks<kBlockVectors>({a.w, a.bias, a.y, a.winner, kWidth}, a.cols,
+                                   [&](const GemmCursor& c, int vectors, bool tail) {
+                                     if (vectors == 2)
+                                       tail ? gemm_pool_columns<2, true>(a, c) : gemm_pool_columns<2, false>(a, c);
+                                     else
+                                       tail ? gemm_pool_columns<1, true>(a, c) : gemm_pool_columns<1, false>(a, c);
+                                   });
+}
+
+// --- gradient of the weights --------------------------------------------------------------------------------------
+
+// R rows k x V vectors of columns over all pixels.
+template <int R, int V, bool kTail>
+void gemm_weights_block(const GemmWeightsArgs& a, int64_t k, int64_t n, int tail) {
+  int64_t offset[R];
+  Vec acc[R][V];
+  CNNCORE_UNROLL
+  for (int r = 0; r < R; ++r) {
+    offset[r] = a.k_offset[k + r];
+    CNNCORE_UNROLL
+    for (int v = 0; v < V; ++v) acc[r][v] = zero();
+  }
+  const float* dy_columns = a.dy + n;
+  for (int64_t p = 0; p < a.pixels; ++p) {
+    const float* x = a.x + a.x_offset[p];
+    const float* dy = dy_columns + a.dy_offset[p];
+    Vec g[V];
+    CNNCORE_UNROLL
+    for (int v = 0; v < V; ++v) g[v] = load_column<kTail, V>(dy, v, tail);
+    CNNCORE_UNROLL
+    for (int r = 0; r < R; ++r) {
+      const Vec b = set1(x[offset[r]]);
+      CNNCORE_UNROLL
+      for (int v = 0; v < V; ++v) acc[r][v] = fmadd(b, g[v], acc[r][v]);
+    }
+  }
+  CNNCORE_UNROLL
+  for (int r = 0; r < R; ++r) {
+    float* dw = a.dw + (k + r) * a.ldw + n;
+    CNNCORE_UNROLL
+    for (int v = 0; v < V; ++v)
+      store_column<kTail, V>(dw, v, tail, add(load_column<kTail, V>(dw, v, tail), acc[r][v]));
+  }
+}
+
+constexpr int kWeightRows = kManyRegisters ? 12 : 6;
+
+template <int V, bool kTail>
+void gemm_weights_columns(const GemmWeightsArgs& a, int64_t n, int tail) {
+  int64_t k = 0;
+  for (; k + kWeightRows <= a.depth; k += kWeightRows) gemm_weights_block<kWeightRows, V, kTail>(a, k, n, tail);
+  if (kManyRegisters && k + 9 <= a.depth) gemm_weights_block<9, V, kTail>(a, k, n, tail), k += 9;
+  for (; k + 3 <= a.depth; k += 3) gemm_weights_block<3, V, kTail>(a, k, n, tail);
+  for (; k < a.depth; ++k) gemm_weights_block<1, V, kTail>(a, k, n, tail);
+}
+
+void gemm_weights(const GemmWeightsArgs& a) {
+  for (int64_t n = 0; n < a.cols; n += 2 * kWidth) {
+    const int64_t left = a.cols - n;
+    if (left >= 2 * kWidth)
+      gemm_weights_columns<2, false>(a, n, kWidth);
+    else if (left > kWidth)
+      gemm_weights_columns<2, true>(a, n, static_cast<int>(left - kWidth));
+    else if (left == kWidth)
+      gemm_weights_columns<1, false>(a, n, kWidth);
+    else
+      gemm_weights_columns<1, true>(a, n, static_cast<int>(left));
+  }
+}

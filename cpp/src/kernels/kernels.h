@@ -1,0 +1,215 @@
+// The contracts of the kernels, as maths, and the table through which every ISA offers them.
+//
+// All arithmetic is float32, activations are NHWC (channels innermost). Convolutions are indirect matrix products: no copy of
+// the input is rearranged; two small tables of offsets say where a product's operands lie.
+//   x_offset[p]  where pixel p's window begins in x            (p < pixels)
+//   k_offset[k]  where term k lies in that window              (k < depth = kernel_height * kernel_width * channels)
+// so that element (p, k) of the "im2col" matrix is x[x_offset[p] + k_offset[k]]. A dense layer is the same product with one
+// pixel a sample; the gradient of the input is the same product over a zero-bordered dy.
+//
+// Kernels assert nothing and check nothing: src/ops does, once. They never read outside the arrays their contract names, and
+// each output element is summed in an order that depends on the problem's shape only, never on threads.
+#pragma once
+#include <cstdint>
+
+#include "cnncore/activation_kind.h"
+
+namespace cnncore {
+
+/// y[y_offset[p] + n] = act(bias[n] + sum_k x[x_offset[p] + k_offset[k]] * w[k * ldw + n])      n < cols
+struct GemmArgs {
+  const float* x;
+  const int32_t* x_offset;
+  const int32_t* k_offset;
+  int64_t pixels, depth, cols;
+  const float* w;
+  int64_t ldw;
+  const float* bias;  // may be null: zeros
+  float* y;
+  const int32_t* y_offset;
+  bool relu;
+};
+
+/// The same product, then the maximum of each run of four pixels (a 2x2 window; pixels are listed window by window):
+/// y[y_offset[q] + n] = act(max_i v_i), winner[y_offset[q] + n] = the first i that attains it, 4 where relu lets nothing pass.
+/// `pixels` is a multiple of 4, y_offset has one entry a window, winner may be null (inference).
+struct GemmPoolArgs : GemmArgs {
+  uint8_t* winner;
+};
+
+/// dw[k * ldw + n] += sum_p x[x_offset[p] + k_offset[k]] * dy[dy_offset[p] + n]      k < depth, n < cols
+struct GemmWeightsArgs {
+  const float* x;
+  const int32_t* x_offset;
+  const int32_t* k_offset;
+  int64_t pixels, depth, cols;
+  const float* dy;
+  const int32_t* dy_offset;
+  float* dw;
+  int64_t ldw;
+};
+
+/// Depthwise: y[y_offset[p] + c] = act(bias[c] + sum_t x[x_offset[p] + tap_offset[t] + c] * w[t * channels + c])
+struct DepthwiseArgs {
+  const float* x;
+  const int32_t* x_offset;
+  const int32_t* tap_offset;
+  int64_t pixels, taps, channels;
+  const float* w;
+  const float* bias;  // may be null
+  float* y;
+  const int32_t* y_offset;
+  bool relu;
+};
+
+/// dw[t * channels + c] += sum_p x[x_offset[p] + tap_offset[t] + c] * dy[dy_offset[p] + c]
+struct DepthwiseWeightsArgs {
+  const float* x;
+  const int32_t* x_offset;
+  const int32_t* tap_offset;
+  int64_t pixels, taps, channels;
+  const float* dy;
+  const int32_t* dy_offset;
+  float* dw;
+};
+
+/// The gradient that leaves a 2x2 max-pool is zero but at the winners. Per channel c (an entry list of `capacity` places, of
+/// which `windows + 16` may be touched): for each window q in order whose winner i is below 4,
+///   value = dy[q * channels + c],  offset = candidate[i * windows_padded + q]
+/// candidate[] holds where window q's pixel i lies; it is padded to windows_padded, a multiple of 16.
+struct WinnerListArgs {
+  const float* dy;
+  const uint8_t* winner;
+  const int32_t* candidate;
+  int64_t windows, windows_padded, channels;
+  float* value;     // [channels][capacity]
+  int32_t* offset;  // [channels][capacity]
+  int32_t* count;   // [channels]
+  int64_t capacity;
+  float* scratch;  // 2 * windows_padded * 16 floats
+};
+
+/// Winners back in their places: dy_full[candidate[i * windows_padded + q] + c] = winner[q][c] == i ? dy[q][c] : 0     i < 4
+struct UnpoolArgs {
+  const float* dy;
+  const uint8_t* winner;
+  const int32_t* candidate;
+  int64_t windows, windows_padded, channels;
+  float* dy_full;
+};
+
+/// A list of winners against rows of the input. `vectors` runs of `width` floats make one window; vector j begins at
+/// segment[j] within it. Rows of dwt and wt hold vectors * width floats (lanes beyond a run are padding: zero in wt, ignored in dwt).
+///   weights: dwt[c][j] += sum_e value[c][e] * x[offset[c][e] + segment[j]]
+///   data:    dx[offset[c][e] + segment[j]] += value[c][e] * wt[c][j]
+struct SparseArgs {
+  const float* value;
+  const int32_t* offset;
+  const int32_t* count;
+  int64_t channels, capacity;
+  const int32_t* segment;
+  int64_t vectors;
+  const float* x;   // weights
+  float* dwt;       // weights
+  const float* wt;  // data
+  float* dx;        // data
+};
+
+/// dw[t * channels + c] += sum_q dy[q][c] * x[window(q) + pixel(winner[q][c]) + tap(t)] for a 3x3 stride-1 convolution of one input
+/// channel behind a 2x2 max-pool: the 4x4 pixels below a window fit one register and the winner chooses among them.
+struct PatchWeightsArgs {
+  const float* x;
+  const int32_t* window_offset;  // of each window's 4x4 patch in x
+  int64_t row;                   // floats between rows of x
+  int64_t windows, channels;
+  const float* dy;
+  const uint8_t* winner;
+  float* dw;
+};
+
+/// Pooling over channel vectors; a window's positions inside the image are window_offset[window_begin[q] .. window_begin[q + 1]).
+///   max: y[q] = max_i x[i]            max_backward: dx[first i with x[i] = max] += dy[q]
+///   avg: y[q] = mean_i x[i]           avg_backward: dx[i] += dy[q] / count
+struct PoolArgs {
+  const float* x;
+  const int32_t* window_offset;
+  const int32_t* window_begin;
+  int64_t windows, channels;
+  float* y;         // [windows][channels]
+  const float* dy;  // backward
+  float* dx;        // backward; holds zeros, or what is to be added to
+};
+
+struct AdamArgs {
+  float* params;
+  const float* grads;
+  float* m;
+  float* v;
+  int64_t size;
+  float beta_1, beta_2, epsilon;
+  float alpha;  // learning_rate * sqrt(1 - beta_2^t) / (1 - beta_1^t)
+  float decay;  // learning_rate * weight_decay
+};
+
+struct SgdArgs {
+  float* params;
+  const float* grads;
+  float* velocity;  // null without momentum
+  int64_t size;
+  float learning_rate, momentum;
+  bool nesterov;
+};
+
+struct Kernels {
+  const char* name;
+  int64_t width;  // floats in a vector
+
+  void (*gemm)(const GemmArgs&);
+  void (*gemm_pool)(const GemmPoolArgs&);
+  void (*gemm_weights)(const GemmWeightsArgs&);
+  void (*depthwise)(const DepthwiseArgs&);
+  void (*depthwise_weights)(const DepthwiseWeightsArgs&);
+
+  void (*winner_lists)(const WinnerListArgs&);
+  void (*unpool)(const UnpoolArgs&);
+  void (*sparse_weights)(const SparseArgs&);
+  void (*sparse_data)(const SparseArgs&);
+  void (*patch_weights)(const PatchWeightsArgs&);
+
+  void (*max_pool)(const PoolArgs&);
+  void (*max_pool_backward)(const PoolArgs&);
+  void (*avg_pool)(const PoolArgs&);
+  void (*avg_pool_backward)(const PoolArgs&);
+
+  /// y = act(x) element by element (softmax is softmax_rows), and dx = dy * act'(y), from the output y. In place where x == y.
+  void (*activation)(Activation, const float* x, float* y, int64_t size);
+  void (*activation_backward)(Activation, const float* y, const float* dy, float* dx, int64_t size);
+  /// Each row to exp(x - max) / sum; and its gradient dx = y * (dy - sum(dy * y)).
+  void (*softmax_rows)(const float* x, float* y, int64_t rows, int64_t cols);
+  void (*softmax_rows_backward)(const float* y, const float* dy, float* dx, int64_t rows, int64_t cols);
+
+  /// y = x * scale + offset, from bytes or floats.
+  void (*rescale_u8)(const uint8_t* x, float* y, int64_t size, float scale, float offset);
+  void (*rescale_f32)(const float* x, float* y, int64_t size, float scale, float offset);
+  /// sum[c] += sum_r x[r * cols + c];   winners: only where winner[r * cols + c] < 4.
+  void (*sum_rows)(const float* x, float* sum, int64_t rows, int64_t cols);
+  void (*sum_winners)(const float* x, const uint8_t* winner, float* sum, int64_t rows, int64_t cols);
+  /// y += x, over size floats.
+  void (*accumulate)(const float* x, float* y, int64_t size);
+  /// dst[c * ldd + r] = src[r * lds + c]      r < rows, c < cols
+  void (*transpose)(const float* src, int64_t lds, float* dst, int64_t ldd, int64_t rows, int64_t cols);
+
+  void (*adam)(const AdamArgs&);
+  void (*sgd)(const SgdArgs&);
+
+  uint32_t (*flush_denormals)();
+  void (*restore_denormals)(uint32_t);
+};
+
+/// One table per ISA that this build holds (see isa_*.cpp).
+const Kernels& kernels_scalar();
+const Kernels& kernels_avx2();
+const Kernels& kernels_avx512();
+const Kernels& kernels_neon();
+
+}  // namespace cnncore

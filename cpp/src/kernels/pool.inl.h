@@ -1,0 +1,65 @@
+// Pooling with any window: vectors run over channels, a window is a list of positions.
+//   q window, i position in it, c channel
+
+inline Vec read_lanes(const float* p, int lanes) { return lanes == kWidth ? load(p) : load_n(p, lanes); }
+inline void write_lanes(float* p, Vec a, int lanes) { lanes == kWidth ? store(p, a) : store_n(p, a, lanes); }
+
+// Calls f(q, c, lanes, first, last): the vector of channels at c, the window's positions first..last.
+template <class Function>
+inline void for_windows(const PoolArgs& a, Function f) {
+  for (int64_t q = 0; q < a.windows; ++q) {
+    const int32_t* first = a.window_offset + a.window_begin[q];
+    const int32_t* last = a.window_offset + a.window_begin[q + 1];
+    for (int64_t c = 0; c < a.channels; c += kWidth)
+      f(q, c, static_cast<int>(a.channels - c < kWidth ? a.channels - c : kWidth), first, last);
+  }
+}
+
+void max_pool(const PoolArgs& a) {
+  for_windows(a, [&](int64_t q, int64_t c, int lanes, const int32_t* first, const int32_t* last) {
+    Vec best = read_lanes(a.x + *first + c, lanes);
+    for (const int32_t* i = first + 1; i < last; ++i) {
+      const Vec x = read_lanes(a.x + *i + c, lanes);
+      best = select(greater(best, x), best, x);  // a NaN in x is kept, as in max(best, x)
+    }
+    write_lanes(a.y + q * a.channels + c, best, lanes);
+  });
+}
+
+void max_pool_backward(const PoolArgs& a) {
+  for_windows(a, [&](int64_t q, int64_t c, int lanes, const int32_t* first, const int32_t* last) {
+    Vec best = read_lanes(a.x + *first + c, lanes), index = zero();
+    float number = 0.0f;
+    for (const int32_t* i = first + 1; i < last; ++i) {
+      const Vec x = read_lanes(a.x + *i + c, lanes);
+      const Mask above = greater(x, best);
+      number += 1.0f;
+      best = select(above, x, best);
+      index = select(above, set1(number), index);
+    }
+    const Vec dy = read_lanes(a.dy + q * a.channels + c, lanes);
+    number = 0.0f;
+    for (const int32_t* i = first; i < last; ++i, number += 1.0f) {
+      float* dx = a.dx + *i + c;
+      write_lanes(dx, add(read_lanes(dx, lanes), select(equal(index, set1(number)), dy, zero())), lanes);
+    }
+  });
+}
+
+void avg_pool(const PoolArgs& a) {
+  for_windows(a, [&](int64_t q, int64_t c, int lanes, const int32_t* first, const int32_t* last) {
+    Vec sum = zero();
+    for (const int32_t* i = first; i < last; ++i) sum = add(sum, read_lanes(a.x + *i + c, lanes));
+    write_lanes(a.y + q * a.channels + c, mul(sum, set1(1.0f / static_cast<float>(last - first))), lanes);
+  });
+}
+
+void avg_pool_backward(const PoolArgs& a) {
+  for_windows(a, [&](int64_t q, int64_t c, int lanes, const int32_t* first, const int32_t* last) {
+    const Vec share = mul(read_lanes(a.dy + q * a.channels + c, lanes), set1(1.0f / static_cast<float>(last - first)));
+    for (const int32_t* i = first; i < last; ++i) {
+      float* dx = a.dx + *i + c;
+      write_lanes(dx, add(read_lanes(dx, lanes), share), lanes);
+    }
+  });
+}

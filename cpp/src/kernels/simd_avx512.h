@@ -1,0 +1,114 @@
+// The vector vocabulary of the kernels on AVX-512 (x86-64-v4): 16 floats. Included inside an unnamed namespace.
+constexpr int kWidth = 16;
+constexpr int kRegisters = 32;
+using Vec = __m512;
+using Mask = __mmask16;
+using Index = __m512i;  // 16 positions in a Table16
+using Table16 = __m512;
+
+inline __mmask16 first_lanes(int n) { return static_cast<__mmask16>((1u << n) - 1u); }
+
+inline Vec zero() { return _mm512_setzero_ps(); }
+inline Vec set1(float a) { return _mm512_set1_ps(a); }
+inline Vec load(const float* p) { return _mm512_loadu_ps(p); }
+inline Vec load_n(const float* p, int n) { return _mm512_maskz_loadu_ps(first_lanes(n), p); }
+inline void store(float* p, Vec a) { _mm512_storeu_ps(p, a); }
+inline void store_n(float* p, Vec a, int n) { _mm512_mask_storeu_ps(p, first_lanes(n), a); }
+
+inline Vec add(Vec a, Vec b) { return _mm512_add_ps(a, b); }
+inline Vec sub(Vec a, Vec b) { return _mm512_sub_ps(a, b); }
+inline Vec mul(Vec a, Vec b) { return _mm512_mul_ps(a, b); }
+inline Vec div(Vec a, Vec b) { return _mm512_div_ps(a, b); }
+inline Vec fmadd(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }
+inline Vec sqrt(Vec a) { return _mm512_sqrt_ps(a); }
+// max(a, b) is b where either is NaN: relu(x) = max(zero, x) keeps a NaN.
+inline Vec max(Vec a, Vec b) { return _mm512_max_ps(a, b); }
+inline Vec min(Vec a, Vec b) { return _mm512_min_ps(a, b); }
+inline Mask greater(Vec a, Vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
+inline Mask equal(Vec a, Vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
+inline Vec select(Mask m, Vec a, Vec b) { return _mm512_mask_blend_ps(m, b, a); }  // m ? a : b
+inline Vec round_nearest(Vec a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+// 2^a for integral a in [-126, 127].
+inline Vec exp2_integral(Vec a) {
+  const __m512i e = _mm512_add_epi32(_mm512_cvtps_epi32(a), _mm512_set1_epi32(127));
+  return _mm512_castsi512_ps(_mm512_slli_epi32(e, 23));
+}
+inline float reduce_add(Vec a) { return _mm512_reduce_add_ps(a); }
+inline float reduce_max(Vec a) { return _mm512_reduce_max_ps(a); }
+
+// Bytes <-> floats (pixels, winners of a max-pool).
+inline Vec load_u8(const uint8_t* p) {
+  return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+}
+inline Vec load_u8_n(const uint8_t* p, int n) {
+  return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(first_lanes(n), p)));
+}
+inline void store_u8(uint8_t* p, Vec a) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(a)));
+}
+inline void store_u8_n(uint8_t* p, Vec a, int n) {
+  _mm_mask_storeu_epi8(p, first_lanes(n), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(a)));
+}
+
+// A look-up in 16 floats held in registers.
+inline Table16 load_table(const float* p) { return load(p); }
+// The 4x4 patch p[row * stride + column] as one table.
+inline Table16 load_patch_4x4(const float* p, int64_t stride) {
+  __m512 t = _mm512_castps128_ps512(_mm_loadu_ps(p));
+  t = _mm512_insertf32x4(t, _mm_loadu_ps(p + stride), 1);
+  t = _mm512_insertf32x4(t, _mm_loadu_ps(p + 2 * stride), 2);
+  return _mm512_insertf32x4(t, _mm_loadu_ps(p + 3 * stride), 3);
+}
+inline Index to_index(Vec a) { return _mm512_cvtps_epi32(a); }
+inline Index add_index(Index a, int b) { return _mm512_add_epi32(a, _mm512_set1_epi32(b)); }
+inline Vec look_up(const Table16& t, Index i) { return _mm512_permutexvar_ps(i, t); }
+// Writes the lanes of a and b chosen by m, packed, and returns how many; may touch kWidth elements behind p and q.
+inline int compress_store(float* p, Vec a, int32_t* q, Index b, Mask m) {
+  _mm512_storeu_ps(p, _mm512_maskz_compress_ps(m, a));
+  _mm512_storeu_si512(q, _mm512_maskz_compress_epi32(m, b));
+  return __builtin_popcount(m);
+}
+inline Index load_index(const int32_t* p) { return _mm512_loadu_si512(p); }
+inline Index select_index(Mask m, Index a, Index b) { return _mm512_mask_blend_epi32(m, b, a); }
+inline Mask mask_first(int n) { return first_lanes(n); }
+
+// A square of kWidth rows becomes its transpose: dst[c * ldd + r] = src[r * lds + c].
+inline void transpose_square(const float* src, int64_t lds, float* dst, int64_t ldd) {
+  __m512 r[16], t[16];
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; ++i) r[i] = _mm512_loadu_ps(src + i * lds);
+#pragma GCC unroll 8
+  for (int i = 0; i < 16; i += 2) {
+    t[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
+    t[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 16; i += 4) {
+    r[i] = _mm512_castpd_ps(_mm512_unpacklo_pd(_mm512_castps_pd(t[i]), _mm512_castps_pd(t[i + 2])));
+    r[i + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(_mm512_castps_pd(t[i]), _mm512_castps_pd(t[i + 2])));
+    r[i + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(_mm512_castps_pd(t[i + 1]), _mm512_castps_pd(t[i + 3])));
+    r[i + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(_mm512_castps_pd(t[i + 1]), _mm512_castps_pd(t[i + 3])));
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    t[i] = _mm512_shuffle_f32x4(r[i], r[i + 4], 0x88);
+    t[i + 4] = _mm512_shuffle_f32x4(r[i], r[i + 4], 0xdd);
+    t[i + 8] = _mm512_shuffle_f32x4(r[i + 8], r[i + 12], 0x88);
+    t[i + 12] = _mm512_shuffle_f32x4(r[i + 8], r[i + 12], 0xdd);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    _mm512_storeu_ps(dst + i * ldd, _mm512_shuffle_f32x4(t[i], t[i + 8], 0x88));
+    _mm512_storeu_ps(dst + (i + 8) * ldd, _mm512_shuffle_f32x4(t[i], t[i + 8], 0xdd));
+    _mm512_storeu_ps(dst + (i + 4) * ldd, _mm512_shuffle_f32x4(t[i + 4], t[i + 12], 0x88));
+    _mm512_storeu_ps(dst + (i + 12) * ldd, _mm512_shuffle_f32x4(t[i + 4], t[i + 12], 0xdd));
+  }
+}
+
+// Flush denormals to zero on this thread; returns the state to hand to restore_denormals.
+inline uint32_t flush_denormals() {
+  const uint32_t saved = _mm_getcsr();
+  _mm_setcsr(saved | 0x8040u);
+  return saved;
+}
+inline void restore_denormals(uint32_t saved) { _mm_setcsr(saved); }

@@ -1,0 +1,168 @@
+// The backward pass behind a fused 2x2 max-pool: three quarters and more of the pre-pool gradient are zero, so only the winners
+// are visited. Sums are those of the dense computation without its zero terms.
+//   c output channel, q pooled pixel (window), e entry of a channel's list of winners, j vector of a window of the input
+
+// Vectors of a window held in registers at a time.
+constexpr int kSparseVectors = kRegisters >= 32 ? 18 : 9;
+
+void winner_lists(const WinnerListArgs& a) {
+  const int64_t padded = a.windows_padded;
+  float* value = a.scratch;                     // [kWidth channels][windows]
+  float* index = a.scratch + padded * kWidth;
+  alignas(64) float square[kWidth * kWidth];
+  for (int64_t c = 0; c < a.channels; c += kWidth) {
+    const int lanes = static_cast<int>(a.channels - c < kWidth ? a.channels - c : kWidth);
+    for (int64_t q = 0; q < padded; q += kWidth) {
+      const int rows = static_cast<int>(a.windows - q < kWidth ? (a.windows > q ? a.windows - q : 0) : kWidth);
+      for (int r = 0; r < kWidth; ++r)
+        store(square + r * kWidth, r < rows ? load_n(a.dy + (q + r) * a.channels + c, lanes) : zero());
+      transpose_square(square, kWidth, value + q, padded);
+      for (int r = 0; r < kWidth; ++r)
+        store(square + r * kWidth, r < rows ? load_u8_n(a.winner + (q + r) * a.channels + c, lanes) : set1(4.0f));
+      transpose_square(square, kWidth, index + q, padded);
+    }
+    for (int l = 0; l < lanes; ++l) {
+      float* values = a.value + (c + l) * a.capacity;
+      int32_t* offsets = a.offset + (c + l) * a.capacity;
+      int n = 0;
+      for (int64_t q = 0; q < a.windows; q += kWidth) {
+        const Vec i = load(index + l * padded + q);
+        Index at = load_index(a.candidate + q);
+        CNNCORE_UNROLL
+        for (int k = 1; k < 4; ++k)
+          at = select_index(equal(i, set1(static_cast<float>(k))), load_index(a.candidate + k * padded + q), at);
+        n += compress_store(values + n, load(value + l * padded + q), offsets + n, at, greater(set1(4.0f), i));
+      }
+      a.count[c + l] = n;
+    }
+  }
+}
+
+void unpool(const UnpoolArgs& a) {
+  for (int64_t q = 0; q < a.windows; ++q) {
+    for (int64_t c = 0; c < a.channels; c += kWidth) {
+      const int lanes = static_cast<int>(a.channels - c < kWidth ? a.channels - c : kWidth);
+      const int64_t at = q * a.channels + c;
+      const Vec winner = lanes == kWidth ? load_u8(a.winner + at) : load_u8_n(a.winner + at, lanes);
+      const Vec dy = read_lanes(a.dy + at, lanes);
+      for (int i = 0; i < 4; ++i)
+        write_lanes(a.dy_full + a.candidate[i * a.windows_padded + q] + c,
+                    select(equal(winner, set1(static_cast<float>(i))), dy, zero()), lanes);
+    }
+  }
+}
+
+template <int J>
+void sparse_weights_block(const SparseArgs& a, int64_t c, int64_t j) {
+  const int64_t ld = a.vectors * kWidth;
+  float* dwt = a.dwt + c * ld + j * kWidth;
+  const float* value = a.value + c * a.capacity;
+  const int32_t* offset = a.offset + c * a.capacity;
+  int64_t segment[J];
+  Vec acc[J];
+  CNNCORE_UNROLL
+  for (int i = 0; i < J; ++i) {
+    segment[i] = a.segment[j + i];
+    acc[i] = load(dwt + i * kWidth);
+  }
+  const int n = a.count[c];
+  for (int e = 0; e < n; ++e) {
+    const Vec g = set1(value[e]);
+    const float* x = a.x + offset[e];
+    CNNCORE_UNROLL
+    for (int i = 0; i < J; ++i) acc[i] = fmadd(g, load(x + segment[i]), acc[i]);
+  }
+  CNNCORE_UNROLL
+  for (int i = 0; i < J; ++i) store(dwt + i * kWidth, acc[i]);
+}
+
+template <int J>
+void sparse_data_block(const SparseArgs& a, int64_t c, int64_t j) {
+  const int64_t ld = a.vectors * kWidth;
+  const float* wt = a.wt + c * ld + j * kWidth;
+  const float* value = a.value + c * a.capacity;
+  const int32_t* offset = a.offset + c * a.capacity;
+  int64_t segment[J];
+  Vec w[J];
+  CNNCORE_UNROLL
+  for (int i = 0; i < J; ++i) {
+    segment[i] = a.segment[j + i];
+    w[i] = load(wt + i * kWidth);
+  }
+  const int n = a.count[c];
+  for (int e = 0; e < n; ++e) {
+    const Vec g = set1(value[e]);
+    float* dx = a.dx + offset[e];
+    CNNCORE_UNROLL
+    for (int i = 0; i < J; ++i) store(dx + segment[i], fmadd(g, w[i], load(dx + segment[i])));
+  }
+}
+
+void sparse_weights(const SparseArgs& a) {
+  for (int64_t c = 0; c < a.channels; ++c) {
+    int64_t j = 0;
+    for (; j + kSparseVectors <= a.vectors; j += kSparseVectors) sparse_weights_block<kSparseVectors>(a, c, j);
+    for (; j + 6 <= a.vectors; j += 6) sparse_weights_block<6>(a, c, j);
+    for (; j + 3 <= a.vectors; j += 3) sparse_weights_block<3>(a, c, j);
+    for (; j < a.vectors; ++j) sparse_weights_block<1>(a, c, j);
+  }
+}
+
+void sparse_data(const SparseArgs& a) {
+  for (int64_t c = 0; c < a.channels; ++c) {
+    int64_t j = 0;
+    for (; j + kSparseVectors <= a.vectors; j += kSparseVectors) sparse_data_block<kSparseVectors>(a, c, j);
+    for (; j + 6 <= a.vectors; j += 6) sparse_data_block<6>(a, c, j);
+    for (; j + 3 <= a.vectors; j += 3) sparse_data_block<3>(a, c, j);
+    for (; j < a.vectors; ++j) sparse_data_block<1>(a, c, j);
+  }
+}
+
+// Vectors of channels per pass: 9 accumulators each, beside the table, the gradient and the look-up.
+template <int V>
+void patch_weights_block(const PatchWeightsArgs& a, int64_t c, int lanes) {
+  Vec acc[9][V];
+  CNNCORE_UNROLL
+  for (int t = 0; t < 9; ++t) {
+    CNNCORE_UNROLL
+    for (int v = 0; v < V; ++v) acc[t][v] = zero();
+  }
+  // winner i lies at (i / 2, i % 2) of the window: entry 4 * (i / 2) + i % 2 of the 4x4 patch
+  alignas(64) constexpr float kEntry[16] = {0, 1, 4, 5};
+  const Table16 entry = load_table(kEntry);
+  for (int64_t q = 0; q < a.windows; ++q) {
+    const Table16 patch = load_patch_4x4(a.x + a.window_offset[q], a.row);
+    const float* dy = a.dy + q * a.channels + c;
+    const uint8_t* winner = a.winner + q * a.channels + c;
+    CNNCORE_UNROLL
+    for (int v = 0; v < V; ++v) {
+      const bool whole = lanes >= (v + 1) * kWidth;
+      const int tail = lanes - v * kWidth;
+      const Vec i = whole ? load_u8(winner + v * kWidth) : load_u8_n(winner + v * kWidth, tail);
+      const Vec dense = whole ? load(dy + v * kWidth) : load_n(dy + v * kWidth, tail);
+      const Vec g = select(greater(set1(4.0f), i), dense, zero());
+      const Index at = to_index(look_up(entry, to_index(i)));
+      CNNCORE_UNROLL
+      for (int t = 0; t < 9; ++t) acc[t][v] = fmadd(look_up(patch, add_index(at, t / 3 * 4 + t % 3)), g, acc[t][v]);
+    }
+  }
+  CNNCORE_UNROLL
+  for (int t = 0; t < 9; ++t) {
+    CNNCORE_UNROLL
+    for (int v = 0; v < V; ++v) {
+      float* dw = a.dw + t * a.channels + c + v * kWidth;
+      const int left = lanes - v * kWidth;
+      const int tail = left < kWidth ? left : kWidth;
+      store_n(dw, add(load_n(dw, tail), acc[t][v]), tail);
+    }
+  }
+}
+
+void patch_weights(const PatchWeightsArgs& a) {
+  constexpr int kVectors = kRegisters >= 32 ? 2 : 1;
+  int64_t c = 0;
+  for (; c + (kVectors - 1) * kWidth < a.channels; c += kVectors * kWidth)
+    patch_weights_block<kVectors>(a, c, static_cast<int>(a.channels - c < kVectors * kWidth ? a.channels - c : kVectors * kWidth));
+  for (; c < a.channels; c += kWidth)
+    patch_weights_block<1>(a, c, static_cast<int>(a.channels - c < kWidth ? a.channels - c : kWidth));
+}

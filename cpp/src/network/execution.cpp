@@ -1,0 +1,185 @@
+#include "network/execution.h"
+
+#include <algorithm>
+
+#include "runtime/threads.h"
+
+namespace cnncore {
+
+Execution::Execution(const Graph& graph, int output, const std::vector<Weights>& weights, const PlanMode& mode, const Kernels& kernels)
+    : plan_(graph, output, weights, mode, kernels),
+      shards_(std::max<int64_t>(mode.batch, 1)),
+      batch_(plan_.batch_floats),
+      packed_(plan_.packed_floats),
+      partials_(mode.training ? plan_.partial_floats * shards_.count : 0),
+      shard_loss_(static_cast<size_t>(shards_.count)) {
+  if (!mode.training) return;
+  for (const PlannedNode& node : plan_.nodes) {
+    for (int64_t i = 0; i < node.node->pack_tasks(); ++i) pack_tasks_.push_back({&node, i});
+    for (int64_t i = 0; i < node.node->gradient_tasks(); ++i) gradient_tasks_.push_back({&node, i});
+  }
+}
+
+void Execution::reserve_threads(int threads) {
+  while (static_cast<int>(threads_.size()) < threads)
+    threads_.push_back({Buffer<float>(plan_.thread_floats), Buffer<float>(plan_.scratch_floats), Buffer<uint8_t>(plan_.thread_winners)});
+}
+
+float* Execution::value(int tensor, const ThreadMemory& memory, int64_t first) const {
+  const PlannedTensor& t = plan_.tensors[static_cast<size_t>(tensor)];
+  return t.batch_value ? batch_.data() + t.value + first * t.size : memory.floats.data() + t.value;
+}
+
+float* Execution::grad(int tensor, const ThreadMemory& memory, int64_t first) const {
+  const PlannedTensor& t = plan_.tensors[static_cast<size_t>(tensor)];
+  return t.batch_grad ? batch_.data() + t.grad + first * t.size : memory.floats.data() + t.grad;
+}
+
+void Execution::load(const Images& x, const int64_t* indices, int64_t first, int64_t count, float* to) const {
+  const InputPlan& in = plan_.input;
+  const int64_t pitch = in.width * in.channels, row = in.used_width * in.channels;
+  const bool whole_rows = pitch == row;
+  const int64_t runs = whole_rows ? 1 : in.used_height, run = whole_rows ? in.used_height * row : row;
+  for (int64_t n = first; n < first + count; ++n) {
+    const int64_t from = (indices ? indices[n] : n) * in.sample_size();
+    for (int64_t r = 0; r < runs; ++r, to += run) {
+      if (x.bytes)
+        plan_.kernels.rescale_u8(x.bytes + from + r * pitch, to, run, in.scale, in.offset);
+      else if (in.scale != 1.0f || in.offset != 0.0f)
+        plan_.kernels.rescale_f32(x.floats + from + r * pitch, to, run, in.scale, in.offset);
+      else
+        std::copy_n(x.floats + from + r * pitch, run, to);
+    }
+  }
+}
+
+// The pointers of a node to samples [first, first + count) of a slice that begins at sample `first`.
+Slice Execution::slice(const PlannedNode& node, const ThreadMemory& memory, int64_t shard, int64_t first, int64_t count) const {
+  Slice s;
+  s.first = first, s.count = count;
+  s.x = value(node.input, memory, first), s.y = value(node.output, memory, first);
+  s.scratch = memory.scratch.data();
+  if (!plan_.mode.training) return s;
+  if (node.node->winner_size() > 0) s.winner = memory.winners.data() + node.winner;
+  s.dx = node.input_grad ? grad(node.input, memory, first) : nullptr;
+  s.dy = grad(node.output, memory, first);
+  s.packed = packed_.data() + node.packed;
+  s.partial = shard_partials(shard) + node.partial;
+  return s;
+}
+
+// Samples [n, n + count) of a slice.
+static Slice part(Slice s, const Plan& plan, const PlannedNode& node, int64_t n, int64_t count) {
+  const int64_t in = n * plan.tensors[static_cast<size_t>(node.input)].size;
+  const int64_t out = n * plan.tensors[static_cast<size_t>(node.output)].size;
+  s.first += n, s.count = count;
+  s.x += in, s.y += out;
+  if (s.dx) s.dx += in;
+  if (s.dy) s.dy += out;
+  if (s.winner) s.winner += n * node.node->winner_size();
+  return s;
+}
+
+void Execution::forward_slice(const ThreadMemory& memory, int64_t step, int64_t first, int64_t count) const {
+  for (const Segment& segment : plan_.segments) {
+    const int64_t group = segment.group > 0 ? segment.group : count;
+    for (int64_t n = 0; n < count; n += group) {
+      for (size_t i = segment.begin; i < segment.end; ++i) {
+        const PlannedNode& node = plan_.nodes[i];
+        Slice s = part(slice(node, memory, 0, first, count), plan_, node, n, std::min(group, count - n));
+        s.step = step;
+        node.node->forward(s);
+      }
+    }
+  }
+}
+
+void Execution::backward_slice(const ThreadMemory& memory, int64_t step, int64_t shard, int64_t first, int64_t count,
+                               bool dy_of_logits) const {
+  for (size_t j = plan_.segments.size(); j-- > 0;) {
+    const Segment& segment = plan_.segments[j];
+    const int64_t group = segment.group > 0 ? segment.group : count;
+    for (int64_t n = 0; n < count; n += group) {
+      for (size_t i = segment.end; i-- > segment.begin;) {
+        const PlannedNode& node = plan_.nodes[i];
+        Slice s = part(slice(node, memory, shard, first, count), plan_, node, n, std::min(group, count - n));
+        s.step = step;
+        s.dy_of_logits = dy_of_logits && node.output == plan_.output_tensor;
+        node.node->backward(s);
+      }
+    }
+  }
+}
+
+double Execution::slice_loss(const ThreadMemory& memory, const TrainBatch& batch, Output meaning, int64_t first, int64_t count) const {
+  const int64_t outputs = plan_.tensors[static_cast<size_t>(plan_.output_tensor)].size;
+  const float* y = value(plan_.output_tensor, memory, first);
+  float* dy = grad(plan_.output_tensor, memory, first);
+  double sum = 0;
+  for (int64_t n = 0; n < count; ++n, y += outputs, dy += outputs) {
+    const int64_t sample = batch.indices ? batch.indices[first + n] : first + n;
+    const float weight = batch.sample_weight ? batch.sample_weight[sample] : 1.0f;
+    const Target target{batch.y.labels ? batch.y.labels[sample] : 0, batch.y.values ? batch.y.values + sample * outputs : nullptr};
+    sum += weight * loss_row(plan_.kernels, meaning, outputs, y, target, weight / static_cast<float>(batch.size), dy);
+  }
+  return sum;
+}
+
+void Execution::forward(const Images& x, float* y) {
+  const int64_t outputs = plan_.tensors[static_cast<size_t>(plan_.output_tensor)].size;
+  const int64_t threads = threads_for(x.samples);
+  const int64_t size = std::clamp<int64_t>((x.samples + threads - 1) / threads, 1, plan_.mode.slice);
+  const int64_t slices = (x.samples + size - 1) / size;
+  reserve_threads(threads_for(slices));
+  parallel_for(slices, [&](int64_t task, int thread) {
+    const ThreadMemory& memory = threads_[static_cast<size_t>(thread)];
+    const int64_t first = task * size, count = std::min(size, x.samples - first);
+    load(x, nullptr, first, count, value(0, memory, 0));
+    forward_slice(memory, 0, first, count);
+    std::copy_n(value(plan_.output_tensor, memory, 0), count * outputs, y + first * outputs);
+  });
+}
+
+double Execution::backpropagate(const TrainBatch& batch, Output meaning, int64_t step, float* outputs) {
+  const int64_t output_size = plan_.tensors[static_cast<size_t>(plan_.output_tensor)].size;
+  reserve_threads(threads_for(shards_.count));
+  parallel_for(static_cast<int64_t>(pack_tasks_.size()), [&](int64_t i, int) {
+    const Task& task = pack_tasks_[static_cast<size_t>(i)];
+    task.node->node->pack(task.index, packed_.data() + task.node->packed);
+  });
+  parallel_for(shards_.count, [&](int64_t shard, int thread) {
+    const ThreadMemory& memory = threads_[static_cast<size_t>(thread)];
+    std::fill_n(shard_partials(shard), plan_.partial_floats, 0.0f);
+    double loss = 0;
+    for (int64_t first = shards_.begin(shard); first < shards_.end(shard); first += plan_.mode.slice) {
+      const int64_t count = std::min(plan_.mode.slice, shards_.end(shard) - first);
+      load(batch.x, batch.indices, first, count, value(0, memory, first));
+      forward_slice(memory, step, first, count);
+      if (outputs) std::copy_n(value(plan_.output_tensor, memory, first), count * output_size, outputs + first * output_size);
+      loss += slice_loss(memory, batch, meaning, first, count);
+      backward_slice(memory, step, shard, first, count, meaning == Output::softmax);
+    }
+    shard_loss_[static_cast<size_t>(shard)] = loss;
+  });
+  double loss = 0;
+  for (const double part_loss : shard_loss_) loss += part_loss;
+  return loss / static_cast<double>(batch.size);
+}
+
+void Execution::finish(Optimizer* optimizer, float* parameters, float* gradients) {
+  if (optimizer) optimizer->begin_step();
+  const ThreadMemory unused;
+  parallel_for(static_cast<int64_t>(gradient_tasks_.size()), [&](int64_t i, int) {
+    const Task& task = gradient_tasks_[static_cast<size_t>(i)];
+    const PlannedNode& node = *task.node;
+    const bool whole = node.node->batch_gradient();
+    const BatchView batch{plan_.mode.batch, whole ? value(node.input, unused, 0) : nullptr, whole ? grad(node.output, unused, 0) : nullptr,
+                          {partials_.data() + node.partial, shards_.count, plan_.partial_floats}};
+    const Node::Range range = node.node->gradient(task.index, batch);
+    if (!optimizer) return;
+    const int64_t offset = range.grads - gradients;
+    optimizer->update(offset, range.size, parameters + offset, range.grads);
+  });
+}
+
+}  // namespace cnncore

@@ -1,0 +1,55 @@
+// A plan with its memory: the two parallel regions of a training step, and the one of inference.
+#pragma once
+
+#include <vector>
+
+#include "network/plan.h"
+#include "ops/loss_rows.h"
+#include "ops/shards.h"
+#include "runtime/buffer.h"
+
+namespace cnncore {
+
+class Execution {
+ public:
+  Execution(const Graph& graph, int output, const std::vector<Weights>& weights, const PlanMode& mode, const Kernels& kernels);
+
+  const Plan& plan() const { return plan_; }
+
+  void forward(const Images& x, float* y);
+
+  /// Forward, loss and backward of a whole batch, shard by shard; the gradients of the weights are left in parts for `finish`.
+  double backpropagate(const TrainBatch& batch, Output meaning, int64_t step, float* outputs);
+
+  /// Sums the gradients of the weights and, where an optimizer is given, updates each range as soon as its gradient is there.
+  void finish(Optimizer* optimizer, float* parameters, float* gradients);
+
+ private:
+  struct ThreadMemory {
+    Buffer<float> floats, scratch;
+    Buffer<uint8_t> winners;
+  };
+  struct Task {
+    const PlannedNode* node;
+    int64_t index;
+  };
+
+  void reserve_threads(int threads);
+  float* value(int tensor, const ThreadMemory& memory, int64_t first) const;
+  float* grad(int tensor, const ThreadMemory& memory, int64_t first) const;
+  void load(const Images& x, const int64_t* indices, int64_t first, int64_t count, float* to) const;
+  Slice slice(const PlannedNode& node, const ThreadMemory& memory, int64_t shard, int64_t first, int64_t count) const;
+  void forward_slice(const ThreadMemory& memory, int64_t step, int64_t first, int64_t count) const;
+  void backward_slice(const ThreadMemory& memory, int64_t step, int64_t shard, int64_t first, int64_t count, bool dy_of_logits) const;
+  double slice_loss(const ThreadMemory& memory, const TrainBatch& batch, Output meaning, int64_t first, int64_t count) const;
+  float* shard_partials(int64_t shard) const { return partials_.data() + shard * plan_.partial_floats; }
+
+  Plan plan_;
+  Shards shards_;
+  std::vector<ThreadMemory> threads_;
+  Buffer<float> batch_, packed_, partials_;
+  std::vector<double> shard_loss_;
+  std::vector<Task> pack_tasks_, gradient_tasks_;
+};
+
+}  // namespace cnncore

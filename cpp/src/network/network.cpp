@@ -1,0 +1,163 @@
+// A network's parameters, plans and memory. What runs on a slice is in execution.cpp.
+#include "cnncore/network.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "network/execution.h"
+#include "ops/loss_rows.h"
+#include "ops/shards.h"
+#include "runtime/check.h"
+#include "runtime/dispatch.h"
+#include "runtime/threads.h"
+
+namespace cnncore {
+namespace {
+
+constexpr int64_t kTrainingSlice = 32;
+constexpr int64_t kInferenceSlice = 16;
+constexpr size_t kMostPlans = 4;  // batch sizes planned at a time: the usual one, the last short one, and their like
+
+}  // namespace
+
+struct Network::Impl {
+  Graph graph;
+  int output;
+  std::vector<ParameterSlot> slots;
+  int64_t parameter_count = 0;
+  Buffer<float> parameters, gradients;
+  std::vector<Weights> weights;  // per node of the graph
+  std::map<int64_t, std::unique_ptr<Execution>> training;
+  std::unique_ptr<Execution> inference;
+
+  Impl(Graph g, int out) : graph(std::move(g)), output(out) {
+    add_slots();
+    parameters = Buffer<float>(parameter_count);
+    gradients = Buffer<float>(parameter_count);
+    bind_weights();
+    (void)Plan(graph, output, weights, {false, 1, 1}, kernels());  // a graph that cannot be planned is refused here
+  }
+
+  void add_slot(const std::string& name, Shape shape) {
+    const int64_t size = element_count(shape);
+    slots.push_back({name, std::move(shape), parameter_count});
+    parameter_count += aligned_count<float>(size);
+  }
+
+  void add_slots() {
+    for (const Graph::Node& node : graph.nodes()) {
+      if (const auto* conv = std::get_if<Conv2dOp>(&node.op)) {
+        const Conv2dParams& p = conv->params;
+        add_slot(node.name + "/kernel", {p.kernel_height, p.kernel_width, p.in_channels / p.groups, p.filters});
+        if (conv->use_bias) add_slot(node.name + "/bias", {p.filters});
+      } else if (const auto* dense = std::get_if<DenseOp>(&node.op)) {
+        add_slot(node.name + "/kernel", {dense->params.features, dense->params.units});
+        if (dense->use_bias) add_slot(node.name + "/bias", {dense->params.units});
+      }
+    }
+  }
+
+  void bind_weights() {
+    for (const Graph::Node& node : graph.nodes()) {
+      Weights w;
+      for (const ParameterSlot& slot : slots) {
+        if (slot.name == node.name + "/kernel") {
+          w.kernel = parameters.data() + slot.offset;
+          w.dkernel = gradients.data() + slot.offset;
+        } else if (slot.name == node.name + "/bias") {
+          w.bias = parameters.data() + slot.offset;
+          w.dbias = gradients.data() + slot.offset;
+          w.bias_size = element_count(slot.shape);
+        }
+      }
+      weights.push_back(w);
+    }
+  }
+
+  // The plan for a batch size; made again where another ISA has been chosen.
+  Execution& training_for(int64_t batch) {
+    auto found = training.find(batch);
+    if (found != training.end() && &found->second->plan().kernels != &kernels()) {
+      training.clear();
+      found = training.end();
+    }
+    if (found == training.end()) {
+      if (training.size() >= kMostPlans) training.erase(training.begin());
+      const PlanMode mode{true, std::min(Shards(batch).size, kTrainingSlice), batch};
+      found = training.emplace(batch, std::make_unique<Execution>(graph, output, weights, mode, kernels())).first;
+    }
+    return *found->second;
+  }
+
+  Execution& inference_plan() {
+    if (!inference || &inference->plan().kernels != &kernels())
+      inference = std::make_unique<Execution>(graph, output, weights, PlanMode{false, kInferenceSlice, 0}, kernels());
+    return *inference;
+  }
+
+  Output meaning(Loss loss, bool from_logits, bool softmax_output) const {
+    if (loss == Loss::mean_squared_error) return Output::values;
+    if (from_logits) return Output::logits;
+    return softmax_output ? Output::softmax : Output::probabilities;
+  }
+};
+
+Network::Network(Graph graph, int output) : impl_(std::make_unique<Impl>(std::move(graph), output)) {}
+Network::~Network() = default;
+Network::Network(Network&&) noexcept = default;
+Network& Network::operator=(Network&&) noexcept = default;
+
+const Shape& Network::input_shape() const { return impl_->graph.shape(0); }
+const Shape& Network::output_shape() const { return impl_->graph.shape(impl_->output); }
+const std::vector<ParameterSlot>& Network::slots() const { return impl_->slots; }
+float* Network::parameters() { return impl_->parameters.data(); }
+float* Network::gradients() { return impl_->gradients.data(); }
+int64_t Network::parameter_count() const { return impl_->parameter_count; }
+
+void Network::forward(const Images& x, float* y) {
+  if (x.samples == 0) return;
+  impl_->inference_plan().forward(x, y);
+}
+
+double Network::train_step(const TrainBatch& batch, Loss loss, bool from_logits, Optimizer* optimizer, float* outputs) {
+  check(batch.size >= 1, "[train_step] expected a batch of at least one sample. Received: ", batch.size);
+  check((loss == Loss::sparse_categorical_crossentropy) == (batch.y.labels != nullptr),
+        "[train_step] expected integer labels for sparse_categorical_crossentropy and float targets for the other losses");
+  check(!optimizer || optimizer->size() == impl_->parameter_count, "[train_step] expected an optimizer of ", impl_->parameter_count,
+        " parameters. Received: one of ", optimizer ? optimizer->size() : 0);
+  const int64_t outputs_size = element_count(output_shape());
+  for (int64_t n = 0; n < batch.size; ++n) {
+    const int64_t sample = batch.indices ? batch.indices[n] : n;
+    check(sample >= 0 && sample < batch.x.samples, "[train_step] expected indices in [0, ", batch.x.samples, "). Received: ", sample);
+    if (batch.y.labels) check_label(batch.y.labels[sample], outputs_size);
+  }
+  Execution& execution = impl_->training_for(batch.size);
+  const Output meaning = impl_->meaning(loss, from_logits, execution.plan().softmax_output);
+  const double value = execution.backpropagate(batch, meaning, step, outputs);
+  if (!std::isfinite(value)) return value;
+  ++step;
+  execution.finish(optimizer, impl_->parameters.data(), impl_->gradients.data());
+  return value;
+}
+
+double Network::loss(int64_t size, const float* predictions, const Targets& targets, Loss loss, bool from_logits) const {
+  const int64_t outputs = element_count(output_shape());
+  if (targets.labels)
+    for (int64_t n = 0; n < size; ++n) check_label(targets.labels[n], outputs);
+  const Output meaning = impl_->meaning(loss, from_logits, false);
+  double sum = 0;
+  for (int64_t n = 0; n < size; ++n) {
+    const Target target{targets.labels ? targets.labels[n] : 0, targets.values ? targets.values + n * outputs : nullptr};
+    sum += loss_row(kernels(), meaning, outputs, predictions + n * outputs, target, 1.0f, nullptr);
+  }
+  return sum / static_cast<double>(std::max<int64_t>(size, 1));
+}
+
+std::string Network::describe() const {
+  std::string text = impl_->inference_plan().plan().describe();
+  for (const auto& [batch, execution] : impl_->training) text += execution->plan().describe();
+  return text;
+}
+
+}  // namespace cnncore

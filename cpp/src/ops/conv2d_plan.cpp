@@ -1,0 +1,135 @@
+// Planning and the forward pass of a convolution. The backward pass is in conv2d_backward.cpp.
+#include "ops/conv2d_plan.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "ops/activation_rows.h"
+#include "ops/frame.h"
+#include "runtime/buffer.h"
+
+namespace cnncore {
+namespace {
+
+// Enough pixels for the widest block of the kernels to be filled several times.
+constexpr int64_t kPixelsPerCall = 48;
+constexpr int64_t kMaxImages = 16;
+
+}  // namespace
+
+int64_t Conv2dPlan::row_vectors() const {
+  return (params_.kernel_width * params_.in_channels + k_.width - 1) / k_.width;
+}
+
+Conv2dPlan::Conv2dPlan(const Conv2dParams& params, const Conv2dFusion& fusion, const Kernels& kernels)
+    : params_(params), fusion_(fusion), k_(kernels) {
+  const Shape out = conv2d_output_shape(params);
+  const bool pool = fusion.max_pool;
+  pixels_ = pool ? out[0] / 2 * (out[1] / 2) * 4 : out[0] * out[1];
+  images_ = std::clamp((kPixelsPerCall + pixels_ - 1) / std::max<int64_t>(pixels_, 1), int64_t{1}, kMaxImages);
+  x_size_ = params.in_height * params.in_width * params.in_channels;
+  y_size_ = (pool ? pixels_ / 4 : pixels_) * params.filters;
+  depth_ = params.kernel_height * params.kernel_width * (params.in_channels / params.groups);
+  partial_size_ = aligned_count<float>(depth_ * params.filters);
+
+  const bool unit = params.stride_height == 1 && params.stride_width == 1 && params.dilation_height == 1 && params.dilation_width == 1;
+  const int64_t row = params.kernel_width * params.in_channels;
+  if (pool && unit && params.in_channels == 1 && params.kernel_height == 3 && params.kernel_width == 3 && !fusion.input_grad)
+    mode_ = Backward::patch;
+  else if (pool && params.groups == 1 && params.dilation_width == 1 && 2 * row >= row_vectors() * k_.width)
+    mode_ = Backward::sparse;  // at least half of the lanes work
+
+  // A vector may reach beyond the last row of a window; inside a copy that is harmless.
+  const bool overhang = mode_ == Backward::sparse && row % k_.width != 0;
+  x_frame_ = {params.in_height, params.in_width, params.in_channels, params.padding};
+  copy_x_ = x_frame_.has_border();
+  copy_dx_ = x_frame_.has_border() || overhang;
+  const PixelOrder order = pool ? PixelOrder::windows : PixelOrder::rows;
+  tables_ = forward_tables(params, x_frame_, images_, order);
+  if (fusion.training) plan_backward(order);
+  plan_scratch();
+}
+
+void Conv2dPlan::plan_backward(PixelOrder order) {
+  const Shape out = conv2d_output_shape(params_);
+  const int64_t windows = images_ * pixels_ / 4;
+  windows_padded_ = (windows + 15) / 16 * 16;
+  if (mode_ == Backward::sparse) {
+    const int64_t vectors = row_vectors();
+    for (int64_t ky = 0; ky < params_.kernel_height; ++ky)
+      for (int64_t v = 0; v < vectors; ++v)
+        segment_.push_back(tables_.tap_offset[static_cast<size_t>(ky * params_.kernel_width)] + static_cast<int32_t>(v * k_.width));
+    partial_size_ = packed_size_ = params_.kernel_height * vectors * k_.width * params_.filters;
+  } else if (mode_ == Backward::dense) {
+    dy_frame_ = {out[0], out[1], params_.filters, {}};
+    if (fusion_.input_grad) {
+      data_ = backward_data_tables(params_, images_);
+      dy_frame_ = data_.dy;
+      packed_size_ = depth_ * params_.filters;
+    }
+    copy_dy_ = dy_frame_.has_border() || fusion_.max_pool || fusion_.activation != Activation::linear;
+    dy_offset_ = output_offsets(dy_frame_, images_, order);
+  }
+  if (!fusion_.max_pool) return;
+  const Offsets& pixel = mode_ == Backward::dense ? dy_offset_ : tables_.x_offset;
+  candidate_.assign(static_cast<size_t>(4 * windows_padded_), 0);
+  for (int64_t q = 0; q < windows; ++q)
+    for (int64_t i = 0; i < 4; ++i)
+      candidate_[static_cast<size_t>(i * windows_padded_ + q)] = pixel[static_cast<size_t>(4 * q + i)];
+}
+
+void Conv2dPlan::plan_scratch() {
+  const auto take = [&](int64_t floats) {
+    const int64_t at = scratch_size_;
+    scratch_size_ += aligned_count<float>(floats) + (floats ? kAlignment / 4 : 0);
+    return at;
+  };
+  take(copy_x_ ? images_ * x_frame_.size() : 0);
+  if (!fusion_.training) return;
+  if (mode_ == Backward::dense) at_dy_ = take(copy_dy_ ? images_ * dy_frame_.size() : 0);
+  if (mode_ != Backward::sparse) return;
+  const int64_t capacity = windows_padded_ + 16;
+  at_dx_ = take(copy_dx_ && fusion_.input_grad ? images_ * x_frame_.size() + k_.width : 0);
+  at_value_ = take(params_.filters * capacity);
+  at_offset_ = take(params_.filters * capacity);
+  at_count_ = take(params_.filters);
+  at_lists_ = take(2 * windows_padded_ * k_.width);
+}
+
+const float* Conv2dPlan::frame_input(int64_t count, const float* x, float* scratch) const {
+  if (!copy_x_) return x;
+  copy_into_frame(x_frame_, count, x, scratch);
+  return scratch;
+}
+
+void Conv2dPlan::forward(int64_t count, const float* x, const float* kernel, const float* bias, float* y, uint8_t* winner,
+                         float* scratch) const {
+  x = frame_input(count, x, scratch);
+  const bool relu = fusion_.activation == Activation::relu;
+  if (depthwise()) {
+    k_.depthwise({x, tables_.x_offset.data(), tables_.tap_offset.data(), count * pixels_,
+                  params_.kernel_height * params_.kernel_width, params_.filters, kernel, bias, y, tables_.y_offset.data(), relu});
+  } else {
+    const int64_t channels = params_.in_channels / params_.groups, filters = params_.filters / params_.groups;
+    for (int64_t g = 0; g < params_.groups; ++g) {
+      const int64_t f = g * filters;
+      GemmPoolArgs a;
+      a.x = x + g * channels, a.x_offset = tables_.x_offset.data(), a.k_offset = tables_.k_offset.data();
+      a.pixels = count * pixels_, a.depth = depth_, a.cols = filters;
+      a.w = kernel + f, a.ldw = params_.filters, a.bias = bias ? bias + f : nullptr;
+      a.y = y + f, a.y_offset = tables_.y_offset.data(), a.relu = relu;
+      a.winner = winner ? winner + f : nullptr;
+      fusion_.max_pool ? k_.gemm_pool(a) : k_.gemm(a);
+    }
+  }
+  if (!relu) activation_rows(k_, fusion_.activation, count * y_size_ / params_.filters, params_.filters, y, y);
+}
+
+const char* Conv2dPlan::algorithm() const {
+  if (depthwise()) return "depthwise";
+  if (!fusion_.max_pool) return params_.groups > 1 ? "direct, grouped" : "direct";
+  return mode_ == Backward::dense ? "direct, pooled" : mode_ == Backward::sparse ? "direct, pooled, sparse gradient"
+                                                                                   : "direct, pooled, patch gradient";
+}
+
+}  // namespace cnncore

@@ -1,0 +1,94 @@
+// A convolution prepared for one shape: which kernels run, the tables they read, the memory they want.
+#pragma once
+
+#include <vector>
+
+#include "cnncore/activation.h"
+#include "kernels/kernels.h"
+#include "ops/conv2d_geometry.h"
+#include "runtime/buffer.h"
+
+namespace cnncore {
+
+/// What a convolution is fused with.
+struct Conv2dFusion {
+  Activation activation = Activation::linear;
+  bool max_pool = false;    ///< a 2x2 max-pool follows (activation linear or relu); the tensor between them is never stored
+  bool training = true;     ///< backward will be called
+  bool input_grad = true;   ///< backward computes dx
+};
+
+/// Partial sums of a gradient: `count` of them, `stride` floats apart.
+struct Partials {
+  float* first;
+  int64_t count, stride;
+};
+
+class Conv2dPlan {
+ public:
+  Conv2dPlan(const Conv2dParams& params, const Conv2dFusion& fusion, const Kernels& kernels);
+
+  /// The most images of one call: small images are taken together, so that a block of pixels is full.
+  int64_t images() const { return images_; }
+  /// Floats per image of the input and of the output (pooled where fused); bytes of winners per image.
+  int64_t input_size() const { return x_size_; }
+  int64_t output_size() const { return y_size_; }
+  /// Floats that each thread must lend to a call; of the repacked kernel; of one partial sum of the gradient.
+  int64_t scratch_size() const { return scratch_size_; }
+  int64_t packed_size() const { return packed_size_; }
+  int64_t partial_size() const { return partial_size_ + aligned_count<float>(params_.filters); }
+
+  /// `count` <= images(). winner (bytes, like y) may be null for inference.
+  void forward(int64_t count, const float* x, const float* kernel, const float* bias, float* y, uint8_t* winner,
+               float* scratch) const;
+
+  /// The kernel as backward wants it; once a step.
+  void pack(const float* kernel, float* packed) const;
+  /// From the output y and its gradient: dx (where not null) and this range's share of the gradient, added to `partial`.
+  void backward(int64_t count, const float* x, const float* y, const uint8_t* winner, const float* dy, const float* packed,
+                float* dx, float* partial, float* scratch) const;
+
+  /// Tasks into which the sum over partials is cut, and one of them: writes rows [begin, begin + size) of the flat dkernel.
+  int64_t reduce_tasks() const { return params_.kernel_height; }
+  struct Range {
+    int64_t begin, size;
+  };
+  Range reduce(int64_t task, const Partials& partials, float* dkernel) const;
+  void reduce_bias(const Partials& partials, float* dbias) const;
+
+  const char* algorithm() const;
+
+ private:
+  enum class Backward { dense, sparse, patch };  // sparse and patch visit only the winners of the max-pool
+
+  void plan_backward(PixelOrder order);
+  void plan_scratch();
+  const float* frame_input(int64_t count, const float* x, float* scratch) const;
+  const float* frame_gradient(int64_t count, const float* y, const uint8_t* winner, const float* dy, float* scratch) const;
+  void backward_winners(int64_t count, const float* x, const uint8_t* winner, const float* dy, const float* packed, float* dx,
+                        float* partial, float* scratch) const;
+  void backward_dense(int64_t count, const float* x, const float* dy, const float* packed, float* dx, float* partial) const;
+  void data_gradient(int64_t count, const float* dy, const float* packed, float* dx) const;
+  void pack_phase(const Phase& phase, const float* kernel, float* packed) const;
+  bool depthwise() const { return params_.groups == params_.in_channels && params_.filters == params_.in_channels; }
+  int64_t row_vectors() const;  // vectors that cover one row of a window
+
+  Conv2dParams params_;
+  Conv2dFusion fusion_;
+  const Kernels& k_;
+  Backward mode_ = Backward::dense;
+  int64_t images_ = 1;
+  int64_t x_size_, y_size_, pixels_, depth_, windows_padded_ = 0;
+  int64_t packed_size_ = 0, partial_size_ = 0;
+  Frame x_frame_{}, dy_frame_{};
+  bool copy_x_ = false, copy_dy_ = false, copy_dx_ = false;
+  ForwardTables tables_;
+  Offsets dy_offset_;   // of the forward's pixels in dy's frame
+  Offsets candidate_;   // [4][windows_padded]: where a window's pixels lie, in x (sparse) or dy's frame (dense)
+  Offsets segment_;     // sparse: vectors of a window
+  BackwardDataTables data_;
+  // parts of the scratch, in floats
+  int64_t scratch_size_ = 0, at_dy_ = 0, at_dx_ = 0, at_value_ = 0, at_offset_ = 0, at_count_ = 0, at_lists_ = 0;
+};
+
+}  // namespace cnncore

@@ -1,0 +1,32 @@
+// A pooling layer prepared for one shape.
+#pragma once
+
+#include <vector>
+
+#include "cnncore/pool2d.h"
+#include "kernels/kernels.h"
+
+namespace cnncore {
+
+class Pool2dPlan {
+ public:
+  enum class Kind { max, average };
+  Pool2dPlan(const Pool2dParams& params, Kind kind, const Kernels& kernels);
+
+  int64_t input_size() const { return x_size_; }
+  int64_t output_size() const { return windows_ * params_.channels; }
+  void forward(int64_t count, const float* x, float* y) const;
+  /// Overwrites dx; x is read by the maximum only.
+  void backward(int64_t count, const float* x, const float* dy, float* dx) const;
+
+ private:
+  PoolArgs image(int64_t n, const float* x, float* y, const float* dy, float* dx) const;
+
+  Pool2dParams params_;
+  Kind kind_;
+  const Kernels& k_;
+  int64_t x_size_, windows_;
+  std::vector<int32_t> window_offset_, window_begin_;  // the positions of each window that lie inside the image
+};
+
+}  // namespace cnncore

@@ -1,0 +1,132 @@
+#include "runtime/threads.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <string>
+#include <thread>
+
+#if defined(_OPENMP)
+#include <omp.h>
+#endif
+#if defined(__linux__)
+#include <pthread.h>
+#include <sched.h>
+#endif
+
+#include "cnncore/runtime.h"
+#include "cnncore/version.h"
+#include "runtime/check.h"
+#include "runtime/dispatch.h"
+
+namespace cnncore {
+namespace {
+
+constexpr int kMaxThreads = 1024;
+std::atomic<int> chosen_threads{0};  // 0: the default
+
+// libgomp's pool of threads does not survive a fork: another region in the child waits for threads that no longer exist. A child of
+// a process that has used the pool therefore runs its loops on its own thread.
+std::atomic<bool> pool_used{false};
+std::atomic<bool> pool_lost{false};
+
+[[maybe_unused]] void note_fork() {
+  if (pool_used) pool_lost = true;
+}
+
+int affinity_threads() {
+#if defined(__linux__)
+  cpu_set_t cpus;
+  if (sched_getaffinity(0, sizeof cpus, &cpus) == 0) return std::max(1, CPU_COUNT(&cpus));
+#endif
+  return std::max(1u, std::thread::hardware_concurrency());
+}
+
+// The cgroup's CPU quota in whole CPUs, or kMaxThreads where there is none.
+int quota_threads() {
+  std::string quota;
+  double period = 0;
+  if (std::ifstream v2("/sys/fs/cgroup/cpu.max"); v2 >> quota >> period) {
+    if (quota == "max") return kMaxThreads;
+  } else {
+    std::ifstream v1_quota("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"), v1_period("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
+    if (!(v1_quota >> quota && v1_period >> period)) return kMaxThreads;
+  }
+  const double cpus = std::atof(quota.c_str()) / period;
+  return cpus > 0 ? std::max(1, static_cast<int>(std::ceil(cpus))) : kMaxThreads;
+}
+
+}  // namespace
+
+int default_num_threads() {
+  if (const char* text = std::getenv("OMP_NUM_THREADS"); text && *text) {
+    const int threads = std::atoi(text);  // the first of a list, as OpenMP takes it for the outermost level
+    if (threads > 0) return std::min(threads, kMaxThreads);
+  }
+  static const int threads = std::min({affinity_threads(), quota_threads(), kMaxThreads});
+  return threads;
+}
+
+int num_threads() {
+  const int threads = chosen_threads;
+  return threads > 0 ? threads : default_num_threads();
+}
+
+void set_num_threads(int threads) {
+  check(threads >= 1 && threads <= kMaxThreads, "[set_num_threads] expected 1 to ", kMaxThreads, " threads. Received: ", threads);
+  chosen_threads = threads;
+}
+
+std::map<std::string, std::string> build_info() {
+  std::string names;
+  for (const std::string& name : available_isas()) names += (names.empty() ? "" : ", ") + name;
+  return {
+      {"version", version},
+#if defined(__clang__)
+      {"compiler", "Clang " __clang_version__},
+#else
+      {"compiler", "GCC " __VERSION__},
+#endif
+#if defined(_OPENMP)
+      {"openmp", std::to_string(_OPENMP)},
+#else
+      {"openmp", "no"},
+#endif
+      {"isas", names},
+  };
+}
+
+int threads_for(int64_t tasks) {
+#if defined(_OPENMP)
+  if (!pool_lost) return static_cast<int>(std::min<int64_t>(num_threads(), std::max<int64_t>(tasks, 1)));
+#endif
+  (void)tasks;
+  return 1;
+}
+
+void parallel_for_tasks(int64_t tasks, TaskRef task) {
+  const Kernels& k = kernels();
+  const int threads = threads_for(tasks);
+  if (threads == 1) {
+    const uint32_t saved = k.flush_denormals();
+    for (int64_t i = 0; i < tasks; ++i) task.call(task.object, i, 0);
+    k.restore_denormals(saved);
+    return;
+  }
+#if defined(_OPENMP)
+#if defined(__linux__)
+  if (!pool_used.exchange(true)) pthread_atfork(nullptr, nullptr, note_fork);
+#endif
+#pragma omp parallel num_threads(threads)
+  {
+    const uint32_t saved = k.flush_denormals();
+#pragma omp for schedule(dynamic, 1)
+    for (int64_t i = 0; i < tasks; ++i) task.call(task.object, i, omp_get_thread_num());
+    k.restore_denormals(saved);
+  }
+#endif
+}
+
+}  // namespace cnncore

@@ -1,0 +1,152 @@
+"""The compiled module. Arrays are C-contiguous; nothing here converts silently.
+
+Everything below raises ``ValueError`` for values that make no sense and ``TypeError`` for arrays of the
+wrong dtype. Messages start with ``[op]`` or with the name of the layer and say what was expected and received.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float32 = NDArray[np.float32]
+Pair = tuple[int, int]
+Padding = tuple[Pair, Pair]  # ((top, bottom), (left, right))
+
+__version__: str
+
+# --- runtime -----------------------------------------------------------------------------------------------------
+def isa() -> str: ...
+def available_isas() -> list[str]: ...
+def set_isa(name: str) -> None: ...
+def get_num_threads() -> int: ...
+def set_num_threads(threads: int) -> None: ...
+def default_num_threads() -> int: ...
+def build_info() -> dict[str, str]: ...  # compiler, build_type, openmp, isas
+def same_padding(size: int, kernel: int, stride: int, dilation: int) -> Pair: ...
+
+# --- ops: float32, NHWC / HWIO ------------------------------------------------------------------------------------
+def conv2d(
+    x: Float32, kernel: Float32, bias: Float32 | None, strides: Pair, padding: Padding, dilation_rate: Pair, groups: int
+) -> Float32: ...
+def conv2d_backward(
+    x: Float32, kernel: Float32, dy: Float32, strides: Pair, padding: Padding, dilation_rate: Pair, groups: int
+) -> tuple[Float32, Float32, Float32]: ...
+def max_pool2d(x: Float32, pool_size: Pair, strides: Pair, padding: Padding) -> Float32: ...
+def max_pool2d_backward(x: Float32, dy: Float32, pool_size: Pair, strides: Pair, padding: Padding) -> Float32: ...
+def avg_pool2d(x: Float32, pool_size: Pair, strides: Pair, padding: Padding) -> Float32: ...
+def avg_pool2d_backward(
+    x_shape: Sequence[int], dy: Float32, pool_size: Pair, strides: Pair, padding: Padding
+) -> Float32: ...
+def dense(x: Float32, kernel: Float32, bias: Float32 | None) -> Float32: ...
+def dense_backward(x: Float32, kernel: Float32, dy: Float32) -> tuple[Float32, Float32, Float32]: ...
+def activation(x: Float32, kind: str) -> Float32: ...  # "relu" "sigmoid" "tanh" "softmax" (last axis) "linear"
+def activation_backward(y: Float32, dy: Float32, kind: str) -> Float32: ...  # from the forward's output y
+
+# Mean over the batch; (loss, dlogits). labels: int64 (n,) or float32 one-hot (n, classes).
+def softmax_cross_entropy(logits: Float32, labels: NDArray[Any]) -> tuple[float, Float32]: ...
+def mean_squared_error(y_pred: Float32, y_true: Float32) -> tuple[float, Float32]: ...  # (loss, dy_pred)
+
+# --- optimizers: one fused pass over flat vectors, in place. `step` counts from 1 ------------------------------------
+def sgd_update(
+    params: Float32, grads: Float32, velocity: Float32 | None, learning_rate: float, momentum: float, nesterov: bool
+) -> None: ...
+def adam_update(
+    params: Float32,
+    grads: Float32,
+    m: Float32,
+    v: Float32,
+    step: int,
+    learning_rate: float,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+    weight_decay: float,  # decoupled (AdamW); 0 gives Adam
+) -> None: ...
+
+class Sgd:
+    """Update rule for ``Network.train_step``. The state vectors are owned here and visible as arrays."""
+
+    def __init__(self, size: int, momentum: float = 0.0, nesterov: bool = False) -> None: ...
+    learning_rate: float
+    step: int  # updates done so far
+    @property
+    def state(self) -> dict[str, Float32]: ...  # {"velocity": ...} or {}; views, writable
+
+class Adam:
+    """Adam, and AdamW where ``weight_decay`` > 0. Keras' formula: epsilon outside the bias-corrected root."""
+
+    def __init__(
+        self, size: int, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7, weight_decay: float = 0.0
+    ) -> None: ...
+    learning_rate: float
+    step: int
+    @property
+    def state(self) -> dict[str, Float32]: ...  # {"m": ..., "v": ...}; views, writable
+
+# --- network -----------------------------------------------------------------------------------------------------
+class GraphBuilder:
+    """A list of ops in topological order. Each method appends an op and returns the id of its output tensor."""
+
+    def __init__(self) -> None: ...
+    def input(self, shape: Sequence[int]) -> int: ...  # without the batch axis: (h, w, c) or (features,)
+    def rescaling(self, x: int, scale: float, offset: float, name: str) -> int: ...
+    def conv2d(
+        self,
+        x: int,
+        filters: int,
+        kernel_size: Pair,
+        strides: Pair,
+        padding: Padding,
+        dilation_rate: Pair,
+        groups: int,
+        use_bias: bool,
+        activation: str,
+        name: str,
+    ) -> int: ...
+    def max_pool2d(self, x: int, pool_size: Pair, strides: Pair, padding: Padding, name: str) -> int: ...
+    def avg_pool2d(self, x: int, pool_size: Pair, strides: Pair, padding: Padding, name: str) -> int: ...
+    def flatten(self, x: int, name: str) -> int: ...
+    def dense(self, x: int, units: int, use_bias: bool, activation: str, name: str) -> int: ...
+    def activation(self, x: int, kind: str, name: str) -> int: ...
+    def dropout(self, x: int, rate: float, seed: int, name: str) -> int: ...
+    def output_shape(self, tensor: int) -> tuple[int, ...]: ...  # without the batch axis
+
+class ParameterSlot:
+    name: str  # "conv2d/kernel"
+    shape: tuple[int, ...]
+    offset: int  # in floats, a multiple of 16 (64 bytes); the gaps stay zero
+
+class Network:
+    def __init__(self, graph: GraphBuilder, output: int) -> None: ...
+    @property
+    def input_shape(self) -> tuple[int, ...]: ...
+    @property
+    def output_shape(self) -> tuple[int, ...]: ...
+    @property
+    def slots(self) -> list[ParameterSlot]: ...
+    @property
+    def parameters(self) -> Float32: ...  # flat view, writable, gaps included
+    @property
+    def gradients(self) -> Float32: ...  # flat view of the last train_step's gradients, same offsets
+    def forward(self, x: NDArray[Any]) -> Float32:
+        """Inference on x (n, *input_shape), uint8 or float32, in slices; the result is (n, *output_shape)."""
+    def train_step(
+        self,
+        x: NDArray[Any],  # whole data set, uint8 or float32, (samples, *input_shape)
+        y: NDArray[Any],  # int64 (samples,) | float32 (samples, *output_shape)
+        indices: NDArray[np.int64] | None,  # which samples make the batch; None: all, in order
+        loss: str,  # "sparse_categorical_crossentropy" "categorical_crossentropy" "mean_squared_error"
+        from_logits: bool,
+        optimizer: Sgd | Adam | None,  # None: only the gradients are computed
+        sample_weight: Float32 | None,  # (samples,), indexed like y; the loss is sum(w * l) / batch
+        outputs: Float32,  # (batch, *output_shape), receives the predictions of the forward pass
+    ) -> float:
+        """One step; returns the mean loss of the batch (before the update).
+
+        A loss that is not finite is returned as it is and the parameters are left untouched: nothing is updated.
+        """
+    def evaluate_loss(self, y_pred: Float32, y: NDArray[Any], loss: str, from_logits: bool) -> float: ...
+    def describe(self) -> str:
+        """The plan as text: ops, fusions, regions computed, memory."""
