@@ -5,6 +5,7 @@ Results go to stdout, progress and errors to stderr. Exit codes: 0 done, 1 faile
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -13,6 +14,10 @@ from collections.abc import Sequence
 from .parser import build_parser
 
 OK, FAILED, BAD_INPUT = 0, 1, 2
+
+# Most errors of the system are about a path that was given; these are not: a full or failing disk, and a failed
+# download, which has no errno.
+_FAILURES = (None, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -24,9 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     2
     """
     arguments = build_parser().parse_args(argv)
-    # Only now: --help and a mistyped option should not wait for NumPy and the compiled module.
-    command = importlib.import_module(f"{__package__}.{arguments.module}")
     try:
+        # Only now: --help and a mistyped option should not wait for what a command needs.
+        command = importlib.import_module(f"{__package__}.{arguments.module}")
         code: int = command.run(arguments)
         sys.stdout.flush()
         return code
@@ -36,11 +41,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return FAILED
     except KeyboardInterrupt:
         return _report(arguments.command, "interrupted", FAILED)
-    except (ValueError, TypeError, ImportError, FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+    except (ValueError, TypeError, ImportError, FileNotFoundError) as error:
         return _report(arguments.command, error, BAD_INPUT)
-    except PermissionError as error:
-        return _report(arguments.command, error, BAD_INPUT)
-    except (OSError, ArithmeticError, MemoryError, RuntimeError) as error:
+    except OSError as error:
+        return _report(arguments.command, error, FAILED if error.errno in _FAILURES else BAD_INPUT)
+    except (ArithmeticError, MemoryError, RuntimeError) as error:
         return _report(arguments.command, error, FAILED)
 
 

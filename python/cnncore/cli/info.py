@@ -19,7 +19,6 @@ def run(arguments: argparse.Namespace) -> int:
         "in use": _core.isa(),
         "threads": str(_core.get_num_threads()),
         "compiler": build["compiler"],
-        "build type": build["build_type"],
         "OpenMP": build["openmp"],
         "compiled for": build["isas"],
         "NumPy": np.__version__,

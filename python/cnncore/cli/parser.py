@@ -11,7 +11,7 @@ MODELS = ("mnist_cnn", "lenet5", "oshea_nash")
 OPTIMIZERS = ("adam", "sgd", "adamw")
 
 DEFAULT_EPOCHS = 12
-DEFAULT_BATCH_SIZE = 64
+DEFAULT_BATCH_SIZE = 32
 DEFAULT_SEED = 0
 
 _EXIT_CODES = "exit codes: 0 done, 1 failed or interrupted, 2 bad usage or bad input"
@@ -126,7 +126,10 @@ class _Print(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
         from . import info
 
-        print(getattr(info, self.what)())
+        try:
+            print(getattr(info, self.what)())
+        except FileNotFoundError as error:
+            parser.error(str(error))
         parser.exit()
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import signal
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -84,8 +87,9 @@ class _SaveEachEpoch(Callback):
         self.path, self.epochs = path, 0
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        self.model.save(self.path)
-        self.epochs = epoch + 1
+        with _interrupt_deferred():
+            self.model.save(self.path)
+            self.epochs = epoch + 1
         if not sys.stderr.isatty():  # no place for a bar that is drawn over
             print(f"Epoch {self.epochs}/{self.params['epochs']}: {format_logs(logs, ', ', ' ')}", file=sys.stderr)
 
@@ -94,6 +98,19 @@ class _SaveEachEpoch(Callback):
         if self.epochs == 0:
             return "no epoch ended, nothing is saved"
         return f"{self.path} holds the weights of epoch {self.epochs}"
+
+
+@contextlib.contextmanager
+def _interrupt_deferred() -> Iterator[None]:
+    """Let Ctrl-C wait for the end of the block, so that what we say of the file is true."""
+    received = []
+    previous = signal.signal(signal.SIGINT, lambda *_: received.append(True))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    if received:
+        raise KeyboardInterrupt
 
 
 def _output_path(arguments: argparse.Namespace) -> Path:

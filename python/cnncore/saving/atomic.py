@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import stat
@@ -75,12 +76,12 @@ def _resolve(path: str | os.PathLike[str]) -> str:
     """The absolute path behind symbolic links, refused where a rename would replace something that is not a file."""
     target = os.path.realpath(path)
     if os.path.isdir(target) or not os.path.basename(target):
-        raise IsADirectoryError(f"cannot write: expected a file's path. Received the directory {os.fspath(path)!r}")
+        raise IsADirectoryError(errno.EISDIR, "cannot write: expected a file, not a directory", os.fspath(path))
     if os.path.exists(target):
         if not os.path.isfile(target):
-            raise OSError(f"cannot write: expected a regular file. Received: {os.fspath(path)!r}")
+            raise OSError(errno.EINVAL, "cannot write: expected a regular file", os.fspath(path))
         if not os.access(target, os.W_OK):
-            raise PermissionError(f"cannot write: {os.fspath(path)!r} is read-only")
+            raise PermissionError(errno.EACCES, "cannot write: the file is read-only", os.fspath(path))
     return target
 
 

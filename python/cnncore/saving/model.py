@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cnncore import _core
+from cnncore import _checks, _core
 from cnncore.models import Model, Sequential
 
 from .format import ModelFile, Tensors, read_file, write_file
@@ -168,34 +168,40 @@ def _class_name(model: Model) -> str:
 
 def _build(config: Mapping[str, Any]) -> Sequential:
     """The model that `config` describes; its weights are not allocated yet."""
-    class_name = config["class_name"]
+    class_name = _entry(config, "class_name")
     if class_name not in _MODEL_CLASSES:
         raise ValueError(f"expected a model of class {' or '.join(_MODEL_CLASSES)}. Received: {class_name!r}")
-    return _MODEL_CLASSES[class_name].from_config(config["config"])
+    return _MODEL_CLASSES[class_name].from_config(_entry(config, "config"))
+
+
+def _entry(config: Any, name: str) -> Any:
+    if not isinstance(config, Mapping) or name not in config:
+        raise ValueError(f"expected its description to have an entry {name!r}")
+    return config[name]
 
 
 def _restore(model: Sequential, file: ModelFile, compile: bool) -> None:  # noqa: A002
-    assert file.config is not None
-    training = file.config["training"]
+    training = _entry(file.config, "training")
     # From the layers alone: sizes that the file cannot fill must be found before anything of that size is allocated.
     weights = {
         f"{layer.name}/{spec.name}": spec.shape
         for layer in model.layers
         for spec in layer.weight_specs(layer.input_shape)
     }
-    vectors = training["state"] if training else []
+    vectors = _entry(training, "state") if training else []
     state = {f"{_OPTIMIZER}/{vector}/{name}": shape for vector in vectors for name, shape in weights.items()}
     _check_tensors(file.tensors, weights | state)
     network = model.network
     _join(file.tensors, network.slots, out=network.parameters)
-    network.step = file.config["network_step"]
+    network.step = _checks.integer(_entry(file.config, "network_step"), "network_step", "load_model", minimum=0)
     if not (compile and training):
         return
-    model.compile_from_config(training["compile"])
-    if vectors or training["step"]:
+    model.compile_from_config(_entry(training, "compile"))
+    step = _checks.integer(_entry(training, "step"), "step", "load_model", minimum=0)
+    if vectors or step:
         size = network.parameters.size
         model.optimizer.build(size, owner=model)
-        loaded: dict[str, Any] = {"step": np.int64(training["step"])}
+        loaded: dict[str, Any] = {"step": np.int64(step)}
         for vector in vectors:
             loaded[vector] = np.zeros(size, np.float32)
             _join(file.tensors, network.slots, f"{_OPTIMIZER}/{vector}/", out=loaded[vector])
