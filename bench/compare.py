@@ -22,7 +22,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -49,6 +49,12 @@ class Setting(NamedTuple):
     task: str
     threads: int
     batch: int
+
+
+def describe(setting: Setting) -> str:
+    """Name a setting for people."""
+    verb = "training" if setting.task == "train" else "inference"
+    return f"{verb}, batch {setting.batch}, {setting.threads} thread{'s' * (setting.threads > 1)}"
 
 
 def write_data(path: Path, images: int) -> str:
@@ -82,8 +88,14 @@ def measure(peer: str, setting: Setting, data: Path, args: argparse.Namespace) -
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
+def show_progress(text: str) -> None:
+    """Replace the line on the terminal, if there is one."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+
+
 def run_rounds(
-    args: argparse.Namespace, data: Path, report: Callable[[str], None]
+    args: argparse.Namespace, data: Path
 ) -> tuple[dict[Setting, dict[str, list[dict[str, Any]]]], dict[str, str]]:
     """Measure everything, interleaved; results by setting and peer, and the peers that are not installed."""
     results: dict[Setting, dict[str, list[dict[str, Any]]]] = {}
@@ -93,12 +105,13 @@ def run_rounds(
             for peer in args.peers:
                 if peer in missing or (setting.task == "train" and peer in INFERENCE_ONLY):
                     continue
-                report(f"{setting.task}, {setting.threads} threads, batch {setting.batch}, round {number + 1}: {peer}")
+                show_progress(f"{describe(setting)}, round {number + 1}: {peer}")
                 result = measure(peer, setting, data, args)
                 if "missing" in result:
                     missing[peer] = result["missing"]
                 else:
                     results.setdefault(setting, {}).setdefault(peer, []).append(result)
+    show_progress("")
     return results, missing
 
 
@@ -132,11 +145,10 @@ def print_table(rows: list[dict[str, Any]], missing: dict[str, str]) -> None:
     """Print a block per setting, a line per peer."""
     heading = None
     for row in rows:
-        setting = (row["task"], row["threads"], row["batch"])
+        setting = Setting(row["task"], row["threads"], row["batch"])
         if setting != heading:
             heading = setting
-            verb = "training" if row["task"] == "train" else "inference"
-            print(f"\n{verb}, batch {row['batch']}, {row['threads']} thread{'s' * (row['threads'] > 1)}")
+            print(f"\n{describe(setting)}")
             print(f"  {'library':<34}{'images/s':>10}  {'range':<17}{'peak MB':>8}  cnncore is")
         ratio = f"{row['cnncore_ratio']:.2f}x" if row["cnncore_ratio"] else ""
         spread = f"{row['lowest']:,.0f}-{row['highest']:,.0f}"
@@ -153,13 +165,13 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
     except ImportError as error:
         raise SystemExit('--plot needs matplotlib: pip install "cnncore[plot]"') from error
 
-    panels = list(dict.fromkeys((row["task"], row["threads"], row["batch"]) for row in rows))
+    panels = list(dict.fromkeys(Setting(row["task"], row["threads"], row["batch"]) for row in rows))
     figure, axes = plt.subplots(len(panels), 1, figsize=(8, 2.2 * len(panels)), squeeze=False, layout="constrained")
     for axis, panel in zip(axes[:, 0], panels, strict=True):
         own = [row for row in rows if (row["task"], row["threads"], row["batch"]) == panel][::-1]
         colours = ["C1" if row["peer"] == "cnncore" else "C0" for row in own]
         axis.barh([row["peer"] for row in own], [row["images_per_second"] for row in own], color=colours)
-        axis.set_title("{}, {} thread(s), batch {}: images/s".format(*panel), loc="left", fontsize=10)
+        axis.set_title(f"{describe(panel)}: images/s", loc="left", fontsize=10)
     figure.savefig(path, dpi=120)
 
 
@@ -209,8 +221,7 @@ def main() -> None:
         print(
             f"{host['cpu']}, {host['cores']} cores ({' '.join(host['isas'])}); {args.images} images of {host['data']}"
         )
-        results, missing = run_rounds(args, data, lambda text: print(f"\r\033[K{text}", end="", file=sys.stderr))
-        print("\r\033[K", end="", file=sys.stderr)
+        results, missing = run_rounds(args, data)
     rows = summarize(results)
     print_table(rows, missing)
     if args.json:
