@@ -35,6 +35,17 @@ const float* bias_data(const char* op, const std::optional<Array>& bias, int64_t
   return bias->data();
 }
 
+// An array to be returned, or None where it is not wanted.
+struct GradientArray {
+  GradientArray(bool wanted, const Shape& shape) {
+    if (!wanted) return;
+    array = empty(shape);
+    data = array->mutable_data();
+  }
+  std::optional<Array> array;
+  float* data = nullptr;
+};
+
 void bind_conv2d(py::module_& m) {
   m.def(
       "conv2d",
@@ -54,19 +65,19 @@ void bind_conv2d(py::module_& m) {
       py::arg("dilation_rate"), py::arg("groups"));
   m.def(
       "conv2d_backward",
-      [](const Array& x, const Array& kernel, const Array& dy, Pair strides, const PaddingPairs& padding, Pair dilation, int64_t groups) {
+      [](const Array& x, const Array& kernel, const Array& dy, Pair strides, const PaddingPairs& padding, Pair dilation, int64_t groups,
+         bool needs_dx, bool needs_dkernel) {
         const Conv2dParams p = conv2d_params(x, kernel, strides, padding, dilation, groups);
         check_shape("[conv2d_backward] ", "dy", dy, batched(x.shape(0), conv2d_output_shape(p)));
-        Array dx = empty(shape_of(x)), dkernel = empty(shape_of(kernel)), dbias = empty({p.filters});
-        float *dx_out = dx.mutable_data(), *dk_out = dkernel.mutable_data(), *db_out = dbias.mutable_data();
+        GradientArray dx(needs_dx, shape_of(x)), dkernel(needs_dkernel, shape_of(kernel)), dbias(needs_dkernel, {p.filters});
         {
           py::gil_scoped_release release;
-          conv2d_backward(p, x.shape(0), x.data(), kernel.data(), dy.data(), dx_out, dk_out, db_out);
+          conv2d_backward(p, x.shape(0), x.data(), kernel.data(), dy.data(), dx.data, dkernel.data, dbias.data);
         }
-        return py::make_tuple(dx, dkernel, dbias);
+        return py::make_tuple(dx.array, dkernel.array, dbias.array);
       },
       py::arg("x").noconvert(), py::arg("kernel").noconvert(), py::arg("dy").noconvert(), py::arg("strides"), py::arg("padding"),
-      py::arg("dilation_rate"), py::arg("groups"));
+      py::arg("dilation_rate"), py::arg("groups"), py::arg("needs_dx") = true, py::arg("needs_dkernel") = true);
 }
 
 Pool2dParams pool2d_params(const Shape& x, Pair pool_size, Pair strides, const PaddingPairs& padding) {

@@ -31,8 +31,16 @@ def conv2d(
     x: Float32, kernel: Float32, bias: Float32 | None, strides: Pair, padding: Padding, dilation_rate: Pair, groups: int
 ) -> Float32: ...
 def conv2d_backward(
-    x: Float32, kernel: Float32, dy: Float32, strides: Pair, padding: Padding, dilation_rate: Pair, groups: int
-) -> tuple[Float32, Float32, Float32]: ...
+    x: Float32,
+    kernel: Float32,
+    dy: Float32,
+    strides: Pair,
+    padding: Padding,
+    dilation_rate: Pair,
+    groups: int,
+    needs_dx: bool = True,
+    needs_dkernel: bool = True,  # and dbias
+) -> tuple[Float32 | None, Float32 | None, Float32 | None]: ...  # None for what is not needed
 def max_pool2d(x: Float32, pool_size: Pair, strides: Pair, padding: Padding) -> Float32: ...
 def max_pool2d_backward(x: Float32, dy: Float32, pool_size: Pair, strides: Pair, padding: Padding) -> Float32: ...
 def avg_pool2d(x: Float32, pool_size: Pair, strides: Pair, padding: Padding) -> Float32: ...
@@ -120,6 +128,7 @@ class ParameterSlot:
 
 class Network:
     def __init__(self, graph: GraphBuilder, output: int) -> None: ...
+    step: int  # steps done: the counter behind dropout's masks; set it to resume a training exactly
     @property
     def input_shape(self) -> tuple[int, ...]: ...
     @property

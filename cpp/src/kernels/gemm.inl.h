@@ -148,7 +148,7 @@ void gemm_pool_block(const GemmPoolArgs& a, const GemmCursor& at, int64_t p) {
       Vec best = acc[4 * q][v], index = zero();
       CNNCORE_UNROLL
       for (int i = 1; i < 4; ++i) {
-        const Mask above = greater(acc[4 * q + i][v], best);
+        const Mask above = greater_or_nan(acc[4 * q + i][v], best);
         best = select(above, acc[4 * q + i][v], best);
         index = select(above, set1(static_cast<float>(i)), index);
       }

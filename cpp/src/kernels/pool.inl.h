@@ -20,7 +20,7 @@ void max_pool(const PoolArgs& a) {
     Vec best = read_lanes(a.x + *first + c, lanes);
     for (const int32_t* i = first + 1; i < last; ++i) {
       const Vec x = read_lanes(a.x + *i + c, lanes);
-      best = select(greater(best, x), best, x);  // a NaN in x is kept, as in max(best, x)
+      best = select(greater_or_nan(x, best), x, best);
     }
     write_lanes(a.y + q * a.channels + c, best, lanes);
   });
@@ -32,7 +32,7 @@ void max_pool_backward(const PoolArgs& a) {
     float number = 0.0f;
     for (const int32_t* i = first + 1; i < last; ++i) {
       const Vec x = read_lanes(a.x + *i + c, lanes);
-      const Mask above = greater(x, best);
+      const Mask above = greater_or_nan(x, best);
       number += 1.0f;
       best = select(above, x, best);
       index = select(above, set1(number), index);

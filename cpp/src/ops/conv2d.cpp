@@ -51,13 +51,14 @@ void conv2d_backward(const Conv2dParams& params, int64_t batch, const float* x, 
   const Shards shards(batch);
   const int64_t scratch = aligned_count<float>(plan.scratch_size());
   const Buffer<float> memory(scratch * threads_for(shards.count)), packed(plan.packed_size());
-  const Buffer<float> partials(plan.partial_size() * shards.count);
+  const bool weights = dkernel || dbias;
+  const Buffer<float> partials(weights ? plan.partial_size() * shards.count : 0);
   plan.pack(kernel, packed.data());
   parallel_for(shards.count, [&](int64_t shard, int thread) {
     for (int64_t n = shards.begin(shard); n < shards.end(shard); n += plan.images()) {
       plan.backward(std::min(plan.images(), shards.end(shard) - n), x + n * plan.input_size(), nullptr, nullptr,
                     dy + n * plan.output_size(), packed.data(), dx ? dx + n * plan.input_size() : nullptr,
-                    partials.data() + shard * plan.partial_size(), memory.data() + thread * scratch);
+                    weights ? partials.data() + shard * plan.partial_size() : nullptr, memory.data() + thread * scratch);
     }
   });
   const Partials sums{partials.data(), shards.count, plan.partial_size()};

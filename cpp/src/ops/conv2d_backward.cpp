@@ -42,12 +42,13 @@ void Conv2dPlan::pack_phase(const Phase& phase, const float* kernel, float* pack
 
 void Conv2dPlan::backward(int64_t count, const float* x, const float* y, const uint8_t* winner, const float* dy,
                           const float* packed, float* dx, float* partial, float* scratch) const {
-  x = frame_input(count, x, scratch);
+  if (partial) x = frame_input(count, x, scratch);
   if (mode_ == Backward::dense)
     backward_dense(count, x, frame_gradient(count, y, winner, dy, scratch), packed, dx, partial);
   else
     backward_winners(count, x, winner, dy, packed, dx, partial, scratch);
 
+  if (!partial) return;
   float* dbias = partial + partial_size_;
   if (fusion_.max_pool) {
     k_.sum_winners(dy, winner, dbias, count * pixels_ / 4, params_.filters);
@@ -78,6 +79,11 @@ const float* Conv2dPlan::frame_gradient(int64_t count, const float* y, const uin
 
 void Conv2dPlan::backward_dense(int64_t count, const float* x, const float* dy, const float* packed, float* dx,
                                 float* partial) const {
+  if (partial) weights_gradient(count, x, dy, partial);
+  if (dx) data_gradient(count, dy, packed, dx);
+}
+
+void Conv2dPlan::weights_gradient(int64_t count, const float* x, const float* dy, float* partial) const {
   const int64_t pixels = count * pixels_;
   if (depthwise()) {
     k_.depthwise_weights({x, tables_.x_offset.data(), tables_.tap_offset.data(), pixels,
@@ -88,7 +94,6 @@ void Conv2dPlan::backward_dense(int64_t count, const float* x, const float* dy, 
       k_.gemm_weights({x + g * channels, tables_.x_offset.data(), tables_.k_offset.data(), pixels, depth_, filters,
                        dy + g * filters, dy_offset_.data(), partial + g * filters, params_.filters});
   }
-  if (dx) data_gradient(count, dy, packed, dx);
 }
 
 void Conv2dPlan::data_gradient(int64_t count, const float* dy, const float* packed, float* dx) const {
@@ -112,7 +117,7 @@ void Conv2dPlan::backward_winners(int64_t count, const float* x, const uint8_t* 
                                   float* dx, float* partial, float* scratch) const {
   const int64_t windows = count * pixels_ / 4;
   if (mode_ == Backward::patch) {
-    k_.patch_weights({x, candidate_.data(), x_frame_.full_width(), windows, params_.filters, dy, winner, partial});
+    if (partial) k_.patch_weights({x, candidate_.data(), x_frame_.full_width(), windows, params_.filters, dy, winner, partial});
     return;
   }
   const int64_t capacity = windows_padded_ + 16;
@@ -124,7 +129,7 @@ void Conv2dPlan::backward_winners(int64_t count, const float* x, const uint8_t* 
   float* framed_dx = copy_dx_ ? scratch + at_dx_ : dx;
   const SparseArgs a{value, offset, entries, params_.filters, capacity, segment_.data(), static_cast<int64_t>(segment_.size()),
                      x, partial, packed, framed_dx};
-  k_.sparse_weights(a);
+  if (partial) k_.sparse_weights(a);
   if (!dx) return;
   std::fill_n(framed_dx, count * x_frame_.size(), 0.0f);
   k_.sparse_data(a);

@@ -42,8 +42,7 @@ Conv2dPlan::Conv2dPlan(const Conv2dParams& params, const Conv2dFusion& fusion, c
   // A vector may reach beyond the last row of a window; inside a copy that is harmless.
   const bool overhang = mode_ == Backward::sparse && row % k_.width != 0;
   x_frame_ = {params.in_height, params.in_width, params.in_channels, params.padding};
-  copy_x_ = x_frame_.has_border();
-  copy_dx_ = x_frame_.has_border() || overhang;
+  copy_x_ = copy_dx_ = x_frame_.has_border() || overhang;
   const PixelOrder order = pool ? PixelOrder::windows : PixelOrder::rows;
   tables_ = forward_tables(params, x_frame_, images_, order);
   if (fusion.training) plan_backward(order);

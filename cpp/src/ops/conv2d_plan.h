@@ -44,7 +44,8 @@ class Conv2dPlan {
 
   /// The kernel as backward wants it; once a step.
   void pack(const float* kernel, float* packed) const;
-  /// From the output y and its gradient: dx (where not null) and this range's share of the gradient, added to `partial`.
+  /// From the output y and its gradient: dx, and this range's share of the gradient of the weights, added to `partial`. Each is skipped
+  /// where null.
   void backward(int64_t count, const float* x, const float* y, const uint8_t* winner, const float* dy, const float* packed,
                 float* dx, float* partial, float* scratch) const;
 
@@ -68,6 +69,7 @@ class Conv2dPlan {
   void backward_winners(int64_t count, const float* x, const uint8_t* winner, const float* dy, const float* packed, float* dx,
                         float* partial, float* scratch) const;
   void backward_dense(int64_t count, const float* x, const float* dy, const float* packed, float* dx, float* partial) const;
+  void weights_gradient(int64_t count, const float* x, const float* dy, float* partial) const;
   void data_gradient(int64_t count, const float* dy, const float* packed, float* dx) const;
   void pack_phase(const Phase& phase, const float* kernel, float* packed) const;
   bool depthwise() const { return params_.groups == params_.in_channels && params_.filters == params_.in_channels; }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "ops/loss_rows.h"
 #include "runtime/check.h"
@@ -55,7 +56,9 @@ double softmax_row(int64_t classes, const float* y, Target t, float scale, float
     std::copy_n(y, classes, dy);
     cross_entropy_gradient(classes, t, scale, dy);
   }
-  return weighted_sum(classes, t, [&](int64_t j) { return -std::log(static_cast<double>(y[j])); });
+  // A probability that has underflowed costs what the least normal float does; a NaN stays one.
+  constexpr double kLeast = std::numeric_limits<float>::min();
+  return weighted_sum(classes, t, [&](int64_t j) { return -std::log(y[j] < kLeast ? kLeast : static_cast<double>(y[j])); });
 }
 
 double probabilities_row(int64_t classes, const float* y, Target t, float scale, float* dy) {
