@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import cnncore
+from cnncore import applications
 from cnncore.cli import main
 from cnncore.datasets import mnist5k
 from cnncore.saving import load_model
@@ -110,6 +111,35 @@ def test_models_and_optimizers(dataset, tmp_path, model, optimizer):
     assert saved.name == model
     assert type(saved.optimizer).__name__.lower() == optimizer
     assert saved.optimizer.learning_rate == pytest.approx(0.002)
+
+
+def test_the_default_settings_reach_the_promised_accuracy(tmp_path):
+    accuracies = []
+    for seed in range(3):
+        result = run("train", "--seed", seed, cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+        match = re.search(r"^validation accuracy: (.*)$", result.stdout, re.MULTILINE)
+        assert match is not None
+        accuracies.append(float(match[1]))
+    assert np.mean(accuracies) >= 0.965, accuracies
+
+
+def test_a_saved_model_is_trained_with_the_loss_and_metrics_it_has(dataset, tmp_path):
+    model = applications.lenet5()
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.save(tmp_path / "own")
+    result = run("train", "--dataset", dataset, "--model", "own", "--epochs", 1, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"^test loss: [\d.]+\ntime: [\d.]+ s \(1 epoch, ", result.stdout, re.MULTILINE)
+    assert load_model(tmp_path / "own").optimizer.iterations == 10
+
+
+def test_a_loss_that_is_not_finite_is_a_failure_and_keeps_the_last_epoch(dataset, tmp_path):
+    result = run("train", "--dataset", dataset, "--optimizer", "sgd", "--lr", 1e30, "--epochs", 2, cwd=tmp_path)
+    assert result.returncode == 1
+    assert "in epoch 1, step 2" in result.stderr
+    assert "no epoch ended, nothing is saved" in result.stderr
+    assert not any(tmp_path.iterdir())
 
 
 def test_a_file_with_only_x_and_y_holds_some_out(dataset, tmp_path):

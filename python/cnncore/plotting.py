@@ -106,6 +106,7 @@ def _draw_curves(axes: Any, history: Mapping[str, Sequence[float]], metric: str)
         if key in history:
             axes.plot(range(1, len(history[key]) + 1), history[key], marker="o", markersize=3, label=label)
     axes.set(xlabel="epoch", title=metric)
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(alpha=0.3)
     if axes.lines:
         axes.legend()

@@ -69,10 +69,11 @@ def _fit(model: Sequential, data: Data, arguments: argparse.Namespace, out: Path
         return 1
     seconds = time.perf_counter() - start
     speed = arguments.epochs * len(data.x_train) / seconds
-    print(f"{data.held_out} accuracy: {history['val_accuracy'][-1]:.4f}")
-    print(f"{data.held_out} loss: {history['val_loss'][-1]:.4f}")
-    included = f"{data.held_out} and saving included"
-    print(f"time: {seconds:.2f} s ({arguments.epochs} epochs, {speed:,.0f} images/s, {included})")
+    for name, values in history.items():
+        if name.startswith("val_"):
+            print(f"{data.held_out} {name.removeprefix('val_')}: {values[-1]:.4f}")
+    epochs = f"{arguments.epochs} epoch{'s' * (arguments.epochs > 1)}"
+    print(f"time: {seconds:.2f} s ({epochs}, {speed:,.0f} images/s, {data.held_out} and saving included)")
     print(f"saved: {out}")
     if arguments.plot is not None:
         _plot(model, data, history, arguments.plot)
