@@ -1,0 +1,33 @@
+"""cnncore's convolution for ``bench/compare_ops.py``: NumPy arrays in, new NumPy arrays out."""
+
+from __future__ import annotations
+
+import sys
+
+from ops_common import Arrays, Conv2dShape, Operation, serve
+
+import cnncore
+from cnncore import _core
+
+
+def operations(shape: Conv2dShape, arrays: Arrays, direction: str) -> dict[str, Operation]:
+    """The gradients alone: ``_core`` can skip what the public ``ops.conv2d_backward`` always returns."""
+    x, kernel, bias, dy = arrays
+    pad = (shape.padding, shape.padding)
+    geometry = ((shape.stride, shape.stride), (pad, pad), (1, 1), shape.groups)
+    if direction == "forward":
+        operation = Operation(lambda: _core.conv2d(x, kernel, bias, *geometry), lambda y: y)
+    elif direction == "dx":
+        operation = Operation(
+            lambda: _core.conv2d_backward(x, kernel, dy, *geometry, needs_dkernel=False), lambda gradients: gradients[0]
+        )
+    else:
+        operation = Operation(
+            lambda: _core.conv2d_backward(x, kernel, dy, *geometry, needs_dx=False), lambda gradients: gradients[1]
+        )
+    return {"nhwc": operation}
+
+
+if __name__ == "__main__":
+    cnncore.set_num_threads(int(sys.argv[1]))
+    serve(f"{cnncore.__version__} ({_core.isa()})", operations)
