@@ -28,7 +28,8 @@ def integer(value: Any, name: str, owner: str, minimum: int = 1, maximum: int = 
     except TypeError:
         raise TypeError(f"[{owner}] expected `{name}` to be an integer. Received: {name}={value!r}") from None
     if not minimum <= number <= maximum:
-        raise ValueError(f"[{owner}] expected `{name}` in [{minimum}, {maximum}]. Received: {name}={value!r}")
+        bounds = f">= {minimum} and < 2**{maximum.bit_length()}"
+        raise ValueError(f"[{owner}] expected `{name}` {bounds}. Received: {name}={value!r}")
     return number
 
 

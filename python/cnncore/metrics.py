@@ -34,6 +34,8 @@ class Metric:
     ('largest', 0.75)
     """
 
+    targets = "any"  # which y_true it takes: "labels" (samples,), "full" (shape of y_pred), or "any" shape
+
     def __init__(self, name: str | None = None) -> None:
         self.name = name or snake_case(type(self).__name__)
         self.reset_state()
@@ -42,10 +44,24 @@ class Metric:
         """Value for each sample, shape (samples,)."""
         raise NotImplementedError(f"{type(self).__name__} must implement per_sample(y_true, y_pred)")
 
+    def check_targets(self, y_true: np.ndarray, output_shape: tuple[int, ...]) -> None:
+        """ValueError if targets of this shape are of no use, with predictions of ``output_shape`` per sample."""
+        sample_shape = y_true.shape[1:]
+        if self.targets == "labels" and sample_shape not in ((), (1,)):
+            raise ValueError(
+                f"[{self.name}] expected y_true of shape (samples,) with integer labels. Received: shape {y_true.shape}"
+            )
+        if self.targets == "full" and (*sample_shape, 1) != output_shape and sample_shape != output_shape:
+            raise ValueError(
+                f"[{self.name}] expected y_true of the shape of the predictions, (samples, "
+                f"{', '.join(map(str, output_shape))}). Received: shape {y_true.shape}"
+            )
+
     def update_state(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
         """Take more samples into account."""
         y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
         _checks.same_length(self.name, y_true=y_true, y_pred=y_pred)
+        self.check_targets(y_true, y_pred.shape[1:])
         values = np.asarray(self.per_sample(y_true, y_pred), dtype=np.float64)
         if sample_weight is None:
             self._total += float(values.sum())
@@ -89,6 +105,8 @@ class SparseCategoricalAccuracy(Metric):
     0.5
     """
 
+    targets = "labels"
+
     def per_sample(self, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
         return np.asarray(y_pred.argmax(axis=-1) == y_true.reshape(y_pred.shape[:-1]))
 
@@ -102,6 +120,8 @@ class CategoricalAccuracy(Metric):
     >>> CategoricalAccuracy()([[0, 1], [1, 0]], [[0.1, 0.9], [0.2, 0.8]])
     0.5
     """
+
+    targets = "full"
 
     def per_sample(self, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
         return np.asarray(y_pred.argmax(axis=-1) == y_true.argmax(axis=-1))
@@ -121,6 +141,8 @@ class BinaryAccuracy(Metric):
     >>> BinaryAccuracy()([[1], [0]], [[0.7], [0.6]])
     0.5
     """
+
+    targets = "full"
 
     def __init__(self, name: str | None = None, threshold: float = 0.5) -> None:
         super().__init__(name)
@@ -143,6 +165,8 @@ class MeanAbsoluteError(Metric):
     1.0
     """
 
+    targets = "full"
+
     def per_sample(self, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
         return _row_means(np.abs(y_pred.astype(np.float64) - y_true.reshape(y_pred.shape)))
 
@@ -156,6 +180,8 @@ class MeanSquaredError(Metric):
     >>> MeanSquaredError()([[1.0, 1.0]], [[1.0, 3.0]])
     2.0
     """
+
+    targets = "full"
 
     def per_sample(self, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
         return _row_means(np.square(y_pred.astype(np.float64) - y_true.reshape(y_pred.shape)))

@@ -171,12 +171,13 @@ class ModelCheckpoint(_Monitor):
         self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        # An epoch of work should not be lost to a directory that could have been checked before.
+        # An epoch of work should not be lost to a path that could have been checked before.
         directory = Path(self.filepath).parent
         if "{" not in str(directory):
+            from cnncore.saving import check_writable
+
             directory.mkdir(parents=True, exist_ok=True)
-            if not os.access(directory, os.W_OK):
-                raise PermissionError(f"[ModelCheckpoint] expected a writable directory. Received: {directory}")
+            check_writable(self.filepath)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if self.save_best_only:

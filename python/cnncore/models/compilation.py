@@ -89,8 +89,10 @@ class Compiled:
     def metrics(self) -> list[metrics_module.Metric]:
         """The metrics, beyond the loss."""
         self._require_compiled("metrics")
-        if self._metrics is None:  # "accuracy" can be resolved only now that the output's shape is known
-            output_shape = self.network.output_shape
+        return self._metrics_for(self.network.output_shape)
+
+    def _metrics_for(self, output_shape: tuple[int, ...]) -> list[metrics_module.Metric]:
+        if self._metrics is None:  # what "accuracy" means depends on the output's shape
             self._metrics = [metrics_module.get(item, self._loss, output_shape) for item in self._metric_identifiers]
         return self._metrics
 

@@ -208,7 +208,7 @@ class Model(Compiled):
         x, y, sample_weight
             As for :meth:`fit`.
         batch_size : int, optional
-            Samples per slice; it changes memory, not results.
+            Samples per slice: a matter of memory.
         verbose : {"auto", 0, 1, 2}, default "auto"
             Whether to print the result on stdout: yes for 1 and 2.
         return_dict : bool, default False
@@ -236,7 +236,7 @@ class Model(Compiled):
         x : array_like, shape (samples, *input_shape)
             uint8 and float32 are used as they are; other dtypes and layouts are converted to float32.
         batch_size : int, optional
-            Samples per slice; it changes memory, not results.
+            Samples per slice: a matter of memory.
         verbose : ignored
             Accepted for Keras' sake; predict prints nothing.
 
@@ -306,7 +306,10 @@ class Model(Compiled):
     def _prepare(self, data: tuple[Any, ...], shapes: _Shapes, class_weight: Any = None) -> Samples:
         if data[1] is None:
             raise ValueError("[fit] expected targets. Received: y=None")
-        return prepare_samples(data, *shapes, self.loss, class_weight)
+        samples = prepare_samples(data, *shapes, self.loss, class_weight)
+        for metric in self._metrics_for(shapes[1]):
+            metric.check_targets(samples.y, shapes[1])
+        return samples
 
 
 def _validation_tuple(data: Any) -> tuple[Any, ...]:

@@ -298,7 +298,7 @@ class Sequential(Model):
         shapes = self._infer_shapes(input_shape)
         for layer, pair in zip(self._layers, shapes, strict=True):
             layer.set_shapes(pair)
-        self._sample_shape = input_shape
+        self._sample_shape, self._metrics = input_shape, None
 
     @property
     def _built_input_shape(self) -> tuple[int, ...] | None:
