@@ -36,7 +36,9 @@ _PREDICT_EXAMPLES = f"""examples:
   cnncore predict mnist_cnn.safetensors digit.png
   cnncore predict mnist_cnn.safetensors digits.npy t10k-images-idx3-ubyte.gz
 
-prints one line per image: where it is from, the class, its probability, separated by tabs
+Images must have the size of the model's input; MNIST's digits are bright on dark. Printed is one line per image:
+where it is from, the class and its probability, separated by tabs.
+
 {_EXIT_CODES}"""
 
 
