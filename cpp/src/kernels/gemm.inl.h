@@ -136,6 +136,23 @@ void gemm(const GemmArgs& a) {
 
 // --- fused with relu and a 2x2 max-pool ---------------------------------------------------------------------------
 
+struct Pooled {
+  Vec value, index;  // index: the first of the four that attains the maximum, 4 where relu lets nothing pass
+};
+
+inline Pooled pool_window(Vec a, Vec b, Vec c, Vec d, bool relu) {
+  Pooled best{a, zero()};
+  const auto take = [&](Vec v, float i) {
+    const Mask above = greater_or_nan(v, best.value);
+    best = {select(above, v, best.value), select(above, set1(i), best.index)};
+  };
+  take(b, 1.0f);
+  take(c, 2.0f);
+  take(d, 3.0f);
+  if (!relu) return best;
+  return {max(zero(), best.value), select(greater(best.value, zero()), best.index, set1(4.0f))};
+}
+
 template <int P, int V, bool kTail>
 void gemm_pool_block(const GemmPoolArgs& a, const GemmCursor& at, int64_t p) {
   Vec acc[P][V];
@@ -145,23 +162,13 @@ void gemm_pool_block(const GemmPoolArgs& a, const GemmCursor& at, int64_t p) {
     const int64_t out = a.y_offset[p / 4 + q];
     CNNCORE_UNROLL
     for (int v = 0; v < V; ++v) {
-      Vec best = acc[4 * q][v], index = zero();
-      CNNCORE_UNROLL
-      for (int i = 1; i < 4; ++i) {
-        const Mask above = greater_or_nan(acc[4 * q + i][v], best);
-        best = select(above, acc[4 * q + i][v], best);
-        index = select(above, set1(static_cast<float>(i)), index);
-      }
-      if (a.relu) {
-        index = select(greater(best, zero()), index, set1(4.0f));
-        best = max(zero(), best);
-      }
-      store_column<kTail, V>(at.y + out, v, at.tail, best);
+      const Pooled best = pool_window(acc[4 * q][v], acc[4 * q + 1][v], acc[4 * q + 2][v], acc[4 * q + 3][v], a.relu);
+      store_column<kTail, V>(at.y + out, v, at.tail, best.value);
       if (!at.winner) continue;
       if (kTail && v == V - 1)
-        store_u8_n(at.winner + out + v * kWidth, index, at.tail);
+        store_u8_n(at.winner + out + v * kWidth, best.index, at.tail);
       else
-        store_u8(at.winner + out + v * kWidth, index);
+        store_u8(at.winner + out + v * kWidth, best.index);
     }
   }
 }

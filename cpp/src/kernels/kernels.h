@@ -37,6 +37,31 @@ struct GemmPoolArgs : GemmArgs {
   uint8_t* winner;
 };
 
+/// A 3x3 stride-1 convolution by 2x2 tiles of its output (Winograd), for channels a multiple of `width` and filters of 2 * width.
+/// Tile t reads the 4x4 pixels from x_offset[t] on and writes the 2x2 from y_offset[t] on, or their maximum (pool) as gemm_pool does.
+struct WinogradArgs {
+  const float* x;
+  const int32_t* x_offset;
+  int64_t x_pixel, x_row;  // floats between neighbours
+  int64_t tiles, channels, filters;
+  const float* w;     // of winograd_weights
+  const float* bias;  // may be null
+  float* y;
+  const int32_t* y_offset;
+  int64_t y_pixel, y_row;
+  bool relu, pool;
+  uint8_t* winner;  // may be null
+  float* scratch;   // 16 * 12 * (channels + 2 * width) floats
+};
+
+/// The transformed kernels, 16 * channels * filters floats: kernel element (tap, c, f) lies at tap[] + c * kernel_row + f.
+struct WinogradWeightsArgs {
+  const float* kernel;
+  const int64_t* tap;  // of the nine taps, row by row
+  int64_t kernel_row, channels, filters;
+  float* w;
+};
+
 /// dw[k * ldw + n] += sum_p x[x_offset[p] + k_offset[k]] * dy[dy_offset[p] + n]      k < depth, n < cols
 struct GemmWeightsArgs {
   const float* x;
@@ -167,6 +192,8 @@ struct Kernels {
   void (*gemm)(const GemmArgs&);
   void (*gemm_pool)(const GemmPoolArgs&);
   void (*gemm_weights)(const GemmWeightsArgs&);
+  void (*winograd)(const WinogradArgs&);
+  void (*winograd_weights)(const WinogradWeightsArgs&);
   void (*depthwise)(const DepthwiseArgs&);
   void (*depthwise_weights)(const DepthwiseWeightsArgs&);
 

@@ -1,6 +1,7 @@
 #include "network/execution.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "runtime/threads.h"
 
@@ -13,10 +14,32 @@ Execution::Execution(const Graph& graph, int output, const std::vector<Weights>&
       packed_(plan_.packed_floats),
       partials_(mode.training ? plan_.partial_floats * shards_.count : 0),
       shard_loss_(static_cast<size_t>(shards_.count)) {
-  if (!mode.training) return;
   for (const PlannedNode& node : plan_.nodes) {
     for (int64_t i = 0; i < node.node->pack_tasks(); ++i) pack_tasks_.push_back({&node, i});
+    if (!mode.training) continue;
     for (int64_t i = 0; i < node.node->gradient_tasks(); ++i) gradient_tasks_.push_back({&node, i});
+  }
+}
+
+void Execution::pack_weights() {
+  parallel_for(static_cast<int64_t>(pack_tasks_.size()), [&](int64_t i, int) {
+    const Task& task = pack_tasks_[static_cast<size_t>(i)];
+    task.node->node->pack(task.index, packed_.data() + task.node->packed);
+  });
+}
+
+// Inference repacks a kernel when it has changed. Its owner may write to it at any time, so it is compared with a copy: that costs a
+// few per cent of the arithmetic it saves.
+void Execution::refresh_packed() {
+  const bool first = seen_.empty();
+  seen_.resize(pack_tasks_.size());
+  for (size_t i = 0; i < pack_tasks_.size(); ++i) {
+    const Weights w = pack_tasks_[i].node->node->weights();
+    const size_t bytes = static_cast<size_t>(w.kernel_size) * sizeof(float);
+    if (!first && std::memcmp(seen_[i].data(), w.kernel, bytes) == 0) continue;
+    if (first) seen_[i] = Buffer<float>(w.kernel_size);
+    std::memcpy(seen_[i].data(), w.kernel, bytes);
+    pack_tasks_[i].node->node->pack(pack_tasks_[i].index, packed_.data() + pack_tasks_[i].node->packed);
   }
 }
 
@@ -59,11 +82,11 @@ Slice Execution::slice(const PlannedNode& node, const ThreadMemory& memory, int6
   s.first = first, s.count = count;
   s.x = value(node.input, memory, first), s.y = value(node.output, memory, first);
   s.scratch = memory.scratch.data();
+  s.packed = packed_.data() + node.packed;
   if (!plan_.mode.training) return s;
   if (node.node->winner_size() > 0) s.winner = memory.winners.data() + node.winner;
   s.dx = node.input_grad ? grad(node.input, memory, first) : nullptr;
   s.dy = grad(node.output, memory, first);
-  s.packed = packed_.data() + node.packed;
   s.partial = shard_partials(shard) + node.partial;
   return s;
 }
@@ -98,7 +121,7 @@ void Execution::backward_slice(const ThreadMemory& memory, int64_t step, int64_t
                                bool dy_of_logits) const {
   for (size_t j = plan_.segments.size(); j-- > 0;) {
     const Segment& segment = plan_.segments[j];
-    const int64_t group = segment.group > 0 ? segment.group : count;
+    const int64_t group = segment.backward_group > 0 ? segment.backward_group : count;
     for (int64_t n = 0; n < count; n += group) {
       for (size_t i = segment.end; i-- > segment.begin;) {
         const PlannedNode& node = plan_.nodes[i];
@@ -130,6 +153,7 @@ void Execution::forward(const Images& x, float* y) {
   const int64_t threads = threads_for(x.samples);
   const int64_t size = std::clamp<int64_t>((x.samples + threads - 1) / threads, 1, plan_.mode.slice);
   const int64_t slices = (x.samples + size - 1) / size;
+  refresh_packed();
   reserve_threads(threads_for(slices));
   parallel_for(slices, [&](int64_t task, int thread) {
     const ThreadMemory& memory = threads_[static_cast<size_t>(thread)];
@@ -143,10 +167,7 @@ void Execution::forward(const Images& x, float* y) {
 double Execution::backpropagate(const TrainBatch& batch, Output meaning, int64_t step, float* outputs) {
   const int64_t output_size = plan_.tensors[static_cast<size_t>(plan_.output_tensor)].size;
   reserve_threads(threads_for(shards_.count));
-  parallel_for(static_cast<int64_t>(pack_tasks_.size()), [&](int64_t i, int) {
-    const Task& task = pack_tasks_[static_cast<size_t>(i)];
-    task.node->node->pack(task.index, packed_.data() + task.node->packed);
-  });
+  pack_weights();
   parallel_for(shards_.count, [&](int64_t shard, int thread) {
     const ThreadMemory& memory = threads_[static_cast<size_t>(thread)];
     std::fill_n(shard_partials(shard), plan_.partial_floats, 0.0f);

@@ -34,6 +34,8 @@ class Execution {
     int64_t index;
   };
 
+  void pack_weights();
+  void refresh_packed();
   void reserve_threads(int threads);
   float* value(int tensor, const ThreadMemory& memory, int64_t first) const;
   float* grad(int tensor, const ThreadMemory& memory, int64_t first) const;
@@ -48,6 +50,7 @@ class Execution {
   Shards shards_;
   std::vector<ThreadMemory> threads_;
   Buffer<float> batch_, packed_, partials_;
+  std::vector<Buffer<float>> seen_;  // inference: the kernels that packed_ was made from, per pack task
   std::vector<double> shard_loss_;
   std::vector<Task> pack_tasks_, gradient_tasks_;
 };

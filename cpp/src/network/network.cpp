@@ -65,6 +65,7 @@ struct Network::Impl {
         if (slot.name == node.name + "/kernel") {
           w.kernel = parameters.data() + slot.offset;
           w.dkernel = gradients.data() + slot.offset;
+          w.kernel_size = element_count(slot.shape);
         } else if (slot.name == node.name + "/bias") {
           w.bias = parameters.data() + slot.offset;
           w.dbias = gradients.data() + slot.offset;

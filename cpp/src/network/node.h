@@ -15,7 +15,7 @@ struct Weights {
   const float* bias = nullptr;
   float* dkernel = nullptr;
   float* dbias = nullptr;
-  int64_t bias_size = 0;
+  int64_t kernel_size = 0, bias_size = 0;
 };
 
 /// Pointers to `count` consecutive samples. dx is null where no gradient of the input is wanted.
@@ -51,6 +51,7 @@ class Node {
 
   /// Samples that are best taken together; 0: the whole slice.
   virtual int64_t group() const { return 1; }
+  virtual int64_t backward_group() const { return group(); }
   /// Memory: floats per thread, floats of repacked weights, floats of one partial gradient, bytes of winners per sample.
   virtual int64_t scratch_size() const { return 0; }
   virtual int64_t packed_size() const { return 0; }
@@ -59,7 +60,8 @@ class Node {
   /// The gradient of the weights reads x and dy of the whole batch.
   virtual bool batch_gradient() const { return false; }
 
-  /// Before the slices: weights as backward wants them, in independent tasks.
+  /// Before the slices: weights as forward and backward want them, in independent tasks.
+  virtual Weights weights() const { return {}; }
   virtual int64_t pack_tasks() const { return 0; }
   virtual void pack(int64_t /*task*/, float* /*packed*/) const {}
 

@@ -16,13 +16,13 @@ class Conv2dNode : public Node {
       : plan_(params, fusion, kernels), weights_(weights), pooled_(fusion.max_pool) {}
 
   void forward(const Slice& s) const override {
-    for_groups(s, [&](int64_t n, int64_t count) {
-      plan_.forward(count, s.x + n * plan_.input_size(), weights_.kernel, weights_.bias, s.y + n * plan_.output_size(),
+    for_groups(s, plan_.images(), [&](int64_t n, int64_t count) {
+      plan_.forward(count, s.x + n * plan_.input_size(), weights_.kernel, s.packed, weights_.bias, s.y + n * plan_.output_size(),
                     s.winner ? s.winner + n * plan_.output_size() : nullptr, s.scratch);
     });
   }
   void backward(const Slice& s) const override {
-    for_groups(s, [&](int64_t n, int64_t count) {
+    for_groups(s, plan_.backward_images(), [&](int64_t n, int64_t count) {
       const int64_t out = n * plan_.output_size(), in = n * plan_.input_size();
       plan_.backward(count, s.x + in, s.y + out, s.winner ? s.winner + out : nullptr, s.dy + out, s.packed, s.dx ? s.dx + in : nullptr, s.partial,
                      s.scratch);
@@ -31,11 +31,13 @@ class Conv2dNode : public Node {
   std::string describe() const override { return std::string("conv2d (") + plan_.algorithm() + ")"; }
 
   int64_t group() const override { return plan_.images(); }
+  int64_t backward_group() const override { return plan_.backward_images(); }
   int64_t scratch_size() const override { return plan_.scratch_size(); }
   int64_t packed_size() const override { return plan_.packed_size(); }
   int64_t partial_size() const override { return plan_.partial_size(); }
   int64_t winner_size() const override { return pooled_ ? plan_.output_size() : 0; }
 
+  Weights weights() const override { return weights_; }
   int64_t pack_tasks() const override { return plan_.packed_size() > 0; }
   void pack(int64_t, float* packed) const override { plan_.pack(weights_.kernel, packed); }
 
@@ -51,8 +53,8 @@ class Conv2dNode : public Node {
 
  private:
   template <class Function>
-  void for_groups(const Slice& s, Function f) const {
-    for (int64_t n = 0; n < s.count; n += plan_.images()) f(n, std::min(plan_.images(), s.count - n));
+  void for_groups(const Slice& s, int64_t group, Function f) const {
+    for (int64_t n = 0; n < s.count; n += group) f(n, std::min(group, s.count - n));
   }
 
   Conv2dPlan plan_;

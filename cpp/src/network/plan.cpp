@@ -73,10 +73,10 @@ void plan_memory(Plan& plan) {
   for (PlannedNode& planned : plan.nodes) {
     const Node& node = *planned.node;
     plan.scratch_floats = std::max(plan.scratch_floats, node.scratch_size());
+    planned.packed = take(plan.packed_floats, node.packed_size());
     if (!plan.mode.training) continue;
     planned.winner = plan.thread_winners;
     plan.thread_winners += aligned_count<uint8_t>(node.winner_size() * plan.mode.slice);
-    planned.packed = take(plan.packed_floats, node.packed_size());
     planned.partial = take(plan.partial_floats, node.partial_size());
   }
 }
@@ -86,11 +86,12 @@ void plan_segments(Plan& plan) {
     const int64_t group = plan.nodes[i].node->group();
     const bool joins = group > 0 && !plan.segments.empty() && plan.segments.back().group > 0;
     if (!joins) {
-      plan.segments.push_back({i, i + 1, group});
+      plan.segments.push_back({i, i + 1, group, plan.nodes[i].node->backward_group()});
       continue;
     }
     plan.segments.back().end = i + 1;
     plan.segments.back().group = std::max(plan.segments.back().group, group);
+    plan.segments.back().backward_group = std::max(plan.segments.back().backward_group, plan.nodes[i].node->backward_group());
   }
 }
 

@@ -32,7 +32,7 @@ struct PlannedNode {
 /// Nodes that are executed together on a few samples, so that what passes between them stays in the nearest cache.
 struct Segment {
   size_t begin, end;  // nodes
-  int64_t group;      // samples; 0: the whole slice
+  int64_t group, backward_group;  // samples; 0: the whole slice
 };
 
 /// How samples enter: bytes or floats, scaled, the needed rows and columns only.

@@ -34,13 +34,15 @@ Shape conv2d_output_shape(const Conv2dParams& p) {
 
 void conv2d(const Conv2dParams& params, int64_t batch, const float* x, const float* kernel, const float* bias, float* y) {
   const Conv2dPlan plan(params, {.training = false}, kernels());
+  const Buffer<float> packed(plan.packed_size());
+  plan.pack(kernel, packed.data());
   const int64_t step = plan.images();
   const int64_t tasks = (batch + step - 1) / step;
   const int64_t scratch = aligned_count<float>(plan.scratch_size());
   const Buffer<float> memory(scratch * threads_for(tasks));
   parallel_for(tasks, [&](int64_t task, int thread) {
     const int64_t n = task * step;
-    plan.forward(std::min(step, batch - n), x + n * plan.input_size(), kernel, bias, y + n * plan.output_size(), nullptr,
+    plan.forward(std::min(step, batch - n), x + n * plan.input_size(), kernel, packed.data(), bias, y + n * plan.output_size(), nullptr,
                  memory.data() + thread * scratch);
   });
 }
@@ -55,8 +57,8 @@ void conv2d_backward(const Conv2dParams& params, int64_t batch, const float* x, 
   const Buffer<float> partials(weights ? plan.partial_size() * shards.count : 0);
   plan.pack(kernel, packed.data());
   parallel_for(shards.count, [&](int64_t shard, int thread) {
-    for (int64_t n = shards.begin(shard); n < shards.end(shard); n += plan.images()) {
-      plan.backward(std::min(plan.images(), shards.end(shard) - n), x + n * plan.input_size(), nullptr, nullptr,
+    for (int64_t n = shards.begin(shard); n < shards.end(shard); n += plan.backward_images()) {
+      plan.backward(std::min(plan.backward_images(), shards.end(shard) - n), x + n * plan.input_size(), nullptr, nullptr,
                     dy + n * plan.output_size(), packed.data(), dx ? dx + n * plan.input_size() : nullptr,
                     weights ? partials.data() + shard * plan.partial_size() : nullptr, memory.data() + thread * scratch);
     }

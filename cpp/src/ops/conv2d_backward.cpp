@@ -11,19 +11,35 @@ namespace cnncore {
 // Sparse: row f holds the window of filter f, each row of kernel_width * channels floats padded to whole vectors.
 // Dense: per phase, (tap, filter) x channels, so that the product sums over taps and filters.
 void Conv2dPlan::pack(const float* kernel, float* packed) const {
-  if (packed_size_ == 0) return;
-  const int64_t filters = params_.filters;
-  if (mode_ == Backward::sparse) {
-    const int64_t row = params_.kernel_width * params_.in_channels, padded_row = row_vectors() * k_.width;
-    const int64_t ld = params_.kernel_height * padded_row;
-    for (int64_t ky = 0; ky < params_.kernel_height; ++ky)
-      k_.transpose(kernel + ky * row * filters, filters, packed + ky * padded_row, ld, row, filters);
+  if (forward_tiles_.used()) {
+    int64_t tap[9];
+    for (int64_t t = 0; t < 9; ++t) tap[t] = t * params_.in_channels * params_.filters;
+    k_.winograd_weights({kernel, tap, params_.filters, params_.in_channels, params_.filters, packed});
+    packed += packed_forward_size_;
+  }
+  if (!fusion_.training || !fusion_.input_grad) return;
+  if (mode_ == Backward::sparse) return pack_sparse(kernel, packed);
+  if (data_tiles_.used()) {
+    // the flipped kernel, from filters to channels
+    const int64_t size = params_.in_channels * params_.filters;
+    float* turned = packed + 16 * size;
+    pack_phase(data_.phases.front(), kernel, turned);
+    int64_t tap[9];
+    for (int64_t t = 0; t < 9; ++t) tap[t] = (8 - t) * size;
+    k_.winograd_weights({turned, tap, params_.in_channels, params_.filters, params_.in_channels, packed});
     return;
   }
   for (const Phase& phase : data_.phases) {
     pack_phase(phase, kernel, packed);
     packed += static_cast<int64_t>(phase.taps.size()) * params_.filters * (params_.in_channels / params_.groups);
   }
+}
+
+void Conv2dPlan::pack_sparse(const float* kernel, float* packed) const {
+  const int64_t row = params_.kernel_width * params_.in_channels, padded_row = row_vectors() * k_.width;
+  const int64_t ld = params_.kernel_height * padded_row;
+  for (int64_t ky = 0; ky < params_.kernel_height; ++ky)
+    k_.transpose(kernel + ky * row * params_.filters, params_.filters, packed + ky * padded_row, ld, row, params_.filters);
 }
 
 void Conv2dPlan::pack_phase(const Phase& phase, const float* kernel, float* packed) const {
@@ -43,8 +59,9 @@ void Conv2dPlan::pack_phase(const Phase& phase, const float* kernel, float* pack
 void Conv2dPlan::backward(int64_t count, const float* x, const float* y, const uint8_t* winner, const float* dy,
                           const float* packed, float* dx, float* partial, float* scratch) const {
   if (partial) x = frame_input(count, x, scratch);
+  packed += packed_forward_size_;
   if (mode_ == Backward::dense)
-    backward_dense(count, x, frame_gradient(count, y, winner, dy, scratch), packed, dx, partial);
+    backward_dense(count, x, frame_gradient(count, y, winner, dy, scratch), packed, dx, partial, scratch);
   else
     backward_winners(count, x, winner, dy, packed, dx, partial, scratch);
 
@@ -78,9 +95,9 @@ const float* Conv2dPlan::frame_gradient(int64_t count, const float* y, const uin
 }
 
 void Conv2dPlan::backward_dense(int64_t count, const float* x, const float* dy, const float* packed, float* dx,
-                                float* partial) const {
+                                float* partial, float* scratch) const {
   if (partial) weights_gradient(count, x, dy, partial);
-  if (dx) data_gradient(count, dy, packed, dx);
+  if (dx) data_gradient(count, dy, packed, dx, scratch);
 }
 
 void Conv2dPlan::weights_gradient(int64_t count, const float* x, const float* dy, float* partial) const {
@@ -96,10 +113,21 @@ void Conv2dPlan::weights_gradient(int64_t count, const float* x, const float* dy
   }
 }
 
-void Conv2dPlan::data_gradient(int64_t count, const float* dy, const float* packed, float* dx) const {
+void Conv2dPlan::data_gradient(int64_t count, const float* dy, const float* packed, float* dx, float* scratch) const {
+  if (data_tiles_.used()) {
+    WinogradArgs a;
+    a.x = dy, a.x_offset = data_tiles_.x_offset.data();
+    a.x_pixel = params_.filters, a.x_row = dy_frame_.full_width() * params_.filters;
+    a.tiles = count * data_tiles_.per_image, a.channels = params_.filters, a.filters = params_.in_channels;
+    a.w = packed, a.bias = nullptr;
+    a.y = dx, a.y_offset = data_tiles_.y_offset.data();
+    a.y_pixel = params_.in_channels, a.y_row = params_.in_width * params_.in_channels;
+    a.relu = a.pool = false, a.winner = nullptr, a.scratch = scratch + at_tiles_;
+    return k_.winograd(a);
+  }
   const int64_t channels = params_.in_channels / params_.groups, filters = params_.filters / params_.groups;
   for (const Phase& phase : data_.phases) {
-    const int64_t pixels = static_cast<int64_t>(phase.dy_offset.size()) / images_ * count;
+    const int64_t pixels = static_cast<int64_t>(phase.dy_offset.size()) / backward_images_ * count;
     const int64_t taps = static_cast<int64_t>(phase.taps.size());
     if (depthwise()) {
       k_.depthwise({dy, phase.dy_offset.data(), phase.tap_offset.data(), pixels, taps, params_.filters, packed, nullptr, dx,

@@ -14,6 +14,12 @@ namespace {
 // Enough pixels for the widest block of the kernels to be filled several times.
 constexpr int64_t kPixelsPerCall = 48;
 constexpr int64_t kMaxImages = 16;
+constexpr int64_t kTilesPerCall = 192;
+constexpr int64_t kMaxTiledImages = 8;
+
+int64_t images_for(int64_t wanted, int64_t per_image, int64_t most) {
+  return std::clamp((wanted + per_image - 1) / std::max<int64_t>(per_image, 1), int64_t{1}, most);
+}
 
 }  // namespace
 
@@ -26,7 +32,7 @@ Conv2dPlan::Conv2dPlan(const Conv2dParams& params, const Conv2dFusion& fusion, c
   const Shape out = conv2d_output_shape(params);
   const bool pool = fusion.max_pool;
   pixels_ = pool ? out[0] / 2 * (out[1] / 2) * 4 : out[0] * out[1];
-  images_ = std::clamp((kPixelsPerCall + pixels_ - 1) / std::max<int64_t>(pixels_, 1), int64_t{1}, kMaxImages);
+  images_ = backward_images_ = images_for(kPixelsPerCall, pixels_, kMaxImages);
   x_size_ = params.in_height * params.in_width * params.in_channels;
   y_size_ = (pool ? pixels_ / 4 : pixels_) * params.filters;
   depth_ = params.kernel_height * params.kernel_width * (params.in_channels / params.groups);
@@ -44,30 +50,71 @@ Conv2dPlan::Conv2dPlan(const Conv2dParams& params, const Conv2dFusion& fusion, c
   x_frame_ = {params.in_height, params.in_width, params.in_channels, params.padding};
   copy_x_ = copy_dx_ = x_frame_.has_border() || overhang;
   const PixelOrder order = pool ? PixelOrder::windows : PixelOrder::rows;
+  const int64_t side = pool ? 2 : 1;
+  const bool winograd = winograd_applies(out[0] / side * side, out[1] / side * side, params.in_channels, params.filters);
+  if (winograd) images_ = std::max(images_, images_for(kTilesPerCall, pixels_ / 4, kMaxTiledImages));
   tables_ = forward_tables(params, x_frame_, images_, order);
+  if (winograd) plan_winograd();
   if (fusion.training) plan_backward(order);
   plan_scratch();
 }
 
+// From `channels` to `filters` over an output of height x width pixels.
+bool Conv2dPlan::winograd_applies(int64_t height, int64_t width, int64_t channels, int64_t filters) const {
+  const Conv2dParams& p = params_;
+  return p.kernel_height == 3 && p.kernel_width == 3 && p.stride_height == 1 && p.stride_width == 1 && p.dilation_height == 1 &&
+         p.dilation_width == 1 && p.groups == 1 && channels % k_.width == 0 && filters % (2 * k_.width) == 0 && height % 2 == 0 &&
+         width % 2 == 0;
+}
+
+void Conv2dPlan::plan_winograd() {
+  const Shape out = conv2d_output_shape(params_);
+  forward_tiles_.per_image = pixels_ / 4;
+  packed_forward_size_ = packed_size_ = 16 * params_.in_channels * params_.filters;
+  const Offsets x = fusion_.max_pool ? tables_.x_offset : forward_tables(params_, x_frame_, images_, PixelOrder::windows).x_offset;
+  const Offsets y = output_offsets({out[0], out[1], params_.filters, {}}, images_, PixelOrder::windows);
+  for (int64_t t = 0; t < images_ * forward_tiles_.per_image; ++t) {
+    forward_tiles_.x_offset.push_back(x[static_cast<size_t>(4 * t)]);
+    forward_tiles_.y_offset.push_back(fusion_.max_pool ? tables_.y_offset[static_cast<size_t>(t)] : y[static_cast<size_t>(4 * t)]);
+  }
+}
+
+void Conv2dPlan::plan_data_tiles() {
+  const Phase& phase = data_.phases.front();
+  data_tiles_.per_image = params_.in_height * params_.in_width / 4;
+  packed_size_ += 16 * params_.in_channels * params_.filters;
+  for (int64_t n = 0; n < backward_images_; ++n) {
+    for (int64_t i = 0; i < params_.in_height; i += 2) {
+      for (int64_t j = 0; j < params_.in_width; j += 2) {
+        const size_t pixel = static_cast<size_t>((n * params_.in_height + i) * params_.in_width + j);
+        data_tiles_.x_offset.push_back(phase.dy_offset[pixel] + phase.tap_offset.back());  // the last tap meets the first pixel
+        data_tiles_.y_offset.push_back(phase.dx_offset[pixel]);
+      }
+    }
+  }
+}
+
 void Conv2dPlan::plan_backward(PixelOrder order) {
   const Shape out = conv2d_output_shape(params_);
-  const int64_t windows = images_ * pixels_ / 4;
+  const int64_t windows = backward_images_ * pixels_ / 4;
   windows_padded_ = (windows + 15) / 16 * 16;
   if (mode_ == Backward::sparse) {
     const int64_t vectors = row_vectors();
     for (int64_t ky = 0; ky < params_.kernel_height; ++ky)
       for (int64_t v = 0; v < vectors; ++v)
         segment_.push_back(tables_.tap_offset[static_cast<size_t>(ky * params_.kernel_width)] + static_cast<int32_t>(v * k_.width));
-    partial_size_ = packed_size_ = params_.kernel_height * vectors * k_.width * params_.filters;
+    partial_size_ = params_.kernel_height * vectors * k_.width * params_.filters;
+    packed_size_ += fusion_.input_grad ? partial_size_ : 0;
   } else if (mode_ == Backward::dense) {
     dy_frame_ = {out[0], out[1], params_.filters, {}};
     if (fusion_.input_grad) {
-      data_ = backward_data_tables(params_, images_);
+      data_ = backward_data_tables(params_, backward_images_);
       dy_frame_ = data_.dy;
-      packed_size_ = depth_ * params_.filters;
+      packed_size_ += depth_ * params_.filters;
+      if (winograd_applies(params_.in_height, params_.in_width, params_.filters, params_.in_channels)) plan_data_tiles();
     }
     copy_dy_ = dy_frame_.has_border() || fusion_.max_pool || fusion_.activation != Activation::linear;
-    dy_offset_ = output_offsets(dy_frame_, images_, order);
+    dy_offset_ = output_offsets(dy_frame_, backward_images_, order);
   }
   if (!fusion_.max_pool) return;
   const Offsets& pixel = mode_ == Backward::dense ? dy_offset_ : tables_.x_offset;
@@ -84,11 +131,13 @@ void Conv2dPlan::plan_scratch() {
     return at;
   };
   take(copy_x_ ? images_ * x_frame_.size() : 0);
+  const int64_t widest = std::max(forward_tiles_.used() ? params_.in_channels : 0, data_tiles_.used() ? params_.filters : 0);
+  at_tiles_ = take(widest > 0 ? 16 * 12 * (widest + 2 * k_.width) : 0);
   if (!fusion_.training) return;
-  if (mode_ == Backward::dense) at_dy_ = take(copy_dy_ ? images_ * dy_frame_.size() : 0);
+  if (mode_ == Backward::dense) at_dy_ = take(copy_dy_ ? backward_images_ * dy_frame_.size() : 0);
   if (mode_ != Backward::sparse) return;
   const int64_t capacity = windows_padded_ + 16;
-  at_dx_ = take(copy_dx_ && fusion_.input_grad ? images_ * x_frame_.size() + k_.width : 0);
+  at_dx_ = take(copy_dx_ && fusion_.input_grad ? backward_images_ * x_frame_.size() + k_.width : 0);
   at_value_ = take(params_.filters * capacity);
   at_offset_ = take(params_.filters * capacity);
   at_count_ = take(params_.filters);
@@ -101,11 +150,21 @@ const float* Conv2dPlan::frame_input(int64_t count, const float* x, float* scrat
   return scratch;
 }
 
-void Conv2dPlan::forward(int64_t count, const float* x, const float* kernel, const float* bias, float* y, uint8_t* winner,
-                         float* scratch) const {
+void Conv2dPlan::forward(int64_t count, const float* x, const float* kernel, const float* packed, const float* bias, float* y,
+                         uint8_t* winner, float* scratch) const {
   x = frame_input(count, x, scratch);
   const bool relu = fusion_.activation == Activation::relu;
-  if (depthwise()) {
+  if (forward_tiles_.used()) {
+    WinogradArgs a;
+    a.x = x, a.x_offset = forward_tiles_.x_offset.data();
+    a.x_pixel = params_.in_channels, a.x_row = x_frame_.full_width() * params_.in_channels;
+    a.tiles = count * forward_tiles_.per_image, a.channels = params_.in_channels, a.filters = params_.filters;
+    a.w = packed, a.bias = bias;
+    a.y = y, a.y_offset = forward_tiles_.y_offset.data();
+    a.y_pixel = params_.filters, a.y_row = (params_.in_width + params_.padding.left + params_.padding.right - 2) * params_.filters;
+    a.relu = relu, a.pool = fusion_.max_pool, a.winner = winner, a.scratch = scratch + at_tiles_;
+    k_.winograd(a);
+  } else if (depthwise()) {
     k_.depthwise({x, tables_.x_offset.data(), tables_.tap_offset.data(), count * pixels_,
                   params_.kernel_height * params_.kernel_width, params_.filters, kernel, bias, y, tables_.y_offset.data(), relu});
   } else {
@@ -125,6 +184,8 @@ void Conv2dPlan::forward(int64_t count, const float* x, const float* kernel, con
 }
 
 const char* Conv2dPlan::algorithm() const {
+  if (forward_tiles_.used()) return !fusion_.max_pool ? "winograd" : mode_ == Backward::sparse ? "winograd, pooled, sparse gradient"
+                                                                                            : "winograd, pooled";
   if (depthwise()) return "depthwise";
   if (!fusion_.max_pool) return params_.groups > 1 ? "direct, grouped" : "direct";
   return mode_ == Backward::dense ? "direct, pooled" : mode_ == Backward::sparse ? "direct, pooled, sparse gradient"

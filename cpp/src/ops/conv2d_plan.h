@@ -18,6 +18,13 @@ struct Conv2dFusion {
   bool input_grad = true;   ///< backward computes dx
 };
 
+/// Where the 2x2 tiles of an output and their 4x4 inputs lie; empty where Winograd's algorithm does not apply.
+struct Tiles {
+  int64_t per_image = 0;
+  Offsets x_offset, y_offset;
+  bool used() const { return per_image > 0; }
+};
+
 /// Partial sums of a gradient: `count` of them, `stride` floats apart.
 struct Partials {
   float* first;
@@ -28,8 +35,9 @@ class Conv2dPlan {
  public:
   Conv2dPlan(const Conv2dParams& params, const Conv2dFusion& fusion, const Kernels& kernels);
 
-  /// The most images of one call: small images are taken together, so that a block of pixels is full.
+  /// The most images of one call of forward and of backward: small images are taken together, so that a block of pixels is full.
   int64_t images() const { return images_; }
+  int64_t backward_images() const { return backward_images_; }
   /// Floats per image of the input and of the output (pooled where fused); bytes of winners per image.
   int64_t input_size() const { return x_size_; }
   int64_t output_size() const { return y_size_; }
@@ -38,13 +46,14 @@ class Conv2dPlan {
   int64_t packed_size() const { return packed_size_; }
   int64_t partial_size() const { return partial_size_ + aligned_count<float>(params_.filters); }
 
-  /// `count` <= images(). winner (bytes, like y) may be null for inference.
-  void forward(int64_t count, const float* x, const float* kernel, const float* bias, float* y, uint8_t* winner,
-               float* scratch) const;
-
-  /// The kernel as backward wants it; once a step.
+  /// The kernel as forward and backward want it; once for every change of the kernel.
   void pack(const float* kernel, float* packed) const;
-  /// From the output y and its gradient: dx, and this range's share of the gradient of the weights, added to `partial`. Each is skipped
+
+  /// count <= images(). winner (bytes, like y) may be null for inference.
+  void forward(int64_t count, const float* x, const float* kernel, const float* packed, const float* bias, float* y,
+               uint8_t* winner, float* scratch) const;
+
+  /// `count` <= backward_images(). From the output y and its gradient: dx, and this range's share of the gradient of the weights, added to `partial`. Each is skipped
   /// where null.
   void backward(int64_t count, const float* x, const float* y, const uint8_t* winner, const float* dy, const float* packed,
                 float* dx, float* partial, float* scratch) const;
@@ -62,15 +71,20 @@ class Conv2dPlan {
  private:
   enum class Backward { dense, sparse, patch };  // sparse and patch visit only the winners of the max-pool
 
+  bool winograd_applies(int64_t height, int64_t width, int64_t channels, int64_t filters) const;
+  void plan_winograd();
+  void plan_data_tiles();
   void plan_backward(PixelOrder order);
   void plan_scratch();
   const float* frame_input(int64_t count, const float* x, float* scratch) const;
   const float* frame_gradient(int64_t count, const float* y, const uint8_t* winner, const float* dy, float* scratch) const;
   void backward_winners(int64_t count, const float* x, const uint8_t* winner, const float* dy, const float* packed, float* dx,
                         float* partial, float* scratch) const;
-  void backward_dense(int64_t count, const float* x, const float* dy, const float* packed, float* dx, float* partial) const;
   void weights_gradient(int64_t count, const float* x, const float* dy, float* partial) const;
-  void data_gradient(int64_t count, const float* dy, const float* packed, float* dx) const;
+  void data_gradient(int64_t count, const float* dy, const float* packed, float* dx, float* scratch) const;
+  void backward_dense(int64_t count, const float* x, const float* dy, const float* packed, float* dx, float* partial,
+                      float* scratch) const;
+  void pack_sparse(const float* kernel, float* packed) const;
   void pack_phase(const Phase& phase, const float* kernel, float* packed) const;
   bool depthwise() const { return params_.groups == params_.in_channels && params_.filters == params_.in_channels; }
   int64_t row_vectors() const;  // vectors that cover one row of a window
@@ -79,9 +93,9 @@ class Conv2dPlan {
   Conv2dFusion fusion_;
   const Kernels& k_;
   Backward mode_ = Backward::dense;
-  int64_t images_ = 1;
+  int64_t images_ = 1, backward_images_ = 1;
   int64_t x_size_, y_size_, pixels_, depth_, windows_padded_ = 0;
-  int64_t packed_size_ = 0, partial_size_ = 0;
+  int64_t packed_forward_size_ = 0, packed_size_ = 0, partial_size_ = 0;
   Frame x_frame_{}, dy_frame_{};
   bool copy_x_ = false, copy_dy_ = false, copy_dx_ = false;
   ForwardTables tables_;
@@ -89,8 +103,9 @@ class Conv2dPlan {
   Offsets candidate_;   // [4][windows_padded]: where a window's pixels lie, in x (sparse) or dy's frame (dense)
   Offsets segment_;     // sparse: vectors of a window
   BackwardDataTables data_;
+  Tiles forward_tiles_, data_tiles_;  // Winograd, where it applies
   // parts of the scratch, in floats
-  int64_t scratch_size_ = 0, at_dy_ = 0, at_dx_ = 0, at_value_ = 0, at_offset_ = 0, at_count_ = 0, at_lists_ = 0;
+  int64_t scratch_size_ = 0, at_tiles_ = 0, at_dy_ = 0, at_dx_ = 0, at_value_ = 0, at_offset_ = 0, at_count_ = 0, at_lists_ = 0;
 };
 
 }  // namespace cnncore

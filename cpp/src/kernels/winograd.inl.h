@@ -1,0 +1,157 @@
+// Convolution of 3x3 kernels by Winograd's F(2x2, 3x3) (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016):
+// a 2x2 tile of outputs takes 16 products a channel where the direct sum takes 36, Y = A^T [(G g G^T) . (B^T d B)] A with
+//   B^T = | 1  0 -1  0 |    G = |  1    0    0  |    A^T = | 1 1  1  0 |
+//         | 0  1  1  0 |        | 1/2  1/2  1/2 |          | 0 1 -1 -1 |
+//         | 0 -1  1  0 |        | 1/2 -1/2  1/2 |
+//         | 0  1  0 -1 |        |  0    0    1  |
+//   t tile, i one of its 16 places, c channel, v vector of filters
+
+constexpr int kWinogradTiles = kRegisters >= 32 ? 12 : 6;
+constexpr int kWinogradVectors = 2;
+
+// out = B^T in, four values at distance `step` of a 4x4 square.
+inline void winograd_input_line(Vec (&d)[16], int first, int step) {
+  const Vec a = d[first], b = d[first + step], c = d[first + 2 * step], e = d[first + 3 * step];
+  d[first] = sub(a, c);
+  d[first + step] = add(b, c);
+  d[first + 2 * step] = sub(c, b);
+  d[first + 3 * step] = sub(b, e);
+}
+
+// The transformed patches of `count` tiles: square[i][t][c], rows of tiles `tiles` apart.
+inline void winograd_input(const WinogradArgs& a, int64_t tile, int count, int tiles, float* square) {
+  for (int t = 0; t < count; ++t) {
+    const float* x = a.x + a.x_offset[tile + t];
+    for (int64_t c = 0; c < a.channels; c += kWidth) {
+      Vec d[16];
+      CNNCORE_UNROLL
+      for (int i = 0; i < 16; ++i) d[i] = load(x + i / 4 * a.x_row + i % 4 * a.x_pixel + c);
+      CNNCORE_UNROLL
+      for (int i = 0; i < 4; ++i) winograd_input_line(d, i, 4);
+      CNNCORE_UNROLL
+      for (int i = 0; i < 4; ++i) winograd_input_line(d, 4 * i, 1);
+      CNNCORE_UNROLL
+      for (int i = 0; i < 16; ++i) store(square + (i * tiles + t) * a.channels + c, d[i]);
+    }
+  }
+}
+
+// product[i][t][v] = sum_c square[i][t][c] * w[i][c][v]
+template <int T>
+inline void winograd_products(const WinogradArgs& a, const float* w, const float* square, float* product) {
+  constexpr int V = kWinogradVectors;
+  for (int i = 0; i < 16; ++i) {
+    Vec acc[T][V];
+    const float* x[T];
+    CNNCORE_UNROLL
+    for (int t = 0; t < T; ++t) {
+      x[t] = square + (i * T + t) * a.channels;
+      CNNCORE_UNROLL
+      for (int v = 0; v < V; ++v) acc[t][v] = zero();
+    }
+    for (int64_t c = 0; c < a.channels; ++c, w += V * kWidth) {
+      Vec row[V];
+      CNNCORE_UNROLL
+      for (int v = 0; v < V; ++v) row[v] = load(w + v * kWidth);
+      CNNCORE_UNROLL
+      for (int t = 0; t < T; ++t) {
+        const Vec b = set1(x[t][c]);
+        CNNCORE_UNROLL
+        for (int v = 0; v < V; ++v) acc[t][v] = fmadd(b, row[v], acc[t][v]);
+      }
+    }
+    CNNCORE_UNROLL
+    for (int t = 0; t < T; ++t) {
+      CNNCORE_UNROLL
+      for (int v = 0; v < V; ++v) store(product + ((i * T + t) * V + v) * kWidth, acc[t][v]);
+    }
+  }
+}
+
+// y = A^T m A + bias: the four pixels of a tile, row by row.
+inline void winograd_output_tile(const float* m, int64_t step, Vec bias, Vec (&y)[4]) {
+  Vec top[4], bottom[4];
+  CNNCORE_UNROLL
+  for (int j = 0; j < 4; ++j) {
+    const Vec m0 = load(m + j * step), m1 = load(m + (4 + j) * step), m2 = load(m + (8 + j) * step), m3 = load(m + (12 + j) * step);
+    const Vec both = add(m1, m2), between = sub(m1, m2);
+    top[j] = add(m0, both);
+    bottom[j] = sub(between, m3);
+  }
+  y[0] = add(bias, add(add(top[0], top[1]), top[2]));
+  y[1] = add(bias, sub(sub(top[1], top[2]), top[3]));
+  y[2] = add(bias, add(add(bottom[0], bottom[1]), bottom[2]));
+  y[3] = add(bias, sub(sub(bottom[1], bottom[2]), bottom[3]));
+}
+
+template <int T>
+inline void winograd_output(const WinogradArgs& a, int64_t tile, int64_t f, const float* product) {
+  constexpr int V = kWinogradVectors;
+  for (int t = 0; t < T; ++t) {
+    const int64_t at = a.y_offset[tile + t] + f;
+    CNNCORE_UNROLL
+    for (int v = 0; v < V; ++v) {
+      const int64_t out = at + v * kWidth;
+      Vec y[4];
+      winograd_output_tile(product + (t * V + v) * kWidth, T * V * kWidth, a.bias ? load(a.bias + f + v * kWidth) : zero(), y);
+      if (a.pool) {
+        const Pooled best = pool_window(y[0], y[1], y[2], y[3], a.relu);
+        store(a.y + out, best.value);
+        if (a.winner) store_u8(a.winner + out, best.index);
+        continue;
+      }
+      CNNCORE_UNROLL
+      for (int i = 0; i < 4; ++i) store(a.y + out + i / 2 * a.y_row + i % 2 * a.y_pixel, a.relu ? max(zero(), y[i]) : y[i]);
+    }
+  }
+}
+
+template <int T>
+void winograd_tiles(const WinogradArgs& a, int64_t tile) {
+  constexpr int kBlock = kWinogradVectors * kWidth;
+  float* product = a.scratch + 16 * T * a.channels;
+  winograd_input(a, tile, T, T, a.scratch);
+  const float* w = a.w;
+  for (int64_t f = 0; f < a.filters; f += kBlock, w += 16 * a.channels * kBlock) {
+    winograd_products<T>(a, w, a.scratch, product);
+    winograd_output<T>(a, tile, f, product);
+  }
+}
+
+void winograd(const WinogradArgs& a) {
+  int64_t t = 0;
+  for (; t + kWinogradTiles <= a.tiles; t += kWinogradTiles) winograd_tiles<kWinogradTiles>(a, t);
+  for (; t + 4 <= a.tiles; t += 4) winograd_tiles<4>(a, t);
+  for (; t < a.tiles; ++t) winograd_tiles<1>(a, t);
+}
+
+// w[block][i][c][lane] = (G g G^T)[i] of the kernels g = kernel[tap][c][filter], blocks of kWinogradVectors * kWidth filters.
+void winograd_weights(const WinogradWeightsArgs& a) {
+  constexpr int kBlock = kWinogradVectors * kWidth;
+  const Vec half = set1(0.5f);
+  const auto line = [&](Vec g0, Vec g1, Vec g2, Vec (&out)[4]) {
+    const Vec ends = mul(half, add(g0, g2)), middle = mul(half, g1);
+    out[0] = g0;
+    out[1] = add(ends, middle);
+    out[2] = sub(ends, middle);
+    out[3] = g2;
+  };
+  for (int64_t f = 0; f < a.filters; f += kWidth) {
+    float* w = a.w + f / kBlock * 16 * a.channels * kBlock + f % kBlock;
+    for (int64_t c = 0; c < a.channels; ++c) {
+      Vec rows[3][4];
+      CNNCORE_UNROLL
+      for (int x = 0; x < 3; ++x) {
+        const auto tap = [&](int y) { return load(a.kernel + a.tap[3 * y + x] + c * a.kernel_row + f); };
+        line(tap(0), tap(1), tap(2), rows[x]);
+      }
+      CNNCORE_UNROLL
+      for (int y = 0; y < 4; ++y) {
+        Vec out[4];
+        line(rows[0][y], rows[1][y], rows[2][y], out);
+        CNNCORE_UNROLL
+        for (int x = 0; x < 4; ++x) store(w + ((4 * y + x) * a.channels + c) * kBlock, out[x]);
+      }
+    }
+  }
+}
