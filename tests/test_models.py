@@ -122,6 +122,16 @@ class TestShapesAndNames:
         with pytest.raises(ValueError, match=r"has the input shape \(None, 28, 28, 1\). Received: \(None, 32, 32, 3\)"):
             model.build((None, 32, 32, 3))
 
+    @pytest.mark.parametrize("shape", [(28, 28), (2, 28, 28, 1)])
+    def test_samples_are_images_or_vectors(self, shape):
+        for make in (
+            lambda: Sequential([Flatten(input_shape=shape)]),
+            lambda: Sequential([Input(shape), Flatten()]),
+            lambda: Sequential([Flatten()]).predict(np.zeros((1, *shape))),
+        ):
+            with pytest.raises(ValueError, match=r"expected \(batch, height, width, channels\) or \(batch, features\)"):
+                make()
+
     def test_a_model_that_is_not_built_says_so(self):
         model = Sequential([Dense(3)])
         for use in (model.summary, model.get_weights, model.count_params, lambda: model.output_shape):

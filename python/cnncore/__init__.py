@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncore import activations, initializers, layers, losses, metrics, ops, optimizers, utils
+from cnncore import activations, initializers, layers, losses, metrics, models, ops, optimizers, utils
 from cnncore._core import __version__, get_num_threads, set_num_threads
 from cnncore.errors import TrainingError
 from cnncore.layers import Input
@@ -35,6 +35,7 @@ __all__ = [
     "layers",
     "losses",
     "metrics",
+    "models",
     "ops",
     "optimizers",
     "saving",

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _FAST_DTYPES = (np.dtype(np.float32), np.dtype(np.uint8))
 _Shapes = tuple[tuple[int, ...], tuple[int, ...], str]  # of a sample, of its prediction; the first layer's name
-_EVALUATION_BATCH = 1024  # samples between two looks at Ctrl-C
 
 
 class Model(Compiled):
@@ -220,7 +219,9 @@ class Model(Compiled):
             The loss, or the loss followed by the metrics (see ``metrics_names``).
         """
         self._require_compiled("evaluate")
-        size = _EVALUATION_BATCH if batch_size is None else _checks.integer(batch_size, "batch_size", "evaluate")
+        size = (
+            training.EVALUATION_BATCH if batch_size is None else _checks.integer(batch_size, "batch_size", "evaluate")
+        )
         samples = self._prepare((x, y, sample_weight), self._shapes_for(x))
         self._build_for(samples.x.shape[1:])
         logs = training.evaluate(self, samples, size)
@@ -244,7 +245,7 @@ class Model(Compiled):
         -------
         numpy.ndarray of float32, shape (samples, *output_shape)
         """
-        size = _EVALUATION_BATCH if batch_size is None else _checks.integer(batch_size, "batch_size", "predict")
+        size = training.EVALUATION_BATCH if batch_size is None else _checks.integer(batch_size, "batch_size", "predict")
         array = self._prepare_input(x)
         if len(array) <= size:
             return self.network.forward(array)

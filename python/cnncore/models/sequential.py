@@ -240,7 +240,7 @@ class Sequential(Model):
         if sample_shape is None and not self._layers:
             sample_shape = layer.declared_input_shape
         if sample_shape is not None:
-            before: Shape = self._layers[-1].output_shape if self._layers else (None, *sample_shape)
+            before = self._layers[-1].output_shape if self._layers else _first_shape(sample_shape, layer)
             after = layer.compute_output_shape(before)
             layer.check_held_weights(before)
             layer.set_shapes((before, after))
@@ -268,7 +268,7 @@ class Sequential(Model):
             )
 
     def _infer_shapes(self, sample_shape: tuple[int, ...]) -> list[tuple[Shape, Shape]]:
-        before: Shape = (None, *sample_shape)
+        before = _first_shape(sample_shape, self._layers[0])
         shapes = []
         for layer in self._layers:
             after = layer.compute_output_shape(before)
@@ -337,6 +337,16 @@ class Sequential(Model):
             if not np.isfinite(part.forward(x)).all():
                 return self._layers[end - 1].name
         return None
+
+
+def _first_shape(sample_shape: tuple[int, ...], layer: Layer) -> Shape:
+    shape = (None, *sample_shape)
+    if len(sample_shape) not in (1, 3):
+        raise ValueError(
+            f'Input 0 of layer "{layer.name}" is incompatible with it: expected (batch, height, width, channels) or '
+            f"(batch, features). Received: shape={shape}"
+        )
+    return shape
 
 
 def _slot_view(flat: Float32, slot: _core.ParameterSlot) -> Float32:

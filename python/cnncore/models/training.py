@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cnncore.callbacks import CallbackList
     from cnncore.models.model import Model
 
+EVALUATION_BATCH = 1024  # samples between two looks at Ctrl-C
 _METRIC_BYTES = 1 << 20  # predictions kept until the metrics see them
 
 
@@ -97,7 +98,7 @@ def train(
         train_epoch(model, samples, batch_size, epoch_order(model, len(samples.x), shuffle), epoch, meter, callbacks)
         logs = meter.logs()
         if validation is not None:
-            logs |= {f"val_{name}": value for name, value in evaluate(model, validation, batch_size).items()}
+            logs |= {f"val_{name}": value for name, value in evaluate(model, validation).items()}
         callbacks.on_epoch_end(epoch, logs)
         if model.stop_training:
             break
@@ -137,7 +138,7 @@ def train_step(model: Model, samples: Samples, batch: np.ndarray | None, outputs
     return value
 
 
-def evaluate(model: Model, samples: Samples, batch_size: int) -> dict[str, float]:
+def evaluate(model: Model, samples: Samples, batch_size: int = EVALUATION_BATCH) -> dict[str, float]:
     """Loss and metrics of the model as it is, by name."""
     network, loss = model.network, model.loss
     total = 0.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from numpy.typing import ArrayLike
 
@@ -138,7 +138,9 @@ def conv2d_backward(
     owner = "conv2d_backward"
     x, kernel, window = _conv2d_arrays(owner, x, kernel)
     dy = _checks.float32_array(dy, "dy", owner, 4, "batch, height, width, filters")
-    return _core.conv2d_backward(x, kernel, dy, *_window(owner, x, window, strides, padding, dilation_rate), groups)
+    options = _window(owner, x, window, strides, padding, dilation_rate)
+    # None stands for gradients that were not asked for; here all are.
+    return cast("tuple[Float32, Float32, Float32]", _core.conv2d_backward(x, kernel, dy, *options, groups))
 
 
 def _conv2d_arrays(owner: str, x: Any, kernel: Any) -> tuple[Float32, Float32, Pair]:

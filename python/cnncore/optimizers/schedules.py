@@ -155,7 +155,7 @@ class OneCycle(LearningRateSchedule):
     Examples
     --------
     >>> schedule = OneCycle(0.1, total_steps=101, warmup_fraction=0.5)
-    >>> schedule(0), schedule(50), round(schedule(100), 9)
+    >>> round(schedule(0), 6), schedule(50), round(schedule(100), 9)
     (0.004, 0.1, 4e-07)
     """
 
