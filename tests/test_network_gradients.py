@@ -98,7 +98,10 @@ def gap_mask(chain):
 
 
 def check_exact(chain, rng, n):
-    """Every figure of a step equals the reference bit by bit; n and the units are powers of two."""
+    """Every figure of a step equals the reference bit by bit; n and the units are powers of two.
+
+    Returns whether the comparison could be made: whether all sums stay below 2**24 units.
+    """
     x = rng.integers(0, 2, (n, *chain.network.input_shape)).astype(np.float32)
     units = chain.network.output_shape[0]
     y = rng.integers(-3, 4, (n, units)).astype(np.float32)
@@ -107,7 +110,8 @@ def check_exact(chain, rng, n):
     gradients = chain.backward(dy)
     pools = sum(isinstance(layer, AvgPool2d) for layer in chain.layers)
     unit = min(2 / y.size, 1.0) / 16**pools  # everything is a multiple of it
-    assume(max(layer.peak for layer in chain.layers) < 2**24 * unit)
+    if max(layer.peak for layer in chain.layers) >= 2**24 * unit:
+        return False
 
     value, outputs = step(chain, x, y)
     np.testing.assert_array_equal(outputs, y_pred)
@@ -117,6 +121,7 @@ def check_exact(chain, rng, n):
         np.testing.assert_array_equal(actual, expected, err_msg=name)
     assert not chain.network.gradients[gap_mask(chain)].any()
     np.testing.assert_array_equal(chain.network.forward(x), y_pred)
+    return True
 
 
 @pytest.mark.parametrize("name", PIECEWISE_LINEAR)
@@ -126,7 +131,7 @@ def test_exact_gradients(name):
     rng = np.random.default_rng(0)
     chain.initialize(rng, exact=True)
     for n in (4, 1, 32, 2):
-        check_exact(chain, rng, n)
+        assert check_exact(chain, rng, n)
 
 
 def check_close(chain, rng, n, loss="mean_squared_error", from_logits=False, weighted=False, x=None):
@@ -288,14 +293,14 @@ def test_exact_gradients_of_any_chain(description, n, seed):
     chain = Chain(*description)
     rng = np.random.default_rng(seed)
     chain.initialize(rng, exact=True)
-    check_exact(chain, rng, n)
+    assume(check_exact(chain, rng, n))
 
 
 def test_output_shapes_follow_the_formula():
     graph = _core.GraphBuilder()
     x = graph.input((28, 27, 3))
     conv = graph.conv2d(x, 8, (3, 5), (2, 1), ((1, 0), (2, 2)), (1, 2), 1, True, "relu", "conv")
-    assert graph.output_shape(conv) == (13, 23, 8)
+    assert graph.output_shape(conv) == (14, 23, 8)
     pool = graph.max_pool2d(conv, (2, 3), (2, 3), ref.NO_PADDING, "pool")
-    assert graph.output_shape(pool) == (6, 7, 8)
-    assert graph.output_shape(graph.flatten(pool, "flatten")) == (336,)
+    assert graph.output_shape(pool) == (7, 7, 8)
+    assert graph.output_shape(graph.flatten(pool, "flatten")) == (392,)
