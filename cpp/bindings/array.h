@@ -33,6 +33,14 @@ inline float* writable(const char* op, const char* name, const Array& a) {
   return const_cast<float*>(a.data());
 }
 
+/// The array as float32, C-contiguous: a TypeError or ValueError where it is not, never a copy.
+inline Array float32(const char* op, const char* name, const py::array& a) {
+  if (!py::isinstance<py::array_t<float>>(a))
+    throw py::type_error(std::string(op) + "expected " + name + " of dtype float32. Received: " + std::string(py::str(a.dtype())));
+  check(a.flags() & py::array::c_style, op, "expected ", name, " to be C-contiguous");
+  return py::reinterpret_borrow<Array>(a);
+}
+
 inline Array empty(const Shape& shape) {
   (void)element_count(shape);  // refuses what does not fit
   return Array(std::vector<py::ssize_t>(shape.begin(), shape.end()));

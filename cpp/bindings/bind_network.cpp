@@ -1,4 +1,5 @@
 // Graph, Network and the optimizers' rules.
+#include <algorithm>
 #include <optional>
 
 #include "array.h"
@@ -84,7 +85,8 @@ Images to_images(const char* op, const py::array& x, const Shape& sample) {
 using Indices = py::array_t<int64_t, py::array::c_style>;
 
 double train_step(Network& net, const py::array& x, const py::array& y, const std::optional<Indices>& indices, const std::string& loss,
-                  bool from_logits, Optimizer* optimizer, const std::optional<Array>& sample_weight, const std::optional<Array>& outputs) {
+                  bool from_logits, Optimizer* optimizer, const std::optional<py::array>& sample_weight,
+                  const std::optional<py::array>& outputs) {
   constexpr const char* op = "[train_step] ";
   TrainBatch batch;
   batch.x = to_images(op, x, net.input_shape());
@@ -97,13 +99,18 @@ double train_step(Network& net, const py::array& x, const py::array& y, const st
   }
   if (sample_weight) {
     check_shape(op, "sample_weight", *sample_weight, {batch.x.samples});
-    batch.sample_weight = sample_weight->data();
+    batch.sample_weight = float32(op, "sample_weight", *sample_weight).data();
   }
   float* out = nullptr;
   if (outputs) {
-    check(outputs->ndim() >= 1 && outputs->shape(0) >= batch.size && outputs->size() >= batch.size * element_count(net.output_shape()),
-          op, "expected outputs of at least ", batch.size, " samples. Received: shape ", to_string(shape_of(*outputs)));
-    out = writable(op, "outputs", *outputs);
+    const Array array = float32(op, "outputs", *outputs);
+    Shape expected{batch.size};
+    expected.insert(expected.end(), net.output_shape().begin(), net.output_shape().end());
+    const Shape received = shape_of(array);
+    check(received.size() == expected.size() && received[0] >= batch.size &&
+              std::equal(expected.begin() + 1, expected.end(), received.begin() + 1),
+          op, "expected outputs of shape ", to_string(expected), ". Received: ", to_string(received));
+    out = writable(op, "outputs", array);
   }
   const Loss kind = parse_loss(loss);
   py::gil_scoped_release release;
@@ -147,7 +154,7 @@ void bind_network_class(py::module_& m) {
           },
           py::arg("x"))
       .def("train_step", train_step, py::arg("x"), py::arg("y"), py::arg("indices").noconvert(), py::arg("loss"), py::arg("from_logits"),
-           py::arg("optimizer"), py::arg("sample_weight").noconvert(), py::arg("outputs").noconvert())
+           py::arg("optimizer"), py::arg("sample_weight"), py::arg("outputs"))
       .def(
           "evaluate_loss",
           [](const Network& n, const Array& y_pred, const py::array& y, const std::string& loss, bool from_logits) {

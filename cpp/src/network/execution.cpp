@@ -22,7 +22,7 @@ Execution::Execution(const Graph& graph, int output, const std::vector<Weights>&
 }
 
 void Execution::pack_weights() {
-  parallel_for(static_cast<int64_t>(pack_tasks_.size()), [&](int64_t i, int) {
+  parallel_for(static_cast<int64_t>(pack_tasks_.size()), 4 * plan_.packed_floats, [&](int64_t i, int) {
     const Task& task = pack_tasks_[static_cast<size_t>(i)];
     task.node->node->pack(task.index, packed_.data() + task.node->packed);
   });
@@ -150,12 +150,13 @@ double Execution::slice_loss(const ThreadMemory& memory, const TrainBatch& batch
 
 void Execution::forward(const Images& x, float* y) {
   const int64_t outputs = plan_.tensors[static_cast<size_t>(plan_.output_tensor)].size;
-  const int64_t threads = threads_for(x.samples);
+  const int64_t work = x.samples * plan_.flops;
+  const int64_t threads = threads_for(x.samples, work);
   const int64_t size = std::clamp<int64_t>((x.samples + threads - 1) / threads, 1, plan_.mode.slice);
   const int64_t slices = (x.samples + size - 1) / size;
   refresh_packed();
-  reserve_threads(threads_for(slices));
-  parallel_for(slices, [&](int64_t task, int thread) {
+  reserve_threads(threads_for(slices, work));
+  parallel_for(slices, work, [&](int64_t task, int thread) {
     const ThreadMemory& memory = threads_[static_cast<size_t>(thread)];
     const int64_t first = task * size, count = std::min(size, x.samples - first);
     load(x, nullptr, first, count, value(0, memory, 0));
@@ -166,9 +167,10 @@ void Execution::forward(const Images& x, float* y) {
 
 double Execution::backpropagate(const TrainBatch& batch, Output meaning, int64_t step, float* outputs) {
   const int64_t output_size = plan_.tensors[static_cast<size_t>(plan_.output_tensor)].size;
-  reserve_threads(threads_for(shards_.count));
+  const int64_t work = 3 * batch.size * plan_.flops;
+  reserve_threads(threads_for(shards_.count, work));
   pack_weights();
-  parallel_for(shards_.count, [&](int64_t shard, int thread) {
+  parallel_for(shards_.count, work, [&](int64_t shard, int thread) {
     const ThreadMemory& memory = threads_[static_cast<size_t>(thread)];
     std::fill_n(shard_partials(shard), plan_.partial_floats, 0.0f);
     double loss = 0;
@@ -190,7 +192,7 @@ double Execution::backpropagate(const TrainBatch& batch, Output meaning, int64_t
 void Execution::finish(Optimizer* optimizer, float* parameters, float* gradients) {
   if (optimizer) optimizer->begin_step();
   const ThreadMemory unused;
-  parallel_for(static_cast<int64_t>(gradient_tasks_.size()), [&](int64_t i, int) {
+  parallel_for(static_cast<int64_t>(gradient_tasks_.size()), plan_.mode.batch * plan_.flops / 8, [&](int64_t i, int) {
     const Task& task = gradient_tasks_[static_cast<size_t>(i)];
     const PlannedNode& node = *task.node;
     const bool whole = node.node->batch_gradient();

@@ -49,6 +49,8 @@ class Node {
   virtual void backward(const Slice& slice) const = 0;
   virtual std::string describe() const = 0;
 
+  /// Floating-point operations of the forward pass, a sample.
+  virtual int64_t flops() const { return 0; }
   /// Samples that are best taken together; 0: the whole slice.
   virtual int64_t group() const { return 1; }
   virtual int64_t backward_group() const { return group(); }

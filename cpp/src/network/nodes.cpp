@@ -30,6 +30,7 @@ class Conv2dNode : public Node {
   }
   std::string describe() const override { return std::string("conv2d (") + plan_.algorithm() + ")"; }
 
+  int64_t flops() const override { return plan_.flops(); }
   int64_t group() const override { return plan_.images(); }
   int64_t backward_group() const override { return plan_.backward_images(); }
   int64_t scratch_size() const override { return plan_.scratch_size(); }
@@ -75,6 +76,7 @@ class DenseNode : public Node {
   }
   std::string describe() const override { return "dense"; }
 
+  int64_t flops() const override { return plan_.flops(); }
   int64_t group() const override { return 0; }
   int64_t packed_size() const override { return packed_ ? plan_.packed_size() : 0; }
   bool batch_gradient() const override { return true; }
@@ -106,6 +108,7 @@ class Pool2dNode : public Node {
   void backward(const Slice& s) const override {
     if (s.dx) plan_.backward(s.count, s.x, s.dy, s.dx);
   }
+  int64_t flops() const override { return plan_.flops(); }
   std::string describe() const override { return max_ ? "max_pool2d" : "avg_pool2d"; }
 
  private:

@@ -107,6 +107,7 @@ Plan::Plan(const Graph& graph, int output, const std::vector<Weights>& weights, 
     const Weights& own = weights[step.graph_node];
     std::unique_ptr<Node> node = make_node(step, {own, mode.training, grad, mode.slice, kernels});
     if (!node) continue;
+    flops += node->flops();
     const int from = static_cast<int>(tensors.size()) - 1;
     tensors.push_back({element_count(step.output)});
     const bool batch = mode.training && node->batch_gradient();

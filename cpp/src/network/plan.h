@@ -64,6 +64,7 @@ struct Plan {
   int output_tensor = 0;
   bool softmax_output = false;  // the last node ends in a softmax over the whole output
   // memory, in floats but for the winners
+  int64_t flops = 0;  // of the forward pass, a sample
   int64_t thread_floats = 0, thread_winners = 0, scratch_floats = 0, batch_floats = 0, packed_floats = 0, partial_floats = 0;
 };
 

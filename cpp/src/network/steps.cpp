@@ -99,7 +99,8 @@ std::vector<Step> chain(const Graph& graph, int output) {
     steps.push_back({node.name, node.op, i, false, graph.shape(node.input), graph.shape(node.output)});
     tensor = node.input;
   }
-  check(tensor == 0 && !steps.empty(), "[network] expected an output that is computed from the input by at least one layer");
+  check(tensor == 0 && !steps.empty(), "[network] expected an output that is computed from the input by at least one layer. Received: tensor ",
+        output);
   std::reverse(steps.begin(), steps.end());
   return steps;
 }

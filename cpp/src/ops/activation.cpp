@@ -28,7 +28,7 @@ const char* to_string(Activation activation) { return kNames[static_cast<size_t>
 
 void activation(Activation kind, int64_t rows, int64_t cols, const float* x, float* y) {
   const int64_t step = rows_per_task(cols);
-  parallel_for((rows + step - 1) / step, [&](int64_t task, int) {
+  parallel_for((rows + step - 1) / step, 8 * rows * cols, [&](int64_t task, int) {
     const int64_t r = task * step;
     activation_rows(kernels(), kind, std::min(step, rows - r), cols, x + r * cols, y + r * cols);
   });
@@ -36,7 +36,7 @@ void activation(Activation kind, int64_t rows, int64_t cols, const float* x, flo
 
 void activation_backward(Activation kind, int64_t rows, int64_t cols, const float* y, const float* dy, float* dx) {
   const int64_t step = rows_per_task(cols);
-  parallel_for((rows + step - 1) / step, [&](int64_t task, int) {
+  parallel_for((rows + step - 1) / step, 8 * rows * cols, [&](int64_t task, int) {
     const int64_t r = task * step;
     activation_rows_backward(kernels(), kind, std::min(step, rows - r), cols, y + r * cols, dy + r * cols, dx + r * cols);
   });

@@ -41,6 +41,8 @@ class Conv2dPlan {
   /// Floats per image of the input and of the output (pooled where fused); bytes of winners per image.
   int64_t input_size() const { return x_size_; }
   int64_t output_size() const { return y_size_; }
+  /// Floating-point operations of the direct sum, an image.
+  int64_t flops() const { return 2 * pixels_ * depth_ * params_.filters; }
   /// Floats that each thread must lend to a call; of the repacked kernel; of one partial sum of the gradient.
   int64_t scratch_size() const { return scratch_size_; }
   int64_t packed_size() const { return packed_size_; }

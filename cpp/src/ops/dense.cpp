@@ -76,7 +76,8 @@ void DensePlan::bias(int64_t batch, const float* dy, float* dbias) const {
 
 void dense(const DenseParams& params, int64_t batch, const float* x, const float* kernel, const float* bias, float* y) {
   const DensePlan plan(params, Activation::linear, kSamplesPerCall, kernels());
-  parallel_for((batch + kSamplesPerCall - 1) / kSamplesPerCall, [&](int64_t task, int) {
+  const int64_t work = batch * plan.flops();
+  parallel_for((batch + kSamplesPerCall - 1) / kSamplesPerCall, work, [&](int64_t task, int) {
     const int64_t n = task * kSamplesPerCall;
     plan.forward(std::min(kSamplesPerCall, batch - n), x + n * params.features, kernel, bias, y + n * params.units);
   });
@@ -85,15 +86,16 @@ void dense(const DenseParams& params, int64_t batch, const float* x, const float
 void dense_backward(const DenseParams& params, int64_t batch, const float* x, const float* kernel, const float* dy, float* dx,
                     float* dkernel, float* dbias) {
   const DensePlan plan(params, Activation::linear, kSamplesPerCall, kernels());
+  const int64_t work = batch * plan.flops();
   if (dx) {
     const Buffer<float> packed(plan.packed_size());
-    parallel_for(plan.tasks(), [&](int64_t task, int) { plan.pack(task, kernel, packed.data()); });
-    parallel_for((batch + kSamplesPerCall - 1) / kSamplesPerCall, [&](int64_t task, int) {
+    parallel_for(plan.tasks(), plan.packed_size(), [&](int64_t task, int) { plan.pack(task, kernel, packed.data()); });
+    parallel_for((batch + kSamplesPerCall - 1) / kSamplesPerCall, work, [&](int64_t task, int) {
       const int64_t n = task * kSamplesPerCall;
       plan.backward_data(std::min(kSamplesPerCall, batch - n), dy + n * params.units, packed.data(), dx + n * params.features);
     });
   }
-  if (dkernel) parallel_for(plan.tasks(), [&](int64_t task, int) { plan.weights(task, batch, x, dy, dkernel); });
+  if (dkernel) parallel_for(plan.tasks(), work, [&](int64_t task, int) { plan.weights(task, batch, x, dy, dkernel); });
   if (dbias) plan.bias(batch, dy, dbias);
 }
 

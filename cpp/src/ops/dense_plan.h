@@ -13,6 +13,9 @@ class DensePlan {
   /// `samples` is the most rows of one call of forward or backward_data.
   DensePlan(const DenseParams& params, Activation activation, int64_t samples, const Kernels& kernels);
 
+  /// Floating-point operations of a sample.
+  int64_t flops() const { return 2 * params_.features * params_.units; }
+
   void forward(int64_t count, const float* x, const float* kernel, const float* bias, float* y) const;
 
   /// dy becomes the gradient before the activation; y is the forward's output.

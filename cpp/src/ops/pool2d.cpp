@@ -65,24 +65,24 @@ void Pool2dPlan::backward(int64_t count, const float* x, const float* dy, float*
 
 void max_pool2d(const Pool2dParams& params, int64_t batch, const float* x, float* y) {
   const Pool2dPlan plan(params, Pool2dPlan::Kind::max, kernels());
-  parallel_for(batch, [&](int64_t n, int) { plan.forward(1, x + n * plan.input_size(), y + n * plan.output_size()); });
+  parallel_for(batch, batch * plan.flops(), [&](int64_t n, int) { plan.forward(1, x + n * plan.input_size(), y + n * plan.output_size()); });
 }
 
 void max_pool2d_backward(const Pool2dParams& params, int64_t batch, const float* x, const float* dy, float* dx) {
   const Pool2dPlan plan(params, Pool2dPlan::Kind::max, kernels());
-  parallel_for(batch, [&](int64_t n, int) {
+  parallel_for(batch, batch * plan.flops(), [&](int64_t n, int) {
     plan.backward(1, x + n * plan.input_size(), dy + n * plan.output_size(), dx + n * plan.input_size());
   });
 }
 
 void avg_pool2d(const Pool2dParams& params, int64_t batch, const float* x, float* y) {
   const Pool2dPlan plan(params, Pool2dPlan::Kind::average, kernels());
-  parallel_for(batch, [&](int64_t n, int) { plan.forward(1, x + n * plan.input_size(), y + n * plan.output_size()); });
+  parallel_for(batch, batch * plan.flops(), [&](int64_t n, int) { plan.forward(1, x + n * plan.input_size(), y + n * plan.output_size()); });
 }
 
 void avg_pool2d_backward(const Pool2dParams& params, int64_t batch, const float* dy, float* dx) {
   const Pool2dPlan plan(params, Pool2dPlan::Kind::average, kernels());
-  parallel_for(batch, [&](int64_t n, int) { plan.backward(1, nullptr, dy + n * plan.output_size(), dx + n * plan.input_size()); });
+  parallel_for(batch, batch * plan.flops(), [&](int64_t n, int) { plan.backward(1, nullptr, dy + n * plan.output_size(), dx + n * plan.input_size()); });
 }
 
 }  // namespace cnncore

@@ -15,6 +15,8 @@ class Pool2dPlan {
 
   int64_t input_size() const { return x_size_; }
   int64_t output_size() const { return windows_ * params_.channels; }
+  /// Operations of an image, moving a value counted as one.
+  int64_t flops() const { return 2 * static_cast<int64_t>(window_offset_.size()) * params_.channels; }
   void forward(int64_t count, const float* x, float* y) const;
   /// Overwrites dx; x is read by the maximum only.
   void backward(int64_t count, const float* x, const float* dy, float* dx) const;

@@ -25,6 +25,7 @@ namespace cnncore {
 namespace {
 
 constexpr int kMaxThreads = 1024;
+constexpr int64_t kWorkPerThread = 1 << 20;  // about ten microseconds of a core
 std::atomic<int> chosen_threads{0};  // 0: the default
 
 // libgomp's pool of threads does not survive a fork: another region in the child waits for threads that no longer exist. A child of
@@ -98,17 +99,16 @@ std::map<std::string, std::string> build_info() {
   };
 }
 
-int threads_for(int64_t tasks) {
+int threads_for(int64_t tasks, int64_t work) {
 #if defined(_OPENMP)
-  if (!pool_lost) return static_cast<int>(std::min<int64_t>(num_threads(), std::max<int64_t>(tasks, 1)));
+  if (!pool_lost) return static_cast<int>(std::min<int64_t>({num_threads(), std::max<int64_t>(tasks, 1), 1 + work / kWorkPerThread}));
 #endif
-  (void)tasks;
+  (void)tasks, (void)work;
   return 1;
 }
 
-void parallel_for_tasks(int64_t tasks, TaskRef task) {
+void parallel_for_tasks(int64_t tasks, int threads, TaskRef task) {
   const Kernels& k = kernels();
-  const int threads = threads_for(tasks);
   if (threads == 1) {
     const uint32_t saved = k.flush_denormals();
     for (int64_t i = 0; i < tasks; ++i) task.call(task.object, i, 0);
