@@ -85,7 +85,7 @@ def test_bad_arguments_of_fit(make_model, options, message):
     [
         ({}, "expected a loss such as .* Received: loss=None"),
         ({"loss": "crossentropy"}, "Unknown loss 'crossentropy'. Known: categorical_crossentropy, mean_squared_error"),
-        ({"loss": 3}, "Expected a loss, its name or its config. Received: 3"),
+        ({"loss": 3}, r"\[loss\] expected an object, its name or its config. Received: 3"),
         ({"loss": "mse", "optimizer": "adamax"}, "Unknown optimizer 'adamax'"),
         ({"loss": "mse", "metrics": ["precision"]}, "Unknown metric 'precision'"),
         ({"loss": "mse", "metrics": "accuracy"}, "`metrics` to be a list. Received: metrics='accuracy'"),
@@ -175,5 +175,5 @@ def test_configs_that_make_no_sense(make_model):
         optimizers.deserialize({"class_name": "SGD", "config": {"speed": 3}})
     with pytest.raises(ValueError, match="Expected the config of metric 'MeanSquaredError' to be a dict"):
         metrics.deserialize({"class_name": "MeanSquaredError", "config": [1]})
-    with pytest.raises(ValueError, match="Expected a loss as"):
+    with pytest.raises(ValueError, match=r'\[loss\] expected {"class_name", "config"}'):
         losses.deserialize({"config": {}})

@@ -212,7 +212,7 @@ def test_unknown_classes_in_a_config():
         layers.deserialize({"class_name": "Lambda", "config": {}})
     with pytest.raises(ValueError, match=r"Invalid config of layer 'Dense': .*unexpected keyword argument 'unit'"):
         layers.deserialize({"class_name": "Dense", "config": {"unit": 3}})
-    with pytest.raises(ValueError, match=r'Expected a layer as {"class_name", "config"}'):
+    with pytest.raises(ValueError, match=r'\[layer\] expected {"class_name", "config"}'):
         layers.deserialize("Dense")
 
 

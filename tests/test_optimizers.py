@@ -173,7 +173,11 @@ def test_names(name, cls):
     ("make", "error", "message"),
     [
         (lambda: optimizers.get("adamax"), ValueError, "Unknown optimizer 'adamax'. Known: adam, adam_w, sgd"),
-        (lambda: optimizers.get(3), TypeError, "Expected a optimizer, its name or its config. Received: 3"),
+        (
+            lambda: optimizers.get(3),
+            TypeError,
+            r"\[optimizer\] expected an object, its name or its config. Received: 3",
+        ),
         (lambda: SGD(-0.1), ValueError, r"\[SGD\] expected `learning_rate` to be a finite number"),
         (lambda: SGD(float("nan")), ValueError, "`learning_rate`"),
         (lambda: SGD("fast"), TypeError, "`learning_rate` to be a number"),

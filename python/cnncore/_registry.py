@@ -42,7 +42,7 @@ class Registry(Generic[T]):
     def deserialize(self, config: Any) -> T:
         """The object a :meth:`serialize` result describes."""
         if not isinstance(config, dict) or not isinstance(config.get("class_name"), str):
-            raise ValueError(f'Expected a {self.kind} as {{"class_name", "config"}}. Received: {config!r}')
+            raise ValueError(f'[{self.kind}] expected {{"class_name", "config"}}. Received: {config!r}')
         name, arguments = config["class_name"], config.get("config", {})
         if name not in self._classes:
             raise ValueError(f"Unknown {self.kind} {name!r}. Known: {', '.join(sorted(self._classes))}")
@@ -67,4 +67,4 @@ class Registry(Generic[T]):
         if isinstance(identifier, type):
             result: T = identifier()
             return result
-        raise TypeError(f"Expected a {self.kind}, its name or its config. Received: {identifier!r}")
+        raise TypeError(f"[{self.kind}] expected an object, its name or its config. Received: {identifier!r}")
