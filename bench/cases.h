@@ -1,0 +1,73 @@
+// A case: one op and direction on one shape, with its data, what it costs, and how its result is checked.
+#pragma once
+
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "reference.h"
+#include "runtime/buffer.h"
+
+namespace cnncore::bench {
+
+struct Case {
+  std::function<void()> call;
+  std::function<std::string()> check;  // after calls: empty, or what is wrong
+  double flops;                        // of a call; 0 where counting them says nothing
+  double bytes;                        // of a call: every input read once, every output written once
+};
+
+/// Data is made when a case runs, and goes with it.
+struct NamedCase {
+  std::string name;  // "conv2d/forward/13x13x32->64 3x3"
+  std::function<Case()> make;
+};
+
+std::vector<NamedCase> conv2d_cases();
+std::vector<NamedCase> layer_cases();   // pooling and dense
+std::vector<NamedCase> vector_cases();  // activations, losses, optimizers
+
+constexpr int64_t kBatch = 64;
+
+/// Arrays that the closures of a case share.
+struct Arrays {
+  std::vector<Buffer<float>> all;
+  float* operator[](size_t i) const { return all[i].data(); }
+  int64_t size(size_t i) const { return all[i].size(); }
+};
+
+/// Arrays of these sizes, uniform in [-1, 1) from a fixed seed.
+inline std::shared_ptr<Arrays> random_arrays(std::initializer_list<int64_t> sizes) {
+  auto arrays = std::make_shared<Arrays>();
+  std::minstd_rand random(1);
+  for (const int64_t size : sizes) {
+    Buffer<float> a(size);
+    for (int64_t i = 0; i < size; ++i) a.data()[i] = static_cast<float>(random()) / static_cast<float>(1 << 30) - 1.0f;
+    arrays->all.push_back(std::move(a));
+  }
+  return arrays;
+}
+
+/// Compare some 500 elements, spread over the whole array, with their definition.
+template <class Reference>
+std::string check_elements(const char* what, const float* values, int64_t size, Reference reference) {
+  const int64_t stride = size / 500 | 1;
+  for (int64_t i = 0; i < size; i += stride) {
+    const Sum expected = reference(i);
+    if (!(std::abs(values[i] - expected.value) <= expected.tolerance()))
+      return std::string(what) + "[" + std::to_string(i) + "]: expected " + std::to_string(expected.value) +
+             ". Received: " + std::to_string(values[i]);
+  }
+  return "";
+}
+
+inline double bytes_of(std::initializer_list<int64_t> sizes) {
+  double total = 0.0;
+  for (const int64_t size : sizes) total += 4.0 * static_cast<double>(size);
+  return total;
+}
+
+}  // namespace cnncore::bench
