@@ -154,7 +154,8 @@ class Network:
     ) -> float:
         """One step; returns the mean loss of the batch (before the update).
 
-        A loss that is not finite is returned as it is and the parameters are left untouched: nothing is updated.
+        A loss that is not finite is returned as it is, and NaN where a gradient is not finite; the parameters are left
+        untouched then: nothing is updated.
         """
     def evaluate_loss(self, y_pred: Float32, y: NDArray[Any], loss: str, from_logits: bool) -> float: ...
     def describe(self) -> str:

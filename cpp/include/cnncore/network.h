@@ -121,7 +121,8 @@ class Network {
   void forward(const Images& x, float* y);
 
   /// One step: forward, loss, gradients, and the update where an optimizer is given. Returns the loss before the update;
-  /// `outputs` (size, *output_shape), where not null, receives the predictions. Where the loss is not finite nothing is updated.
+  /// `outputs` (size, *output_shape), where not null, receives the predictions. Where the loss is not
+  /// finite, or a gradient is not (NaN is returned then), nothing is updated.
   double train_step(const TrainBatch& batch, Loss loss, bool from_logits, Optimizer* optimizer, float* outputs);
 
   /// The mean loss of predictions.

@@ -143,6 +143,17 @@ void accumulate(const float* x, float* y, int64_t size) {
   map_pairs(x, y, y, size, [](Vec a, Vec b) { return add(a, b); });
 }
 
+bool all_finite(const float* x, int64_t size) {
+  Vec sum[4] = {zero(), zero(), zero(), zero()};  // of 0 * x: zero, unless x is a NaN or an infinity
+  int64_t i = 0;
+  for (; i + 4 * kWidth <= size; i += 4 * kWidth) {
+    CNNCORE_UNROLL
+    for (int v = 0; v < 4; ++v) sum[v] = fmadd(load(x + i + v * kWidth), zero(), sum[v]);
+  }
+  for_vectors(size - i, [&](int64_t j, int lanes) { sum[0] = fmadd(read_lanes(x + i + j, lanes), zero(), sum[0]); });
+  return reduce_add(add(add(sum[0], sum[1]), add(sum[2], sum[3]))) == 0.0f;
+}
+
 void transpose(const float* src, int64_t lds, float* dst, int64_t ldd, int64_t rows, int64_t cols) {
   const int64_t whole_rows = rows / kWidth * kWidth, whole_cols = cols / kWidth * kWidth;
   for (int64_t c = 0; c < whole_cols; c += kWidth)

@@ -223,6 +223,8 @@ struct Kernels {
   void (*sum_winners)(const float* x, const uint8_t* winner, float* sum, int64_t rows, int64_t cols);
   /// y += x, over size floats.
   void (*accumulate)(const float* x, float* y, int64_t size);
+  /// No NaN and no infinity among size floats.
+  bool (*all_finite)(const float* x, int64_t size);
   /// dst[c * ldd + r] = src[r * lds + c]      r < rows, c < cols
   void (*transpose)(const float* src, int64_t lds, float* dst, int64_t ldd, int64_t rows, int64_t cols);
 

@@ -5,7 +5,7 @@ constexpr Kernels kTable = {
     winner_lists, unpool, sparse_weights, sparse_data, patch_weights,
     max_pool, max_pool_backward, avg_pool, avg_pool_backward,
     activation, activation_backward, softmax_rows, softmax_rows_backward,
-    rescale_u8, rescale_f32, sum_rows, sum_winners, accumulate, transpose,
+    rescale_u8, rescale_f32, sum_rows, sum_winners, accumulate, all_finite, transpose,
     adam, sgd,
     flush_denormals, restore_denormals,
 };

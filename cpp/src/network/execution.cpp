@@ -1,6 +1,7 @@
 #include "network/execution.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 
 #include "runtime/threads.h"
@@ -189,20 +190,19 @@ double Execution::backpropagate(const TrainBatch& batch, Output meaning, int64_t
   return loss / static_cast<double>(batch.size);
 }
 
-void Execution::finish(Optimizer* optimizer, float* parameters, float* gradients) {
-  if (optimizer) optimizer->begin_step();
+bool Execution::gather_gradients() {
   const ThreadMemory unused;
-  parallel_for(static_cast<int64_t>(gradient_tasks_.size()), plan_.mode.batch * plan_.flops / 8, [&](int64_t i, int) {
+  std::atomic<bool> finite{true};
+  parallel_for(static_cast<int64_t>(gradient_tasks_.size()), plan_.mode.batch * plan_.flops, [&](int64_t i, int) {
     const Task& task = gradient_tasks_[static_cast<size_t>(i)];
     const PlannedNode& node = *task.node;
     const bool whole = node.node->batch_gradient();
     const BatchView batch{plan_.mode.batch, whole ? value(node.input, unused, 0) : nullptr, whole ? grad(node.output, unused, 0) : nullptr,
                           {partials_.data() + node.partial, shards_.count, plan_.partial_floats}};
     const Node::Range range = node.node->gradient(task.index, batch);
-    if (!optimizer) return;
-    const int64_t offset = range.grads - gradients;
-    optimizer->update(offset, range.size, parameters + offset, range.grads);
+    if (!plan_.kernels.all_finite(range.grads, range.size)) finite.store(false, std::memory_order_relaxed);
   });
+  return finite;
 }
 
 }  // namespace cnncore

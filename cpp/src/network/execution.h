@@ -21,8 +21,8 @@ class Execution {
   /// Forward, loss and backward of a whole batch, shard by shard; the gradients of the weights are left in parts for `finish`.
   double backpropagate(const TrainBatch& batch, Output meaning, int64_t step, float* outputs);
 
-  /// Sums the gradients of the weights and, where an optimizer is given, updates each range as soon as its gradient is there.
-  void finish(Optimizer* optimizer, float* parameters, float* gradients);
+  /// Sums the gradients of the weights; false where one is not finite.
+  bool gather_gradients();
 
  private:
   struct ThreadMemory {
