@@ -1,7 +1,8 @@
-"""Train and run the README's model in cnncore and in every other library that is installed, side by side.
+"""Train and run a network in cnncore and in every other library that is installed, side by side.
 
-    python bench/compare.py                                    # what is installed, both tasks, 1 and 2 threads
+    python bench/compare.py                                    # the README's model, both tasks, 1 and 2 threads
     python bench/compare.py --peers cnncore torch:channels_last --batch 128 --task train
+    python bench/compare.py --model lenet5 cifar10_cnn --isa best avx2 --task train --batch 128
     python bench/compare.py --python torch=~/other/bin/python  # a library of another environment
     python bench/compare.py --json out.json --plot out.png
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import itertools
 import json
 import os
 import platform
@@ -22,17 +24,21 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from peers.models import MODELS
+
 WORKERS = Path(__file__).parent / "peers"
 INFERENCE_ONLY = ["onnxruntime", "openvino"]
 PEERS = ["cnncore", "torch", "torch:channels_last", "keras", "jax", *INFERENCE_ONLY]
 # The same ceiling for the kernels of every library that has such a switch (ONNX Runtime has none).
-ISA_VARIABLES = {
+ISA_VARIABLES: dict[str, dict[str, str]] = {
+    "best": {},
     "avx2": {
         "CNNCORE_ISA": "avx2",
         "ONEDNN_MAX_CPU_ISA": "AVX2",
@@ -46,38 +52,51 @@ ISA_VARIABLES = {
 class Setting(NamedTuple):
     """One cell of the table, but for the library."""
 
+    model: str
+    isa: str
     task: str
     threads: int
     batch: int
 
 
 def describe(setting: Setting) -> str:
-    """Name a setting for people."""
+    """For headings: "mnist_cnn, training, batch 128, 2 threads, avx2"."""
     verb = "training" if setting.task == "train" else "inference"
-    return f"{verb}, batch {setting.batch}, {setting.threads} thread{'s' * (setting.threads > 1)}"
+    isa = "" if setting.isa == "best" else f", {setting.isa}"
+    plural = "s" * (setting.threads > 1)
+    return f"{setting.model}, {verb}, batch {setting.batch}, {setting.threads} thread{plural}{isa}"
 
 
-def write_data(path: Path, images: int) -> str:
-    """Write the data set that all workers read; return its name. Full MNIST where CNNCORE_DATA_DIR has it."""
-    from cnncore.datasets import mnist, mnist5k
+def write_data(folder: Path, model: str, images: int | None) -> str:
+    """Write the data set that all workers of a model read; return its name.
 
-    source = mnist if os.environ.get("CNNCORE_DATA_DIR") else mnist5k
-    (x_train, y_train), (x_test, y_test) = source.load_data()
-    order = np.resize(np.arange(len(x_train)), images)  # the embedded set is repeated
-    train = {"x_train": x_train[order], "y_train": y_train[order].astype(np.int64)}
-    np.savez(path, **train, x_test=x_test[:1000], y_test=y_test[:1000].astype(np.int64))
-    return "mnist" if source is mnist else "mnist5k"
+    MNIST comes from CNNCORE_DATA_DIR, else its 5,000 embedded images are used; CIFAR-10 as its loader finds it.
+    """
+    from cnncore.datasets import cifar10, mnist, mnist5k
+
+    if model == "cifar10_cnn":
+        name, source, size = "cifar10", cifar10, images or 2048
+    elif os.environ.get("CNNCORE_DATA_DIR"):
+        name, source, size = "mnist", mnist, images or 8192
+    else:
+        name, source, size = "mnist5k", mnist5k, images or 8192
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a part of the data set is enough
+        (x_train, y_train), (x_test, y_test) = source.load_data()
+    order = np.resize(np.arange(len(x_train)), size)  # a small set is repeated
+    train = {"x_train": x_train[order], "y_train": y_train[order].astype(np.int64).ravel()}
+    test = {"x_test": x_test[:1000], "y_test": y_test[:1000].astype(np.int64).ravel()}
+    np.savez(folder / f"{model}.npz", **train, **test)
+    return f"{size} images of {name}"
 
 
-def measure(peer: str, setting: Setting, data: Path, args: argparse.Namespace) -> dict[str, Any]:
+def measure(peer: str, setting: Setting, folder: Path, args: argparse.Namespace) -> dict[str, Any]:
     """Run one worker; its result, or {"missing": reason}. A worker that fails ends the run with its output."""
     name, _, variant = peer.partition(":")
     command = [args.python.get(name, sys.executable), str(WORKERS / f"{name}_worker.py"), "--variant", variant]
-    command += ["--task", setting.task, "--batch", str(setting.batch), "--threads", str(setting.threads)]
-    command += ["--seconds", str(args.seconds), "--data", str(data)]
-    environment = os.environ | {"OMP_NUM_THREADS": str(setting.threads)} | ISA_VARIABLES.get(args.isa, {})
-    if args.isa:
-        environment["CNNCORE_ISA"] = args.isa
+    command += ["--model", setting.model, "--data", str(folder / f"{setting.model}.npz"), "--task", setting.task]
+    command += ["--batch", str(setting.batch), "--threads", str(setting.threads), "--seconds", str(args.seconds)]
+    environment = os.environ | {"OMP_NUM_THREADS": str(setting.threads)} | ISA_VARIABLES[setting.isa]
 
     def bind() -> None:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: setting.threads])
@@ -95,7 +114,7 @@ def show_progress(text: str) -> None:
 
 
 def run_rounds(
-    args: argparse.Namespace, data: Path
+    args: argparse.Namespace, folder: Path
 ) -> tuple[dict[Setting, dict[str, list[dict[str, Any]]]], dict[str, str]]:
     """Measure everything, interleaved; results by setting and peer, and the peers that are not installed."""
     results: dict[Setting, dict[str, list[dict[str, Any]]]] = {}
@@ -106,7 +125,7 @@ def run_rounds(
                 if peer in missing or (setting.task == "train" and peer in INFERENCE_ONLY):
                     continue
                 show_progress(f"{describe(setting)}, round {number + 1}: {peer}")
-                result = measure(peer, setting, data, args)
+                result = measure(peer, setting, folder, args)
                 if "missing" in result:
                     missing[peer] = result["missing"]
                 else:
@@ -118,12 +137,11 @@ def run_rounds(
 def settings(args: argparse.Namespace) -> Iterator[Setting]:
     """Yield every combination that the command line asks for."""
     cores = len(os.sched_getaffinity(0))
-    for task in args.task:
-        for threads in args.threads:
-            if threads > cores:
-                raise SystemExit(f"--threads {threads}: expected at most {cores}, the cores of this process")
-            batches = args.batch or ([32, 128, 1024] if task == "train" else [1, 1024])
-            yield from (Setting(task, threads, batch) for batch in batches)
+    if max(args.threads) > cores:
+        raise SystemExit(f"--threads {max(args.threads)}: expected at most {cores}, the cores of this process")
+    for model, isa, task, threads in itertools.product(args.model, args.isa, args.task, args.threads):
+        batches = args.batch or ([32, 128, 1024] if task == "train" else [1, 1024])
+        yield from (Setting(model, isa, task, threads, batch) for batch in batches)
 
 
 def summarize(results: dict[Setting, dict[str, list[dict[str, Any]]]]) -> list[dict[str, Any]]:
@@ -145,15 +163,17 @@ def print_table(rows: list[dict[str, Any]], missing: dict[str, str]) -> None:
     """Print a block per setting, a line per peer."""
     heading = None
     for row in rows:
-        setting = Setting(row["task"], row["threads"], row["batch"])
+        setting = Setting(*(row[field] for field in Setting._fields))
         if setting != heading:
             heading = setting
             print(f"\n{describe(setting)}")
-            print(f"  {'library':<34}{'images/s':>10}  {'range':<17}{'peak MB':>8}  cnncore is")
+            print(f"  {'library':<34}{'us/batch':>10}{'images/s':>10}  {'range':<17}{'peak MB':>8}  cnncore is")
+        rate = row["images_per_second"]
         ratio = f"{row['cnncore_ratio']:.2f}x" if row["cnncore_ratio"] else ""
         spread = f"{row['lowest']:,.0f}-{row['highest']:,.0f}"
         name = f"{row['peer']} {row['version']}"
-        print(f"  {name:<34}{row['images_per_second']:>10,.0f}  {spread:<17}{row['peak_mb']:>8,.0f}  {ratio}")
+        columns = f"{1e6 * row['batch'] / rate:>10,.0f}{rate:>10,.0f}  {spread:<17}{row['peak_mb']:>8,.0f}  {ratio}"
+        print(f"  {name:<34}{columns}")
     for peer, reason in missing.items():
         print(f"\n  {peer}: not installed ({reason})")
 
@@ -168,7 +188,7 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
     panels = list(dict.fromkeys(Setting(row["task"], row["threads"], row["batch"]) for row in rows))
     figure, axes = plt.subplots(len(panels), 1, figsize=(8, 2.2 * len(panels)), squeeze=False, layout="constrained")
     for axis, panel in zip(axes[:, 0], panels, strict=True):
-        own = [row for row in rows if (row["task"], row["threads"], row["batch"]) == panel][::-1]
+        own = [row for row in rows if all(row[field] == value for field, value in panel._asdict().items())][::-1]
         colours = ["C1" if row["peer"] == "cnncore" else "C0" for row in own]
         axis.barh([row["peer"] for row in own], [row["images_per_second"] for row in own], color=colours)
         axis.set_title(f"{describe(panel)}: images/s", loc="left", fontsize=10)
@@ -192,15 +212,22 @@ def machine() -> dict[str, Any]:
 def parse_arguments() -> argparse.Namespace:
     """Read the command line; ``python`` becomes a dict."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", nargs="+", choices=MODELS, default=["mnist_cnn"], help="default: mnist_cnn")
     parser.add_argument("--task", nargs="+", choices=["train", "infer"], default=["train", "infer"])
     parser.add_argument("--batch", nargs="+", type=int, help="default: 32 128 1024 in training, 1 1024 in inference")
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3.0, help="least time of one measurement (default: 3)")
-    parser.add_argument("--images", type=int, default=8192, help="size of the training set (default: 8192)")
+    parser.add_argument("--images", type=int, help="size of the training set (default: 8192; cifar10_cnn 2048)")
     parser.add_argument("--peers", nargs="+", default=PEERS, help=f"default: {' '.join(PEERS)}; also torch:compile")
     parser.add_argument("--python", nargs="+", default=[], metavar="PEER=PATH", help="interpreter of a peer")
-    parser.add_argument("--isa", default="", help="the instruction set that all libraries are limited to: avx2")
+    parser.add_argument(
+        "--isa",
+        nargs="+",
+        choices=ISA_VARIABLES,
+        default=["best"],
+        help="the instruction set that cnncore, oneDNN, MKL and XLA are limited to (default: best, no limit)",
+    )
     parser.add_argument("--json", type=Path, help="write rows, raw results and the machine")
     parser.add_argument("--plot", type=Path, help="draw the table")
     args = parser.parse_args()
@@ -216,12 +243,10 @@ def main() -> None:
     """Measure, print, write."""
     args = parse_arguments()
     with tempfile.TemporaryDirectory() as folder:
-        data = Path(folder) / "digits.npz"
-        host = machine() | {"data": write_data(data, args.images), "images": args.images, "isa": args.isa or "best"}
-        print(
-            f"{host['cpu']}, {host['cores']} cores ({' '.join(host['isas'])}); {args.images} images of {host['data']}"
-        )
-        results, missing = run_rounds(args, data)
+        data = {model: write_data(Path(folder), model, args.images) for model in args.model}
+        host = machine() | {"data": data}
+        print(f"{host['cpu']}, {host['cores']} cores ({' '.join(host['isas'])}); {data}")
+        results, missing = run_rounds(args, Path(folder))
     rows = summarize(results)
     print_table(rows, missing)
     if args.json:

@@ -45,9 +45,7 @@ class Worker:
     """A library's process: requests in, answers out."""
 
     def __init__(self, library: str, python: str, threads: int, isa: str) -> None:
-        environment = os.environ | {"OMP_NUM_THREADS": str(threads)} | ISA_VARIABLES.get(isa, {})
-        if isa:
-            environment["CNNCORE_ISA"] = isa
+        environment = os.environ | {"OMP_NUM_THREADS": str(threads)} | ISA_VARIABLES[isa]
         cores = sorted(os.sched_getaffinity(0))[:threads]
         self.process = subprocess.Popen(
             [python, str(WORKERS / f"{library}_ops.py"), str(threads)],
@@ -166,7 +164,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=0.05, help="least time of one turn (default: 0.05)")
     parser.add_argument("--direction", nargs="+", choices=DIRECTIONS, default=DIRECTIONS)
     parser.add_argument("--shape", default="", help="only shapes whose name contains this")
-    parser.add_argument("--isa", default="", help="the instruction set that both are limited to: avx2")
+    parser.add_argument("--isa", choices=ISA_VARIABLES, default="best", help="what both are limited to (default: best)")
     parser.add_argument(
         "--python", nargs="+", default=[], metavar="LIBRARY=PATH", help="interpreter of cnncore or torch"
     )
@@ -180,7 +178,7 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     """Measure, print, write."""
     args = parse_arguments()
-    host = machine() | {"isa": args.isa or "best", "batch": args.batch}
+    host = machine() | {"isa": args.isa, "batch": args.batch}
     rows: list[dict[str, Any]] = []
     for threads in args.threads:
         workers = {

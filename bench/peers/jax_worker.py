@@ -5,21 +5,32 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from common import Peer, Weights, run
+from common import Peer, run
+from models import Conv, Model, Pool, Weights
 
 
-def _build(jax: Any) -> tuple[Any, Any]:
+def _build(jax: Any, model: Model) -> tuple[Any, Any]:
     """Return the jitted functions (train_step, probabilities)."""
     jnp, lax = jax.numpy, jax.lax
 
+    activations = {"relu": jax.nn.relu, "tanh": jnp.tanh, "softmax": lambda x: x}  # the softmax is in the loss
+
     def logits(weights: Any, x: Any) -> Any:
-        k1, b1, k2, b2, k3, b3, k4, b4 = weights
-        for kernel, bias in ((k1, b1), (k2, b2)):
-            x = lax.conv_general_dilated(x, kernel, (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC"))
-            x = jax.nn.relu(x + bias)
-            x = lax.reduce_window(x, -jnp.inf, lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
-        x = x.reshape(x.shape[0], -1)
-        return jax.nn.relu(x @ k3 + b3) @ k4 + b4
+        left = iter(weights)
+        for layer in model.layers:
+            if isinstance(layer, Pool):
+                start, function = (-jnp.inf, lax.max) if layer.kind == "max" else (0.0, lax.add)
+                x = lax.reduce_window(x, start, function, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
+                x = x if layer.kind == "max" else x * 0.25
+                continue
+            kernel, bias = next(left), next(left)
+            if isinstance(layer, Conv):
+                axes = ("NHWC", "HWIO", "NHWC")
+                x = lax.conv_general_dilated(x, kernel, (1, 1), layer.padding.upper(), dimension_numbers=axes) + bias
+            else:
+                x = x.reshape(x.shape[0], -1) @ kernel + bias
+            x = activations[layer.activation](x)
+        return x
 
     def loss(weights: Any, x: Any, y: Any) -> Any:
         log_p = jax.nn.log_softmax(logits(weights, x))
@@ -40,12 +51,12 @@ def _build(jax: Any) -> tuple[Any, Any]:
 class JaxPeer(Peer):
     """Weights and Adam's moments are lists of arrays."""
 
-    def __init__(self, weights: Weights, threads: int, variant: str) -> None:
+    def __init__(self, model: Model, weights: Weights, threads: int, variant: str) -> None:
         import jax
 
         self.jax = jax
         self.version = jax.__version__
-        self.step_function, self.probabilities = _build(jax)
+        self.step_function, self.probabilities = _build(jax, model)
         self.weights = [jax.numpy.asarray(w) for w in weights]
         self.moments = tuple([jax.numpy.zeros_like(w) for w in self.weights] for _ in range(2))
         self.step = jax.numpy.zeros((), jax.numpy.float32)

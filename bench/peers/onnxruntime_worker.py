@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from common import Peer, Weights, run
+from common import Peer, run
+from models import Model, Weights
 
 
 class OnnxRuntimePeer(Peer):
     """A session with the CPU provider."""
 
-    def __init__(self, weights: Weights, threads: int, variant: str) -> None:
+    def __init__(self, model: Model, weights: Weights, threads: int, variant: str) -> None:
         import onnxruntime
         from onnx_model import onnx_bytes
 
@@ -17,11 +18,12 @@ class OnnxRuntimePeer(Peer):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         self.session = onnxruntime.InferenceSession(
-            onnx_bytes(weights), sess_options=options, providers=["CPUExecutionProvider"]
+            onnx_bytes(model, weights), sess_options=options, providers=["CPUExecutionProvider"]
         )
 
     def predict(self, x: np.ndarray) -> np.ndarray:
-        return np.asarray(self.session.run(None, {"x": x.reshape(-1, 1, 28, 28)})[0])
+        nchw = np.ascontiguousarray(x.transpose(0, 3, 1, 2))
+        return np.asarray(self.session.run(None, {"x": nchw})[0])
 
 
 if __name__ == "__main__":

@@ -5,44 +5,46 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from common import Peer, Weights, run
+from common import Peer, run
+from models import Conv, Model, Pool, Weights, to_channels_first
+
+
+def _build(nn: Any, model: Model) -> Any:
+    """Logits: the softmax is in the loss."""
+    activations = {"relu": [nn.ReLU()], "tanh": [nn.Tanh()], "softmax": []}
+    modules: list[Any] = []
+    for layer, x in model.with_inputs():
+        if isinstance(layer, Pool):
+            modules.append(nn.MaxPool2d(2) if layer.kind == "max" else nn.AvgPool2d(2))
+            continue
+        if isinstance(layer, Conv):
+            modules.append(nn.Conv2d(x[-1], layer.filters, layer.kernel, padding=layer.padding))
+        else:
+            modules += [nn.Flatten()] * (len(x) == 3) + [nn.Linear(int(np.prod(x)), layer.units)]
+        modules += activations[layer.activation]
+    return nn.Sequential(*modules)
 
 
 class TorchPeer(Peer):
-    """NCHW modules; images have one channel, so (n, 28, 28, 1) and (n, 1, 28, 28) are the same memory."""
+    """NCHW modules; images are given as views of NHWC arrays, in the memory format of the variant."""
 
-    def __init__(self, weights: Weights, threads: int, variant: str) -> None:
+    def __init__(self, model: Model, weights: Weights, threads: int, variant: str) -> None:
         import torch
-        from torch import nn
 
         torch.set_num_threads(threads)
         self.torch = torch
         self.version = torch.__version__
-        body = nn.Sequential(
-            nn.Conv2d(1, 32, 3),
-            nn.ReLU(),
-            nn.MaxPool2d(2),
-            nn.Conv2d(32, 64, 3),
-            nn.ReLU(),
-            nn.MaxPool2d(2),
-            nn.Flatten(),
-            nn.Linear(1600, 128),
-            nn.ReLU(),
-            nn.Linear(128, 10),
-        )
-        k1, b1, k2, b2, k3, b3, k4, b4 = weights
-        k3 = k3.reshape(5, 5, 64, 128).transpose(3, 2, 0, 1).reshape(128, 1600)  # its Flatten runs over c, y, x
-        own = [k1.transpose(3, 2, 0, 1), b1, k2.transpose(3, 2, 0, 1), b2, k3, b3, k4.T, b4]
+        body = _build(torch.nn, model)
         with torch.no_grad():
-            for parameter, value in zip(body.parameters(), own, strict=True):
-                parameter.copy_(torch.from_numpy(np.ascontiguousarray(value)))
+            for parameter, value in zip(body.parameters(), to_channels_first(model, weights), strict=True):
+                parameter.copy_(torch.from_numpy(value))
         self.format = torch.channels_last if variant == "channels_last" else torch.contiguous_format
         body = body.to(memory_format=self.format)
         self.optimizer = torch.optim.Adam(body.parameters())
         self.body = torch.compile(body) if variant == "compile" else body
 
     def _images(self, x: np.ndarray) -> Any:
-        return self.torch.from_numpy(x).view(-1, 1, 28, 28).to(memory_format=self.format)
+        return self.torch.from_numpy(x).permute(0, 3, 1, 2).contiguous(memory_format=self.format)
 
     def load(self, x: np.ndarray, y: np.ndarray) -> Any:
         return self._images(x), self.torch.from_numpy(y)
