@@ -135,8 +135,10 @@ inline Mask mask_first(int n) {
 // A square of kWidth rows becomes its transpose: dst[c * ldd + r] = src[r * lds + c].
 inline void transpose_square(const float* src, int64_t lds, float* dst, int64_t ldd) {
   const Vec a = load(src), b = load(src + lds), c = load(src + 2 * lds), d = load(src + 3 * lds);
-  const float64x2_t even_low = vreinterpretq_f64_f32(vtrn1q_f32(a, b)), odd_low = vreinterpretq_f64_f32(vtrn2q_f32(a, b));
-  const float64x2_t even_high = vreinterpretq_f64_f32(vtrn1q_f32(c, d)), odd_high = vreinterpretq_f64_f32(vtrn2q_f32(c, d));
+  const float64x2_t even_low = vreinterpretq_f64_f32(vtrn1q_f32(a, b)),
+                    odd_low = vreinterpretq_f64_f32(vtrn2q_f32(a, b));
+  const float64x2_t even_high = vreinterpretq_f64_f32(vtrn1q_f32(c, d)),
+                    odd_high = vreinterpretq_f64_f32(vtrn2q_f32(c, d));
   store(dst, vreinterpretq_f32_f64(vtrn1q_f64(even_low, even_high)));
   store(dst + ldd, vreinterpretq_f32_f64(vtrn1q_f64(odd_low, odd_high)));
   store(dst + 2 * ldd, vreinterpretq_f32_f64(vtrn2q_f64(even_low, even_high)));

@@ -1,0 +1,43 @@
+// Runs a test on every instruction set of the build that this machine has, and says which it lacks.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "cnncore/runtime.h"
+#include "runtime/dispatch.h"
+
+namespace testing {
+
+/// The instruction sets compiled for this architecture.
+inline std::vector<std::string> built_isas() {
+#if defined(__x86_64__)
+  return {"scalar", "avx2", "avx512"};
+#elif defined(__aarch64__)
+  return {"scalar", "neon"};
+#else
+  return {"scalar"};
+#endif
+}
+
+/// Calls f(kernels) with each set in use; the one in use before is put back.
+template <class Function>
+void for_each_isa(Function f) {
+  const std::string before = cnncore::isa();
+  const std::vector<std::string> available = cnncore::available_isas();
+  for (const std::string& name : built_isas()) {
+    if (std::find(available.begin(), available.end(), name) == available.end()) {
+      MESSAGE("SKIPPED on ", name, ": this machine cannot run it");
+      continue;
+    }
+    cnncore::set_isa(name);
+    CAPTURE(name);
+    f(cnncore::kernels());
+  }
+  cnncore::set_isa(before);
+}
+
+}  // namespace testing
