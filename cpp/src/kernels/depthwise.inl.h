@@ -1,10 +1,9 @@
 // Depthwise convolution: every channel by itself, so the vectors run over channels.
 //   p pixel, t tap of the kernel, c channel
 
-template <int P>
+template <int P, bool kTail>
 void depthwise_block(const DepthwiseArgs& a, int64_t p, int64_t c, int lanes) {
-  const bool tail = lanes < kWidth;
-  const auto read = [&](const float* from) { return tail ? load_n(from, lanes) : load(from); };
+  const auto read = [&](const float* from) { return kTail ? load_n(from, lanes) : load(from); };
   Vec acc[P];
   const Vec b = a.bias ? read(a.bias + c) : zero();
   CNNCORE_UNROLL
@@ -22,26 +21,32 @@ void depthwise_block(const DepthwiseArgs& a, int64_t p, int64_t c, int lanes) {
   for (int i = 0; i < P; ++i) {
     float* y = a.y + a.y_offset[p + i] + c;
     const Vec result = a.relu ? max(zero(), acc[i]) : acc[i];
-    if (tail)
+    if (kTail)
       store_n(y, result, lanes);
     else
       store(y, result);
   }
 }
 
-void depthwise(const DepthwiseArgs& a) {
-  for (int64_t c = 0; c < a.channels; c += kWidth) {
-    const int lanes = static_cast<int>(a.channels - c < kWidth ? a.channels - c : kWidth);
-    int64_t p = 0;
-    for (; p + 8 <= a.pixels; p += 8) depthwise_block<8>(a, p, c, lanes);
-    for (; p < a.pixels; ++p) depthwise_block<1>(a, p, c, lanes);
-  }
+// Channels inside, so that the rows a block of pixels reads stay in the nearest cache.
+template <int P>
+void depthwise_pixels(const DepthwiseArgs& a, int64_t p) {
+  int64_t c = 0;
+  for (; c + kWidth <= a.channels; c += kWidth) depthwise_block<P, false>(a, p, c, kWidth);
+  if (c < a.channels) depthwise_block<P, true>(a, p, c, static_cast<int>(a.channels - c));
 }
 
-template <int T>
+void depthwise(const DepthwiseArgs& a) {
+  constexpr int P = kManyRegisters ? 16 : 8;
+  int64_t p = 0;
+  for (; p + P <= a.pixels; p += P) depthwise_pixels<P>(a, p);
+  for (; p + 4 <= a.pixels; p += 4) depthwise_pixels<4>(a, p);
+  for (; p < a.pixels; ++p) depthwise_pixels<1>(a, p);
+}
+
+template <int T, bool kTail>
 void depthwise_weights_block(const DepthwiseWeightsArgs& a, int64_t t, int64_t c, int lanes) {
-  const bool tail = lanes < kWidth;
-  const auto read = [&](const float* from) { return tail ? load_n(from, lanes) : load(from); };
+  const auto read = [&](const float* from) { return kTail ? load_n(from, lanes) : load(from); };
   int64_t offset[T];
   Vec acc[T];
   CNNCORE_UNROLL
@@ -59,19 +64,23 @@ void depthwise_weights_block(const DepthwiseWeightsArgs& a, int64_t t, int64_t c
   for (int i = 0; i < T; ++i) {
     float* dw = a.dw + (t + i) * a.channels + c;
     const Vec sum = add(read(dw), acc[i]);
-    if (tail)
+    if (kTail)
       store_n(dw, sum, lanes);
     else
       store(dw, sum);
   }
 }
 
+template <bool kTail>
+void depthwise_weights_channels(const DepthwiseWeightsArgs& a, int64_t c, int lanes) {
+  int64_t t = 0;
+  for (; t + 9 <= a.taps; t += 9) depthwise_weights_block<9, kTail>(a, t, c, lanes);
+  for (; t + 5 <= a.taps; t += 5) depthwise_weights_block<5, kTail>(a, t, c, lanes);
+  for (; t < a.taps; ++t) depthwise_weights_block<1, kTail>(a, t, c, lanes);
+}
+
 void depthwise_weights(const DepthwiseWeightsArgs& a) {
-  for (int64_t c = 0; c < a.channels; c += kWidth) {
-    const int lanes = static_cast<int>(a.channels - c < kWidth ? a.channels - c : kWidth);
-    int64_t t = 0;
-    for (; t + 9 <= a.taps; t += 9) depthwise_weights_block<9>(a, t, c, lanes);
-    for (; t + 5 <= a.taps; t += 5) depthwise_weights_block<5>(a, t, c, lanes);
-    for (; t < a.taps; ++t) depthwise_weights_block<1>(a, t, c, lanes);
-  }
+  int64_t c = 0;
+  for (; c + kWidth <= a.channels; c += kWidth) depthwise_weights_channels<false>(a, c, kWidth);
+  if (c < a.channels) depthwise_weights_channels<true>(a, c, static_cast<int>(a.channels - c));
 }

@@ -38,7 +38,9 @@ struct GemmPoolArgs : GemmArgs {
 };
 
 /// A 3x3 stride-1 convolution by 2x2 tiles of its output (Winograd), for channels a multiple of `width` and filters of 2 * width.
-/// Tile t reads the 4x4 pixels from x_offset[t] on and writes the 2x2 from y_offset[t] on, or their maximum (pool) as gemm_pool does.
+/// Tile t reads the 4x4 pixels from x_offset[t] on. It writes its four pixels to y_offset[4 t ..], the last first: where a pixel lies
+/// outside the output, its offset repeats the first one's, which is then written last. With `pool` it writes their maximum to
+/// y_offset[t], as gemm_pool does.
 struct WinogradArgs {
   const float* x;
   const int32_t* x_offset;
@@ -48,7 +50,6 @@ struct WinogradArgs {
   const float* bias;  // may be null
   float* y;
   const int32_t* y_offset;
-  int64_t y_pixel, y_row;
   bool relu, pool;
   uint8_t* winner;  // may be null
   float* scratch;   // 16 * 12 * (channels + 2 * width) floats

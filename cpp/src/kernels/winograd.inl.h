@@ -88,20 +88,20 @@ template <int T>
 inline void winograd_output(const WinogradArgs& a, int64_t tile, int64_t f, const float* product) {
   constexpr int V = kWinogradVectors;
   for (int t = 0; t < T; ++t) {
-    const int64_t at = a.y_offset[tile + t] + f;
+    const int32_t* at = a.pool ? a.y_offset + tile + t : a.y_offset + 4 * (tile + t);
     CNNCORE_UNROLL
     for (int v = 0; v < V; ++v) {
-      const int64_t out = at + v * kWidth;
+      const int64_t lane = f + v * kWidth;
       Vec y[4];
-      winograd_output_tile(product + (t * V + v) * kWidth, T * V * kWidth, a.bias ? load(a.bias + f + v * kWidth) : zero(), y);
+      winograd_output_tile(product + (t * V + v) * kWidth, T * V * kWidth, a.bias ? load(a.bias + lane) : zero(), y);
       if (a.pool) {
         const Pooled best = pool_window(y[0], y[1], y[2], y[3], a.relu);
-        store(a.y + out, best.value);
-        if (a.winner) store_u8(a.winner + out, best.index);
+        store(a.y + *at + lane, best.value);
+        if (a.winner) store_u8(a.winner + *at + lane, best.index);
         continue;
       }
       CNNCORE_UNROLL
-      for (int i = 0; i < 4; ++i) store(a.y + out + i / 2 * a.y_row + i % 2 * a.y_pixel, a.relu ? max(zero(), y[i]) : y[i]);
+      for (int i = 3; i >= 0; --i) store(a.y + at[i] + lane, a.relu ? max(zero(), y[i]) : y[i]);
     }
   }
 }

@@ -26,7 +26,7 @@ bool fuse(Step& last, const Step& next) {
     }
     const auto* pool = get<MaxPool2dOp>(next);
     const bool passes = conv->activation == Activation::linear || conv->activation == Activation::relu;
-    if (pool && passes && !last.max_pool && is_window_pool(pool->params)) {
+    if (pool && passes && !last.max_pool && conv->params.groups == 1 && is_window_pool(pool->params)) {
       last.max_pool = true;
       last.output = next.output;
       return true;

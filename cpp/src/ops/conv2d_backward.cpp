@@ -115,15 +115,9 @@ void Conv2dPlan::weights_gradient(int64_t count, const float* x, const float* dy
 
 void Conv2dPlan::data_gradient(int64_t count, const float* dy, const float* packed, float* dx, float* scratch) const {
   if (data_tiles_.used()) {
-    WinogradArgs a;
-    a.x = dy, a.x_offset = data_tiles_.x_offset.data();
-    a.x_pixel = params_.filters, a.x_row = dy_frame_.full_width() * params_.filters;
-    a.tiles = count * data_tiles_.per_image, a.channels = params_.filters, a.filters = params_.in_channels;
-    a.w = packed, a.bias = nullptr;
-    a.y = dx, a.y_offset = data_tiles_.y_offset.data();
-    a.y_pixel = params_.in_channels, a.y_row = params_.in_width * params_.in_channels;
-    a.relu = a.pool = false, a.winner = nullptr, a.scratch = scratch + at_tiles_;
-    return k_.winograd(a);
+    WinogradArgs a{};
+    a.x = dy, a.w = packed, a.y = dx, a.filters = params_.in_channels, a.scratch = scratch + at_tiles_;
+    return run_tiles(data_tiles_, dy_frame_, count, a);
   }
   const int64_t channels = params_.in_channels / params_.groups, filters = params_.filters / params_.groups;
   for (const Phase& phase : data_.phases) {

@@ -94,6 +94,25 @@ ForwardTables forward_tables(const Conv2dParams& p, const Frame& x, int64_t imag
   return tables;
 }
 
+int64_t tile_count(int64_t height, int64_t width) { return (height + 1) / 2 * ((width + 1) / 2); }
+
+Tiles tiles(const Frame& x, int32_t x_begin, const Frame& y, int64_t images) {
+  Tiles tiles;
+  tiles.per_image = tile_count(y.height, y.width);
+  for (int64_t n = 0; n < images; ++n) {
+    for (int64_t i = 0; i < y.height; i += 2) {
+      for (int64_t j = 0; j < y.width; j += 2) {
+        tiles.x_offset.push_back(static_cast<int32_t>(n * x.size() + (i * x.full_width() + j) * x.channels) + x_begin);
+        for (int64_t k = 0; k < 4; ++k) {
+          const bool inside = i + k / 2 < y.height && j + k % 2 < y.width;
+          tiles.y_offset.push_back(static_cast<int32_t>(n * y.size()) + (inside ? y.offset(i + k / 2, j + k % 2) : y.offset(i, j)));
+        }
+      }
+    }
+  }
+  return tiles;
+}
+
 Offsets output_offsets(const Frame& dy, int64_t images, PixelOrder order) {
   Offsets offsets;
   for (int64_t n = 0; n < images; ++n)

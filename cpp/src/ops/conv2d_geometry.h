@@ -35,6 +35,17 @@ struct ForwardTables {
 };
 ForwardTables forward_tables(const Conv2dParams& params, const Frame& x, int64_t images, PixelOrder order);
 
+/// The 2x2 tiles that cover an output of height x width pixels, for Winograd's algorithm; none where it does not apply.
+struct Tiles {
+  int64_t per_image = 0;
+  Offsets x_offset;  // per tile: the 4x4 pixels it reads
+  Offsets y_offset;  // four per tile; a pixel outside repeats the first
+  bool used() const { return per_image > 0; }
+};
+int64_t tile_count(int64_t height, int64_t width);
+/// x_begin is where the first tile's pixels begin in a frame; y_frame the plain output.
+Tiles tiles(const Frame& x, int32_t x_begin, const Frame& y, int64_t images);
+
 /// Offsets of the output pixels in a frame of dy, in the order of forward_tables.
 Offsets output_offsets(const Frame& dy, int64_t images, PixelOrder order);
 

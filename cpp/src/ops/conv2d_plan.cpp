@@ -17,6 +17,12 @@ constexpr int64_t kMaxImages = 16;
 constexpr int64_t kTilesPerCall = 192;
 constexpr int64_t kMaxTiledImages = 8;
 
+// The last tiles of an odd output read one row and column more.
+void grow_for_tiles(Frame& frame, int64_t height, int64_t width) {
+  frame.border.bottom += height % 2;
+  frame.border.right += width % 2;
+}
+
 int64_t images_for(int64_t wanted, int64_t per_image, int64_t most) {
   return std::clamp((wanted + per_image - 1) / std::max<int64_t>(per_image, 1), int64_t{1}, most);
 }
@@ -47,51 +53,32 @@ Conv2dPlan::Conv2dPlan(const Conv2dParams& params, const Conv2dFusion& fusion, c
 
   // A vector may reach beyond the last row of a window; inside a copy that is harmless.
   const bool overhang = mode_ == Backward::sparse && row % k_.width != 0;
+  const int64_t height = pool ? out[0] / 2 * 2 : out[0], width = pool ? out[1] / 2 * 2 : out[1];
+  const bool winograd = winograd_applies(height, width, params.in_channels, params.filters);
   x_frame_ = {params.in_height, params.in_width, params.in_channels, params.padding};
+  if (winograd) {
+    images_ = std::max(images_, images_for(kTilesPerCall, tile_count(height, width), kMaxTiledImages));
+    grow_for_tiles(x_frame_, height, width);
+  }
   copy_x_ = copy_dx_ = x_frame_.has_border() || overhang;
   const PixelOrder order = pool ? PixelOrder::windows : PixelOrder::rows;
-  const int64_t side = pool ? 2 : 1;
-  const bool winograd = winograd_applies(out[0] / side * side, out[1] / side * side, params.in_channels, params.filters);
-  if (winograd) images_ = std::max(images_, images_for(kTilesPerCall, pixels_ / 4, kMaxTiledImages));
   tables_ = forward_tables(params, x_frame_, images_, order);
-  if (winograd) plan_winograd();
+  if (winograd) {
+    forward_tiles_ = tiles(x_frame_, 0, {height, width, params.filters, {}}, images_);
+    if (pool) forward_tiles_.y_offset = tables_.y_offset;
+    packed_forward_size_ = packed_size_ = 16 * params.in_channels * params.filters;
+  }
   if (fusion.training) plan_backward(order);
   plan_scratch();
 }
 
-// From `channels` to `filters` over an output of height x width pixels.
+// From `channels` to `filters` over an output of height x width pixels: where its sixteen products a tile are clearly fewer than the
+// nine a pixel of the direct sum, and vectors are full.
 bool Conv2dPlan::winograd_applies(int64_t height, int64_t width, int64_t channels, int64_t filters) const {
   const Conv2dParams& p = params_;
   return p.kernel_height == 3 && p.kernel_width == 3 && p.stride_height == 1 && p.stride_width == 1 && p.dilation_height == 1 &&
-         p.dilation_width == 1 && p.groups == 1 && channels % k_.width == 0 && filters % (2 * k_.width) == 0 && height % 2 == 0 &&
-         width % 2 == 0;
-}
-
-void Conv2dPlan::plan_winograd() {
-  const Shape out = conv2d_output_shape(params_);
-  forward_tiles_.per_image = pixels_ / 4;
-  packed_forward_size_ = packed_size_ = 16 * params_.in_channels * params_.filters;
-  const Offsets x = fusion_.max_pool ? tables_.x_offset : forward_tables(params_, x_frame_, images_, PixelOrder::windows).x_offset;
-  const Offsets y = output_offsets({out[0], out[1], params_.filters, {}}, images_, PixelOrder::windows);
-  for (int64_t t = 0; t < images_ * forward_tiles_.per_image; ++t) {
-    forward_tiles_.x_offset.push_back(x[static_cast<size_t>(4 * t)]);
-    forward_tiles_.y_offset.push_back(fusion_.max_pool ? tables_.y_offset[static_cast<size_t>(t)] : y[static_cast<size_t>(4 * t)]);
-  }
-}
-
-void Conv2dPlan::plan_data_tiles() {
-  const Phase& phase = data_.phases.front();
-  data_tiles_.per_image = params_.in_height * params_.in_width / 4;
-  packed_size_ += 16 * params_.in_channels * params_.filters;
-  for (int64_t n = 0; n < backward_images_; ++n) {
-    for (int64_t i = 0; i < params_.in_height; i += 2) {
-      for (int64_t j = 0; j < params_.in_width; j += 2) {
-        const size_t pixel = static_cast<size_t>((n * params_.in_height + i) * params_.in_width + j);
-        data_tiles_.x_offset.push_back(phase.dy_offset[pixel] + phase.tap_offset.back());  // the last tap meets the first pixel
-        data_tiles_.y_offset.push_back(phase.dx_offset[pixel]);
-      }
-    }
-  }
+         p.dilation_width == 1 && p.groups == 1 && channels % k_.width == 0 && filters % (2 * k_.width) == 0 &&
+         4 * 16 * tile_count(height, width) <= 3 * 9 * height * width;
 }
 
 void Conv2dPlan::plan_backward(PixelOrder order) {
@@ -124,6 +111,14 @@ void Conv2dPlan::plan_backward(PixelOrder order) {
       candidate_[static_cast<size_t>(i * windows_padded_ + q)] = pixel[static_cast<size_t>(4 * q + i)];
 }
 
+void Conv2dPlan::plan_data_tiles() {
+  grow_for_tiles(dy_frame_, params_.in_height, params_.in_width);
+  // The first pixel's window begins where the kernel's last tap meets it.
+  const int32_t begin = dy_frame_.offset(params_.padding.top - 2, params_.padding.left - 2);
+  data_tiles_ = tiles(dy_frame_, begin, {params_.in_height, params_.in_width, params_.in_channels, {}}, backward_images_);
+  packed_size_ += 16 * params_.in_channels * params_.filters;
+}
+
 void Conv2dPlan::plan_scratch() {
   const auto take = [&](int64_t floats) {
     const int64_t at = scratch_size_;
@@ -150,20 +145,22 @@ const float* Conv2dPlan::frame_input(int64_t count, const float* x, float* scrat
   return scratch;
 }
 
+void Conv2dPlan::run_tiles(const Tiles& tiles, const Frame& frame, int64_t count, WinogradArgs a) const {
+  a.x_offset = tiles.x_offset.data(), a.y_offset = tiles.y_offset.data();
+  a.x_pixel = a.channels = frame.channels, a.x_row = frame.full_width() * frame.channels;
+  a.tiles = count * tiles.per_image;
+  k_.winograd(a);
+}
+
 void Conv2dPlan::forward(int64_t count, const float* x, const float* kernel, const float* packed, const float* bias, float* y,
                          uint8_t* winner, float* scratch) const {
   x = frame_input(count, x, scratch);
   const bool relu = fusion_.activation == Activation::relu;
   if (forward_tiles_.used()) {
-    WinogradArgs a;
-    a.x = x, a.x_offset = forward_tiles_.x_offset.data();
-    a.x_pixel = params_.in_channels, a.x_row = x_frame_.full_width() * params_.in_channels;
-    a.tiles = count * forward_tiles_.per_image, a.channels = params_.in_channels, a.filters = params_.filters;
-    a.w = packed, a.bias = bias;
-    a.y = y, a.y_offset = forward_tiles_.y_offset.data();
-    a.y_pixel = params_.filters, a.y_row = (params_.in_width + params_.padding.left + params_.padding.right - 2) * params_.filters;
+    WinogradArgs a{};
+    a.x = x, a.w = packed, a.bias = bias, a.y = y, a.filters = params_.filters;
     a.relu = relu, a.pool = fusion_.max_pool, a.winner = winner, a.scratch = scratch + at_tiles_;
-    k_.winograd(a);
+    run_tiles(forward_tiles_, x_frame_, count, a);
   } else if (depthwise()) {
     k_.depthwise({x, tables_.x_offset.data(), tables_.tap_offset.data(), count * pixels_,
                   params_.kernel_height * params_.kernel_width, params_.filters, kernel, bias, y, tables_.y_offset.data(), relu});

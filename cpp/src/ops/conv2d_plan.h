@@ -18,13 +18,6 @@ struct Conv2dFusion {
   bool input_grad = true;   ///< backward computes dx
 };
 
-/// Where the 2x2 tiles of an output and their 4x4 inputs lie; empty where Winograd's algorithm does not apply.
-struct Tiles {
-  int64_t per_image = 0;
-  Offsets x_offset, y_offset;
-  bool used() const { return per_image > 0; }
-};
-
 /// Partial sums of a gradient: `count` of them, `stride` floats apart.
 struct Partials {
   float* first;
@@ -74,9 +67,9 @@ class Conv2dPlan {
   enum class Backward { dense, sparse, patch };  // sparse and patch visit only the winners of the max-pool
 
   bool winograd_applies(int64_t height, int64_t width, int64_t channels, int64_t filters) const;
-  void plan_winograd();
-  void plan_data_tiles();
+  void run_tiles(const Tiles& tiles, const Frame& frame, int64_t count, WinogradArgs a) const;
   void plan_backward(PixelOrder order);
+  void plan_data_tiles();
   void plan_scratch();
   const float* frame_input(int64_t count, const float* x, float* scratch) const;
   const float* frame_gradient(int64_t count, const float* y, const uint8_t* winner, const float* dy, float* scratch) const;
@@ -88,7 +81,9 @@ class Conv2dPlan {
                       float* scratch) const;
   void pack_sparse(const float* kernel, float* packed) const;
   void pack_phase(const Phase& phase, const float* kernel, float* packed) const;
-  bool depthwise() const { return params_.groups == params_.in_channels && params_.filters == params_.in_channels; }
+  bool depthwise() const {
+    return params_.groups > 1 && params_.groups == params_.in_channels && params_.filters == params_.in_channels;
+  }
   int64_t row_vectors() const;  // vectors that cover one row of a window
 
   Conv2dParams params_;
