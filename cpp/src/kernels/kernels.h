@@ -75,6 +75,18 @@ struct GemmWeightsArgs {
   int64_t ldw;
 };
 
+/// For few columns, over planes of pixels: y[n * y_plane + i] = sum_k x[k_offset[k] + i] * w[k * ldw + n]      i < length, n < cols
+/// Whole blocks of 64 pixels are read and written: x and every plane of y reach that far.
+struct PlanarArgs {
+  const float* x;
+  const int32_t* k_offset;
+  int64_t length, depth, cols;
+  const float* w;
+  int64_t ldw;
+  float* y;
+  int64_t y_plane;
+};
+
 /// Depthwise: y[y_offset[p] + c] = act(bias[c] + sum_t x[x_offset[p] + tap_offset[t] + c] * w[t * channels + c])
 struct DepthwiseArgs {
   const float* x;
@@ -193,6 +205,7 @@ struct Kernels {
   void (*gemm)(const GemmArgs&);
   void (*gemm_pool)(const GemmPoolArgs&);
   void (*gemm_weights)(const GemmWeightsArgs&);
+  void (*planar)(const PlanarArgs&);
   void (*winograd)(const WinogradArgs&);
   void (*winograd_weights)(const WinogradWeightsArgs&);
   void (*depthwise)(const DepthwiseArgs&);

@@ -119,6 +119,7 @@ void Conv2dPlan::data_gradient(int64_t count, const float* dy, const float* pack
     a.x = dy, a.w = packed, a.y = dx, a.filters = params_.in_channels, a.scratch = scratch + at_tiles_;
     return run_tiles(data_tiles_, dy_frame_, count, a);
   }
+  if (data_planes_.used()) return planar_data_gradient(count, dy, packed, dx, scratch);
   const int64_t channels = params_.in_channels / params_.groups, filters = params_.filters / params_.groups;
   for (const Phase& phase : data_.phases) {
     const int64_t pixels = static_cast<int64_t>(phase.dy_offset.size()) / backward_images_ * count;
@@ -132,6 +133,20 @@ void Conv2dPlan::data_gradient(int64_t count, const float* dy, const float* pack
                  packed + g * channels, params_.in_channels, nullptr, dx + g * channels, phase.dx_offset.data(), false});
     }
     packed += taps * filters * params_.in_channels;
+  }
+}
+
+void Conv2dPlan::planar_data_gradient(int64_t count, const float* dy, const float* packed, float* dx, float* scratch) const {
+  const int64_t filters = params_.filters, channels = params_.in_channels, pitch = dy_frame_.full_width();
+  float* x = scratch + at_planes_;
+  float* y = x + filters * data_planes_.x_plane;
+  for (int64_t n = 0; n < count; ++n, dy += dy_frame_.size()) {
+    k_.transpose(dy, filters, x, data_planes_.x_plane, dy_frame_.full_height() * pitch, filters);
+    k_.planar({x, data_planes_.k_offset.data(), data_planes_.length, params_.kernel_height * params_.kernel_width * filters, channels,
+               packed, channels, y, data_planes_.y_plane});
+    for (int64_t i = 0; i < params_.in_height; ++i)
+      for (int64_t j = 0; j < params_.in_width; ++j)
+        for (int64_t c = 0; c < channels; ++c) *dx++ = y[c * data_planes_.y_plane + i * pitch + j];
   }
 }
 

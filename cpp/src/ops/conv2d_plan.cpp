@@ -16,6 +16,7 @@ constexpr int64_t kPixelsPerCall = 48;
 constexpr int64_t kMaxImages = 16;
 constexpr int64_t kTilesPerCall = 192;
 constexpr int64_t kMaxTiledImages = 8;
+constexpr int64_t kPlanarBlock = 64;  // pixels that the kernel takes at a time, on any ISA
 
 // The last tiles of an odd output read one row and column more.
 void grow_for_tiles(Frame& frame, int64_t height, int64_t width) {
@@ -98,7 +99,10 @@ void Conv2dPlan::plan_backward(PixelOrder order) {
       data_ = backward_data_tables(params_, backward_images_);
       dy_frame_ = data_.dy;
       packed_size_ += depth_ * params_.filters;
-      if (winograd_applies(params_.in_height, params_.in_width, params_.filters, params_.in_channels)) plan_data_tiles();
+      if (winograd_applies(params_.in_height, params_.in_width, params_.filters, params_.in_channels))
+        plan_data_tiles();
+      else if (planes_apply())
+        plan_data_planes();
     }
     copy_dy_ = dy_frame_.has_border() || fusion_.max_pool || fusion_.activation != Activation::linear;
     dy_offset_ = output_offsets(dy_frame_, backward_images_, order);
@@ -119,6 +123,24 @@ void Conv2dPlan::plan_data_tiles() {
   packed_size_ += 16 * params_.in_channels * params_.filters;
 }
 
+// Vectors over the input's channels would be half empty or worse.
+bool Conv2dPlan::planes_apply() const {
+  return params_.groups == 1 && data_.phases.size() == 1 && 2 * params_.in_channels <= k_.width;
+}
+
+void Conv2dPlan::plan_data_planes() {
+  const Phase& phase = data_.phases.front();
+  const int64_t pitch = dy_frame_.full_width(), filters = params_.filters;
+  data_planes_.length = (params_.in_height - 1) * pitch + params_.in_width;
+  const int64_t block = (data_planes_.length + kPlanarBlock - 1) / kPlanarBlock * kPlanarBlock;
+  const int64_t base = phase.dy_offset.front(), reach = phase.tap_offset.empty() ? 0 : phase.tap_offset.front();
+  data_planes_.x_plane = aligned_count<float>(std::max((base + reach) / filters + block, dy_frame_.full_height() * pitch));
+  data_planes_.y_plane = block;
+  for (const int32_t tap : phase.tap_offset)
+    for (int64_t f = 0; f < filters; ++f)
+      data_planes_.k_offset.push_back(static_cast<int32_t>((base + tap) / filters + f * data_planes_.x_plane));
+}
+
 void Conv2dPlan::plan_scratch() {
   const auto take = [&](int64_t floats) {
     const int64_t at = scratch_size_;
@@ -129,6 +151,7 @@ void Conv2dPlan::plan_scratch() {
   const int64_t widest = std::max(forward_tiles_.used() ? params_.in_channels : 0, data_tiles_.used() ? params_.filters : 0);
   at_tiles_ = take(widest > 0 ? 16 * 12 * (widest + 2 * k_.width) : 0);
   if (!fusion_.training) return;
+  if (data_planes_.used()) at_planes_ = take(params_.filters * data_planes_.x_plane + params_.in_channels * data_planes_.y_plane);
   if (mode_ == Backward::dense) at_dy_ = take(copy_dy_ ? backward_images_ * dy_frame_.size() : 0);
   if (mode_ != Backward::sparse) return;
   const int64_t capacity = windows_padded_ + 16;

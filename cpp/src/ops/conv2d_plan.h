@@ -18,6 +18,14 @@ struct Conv2dFusion {
   bool input_grad = true;   ///< backward computes dx
 };
 
+/// A product over planes of pixels (PlanarArgs), one image at a time.
+struct Planes {
+  int64_t x_plane = 0, y_plane = 0;  // floats from plane to plane
+  int64_t length = 0;                // pixels at the input's pitch
+  Offsets k_offset;
+  bool used() const { return length > 0; }
+};
+
 /// Partial sums of a gradient: `count` of them, `stride` floats apart.
 struct Partials {
   float* first;
@@ -70,6 +78,8 @@ class Conv2dPlan {
   void run_tiles(const Tiles& tiles, const Frame& frame, int64_t count, WinogradArgs a) const;
   void plan_backward(PixelOrder order);
   void plan_data_tiles();
+  bool planes_apply() const;
+  void plan_data_planes();
   void plan_scratch();
   const float* frame_input(int64_t count, const float* x, float* scratch) const;
   const float* frame_gradient(int64_t count, const float* y, const uint8_t* winner, const float* dy, float* scratch) const;
@@ -79,6 +89,7 @@ class Conv2dPlan {
   void data_gradient(int64_t count, const float* dy, const float* packed, float* dx, float* scratch) const;
   void backward_dense(int64_t count, const float* x, const float* dy, const float* packed, float* dx, float* partial,
                       float* scratch) const;
+  void planar_data_gradient(int64_t count, const float* dy, const float* packed, float* dx, float* scratch) const;
   void pack_sparse(const float* kernel, float* packed) const;
   void pack_phase(const Phase& phase, const float* kernel, float* packed) const;
   bool depthwise() const {
@@ -101,8 +112,9 @@ class Conv2dPlan {
   Offsets segment_;     // sparse: vectors of a window
   BackwardDataTables data_;
   Tiles forward_tiles_, data_tiles_;  // Winograd, where it applies
+  Planes data_planes_;                // few input channels: the gradient of the input by planes of pixels
   // parts of the scratch, in floats
-  int64_t scratch_size_ = 0, at_tiles_ = 0, at_dy_ = 0, at_dx_ = 0, at_value_ = 0, at_offset_ = 0, at_count_ = 0, at_lists_ = 0;
+  int64_t scratch_size_ = 0, at_tiles_ = 0, at_planes_ = 0, at_dy_ = 0, at_dx_ = 0, at_value_ = 0, at_offset_ = 0, at_count_ = 0, at_lists_ = 0;
 };
 
 }  // namespace cnncore
