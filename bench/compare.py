@@ -20,6 +20,7 @@ import itertools
 import json
 import os
 import platform
+import signal
 import statistics
 import subprocess
 import sys
@@ -91,7 +92,7 @@ def write_data(folder: Path, model: str, images: int | None) -> str:
 
 
 def measure(peer: str, setting: Setting, folder: Path, args: argparse.Namespace) -> dict[str, Any]:
-    """Run one worker; its result, or {"missing": reason}. A worker that fails ends the run with its output."""
+    """Run one worker; its result, or {"missing": reason}. A worker whose checks fail ends the run with its output."""
     name, _, variant = peer.partition(":")
     command = [args.python.get(name, sys.executable), str(WORKERS / f"{name}_worker.py"), "--variant", variant]
     command += ["--model", setting.model, "--data", str(folder / f"{setting.model}.npz"), "--task", setting.task]
@@ -102,6 +103,8 @@ def measure(peer: str, setting: Setting, folder: Path, args: argparse.Namespace)
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: setting.threads])
 
     done = subprocess.run(command, env=environment, preexec_fn=bind, capture_output=True, text=True, check=False)
+    if done.returncode < 0 and name != "cnncore":  # the library has crashed: not our result to judge
+        return {"missing": f"ended by {signal.Signals(-done.returncode).name}: {done.stderr.strip()[-200:]}"}
     if done.returncode != 0:
         raise SystemExit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
     return dict(json.loads(done.stdout.splitlines()[-1]))
@@ -116,7 +119,7 @@ def show_progress(text: str) -> None:
 def run_rounds(
     args: argparse.Namespace, folder: Path
 ) -> tuple[dict[Setting, dict[str, list[dict[str, Any]]]], dict[str, str]]:
-    """Measure everything, interleaved; results by setting and peer, and the peers that are not installed."""
+    """Measure everything, interleaved; results by setting and peer, and why a peer is left out."""
     results: dict[Setting, dict[str, list[dict[str, Any]]]] = {}
     missing: dict[str, str] = {}
     for setting in settings(args):
@@ -175,7 +178,7 @@ def print_table(rows: list[dict[str, Any]], missing: dict[str, str]) -> None:
         columns = f"{1e6 * row['batch'] / rate:>10,.0f}{rate:>10,.0f}  {spread:<17}{row['peak_mb']:>8,.0f}  {ratio}"
         print(f"  {name:<34}{columns}")
     for peer, reason in missing.items():
-        print(f"\n  {peer}: not installed ({reason})")
+        print(f"\n  {peer}: left out ({reason})")
 
 
 def plot(rows: list[dict[str, Any]], path: Path) -> None:

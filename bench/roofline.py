@@ -67,7 +67,7 @@ def plot(points: list[Point], context: dict[str, Any], isa: str, path: Path) -> 
     corners = [ends[0], peak / bandwidth, ends[1]]
     axis.plot(corners, [min(peak, bandwidth * x) for x in corners], color="black", linewidth=1)
     axis.text(ends[1], peak * 1.05, f"FMA peak {peak:.0f} GFLOP/s", ha="right", fontsize=8)
-    axis.text(ends[0], bandwidth * ends[0] * 1.3, f"memory {bandwidth:.0f} GB/s", fontsize=8, rotation=30)
+    axis.text(ends[0], bandwidth * ends[0] * 2, f"memory {bandwidth:.0f} GB/s", fontsize=8, rotation=35)
     for group, colour in COLOURS.items():
         own = [point for point in points if point.name.startswith(group)]
         axis.scatter([p.intensity for p in own], [p.gflops for p in own], s=18, color=colour, label=group)
