@@ -50,6 +50,9 @@ PIECEWISE_LINEAR = {
     "dilation": ((10, 11, 2), [relu_conv(4, dilation_rate=(2, 3)), MaxPool2d()]),
     "groups": ((7, 7, 4), [relu_conv(6, groups=2), MaxPool2d()]),
     "depthwise, then 1x1": ((7, 7, 3), [relu_conv(6, groups=3), relu_conv(5, kernel_size=(1, 1)), MaxPool2d()]),
+    "depthwise, then a pool": ((7, 6, 17), [relu_conv(17, groups=17), MaxPool2d()]),
+    "one channel, one filter": ((6, 6, 1), [relu_conv(1), MaxPool2d(), relu_conv(1, kernel_size=(1, 1))]),
+    "groups of one filter": ((6, 6, 4), [relu_conv(8, groups=4), MaxPool2d()]),
     "kernel is the input": ((5, 4, 2), [relu_conv(9, kernel_size=(5, 4))]),
     "5x5": ((12, 12, 1), [relu_conv(6, kernel_size=(5, 5)), MaxPool2d()]),
     "many channels": ((6, 6, 3), [relu_conv(33), MaxPool2d(), relu_conv(17, kernel_size=(2, 2))]),
@@ -265,29 +268,47 @@ def test_gather_by_indices(dtype):
 
 
 @st.composite
+def windows(draw, size):
+    """A convolution or a pool that fits an image of ``size``, and whether it is a convolution."""
+    window = tuple(draw(st.integers(1, min(3, n))) for n in size)
+    kind = draw(st.sampled_from(["conv", "conv", "conv", "max", "max", "average"]))
+    if kind == "average":
+        return AvgPool2d((2, 2), (2, 2)) if min(size) >= 2 else AvgPool2d((1, 1), (1, 1))
+    if kind == "max":
+        window = draw(st.sampled_from([tuple(min(2, n) for n in size), window]))
+        return MaxPool2d(window, draw(st.sampled_from([window, window, (1, 1), (2, 2)])))
+    strides = draw(st.sampled_from([(1, 1), (1, 1), (2, 1), (2, 2)]))
+    padding = tuple(draw(strategies.pairs(0, k - 1)) for k in window)
+    activation = draw(st.sampled_from(["relu", "relu", "linear"]))
+    fits = all((k - 1) * 2 + 1 <= n for k, n in zip(window, size, strict=True))
+    dilation = (2, 2) if fits and draw(st.integers(0, 4)) == 0 else (1, 1)
+    return Conv2d(0, window, strides, padding, dilation, activation=activation)
+
+
+@st.composite
 def piecewise_linear_chains(draw):
-    """Any chain of small convolutions and pools."""
+    """Any chain of small convolutions (dense, grouped, depthwise) and pools."""
     size = (draw(st.integers(1, 12)), draw(st.integers(1, 12)))
-    input_shape = (*size, draw(st.sampled_from([1, 2, 3, 8])))
-    layers = []
+    channels = draw(st.sampled_from([1, 2, 3, 4, 8, 17]))
+    input_shape, layers = (*size, channels), []
     for _ in range(draw(st.integers(0, 4))):
-        window = tuple(draw(st.integers(1, min(3, n))) for n in size)
-        if draw(st.booleans()):
-            strides = draw(st.sampled_from([(1, 1), (1, 1), (2, 1), (2, 2)]))
-            activation = draw(st.sampled_from(["relu", "relu", "linear"]))
-            padding = tuple(draw(strategies.pairs(0, k - 1)) for k in window)
-            filters = draw(st.sampled_from([1, 2, 4, 5, 8, 16, 17, 32]))
-            layers.append(Conv2d(filters, window, strides, padding, activation=activation))
+        layer = draw(windows(size))
+        layers.append(layer)
+        if isinstance(layer, Conv2d):
+            groups = draw(st.sampled_from([1, 1, 1, 2, channels]))
+            layer.groups = groups if channels % groups == 0 else 1
+            layer.filters = layer.groups * draw(
+                st.sampled_from([1, 2, 4, 5, 8, 16, 17, 32]) if layer.groups == 1 else st.integers(1, 3)
+            )
+            channels, window, dilation = layer.filters, layer.kernel_size, layer.dilation_rate
         else:
-            window = draw(st.sampled_from([tuple(min(2, n) for n in size), window]))
-            strides, padding = draw(st.sampled_from([window, window, (1, 1), (2, 2)])), ref.NO_PADDING
-            layers.append(MaxPool2d(window, strides, padding))
-        pairs = zip(size, window, strides, padding, strict=True)
-        size = tuple(ref.output_size(n, k, s, p) for n, k, s, p in pairs)
+            window, dilation = layer.pool_size, (1, 1)
+        axes = zip(size, window, layer.strides, layer.padding, dilation, strict=True)
+        size = tuple(ref.output_size(n, k, s, p, d) for n, k, s, p, d in axes)
     return input_shape, [*layers, Flatten(), Dense(draw(st.sampled_from([1, 2, 8])))]
 
 
-@settings(max_examples=80)
+@settings(max_examples=150)
 @given(piecewise_linear_chains(), st.sampled_from([1, 2, 4, 16]), st.integers(0, 2**16))
 def test_exact_gradients_of_any_chain(description, n, seed):
     chain = Chain(*description)
