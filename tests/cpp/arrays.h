@@ -64,6 +64,7 @@ class Array {
   ~Array() { munmap(begin_ - (mapped_ - inner_) / 2, mapped_); }
 
   T* data() { return data_; }
+  const T* data() const { return data_; }
   int64_t size() const { return size_; }
   T& operator[](int64_t i) { return data_[i]; }
   T operator[](int64_t i) const { return data_[i]; }

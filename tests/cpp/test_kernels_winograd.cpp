@@ -1,0 +1,190 @@
+// winograd and winograd_weights of every instruction set against the direct sum, with the bound of Winograd's
+// algorithm.
+#include "isas.h"
+#include "reference.h"
+
+using namespace cnncore;
+using namespace testing;
+
+namespace {
+
+// `tiles` tiles over one row of 4x4 patches, anywhere in an image of `pitch` pixels a row.
+struct Tiled {
+  static constexpr int64_t kRows = 9, kPitch = 11;
+  int64_t tiles, channels, filters;
+  Ints x_offset;
+  Floats x, kernel, packed, bias, scratch;
+  std::vector<int64_t> tap;
+
+  Tiled(const Kernels& k, int64_t tile_count, int64_t channel_vectors, int64_t filter_blocks, Random& random)
+      : tiles(tile_count),
+        channels(channel_vectors * k.width),
+        filters(filter_blocks * 2 * k.width),
+        x_offset(tiles, random),
+        x(place_tiles(random), random),
+        kernel(9 * channels * filters, random),
+        packed(16 * channels * filters, random),
+        bias(filters, random),
+        scratch(16 * 12 * (channels + 2 * k.width), random) {
+    fill(x, random), fill(kernel, random), fill(bias, random);
+    for (int64_t t = 0; t < 9; ++t) tap.push_back(t * channels * filters);
+  }
+  // Returns the floats of x: up to the last pixel of the last tile.
+  int64_t place_tiles(Random& random) {
+    for (int64_t t = 0; t < tiles; ++t)
+      x_offset[t] =
+          static_cast<int32_t>((random.integer(0, kRows - 4) * kPitch + random.integer(0, kPitch - 4)) * channels);
+    return largest(x_offset) + (3 * kPitch + 4) * channels;
+  }
+  WinogradArgs args(Floats& y, Ints& y_offset, bool with_bias, bool relu, bool pool, uint8_t* winner) {
+    WinogradArgs a{};
+    a.x = x.data(), a.x_offset = x_offset.data(), a.x_pixel = channels, a.x_row = kPitch * channels;
+    a.tiles = tiles, a.channels = channels, a.filters = filters;
+    a.w = packed.data(), a.bias = with_bias ? bias.data() : nullptr;
+    a.y = y.data(), a.y_offset = y_offset.data();
+    a.relu = relu, a.pool = pool, a.winner = winner, a.scratch = scratch.data();
+    return a;
+  }
+  float at(int64_t tile, int64_t row, int64_t column, int64_t c) const {
+    return x[x_offset[tile] + (row * kPitch + column) * channels + c];
+  }
+  float weight(int64_t row, int64_t column, int64_t c, int64_t f) const {
+    return kernel[((row * 3 + column) * channels + c) * filters + f];
+  }
+  double sum(int64_t tile, int64_t row, int64_t column, int64_t f, bool with_bias) const {
+    double s = with_bias ? bias[f] : 0;
+    for (int64_t y = 0; y < 3; ++y)
+      for (int64_t xx = 0; xx < 3; ++xx)
+        for (int64_t c = 0; c < channels; ++c)
+          s += static_cast<double>(at(tile, row + y, column + xx, c)) * weight(y, xx, c, f);
+    return s;
+  }
+  double bound(int64_t tile, int64_t row, int64_t column, int64_t f, bool with_bias) const {
+    return winograd_bound(
+        channels, row, column, with_bias ? bias[f] : 0,
+        [&](int64_t y, int64_t xx, int64_t c) { return std::fabs(static_cast<double>(at(tile, y, xx, c))); },
+        [&](int64_t y, int64_t xx, int64_t c) { return std::fabs(static_cast<double>(weight(y, xx, c, f))); });
+  }
+  bool intact() const {
+    return x_offset.intact() && x.intact() && kernel.intact() && packed.intact() && bias.intact() && scratch.intact();
+  }
+};
+
+void check_winograd(const Kernels& k, int64_t tiles, int64_t channel_vectors, int64_t filter_blocks, Random& random) {
+  Tiled t(k, tiles, channel_vectors, filter_blocks, random);
+  k.winograd_weights({t.kernel.data(), t.tap.data(), t.filters, t.channels, t.filters, t.packed.data()});
+  Places y_offset(4 * tiles, t.filters, random);
+  Floats y(largest(y_offset) + t.filters, random);
+  const bool with_bias = random.coin(), relu = random.coin();
+  WinogradArgs a = t.args(y, y_offset, with_bias, relu, false, nullptr);
+  k.winograd(a);
+  Mismatches wrong;
+  for (int64_t tile = 0; tile < tiles; ++tile)
+    for (int64_t i = 0; i < 4; ++i)
+      for (int64_t f = 0; f < t.filters; f += random.integer(1, 5)) {
+        const double expected = t.sum(tile, i / 2, i % 2, f, with_bias);
+        wrong.expect(y[y_offset[4 * tile + i] + f], relu ? std::max(0.0, expected) : expected,
+                     t.bound(tile, i / 2, i % 2, f, with_bias));
+      }
+  CAPTURE(wrong.worst);
+  CHECK(wrong.count == 0);
+  CHECK(covered(y) == 4 * tiles * t.filters);
+  CHECK((t.intact() && y_offset.intact() && y.intact()));
+
+  // Tile by tile: the same bits.
+  Floats alone(y.size(), random);
+  a.y = alone.data(), a.tiles = 1;
+  for (int64_t tile = 0; tile < tiles; ++tile, ++a.x_offset, a.y_offset += 4) k.winograd(a);
+  CHECK(same_bits(alone.data(), y.data(), y.size()));
+}
+
+}  // namespace
+
+TEST_CASE("winograd is the 3x3 convolution, whatever tiles are taken together") {
+  for_each_isa([](const Kernels& k) {
+    Random random(71);
+    for (const int64_t tiles : {1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 25})
+      check_winograd(k, tiles, random.integer(1, 3), random.integer(1, 3), random);
+  });
+}
+
+TEST_CASE("winograd: a tile at an odd edge writes the pixels inside only") {
+  for_each_isa([](const Kernels& k) {
+    Random random(72);
+    Tiled t(k, 5, 1, 1, random);
+    k.winograd_weights({t.kernel.data(), t.tap.data(), t.filters, t.channels, t.filters, t.packed.data()});
+    Places whole_offset(20, t.filters, random);
+    Floats whole(largest(whole_offset) + t.filters, random), y(whole.size(), random);
+    k.winograd(t.args(whole, whole_offset, true, false, false, nullptr));
+    Ints y_offset(20, random);
+    std::vector<bool> inside(20);
+    for (size_t i = 0; i < 20; ++i) {
+      inside[i] = i % 4 == 0 || random.coin();
+      y_offset[static_cast<int64_t>(i)] = whole_offset[static_cast<int64_t>(inside[i] ? i : i / 4 * 4)];
+    }
+    k.winograd(t.args(y, y_offset, true, false, false, nullptr));
+    for (int64_t i = 0; i < 20; ++i) {
+      const float* pixel = y.data() + whole_offset[i];
+      if (inside[static_cast<size_t>(i)])
+        CHECK(same_bits(pixel, whole.data() + whole_offset[i], t.filters));
+      else
+        CHECK(y.untouched(whole_offset[i]));
+    }
+  });
+}
+
+TEST_CASE("winograd with a pool is the maximum of its four pixels, bit by bit") {
+  for_each_isa([](const Kernels& k) {
+    Random random(73);
+    for (const bool relu : {false, true}) {
+      for (const bool ties : {false, true}) {
+        Tiled t(k, 13, 2, 2, random);
+        if (ties)
+          fill_integers(t.x, random, 1), fill_integers(t.kernel, random, 1),
+              std::fill_n(t.bias.data(), t.bias.size(), 0.0f);
+        k.winograd_weights({t.kernel.data(), t.tap.data(), t.filters, t.channels, t.filters, t.packed.data()});
+        Places four_offset(4 * t.tiles, t.filters, random), y_offset(t.tiles, t.filters, random);
+        Floats four(largest(four_offset) + t.filters, random), y(largest(y_offset) + t.filters, random),
+            silent(y.size(), random);
+        Bytes winner(y.size(), random);
+        k.winograd(t.args(four, four_offset, true, false, false, nullptr));
+        k.winograd(t.args(y, y_offset, true, relu, true, winner.data()));
+        k.winograd(t.args(silent, y_offset, true, relu, true, nullptr));
+        int64_t wrong = 0;
+        for (int64_t q = 0; q < t.tiles; ++q)
+          for (int64_t f = 0; f < t.filters; ++f) {
+            uint8_t best = 0;
+            const auto pixel = [&](int64_t i) { return four[four_offset[4 * q + i] + f]; };
+            for (uint8_t i = 1; i < 4; ++i)
+              if (pixel(i) > pixel(best)) best = i;
+            const float value = relu && pixel(best) < 0 ? 0.0f : pixel(best);
+            wrong += y[y_offset[q] + f] != value || winner[y_offset[q] + f] != (relu && !(pixel(best) > 0) ? 4 : best);
+          }
+        CHECK(wrong == 0);
+        CHECK(same_bits(y.data(), silent.data(), y.size()));
+        CHECK((t.intact() && four.intact() && y.intact() && winner.intact()));
+      }
+    }
+  });
+}
+
+TEST_CASE("winograd_weights takes its taps in any order and row pitch") {
+  for_each_isa([](const Kernels& k) {
+    Random random(74);
+    Tiled t(k, 1, 2, 1, random);
+    k.winograd_weights({t.kernel.data(), t.tap.data(), t.filters, t.channels, t.filters, t.packed.data()});
+    // The same kernels behind each other in reverse, their rows three floats further apart.
+    const int64_t pitch = t.filters + 3;
+    Floats other((9 * t.channels - 1) * pitch + t.filters, random), packed(t.packed.size(), random);
+    std::vector<int64_t> tap;
+    for (int64_t i = 0; i < 9; ++i) {
+      tap.push_back((8 - i) * t.channels * pitch);
+      for (int64_t c = 0; c < t.channels; ++c)
+        std::copy_n(t.kernel.data() + (i * t.channels + c) * t.filters, t.filters,
+                    other.data() + tap.back() + c * pitch);
+    }
+    k.winograd_weights({other.data(), tap.data(), pitch, t.channels, t.filters, packed.data()});
+    CHECK(same_bits(packed.data(), t.packed.data(), packed.size()));
+    CHECK((other.intact() && packed.intact()));
+  });
+}
