@@ -1,5 +1,7 @@
 """Each op, on each ISA, against the float64 reference, within the rounding that float32 sums of that length allow."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -77,6 +79,19 @@ SMALL_CNN_LAYERS = [
 def test_conv2d_of_small_cnns(layer, exact):
     image, kernel, strides, padding, groups = layer
     check_conv2d(strategies.Conv2dCase((3, *image), kernel, strides, padding, (1, 1), groups, exact, seed=0))
+
+
+def test_conv2d_of_tiny_images():
+    """Images and outputs of one or two pixels, where some pixels meet no tap and some windows only padding."""
+    for size, width, kernel, stride, pad, channels in itertools.product(
+        (1, 2), (1, 2, 5), (1, 2), (1, 2, 3), (0, 1, 2), (1, 2, 9)
+    ):
+        if size + pad < kernel or width + pad < kernel:
+            continue
+        x_shape, kernel_shape = (2, size, width, channels), (kernel, kernel, channels, 3)
+        for strides in ((1, stride), (stride, 1)):
+            padding = ((0, pad), (pad, 0))
+            check_conv2d(strategies.Conv2dCase(x_shape, kernel_shape, strides, padding, (1, 1), 1, exact=True, seed=0))
 
 
 def test_conv2d_without_bias():
