@@ -1,0 +1,104 @@
+// A steady-state training step and forward pass allocate nothing: every allocation of the process is counted.
+#include <malloc.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+#include "isas.h"
+#include "networks.h"
+
+#if defined(__has_feature)
+#define TEST_HAS_FEATURE(x) __has_feature(x)
+#else
+#define TEST_HAS_FEATURE(x) 0
+#endif
+
+namespace {
+std::atomic<int64_t> allocations{0};
+}
+
+#if defined(__SANITIZE_ADDRESS__) || TEST_HAS_FEATURE(address_sanitizer)
+// The sanitizer's allocator reports to a hook.
+extern "C" int __sanitizer_install_malloc_and_free_hooks(void (*malloc_hook)(const volatile void*, size_t),
+                                                         void (*free_hook)(const volatile void*));
+[[maybe_unused]] static const int installed = __sanitizer_install_malloc_and_free_hooks(
+    [](const volatile void*, size_t) { ++allocations; }, [](const volatile void*) {});
+#elif defined(__GLIBC__)
+// The program's definitions take the place of the C library's, also for operator new, std::aligned_alloc's callers and
+// libgomp.
+extern "C" {
+void* __libc_malloc(size_t);
+void* __libc_calloc(size_t, size_t);
+void* __libc_realloc(void*, size_t);
+void* __libc_memalign(size_t, size_t);
+void* malloc(size_t size) noexcept { return ++allocations, __libc_malloc(size); }
+void* calloc(size_t count, size_t size) noexcept { return ++allocations, __libc_calloc(count, size); }
+void* realloc(void* p, size_t size) noexcept { return ++allocations, __libc_realloc(p, size); }
+void* memalign(size_t alignment, size_t size) noexcept { return ++allocations, __libc_memalign(alignment, size); }
+void* aligned_alloc(size_t alignment, size_t size) noexcept { return ++allocations, __libc_memalign(alignment, size); }
+int posix_memalign(void** p, size_t alignment, size_t size) noexcept {
+  ++allocations;
+  *p = __libc_memalign(alignment, size);
+  return *p ? 0 : 12;  // ENOMEM
+}
+}
+#endif
+
+using namespace cnncore;
+using namespace testing;
+
+namespace {
+
+// What f allocates, once it has run twice.
+template <class Function>
+int64_t allocated_by(Function f) {
+  f(), f();
+  const int64_t before = allocations;
+  f();
+  return allocations - before;
+}
+
+}  // namespace
+
+TEST_CASE("the counter counts") {
+  const auto counts = [](auto allocate, auto free) {
+    const int64_t before = allocations;
+    void* volatile kept = allocate();  // or the compiler drops the pair
+    free(kept);
+    return allocations == before + 1;
+  };
+  CHECK(counts([] { return std::malloc(8); }, [](void* p) { std::free(p); }));
+  CHECK(counts([] { return std::aligned_alloc(64, 64); }, [](void* p) { std::free(p); }));
+  CHECK(counts([] { return operator new(8); }, [](void* p) { operator delete(p); }));
+}
+
+TEST_CASE("a steady-state training step and forward pass allocate nothing") {
+  const int before = num_threads();
+  for_each_isa([](const Kernels&) {
+    for (const int threads : {1, 2, 3}) {
+      set_num_threads(threads);
+      for (const Model& model : models()) {
+        CAPTURE(model.name);
+        CAPTURE(threads);
+        Random random(95);
+        Network network = model.network();
+        randomize(network, random);
+        const Data data(network, 200, 1, random);
+        TrainBatch batch = data.batch(model), last = batch;
+        std::vector<float> y(static_cast<size_t>(200 * data.outputs));
+        Adam optimizer(network.parameter_count());
+        batch.size = 128, last.size = 72;
+        CHECK(allocated_by([&] { network.train_step(batch, model.loss, model.from_logits, &optimizer, y.data()); }) ==
+              0);
+        CHECK(allocated_by([&] {
+                network.train_step(batch, model.loss, model.from_logits, &optimizer, nullptr);
+                network.train_step(last, model.loss, model.from_logits, &optimizer, nullptr);
+              }) == 0);
+        CHECK(allocated_by([&] { network.forward(data.images(), y.data()); }) == 0);
+        CHECK(allocated_by([&] { network.forward({data.bytes.data(), nullptr, 1}, y.data()); }) == 0);
+      }
+    }
+  });
+  set_num_threads(before);
+}
