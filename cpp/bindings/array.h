@@ -6,6 +6,7 @@
 #include <pybind11/stl.h>
 
 #include "cnncore/cnncore.h"
+#include "runtime/buffer.h"
 #include "runtime/check.h"
 
 namespace cnncore {
@@ -41,9 +42,15 @@ inline Array float32(const char* op, const char* name, const py::array& a) {
   return py::reinterpret_borrow<Array>(a);
 }
 
+/// A new array, aligned to a cache line as the kernels like their outputs.
 inline Array empty(const Shape& shape) {
-  (void)element_count(shape);  // refuses what does not fit
-  return Array(std::vector<py::ssize_t>(shape.begin(), shape.end()));
+  const int64_t count = element_count(shape);  // refuses what does not fit
+  check(count < std::numeric_limits<int64_t>::max() / 8, "[array] expected a result that fits memory. Received: shape ", to_string(shape));
+  const size_t bytes = static_cast<size_t>(aligned_count<float>(std::max<int64_t>(count, 1))) * sizeof(float);
+  void* data = std::aligned_alloc(kAlignment, bytes);
+  if (!data) throw std::bad_alloc();
+  const py::capsule owner(data, [](void* p) { std::free(p); });
+  return Array(std::vector<py::ssize_t>(shape.begin(), shape.end()), static_cast<float*>(data), owner);
 }
 
 inline py::tuple to_tuple(const Shape& shape) {

@@ -23,6 +23,8 @@ void depthwise_block(const DepthwiseArgs& a, int64_t p, int64_t c, int lanes) {
     const Vec result = a.relu ? max(zero(), acc[i]) : acc[i];
     if (kTail)
       store_n(y, result, lanes);
+    else if (a.stream)
+      store_streaming(y, result);
     else
       store(y, result);
   }
@@ -42,10 +44,15 @@ void depthwise(const DepthwiseArgs& a) {
   for (; p + P <= a.pixels; p += P) depthwise_pixels<P>(a, p);
   for (; p + 4 <= a.pixels; p += 4) depthwise_pixels<4>(a, p);
   for (; p < a.pixels; ++p) depthwise_pixels<1>(a, p);
+  if (a.stream) fence_stores();
 }
 
+struct Strip {
+  int64_t begin, end;  // pixels
+};
+
 template <int T, bool kTail>
-void depthwise_weights_block(const DepthwiseWeightsArgs& a, int64_t t, int64_t c, int lanes) {
+void depthwise_weights_block(const DepthwiseWeightsArgs& a, Strip strip, int64_t t, int64_t c, int lanes) {
   const auto read = [&](const float* from) { return kTail ? load_n(from, lanes) : load(from); };
   int64_t offset[T];
   Vec acc[T];
@@ -54,7 +61,7 @@ void depthwise_weights_block(const DepthwiseWeightsArgs& a, int64_t t, int64_t c
     offset[i] = a.tap_offset[t + i] + c;
     acc[i] = zero();
   }
-  for (int64_t p = 0; p < a.pixels; ++p) {
+  for (int64_t p = strip.begin; p < strip.end; ++p) {
     const Vec g = read(a.dy + a.dy_offset[p] + c);
     const float* x = a.x + a.x_offset[p];
     CNNCORE_UNROLL
@@ -72,15 +79,19 @@ void depthwise_weights_block(const DepthwiseWeightsArgs& a, int64_t t, int64_t c
 }
 
 template <bool kTail>
-void depthwise_weights_channels(const DepthwiseWeightsArgs& a, int64_t c, int lanes) {
+void depthwise_weights_channels(const DepthwiseWeightsArgs& a, Strip strip, int64_t c, int lanes) {
   int64_t t = 0;
-  for (; t + 9 <= a.taps; t += 9) depthwise_weights_block<9, kTail>(a, t, c, lanes);
-  for (; t + 5 <= a.taps; t += 5) depthwise_weights_block<5, kTail>(a, t, c, lanes);
-  for (; t < a.taps; ++t) depthwise_weights_block<1, kTail>(a, t, c, lanes);
+  for (; t + 9 <= a.taps; t += 9) depthwise_weights_block<9, kTail>(a, strip, t, c, lanes);
+  for (; t + 5 <= a.taps; t += 5) depthwise_weights_block<5, kTail>(a, strip, t, c, lanes);
+  for (; t < a.taps; ++t) depthwise_weights_block<1, kTail>(a, strip, t, c, lanes);
 }
 
 void depthwise_weights(const DepthwiseWeightsArgs& a) {
-  int64_t c = 0;
-  for (; c + kWidth <= a.channels; c += kWidth) depthwise_weights_channels<false>(a, c, kWidth);
-  if (c < a.channels) depthwise_weights_channels<true>(a, c, static_cast<int>(a.channels - c));
+  constexpr int64_t kStrip = 64;  // pixels whose rows stay in the nearest cache while the channels pass
+  for (int64_t p = 0; p < a.pixels; p += kStrip) {
+    const Strip strip{p, p + kStrip < a.pixels ? p + kStrip : a.pixels};
+    int64_t c = 0;
+    for (; c + kWidth <= a.channels; c += kWidth) depthwise_weights_channels<false>(a, strip, c, kWidth);
+    if (c < a.channels) depthwise_weights_channels<true>(a, strip, c, static_cast<int>(a.channels - c));
+  }
 }

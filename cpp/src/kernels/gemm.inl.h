@@ -5,6 +5,7 @@
 constexpr bool kManyRegisters = kRegisters >= 32;
 constexpr int kBlockVectors = 2;
 constexpr int kBlockPixels = kManyRegisters ? 12 : 6;
+constexpr int kStripPixels = 4 * kBlockPixels;
 constexpr int kPoolPixels = kManyRegisters ? 12 : 4;
 
 struct GemmCursor {  // where a block of columns lies
@@ -63,8 +64,13 @@ void gemm_store(const GemmArgs& a, const GemmCursor& at, const int32_t* x_offset
   for (int p = 0; p < P; ++p) {
     float* y = at.y + y_offset[p];
     CNNCORE_UNROLL
-    for (int v = 0; v < V; ++v)
-      store_column<kTail, V>(y, v, at.tail, a.relu ? max(zero(), acc[p][v]) : acc[p][v]);
+    for (int v = 0; v < V; ++v) {
+      const Vec result = a.relu ? max(zero(), acc[p][v]) : acc[p][v];
+      if (!kTail && a.stream)
+        store_streaming(y + v * kWidth, result);
+      else
+        store_column<kTail, V>(y, v, at.tail, result);
+    }
   }
 }
 
@@ -126,12 +132,20 @@ void gemm(const GemmArgs& a) {
     at = {a.w + whole, a.bias ? a.bias + whole : nullptr, a.y + whole, nullptr, kWidth};
     cols -= whole;
   }
-  for_column_blocks<kBlockVectors>(at, cols, [&](const GemmCursor& c, int vectors, bool tail) {
-    if (vectors == 2)
-      tail ? gemm_columns<2, true>(a, c) : gemm_columns<2, false>(a, c);
-    else
-      tail ? gemm_columns<1, true>(a, c) : gemm_columns<1, false>(a, c);
-  });
+  // Strips of pixels outside, columns inside: what a strip reads of x is fetched once, spread over all of its arithmetic.
+  GemmArgs strip = a;
+  for (int64_t p = 0; p < a.pixels; p += kStripPixels) {
+    strip.x_offset = a.x_offset + p;
+    strip.y_offset = a.y_offset + p;
+    strip.pixels = a.pixels - p < kStripPixels ? a.pixels - p : kStripPixels;
+    for_column_blocks<kBlockVectors>(at, cols, [&](const GemmCursor& c, int vectors, bool tail) {
+      if (vectors == 2)
+        tail ? gemm_columns<2, true>(strip, c) : gemm_columns<2, false>(strip, c);
+      else
+        tail ? gemm_columns<1, true>(strip, c) : gemm_columns<1, false>(strip, c);
+    });
+  }
+  if (a.stream) fence_stores();
 }
 
 // --- fused with relu and a 2x2 max-pool ---------------------------------------------------------------------------
@@ -232,7 +246,9 @@ template <int V, bool kTail>
 void gemm_weights_columns(const GemmWeightsArgs& a, int64_t n, int tail) {
   int64_t k = 0;
   for (; k + kWeightRows <= a.depth; k += kWeightRows) gemm_weights_block<kWeightRows, V, kTail>(a, k, n, tail);
-  if (kManyRegisters && k + 9 <= a.depth) gemm_weights_block<9, V, kTail>(a, k, n, tail), k += 9;
+  if (kManyRegisters && a.depth - k == 9) return gemm_weights_block<9, V, kTail>(a, k, n, tail);
+  if (kManyRegisters && k + 8 <= a.depth) gemm_weights_block<8, V, kTail>(a, k, n, tail), k += 8;
+  if (k + 4 <= a.depth) gemm_weights_block<4, V, kTail>(a, k, n, tail), k += 4;
   for (; k + 3 <= a.depth; k += 3) gemm_weights_block<3, V, kTail>(a, k, n, tail);
   for (; k < a.depth; ++k) gemm_weights_block<1, V, kTail>(a, k, n, tail);
 }

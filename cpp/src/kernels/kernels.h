@@ -28,6 +28,7 @@ struct GemmArgs {
   float* y;
   const int32_t* y_offset;
   bool relu;
+  bool stream = false;  // whole vectors of y are aligned and will not be read soon: write them past the caches
 };
 
 /// The same product, then the maximum of each run of four pixels (a 2x2 window; pixels are listed window by window):
@@ -51,8 +52,9 @@ struct WinogradArgs {
   float* y;
   const int32_t* y_offset;
   bool relu, pool;
-  uint8_t* winner;  // may be null
-  float* scratch;   // 16 * 12 * (channels + 2 * width) floats
+  bool stream = false;  // as in GemmArgs, without pool
+  uint8_t* winner;      // may be null
+  float* scratch;       // 16 * 13 * (channels + 2 * width) floats
 };
 
 /// The transformed kernels, 16 * channels * filters floats: kernel element (tap, c, f) lies at tap[] + c * kernel_row + f.
@@ -61,6 +63,29 @@ struct WinogradWeightsArgs {
   const int64_t* tap;  // of the nine taps, row by row
   int64_t kernel_row, channels, filters;
   float* w;
+};
+
+/// The gradient of a 3x3 kernel from tiles of 4x4 inputs and 2x2 gradients (Winograd's F(3x3, 2x2)), left in transformed form:
+///   du[i][c][f] += sum_t (B^T x B)[i][c] * (G dy G^T)[i][f]      i < 16; channels and filters multiples of width
+struct WinogradGradientArgs {
+  const float* x;
+  const int32_t* x_offset;  // per tile
+  int64_t x_pixel, x_row;
+  const float* dy;
+  const int32_t* dy_offset;  // per tile; outside the output dy holds zeros
+  int64_t dy_pixel, dy_row;
+  int64_t tiles, channels, filters;
+  const int32_t* count_up;  // 0, 1, 2, ... up to channels
+  float* du;
+  float* scratch;  // 16 * 96 * (channels + filters) floats
+};
+
+/// Rows [3 * ky, 3 * ky + 3) of taps of the kernel's gradient, from the sum of `count` du that lie `stride` floats apart:
+/// dw[(kx * channels + c) * filters + f]
+struct WinogradReduceArgs {
+  const float* du;
+  int64_t count, stride, ky, channels, filters;
+  float* dw;
 };
 
 /// dw[k * ldw + n] += sum_p x[x_offset[p] + k_offset[k]] * dy[dy_offset[p] + n]      k < depth, n < cols
@@ -98,6 +123,7 @@ struct DepthwiseArgs {
   float* y;
   const int32_t* y_offset;
   bool relu;
+  bool stream = false;  // as in GemmArgs
 };
 
 /// dw[t * channels + c] += sum_p x[x_offset[p] + tap_offset[t] + c] * dy[dy_offset[p] + c]
@@ -208,6 +234,8 @@ struct Kernels {
   void (*planar)(const PlanarArgs&);
   void (*winograd)(const WinogradArgs&);
   void (*winograd_weights)(const WinogradWeightsArgs&);
+  void (*winograd_gradient)(const WinogradGradientArgs&);
+  void (*winograd_reduce)(const WinogradReduceArgs&);
   void (*depthwise)(const DepthwiseArgs&);
   void (*depthwise_weights)(const DepthwiseWeightsArgs&);
 

@@ -2,6 +2,7 @@
 #include "kernels/gemm.inl.h"
 #include "kernels/planar.inl.h"
 #include "kernels/winograd.inl.h"
+#include "kernels/winograd_gradient.inl.h"
 #include "kernels/pool.inl.h"
 #include "kernels/elementwise.inl.h"
 #include "kernels/depthwise.inl.h"

@@ -18,6 +18,10 @@ inline Vec load_n(const float* p, int n) { return _mm256_maskload_ps(p, first_la
 inline void store(float* p, Vec a) { _mm256_storeu_ps(p, a); }
 inline void store_n(float* p, Vec a, int n) { _mm256_maskstore_ps(p, first_lanes(n), a); }
 
+// A store past the caches, to an aligned address; fence_stores makes such stores visible to other threads.
+inline void store_streaming(float* p, Vec a) { _mm256_stream_ps(p, a); }
+inline void fence_stores() { _mm_sfence(); }
+
 inline Vec add(Vec a, Vec b) { return _mm256_add_ps(a, b); }
 inline Vec sub(Vec a, Vec b) { return _mm256_sub_ps(a, b); }
 inline Vec mul(Vec a, Vec b) { return _mm256_mul_ps(a, b); }

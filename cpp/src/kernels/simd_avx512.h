@@ -15,6 +15,10 @@ inline Vec load_n(const float* p, int n) { return _mm512_maskz_loadu_ps(first_la
 inline void store(float* p, Vec a) { _mm512_storeu_ps(p, a); }
 inline void store_n(float* p, Vec a, int n) { _mm512_mask_storeu_ps(p, first_lanes(n), a); }
 
+// A store past the caches, to an aligned address; fence_stores makes such stores visible to other threads.
+inline void store_streaming(float* p, Vec a) { _mm512_stream_ps(p, a); }
+inline void fence_stores() { _mm_sfence(); }
+
 inline Vec add(Vec a, Vec b) { return _mm512_add_ps(a, b); }
 inline Vec sub(Vec a, Vec b) { return _mm512_sub_ps(a, b); }
 inline Vec mul(Vec a, Vec b) { return _mm512_mul_ps(a, b); }

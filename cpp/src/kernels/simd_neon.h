@@ -28,6 +28,9 @@ inline void store_n(float* p, Vec a, int n) {
   }
 }
 
+inline void store_streaming(float* p, Vec a) { store(p, a); }
+inline void fence_stores() {}
+
 inline Vec add(Vec a, Vec b) { return vaddq_f32(a, b); }
 inline Vec sub(Vec a, Vec b) { return vsubq_f32(a, b); }
 inline Vec mul(Vec a, Vec b) { return vmulq_f32(a, b); }

@@ -33,6 +33,9 @@ inline void store_n(float* p, Vec a, int n) {
 }
 inline void store(float* p, Vec a) { store_n(p, a, kWidth); }
 
+inline void store_streaming(float* p, Vec a) { store(p, a); }
+inline void fence_stores() {}
+
 inline Vec add(Vec a, Vec b) {
   return map([&](int i) { return a.lane[i] + b.lane[i]; });
 }

@@ -1,7 +1,7 @@
 // The table of this ISA's kernels; included last, with CNNCORE_ISA_NAME set.
 constexpr Kernels kTable = {
     CNNCORE_ISA_NAME, kWidth,
-    gemm, gemm_pool, gemm_weights, planar, winograd, winograd_weights, depthwise, depthwise_weights,
+    gemm, gemm_pool, gemm_weights, planar, winograd, winograd_weights, winograd_gradient, winograd_reduce, depthwise, depthwise_weights,
     winner_lists, unpool, sparse_weights, sparse_data, patch_weights,
     max_pool, max_pool_backward, avg_pool, avg_pool_backward,
     activation, activation_backward, softmax_rows, softmax_rows_backward,

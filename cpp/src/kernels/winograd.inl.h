@@ -18,9 +18,10 @@ inline void winograd_input_line(Vec (&d)[16], int first, int step) {
   d[first + 3 * step] = sub(b, e);
 }
 
-// The transformed patches of `count` tiles: square[i][t][c], rows of tiles `tiles` apart.
-inline void winograd_input(const WinogradArgs& a, int64_t tile, int count, int tiles, float* square) {
-  for (int t = 0; t < count; ++t) {
+// The transformed patches of `tiles` tiles from `tile` on: square[i][t][c].
+template <class Args>
+inline void winograd_input(const Args& a, int64_t tile, int64_t tiles, float* square) {
+  for (int64_t t = 0; t < tiles; ++t) {
     const float* x = a.x + a.x_offset[tile + t];
     for (int64_t c = 0; c < a.channels; c += kWidth) {
       Vec d[16];
@@ -101,7 +102,10 @@ inline void winograd_output(const WinogradArgs& a, int64_t tile, int64_t f, cons
         continue;
       }
       CNNCORE_UNROLL
-      for (int i = 3; i >= 0; --i) store(a.y + at[i] + lane, a.relu ? max(zero(), y[i]) : y[i]);
+      for (int i = 3; i >= 0; --i) {
+        const Vec result = a.relu ? max(zero(), y[i]) : y[i];
+        a.stream ? store_streaming(a.y + at[i] + lane, result) : store(a.y + at[i] + lane, result);
+      }
     }
   }
 }
@@ -110,7 +114,7 @@ template <int T>
 void winograd_tiles(const WinogradArgs& a, int64_t tile) {
   constexpr int kBlock = kWinogradVectors * kWidth;
   float* product = a.scratch + 16 * T * a.channels;
-  winograd_input(a, tile, T, T, a.scratch);
+  winograd_input(a, tile, T, a.scratch);
   const float* w = a.w;
   for (int64_t f = 0; f < a.filters; f += kBlock, w += 16 * a.channels * kBlock) {
     winograd_products<T>(a, w, a.scratch, product);
@@ -120,9 +124,12 @@ void winograd_tiles(const WinogradArgs& a, int64_t tile) {
 
 void winograd(const WinogradArgs& a) {
   int64_t t = 0;
-  for (; t + kWinogradTiles <= a.tiles; t += kWinogradTiles) winograd_tiles<kWinogradTiles>(a, t);
+  constexpr int T = kWinogradTiles;
+  for (; t + T <= a.tiles && !(kManyRegisters && a.tiles - t == T + 1); t += T) winograd_tiles<T>(a, t);
+  if (kManyRegisters && a.tiles - t == T + 1) winograd_tiles<T + 1>(a, t), t += T + 1;  // 25 tiles are 12 + 13
   for (; t + 4 <= a.tiles; t += 4) winograd_tiles<4>(a, t);
   for (; t < a.tiles; ++t) winograd_tiles<1>(a, t);
+  if (a.stream) fence_stores();
 }
 
 // w[block][i][c][lane] = (G g G^T)[i] of the kernels g = kernel[tap][c][filter], blocks of kWinogradVectors * kWidth filters.

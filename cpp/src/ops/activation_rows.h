@@ -16,8 +16,10 @@ inline void activation_rows_backward(const Kernels& k, Activation kind, int64_t 
                                      const float* dy, float* dx) {
   if (kind == Activation::softmax)
     k.softmax_rows_backward(y, dy, dx, rows, cols);
-  else if (kind != Activation::linear || dy != dx)
+  else if (kind != Activation::linear)
     k.activation_backward(kind, y, dy, dx, rows * cols);
+  else if (dy != dx)
+    k.activation(kind, dy, dx, rows * cols);  // a copy; y is not read and may be null
 }
 
 }  // namespace cnncore

@@ -13,6 +13,15 @@
 #include "runtime/threads.h"
 
 namespace cnncore {
+namespace {
+
+// An output larger than what a core's caches keep is written past them: that spares reading it first.
+bool worth_streaming(const float* y, int64_t floats) {
+  constexpr int64_t kCacheFloats = 1 << 19;
+  return floats >= kCacheFloats && reinterpret_cast<uintptr_t>(y) % kAlignment == 0;
+}
+
+}  // namespace
 
 Shape conv2d_output_shape(const Conv2dParams& p) {
   constexpr const char* op = "[conv2d] ";
@@ -33,7 +42,9 @@ Shape conv2d_output_shape(const Conv2dParams& p) {
 }
 
 void conv2d(const Conv2dParams& params, int64_t batch, const float* x, const float* kernel, const float* bias, float* y) {
-  const Conv2dPlan plan(params, {.training = false}, kernels());
+  const Shape out = conv2d_output_shape(params);
+  const bool stream = worth_streaming(y, batch * out[0] * out[1] * out[2]);
+  const Conv2dPlan plan(params, {.training = false, .stream = stream}, kernels());
   const Buffer<float> packed(plan.packed_size());
   plan.pack(kernel, packed.data());
   const int64_t step = plan.images();
@@ -50,7 +61,8 @@ void conv2d(const Conv2dParams& params, int64_t batch, const float* x, const flo
 
 void conv2d_backward(const Conv2dParams& params, int64_t batch, const float* x, const float* kernel, const float* dy, float* dx,
                      float* dkernel, float* dbias) {
-  const Conv2dPlan plan(params, {.input_grad = dx != nullptr}, kernels());
+  const bool stream = worth_streaming(dx, batch * params.in_height * params.in_width * params.in_channels);
+  const Conv2dPlan plan(params, {.input_grad = dx != nullptr, .stream = stream}, kernels());
   const Shards shards(batch);
   const int64_t scratch = aligned_count<float>(plan.scratch_size());
   const int64_t work = 2 * batch * plan.flops();

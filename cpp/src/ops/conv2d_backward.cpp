@@ -96,12 +96,19 @@ const float* Conv2dPlan::frame_gradient(int64_t count, const float* y, const uin
 
 void Conv2dPlan::backward_dense(int64_t count, const float* x, const float* dy, const float* packed, float* dx,
                                 float* partial, float* scratch) const {
-  if (partial) weights_gradient(count, x, dy, partial);
+  if (partial) weights_gradient(count, x, dy, partial, scratch);
   if (dx) data_gradient(count, dy, packed, dx, scratch);
 }
 
-void Conv2dPlan::weights_gradient(int64_t count, const float* x, const float* dy, float* partial) const {
+void Conv2dPlan::weights_gradient(int64_t count, const float* x, const float* dy, float* partial,
+                                  float* scratch) const {
   const int64_t pixels = count * pixels_;
+  if (!weight_tiles_.empty()) {
+    const int64_t channels = params_.in_channels, filters = params_.filters;
+    return k_.winograd_gradient({x, forward_tiles_.x_offset.data(), channels, x_frame_.full_width() * channels, dy, weight_tiles_.data(),
+                                 filters, dy_frame_.full_width() * filters, count * forward_tiles_.per_image, channels, filters,
+                                 count_up_.data(), partial, scratch + at_squares_});
+  }
   if (depthwise()) {
     k_.depthwise_weights({x, tables_.x_offset.data(), tables_.tap_offset.data(), pixels,
                           params_.kernel_height * params_.kernel_width, params_.filters, dy, dy_offset_.data(), partial});
@@ -116,7 +123,8 @@ void Conv2dPlan::weights_gradient(int64_t count, const float* x, const float* dy
 void Conv2dPlan::data_gradient(int64_t count, const float* dy, const float* packed, float* dx, float* scratch) const {
   if (data_tiles_.used()) {
     WinogradArgs a{};
-    a.x = dy, a.w = packed, a.y = dx, a.filters = params_.in_channels, a.scratch = scratch + at_tiles_;
+    a.x = dy, a.w = packed, a.y = dx, a.filters = params_.in_channels;
+    a.stream = streams(params_.in_channels), a.scratch = scratch + at_tiles_;
     return run_tiles(data_tiles_, dy_frame_, count, a);
   }
   if (data_planes_.used()) return planar_data_gradient(count, dy, packed, dx, scratch);
@@ -126,11 +134,11 @@ void Conv2dPlan::data_gradient(int64_t count, const float* dy, const float* pack
     const int64_t taps = static_cast<int64_t>(phase.taps.size());
     if (depthwise()) {
       k_.depthwise({dy, phase.dy_offset.data(), phase.tap_offset.data(), pixels, taps, params_.filters, packed, nullptr, dx,
-                    phase.dx_offset.data(), false});
+                    phase.dx_offset.data(), false, streams(params_.filters)});
     } else {
       for (int64_t g = 0; g < params_.groups; ++g)
         k_.gemm({dy + g * filters, phase.dy_offset.data(), phase.k_offset.data(), pixels, taps * filters, channels,
-                 packed + g * channels, params_.in_channels, nullptr, dx + g * channels, phase.dx_offset.data(), false});
+                 packed + g * channels, params_.in_channels, nullptr, dx + g * channels, phase.dx_offset.data(), false, streams(channels)});
     }
     packed += taps * filters * params_.in_channels;
   }
@@ -183,6 +191,10 @@ Conv2dPlan::Range Conv2dPlan::reduce(int64_t task, const Partials& partials, flo
   const int64_t filters = params_.filters;
   const int64_t rows = depth_ / params_.kernel_height;
   const Range range{task * rows * filters, rows * filters};
+  if (!weight_tiles_.empty()) {
+    k_.winograd_reduce({partials.first, partials.count, partials.stride, task, params_.in_channels, filters, dkernel + range.begin});
+    return range;
+  }
   if (mode_ != Backward::sparse) {
     sum_partials(k_, partials, range.begin, range.size, dkernel + range.begin);
     return range;

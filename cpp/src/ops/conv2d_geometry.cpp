@@ -35,7 +35,7 @@ std::vector<AxisPhase> axis_phases(int64_t size, int64_t kernel, int64_t stride,
 }
 
 // How far the taps reach outside an output of `size`.
-PaddingPair border(const std::vector<AxisPhase>& phases, int64_t size) {
+PaddingPair reach_outside(const std::vector<AxisPhase>& phases, int64_t size) {
   PaddingPair reach{0, 0};
   for (const AxisPhase& phase : phases) {
     for (const auto& tap : phase.tap) {
@@ -121,12 +121,14 @@ Offsets output_offsets(const Frame& dy, int64_t images, PixelOrder order) {
   return offsets;
 }
 
-BackwardDataTables backward_data_tables(const Conv2dParams& p, int64_t images) {
+BackwardDataTables backward_data_tables(const Conv2dParams& p, int64_t images, const Padding& least) {
   const Shape out = conv2d_output_shape(p);
   const auto rows = axis_phases(p.in_height, p.kernel_height, p.stride_height, p.dilation_height, p.padding.top);
   const auto columns = axis_phases(p.in_width, p.kernel_width, p.stride_width, p.dilation_width, p.padding.left);
-  const PaddingPair y = border(rows, out[0]), x = border(columns, out[1]);
-  BackwardDataTables tables{{out[0], out[1], p.filters, {y.before, y.after, x.before, x.after}}, {}};
+  const PaddingPair y = reach_outside(rows, out[0]), x = reach_outside(columns, out[1]);
+  const Padding border{std::max(y.before, least.top), std::max(y.after, least.bottom), std::max(x.before, least.left),
+                       std::max(x.after, least.right)};
+  BackwardDataTables tables{{out[0], out[1], p.filters, border}, {}};
   for (const AxisPhase& row : rows)
     for (const AxisPhase& column : columns) tables.phases.push_back(make_phase(row, column, p, tables.dy, images));
   return tables;

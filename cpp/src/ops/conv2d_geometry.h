@@ -62,6 +62,7 @@ struct BackwardDataTables {
   Frame dy;  // the border that the phases read
   std::vector<Phase> phases;
 };
-BackwardDataTables backward_data_tables(const Conv2dParams& params, int64_t images);
+/// The border of dy is at least `least` wide.
+BackwardDataTables backward_data_tables(const Conv2dParams& params, int64_t images, const Padding& least);
 
 }  // namespace cnncore

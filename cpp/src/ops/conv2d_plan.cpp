@@ -15,6 +15,7 @@ namespace {
 constexpr int64_t kPixelsPerCall = 48;
 constexpr int64_t kMaxImages = 16;
 constexpr int64_t kTilesPerCall = 192;
+constexpr int64_t kTilesPerGradient = 64;
 constexpr int64_t kMaxTiledImages = 8;
 constexpr int64_t kPlanarBlock = 64;  // pixels that the kernel takes at a time, on any ISA
 
@@ -83,31 +84,51 @@ bool Conv2dPlan::winograd_applies(int64_t height, int64_t width, int64_t channel
 }
 
 void Conv2dPlan::plan_backward(PixelOrder order) {
+  const bool tiled = forward_tiles_.used() && mode_ == Backward::dense && !fusion_.max_pool;
+  if (tiled) backward_images_ = std::max(backward_images_, images_for(kTilesPerGradient, forward_tiles_.per_image, kMaxTiledImages));
+  if (mode_ == Backward::sparse) plan_sparse_gradient();
+  if (mode_ == Backward::dense) plan_dense_gradient(order, tiled);
+  if (fusion_.max_pool) plan_winners();
+}
+
+void Conv2dPlan::plan_sparse_gradient() {
+  const int64_t vectors = row_vectors();
+  for (int64_t ky = 0; ky < params_.kernel_height; ++ky)
+    for (int64_t v = 0; v < vectors; ++v)
+      segment_.push_back(tables_.tap_offset[static_cast<size_t>(ky * params_.kernel_width)] + static_cast<int32_t>(v * k_.width));
+  partial_size_ = params_.kernel_height * vectors * k_.width * params_.filters;
+  packed_size_ += fusion_.input_grad ? partial_size_ : 0;
+}
+
+void Conv2dPlan::plan_dense_gradient(PixelOrder order, bool tiled) {
   const Shape out = conv2d_output_shape(params_);
+  dy_frame_ = {out[0], out[1], params_.filters, {}};
+  const bool data_tiled = winograd_applies(params_.in_height, params_.in_width, params_.filters, params_.in_channels);
+  if (tiled) grow_for_tiles(dy_frame_, out[0], out[1]);
+  if (fusion_.input_grad) {
+    Padding least = dy_frame_.border;
+    if (data_tiled) {
+      // the windows of the last tiles reach one pixel beyond those of the pixels
+      least.bottom = std::max(least.bottom, 2 - params_.padding.bottom + params_.in_height % 2);
+      least.right = std::max(least.right, 2 - params_.padding.right + params_.in_width % 2);
+    }
+    data_ = backward_data_tables(params_, backward_images_, least);
+    dy_frame_ = data_.dy;
+    packed_size_ += depth_ * params_.filters;
+    if (data_tiled)
+      plan_data_tiles();
+    else if (planes_apply())
+      plan_data_planes();
+  }
+  if (tiled) plan_weight_tiles();
+  copy_dy_ = dy_frame_.has_border() || fusion_.max_pool || fusion_.activation != Activation::linear;
+  dy_offset_ = output_offsets(dy_frame_, backward_images_, order);
+}
+
+// Where the pixels of each window of the fused max-pool lie: in dy's frame, or in x for what multiplies the winners with x.
+void Conv2dPlan::plan_winners() {
   const int64_t windows = backward_images_ * pixels_ / 4;
   windows_padded_ = (windows + 15) / 16 * 16;
-  if (mode_ == Backward::sparse) {
-    const int64_t vectors = row_vectors();
-    for (int64_t ky = 0; ky < params_.kernel_height; ++ky)
-      for (int64_t v = 0; v < vectors; ++v)
-        segment_.push_back(tables_.tap_offset[static_cast<size_t>(ky * params_.kernel_width)] + static_cast<int32_t>(v * k_.width));
-    partial_size_ = params_.kernel_height * vectors * k_.width * params_.filters;
-    packed_size_ += fusion_.input_grad ? partial_size_ : 0;
-  } else if (mode_ == Backward::dense) {
-    dy_frame_ = {out[0], out[1], params_.filters, {}};
-    if (fusion_.input_grad) {
-      data_ = backward_data_tables(params_, backward_images_);
-      dy_frame_ = data_.dy;
-      packed_size_ += depth_ * params_.filters;
-      if (winograd_applies(params_.in_height, params_.in_width, params_.filters, params_.in_channels))
-        plan_data_tiles();
-      else if (planes_apply())
-        plan_data_planes();
-    }
-    copy_dy_ = dy_frame_.has_border() || fusion_.max_pool || fusion_.activation != Activation::linear;
-    dy_offset_ = output_offsets(dy_frame_, backward_images_, order);
-  }
-  if (!fusion_.max_pool) return;
   const Offsets& pixel = mode_ == Backward::dense ? dy_offset_ : tables_.x_offset;
   candidate_.assign(static_cast<size_t>(4 * windows_padded_), 0);
   for (int64_t q = 0; q < windows; ++q)
@@ -115,8 +136,16 @@ void Conv2dPlan::plan_backward(PixelOrder order) {
       candidate_[static_cast<size_t>(i * windows_padded_ + q)] = pixel[static_cast<size_t>(4 * q + i)];
 }
 
+void Conv2dPlan::plan_weight_tiles() {
+  partial_size_ = 16 * params_.in_channels * params_.filters;
+  for (int64_t n = 0; n < backward_images_; ++n)
+    for (int64_t i = 0; i < dy_frame_.height; i += 2)
+      for (int64_t j = 0; j < dy_frame_.width; j += 2)
+        weight_tiles_.push_back(static_cast<int32_t>(n * dy_frame_.size()) + dy_frame_.offset(i, j));
+  for (int64_t c = 0; c < params_.in_channels; ++c) count_up_.push_back(static_cast<int32_t>(c));
+}
+
 void Conv2dPlan::plan_data_tiles() {
-  grow_for_tiles(dy_frame_, params_.in_height, params_.in_width);
   // The first pixel's window begins where the kernel's last tap meets it.
   const int32_t begin = dy_frame_.offset(params_.padding.top - 2, params_.padding.left - 2);
   data_tiles_ = tiles(dy_frame_, begin, {params_.in_height, params_.in_width, params_.in_channels, {}}, backward_images_);
@@ -149,8 +178,9 @@ void Conv2dPlan::plan_scratch() {
   };
   take(copy_x_ ? images_ * x_frame_.size() : 0);
   const int64_t widest = std::max(forward_tiles_.used() ? params_.in_channels : 0, data_tiles_.used() ? params_.filters : 0);
-  at_tiles_ = take(widest > 0 ? 16 * 12 * (widest + 2 * k_.width) : 0);
+  at_tiles_ = take(widest > 0 ? 16 * 13 * (widest + 2 * k_.width) : 0);
   if (!fusion_.training) return;
+  if (!weight_tiles_.empty()) at_squares_ = take(16 * 96 * (params_.in_channels + params_.filters));
   if (data_planes_.used()) at_planes_ = take(params_.filters * data_planes_.x_plane + params_.in_channels * data_planes_.y_plane);
   if (mode_ == Backward::dense) at_dy_ = take(copy_dy_ ? backward_images_ * dy_frame_.size() : 0);
   if (mode_ != Backward::sparse) return;
@@ -182,11 +212,12 @@ void Conv2dPlan::forward(int64_t count, const float* x, const float* kernel, con
   if (forward_tiles_.used()) {
     WinogradArgs a{};
     a.x = x, a.w = packed, a.bias = bias, a.y = y, a.filters = params_.filters;
-    a.relu = relu, a.pool = fusion_.max_pool, a.winner = winner, a.scratch = scratch + at_tiles_;
+    a.relu = relu, a.pool = fusion_.max_pool, a.stream = streams(params_.filters), a.winner = winner, a.scratch = scratch + at_tiles_;
     run_tiles(forward_tiles_, x_frame_, count, a);
   } else if (depthwise()) {
     k_.depthwise({x, tables_.x_offset.data(), tables_.tap_offset.data(), count * pixels_,
-                  params_.kernel_height * params_.kernel_width, params_.filters, kernel, bias, y, tables_.y_offset.data(), relu});
+                  params_.kernel_height * params_.kernel_width, params_.filters, kernel, bias, y, tables_.y_offset.data(), relu,
+                  streams(params_.filters)});
   } else {
     const int64_t channels = params_.in_channels / params_.groups, filters = params_.filters / params_.groups;
     for (int64_t g = 0; g < params_.groups; ++g) {
@@ -195,7 +226,7 @@ void Conv2dPlan::forward(int64_t count, const float* x, const float* kernel, con
       a.x = x + g * channels, a.x_offset = tables_.x_offset.data(), a.k_offset = tables_.k_offset.data();
       a.pixels = count * pixels_, a.depth = depth_, a.cols = filters;
       a.w = kernel + f, a.ldw = params_.filters, a.bias = bias ? bias + f : nullptr;
-      a.y = y + f, a.y_offset = tables_.y_offset.data(), a.relu = relu;
+      a.y = y + f, a.y_offset = tables_.y_offset.data(), a.relu = relu, a.stream = streams(filters);
       a.winner = winner ? winner + f : nullptr;
       fusion_.max_pool ? k_.gemm_pool(a) : k_.gemm(a);
     }

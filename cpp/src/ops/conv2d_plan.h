@@ -16,6 +16,7 @@ struct Conv2dFusion {
   bool max_pool = false;    ///< a 2x2 max-pool follows (activation linear or relu); the tensor between them is never stored
   bool training = true;     ///< backward will be called
   bool input_grad = true;   ///< backward computes dx
+  bool stream = false;      ///< y (forward) or dx (backward) is aligned and too large to be found in a cache again
 };
 
 /// A product over planes of pixels (PlanarArgs), one image at a time.
@@ -77,7 +78,11 @@ class Conv2dPlan {
   bool winograd_applies(int64_t height, int64_t width, int64_t channels, int64_t filters) const;
   void run_tiles(const Tiles& tiles, const Frame& frame, int64_t count, WinogradArgs a) const;
   void plan_backward(PixelOrder order);
+  void plan_sparse_gradient();
+  void plan_dense_gradient(PixelOrder order, bool tiled);
+  void plan_winners();
   void plan_data_tiles();
+  void plan_weight_tiles();
   bool planes_apply() const;
   void plan_data_planes();
   void plan_scratch();
@@ -85,7 +90,7 @@ class Conv2dPlan {
   const float* frame_gradient(int64_t count, const float* y, const uint8_t* winner, const float* dy, float* scratch) const;
   void backward_winners(int64_t count, const float* x, const uint8_t* winner, const float* dy, const float* packed, float* dx,
                         float* partial, float* scratch) const;
-  void weights_gradient(int64_t count, const float* x, const float* dy, float* partial) const;
+  void weights_gradient(int64_t count, const float* x, const float* dy, float* partial, float* scratch) const;
   void data_gradient(int64_t count, const float* dy, const float* packed, float* dx, float* scratch) const;
   void backward_dense(int64_t count, const float* x, const float* dy, const float* packed, float* dx, float* partial,
                       float* scratch) const;
@@ -95,6 +100,8 @@ class Conv2dPlan {
   bool depthwise() const {
     return params_.groups > 1 && params_.groups == params_.in_channels && params_.filters == params_.in_channels;
   }
+  /// Rows of so many columns keep a streamed output's vectors aligned.
+  bool streams(int64_t columns) const { return fusion_.stream && columns % k_.width == 0; }
   int64_t row_vectors() const;  // vectors that cover one row of a window
 
   Conv2dParams params_;
@@ -112,9 +119,11 @@ class Conv2dPlan {
   Offsets segment_;     // sparse: vectors of a window
   BackwardDataTables data_;
   Tiles forward_tiles_, data_tiles_;  // Winograd, where it applies
+  Offsets weight_tiles_;              // the same for the gradient of the weights: the forward's tiles in dy's frame
+  Offsets count_up_;
   Planes data_planes_;                // few input channels: the gradient of the input by planes of pixels
   // parts of the scratch, in floats
-  int64_t scratch_size_ = 0, at_tiles_ = 0, at_planes_ = 0, at_dy_ = 0, at_dx_ = 0, at_value_ = 0, at_offset_ = 0, at_count_ = 0, at_lists_ = 0;
+  int64_t scratch_size_ = 0, at_tiles_ = 0, at_planes_ = 0, at_squares_ = 0, at_dy_ = 0, at_dx_ = 0, at_value_ = 0, at_offset_ = 0, at_count_ = 0, at_lists_ = 0;
 };
 
 }  // namespace cnncore

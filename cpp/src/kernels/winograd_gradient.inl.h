@@ -1,0 +1,76 @@
+// The gradient of a 3x3 kernel by Winograd's F(3x3, 2x2): dy's 2x2 tile acts as the kernel that slides over x's 4x4 tile, and all
+// tiles are summed before they are transformed back, once: dw = A^T (sum_t (B^T x B) . (G dy G^T)) A with winograd.inl.h's B and
+//   G = | 1    0  |    A^T = | 1 1  1 0 |
+//       | 1/2  1/2|          | 0 1 -1 0 |
+//       | 1/2 -1/2|          | 0 1  1 1 |
+//       | 0   -1  |
+//   t tile, i one of its 16 places, c channel, f filter
+
+constexpr int64_t kGradientTiles = 96;  // at most: beyond, the transformed tiles leave the second-level cache
+
+// square[i][t][f] = (G dy G^T)[i] of `tiles` tiles from `tile` on.
+inline void winograd_gradient_tiles(const WinogradGradientArgs& a, int64_t tile, int64_t tiles, float* square) {
+  const Vec half = set1(0.5f);
+  const auto line = [&](Vec g0, Vec g1, Vec (&out)[4]) {
+    const Vec h0 = mul(half, g0), h1 = mul(half, g1);
+    out[0] = g0;
+    out[1] = add(h0, h1);
+    out[2] = sub(h0, h1);
+    out[3] = sub(zero(), g1);
+  };
+  for (int64_t t = 0; t < tiles; ++t) {
+    const float* dy = a.dy + a.dy_offset[tile + t];
+    for (int64_t f = 0; f < a.filters; f += kWidth) {
+      Vec left[4], right[4];
+      line(load(dy + f), load(dy + a.dy_row + f), left);
+      line(load(dy + a.dy_pixel + f), load(dy + a.dy_row + a.dy_pixel + f), right);
+      CNNCORE_UNROLL
+      for (int y = 0; y < 4; ++y) {
+        Vec out[4];
+        line(left[y], right[y], out);
+        CNNCORE_UNROLL
+        for (int x = 0; x < 4; ++x) store(square + ((4 * y + x) * tiles + t) * a.filters + f, out[x]);
+      }
+    }
+  }
+}
+
+void winograd_gradient(const WinogradGradientArgs& a) {
+  int32_t x_offset[kGradientTiles], dy_offset[kGradientTiles];
+  for (int64_t t = 0; t < kGradientTiles; ++t) {
+    x_offset[t] = static_cast<int32_t>(t * a.channels);
+    dy_offset[t] = static_cast<int32_t>(t * a.filters);
+  }
+  const int64_t most = a.channels + a.filters <= 128 ? kGradientTiles : kGradientTiles * 2 / 3;
+  const int64_t passes = (a.tiles + most - 1) / most, step = (a.tiles + passes - 1) / passes;
+  for (int64_t tile = 0; tile < a.tiles; tile += step) {
+    const int64_t tiles = a.tiles - tile < step ? a.tiles - tile : step;
+    float* x = a.scratch;
+    float* dy = x + 16 * tiles * a.channels;
+    winograd_input(a, tile, tiles, x);
+    winograd_gradient_tiles(a, tile, tiles, dy);
+    for (int64_t i = 0; i < 16; ++i)
+      gemm_weights({x + i * tiles * a.channels, x_offset, a.count_up, tiles, a.channels, a.filters, dy + i * tiles * a.filters, dy_offset,
+                    a.du + i * a.channels * a.filters, a.filters});
+  }
+}
+
+void winograd_reduce(const WinogradReduceArgs& a) {
+  const int64_t plane = a.channels * a.filters;
+  for (int64_t at = 0; at < plane; at += kWidth) {
+    const auto total = [&](int64_t i) {
+      Vec sum = load(a.du + i * plane + at);
+      for (int64_t n = 1; n < a.count; ++n) sum = add(sum, load(a.du + n * a.stride + i * plane + at));
+      return sum;
+    };
+    Vec row[4];
+    CNNCORE_UNROLL
+    for (int x = 0; x < 4; ++x) {
+      const Vec m1 = total(4 + x), m2 = total(8 + x);
+      row[x] = a.ky == 1 ? sub(m1, m2) : a.ky == 0 ? add(add(total(x), m1), m2) : add(add(m1, m2), total(12 + x));
+    }
+    store(a.dw + at, add(add(row[0], row[1]), row[2]));
+    store(a.dw + plane + at, sub(row[1], row[2]));
+    store(a.dw + 2 * plane + at, add(add(row[1], row[2]), row[3]));
+  }
+}
