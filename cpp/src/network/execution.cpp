@@ -152,12 +152,12 @@ double Execution::slice_loss(const ThreadMemory& memory, const TrainBatch& batch
 void Execution::forward(const Images& x, float* y) {
   const int64_t outputs = plan_.tensors[static_cast<size_t>(plan_.output_tensor)].size;
   const int64_t work = x.samples * plan_.flops;
-  const int64_t threads = threads_for(x.samples, work);
+  const int threads = threads_for(x.samples, work);
   const int64_t size = std::clamp<int64_t>((x.samples + threads - 1) / threads, 1, plan_.mode.slice);
   const int64_t slices = (x.samples + size - 1) / size;
   refresh_packed();
-  reserve_threads(threads_for(slices, work));
-  parallel_for(slices, work, [&](int64_t task, int thread) {
+  reserve_threads(threads);
+  parallel_for_on(threads, slices, [&](int64_t task, int thread) {
     const ThreadMemory& memory = threads_[static_cast<size_t>(thread)];
     const int64_t first = task * size, count = std::min(size, x.samples - first);
     load(x, nullptr, first, count, value(0, memory, 0));
@@ -169,9 +169,10 @@ void Execution::forward(const Images& x, float* y) {
 double Execution::backpropagate(const TrainBatch& batch, Output meaning, int64_t step, float* outputs) {
   const int64_t output_size = plan_.tensors[static_cast<size_t>(plan_.output_tensor)].size;
   const int64_t work = 3 * batch.size * plan_.flops;
-  reserve_threads(threads_for(shards_.count, work));
+  const int threads = threads_for(shards_.count, work);
+  reserve_threads(threads);
   pack_weights();
-  parallel_for(shards_.count, work, [&](int64_t shard, int thread) {
+  parallel_for_on(threads, shards_.count, [&](int64_t shard, int thread) {
     const ThreadMemory& memory = threads_[static_cast<size_t>(thread)];
     std::fill_n(shard_partials(shard), plan_.partial_floats, 0.0f);
     double loss = 0;

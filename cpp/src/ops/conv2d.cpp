@@ -51,8 +51,9 @@ void conv2d(const Conv2dParams& params, int64_t batch, const float* x, const flo
   const int64_t tasks = (batch + step - 1) / step;
   const int64_t scratch = aligned_count<float>(plan.scratch_size());
   const int64_t work = batch * plan.flops();
-  const Buffer<float> memory(scratch * threads_for(tasks, work));
-  parallel_for(tasks, work, [&](int64_t task, int thread) {
+  const int threads = threads_for(tasks, work);
+  const Buffer<float> memory(scratch * threads);
+  parallel_for_on(threads, tasks, [&](int64_t task, int thread) {
     const int64_t n = task * step;
     plan.forward(std::min(step, batch - n), x + n * plan.input_size(), kernel, packed.data(), bias, y + n * plan.output_size(), nullptr,
                  memory.data() + thread * scratch);
@@ -66,11 +67,12 @@ void conv2d_backward(const Conv2dParams& params, int64_t batch, const float* x, 
   const Shards shards(batch);
   const int64_t scratch = aligned_count<float>(plan.scratch_size());
   const int64_t work = 2 * batch * plan.flops();
-  const Buffer<float> memory(scratch * threads_for(shards.count, work)), packed(plan.packed_size());
+  const int threads = threads_for(shards.count, work);
+  const Buffer<float> memory(scratch * threads), packed(plan.packed_size());
   const bool weights = dkernel || dbias;
   const Buffer<float> partials(weights ? plan.partial_size() * shards.count : 0);
   plan.pack(kernel, packed.data());
-  parallel_for(shards.count, work, [&](int64_t shard, int thread) {
+  parallel_for_on(threads, shards.count, [&](int64_t shard, int thread) {
     for (int64_t n = shards.begin(shard); n < shards.end(shard); n += plan.backward_images()) {
       plan.backward(std::min(plan.backward_images(), shards.end(shard) - n), x + n * plan.input_size(), nullptr, nullptr,
                     dy + n * plan.output_size(), packed.data(), dx ? dx + n * plan.input_size() : nullptr,

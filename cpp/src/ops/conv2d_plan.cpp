@@ -154,7 +154,7 @@ void Conv2dPlan::plan_data_tiles() {
 
 // Vectors over the input's channels would be half empty or worse.
 bool Conv2dPlan::planes_apply() const {
-  return params_.groups == 1 && data_.phases.size() == 1 && 2 * params_.in_channels <= k_.width;
+  return params_.groups == 1 && params_.stride_height == 1 && params_.stride_width == 1 && 2 * params_.in_channels <= k_.width;
 }
 
 void Conv2dPlan::plan_data_planes() {

@@ -25,7 +25,7 @@ namespace cnncore {
 namespace {
 
 constexpr int kMaxThreads = 1024;
-constexpr int64_t kWorkPerThread = 1 << 20;  // about ten microseconds of a core
+constexpr int64_t kWorthThreads = 1 << 20;  // floating-point operations: about ten microseconds of a core
 std::atomic<int> chosen_threads{0};  // 0: the default
 
 // libgomp's pool of threads does not survive a fork: another region in the child waits for threads that no longer exist. A child of
@@ -101,7 +101,7 @@ std::map<std::string, std::string> build_info() {
 
 int threads_for(int64_t tasks, int64_t work) {
 #if defined(_OPENMP)
-  if (!pool_lost) return static_cast<int>(std::min<int64_t>({num_threads(), std::max<int64_t>(tasks, 1), 1 + work / kWorkPerThread}));
+  if (!pool_lost && tasks > 1 && work >= kWorthThreads) return num_threads();
 #endif
   (void)tasks, (void)work;
   return 1;
