@@ -171,10 +171,13 @@ class Chain:
         return flat[slot.offset : slot.offset + int(np.prod(slot.shape))].reshape(slot.shape)
 
     def initialize(self, rng: np.random.Generator, exact: bool) -> None:
-        """Small integers, or normal values scaled so that activations keep their size."""
+        """-1, 0 and 1, at most some 16 per sum not 0; or normal values scaled so that activations keep their size."""
         for name, slot in self.slots.items():
             fan_in = int(np.prod(slot.shape[:-1])) if name.endswith("kernel") else 1
-            values = rng.integers(-1, 2, slot.shape) if exact else rng.standard_normal(slot.shape) / np.sqrt(fan_in)
+            if exact:
+                values = rng.integers(-1, 2, slot.shape) * (rng.random(slot.shape) < 24 / fan_in)
+            else:
+                values = rng.standard_normal(slot.shape) / np.sqrt(fan_in)
             self.view(self.network.parameters, name)[...] = values
 
     def forward(self, x: NDArray) -> ref.Array:
