@@ -1,4 +1,5 @@
-// NumPy arrays as checked, borrowed views: nothing is converted or copied here, cnncore.ops and the model layer do that.
+// NumPy arrays as checked, borrowed views: nothing is converted or copied here, cnncore.ops and the model layer do
+// that.
 #pragma once
 
 #include <pybind11/numpy.h>
@@ -16,12 +17,15 @@ using Array = py::array_t<float, py::array::c_style>;
 using Pair = std::pair<int64_t, int64_t>;
 using PaddingPairs = std::pair<Pair, Pair>;  // ((top, bottom), (left, right))
 
-inline Padding to_padding(const PaddingPairs& p) { return {p.first.first, p.first.second, p.second.first, p.second.second}; }
+inline Padding to_padding(const PaddingPairs& p) {
+  return {p.first.first, p.first.second, p.second.first, p.second.second};
+}
 
 inline Shape shape_of(const py::array& a) { return Shape(a.shape(), a.shape() + a.ndim()); }
 
 inline void check_shape(const char* op, const char* name, const py::array& a, const Shape& expected) {
-  check(shape_of(a) == expected, op, "expected ", name, " of shape ", to_string(expected), ". Received: ", to_string(shape_of(a)));
+  check(shape_of(a) == expected, op, "expected ", name, " of shape ", to_string(expected),
+        ". Received: ", to_string(shape_of(a)));
 }
 
 inline void check_rank(const char* op, const char* name, const py::array& a, int64_t rank) {
@@ -37,7 +41,8 @@ inline float* writable(const char* op, const char* name, const Array& a) {
 /// The array as float32, C-contiguous: a TypeError or ValueError where it is not, never a copy.
 inline Array float32(const char* op, const char* name, const py::array& a) {
   if (!py::isinstance<py::array_t<float>>(a))
-    throw py::type_error(std::string(op) + "expected " + name + " of dtype float32. Received: " + std::string(py::str(a.dtype())));
+    throw py::type_error(std::string(op) + "expected " + name +
+                         " of dtype float32. Received: " + std::string(py::str(a.dtype())));
   check(a.flags() & py::array::c_style, op, "expected ", name, " to be C-contiguous");
   return py::reinterpret_borrow<Array>(a);
 }
@@ -45,7 +50,8 @@ inline Array float32(const char* op, const char* name, const py::array& a) {
 /// A new array, aligned to a cache line as the kernels like their outputs.
 inline Array empty(const Shape& shape) {
   const int64_t count = element_count(shape);  // refuses what does not fit
-  check(count < std::numeric_limits<int64_t>::max() / 8, "[array] expected a result that fits memory. Received: shape ", to_string(shape));
+  check(count < std::numeric_limits<int64_t>::max() / 8, "[array] expected a result that fits memory. Received: shape ",
+        to_string(shape));
   const size_t bytes = static_cast<size_t>(aligned_count<float>(std::max<int64_t>(count, 1))) * sizeof(float);
   void* data = std::aligned_alloc(kAlignment, bytes);
   if (!data) throw std::bad_alloc();
@@ -60,19 +66,23 @@ inline py::tuple to_tuple(const Shape& shape) {
 }
 
 /// A view of memory that `owner` keeps alive.
-inline Array view(float* data, int64_t size, const py::object& owner) { return Array({size}, {sizeof(float)}, data, owner); }
+inline Array view(float* data, int64_t size, const py::object& owner) {
+  return Array({size}, {sizeof(float)}, data, owner);
+}
 
-/// Labels (int64) or values (float32) of `samples` samples with `outputs` outputs each. The array must outlive the result.
+/// Labels (int64) or values (float32) of `samples` samples with `outputs` outputs each. The array must outlive the
+/// result.
 inline Targets to_targets(const char* op, const py::array& y, int64_t samples, int64_t outputs) {
-  check(y.ndim() >= 1 && y.shape(0) == samples, op, "expected as many targets as samples, ", samples, ". Received: shape ",
-        to_string(shape_of(y)));
+  check(y.ndim() >= 1 && y.shape(0) == samples, op, "expected as many targets as samples, ", samples,
+        ". Received: shape ", to_string(shape_of(y)));
   check(y.flags() & py::array::c_style, op, "expected C-contiguous targets");
   if (py::isinstance<py::array_t<int64_t>>(y)) {
     check(y.ndim() == 1, op, "expected labels of rank 1. Received: shape ", to_string(shape_of(y)));
     return {static_cast<const int64_t*>(y.data()), nullptr};
   }
   if (!py::isinstance<py::array_t<float>>(y))
-    throw py::type_error(std::string(op) + "expected targets of dtype int64 or float32. Received: " + std::string(py::str(y.dtype())));
+    throw py::type_error(std::string(op) +
+                         "expected targets of dtype int64 or float32. Received: " + std::string(py::str(y.dtype())));
   check(y.size() == samples * outputs, op, "expected targets with ", outputs, " values a sample. Received: shape ",
         to_string(shape_of(y)));
   return {nullptr, static_cast<const float*>(y.data())};

@@ -14,8 +14,8 @@ void bind_graph(py::module_& m) {
       .def("rescaling", &Graph::rescaling, py::arg("x"), py::arg("scale"), py::arg("offset"), py::arg("name"))
       .def(
           "conv2d",
-          [](Graph& g, int x, int64_t filters, Pair kernel_size, Pair strides, const PaddingPairs& padding, Pair dilation, int64_t groups,
-             bool use_bias, const std::string& activation, const std::string& name) {
+          [](Graph& g, int x, int64_t filters, Pair kernel_size, Pair strides, const PaddingPairs& padding,
+             Pair dilation, int64_t groups, bool use_bias, const std::string& activation, const std::string& name) {
             Conv2dParams p;
             p.filters = filters;
             p.kernel_height = kernel_size.first, p.kernel_width = kernel_size.second;
@@ -25,18 +25,20 @@ void bind_graph(py::module_& m) {
             p.padding = to_padding(padding);
             return g.conv2d(x, p, use_bias, parse_activation(activation), name);
           },
-          py::arg("x"), py::arg("filters"), py::arg("kernel_size"), py::arg("strides"), py::arg("padding"), py::arg("dilation_rate"),
-          py::arg("groups"), py::arg("use_bias"), py::arg("activation"), py::arg("name"))
+          py::arg("x"), py::arg("filters"), py::arg("kernel_size"), py::arg("strides"), py::arg("padding"),
+          py::arg("dilation_rate"), py::arg("groups"), py::arg("use_bias"), py::arg("activation"), py::arg("name"))
       .def(
           "max_pool2d",
           [](Graph& g, int x, Pair size, Pair strides, const PaddingPairs& padding, const std::string& name) {
-            return g.max_pool2d(x, {0, 0, 0, size.first, size.second, strides.first, strides.second, to_padding(padding)}, name);
+            return g.max_pool2d(
+                x, {0, 0, 0, size.first, size.second, strides.first, strides.second, to_padding(padding)}, name);
           },
           py::arg("x"), py::arg("pool_size"), py::arg("strides"), py::arg("padding"), py::arg("name"))
       .def(
           "avg_pool2d",
           [](Graph& g, int x, Pair size, Pair strides, const PaddingPairs& padding, const std::string& name) {
-            return g.avg_pool2d(x, {0, 0, 0, size.first, size.second, strides.first, strides.second, to_padding(padding)}, name);
+            return g.avg_pool2d(
+                x, {0, 0, 0, size.first, size.second, strides.first, strides.second, to_padding(padding)}, name);
           },
           py::arg("x"), py::arg("pool_size"), py::arg("strides"), py::arg("padding"), py::arg("name"))
       .def("flatten", &Graph::flatten, py::arg("x"), py::arg("name"))
@@ -48,7 +50,9 @@ void bind_graph(py::module_& m) {
           py::arg("x"), py::arg("units"), py::arg("use_bias"), py::arg("activation"), py::arg("name"))
       .def(
           "activation",
-          [](Graph& g, int x, const std::string& kind, const std::string& name) { return g.activation(x, parse_activation(kind), name); },
+          [](Graph& g, int x, const std::string& kind, const std::string& name) {
+            return g.activation(x, parse_activation(kind), name);
+          },
           py::arg("x"), py::arg("kind"), py::arg("name"))
       .def("dropout", &Graph::dropout, py::arg("x"), py::arg("rate"), py::arg("seed"), py::arg("name"))
       .def("output_shape", [](const Graph& g, int tensor) { return to_tuple(g.shape(tensor)); }, py::arg("tensor"));
@@ -64,11 +68,11 @@ void bind_optimizers(py::module_& m) {
           state[py::str(name)] = view(values->data(), static_cast<int64_t>(values->size()), self);
         return state;
       });
-  py::class_<Sgd, Optimizer>(m, "Sgd").def(py::init<int64_t, float, bool>(), py::arg("size"), py::arg("momentum") = 0.0f,
-                                           py::arg("nesterov") = false);
-  py::class_<Adam, Optimizer>(m, "Adam")
-      .def(py::init<int64_t, float, float, float, float>(), py::arg("size"), py::arg("beta_1") = 0.9f, py::arg("beta_2") = 0.999f,
-           py::arg("epsilon") = 1e-7f, py::arg("weight_decay") = 0.0f);
+  py::class_<Sgd, Optimizer>(m, "Sgd").def(py::init<int64_t, float, bool>(), py::arg("size"),
+                                           py::arg("momentum") = 0.0f, py::arg("nesterov") = false);
+  py::class_<Adam, Optimizer>(m, "Adam").def(py::init<int64_t, float, float, float, float>(), py::arg("size"),
+                                             py::arg("beta_1") = 0.9f, py::arg("beta_2") = 0.999f,
+                                             py::arg("epsilon") = 1e-7f, py::arg("weight_decay") = 0.0f);
 }
 
 // x (samples, *input_shape), uint8 or float32, C-contiguous. The array must outlive the result.
@@ -79,14 +83,15 @@ Images to_images(const char* op, const py::array& x, const Shape& sample) {
   check(x.flags() & py::array::c_style, op, "expected a C-contiguous x");
   if (py::isinstance<py::array_t<uint8_t>>(x)) return {static_cast<const uint8_t*>(x.data()), nullptr, x.shape(0)};
   if (py::isinstance<py::array_t<float>>(x)) return {nullptr, static_cast<const float*>(x.data()), x.shape(0)};
-  throw py::type_error(std::string(op) + "expected x of dtype uint8 or float32. Received: " + std::string(py::str(x.dtype())));
+  throw py::type_error(std::string(op) +
+                       "expected x of dtype uint8 or float32. Received: " + std::string(py::str(x.dtype())));
 }
 
 using Indices = py::array_t<int64_t, py::array::c_style>;
 
-double train_step(Network& net, const py::array& x, const py::array& y, const std::optional<Indices>& indices, const std::string& loss,
-                  bool from_logits, Optimizer* optimizer, const std::optional<py::array>& sample_weight,
-                  const std::optional<py::array>& outputs) {
+double train_step(Network& net, const py::array& x, const py::array& y, const std::optional<Indices>& indices,
+                  const std::string& loss, bool from_logits, Optimizer* optimizer,
+                  const std::optional<py::array>& sample_weight, const std::optional<py::array>& outputs) {
   constexpr const char* op = "[train_step] ";
   TrainBatch batch;
   batch.x = to_images(op, x, net.input_shape());
@@ -153,18 +158,19 @@ void bind_network_class(py::module_& m) {
             return y;
           },
           py::arg("x"))
-      .def("train_step", train_step, py::arg("x"), py::arg("y"), py::arg("indices").noconvert(), py::arg("loss"), py::arg("from_logits"),
-           py::arg("optimizer"), py::arg("sample_weight"), py::arg("outputs"))
+      .def("train_step", train_step, py::arg("x"), py::arg("y"), py::arg("indices").noconvert(), py::arg("loss"),
+           py::arg("from_logits"), py::arg("optimizer"), py::arg("sample_weight"), py::arg("outputs"))
       .def(
           "evaluate_loss",
           [](const Network& n, const Array& y_pred, const py::array& y, const std::string& loss, bool from_logits) {
             const int64_t outputs = element_count(n.output_shape()), samples = y_pred.ndim() ? y_pred.shape(0) : 0;
-            check(y_pred.size() == samples * outputs, "[evaluate_loss] expected predictions with ", outputs, " values a sample. Received: ",
-                  to_string(shape_of(y_pred)));
+            check(y_pred.size() == samples * outputs, "[evaluate_loss] expected predictions with ", outputs,
+                  " values a sample. Received: ", to_string(shape_of(y_pred)));
             const Targets targets = to_targets("[evaluate_loss] ", y, samples, outputs);
             const Loss kind = parse_loss(loss);
             check((kind == Loss::sparse_categorical_crossentropy) == (targets.labels != nullptr),
-                  "[evaluate_loss] expected integer labels for sparse_categorical_crossentropy and float targets for the other losses");
+                  "[evaluate_loss] expected integer labels for sparse_categorical_crossentropy and float targets for "
+                  "the other losses");
             return n.loss(samples, y_pred.data(), targets, kind, from_logits);
           },
           py::arg("y_pred").noconvert(), py::arg("y"), py::arg("loss"), py::arg("from_logits"))

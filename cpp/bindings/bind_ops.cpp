@@ -6,7 +6,8 @@
 namespace cnncore {
 namespace {
 
-Conv2dParams conv2d_params(const Array& x, const Array& kernel, Pair strides, const PaddingPairs& padding, Pair dilation, int64_t groups) {
+Conv2dParams conv2d_params(const Array& x, const Array& kernel, Pair strides, const PaddingPairs& padding,
+                           Pair dilation, int64_t groups) {
   constexpr const char* op = "[conv2d] ";
   check_rank(op, "x (batch, height, width, channels)", x, 4);
   check_rank(op, "kernel (height, width, channels / groups, filters)", kernel, 4);
@@ -49,8 +50,8 @@ struct GradientArray {
 void bind_conv2d(py::module_& m) {
   m.def(
       "conv2d",
-      [](const Array& x, const Array& kernel, const std::optional<Array>& bias, Pair strides, const PaddingPairs& padding,
-         Pair dilation, int64_t groups) {
+      [](const Array& x, const Array& kernel, const std::optional<Array>& bias, Pair strides,
+         const PaddingPairs& padding, Pair dilation, int64_t groups) {
         const Conv2dParams p = conv2d_params(x, kernel, strides, padding, dilation, groups);
         const float* b = bias_data("[conv2d] ", bias, p.filters);
         Array y = empty(batched(x.shape(0), conv2d_output_shape(p)));
@@ -61,28 +62,32 @@ void bind_conv2d(py::module_& m) {
         }
         return y;
       },
-      py::arg("x").noconvert(), py::arg("kernel").noconvert(), py::arg("bias").noconvert(), py::arg("strides"), py::arg("padding"),
-      py::arg("dilation_rate"), py::arg("groups"));
+      py::arg("x").noconvert(), py::arg("kernel").noconvert(), py::arg("bias").noconvert(), py::arg("strides"),
+      py::arg("padding"), py::arg("dilation_rate"), py::arg("groups"));
   m.def(
       "conv2d_backward",
-      [](const Array& x, const Array& kernel, const Array& dy, Pair strides, const PaddingPairs& padding, Pair dilation, int64_t groups,
-         bool needs_dx, bool needs_dkernel) {
+      [](const Array& x, const Array& kernel, const Array& dy, Pair strides, const PaddingPairs& padding, Pair dilation,
+         int64_t groups, bool needs_dx, bool needs_dkernel) {
         const Conv2dParams p = conv2d_params(x, kernel, strides, padding, dilation, groups);
         check_shape("[conv2d_backward] ", "dy", dy, batched(x.shape(0), conv2d_output_shape(p)));
-        GradientArray dx(needs_dx, shape_of(x)), dkernel(needs_dkernel, shape_of(kernel)), dbias(needs_dkernel, {p.filters});
+        GradientArray dx(needs_dx, shape_of(x)), dkernel(needs_dkernel, shape_of(kernel)),
+            dbias(needs_dkernel, {p.filters});
         {
           py::gil_scoped_release release;
           conv2d_backward(p, x.shape(0), x.data(), kernel.data(), dy.data(), dx.data, dkernel.data, dbias.data);
         }
         return py::make_tuple(dx.array, dkernel.array, dbias.array);
       },
-      py::arg("x").noconvert(), py::arg("kernel").noconvert(), py::arg("dy").noconvert(), py::arg("strides"), py::arg("padding"),
-      py::arg("dilation_rate"), py::arg("groups"), py::arg("needs_dx") = true, py::arg("needs_dkernel") = true);
+      py::arg("x").noconvert(), py::arg("kernel").noconvert(), py::arg("dy").noconvert(), py::arg("strides"),
+      py::arg("padding"), py::arg("dilation_rate"), py::arg("groups"), py::arg("needs_dx") = true,
+      py::arg("needs_dkernel") = true);
 }
 
 Pool2dParams pool2d_params(const Shape& x, Pair pool_size, Pair strides, const PaddingPairs& padding) {
-  check(x.size() == 4, "[pool2d] expected x of rank 4 (batch, height, width, channels). Received: shape ", to_string(x));
-  const Pool2dParams p{x[1], x[2], x[3], pool_size.first, pool_size.second, strides.first, strides.second, to_padding(padding)};
+  check(x.size() == 4, "[pool2d] expected x of rank 4 (batch, height, width, channels). Received: shape ",
+        to_string(x));
+  const Pool2dParams p{
+      x[1], x[2], x[3], pool_size.first, pool_size.second, strides.first, strides.second, to_padding(padding)};
   (void)pool2d_output_shape(p);
   return p;
 }
@@ -121,7 +126,8 @@ void bind_pool2d(py::module_& m) {
         }
         return dx;
       },
-      py::arg("x").noconvert(), py::arg("dy").noconvert(), py::arg("pool_size"), py::arg("strides"), py::arg("padding"));
+      py::arg("x").noconvert(), py::arg("dy").noconvert(), py::arg("pool_size"), py::arg("strides"),
+      py::arg("padding"));
   m.def(
       "avg_pool2d_backward",
       [](const Shape& x_shape, const Array& dy, Pair pool_size, Pair strides, const PaddingPairs& padding) {
@@ -141,8 +147,8 @@ void bind_pool2d(py::module_& m) {
 DenseParams dense_params(const Array& x, const Array& kernel) {
   check_rank("[dense] ", "x (batch, features)", x, 2);
   check_rank("[dense] ", "kernel (features, units)", kernel, 2);
-  check(kernel.shape(0) == x.shape(1), "[dense] expected a kernel of ", x.shape(1), " rows. Received: x ", to_string(shape_of(x)),
-        ", kernel ", to_string(shape_of(kernel)));
+  check(kernel.shape(0) == x.shape(1), "[dense] expected a kernel of ", x.shape(1), " rows. Received: x ",
+        to_string(shape_of(x)), ", kernel ", to_string(shape_of(kernel)));
   return {x.shape(1), kernel.shape(1)};
 }
 
@@ -223,10 +229,12 @@ void bind_losses(py::module_& m) {
       "mean_squared_error",
       [](const Array& y_pred, const Array& y_true) {
         check_shape("[mean_squared_error] ", "y_true", y_true, shape_of(y_pred));
-        check(y_pred.size() > 0, "[mean_squared_error] expected at least one value. Received: shape ", to_string(shape_of(y_pred)));
+        check(y_pred.size() > 0, "[mean_squared_error] expected at least one value. Received: shape ",
+              to_string(shape_of(y_pred)));
         Array dy = empty(shape_of(y_pred));
         const int64_t batch = y_pred.ndim() ? y_pred.shape(0) : 1;
-        const double loss = mean_squared_error(batch, y_pred.size() / batch, y_pred.data(), y_true.data(), dy.mutable_data());
+        const double loss =
+            mean_squared_error(batch, y_pred.size() / batch, y_pred.data(), y_true.data(), dy.mutable_data());
         return py::make_tuple(loss, dy);
       },
       py::arg("y_pred").noconvert(), py::arg("y_true").noconvert());
@@ -235,28 +243,30 @@ void bind_losses(py::module_& m) {
 void bind_updates(py::module_& m) {
   m.def(
       "sgd_update",
-      [](const Array& params, const Array& grads, const std::optional<Array>& velocity, float learning_rate, float momentum,
-         bool nesterov) {
+      [](const Array& params, const Array& grads, const std::optional<Array>& velocity, float learning_rate,
+         float momentum, bool nesterov) {
         check_shape("[sgd] ", "grads", grads, shape_of(params));
         if (velocity) check_shape("[sgd] ", "velocity", *velocity, shape_of(params));
         check(velocity || momentum == 0.0f, "[sgd] expected a velocity where momentum is not 0");
         sgd_update(params.size(), writable("[sgd] ", "params", params), grads.data(),
                    velocity ? writable("[sgd] ", "velocity", *velocity) : nullptr, learning_rate, momentum, nesterov);
       },
-      py::arg("params").noconvert(), py::arg("grads").noconvert(), py::arg("velocity").noconvert(), py::arg("learning_rate"),
-      py::arg("momentum"), py::arg("nesterov"));
+      py::arg("params").noconvert(), py::arg("grads").noconvert(), py::arg("velocity").noconvert(),
+      py::arg("learning_rate"), py::arg("momentum"), py::arg("nesterov"));
   m.def(
       "adam_update",
-      [](const Array& params, const Array& grads, const Array& moment_1, const Array& moment_2, int64_t step, float learning_rate,
-         float beta_1, float beta_2, float epsilon, float weight_decay) {
+      [](const Array& params, const Array& grads, const Array& moment_1, const Array& moment_2, int64_t step,
+         float learning_rate, float beta_1, float beta_2, float epsilon, float weight_decay) {
         check_shape("[adam] ", "grads", grads, shape_of(params));
         check_shape("[adam] ", "m", moment_1, shape_of(params));
         check_shape("[adam] ", "v", moment_2, shape_of(params));
-        adam_update(params.size(), writable("[adam] ", "params", params), grads.data(), writable("[adam] ", "m", moment_1),
-                    writable("[adam] ", "v", moment_2), step, learning_rate, beta_1, beta_2, epsilon, weight_decay);
+        adam_update(params.size(), writable("[adam] ", "params", params), grads.data(),
+                    writable("[adam] ", "m", moment_1), writable("[adam] ", "v", moment_2), step, learning_rate, beta_1,
+                    beta_2, epsilon, weight_decay);
       },
-      py::arg("params").noconvert(), py::arg("grads").noconvert(), py::arg("m").noconvert(), py::arg("v").noconvert(), py::arg("step"),
-      py::arg("learning_rate"), py::arg("beta_1"), py::arg("beta_2"), py::arg("epsilon"), py::arg("weight_decay"));
+      py::arg("params").noconvert(), py::arg("grads").noconvert(), py::arg("m").noconvert(), py::arg("v").noconvert(),
+      py::arg("step"), py::arg("learning_rate"), py::arg("beta_1"), py::arg("beta_2"), py::arg("epsilon"),
+      py::arg("weight_decay"));
 }
 
 }  // namespace

@@ -19,9 +19,10 @@ struct Conv2dParams {
 /// {out_height, out_width, filters}; throws std::invalid_argument for parameters that make no sense.
 Shape conv2d_output_shape(const Conv2dParams& params);
 
-/// y[n, i, j, f] = bias[f] + sum over (ky, kx, c) of x[n, i * stride + ky * dilation - top, ..., c] * kernel[ky, kx, c, f].
-/// bias may be null.
-void conv2d(const Conv2dParams& params, int64_t batch, const float* x, const float* kernel, const float* bias, float* y);
+/// y[n, i, j, f] = bias[f] + sum over (ky, kx, c) of x[n, i * stride + ky * dilation - top, ..., c] * kernel[ky, kx, c,
+/// f]. bias may be null.
+void conv2d(const Conv2dParams& params, int64_t batch, const float* x, const float* kernel, const float* bias,
+            float* y);
 
 /// From dy = dL/dy: dx, dkernel and dbias, each skipped where null; what they held is overwritten.
 void conv2d_backward(const Conv2dParams& params, int64_t batch, const float* x, const float* kernel, const float* dy,

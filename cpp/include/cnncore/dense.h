@@ -14,7 +14,7 @@ struct DenseParams {
 void dense(const DenseParams& params, int64_t batch, const float* x, const float* kernel, const float* bias, float* y);
 
 /// dx = dy kernel^T, dkernel = x^T dy, dbias = column sums of dy, each skipped where null.
-void dense_backward(const DenseParams& params, int64_t batch, const float* x, const float* kernel, const float* dy, float* dx,
-                    float* dkernel, float* dbias);
+void dense_backward(const DenseParams& params, int64_t batch, const float* x, const float* kernel, const float* dy,
+                    float* dx, float* dkernel, float* dbias);
 
 }  // namespace cnncore

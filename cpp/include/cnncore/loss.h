@@ -17,9 +17,10 @@ struct Targets {
   const float* values = nullptr;
 };
 
-/// -sum_j t_j log softmax(logits)_j, averaged over the batch; dlogits = (softmax(logits) - t) / batch for targets that sum to one.
-/// Throws std::invalid_argument for a label out of range.
-double softmax_cross_entropy(int64_t batch, int64_t classes, const float* logits, const Targets& targets, float* dlogits);
+/// -sum_j t_j log softmax(logits)_j, averaged over the batch; dlogits = (softmax(logits) - t) / batch for targets that
+/// sum to one. Throws std::invalid_argument for a label out of range.
+double softmax_cross_entropy(int64_t batch, int64_t classes, const float* logits, const Targets& targets,
+                             float* dlogits);
 
 /// mean over all elements of (y_pred - y_true)^2; dy_pred = 2 (y_pred - y_true) / (batch * outputs).
 double mean_squared_error(int64_t batch, int64_t outputs, const float* y_pred, const float* y_true, float* dy_pred);

@@ -45,8 +45,8 @@ struct DropoutOp {
 };
 using Op = std::variant<RescalingOp, Conv2dOp, MaxPool2dOp, AvgPool2dOp, FlattenOp, DenseOp, ActivationOp, DropoutOp>;
 
-/// A list of ops in topological order. Every method appends one and returns the id of its output tensor; what makes no sense
-/// throws std::invalid_argument and names the layer.
+/// A list of ops in topological order. Every method appends one and returns the id of its output tensor; what makes no
+/// sense throws std::invalid_argument and names the layer.
 class Graph {
  public:
   struct Node {
@@ -92,8 +92,8 @@ struct Images {
 
 struct TrainBatch {
   Images x;
-  Targets y;                           ///< indexed like x
-  const int64_t* indices = nullptr;    ///< which samples make the batch; null: the first `size`
+  Targets y;                         ///< indexed like x
+  const int64_t* indices = nullptr;  ///< which samples make the batch; null: the first `size`
   int64_t size = 0;
   const float* sample_weight = nullptr;  ///< indexed like x; the loss is sum(weight * loss) / size
 };
@@ -120,9 +120,9 @@ class Network {
   /// Inference: y (samples, *output_shape).
   void forward(const Images& x, float* y);
 
-  /// One step: forward, loss, gradients, and the update where an optimizer is given. Returns the loss before the update;
-  /// `outputs` (size, *output_shape), where not null, receives the predictions. Where the loss is not
-  /// finite, or a gradient is not (NaN is returned then), nothing is updated.
+  /// One step: forward, loss, gradients, and the update where an optimizer is given. Returns the loss before the
+  /// update; `outputs` (size, *output_shape), where not null, receives the predictions. Where the loss is not finite,
+  /// or a gradient is not (NaN is returned then), nothing is updated.
   double train_step(const TrainBatch& batch, Loss loss, bool from_logits, Optimizer* optimizer, float* outputs);
 
   /// The mean loss of predictions.

@@ -8,7 +8,8 @@
 
 namespace cnncore {
 
-/// A rule that moves parameters along their gradient. `begin_step` once a step, then `update` on ranges that cover the vector.
+/// A rule that moves parameters along their gradient. `begin_step` once a step, then `update` on ranges that cover the
+/// vector.
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
@@ -27,7 +28,8 @@ class Optimizer {
   int64_t size_;
 };
 
-/// Gradient descent: v = momentum * v - rate * g; w += v, or w += momentum * v - rate * g (Nesterov). Without momentum w -= rate * g.
+/// Gradient descent: v = momentum * v - rate * g; w += v, or w += momentum * v - rate * g (Nesterov). Without momentum
+/// w -= rate * g.
 class Sgd : public Optimizer {
  public:
   explicit Sgd(int64_t size, float momentum = 0.0f, bool nesterov = false);
@@ -40,11 +42,12 @@ class Sgd : public Optimizer {
   std::vector<float> velocity_;
 };
 
-/// Adam (Kingma and Ba, 2015) with Keras' epsilon, outside the bias-corrected root; with weight_decay > 0 AdamW (Loshchilov and
-/// Hutter, 2019): w -= rate * weight_decay * w beside the step.
+/// Adam (Kingma and Ba, 2015) with Keras' epsilon, outside the bias-corrected root; with weight_decay > 0 AdamW
+/// (Loshchilov and Hutter, 2019): w -= rate * weight_decay * w beside the step.
 class Adam : public Optimizer {
  public:
-  explicit Adam(int64_t size, float beta_1 = 0.9f, float beta_2 = 0.999f, float epsilon = 1e-7f, float weight_decay = 0.0f);
+  explicit Adam(int64_t size, float beta_1 = 0.9f, float beta_2 = 0.999f, float epsilon = 1e-7f,
+                float weight_decay = 0.0f);
   void begin_step() override;
   void update(int64_t offset, int64_t size, float* params, const float* grads) override;
   std::map<std::string, std::vector<float>*> state() override;

@@ -5,8 +5,9 @@
 
 namespace cnncore {
 
-/// x (batch, in_height, in_width, channels), y (batch, out_height, out_width, channels). Windows may overlap or leave gaps.
-/// Padding never takes part: a maximum ignores it and an average divides by the positions inside the image (Keras' rule).
+/// x (batch, in_height, in_width, channels), y (batch, out_height, out_width, channels). Windows may overlap or leave
+/// gaps. Padding never takes part: a maximum ignores it and an average divides by the positions inside the image
+/// (Keras' rule).
 struct Pool2dParams {
   int64_t in_height = 0, in_width = 0, channels = 0;
   int64_t pool_height = 2, pool_width = 2;

@@ -7,13 +7,14 @@
 
 namespace cnncore {
 
-/// The instruction set in use: the best this machine has, or the one named by the environment variable CNNCORE_ISA. A name that is
-/// unknown, or that this machine cannot run, throws std::invalid_argument.
+/// The instruction set in use: the best this machine has, or the one named by the environment variable CNNCORE_ISA. A
+/// name that is unknown, or that this machine cannot run, throws std::invalid_argument.
 std::string isa();
 std::vector<std::string> available_isas();
 void set_isa(const std::string& name);
 
-/// Threads of a parallel region; the default is OMP_NUM_THREADS, else the smaller of the CPU affinity and the cgroup's quota.
+/// Threads of a parallel region; the default is OMP_NUM_THREADS, else the smaller of the CPU affinity and the cgroup's
+/// quota.
 int num_threads();
 void set_num_threads(int threads);
 int default_num_threads();

@@ -27,8 +27,10 @@ struct PaddingPair {
 };
 PaddingPair same_padding(int64_t size, int64_t kernel, int64_t stride, int64_t dilation = 1);
 
-/// (W - F + 2P) / S + 1 with P split in `before` and `after`, rounded down; F is the dilated kernel. Throws std::invalid_argument
-/// where the kernel is larger than the padded input or a size is not positive; `op` is named in the message.
-int64_t output_size(const char* op, int64_t size, int64_t kernel, int64_t stride, PaddingPair padding, int64_t dilation = 1);
+/// (W - F + 2P) / S + 1 with P split in `before` and `after`, rounded down; F is the dilated kernel. Throws
+/// std::invalid_argument where the kernel is larger than the padded input or a size is not positive; `op` is named in
+/// the message.
+int64_t output_size(const char* op, int64_t size, int64_t kernel, int64_t stride, PaddingPair padding,
+                    int64_t dilation = 1);
 
 }  // namespace cnncore

@@ -1,5 +1,6 @@
 // Indirect matrix products: the forward convolution, its fusion with a 2x2 max-pool, and the gradient of the weights.
-//   p pixel, k term of the sum, v vector of columns. A block of P pixels x V vectors stays in registers over the whole depth.
+//   p pixel, k term of the sum, v vector of columns. A block of P pixels x V vectors stays in registers over the whole
+//   depth.
 
 // Pixels x vectors of a block: as many accumulators as the registers hold beside V weights and one broadcast.
 constexpr bool kManyRegisters = kRegisters >= 32;
@@ -132,7 +133,8 @@ void gemm(const GemmArgs& a) {
     at = {a.w + whole, a.bias ? a.bias + whole : nullptr, a.y + whole, nullptr, kWidth};
     cols -= whole;
   }
-  // Strips of pixels outside, columns inside: what a strip reads of x is fetched once, spread over all of its arithmetic.
+  // Strips of pixels outside, columns inside: what a strip reads of x is fetched once, spread over all of its
+  // arithmetic.
   GemmArgs strip = a;
   for (int64_t p = 0; p < a.pixels; p += kStripPixels) {
     strip.x_offset = a.x_offset + p;
@@ -235,8 +237,7 @@ void gemm_weights_block(const GemmWeightsArgs& a, int64_t k, int64_t n, int tail
   for (int r = 0; r < R; ++r) {
     float* dw = a.dw + (k + r) * a.ldw + n;
     CNNCORE_UNROLL
-    for (int v = 0; v < V; ++v)
-      store_column<kTail, V>(dw, v, tail, add(load_column<kTail, V>(dw, v, tail), acc[r][v]));
+    for (int v = 0; v < V; ++v) store_column<kTail, V>(dw, v, tail, add(load_column<kTail, V>(dw, v, tail), acc[r][v]));
   }
 }
 

@@ -1,14 +1,14 @@
 // The contracts of the kernels, as maths, and the table through which every ISA offers them.
 //
-// All arithmetic is float32, activations are NHWC (channels innermost). Convolutions are indirect matrix products: no copy of
-// the input is rearranged; two small tables of offsets say where a product's operands lie.
+// All arithmetic is float32, activations are NHWC (channels innermost). Convolutions are indirect matrix products: no
+// copy of the input is rearranged; two small tables of offsets say where a product's operands lie.
 //   x_offset[p]  where pixel p's window begins in x            (p < pixels)
 //   k_offset[k]  where term k lies in that window              (k < depth = kernel_height * kernel_width * channels)
-// so that element (p, k) of the "im2col" matrix is x[x_offset[p] + k_offset[k]]. A dense layer is the same product with one
-// pixel a sample; the gradient of the input is the same product over a zero-bordered dy.
+// so that element (p, k) of the "im2col" matrix is x[x_offset[p] + k_offset[k]]. A dense layer is the same product with
+// one pixel a sample; the gradient of the input is the same product over a zero-bordered dy.
 //
-// Kernels assert nothing and check nothing: src/ops does, once. They never read outside the arrays their contract names, and
-// each output element is summed in an order that depends on the problem's shape only, never on threads.
+// Kernels assert nothing and check nothing: src/ops does, once. They never read outside the arrays their contract
+// names, and each output element is summed in an order that depends on the problem's shape only, never on threads.
 #pragma once
 #include <cstdint>
 
@@ -32,16 +32,16 @@ struct GemmArgs {
 };
 
 /// The same product, then the maximum of each run of four pixels (a 2x2 window; pixels are listed window by window):
-/// y[y_offset[q] + n] = act(max_i v_i), winner[y_offset[q] + n] = the first i that attains it, 4 where relu lets nothing pass.
-/// `pixels` is a multiple of 4, y_offset has one entry a window, winner may be null (inference).
+/// y[y_offset[q] + n] = act(max_i v_i), winner[y_offset[q] + n] = the first i that attains it, 4 where relu lets
+/// nothing pass. `pixels` is a multiple of 4, y_offset has one entry a window, winner may be null (inference).
 struct GemmPoolArgs : GemmArgs {
   uint8_t* winner;
 };
 
-/// A 3x3 stride-1 convolution by 2x2 tiles of its output (Winograd), for channels a multiple of `width` and filters of 2 * width.
-/// Tile t reads the 4x4 pixels from x_offset[t] on. It writes its four pixels to y_offset[4 t ..], the last first: where a pixel lies
-/// outside the output, its offset repeats the first one's, which is then written last. With `pool` it writes their maximum to
-/// y_offset[t], as gemm_pool does.
+/// A 3x3 stride-1 convolution by 2x2 tiles of its output (Winograd), for channels a multiple of `width` and filters of
+/// 2 * width. Tile t reads the 4x4 pixels from x_offset[t] on. It writes its four pixels to y_offset[4 t ..], the last
+/// first: where a pixel lies outside the output, its offset repeats the first one's, which is then written last. With
+/// `pool` it writes their maximum to y_offset[t], as gemm_pool does.
 struct WinogradArgs {
   const float* x;
   const int32_t* x_offset;
@@ -57,7 +57,8 @@ struct WinogradArgs {
   float* scratch;       // 16 * 13 * (channels + 2 * width) floats
 };
 
-/// The transformed kernels, 16 * channels * filters floats: kernel element (tap, c, f) lies at tap[] + c * kernel_row + f.
+/// The transformed kernels, 16 * channels * filters floats: kernel element (tap, c, f) lies at tap[] + c * kernel_row +
+/// f.
 struct WinogradWeightsArgs {
   const float* kernel;
   const int64_t* tap;  // of the nine taps, row by row
@@ -65,7 +66,8 @@ struct WinogradWeightsArgs {
   float* w;
 };
 
-/// The gradient of a 3x3 kernel from tiles of 4x4 inputs and 2x2 gradients (Winograd's F(3x3, 2x2)), left in transformed form:
+/// The gradient of a 3x3 kernel from tiles of 4x4 inputs and 2x2 gradients (Winograd's F(3x3, 2x2)), left in
+/// transformed form:
 ///   du[i][c][f] += sum_t (B^T x B)[i][c] * (G dy G^T)[i][f]      i < 16; channels and filters multiples of width
 struct WinogradGradientArgs {
   const float* x;
@@ -80,8 +82,8 @@ struct WinogradGradientArgs {
   float* scratch;  // 16 * 96 * (channels + filters) floats
 };
 
-/// Rows [3 * ky, 3 * ky + 3) of taps of the kernel's gradient, from the sum of `count` du that lie `stride` floats apart:
-/// dw[(kx * channels + c) * filters + f]
+/// Rows [3 * ky, 3 * ky + 3) of taps of the kernel's gradient, from the sum of `count` du that lie `stride` floats
+/// apart: dw[(kx * channels + c) * filters + f]
 struct WinogradReduceArgs {
   const float* du;
   int64_t count, stride, ky, channels, filters;
@@ -100,8 +102,8 @@ struct GemmWeightsArgs {
   int64_t ldw;
 };
 
-/// For few columns, over planes of pixels: y[n * y_plane + i] = sum_k x[k_offset[k] + i] * w[k * ldw + n]      i < length, n < cols
-/// Whole blocks of 64 pixels are read and written: x and every plane of y reach that far.
+/// For few columns, over planes of pixels: y[n * y_plane + i] = sum_k x[k_offset[k] + i] * w[k * ldw + n]      i <
+/// length, n < cols Whole blocks of 64 pixels are read and written: x and every plane of y reach that far.
 struct PlanarArgs {
   const float* x;
   const int32_t* k_offset;
@@ -137,8 +139,8 @@ struct DepthwiseWeightsArgs {
   float* dw;
 };
 
-/// The gradient that leaves a 2x2 max-pool is zero but at the winners. Per channel c (an entry list of `capacity` places, of
-/// which `windows + 16` may be touched): for each window q in order whose winner i is below 4,
+/// The gradient that leaves a 2x2 max-pool is zero but at the winners. Per channel c (an entry list of `capacity`
+/// places, of which `windows + 16` may be touched): for each window q in order whose winner i is below 4,
 ///   value = dy[q * channels + c],  offset = candidate[i * windows_padded + q]
 /// candidate[] holds where window q's pixel i lies; it is padded to windows_padded, a multiple of 16.
 struct WinnerListArgs {
@@ -153,7 +155,8 @@ struct WinnerListArgs {
   float* scratch;  // 2 * windows_padded * 16 floats
 };
 
-/// Winners back in their places: dy_full[candidate[i * windows_padded + q] + c] = winner[q][c] == i ? dy[q][c] : 0     i < 4
+/// Winners back in their places: dy_full[candidate[i * windows_padded + q] + c] = winner[q][c] == i ? dy[q][c] : 0 i <
+/// 4
 struct UnpoolArgs {
   const float* dy;
   const uint8_t* winner;
@@ -163,7 +166,8 @@ struct UnpoolArgs {
 };
 
 /// A list of winners against rows of the input. `vectors` runs of `width` floats make one window; vector j begins at
-/// segment[j] within it. Rows of dwt and wt hold vectors * width floats (lanes beyond a run are padding: zero in wt, ignored in dwt).
+/// segment[j] within it. Rows of dwt and wt hold vectors * width floats (lanes beyond a run are padding: zero in wt,
+/// ignored in dwt).
 ///   weights: dwt[c][j] += sum_e value[c][e] * x[offset[c][e] + segment[j]]
 ///   data:    dx[offset[c][e] + segment[j]] += value[c][e] * wt[c][j]
 struct SparseArgs {
@@ -179,8 +183,9 @@ struct SparseArgs {
   float* dx;        // data
 };
 
-/// dw[t * channels + c] += sum_q dy[q][c] * x[window(q) + pixel(winner[q][c]) + tap(t)] for a 3x3 stride-1 convolution of one input
-/// channel behind a 2x2 max-pool: the 4x4 pixels below a window fit one register and the winner chooses among them.
+/// dw[t * channels + c] += sum_q dy[q][c] * x[window(q) + pixel(winner[q][c]) + tap(t)] for a 3x3 stride-1 convolution
+/// of one input channel behind a 2x2 max-pool: the 4x4 pixels below a window fit one register and the winner chooses
+/// among them.
 struct PatchWeightsArgs {
   const float* x;
   const int32_t* window_offset;  // of each window's 4x4 patch in x
@@ -191,7 +196,8 @@ struct PatchWeightsArgs {
   float* dw;
 };
 
-/// Pooling over channel vectors; a window's positions inside the image are window_offset[window_begin[q] .. window_begin[q + 1]).
+/// Pooling over channel vectors; a window's positions inside the image are window_offset[window_begin[q] ..
+/// window_begin[q + 1]).
 ///   max: y[q] = max_i x[i]            max_backward: dx[first i with x[i] = max] += dy[q]
 ///   avg: y[q] = mean_i x[i]           avg_backward: dx[i] += dy[q] / count
 struct PoolArgs {
@@ -250,7 +256,8 @@ struct Kernels {
   void (*avg_pool)(const PoolArgs&);
   void (*avg_pool_backward)(const PoolArgs&);
 
-  /// y = act(x) element by element (softmax is softmax_rows), and dx = dy * act'(y), from the output y. In place where x == y.
+  /// y = act(x) element by element (softmax is softmax_rows), and dx = dy * act'(y), from the output y. In place where
+  /// x == y.
   void (*activation)(Activation, const float* x, float* y, int64_t size);
   void (*activation_backward)(Activation, const float* y, const float* dy, float* dx, int64_t size);
   /// Each row to exp(x - max) / sum; and its gradient dx = y * (dy - sum(dy * y)).

@@ -1,6 +1,7 @@
 // Optimizers: one pass over flat vectors that reads and writes each float once.
 
-// Kingma and Ba, "Adam" (2015), with the bias corrections folded into alpha; Loshchilov and Hutter's decoupled decay (2019).
+// Kingma and Ba, "Adam" (2015), with the bias corrections folded into alpha; Loshchilov and Hutter's decoupled decay
+// (2019).
 void adam(const AdamArgs& a) {
   const Vec beta_1 = set1(a.beta_1), beta_2 = set1(a.beta_2), epsilon = set1(a.epsilon);
   const Vec rest_1 = set1(1.0f - a.beta_1), rest_2 = set1(1.0f - a.beta_2);

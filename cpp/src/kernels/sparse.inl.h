@@ -1,13 +1,14 @@
-// The backward pass behind a fused 2x2 max-pool: three quarters and more of the pre-pool gradient are zero, so only the winners
-// are visited. Sums are those of the dense computation without its zero terms.
-//   c output channel, q pooled pixel (window), e entry of a channel's list of winners, j vector of a window of the input
+// The backward pass behind a fused 2x2 max-pool: three quarters and more of the pre-pool gradient are zero, so only the
+// winners are visited. Sums are those of the dense computation without its zero terms.
+//   c output channel, q pooled pixel (window), e entry of a channel's list of winners, j vector of a window of the
+//   input
 
 // Vectors of a window held in registers at a time.
 constexpr int kSparseVectors = kRegisters >= 32 ? 18 : 9;
 
 void winner_lists(const WinnerListArgs& a) {
   const int64_t padded = a.windows_padded;
-  float* value = a.scratch;                     // [kWidth channels][windows]
+  float* value = a.scratch;  // [kWidth channels][windows]
   float* index = a.scratch + padded * kWidth;
   alignas(64) float square[kWidth * kWidth];
   for (int64_t c = 0; c < a.channels; c += kWidth) {
@@ -162,7 +163,8 @@ void patch_weights(const PatchWeightsArgs& a) {
   constexpr int kVectors = kRegisters >= 32 ? 2 : 1;
   int64_t c = 0;
   for (; c + (kVectors - 1) * kWidth < a.channels; c += kVectors * kWidth)
-    patch_weights_block<kVectors>(a, c, static_cast<int>(a.channels - c < kVectors * kWidth ? a.channels - c : kVectors * kWidth));
+    patch_weights_block<kVectors>(
+        a, c, static_cast<int>(a.channels - c < kVectors * kWidth ? a.channels - c : kVectors * kWidth));
   for (; c < a.channels; c += kWidth)
     patch_weights_block<1>(a, c, static_cast<int>(a.channels - c < kWidth ? a.channels - c : kWidth));
 }

@@ -1,5 +1,6 @@
-// Convolution of 3x3 kernels by Winograd's F(2x2, 3x3) (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016):
-// a 2x2 tile of outputs takes 16 products a channel where the direct sum takes 36, Y = A^T [(G g G^T) . (B^T d B)] A with
+// Convolution of 3x3 kernels by Winograd's F(2x2, 3x3) (Lavin and Gray, "Fast Algorithms for Convolutional Neural
+// Networks", 2016): a 2x2 tile of outputs takes 16 products a channel where the direct sum takes 36, Y = A^T [(G g G^T)
+// . (B^T d B)] A with
 //   B^T = | 1  0 -1  0 |    G = |  1    0    0  |    A^T = | 1 1  1  0 |
 //         | 0  1  1  0 |        | 1/2  1/2  1/2 |          | 0 1 -1 -1 |
 //         | 0 -1  1  0 |        | 1/2 -1/2  1/2 |
@@ -74,7 +75,8 @@ inline void winograd_output_tile(const float* m, int64_t step, Vec bias, Vec (&y
   Vec top[4], bottom[4];
   CNNCORE_UNROLL
   for (int j = 0; j < 4; ++j) {
-    const Vec m0 = load(m + j * step), m1 = load(m + (4 + j) * step), m2 = load(m + (8 + j) * step), m3 = load(m + (12 + j) * step);
+    const Vec m0 = load(m + j * step), m1 = load(m + (4 + j) * step), m2 = load(m + (8 + j) * step),
+              m3 = load(m + (12 + j) * step);
     const Vec both = add(m1, m2), between = sub(m1, m2);
     top[j] = add(m0, both);
     bottom[j] = sub(between, m3);
@@ -132,11 +134,12 @@ void winograd(const WinogradArgs& a) {
   if (a.stream) fence_stores();
 }
 
-// w[block][i][c][lane] = (G g G^T)[i] of the kernels g = kernel[tap][c][filter], blocks of kWinogradVectors * kWidth filters.
+// w[block][i][c][lane] = (G g G^T)[i] of the kernels g = kernel[tap][c][filter], blocks of kWinogradVectors * kWidth
+// filters.
 void winograd_weights(const WinogradWeightsArgs& a) {
   constexpr int kBlock = kWinogradVectors * kWidth;
   const Vec half = set1(0.5f);
-  const auto line = [&](Vec g0, Vec g1, Vec g2, Vec (&out)[4]) {
+  const auto line = [&](Vec g0, Vec g1, Vec g2, Vec(&out)[4]) {
     const Vec ends = mul(half, add(g0, g2)), middle = mul(half, g1);
     out[0] = g0;
     out[1] = add(ends, middle);

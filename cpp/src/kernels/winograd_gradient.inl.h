@@ -1,5 +1,6 @@
-// The gradient of a 3x3 kernel by Winograd's F(3x3, 2x2): dy's 2x2 tile acts as the kernel that slides over x's 4x4 tile, and all
-// tiles are summed before they are transformed back, once: dw = A^T (sum_t (B^T x B) . (G dy G^T)) A with winograd.inl.h's B and
+// The gradient of a 3x3 kernel by Winograd's F(3x3, 2x2): dy's 2x2 tile acts as the kernel that slides over x's 4x4
+// tile, and all tiles are summed before they are transformed back, once: dw = A^T (sum_t (B^T x B) . (G dy G^T)) A with
+// winograd.inl.h's B and
 //   G = | 1    0  |    A^T = | 1 1  1 0 |
 //       | 1/2  1/2|          | 0 1 -1 0 |
 //       | 1/2 -1/2|          | 0 1  1 1 |
@@ -11,7 +12,7 @@ constexpr int64_t kGradientTiles = 96;  // at most: beyond, the transformed tile
 // square[i][t][f] = (G dy G^T)[i] of `tiles` tiles from `tile` on.
 inline void winograd_gradient_tiles(const WinogradGradientArgs& a, int64_t tile, int64_t tiles, float* square) {
   const Vec half = set1(0.5f);
-  const auto line = [&](Vec g0, Vec g1, Vec (&out)[4]) {
+  const auto line = [&](Vec g0, Vec g1, Vec(&out)[4]) {
     const Vec h0 = mul(half, g0), h1 = mul(half, g1);
     out[0] = g0;
     out[1] = add(h0, h1);
@@ -50,8 +51,8 @@ void winograd_gradient(const WinogradGradientArgs& a) {
     winograd_input(a, tile, tiles, x);
     winograd_gradient_tiles(a, tile, tiles, dy);
     for (int64_t i = 0; i < 16; ++i)
-      gemm_weights({x + i * tiles * a.channels, x_offset, a.count_up, tiles, a.channels, a.filters, dy + i * tiles * a.filters, dy_offset,
-                    a.du + i * a.channels * a.filters, a.filters});
+      gemm_weights({x + i * tiles * a.channels, x_offset, a.count_up, tiles, a.channels, a.filters,
+                    dy + i * tiles * a.filters, dy_offset, a.du + i * a.channels * a.filters, a.filters});
   }
 }
 

@@ -8,7 +8,8 @@
 
 namespace cnncore {
 
-Execution::Execution(const Graph& graph, int output, const std::vector<Weights>& weights, const PlanMode& mode, const Kernels& kernels)
+Execution::Execution(const Graph& graph, int output, const std::vector<Weights>& weights, const PlanMode& mode,
+                     const Kernels& kernels)
     : plan_(graph, output, weights, mode, kernels),
       shards_(std::max<int64_t>(mode.batch, 1)),
       batch_(plan_.batch_floats),
@@ -29,8 +30,8 @@ void Execution::pack_weights() {
   });
 }
 
-// Inference repacks a kernel when it has changed. Its owner may write to it at any time, so it is compared with a copy: that costs a
-// few per cent of the arithmetic it saves.
+// Inference repacks a kernel when it has changed. Its owner may write to it at any time, so it is compared with a copy:
+// that costs a few per cent of the arithmetic it saves.
 void Execution::refresh_packed() {
   const bool first = seen_.empty();
   seen_.resize(pack_tasks_.size());
@@ -46,7 +47,8 @@ void Execution::refresh_packed() {
 
 void Execution::reserve_threads(int threads) {
   while (static_cast<int>(threads_.size()) < threads)
-    threads_.push_back({Buffer<float>(plan_.thread_floats), Buffer<float>(plan_.scratch_floats), Buffer<uint8_t>(plan_.thread_winners)});
+    threads_.push_back({Buffer<float>(plan_.thread_floats), Buffer<float>(plan_.scratch_floats),
+                        Buffer<uint8_t>(plan_.thread_winners)});
 }
 
 float* Execution::value(int tensor, const ThreadMemory& memory, int64_t first) const {
@@ -78,7 +80,8 @@ void Execution::load(const Images& x, const int64_t* indices, int64_t first, int
 }
 
 // The pointers of a node to samples [first, first + count) of a slice that begins at sample `first`.
-Slice Execution::slice(const PlannedNode& node, const ThreadMemory& memory, int64_t shard, int64_t first, int64_t count) const {
+Slice Execution::slice(const PlannedNode& node, const ThreadMemory& memory, int64_t shard, int64_t first,
+                       int64_t count) const {
   Slice s;
   s.first = first, s.count = count;
   s.x = value(node.input, memory, first), s.y = value(node.output, memory, first);
@@ -135,7 +138,8 @@ void Execution::backward_slice(const ThreadMemory& memory, int64_t step, int64_t
   }
 }
 
-double Execution::slice_loss(const ThreadMemory& memory, const TrainBatch& batch, Output meaning, int64_t first, int64_t count) const {
+double Execution::slice_loss(const ThreadMemory& memory, const TrainBatch& batch, Output meaning, int64_t first,
+                             int64_t count) const {
   const int64_t outputs = plan_.tensors[static_cast<size_t>(plan_.output_tensor)].size;
   const float* y = value(plan_.output_tensor, memory, first);
   float* dy = grad(plan_.output_tensor, memory, first);
@@ -143,7 +147,8 @@ double Execution::slice_loss(const ThreadMemory& memory, const TrainBatch& batch
   for (int64_t n = 0; n < count; ++n, y += outputs, dy += outputs) {
     const int64_t sample = batch.indices ? batch.indices[first + n] : first + n;
     const float weight = batch.sample_weight ? batch.sample_weight[sample] : 1.0f;
-    const Target target{batch.y.labels ? batch.y.labels[sample] : 0, batch.y.values ? batch.y.values + sample * outputs : nullptr};
+    const Target target{batch.y.labels ? batch.y.labels[sample] : 0,
+                        batch.y.values ? batch.y.values + sample * outputs : nullptr};
     sum += weight * loss_row(plan_.kernels, meaning, outputs, y, target, weight / static_cast<float>(batch.size), dy);
   }
   return sum;
@@ -180,7 +185,8 @@ double Execution::backpropagate(const TrainBatch& batch, Output meaning, int64_t
       const int64_t count = std::min(plan_.mode.slice, shards_.end(shard) - first);
       load(batch.x, batch.indices, first, count, value(0, memory, first));
       forward_slice(memory, step, first, count);
-      if (outputs) std::copy_n(value(plan_.output_tensor, memory, first), count * output_size, outputs + first * output_size);
+      if (outputs)
+        std::copy_n(value(plan_.output_tensor, memory, first), count * output_size, outputs + first * output_size);
       loss += slice_loss(memory, batch, meaning, first, count);
       backward_slice(memory, step, shard, first, count, meaning == Output::softmax);
     }
@@ -198,7 +204,9 @@ bool Execution::gather_gradients() {
     const Task& task = gradient_tasks_[static_cast<size_t>(i)];
     const PlannedNode& node = *task.node;
     const bool whole = node.node->batch_gradient();
-    const BatchView batch{plan_.mode.batch, whole ? value(node.input, unused, 0) : nullptr, whole ? grad(node.output, unused, 0) : nullptr,
+    const BatchView batch{plan_.mode.batch,
+                          whole ? value(node.input, unused, 0) : nullptr,
+                          whole ? grad(node.output, unused, 0) : nullptr,
                           {partials_.data() + node.partial, shards_.count, plan_.partial_floats}};
     const Node::Range range = node.node->gradient(task.index, batch);
     if (!plan_.kernels.all_finite(range.grads, range.size)) finite.store(false, std::memory_order_relaxed);

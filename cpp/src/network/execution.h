@@ -12,13 +12,15 @@ namespace cnncore {
 
 class Execution {
  public:
-  Execution(const Graph& graph, int output, const std::vector<Weights>& weights, const PlanMode& mode, const Kernels& kernels);
+  Execution(const Graph& graph, int output, const std::vector<Weights>& weights, const PlanMode& mode,
+            const Kernels& kernels);
 
   const Plan& plan() const { return plan_; }
 
   void forward(const Images& x, float* y);
 
-  /// Forward, loss and backward of a whole batch, shard by shard; the gradients of the weights are left in parts for `finish`.
+  /// Forward, loss and backward of a whole batch, shard by shard; the gradients of the weights are left in parts for
+  /// `finish`.
   double backpropagate(const TrainBatch& batch, Output meaning, int64_t step, float* outputs);
 
   /// Sums the gradients of the weights; false where one is not finite.
@@ -42,8 +44,10 @@ class Execution {
   void load(const Images& x, const int64_t* indices, int64_t first, int64_t count, float* to) const;
   Slice slice(const PlannedNode& node, const ThreadMemory& memory, int64_t shard, int64_t first, int64_t count) const;
   void forward_slice(const ThreadMemory& memory, int64_t step, int64_t first, int64_t count) const;
-  void backward_slice(const ThreadMemory& memory, int64_t step, int64_t shard, int64_t first, int64_t count, bool dy_of_logits) const;
-  double slice_loss(const ThreadMemory& memory, const TrainBatch& batch, Output meaning, int64_t first, int64_t count) const;
+  void backward_slice(const ThreadMemory& memory, int64_t step, int64_t shard, int64_t first, int64_t count,
+                      bool dy_of_logits) const;
+  double slice_loss(const ThreadMemory& memory, const TrainBatch& batch, Output meaning, int64_t first,
+                    int64_t count) const;
   float* shard_partials(int64_t shard) const { return partials_.data() + shard * plan_.partial_floats; }
 
   Plan plan_;

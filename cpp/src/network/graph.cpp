@@ -21,8 +21,8 @@ auto named(const std::string& name, Function f) {
 }  // namespace
 
 int Graph::input(const Shape& shape) {
-  check(shape.size() == 1 || shape.size() == 3, "[input] expected a shape (height, width, channels) or (features,). Received: ",
-        to_string(shape));
+  check(shape.size() == 1 || shape.size() == 3,
+        "[input] expected a shape (height, width, channels) or (features,). Received: ", to_string(shape));
   for (const int64_t size : shape) check(size >= 1, "[input] expected positive sizes. Received: ", to_string(shape));
   check_image_fits("[input] ", shape[0], shape.size() == 3 ? shape[1] : 1, shape.size() == 3 ? shape[2] : 1);
   check(shapes_.empty(), "[input] expected one input, appended first");
@@ -31,14 +31,15 @@ int Graph::input(const Shape& shape) {
 }
 
 const Shape& Graph::shape(int tensor) const {
-  check(tensor >= 0 && tensor < static_cast<int>(shapes_.size()), "[graph] expected a tensor id in [0, ", shapes_.size(),
-        "). Received: ", tensor);
+  check(tensor >= 0 && tensor < static_cast<int>(shapes_.size()), "[graph] expected a tensor id in [0, ",
+        shapes_.size(), "). Received: ", tensor);
   return shapes_[static_cast<size_t>(tensor)];
 }
 
 const Shape& Graph::image_shape(int x, const std::string& name) const {
   const Shape& shape = this->shape(x);
-  check(shape.size() == 3, "layer \"", name, "\": expected an input of shape (height, width, channels). Received: ", to_string(shape));
+  check(shape.size() == 3, "layer \"", name,
+        "\": expected an input of shape (height, width, channels). Received: ", to_string(shape));
   return shape;
 }
 
@@ -46,8 +47,8 @@ int Graph::append(int x, Op op, Shape output, const std::string& name) {
   shape(x);
   for (const Node& node : nodes_) {
     check(node.name != name, "layer \"", name, "\": expected a name that is not in use");
-    check(node.input != x, "layer \"", name, "\": expected an input that no other layer reads. Received: the input of \"", node.name,
-          "\"");
+    check(node.input != x, "layer \"", name,
+          "\": expected an input that no other layer reads. Received: the input of \"", node.name, "\"");
   }
   shapes_.push_back(std::move(output));
   nodes_.push_back({name, std::move(op), x, static_cast<int>(shapes_.size()) - 1});
@@ -61,7 +62,8 @@ int Graph::rescaling(int x, float scale, float offset, const std::string& name) 
 int Graph::conv2d(int x, Conv2dParams params, bool use_bias, Activation activation, const std::string& name) {
   const Shape& in = image_shape(x, name);
   params.in_height = in[0], params.in_width = in[1], params.in_channels = in[2];
-  return append(x, Conv2dOp{params, use_bias, activation}, named(name, [&] { return conv2d_output_shape(params); }), name);
+  return append(x, Conv2dOp{params, use_bias, activation}, named(name, [&] { return conv2d_output_shape(params); }),
+                name);
 }
 
 int Graph::max_pool2d(int x, Pool2dParams params, const std::string& name) {
@@ -90,7 +92,9 @@ int Graph::dense(int x, int64_t units, bool use_bias, Activation activation, con
   return append(x, DenseOp{{in[0], units}, use_bias, activation}, {units}, name);
 }
 
-int Graph::activation(int x, Activation kind, const std::string& name) { return append(x, ActivationOp{kind}, shape(x), name); }
+int Graph::activation(int x, Activation kind, const std::string& name) {
+  return append(x, ActivationOp{kind}, shape(x), name);
+}
 
 int Graph::dropout(int x, float rate, uint64_t seed, const std::string& name) {
   check(rate >= 0.0f && rate < 1.0f, "layer \"", name, "\": expected a rate in [0, 1). Received: ", rate);

@@ -135,13 +135,15 @@ void Network::forward(const Images& x, float* y) {
 double Network::train_step(const TrainBatch& batch, Loss loss, bool from_logits, Optimizer* optimizer, float* outputs) {
   check(batch.size >= 1, "[train_step] expected a batch of at least one sample. Received: ", batch.size);
   check((loss == Loss::sparse_categorical_crossentropy) == (batch.y.labels != nullptr),
-        "[train_step] expected integer labels for sparse_categorical_crossentropy and float targets for the other losses");
-  check(!optimizer || optimizer->size() == impl_->parameter_count, "[train_step] expected an optimizer of ", impl_->parameter_count,
-        " parameters. Received: one of ", optimizer ? optimizer->size() : 0);
+        "[train_step] expected integer labels for sparse_categorical_crossentropy and float targets for the other "
+        "losses");
+  check(!optimizer || optimizer->size() == impl_->parameter_count, "[train_step] expected an optimizer of ",
+        impl_->parameter_count, " parameters. Received: one of ", optimizer ? optimizer->size() : 0);
   const int64_t outputs_size = element_count(output_shape());
   for (int64_t n = 0; n < batch.size; ++n) {
     const int64_t sample = batch.indices ? batch.indices[n] : n;
-    check(sample >= 0 && sample < batch.x.samples, "[train_step] expected indices in [0, ", batch.x.samples, "). Received: ", sample);
+    check(sample >= 0 && sample < batch.x.samples, "[train_step] expected indices in [0, ", batch.x.samples,
+          "). Received: ", sample);
     if (batch.y.labels) check_label(batch.y.labels[sample], outputs_size);
   }
   Execution& execution = impl_->training_for(batch.size);
@@ -154,14 +156,16 @@ double Network::train_step(const TrainBatch& batch, Loss loss, bool from_logits,
   return value;
 }
 
-double Network::loss(int64_t size, const float* predictions, const Targets& targets, Loss loss, bool from_logits) const {
+double Network::loss(int64_t size, const float* predictions, const Targets& targets, Loss loss,
+                     bool from_logits) const {
   const int64_t outputs = element_count(output_shape());
   if (targets.labels)
     for (int64_t n = 0; n < size; ++n) check_label(targets.labels[n], outputs);
   const Output meaning = impl_->meaning(loss, from_logits, false);
   double sum = 0;
   for (int64_t n = 0; n < size; ++n) {
-    const Target target{targets.labels ? targets.labels[n] : 0, targets.values ? targets.values + n * outputs : nullptr};
+    const Target target{targets.labels ? targets.labels[n] : 0,
+                        targets.values ? targets.values + n * outputs : nullptr};
     sum += loss_row(kernels(), meaning, outputs, predictions + n * outputs, target, 1.0f, nullptr);
   }
   return sum / static_cast<double>(std::max<int64_t>(size, 1));

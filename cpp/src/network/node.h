@@ -22,7 +22,7 @@ struct Weights {
 struct Slice {
   int64_t first = 0;  // of the batch, for what depends on a sample's place in it
   int64_t count = 0;
-  int64_t step = 0;   // of the training, likewise
+  int64_t step = 0;  // of the training, likewise
   const float* x = nullptr;
   float* y = nullptr;
   float* dx = nullptr;
@@ -54,7 +54,8 @@ class Node {
   /// Samples that are best taken together; 0: the whole slice.
   virtual int64_t group() const { return 1; }
   virtual int64_t backward_group() const { return group(); }
-  /// Memory: floats per thread, floats of repacked weights, floats of one partial gradient, bytes of winners per sample.
+  /// Memory: floats per thread, floats of repacked weights, floats of one partial gradient, bytes of winners per
+  /// sample.
   virtual int64_t scratch_size() const { return 0; }
   virtual int64_t packed_size() const { return 0; }
   virtual int64_t partial_size() const { return 0; }

@@ -17,15 +17,15 @@ class Conv2dNode : public Node {
 
   void forward(const Slice& s) const override {
     for_groups(s, plan_.images(), [&](int64_t n, int64_t count) {
-      plan_.forward(count, s.x + n * plan_.input_size(), weights_.kernel, s.packed, weights_.bias, s.y + n * plan_.output_size(),
-                    s.winner ? s.winner + n * plan_.output_size() : nullptr, s.scratch);
+      plan_.forward(count, s.x + n * plan_.input_size(), weights_.kernel, s.packed, weights_.bias,
+                    s.y + n * plan_.output_size(), s.winner ? s.winner + n * plan_.output_size() : nullptr, s.scratch);
     });
   }
   void backward(const Slice& s) const override {
     for_groups(s, plan_.backward_images(), [&](int64_t n, int64_t count) {
       const int64_t out = n * plan_.output_size(), in = n * plan_.input_size();
-      plan_.backward(count, s.x + in, s.y + out, s.winner ? s.winner + out : nullptr, s.dy + out, s.packed, s.dx ? s.dx + in : nullptr, s.partial,
-                     s.scratch);
+      plan_.backward(count, s.x + in, s.y + out, s.winner ? s.winner + out : nullptr, s.dy + out, s.packed,
+                     s.dx ? s.dx + in : nullptr, s.partial, s.scratch);
     });
   }
   std::string describe() const override { return std::string("conv2d (") + plan_.algorithm() + ")"; }
@@ -120,7 +120,9 @@ class ActivationNode : public Node {
  public:
   ActivationNode(Activation activation, int64_t pixels, int64_t channels, const Kernels& kernels)
       : activation_(activation), pixels_(pixels), channels_(channels), k_(kernels) {}
-  void forward(const Slice& s) const override { activation_rows(k_, activation_, s.count * pixels_, channels_, s.x, s.y); }
+  void forward(const Slice& s) const override {
+    activation_rows(k_, activation_, s.count * pixels_, channels_, s.x, s.y);
+  }
   void backward(const Slice& s) const override {
     if (!s.dx) return;
     const Activation kind = s.dy_of_logits ? Activation::linear : activation_;
@@ -150,12 +152,16 @@ class RescalingNode : public Node {
   const Kernels& k_;
 };
 
-// A counter-based generator: the mask of an element follows from (seed, step, sample, element) alone, so that it is the same on
-// any number of threads and backward can make it again. The mixing function is splitmix64's finaliser (Steele et al., 2014).
+// A counter-based generator: the mask of an element follows from (seed, step, sample, element) alone, so that it is the
+// same on any number of threads and backward can make it again. The mixing function is splitmix64's finaliser (Steele
+// et al., 2014).
 class DropoutNode : public Node {
  public:
   DropoutNode(float rate, uint64_t seed, int64_t size)
-      : seed_(seed), threshold_(static_cast<uint32_t>(rate * 4294967296.0)), scale_(1.0f / (1.0f - rate)), size_(size) {}
+      : seed_(seed),
+        threshold_(static_cast<uint32_t>(rate * 4294967296.0)),
+        scale_(1.0f / (1.0f - rate)),
+        size_(size) {}
   void forward(const Slice& s) const override { apply(s, s.x, s.y); }
   void backward(const Slice& s) const override {
     if (s.dx) apply(s, s.dy, s.dx);
@@ -171,7 +177,8 @@ class DropoutNode : public Node {
   void apply(const Slice& s, const float* from, float* to) const {
     constexpr uint64_t golden = 0x9e3779b97f4a7c15u;
     for (int64_t n = 0; n < s.count; ++n, from += size_, to += size_) {
-      const uint64_t key = mix(mix(seed_ + golden * static_cast<uint64_t>(s.step + 1)) + golden * static_cast<uint64_t>(s.first + n + 1));
+      const uint64_t key = mix(mix(seed_ + golden * static_cast<uint64_t>(s.step + 1)) +
+                               golden * static_cast<uint64_t>(s.first + n + 1));
       for (int64_t i = 0; i < size_; ++i) {
         const uint32_t draw = static_cast<uint32_t>(mix(key + golden * static_cast<uint64_t>(i)) >> 32);
         to[i] = draw >= threshold_ ? from[i] * scale_ : 0.0f;
@@ -198,7 +205,8 @@ std::unique_ptr<Node> make_dense_node(const DenseParams& params, Activation acti
 std::unique_ptr<Node> make_pool2d_node(const Pool2dParams& params, bool max, const Kernels& kernels) {
   return std::make_unique<Pool2dNode>(params, max, kernels);
 }
-std::unique_ptr<Node> make_activation_node(Activation activation, int64_t pixels, int64_t channels, const Kernels& kernels) {
+std::unique_ptr<Node> make_activation_node(Activation activation, int64_t pixels, int64_t channels,
+                                           const Kernels& kernels) {
   return std::make_unique<ActivationNode>(activation, pixels, channels, kernels);
 }
 std::unique_ptr<Node> make_rescaling_node(float scale, float offset, int64_t size, const Kernels& kernels) {

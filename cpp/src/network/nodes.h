@@ -12,7 +12,8 @@ std::unique_ptr<Node> make_conv2d_node(const Conv2dParams& params, const Conv2dF
 std::unique_ptr<Node> make_dense_node(const DenseParams& params, Activation activation, bool packed, int64_t samples,
                                       const Weights& weights, const Kernels& kernels);
 std::unique_ptr<Node> make_pool2d_node(const Pool2dParams& params, bool max, const Kernels& kernels);
-std::unique_ptr<Node> make_activation_node(Activation activation, int64_t pixels, int64_t channels, const Kernels& kernels);
+std::unique_ptr<Node> make_activation_node(Activation activation, int64_t pixels, int64_t channels,
+                                           const Kernels& kernels);
 std::unique_ptr<Node> make_rescaling_node(float scale, float offset, int64_t size, const Kernels& kernels);
 /// Training only: inference has no such node.
 std::unique_ptr<Node> make_dropout_node(float rate, uint64_t seed, int64_t size);

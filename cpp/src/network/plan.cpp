@@ -25,14 +25,16 @@ int64_t pixels_of(const Shape& shape) { return element_count(shape) / shape.back
 std::unique_ptr<Node> make_node(const Step& step, const NodeContext& c) {
   const int64_t size = element_count(step.input);
   if (const auto* op = std::get_if<Conv2dOp>(&step.op))
-    return make_conv2d_node(op->params, {op->activation, step.max_pool, c.training, c.input_grad}, c.weights, c.kernels);
+    return make_conv2d_node(op->params, {op->activation, step.max_pool, c.training, c.input_grad}, c.weights,
+                            c.kernels);
   if (const auto* op = std::get_if<DenseOp>(&step.op))
     return make_dense_node(op->params, op->activation, c.training && c.input_grad, c.slice, c.weights, c.kernels);
   if (const auto* op = std::get_if<MaxPool2dOp>(&step.op)) return make_pool2d_node(op->params, true, c.kernels);
   if (const auto* op = std::get_if<AvgPool2dOp>(&step.op)) return make_pool2d_node(op->params, false, c.kernels);
   if (const auto* op = std::get_if<ActivationOp>(&step.op))
     return make_activation_node(op->activation, pixels_of(step.input), step.input.back(), c.kernels);
-  if (const auto* op = std::get_if<RescalingOp>(&step.op)) return make_rescaling_node(op->scale, op->offset, size, c.kernels);
+  if (const auto* op = std::get_if<RescalingOp>(&step.op))
+    return make_rescaling_node(op->scale, op->offset, size, c.kernels);
   if (const auto* op = std::get_if<DropoutOp>(&step.op)) return make_dropout_node(op->rate, op->seed, size);
   return nullptr;
 }
@@ -65,7 +67,8 @@ void plan_memory(Plan& plan) {
   };
   for (PlannedTensor& tensor : plan.tensors) {
     const auto place = [&](bool batch) {
-      return batch ? take(plan.batch_floats, tensor.size * plan.mode.batch) : take(plan.thread_floats, tensor.size * plan.mode.slice);
+      return batch ? take(plan.batch_floats, tensor.size * plan.mode.batch)
+                   : take(plan.thread_floats, tensor.size * plan.mode.slice);
     };
     tensor.value = place(tensor.batch_value);
     if (tensor.has_grad) tensor.grad = place(tensor.batch_grad);
@@ -91,13 +94,15 @@ void plan_segments(Plan& plan) {
     }
     plan.segments.back().end = i + 1;
     plan.segments.back().group = std::max(plan.segments.back().group, group);
-    plan.segments.back().backward_group = std::max(plan.segments.back().backward_group, plan.nodes[i].node->backward_group());
+    plan.segments.back().backward_group =
+        std::max(plan.segments.back().backward_group, plan.nodes[i].node->backward_group());
   }
 }
 
 }  // namespace
 
-Plan::Plan(const Graph& graph, int output, const std::vector<Weights>& weights, const PlanMode& plan_mode, const Kernels& table)
+Plan::Plan(const Graph& graph, int output, const std::vector<Weights>& weights, const PlanMode& plan_mode,
+           const Kernels& table)
     : mode(plan_mode), kernels(table) {
   const Steps steps = plan_steps(graph, output, mode.training);
   input = plan_input(graph, steps);
@@ -125,15 +130,16 @@ Plan::Plan(const Graph& graph, int output, const std::vector<Weights>& weights, 
 
 std::string Plan::describe() const {
   std::ostringstream text;
-  text << (mode.training ? "training, batch " + std::to_string(mode.batch) : "inference") << ", slices of " << mode.slice << ", "
-       << kernels.name << "\n";
-  text << "  load " << input.used_height << "x" << input.used_width << "x" << input.channels << " of " << input.height << "x"
-       << input.width << "x" << input.channels << "\n";
+  text << (mode.training ? "training, batch " + std::to_string(mode.batch) : "inference") << ", slices of "
+       << mode.slice << ", " << kernels.name << "\n";
+  text << "  load " << input.used_height << "x" << input.used_width << "x" << input.channels << " of " << input.height
+       << "x" << input.width << "x" << input.channels << "\n";
   for (const PlannedNode& node : nodes)
-    text << "  " << node.name << ": " << node.node->describe() << ", " << tensors[static_cast<size_t>(node.input)].size << " -> "
-         << tensors[static_cast<size_t>(node.output)].size << "\n";
-  text << "  memory: " << (thread_floats + scratch_floats) * 4 / 1024 << " KiB a thread, " << (batch_floats + packed_floats) * 4 / 1024
-       << " KiB a batch, " << partial_floats * 4 / 1024 << " KiB a shard\n";
+    text << "  " << node.name << ": " << node.node->describe() << ", " << tensors[static_cast<size_t>(node.input)].size
+         << " -> " << tensors[static_cast<size_t>(node.output)].size << "\n";
+  text << "  memory: " << (thread_floats + scratch_floats) * 4 / 1024 << " KiB a thread, "
+       << (batch_floats + packed_floats) * 4 / 1024 << " KiB a batch, " << partial_floats * 4 / 1024
+       << " KiB a shard\n";
   return text.str();
 }
 

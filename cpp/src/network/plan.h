@@ -10,8 +10,9 @@
 
 namespace cnncore {
 
-/// Memory of one tensor: values and gradients lie `size` floats a sample apart. A tensor that the gradient of weights reads over the
-/// whole batch lies in the batch's memory, any other in the memory of the thread that computes its slice.
+/// Memory of one tensor: values and gradients lie `size` floats a sample apart. A tensor that the gradient of weights
+/// reads over the whole batch lies in the batch's memory, any other in the memory of the thread that computes its
+/// slice.
 struct PlannedTensor {
   int64_t size = 0;
   bool has_grad = false;
@@ -31,7 +32,7 @@ struct PlannedNode {
 
 /// Nodes that are executed together on a few samples, so that what passes between them stays in the nearest cache.
 struct Segment {
-  size_t begin, end;  // nodes
+  size_t begin, end;              // nodes
   int64_t group, backward_group;  // samples; 0: the whole slice
 };
 
@@ -51,7 +52,8 @@ struct PlanMode {
 
 struct Plan {
   /// weights[i] belong to graph.nodes()[i].
-  Plan(const Graph& graph, int output, const std::vector<Weights>& weights, const PlanMode& mode, const Kernels& kernels);
+  Plan(const Graph& graph, int output, const std::vector<Weights>& weights, const PlanMode& mode,
+       const Kernels& kernels);
 
   std::string describe() const;
 
@@ -65,7 +67,8 @@ struct Plan {
   bool softmax_output = false;  // the last node ends in a softmax over the whole output
   // memory, in floats but for the winners
   int64_t flops = 0;  // of the forward pass, a sample
-  int64_t thread_floats = 0, thread_winners = 0, scratch_floats = 0, batch_floats = 0, packed_floats = 0, partial_floats = 0;
+  int64_t thread_floats = 0, thread_winners = 0, scratch_floats = 0, batch_floats = 0, packed_floats = 0,
+          partial_floats = 0;
 };
 
 }  // namespace cnncore

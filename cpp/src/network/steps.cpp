@@ -64,8 +64,10 @@ void shrink(Step& step) {
   if (auto* conv = std::get_if<Conv2dOp>(&step.op)) {
     Conv2dParams& p = conv->params;
     const int64_t factor = step.max_pool ? 2 : 1;
-    shrink({p.in_height, p.padding.bottom, p.kernel_height, p.stride_height, p.padding.top, p.dilation_height}, factor * out[0]);
-    shrink({p.in_width, p.padding.right, p.kernel_width, p.stride_width, p.padding.left, p.dilation_width}, factor * out[1]);
+    shrink({p.in_height, p.padding.bottom, p.kernel_height, p.stride_height, p.padding.top, p.dilation_height},
+           factor * out[0]);
+    shrink({p.in_width, p.padding.right, p.kernel_width, p.stride_width, p.padding.left, p.dilation_width},
+           factor * out[1]);
     step.input = {p.in_height, p.in_width, p.in_channels};
   } else if (std::holds_alternative<MaxPool2dOp>(step.op) || std::holds_alternative<AvgPool2dOp>(step.op)) {
     const bool max = std::holds_alternative<MaxPool2dOp>(step.op);
@@ -99,7 +101,8 @@ std::vector<Step> chain(const Graph& graph, int output) {
     steps.push_back({node.name, node.op, i, false, graph.shape(node.input), graph.shape(node.output)});
     tensor = node.input;
   }
-  check(tensor == 0 && !steps.empty(), "[network] expected an output that is computed from the input by at least one layer. Received: tensor ",
+  check(tensor == 0 && !steps.empty(),
+        "[network] expected an output that is computed from the input by at least one layer. Received: tensor ",
         output);
   std::reverse(steps.begin(), steps.end());
   return steps;
@@ -124,7 +127,8 @@ Steps plan_steps(const Graph& graph, int output, bool training) {
     shrink(steps.list[i]);
     if (i > 0) steps.list[i - 1].output = steps.list[i].input;
   }
-  const bool exact = std::all_of(steps.list.begin(), steps.list.end(), [](const Step& s) { return delivered(s) == s.output; });
+  const bool exact =
+      std::all_of(steps.list.begin(), steps.list.end(), [](const Step& s) { return delivered(s) == s.output; });
   if (!exact) steps.list = uncut;
   if (!steps.list.empty()) steps.input = steps.list.front().input;
   return steps;

@@ -38,7 +38,8 @@ void activation_backward(Activation kind, int64_t rows, int64_t cols, const floa
   const int64_t step = rows_per_task(cols);
   parallel_for((rows + step - 1) / step, 8 * rows * cols, [&](int64_t task, int) {
     const int64_t r = task * step;
-    activation_rows_backward(kernels(), kind, std::min(step, rows - r), cols, y + r * cols, dy + r * cols, dx + r * cols);
+    activation_rows_backward(kernels(), kind, std::min(step, rows - r), cols, y + r * cols, dy + r * cols,
+                             dx + r * cols);
   });
 }
 

@@ -26,22 +26,28 @@ bool worth_streaming(const float* y, int64_t floats) {
 Shape conv2d_output_shape(const Conv2dParams& p) {
   constexpr const char* op = "[conv2d] ";
   check_sizes(op, {{"in_channels", p.in_channels}, {"filters", p.filters}, {"groups", p.groups}}, 1);
-  check(p.in_channels % p.groups == 0, op, "expected in_channels to be a multiple of groups. Received: in_channels=", p.in_channels,
+  check(p.in_channels % p.groups == 0, op,
+        "expected in_channels to be a multiple of groups. Received: in_channels=", p.in_channels,
         ", groups=", p.groups);
-  check(p.filters % p.groups == 0, op, "expected filters to be a multiple of groups. Received: filters=", p.filters, ", groups=",
-        p.groups);
+  check(p.filters % p.groups == 0, op, "expected filters to be a multiple of groups. Received: filters=", p.filters,
+        ", groups=", p.groups);
   const Shape shape = {
-      output_size(op, p.in_height, p.kernel_height, p.stride_height, {p.padding.top, p.padding.bottom}, p.dilation_height),
-      output_size(op, p.in_width, p.kernel_width, p.stride_width, {p.padding.left, p.padding.right}, p.dilation_width), p.filters};
-  check_image_fits(op, p.in_height + p.padding.top + p.padding.bottom, p.in_width + p.padding.left + p.padding.right, p.in_channels);
+      output_size(op, p.in_height, p.kernel_height, p.stride_height, {p.padding.top, p.padding.bottom},
+                  p.dilation_height),
+      output_size(op, p.in_width, p.kernel_width, p.stride_width, {p.padding.left, p.padding.right}, p.dilation_width),
+      p.filters};
+  check_image_fits(op, p.in_height + p.padding.top + p.padding.bottom, p.in_width + p.padding.left + p.padding.right,
+                   p.in_channels);
   // dy inside the border that its own convolution with the flipped kernel reads
   check_image_fits(op, p.in_height + 2 * (p.kernel_height - 1) * p.dilation_height + p.padding.top + p.padding.bottom,
-                   p.in_width + 2 * (p.kernel_width - 1) * p.dilation_width + p.padding.left + p.padding.right, p.filters);
+                   p.in_width + 2 * (p.kernel_width - 1) * p.dilation_width + p.padding.left + p.padding.right,
+                   p.filters);
   check_image_fits(op, multiply(op, p.kernel_height, p.kernel_width), p.in_channels, p.filters);
   return shape;
 }
 
-void conv2d(const Conv2dParams& params, int64_t batch, const float* x, const float* kernel, const float* bias, float* y) {
+void conv2d(const Conv2dParams& params, int64_t batch, const float* x, const float* kernel, const float* bias,
+            float* y) {
   const Shape out = conv2d_output_shape(params);
   const bool stream = worth_streaming(y, batch * out[0] * out[1] * out[2]);
   const Conv2dPlan plan(params, {.training = false, .stream = stream}, kernels());
@@ -55,13 +61,13 @@ void conv2d(const Conv2dParams& params, int64_t batch, const float* x, const flo
   const Buffer<float> memory(scratch * threads);
   parallel_for_on(threads, tasks, [&](int64_t task, int thread) {
     const int64_t n = task * step;
-    plan.forward(std::min(step, batch - n), x + n * plan.input_size(), kernel, packed.data(), bias, y + n * plan.output_size(), nullptr,
-                 memory.data() + thread * scratch);
+    plan.forward(std::min(step, batch - n), x + n * plan.input_size(), kernel, packed.data(), bias,
+                 y + n * plan.output_size(), nullptr, memory.data() + thread * scratch);
   });
 }
 
-void conv2d_backward(const Conv2dParams& params, int64_t batch, const float* x, const float* kernel, const float* dy, float* dx,
-                     float* dkernel, float* dbias) {
+void conv2d_backward(const Conv2dParams& params, int64_t batch, const float* x, const float* kernel, const float* dy,
+                     float* dx, float* dkernel, float* dbias) {
   const bool stream = worth_streaming(dx, batch * params.in_height * params.in_width * params.in_channels);
   const Conv2dPlan plan(params, {.input_grad = dx != nullptr, .stream = stream}, kernels());
   const Shards shards(batch);
@@ -74,13 +80,15 @@ void conv2d_backward(const Conv2dParams& params, int64_t batch, const float* x, 
   plan.pack(kernel, packed.data());
   parallel_for_on(threads, shards.count, [&](int64_t shard, int thread) {
     for (int64_t n = shards.begin(shard); n < shards.end(shard); n += plan.backward_images()) {
-      plan.backward(std::min(plan.backward_images(), shards.end(shard) - n), x + n * plan.input_size(), nullptr, nullptr,
-                    dy + n * plan.output_size(), packed.data(), dx ? dx + n * plan.input_size() : nullptr,
-                    weights ? partials.data() + shard * plan.partial_size() : nullptr, memory.data() + thread * scratch);
+      plan.backward(std::min(plan.backward_images(), shards.end(shard) - n), x + n * plan.input_size(), nullptr,
+                    nullptr, dy + n * plan.output_size(), packed.data(), dx ? dx + n * plan.input_size() : nullptr,
+                    weights ? partials.data() + shard * plan.partial_size() : nullptr,
+                    memory.data() + thread * scratch);
     }
   });
   const Partials sums{partials.data(), shards.count, plan.partial_size()};
-  if (dkernel) parallel_for(plan.reduce_tasks(), partials.size(), [&](int64_t task, int) { plan.reduce(task, sums, dkernel); });
+  if (dkernel)
+    parallel_for(plan.reduce_tasks(), partials.size(), [&](int64_t task, int) { plan.reduce(task, sums, dkernel); });
   if (dbias) plan.reduce_bias(sums, dbias);
 }
 

@@ -39,7 +39,8 @@ void Conv2dPlan::pack_sparse(const float* kernel, float* packed) const {
   const int64_t row = params_.kernel_width * params_.in_channels, padded_row = row_vectors() * k_.width;
   const int64_t ld = params_.kernel_height * padded_row;
   for (int64_t ky = 0; ky < params_.kernel_height; ++ky)
-    k_.transpose(kernel + ky * row * params_.filters, params_.filters, packed + ky * padded_row, ld, row, params_.filters);
+    k_.transpose(kernel + ky * row * params_.filters, params_.filters, packed + ky * padded_row, ld, row,
+                 params_.filters);
 }
 
 void Conv2dPlan::pack_phase(const Phase& phase, const float* kernel, float* packed) const {
@@ -50,7 +51,8 @@ void Conv2dPlan::pack_phase(const Phase& phase, const float* kernel, float* pack
       std::copy_n(from, filters * params_.groups, packed);
     } else {
       for (int64_t g = 0; g < params_.groups; ++g)
-        k_.transpose(from + g * filters, params_.filters, packed + g * channels, params_.in_channels, channels, filters);
+        k_.transpose(from + g * filters, params_.filters, packed + g * channels, params_.in_channels, channels,
+                     filters);
     }
     packed += filters * params_.in_channels;
   }
@@ -71,9 +73,8 @@ void Conv2dPlan::backward(int64_t count, const float* x, const float* y, const u
     k_.sum_winners(dy, winner, dbias, count * pixels_ / 4, params_.filters);
   } else if (mode_ == Backward::dense) {
     const float* framed = copy_dy_ ? scratch + at_dy_ : dy;
-    for_rows(dy_frame_, count, [&](int64_t, int64_t at, int64_t) {
-      k_.sum_rows(framed + at, dbias, dy_frame_.width, params_.filters);
-    });
+    for_rows(dy_frame_, count,
+             [&](int64_t, int64_t at, int64_t) { k_.sum_rows(framed + at, dbias, dy_frame_.width, params_.filters); });
   }
 }
 
@@ -89,7 +90,8 @@ const float* Conv2dPlan::frame_gradient(int64_t count, const float* y, const uin
   }
   clear_border(dy_frame_, count, framed);
   for_rows(dy_frame_, count, [&](int64_t from, int64_t to, int64_t) {
-    activation_rows_backward(k_, fusion_.activation, dy_frame_.width, params_.filters, y + from, dy + from, framed + to);
+    activation_rows_backward(k_, fusion_.activation, dy_frame_.width, params_.filters, y + from, dy + from,
+                             framed + to);
   });
   return framed;
 }
@@ -105,13 +107,15 @@ void Conv2dPlan::weights_gradient(int64_t count, const float* x, const float* dy
   const int64_t pixels = count * pixels_;
   if (!weight_tiles_.empty()) {
     const int64_t channels = params_.in_channels, filters = params_.filters;
-    return k_.winograd_gradient({x, forward_tiles_.x_offset.data(), channels, x_frame_.full_width() * channels, dy, weight_tiles_.data(),
-                                 filters, dy_frame_.full_width() * filters, count * forward_tiles_.per_image, channels, filters,
-                                 count_up_.data(), partial, scratch + at_squares_});
+    return k_.winograd_gradient({x, forward_tiles_.x_offset.data(), channels, x_frame_.full_width() * channels, dy,
+                                 weight_tiles_.data(), filters, dy_frame_.full_width() * filters,
+                                 count * forward_tiles_.per_image, channels, filters, count_up_.data(), partial,
+                                 scratch + at_squares_});
   }
   if (depthwise()) {
     k_.depthwise_weights({x, tables_.x_offset.data(), tables_.tap_offset.data(), pixels,
-                          params_.kernel_height * params_.kernel_width, params_.filters, dy, dy_offset_.data(), partial});
+                          params_.kernel_height * params_.kernel_width, params_.filters, dy, dy_offset_.data(),
+                          partial});
   } else {
     const int64_t channels = params_.in_channels / params_.groups, filters = params_.filters / params_.groups;
     for (int64_t g = 0; g < params_.groups; ++g)
@@ -133,47 +137,52 @@ void Conv2dPlan::data_gradient(int64_t count, const float* dy, const float* pack
     const int64_t pixels = static_cast<int64_t>(phase.dy_offset.size()) / backward_images_ * count;
     const int64_t taps = static_cast<int64_t>(phase.taps.size());
     if (depthwise()) {
-      k_.depthwise({dy, phase.dy_offset.data(), phase.tap_offset.data(), pixels, taps, params_.filters, packed, nullptr, dx,
-                    phase.dx_offset.data(), false, streams(params_.filters)});
+      k_.depthwise({dy, phase.dy_offset.data(), phase.tap_offset.data(), pixels, taps, params_.filters, packed, nullptr,
+                    dx, phase.dx_offset.data(), false, streams(params_.filters)});
     } else {
       for (int64_t g = 0; g < params_.groups; ++g)
         k_.gemm({dy + g * filters, phase.dy_offset.data(), phase.k_offset.data(), pixels, taps * filters, channels,
-                 packed + g * channels, params_.in_channels, nullptr, dx + g * channels, phase.dx_offset.data(), false, streams(channels)});
+                 packed + g * channels, params_.in_channels, nullptr, dx + g * channels, phase.dx_offset.data(), false,
+                 streams(channels)});
     }
     packed += taps * filters * params_.in_channels;
   }
 }
 
-void Conv2dPlan::planar_data_gradient(int64_t count, const float* dy, const float* packed, float* dx, float* scratch) const {
+void Conv2dPlan::planar_data_gradient(int64_t count, const float* dy, const float* packed, float* dx,
+                                      float* scratch) const {
   const int64_t filters = params_.filters, channels = params_.in_channels, pitch = dy_frame_.full_width();
   float* x = scratch + at_planes_;
   float* y = x + filters * data_planes_.x_plane;
   for (int64_t n = 0; n < count; ++n, dy += dy_frame_.size()) {
     k_.transpose(dy, filters, x, data_planes_.x_plane, dy_frame_.full_height() * pitch, filters);
-    k_.planar({x, data_planes_.k_offset.data(), data_planes_.length, params_.kernel_height * params_.kernel_width * filters, channels,
-               packed, channels, y, data_planes_.y_plane});
+    k_.planar({x, data_planes_.k_offset.data(), data_planes_.length,
+               params_.kernel_height * params_.kernel_width * filters, channels, packed, channels, y,
+               data_planes_.y_plane});
     for (int64_t i = 0; i < params_.in_height; ++i)
       for (int64_t j = 0; j < params_.in_width; ++j)
         for (int64_t c = 0; c < channels; ++c) *dx++ = y[c * data_planes_.y_plane + i * pitch + j];
   }
 }
 
-void Conv2dPlan::backward_winners(int64_t count, const float* x, const uint8_t* winner, const float* dy, const float* packed,
-                                  float* dx, float* partial, float* scratch) const {
+void Conv2dPlan::backward_winners(int64_t count, const float* x, const uint8_t* winner, const float* dy,
+                                  const float* packed, float* dx, float* partial, float* scratch) const {
   const int64_t windows = count * pixels_ / 4;
   if (mode_ == Backward::patch) {
-    if (partial) k_.patch_weights({x, candidate_.data(), x_frame_.full_width(), windows, params_.filters, dy, winner, partial});
+    if (partial)
+      k_.patch_weights({x, candidate_.data(), x_frame_.full_width(), windows, params_.filters, dy, winner, partial});
     return;
   }
   const int64_t capacity = windows_padded_ + 16;
   float* value = scratch + at_value_;
   int32_t* offset = reinterpret_cast<int32_t*>(scratch + at_offset_);
   int32_t* entries = reinterpret_cast<int32_t*>(scratch + at_count_);
-  k_.winner_lists({dy, winner, candidate_.data(), windows, windows_padded_, params_.filters, value, offset, entries, capacity,
-                   scratch + at_lists_});
+  k_.winner_lists({dy, winner, candidate_.data(), windows, windows_padded_, params_.filters, value, offset, entries,
+                   capacity, scratch + at_lists_});
   float* framed_dx = copy_dx_ ? scratch + at_dx_ : dx;
-  const SparseArgs a{value, offset, entries, params_.filters, capacity, segment_.data(), static_cast<int64_t>(segment_.size()),
-                     x, partial, packed, framed_dx};
+  const SparseArgs a{
+      value, offset,  entries, params_.filters, capacity, segment_.data(), static_cast<int64_t>(segment_.size()),
+      x,     partial, packed,  framed_dx};
   if (partial) k_.sparse_weights(a);
   if (!dx) return;
   std::fill_n(framed_dx, count * x_frame_.size(), 0.0f);
@@ -192,7 +201,8 @@ Conv2dPlan::Range Conv2dPlan::reduce(int64_t task, const Partials& partials, flo
   const int64_t rows = depth_ / params_.kernel_height;
   const Range range{task * rows * filters, rows * filters};
   if (!weight_tiles_.empty()) {
-    k_.winograd_reduce({partials.first, partials.count, partials.stride, task, params_.in_channels, filters, dkernel + range.begin});
+    k_.winograd_reduce(
+        {partials.first, partials.count, partials.stride, task, params_.in_channels, filters, dkernel + range.begin});
     return range;
   }
   if (mode_ != Backward::sparse) {
@@ -202,7 +212,8 @@ Conv2dPlan::Range Conv2dPlan::reduce(int64_t task, const Partials& partials, flo
   // The partials hold one window per filter; their sum goes to the first of them and is then turned.
   const int64_t padded_row = row_vectors() * k_.width, ld = params_.kernel_height * padded_row;
   float* total = partials.first + task * padded_row;
-  for (int64_t f = 0; f < filters; ++f) sum_partials(k_, partials, f * ld + task * padded_row, padded_row, total + f * ld);
+  for (int64_t f = 0; f < filters; ++f)
+    sum_partials(k_, partials, f * ld + task * padded_row, padded_row, total + f * ld);
   k_.transpose(total, ld, dkernel + range.begin, filters, filters, rows);
   return range;
 }

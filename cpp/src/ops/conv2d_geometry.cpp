@@ -46,7 +46,8 @@ PaddingPair reach_outside(const std::vector<AxisPhase>& phases, int64_t size) {
   return reach;
 }
 
-Phase make_phase(const AxisPhase& rows, const AxisPhase& columns, const Conv2dParams& p, const Frame& dy, int64_t images) {
+Phase make_phase(const AxisPhase& rows, const AxisPhase& columns, const Conv2dParams& p, const Frame& dy,
+                 int64_t images) {
   Phase phase;
   // The smallest output position is the pixel's base, so that every tap lies at or behind it.
   int64_t base_y = 0, base_x = 0;
@@ -84,7 +85,8 @@ ForwardTables forward_tables(const Conv2dParams& p, const Frame& x, int64_t imag
     });
   }
   const size_t outputs = order == PixelOrder::windows ? tables.x_offset.size() / 4 : tables.x_offset.size();
-  for (size_t i = 0; i < outputs; ++i) tables.y_offset.push_back(static_cast<int32_t>(static_cast<int64_t>(i) * p.filters));
+  for (size_t i = 0; i < outputs; ++i)
+    tables.y_offset.push_back(static_cast<int32_t>(static_cast<int64_t>(i) * p.filters));
   for (int64_t ky = 0; ky < p.kernel_height; ++ky)
     for (int64_t kx = 0; kx < p.kernel_width; ++kx)
       tables.tap_offset.push_back(
@@ -105,7 +107,8 @@ Tiles tiles(const Frame& x, int32_t x_begin, const Frame& y, int64_t images) {
         tiles.x_offset.push_back(static_cast<int32_t>(n * x.size() + (i * x.full_width() + j) * x.channels) + x_begin);
         for (int64_t k = 0; k < 4; ++k) {
           const bool inside = i + k / 2 < y.height && j + k % 2 < y.width;
-          tiles.y_offset.push_back(static_cast<int32_t>(n * y.size()) + (inside ? y.offset(i + k / 2, j + k % 2) : y.offset(i, j)));
+          tiles.y_offset.push_back(static_cast<int32_t>(n * y.size()) +
+                                   (inside ? y.offset(i + k / 2, j + k % 2) : y.offset(i, j)));
         }
       }
     }

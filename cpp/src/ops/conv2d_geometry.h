@@ -49,8 +49,8 @@ Tiles tiles(const Frame& x, int32_t x_begin, const Frame& y, int64_t images);
 /// Offsets of the output pixels in a frame of dy, in the order of forward_tables.
 Offsets output_offsets(const Frame& dy, int64_t images, PixelOrder order);
 
-/// The gradient of the input is a convolution of dy with the flipped kernel, one for each residue of the input's position modulo
-/// the stride; each uses only the taps that meet a stride.
+/// The gradient of the input is a convolution of dy with the flipped kernel, one for each residue of the input's
+/// position modulo the stride; each uses only the taps that meet a stride.
 struct Phase {
   std::vector<int64_t> taps;  // ky * kernel_width + kx
   Offsets dy_offset;          // per input pixel of this phase, into consecutive frames of dy

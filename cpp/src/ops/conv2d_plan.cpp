@@ -46,9 +46,11 @@ Conv2dPlan::Conv2dPlan(const Conv2dParams& params, const Conv2dFusion& fusion, c
   depth_ = params.kernel_height * params.kernel_width * (params.in_channels / params.groups);
   partial_size_ = aligned_count<float>(depth_ * params.filters);
 
-  const bool unit = params.stride_height == 1 && params.stride_width == 1 && params.dilation_height == 1 && params.dilation_width == 1;
+  const bool unit = params.stride_height == 1 && params.stride_width == 1 && params.dilation_height == 1 &&
+                    params.dilation_width == 1;
   const int64_t row = params.kernel_width * params.in_channels;
-  if (pool && unit && params.in_channels == 1 && params.kernel_height == 3 && params.kernel_width == 3 && !fusion.input_grad)
+  if (pool && unit && params.in_channels == 1 && params.kernel_height == 3 && params.kernel_width == 3 &&
+      !fusion.input_grad)
     mode_ = Backward::patch;
   else if (pool && params.groups == 1 && params.dilation_width == 1 && 2 * row >= row_vectors() * k_.width)
     mode_ = Backward::sparse;  // at least half of the lanes work
@@ -74,18 +76,20 @@ Conv2dPlan::Conv2dPlan(const Conv2dParams& params, const Conv2dFusion& fusion, c
   plan_scratch();
 }
 
-// From `channels` to `filters` over an output of height x width pixels: where its sixteen products a tile are clearly fewer than the
-// nine a pixel of the direct sum, and vectors are full.
+// From `channels` to `filters` over an output of height x width pixels: where its sixteen products a tile are clearly
+// fewer than the nine a pixel of the direct sum, and vectors are full.
 bool Conv2dPlan::winograd_applies(int64_t height, int64_t width, int64_t channels, int64_t filters) const {
   const Conv2dParams& p = params_;
-  return p.kernel_height == 3 && p.kernel_width == 3 && p.stride_height == 1 && p.stride_width == 1 && p.dilation_height == 1 &&
-         p.dilation_width == 1 && p.groups == 1 && channels % k_.width == 0 && filters % (2 * k_.width) == 0 &&
-         4 * 16 * tile_count(height, width) <= 3 * 9 * height * width;
+  return p.kernel_height == 3 && p.kernel_width == 3 && p.stride_height == 1 && p.stride_width == 1 &&
+         p.dilation_height == 1 && p.dilation_width == 1 && p.groups == 1 && channels % k_.width == 0 &&
+         filters % (2 * k_.width) == 0 && 4 * 16 * tile_count(height, width) <= 3 * 9 * height * width;
 }
 
 void Conv2dPlan::plan_backward(PixelOrder order) {
   const bool tiled = forward_tiles_.used() && mode_ == Backward::dense && !fusion_.max_pool;
-  if (tiled) backward_images_ = std::max(backward_images_, images_for(kTilesPerGradient, forward_tiles_.per_image, kMaxTiledImages));
+  if (tiled)
+    backward_images_ =
+        std::max(backward_images_, images_for(kTilesPerGradient, forward_tiles_.per_image, kMaxTiledImages));
   if (mode_ == Backward::sparse) plan_sparse_gradient();
   if (mode_ == Backward::dense) plan_dense_gradient(order, tiled);
   if (fusion_.max_pool) plan_winners();
@@ -95,7 +99,8 @@ void Conv2dPlan::plan_sparse_gradient() {
   const int64_t vectors = row_vectors();
   for (int64_t ky = 0; ky < params_.kernel_height; ++ky)
     for (int64_t v = 0; v < vectors; ++v)
-      segment_.push_back(tables_.tap_offset[static_cast<size_t>(ky * params_.kernel_width)] + static_cast<int32_t>(v * k_.width));
+      segment_.push_back(tables_.tap_offset[static_cast<size_t>(ky * params_.kernel_width)] +
+                         static_cast<int32_t>(v * k_.width));
   partial_size_ = params_.kernel_height * vectors * k_.width * params_.filters;
   packed_size_ += fusion_.input_grad ? partial_size_ : 0;
 }
@@ -125,7 +130,8 @@ void Conv2dPlan::plan_dense_gradient(PixelOrder order, bool tiled) {
   dy_offset_ = output_offsets(dy_frame_, backward_images_, order);
 }
 
-// Where the pixels of each window of the fused max-pool lie: in dy's frame, or in x for what multiplies the winners with x.
+// Where the pixels of each window of the fused max-pool lie: in dy's frame, or in x for what multiplies the winners
+// with x.
 void Conv2dPlan::plan_winners() {
   const int64_t windows = backward_images_ * pixels_ / 4;
   windows_padded_ = (windows + 15) / 16 * 16;
@@ -148,13 +154,15 @@ void Conv2dPlan::plan_weight_tiles() {
 void Conv2dPlan::plan_data_tiles() {
   // The first pixel's window begins where the kernel's last tap meets it.
   const int32_t begin = dy_frame_.offset(params_.padding.top - 2, params_.padding.left - 2);
-  data_tiles_ = tiles(dy_frame_, begin, {params_.in_height, params_.in_width, params_.in_channels, {}}, backward_images_);
+  data_tiles_ =
+      tiles(dy_frame_, begin, {params_.in_height, params_.in_width, params_.in_channels, {}}, backward_images_);
   packed_size_ += 16 * params_.in_channels * params_.filters;
 }
 
 // Vectors over the input's channels would be half empty or worse.
 bool Conv2dPlan::planes_apply() const {
-  return params_.groups == 1 && params_.stride_height == 1 && params_.stride_width == 1 && 2 * params_.in_channels <= k_.width;
+  return params_.groups == 1 && params_.stride_height == 1 && params_.stride_width == 1 &&
+         2 * params_.in_channels <= k_.width;
 }
 
 void Conv2dPlan::plan_data_planes() {
@@ -163,7 +171,8 @@ void Conv2dPlan::plan_data_planes() {
   data_planes_.length = (params_.in_height - 1) * pitch + params_.in_width;
   const int64_t block = (data_planes_.length + kPlanarBlock - 1) / kPlanarBlock * kPlanarBlock;
   const int64_t base = phase.dy_offset.front(), reach = phase.tap_offset.empty() ? 0 : phase.tap_offset.front();
-  data_planes_.x_plane = aligned_count<float>(std::max((base + reach) / filters + block, dy_frame_.full_height() * pitch));
+  data_planes_.x_plane =
+      aligned_count<float>(std::max((base + reach) / filters + block, dy_frame_.full_height() * pitch));
   data_planes_.y_plane = block;
   for (const int32_t tap : phase.tap_offset)
     for (int64_t f = 0; f < filters; ++f)
@@ -177,11 +186,13 @@ void Conv2dPlan::plan_scratch() {
     return at;
   };
   take(copy_x_ ? images_ * x_frame_.size() : 0);
-  const int64_t widest = std::max(forward_tiles_.used() ? params_.in_channels : 0, data_tiles_.used() ? params_.filters : 0);
+  const int64_t widest =
+      std::max(forward_tiles_.used() ? params_.in_channels : 0, data_tiles_.used() ? params_.filters : 0);
   at_tiles_ = take(widest > 0 ? 16 * 13 * (widest + 2 * k_.width) : 0);
   if (!fusion_.training) return;
   if (!weight_tiles_.empty()) at_squares_ = take(16 * 96 * (params_.in_channels + params_.filters));
-  if (data_planes_.used()) at_planes_ = take(params_.filters * data_planes_.x_plane + params_.in_channels * data_planes_.y_plane);
+  if (data_planes_.used())
+    at_planes_ = take(params_.filters * data_planes_.x_plane + params_.in_channels * data_planes_.y_plane);
   if (mode_ == Backward::dense) at_dy_ = take(copy_dy_ ? backward_images_ * dy_frame_.size() : 0);
   if (mode_ != Backward::sparse) return;
   const int64_t capacity = windows_padded_ + 16;
@@ -205,19 +216,20 @@ void Conv2dPlan::run_tiles(const Tiles& tiles, const Frame& frame, int64_t count
   k_.winograd(a);
 }
 
-void Conv2dPlan::forward(int64_t count, const float* x, const float* kernel, const float* packed, const float* bias, float* y,
-                         uint8_t* winner, float* scratch) const {
+void Conv2dPlan::forward(int64_t count, const float* x, const float* kernel, const float* packed, const float* bias,
+                         float* y, uint8_t* winner, float* scratch) const {
   x = frame_input(count, x, scratch);
   const bool relu = fusion_.activation == Activation::relu;
   if (forward_tiles_.used()) {
     WinogradArgs a{};
     a.x = x, a.w = packed, a.bias = bias, a.y = y, a.filters = params_.filters;
-    a.relu = relu, a.pool = fusion_.max_pool, a.stream = streams(params_.filters), a.winner = winner, a.scratch = scratch + at_tiles_;
+    a.relu = relu, a.pool = fusion_.max_pool, a.stream = streams(params_.filters), a.winner = winner,
+    a.scratch = scratch + at_tiles_;
     run_tiles(forward_tiles_, x_frame_, count, a);
   } else if (depthwise()) {
     k_.depthwise({x, tables_.x_offset.data(), tables_.tap_offset.data(), count * pixels_,
-                  params_.kernel_height * params_.kernel_width, params_.filters, kernel, bias, y, tables_.y_offset.data(), relu,
-                  streams(params_.filters)});
+                  params_.kernel_height * params_.kernel_width, params_.filters, kernel, bias, y,
+                  tables_.y_offset.data(), relu, streams(params_.filters)});
   } else {
     const int64_t channels = params_.in_channels / params_.groups, filters = params_.filters / params_.groups;
     for (int64_t g = 0; g < params_.groups; ++g) {
@@ -235,12 +247,15 @@ void Conv2dPlan::forward(int64_t count, const float* x, const float* kernel, con
 }
 
 const char* Conv2dPlan::algorithm() const {
-  if (forward_tiles_.used()) return !fusion_.max_pool ? "winograd" : mode_ == Backward::sparse ? "winograd, pooled, sparse gradient"
-                                                                                            : "winograd, pooled";
+  if (forward_tiles_.used())
+    return !fusion_.max_pool           ? "winograd"
+           : mode_ == Backward::sparse ? "winograd, pooled, sparse gradient"
+                                       : "winograd, pooled";
   if (depthwise()) return "depthwise";
   if (!fusion_.max_pool) return params_.groups > 1 ? "direct, grouped" : "direct";
-  return mode_ == Backward::dense ? "direct, pooled" : mode_ == Backward::sparse ? "direct, pooled, sparse gradient"
-                                                                                   : "direct, pooled, patch gradient";
+  return mode_ == Backward::dense    ? "direct, pooled"
+         : mode_ == Backward::sparse ? "direct, pooled, sparse gradient"
+                                     : "direct, pooled, patch gradient";
 }
 
 }  // namespace cnncore

@@ -13,10 +13,11 @@ namespace cnncore {
 /// What a convolution is fused with.
 struct Conv2dFusion {
   Activation activation = Activation::linear;
-  bool max_pool = false;    ///< a 2x2 max-pool follows (activation linear or relu); the tensor between them is never stored
-  bool training = true;     ///< backward will be called
-  bool input_grad = true;   ///< backward computes dx
-  bool stream = false;      ///< y (forward) or dx (backward) is aligned and too large to be found in a cache again
+  bool max_pool =
+      false;  ///< a 2x2 max-pool follows (activation linear or relu); the tensor between them is never stored
+  bool training = true;    ///< backward will be called
+  bool input_grad = true;  ///< backward computes dx
+  bool stream = false;     ///< y (forward) or dx (backward) is aligned and too large to be found in a cache again
 };
 
 /// A product over planes of pixels (PlanarArgs), one image at a time.
@@ -37,7 +38,8 @@ class Conv2dPlan {
  public:
   Conv2dPlan(const Conv2dParams& params, const Conv2dFusion& fusion, const Kernels& kernels);
 
-  /// The most images of one call of forward and of backward: small images are taken together, so that a block of pixels is full.
+  /// The most images of one call of forward and of backward: small images are taken together, so that a block of pixels
+  /// is full.
   int64_t images() const { return images_; }
   int64_t backward_images() const { return backward_images_; }
   /// Floats per image of the input and of the output (pooled where fused); bytes of winners per image.
@@ -57,12 +59,13 @@ class Conv2dPlan {
   void forward(int64_t count, const float* x, const float* kernel, const float* packed, const float* bias, float* y,
                uint8_t* winner, float* scratch) const;
 
-  /// `count` <= backward_images(). From the output y and its gradient: dx, and this range's share of the gradient of the weights, added to `partial`. Each is skipped
-  /// where null.
-  void backward(int64_t count, const float* x, const float* y, const uint8_t* winner, const float* dy, const float* packed,
-                float* dx, float* partial, float* scratch) const;
+  /// `count` <= backward_images(). From the output y and its gradient: dx, and this range's share of the gradient of
+  /// the weights, added to `partial`. Each is skipped where null.
+  void backward(int64_t count, const float* x, const float* y, const uint8_t* winner, const float* dy,
+                const float* packed, float* dx, float* partial, float* scratch) const;
 
-  /// Tasks into which the sum over partials is cut, and one of them: writes rows [begin, begin + size) of the flat dkernel.
+  /// Tasks into which the sum over partials is cut, and one of them: writes rows [begin, begin + size) of the flat
+  /// dkernel.
   int64_t reduce_tasks() const { return params_.kernel_height; }
   struct Range {
     int64_t begin, size;
@@ -87,9 +90,10 @@ class Conv2dPlan {
   void plan_data_planes();
   void plan_scratch();
   const float* frame_input(int64_t count, const float* x, float* scratch) const;
-  const float* frame_gradient(int64_t count, const float* y, const uint8_t* winner, const float* dy, float* scratch) const;
-  void backward_winners(int64_t count, const float* x, const uint8_t* winner, const float* dy, const float* packed, float* dx,
-                        float* partial, float* scratch) const;
+  const float* frame_gradient(int64_t count, const float* y, const uint8_t* winner, const float* dy,
+                              float* scratch) const;
+  void backward_winners(int64_t count, const float* x, const uint8_t* winner, const float* dy, const float* packed,
+                        float* dx, float* partial, float* scratch) const;
   void weights_gradient(int64_t count, const float* x, const float* dy, float* partial, float* scratch) const;
   void data_gradient(int64_t count, const float* dy, const float* packed, float* dx, float* scratch) const;
   void backward_dense(int64_t count, const float* x, const float* dy, const float* packed, float* dx, float* partial,
@@ -114,16 +118,17 @@ class Conv2dPlan {
   Frame x_frame_{}, dy_frame_{};
   bool copy_x_ = false, copy_dy_ = false, copy_dx_ = false;
   ForwardTables tables_;
-  Offsets dy_offset_;   // of the forward's pixels in dy's frame
-  Offsets candidate_;   // [4][windows_padded]: where a window's pixels lie, in x (sparse) or dy's frame (dense)
-  Offsets segment_;     // sparse: vectors of a window
+  Offsets dy_offset_;  // of the forward's pixels in dy's frame
+  Offsets candidate_;  // [4][windows_padded]: where a window's pixels lie, in x (sparse) or dy's frame (dense)
+  Offsets segment_;    // sparse: vectors of a window
   BackwardDataTables data_;
   Tiles forward_tiles_, data_tiles_;  // Winograd, where it applies
   Offsets weight_tiles_;              // the same for the gradient of the weights: the forward's tiles in dy's frame
   Offsets count_up_;
-  Planes data_planes_;                // few input channels: the gradient of the input by planes of pixels
+  Planes data_planes_;  // few input channels: the gradient of the input by planes of pixels
   // parts of the scratch, in floats
-  int64_t scratch_size_ = 0, at_tiles_ = 0, at_planes_ = 0, at_squares_ = 0, at_dy_ = 0, at_dx_ = 0, at_value_ = 0, at_offset_ = 0, at_count_ = 0, at_lists_ = 0;
+  int64_t scratch_size_ = 0, at_tiles_ = 0, at_planes_ = 0, at_squares_ = 0, at_dy_ = 0, at_dx_ = 0, at_value_ = 0,
+          at_offset_ = 0, at_count_ = 0, at_lists_ = 0;
 };
 
 }  // namespace cnncore

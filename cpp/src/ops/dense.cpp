@@ -14,7 +14,7 @@
 namespace cnncore {
 namespace {
 
-constexpr int64_t kRowsPerTask = 48;    // of the kernel: a multiple of every kernel's block of rows
+constexpr int64_t kRowsPerTask = 48;  // of the kernel: a multiple of every kernel's block of rows
 constexpr int64_t kSamplesPerCall = 64;
 
 void validate(const DenseParams& p) {
@@ -55,17 +55,19 @@ void DensePlan::pack(int64_t task, const float* kernel, float* packed) const {
 }
 
 void DensePlan::backward_data(int64_t count, const float* dy, const float* packed, float* dx) const {
-  k_.gemm({dy, y_offset_.data(), term_.data(), count, params_.units, params_.features, packed, params_.features, nullptr, dx,
-           x_offset_.data(), false});
+  k_.gemm({dy, y_offset_.data(), term_.data(), count, params_.units, params_.features, packed, params_.features,
+           nullptr, dx, x_offset_.data(), false});
 }
 
-DensePlan::Range DensePlan::weights(int64_t task, int64_t batch, const float* x, const float* dy, float* dkernel) const {
+DensePlan::Range DensePlan::weights(int64_t task, int64_t batch, const float* x, const float* dy,
+                                    float* dkernel) const {
   const int64_t begin = task * kRowsPerTask, rows = std::min(kRowsPerTask, params_.features - begin);
   const Range range{begin * params_.units, rows * params_.units};
   std::fill_n(dkernel + range.begin, range.size, 0.0f);
   for (int64_t n = 0; n < batch; n += samples_)
-    k_.gemm_weights({x + n * params_.features + begin, x_offset_.data(), term_.data(), std::min(samples_, batch - n), rows,
-                     params_.units, dy + n * params_.units, y_offset_.data(), dkernel + range.begin, params_.units});
+    k_.gemm_weights({x + n * params_.features + begin, x_offset_.data(), term_.data(), std::min(samples_, batch - n),
+                     rows, params_.units, dy + n * params_.units, y_offset_.data(), dkernel + range.begin,
+                     params_.units});
   return range;
 }
 
@@ -83,8 +85,8 @@ void dense(const DenseParams& params, int64_t batch, const float* x, const float
   });
 }
 
-void dense_backward(const DenseParams& params, int64_t batch, const float* x, const float* kernel, const float* dy, float* dx,
-                    float* dkernel, float* dbias) {
+void dense_backward(const DenseParams& params, int64_t batch, const float* x, const float* kernel, const float* dy,
+                    float* dx, float* dkernel, float* dbias) {
   const DensePlan plan(params, Activation::linear, kSamplesPerCall, kernels());
   const int64_t work = batch * plan.flops();
   if (dx) {
@@ -92,7 +94,8 @@ void dense_backward(const DenseParams& params, int64_t batch, const float* x, co
     parallel_for(plan.tasks(), plan.packed_size(), [&](int64_t task, int) { plan.pack(task, kernel, packed.data()); });
     parallel_for((batch + kSamplesPerCall - 1) / kSamplesPerCall, work, [&](int64_t task, int) {
       const int64_t n = task * kSamplesPerCall;
-      plan.backward_data(std::min(kSamplesPerCall, batch - n), dy + n * params.units, packed.data(), dx + n * params.features);
+      plan.backward_data(std::min(kSamplesPerCall, batch - n), dy + n * params.units, packed.data(),
+                         dx + n * params.features);
     });
   }
   if (dkernel) parallel_for(plan.tasks(), work, [&](int64_t task, int) { plan.weights(task, batch, x, dy, dkernel); });

@@ -34,11 +34,13 @@ inline void clear_border(const Frame& frame, int64_t count, float* framed) {
 
 inline void copy_into_frame(const Frame& frame, int64_t count, const float* plain, float* framed) {
   clear_border(frame, count, framed);
-  for_rows(frame, count, [&](int64_t from, int64_t to, int64_t width) { std::copy_n(plain + from, width, framed + to); });
+  for_rows(frame, count,
+           [&](int64_t from, int64_t to, int64_t width) { std::copy_n(plain + from, width, framed + to); });
 }
 
 inline void copy_out_of_frame(const Frame& frame, int64_t count, const float* framed, float* plain) {
-  for_rows(frame, count, [&](int64_t to, int64_t from, int64_t width) { std::copy_n(framed + from, width, plain + to); });
+  for_rows(frame, count,
+           [&](int64_t to, int64_t from, int64_t width) { std::copy_n(framed + from, width, plain + to); });
 }
 
 }  // namespace cnncore

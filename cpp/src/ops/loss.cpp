@@ -58,7 +58,8 @@ double softmax_row(int64_t classes, const float* y, Target t, float scale, float
   }
   // A probability that has underflowed costs what the least normal float does; a NaN stays one.
   constexpr double kLeast = std::numeric_limits<float>::min();
-  return weighted_sum(classes, t, [&](int64_t j) { return -std::log(y[j] < kLeast ? kLeast : static_cast<double>(y[j])); });
+  return weighted_sum(classes, t,
+                      [&](int64_t j) { return -std::log(y[j] < kLeast ? kLeast : static_cast<double>(y[j])); });
 }
 
 double probabilities_row(int64_t classes, const float* y, Target t, float scale, float* dy) {
@@ -95,14 +96,18 @@ Loss parse_loss(std::string_view name) {
   if (name == "sparse_categorical_crossentropy") return Loss::sparse_categorical_crossentropy;
   if (name == "categorical_crossentropy") return Loss::categorical_crossentropy;
   if (name == "mean_squared_error") return Loss::mean_squared_error;
-  fail("[loss] expected one of sparse_categorical_crossentropy, categorical_crossentropy, mean_squared_error. Received: '", name, "'");
+  fail(
+      "[loss] expected one of sparse_categorical_crossentropy, categorical_crossentropy, mean_squared_error. Received: "
+      "'",
+      name, "'");
 }
 
 void check_label(int64_t label, int64_t classes) {
   check(label >= 0 && label < classes, "[loss] expected labels in [0, ", classes, "). Received: ", label);
 }
 
-double loss_row(const Kernels& kernels, Output meaning, int64_t outputs, const float* y, Target target, float scale, float* dy) {
+double loss_row(const Kernels& kernels, Output meaning, int64_t outputs, const float* y, Target target, float scale,
+                float* dy) {
   switch (meaning) {
     case Output::logits: return logits_row(kernels, outputs, y, target, scale, dy);
     case Output::softmax: return softmax_row(outputs, y, target, scale, dy);
@@ -112,13 +117,15 @@ double loss_row(const Kernels& kernels, Output meaning, int64_t outputs, const f
   return squared_error_row(outputs, y, target.values, scale, dy);
 }
 
-double softmax_cross_entropy(int64_t batch, int64_t classes, const float* logits, const Targets& targets, float* dlogits) {
+double softmax_cross_entropy(int64_t batch, int64_t classes, const float* logits, const Targets& targets,
+                             float* dlogits) {
   if (targets.labels)
     for (int64_t n = 0; n < batch; ++n) check_label(targets.labels[n], classes);
   const float scale = 1.0f / static_cast<float>(batch);
   double sum = 0;
   for (int64_t n = 0; n < batch; ++n) {
-    const Target target{targets.labels ? targets.labels[n] : 0, targets.values ? targets.values + n * classes : nullptr};
+    const Target target{targets.labels ? targets.labels[n] : 0,
+                        targets.values ? targets.values + n * classes : nullptr};
     sum += loss_row(kernels(), Output::logits, classes, logits + n * classes, target, scale, dlogits + n * classes);
   }
   return sum / static_cast<double>(batch);
@@ -128,7 +135,8 @@ double mean_squared_error(int64_t batch, int64_t outputs, const float* y_pred, c
   const float scale = 1.0f / static_cast<float>(batch);
   double sum = 0;
   for (int64_t n = 0; n < batch; ++n)
-    sum += loss_row(kernels(), Output::values, outputs, y_pred + n * outputs, {0, y_true + n * outputs}, scale, dy_pred + n * outputs);
+    sum += loss_row(kernels(), Output::values, outputs, y_pred + n * outputs, {0, y_true + n * outputs}, scale,
+                    dy_pred + n * outputs);
   return sum / static_cast<double>(batch);
 }
 

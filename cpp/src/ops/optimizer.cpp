@@ -24,14 +24,14 @@ Optimizer::Optimizer(int64_t size) : size_(size) {
   check(size > 0, "[optimizer] expected a positive number of parameters. Received: ", size);
 }
 
-Sgd::Sgd(int64_t size, float momentum, bool nesterov)
-    : Optimizer(size), momentum_(momentum), nesterov_(nesterov) {
+Sgd::Sgd(int64_t size, float momentum, bool nesterov) : Optimizer(size), momentum_(momentum), nesterov_(nesterov) {
   check_fraction("momentum", momentum);
   if (momentum > 0.0f) velocity_.resize(static_cast<size_t>(size));
 }
 
 void Sgd::update(int64_t offset, int64_t size, float* params, const float* grads) {
-  kernels().sgd({params, grads, velocity_.empty() ? nullptr : velocity_.data() + offset, size, learning_rate, momentum_, nesterov_});
+  kernels().sgd({params, grads, velocity_.empty() ? nullptr : velocity_.data() + offset, size, learning_rate, momentum_,
+                 nesterov_});
 }
 
 std::map<std::string, std::vector<float>*> Sgd::state() {
@@ -40,8 +40,13 @@ std::map<std::string, std::vector<float>*> Sgd::state() {
 }
 
 Adam::Adam(int64_t size, float beta_1, float beta_2, float epsilon, float weight_decay)
-    : Optimizer(size), beta_1_(beta_1), beta_2_(beta_2), epsilon_(epsilon), weight_decay_(weight_decay),
-      m_(static_cast<size_t>(size)), v_(static_cast<size_t>(size)) {
+    : Optimizer(size),
+      beta_1_(beta_1),
+      beta_2_(beta_2),
+      epsilon_(epsilon),
+      weight_decay_(weight_decay),
+      m_(static_cast<size_t>(size)),
+      v_(static_cast<size_t>(size)) {
   learning_rate = 0.001f;
   check_fraction("beta_1", beta_1);
   check_fraction("beta_2", beta_2);

@@ -15,13 +15,14 @@ Shape pool2d_output_shape(const Pool2dParams& p) {
   constexpr const char* op = "[pool2d] ";
   check_sizes(op, {{"channels", p.channels}}, 1);
   const Shape shape = {output_size(op, p.in_height, p.pool_height, p.stride_height, {p.padding.top, p.padding.bottom}),
-                       output_size(op, p.in_width, p.pool_width, p.stride_width, {p.padding.left, p.padding.right}), p.channels};
+                       output_size(op, p.in_width, p.pool_width, p.stride_width, {p.padding.left, p.padding.right}),
+                       p.channels};
   check_image_fits(op, p.in_height, p.in_width, p.channels);
   // A window that lies in the padding alone would have no maximum and no average.
   check(p.padding.top < p.pool_height && p.padding.bottom < p.pool_height && p.padding.left < p.pool_width &&
             p.padding.right < p.pool_width,
-        op, "expected a padding smaller than the window ", p.pool_height, "x", p.pool_width, ". Received: ((", p.padding.top, ", ",
-        p.padding.bottom, "), (", p.padding.left, ", ", p.padding.right, "))");
+        op, "expected a padding smaller than the window ", p.pool_height, "x", p.pool_width, ". Received: ((",
+        p.padding.top, ", ", p.padding.bottom, "), (", p.padding.left, ", ", p.padding.right, "))");
   check_image_fits(op, multiply(op, shape[0], shape[1]), p.pool_height, p.pool_width);
   return shape;
 }
@@ -33,7 +34,8 @@ Pool2dPlan::Pool2dPlan(const Pool2dParams& params, Kind kind, const Kernels& ker
   window_begin_.push_back(0);
   for (int64_t i = 0; i < out[0]; ++i) {
     for (int64_t j = 0; j < out[1]; ++j) {
-      const int64_t top = i * params.stride_height - params.padding.top, left = j * params.stride_width - params.padding.left;
+      const int64_t top = i * params.stride_height - params.padding.top,
+                    left = j * params.stride_width - params.padding.left;
       for (int64_t y = std::max<int64_t>(top, 0); y < std::min(top + params.pool_height, params.in_height); ++y)
         for (int64_t x = std::max<int64_t>(left, 0); x < std::min(left + params.pool_width, params.in_width); ++x)
           window_offset_.push_back(static_cast<int32_t>((y * params.in_width + x) * params.channels));
@@ -44,8 +46,8 @@ Pool2dPlan::Pool2dPlan(const Pool2dParams& params, Kind kind, const Kernels& ker
 
 PoolArgs Pool2dPlan::image(int64_t n, const float* x, float* y, const float* dy, float* dx) const {
   const int64_t out = n * output_size(), in = n * x_size_;
-  return {x ? x + in : nullptr,   window_offset_.data(), window_begin_.data(),  windows_, params_.channels,
-          y ? y + out : nullptr, dy ? dy + out : nullptr, dx ? dx + in : nullptr};
+  return {x ? x + in : nullptr, window_offset_.data(), window_begin_.data(),    windows_,
+          params_.channels,     y ? y + out : nullptr, dy ? dy + out : nullptr, dx ? dx + in : nullptr};
 }
 
 void Pool2dPlan::forward(int64_t count, const float* x, float* y) const {
@@ -65,7 +67,8 @@ void Pool2dPlan::backward(int64_t count, const float* x, const float* dy, float*
 
 void max_pool2d(const Pool2dParams& params, int64_t batch, const float* x, float* y) {
   const Pool2dPlan plan(params, Pool2dPlan::Kind::max, kernels());
-  parallel_for(batch, batch * plan.flops(), [&](int64_t n, int) { plan.forward(1, x + n * plan.input_size(), y + n * plan.output_size()); });
+  parallel_for(batch, batch * plan.flops(),
+               [&](int64_t n, int) { plan.forward(1, x + n * plan.input_size(), y + n * plan.output_size()); });
 }
 
 void max_pool2d_backward(const Pool2dParams& params, int64_t batch, const float* x, const float* dy, float* dx) {
@@ -77,12 +80,15 @@ void max_pool2d_backward(const Pool2dParams& params, int64_t batch, const float*
 
 void avg_pool2d(const Pool2dParams& params, int64_t batch, const float* x, float* y) {
   const Pool2dPlan plan(params, Pool2dPlan::Kind::average, kernels());
-  parallel_for(batch, batch * plan.flops(), [&](int64_t n, int) { plan.forward(1, x + n * plan.input_size(), y + n * plan.output_size()); });
+  parallel_for(batch, batch * plan.flops(),
+               [&](int64_t n, int) { plan.forward(1, x + n * plan.input_size(), y + n * plan.output_size()); });
 }
 
 void avg_pool2d_backward(const Pool2dParams& params, int64_t batch, const float* dy, float* dx) {
   const Pool2dPlan plan(params, Pool2dPlan::Kind::average, kernels());
-  parallel_for(batch, batch * plan.flops(), [&](int64_t n, int) { plan.backward(1, nullptr, dy + n * plan.output_size(), dx + n * plan.input_size()); });
+  parallel_for(batch, batch * plan.flops(), [&](int64_t n, int) {
+    plan.backward(1, nullptr, dy + n * plan.output_size(), dx + n * plan.input_size());
+  });
 }
 
 }  // namespace cnncore

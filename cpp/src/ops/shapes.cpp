@@ -9,7 +9,8 @@ namespace cnncore {
 
 int64_t multiply(const char* op, int64_t a, int64_t b) {
   int64_t product;
-  check(!__builtin_mul_overflow(a, b, &product), op, "sizes whose product fits 64 bits were expected. Received: ", a, " * ", b);
+  check(!__builtin_mul_overflow(a, b, &product), op, "sizes whose product fits 64 bits were expected. Received: ", a,
+        " * ", b);
   return product;
 }
 
@@ -17,8 +18,8 @@ void check_sizes(const char* op, std::initializer_list<NamedSize> sizes, int64_t
   // Offsets within an image are 32-bit, so that a table of them costs half the cache.
   constexpr int64_t most = std::numeric_limits<int32_t>::max();
   for (const NamedSize& size : sizes)
-    check(size.value >= least && size.value <= most, op, "expected ", size.name, " between ", least, " and ", most, ". Received: ",
-          size.value);
+    check(size.value >= least && size.value <= most, op, "expected ", size.name, " between ", least, " and ", most,
+          ". Received: ", size.value);
 }
 
 void check_image_fits(const char* op, int64_t height, int64_t width, int64_t channels) {
@@ -47,13 +48,17 @@ PaddingPair same_padding(int64_t size, int64_t kernel, int64_t stride, int64_t d
   return {total / 2, total - total / 2};
 }
 
-int64_t output_size(const char* op, int64_t size, int64_t kernel, int64_t stride, PaddingPair padding, int64_t dilation) {
-  check_sizes(op, {{"the input's size", size}, {"the kernel's size", kernel}, {"the stride", stride}, {"the dilation", dilation}}, 1);
+int64_t output_size(const char* op, int64_t size, int64_t kernel, int64_t stride, PaddingPair padding,
+                    int64_t dilation) {
+  check_sizes(
+      op,
+      {{"the input's size", size}, {"the kernel's size", kernel}, {"the stride", stride}, {"the dilation", dilation}},
+      1);
   check_sizes(op, {{"the padding", padding.before}, {"the padding", padding.after}}, 0);
   const int64_t reach = multiply(op, kernel - 1, dilation) + 1;
   const int64_t padded = size + padding.before + padding.after;
-  check(reach <= padded, op, "expected a kernel no larger than the padded input. Received: kernel ", reach, " (dilated), input ",
-        padded);
+  check(reach <= padded, op, "expected a kernel no larger than the padded input. Received: kernel ", reach,
+        " (dilated), input ", padded);
   return (padded - reach) / stride + 1;
 }
 

@@ -14,7 +14,9 @@ namespace {
 bool always() { return true; }
 
 #if defined(CNNCORE_HAVE_AVX2)
-bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2"); }
+bool has_avx2() {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+}
 #endif
 #if defined(CNNCORE_HAVE_AVX512)
 bool has_avx512() {

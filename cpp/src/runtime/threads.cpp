@@ -26,10 +26,10 @@ namespace {
 
 constexpr int kMaxThreads = 1024;
 constexpr int64_t kWorthThreads = 1 << 20;  // floating-point operations: about ten microseconds of a core
-std::atomic<int> chosen_threads{0};  // 0: the default
+std::atomic<int> chosen_threads{0};         // 0: the default
 
-// libgomp's pool of threads does not survive a fork: another region in the child waits for threads that no longer exist. A child of
-// a process that has used the pool therefore runs its loops on its own thread.
+// libgomp's pool of threads does not survive a fork: another region in the child waits for threads that no longer
+// exist. A child of a process that has used the pool therefore runs its loops on its own thread.
 std::atomic<bool> pool_used{false};
 std::atomic<bool> pool_lost{false};
 
@@ -76,7 +76,8 @@ int num_threads() {
 }
 
 void set_num_threads(int threads) {
-  check(threads >= 1 && threads <= kMaxThreads, "[set_num_threads] expected 1 to ", kMaxThreads, " threads. Received: ", threads);
+  check(threads >= 1 && threads <= kMaxThreads, "[set_num_threads] expected 1 to ", kMaxThreads,
+        " threads. Received: ", threads);
   chosen_threads = threads;
 }
 

@@ -6,9 +6,10 @@
 
 namespace cnncore {
 
-/// Threads that a loop over `tasks` tasks of `work` floating-point operations in all will use. Work that would not keep a second
-/// thread busy for some microseconds stays on the caller's: waking a thread can cost more, and on a busy machine much more. Otherwise it is all threads: a team
-/// that changes its size makes OpenMP end threads and create them again.
+/// Threads that a loop over `tasks` tasks of `work` floating-point operations in all will use. Work that would not keep
+/// a second thread busy for some microseconds stays on the caller's: waking a thread can cost more, and on a busy
+/// machine much more. Otherwise it is all threads: a team that changes its size makes OpenMP end threads and create
+/// them again.
 int threads_for(int64_t tasks, int64_t work);
 
 /// A reference to a callable (std::function may allocate, and a training step must not).
@@ -19,8 +20,8 @@ struct TaskRef {
 void parallel_for_tasks(int64_t tasks, int threads, TaskRef task);
 
 /// Calls task(i, thread) for i < tasks; `thread` counts from 0 below `threads` and names private memory. Which thread
-/// runs which task is not defined, so a task's result must not depend on it. Denormals are flushed inside, and only there.
-/// Tasks do not throw.
+/// runs which task is not defined, so a task's result must not depend on it. Denormals are flushed inside, and only
+/// there. Tasks do not throw.
 template <class Task>
 void parallel_for_on(int threads, int64_t tasks, Task&& task) {
   using Callable = std::remove_reference_t<Task>;
