@@ -100,7 +100,7 @@ void gemm_columns(const GemmArgs& a, const GemmCursor& at) {
 }
 
 // One pixel alone (a dense layer on one sample) needs more vectors in flight to hide the latency of the sum.
-constexpr int kSingleVectors = 8;
+constexpr int kSingleVectors = 4;
 
 template <bool kTail>
 void gemm_single(const GemmArgs& a, const GemmCursor& at) {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstring>
 
+#include "cnncore/runtime.h"
 #include "runtime/threads.h"
 
 namespace cnncore {
@@ -154,6 +155,26 @@ double Execution::slice_loss(const ThreadMemory& memory, const TrainBatch& batch
   return sum;
 }
 
+// One image on all threads: they share the output of every node that is worth it.
+void Execution::forward_shared(const Images& x, float* y) {
+  constexpr int64_t kWorthSharing = 3 << 17;  // floating-point operations: some microseconds of a core
+  const int threads = num_threads();
+  reserve_threads(threads);
+  const ThreadMemory& memory = threads_[0];
+  load(x, nullptr, 0, 1, value(0, memory, 0));
+  for (const PlannedNode& node : plan_.nodes) {
+    const Slice whole = slice(node, memory, 0, 0, 1);
+    const bool shared = node.node->splits() && node.node->flops() >= kWorthSharing;
+    const int parts = shared ? threads : 1;
+    parallel_for_on(parts, parts, [&](int64_t index, int thread) {
+      Slice s = whole;
+      s.scratch = threads_[static_cast<size_t>(thread)].scratch.data();
+      shared ? node.node->forward_part(s, index, parts) : node.node->forward(s);
+    });
+  }
+  std::copy_n(value(plan_.output_tensor, memory, 0), plan_.tensors[static_cast<size_t>(plan_.output_tensor)].size, y);
+}
+
 void Execution::forward(const Images& x, float* y) {
   const int64_t outputs = plan_.tensors[static_cast<size_t>(plan_.output_tensor)].size;
   const int64_t work = x.samples * plan_.flops;
@@ -161,6 +182,7 @@ void Execution::forward(const Images& x, float* y) {
   const int64_t size = std::clamp<int64_t>((x.samples + threads - 1) / threads, 1, plan_.mode.slice);
   const int64_t slices = (x.samples + size - 1) / size;
   refresh_packed();
+  if (x.samples == 1 && threads_for(2, work) > 1) return forward_shared(x, y);
   reserve_threads(threads);
   parallel_for_on(threads, slices, [&](int64_t task, int thread) {
     const ThreadMemory& memory = threads_[static_cast<size_t>(thread)];

@@ -36,6 +36,7 @@ class Execution {
     int64_t index;
   };
 
+  void forward_shared(const Images& x, float* y);
   void pack_weights();
   void refresh_packed();
   void reserve_threads(int threads);

@@ -47,6 +47,9 @@ class Node {
   virtual ~Node() = default;
   virtual void forward(const Slice& slice) const = 0;
   virtual void backward(const Slice& slice) const = 0;
+  /// One part of `parts` of the forward pass of one sample, for threads that share it; the bits are those of forward.
+  virtual bool splits() const { return false; }
+  virtual void forward_part(const Slice& slice, int64_t /*part*/, int64_t /*parts*/) const { forward(slice); }
   virtual std::string describe() const = 0;
 
   /// Floating-point operations of the forward pass, a sample.

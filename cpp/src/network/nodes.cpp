@@ -17,8 +17,9 @@ class Conv2dNode : public Node {
 
   void forward(const Slice& s) const override {
     for_groups(s, plan_.images(), [&](int64_t n, int64_t count) {
-      plan_.forward(count, s.x + n * plan_.input_size(), weights_.kernel, s.packed, weights_.bias,
-                    s.y + n * plan_.output_size(), s.winner ? s.winner + n * plan_.output_size() : nullptr, s.scratch);
+      const int64_t out = n * plan_.output_size();
+      plan_.forward(count, {s.x + n * plan_.input_size(), weights_.kernel, s.packed, weights_.bias, s.y + out,
+                            s.winner ? s.winner + out : nullptr, s.scratch});
     });
   }
   void backward(const Slice& s) const override {
@@ -27,6 +28,10 @@ class Conv2dNode : public Node {
       plan_.backward(count, s.x + in, s.y + out, s.winner ? s.winner + out : nullptr, s.dy + out, s.packed,
                      s.dx ? s.dx + in : nullptr, s.partial, s.scratch);
     });
+  }
+  bool splits() const override { return plan_.splits(); }
+  void forward_part(const Slice& s, int64_t part, int64_t parts) const override {
+    plan_.forward_part(part, parts, {s.x, weights_.kernel, s.packed, weights_.bias, s.y, s.winner, s.scratch});
   }
   std::string describe() const override { return std::string("conv2d (") + plan_.algorithm() + ")"; }
 
@@ -73,6 +78,10 @@ class DenseNode : public Node {
   void backward(const Slice& s) const override {
     if (!s.dy_of_logits) plan_.activation_gradient(s.count, s.y, s.dy);
     if (s.dx) plan_.backward_data(s.count, s.dy, s.packed, s.dx);
+  }
+  bool splits() const override { return plan_.splits(); }
+  void forward_part(const Slice& s, int64_t part, int64_t parts) const override {
+    plan_.forward_part(part, parts, s.x, weights_.kernel, weights_.bias, s.y);
   }
   std::string describe() const override { return "dense"; }
 

@@ -61,8 +61,8 @@ void conv2d(const Conv2dParams& params, int64_t batch, const float* x, const flo
   const Buffer<float> memory(scratch * threads);
   parallel_for_on(threads, tasks, [&](int64_t task, int thread) {
     const int64_t n = task * step;
-    plan.forward(std::min(step, batch - n), x + n * plan.input_size(), kernel, packed.data(), bias,
-                 y + n * plan.output_size(), nullptr, memory.data() + thread * scratch);
+    plan.forward(std::min(step, batch - n), {x + n * plan.input_size(), kernel, packed.data(), bias,
+                                             y + n * plan.output_size(), nullptr, memory.data() + thread * scratch});
   });
 }
 

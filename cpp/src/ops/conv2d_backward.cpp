@@ -129,7 +129,7 @@ void Conv2dPlan::data_gradient(int64_t count, const float* dy, const float* pack
     WinogradArgs a{};
     a.x = dy, a.w = packed, a.y = dx, a.filters = params_.in_channels;
     a.stream = streams(params_.in_channels), a.scratch = scratch + at_tiles_;
-    return run_tiles(data_tiles_, dy_frame_, count, a);
+    return run_tiles(data_tiles_, dy_frame_, 0, count * data_tiles_.per_image, a);
   }
   if (data_planes_.used()) return planar_data_gradient(count, dy, packed, dx, scratch);
   const int64_t channels = params_.in_channels / params_.groups, filters = params_.filters / params_.groups;

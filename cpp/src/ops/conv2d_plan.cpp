@@ -209,41 +209,63 @@ const float* Conv2dPlan::frame_input(int64_t count, const float* x, float* scrat
   return scratch;
 }
 
-void Conv2dPlan::run_tiles(const Tiles& tiles, const Frame& frame, int64_t count, WinogradArgs a) const {
-  a.x_offset = tiles.x_offset.data(), a.y_offset = tiles.y_offset.data();
+// Tiles [begin, end) of consecutive images.
+void Conv2dPlan::run_tiles(const Tiles& tiles, const Frame& frame, int64_t begin, int64_t end, WinogradArgs a) const {
+  a.x_offset = tiles.x_offset.data() + begin, a.y_offset = tiles.y_offset.data() + (a.pool ? begin : 4 * begin);
   a.x_pixel = a.channels = frame.channels, a.x_row = frame.full_width() * frame.channels;
-  a.tiles = count * tiles.per_image;
+  a.tiles = end - begin;
   k_.winograd(a);
 }
 
-void Conv2dPlan::forward(int64_t count, const float* x, const float* kernel, const float* packed, const float* bias,
-                         float* y, uint8_t* winner, float* scratch) const {
-  x = frame_input(count, x, scratch);
+// Tiles, windows or pixels: what the output of an image is made of.
+int64_t Conv2dPlan::units() const {
+  if (forward_tiles_.used()) return forward_tiles_.per_image;
+  return fusion_.max_pool ? pixels_ / 4 : pixels_;
+}
+
+void Conv2dPlan::run_units(int64_t begin, int64_t end, const Conv2dRun& r) const {
   const bool relu = fusion_.activation == Activation::relu;
   if (forward_tiles_.used()) {
     WinogradArgs a{};
-    a.x = x, a.w = packed, a.bias = bias, a.y = y, a.filters = params_.filters;
-    a.relu = relu, a.pool = fusion_.max_pool, a.stream = streams(params_.filters), a.winner = winner,
-    a.scratch = scratch + at_tiles_;
-    run_tiles(forward_tiles_, x_frame_, count, a);
-  } else if (depthwise()) {
-    k_.depthwise({x, tables_.x_offset.data(), tables_.tap_offset.data(), count * pixels_,
-                  params_.kernel_height * params_.kernel_width, params_.filters, kernel, bias, y,
-                  tables_.y_offset.data(), relu, streams(params_.filters)});
-  } else {
-    const int64_t channels = params_.in_channels / params_.groups, filters = params_.filters / params_.groups;
-    for (int64_t g = 0; g < params_.groups; ++g) {
-      const int64_t f = g * filters;
-      GemmPoolArgs a;
-      a.x = x + g * channels, a.x_offset = tables_.x_offset.data(), a.k_offset = tables_.k_offset.data();
-      a.pixels = count * pixels_, a.depth = depth_, a.cols = filters;
-      a.w = kernel + f, a.ldw = params_.filters, a.bias = bias ? bias + f : nullptr;
-      a.y = y + f, a.y_offset = tables_.y_offset.data(), a.relu = relu, a.stream = streams(filters);
-      a.winner = winner ? winner + f : nullptr;
-      fusion_.max_pool ? k_.gemm_pool(a) : k_.gemm(a);
-    }
+    a.x = r.x, a.w = r.packed, a.bias = r.bias, a.y = r.y, a.filters = params_.filters;
+    a.relu = relu, a.pool = fusion_.max_pool, a.stream = streams(params_.filters), a.winner = r.winner;
+    a.scratch = r.scratch + at_tiles_;
+    return run_tiles(forward_tiles_, x_frame_, begin, end, a);
   }
-  if (!relu) activation_rows(k_, fusion_.activation, count * y_size_ / params_.filters, params_.filters, y, y);
+  const int64_t pixel = fusion_.max_pool ? 4 * begin : begin,
+                pixels = fusion_.max_pool ? 4 * (end - begin) : end - begin;
+  const int32_t* x_offset = tables_.x_offset.data() + pixel;
+  const int32_t* y_offset = tables_.y_offset.data() + begin;
+  if (depthwise())
+    return k_.depthwise({r.x, x_offset, tables_.tap_offset.data(), pixels, params_.kernel_height * params_.kernel_width,
+                         params_.filters, r.kernel, r.bias, r.y, y_offset, relu, streams(params_.filters)});
+  const int64_t channels = params_.in_channels / params_.groups, filters = params_.filters / params_.groups;
+  for (int64_t g = 0; g < params_.groups; ++g) {
+    const int64_t f = g * filters;
+    GemmPoolArgs a;
+    a.x = r.x + g * channels, a.x_offset = x_offset, a.k_offset = tables_.k_offset.data();
+    a.pixels = pixels, a.depth = depth_, a.cols = filters;
+    a.w = r.kernel + f, a.ldw = params_.filters, a.bias = r.bias ? r.bias + f : nullptr;
+    a.y = r.y + f, a.y_offset = y_offset, a.relu = relu, a.stream = streams(filters);
+    a.winner = r.winner ? r.winner + f : nullptr;
+    fusion_.max_pool ? k_.gemm_pool(a) : k_.gemm(a);
+  }
+}
+
+void Conv2dPlan::forward(int64_t count, Conv2dRun r) const {
+  r.x = frame_input(count, r.x, r.scratch);
+  run_units(0, count * units(), r);
+  if (fusion_.activation != Activation::relu)
+    activation_rows(k_, fusion_.activation, count * y_size_ / params_.filters, params_.filters, r.y, r.y);
+}
+
+bool Conv2dPlan::splits() const {
+  return fusion_.activation == Activation::linear || fusion_.activation == Activation::relu;
+}
+
+void Conv2dPlan::forward_part(int64_t part, int64_t parts, Conv2dRun r) const {
+  r.x = frame_input(1, r.x, r.scratch);
+  run_units(part * units() / parts, (part + 1) * units() / parts, r);
 }
 
 const char* Conv2dPlan::algorithm() const {

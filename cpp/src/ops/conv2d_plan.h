@@ -34,6 +34,17 @@ struct Partials {
   int64_t count, stride;
 };
 
+/// The operands of a forward pass. bias may be null, winner (bytes, like y) too: inference.
+struct Conv2dRun {
+  const float* x;
+  const float* kernel;
+  const float* packed;
+  const float* bias;
+  float* y;
+  uint8_t* winner;
+  float* scratch;
+};
+
 class Conv2dPlan {
  public:
   Conv2dPlan(const Conv2dParams& params, const Conv2dFusion& fusion, const Kernels& kernels);
@@ -55,9 +66,11 @@ class Conv2dPlan {
   /// The kernel as forward and backward want it; once for every change of the kernel.
   void pack(const float* kernel, float* packed) const;
 
-  /// count <= images(). winner (bytes, like y) may be null for inference.
-  void forward(int64_t count, const float* x, const float* kernel, const float* packed, const float* bias, float* y,
-               uint8_t* winner, float* scratch) const;
+  /// count <= images().
+  void forward(int64_t count, Conv2dRun run) const;
+  /// One part of `parts` of one image's output, for threads that share it; only where splits().
+  bool splits() const;
+  void forward_part(int64_t part, int64_t parts, Conv2dRun run) const;
 
   /// `count` <= backward_images(). From the output y and its gradient: dx, and this range's share of the gradient of
   /// the weights, added to `partial`. Each is skipped where null.
@@ -79,7 +92,9 @@ class Conv2dPlan {
   enum class Backward { dense, sparse, patch };  // sparse and patch visit only the winners of the max-pool
 
   bool winograd_applies(int64_t height, int64_t width, int64_t channels, int64_t filters) const;
-  void run_tiles(const Tiles& tiles, const Frame& frame, int64_t count, WinogradArgs a) const;
+  void run_tiles(const Tiles& tiles, const Frame& frame, int64_t begin, int64_t end, WinogradArgs a) const;
+  int64_t units() const;
+  void run_units(int64_t begin, int64_t end, const Conv2dRun& run) const;
   void plan_backward(PixelOrder order);
   void plan_sparse_gradient();
   void plan_dense_gradient(PixelOrder order, bool tiled);

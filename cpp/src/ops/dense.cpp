@@ -43,6 +43,16 @@ void DensePlan::forward(int64_t count, const float* x, const float* kernel, cons
   if (!relu) activation_rows(k_, activation_, count, params_.units, y, y);
 }
 
+void DensePlan::forward_part(int64_t part, int64_t parts, const float* x, const float* kernel, const float* bias,
+                             float* y) const {
+  const int64_t blocks = (params_.units + k_.width - 1) / k_.width;  // of whole vectors
+  const int64_t begin = part * blocks / parts * k_.width,
+                end = std::min((part + 1) * blocks / parts * k_.width, params_.units);
+  if (begin >= end) return;
+  k_.gemm({x, x_offset_.data(), term_.data(), 1, params_.features, end - begin, kernel + begin, params_.units,
+           bias ? bias + begin : nullptr, y + begin, y_offset_.data(), activation_ == Activation::relu});
+}
+
 void DensePlan::activation_gradient(int64_t count, const float* y, float* dy) const {
   activation_rows_backward(k_, activation_, count, params_.units, y, dy, dy);
 }

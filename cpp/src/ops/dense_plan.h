@@ -18,6 +18,11 @@ class DensePlan {
 
   void forward(int64_t count, const float* x, const float* kernel, const float* bias, float* y) const;
 
+  /// One part of `parts` of the columns of one sample, where the activation is taken column by column.
+  bool splits() const { return activation_ == Activation::linear || activation_ == Activation::relu; }
+  void forward_part(int64_t part, int64_t parts, const float* x, const float* kernel, const float* bias,
+                    float* y) const;
+
   /// dy becomes the gradient before the activation; y is the forward's output.
   void activation_gradient(int64_t count, const float* y, float* dy) const;
 
