@@ -141,6 +141,15 @@ def test_exact_gradients(name):
         assert check_exact(chain, rng, n)
 
 
+def test_exact_gradients_of_large_batches():
+    """More samples than one slice, and more than eight pieces, whose partial sums are added up."""
+    chain = Chain((6, 5, 1), [relu_conv(4), MaxPool2d(), relu_conv(2, kernel_size=(1, 1)), Flatten(), Dense(2)])
+    rng = np.random.default_rng(7)
+    chain.initialize(rng, exact=True)
+    for n in (64, 128, 512, 1024):
+        assert check_exact(chain, rng, n)
+
+
 def check_close(chain, rng, n, loss="mean_squared_error", from_logits=False, weighted=False, x=None):
     """Each gradient within the rounding of a chain of float32 sums, relative to its largest element.
 
@@ -210,7 +219,7 @@ def test_smooth_networks(name):
     chain = Chain(*SMOOTH[name])
     rng = np.random.default_rng(2)
     chain.initialize(rng, exact=False)
-    for n in (3, 1, 10):
+    for n in (3, 1, 10, *([65, 513, 777] if name == "tanh" else [])):
         check_close(chain, rng, n)
 
 
