@@ -72,7 +72,7 @@ void activation_backward(Activation kind, const float* y, const float* dy, float
       return map_pairs(y, dy, dx, size, [](Vec v, Vec g) { return mul(g, sub(set1(1.0f), mul(v, v))); });
     case Activation::linear:
     case Activation::softmax:
-      if (dx != dy) map_pairs(y, dy, dx, size, [](Vec, Vec g) { return g; });
+      if (dx != dy) map_vectors(dy, dx, size, [](Vec g) { return g; });  // y may be null
   }
 }
 
