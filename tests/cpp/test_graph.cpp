@@ -83,6 +83,7 @@ TEST_CASE("network: rows and columns that no pool reads are not computed") {
   int t = graph.conv2d(graph.input({9, 9, 2}), conv(4, 3), true, Activation::relu,
                        "a");  // 7x7, of which the pool reads 6x6
   t = graph.max_pool2d(t, window(2, 2), "pool");
-  const Network network(std::move(graph), graph.flatten(t, "flat"));
+  t = graph.flatten(t, "flat");
+  const Network network(std::move(graph), t);
   CHECK(network.describe().find("load 8x8x2 of 9x9x2") != std::string::npos);
 }
