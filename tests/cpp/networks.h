@@ -86,6 +86,15 @@ inline std::vector<Model> models() {
          const int t = g.dense(g.input({19}), 23, true, relu, "hidden");
          return g.dense(t, 3, true, sigmoid, "out");
        }},
+      {"pools behind depthwise convolutions and one of one channel and one filter", kSquares, false,
+       9 + 4 + 9 + 4 + 6 + 6,
+       [](Graph& g) {
+         int t = g.max_pool2d(g.conv2d(g.input({16, 15, 6}), conv(6, 3, 1, {1, 1, 1, 1}, 6), true, relu, "depthwise"),
+                              window(2, 2), "pool_a");
+         t = g.conv2d(t, conv(1, 1), true, linear, "mix");
+         t = g.max_pool2d(g.conv2d(t, conv(1, 3), true, relu, "single"), window(2, 2), "pool_b");
+         return g.dense(g.flatten(t, "flat"), 2, true, linear, "out");
+       }},
       {"a softmax over channels inside", kSquares, false, 4 + 7 + 28,
        [](Graph& g) {
          int t = g.conv2d(g.input({5, 5, 1}), conv(7, 2, 2), true, softmax, "a");
@@ -93,6 +102,22 @@ inline std::vector<Model> models() {
          return g.dense(g.flatten(t, "flat"), 2, true, linear, "out");
        }},
   };
+}
+
+/// Enough work in every kind of layer for threads to share a single image.
+inline Model large_model() {
+  using namespace cnncore;
+  using enum Activation;
+  return {"large", Loss::sparse_categorical_crossentropy, false, 0, [](Graph& g) {
+            int t = g.conv2d(g.input({35, 33, 3}), conv(32, 3), true, relu, "direct");
+            t = g.conv2d(t, conv(32, 3), false, linear, "tiles");
+            t = g.conv2d(t, conv(32, 5, 1, {2, 2, 2, 2}, 32), true, relu, "depthwise");
+            t = g.max_pool2d(g.conv2d(t, conv(24, 3), true, relu, "pooled"), window(2, 2), "pool_a");
+            t = g.conv2d(t, conv(32, 2, 1, {}, 2), true, tanh, "grouped");
+            t = g.max_pool2d(g.conv2d(t, conv(32, 3), true, relu, "pooled_tiles"), window(2, 2), "pool_b");
+            t = g.dense(g.flatten(t, "flat"), 301, true, relu, "hidden");
+            return g.dense(t, 10, true, softmax, "out");
+          }};
 }
 
 /// Samples for a network: floats, the bytes they are equal to, labels and targets.

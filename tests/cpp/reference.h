@@ -7,6 +7,7 @@
 
 #include "arrays.h"
 #include "cnncore/cnncore.h"
+#include "winograd_bounds.h"
 
 namespace testing {
 
@@ -66,58 +67,48 @@ inline bool may_use_winograd(const cnncore::Conv2dParams& p) {
          p.dilation_height == 1 && p.dilation_width == 1 && p.groups == 1;
 }
 
-/// Winograd's Y = A^T [(G g G^T) . (B^T d B)] A with the magnitudes of all its terms, for one pixel (row, column) of a
-/// 2x2 tile. Its roundings: 2 in B^T d B, 4 in G g G^T, 1 product, `channels` sums, 4 in A^T m A, 1 for the bias. d(y,
-/// x, c) and g(ky, kx, c) return magnitudes.
-template <class Data, class Kernel>
-double winograd_bound(int64_t channels, int64_t row, int64_t column, double bias, Data d, Kernel g) {
-  constexpr double kB[4][4] = {{1, 0, 1, 0}, {0, 1, 1, 0}, {0, 1, 1, 0}, {0, 1, 0, 1}};
-  constexpr double kG[4][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, 0.5, 0.5}, {0, 0, 1}};
-  constexpr double kA[2][4] = {{1, 1, 1, 0}, {0, 1, 1, 1}};
-  double magnitude = std::fabs(bias);
-  for (int64_t c = 0; c < channels; ++c)
-    for (int64_t i = 0; i < 4; ++i)
-      for (int64_t j = 0; j < 4; ++j) {
-        if (kA[row][i] == 0 || kA[column][j] == 0) continue;
-        double data = 0, kernel = 0;
-        for (int64_t y = 0; y < 4; ++y)
-          for (int64_t x = 0; x < 4; ++x)
-            if (kB[i][y] * kB[j][x] != 0) data += d(y, x, c);
-        for (int64_t y = 0; y < 3; ++y)
-          for (int64_t x = 0; x < 3; ++x) kernel += kG[i][y] * kG[j][x] * g(y, x, c);
-        magnitude += data * kernel;
-      }
-  return static_cast<double>(channels + 12) * kUnit * magnitude;
-}
-
-/// The bound of y (n, i, j, o) of a 3x3 convolution of x, were it computed by tiles that begin at even pixels.
-/// `flipped`: the gradient of the input, a convolution of dy with the kernel turned around; then x is dy and the result
-/// dx.
-struct WinogradBounds {
-  const cnncore::Conv2dParams& p;
-  const float* x;
-  const float* kernel;
-  bool flipped;
-
-  double bound(int64_t n, int64_t i, int64_t j, int64_t o, double bias) const {
-    const cnncore::Shape out = cnncore::conv2d_output_shape(p);
-    const int64_t height = flipped ? out[0] : p.in_height, width = flipped ? out[1] : p.in_width;
-    const int64_t channels = flipped ? p.filters : p.in_channels;
-    const int64_t top = flipped ? 2 - p.padding.top : p.padding.top,
-                  left = flipped ? 2 - p.padding.left : p.padding.left;
-    const auto data = [&](int64_t y, int64_t xx, int64_t c) {
-      const int64_t at_y = i / 2 * 2 + y - top, at_x = j / 2 * 2 + xx - left;
-      if (at_y < 0 || at_y >= height || at_x < 0 || at_x >= width) return 0.0;
-      return std::fabs(static_cast<double>(x[((n * height + at_y) * width + at_x) * channels + c]));
-    };
-    const auto weight = [&](int64_t ky, int64_t kx, int64_t c) {
-      const int64_t tap = flipped ? (2 - ky) * 3 + 2 - kx : ky * 3 + kx;
-      return std::fabs(static_cast<double>(flipped ? kernel[(tap * p.in_channels + o) * p.filters + c]
-                                                   : kernel[(tap * p.in_channels + c) * p.filters + o]));
-    };
-    return winograd_bound(channels, i % 2, j % 2, bias, data, weight);
+/// An image's values by magnitude, zero outside: what a tile of Winograd's algorithm reads.
+struct Magnitudes {
+  const float* values;
+  int64_t height, width, channels, top, left;  // top and left: the border before the image
+  double operator()(int64_t n, int64_t y, int64_t x, int64_t c) const {
+    y -= top, x -= left;
+    if (y < 0 || y >= height || x < 0 || x >= width) return 0;
+    return std::fabs(static_cast<double>(values[((n * height + y) * width + x) * channels + c]));
   }
 };
+
+/// Bounds for convolutions that may use Winograd's algorithm.
+inline std::vector<double> tiled_bounds(const cnncore::Conv2dParams& p, int64_t batch, const float* x,
+                                        const float* kernel) {
+  const cnncore::Shape out = cnncore::conv2d_output_shape(p);
+  return winograd_bounds(
+      {batch, out[0], out[1], p.in_channels, p.filters},
+      Magnitudes{x, p.in_height, p.in_width, p.in_channels, p.padding.top, p.padding.left},
+      [&](int64_t ky, int64_t kx, int64_t c, int64_t f) {
+        return std::fabs(static_cast<double>(kernel[((ky * 3 + kx) * p.in_channels + c) * p.filters + f]));
+      });
+}
+
+/// The gradient of the input: a convolution of dy with the kernel turned around.
+inline std::vector<double> tiled_data_bounds(const cnncore::Conv2dParams& p, int64_t batch, const float* dy,
+                                             const float* kernel) {
+  const cnncore::Shape out = cnncore::conv2d_output_shape(p);
+  return winograd_bounds({batch, p.in_height, p.in_width, p.filters, p.in_channels},
+                         Magnitudes{dy, out[0], out[1], p.filters, 2 - p.padding.top, 2 - p.padding.left},
+                         [&](int64_t ky, int64_t kx, int64_t f, int64_t c) {
+                           const int64_t tap = (2 - ky) * 3 + 2 - kx;
+                           return std::fabs(static_cast<double>(kernel[(tap * p.in_channels + c) * p.filters + f]));
+                         });
+}
+
+inline std::vector<double> tiled_kernel_bounds(const cnncore::Conv2dParams& p, int64_t batch, const float* x,
+                                               const float* dy) {
+  const cnncore::Shape out = cnncore::conv2d_output_shape(p);
+  return winograd_kernel_bounds({batch, out[0], out[1], p.in_channels, p.filters},
+                                Magnitudes{x, p.in_height, p.in_width, p.in_channels, p.padding.top, p.padding.left},
+                                Magnitudes{dy, out[0], out[1], p.filters, 0, 0});
+}
 
 /// The place of a window's maximum: the first one.
 inline int64_t place_of_maximum(const float* x, const std::vector<int64_t>& window) {

@@ -73,31 +73,37 @@ TEST_CASE("the counter counts") {
   CHECK(counts([] { return operator new(8); }, [](void* p) { operator delete(p); }));
 }
 
+namespace {
+
+void check_steps(const Model& model) {
+  CAPTURE(model.name);
+  Random random(95);
+  Network network = model.network();
+  randomize(network, random);
+  const Data data(network, 40, 1, random);
+  TrainBatch batch = data.batch(model), last = batch;
+  std::vector<float> y(static_cast<size_t>(40 * data.outputs));
+  Adam optimizer(network.parameter_count());
+  batch.size = 24, last.size = 16;
+  const auto step = [&](const TrainBatch& b, float* to) {
+    network.train_step(b, model.loss, model.from_logits, &optimizer, to);
+  };
+  CHECK(allocated_by([&] { step(batch, y.data()); }) == 0);
+  CHECK(allocated_by([&] { step(batch, nullptr), step(last, nullptr); }) == 0);
+  CHECK(allocated_by([&] { network.forward(data.images(), y.data()); }) == 0);
+  CHECK(allocated_by([&] { network.forward({data.bytes.data(), nullptr, 1}, y.data()); }) == 0);
+}
+
+}  // namespace
+
 TEST_CASE("a steady-state training step and forward pass allocate nothing") {
   const int before = num_threads();
   for_each_isa([](const Kernels&) {
     for (const int threads : {1, 2, 3}) {
+      CAPTURE(threads);
       set_num_threads(threads);
-      for (const Model& model : models()) {
-        CAPTURE(model.name);
-        CAPTURE(threads);
-        Random random(95);
-        Network network = model.network();
-        randomize(network, random);
-        const Data data(network, 200, 1, random);
-        TrainBatch batch = data.batch(model), last = batch;
-        std::vector<float> y(static_cast<size_t>(200 * data.outputs));
-        Adam optimizer(network.parameter_count());
-        batch.size = 128, last.size = 72;
-        CHECK(allocated_by([&] { network.train_step(batch, model.loss, model.from_logits, &optimizer, y.data()); }) ==
-              0);
-        CHECK(allocated_by([&] {
-                network.train_step(batch, model.loss, model.from_logits, &optimizer, nullptr);
-                network.train_step(last, model.loss, model.from_logits, &optimizer, nullptr);
-              }) == 0);
-        CHECK(allocated_by([&] { network.forward(data.images(), y.data()); }) == 0);
-        CHECK(allocated_by([&] { network.forward({data.bytes.data(), nullptr, 1}, y.data()); }) == 0);
-      }
+      for (const Model& model : models()) check_steps(model);
+      check_steps(large_model());
     }
   });
   set_num_threads(before);

@@ -25,7 +25,7 @@ struct Tiled {
         kernel(9 * channels * filters, random),
         packed(16 * channels * filters, random),
         bias(filters, random),
-        scratch(16 * 12 * (channels + 2 * k.width), random) {
+        scratch(16 * 13 * (channels + 2 * k.width), random) {
     fill(x, random), fill(kernel, random), fill(bias, random);
     for (int64_t t = 0; t < 9; ++t) tap.push_back(t * channels * filters);
   }
@@ -59,11 +59,14 @@ struct Tiled {
           s += static_cast<double>(at(tile, row + y, column + xx, c)) * weight(y, xx, c, f);
     return s;
   }
-  double bound(int64_t tile, int64_t row, int64_t column, int64_t f, bool with_bias) const {
-    return winograd_bound(
-        channels, row, column, with_bias ? bias[f] : 0,
-        [&](int64_t y, int64_t xx, int64_t c) { return std::fabs(static_cast<double>(at(tile, y, xx, c))); },
-        [&](int64_t y, int64_t xx, int64_t c) { return std::fabs(static_cast<double>(weight(y, xx, c, f))); });
+  // Bounds of [tile][2][2][f].
+  std::vector<double> bounds() const {
+    return winograd_bounds(
+        {tiles, 2, 2, channels, filters},
+        [&](int64_t t, int64_t y, int64_t xx, int64_t c) { return std::fabs(static_cast<double>(at(t, y, xx, c))); },
+        [&](int64_t y, int64_t xx, int64_t c, int64_t f) {
+          return std::fabs(static_cast<double>(weight(y, xx, c, f)));
+        });
   }
   bool intact() const {
     return x_offset.intact() && x.intact() && kernel.intact() && packed.intact() && bias.intact() && scratch.intact();
@@ -79,13 +82,14 @@ void check_winograd(const Kernels& k, int64_t tiles, int64_t channel_vectors, in
   WinogradArgs a = t.args(y, y_offset, with_bias, relu, false, nullptr);
   k.winograd(a);
   Mismatches wrong;
-  for (int64_t tile = 0; tile < tiles; ++tile)
-    for (int64_t i = 0; i < 4; ++i)
-      for (int64_t f = 0; f < t.filters; f += random.integer(1, 5)) {
-        const double expected = t.sum(tile, i / 2, i % 2, f, with_bias);
-        wrong.expect(y[y_offset[4 * tile + i] + f], relu ? std::max(0.0, expected) : expected,
-                     t.bound(tile, i / 2, i % 2, f, with_bias));
-      }
+  const std::vector<double> bounds = t.bounds();
+  for (int64_t pixel = 0; pixel < 4 * tiles; ++pixel)
+    for (int64_t f = 0; f < t.filters; ++f) {
+      const double expected = t.sum(pixel / 4, pixel % 4 / 2, pixel % 2, f, with_bias);
+      const double bound =
+          bounds[static_cast<size_t>(pixel * t.filters + f)] + (with_bias ? kUnit * std::fabs(t.bias[f]) : 0);
+      wrong.expect(y[y_offset[pixel] + f], relu ? std::max(0.0, expected) : expected, bound);
+    }
   CAPTURE(wrong.worst);
   CHECK(wrong.count == 0);
   CHECK(covered(y) == 4 * tiles * t.filters);
@@ -103,7 +107,7 @@ void check_winograd(const Kernels& k, int64_t tiles, int64_t channel_vectors, in
 TEST_CASE("winograd is the 3x3 convolution, whatever tiles are taken together") {
   for_each_isa([](const Kernels& k) {
     Random random(71);
-    for (const int64_t tiles : {1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 25})
+    for (const int64_t tiles : {1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 14, 25, 26})
       check_winograd(k, tiles, random.integer(1, 3), random.integer(1, 3), random);
   });
 }
@@ -186,5 +190,105 @@ TEST_CASE("winograd_weights takes its taps in any order and row pitch") {
     k.winograd_weights({other.data(), tap.data(), pitch, t.channels, t.filters, packed.data()});
     CHECK(same_bits(packed.data(), t.packed.data(), packed.size()));
     CHECK((other.intact() && packed.intact()));
+  });
+}
+
+namespace {
+
+// Tiles of 4x4 inputs and 2x2 gradients, and where they lie.
+struct GradientTiles {
+  static constexpr int64_t kPitch = 13;
+  int64_t tiles, channels, filters;
+  Ints x_offset, dy_offset, count_up;
+  Floats x, dy, du, scratch;
+
+  GradientTiles(const Kernels& k, int64_t tile_count, Random& random)
+      : tiles(tile_count),
+        channels(k.width * random.integer(1, 3)),
+        filters(k.width * random.integer(1, 3)),
+        x_offset(tiles, random),
+        dy_offset(tiles, random),
+        count_up(channels, random),
+        x(place(x_offset, 4, channels, random), random),
+        dy(place(dy_offset, 2, filters, random), random),
+        du(16 * channels * filters, random),
+        scratch(16 * 96 * (channels + filters), random) {
+    fill(x, random), fill(dy, random);
+    for (int64_t c = 0; c < channels; ++c) count_up[c] = static_cast<int32_t>(c);
+    std::fill_n(du.data(), du.size(), 0.0f);
+  }
+  // Squares of `side` pixels anywhere; returns the floats up to the last one's end.
+  static int64_t place(Ints& offset, int64_t side, int64_t depth, Random& random) {
+    for (int64_t t = 0; t < offset.size(); ++t) offset[t] = static_cast<int32_t>(random.integer(0, 5 * kPitch) * depth);
+    return largest(offset) + ((side - 1) * kPitch + side) * depth;
+  }
+  void run(const Kernels& k) {
+    k.winograd_gradient({x.data(), x_offset.data(), channels, kPitch * channels, dy.data(), dy_offset.data(), filters,
+                         kPitch * filters, tiles, channels, filters, count_up.data(), du.data(), scratch.data()});
+  }
+  double input(int64_t t, int64_t y, int64_t xx, int64_t c) const {
+    return x[x_offset[t] + (y * kPitch + xx) * channels + c];
+  }
+  double gradient(int64_t t, int64_t y, int64_t xx, int64_t f) const {
+    return dy[dy_offset[t] + (y * kPitch + xx) * filters + f];
+  }
+  double sum(int64_t ky, int64_t kx, int64_t c, int64_t f) const {
+    double s = 0;
+    for (int64_t t = 0; t < tiles; ++t)
+      for (int64_t i = 0; i < 4; ++i) s += input(t, ky + i / 2, kx + i % 2, c) * gradient(t, i / 2, i % 2, f);
+    return s;
+  }
+  std::vector<double> bounds() const {
+    return winograd_kernel_bounds(
+        {tiles, 2, 2, channels, filters},
+        [&](int64_t t, int64_t y, int64_t xx, int64_t c) { return std::fabs(input(t, y, xx, c)); },
+        [&](int64_t t, int64_t y, int64_t xx, int64_t f) { return std::fabs(gradient(t, y, xx, f)); });
+  }
+  bool intact() const {
+    return x_offset.intact() && dy_offset.intact() && x.intact() && dy.intact() && du.intact() && scratch.intact() &&
+           count_up.intact();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("winograd_gradient and winograd_reduce are the gradient of a 3x3 kernel") {
+  for_each_isa([](const Kernels& k) {
+    Random random(75);
+    for (const int64_t tiles : {1, 2, 5, 63, 64, 65, 96, 97, 130}) {
+      CAPTURE(tiles);
+      GradientTiles t(k, tiles, random);
+      t.run(k);
+      const int64_t row = 3 * t.channels * t.filters;
+      Floats dw(3 * row, random);
+      for (int64_t ky = 0; ky < 3; ++ky)
+        k.winograd_reduce({t.du.data(), 1, 0, ky, t.channels, t.filters, dw.data() + ky * row});
+      const std::vector<double> bounds = t.bounds();
+      Mismatches wrong;
+      for (int64_t i = 0; i < dw.size(); ++i) {
+        const int64_t f = i % t.filters, c = i / t.filters % t.channels, tap = i / t.filters / t.channels;
+        wrong.expect(dw[i], t.sum(tap / 3, tap % 3, c, f), bounds[static_cast<size_t>(i)]);
+      }
+      CAPTURE(wrong.worst);
+      CHECK(wrong.count == 0);
+      CHECK((t.intact() && dw.intact()));
+    }
+  });
+}
+
+TEST_CASE("winograd_reduce sums its parts in order") {
+  for_each_isa([](const Kernels& k) {
+    Random random(76);
+    const int64_t channels = k.width, filters = 2 * k.width, size = 16 * channels * filters, stride = size + 5,
+                  row = 3 * channels * filters;
+    Floats parts(2 * stride + size, random), total(size, random), dw(row, random), expected(row, random);
+    fill(parts, random);
+    for (int64_t i = 0; i < size; ++i) total[i] = parts[i] + parts[stride + i] + parts[2 * stride + i];
+    for (int64_t ky = 0; ky < 3; ++ky) {
+      k.winograd_reduce({parts.data(), 3, stride, ky, channels, filters, dw.data()});
+      k.winograd_reduce({total.data(), 1, 0, ky, channels, filters, expected.data()});
+      CHECK(same_bits(dw.data(), expected.data(), row));
+    }
+    CHECK((parts.intact() && dw.intact()));
   });
 }

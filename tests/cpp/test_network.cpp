@@ -125,6 +125,28 @@ TEST_CASE("forward: a sample's bits depend neither on the batch, nor on the thre
   set_num_threads(before);
 }
 
+TEST_CASE("forward: threads share a single image, and its bits are the same") {
+  const int before = num_threads();
+  for_each_isa([](const Kernels&) {
+    Random random(85);
+    Network network = large_model().network();
+    randomize(network, random);
+    const Data data(network, 2, 2, random);
+    std::vector<float> both(20), one(20);
+    set_num_threads(1);
+    network.forward(data.images(), both.data());
+    for (const int threads : {1, 2, 3, 8}) {
+      CAPTURE(threads);
+      set_num_threads(threads);
+      for (int64_t n = 0; n < 2; ++n)
+        network.forward({nullptr, data.floats.data() + n * element_count(network.input_shape()), 1},
+                        one.data() + n * 10);
+      CHECK(one == both);
+    }
+  });
+  set_num_threads(before);
+}
+
 TEST_CASE("train_step: outputs, weights of samples, indices and the gaps between parameters") {
   for_each_isa([](const Kernels&) {
     for (const Model& model : models()) {

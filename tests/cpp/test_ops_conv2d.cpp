@@ -89,32 +89,29 @@ struct Arrays {
   }
 };
 
-// `image` is (height, width, channels) of the result.
-void expect_tiles(Mismatches& wrong, const Floats& result, const Sums& sums, const Shape& image,
-                  const WinogradBounds& tiles, const float* bias) {
-  for (int64_t at = 0; at < result.size(); ++at) {
-    const int64_t c = at % image[2], j = at / image[2] % image[1], i = at / image[2] / image[1] % image[0];
-    const int64_t n = at / element_count(image);
-    const Sum& sum = sums[static_cast<size_t>(at)];
-    wrong.expect(result[at], sum.value, std::max(sum.bound(), tiles.bound(n, i, j, c, bias ? bias[c] : 0)));
+// `tiled` is the bound of Winograd's algorithm, where that may be used.
+void expect_all(Mismatches& wrong, const Floats& result, const Sums& sums, const std::vector<double>& tiled) {
+  for (int64_t i = 0; i < result.size(); ++i) {
+    const Sum& sum = sums[static_cast<size_t>(i)];
+    wrong.expect(result[i], sum.value,
+                 tiled.empty() ? sum.bound() : std::max(sum.bound(), tiled[static_cast<size_t>(i)]));
   }
 }
 
 void check_forward(const Case& c, Arrays& a, bool with_bias) {
   const Conv2dParams& p = c.params;
-  const float* bias = with_bias ? a.bias.data() : nullptr;
-  conv2d(p, c.batch, a.x.data(), a.kernel.data(), bias, a.y.data());
+  conv2d(p, c.batch, a.x.data(), a.kernel.data(), with_bias ? a.bias.data() : nullptr, a.y.data());
   Sums y(static_cast<size_t>(a.sizes.y));
-  if (with_bias)
-    for (int64_t i = 0; i < a.sizes.y; ++i) y[static_cast<size_t>(i)].add(a.bias[i % p.filters]);
+  std::vector<double> tiled;
+  if (may_use_winograd(p)) tiled = tiled_bounds(p, c.batch, a.x.data(), a.kernel.data());
+  for (int64_t i = 0; with_bias && i < a.sizes.y; ++i) {
+    y[static_cast<size_t>(i)].add(a.bias[i % p.filters]);
+    if (!tiled.empty()) tiled[static_cast<size_t>(i)] += kUnit * std::fabs(a.bias[i % p.filters]);
+  }
   for_products(p, c.batch,
                [&](int64_t x, int64_t k, int64_t out) { y[static_cast<size_t>(out)].add(a.x[x], a.kernel[k]); });
   Mismatches wrong;
-  if (may_use_winograd(p)) {
-    expect_tiles(wrong, a.y, y, conv2d_output_shape(p), {p, a.x.data(), a.kernel.data(), false}, bias);
-  } else {
-    for (int64_t i = 0; i < a.sizes.y; ++i) wrong.expect(a.y[i], y[static_cast<size_t>(i)]);
-  }
+  expect_all(wrong, a.y, y, tiled);
   CAPTURE(wrong.worst);
   CHECK(wrong.count == 0);
 }
@@ -129,15 +126,15 @@ void check_backward(const Case& c, Arrays& a) {
     dkernel[static_cast<size_t>(k)].add(a.x[x], a.dy[out]);
   });
   for (int64_t i = 0; i < a.sizes.y; ++i) dbias[static_cast<size_t>(i % p.filters)].add(a.dy[i]);
-  Mismatches wrong_x, wrong_kernel, wrong_bias;
+  std::vector<double> tiled_x, tiled_kernel;
   if (may_use_winograd(p)) {
-    expect_tiles(wrong_x, a.dx, dx, {p.in_height, p.in_width, p.in_channels}, {p, a.dy.data(), a.kernel.data(), true},
-                 nullptr);
-  } else {
-    for (int64_t i = 0; i < a.sizes.x; ++i) wrong_x.expect(a.dx[i], dx[static_cast<size_t>(i)]);
+    tiled_x = tiled_data_bounds(p, c.batch, a.dy.data(), a.kernel.data());
+    tiled_kernel = tiled_kernel_bounds(p, c.batch, a.x.data(), a.dy.data());
   }
-  for (int64_t i = 0; i < a.sizes.kernel; ++i) wrong_kernel.expect(a.dkernel[i], dkernel[static_cast<size_t>(i)]);
-  for (int64_t i = 0; i < p.filters; ++i) wrong_bias.expect(a.dbias[i], dbias[static_cast<size_t>(i)]);
+  Mismatches wrong_x, wrong_kernel, wrong_bias;
+  expect_all(wrong_x, a.dx, dx, tiled_x);
+  expect_all(wrong_kernel, a.dkernel, dkernel, tiled_kernel);
+  expect_all(wrong_bias, a.dbias, dbias, {});
   CAPTURE(wrong_x.worst);
   CAPTURE(wrong_kernel.worst);
   CHECK(wrong_x.count == 0);

@@ -1,0 +1,74 @@
+// planar against sums in double, and stores past the caches against plain ones.
+#include "arrays.h"
+#include "isas.h"
+
+using namespace cnncore;
+using namespace testing;
+
+namespace {
+
+constexpr int64_t kBlock = 64;  // of pixels, which are read and written whole
+
+void check_planar(const Kernels& k, int64_t length, int64_t depth, int64_t cols, Random& random) {
+  const int64_t whole = (length + kBlock - 1) / kBlock * kBlock, ldw = cols + random.integer(0, 3),
+                y_plane = whole + random.integer(0, 3);
+  Ints k_offset(depth, random);
+  for (int64_t i = 0; i < depth; ++i) k_offset[i] = static_cast<int32_t>(random.integer(0, 90));
+  Floats x(largest(k_offset) + whole, random), w((depth - 1) * ldw + cols, random),
+      y((cols - 1) * y_plane + whole, random);
+  fill(x, random), fill(w, random);
+  k.planar({x.data(), k_offset.data(), length, depth, cols, w.data(), ldw, y.data(), y_plane});
+  Mismatches wrong;
+  for (int64_t n = 0; n < cols; ++n)
+    for (int64_t i = 0; i < length; ++i) {
+      Sum s;
+      for (int64_t t = 0; t < depth; ++t) s.add(x[k_offset[t] + i], w[t * ldw + n]);
+      wrong.expect(y[n * y_plane + i], s);
+    }
+  CAPTURE(wrong.worst);
+  CHECK(wrong.count == 0);
+  CHECK((k_offset.intact() && x.intact() && w.intact() && y.intact()));
+}
+
+}  // namespace
+
+TEST_CASE("planar is the product over planes of pixels") {
+  for_each_isa([](const Kernels& k) {
+    Random random(77);
+    for (const int64_t length : {1, 63, 64, 65, 100, 200})
+      for (const int64_t cols : {1, 2, 3, 4, 5, 6, 7, 8})
+        check_planar(k, length, random.pick<int64_t>({1, 2, 9, 27}), cols, random);
+  });
+}
+
+TEST_CASE("stores past the caches write the same bits") {
+  for_each_isa([](const Kernels& k) {
+    Random random(78);
+    for (const int64_t vectors : {1, 2, 3, 8, 11}) {
+      for (const int64_t pixels : {1, 5, 13, 53}) {
+        const int64_t cols = vectors * k.width, pitch = (cols + 15) / 16 * 16;
+        Floats x(40 + cols, random), w(9 * cols, random);
+        fill(x, random), fill(w, random);
+        Ints x_offset(pixels, random), k_offset(9, random), y_offset(pixels, random);
+        for (int64_t p = 0; p < pixels; ++p)
+          x_offset[p] = static_cast<int32_t>(random.integer(0, 20)), y_offset[p] = static_cast<int32_t>(p * pitch);
+        for (int64_t t = 0; t < 9; ++t) k_offset[t] = static_cast<int32_t>(random.integer(0, 20));
+        const int64_t size = (pixels - 1) * pitch + cols;
+        Floats plain(size, false), streamed(size, false);  // at the beginning of a page: aligned
+        GemmArgs gemm{x.data(), x_offset.data(), k_offset.data(), pixels,          9,   cols, w.data(),
+                      cols,     nullptr,         plain.data(),    y_offset.data(), true};
+        k.gemm(gemm);
+        gemm.y = streamed.data(), gemm.stream = true;
+        k.gemm(gemm);
+        CHECK(same_bits(plain.data(), streamed.data(), size));
+        DepthwiseArgs depthwise{x.data(), x_offset.data(), k_offset.data(), pixels,          9,    cols,
+                                w.data(), nullptr,         plain.data(),    y_offset.data(), false};
+        k.depthwise(depthwise);
+        depthwise.y = streamed.data(), depthwise.stream = true;
+        k.depthwise(depthwise);
+        CHECK(same_bits(plain.data(), streamed.data(), size));
+        CHECK((plain.intact() && streamed.intact()));
+      }
+    }
+  });
+}
