@@ -337,8 +337,13 @@ def interrupt(process: subprocess.Popen, condition) -> float:
 
 
 def start_training(*arguments) -> subprocess.Popen:
+    """Ctrl-C works in the process, even where these tests run in the background of a shell, which ignores it."""
     return subprocess.Popen(
-        [*COMMAND, "train", *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*COMMAND, "train", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
