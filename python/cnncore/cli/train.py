@@ -43,15 +43,15 @@ def run(arguments: argparse.Namespace) -> int:
         x_test=fit_shape(data.x_test, model.input_shape[1:], f"{data.name}, {data.held_out}"),
     )
     print(f"model: {model.name} ({model.count_params():,} parameters)")
-    sizes = f"{len(data.x_train):,} training, {len(data.x_test):,} {data.held_out}"
-    print(f"data: {data.name} ({sizes} images)", flush=True)
     return _fit(model, data, arguments, out)
 
 
 def _fit(model: Sequential, data: Data, arguments: argparse.Namespace, out: Path) -> int:
     saved = _SaveEachEpoch(out)
+    sizes = f"{len(data.x_train):,} training, {len(data.x_test):,} {data.held_out}"
     start = time.perf_counter()
-    try:
+    try:  # from the moment the data is announced, Ctrl-C is answered with what there is on the disk
+        print(f"data: {data.name} ({sizes} images)", flush=True)
         history = model.fit(
             data.x_train,
             data.y_train,
