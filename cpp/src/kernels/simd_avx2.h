@@ -32,7 +32,7 @@ inline Vec sqrt(Vec a) { return _mm256_sqrt_ps(a); }
 inline Vec max(Vec a, Vec b) { return _mm256_max_ps(a, b); }
 inline Vec min(Vec a, Vec b) { return _mm256_min_ps(a, b); }
 inline Mask greater(Vec a, Vec b) { return _mm256_cmp_ps(a, b, _CMP_GT_OQ); }
-// a > b, or a is a NaN: a maximum that is updated by it keeps the first NaN.
+// a > b, or a is a NaN: a maximum that is updated by it ends in the last NaN.
 inline Mask greater_or_nan(Vec a, Vec b) { return _mm256_or_ps(greater(a, b), _mm256_cmp_ps(a, a, _CMP_UNORD_Q)); }
 inline Mask equal(Vec a, Vec b) { return _mm256_cmp_ps(a, b, _CMP_EQ_OQ); }
 inline Vec select(Mask m, Vec a, Vec b) { return _mm256_blendv_ps(b, a, m); }  // m ? a : b

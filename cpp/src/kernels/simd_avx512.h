@@ -29,7 +29,7 @@ inline Vec sqrt(Vec a) { return _mm512_sqrt_ps(a); }
 inline Vec max(Vec a, Vec b) { return _mm512_max_ps(a, b); }
 inline Vec min(Vec a, Vec b) { return _mm512_min_ps(a, b); }
 inline Mask greater(Vec a, Vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
-// a > b, or a is a NaN: a maximum that is updated by it keeps the first NaN.
+// a > b, or a is a NaN: a maximum that is updated by it ends in the last NaN.
 inline Mask greater_or_nan(Vec a, Vec b) {
   return static_cast<Mask>(greater(a, b) | _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q));
 }

@@ -66,7 +66,7 @@ inline Mask greater(Vec a, Vec b) {
   for (int i = 0; i < kWidth; ++i) m.lane[i] = a.lane[i] > b.lane[i];
   return m;
 }
-// a > b, or a is a NaN: a maximum that is updated by it keeps the first NaN.
+// a > b, or a is a NaN: a maximum that is updated by it ends in the last NaN.
 inline Mask greater_or_nan(Vec a, Vec b) {
   Mask m;
   for (int i = 0; i < kWidth; ++i) m.lane[i] = a.lane[i] > b.lane[i] || a.lane[i] != a.lane[i];
