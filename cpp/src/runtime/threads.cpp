@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
+#include <limits>
 #include <string>
 #include <thread>
 
@@ -36,6 +38,23 @@ std::atomic<bool> pool_lost{false};
 [[maybe_unused]] void note_fork() {
   if (pool_used) pool_lost = true;
 }
+
+// A parallel region ends when its last thread does, and on a busy machine that thread may have to wait for a core: for
+// milliseconds, where the region's work takes microseconds. What a region's caller has waited in vain is therefore
+// followed by twenty times as long without regions, so that such waits cost at most a twentieth. The results are the
+// same bits on any number of threads.
+using Clock = std::chrono::steady_clock;
+std::atomic<Clock::rep> alone_until{std::numeric_limits<Clock::rep>::min()};
+
+// The region lasted from `begin` to `end`, the caller had work for `busy` of it and may expect the others to need about
+// as long.
+void note_region(Clock::time_point begin, Clock::time_point end, Clock::duration busy) {
+  constexpr Clock::duration kUsual = std::chrono::microseconds(100);
+  const Clock::duration waited = end - begin - busy;
+  if (waited > kUsual + busy) alone_until = (end + 20 * waited).time_since_epoch().count();
+}
+
+bool may_share() { return Clock::now().time_since_epoch().count() >= alone_until; }
 
 int affinity_threads() {
 #if defined(__linux__)
@@ -102,7 +121,7 @@ std::map<std::string, std::string> build_info() {
 
 int threads_for(int64_t tasks, int64_t work) {
 #if defined(_OPENMP)
-  if (!pool_lost && tasks > 1 && work >= kWorthThreads) return num_threads();
+  if (!pool_lost && tasks > 1 && work >= kWorthThreads && may_share()) return num_threads();
 #endif
   (void)tasks, (void)work;
   return 1;
@@ -120,13 +139,19 @@ void parallel_for_tasks(int64_t tasks, int threads, TaskRef task) {
 #if defined(__linux__)
   if (!pool_used.exchange(true)) pthread_atfork(nullptr, nullptr, note_fork);
 #endif
+  const Clock::time_point begin = Clock::now();
+  Clock::duration busy{};
 #pragma omp parallel num_threads(threads)
   {
+    const int thread = omp_get_thread_num();
+    const Clock::time_point entry = Clock::now();
     const uint32_t saved = k.flush_denormals();
-#pragma omp for schedule(dynamic, 1)
-    for (int64_t i = 0; i < tasks; ++i) task.call(task.object, i, omp_get_thread_num());
+#pragma omp for schedule(dynamic, 1) nowait
+    for (int64_t i = 0; i < tasks; ++i) task.call(task.object, i, thread);
     k.restore_denormals(saved);
+    if (thread == 0) busy = Clock::now() - entry;
   }
+  note_region(begin, Clock::now(), busy);
 #endif
 }
 

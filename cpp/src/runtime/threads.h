@@ -8,8 +8,9 @@ namespace cnncore {
 
 /// Threads that a loop over `tasks` tasks of `work` floating-point operations in all will use. Work that would not keep
 /// a second thread busy for some microseconds stays on the caller's: waking a thread can cost more, and on a busy
-/// machine much more. Otherwise it is all threads: a team that changes its size makes OpenMP end threads and create
-/// them again.
+/// machine much more. Nor does a second thread help while the machine has no core for it: after a region that had to
+/// wait for one, the caller works alone for a while. Otherwise it is all threads: a team that changes its size makes
+/// OpenMP end threads and create them again.
 int threads_for(int64_t tasks, int64_t work);
 
 /// A reference to a callable (std::function may allocate, and a training step must not).

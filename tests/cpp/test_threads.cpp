@@ -1,0 +1,72 @@
+// Sharing work between threads, and giving it up for a while where the machine has no core for them.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <thread>
+#include <vector>
+
+#include "cnncore/runtime.h"
+#include "runtime/threads.h"
+
+using namespace cnncore;
+
+namespace {
+
+constexpr int64_t kMuchWork = int64_t{1} << 40;
+using Clock = std::chrono::steady_clock;
+
+struct TwoThreads {
+  int before = num_threads();
+  TwoThreads() { set_num_threads(2); }
+  ~TwoThreads() { set_num_threads(before); }
+};
+
+// True once threads may be used: at once, or when a pause has passed.
+bool may_share_within(std::chrono::seconds patience) {
+  for (const auto begin = Clock::now(); Clock::now() - begin < patience;
+       std::this_thread::sleep_for(std::chrono::milliseconds(10)))
+    if (threads_for(2, kMuchWork) == 2) return true;
+  return false;
+}
+
+}  // namespace
+
+TEST_CASE("small work and single tasks stay on the caller's thread") {
+  const TwoThreads two;
+  CHECK(threads_for(2, 1000) == 1);
+  CHECK(threads_for(1, kMuchWork) == 1);
+}
+
+TEST_CASE("every task runs once") {
+  const TwoThreads two;
+  for (const int threads : {1, 2}) {
+    std::vector<std::atomic<int>> runs(1000);
+    parallel_for_on(threads, 1000, [&](int64_t i, int thread) {
+      if (thread >= 0 && thread < threads) ++runs[static_cast<size_t>(i)];
+    });
+    CHECK(std::all_of(runs.begin(), runs.end(), [](const auto& n) { return n == 1; }));
+  }
+}
+
+TEST_CASE("a caller that waited long for another thread works alone for a while") {
+  if (build_info().at("openmp") == "no") {
+    MESSAGE("skipped: this build has no threads");
+    return;
+  }
+  const TwoThreads two;
+  REQUIRE(may_share_within(std::chrono::seconds(120)));
+  std::atomic<bool> begun{false};
+  const auto begin = Clock::now();
+  parallel_for_on(2, 2, [&](int64_t, int thread) {
+    if (thread == 1) {  // a thread that keeps the caller waiting much longer than the caller worked
+      const auto late = Clock::now() - begin;
+      begun = true;
+      std::this_thread::sleep_for(std::max<Clock::duration>(std::chrono::milliseconds(20), 4 * late));
+    }
+    while (!begun) std::this_thread::yield();
+  });
+  CHECK(threads_for(2, kMuchWork) == 1);
+  CHECK(may_share_within(std::chrono::seconds(120)));
+}
