@@ -7,6 +7,10 @@
 namespace cnncore {
 namespace {
 
+std::optional<Precision> to_precision(const std::optional<std::string>& name) {
+  return name ? std::optional(parse_precision(*name)) : std::nullopt;
+}
+
 void bind_graph(py::module_& m) {
   py::class_<Graph>(m, "GraphBuilder")
       .def(py::init<>())
@@ -15,7 +19,8 @@ void bind_graph(py::module_& m) {
       .def(
           "conv2d",
           [](Graph& g, int x, int64_t filters, Pair kernel_size, Pair strides, const PaddingPairs& padding,
-             Pair dilation, int64_t groups, bool use_bias, const std::string& activation, const std::string& name) {
+             Pair dilation, int64_t groups, bool use_bias, const std::string& activation, const std::string& name,
+             const std::optional<std::string>& precision) {
             Conv2dParams p;
             p.filters = filters;
             p.kernel_height = kernel_size.first, p.kernel_width = kernel_size.second;
@@ -23,10 +28,11 @@ void bind_graph(py::module_& m) {
             p.dilation_height = dilation.first, p.dilation_width = dilation.second;
             p.groups = groups;
             p.padding = to_padding(padding);
-            return g.conv2d(x, p, use_bias, parse_activation(activation), name);
+            return g.conv2d(x, p, use_bias, parse_activation(activation), name, to_precision(precision));
           },
           py::arg("x"), py::arg("filters"), py::arg("kernel_size"), py::arg("strides"), py::arg("padding"),
-          py::arg("dilation_rate"), py::arg("groups"), py::arg("use_bias"), py::arg("activation"), py::arg("name"))
+          py::arg("dilation_rate"), py::arg("groups"), py::arg("use_bias"), py::arg("activation"), py::arg("name"),
+          py::arg("precision") = py::none())
       .def(
           "max_pool2d",
           [](Graph& g, int x, Pair size, Pair strides, const PaddingPairs& padding, const std::string& name) {
@@ -44,10 +50,12 @@ void bind_graph(py::module_& m) {
       .def("flatten", &Graph::flatten, py::arg("x"), py::arg("name"))
       .def(
           "dense",
-          [](Graph& g, int x, int64_t units, bool use_bias, const std::string& activation, const std::string& name) {
-            return g.dense(x, units, use_bias, parse_activation(activation), name);
+          [](Graph& g, int x, int64_t units, bool use_bias, const std::string& activation, const std::string& name,
+             const std::optional<std::string>& precision) {
+            return g.dense(x, units, use_bias, parse_activation(activation), name, to_precision(precision));
           },
-          py::arg("x"), py::arg("units"), py::arg("use_bias"), py::arg("activation"), py::arg("name"))
+          py::arg("x"), py::arg("units"), py::arg("use_bias"), py::arg("activation"), py::arg("name"),
+          py::arg("precision") = py::none())
       .def(
           "activation",
           [](Graph& g, int x, const std::string& kind, const std::string& name) {
@@ -133,6 +141,9 @@ void bind_network_class(py::module_& m) {
       .def_property_readonly("output_shape", [](const Network& n) { return to_tuple(n.output_shape()); })
       .def_property_readonly("slots", &Network::slots)
       .def_readwrite("step", &Network::step)
+      .def_property(
+          "precision", [](const Network& n) { return to_string(n.precision()); },
+          [](Network& n, const std::string& name) { n.set_precision(parse_precision(name)); })
       .def_property_readonly("parameters",
                              [](const py::object& self) {
                                Network& n = self.cast<Network&>();

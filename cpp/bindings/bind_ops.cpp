@@ -7,7 +7,7 @@ namespace cnncore {
 namespace {
 
 Conv2dParams conv2d_params(const Array& x, const Array& kernel, Pair strides, const PaddingPairs& padding,
-                           Pair dilation, int64_t groups) {
+                           Pair dilation, int64_t groups, const std::string& precision) {
   constexpr const char* op = "[conv2d] ";
   check_rank(op, "x (batch, height, width, channels)", x, 4);
   check_rank(op, "kernel (height, width, channels / groups, filters)", kernel, 4);
@@ -18,6 +18,7 @@ Conv2dParams conv2d_params(const Array& x, const Array& kernel, Pair strides, co
   p.dilation_height = dilation.first, p.dilation_width = dilation.second;
   p.groups = groups;
   p.padding = to_padding(padding);
+  p.precision = parse_precision(precision);
   (void)conv2d_output_shape(p);
   check(kernel.shape(2) * groups == p.in_channels, op, "expected a kernel for ", p.in_channels, " channels in ", groups,
         " groups. Received: x ", to_string(shape_of(x)), ", kernel ", to_string(shape_of(kernel)));
@@ -51,8 +52,8 @@ void bind_conv2d(py::module_& m) {
   m.def(
       "conv2d",
       [](const Array& x, const Array& kernel, const std::optional<Array>& bias, Pair strides,
-         const PaddingPairs& padding, Pair dilation, int64_t groups) {
-        const Conv2dParams p = conv2d_params(x, kernel, strides, padding, dilation, groups);
+         const PaddingPairs& padding, Pair dilation, int64_t groups, const std::string& precision) {
+        const Conv2dParams p = conv2d_params(x, kernel, strides, padding, dilation, groups, precision);
         const float* b = bias_data("[conv2d] ", bias, p.filters);
         Array y = empty(batched(x.shape(0), conv2d_output_shape(p)));
         float* out = y.mutable_data();
@@ -63,12 +64,12 @@ void bind_conv2d(py::module_& m) {
         return y;
       },
       py::arg("x").noconvert(), py::arg("kernel").noconvert(), py::arg("bias").noconvert(), py::arg("strides"),
-      py::arg("padding"), py::arg("dilation_rate"), py::arg("groups"));
+      py::arg("padding"), py::arg("dilation_rate"), py::arg("groups"), py::arg("precision") = "float32");
   m.def(
       "conv2d_backward",
       [](const Array& x, const Array& kernel, const Array& dy, Pair strides, const PaddingPairs& padding, Pair dilation,
-         int64_t groups, bool needs_dx, bool needs_dkernel) {
-        const Conv2dParams p = conv2d_params(x, kernel, strides, padding, dilation, groups);
+         int64_t groups, bool needs_dx, bool needs_dkernel, const std::string& precision) {
+        const Conv2dParams p = conv2d_params(x, kernel, strides, padding, dilation, groups, precision);
         check_shape("[conv2d_backward] ", "dy", dy, batched(x.shape(0), conv2d_output_shape(p)));
         GradientArray dx(needs_dx, shape_of(x)), dkernel(needs_dkernel, shape_of(kernel)),
             dbias(needs_dkernel, {p.filters});
@@ -80,7 +81,7 @@ void bind_conv2d(py::module_& m) {
       },
       py::arg("x").noconvert(), py::arg("kernel").noconvert(), py::arg("dy").noconvert(), py::arg("strides"),
       py::arg("padding"), py::arg("dilation_rate"), py::arg("groups"), py::arg("needs_dx") = true,
-      py::arg("needs_dkernel") = true);
+      py::arg("needs_dkernel") = true, py::arg("precision") = "float32");
 }
 
 Pool2dParams pool2d_params(const Shape& x, Pair pool_size, Pair strides, const PaddingPairs& padding) {
@@ -144,19 +145,19 @@ void bind_pool2d(py::module_& m) {
       py::arg("x_shape"), py::arg("dy").noconvert(), py::arg("pool_size"), py::arg("strides"), py::arg("padding"));
 }
 
-DenseParams dense_params(const Array& x, const Array& kernel) {
+DenseParams dense_params(const Array& x, const Array& kernel, const std::string& precision) {
   check_rank("[dense] ", "x (batch, features)", x, 2);
   check_rank("[dense] ", "kernel (features, units)", kernel, 2);
   check(kernel.shape(0) == x.shape(1), "[dense] expected a kernel of ", x.shape(1), " rows. Received: x ",
         to_string(shape_of(x)), ", kernel ", to_string(shape_of(kernel)));
-  return {x.shape(1), kernel.shape(1)};
+  return {x.shape(1), kernel.shape(1), parse_precision(precision)};
 }
 
 void bind_dense(py::module_& m) {
   m.def(
       "dense",
-      [](const Array& x, const Array& kernel, const std::optional<Array>& bias) {
-        const DenseParams p = dense_params(x, kernel);
+      [](const Array& x, const Array& kernel, const std::optional<Array>& bias, const std::string& precision) {
+        const DenseParams p = dense_params(x, kernel, precision);
         const float* b = bias_data("[dense] ", bias, p.units);
         Array y = empty({x.shape(0), p.units});
         float* out = y.mutable_data();
@@ -166,11 +167,12 @@ void bind_dense(py::module_& m) {
         }
         return y;
       },
-      py::arg("x").noconvert(), py::arg("kernel").noconvert(), py::arg("bias").noconvert());
+      py::arg("x").noconvert(), py::arg("kernel").noconvert(), py::arg("bias").noconvert(),
+      py::arg("precision") = "float32");
   m.def(
       "dense_backward",
-      [](const Array& x, const Array& kernel, const Array& dy) {
-        const DenseParams p = dense_params(x, kernel);
+      [](const Array& x, const Array& kernel, const Array& dy, const std::string& precision) {
+        const DenseParams p = dense_params(x, kernel, precision);
         check_shape("[dense_backward] ", "dy", dy, {x.shape(0), p.units});
         Array dx = empty(shape_of(x)), dkernel = empty(shape_of(kernel)), dbias = empty({p.units});
         float *dx_out = dx.mutable_data(), *dk_out = dkernel.mutable_data(), *db_out = dbias.mutable_data();
@@ -180,7 +182,8 @@ void bind_dense(py::module_& m) {
         }
         return py::make_tuple(dx, dkernel, dbias);
       },
-      py::arg("x").noconvert(), py::arg("kernel").noconvert(), py::arg("dy").noconvert());
+      py::arg("x").noconvert(), py::arg("kernel").noconvert(), py::arg("dy").noconvert(),
+      py::arg("precision") = "float32");
 }
 
 std::pair<int64_t, int64_t> rows_and_columns(const Array& x) {

@@ -13,6 +13,7 @@ void bind_runtime(py::module_& m) {
   m.def("set_num_threads", set_num_threads, py::arg("threads"));
   m.def("default_num_threads", default_num_threads);
   m.def("build_info", build_info);
+  m.def("bfloat16_unit", bfloat16_unit);
   m.def(
       "same_padding",
       [](int64_t size, int64_t kernel, int64_t stride, int64_t dilation) {

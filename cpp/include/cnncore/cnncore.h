@@ -8,6 +8,7 @@
 #include "cnncore/network.h"
 #include "cnncore/optimizer.h"
 #include "cnncore/pool2d.h"
+#include "cnncore/precision.h"
 #include "cnncore/runtime.h"
 #include "cnncore/tensor.h"
 #include "cnncore/version.h"

@@ -1,6 +1,7 @@
 // Two-dimensional convolution (cross-correlation, as in Keras and PyTorch).
 #pragma once
 
+#include "cnncore/precision.h"
 #include "cnncore/tensor.h"
 
 namespace cnncore {
@@ -13,7 +14,8 @@ struct Conv2dParams {
   int64_t stride_height = 1, stride_width = 1;
   int64_t dilation_height = 1, dilation_width = 1;
   int64_t groups = 1;
-  Padding padding;
+  Padding padding = {};
+  Precision precision = Precision::float32;
 };
 
 /// {out_height, out_width, filters}; throws std::invalid_argument for parameters that make no sense.

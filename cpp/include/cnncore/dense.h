@@ -1,6 +1,7 @@
 // Fully connected layer.
 #pragma once
 
+#include "cnncore/precision.h"
 #include "cnncore/tensor.h"
 
 namespace cnncore {
@@ -8,6 +9,7 @@ namespace cnncore {
 /// x (batch, features), kernel (features, units), bias (units), y (batch, units).
 struct DenseParams {
   int64_t features = 0, units = 0;
+  Precision precision = Precision::float32;
 };
 
 /// y = x kernel + bias. bias may be null.

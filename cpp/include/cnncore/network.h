@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -23,6 +24,7 @@ struct Conv2dOp {
   Conv2dParams params;
   bool use_bias = true;
   Activation activation = Activation::linear;
+  std::optional<Precision> precision = {};  ///< none: the network's
 };
 struct MaxPool2dOp {
   Pool2dParams params;
@@ -35,6 +37,7 @@ struct DenseOp {
   DenseParams params;
   bool use_bias = true;
   Activation activation = Activation::linear;
+  std::optional<Precision> precision = {};  ///< none: the network's
 };
 struct ActivationOp {
   Activation activation;
@@ -57,12 +60,14 @@ class Graph {
 
   int input(const Shape& shape);
   int rescaling(int x, float scale, float offset, const std::string& name);
-  /// params: filters, kernel, strides, padding, dilation and groups; the input's sizes are filled in.
-  int conv2d(int x, Conv2dParams params, bool use_bias, Activation activation, const std::string& name);
+  /// params: filters, kernel, strides, padding, dilation and groups; the rest is filled in.
+  int conv2d(int x, Conv2dParams params, bool use_bias, Activation activation, const std::string& name,
+             std::optional<Precision> precision = {});
   int max_pool2d(int x, Pool2dParams params, const std::string& name);
   int avg_pool2d(int x, Pool2dParams params, const std::string& name);
   int flatten(int x, const std::string& name);
-  int dense(int x, int64_t units, bool use_bias, Activation activation, const std::string& name);
+  int dense(int x, int64_t units, bool use_bias, Activation activation, const std::string& name,
+            std::optional<Precision> precision = {});
   int activation(int x, Activation kind, const std::string& name);
   int dropout(int x, float rate, uint64_t seed, const std::string& name);
 
@@ -116,6 +121,10 @@ class Network {
 
   /// Steps done: the counter behind dropout's masks. Set it to resume a training exactly.
   int64_t step = 0;
+
+  /// The arithmetic of layers that name none themselves; float32 at first.
+  Precision precision() const;
+  void set_precision(Precision precision);
 
   /// Inference: y (samples, *output_shape).
   void forward(const Images& x, float* y);

@@ -19,6 +19,10 @@ int num_threads();
 void set_num_threads(int threads);
 int default_num_threads();
 
+/// What multiplies bfloat16 values with the instruction set in use: "amx", "avx512_bf16", or "float32" where they are
+/// emulated.
+std::string bfloat16_unit();
+
 /// "compiler", "openmp", "isas", "version".
 std::map<std::string, std::string> build_info();
 

@@ -76,6 +76,15 @@ void activation_backward(Activation kind, const float* y, const float* dy, float
   }
 }
 
+void round_bfloat16(const float* x, float* y, int64_t size, int terms) {
+  if (terms == 1) return map_vectors(x, y, size, [](Vec v) { return nearest_bfloat16(v); });
+  map_vectors(x, y, size, [](Vec v) {
+    const Vec high = nearest_bfloat16(v);
+    const Mask finite = equal(sub(high, high), zero());  // an infinity leaves no rest
+    return select(finite, add(high, nearest_bfloat16(sub(v, high))), high);
+  });
+}
+
 void softmax_rows(const float* x, float* y, int64_t rows, int64_t cols) {
   const Vec lowest = set1(-3.402823466e38f);
   for (int64_t r = 0; r < rows; ++r, x += cols, y += cols) {

@@ -270,6 +270,9 @@ struct Kernels {
   /// sum[c] += sum_r x[r * cols + c];   winners: only where winner[r * cols + c] < 4.
   void (*sum_rows)(const float* x, float* sum, int64_t rows, int64_t cols);
   void (*sum_winners)(const float* x, const uint8_t* winner, float* sum, int64_t rows, int64_t cols);
+  /// y = x as the nearest sum of `terms` bfloat16 values, one (8 bits of mantissa) or two (16 bits): hi = bf16(x),
+  /// lo = bf16(x - hi), ties to even. NaN stays NaN. In place where x == y.
+  void (*round_bfloat16)(const float* x, float* y, int64_t size, int terms);
   /// y += x, over size floats.
   void (*accumulate)(const float* x, float* y, int64_t size);
   /// No NaN and no infinity among size floats.

@@ -50,6 +50,14 @@ inline Vec round_nearest(Vec a) { return vrndnq_f32(a); }
 inline Vec exp2_integral(Vec a) {
   return vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(vcvtq_s32_f32(a), vdupq_n_s32(127)), 23));
 }
+// The nearest value of 8 bits of mantissa, ties to even.
+inline Vec nearest_bfloat16(Vec a) {
+  const uint32x4_t bits = vreinterpretq_u32_f32(a);
+  const uint32x4_t odd = vandq_u32(vshrq_n_u32(bits, 16), vdupq_n_u32(1));
+  const uint32x4_t sum = vaddq_u32(bits, vaddq_u32(odd, vdupq_n_u32(0x7fff)));
+  const float32x4_t rounded = vreinterpretq_f32_u32(vandq_u32(sum, vdupq_n_u32(0xffff0000u)));
+  return vbslq_f32(vceqq_f32(a, a), rounded, a);  // NaN as it is
+}
 inline float reduce_add(Vec a) { return vaddvq_f32(a); }
 inline float reduce_max(Vec a) { return vmaxvq_f32(a); }
 

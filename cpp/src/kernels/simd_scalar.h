@@ -92,6 +92,18 @@ inline Vec exp2_integral(Vec a) {
     return f;
   });
 }
+// The nearest value of 8 bits of mantissa, ties to even.
+inline Vec nearest_bfloat16(Vec a) {
+  return map([&](int i) {
+    float f = a.lane[i];
+    if (f != f) return f;
+    uint32_t bits;
+    __builtin_memcpy(&bits, &f, sizeof bits);
+    bits = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000u;
+    __builtin_memcpy(&f, &bits, sizeof f);
+    return f;
+  });
+}
 inline float reduce_add(Vec a) { return (a.lane[0] + a.lane[2]) + (a.lane[1] + a.lane[3]); }
 inline float reduce_max(Vec a) {
   float m = a.lane[0];

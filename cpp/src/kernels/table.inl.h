@@ -29,6 +29,7 @@ constexpr Kernels kTable = {
     rescale_f32,
     sum_rows,
     sum_winners,
+    round_bfloat16,
     accumulate,
     all_finite,
     transpose,

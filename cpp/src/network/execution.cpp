@@ -183,7 +183,7 @@ void Execution::forward(const Images& x, float* y) {
   const int64_t slices = (x.samples + size - 1) / size;
   refresh_packed();
   if (x.samples == 1 && threads_for(2, work) > 1) return forward_shared(x, y);
-  reserve_threads(threads);
+  reserve_threads(most_threads_for(x.samples, work));
   parallel_for_on(threads, slices, [&](int64_t task, int thread) {
     const ThreadMemory& memory = threads_[static_cast<size_t>(thread)];
     const int64_t first = task * size, count = std::min(size, x.samples - first);
@@ -197,7 +197,7 @@ double Execution::backpropagate(const TrainBatch& batch, Output meaning, int64_t
   const int64_t output_size = plan_.tensors[static_cast<size_t>(plan_.output_tensor)].size;
   const int64_t work = 3 * batch.size * plan_.flops;
   const int threads = threads_for(shards_.count, work);
-  reserve_threads(threads);
+  reserve_threads(most_threads_for(shards_.count, work));
   pack_weights();
   parallel_for_on(threads, shards_.count, [&](int64_t shard, int thread) {
     const ThreadMemory& memory = threads_[static_cast<size_t>(thread)];
@@ -222,14 +222,19 @@ double Execution::backpropagate(const TrainBatch& batch, Output meaning, int64_t
 bool Execution::gather_gradients() {
   const ThreadMemory unused;
   std::atomic<bool> finite{true};
-  parallel_for(static_cast<int64_t>(gradient_tasks_.size()), plan_.mode.batch * plan_.flops, [&](int64_t i, int) {
+  const int64_t tasks = static_cast<int64_t>(gradient_tasks_.size());
+  const int64_t work = plan_.mode.batch * plan_.flops;
+  const int threads = threads_for(tasks, work);
+  reserve_threads(most_threads_for(tasks, work));
+  parallel_for_on(threads, tasks, [&](int64_t i, int thread) {
     const Task& task = gradient_tasks_[static_cast<size_t>(i)];
     const PlannedNode& node = *task.node;
     const bool whole = node.node->batch_gradient();
     const BatchView batch{plan_.mode.batch,
                           whole ? value(node.input, unused, 0) : nullptr,
                           whole ? grad(node.output, unused, 0) : nullptr,
-                          {partials_.data() + node.partial, shards_.count, plan_.partial_floats}};
+                          {partials_.data() + node.partial, shards_.count, plan_.partial_floats},
+                          threads_[static_cast<size_t>(thread)].scratch.data()};
     const Node::Range range = node.node->gradient(task.index, batch);
     if (!plan_.kernels.all_finite(range.grads, range.size)) finite.store(false, std::memory_order_relaxed);
   });

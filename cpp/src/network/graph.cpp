@@ -59,11 +59,12 @@ int Graph::rescaling(int x, float scale, float offset, const std::string& name) 
   return append(x, RescalingOp{scale, offset}, shape(x), name);
 }
 
-int Graph::conv2d(int x, Conv2dParams params, bool use_bias, Activation activation, const std::string& name) {
+int Graph::conv2d(int x, Conv2dParams params, bool use_bias, Activation activation, const std::string& name,
+                  std::optional<Precision> precision) {
   const Shape& in = image_shape(x, name);
   params.in_height = in[0], params.in_width = in[1], params.in_channels = in[2];
-  return append(x, Conv2dOp{params, use_bias, activation}, named(name, [&] { return conv2d_output_shape(params); }),
-                name);
+  return append(x, Conv2dOp{params, use_bias, activation, precision},
+                named(name, [&] { return conv2d_output_shape(params); }), name);
 }
 
 int Graph::max_pool2d(int x, Pool2dParams params, const std::string& name) {
@@ -80,7 +81,8 @@ int Graph::avg_pool2d(int x, Pool2dParams params, const std::string& name) {
 
 int Graph::flatten(int x, const std::string& name) { return append(x, FlattenOp{}, {element_count(shape(x))}, name); }
 
-int Graph::dense(int x, int64_t units, bool use_bias, Activation activation, const std::string& name) {
+int Graph::dense(int x, int64_t units, bool use_bias, Activation activation, const std::string& name,
+                 std::optional<Precision> precision) {
   const Shape& in = shape(x);
   check(in.size() == 1, "layer \"", name, "\": expected an input of shape (features,). Received: ", to_string(in),
         "; put a Flatten layer before it");
@@ -89,7 +91,7 @@ int Graph::dense(int x, int64_t units, bool use_bias, Activation activation, con
     check_image_fits("[dense] ", 64, 1, std::max(in[0], units));
     check_image_fits("[dense] ", in[0], 1, units);
   });
-  return append(x, DenseOp{{in[0], units}, use_bias, activation}, {units}, name);
+  return append(x, DenseOp{{in[0], units}, use_bias, activation, precision}, {units}, name);
 }
 
 int Graph::activation(int x, Activation kind, const std::string& name) {

@@ -35,6 +35,7 @@ void update(Optimizer& optimizer, int64_t size, float* parameters, const float* 
 struct Network::Impl {
   Graph graph;
   int output;
+  Precision precision = Precision::float32;
   std::vector<ParameterSlot> slots;
   int64_t parameter_count = 0;
   Buffer<float> parameters, gradients;
@@ -47,7 +48,8 @@ struct Network::Impl {
     parameters = Buffer<float>(parameter_count);
     gradients = Buffer<float>(parameter_count);
     bind_weights();
-    (void)Plan(graph, output, weights, {false, 1, 1}, kernels());  // a graph that cannot be planned is refused here
+    (void)Plan(graph, output, weights, {false, 1, 1, precision},
+               kernels());  // a graph that cannot be planned is refused here
   }
 
   void add_slot(const std::string& name, Shape shape) {
@@ -96,7 +98,7 @@ struct Network::Impl {
     }
     if (found == training.end()) {
       if (training.size() >= kMostPlans) training.erase(training.begin());
-      const PlanMode mode{true, std::min(Shards(batch).size, kTrainingSlice), batch};
+      const PlanMode mode{true, std::min(Shards(batch).size, kTrainingSlice), batch, precision};
       found = training.emplace(batch, std::make_unique<Execution>(graph, output, weights, mode, kernels())).first;
     }
     return *found->second;
@@ -104,7 +106,8 @@ struct Network::Impl {
 
   Execution& inference_plan() {
     if (!inference || &inference->plan().kernels != &kernels())
-      inference = std::make_unique<Execution>(graph, output, weights, PlanMode{false, kInferenceSlice, 0}, kernels());
+      inference = std::make_unique<Execution>(graph, output, weights, PlanMode{false, kInferenceSlice, 0, precision},
+                                              kernels());
     return *inference;
   }
 
@@ -126,6 +129,15 @@ const std::vector<ParameterSlot>& Network::slots() const { return impl_->slots; 
 float* Network::parameters() { return impl_->parameters.data(); }
 float* Network::gradients() { return impl_->gradients.data(); }
 int64_t Network::parameter_count() const { return impl_->parameter_count; }
+
+Precision Network::precision() const { return impl_->precision; }
+
+void Network::set_precision(Precision precision) {
+  if (precision == impl_->precision) return;
+  impl_->precision = precision;
+  impl_->training.clear();
+  impl_->inference.reset();
+}
 
 void Network::forward(const Images& x, float* y) {
   if (x.samples == 0) return;

@@ -40,6 +40,7 @@ struct BatchView {
   const float* x;
   const float* dy;
   Partials partials;
+  float* scratch = nullptr;  // of the thread that runs the task
 };
 
 class Node {

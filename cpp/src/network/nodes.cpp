@@ -70,27 +70,29 @@ class Conv2dNode : public Node {
 
 class DenseNode : public Node {
  public:
-  DenseNode(const DenseParams& params, Activation activation, bool packed, int64_t samples, const Weights& weights,
+  DenseNode(const DenseParams& params, const DenseFusion& fusion, int64_t samples, const Weights& weights,
             const Kernels& kernels)
-      : plan_(params, activation, samples, kernels), weights_(weights), packed_(packed) {}
+      : plan_(params, fusion, samples, kernels), weights_(weights) {}
 
-  void forward(const Slice& s) const override { plan_.forward(s.count, s.x, weights_.kernel, weights_.bias, s.y); }
+  void forward(const Slice& s) const override { plan_.forward(s.count, run(s)); }
   void backward(const Slice& s) const override {
-    if (!s.dy_of_logits) plan_.activation_gradient(s.count, s.y, s.dy);
+    plan_.activation_gradient(s.count, s.dy_of_logits ? nullptr : s.y, s.dy);
     if (s.dx) plan_.backward_data(s.count, s.dy, s.packed, s.dx);
   }
   bool splits() const override { return plan_.splits(); }
   void forward_part(const Slice& s, int64_t part, int64_t parts) const override {
-    plan_.forward_part(part, parts, s.x, weights_.kernel, weights_.bias, s.y);
+    plan_.forward_part(part, parts, run(s));
   }
   std::string describe() const override { return "dense"; }
 
   int64_t flops() const override { return plan_.flops(); }
   int64_t group() const override { return 0; }
-  int64_t packed_size() const override { return packed_ ? plan_.packed_size() : 0; }
+  int64_t scratch_size() const override { return plan_.scratch_size(); }
+  int64_t packed_size() const override { return plan_.packed_size(); }
   bool batch_gradient() const override { return true; }
 
-  int64_t pack_tasks() const override { return packed_ ? plan_.tasks() : 0; }
+  Weights weights() const override { return weights_; }
+  int64_t pack_tasks() const override { return plan_.packed_size() > 0 ? plan_.tasks() : 0; }
   void pack(int64_t task, float* packed) const override { plan_.pack(task, weights_.kernel, packed); }
 
   int64_t gradient_tasks() const override { return plan_.tasks() + (weights_.dbias != nullptr); }
@@ -99,14 +101,15 @@ class DenseNode : public Node {
       plan_.bias(batch.size, batch.dy, weights_.dbias);
       return {weights_.dbias, weights_.bias_size};
     }
-    const DensePlan::Range range = plan_.weights(task, batch.size, batch.x, batch.dy, weights_.dkernel);
+    const DensePlan::Range range = plan_.weights(task, batch.size, batch.x, batch.dy, weights_.dkernel, batch.scratch);
     return {weights_.dkernel + range.begin, range.size};
   }
 
  private:
+  DenseRun run(const Slice& s) const { return {s.x, weights_.kernel, s.packed, weights_.bias, s.y, s.scratch}; }
+
   DensePlan plan_;
   Weights weights_;
-  bool packed_;
 };
 
 class Pool2dNode : public Node {
@@ -207,9 +210,9 @@ std::unique_ptr<Node> make_conv2d_node(const Conv2dParams& params, const Conv2dF
                                        const Kernels& kernels) {
   return std::make_unique<Conv2dNode>(params, fusion, weights, kernels);
 }
-std::unique_ptr<Node> make_dense_node(const DenseParams& params, Activation activation, bool packed, int64_t samples,
+std::unique_ptr<Node> make_dense_node(const DenseParams& params, const DenseFusion& fusion, int64_t samples,
                                       const Weights& weights, const Kernels& kernels) {
-  return std::make_unique<DenseNode>(params, activation, packed, samples, weights, kernels);
+  return std::make_unique<DenseNode>(params, fusion, samples, weights, kernels);
 }
 std::unique_ptr<Node> make_pool2d_node(const Pool2dParams& params, bool max, const Kernels& kernels) {
   return std::make_unique<Pool2dNode>(params, max, kernels);

@@ -28,7 +28,7 @@ std::unique_ptr<Node> make_node(const Step& step, const NodeContext& c) {
     return make_conv2d_node(op->params, {op->activation, step.max_pool, c.training, c.input_grad}, c.weights,
                             c.kernels);
   if (const auto* op = std::get_if<DenseOp>(&step.op))
-    return make_dense_node(op->params, op->activation, c.training && c.input_grad, c.slice, c.weights, c.kernels);
+    return make_dense_node(op->params, {op->activation, c.training && c.input_grad}, c.slice, c.weights, c.kernels);
   if (const auto* op = std::get_if<MaxPool2dOp>(&step.op)) return make_pool2d_node(op->params, true, c.kernels);
   if (const auto* op = std::get_if<AvgPool2dOp>(&step.op)) return make_pool2d_node(op->params, false, c.kernels);
   if (const auto* op = std::get_if<ActivationOp>(&step.op))
@@ -104,7 +104,7 @@ void plan_segments(Plan& plan) {
 Plan::Plan(const Graph& graph, int output, const std::vector<Weights>& weights, const PlanMode& plan_mode,
            const Kernels& table)
     : mode(plan_mode), kernels(table) {
-  const Steps steps = plan_steps(graph, output, mode.training);
+  const Steps steps = plan_steps(graph, output, mode.training, mode.precision);
   input = plan_input(graph, steps);
   tensors.push_back({element_count(steps.input)});
   bool grad = false;  // a layer with weights lies before

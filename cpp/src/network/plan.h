@@ -48,6 +48,7 @@ struct PlanMode {
   bool training;
   int64_t slice;  // the most samples of a slice
   int64_t batch;  // of a training step
+  Precision precision = Precision::float32;
 };
 
 struct Plan {

@@ -108,11 +108,18 @@ std::vector<Step> chain(const Graph& graph, int output) {
   return steps;
 }
 
+// A layer's own precision, or the network's.
+void set_precision(Step& step, Precision precision) {
+  if (auto* conv = std::get_if<Conv2dOp>(&step.op)) conv->params.precision = conv->precision.value_or(precision);
+  if (auto* dense = std::get_if<DenseOp>(&step.op)) dense->params.precision = dense->precision.value_or(precision);
+}
+
 }  // namespace
 
-Steps plan_steps(const Graph& graph, int output, bool training) {
+Steps plan_steps(const Graph& graph, int output, bool training, Precision precision) {
   Steps steps;
   for (Step& step : chain(graph, output)) {
+    set_precision(step, precision);
     if (!training && std::holds_alternative<DropoutOp>(step.op)) continue;
     if (const auto* rescale = get<RescalingOp>(step); rescale && steps.list.empty()) {
       steps.load = {steps.load.scale * rescale->scale, steps.load.offset * rescale->scale + rescale->offset};

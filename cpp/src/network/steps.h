@@ -28,6 +28,6 @@ struct Steps {
 /// convolution or dense layer before it, a 2x2 max-pool into the convolution before it; Flatten costs nothing;
 /// inference drops Dropout. What no later step reads is not computed: a floor pooling or a stride that leaves the last
 /// rows or columns out shrinks what comes before.
-Steps plan_steps(const Graph& graph, int output, bool training);
+Steps plan_steps(const Graph& graph, int output, bool training, Precision precision);
 
 }  // namespace cnncore

@@ -5,12 +5,18 @@
 #include "ops/activation_rows.h"
 #include "ops/conv2d_plan.h"
 #include "ops/frame.h"
+#include "ops/rounding.h"
 
 namespace cnncore {
 
 // Sparse: row f holds the window of filter f, each row of kernel_width * channels floats padded to whole vectors.
 // Dense: per phase, (tap, filter) x channels, so that the product sums over taps and filters.
 void Conv2dPlan::pack(const float* kernel, float* packed) const {
+  if (reduced()) {
+    round_operand(k_, params_.precision, kernel, packed, depth_ * params_.filters);
+    kernel = packed;
+    packed += packed_rounded_size_;
+  }
   if (forward_tiles_.used()) {
     int64_t tap[9];
     for (int64_t t = 0; t < 9; ++t) tap[t] = t * params_.in_channels * params_.filters;
@@ -61,7 +67,7 @@ void Conv2dPlan::pack_phase(const Phase& phase, const float* kernel, float* pack
 void Conv2dPlan::backward(int64_t count, const float* x, const float* y, const uint8_t* winner, const float* dy,
                           const float* packed, float* dx, float* partial, float* scratch) const {
   if (partial) x = frame_input(count, x, scratch);
-  packed += packed_forward_size_;
+  packed += packed_rounded_size_ + packed_forward_size_;
   if (mode_ == Backward::dense)
     backward_dense(count, x, frame_gradient(count, y, winner, dy, scratch), packed, dx, partial, scratch);
   else
@@ -86,12 +92,14 @@ const float* Conv2dPlan::frame_gradient(int64_t count, const float* y, const uin
   if (fusion_.max_pool) {
     std::fill_n(framed, count * dy_frame_.size(), 0.0f);
     k_.unpool({dy, winner, candidate_.data(), count * pixels_ / 4, windows_padded_, params_.filters, framed});
+    if (reduced()) round(framed, count * dy_frame_.size());
     return framed;
   }
   clear_border(dy_frame_, count, framed);
   for_rows(dy_frame_, count, [&](int64_t from, int64_t to, int64_t) {
     activation_rows_backward(k_, fusion_.activation, dy_frame_.width, params_.filters, y + from, dy + from,
                              framed + to);
+    if (reduced()) round(framed + to, dy_frame_.width * params_.filters);
   });
   return framed;
 }
@@ -179,6 +187,7 @@ void Conv2dPlan::backward_winners(int64_t count, const float* x, const uint8_t* 
   int32_t* entries = reinterpret_cast<int32_t*>(scratch + at_count_);
   k_.winner_lists({dy, winner, candidate_.data(), windows, windows_padded_, params_.filters, value, offset, entries,
                    capacity, scratch + at_lists_});
+  if (reduced()) round(value, params_.filters * capacity);
   float* framed_dx = copy_dx_ ? scratch + at_dx_ : dx;
   const SparseArgs a{
       value, offset,  entries, params_.filters, capacity, segment_.data(), static_cast<int64_t>(segment_.size()),

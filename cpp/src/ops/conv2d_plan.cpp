@@ -6,6 +6,7 @@
 
 #include "ops/activation_rows.h"
 #include "ops/frame.h"
+#include "ops/rounding.h"
 #include "runtime/buffer.h"
 
 namespace cnncore {
@@ -38,6 +39,7 @@ int64_t Conv2dPlan::row_vectors() const {
 Conv2dPlan::Conv2dPlan(const Conv2dParams& params, const Conv2dFusion& fusion, const Kernels& kernels)
     : params_(params), fusion_(fusion), k_(kernels) {
   const Shape out = conv2d_output_shape(params);
+  params_.precision = used_precision(params);
   const bool pool = fusion.max_pool;
   pixels_ = pool ? out[0] / 2 * (out[1] / 2) * 4 : out[0] * out[1];
   images_ = backward_images_ = images_for(kPixelsPerCall, pixels_, kMaxImages);
@@ -64,14 +66,17 @@ Conv2dPlan::Conv2dPlan(const Conv2dParams& params, const Conv2dFusion& fusion, c
     images_ = std::max(images_, images_for(kTilesPerCall, tile_count(height, width), kMaxTiledImages));
     grow_for_tiles(x_frame_, height, width);
   }
-  copy_x_ = copy_dx_ = x_frame_.has_border() || overhang;
+  copy_dx_ = x_frame_.has_border() || overhang;
+  copy_x_ = copy_dx_ || reduced();
   const PixelOrder order = pool ? PixelOrder::windows : PixelOrder::rows;
   tables_ = forward_tables(params, x_frame_, images_, order);
   if (winograd) {
     forward_tiles_ = tiles(x_frame_, 0, {height, width, params.filters, {}}, images_);
     if (pool) forward_tiles_.y_offset = tables_.y_offset;
-    packed_forward_size_ = packed_size_ = 16 * params.in_channels * params.filters;
+    packed_forward_size_ = 16 * params.in_channels * params.filters;
   }
+  if (reduced()) packed_rounded_size_ = aligned_count<float>(depth_ * params.filters);
+  packed_size_ = packed_rounded_size_ + packed_forward_size_;
   if (fusion.training) plan_backward(order);
   plan_scratch();
 }
@@ -126,7 +131,7 @@ void Conv2dPlan::plan_dense_gradient(PixelOrder order, bool tiled) {
       plan_data_planes();
   }
   if (tiled) plan_weight_tiles();
-  copy_dy_ = dy_frame_.has_border() || fusion_.max_pool || fusion_.activation != Activation::linear;
+  copy_dy_ = dy_frame_.has_border() || fusion_.max_pool || fusion_.activation != Activation::linear || reduced();
   dy_offset_ = output_offsets(dy_frame_, backward_images_, order);
 }
 
@@ -206,8 +211,11 @@ void Conv2dPlan::plan_scratch() {
 const float* Conv2dPlan::frame_input(int64_t count, const float* x, float* scratch) const {
   if (!copy_x_) return x;
   copy_into_frame(x_frame_, count, x, scratch);
+  if (reduced()) round(scratch, count * x_frame_.size());
   return scratch;
 }
+
+void Conv2dPlan::round(float* x, int64_t size) const { round_operand(k_, params_.precision, x, x, size); }
 
 // Tiles [begin, end) of consecutive images.
 void Conv2dPlan::run_tiles(const Tiles& tiles, const Frame& frame, int64_t begin, int64_t end, WinogradArgs a) const {
@@ -223,15 +231,16 @@ int64_t Conv2dPlan::units() const {
   return fusion_.max_pool ? pixels_ / 4 : pixels_;
 }
 
-void Conv2dPlan::run_units(int64_t begin, int64_t end, const Conv2dRun& r) const {
+void Conv2dPlan::run_units(int64_t begin, int64_t end, Conv2dRun r) const {
   const bool relu = fusion_.activation == Activation::relu;
   if (forward_tiles_.used()) {
     WinogradArgs a{};
-    a.x = r.x, a.w = r.packed, a.bias = r.bias, a.y = r.y, a.filters = params_.filters;
+    a.x = r.x, a.w = r.packed + packed_rounded_size_, a.bias = r.bias, a.y = r.y, a.filters = params_.filters;
     a.relu = relu, a.pool = fusion_.max_pool, a.stream = streams(params_.filters), a.winner = r.winner;
     a.scratch = r.scratch + at_tiles_;
     return run_tiles(forward_tiles_, x_frame_, begin, end, a);
   }
+  if (reduced()) r.kernel = r.packed;
   const int64_t pixel = fusion_.max_pool ? 4 * begin : begin,
                 pixels = fusion_.max_pool ? 4 * (end - begin) : end - begin;
   const int32_t* x_offset = tables_.x_offset.data() + pixel;

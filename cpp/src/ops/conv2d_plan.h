@@ -94,7 +94,7 @@ class Conv2dPlan {
   bool winograd_applies(int64_t height, int64_t width, int64_t channels, int64_t filters) const;
   void run_tiles(const Tiles& tiles, const Frame& frame, int64_t begin, int64_t end, WinogradArgs a) const;
   int64_t units() const;
-  void run_units(int64_t begin, int64_t end, const Conv2dRun& run) const;
+  void run_units(int64_t begin, int64_t end, Conv2dRun run) const;
   void plan_backward(PixelOrder order);
   void plan_sparse_gradient();
   void plan_dense_gradient(PixelOrder order, bool tiled);
@@ -114,6 +114,8 @@ class Conv2dPlan {
   void backward_dense(int64_t count, const float* x, const float* dy, const float* packed, float* dx, float* partial,
                       float* scratch) const;
   void planar_data_gradient(int64_t count, const float* dy, const float* packed, float* dx, float* scratch) const;
+  bool reduced() const { return params_.precision != Precision::float32; }
+  void round(float* x, int64_t size) const;
   void pack_sparse(const float* kernel, float* packed) const;
   void pack_phase(const Phase& phase, const float* kernel, float* packed) const;
   bool depthwise() const {
@@ -123,13 +125,14 @@ class Conv2dPlan {
   bool streams(int64_t columns) const { return fusion_.stream && columns % k_.width == 0; }
   int64_t row_vectors() const;  // vectors that cover one row of a window
 
-  Conv2dParams params_;
+  Conv2dParams params_;  // in the precision that is used
   Conv2dFusion fusion_;
   const Kernels& k_;
   Backward mode_ = Backward::dense;
   int64_t images_ = 1, backward_images_ = 1;
   int64_t x_size_, y_size_, pixels_, depth_, windows_padded_ = 0;
-  int64_t packed_forward_size_ = 0, packed_size_ = 0, partial_size_ = 0;
+  // the packed kernel: rounded as it is, transformed for forward, turned for backward
+  int64_t packed_rounded_size_ = 0, packed_forward_size_ = 0, packed_size_ = 0, partial_size_ = 0;
   Frame x_frame_{}, dy_frame_{};
   bool copy_x_ = false, copy_dy_ = false, copy_dx_ = false;
   ForwardTables tables_;

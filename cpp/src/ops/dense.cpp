@@ -6,6 +6,7 @@
 
 #include "ops/activation_rows.h"
 #include "ops/dense_plan.h"
+#include "ops/rounding.h"
 #include "ops/validate.h"
 #include "runtime/buffer.h"
 #include "runtime/dispatch.h"
@@ -25,9 +26,10 @@ void validate(const DenseParams& p) {
 
 }  // namespace
 
-DensePlan::DensePlan(const DenseParams& params, Activation activation, int64_t samples, const Kernels& kernels)
-    : params_(params), activation_(activation), samples_(std::max(samples, kSamplesPerCall)), k_(kernels) {
+DensePlan::DensePlan(const DenseParams& params, const DenseFusion& fusion, int64_t samples, const Kernels& kernels)
+    : params_(params), fusion_(fusion), samples_(std::max(samples, kSamplesPerCall)), k_(kernels) {
   validate(params);
+  params_.precision = used_precision(params);
   for (int64_t n = 0; n < samples_; ++n) {
     x_offset_.push_back(static_cast<int32_t>(n * params.features));
     y_offset_.push_back(static_cast<int32_t>(n * params.units));
@@ -36,48 +38,77 @@ DensePlan::DensePlan(const DenseParams& params, Activation activation, int64_t s
   std::iota(term_.begin(), term_.end(), 0);
 }
 
-void DensePlan::forward(int64_t count, const float* x, const float* kernel, const float* bias, float* y) const {
-  const bool relu = activation_ == Activation::relu;
-  k_.gemm({x, x_offset_.data(), term_.data(), count, params_.features, params_.units, kernel, params_.units, bias, y,
-           y_offset_.data(), relu});
-  if (!relu) activation_rows(k_, activation_, count, params_.units, y, y);
+// x and the kernel as the product sees them.
+void DensePlan::operands(int64_t count, DenseRun& run) const {
+  if (!reduced()) return;
+  round_operand(k_, params_.precision, run.x, run.scratch, count * params_.features);
+  run.x = run.scratch;
+  run.kernel = run.packed;
 }
 
-void DensePlan::forward_part(int64_t part, int64_t parts, const float* x, const float* kernel, const float* bias,
-                             float* y) const {
+void DensePlan::forward(int64_t count, DenseRun run) const {
+  const bool relu = fusion_.activation == Activation::relu;
+  operands(count, run);
+  k_.gemm({run.x, x_offset_.data(), term_.data(), count, params_.features, params_.units, run.kernel, params_.units,
+           run.bias, run.y, y_offset_.data(), relu});
+  if (!relu) activation_rows(k_, fusion_.activation, count, params_.units, run.y, run.y);
+}
+
+void DensePlan::forward_part(int64_t part, int64_t parts, DenseRun run) const {
   const int64_t blocks = (params_.units + k_.width - 1) / k_.width;  // of whole vectors
   const int64_t begin = part * blocks / parts * k_.width,
                 end = std::min((part + 1) * blocks / parts * k_.width, params_.units);
   if (begin >= end) return;
-  k_.gemm({x, x_offset_.data(), term_.data(), 1, params_.features, end - begin, kernel + begin, params_.units,
-           bias ? bias + begin : nullptr, y + begin, y_offset_.data(), activation_ == Activation::relu});
+  operands(1, run);
+  k_.gemm({run.x, x_offset_.data(), term_.data(), 1, params_.features, end - begin, run.kernel + begin, params_.units,
+           run.bias ? run.bias + begin : nullptr, run.y + begin, y_offset_.data(),
+           fusion_.activation == Activation::relu});
 }
 
 void DensePlan::activation_gradient(int64_t count, const float* y, float* dy) const {
-  activation_rows_backward(k_, activation_, count, params_.units, y, dy, dy);
+  if (y) activation_rows_backward(k_, fusion_.activation, count, params_.units, y, dy, dy);
+  if (reduced()) round_operand(k_, params_.precision, dy, dy, count * params_.units);
 }
+
+int64_t DensePlan::packed_size() const { return kernel_size() * (reduced() + fusion_.input_grad); }
 
 int64_t DensePlan::tasks() const { return (params_.features + kRowsPerTask - 1) / kRowsPerTask; }
 
 void DensePlan::pack(int64_t task, const float* kernel, float* packed) const {
   const int64_t begin = task * kRowsPerTask, rows = std::min(kRowsPerTask, params_.features - begin);
-  k_.transpose(kernel + begin * params_.units, params_.units, packed + begin, params_.features, rows, params_.units);
+  const float* from = kernel + begin * params_.units;
+  if (reduced()) {
+    float* rounded = packed + begin * params_.units;
+    round_operand(k_, params_.precision, from, rounded, rows * params_.units);
+    from = rounded;
+    packed += kernel_size();
+  }
+  if (fusion_.input_grad) k_.transpose(from, params_.units, packed + begin, params_.features, rows, params_.units);
 }
 
 void DensePlan::backward_data(int64_t count, const float* dy, const float* packed, float* dx) const {
+  if (reduced()) packed += kernel_size();
   k_.gemm({dy, y_offset_.data(), term_.data(), count, params_.units, params_.features, packed, params_.features,
            nullptr, dx, x_offset_.data(), false});
 }
 
-DensePlan::Range DensePlan::weights(int64_t task, int64_t batch, const float* x, const float* dy,
-                                    float* dkernel) const {
+DensePlan::Range DensePlan::weights(int64_t task, int64_t batch, const float* x, const float* dy, float* dkernel,
+                                    float* scratch) const {
   const int64_t begin = task * kRowsPerTask, rows = std::min(kRowsPerTask, params_.features - begin);
   const Range range{begin * params_.units, rows * params_.units};
   std::fill_n(dkernel + range.begin, range.size, 0.0f);
-  for (int64_t n = 0; n < batch; n += samples_)
-    k_.gemm_weights({x + n * params_.features + begin, x_offset_.data(), term_.data(), std::min(samples_, batch - n),
-                     rows, params_.units, dy + n * params_.units, y_offset_.data(), dkernel + range.begin,
-                     params_.units});
+  x += begin;
+  for (int64_t n = 0; n < batch; n += samples_, x += samples_ * params_.features) {
+    const int64_t count = std::min(samples_, batch - n);
+    const float* operand = x;
+    if (reduced()) {
+      for (int64_t i = 0; i < count; ++i)
+        round_operand(k_, params_.precision, x + i * params_.features, scratch + i * params_.features, rows);
+      operand = scratch;
+    }
+    k_.gemm_weights({operand, x_offset_.data(), term_.data(), count, rows, params_.units, dy + n * params_.units,
+                     y_offset_.data(), dkernel + range.begin, params_.units});
+  }
   return range;
 }
 
@@ -86,29 +117,61 @@ void DensePlan::bias(int64_t batch, const float* dy, float* dbias) const {
   k_.sum_rows(dy, dbias, batch, params_.units);
 }
 
+namespace {
+
+// What a stateless call lends to a plan.
+struct DenseMemory {
+  DenseMemory(const DensePlan& plan, int threads, const float* kernel)
+      : scratch_size(aligned_count<float>(plan.scratch_size())),
+        scratch(scratch_size * threads),
+        packed(plan.packed_size()) {
+    if (plan.packed_size() > 0)
+      parallel_for(plan.tasks(), plan.packed_size(),
+                   [&](int64_t task, int) { plan.pack(task, kernel, packed.data()); });
+  }
+  float* lent(int thread) const { return scratch.data() + thread * scratch_size; }
+
+  int64_t scratch_size;
+  Buffer<float> scratch, packed;
+};
+
+}  // namespace
+
 void dense(const DenseParams& params, int64_t batch, const float* x, const float* kernel, const float* bias, float* y) {
-  const DensePlan plan(params, Activation::linear, kSamplesPerCall, kernels());
-  const int64_t work = batch * plan.flops();
-  parallel_for((batch + kSamplesPerCall - 1) / kSamplesPerCall, work, [&](int64_t task, int) {
+  const DensePlan plan(params, {.input_grad = false}, kSamplesPerCall, kernels());
+  const int64_t tasks = (batch + kSamplesPerCall - 1) / kSamplesPerCall;
+  const int threads = threads_for(tasks, batch * plan.flops());
+  const DenseMemory memory(plan, threads, kernel);
+  parallel_for_on(threads, tasks, [&](int64_t task, int thread) {
     const int64_t n = task * kSamplesPerCall;
-    plan.forward(std::min(kSamplesPerCall, batch - n), x + n * params.features, kernel, bias, y + n * params.units);
+    plan.forward(std::min(kSamplesPerCall, batch - n), {x + n * params.features, kernel, memory.packed.data(), bias,
+                                                        y + n * params.units, memory.lent(thread)});
   });
 }
 
 void dense_backward(const DenseParams& params, int64_t batch, const float* x, const float* kernel, const float* dy,
                     float* dx, float* dkernel, float* dbias) {
-  const DensePlan plan(params, Activation::linear, kSamplesPerCall, kernels());
-  const int64_t work = batch * plan.flops();
+  const DensePlan plan(params, {.input_grad = dx != nullptr}, kSamplesPerCall, kernels());
+  const int64_t work = batch * plan.flops(), tasks = (batch + kSamplesPerCall - 1) / kSamplesPerCall;
+  const int threads = threads_for(std::max(tasks, plan.tasks()), work);
+  const DenseMemory memory(plan, threads, kernel);
+  Buffer<float> rounded;
+  if (used_precision(params) != Precision::float32) {
+    rounded = Buffer<float>(batch * params.units);
+    std::copy_n(dy, rounded.size(), rounded.data());
+    plan.activation_gradient(batch, nullptr, rounded.data());
+    dy = rounded.data();
+  }
   if (dx) {
-    const Buffer<float> packed(plan.packed_size());
-    parallel_for(plan.tasks(), plan.packed_size(), [&](int64_t task, int) { plan.pack(task, kernel, packed.data()); });
-    parallel_for((batch + kSamplesPerCall - 1) / kSamplesPerCall, work, [&](int64_t task, int) {
+    parallel_for_on(threads, tasks, [&](int64_t task, int) {
       const int64_t n = task * kSamplesPerCall;
-      plan.backward_data(std::min(kSamplesPerCall, batch - n), dy + n * params.units, packed.data(),
+      plan.backward_data(std::min(kSamplesPerCall, batch - n), dy + n * params.units, memory.packed.data(),
                          dx + n * params.features);
     });
   }
-  if (dkernel) parallel_for(plan.tasks(), work, [&](int64_t task, int) { plan.weights(task, batch, x, dy, dkernel); });
+  if (dkernel)
+    parallel_for_on(threads, plan.tasks(),
+                    [&](int64_t task, int thread) { plan.weights(task, batch, x, dy, dkernel, memory.lent(thread)); });
   if (dbias) plan.bias(batch, dy, dbias);
 }
 

@@ -3,31 +3,51 @@
 
 #include <vector>
 
+#include "cnncore/activation.h"
 #include "cnncore/dense.h"
 #include "kernels/kernels.h"
 
 namespace cnncore {
 
+/// What a dense layer is fused with.
+struct DenseFusion {
+  Activation activation = Activation::linear;
+  bool input_grad = true;  ///< backward computes dx
+};
+
+/// The operands of a forward pass. bias may be null.
+struct DenseRun {
+  const float* x;
+  const float* kernel;
+  const float* packed;
+  const float* bias;
+  float* y;
+  float* scratch;
+};
+
 class DensePlan {
  public:
   /// `samples` is the most rows of one call of forward or backward_data.
-  DensePlan(const DenseParams& params, Activation activation, int64_t samples, const Kernels& kernels);
+  DensePlan(const DenseParams& params, const DenseFusion& fusion, int64_t samples, const Kernels& kernels);
 
   /// Floating-point operations of a sample.
   int64_t flops() const { return 2 * params_.features * params_.units; }
+  /// Floats that each thread must lend to a call.
+  int64_t scratch_size() const { return reduced() ? samples_ * params_.features : 0; }
 
-  void forward(int64_t count, const float* x, const float* kernel, const float* bias, float* y) const;
+  void forward(int64_t count, DenseRun run) const;
 
   /// One part of `parts` of the columns of one sample, where the activation is taken column by column.
-  bool splits() const { return activation_ == Activation::linear || activation_ == Activation::relu; }
-  void forward_part(int64_t part, int64_t parts, const float* x, const float* kernel, const float* bias,
-                    float* y) const;
+  bool splits() const { return fusion_.activation == Activation::linear || fusion_.activation == Activation::relu; }
+  void forward_part(int64_t part, int64_t parts, DenseRun run) const;
 
-  /// dy becomes the gradient before the activation; y is the forward's output.
+  /// dy becomes the gradient before the activation, as the products see it. y is the forward's output; null where dy
+  /// is the gradient before the activation already.
   void activation_gradient(int64_t count, const float* y, float* dy) const;
 
-  /// The kernel transposed, once a step, in tasks.
-  int64_t packed_size() const { return params_.features * params_.units; }
+  /// The kernel as the products want it, after every change of it, in tasks: rounded for forward, transposed for
+  /// backward_data.
+  int64_t packed_size() const;
   int64_t tasks() const;
   void pack(int64_t task, const float* kernel, float* packed) const;
   void backward_data(int64_t count, const float* dy, const float* packed, float* dx) const;
@@ -36,12 +56,16 @@ class DensePlan {
   struct Range {
     int64_t begin, size;
   };
-  Range weights(int64_t task, int64_t batch, const float* x, const float* dy, float* dkernel) const;
+  Range weights(int64_t task, int64_t batch, const float* x, const float* dy, float* dkernel, float* scratch) const;
   void bias(int64_t batch, const float* dy, float* dbias) const;
 
  private:
-  DenseParams params_;
-  Activation activation_;
+  bool reduced() const { return params_.precision != Precision::float32; }
+  int64_t kernel_size() const { return params_.features * params_.units; }
+  void operands(int64_t count, DenseRun& run) const;
+
+  DenseParams params_;  // in the precision that is used
+  DenseFusion fusion_;
   int64_t samples_;
   const Kernels& k_;
   std::vector<int32_t> x_offset_, y_offset_;  // of samples

@@ -95,6 +95,8 @@ std::vector<std::string> available_isas() {
   return names;
 }
 
+std::string bfloat16_unit() { return "float32"; }
+
 void set_isa(const std::string& name) { active.store(&find(name, "[set_isa] "), std::memory_order_release); }
 
 }  // namespace cnncore

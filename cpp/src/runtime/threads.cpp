@@ -119,12 +119,17 @@ std::map<std::string, std::string> build_info() {
   };
 }
 
-int threads_for(int64_t tasks, int64_t work) {
+int most_threads_for(int64_t tasks, int64_t work) {
 #if defined(_OPENMP)
-  if (!pool_lost && tasks > 1 && work >= kWorthThreads && may_share()) return num_threads();
+  if (!pool_lost && tasks > 1 && work >= kWorthThreads) return num_threads();
 #endif
   (void)tasks, (void)work;
   return 1;
+}
+
+int threads_for(int64_t tasks, int64_t work) {
+  const int most = most_threads_for(tasks, work);
+  return most > 1 && may_share() ? most : 1;
 }
 
 void parallel_for_tasks(int64_t tasks, int threads, TaskRef task) {

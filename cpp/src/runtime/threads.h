@@ -13,6 +13,9 @@ namespace cnncore {
 /// OpenMP end threads and create them again.
 int threads_for(int64_t tasks, int64_t work);
 
+/// The most that threads_for will return for this loop, for memory that is kept.
+int most_threads_for(int64_t tasks, int64_t work);
+
 /// A reference to a callable (std::function may allocate, and a training step must not).
 struct TaskRef {
   void* object;
