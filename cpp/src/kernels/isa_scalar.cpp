@@ -5,10 +5,13 @@
 #include "kernels/unroll.h"
 
 #define CNNCORE_ISA_NAME "scalar"
+#define CNNCORE_TILE_PRODUCT tile_product
+#define CNNCORE_TILE_GAIN 16.0  // not that it were fast: plans then take the paths they take with AMX
 
 namespace cnncore {
 namespace {
 #include "kernels/simd_scalar.h"
+#include "kernels/tile_product_scalar.inl.h"
 #include "kernels/kernels.inl.h"
 }  // namespace
 

@@ -210,6 +210,51 @@ struct PoolArgs {
   float* dx;        // backward; holds zeros, or what is to be added to
 };
 
+/// Products of bfloat16 values, summed in float32. A step is 32 terms: a row of a holds them in order, and a tile of b
+/// holds them for 16 columns, two terms side by side: 16 pairs of terms x 16 columns x 2.
+///   c[r * ldc + n] (+)= sum_s sum_{k<32} a[r * lda + a_step[s] + k] * tile[k / 2][n % 16][k % 2]
+///   tile = b + n / 16 * b_block + b_step[s]      r < rows, n < cols, a multiple of 32
+/// Rows are read and written up to a multiple of kTileRows.
+constexpr int64_t kTileRows = 32, kTileTerms = 32, kTileColumns = 16, kTileSize = kTileTerms * kTileColumns;
+struct TileProductArgs {
+  const uint16_t* a;
+  int64_t lda;
+  const int32_t* a_step;
+  const uint16_t* b;
+  int64_t b_block;
+  const int32_t* b_step;
+  int64_t rows, cols, steps;
+  float* c;
+  int64_t ldc;
+  bool accumulate;
+};
+
+/// One step's tiles from `rows` <= 32 rows of src (zeros for the missing ones), rounded: those of `cols` columns, a
+/// multiple of 16, lie `block` apart. low, where not null, receives what rounding to `high` left.
+struct PackTilesArgs {
+  const float* src;
+  int64_t ld, rows, cols;
+  uint16_t* high;
+  uint16_t* low;
+  int64_t block;
+};
+
+/// y[y_offset[p] + n] = act(bias[n] + c[c_offset[p] + n])      n < cols, a multiple of 16
+struct TileStoreArgs {
+  const float* c;
+  const int32_t* c_offset;
+  int64_t pixels, cols;
+  const float* bias;  // may be null
+  float* y;
+  const int32_t* y_offset;
+  bool relu;
+};
+
+/// The same for the maximum of four: c_offset has four entries a window, winner (may be null) as in GemmPoolArgs.
+struct TilePoolArgs : TileStoreArgs {
+  uint8_t* winner;
+};
+
 struct AdamArgs {
   float* params;
   const float* grads;
@@ -273,6 +318,11 @@ struct Kernels {
   /// y = x as the nearest sum of `terms` bfloat16 values, one (8 bits of mantissa) or two (16 bits): hi = bf16(x),
   /// lo = bf16(x - hi), ties to even. NaN stays NaN. In place where x == y.
   void (*round_bfloat16)(const float* x, float* y, int64_t size, int terms);
+  /// The same as bfloat16 arrays; low may be null.
+  void (*to_bfloat16)(const float* x, uint16_t* high, uint16_t* low, int64_t size);
+  void (*pack_tiles)(const PackTilesArgs&);
+  void (*tile_store)(const TileStoreArgs&);
+  void (*tile_pool)(const TilePoolArgs&);
   /// y += x, over size floats.
   void (*accumulate)(const float* x, float* y, int64_t size);
   /// No NaN and no infinity among size floats.
@@ -283,6 +333,10 @@ struct Kernels {
   void (*adam)(const AdamArgs&);
   void (*sgd)(const SgdArgs&);
 
+  /// Null where bfloat16 values have no unit. Then also: how many times the products of the float32 kernels it does.
+  void (*tile_product)(const TileProductArgs&);
+  double tile_gain;
+
   uint32_t (*flush_denormals)();
   void (*restore_denormals)(uint32_t);
 };
@@ -291,6 +345,8 @@ struct Kernels {
 const Kernels& kernels_scalar();
 const Kernels& kernels_avx2();
 const Kernels& kernels_avx512();
+const Kernels& kernels_avx512_bf16();  // avx512 with its tile_product
+const Kernels& kernels_amx();          // likewise
 const Kernels& kernels_neon();
 
 }  // namespace cnncore

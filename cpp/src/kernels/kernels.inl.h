@@ -8,4 +8,5 @@
 #include "kernels/depthwise.inl.h"
 #include "kernels/sparse.inl.h"
 #include "kernels/optimizer.inl.h"
+#include "kernels/tiles.inl.h"
 #include "kernels/table.inl.h"

@@ -49,6 +49,15 @@ inline Vec nearest_bfloat16(Vec a) {
   const __m512 rounded = _mm512_castsi512_ps(_mm512_and_si512(sum, _mm512_set1_epi32(-0x10000)));
   return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q), rounded, a);  // NaN as it is
 }
+// The upper halves of lanes, where a bfloat16 lies: in a row, and as pairs (even, odd).
+inline void store_high_halves(uint16_t* p, Vec a) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
+                      _mm512_cvtepi32_epi16(_mm512_srli_epi32(_mm512_castps_si512(a), 16)));
+}
+inline void store_high_pairs(uint16_t* p, Vec even, Vec odd) {
+  const __m512i high = _mm512_and_si512(_mm512_castps_si512(odd), _mm512_set1_epi32(-0x10000));
+  _mm512_storeu_si512(p, _mm512_or_si512(_mm512_srli_epi32(_mm512_castps_si512(even), 16), high));
+}
 inline float reduce_add(Vec a) { return _mm512_reduce_add_ps(a); }
 inline float reduce_max(Vec a) { return _mm512_reduce_max_ps(a); }
 

@@ -104,6 +104,20 @@ inline Vec nearest_bfloat16(Vec a) {
     return f;
   });
 }
+// The upper halves of lanes, where a bfloat16 lies: in a row, and as pairs (even, odd).
+inline void store_high_halves(uint16_t* p, Vec a) {
+  for (int i = 0; i < kWidth; ++i) {
+    uint32_t bits;
+    __builtin_memcpy(&bits, a.lane + i, sizeof bits);
+    p[i] = static_cast<uint16_t>(bits >> 16);
+  }
+}
+inline void store_high_pairs(uint16_t* p, Vec even, Vec odd) {
+  uint16_t halves[2][kWidth];
+  store_high_halves(halves[0], even);
+  store_high_halves(halves[1], odd);
+  for (int i = 0; i < 2 * kWidth; ++i) p[i] = halves[i % 2][i / 2];
+}
 inline float reduce_add(Vec a) { return (a.lane[0] + a.lane[2]) + (a.lane[1] + a.lane[3]); }
 inline float reduce_max(Vec a) {
   float m = a.lane[0];

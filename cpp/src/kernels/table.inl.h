@@ -1,4 +1,8 @@
-// The table of this ISA's kernels; included last, with CNNCORE_ISA_NAME set.
+// The table of this ISA's kernels; included last, with CNNCORE_ISA_NAME set, and CNNCORE_TILE_PRODUCT where it has one.
+#if !defined(CNNCORE_TILE_PRODUCT)
+#define CNNCORE_TILE_PRODUCT nullptr
+#define CNNCORE_TILE_GAIN 0.0
+#endif
 constexpr Kernels kTable = {
     CNNCORE_ISA_NAME,
     kWidth,
@@ -30,11 +34,17 @@ constexpr Kernels kTable = {
     sum_rows,
     sum_winners,
     round_bfloat16,
+    to_bfloat16,
+    pack_tiles,
+    tile_store,
+    tile_pool,
     accumulate,
     all_finite,
     transpose,
     adam,
     sgd,
+    CNNCORE_TILE_PRODUCT,
+    CNNCORE_TILE_GAIN,
     flush_denormals,
     restore_denormals,
 };

@@ -35,14 +35,16 @@ void Execution::pack_weights() {
 // that costs a few per cent of the arithmetic it saves.
 void Execution::refresh_packed() {
   const bool first = seen_.empty();
-  seen_.resize(pack_tasks_.size());
-  for (size_t i = 0; i < pack_tasks_.size(); ++i) {
-    const Weights w = pack_tasks_[i].node->node->weights();
+  seen_.resize(plan_.nodes.size());
+  for (size_t i = 0; i < plan_.nodes.size(); ++i) {
+    const Node& node = *plan_.nodes[i].node;
+    if (node.pack_tasks() == 0) continue;
+    const Weights w = node.weights();
     const size_t bytes = static_cast<size_t>(w.kernel_size) * sizeof(float);
     if (!first && std::memcmp(seen_[i].data(), w.kernel, bytes) == 0) continue;
     if (first) seen_[i] = Buffer<float>(w.kernel_size);
     std::memcpy(seen_[i].data(), w.kernel, bytes);
-    pack_tasks_[i].node->node->pack(pack_tasks_[i].index, packed_.data() + pack_tasks_[i].node->packed);
+    for (int64_t task = 0; task < node.pack_tasks(); ++task) node.pack(task, packed_.data() + plan_.nodes[i].packed);
   }
 }
 

@@ -55,7 +55,7 @@ class Execution {
   Shards shards_;
   std::vector<ThreadMemory> threads_;
   Buffer<float> batch_, packed_, partials_;
-  std::vector<Buffer<float>> seen_;  // inference: the kernels that packed_ was made from, per pack task
+  std::vector<Buffer<float>> seen_;  // inference: the kernels that packed_ was made from, per node
   std::vector<double> shard_loss_;
   std::vector<Task> pack_tasks_, gradient_tasks_;
 };

@@ -77,13 +77,13 @@ class DenseNode : public Node {
   void forward(const Slice& s) const override { plan_.forward(s.count, run(s)); }
   void backward(const Slice& s) const override {
     plan_.activation_gradient(s.count, s.dy_of_logits ? nullptr : s.y, s.dy);
-    if (s.dx) plan_.backward_data(s.count, s.dy, s.packed, s.dx);
+    if (s.dx) plan_.backward_data(s.count, s.dy, s.packed, s.dx, s.scratch);
   }
   bool splits() const override { return plan_.splits(); }
   void forward_part(const Slice& s, int64_t part, int64_t parts) const override {
     plan_.forward_part(part, parts, run(s));
   }
-  std::string describe() const override { return "dense"; }
+  std::string describe() const override { return std::string("dense (") + plan_.algorithm() + ")"; }
 
   int64_t flops() const override { return plan_.flops(); }
   int64_t group() const override { return 0; }

@@ -21,10 +21,12 @@ void Conv2dPlan::pack(const float* kernel, float* packed) const {
     int64_t tap[9];
     for (int64_t t = 0; t < 9; ++t) tap[t] = t * params_.in_channels * params_.filters;
     k_.winograd_weights({kernel, tap, params_.filters, params_.in_channels, params_.filters, packed});
-    packed += packed_forward_size_;
   }
+  if (tiled_forward_) tiled_forward_->pack(kernel, false, packed);
+  packed += packed_forward_size_;
   if (!fusion_.training || !fusion_.input_grad) return;
   if (mode_ == Backward::sparse) return pack_sparse(kernel, packed);
+  if (tiled_data_) return tiled_data_->pack(kernel, true, packed);
   if (data_tiles_.used()) {
     // the flipped kernel, from filters to channels
     const int64_t size = params_.in_channels * params_.filters;
@@ -66,7 +68,7 @@ void Conv2dPlan::pack_phase(const Phase& phase, const float* kernel, float* pack
 
 void Conv2dPlan::backward(int64_t count, const float* x, const float* y, const uint8_t* winner, const float* dy,
                           const float* packed, float* dx, float* partial, float* scratch) const {
-  if (partial) x = frame_input(count, x, scratch);
+  if (partial && !tiled_weights_) x = frame_input(count, x, scratch);
   packed += packed_rounded_size_ + packed_forward_size_;
   if (mode_ == Backward::dense)
     backward_dense(count, x, frame_gradient(count, y, winner, dy, scratch), packed, dx, partial, scratch);
@@ -92,14 +94,14 @@ const float* Conv2dPlan::frame_gradient(int64_t count, const float* y, const uin
   if (fusion_.max_pool) {
     std::fill_n(framed, count * dy_frame_.size(), 0.0f);
     k_.unpool({dy, winner, candidate_.data(), count * pixels_ / 4, windows_padded_, params_.filters, framed});
-    if (reduced()) round(framed, count * dy_frame_.size());
+    if (rounds_dy()) round(framed, count * dy_frame_.size());
     return framed;
   }
   clear_border(dy_frame_, count, framed);
   for_rows(dy_frame_, count, [&](int64_t from, int64_t to, int64_t) {
     activation_rows_backward(k_, fusion_.activation, dy_frame_.width, params_.filters, y + from, dy + from,
                              framed + to);
-    if (reduced()) round(framed + to, dy_frame_.width * params_.filters);
+    if (rounds_dy()) round(framed + to, dy_frame_.width * params_.filters);
   });
   return framed;
 }
@@ -112,6 +114,7 @@ void Conv2dPlan::backward_dense(int64_t count, const float* x, const float* dy, 
 
 void Conv2dPlan::weights_gradient(int64_t count, const float* x, const float* dy, float* partial,
                                   float* scratch) const {
+  if (tiled_weights_) return tiled_weights_->run(count, x, dy, partial, scratch + at_tiled_);
   const int64_t pixels = count * pixels_;
   if (!weight_tiles_.empty()) {
     const int64_t channels = params_.in_channels, filters = params_.filters;
@@ -133,6 +136,8 @@ void Conv2dPlan::weights_gradient(int64_t count, const float* x, const float* dy
 }
 
 void Conv2dPlan::data_gradient(int64_t count, const float* dy, const float* packed, float* dx, float* scratch) const {
+  if (tiled_data_)
+    return tiled_data_->run(count, x_size_, {dy, packed, nullptr, dx, nullptr, false, scratch + at_tiled_});
   if (data_tiles_.used()) {
     WinogradArgs a{};
     a.x = dy, a.w = packed, a.y = dx, a.filters = params_.in_channels;

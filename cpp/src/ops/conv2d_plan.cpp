@@ -20,6 +20,10 @@ constexpr int64_t kTilesPerGradient = 64;
 constexpr int64_t kMaxTiledImages = 8;
 constexpr int64_t kPlanarBlock = 64;  // pixels that the kernel takes at a time, on any ISA
 
+// How many times fewer products an algorithm takes than the direct sum.
+constexpr double kWinogradSaving = 2.25;
+constexpr double kSparseSaving = 4.0;
+
 // The last tiles of an odd output read one row and column more.
 void grow_for_tiles(Frame& frame, int64_t height, int64_t width) {
   frame.border.bottom += height % 2;
@@ -54,13 +58,16 @@ Conv2dPlan::Conv2dPlan(const Conv2dParams& params, const Conv2dFusion& fusion, c
   if (pool && unit && params.in_channels == 1 && params.kernel_height == 3 && params.kernel_width == 3 &&
       !fusion.input_grad)
     mode_ = Backward::patch;
-  else if (pool && params.groups == 1 && params.dilation_width == 1 && 2 * row >= row_vectors() * k_.width)
+  else if (pool && params.groups == 1 && params.dilation_width == 1 && 2 * row >= row_vectors() * k_.width &&
+           !tiles_apply(kSparseSaving))
     mode_ = Backward::sparse;  // at least half of the lanes work
 
   // A vector may reach beyond the last row of a window; inside a copy that is harmless.
   const bool overhang = mode_ == Backward::sparse && row % k_.width != 0;
   const int64_t height = pool ? out[0] / 2 * 2 : out[0], width = pool ? out[1] / 2 * 2 : out[1];
-  const bool winograd = winograd_applies(height, width, params.in_channels, params.filters);
+  const bool winograd_fits = winograd_applies(height, width, params.in_channels, params.filters);
+  if (tiles_apply(winograd_fits ? kWinogradSaving : 1.0)) plan_tiled_forward(height, width);
+  const bool winograd = winograd_fits && !tiled_forward_;
   x_frame_ = {params.in_height, params.in_width, params.in_channels, params.padding};
   if (winograd) {
     images_ = std::max(images_, images_for(kTilesPerCall, tile_count(height, width), kMaxTiledImages));
@@ -75,6 +82,7 @@ Conv2dPlan::Conv2dPlan(const Conv2dParams& params, const Conv2dFusion& fusion, c
     if (pool) forward_tiles_.y_offset = tables_.y_offset;
     packed_forward_size_ = 16 * params.in_channels * params.filters;
   }
+  if (tiled_forward_) packed_forward_size_ = tiled_forward_->packed_size();
   if (reduced()) packed_rounded_size_ = aligned_count<float>(depth_ * params.filters);
   packed_size_ = packed_rounded_size_ + packed_forward_size_;
   if (fusion.training) plan_backward(order);
@@ -91,12 +99,8 @@ bool Conv2dPlan::winograd_applies(int64_t height, int64_t width, int64_t channel
 }
 
 void Conv2dPlan::plan_backward(PixelOrder order) {
-  const bool tiled = forward_tiles_.used() && mode_ == Backward::dense && !fusion_.max_pool;
-  if (tiled)
-    backward_images_ =
-        std::max(backward_images_, images_for(kTilesPerGradient, forward_tiles_.per_image, kMaxTiledImages));
   if (mode_ == Backward::sparse) plan_sparse_gradient();
-  if (mode_ == Backward::dense) plan_dense_gradient(order, tiled);
+  if (mode_ == Backward::dense) plan_dense_gradient(order);
   if (fusion_.max_pool) plan_winners();
 }
 
@@ -110,12 +114,22 @@ void Conv2dPlan::plan_sparse_gradient() {
   packed_size_ += fusion_.input_grad ? partial_size_ : 0;
 }
 
-void Conv2dPlan::plan_dense_gradient(PixelOrder order, bool tiled) {
+void Conv2dPlan::plan_dense_gradient(PixelOrder order) {
   const Shape out = conv2d_output_shape(params_);
   dy_frame_ = {out[0], out[1], params_.filters, {}};
+  const bool winograd_fits = forward_tiles_.used() && !fusion_.max_pool;
+  const bool tiled_weights = tiles_apply(winograd_fits ? kWinogradSaving : 1.0);
+  const bool winograd = winograd_fits && !tiled_weights;
+  if (tiled_weights)
+    backward_images_ = std::max(backward_images_, tiled_gradient_images());
+  else if (winograd)
+    backward_images_ =
+        std::max(backward_images_, images_for(kTilesPerGradient, forward_tiles_.per_image, kMaxTiledImages));
   const bool data_tiled = winograd_applies(params_.in_height, params_.in_width, params_.filters, params_.in_channels);
-  if (tiled) grow_for_tiles(dy_frame_, out[0], out[1]);
-  if (fusion_.input_grad) {
+  if (winograd) grow_for_tiles(dy_frame_, out[0], out[1]);
+  if (fusion_.input_grad && tiles_apply(data_tiled ? kWinogradSaving : 1.0)) {
+    plan_tiled_data();
+  } else if (fusion_.input_grad) {
     Padding least = dy_frame_.border;
     if (data_tiled) {
       // the windows of the last tiles reach one pixel beyond those of the pixels
@@ -130,8 +144,12 @@ void Conv2dPlan::plan_dense_gradient(PixelOrder order, bool tiled) {
     else if (planes_apply())
       plan_data_planes();
   }
-  if (tiled) plan_weight_tiles();
-  copy_dy_ = dy_frame_.has_border() || fusion_.max_pool || fusion_.activation != Activation::linear || reduced();
+  if (winograd) plan_weight_tiles();
+  if (tiled_weights)
+    tiled_weights_.emplace(tiled_shape({params_.in_height, params_.in_width, params_.in_channels, {}}, params_.filters,
+                                       params_.stride_height, params_.stride_width),
+                           forward_taps(), dy_frame_, backward_images_, k_);
+  copy_dy_ = dy_frame_.has_border() || fusion_.max_pool || fusion_.activation != Activation::linear || rounds_dy();
   dy_offset_ = output_offsets(dy_frame_, backward_images_, order);
 }
 
@@ -193,6 +211,10 @@ void Conv2dPlan::plan_scratch() {
   take(copy_x_ ? images_ * x_frame_.size() : 0);
   const int64_t widest =
       std::max(forward_tiles_.used() ? params_.in_channels : 0, data_tiles_.used() ? params_.filters : 0);
+  int64_t tiled = tiled_forward_ ? tiled_forward_->scratch_size() : 0;
+  if (tiled_data_) tiled = std::max(tiled, tiled_data_->scratch_size());
+  if (tiled_weights_) tiled = std::max(tiled, tiled_weights_->scratch_size());
+  at_tiled_ = take(tiled);
   at_tiles_ = take(widest > 0 ? 16 * 13 * (widest + 2 * k_.width) : 0);
   if (!fusion_.training) return;
   if (!weight_tiles_.empty()) at_squares_ = take(16 * 96 * (params_.in_channels + params_.filters));
@@ -262,14 +284,20 @@ void Conv2dPlan::run_units(int64_t begin, int64_t end, Conv2dRun r) const {
 }
 
 void Conv2dPlan::forward(int64_t count, Conv2dRun r) const {
-  r.x = frame_input(count, r.x, r.scratch);
-  run_units(0, count * units(), r);
+  if (tiled_forward_) {
+    tiled_forward_->run(count, y_size_,
+                        {r.x, r.packed + packed_rounded_size_, r.bias, r.y, r.winner,
+                         fusion_.activation == Activation::relu, r.scratch + at_tiled_});
+  } else {
+    r.x = frame_input(count, r.x, r.scratch);
+    run_units(0, count * units(), r);
+  }
   if (fusion_.activation != Activation::relu)
     activation_rows(k_, fusion_.activation, count * y_size_ / params_.filters, params_.filters, r.y, r.y);
 }
 
 bool Conv2dPlan::splits() const {
-  return fusion_.activation == Activation::linear || fusion_.activation == Activation::relu;
+  return !tiled_forward_ && (fusion_.activation == Activation::linear || fusion_.activation == Activation::relu);
 }
 
 void Conv2dPlan::forward_part(int64_t part, int64_t parts, Conv2dRun r) const {
@@ -278,6 +306,7 @@ void Conv2dPlan::forward_part(int64_t part, int64_t parts, Conv2dRun r) const {
 }
 
 const char* Conv2dPlan::algorithm() const {
+  if (tiled_forward_) return fusion_.max_pool ? "bfloat16 tiles, pooled" : "bfloat16 tiles";
   if (forward_tiles_.used())
     return !fusion_.max_pool           ? "winograd"
            : mode_ == Backward::sparse ? "winograd, pooled, sparse gradient"

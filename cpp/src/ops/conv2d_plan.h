@@ -1,11 +1,13 @@
 // A convolution prepared for one shape: which kernels run, the tables they read, the memory they want.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "cnncore/activation.h"
 #include "kernels/kernels.h"
 #include "ops/conv2d_geometry.h"
+#include "ops/tiled_conv2d.h"
 #include "runtime/buffer.h"
 
 namespace cnncore {
@@ -97,7 +99,7 @@ class Conv2dPlan {
   void run_units(int64_t begin, int64_t end, Conv2dRun run) const;
   void plan_backward(PixelOrder order);
   void plan_sparse_gradient();
-  void plan_dense_gradient(PixelOrder order, bool tiled);
+  void plan_dense_gradient(PixelOrder order);
   void plan_winners();
   void plan_data_tiles();
   void plan_weight_tiles();
@@ -114,7 +116,15 @@ class Conv2dPlan {
   void backward_dense(int64_t count, const float* x, const float* dy, const float* packed, float* dx, float* partial,
                       float* scratch) const;
   void planar_data_gradient(int64_t count, const float* dy, const float* packed, float* dx, float* scratch) const;
+  bool tiles_apply(double saving) const;
+  TiledShape tiled_shape(const Frame& x, int64_t filters, int64_t stride_height, int64_t stride_width) const;
+  std::vector<TiledProduct::Tap> forward_taps() const;
+  void plan_tiled_forward(int64_t height, int64_t width);
+  void plan_tiled_data();
+  int64_t tiled_gradient_images() const;
   bool reduced() const { return params_.precision != Precision::float32; }
+  /// A float32 kernel reads dy; tiles round it themselves.
+  bool rounds_dy() const { return reduced() && !(tiled_weights_ && (tiled_data_ || !fusion_.input_grad)); }
   void round(float* x, int64_t size) const;
   void pack_sparse(const float* kernel, float* packed) const;
   void pack_phase(const Phase& phase, const float* kernel, float* packed) const;
@@ -143,10 +153,13 @@ class Conv2dPlan {
   Tiles forward_tiles_, data_tiles_;  // Winograd, where it applies
   Offsets weight_tiles_;              // the same for the gradient of the weights: the forward's tiles in dy's frame
   Offsets count_up_;
+  // bfloat16 tiles, where the machine has a unit for them and they pay
+  std::optional<TiledConv2d> tiled_forward_, tiled_data_;
+  std::optional<TiledGradient> tiled_weights_;
   Planes data_planes_;  // few input channels: the gradient of the input by planes of pixels
   // parts of the scratch, in floats
-  int64_t scratch_size_ = 0, at_tiles_ = 0, at_planes_ = 0, at_squares_ = 0, at_dy_ = 0, at_dx_ = 0, at_value_ = 0,
-          at_offset_ = 0, at_count_ = 0, at_lists_ = 0;
+  int64_t scratch_size_ = 0, at_tiles_ = 0, at_tiled_ = 0, at_planes_ = 0, at_squares_ = 0, at_dy_ = 0, at_dx_ = 0,
+          at_value_ = 0, at_offset_ = 0, at_count_ = 0, at_lists_ = 0;
 };
 
 }  // namespace cnncore

@@ -36,6 +36,12 @@ DensePlan::DensePlan(const DenseParams& params, const DenseFusion& fusion, int64
   }
   term_.resize(static_cast<size_t>(std::max(params.features, params.units)));
   std::iota(term_.begin(), term_.end(), 0);
+  if (TiledDense::applies(params_, k_)) tiled_.emplace(params_, samples_, fusion.input_grad, k_);
+}
+
+int64_t DensePlan::scratch_size() const {
+  if (tiled_) return tiled_->scratch_size();
+  return reduced() ? samples_ * params_.features : 0;
 }
 
 // x and the kernel as the product sees them.
@@ -46,35 +52,44 @@ void DensePlan::operands(int64_t count, DenseRun& run) const {
   run.kernel = run.packed;
 }
 
-void DensePlan::forward(int64_t count, DenseRun run) const {
+// Columns [begin, end) of y, but for activations that are no relu.
+void DensePlan::run_columns(int64_t count, int64_t begin, int64_t end, DenseRun run) const {
   const bool relu = fusion_.activation == Activation::relu;
+  if (tiled_) return tiled_->forward(count, begin, end, run.x, run.packed, run.bias, run.y, relu, run.scratch);
   operands(count, run);
-  k_.gemm({run.x, x_offset_.data(), term_.data(), count, params_.features, params_.units, run.kernel, params_.units,
-           run.bias, run.y, y_offset_.data(), relu});
-  if (!relu) activation_rows(k_, fusion_.activation, count, params_.units, run.y, run.y);
+  k_.gemm({run.x, x_offset_.data(), term_.data(), count, params_.features, end - begin, run.kernel + begin,
+           params_.units, run.bias ? run.bias + begin : nullptr, run.y + begin, y_offset_.data(), relu});
+}
+
+void DensePlan::forward(int64_t count, DenseRun run) const {
+  run_columns(count, 0, params_.units, run);
+  if (fusion_.activation != Activation::relu)
+    activation_rows(k_, fusion_.activation, count, params_.units, run.y, run.y);
 }
 
 void DensePlan::forward_part(int64_t part, int64_t parts, DenseRun run) const {
-  const int64_t blocks = (params_.units + k_.width - 1) / k_.width;  // of whole vectors
-  const int64_t begin = part * blocks / parts * k_.width,
-                end = std::min((part + 1) * blocks / parts * k_.width, params_.units);
-  if (begin >= end) return;
-  operands(1, run);
-  k_.gemm({run.x, x_offset_.data(), term_.data(), 1, params_.features, end - begin, run.kernel + begin, params_.units,
-           run.bias ? run.bias + begin : nullptr, run.y + begin, y_offset_.data(),
-           fusion_.activation == Activation::relu});
+  const int64_t block = tiled_ ? kTileRows : k_.width;
+  const int64_t blocks = (params_.units + block - 1) / block;
+  const int64_t begin = part * blocks / parts * block,
+                end = std::min((part + 1) * blocks / parts * block, params_.units);
+  if (begin < end) run_columns(1, begin, end, run);
 }
 
 void DensePlan::activation_gradient(int64_t count, const float* y, float* dy) const {
   if (y) activation_rows_backward(k_, fusion_.activation, count, params_.units, y, dy, dy);
-  if (reduced()) round_operand(k_, params_.precision, dy, dy, count * params_.units);
+  if (reduced() && !tiled_) round_operand(k_, params_.precision, dy, dy, count * params_.units);
 }
 
-int64_t DensePlan::packed_size() const { return kernel_size() * (reduced() + fusion_.input_grad); }
+int64_t DensePlan::packed_size() const {
+  return tiled_ ? tiled_->packed_size() : kernel_size() * (reduced() + fusion_.input_grad);
+}
 
-int64_t DensePlan::tasks() const { return (params_.features + kRowsPerTask - 1) / kRowsPerTask; }
+int64_t DensePlan::tasks() const {
+  return tiled_ ? tiled_->tasks() : (params_.features + kRowsPerTask - 1) / kRowsPerTask;
+}
 
 void DensePlan::pack(int64_t task, const float* kernel, float* packed) const {
+  if (tiled_) return tiled_->pack(task, kernel, packed);
   const int64_t begin = task * kRowsPerTask, rows = std::min(kRowsPerTask, params_.features - begin);
   const float* from = kernel + begin * params_.units;
   if (reduced()) {
@@ -86,7 +101,8 @@ void DensePlan::pack(int64_t task, const float* kernel, float* packed) const {
   if (fusion_.input_grad) k_.transpose(from, params_.units, packed + begin, params_.features, rows, params_.units);
 }
 
-void DensePlan::backward_data(int64_t count, const float* dy, const float* packed, float* dx) const {
+void DensePlan::backward_data(int64_t count, const float* dy, const float* packed, float* dx, float* scratch) const {
+  if (tiled_) return tiled_->backward_data(count, dy, packed, dx, scratch);
   if (reduced()) packed += kernel_size();
   k_.gemm({dy, y_offset_.data(), term_.data(), count, params_.units, params_.features, packed, params_.features,
            nullptr, dx, x_offset_.data(), false});
@@ -94,6 +110,10 @@ void DensePlan::backward_data(int64_t count, const float* dy, const float* packe
 
 DensePlan::Range DensePlan::weights(int64_t task, int64_t batch, const float* x, const float* dy, float* dkernel,
                                     float* scratch) const {
+  if (tiled_) {
+    tiled_->weights(task, batch, x, dy, dkernel, scratch);
+    return {tiled_->task_begin(task) * params_.units, tiled_->task_rows(task) * params_.units};
+  }
   const int64_t begin = task * kRowsPerTask, rows = std::min(kRowsPerTask, params_.features - begin);
   const Range range{begin * params_.units, rows * params_.units};
   std::fill_n(dkernel + range.begin, range.size, 0.0f);
@@ -163,10 +183,10 @@ void dense_backward(const DenseParams& params, int64_t batch, const float* x, co
     dy = rounded.data();
   }
   if (dx) {
-    parallel_for_on(threads, tasks, [&](int64_t task, int) {
+    parallel_for_on(threads, tasks, [&](int64_t task, int thread) {
       const int64_t n = task * kSamplesPerCall;
       plan.backward_data(std::min(kSamplesPerCall, batch - n), dy + n * params.units, memory.packed.data(),
-                         dx + n * params.features);
+                         dx + n * params.features, memory.lent(thread));
     });
   }
   if (dkernel)

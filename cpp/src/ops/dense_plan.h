@@ -1,11 +1,13 @@
 // A fully connected layer prepared for one shape.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "cnncore/activation.h"
 #include "cnncore/dense.h"
 #include "kernels/kernels.h"
+#include "ops/tiled_dense.h"
 
 namespace cnncore {
 
@@ -33,9 +35,11 @@ class DensePlan {
   /// Floating-point operations of a sample.
   int64_t flops() const { return 2 * params_.features * params_.units; }
   /// Floats that each thread must lend to a call.
-  int64_t scratch_size() const { return reduced() ? samples_ * params_.features : 0; }
+  int64_t scratch_size() const;
 
   void forward(int64_t count, DenseRun run) const;
+
+  const char* algorithm() const { return tiled_ ? "bfloat16 tiles" : "direct"; }
 
   /// One part of `parts` of the columns of one sample, where the activation is taken column by column.
   bool splits() const { return fusion_.activation == Activation::linear || fusion_.activation == Activation::relu; }
@@ -50,7 +54,7 @@ class DensePlan {
   int64_t packed_size() const;
   int64_t tasks() const;
   void pack(int64_t task, const float* kernel, float* packed) const;
-  void backward_data(int64_t count, const float* dy, const float* packed, float* dx) const;
+  void backward_data(int64_t count, const float* dy, const float* packed, float* dx, float* scratch) const;
 
   /// Rows [begin, begin + size) of the flat dkernel, over the whole batch: no partial sums.
   struct Range {
@@ -63,6 +67,7 @@ class DensePlan {
   bool reduced() const { return params_.precision != Precision::float32; }
   int64_t kernel_size() const { return params_.features * params_.units; }
   void operands(int64_t count, DenseRun& run) const;
+  void run_columns(int64_t count, int64_t begin, int64_t end, DenseRun run) const;
 
   DenseParams params_;  // in the precision that is used
   DenseFusion fusion_;
@@ -70,6 +75,7 @@ class DensePlan {
   const Kernels& k_;
   std::vector<int32_t> x_offset_, y_offset_;  // of samples
   std::vector<int32_t> term_;                 // 0, 1, 2, ...
+  std::optional<TiledDense> tiled_;           // bfloat16 tiles, where the machine has a unit for them and they pay
 };
 
 }  // namespace cnncore

@@ -5,6 +5,12 @@
 #include <atomic>
 #include <cstdlib>
 
+#if defined(__linux__) && defined(__x86_64__)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 #include "cnncore/runtime.h"
 #include "runtime/check.h"
 
@@ -23,6 +29,33 @@ bool has_avx512() {
   return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512cd");
 }
+bool has_avx512_bf16() { return has_avx512() && __builtin_cpu_supports("avx512bf16"); }
+
+// AMX's tiles are state that the system must save: it has to know them (XCR0's bits 17 and 18) and to permit this
+// process to use them. The permission is asked for once, is kept across a fork, and can be refused, for example where a
+// thread has a small stack for signals.
+enum class Amx { absent, refused, ready };
+Amx ask_for_amx() {
+#if defined(__linux__)
+  unsigned a, b, c, d;
+  constexpr unsigned kOsxsave = 1u << 27, kTile = 1u << 24, kBf16 = 1u << 22;
+  if (!has_avx512() || !__get_cpuid(1, &a, &b, &c, &d) || !(c & kOsxsave)) return Amx::absent;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d & kTile) || !(d & kBf16)) return Amx::absent;
+  unsigned low, high;
+  asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  constexpr unsigned kTileState = 3u << 17;
+  if ((low & kTileState) != kTileState) return Amx::refused;
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0 ? Amx::ready : Amx::refused;
+#else
+  return Amx::absent;
+#endif
+}
+Amx amx() {
+  static const Amx state = ask_for_amx();
+  return state;
+}
+bool has_amx() { return amx() == Amx::ready; }
 #endif
 
 struct Isa {
@@ -48,6 +81,16 @@ constexpr std::array kIsas = {
     Isa{"avx512", kernels_avx512, has_avx512},
 #else
     Isa{"avx512", nullptr, nullptr},
+#endif
+#if defined(CNNCORE_HAVE_AVX512_BF16)
+    Isa{"avx512_bf16", kernels_avx512_bf16, has_avx512_bf16},
+#else
+    Isa{"avx512_bf16", nullptr, nullptr},
+#endif
+#if defined(CNNCORE_HAVE_AMX)
+    Isa{"amx", kernels_amx, has_amx},
+#else
+    Isa{"amx", nullptr, nullptr},
 #endif
 };
 
@@ -95,7 +138,15 @@ std::vector<std::string> available_isas() {
   return names;
 }
 
-std::string bfloat16_unit() { return "float32"; }
+std::string bfloat16_unit() {
+  const std::string name = isa();
+  if (name == "amx") return name;
+  std::string unit = name == "avx512_bf16" ? name : "float32";
+#if defined(CNNCORE_HAVE_AMX)
+  if (amx() == Amx::refused) unit += " (the CPU has AMX, but the system refuses its use)";
+#endif
+  return unit;
+}
 
 void set_isa(const std::string& name) { active.store(&find(name, "[set_isa] "), std::memory_order_release); }
 

@@ -1,0 +1,77 @@
+// AVX-512 with dot products of bfloat16 pairs: the kernels for avx512, and its own product of tiles. What holds for
+// every isa_*.cpp holds here: an unnamed namespace, no library headers.
+#include <immintrin.h>
+
+#include "kernels/kernels.h"
+#include "kernels/unroll.h"
+
+namespace cnncore {
+namespace {
+
+inline __m512bh pairs(const uint16_t* p) { return reinterpret_cast<__m512bh>(_mm512_loadu_si512(p)); }
+
+inline __m512bh broadcast_pair(const uint16_t* p) {
+  int32_t pair;
+  __builtin_memcpy(&pair, p, sizeof pair);
+  return reinterpret_cast<__m512bh>(_mm512_set1_epi32(pair));
+}
+
+// R rows x 32 columns.
+template <int R>
+inline void product_block(const TileProductArgs& a, int64_t r, int64_t n) {
+  __m512 acc[R][2];
+  const uint16_t* row[R];
+  float* c = a.c + r * a.ldc + n;
+  CNNCORE_UNROLL
+  for (int i = 0; i < R; ++i) {
+    row[i] = a.a + (r + i) * a.lda;
+    CNNCORE_UNROLL
+    for (int v = 0; v < 2; ++v)
+      acc[i][v] = a.accumulate ? _mm512_loadu_ps(c + i * a.ldc + 16 * v) : _mm512_setzero_ps();
+  }
+  const uint16_t* panel = a.b + n / kTileColumns * a.b_block;
+  for (int64_t s = 0; s < a.steps; ++s) {
+    const uint16_t* tile = panel + a.b_step[s];
+    const int64_t at = a.a_step[s];
+    for (int64_t k = 0; k < kTileTerms; k += 2, tile += 2 * kTileColumns) {
+      const __m512bh b0 = pairs(tile), b1 = pairs(tile + a.b_block);
+      CNNCORE_UNROLL
+      for (int i = 0; i < R; ++i) {
+        const __m512bh x = broadcast_pair(row[i] + at + k);
+        acc[i][0] = _mm512_dpbf16_ps(acc[i][0], x, b0);
+        acc[i][1] = _mm512_dpbf16_ps(acc[i][1], x, b1);
+      }
+    }
+  }
+  CNNCORE_UNROLL
+  for (int i = 0; i < R; ++i) {
+    CNNCORE_UNROLL
+    for (int v = 0; v < 2; ++v) _mm512_storeu_ps(c + i * a.ldc + 16 * v, acc[i][v]);
+  }
+}
+
+void tile_product(const TileProductArgs& a) {
+  constexpr int64_t kRows = 12;
+  for (int64_t n = 0; n < a.cols; n += 2 * kTileColumns) {
+    int64_t r = 0;
+    for (; r + kRows <= a.rows; r += kRows) product_block<kRows>(a, r, n);
+    if (r + 8 <= a.rows) product_block<8>(a, r, n), r += 8;
+    if (r + 4 <= a.rows) product_block<4>(a, r, n), r += 4;
+    for (; r < a.rows; ++r) product_block<1>(a, r, n);
+  }
+}
+
+}  // namespace
+
+const Kernels& kernels_avx512_bf16() {
+  static const Kernels table = [] {
+    Kernels k = kernels_avx512();
+    k.name = "avx512_bf16";
+    k.tile_product = tile_product;
+    k.tile_gain = 2.0;
+    return k;
+  }();
+  return table;
+}
+
+}  // namespace cnncore

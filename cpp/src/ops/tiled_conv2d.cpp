@@ -1,0 +1,283 @@
+#include "ops/tiled_conv2d.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "ops/frame.h"
+#include "runtime/buffer.h"
+
+namespace cnncore {
+namespace {
+
+constexpr int64_t kChunkFloats = 8192;  // of sums that wait for their epilogue in the nearest cache
+
+int64_t blocks_of(int64_t size) { return (size + kTileRows - 1) / kTileRows; }
+
+}  // namespace
+
+TiledConv2d::TiledConv2d(const TiledShape& shape, std::vector<TiledProduct> products, bool pool, const Kernels& kernels)
+    : shape_(shape), k_(kernels), pool_(pool) {
+  bool first = true;
+  for (const TiledProduct& product : products)
+    for (const TiledProduct::Tap& tap : product.taps) {
+      top_ = first ? tap.y : std::min(top_, tap.y);
+      left_ = first ? tap.x : std::min(left_, tap.x);
+      first = false;
+    }
+  for (const TiledProduct& product : products)
+    for (const TiledProduct::Tap& tap : product.taps) {
+      plane_height_ = std::max(plane_height_, product.height + (tap.y - top_) / shape.stride_height);
+      pitch_ = std::max(pitch_, product.width + (tap.x - left_) / shape.stride_width);
+    }
+  // Blocks of rows reach beyond the last pixel.
+  frame_size_ = (shape.stride_height * shape.stride_width * plane_height_ * pitch_ + kTileRows) * shape.x.channels;
+  for (TiledProduct& product : products) {
+    Planned planned;
+    planned.product = std::move(product);
+    plan_steps(planned, packed_size_);
+    plan_pixels(planned);
+    c_size_ = std::max(c_size_, blocks_of(chunk_rows(planned, planned.chunk_height)) * kTileRows * shape.filters);
+    products_.push_back(std::move(planned));
+  }
+}
+
+// Steps run over taps and blocks of 32 channels; in bfloat16_3x each three times: high high, high low, low high.
+void TiledConv2d::plan_steps(Planned& planned, int64_t& packed) const {
+  const int64_t blocks = shape_.x.channels / kTileTerms, terms = terms_of(shape_.precision);
+  const int64_t steps = static_cast<int64_t>(planned.product.taps.size()) * blocks;
+  planned.b_block = steps * terms * kTileSize;
+  planned.packed = packed;
+  packed += aligned_count<float>(shape_.filters / kTileColumns * planned.b_block / 2);
+  int64_t step = 0;
+  for (const TiledProduct::Tap& tap : planned.product.taps) {
+    const int64_t y = tap.y - top_, x = tap.x - left_;
+    const int64_t plane = y % shape_.stride_height * shape_.stride_width + x % shape_.stride_width;
+    const int64_t pixel = (plane * plane_height_ + y / shape_.stride_height) * pitch_ + x / shape_.stride_width;
+    for (int64_t c = 0; c < blocks; ++c, ++step) {
+      const int64_t a = pixel * shape_.x.channels + c * kTileTerms, b = step * kTileSize;
+      const int64_t low_a = a + frame_size_, low_b = b + steps * kTileSize;
+      const auto add = [&](int64_t from_a, int64_t from_b) {
+        planned.a_step.push_back(static_cast<int32_t>(from_a));
+        planned.b_step.push_back(static_cast<int32_t>(from_b));
+      };
+      add(a, b);
+      if (terms == 1) continue;
+      add(a, low_b);
+      add(low_a, b);
+    }
+  }
+}
+
+// Pixels of `height` rows of the output, at the pitch of x.
+int64_t TiledConv2d::chunk_rows(const Planned& planned, int64_t height) const {
+  return height > 0 ? (height - 1) * pitch_ + planned.product.width : 0;
+}
+
+void TiledConv2d::plan_pixels(Planned& planned) const {
+  const TiledProduct& p = planned.product;
+  const int64_t least = pool_ ? 2 : 1;
+  planned.chunk_height = std::min(least, p.height);
+  // As many rows as fit, and of those the number that leaves the least of its last block empty.
+  double best = 0;
+  for (int64_t height = planned.chunk_height; height <= p.height; height += least) {
+    const int64_t rows = chunk_rows(planned, height), block_rows = blocks_of(rows) * kTileRows;
+    if (height > least && block_rows * shape_.filters > kChunkFloats) break;
+    const double share = static_cast<double>(height * p.width) / static_cast<double>(block_rows);
+    if (share < best) continue;
+    best = share;
+    planned.chunk_height = height;
+  }
+  const auto offset = [&](int64_t i, int64_t j) { return static_cast<int32_t>((i * pitch_ + j) * shape_.filters); };
+  if (!pool_) {
+    for (int64_t i = 0; i < planned.chunk_height; ++i)
+      for (int64_t j = 0; j < p.width; ++j) planned.c_offset.push_back(offset(i, j));
+  } else {
+    for (int64_t i = 0; i < planned.chunk_height; i += 2)
+      for (int64_t j = 0; j < p.width; j += 2)
+        for (const int64_t at : {0, 1, 2, 3}) planned.c_offset.push_back(offset(i + at / 2, j + at % 2));
+  }
+  const int64_t shrink = pool_ ? 2 : 1;
+  for (int64_t i = 0; i < p.height / shrink; ++i)
+    for (int64_t j = 0; j < p.width / shrink; ++j)
+      planned.y_offset.push_back(static_cast<int32_t>(p.y_begin + i * p.y_row + j * p.y_pixel));
+}
+
+int64_t TiledConv2d::scratch_size() const {
+  return aligned_count<float>(images_size() / 2 + 1) + aligned_count<float>(c_size_);
+}
+
+int64_t TiledConv2d::packed_size() const {
+  // behind the tiles: one tap of a kernel that is turned
+  return packed_size_ + shape_.x.channels * shape_.filters;
+}
+
+void TiledConv2d::pack(const float* kernel, bool turned, float* packed) const {
+  const int64_t channels = shape_.x.channels, filters = shape_.filters;
+  for (const Planned& planned : products_) {
+    auto* tiles = reinterpret_cast<uint16_t*>(packed + planned.packed);
+    const bool two = terms_of(shape_.precision) == 2;
+    uint16_t* low = tiles + planned.b_block / 2;
+    for (const TiledProduct::Tap& tap : planned.product.taps) {
+      const float* from = kernel + tap.kernel * channels * filters;
+      if (turned) {
+        k_.transpose(from, channels, packed + packed_size_, filters, filters, channels);
+        from = packed + packed_size_;
+      }
+      for (int64_t c = 0; c < channels; c += kTileTerms, tiles += kTileSize, low += kTileSize)
+        k_.pack_tiles({from + c * filters, filters, kTileTerms, filters, tiles, two ? low : nullptr, planned.b_block});
+    }
+  }
+}
+
+void TiledConv2d::load_image(const float* x, uint16_t* image) const {
+  const Frame& frame = shape_.x;
+  const int64_t channels = frame.channels, sy = shape_.stride_height, sx = shape_.stride_width;
+  const bool two = terms_of(shape_.precision) == 2;
+  std::memset(image, 0, static_cast<size_t>(images_size()) * sizeof *image);
+  for (int64_t p = 0; p < sy * sx; ++p)
+    for (int64_t i = 0; i < plane_height_; ++i) {
+      const int64_t y = top_ + p / sx + i * sy, x0 = left_ + p % sx;
+      if (y < 0 || y >= frame.height) continue;
+      const int64_t begin = x0 < 0 ? (-x0 + sx - 1) / sx : 0;
+      const int64_t end = std::min(pitch_, frame.width > x0 ? (frame.width - 1 - x0) / sx + 1 : 0);
+      uint16_t* to = image + ((p * plane_height_ + i) * pitch_ + begin) * channels;
+      uint16_t* low = two ? to + frame_size_ : nullptr;
+      if (sx == 1) {
+        if (end > begin) k_.to_bfloat16(x + frame.offset(y, x0 + begin), to, low, (end - begin) * channels);
+        continue;
+      }
+      for (int64_t j = begin; j < end; ++j, to += channels)
+        k_.to_bfloat16(x + frame.offset(y, x0 + j * sx), to, two ? to + frame_size_ : nullptr, channels);
+    }
+}
+
+void TiledConv2d::run_product(const Planned& planned, const uint16_t* image, const Run& run) const {
+  const int64_t channels = shape_.x.channels, filters = shape_.filters;
+  const TiledProduct& p = planned.product;
+  float* c = run.scratch + aligned_count<float>(images_size() / 2 + 1);
+  for (int64_t i = 0; i < p.height; i += planned.chunk_height) {
+    const int64_t height = std::min(planned.chunk_height, p.height - i);
+    k_.tile_product({image + i * pitch_ * channels, channels, planned.a_step.data(),
+                     reinterpret_cast<const uint16_t*>(run.packed + planned.packed), planned.b_block,
+                     planned.b_step.data(), chunk_rows(planned, height), filters,
+                     static_cast<int64_t>(planned.a_step.size()), c, filters, false});
+    TilePoolArgs out;
+    out.c = c, out.c_offset = planned.c_offset.data(), out.pixels = height * p.width, out.cols = filters;
+    out.bias = run.bias, out.y = run.y, out.winner = run.winner, out.relu = run.relu;
+    out.y_offset = planned.y_offset.data() + (pool_ ? i / 2 * (p.width / 2) : i * p.width);
+    pool_ ? k_.tile_pool(out) : k_.tile_store(out);
+  }
+}
+
+void TiledConv2d::run(int64_t count, int64_t y_image, Run run) const {
+  auto* image = reinterpret_cast<uint16_t*>(run.scratch);
+  for (int64_t n = 0; n < count; ++n) {
+    load_image(run.x, image);
+    for (const Planned& planned : products_) run_product(planned, image, run);
+    run.x += shape_.x.size();
+    run.y += y_image;
+    if (run.winner) run.winner += y_image;
+  }
+}
+
+// --- the gradient of the kernel -----------------------------------------------------------------------------------
+
+TiledGradient::TiledGradient(const TiledShape& shape, std::vector<TiledProduct::Tap> taps, const Frame& dy,
+                             int64_t images, const Kernels& kernels)
+    : shape_(shape), dy_(dy), taps_(std::move(taps)), images_(images), k_(kernels) {
+  top_ = taps_.front().y, left_ = taps_.front().x;
+  for (const TiledProduct::Tap& tap : taps_) {
+    top_ = std::min(top_, tap.y);
+    left_ = std::min(left_, tap.x);
+  }
+  for (const TiledProduct::Tap& tap : taps_) {
+    plane_height_ = std::max(plane_height_, dy.height + (tap.y - top_) / shape.stride_height);
+    pitch_ = std::max(pitch_, dy.width + (tap.x - left_) / shape.stride_width);
+  }
+  blocks_ = blocks_of((dy.height - 1) * pitch_ + dy.width);
+  // The last block may begin at the last tap and reach beyond the planes.
+  image_pixels_ = shape.stride_height * shape.stride_width * plane_height_ * pitch_;
+  channel_pixels_ = (images_ * image_pixels_ + 2 * kTileTerms) / kTileTerms * kTileTerms;
+}
+
+int64_t TiledGradient::scratch_size() const {
+  const int64_t terms = terms_of(shape_.precision);
+  return aligned_count<float>(terms * shape_.x.channels * channel_pixels_ / 2) +
+         aligned_count<float>(terms * shape_.filters / kTileColumns * images_ * blocks_ * kTileSize / 2) +
+         aligned_count<float>(std::max(shape_.x.channels * shape_.x.width, blocks_ * kTileTerms * shape_.filters)) +
+         aligned_count<float>(2 * 3 * images_ * blocks_);
+}
+
+// Channel by channel, the planes of the images one behind the other.
+void TiledGradient::load_x(int64_t count, const float* x, uint16_t* planes, float* line) const {
+  const Frame& frame = shape_.x;
+  const int64_t channels = frame.channels, sy = shape_.stride_height, sx = shape_.stride_width;
+  const int64_t low_at = channels * channel_pixels_;
+  const bool two = terms_of(shape_.precision) == 2;
+  std::memset(planes, 0, static_cast<size_t>(low_at * (two ? 2 : 1)) * sizeof *planes);
+  for (int64_t n = 0; n < count; ++n, x += frame.size())
+    for (int64_t p = 0; p < sy * sx; ++p)
+      for (int64_t i = 0; i < plane_height_; ++i) {
+        const int64_t y = top_ + p / sx + i * sy, x0 = left_ + p % sx;
+        if (y < 0 || y >= frame.height) continue;
+        const int64_t begin = x0 < 0 ? (-x0 + sx - 1) / sx : 0;
+        const int64_t end = std::min(pitch_, frame.width > x0 ? (frame.width - 1 - x0) / sx + 1 : 0);
+        if (end <= begin) continue;
+        k_.transpose(x + frame.offset(y, x0 + begin * sx), sx * channels, line, end - begin, end - begin, channels);
+        uint16_t* to = planes + n * image_pixels_ + (p * plane_height_ + i) * pitch_ + begin;
+        for (int64_t c = 0; c < channels; ++c, to += channel_pixels_)
+          k_.to_bfloat16(line + c * (end - begin), to, two ? to + low_at : nullptr, end - begin);
+      }
+}
+
+// The tiles of an image's gradient, its rows at the pitch of x's planes.
+void TiledGradient::load_dy(int64_t image, int64_t count, const float* dy, uint16_t* tiles, float* rows) const {
+  const int64_t filters = shape_.filters, block = count * blocks_ * kTileSize;
+  const bool two = terms_of(shape_.precision) == 2;
+  if (pitch_ != dy_.width || dy_.has_border()) {
+    for (int64_t i = 0; i < dy_.height; ++i) {
+      float* row = rows + i * pitch_ * filters;
+      std::copy_n(dy + dy_.offset(i, 0), dy_.width * filters, row);
+      if (i + 1 < dy_.height) std::fill_n(row + dy_.width * filters, (pitch_ - dy_.width) * filters, 0.0f);
+    }
+    dy = rows;
+  }
+  const int64_t pixels = (dy_.height - 1) * pitch_ + dy_.width;
+  uint16_t* to = tiles + image * blocks_ * kTileSize;
+  for (int64_t b = 0; b < blocks_; ++b, to += kTileSize)
+    k_.pack_tiles({dy + b * kTileTerms * filters, filters, std::min(kTileTerms, pixels - b * kTileTerms), filters, to,
+                   two ? to + filters / kTileColumns * block : nullptr, block});
+}
+
+void TiledGradient::run(int64_t count, const float* x, const float* dy, float* dw, float* scratch) const {
+  const int64_t channels = shape_.x.channels, filters = shape_.filters, terms = terms_of(shape_.precision);
+  auto* planes = reinterpret_cast<uint16_t*>(scratch);
+  scratch += aligned_count<float>(terms * channels * channel_pixels_ / 2);
+  auto* tiles = reinterpret_cast<uint16_t*>(scratch);
+  scratch += aligned_count<float>(terms * filters / kTileColumns * images_ * blocks_ * kTileSize / 2);
+  float* rows = scratch;
+  auto* a_step = reinterpret_cast<int32_t*>(
+      scratch + aligned_count<float>(std::max(channels * shape_.x.width, blocks_ * kTileTerms * filters)));
+  int32_t* b_step = a_step + 3 * images_ * blocks_;
+  load_x(count, x, planes, rows);
+  for (int64_t n = 0; n < count; ++n) load_dy(n, count, dy + n * dy_.size(), tiles, rows);
+
+  const int64_t b_block = count * blocks_ * kTileSize;
+  const int64_t low_a = channels * channel_pixels_, low_b = filters / kTileColumns * b_block;
+  int64_t steps = 0;
+  for (int64_t n = 0; n < count; ++n)
+    for (int64_t b = 0; b < blocks_; ++b)
+      for (int64_t i = 0; i < products_of(shape_.precision); ++i, ++steps) {
+        a_step[steps] = static_cast<int32_t>(n * image_pixels_ + b * kTileTerms + (i == 2 ? low_a : 0));
+        b_step[steps] = static_cast<int32_t>((n * blocks_ + b) * kTileSize + (i == 1 ? low_b : 0));
+      }
+  for (const TiledProduct::Tap& tap : taps_) {
+    const int64_t y = tap.y - top_, tx = tap.x - left_;
+    const int64_t plane = y % shape_.stride_height * shape_.stride_width + tx % shape_.stride_width;
+    const int64_t pixel = (plane * plane_height_ + y / shape_.stride_height) * pitch_ + tx / shape_.stride_width;
+    k_.tile_product({planes + pixel, channel_pixels_, a_step, tiles, b_block, b_step, channels, filters, steps,
+                     dw + tap.kernel * channels * filters, filters, true});
+  }
+}
+
+}  // namespace cnncore
