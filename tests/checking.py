@@ -11,7 +11,7 @@ import reference as ref
 from cnncore import _core
 
 # Every ISA the library knows, so that a machine without one shows a skipped test, not a missing one.
-KNOWN_ISAS = ("scalar", "avx2", "avx512", "neon")
+KNOWN_ISAS = ("scalar", "avx2", "avx512", "avx512_bf16", "amx", "neon")
 
 GUARD = 64  # floats on either side of an array, more than any vector register holds
 

@@ -15,7 +15,7 @@ namespace testing {
 /// The instruction sets compiled for this architecture.
 inline std::vector<std::string> built_isas() {
 #if defined(__x86_64__)
-  return {"scalar", "avx2", "avx512"};
+  return {"scalar", "avx2", "avx512", "avx512_bf16", "amx"};
 #elif defined(__aarch64__)
   return {"scalar", "neon"};
 #else

@@ -69,7 +69,7 @@ inline void tiles_multiply_add(const uint16_t* a, int64_t lda, const uint16_t* b
 
 }  // namespace
 
-const Kernels& kernels_amx() {
+const Kernels& kernels_amx() noexcept {
   static const Kernels table = [] {
     Kernels k = kernels_avx512();
     k.name = "amx";

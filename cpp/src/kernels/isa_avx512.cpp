@@ -13,6 +13,6 @@ namespace {
 #include "kernels/kernels.inl.h"
 }  // namespace
 
-const Kernels& kernels_avx512() { return kTable; }
+const Kernels& kernels_avx512() noexcept { return kTable; }
 
 }  // namespace cnncore

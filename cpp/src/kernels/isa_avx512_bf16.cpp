@@ -63,7 +63,7 @@ void tile_product(const TileProductArgs& a) {
 
 }  // namespace
 
-const Kernels& kernels_avx512_bf16() {
+const Kernels& kernels_avx512_bf16() noexcept {
   static const Kernels table = [] {
     Kernels k = kernels_avx512();
     k.name = "avx512_bf16";

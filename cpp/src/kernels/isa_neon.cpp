@@ -13,6 +13,6 @@ namespace {
 #include "kernels/kernels.inl.h"
 }  // namespace
 
-const Kernels& kernels_neon() { return kTable; }
+const Kernels& kernels_neon() noexcept { return kTable; }
 
 }  // namespace cnncore

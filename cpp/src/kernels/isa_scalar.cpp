@@ -15,6 +15,6 @@ namespace {
 #include "kernels/kernels.inl.h"
 }  // namespace
 
-const Kernels& kernels_scalar() { return kTable; }
+const Kernels& kernels_scalar() noexcept { return kTable; }
 
 }  // namespace cnncore

@@ -342,11 +342,11 @@ struct Kernels {
 };
 
 /// One table per ISA that this build holds (see isa_*.cpp).
-const Kernels& kernels_scalar();
-const Kernels& kernels_avx2();
-const Kernels& kernels_avx512();
-const Kernels& kernels_avx512_bf16();  // avx512 with its tile_product
-const Kernels& kernels_amx();          // likewise
-const Kernels& kernels_neon();
+const Kernels& kernels_scalar() noexcept;
+const Kernels& kernels_avx2() noexcept;
+const Kernels& kernels_avx512() noexcept;
+const Kernels& kernels_avx512_bf16() noexcept;  // avx512 with its tile_product
+const Kernels& kernels_amx() noexcept;          // likewise
+const Kernels& kernels_neon() noexcept;
 
 }  // namespace cnncore
