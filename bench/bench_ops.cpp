@@ -1,7 +1,8 @@
 // Every op and direction over a table of small-CNN shapes, per instruction set: time, GFLOP/s beside the measured peak
-// of the FMA units, GB/s beside the measured memory bandwidth. Operations are those of the definition, so an algorithm
-// that needs fewer (Winograd's) can exceed the peak, and what stays in the caches exceeds the memory's bandwidth. Each
-// result is checked after timing; a wrong one fails the program.
+// of the FMA units (in bfloat16 of the unit for tiles, where there is one), GB/s beside the measured memory bandwidth.
+// Operations are those of the definition, so an algorithm that needs fewer (Winograd's) can exceed the peak, and what
+// stays in the caches exceeds the memory's bandwidth. Each result is checked after timing; a wrong one fails the
+// program.
 //
 //   bench_ops --benchmark_filter='conv2d/.*/avx2'        one op, one ISA
 //   OMP_NUM_THREADS=1 bench_ops --benchmark_out=ops.json  one thread; bench/roofline.py draws the file
@@ -35,7 +36,7 @@ void run(benchmark::State& state, const std::string& isa, double memory_gbs, con
   if (c.flops > 0.0) {
     state.counters["GFLOP/s"] = c.flops / nanoseconds;
     state.counters["of_peak"] =
-        c.flops / nanoseconds / peak_gflops(isa, 3);  // measured here: clocks change within minutes
+        c.flops / nanoseconds / peak_gflops(isa, c.precision, 3);  // measured here: clocks change within minutes
     state.counters["flop/byte"] = c.flops / c.bytes;
   }
   state.counters["GB/s"] = c.bytes / nanoseconds;
@@ -50,7 +51,9 @@ void add_all() {
   for (auto more : {layer_cases, vector_cases})
     for (NamedCase& c : more()) cases.push_back(std::move(c));
   for (const std::string& isa : available_isas()) {
-    benchmark::AddCustomContext("peak_gflops_" + isa, std::to_string(peak_gflops(isa, 20)));
+    benchmark::AddCustomContext("peak_gflops_" + isa, std::to_string(peak_gflops(isa, Precision::float32, 20)));
+    benchmark::AddCustomContext("peak_bfloat16_gflops_" + isa,
+                                std::to_string(peak_gflops(isa, Precision::bfloat16, 20)));
     for (const NamedCase& c : cases)
       benchmark::RegisterBenchmark(
           (c.name + "/" + isa).c_str(),

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "cnncore/precision.h"
 #include "reference.h"
 #include "runtime/buffer.h"
 
@@ -18,6 +19,7 @@ struct Case {
   std::function<std::string()> check;  // after calls: empty, or what is wrong
   double flops;                        // of a call; 0 where counting them says nothing
   double bytes;                        // of a call: every input read once, every output written once
+  Precision precision = Precision::float32;
 };
 
 /// Data is made when a case runs, and goes with it.
@@ -51,13 +53,19 @@ inline std::shared_ptr<Arrays> random_arrays(std::initializer_list<int64_t> size
   return arrays;
 }
 
+/// Half the distance between neighbours, relatively, of the values that operands are rounded to.
+inline double rounding_unit(Precision precision) {
+  return precision == Precision::bfloat16 ? 0x1p-8 : precision == Precision::bfloat16_3x ? 0x1p-16 : 0.0;
+}
+
 /// Compare some 500 elements, spread over the whole array, with their definition.
 template <class Reference>
-std::string check_elements(const char* what, const float* values, int64_t size, Reference reference) {
+std::string check_elements(const char* what, const float* values, int64_t size, Reference reference,
+                           Precision precision = Precision::float32) {
   const int64_t stride = size / 500 | 1;
   for (int64_t i = 0; i < size; i += stride) {
     const Sum expected = reference(i);
-    if (!(std::abs(values[i] - expected.value) <= expected.tolerance()))
+    if (!(std::abs(values[i] - expected.value) <= expected.tolerance(rounding_unit(precision))))
       return std::string(what) + "[" + std::to_string(i) + "]: expected " + std::to_string(expected.value) +
              ". Received: " + std::to_string(values[i]);
   }

@@ -21,8 +21,11 @@ struct Sum {
     ++terms;
   }
   /// Rounding of a float32 sum whose terms have either sign: a random walk of sqrt(terms) steps, each 2^-24 of a
-  /// partial sum that is itself about sqrt(squares). Eight times that is never reached by chance.
-  double tolerance() const { return 8.0 * std::sqrt(static_cast<double>(terms) * squares) * 0x1p-24; }
+  /// partial sum that is itself about sqrt(squares); and operands that are rounded to `unit` first, where they are.
+  /// Eight times that is never reached by chance.
+  double tolerance(double unit = 0.0) const {
+    return 8.0 * std::sqrt(squares) * (std::sqrt(static_cast<double>(terms)) * 0x1p-24 + unit);
+  }
 };
 
 /// Splits a flat index into coordinates, the last one fastest.

@@ -94,14 +94,19 @@ const float* Conv2dPlan::frame_gradient(int64_t count, const float* y, const uin
   if (fusion_.max_pool) {
     std::fill_n(framed, count * dy_frame_.size(), 0.0f);
     k_.unpool({dy, winner, candidate_.data(), count * pixels_ / 4, windows_padded_, params_.filters, framed});
-    if (rounds_dy()) round(framed, count * dy_frame_.size());
+    if (rounds_dy()) round(framed, framed, count * dy_frame_.size());
     return framed;
   }
   clear_border(dy_frame_, count, framed);
-  for_rows(dy_frame_, count, [&](int64_t from, int64_t to, int64_t) {
-    activation_rows_backward(k_, fusion_.activation, dy_frame_.width, params_.filters, y + from, dy + from,
-                             framed + to);
-    if (rounds_dy()) round(framed + to, dy_frame_.width * params_.filters);
+  const bool linear = fusion_.activation == Activation::linear;
+  for_rows(dy_frame_, count, [&](int64_t from, int64_t to, int64_t width) {
+    const float* before = dy + from;  // the activation
+    if (!linear || !rounds_dy()) {
+      activation_rows_backward(k_, fusion_.activation, dy_frame_.width, params_.filters, linear ? y : y + from, before,
+                               framed + to);
+      before = framed + to;
+    }
+    if (rounds_dy()) round(before, framed + to, width);
   });
   return framed;
 }
@@ -192,7 +197,7 @@ void Conv2dPlan::backward_winners(int64_t count, const float* x, const uint8_t* 
   int32_t* entries = reinterpret_cast<int32_t*>(scratch + at_count_);
   k_.winner_lists({dy, winner, candidate_.data(), windows, windows_padded_, params_.filters, value, offset, entries,
                    capacity, scratch + at_lists_});
-  if (reduced()) round(value, params_.filters * capacity);
+  if (reduced()) round(value, value, params_.filters * capacity);
   float* framed_dx = copy_dx_ ? scratch + at_dx_ : dx;
   const SparseArgs a{
       value, offset,  entries, params_.filters, capacity, segment_.data(), static_cast<int64_t>(segment_.size()),

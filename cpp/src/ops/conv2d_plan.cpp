@@ -232,12 +232,18 @@ void Conv2dPlan::plan_scratch() {
 
 const float* Conv2dPlan::frame_input(int64_t count, const float* x, float* scratch) const {
   if (!copy_x_) return x;
-  copy_into_frame(x_frame_, count, x, scratch);
-  if (reduced()) round(scratch, count * x_frame_.size());
+  if (!reduced()) {
+    copy_into_frame(x_frame_, count, x, scratch);
+    return scratch;
+  }
+  clear_border(x_frame_, count, scratch);
+  for_rows(x_frame_, count, [&](int64_t from, int64_t to, int64_t width) { round(x + from, scratch + to, width); });
   return scratch;
 }
 
-void Conv2dPlan::round(float* x, int64_t size) const { round_operand(k_, params_.precision, x, x, size); }
+void Conv2dPlan::round(const float* x, float* y, int64_t size) const {
+  round_operand(k_, params_.precision, x, y, size);
+}
 
 // Tiles [begin, end) of consecutive images.
 void Conv2dPlan::run_tiles(const Tiles& tiles, const Frame& frame, int64_t begin, int64_t end, WinogradArgs a) const {

@@ -125,7 +125,7 @@ class Conv2dPlan {
   bool reduced() const { return params_.precision != Precision::float32; }
   /// A float32 kernel reads dy; tiles round it themselves.
   bool rounds_dy() const { return reduced() && !(tiled_weights_ && (tiled_data_ || !fusion_.input_grad)); }
-  void round(float* x, int64_t size) const;
+  void round(const float* x, float* y, int64_t size) const;
   void pack_sparse(const float* kernel, float* packed) const;
   void pack_phase(const Phase& phase, const float* kernel, float* packed) const;
   bool depthwise() const {
