@@ -88,6 +88,28 @@ TEST_CASE("NaN stays NaN, what is too large becomes infinite") {
   });
 }
 
+TEST_CASE("a transposed array is rounded on the way") {
+  for_each_isa([](const Kernels& k) {
+    Random random(5);
+    for (const int64_t rows : {1, 3, 4, 8, 12, 15, 16, 17, 32, 35}) {
+      const int64_t cols = random.integer(1, 40), lds = cols + random.integer(0, 3), ldd = rows + 16;
+      Floats src((rows - 1) * lds + cols, random);
+      fill(src, random);
+      Halves high(cols * ldd, random), low(cols * ldd, random);
+      k.transpose_bfloat16(src.data(), lds, high.data(), rows % 2 ? low.data() : nullptr, ldd, rows, cols);
+      int64_t wrong = 0;
+      for (int64_t r = 0; r < rows; ++r)
+        for (int64_t c = 0; c < cols; ++c) {
+          const float x = src[r * lds + c], first = nearest_bfloat16(x);
+          wrong += from_bfloat16(high[c * ldd + r]) != first;
+          wrong += rows % 2 && from_bfloat16(low[c * ldd + r]) != nearest_bfloat16(x - first);
+        }
+      CHECK(wrong == 0);
+      CHECK((src.intact() && high.intact() && low.intact()));
+    }
+  });
+}
+
 TEST_CASE("tiles hold two terms side by side, zeros for missing rows") {
   for_each_isa([](const Kernels& k) {
     Random random(2);

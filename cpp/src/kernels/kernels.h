@@ -320,6 +320,10 @@ struct Kernels {
   void (*round_bfloat16)(const float* x, float* y, int64_t size, int terms);
   /// The same as bfloat16 arrays; low may be null.
   void (*to_bfloat16)(const float* x, uint16_t* high, uint16_t* low, int64_t size);
+  /// Transposed as well: high[c * ldd + r] = src[r * lds + c]      r < rows, c < cols. Up to 16 places behind a row of
+  /// high (and of low) may be overwritten.
+  void (*transpose_bfloat16)(const float* src, int64_t lds, uint16_t* high, uint16_t* low, int64_t ldd, int64_t rows,
+                             int64_t cols);
   void (*pack_tiles)(const PackTilesArgs&);
   void (*tile_store)(const TileStoreArgs&);
   void (*tile_pool)(const TilePoolArgs&);

@@ -35,6 +35,7 @@ constexpr Kernels kTable = {
     sum_winners,
     round_bfloat16,
     to_bfloat16,
+    transpose_bfloat16,
     pack_tiles,
     tile_store,
     tile_pool,

@@ -20,6 +20,25 @@ void to_bfloat16(const float* x, uint16_t* high, uint16_t* low, int64_t size) {
   }
 }
 
+void transpose_bfloat16(const float* src, int64_t lds, uint16_t* high, uint16_t* low, int64_t ldd, int64_t rows,
+                        int64_t cols) {
+  for (int64_t r = 0; r < rows; r += kWidth) {
+    const int64_t height = rows - r < kWidth ? rows - r : kWidth;
+    for (int64_t c = 0; c < cols; c += kWidth) {
+      const int width = static_cast<int>(cols - c < kWidth ? cols - c : kWidth);
+      float square[kWidth * kWidth], turned[kWidth * kWidth];
+      for (int64_t i = 0; i < kWidth; ++i)
+        store(square + i * kWidth, i < height ? load_n(src + (r + i) * lds + c, width) : zero());
+      transpose_square(square, kWidth, turned, kWidth);
+      for (int i = 0; i < width; ++i) {
+        const Vec v = load(turned + i * kWidth), top = nearest_bfloat16(v);
+        store_high_halves(high + (c + i) * ldd + r, top);
+        if (low) store_high_halves(low + (c + i) * ldd + r, rest_bfloat16(v, top));
+      }
+    }
+  }
+}
+
 void pack_tiles(const PackTilesArgs& a) {
   for (int64_t n = 0; n < a.cols; n += kWidth) {
     const int64_t at = n / kTileColumns * a.block + n % kTileColumns * 2;

@@ -204,12 +204,11 @@ int64_t TiledGradient::scratch_size() const {
   const int64_t terms = terms_of(shape_.precision);
   return aligned_count<float>(terms * shape_.x.channels * channel_pixels_ / 2) +
          aligned_count<float>(terms * shape_.filters / kTileColumns * images_ * blocks_ * kTileSize / 2) +
-         aligned_count<float>(std::max(shape_.x.channels * shape_.x.width, blocks_ * kTileTerms * shape_.filters)) +
-         aligned_count<float>(2 * 3 * images_ * blocks_);
+         aligned_count<float>(blocks_ * kTileTerms * shape_.filters) + aligned_count<float>(2 * 3 * images_ * blocks_);
 }
 
 // Channel by channel, the planes of the images one behind the other.
-void TiledGradient::load_x(int64_t count, const float* x, uint16_t* planes, float* line) const {
+void TiledGradient::load_x(int64_t count, const float* x, uint16_t* planes) const {
   const Frame& frame = shape_.x;
   const int64_t channels = frame.channels, sy = shape_.stride_height, sx = shape_.stride_width;
   const int64_t low_at = channels * channel_pixels_;
@@ -223,10 +222,10 @@ void TiledGradient::load_x(int64_t count, const float* x, uint16_t* planes, floa
         const int64_t begin = x0 < 0 ? (-x0 + sx - 1) / sx : 0;
         const int64_t end = std::min(pitch_, frame.width > x0 ? (frame.width - 1 - x0) / sx + 1 : 0);
         if (end <= begin) continue;
-        k_.transpose(x + frame.offset(y, x0 + begin * sx), sx * channels, line, end - begin, end - begin, channels);
+        // what is written behind a row is zeros, and is written again with the next row, plane or image
         uint16_t* to = planes + n * image_pixels_ + (p * plane_height_ + i) * pitch_ + begin;
-        for (int64_t c = 0; c < channels; ++c, to += channel_pixels_)
-          k_.to_bfloat16(line + c * (end - begin), to, two ? to + low_at : nullptr, end - begin);
+        k_.transpose_bfloat16(x + frame.offset(y, x0 + begin * sx), sx * channels, to, two ? to + low_at : nullptr,
+                              channel_pixels_, end - begin, channels);
       }
 }
 
@@ -256,10 +255,9 @@ void TiledGradient::run(int64_t count, const float* x, const float* dy, float* d
   auto* tiles = reinterpret_cast<uint16_t*>(scratch);
   scratch += aligned_count<float>(terms * filters / kTileColumns * images_ * blocks_ * kTileSize / 2);
   float* rows = scratch;
-  auto* a_step = reinterpret_cast<int32_t*>(
-      scratch + aligned_count<float>(std::max(channels * shape_.x.width, blocks_ * kTileTerms * filters)));
+  auto* a_step = reinterpret_cast<int32_t*>(scratch + aligned_count<float>(blocks_ * kTileTerms * filters));
   int32_t* b_step = a_step + 3 * images_ * blocks_;
-  load_x(count, x, planes, rows);
+  load_x(count, x, planes);
   for (int64_t n = 0; n < count; ++n) load_dy(n, count, dy + n * dy_.size(), tiles, rows);
 
   const int64_t b_block = count * blocks_ * kTileSize;

@@ -101,7 +101,7 @@ class TiledGradient {
   void run(int64_t count, const float* x, const float* dy, float* dw, float* scratch) const;
 
  private:
-  void load_x(int64_t count, const float* x, uint16_t* planes, float* line) const;
+  void load_x(int64_t count, const float* x, uint16_t* planes) const;
   void load_dy(int64_t image, int64_t count, const float* dy, uint16_t* tiles, float* rows) const;
 
   TiledShape shape_;

@@ -16,6 +16,11 @@ int64_t whole_tiles(int64_t size) { return (size + kTileRows - 1) / kTileRows * 
 // Floats that hold so many bfloat16 values.
 int64_t floats_for(int64_t halves) { return aligned_count<float>((halves + 1) / 2); }
 
+// One step's terms of so many rows of samples.
+void clear_terms(uint16_t* a, int64_t rows) {
+  for (int64_t r = 0; r < rows; ++r) std::fill_n(a + r * kSamplesPerSum, kTileTerms, uint16_t{0});
+}
+
 }  // namespace
 
 TiledDense::TiledDense(const DenseParams& params, int64_t samples, bool input_grad, const Kernels& kernels)
@@ -38,7 +43,7 @@ TiledDense::TiledDense(const DenseParams& params, int64_t samples, bool input_gr
     y_offset_.push_back(static_cast<int32_t>(n * params.units));
   }
   scratch_size_ = std::max(floats_for(terms * rows * std::max(params.features, params.units)) + rows * kChunkColumns,
-                           floats_for(terms * (task_rows_ + params.units) * kSamplesPerSum) + task_rows_ * kTileTerms);
+                           floats_for(terms * (task_rows_ + params.units) * kSamplesPerSum));
 }
 
 // Steps over `terms_count` terms whose lower halves lie low_a behind in a, and behind all tiles of the step in b.
@@ -113,20 +118,16 @@ void TiledDense::weights(int64_t task, int64_t batch, const float* x, const floa
   const bool two = terms == 2;
   auto* a = reinterpret_cast<uint16_t*>(scratch);
   uint16_t* tiles = a + terms * task_rows_ * kSamplesPerSum;
-  float* turned = scratch + floats_for(terms * (task_rows_ + units) * kSamplesPerSum);
   constexpr int64_t kSteps = kSamplesPerSum / kTileTerms;
   std::fill_n(dkernel + begin * units, rows * units, 0.0f);
   for (int64_t first = 0; first < batch; first += kSamplesPerSum) {
     const int64_t count = std::min(kSamplesPerSum, batch - first);
     for (int64_t n = 0; n < count; n += kTileTerms) {
       const int64_t samples = std::min(kTileTerms, count - n);
-      // a row's missing samples meet zeros in the tiles, and must not be NaN
-      if (samples < kTileTerms) std::fill_n(turned, rows * kTileTerms, 0.0f);
-      k_.transpose(x + (first + n) * params_.features + begin, params_.features, turned, kTileTerms, samples, rows);
-      for (int64_t r = 0; r < rows; ++r) {
-        uint16_t* to = a + r * kSamplesPerSum + n;
-        k_.to_bfloat16(turned + r * kTileTerms, to, two ? to + task_rows_ * kSamplesPerSum : nullptr, kTileTerms);
-      }
+      // missing samples are zeros: they meet zeros in the tiles, and must not be NaN
+      if (samples < kTileTerms) clear_terms(a + n, terms * task_rows_);
+      k_.transpose_bfloat16(x + (first + n) * params_.features + begin, params_.features, a + n,
+                            two ? a + task_rows_ * kSamplesPerSum + n : nullptr, kSamplesPerSum, samples, rows);
       uint16_t* high = tiles + n / kTileTerms * kTileSize;
       k_.pack_tiles({dy + (first + n) * units, units, samples, units, high, two ? high + kSteps * kTileSize : nullptr,
                      terms * kSteps * kTileSize});
