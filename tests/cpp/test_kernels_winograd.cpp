@@ -16,10 +16,10 @@ struct Tiled {
   Floats x, kernel, packed, bias, scratch;
   std::vector<int64_t> tap;
 
-  Tiled(const Kernels& k, int64_t tile_count, int64_t channel_vectors, int64_t filter_blocks, Random& random)
+  Tiled(const Kernels& k, int64_t tile_count, int64_t channel_vectors, int64_t filter_vectors, Random& random)
       : tiles(tile_count),
         channels(channel_vectors * k.width),
-        filters(filter_blocks * 2 * k.width),
+        filters(filter_vectors * k.width),
         x_offset(tiles, random),
         x(place_tiles(random), random),
         kernel(9 * channels * filters, random),
@@ -73,8 +73,8 @@ struct Tiled {
   }
 };
 
-void check_winograd(const Kernels& k, int64_t tiles, int64_t channel_vectors, int64_t filter_blocks, Random& random) {
-  Tiled t(k, tiles, channel_vectors, filter_blocks, random);
+void check_winograd(const Kernels& k, int64_t tiles, int64_t channel_vectors, int64_t filter_vectors, Random& random) {
+  Tiled t(k, tiles, channel_vectors, filter_vectors, random);
   k.winograd_weights({t.kernel.data(), t.tap.data(), t.filters, t.channels, t.filters, t.packed.data()});
   Places y_offset(4 * tiles, t.filters, random);
   Floats y(largest(y_offset) + t.filters, random);
@@ -115,7 +115,7 @@ TEST_CASE("winograd is the 3x3 convolution, whatever tiles are taken together") 
 TEST_CASE("winograd: a tile at an odd edge writes the pixels inside only") {
   for_each_isa([](const Kernels& k) {
     Random random(72);
-    Tiled t(k, 5, 1, 1, random);
+    Tiled t(k, 5, 1, 3, random);
     k.winograd_weights({t.kernel.data(), t.tap.data(), t.filters, t.channels, t.filters, t.packed.data()});
     Places whole_offset(20, t.filters, random);
     Floats whole(largest(whole_offset) + t.filters, random), y(whole.size(), random);
@@ -142,7 +142,7 @@ TEST_CASE("winograd with a pool is the maximum of its four pixels, bit by bit") 
     Random random(73);
     for (const bool relu : {false, true}) {
       for (const bool ties : {false, true}) {
-        Tiled t(k, 13, 2, 2, random);
+        Tiled t(k, 13, 2, 3, random);
         if (ties)
           fill_integers(t.x, random, 1), fill_integers(t.kernel, random, 1),
               std::fill_n(t.bias.data(), t.bias.size(), 0.0f);
@@ -175,7 +175,7 @@ TEST_CASE("winograd with a pool is the maximum of its four pixels, bit by bit") 
 TEST_CASE("winograd_weights takes its taps in any order and row pitch") {
   for_each_isa([](const Kernels& k) {
     Random random(74);
-    Tiled t(k, 1, 2, 1, random);
+    Tiled t(k, 1, 2, 3, random);
     k.winograd_weights({t.kernel.data(), t.tap.data(), t.filters, t.channels, t.filters, t.packed.data()});
     // The same kernels behind each other in reverse, their rows three floats further apart.
     const int64_t pitch = t.filters + 3;

@@ -38,8 +38,8 @@ struct GemmPoolArgs : GemmArgs {
   uint8_t* winner;
 };
 
-/// A 3x3 stride-1 convolution by 2x2 tiles of its output (Winograd), for channels a multiple of `width` and filters of
-/// 2 * width. Tile t reads the 4x4 pixels from x_offset[t] on. It writes its four pixels to y_offset[4 t ..], the last
+/// A 3x3 stride-1 convolution by 2x2 tiles of its output (Winograd), for channels and filters a multiple of `width`.
+/// Tile t reads the 4x4 pixels from x_offset[t] on. It writes its four pixels to y_offset[4 t ..], the last
 /// first: where a pixel lies outside the output, its offset repeats the first one's, which is then written last. With
 /// `pool` it writes their maximum to y_offset[t], as gemm_pool does.
 struct WinogradArgs {

@@ -8,7 +8,7 @@
 //   t tile, i one of its 16 places, c channel, v vector of filters
 
 constexpr int kWinogradTiles = kRegisters >= 32 ? 12 : 6;
-constexpr int kWinogradVectors = 2;
+constexpr int kWinogradVectors = 2;  // of filters, in a block; the last block may have one
 
 // out = B^T in, four values at distance `step` of a 4x4 square.
 inline void winograd_input_line(Vec (&d)[16], int first, int step) {
@@ -39,9 +39,8 @@ inline void winograd_input(const Args& a, int64_t tile, int64_t tiles, float* sq
 }
 
 // product[i][t][v] = sum_c square[i][t][c] * w[i][c][v]
-template <int T>
+template <int T, int V>
 inline void winograd_products(const WinogradArgs& a, const float* w, const float* square, float* product) {
-  constexpr int V = kWinogradVectors;
   for (int i = 0; i < 16; ++i) {
     Vec acc[T][V];
     const float* x[T];
@@ -87,9 +86,8 @@ inline void winograd_output_tile(const float* m, int64_t step, Vec bias, Vec (&y
   y[3] = add(bias, sub(sub(bottom[1], bottom[2]), bottom[3]));
 }
 
-template <int T>
+template <int T, int V>
 inline void winograd_output(const WinogradArgs& a, int64_t tile, int64_t f, const float* product) {
-  constexpr int V = kWinogradVectors;
   for (int t = 0; t < T; ++t) {
     const int32_t* at = a.pool ? a.y_offset + tile + t : a.y_offset + 4 * (tile + t);
     CNNCORE_UNROLL
@@ -118,10 +116,14 @@ void winograd_tiles(const WinogradArgs& a, int64_t tile) {
   float* product = a.scratch + 16 * T * a.channels;
   winograd_input(a, tile, T, a.scratch);
   const float* w = a.w;
-  for (int64_t f = 0; f < a.filters; f += kBlock, w += 16 * a.channels * kBlock) {
-    winograd_products<T>(a, w, a.scratch, product);
-    winograd_output<T>(a, tile, f, product);
+  int64_t f = 0;
+  for (; f + kBlock <= a.filters; f += kBlock, w += 16 * a.channels * kBlock) {
+    winograd_products<T, kWinogradVectors>(a, w, a.scratch, product);
+    winograd_output<T, kWinogradVectors>(a, tile, f, product);
   }
+  if (f == a.filters) return;
+  winograd_products<T, 1>(a, w, a.scratch, product);
+  winograd_output<T, 1>(a, tile, f, product);
 }
 
 void winograd(const WinogradArgs& a) {
@@ -135,7 +137,7 @@ void winograd(const WinogradArgs& a) {
 }
 
 // w[block][i][c][lane] = (G g G^T)[i] of the kernels g = kernel[tap][c][filter], blocks of kWinogradVectors * kWidth
-// filters.
+// filters and what is left.
 void winograd_weights(const WinogradWeightsArgs& a) {
   constexpr int kBlock = kWinogradVectors * kWidth;
   const Vec half = set1(0.5f);
@@ -147,7 +149,8 @@ void winograd_weights(const WinogradWeightsArgs& a) {
     out[3] = g2;
   };
   for (int64_t f = 0; f < a.filters; f += kWidth) {
-    float* w = a.w + f / kBlock * 16 * a.channels * kBlock + f % kBlock;
+    const int64_t first = f / kBlock * kBlock, lanes = a.filters - first < kBlock ? a.filters - first : kBlock;
+    float* w = a.w + 16 * a.channels * first + f % kBlock;
     for (int64_t c = 0; c < a.channels; ++c) {
       Vec rows[3][4];
       CNNCORE_UNROLL
@@ -160,7 +163,7 @@ void winograd_weights(const WinogradWeightsArgs& a) {
         Vec out[4];
         line(rows[0][y], rows[1][y], rows[2][y], out);
         CNNCORE_UNROLL
-        for (int x = 0; x < 4; ++x) store(w + ((4 * y + x) * a.channels + c) * kBlock, out[x]);
+        for (int x = 0; x < 4; ++x) store(w + ((4 * y + x) * a.channels + c) * lanes, out[x]);
       }
     }
   }

@@ -95,7 +95,7 @@ bool Conv2dPlan::winograd_applies(int64_t height, int64_t width, int64_t channel
   const Conv2dParams& p = params_;
   return p.kernel_height == 3 && p.kernel_width == 3 && p.stride_height == 1 && p.stride_width == 1 &&
          p.dilation_height == 1 && p.dilation_width == 1 && p.groups == 1 && channels % k_.width == 0 &&
-         filters % (2 * k_.width) == 0 && 4 * 16 * tile_count(height, width) <= 3 * 9 * height * width;
+         filters % k_.width == 0 && 4 * 16 * tile_count(height, width) <= 3 * 9 * height * width;
 }
 
 void Conv2dPlan::plan_backward(PixelOrder order) {
