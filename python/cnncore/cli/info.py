@@ -9,6 +9,12 @@ import numpy as np
 
 from cnncore import _core
 
+_BFLOAT16 = {
+    "amx": "multiplied by the CPU's AMX unit",
+    "avx512_bf16": "multiplied by the CPU's AVX-512 BF16 instructions",
+    "float32": "emulated in float32: no faster than float32",
+}
+
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what this installation is and what it uses on this machine."""
@@ -17,6 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
         "version": version(),
         "instruction sets": ", ".join(_core.available_isas()),
         "in use": _core.isa(),
+        "bfloat16": _BFLOAT16[_core.bfloat16_unit()],
         "threads": str(_core.get_num_threads()),
         "compiler": build["compiler"],
         "OpenMP": build["openmp"],
