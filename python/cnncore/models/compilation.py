@@ -36,6 +36,23 @@ class Compiled:
         sum of two bfloat16 values, or to 8 bits, one bfloat16 value; float32 has 24. Sums, biases, stored weights and
         the optimizer are float32 in every mode, and so are layers with few channels: convolutions with groups or with
         less than 16 input channels or filters, dense layers with less than 32 features or 16 units.
+
+        Raises
+        ------
+        ValueError
+            If another name is assigned.
+
+        Examples
+        --------
+        >>> from cnncore import Sequential
+        >>> from cnncore.layers import Dense
+        >>> model = Sequential([Dense(16, use_bias=False, kernel_initializer="ones", input_shape=(32,))])
+        >>> x = [[1 + 2**-9] + 31 * [0]]
+        >>> model.predict(x)[0, 0]
+        np.float32(1.0019531)
+        >>> model.precision = "bfloat16"  # has no number between 1 and 1 + 2**-7
+        >>> model.predict(x)[0, 0]
+        np.float32(1.0)
         """
         return self._precision
 
