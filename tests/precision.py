@@ -4,7 +4,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import reference as ref
-import strategies
 
 FLOAT32, BFLOAT16_3X, BFLOAT16 = "float32", "bfloat16_3x", "bfloat16"
 REDUCED = (BFLOAT16_3X, BFLOAT16)
@@ -43,10 +42,9 @@ def magnitude(x: NDArray[np.float32], precision: str) -> ref.Array:
     return abs(high) + abs(low)
 
 
-def conv2d_precision(case: strategies.Conv2dCase, precision: str) -> str:
+def conv2d_precision(kernel_shape: tuple[int, ...], groups: int, precision: str) -> str:
     """What a convolution is computed in when it is asked for ``precision``: small ones stay float32."""
-    wide = case.groups == 1 and case.kernel_shape[2] >= 16 and case.kernel_shape[3] >= 16
-    return precision if wide else FLOAT32
+    return precision if groups == 1 and min(kernel_shape[2:]) >= 16 else FLOAT32
 
 
 def dense_precision(features: int, units: int, precision: str) -> str:

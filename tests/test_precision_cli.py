@@ -98,6 +98,7 @@ def test_help_says_what_to_choose(command, capsys):
         ("amx", "multiplied by the CPU's AMX unit"),
         ("avx512_bf16", "multiplied by the CPU's AVX-512 BF16 instructions"),
         ("float32", "emulated in float32: no faster than float32"),
+        ("float32 (the CPU has AMX)", "emulated in float32: no faster than float32 (the CPU has AMX)"),
     ],
 )
 def test_info_names_the_unit(unit, words, capsys, monkeypatch):

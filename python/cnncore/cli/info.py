@@ -23,7 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
         "version": version(),
         "instruction sets": ", ".join(_core.available_isas()),
         "in use": _core.isa(),
-        "bfloat16": _BFLOAT16[_core.bfloat16_unit()],
+        "bfloat16": _bfloat16(),
         "threads": str(_core.get_num_threads()),
         "compiler": build["compiler"],
         "OpenMP": build["openmp"],
@@ -34,6 +34,11 @@ def run(arguments: argparse.Namespace) -> int:
     for name, value in rows.items():
         print(f"{name + ':':<18}{value}")
     return 0
+
+
+def _bfloat16() -> str:
+    unit, *note = _core.bfloat16_unit().split(" ", 1)
+    return " ".join([_BFLOAT16[unit], *note])
 
 
 def version() -> str:
