@@ -59,7 +59,7 @@ WIDE_CNN = [
     conv(32, padding=((1, 1), (1, 1))),
     conv(32, padding=((1, 1), (1, 1))),
     MaxPool2d(),
-    Conv2d(64, (5, 5), padding=((2, 2), (2, 2)), activation="tanh"),
+    Conv2d(32, (4, 2), padding=((1, 2), (1, 0)), activation="tanh"),
     Conv2d(32, strides=(1, 2), activation="sigmoid"),
     Flatten(),
     Dropout(),
