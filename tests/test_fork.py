@@ -6,7 +6,8 @@ import textwrap
 
 import pytest
 
-# A network large enough that its steps are split over threads.
+# A network large enough that its steps are split over threads; its second convolution is one of bfloat16 tiles where a
+# CPU has a unit for them. The permission to use AMX's is one of the process, which its children inherit.
 PREAMBLE = """
 import hashlib, multiprocessing, os, sys
 import numpy as np
@@ -15,8 +16,9 @@ _core.set_num_threads(4)
 
 graph = _core.GraphBuilder()
 x = graph.input((28, 28, 1))
-x = graph.conv2d(x, 16, (3, 3), (1, 1), ((0, 0), (0, 0)), (1, 1), 1, True, "relu", "conv")
+x = graph.conv2d(x, 32, (3, 3), (1, 1), ((0, 0), (0, 0)), (1, 1), 1, True, "relu", "conv")
 x = graph.max_pool2d(x, (2, 2), (2, 2), ((0, 0), (0, 0)), "pool")
+x = graph.conv2d(x, 32, (3, 3), (2, 2), ((0, 0), (0, 0)), (1, 1), 1, True, "relu", "strided")
 x = graph.dense(graph.flatten(x, "flatten"), 10, True, "softmax", "dense")
 network = _core.Network(graph, x)
 rng = np.random.default_rng(0)
@@ -41,9 +43,11 @@ def run(body: str) -> str:
     return done.stdout
 
 
-def test_fit_fork_fit():
+@pytest.mark.parametrize("precision", ["float32", "bfloat16_3x", "bfloat16"])
+def test_fit_fork_fit(precision):
     """The child goes on to the same bits as the parent."""
-    out = run("""
+    out = run(f"""
+        network.precision = {precision!r}
         train()
         sys.stdout.flush()
         child = os.fork()

@@ -35,6 +35,24 @@ def twice(length, magnitude):
     return 2 * ref.tolerance(length, magnitude)
 
 
+def test_bfloat16_of_both_in_one_process():
+    """A matrix unit is set up by whoever uses it: neither library leaves the other's products wrong."""
+    rng = np.random.default_rng(0)
+    x, kernel = (rng.standard_normal(shape, dtype=np.float32) for shape in ((4, 13, 13, 32), (3, 3, 32, 64)))
+    a, b = (torch.from_numpy(rng.standard_normal((64, 96), dtype=np.float32)).bfloat16() for _ in range(2))
+
+    def both():
+        return ops.conv2d(x, kernel, precision="bfloat16"), (a @ b.T).float().numpy()
+
+    ours, theirs = both()
+    # its result is bfloat16 too: half a unit in the last of 8 places, and as much for its own sums
+    np.testing.assert_allclose(theirs, a.double().numpy() @ b.double().numpy().T, rtol=2**-7, atol=2**-7)
+    for _ in range(3):
+        again = both()
+        np.testing.assert_array_equal(again[0], ours)
+        np.testing.assert_array_equal(again[1], theirs)
+
+
 # x, kernel, strides, padding, dilation_rate, groups
 CONVOLUTIONS = [
     ((2, 28, 28, 1), (3, 3, 1, 32), (1, 1), ref.NO_PADDING, (1, 1), 1),
