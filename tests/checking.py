@@ -12,6 +12,8 @@ from cnncore import _core
 
 # Every ISA the library knows, so that a machine without one shows a skipped test, not a missing one.
 KNOWN_ISAS = ("scalar", "avx2", "avx512", "avx512_bf16", "amx", "neon")
+# Those with float32 kernels of their own: avx512_bf16 and amx are avx512 with products of bfloat16.
+FLOAT32_ISAS = ("scalar", "avx2", "avx512", "neon")
 
 GUARD = 64  # floats on either side of an array, more than any vector register holds
 

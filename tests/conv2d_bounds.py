@@ -22,8 +22,11 @@ def winograd_may_apply(case: strategies.Conv2dCase) -> bool:
     return plain and case.kernel_shape[2] % 4 == 0 and case.kernel_shape[3] % 4 == 0
 
 
-def conv2d_bounds(case: strategies.Conv2dCase, x, kernel, bias, dy):
-    """The bounds of y, dx, dkernel and dbias; zero for integers, whose sums have no rounding error."""
+def conv2d_bounds(case: strategies.Conv2dCase, x, kernel, bias, dy, products=1):
+    """The bounds of y, dx, dkernel and dbias; zero for integers, whose sums have no rounding error.
+
+    ``products`` is how many products make a term of a sum.
+    """
     if case.exact:
         return 0.0, 0.0, 0.0, 0.0
     x, kernel, bias, dy = abs(x), abs(kernel), abs(bias), abs(dy)
@@ -37,7 +40,9 @@ def conv2d_bounds(case: strategies.Conv2dCase, x, kernel, bias, dy):
     else:
         y = ref.conv2d(x, kernel, bias, **case.params)
     lengths = kh * kw * cin, kh * kw * cout // case.groups, pixels, pixels
-    return tuple(ref.tolerance(length, sums) for length, sums in zip(lengths, (y, dx, dkernel, dbias), strict=True))
+    return tuple(
+        ref.tolerance(products * length, sums) for length, sums in zip(lengths, (y, dx, dkernel, dbias), strict=True)
+    )
 
 
 def _transform(matrix, tiles, absolute):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+import precision as rounding
 import reference as ref
 from cnncore import _core
 
@@ -44,7 +45,37 @@ class Rescaling(Layer):
 
 
 @dataclass
-class Conv2d(Layer):
+class Product(Layer):
+    """What convolutions and dense layers share: a kernel, a bias, an activation, and rounded operands.
+
+    ``alternatives`` are gradients that a reduced precision may give as well: the bias's from dy as it is rounded for
+    the other two, and the kernel's without the products of the smaller halves of bfloat16_3x.
+    """
+
+    @property
+    def parameters(self):
+        return ("kernel", "bias") if self.use_bias else ("kernel",)
+
+    def forward(self, x, weights):
+        kernel = weights["kernel"]
+        self.used = self.used_precision(kernel)
+        self.x, self.kernel = rounding.operand(x, self.used), rounding.operand(kernel, self.used)
+        self.x_low = rounding.terms(x, self.used)[1]
+        self.y = ref.activation(self.product(self.x, self.kernel, weights.get("bias")), self.activation)
+        self.note(self.product(abs(self.x), abs(self.kernel), abs(weights.get("bias", np.zeros(1)))))
+        return self.y
+
+    def backward(self, dy):
+        dy = ref.activation_backward(self.y, dy, self.activation)
+        operand, low = rounding.operand(dy, self.used), rounding.terms(dy, self.used)[1]
+        dx, dkernel, dbias = self.product_backward(self.x, operand, self.kernel)
+        self.note(*self.product_backward(abs(self.x), abs(operand), abs(self.kernel)))
+        self.alternatives = {"kernel": dkernel - self.product_backward(self.x_low, low, self.kernel)[1], "bias": dbias}
+        return dx, {"kernel": dkernel, "bias": dy.sum(axis=tuple(range(dy.ndim - 1)))}
+
+
+@dataclass
+class Conv2d(Product):
     filters: int
     kernel_size: ref.Pair = (3, 3)
     strides: ref.Pair = (1, 1)
@@ -53,53 +84,41 @@ class Conv2d(Layer):
     groups: int = 1
     use_bias: bool = True
     activation: str = "linear"
-
-    @property
-    def parameters(self):
-        return ("kernel", "bias") if self.use_bias else ("kernel",)
+    precision: str | None = None
 
     def lower(self, graph, x, name):
         window = (self.filters, self.kernel_size, self.strides, self.padding, self.dilation_rate, self.groups)
-        return graph.conv2d(x, *window, self.use_bias, self.activation, name)
+        return graph.conv2d(x, *window, self.use_bias, self.activation, name, self.precision)
 
-    def forward(self, x, weights):
-        self.x, self.kernel = x, weights["kernel"]
-        self.params = (self.strides, self.padding, self.dilation_rate, self.groups)
-        self.y = ref.activation(ref.conv2d(x, self.kernel, weights.get("bias"), *self.params), self.activation)
-        self.note(ref.conv2d(abs(x), abs(self.kernel), abs(weights.get("bias", np.zeros(1))), *self.params))
-        return self.y
+    def used_precision(self, kernel):
+        return rounding.conv2d_precision(kernel.shape, self.groups, self.precision or rounding.FLOAT32)
 
-    def backward(self, dy):
-        dy = ref.activation_backward(self.y, dy, self.activation)
-        dx, dkernel, dbias = ref.conv2d_backward(self.x, self.kernel, dy, *self.params)
-        self.note(*ref.conv2d_backward(abs(self.x), abs(self.kernel), abs(dy), *self.params))
-        return dx, {"kernel": dkernel, "bias": dbias}
+    def product(self, x, kernel, bias):
+        return ref.conv2d(x, kernel, bias, self.strides, self.padding, self.dilation_rate, self.groups)
+
+    def product_backward(self, x, dy, kernel):
+        params = (self.strides, self.padding, self.dilation_rate, self.groups)
+        return ref.conv2d_backward(x, kernel, dy, *params)
 
 
 @dataclass
-class Dense(Layer):
+class Dense(Product):
     units: int
     use_bias: bool = True
     activation: str = "linear"
-
-    @property
-    def parameters(self):
-        return ("kernel", "bias") if self.use_bias else ("kernel",)
+    precision: str | None = None
 
     def lower(self, graph, x, name):
-        return graph.dense(x, self.units, self.use_bias, self.activation, name)
+        return graph.dense(x, self.units, self.use_bias, self.activation, name, self.precision)
 
-    def forward(self, x, weights):
-        self.x, self.kernel = x, weights["kernel"]
-        self.y = ref.activation(ref.dense(x, self.kernel, weights.get("bias")), self.activation)
-        self.note(ref.dense(abs(x), abs(self.kernel), abs(weights.get("bias", np.zeros(1)))))
-        return self.y
+    def used_precision(self, kernel):
+        return rounding.dense_precision(*kernel.shape, self.precision or rounding.FLOAT32)
 
-    def backward(self, dy):
-        dy = ref.activation_backward(self.y, dy, self.activation)
-        dx, dkernel, dbias = ref.dense_backward(self.x, self.kernel, dy)
-        self.note(*ref.dense_backward(abs(self.x), abs(self.kernel), abs(dy)))
-        return dx, {"kernel": dkernel, "bias": dbias}
+    def product(self, x, kernel, bias):
+        return ref.dense(x, kernel, bias)
+
+    def product_backward(self, x, dy, kernel):
+        return ref.dense_backward(x, kernel, dy)
 
 
 @dataclass

@@ -21,6 +21,8 @@ settings.load_profile("cnncore")
 
 # Around the multiples of 4, 8, 16, 32 and 64 lanes.
 CHANNELS = st.sampled_from([1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65])
+# Enough for a reduced precision; units for bfloat16 take multiples of 32.
+WIDE_CHANNELS = st.sampled_from([16, 17, 24, 31, 32, 32, 33, 48, 64, 64, 65, 96, 128])
 LENGTHS = st.sampled_from([1, 2, 3, 5, 7, 8, 10, 15, 16, 17, 31, 33, 64, 65, 100, 127, 128, 129, 257, 1000])
 BATCHES = st.integers(1, 5)
 
@@ -55,11 +57,12 @@ class Conv2dCase:
 
 
 @st.composite
-def conv2d_cases(draw: st.DrawFn) -> Conv2dCase:
-    """Any convolution of small size: dense, grouped or depthwise."""
-    kind = draw(st.sampled_from(["dense", "dense", "grouped", "depthwise"]))
+def conv2d_cases(draw: st.DrawFn, wide: bool = False) -> Conv2dCase:
+    """Any convolution of small size: dense, grouped or depthwise; ``wide``: dense ones of many channels."""
+    kind = "dense" if wide else draw(st.sampled_from(["dense", "dense", "grouped", "depthwise"]))
+    channels = WIDE_CHANNELS if wide else CHANNELS
     if kind == "dense":
-        groups, cin, cout = 1, draw(CHANNELS), draw(CHANNELS)
+        groups, cin, cout = 1, draw(channels), draw(channels)
     elif kind == "grouped":
         groups = draw(st.integers(2, 4))
         cin, cout = groups * draw(st.sampled_from([1, 3, 4, 9, 16])), groups * draw(st.sampled_from([1, 2, 8, 17]))

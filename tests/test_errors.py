@@ -8,6 +8,7 @@ from cnncore.layers import Conv2D, Dense, Flatten
 
 X = np.zeros((12, 8, 8, 1), np.float32)
 Y = np.arange(12) % 3
+PRECISIONS = 'expected `precision` to be one of "float32", "bfloat16_3x", "bfloat16"'
 
 BAD_DATA = [
     # x, y, message
@@ -89,7 +90,12 @@ def test_bad_arguments_of_fit(make_model, options, message):
         ({"loss": "mse", "optimizer": "adamax"}, "Unknown optimizer 'adamax'"),
         ({"loss": "mse", "metrics": ["precision"]}, "Unknown metric 'precision'"),
         ({"loss": "mse", "metrics": "accuracy"}, "`metrics` to be a list. Received: metrics='accuracy'"),
-        ({"loss": "mse", "precision": "bfloat16"}, "precision=\"float32\". Received: precision='bfloat16'"),
+        ({"loss": "mse", "precision": "float16"}, f"{PRECISIONS}. Received: precision='float16'"),
+        ({"loss": "mse", "precision": "BFLOAT16"}, f"{PRECISIONS}. Received: precision='BFLOAT16'"),
+        ({"loss": "mse", "precision": None}, f"{PRECISIONS}. Received: precision=None"),
+        ({"loss": "mse", "precision": ["bfloat16"]}, f"{PRECISIONS}. Received: precision="),
+        ({"loss": "mse", "optimizer": "adamax", "precision": "bfloat16"}, "Unknown optimizer 'adamax'"),
+        ({"loss": "mse", "metrics": ["f1"], "precision": "bfloat16"}, "Unknown metric 'f1'"),
     ],
 )
 def test_bad_arguments_of_compile_leave_the_model_as_it_was(make_model, options, message):
@@ -98,6 +104,7 @@ def test_bad_arguments_of_compile_leave_the_model_as_it_was(make_model, options,
     with pytest.raises((ValueError, TypeError), match=message):
         model.compile(**options)
     assert model.get_compile_config() == config
+    assert model.network.precision == "float32"
 
 
 def test_not_compiled():

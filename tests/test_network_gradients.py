@@ -18,7 +18,7 @@ from reference_network import Activation, AvgPool2d, Chain, Conv2d, Dense, Flatt
 SAME = ((1, 1), (1, 1))
 
 
-@pytest.fixture(scope="module", params=checking.KNOWN_ISAS, autouse=True)
+@pytest.fixture(scope="module", params=checking.FLOAT32_ISAS, autouse=True)
 def isa(request):
     with checking.forced_isa(request.param):
         yield request.param

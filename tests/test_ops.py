@@ -17,7 +17,7 @@ from conv2d_bounds import conv2d_bounds
 U = ref.UNIT_ROUNDOFF
 
 
-@pytest.fixture(scope="module", params=checking.KNOWN_ISAS, autouse=True)
+@pytest.fixture(scope="module", params=checking.FLOAT32_ISAS, autouse=True)
 def isa(request):
     # One thread, since most of these arrays are tiny; test_threads.py shows that the number changes no bit.
     with checking.forced_isa(request.param), checking.num_threads(1):

@@ -8,6 +8,7 @@ from cnncore import _core, ops
 from reference_network import AvgPool2d, Chain, Conv2d, Dense, Flatten, Layer, MaxPool2d, Rescaling
 
 THREADS = (1, 2, 3, 8)
+PRECISIONS = ("float32", "bfloat16_3x", "bfloat16")
 
 
 class Dropout(Layer):
@@ -51,14 +52,30 @@ SEED_MODEL = [
     Dense(128, activation="relu"),
     Dense(10, activation="softmax"),
 ]
+# Layers with channels enough for a reduced precision: Winograd and not, pooled and not, every activation.
+WIDE_CNN = [
+    Rescaling(1 / 255),
+    conv(16),
+    conv(32, padding=((1, 1), (1, 1))),
+    conv(32, padding=((1, 1), (1, 1))),
+    MaxPool2d(),
+    Conv2d(32, (4, 2), padding=((1, 2), (1, 0)), activation="tanh"),
+    Conv2d(32, strides=(1, 2), activation="sigmoid"),
+    Flatten(),
+    Dropout(),
+    Dense(64, activation="relu"),
+    Dense(40, activation="relu"),
+    Dense(10, activation="softmax"),
+]
 
 
-def train(input_shape, layers, batch, optimizer_type, steps):
+def train(input_shape, layers, batch, optimizer_type, steps, precision="float32"):
     """Train from fixed weights on fixed images: (losses, parameters, state, predictions)."""
     rng = np.random.default_rng(0)
     chain = Chain(input_shape, layers)
     chain.initialize(rng, exact=False)
     network = chain.network
+    network.precision = precision
     x = rng.integers(0, 256, (300, *input_shape), dtype=np.uint8)
     y = rng.integers(0, 10, 300)
     optimizer = optimizer_type(network.parameters.size)
@@ -89,9 +106,10 @@ def test_hundred_steps(layers, batch):
     assert_same_bits(lambda: train((14, 14, 1), layers, batch, _core.Adam, steps=100))
 
 
+@pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("batch", [32, 7])
-def test_hundred_steps_of_the_seed_model(batch):
-    assert_same_bits(lambda: train((28, 28, 1), SEED_MODEL, batch, _core.Adam, steps=100))
+def test_hundred_steps_of_the_seed_model(batch, precision):
+    assert_same_bits(lambda: train((28, 28, 1), SEED_MODEL, batch, _core.Adam, 100, precision))
 
 
 def test_hundred_steps_of_sgd():
@@ -101,11 +119,15 @@ def test_hundred_steps_of_sgd():
     assert_same_bits(lambda: train((14, 14, 1), SMALL_CNN, 33, sgd, steps=100))
 
 
+@pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("name", checking.KNOWN_ISAS)
-def test_every_isa(name):
+def test_every_isa(name, precision):
+    if precision == "float32" and name not in checking.FLOAT32_ISAS:
+        pytest.skip("has the float32 kernels of avx512")
+    networks = (SMALL_CNN, MIXED_CNN, WIDE_CNN) if precision == "float32" else (WIDE_CNN,)
     with checking.forced_isa(name):
-        for layers in (SMALL_CNN, MIXED_CNN):
-            assert_same_bits(lambda layers=layers: train((14, 14, 1), layers, 33, _core.Adam, steps=10))
+        for layers in networks:
+            assert_same_bits(lambda layers=layers: train((14, 14, 1), layers, 33, _core.Adam, 10, precision))
 
 
 def test_changing_the_number_of_threads_midway():
@@ -114,6 +136,25 @@ def test_changing_the_number_of_threads_midway():
     chain.initialize(np.random.default_rng(0), exact=False)
     x = np.random.default_rng(1).integers(0, 256, (50, 14, 14, 1), dtype=np.uint8)
     assert_same_bits(lambda: chain.network.forward(x))
+
+
+@pytest.mark.parametrize("precision", PRECISIONS[1:])
+@pytest.mark.parametrize("n", [1, 5, 64])
+def test_products_of_reduced_precision(n, precision):
+    rng = np.random.default_rng(n)
+    x = rng.standard_normal((n, 11, 10, 16)).astype(np.float32)
+    kernel = rng.standard_normal((3, 3, 16, 18)).astype(np.float32)
+    dy = rng.standard_normal((n, 11, 10, 18)).astype(np.float32)
+    flat, matrix = x.reshape(n, -1), rng.standard_normal((1760, 40)).astype(np.float32)
+    options = {"precision": precision}
+
+    def run():
+        y = ops.conv2d(x, kernel, padding="same", **options)
+        grads = ops.conv2d_backward(x, kernel, dy, padding="same", **options)
+        product = ops.dense(flat, matrix, **options)
+        return y, *grads, product, *ops.dense_backward(flat, matrix, product, **options)
+
+    assert_same_bits(run)
 
 
 @pytest.mark.parametrize("n", [1, 5, 64])

@@ -18,6 +18,8 @@ Size = int | Sequence[int]
 Padding = tuple[Pair, Pair]
 PaddingArgument = str | int | Sequence[Any]
 
+PRECISIONS = ("float32", "bfloat16_3x", "bfloat16")  # from the most exact to the least
+
 
 def integer(value: Any, name: str, owner: str, minimum: int = 1, maximum: int = 2**31 - 1) -> int:
     """``value`` as an int in [minimum, maximum]; bools and floats are refused."""
@@ -78,6 +80,14 @@ def padding(value: Any, owner: str) -> str | Padding:
         return pair(value[0], "padding", owner, 0), pair(value[1], "padding", owner, 0)
     size = integer(value, "padding", owner, 0)
     return (size, size), (size, size)
+
+
+def precision(value: Any, owner: str) -> str:
+    """Check the name of an arithmetic."""
+    if not isinstance(value, str) or value not in PRECISIONS:
+        names = ", ".join(f'"{name}"' for name in PRECISIONS)
+        raise ValueError(f"[{owner}] expected `precision` to be one of {names}. Received: precision={value!r}")
+    return value
 
 
 def explicit_padding(value: str | Padding, size: Sequence[int], window: Pair, strides: Pair, dilation: Pair) -> Padding:

@@ -22,6 +22,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.threads is not None:
         _core.set_num_threads(arguments.threads)
     model = load_model(arguments.file)
+    if arguments.precision is not None:
+        model.precision = arguments.precision
     return _evaluate(model, arguments) if arguments.command == "evaluate" else _predict(model, arguments)
 
 

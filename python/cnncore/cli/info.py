@@ -9,6 +9,12 @@ import numpy as np
 
 from cnncore import _core
 
+_BFLOAT16 = {
+    "amx": "multiplied by the CPU's AMX unit",
+    "avx512_bf16": "multiplied by the CPU's AVX-512 BF16 instructions",
+    "float32": "emulated in float32: no faster than float32",
+}
+
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what this installation is and what it uses on this machine."""
@@ -17,6 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
         "version": version(),
         "instruction sets": ", ".join(_core.available_isas()),
         "in use": _core.isa(),
+        "bfloat16": _bfloat16(),
         "threads": str(_core.get_num_threads()),
         "compiler": build["compiler"],
         "OpenMP": build["openmp"],
@@ -27,6 +34,11 @@ def run(arguments: argparse.Namespace) -> int:
     for name, value in rows.items():
         print(f"{name + ':':<18}{value}")
     return 0
+
+
+def _bfloat16() -> str:
+    unit, *note = _core.bfloat16_unit().split(" ", 1)
+    return " ".join([_BFLOAT16[unit], *note])
 
 
 def version() -> str:

@@ -7,6 +7,8 @@ import math
 from pathlib import Path
 from typing import Any
 
+from cnncore._checks import PRECISIONS
+
 MODELS = ("mnist_cnn", "lenet5", "oshea_nash")
 OPTIMIZERS = ("adam", "sgd", "adamw")
 
@@ -16,6 +18,11 @@ DEFAULT_SEED = 0
 
 _EXIT_CODES = "exit codes: 0 done, 1 failed or interrupted, 2 bad usage or bad input"
 
+_PRECISION = """--precision is how many bits of mantissa Conv2D and Dense keep of the numbers they multiply: float32 24,
+bfloat16_3x 16, bfloat16 8. Stored weights and sums are float32 in any case, and so are layers with few channels. The
+last two can save time where the CPU multiplies bfloat16 itself, which 'cnncore info' tells; elsewhere they are emulated
+and save none."""
+
 _TRAIN_EXAMPLES = f"""examples:
   cnncore train                                    the 5,000 digits inside the package, about a minute at most
   cnncore train --dataset mnist --epochs 3         all 60,000 digits (downloaded once, checked)
@@ -24,11 +31,17 @@ _TRAIN_EXAMPLES = f"""examples:
   cnncore train --model mnist_cnn.safetensors      go on where an earlier run ended
 
 Ctrl-C stops at once; --out then holds the weights of the last whole epoch.
+
+{_PRECISION}
+
 {_EXIT_CODES}"""
 
 _EVALUATE_EXAMPLES = f"""examples:
   cnncore evaluate mnist_cnn.safetensors
   cnncore evaluate mnist_cnn.safetensors --dataset mnist --data-dir ~/data
+  cnncore evaluate mnist_cnn.safetensors --precision bfloat16   what that would cost in accuracy
+
+{_PRECISION}
 
 {_EXIT_CODES}"""
 
@@ -38,6 +51,8 @@ _PREDICT_EXAMPLES = f"""examples:
 
 Images must have the size of the model's input; MNIST's digits are bright on dark. Printed is one line per image:
 where it is from, the class and its probability, separated by tabs.
+
+{_PRECISION}
 
 {_EXIT_CODES}"""
 
@@ -57,7 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_evaluate(commands)
     _add_predict(commands)
-    info = _add(commands, "info", "print version, instruction sets, threads and compiler", _EXIT_CODES)
+    info = _add(commands, "info", "print version, instruction sets, bfloat16, threads and compiler", _EXIT_CODES)
     info.set_defaults(module="info")
     return parser
 
@@ -74,6 +89,7 @@ def _add_train(commands: Any) -> None:
     train.add_argument("--optimizer", choices=OPTIMIZERS, help="adam; for a saved model its own. sgd has momentum 0.9")
     train.add_argument("--lr", type=positive_float, help="learning rate (the optimizer's default)")
     train.add_argument("--seed", type=seed, default=DEFAULT_SEED, help="of initial weights and shuffling (%(default)s)")
+    _add_precision(train, "float32; for a saved model its own")
     _add_threads(train)
     train.add_argument("--out", type=Path, help="where to save (MODEL.safetensors; for a saved model its own file)")
     train.add_argument("--plot", type=Path, metavar="FILE.png", help='draw the run (needs pip install "cnncore[plot]")')
@@ -85,6 +101,7 @@ def _add_evaluate(commands: Any) -> None:
     evaluate.add_argument("file", type=Path, metavar="FILE", help="a saved model")
     _add_dataset(evaluate)
     evaluate.add_argument("--batch-size", type=positive_int, default=256, help="(%(default)s)")
+    _add_precision(evaluate, "the model's own")
     _add_threads(evaluate)
 
 
@@ -95,6 +112,7 @@ def _add_predict(commands: Any) -> None:
     predict.add_argument(
         "images", type=Path, nargs="+", metavar="IMAGE", help='.npy or IDX, or PNG (needs pip install "cnncore[image]")'
     )
+    _add_precision(predict, "the model's own")
     _add_threads(predict)
 
 
@@ -112,6 +130,10 @@ def _add(commands: Any, name: str, description: str, epilog: str) -> argparse.Ar
 def _add_dataset(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dataset", default="mnist5k", metavar="NAME|PATH.npz", help="(%(default)s)")
     parser.add_argument("--data-dir", type=Path, metavar="D", help="directory of MNIST's files ($CNNCORE_DATA_DIR)")
+
+
+def _add_precision(parser: argparse.ArgumentParser, default: str) -> None:
+    parser.add_argument("--precision", choices=PRECISIONS, help=f"arithmetic, see below ({default})")
 
 
 def _add_threads(parser: argparse.ArgumentParser) -> None:

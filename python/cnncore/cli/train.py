@@ -130,7 +130,14 @@ def _prepare_model(arguments: argparse.Namespace, data: Data) -> Sequential:
     else:
         raise ValueError(f"--model: expected {', '.join(MODELS)} or an existing file. Received: {arguments.model}")
     if arguments.optimizer is not None or arguments.lr is not None or not model.compiled:
-        model.compile(_optimizer(arguments), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+        model.compile(
+            _optimizer(arguments),
+            loss="sparse_categorical_crossentropy",
+            metrics=["accuracy"],
+            precision=model.precision,
+        )
+    if arguments.precision is not None:
+        model.precision = arguments.precision
     return model
 
 

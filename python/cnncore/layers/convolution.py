@@ -34,6 +34,8 @@ class Conv2D(Layer):
     use_bias : bool, default True
     kernel_initializer, bias_initializer : default "glorot_uniform" and "zeros"
         Names or objects of :mod:`cnncore.initializers`.
+    precision : {"float32", "bfloat16_3x", "bfloat16"}, optional
+        Arithmetic of this layer's products; the model's by default, see ``Model.precision``.
     input_shape : tuple of int, optional
         (height, width, channels), on the first layer of a model.
     name : str, optional
@@ -63,6 +65,7 @@ class Conv2D(Layer):
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros",
+        precision: str | None = None,
         input_shape: Iterable[int] | None = None,
         name: str | None = None,
     ) -> None:
@@ -77,6 +80,7 @@ class Conv2D(Layer):
         self.use_bias = _checks.boolean(use_bias, "use_bias", "Conv2D")
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
+        self.precision = None if precision is None else _checks.precision(precision, "Conv2D")
         if self.filters % self.groups:
             raise ValueError(f"[Conv2D] expected `filters` divisible by `groups`. Received: {filters=}, {groups=}")
 
@@ -111,6 +115,7 @@ class Conv2D(Layer):
             self.use_bias,
             self.activation,
             self.name,
+            self.precision,
         )
 
     @property
@@ -136,6 +141,7 @@ class Conv2D(Layer):
             "use_bias": self.use_bias,
             "kernel_initializer": initializers.serialize(self.kernel_initializer),
             "bias_initializer": initializers.serialize(self.bias_initializer),
+            "precision": self.precision,
         }
 
 

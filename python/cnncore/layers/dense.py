@@ -26,6 +26,8 @@ class Dense(Layer):
     use_bias : bool, default True
     kernel_initializer, bias_initializer : default "glorot_uniform" and "zeros"
         Names or objects of :mod:`cnncore.initializers`.
+    precision : {"float32", "bfloat16_3x", "bfloat16"}, optional
+        Arithmetic of this layer's products; the model's by default, see ``Model.precision``.
     input_shape : tuple of int, optional
         (features,), on the first layer of a model.
     name : str, optional
@@ -49,6 +51,7 @@ class Dense(Layer):
         kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros",
         *,
+        precision: str | None = None,
         input_shape: Iterable[int] | None = None,
         name: str | None = None,
     ) -> None:
@@ -58,6 +61,7 @@ class Dense(Layer):
         self.use_bias = _checks.boolean(use_bias, "use_bias", "Dense")
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
+        self.precision = None if precision is None else _checks.precision(precision, "Dense")
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         if len(input_shape) > 2:
@@ -73,7 +77,7 @@ class Dense(Layer):
         return specs + [WeightSpec("bias", (self.units,), self.bias_initializer)] * self.use_bias
 
     def lower(self, graph: _core.GraphBuilder, x: int) -> int:
-        return graph.dense(x, self.units, self.use_bias, self.activation, self.name)
+        return graph.dense(x, self.units, self.use_bias, self.activation, self.name, self.precision)
 
     @property
     def kernel(self) -> Float32:
@@ -93,4 +97,5 @@ class Dense(Layer):
             "use_bias": self.use_bias,
             "kernel_initializer": initializers.serialize(self.kernel_initializer),
             "bias_initializer": initializers.serialize(self.bias_initializer),
+            "precision": self.precision,
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cnncore import losses, optimizers
+from cnncore import _checks, losses, optimizers
 from cnncore import metrics as metrics_module
 
 if TYPE_CHECKING:
@@ -20,12 +20,48 @@ class Compiled:
         self._loss: losses.Loss | None = None
         self._metric_identifiers: list[Any] = []
         self._metrics: list[metrics_module.Metric] | None = None
-        self.precision = "float32"
+        self._precision = "float32"
 
     @property
     def network(self) -> _core.Network:
         """The compiled model in the core."""
         raise NotImplementedError
+
+    @property
+    def precision(self) -> str:
+        """Arithmetic of the products in ``Conv2D`` and ``Dense`` layers that name none: "float32", the default,
+        "bfloat16_3x" or "bfloat16". ``compile`` sets it, and so may you, at any time: the weights stay.
+
+        In the last two, the inputs, kernels and gradients that enter a product are rounded: to 16 bits of mantissa, the
+        sum of two bfloat16 values, or to 8 bits, one bfloat16 value; float32 has 24. Sums, biases, stored weights and
+        the optimizer are float32 in every mode, and so are layers with few channels: convolutions with groups or with
+        less than 16 input channels or filters, dense layers with less than 32 features or 16 units.
+
+        Raises
+        ------
+        ValueError
+            If another name is assigned.
+
+        Examples
+        --------
+        >>> from cnncore import Sequential
+        >>> from cnncore.layers import Dense
+        >>> model = Sequential([Dense(16, use_bias=False, kernel_initializer="ones", input_shape=(32,))])
+        >>> x = [[1 + 2**-9] + 31 * [0]]
+        >>> model.predict(x)[0, 0]
+        np.float32(1.0019531)
+        >>> model.precision = "bfloat16"  # has no number between 1 and 1 + 2**-7
+        >>> model.predict(x)[0, 0]
+        np.float32(1.0)
+        """
+        return self._precision
+
+    @precision.setter
+    def precision(self, value: str) -> None:
+        self._set_precision(_checks.precision(value, "precision"))
+
+    def _set_precision(self, value: str) -> None:
+        self._precision = value
 
     def compile(
         self,
@@ -46,8 +82,8 @@ class Compiled:
         metrics : list, optional
             Names ("accuracy", "mae", "mse", ...), objects of :mod:`cnncore.metrics`, or functions
             ``(y_true, y_pred) -> one value for each sample``.
-        precision : {"float32"}
-            Arithmetic.
+        precision : {"float32", "bfloat16_3x", "bfloat16"}, default "float32"
+            Arithmetic of the layers that name none; see :attr:`precision`. The weights stay as they are.
 
         Raises
         ------
@@ -56,8 +92,7 @@ class Compiled:
         """
         if loss is None:
             raise ValueError('[compile] expected a loss such as "sparse_categorical_crossentropy". Received: loss=None')
-        if precision != "float32":
-            raise ValueError(f'[compile] expected precision="float32". Received: precision={precision!r}')
+        new_precision = _checks.precision(precision, "compile")
         if metrics is not None and (isinstance(metrics, (str, Mapping)) or not isinstance(metrics, Iterable)):
             raise TypeError(f"[compile] expected `metrics` to be a list. Received: metrics={metrics!r}")
         new_optimizer, new_loss, identifiers = optimizers.get(optimizer), losses.get(loss), list(metrics or [])
@@ -65,6 +100,7 @@ class Compiled:
             metrics_module.get(identifier, new_loss)  # a name that is not known is an error now
         self._optimizer, self._loss = new_optimizer, new_loss
         self._metric_identifiers, self._metrics = identifiers, None
+        self.precision = new_precision
 
     @property
     def compiled(self) -> bool:

@@ -32,6 +32,8 @@ class Model(Compiled):
         The compiled model: flat ``parameters`` and ``gradients``, and ``slots`` that say which part belongs to whom.
     optimizer, loss, metrics
         What ``compile`` was given, as objects.
+    precision : str
+        Arithmetic of the layers' products: "float32", "bfloat16_3x" or "bfloat16".
     stop_training : bool
         Set it to True in a callback to end ``fit`` after the current batch.
     """

@@ -205,10 +205,11 @@ class Sequential(Model):
 
     # --- description ----------------------------------------------------------------------------------------------
     def get_config(self) -> dict[str, Any]:
-        """Layers and seed, ready for JSON. The same seed means the same initial weights."""
+        """Layers, seed and precision, ready for JSON. The same seed means the same initial weights."""
         return {
             "name": self.name,
             "seed": self.seed,
+            "precision": self.precision,
             "input_shape": None if self._sample_shape is None else list(self._sample_shape),
             "layers": [layers_module.serialize(layer) for layer in self._layers],
         }
@@ -219,6 +220,7 @@ class Sequential(Model):
         if not isinstance(config, Mapping) or not isinstance(config.get("layers"), (list, tuple)):
             raise ValueError(f"[Sequential] expected a config with a list of layers. Received: {config!r}")
         model = cls(name=config.get("name"), seed=config.get("seed"))
+        model.precision = config.get("precision", "float32")
         if config.get("input_shape") is not None:
             model.add(InputLayer(config["input_shape"]))
         for layer in config["layers"]:
@@ -307,6 +309,11 @@ class Sequential(Model):
     def _discard_network(self) -> None:
         self._network = self._metrics = None
 
+    def _set_precision(self, value: str) -> None:
+        super()._set_precision(value)
+        if self._network is not None:
+            self._network.precision = value
+
     def _make_network(self) -> _core.Network:
         network = self._lower(self._layers)
         views: dict[str, dict[str, Float32]] = {layer.name: {} for layer in self._layers}
@@ -324,7 +331,9 @@ class Sequential(Model):
         for index, layer in enumerate(layers):
             layer.derived_seed = int(np.random.SeedSequence((self.seed, index, _DROPOUT_STREAM)).generate_state(1)[0])
             tensor = layer.lower(graph, tensor)
-        return _core.Network(graph, tensor)
+        network = _core.Network(graph, tensor)
+        network.precision = self.precision
+        return network
 
     def first_non_finite_layer(self, x: np.ndarray) -> str | None:
         if not np.isfinite(x).all():

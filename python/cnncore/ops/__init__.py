@@ -1,11 +1,21 @@
 """The kernels as plain functions: NumPy in, NumPy out, forward and backward of each layer.
 
 Images are (batch, height, width, channels), convolution kernels (height, width, inputs per group, outputs),
-everything is computed in float32. Arguments may be anything ``numpy.asarray`` turns into numbers; they are copied only
+everything is float32. Arguments may be anything ``numpy.asarray`` turns into numbers; they are copied only
 where they are not C-contiguous float32 already. Results are new arrays, except in the two optimizer updates.
 
 Padding is ``"valid"`` (none), ``"same"`` (Keras' rule: output size = ceil(size / stride), the odd pixel at the bottom
 and right), an int P on every side, or ``((top, bottom), (left, right))``.
+
+``precision`` says how exactly the operands of products, x, kernel and dy, are taken; sums and results are float32. With
+a, b the operands of a product, an element is off by at most so much, beside what float32 is off:
+
+- ``"float32"``: 0. Operands have 24 bits of mantissa.
+- ``"bfloat16_3x"``: 5e-5 sum |a| |b|. Operands have 16 bits of mantissa: they are the sum of two bfloat16 values.
+- ``"bfloat16"``: 8e-3 sum |a| |b|. Operands have 8 bits of mantissa.
+
+Convolutions with groups or with less than 16 input channels or filters, and dense layers with less than 32 features or
+16 units, are float32 whatever is asked. In the others numbers beyond 3.39e38, where bfloat16 ends, become infinite.
 """
 
 from cnncore.ops.convolution import conv2d, conv2d_backward, conv_output_size

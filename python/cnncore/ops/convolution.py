@@ -52,6 +52,7 @@ def conv2d(
     padding: PaddingArgument = "valid",
     dilation_rate: Size = 1,
     groups: int = 1,
+    precision: str = "float32",
 ) -> Float32:
     """Cross-correlate images with a kernel: each output is the sum of a patch times the kernel, plus the bias.
 
@@ -66,6 +67,8 @@ def conv2d(
         See :mod:`cnncore.ops`.
     groups : int, default 1
         Inputs and filters are split into so many independent groups; ``groups = channels`` is depthwise.
+    precision : {"float32", "bfloat16_3x", "bfloat16"}, default "float32"
+        How exactly x and kernel enter the products; see :mod:`cnncore.ops`.
 
     Returns
     -------
@@ -91,7 +94,8 @@ def conv2d(
     x, kernel, window = _conv2d_arrays("conv2d", x, kernel)
     if bias is not None:
         bias = _checks.float32_array(bias, "bias", "conv2d", 1, "filters")
-    return _core.conv2d(x, kernel, bias, *_window("conv2d", x, window, strides, padding, dilation_rate), groups)
+    options = _window("conv2d", x, window, strides, padding, dilation_rate)
+    return _core.conv2d(x, kernel, bias, *options, groups, _checks.precision(precision, "conv2d"))
 
 
 def conv2d_backward(
@@ -103,6 +107,7 @@ def conv2d_backward(
     padding: PaddingArgument = "valid",
     dilation_rate: Size = 1,
     groups: int = 1,
+    precision: str = "float32",
 ) -> tuple[Float32, Float32, Float32]:
     """Gradients of :func:`conv2d` with respect to its three arrays.
 
@@ -112,6 +117,8 @@ def conv2d_backward(
         As given to :func:`conv2d`.
     dy : array_like, shape of the output
         Gradient of the loss with respect to the output.
+    precision : {"float32", "bfloat16_3x", "bfloat16"}, default "float32"
+        How exactly x, kernel and dy enter the products; see :mod:`cnncore.ops`.
 
     Returns
     -------
@@ -139,8 +146,9 @@ def conv2d_backward(
     x, kernel, window = _conv2d_arrays(owner, x, kernel)
     dy = _checks.float32_array(dy, "dy", owner, 4, "batch, height, width, filters")
     options = _window(owner, x, window, strides, padding, dilation_rate)
+    grads = _core.conv2d_backward(x, kernel, dy, *options, groups, precision=_checks.precision(precision, owner))
     # None stands for gradients that were not asked for; here all are.
-    return cast("tuple[Float32, Float32, Float32]", _core.conv2d_backward(x, kernel, dy, *options, groups))
+    return cast("tuple[Float32, Float32, Float32]", grads)
 
 
 def _conv2d_arrays(owner: str, x: Any, kernel: Any) -> tuple[Float32, Float32, Pair]:

@@ -9,7 +9,7 @@ from cnncore import _checks, _core
 from cnncore._checks import Float32
 
 
-def dense(x: ArrayLike, kernel: ArrayLike, bias: ArrayLike | None = None) -> Float32:
+def dense(x: ArrayLike, kernel: ArrayLike, bias: ArrayLike | None = None, *, precision: str = "float32") -> Float32:
     """Compute x @ kernel + bias.
 
     Parameters
@@ -17,6 +17,8 @@ def dense(x: ArrayLike, kernel: ArrayLike, bias: ArrayLike | None = None) -> Flo
     x : array_like, shape (batch, features)
     kernel : array_like, shape (features, units)
     bias : array_like, shape (units,), optional
+    precision : {"float32", "bfloat16_3x", "bfloat16"}, default "float32"
+        How exactly x and kernel enter the products; see :mod:`cnncore.ops`.
 
     Returns
     -------
@@ -38,11 +40,15 @@ def dense(x: ArrayLike, kernel: ArrayLike, bias: ArrayLike | None = None) -> Flo
     kernel = _checks.float32_array(kernel, "kernel", "dense", 2, "features, units")
     if bias is not None:
         bias = _checks.float32_array(bias, "bias", "dense", 1, "units")
-    return _core.dense(x, kernel, bias)
+    return _core.dense(x, kernel, bias, _checks.precision(precision, "dense"))
 
 
-def dense_backward(x: ArrayLike, kernel: ArrayLike, dy: ArrayLike) -> tuple[Float32, Float32, Float32]:
+def dense_backward(
+    x: ArrayLike, kernel: ArrayLike, dy: ArrayLike, *, precision: str = "float32"
+) -> tuple[Float32, Float32, Float32]:
     """Gradients of :func:`dense`: (dx, dkernel, dbias) for the gradient dy, shape (batch, units), of its output.
+
+    ``precision`` is that of :func:`dense`; it holds for dy too.
 
     Examples
     --------
@@ -52,7 +58,7 @@ def dense_backward(x: ArrayLike, kernel: ArrayLike, dy: ArrayLike) -> tuple[Floa
     x = _checks.float32_array(x, "x", "dense_backward", 2, "batch, features")
     kernel = _checks.float32_array(kernel, "kernel", "dense_backward", 2, "features, units")
     dy = _checks.float32_array(dy, "dy", "dense_backward", 2, "batch, units")
-    return _core.dense_backward(x, kernel, dy)
+    return _core.dense_backward(x, kernel, dy, _checks.precision(precision, "dense_backward"))
 
 
 def activation(x: ArrayLike, kind: str) -> Float32:
