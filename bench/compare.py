@@ -37,7 +37,7 @@ import numpy as np
 
 from host import ISA_VARIABLES, describe_machine, machine
 from peers.models import MODELS
-from peers.precision import PRECISIONS, has_precision
+from peers.precisions import PRECISIONS, has_precision
 
 WORKERS = Path(__file__).parent / "peers"
 INFERENCE_ONLY = ["onnxruntime", "openvino"]
@@ -58,7 +58,10 @@ class Peer(NamedTuple):
 
 
 def parse_peer(text: str, precision: str) -> Peer:
-    """Read name[:variant][:precision]; without a precision, the given one where the library has it. Raises ValueError."""
+    """Read name[:variant][:precision]; without a precision, the given one where the library has it.
+
+    Raises ValueError for what cannot be measured.
+    """
     name, *options = text.split(":")
     own = [option for option in options if option in PRECISIONS]
     variants = [option for option in options if option not in PRECISIONS]

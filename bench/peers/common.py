@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 from models import MODELS, Model, Weights, initial_weights, reference_probabilities
-from precision import PRECISIONS, round_operand
+from precisions import PRECISIONS, round_operand
 
 LEAST_STEPS = 48  # what the slowest learner here needs until its test loss has visibly fallen
 
