@@ -41,6 +41,7 @@ from peers.precisions import PRECISIONS, has_precision
 
 WORKERS = Path(__file__).parent / "peers"
 INFERENCE_ONLY = ["onnxruntime", "openvino"]
+VARIANTS = {"torch": ["channels_last", "compile"]}
 PEERS = ["cnncore", "torch", "torch:channels_last", "keras", "jax", *INFERENCE_ONLY]
 
 
@@ -63,14 +64,15 @@ def parse_peer(text: str, precision: str) -> Peer:
     Raises ValueError for what cannot be measured.
     """
     name, *options = text.split(":")
+    variants = [option for option in options if option in VARIANTS.get(name, [])]
     own = [option for option in options if option in PRECISIONS]
-    variants = [option for option in options if option not in PRECISIONS]
     if not (WORKERS / f"{name}_worker.py").is_file():
         raise ValueError(f"unknown peer; expected one of {', '.join(PEERS)}. Received: {text}")
-    if len(own) > 1 or len(variants) > 1:
-        raise ValueError(f"a peer is name[:variant][:precision]. Received: {text}")
+    if len(own) > 1 or len(variants) > 1 or len(own) + len(variants) < len(options):
+        known = f"variants {VARIANTS.get(name, [])}, precisions {PRECISIONS}"
+        raise ValueError(f"expected a peer as name[:variant][:precision] with {known}. Received: {text}")
     if own and not has_precision(name, own[0]):
-        raise ValueError(f"{name} has no {own[0]} here. Received: {text}")
+        raise ValueError(f"expected a precision that {name} has. Received: {text}")
     default = precision if has_precision(name, precision) else "float32"
     return Peer(name, variants[0] if variants else "", own[0] if own else default)
 

@@ -49,7 +49,7 @@ def read_shapes(pattern: str, channels: int) -> list[Conv2dShape]:
     shapes = [Conv2dShape(name=row.pop("name"), **{key: int(value) for key, value in row.items()}) for row in rows]
     chosen = [shape for shape in shapes if pattern in shape.name and shape.in_channels // shape.groups >= channels]
     if not chosen:
-        raise SystemExit(f"--shape: expected part of the name of a shape with {channels} channels. Received: {pattern}")
+        raise SystemExit(f"--shape: expected part of the name of a shape with at least {channels} channels. Received: {pattern}")
     return chosen
 
 
@@ -113,11 +113,13 @@ def terms_of(shape: Conv2dShape, direction: str, batch: int) -> int:
     return shape.kernel**2 * (shape.in_channels if direction == "forward" else shape.filters) // shape.groups
 
 
-def run(workers: dict[str, Worker], args: argparse.Namespace, threads: int) -> list[dict[str, Any]]:
+def run(
+    workers: dict[str, Worker], shapes: list[Conv2dShape], args: argparse.Namespace, threads: int
+) -> list[dict[str, Any]]:
     """Measure every shape and direction, the workers "own" and "other" taking turns."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for shape in read_shapes(args.shape, 1 if args.precision == "float32" else LEAST_CHANNELS):
+        for shape in shapes:
             for direction in args.direction:
                 seconds: dict[str, list[dict[str, float]]] = {role: [] for role in workers}
                 for number in range(args.rounds):
@@ -201,6 +203,7 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     """Measure, print, write."""
     args = parse_arguments()
+    shapes = read_shapes(args.shape, 1 if args.precision == "float32" else LEAST_CHANNELS)
     host = machine() | {"isa": args.isa, "batch": args.batch, "precision": args.precision}
     against = args.against or ("torch" if has_precision("torch", args.precision) else "cnncore")
     same = against == "torch" and has_precision("torch", args.precision)
@@ -217,7 +220,7 @@ def main() -> None:
         titles = ("cnncore", "torch") if against == "torch" else (args.precision, "float32")
         print(f"  {'':<27}{'':<8}{titles[0]:>11}{'':>6}{titles[1]:>10}")
         print(f"  {'shape':<27}{'':<8}{'us':>9}{'GF/s':>8}{'us':>10}{'GF/s':>8}  {'layout':<14}{'ratio':>6}  range")
-        rows += (measured := run(workers, args, threads))
+        rows += (measured := run(workers, shapes, args, threads))
         print_means(measured)
         for worker in workers.values():
             worker.close()
