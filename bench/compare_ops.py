@@ -49,7 +49,7 @@ def read_shapes(pattern: str, channels: int) -> list[Conv2dShape]:
     shapes = [Conv2dShape(name=row.pop("name"), **{key: int(value) for key, value in row.items()}) for row in rows]
     chosen = [shape for shape in shapes if pattern in shape.name and shape.in_channels // shape.groups >= channels]
     if not chosen:
-        raise SystemExit(f"--shape: expected part of the name of a shape with at least {channels} channels. Received: {pattern}")
+        raise SystemExit(f"--shape: expected part of a name, with at least {channels} channels. Received: {pattern}")
     return chosen
 
 
