@@ -135,7 +135,10 @@ def measure(peer: Peer, setting: Setting, folder: Path, args: argparse.Namespace
         return {"missing": f"ended by {signal.Signals(-done.returncode).name}: {done.stderr.strip()[-200:]}"}
     if done.returncode != 0:
         raise SystemExit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
-    return dict(json.loads(done.stdout.splitlines()[-1]))
+    result = dict(json.loads(done.stdout.splitlines()[-1]))
+    if name == "cnncore" and "missing" in result:
+        raise SystemExit(f"cnncore cannot run: {result['missing']}")
+    return result
 
 
 def show_progress(text: str) -> None:
@@ -146,19 +149,19 @@ def show_progress(text: str) -> None:
 
 def run_rounds(
     args: argparse.Namespace, folder: Path
-) -> tuple[dict[Setting, dict[Peer, list[dict[str, Any]]]], dict[Peer, str]]:
-    """Measure everything, interleaved; results by setting and peer, and why a peer is left out."""
+) -> tuple[dict[Setting, dict[Peer, list[dict[str, Any]]]], dict[tuple[Peer, str], str]]:
+    """Measure everything, interleaved; results by setting and peer, and why a peer is left out with an ISA."""
     results: dict[Setting, dict[Peer, list[dict[str, Any]]]] = {}
-    missing: dict[Peer, str] = {}
+    missing: dict[tuple[Peer, str], str] = {}
     for setting in settings(args):
         for number in range(args.rounds):
             for peer in args.peers:
-                if peer in missing or (setting.task == "train" and peer.name in INFERENCE_ONLY):
+                if (peer, setting.isa) in missing or (setting.task == "train" and peer.name in INFERENCE_ONLY):
                     continue
                 show_progress(f"{describe(setting)}, round {number + 1}: {peer.label} {peer.precision}")
                 result = measure(peer, setting, folder, args)
                 if "missing" in result:
-                    missing[peer] = result["missing"]
+                    missing[peer, setting.isa] = result["missing"]
                 else:
                     results.setdefault(setting, {}).setdefault(peer, []).append(result)
     show_progress("")
@@ -193,7 +196,7 @@ def summarize(results: dict[Setting, dict[Peer, list[dict[str, Any]]]]) -> list[
     return rows
 
 
-def print_table(rows: list[dict[str, Any]], missing: dict[Peer, str]) -> None:
+def print_table(rows: list[dict[str, Any]], missing: dict[tuple[Peer, str], str]) -> None:
     """Print a block per setting, a line per peer."""
     heading = None
     for row in rows:
@@ -210,8 +213,8 @@ def print_table(rows: list[dict[str, Any]], missing: dict[Peer, str]) -> None:
         name = f"{row['peer']} {row['version']}"
         columns = f"{1e6 * row['batch'] / rate:>10,.0f}{rate:>10,.0f}  {spread:<17}{row['peak_mb']:>8,.0f}  {ratio}"
         print(f"  {name:<32} {row['precision']:<11}{columns}")
-    for peer, reason in missing.items():
-        print(f"\n  {peer.label} {peer.precision}: left out ({reason})")
+    for (peer, isa), reason in missing.items():
+        print(f"\n  {peer.label} {peer.precision}, isa {isa}: left out ({reason})")
 
 
 def plot(rows: list[dict[str, Any]], path: Path) -> None:
@@ -292,7 +295,7 @@ def main() -> None:
     print_table(rows, missing)
     if args.json:
         raw = [setting._asdict() | p._asdict() | {"runs": r} for setting, by in results.items() for p, r in by.items()]
-        left_out = [peer._asdict() | {"reason": reason} for peer, reason in missing.items()]
+        left_out = [peer._asdict() | {"isa": isa, "reason": reason} for (peer, isa), reason in missing.items()]
         args.json.write_text(json.dumps({"machine": host, "missing": left_out, "rows": rows, "raw": raw}, indent=1))
     if args.plot:
         plot(rows, args.plot)

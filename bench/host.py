@@ -18,6 +18,20 @@ ISA_VARIABLES: dict[str, dict[str, str]] = {
         "MKL_ENABLE_INSTRUCTIONS": "AVX2",
         "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
     },
+    "avx512": {  # without the instructions for 16-bit operands
+        "CNNCORE_ISA": "avx512",
+        "ONEDNN_MAX_CPU_ISA": "AVX512_CORE",
+        "ATEN_CPU_CAPABILITY": "avx512",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX512",
+        "XLA_FLAGS": "--xla_cpu_max_isa=AVX512",
+    },
+    "avx512_bf16": {  # without AMX
+        "CNNCORE_ISA": "avx512_bf16",
+        "ONEDNN_MAX_CPU_ISA": "AVX512_CORE_BF16",
+        "ATEN_CPU_CAPABILITY": "avx512",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX512_E3",
+        "XLA_FLAGS": "--xla_cpu_max_isa=AVX512_BF16",
+    },
 }
 
 
