@@ -3,6 +3,8 @@
     python bench/compare.py                                    # the README's model, both tasks, 1 and 2 threads
     python bench/compare.py --peers cnncore torch:channels_last --batch 128 --task train
     python bench/compare.py --model lenet5 cifar10_cnn --isa best avx2 --task train --batch 128
+    python bench/compare.py --precision bfloat16               # everyone's own bfloat16, where there is one
+    python bench/compare.py --peers cnncore cnncore:bfloat16_3x cnncore:bfloat16 torch:channels_last:bfloat16
     python bench/compare.py --python torch=~/other/bin/python  # a library of another environment
     python bench/compare.py --json out.json --plot out.png
 
@@ -10,16 +12,17 @@ Every measurement is a process of its own (bench/peers/<name>_worker.py), bound 
 that no library's threads disturb another's. Rounds are interleaved: all libraries are measured once before any is
 measured again, and the table shows the median and the range over rounds. Only ratios within one run mean much. Workers
 check their outputs against NumPy and that training has learnt; a failed check fails the run.
+
+A peer is name[:variant][:precision]. One that names no precision has that of --precision if its library has it, else
+float32; the table says which. Ratios refer to the first cnncore of the list.
 """
 
 from __future__ import annotations
 
 import argparse
-import datetime
 import itertools
 import json
 import os
-import platform
 import signal
 import statistics
 import subprocess
@@ -32,22 +35,46 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from host import ISA_VARIABLES, describe_machine, machine
 from peers.models import MODELS
+from peers.precisions import PRECISIONS, has_precision
 
 WORKERS = Path(__file__).parent / "peers"
 INFERENCE_ONLY = ["onnxruntime", "openvino"]
+VARIANTS = {"torch": ["channels_last", "compile"]}
 PEERS = ["cnncore", "torch", "torch:channels_last", "keras", "jax", *INFERENCE_ONLY]
-# The same ceiling for the kernels of every library that has such a switch (ONNX Runtime has none).
-ISA_VARIABLES: dict[str, dict[str, str]] = {
-    "best": {},
-    "avx2": {
-        "CNNCORE_ISA": "avx2",
-        "ONEDNN_MAX_CPU_ISA": "AVX2",
-        "ATEN_CPU_CAPABILITY": "avx2",
-        "MKL_ENABLE_INSTRUCTIONS": "AVX2",
-        "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
-    },
-}
+
+
+class Peer(NamedTuple):
+    """One library in one mode."""
+
+    name: str
+    variant: str
+    precision: str
+
+    @property
+    def label(self) -> str:
+        """For example "torch:channels_last"."""
+        return f"{self.name}:{self.variant}" if self.variant else self.name
+
+
+def parse_peer(text: str, precision: str) -> Peer:
+    """Read name[:variant][:precision]; without a precision, the given one where the library has it.
+
+    Raises ValueError for what cannot be measured.
+    """
+    name, *options = text.split(":")
+    variants = [option for option in options if option in VARIANTS.get(name, [])]
+    own = [option for option in options if option in PRECISIONS]
+    if not (WORKERS / f"{name}_worker.py").is_file():
+        raise ValueError(f"unknown peer; expected one of {', '.join(PEERS)}. Received: {text}")
+    if len(own) > 1 or len(variants) > 1 or len(own) + len(variants) < len(options):
+        known = f"variants {VARIANTS.get(name, [])}, precisions {PRECISIONS}"
+        raise ValueError(f"expected a peer as name[:variant][:precision] with {known}. Received: {text}")
+    if own and not has_precision(name, own[0]):
+        raise ValueError(f"expected a precision that {name} has. Received: {text}")
+    default = precision if has_precision(name, precision) else "float32"
+    return Peer(name, variants[0] if variants else "", own[0] if own else default)
 
 
 class Setting(NamedTuple):
@@ -91,10 +118,11 @@ def write_data(folder: Path, model: str, images: int | None) -> str:
     return f"{size} images of {name}"
 
 
-def measure(peer: str, setting: Setting, folder: Path, args: argparse.Namespace) -> dict[str, Any]:
+def measure(peer: Peer, setting: Setting, folder: Path, args: argparse.Namespace) -> dict[str, Any]:
     """Run one worker; its result, or {"missing": reason}. A worker whose checks fail ends the run with its output."""
-    name, _, variant = peer.partition(":")
+    name, variant, precision = peer
     command = [args.python.get(name, sys.executable), str(WORKERS / f"{name}_worker.py"), "--variant", variant]
+    command += ["--precision", precision]
     command += ["--model", setting.model, "--data", str(folder / f"{setting.model}.npz"), "--task", setting.task]
     command += ["--batch", str(setting.batch), "--threads", str(setting.threads), "--seconds", str(args.seconds)]
     environment = os.environ | {"OMP_NUM_THREADS": str(setting.threads)} | ISA_VARIABLES[setting.isa]
@@ -107,7 +135,10 @@ def measure(peer: str, setting: Setting, folder: Path, args: argparse.Namespace)
         return {"missing": f"ended by {signal.Signals(-done.returncode).name}: {done.stderr.strip()[-200:]}"}
     if done.returncode != 0:
         raise SystemExit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
-    return dict(json.loads(done.stdout.splitlines()[-1]))
+    result = dict(json.loads(done.stdout.splitlines()[-1]))
+    if name == "cnncore" and "missing" in result:
+        raise SystemExit(f"cnncore cannot run: {result['missing']}")
+    return result
 
 
 def show_progress(text: str) -> None:
@@ -118,19 +149,19 @@ def show_progress(text: str) -> None:
 
 def run_rounds(
     args: argparse.Namespace, folder: Path
-) -> tuple[dict[Setting, dict[str, list[dict[str, Any]]]], dict[str, str]]:
-    """Measure everything, interleaved; results by setting and peer, and why a peer is left out."""
-    results: dict[Setting, dict[str, list[dict[str, Any]]]] = {}
-    missing: dict[str, str] = {}
+) -> tuple[dict[Setting, dict[Peer, list[dict[str, Any]]]], dict[tuple[Peer, str], str]]:
+    """Measure everything, interleaved; results by setting and peer, and why a peer is left out with an ISA."""
+    results: dict[Setting, dict[Peer, list[dict[str, Any]]]] = {}
+    missing: dict[tuple[Peer, str], str] = {}
     for setting in settings(args):
         for number in range(args.rounds):
             for peer in args.peers:
-                if peer in missing or (setting.task == "train" and peer in INFERENCE_ONLY):
+                if (peer, setting.isa) in missing or (setting.task == "train" and peer.name in INFERENCE_ONLY):
                     continue
-                show_progress(f"{describe(setting)}, round {number + 1}: {peer}")
+                show_progress(f"{describe(setting)}, round {number + 1}: {peer.label} {peer.precision}")
                 result = measure(peer, setting, folder, args)
                 if "missing" in result:
-                    missing[peer] = result["missing"]
+                    missing[peer, setting.isa] = result["missing"]
                 else:
                     results.setdefault(setting, {}).setdefault(peer, []).append(result)
     show_progress("")
@@ -147,22 +178,25 @@ def settings(args: argparse.Namespace) -> Iterator[Setting]:
         yield from (Setting(model, isa, task, threads, batch) for batch in batches)
 
 
-def summarize(results: dict[Setting, dict[str, list[dict[str, Any]]]]) -> list[dict[str, Any]]:
-    """One row per setting and peer: median and range over rounds, and how many times faster cnncore is."""
+def summarize(results: dict[Setting, dict[Peer, list[dict[str, Any]]]]) -> list[dict[str, Any]]:
+    """One row per setting and peer: median and range over rounds, and how many times faster the first cnncore is."""
     rows = []
     for setting, by_peer in results.items():
         rates = {peer: [r["images_per_second"] for r in runs] for peer, runs in by_peer.items()}
-        own = statistics.median(rates["cnncore"]) if "cnncore" in rates else None
+        cnncore = next((peer for peer in rates if peer.name == "cnncore"), None)
+        own = statistics.median(rates[cnncore]) if cnncore else None
         for peer, runs in by_peer.items():
             median = statistics.median(rates[peer])
-            row = setting._asdict() | {"peer": peer, "version": runs[0]["version"], "images_per_second": median}
-            row |= {"lowest": min(rates[peer]), "highest": max(rates[peer]), "rounds": len(runs)}
-            row |= {"peak_mb": max(r["peak_mb"] for r in runs), "cnncore_ratio": own / median if own else None}
+            row = setting._asdict() | {"peer": peer.label, "precision": peer.precision, "version": runs[0]["version"]}
+            row |= {"images_per_second": median, "lowest": min(rates[peer]), "highest": max(rates[peer])}
+            row |= {"rounds": len(runs), "peak_mb": max(r["peak_mb"] for r in runs)}
+            row |= {"cnncore_ratio": own / median if own else None}
+            row |= {"cnncore_precision": cnncore.precision if cnncore else None}
             rows.append(row)
     return rows
 
 
-def print_table(rows: list[dict[str, Any]], missing: dict[str, str]) -> None:
+def print_table(rows: list[dict[str, Any]], missing: dict[tuple[Peer, str], str]) -> None:
     """Print a block per setting, a line per peer."""
     heading = None
     for row in rows:
@@ -170,15 +204,17 @@ def print_table(rows: list[dict[str, Any]], missing: dict[str, str]) -> None:
         if setting != heading:
             heading = setting
             print(f"\n{describe(setting)}")
-            print(f"  {'library':<34}{'us/batch':>10}{'images/s':>10}  {'range':<17}{'peak MB':>8}  cnncore is")
+            own = " ".join(["cnncore", row["cnncore_precision"] or ""])
+            columns = f"{'us/batch':>10}{'images/s':>10}  {'range':<17}{'peak MB':>8}  {own} is"
+            print(f"  {'library':<32} {'precision':<11}{columns}")
         rate = row["images_per_second"]
         ratio = f"{row['cnncore_ratio']:.2f}x" if row["cnncore_ratio"] else ""
         spread = f"{row['lowest']:,.0f}-{row['highest']:,.0f}"
         name = f"{row['peer']} {row['version']}"
         columns = f"{1e6 * row['batch'] / rate:>10,.0f}{rate:>10,.0f}  {spread:<17}{row['peak_mb']:>8,.0f}  {ratio}"
-        print(f"  {name:<34}{columns}")
-    for peer, reason in missing.items():
-        print(f"\n  {peer}: left out ({reason})")
+        print(f"  {name:<32} {row['precision']:<11}{columns}")
+    for (peer, isa), reason in missing.items():
+        print(f"\n  {peer.label} {peer.precision}, isa {isa}: left out ({reason})")
 
 
 def plot(rows: list[dict[str, Any]], path: Path) -> None:
@@ -188,32 +224,19 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
     except ImportError as error:
         raise SystemExit('--plot needs matplotlib: pip install "cnncore[plot]"') from error
 
-    panels = list(dict.fromkeys(Setting(row["task"], row["threads"], row["batch"]) for row in rows))
+    panels = list(dict.fromkeys(Setting(*(row[field] for field in Setting._fields)) for row in rows))
     figure, axes = plt.subplots(len(panels), 1, figsize=(8, 2.2 * len(panels)), squeeze=False, layout="constrained")
     for axis, panel in zip(axes[:, 0], panels, strict=True):
         own = [row for row in rows if all(row[field] == value for field, value in panel._asdict().items())][::-1]
         colours = ["C1" if row["peer"] == "cnncore" else "C0" for row in own]
-        axis.barh([row["peer"] for row in own], [row["images_per_second"] for row in own], color=colours)
+        names = [f"{row['peer']} {row['precision']}" for row in own]
+        axis.barh(names, [row["images_per_second"] for row in own], color=colours)
         axis.set_title(f"{describe(panel)}: images/s", loc="left", fontsize=10)
     figure.savefig(path, dpi=120)
 
 
-def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    cpu = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
-    flags = next((line.split() for line in lines if line.startswith("flags")), [])
-    return {
-        "cpu": cpu,
-        "cores": len(os.sched_getaffinity(0)),
-        "isas": [isa for isa in ("avx2", "avx512f", "avx512_bf16", "amx_tile") if isa in flags],
-        "system": platform.platform(),
-        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="minutes"),
-    }
-
-
 def parse_arguments() -> argparse.Namespace:
-    """Read the command line; ``python`` becomes a dict."""
+    """Read the command line; ``python`` becomes a dict, ``peers`` become Peers."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", nargs="+", choices=MODELS, default=["mnist_cnn"], help="default: mnist_cnn")
     parser.add_argument("--task", nargs="+", choices=["train", "infer"], default=["train", "infer"])
@@ -222,7 +245,20 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3.0, help="least time of one measurement (default: 3)")
     parser.add_argument("--images", type=int, help="size of the training set (default: 8192; cifar10_cnn 2048)")
-    parser.add_argument("--peers", nargs="+", default=PEERS, help=f"default: {' '.join(PEERS)}; also torch:compile")
+    parser.add_argument(
+        "--peers",
+        nargs="+",
+        metavar="PEER",
+        help=f"default: {' '.join(PEERS)}, and with a reduced --precision also cnncore:float32; "
+        "there are torch:compile and precisions such as cnncore:bfloat16_3x, torch:channels_last:bfloat16 as well",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default="float32",
+        help="of the peers that name none and have it; of other libraries it is their own reduced mode: PyTorch's "
+        "autocast, Keras' \"mixed_bfloat16\", JAX' type, OpenVINO's hint (default: float32)",
+    )
     parser.add_argument("--python", nargs="+", default=[], metavar="PEER=PATH", help="interpreter of a peer")
     parser.add_argument(
         "--isa",
@@ -236,9 +272,14 @@ def parse_arguments() -> argparse.Namespace:
     args = parser.parse_args()
     pairs = [entry.partition("=") for entry in args.python]
     args.python = {name: os.path.expanduser(path) for name, _, path in pairs}
-    for peer in args.peers + list(args.python):
-        if not (WORKERS / f"{peer.partition(':')[0]}_worker.py").is_file():
-            parser.error(f"unknown peer; expected one of {', '.join(PEERS)}. Received: {peer}")
+    own = ["cnncore:float32"] if args.precision != "float32" else []
+    try:
+        peers = [parse_peer(text, args.precision) for text in args.peers or [PEERS[0], *own, *PEERS[1:]]]
+        for name in args.python:
+            parse_peer(name, "float32")
+    except ValueError as error:
+        parser.error(str(error))
+    args.peers = list(dict.fromkeys(peers))
     return args
 
 
@@ -247,14 +288,15 @@ def main() -> None:
     args = parse_arguments()
     with tempfile.TemporaryDirectory() as folder:
         data = {model: write_data(Path(folder), model, args.images) for model in args.model}
-        host = machine() | {"data": data}
-        print(f"{host['cpu']}, {host['cores']} cores ({' '.join(host['isas'])}); {data}")
+        host = machine() | {"data": data, "precision": args.precision}
+        print(f"{describe_machine(host)}\n{'; '.join(f'{model} on {images}' for model, images in data.items())}")
         results, missing = run_rounds(args, Path(folder))
     rows = summarize(results)
     print_table(rows, missing)
     if args.json:
-        raw = [setting._asdict() | {"peer": p, "runs": r} for setting, by in results.items() for p, r in by.items()]
-        args.json.write_text(json.dumps({"machine": host, "missing": missing, "rows": rows, "raw": raw}, indent=1))
+        raw = [setting._asdict() | p._asdict() | {"runs": r} for setting, by in results.items() for p, r in by.items()]
+        left_out = [peer._asdict() | {"isa": isa, "reason": reason} for (peer, isa), reason in missing.items()]
+        args.json.write_text(json.dumps({"machine": host, "missing": left_out, "rows": rows, "raw": raw}, indent=1))
     if args.plot:
         plot(rows, args.plot)
 

@@ -2,12 +2,18 @@
 
     python bench/compare_ops.py                                  # 1 and 2 threads, this machine's best ISA
     python bench/compare_ops.py --isa avx2 --threads 2           # both limited to AVX2
+    python bench/compare_ops.py --precision bfloat16             # against PyTorch on bfloat16 tensors
+    python bench/compare_ops.py --precision bfloat16_3x          # against cnncore in float32
     python bench/compare_ops.py --python torch=~/other/bin/python --json out.json
 
 Each library is one process, bound to as many cores as it has threads, which waits on a pipe while the other works.
 Rounds are interleaved: for every shape and direction the libraries take turns. Of PyTorch's two memory formats the
 faster one counts, chosen per shape and direction. The table shows medians over rounds, the range of the ratio within
 rounds, and geometric means. In the first round the results of both libraries are compared with each other.
+
+With a reduced precision the shapes are those with at least 32 channels per group: thin layers have little to gain, and
+cnncore leaves those with fewer than 16 in float32. Its arrays are float32 in every precision, so that rounding them is
+timed; PyTorch's tensors are bfloat16 already.
 """
 
 from __future__ import annotations
@@ -26,36 +32,42 @@ from typing import Any
 
 import numpy as np
 
-from compare import ISA_VARIABLES, WORKERS, machine
+from compare import WORKERS
+from host import ISA_VARIABLES, describe_machine, machine
 from peers.ops_common import Conv2dShape
+from peers.precisions import PRECISIONS, UNIT_ROUNDOFF, has_precision
 
 DIRECTIONS = ["forward", "dx", "dw"]
+LEAST_CHANNELS = 32  # of a group, in reduced precision
 PAUSE = 0.02  # seconds between turns, in which the other library's threads stop spinning
 
 
-def read_shapes(pattern: str) -> list[Conv2dShape]:
-    """Rows of conv2d_shapes.csv whose name contains the pattern."""
+def read_shapes(pattern: str, channels: int) -> list[Conv2dShape]:
+    """Rows of conv2d_shapes.csv whose name contains the pattern, with at least that many channels per group."""
     with (Path(__file__).parent / "conv2d_shapes.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     shapes = [Conv2dShape(name=row.pop("name"), **{key: int(value) for key, value in row.items()}) for row in rows]
-    return [shape for shape in shapes if pattern in shape.name]
+    chosen = [shape for shape in shapes if pattern in shape.name and shape.in_channels // shape.groups >= channels]
+    if not chosen:
+        raise SystemExit(f"--shape: expected part of a name, with at least {channels} channels. Received: {pattern}")
+    return chosen
 
 
 class Worker:
     """A library's process: requests in, answers out."""
 
-    def __init__(self, library: str, python: str, threads: int, isa: str) -> None:
+    def __init__(self, library: str, python: str, threads: int, isa: str, precision: str) -> None:
         environment = os.environ | {"OMP_NUM_THREADS": str(threads)} | ISA_VARIABLES[isa]
         cores = sorted(os.sched_getaffinity(0))[:threads]
         self.process = subprocess.Popen(
-            [python, str(WORKERS / f"{library}_ops.py"), str(threads)],
+            [python, str(WORKERS / f"{library}_ops.py"), str(threads), precision],
             env=environment,
             preexec_fn=lambda: os.sched_setaffinity(0, cores),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
-        self.version = self._read()["version"]
+        self.name = f"{library} {self._read()['version']} {precision}"
 
     def _read(self) -> dict[str, Any]:
         assert self.process.stdout
@@ -76,19 +88,22 @@ class Worker:
         self.process.wait()
 
 
-def check_results(folder: Path, what: str, terms: int) -> None:
+def check_results(folder: Path, what: str, terms: int, precision: str) -> None:
     """Compare all saved results with cnncore's.
 
-    Sums of zero-mean terms, added in different orders, differ by about sqrt(terms) roundings of their own size.
+    Sums of zero-mean terms, added in different orders, differ by about sqrt(terms) float32 roundings of their own size.
+    Rounded operands change a term by up to two units, 0.6 in root mean square, independently; 0.9 if both libraries
+    round, in different ways. A sum of such terms changes by as much of its own size. bfloat16 results are rounded too.
     """
-    own = np.load(folder / "cnncore-nhwc.npy").astype(np.float64)
-    tolerance = 8 * 2.0**-24 * np.sqrt(terms) * np.sqrt(np.mean(own**2))
-    for path in folder.glob("torch-*.npy"):
+    own = np.load(folder / "own-nhwc.npy").astype(np.float64)
+    unit = 0.0 if precision == "float32" else UNIT_ROUNDOFF[precision]
+    tolerance = 8 * (2.0**-24 * np.sqrt(terms) + unit) * np.sqrt(np.mean(own**2))
+    if precision == "bfloat16":
+        tolerance += unit * np.abs(own).max()
+    for path in folder.glob("other-*.npy"):
         error = float(np.abs(np.load(path) - own).max())
         if not error <= tolerance:
-            raise SystemExit(
-                f"{what}: {path.stem} differs from cnncore by {error:.3g}; expected at most {tolerance:.3g}"
-            )
+            raise SystemExit(f"{what}: {path.stem} differs from cnncore by {error:.3g}; expected up to {tolerance:.3g}")
 
 
 def terms_of(shape: Conv2dShape, direction: str, batch: int) -> int:
@@ -98,22 +113,25 @@ def terms_of(shape: Conv2dShape, direction: str, batch: int) -> int:
     return shape.kernel**2 * (shape.in_channels if direction == "forward" else shape.filters) // shape.groups
 
 
-def run(workers: dict[str, Worker], args: argparse.Namespace, threads: int) -> list[dict[str, Any]]:
-    """Measure every shape and direction, the libraries taking turns."""
+def run(
+    workers: dict[str, Worker], shapes: list[Conv2dShape], args: argparse.Namespace, threads: int
+) -> list[dict[str, Any]]:
+    """Measure every shape and direction, the workers "own" and "other" taking turns."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for shape in read_shapes(args.shape):
+        for shape in shapes:
             for direction in args.direction:
-                seconds: dict[str, list[dict[str, float]]] = {library: [] for library in workers}
+                seconds: dict[str, list[dict[str, float]]] = {role: [] for role in workers}
                 for number in range(args.rounds):
-                    for library, worker in workers.items():
+                    for role, worker in workers.items():
                         time.sleep(PAUSE)
                         request = {"shape": shape._asdict(), "direction": direction, "batch": args.batch}
-                        request |= {"seconds": args.seconds, "save": f"{folder}/{library}" if number == 0 else None}
-                        seconds[library].append(worker.ask(request))
+                        request |= {"seconds": args.seconds, "save": f"{folder}/{role}" if number == 0 else None}
+                        seconds[role].append(worker.ask(request))
                 what = f"{shape.name} {direction}"
-                check_results(Path(folder), what, terms_of(shape, direction, args.batch))
-                rows.append(summarize(shape, direction, seconds, args.batch) | {"threads": threads})
+                check_results(Path(folder), what, terms_of(shape, direction, args.batch), args.precision)
+                row = summarize(shape, direction, seconds, args.batch)
+                rows.append(row | {"threads": threads, "precision": args.precision, "against": workers["other"].name})
                 print_row(rows[-1])
     return rows
 
@@ -122,24 +140,24 @@ def summarize(
     shape: Conv2dShape, direction: str, seconds: dict[str, list[dict[str, float]]], batch: int
 ) -> dict[str, Any]:
     """One line of the table."""
-    own = [answer["nhwc"] for answer in seconds["cnncore"]]
-    layouts = seconds["torch"][0]
-    best = min(layouts, key=lambda layout: statistics.median(answer[layout] for answer in seconds["torch"]))
-    other = [answer[best] for answer in seconds["torch"]]
+    own = [answer["nhwc"] for answer in seconds["own"]]
+    layouts = seconds["other"][0]
+    best = min(layouts, key=lambda layout: statistics.median(answer[layout] for answer in seconds["other"]))
+    other = [answer[best] for answer in seconds["other"]]
     ratios = [b / a for a, b in zip(own, other, strict=True)]
     gflop = shape.flops(batch) / 1e9
-    row = {"shape": shape.name, "direction": direction, "torch_layout": best, "gflop": gflop}
-    row |= {"cnncore_seconds": statistics.median(own), "torch_seconds": statistics.median(other)}
+    row = {"shape": shape.name, "direction": direction, "layout": best, "gflop": gflop}
+    row |= {"own_seconds": statistics.median(own), "other_seconds": statistics.median(other)}
     row |= {"ratio": statistics.median(ratios), "lowest": min(ratios), "highest": max(ratios), "seconds": seconds}
     return row
 
 
 def print_row(row: dict[str, Any]) -> None:
     """Print times in microseconds, rates in GFLOP/s."""
-    own, other = row["cnncore_seconds"], row["torch_seconds"]
+    own, other = row["own_seconds"], row["other_seconds"]
     print(
         f"  {row['shape']:<27}{row['direction']:<8}{own * 1e6:>9,.0f}{row['gflop'] / own:>8,.0f}"
-        f"{other * 1e6:>10,.0f}{row['gflop'] / other:>8,.0f}  {row['torch_layout']:<14}{row['ratio']:>5.2f}x"
+        f"{other * 1e6:>10,.0f}{row['gflop'] / other:>8,.0f}  {row['layout']:<14}{row['ratio']:>5.2f}x"
         f"  {row['lowest']:.2f}-{row['highest']:.2f}",
         flush=True,
     )
@@ -164,6 +182,13 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=0.05, help="least time of one turn (default: 0.05)")
     parser.add_argument("--direction", nargs="+", choices=DIRECTIONS, default=DIRECTIONS)
     parser.add_argument("--shape", default="", help="only shapes whose name contains this")
+    parser.add_argument("--precision", choices=PRECISIONS, default="float32", help="default: float32")
+    parser.add_argument(
+        "--against",
+        choices=["torch", "cnncore"],
+        help="torch in the same precision, or cnncore in float32 (default: torch; cnncore for bfloat16_3x, which torch "
+        "does not have: it would run in float32)",
+    )
     parser.add_argument("--isa", choices=ISA_VARIABLES, default="best", help="what both are limited to (default: best)")
     parser.add_argument(
         "--python", nargs="+", default=[], metavar="LIBRARY=PATH", help="interpreter of cnncore or torch"
@@ -178,19 +203,24 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     """Measure, print, write."""
     args = parse_arguments()
-    host = machine() | {"isa": args.isa, "batch": args.batch}
+    shapes = read_shapes(args.shape, 1 if args.precision == "float32" else LEAST_CHANNELS)
+    host = machine() | {"isa": args.isa, "batch": args.batch, "precision": args.precision}
+    against = args.against or ("torch" if has_precision("torch", args.precision) else "cnncore")
+    same = against == "torch" and has_precision("torch", args.precision)
+    modes = {"own": ("cnncore", args.precision), "other": (against, args.precision if same else "float32")}
     rows: list[dict[str, Any]] = []
+    print(describe_machine(host))
     for threads in args.threads:
         workers = {
-            library: Worker(library, args.python.get(library, sys.executable), threads, args.isa)
-            for library in ("cnncore", "torch")
+            role: Worker(library, args.python.get(library, sys.executable), threads, args.isa, precision)
+            for role, (library, precision) in modes.items()
         }
-        versions = {library: worker.version for library, worker in workers.items()}
-        host |= versions
-        print(f"\n{host['cpu']}, {threads} thread{'s' * (threads > 1)}, N = {args.batch}; {versions}")
-        print(f"  {'':<27}{'':<8}{'cnncore':>9}{'':>8}{'torch':>10}")
+        host |= (names := {role: worker.name for role, worker in workers.items()})
+        print(f"\n{names['own']} against {names['other']}, {threads} thread{'s' * (threads > 1)}, N = {args.batch}")
+        titles = ("cnncore", "torch") if against == "torch" else (args.precision, "float32")
+        print(f"  {'':<27}{'':<8}{titles[0]:>11}{'':>6}{titles[1]:>10}")
         print(f"  {'shape':<27}{'':<8}{'us':>9}{'GF/s':>8}{'us':>10}{'GF/s':>8}  {'layout':<14}{'ratio':>6}  range")
-        rows += (measured := run(workers, args, threads))
+        rows += (measured := run(workers, shapes, args, threads))
         print_means(measured)
         for worker in workers.values():
             worker.close()

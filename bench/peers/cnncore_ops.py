@@ -4,30 +4,34 @@ from __future__ import annotations
 
 import sys
 
+import numpy as np
 from ops_common import Arrays, Conv2dShape, Operation, serve
 
 import cnncore
 from cnncore import _core
 
 
-def operations(shape: Conv2dShape, arrays: Arrays, direction: str) -> dict[str, Operation]:
-    """The gradients alone: ``_core`` can skip what the public ``ops.conv2d_backward`` always returns."""
+def operations(shape: Conv2dShape, arrays: Arrays, direction: str, precision: str) -> dict[str, Operation]:
+    """The gradients alone: ``_core`` can skip what the public ``ops.conv2d_backward`` always returns.
+
+    Arrays are float32 in every precision; rounding them is part of the operation.
+    """
     x, kernel, bias, dy = arrays
     pad = (shape.padding, shape.padding)
     geometry = ((shape.stride, shape.stride), (pad, pad), (1, 1), shape.groups)
+
+    def backward(**needs: bool) -> tuple[np.ndarray | None, ...]:
+        return _core.conv2d_backward(x, kernel, dy, *geometry, precision=precision, **needs)
+
     if direction == "forward":
-        operation = Operation(lambda: _core.conv2d(x, kernel, bias, *geometry), lambda y: y)
+        operation = Operation(lambda: _core.conv2d(x, kernel, bias, *geometry, precision), lambda y: y)
     elif direction == "dx":
-        operation = Operation(
-            lambda: _core.conv2d_backward(x, kernel, dy, *geometry, needs_dkernel=False), lambda gradients: gradients[0]
-        )
+        operation = Operation(lambda: backward(needs_dkernel=False), lambda gradients: gradients[0])
     else:
-        operation = Operation(
-            lambda: _core.conv2d_backward(x, kernel, dy, *geometry, needs_dx=False), lambda gradients: gradients[1]
-        )
+        operation = Operation(lambda: backward(needs_dx=False), lambda gradients: gradients[1])
     return {"nhwc": operation}
 
 
 if __name__ == "__main__":
     cnncore.set_num_threads(int(sys.argv[1]))
-    serve(f"{cnncore.__version__} ({_core.isa()})", operations)
+    serve(f"{cnncore.__version__} ({_core.isa()})", operations, precision=sys.argv[2])

@@ -1,4 +1,7 @@
-"""JAX: a jitted training step with Adam, NHWC; its thread pool follows the process' affinity."""
+"""JAX: a jitted training step with Adam, NHWC; its thread pool follows the process' affinity.
+
+bfloat16 is the type of layers, images and copies of the weights; weights, optimizer and softmax stay float32.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +12,20 @@ from common import Peer, run
 from models import Conv, Model, Pool, Weights
 
 
-def _build(jax: Any, model: Model) -> tuple[Any, Any]:
+def _build(jax: Any, model: Model, precision: str) -> tuple[Any, Any]:
     """Return the jitted functions (train_step, probabilities)."""
     jnp, lax = jax.numpy, jax.lax
+    dtype = jnp.dtype("bfloat16" if precision == "bfloat16" else "float32")
 
     activations = {"relu": jax.nn.relu, "tanh": jnp.tanh, "softmax": lambda x: x}  # the softmax is in the loss
 
     def logits(weights: Any, x: Any) -> Any:
-        left = iter(weights)
+        left = iter(weight.astype(dtype) for weight in weights)
+        x = x.astype(dtype)
         for layer in model.layers:
             if isinstance(layer, Pool):
                 start, function = (-jnp.inf, lax.max) if layer.kind == "max" else (0.0, lax.add)
-                x = lax.reduce_window(x, start, function, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
+                x = lax.reduce_window(x, np.array(start, dtype), function, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
                 x = x if layer.kind == "max" else x * 0.25
                 continue
             kernel, bias = next(left), next(left)
@@ -30,7 +35,7 @@ def _build(jax: Any, model: Model) -> tuple[Any, Any]:
             else:
                 x = x.reshape(x.shape[0], -1) @ kernel + bias
             x = activations[layer.activation](x)
-        return x
+        return x.astype(jnp.float32)
 
     def loss(weights: Any, x: Any, y: Any) -> Any:
         log_p = jax.nn.log_softmax(logits(weights, x))
@@ -51,12 +56,12 @@ def _build(jax: Any, model: Model) -> tuple[Any, Any]:
 class JaxPeer(Peer):
     """Weights and Adam's moments are lists of arrays."""
 
-    def __init__(self, model: Model, weights: Weights, threads: int, variant: str) -> None:
+    def __init__(self, model: Model, weights: Weights, threads: int, variant: str, precision: str) -> None:
         import jax
 
         self.jax = jax
         self.version = jax.__version__
-        self.step_function, self.probabilities = _build(jax, model)
+        self.step_function, self.probabilities = _build(jax, model, precision)
         self.weights = [jax.numpy.asarray(w) for w in weights]
         self.moments = tuple([jax.numpy.zeros_like(w) for w in self.weights] for _ in range(2))
         self.step = jax.numpy.zeros((), jax.numpy.float32)

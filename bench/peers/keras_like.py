@@ -12,21 +12,24 @@ from models import Conv, Model, Pool, Weights
 class KerasLikePeer(Peer):
     """What Keras and cnncore share; subclasses import the library and call ``build``."""
 
-    def build(self, sequential: Any, layers: Any, model: Model, weights: Weights) -> None:
-        """Stack the layers and compile."""
+    def build(
+        self, sequential: Any, layers: Any, model: Model, weights: Weights, softmax: Any = "softmax", **settings: Any
+    ) -> None:
+        """Stack the layers and compile with `settings`; `softmax` is the activation of the last layer."""
         pools = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}
         self.model = sequential([layers.Input(model.input_shape)])
+        activations = {"relu": "relu", "tanh": "tanh", "softmax": softmax}
         for layer, x in model.with_inputs():
             if isinstance(layer, Conv):
                 own = layers.Conv2D(layer.filters, layer.kernel, padding=layer.padding, activation=layer.activation)
             elif isinstance(layer, Pool):
                 own = pools[layer.kind](2)
             else:
-                own = layers.Dense(layer.units, activation=layer.activation)
+                own = layers.Dense(layer.units, activation=activations[layer.activation])
                 if len(x) == 3:
                     self.model.add(layers.Flatten())
             self.model.add(own)
-        self.model.compile(optimizer="adam", loss="sparse_categorical_crossentropy")
+        self.model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", **settings)
         self.model.set_weights(weights)
 
     def train_epoch(self, data: Any, batch: int) -> float:

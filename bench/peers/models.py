@@ -6,6 +6,7 @@ dense ones (in, out), with the images flattened in the order y, x, c.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -98,8 +99,13 @@ def initial_weights(model: Model) -> Weights:
     return weights
 
 
-def reference_probabilities(model: Model, weights: Weights, x: np.ndarray) -> np.ndarray:
-    """Compute the network's output in float64: what every library is checked against."""
+def reference_probabilities(
+    model: Model, weights: Weights, x: np.ndarray, rounded: Callable[[np.ndarray], np.ndarray] = np.float64
+) -> np.ndarray:
+    """Compute the network's output in float64: what every library is checked against.
+
+    `rounded` is what happens to the operands of products, inputs and kernels; nothing at first.
+    """
     left = iter(weight.astype(np.float64) for weight in weights)
     x = x.astype(np.float64)
     for layer in model.layers:
@@ -108,7 +114,8 @@ def reference_probabilities(model: Model, weights: Weights, x: np.ndarray) -> np
             windows = x[:, : h // 2 * 2, : w // 2 * 2].reshape(n, h // 2, 2, w // 2, 2, c)
             x = windows.max(axis=(2, 4)) if layer.kind == "max" else windows.mean(axis=(2, 4))
             continue
-        kernel, bias = next(left), next(left)
+        kernel, bias = rounded(next(left)), next(left)
+        x = rounded(x)
         if isinstance(layer, Conv):
             around = layer.kernel // 2 if layer.padding == "same" else 0
             padded = np.pad(x, ((0, 0), (around, around), (around, around), (0, 0)))

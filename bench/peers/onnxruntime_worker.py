@@ -1,4 +1,4 @@
-"""ONNX Runtime, inference only."""
+"""ONNX Runtime, inference only, float32 only: it has no bfloat16 kernels for CPUs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from models import Model, Weights
 class OnnxRuntimePeer(Peer):
     """A session with the CPU provider."""
 
-    def __init__(self, model: Model, weights: Weights, threads: int, variant: str) -> None:
+    def __init__(self, model: Model, weights: Weights, threads: int, variant: str, precision: str) -> None:
         import onnxruntime
         from onnx_model import onnx_bytes
 

@@ -1,4 +1,4 @@
-"""OpenVINO, inference only, with float32 arithmetic asked for."""
+"""OpenVINO, inference only, with the arithmetic that is asked for (it would choose bfloat16 by itself)."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from models import Model, Weights
 class OpenvinoPeer(Peer):
     """A compiled model and one inference request, called synchronously."""
 
-    def __init__(self, model: Model, weights: Weights, threads: int, variant: str) -> None:
+    def __init__(self, model: Model, weights: Weights, threads: int, variant: str, precision: str) -> None:
         import openvino
         from onnx_model import onnx_bytes
 
         self.version = openvino.__version__.split("-")[0]
         core = openvino.Core()
         graph = core.read_model(onnx_bytes(model, weights), b"")
-        settings = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
+        hint = {"float32": "f32", "bfloat16": "bf16"}[precision]
+        settings = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": hint}
         self.request = core.compile_model(graph, "CPU", settings).create_infer_request()
 
     def predict(self, x: np.ndarray) -> np.ndarray:

@@ -86,13 +86,15 @@ class Operation(NamedTuple):
     to_numpy: Callable[[Any], np.ndarray]
 
 
-def serve(version: str, operations: Callable[[Conv2dShape, Arrays, str], dict[str, Operation]]) -> None:
+def serve(
+    version: str, operations: Callable[[Conv2dShape, Arrays, str, str], dict[str, Operation]], precision: str
+) -> None:
     """Answer requests until stdin ends. `operations` gives one direction's operations by layout."""
     print(json.dumps({"version": version}), flush=True)
     for line in sys.stdin:
         request = json.loads(line)
         shape = Conv2dShape(**request["shape"])
-        by_layout = operations(shape, make_arrays(shape, request["batch"]), request["direction"])
+        by_layout = operations(shape, make_arrays(shape, request["batch"]), request["direction"], precision)
         if request["save"]:
             for layout, operation in by_layout.items():
                 np.save(f"{request['save']}-{layout}.npy", operation.to_numpy(operation.call()))

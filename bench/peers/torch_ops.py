@@ -1,4 +1,7 @@
-"""PyTorch's convolution (oneDNN) for ``bench/compare_ops.py``, in both memory formats."""
+"""PyTorch's convolution (oneDNN) for ``bench/compare_ops.py``, in both memory formats.
+
+In bfloat16 all operands and results are bfloat16 tensors already, as they are between layers under autocast.
+"""
 
 from __future__ import annotations
 
@@ -13,23 +16,25 @@ FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channel
 
 
 def _to_nhwc(tensor: torch.Tensor) -> np.ndarray:
-    return tensor.permute(0, 2, 3, 1).contiguous().numpy()
+    return tensor.permute(0, 2, 3, 1).float().contiguous().numpy()
 
 
 def _to_hwio(tensor: torch.Tensor) -> np.ndarray:
-    return tensor.permute(2, 3, 1, 0).contiguous().numpy()
+    return tensor.permute(2, 3, 1, 0).float().contiguous().numpy()
 
 
-def operations(shape: Conv2dShape, arrays: Arrays, direction: str) -> dict[str, Operation]:
+def operations(shape: Conv2dShape, arrays: Arrays, direction: str, precision: str) -> dict[str, Operation]:
     """Forward through ``functional.conv2d``, gradients through the operator that autograd calls, with its masks."""
     s = shape
+    dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+    tensors = [torch.from_numpy(array).to(dtype) for array in arrays]
+    bias = tensors[2]
     result = {}
     for layout, memory_format in FORMATS.items():
-        x, dy = (torch.from_numpy(a).permute(0, 3, 1, 2).contiguous(memory_format=memory_format) for a in arrays[::3])
-        kernel = torch.from_numpy(arrays.kernel).permute(3, 2, 0, 1).contiguous(memory_format=memory_format)
-        bias = torch.from_numpy(arrays.bias)
+        x, dy = (tensor.permute(0, 3, 1, 2).contiguous(memory_format=memory_format) for tensor in tensors[::3])
+        kernel = tensors[1].permute(3, 2, 0, 1).contiguous(memory_format=memory_format)
 
-        def forward(x: Any = x, kernel: Any = kernel, bias: Any = bias) -> Any:
+        def forward(x: Any = x, kernel: Any = kernel) -> Any:
             return torch.nn.functional.conv2d(x, kernel, bias, s.stride, s.padding, 1, s.groups)
 
         def backward(mask: list[bool], x: Any = x, kernel: Any = kernel, dy: Any = dy) -> Any:
@@ -50,4 +55,4 @@ def operations(shape: Conv2dShape, arrays: Arrays, direction: str) -> dict[str, 
 if __name__ == "__main__":
     torch.set_num_threads(int(sys.argv[1]))
     with torch.inference_mode():
-        serve(torch.__version__, operations)
+        serve(torch.__version__, operations, precision=sys.argv[2])

@@ -1,4 +1,7 @@
-"""PyTorch: the usual eager loop (variants: channels_last, compile); the data set is one tensor in memory."""
+"""PyTorch: the usual eager loop (variants: channels_last, compile); the data set is one tensor in memory.
+
+bfloat16 is ``torch.autocast`` around forward pass and loss: parameters and optimizer stay float32.
+"""
 
 from __future__ import annotations
 
@@ -28,12 +31,13 @@ def _build(nn: Any, model: Model) -> Any:
 class TorchPeer(Peer):
     """NCHW modules; images are given as views of NHWC arrays, in the memory format of the variant."""
 
-    def __init__(self, model: Model, weights: Weights, threads: int, variant: str) -> None:
+    def __init__(self, model: Model, weights: Weights, threads: int, variant: str, precision: str) -> None:
         import torch
 
         torch.set_num_threads(threads)
         self.torch = torch
         self.version = torch.__version__
+        self.reduced = precision == "bfloat16"
         body = _build(torch.nn, model)
         with torch.no_grad():
             for parameter, value in zip(body.parameters(), to_channels_first(model, weights), strict=True):
@@ -42,6 +46,9 @@ class TorchPeer(Peer):
         body = body.to(memory_format=self.format)
         self.optimizer = torch.optim.Adam(body.parameters())
         self.body = torch.compile(body) if variant == "compile" else body
+
+    def _autocast(self) -> Any:
+        return self.torch.autocast("cpu", dtype=self.torch.bfloat16, enabled=self.reduced)
 
     def _images(self, x: np.ndarray) -> Any:
         return self.torch.from_numpy(x).permute(0, 3, 1, 2).contiguous(memory_format=self.format)
@@ -57,7 +64,8 @@ class TorchPeer(Peer):
         for start in range(0, len(x), batch):
             index = order[start : start + batch]
             self.optimizer.zero_grad(set_to_none=True)
-            loss = torch.nn.functional.cross_entropy(self.body(x[index]), y[index])
+            with self._autocast():
+                loss = torch.nn.functional.cross_entropy(self.body(x[index]), y[index])
             loss.backward()
             self.optimizer.step()
             total += loss.item() * len(index)
@@ -65,7 +73,9 @@ class TorchPeer(Peer):
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         with self.torch.inference_mode():
-            return self.torch.softmax(self.body(self._images(x)), dim=1).numpy()
+            with self._autocast():
+                logits = self.body(self._images(x))
+            return self.torch.softmax(logits.float(), dim=1).numpy()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,36 @@
+"""The precisions of products that the benchmarks compare: who has which, and how operands are rounded."""
+
+from __future__ import annotations
+
+import numpy as np
+
+# The largest relative error of an operand.
+UNIT_ROUNDOFF = {"float32": 2.0**-24, "bfloat16_3x": 2.0**-16, "bfloat16": 2.0**-8}
+PRECISIONS = list(UNIT_ROUNDOFF)
+# Modes beside float32. ONNX Runtime has no bfloat16 kernels for CPUs.
+REDUCED_PRECISIONS = {
+    "cnncore": ["bfloat16_3x", "bfloat16"],
+    "torch": ["bfloat16"],
+    "keras": ["bfloat16"],
+    "jax": ["bfloat16"],
+    "openvino": ["bfloat16"],
+}
+
+
+def has_precision(library: str, precision: str) -> bool:
+    """Whether the library, as its worker runs it, has this mode."""
+    return precision == "float32" or precision in REDUCED_PRECISIONS.get(library, [])
+
+
+def _to_bfloat16(x: np.ndarray) -> np.ndarray:
+    """Keep the upper half of a float32, rounded to nearest, ties to even."""
+    bits = x.astype(np.float32).view(np.uint32)
+    return ((bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000).astype(np.uint32).view(np.float32).astype(np.float64)
+
+
+def round_operand(x: np.ndarray, precision: str) -> np.ndarray:
+    """Round finite numbers as the operands of a product are; float64. bfloat16_3x is the sum of two bfloat16 values."""
+    if precision == "float32":
+        return x.astype(np.float64)
+    high = _to_bfloat16(x)
+    return high if precision == "bfloat16" else high + _to_bfloat16(x - high)
