@@ -50,14 +50,35 @@ inline void product_block(const TileProductArgs& a, int64_t r, int64_t n) {
   }
 }
 
+constexpr int64_t kRows = 12;
+
+void product_rows(const TileProductArgs& a, int64_t r, int64_t n, int64_t rows) {
+  switch (rows) {
+    case 1: return product_block<1>(a, r, n);
+    case 2: return product_block<2>(a, r, n);
+    case 3: return product_block<3>(a, r, n);
+    case 4: return product_block<4>(a, r, n);
+    case 5: return product_block<5>(a, r, n);
+    case 6: return product_block<6>(a, r, n);
+    case 7: return product_block<7>(a, r, n);
+    case 8: return product_block<8>(a, r, n);
+    case 9: return product_block<9>(a, r, n);
+    case 10: return product_block<10>(a, r, n);
+    case 11: return product_block<11>(a, r, n);
+    default: return product_block<kRows>(a, r, n);
+  }
+}
+
+// Of the last rows two blocks of about the same height: few sums alone would wait for each other.
 void tile_product(const TileProductArgs& a) {
-  constexpr int64_t kRows = 12;
   for (int64_t n = 0; n < a.cols; n += 2 * kTileColumns) {
     int64_t r = 0;
-    for (; r + kRows <= a.rows; r += kRows) product_block<kRows>(a, r, n);
-    if (r + 8 <= a.rows) product_block<8>(a, r, n), r += 8;
-    if (r + 4 <= a.rows) product_block<4>(a, r, n), r += 4;
-    for (; r < a.rows; ++r) product_block<1>(a, r, n);
+    for (; r + 2 * kRows <= a.rows; r += kRows) product_block<kRows>(a, r, n);
+    if (const int64_t rest = a.rows - r; rest > kRows) {
+      product_rows(a, r, n, rest / 2);
+      r += rest / 2;
+    }
+    if (r < a.rows) product_rows(a, r, n, a.rows - r);
   }
 }
 
