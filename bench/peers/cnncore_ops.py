@@ -11,12 +11,21 @@ import cnncore
 from cnncore import _core
 
 
+def aligned(array: np.ndarray) -> np.ndarray:
+    """The array on a cache line, as the other library's tensors and the results of ops are."""
+    memory = np.empty(array.nbytes + 64, np.uint8)
+    begin = -memory.ctypes.data % 64
+    copy = memory[begin : begin + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
 def operations(shape: Conv2dShape, arrays: Arrays, direction: str, precision: str) -> dict[str, Operation]:
     """The gradients alone: ``_core`` can skip what the public ``ops.conv2d_backward`` always returns.
 
     Arrays are float32 in every precision; rounding them is part of the operation.
     """
-    x, kernel, bias, dy = arrays
+    x, kernel, bias, dy = (aligned(array) for array in arrays)
     pad = (shape.padding, shape.padding)
     geometry = ((shape.stride, shape.stride), (pad, pad), (1, 1), shape.groups)
 

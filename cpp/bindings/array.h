@@ -53,9 +53,11 @@ inline Array empty(const Shape& shape) {
   check(count < std::numeric_limits<int64_t>::max() / 8, "[array] expected a result that fits memory. Received: shape ",
         to_string(shape));
   const size_t bytes = static_cast<size_t>(aligned_count<float>(std::max<int64_t>(count, 1))) * sizeof(float);
-  void* data = std::aligned_alloc(kAlignment, bytes);
-  if (!data) throw std::bad_alloc();
-  const py::capsule owner(data, [](void* p) { std::free(p); });
+  void* data = take_block(bytes);
+  const py::capsule owner(data, nullptr, [](PyObject* self) {
+    give_block(PyCapsule_GetPointer(self, nullptr), reinterpret_cast<size_t>(PyCapsule_GetContext(self)));
+  });
+  PyCapsule_SetContext(owner.ptr(), reinterpret_cast<void*>(bytes));
   return Array(std::vector<py::ssize_t>(shape.begin(), shape.end()), static_cast<float*>(data), owner);
 }
 

@@ -21,6 +21,7 @@ struct Pixels : Ints {
 struct Depthwise {
   int64_t pixels, taps, channels;
   Pixels x_offset, tap_offset;
+  Places w_offset;
   Floats x, w, bias;
 
   Depthwise(int64_t pixel_count, int64_t tap_count, int64_t channel_count, Random& random)
@@ -29,8 +30,9 @@ struct Depthwise {
         channels(channel_count),
         x_offset(pixels, 20, channels, random),
         tap_offset(taps, 9, channels, random),
+        w_offset(taps, channels, random),
         x(largest(x_offset) + largest(tap_offset) + channels, random),
-        w(taps * channels, random),
+        w(largest(w_offset) + channels, random),
         bias(channels, random) {
     fill(x, random), fill(w, random), fill(bias, random);
   }
@@ -49,6 +51,7 @@ void check_depthwise(const Kernels& k, int64_t pixels, int64_t taps, int64_t cha
                   taps,
                   channels,
                   d.w.data(),
+                  d.w_offset.data(),
                   with_bias ? d.bias.data() : nullptr,
                   y.data(),
                   y_offset.data(),
@@ -59,7 +62,7 @@ void check_depthwise(const Kernels& k, int64_t pixels, int64_t taps, int64_t cha
     for (int64_t c = 0; c < channels; ++c) {
       Sum s;
       if (with_bias) s.add(d.bias[c]);
-      for (int64_t t = 0; t < taps; ++t) s.add(d.at(p, t, c), d.w[t * channels + c]);
+      for (int64_t t = 0; t < taps; ++t) s.add(d.at(p, t, c), d.w[d.w_offset[t] + c]);
       wrong.expect(y[y_offset[p] + c], relu ? std::max(0.0, s.value) : s.value, s.bound());
     }
   }
@@ -76,18 +79,18 @@ void check_depthwise(const Kernels& k, int64_t pixels, int64_t taps, int64_t cha
 void check_depthwise_weights(const Kernels& k, int64_t pixels, int64_t taps, int64_t channels, Random& random) {
   Depthwise d(pixels, taps, channels, random);
   Places dy_offset(pixels, channels, random);
-  Floats dy(largest(dy_offset) + channels, random), dw(taps * channels, random);
+  Floats dy(largest(dy_offset) + channels, random), dw(d.w.size(), random);
   fill(dy, random), fill(dw, random);
   const std::vector<float> before = dw.copy();
   k.depthwise_weights({d.x.data(), d.x_offset.data(), d.tap_offset.data(), pixels, taps, channels, dy.data(),
-                       dy_offset.data(), dw.data()});
+                       dy_offset.data(), dw.data(), d.w_offset.data()});
   Mismatches wrong;
   for (int64_t t = 0; t < taps; ++t) {
     for (int64_t c = 0; c < channels; ++c) {
       Sum s;
-      s.add(before[static_cast<size_t>(t * channels + c)]);
+      s.add(before[static_cast<size_t>(d.w_offset[t] + c)]);
       for (int64_t p = 0; p < pixels; ++p) s.add(d.at(p, t, c), dy[dy_offset[p] + c]);
-      wrong.expect(dw[t * channels + c], s);
+      wrong.expect(dw[d.w_offset[t] + c], s);
     }
   }
   CAPTURE(wrong.worst);

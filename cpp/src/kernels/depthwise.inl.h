@@ -1,48 +1,63 @@
 // Depthwise convolution: every channel by itself, so the vectors run over channels.
 //   p pixel, t tap of the kernel, c channel
 
-template <int P, bool kTail>
+// P pixels x V vectors of channels.
+template <int P, int V, bool kTail>
 void depthwise_block(const DepthwiseArgs& a, int64_t p, int64_t c, int lanes) {
   const auto read = [&](const float* from) { return kTail ? load_n(from, lanes) : load(from); };
-  Vec acc[P];
-  const Vec b = a.bias ? read(a.bias + c) : zero();
-  CNNCORE_UNROLL
-  for (int i = 0; i < P; ++i) acc[i] = b;
+  Vec acc[P][V];
   const float* x[P];
+  CNNCORE_UNROLL
+  for (int v = 0; v < V; ++v) {
+    const Vec b = a.bias ? read(a.bias + c + v * kWidth) : zero();
+    CNNCORE_UNROLL
+    for (int i = 0; i < P; ++i) acc[i][v] = b;
+  }
   CNNCORE_UNROLL
   for (int i = 0; i < P; ++i) x[i] = a.x + a.x_offset[p + i] + c;
   for (int64_t t = 0; t < a.taps; ++t) {
-    const Vec w = read(a.w + t * a.channels + c);
+    const float* w = a.w + a.w_offset[t] + c;
     const int64_t offset = a.tap_offset[t];
+    Vec row[V];
     CNNCORE_UNROLL
-    for (int i = 0; i < P; ++i) acc[i] = fmadd(read(x[i] + offset), w, acc[i]);
+    for (int v = 0; v < V; ++v) row[v] = read(w + v * kWidth);
+    CNNCORE_UNROLL
+    for (int i = 0; i < P; ++i) {
+      CNNCORE_UNROLL
+      for (int v = 0; v < V; ++v) acc[i][v] = fmadd(read(x[i] + offset + v * kWidth), row[v], acc[i][v]);
+    }
   }
   CNNCORE_UNROLL
   for (int i = 0; i < P; ++i) {
     float* y = a.y + a.y_offset[p + i] + c;
-    const Vec result = a.relu ? max(zero(), acc[i]) : acc[i];
-    if (kTail)
-      store_n(y, result, lanes);
-    else if (a.stream)
-      store_streaming(y, result);
-    else
-      store(y, result);
+    CNNCORE_UNROLL
+    for (int v = 0; v < V; ++v) {
+      const Vec result = a.relu ? max(zero(), acc[i][v]) : acc[i][v];
+      if (kTail)
+        store_n(y + v * kWidth, result, lanes);
+      else if (a.stream)
+        store_streaming(y + v * kWidth, result);
+      else
+        store(y + v * kWidth, result);
+    }
   }
 }
 
-// Channels inside, so that the rows a block of pixels reads stay in the nearest cache.
+// Channels inside, so that the rows a block of pixels reads stay in the nearest cache, and several vectors of them
+// together, so that memory is read and written in runs.
 template <int P>
 void depthwise_pixels(const DepthwiseArgs& a, int64_t p) {
+  constexpr int V = kManyRegisters ? 4 : 2;
   int64_t c = 0;
-  for (; c + kWidth <= a.channels; c += kWidth) depthwise_block<P, false>(a, p, c, kWidth);
-  if (c < a.channels) depthwise_block<P, true>(a, p, c, static_cast<int>(a.channels - c));
+  for (; c + V * kWidth <= a.channels; c += V * kWidth) depthwise_block<P, V, false>(a, p, c, kWidth);
+  for (; c + kWidth <= a.channels; c += kWidth) depthwise_block<P, 1, false>(a, p, c, kWidth);
+  if (c < a.channels) depthwise_block<P, 1, true>(a, p, c, static_cast<int>(a.channels - c));
 }
 
 void depthwise(const DepthwiseArgs& a) {
-  constexpr int P = kManyRegisters ? 16 : 8;
+  constexpr int P = 4;
   int64_t p = 0;
   for (; p + P <= a.pixels; p += P) depthwise_pixels<P>(a, p);
-  for (; p + 4 <= a.pixels; p += 4) depthwise_pixels<4>(a, p);
   for (; p < a.pixels; ++p) depthwise_pixels<1>(a, p);
   if (a.stream) fence_stores();
 }
@@ -69,7 +84,7 @@ void depthwise_weights_block(const DepthwiseWeightsArgs& a, Strip strip, int64_t
   }
   CNNCORE_UNROLL
   for (int i = 0; i < T; ++i) {
-    float* dw = a.dw + (t + i) * a.channels + c;
+    float* dw = a.dw + a.w_offset[t + i] + c;
     const Vec sum = add(read(dw), acc[i]);
     if (kTail)
       store_n(dw, sum, lanes);
@@ -82,7 +97,8 @@ template <bool kTail>
 void depthwise_weights_channels(const DepthwiseWeightsArgs& a, Strip strip, int64_t c, int lanes) {
   int64_t t = 0;
   for (; t + 9 <= a.taps; t += 9) depthwise_weights_block<9, kTail>(a, strip, t, c, lanes);
-  for (; t + 5 <= a.taps; t += 5) depthwise_weights_block<5, kTail>(a, strip, t, c, lanes);
+  for (; t + 6 <= a.taps; t += 6) depthwise_weights_block<6, kTail>(a, strip, t, c, lanes);
+  for (; t + 4 <= a.taps; t += 4) depthwise_weights_block<4, kTail>(a, strip, t, c, lanes);
   for (; t < a.taps; ++t) depthwise_weights_block<1, kTail>(a, strip, t, c, lanes);
 }
 

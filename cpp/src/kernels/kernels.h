@@ -114,13 +114,14 @@ struct PlanarArgs {
   int64_t y_plane;
 };
 
-/// Depthwise: y[y_offset[p] + c] = act(bias[c] + sum_t x[x_offset[p] + tap_offset[t] + c] * w[t * channels + c])
+/// Depthwise: y[y_offset[p] + c] = act(bias[c] + sum_t x[x_offset[p] + tap_offset[t] + c] * w[w_offset[t] + c])
 struct DepthwiseArgs {
   const float* x;
   const int32_t* x_offset;
   const int32_t* tap_offset;
   int64_t pixels, taps, channels;
   const float* w;
+  const int32_t* w_offset;
   const float* bias;  // may be null
   float* y;
   const int32_t* y_offset;
@@ -128,7 +129,7 @@ struct DepthwiseArgs {
   bool stream = false;  // as in GemmArgs
 };
 
-/// dw[t * channels + c] += sum_p x[x_offset[p] + tap_offset[t] + c] * dy[dy_offset[p] + c]
+/// dw[w_offset[t] + c] += sum_p x[x_offset[p] + tap_offset[t] + c] * dy[dy_offset[p] + c]
 struct DepthwiseWeightsArgs {
   const float* x;
   const int32_t* x_offset;
@@ -137,6 +138,7 @@ struct DepthwiseWeightsArgs {
   const float* dy;
   const int32_t* dy_offset;
   float* dw;
+  const int32_t* w_offset;
 };
 
 /// The gradient that leaves a 2x2 max-pool is zero but at the winners. Per channel c (an entry list of `capacity`

@@ -15,10 +15,15 @@
 namespace cnncore {
 namespace {
 
-// An output larger than what a core's caches keep is written past them: that spares reading it first.
-bool worth_streaming(const float* y, int64_t floats) {
-  constexpr int64_t kCacheFloats = 1 << 19;
-  return floats >= kCacheFloats && reinterpret_cast<uintptr_t>(y) % kAlignment == 0;
+// An output larger than what a core's caches keep is written past them: that spares reading it first. But memory is
+// slower than the caches, so the arithmetic must take longer than the writing.
+bool worth_streaming(const float* y, int64_t floats, int64_t flops) {
+  constexpr int64_t kCacheFloats = 1 << 19, kFlopsPerFloat = 48;
+  return floats >= kCacheFloats && flops >= kFlopsPerFloat * floats && reinterpret_cast<uintptr_t>(y) % kAlignment == 0;
+}
+
+int64_t flops_of(const Conv2dParams& p, const Shape& out) {
+  return 2 * element_count(out) * p.kernel_height * p.kernel_width * (p.in_channels / p.groups);
 }
 
 }  // namespace
@@ -49,7 +54,7 @@ Shape conv2d_output_shape(const Conv2dParams& p) {
 void conv2d(const Conv2dParams& params, int64_t batch, const float* x, const float* kernel, const float* bias,
             float* y) {
   const Shape out = conv2d_output_shape(params);
-  const bool stream = worth_streaming(y, batch * out[0] * out[1] * out[2]);
+  const bool stream = worth_streaming(y, batch * element_count(out), batch * flops_of(params, out));
   const Conv2dPlan plan(params, {.training = false, .stream = stream}, kernels());
   const Buffer<float> packed(plan.packed_size());
   plan.pack(kernel, packed.data());
@@ -68,7 +73,9 @@ void conv2d(const Conv2dParams& params, int64_t batch, const float* x, const flo
 
 void conv2d_backward(const Conv2dParams& params, int64_t batch, const float* x, const float* kernel, const float* dy,
                      float* dx, float* dkernel, float* dbias) {
-  const bool stream = worth_streaming(dx, batch * params.in_height * params.in_width * params.in_channels);
+  const Shape out = conv2d_output_shape(params);
+  const bool stream = worth_streaming(dx, batch * params.in_height * params.in_width * params.in_channels,
+                                      batch * flops_of(params, out));
   const Conv2dPlan plan(params, {.input_grad = dx != nullptr, .stream = stream}, kernels());
   const Shards shards(batch);
   const int64_t scratch = aligned_count<float>(plan.scratch_size());

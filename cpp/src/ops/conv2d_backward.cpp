@@ -27,6 +27,10 @@ void Conv2dPlan::pack(const float* kernel, float* packed) const {
   if (!fusion_.training || !fusion_.input_grad) return;
   if (mode_ == Backward::sparse) return pack_sparse(kernel, packed);
   if (tiled_data_) return tiled_data_->pack(kernel, true, packed);
+  if (depthwise_) {
+    std::copy_n(kernel, depth_ * params_.filters, packed);
+    return;
+  }
   if (data_tiles_.used()) {
     // the flipped kernel, from filters to channels
     const int64_t size = params_.in_channels * params_.filters;
@@ -55,13 +59,8 @@ void Conv2dPlan::pack_phase(const Phase& phase, const float* kernel, float* pack
   const int64_t channels = params_.in_channels / params_.groups, filters = params_.filters / params_.groups;
   for (const int64_t tap : phase.taps) {
     const float* from = kernel + tap * channels * params_.filters;
-    if (depthwise()) {
-      std::copy_n(from, filters * params_.groups, packed);
-    } else {
-      for (int64_t g = 0; g < params_.groups; ++g)
-        k_.transpose(from + g * filters, params_.filters, packed + g * channels, params_.in_channels, channels,
-                     filters);
-    }
+    for (int64_t g = 0; g < params_.groups; ++g)
+      k_.transpose(from + g * filters, params_.filters, packed + g * channels, params_.in_channels, channels, filters);
     packed += filters * params_.in_channels;
   }
 }
@@ -120,6 +119,7 @@ void Conv2dPlan::backward_dense(int64_t count, const float* x, const float* dy, 
 void Conv2dPlan::weights_gradient(int64_t count, const float* x, const float* dy, float* partial,
                                   float* scratch) const {
   if (tiled_weights_) return tiled_weights_->run(count, x, dy, partial, scratch + at_tiled_);
+  if (depthwise_) return depthwise_->backward_weights(count, x, dy, partial);
   const int64_t pixels = count * pixels_;
   if (!weight_tiles_.empty()) {
     const int64_t channels = params_.in_channels, filters = params_.filters;
@@ -128,21 +128,16 @@ void Conv2dPlan::weights_gradient(int64_t count, const float* x, const float* dy
                                  count * forward_tiles_.per_image, channels, filters, count_up_.data(), partial,
                                  scratch + at_squares_});
   }
-  if (depthwise()) {
-    k_.depthwise_weights({x, tables_.x_offset.data(), tables_.tap_offset.data(), pixels,
-                          params_.kernel_height * params_.kernel_width, params_.filters, dy, dy_offset_.data(),
-                          partial});
-  } else {
-    const int64_t channels = params_.in_channels / params_.groups, filters = params_.filters / params_.groups;
-    for (int64_t g = 0; g < params_.groups; ++g)
-      k_.gemm_weights({x + g * channels, tables_.x_offset.data(), tables_.k_offset.data(), pixels, depth_, filters,
-                       dy + g * filters, dy_offset_.data(), partial + g * filters, params_.filters});
-  }
+  const int64_t channels = params_.in_channels / params_.groups, filters = params_.filters / params_.groups;
+  for (int64_t g = 0; g < params_.groups; ++g)
+    k_.gemm_weights({x + g * channels, tables_.x_offset.data(), tables_.k_offset.data(), pixels, depth_, filters,
+                     dy + g * filters, dy_offset_.data(), partial + g * filters, params_.filters});
 }
 
 void Conv2dPlan::data_gradient(int64_t count, const float* dy, const float* packed, float* dx, float* scratch) const {
   if (tiled_data_)
     return tiled_data_->run(count, x_size_, {dy, packed, nullptr, dx, nullptr, false, scratch + at_tiled_});
+  if (depthwise_) return depthwise_->backward_data(count, dy, packed, dx, streams(params_.filters));
   if (data_tiles_.used()) {
     WinogradArgs a{};
     a.x = dy, a.w = packed, a.y = dx, a.filters = params_.in_channels;
@@ -154,15 +149,10 @@ void Conv2dPlan::data_gradient(int64_t count, const float* dy, const float* pack
   for (const Phase& phase : data_.phases) {
     const int64_t pixels = static_cast<int64_t>(phase.dy_offset.size()) / backward_images_ * count;
     const int64_t taps = static_cast<int64_t>(phase.taps.size());
-    if (depthwise()) {
-      k_.depthwise({dy, phase.dy_offset.data(), phase.tap_offset.data(), pixels, taps, params_.filters, packed, nullptr,
-                    dx, phase.dx_offset.data(), false, streams(params_.filters)});
-    } else {
-      for (int64_t g = 0; g < params_.groups; ++g)
-        k_.gemm({dy + g * filters, phase.dy_offset.data(), phase.k_offset.data(), pixels, taps * filters, channels,
-                 packed + g * channels, params_.in_channels, nullptr, dx + g * channels, phase.dx_offset.data(), false,
-                 streams(channels)});
-    }
+    for (int64_t g = 0; g < params_.groups; ++g)
+      k_.gemm({dy + g * filters, phase.dy_offset.data(), phase.k_offset.data(), pixels, taps * filters, channels,
+               packed + g * channels, params_.in_channels, nullptr, dx + g * channels, phase.dx_offset.data(), false,
+               streams(channels)});
     packed += taps * filters * params_.in_channels;
   }
 }

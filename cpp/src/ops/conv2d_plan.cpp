@@ -75,10 +75,14 @@ Conv2dPlan::Conv2dPlan(const Conv2dParams& params, const Conv2dFusion& fusion, c
     images_ = std::max(images_, images_for(kTilesPerCall, tile_count(height, width), kMaxTiledImages));
     grow_for_tiles(x_frame_, height, width);
   }
+  if (is_depthwise(params)) {
+    depthwise_.emplace(params, images_, fusion.training && fusion.input_grad, kernels);
+    x_frame_.border = {};
+  }
   copy_dx_ = x_frame_.has_border() || overhang;
   copy_x_ = copy_dx_ || reduced();
   const PixelOrder order = pool ? PixelOrder::windows : PixelOrder::rows;
-  tables_ = forward_tables(params, x_frame_, images_, order);
+  if (!depthwise_) tables_ = forward_tables(params, x_frame_, images_, order);
   if (winograd) {
     forward_tiles_ = tiles(x_frame_, 0, {height, width, params.filters, {}}, images_);
     if (pool) forward_tiles_.y_offset = tables_.y_offset;
@@ -131,6 +135,8 @@ void Conv2dPlan::plan_dense_gradient(PixelOrder order) {
   if (winograd) grow_for_tiles(dy_frame_, out[0], out[1]);
   if (fusion_.input_grad && tiles_apply(data_tiled ? kWinogradSaving : 1.0)) {
     plan_tiled_data();
+  } else if (depthwise_) {
+    packed_size_ += fusion_.input_grad ? depth_ * params_.filters : 0;
   } else if (fusion_.input_grad) {
     Padding least = dy_frame_.border;
     if (data_tiled) {
@@ -275,9 +281,6 @@ void Conv2dPlan::run_units(int64_t begin, int64_t end, Conv2dRun r) const {
                 pixels = fusion_.max_pool ? 4 * (end - begin) : end - begin;
   const int32_t* x_offset = tables_.x_offset.data() + pixel;
   const int32_t* y_offset = tables_.y_offset.data() + begin;
-  if (depthwise())
-    return k_.depthwise({r.x, x_offset, tables_.tap_offset.data(), pixels, params_.kernel_height * params_.kernel_width,
-                         params_.filters, r.kernel, r.bias, r.y, y_offset, relu, streams(params_.filters)});
   const int64_t channels = params_.in_channels / params_.groups, filters = params_.filters / params_.groups;
   for (int64_t g = 0; g < params_.groups; ++g) {
     const int64_t f = g * filters;
@@ -296,6 +299,9 @@ void Conv2dPlan::forward(int64_t count, Conv2dRun r) const {
     tiled_forward_->run(count, y_size_,
                         {r.x, r.packed + packed_rounded_size_, r.bias, r.y, r.winner,
                          fusion_.activation == Activation::relu, r.scratch + at_tiled_});
+  } else if (depthwise_) {
+    depthwise_->forward(count, r.x, r.kernel, r.bias, r.y, fusion_.activation == Activation::relu,
+                        streams(params_.filters));
   } else {
     r.x = frame_input(count, r.x, r.scratch);
     run_units(0, count * units(), r);
@@ -305,7 +311,8 @@ void Conv2dPlan::forward(int64_t count, Conv2dRun r) const {
 }
 
 bool Conv2dPlan::splits() const {
-  return !tiled_forward_ && (fusion_.activation == Activation::linear || fusion_.activation == Activation::relu);
+  return !tiled_forward_ && !depthwise_ &&
+         (fusion_.activation == Activation::linear || fusion_.activation == Activation::relu);
 }
 
 void Conv2dPlan::forward_part(int64_t part, int64_t parts, Conv2dRun r) const {
@@ -319,7 +326,7 @@ const char* Conv2dPlan::algorithm() const {
     return !fusion_.max_pool           ? "winograd"
            : mode_ == Backward::sparse ? "winograd, pooled, sparse gradient"
                                        : "winograd, pooled";
-  if (depthwise()) return "depthwise";
+  if (depthwise_) return "depthwise";
   if (!fusion_.max_pool) return params_.groups > 1 ? "direct, grouped" : "direct";
   return mode_ == Backward::dense    ? "direct, pooled"
          : mode_ == Backward::sparse ? "direct, pooled, sparse gradient"

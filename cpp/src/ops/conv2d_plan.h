@@ -7,6 +7,7 @@
 #include "cnncore/activation.h"
 #include "kernels/kernels.h"
 #include "ops/conv2d_geometry.h"
+#include "ops/depthwise_conv2d.h"
 #include "ops/tiled_conv2d.h"
 #include "runtime/buffer.h"
 
@@ -128,8 +129,8 @@ class Conv2dPlan {
   void round(const float* x, float* y, int64_t size) const;
   void pack_sparse(const float* kernel, float* packed) const;
   void pack_phase(const Phase& phase, const float* kernel, float* packed) const;
-  bool depthwise() const {
-    return params_.groups > 1 && params_.groups == params_.in_channels && params_.filters == params_.in_channels;
+  static bool is_depthwise(const Conv2dParams& p) {
+    return p.groups > 1 && p.groups == p.in_channels && p.filters == p.in_channels;
   }
   /// Rows of so many columns keep a streamed output's vectors aligned.
   bool streams(int64_t columns) const { return fusion_.stream && columns % k_.width == 0; }
@@ -156,6 +157,7 @@ class Conv2dPlan {
   // bfloat16 tiles, where the machine has a unit for them and they pay
   std::optional<TiledConv2d> tiled_forward_, tiled_data_;
   std::optional<TiledGradient> tiled_weights_;
+  std::optional<DepthwiseConv2d> depthwise_;
   Planes data_planes_;  // few input channels: the gradient of the input by planes of pixels
   // parts of the scratch, in floats
   int64_t scratch_size_ = 0, at_tiles_ = 0, at_tiled_ = 0, at_planes_ = 0, at_squares_ = 0, at_dy_ = 0, at_dx_ = 0,

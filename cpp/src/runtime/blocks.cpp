@@ -1,0 +1,78 @@
+#include "runtime/blocks.h"
+
+#include <cstdint>
+#include <cstdlib>
+#include <mutex>
+#include <new>
+#include <vector>
+
+namespace cnncore {
+namespace {
+
+constexpr size_t kLarge = size_t{64} << 10;  // below, the allocator keeps pages itself
+constexpr size_t kMostKept = size_t{64} << 20;
+
+struct Block {
+  void* data;
+  size_t size;
+};
+
+// Never destroyed: arrays may outlive every static object.
+struct Kept {
+  std::mutex mutex;
+  std::vector<Block> blocks;  // the latest last: it is the one most likely to be in a cache
+  size_t size = 0;
+};
+Kept& kept() {
+  static Kept* const instance = new Kept;
+  return *instance;
+}
+
+// Sizes are rounded so that arrays of nearly one size share blocks.
+size_t capacity(size_t bytes) {
+  const size_t step = bytes < kLarge ? kAlignment : kLarge;
+  if (bytes > SIZE_MAX - step) throw std::bad_alloc();
+  return bytes == 0 ? step : (bytes + step - 1) / step * step;
+}
+
+}  // namespace
+
+void* take_block(size_t bytes) {
+  const size_t size = capacity(bytes);
+  if (size >= kLarge) {
+    Kept& k = kept();
+    // Who cannot have the lock at once, a child of a fork for example, does without.
+    if (const std::unique_lock lock(k.mutex, std::try_to_lock); lock)
+      for (size_t i = k.blocks.size(); i-- > 0;) {
+        if (k.blocks[i].size != size) continue;
+        void* const data = k.blocks[i].data;
+        k.blocks.erase(k.blocks.begin() + static_cast<std::ptrdiff_t>(i));
+        k.size -= size;
+        return data;
+      }
+  }
+  void* const data = std::aligned_alloc(kAlignment, size);
+  if (!data) throw std::bad_alloc();
+  return data;
+}
+
+void give_block(void* block, size_t bytes) {
+  if (!block) return;
+  const size_t size = capacity(bytes);
+  if (size >= kLarge && size <= kMostKept) {
+    Kept& k = kept();
+    if (const std::unique_lock lock(k.mutex, std::try_to_lock); lock) {
+      while (k.size + size > kMostKept) {
+        std::free(k.blocks.front().data);
+        k.size -= k.blocks.front().size;
+        k.blocks.erase(k.blocks.begin());
+      }
+      k.blocks.push_back({block, size});
+      k.size += size;
+      return;
+    }
+  }
+  std::free(block);
+}
+
+}  // namespace cnncore
