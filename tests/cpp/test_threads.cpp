@@ -50,6 +50,27 @@ TEST_CASE("every task runs once") {
   }
 }
 
+TEST_CASE("all parts of a stage are done before the next begins") {
+  const TwoThreads two;
+  for (const int threads : {1, 2}) {
+    for (int repeat = 0; repeat < 200; ++repeat) {
+      constexpr int64_t stages = 20;
+      std::vector<std::atomic<int>> done(stages);
+      std::atomic<int> wrong{0};
+      std::vector<std::thread::id> thread_of(2);
+      parallel_stages(threads, stages, [&](int64_t s, int part, int parts) {
+        if (s > 0 && done[static_cast<size_t>(s - 1)] != parts) ++wrong;
+        if (s == 0) thread_of[static_cast<size_t>(part)] = std::this_thread::get_id();
+        if (thread_of[static_cast<size_t>(part)] != std::this_thread::get_id()) ++wrong;
+        ++done[static_cast<size_t>(s)];
+        return true;
+      });
+      CHECK(wrong == 0);
+      CHECK(std::all_of(done.begin(), done.end(), [&](const auto& n) { return n == done[0]; }));
+    }
+  }
+}
+
 TEST_CASE("a caller that waited long for another thread works alone for a while") {
   if (build_info().at("openmp") == "no") {
     MESSAGE("skipped: this build has no threads");

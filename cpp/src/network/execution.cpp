@@ -17,7 +17,10 @@ Execution::Execution(const Graph& graph, int output, const std::vector<Weights>&
       packed_(plan_.packed_floats),
       partials_(mode.training ? plan_.partial_floats * shards_.count : 0),
       shard_loss_(static_cast<size_t>(shards_.count)) {
-  for (const PlannedNode& node : plan_.nodes) {
+  seen_.resize(plan_.nodes.size());
+  for (size_t n = 0; n < plan_.nodes.size(); ++n) {
+    const PlannedNode& node = plan_.nodes[n];
+    if (node.node->pack_tasks() > 0) packed_nodes_.push_back(n);
     for (int64_t i = 0; i < node.node->pack_tasks(); ++i) pack_tasks_.push_back({&node, i});
     if (!mode.training) continue;
     for (int64_t i = 0; i < node.node->gradient_tasks(); ++i) gradient_tasks_.push_back({&node, i});
@@ -33,19 +36,24 @@ void Execution::pack_weights() {
 
 // Inference repacks a kernel when it has changed. Its owner may write to it at any time, so it is compared with a copy:
 // that costs a few per cent of the arithmetic it saves.
+bool Execution::kernel_changed(size_t node, int64_t part, int64_t parts) const {
+  const Weights w = plan_.nodes[node].node->weights();
+  const int64_t begin = part * w.kernel_size / parts, end = (part + 1) * w.kernel_size / parts;
+  return std::memcmp(seen_[node].data() + begin, w.kernel + begin, static_cast<size_t>(end - begin) * sizeof(float));
+}
+
+void Execution::repack(size_t node) {
+  const PlannedNode& planned = plan_.nodes[node];
+  const Weights w = planned.node->weights();
+  if (seen_[node].size() == 0) seen_[node] = Buffer<float>(w.kernel_size);
+  std::copy_n(w.kernel, w.kernel_size, seen_[node].data());
+  for (int64_t task = 0; task < planned.node->pack_tasks(); ++task)
+    planned.node->pack(task, packed_.data() + planned.packed);
+}
+
 void Execution::refresh_packed() {
-  const bool first = seen_.empty();
-  seen_.resize(plan_.nodes.size());
-  for (size_t i = 0; i < plan_.nodes.size(); ++i) {
-    const Node& node = *plan_.nodes[i].node;
-    if (node.pack_tasks() == 0) continue;
-    const Weights w = node.weights();
-    const size_t bytes = static_cast<size_t>(w.kernel_size) * sizeof(float);
-    if (!first && std::memcmp(seen_[i].data(), w.kernel, bytes) == 0) continue;
-    if (first) seen_[i] = Buffer<float>(w.kernel_size);
-    std::memcpy(seen_[i].data(), w.kernel, bytes);
-    for (int64_t task = 0; task < node.pack_tasks(); ++task) node.pack(task, packed_.data() + plan_.nodes[i].packed);
-  }
+  for (const size_t node : packed_nodes_)
+    if (seen_[node].size() == 0 || kernel_changed(node, 0, 1)) repack(node);
 }
 
 void Execution::reserve_threads(int threads) {
@@ -157,23 +165,38 @@ double Execution::slice_loss(const ThreadMemory& memory, const TrainBatch& batch
   return sum;
 }
 
-// One image on all threads: they share the output of every node that is worth it.
-void Execution::forward_shared(const Images& x, float* y) {
-  constexpr int64_t kWorthSharing = 3 << 17;  // floating-point operations: some microseconds of a core
-  const int threads = num_threads();
+// One image on all threads: they compare the kernels with their copies, then share the output of every node that is
+// worth it.
+void Execution::forward_shared(const Images& x, float* y, int threads) {
+  constexpr int64_t kWorthSharing = 1 << 17;  // floating-point operations: more than the stage's end costs
   reserve_threads(threads);
   const ThreadMemory& memory = threads_[0];
-  load(x, nullptr, 0, 1, value(0, memory, 0));
-  for (const PlannedNode& node : plan_.nodes) {
-    const Slice whole = slice(node, memory, 0, 0, 1);
-    const bool shared = node.node->splits() && node.node->flops() >= kWorthSharing;
-    const int parts = shared ? threads : 1;
-    parallel_for_on(parts, parts, [&](int64_t index, int thread) {
-      Slice s = whole;
-      s.scratch = threads_[static_cast<size_t>(thread)].scratch.data();
-      shared ? node.node->forward_part(s, index, parts) : node.node->forward(s);
-    });
-  }
+  const auto shared = [&](size_t node) {
+    return node < plan_.nodes.size() && plan_.nodes[node].node->splits() &&
+           plan_.nodes[node].node->flops() >= kWorthSharing;
+  };
+  std::atomic<bool> changed{false};
+  constexpr int64_t kBefore = 2;  // stages before the first node's
+  parallel_stages(threads, static_cast<int64_t>(plan_.nodes.size()) + kBefore, [&](int64_t stage, int part, int parts) {
+    if (stage == 0) {
+      for (const size_t node : packed_nodes_)
+        if (kernel_changed(node, part, parts)) changed.store(true, std::memory_order_relaxed);
+      if (part == 0) load(x, nullptr, 0, 1, value(0, memory, 0));
+      return true;
+    }
+    if (stage == 1) {
+      const bool stale = changed.load(std::memory_order_relaxed);
+      if (stale && part == 0) refresh_packed();
+      return stale;
+    }
+    const size_t index = static_cast<size_t>(stage - kBefore);
+    const PlannedNode& node = plan_.nodes[index];
+    if (!shared(index) && part > 0) return shared(index + 1);
+    Slice s = slice(node, memory, 0, 0, 1);
+    s.scratch = threads_[static_cast<size_t>(part)].scratch.data();
+    shared(index) ? node.node->forward_part(s, part, parts) : node.node->forward(s);
+    return shared(index) || shared(index + 1);
+  });
   std::copy_n(value(plan_.output_tensor, memory, 0), plan_.tensors[static_cast<size_t>(plan_.output_tensor)].size, y);
 }
 
@@ -183,8 +206,11 @@ void Execution::forward(const Images& x, float* y) {
   const int threads = threads_for(x.samples, work);
   const int64_t size = std::clamp<int64_t>((x.samples + threads - 1) / threads, 1, plan_.mode.slice);
   const int64_t slices = (x.samples + size - 1) / size;
+  const bool packed_once =
+      std::all_of(packed_nodes_.begin(), packed_nodes_.end(), [&](size_t node) { return seen_[node].size() > 0; });
+  if (x.samples == 1 && packed_once)
+    if (const int all = threads_for(2, work); all > 1) return forward_shared(x, y, all);
   refresh_packed();
-  if (x.samples == 1 && threads_for(2, work) > 1) return forward_shared(x, y);
   reserve_threads(most_threads_for(x.samples, work));
   parallel_for_on(threads, slices, [&](int64_t task, int thread) {
     const ThreadMemory& memory = threads_[static_cast<size_t>(thread)];

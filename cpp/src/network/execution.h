@@ -36,8 +36,10 @@ class Execution {
     int64_t index;
   };
 
-  void forward_shared(const Images& x, float* y);
+  void forward_shared(const Images& x, float* y, int threads);
   void pack_weights();
+  bool kernel_changed(size_t node, int64_t part, int64_t parts) const;
+  void repack(size_t node);
   void refresh_packed();
   void reserve_threads(int threads);
   float* value(int tensor, const ThreadMemory& memory, int64_t first) const;
@@ -55,6 +57,7 @@ class Execution {
   Shards shards_;
   std::vector<ThreadMemory> threads_;
   Buffer<float> batch_, packed_, partials_;
+  std::vector<size_t> packed_nodes_;
   std::vector<Buffer<float>> seen_;  // inference: the kernels that packed_ was made from, per node
   std::vector<double> shard_loss_;
   std::vector<Task> pack_tasks_, gradient_tasks_;

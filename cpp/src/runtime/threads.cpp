@@ -39,6 +39,12 @@ std::atomic<bool> pool_lost{false};
   if (pool_used) pool_lost = true;
 }
 
+[[maybe_unused]] void enter_region() {
+#if defined(__linux__)
+  if (!pool_used.exchange(true)) pthread_atfork(nullptr, nullptr, note_fork);
+#endif
+}
+
 // A parallel region ends when its last thread does, and on a busy machine that thread may have to wait for a core: for
 // milliseconds, where the region's work takes microseconds. What a region's caller has waited in vain is therefore
 // followed by twenty times as long without regions, so that such waits cost at most a twentieth. The results are the
@@ -132,6 +138,62 @@ int threads_for(int64_t tasks, int64_t work) {
   return most > 1 && may_share() ? most : 1;
 }
 
+namespace {
+
+// OpenMP's own barrier takes longer than some of the stages.
+class Meeting {
+ public:
+  explicit Meeting(std::atomic<int64_t>& arrived) : arrived_(arrived) {}
+  void wait(int parts) {
+    constexpr int kSpins = 2000;  // then another thread may need this core
+    due_ += parts;
+    arrived_.fetch_add(1, std::memory_order_acq_rel);
+    for (int i = 0; arrived_.load(std::memory_order_acquire) < due_; ++i)
+      i < kSpins ? pause() : std::this_thread::yield();
+  }
+
+ private:
+  static void pause() {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+  }
+  std::atomic<int64_t>& arrived_;  // of all threads, at all meetings
+  int64_t due_ = 0;
+};
+
+}  // namespace
+
+void parallel_stages_of(int threads, int64_t stages, StageRef stage) {
+  const Kernels& k = kernels();
+#if defined(_OPENMP)
+  if (threads > 1) {
+    enter_region();
+    const Clock::time_point begin = Clock::now();
+    Clock::duration busy{};
+    std::atomic<int64_t> arrived{0};
+#pragma omp parallel num_threads(threads)
+    {
+      const int part = omp_get_thread_num(), parts = omp_get_num_threads();
+      const uint32_t saved = k.flush_denormals();
+      Meeting meeting(arrived);
+      for (int64_t s = 0; s < stages; ++s) {
+        const Clock::time_point entry = Clock::now();
+        const bool meet = stage.call(stage.object, s, part, parts);
+        if (part == 0) busy += Clock::now() - entry;
+        if (meet) meeting.wait(parts);
+      }
+      k.restore_denormals(saved);
+    }
+    note_region(begin, Clock::now(), busy);
+    return;
+  }
+#endif
+  const uint32_t saved = k.flush_denormals();
+  for (int64_t s = 0; s < stages; ++s) stage.call(stage.object, s, 0, 1);
+  k.restore_denormals(saved);
+}
+
 void parallel_for_tasks(int64_t tasks, int threads, TaskRef task) {
   const Kernels& k = kernels();
   if (threads == 1) {
@@ -141,9 +203,7 @@ void parallel_for_tasks(int64_t tasks, int threads, TaskRef task) {
     return;
   }
 #if defined(_OPENMP)
-#if defined(__linux__)
-  if (!pool_used.exchange(true)) pthread_atfork(nullptr, nullptr, note_fork);
-#endif
+  enter_region();
   const Clock::time_point begin = Clock::now();
   Clock::duration busy{};
 #pragma omp parallel num_threads(threads)

@@ -34,7 +34,25 @@ void parallel_for_on(int threads, int64_t tasks, Task&& task) {
                       [](void* object, int64_t i, int thread) { (*static_cast<Callable*>(object))(i, thread); }});
 }
 
-/// The same on as many threads as the work deserves.
+/// Work in stages, for loops of microseconds: calls stage(s, part, parts) for s < stages, a part of every stage on the
+/// same thread, so that what it reads stays in that core's caches. Where a stage returns true, all its parts are done
+/// before the next begins; all parts must return the same. There may be fewer parts than `threads`.
+struct StageRef {
+  void* object;
+  bool (*call)(void* object, int64_t stage, int part, int parts);
+};
+void parallel_stages_of(int threads, int64_t stages, StageRef stage);
+template <class Stage>
+void parallel_stages(int threads, int64_t stages, Stage&& stage) {
+  using Callable = std::remove_reference_t<Stage>;
+  parallel_stages_of(threads, stages,
+                     {const_cast<void*>(static_cast<const void*>(std::addressof(stage))),
+                      [](void* object, int64_t s, int part, int parts) -> bool {
+                        return (*static_cast<Callable*>(object))(s, part, parts);
+                      }});
+}
+
+/// parallel_for_on, on as many threads as the work deserves.
 template <class Task>
 void parallel_for(int64_t tasks, int64_t work, Task&& task) {
   parallel_for_on(threads_for(tasks, work), tasks, task);
