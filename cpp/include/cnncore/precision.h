@@ -6,7 +6,7 @@
 namespace cnncore {
 
 /// Operands of a product - inputs, kernels, and the gradients that flow back - as they enter it; sums, biases, results,
-/// stored weights and optimizers are float32 in every mode.
+/// stored weights and optimizers are float32 in every mode. The errors below come on top of float32's own.
 ///   float32      as they are.
 ///   bfloat16_3x  as the sum of two bfloat16 values, 16 bits of mantissa: |error| <= 5e-5 sum |a| |b|.
 ///   bfloat16     as one bfloat16 value, 8 bits of mantissa:               |error| <= 8e-3 sum |a| |b|.

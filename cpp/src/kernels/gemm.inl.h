@@ -30,6 +30,10 @@ inline void store_column(float* p, int v, int tail, Vec a) {
     store(p + v * kWidth, a);
 }
 
+// Rows of w that a product of one pixel asks for ahead of its use: there is little arithmetic to hide their way from
+// the outer caches behind, and runs of a few vectors with gaps between them are not foreseen by the hardware.
+constexpr int kRowsAhead = 8;
+
 // acc[p][v] = bias[v] + sum_k x[p][k] * w[k][v]
 template <int P, int V, bool kTail>
 inline void gemm_block(const GemmArgs& a, const GemmCursor& at, const int32_t* x_offset, Vec (&acc)[P][V]) {
@@ -47,7 +51,10 @@ inline void gemm_block(const GemmArgs& a, const GemmCursor& at, const int32_t* x
     const int64_t offset = a.k_offset[k];
     Vec row[V];
     CNNCORE_UNROLL
-    for (int v = 0; v < V; ++v) row[v] = load_column<kTail, V>(w, v, at.tail);
+    for (int v = 0; v < V; ++v) {
+      if (P == 1) __builtin_prefetch(w + kRowsAhead * a.ldw + v * kWidth);  // harmless behind the last row
+      row[v] = load_column<kTail, V>(w, v, at.tail);
+    }
     CNNCORE_UNROLL
     for (int p = 0; p < P; ++p) {
       const Vec b = set1(x[p][offset]);
@@ -100,12 +107,7 @@ void gemm_columns(const GemmArgs& a, const GemmCursor& at) {
 }
 
 // One pixel alone (a dense layer on one sample) needs more vectors in flight to hide the latency of the sum.
-constexpr int kSingleVectors = 4;
-
-template <bool kTail>
-void gemm_single(const GemmArgs& a, const GemmCursor& at) {
-  gemm_store<1, kSingleVectors, kTail>(a, at, a.x_offset, a.y_offset);
-}
+constexpr int kSingleVectors = kManyRegisters ? 8 : 4;
 
 // Calls f.template run<V, kTail>(cursor) over blocks of at most kMaxVectors vectors of columns.
 template <int kMaxVectors, class Function>
@@ -123,15 +125,24 @@ inline void for_column_blocks(GemmCursor at, int64_t cols, Function f) {
   }
 }
 
+// As many blocks of V vectors as there are whole ones.
+template <int V>
+void gemm_single(const GemmArgs& a, GemmCursor& at, int64_t& cols) {
+  for (; cols >= V * kWidth; cols -= V * kWidth) {
+    gemm_store<1, V, false>(a, at, a.x_offset, a.y_offset);
+    at.w += V * kWidth;
+    if (at.bias) at.bias += V * kWidth;
+    at.y += V * kWidth;
+  }
+}
+
 void gemm(const GemmArgs& a) {
   GemmCursor at{a.w, a.bias, a.y, nullptr, kWidth};
   int64_t cols = a.cols;
-  if (a.pixels == 1 && cols >= kSingleVectors * kWidth) {
-    const int64_t whole = cols / (kSingleVectors * kWidth) * (kSingleVectors * kWidth);
-    for_column_blocks<kSingleVectors>(at, whole, [&](const GemmCursor& c, int, bool) { gemm_single<false>(a, c); });
-    if (whole == cols) return;
-    at = {a.w + whole, a.bias ? a.bias + whole : nullptr, a.y + whole, nullptr, kWidth};
-    cols -= whole;
+  if (a.pixels == 1) {
+    gemm_single<kSingleVectors>(a, at, cols);
+    gemm_single<kSingleVectors / 2>(a, at, cols);
+    if (cols == 0) return;
   }
   // Strips of pixels outside, columns inside: what a strip reads of x is fetched once, spread over all of its
   // arithmetic.
