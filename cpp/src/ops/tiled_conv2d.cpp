@@ -15,22 +15,42 @@ int64_t blocks_of(int64_t size) { return (size + kTileRows - 1) / kTileRows; }
 
 }  // namespace
 
+void StridedPlanes::meet(const TiledProduct::Tap& tap) {
+  top_ = met_ ? std::min(top_, tap.y) : tap.y;
+  left_ = met_ ? std::min(left_, tap.x) : tap.x;
+  met_ = true;
+}
+
+void StridedPlanes::hold(const TiledProduct::Tap& tap, int64_t height, int64_t width) {
+  height_ = std::max(height_, height + (tap.y - top_) / stride_height_);
+  pitch_ = std::max(pitch_, width + (tap.x - left_) / stride_width_);
+}
+
+int64_t StridedPlanes::pixel(const TiledProduct::Tap& tap) const {
+  const int64_t y = tap.y - top_, x = tap.x - left_;
+  const int64_t plane = y % stride_height_ * stride_width_ + x % stride_width_;
+  return (plane * height_ + y / stride_height_) * pitch_ + x / stride_width_;
+}
+
+template <class Function>
+void StridedPlanes::for_runs(const Frame& image, Function run) const {
+  for (int64_t p = 0; p < stride_height_ * stride_width_; ++p)
+    for (int64_t i = 0; i < height_; ++i) {
+      const int64_t y = top_ + p / stride_width_ + i * stride_height_, x = left_ + p % stride_width_;
+      if (y < 0 || y >= image.height) continue;
+      const int64_t begin = x < 0 ? (-x + stride_width_ - 1) / stride_width_ : 0;
+      const int64_t end = std::min(pitch_, image.width > x ? (image.width - 1 - x) / stride_width_ + 1 : 0);
+      if (begin < end) run(y, x + begin * stride_width_, (p * height_ + i) * pitch_ + begin, end - begin);
+    }
+}
+
 TiledConv2d::TiledConv2d(const TiledShape& shape, std::vector<TiledProduct> products, bool pool, const Kernels& kernels)
-    : shape_(shape), k_(kernels), pool_(pool) {
-  bool first = true;
+    : shape_(shape), k_(kernels), pool_(pool), planes_(shape) {
   for (const TiledProduct& product : products)
-    for (const TiledProduct::Tap& tap : product.taps) {
-      top_ = first ? tap.y : std::min(top_, tap.y);
-      left_ = first ? tap.x : std::min(left_, tap.x);
-      first = false;
-    }
+    for (const TiledProduct::Tap& tap : product.taps) planes_.meet(tap);
   for (const TiledProduct& product : products)
-    for (const TiledProduct::Tap& tap : product.taps) {
-      plane_height_ = std::max(plane_height_, product.height + (tap.y - top_) / shape.stride_height);
-      pitch_ = std::max(pitch_, product.width + (tap.x - left_) / shape.stride_width);
-    }
-  // Blocks of rows reach beyond the last pixel.
-  frame_size_ = (shape.stride_height * shape.stride_width * plane_height_ * pitch_ + kTileRows) * shape.x.channels;
+    for (const TiledProduct::Tap& tap : product.taps) planes_.hold(tap, product.height, product.width);
+  frame_size_ = (planes_.pixels() + kTileRows) * shape.x.channels;  // blocks of rows reach beyond the last pixel
   for (TiledProduct& product : products) {
     Planned planned;
     planned.product = std::move(product);
@@ -50,9 +70,7 @@ void TiledConv2d::plan_steps(Planned& planned, int64_t& packed) const {
   packed += aligned_count<float>(shape_.filters / kTileColumns * planned.b_block / 2);
   int64_t step = 0;
   for (const TiledProduct::Tap& tap : planned.product.taps) {
-    const int64_t y = tap.y - top_, x = tap.x - left_;
-    const int64_t plane = y % shape_.stride_height * shape_.stride_width + x % shape_.stride_width;
-    const int64_t pixel = (plane * plane_height_ + y / shape_.stride_height) * pitch_ + x / shape_.stride_width;
+    const int64_t pixel = planes_.pixel(tap);
     for (int64_t c = 0; c < blocks; ++c, ++step) {
       const int64_t a = pixel * shape_.x.channels + c * kTileTerms, b = step * kTileSize;
       const int64_t low_a = a + frame_size_, low_b = b + steps * kTileSize;
@@ -70,7 +88,7 @@ void TiledConv2d::plan_steps(Planned& planned, int64_t& packed) const {
 
 // Pixels of `height` rows of the output, at the pitch of x.
 int64_t TiledConv2d::chunk_rows(const Planned& planned, int64_t height) const {
-  return height > 0 ? (height - 1) * pitch_ + planned.product.width : 0;
+  return height > 0 ? (height - 1) * planes_.pitch() + planned.product.width : 0;
 }
 
 void TiledConv2d::plan_pixels(Planned& planned) const {
@@ -87,7 +105,9 @@ void TiledConv2d::plan_pixels(Planned& planned) const {
     best = share;
     planned.chunk_height = height;
   }
-  const auto offset = [&](int64_t i, int64_t j) { return static_cast<int32_t>((i * pitch_ + j) * shape_.filters); };
+  const auto offset = [&](int64_t i, int64_t j) {
+    return static_cast<int32_t>((i * planes_.pitch() + j) * shape_.filters);
+  };
   if (!pool_) {
     for (int64_t i = 0; i < planned.chunk_height; ++i)
       for (int64_t j = 0; j < p.width; ++j) planned.c_offset.push_back(offset(i, j));
@@ -103,7 +123,7 @@ void TiledConv2d::plan_pixels(Planned& planned) const {
 }
 
 int64_t TiledConv2d::scratch_size() const {
-  return aligned_count<float>(images_size() / 2 + 1) + aligned_count<float>(c_size_);
+  return aligned_count<float>(image_size() / 2 + 1) + aligned_count<float>(c_size_);
 }
 
 int64_t TiledConv2d::packed_size() const {
@@ -130,34 +150,26 @@ void TiledConv2d::pack(const float* kernel, bool turned, float* packed) const {
 }
 
 void TiledConv2d::load_image(const float* x, uint16_t* image) const {
-  const Frame& frame = shape_.x;
-  const int64_t channels = frame.channels, sy = shape_.stride_height, sx = shape_.stride_width;
-  const bool two = terms_of(shape_.precision) == 2;
-  std::memset(image, 0, static_cast<size_t>(images_size()) * sizeof *image);
-  for (int64_t p = 0; p < sy * sx; ++p)
-    for (int64_t i = 0; i < plane_height_; ++i) {
-      const int64_t y = top_ + p / sx + i * sy, x0 = left_ + p % sx;
-      if (y < 0 || y >= frame.height) continue;
-      const int64_t begin = x0 < 0 ? (-x0 + sx - 1) / sx : 0;
-      const int64_t end = std::min(pitch_, frame.width > x0 ? (frame.width - 1 - x0) / sx + 1 : 0);
-      uint16_t* to = image + ((p * plane_height_ + i) * pitch_ + begin) * channels;
-      uint16_t* low = two ? to + frame_size_ : nullptr;
-      if (sx == 1) {
-        if (end > begin) k_.to_bfloat16(x + frame.offset(y, x0 + begin), to, low, (end - begin) * channels);
-        continue;
-      }
-      for (int64_t j = begin; j < end; ++j, to += channels)
-        k_.to_bfloat16(x + frame.offset(y, x0 + j * sx), to, two ? to + frame_size_ : nullptr, channels);
+  const int64_t channels = shape_.x.channels;
+  const bool two = terms_of(shape_.precision) == 2, whole_runs = shape_.stride_width == 1;
+  std::memset(image, 0, static_cast<size_t>(image_size()) * sizeof *image);
+  planes_.for_runs(shape_.x, [&](int64_t y, int64_t from, int64_t to, int64_t count) {
+    const int64_t pieces = whole_runs ? 1 : count, size = count / pieces * channels;
+    for (int64_t j = 0; j < pieces; ++j) {
+      uint16_t* high = image + (to + j) * channels;
+      k_.to_bfloat16(x + shape_.x.offset(y, from + j * shape_.stride_width), high, two ? high + frame_size_ : nullptr,
+                     size);
     }
+  });
 }
 
 void TiledConv2d::run_product(const Planned& planned, const uint16_t* image, const Run& run) const {
   const int64_t channels = shape_.x.channels, filters = shape_.filters;
   const TiledProduct& p = planned.product;
-  float* c = run.scratch + aligned_count<float>(images_size() / 2 + 1);
+  float* c = run.scratch + aligned_count<float>(image_size() / 2 + 1);
   for (int64_t i = 0; i < p.height; i += planned.chunk_height) {
     const int64_t height = std::min(planned.chunk_height, p.height - i);
-    k_.tile_product({image + i * pitch_ * channels, channels, planned.a_step.data(),
+    k_.tile_product({image + i * planes_.pitch() * channels, channels, planned.a_step.data(),
                      reinterpret_cast<const uint16_t*>(run.packed + planned.packed), planned.b_block,
                      planned.b_step.data(), chunk_rows(planned, height), filters,
                      static_cast<int64_t>(planned.a_step.size()), c, filters, false});
@@ -184,20 +196,12 @@ void TiledConv2d::run(int64_t count, int64_t y_image, Run run) const {
 
 TiledGradient::TiledGradient(const TiledShape& shape, std::vector<TiledProduct::Tap> taps, const Frame& dy,
                              int64_t images, const Kernels& kernels)
-    : shape_(shape), dy_(dy), taps_(std::move(taps)), images_(images), k_(kernels) {
-  top_ = taps_.front().y, left_ = taps_.front().x;
-  for (const TiledProduct::Tap& tap : taps_) {
-    top_ = std::min(top_, tap.y);
-    left_ = std::min(left_, tap.x);
-  }
-  for (const TiledProduct::Tap& tap : taps_) {
-    plane_height_ = std::max(plane_height_, dy.height + (tap.y - top_) / shape.stride_height);
-    pitch_ = std::max(pitch_, dy.width + (tap.x - left_) / shape.stride_width);
-  }
-  blocks_ = blocks_of((dy.height - 1) * pitch_ + dy.width);
-  // The last block may begin at the last tap and reach beyond the planes.
-  image_pixels_ = shape.stride_height * shape.stride_width * plane_height_ * pitch_;
-  channel_pixels_ = (images_ * image_pixels_ + 2 * kTileTerms) / kTileTerms * kTileTerms;
+    : shape_(shape), dy_(dy), taps_(std::move(taps)), images_(images), k_(kernels), planes_(shape) {
+  for (const TiledProduct::Tap& tap : taps_) planes_.meet(tap);
+  for (const TiledProduct::Tap& tap : taps_) planes_.hold(tap, dy.height, dy.width);
+  blocks_ = blocks_of((dy.height - 1) * planes_.pitch() + dy.width);
+  // the last block may begin at the last tap and reach beyond the planes
+  channel_pixels_ = (images_ * planes_.pixels() + 2 * kTileTerms) / kTileTerms * kTileTerms;
 }
 
 int64_t TiledGradient::scratch_size() const {
@@ -207,41 +211,32 @@ int64_t TiledGradient::scratch_size() const {
          aligned_count<float>(blocks_ * kTileTerms * shape_.filters) + aligned_count<float>(2 * 3 * images_ * blocks_);
 }
 
-// Channel by channel, the planes of the images one behind the other.
+// Channel by channel, the planes of the images one behind the other. What is written behind a run is zeros, and is
+// written again with the next run or image.
 void TiledGradient::load_x(int64_t count, const float* x, uint16_t* planes) const {
-  const Frame& frame = shape_.x;
-  const int64_t channels = frame.channels, sy = shape_.stride_height, sx = shape_.stride_width;
-  const int64_t low_at = channels * channel_pixels_;
+  const int64_t channels = shape_.x.channels, low_at = channels * channel_pixels_;
   const bool two = terms_of(shape_.precision) == 2;
   std::memset(planes, 0, static_cast<size_t>(low_at * (two ? 2 : 1)) * sizeof *planes);
-  for (int64_t n = 0; n < count; ++n, x += frame.size())
-    for (int64_t p = 0; p < sy * sx; ++p)
-      for (int64_t i = 0; i < plane_height_; ++i) {
-        const int64_t y = top_ + p / sx + i * sy, x0 = left_ + p % sx;
-        if (y < 0 || y >= frame.height) continue;
-        const int64_t begin = x0 < 0 ? (-x0 + sx - 1) / sx : 0;
-        const int64_t end = std::min(pitch_, frame.width > x0 ? (frame.width - 1 - x0) / sx + 1 : 0);
-        if (end <= begin) continue;
-        // what is written behind a row is zeros, and is written again with the next row, plane or image
-        uint16_t* to = planes + n * image_pixels_ + (p * plane_height_ + i) * pitch_ + begin;
-        k_.transpose_bfloat16(x + frame.offset(y, x0 + begin * sx), sx * channels, to, two ? to + low_at : nullptr,
-                              channel_pixels_, end - begin, channels);
-      }
+  for (int64_t n = 0; n < count; ++n, x += shape_.x.size(), planes += planes_.pixels())
+    planes_.for_runs(shape_.x, [&](int64_t y, int64_t from, int64_t to, int64_t pixels) {
+      k_.transpose_bfloat16(x + shape_.x.offset(y, from), shape_.stride_width * channels, planes + to,
+                            two ? planes + to + low_at : nullptr, channel_pixels_, pixels, channels);
+    });
 }
 
 // The tiles of an image's gradient, its rows at the pitch of x's planes.
 void TiledGradient::load_dy(int64_t image, int64_t count, const float* dy, uint16_t* tiles, float* rows) const {
   const int64_t filters = shape_.filters, block = count * blocks_ * kTileSize;
   const bool two = terms_of(shape_.precision) == 2;
-  if (pitch_ != dy_.width || dy_.has_border()) {
+  if (planes_.pitch() != dy_.width || dy_.has_border()) {
     for (int64_t i = 0; i < dy_.height; ++i) {
-      float* row = rows + i * pitch_ * filters;
+      float* row = rows + i * planes_.pitch() * filters;
       std::copy_n(dy + dy_.offset(i, 0), dy_.width * filters, row);
-      if (i + 1 < dy_.height) std::fill_n(row + dy_.width * filters, (pitch_ - dy_.width) * filters, 0.0f);
+      if (i + 1 < dy_.height) std::fill_n(row + dy_.width * filters, (planes_.pitch() - dy_.width) * filters, 0.0f);
     }
     dy = rows;
   }
-  const int64_t pixels = (dy_.height - 1) * pitch_ + dy_.width;
+  const int64_t pixels = (dy_.height - 1) * planes_.pitch() + dy_.width;
   uint16_t* to = tiles + image * blocks_ * kTileSize;
   for (int64_t b = 0; b < blocks_; ++b, to += kTileSize)
     k_.pack_tiles({dy + b * kTileTerms * filters, filters, std::min(kTileTerms, pixels - b * kTileTerms), filters, to,
@@ -266,15 +261,12 @@ void TiledGradient::run(int64_t count, const float* x, const float* dy, float* d
   for (int64_t n = 0; n < count; ++n)
     for (int64_t b = 0; b < blocks_; ++b)
       for (int64_t i = 0; i < products_of(shape_.precision); ++i, ++steps) {
-        a_step[steps] = static_cast<int32_t>(n * image_pixels_ + b * kTileTerms + (i == 2 ? low_a : 0));
+        a_step[steps] = static_cast<int32_t>(n * planes_.pixels() + b * kTileTerms + (i == 2 ? low_a : 0));
         b_step[steps] = static_cast<int32_t>((n * blocks_ + b) * kTileSize + (i == 1 ? low_b : 0));
       }
   for (const TiledProduct::Tap& tap : taps_) {
-    const int64_t y = tap.y - top_, tx = tap.x - left_;
-    const int64_t plane = y % shape_.stride_height * shape_.stride_width + tx % shape_.stride_width;
-    const int64_t pixel = (plane * plane_height_ + y / shape_.stride_height) * pitch_ + tx / shape_.stride_width;
-    k_.tile_product({planes + pixel, channel_pixels_, a_step, tiles, b_block, b_step, channels, filters, steps,
-                     dw + tap.kernel * channels * filters, filters, true});
+    k_.tile_product({planes + planes_.pixel(tap), channel_pixels_, a_step, tiles, b_block, b_step, channels, filters,
+                     steps, dw + tap.kernel * channels * filters, filters, true});
   }
 }
 

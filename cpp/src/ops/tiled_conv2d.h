@@ -39,6 +39,33 @@ struct TiledShape {
   Precision precision;
 };
 
+/// How an image is laid out for products: planes of the pixels that are a stride apart, so that neighbours in the
+/// output are neighbours in a plane, and one pitch for all rows.
+class StridedPlanes {
+ public:
+  explicit StridedPlanes(const TiledShape& shape)
+      : stride_height_(shape.stride_height), stride_width_(shape.stride_width) {}
+  /// Taps over an output of height x width pixels: first all of them are met, then the planes made to hold them.
+  void meet(const TiledProduct::Tap& tap);
+  void hold(const TiledProduct::Tap& tap, int64_t height, int64_t width);
+
+  int64_t pitch() const { return pitch_; }
+  int64_t pixels() const { return stride_height_ * stride_width_ * height_ * pitch_; }
+  /// The pixel that a tap reads for the first output.
+  int64_t pixel(const TiledProduct::Tap& tap) const;
+
+  /// Calls run(y, x, to, count) for each run of `count` pixels of a row of an image, from (y, x) on in steps of the
+  /// stride; `to` is the first one's place in the planes.
+  template <class Function>
+  void for_runs(const Frame& image, Function run) const;
+
+ private:
+  int64_t stride_height_, stride_width_;
+  bool met_ = false;
+  int64_t top_ = 0, left_ = 0;  // where in the image the planes begin
+  int64_t height_ = 0, pitch_ = 0;
+};
+
 class TiledConv2d {
  public:
   /// The products share x; with `pool` there is one, and the maximum of each 2x2 window is written instead.
@@ -74,17 +101,15 @@ class TiledConv2d {
   void plan_steps(Planned& planned, int64_t& packed) const;
   void plan_pixels(Planned& planned) const;
   int64_t chunk_rows(const Planned& planned, int64_t height) const;
-  int64_t images_size() const { return frame_size_ * terms_of(shape_.precision); }
+  int64_t image_size() const { return frame_size_ * terms_of(shape_.precision); }
   void load_image(const float* x, uint16_t* image) const;
   void run_product(const Planned& planned, const uint16_t* image, const Run& run) const;
 
   TiledShape shape_;
   const Kernels& k_;
   bool pool_;
-  // One image as the products want it: planes of the pixels that are a stride apart, so that neighbours in the output
-  // are neighbours in a plane, and one pitch for all rows.
-  int64_t top_ = 0, left_ = 0;  // where in x's image the planes begin
-  int64_t plane_height_ = 0, pitch_ = 0, frame_size_ = 0;
+  StridedPlanes planes_;
+  int64_t frame_size_ = 0;  // of an image in planes, all channels
   int64_t packed_size_ = 0, c_size_ = 0;
   std::vector<Planned> products_;
 };
@@ -109,8 +134,7 @@ class TiledGradient {
   std::vector<TiledProduct::Tap> taps_;
   int64_t images_;
   const Kernels& k_;
-  int64_t top_ = 0, left_ = 0, plane_height_ = 0, pitch_ = 0;
-  int64_t image_pixels_ = 0;    // of one image in a channel's row
+  StridedPlanes planes_;
   int64_t channel_pixels_ = 0;  // floats between channels
   int64_t blocks_ = 0;          // steps of an image
 };
