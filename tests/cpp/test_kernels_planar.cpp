@@ -61,8 +61,14 @@ TEST_CASE("stores past the caches write the same bits") {
         gemm.y = streamed.data(), gemm.stream = true;
         k.gemm(gemm);
         CHECK(same_bits(plain.data(), streamed.data(), size));
-        DepthwiseArgs depthwise{x.data(), x_offset.data(), k_offset.data(), pixels,          9,    cols,
-                                w.data(), nullptr,         plain.data(),    y_offset.data(), false};
+        Places w_offset(9, cols, random);
+        Floats taps(largest(w_offset) + cols, random);
+        fill(taps, random);
+        DepthwiseArgs depthwise{};
+        depthwise.x = x.data(), depthwise.x_offset = x_offset.data(), depthwise.tap_offset = k_offset.data();
+        depthwise.pixels = pixels, depthwise.taps = 9, depthwise.channels = cols;
+        depthwise.w = taps.data(), depthwise.w_offset = w_offset.data();
+        depthwise.y = plain.data(), depthwise.y_offset = y_offset.data();
         k.depthwise(depthwise);
         depthwise.y = streamed.data(), depthwise.stream = true;
         k.depthwise(depthwise);
