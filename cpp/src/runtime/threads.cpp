@@ -47,17 +47,17 @@ std::atomic<bool> pool_lost{false};
 
 // A parallel region ends when its last thread does, and on a busy machine that thread may have to wait for a core: for
 // milliseconds, where the region's work takes microseconds. What a region's caller has waited in vain is therefore
-// followed by twenty times as long without regions, so that such waits cost at most a twentieth. The results are the
-// same bits on any number of threads.
+// followed by twenty times as long without regions, so that such waits cost at most a twentieth; by ten seconds at
+// most, for the machine may have slept. The results are the same bits on any number of threads.
 using Clock = std::chrono::steady_clock;
 std::atomic<Clock::rep> alone_until{std::numeric_limits<Clock::rep>::min()};
 
 // The region lasted from `begin` to `end`, the caller had work for `busy` of it and may expect the others to need about
 // as long.
-void note_region(Clock::time_point begin, Clock::time_point end, Clock::duration busy) {
-  constexpr Clock::duration kUsual = std::chrono::microseconds(100);
+[[maybe_unused]] void note_region(Clock::time_point begin, Clock::time_point end, Clock::duration busy) {
+  constexpr Clock::duration kUsual = std::chrono::microseconds(100), kMost = std::chrono::milliseconds(500);
   const Clock::duration waited = end - begin - busy;
-  if (waited > kUsual + busy) alone_until = (end + 20 * waited).time_since_epoch().count();
+  if (waited > kUsual + busy) alone_until = (end + 20 * std::min(waited, kMost)).time_since_epoch().count();
 }
 
 bool may_share() { return Clock::now().time_since_epoch().count() >= alone_until; }
