@@ -189,6 +189,7 @@ void parallel_stages_of(int threads, int64_t stages, StageRef stage) {
     return;
   }
 #endif
+  (void)threads;
   const uint32_t saved = k.flush_denormals();
   for (int64_t s = 0; s < stages; ++s) stage.call(stage.object, s, 0, 1);
   k.restore_denormals(saved);
