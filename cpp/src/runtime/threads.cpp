@@ -27,8 +27,9 @@ namespace cnncore {
 namespace {
 
 constexpr int kMaxThreads = 1024;
-constexpr int64_t kWorthThreads = 1 << 20;  // floating-point operations: about ten microseconds of a core
-std::atomic<int> chosen_threads{0};         // 0: the default
+[[maybe_unused]] constexpr int64_t kWorthThreads =
+    1 << 20;                         // floating-point operations: about ten microseconds of a core
+std::atomic<int> chosen_threads{0};  // 0: the default
 
 // libgomp's pool of threads does not survive a fork: another region in the child waits for threads that no longer
 // exist. A child of a process that has used the pool therefore runs its loops on its own thread.
