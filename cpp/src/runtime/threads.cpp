@@ -198,28 +198,29 @@ void parallel_stages_of(int threads, int64_t stages, StageRef stage) {
 
 void parallel_for_tasks(int64_t tasks, int threads, TaskRef task) {
   const Kernels& k = kernels();
-  if (threads == 1) {
-    const uint32_t saved = k.flush_denormals();
-    for (int64_t i = 0; i < tasks; ++i) task.call(task.object, i, 0);
-    k.restore_denormals(saved);
+#if defined(_OPENMP)
+  if (threads > 1) {
+    enter_region();
+    const Clock::time_point begin = Clock::now();
+    Clock::duration busy{};
+#pragma omp parallel num_threads(threads)
+    {
+      const int thread = omp_get_thread_num();
+      const Clock::time_point entry = Clock::now();
+      const uint32_t saved = k.flush_denormals();
+#pragma omp for schedule(dynamic, 1) nowait
+      for (int64_t i = 0; i < tasks; ++i) task.call(task.object, i, thread);
+      k.restore_denormals(saved);
+      if (thread == 0) busy = Clock::now() - entry;
+    }
+    note_region(begin, Clock::now(), busy);
     return;
   }
-#if defined(_OPENMP)
-  enter_region();
-  const Clock::time_point begin = Clock::now();
-  Clock::duration busy{};
-#pragma omp parallel num_threads(threads)
-  {
-    const int thread = omp_get_thread_num();
-    const Clock::time_point entry = Clock::now();
-    const uint32_t saved = k.flush_denormals();
-#pragma omp for schedule(dynamic, 1) nowait
-    for (int64_t i = 0; i < tasks; ++i) task.call(task.object, i, thread);
-    k.restore_denormals(saved);
-    if (thread == 0) busy = Clock::now() - entry;
-  }
-  note_region(begin, Clock::now(), busy);
 #endif
+  (void)threads;
+  const uint32_t saved = k.flush_denormals();
+  for (int64_t i = 0; i < tasks; ++i) task.call(task.object, i, 0);
+  k.restore_denormals(saved);
 }
 
 }  // namespace cnncore
