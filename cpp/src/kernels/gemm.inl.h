@@ -6,6 +6,9 @@
 constexpr bool kManyRegisters = kRegisters >= 32;
 constexpr int kBlockVectors = 2;
 constexpr int kBlockPixels = kManyRegisters ? 12 : 6;
+// With one vector every pointer to a pixel serves one product only: more of them than there are integer registers would
+// cost as many loads again.
+constexpr int kNarrowPixels = kManyRegisters ? 8 : kBlockPixels;
 constexpr int kStripPixels = 4 * kBlockPixels;
 constexpr int kPoolPixels = kManyRegisters ? 12 : 4;
 
@@ -96,9 +99,9 @@ void gemm_rest(const GemmArgs& a, const GemmCursor& at, int64_t p) {
 
 template <int V, bool kTail>
 void gemm_columns(const GemmArgs& a, const GemmCursor& at) {
+  constexpr int P = V == 1 ? kNarrowPixels : kBlockPixels;
   int64_t p = 0;
-  for (; p + kBlockPixels <= a.pixels; p += kBlockPixels)
-    gemm_store<kBlockPixels, V, kTail>(a, at, a.x_offset + p, a.y_offset + p);
+  for (; p + P <= a.pixels; p += P) gemm_store<P, V, kTail>(a, at, a.x_offset + p, a.y_offset + p);
   const int64_t rest = a.pixels - p;
   if (rest > 8) return gemm_rest<kBlockPixels, V, kTail>(a, at, p);
   if (rest > 4) return gemm_rest<kManyRegisters ? 8 : kBlockPixels, V, kTail>(a, at, p);
@@ -202,8 +205,9 @@ void gemm_pool_block(const GemmPoolArgs& a, const GemmCursor& at, int64_t p) {
 
 template <int V, bool kTail>
 void gemm_pool_columns(const GemmPoolArgs& a, const GemmCursor& at) {
+  constexpr int P = V == 1 && kManyRegisters ? kNarrowPixels : kPoolPixels;
   int64_t p = 0;
-  for (; p + kPoolPixels <= a.pixels; p += kPoolPixels) gemm_pool_block<kPoolPixels, V, kTail>(a, at, p);
+  for (; p + P <= a.pixels; p += P) gemm_pool_block<P, V, kTail>(a, at, p);
   for (; p < a.pixels; p += 4) gemm_pool_block<4, V, kTail>(a, at, p);
 }
 
@@ -252,13 +256,14 @@ void gemm_weights_block(const GemmWeightsArgs& a, int64_t k, int64_t n, int tail
   }
 }
 
-constexpr int kWeightRows = kManyRegisters ? 12 : 6;
-
 template <int V, bool kTail>
 void gemm_weights_columns(const GemmWeightsArgs& a, int64_t n, int tail) {
+  constexpr int kWeightRows = V == 1 ? kNarrowPixels : kBlockPixels;
   int64_t k = 0;
-  for (; k + kWeightRows <= a.depth; k += kWeightRows) gemm_weights_block<kWeightRows, V, kTail>(a, k, n, tail);
-  if (kManyRegisters && a.depth - k == 9) return gemm_weights_block<9, V, kTail>(a, k, n, tail);
+  const auto nine = [&] { return kManyRegisters && a.depth - k == 9; };  // a 3x3 kernel of one channel, or the last one
+  for (; k + kWeightRows <= a.depth && !nine(); k += kWeightRows)
+    gemm_weights_block<kWeightRows, V, kTail>(a, k, n, tail);
+  if (nine()) return gemm_weights_block<9, V, kTail>(a, k, n, tail);
   if (kManyRegisters && k + 8 <= a.depth) gemm_weights_block<8, V, kTail>(a, k, n, tail), k += 8;
   if (k + 4 <= a.depth) gemm_weights_block<4, V, kTail>(a, k, n, tail), k += 4;
   for (; k + 3 <= a.depth; k += 3) gemm_weights_block<3, V, kTail>(a, k, n, tail);
