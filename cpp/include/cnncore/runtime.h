@@ -20,7 +20,8 @@ void set_num_threads(int threads);
 int default_num_threads();
 
 /// What multiplies bfloat16 values with the instruction set in use: "amx", "avx512_bf16", or "float32" where they are
-/// emulated. Where the CPU has AMX and the system refuses its use, that is said behind the name.
+/// emulated, for want of a unit or because it is no faster. Where the CPU has AMX and the system refuses its use, that
+/// is said behind the name.
 std::string bfloat16_unit();
 
 /// "compiler", "openmp", "isas", "version".

@@ -141,7 +141,7 @@ std::vector<std::string> available_isas() {
 std::string bfloat16_unit() {
   const std::string name = isa();
   if (name == "amx") return name;
-  std::string unit = name == "avx512_bf16" ? name : "float32";
+  std::string unit = name == "avx512_bf16" && kernels().tile_gain > 1.0 ? name : "float32";
 #if defined(CNNCORE_HAVE_AMX)
   if (amx() == Amx::refused) unit += " (the CPU has AMX, but the system refuses its use)";
 #endif
