@@ -141,7 +141,7 @@ int threads_for(int64_t tasks, int64_t work) {
 
 namespace {
 
-// OpenMP's own barrier takes longer than some of the stages.
+// OpenMP's own barrier takes longer than some of the stages, and so do many looks at the clock: only long waits count.
 class Meeting {
  public:
   explicit Meeting(std::atomic<int64_t>& arrived) : arrived_(arrived) {}
@@ -149,9 +149,15 @@ class Meeting {
     constexpr int kSpins = 2000;  // then another thread may need this core
     due_ += parts;
     arrived_.fetch_add(1, std::memory_order_acq_rel);
-    for (int i = 0; arrived_.load(std::memory_order_acquire) < due_; ++i)
-      i < kSpins ? pause() : std::this_thread::yield();
+    for (int i = 0; i < kSpins; ++i) {
+      if (arrived_.load(std::memory_order_acquire) >= due_) return;
+      pause();
+    }
+    const Clock::time_point begin = Clock::now();
+    while (arrived_.load(std::memory_order_acquire) < due_) std::this_thread::yield();
+    waited_ += Clock::now() - begin;
   }
+  Clock::duration waited() const { return waited_; }
 
  private:
   static void pause() {
@@ -161,6 +167,7 @@ class Meeting {
   }
   std::atomic<int64_t>& arrived_;  // of all threads, at all meetings
   int64_t due_ = 0;
+  Clock::duration waited_{};
 };
 
 }  // namespace
@@ -178,13 +185,10 @@ void parallel_stages_of(int threads, int64_t stages, StageRef stage) {
       const int part = omp_get_thread_num(), parts = omp_get_num_threads();
       const uint32_t saved = k.flush_denormals();
       Meeting meeting(arrived);
-      for (int64_t s = 0; s < stages; ++s) {
-        const Clock::time_point entry = Clock::now();
-        const bool meet = stage.call(stage.object, s, part, parts);
-        if (part == 0) busy += Clock::now() - entry;
-        if (meet) meeting.wait(parts);
-      }
+      for (int64_t s = 0; s < stages; ++s)
+        if (stage.call(stage.object, s, part, parts)) meeting.wait(parts);
       k.restore_denormals(saved);
+      if (part == 0) busy = Clock::now() - begin - meeting.waited();
     }
     note_region(begin, Clock::now(), busy);
     return;
