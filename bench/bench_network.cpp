@@ -55,14 +55,16 @@ Network make_network() {
   Network network(std::move(graph), t);
 
   std::minstd_rand random(1);
+  float* parameters = network.parameters();
   for (const ParameterSlot& slot : network.slots()) {  // Glorot's uniform kernels, zero biases
     const Shape& s = slot.shape;
     if (s.size() == 1) continue;
     const int64_t field = element_count(s) / (s[s.size() - 1] * s[s.size() - 2]);
     const double limit = std::sqrt(6.0 / static_cast<double>(field * (s[s.size() - 1] + s[s.size() - 2])));
     std::uniform_real_distribution<float> uniform(static_cast<float>(-limit), static_cast<float>(limit));
-    for (int64_t i = 0; i < element_count(s); ++i) network.parameters()[slot.offset + i] = uniform(random);
+    for (int64_t i = 0; i < element_count(s); ++i) parameters[slot.offset + i] = uniform(random);
   }
+  network.return_parameters();
   return network;
 }
 

@@ -1,5 +1,6 @@
 """Layers: arguments, shapes, weights, configs, and that each one computes what the op of its name computes."""
 
+import itertools
 import json
 
 import numpy as np
@@ -106,6 +107,36 @@ def test_weights_are_views_of_the_flat_buffer():
     assert np.shares_memory(first.kernel, model.network.parameters)
     assert first.kernel.shape == (3, 2)
     assert second.get_weights()[0] is not second.kernel
+
+
+def test_predictions_follow_a_view_as_long_as_it_lives_and_after():
+    """The network keeps repacked kernels, and looks for changes only while somebody holds a view."""
+    rng = np.random.default_rng(0)
+    x = rng.random((3, 12, 12, 16), dtype=np.float32)
+    model = Sequential([Conv2D(16, 3, activation="relu", input_shape=(12, 12, 16)), Flatten(), Dense(3)], seed=1)
+
+    def check():
+        fresh = Sequential.from_config(model.get_config())
+        fresh.set_weights(model.get_weights())
+        np.testing.assert_array_equal(model.predict(x), fresh.predict(x))
+        np.testing.assert_array_equal(model.predict(x[:1]), fresh.predict(x[:1]))
+        return model.predict(x[:1])
+
+    first = check()
+    kernel = model.layers[0].kernel
+    part = kernel[1]  # a view of a view counts as well
+    kernel[...] *= 2
+    second = check()
+    del kernel
+    part[...] = 0.5
+    third = check()
+    part[...] = 0.25
+    del part
+    fourth = check()
+    model.set_weights([weight + 1 for weight in model.get_weights()])
+    fifth = check()
+    for before, after in itertools.pairwise([first, second, third, fourth, fifth]):
+        assert not np.array_equal(before, after)
 
 
 def test_a_layer_without_bias_has_none():

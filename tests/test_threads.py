@@ -112,6 +112,19 @@ def test_hundred_steps_of_the_seed_model(batch, precision):
     assert_same_bits(lambda: train((28, 28, 1), SEED_MODEL, batch, _core.Adam, 100, precision))
 
 
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("layers", [SEED_MODEL, MIXED_CNN, WIDE_CNN], ids=["seed", "mixed", "wide"])
+def test_one_image(layers, precision):
+    """Threads share the layers of one image; how many do makes no difference, and what is zero is left out of sums."""
+    rng = np.random.default_rng(0)
+    shape = (28, 28, 1) if layers is SEED_MODEL else (14, 14, 1)
+    chain = Chain(shape, layers)
+    chain.initialize(rng, exact=False)
+    chain.network.precision = precision
+    images = rng.random((5, *shape), dtype=np.float32)
+    assert_same_bits(lambda: [chain.network.forward(images[i : i + 1]) for i in range(5)])
+
+
 def test_hundred_steps_of_sgd():
     def sgd(size):
         return _core.Sgd(size, momentum=0.9, nesterov=True)

@@ -147,7 +147,12 @@ void bind_network_class(py::module_& m) {
       .def_property_readonly("parameters",
                              [](const py::object& self) {
                                Network& n = self.cast<Network&>();
-                               return view(n.parameters(), n.parameter_count(), self);
+                               // while an array lives, somebody may write to it
+                               const py::capsule loan(new py::object(self), [](void* owner) {
+                                 const std::unique_ptr<py::object> network(static_cast<py::object*>(owner));
+                                 network->cast<Network&>().return_parameters();
+                               });
+                               return view(n.parameters(), n.parameter_count(), loan);
                              })
       .def_property_readonly("gradients",
                              [](const py::object& self) {

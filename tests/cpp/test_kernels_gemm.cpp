@@ -69,14 +69,19 @@ void check_gemm(const Kernels& k, int64_t pixels, int64_t depth, int64_t cols, R
   Product product(pixels, depth, cols, random);
   Places y_offset(pixels, cols, random);
   Floats y(largest(y_offset) + cols, random);
-  const bool with_bias = random.coin(), relu = random.coin();
-  const GemmArgs a = product.args(y, y_offset, with_bias, relu);
+  const bool with_bias = random.coin(), relu = random.coin(), accumulate = !with_bias && random.coin();
+  Floats before(pixels * cols, random);
+  fill(before, random);
+  for (int64_t p = 0; accumulate && p < pixels; ++p) std::copy_n(&before[p * cols], cols, &y[y_offset[p]]);
+  GemmArgs a = product.args(y, y_offset, with_bias, relu);
+  a.accumulate = accumulate;
   k.gemm(a);
 
   Mismatches wrong;
   for (int64_t p = 0; p < pixels; ++p) {
     for (int64_t n = 0; n < cols; ++n) {
-      const Sum s = product.sum(p, n, with_bias);
+      Sum s = product.sum(p, n, with_bias);
+      if (accumulate) s.add(before[p * cols + n]);
       wrong.expect(y[y_offset[p] + n], relu ? std::max(0.0, s.value) : s.value, s.bound());
     }
   }
@@ -92,6 +97,7 @@ void check_gemm(const Kernels& k, int64_t pixels, int64_t depth, int64_t cols, R
   int64_t different = 0;
   for (int64_t p = 0; p < pixels; ++p) {
     GemmArgs single = a;
+    std::copy_n(&before[p * cols], cols, one.data());
     single.x_offset = a.x_offset + p, single.pixels = 1, single.y = one.data(), single.y_offset = origin.data();
     single.cols = (cols + 1) / 2;
     k.gemm(single);

@@ -1,6 +1,7 @@
 // Training steps one after the other: the same bits at any number of threads, and nothing left behind by what came
 // before.
 #include <limits>
+#include <utility>
 
 #include "isas.h"
 #include "networks.h"
@@ -136,23 +137,58 @@ TEST_CASE("training: the instruction set may change on the way") {
   set_isa(before);
 }
 
-TEST_CASE("forward sees weights that were written from outside") {
+namespace {
+
+// forward, of two images and of one, agrees with a network that has never seen other weights.
+void check_forward_is_fresh(Network& network, const Model& model, const Data& data) {
+  Network fresh = model.network();
+  std::copy_n(std::as_const(network).parameters(), network.parameter_count(), fresh.parameters());
+  for (const int64_t samples : {2, 1}) {
+    Images x = data.images();
+    x.samples = samples;
+    std::vector<float> y(static_cast<size_t>(samples * data.outputs)), expected(y.size());
+    network.forward(x, y.data());
+    fresh.forward(x, expected.data());
+    CHECK(y == expected);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("forward sees weights that were written from outside, as long as they are lent and when they are returned") {
   for_each_isa([](const Kernels&) {
     for (const Model& model : models()) {
       CAPTURE(model.name);
       Random random(92);
-      Network network = model.network(), fresh = model.network();
-      randomize(network, random);
+      Network network = model.network();
       const Data data(network, 2, 2, random);
-      std::vector<float> y(static_cast<size_t>(2 * data.outputs)), expected(y.size());
-      network.forward(data.images(), y.data());
-      network.parameters()[0] += 0.5f;
-      std::copy_n(network.parameters(), network.parameter_count(), fresh.parameters());
-      network.forward(data.images(), y.data());
-      fresh.forward(data.images(), expected.data());
-      CHECK(y == expected);
+      float* first = network.parameters();
+      randomize(network, random);
+      check_forward_is_fresh(network, model, data);
+      first[0] += 0.5f;  // lent
+      check_forward_is_fresh(network, model, data);
+      first[0] += 0.5f;
+      while (network.lent()) network.return_parameters();
+      check_forward_is_fresh(network, model, data);  // written before it was returned
+      check_forward_is_fresh(network, model, data);
+      network.parameters()[0] -= 1.0f;  // lent again
+      check_forward_is_fresh(network, model, data);
+      network.return_parameters();
+      check_forward_is_fresh(network, model, data);
     }
   });
+}
+
+TEST_CASE("forward sees the weights of each training step") {
+  for (const Model& model : models()) {
+    CAPTURE(model.name);
+    Training training(model, 8);
+    while (training.network.lent()) training.network.return_parameters();
+    for (int step = 0; step < 3; ++step) {
+      training.step(0, 8);
+      check_forward_is_fresh(training.network, model, training.data);
+    }
+  }
 }
 
 namespace {

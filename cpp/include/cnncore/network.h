@@ -114,8 +114,14 @@ class Network {
   const Shape& input_shape() const;
   const Shape& output_shape() const;
   const std::vector<ParameterSlot>& slots() const;
-  /// Flat vectors, 64-byte aligned; `parameter_count` includes the gaps.
+  /// The flat vector of parameters, 64-byte aligned; `parameter_count` includes the gaps.
+  const float* parameters() const;
+  /// The same, lent to be written to at any time from now on. `forward` therefore looks for changes at each call, which
+  /// takes a microsecond or two, until `return_parameters` has been called as often.
   float* parameters();
+  void return_parameters();
+  bool lent() const;
+  /// Laid out like the parameters.
   float* gradients();
   int64_t parameter_count() const;
 

@@ -71,6 +71,13 @@ template <int P, int V, bool kTail>
 void gemm_store(const GemmArgs& a, const GemmCursor& at, const int32_t* x_offset, const int32_t* y_offset) {
   Vec acc[P][V];
   gemm_block<P, V, kTail>(a, at, x_offset, acc);
+  if (a.accumulate) {  // all of y is read before it is written: gemm_rest lists its last pixel more than once
+    CNNCORE_UNROLL
+    for (int p = 0; p < P; ++p) {
+      CNNCORE_UNROLL
+      for (int v = 0; v < V; ++v) acc[p][v] = add(load_column<kTail, V>(at.y + y_offset[p], v, at.tail), acc[p][v]);
+    }
+  }
   CNNCORE_UNROLL
   for (int p = 0; p < P; ++p) {
     float* y = at.y + y_offset[p];

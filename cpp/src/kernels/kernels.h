@@ -17,6 +17,7 @@
 namespace cnncore {
 
 /// y[y_offset[p] + n] = act(bias[n] + sum_k x[x_offset[p] + k_offset[k]] * w[k * ldw + n])      n < cols
+/// With `accumulate` the sum, made by itself, is added to what y holds instead of to the bias.
 struct GemmArgs {
   const float* x;
   const int32_t* x_offset;
@@ -28,6 +29,7 @@ struct GemmArgs {
   float* y;
   const int32_t* y_offset;
   bool relu;
+  bool accumulate = false;
   bool stream = false;  // whole vectors of y are aligned and will not be read soon: write them past the caches
 };
 
@@ -100,6 +102,28 @@ struct GemmWeightsArgs {
   const int32_t* dy_offset;
   float* dw;
   int64_t ldw;
+};
+
+/// The entries of x that are not zero (NaN is not), in order: value[e] = x[index[e]]. Their number is returned; up to
+/// 16 places behind them may be touched.
+struct NonzerosArgs {
+  const float* x;
+  int64_t size;
+  float* value;
+  int32_t* index;
+};
+
+/// The pieces of a sum: y[i * y_pitch + n] = sum_e x[e] * w[row[e] * ldw + n]      bound[i] <= e < bound[i + 1], i <
+/// pieces, n < cols. Each is what gemm adds to y when it accumulates over the same terms.
+struct GemvArgs {
+  const float* x;
+  const int32_t* row;
+  const int64_t* bound;
+  int64_t pieces, cols;
+  const float* w;
+  int64_t ldw;
+  float* y;
+  int64_t y_pitch;
 };
 
 /// For few columns, over planes of pixels: y[n * y_plane + i] = sum_k x[k_offset[k] + i] * w[k * ldw + n]      i <
@@ -284,6 +308,8 @@ struct Kernels {
   void (*gemm)(const GemmArgs&);
   void (*gemm_pool)(const GemmPoolArgs&);
   void (*gemm_weights)(const GemmWeightsArgs&);
+  int (*nonzeros)(const NonzerosArgs&);
+  void (*gemv)(const GemvArgs&);
   void (*planar)(const PlanarArgs&);
   void (*winograd)(const WinogradArgs&);
   void (*winograd_weights)(const WinogradWeightsArgs&);

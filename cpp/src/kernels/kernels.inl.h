@@ -1,5 +1,6 @@
 // Every kernel, written once over the vector vocabulary (simd_<isa>.h) that is in scope where this is included.
 #include "kernels/gemm.inl.h"
+#include "kernels/gemv.inl.h"
 #include "kernels/planar.inl.h"
 #include "kernels/winograd.inl.h"
 #include "kernels/winograd_gradient.inl.h"

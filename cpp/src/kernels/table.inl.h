@@ -9,6 +9,8 @@ constexpr Kernels kTable = {
     gemm,
     gemm_pool,
     gemm_weights,
+    nonzeros,
+    gemv,
     planar,
     winograd,
     winograd_weights,

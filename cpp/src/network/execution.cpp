@@ -8,6 +8,11 @@
 #include "runtime/threads.h"
 
 namespace cnncore {
+namespace {
+
+constexpr int64_t kWorthSharing = 1 << 17;  // floating-point operations: more than the end of a shared stage costs
+
+}  // namespace
 
 Execution::Execution(const Graph& graph, int output, const std::vector<Weights>& weights, const PlanMode& mode,
                      const Kernels& kernels)
@@ -20,6 +25,8 @@ Execution::Execution(const Graph& graph, int output, const std::vector<Weights>&
   seen_.resize(plan_.nodes.size());
   for (size_t n = 0; n < plan_.nodes.size(); ++n) {
     const PlannedNode& node = plan_.nodes[n];
+    for (int64_t i = 0; i < node.node->stages(); ++i)
+      stages_.push_back({n, i, node.node->shared(i) && node.node->flops() >= kWorthSharing});
     if (node.node->pack_tasks() > 0) packed_nodes_.push_back(n);
     for (int64_t i = 0; i < node.node->pack_tasks(); ++i) pack_tasks_.push_back({&node, i});
     if (!mode.training) continue;
@@ -34,26 +41,30 @@ void Execution::pack_weights() {
   });
 }
 
-// Inference repacks a kernel when it has changed. Its owner may write to it at any time, so it is compared with a copy:
-// that costs a few per cent of the arithmetic it saves.
-bool Execution::kernel_changed(size_t node, int64_t part, int64_t parts) const {
+// Inference repacks kernels when they have changed. Whoever the parameters are lent to may write at any time: then
+// they are compared with a copy.
+bool Execution::kernel_changed(size_t node, Part part) const {
   const Weights w = plan_.nodes[node].node->weights();
-  const int64_t begin = part * w.kernel_size / parts, end = (part + 1) * w.kernel_size / parts;
+  const int64_t begin = part.index * w.kernel_size / part.count, end = (part.index + 1) * w.kernel_size / part.count;
   return std::memcmp(seen_[node].data() + begin, w.kernel + begin, static_cast<size_t>(end - begin) * sizeof(float));
 }
 
-void Execution::repack(size_t node) {
+void Execution::repack(size_t node, bool keep_copy) {
   const PlannedNode& planned = plan_.nodes[node];
-  const Weights w = planned.node->weights();
-  if (seen_[node].size() == 0) seen_[node] = Buffer<float>(w.kernel_size);
-  std::copy_n(w.kernel, w.kernel_size, seen_[node].data());
+  if (keep_copy) {
+    const Weights w = planned.node->weights();
+    if (seen_[node].size() == 0) seen_[node] = Buffer<float>(w.kernel_size);
+    std::copy_n(w.kernel, w.kernel_size, seen_[node].data());
+  }
   for (int64_t task = 0; task < planned.node->pack_tasks(); ++task)
     planned.node->pack(task, packed_.data() + planned.packed);
 }
 
-void Execution::refresh_packed() {
+void Execution::refresh_packed(ParameterState parameters) {
+  const bool other = packed_version_ != parameters.version;
   for (const size_t node : packed_nodes_)
-    if (seen_[node].size() == 0 || kernel_changed(node, 0, 1)) repack(node);
+    if (other || (parameters.lent && kernel_changed(node, {}))) repack(node, parameters.lent);
+  packed_version_ = parameters.version;
 }
 
 void Execution::reserve_threads(int threads) {
@@ -165,52 +176,53 @@ double Execution::slice_loss(const ThreadMemory& memory, const TrainBatch& batch
   return sum;
 }
 
-// One image on all threads: they compare the kernels with their copies, then share the output of every node that is
-// worth it.
-void Execution::forward_shared(const Images& x, float* y, int threads) {
-  constexpr int64_t kWorthSharing = 1 << 17;  // floating-point operations: more than the stage's end costs
-  reserve_threads(threads);
-  const ThreadMemory& memory = threads_[0];
-  const auto shared = [&](size_t node) {
-    return node < plan_.nodes.size() && plan_.nodes[node].node->splits() &&
-           plan_.nodes[node].node->flops() >= kWorthSharing;
-  };
-  std::atomic<bool> changed{false};
-  constexpr int64_t kBefore = 2;  // stages before the first node's
-  parallel_stages(threads, static_cast<int64_t>(plan_.nodes.size()) + kBefore, [&](int64_t stage, int part, int parts) {
-    if (stage == 0) {
-      for (const size_t node : packed_nodes_)
-        if (kernel_changed(node, part, parts)) changed.store(true, std::memory_order_relaxed);
-      if (part == 0) load(x, nullptr, 0, 1, value(0, memory, 0));
-      return true;
-    }
-    if (stage == 1) {
-      const bool stale = changed.load(std::memory_order_relaxed);
-      if (stale && part == 0) refresh_packed();
-      return stale;
-    }
-    const size_t index = static_cast<size_t>(stage - kBefore);
-    const PlannedNode& node = plan_.nodes[index];
-    if (!shared(index) && part > 0) return shared(index + 1);
-    Slice s = slice(node, memory, 0, 0, 1);
-    s.scratch = threads_[static_cast<size_t>(part)].scratch.data();
-    shared(index) ? node.node->forward_part(s, part, parts) : node.node->forward(s);
-    return shared(index) || shared(index + 1);
-  });
-  std::copy_n(value(plan_.output_tensor, memory, 0), plan_.tensors[static_cast<size_t>(plan_.output_tensor)].size, y);
+// One part of a stage. True where its parts must all be done before the next stage begins.
+bool Execution::run_stage(size_t index, const Images& x, Part part) {
+  const auto shared = [&](size_t i) { return i < stages_.size() && stages_[i].shared; };
+  const ThreadMemory& own = threads_[static_cast<size_t>(part.index)];
+  const Stage& stage = stages_[index];
+  if (index == 0) load(x, nullptr, 0, 1, value(0, own, 0));  // every thread its copy: sooner done than shared
+  if (shared(index) || part.index == 0) {
+    Slice s = slice(plan_.nodes[stage.node], threads_[0], 0, 0, 1);
+    if (plan_.nodes[stage.node].input == 0) s.x = value(0, own, 0);
+    s.scratch = own.scratch.data();
+    s.common = threads_[0].scratch.data();
+    plan_.nodes[stage.node].node->forward_stage(s, stage.stage, shared(index) ? part : Part{});
+  }
+  return shared(index) || shared(index + 1);
 }
 
-void Execution::forward(const Images& x, float* y) {
+// One image, on all threads if it is worth it.
+void Execution::forward_one(const Images& x, float* y, ParameterState parameters) {
+  const int threads = threads_for(2, plan_.flops);
+  reserve_threads(most_threads_for(2, plan_.flops));
+  if (packed_version_ != parameters.version) refresh_packed(parameters);
+  std::atomic<bool> changed{false};
+  const int64_t before = parameters.lent ? 2 : 0;
+  parallel_stages(threads, static_cast<int64_t>(stages_.size()) + before, [&](int64_t s, int thread, int count) {
+    const Part part{thread, count};
+    if (s >= before) return run_stage(static_cast<size_t>(s - before), x, part);
+    if (s == 0) {
+      for (const size_t node : packed_nodes_)
+        if (kernel_changed(node, part)) changed.store(true, std::memory_order_relaxed);
+      return true;
+    }
+    const bool stale = changed.load(std::memory_order_relaxed);
+    if (stale && thread == 0) refresh_packed(parameters);
+    return stale;
+  });
+  std::copy_n(value(plan_.output_tensor, threads_[0], 0), plan_.tensors[static_cast<size_t>(plan_.output_tensor)].size,
+              y);
+}
+
+void Execution::forward(const Images& x, float* y, ParameterState parameters) {
+  if (x.samples == 1 && !stages_.empty()) return forward_one(x, y, parameters);
   const int64_t outputs = plan_.tensors[static_cast<size_t>(plan_.output_tensor)].size;
   const int64_t work = x.samples * plan_.flops;
   const int threads = threads_for(x.samples, work);
   const int64_t size = std::clamp<int64_t>((x.samples + threads - 1) / threads, 1, plan_.mode.slice);
   const int64_t slices = (x.samples + size - 1) / size;
-  const bool packed_once =
-      std::all_of(packed_nodes_.begin(), packed_nodes_.end(), [&](size_t node) { return seen_[node].size() > 0; });
-  if (x.samples == 1 && packed_once)
-    if (const int all = threads_for(2, work); all > 1) return forward_shared(x, y, all);
-  refresh_packed();
+  refresh_packed(parameters);
   reserve_threads(most_threads_for(x.samples, work));
   parallel_for_on(threads, slices, [&](int64_t task, int thread) {
     const ThreadMemory& memory = threads_[static_cast<size_t>(thread)];

@@ -10,6 +10,12 @@
 
 namespace cnncore {
 
+/// What is known of the parameters' values: which writing they are of, and whether somebody may write unseen.
+struct ParameterState {
+  int64_t version;
+  bool lent;
+};
+
 class Execution {
  public:
   Execution(const Graph& graph, int output, const std::vector<Weights>& weights, const PlanMode& mode,
@@ -17,7 +23,7 @@ class Execution {
 
   const Plan& plan() const { return plan_; }
 
-  void forward(const Images& x, float* y);
+  void forward(const Images& x, float* y, ParameterState parameters);
 
   /// Forward, loss and backward of a whole batch, shard by shard; the gradients of the weights are left in parts for
   /// `finish`.
@@ -36,11 +42,19 @@ class Execution {
     int64_t index;
   };
 
-  void forward_shared(const Images& x, float* y, int threads);
+  // A step of the way of one sample through the network.
+  struct Stage {
+    size_t node;
+    int64_t stage;
+    bool shared;
+  };
+
+  void forward_one(const Images& x, float* y, ParameterState parameters);
+  bool run_stage(size_t index, const Images& x, Part part);
   void pack_weights();
-  bool kernel_changed(size_t node, int64_t part, int64_t parts) const;
-  void repack(size_t node);
-  void refresh_packed();
+  bool kernel_changed(size_t node, Part part) const;
+  void repack(size_t node, bool keep_copy);
+  void refresh_packed(ParameterState parameters);
   void reserve_threads(int threads);
   float* value(int tensor, const ThreadMemory& memory, int64_t first) const;
   float* grad(int tensor, const ThreadMemory& memory, int64_t first) const;
@@ -57,8 +71,10 @@ class Execution {
   Shards shards_;
   std::vector<ThreadMemory> threads_;
   Buffer<float> batch_, packed_, partials_;
+  std::vector<Stage> stages_;  // inference
   std::vector<size_t> packed_nodes_;
-  std::vector<Buffer<float>> seen_;  // inference: the kernels that packed_ was made from, per node
+  int64_t packed_version_ = -1;      // inference: of the parameters that packed_ was made from
+  std::vector<Buffer<float>> seen_;  // and their values, per node, while they are lent
   std::vector<double> shard_loss_;
   std::vector<Task> pack_tasks_, gradient_tasks_;
 };

@@ -2,6 +2,7 @@
 #include "cnncore/network.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <map>
 
@@ -42,6 +43,8 @@ struct Network::Impl {
   std::vector<Weights> weights;  // per node of the graph
   std::map<int64_t, std::unique_ptr<Execution>> training;
   std::unique_ptr<Execution> inference;
+  std::atomic<int64_t> version{0};  // counts what may have changed the parameters
+  std::atomic<int64_t> loans{0};    // of those who may write to them
 
   Impl(Graph g, int out) : graph(std::move(g)), output(out) {
     add_slots();
@@ -126,7 +129,22 @@ Network& Network::operator=(Network&&) noexcept = default;
 const Shape& Network::input_shape() const { return impl_->graph.shape(0); }
 const Shape& Network::output_shape() const { return impl_->graph.shape(impl_->output); }
 const std::vector<ParameterSlot>& Network::slots() const { return impl_->slots; }
-float* Network::parameters() { return impl_->parameters.data(); }
+const float* Network::parameters() const { return impl_->parameters.data(); }
+
+float* Network::parameters() {
+  ++impl_->loans;
+  ++impl_->version;
+  return impl_->parameters.data();
+}
+
+void Network::return_parameters() {
+  check(lent(), "[return_parameters] expected parameters that are lent. Received: more returns than loans");
+  ++impl_->version;
+  --impl_->loans;
+}
+
+bool Network::lent() const { return impl_->loans > 0; }
+
 float* Network::gradients() { return impl_->gradients.data(); }
 int64_t Network::parameter_count() const { return impl_->parameter_count; }
 
@@ -141,7 +159,7 @@ void Network::set_precision(Precision precision) {
 
 void Network::forward(const Images& x, float* y) {
   if (x.samples == 0) return;
-  impl_->inference_plan().forward(x, y);
+  impl_->inference_plan().forward(x, y, {impl_->version, lent()});
 }
 
 double Network::train_step(const TrainBatch& batch, Loss loss, bool from_logits, Optimizer* optimizer, float* outputs) {
@@ -164,7 +182,9 @@ double Network::train_step(const TrainBatch& batch, Loss loss, bool from_logits,
   if (!std::isfinite(value)) return value;
   if (!execution.gather_gradients()) return std::nan("");
   ++step;
-  if (optimizer) update(*optimizer, impl_->parameter_count, impl_->parameters.data(), impl_->gradients.data());
+  if (!optimizer) return value;
+  update(*optimizer, impl_->parameter_count, impl_->parameters.data(), impl_->gradients.data());
+  ++impl_->version;
   return value;
 }
 

@@ -31,7 +31,13 @@ struct Slice {
   const float* packed = nullptr;
   float* partial = nullptr;
   float* scratch = nullptr;
+  float* common = nullptr;    // of the threads that share a sample: the first one's scratch
   bool dy_of_logits = false;  // the loss has taken the last activation's gradient already
+};
+
+/// A thread's share of a stage.
+struct Part {
+  int64_t index = 0, count = 1;
 };
 
 /// The whole batch, when all slices are done.
@@ -48,9 +54,11 @@ class Node {
   virtual ~Node() = default;
   virtual void forward(const Slice& slice) const = 0;
   virtual void backward(const Slice& slice) const = 0;
-  /// One part of `parts` of the forward pass of one sample, for threads that share it; the bits are those of forward.
-  virtual bool splits() const { return false; }
-  virtual void forward_part(const Slice& slice, int64_t /*part*/, int64_t /*parts*/) const { forward(slice); }
+  /// The forward pass of one sample alone, in stages. Threads share the stages that are `shared`; each waits for all
+  /// parts of the stage before. The bits do not depend on the number of parts.
+  virtual int64_t stages() const { return 1; }
+  virtual bool shared(int64_t /*stage*/) const { return false; }
+  virtual void forward_stage(const Slice& slice, int64_t /*stage*/, Part /*part*/) const { forward(slice); }
   virtual std::string describe() const = 0;
 
   /// Floating-point operations of the forward pass, a sample.

@@ -29,9 +29,11 @@ class Conv2dNode : public Node {
                      s.dx ? s.dx + in : nullptr, s.partial, s.scratch);
     });
   }
-  bool splits() const override { return plan_.splits(); }
-  void forward_part(const Slice& s, int64_t part, int64_t parts) const override {
-    plan_.forward_part(part, parts, {s.x, weights_.kernel, s.packed, weights_.bias, s.y, s.winner, s.scratch});
+  bool shared(int64_t) const override { return plan_.splits(); }
+  void forward_stage(const Slice& s, int64_t, Part part) const override {
+    if (!plan_.splits()) return forward(s);
+    plan_.forward_part(part.index, part.count,
+                       {s.x, weights_.kernel, s.packed, weights_.bias, s.y, s.winner, s.scratch});
   }
   std::string describe() const override { return std::string("conv2d (") + plan_.algorithm() + ")"; }
 
@@ -79,9 +81,10 @@ class DenseNode : public Node {
     plan_.activation_gradient(s.count, s.dy_of_logits ? nullptr : s.y, s.dy);
     if (s.dx) plan_.backward_data(s.count, s.dy, s.packed, s.dx, s.scratch);
   }
-  bool splits() const override { return plan_.splits(); }
-  void forward_part(const Slice& s, int64_t part, int64_t parts) const override {
-    plan_.forward_part(part, parts, run(s));
+  int64_t stages() const override { return 2; }
+  bool shared(int64_t stage) const override { return stage == 0; }
+  void forward_stage(const Slice& s, int64_t stage, Part part) const override {
+    stage == 0 ? plan_.forward_part(part.index, part.count, run(s), s.common) : plan_.join_parts(run(s), s.common);
   }
   std::string describe() const override { return std::string("dense (") + plan_.algorithm() + ")"; }
 

@@ -2,6 +2,7 @@
 #include "cnncore/dense.h"
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 
 #include "ops/activation_rows.h"
@@ -17,6 +18,7 @@ namespace {
 
 constexpr int64_t kRowsPerTask = 48;  // of the kernel: a multiple of every kernel's block of rows
 constexpr int64_t kSamplesPerCall = 64;
+constexpr int64_t kFeaturesPerPiece = 64, kMostPieces = 8;
 
 void validate(const DenseParams& p) {
   check_sizes("[dense] ", {{"features", p.features}, {"units", p.units}}, 1);
@@ -27,7 +29,11 @@ void validate(const DenseParams& p) {
 }  // namespace
 
 DensePlan::DensePlan(const DenseParams& params, const DenseFusion& fusion, int64_t samples, const Kernels& kernels)
-    : params_(params), fusion_(fusion), samples_(std::max(samples, kSamplesPerCall)), k_(kernels) {
+    : params_(params),
+      fusion_(fusion),
+      samples_(std::max(samples, kSamplesPerCall)),
+      pieces_(std::clamp<int64_t>(params.features / kFeaturesPerPiece, 1, kMostPieces)),
+      k_(kernels) {
   validate(params);
   params_.precision = used_precision(params);
   for (int64_t n = 0; n < samples_; ++n) {
@@ -41,7 +47,8 @@ DensePlan::DensePlan(const DenseParams& params, const DenseFusion& fusion, int64
 
 int64_t DensePlan::scratch_size() const {
   if (tiled_) return tiled_->scratch_size();
-  return reduced() ? samples_ * params_.features : 0;
+  const int64_t alone = 2 * list_size() + pieces_ * piece_size();
+  return reduced() ? std::max(alone, samples_ * params_.features) : alone;
 }
 
 // x and the kernel as the product sees them.
@@ -52,27 +59,64 @@ void DensePlan::operands(int64_t count, DenseRun& run) const {
   run.kernel = run.packed;
 }
 
-// Columns [begin, end) of y, but for activations that are no relu.
-void DensePlan::run_columns(int64_t count, int64_t begin, int64_t end, DenseRun run) const {
-  const bool relu = fusion_.activation == Activation::relu;
-  if (tiled_) return tiled_->forward(count, begin, end, run.x, run.packed, run.bias, run.y, relu, run.scratch);
-  operands(count, run);
-  k_.gemm({run.x, x_offset_.data(), term_.data(), count, params_.features, end - begin, run.kernel + begin,
-           params_.units, run.bias ? run.bias + begin : nullptr, run.y + begin, y_offset_.data(), relu});
+void DensePlan::begin_sum(const float* bias, float* y) const {
+  bias ? std::copy_n(bias, params_.units, y) : std::fill_n(y, params_.units, 0.0f);
 }
 
 void DensePlan::forward(int64_t count, DenseRun run) const {
-  run_columns(count, 0, params_.units, run);
-  if (fusion_.activation != Activation::relu)
-    activation_rows(k_, fusion_.activation, count, params_.units, run.y, run.y);
+  const bool relu = fusion_.activation == Activation::relu;
+  if (tiled_) {
+    tiled_->forward(count, 0, params_.units, run.x, run.packed, run.bias, run.y, relu, run.scratch);
+  } else {
+    operands(count, run);
+    for (int64_t n = 0; n < count; ++n) begin_sum(run.bias, run.y + n * params_.units);
+    for (int64_t i = 0; i < pieces_; ++i) {
+      const int64_t begin = piece_begin(i), depth = piece_begin(i + 1) - begin;
+      k_.gemm({run.x + begin, x_offset_.data(), term_.data(), count, depth, params_.units,
+               run.kernel + begin * params_.units, params_.units, nullptr, run.y, y_offset_.data(),
+               relu && i + 1 == pieces_, true});
+    }
+  }
+  if (!relu) activation_rows(k_, fusion_.activation, count, params_.units, run.y, run.y);
 }
 
-void DensePlan::forward_part(int64_t part, int64_t parts, DenseRun run) const {
-  const int64_t block = tiled_ ? kTileRows : k_.width;
-  const int64_t blocks = (params_.units + block - 1) / block;
-  const int64_t begin = part * blocks / parts * block,
-                end = std::min((part + 1) * blocks / parts * block, params_.units);
-  if (begin < end) run_columns(1, begin, end, run);
+void DensePlan::forward_part(int64_t part, int64_t parts, DenseRun run, float* common) const {
+  if (tiled_) {
+    const int64_t blocks = (params_.units + kTileRows - 1) / kTileRows;
+    const int64_t begin = part * blocks / parts * kTileRows,
+                  end = std::min((part + 1) * blocks / parts * kTileRows, params_.units);
+    if (begin < end)
+      tiled_->forward(1, begin, end, run.x, run.packed, run.bias, run.y, fusion_.activation == Activation::relu,
+                      run.scratch);
+    return;
+  }
+  float* value = run.scratch;
+  int32_t* row = reinterpret_cast<int32_t*>(run.scratch + list_size());
+  const int64_t terms = k_.nonzeros({run.x, params_.features, value, row});
+  if (reduced()) round_operand(k_, params_.precision, value, value, terms);
+  std::array<int64_t, kMostPieces + 1> bound;
+  for (int64_t i = 0; i <= pieces_; ++i)
+    bound[static_cast<size_t>(i)] = std::lower_bound(row, row + terms, piece_begin(i)) - row;
+  // Pieces belong to the part in whose share of the terms their middle lies.
+  const auto first_piece = [&](int64_t of) {
+    int64_t i = 0;
+    while (i < pieces_ && (bound[static_cast<size_t>(i)] + bound[static_cast<size_t>(i + 1)]) * parts < 2 * terms * of)
+      ++i;
+    return of == parts ? pieces_ : i;
+  };
+  const int64_t begin = first_piece(part), end = first_piece(part + 1);
+  k_.gemv({value, row, bound.data() + begin, end - begin, params_.units, reduced() ? run.packed : run.kernel,
+           params_.units, common + 2 * list_size() + begin * piece_size(), piece_size()});
+}
+
+void DensePlan::join_parts(DenseRun run, const float* common) const {
+  if (!tiled_) {
+    begin_sum(run.bias, run.y);
+    for (int64_t i = 0; i < pieces_; ++i)
+      k_.accumulate(common + 2 * list_size() + i * piece_size(), run.y, params_.units);
+  }
+  if (!tiled_ || fusion_.activation != Activation::relu)
+    activation_rows(k_, fusion_.activation, 1, params_.units, run.y, run.y);
 }
 
 void DensePlan::activation_gradient(int64_t count, const float* y, float* dy) const {

@@ -8,6 +8,7 @@
 #include "cnncore/dense.h"
 #include "kernels/kernels.h"
 #include "ops/tiled_dense.h"
+#include "runtime/buffer.h"
 
 namespace cnncore {
 
@@ -41,9 +42,10 @@ class DensePlan {
 
   const char* algorithm() const { return tiled_ ? "bfloat16 tiles" : "direct"; }
 
-  /// One part of `parts` of the columns of one sample, where the activation is taken column by column.
-  bool splits() const { return fusion_.activation == Activation::linear || fusion_.activation == Activation::relu; }
-  void forward_part(int64_t part, int64_t parts, DenseRun run) const;
+  /// One sample alone: reading the kernel is all it costs, so rows that meet a zero of x are left out. One part of
+  /// `parts` of the pieces of the sum goes to `common`, a scratch that all parts see; join_parts makes y of them.
+  void forward_part(int64_t part, int64_t parts, DenseRun run, float* common) const;
+  void join_parts(DenseRun run, const float* common) const;
 
   /// dy becomes the gradient before the activation, as the products see it. y is the forward's output; null where dy
   /// is the gradient before the activation already.
@@ -67,11 +69,15 @@ class DensePlan {
   bool reduced() const { return params_.precision != Precision::float32; }
   int64_t kernel_size() const { return params_.features * params_.units; }
   void operands(int64_t count, DenseRun& run) const;
-  void run_columns(int64_t count, int64_t begin, int64_t end, DenseRun run) const;
+  void begin_sum(const float* bias, float* y) const;
+  int64_t piece_begin(int64_t i) const { return i * params_.features / pieces_; }
+  int64_t list_size() const { return aligned_count<float>(params_.features + kAlignment / 4); }
+  int64_t piece_size() const { return aligned_count<float>(params_.units); }
 
   DenseParams params_;  // in the precision that is used
   DenseFusion fusion_;
   int64_t samples_;
+  int64_t pieces_;  // of the sum over the features: one sample's threads share them, so that all samples sum like that
   const Kernels& k_;
   std::vector<int32_t> x_offset_, y_offset_;  // of samples
   std::vector<int32_t> term_;                 // 0, 1, 2, ...

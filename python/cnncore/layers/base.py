@@ -1,7 +1,7 @@
 """What every layer is: arguments, shapes, weights to allocate, and the op it becomes (``lower``).
 
 Layers hold no arithmetic. A model lowers its layers to one ``_core.Network`` that owns all weights in one flat buffer;
-``layer.kernel`` and the like are views of it.
+``layer.kernel`` and the like are views of it, made when asked for: the network watches its weights while views exist.
 """
 
 from __future__ import annotations
@@ -35,6 +35,18 @@ class WeightSpec(NamedTuple):
     initializer: Initializer
 
 
+class WeightPlace(NamedTuple):
+    """Where a network keeps a weight."""
+
+    network: _core.Network
+    slot: _core.ParameterSlot
+
+    def view(self) -> Float32:
+        """The weight itself; writing to it changes the model."""
+        size = math.prod(self.slot.shape)
+        return self.network.parameters[self.slot.offset : self.slot.offset + size].reshape(self.slot.shape)
+
+
 class Layer:
     """Base class of all layers.
 
@@ -59,7 +71,7 @@ class Layer:
             None if input_shape is None else _checks.shape(input_shape, "input_shape", self._class)
         )
         self._shapes: tuple[Shape, Shape] | None = None  # input and output, known once in a built model
-        self._views: dict[str, Float32] = {}
+        self._places: dict[str, WeightPlace] = {}
         self._model: weakref.ref[Model] | None = None
         self.derived_seed = 0  # from the model's seed and the layer's place; for layers that draw numbers in training
 
@@ -165,21 +177,23 @@ class Layer:
         """Told by the model: input and output shape."""
         self._shapes = shapes
 
-    def place_weights(self, views: dict[str, Float32], seed: tuple[int, ...]) -> None:
-        """Move into ``views`` of a model's buffer, with the weights held so far or else initial ones."""
+    def place_weights(self, places: dict[str, WeightPlace], seed: tuple[int, ...]) -> None:
+        """Move into a model's buffer, with the weights held so far or else initial ones."""
         assert self._shapes is not None
         for index, spec in enumerate(self.weight_specs(self._shapes[0])):
-            held = self._views.get(spec.name)
-            views[spec.name][...] = spec.initializer(spec.shape, (*seed, index)) if held is None else held
-        self._views = views
+            held = self._places.get(spec.name)
+            places[spec.name].view()[...] = (
+                spec.initializer(spec.shape, (*seed, index)) if held is None else held.view()
+            )
+        self._places = places
 
     def check_held_weights(self, input_shape: Shape) -> None:
         """ValueError if the layer holds weights, from an earlier model, that do not fit ``input_shape``."""
         for spec in self.weight_specs(input_shape):
-            held = self._views.get(spec.name)
-            if held is not None and held.shape != spec.shape:
+            held = self._places.get(spec.name)
+            if held is not None and held.slot.shape != spec.shape:
                 raise ValueError(
-                    f'Layer "{self.name}" already has a {spec.name} of shape {held.shape}, but an input of shape '
+                    f'Layer "{self.name}" already has a {spec.name} of shape {held.slot.shape}, but an input of shape '
                     f"{input_shape} needs {spec.shape}. Make a new layer: {self._class}.from_config(layer.get_config())"
                 )
 
@@ -195,7 +209,7 @@ class Layer:
         self._known_shapes()
         if self.model is not None:
             self.model.network  # noqa: B018 (its creation places the weights)
-        return self._views[name]
+        return self._places[name].view()
 
     def _expect_rank(self, input_shape: Shape, axes: str) -> None:
         expected = axes.count(",") + 1

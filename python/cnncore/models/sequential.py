@@ -13,7 +13,7 @@ from cnncore import layers as layers_module
 from cnncore._checks import Float32
 from cnncore._random import next_seed
 from cnncore.layers import InputLayer, Layer
-from cnncore.layers.base import Shape, write_weights
+from cnncore.layers.base import Shape, WeightPlace, write_weights
 from cnncore.models.model import Model
 from cnncore.models.summary import print_summary
 
@@ -173,7 +173,7 @@ class Sequential(Model):
     def named_weights(self) -> dict[str, Float32]:
         """Views of all weights by name, such as "conv2d/kernel", in order."""
         network = self.network
-        return {slot.name: _slot_view(network.parameters, slot) for slot in network.slots}
+        return {slot.name: WeightPlace(network, slot).view() for slot in network.slots}
 
     def get_weights(self) -> list[Float32]:
         """Copies of all weights, layer by layer."""
@@ -316,12 +316,12 @@ class Sequential(Model):
 
     def _make_network(self) -> _core.Network:
         network = self._lower(self._layers)
-        views: dict[str, dict[str, Float32]] = {layer.name: {} for layer in self._layers}
+        places: dict[str, dict[str, WeightPlace]] = {layer.name: {} for layer in self._layers}
         for slot in network.slots:
             layer_name, _, weight_name = slot.name.rpartition("/")
-            views[layer_name][weight_name] = _slot_view(network.parameters, slot)
+            places[layer_name][weight_name] = WeightPlace(network, slot)
         for index, layer in enumerate(self._layers):
-            layer.place_weights(views[layer.name], (self.seed, index))
+            layer.place_weights(places[layer.name], (self.seed, index))
         return network
 
     def _lower(self, layers: list[Layer]) -> _core.Network:
@@ -342,7 +342,7 @@ class Sequential(Model):
         for end in range(1, len(self._layers) + 1):
             part = self._lower(self._layers[:end])
             for slot in part.slots:
-                _slot_view(part.parameters, slot)[...] = weights[slot.name]
+                WeightPlace(part, slot).view()[...] = weights[slot.name]
             if not np.isfinite(part.forward(x)).all():
                 return self._layers[end - 1].name
         return None
@@ -356,8 +356,3 @@ def _first_shape(sample_shape: tuple[int, ...], layer: Layer) -> Shape:
             f"(batch, features). Received: shape={shape}"
         )
     return shape
-
-
-def _slot_view(flat: Float32, slot: _core.ParameterSlot) -> Float32:
-    size = int(np.prod(slot.shape))
-    return flat[slot.offset : slot.offset + size].reshape(slot.shape)
