@@ -256,7 +256,20 @@ class TestConfig:
             model.get_compile_config()
 
 
+def unaligned(x):
+    """``x`` as floats that begin one byte behind where floats should."""
+    floats = np.zeros(x.size * 4 + 1, np.uint8)[1:].view(np.float32).reshape(x.shape)
+    floats[...] = x
+    assert not floats.flags.aligned
+    return floats
+
+
 class TestPredict:
+    def test_the_first_data_may_be_one_batch(self, stripes):
+        model = Sequential([Flatten(), Dense(2)], seed=1)
+        first = model.predict_on_batch(stripes[0][:1])
+        assert np.array_equal(first, model.predict(stripes[0][:1]))
+
     def test_slices_do_not_change_results(self, make_model, stripes):
         model, x = make_model(), stripes[0]
         whole = model.predict(x)
@@ -280,6 +293,7 @@ class TestPredict:
             lambda x: np.repeat(x, 2, axis=2)[:, :, ::2],
             lambda x: x[..., 0],  # as in Keras, a channel axis of size one may be missing
             lambda x: x.tolist(),
+            unaligned,
         ],
     )
     def test_arrays_of_all_kinds(self, make_model, stripes, convert):

@@ -47,11 +47,13 @@ inline Array float32(const char* op, const char* name, const py::array& a) {
   return py::reinterpret_borrow<Array>(a);
 }
 
-/// A new array, aligned to a cache line as the kernels like their outputs.
+/// A new array; a large one aligned to a cache line as the kernels like their outputs.
 inline Array empty(const Shape& shape) {
+  constexpr int64_t kSmall = 1024;
   const int64_t count = element_count(shape);  // refuses what does not fit
   check(count < std::numeric_limits<int64_t>::max() / 8, "[array] expected a result that fits memory. Received: shape ",
         to_string(shape));
+  if (count <= kSmall) return Array(shape);  // sooner made by NumPy
   const size_t bytes = static_cast<size_t>(aligned_count<float>(std::max<int64_t>(count, 1))) * sizeof(float);
   void* data = take_block(bytes);
   const py::capsule owner(data, nullptr, [](PyObject* self) {

@@ -85,10 +85,14 @@ void bind_optimizers(py::module_& m) {
 
 // x (samples, *input_shape), uint8 or float32, C-contiguous. The array must outlive the result.
 Images to_images(const char* op, const py::array& x, const Shape& sample) {
-  Shape expected{x.ndim() ? x.shape(0) : 0};
-  expected.insert(expected.end(), sample.begin(), sample.end());
-  check_shape(op, "x", x, expected);
+  const auto rank = static_cast<py::ssize_t>(sample.size()) + 1;
+  if (x.ndim() != rank || !std::equal(sample.begin(), sample.end(), x.shape() + 1)) {
+    Shape expected{x.ndim() ? x.shape(0) : 0};
+    expected.insert(expected.end(), sample.begin(), sample.end());
+    check_shape(op, "x", x, expected);
+  }
   check(x.flags() & py::array::c_style, op, "expected a C-contiguous x");
+  check(x.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_, op, "expected an aligned x");
   if (py::isinstance<py::array_t<uint8_t>>(x)) return {static_cast<const uint8_t*>(x.data()), nullptr, x.shape(0)};
   if (py::isinstance<py::array_t<float>>(x)) return {nullptr, static_cast<const float*>(x.data()), x.shape(0)};
   throw py::type_error(std::string(op) +

@@ -17,6 +17,7 @@ from cnncore.models.data import Samples, prepare_samples, prepare_x, split_sampl
 if TYPE_CHECKING:
     from os import PathLike
 
+    from cnncore import _core
     from cnncore.callbacks import Callback, History
 
 _FAST_DTYPES = (np.dtype(np.float32), np.dtype(np.uint8))
@@ -44,6 +45,7 @@ class Model(Compiled):
     def __init__(self) -> None:
         super().__init__()
         self.stop_training = False
+        self._network: _core.Network | None = None
 
     # --- what a subclass says -----------------------------------------------------------------------------------
     def _shapes_for(self, x: Any) -> _Shapes:
@@ -248,6 +250,8 @@ class Model(Compiled):
         numpy.ndarray of float32, shape (samples, *output_shape)
         """
         size = training.EVALUATION_BATCH if batch_size is None else _checks.integer(batch_size, "batch_size", "predict")
+        if type(x) is np.ndarray and x.ndim and len(x) <= size:
+            return self.predict_on_batch(x)
         array = self._prepare_input(x)
         if len(array) <= size:
             return self.network.forward(array)
@@ -258,7 +262,14 @@ class Model(Compiled):
 
     def predict_on_batch(self, x: ArrayLike) -> Float32:
         """Outputs for one batch, at the least cost: :meth:`predict` without slices."""
-        return self.network.forward(self._prepare_input(x))
+        network = self._network
+        if network is not None and type(x) is np.ndarray and x.size:
+            try:
+                return network.forward(x)
+            except (TypeError, ValueError):  # no array as the core wants it: to be converted, or refused in words
+                pass
+        array = self._prepare_input(x)  # may build the model
+        return self.network.forward(array)
 
     def _prepare_input(self, x: ArrayLike) -> np.ndarray:
         if (

@@ -54,7 +54,6 @@ class Sequential(Model):
         self._layers: list[Layer] = []
         self._input: InputLayer | None = None
         self._sample_shape: tuple[int, ...] | None = None
-        self._network: _core.Network | None = None
         for layer in layers or []:
             self.add(layer)
 
