@@ -190,6 +190,16 @@ inline Pooled pool_window(Vec a, Vec b, Vec c, Vec d, bool relu) {
   return {max(zero(), best.value), select(greater(best.value, zero()), best.index, set1(4.0f))};
 }
 
+// The value alone: no index, and a maximum that is one instruction but for a NaN in its first operand.
+inline Vec pool_value(Vec a, Vec b, Vec c, Vec d, bool relu) {
+  Vec best = a;
+  const auto take = [&](Vec v) { best = select(equal(v, v), max(v, best), v); };
+  take(b);
+  take(c);
+  take(d);
+  return relu ? max(zero(), best) : best;
+}
+
 template <int P, int V, bool kTail>
 void gemm_pool_block(const GemmPoolArgs& a, const GemmCursor& at, int64_t p) {
   Vec acc[P][V];
@@ -199,9 +209,13 @@ void gemm_pool_block(const GemmPoolArgs& a, const GemmCursor& at, int64_t p) {
     const int64_t out = a.y_offset[p / 4 + q];
     CNNCORE_UNROLL
     for (int v = 0; v < V; ++v) {
-      const Pooled best = pool_window(acc[4 * q][v], acc[4 * q + 1][v], acc[4 * q + 2][v], acc[4 * q + 3][v], a.relu);
+      const Vec i0 = acc[4 * q][v], i1 = acc[4 * q + 1][v], i2 = acc[4 * q + 2][v], i3 = acc[4 * q + 3][v];
+      if (!at.winner) {
+        store_column<kTail, V>(at.y + out, v, at.tail, pool_value(i0, i1, i2, i3, a.relu));
+        continue;
+      }
+      const Pooled best = pool_window(i0, i1, i2, i3, a.relu);
       store_column<kTail, V>(at.y + out, v, at.tail, best.value);
-      if (!at.winner) continue;
       if (kTail && v == V - 1)
         store_u8_n(at.winner + out + v * kWidth, best.index, at.tail);
       else

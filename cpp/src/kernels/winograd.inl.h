@@ -95,10 +95,14 @@ inline void winograd_output(const WinogradArgs& a, int64_t tile, int64_t f, cons
       const int64_t lane = f + v * kWidth;
       Vec y[4];
       winograd_output_tile(product + (t * V + v) * kWidth, T * V * kWidth, a.bias ? load(a.bias + lane) : zero(), y);
+      if (a.pool && !a.winner) {
+        store(a.y + *at + lane, pool_value(y[0], y[1], y[2], y[3], a.relu));
+        continue;
+      }
       if (a.pool) {
         const Pooled best = pool_window(y[0], y[1], y[2], y[3], a.relu);
         store(a.y + *at + lane, best.value);
-        if (a.winner) store_u8(a.winner + *at + lane, best.index);
+        store_u8(a.winner + *at + lane, best.index);
         continue;
       }
       CNNCORE_UNROLL
