@@ -92,7 +92,7 @@ TEST_CASE("a transposed array is rounded on the way") {
   for_each_isa([](const Kernels& k) {
     Random random(5);
     for (const int64_t rows : {1, 3, 4, 8, 12, 15, 16, 17, 32, 35}) {
-      const int64_t cols = random.integer(1, 40), lds = cols + random.integer(0, 3), ldd = rows + 16;
+      const int64_t cols = random.integer(1, 40), lds = cols + random.integer(0, 3), ldd = rows + 31;
       Floats src((rows - 1) * lds + cols, random);
       fill(src, random);
       Halves high(cols * ldd, random), low(cols * ldd, random);

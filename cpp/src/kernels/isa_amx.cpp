@@ -1,4 +1,4 @@
-// AVX-512 with AMX's matrix tiles: the kernels for avx512, and their own product of tiles. What holds for every
+// AVX-512 with AMX's matrix tiles: the kernels for avx512_bf16, and their own product of tiles. What holds for every
 // isa_*.cpp holds here: an unnamed namespace, no library headers.
 #include <immintrin.h>
 
@@ -71,7 +71,7 @@ inline void tiles_multiply_add(const uint16_t* a, int64_t lda, const uint16_t* b
 
 const Kernels& kernels_amx() noexcept {
   static const Kernels table = [] {
-    Kernels k = kernels_avx512();
+    Kernels k = kernels_avx512_bf16();
     k.name = "amx";
     k.tile_product = tile_product;
     k.tile_gain = 16.0;

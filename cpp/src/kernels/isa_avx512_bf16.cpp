@@ -1,5 +1,5 @@
-// AVX-512 with dot products of bfloat16 pairs: the kernels for avx512, and its own product of tiles. What holds for
-// every isa_*.cpp holds here: an unnamed namespace, no library headers.
+// AVX-512 with conversions to bfloat16 and dot products of pairs of them: the kernels for avx512 but for those that
+// convert, and a product of tiles. What holds for every isa_*.cpp holds here: an unnamed namespace, no library headers.
 #include <immintrin.h>
 
 #include "kernels/kernels.h"
@@ -7,6 +7,9 @@
 
 namespace cnncore {
 namespace {
+
+#include "kernels/simd_avx512.h"
+#include "kernels/bfloat16.inl.h"
 
 inline __m512bh pairs(const uint16_t* p) { return reinterpret_cast<__m512bh>(_mm512_loadu_si512(p)); }
 
@@ -88,6 +91,9 @@ const Kernels& kernels_avx512_bf16() noexcept {
   static const Kernels table = [] {
     Kernels k = kernels_avx512();
     k.name = "avx512_bf16";
+    k.to_bfloat16 = to_bfloat16;
+    k.transpose_bfloat16 = transpose_bfloat16;
+    k.pack_tiles = pack_tiles;
     k.tile_product = tile_product;
     // AMD's units do twice the products of their float32 ones; Intel's, made for AMX beside them, no more than those.
     k.tile_gain = __builtin_cpu_is("amd") ? 2.0 : 1.0;

@@ -348,7 +348,7 @@ struct Kernels {
   void (*round_bfloat16)(const float* x, float* y, int64_t size, int terms);
   /// The same as bfloat16 arrays; low may be null.
   void (*to_bfloat16)(const float* x, uint16_t* high, uint16_t* low, int64_t size);
-  /// Transposed as well: high[c * ldd + r] = src[r * lds + c]      r < rows, c < cols. Up to 16 places behind a row of
+  /// Transposed as well: high[c * ldd + r] = src[r * lds + c]      r < rows, c < cols. Up to 31 places behind a row of
   /// high (and of low) may be overwritten.
   void (*transpose_bfloat16)(const float* src, int64_t lds, uint16_t* high, uint16_t* low, int64_t ldd, int64_t rows,
                              int64_t cols);
@@ -378,7 +378,7 @@ const Kernels& kernels_scalar() noexcept;
 const Kernels& kernels_avx2() noexcept;
 const Kernels& kernels_avx512() noexcept;
 const Kernels& kernels_avx512_bf16() noexcept;  // avx512 with its tile_product
-const Kernels& kernels_amx() noexcept;          // likewise
+const Kernels& kernels_amx() noexcept;          // avx512_bf16 with its tile_product
 const Kernels& kernels_neon() noexcept;
 
 }  // namespace cnncore

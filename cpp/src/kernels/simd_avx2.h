@@ -50,16 +50,19 @@ inline Vec nearest_bfloat16(Vec a) {
   const __m256 rounded = _mm256_castsi256_ps(_mm256_and_si256(sum, _mm256_set1_epi32(-0x10000)));
   return _mm256_blendv_ps(rounded, a, _mm256_cmp_ps(a, a, _CMP_UNORD_Q));  // NaN as it is
 }
-// The upper halves of lanes, where a bfloat16 lies: in a row, and as pairs (even, odd).
-inline void store_high_halves(uint16_t* p, Vec a) {
-  const __m256i halves = _mm256_srli_epi32(_mm256_castps_si256(a), 16);
+// The nearest bfloat16 values: in a row, and as the bits of pairs (even, odd), which store_bits takes.
+inline void store_bfloat16(uint16_t* p, Vec a) {
+  const __m256i halves = _mm256_srli_epi32(_mm256_castps_si256(nearest_bfloat16(a)), 16);
   const __m256i packed = _mm256_permute4x64_epi64(_mm256_packus_epi32(halves, halves), 0x08);
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_castsi256_si128(packed));
 }
-inline void store_high_pairs(uint16_t* p, Vec even, Vec odd) {
-  const __m256i high = _mm256_and_si256(_mm256_castps_si256(odd), _mm256_set1_epi32(-0x10000));
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
-                      _mm256_or_si256(_mm256_srli_epi32(_mm256_castps_si256(even), 16), high));
+inline Vec bfloat16_pairs(Vec even, Vec odd) {
+  const __m256i low = _mm256_srli_epi32(_mm256_castps_si256(nearest_bfloat16(even)), 16);
+  const __m256i high = _mm256_castps_si256(nearest_bfloat16(odd));
+  return _mm256_castsi256_ps(_mm256_blend_epi16(low, high, 0xaa));
+}
+inline void store_bits(uint16_t* p, Vec a) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_castps_si256(a));
 }
 inline float reduce_add(Vec a) {
   __m128 s = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));

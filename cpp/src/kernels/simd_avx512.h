@@ -42,6 +42,12 @@ inline Vec exp2_integral(Vec a) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(e, 23));
 }
 // The nearest value of 8 bits of mantissa, ties to even.
+#if defined(__AVX512BF16__)
+inline __m512i widened(__m256bh halves) {
+  return _mm512_slli_epi32(_mm512_cvtepu16_epi32(reinterpret_cast<__m256i>(halves)), 16);
+}
+inline Vec nearest_bfloat16(Vec a) { return _mm512_castsi512_ps(widened(_mm512_cvtneps_pbh(a))); }
+#else
 inline Vec nearest_bfloat16(Vec a) {
   const __m512i bits = _mm512_castps_si512(a);
   const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
@@ -49,15 +55,28 @@ inline Vec nearest_bfloat16(Vec a) {
   const __m512 rounded = _mm512_castsi512_ps(_mm512_and_si512(sum, _mm512_set1_epi32(-0x10000)));
   return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q), rounded, a);  // NaN as it is
 }
-// The upper halves of lanes, where a bfloat16 lies: in a row, and as pairs (even, odd).
-inline void store_high_halves(uint16_t* p, Vec a) {
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
-                      _mm512_cvtepi32_epi16(_mm512_srli_epi32(_mm512_castps_si512(a), 16)));
+#endif
+// The nearest bfloat16 values: in a row, and as the bits of pairs (even, odd), which store_bits takes.
+#if defined(__AVX512BF16__)
+inline void store_bfloat16(uint16_t* p, Vec a) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(a)));
 }
-inline void store_high_pairs(uint16_t* p, Vec even, Vec odd) {
-  const __m512i high = _mm512_and_si512(_mm512_castps_si512(odd), _mm512_set1_epi32(-0x10000));
-  _mm512_storeu_si512(p, _mm512_or_si512(_mm512_srli_epi32(_mm512_castps_si512(even), 16), high));
+inline Vec bfloat16_pairs(Vec even, Vec odd) {
+  const __m512i low = _mm512_cvtepu16_epi32(reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(even)));
+  return _mm512_castsi512_ps(_mm512_or_si512(low, widened(_mm512_cvtneps_pbh(odd))));
 }
+#else
+inline void store_bfloat16(uint16_t* p, Vec a) {
+  const __m512i high = _mm512_srli_epi32(_mm512_castps_si512(nearest_bfloat16(a)), 16);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(high));
+}
+inline Vec bfloat16_pairs(Vec even, Vec odd) {
+  const __m512i low = _mm512_srli_epi32(_mm512_castps_si512(nearest_bfloat16(even)), 16);
+  const __m512i high = _mm512_castps_si512(nearest_bfloat16(odd));
+  return _mm512_castsi512_ps(_mm512_mask_blend_epi16(0xaaaaaaaa, low, high));
+}
+#endif
+inline void store_bits(uint16_t* p, Vec a) { _mm512_storeu_si512(p, _mm512_castps_si512(a)); }
 inline float reduce_add(Vec a) { return _mm512_reduce_add_ps(a); }
 inline float reduce_max(Vec a) { return _mm512_reduce_max_ps(a); }
 

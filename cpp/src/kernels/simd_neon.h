@@ -58,12 +58,16 @@ inline Vec nearest_bfloat16(Vec a) {
   const float32x4_t rounded = vreinterpretq_f32_u32(vandq_u32(sum, vdupq_n_u32(0xffff0000u)));
   return vbslq_f32(vceqq_f32(a, a), rounded, a);  // NaN as it is
 }
-// The upper halves of lanes, where a bfloat16 lies: in a row, and as pairs (even, odd).
-inline void store_high_halves(uint16_t* p, Vec a) { vst1_u16(p, vshrn_n_u32(vreinterpretq_u32_f32(a), 16)); }
-inline void store_high_pairs(uint16_t* p, Vec even, Vec odd) {
-  const uint32x4_t high = vandq_u32(vreinterpretq_u32_f32(odd), vdupq_n_u32(0xffff0000u));
-  vst1q_u16(p, vreinterpretq_u16_u32(vorrq_u32(vshrq_n_u32(vreinterpretq_u32_f32(even), 16), high)));
+// The nearest bfloat16 values: in a row, and as the bits of pairs (even, odd), which store_bits takes.
+inline void store_bfloat16(uint16_t* p, Vec a) {
+  vst1_u16(p, vshrn_n_u32(vreinterpretq_u32_f32(nearest_bfloat16(a)), 16));
 }
+inline Vec bfloat16_pairs(Vec even, Vec odd) {
+  const uint32x4_t low = vshrq_n_u32(vreinterpretq_u32_f32(nearest_bfloat16(even)), 16);
+  const uint32x4_t high = vandq_u32(vreinterpretq_u32_f32(nearest_bfloat16(odd)), vdupq_n_u32(0xffff0000u));
+  return vreinterpretq_f32_u32(vorrq_u32(low, high));
+}
+inline void store_bits(uint16_t* p, Vec a) { vst1q_u16(p, vreinterpretq_u16_f32(a)); }
 inline float reduce_add(Vec a) { return vaddvq_f32(a); }
 inline float reduce_max(Vec a) { return vmaxvq_f32(a); }
 

@@ -104,19 +104,24 @@ inline Vec nearest_bfloat16(Vec a) {
     return f;
   });
 }
-// The upper halves of lanes, where a bfloat16 lies: in a row, and as pairs (even, odd).
-inline void store_high_halves(uint16_t* p, Vec a) {
+// The nearest bfloat16 values: in a row, and as the bits of pairs (even, odd), which store_bits takes.
+inline void store_bfloat16(uint16_t* p, Vec a) {
+  const Vec nearest = nearest_bfloat16(a);
   for (int i = 0; i < kWidth; ++i) {
     uint32_t bits;
-    __builtin_memcpy(&bits, a.lane + i, sizeof bits);
+    __builtin_memcpy(&bits, nearest.lane + i, sizeof bits);
     p[i] = static_cast<uint16_t>(bits >> 16);
   }
 }
-inline void store_high_pairs(uint16_t* p, Vec even, Vec odd) {
-  uint16_t halves[2][kWidth];
-  store_high_halves(halves[0], even);
-  store_high_halves(halves[1], odd);
-  for (int i = 0; i < 2 * kWidth; ++i) p[i] = halves[i % 2][i / 2];
+inline void store_bits(uint16_t* p, Vec a) { __builtin_memcpy(p, a.lane, sizeof a.lane); }
+inline Vec bfloat16_pairs(Vec even, Vec odd) {
+  uint16_t halves[2][kWidth], pairs[2 * kWidth];
+  store_bfloat16(halves[0], even);
+  store_bfloat16(halves[1], odd);
+  for (int i = 0; i < 2 * kWidth; ++i) pairs[i] = halves[i % 2][i / 2];
+  Vec bits;
+  __builtin_memcpy(bits.lane, pairs, sizeof bits.lane);
+  return bits;
 }
 inline float reduce_add(Vec a) { return (a.lane[0] + a.lane[2]) + (a.lane[1] + a.lane[3]); }
 inline float reduce_max(Vec a) {

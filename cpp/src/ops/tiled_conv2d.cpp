@@ -32,8 +32,14 @@ int64_t StridedPlanes::pixel(const TiledProduct::Tap& tap) const {
   return (plane * height_ + y / stride_height_) * pitch_ + x / stride_width_;
 }
 
+bool StridedPlanes::inside(const Frame& image) const {
+  return top_ >= 0 && left_ >= 0 && top_ + stride_height_ * height_ <= image.height &&
+         left_ + stride_width_ * pitch_ <= image.width;
+}
+
 template <class Function>
 void StridedPlanes::for_runs(const Frame& image, Function run) const {
+  if (stride_height_ == 1 && inside(image) && pitch_ == image.width) return run(top_, left_, 0, height_ * pitch_);
   for (int64_t p = 0; p < stride_height_ * stride_width_; ++p)
     for (int64_t i = 0; i < height_; ++i) {
       const int64_t y = top_ + p / stride_width_ + i * stride_height_, x = left_ + p % stride_width_;
@@ -152,7 +158,7 @@ void TiledConv2d::pack(const float* kernel, bool turned, float* packed) const {
 void TiledConv2d::load_image(const float* x, uint16_t* image) const {
   const int64_t channels = shape_.x.channels;
   const bool two = terms_of(shape_.precision) == 2, whole_runs = shape_.stride_width == 1;
-  std::memset(image, 0, static_cast<size_t>(image_size()) * sizeof *image);
+  if (!planes_.inside(shape_.x)) std::memset(image, 0, static_cast<size_t>(image_size()) * sizeof *image);
   planes_.for_runs(shape_.x, [&](int64_t y, int64_t from, int64_t to, int64_t count) {
     const int64_t pieces = whole_runs ? 1 : count, size = count / pieces * channels;
     for (int64_t j = 0; j < pieces; ++j) {
@@ -212,11 +218,13 @@ int64_t TiledGradient::scratch_size() const {
 }
 
 // Channel by channel, the planes of the images one behind the other. What is written behind a run is zeros, and is
-// written again with the next run or image.
+// written again with the next run or image. What no image covers meets zeros in the tiles, and must not be NaN.
 void TiledGradient::load_x(int64_t count, const float* x, uint16_t* planes) const {
   const int64_t channels = shape_.x.channels, low_at = channels * channel_pixels_;
   const bool two = terms_of(shape_.precision) == 2;
-  std::memset(planes, 0, static_cast<size_t>(low_at * (two ? 2 : 1)) * sizeof *planes);
+  const int64_t covered = planes_.inside(shape_.x) ? count * planes_.pixels() : 0;
+  for (int64_t c = 0; c < (two ? 2 : 1) * channels; ++c)
+    std::fill(planes + c * channel_pixels_ + covered, planes + (c + 1) * channel_pixels_, uint16_t{0});
   for (int64_t n = 0; n < count; ++n, x += shape_.x.size(), planes += planes_.pixels())
     planes_.for_runs(shape_.x, [&](int64_t y, int64_t from, int64_t to, int64_t pixels) {
       k_.transpose_bfloat16(x + shape_.x.offset(y, from), shape_.stride_width * channels, planes + to,

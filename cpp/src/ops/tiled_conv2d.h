@@ -54,8 +54,10 @@ class StridedPlanes {
   /// The pixel that a tap reads for the first output.
   int64_t pixel(const TiledProduct::Tap& tap) const;
 
-  /// Calls run(y, x, to, count) for each run of `count` pixels of a row of an image, from (y, x) on in steps of the
-  /// stride; `to` is the first one's place in the planes.
+  /// No place in the planes lies outside the image.
+  bool inside(const Frame& image) const;
+  /// Calls run(y, x, to, count) for each run of `count` pixels of an image, from (y, x) on in steps of the stride; `to`
+  /// is the first one's place in the planes. A run is one of a row, or the whole image where rows follow each other.
   template <class Function>
   void for_runs(const Frame& image, Function run) const;
 

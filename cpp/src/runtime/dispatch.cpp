@@ -39,7 +39,7 @@ Amx ask_for_amx() {
 #if defined(__linux__)
   unsigned a, b, c, d;
   constexpr unsigned kOsxsave = 1u << 27, kTile = 1u << 24, kBf16 = 1u << 22;
-  if (!has_avx512() || !__get_cpuid(1, &a, &b, &c, &d) || !(c & kOsxsave)) return Amx::absent;
+  if (!has_avx512_bf16() || !__get_cpuid(1, &a, &b, &c, &d) || !(c & kOsxsave)) return Amx::absent;
   if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d & kTile) || !(d & kBf16)) return Amx::absent;
   unsigned low, high;
   asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
