@@ -65,7 +65,21 @@ inline void tiles_multiply_add(const uint16_t* a, int64_t lda, const uint16_t* b
   _tile_dpbf16ps(3, 5, 7);
 }
 
-#include "kernels/tile_product_amx.inl.h"
+void tile_product(const TileProductArgs& a) {
+  const TileSession session;
+  // Columns inside: the rows of a stay in the nearest cache.
+  for (int64_t r = 0; r < a.rows; r += kTileRows) {
+    for (int64_t n = 0; n < a.cols; n += 2 * kTileColumns) {
+      float* c = a.c + r * a.ldc + n;
+      a.accumulate ? tiles_load(c, a.ldc) : tiles_zero();
+      const uint16_t* row = a.a + r * a.lda;
+      const uint16_t* panel = a.b + n / kTileColumns * a.b_block;
+      for (int64_t s = 0; s < a.steps; ++s)
+        tiles_multiply_add(row + a.a_step[s], a.lda, panel + a.b_step[s], panel + a.b_step[s] + a.b_block);
+      tiles_store(c, a.ldc);
+    }
+  }
+}
 
 }  // namespace
 
