@@ -1,12 +1,58 @@
-"""Fixtures shared by the tests of the Python layer: a data set a tiny network learns, and such a network."""
+"""Fixtures shared by the tests of the Python layer: a data set a tiny network learns, and such a network.
+
+``pytest --precision bfloat16`` (or bfloat16_3x) runs the suite on networks that compute in that precision wherever they
+are asked for float32, but for tests marked ``names_precision``.
+"""
 
 import numpy as np
 import pytest
 
-from cnncore import Sequential, utils
+from cnncore import Sequential, _core, utils
 from cnncore.layers import Conv2D, Dense, Flatten, MaxPooling2D, Rescaling
+from precision import FLOAT32, REDUCED
 
 CLASSES = 3
+
+
+def pytest_addoption(parser):
+    parser.addoption("--precision", choices=[FLOAT32, *REDUCED], default=FLOAT32, help="what float32 is taken for")
+
+
+def pytest_configure(config):
+    config.addinivalue_line(
+        "markers", "names_precision: says itself what it computes in, or holds float32 to its own accuracy"
+    )
+    if config.option.precision != FLOAT32:
+        _core.Network = network_in(config.option.precision)
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.option.precision == FLOAT32:
+        return
+    for item in items:
+        if item.get_closest_marker("names_precision") or item.name.endswith(".Compiled.precision"):  # its docstring
+            item.add_marker(pytest.mark.skip(reason="names its precision or holds float32 to its accuracy"))
+
+
+def network_in(precision):
+    """A class of networks that take float32 for ``precision``."""
+
+    class Network(_core.Network):
+        def __init__(self, graph, output):
+            super().__init__(graph, output)
+            self.precision = FLOAT32
+
+        @property
+        def precision(self):
+            return self._asked_for
+
+        @precision.setter
+        def precision(self, value):
+            self._asked_for = value
+            plain.fset(self, precision if value == FLOAT32 else value)
+
+    plain = _core.Network.precision
+    return Network
 
 
 @pytest.fixture(autouse=True)

@@ -70,6 +70,7 @@ def test_train_prints_results_on_stdout_and_progress_on_stderr(trained, dataset)
     assert "Epoch" not in result.stdout
 
 
+@pytest.mark.names_precision
 def test_the_saved_model_is_the_trained_one(trained, dataset):
     path, result = trained
     model = load_model(path)
@@ -174,6 +175,7 @@ def test_evaluate_agrees_with_training(trained, dataset):
     assert {line for line in lines if "accuracy" in line} <= set(training.stdout.splitlines())
 
 
+@pytest.mark.names_precision
 def test_predict_reads_npy_idx_and_png_alike(trained, tmp_path):
     path, _ = trained
     image_module = pytest.importorskip("PIL.Image")

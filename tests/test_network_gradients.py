@@ -174,6 +174,7 @@ def check_close(chain, rng, n, loss="mean_squared_error", from_logits=False, wei
     return value
 
 
+@pytest.mark.names_precision
 @pytest.mark.parametrize("name", PIECEWISE_LINEAR)
 def test_gradients_of_any_batch(name):
     input_shape, layers = PIECEWISE_LINEAR[name]
@@ -214,6 +215,7 @@ SMOOTH = {
 }
 
 
+@pytest.mark.names_precision
 @pytest.mark.parametrize("name", SMOOTH)
 def test_smooth_networks(name):
     chain = Chain(*SMOOTH[name])
@@ -242,6 +244,7 @@ def test_losses_and_sample_weights(loss, output, weighted):
         assert np.isfinite(value)
 
 
+@pytest.mark.names_precision
 def test_uint8_images_are_rescaled():
     seed_model = [relu_conv(32), MaxPool2d(), relu_conv(64), MaxPool2d(), Flatten(), Dense(128, activation="relu")]
     chain = Chain((28, 28, 1), [Rescaling(1 / 255), *seed_model, Dense(10, activation="softmax")])

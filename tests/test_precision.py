@@ -14,6 +14,8 @@ from cnncore import _core, ops
 from conv2d_bounds import conv2d_bounds, winograd_may_apply
 from precision import BFLOAT16, BOUND, LEFT_OUT, PRODUCTS, REDUCED
 
+pytestmark = pytest.mark.names_precision
+
 NAMES = ("y", "dx", "dkernel", "dbias")
 
 

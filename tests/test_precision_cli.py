@@ -14,6 +14,8 @@ from cnncore.datasets import mnist5k
 from cnncore.saving import load_model
 from precision import REDUCED
 
+pytestmark = pytest.mark.names_precision
+
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):

@@ -18,6 +18,8 @@ from reference_network import Conv2d as ChainConv2d
 from reference_network import Dense as ChainDense
 from reference_network import Flatten as ChainFlatten
 
+pytestmark = pytest.mark.names_precision
+
 X = np.random.default_rng(0).standard_normal((5, 8, 8, 16), dtype=np.float32)
 Y = np.arange(5) % 3
 UNKNOWN = r'expected `precision` to be one of "float32", "bfloat16_3x", "bfloat16"\. Received: precision='

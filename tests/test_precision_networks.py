@@ -14,6 +14,8 @@ from precision import REDUCED
 from reference_network import AvgPool2d, Chain, Conv2d, Dense, Flatten, MaxPool2d
 from reference_network import Product as ReferenceProduct
 
+pytestmark = pytest.mark.names_precision
+
 SAME = ((1, 1), (1, 1))
 
 

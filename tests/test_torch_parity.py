@@ -9,6 +9,8 @@ from checking import assert_close, samples
 from cnncore import applications, ops, optimizers, utils
 from conv2d_bounds import conv2d_bounds
 
+pytestmark = pytest.mark.names_precision
+
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 F = torch.nn.functional
 

@@ -203,6 +203,7 @@ def dropped(network, n=64):
     return train(network, x, np.zeros_like(x), None, "mean_squared_error")[1]
 
 
+@pytest.mark.names_precision
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.8])
 def test_dropout_keeps_the_mean(rate):
     network = identity_with_dropout(rate).network
@@ -235,6 +236,7 @@ def test_dropout_repeats_with_its_seed():
         np.testing.assert_array_equal(dropped(first), dropped(second))
 
 
+@pytest.mark.names_precision
 def test_dropout_is_the_identity_in_inference():
     network = identity_with_dropout(0.5).network
     x = np.random.default_rng(0).standard_normal((9, 64)).astype(np.float32)
@@ -245,6 +247,7 @@ def test_dropout_of_rate_zero_is_the_identity():
     assert np.all(dropped(identity_with_dropout(0.0).network) == 1)
 
 
+@pytest.mark.names_precision
 def test_dropout_sends_gradients_through_its_mask():
     rng = np.random.default_rng(0)
     chain = Chain((8,), [Dense(64), Dropout(0.5), Dense(64, use_bias=False)])
