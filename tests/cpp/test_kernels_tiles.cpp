@@ -180,7 +180,7 @@ void check_product(Product product, int64_t rows, int64_t cols, int64_t steps, b
 void check_products(Product product) {
   Random random(3);
   for (const int64_t rows : {1, 2, 4, 7, 8, 11, 12, 13, 23, 31, 32, 33, 64, 77})
-    for (const int64_t cols : {32, 64, 96})
+    for (const int64_t cols : {32, 64, 96, 160})
       check_product(product, rows, cols, random.integer(1, 9), random.coin(), random);
   check_product(product, 40, 32, 0, false, random);  // nothing to add: zeros
 }

@@ -66,6 +66,7 @@ inline void tiles_multiply_add(const uint16_t* a, int64_t lda, const uint16_t* b
 }
 
 void tile_product(const TileProductArgs& a) {
+  if (a.rows == 1) return kernels_avx512_bf16().tile_product(a);  // of a tile's 32 rows 31 would be in vain
   const TileSession session;
   // Columns inside: the rows of a stay in the nearest cache.
   for (int64_t r = 0; r < a.rows; r += kTileRows) {

@@ -19,17 +19,17 @@ inline __m512bh broadcast_pair(const uint16_t* p) {
   return reinterpret_cast<__m512bh>(_mm512_set1_epi32(pair));
 }
 
-// R rows x 32 columns.
-template <int R>
+// R rows x V tiles' columns.
+template <int R, int V = 2>
 inline void product_block(const TileProductArgs& a, int64_t r, int64_t n) {
-  __m512 acc[R][2];
+  __m512 acc[R][V];
   const uint16_t* row[R];
   float* c = a.c + r * a.ldc + n;
   CNNCORE_UNROLL
   for (int i = 0; i < R; ++i) {
     row[i] = a.a + (r + i) * a.lda;
     CNNCORE_UNROLL
-    for (int v = 0; v < 2; ++v)
+    for (int v = 0; v < V; ++v)
       acc[i][v] = a.accumulate ? _mm512_loadu_ps(c + i * a.ldc + 16 * v) : _mm512_setzero_ps();
   }
   const uint16_t* panel = a.b + n / kTileColumns * a.b_block;
@@ -37,19 +37,21 @@ inline void product_block(const TileProductArgs& a, int64_t r, int64_t n) {
     const uint16_t* tile = panel + a.b_step[s];
     const int64_t at = a.a_step[s];
     for (int64_t k = 0; k < kTileTerms; k += 2, tile += 2 * kTileColumns) {
-      const __m512bh b0 = pairs(tile), b1 = pairs(tile + a.b_block);
+      __m512bh b[V];
+      CNNCORE_UNROLL
+      for (int v = 0; v < V; ++v) b[v] = pairs(tile + v * a.b_block);
       CNNCORE_UNROLL
       for (int i = 0; i < R; ++i) {
         const __m512bh x = broadcast_pair(row[i] + at + k);
-        acc[i][0] = _mm512_dpbf16_ps(acc[i][0], x, b0);
-        acc[i][1] = _mm512_dpbf16_ps(acc[i][1], x, b1);
+        CNNCORE_UNROLL
+        for (int v = 0; v < V; ++v) acc[i][v] = _mm512_dpbf16_ps(acc[i][v], x, b[v]);
       }
     }
   }
   CNNCORE_UNROLL
   for (int i = 0; i < R; ++i) {
     CNNCORE_UNROLL
-    for (int v = 0; v < 2; ++v) _mm512_storeu_ps(c + i * a.ldc + 16 * v, acc[i][v]);
+    for (int v = 0; v < V; ++v) _mm512_storeu_ps(c + i * a.ldc + 16 * v, acc[i][v]);
   }
 }
 
@@ -72,9 +74,12 @@ void product_rows(const TileProductArgs& a, int64_t r, int64_t n, int64_t rows) 
   }
 }
 
-// Of the last rows two blocks of about the same height: few sums alone would wait for each other.
+// One row alone wants more columns, and of the last rows two blocks of about the same height are taken: few sums would
+// wait for each other.
 void tile_product(const TileProductArgs& a) {
-  for (int64_t n = 0; n < a.cols; n += 2 * kTileColumns) {
+  int64_t n = 0;
+  for (; a.rows == 1 && n + 8 * kTileColumns <= a.cols; n += 8 * kTileColumns) product_block<1, 8>(a, 0, n);
+  for (; n < a.cols; n += 2 * kTileColumns) {
     int64_t r = 0;
     for (; r + 2 * kRows <= a.rows; r += kRows) product_block<kRows>(a, r, n);
     if (const int64_t rest = a.rows - r; rest > kRows) {

@@ -294,11 +294,19 @@ void Conv2dPlan::run_units(int64_t begin, int64_t end, Conv2dRun r) const {
   }
 }
 
+TiledConv2d::Run Conv2dPlan::tiled_run(const Conv2dRun& r) const {
+  return {r.x,
+          r.packed + packed_rounded_size_,
+          r.bias,
+          r.y,
+          r.winner,
+          fusion_.activation == Activation::relu,
+          r.scratch + at_tiled_};
+}
+
 void Conv2dPlan::forward(int64_t count, Conv2dRun r) const {
   if (tiled_forward_) {
-    tiled_forward_->run(count, y_size_,
-                        {r.x, r.packed + packed_rounded_size_, r.bias, r.y, r.winner,
-                         fusion_.activation == Activation::relu, r.scratch + at_tiled_});
+    tiled_forward_->run(count, y_size_, tiled_run(r));
   } else if (depthwise_) {
     depthwise_->forward(count, r.x, r.kernel, r.bias, r.y, fusion_.activation == Activation::relu,
                         streams(params_.filters));
@@ -311,11 +319,11 @@ void Conv2dPlan::forward(int64_t count, Conv2dRun r) const {
 }
 
 bool Conv2dPlan::splits() const {
-  return !tiled_forward_ && !depthwise_ &&
-         (fusion_.activation == Activation::linear || fusion_.activation == Activation::relu);
+  return !depthwise_ && (fusion_.activation == Activation::linear || fusion_.activation == Activation::relu);
 }
 
 void Conv2dPlan::forward_part(int64_t part, int64_t parts, Conv2dRun r) const {
+  if (tiled_forward_) return tiled_forward_->run_part(part, parts, tiled_run(r));
   r.x = frame_input(1, r.x, r.scratch);
   run_units(part * units() / parts, (part + 1) * units() / parts, r);
 }

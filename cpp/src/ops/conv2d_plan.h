@@ -98,6 +98,7 @@ class Conv2dPlan {
   void run_tiles(const Tiles& tiles, const Frame& frame, int64_t begin, int64_t end, WinogradArgs a) const;
   int64_t units() const;
   void run_units(int64_t begin, int64_t end, Conv2dRun run) const;
+  TiledConv2d::Run tiled_run(const Conv2dRun& run) const;
   void plan_backward(PixelOrder order);
   void plan_sparse_gradient();
   void plan_dense_gradient(PixelOrder order);

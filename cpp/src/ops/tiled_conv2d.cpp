@@ -169,12 +169,14 @@ void TiledConv2d::load_image(const float* x, uint16_t* image) const {
   });
 }
 
-void TiledConv2d::run_product(const Planned& planned, const uint16_t* image, const Run& run) const {
+// Rows [begin, end) of a product's output, of whole windows with a pool.
+void TiledConv2d::run_rows(const Planned& planned, int64_t begin, int64_t end, const uint16_t* image,
+                           const Run& run) const {
   const int64_t channels = shape_.x.channels, filters = shape_.filters;
   const TiledProduct& p = planned.product;
   float* c = run.scratch + aligned_count<float>(image_size() / 2 + 1);
-  for (int64_t i = 0; i < p.height; i += planned.chunk_height) {
-    const int64_t height = std::min(planned.chunk_height, p.height - i);
+  for (int64_t i = begin; i < end; i += planned.chunk_height) {
+    const int64_t height = std::min(planned.chunk_height, end - i);
     k_.tile_product({image + i * planes_.pitch() * channels, channels, planned.a_step.data(),
                      reinterpret_cast<const uint16_t*>(run.packed + planned.packed), planned.b_block,
                      planned.b_step.data(), chunk_rows(planned, height), filters,
@@ -191,10 +193,20 @@ void TiledConv2d::run(int64_t count, int64_t y_image, Run run) const {
   auto* image = reinterpret_cast<uint16_t*>(run.scratch);
   for (int64_t n = 0; n < count; ++n) {
     load_image(run.x, image);
-    for (const Planned& planned : products_) run_product(planned, image, run);
+    for (const Planned& planned : products_) run_rows(planned, 0, planned.product.height, image, run);
     run.x += shape_.x.size();
     run.y += y_image;
     if (run.winner) run.winner += y_image;
+  }
+}
+
+void TiledConv2d::run_part(int64_t part, int64_t parts, const Run& run) const {
+  auto* image = reinterpret_cast<uint16_t*>(run.scratch);
+  load_image(run.x, image);
+  const int64_t least = pool_ ? 2 : 1;
+  for (const Planned& planned : products_) {
+    const int64_t units = planned.product.height / least;
+    run_rows(planned, part * units / parts * least, (part + 1) * units / parts * least, image, run);
   }
 }
 

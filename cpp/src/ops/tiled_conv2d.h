@@ -90,6 +90,8 @@ class TiledConv2d {
   };
   /// `count` consecutive images, whose results lie y_image floats apart.
   void run(int64_t count, int64_t y_image, Run run) const;
+  /// One part of `parts` of the rows of one image's result.
+  void run_part(int64_t part, int64_t parts, const Run& run) const;
 
  private:
   struct Planned {
@@ -105,7 +107,7 @@ class TiledConv2d {
   int64_t chunk_rows(const Planned& planned, int64_t height) const;
   int64_t image_size() const { return frame_size_ * terms_of(shape_.precision); }
   void load_image(const float* x, uint16_t* image) const;
-  void run_product(const Planned& planned, const uint16_t* image, const Run& run) const;
+  void run_rows(const Planned& planned, int64_t begin, int64_t end, const uint16_t* image, const Run& run) const;
 
   TiledShape shape_;
   const Kernels& k_;
