@@ -86,6 +86,33 @@ def test_conv2d_of_tiny_images():
             check_conv2d(strategies.Conv2dCase(x_shape, kernel_shape, strides, padding, (1, 1), 1, exact=True, seed=0))
 
 
+@pytest.mark.parametrize(
+    ("shape", "kernel_shape", "params"),
+    [
+        ((16, 16, 64), (3, 3, 64, 64), {"padding": "same"}),
+        ((16, 16, 64), (3, 3, 64, 128), {"strides": 2}),
+        ((28, 28, 24), (5, 5, 24, 48), {}),
+        ((16, 16, 64), (1, 1, 64, 128), {}),
+        ((28, 28, 1), (5, 5, 1, 6), {"padding": "same"}),
+        ((16, 16, 64), (3, 3, 1, 64), {"padding": "same", "groups": 64}),
+    ],
+)
+def test_large_conv2d(shape, kernel_shape, params):
+    """Large results may be written past the caches, into memory that was used before: the same bits as in pieces."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((128, *shape), dtype=np.float32)
+    kernel = rng.standard_normal(kernel_shape, dtype=np.float32)
+    y = ops.conv2d(x, kernel, **params)
+    dy = rng.standard_normal(y.shape, dtype=np.float32)
+    for _ in range(2):  # the second time where the first one's results lay
+        y, dx = ops.conv2d(x, kernel, **params), ops.conv2d_backward(x, kernel, dy, **params)[0]
+        for n in range(0, 128, 16):
+            part = slice(n, n + 16)
+            np.testing.assert_array_equal(y[part], ops.conv2d(x[part], kernel, **params))
+            np.testing.assert_array_equal(dx[part], ops.conv2d_backward(x[part], kernel, dy[part], **params)[0])
+        del y, dx
+
+
 def test_conv2d_without_bias():
     rng = np.random.default_rng(0)
     x, kernel = samples(rng, 2, 5, 5, 3, exact=True), samples(rng, 3, 3, 3, 17, exact=True)

@@ -63,7 +63,9 @@ void check_same_bits_as_gemm(const Kernels& k, int64_t depth, int64_t cols, Rand
   std::vector<int32_t> term(static_cast<size_t>(depth));
   std::iota(term.begin(), term.end(), 0);
   const int32_t origin = 0;
-  k.gemm({x.data(), &origin, term.data(), 1, depth, cols, w.data(), cols, nullptr, y.data(), &origin, false, true});
+  GemmArgs gemm{x.data(), &origin, term.data(), 1, depth, cols, w.data(), cols, nullptr, y.data(), &origin, false};
+  gemm.accumulate = true;
+  k.gemm(gemm);
 
   Ints row(depth + 16, random);
   const int64_t bound[2] = {0, k.nonzeros({x.data(), depth, value.data(), row.data()})};

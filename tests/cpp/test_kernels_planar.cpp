@@ -1,4 +1,4 @@
-// planar against sums in double, and stores past the caches against plain ones.
+// planar against sums in double; gemm_rows, and stores past the caches, against plain gemm.
 #include "arrays.h"
 #include "isas.h"
 
@@ -30,7 +30,42 @@ void check_planar(const Kernels& k, int64_t length, int64_t depth, int64_t cols,
   CHECK((k_offset.intact() && x.intact() && w.intact() && y.intact()));
 }
 
+// Rows of neighbouring pixels, in any order in y and with gaps between them: the bits of gemm.
+void check_gemm_rows(const Kernels& k, int64_t rows, int64_t row, int64_t depth, int64_t cols, Random& random) {
+  const int64_t pixels = rows * row, ldw = cols + random.integer(0, 3);
+  Offsets k_offset(depth, 40, random), x_row(rows, 60, random);
+  Places y_row(rows, row * cols, random);
+  Ints x_offset(pixels, random), y_offset(pixels, random);
+  for (int64_t p = 0; p < pixels; ++p) {
+    x_offset[p] = x_row[p / row] + static_cast<int32_t>(p % row);
+    y_offset[p] = y_row[p / row] + static_cast<int32_t>(p % row * cols);
+  }
+  Floats x(largest(x_offset) + largest(k_offset) + 1, random), w((depth - 1) * ldw + cols, random), bias(cols, random);
+  Floats y(largest(y_offset) + cols, random), expected(y.size(), random);
+  fill(x, random), fill(w, random), fill(bias, random);
+  GemmRowsArgs a{};
+  a.x = x.data(), a.x_offset = x_offset.data(), a.k_offset = k_offset.data();
+  a.pixels = pixels, a.depth = depth, a.cols = cols, a.row = row;
+  a.w = w.data(), a.ldw = ldw, a.bias = random.coin() ? bias.data() : nullptr, a.relu = random.coin();
+  a.y = expected.data(), a.y_offset = y_offset.data();
+  k.gemm(a);
+  a.y = y.data();
+  k.gemm_rows(a);
+  CHECK(same_bits(y.data(), expected.data(), y.size()));
+  CHECK((x.intact() && w.intact() && bias.intact() && y.intact() && x_offset.intact() && y_offset.intact()));
+}
+
 }  // namespace
+
+TEST_CASE("gemm_rows is gemm over rows of neighbours, within the arrays") {
+  for_each_isa([](const Kernels& k) {
+    Random random(79);
+    for (int64_t cols = 1; cols <= k.width / 2; ++cols)
+      for (const int64_t row : {1, 2, 3, 4, 7, 8, 15, 16, 17, 28, 33})
+        for (const int64_t rows : {1, 2, 3, 5})
+          check_gemm_rows(k, rows, row, random.pick<int64_t>({1, 9, 25}), cols, random);
+  });
+}
 
 TEST_CASE("planar is the product over planes of pixels") {
   for_each_isa([](const Kernels& k) {

@@ -29,8 +29,14 @@ struct GemmArgs {
   float* y;
   const int32_t* y_offset;
   bool relu;
-  bool accumulate = false;
   bool stream = false;  // whole vectors of y are aligned and will not be read soon: write them past the caches
+  bool accumulate = false;
+};
+
+/// The same product for few columns, at most width / 2, over pixels in rows of `row` neighbours, which lie one float
+/// apart in x and cols floats in y: vectors run over pixels. Neither `accumulate` nor `stream`.
+struct GemmRowsArgs : GemmArgs {
+  int64_t row;
 };
 
 /// The same product, then the maximum of each run of four pixels (a 2x2 window; pixels are listed window by window):
@@ -306,6 +312,7 @@ struct Kernels {
   int64_t width;  // floats in a vector
 
   void (*gemm)(const GemmArgs&);
+  void (*gemm_rows)(const GemmRowsArgs&);
   void (*gemm_pool)(const GemmPoolArgs&);
   void (*gemm_weights)(const GemmWeightsArgs&);
   int (*nonzeros)(const NonzerosArgs&);

@@ -1,5 +1,6 @@
 // Products with few columns: vectors run over pixels of planes instead of over columns.
 //   i pixel, n column, k term of the sum. A block of N columns x kPlanarVectors vectors of pixels stays in registers.
+//   s segment: as many neighbouring pixels of a row as a vector holds, or what is left of the row
 
 constexpr int kPlanarVectors = kRegisters >= 32 ? 4 : 2;
 
@@ -40,3 +41,66 @@ void planar(const PlanarArgs& a) {
     if (a.cols - n == 1) planar_block<1>(a, i, n);
   }
 }
+
+struct Segments {  // S of them
+  const float* x[4];
+  float* y[4];
+  int lanes[4];
+};
+
+template <int N, int S>
+void gemm_rows_block(const GemmRowsArgs& a, const Segments& at) {
+  Vec acc[S][N];
+  CNNCORE_UNROLL
+  for (int n = 0; n < N; ++n) {
+    const Vec b = a.bias ? set1(a.bias[n]) : zero();
+    CNNCORE_UNROLL
+    for (int s = 0; s < S; ++s) acc[s][n] = b;
+  }
+  const float* w = a.w;
+  for (int64_t k = 0; k < a.depth; ++k, w += a.ldw) {
+    const int64_t offset = a.k_offset[k];
+    Vec x[S];
+    CNNCORE_UNROLL
+    for (int s = 0; s < S; ++s) x[s] = load_n(at.x[s] + offset, at.lanes[s]);
+    CNNCORE_UNROLL
+    for (int n = 0; n < N; ++n) {
+      const Vec b = set1(w[n]);
+      CNNCORE_UNROLL
+      for (int s = 0; s < S; ++s) acc[s][n] = fmadd(b, x[s], acc[s][n]);
+    }
+  }
+  CNNCORE_UNROLL
+  for (int s = 0; s < S; ++s) {
+    CNNCORE_UNROLL
+    for (int n = 0; n < N; ++n) acc[s][n] = a.relu ? max(zero(), acc[s][n]) : acc[s][n];
+    store_interleaved(at.y[s], acc[s], at.lanes[s]);
+  }
+}
+
+// S segments at a time: as many sums as the registers hold.
+template <int N>
+void gemm_rows_of(const GemmRowsArgs& a) {
+  constexpr int kSums = kRegisters >= 32 ? 24 : 8, S = kSums / N < 4 ? kSums / N : 4;
+  Segments at;
+  int s = 0;
+  for (int64_t p = 0; p < a.pixels; p += a.row) {
+    for (int64_t i = 0; i < a.row; i += kWidth) {
+      at.x[s] = a.x + a.x_offset[p] + i;
+      at.y[s] = a.y + a.y_offset[p] + i * N;
+      at.lanes[s] = static_cast<int>(a.row - i < kWidth ? a.row - i : kWidth);
+      if (++s < S) continue;
+      gemm_rows_block<N, S>(a, at);
+      s = 0;
+    }
+  }
+  for (int r = 0; r < s; ++r) gemm_rows_block<N, 1>(a, {{at.x[r]}, {at.y[r]}, {at.lanes[r]}});
+}
+
+template <int N>
+void gemm_rows_at_most(const GemmRowsArgs& a) {
+  if (a.cols == N) return gemm_rows_of<N>(a);
+  if constexpr (N > 1) gemm_rows_at_most<N - 1>(a);
+}
+
+void gemm_rows(const GemmRowsArgs& a) { gemm_rows_at_most<kWidth / 2>(a); }

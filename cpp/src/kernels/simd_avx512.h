@@ -116,6 +116,41 @@ inline Index load_index(const int32_t* p) { return _mm512_loadu_si512(p); }
 inline Index select_index(Mask m, Index a, Index b) { return _mm512_mask_blend_epi32(m, b, a); }
 inline Mask mask_first(int n) { return first_lanes(n); }
 
+// y[i * N + n] = planes[n][i]      i < lanes, N <= 8
+template <int N>
+inline void store_interleaved(float* y, const Vec (&planes)[N], int lanes) {
+  // four planes become pixels: lanes 4 l to 4 l + 3 of pixel[q][i] are the values of pixel 4 l + i
+  __m512 pixel[2][4];
+#pragma GCC unroll 2
+  for (int q = 0; q < (N + 3) / 4; ++q) {
+    const auto plane = [&](int n) { return 4 * q + n < N ? planes[4 * q + n < N ? 4 * q + n : 0] : zero(); };
+    const __m512d low01 = _mm512_castps_pd(_mm512_unpacklo_ps(plane(0), plane(1)));
+    const __m512d high01 = _mm512_castps_pd(_mm512_unpackhi_ps(plane(0), plane(1)));
+    const __m512d low23 = _mm512_castps_pd(_mm512_unpacklo_ps(plane(2), plane(3)));
+    const __m512d high23 = _mm512_castps_pd(_mm512_unpackhi_ps(plane(2), plane(3)));
+    pixel[q][0] = _mm512_castpd_ps(_mm512_unpacklo_pd(low01, low23));
+    pixel[q][1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low01, low23));
+    pixel[q][2] = _mm512_castpd_ps(_mm512_unpacklo_pd(high01, high23));
+    pixel[q][3] = _mm512_castpd_ps(_mm512_unpackhi_pd(high01, high23));
+  }
+  // What is written may reach into the next pixels, which are written after it, but not behind the last one.
+  const auto values = [&](int q, int i) {
+    const __m512 v = pixel[q][i % 4];
+    if (i < 4) return _mm512_castps512_ps128(v);
+    return i < 8 ? _mm512_extractf32x4_ps(v, 1) : i < 12 ? _mm512_extractf32x4_ps(v, 2) : _mm512_extractf32x4_ps(v, 3);
+  };
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; ++i, y += N) {
+    if (i == lanes) return;
+    // no masked stores: GCC makes vextractf32x4 of them, which faults for lanes that are masked out
+    float last[8];
+    float* to = (lanes - i) * N < (N > 4 ? 8 : 4) ? last : y;
+    _mm_storeu_ps(to, values(0, i));
+    if (N > 4) _mm_storeu_ps(to + 4, values(1, i));
+    if (to == last) __builtin_memcpy(y, last, N * sizeof *y);
+  }
+}
+
 // A square of kWidth rows becomes its transpose: dst[c * ldd + r] = src[r * lds + c].
 inline void transpose_square(const float* src, int64_t lds, float* dst, int64_t ldd) {
   __m512 r[16], t[16];

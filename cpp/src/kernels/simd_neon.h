@@ -153,6 +153,15 @@ inline Mask mask_first(int n) {
   return vcgtq_s32(vdupq_n_s32(n), vld1q_s32(kLane));
 }
 
+// y[i * N + n] = planes[n][i]      i < lanes
+template <int N>
+inline void store_interleaved(float* y, const Vec (&planes)[N], int lanes) {
+  float plane[N][kWidth];
+  for (int n = 0; n < N; ++n) store(plane[n], planes[n]);
+  for (int i = 0; i < lanes; ++i)
+    for (int n = 0; n < N; ++n) y[i * N + n] = plane[n][i];
+}
+
 // A square of kWidth rows becomes its transpose: dst[c * ldd + r] = src[r * lds + c].
 inline void transpose_square(const float* src, int64_t lds, float* dst, int64_t ldd) {
   const Vec a = load(src), b = load(src + lds), c = load(src + 2 * lds), d = load(src + 3 * lds);

@@ -181,6 +181,15 @@ inline Index select_index(Mask m, Index a, Index b) {
 }
 inline Mask mask_first(int n) { return {{n > 0, n > 1, n > 2, n > 3}}; }
 
+// y[i * N + n] = planes[n][i]      i < lanes
+template <int N>
+inline void store_interleaved(float* y, const Vec (&planes)[N], int lanes) {
+  float plane[N][kWidth];
+  for (int n = 0; n < N; ++n) store(plane[n], planes[n]);
+  for (int i = 0; i < lanes; ++i)
+    for (int n = 0; n < N; ++n) y[i * N + n] = plane[n][i];
+}
+
 // A square of kWidth rows becomes its transpose: dst[c * ldd + r] = src[r * lds + c].
 inline void transpose_square(const float* src, int64_t lds, float* dst, int64_t ldd) {
   for (int r = 0; r < kWidth; ++r)

@@ -7,6 +7,7 @@ constexpr Kernels kTable = {
     CNNCORE_ISA_NAME,
     kWidth,
     gemm,
+    gemm_rows,
     gemm_pool,
     gemm_weights,
     nonzeros,

@@ -82,6 +82,10 @@ Conv2dPlan::Conv2dPlan(const Conv2dParams& params, const Conv2dFusion& fusion, c
   copy_dx_ = x_frame_.has_border() || overhang;
   copy_x_ = copy_dx_ || reduced();
   const PixelOrder order = pool ? PixelOrder::windows : PixelOrder::rows;
+  // Vectors over few filters would be half empty or worse: they run over the pixels of a row instead.
+  if (!pool && params.in_channels == 1 && params.stride_width == 1 && 2 * params.filters <= k_.width &&
+      2 * out[1] >= k_.width)
+    forward_row_ = out[1];
   if (!depthwise_) tables_ = forward_tables(params, x_frame_, images_, order);
   if (winograd) {
     forward_tiles_ = tiles(x_frame_, 0, {height, width, params.filters, {}}, images_);
@@ -261,9 +265,10 @@ void Conv2dPlan::run_tiles(const Tiles& tiles, const Frame& frame, int64_t begin
   k_.winograd(a);
 }
 
-// Tiles, windows or pixels: what the output of an image is made of.
+// Tiles, rows, windows or pixels: what the output of an image is made of.
 int64_t Conv2dPlan::units() const {
   if (forward_tiles_.used()) return forward_tiles_.per_image;
+  if (forward_row_ > 0) return pixels_ / forward_row_;
   return fusion_.max_pool ? pixels_ / 4 : pixels_;
 }
 
@@ -277,6 +282,14 @@ void Conv2dPlan::run_units(int64_t begin, int64_t end, Conv2dRun r) const {
     return run_tiles(forward_tiles_, x_frame_, begin, end, a);
   }
   if (reduced()) r.kernel = r.packed;
+  if (forward_row_ > 0) {
+    GemmRowsArgs a;
+    a.x = r.x, a.x_offset = tables_.x_offset.data() + begin * forward_row_, a.k_offset = tables_.k_offset.data();
+    a.pixels = (end - begin) * forward_row_, a.row = forward_row_, a.depth = depth_, a.cols = params_.filters;
+    a.w = r.kernel, a.ldw = params_.filters, a.bias = r.bias;
+    a.y = r.y, a.y_offset = tables_.y_offset.data() + begin * forward_row_, a.relu = relu;
+    return k_.gemm_rows(a);
+  }
   const int64_t pixel = fusion_.max_pool ? 4 * begin : begin,
                 pixels = fusion_.max_pool ? 4 * (end - begin) : end - begin;
   const int32_t* x_offset = tables_.x_offset.data() + pixel;
@@ -335,6 +348,7 @@ const char* Conv2dPlan::algorithm() const {
            : mode_ == Backward::sparse ? "winograd, pooled, sparse gradient"
                                        : "winograd, pooled";
   if (depthwise_) return "depthwise";
+  if (forward_row_ > 0) return "direct, by rows of pixels";
   if (!fusion_.max_pool) return params_.groups > 1 ? "direct, grouped" : "direct";
   return mode_ == Backward::dense    ? "direct, pooled"
          : mode_ == Backward::sparse ? "direct, pooled, sparse gradient"

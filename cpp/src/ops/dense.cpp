@@ -72,9 +72,20 @@ void DensePlan::forward(int64_t count, DenseRun run) const {
     for (int64_t n = 0; n < count; ++n) begin_sum(run.bias, run.y + n * params_.units);
     for (int64_t i = 0; i < pieces_; ++i) {
       const int64_t begin = piece_begin(i), depth = piece_begin(i + 1) - begin;
-      k_.gemm({run.x + begin, x_offset_.data(), term_.data(), count, depth, params_.units,
-               run.kernel + begin * params_.units, params_.units, nullptr, run.y, y_offset_.data(),
-               relu && i + 1 == pieces_, true});
+      GemmArgs a{run.x + begin,
+                 x_offset_.data(),
+                 term_.data(),
+                 count,
+                 depth,
+                 params_.units,
+                 run.kernel + begin * params_.units,
+                 params_.units,
+                 nullptr,
+                 run.y,
+                 y_offset_.data(),
+                 relu && i + 1 == pieces_};
+      a.accumulate = true;
+      k_.gemm(a);
     }
   }
   if (!relu) activation_rows(k_, fusion_.activation, count, params_.units, run.y, run.y);
