@@ -55,7 +55,49 @@ void check_gemm_rows(const Kernels& k, int64_t rows, int64_t row, int64_t depth,
   CHECK((x.intact() && w.intact() && bias.intact() && y.intact() && x_offset.intact() && y_offset.intact()));
 }
 
+void check_gemm_rows_weights(const Kernels& k, int64_t rows, int64_t row, int64_t depth, int64_t cols, Random& random) {
+  const int64_t pixels = rows * row, ldw = cols + random.integer(0, 3);
+  Offsets k_offset(depth, 40, random), x_row(rows, 60, random);
+  Places dy_row(rows, row * cols, random);
+  Ints x_offset(pixels, random), dy_offset(pixels, random);
+  for (int64_t p = 0; p < pixels; ++p) {
+    x_offset[p] = x_row[p / row] + static_cast<int32_t>(p % row);
+    dy_offset[p] = dy_row[p / row] + static_cast<int32_t>(p % row * cols);
+  }
+  Floats x(largest(x_offset) + largest(k_offset) + 1, random), dy(largest(dy_offset) + cols, random);
+  Floats dw((depth - 1) * ldw + cols, random);
+  Floats planes(rows * ((row + k.width - 1) / k.width * k.width) * cols, random);
+  fill(x, random), fill(dy, random), fill(dw, random);
+  const std::vector<float> before = dw.copy();
+  GemmRowsWeightsArgs a{};
+  a.x = x.data(), a.x_offset = x_offset.data(), a.k_offset = k_offset.data();
+  a.pixels = pixels, a.depth = depth, a.cols = cols, a.row = row;
+  a.dy = dy.data(), a.dy_offset = dy_offset.data(), a.dw = dw.data(), a.ldw = ldw, a.planes = planes.data();
+  k.gemm_rows_weights(a);
+  Mismatches wrong;
+  for (int64_t t = 0; t < depth; ++t)
+    for (int64_t n = 0; n < cols; ++n) {
+      Sum sum;
+      sum.add(before[static_cast<size_t>(t * ldw + n)]);
+      for (int64_t p = 0; p < pixels; ++p) sum.add(x[x_offset[p] + k_offset[t]], dy[dy_offset[p] + n]);
+      wrong.expect(dw[t * ldw + n], sum);
+    }
+  CAPTURE(wrong.worst);
+  CHECK(wrong.count == 0);
+  CHECK((x.intact() && dy.intact() && dw.intact() && x_offset.intact() && dy_offset.intact() && planes.intact()));
+}
+
 }  // namespace
+
+TEST_CASE("gemm_rows_weights sums over rows of neighbours, within the arrays") {
+  for_each_isa([](const Kernels& k) {
+    Random random(80);
+    for (int64_t cols = 1; cols <= k.width / 2; ++cols)
+      for (const int64_t row : {1, 3, 4, 8, 15, 16, 17, 28})
+        for (const int64_t rows : {1, 2, 5})
+          check_gemm_rows_weights(k, rows, row, random.pick<int64_t>({1, 4, 9, 25}), cols, random);
+  });
+}
 
 TEST_CASE("gemm_rows is gemm over rows of neighbours, within the arrays") {
   for_each_isa([](const Kernels& k) {

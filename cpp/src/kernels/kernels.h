@@ -132,6 +132,12 @@ struct GemvArgs {
   int64_t y_pitch;
 };
 
+/// The same for few columns, at most width / 2, over pixels in rows as in GemmRowsArgs.
+struct GemmRowsWeightsArgs : GemmWeightsArgs {
+  int64_t row;
+  float* planes;  // scratch, for every row of pixels: cols times the row's size in whole vectors
+};
+
 /// For few columns, over planes of pixels: y[n * y_plane + i] = sum_k x[k_offset[k] + i] * w[k * ldw + n]      i <
 /// length, n < cols Whole blocks of 64 pixels are read and written: x and every plane of y reach that far.
 struct PlanarArgs {
@@ -315,6 +321,7 @@ struct Kernels {
   void (*gemm_rows)(const GemmRowsArgs&);
   void (*gemm_pool)(const GemmPoolArgs&);
   void (*gemm_weights)(const GemmWeightsArgs&);
+  void (*gemm_rows_weights)(const GemmRowsWeightsArgs&);
   int (*nonzeros)(const NonzerosArgs&);
   void (*gemv)(const GemvArgs&);
   void (*planar)(const PlanarArgs&);

@@ -97,10 +97,70 @@ void gemm_rows_of(const GemmRowsArgs& a) {
   for (int r = 0; r < s; ++r) gemm_rows_block<N, 1>(a, {{at.x[r]}, {at.y[r]}, {at.lanes[r]}});
 }
 
-template <int N>
-void gemm_rows_at_most(const GemmRowsArgs& a) {
-  if (a.cols == N) return gemm_rows_of<N>(a);
-  if constexpr (N > 1) gemm_rows_at_most<N - 1>(a);
+// Calls f.template operator()<N>() for N = cols, which is at most kMost.
+template <int kMost, class Function>
+inline void for_columns(int64_t cols, Function f) {
+  if (cols == kMost) return f.template operator()<kMost>();
+  if constexpr (kMost > 1) for_columns<kMost - 1>(cols, f);
 }
 
-void gemm_rows(const GemmRowsArgs& a) { gemm_rows_at_most<kWidth / 2>(a); }
+void gemm_rows(const GemmRowsArgs& a) {
+  for_columns<kWidth / 2>(a.cols, [&]<int N>() { gemm_rows_of<N>(a); });
+}
+
+// dy's planes, segment by segment: planes[s][n][lane], zero where a segment has no pixel.
+template <int N>
+void rows_to_planes(const GemmRowsWeightsArgs& a) {
+  float* to = a.planes;
+  for (int64_t p = 0; p < a.pixels; p += a.row) {
+    for (int64_t i = 0; i < a.row; i += kWidth, to += N * kWidth) {
+      Vec planes[N];
+      load_interleaved(a.dy + a.dy_offset[p] + i * N, planes,
+                       static_cast<int>(a.row - i < kWidth ? a.row - i : kWidth));
+      CNNCORE_UNROLL
+      for (int n = 0; n < N; ++n) store(to + n * kWidth, planes[n]);
+    }
+  }
+}
+
+// T terms from k on.
+template <int N, int T>
+void gemm_rows_weights_block(const GemmRowsWeightsArgs& a, int64_t k) {
+  Vec acc[T][N];
+  CNNCORE_UNROLL
+  for (int t = 0; t < T; ++t) {
+    CNNCORE_UNROLL
+    for (int n = 0; n < N; ++n) acc[t][n] = zero();
+  }
+  const float* planes = a.planes;
+  for (int64_t p = 0; p < a.pixels; p += a.row) {
+    for (int64_t i = 0; i < a.row; i += kWidth, planes += N * kWidth) {
+      const float* from = a.x + a.x_offset[p] + i;
+      const int lanes = static_cast<int>(a.row - i < kWidth ? a.row - i : kWidth);
+      Vec x[T];
+      CNNCORE_UNROLL
+      for (int t = 0; t < T; ++t) x[t] = load_n(from + a.k_offset[k + t], lanes);
+      CNNCORE_UNROLL
+      for (int n = 0; n < N; ++n) {
+        const Vec dy = load(planes + n * kWidth);
+        CNNCORE_UNROLL
+        for (int t = 0; t < T; ++t) acc[t][n] = fmadd(x[t], dy, acc[t][n]);
+      }
+    }
+  }
+  CNNCORE_UNROLL
+  for (int t = 0; t < T; ++t) {
+    CNNCORE_UNROLL
+    for (int n = 0; n < N; ++n) a.dw[(k + t) * a.ldw + n] += reduce_add(acc[t][n]);
+  }
+}
+
+void gemm_rows_weights(const GemmRowsWeightsArgs& a) {
+  for_columns<kWidth / 2>(a.cols, [&]<int N>() {
+    constexpr int kSums = kRegisters >= 32 ? 24 : 8, T = kSums / N < 6 ? kSums / N : 6;
+    rows_to_planes<N>(a);
+    int64_t k = 0;
+    for (; k + T <= a.depth; k += T) gemm_rows_weights_block<N, T>(a, k);
+    for (; k < a.depth; ++k) gemm_rows_weights_block<N, 1>(a, k);
+  });
+}

@@ -116,26 +116,30 @@ inline Index load_index(const int32_t* p) { return _mm512_loadu_si512(p); }
 inline Index select_index(Mask m, Index a, Index b) { return _mm512_mask_blend_epi32(m, b, a); }
 inline Mask mask_first(int n) { return first_lanes(n); }
 
+// Squares of four in each quarter: out[j] holds, in quarter q, the j-th of four values of in[0], in[1], in[2], in[3].
+inline void transpose_quarters(const __m512 (&in)[4], __m512 (&out)[4]) {
+  const __m512d low01 = _mm512_castps_pd(_mm512_unpacklo_ps(in[0], in[1]));
+  const __m512d high01 = _mm512_castps_pd(_mm512_unpackhi_ps(in[0], in[1]));
+  const __m512d low23 = _mm512_castps_pd(_mm512_unpacklo_ps(in[2], in[3]));
+  const __m512d high23 = _mm512_castps_pd(_mm512_unpackhi_ps(in[2], in[3]));
+  out[0] = _mm512_castpd_ps(_mm512_unpacklo_pd(low01, low23));
+  out[1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low01, low23));
+  out[2] = _mm512_castpd_ps(_mm512_unpacklo_pd(high01, high23));
+  out[3] = _mm512_castpd_ps(_mm512_unpackhi_pd(high01, high23));
+}
+
 // y[i * N + n] = planes[n][i]      i < lanes, N <= 8
 template <int N>
 inline void store_interleaved(float* y, const Vec (&planes)[N], int lanes) {
-  // four planes become pixels: lanes 4 l to 4 l + 3 of pixel[q][i] are the values of pixel 4 l + i
-  __m512 pixel[2][4];
+  __m512 pixels[2][4];  // in the quarters of pixels[q][i]: values 4 q to 4 q + 3 of the pixels i, 4 + i, 8 + i, 12 + i
 #pragma GCC unroll 2
   for (int q = 0; q < (N + 3) / 4; ++q) {
-    const auto plane = [&](int n) { return 4 * q + n < N ? planes[4 * q + n < N ? 4 * q + n : 0] : zero(); };
-    const __m512d low01 = _mm512_castps_pd(_mm512_unpacklo_ps(plane(0), plane(1)));
-    const __m512d high01 = _mm512_castps_pd(_mm512_unpackhi_ps(plane(0), plane(1)));
-    const __m512d low23 = _mm512_castps_pd(_mm512_unpacklo_ps(plane(2), plane(3)));
-    const __m512d high23 = _mm512_castps_pd(_mm512_unpackhi_ps(plane(2), plane(3)));
-    pixel[q][0] = _mm512_castpd_ps(_mm512_unpacklo_pd(low01, low23));
-    pixel[q][1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low01, low23));
-    pixel[q][2] = _mm512_castpd_ps(_mm512_unpacklo_pd(high01, high23));
-    pixel[q][3] = _mm512_castpd_ps(_mm512_unpackhi_pd(high01, high23));
+    const auto plane = [&](int n) { return n < N ? planes[n < N ? n : 0] : zero(); };
+    transpose_quarters({plane(4 * q), plane(4 * q + 1), plane(4 * q + 2), plane(4 * q + 3)}, pixels[q]);
   }
   // What is written may reach into the next pixels, which are written after it, but not behind the last one.
   const auto values = [&](int q, int i) {
-    const __m512 v = pixel[q][i % 4];
+    const __m512 v = pixels[q][i % 4];
     if (i < 4) return _mm512_castps512_ps128(v);
     return i < 8 ? _mm512_extractf32x4_ps(v, 1) : i < 12 ? _mm512_extractf32x4_ps(v, 2) : _mm512_extractf32x4_ps(v, 3);
   };
@@ -149,6 +153,35 @@ inline void store_interleaved(float* y, const Vec (&planes)[N], int lanes) {
     if (N > 4) _mm_storeu_ps(to + 4, values(1, i));
     if (to == last) __builtin_memcpy(y, last, N * sizeof *y);
   }
+}
+
+// The inverse: planes[n][i] = y[i * N + n], zero from `lanes` on.
+template <int N>
+inline void load_interleaved(const float* y, Vec (&planes)[N], int lanes) {
+  const auto load_pixels = [&]<bool kWhole>() {
+#pragma GCC unroll 2
+    for (int q = 0; q < (N + 3) / 4; ++q) {
+      constexpr int kLeft[2] = {N < 4 ? N : 4, N - 4};
+      const auto values = [&](int i) {
+        const float* p = y + N * i + 4 * q;
+        if (kWhole && i < 12) return _mm_loadu_ps(p);  // the last pixels' could reach behind y
+        return _mm_maskz_loadu_ps(static_cast<__mmask8>(kWhole || i < lanes ? (1 << kLeft[q]) - 1 : 0), p);
+      };
+      __m512 pixels[4], plane[4];
+#pragma GCC unroll 4
+      for (int i = 0; i < 4; ++i) {
+        pixels[i] = _mm512_castps128_ps512(values(i));
+        pixels[i] = _mm512_insertf32x4(pixels[i], values(4 + i), 1);
+        pixels[i] = _mm512_insertf32x4(pixels[i], values(8 + i), 2);
+        pixels[i] = _mm512_insertf32x4(pixels[i], values(12 + i), 3);
+      }
+      transpose_quarters(pixels, plane);
+#pragma GCC unroll 4
+      for (int j = 0; j < 4; ++j)
+        if (4 * q + j < N) planes[4 * q + j] = plane[j];
+    }
+  };
+  lanes == 16 ? load_pixels.template operator()<true>() : load_pixels.template operator()<false>();
 }
 
 // A square of kWidth rows becomes its transpose: dst[c * ldd + r] = src[r * lds + c].

@@ -189,6 +189,14 @@ inline void store_interleaved(float* y, const Vec (&planes)[N], int lanes) {
   for (int i = 0; i < lanes; ++i)
     for (int n = 0; n < N; ++n) y[i * N + n] = plane[n][i];
 }
+// The inverse: planes[n][i] = y[i * N + n], zero from `lanes` on.
+template <int N>
+inline void load_interleaved(const float* y, Vec (&planes)[N], int lanes) {
+  float plane[N][kWidth];
+  for (int i = 0; i < kWidth; ++i)
+    for (int n = 0; n < N; ++n) plane[n][i] = i < lanes ? y[i * N + n] : 0.0f;
+  for (int n = 0; n < N; ++n) planes[n] = load(plane[n]);
+}
 
 // A square of kWidth rows becomes its transpose: dst[c * ldd + r] = src[r * lds + c].
 inline void transpose_square(const float* src, int64_t lds, float* dst, int64_t ldd) {

@@ -10,6 +10,7 @@ constexpr Kernels kTable = {
     gemm_rows,
     gemm_pool,
     gemm_weights,
+    gemm_rows_weights,
     nonzeros,
     gemv,
     planar,

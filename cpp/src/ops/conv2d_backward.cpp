@@ -128,6 +128,14 @@ void Conv2dPlan::weights_gradient(int64_t count, const float* x, const float* dy
                                  count * forward_tiles_.per_image, channels, filters, count_up_.data(), partial,
                                  scratch + at_squares_});
   }
+  if (pixel_row_ > 0) {
+    GemmRowsWeightsArgs a;
+    a.x = x, a.x_offset = tables_.x_offset.data(), a.k_offset = tables_.k_offset.data();
+    a.pixels = pixels, a.row = pixel_row_, a.depth = depth_, a.cols = params_.filters;
+    a.dy = dy, a.dy_offset = dy_offset_.data(), a.dw = partial, a.ldw = params_.filters;
+    a.planes = scratch + at_planes_;
+    return k_.gemm_rows_weights(a);
+  }
   const int64_t channels = params_.in_channels / params_.groups, filters = params_.filters / params_.groups;
   for (int64_t g = 0; g < params_.groups; ++g)
     k_.gemm_weights({x + g * channels, tables_.x_offset.data(), tables_.k_offset.data(), pixels, depth_, filters,

@@ -85,7 +85,7 @@ Conv2dPlan::Conv2dPlan(const Conv2dParams& params, const Conv2dFusion& fusion, c
   // Vectors over few filters would be half empty or worse: they run over the pixels of a row instead.
   if (!pool && params.in_channels == 1 && params.stride_width == 1 && 2 * params.filters <= k_.width &&
       2 * out[1] >= k_.width)
-    forward_row_ = out[1];
+    pixel_row_ = out[1];
   if (!depthwise_) tables_ = forward_tables(params, x_frame_, images_, order);
   if (winograd) {
     forward_tiles_ = tiles(x_frame_, 0, {height, width, params.filters, {}}, images_);
@@ -230,8 +230,13 @@ void Conv2dPlan::plan_scratch() {
   at_tiles_ = take(widest > 0 ? 16 * 13 * (widest + 2 * k_.width) : 0);
   if (!fusion_.training) return;
   if (!weight_tiles_.empty()) at_squares_ = take(16 * 96 * (params_.in_channels + params_.filters));
-  if (data_planes_.used())
-    at_planes_ = take(params_.filters * data_planes_.x_plane + params_.in_channels * data_planes_.y_plane);
+  int64_t planes = 0;
+  if (data_planes_.used()) planes = params_.filters * data_planes_.x_plane + params_.in_channels * data_planes_.y_plane;
+  if (pixel_row_ > 0) {
+    const int64_t row = (pixel_row_ + k_.width - 1) / k_.width * k_.width;
+    planes = std::max(planes, backward_images_ * pixels_ / pixel_row_ * row * params_.filters);
+  }
+  at_planes_ = take(planes);
   if (mode_ == Backward::dense) at_dy_ = take(copy_dy_ ? backward_images_ * dy_frame_.size() : 0);
   if (mode_ != Backward::sparse) return;
   const int64_t capacity = windows_padded_ + 16;
@@ -268,7 +273,7 @@ void Conv2dPlan::run_tiles(const Tiles& tiles, const Frame& frame, int64_t begin
 // Tiles, rows, windows or pixels: what the output of an image is made of.
 int64_t Conv2dPlan::units() const {
   if (forward_tiles_.used()) return forward_tiles_.per_image;
-  if (forward_row_ > 0) return pixels_ / forward_row_;
+  if (pixel_row_ > 0) return pixels_ / pixel_row_;
   return fusion_.max_pool ? pixels_ / 4 : pixels_;
 }
 
@@ -282,12 +287,12 @@ void Conv2dPlan::run_units(int64_t begin, int64_t end, Conv2dRun r) const {
     return run_tiles(forward_tiles_, x_frame_, begin, end, a);
   }
   if (reduced()) r.kernel = r.packed;
-  if (forward_row_ > 0) {
+  if (pixel_row_ > 0) {
     GemmRowsArgs a;
-    a.x = r.x, a.x_offset = tables_.x_offset.data() + begin * forward_row_, a.k_offset = tables_.k_offset.data();
-    a.pixels = (end - begin) * forward_row_, a.row = forward_row_, a.depth = depth_, a.cols = params_.filters;
+    a.x = r.x, a.x_offset = tables_.x_offset.data() + begin * pixel_row_, a.k_offset = tables_.k_offset.data();
+    a.pixels = (end - begin) * pixel_row_, a.row = pixel_row_, a.depth = depth_, a.cols = params_.filters;
     a.w = r.kernel, a.ldw = params_.filters, a.bias = r.bias;
-    a.y = r.y, a.y_offset = tables_.y_offset.data() + begin * forward_row_, a.relu = relu;
+    a.y = r.y, a.y_offset = tables_.y_offset.data() + begin * pixel_row_, a.relu = relu;
     return k_.gemm_rows(a);
   }
   const int64_t pixel = fusion_.max_pool ? 4 * begin : begin,
@@ -348,7 +353,7 @@ const char* Conv2dPlan::algorithm() const {
            : mode_ == Backward::sparse ? "winograd, pooled, sparse gradient"
                                        : "winograd, pooled";
   if (depthwise_) return "depthwise";
-  if (forward_row_ > 0) return "direct, by rows of pixels";
+  if (pixel_row_ > 0) return "direct, by rows of pixels";
   if (!fusion_.max_pool) return params_.groups > 1 ? "direct, grouped" : "direct";
   return mode_ == Backward::dense    ? "direct, pooled"
          : mode_ == Backward::sparse ? "direct, pooled, sparse gradient"

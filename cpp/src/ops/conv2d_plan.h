@@ -155,7 +155,7 @@ class Conv2dPlan {
   Tiles forward_tiles_, data_tiles_;  // Winograd, where it applies
   Offsets weight_tiles_;              // the same for the gradient of the weights: the forward's tiles in dy's frame
   Offsets count_up_;
-  int64_t forward_row_ = 0;  // one channel, few filters: pixels of a row of the output
+  int64_t pixel_row_ = 0;  // one channel, few filters: pixels of a row of the output
   // bfloat16 tiles, where the machine has a unit for them and they pay
   std::optional<TiledConv2d> tiled_forward_, tiled_data_;
   std::optional<TiledGradient> tiled_weights_;
