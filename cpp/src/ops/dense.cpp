@@ -22,8 +22,8 @@ constexpr int64_t kFeaturesPerPiece = 64, kMostPieces = 8;
 
 void validate(const DenseParams& p) {
   check_sizes("[dense] ", {{"features", p.features}, {"units", p.units}}, 1);
-  check_image_fits("[dense] ", kSamplesPerCall, 1, std::max(p.features, p.units));
-  check_image_fits("[dense] ", p.features, 1, p.units);
+  check_image_fits("[dense] ", kSamplesPerCall, 1, std::max(p.features, p.units), "samples");
+  check_image_fits("[dense] ", p.features, 1, p.units, "a kernel");
 }
 
 }  // namespace

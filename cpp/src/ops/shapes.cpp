@@ -22,9 +22,9 @@ void check_sizes(const char* op, std::initializer_list<NamedSize> sizes, int64_t
           ". Received: ", size.value);
 }
 
-void check_image_fits(const char* op, int64_t height, int64_t width, int64_t channels) {
+void check_image_fits(const char* op, int64_t height, int64_t width, int64_t channels, const char* what) {
   const int64_t floats = multiply(op, multiply(op, height, width), channels);
-  check(floats <= std::numeric_limits<int32_t>::max() / 4, op, "expected an image (with its padding) of at most ",
+  check(floats <= std::numeric_limits<int32_t>::max() / 4, op, "expected ", what, " of at most ",
         std::numeric_limits<int32_t>::max() / 4, " values. Received: (", height, ", ", width, ", ", channels, ")");
 }
 

@@ -14,8 +14,9 @@ struct NamedSize {
 /// Each size in [least, 2^31); `op` begins the message.
 void check_sizes(const char* op, std::initializer_list<NamedSize> sizes, int64_t least);
 
-/// One image, its padding included, can be addressed by the kernels' 32-bit offsets.
-void check_image_fits(const char* op, int64_t height, int64_t width, int64_t channels);
+/// One image, its padding included, or another array of three sizes can be addressed by the kernels' 32-bit offsets.
+void check_image_fits(const char* op, int64_t height, int64_t width, int64_t channels,
+                      const char* what = "an image (with its padding)");
 
 /// a * b, or std::invalid_argument where it overflows.
 int64_t multiply(const char* op, int64_t a, int64_t b);

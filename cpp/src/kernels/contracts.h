@@ -1,0 +1,314 @@
+// The contracts of the kernels, as maths. kernels.h has the table through which every ISA offers them.
+//
+// All arithmetic is float32, activations are NHWC (channels innermost). Convolutions are indirect matrix products: no
+// copy of the input is rearranged; two small tables of offsets say where a product's operands lie.
+//   x_offset[p]  where pixel p's window begins in x            (p < pixels)
+//   k_offset[k]  where term k lies in that window              (k < depth = kernel_height * kernel_width * channels)
+// so that element (p, k) of the "im2col" matrix is x[x_offset[p] + k_offset[k]]. A dense layer is the same product with
+// one pixel a sample; the gradient of the input is the same product over a zero-bordered dy.
+//
+// Kernels assert nothing and check nothing: src/ops does, once. They never read outside the arrays their contract
+// names, and each output element is summed in an order that depends on the problem's shape only, never on threads.
+#pragma once
+#include <cstdint>
+
+namespace cnncore {
+
+/// y[y_offset[p] + n] = act(bias[n] + sum_k x[x_offset[p] + k_offset[k]] * w[k * ldw + n])      n < cols
+/// With `accumulate` the sum, made by itself, is added to what y holds instead of to the bias.
+struct GemmArgs {
+  const float* x;
+  const int32_t* x_offset;
+  const int32_t* k_offset;
+  int64_t pixels, depth, cols;
+  const float* w;
+  int64_t ldw;
+  const float* bias;  // may be null: zeros
+  float* y;
+  const int32_t* y_offset;
+  bool relu;
+  bool stream = false;  // whole vectors of y are aligned and will not be read soon: write them past the caches
+  bool accumulate = false;
+};
+
+/// The same product for few columns, at most width / 2, over pixels in rows of `row` neighbours, which lie one float
+/// apart in x and cols floats in y: vectors run over pixels. Neither `accumulate` nor `stream`.
+struct GemmRowsArgs : GemmArgs {
+  int64_t row;
+};
+
+/// The same product, then the maximum of each run of four pixels (a 2x2 window; pixels are listed window by window):
+/// y[y_offset[q] + n] = act(max_i v_i), winner[y_offset[q] + n] = the first i that attains it, 4 where relu lets
+/// nothing pass. `pixels` is a multiple of 4, y_offset has one entry a window, winner may be null (inference).
+struct GemmPoolArgs : GemmArgs {
+  uint8_t* winner;
+};
+
+/// A 3x3 stride-1 convolution by 2x2 tiles of its output (Winograd), for channels and filters a multiple of `width`.
+/// Tile t reads the 4x4 pixels from x_offset[t] on. It writes its four pixels to y_offset[4 t ..], the last
+/// first: where a pixel lies outside the output, its offset repeats the first one's, which is then written last. With
+/// `pool` it writes their maximum to y_offset[t], as gemm_pool does.
+struct WinogradArgs {
+  const float* x;
+  const int32_t* x_offset;
+  int64_t x_pixel, x_row;  // floats between neighbours
+  int64_t tiles, channels, filters;
+  const float* w;     // of winograd_weights
+  const float* bias;  // may be null
+  float* y;
+  const int32_t* y_offset;
+  bool relu, pool;
+  bool stream = false;  // as in GemmArgs, without pool
+  uint8_t* winner;      // may be null
+  float* scratch;       // 16 * 13 * (channels + 2 * width) floats
+};
+
+/// The transformed kernels, 16 * channels * filters floats: kernel element (tap, c, f) lies at tap[] + c * kernel_row +
+/// f.
+struct WinogradWeightsArgs {
+  const float* kernel;
+  const int64_t* tap;  // of the nine taps, row by row
+  int64_t kernel_row, channels, filters;
+  float* w;
+};
+
+/// The gradient of a 3x3 kernel from tiles of 4x4 inputs and 2x2 gradients (Winograd's F(3x3, 2x2)), left in
+/// transformed form:
+///   du[i][c][f] += sum_t (B^T x B)[i][c] * (G dy G^T)[i][f]      i < 16; channels and filters multiples of width
+struct WinogradGradientArgs {
+  const float* x;
+  const int32_t* x_offset;  // per tile
+  int64_t x_pixel, x_row;
+  const float* dy;
+  const int32_t* dy_offset;  // per tile; outside the output dy holds zeros
+  int64_t dy_pixel, dy_row;
+  int64_t tiles, channels, filters;
+  const int32_t* count_up;  // 0, 1, 2, ... up to channels
+  float* du;
+  float* scratch;  // 16 * 96 * (channels + filters) floats
+};
+
+/// Rows [3 * ky, 3 * ky + 3) of taps of the kernel's gradient, from the sum of `count` du that lie `stride` floats
+/// apart: dw[(kx * channels + c) * filters + f]
+struct WinogradReduceArgs {
+  const float* du;
+  int64_t count, stride, ky, channels, filters;
+  float* dw;
+};
+
+/// dw[k * ldw + n] += sum_p x[x_offset[p] + k_offset[k]] * dy[dy_offset[p] + n]      k < depth, n < cols
+struct GemmWeightsArgs {
+  const float* x;
+  const int32_t* x_offset;
+  const int32_t* k_offset;
+  int64_t pixels, depth, cols;
+  const float* dy;
+  const int32_t* dy_offset;
+  float* dw;
+  int64_t ldw;
+};
+
+/// The entries of x that are not zero (NaN is not), in order: value[e] = x[index[e]]. Their number is returned; up to
+/// 16 places behind them may be touched.
+struct NonzerosArgs {
+  const float* x;
+  int64_t size;
+  float* value;
+  int32_t* index;
+};
+
+/// The pieces of a sum: y[i * y_pitch + n] = sum_e x[e] * w[row[e] * ldw + n]      bound[i] <= e < bound[i + 1], i <
+/// pieces, n < cols. Each is what gemm adds to y when it accumulates over the same terms.
+struct GemvArgs {
+  const float* x;
+  const int32_t* row;
+  const int64_t* bound;
+  int64_t pieces, cols;
+  const float* w;
+  int64_t ldw;
+  float* y;
+  int64_t y_pitch;
+};
+
+/// The same for few columns, at most width / 2, over pixels in rows as in GemmRowsArgs.
+struct GemmRowsWeightsArgs : GemmWeightsArgs {
+  int64_t row;
+  float* planes;  // scratch, for every row of pixels: cols times the row's size in whole vectors
+};
+
+/// For few columns, over planes of pixels: y[n * y_plane + i] = sum_k x[k_offset[k] + i] * w[k * ldw + n]      i <
+/// length, n < cols Whole blocks of 64 pixels are read and written: x and every plane of y reach that far.
+struct PlanarArgs {
+  const float* x;
+  const int32_t* k_offset;
+  int64_t length, depth, cols;
+  const float* w;
+  int64_t ldw;
+  float* y;
+  int64_t y_plane;
+};
+
+/// Depthwise: y[y_offset[p] + c] = act(bias[c] + sum_t x[x_offset[p] + tap_offset[t] + c] * w[w_offset[t] + c])
+struct DepthwiseArgs {
+  const float* x;
+  const int32_t* x_offset;
+  const int32_t* tap_offset;
+  int64_t pixels, taps, channels;
+  const float* w;
+  const int32_t* w_offset;
+  const float* bias;  // may be null
+  float* y;
+  const int32_t* y_offset;
+  bool relu;
+  bool stream = false;  // as in GemmArgs
+};
+
+/// dw[w_offset[t] + c] += sum_p x[x_offset[p] + tap_offset[t] + c] * dy[dy_offset[p] + c]
+struct DepthwiseWeightsArgs {
+  const float* x;
+  const int32_t* x_offset;
+  const int32_t* tap_offset;
+  int64_t pixels, taps, channels;
+  const float* dy;
+  const int32_t* dy_offset;
+  float* dw;
+  const int32_t* w_offset;
+};
+
+/// The gradient that leaves a 2x2 max-pool is zero but at the winners. Per channel c (an entry list of `capacity`
+/// places, of which `windows + 16` may be touched): for each window q in order whose winner i is below 4,
+///   value = dy[q * channels + c],  offset = candidate[i * windows_padded + q]
+/// candidate[] holds where window q's pixel i lies; it is padded to windows_padded, a multiple of 16.
+struct WinnerListArgs {
+  const float* dy;
+  const uint8_t* winner;
+  const int32_t* candidate;
+  int64_t windows, windows_padded, channels;
+  float* value;     // [channels][capacity]
+  int32_t* offset;  // [channels][capacity]
+  int32_t* count;   // [channels]
+  int64_t capacity;
+  float* scratch;  // 2 * windows_padded * 16 floats
+};
+
+/// Winners back in their places: dy_full[candidate[i * windows_padded + q] + c] = winner[q][c] == i ? dy[q][c] : 0 i <
+/// 4
+struct UnpoolArgs {
+  const float* dy;
+  const uint8_t* winner;
+  const int32_t* candidate;
+  int64_t windows, windows_padded, channels;
+  float* dy_full;
+};
+
+/// A list of winners against rows of the input. `vectors` runs of `width` floats make one window; vector j begins at
+/// segment[j] within it. Rows of dwt and wt hold vectors * width floats (lanes beyond a run are padding: zero in wt,
+/// ignored in dwt).
+///   weights: dwt[c][j] += sum_e value[c][e] * x[offset[c][e] + segment[j]]
+///   data:    dx[offset[c][e] + segment[j]] += value[c][e] * wt[c][j]
+struct SparseArgs {
+  const float* value;
+  const int32_t* offset;
+  const int32_t* count;
+  int64_t channels, capacity;
+  const int32_t* segment;
+  int64_t vectors;
+  const float* x;   // weights
+  float* dwt;       // weights
+  const float* wt;  // data
+  float* dx;        // data
+};
+
+/// dw[t * channels + c] += sum_q dy[q][c] * x[window(q) + pixel(winner[q][c]) + tap(t)] for a 3x3 stride-1 convolution
+/// of one input channel behind a 2x2 max-pool: the 4x4 pixels below a window fit one register and the winner chooses
+/// among them.
+struct PatchWeightsArgs {
+  const float* x;
+  const int32_t* window_offset;  // of each window's 4x4 patch in x
+  int64_t row;                   // floats between rows of x
+  int64_t windows, channels;
+  const float* dy;
+  const uint8_t* winner;
+  float* dw;
+};
+
+/// Pooling over channel vectors; a window's positions inside the image are window_offset[window_begin[q] ..
+/// window_begin[q + 1]).
+///   max: y[q] = max_i x[i]            max_backward: dx[first i with x[i] = max] += dy[q]
+///   avg: y[q] = mean_i x[i]           avg_backward: dx[i] += dy[q] / count
+struct PoolArgs {
+  const float* x;
+  const int32_t* window_offset;
+  const int32_t* window_begin;
+  int64_t windows, channels;
+  float* y;         // [windows][channels]
+  const float* dy;  // backward
+  float* dx;        // backward; holds zeros, or what is to be added to
+};
+
+/// Products of bfloat16 values, summed in float32. A step is 32 terms: a row of a holds them in order, and a tile of b
+/// holds them for 16 columns, two terms side by side: 16 pairs of terms x 16 columns x 2.
+///   c[r * ldc + n] (+)= sum_s sum_{k<32} a[r * lda + a_step[s] + k] * tile[k / 2][n % 16][k % 2]
+///   tile = b + n / 16 * b_block + b_step[s]      r < rows, n < cols, a multiple of 32
+/// Rows are read and written up to a multiple of kTileRows.
+constexpr int64_t kTileRows = 32, kTileTerms = 32, kTileColumns = 16, kTileSize = kTileTerms * kTileColumns;
+struct TileProductArgs {
+  const uint16_t* a;
+  int64_t lda;
+  const int32_t* a_step;
+  const uint16_t* b;
+  int64_t b_block;
+  const int32_t* b_step;
+  int64_t rows, cols, steps;
+  float* c;
+  int64_t ldc;
+  bool accumulate;
+};
+
+/// One step's tiles from `rows` <= 32 rows of src (zeros for the missing ones), rounded: those of `cols` columns, a
+/// multiple of 16, lie `block` apart. low, where not null, receives what rounding to `high` left.
+struct PackTilesArgs {
+  const float* src;
+  int64_t ld, rows, cols;
+  uint16_t* high;
+  uint16_t* low;
+  int64_t block;
+};
+
+/// y[y_offset[p] + n] = act(bias[n] + c[c_offset[p] + n])      n < cols, a multiple of 16
+struct TileStoreArgs {
+  const float* c;
+  const int32_t* c_offset;
+  int64_t pixels, cols;
+  const float* bias;  // may be null
+  float* y;
+  const int32_t* y_offset;
+  bool relu;
+};
+
+/// The same for the maximum of four: c_offset has four entries a window, winner (may be null) as in GemmPoolArgs.
+struct TilePoolArgs : TileStoreArgs {
+  uint8_t* winner;
+};
+
+struct AdamArgs {
+  float* params;
+  const float* grads;
+  float* m;
+  float* v;
+  int64_t size;
+  float beta_1, beta_2, epsilon;
+  float alpha;  // learning_rate * sqrt(1 - beta_2^t) / (1 - beta_1^t)
+  float decay;  // learning_rate * weight_decay
+};
+
+struct SgdArgs {
+  float* params;
+  const float* grads;
+  float* velocity;  // null without momentum
+  int64_t size;
+  float learning_rate, momentum;
+  bool nesterov;
+};
+
+}  // namespace cnncore
