@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "cnncore/network.h"
+#include "ops/dense_plan.h"
 #include "ops/validate.h"
 #include "runtime/check.h"
 
@@ -86,12 +87,9 @@ int Graph::dense(int x, int64_t units, bool use_bias, Activation activation, con
   const Shape& in = shape(x);
   check(in.size() == 1, "layer \"", name, "\": expected an input of shape (features,). Received: ", to_string(in),
         "; put a Flatten layer before it");
-  named(name, [&] {
-    check_sizes("[dense] ", {{"units", units}}, 1);
-    check_image_fits("[dense] ", 64, 1, std::max(in[0], units));
-    check_image_fits("[dense] ", in[0], 1, units);
-  });
-  return append(x, DenseOp{{in[0], units}, use_bias, activation, precision}, {units}, name);
+  const DenseParams params{in[0], units};
+  named(name, [&] { validate(params); });
+  return append(x, DenseOp{params, use_bias, activation, precision}, {units}, name);
 }
 
 int Graph::activation(int x, Activation kind, const std::string& name) {

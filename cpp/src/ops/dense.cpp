@@ -20,13 +20,13 @@ constexpr int64_t kRowsPerTask = 48;  // of the kernel: a multiple of every kern
 constexpr int64_t kSamplesPerCall = 64;
 constexpr int64_t kFeaturesPerPiece = 64, kMostPieces = 8;
 
+}  // namespace
+
 void validate(const DenseParams& p) {
   check_sizes("[dense] ", {{"features", p.features}, {"units", p.units}}, 1);
   check_image_fits("[dense] ", kSamplesPerCall, 1, std::max(p.features, p.units), "samples");
   check_image_fits("[dense] ", p.features, 1, p.units, "a kernel");
 }
-
-}  // namespace
 
 DensePlan::DensePlan(const DenseParams& params, const DenseFusion& fusion, int64_t samples, const Kernels& kernels)
     : params_(params),

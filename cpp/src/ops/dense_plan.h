@@ -12,6 +12,9 @@
 
 namespace cnncore {
 
+/// std::invalid_argument for sizes that make no sense.
+void validate(const DenseParams& params);
+
 /// What a dense layer is fused with.
 struct DenseFusion {
   Activation activation = Activation::linear;
