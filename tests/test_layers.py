@@ -139,6 +139,21 @@ def test_predictions_follow_a_view_as_long_as_it_lives_and_after():
         assert not np.array_equal(before, after)
 
 
+@pytest.mark.parametrize("lent", [False, True])
+def test_a_zero_hides_no_nan(lent):
+    """One sample leaves out what meets a zero, but zero times infinity is NaN, as it is in a batch."""
+    model = Sequential([Dense(4, activation="relu", input_shape=(8,))], seed=1)
+    view = model.layers[0].kernel
+    view[3, 1], view[4, 2] = np.inf, np.nan
+    if not lent:
+        del view
+    x = np.ones((2, 8), np.float32)
+    x[:, 3:5] = 0
+    whole = model.predict(x)
+    assert np.array_equal(np.isnan(whole[0]), [False, True, True, False])
+    np.testing.assert_array_equal(model.predict(x[:1]), whole[:1])
+
+
 def test_a_layer_without_bias_has_none():
     model = Sequential([Conv2D(2, 3, use_bias=False, input_shape=(5, 5, 1)), Flatten(), Dense(1, use_bias=False)])
     assert model.layers[0].bias is None

@@ -113,16 +113,23 @@ def test_hundred_steps_of_the_seed_model(batch, precision):
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("name", checking.KNOWN_ISAS)
 @pytest.mark.parametrize("layers", [SEED_MODEL, MIXED_CNN, WIDE_CNN], ids=["seed", "mixed", "wide"])
-def test_one_image(layers, precision):
-    """Threads share the layers of one image; how many do makes no difference, and what is zero is left out of sums."""
+def test_one_image(layers, name, precision):
+    """Threads share the layers of one image, and leave out what is zero: the bits are those of a batch."""
     rng = np.random.default_rng(0)
-    shape = (28, 28, 1) if layers is SEED_MODEL else (14, 14, 1)
-    chain = Chain(shape, layers)
-    chain.initialize(rng, exact=False)
-    chain.network.precision = precision
-    images = rng.random((5, *shape), dtype=np.float32)
-    assert_same_bits(lambda: [chain.network.forward(images[i : i + 1]) for i in range(5)])
+    shape = (28, 28, 1) if layers is SEED_MODEL else (48, 48, 1)  # enough work to be shared
+    with checking.forced_isa(name):
+        chain = Chain(shape, layers)
+        chain.initialize(rng, exact=False)
+        chain.network.precision = precision
+        images = rng.random((5, *shape), dtype=np.float32)
+        whole = chain.network.forward(images)
+        assert_same_bits(lambda: [chain.network.forward(images[i : i + 1]) for i in range(5)])
+        alone = np.concatenate([chain.network.forward(images[i : i + 1]) for i in range(5)])
+        np.testing.assert_array_equal(alone, whole)
+        with checking.num_threads(3):  # slices of two and of one
+            np.testing.assert_array_equal(chain.network.forward(images), whole)
 
 
 def test_hundred_steps_of_sgd():

@@ -175,6 +175,18 @@ void check_product(Product product, int64_t rows, int64_t cols, int64_t steps, b
   CHECK_MESSAGE(wrong.count == 0, rows, " rows, ", cols, " columns, ", steps, " steps: worst error is ", wrong.worst,
                 " times its bound");
   CHECK((a.intact() && b.intact() && c.intact() && a_step.intact() && b_step.intact()));
+
+  // The last row alone: the same bits.
+  Floats alone((kTileRows - 1) * ldc + cols, random);
+  const int64_t r = rows - 1;
+  Halves last((kTileRows - 1) * lda + largest(a_step) + kTileTerms, random);
+  std::fill_n(last.data(), last.size(), uint16_t{0});
+  std::copy_n(a.data() + r * lda, largest(a_step) + kTileTerms, last.data());
+  if (accumulate) std::fill_n(alone.data(), alone.size(), 0.0f);
+  if (accumulate) std::copy_n(before.data() + r * ldc, cols, alone.data());
+  product({last.data(), lda, a_step.data(), b.data(), b_block, b_step.data(), 1, cols, steps, alone.data(), ldc,
+           accumulate});
+  CHECK(same_bits(alone.data(), c.data() + r * ldc, cols));
 }
 
 void check_products(Product product) {

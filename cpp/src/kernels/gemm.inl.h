@@ -75,7 +75,8 @@ void gemm_store(const GemmArgs& a, const GemmCursor& at, const int32_t* x_offset
     CNNCORE_UNROLL
     for (int p = 0; p < P; ++p) {
       CNNCORE_UNROLL
-      for (int v = 0; v < V; ++v) acc[p][v] = add(load_column<kTail, V>(at.y + y_offset[p], v, at.tail), acc[p][v]);
+      for (int v = 0; v < V; ++v)
+        acc[p][v] = add(load_column<kTail, V>(at.y + y_offset[p], v, at.tail), add(acc[p][v], zero()));  // -0 is 0
     }
   }
   CNNCORE_UNROLL

@@ -44,7 +44,8 @@ void gemv_pieces(const GemvArgs& a, int64_t piece, int64_t column, int tail) {
   for (int r = 0; r < R; ++r) {
     for (int64_t e = bound[r] + together; e < bound[r + 1]; ++e) add_row(e, acc[r]);
     CNNCORE_UNROLL
-    for (int v = 0; v < V; ++v) store_column<kTail, V>(a.y + (piece + r) * a.y_pitch + column, v, tail, acc[r][v]);
+    for (int v = 0; v < V; ++v)
+      store_column<kTail, V>(a.y + (piece + r) * a.y_pitch + column, v, tail, add(acc[r][v], zero()));  // as gemm
   }
 }
 

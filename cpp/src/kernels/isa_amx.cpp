@@ -53,6 +53,8 @@ inline void tiles_store(float* c, int64_t ldc) {
   _tile_stored(3, c + 16 * ldc + 16, bytes);
 }
 
+// Of 32 rows, or of the first 16: no more are wanted where there is one sample.
+template <bool kAllRows>
 inline void tiles_multiply_add(const uint16_t* a, int64_t lda, const uint16_t* b0, const uint16_t* b1) {
   const auto bytes = static_cast<size_t>(2 * lda);
   _tile_loadd(6, b0, 64);
@@ -60,13 +62,13 @@ inline void tiles_multiply_add(const uint16_t* a, int64_t lda, const uint16_t* b
   _tile_dpbf16ps(0, 4, 6);
   _tile_loadd(7, b1, 64);
   _tile_dpbf16ps(1, 4, 7);
+  if (!kAllRows) return;
   _tile_loadd(5, a + 16 * lda, bytes);
   _tile_dpbf16ps(2, 5, 6);
   _tile_dpbf16ps(3, 5, 7);
 }
 
 void tile_product(const TileProductArgs& a) {
-  if (a.rows == 1) return kernels_avx512_bf16().tile_product(a);  // of a tile's 32 rows 31 would be in vain
   const TileSession session;
   // Columns inside: the rows of a stay in the nearest cache.
   for (int64_t r = 0; r < a.rows; r += kTileRows) {
@@ -75,8 +77,13 @@ void tile_product(const TileProductArgs& a) {
       a.accumulate ? tiles_load(c, a.ldc) : tiles_zero();
       const uint16_t* row = a.a + r * a.lda;
       const uint16_t* panel = a.b + n / kTileColumns * a.b_block;
-      for (int64_t s = 0; s < a.steps; ++s)
-        tiles_multiply_add(row + a.a_step[s], a.lda, panel + a.b_step[s], panel + a.b_step[s] + a.b_block);
+      const auto multiply = [&]<bool kAllRows>() {
+        for (int64_t s = 0; s < a.steps; ++s) {
+          const uint16_t* tile = panel + a.b_step[s];
+          tiles_multiply_add<kAllRows>(row + a.a_step[s], a.lda, tile, tile + a.b_block);
+        }
+      };
+      a.rows - r > kTileRows / 2 ? multiply.template operator()<true>() : multiply.template operator()<false>();
       tiles_store(c, a.ldc);
     }
   }

@@ -61,10 +61,16 @@ void Execution::repack(size_t node, bool keep_copy) {
 }
 
 void Execution::refresh_packed(ParameterState parameters) {
-  const bool other = packed_version_ != parameters.version;
+  const bool other = !packed_for(parameters);
   for (const size_t node : packed_nodes_)
     if (other || (parameters.lent && kernel_changed(node, {}))) repack(node, parameters.lent);
+  if (!other) return;
   packed_version_ = parameters.version;
+  copied_ = parameters.lent;
+  finite_ = !parameters.lent && std::all_of(plan_.nodes.begin(), plan_.nodes.end(), [&](const PlannedNode& node) {
+    const Weights w = node.node->weights();
+    return plan_.kernels.all_finite(w.kernel, w.kernel_size);
+  });
 }
 
 void Execution::reserve_threads(int threads) {
@@ -187,6 +193,7 @@ bool Execution::run_stage(size_t index, const Images& x, Part part) {
     if (plan_.nodes[stage.node].input == 0) s.x = value(0, own, 0);
     s.scratch = own.scratch.data();
     s.common = threads_[0].scratch.data();
+    s.finite_kernels = finite_;
     plan_.nodes[stage.node].node->forward_stage(s, stage.stage, shared(index) ? part : Part{});
   }
   return shared(index) || shared(index + 1);
@@ -196,7 +203,7 @@ bool Execution::run_stage(size_t index, const Images& x, Part part) {
 void Execution::forward_one(const Images& x, float* y, ParameterState parameters) {
   const int threads = threads_for(2, plan_.flops);
   reserve_threads(most_threads_for(2, plan_.flops));
-  if (packed_version_ != parameters.version) refresh_packed(parameters);
+  if (!packed_for(parameters)) refresh_packed(parameters);
   std::atomic<bool> changed{false};
   const int64_t before = parameters.lent ? 2 : 0;
   parallel_stages(threads, static_cast<int64_t>(stages_.size()) + before, [&](int64_t s, int thread, int count) {

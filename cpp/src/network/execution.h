@@ -51,6 +51,9 @@ class Execution {
 
   void forward_one(const Images& x, float* y, ParameterState parameters);
   bool run_stage(size_t index, const Images& x, Part part);
+  bool packed_for(ParameterState parameters) const {
+    return packed_version_ == parameters.version && (copied_ || !parameters.lent);
+  }
   void pack_weights();
   bool kernel_changed(size_t node, Part part) const;
   void repack(size_t node, bool keep_copy);
@@ -73,8 +76,10 @@ class Execution {
   Buffer<float> batch_, packed_, partials_;
   std::vector<Stage> stages_;  // inference
   std::vector<size_t> packed_nodes_;
-  int64_t packed_version_ = -1;      // inference: of the parameters that packed_ was made from
-  std::vector<Buffer<float>> seen_;  // and their values, per node, while they are lent
+  int64_t packed_version_ = -1;  // inference: of the parameters that packed_ was made from
+  bool copied_ = false;          // their values are in seen_, per node: they were lent
+  std::vector<Buffer<float>> seen_;
+  bool finite_ = false;  // no kernel holds infinity or NaN, and nobody may write any unseen
   std::vector<double> shard_loss_;
   std::vector<Task> pack_tasks_, gradient_tasks_;
 };

@@ -159,7 +159,9 @@ void Network::set_precision(Precision precision) {
 
 void Network::forward(const Images& x, float* y) {
   if (x.samples == 0) return;
-  impl_->inference_plan().forward(x, y, {impl_->version, lent()});
+  // In this order: what was written before a loan ended belongs to the version that is read after it.
+  const bool now_lent = lent();
+  impl_->inference_plan().forward(x, y, {impl_->version, now_lent});
 }
 
 double Network::train_step(const TrainBatch& batch, Loss loss, bool from_logits, Optimizer* optimizer, float* outputs) {

@@ -31,8 +31,9 @@ struct Slice {
   const float* packed = nullptr;
   float* partial = nullptr;
   float* scratch = nullptr;
-  float* common = nullptr;    // of the threads that share a sample: the first one's scratch
-  bool dy_of_logits = false;  // the loss has taken the last activation's gradient already
+  float* common = nullptr;      // of the threads that share a sample: the first one's scratch
+  bool finite_kernels = false;  // what is multiplied by zero may be left out
+  bool dy_of_logits = false;    // the loss has taken the last activation's gradient already
 };
 
 /// A thread's share of a stage.

@@ -109,7 +109,9 @@ class DenseNode : public Node {
   }
 
  private:
-  DenseRun run(const Slice& s) const { return {s.x, weights_.kernel, s.packed, weights_.bias, s.y, s.scratch}; }
+  DenseRun run(const Slice& s) const {
+    return {s.x, weights_.kernel, s.packed, weights_.bias, s.y, s.scratch, s.finite_kernels};
+  }
 
   DensePlan plan_;
   Weights weights_;

@@ -103,7 +103,13 @@ void DensePlan::forward_part(int64_t part, int64_t parts, DenseRun run, float* c
   }
   float* value = run.scratch;
   int32_t* row = reinterpret_cast<int32_t*>(run.scratch + list_size());
-  const int64_t terms = k_.nonzeros({run.x, params_.features, value, row});
+  int64_t terms = params_.features;
+  if (run.finite_kernel) {
+    terms = k_.nonzeros({run.x, params_.features, value, row});
+  } else {
+    std::copy_n(run.x, terms, value);
+    std::copy_n(term_.data(), terms, row);
+  }
   if (reduced()) round_operand(k_, params_.precision, value, value, terms);
   std::array<int64_t, kMostPieces + 1> bound;
   for (int64_t i = 0; i <= pieces_; ++i)

@@ -29,6 +29,7 @@ struct DenseRun {
   const float* bias;
   float* y;
   float* scratch;
+  bool finite_kernel = false;
 };
 
 class DensePlan {
@@ -45,8 +46,9 @@ class DensePlan {
 
   const char* algorithm() const { return tiled_ ? "bfloat16 tiles" : "direct"; }
 
-  /// One sample alone: reading the kernel is all it costs, so rows that meet a zero of x are left out. One part of
-  /// `parts` of the pieces of the sum goes to `common`, a scratch that all parts see; join_parts makes y of them.
+  /// One sample alone: reading the kernel is all it costs, so rows that meet a zero of x are left out (of a finite
+  /// kernel: zero times infinity is NaN). One part of `parts` of the pieces of the sum goes to `common`, a scratch that
+  /// all parts see; join_parts makes y of them.
   void forward_part(int64_t part, int64_t parts, DenseRun run, float* common) const;
   void join_parts(DenseRun run, const float* common) const;
 

@@ -39,7 +39,8 @@ bool StridedPlanes::inside(const Frame& image) const {
 
 template <class Function>
 void StridedPlanes::for_runs(const Frame& image, Function run) const {
-  if (stride_height_ == 1 && inside(image) && pitch_ == image.width) return run(top_, left_, 0, height_ * pitch_);
+  if (stride_height_ == 1 && inside(image) && pitch_ == image.width && !image.has_border())
+    return run(top_, left_, 0, height_ * pitch_);
   for (int64_t p = 0; p < stride_height_ * stride_width_; ++p)
     for (int64_t i = 0; i < height_; ++i) {
       const int64_t y = top_ + p / stride_width_ + i * stride_height_, x = left_ + p % stride_width_;

@@ -146,15 +146,16 @@ class Meeting {
  public:
   explicit Meeting(std::atomic<int64_t>& arrived) : arrived_(arrived) {}
   void wait(int parts) {
-    constexpr int kSpins = 2000;  // then another thread may need this core
+    constexpr int kShort = 200, kSpins = 2000;  // then another thread may need this core
     due_ += parts;
     arrived_.fetch_add(1, std::memory_order_acq_rel);
-    for (int i = 0; i < kSpins; ++i) {
+    for (int i = 0; i < kShort; ++i) {
       if (arrived_.load(std::memory_order_acquire) >= due_) return;
       pause();
     }
     const Clock::time_point begin = Clock::now();
-    while (arrived_.load(std::memory_order_acquire) < due_) std::this_thread::yield();
+    for (int i = kShort; arrived_.load(std::memory_order_acquire) < due_; ++i)
+      i < kSpins ? pause() : std::this_thread::yield();
     waited_ += Clock::now() - begin;
   }
   Clock::duration waited() const { return waited_; }
