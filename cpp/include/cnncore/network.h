@@ -116,8 +116,8 @@ class Network {
   const std::vector<ParameterSlot>& slots() const;
   /// The flat vector of parameters, 64-byte aligned; `parameter_count` includes the gaps.
   const float* parameters() const;
-  /// The same, lent to be written to at any time from now on. `forward` therefore looks for changes at each call, which
-  /// takes a microsecond or two, until `return_parameters` has been called as often.
+  /// The same, lent to be written to at any time from now on. `forward` therefore looks for changes at each call and
+  /// leaves nothing out, which takes some microseconds, until `return_parameters` has been called as often.
   float* parameters();
   void return_parameters();
   bool lent() const;
