@@ -30,61 +30,67 @@ void check_planar(const Kernels& k, int64_t length, int64_t depth, int64_t cols,
   CHECK((k_offset.intact() && x.intact() && w.intact() && y.intact()));
 }
 
-// Rows of neighbouring pixels, in any order in y and with gaps between them: the bits of gemm.
+// Rows of neighbouring pixels: in x one float apart, in y (or dy) `cols`, its rows in any order and with gaps.
+struct Rows {
+  Ints x_offset, y_offset;
+  Rows(int64_t rows, int64_t row, int64_t cols, Random& random)
+      : x_offset(rows * row, random), y_offset(rows * row, random) {
+    const Offsets x_row(rows, 60, random);
+    const Places y_row(rows, row * cols, random);
+    for (int64_t p = 0; p < rows * row; ++p) {
+      x_offset[p] = x_row[p / row] + static_cast<int32_t>(p % row);
+      y_offset[p] = y_row[p / row] + static_cast<int32_t>(p % row * cols);
+    }
+  }
+  bool intact() const { return x_offset.intact() && y_offset.intact(); }
+};
+
+// The bits of gemm.
 void check_gemm_rows(const Kernels& k, int64_t rows, int64_t row, int64_t depth, int64_t cols, Random& random) {
   const int64_t pixels = rows * row, ldw = cols + random.integer(0, 3);
-  Offsets k_offset(depth, 40, random), x_row(rows, 60, random);
-  Places y_row(rows, row * cols, random);
-  Ints x_offset(pixels, random), y_offset(pixels, random);
-  for (int64_t p = 0; p < pixels; ++p) {
-    x_offset[p] = x_row[p / row] + static_cast<int32_t>(p % row);
-    y_offset[p] = y_row[p / row] + static_cast<int32_t>(p % row * cols);
-  }
-  Floats x(largest(x_offset) + largest(k_offset) + 1, random), w((depth - 1) * ldw + cols, random), bias(cols, random);
-  Floats y(largest(y_offset) + cols, random), expected(y.size(), random);
+  Offsets k_offset(depth, 40, random);
+  Rows at(rows, row, cols, random);
+  Floats x(largest(at.x_offset) + largest(k_offset) + 1, random), w((depth - 1) * ldw + cols, random),
+      bias(cols, random);
+  Floats y(largest(at.y_offset) + cols, random), expected(y.size(), random);
   fill(x, random), fill(w, random), fill(bias, random);
   GemmRowsArgs a{};
-  a.x = x.data(), a.x_offset = x_offset.data(), a.k_offset = k_offset.data();
+  a.x = x.data(), a.x_offset = at.x_offset.data(), a.k_offset = k_offset.data();
   a.pixels = pixels, a.depth = depth, a.cols = cols, a.row = row;
   a.w = w.data(), a.ldw = ldw, a.bias = random.coin() ? bias.data() : nullptr, a.relu = random.coin();
-  a.y = expected.data(), a.y_offset = y_offset.data();
+  a.y = expected.data(), a.y_offset = at.y_offset.data();
   k.gemm(a);
   a.y = y.data();
   k.gemm_rows(a);
   CHECK(same_bits(y.data(), expected.data(), y.size()));
-  CHECK((x.intact() && w.intact() && bias.intact() && y.intact() && x_offset.intact() && y_offset.intact()));
+  CHECK((x.intact() && w.intact() && bias.intact() && y.intact() && at.intact()));
 }
 
 void check_gemm_rows_weights(const Kernels& k, int64_t rows, int64_t row, int64_t depth, int64_t cols, Random& random) {
   const int64_t pixels = rows * row, ldw = cols + random.integer(0, 3);
-  Offsets k_offset(depth, 40, random), x_row(rows, 60, random);
-  Places dy_row(rows, row * cols, random);
-  Ints x_offset(pixels, random), dy_offset(pixels, random);
-  for (int64_t p = 0; p < pixels; ++p) {
-    x_offset[p] = x_row[p / row] + static_cast<int32_t>(p % row);
-    dy_offset[p] = dy_row[p / row] + static_cast<int32_t>(p % row * cols);
-  }
-  Floats x(largest(x_offset) + largest(k_offset) + 1, random), dy(largest(dy_offset) + cols, random);
+  Offsets k_offset(depth, 40, random);
+  Rows at(rows, row, cols, random);
+  Floats x(largest(at.x_offset) + largest(k_offset) + 1, random), dy(largest(at.y_offset) + cols, random);
   Floats dw((depth - 1) * ldw + cols, random);
   Floats planes(rows * ((row + k.width - 1) / k.width * k.width) * cols, random);
   fill(x, random), fill(dy, random), fill(dw, random);
   const std::vector<float> before = dw.copy();
   GemmRowsWeightsArgs a{};
-  a.x = x.data(), a.x_offset = x_offset.data(), a.k_offset = k_offset.data();
+  a.x = x.data(), a.x_offset = at.x_offset.data(), a.k_offset = k_offset.data();
   a.pixels = pixels, a.depth = depth, a.cols = cols, a.row = row;
-  a.dy = dy.data(), a.dy_offset = dy_offset.data(), a.dw = dw.data(), a.ldw = ldw, a.planes = planes.data();
+  a.dy = dy.data(), a.dy_offset = at.y_offset.data(), a.dw = dw.data(), a.ldw = ldw, a.planes = planes.data();
   k.gemm_rows_weights(a);
   Mismatches wrong;
   for (int64_t t = 0; t < depth; ++t)
     for (int64_t n = 0; n < cols; ++n) {
       Sum sum;
       sum.add(before[static_cast<size_t>(t * ldw + n)]);
-      for (int64_t p = 0; p < pixels; ++p) sum.add(x[x_offset[p] + k_offset[t]], dy[dy_offset[p] + n]);
+      for (int64_t p = 0; p < pixels; ++p) sum.add(x[at.x_offset[p] + k_offset[t]], dy[at.y_offset[p] + n]);
       wrong.expect(dw[t * ldw + n], sum);
     }
   CAPTURE(wrong.worst);
   CHECK(wrong.count == 0);
-  CHECK((x.intact() && dy.intact() && dw.intact() && x_offset.intact() && dy_offset.intact() && planes.intact()));
+  CHECK((x.intact() && dy.intact() && dw.intact() && at.intact() && planes.intact()));
 }
 
 }  // namespace

@@ -129,22 +129,7 @@ inline Index load_index(const int32_t* p) { return _mm256_loadu_si256(reinterpre
 inline Index select_index(Mask m, Index a, Index b) { return _mm256_blendv_epi8(b, a, _mm256_castps_si256(m)); }
 inline Mask mask_first(int n) { return _mm256_castsi256_ps(first_lanes(n)); }
 
-// y[i * N + n] = planes[n][i]      i < lanes
-template <int N>
-inline void store_interleaved(float* y, const Vec (&planes)[N], int lanes) {
-  float plane[N][kWidth];
-  for (int n = 0; n < N; ++n) store(plane[n], planes[n]);
-  for (int i = 0; i < lanes; ++i)
-    for (int n = 0; n < N; ++n) y[i * N + n] = plane[n][i];
-}
-// The inverse: planes[n][i] = y[i * N + n], zero from `lanes` on.
-template <int N>
-inline void load_interleaved(const float* y, Vec (&planes)[N], int lanes) {
-  float plane[N][kWidth];
-  for (int i = 0; i < kWidth; ++i)
-    for (int n = 0; n < N; ++n) plane[n][i] = i < lanes ? y[i * N + n] : 0.0f;
-  for (int n = 0; n < N; ++n) planes[n] = load(plane[n]);
-}
+#include "kernels/interleaved.inl.h"
 
 // A square of kWidth rows becomes its transpose: dst[c * ldd + r] = src[r * lds + c].
 inline void transpose_square(const float* src, int64_t lds, float* dst, int64_t ldd) {

@@ -153,22 +153,7 @@ inline Mask mask_first(int n) {
   return vcgtq_s32(vdupq_n_s32(n), vld1q_s32(kLane));
 }
 
-// y[i * N + n] = planes[n][i]      i < lanes
-template <int N>
-inline void store_interleaved(float* y, const Vec (&planes)[N], int lanes) {
-  float plane[N][kWidth];
-  for (int n = 0; n < N; ++n) store(plane[n], planes[n]);
-  for (int i = 0; i < lanes; ++i)
-    for (int n = 0; n < N; ++n) y[i * N + n] = plane[n][i];
-}
-// The inverse: planes[n][i] = y[i * N + n], zero from `lanes` on.
-template <int N>
-inline void load_interleaved(const float* y, Vec (&planes)[N], int lanes) {
-  float plane[N][kWidth];
-  for (int i = 0; i < kWidth; ++i)
-    for (int n = 0; n < N; ++n) plane[n][i] = i < lanes ? y[i * N + n] : 0.0f;
-  for (int n = 0; n < N; ++n) planes[n] = load(plane[n]);
-}
+#include "kernels/interleaved.inl.h"
 
 // A square of kWidth rows becomes its transpose: dst[c * ldd + r] = src[r * lds + c].
 inline void transpose_square(const float* src, int64_t lds, float* dst, int64_t ldd) {

@@ -25,7 +25,7 @@ Execution::Execution(const Graph& graph, int output, const std::vector<Weights>&
   seen_.resize(plan_.nodes.size());
   for (size_t n = 0; n < plan_.nodes.size(); ++n) {
     const PlannedNode& node = plan_.nodes[n];
-    for (int64_t i = 0; i < node.node->stages(); ++i)
+    for (int64_t i = 0; !mode.training && i < node.node->stages(); ++i)
       stages_.push_back({n, i, node.node->shared(i) && node.node->flops() >= kWorthSharing});
     if (node.node->pack_tasks() > 0) packed_nodes_.push_back(n);
     for (int64_t i = 0; i < node.node->pack_tasks(); ++i) pack_tasks_.push_back({&node, i});
