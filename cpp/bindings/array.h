@@ -94,5 +94,6 @@ inline Targets to_targets(const char* op, const py::array& y, int64_t samples, i
 
 void bind_ops(py::module_& m);
 void bind_network(py::module_& m);
+void bind_optimizers(py::module_& m);
 
 }  // namespace cnncore

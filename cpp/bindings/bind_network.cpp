@@ -1,4 +1,4 @@
-// Graph, Network and the optimizers' rules.
+// Graph and Network.
 #include <algorithm>
 #include <optional>
 
@@ -64,23 +64,6 @@ void bind_graph(py::module_& m) {
           py::arg("x"), py::arg("kind"), py::arg("name"))
       .def("dropout", &Graph::dropout, py::arg("x"), py::arg("rate"), py::arg("seed"), py::arg("name"))
       .def("output_shape", [](const Graph& g, int tensor) { return to_tuple(g.shape(tensor)); }, py::arg("tensor"));
-}
-
-void bind_optimizers(py::module_& m) {
-  py::class_<Optimizer>(m, "Optimizer")
-      .def_readwrite("learning_rate", &Optimizer::learning_rate)
-      .def_readwrite("step", &Optimizer::step)
-      .def_property_readonly("state", [](const py::object& self) {
-        py::dict state;
-        for (auto& [name, values] : self.cast<Optimizer&>().state())
-          state[py::str(name)] = view(values->data(), static_cast<int64_t>(values->size()), self);
-        return state;
-      });
-  py::class_<Sgd, Optimizer>(m, "Sgd").def(py::init<int64_t, float, bool>(), py::arg("size"),
-                                           py::arg("momentum") = 0.0f, py::arg("nesterov") = false);
-  py::class_<Adam, Optimizer>(m, "Adam").def(py::init<int64_t, float, float, float, float>(), py::arg("size"),
-                                             py::arg("beta_1") = 0.9f, py::arg("beta_2") = 0.999f,
-                                             py::arg("epsilon") = 1e-7f, py::arg("weight_decay") = 0.0f);
 }
 
 // x (samples, *input_shape), uint8 or float32, C-contiguous. The array must outlive the result.
@@ -201,7 +184,6 @@ void bind_network_class(py::module_& m) {
 
 void bind_network(py::module_& m) {
   bind_graph(m);
-  bind_optimizers(m);
   bind_network_class(m);
 }
 

@@ -1,4 +1,4 @@
-// The module cnncore._core: runtime, ops, network.
+// The module cnncore._core: runtime, ops, optimizers, network.
 #include "array.h"
 
 namespace cnncore {
@@ -30,6 +30,7 @@ PYBIND11_MODULE(_core, m) {
   (void)isa();  // an instruction set that cannot run here (CNNCORE_ISA) is reported at import
   bind_runtime(m);
   bind_ops(m);
+  bind_optimizers(m);
   bind_network(m);
 }
 
