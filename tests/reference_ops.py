@@ -1,0 +1,225 @@
+"""The ops of a network in float64: what a reference op is, and those with a window or a kernel.
+
+``OPS[kind](**attributes)`` makes an op. Shapes are those of samples; arrays have the batch axis in front. The
+other kinds are in ``reference_ops_pointwise.py``, ``reference_ops_batch.py`` and ``reference_ops_layout.py``.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import reference as ref
+
+Array = ref.Array
+Shape = tuple[int, ...]
+Gradients = list[Array]
+Pullback = Callable[[Array], tuple[Gradients, Gradients]]  # dy -> gradients of the inputs, and of the weights
+
+OPS: dict[str, type["Op"]] = {}
+
+
+class Parameter(NamedTuple):
+    """An array that an op needs. ``state`` is not trained: the op itself renews it."""
+
+    name: str
+    shape: Shape
+    state: bool = False
+
+
+@dataclass
+class Context:
+    """What a run tells an op, and what the op leaves there."""
+
+    training: bool = False
+    draw: Callable[[Shape, Callable[[np.random.Generator, Shape], Array]], Array] | None = None
+    states: dict[int, Array] = field(default_factory=dict)  # new values of state, by number of the parameter
+    loss: float = 0.0  # a term of the total loss
+
+
+@dataclass
+class Op:
+    """Base of all ops: one input whose shape stays, no parameters."""
+
+    def infer(self, *shapes: Shape) -> Shape:
+        """Shape of an output sample; ValueError if the inputs do not fit."""
+        self.expect(len(shapes) == 1, "one input", shapes)
+        return shapes[0]
+
+    def parameters(self, *shapes: Shape) -> list[Parameter]:
+        return []
+
+    def forward(self, inputs: list[Array], weights: list[Array], context: Context) -> tuple[Array, Pullback]:
+        raise NotImplementedError
+
+    @staticmethod
+    def expect(condition: bool, what: str, received: Any) -> None:
+        if not condition:
+            raise ValueError(f"expected {what}. Received: {received}")
+
+
+def op(kind: str) -> Callable[[type[Op]], type[Op]]:
+    """Class decorator: ``kind`` is the op's name in ``GraphBuilder.add``."""
+
+    def register(cls: type[Op]) -> type[Op]:
+        OPS[kind] = dataclass(cls)
+        return OPS[kind]
+
+    return register
+
+
+class Image(Op):
+    """An op on one image (height, width, channels)."""
+
+    def infer(self, *shapes: Shape) -> Shape:
+        self.expect(len(shapes) == 1 and len(shapes[0]) == 3, "one input (height, width, channels)", shapes)
+        out = self.image_shape(shapes[0])
+        self.expect(min(out) >= 1, "an output that is not empty", out)
+        return out
+
+    def image_shape(self, shape: Shape) -> Shape:
+        raise NotImplementedError
+
+
+def with_activation(y: Array, pullback: Pullback, name: str) -> tuple[Array, Pullback]:
+    """``y`` after an activation that is part of its op."""
+    if name == "linear":
+        return y, pullback
+    after, activation_pullback = OPS["activation"](kind=name).forward([y], [], Context())
+    return after, lambda dy: pullback(activation_pullback(dy)[0][0])
+
+
+@op("conv2d")
+class Conv2D(Image):
+    filters: int
+    kernel_size: ref.Pair
+    strides: ref.Pair = (1, 1)
+    padding: ref.Padding = ref.NO_PADDING
+    dilation_rate: ref.Pair = (1, 1)
+    groups: int = 1
+    use_bias: bool = True
+    activation: str = "linear"
+    precision: str | None = None
+
+    def image_shape(self, shape: Shape) -> Shape:
+        self.expect(
+            shape[2] % self.groups == 0 and self.filters % self.groups == 0,
+            f"channels and filters divisible by groups={self.groups}",
+            (shape[2], self.filters),
+        )
+        window = zip(shape, self.kernel_size, self.strides, self.padding, self.dilation_rate, strict=False)
+        return (*(ref.output_size(*axis) for axis in window), self.filters)
+
+    def parameters(self, *shapes: Shape) -> list[Parameter]:
+        kernel = Parameter("kernel", (*self.kernel_size, shapes[0][2] // self.groups, self.filters))
+        return [kernel, Parameter("bias", (self.filters,))][: 1 + self.use_bias]
+
+    def forward(self, inputs, weights, context):
+        (x,), kernel = inputs, weights[0]
+        options = (tuple(self.strides), self.padding, tuple(self.dilation_rate), self.groups)
+
+        def pullback(dy):
+            dx, *dweights = ref.conv2d_backward(x, kernel, dy, *options)
+            return [dx], dweights[: len(weights)]
+
+        y = ref.conv2d(x, kernel, weights[1] if self.use_bias else None, *options)
+        return with_activation(y, pullback, self.activation)
+
+
+@op("conv2d_transpose")
+class Conv2DTranspose(Image):
+    """Each input pixel adds its multiple of the kernel to the output, which is cropped by ``padding`` at last."""
+
+    filters: int
+    kernel_size: ref.Pair
+    strides: ref.Pair = (1, 1)
+    padding: ref.Padding = ref.NO_PADDING
+    output_padding: ref.Pair = (0, 0)
+    dilation_rate: ref.Pair = (1, 1)
+    use_bias: bool = True
+    activation: str = "linear"
+    precision: str | None = None
+
+    def full_size(self, shape: Shape) -> ref.Pair:
+        """Height and width before cropping."""
+        extent = [(self.kernel_size[a] - 1) * self.dilation_rate[a] + 1 for a in (0, 1)]
+        return tuple((shape[a] - 1) * self.strides[a] + extent[a] + self.output_padding[a] for a in (0, 1))
+
+    def image_shape(self, shape: Shape) -> Shape:
+        return (*(size - sum(pad) for size, pad in zip(self.full_size(shape), self.padding, strict=True)), self.filters)
+
+    def parameters(self, *shapes: Shape) -> list[Parameter]:
+        kernel = Parameter("kernel", (*self.kernel_size, self.filters, shapes[0][2]))
+        return [kernel, Parameter("bias", (self.filters,))][: 1 + self.use_bias]
+
+    def forward(self, inputs, weights, context):
+        (x,), kernel = inputs, weights[0]
+        window = (kernel.shape[:2], x.shape[1:3], self.strides, self.dilation_rate)
+        full = np.zeros((len(x), *self.full_size(x.shape[1:]), self.filters))
+        for (i, j), met in ref._taps(full, *window):
+            met += x @ kernel[i, j].T
+        y = ref._crop(full, self.padding)
+
+        def pullback(dy):
+            dx, dkernel = np.zeros_like(x), np.zeros_like(kernel)
+            for (i, j), met in ref._taps(ref._pad(dy, self.padding), *window):
+                dx += met @ kernel[i, j]
+                dkernel[i, j] = np.tensordot(met, x, axes=((0, 1, 2), (0, 1, 2)))
+            return [dx], [dkernel, dy.sum(axis=(0, 1, 2))][: len(weights)]
+
+        return with_activation(y + weights[1] if self.use_bias else y, pullback, self.activation)
+
+
+@op("dense")
+class Dense(Op):
+    units: int
+    use_bias: bool = True
+    activation: str = "linear"
+    precision: str | None = None
+
+    def infer(self, *shapes: Shape) -> Shape:
+        self.expect(len(shapes) == 1 and len(shapes[0]) == 1, "one input (features,)", shapes)
+        return (self.units,)
+
+    def parameters(self, *shapes: Shape) -> list[Parameter]:
+        kernel = Parameter("kernel", (shapes[0][0], self.units))
+        return [kernel, Parameter("bias", (self.units,))][: 1 + self.use_bias]
+
+    def forward(self, inputs, weights, context):
+        (x,), kernel = inputs, weights[0]
+
+        def pullback(dy):
+            dx, *dweights = ref.dense_backward(x, kernel, dy)
+            return [dx], dweights[: len(weights)]
+
+        return with_activation(ref.dense(x, *weights), pullback, self.activation)
+
+
+@dataclass
+class Pool(Image):
+    pool_size: ref.Pair
+    strides: ref.Pair
+    padding: ref.Padding = ref.NO_PADDING
+
+    def image_shape(self, shape: Shape) -> Shape:
+        window = zip(shape, self.pool_size, self.strides, self.padding, strict=False)
+        return (*(ref.output_size(*axis) for axis in window), shape[2])
+
+    @property
+    def options(self):
+        return tuple(self.pool_size), tuple(self.strides), self.padding
+
+
+@op("max_pool2d")
+class MaxPool2D(Pool):
+    def forward(self, inputs, weights, context):
+        (x,) = inputs
+        return ref.max_pool2d(x, *self.options), lambda dy: ([ref.max_pool2d_backward(x, dy, *self.options)], [])
+
+
+@op("avg_pool2d")
+class AvgPool2D(Pool):
+    def forward(self, inputs, weights, context):
+        (x,) = inputs
+        return ref.avg_pool2d(x, *self.options), lambda dy: ([ref.avg_pool2d_backward(x.shape, dy, *self.options)], [])

@@ -1,0 +1,133 @@
+"""Reference ops that normalize: by the statistics of the batch, of a sample's last axes, or of groups of channels."""
+
+import numpy as np
+
+from reference_ops import Array, Context, Op, Parameter, Shape, op
+
+
+def normalized(x: Array, axes: tuple[int, ...], epsilon: float) -> tuple[Array, Array, Array, Array]:
+    """(x - mean) / sqrt(variance + epsilon) over ``axes``; and mean, variance, and the divisor."""
+    mean, variance = x.mean(axis=axes, keepdims=True), x.var(axis=axes, keepdims=True)
+    deviation = np.sqrt(variance + epsilon)
+    return (x - mean) / deviation, mean, variance, deviation
+
+
+def normalized_pullback(unit: Array, deviation: Array, axes: tuple[int, ...], dunit: Array) -> Array:
+    """The gradient of x from that of (x - mean) / deviation."""
+    mean = dunit.mean(axis=axes, keepdims=True)
+    slope = (dunit * unit).mean(axis=axes, keepdims=True)
+    return (dunit - mean - unit * slope) / deviation
+
+
+def scale_and_center(unit: Array, weights: list[Array], scale: bool, center: bool) -> tuple[Array, Array]:
+    """(gamma unit + beta, gamma), where an absent gamma is 1 and an absent beta 0."""
+    rest = list(weights)
+    gamma = rest.pop(0) if scale else np.ones(1)
+    beta = rest.pop(0) if center else np.zeros(1)
+    return gamma * unit + beta, gamma
+
+
+def weight_gradients(dy: Array, unit: Array, shape: Shape, scale: bool, center: bool) -> list[Array]:
+    """Those of gamma and beta of ``shape``, as far as they are there."""
+    axes = tuple(range(dy.ndim - len(shape)))
+    return [(dy * unit).sum(axis=axes)] * scale + [dy.sum(axis=axes)] * center
+
+
+def gamma_and_beta(shape: Shape, scale: bool, center: bool) -> list[Parameter]:
+    return [Parameter("gamma", shape)] * scale + [Parameter("beta", shape)] * center
+
+
+@op("batch_normalization")
+class BatchNormalization(Op):
+    """Per channel (last axis): statistics of the batch in training, the moving ones in inference.
+
+    Keras 3's rule: moving = moving * momentum + batch * (1 - momentum), with the variance divided by n, not n - 1.
+    """
+
+    momentum: float = 0.99
+    epsilon: float = 1e-3
+    center: bool = True
+    scale: bool = True
+
+    def parameters(self, *shapes: Shape) -> list[Parameter]:
+        shape = shapes[0][-1:]
+        states = [Parameter("moving_mean", shape, True), Parameter("moving_variance", shape, True)]
+        return gamma_and_beta(shape, self.scale, self.center) + states
+
+    def forward(self, inputs, weights, context: Context):
+        (x,), (moving_mean, moving_variance) = inputs, weights[-2:]
+        axes = tuple(range(x.ndim - 1))
+        no_state = [np.zeros_like(moving_mean), np.zeros_like(moving_variance)]
+        if context.training:
+            unit, mean, variance, deviation = normalized(x, axes, self.epsilon)
+            for number, old, new in ((-2, moving_mean, mean), (-1, moving_variance, variance)):
+                context.states[len(weights) + number] = old * self.momentum + new.reshape(-1) * (1 - self.momentum)
+        else:
+            deviation = np.sqrt(moving_variance + self.epsilon)
+            unit = (x - moving_mean) / deviation
+        y, gamma = scale_and_center(unit, weights, self.scale, self.center)
+        training = context.training
+
+        def pullback(dy):
+            dunit = dy * gamma
+            dx = normalized_pullback(unit, deviation, axes, dunit) if training else dunit / deviation
+            return [dx], weight_gradients(dy, unit, x.shape[-1:], self.scale, self.center) + no_state
+
+        return y, pullback
+
+
+@op("layer_normalization")
+class LayerNormalization(Op):
+    """Over the last ``axes`` axes of each sample."""
+
+    epsilon: float = 1e-3
+    center: bool = True
+    scale: bool = True
+    axes: int = 1
+
+    def parameters(self, *shapes: Shape) -> list[Parameter]:
+        return gamma_and_beta(shapes[0][-self.axes :], self.scale, self.center)
+
+    def forward(self, inputs, weights, context):
+        (x,) = inputs
+        axes = tuple(range(x.ndim - self.axes, x.ndim))
+        unit, _, _, deviation = normalized(x, axes, self.epsilon)
+        y, gamma = scale_and_center(unit, weights, self.scale, self.center)
+
+        def pullback(dy):
+            dx = normalized_pullback(unit, deviation, axes, dy * gamma)
+            return [dx], weight_gradients(dy, unit, x.shape[-self.axes :], self.scale, self.center)
+
+        return y, pullback
+
+
+@op("group_normalization")
+class GroupNormalization(Op):
+    """Over all values of a sample that belong to one of ``groups`` equal groups of channels."""
+
+    groups: int
+    epsilon: float = 1e-3
+    center: bool = True
+    scale: bool = True
+
+    def infer(self, *shapes: Shape) -> Shape:
+        channels = shapes[0][-1]
+        self.expect(channels % self.groups == 0, f"channels divisible by groups={self.groups}", channels)
+        return shapes[0]
+
+    def parameters(self, *shapes: Shape) -> list[Parameter]:
+        return gamma_and_beta(shapes[0][-1:], self.scale, self.center)
+
+    def forward(self, inputs, weights, context):
+        (x,) = inputs
+        split = (*x.shape[:-1], self.groups, x.shape[-1] // self.groups)
+        axes = (*range(1, x.ndim - 1), x.ndim)
+        grouped, _, _, deviation = normalized(x.reshape(split), axes, self.epsilon)
+        unit = grouped.reshape(x.shape)
+        y, gamma = scale_and_center(unit, weights, self.scale, self.center)
+
+        def pullback(dy):
+            dx = normalized_pullback(grouped, deviation, axes, (dy * gamma).reshape(split))
+            return [dx.reshape(x.shape)], weight_gradients(dy, unit, x.shape[-1:], self.scale, self.center)
+
+        return y, pullback
