@@ -259,4 +259,32 @@ const char* Conv2dPlan::algorithm() const {
                                      : "direct, pooled, patch gradient";
 }
 
+Conv2dAlgorithms Conv2dPlan::algorithms() const {
+  Conv2dAlgorithms names{"direct", "none", "none"};
+  if (tiled_forward_)
+    names.forward = "tiles";
+  else if (forward_tiles_.used())
+    names.forward = "winograd";
+  else if (depthwise_)
+    names.forward = "depthwise";
+  else if (pixel_row_ > 0)
+    names.forward = "rows";
+  if (!fusion_.training) return names;
+  if (fusion_.input_grad)
+    names.data = mode_ == Backward::sparse ? "winners"
+                 : tiled_data_             ? "tiles"
+                 : depthwise_              ? "depthwise"
+                 : data_tiles_.used()      ? "winograd"
+                 : data_planes_.used()     ? "planes"
+                                           : "direct";
+  names.weights = mode_ == Backward::sparse  ? "winners"
+                  : mode_ == Backward::patch ? "patch"
+                  : tiled_weights_           ? "tiles"
+                  : depthwise_               ? "depthwise"
+                  : !weight_tiles_.empty()   ? "winograd"
+                  : pixel_row_ > 0           ? "rows"
+                                             : "direct";
+  return names;
+}
+
 }  // namespace cnncore

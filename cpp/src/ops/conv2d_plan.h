@@ -48,6 +48,12 @@ struct Conv2dRun {
   float* scratch;
 };
 
+struct Conv2dAlgorithms {
+  const char* forward;
+  const char* data;
+  const char* weights;
+};
+
 class Conv2dPlan {
  public:
   Conv2dPlan(const Conv2dParams& params, const Conv2dFusion& fusion, const Kernels& kernels);
@@ -90,6 +96,8 @@ class Conv2dPlan {
   void reduce_bias(const Partials& partials, float* dbias) const;
 
   const char* algorithm() const;
+  /// What each pass takes; "none" for a gradient that is not asked for.
+  Conv2dAlgorithms algorithms() const;
 
  private:
   enum class Backward { dense, sparse, patch };  // sparse and patch visit only the winners of the max-pool
