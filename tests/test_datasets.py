@@ -13,12 +13,24 @@ import subprocess
 import sys
 import tarfile
 import threading
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cnncore.datasets import cifar10, mnist, mnist5k, sources
+from cnncore.datasets import (
+    cifar,
+    cifar10,
+    cifar100,
+    emnist,
+    fashion_mnist,
+    idx_family,
+    kmnist,
+    mnist,
+    mnist5k,
+    sources,
+)
 from idx_files import idx_bytes
 
 DATASETS = Path(mnist5k.__file__).parent
@@ -107,10 +119,13 @@ def test_mnist_from_the_environment_variable(tmp_path, monkeypatch):
     assert len(x_train) == 20
 
 
-@pytest.mark.parametrize("load", [mnist.load_data, cifar10.load_data])
+FULL_SETS = (mnist, fashion_mnist, kmnist, emnist, cifar10, cifar100)
+
+
+@pytest.mark.parametrize("load", [module.load_data for module in FULL_SETS])
 def test_a_directory_without_the_files_never_falls_back_to_a_download(tmp_path, monkeypatch, load):
-    monkeypatch.setattr(mnist, "download", lambda *_: pytest.fail("downloaded"))
-    monkeypatch.setattr(cifar10, "download", lambda *_: pytest.fail("downloaded"))
+    for module in (idx_family, cifar, emnist):
+        monkeypatch.setattr(module, "download", lambda *_, **__: pytest.fail("downloaded"))
     with pytest.raises(FileNotFoundError, match=r"expected .* in .*CNNCORE_DATA_DIR unset"):
         load(data_dir=tmp_path)
     with pytest.raises(FileNotFoundError, match=r"expected data_dir to be an existing directory"):
@@ -134,6 +149,75 @@ def test_mnist_rejects_files_that_are_something_else(tmp_path, name, array, expe
     with pytest.raises(ValueError, match=expected) as caught:
         mnist.load_data(data_dir=tmp_path)
     assert name in str(caught.value)
+
+
+@pytest.mark.parametrize(("module", "folder"), [(fashion_mnist, "fashion_mnist"), (kmnist, "kmnist")])
+def test_the_data_sets_in_mnists_form(tmp_path, module, folder):
+    write_mnist(tmp_path / folder, train=12)
+    with pytest.warns(UserWarning, match=rf"{folder}: .* 12 training and 10 test"):
+        (x_train, y_train), (x_test, y_test) = module.load_data(data_dir=tmp_path)
+    assert (x_train.shape, y_train.shape) == ((12, 28, 28), (12,))
+    assert (x_test.dtype, y_test.dtype) == (np.uint8, np.uint8)
+    assert len(module.CLASSES) == 10
+
+
+@pytest.mark.filterwarnings("ignore:mnist")
+def test_keras_argument_path_is_accepted(tmp_path, monkeypatch):
+    arrays = {"x_train": np.zeros((3, 28, 28), np.uint8), "y_train": np.arange(3, dtype=np.uint8)}
+    arrays |= {"x_test": np.ones((2, 28, 28), np.uint8), "y_test": np.arange(2, dtype=np.uint8)}
+    np.savez_compressed(tmp_path / "own.npz", **arrays)
+    (x_train, y_train), (x_test, _) = mnist.load_data(path=str(tmp_path / "own.npz"))
+    np.testing.assert_array_equal(y_train, [0, 1, 2])
+    assert (x_train.shape, x_test.shape) == ((3, 28, 28), (2, 28, 28))
+    (tmp_path / "datasets").mkdir()
+    (tmp_path / "own.npz").rename(tmp_path / "datasets" / "mnist.npz")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    assert len(mnist.load_data("mnist.npz")[0][0]) == 3
+    write_mnist(tmp_path)  # where there is no such file, the name means nothing
+    assert len(mnist.load_data("other.npz", data_dir=tmp_path)[0][0]) == 20
+
+
+def write_emnist(directory: Path, split: str, packed: bool, first: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    directory.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(2)
+    images, labels = rng.integers(0, 256, (6, 28, 28), dtype=np.uint8), (np.arange(6) + first).astype(np.uint8)
+    files = {}
+    for part in ("train", "test"):
+        files[f"emnist-{split}-{part}-images-idx3-ubyte.gz"] = gzip.compress(idx_bytes(images))
+        files[f"emnist-{split}-{part}-labels-idx1-ubyte.gz"] = gzip.compress(idx_bytes(labels))
+    if packed:
+        with zipfile.ZipFile(directory / "gzip.zip", "w") as archive:
+            for name, data in files.items():
+                archive.writestr(f"gzip/{name}", data)
+    else:
+        for name, data in files.items():
+            (directory / name).write_bytes(data)
+    return images, labels
+
+
+@pytest.mark.filterwarnings("ignore:emnist")
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize(("split", "first"), [("balanced", 0), ("letters", 1), ("byclass", 0)])
+def test_emnist_is_turned_upright_and_counts_from_zero(tmp_path, packed, split, first):
+    images, labels = write_emnist(tmp_path / "emnist", split, packed, first)
+    (x_train, y_train), (x_test, y_test) = emnist.load_data(split, data_dir=tmp_path)
+    for x, y in ((x_train, y_train), (x_test, y_test)):
+        np.testing.assert_array_equal(x, images.transpose(0, 2, 1))
+        np.testing.assert_array_equal(y, labels - first)
+    with pytest.raises(ValueError, match=r"one of byclass, .* split='all'"):
+        emnist.load_data("all", data_dir=tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore:emnist")
+def test_emnist_archive_with_a_flipped_bit_is_an_error(tmp_path):
+    write_emnist(tmp_path, "digits", packed=True)
+    path = tmp_path / "gzip.zip"
+    whole = path.read_bytes()
+    start = whole.index(b"\x1f\x8b")
+    for byte in range(start + 40, start + 1000, 97):
+        path.write_bytes(whole[:byte] + bytes([whole[byte] ^ 4]) + whole[byte + 1 :])
+        with pytest.raises(ValueError, match=r"gzip.zip"):
+            emnist.load_data("digits", data_dir=tmp_path)
 
 
 def test_full_mnist():
@@ -192,10 +276,13 @@ def test_cifar10_rejects_broken_archives(tmp_path):
     write_archive(path, {"data_batch_1.bin": good, "test_batch.bin": good})
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ValueError, match=r"intact .tar.gz"):
+    with pytest.raises(ValueError, match=r"cifar-10-binary.tar.gz.*: expected intact gzip"):
         cifar10.load_data(data_dir=tmp_path)
     path.write_bytes(b"not an archive")
-    with pytest.raises(ValueError, match=r"intact .tar.gz"):
+    with pytest.raises(ValueError, match=r"cifar-10-binary.tar.gz.*: expected intact gzip"):
+        cifar10.load_data(data_dir=tmp_path)
+    path.write_bytes(gzip.compress(b"not an archive" * 100))
+    with pytest.raises(ValueError, match=r"cifar-10-binary.tar.gz: expected an intact .tar.gz"):
         cifar10.load_data(data_dir=tmp_path)
     write_archive(path, {"data_batch_1.bin": good})
     with pytest.raises(ValueError, match=r"test_batch.bin at least. Received: data_batch_1.bin"):
@@ -206,6 +293,75 @@ def test_cifar10_rejects_broken_archives(tmp_path):
     write_archive(path, {"data_batch_1.bin": b"\x0a" + good[1:], "test_batch.bin": good})
     with pytest.raises(ValueError, match=r"labels from 0 to 9. Received: 10"):
         cifar10.load_data(data_dir=tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore:cifar10")
+def test_cifar10_with_one_flipped_bit_is_an_error_or_the_same_pixels(tmp_path):
+    records = b"".join(bytes([label]) + bytes([10 * label]) * 3072 for label in range(4))
+    path = tmp_path / "cifar-10-binary.tar.gz"
+    write_archive(path, {"data_batch_1.bin": records, "test_batch.bin": records})
+    whole = path.read_bytes()
+    expected = cifar10.load_data(data_dir=tmp_path)
+    messages = []
+    for byte in range(len(whole)):
+        for bit in (0, 3, 7):
+            path.write_bytes(whole[:byte] + bytes([whole[byte] ^ 1 << bit]) + whole[byte + 1 :])
+            try:
+                received = cifar10.load_data(data_dir=tmp_path)
+            except ValueError as error:
+                messages.append(str(error))
+            else:  # a bit of the gzip header that means nothing, such as the time
+                for before, after in zip(expected, received, strict=True):
+                    np.testing.assert_array_equal(after[0], before[0])
+                    np.testing.assert_array_equal(after[1], before[1])
+    assert len(messages) > 3 * (len(whole) - 40)
+    assert all(str(path) in message for message in messages)
+
+
+def test_cifar10_data_after_the_archives_end_is_an_error(tmp_path):
+    good, _, _ = cifar_records(3, 0)
+    path = tmp_path / "cifar-10-binary.tar.gz"
+    write_archive(path, {"data_batch_1.bin": good, "test_batch.bin": good})
+    path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()) + b"x"))
+    with pytest.raises(ValueError, match=r"nothing but zeros after the archive's end"):
+        cifar10.load_data(data_dir=tmp_path)
+
+
+def test_cifar10_a_small_archive_cannot_keep_the_machine_busy(tmp_path):
+    path = tmp_path / "cifar-10-binary.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        member = tarfile.TarInfo("huge.txt")
+        member.size = 300 << 20
+        archive.addfile(member, io.BytesIO(bytes(member.size)))
+    assert path.stat().st_size < 1 << 20
+    with pytest.raises(ValueError, match=r"cifar-10-binary.tar.gz: expected at most 268435456 bytes"):
+        cifar10.load_data(data_dir=tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore:cifar100")
+@pytest.mark.parametrize("packed", [True, False])
+def test_cifar100_fine_and_coarse_labels(tmp_path, packed):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
+    coarse, fine = np.array([0, 19, 3, 4, 5], np.uint8), np.array([99, 0, 50, 60, 70], np.uint8)
+    records = b"".join(
+        bytes([c, f]) + x.transpose(2, 0, 1).tobytes() for c, f, x in zip(coarse, fine, images, strict=True)
+    )
+    files = {"train.bin": records, "test.bin": records[: 2 * 3074]}
+    if packed:
+        write_archive(tmp_path / "cifar-100-binary.tar.gz", files)
+    else:
+        (tmp_path / "cifar100" / "cifar-100-binary").mkdir(parents=True)
+        for name, data in files.items():
+            (tmp_path / "cifar100" / "cifar-100-binary" / name).write_bytes(data)
+    for mode, labels in (("fine", fine), ("coarse", coarse)):
+        (x_train, y_train), (x_test, y_test) = cifar100.load_data(label_mode=mode, data_dir=tmp_path)
+        np.testing.assert_array_equal(x_train, images)
+        np.testing.assert_array_equal(y_train, labels[:, None])
+        np.testing.assert_array_equal(x_test, images[:2])
+        assert y_test.dtype == np.uint8
+    with pytest.raises(ValueError, match=r"'rough'"):
+        cifar100.load_data("rough", data_dir=tmp_path)
 
 
 def test_cifar10_real_images():
@@ -275,9 +431,8 @@ def test_mnist_downloads_when_there_is_no_directory(tmp_path, server, monkeypatc
     folder, url = server
     write_mnist(folder)
     monkeypatch.delenv("CNNCORE_DATA_DIR", raising=False)
-    monkeypatch.setattr(mnist, "MIRRORS", (f"{url}missing/", url))
-    hashes = {name: hashlib.sha256((folder / f"{name}.gz").read_bytes()).hexdigest() for name in mnist.SHA256}
-    monkeypatch.setattr(mnist, "SHA256", hashes)
+    hashes = {name: hashlib.sha256((folder / f"{name}.gz").read_bytes()).hexdigest() for name in mnist._SOURCE.sha256}
+    monkeypatch.setattr(mnist, "_SOURCE", mnist._SOURCE._replace(mirrors=(f"{url}missing/", url), sha256=hashes))
     with pytest.warns(UserWarning, match=r"20 training"):
         (x_train, _), _ = mnist.load_data(tmp_path / "cache")
     assert len(x_train) == 20
@@ -287,7 +442,7 @@ def test_mnist_downloads_when_there_is_no_directory(tmp_path, server, monkeypatc
 def test_without_pooch_the_error_names_the_extra(monkeypatch):
     monkeypatch.delenv("CNNCORE_DATA_DIR", raising=False)
     monkeypatch.setitem(sys.modules, "pooch", None)
-    for load in (mnist.load_data, cifar10.load_data):
+    for load in (module.load_data for module in FULL_SETS):
         with pytest.raises(ImportError, match=r'pip install "cnncore\[data\]"'):
             load()
 

@@ -73,6 +73,15 @@ def test_load_idx_every_truncation_of_a_gzip_file_is_an_error(tmp_path):
             load_idx(path)
 
 
+def test_load_idx_a_small_file_cannot_fill_the_memory(tmp_path):
+    path = tmp_path / "zeros.gz"
+    shape = (70, 1024, 1024)
+    path.write_bytes(gzip.compress(bytes([0, 0, 8, 3]) + struct.pack(">III", *shape) + bytes(70 << 20)))
+    with pytest.raises(ValueError, match=r"zeros.gz: expected at most 67108864 bytes .* Received: 73400320 bytes"):
+        load_idx(path)
+    assert load_idx(path, max_bytes=70 << 20).shape == shape
+
+
 def test_load_idx_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError):
         load_idx(tmp_path / "nothing")
@@ -148,10 +157,34 @@ def test_load_npz_rejects_corruption_anywhere(tmp_path):
     np.savez_compressed(path, x=X, y=Y)
     data = path.read_bytes()
     for length in range(0, len(data), 7):
-        path.write_bytes(data[:length])
-        with pytest.raises(ValueError, match=r"data.npz"):
-            load_npz(path)
-    middle = data.index(b"x.npy") + 40
-    path.write_bytes(data[:middle] + bytes([data[middle] ^ 0xFF]) + data[middle + 1 :])
-    with pytest.raises(ValueError, match=r"data.npz"):
+        for part in (data[:length], data[len(data) - length :]):  # without its end, without its first bytes
+            path.write_bytes(part)
+            with pytest.raises(ValueError, match=r"data.npz"):
+                load_npz(path)
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_load_npz_with_one_flipped_bit_is_an_error_or_the_same_arrays(tmp_path, save):
+    path = tmp_path / "data.npz"
+    save(path, x=X, y=Y)
+    data, messages = path.read_bytes(), []
+    for byte in range(len(data)):
+        for bit in (0, 2, 5, 7):
+            path.write_bytes(data[:byte] + bytes([data[byte] ^ 1 << bit]) + data[byte + 1 :])
+            try:
+                (x, y), _ = load_npz(path)
+            except ValueError as error:
+                messages.append(str(error))
+            else:
+                np.testing.assert_array_equal(x, X)
+                np.testing.assert_array_equal(y, Y)
+    assert len(messages) > len(data)
+    assert all("data.npz" in message for message in messages)
+
+
+def test_load_npz_a_small_file_cannot_fill_the_memory(tmp_path):
+    path = tmp_path / "zeros.npz"
+    np.savez_compressed(path, x=np.zeros((70, 1024, 1024), np.uint8), y=np.zeros(70))
+    with pytest.raises(ValueError, match=r"zeros.npz: x.npy: expected at most 67108864 bytes"):
         load_npz(path)
+    assert load_npz(path, max_bytes=71 << 20)[0][0].shape == (70, 1024, 1024)

@@ -6,8 +6,18 @@
 ((4000, 28, 28), (1000, 28, 28))
 """
 
-from . import cifar10, mnist, mnist5k
+from . import cifar10, cifar100, emnist, fashion_mnist, kmnist, mnist, mnist5k
 from .idx import load_idx
 from .npz import load_npz
 
-__all__ = ["cifar10", "load_idx", "load_npz", "mnist", "mnist5k"]
+__all__ = [
+    "cifar10",
+    "cifar100",
+    "emnist",
+    "fashion_mnist",
+    "kmnist",
+    "load_idx",
+    "load_npz",
+    "mnist",
+    "mnist5k",
+]

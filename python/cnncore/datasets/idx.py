@@ -10,24 +10,28 @@ import gzip
 import math
 import os
 import struct
-import zlib
 from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .archives import check_size, intact_gzip
 
 _DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _GZIP_MAGIC = b"\x1f\x8b"
 _CHUNK = 1 << 20
 
 
-def load_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
+def load_idx(path: str | os.PathLike[str], *, max_bytes: int | None = None) -> NDArray[Any]:
     """Read one IDX file, plain or gzip-compressed (told apart by content, not by name).
 
     Parameters
     ----------
     path : path
-        The file.
+        The file. A compressed one is read to its end, and its checksum is compared.
+    max_bytes : int, optional
+        The largest array that may come out of a compressed file. By default 64 MiB, or 100 times the size of the file
+        where that is more: no set of images compresses better, and a small file cannot fill the memory.
 
     Returns
     -------
@@ -37,8 +41,8 @@ def load_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
     Raises
     ------
     ValueError
-        Not an IDX file, unknown type code, a dimension of 0, fewer or more bytes than the header promises, or broken
-        compression. The message names the file, what was expected and what was received.
+        Not an IDX file, unknown type code, a dimension of 0, fewer or more bytes than the header promises, more than
+        `max_bytes`, or broken compression. The message names the file, what was expected and what was received.
     OSError
         The file cannot be opened.
 
@@ -52,17 +56,23 @@ def load_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
     array([7, 2, 1], dtype=uint8)
     """
     with open(path, "rb") as file:
-        compressed = file.read(2) == _GZIP_MAGIC
-        file.seek(0)
-        try:
-            stream = cast(BinaryIO, gzip.GzipFile(fileobj=file)) if compressed else file
-            return _read_array(stream, os.fspath(path))
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise ValueError(f"{os.fspath(path)}: expected an intact gzip file. Received: {error}") from error
+        return read_idx(file, os.fspath(path), os.fstat(file.fileno()).st_size, max_bytes)
 
 
-def _read_array(stream: BinaryIO, path: str) -> NDArray[Any]:
-    dtype, shape = _read_header(stream, path)
+def read_idx(file: BinaryIO, where: str, size: int, max_bytes: int | None = None) -> NDArray[Any]:
+    """:func:`load_idx` of an open file of `size` bytes which can be rewound; `where` names it in errors."""
+    compressed = file.read(2) == _GZIP_MAGIC
+    file.seek(0)
+    if not compressed:
+        return _read_array(file, where, _read_header(file, where))
+    with intact_gzip(where), gzip.GzipFile(fileobj=file) as stream:
+        dtype, shape = header = _read_header(cast(BinaryIO, stream), where)
+        check_size(where, math.prod(shape) * dtype.itemsize, size, max_bytes)
+        return _read_array(cast(BinaryIO, stream), where, header)
+
+
+def _read_array(stream: BinaryIO, path: str, header: tuple[np.dtype[Any], tuple[int, ...]]) -> NDArray[Any]:
+    dtype, shape = header
     expected = math.prod(shape) * dtype.itemsize
     data = bytearray()
     # In chunks, so that a header which promises terabytes allocates no more than the file really holds.
@@ -70,7 +80,7 @@ def _read_array(stream: BinaryIO, path: str) -> NDArray[Any]:
         data += chunk
     if len(data) < expected:
         raise ValueError(f"{path}: expected {expected} bytes of data for shape {shape}. Received: {len(data)} bytes")
-    if stream.read(1):
+    if stream.read(1):  # at the end of a gzip stream this also compares its checksum
         raise ValueError(f"{path}: expected {expected} bytes of data for shape {shape}. Received: bytes after the end")
     return np.frombuffer(data, dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
 

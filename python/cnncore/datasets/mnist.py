@@ -3,41 +3,41 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
+from . import idx_family
 
-from .idx import load_idx
-from .sources import download, find_file, local_directories, missing_file, warn_if_partial
+__all__ = ["load_data"]
 
-Split = tuple[NDArray[np.uint8], NDArray[np.uint8]]
-
-MIRRORS = (
-    "https://storage.googleapis.com/cvdf-datasets/mnist/",
-    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+_SOURCE = idx_family.Source(
+    name="mnist",
+    mirrors=(
+        "https://storage.googleapis.com/cvdf-datasets/mnist/",
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    ),
+    # as in tensorflow_datasets/url_checksums/mnist.txt of github.com/tensorflow/datasets
+    sha256={
+        idx_family.TRAIN_IMAGES: "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+        idx_family.TRAIN_LABELS: "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+        idx_family.TEST_IMAGES: "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+        idx_family.TEST_LABELS: "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+    },
 )
-SHA256 = {
-    "train-images-idx3-ubyte": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-    "train-labels-idx1-ubyte": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-    "t10k-images-idx3-ubyte": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-    "t10k-labels-idx1-ubyte": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
-}
-SAMPLES = (60000, 10000)
 
 
 def load_data(
     path: str | os.PathLike[str] | None = None, *, data_dir: str | os.PathLike[str] | None = None
-) -> tuple[Split, Split]:
+) -> tuple[idx_family.Split, idx_family.Split]:
     """Load MNIST, from files on this machine or by a download that is checked (SHA-256) and cached.
 
     Parameters
     ----------
     path : path, optional
-        Directory which keeps downloads. Default: the user's cache directory for cnncore.
+        Directory which keeps downloads. Default: the user's cache directory for cnncore. A name that ends in ``.npz``
+        is the file of Keras' form to read, where there is one, here or in Keras' own cache; otherwise it has no effect.
     data_dir : path, optional
-        Directory with the four IDX files under their usual names, plain or ``.gz``, or with a folder ``mnist`` that has
-        them. Default: the environment variable CNNCORE_DATA_DIR. With either of them nothing is ever downloaded.
+        Directory with the four IDX files under their usual names, plain or ``.gz``, or with a folder ``mnist``
+        that has them. Default: the environment variable CNNCORE_DATA_DIR. With either of them nothing is ever
+        downloaded.
 
     Returns
     -------
@@ -59,8 +59,9 @@ def load_data(
 
     Notes
     -----
-    Source: Y. LeCun, C. Cortes, C. J. C. Burges, http://yann.lecun.com/exdb/mnist/ (CC BY-SA 3.0). As in Keras the
-    images have no axis for the channel: ``x[..., None]`` adds it.
+    Source: Y. LeCun, C. Cortes, C. J. C. Burges, http://yann.lecun.com/exdb/mnist/ (CC BY-SA 3.0).
+
+    As in Keras the images have no axis for the channel: ``x[..., None]`` adds it.
 
     Examples
     --------
@@ -68,32 +69,4 @@ def load_data(
     >>> x_train.shape  # doctest: +SKIP
     (60000, 28, 28)
     """
-    directories = local_directories("mnist", data_dir)
-    files = {name: _locate(name, directories, path) for name in SHA256}
-    train = _load_split(files["train-images-idx3-ubyte"], files["train-labels-idx1-ubyte"])
-    test = _load_split(files["t10k-images-idx3-ubyte"], files["t10k-labels-idx1-ubyte"])
-    source = files["train-images-idx3-ubyte"].parent
-    warn_if_partial("mnist", source, (len(train[0]), len(test[0])), SAMPLES)
-    return train, test
-
-
-def _locate(name: str, directories: list[Path], cache_dir: str | os.PathLike[str] | None) -> Path:
-    if not directories:
-        return download([f"{mirror}{name}.gz" for mirror in MIRRORS], SHA256[name], cache_dir)
-    dotted = name.replace("-idx", ".idx")  # the name some unpackers give
-    names = (name, f"{name}.gz", dotted, f"{dotted}.gz")
-    found = find_file(directories, names)
-    if found is None:
-        raise missing_file("mnist", directories, names[:2])
-    return found
-
-
-def _load_split(images_path: Path, labels_path: Path) -> Split:
-    images, labels = load_idx(images_path), load_idx(labels_path)
-    if images.dtype != np.uint8 or images.shape[1:] != (28, 28):
-        raise ValueError(f"{images_path}: expected uint8 (n, 28, 28). Received: {images.dtype} {images.shape}")
-    if labels.dtype != np.uint8 or labels.shape != images.shape[:1]:
-        raise ValueError(f"{labels_path}: expected uint8 ({len(images)},). Received: {labels.dtype} {labels.shape}")
-    if labels.max() > 9:
-        raise ValueError(f"{labels_path}: expected labels from 0 to 9. Received: {labels.max()}")
-    return images, labels
+    return idx_family.load(_SOURCE, path, data_dir)

@@ -12,6 +12,8 @@ from .npz import load_npz
 Split = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 TRAIN_SAMPLES = 4000
 
+__all__ = ["TRAIN_SAMPLES", "load_data"]
+
 
 def load_data() -> tuple[Split, Split]:
     """Load the embedded digits, split into training and validation.

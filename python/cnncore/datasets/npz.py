@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import lzma
 import math
 import os
+import struct
+import tokenize
 import zipfile
 import zlib
 from typing import IO, Any
@@ -11,20 +14,39 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .archives import BadFileError, check_size
+
 Split = tuple[NDArray[Any], NDArray[Any]]
 
-# DEFLATE cannot compress better than about 1032 to 1: an entry that claims more is a lie about its size.
-_MAX_COMPRESSION_RATIO = 1100
+# What zipfile and NumPy raise for files that are damaged or that use a part of the zip format which we do not read.
+# RuntimeError is an encrypted entry, OSError a position before the file's start.
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    tokenize.TokenError,
+    struct.error,
+    EOFError,
+    OSError,
+    OverflowError,
+    RecursionError,
+    RuntimeError,
+    SyntaxError,
+    ValueError,
+)
 
 
-def load_npz(path: str | os.PathLike[str]) -> tuple[Split, Split | None]:
+def load_npz(path: str | os.PathLike[str], *, max_bytes: int | None = None) -> tuple[Split, Split | None]:
     """Read a data set from an .npz file.
 
     Parameters
     ----------
     path : path
         A file with the arrays ``x_train``, ``y_train``, ``x_test``, ``y_test`` (the names Keras uses for MNIST) or only
-        ``x`` and ``y``. Other arrays in it are ignored.
+        ``x`` and ``y``. Other arrays in it are ignored. The checksum of each array is compared.
+    max_bytes : int, optional
+        The largest array that may come out of the file. By default 64 MiB, or 100 times its compressed size where that
+        is more: no set of images compresses better, and a small file cannot fill the memory.
 
     Returns
     -------
@@ -37,7 +59,7 @@ def load_npz(path: str | os.PathLike[str]) -> tuple[Split, Split | None]:
     ------
     ValueError
         Not an .npz file, arrays missing, truncated or corrupted, Python objects (pickle) inside, not numeric, empty,
-        or x and y of unequal length. The message names the file and the array.
+        larger than `max_bytes`, or x and y of unequal length. The message names the file and the array.
     OSError
         The file cannot be opened.
 
@@ -53,41 +75,51 @@ def load_npz(path: str | os.PathLike[str]) -> tuple[Split, Split | None]:
     ((3, 28, 28), array([0, 1, 2]), None)
     """
     name = os.fspath(path)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = {entry.filename: entry for entry in archive.infolist()}
-            if {"x_train.npy", "y_train.npy", "x_test.npy", "y_test.npy"} <= members.keys():
-                return _read_pair(archive, members, "_train", name), _read_pair(archive, members, "_test", name)
-            if {"x.npy", "y.npy"} <= members.keys():
-                return _read_pair(archive, members, "", name), None
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise ValueError(f"{name}: expected an intact .npz file. Received: {error}") from error
+    with open(path, "rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                return _read_archive(archive, name, max_bytes)
+        except BadFileError:
+            raise
+        except _BROKEN as error:
+            raise ValueError(f"{name}: expected an intact .npz file. Received: {error}") from error
+
+
+def _read_archive(archive: zipfile.ZipFile, name: str, max_bytes: int | None) -> tuple[Split, Split | None]:
+    members = {entry.filename: entry for entry in archive.infolist()}
+
+    def read(suffix: str) -> Split:
+        x = _read_member(archive, members[f"x{suffix}.npy"], name, max_bytes)
+        y = _read_member(archive, members[f"y{suffix}.npy"], name, max_bytes)
+        if len(x) != len(y):
+            raise BadFileError(
+                f"{name}: expected as many labels as images. Received: x{suffix} {len(x)}, y{suffix} {len(y)}"
+            )
+        return x, y
+
+    if {"x_train.npy", "y_train.npy", "x_test.npy", "y_test.npy"} <= members.keys():
+        return read("_train"), read("_test")
+    if {"x.npy", "y.npy"} <= members.keys():
+        return read(""), None
     found = ", ".join(sorted(entry.removesuffix(".npy") for entry in members)) or "no arrays"
-    raise ValueError(f"{name}: expected the arrays x and y, or x_train, y_train, x_test and y_test. Received: {found}")
+    raise BadFileError(
+        f"{name}: expected the arrays x and y, or x_train, y_train, x_test and y_test. Received: {found}"
+    )
 
 
-def _read_pair(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], suffix: str, path: str) -> Split:
-    x = _read_member(archive, members[f"x{suffix}.npy"], path)
-    y = _read_member(archive, members[f"y{suffix}.npy"], path)
-    if len(x) != len(y):
-        raise ValueError(f"{path}: expected as many labels as images. Received: x{suffix} {len(x)}, y{suffix} {len(y)}")
-    return x, y
-
-
-def _read_member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: str) -> NDArray[Any]:
+def _read_member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: str, max_bytes: int | None) -> NDArray[Any]:
     where = f"{path}: {entry.filename}"
-    if entry.file_size > _MAX_COMPRESSION_RATIO * (entry.compress_size + 1):
-        raise ValueError(
-            f"{where}: expected a plausible size. Received: {entry.file_size} bytes out of {entry.compress_size}"
-        )
+    check_size(where, entry.file_size, entry.compress_size, max_bytes)
     with archive.open(entry) as stream:
         shape, dtype = _read_npy_header(stream, where)
         expected = math.prod(shape) * dtype.itemsize
         received = entry.file_size - stream.tell()
         if received != expected:
-            raise ValueError(f"{where}: expected {expected} bytes for shape {shape}. Received: {received}")
+            raise BadFileError(f"{where}: expected {expected} bytes for shape {shape}. Received: {received}")
     with archive.open(entry) as stream:
-        return np.lib.format.read_array(stream, allow_pickle=False)
+        array: NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)
+        stream.read(1)  # at the end of an entry its checksum is compared
+        return array
 
 
 def _read_npy_header(stream: IO[bytes], where: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
@@ -98,10 +130,10 @@ def _read_npy_header(stream: IO[bytes], where: str) -> tuple[tuple[int, ...], np
             shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
         else:
             shape, _, dtype = np.lib.format.read_array_header_2_0(stream)
-    except ValueError as error:
-        raise ValueError(f"{where}: expected the .npy format. Received: {error}") from error
+    except (ValueError, SyntaxError, tokenize.TokenError, RecursionError) as error:
+        raise BadFileError(f"{where}: expected the .npy format. Received: {error}") from error
     if dtype.hasobject or dtype.kind not in "buif":
-        raise ValueError(f"{where}: expected an array of numbers. Received: dtype {dtype}")
+        raise BadFileError(f"{where}: expected an array of numbers. Received: dtype {dtype}")
     if not shape or 0 in shape:
-        raise ValueError(f"{where}: expected a non-empty array. Received: shape {shape}")
+        raise BadFileError(f"{where}: expected a non-empty array. Received: shape {shape}")
     return shape, dtype

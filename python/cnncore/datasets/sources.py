@@ -29,6 +29,17 @@ def local_directories(dataset: str, data_dir: str | os.PathLike[str] | None) -> 
     return [directory, directory / dataset]
 
 
+def named_file(path: str | os.PathLike[str] | None, suffix: str) -> Path | None:
+    """The file that Keras' argument `path` names, where it ends in `suffix` and exists, here or in Keras' own cache."""
+    if path is None or not os.fspath(path).endswith(suffix):
+        return None
+    keras_home = os.environ.get("KERAS_HOME") or os.path.join(os.path.expanduser("~"), ".keras")
+    for candidate in (Path(path), Path(keras_home, "datasets", path)):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
 def find_file(directories: Iterable[Path], names: Sequence[str]) -> Path | None:
     """The first of `names` (glob patterns) that exists in one of the directories, or None."""
     for directory in directories:
@@ -57,7 +68,9 @@ def warn_if_partial(dataset: str, source: Path, received: tuple[int, int], full:
         )
 
 
-def download(urls: Sequence[str], sha256: str, cache_dir: str | os.PathLike[str] | None = None) -> Path:
+def download(
+    urls: Sequence[str], sha256: str, cache_dir: str | os.PathLike[str] | None = None, folder: str = ""
+) -> Path:
     """Fetch a file into the cache unless it is there already; every answer is checked against `sha256`.
 
     Parameters
@@ -68,6 +81,8 @@ def download(urls: Sequence[str], sha256: str, cache_dir: str | os.PathLike[str]
         The file's hash. A cached or downloaded file that differs is never used.
     cache_dir : path, optional
         Default: the user's cache directory for cnncore, as ``pooch.os_cache("cnncore")`` says.
+    folder : str, default ""
+        A folder inside it.
 
     Returns
     -------
@@ -85,13 +100,13 @@ def download(urls: Sequence[str], sha256: str, cache_dir: str | os.PathLike[str]
         import pooch
     except ImportError as error:
         raise ImportError('downloading a data set needs pooch: pip install "cnncore[data]"') from error
-    folder = Path(cache_dir) if cache_dir is not None else pooch.os_cache("cnncore")
+    place = (Path(cache_dir) if cache_dir is not None else pooch.os_cache("cnncore")) / folder
     failures = []
     for url in urls:
         try:
             downloader = pooch.HTTPDownloader(progressbar=True, timeout=_TIMEOUT_SECONDS)
             name = url.rsplit("/", 1)[-1]
-            return Path(pooch.retrieve(url, f"sha256:{sha256}", fname=name, path=folder, downloader=downloader))
+            return Path(pooch.retrieve(url, f"sha256:{sha256}", fname=name, path=place, downloader=downloader))
         except (OSError, ValueError) as error:  # pooch: ValueError is a wrong hash; requests' errors are OSErrors
             failures.append(f"{url}: {error}")
     raise OSError(
