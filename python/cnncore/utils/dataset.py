@@ -1,0 +1,76 @@
+"""The base class of data sets that make their batches themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from cnncore._checks import boolean, integer
+
+__all__ = ["PyDataset", "Sequence"]
+
+
+class PyDataset:
+    """A data set of which `fit`, `evaluate` and `predict` ask one batch after another.
+
+    A subclass has ``__getitem__(index)``, which returns batch number `index` as ``x``, ``(x, y)`` or
+    ``(x, y, sample_weight)``, and ``__len__()``, the number of batches of an epoch.
+
+    Parameters
+    ----------
+    workers : int, default 1
+        How many threads prepare batches ahead of their use; 0 prepares each one when it is needed.
+    use_multiprocessing : bool, default False
+        Accepted for Keras' sake: batches are always prepared by threads, since NumPy and the core release the GIL.
+    max_queue_size : int, default 10
+        The most prepared batches that wait.
+
+    Notes
+    -----
+    A subclass whose ``__init__`` does not call this one has the defaults.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> class Squares(PyDataset):
+    ...     def __len__(self):
+    ...         return 3
+    ...     def __getitem__(self, index):
+    ...         x = np.full((4, 1), index, np.float32)
+    ...         return x, x * x
+    >>> [float(y[0, 0]) for x, y in Squares()]
+    [0.0, 1.0, 4.0]
+    """
+
+    workers: int = 1
+    use_multiprocessing: bool = False
+    max_queue_size: int = 10
+
+    def __init__(self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10) -> None:
+        self.workers = integer(workers, "workers", "PyDataset", minimum=0)
+        self.use_multiprocessing = boolean(use_multiprocessing, "use_multiprocessing", "PyDataset")
+        self.max_queue_size = integer(max_queue_size, "max_queue_size", "PyDataset")
+
+    def __getitem__(self, index: int) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} must define __getitem__(index), which returns a batch")
+
+    def __len__(self) -> int:
+        raise NotImplementedError(f"{type(self).__name__} must define __len__(), the number of batches of an epoch")
+
+    @property
+    def num_batches(self) -> int | None:
+        """The number of batches of an epoch; a subclass that never ends overrides it and returns None."""
+        return len(self)
+
+    def __iter__(self) -> Iterator[Any]:
+        for index in range(len(self)):
+            yield self[index]
+
+    def on_epoch_begin(self) -> None:
+        """Called before each epoch."""
+
+    def on_epoch_end(self) -> None:
+        """Called after each epoch: the place to shuffle."""
+
+
+Sequence = PyDataset  # Keras' older name

@@ -1,0 +1,229 @@
+"""Pictures in files to arrays and back. Needs Pillow: ``pip install "cnncore[image]"``."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+__all__ = ["array_to_img", "img_to_array", "load_img", "save_img"]
+
+_COLOR_MODES = ("rgb", "rgba", "grayscale")
+_INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "hamming", "box", "lanczos")
+
+
+def pillow() -> Any:
+    """The module ``PIL.Image``; an ImportError names the extra that brings it."""
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise ImportError('pictures need Pillow: pip install "cnncore[image]"') from error
+    return Image
+
+
+def load_img(
+    path: str | os.PathLike[str] | BytesIO,
+    color_mode: str = "rgb",
+    target_size: tuple[int, int] | None = None,
+    interpolation: str = "nearest",
+    keep_aspect_ratio: bool = False,
+) -> Any:
+    """Read a picture as a Pillow image.
+
+    Parameters
+    ----------
+    path : path or io.BytesIO
+        The file, or its bytes.
+    color_mode : {"rgb", "rgba", "grayscale"}, default "rgb"
+        To what the picture is converted. Grey pictures of 16 or 32 bits keep their depth in "grayscale".
+    target_size : (height, width), optional
+        Size to bring the picture to; its own by default.
+    interpolation : {"nearest", "bilinear", "bicubic", "hamming", "box", "lanczos"}, default "nearest"
+        How it is resized.
+    keep_aspect_ratio : bool, default False
+        Cut the largest centred part with the target's proportions instead of distorting the picture.
+
+    Returns
+    -------
+    PIL.Image.Image
+
+    Raises
+    ------
+    ImportError
+        Pillow is missing.
+    ValueError
+        An unknown colour mode or interpolation.
+    OSError
+        The file cannot be read, or is not a picture.
+
+    Examples
+    --------
+    >>> image = load_img("cat.png", target_size=(64, 64))  # doctest: +SKIP
+    >>> img_to_array(image).shape  # doctest: +SKIP
+    (64, 64, 3)
+    """
+    image_module = pillow()
+    if color_mode not in _COLOR_MODES:
+        raise ValueError(
+            f"[load_img] expected color_mode to be one of {', '.join(_COLOR_MODES)}. Received: {color_mode!r}"
+        )
+    if interpolation not in _INTERPOLATIONS:
+        raise ValueError(
+            f"[load_img] expected interpolation to be one of {', '.join(_INTERPOLATIONS)}. Received: {interpolation!r}"
+        )
+    with image_module.open(path) as opened:
+        image = _convert(opened, color_mode)
+        image.load()
+    if target_size is None:
+        return image
+    height, width = target_size
+    if image.size == (width, height):
+        return image
+    resample = getattr(image_module.Resampling, interpolation.upper())
+    box = _centred_box(image.size, (width, height)) if keep_aspect_ratio else None
+    return image.resize((width, height), resample, box=box)
+
+
+def _convert(image: Any, color_mode: str) -> Any:
+    if color_mode == "grayscale":
+        return image.copy() if image.mode in ("L", "I;16", "I") else image.convert("L")
+    return image.convert("RGBA" if color_mode == "rgba" else "RGB")
+
+
+def _centred_box(size: tuple[int, int], target: tuple[int, int]) -> tuple[int, int, int, int]:
+    """The largest centred box (left, top, right, bottom) with the target's proportions."""
+    width, height = size
+    crop_width = max(1, min(width, height * target[0] // target[1]))
+    crop_height = max(1, min(height, width * target[1] // target[0]))
+    left, top = (width - crop_width) // 2, (height - crop_height) // 2
+    return left, top, left + crop_width, top + crop_height
+
+
+def _channels_last(data_format: str | None, owner: str) -> bool:
+    if data_format not in (None, "channels_last", "channels_first"):
+        raise ValueError(
+            f'[{owner}] expected data_format "channels_last" or "channels_first". Received: {data_format!r}'
+        )
+    return data_format != "channels_first"
+
+
+def img_to_array(img: Any, data_format: str | None = None, dtype: Any = None) -> np.ndarray:
+    """A Pillow image as an array.
+
+    Parameters
+    ----------
+    img : PIL.Image.Image
+        The picture.
+    data_format : {"channels_last", "channels_first"}, optional
+        Where the channels go; last by default.
+    dtype : dtype, optional
+        float32 by default.
+
+    Returns
+    -------
+    numpy.ndarray
+        (height, width, channels), values as in the picture, mostly 0-255. A grey picture has one channel.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> img_to_array(Image.new("RGB", (3, 2), "white")).shape
+    (2, 3, 3)
+    """
+    last = _channels_last(data_format, "img_to_array")
+    array = np.asarray(img, dtype=np.float32 if dtype is None else dtype)
+    if array.ndim not in (2, 3):
+        raise ValueError(f"[img_to_array] expected a picture of rank 2 or 3. Received: shape {array.shape}")
+    if array.ndim == 2:
+        array = array[..., None]
+    return array.copy() if last else np.ascontiguousarray(array.transpose(2, 0, 1))
+
+
+def array_to_img(x: Any, data_format: str | None = None, scale: bool = True, dtype: Any = None) -> Any:
+    """An array as a Pillow image.
+
+    Parameters
+    ----------
+    x : array_like, shape (height, width, channels)
+        1, 3 or 4 channels.
+    data_format : {"channels_last", "channels_first"}, optional
+        Where the channels are; last by default.
+    scale : bool, default True
+        Stretch the values to 0-255, smallest to largest.
+    dtype : dtype, optional
+        In which to compute; float32 by default.
+
+    Returns
+    -------
+    PIL.Image.Image
+        Grey, RGB or RGBA of 8 bits; grey of 32 bits where unscaled values exceed 255.
+
+    Raises
+    ------
+    ValueError
+        Another rank or number of channels.
+
+    Examples
+    --------
+    >>> array_to_img(np.arange(12).reshape(2, 2, 3)).size
+    (2, 2)
+    """
+    image_module = pillow()
+    last = _channels_last(data_format, "array_to_img")
+    array = np.asarray(x, dtype=np.float32 if dtype is None else dtype)
+    if array.ndim != 3:
+        raise ValueError(f"[array_to_img] expected one image, of rank 3. Received: shape {array.shape}")
+    array = array if last else array.transpose(1, 2, 0)
+    if scale:
+        array = array - array.min()
+        highest = array.max()
+        array = array / highest * 255 if highest > 0 else array
+    channels = array.shape[2]
+    if channels == 1 and array.max(initial=0) > 255:
+        return image_module.fromarray(array[..., 0].astype(np.int32))
+    if channels == 1:
+        return image_module.fromarray(array[..., 0].astype(np.uint8))
+    if channels in (3, 4):
+        return image_module.fromarray(array.astype(np.uint8))
+    raise ValueError(f"[array_to_img] expected 1, 3 or 4 channels. Received: {channels}")
+
+
+def save_img(
+    path: str | os.PathLike[str],
+    x: Any,
+    data_format: str | None = None,
+    file_format: str | None = None,
+    scale: bool = True,
+    **kwargs: Any,
+) -> None:
+    """Write an array as a picture.
+
+    Parameters
+    ----------
+    path : path
+        The file; its ending says the format.
+    x : array_like, shape (height, width, channels)
+        1, 3 or 4 channels.
+    data_format : {"channels_last", "channels_first"}, optional
+        Where the channels are; last by default.
+    file_format : str, optional
+        The format where the ending does not say it, such as "png".
+    scale : bool, default True
+        Stretch the values to 0-255.
+    **kwargs
+        Passed to ``PIL.Image.Image.save``.
+
+    Examples
+    --------
+    >>> save_img("noise.png", np.random.default_rng(0).random((8, 8, 3)))  # doctest: +SKIP
+    """
+    image = array_to_img(x, data_format=data_format, scale=scale)
+    jpeg = (file_format or Path(path).suffix.removeprefix(".")).lower() in ("jpg", "jpeg")
+    if image.mode == "RGBA" and jpeg:
+        warnings.warn("JPEG has no transparency: the fourth channel is not written", stacklevel=2)
+        image = image.convert("RGB")
+    image.save(path, format="JPEG" if file_format is not None and jpeg else file_format, **kwargs)
