@@ -77,7 +77,7 @@ std::vector<float> predict(Network& network, int64_t batch) {
 double loss_of(Network& network) {
   constexpr int64_t size = 128;
   const Targets targets{data_set().labels.data(), nullptr};
-  return network.loss(size, predict(network, size).data(), targets, Loss::sparse_categorical_crossentropy, false);
+  return network.loss(size, predict(network, size).data(), targets, {LossKind::sparse_categorical_crossentropy});
 }
 
 void fail(benchmark::State& state, const std::string& what) {
@@ -102,7 +102,7 @@ void train(benchmark::State& state, const std::string& isa) {
     const TrainBatch b{
         {data.images.data(), nullptr, kImages}, {data.labels.data(), nullptr}, order.data() + at, batch, nullptr};
     at = (at + batch) % kImages;
-    network.train_step(b, Loss::sparse_categorical_crossentropy, false, &adam, nullptr);
+    network.train_step(b, {LossKind::sparse_categorical_crossentropy}, &adam, nullptr);
   };
   const double before = loss_of(network);
   step();  // makes the plan

@@ -258,7 +258,7 @@ BAD_STEPS = {
     "indices: empty": ({"indices": np.zeros(0, np.int64), "outputs": zeros(0, 3)}, ValueError, []),
     "indices: int32": ({"indices": np.arange(8, dtype=np.int32)}, TypeError, ["int32"]),
     "indices: rank": ({"indices": np.arange(8).reshape(2, 4)}, ValueError, ["(2, 4)"]),
-    "loss": ({"loss": "hinge"}, ValueError, ["hinge"]),
+    "loss": ({"loss": "hing"}, ValueError, ["hing"]),
     "sample_weight: length": ({"sample_weight": WEIGHTS[:7].copy()}, ValueError, ["7", "8"]),
     "sample_weight: float64": ({"sample_weight": WEIGHTS.astype(np.float64)}, TypeError, ["float64"]),
     "outputs: batch": ({"outputs": zeros(7, 3)}, ValueError, ["(7, 3)"]),

@@ -6,6 +6,8 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <variant>
+
 #include "cnncore/cnncore.h"
 #include "runtime/buffer.h"
 #include "runtime/check.h"
@@ -74,25 +76,29 @@ inline Array view(float* data, int64_t size, const py::object& owner) {
   return Array({size}, {sizeof(float)}, data, owner);
 }
 
-/// Labels (int64) or values (float32) of `samples` samples with `outputs` outputs each. The array must outlive the
-/// result.
-inline Targets to_targets(const char* op, const py::array& y, int64_t samples, int64_t outputs) {
+/// Labels (int64) or values (float32) of `samples` samples of shape `output`; labels have no last axis. The array must
+/// outlive the result.
+inline Targets to_targets(const char* op, const py::array& y, int64_t samples, const Shape& output) {
   check(y.ndim() >= 1 && y.shape(0) == samples, op, "expected as many targets as samples, ", samples,
         ". Received: shape ", to_string(shape_of(y)));
   check(y.flags() & py::array::c_style, op, "expected C-contiguous targets");
   if (py::isinstance<py::array_t<int64_t>>(y)) {
-    check(y.ndim() == 1, op, "expected labels of rank 1. Received: shape ", to_string(shape_of(y)));
+    Shape labels{samples};
+    labels.insert(labels.end(), output.begin(), output.end() - 1);
+    check_shape(op, "labels", y, labels);
     return {static_cast<const int64_t*>(y.data()), nullptr};
   }
   if (!py::isinstance<py::array_t<float>>(y))
     throw py::type_error(std::string(op) +
                          "expected targets of dtype int64 or float32. Received: " + std::string(py::str(y.dtype())));
+  const int64_t outputs = element_count(output);
   check(y.size() == samples * outputs, op, "expected targets with ", outputs, " values a sample. Received: shape ",
         to_string(shape_of(y)));
   return {nullptr, static_cast<const float*>(y.data())};
 }
 
 void bind_ops(py::module_& m);
+void bind_loss(py::module_& m);
 void bind_network(py::module_& m);
 void bind_optimizers(py::module_& m);
 

@@ -84,13 +84,19 @@ Images to_images(const char* op, const py::array& x, const Shape& sample) {
 
 using Indices = py::array_t<int64_t, py::array::c_style>;
 
+// A name, or a Loss, whose own parameters hold.
+LossSpec to_loss(const py::object& loss, bool from_logits) {
+  if (py::isinstance<py::str>(loss)) return {.kind = parse_loss(loss.cast<std::string>()), .from_logits = from_logits};
+  return loss.cast<LossSpec>();
+}
+
 double train_step(Network& net, const py::array& x, const py::array& y, const std::optional<Indices>& indices,
-                  const std::string& loss, bool from_logits, Optimizer* optimizer,
+                  const py::object& loss, bool from_logits, Optimizer* optimizer,
                   const std::optional<py::array>& sample_weight, const std::optional<py::array>& outputs) {
   constexpr const char* op = "[train_step] ";
   TrainBatch batch;
   batch.x = to_images(op, x, net.input_shape());
-  batch.y = to_targets(op, y, batch.x.samples, element_count(net.output_shape()));
+  batch.y = to_targets(op, y, batch.x.samples, net.output_shape());
   batch.size = batch.x.samples;
   if (indices) {
     check_rank(op, "indices", *indices, 1);
@@ -112,9 +118,9 @@ double train_step(Network& net, const py::array& x, const py::array& y, const st
           op, "expected outputs of shape ", to_string(expected), ". Received: ", to_string(received));
     out = writable(op, "outputs", array);
   }
-  const Loss kind = parse_loss(loss);
+  const LossSpec spec = to_loss(loss, from_logits);
   py::gil_scoped_release release;
-  return net.train_step(batch, kind, from_logits, optimizer, out);
+  return net.train_step(batch, spec, optimizer, out);
 }
 
 void bind_network_class(py::module_& m) {
@@ -165,16 +171,12 @@ void bind_network_class(py::module_& m) {
            py::arg("from_logits"), py::arg("optimizer"), py::arg("sample_weight"), py::arg("outputs"))
       .def(
           "evaluate_loss",
-          [](const Network& n, const Array& y_pred, const py::array& y, const std::string& loss, bool from_logits) {
+          [](const Network& n, const Array& y_pred, const py::array& y, const py::object& loss, bool from_logits) {
             const int64_t outputs = element_count(n.output_shape()), samples = y_pred.ndim() ? y_pred.shape(0) : 0;
             check(y_pred.size() == samples * outputs, "[evaluate_loss] expected predictions with ", outputs,
                   " values a sample. Received: ", to_string(shape_of(y_pred)));
-            const Targets targets = to_targets("[evaluate_loss] ", y, samples, outputs);
-            const Loss kind = parse_loss(loss);
-            check((kind == Loss::sparse_categorical_crossentropy) == (targets.labels != nullptr),
-                  "[evaluate_loss] expected integer labels for sparse_categorical_crossentropy and float targets for "
-                  "the other losses");
-            return n.loss(samples, y_pred.data(), targets, kind, from_logits);
+            const Targets targets = to_targets("[evaluate_loss] ", y, samples, n.output_shape());
+            return n.loss(samples, y_pred.data(), targets, to_loss(loss, from_logits));
           },
           py::arg("y_pred").noconvert(), py::arg("y"), py::arg("loss"), py::arg("from_logits"))
       .def("describe", &Network::describe);

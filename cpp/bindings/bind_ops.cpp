@@ -222,7 +222,7 @@ void bind_losses(py::module_& m) {
         check(logits.size() > 0, "[softmax_cross_entropy] expected at least one sample and class. Received: shape ",
               to_string(shape_of(logits)));
         Array dlogits = empty(shape_of(logits));
-        const Targets targets = to_targets("[softmax_cross_entropy] ", labels, logits.shape(0), logits.shape(1));
+        const Targets targets = to_targets("[softmax_cross_entropy] ", labels, logits.shape(0), {logits.shape(1)});
         const double loss =
             softmax_cross_entropy(logits.shape(0), logits.shape(1), logits.data(), targets, dlogits.mutable_data());
         return py::make_tuple(loss, dlogits);

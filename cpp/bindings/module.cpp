@@ -31,6 +31,7 @@ PYBIND11_MODULE(_core, m) {
   bind_runtime(m);
   bind_ops(m);
   bind_optimizers(m);
+  bind_loss(m);
   bind_network(m);
 }
 

@@ -63,6 +63,40 @@ def dense_backward(
 def activation(x: Float32, kind: str) -> Float32: ...  # "relu" "sigmoid" "tanh" "softmax" (last axis) "linear"
 def activation_backward(y: Float32, dy: Float32, kind: str) -> Float32: ...  # from the forward's output y
 
+class Loss:
+    """A loss and its parameters. A row is the last axis of ``y_pred``, float32 of any rank.
+
+    ``y_true``: int64 labels of shape ``y_pred.shape[:-1]`` for ``sparse_categorical_crossentropy``, else float32 of
+    ``y_pred.shape``. ``sample_weight``: float32, one for each row, or for each of the first axes of rows.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        *,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        ignore_class: int | None = None,
+        alpha: float | list[float] = 0.25,
+        gamma: float = 2.0,
+        class_balancing: bool = False,
+        delta: float = 1.0,
+        reduction: str = "sum_over_batch_size",  # "sum" "mean_with_sample_weight"
+    ) -> None: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def reduction(self) -> str: ...
+    @property
+    def from_logits(self) -> bool: ...
+    @property
+    def ignore_class(self) -> int | None: ...
+    def values(self, y_true: NDArray[Any], y_pred: Float32) -> NDArray[np.float64]: ...  # of each row
+    def __call__(self, y_true: NDArray[Any], y_pred: Float32, sample_weight: Float32 | None = None) -> float: ...
+    def value_and_gradient(
+        self, y_true: NDArray[Any], y_pred: Float32, sample_weight: Float32 | None = None
+    ) -> tuple[float, Float32]: ...
+
 # Mean over the batch; (loss, dlogits). labels: int64 (n,) or float32 one-hot (n, classes).
 def softmax_cross_entropy(logits: Float32, labels: NDArray[Any]) -> tuple[float, Float32]: ...
 def mean_squared_error(y_pred: Float32, y_true: Float32) -> tuple[float, Float32]: ...  # (loss, dy_pred)
@@ -161,7 +195,7 @@ class Network:
         x: NDArray[Any],  # whole data set, uint8 or float32, (samples, *input_shape)
         y: NDArray[Any],  # int64 (samples,) | float32 (samples, *output_shape)
         indices: NDArray[np.int64] | None,  # which samples make the batch; None: all, in order
-        loss: str,  # "sparse_categorical_crossentropy" "categorical_crossentropy" "mean_squared_error"
+        loss: str | Loss,  # a name, or a loss with its own parameters
         from_logits: bool,
         optimizer: Sgd | Adam | None,  # None: only the gradients are computed
         sample_weight: Float32 | None,  # (samples,), indexed like y; the loss is sum(w * l) / batch
@@ -172,6 +206,6 @@ class Network:
         A loss that is not finite is returned as it is, and NaN where a gradient is not finite; the parameters are left
         untouched then: nothing is updated.
         """
-    def evaluate_loss(self, y_pred: Float32, y: NDArray[Any], loss: str, from_logits: bool) -> float: ...
+    def evaluate_loss(self, y_pred: Float32, y: NDArray[Any], loss: str | Loss, from_logits: bool) -> float: ...
     def describe(self) -> str:
         """The plan as text: ops, fusions, regions computed, memory."""

@@ -29,10 +29,12 @@ inline cnncore::Pool2dParams window(int64_t size, int64_t stride, cnncore::Paddi
 /// with Winograd's extra roundings where that may be used: float32 errors of results and gradients grow with it.
 struct Model {
   std::string name;
-  cnncore::Loss loss;
+  cnncore::LossKind loss;
   bool from_logits;
   int64_t reductions;
   std::function<int(cnncore::Graph&)> build;  // returns the output
+
+  cnncore::LossSpec spec() const { return {.kind = loss, .from_logits = from_logits}; }
 
   cnncore::Network network() const {
     cnncore::Graph graph;
@@ -44,8 +46,8 @@ struct Model {
 inline std::vector<Model> models() {
   using namespace cnncore;
   using enum Activation;
-  constexpr Loss kSparse = Loss::sparse_categorical_crossentropy, kDense = Loss::categorical_crossentropy,
-                 kSquares = Loss::mean_squared_error;
+  constexpr LossKind kSparse = LossKind::sparse_categorical_crossentropy, kDense = LossKind::categorical_crossentropy,
+                     kSquares = LossKind::mean_squared_error;
   return {
       {"one channel behind a pool (patch gradient), softmax", kSparse, false, 9 + 45 + 16 + 24,
        [](Graph& g) {
@@ -108,7 +110,7 @@ inline std::vector<Model> models() {
 inline Model large_model() {
   using namespace cnncore;
   using enum Activation;
-  return {"large", Loss::sparse_categorical_crossentropy, false, 0, [](Graph& g) {
+  return {"large", LossKind::sparse_categorical_crossentropy, false, 0, [](Graph& g) {
             int t = g.conv2d(g.input({35, 33, 3}), conv(32, 3), true, relu, "direct");
             t = g.conv2d(t, conv(32, 3), false, linear, "tiles");
             t = g.conv2d(t, conv(32, 5, 1, {2, 2, 2, 2}, 32), true, relu, "depthwise");
@@ -142,7 +144,7 @@ struct Data {
   }
   cnncore::Images images() const { return {nullptr, floats.data(), samples}; }
   cnncore::TrainBatch batch(const Model& model) const {
-    const bool sparse = model.loss == cnncore::Loss::sparse_categorical_crossentropy;
+    const bool sparse = model.loss == cnncore::LossKind::sparse_categorical_crossentropy;
     return {images(), {sparse ? labels.data() : nullptr, sparse ? nullptr : targets.data()}, nullptr, samples, nullptr};
   }
 };

@@ -30,9 +30,9 @@ class ReferenceNetwork {
       const std::span<const double> y(outputs.data() + n * count, count);
       const float* target = data.targets.data() + n * count;
       for (size_t o = 0; o < count; ++o) {
-        const bool sparse = model_.loss == cnncore::Loss::sparse_categorical_crossentropy;
+        const bool sparse = model_.loss == cnncore::LossKind::sparse_categorical_crossentropy;
         const double t = sparse ? data.labels[n] == static_cast<int64_t>(o) : target[o];
-        if (model_.loss == cnncore::Loss::mean_squared_error)
+        if (model_.loss == cnncore::LossKind::mean_squared_error)
           sum += (y[o] - t) * (y[o] - t) / static_cast<double>(count);
         else
           sum -= t * log_probability(y, o);

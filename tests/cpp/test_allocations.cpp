@@ -86,7 +86,7 @@ void check_steps(const Model& model, int64_t samples) {
   Adam optimizer(network.parameter_count());
   batch.size = samples / 2 + 1, last.size = samples / 3;
   const auto step = [&](const TrainBatch& b, float* to) {
-    network.train_step(b, model.loss, model.from_logits, &optimizer, to);
+    network.train_step(b, model.spec(), &optimizer, to);
   };
   CHECK(allocated_by([&] { step(batch, y.data()); }) == 0);
   CHECK(allocated_by([&] { step(batch, nullptr), step(last, nullptr); }) == 0);

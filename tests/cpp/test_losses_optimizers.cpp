@@ -72,10 +72,9 @@ TEST_CASE("losses refuse labels out of range and unknown names") {
         text.c_str(), std::invalid_argument);
     for (const float g : l.gradient) CHECK(g == 3.0f);  // nothing half done
   }
-  CHECK(parse_loss("mean_squared_error") == Loss::mean_squared_error);
-  CHECK_THROWS_WITH_AS(parse_loss("hinge"),
-                       "[loss] expected one of sparse_categorical_crossentropy, categorical_crossentropy, "
-                       "mean_squared_error. Received: 'hinge'",
+  CHECK(parse_loss("mean_squared_error") == LossKind::mean_squared_error);
+  CHECK_THROWS_WITH_AS(parse_loss("hing"),
+                       doctest::Contains("[loss] expected one of sparse_categorical_crossentropy, "),
                        std::invalid_argument);
 }
 

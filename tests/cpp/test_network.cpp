@@ -49,7 +49,7 @@ TEST_CASE("forward: every model's outputs, and the loss of its predictions") {
         wrong.expect(y[i], expected[i], relative_bound(model) * largest_of(expected));
       CAPTURE(wrong.worst);
       CHECK(wrong.count == 0);
-      const double loss = network.loss(data.samples, y.data(), data.batch(model).y, model.loss, model.from_logits);
+      const double loss = network.loss(data.samples, y.data(), data.batch(model).y, model.spec());
       CHECK(loss == doctest::Approx(reference.loss(expected, data)).epsilon(relative_bound(model)));
     }
   });
@@ -68,7 +68,7 @@ TEST_CASE("train_step: the gradients are the numerical ones") {
       const Data data(network, 3, most_of(model), random);
       Values params = parameters(network);
       const auto loss = [&] { return reference.loss(reference.forward(params, data.floats, data.samples), data); };
-      CHECK(network.train_step(data.batch(model), model.loss, model.from_logits, nullptr, nullptr) ==
+      CHECK(network.train_step(data.batch(model), model.spec(), nullptr, nullptr) ==
             doctest::Approx(loss()).epsilon(relative_bound(model)));
       const std::vector<int64_t> chosen = chosen_parameters(network, 10, random);
       const size_t first = next;
@@ -161,7 +161,7 @@ TEST_CASE("train_step: outputs, weights of samples, indices and the gaps between
       // The outputs are inference's.
       std::vector<float> outputs(static_cast<size_t>(9 * data.outputs)), predictions(outputs.size());
       TrainBatch batch = data.batch(model);
-      const double loss = network.train_step(batch, model.loss, model.from_logits, nullptr, outputs.data());
+      const double loss = network.train_step(batch, model.spec(), nullptr, outputs.data());
       network.forward(data.images(), predictions.data());
       CHECK(outputs == predictions);
       const std::vector<float> whole = gradients();
@@ -170,19 +170,19 @@ TEST_CASE("train_step: outputs, weights of samples, indices and the gaps between
       // Indices only say where the samples lie: in reverse and back again.
       std::vector<int64_t> indices = {0, 1, 2, 3, 4, 5, 6, 7, 8};
       batch.indices = indices.data();
-      CHECK(network.train_step(batch, model.loss, model.from_logits, nullptr, nullptr) == loss);
+      CHECK(network.train_step(batch, model.spec(), nullptr, nullptr) == loss);
       CHECK(gradients() == whole);
 
       // Weights scale each sample's part: all 2 doubles loss and gradient exactly, all 0 leave nothing.
       std::vector<float> weights(9, 2.0f);
       batch.sample_weight = weights.data();
-      CHECK(network.train_step(batch, model.loss, model.from_logits, nullptr, nullptr) == 2 * loss);
+      CHECK(network.train_step(batch, model.spec(), nullptr, nullptr) == 2 * loss);
       const std::vector<float> twice = gradients();
       int64_t different = 0;
       for (size_t i = 0; i < count; ++i) different += twice[i] != 2 * whole[i];
       CHECK(different == 0);
       weights.assign(9, 0.0f);
-      CHECK(network.train_step(batch, model.loss, model.from_logits, nullptr, nullptr) == 0);
+      CHECK(network.train_step(batch, model.spec(), nullptr, nullptr) == 0);
       CHECK(gradients() == std::vector<float>(count));
 
       // The gaps of the flat vectors stay zero, so that an optimizer may run over them.
@@ -209,7 +209,7 @@ TEST_CASE("dropout: a mask of the step and the sample, none in inference") {
   const TrainBatch batch{{nullptr, x.data(), 3}, {nullptr, targets.data()}, nullptr, 3, nullptr};
   const auto train = [&](int64_t step, std::vector<float>& outputs) {
     network.step = step;
-    network.train_step(batch, Loss::mean_squared_error, false, nullptr, outputs.data());
+    network.train_step(batch, {LossKind::mean_squared_error}, nullptr, outputs.data());
   };
   train(0, first), train(1, next), train(0, again);
   network.forward({nullptr, x.data(), 3}, inference.data());

@@ -13,7 +13,7 @@ namespace {
 
 // The seed document's model, small: every part of a training step, and enough work for several threads.
 Model seed_model() {
-  return {"seed", Loss::sparse_categorical_crossentropy, false, 0, [](Graph& g) {
+  return {"seed", LossKind::sparse_categorical_crossentropy, false, 0, [](Graph& g) {
             int t = g.rescaling(g.input({20, 20, 1}), 1.0f / 255, 0.0f, "scale");
             t = g.max_pool2d(g.conv2d(t, conv(32, 3), true, Activation::relu, "a"), window(2, 2), "pool_a");
             t = g.max_pool2d(g.conv2d(t, conv(32, 3), true, Activation::relu, "b"), window(2, 2), "pool_b");
@@ -44,7 +44,7 @@ struct Training {
     TrainBatch batch = data.batch(model);
     batch.x = {data.bytes.data(), nullptr, data.samples};
     batch.indices = order.data() + first, batch.size = size;
-    return network.train_step(batch, model.loss, model.from_logits, &optimizer, nullptr);
+    return network.train_step(batch, model.spec(), &optimizer, nullptr);
   }
   // Parameters and the optimizer's state, one behind the other.
   std::vector<float> state() {
@@ -203,8 +203,7 @@ void check_refused_step(const Model& model, float value) {
   const int64_t step = training.network.step, updates = training.optimizer.step;
   training.data.floats[1] = value;
   const TrainBatch batch = training.data.batch(model);
-  CHECK(
-      !std::isfinite(training.network.train_step(batch, model.loss, model.from_logits, &training.optimizer, nullptr)));
+  CHECK(!std::isfinite(training.network.train_step(batch, model.spec(), &training.optimizer, nullptr)));
   CHECK(training.state() == before);
   CHECK(training.network.step == step);
   CHECK(training.optimizer.step == updates);
@@ -219,7 +218,7 @@ void check_refused_step(const Model& model, float value) {
 TEST_CASE("training: a loss or a gradient that is not finite changes nothing") {
   for_each_isa([](const Kernels&) {
     for (const Model& model : models()) check_refused_step(model, std::numeric_limits<float>::quiet_NaN());
-    const Model squares{"squares", Loss::mean_squared_error, false, 0,
+    const Model squares{"squares", LossKind::mean_squared_error, false, 0,
                         [](Graph& g) { return g.dense(g.input({4}), 2, true, Activation::linear, "out"); }};
     check_refused_step(squares, std::numeric_limits<float>::infinity());
     check_refused_step(squares, 1e25f);  // the loss is 1e50, a double; the gradient is no float
@@ -232,17 +231,16 @@ TEST_CASE("train_step refuses what makes no sense, and changes nothing") {
   const std::vector<float> before = training.state();
   const auto refuses = [&](const char* text, auto change) {
     TrainBatch batch = training.data.batch(training.model);
-    Loss loss = training.model.loss;
+    LossSpec loss{training.model.loss};
     Optimizer* optimizer = &training.optimizer;
     change(batch, loss, optimizer);
-    CHECK_THROWS_WITH_AS(training.network.train_step(batch, loss, false, optimizer, nullptr), text,
-                         std::invalid_argument);
+    CHECK_THROWS_WITH_AS(training.network.train_step(batch, loss, optimizer, nullptr), text, std::invalid_argument);
     CHECK(training.state() == before);
     CHECK(training.network.step == 1);
     CHECK(training.optimizer.step == 1);
   };
   using B = TrainBatch&;
-  using L = Loss&;
+  using L = LossSpec&;
   using O = Optimizer*&;
   refuses("[train_step] expected a batch of at least one sample. Received: 0", [](B b, L, O) { b.size = 0; });
   refuses("[train_step] expected indices in [0, 8). Received: 8", [](B b, L, O) { b.size = 9; });
@@ -250,7 +248,7 @@ TEST_CASE("train_step refuses what makes no sense, and changes nothing") {
   refuses("[train_step] expected indices in [0, 8). Received: -1", [&](B b, L, O) { b.indices = indices, b.size = 2; });
   refuses(
       "[train_step] expected integer labels for sparse_categorical_crossentropy and float targets for the other losses",
-      [](B, L l, O) { l = Loss::mean_squared_error; });
+      [](B, L l, O) { l.kind = LossKind::mean_squared_error; });
   std::vector<int64_t> labels(8, 3);
   labels[5] = 10;
   refuses("[loss] expected labels in [0, 10). Received: 10", [&](B b, L, O) { b.y.labels = labels.data(); });

@@ -97,10 +97,10 @@ struct Images {
 
 struct TrainBatch {
   Images x;
-  Targets y;                         ///< indexed like x
+  Targets y;                         ///< indexed like x: (samples, *output_shape), labels without its last axis
   const int64_t* indices = nullptr;  ///< which samples make the batch; null: the first `size`
   int64_t size = 0;
-  const float* sample_weight = nullptr;  ///< indexed like x; the loss is sum(weight * loss) / size
+  const float* sample_weight = nullptr;  ///< indexed like x, one for each sample
 };
 
 /// Parameters, gradients, plans and memory. One Network is used by one thread at a time.
@@ -138,10 +138,10 @@ class Network {
   /// One step: forward, loss, gradients, and the update where an optimizer is given. Returns the loss before the
   /// update; `outputs` (size, *output_shape), where not null, receives the predictions. Where the loss is not finite,
   /// or a gradient is not (NaN is returned then), nothing is updated.
-  double train_step(const TrainBatch& batch, Loss loss, bool from_logits, Optimizer* optimizer, float* outputs);
+  double train_step(const TrainBatch& batch, const LossSpec& loss, Optimizer* optimizer, float* outputs);
 
-  /// The mean loss of predictions.
-  double loss(int64_t size, const float* predictions, const Targets& targets, Loss loss, bool from_logits) const;
+  /// The reduced loss of predictions.
+  double loss(int64_t size, const float* predictions, const Targets& targets, const LossSpec& loss) const;
 
   /// The plan as text: ops, fusions, regions, memory.
   std::string describe() const;

@@ -166,18 +166,34 @@ void Execution::backward_slice(const ThreadMemory& memory, int64_t step, int64_t
   }
 }
 
-double Execution::slice_loss(const ThreadMemory& memory, const TrainBatch& batch, Output meaning, int64_t first,
+static Targets targets_of(const TrainBatch& batch, int64_t sample, int64_t rows, int64_t cols) {
+  return {batch.y.labels ? batch.y.labels + sample * rows : nullptr,
+          batch.y.values ? batch.y.values + sample * rows * cols : nullptr};
+}
+
+double Execution::loss_divisor_of(const TrainBatch& batch, const LossSpec& loss, int64_t rows) const {
+  double count = 0;
+  for (int64_t n = 0; n < batch.size; ++n) {
+    const int64_t sample = batch.indices ? batch.indices[n] : n;
+    const bool weighted = loss.reduction == Reduction::weighted_mean && batch.sample_weight;
+    count += (weighted ? batch.sample_weight[sample] : 1.0) *
+             row_count(loss, rows, targets_of(batch, sample, rows, 1), nullptr);
+  }
+  return loss_divisor(loss, count);
+}
+
+double Execution::slice_loss(const ThreadMemory& memory, const TrainBatch& batch, const BatchLoss& loss, int64_t first,
                              int64_t count) const {
-  const int64_t outputs = plan_.tensors[static_cast<size_t>(plan_.output_tensor)].size;
+  const int64_t outputs = loss.rows * loss.cols;
   const float* y = value(plan_.output_tensor, memory, first);
   float* dy = grad(plan_.output_tensor, memory, first);
   double sum = 0;
   for (int64_t n = 0; n < count; ++n, y += outputs, dy += outputs) {
     const int64_t sample = batch.indices ? batch.indices[first + n] : first + n;
     const float weight = batch.sample_weight ? batch.sample_weight[sample] : 1.0f;
-    const Target target{batch.y.labels ? batch.y.labels[sample] : 0,
-                        batch.y.values ? batch.y.values + sample * outputs : nullptr};
-    sum += weight * loss_row(plan_.kernels, meaning, outputs, y, target, weight / static_cast<float>(batch.size), dy);
+    const float scale = static_cast<float>(weight / loss.divisor);
+    sum += weight * loss_rows(plan_.kernels, loss.spec, loss.meaning, loss.rows, loss.cols, y,
+                              targets_of(batch, sample, loss.rows, loss.cols), nullptr, scale, dy);
   }
   return sum;
 }
@@ -240,8 +256,11 @@ void Execution::forward(const Images& x, float* y, ParameterState parameters) {
   });
 }
 
-double Execution::backpropagate(const TrainBatch& batch, Output meaning, int64_t step, float* outputs) {
+double Execution::backpropagate(const TrainBatch& batch, const LossSpec& loss, Output meaning, int64_t step,
+                                float* outputs) {
   const int64_t output_size = plan_.tensors[static_cast<size_t>(plan_.output_tensor)].size;
+  const int64_t cols = plan_.output_columns, rows = output_size / cols;
+  const BatchLoss batch_loss{loss, meaning, rows, cols, loss_divisor_of(batch, loss, rows)};
   const int64_t work = 3 * batch.size * plan_.flops;
   const int threads = threads_for(shards_.count, work);
   reserve_threads(most_threads_for(shards_.count, work));
@@ -249,21 +268,21 @@ double Execution::backpropagate(const TrainBatch& batch, Output meaning, int64_t
   parallel_for_on(threads, shards_.count, [&](int64_t shard, int thread) {
     const ThreadMemory& memory = threads_[static_cast<size_t>(thread)];
     std::fill_n(shard_partials(shard), plan_.partial_floats, 0.0f);
-    double loss = 0;
+    double sum = 0;
     for (int64_t first = shards_.begin(shard); first < shards_.end(shard); first += plan_.mode.slice) {
       const int64_t count = std::min(plan_.mode.slice, shards_.end(shard) - first);
       load(batch.x, batch.indices, first, count, value(0, memory, first));
       forward_slice(memory, step, first, count);
       if (outputs)
         std::copy_n(value(plan_.output_tensor, memory, first), count * output_size, outputs + first * output_size);
-      loss += slice_loss(memory, batch, meaning, first, count);
+      sum += slice_loss(memory, batch, batch_loss, first, count);
       backward_slice(memory, step, shard, first, count, meaning == Output::softmax);
     }
-    shard_loss_[static_cast<size_t>(shard)] = loss;
+    shard_loss_[static_cast<size_t>(shard)] = sum;
   });
-  double loss = 0;
-  for (const double part_loss : shard_loss_) loss += part_loss;
-  return loss / static_cast<double>(batch.size);
+  double sum = 0;
+  for (const double part : shard_loss_) sum += part;
+  return sum / batch_loss.divisor;
 }
 
 bool Execution::gather_gradients() {

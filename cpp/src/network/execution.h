@@ -27,7 +27,7 @@ class Execution {
 
   /// Forward, loss and backward of a whole batch, shard by shard; the gradients of the weights are left in parts for
   /// `finish`.
-  double backpropagate(const TrainBatch& batch, Output meaning, int64_t step, float* outputs);
+  double backpropagate(const TrainBatch& batch, const LossSpec& loss, Output meaning, int64_t step, float* outputs);
 
   /// Sums the gradients of the weights; false where one is not finite.
   bool gather_gradients();
@@ -66,7 +66,15 @@ class Execution {
   void forward_slice(const ThreadMemory& memory, int64_t step, int64_t first, int64_t count) const;
   void backward_slice(const ThreadMemory& memory, int64_t step, int64_t shard, int64_t first, int64_t count,
                       bool dy_of_logits) const;
-  double slice_loss(const ThreadMemory& memory, const TrainBatch& batch, Output meaning, int64_t first,
+  // A loss, and what its sum over the batch is divided by.
+  struct BatchLoss {
+    const LossSpec& spec;
+    Output meaning;
+    int64_t rows, cols;  // of a sample
+    double divisor;
+  };
+  double loss_divisor_of(const TrainBatch& batch, const LossSpec& loss, int64_t rows) const;
+  double slice_loss(const ThreadMemory& memory, const TrainBatch& batch, const BatchLoss& loss, int64_t first,
                     int64_t count) const;
   float* shard_partials(int64_t shard) const { return partials_.data() + shard * plan_.partial_floats; }
 

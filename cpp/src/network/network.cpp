@@ -113,12 +113,6 @@ struct Network::Impl {
                                               kernels());
     return *inference;
   }
-
-  Output meaning(Loss loss, bool from_logits, bool softmax_output) const {
-    if (loss == Loss::mean_squared_error) return Output::values;
-    if (from_logits) return Output::logits;
-    return softmax_output ? Output::softmax : Output::probabilities;
-  }
 };
 
 Network::Network(Graph graph, int output) : impl_(std::make_unique<Impl>(std::move(graph), output)) {}
@@ -164,23 +158,24 @@ void Network::forward(const Images& x, float* y) {
   impl_->inference_plan().forward(x, y, {impl_->version, now_lent});
 }
 
-double Network::train_step(const TrainBatch& batch, Loss loss, bool from_logits, Optimizer* optimizer, float* outputs) {
+double Network::train_step(const TrainBatch& batch, const LossSpec& loss, Optimizer* optimizer, float* outputs) {
   check(batch.size >= 1, "[train_step] expected a batch of at least one sample. Received: ", batch.size);
-  check((loss == Loss::sparse_categorical_crossentropy) == (batch.y.labels != nullptr),
+  check((loss.kind == LossKind::sparse_categorical_crossentropy) == (batch.y.labels != nullptr),
         "[train_step] expected integer labels for sparse_categorical_crossentropy and float targets for the other "
         "losses");
   check(!optimizer || optimizer->size() == impl_->parameter_count, "[train_step] expected an optimizer of ",
         impl_->parameter_count, " parameters. Received: one of ", optimizer ? optimizer->size() : 0);
-  const int64_t outputs_size = element_count(output_shape());
+  const int64_t cols = output_shape().back(), rows = element_count(output_shape()) / cols;
+  check_loss(loss, cols);
   for (int64_t n = 0; n < batch.size; ++n) {
     const int64_t sample = batch.indices ? batch.indices[n] : n;
     check(sample >= 0 && sample < batch.x.samples, "[train_step] expected indices in [0, ", batch.x.samples,
           "). Received: ", sample);
-    if (batch.y.labels) check_label(batch.y.labels[sample], outputs_size);
+    for (int64_t r = 0; batch.y.labels && r < rows; ++r) check_label(loss, batch.y.labels[sample * rows + r], cols);
   }
   Execution& execution = impl_->training_for(batch.size);
-  const Output meaning = impl_->meaning(loss, from_logits, execution.plan().softmax_output);
-  const double value = execution.backpropagate(batch, meaning, step, outputs);
+  const Activation last = execution.plan().softmax_output ? Activation::softmax : Activation::linear;
+  const double value = execution.backpropagate(batch, loss, output_meaning(loss, last), step, outputs);
   if (!std::isfinite(value)) return value;
   if (!execution.gather_gradients()) return std::nan("");
   ++step;
@@ -190,19 +185,9 @@ double Network::train_step(const TrainBatch& batch, Loss loss, bool from_logits,
   return value;
 }
 
-double Network::loss(int64_t size, const float* predictions, const Targets& targets, Loss loss,
-                     bool from_logits) const {
-  const int64_t outputs = element_count(output_shape());
-  if (targets.labels)
-    for (int64_t n = 0; n < size; ++n) check_label(targets.labels[n], outputs);
-  const Output meaning = impl_->meaning(loss, from_logits, false);
-  double sum = 0;
-  for (int64_t n = 0; n < size; ++n) {
-    const Target target{targets.labels ? targets.labels[n] : 0,
-                        targets.values ? targets.values + n * outputs : nullptr};
-    sum += loss_row(kernels(), meaning, outputs, predictions + n * outputs, target, 1.0f, nullptr);
-  }
-  return sum / static_cast<double>(std::max<int64_t>(size, 1));
+double Network::loss(int64_t size, const float* predictions, const Targets& targets, const LossSpec& loss) const {
+  const int64_t cols = output_shape().back(), rows = element_count(output_shape()) / cols;
+  return reduced_loss(loss, size * rows, cols, predictions, targets, nullptr, nullptr);
 }
 
 std::string Network::describe() const {

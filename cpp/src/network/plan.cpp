@@ -123,6 +123,7 @@ Plan::Plan(const Graph& graph, int output, const std::vector<Weights>& weights, 
     grad |= own.kernel != nullptr;
   }
   output_tensor = static_cast<int>(tensors.size()) - 1;
+  output_columns = graph.shape(output).back();
   softmax_output = !steps.list.empty() && ends_in_softmax(steps.list.back());
   plan_segments(*this);
   plan_memory(*this);

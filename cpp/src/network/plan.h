@@ -65,6 +65,7 @@ struct Plan {
   std::vector<PlannedNode> nodes;
   std::vector<Segment> segments;
   int output_tensor = 0;
+  int64_t output_columns = 1;   // the last axis of the output
   bool softmax_output = false;  // the last node ends in a softmax over the whole output
   // memory, in floats but for the winners
   int64_t flops = 0;  // of the forward pass, a sample

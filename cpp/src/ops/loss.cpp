@@ -1,143 +1,125 @@
+// The losses of whole arrays, by name.
 #include "cnncore/loss.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <limits>
+#include <string>
 
 #include "ops/loss_rows.h"
 #include "runtime/check.h"
 #include "runtime/dispatch.h"
+#include "runtime/threads.h"
 
 namespace cnncore {
 namespace {
 
-double target_sum(int64_t classes, Target t) {
-  double sum = 1;
-  if (t.values) {
-    sum = 0;
-    for (int64_t j = 0; j < classes; ++j) sum += t.values[j];
-  }
-  return sum;
+constexpr std::array kNames = {
+    "sparse_categorical_crossentropy",
+    "categorical_crossentropy",
+    "binary_crossentropy",
+    "binary_focal_crossentropy",
+    "categorical_focal_crossentropy",
+    "mean_squared_error",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_logarithmic_error",
+    "huber",
+    "log_cosh",
+    "hinge",
+    "squared_hinge",
+    "categorical_hinge",
+    "kl_divergence",
+    "poisson",
+    "cosine_similarity",
+};
+static_assert(kNames.size() == static_cast<size_t>(LossKind::cosine_similarity) + 1);
+
+constexpr int64_t kTaskFloats = 4096;  // of one task: a size that does not depend on the number of threads
+constexpr int64_t kFlopsPerValue = 40;
+
+void check_labels(const LossSpec& loss, int64_t rows, int64_t cols, const Targets& targets) {
+  check((loss.kind == LossKind::sparse_categorical_crossentropy) == (targets.labels != nullptr),
+        "[loss] expected integer labels for sparse_categorical_crossentropy and float targets for the other losses");
+  for (int64_t r = 0; targets.labels && r < rows; ++r) check_label(loss, targets.labels[r], cols);
 }
 
-// sum_j t_j f(j)
-template <class Function>
-double weighted_sum(int64_t classes, Target t, Function f) {
-  if (!t.values) return f(t.label);
-  double sum = 0;
-  for (int64_t j = 0; j < classes; ++j)
-    if (t.values[j] != 0.0f) sum += t.values[j] * f(j);
-  return sum;
+Targets advanced(const Targets& targets, int64_t rows, int64_t cols) {
+  return {targets.labels ? targets.labels + rows : nullptr, targets.values ? targets.values + rows * cols : nullptr};
 }
 
-// dy holds softmax(logits) and becomes scale * (sum(t) softmax - t).
-void cross_entropy_gradient(int64_t classes, Target t, float scale, float* dy) {
-  const float total = static_cast<float>(target_sum(classes, t));
-  for (int64_t j = 0; j < classes; ++j) {
-    const float value = t.values ? t.values[j] : j == t.label ? 1.0f : 0.0f;
-    dy[j] = (dy[j] * total - value) * scale;
-  }
-}
-
-double logits_row(const Kernels& k, int64_t classes, const float* y, Target t, float scale, float* dy) {
-  const float top = *std::max_element(y, y + classes);
-  double sum = 0;
-  for (int64_t j = 0; j < classes; ++j) sum += std::exp(static_cast<double>(y[j]) - top);
-  const double log_sum = std::log(sum) + top;
-  if (dy) {
-    k.softmax_rows(y, dy, 1, classes);
-    cross_entropy_gradient(classes, t, scale, dy);
-  }
-  return weighted_sum(classes, t, [&](int64_t j) { return log_sum - y[j]; });
-}
-
-double softmax_row(int64_t classes, const float* y, Target t, float scale, float* dy) {
-  if (dy) {
-    std::copy_n(y, classes, dy);
-    cross_entropy_gradient(classes, t, scale, dy);
-  }
-  // A probability that has underflowed costs what the least normal float does; a NaN stays one.
-  constexpr double kLeast = std::numeric_limits<float>::min();
-  return weighted_sum(classes, t,
-                      [&](int64_t j) { return -std::log(y[j] < kLeast ? kLeast : static_cast<double>(y[j])); });
-}
-
-double probabilities_row(int64_t classes, const float* y, Target t, float scale, float* dy) {
-  constexpr double kLeast = 1e-7, kMost = 1 - 1e-7;
-  double sum = 0;
-  for (int64_t j = 0; j < classes; ++j) sum += y[j];
-  if (!std::isfinite(sum)) return std::nan("");
-  const auto inside = [&](int64_t j) { return y[j] / sum > kLeast && y[j] / sum < kMost; };
-  if (dy) {
-    // d/dy_i of -sum_j t_j log(y_j / sum): clipped terms do not move
-    const double common = weighted_sum(classes, t, [&](int64_t j) { return inside(j) ? 1 / sum : 0.0; });
-    for (int64_t i = 0; i < classes; ++i) {
-      const double value = t.values ? t.values[i] : i == t.label ? 1.0 : 0.0;
-      dy[i] = static_cast<float>(scale * (common - (inside(i) ? value / y[i] : 0.0)));
-    }
-  }
-  return weighted_sum(classes, t, [&](int64_t j) { return -std::log(std::min(std::max(y[j] / sum, kLeast), kMost)); });
-}
-
-double squared_error_row(int64_t outputs, const float* y, const float* values, float scale, float* dy) {
-  const float factor = 2.0f * scale / static_cast<float>(outputs);
-  double sum = 0;
-  for (int64_t j = 0; j < outputs; ++j) {
-    const double d = static_cast<double>(y[j]) - values[j];
-    sum += d * d;
-    if (dy) dy[j] = (y[j] - values[j]) * factor;
-  }
-  return sum / static_cast<double>(outputs);
+// Calls task(first row, number of rows), on as many threads as the work deserves.
+template <class Task>
+void for_rows(int64_t rows, int64_t cols, Task task) {
+  const int64_t size = std::max<int64_t>(1, kTaskFloats / cols);
+  parallel_for((rows + size - 1) / size, kFlopsPerValue * rows * cols,
+               [&](int64_t i, int) { task(i * size, std::min(size, rows - i * size)); });
 }
 
 }  // namespace
 
-Loss parse_loss(std::string_view name) {
-  if (name == "sparse_categorical_crossentropy") return Loss::sparse_categorical_crossentropy;
-  if (name == "categorical_crossentropy") return Loss::categorical_crossentropy;
-  if (name == "mean_squared_error") return Loss::mean_squared_error;
-  fail(
-      "[loss] expected one of sparse_categorical_crossentropy, categorical_crossentropy, mean_squared_error. Received: "
-      "'",
-      name, "'");
+LossKind parse_loss(std::string_view name) {
+  for (size_t i = 0; i < kNames.size(); ++i)
+    if (name == kNames[i]) return static_cast<LossKind>(i);
+  std::string known;
+  for (const char* other : kNames) known += (known.empty() ? "" : ", ") + std::string(other);
+  fail("[loss] expected one of ", known, ". Received: '", name, "'");
 }
 
-void check_label(int64_t label, int64_t classes) {
-  check(label >= 0 && label < classes, "[loss] expected labels in [0, ", classes, "). Received: ", label);
+const char* to_string(LossKind kind) { return kNames.at(static_cast<size_t>(kind)); }
+
+void check_loss(const LossSpec& loss, int64_t cols) {
+  const char* name = to_string(loss.kind);
+  const auto in = [&](bool good, const char* what, double value) {
+    check(good, "[", name, "] expected ", what, ". Received: ", value);
+  };
+  in(loss.label_smoothing >= 0 && loss.label_smoothing <= 1, "label_smoothing in [0, 1]", loss.label_smoothing);
+  in(loss.delta > 0, "delta > 0", loss.delta);
+  in(loss.gamma >= 0, "gamma >= 0", loss.gamma);
+  in(std::isfinite(loss.alpha), "alpha to be finite", loss.alpha);
+  check(cols >= 1, "[", name, "] expected predictions of at least one value. Received: ", cols);
+  check(loss.class_alpha.empty() || static_cast<int64_t>(loss.class_alpha.size()) == cols, "[", name,
+        "] expected one alpha for each of ", cols, " classes. Received: ", loss.class_alpha.size());
 }
 
-double loss_row(const Kernels& kernels, Output meaning, int64_t outputs, const float* y, Target target, float scale,
-                float* dy) {
-  switch (meaning) {
-    case Output::logits: return logits_row(kernels, outputs, y, target, scale, dy);
-    case Output::softmax: return softmax_row(outputs, y, target, scale, dy);
-    case Output::probabilities: return probabilities_row(outputs, y, target, scale, dy);
-    case Output::values: break;
-  }
-  return squared_error_row(outputs, y, target.values, scale, dy);
+void loss_values(const LossSpec& loss, int64_t rows, int64_t cols, const float* y_pred, const Targets& targets,
+                 double* values) {
+  check_loss(loss, cols);
+  check_labels(loss, rows, cols, targets);
+  for_rows(rows, cols, [&](int64_t first, int64_t count) {
+    for (int64_t r = first; r < first + count; ++r)
+      values[r] = loss_rows(kernels(), loss, Output::values, 1, cols, y_pred + r * cols, advanced(targets, r, cols),
+                            nullptr, 1.0f, nullptr);
+  });
+}
+
+double reduced_loss(const LossSpec& loss, int64_t rows, int64_t cols, const float* y_pred, const Targets& targets,
+                    const float* row_weight, float* dy_pred) {
+  check_loss(loss, cols);
+  check_labels(loss, rows, cols, targets);
+  const double divisor = loss_divisor(loss, row_count(loss, rows, targets, row_weight));
+  const float scale = static_cast<float>(1 / divisor);
+  const int64_t size = std::max<int64_t>(1, kTaskFloats / cols);
+  std::vector<double> sums(static_cast<size_t>((rows + size - 1) / size));
+  for_rows(rows, cols, [&](int64_t first, int64_t count) {
+    sums[static_cast<size_t>(first / size)] =
+        loss_rows(kernels(), loss, Output::values, count, cols, y_pred + first * cols, advanced(targets, first, cols),
+                  row_weight ? row_weight + first : nullptr, scale, dy_pred ? dy_pred + first * cols : nullptr);
+  });
+  double sum = 0;
+  for (const double part : sums) sum += part;
+  return sum / divisor;
 }
 
 double softmax_cross_entropy(int64_t batch, int64_t classes, const float* logits, const Targets& targets,
                              float* dlogits) {
-  if (targets.labels)
-    for (int64_t n = 0; n < batch; ++n) check_label(targets.labels[n], classes);
-  const float scale = 1.0f / static_cast<float>(batch);
-  double sum = 0;
-  for (int64_t n = 0; n < batch; ++n) {
-    const Target target{targets.labels ? targets.labels[n] : 0,
-                        targets.values ? targets.values + n * classes : nullptr};
-    sum += loss_row(kernels(), Output::logits, classes, logits + n * classes, target, scale, dlogits + n * classes);
-  }
-  return sum / static_cast<double>(batch);
+  const LossKind kind = targets.labels ? LossKind::sparse_categorical_crossentropy : LossKind::categorical_crossentropy;
+  return reduced_loss({.kind = kind, .from_logits = true}, batch, classes, logits, targets, nullptr, dlogits);
 }
 
 double mean_squared_error(int64_t batch, int64_t outputs, const float* y_pred, const float* y_true, float* dy_pred) {
-  const float scale = 1.0f / static_cast<float>(batch);
-  double sum = 0;
-  for (int64_t n = 0; n < batch; ++n)
-    sum += loss_row(kernels(), Output::values, outputs, y_pred + n * outputs, {0, y_true + n * outputs}, scale,
-                    dy_pred + n * outputs);
-  return sum / static_cast<double>(batch);
+  return reduced_loss({.kind = LossKind::mean_squared_error}, batch, outputs, y_pred, {nullptr, y_true}, nullptr,
+                      dy_pred);
 }
 
 }  // namespace cnncore

@@ -1,30 +1,33 @@
-// Losses of single samples, on the calling thread; the network calls them slice by slice.
+// Losses of some rows, on the calling thread; a network calls this slice by slice.
 #pragma once
 
+#include "cnncore/activation_kind.h"
 #include "cnncore/loss.h"
 #include "kernels/kernels.h"
 
 namespace cnncore {
 
-/// What a network's output means to its loss.
-enum class Output {
-  logits,   ///< softmax is part of the loss
-  softmax,  ///< probabilities of a softmax whose gradient is taken together with the loss's: dy is that of the logits
-  probabilities,  ///< other probabilities, normalised by their sum and clipped to [1e-7, 1 - 1e-7] as Keras does
-  values,         ///< compared as they are
-};
+/// What a network's output means to its loss. For `softmax` and `sigmoid` dy is the gradient of the logits before that
+/// activation, whose own backward pass is then left out; it is that of the loss without clipping, so a row that is
+/// confident and wrong still learns.
+enum class Output { values, softmax, sigmoid };
 
-/// One sample's target: a label, or `values`.
-struct Target {
-  int64_t label = 0;
-  const float* values = nullptr;
-};
+/// softmax or sigmoid where the loss takes the gradient of the output's last activation with its own, else values.
+Output output_meaning(const LossSpec& loss, Activation last);
 
-/// The loss of y (outputs); dy, where not null, receives `scale` times its gradient.
-double loss_row(const Kernels& kernels, Output meaning, int64_t outputs, const float* y, Target target, float scale,
-                float* dy);
+/// sum_r weight[r] * loss(row r), with weight 1 where row_weight is null. dy (rows, cols), where not null, receives
+/// scale * weight[r] * d loss(row r) / dy. Rows whose label is the loss's `ignore_class` have loss and gradient 0.
+/// The labels have been checked. Allocates nothing.
+double loss_rows(const Kernels& kernels, const LossSpec& loss, Output meaning, int64_t rows, int64_t cols,
+                 const float* y, const Targets& targets, const float* row_weight, float scale, float* dy);
 
-/// Throws std::invalid_argument where a label is not in [0, classes).
-void check_label(int64_t label, int64_t classes);
+/// What these rows add to the divisor of the reduced loss: their number without ignored ones, or their weights. Sum it
+/// over the batch, hand that to `loss_divisor`, and call loss_rows with scale = loss weight / divisor.
+double row_count(const LossSpec& loss, int64_t rows, const Targets& targets, const float* row_weight);
+/// 1 for Reduction::sum; infinity where nothing counts, so that loss and gradient are 0.
+double loss_divisor(const LossSpec& loss, double count);
+
+/// Throws std::invalid_argument where a label is neither in [0, classes) nor ignored.
+void check_label(const LossSpec& loss, int64_t label, int64_t classes);
 
 }  // namespace cnncore

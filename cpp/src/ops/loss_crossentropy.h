@@ -1,0 +1,188 @@
+// Losses of whole rows: crossentropies of classes, categorical hinge, cosine similarity. Each is a function object
+// (y, r, factor, dy) -> the loss of row r; dy, where not null, receives factor times the gradient.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "ops/loss_pointwise.h"
+#include "ops/loss_rows.h"
+
+namespace cnncore::rows {
+
+/// The target of row r, class by class, with label smoothing: t (1 - s) + s / cols.
+struct ClassTargets {
+  const Targets& targets;
+  int64_t cols;
+  double keep, spread;
+
+  ClassTargets(const LossSpec& loss, const Targets& t, int64_t classes)
+      : targets(t),
+        cols(classes),
+        keep(1 - loss.label_smoothing),
+        spread(loss.label_smoothing / static_cast<double>(classes)) {}
+
+  bool one_class() const { return targets.labels && spread == 0; }
+
+  double at(int64_t r, int64_t j) const {
+    const double t = targets.labels ? static_cast<double>(targets.labels[r] == j) : targets.values[r * cols + j];
+    return t * keep + spread;
+  }
+
+  /// sum_j t_j f(j), without what is multiplied by zero
+  template <class Function>
+  double sum(int64_t r, Function f) const {
+    if (one_class()) return f(targets.labels[r]);
+    double total = 0;
+    for (int64_t j = 0; j < cols; ++j)
+      if (const double t = at(r, j); t != 0) total += t * f(j);
+    return total;
+  }
+};
+
+inline double log_sum_exp(const float* y, int64_t cols) {
+  const double top = *std::max_element(y, y + cols);
+  double sum = 0;
+  for (int64_t j = 0; j < cols; ++j) sum += std::exp(y[j] - top);
+  return std::log(sum) + top;
+}
+
+/// dy holds softmax(logits) and becomes factor * (sum(t) softmax - t): the same bits for a label and its one-hot row.
+inline void softmax_crossentropy_gradient(const ClassTargets& t, int64_t r, float factor, float* dy) {
+  if (t.one_class()) {
+    dy[t.targets.labels[r]] -= 1;
+    for (int64_t j = 0; j < t.cols; ++j) dy[j] *= factor;
+    return;
+  }
+  const float total = static_cast<float>(t.sum(r, [](int64_t) { return 1.0; }));
+  for (int64_t j = 0; j < t.cols; ++j) dy[j] = (dy[j] * total - static_cast<float>(t.at(r, j))) * factor;
+}
+
+struct LogitsCrossentropy {
+  const Kernels& kernels;
+  ClassTargets t;
+
+  double operator()(const float* y, int64_t r, float factor, float* dy) const {
+    if (dy) {
+      kernels.softmax_rows(y, dy, 1, t.cols);
+      softmax_crossentropy_gradient(t, r, factor, dy);
+    }
+    const double log_sum = log_sum_exp(y, t.cols);
+    return t.sum(r, [&](int64_t j) { return log_sum - y[j]; });
+  }
+};
+
+/// Probabilities are divided by their sum, then clipped. With `fused` they come from a softmax, and dy is the gradient
+/// of its input.
+struct ProbabilityCrossentropy {
+  ClassTargets t;
+  bool fused;
+
+  double operator()(const float* y, int64_t r, float factor, float* dy) const {
+    double sum = 0;
+    for (int64_t j = 0; j < t.cols; ++j) sum += y[j];
+    if (!std::isfinite(sum)) return std::nan("");
+    if (dy && fused) {
+      std::copy_n(y, t.cols, dy);
+      softmax_crossentropy_gradient(t, r, factor, dy);
+    } else if (dy) {
+      gradient(y, r, sum, factor, dy);
+    }
+    return t.sum(r, [&](int64_t j) { return -std::log(pointwise::clip(y[j] / sum)); });
+  }
+
+  // d/dy_i of -sum_j t_j log(y_j / sum); what is clipped does not move
+  void gradient(const float* y, int64_t r, double sum, float factor, float* dy) const {
+    const auto moves = [&](int64_t j) { return pointwise::inside(y[j] / sum); };
+    const double common = t.sum(r, [&](int64_t j) { return moves(j) ? 1 / sum : 0.0; });
+    for (int64_t i = 0; i < t.cols; ++i)
+      dy[i] = static_cast<float>(factor * (common - (moves(i) ? t.at(r, i) / y[i] : 0.0)));
+  }
+};
+
+/// -sum_j alpha_j (1 - p_j)^gamma t_j log(p_j), p = y / sum(y) clipped, y through softmax first where from_logits.
+struct FocalCrossentropy {
+  const LossSpec& loss;
+  ClassTargets t;
+
+  double operator()(const float* y, int64_t r, float factor, float* dy) const {
+    double scale = 0, shift = 0;  // p_j = y_j * scale, or exp(y_j - shift)
+    if (loss.from_logits) {
+      shift = log_sum_exp(y, t.cols);
+    } else {
+      for (int64_t j = 0; j < t.cols; ++j) scale += y[j];
+      scale = 1 / scale;
+    }
+    const auto probability = [&](int64_t j) { return loss.from_logits ? std::exp(y[j] - shift) : y[j] * scale; };
+    double value = 0, common = 0;
+    for (int64_t j = 0; j < t.cols; ++j) {
+      const double p = probability(j);
+      const pointwise::Point point = term(p, r, j);
+      value += point.value;
+      common += point.slope * p;
+    }
+    if (!std::isfinite(value)) return std::nan("");
+    for (int64_t j = 0; dy && j < t.cols; ++j) {
+      const double p = probability(j), slope = term(p, r, j).slope - common;
+      dy[j] = static_cast<float>(factor * slope * (loss.from_logits ? p : scale));
+    }
+    return value;
+  }
+
+  // of class j, and its slope in p
+  pointwise::Point term(double probability, int64_t r, int64_t j) const {
+    const double target = t.at(r, j);
+    if (target == 0) return {0, 0};
+    const double p = pointwise::clip(probability), log_p = std::log(p), rest = std::pow(1 - p, loss.gamma);
+    const double weight = target * (loss.class_alpha.empty() ? loss.alpha : loss.class_alpha[static_cast<size_t>(j)]);
+    const double slope = loss.gamma * std::pow(1 - p, loss.gamma - 1) * log_p - rest / p;
+    return {-weight * rest * log_p, pointwise::inside(probability) ? weight * slope : 0};
+  }
+};
+
+/// max(1 + max_j((1 - t_j) y_j) - sum_j t_j y_j, 0)
+struct CategoricalHinge {
+  const Targets& targets;
+  int64_t cols;
+
+  double operator()(const float* y, int64_t r, float factor, float* dy) const {
+    const float* t = targets.values + r * cols;
+    double hit = 0, miss = -std::numeric_limits<double>::infinity();
+    int64_t worst = 0;
+    for (int64_t j = 0; j < cols; ++j) {
+      hit += static_cast<double>(t[j]) * y[j];
+      const double other = (1 - static_cast<double>(t[j])) * y[j];
+      if (other > miss || std::isnan(other)) miss = other, worst = j;
+    }
+    const double margin = 1 + miss - hit;
+    if (!dy) return margin < 0 ? 0 : margin;
+    const float moving = margin > 0 ? factor : 0;
+    for (int64_t j = 0; j < cols; ++j) dy[j] = -moving * t[j];
+    dy[worst] += moving * (1 - t[worst]);
+    return margin < 0 ? 0 : margin;
+  }
+};
+
+/// -sum(t y) / (|t| |y|), with lengths of at least epsilon
+struct CosineSimilarity {
+  const Targets& targets;
+  int64_t cols;
+
+  double operator()(const float* y, int64_t r, float factor, float* dy) const {
+    const float* t = targets.values + r * cols;
+    double dot = 0, yy = 0, tt = 0;
+    for (int64_t j = 0; j < cols; ++j) {
+      dot += static_cast<double>(t[j]) * y[j];
+      yy += static_cast<double>(y[j]) * y[j];
+      tt += static_cast<double>(t[j]) * t[j];
+    }
+    const double length = std::max(std::sqrt(yy), pointwise::kEpsilon);
+    const double scale = 1 / (length * std::max(std::sqrt(tt), pointwise::kEpsilon));
+    const double along = length > pointwise::kEpsilon ? dot / yy : 0;
+    for (int64_t j = 0; dy && j < cols; ++j) dy[j] = static_cast<float>(-factor * scale * (t[j] - along * y[j]));
+    return -dot * scale;
+  }
+};
+
+}  // namespace cnncore::rows
