@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
+from cnncore._custom_objects import custom_object, registered_name
+
 T = TypeVar("T")
 C = TypeVar("C", bound=type[Any])
 
@@ -37,19 +39,27 @@ class Registry(Generic[T]):
 
     def serialize(self, obj: Any) -> dict[str, Any]:
         """``{"class_name", "config"}`` of an object, ready for JSON."""
-        return {"class_name": type(obj).__name__, "config": obj.get_config()}
+        name = type(obj).__name__
+        if self._classes.get(name) is not type(obj):
+            name = registered_name(type(obj))
+        return {"class_name": name, "config": obj.get_config()}
+
+    def class_named(self, name: str) -> Any:
+        """The class of that name; it must exist."""
+        return self._classes[name]
 
     def deserialize(self, config: Any) -> T:
         """The object a :meth:`serialize` result describes."""
         if not isinstance(config, dict) or not isinstance(config.get("class_name"), str):
             raise ValueError(f'[{self.kind}] expected {{"class_name", "config"}}. Received: {config!r}')
         name, arguments = config["class_name"], config.get("config", {})
-        if name not in self._classes:
+        found = self._classes.get(name) or custom_object(name)
+        if not isinstance(found, type):
             raise ValueError(f"Unknown {self.kind} {name!r}. Known: {', '.join(sorted(self._classes))}")
         if not isinstance(arguments, dict):
             raise ValueError(f"Expected the config of {self.kind} {name!r} to be a dict. Received: {arguments!r}")
         try:
-            result: T = self._classes[name].from_config(arguments)
+            result: T = found.from_config(arguments)
         except TypeError as error:
             raise ValueError(f"Invalid config of {self.kind} {name!r}: {error}") from None
         return result

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cnncore.layers.base import Layer, WeightSpec, registry
+from cnncore.layers._chain_base import Layer, WeightSpec, registry
 from cnncore.layers.convolution import Conv2D
 from cnncore.layers.dense import Dense
 from cnncore.layers.elementwise import Activation, Dropout, ReLU, Rescaling, Softmax

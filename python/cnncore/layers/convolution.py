@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncore import _checks, activations, initializers
 from cnncore._checks import Float32, PaddingArgument, Size
-from cnncore.layers.base import Layer, Shape, WeightSpec, registry
+from cnncore.layers._chain_base import Layer, Shape, WeightSpec, registry
 
 if TYPE_CHECKING:
     from cnncore import _core

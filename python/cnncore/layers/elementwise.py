@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from cnncore import _checks, activations
-from cnncore.layers.base import Layer, Shape, registry
+from cnncore.layers._chain_base import Layer, Shape, registry
 
 if TYPE_CHECKING:
     from cnncore import _core

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncore import _checks
 from cnncore._checks import PaddingArgument, Size
-from cnncore.layers.base import Layer, Shape, registry
+from cnncore.layers._chain_base import Layer, Shape, registry
 from cnncore.layers.convolution import window_output_size
 
 if TYPE_CHECKING:

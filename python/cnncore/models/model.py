@@ -1,4 +1,46 @@
-"""Model: compile, fit, evaluate, predict over one ``_core.Network``. Subclasses say how the network comes about."""
+"""Model: compile, fit, evaluate, predict over one ``_core.Network``. Subclasses say how the network comes about.
+
+The second design, which replaces this file when the core takes any graph: ``class Model(Trainer, Layer)``, where
+``models/trainer.py`` trains and ``models/model.py`` knows the structure. This is all that the two halves know of each other.
+
+What the structure gives to ``Trainer`` (``self`` is the model):
+
+``_network_for_use() -> _core.Network``
+    The network of the model as it is now, made when it is first needed, weights of frozen layers marked, regularizers set.
+    It is another object after layers or ``trainable`` changed, which costs nothing to ask. ValueError if the shape of the
+    input is not known. Ask for it at the beginning of each public call, not in each step.
+``_build_for(x)``
+    Fix the shapes of the inputs by data: an array, or a list or dict of arrays. Nothing happens if they are known.
+``_function``
+    The built graph: ``inputs`` and ``outputs`` are what the user gave (a tensor, a list, a dict, nested), ``input_list`` and
+    ``output_list`` the tensors in the order in which ``Network`` takes and gives arrays. ``tensor.shape[1:]`` is a sample's.
+    ``cnncore._structure.flatten_like(function.inputs, x)`` brings data that nests alike into that order.
+``input_names``, ``output_names``
+    Names in the same order: of the ``Input``s, and of the layers that give the outputs (keys of dicts of data).
+``_augmentation``
+    The layers at the very beginning that are instances of ``layers.augmentation.Augmentation`` (with a method ``augment``);
+    the network leaves them out. Empty for most models.
+``_constraints() -> list of (Variable, constraint)``
+    What to apply to weights after each step: ``variable.assign(constraint(variable.numpy()))``.
+``_lock``
+    A ``threading.RLock``. Whatever changes weights or optimizer holds it, one training step at a time; saving takes it
+    once for its one moment. Inference does not take it.
+``seed``, ``precision``, ``name``, ``layers``
+    As ever; ``precision`` is passed on to the network when set.
+
+What ``Trainer`` gives to the structure:
+
+``Trainer.__init__(self)``
+    No arguments; the state before ``compile``. Everything it keeps in ``self.__dict__`` must be deep-copied and pickled
+    sensibly, or left out by ``_training_attributes() -> dict`` (name -> value to keep), which copies and pickles use.
+``_network_replaced(old, new)``
+    Called under ``_lock`` when the network is another object: optimizer state is carried over slot by slot, matched by
+    ``(slot.layer, slot.index)``. ``old`` may be None.
+``compiled``, ``get_compile_config()``, ``compile_from_config(config)``
+    As in Keras; the config is ready for JSON.
+``optimizer.iterations``, ``optimizer.state`` (dict of str to flat vectors, laid out like the slots), ``optimizer.build``
+    What saving stores and loading restores.
+"""
 
 from __future__ import annotations
 

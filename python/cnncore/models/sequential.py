@@ -13,7 +13,7 @@ from cnncore import layers as layers_module
 from cnncore._checks import Float32
 from cnncore._random import next_seed
 from cnncore.layers import InputLayer, Layer
-from cnncore.layers.base import Shape, WeightPlace, write_weights
+from cnncore.layers._chain_base import Shape, WeightPlace, write_weights
 from cnncore.models.model import Model
 from cnncore.models.summary import print_summary
 

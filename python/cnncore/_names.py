@@ -1,0 +1,18 @@
+"""Names that were probably meant, for messages about names that are not known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def nearest(name: object, known: Iterable[str]) -> str:
+    """A sentence with the known name that looks most like ``name``, with a space in front; empty where none does.
+
+    >>> nearest("acuracy", ["accuracy", "loss"])
+    ' Did you mean "accuracy"?'
+    """
+    import difflib
+
+    by_lower = {candidate.lower(): candidate for candidate in known}
+    matches = difflib.get_close_matches(str(name)[:100].lower(), by_lower, n=1, cutoff=0.6)
+    return f' Did you mean "{by_lower[matches[0]]}"?' if matches else ""

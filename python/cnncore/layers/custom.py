@@ -1,0 +1,207 @@
+"""Layers that users write: ``build`` and ``call``, over other layers or in plain NumPy.
+
+``call`` is first tried on symbolic tensors. If it calls layers, or adds and multiplies tensors, that is all: it becomes
+their ops, and gradients come by themselves. If it computes with NumPy, it becomes an op that calls Python in every step;
+for training it then needs ``backward``::
+
+    class Softplus(Layer):
+        def call(self, x):                       # x: an array (or what the layer was called with), the batch axis in front
+            return np.log1p(np.exp(x))
+
+        def backward(self, x, dy):               # dy: gradient of the loss with respect to what call returned
+            return dy / (1 + np.exp(-x))         # the gradient of the loss with respect to x
+
+    class Scale(Layer):
+        def build(self, input_shape):
+            self.factor = self.add_weight(shape=(input_shape[-1],), initializer="ones", name="factor")
+
+        def call(self, x):
+            return x * self.factor
+
+        def backward(self, x, dy):               # with weights: (dx, list with a gradient for each trained weight)
+            axes = tuple(range(x.ndim - 1))
+            return dy * self.factor, [(dy * x).sum(axis=axes)]
+
+A layer of several inputs gets a list of arrays as ``x`` and returns a list of gradients. A layer that has ``backward`` is
+always called with arrays. ``cnncore.testing.check_gradients`` compares ``backward`` with differences of ``call``.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cnncore._structure import flatten, map_structure, pack_like
+from cnncore.layers.function import Function
+from cnncore.layers.tensor import KerasTensor, NotTraceableError, hidden_calls
+
+if TYPE_CHECKING:
+    from cnncore.layers.base import Layer
+    from cnncore.layers.lowering import Lowering
+
+__all__ = ["HostCall", "Plan", "plan"]
+
+
+class Plan:
+    """What a call of a custom layer becomes: calls of other layers, or an op in Python.
+
+    Attributes
+    ----------
+    function : Function or None
+        The calls of other layers.
+    output_shape : tuple, or structure of tuples
+    """
+
+    def __init__(self, function: Function | None, host: HostCall | None, output_shape: Any) -> None:
+        self.function, self.host, self.output_shape = function, host, output_shape
+
+    def lower(self, graph: Lowering, layer: Layer, inputs: Sequence[int]) -> Any:
+        """Add it to ``graph``."""
+        if self.function is not None:
+            return self.function.lower(graph, inputs)
+        assert self.host is not None
+        weights = self.host.trained
+        return graph.add(
+            "host",
+            inputs,
+            layer.name,
+            forward=self.host.forward,
+            backward=self.host.backward if _has_backward(layer) else None,
+            shape=tuple(self.output_shape[1:]),
+            **({"parameters": [layer.specs[i].shape for i in weights], "weights": weights} if weights else {}),
+        )
+
+
+class HostCall:
+    """``call`` and ``backward`` of a layer, as the core calls them: with lists of arrays."""
+
+    def __init__(self, layer: Layer, args: Any, kwargs: Any, output_shape: Any = None) -> None:
+        self._layer, self._arguments, self.output_shape = layer, [list(args), dict(kwargs)], output_shape
+        self._takes_training = takes_training(layer)
+        self.trained = [index for index, spec in enumerate(layer.specs) if spec.trainable]
+
+    def forward(self, arrays: Sequence[np.ndarray], training: bool) -> np.ndarray:
+        """The output for a batch."""
+        args, kwargs = self._filled(arrays)
+        if self._takes_training:
+            kwargs["training"] = training
+        with hidden_calls():
+            result = np.asarray(self._layer.call(*args, **kwargs))
+        if result.dtype.kind not in "fiub":
+            raise TypeError(f'Layer "{self._layer.name}": expected call to return numbers. Received: {result.dtype}')
+        expected = None if self.output_shape is None else (len(arrays[0]), *self.output_shape[1:])
+        if expected is not None and result.shape != expected:
+            raise ValueError(
+                f'Layer "{self._layer.name}": expected call to return an array of shape {expected}. '
+                f"Received: {result.shape}"
+            )
+        return np.require(result, np.float32, ["C", "A"])
+
+    def backward(self, arrays: Sequence[np.ndarray], dy: np.ndarray) -> list[np.ndarray]:
+        """Gradients of the inputs, then those of the trained weights."""
+        args, _ = self._filled(arrays)
+        layer: Any = self._layer
+        result = layer.backward(args[0] if len(args) == 1 else args, dy)
+        gradients: list[Any] = []
+        if self.trained:
+            if not isinstance(result, tuple) or len(result) != 2:
+                raise ValueError(
+                    f'Layer "{layer.name}": expected backward to return (dx, list of gradients of the weights). '
+                    f"Received: {type(result).__name__}"
+                )
+            result, gradients = result
+            gradients = list(gradients) if isinstance(gradients, (list, tuple)) else [gradients]
+        inputs = list(result.values()) if isinstance(result, dict) else result
+        inputs = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
+        shapes = [array.shape for array in arrays] + [layer.specs[index].shape for index in self.trained]
+        return _checked_gradients(layer.name, [*inputs, *gradients], shapes)
+
+    def _filled(self, arrays: Sequence[np.ndarray]) -> tuple[list[Any], dict[str, Any]]:
+        rest = iter(arrays)
+        args, kwargs = map_structure(
+            lambda leaf: next(rest) if isinstance(leaf, KerasTensor) else leaf, self._arguments
+        )
+        return args, kwargs
+
+
+def plan(layer: Layer, args: Sequence[Any], kwargs: dict[str, Any]) -> Plan:
+    """What a call with these arguments, in which symbolic tensors stand for arrays, becomes."""
+    if not _has_backward(layer):
+        traced = _trace(layer, args, kwargs)
+        if traced is not None:
+            return Plan(traced, None, map_structure(lambda tensor: tensor.shape, traced.outputs))
+    shape = _host_output_shape(layer, args, kwargs)
+    return Plan(None, HostCall(layer, args, kwargs, shape), shape)
+
+
+def takes_training(layer: Layer) -> bool:
+    """Whether ``call`` has an argument ``training``."""
+    parameters = inspect.signature(layer.call).parameters
+    return "training" in parameters or any(item.kind is item.VAR_KEYWORD for item in parameters.values())
+
+
+def _has_backward(layer: Layer) -> bool:
+    return hasattr(type(layer), "backward")
+
+
+def _trace(layer: Layer, args: Sequence[Any], kwargs: dict[str, Any]) -> Function | None:
+    """The calls of other layers that ``call`` makes; None if it computes with arrays."""
+    inputs: list[KerasTensor] = []
+
+    def placeholder(leaf: Any) -> Any:
+        if not isinstance(leaf, KerasTensor):
+            return leaf
+        inputs.append(KerasTensor(leaf.shape, leaf.dtype, leaf.name))
+        return inputs[-1]
+
+    traced_args, traced_kwargs = map_structure(placeholder, [list(args), dict(kwargs)])
+    if takes_training(layer):
+        traced_kwargs["training"] = True  # layers that act in training only do nothing in inference by themselves
+    try:
+        with hidden_calls():
+            outputs = layer.call(*traced_args, **traced_kwargs)
+        leaves = flatten(outputs)
+        if not all(isinstance(leaf, KerasTensor) for leaf in leaves):
+            raise NotTraceableError(f"call returned {', '.join(type(leaf).__name__ for leaf in leaves)}")
+    except NotTraceableError as error:
+        if layer.sublayers():
+            raise NotTraceableError(
+                f'Layer "{layer.name}": its call uses layers, so it must consist of calls of layers and of +, -, * and / '
+                f"on their results; put the rest into a Lambda or a layer of its own. Received: {error}"
+            ) from error
+        return None
+    return Function(inputs, outputs, layer.name)
+
+
+def _host_output_shape(layer: Layer, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+    shapes = [leaf.shape for leaf in flatten([list(args), dict(kwargs)]) if isinstance(leaf, KerasTensor)]
+    if layer.says_its_output_shape:
+        first = map_structure(lambda leaf: leaf.shape if isinstance(leaf, KerasTensor) else leaf, args[0])
+        return tuple(layer.compute_output_shape(first))
+    result = HostCall(layer, args, kwargs).forward([np.zeros((1, *shape[1:]), np.float32) for shape in shapes], False)
+    if result.ndim < 2 or len(result) != 1:
+        raise ValueError(
+            f'Layer "{layer.name}": expected call to return an array with the batch axis in front, of shape (1, ...) for '
+            f"one sample. Received: {result.shape}"
+        )
+    return (None, *result.shape[1:])
+
+
+def _checked_gradients(name: str, gradients: list[Any], shapes: list[tuple[int, ...]]) -> list[np.ndarray]:
+    arrays = [np.asarray(gradient) for gradient in gradients]
+    if [array.shape for array in arrays] != shapes:
+        raise ValueError(
+            f'Layer "{name}": expected backward to return gradients of shapes {shapes}, those of the inputs before those '
+            f"of the weights. Received: {[array.shape for array in arrays]}"
+        )
+    return [np.require(array, np.float32, ["C", "A"]) for array in arrays]
+
+
+def fill_shapes(node_args: Any, shapes: Sequence[Any]) -> Any:
+    """The arguments of a call with tensors of other shapes in the place of its tensors."""
+    leaves = flatten(node_args)
+    rest = iter(shapes)
+    return pack_like(node_args, [KerasTensor(next(rest)) if isinstance(x, KerasTensor) else x for x in leaves])

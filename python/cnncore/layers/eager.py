@@ -1,0 +1,89 @@
+"""Calling a layer on arrays: a network of this one call, kept for the next call with the same shapes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cnncore import _checks
+from cnncore._structure import flatten, map_structure, pack_like
+from cnncore.layers.function import Function
+from cnncore.layers.lowering import lower
+from cnncore.layers.tensor import Array, KerasTensor, hidden_calls
+
+if TYPE_CHECKING:
+    from cnncore.layers.base import Layer
+
+__all__ = ["call", "prepare", "run"]
+
+_KEPT = 8  # networks per layer: one for each combination of shapes seen last
+
+
+def call(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool | None) -> Any:
+    """The output of ``layer`` for arrays, as :class:`Array` or a structure of them."""
+    if not args and not kwargs:
+        raise TypeError(f'Layer "{layer.name}" expected an input. Received: no arguments')
+    x = args[0] if args else next(iter(kwargs.values()))
+    if len(args) == 1 and not kwargs and _is_plain_list(x):
+        args = (np.asarray(x, np.float32),)
+    arrays = [prepare(leaf, layer.name) for leaf in flatten([args, kwargs]) if _is_array(leaf)]
+    if not arrays:
+        raise TypeError(f'Layer "{layer.name}" expected tensors or arrays. Received: {type(x).__name__}')
+    key = (tuple(array.shape[1:] for array in arrays), training, layer.trainable, _frozen_key(args, kwargs))
+    network, structure = _network(layer, args, kwargs, training, key)
+    return run(network, arrays, bool(training), structure)
+
+
+def run(network: Any, arrays: list[np.ndarray], training: bool, structure: Any) -> Any:
+    """Outputs of a network in the structure of its outputs."""
+    results = network.forward(arrays, training)
+    return pack_like(structure, [np.asarray(result).view(Array) for result in results])
+
+
+def prepare(value: Any, owner: str) -> np.ndarray:
+    """An array as the core takes it: uint8 or float32, in C order."""
+    array = _checks.numeric_array(value, "inputs", owner)
+    if array.ndim < 2:
+        raise ValueError(
+            f'Input 0 of layer "{owner}" is incompatible with it: expected an array with the batch axis in front. '
+            f"Received: shape={array.shape}"
+        )
+    return np.require(array, array.dtype if array.dtype == np.uint8 else np.float32, ["C", "A"])
+
+
+def _network(layer: Layer, args: Any, kwargs: Any, training: bool | None, key: Any) -> tuple[Any, Any]:
+    kept = layer._eager
+    found = kept.get(key)
+    if found is None:
+        inputs: list[KerasTensor] = []
+
+        def placeholder(leaf: Any) -> Any:
+            if not _is_array(leaf):
+                return leaf
+            tensor = KerasTensor((None, *np.shape(leaf)[1:]), name="input")
+            inputs.append(tensor)
+            return tensor
+
+        symbolic_args, symbolic_kwargs = map_structure(placeholder, [args, kwargs])
+        with hidden_calls():  # a call on arrays is no part of a graph
+            outputs = layer._call_on_tensors(tuple(symbolic_args), symbolic_kwargs, training)
+        function = Function(inputs, outputs, layer.name)
+        found = (lower(function).network, outputs)
+        while len(kept) >= _KEPT:
+            kept.pop(next(iter(kept)))
+        kept[key] = found
+    return found
+
+
+def _is_array(leaf: Any) -> bool:
+    return isinstance(leaf, np.ndarray) or (hasattr(leaf, "__array__") and not isinstance(leaf, np.generic))
+
+
+def _is_plain_list(x: Any) -> bool:
+    """Whether ``x`` is a nested list of numbers, which stands for one array."""
+    return isinstance(x, (list, tuple)) and not any(_is_array(leaf) for leaf in flatten(x))
+
+
+def _frozen_key(args: Any, kwargs: Any) -> str:
+    return repr([leaf for leaf in flatten([args, kwargs]) if not _is_array(leaf)])

@@ -1,0 +1,129 @@
+"""The calls that lead from input tensors to output tensors, in an order in which they can be carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from cnncore._structure import flatten, map_structure, pack_like
+from cnncore.layers.tensor import KerasTensor, Node
+
+if TYPE_CHECKING:
+    from cnncore.layers.base import Layer
+    from cnncore.layers.lowering import Lowering
+
+__all__ = ["Function"]
+
+
+class Function:
+    """A part of the graph of calls: everything between ``inputs`` and ``outputs``.
+
+    Parameters
+    ----------
+    inputs, outputs : KerasTensor, or structure of them
+    owner : str
+        Who asks, for messages.
+
+    Attributes
+    ----------
+    nodes : list of Node
+        Every call comes after those that it needs. The calls of ``InputLayer`` that made the inputs are not among them.
+    layers : list of Layer
+        The layers that are called, each once, in the order of their first call.
+
+    Raises
+    ------
+    ValueError
+        If an output needs a tensor that is neither an input nor computed from the inputs.
+    """
+
+    def __init__(self, inputs: Any, outputs: Any, owner: str = "Model") -> None:
+        self.inputs, self.outputs = inputs, outputs
+        self.input_list: list[KerasTensor] = _tensors(inputs, "inputs", owner)
+        self.output_list: list[KerasTensor] = _tensors(outputs, "outputs", owner)
+        if len({id(tensor) for tensor in self.input_list}) != len(self.input_list):
+            raise ValueError(f"[{owner}] expected every input once. Received: inputs={inputs!r}")
+        self.nodes = _sorted_nodes(self.input_list, self.output_list, owner)
+        self.layers: list[Layer] = list({id(node.layer): node.layer for node in self.nodes}.values())
+
+    def compute_output_shape(self, input_shapes: Sequence[tuple[Any, ...]]) -> Any:
+        """Shapes of the outputs, in their structure, for shapes of the inputs, in the order of ``input_list``."""
+        known = {id(tensor): tuple(shape) for tensor, shape in zip(self.input_list, input_shapes, strict=True)}
+        if all(tensor.shape == known[id(tensor)] for tensor in self.input_list):
+            return map_structure(lambda tensor: tensor.shape, self.outputs)
+        for node in self.nodes:
+            args, kwargs = map_structure(
+                lambda leaf: KerasTensor(known[id(leaf)]) if isinstance(leaf, KerasTensor) else leaf,
+                [list(node.args), node.kwargs],
+            )
+            result = node.layer.output_shape_of_call(args, kwargs)
+            for tensor, shape in zip(node.output_list, _shape_list(result, len(node.output_list)), strict=True):
+                known[id(tensor)] = tuple(shape)
+        return map_structure(lambda tensor: known[id(tensor)], self.outputs)
+
+    def lower(self, graph: Lowering, inputs: Sequence[int]) -> list[int]:
+        """Add the calls to ``graph``; ``inputs`` are ids of the input tensors, the result those of the outputs."""
+        ids = {id(tensor): number for tensor, number in zip(self.input_list, inputs, strict=True)}
+        for node in self.nodes:
+            results = graph.call(node, [ids[id(tensor)] for tensor in node.inputs])
+            for tensor, number in zip(node.output_list, results, strict=True):
+                ids[id(tensor)] = number
+        return [ids[id(tensor)] for tensor in self.output_list]
+
+    def apply(self, tensors: Sequence[KerasTensor]) -> Any:
+        """Call the same layers again, on other tensors; the result has the structure of the outputs."""
+        known = {id(old): new for old, new in zip(self.input_list, tensors, strict=True)}
+        for node in self.nodes:
+            args, kwargs = map_structure(lambda leaf: known.get(id(leaf), leaf), [node.args, node.kwargs])
+            if node.training is not None:
+                kwargs["training"] = node.training
+            for old, new in zip(node.output_list, flatten(node.layer(*args, **kwargs)), strict=True):
+                known[id(old)] = new
+        return pack_like(self.outputs, [known[id(tensor)] for tensor in self.output_list])
+
+
+def _tensors(structure: Any, what: str, owner: str) -> list[KerasTensor]:
+    leaves = flatten(structure)
+    for leaf in leaves:
+        if not isinstance(leaf, KerasTensor):
+            raise TypeError(
+                f"[{owner}] expected `{what}` to be tensors that come from Input and layers. Received: {leaf!r}"
+            )
+    if not leaves:
+        raise ValueError(f"[{owner}] expected at least one tensor in `{what}`. Received: {structure!r}")
+    return leaves
+
+
+def _sorted_nodes(inputs: list[KerasTensor], outputs: list[KerasTensor], owner: str) -> list[Node]:
+    # Depth first without recursion: thousands of layers in a row are no deeper than one.
+    given = {id(tensor) for tensor in inputs}
+    done: set[int] = set()
+    nodes: list[Node] = []
+    stack = [(tensor, False) for tensor in reversed(outputs)]
+    while stack:
+        tensor, children_are_done = stack.pop()
+        if id(tensor) in given:
+            continue
+        node = tensor.node
+        if id(node) in done:
+            continue
+        if children_are_done:
+            done.add(id(node))
+            nodes.append(node)
+            continue
+        if not node.inputs:
+            raise ValueError(
+                f"[{owner}] the outputs also need the tensor {tensor.name!r} of shape {tensor.shape}, which is not among "
+                f"the inputs: {', '.join(item.name for item in inputs)}. Add it to `inputs`."
+            )
+        stack.append((tensor, True))
+        stack += [(item, False) for item in reversed(node.inputs)]
+    return nodes
+
+
+def _shape_list(shapes: Any, count: int) -> list[Any]:
+    """Shapes of ``count`` outputs as a list; a shape is a tuple or list of ints and None, structures hold shapes."""
+    if count == 1 and not isinstance(shapes, dict) and all(size is None or not hasattr(size, "__len__") for size in shapes):
+        return [shapes]
+    values = list(shapes.values()) if isinstance(shapes, dict) else list(shapes)
+    return [shape for value in values for shape in _shape_list(value, 1)]

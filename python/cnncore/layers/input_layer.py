@@ -1,0 +1,144 @@
+"""Input: where a graph of layers begins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from cnncore import _checks
+from cnncore.layers.base import Layer, registry
+from cnncore.layers.tensor import KerasTensor, Node
+
+__all__ = ["Input", "InputLayer"]
+
+
+@registry.register()
+class InputLayer(Layer):
+    """The beginning of a graph: it has no input, and its output is a tensor of the given shape. See :func:`Input`.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of one sample, of any rank from 1 on.
+    batch_size : int, optional
+        Accepted for Keras' sake: any number of samples is taken.
+    dtype : str, default "float32"
+        Accepted for Keras' sake: images of dtype uint8 are taken as they are, everything else as float32.
+    batch_shape : tuple, optional
+        The shape with the batch axis in front, in place of ``shape``. ``batch_input_shape`` and ``input_shape`` are older
+        names of both.
+    name : str, optional
+
+    Raises
+    ------
+    ValueError
+        If the shape is missing, or not a tuple of positive integers.
+    """
+
+    def __init__(
+        self,
+        shape: Iterable[int] | int | None = None,
+        batch_size: int | None = None,
+        dtype: Any = None,
+        batch_shape: Iterable[int | None] | None = None,
+        name: str | None = None,
+        *,
+        input_shape: Iterable[int] | None = None,
+        batch_input_shape: Iterable[int | None] | None = None,
+        trainable: bool = True,
+    ) -> None:
+        super().__init__(name=name, trainable=trainable)
+        self.input_dtype = "float32" if dtype is None else str(getattr(dtype, "name", dtype))
+        self.batch_size = batch_size
+        with_batch = batch_shape if batch_shape is not None else batch_input_shape
+        if with_batch is not None:
+            shape = list(with_batch)[1:]
+        elif shape is None:
+            shape = input_shape
+        if shape is None:
+            raise ValueError("[Input] expected the shape of a sample, such as (28, 28, 1). Received: shape=None")
+        if isinstance(shape, int):
+            shape = (shape,)
+        self.declared_input_shape = _checks.shape(_sizes(shape), "shape", "Input")
+        self.built = True
+        Node(self, (), {}, KerasTensor((None, *self.declared_input_shape), self.input_dtype, self.name))
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """Shape of one sample."""
+        assert self.declared_input_shape is not None
+        return self.declared_input_shape
+
+    @property
+    def input(self) -> Any:
+        """Its own output."""
+        return self.output
+
+    def compute_output_shape(self, input_shape: Any = None) -> Any:
+        return (None, *self.sample_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"shape": list(self.sample_shape), "dtype": self.input_dtype, "name": self.name}
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise TypeError(
+            f'Layer "{self.name}" is where a graph begins and cannot be called: use Input(...), which returns its tensor.'
+        )
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        Node(self, (), {}, KerasTensor((None, *self.sample_shape), self.input_dtype, self.name))
+
+
+def Input(  # noqa: N802 (Keras' name)
+    shape: Iterable[int] | int | None = None,
+    batch_size: int | None = None,
+    dtype: Any = None,
+    batch_shape: Iterable[int | None] | None = None,
+    name: str | None = None,
+) -> KerasTensor:
+    """A tensor without values from which a graph of layers begins.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of one sample, without the batch axis: (height, width, channels), (height, width), (features,), ...
+    batch_size : int, optional
+        Accepted for Keras' sake: any number of samples is taken.
+    dtype : str, default "float32"
+        Accepted for Keras' sake.
+    batch_shape : tuple, optional
+        The shape with the batch axis in front, in place of ``shape``.
+    name : str, optional
+
+    Returns
+    -------
+    KerasTensor
+        To call layers on, or to be the first element of a :class:`cnncore.Sequential`.
+
+    Raises
+    ------
+    ValueError
+        If the shape is missing, or not a tuple of positive integers.
+
+    Examples
+    --------
+    >>> from cnncore import Model
+    >>> from cnncore.layers import Conv2D, Flatten
+    >>> x = Input((28, 28, 1))
+    >>> y = Flatten()(Conv2D(32, 3)(x))
+    >>> Model(x, y).output_shape
+    (None, 21632)
+    """
+    layer = InputLayer(shape, batch_size, dtype, batch_shape, name)
+    tensor: KerasTensor = layer.output
+    return tensor
+
+
+def _sizes(shape: Any) -> Any:
+    if isinstance(shape, (list, tuple)) and None in shape:
+        raise ValueError(
+            "[Input] expected a shape of one sample with all its sizes known: images of varying size, None in a shape, are "
+            f"not supported. Received: shape={tuple(shape)}"
+        )
+    return shape

@@ -1,0 +1,104 @@
+"""Lambda: a function as a layer."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from cnncore import _checks
+from cnncore._custom_objects import custom_object
+from cnncore.layers.base import Layer, registry
+
+__all__ = ["Lambda"]
+
+
+@registry.register()
+class Lambda(Layer):
+    """A function of tensors or arrays as a layer.
+
+    A function made of layers and of ``+``, ``-``, ``*`` and ``/`` trains like these. One that computes with NumPy works in
+    inference; for training write a :class:`Layer` with ``call`` and ``backward``, see :mod:`cnncore.layers.custom`.
+
+    Parameters
+    ----------
+    function : callable
+        Called with what the layer is called with, arrays with the batch axis in front; with ``training`` too, if it has
+        such an argument.
+    output_shape : tuple of int, or callable, optional
+        Shape of one sample of the result, or a function of the input's shape, the batch axis in front of both. Found by
+        calling the function on zeros if it is missing.
+    mask : None
+        Accepted for Keras' sake.
+    arguments : dict, optional
+        Further arguments of the function.
+    name : str, optional
+
+    Raises
+    ------
+    TypeError
+        If ``function`` cannot be called.
+
+    Notes
+    -----
+    A model file holds the function's name and never its code: ``load_model(path, custom_objects={name: function})``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Lambda(lambda x: x * 2 + 1)(np.ones((1, 3)))
+    Array([[3., 3., 3.]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        output_shape: Iterable[int] | Callable[[Any], Any] | None = None,
+        mask: None = None,
+        arguments: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if not callable(function):
+            raise TypeError(f"[Lambda] expected `function` to be callable. Received: function={function!r}")
+        self.function = function
+        self.arguments = dict(arguments or {})
+        self._output_shape = output_shape
+        try:
+            self._takes_training = "training" in inspect.signature(function).parameters
+        except ValueError:  # a function written in C
+            self._takes_training = False
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        extra = {"training": training} if self._takes_training else {}
+        return self.function(inputs, **self.arguments, **extra)
+
+    @property
+    def says_its_output_shape(self) -> bool:
+        """Whether an output shape was given."""
+        return self._output_shape is not None
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        if callable(self._output_shape):
+            return tuple(self._output_shape(input_shape))
+        assert self._output_shape is not None
+        return (None, *_checks.shape(tuple(self._output_shape), "output_shape", "Lambda"))
+
+    def get_config(self) -> dict[str, Any]:
+        config = {**super().get_config(), "function": getattr(self.function, "__name__", "function")}
+        if self._output_shape is not None and not callable(self._output_shape):
+            config["output_shape"] = list(self._output_shape)
+        return config | ({"arguments": self.arguments} if self.arguments else {})
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Lambda:
+        function = config.get("function")
+        if isinstance(function, str):
+            found = custom_object(function)
+            if found is None:
+                raise ValueError(
+                    f"The Lambda layer {config.get('name')!r} needs the function {function!r}, which is not in the file: "
+                    f"pass custom_objects={{{function!r}: the function}}."
+                )
+            config = config | {"function": found}
+        return cls(**config)

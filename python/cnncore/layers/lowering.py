@@ -1,0 +1,122 @@
+"""From layers to a network of the core: names, weights and flags that every op of a layer gets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cnncore import _core
+from cnncore._structure import flatten
+from cnncore.layers.tensor import Node
+
+if TYPE_CHECKING:
+    from cnncore.layers.base import Layer
+    from cnncore.layers.function import Function
+
+__all__ = ["Lowering", "lower"]
+
+_MASK_STREAM = 1  # keeps the seeds of dropout's masks apart from those of initial weights
+_ONLY_IN_TRAINING = ("dropout", "gaussian_noise", "activity_regularization")
+
+
+class Lowering:
+    """The graph that layers add their ops to: ``_core.GraphBuilder`` with what an op must know of its layer.
+
+    Attributes
+    ----------
+    builder : _core.GraphBuilder
+        What the ops are added to.
+    parameters : dict of str to _core.Parameters
+        The weights of the layers so far, by the name under which the network knows the layer.
+    layers : dict of str to Layer
+        The layers so far, by the same name.
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        self.builder = _core.GraphBuilder()
+        self._seed = seed
+        self._names: dict[int, str] = {}
+        self._places: dict[str, int] = {}
+        self._calls: dict[str, int] = {}
+        self._current: list[str] = []
+        self._trainable = [True]
+        self._training: list[bool | None] = [None]
+        self.parameters: dict[str, _core.Parameters] = {}
+        self.layers: dict[str, Layer] = {}
+
+    def input(self, shape: Sequence[int]) -> int:
+        """A new input for samples of ``shape``."""
+        return self.builder.input(tuple(shape))
+
+    def output_shape(self, tensor: int) -> tuple[int, ...]:
+        """Shape of a sample of a tensor."""
+        return tuple(self.builder.output_shape(tensor))
+
+    def add(self, kind: str, inputs: Sequence[int], layer: str = "", /, **attributes: Any) -> int:
+        """Add an op of the layer that is being lowered; the id of its output.
+
+        ``layer`` is the layer's own name and only there for the reader: the network knows the layer by a name that no
+        other layer in it has.
+        """
+        if self._training[-1] is False:
+            if kind in _ONLY_IN_TRAINING:
+                return inputs[0]
+            if kind == "batch_normalization":
+                attributes["trainable"] = False
+        if not self._trainable[-1]:
+            attributes["trainable"] = False
+        return int(self.builder.add(kind, list(inputs), self._current[-1], **attributes))
+
+    def call(self, node: Node, inputs: Sequence[int]) -> list[int]:
+        """Lower one call of a layer; the ids of its outputs."""
+        layer = node.layer
+        name = self._name(layer)
+        self._calls[name] = self._calls.get(name, 0) + 1
+        self._current.append(name)
+        self._trainable.append(self._trainable[-1] and layer.trainable)
+        self._training.append(self._training[-1] if node.training is None else node.training)
+        try:
+            result = layer.lower_call(self, node, inputs)
+        finally:
+            for stack in (self._current, self._trainable, self._training):
+                stack.pop()
+        return flatten(result)
+
+    @property
+    def seed(self) -> int:
+        """For a layer that draws numbers in training: from the model's seed, the layer's place and the number of the call."""
+        name = self._current[-1]
+        key = (self._seed, self._places[name], _MASK_STREAM)
+        call = self._calls[name] - 1
+        return int(np.random.SeedSequence((*key, call) if call else key).generate_state(1)[0])
+
+    def _name(self, layer: Layer) -> str:
+        name = self._names.get(id(layer))
+        if name is None:
+            name, number = layer.name, 0
+            while name in self.layers:
+                number += 1
+                name = f"{layer.name}_{number}"
+            self._names[id(layer)] = name
+            self._places[name] = len(self.layers)
+            self.layers[name] = layer
+            if layer.specs:
+                self.parameters[name] = layer.parameters
+        return name
+
+
+class Lowered:
+    """A network and the layers in it."""
+
+    def __init__(self, network: _core.Network, layers: dict[str, Layer]) -> None:
+        self.network, self.layers = network, layers
+
+
+def lower(function: Function, seed: int = 0) -> Lowered:
+    """The network that computes a function's outputs from its inputs."""
+    graph = Lowering(seed)
+    inputs = [graph.input(tensor.shape[1:]) for tensor in function.input_list]
+    outputs = function.lower(graph, inputs)
+    return Lowered(_core.Network(graph.builder, outputs, graph.parameters), graph.layers)

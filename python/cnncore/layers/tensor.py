@@ -1,0 +1,238 @@
+"""Tensors without values: what calling a layer on an ``Input`` gives, and the record of the calls between them."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from cnncore._naming import unique_name
+from cnncore._structure import flatten
+
+if TYPE_CHECKING:
+    from cnncore.layers.base import Layer
+
+__all__ = ["Array", "History", "KerasTensor", "Node", "NotTraceableError", "hidden_calls", "is_symbolic"]
+
+Shape = tuple[Any, ...]  # the batch axis, None, then ints
+
+
+class NotTraceableError(TypeError, AttributeError):
+    """Something was done with a tensor that has no values yet and that no layer stands for."""
+
+
+class Array(np.ndarray):
+    """What a layer or model returns when it is called on arrays: a NumPy array that also answers ``.numpy()``."""
+
+    def numpy(self) -> np.ndarray:
+        """The values as a plain NumPy array, without a copy."""
+        return self.view(np.ndarray)
+
+
+class History(NamedTuple):
+    """Where a tensor comes from: output number ``tensor_index`` of call number ``node_index`` of ``layer``."""
+
+    layer: Layer
+    node_index: int
+    tensor_index: int
+
+
+class KerasTensor:
+    """A tensor without values: the result of ``Input`` or of calling a layer on such a tensor.
+
+    It has ``shape`` (the batch axis, None, in front), ``dtype``, ``name`` and ``history``. ``+``, ``-``, ``*`` and ``/``
+    with another tensor or a number make a layer that does it. Everything else is the matter of layers.
+
+    Examples
+    --------
+    >>> from cnncore.layers import Input
+    >>> x = Input((28, 28, 1))
+    >>> (2 * x - 1).shape
+    (None, 28, 28, 1)
+    """
+
+    def __init__(self, shape: Shape, dtype: str = "float32", name: str | None = None) -> None:
+        self.shape = tuple(shape)
+        self.dtype = dtype
+        self.name = name or unique_name("KerasTensor")
+        self.source: tuple[Node, int] | None = None  # the call that gives it, and which of its outputs it is
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes, that of the batch included."""
+        return len(self.shape)
+
+    @property
+    def node(self) -> Node:
+        """The call that gives this tensor."""
+        if self.source is None:
+            raise ValueError(f"Expected a tensor that comes from Input or a layer. Received: {self!r}")
+        return self.source[0]
+
+    @property
+    def history(self) -> History | None:
+        """Which layer gives this tensor, and in which of its calls."""
+        if self.source is None:
+            return None
+        node, position = self.source
+        return History(node.layer, node.index, position)
+
+    def __repr__(self) -> str:
+        return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
+
+    # --- arithmetic: each operator is a layer ---------------------------------------------------------------------
+    def __add__(self, other: Any) -> Any:
+        return _operate("add", self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return _operate("add", other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        return _operate("subtract", self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return _operate("subtract", other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        return _operate("multiply", self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return _operate("multiply", other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return _operate("divide", self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return _operate("divide", other, self)
+
+    def __neg__(self) -> Any:
+        return _operate("multiply", self, -1.0)
+
+    # --- what needs values is refused -----------------------------------------------------------------------------
+    def __getitem__(self, key: Any) -> Any:
+        raise NotTraceableError(
+            f"A symbolic tensor cannot be indexed: use a layer such as Cropping2D, Permute or Reshape, or do it in a "
+            f"Lambda or custom layer. Received: {self!r}[{key!r}]"
+        )
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        raise NotTraceableError(
+            f"A symbolic tensor has no values, so NumPy cannot compute with it: use layers, or do it in a Lambda or "
+            f"custom layer. Received: {self!r}"
+        )
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        operator = _OF_UFUNC.get(ufunc)
+        if operator is not None and method == "__call__" and len(inputs) == 2 and not kwargs:
+            return _operate(operator, *inputs)
+        if ufunc is np.negative and method == "__call__" and not kwargs:
+            return -self
+        return self.__array__()
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return self.__array__()
+
+    def __bool__(self) -> bool:
+        raise NotTraceableError(
+            f"A symbolic tensor has no values, so that its truth cannot decide anything. Received: {self!r}"
+        )
+
+    def __len__(self) -> int:
+        raise NotTraceableError(f"The number of samples in a symbolic tensor is not known. Received: {self!r}")
+
+    def __iter__(self) -> Any:
+        raise NotTraceableError(f"A symbolic tensor cannot be iterated over. Received: {self!r}")
+
+    def __getattr__(self, name: str) -> Any:
+        if not name.startswith("_") and (name == "numpy" or hasattr(np.ndarray, name)):
+            raise NotTraceableError(f"A symbolic tensor has no values, so it has no {name!r}. Received: {self!r}")
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+
+class Node:
+    """One call of a layer on symbolic tensors.
+
+    Parameters
+    ----------
+    layer : Layer
+    args, kwargs : tuple, dict
+        What it was called with; tensors may be anywhere in nested lists, tuples and dicts.
+    outputs : KerasTensor or structure of them
+    training : bool, optional
+        The ``training`` argument of the call; None where none was given.
+    direct : bool, default False
+        Whether the layer's own ops are meant even if a subclass has a ``call`` of its own, which got here by ``super()``.
+    """
+
+    def __init__(
+        self,
+        layer: Layer,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        outputs: Any,
+        training: bool | None = None,
+        direct: bool = False,
+    ) -> None:
+        self.layer, self.args, self.kwargs, self.outputs, self.training = layer, args, kwargs, outputs, training
+        self.direct = direct
+        self.index = -1
+        if not _hidden.depth:
+            self.index = len(layer.nodes)
+            layer.nodes.append(self)
+        for position, tensor in enumerate(flatten(outputs)):
+            tensor.source = (self, position)
+
+    @property
+    def inputs(self) -> list[KerasTensor]:
+        """The tensors among the arguments, in order."""
+        return [leaf for leaf in flatten([self.args, self.kwargs]) if isinstance(leaf, KerasTensor)]
+
+    @property
+    def input(self) -> Any:
+        """The first argument: a tensor or a structure of them."""
+        return self.args[0] if self.args else next(iter(self.kwargs.values()), None)
+
+    @property
+    def output_list(self) -> list[KerasTensor]:
+        """The outputs, in order."""
+        return flatten(self.outputs)
+
+
+class _Hidden(threading.local):
+    depth = 0
+
+
+_hidden = _Hidden()
+
+
+@contextlib.contextmanager
+def hidden_calls() -> Iterator[None]:
+    """Calls meanwhile are no calls that a user made: ``layer.input`` and ``layer.output`` do not know them."""
+    _hidden.depth += 1
+    try:
+        yield
+    finally:
+        _hidden.depth -= 1
+
+
+def is_symbolic(structure: Any) -> bool:
+    """Whether there is a symbolic tensor in a structure."""
+    return any(isinstance(leaf, KerasTensor) for leaf in flatten(structure))
+
+
+_OF_UFUNC = {np.add: "add", np.subtract: "subtract", np.multiply: "multiply", np.true_divide: "divide"}
+
+# Set by cnncore.layers.operators: the layers that stand for operators are built on this module.
+_operators: dict[str, Callable[[Any, Any], Any]] = {}
+
+
+def register_operator(name: str, function: Callable[[Any, Any], Any]) -> None:
+    """Say what an operator ("add", "subtract", "multiply", "divide") makes of two operands."""
+    _operators[name] = function
+
+
+def _operate(name: str, left: Any, right: Any) -> Any:
+    return _operators[name](left, right)

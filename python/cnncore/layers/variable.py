@@ -1,0 +1,174 @@
+"""Weights of layers: what a layer asks for, and the handle by which users read and write it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+from numpy.typing import ArrayLike
+
+from cnncore import _checks
+from cnncore.initializers import Initializer
+from cnncore.layers.tensor import KerasTensor
+
+if TYPE_CHECKING:
+    from cnncore.layers.base import Layer
+
+__all__ = ["Variable", "WeightSpec", "write_weights"]
+
+
+class WeightSpec(NamedTuple):
+    """A weight that a layer asks for.
+
+    ``trainable=False`` marks state that no gradient changes, such as moving statistics. ``regularizer`` and ``constraint``
+    are objects of :mod:`cnncore.regularizers` and :mod:`cnncore.constraints`, or None.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    initializer: Initializer
+    trainable: bool = True
+    regularizer: Any = None
+    constraint: Any = None
+
+
+class Variable(NDArrayOperatorsMixin):
+    """One weight of a layer. It behaves like the NumPy array of its current values, and writing to it changes the layer.
+
+    ``numpy()`` is a copy, ``assign(value)`` replaces the values, ``value[...]`` reads and writes parts of them.
+
+    Attributes
+    ----------
+    name : str
+        Within its layer: "kernel", "bias", ...
+    path : str
+        "<layer>/<name>".
+    shape : tuple of int
+    dtype : numpy.dtype
+        Always float32.
+    trainable : bool
+        Whether training changes it.
+
+    Examples
+    --------
+    >>> from cnncore.layers import Dense
+    >>> layer = Dense(2, kernel_initializer="ones")
+    >>> layer.build((None, 3))
+    >>> layer.kernel.path, layer.kernel.shape, float(layer.kernel.sum())
+    ('dense/kernel', (3, 2), 6.0)
+    >>> layer.kernel.assign(layer.kernel * 2)
+    >>> layer.kernel[0]
+    array([2., 2.], dtype=float32)
+    """
+
+    __hash__ = object.__hash__  # a key by identity, as in Keras
+
+    def __init__(self, layer: Layer, index: int) -> None:
+        self._layer, self._index = layer, index
+
+    @property
+    def spec(self) -> WeightSpec:
+        """What the layer asked for."""
+        return self._layer.specs[self._index]
+
+    @property
+    def name(self) -> str:
+        """Within its layer: "kernel", "bias", ..."""
+        return self.spec.name
+
+    @property
+    def path(self) -> str:
+        """The layer's name and the weight's."""
+        return f"{self._layer.name}/{self.spec.name}"
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes it."""
+        return self.spec.trainable and self._layer.trainable
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the array."""
+        return self.spec.shape
+
+    @property
+    def dtype(self) -> np.dtype[np.float32]:
+        """Always float32."""
+        return np.dtype(np.float32)
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.spec.shape)
+
+    @property
+    def value(self) -> np.ndarray:
+        """The weight itself as an array; writing to it changes the layer."""
+        return np.asarray(self._layer.parameters.view(self._index))
+
+    def numpy(self) -> np.ndarray:
+        """A copy of the values."""
+        return np.asarray(self._layer.parameters.read(self._index))
+
+    def assign(self, value: ArrayLike) -> None:
+        """Replace the values.
+
+        Raises
+        ------
+        ValueError
+            If ``value`` has another shape; nothing is written then.
+        """
+        write_weights(f'layer "{self._layer.name}"', [self], [value])
+
+    def write(self, array: np.ndarray) -> None:
+        """Replace the values by an array that is known to have the right shape."""
+        self._layer.parameters.write(self._index, np.require(array, np.float32, ["C", "A"]))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        array = self.numpy() if copy else self.value
+        return array if dtype is None else array.astype(dtype, copy=False)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **kwargs: Any) -> Any:
+        plain = [item.value if isinstance(item, Variable) else item for item in inputs]
+        if any(isinstance(item, KerasTensor) for item in plain):
+            return NotImplemented  # the tensor says why it cannot
+        if out is not None:
+            kwargs["out"] = tuple(item.value if isinstance(item, Variable) else item for item in out)
+        result = getattr(ufunc, method)(*plain, **kwargs)
+        return out[0] if out is not None and len(out) == 1 else result
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.value[key]
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self.value[key] = value
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name in ("_layer", "_index"):
+            raise AttributeError(name)
+        return getattr(self.value, name)
+
+    def __repr__(self) -> str:
+        return f"<Variable path={self.path}, shape={self.shape}, value={self.value}>"
+
+
+def write_weights(owner: str, variables: list[Variable], weights: Any) -> None:
+    """Copy ``weights`` into ``variables`` after all of them were checked."""
+    arrays = [_checks.numeric_array(array, "weights", owner) for array in weights]
+    if len(arrays) != len(variables):
+        names = ", ".join(variable.path for variable in variables) or "none"
+        raise ValueError(f"[{owner}] expected {len(variables)} arrays: {names}. Received: {len(arrays)} arrays")
+    for variable, array in zip(variables, arrays, strict=True):
+        if array.shape != variable.shape:
+            raise ValueError(
+                f"[{owner}] expected {variable.path} of shape {variable.shape}. Received: shape {array.shape}"
+            )
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.write(array)
