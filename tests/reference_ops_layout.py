@@ -1,11 +1,11 @@
 """Reference ops that move values: shapes, padding, resizing, concatenation; products of two inputs; functions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 import reference as ref
-from reference_ops import Array, Image, Op, Shape, op
+from reference_ops import Array, Image, Op, Parameter, Shape, op
 
 
 @op("reshape")
@@ -158,10 +158,20 @@ class Dot(Op):
 
 @op("host")
 class Host(Op):
-    """A Python function of the inputs; ``backward(inputs, dy)`` gives the gradients of the inputs."""
+    """A Python function of the inputs; ``backward(inputs, dy)`` gives a list: the gradients of the inputs, then of the
+    weights.
 
-    def __init__(self, forward: Callable, shape: Shape, backward: Callable | None = None):
+    ``parameters`` are the shapes of its weights, which ``forward`` and ``backward`` read on their own.
+    """
+
+    def __init__(
+        self, forward: Callable, shape: Shape, backward: Callable | None = None, parameters: Sequence[Shape] = ()
+    ):
         self.forward_function, self.shape, self.backward_function = forward, shape, backward
+        self.shapes = parameters
+
+    def parameters(self, *shapes: Shape) -> list[Parameter]:
+        return [Parameter(f"weight_{number}", tuple(shape)) for number, shape in enumerate(self.shapes)]
 
     def infer(self, *shapes: Shape) -> Shape:
         return tuple(self.shape)
@@ -172,6 +182,7 @@ class Host(Op):
         def pullback(dy):
             if self.backward_function is None:
                 raise ValueError("expected a backward function for training. Received: backward=None")
-            return [np.asarray(dx, np.float64) for dx in self.backward_function(inputs, dy)], []
+            gradients = [np.asarray(gradient, np.float64) for gradient in self.backward_function(inputs, dy)]
+            return gradients[: len(inputs)], gradients[len(inputs) :]
 
         return y, pullback

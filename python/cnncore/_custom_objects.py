@@ -7,7 +7,13 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
-__all__ = ["CustomObjectScope", "custom_object", "custom_object_scope", "register_keras_serializable", "registered_name"]
+__all__ = [
+    "CustomObjectScope",
+    "custom_object",
+    "custom_object_scope",
+    "register_keras_serializable",
+    "registered_name",
+]
 
 T = TypeVar("T")
 

@@ -1,4 +1,6 @@
-"""Names that layers and models get by themselves: ``conv2d``, ``conv2d_1``, ... counted in this process, as in Keras."""
+"""Names that layers and models get by themselves: ``conv2d``, ``conv2d_1``, ... counted in this process, as in
+Keras.
+"""
 
 from __future__ import annotations
 

@@ -21,8 +21,8 @@ How to write a layer over ops of the core (``Dense`` in dense.py is the pattern)
             return {**super().get_config(), "factor": self.factor}
 
 ``graph`` is a :class:`cnncore.layers.lowering.Lowering`: ``add(kind, inputs, self.name, **attributes)``,
-``output_shape(id)`` without the batch axis, and ``seed`` for layers that draw numbers in training. The layer's name, its
-weights and ``trainable`` are added there. A layer of several ops says which of its weights each takes:
+``output_shape(id)`` without the batch axis, and ``seed`` for layers that draw numbers in training. The layer's name,
+its weights and ``trainable`` are added there. A layer of several ops says which of its weights each takes:
 ``graph.add(..., weights=[0, 2])``.
 
 A layer owns its weights: they are made when they are first needed after ``build``, and any number of models share them.
@@ -183,7 +183,8 @@ class Layer:
         return eager.call(self, args, kwargs, training)
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
-        """What the layer computes. Custom layers say it in Python, see :mod:`cnncore.layers.custom`; all others in ``lower``.
+        """What the layer computes. Custom layers say it in Python, see :mod:`cnncore.layers.custom`; all others in
+        ``lower``.
 
         A subclass of a layer that has one reaches it by ``super().call(x)``.
         """
@@ -204,8 +205,8 @@ class Layer:
             return custom.plan(self, args, kwargs).output_shape
         if len(args) != 1 or kwargs:
             raise TypeError(
-                f'Layer "{self.name}" expected one argument: a tensor or a list of them. Received: {len(args)} arguments'
-                + (f" and {', '.join(kwargs)}" if kwargs else "")
+                f'Layer "{self.name}" expected one argument: a tensor or a list of them. Received: {len(args)} '
+                "arguments" + (f" and {', '.join(kwargs)}" if kwargs else "")
             )
         return self.compute_output_shape(_shapes(args[0]))
 
@@ -402,7 +403,7 @@ class Layer:
     def count_params(self) -> int:
         """Number of weights; ValueError while their shapes are not known."""
         if not self.built:
-            raise ValueError(f'{self._title.capitalize()} is not built: its input shape is not known yet.')
+            raise ValueError(f"{self._title.capitalize()} is not built: its input shape is not known yet.")
         return sum(math.prod(variable.shape) for variable in self.weights)
 
     # --- what a user sees ---------------------------------------------------------------------------------------
@@ -418,7 +419,9 @@ class Layer:
 
     @property
     def trainable(self) -> bool:
-        """Whether training changes the weights. Setting it sets it for the layers inside, too, and takes effect at once."""
+        """Whether training changes the weights. Setting it sets it for the layers inside, too, and takes effect at
+        once.
+        """
         return self._trainable
 
     @trainable.setter

@@ -1,11 +1,11 @@
 """Layers that users write: ``build`` and ``call``, over other layers or in plain NumPy.
 
 ``call`` is first tried on symbolic tensors. If it calls layers, or adds and multiplies tensors, that is all: it becomes
-their ops, and gradients come by themselves. If it computes with NumPy, it becomes an op that calls Python in every step;
-for training it then needs ``backward``::
+their ops, and gradients come by themselves. If it computes with NumPy, it becomes an op that calls Python in every
+step; for training it then needs ``backward``::
 
     class Softplus(Layer):
-        def call(self, x):                       # x: an array (or what the layer was called with), the batch axis in front
+        def call(self, x):                       # x: an array, the batch axis in front
             return np.log1p(np.exp(x))
 
         def backward(self, x, dy):               # dy: gradient of the loss with respect to what call returned
@@ -22,8 +22,8 @@ for training it then needs ``backward``::
             axes = tuple(range(x.ndim - 1))
             return dy * self.factor, [(dy * x).sum(axis=axes)]
 
-A layer of several inputs gets a list of arrays as ``x`` and returns a list of gradients. A layer that has ``backward`` is
-always called with arrays. ``cnncore.testing.check_gradients`` compares ``backward`` with differences of ``call``.
+A layer of several inputs gets a list of arrays as ``x`` and returns a list of gradients. A layer that has ``backward``
+is always called with arrays. ``cnncore.testing.check_gradients`` compares ``backward`` with differences of ``call``.
 """
 
 from __future__ import annotations
@@ -169,7 +169,8 @@ def _trace(layer: Layer, args: Sequence[Any], kwargs: dict[str, Any]) -> Functio
     except NotTraceableError as error:
         if layer.sublayers():
             raise NotTraceableError(
-                f'Layer "{layer.name}": its call uses layers, so it must consist of calls of layers and of +, -, * and / '
+                f'Layer "{layer.name}": its call uses layers, so it must consist of calls of layers and of +, -, * '
+                "and / "
                 f"on their results; put the rest into a Lambda or a layer of its own. Received: {error}"
             ) from error
         return None
@@ -184,7 +185,8 @@ def _host_output_shape(layer: Layer, args: Sequence[Any], kwargs: dict[str, Any]
     result = HostCall(layer, args, kwargs).forward([np.zeros((1, *shape[1:]), np.float32) for shape in shapes], False)
     if result.ndim < 2 or len(result) != 1:
         raise ValueError(
-            f'Layer "{layer.name}": expected call to return an array with the batch axis in front, of shape (1, ...) for '
+            f'Layer "{layer.name}": expected call to return an array with the batch axis in front, of shape (1, ...) '
+            "for "
             f"one sample. Received: {result.shape}"
         )
     return (None, *result.shape[1:])
@@ -194,7 +196,8 @@ def _checked_gradients(name: str, gradients: list[Any], shapes: list[tuple[int, 
     arrays = [np.asarray(gradient) for gradient in gradients]
     if [array.shape for array in arrays] != shapes:
         raise ValueError(
-            f'Layer "{name}": expected backward to return gradients of shapes {shapes}, those of the inputs before those '
+            f'Layer "{name}": expected backward to return gradients of shapes {shapes}, those of the inputs before '
+            "those "
             f"of the weights. Received: {[array.shape for array in arrays]}"
         )
     return [np.require(array, np.float32, ["C", "A"]) for array in arrays]

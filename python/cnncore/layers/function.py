@@ -113,7 +113,8 @@ def _sorted_nodes(inputs: list[KerasTensor], outputs: list[KerasTensor], owner: 
             continue
         if not node.inputs:
             raise ValueError(
-                f"[{owner}] the outputs also need the tensor {tensor.name!r} of shape {tensor.shape}, which is not among "
+                f"[{owner}] the outputs also need the tensor {tensor.name!r} of shape {tensor.shape}, which is not "
+                "among "
                 f"the inputs: {', '.join(item.name for item in inputs)}. Add it to `inputs`."
             )
         stack.append((tensor, True))
@@ -123,7 +124,11 @@ def _sorted_nodes(inputs: list[KerasTensor], outputs: list[KerasTensor], owner: 
 
 def _shape_list(shapes: Any, count: int) -> list[Any]:
     """Shapes of ``count`` outputs as a list; a shape is a tuple or list of ints and None, structures hold shapes."""
-    if count == 1 and not isinstance(shapes, dict) and all(size is None or not hasattr(size, "__len__") for size in shapes):
+    if (
+        count == 1
+        and not isinstance(shapes, dict)
+        and all(size is None or not hasattr(size, "__len__") for size in shapes)
+    ):
         return [shapes]
     values = list(shapes.values()) if isinstance(shapes, dict) else list(shapes)
     return [shape for value in values for shape in _shape_list(value, 1)]

@@ -25,8 +25,8 @@ class InputLayer(Layer):
     dtype : str, default "float32"
         Accepted for Keras' sake: images of dtype uint8 are taken as they are, everything else as float32.
     batch_shape : tuple, optional
-        The shape with the batch axis in front, in place of ``shape``. ``batch_input_shape`` and ``input_shape`` are older
-        names of both.
+        The shape with the batch axis in front, in place of ``shape``. ``batch_input_shape`` and ``input_shape`` are
+        older names of both.
     name : str, optional
 
     Raises
@@ -82,7 +82,8 @@ class InputLayer(Layer):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         raise TypeError(
-            f'Layer "{self.name}" is where a graph begins and cannot be called: use Input(...), which returns its tensor.'
+            f'Layer "{self.name}" is where a graph begins and cannot be called: use Input(...), which returns its '
+            "tensor."
         )
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -138,7 +139,8 @@ def Input(  # noqa: N802 (Keras' name)
 def _sizes(shape: Any) -> Any:
     if isinstance(shape, (list, tuple)) and None in shape:
         raise ValueError(
-            "[Input] expected a shape of one sample with all its sizes known: images of varying size, None in a shape, are "
+            "[Input] expected a shape of one sample with all its sizes known: images of varying size, None in a "
+            "shape, are "
             f"not supported. Received: shape={tuple(shape)}"
         )
     return shape

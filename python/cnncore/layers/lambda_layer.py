@@ -17,8 +17,9 @@ __all__ = ["Lambda"]
 class Lambda(Layer):
     """A function of tensors or arrays as a layer.
 
-    A function made of layers and of ``+``, ``-``, ``*`` and ``/`` trains like these. One that computes with NumPy works in
-    inference; for training write a :class:`Layer` with ``call`` and ``backward``, see :mod:`cnncore.layers.custom`.
+    A function made of layers and of ``+``, ``-``, ``*`` and ``/`` trains like these. One that computes with NumPy
+    works in inference; for training write a :class:`Layer` with ``call`` and ``backward``, see
+    :mod:`cnncore.layers.custom`.
 
     Parameters
     ----------
@@ -97,7 +98,8 @@ class Lambda(Layer):
             found = custom_object(function)
             if found is None:
                 raise ValueError(
-                    f"The Lambda layer {config.get('name')!r} needs the function {function!r}, which is not in the file: "
+                    f"The Lambda layer {config.get('name')!r} needs the function {function!r}, which is not in the "
+                    "file: "
                     f"pass custom_objects={{{function!r}: the function}}."
                 )
             config = config | {"function": found}

@@ -86,7 +86,9 @@ class Lowering:
 
     @property
     def seed(self) -> int:
-        """For a layer that draws numbers in training: from the model's seed, the layer's place and the number of the call."""
+        """For a layer that draws numbers in training: from the model's seed, the layer's place and the number of the
+        call.
+        """
         name = self._current[-1]
         key = (self._seed, self._places[name], _MASK_STREAM)
         call = self._calls[name] - 1

@@ -34,7 +34,10 @@ class Divide(Layer):
     def backward(self, inputs: Any, dy: Any) -> list[np.ndarray]:
         """Gradients of numerator and denominator."""
         numerator, denominator = inputs
-        return [_summed(dy / denominator, numerator.shape), _summed(-dy * numerator / denominator**2, denominator.shape)]
+        return [
+            _summed(dy / denominator, numerator.shape),
+            _summed(-dy * numerator / denominator**2, denominator.shape),
+        ]
 
 
 @registry.register()
@@ -91,7 +94,8 @@ def _merged(kind: str, left: Any, right: Any) -> Any:
     for operand in (left, right):
         if not isinstance(operand, KerasTensor):
             raise NotTraceableError(
-                f"Expected a symbolic tensor or a number as operand; arrays and weights belong into a Lambda or a custom "
+                "Expected a symbolic tensor or a number as operand; arrays and weights belong into a Lambda or a "
+                "custom "
                 f"layer. Received: {type(operand).__name__}"
             )
     return registry.class_named(kind)()([left, right])

@@ -43,8 +43,8 @@ class History(NamedTuple):
 class KerasTensor:
     """A tensor without values: the result of ``Input`` or of calling a layer on such a tensor.
 
-    It has ``shape`` (the batch axis, None, in front), ``dtype``, ``name`` and ``history``. ``+``, ``-``, ``*`` and ``/``
-    with another tensor or a number make a layer that does it. Everything else is the matter of layers.
+    It has ``shape`` (the batch axis, None, in front), ``dtype``, ``name`` and ``history``. ``+``, ``-``, ``*`` and
+    ``/`` with another tensor or a number make a layer that does it. Everything else is the matter of layers.
 
     Examples
     --------
@@ -164,7 +164,8 @@ class Node:
     training : bool, optional
         The ``training`` argument of the call; None where none was given.
     direct : bool, default False
-        Whether the layer's own ops are meant even if a subclass has a ``call`` of its own, which got here by ``super()``.
+        Whether the layer's own ops are meant even if a subclass has a ``call`` of its own, which got here by
+        ``super()``.
     """
 
     def __init__(

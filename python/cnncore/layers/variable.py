@@ -21,8 +21,8 @@ __all__ = ["Variable", "WeightSpec", "write_weights"]
 class WeightSpec(NamedTuple):
     """A weight that a layer asks for.
 
-    ``trainable=False`` marks state that no gradient changes, such as moving statistics. ``regularizer`` and ``constraint``
-    are objects of :mod:`cnncore.regularizers` and :mod:`cnncore.constraints`, or None.
+    ``trainable=False`` marks state that no gradient changes, such as moving statistics. ``regularizer`` and
+    ``constraint`` are objects of :mod:`cnncore.regularizers` and :mod:`cnncore.constraints`, or None.
     """
 
     name: str
@@ -34,7 +34,8 @@ class WeightSpec(NamedTuple):
 
 
 class Variable(NDArrayOperatorsMixin):
-    """One weight of a layer. It behaves like the NumPy array of its current values, and writing to it changes the layer.
+    """One weight of a layer. It behaves like the NumPy array of its current values, and writing to it changes the
+    layer.
 
     ``numpy()`` is a copy, ``assign(value)`` replaces the values, ``value[...]`` reads and writes parts of them.
 

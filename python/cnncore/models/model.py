@@ -1,25 +1,27 @@
 """Model: compile, fit, evaluate, predict over one ``_core.Network``. Subclasses say how the network comes about.
 
 The second design, which replaces this file when the core takes any graph: ``class Model(Trainer, Layer)``, where
-``models/trainer.py`` trains and ``models/model.py`` knows the structure. This is all that the two halves know of each other.
+``models/trainer.py`` trains and ``models/model.py`` knows the structure. This is all that the two halves know of each
+other.
 
 What the structure gives to ``Trainer`` (``self`` is the model):
 
 ``_network_for_use() -> _core.Network``
-    The network of the model as it is now, made when it is first needed, weights of frozen layers marked, regularizers set.
-    It is another object after layers or ``trainable`` changed, which costs nothing to ask. ValueError if the shape of the
-    input is not known. Ask for it at the beginning of each public call, not in each step.
+    The network of the model as it is now, made when it is first needed, weights of frozen layers marked, regularizers
+    set. It is another object after layers or ``trainable`` changed, which costs nothing to ask. ValueError if the
+    shape of the input is not known. Ask for it at the beginning of each public call, not in each step.
 ``_build_for(x)``
     Fix the shapes of the inputs by data: an array, or a list or dict of arrays. Nothing happens if they are known.
 ``_function``
-    The built graph: ``inputs`` and ``outputs`` are what the user gave (a tensor, a list, a dict, nested), ``input_list`` and
-    ``output_list`` the tensors in the order in which ``Network`` takes and gives arrays. ``tensor.shape[1:]`` is a sample's.
-    ``cnncore._structure.flatten_like(function.inputs, x)`` brings data that nests alike into that order.
+    The built graph: ``inputs`` and ``outputs`` are what the user gave (a tensor, a list, a dict, nested),
+    ``input_list`` and ``output_list`` the tensors in the order in which ``Network`` takes and gives arrays.
+    ``tensor.shape[1:]`` is a sample's. ``cnncore._structure.flatten_like(function.inputs, x)`` brings data that nests
+    alike into that order.
 ``input_names``, ``output_names``
     Names in the same order: of the ``Input``s, and of the layers that give the outputs (keys of dicts of data).
 ``_augmentation``
-    The layers at the very beginning that are instances of ``layers.augmentation.Augmentation`` (with a method ``augment``);
-    the network leaves them out. Empty for most models.
+    The layers at the very beginning that are instances of ``layers.augmentation.Augmentation`` (with a method
+    ``augment``); the network leaves them out. Empty for most models.
 ``_constraints() -> list of (Variable, constraint)``
     What to apply to weights after each step: ``variable.assign(constraint(variable.numpy()))``.
 ``_lock``
@@ -38,7 +40,8 @@ What ``Trainer`` gives to the structure:
     ``(slot.layer, slot.index)``. ``old`` may be None.
 ``compiled``, ``get_compile_config()``, ``compile_from_config(config)``
     As in Keras; the config is ready for JSON.
-``optimizer.iterations``, ``optimizer.state`` (dict of str to flat vectors, laid out like the slots), ``optimizer.build``
+``optimizer.iterations``, ``optimizer.state`` (dict of str to flat vectors, laid out like the slots),
+``optimizer.build``
     What saving stores and loading restores.
 """
 
