@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from cnncore._custom_objects import custom_object, registered_name
+from cnncore._names import nearest
 
 T = TypeVar("T")
 C = TypeVar("C", bound=type[Any])
@@ -55,7 +56,8 @@ class Registry(Generic[T]):
         name, arguments = config["class_name"], config.get("config", {})
         found = self._classes.get(name) or custom_object(name)
         if not isinstance(found, type):
-            raise ValueError(f"Unknown {self.kind} {name!r}. Known: {', '.join(sorted(self._classes))}")
+            hint = nearest(name, self._classes)
+            raise ValueError(f"Unknown {self.kind} {name!r}.{hint} Known: {', '.join(sorted(self._classes))}")
         if not isinstance(arguments, dict):
             raise ValueError(f"Expected the config of {self.kind} {name!r} to be a dict. Received: {arguments!r}")
         try:
@@ -70,7 +72,8 @@ class Registry(Generic[T]):
             name = self._aliases.get(identifier.lower())
             if name is None:
                 known = ", ".join(sorted({snake_case(name) for name in self._classes}))
-                raise ValueError(f"Unknown {self.kind} {identifier!r}. Known: {known}")
+                hint = nearest(identifier, self._aliases)
+                raise ValueError(f"Unknown {self.kind} {identifier!r}.{hint} Known: {known}")
             identifier = self._classes[name]
         if isinstance(identifier, dict):
             return self.deserialize(identifier)

@@ -1,9 +1,15 @@
-"""Callbacks: hooks into ``fit``."""
+"""Callbacks: hooks into ``fit``, ``evaluate`` and ``predict``."""
 
-from cnncore.callbacks.base import Callback, CallbackList, History, LambdaCallback
-from cnncore.callbacks.monitor import EarlyStopping, ModelCheckpoint
-from cnncore.callbacks.progress import ProgressBar
-from cnncore.callbacks.tools import CSVLogger, LearningRateScheduler
+from cnncore.callbacks.base import Callback
+from cnncore.callbacks.callback_list import CallbackList
+from cnncore.callbacks.checkpoint import ModelCheckpoint
+from cnncore.callbacks.early_stopping import EarlyStopping
+from cnncore.callbacks.history import History
+from cnncore.callbacks.lambda_callback import LambdaCallback
+from cnncore.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
+from cnncore.callbacks.logs import CSVLogger, TerminateOnNaN
+from cnncore.callbacks.progress import ProgbarLogger, ProgressBar
+from cnncore.callbacks.tensorboard import TensorBoard
 
 __all__ = [
     "CSVLogger",
@@ -14,5 +20,9 @@ __all__ = [
     "LambdaCallback",
     "LearningRateScheduler",
     "ModelCheckpoint",
+    "ProgbarLogger",
     "ProgressBar",
+    "ReduceLROnPlateau",
+    "TensorBoard",
+    "TerminateOnNaN",
 ]

@@ -1,189 +1,130 @@
-"""Callback: hooks into ``fit``; and the list of them that ``fit`` drives."""
+"""Callback: the hooks into ``fit``, ``evaluate`` and ``predict``."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from cnncore.models import Model
-
-Logs = dict[str, float]
+Logs = dict[str, Any]
 
 
 class Callback:
-    """Base class: override the hooks you need. Batch hooks cost nothing where no callback overrides them.
+    """Base class of callbacks: override the hooks you need. A hook that no callback overrides costs nothing.
+
+    Every hook has an argument ``logs``, a dict of names and values. The hooks that end an epoch or a batch find the
+    loss and the metrics in it; one dict is handed from callback to callback, so that what one adds the next ones see.
+    Keras' older names ``on_batch_begin`` and ``on_batch_end`` are called for batches of training unless
+    ``on_train_batch_begin`` or ``on_train_batch_end`` is overridden.
 
     Attributes
     ----------
     model : Model
-        The model in training; set ``model.stop_training = True`` to end it.
+        The model in training; set ``model.stop_training = True`` to end it after the current batch.
     params : dict
-        "epochs", "steps" (batches in an epoch), "samples", "batch_size", "verbose".
-    batch_interval : float
-        Least number of seconds between two calls of ``on_train_batch_end``; 0, the default, means every batch.
+        "verbose", "epochs", "steps" (batches in an epoch, None where that is not known), "samples" and "batch_size"
+        (None for generators), and "do_validation".
+    batch_interval : float, default 0
+        The least number of seconds between two calls of ``on_train_batch_end``; 0 means every batch.
 
     Examples
     --------
     >>> class StopAt(Callback):
     ...     def on_epoch_end(self, epoch, logs=None):
-    ...         self.model.stop_training = logs["loss"] < 0.1
+    ...         if logs["loss"] < 0.1:
+    ...             self.model.stop_training = True
     """
 
     batch_interval = 0.0
 
     def __init__(self) -> None:
-        self.model: Any = None
+        self._model: Any = None
         self.params: dict[str, Any] = {}
 
-    def set_model(self, model: Model) -> None:
-        """Told the model before training."""
-        self.model = model
+    @property
+    def model(self) -> Any:
+        """The model that the callback was given to."""
+        return getattr(self, "_model", None)  # also for a subclass that does not call this class's __init__
+
+    def set_model(self, model: Any) -> None:
+        """Is told the model before anything else happens."""
+        self._model = model
 
     def set_params(self, params: dict[str, Any]) -> None:
-        """Told the parameters before training."""
+        """Is told the parameters of the call before anything else happens."""
         self.params = params
 
+    # --- training -------------------------------------------------------------------------------------------------
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """At the start of ``fit``."""
+        """Called at the start of ``fit``."""
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        """At the end of ``fit``, not after an exception."""
+        """Called at the end of ``fit``, but not after an exception."""
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        """Before an epoch, counted from 0."""
+        """Called before an epoch; epochs are counted from 0."""
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """After an epoch; ``logs`` has its loss and metrics, and those of validation with ``val_`` in front."""
+        """Called after an epoch. ``logs`` has its loss and metrics, and those of validation with ``val_`` in front."""
 
     def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
-        """Before a batch, counted from 0 in each epoch."""
+        """Called before a batch of training; batches are counted from 0 in each epoch."""
+        self.on_batch_begin(batch, logs=logs)
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """After a batch; ``logs`` has the means of the epoch so far."""
+        """Called after a batch of training. ``logs`` has the means of the epoch so far."""
+        self.on_batch_end(batch, logs=logs)
 
+    def on_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Older name of ``on_train_batch_begin``."""
+
+    def on_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Older name of ``on_train_batch_end``."""
+
+    # --- evaluation -----------------------------------------------------------------------------------------------
+    def on_test_begin(self, logs: Logs | None = None) -> None:
+        """Called at the start of ``evaluate``, and of the validation that ``fit`` makes."""
+
+    def on_test_end(self, logs: Logs | None = None) -> None:
+        """Called at the end of an evaluation. ``logs`` has its loss and metrics."""
+
+    def on_test_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Called before a batch of an evaluation."""
+
+    def on_test_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Called after a batch of an evaluation. ``logs`` has the means so far."""
+
+    # --- prediction -----------------------------------------------------------------------------------------------
+    def on_predict_begin(self, logs: Logs | None = None) -> None:
+        """Called at the start of ``predict``."""
+
+    def on_predict_end(self, logs: Logs | None = None) -> None:
+        """Called at the end of ``predict``."""
+
+    def on_predict_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Called before a batch of a prediction."""
+
+    def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Called after a batch of a prediction. ``logs["outputs"]`` has the predictions of the batch."""
+
+    # --- beyond Keras ---------------------------------------------------------------------------------------------
     def close(self) -> None:
-        """When ``fit`` ends in any way, an exception included: release what is held."""
+        """Called when ``fit`` ends in any way, also by an exception: release what is held."""
+
+    def get_state(self) -> dict[str, Any]:
+        """What the callback must remember for training to go on after the process has ended.
+
+        :class:`BackupAndRestore` saves it. The values are numbers, strings, None, lists and dicts of them, or arrays.
+        """
+        return {}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from a result of :meth:`get_state`; called after ``on_train_begin``."""
 
 
-class History(Callback):
-    """Records the logs of every epoch. ``fit`` returns one.
-
-    Attributes
-    ----------
-    epoch : list of int
-        Epochs, counted from 0.
-    history : dict of str to list of float
-        One value an epoch for each name in the logs.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.epoch: list[int] = []
-        self.history: dict[str, list[float]] = {}
-
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        self.epoch.append(epoch)
-        for name, value in (logs or {}).items():
-            self.history.setdefault(name, []).append(value)
+HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))
+_OLDER_NAMES = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "on_batch_end"}
 
 
-class LambdaCallback(Callback):
-    """A callback made of functions.
-
-    Parameters
-    ----------
-    on_epoch_begin, on_epoch_end, on_train_begin, on_train_end, on_train_batch_begin, on_train_batch_end : callable
-        Any of the hooks, with the arguments of :class:`Callback`'s.
-
-    Examples
-    --------
-    >>> callback = LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch, logs["loss"]))
-    >>> callback.on_epoch_end(0, {"loss": 0.5})
-    0 0.5
-    """
-
-    def __init__(self, **hooks: Callable[..., Any]) -> None:
-        super().__init__()
-        for name, hook in hooks.items():
-            if name not in _HOOKS or not callable(hook):
-                known = ", ".join(_HOOKS)
-                raise ValueError(f"[LambdaCallback] expected functions for {known}. Received: {name}={hook!r}")
-            setattr(self, name, hook)
-
-
-_HOOKS = (
-    "on_train_begin",
-    "on_train_end",
-    "on_epoch_begin",
-    "on_epoch_end",
-    "on_train_batch_begin",
-    "on_train_batch_end",
-)
-
-
-class CallbackList:
-    """Drives the callbacks of one ``fit``: the progress display, the user's, then the history."""
-
-    def __init__(
-        self, callbacks: Iterable[Callback] | None, model: Model, verbose: Any, params: dict[str, Any]
-    ) -> None:
-        from cnncore.callbacks.progress import make_progress
-
-        users = [callbacks] if isinstance(callbacks, Callback) else list(callbacks or [])
-        for callback in users:
-            if not isinstance(callback, Callback):
-                raise TypeError(f"[fit] expected `callbacks` to be a list of Callback objects. Received: {callback!r}")
-        progress = make_progress(verbose)
-        self.history = History()
-        self.callbacks = [*progress, *users, self.history]
-        params = {**params, "verbose": verbose}
-        for callback in self.callbacks:
-            callback.set_model(model)
-            callback.set_params(params)
-        self._batch_begin = [c.on_train_batch_begin for c in self.callbacks if _overrides(c, "on_train_batch_begin")]
-        self._batch_end = [c for c in self.callbacks if _overrides(c, "on_train_batch_end")]
-        self._due = [0.0] * len(self._batch_end)
-
-    def __enter__(self) -> CallbackList:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        for callback in self.callbacks:
-            callback.close()
-
-    def on_train_begin(self) -> None:
-        for callback in self.callbacks:
-            callback.on_train_begin({})
-
-    def on_train_end(self, logs: Logs) -> None:
-        for callback in self.callbacks:
-            callback.on_train_end(logs)
-
-    def on_epoch_begin(self, epoch: int) -> None:
-        for callback in self.callbacks:
-            callback.on_epoch_begin(epoch, {})
-
-    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        for callback in self.callbacks:
-            callback.on_epoch_end(epoch, logs)
-
-    def on_train_batch_begin(self, batch: int) -> None:
-        for hook in self._batch_begin:
-            hook(batch, {})
-
-    def on_train_batch_end(self, batch: int, make_logs: Callable[[], Logs]) -> None:
-        """``make_logs`` is called only if a callback is due: it brings the metrics up to date."""
-        if not self._batch_end:
-            return
-        now, logs = time.monotonic(), None
-        for index, callback in enumerate(self._batch_end):
-            if now >= self._due[index]:
-                logs = make_logs() if logs is None else logs
-                callback.on_train_batch_end(batch, logs)
-                self._due[index] = now + callback.batch_interval
-
-
-def _overrides(callback: Callback, hook: str) -> bool:
-    return getattr(getattr(callback, hook), "__func__", None) is not getattr(Callback, hook)
+def overrides(callback: Callback, hook: str) -> bool:
+    """Whether a callback does anything in a hook, by its class or by a function that was assigned to it."""
+    names = {hook, _OLDER_NAMES.get(hook, hook)}
+    return any(getattr(getattr(callback, name), "__func__", None) is not getattr(Callback, name) for name in names)

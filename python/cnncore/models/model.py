@@ -146,7 +146,7 @@ class Model(Compiled):
             Number of the last epoch, which is their count unless ``initial_epoch`` is given.
         verbose : {"auto", 0, 1, 2}, default "auto"
             A progress bar on stderr (1), a line on stdout for each epoch (2), nothing (0). "auto" is 1 in a terminal
-            or notebook, else 0.
+            or notebook; where stderr is a file or a pipe it is a line for each epoch there.
         callbacks : list of Callback, optional
         validation_split : float, default 0
             Share of the samples, taken from the end before shuffling, to evaluate on after each epoch.
@@ -184,6 +184,7 @@ class Model(Compiled):
         (3, True)
         """
         from cnncore.callbacks import CallbackList
+        from cnncore.callbacks.progress import make_progress
 
         self._require_compiled("fit")
         batch_size = _checks.integer(batch_size, "batch_size", "fit")
@@ -195,13 +196,22 @@ class Model(Compiled):
         validation = None if validation_data is None else self._prepare(_validation_tuple(validation_data), shapes)
         if validation is None and fraction:
             samples, validation = split_samples(samples, fraction)
-        params = {
+        params: dict[str, Any] = {
             "epochs": last,
             "steps": -(-len(samples.x) // batch_size),
             "samples": len(samples.x),
             "batch_size": batch_size,
         }
-        with CallbackList(callbacks, self, verbose, params) as hooks:
+        hooks = CallbackList(
+            callbacks,
+            add_history=True,
+            model=self,
+            progress=make_progress(verbose),
+            verbose=verbose,
+            do_validation=validation is not None,
+            **params,
+        )
+        with hooks:
             self._build_for(samples.x.shape[1:])
             self._build_optimizer()
             training.train(self, samples, validation, batch_size, range(first, last), shuffle, hooks)

@@ -98,7 +98,7 @@ def train(
         train_epoch(model, samples, batch_size, epoch_order(model, len(samples.x), shuffle), epoch, meter, callbacks)
         logs = meter.logs()
         if validation is not None:
-            logs |= {f"val_{name}": value for name, value in evaluate(model, validation).items()}
+            logs |= {f"val_{name}": value for name, value in evaluate(model, validation, callbacks=callbacks).items()}
         callbacks.on_epoch_end(epoch, logs)
         if model.stop_training:
             break
@@ -138,8 +138,12 @@ def train_step(model: Model, samples: Samples, batch: np.ndarray | None, outputs
     return value
 
 
-def evaluate(model: Model, samples: Samples, batch_size: int = EVALUATION_BATCH) -> dict[str, float]:
+def evaluate(
+    model: Model, samples: Samples, batch_size: int = EVALUATION_BATCH, callbacks: CallbackList | None = None
+) -> dict[str, float]:
     """Loss and metrics of the model as it is, by name."""
+    if callbacks is not None:
+        callbacks.on_test_begin()
     network, loss = model.network, model.loss
     total = 0.0
     for metric in model.metrics:
@@ -153,8 +157,10 @@ def evaluate(model: Model, samples: Samples, batch_size: int = EVALUATION_BATCH)
             total += float((loss.per_sample(y, y_pred) * weight).sum())
         for metric in model.metrics:
             metric.update_state(y, y_pred)
-    logs = {"loss": total / len(samples.x)}
-    return logs | {metric.name: metric.result() for metric in model.metrics}
+    logs = {"loss": total / len(samples.x)} | {metric.name: metric.result() for metric in model.metrics}
+    if callbacks is not None:
+        callbacks.on_test_end(logs)
+    return logs
 
 
 def raise_training_error(

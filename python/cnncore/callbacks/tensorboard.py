@@ -1,0 +1,165 @@
+"""TensorBoard: the logs, the weights' histograms and images of filters, for TensorBoard to show."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cnncore import _checks
+from cnncore.callbacks.base import Callback, Logs
+
+
+class TensorBoard(Callback):
+    """Write what ``tensorboard --logdir logs`` shows.
+
+    It needs the package tensorboardX: ``pip install cnncore[tensorboard]``.
+
+    The directory "train" below ``log_dir`` gets "epoch_loss", the other logs of an epoch and "epoch_learning_rate"; the
+    directory "validation" those of the validation, and "evaluation_loss_vs_iterations" of each evaluation.
+
+    Parameters
+    ----------
+    log_dir : str or path, default "logs"
+        Where to write.
+    histogram_freq : int, default 0
+        Write the distribution of each weight after every so many epochs; 0 means never.
+    write_graph : bool, default True
+        Whether to write a table of the model's layers.
+    write_images : bool, default False
+        Whether to write the weights as images as well, when their distributions are written.
+    write_steps_per_second : bool, default False
+        Whether to write the number of steps in a second.
+    update_freq : "epoch", "batch" or int, default "epoch"
+        Also write the logs of every batch ("batch", or 1) or of every so many.
+
+    Raises
+    ------
+    ImportError
+        At the start of training, if tensorboardX is not installed.
+
+    Examples
+    --------
+    >>> callback = TensorBoard(log_dir="logs/first", histogram_freq=1, write_images=True)
+    """
+
+    def __init__(
+        self,
+        log_dir: str | os.PathLike[str] = "logs",
+        histogram_freq: int = 0,
+        write_graph: bool = True,
+        write_images: bool = False,
+        write_steps_per_second: bool = False,
+        update_freq: str | int = "epoch",
+    ) -> None:
+        super().__init__()
+        owner = "TensorBoard"
+        self.log_dir = Path(log_dir)
+        self.histogram_freq = _checks.integer(histogram_freq, "histogram_freq", owner, minimum=0)
+        self.write_graph, self.write_images = write_graph, write_images
+        self.write_steps_per_second = write_steps_per_second
+        if isinstance(update_freq, str) and update_freq not in ("epoch", "batch"):
+            raise ValueError(
+                f'[{owner}] expected `update_freq` to be "epoch", "batch" or a number. Received: {update_freq=}'
+            )
+        every = 1 if update_freq == "batch" else update_freq
+        self.update_freq: str | int = every if every == "epoch" else _checks.integer(every, "update_freq", owner)
+        self._writers: dict[str, Any] = {}
+        self._batches = 0
+        self._steps_before, self._start = 0, 0.0
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self._batches = 0
+        if self.write_graph:
+            lines: list[str] = []
+            self.model.summary(print_fn=lines.append)
+            self._writer("train").add_text("model", "\n".join(f"    {line}" for line in lines), 0)
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        self._steps_before, self._start = int(self.model.optimizer.iterations), time.monotonic()
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        self._batches += 1
+        if self.update_freq != "epoch" and self._batches % int(self.update_freq) == 0:
+            self._scalars("train", "batch_{}", logs or {}, self._batches)
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        logs = logs or {}
+        training = {name: value for name, value in logs.items() if not name.startswith("val_")}
+        training["learning_rate"] = float(self.model.optimizer.learning_rate)
+        if self.write_steps_per_second:
+            steps = int(self.model.optimizer.iterations) - self._steps_before
+            training["steps_per_second"] = steps / max(time.monotonic() - self._start, 1e-9)
+        self._scalars("train", "epoch_{}", training, epoch)
+        validation = {name[4:]: value for name, value in logs.items() if name.startswith("val_")}
+        if validation:
+            self._scalars("validation", "epoch_{}", validation, epoch)
+        if self.histogram_freq and epoch % self.histogram_freq == 0:
+            self._weights(epoch)
+        for writer in self._writers.values():
+            writer.flush()
+
+    def on_test_end(self, logs: Logs | None = None) -> None:
+        step = int(self.model.optimizer.iterations)
+        self._scalars("validation", "evaluation_{}_vs_iterations", logs or {}, step)
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        for writer in self._writers.values():
+            writer.close()
+        self._writers.clear()
+
+    def _writer(self, name: str) -> Any:
+        if name not in self._writers:
+            try:
+                from tensorboardX import SummaryWriter
+            except ImportError as error:
+                raise ImportError(
+                    "[TensorBoard] expected the package tensorboardX: pip install cnncore[tensorboard]"
+                ) from error
+            self._writers[name] = SummaryWriter(logdir=str(self.log_dir / name))
+        return self._writers[name]
+
+    def _scalars(self, writer: str, tag: str, logs: Logs, step: int) -> None:
+        for name, value in logs.items():
+            if np.ndim(value) == 0:
+                self._writer(writer).add_scalar(tag.format(name), float(value), step)
+
+    def _weights(self, epoch: int) -> None:
+        writer = self._writer("train")
+        for layer in self.model.layers:
+            for index, weight in enumerate(layer.get_weights()):
+                name = f"{layer.name}/{index}"
+                writer.add_histogram(f"{name}/histogram", weight, epoch)
+                image = filters_as_image(weight) if self.write_images else None
+                if image is not None:
+                    writer.add_image(f"{name}/image", image, epoch, dataformats="HWC")
+
+
+def filters_as_image(weight: np.ndarray) -> np.ndarray | None:
+    """A weight as one grey image with values from 0 to 1, shape (height, width, 1).
+
+    A kernel (kh, kw, channels, filters) becomes a table of its filters, one row for each input channel, with a line of
+    one pixel between them; a matrix is shown as it is, a vector as one row. None for other ranks.
+
+    Examples
+    --------
+    >>> filters_as_image(np.ones((3, 3, 2, 4), np.float32)).shape
+    (7, 15, 1)
+    """
+    if weight.ndim not in (1, 2, 4) or not weight.size:
+        return None
+    low, high = float(weight.min()), float(weight.max())
+    scaled = (weight - low) / (high - low if high > low else 1.0)
+    if weight.ndim < 3:
+        return np.atleast_2d(scaled)[..., None].astype(np.float32)
+    height, width, channels, filters = weight.shape
+    table = np.zeros((channels, height + 1, filters, width + 1), np.float32)
+    table[:, :height, :, :width] = scaled.transpose(2, 0, 3, 1)
+    flat = table.reshape(channels * (height + 1), filters * (width + 1))
+    return flat[:-1, :-1, None]
