@@ -85,7 +85,7 @@ def test_bad_arguments_of_fit(make_model, options, message):
     ("options", "message"),
     [
         ({}, "expected a loss such as .* Received: loss=None"),
-        ({"loss": "crossentropy"}, "Unknown loss 'crossentropy'. Did you mean .* Known: categorical_crossentropy, mean_squared_error"),
+        ({"loss": "crossentropy"}, "Unknown loss 'crossentropy'. Did you mean .* Known: categorical_crossentropy, "),
         ({"loss": 3}, r"\[loss\] expected an object, its name or its config. Received: 3"),
         ({"loss": "mse", "optimizer": "adamax"}, "Unknown optimizer 'adamax'"),
         ({"loss": "mse", "metrics": ["precision"]}, "Unknown metric 'precision'"),
