@@ -192,26 +192,65 @@ std::pair<int64_t, int64_t> rows_and_columns(const Array& x) {
   return {cols > 0 ? x.size() / cols : 0, cols};
 }
 
+ActivationSpec activation_spec(const std::string& kind, float alpha, float max_value, float threshold) {
+  ActivationSpec spec = parse_activation(kind);
+  spec.alpha = alpha, spec.max_value = max_value, spec.threshold = threshold;
+  validate(spec);
+  return spec;
+}
+
+// Of x and y the one that backward reads, with the shape of the result.
+const Array& saved_by_forward(const char* op, const ActivationSpec& spec, const std::optional<Array>& x,
+                              const std::optional<Array>& y) {
+  const std::optional<Array>& saved = needs_input(spec) ? x : y;
+  check(saved.has_value(), op, "expected the ", needs_input(spec) ? "input x" : "output y", " of '",
+        to_string(spec.kind), "'");
+  return *saved;
+}
+
 void bind_activation(py::module_& m) {
-  m.def(
+  const auto def = [&m](const char* name, auto function, auto... arguments) {
+    m.def(name, function, arguments..., py::arg("kind"), py::arg("alpha"), py::arg("max_value"), py::arg("threshold"));
+  };
+  m.def("activation_defaults", [](const std::string& kind) {
+    const ActivationSpec spec = parse_activation(kind);
+    return py::make_tuple(spec.alpha, spec.max_value, spec.threshold);
+  });
+  m.def("activation_needs_input", [](const std::string& kind) { return needs_input(parse_activation(kind)); });
+  def(
       "activation",
-      [](const Array& x, const std::string& kind) {
+      [](const Array& x, const std::string& kind, float alpha, float max_value, float threshold) {
+        const ActivationSpec spec = activation_spec(kind, alpha, max_value, threshold);
         const auto [rows, cols] = rows_and_columns(x);
         Array y = empty(shape_of(x));
-        activation(parse_activation(kind), rows, cols, x.data(), y.mutable_data());
+        activation(spec, rows, cols, x.data(), y.mutable_data());
         return y;
       },
-      py::arg("x").noconvert(), py::arg("kind"));
-  m.def(
+      py::arg("x").noconvert());
+  def(
       "activation_backward",
-      [](const Array& y, const Array& dy, const std::string& kind) {
-        const auto [rows, cols] = rows_and_columns(y);
-        check_shape("[activation_backward] ", "dy", dy, shape_of(y));
-        Array dx = empty(shape_of(y));
-        activation_backward(parse_activation(kind), rows, cols, y.data(), dy.data(), dx.mutable_data());
+      [](const std::optional<Array>& x, const std::optional<Array>& y, const Array& dy, const std::string& kind,
+         float alpha, float max_value, float threshold) {
+        const ActivationSpec spec = activation_spec(kind, alpha, max_value, threshold);
+        const Array& saved = saved_by_forward("[activation_backward] ", spec, x, y);
+        const auto [rows, cols] = rows_and_columns(saved);
+        check_shape("[activation_backward] ", "dy", dy, shape_of(saved));
+        Array dx = empty(shape_of(saved));
+        activation_backward(spec, rows, cols, saved.data(), saved.data(), dy.data(), dx.mutable_data());
         return dx;
       },
-      py::arg("y").noconvert(), py::arg("dy").noconvert(), py::arg("kind"));
+      py::arg("x").noconvert(), py::arg("y").noconvert(), py::arg("dy").noconvert());
+  def(
+      "activation_second",
+      [](const std::optional<Array>& x, const std::optional<Array>& y, const std::string& kind, float alpha,
+         float max_value, float threshold) {
+        const ActivationSpec spec = activation_spec(kind, alpha, max_value, threshold);
+        const Array& saved = saved_by_forward("[activation_second] ", spec, x, y);
+        Array d2 = empty(shape_of(saved));
+        activation_second(spec, saved.size(), saved.data(), saved.data(), d2.mutable_data());
+        return d2;
+      },
+      py::arg("x").noconvert(), py::arg("y").noconvert());
 }
 
 void bind_losses(py::module_& m) {

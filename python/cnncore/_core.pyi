@@ -60,8 +60,18 @@ def dense(x: Float32, kernel: Float32, bias: Float32 | None, precision: str = "f
 def dense_backward(
     x: Float32, kernel: Float32, dy: Float32, precision: str = "float32"
 ) -> tuple[Float32, Float32, Float32]: ...
-def activation(x: Float32, kind: str) -> Float32: ...  # "relu" "sigmoid" "tanh" "softmax" (last axis) "linear"
-def activation_backward(y: Float32, dy: Float32, kind: str) -> Float32: ...  # from the forward's output y
+
+# Activations by name, with alpha, max_value and threshold as `activation_defaults` gives them. Backward and the second
+# slope read x where activation_needs_input(kind), else y; the other may be None.
+def activation_defaults(kind: str) -> tuple[float, float, float]: ...
+def activation_needs_input(kind: str) -> bool: ...
+def activation(x: Float32, kind: str, alpha: float, max_value: float, threshold: float) -> Float32: ...
+def activation_backward(
+    x: Float32 | None, y: Float32 | None, dy: Float32, kind: str, alpha: float, max_value: float, threshold: float
+) -> Float32: ...
+def activation_second(
+    x: Float32 | None, y: Float32 | None, kind: str, alpha: float, max_value: float, threshold: float
+) -> Float32: ...
 
 class Loss:
     """A loss and its parameters. A row is the last axis of ``y_pred``, float32 of any rank.

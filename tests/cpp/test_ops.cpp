@@ -159,7 +159,7 @@ TEST_CASE("activation: in rows, in place, by name") {
     std::vector<float> x(7 * 5), y(x.size()), dy(x.size()), dx(x.size());
     fill(x, random), fill(dy, random);
     activation(Activation::softmax, 7, 5, x.data(), y.data());
-    activation_backward(Activation::softmax, 7, 5, y.data(), dy.data(), dx.data());
+    activation_backward(Activation::softmax, 7, 5, nullptr, y.data(), dy.data(), dx.data());
     for (size_t r = 0; r < 7; ++r) {
       double sum = 0, of_gradient = 0;
       for (size_t c = 0; c < 5; ++c) sum += y[5 * r + c], of_gradient += dx[5 * r + c];
@@ -169,9 +169,13 @@ TEST_CASE("activation: in rows, in place, by name") {
     activation(Activation::relu, 7, 5, x.data(), x.data());
     for (const float value : x) CHECK(value >= 0);
   });
-  for (const char* name : {"linear", "relu", "sigmoid", "tanh", "softmax"})
+  for (const char* name : {"linear", "relu", "sigmoid", "tanh", "softmax", "leaky_relu", "gelu_tanh", "log_softmax"})
     CHECK(std::string(to_string(parse_activation(name))) == name);
-  CHECK_THROWS_WITH_AS(parse_activation("gelu"),
-                       "[activation] expected one of linear, relu, sigmoid, tanh, softmax. Received: 'gelu'",
+  CHECK(parse_activation("swish") == Activation::silu);
+  CHECK(parse_activation("hard_swish") == Activation::hard_silu);
+  CHECK_THROWS_WITH_AS(parse_activation("glu"),
+                       "[activation] expected one of linear, relu, sigmoid, tanh, softmax, leaky_relu, relu6, elu, "
+                       "selu, celu, gelu, gelu_tanh, silu, mish, hard_sigmoid, hard_silu, softplus, softsign, "
+                       "exponential, log_sigmoid, log_softmax. Received: 'glu'",
                        std::invalid_argument);
 }

@@ -37,13 +37,19 @@ struct Kernels {
   void (*avg_pool)(const PoolArgs&);
   void (*avg_pool_backward)(const PoolArgs&);
 
-  /// y = act(x) element by element (softmax is softmax_rows), and dx = dy * act'(y), from the output y. In place where
-  /// x == y.
-  void (*activation)(Activation, const float* x, float* y, int64_t size);
-  void (*activation_backward)(Activation, const float* y, const float* dy, float* dx, int64_t size);
+  /// y = f(x) element by element (of softmax and log_softmax only the copy), dx = dy * f'(x) and d2 = f''(x); `saved`
+  /// is x where needs_input(spec), else y. In place where the arrays are the same.
+  void (*activation)(const ActivationSpec&, const float* x, float* y, int64_t size);
+  void (*activation_backward)(const ActivationSpec&, const float* saved, const float* dy, float* dx, int64_t size);
+  void (*activation_second)(const ActivationSpec&, const float* saved, float* d2, int64_t size);
   /// Each row to exp(x - max) / sum; and its gradient dx = y * (dy - sum(dy * y)).
   void (*softmax_rows)(const float* x, float* y, int64_t rows, int64_t cols);
   void (*softmax_rows_backward)(const float* y, const float* dy, float* dx, int64_t rows, int64_t cols);
+  /// Each row to x - max - log(sum(exp(x - max))); dx = dy - exp(y) * sum(dy); the tangent y' = x' - sum(exp(y) * x').
+  void (*log_softmax_rows)(const float* x, float* y, int64_t rows, int64_t cols);
+  void (*log_softmax_rows_backward)(const float* y, const float* dy, float* dx, int64_t rows, int64_t cols);
+  void (*log_softmax_rows_tangent)(const float* y, const float* x_tangent, float* y_tangent, int64_t rows,
+                                   int64_t cols);
 
   /// y = x * scale + offset, from bytes or floats.
   void (*rescale_u8)(const uint8_t* x, float* y, int64_t size, float scale, float offset);

@@ -1,6 +1,7 @@
 // Building a graph: every op checks its input and infers its output's shape.
 #include <algorithm>
 
+#include "cnncore/activation.h"
 #include "cnncore/network.h"
 #include "ops/dense_plan.h"
 #include "ops/validate.h"
@@ -17,6 +18,13 @@ auto named(const std::string& name, Function f) {
   } catch (const std::invalid_argument& error) {
     fail("layer \"", name, "\": ", error.what());
   }
+}
+
+// The chain's plans keep the output of an activation for backward, not its input.
+void check_fits_chain(Activation activation, const std::string& name) {
+  check(!needs_input(activation), "layer \"", name,
+        "\": expected an activation whose gradient follows from its output. ", "Received: '", to_string(activation),
+        "'");
 }
 
 }  // namespace
@@ -63,6 +71,7 @@ int Graph::rescaling(int x, float scale, float offset, const std::string& name) 
 int Graph::conv2d(int x, Conv2dParams params, bool use_bias, Activation activation, const std::string& name,
                   std::optional<Precision> precision) {
   const Shape& in = image_shape(x, name);
+  check_fits_chain(activation, name);
   params.in_height = in[0], params.in_width = in[1], params.in_channels = in[2];
   return append(x, Conv2dOp{params, use_bias, activation, precision},
                 named(name, [&] { return conv2d_output_shape(params); }), name);
@@ -85,6 +94,7 @@ int Graph::flatten(int x, const std::string& name) { return append(x, FlattenOp{
 int Graph::dense(int x, int64_t units, bool use_bias, Activation activation, const std::string& name,
                  std::optional<Precision> precision) {
   const Shape& in = shape(x);
+  check_fits_chain(activation, name);
   check(in.size() == 1, "layer \"", name, "\": expected an input of shape (features,). Received: ", to_string(in),
         "; put a Flatten layer before it");
   const DenseParams params{in[0], units};
@@ -93,6 +103,7 @@ int Graph::dense(int x, int64_t units, bool use_bias, Activation activation, con
 }
 
 int Graph::activation(int x, Activation kind, const std::string& name) {
+  check_fits_chain(kind, name);
   return append(x, ActivationOp{kind}, shape(x), name);
 }
 

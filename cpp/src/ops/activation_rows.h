@@ -1,25 +1,53 @@
-// Activations over rows on the calling thread; softmax is taken over each row.
+// Activations over rows on the calling thread; softmax and log_softmax are taken over each row.
 #pragma once
 
+#include "cnncore/activation.h"
 #include "kernels/kernels.h"
 
 namespace cnncore {
 
-inline void activation_rows(const Kernels& k, Activation kind, int64_t rows, int64_t cols, const float* x, float* y) {
-  if (kind == Activation::softmax)
+/// y = f(x). In place where x == y.
+inline void activation_rows(const Kernels& k, const ActivationSpec& spec, int64_t rows, int64_t cols, const float* x,
+                            float* y) {
+  if (spec.kind == Activation::softmax)
     k.softmax_rows(x, y, rows, cols);
-  else if (kind != Activation::linear || x != y)
-    k.activation(kind, x, y, rows * cols);
+  else if (spec.kind == Activation::log_softmax)
+    k.log_softmax_rows(x, y, rows, cols);
+  else if (spec.kind != Activation::linear || x != y)
+    k.activation(spec, x, y, rows * cols);
 }
 
-inline void activation_rows_backward(const Kernels& k, Activation kind, int64_t rows, int64_t cols, const float* y,
-                                     const float* dy, float* dx) {
-  if (kind == Activation::softmax)
+/// dx from dy and what forward left: x where needs_input(spec), else y; the other may be null. In place where
+/// dx == dy. For a pointwise kind, and for softmax, whose Jacobian is symmetric, this is also the tangent: dy from dx.
+inline void activation_rows_backward(const Kernels& k, const ActivationSpec& spec, int64_t rows, int64_t cols,
+                                     const float* x, const float* y, const float* dy, float* dx) {
+  if (spec.kind == Activation::softmax)
     k.softmax_rows_backward(y, dy, dx, rows, cols);
-  else if (kind != Activation::linear)
-    k.activation_backward(kind, y, dy, dx, rows * cols);
-  else if (dy != dx)
-    k.activation(kind, dy, dx, rows * cols);  // a copy; y is not read and may be null
+  else if (spec.kind == Activation::log_softmax)
+    k.log_softmax_rows_backward(y, dy, dx, rows, cols);
+  else if (spec.kind != Activation::linear || dy != dx)
+    k.activation_backward(spec, needs_input(spec) ? x : y, dy, dx, rows * cols);
+}
+
+/// The same for kinds of which backward reads y alone.
+inline void activation_rows_backward(const Kernels& k, const ActivationSpec& spec, int64_t rows, int64_t cols,
+                                     const float* y, const float* dy, float* dx) {
+  activation_rows_backward(k, spec, rows, cols, nullptr, y, dy, dx);
+}
+
+/// The tangent y' = f'(x) x' of a tangent x'. In place where the two are the same array.
+inline void activation_rows_tangent(const Kernels& k, const ActivationSpec& spec, int64_t rows, int64_t cols,
+                                    const float* x, const float* y, const float* x_tangent, float* y_tangent) {
+  if (spec.kind == Activation::log_softmax)
+    k.log_softmax_rows_tangent(y, x_tangent, y_tangent, rows, cols);
+  else
+    activation_rows_backward(k, spec, rows, cols, x, y, x_tangent, y_tangent);
+}
+
+/// d2 = f''(x) of a pointwise kind, from what backward reads.
+inline void activation_rows_second(const Kernels& k, const ActivationSpec& spec, int64_t size, const float* x,
+                                   const float* y, float* d2) {
+  k.activation_second(spec, needs_input(spec) ? x : y, d2, size);
 }
 
 }  // namespace cnncore

@@ -18,19 +18,31 @@ Convolutions with groups or with less than 16 input channels or filters, and den
 16 units, are float32 whatever is asked. In the others numbers beyond 3.39e38, where bfloat16 ends, become infinite.
 """
 
-from cnncore.ops.convolution import conv2d, conv2d_backward, conv_output_size
-from cnncore.ops.matrix import (
+from cnncore.ops.activation import (
     activation,
     activation_backward,
-    dense,
-    dense_backward,
-    mean_squared_error,
+    celu,
+    elu,
+    exponential,
+    gelu,
+    hard_sigmoid,
+    hard_silu,
+    leaky_relu,
+    log_sigmoid,
+    log_softmax,
+    mish,
     relu,
+    relu6,
+    selu,
     sigmoid,
+    silu,
     softmax,
-    softmax_cross_entropy,
+    softplus,
+    softsign,
     tanh,
 )
+from cnncore.ops.convolution import conv2d, conv2d_backward, conv_output_size
+from cnncore.ops.matrix import dense, dense_backward, mean_squared_error, softmax_cross_entropy
 from cnncore.ops.pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 from cnncore.ops.update import adam_update, sgd_update
 
@@ -40,18 +52,33 @@ __all__ = [
     "adam_update",
     "avg_pool2d",
     "avg_pool2d_backward",
+    "celu",
     "conv2d",
     "conv2d_backward",
     "conv_output_size",
     "dense",
     "dense_backward",
+    "elu",
+    "exponential",
+    "gelu",
+    "hard_sigmoid",
+    "hard_silu",
+    "leaky_relu",
+    "log_sigmoid",
+    "log_softmax",
     "max_pool2d",
     "max_pool2d_backward",
     "mean_squared_error",
+    "mish",
     "relu",
+    "relu6",
+    "selu",
     "sgd_update",
     "sigmoid",
+    "silu",
     "softmax",
     "softmax_cross_entropy",
+    "softplus",
+    "softsign",
     "tanh",
 ]

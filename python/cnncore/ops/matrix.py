@@ -1,4 +1,4 @@
-"""Dense layers, activations and losses, with their gradients."""
+"""Dense layers and losses, with their gradients."""
 
 from __future__ import annotations
 
@@ -59,50 +59,6 @@ def dense_backward(
     kernel = _checks.float32_array(kernel, "kernel", "dense_backward", 2, "features, units")
     dy = _checks.float32_array(dy, "dy", "dense_backward", 2, "batch, units")
     return _core.dense_backward(x, kernel, dy, _checks.precision(precision, "dense_backward"))
-
-
-def activation(x: ArrayLike, kind: str) -> Float32:
-    """``"relu"``, ``"sigmoid"``, ``"tanh"``, ``"softmax"`` (over the last axis) or ``"linear"`` of x, any shape.
-
-    Examples
-    --------
-    >>> activation([-1.0, 2.0], "relu")
-    array([0., 2.], dtype=float32)
-    """
-    return _core.activation(_checks.float32_array(x, "x", "activation"), kind)
-
-
-def activation_backward(y: ArrayLike, dy: ArrayLike, kind: str) -> Float32:
-    """Gradient of :func:`activation` with respect to x, from its output y and the gradient dy of that output.
-
-    Examples
-    --------
-    >>> activation_backward([0.0, 2.0], [5.0, 5.0], "relu")
-    array([0., 5.], dtype=float32)
-    """
-    y = _checks.float32_array(y, "y", "activation_backward")
-    dy = _checks.float32_array(dy, "dy", "activation_backward")
-    return _core.activation_backward(y, dy, kind)
-
-
-def relu(x: ArrayLike) -> Float32:
-    """max(x, 0)."""
-    return activation(x, "relu")
-
-
-def sigmoid(x: ArrayLike) -> Float32:
-    """1 / (1 + exp(-x))."""
-    return activation(x, "sigmoid")
-
-
-def tanh(x: ArrayLike) -> Float32:
-    """Hyperbolic tangent of x."""
-    return activation(x, "tanh")
-
-
-def softmax(x: ArrayLike) -> Float32:
-    """exp(x) / sum(exp(x)) over the last axis."""
-    return activation(x, "softmax")
 
 
 def softmax_cross_entropy(logits: ArrayLike, labels: ArrayLike) -> tuple[float, Float32]:

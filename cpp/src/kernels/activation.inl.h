@@ -1,0 +1,249 @@
+// Activations, softmax and log_softmax.
+//
+// Each pointwise activation is a struct: value(x), the gradient of x from that of y, and the second slope f''(x). The
+// last two read x where needs_input (activation.h) says so, else y, and are written for whichever it is. At infinite x
+// a function takes its limit.
+
+inline Vec keep_where(Mask m, Vec a) { return select(m, a, zero()); }
+
+struct Relu {
+  Vec value(Vec x) const { return max(zero(), x); }
+  Vec gradient(Vec y, Vec dy) const { return keep_where(greater(y, zero()), dy); }
+  Vec second(Vec) const { return zero(); }
+};
+
+// relu with a maximum and a threshold >= 0.
+struct ClippedRelu {
+  Vec most, threshold;
+  Vec value(Vec x) const {
+    const Vec v = max(zero(), x);
+    return select(greater(v, threshold), min(most, v), mul(v, zero()));  // the product keeps a NaN
+  }
+  Vec gradient(Vec y, Vec dy) const { return keep_where(greater(most, y), keep_where(greater(y, zero()), dy)); }
+  Vec second(Vec) const { return zero(); }
+};
+
+// The same with a slope >= 0 below the threshold.
+struct LeakyRelu {
+  Vec slope, most, threshold;
+  Vec value(Vec x) const { return select(greater(x, threshold), min(most, x), mul(slope, sub(x, threshold))); }
+  Vec gradient(Vec y, Vec dy) const {
+    return select(greater(y, zero()), keep_where(greater(most, y), dy), mul(slope, dy));
+  }
+  Vec second(Vec) const { return zero(); }
+};
+
+struct SigmoidFunction {
+  Vec value(Vec x) const { return sigmoid(x); }
+  Vec gradient(Vec y, Vec dy) const { return mul(dy, mul(y, sub(set1(1.0f), y))); }
+  Vec second(Vec y) const { return mul(mul(y, sub(set1(1.0f), y)), sub(set1(1.0f), add(y, y))); }
+};
+
+struct Tanh {
+  Vec value(Vec x) const { return tanh(x); }
+  Vec gradient(Vec y, Vec dy) const { return mul(dy, sub(set1(1.0f), mul(y, y))); }
+  Vec second(Vec y) const { return mul(mul(set1(-2.0f), y), sub(set1(1.0f), mul(y, y))); }
+};
+
+// scale * x above zero, scale * alpha * (e^x - 1) below: elu and selu.
+struct Elu {
+  Vec scale, lowest;  // lowest = scale * alpha
+  Vec value(Vec x) const { return select(greater(x, zero()), mul(scale, x), mul(lowest, expm1(x))); }
+  Vec gradient(Vec y, Vec dy) const { return mul(dy, select(greater(y, zero()), scale, add(y, lowest))); }
+  Vec second(Vec y) const { return select(greater(y, zero()), zero(), add(y, lowest)); }
+};
+
+struct Celu {
+  Vec alpha;
+  Vec value(Vec x) const { return select(greater(x, zero()), x, mul(alpha, expm1(div(x, alpha)))); }
+  Vec power(Vec y) const { return add(div(y, alpha), set1(1.0f)); }  // e^(x / alpha) where x <= 0
+  Vec gradient(Vec y, Vec dy) const { return select(greater(y, zero()), dy, mul(dy, power(y))); }
+  Vec second(Vec y) const { return select(greater(y, zero()), zero(), div(power(y), alpha)); }
+};
+
+// x Phi(x) with Phi(x) from the tail of the normal distribution; Phi' = e^(-x^2 / 2) / sqrt(2 pi).
+struct Gelu {
+  static constexpr float kDensity = 0.3989422804014327f;
+  Vec value(Vec x) const {
+    const Vec near = clamp(x, -20.0f, 20.0f), lost = mul(near, normal_tail(absolute(near)).tail);
+    return select(greater(x, zero()), sub(x, lost), lost);
+  }
+  Vec gradient(Vec x, Vec dy) const {
+    const Vec near = clamp(x, -20.0f, 20.0f);
+    const NormalTail n = normal_tail(absolute(near));
+    const Vec below = select(greater(x, zero()), sub(set1(1.0f), n.tail), n.tail);
+    return mul(dy, fmadd(near, mul(n.exponential, set1(kDensity)), below));
+  }
+  Vec second(Vec x) const {
+    const Vec near = clamp(x, -20.0f, 20.0f);
+    return mul(mul(normal_tail(absolute(near)).exponential, set1(kDensity)), sub(set1(2.0f), mul(near, near)));
+  }
+};
+
+// x sigmoid(w), w = 2 sqrt(2 / pi) (x + 0.044715 x^3).
+struct GeluTanh {
+  static constexpr float kLinear = 1.5957691216057308f, kCubic = kLinear * 0.044715f;
+  static Vec inner(Vec x) { return mul(x, fmadd(mul(x, x), set1(kCubic), set1(kLinear))); }
+  Vec value(Vec x) const { return mul(max(set1(-20.0f), x), sigmoids(inner(clamp(x, -20.0f, 20.0f))).of_x); }
+  Vec gradient(Vec x, Vec dy) const {
+    const Vec near = clamp(x, -20.0f, 20.0f);
+    const Sigmoids s = sigmoids(inner(near));
+    const Vec slope = fmadd(mul(near, near), set1(3 * kCubic), set1(kLinear));
+    return mul(dy, fmadd(mul(near, slope), mul(s.of_x, s.of_minus_x), s.of_x));
+  }
+  Vec second(Vec x) const {
+    const Vec near = clamp(x, -20.0f, 20.0f);
+    const Sigmoids s = sigmoids(inner(near));
+    const Vec slope = fmadd(mul(near, near), set1(3 * kCubic), set1(kLinear));
+    const Vec bend = fmadd(mul(slope, slope), sub(s.of_minus_x, s.of_x), mul(near, set1(6 * kCubic)));
+    return mul(mul(s.of_x, s.of_minus_x), fmadd(near, bend, add(slope, slope)));
+  }
+};
+
+struct Silu {
+  Vec value(Vec x) const { return mul(max(set1(-100.0f), x), sigmoids(x).of_x); }
+  Vec gradient(Vec x, Vec dy) const {
+    const Sigmoids s = sigmoids(x);
+    return mul(dy, fmadd(clamp(x, -100.0f, 100.0f), mul(s.of_x, s.of_minus_x), s.of_x));
+  }
+  Vec second(Vec x) const {
+    const Sigmoids s = sigmoids(x);
+    const Vec near = clamp(x, -100.0f, 100.0f);
+    return mul(mul(s.of_x, s.of_minus_x), fmadd(near, sub(s.of_minus_x, s.of_x), set1(2.0f)));
+  }
+};
+
+// x tanh(softplus(x)) = x n / (n + 2), n = e (e + 2), e = e^x; beyond 20 the quotient is 1.
+struct Mish {
+  struct Parts {
+    Vec e, n, inverse;  // inverse = 1 / (n + 2)
+  };
+  static Parts parts(Vec x) {
+    const Vec e = exp_or_zero(min(set1(20.0f), x)), n = mul(e, add(e, set1(2.0f)));
+    return {e, n, div(set1(1.0f), add(n, set1(2.0f)))};
+  }
+  // The slope of the tanh: (1 - tanh^2) e / (1 + e), where 1 - tanh^2 = 4 (n + 1) / (n + 2)^2 and n + 1 = (1 + e)^2.
+  static Vec slope(const Parts& p) {
+    const Vec twice = add(p.inverse, p.inverse);
+    return mul(mul(twice, twice), mul(p.e, add(p.e, set1(1.0f))));
+  }
+  Vec value(Vec x) const {
+    const Parts p = parts(x);
+    return mul(max(set1(-100.0f), x), mul(p.n, p.inverse));
+  }
+  Vec gradient(Vec x, Vec dy) const {
+    const Parts p = parts(x);
+    return mul(dy, fmadd(clamp(x, -100.0f, 20.0f), slope(p), mul(p.n, p.inverse)));
+  }
+  Vec second(Vec x) const {
+    const Parts p = parts(x);
+    // slope' = slope * (1 / (1 + e) - 2 tanh e / (1 + e))
+    const Vec s = slope(p), quotient = div(set1(1.0f), add(p.e, set1(1.0f)));
+    const Vec factor = mul(quotient, fmadd(mul(set1(-2.0f), p.e), mul(p.n, p.inverse), set1(1.0f)));
+    return mul(s, fmadd(clamp(x, -100.0f, 20.0f), factor, set1(2.0f)));
+  }
+};
+
+struct HardSigmoid {
+  Vec value(Vec x) const { return mul(min(set1(6.0f), max(zero(), add(x, set1(3.0f)))), set1(1.0f / 6.0f)); }
+  Vec gradient(Vec y, Vec dy) const {
+    return keep_where(greater(set1(1.0f), y), keep_where(greater(y, zero()), mul(dy, set1(1.0f / 6.0f))));
+  }
+  Vec second(Vec) const { return zero(); }
+};
+
+struct HardSilu {
+  Vec value(Vec x) const { return mul(max(set1(-3.0f), x), HardSigmoid{}.value(x)); }
+  Vec gradient(Vec x, Vec dy) const {
+    const Vec middle = mul(dy, fmadd(clamp(x, -3.0f, 3.0f), set1(1.0f / 3.0f), set1(0.5f)));
+    return select(greater(set1(3.0f), x), keep_where(greater(x, set1(-3.0f)), middle), dy);
+  }
+  Vec second(Vec x) const {
+    return keep_where(greater(x, set1(-3.0f)), keep_where(greater(set1(3.0f), x), set1(1.0f / 3.0f)));
+  }
+};
+
+struct Softplus {
+  Vec value(Vec x) const { return add(max(zero(), x), log1p_unit(exp_or_zero(negative(absolute(x))))); }
+  Vec gradient(Vec y, Vec dy) const { return mul(dy, negative(expm1(negative(y)))); }
+  Vec second(Vec y) const { return mul(negative(expm1(negative(y))), exp_or_zero(negative(y))); }
+};
+
+struct LogSigmoid {
+  Vec value(Vec x) const { return sub(min(zero(), x), log1p_unit(exp_or_zero(negative(absolute(x))))); }
+  Vec gradient(Vec y, Vec dy) const { return mul(dy, negative(expm1(y))); }
+  Vec second(Vec y) const { return mul(expm1(y), exp_or_zero(y)); }
+};
+
+struct Softsign {
+  static Vec inverse(Vec x) { return div(set1(1.0f), add(set1(1.0f), absolute(x))); }
+  Vec value(Vec x) const {
+    const Vec near = clamp(x, -3.0e38f, 3.0e38f);
+    return div(near, add(set1(1.0f), absolute(near)));
+  }
+  Vec gradient(Vec x, Vec dy) const { return mul(dy, mul(inverse(x), inverse(x))); }
+  Vec second(Vec x) const {
+    const Vec a = inverse(x), size = mul(mul(set1(2.0f), a), mul(a, a));
+    return select(greater(x, zero()), negative(size), keep_where(greater(zero(), x), size));
+  }
+};
+
+struct Exponential {
+  Vec value(Vec x) const { return exp_full(x); }
+  Vec gradient(Vec y, Vec dy) const { return mul(dy, y); }
+  Vec second(Vec y) const { return y; }
+};
+
+struct Linear {
+  Vec value(Vec x) const { return x; }
+  Vec gradient(Vec, Vec dy) const { return dy; }
+  Vec second(Vec) const { return zero(); }
+};
+
+// Calls f with the function that `spec` names.
+template <class Function>
+inline void with_activation(const ActivationSpec& spec, Function f) {
+  switch (spec.kind) {
+    case Activation::relu:
+    case Activation::leaky_relu:
+    case Activation::relu6:
+      if (spec.alpha != 0.0f) return f(LeakyRelu{set1(spec.alpha), set1(spec.max_value), set1(spec.threshold)});
+      if (spec.threshold == 0.0f && spec.max_value == __builtin_inff()) return f(Relu{});
+      return f(ClippedRelu{set1(spec.max_value), set1(spec.threshold)});
+    case Activation::sigmoid: return f(SigmoidFunction{});
+    case Activation::tanh: return f(Tanh{});
+    case Activation::elu: return f(Elu{set1(1.0f), set1(spec.alpha)});
+    case Activation::selu: return f(Elu{set1(1.0507009873554805f), set1(1.0507009873554805f * 1.6732632423543772f)});
+    case Activation::celu: return f(Celu{set1(spec.alpha)});
+    case Activation::gelu: return f(Gelu{});
+    case Activation::gelu_tanh: return f(GeluTanh{});
+    case Activation::silu: return f(Silu{});
+    case Activation::mish: return f(Mish{});
+    case Activation::hard_sigmoid: return f(HardSigmoid{});
+    case Activation::hard_silu: return f(HardSilu{});
+    case Activation::softplus: return f(Softplus{});
+    case Activation::softsign: return f(Softsign{});
+    case Activation::exponential: return f(Exponential{});
+    case Activation::log_sigmoid: return f(LogSigmoid{});
+    case Activation::linear:
+    case Activation::softmax:
+    case Activation::log_softmax: return f(Linear{});
+  }
+}
+
+void activation(const ActivationSpec& spec, const float* x, float* y, int64_t size) {
+  if (spec.kind == Activation::linear && x == y) return;
+  with_activation(spec, [&](auto f) { map_vectors(x, y, size, [&](Vec v) { return f.value(v); }); });
+}
+
+void activation_backward(const ActivationSpec& spec, const float* saved, const float* dy, float* dx, int64_t size) {
+  if (spec.kind == Activation::linear) return map_vectors(dy, dx, size, [](Vec g) { return g; });  // saved may be null
+  with_activation(spec,
+                  [&](auto f) { map_pairs(saved, dy, dx, size, [&](Vec v, Vec g) { return f.gradient(v, g); }); });
+}
+
+void activation_second(const ActivationSpec& spec, const float* saved, float* d2, int64_t size) {
+  if (spec.kind == Activation::linear)
+    return for_vectors(size, [&](int64_t i, int n) { write_lanes(d2 + i, zero(), n); });
+  with_activation(spec, [&](auto f) { map_vectors(saved, d2, size, [&](Vec v) { return f.second(v); }); });
+}

@@ -1,0 +1,218 @@
+"""Activations element by element, softmax and log_softmax over the last axis, and their gradients."""
+
+from __future__ import annotations
+
+import math
+
+from numpy.typing import ArrayLike
+
+from cnncore import _checks, _core
+from cnncore._checks import Float32
+
+
+def activation(
+    x: ArrayLike,
+    kind: str,
+    *,
+    alpha: float | None = None,
+    max_value: float | None = None,
+    threshold: float | None = None,
+) -> Float32:
+    """Apply the activation called ``kind`` to x, of any shape.
+
+    Parameters
+    ----------
+    x : array_like
+    kind : str
+        ``"linear"``, ``"relu"``, ``"leaky_relu"``, ``"relu6"``, ``"elu"``, ``"selu"``, ``"celu"``, ``"gelu"``,
+        ``"gelu_tanh"`` (gelu by its tanh approximation), ``"silu"`` or ``"swish"``, ``"mish"``, ``"sigmoid"``,
+        ``"hard_sigmoid"``, ``"hard_silu"`` or ``"hard_swish"``, ``"tanh"``, ``"softplus"``, ``"softsign"``,
+        ``"exponential"``, ``"log_sigmoid"``, or over the last axis ``"softmax"``, ``"log_softmax"``.
+        The function of the same name in :mod:`cnncore.ops` has its formula.
+    alpha : float, optional
+        The slope of relu and leaky_relu below the threshold, alpha of elu and celu. Keras' defaults where None.
+    max_value, threshold : float, optional
+        Of relu, leaky_relu and relu6.
+
+    Returns
+    -------
+    numpy.ndarray of float32, shape of x
+
+    Raises
+    ------
+    ValueError
+        If the name is not known or a parameter makes no sense.
+
+    Examples
+    --------
+    >>> activation([-1.0, 2.0], "relu")
+    array([0., 2.], dtype=float32)
+    >>> activation([-1.0, 2.0], "leaky_relu", alpha=0.5)
+    array([-0.5,  2. ], dtype=float32)
+    """
+    x = _checks.float32_array(x, "x", "activation")
+    return _core.activation(x, kind, *_parameters(kind, alpha, max_value, threshold))
+
+
+def activation_backward(
+    y: ArrayLike | None,
+    dy: ArrayLike,
+    kind: str,
+    *,
+    x: ArrayLike | None = None,
+    alpha: float | None = None,
+    max_value: float | None = None,
+    threshold: float | None = None,
+) -> Float32:
+    """Gradient of :func:`activation` with respect to x, from its output y and the gradient dy of that output.
+
+    The gradients of gelu, gelu_tanh, silu, mish, hard_silu and softsign do not follow from y: they need ``x``, and y
+    may be None. The others do not read x.
+
+    Parameters
+    ----------
+    y : array_like or None
+    dy : array_like, shape of y
+    kind, alpha, max_value, threshold
+        As given to :func:`activation`.
+    x : array_like, optional
+
+    Returns
+    -------
+    numpy.ndarray of float32, shape of dy
+
+    Examples
+    --------
+    >>> activation_backward([0.0, 2.0], [5.0, 5.0], "relu")
+    array([0., 5.], dtype=float32)
+    >>> activation_backward(None, [4.0], "silu", x=[0.0])
+    array([2.], dtype=float32)
+    """
+    owner = "activation_backward"
+    saved_x = None if x is None else _checks.float32_array(x, "x", owner)
+    saved_y = None if y is None else _checks.float32_array(y, "y", owner)
+    dy = _checks.float32_array(dy, "dy", owner)
+    return _core.activation_backward(saved_x, saved_y, dy, kind, *_parameters(kind, alpha, max_value, threshold))
+
+
+def _parameters(
+    kind: str, alpha: float | None, max_value: float | None, threshold: float | None
+) -> tuple[float, float, float]:
+    """The parameters of a kind, Keras' defaults for those that are not given."""
+    given = {"alpha": alpha, "max_value": max_value, "threshold": threshold}
+    defaults = dict(zip(given, _core.activation_defaults(kind), strict=True))
+    allowed = _PARAMETERS.get(kind, ())
+    for name, value in given.items():
+        if value is None:
+            continue
+        if name not in allowed:
+            raise ValueError(f"[{kind}] expected no `{name}`, which it does not have. Received: {name}={value!r}")
+        defaults[name] = math.inf if value == math.inf else _checks.number(value, name, kind)
+    return defaults["alpha"], defaults["max_value"], defaults["threshold"]
+
+
+_PARAMETERS = {
+    "relu": ("alpha", "max_value", "threshold"),
+    "leaky_relu": ("alpha", "max_value", "threshold"),
+    "relu6": ("alpha", "max_value", "threshold"),
+    "elu": ("alpha",),
+    "celu": ("alpha",),
+}
+
+
+def relu(x: ArrayLike, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Float32:
+    """min(x, max_value) where x > threshold, else negative_slope * (x - threshold); max(x, 0) by default."""
+    return activation(x, "relu", alpha=negative_slope, max_value=max_value, threshold=threshold)
+
+
+def leaky_relu(x: ArrayLike, negative_slope: float = 0.2) -> Float32:
+    """X where x > 0, else negative_slope * x."""
+    return activation(x, "leaky_relu", alpha=negative_slope)
+
+
+def relu6(x: ArrayLike) -> Float32:
+    """min(max(x, 0), 6)."""
+    return activation(x, "relu6")
+
+
+def elu(x: ArrayLike, alpha: float = 1.0) -> Float32:
+    """X where x > 0, else alpha * (exp(x) - 1) (Clevert et al., 2016)."""
+    return activation(x, "elu", alpha=alpha)
+
+
+def selu(x: ArrayLike) -> Float32:
+    """1.0507 * elu(x, alpha=1.67326), which keeps mean 0 and variance 1 (Klambauer et al., 2017)."""
+    return activation(x, "selu")
+
+
+def celu(x: ArrayLike, alpha: float = 1.0) -> Float32:
+    """X where x > 0, else alpha * (exp(x / alpha) - 1) (Barron, 2017)."""
+    return activation(x, "celu", alpha=alpha)
+
+
+def gelu(x: ArrayLike, approximate: bool = False) -> Float32:
+    """X times the normal distribution function of x (Hendrycks and Gimpel, 2016).
+
+    ``approximate=True`` computes 0.5 * x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))).
+    """
+    return activation(x, "gelu_tanh" if _checks.boolean(approximate, "approximate", "gelu") else "gelu")
+
+
+def silu(x: ArrayLike) -> Float32:
+    """X * sigmoid(x), also called swish (Ramachandran et al., 2017)."""
+    return activation(x, "silu")
+
+
+def mish(x: ArrayLike) -> Float32:
+    """X * tanh(softplus(x)) (Misra, 2019)."""
+    return activation(x, "mish")
+
+
+def sigmoid(x: ArrayLike) -> Float32:
+    """1 / (1 + exp(-x))."""
+    return activation(x, "sigmoid")
+
+
+def hard_sigmoid(x: ArrayLike) -> Float32:
+    """min(max(x / 6 + 0.5, 0), 1)."""
+    return activation(x, "hard_sigmoid")
+
+
+def hard_silu(x: ArrayLike) -> Float32:
+    """X * hard_sigmoid(x), also called hard swish (Howard et al., 2019)."""
+    return activation(x, "hard_silu")
+
+
+def tanh(x: ArrayLike) -> Float32:
+    """Hyperbolic tangent of x."""
+    return activation(x, "tanh")
+
+
+def softplus(x: ArrayLike) -> Float32:
+    """log(1 + exp(x))."""
+    return activation(x, "softplus")
+
+
+def softsign(x: ArrayLike) -> Float32:
+    """X / (1 + |x|)."""
+    return activation(x, "softsign")
+
+
+def exponential(x: ArrayLike) -> Float32:
+    """exp(x)."""
+    return activation(x, "exponential")
+
+
+def log_sigmoid(x: ArrayLike) -> Float32:
+    """log(1 / (1 + exp(-x)))."""
+    return activation(x, "log_sigmoid")
+
+
+def softmax(x: ArrayLike) -> Float32:
+    """exp(x) / sum(exp(x)) over the last axis."""
+    return activation(x, "softmax")
+
+
+def log_softmax(x: ArrayLike) -> Float32:
+    """X - log(sum(exp(x))) over the last axis."""
+    return activation(x, "log_softmax")
