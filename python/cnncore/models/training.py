@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 
+from cnncore import _core
 from cnncore._checks import Float32
 from cnncore._random import generator
 from cnncore.errors import TrainingError
@@ -132,7 +133,9 @@ def train_step(model: Model, samples: Samples, batch: np.ndarray | None, outputs
     """One update of the weights; the loss before it. Nothing is updated if that loss is not finite."""
     network, loss, optimizer = model.network, model.loss, model.optimizer
     rule = optimizer.prepare_step()
-    value = network.train_step(samples.x, samples.y, batch, loss.kind, loss.from_logits, rule, samples.weight, outputs)
+    core = loss.core(network.output_shape)
+    assert isinstance(core, _core.Loss)
+    value = network.train_step(samples.x, samples.y, batch, core, False, rule, samples.weight, outputs)
     if rule is None and math.isfinite(value):
         optimizer.apply(network.parameters, network.gradients)
     return value
@@ -151,10 +154,7 @@ def evaluate(
     for start in range(0, len(samples.x), batch_size):
         x, y, weight = samples.slice(start, start + batch_size)
         y_pred = network.forward(x)
-        if weight is None:
-            total += network.evaluate_loss(y_pred, y, loss.kind, loss.from_logits) * len(x)
-        else:
-            total += float((loss.per_sample(y, y_pred) * weight).sum())
+        total += loss(y, y_pred, weight) * len(x)
         for metric in model.metrics:
             metric.update_state(y, y_pred)
     logs = {"loss": total / len(samples.x)} | {metric.name: metric.result() for metric in model.metrics}

@@ -1,0 +1,164 @@
+"""Losses by Keras' names: classes, functions and strings. The core computes them in training as here.
+
+>>> from cnncore import losses
+>>> losses.get("mse")([[1.0]], [[3.0]])
+4.0
+>>> losses.categorical_crossentropy([[0.0, 1.0]], [[0.5, 0.5]])
+array([0.6931472], dtype=float32)
+"""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from typing import Any
+
+from cnncore.losses.base import Loss, registry
+from cnncore.losses.custom import FunctionLoss
+from cnncore.losses.functions import (
+    CLASSES,
+    binary_crossentropy,
+    binary_focal_crossentropy,
+    categorical_crossentropy,
+    categorical_focal_crossentropy,
+    categorical_hinge,
+    cosine_similarity,
+    hinge,
+    huber,
+    kl_divergence,
+    log_cosh,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+    mean_squared_logarithmic_error,
+    poisson,
+    sparse_categorical_crossentropy,
+    squared_hinge,
+)
+from cnncore.losses.hinge import CategoricalHinge, Hinge, SquaredHinge
+from cnncore.losses.outputs import check_output
+from cnncore.losses.probabilistic import (
+    BinaryCrossentropy,
+    BinaryFocalCrossentropy,
+    CategoricalCrossentropy,
+    CategoricalFocalCrossentropy,
+    KLDivergence,
+    Poisson,
+    SparseCategoricalCrossentropy,
+)
+from cnncore.losses.regression import (
+    CosineSimilarity,
+    Huber,
+    LogCosh,
+    MeanAbsoluteError,
+    MeanAbsolutePercentageError,
+    MeanSquaredError,
+    MeanSquaredLogarithmicError,
+)
+
+__all__ = [
+    "BinaryCrossentropy",
+    "BinaryFocalCrossentropy",
+    "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy",
+    "CategoricalHinge",
+    "CosineSimilarity",
+    "FunctionLoss",
+    "Hinge",
+    "Huber",
+    "KLDivergence",
+    "LogCosh",
+    "Loss",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+    "Poisson",
+    "SparseCategoricalCrossentropy",
+    "SquaredHinge",
+    "binary_crossentropy",
+    "binary_focal_crossentropy",
+    "categorical_crossentropy",
+    "categorical_focal_crossentropy",
+    "categorical_hinge",
+    "check_output",
+    "cosine_similarity",
+    "deserialize",
+    "get",
+    "hinge",
+    "huber",
+    "kl_divergence",
+    "log_cosh",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_error",
+    "mean_squared_logarithmic_error",
+    "poisson",
+    "serialize",
+    "sparse_categorical_crossentropy",
+    "squared_hinge",
+]
+
+_KERAS_2 = {
+    "bce": binary_crossentropy,
+    "kld": kl_divergence,
+    "kullback_leibler_divergence": kl_divergence,
+    "logcosh": log_cosh,
+    "mae": mean_absolute_error,
+    "mape": mean_absolute_percentage_error,
+    "mse": mean_squared_error,
+    "msle": mean_squared_logarithmic_error,
+}
+
+
+def __getattr__(name: str) -> Any:
+    function = _KERAS_2.get(name.lower())
+    if function is None:
+        raise AttributeError(f"module 'cnncore.losses' has no attribute {name!r}")
+    message = f"losses.{name} is Keras 2's name of losses.{function.__name__}."
+    warnings.warn(message, DeprecationWarning, stacklevel=2)
+    return function
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+def get(identifier: Any) -> Loss:
+    """A loss from an object, a class, a function, a name or a config.
+
+    Parameters
+    ----------
+    identifier : Loss, type, callable, str or dict
+        Names are Keras' in snake case or as classes ("mean_squared_error", "MeanSquaredError"), and the short ones
+        "mse", "mae", "mape", "msle", "bce" and "kld"; a function of this module means its class, and any other one
+        returns (losses, gradient): see :class:`FunctionLoss`.
+
+    Returns
+    -------
+    Loss
+
+    Examples
+    --------
+    >>> get(huber).delta
+    1.0
+    >>> get(functools.partial(huber, delta=2.0)).delta
+    2.0
+    """
+    if isinstance(identifier, Loss):
+        return identifier
+    if isinstance(identifier, functools.partial) and identifier.func in CLASSES and not identifier.args:
+        return CLASSES[identifier.func](**identifier.keywords)
+    if callable(identifier) and not isinstance(identifier, type):
+        return CLASSES[identifier]() if identifier in CLASSES else FunctionLoss(identifier)
+    return registry.get(identifier)
+
+
+def serialize(loss: Loss) -> dict[str, Any]:
+    """``{"class_name", "config"}`` of ``loss``."""
+    return registry.serialize(loss)
+
+
+def deserialize(config: Any) -> Loss:
+    """Inverse of :func:`serialize`, or a loss by its name; an unknown class is a ValueError."""
+    return get(config) if isinstance(config, str) else registry.deserialize(config)

@@ -1,0 +1,199 @@
+"""The base of losses: what a subclass says, and how the losses of rows become one number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cnncore import _checks, _core
+from cnncore._checks import Float32
+from cnncore._registry import Registry, snake_case
+from cnncore.losses import targets
+
+registry: Registry[Loss] = Registry("loss")
+
+ValueAndGradient = Callable[[np.ndarray, Float32, "Float32 | None"], tuple[float, Float32]]
+_REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", None)
+
+
+class Loss:
+    """Base class of losses, and of your own ones.
+
+    A subclass implements ``call(y_true, y_pred)``, the loss of each sample (or of each pixel of each sample), and, to
+    be trained with, ``gradient(y_true, y_pred)``: the derivative of the sum of what ``call`` returns with respect to
+    ``y_pred``. Both receive float32 arrays.
+
+    Parameters
+    ----------
+    name : str, optional
+        The class name in snake case by default.
+    reduction : str or None, default "sum_over_batch_size"
+        How the losses become one number: their mean ("sum_over_batch_size" or "mean"), "sum",
+        "mean_with_sample_weight" (their weighted sum divided by the sum of the weights), or not at all (None, "none").
+    dtype : str, optional
+        Only "float32", which all losses take.
+
+    Examples
+    --------
+    >>> class Quartic(Loss):
+    ...     def call(self, y_true, y_pred):
+    ...         return ((y_pred - y_true) ** 4).sum(axis=-1)
+    ...     def gradient(self, y_true, y_pred):
+    ...         return 4 * (y_pred - y_true) ** 3
+    >>> Quartic()([[0.0], [0.0]], [[1.0], [2.0]])
+    8.5
+    """
+
+    from_logits = False
+
+    def __init__(
+        self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: str | None = None
+    ) -> None:
+        owner = type(self).__name__
+        self.name = name or snake_case(owner)
+        if reduction not in _REDUCTIONS:
+            names = ", ".join(map(repr, _REDUCTIONS))
+            raise ValueError(f"[{owner}] expected `reduction` to be one of {names}. Received: reduction={reduction!r}")
+        if dtype not in (None, "float32", np.float32):
+            raise ValueError(f'[{owner}] expected `dtype` to be None or "float32". Received: dtype={dtype!r}')
+        self.reduction = reduction
+
+    @property
+    def dtype(self) -> str:
+        """Always "float32"."""
+        return "float32"
+
+    def call(self, y_true: Any, y_pred: Any) -> np.ndarray:
+        """Losses before reduction, of shape (samples,) or (samples, ...)."""
+        raise NotImplementedError(f"{type(self).__name__} must implement call(y_true, y_pred)")
+
+    def gradient(self, y_true: Any, y_pred: Any) -> np.ndarray:
+        """Derivative of ``call(y_true, y_pred).sum()`` with respect to ``y_pred``, of its shape."""
+        raise NotImplementedError(
+            f"[{self.name}] cannot be trained with: expected {type(self).__name__} to implement gradient(y_true, "
+            "y_pred) beside call(y_true, y_pred). It returns the derivative of the sum of the losses with respect to "
+            "y_pred, for example 2 * (y_pred - y_true) for losses of ((y_pred - y_true) ** 2).sum(axis=-1)."
+        )
+
+    def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> Any:
+        """The reduced loss.
+
+        Parameters
+        ----------
+        y_true : array_like
+        y_pred : array_like, converted to float32
+        sample_weight : array_like, optional
+            One factor for each sample or each loss.
+
+        Returns
+        -------
+        float
+            Without reduction a float32 array of losses instead, each times its weight.
+        """
+        predictions = _checks.float32_array(y_pred, "y_pred", self.name)
+        losses = self._losses(self._prepared(y_true, predictions), predictions)
+        return self._reduced(losses, sample_weight)
+
+    def prepare_targets(self, y: ArrayLike, output_shape: tuple[int, ...]) -> np.ndarray:
+        """Targets as the loss wants them, for predictions of ``output_shape`` a sample; ValueError if they cannot be.
+
+        Returns
+        -------
+        numpy.ndarray
+            For a subclass's own loss float32, with an axis of length 1 at the end where the predictions have one.
+        """
+        array = _checks.numeric_array(y, "y", self.name)
+        if array.ndim and (*array.shape[1:], 1) == output_shape:
+            array = array[..., np.newaxis]
+        return np.require(array, np.float32, ["C", "A"])
+
+    def core(self, output_shape: tuple[int, ...]) -> _core.Loss | ValueAndGradient:
+        """What a training step of the core is given, for predictions of ``output_shape`` a sample.
+
+        Returns
+        -------
+        _core.Loss or callable
+            Callables take (y_true, y_pred, sample_weight or None) and return the reduced loss and its gradient.
+        """
+        if self.reduction in (None, "none"):
+            raise ValueError(
+                f'[{self.name}] expected a reduction such as "sum_over_batch_size" in training, which needs one '
+                f"number. Received: reduction={self.reduction!r}"
+            )
+        return self.value_and_gradient
+
+    def value_and_gradient(
+        self, y_true: np.ndarray, y_pred: Float32, sample_weight: Float32 | None = None
+    ) -> tuple[float, Float32]:
+        """The reduced loss of prepared targets, and its derivative with respect to ``y_pred``.
+
+        Returns
+        -------
+        loss : float
+        gradient : numpy.ndarray, float32, of ``y_pred``'s shape
+        """
+        losses, gradient = self._losses_and_gradient(y_true, y_pred)
+        if gradient.shape != y_pred.shape:
+            raise ValueError(
+                f"[{self.name}] expected a gradient of y_pred's shape {y_pred.shape}. Received: {gradient.shape}"
+            )
+        divisor = self._divisor(losses, sample_weight)
+        share = np.asarray(1 / divisor if divisor else 0.0)
+        if sample_weight is not None:
+            weights = targets.sample_weights(sample_weight, self.name, losses.shape)
+            share = share * weights.reshape(weights.shape + (1,) * (y_pred.ndim - weights.ndim))
+        return float(self._reduced(losses, sample_weight)), np.require(gradient * share, np.float32, "C")
+
+    def get_config(self) -> dict[str, Any]:
+        """Arguments of the constructor, ready for JSON."""
+        return {"name": self.name, "reduction": self.reduction}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Loss:
+        """Inverse of :meth:`get_config`."""
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        arguments = {key: value for key, value in self.get_config().items() if key != "name"}
+        return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in arguments.items())})"
+
+    def _prepared(self, y_true: ArrayLike, predictions: Float32) -> np.ndarray:
+        y = self.prepare_targets(y_true, predictions.shape[1:])
+        if y.ndim and predictions.ndim:
+            _checks.same_length(self.name, y_true=y, y_pred=predictions)
+        return y
+
+    def _losses(self, y_true: np.ndarray, y_pred: Float32) -> np.ndarray:
+        return self._checked(self.call(y_true, y_pred), y_pred)
+
+    def _checked(self, values: ArrayLike, y_pred: Float32) -> np.ndarray:
+        losses = np.asarray(values, np.float64)
+        if losses.shape != y_pred.shape[: losses.ndim] and losses.ndim:
+            raise ValueError(
+                f"[{self.name}] expected losses of shape {y_pred.shape[:1]}, one for each sample. "
+                f"Received: {losses.shape}"
+            )
+        return losses
+
+    def _losses_and_gradient(self, y_true: np.ndarray, y_pred: Float32) -> tuple[np.ndarray, np.ndarray]:
+        return self._losses(y_true, y_pred), np.asarray(self.gradient(y_true, y_pred), np.float32)
+
+    def _divisor(self, losses: np.ndarray, sample_weight: ArrayLike | None) -> float:
+        if self.reduction == "sum":
+            return 1.0
+        if self.reduction == "mean_with_sample_weight" and sample_weight is not None:
+            weights = np.asarray(sample_weight, np.float64)
+            return float(weights.sum()) * (losses.size / weights.size if losses.ndim else 1)
+        return float(max(losses.size, 1))
+
+    def _reduced(self, losses: np.ndarray, sample_weight: ArrayLike | None) -> Any:
+        if sample_weight is not None:
+            weights = targets.sample_weights(sample_weight, self.name, losses.shape)
+            losses = losses * weights.reshape(weights.shape + (1,) * (losses.ndim - weights.ndim))
+        if self.reduction in (None, "none"):
+            return losses.astype(np.float32)
+        divisor = self._divisor(losses, sample_weight)
+        return float(losses.sum()) / divisor if divisor else 0.0

@@ -1,0 +1,99 @@
+"""Losses that the core computes: arrays are prepared here, values and gradients come from ``_core.Loss``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cnncore import _checks, _core
+from cnncore._checks import Float32
+from cnncore.losses import targets
+from cnncore.losses.base import Loss, ValueAndGradient
+
+
+class CompiledLoss(Loss):
+    """A loss of the core over the axis ``axis`` of the predictions; the other axes are averaged with the samples."""
+
+    kind = ""  # the core's name
+    axis = -1
+
+    def __init__(self, name: str | None, reduction: str | None, dtype: str | None, **parameters: Any) -> None:
+        super().__init__(name or self.kind, reduction, dtype)
+        self._parameters = parameters
+        reduced = reduction if reduction in ("sum", "mean_with_sample_weight") else "sum_over_batch_size"
+        try:
+            self._core = _core.Loss(self.kind, reduction=reduced, **parameters)
+        except TypeError:
+            received = ", ".join(f"{key}={value!r}" for key, value in parameters.items())
+            raise TypeError(f"[{type(self).__name__}] expected numbers. Received: {received}") from None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"config": self.get_config()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state["config"])  # type: ignore[misc]
+
+    def call(self, y_true: Any, y_pred: Any) -> np.ndarray:
+        """Losses before reduction, of the predictions' shape without its ``axis``; float64."""
+        predictions = _checks.float32_array(y_pred, "y_pred", self.name)
+        y = self._prepared(y_true, predictions)
+        return self._core.values(*self._last(y, predictions))
+
+    def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> Any:
+        predictions = _checks.float32_array(y_pred, "y_pred", self.name)
+        y, predictions = self._last(self._prepared(y_true, predictions), predictions)
+        if self.reduction in (None, "none") or (sample_weight is not None and predictions.ndim == 1):
+            return self._reduced(self._core.values(y, predictions), sample_weight)
+        return self._core(y, predictions, self._weights(sample_weight, predictions))
+
+    def gradient(self, y_true: Any, y_pred: Any) -> np.ndarray:
+        """Derivative of the sum of the losses with respect to ``y_pred``, of its shape."""
+        predictions = _checks.float32_array(y_pred, "y_pred", self.name)
+        y, last = self._last(self._prepared(y_true, predictions), predictions)
+        summed = _core.Loss(self.kind, reduction="sum", **self._parameters)
+        return self._back(summed.value_and_gradient(y, last)[1])
+
+    def value_and_gradient(
+        self, y_true: np.ndarray, y_pred: Float32, sample_weight: Float32 | None = None
+    ) -> tuple[float, Float32]:
+        predictions = _checks.float32_array(y_pred, "y_pred", self.name)
+        y, last = self._last(self._prepared(y_true, predictions), predictions)
+        value, gradient = self._core.value_and_gradient(y, last, self._weights(sample_weight, last))
+        return value, self._back(gradient)
+
+    def core(self, output_shape: tuple[int, ...]) -> _core.Loss | ValueAndGradient:
+        python = super().core(output_shape)
+        return self._core if self._is_last(len(output_shape) + 1) else python
+
+    def _weights(self, sample_weight: ArrayLike | None, last: Float32) -> Float32 | None:
+        return None if sample_weight is None else targets.sample_weights(sample_weight, self.name, last.shape[:-1])
+
+    def _is_last(self, rank: int) -> bool:
+        if not -rank <= self.axis < rank:
+            raise ValueError(f"[{self.name}] expected `axis` of predictions of rank {rank}. Received: axis={self.axis}")
+        return self.axis in (-1, rank - 1)
+
+    def _last(self, y: np.ndarray, predictions: Float32) -> tuple[np.ndarray, Float32]:
+        """Both with ``axis`` at the end; labels have none."""
+        if self._is_last(predictions.ndim):
+            return y, predictions
+        moved = np.ascontiguousarray(np.moveaxis(predictions, self.axis, -1))
+        return (np.ascontiguousarray(np.moveaxis(y, self.axis, -1)) if y.ndim == moved.ndim else y), moved
+
+    def _back(self, gradient: Float32) -> Float32:
+        if self._is_last(gradient.ndim):
+            return gradient
+        return np.ascontiguousarray(np.moveaxis(gradient, -1, self.axis))
+
+    def _prepared(self, y_true: ArrayLike, predictions: Float32) -> np.ndarray:
+        if predictions.ndim == 0:
+            raise ValueError(f"[{self.name}] expected y_pred of rank 1 or more. Received: a scalar")
+        if predictions.ndim > 1:
+            return super()._prepared(y_true, predictions)
+        one = self.prepare_targets(np.asarray(y_true)[np.newaxis], predictions.shape)  # one row without a batch axis
+        return one[0] if one.ndim > 1 else one.reshape(())
+
+    def prepare_targets(self, y: ArrayLike, output_shape: tuple[int, ...]) -> np.ndarray:
+        return targets.full(y, self.name, output_shape)

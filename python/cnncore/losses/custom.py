@@ -1,0 +1,84 @@
+"""Losses that are a user's function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from cnncore._checks import Float32
+from cnncore.losses.base import Loss
+
+_EXAMPLE = """
+    def {name}(y_true, y_pred):
+        difference = y_pred - y_true
+        return (difference ** 2).sum(axis=-1), 2 * difference"""
+
+
+class FunctionLoss(Loss):
+    """A function ``(y_true, y_pred) -> (losses, gradient)`` as a loss; ``compile(loss=function)`` makes one of it.
+
+    ``losses`` has one value for each sample, and ``gradient`` is the derivative of their sum with respect to
+    ``y_pred``. Or ``losses`` is one number for the batch, and ``gradient`` its derivative; such a loss takes no weights
+    of samples. A function that returns losses alone can be evaluated, but not trained with.
+
+    Parameters
+    ----------
+    function : callable
+        Receives float32 arrays.
+    reduction : str or None, default "sum_over_batch_size"
+        See :class:`~cnncore.losses.Loss`.
+    name : str, optional
+        The function's name by default.
+
+    Examples
+    --------
+    >>> def squares(y_true, y_pred):
+    ...     return ((y_pred - y_true) ** 2).sum(axis=-1), 2 * (y_pred - y_true)
+    >>> FunctionLoss(squares)([[0.0], [0.0]], [[1.0], [2.0]])
+    2.5
+    """
+
+    def __init__(
+        self,
+        function: Callable[[np.ndarray, np.ndarray], Any],
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name or getattr(function, "__name__", "loss"), reduction)
+        self.function = function
+
+    def call(self, y_true: Any, y_pred: Any) -> np.ndarray:
+        """What the function returns as losses."""
+        result = self.function(y_true, y_pred)
+        return np.asarray(result[0] if isinstance(result, tuple) else result)
+
+    def get_config(self) -> dict[str, Any]:
+        """ValueError: a function cannot be described in a file."""
+        raise ValueError(
+            f"The loss {self.name!r} is a function, so it cannot be described in a file. Write it as a class "
+            "(a subclass of cnncore.losses.Loss with call and gradient), or compile the model again after loading."
+        )
+
+    def __repr__(self) -> str:
+        return f"FunctionLoss({self.name})"
+
+    def _losses_and_gradient(self, y_true: np.ndarray, y_pred: Float32) -> tuple[np.ndarray, np.ndarray]:
+        result = self.function(y_true, y_pred)
+        if not isinstance(result, tuple) or len(result) != 2:
+            raise TypeError(
+                f"[{self.name}] cannot be trained with: expected the loss function to return (losses, gradient), since "
+                "cnncore has no derivatives but those of its own losses. Write, for example:"
+                f"{_EXAMPLE.format(name=self.name)}\nReceived: {type(result).__name__}"
+            )
+        return self._checked(result[0], y_pred), np.asarray(result[1], np.float32)
+
+    def value_and_gradient(
+        self, y_true: np.ndarray, y_pred: Float32, sample_weight: Float32 | None = None
+    ) -> tuple[float, Float32]:
+        if sample_weight is not None and np.ndim(self.call(y_true, y_pred)) == 0:
+            raise ValueError(
+                f"[{self.name}] expected one loss for each sample where samples have weights. Received: one number"
+            )
+        return super().value_and_gradient(y_true, y_pred, sample_weight)

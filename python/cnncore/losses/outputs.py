@@ -1,0 +1,78 @@
+"""Whether a model's last activation fits its loss: the mistakes that train without an error and learn little."""
+
+from __future__ import annotations
+
+import warnings
+
+from cnncore.losses.base import Loss
+from cnncore.losses.probabilistic import (
+    BinaryCrossentropy,
+    BinaryFocalCrossentropy,
+    CategoricalCrossentropy,
+    CategoricalFocalCrossentropy,
+    SparseCategoricalCrossentropy,
+)
+
+_CLASSES = (SparseCategoricalCrossentropy, CategoricalCrossentropy, CategoricalFocalCrossentropy)
+_BINARY = (BinaryCrossentropy, BinaryFocalCrossentropy)
+_PROBABILITIES = ("softmax", "sigmoid", "hard_sigmoid")
+
+
+def _advice(loss: Loss, activation: str, outputs: int | None) -> str | None:
+    if not isinstance(loss, (*_CLASSES, *_BINARY)):
+        return None
+    proper = "sigmoid" if isinstance(loss, _BINARY) else "softmax"
+    if loss.from_logits:
+        if activation in _PROBABILITIES:
+            return (
+                f"the last layer has activation {activation!r}, and {loss.name} with from_logits=True applies {proper} "
+                "once more. Remove the activation, or set from_logits=False"
+            )
+        if activation in ("relu", "relu6"):
+            return (
+                f"the last layer has activation {activation!r}, which cuts off all negative logits. "
+                "Remove the activation"
+            )
+        return None
+    if activation not in _PROBABILITIES:
+        return (
+            f"the last layer has activation {activation!r}, so its outputs are no probabilities, which {loss.name} "
+            f'expects. Use activation="{proper}" there, or from_logits=True in the loss if it has no activation'
+        )
+    if activation == "softmax" and outputs == 1:
+        return (
+            'a softmax over one output is always 1. Use activation="sigmoid" with binary_crossentropy, or one output '
+            "for each class"
+        )
+    return None
+
+
+def check_output(
+    loss: Loss, last_activation: str | None, output_shape: tuple[int, ...] = (), stacklevel: int = 2
+) -> None:
+    """Warn where the last activation and the loss do not fit: the model would train, and badly.
+
+    Parameters
+    ----------
+    loss : Loss
+    last_activation : str or None
+        The name of what the model's outputs come from ("linear" where there is none); None where it is not known.
+    output_shape : tuple of int, optional
+        Of a sample.
+    stacklevel : int, default 2
+        Of the warning: whose line it shows.
+
+    Warns
+    -----
+    UserWarning
+        Probabilities are expected and the activation gives none, softmax or sigmoid is applied twice, relu cuts off
+        logits, or a softmax has one output.
+
+    Examples
+    --------
+    >>> check_output(SparseCategoricalCrossentropy(), "softmax", (10,))
+    """
+    outputs = output_shape[-1] if output_shape else None
+    advice = None if last_activation is None else _advice(loss, last_activation, outputs)
+    if advice:
+        warnings.warn(f"[{loss.name}] {advice}.", UserWarning, stacklevel=stacklevel)

@@ -1,0 +1,359 @@
+"""Crossentropies, KL divergence and the Poisson loss: predictions are probabilities, rates or logits.
+
+Probabilities are clipped to [1e-7, 1 - 1e-7] before a logarithm, as Keras does, in training as in evaluation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cnncore import _checks
+from cnncore.losses import targets
+from cnncore.losses.base import registry
+from cnncore.losses.compiled import CompiledLoss
+
+_LABELS_HINT = ' For integer labels use loss="sparse_categorical_crossentropy" or cnncore.utils.to_categorical.'
+
+
+class _Crossentropy(CompiledLoss):
+    def __init__(
+        self,
+        from_logits: bool,
+        label_smoothing: float,
+        axis: int,
+        reduction: str | None,
+        name: str | None,
+        dtype: str | None,
+        **parameters: Any,
+    ) -> None:
+        owner = type(self).__name__
+        self.from_logits = _checks.boolean(from_logits, "from_logits", owner)
+        self.label_smoothing = _checks.number(label_smoothing, "label_smoothing", owner)
+        self.axis = _checks.integer(axis, "axis", owner, -(2**31))
+        super().__init__(
+            name, reduction, dtype, from_logits=self.from_logits, label_smoothing=self.label_smoothing, **parameters
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"from_logits": self.from_logits, "label_smoothing": self.label_smoothing, "axis": self.axis}
+        return {**super().get_config(), **own}
+
+
+@registry.register()
+class SparseCategoricalCrossentropy(_Crossentropy):
+    """Crossentropy of integer labels: -log(p_label), with p the predictions divided by their sum.
+
+    ``y_true`` has the predictions' shape without the axis of the classes, or with 1 there; it holds integers, bools or
+    floats without fractions.
+
+    Parameters
+    ----------
+    from_logits : bool, default False
+        Whether the model ends without softmax. The loss then is log(sum(exp(y))) - y_label, which does not round.
+    ignore_class : int, optional
+        A label without a loss, which does not count in the mean: the border of objects in a segmentation, say.
+    reduction : str or None, default "sum_over_batch_size"
+        See :class:`~cnncore.losses.Loss`.
+    axis : int, default -1
+        The axis of the classes; the losses along all others are averaged with the samples.
+    name : str, default "sparse_categorical_crossentropy"
+    dtype : str, optional
+        Only "float32".
+    label_smoothing : float in [0, 1], default 0
+        Not in Keras: the target of the true class becomes 1 - s + s / classes, that of the others s / classes, as in
+        PyTorch's ``CrossEntropyLoss``.
+
+    Examples
+    --------
+    >>> round(SparseCategoricalCrossentropy()([1], [[0.5, 0.5]]), 4)
+    0.6931
+    """
+
+    kind = "sparse_categorical_crossentropy"
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        ignore_class: int | None = None,
+        reduction: str | None = "sum_over_batch_size",
+        axis: int = -1,
+        name: str | None = "sparse_categorical_crossentropy",
+        dtype: str | None = None,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        if ignore_class is not None:
+            ignore_class = _checks.integer(ignore_class, "ignore_class", type(self).__name__, -(2**31))
+        self.ignore_class = ignore_class
+        super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype, ignore_class=ignore_class)
+
+    def prepare_targets(self, y: ArrayLike, output_shape: tuple[int, ...]) -> np.ndarray:
+        """Integer labels, int64 of shape (samples,) or (samples, ...) without the axis of the classes."""
+        rows, axis = list(output_shape), self.axis if self.axis < 0 else self.axis - 1
+        self._is_last(len(output_shape) + 1)
+        classes = rows.pop(axis)
+        return targets.labels(y, self.name, tuple(rows), classes, self.ignore_class)
+
+    def get_config(self) -> dict[str, Any]:
+        config = {**super().get_config(), "ignore_class": self.ignore_class}
+        if self.label_smoothing == 0:
+            del config["label_smoothing"]  # which Keras does not know
+        return config
+
+
+@registry.register()
+class CategoricalCrossentropy(_Crossentropy):
+    """Crossentropy of one-hot rows or other distributions: -sum(t log(p)), with p the predictions divided by their sum.
+
+    Parameters
+    ----------
+    from_logits : bool, default False
+        Whether the model ends without softmax, which the loss then applies itself without rounding its logarithm.
+    label_smoothing : float in [0, 1], default 0
+        Targets t become t (1 - s) + s / classes (Szegedy et al., "Rethinking the Inception Architecture for Computer
+        Vision", 2016).
+    axis : int, default -1
+        The axis of the classes; the losses along all others are averaged with the samples.
+    reduction : str or None, default "sum_over_batch_size"
+        See :class:`~cnncore.losses.Loss`.
+    name : str, default "categorical_crossentropy"
+    dtype : str, optional
+        Only "float32".
+
+    Examples
+    --------
+    >>> round(CategoricalCrossentropy()([[0, 1]], [[0.5, 0.5]]), 4)
+    0.6931
+    """
+
+    kind = "categorical_crossentropy"
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "categorical_crossentropy",
+        dtype: str | None = None,
+    ) -> None:
+        super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype)
+
+    def prepare_targets(self, y: ArrayLike, output_shape: tuple[int, ...]) -> np.ndarray:
+        """The rows as float32, of the predictions' shape."""
+        return targets.full(y, self.name, output_shape, _LABELS_HINT)
+
+
+@registry.register()
+class CategoricalFocalCrossentropy(_Crossentropy):
+    """-sum(alpha (1 - p)^gamma t log(p)): crossentropy in which samples that are predicted well count less.
+
+    From Lin et al., "Focal Loss for Dense Object Detection", 2017, for several classes.
+
+    Parameters
+    ----------
+    alpha : float or list of float, default 0.25
+        Weight of every class, or a list with one for each.
+    gamma : float, default 2
+        The larger, the less count samples that are predicted well already; at least 0.
+    from_logits : bool, default False
+        Whether the model ends without softmax, which the loss then applies itself.
+    label_smoothing : float in [0, 1], default 0
+        Targets t become t (1 - s) + s / classes.
+    axis : int, default -1
+        The axis of the classes; the losses along all others are averaged with the samples.
+    reduction : str or None, default "sum_over_batch_size"
+        See :class:`~cnncore.losses.Loss`.
+    name : str, default "categorical_focal_crossentropy"
+    dtype : str, optional
+        Only "float32".
+
+    Examples
+    --------
+    >>> round(CategoricalFocalCrossentropy(alpha=1.0)([[0, 1]], [[0.5, 0.5]]), 4)
+    0.1733
+    """
+
+    kind = "categorical_focal_crossentropy"
+
+    def __init__(
+        self,
+        alpha: float | Sequence[float] = 0.25,
+        gamma: float = 2.0,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "categorical_focal_crossentropy",
+        dtype: str | None = None,
+    ) -> None:
+        owner = type(self).__name__
+        many = isinstance(alpha, (Sequence, np.ndarray)) and not isinstance(alpha, str)
+        self.alpha: Any = (
+            [_checks.number(a, "alpha", owner) for a in np.asarray(alpha).ravel().tolist()]
+            if many
+            else _checks.number(alpha, "alpha", owner)
+        )
+        self.gamma = _checks.number(gamma, "gamma", owner, 0)
+        super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype, alpha=self.alpha, gamma=self.gamma)
+
+    def prepare_targets(self, y: ArrayLike, output_shape: tuple[int, ...]) -> np.ndarray:
+        """The rows as float32, of the predictions' shape."""
+        return targets.full(y, self.name, output_shape, _LABELS_HINT)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "alpha": self.alpha, "gamma": self.gamma}
+
+
+@registry.register("bce")
+class BinaryCrossentropy(_Crossentropy):
+    """mean(-t log(p) - (1 - t) log(1 - p)): for one output that is a probability, or several independent ones.
+
+    Parameters
+    ----------
+    from_logits : bool, default False
+        Whether the model ends without sigmoid, which the loss then applies itself without rounding its logarithm.
+    label_smoothing : float in [0, 1], default 0
+        Targets t become t (1 - s) + s / 2.
+    axis : int, default -1
+        The axis over which the mean is taken; the others are averaged with the samples.
+    reduction : str or None, default "sum_over_batch_size"
+        See :class:`~cnncore.losses.Loss`.
+    name : str, default "binary_crossentropy"
+    dtype : str, optional
+        Only "float32".
+
+    Examples
+    --------
+    >>> round(BinaryCrossentropy()([[1], [0]], [[0.5], [0.5]]), 4)
+    0.6931
+    """
+
+    kind = "binary_crossentropy"
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "binary_crossentropy",
+        dtype: str | None = None,
+    ) -> None:
+        super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype)
+
+
+@registry.register()
+class BinaryFocalCrossentropy(_Crossentropy):
+    """mean(w (1 - q)^gamma crossentropy), q = t p + (1 - t)(1 - p): outputs that are predicted well count less.
+
+    From Lin et al., "Focal Loss for Dense Object Detection", 2017.
+
+    Parameters
+    ----------
+    apply_class_balancing : bool, default False
+        Whether w is alpha for class 1 and 1 - alpha for class 0; else it is 1.
+    alpha : float, default 0.25
+        The weight of class 1.
+    gamma : float, default 2
+        The larger, the less count outputs that are predicted well already; at least 0.
+    from_logits : bool, default False
+        Whether the model ends without sigmoid, which the loss then applies itself.
+    label_smoothing : float in [0, 1], default 0
+        Targets t become t (1 - s) + s / 2.
+    axis : int, default -1
+        The axis over which the mean is taken; the others are averaged with the samples.
+    reduction : str or None, default "sum_over_batch_size"
+        See :class:`~cnncore.losses.Loss`.
+    name : str, default "binary_focal_crossentropy"
+    dtype : str, optional
+        Only "float32".
+
+    Examples
+    --------
+    >>> round(BinaryFocalCrossentropy()([[1], [0]], [[0.5], [0.5]]), 4)
+    0.1733
+    """
+
+    kind = "binary_focal_crossentropy"
+
+    def __init__(
+        self,
+        apply_class_balancing: bool = False,
+        alpha: float = 0.25,
+        gamma: float = 2.0,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "binary_focal_crossentropy",
+        dtype: str | None = None,
+    ) -> None:
+        owner = type(self).__name__
+        self.apply_class_balancing = _checks.boolean(apply_class_balancing, "apply_class_balancing", owner)
+        self.alpha = _checks.number(alpha, "alpha", owner)
+        self.gamma = _checks.number(gamma, "gamma", owner, 0)
+        own = {"alpha": self.alpha, "gamma": self.gamma, "class_balancing": self.apply_class_balancing}
+        super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype, **own)
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"apply_class_balancing": self.apply_class_balancing, "alpha": self.alpha, "gamma": self.gamma}
+        return {**super().get_config(), **own}
+
+
+@registry.register("kld", "kullback_leibler_divergence")
+class KLDivergence(CompiledLoss):
+    """sum(t log(t / y)), with both clipped to [1e-7, 1] (Kullback and Leibler, 1951).
+
+    Parameters
+    ----------
+    reduction : str or None, default "sum_over_batch_size"
+        See :class:`~cnncore.losses.Loss`.
+    name : str, default "kl_divergence"
+    dtype : str, optional
+        Only "float32".
+
+    Examples
+    --------
+    >>> round(KLDivergence()([[0.5, 0.5]], [[0.25, 0.75]]), 4)
+    0.1438
+    """
+
+    kind = "kl_divergence"
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "kl_divergence",
+        dtype: str | None = None,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+
+
+@registry.register()
+class Poisson(CompiledLoss):
+    """mean(y - t log(y + 1e-7)): minus the log likelihood of counts t at rates y, without what depends on t alone.
+
+    Parameters
+    ----------
+    reduction : str or None, default "sum_over_batch_size"
+        See :class:`~cnncore.losses.Loss`.
+    name : str, default "poisson"
+    dtype : str, optional
+        Only "float32".
+
+    Examples
+    --------
+    >>> Poisson()([[3.0]], [[1.0]])
+    1.0
+    """
+
+    kind = "poisson"
+
+    def __init__(
+        self, reduction: str | None = "sum_over_batch_size", name: str | None = "poisson", dtype: str | None = None
+    ) -> None:
+        super().__init__(name, reduction, dtype)

@@ -1,0 +1,103 @@
+"""Targets and weights as losses want them: checked once, before anything is computed."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cnncore import _checks
+from cnncore._checks import Float32
+
+Shape = tuple[int, ...]
+
+
+def finite(array: np.ndarray, name: str, owner: str) -> None:
+    """ValueError where a value is NaN or infinite."""
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        bad = "NaN" if np.isnan(array).any() else "infinity"
+        raise ValueError(f"[{owner}] expected {name} to hold finite numbers. Received: {name} with {bad}")
+
+
+def labels(y: ArrayLike, owner: str, rows: Shape, classes: int, ignore_class: int | None = None) -> np.ndarray:
+    """Integer labels of the shape ``(samples, *rows)``, from any integers, bools or floats without fractions.
+
+    Returns
+    -------
+    numpy.ndarray, int64 (samples, *rows)
+    """
+    array = _checks.numeric_array(y, "y", owner)
+    if array.ndim == len(rows) + 2 and array.shape[-1] == 1:
+        array = array[..., 0]
+    if array.ndim == 0 or array.shape[1:] != rows:
+        hint = ""
+        if array.shape[1:] == (*rows, classes):
+            hint = ' For one-hot rows use loss="categorical_crossentropy".'
+        expected = ", ".join(map(str, ("samples", *rows))) + ("" if rows else ",")
+        raise ValueError(
+            f"[{owner}] expected y of shape ({expected}) with integer labels.{hint} Received: y.shape={array.shape}"
+        )
+    finite(array, "y", owner)
+    integers = array.astype(np.int64)
+    if array.dtype.kind == "f" and not np.array_equal(integers, array):
+        raise ValueError(
+            f"[{owner}] expected integer labels in y. Received: numbers with fractions, y.dtype={array.dtype}"
+        )
+    _check_range(integers, owner, classes, ignore_class)
+    return np.ascontiguousarray(integers)
+
+
+def _check_range(integers: np.ndarray, owner: str, classes: int, ignore_class: int | None) -> None:
+    counted = integers if ignore_class is None else integers[integers != ignore_class]
+    if counted.size and (counted.min() < 0 or counted.max() >= classes):
+        besides = "" if ignore_class is None else f" or {ignore_class}, which is ignored"
+        raise ValueError(
+            f"[{owner}] expected labels in [0, {classes}), as the model has {classes} outputs{besides}. "
+            f"Received: labels from {counted.min()} to {counted.max()}"
+        )
+
+
+def full(y: ArrayLike, owner: str, output_shape: Shape, hint: str = "") -> Float32:
+    """Values of the shape ``(samples, *output_shape)``, whose last axis may be left out where it is 1.
+
+    Returns
+    -------
+    numpy.ndarray, float32 (samples, *output_shape)
+    """
+    array = _checks.numeric_array(y, "y", owner)
+    if array.ndim and (*array.shape[1:], 1) == output_shape:
+        array = array[..., np.newaxis]
+    elif array.ndim > 1 and array.shape[1:] == (*output_shape, 1):
+        array = array[..., 0]
+    if array.ndim == 0 or array.shape[1:] != output_shape:
+        expected = ", ".join(map(str, ("samples", *output_shape))) + ("" if output_shape else ",")
+        raise ValueError(
+            f"[{owner}] expected y of shape ({expected}), as the predictions.{hint} Received: y.shape={array.shape}"
+        )
+    finite(array, "y", owner)
+    return np.require(array, np.float32, ["C", "A"])
+
+
+def sample_weights(weights: ArrayLike, owner: str, rows: Shape) -> Float32:
+    """Weights that fit losses of shape ``rows``, whose first axis is that of the samples.
+
+    One weight for each loss, or one for each of the first axes (a sample, all pixels of which it holds for); axes of
+    length 1 at the end may be there or not.
+
+    Returns
+    -------
+    numpy.ndarray, float32
+        Of the shape ``rows`` or of its first axes; for a single loss any shape.
+    """
+    array = _checks.float32_array(weights, "sample_weight", owner)
+    if not rows:
+        return array
+    while array.ndim > len(rows) or (array.ndim > 1 and array.shape != rows[: array.ndim]):
+        if array.shape[-1] != 1:
+            break
+        array = array[..., 0]
+    if array.shape != rows[: array.ndim]:
+        raise ValueError(
+            f"[{owner}] expected sample_weight of shape {rows}, as the losses, or of its first axes. "
+            f"Received: sample_weight.shape={np.shape(weights)}"
+        )
+    return array
