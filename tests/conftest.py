@@ -32,7 +32,8 @@ _LATER = ("custom", "input_layer", "lambda_layer", "operators", "tensor", "varia
 
 def pytest_collection_modifyitems(config, items):
     for item in items:
-        if item.name.startswith(tuple(f"cnncore.layers.{name}." for name in _LATER)):
+        later = ("cnncore.models.model.", "cnncore.models.sequential.", "cnncore.models.network.")
+        if item.name.startswith((*(f"cnncore.layers.{name}." for name in _LATER), *later)):
             item.add_marker(pytest.mark.skip(reason="needs the core that takes any graph"))
     if config.option.precision == FLOAT32:
         return

@@ -412,6 +412,14 @@ class Layer:
         """The layer's name."""
         return self._name
 
+    @name.setter
+    def name(self, value: str) -> None:
+        self._name, self._has_own_name = _checked_name(value, type(self).__name__), True
+
+    def rename(self, name: str) -> None:
+        """Told by a model in which another layer has the same name, and the user gave none."""
+        self._name = name
+
     @property
     def has_own_name(self) -> bool:
         """Whether the name was given, not derived from the class."""
@@ -451,6 +459,13 @@ class Layer:
     def output_shape(self) -> Any:
         """Shape of :attr:`output`, with the batch axis (None) in front; ValueError while it is not known."""
         return map_structure(lambda tensor: tensor.shape, self.output)
+
+    def forget(self, node: Node) -> None:
+        """Undo a call: it is no longer among :attr:`nodes`."""
+        if node in self.nodes:
+            self.nodes.remove(node)
+            for index, other in enumerate(self.nodes):
+                other.index = index
 
     def _first_node(self, what: str) -> Node:
         if not self.nodes:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from cnncore.layers.base import Layer
     from cnncore.layers.lowering import Lowering
 
-__all__ = ["HostCall", "Plan", "plan"]
+__all__ = ["HostCall", "Plan", "follow", "plan"]
 
 
 class Plan:
@@ -158,23 +158,42 @@ def _trace(layer: Layer, args: Sequence[Any], kwargs: dict[str, Any]) -> Functio
         return inputs[-1]
 
     traced_args, traced_kwargs = map_structure(placeholder, [list(args), dict(kwargs)])
-    if takes_training(layer):
-        traced_kwargs["training"] = True  # layers that act in training only do nothing in inference by themselves
     try:
-        with hidden_calls():
-            outputs = layer.call(*traced_args, **traced_kwargs)
-        leaves = flatten(outputs)
-        if not all(isinstance(leaf, KerasTensor) for leaf in leaves):
-            raise NotTraceableError(f"call returned {', '.join(type(leaf).__name__ for leaf in leaves)}")
-    except NotTraceableError as error:
+        outputs = _followed(layer, traced_args, traced_kwargs)
+    except NotTraceableError:
         if layer.sublayers():
-            raise NotTraceableError(
-                f'Layer "{layer.name}": its call uses layers, so it must consist of calls of layers and of +, -, * '
-                "and / "
-                f"on their results; put the rest into a Lambda or a layer of its own. Received: {error}"
-            ) from error
+            raise
         return None
     return Function(inputs, outputs, layer.name)
+
+
+def follow(layer: Layer, inputs: Any) -> Function:
+    """The calls of other layers that ``call`` makes on ``inputs``.
+
+    Raises
+    ------
+    NotTraceableError
+        If ``call`` does something else with them.
+    """
+    return Function(inputs, _followed(layer, [inputs], {}), layer.name)
+
+
+def _followed(layer: Layer, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    if takes_training(layer):
+        kwargs["training"] = True  # layers that act in training only do nothing in inference by themselves
+    try:
+        with hidden_calls():
+            outputs = layer.call(*args, **kwargs)
+        if not all(isinstance(leaf, KerasTensor) for leaf in flatten(outputs)):
+            kinds = ", ".join(type(leaf).__name__ for leaf in flatten(outputs))
+            raise NotTraceableError(f"call returned {kinds}")
+    except NotTraceableError as error:
+        raise NotTraceableError(
+            f'"{layer.name}": its call uses layers, so it must consist of calls of layers and of +, -, * and / on '
+            "their "
+            f"results; put the rest into a Lambda or a layer of its own. Received: {error}"
+        ) from error
+    return outputs
 
 
 def _host_output_shape(layer: Layer, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, ...]:

@@ -43,8 +43,30 @@ class Function:
         self.output_list: list[KerasTensor] = _tensors(outputs, "outputs", owner)
         if len({id(tensor) for tensor in self.input_list}) != len(self.input_list):
             raise ValueError(f"[{owner}] expected every input once. Received: inputs={inputs!r}")
-        self.nodes = _sorted_nodes(self.input_list, self.output_list, owner)
+        self.nodes, self._seen = _sorted_nodes(self.input_list, self.output_list, owner)
         self.layers: list[Layer] = list({id(node.layer): node.layer for node in self.nodes}.values())
+
+    @property
+    def all_layers(self) -> list[Layer]:
+        """The layers and those of the inputs, as Keras lists them: far from the outputs first, equally far ones in the
+        order in which one meets them on the way back from the outputs.
+        """
+        depths: dict[int, int] = {}  # of calls: calls on the longest way to an output
+        far: dict[int, int] = {}  # of layers
+        for node in reversed(self.nodes):
+            depth = max(depths.get(id(node), 0), far.get(id(node.layer), 0))
+            depths[id(node)] = far[id(node.layer)] = depth
+            for tensor in node.inputs:
+                if tensor.source is not None:
+                    before = id(tensor.source[0])
+                    depths[before] = max(depths.get(before, 0), depth + 1)
+        layers = {id(layer): layer for layer in self.layers}
+        for tensor in self.input_list:
+            if tensor.source is not None:
+                node = tensor.source[0]
+                layers.setdefault(id(node.layer), node.layer)
+                far.setdefault(id(node.layer), depths.get(id(node), 0))
+        return sorted(layers.values(), key=lambda layer: (-far[id(layer)], self._seen.get(id(layer), -1)))
 
     def compute_output_shape(self, input_shapes: Sequence[tuple[Any, ...]]) -> Any:
         """Shapes of the outputs, in their structure, for shapes of the inputs, in the order of ``input_list``."""
@@ -94,15 +116,21 @@ def _tensors(structure: Any, what: str, owner: str) -> list[KerasTensor]:
     return leaves
 
 
-def _sorted_nodes(inputs: list[KerasTensor], outputs: list[KerasTensor], owner: str) -> list[Node]:
+def _sorted_nodes(
+    inputs: list[KerasTensor], outputs: list[KerasTensor], owner: str
+) -> tuple[list[Node], dict[int, int]]:
+    """The calls in order, and when the way back from the outputs first meets each layer."""
     # Depth first without recursion: thousands of layers in a row are no deeper than one.
     given = {id(tensor) for tensor in inputs}
     done: set[int] = set()
     nodes: list[Node] = []
+    seen: dict[int, int] = {}
     stack = [(tensor, False) for tensor in reversed(outputs)]
     while stack:
         tensor, children_are_done = stack.pop()
         if id(tensor) in given:
+            if tensor.source is not None:
+                seen.setdefault(id(tensor.node.layer), len(seen))
             continue
         node = tensor.node
         if id(node) in done:
@@ -117,9 +145,10 @@ def _sorted_nodes(inputs: list[KerasTensor], outputs: list[KerasTensor], owner: 
                 "among "
                 f"the inputs: {', '.join(item.name for item in inputs)}. Add it to `inputs`."
             )
+        seen.setdefault(id(node.layer), len(seen))
         stack.append((tensor, True))
         stack += [(item, False) for item in reversed(node.inputs)]
-    return nodes
+    return nodes, seen
 
 
 def _shape_list(shapes: Any, count: int) -> list[Any]:

@@ -69,6 +69,11 @@ class Variable(NDArrayOperatorsMixin):
         self._layer, self._index = layer, index
 
     @property
+    def layer(self) -> Layer:
+        """The layer that it belongs to."""
+        return self._layer
+
+    @property
     def spec(self) -> WeightSpec:
         """What the layer asked for."""
         return self._layer.specs[self._index]

@@ -1,8 +1,6 @@
-"""Model: compile, fit, evaluate, predict over one ``_core.Network``. Subclasses say how the network comes about.
+"""Model: a graph of layers. What it is made of is here; how it is trained is in ``trainer.py``.
 
-The second design, which replaces this file when the core takes any graph: ``class Model(Trainer, Layer)``, where
-``models/trainer.py`` trains and ``models/model.py`` knows the structure. This is all that the two halves know of each
-other.
+This is all that the two halves know of each other.
 
 What the structure gives to ``Trainer`` (``self`` is the model):
 
@@ -47,352 +45,530 @@ What ``Trainer`` gives to the structure:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+import json
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from cnncore import _checks
-from cnncore._checks import Float32
-from cnncore.models import training
-from cnncore.models.compilation import Compiled
-from cnncore.models.data import Samples, prepare_samples, prepare_x, split_samples
+from cnncore._custom_objects import custom_object_scope
+from cnncore._names import nearest
+from cnncore._naming import unique_name
+from cnncore._random import next_seed
+from cnncore._structure import map_structure, pack_like
+from cnncore.layers import custom, eager
+from cnncore.layers.base import Layer, registry
+from cnncore.layers.function import Function
+from cnncore.layers.input_layer import Input, InputLayer
+from cnncore.layers.tensor import KerasTensor, Node, is_symbolic
+from cnncore.layers.variable import Variable
+from cnncore.models.arrange import arrange, as_arrays, fitting, map_shapes
+from cnncore.models.graph_config import describe, rebuild
+from cnncore.models.network import Networked
+from cnncore.models.summary import print_summary
+from cnncore.models.trainer import Trainer
 
-if TYPE_CHECKING:
-    from os import PathLike
-
-    from cnncore import _core
-    from cnncore.callbacks import Callback, History
-
-_FAST_DTYPES = (np.dtype(np.float32), np.dtype(np.uint8))
-_Shapes = tuple[tuple[int, ...], tuple[int, ...], str]  # of a sample, of its prediction; the first layer's name
+__all__ = ["Model"]
 
 
-class Model(Compiled):
-    """Base class of models; see :class:`cnncore.Sequential`.
+@registry.register("functional")
+class Model(Trainer, Networked, Layer):
+    """A graph of layers with any number of inputs and outputs.
 
-    Attributes
+    There are three ways to make one. ``Model(inputs, outputs)`` takes the layers between tensors; :class:`Sequential`
+    is a chain; and a subclass with a method ``call`` that calls layers is followed once, when the shape of its input is
+    known. A model is a layer itself: call it on tensors to make it part of another model, or on arrays.
+
+    Parameters
     ----------
-    network : cnncore._core.Network
-        The compiled model: flat ``parameters`` and ``gradients``, and ``slots`` that say which part belongs to whom.
-    optimizer, loss, metrics
-        What ``compile`` was given, as objects.
-    precision : str
-        Arithmetic of the layers' products: "float32", "bfloat16_3x" or "bfloat16".
-    stop_training : bool
-        Set it to True in a callback to end ``fit`` after the current batch.
+    inputs : KerasTensor, or list or dict of them
+        From :func:`cnncore.Input`, or tensors in the middle of another graph.
+    outputs : KerasTensor, or list or dict of them
+    name : str, optional
+        "functional", "functional_1", ... by default, or after the name of the subclass.
+    trainable : bool, default True
+        False freezes all layers.
+    seed : int, optional
+        Of dropout and shuffling, and in Sequential of initial weights; by default from
+        :func:`cnncore.utils.set_random_seed`, else random.
+
+    Raises
+    ------
+    ValueError
+        If the outputs cannot be computed from the inputs, or two layers have the same name.
+    TypeError
+        If something in ``inputs`` or ``outputs`` is no tensor.
+
+    Examples
+    --------
+    >>> from cnncore import Input, Model
+    >>> from cnncore.layers import Add, Conv2D, Dense, GlobalAveragePooling2D
+    >>> x = Input((8, 8, 3))
+    >>> y = Conv2D(4, 3, padding="same", activation="relu")(x)
+    >>> y = Add()([y, Conv2D(4, 1)(x)])
+    >>> model = Model(x, Dense(10, activation="softmax")(GlobalAveragePooling2D()(y)))
+    >>> model.output_shape, model.count_params()
+    ((None, 10), 178)
     """
 
-    name: str
-    seed: int
+    _own = Layer._own | {"_graph", "_lowered", "_lowered_key", "_lock"}
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.stop_training = False
-        self._network: _core.Network | None = None
-
-    # --- what a subclass says -----------------------------------------------------------------------------------
-    def _shapes_for(self, x: Any) -> _Shapes:
-        """Shapes of a sample and of its prediction, and the first layer's name; from ``x`` if not known before."""
-        raise NotImplementedError
-
-    def _build_for(self, input_shape: tuple[int, ...]) -> None:
-        """Fix the shape of a sample."""
-        raise NotImplementedError
-
-    def get_config(self) -> dict[str, Any]:
-        """Description of the layers, ready for JSON."""
-        raise NotImplementedError
-
-    def get_weights(self) -> list[Float32]:
-        """Copies of all weights."""
-        raise NotImplementedError
-
-    def set_weights(self, weights: Iterable[ArrayLike]) -> None:
-        """Replace all weights."""
-        raise NotImplementedError
-
-    def first_non_finite_layer(self, x: np.ndarray) -> str | None:
-        """Name of the first layer whose output for ``x`` holds NaN or infinity; None if there is none."""
-        raise NotImplementedError
-
-    # --- training -------------------------------------------------------------------------------------------------
-    def fit(
+    def __init__(
         self,
-        x: ArrayLike,
-        y: ArrayLike,
-        batch_size: int = 32,
-        epochs: int = 1,
-        verbose: str | int = "auto",
-        callbacks: Iterable[Callback] | None = None,
-        validation_split: float = 0.0,
-        validation_data: Sequence[Any] | None = None,
-        shuffle: bool = True,
-        class_weight: Mapping[int, float] | None = None,
-        sample_weight: ArrayLike | None = None,
-        initial_epoch: int = 0,
-    ) -> History:
-        """Train the model.
+        inputs: Any = None,
+        outputs: Any = None,
+        name: str | None = None,
+        trainable: bool = True,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        owner = type(self).__name__
+        if name is None and type(self) is Model:
+            name, given = unique_name("Functional"), False
+        else:
+            given = name is not None
+        Layer.__init__(self, name=name, **kwargs)
+        self._has_own_name = given
+        Networked.__init__(self)
+        Trainer.__init__(self)
+        self.seed = next_seed() if seed is None else _checks.integer(seed, "seed", owner, 0, 2**63 - 1)
+        self._graph: Function | None = None
+        if (inputs is None) != (outputs is None):
+            raise ValueError(f"[{owner}] expected both inputs and outputs. Received: inputs={inputs!r}, {outputs=}")
+        if inputs is not None:
+            self._set_graph(inputs, outputs)
+        elif type(self) is Model:
+            raise ValueError(
+                "[Model] expected Model(inputs, outputs), a Sequential, or a subclass with a method call. Received: "
+                "neither "
+                "inputs nor outputs"
+            )
+        if not trainable:
+            self.trainable = False
+
+    # --- the graph --------------------------------------------------------------------------------------------------
+    def _set_graph(self, inputs: Any, outputs: Any) -> None:
+        owner = type(self).__name__
+        graph = Function(inputs, outputs, owner)
+        if any(not isinstance(tensor.node.layer, InputLayer) for tensor in graph.input_list):
+            fresh = [
+                tensor if isinstance(tensor.node.layer, InputLayer) else Input(tensor.shape[1:], dtype=tensor.dtype)
+                for tensor in graph.input_list
+            ]
+            outputs = graph.apply(fresh)
+            graph = Function(pack_like(inputs, fresh), outputs, owner)
+        _check_names(graph.all_layers, owner)
+        self._graph, self.built = graph, True
+        self._discard_network()
+
+    @property
+    def _function(self) -> Function:
+        self._require_built()
+        assert self._graph is not None
+        return self._graph
+
+    @property
+    def graph(self) -> Function:
+        """The calls of layers that lead from the inputs to the outputs; ValueError while the input's shape is not
+        known.
+        """
+        return self._function
+
+    def _require_built(self) -> None:
+        if self._graph is None:
+            raise ValueError(
+                f'Model "{self.name}" is not built: call it on an array or an Input, call build with the shape of its '
+                "input, or fit it."
+            )
+
+    @property
+    def _follows_call(self) -> bool:
+        """Whether a subclass says in ``call`` what the model computes."""
+        return type(self).call is not Model.call
+
+    def build(self, input_shape: Any = None) -> None:
+        """Fix the shape of the input.
 
         Parameters
         ----------
-        x : array_like, shape (samples, *input_shape)
-            uint8 and float32 are used as they are; other dtypes and layouts are converted to float32 once.
-        y : array_like
-            As the loss wants it: integers of shape (samples,) or (samples, 1), or floats with the model's output shape.
-        batch_size : int, default 32
-        epochs : int, default 1
-            Number of the last epoch, which is their count unless ``initial_epoch`` is given.
-        verbose : {"auto", 0, 1, 2}, default "auto"
-            A progress bar on stderr (1), a line on stdout for each epoch (2), nothing (0). "auto" is 1 in a terminal
-            or notebook; where stderr is a file or a pipe it is a line for each epoch there.
-        callbacks : list of Callback, optional
-        validation_split : float, default 0
-            Share of the samples, taken from the end before shuffling, to evaluate on after each epoch.
-        validation_data : (x, y) or (x, y, sample_weight), optional
-            Data to evaluate on after each epoch.
-        shuffle : bool, default True
-            Whether each epoch has a random order.
-        class_weight : dict of int to float, optional
-            Factor of the loss for samples of a class; 1 for classes that are not in it.
-        sample_weight : array_like, shape (samples,), optional
-            Factor of the loss for each sample.
-        initial_epoch : int, default 0
-            Epochs done already, when training goes on.
-
-        Returns
-        -------
-        History
-            ``history.history`` maps "loss", the metrics' names and both with ``val_`` in front to one value an epoch.
+        input_shape : tuple, or list or dict of tuples
+            With the batch axis in front: (None, height, width, channels).
 
         Raises
         ------
         ValueError
-            If shapes, labels or arguments do not fit. The model is left as it was.
-        TrainingError
-            If the loss becomes NaN or infinite. The model keeps the weights from before that step.
-
-        Examples
-        --------
-        >>> from cnncore import Sequential
-        >>> from cnncore.layers import Dense
-        >>> model = Sequential([Dense(1, kernel_initializer="zeros", input_shape=(1,))])
-        >>> model.compile(optimizer="sgd", loss="mse")
-        >>> history = model.fit([[1.0], [2.0]], [[2.0], [4.0]], epochs=3)
-        >>> len(history.history["loss"]), history.history["loss"][-1] < history.history["loss"][0]
-        (3, True)
+            If a layer cannot take its input, or another shape was fixed before. The model is left as it was.
         """
-        from cnncore.callbacks import CallbackList
-        from cnncore.callbacks.progress import make_progress
+        if self._graph is None:
+            if input_shape is None:
+                self._require_built()
+            owner = f"{type(self).__name__}.build"
+            self._build_for_shapes(map_shapes(lambda s: _checks.shape(s[1:], "input_shape", owner), input_shape))
 
-        self._require_compiled("fit")
-        batch_size = _checks.integer(batch_size, "batch_size", "fit")
-        first = _checks.integer(initial_epoch, "initial_epoch", "fit", minimum=0)
-        last = _checks.integer(epochs, "epochs", "fit")
-        fraction = _checks.number(validation_split, "validation_split", "fit", minimum=0.0, below=1.0)
-        shapes = self._shapes_for(x)
-        samples = self._prepare((x, y, sample_weight), shapes, class_weight)
-        validation = None if validation_data is None else self._prepare(_validation_tuple(validation_data), shapes)
-        if validation is None and fraction:
-            samples, validation = split_samples(samples, fraction)
-        params: dict[str, Any] = {
-            "epochs": last,
-            "steps": -(-len(samples.x) // batch_size),
-            "samples": len(samples.x),
-            "batch_size": batch_size,
-        }
-        hooks = CallbackList(
-            callbacks,
-            add_history=True,
-            model=self,
-            progress=make_progress(verbose),
-            verbose=verbose,
-            do_validation=validation is not None,
-            **params,
-        )
-        with hooks:
-            self._build_for(samples.x.shape[1:])
-            self._build_optimizer()
-            training.train(self, samples, validation, batch_size, range(first, last), shuffle, hooks)
-        return hooks.history
+    def _build_for(self, x: Any) -> None:
+        """Fix the shapes of the inputs by data, if they are not known."""
+        if self._graph is None:
+            self._build_for_shapes(map_structure(lambda leaf: tuple(np.shape(leaf)[1:]), as_arrays(x)))
 
-    def train_on_batch(
-        self,
-        x: ArrayLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        class_weight: Mapping[int, float] | None = None,
-        return_dict: bool = False,
-    ) -> Any:
-        """One update of the weights on one batch.
+    def _build_for_shapes(self, sample_shapes: Any) -> None:
+        with self._lock:
+            if self._graph is not None:
+                return
+            if not self._follows_call:
+                self._require_built()
+            inputs = map_shapes(Input, sample_shapes)
+            function = custom.follow(self, inputs)
+            self._set_graph(function.inputs, function.outputs)
 
-        Parameters and errors are those of :meth:`fit`.
+    def ensure_built(self, input_shape: Any, *more: Any) -> None:
+        """Build the model if it is not; called on tensors it takes their shapes."""
+        if self._graph is None:
+            self._build_for_shapes(map_shapes(lambda shape: tuple(shape[1:]), input_shape))
 
-        Returns
-        -------
-        float, list of float, or dict of str to float
-            The loss before the update, followed by the metrics of this batch if there are any; by name with
-            ``return_dict=True``.
-        """
-        self._require_compiled("train_on_batch")
-        samples = self._prepare((x, y, sample_weight), self._shapes_for(x), class_weight)
-        self._build_for(samples.x.shape[1:])
-        self._build_optimizer()
-        count = len(samples.x)
-        meter = training.EpochMeter(samples.y, self.network.output_shape, count, self.metrics)
-        order = np.arange(count, dtype=np.int64)
-        meter.start(order)
-        loss = training.train_step(self, samples, None, meter.outputs(count))
-        if not np.isfinite(loss):
-            training.raise_training_error(self, samples, order, 0, self.optimizer.iterations, loss)
-        meter.add(loss, count)
-        return _as_keras_result(meter.logs(), return_dict)
-
-    # --- inference ------------------------------------------------------------------------------------------------
-    def evaluate(
-        self,
-        x: ArrayLike,
-        y: ArrayLike,
-        batch_size: int | None = None,
-        verbose: str | int = "auto",
-        sample_weight: ArrayLike | None = None,
-        return_dict: bool = False,
-    ) -> Any:
-        """Loss and metrics on data.
+    # --- calls ------------------------------------------------------------------------------------------------------
+    def __call__(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
+        """Apply the model to symbolic tensors, as a layer of another model, or to arrays.
 
         Parameters
         ----------
-        x, y, sample_weight
-            As for :meth:`fit`.
-        batch_size : int, optional
-            Samples per slice: a matter of memory.
-        verbose : {"auto", 0, 1, 2}, default "auto"
-            Whether to print the result on stdout: yes for 1 and 2.
-        return_dict : bool, default False
-            Values by name instead of in order.
+        *args
+            A tensor or array with the batch axis in front, or a list or dict of them as the model was made.
+        training : bool, optional
+            Whether to behave as in training: dropout drops, batch normalization uses the batch. On tensors False fixes
+            the behaviour of inference for this call.
 
         Returns
         -------
-        float, list of float, or dict of str to float
-            The loss, or the loss followed by the metrics (see ``metrics_names``).
+        KerasTensor or Array, or the structure of them that the model's outputs have
         """
-        self._require_compiled("evaluate")
-        size = (
-            training.EVALUATION_BATCH if batch_size is None else _checks.integer(batch_size, "batch_size", "evaluate")
-        )
-        samples = self._prepare((x, y, sample_weight), self._shapes_for(x))
-        self._build_for(samples.x.shape[1:])
-        logs = training.evaluate(self, samples, size)
-        if verbose in (1, 2):
-            print(" - ".join(f"{name}: {value:.4f}" for name, value in logs.items()))
-        return _as_keras_result(logs, return_dict)
+        if is_symbolic([args, kwargs]) or (self._follows_call and (len(args) != 1 or kwargs)):
+            return super().__call__(*args, training=training, **kwargs)
+        if len(args) != 1:
+            raise TypeError(f'Model "{self.name}" expected one argument: its inputs. Received: {len(args)} arguments')
+        self._build_for(args[0])
+        graph = self._function
+        values = arrange(graph.inputs, self.input_names, args[0], self.name)
+        arrays = [fitting(x, tensor, self.name) for x, tensor in zip(values, graph.input_list, strict=True)]
+        return eager.run(self._network_for_use(), arrays, bool(training), graph.outputs)
 
-    def predict(self, x: ArrayLike, batch_size: int | None = None, verbose: str | int = "auto") -> Float32:
-        """Outputs for samples.
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """What the model computes; subclasses may say it with calls of layers."""
+        if is_symbolic(inputs):
+            return self._function.apply(arrange(self._function.inputs, self.input_names, inputs, self.name))
+        return Model.__call__(self, inputs, training=training)
 
-        Parameters
-        ----------
-        x : array_like, shape (samples, *input_shape)
-            uint8 and float32 are used as they are; other dtypes and layouts are converted to float32.
-        batch_size : int, optional
-            Samples per slice: a matter of memory.
-        verbose : ignored
-            Accepted for Keras' sake; predict prints nothing.
-
-        Returns
-        -------
-        numpy.ndarray of float32, shape (samples, *output_shape)
-        """
-        size = training.EVALUATION_BATCH if batch_size is None else _checks.integer(batch_size, "batch_size", "predict")
-        if type(x) is np.ndarray and x.ndim and len(x) <= size:
-            return self.predict_on_batch(x)
-        array = self._prepare_input(x)
-        if len(array) <= size:
-            return self.network.forward(array)
-        result = np.empty((len(array), *self.network.output_shape), dtype=np.float32)
-        for start in range(0, len(array), size):
-            result[start : start + size] = self.network.forward(array[start : start + size])
-        return result
-
-    def predict_on_batch(self, x: ArrayLike) -> Float32:
-        """Outputs for one batch, at the least cost: :meth:`predict` without slices."""
-        network = self._network
-        if network is not None and type(x) is np.ndarray and x.size:
-            try:
-                return network.forward(x)
-            except (TypeError, ValueError):  # no array as the core wants it: to be converted, or refused in words
-                pass
-        array = self._prepare_input(x)  # may build the model
-        return self.network.forward(array)
-
-    def _prepare_input(self, x: ArrayLike) -> np.ndarray:
-        if (
-            isinstance(x, np.ndarray)
-            and x.dtype in _FAST_DTYPES
-            and x.shape[1:] == self._built_input_shape
-            and x.flags.c_contiguous
-            and x.flags.aligned
-            and len(x)
-        ):
-            return x
-        input_shape, _, layer = self._shapes_for(x)
-        array = prepare_x(x, input_shape, layer)
-        _checks.same_length("predict", x=array)
-        self._build_for(input_shape)
-        return array
+    def _call_on_tensors(self, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool | None) -> Any:
+        if self._is_custom:
+            return super()._call_on_tensors(args, kwargs, training)
+        if len(args) != 1 or kwargs:
+            raise TypeError(f'Model "{self.name}" expected one argument: its inputs. Received: {len(args)} arguments')
+        self.ensure_built(map_structure(lambda leaf: leaf.shape, args[0]))
+        tensors = arrange(self._function.inputs, self.input_names, args[0], self.name)
+        shapes = self._function.compute_output_shape([tensor.shape for tensor in tensors])
+        outputs = map_shapes(KerasTensor, shapes)
+        Node(self, (pack_like(self._function.inputs, tensors),), {}, outputs, training)
+        return outputs
 
     @property
-    def _built_input_shape(self) -> tuple[int, ...] | None:
-        raise NotImplementedError
+    def _is_custom(self) -> bool:
+        return self._follows_call
 
-    # --- files ----------------------------------------------------------------------------------------------------
-    def save(self, path: str | PathLike[str]) -> None:
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        shapes = map_shapes(KerasTensor, input_shape)
+        tensors = arrange(self._function.inputs, self.input_names, shapes, self.name)
+        return self._function.compute_output_shape([tensor.shape for tensor in tensors])
+
+    def lower(self, graph: Any, inputs: Sequence[int]) -> list[int]:
+        return self._function.lower(graph, inputs)
+
+    # --- parts ------------------------------------------------------------------------------------------------------
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, those before others first; an ``Input`` is one, too, except in Sequential models."""
+        if self._graph is None or self._follows_call:
+            return self.sublayers()
+        return self._graph.all_layers
+
+    def sublayers(self) -> list[Layer]:
+        if self._graph is None or self._follows_call:
+            return super().sublayers()
+        return self._graph.all_layers
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """The layer with a name, or at an index of :attr:`layers`.
+
+        Raises
+        ------
+        ValueError
+            If there is none.
+        """
+        layers = self.layers
+        if index is not None:
+            if not -len(layers) <= index < len(layers):
+                raise ValueError(f"[get_layer] expected an index below {len(layers)}. Received: index={index}")
+            return layers[index]
+        for layer in layers:
+            if layer.name == name:
+                return layer
+        known = [layer.name for layer in layers]
+        raise ValueError(
+            f"[get_layer] no such layer.{nearest(name, known)} Known: {', '.join(known)}. Received: name={name!r}"
+        )
+
+    @property
+    def input(self) -> Any:
+        """The tensor, or the structure of tensors, that the model begins with."""
+        return self._function.inputs
+
+    @property
+    def output(self) -> Any:
+        """The tensor, or the structure of tensors, that the model ends with."""
+        return self._function.outputs
+
+    @property
+    def inputs(self) -> list[KerasTensor]:
+        """The tensors that the model begins with, as a list."""
+        return list(self._function.input_list)
+
+    @property
+    def outputs(self) -> list[KerasTensor]:
+        """The tensors that the model ends with, as a list."""
+        return list(self._function.output_list)
+
+    @property
+    def input_names(self) -> list[str]:
+        """Names of the inputs: those of their ``Input``."""
+        return [tensor.node.layer.name for tensor in self._function.input_list]
+
+    @property
+    def output_names(self) -> list[str]:
+        """Names of the outputs: the keys of a dict of outputs, else the names of the layers that give them."""
+        if isinstance(self.output, dict) and len(self.output) == len(self.outputs):
+            return list(self.output)
+        names: list[str] = []
+        for tensor in self._function.output_list:
+            stem, name, number = tensor.node.layer.name, tensor.node.layer.name, 0
+            while name in names:
+                number += 1
+                name = f"{stem}_{number}"
+            names.append(name)
+        return names
+
+    # --- weights ----------------------------------------------------------------------------------------------------
+    @property
+    def variables(self) -> list[Variable]:
+        """All weights, layer by layer; writing to them changes the model."""
+        self._require_built()
+        return super().variables
+
+    def named_weights(self) -> dict[str, Variable]:
+        """All weights by name, such as "conv2d/kernel", layer by layer. Of layers with equal names, which models inside
+        models may have, later ones get a number: "conv2d_1/kernel".
+        """
+        named: dict[str, Variable] = {}
+        owners: dict[str, Layer] = {}
+        names: dict[int, str] = {}
+        for variable in self.variables:
+            layer = variable.layer
+            name = names.get(id(layer))
+            if name is None:
+                name, number = layer.name, 0
+                while name in owners:
+                    number += 1
+                    name = f"{layer.name}_{number}"
+                owners[name] = layer
+                names[id(layer)] = name
+            named[f"{name}/{variable.name}"] = variable
+        return named
+
+    def set_named_weights(self, weights: Mapping[str, ArrayLike]) -> None:
+        """Replace all weights by name. Nothing is written if a name or a shape is wrong."""
+        named = self.named_weights()
+        if set(weights) != set(named):
+            missing, unknown = sorted(set(named) - set(weights)), sorted(set(weights) - set(named))
+            raise ValueError(f'[model "{self.name}"] expected other weights. Received: {missing=}, {unknown=}')
+        self.set_weights([weights[name] for name in named])
+
+    def count_params(self) -> int:
+        """Number of weights."""
+        self._require_built()
+        return super().count_params()
+
+    # --- description --------------------------------------------------------------------------------------------------
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Sequence[float] | None = None,
+        print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Sequence[str] | None = None,
+    ) -> None:
+        """Print layers, output shapes and numbers of parameters.
+
+        Parameters
+        ----------
+        line_length : int, optional
+            Width of the table; as wide as its content needs by default, but at least 65 characters.
+        positions : list of float, optional
+            Where the columns end: fractions of the width, or absolute positions.
+        print_fn : callable, default print
+            Called with each line.
+        expand_nested : bool, default False
+            Whether to show the layers of models inside.
+        show_trainable : bool, default False
+            Whether to show which layers are trained.
+        layer_range : (str, str), optional
+            Names, or regular expressions, of the first and the last layer to show.
+
+        Raises
+        ------
+        ValueError
+            If the shape of the input is not known.
+        """
+        self._require_built()
+        print_summary(self, line_length, positions, print_fn or print, expand_nested, show_trainable, layer_range)
+
+    def get_config(self) -> dict[str, Any]:
+        """Layers, their calls, seed and precision, ready for JSON."""
+        base = {"name": self.name, "trainable": self._trainable}
+        if self._follows_call or type(self).__init__ is not Model.__init__:
+            return base
+        return base | {
+            "seed": self.seed,
+            "precision": self.precision,
+            "layers": [registry.serialize(layer) for layer in self.layers],
+            **describe(self._function),
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
+        """Inverse of :meth:`get_config`.
+
+        Parameters
+        ----------
+        config : dict
+        custom_objects : dict of str to class or function, optional
+            What names in the config mean.
+
+        Raises
+        ------
+        ValueError
+            If the description makes no sense.
+        """
+        if not isinstance(config, Mapping):
+            raise ValueError(f"[{cls.__name__}] expected a config. Received: {type(config).__name__}")
+        if "calls" not in config:
+            if cls is Model:
+                raise ValueError("[Model] expected a config with layers and their calls.")
+            return cls(**config)
+        with custom_object_scope(custom_objects):
+            layers = _layers_from(config.get("layers"), cls.__name__)
+        inputs, outputs = rebuild(config, *_lookup(layers))
+        model = cls(inputs, outputs, name=config.get("name"), seed=config.get("seed"))
+        model.precision = config.get("precision", "float32")
+        model._trainable = _checks.boolean(config.get("trainable", True), "trainable", cls.__name__)
+        return model
+
+    def to_json(self, **kwargs: Any) -> str:
+        """The model's structure, without weights, as JSON; :func:`cnncore.models.model_from_json` reads it.
+
+        Parameters
+        ----------
+        **kwargs
+            For :func:`json.dumps`.
+        """
+        return json.dumps(registry.serialize(self), **kwargs)
+
+    def __repr__(self) -> str:
+        if not self.built:
+            return f"<{type(self).__name__} {self.name}, not built>"
+        return (
+            f"<{type(self).__name__} {self.name}: {len(self.layers)} layers, {self.input_shape} -> "
+            f"{self.output_shape}, "
+            f"{self.count_params():,} parameters>"
+        )
+
+    # --- files --------------------------------------------------------------------------------------------------------
+    def save(self, filepath: str | PathLike[str], overwrite: bool = True) -> None:
         """Write the whole model to a file: layers, weights, and the state of training if it was compiled.
 
-        :func:`cnncore.saving.load_model` reads it.
+        :func:`cnncore.saving.load_model` reads it. See :func:`cnncore.saving.save_model`.
         """
         from cnncore import saving
 
-        saving.save_model(self, path)
+        saving.save_model(self, filepath, overwrite=overwrite)
 
-    def save_weights(self, path: str | PathLike[str]) -> None:
-        """Write the weights alone to a file."""
+    def save_weights(self, filepath: str | PathLike[str], overwrite: bool = True) -> None:
+        """Write the weights alone to a file. See :func:`cnncore.saving.save_weights`."""
         from cnncore import saving
 
-        saving.save_weights(self, path)
+        saving.save_weights(self, filepath, overwrite=overwrite)
 
-    def load_weights(self, path: str | PathLike[str]) -> None:
-        """Read weights written by ``save_weights`` or ``save``. The model is left as it was if they do not fit."""
+    def load_weights(self, filepath: str | PathLike[str], skip_mismatch: bool = False, by_name: bool = False) -> None:
+        """Read weights written by ``save_weights`` or ``save``. See :func:`cnncore.saving.load_weights`."""
         from cnncore import saving
 
-        saving.load_weights(self, path)
+        saving.load_weights(self, filepath, skip_mismatch=skip_mismatch, by_name=by_name)
 
-    # --- details --------------------------------------------------------------------------------------------------
-    def _build_optimizer(self) -> None:
-        self.optimizer.build(self.network.parameters.size, owner=self)
+    # --- copies -------------------------------------------------------------------------------------------------------
+    def __getstate__(self) -> dict[str, Any]:
+        with self._lock:
+            state = super().__getstate__()
+            for name in ("_lock", "_lowered", "_lowered_key", "_graph"):
+                state.pop(name, None)
+            state |= {"_held_step": self._steps_done, "_checked_version": -1} | self._training_attributes()
+            if self._graph is not None:
+                state["graph"] = describe(self._graph)
+                state["graph_layers"] = self._graph.all_layers
+        return state
 
-    def _prepare(self, data: tuple[Any, ...], shapes: _Shapes, class_weight: Any = None) -> Samples:
-        if data[1] is None:
-            raise ValueError("[fit] expected targets. Received: y=None")
-        samples = prepare_samples(data, *shapes, self.loss, class_weight)
-        for metric in self._metrics_for(shapes[1]):
-            metric.check_targets(samples.y, shapes[1])
-        return samples
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        graph, layers = state.pop("graph", None), state.pop("graph_layers", [])
+        self.__dict__.update(state)
+        self._lock, self._lowered, self._lowered_key, self._graph = threading.RLock(), None, None, None
+        if graph is not None:
+            inputs, outputs = rebuild(graph, *_lookup(layers))
+            self._graph = Function(inputs, outputs, type(self).__name__)
+
+    def __copy__(self) -> Any:
+        """Another model of the same layers: structures are its own, weights are shared."""
+        other = object.__new__(type(self))
+        other.__setstate__({**Model.__getstate__(self), "_parameters": self._parameters})
+        return other
 
 
-def _validation_tuple(data: Any) -> tuple[Any, ...]:
-    if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
-        size = f" of {len(data)}" if isinstance(data, (tuple, list)) else ""
-        raise ValueError(
-            "[fit] expected `validation_data` as (x, y) or (x, y, sample_weight). "
-            f"Received: {type(data).__name__}{size}"
-        )
-    return tuple(data)
+def _layers_from(configs: Any, owner: str) -> list[Layer]:
+    if not isinstance(configs, (list, tuple)):
+        raise ValueError(f"[{owner}] expected a config with a list of layers. Received: {type(configs).__name__}")
+    return [registry.deserialize(config) for config in configs]
 
 
-def _as_keras_result(logs: dict[str, float], return_dict: bool) -> Any:
-    if return_dict:
-        return logs
-    values = list(logs.values())
-    return values if len(values) > 1 else values[0]
+def _lookup(layers: list[Layer]) -> tuple[list[KerasTensor], Callable[[Any], Layer]]:
+    """The tensors of the inputs among ``layers``, and how to find a layer by name."""
+    by_name = {layer.name: layer for layer in layers}
+    if len(by_name) != len(layers):
+        raise ValueError("[Model] expected layers with different names.")
+
+    def layer_named(name: Any) -> Layer:
+        if not isinstance(name, str) or name not in by_name:
+            raise ValueError(f"[Model] expected calls of the model's own layers. Received: {name!r:.80}")
+        return by_name[name]
+
+    return [layer.output for layer in layers if isinstance(layer, InputLayer)], layer_named
+
+
+def _check_names(layers: list[Layer], owner: str) -> None:
+    taken: set[str] = set()
+    for layer in layers:
+        name, number = layer.name, 0
+        while layer.name in taken:
+            if layer.has_own_name:
+                raise ValueError(f"[{owner}] expected layers with different names. Received: {layer.name!r} twice")
+            number += 1
+            layer.rename(f"{name}_{number}")
+        taken.add(layer.name)

@@ -17,7 +17,7 @@ from cnncore.models.data import Samples
 
 if TYPE_CHECKING:
     from cnncore.callbacks import CallbackList
-    from cnncore.models.model import Model
+    from cnncore.models._chain_model import Model
 
 EVALUATION_BATCH = 1024  # samples between two looks at Ctrl-C
 _METRIC_BYTES = 1 << 20  # predictions kept until the metrics see them

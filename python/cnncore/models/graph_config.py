@@ -1,0 +1,84 @@
+"""The graph of calls as plain data, and back: what files, copies and pickles hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from cnncore._structure import flatten, map_structure
+from cnncore.layers.base import Layer
+from cnncore.layers.function import Function
+from cnncore.layers.tensor import KerasTensor
+
+__all__ = ["describe", "rebuild"]
+
+
+def describe(function: Function) -> dict[str, Any]:
+    """The calls of a function, with layers by name and tensors by number: inputs first, then the outputs of each
+    call.
+    """
+    numbers = {id(tensor): number for number, tensor in enumerate(function.input_list)}
+    calls = []
+    for node in function.nodes:
+        call: dict[str, Any] = {"layer": node.layer.name, "args": _references(list(node.args), numbers)}
+        if node.kwargs:
+            call["kwargs"] = _references(node.kwargs, numbers)
+        if node.training is not None:
+            call["training"] = node.training
+        calls.append(call)
+        for tensor in node.output_list:
+            numbers[id(tensor)] = len(numbers)
+    return {
+        "inputs": _references(function.inputs, numbers),
+        "calls": calls,
+        "outputs": _references(function.outputs, numbers),
+    }
+
+
+def rebuild(graph: Any, inputs: list[KerasTensor], layer_named: Callable[[str], Layer]) -> tuple[Any, Any]:
+    """(inputs, outputs) of a :func:`describe` result, by calling its layers again.
+
+    Raises
+    ------
+    ValueError
+        If the description makes no sense.
+    """
+    if not isinstance(graph, Mapping) or not isinstance(graph.get("calls"), (list, tuple)):
+        raise ValueError("[Model] expected a config with a list of calls.")
+    tensors = list(inputs)
+    for call in graph["calls"]:
+        if not isinstance(call, Mapping) or not isinstance(call.get("args"), (list, tuple)):
+            raise ValueError("[Model] expected each call in a config to have a layer and its arguments.")
+        args, kwargs = _tensors(call["args"], tensors), _tensors(call.get("kwargs", {}), tensors)
+        if not isinstance(kwargs, dict):
+            raise ValueError("[Model] expected the keyword arguments of a call to be a dict.")
+        result = layer_named(call["layer"])(*args, training=_flag(call.get("training")), **kwargs)
+        tensors += flatten(result)
+    return _tensors(graph.get("inputs"), tensors), _tensors(graph.get("outputs"), tensors)
+
+
+def _references(structure: Any, numbers: dict[int, int]) -> Any:
+    return map_structure(
+        lambda leaf: {"tensor": numbers[id(leaf)]} if isinstance(leaf, KerasTensor) else leaf, structure
+    )
+
+
+def _tensors(structure: Any, tensors: list[KerasTensor]) -> Any:
+    if isinstance(structure, Mapping):
+        if set(structure) == {"tensor"}:
+            number = structure["tensor"]
+            if not isinstance(number, int) or not 0 <= number < len(tensors):
+                raise ValueError(
+                    f"[Model] expected a tensor that was computed before its use. Received: number {number!r:.20}"
+                )
+            return tensors[number]
+        return {key: _tensors(value, tensors) for key, value in structure.items()}
+    if isinstance(structure, (list, tuple)):
+        return [_tensors(value, tensors) for value in structure]
+    return structure
+
+
+def _flag(value: Any) -> bool | None:
+    if value is not None and not isinstance(value, bool):
+        raise ValueError("[Model] expected `training` of a call to be true or false.")
+    return value

@@ -1,0 +1,182 @@
+"""The network behind a model: made from its graph of layers when it is needed, and again when the layers change."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from cnncore import _checks
+from cnncore.layers.base import Layer, structure_version
+from cnncore.layers.function import Function
+from cnncore.layers.lowering import lower
+from cnncore.layers.tensor import KerasTensor, Node
+from cnncore.layers.variable import Variable
+
+if TYPE_CHECKING:
+    from cnncore import _core
+    from cnncore.layers.lowering import Lowered
+
+__all__ = ["Networked"]
+
+
+class Networked:
+    """The part of a model that owns its network of the core."""
+
+    seed: int
+    name: str
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._precision = "float32"
+        self._lowered: Lowered | None = None
+        self._lowered_key: Any = None
+        self._checked_version = -1
+        self._held_step = 0  # steps done, of a model whose network is not made yet
+
+    # --- what the model says ----------------------------------------------------------------------------------------
+    @property
+    def _function(self) -> Function:
+        raise NotImplementedError
+
+    def _network_replaced(self, old: Any, new: Any) -> None:
+        raise NotImplementedError
+
+    # --- the network ------------------------------------------------------------------------------------------------
+    def _network_for_use(self) -> _core.Network:
+        """The network of the model as it is now; ValueError while the shape of the input is not known."""
+        if self._lowered is None or self._checked_version != structure_version():
+            self._refresh()
+        assert self._lowered is not None
+        return self._lowered.network
+
+    @property
+    def network(self) -> _core.Network:
+        """The compiled model in the core, with its ``slots``, ``gradients`` and ``describe()``."""
+        return self._network_for_use()
+
+    def _refresh(self) -> None:
+        with self._lock:
+            version, function = structure_version(), self._function
+            key = (id(function), _state_of(function.layers))
+            if self._lowered is None or key != self._lowered_key:
+                old, before = self._lowered, None if self._lowered is None else self._lowered.network
+                lowered = lower(_without(function, self._augmentation_nodes()), self.seed)
+                lowered.network.precision = self._precision
+                lowered.network.step = self._held_step if before is None else before.step
+                _set_regularizers(lowered)
+                self._lowered, self._lowered_key = lowered, key
+                try:
+                    self._network_replaced(before, lowered.network)
+                except BaseException:
+                    self._lowered = old
+                    raise
+            self._checked_version = version
+
+    def _discard_network(self) -> None:
+        """The graph of layers changed."""
+        self._checked_version = -1
+
+    @property
+    def _steps_done(self) -> int:
+        return self._held_step if self._lowered is None else int(self._lowered.network.step)
+
+    def _variable_of(self, slot: Any) -> Variable:
+        """The weight behind a slot of the network."""
+        assert self._lowered is not None
+        return Variable(self._lowered.layers[slot.layer], slot.index)
+
+    def _constraints(self) -> list[tuple[Variable, Any]]:
+        """Constraints to apply after each step, with the weights that they are for."""
+        network = self._network_for_use()
+        variables = [self._variable_of(slot) for slot in network.slots if slot.trainable]
+        return [(item, item.spec.constraint) for item in variables if item.spec.constraint is not None]
+
+    # --- augmentation -----------------------------------------------------------------------------------------------
+    @property
+    def _augmentation(self) -> list[Layer]:
+        """The layers at the very beginning that only change training images; the network leaves them out."""
+        return [layer for node in self._augmentation_nodes() for layer in _augmenting(node.layer)]
+
+    def _augmentation_nodes(self) -> list[Node]:
+        function = self._function
+        if len(function.input_list) != 1:
+            return []
+        nodes: list[Node] = []
+        tensor = function.input_list[0]
+        outputs = {id(item) for item in function.output_list}
+        while id(tensor) not in outputs:
+            readers = [node for node in function.nodes if any(item is tensor for item in node.inputs)]
+            if len(readers) != 1 or not _augmenting(readers[0].layer) or len(readers[0].output_list) != 1:
+                break
+            nodes.append(readers[0])
+            tensor = readers[0].output_list[0]
+        return nodes
+
+    # --- precision --------------------------------------------------------------------------------------------------
+    @property
+    def precision(self) -> str:
+        """Arithmetic of the products in layers that name none: "float32", the default, "bfloat16_3x" or "bfloat16".
+        ``compile`` sets it, and so may you, at any time: the weights stay.
+
+        In the last two, the inputs, kernels and gradients that enter a product are rounded: to 16 bits of mantissa, the
+        sum of two bfloat16 values, or to 8 bits, one bfloat16 value; float32 has 24. Sums, biases, stored weights and
+        the optimizer are float32 in every mode, and so are layers with few channels: convolutions with groups or with
+        less than 16 input channels or filters, dense layers with less than 32 features or 16 units.
+
+        Raises
+        ------
+        ValueError
+            If another name is assigned.
+
+        Examples
+        --------
+        >>> from cnncore import Sequential
+        >>> from cnncore.layers import Dense
+        >>> model = Sequential([Dense(16, use_bias=False, kernel_initializer="ones", input_shape=(32,))])
+        >>> x = [[1 + 2**-9] + 31 * [0]]
+        >>> model.predict(x)[0, 0]
+        np.float32(1.0019531)
+        >>> model.precision = "bfloat16"  # has no number between 1 and 1 + 2**-7
+        >>> model.predict(x)[0, 0]
+        np.float32(1.0)
+        """
+        return self._precision
+
+    @precision.setter
+    def precision(self, value: str) -> None:
+        checked = _checks.precision(value, "precision")
+        with self._lock:
+            self._precision = checked
+            if self._lowered is not None:
+                self._lowered.network.precision = checked
+
+
+def _state_of(layers: list[Layer]) -> tuple[Any, ...]:
+    """What of the layers a network depends on, beyond the graph itself."""
+    return tuple((layer.trainable, len(layer.specs), _state_of(layer.sublayers())) for layer in layers)
+
+
+def _set_regularizers(lowered: Lowered) -> None:
+    for number, slot in enumerate(lowered.network.slots):
+        regularizer = lowered.layers[slot.layer].specs[slot.index].regularizer
+        if regularizer is not None and slot.trainable:
+            lowered.network.set_regularizer(
+                number, float(getattr(regularizer, "l1", 0.0)), float(getattr(regularizer, "l2", 0.0))
+            )
+
+
+def _augmenting(layer: Layer) -> list[Layer]:
+    """``layer`` if it only changes training images, or the layers of a chain of such; empty for any other layer."""
+    if hasattr(type(layer), "augment"):
+        return [layer]
+    inner = layer.sublayers() if isinstance(layer, Networked) else []
+    chains = [_augmenting(item) for item in inner if type(item).__name__ != "InputLayer"]
+    return [item for chain in chains for item in chain] if all(chains) else []
+
+
+def _without(function: Function, nodes: list[Node]) -> Function:
+    """The function behind ``nodes``, a chain at its beginning."""
+    if not nodes:
+        return function
+    start: KerasTensor = nodes[-1].output_list[0]
+    return Function(start, function.outputs)
