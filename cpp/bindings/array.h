@@ -100,6 +100,7 @@ inline Targets to_targets(const char* op, const py::array& y, int64_t samples, c
 void bind_ops(py::module_& m);
 void bind_loss(py::module_& m);
 void bind_network(py::module_& m);
+void bind_augment(py::module_& m);
 void bind_optimizers(py::module_& m);
 
 }  // namespace cnncore

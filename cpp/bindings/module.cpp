@@ -33,6 +33,7 @@ PYBIND11_MODULE(_core, m) {
   bind_optimizers(m);
   bind_loss(m);
   bind_network(m);
+  bind_augment(m);
 }
 
 }  // namespace cnncore

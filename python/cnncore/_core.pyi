@@ -219,3 +219,35 @@ class Network:
     def evaluate_loss(self, y_pred: Float32, y: NDArray[Any], loss: str | Loss, from_logits: bool) -> float: ...
     def describe(self) -> str:
         """The plan as text: ops, fusions, regions computed, memory."""
+
+# --- augmentation: images (n, h, w, c), uint8 or float32, C-contiguous; results have their type ---------------------
+def augment_affine(
+    x: NDArray[Any],
+    matrices: NDArray[np.float64],  # (n, 6): y[i, j] = x at row m0 i + m1 j + m2, column m3 i + m4 j + m5
+    size: tuple[int, int],  # height and width of the result
+    edge: str,  # "constant" "grid_constant" "nearest" "reflect" "wrap" "grid_wrap", as in scipy.ndimage
+    fill: float,
+    bilinear: bool,  # else the nearest pixel
+) -> NDArray[Any]: ...
+def augment_channel_means(x: NDArray[Any]) -> Float32:
+    """(n, c)"""
+def augment_channels(x: NDArray[Any], scale: Float32, offset: Float32, low: Float32, high: Float32) -> NDArray[Any]:
+    """Scale (n, c) * x + offset (n, c), clipped to [low (n,), high (n,)]"""
+def augment_erase(
+    x: NDArray[Any],
+    boxes: NDArray[np.int64],  # (n, 4): top, bottom, left, right
+    fill: Float32 | None,  # (c,); None: normal noise
+    noise: float,
+    low: float,
+    high: float,
+    seed: int,
+    step: int,
+) -> NDArray[Any]: ...
+def augment_mix(x: NDArray[Any], order: NDArray[np.int64], weight: Float32) -> NDArray[Any]:
+    """weight[n] x[n] + (1 - weight[n]) x[order[n]]"""
+def augment_paste(x: NDArray[Any], order: NDArray[np.int64], boxes: NDArray[np.int64]) -> NDArray[Any]:
+    """x[n] with its box taken from x[order[n]]"""
+def augment_uniform(seed: int, step: int, samples: int, count: int) -> Float32:
+    """(samples, count) numbers in [0, 1), a function of seed, step and their place"""
+def limit_augment_threads(threads: int) -> None:
+    """For calls from this thread: 1 for one thread, 0 for all."""

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cnncore/activation.h"
+#include "cnncore/augment.h"
 #include "cnncore/conv2d.h"
 #include "cnncore/dense.h"
 #include "cnncore/loss.h"

@@ -1,0 +1,326 @@
+// One sampler for everything that moves pixels: flips, shifts, crops, rotation, zoom, shear, resizing.
+//   y[i, j] = x at (m0 i + m1 j + m2, m3 i + m4 j + m5), between pixels the weighted mean of the four around it.
+// Three ways to it, from the fastest: copies (whole pixels), rows and columns apart (no rotation), pixel by pixel.
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "augment/samples.h"
+#include "cnncore/augment.h"
+#include "runtime/check.h"
+
+namespace cnncore {
+namespace {
+
+constexpr int64_t kFill = -1;  // the index of a pixel that is the fill value
+
+int64_t modulo(int64_t i, int64_t n) {
+  const int64_t r = i % n;
+  return r < 0 ? r + n : r;
+}
+
+// The pixel that stands for pixel i of an axis of n pixels.
+int64_t edge_index(int64_t i, int64_t n, Edge edge) {
+  if (i >= 0 && i < n) return i;
+  switch (edge) {
+    case Edge::nearest: return i < 0 ? 0 : n - 1;
+    case Edge::reflect: {
+      const int64_t r = modulo(i, 2 * n);
+      return r < n ? r : 2 * n - 1 - r;
+    }
+    case Edge::grid_wrap: return modulo(i, n);
+    case Edge::wrap: {
+      const int64_t r = n == 1 ? 0 : modulo(i, n - 1);
+      return i < 0 && r == 0 ? n - 1 : r;
+    }
+    default: return kFill;
+  }
+}
+
+// A coordinate as two pixels and the weight of the second.
+struct Tap {
+  int64_t first, second;
+  float weight;
+};
+
+Tap make_tap(double c, int64_t n, Edge edge, bool bilinear) {
+  if (edge == Edge::constant && !(c >= 0 && c <= static_cast<double>(n - 1))) return {kFill, kFill, 0};
+  if (edge == Edge::wrap && (c < 0 || c > static_cast<double>(n - 1))) {
+    const double period = static_cast<double>(std::max<int64_t>(n - 1, 1));
+    c += c < 0 ? period * (std::floor(-c / period) + 1) : -period * std::floor(c / period);
+    c = std::min(c, static_cast<double>(n - 1));
+  }
+  if (!bilinear) {
+    const int64_t i = edge_index(static_cast<int64_t>(std::floor(c + 0.5)), n, edge);
+    return {i, i, 0};
+  }
+  const double whole = std::floor(c);
+  const auto i = static_cast<int64_t>(whole);
+  const auto weight = static_cast<float>(c - whole);
+  const int64_t first = edge_index(i, n, edge);
+  return {first, weight > 0 ? edge_index(i + 1, n, edge) : first, weight};
+}
+
+float lerp(float a, float b, float weight) { return a + weight * (b - a); }
+
+// The memory of one thread, kept from sample to sample.
+struct Scratch {
+  std::vector<Tap> columns;
+  std::vector<float> row, in, out;
+};
+
+bool is_whole(double v) { return v == std::floor(v); }
+bool moves_axes_apart(const double* m) { return m[1] == 0 && m[3] == 0; }
+bool moves_whole_pixels(const double* m) {
+  return moves_axes_apart(m) && std::abs(m[0]) == 1 && std::abs(m[4]) == 1 && is_whole(m[2]) && is_whole(m[5]);
+}
+
+// --- whole pixels: rows are copied ----------------------------------------------------------------------------------
+template <class T, int C>
+class Copier {
+ public:
+  Copier(const AffineParams& p, const double* m)
+      : p_(p),
+        channels_(C ? C : p.images.channels),
+        width_(p.images.width),
+        flip_(m[4] < 0),
+        row0_(static_cast<int64_t>(m[2])),
+        row_step_(m[0] < 0 ? -1 : 1),
+        column0_(static_cast<int64_t>(m[5])),
+        fill_(to_pixel<T>(p.fill)) {}
+
+  void run(const T* x, T* y) const {
+    // Output columns [begin, end) come from inside of the image.
+    const int64_t out = p_.out_width;
+    const int64_t begin = std::clamp<int64_t>(flip_ ? column0_ - width_ + 1 : -column0_, 0, out);
+    const int64_t end = std::clamp<int64_t>(flip_ ? column0_ + 1 : width_ - column0_, begin, out);
+    for (int64_t i = 0; i < p_.out_height; ++i) {
+      T* to = y + i * out * channels_;
+      const int64_t row = edge_index(row0_ + row_step_ * i, p_.images.height, p_.edge);
+      if (row == kFill) {
+        std::fill_n(to, out * channels_, fill_);
+        continue;
+      }
+      const T* from = x + row * width_ * channels_;
+      for (int64_t j = 0; j < begin; ++j) edge_pixel(from, to, j);
+      if (begin < end) inside(from + column(begin) * channels_, to + begin * channels_, end - begin);
+      for (int64_t j = end; j < out; ++j) edge_pixel(from, to, j);
+    }
+  }
+
+ private:
+  int64_t column(int64_t j) const { return flip_ ? column0_ - j : column0_ + j; }
+
+  void edge_pixel(const T* from, T* to, int64_t j) const {
+    const int64_t source = edge_index(column(j), width_, p_.edge);
+    for (int64_t c = 0; c < channels_; ++c)
+      to[j * channels_ + c] = source == kFill ? fill_ : from[source * channels_ + c];
+  }
+
+  void inside(const T* from, T* to, int64_t count) const {
+    if (!flip_) {
+      std::memcpy(to, from, static_cast<size_t>(count * channels_) * sizeof(T));
+    } else if constexpr (sizeof(T) == 1 && C == 3) {
+      // Four bytes at a time, of which the next pixel overwrites the last. The pixel at the right end of the row is
+      // read by itself, since nothing may lie behind it, and so is the one that is written last.
+      std::memcpy(to, from, 3);
+      for (int64_t j = 1; j + 1 < count; ++j) std::memcpy(to + 3 * j, from - 3 * j, 4);
+      if (count > 1) std::memcpy(to + 3 * (count - 1), from - 3 * (count - 1), 3);
+    } else {
+      for (int64_t j = 0; j < count; ++j)
+        for (int64_t c = 0; c < channels_; ++c) to[j * channels_ + c] = from[c - j * channels_];
+    }
+  }
+
+  const AffineParams& p_;
+  const int64_t channels_, width_;
+  const bool flip_;
+  const int64_t row0_, row_step_, column0_;
+  const T fill_;
+};
+
+// --- between pixels, in float32 -------------------------------------------------------------------------------------
+template <int C>
+class Blender {
+ public:
+  Blender(const AffineParams& p, const double* m, const float* x, float* y, Scratch& scratch)
+      : p_(p),
+        m_(m),
+        x_(x),
+        y_(y),
+        scratch_(scratch),
+        height_(p.images.height),
+        width_(p.images.width),
+        channels_(C ? C : p.images.channels) {}
+
+  void run() {
+    if (moves_axes_apart(m_))
+      rows_and_columns();
+    else
+      pixels();
+  }
+
+ private:
+  int64_t row_size() const { return width_ * channels_; }
+
+  // No rotation: a row is blended from two, then its pixels from neighbours.
+  void rows_and_columns() {
+    std::vector<Tap>& columns = scratch_.columns;
+    columns.clear();
+    for (int64_t j = 0; j < p_.out_width; ++j)
+      columns.push_back(make_tap(m_[4] * static_cast<double>(j) + m_[5], width_, p_.edge, p_.bilinear));
+    // The blended row, with one pixel of the fill value behind it.
+    scratch_.row.resize(static_cast<size_t>(row_size() + channels_));
+    float* row = scratch_.row.data();
+    std::fill_n(row + row_size(), channels_, p_.fill);
+    for (int64_t i = 0; i < p_.out_height; ++i) {
+      const Tap tap = make_tap(m_[0] * static_cast<double>(i) + m_[2], height_, p_.edge, p_.bilinear);
+      float* to = y_ + i * p_.out_width * channels_;
+      if (tap.first == kFill && tap.second == kFill) {
+        std::fill_n(to, p_.out_width * channels_, p_.fill);
+        continue;
+      }
+      blend_rows(tap, row);
+      if (m_[4] == 1)
+        blend_shifted(columns, row, to);
+      else
+        for (int64_t j = 0; j < p_.out_width; ++j)
+          blend_pixel(columns[static_cast<size_t>(j)], row, to + j * channels_);
+    }
+  }
+
+  void blend_rows(const Tap& tap, float* row) {
+    const float* first = tap.first == kFill ? nullptr : x_ + tap.first * row_size();
+    const float* second = tap.second == kFill ? nullptr : x_ + tap.second * row_size();
+    const int64_t n = row_size();
+    if (first == second)
+      std::copy_n(first, n, row);
+    else if (!first)
+      for (int64_t k = 0; k < n; ++k) row[k] = lerp(p_.fill, second[k], tap.weight);
+    else if (!second)
+      for (int64_t k = 0; k < n; ++k) row[k] = lerp(first[k], p_.fill, tap.weight);
+    else
+      for (int64_t k = 0; k < n; ++k) row[k] = lerp(first[k], second[k], tap.weight);
+  }
+
+  void blend_pixel(const Tap& tap, const float* row, float* to) {
+    const float* first = row + (tap.first == kFill ? width_ : tap.first) * channels_;
+    const float* second = row + (tap.second == kFill ? width_ : tap.second) * channels_;
+    for (int64_t c = 0; c < channels_; ++c) to[c] = lerp(first[c], second[c], tap.weight);
+  }
+
+  // Columns that follow one another: inside of the image one weight and one distance serve a whole run.
+  void blend_shifted(const std::vector<Tap>& columns, const float* row, float* to) {
+    const auto column0 = static_cast<int64_t>(std::floor(m_[5]));
+    const int64_t begin = std::clamp<int64_t>(-column0, 0, p_.out_width);
+    const int64_t end = std::clamp<int64_t>(width_ - 1 - column0, begin, p_.out_width);
+    for (int64_t j = 0; j < begin; ++j) blend_pixel(columns[static_cast<size_t>(j)], row, to + j * channels_);
+    if (begin < end) {
+      const Tap& tap = columns[static_cast<size_t>(begin)];
+      const float weight = tap.weight;
+      const float* from = row + tap.first * channels_;
+      float* run = to + begin * channels_;
+      const int64_t count = (end - begin) * channels_;
+      for (int64_t k = 0; k < count; ++k) run[k] = lerp(from[k], from[k + channels_], weight);
+    }
+    for (int64_t j = end; j < p_.out_width; ++j) blend_pixel(columns[static_cast<size_t>(j)], row, to + j * channels_);
+  }
+
+  // Anything else.
+  void pixels() {
+    for (int64_t i = 0; i < p_.out_height; ++i) {
+      const double row0 = m_[0] * static_cast<double>(i) + m_[2], column0 = m_[3] * static_cast<double>(i) + m_[5];
+      for (int64_t j = 0; j < p_.out_width; ++j) {
+        const double r = row0 + m_[1] * static_cast<double>(j), c = column0 + m_[4] * static_cast<double>(j);
+        float* to = y_ + (i * p_.out_width + j) * channels_;
+        if (p_.bilinear && r >= 0 && c >= 0 && r < static_cast<double>(height_ - 1) &&
+            c < static_cast<double>(width_ - 1)) {
+          const auto row = static_cast<int64_t>(r), column = static_cast<int64_t>(c);
+          const float* a = x_ + (row * width_ + column) * channels_;
+          const float* b = a + row_size();
+          const auto down = static_cast<float>(r - static_cast<double>(row));
+          const auto right = static_cast<float>(c - static_cast<double>(column));
+          for (int64_t k = 0; k < channels_; ++k)
+            to[k] = lerp(lerp(a[k], a[k + channels_], right), lerp(b[k], b[k + channels_], right), down);
+        } else {
+          at_edge(make_tap(r, height_, p_.edge, p_.bilinear), make_tap(c, width_, p_.edge, p_.bilinear), to);
+        }
+      }
+    }
+  }
+
+  void at_edge(const Tap& row, const Tap& column, float* to) {
+    for (int64_t k = 0; k < channels_; ++k)
+      to[k] = lerp(lerp(value(row.first, column.first, k), value(row.first, column.second, k), column.weight),
+                   lerp(value(row.second, column.first, k), value(row.second, column.second, k), column.weight),
+                   row.weight);
+  }
+
+  float value(int64_t row, int64_t column, int64_t c) const {
+    return row == kFill || column == kFill ? p_.fill : x_[(row * width_ + column) * channels_ + c];
+  }
+
+  const AffineParams& p_;
+  const double* m_;
+  const float* x_;
+  float* y_;
+  Scratch& scratch_;
+  const int64_t height_, width_, channels_;
+};
+
+// Bytes are blended as floats: the whole image is converted there and back, which vectorizes.
+template <int C>
+void blend(const AffineParams& p, const double* m, const float* x, float* y, Scratch& scratch) {
+  Blender<C>(p, m, x, y, scratch).run();
+}
+template <int C>
+void blend(const AffineParams& p, const double* m, const uint8_t* x, uint8_t* y, Scratch& scratch) {
+  const int64_t in = image_size(p.images), out = p.out_height * p.out_width * p.images.channels;
+  scratch.in.resize(static_cast<size_t>(in));
+  scratch.out.resize(static_cast<size_t>(out));
+  std::copy_n(x, in, scratch.in.data());
+  Blender<C>(p, m, scratch.in.data(), scratch.out.data(), scratch).run();
+  const float* blended = scratch.out.data();
+  for (int64_t k = 0; k < out; ++k) y[k] = round_to_byte(blended[k]);  // means of bytes and of a fill value like them
+}
+
+}  // namespace
+
+Edge parse_edge(const std::string& name) {
+  if (name == "constant") return Edge::constant;
+  if (name == "grid_constant") return Edge::grid_constant;
+  if (name == "nearest") return Edge::nearest;
+  if (name == "reflect") return Edge::reflect;
+  if (name == "wrap") return Edge::wrap;
+  if (name == "grid_wrap") return Edge::grid_wrap;
+  fail("[augment] expected an edge constant, grid_constant, nearest, reflect, wrap or grid_wrap. Received: ", name);
+}
+
+template <class T>
+void augment_affine(const AffineParams& params, const double* matrices, const T* x, T* y) {
+  AffineParams p = params;
+  if (std::is_same_v<T, uint8_t>) p.fill = std::min(std::max(0.0f, p.fill), 255.0f);
+  constexpr const char* op = "[augment_affine] ";
+  constexpr double kMost = 1e6;  // coordinates stay far inside of what an integer and a double hold
+  check_images(op, p.images);
+  check_images(op, {p.images.samples, p.out_height, p.out_width, p.images.channels});
+  for (int64_t k = 0; k < 6 * p.images.samples; ++k)
+    check(std::abs(matrices[k]) <= kMost, op, "expected matrices of numbers up to ", kMost, ". Received: ", matrices[k],
+          " for sample ", k / 6);
+  const int64_t in = image_size(p.images), out = p.out_height * p.out_width * p.images.channels;
+  with_channels(p.images.channels, [&](auto channels) {
+    for_each_sample(p.images.samples, 4 * out, [&](int64_t n) {
+      static thread_local Scratch scratch;
+      const double* m = matrices + 6 * n;
+      if (moves_whole_pixels(m))
+        Copier<T, channels()>(p, m).run(x + n * in, y + n * out);
+      else
+        blend<channels()>(p, m, x + n * in, y + n * out, scratch);
+    });
+  });
+}
+
+template void augment_affine(const AffineParams&, const double*, const uint8_t*, uint8_t*);
+template void augment_affine(const AffineParams&, const double*, const float*, float*);
+
+}  // namespace cnncore
