@@ -231,7 +231,7 @@ def test_the_same_bits_at_any_number_of_threads(keep_threads, dtype):
         (
             lambda x, m: _core.augment_mix(x, np.arange(3), np.full(3, 1.5, "f4")),
             ValueError,
-            "from 0 to 1. Received: 1.5",
+            "from 0 to 1",
         ),
         (
             lambda x, m: _core.augment_paste(x, np.arange(3), np.array([[0, 10, 0, 1]] * 3)),

@@ -230,9 +230,11 @@ def augment_affine(
     bilinear: bool,  # else the nearest pixel
 ) -> NDArray[Any]: ...
 def augment_channel_means(x: NDArray[Any]) -> Float32:
-    """(n, c)"""
+    """Shape (n, c)."""
+
 def augment_channels(x: NDArray[Any], scale: Float32, offset: Float32, low: Float32, high: Float32) -> NDArray[Any]:
-    """Scale (n, c) * x + offset (n, c), clipped to [low (n,), high (n,)]"""
+    """Scale (n, c) * x + offset (n, c), clipped to [low (n,), high (n,)]."""
+
 def augment_erase(
     x: NDArray[Any],
     boxes: NDArray[np.int64],  # (n, 4): top, bottom, left, right
@@ -244,10 +246,13 @@ def augment_erase(
     step: int,
 ) -> NDArray[Any]: ...
 def augment_mix(x: NDArray[Any], order: NDArray[np.int64], weight: Float32) -> NDArray[Any]:
-    """weight[n] x[n] + (1 - weight[n]) x[order[n]]"""
+    """Each weight[n] x[n] + (1 - weight[n]) x[order[n]]."""
+
 def augment_paste(x: NDArray[Any], order: NDArray[np.int64], boxes: NDArray[np.int64]) -> NDArray[Any]:
-    """x[n] with its box taken from x[order[n]]"""
+    """Each x[n] with its box taken from x[order[n]]."""
+
 def augment_uniform(seed: int, step: int, samples: int, count: int) -> Float32:
-    """(samples, count) numbers in [0, 1), a function of seed, step and their place"""
+    """Numbers (samples, count) in [0, 1), a function of seed, step and their place."""
+
 def limit_augment_threads(threads: int) -> None:
     """For calls from this thread: 1 for one thread, 0 for all."""
