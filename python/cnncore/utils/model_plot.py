@@ -9,6 +9,9 @@ from typing import Any, NamedTuple
 __all__ = ["plot_model"]
 
 
+_ARROW = {"arrowstyle": "->", "shrinkA": 0, "shrinkB": 0}
+
+
 class _Box(NamedTuple):
     lines: list[str]
     rank: int  # the number of calls on the longest way from an input
@@ -176,12 +179,23 @@ def _with_matplotlib(drawing: _Drawing, path: str, rankdir: str, dpi: int) -> No
     axes.set_xlim(min(xs) - width / 2 - 0.2, max(xs) + width / 2 + 0.2)
     axes.set_ylim(min(ys) - height / 2 - 0.2, max(ys) + height / 2 + 0.2)
     for start, end in drawing.arrows:
-        axes.annotate("", places[end], places[start], arrowprops={"arrowstyle": "->", "shrinkB": 36 * height})
+        axes.annotate(
+            "", _edge(places, drawing, end, rankdir, 1), _edge(places, drawing, start, rankdir, -1), arrowprops=_ARROW
+        )
     style = {"boxstyle": "round", "facecolor": "white", "edgecolor": "black"}
     for key, box in drawing.boxes.items():
         axes.text(*places[key], "\n".join(box.lines), ha="center", va="center", fontsize=9, bbox=style)
     largest = 200 * max(1.0, 60 / max(size))  # pixels are bounded by the writer of PNG files
     figure.savefig(path, dpi=min(dpi, largest))
+
+
+def _edge(places: Any, drawing: _Drawing, key: str, rankdir: str, side: int) -> tuple[float, float]:
+    """Where arrows reach (side 1) or leave (side -1) a box, in inches."""
+    x, y = places[key]
+    lines = drawing.boxes[key].lines
+    if rankdir == "TB":
+        return x, y + side * (0.08 * len(lines) + 0.05)
+    return x - side * (0.04 * max(map(len, lines)) + 0.05), y
 
 
 def _notebook_image(path: str) -> Any:
