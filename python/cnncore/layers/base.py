@@ -46,7 +46,7 @@ from cnncore.layers.arguments import checked_dtype, checked_name, declared_shape
 from cnncore.layers.protocols import Graph
 from cnncore.layers.tensor import KerasTensor, Node, is_symbolic
 from cnncore.layers.variable import Variable, WeightSpec
-from cnncore.layers.weighted import Weighted, structure_changed, structure_version
+from cnncore.layers.weights import Weighted, structure_changed, structure_version
 
 __all__ = ["Layer", "Shape", "WeightSpec", "registry", "structure_changed", "structure_version"]
 
