@@ -143,7 +143,8 @@ class Network:
             for number, parameter in zip(node.weights, self._parameters_of(node), strict=True):
                 self._check_parameters(node, number, parameter.shape)
                 key, trainable = (node.layer, number), node.trainable and not parameter.state
-                before = found.get(key, (parameter.name, parameter.shape, False))
+                held = self.parameters[node.layer].view(number)
+                before = found.get(key, (parameter.name, held.shape, False))
                 found[key] = (*before[:2], before[2] or trainable)
         slots, offset = [], 0
         for (layer, index), (name, shape, trainable) in found.items():
@@ -155,10 +156,13 @@ class Network:
         return [] if node.op is None else node.op.parameters(*(self.nodes[i].shape for i in node.inputs))
 
     def _check_parameters(self, node: Node, number: int, shape: Shape) -> None:
+        # Values are read in C order, so that a layer may keep a kernel in another shape than its op.
         held = self.parameters.get(node.layer)
-        if held is None or number >= len(held) or held.view(number).shape != shape:
+        if held is None or number >= len(held) or held.view(number).size != prod(shape):
             received = None if held is None else [array.shape for array in held.arrays]
-            raise ValueError(f'Layer "{node.layer}": expected weight {number} of shape {shape}. Received: {received}')
+            raise ValueError(
+                f'Layer "{node.layer}": expected weight {number} of {prod(shape)} values. Received: {received}'
+            )
 
     def _view(self, slot: Slot) -> np.ndarray:
         return self.parameters[slot.layer].view(slot.index)
@@ -221,7 +225,11 @@ class Network:
         return tensors, pullbacks, contexts
 
     def _weights(self, node: Node) -> list[Array]:
-        return [self.parameters[node.layer].view(number).astype(np.float64) for number in node.weights]
+        held, wanted = self.parameters.get(node.layer), self._parameters_of(node)
+        return [
+            held.view(number).astype(np.float64).reshape(parameter.shape)
+            for number, parameter in zip(node.weights, wanted, strict=True)
+        ]
 
     def forward(self, x: Sequence[np.ndarray], training: bool = False) -> list[np.ndarray]:
         """The outputs for a batch; nothing in the network changes."""
@@ -257,7 +265,7 @@ class Network:
         total = sum(w * v for w, v in zip(loss_weights, values, strict=True))
         total += sum(context.loss for context in contexts if context) + self._regularize(dweights)
         for slot, place in self._trained():
-            self.gradients[place] = dweights.get((slot.layer, slot.index), np.zeros(slot.shape)).ravel()
+            self.gradients[place] = dweights.get((slot.layer, slot.index), np.zeros(prod(slot.shape)))
         self._finish(contexts, optimizer)
         return [float(total), *values]
 
@@ -276,7 +284,7 @@ class Network:
             for tensor, dx in zip(node.inputs, dinputs, strict=True):
                 _accumulate(dtensors, tensor, dx)
             for index, dweight in zip(node.weights, dparameters, strict=True):
-                key = (node.layer, index)
+                key, dweight = (node.layer, index), np.ravel(dweight)
                 if node.trainable:
                     dweights[key] = dweights[key] + dweight if key in dweights else dweight
         return dweights
@@ -288,7 +296,7 @@ class Network:
             slot = self.slots[number]
             if not slot.trainable:
                 continue
-            w, key = self._view(slot).astype(np.float64), (slot.layer, slot.index)
+            w, key = self._view(slot).astype(np.float64).ravel(), (slot.layer, slot.index)
             total += float(l1 * np.abs(w).sum() + l2 * (w * w).sum())
             dweights[key] = dweights.get(key, 0.0) + l1 * np.sign(w) + 2 * l2 * w
         return total
@@ -296,7 +304,7 @@ class Network:
     def _finish(self, contexts: list[Context | None], optimizer: Any) -> None:
         for node, context in zip(self.nodes, contexts, strict=True):
             for number, value in (context.states if context else {}).items():
-                self.parameters[node.layer].view(node.weights[number])[...] = value
+                self.parameters[node.layer].view(node.weights[number]).reshape(-1)[:] = np.ravel(value)
         if optimizer is not None:
             flat = self.get_parameters()
             optimizer.update(flat, self.gradients)

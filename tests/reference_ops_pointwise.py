@@ -45,7 +45,7 @@ def _gelu_tanh(x: Array) -> tuple[Array, Array]:
 
 def _relu(x: Array, negative_slope: float, max_value: float | None, threshold: float) -> tuple[Array, Array]:
     """Keras': max_value above it, x between threshold and max_value, negative_slope (x - threshold) below."""
-    y = np.where(x >= threshold, x, negative_slope * (x - threshold))
+    y = np.where(x >= threshold, x, negative_slope * (x - threshold)) + 0.0  # no -0
     slope = np.where(x > threshold, 1.0, negative_slope)
     if max_value is None:
         return y, slope
@@ -67,12 +67,12 @@ def pointwise(kind: str, x: Array, options: dict[str, float]) -> tuple[Array, Ar
     s = sigmoid(x)
     t = np.tanh(softplus(x)) if kind == "mish" else np.tanh(x)
     negative = np.minimum(x, 0.0)
-    alpha, slope = options["alpha"], options["negative_slope"]
+    alpha, top, threshold = options["alpha"], options["max_value"], options["threshold"]
     cases: dict[str, Callable[[], tuple[Array, Array]]] = {
         "linear": lambda: (x.copy(), np.ones_like(x)),
-        "relu": lambda: _relu(x, slope or 0.0, options["max_value"], options["threshold"]),
+        "relu": lambda: _relu(x, alpha or 0.0, top, threshold),
         "relu6": lambda: _relu(x, 0.0, 6.0, 0.0),
-        "leaky_relu": lambda: _relu(x, 0.2 if slope is None else slope, None, 0.0),
+        "leaky_relu": lambda: _relu(x, 0.2 if alpha is None else alpha, top, threshold),
         "elu": lambda: _elu(x, 1.0 if alpha is None else alpha),
         "celu": lambda: (
             np.where(x > 0, x, (alpha or 1.0) * (np.exp(negative / (alpha or 1.0)) - 1)),
@@ -110,17 +110,13 @@ class Activation(Op):
     """Any activation. Options that are None take Keras' default; softmax and log_softmax act on the last axis."""
 
     kind: str
-    negative_slope: float | None = None
+    alpha: float | None = None  # of relu and leaky_relu: the slope below the threshold
     max_value: float | None = None
     threshold: float = 0.0
-    alpha: float | None = None
-    approximate: bool = False
 
     def __post_init__(self):
         self.kind = {"swish": "silu", "hard_swish": "hard_silu"}.get(self.kind, self.kind)
         self.expect(self.kind in ACTIVATIONS, f"an activation among {', '.join(ACTIVATIONS)}", repr(self.kind))
-        if self.kind == "gelu" and self.approximate:
-            self.kind = "gelu_tanh"
 
     def forward(self, inputs, weights, context):
         (x,) = inputs

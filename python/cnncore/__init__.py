@@ -18,7 +18,7 @@ from cnncore.layers import Input
 from cnncore.models import Model, Sequential
 
 if TYPE_CHECKING:
-    from cnncore import applications, callbacks, datasets, saving
+    from cnncore import applications, backend, callbacks, constraints, datasets, regularizers, saving
 
 __all__ = [
     "Input",
@@ -28,7 +28,9 @@ __all__ = [
     "__version__",
     "activations",
     "applications",
+    "backend",
     "callbacks",
+    "constraints",
     "datasets",
     "get_num_threads",
     "initializers",
@@ -38,12 +40,14 @@ __all__ = [
     "models",
     "ops",
     "optimizers",
+    "regularizers",
     "saving",
     "set_num_threads",
     "utils",
 ]
 
-_LAZY = ("applications", "callbacks", "datasets", "saving")  # loaded when they are first used
+# Loaded when they are first used.
+_LAZY = ("applications", "backend", "callbacks", "constraints", "datasets", "regularizers", "saving")
 
 
 def __getattr__(name: str) -> Any:

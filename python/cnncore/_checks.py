@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnncore import _core
+from cnncore._names import nearest
 
 Float32 = NDArray[np.float32]
 Pair = tuple[int, int]
@@ -54,6 +55,39 @@ def boolean(value: Any, name: str, owner: str) -> bool:
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"[{owner}] expected `{name}` to be True or False. Received: {name}={value!r}")
     return bool(value)
+
+
+def choice(value: Any, name: str, owner: str, allowed: Sequence[str]) -> str:
+    """One of a few words; the nearest is named where it is none of them."""
+    if isinstance(value, str) and value.lower() in allowed:
+        return value.lower()
+    words = ", ".join(f'"{word}"' for word in allowed)
+    hint = nearest(value, allowed)
+    raise ValueError(f"[{owner}] expected `{name}` to be one of {words}.{hint} Received: {name}={value!r}")
+
+
+def data_format(value: Any, owner: str) -> str:
+    """Check ``data_format``: None or "channels_last"."""
+    if value is not None and value != "channels_last":
+        raise ValueError(
+            f'[{owner}] expected `data_format` to be "channels_last": images are (height, width, channels) here. '
+            f"Move the "
+            f"channels of your arrays with numpy.moveaxis(x, 1, -1). Received: data_format={value!r}"
+        )
+    return "channels_last"
+
+
+def dtype(value: Any, owner: str) -> str:
+    """Check ``dtype``: None or float32, by any of its names."""
+    name = getattr(value, "name", value)  # of numpy.float32's dtype, or of a policy
+    name = getattr(value, "__name__", name) if isinstance(value, type) else name
+    if name not in (None, "float32"):
+        raise ValueError(
+            f'[{owner}] expected `dtype` to be "float32" or None: weights and activities are always float32. For '
+            f"faster "
+            f'products of 16 bits use compile(precision="bfloat16"). Received: dtype={value!r}'
+        )
+    return "float32"
 
 
 def pair(value: Any, name: str, owner: str, minimum: int = 1) -> Pair:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from cnncore.layers._chain_base import Layer, WeightSpec, registry
-from cnncore.layers.convolution import Conv2D
-from cnncore.layers.dense import Dense
-from cnncore.layers.elementwise import Activation, Dropout, ReLU, Rescaling, Softmax
-from cnncore.layers.pooling import AveragePooling2D, MaxPooling2D
-from cnncore.layers.reshape import Flatten, Input, InputLayer
+from cnncore.layers._chain_convolution import Conv2D
+from cnncore.layers._chain_dense import Dense
+from cnncore.layers._chain_elementwise import Activation, Dropout, ReLU, Rescaling, Softmax
+from cnncore.layers._chain_pooling import AveragePooling2D, MaxPooling2D
+from cnncore.layers._chain_reshape import Flatten, Input, InputLayer
 
 __all__ = [
     "Activation",

@@ -1,21 +1,130 @@
-"""Conv2D."""
+"""Conv2D and Conv1D."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from cnncore import _checks, activations, initializers
-from cnncore._checks import Float32, PaddingArgument, Size
-from cnncore.layers._chain_base import Layer, Shape, WeightSpec, registry
+from cnncore import _checks, activations, regularizers
+from cnncore._checks import PaddingArgument, Size
+from cnncore.layers.base import Shape, WeightSpec, registry
+from cnncore.layers.variable import Variable
+from cnncore.layers.weighted import Windowed, pair_of, with_precision
 
 if TYPE_CHECKING:
-    from cnncore import _core
+    from cnncore.layers.lowering import Lowering
+
+__all__ = ["Conv1D", "Conv2D", "Convolution1D", "Convolution2D"]
 
 
-@registry.register()
-class Conv2D(Layer):
-    """Convolution of images (batch, height, width, channels) with learned kernels.
+class _Convolution(Windowed):
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Size,
+        strides: Size = 1,
+        padding: PaddingArgument = "valid",
+        data_format: str | None = None,
+        dilation_rate: Size = 1,
+        groups: int = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        *,
+        precision: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(activity_regularizer=regularizers.get(activity_regularizer), **kwargs)
+        owner = type(self).__name__
+        self.filters = _checks.integer(filters, "filters", owner)
+        self.kernel_size = self._sizes(kernel_size, "kernel_size")
+        self.strides = self._sizes(strides, "strides")
+        self.padding = self._padding(padding, causal=True)
+        self.data_format = _checks.data_format(data_format, owner)
+        self.dilation_rate = self._sizes(dilation_rate, "dilation_rate")
+        self.groups = _checks.integer(groups, "groups", owner)
+        self.activation = activations.get(activation, owner)
+        self.use_bias = _checks.boolean(use_bias, "use_bias", owner)
+        self.precision = None if precision is None else _checks.precision(precision, owner)
+        self._keep_weight_options(
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+        )
+        if self.filters % self.groups:
+            raise ValueError(f"[{owner}] expected `filters` divisible by `groups`. Received: {filters=}, {groups=}")
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        self._check_input(input_shape)
+        batch, *size, channels = input_shape
+        if channels % self.groups:
+            raise ValueError(
+                f'Layer "{self.name}": expected a number of channels divisible by groups={self.groups}. '
+                f"Received: input shape {input_shape}"
+            )
+        out = self._window_output(size, self.kernel_size, self.strides, self.padding, self.dilation_rate)
+        return (batch, *out, self.filters)
+
+    def weight_specs(self, input_shape: Shape) -> list[WeightSpec]:
+        kernel = self._spec("kernel", (*self.kernel_size, input_shape[-1] // self.groups, self.filters))
+        return [kernel, self._spec("bias", (self.filters,))][: 1 + self.use_bias]
+
+    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+        image = self._to_image(graph, inputs[0])
+        y = graph.add(
+            "conv2d",
+            [image],
+            self.name,
+            filters=self.filters,
+            kernel_size=pair_of(self.kernel_size),
+            dilation_rate=pair_of(self.dilation_rate),
+            groups=self.groups,
+            use_bias=self.use_bias,
+            activation=activations.fused_kind(self.activation) or "linear",
+            **self._window_attributes(graph, image, self.kernel_size, self.strides, self.padding, self.dilation_rate),
+            **with_precision(self.precision),
+        )
+        return self._from_image(graph, self._activate(graph, y, self.activation))
+
+    @property
+    def kernel(self) -> Variable:
+        """The kernel, (height, width, channels / groups, filters), without height for a sequence."""
+        return self._weight("kernel")
+
+    @property
+    def bias(self) -> Variable | None:
+        """The bias, (filters,); None without one."""
+        return self._weight("bias") if self.use_bias else None
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "strides": self.strides,
+            "padding": self.padding,
+            "data_format": self.data_format,
+            "dilation_rate": self.dilation_rate,
+            "groups": self.groups,
+            "activation": activations.serialize(self.activation),
+            "use_bias": self.use_bias,
+            "precision": self.precision,
+        }
+
+
+@registry.register("convolution2d")
+class Conv2D(_Convolution):
+    """Convolution of images (batch, height, width, channels) with learned kernels; also named ``Convolution2D``.
 
     Parameters
     ----------
@@ -27,23 +136,27 @@ class Conv2D(Layer):
         Steps of the kernel, and of its taps.
     padding : {"valid", "same"}, default "valid"
         None, or so much that the output's size is ceil(size / stride). An int or ((top, bottom), (left, right)) too.
+    data_format : {"channels_last"}, optional
     groups : int, default 1
         Independent groups of inputs and filters; the number of channels gives a depthwise convolution.
-    activation : str, optional
-        "relu", "sigmoid", "tanh", "softmax"; linear by default.
+    activation : str or callable, optional
+        One of :mod:`cnncore.activations`; linear by default.
     use_bias : bool, default True
     kernel_initializer, bias_initializer : default "glorot_uniform" and "zeros"
         Names or objects of :mod:`cnncore.initializers`.
+    kernel_regularizer, bias_regularizer, activity_regularizer : optional
+        Penalties of :mod:`cnncore.regularizers` on weights and on the output.
+    kernel_constraint, bias_constraint : optional
+        Of :mod:`cnncore.constraints`.
     precision : {"float32", "bfloat16_3x", "bfloat16"}, optional
         Arithmetic of this layer's products; the model's by default, see ``Model.precision``.
-    input_shape : tuple of int, optional
-        (height, width, channels), on the first layer of a model.
-    name : str, optional
+    **kwargs
+        ``name``, ``trainable``, ``dtype`` and ``input_shape``, see :class:`Layer`.
 
     Raises
     ------
     ValueError
-        If an argument makes no sense, or when the layer is added, if the kernel is larger than the padded input.
+        If an argument makes no sense, or when the layer is called, if the kernel is larger than the padded input.
 
     Examples
     --------
@@ -52,113 +165,21 @@ class Conv2D(Layer):
     (None, 26, 26, 32)
     """
 
-    def __init__(
-        self,
-        filters: int,
-        kernel_size: Size,
-        strides: Size = (1, 1),
-        padding: PaddingArgument = "valid",
-        *,
-        dilation_rate: Size = (1, 1),
-        groups: int = 1,
-        activation: Any = None,
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        precision: str | None = None,
-        input_shape: Iterable[int] | None = None,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(name=name, input_shape=input_shape)
-        self.filters = _checks.integer(filters, "filters", "Conv2D")
-        self.kernel_size = _checks.pair(kernel_size, "kernel_size", "Conv2D")
-        self.strides = _checks.pair(strides, "strides", "Conv2D")
-        self.padding = _checks.padding(padding, "Conv2D")
-        self.dilation_rate = _checks.pair(dilation_rate, "dilation_rate", "Conv2D")
-        self.groups = _checks.integer(groups, "groups", "Conv2D")
-        self.activation = activations.get(activation, "Conv2D")
-        self.use_bias = _checks.boolean(use_bias, "use_bias", "Conv2D")
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.precision = None if precision is None else _checks.precision(precision, "Conv2D")
-        if self.filters % self.groups:
-            raise ValueError(f"[Conv2D] expected `filters` divisible by `groups`. Received: {filters=}, {groups=}")
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        self._expect_rank(input_shape, "batch, height, width, channels")
-        batch, *size, channels = input_shape
-        if channels % self.groups:
-            raise ValueError(
-                f'Input 0 of layer "{self.name}" is incompatible with it: expected channels divisible by '
-                f"groups={self.groups}. Received: shape={input_shape}"
-            )
-        out = window_output_size(self, size, self.kernel_size, self.strides, self.padding, self.dilation_rate)
-        return (batch, *out, self.filters)
+@registry.register("convolution1d")
+class Conv1D(_Convolution):
+    """Convolution of sequences (batch, steps, channels) with learned kernels; also named ``Convolution1D``.
 
-    def weight_specs(self, input_shape: Shape) -> list[WeightSpec]:
-        kernel = (*self.kernel_size, input_shape[-1] // self.groups, self.filters)
-        specs = [WeightSpec("kernel", kernel, self.kernel_initializer)]
-        return specs + [WeightSpec("bias", (self.filters,), self.bias_initializer)] * self.use_bias
+    It is computed as that of images of one row. Parameters are those of :class:`Conv2D`, with one int where that takes
+    two, and ``padding`` may be "causal": as many zeros before the sequence as make no output see a later input.
 
-    def lower(self, graph: _core.GraphBuilder, x: int) -> int:
-        sides = _checks.explicit_padding(
-            self.padding, graph.output_shape(x)[:2], self.kernel_size, self.strides, self.dilation_rate
-        )
-        return graph.conv2d(
-            x,
-            self.filters,
-            self.kernel_size,
-            self.strides,
-            sides,
-            self.dilation_rate,
-            self.groups,
-            self.use_bias,
-            self.activation,
-            self.name,
-            self.precision,
-        )
+    Examples
+    --------
+    >>> Conv1D(8, 3, padding="causal").compute_output_shape((None, 100, 4))
+    (None, 100, 8)
+    """
 
-    @property
-    def kernel(self) -> Float32:
-        """View of the kernel, (height, width, channels / groups, filters)."""
-        return self._weight("kernel")
-
-    @property
-    def bias(self) -> Float32 | None:
-        """View of the bias, (filters,); None without one."""
-        return self._weight("bias") if self.use_bias else None
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "kernel_size": self.kernel_size,
-            "strides": self.strides,
-            "padding": self.padding,
-            "dilation_rate": self.dilation_rate,
-            "groups": self.groups,
-            "activation": self.activation,
-            "use_bias": self.use_bias,
-            "kernel_initializer": initializers.serialize(self.kernel_initializer),
-            "bias_initializer": initializers.serialize(self.bias_initializer),
-            "precision": self.precision,
-        }
+    rank = 1
 
 
-def window_output_size(
-    layer: Layer,
-    size: list[int],
-    window: _checks.Pair,
-    strides: _checks.Pair,
-    padding: str | _checks.Padding,
-    dilation: _checks.Pair = (1, 1),
-) -> list[int]:
-    """Output height and width of a layer with a window; ValueError naming the layer if the window does not fit."""
-    sides = _checks.explicit_padding(padding, size, window, strides, dilation)
-    out = [_checks.output_size(size[i], window[i], strides[i], sides[i], dilation[i]) for i in (0, 1)]
-    if min(out) < 1:
-        raise ValueError(
-            f'Layer "{layer.name}": its window is larger than its input, so the output would be empty. Received: '
-            f"input (height, width)={tuple(size)}, window={window}, {padding=}, dilation_rate={dilation}"
-        )
-    return out
+Convolution2D, Convolution1D = Conv2D, Conv1D

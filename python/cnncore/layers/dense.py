@@ -2,45 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from cnncore import _checks, activations, initializers
-from cnncore._checks import Float32
-from cnncore.layers._chain_base import Layer, Shape, WeightSpec, registry
+from cnncore import _checks, activations, regularizers
+from cnncore.layers.base import Shape, WeightSpec, registry
+from cnncore.layers.variable import Variable
+from cnncore.layers.weighted import Weighted, with_precision
 
 if TYPE_CHECKING:
-    from cnncore import _core
+    from cnncore.layers.lowering import Lowering
+
+__all__ = ["Dense"]
 
 
 @registry.register()
-class Dense(Layer):
-    """Fully connected layer: activation(x @ kernel + bias) for x of shape (batch, features).
+class Dense(Weighted):
+    """Fully connected layer: activation(x @ kernel + bias) along the last axis of x.
+
+    For an input of more axes than (batch, features) each position is a sample of its own, as in Keras; with a Flatten
+    before it, all of them are one.
 
     Parameters
     ----------
     units : int
         Number of outputs.
-    activation : str, optional
-        "relu", "sigmoid", "tanh", "softmax"; linear by default.
+    activation : str or callable, optional
+        One of :mod:`cnncore.activations`; linear by default.
     use_bias : bool, default True
     kernel_initializer, bias_initializer : default "glorot_uniform" and "zeros"
         Names or objects of :mod:`cnncore.initializers`.
+    kernel_regularizer, bias_regularizer, activity_regularizer : optional
+        Penalties of :mod:`cnncore.regularizers` on weights and on the output.
+    kernel_constraint, bias_constraint : optional
+        Of :mod:`cnncore.constraints`.
     precision : {"float32", "bfloat16_3x", "bfloat16"}, optional
         Arithmetic of this layer's products; the model's by default, see ``Model.precision``.
-    input_shape : tuple of int, optional
-        (features,), on the first layer of a model.
-    name : str, optional
+    **kwargs
+        ``name``, ``trainable``, ``dtype``, ``input_shape`` and ``input_dim``, see :class:`Layer`.
 
     Raises
     ------
     ValueError
-        If an argument makes no sense, or when the layer is added, if its input is not (batch, features).
+        If an argument makes no sense.
 
     Examples
     --------
     >>> Dense(128, activation="relu").compute_output_shape((None, 1600))
     (None, 128)
+    >>> Dense(10).compute_output_shape((None, 7, 7, 64))
+    (None, 7, 7, 10)
     """
 
     def __init__(
@@ -50,52 +62,73 @@ class Dense(Layer):
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
         *,
         precision: str | None = None,
-        input_shape: Iterable[int] | None = None,
-        name: str | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(name=name, input_shape=input_shape)
+        super().__init__(activity_regularizer=regularizers.get(activity_regularizer), **kwargs)
         self.units = _checks.integer(units, "units", "Dense")
         self.activation = activations.get(activation, "Dense")
         self.use_bias = _checks.boolean(use_bias, "use_bias", "Dense")
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
         self.precision = None if precision is None else _checks.precision(precision, "Dense")
+        self._keep_weight_options(
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+        )
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        if len(input_shape) > 2:
-            raise ValueError(
-                f'Input 0 of layer "{self.name}" is incompatible with it: expected rank 2 (batch, features). '
-                f"Add a Flatten layer before it. Received: shape={input_shape}"
-            )
-        self._expect_rank(input_shape, "batch, features")
-        return (input_shape[0], self.units)
+        if len(input_shape) < 2:
+            self._expect_rank(input_shape, "batch, features")
+        return (*input_shape[:-1], self.units)
 
     def weight_specs(self, input_shape: Shape) -> list[WeightSpec]:
-        specs = [WeightSpec("kernel", (input_shape[-1], self.units), self.kernel_initializer)]
-        return specs + [WeightSpec("bias", (self.units,), self.bias_initializer)] * self.use_bias
+        kernel = self._spec("kernel", (input_shape[-1], self.units))
+        return [kernel, self._spec("bias", (self.units,))][: 1 + self.use_bias]
 
-    def lower(self, graph: _core.GraphBuilder, x: int) -> int:
-        return graph.dense(x, self.units, self.use_bias, self.activation, self.name, self.precision)
+    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+        (x,) = inputs
+        fused = activations.fused_kind(self.activation)
+        options = {
+            "use_bias": self.use_bias,
+            "activation": fused or "linear",
+            **with_precision(self.precision),
+        }
+        *positions, features = graph.output_shape(x)
+        if not positions:
+            y = graph.add("dense", [x], self.name, units=self.units, **options)
+        else:  # the same products as those of a 1x1 convolution, whose kernel lies in memory in the same way
+            if len(positions) != 2:
+                x = graph.add("reshape", [x], self.name, shape=(math.prod(positions), 1, features))
+            y = graph.add("conv2d", [x], self.name, filters=self.units, kernel_size=(1, 1), **options)
+            if len(positions) != 2:
+                y = graph.add("reshape", [y], self.name, shape=(*positions, self.units))
+        return y if fused else activations.lower(self.activation, graph, y, self.name)
 
     @property
-    def kernel(self) -> Float32:
-        """View of the kernel, (features, units)."""
+    def kernel(self) -> Variable:
+        """The kernel, (features, units)."""
         return self._weight("kernel")
 
     @property
-    def bias(self) -> Float32 | None:
-        """View of the bias, (units,); None without one."""
+    def bias(self) -> Variable | None:
+        """The bias, (units,); None without one."""
         return self._weight("bias") if self.use_bias else None
 
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
+            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
             "units": self.units,
-            "activation": self.activation,
+            "activation": activations.serialize(self.activation),
             "use_bias": self.use_bias,
-            "kernel_initializer": initializers.serialize(self.kernel_initializer),
-            "bias_initializer": initializers.serialize(self.bias_initializer),
             "precision": self.precision,
         }

@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from cnncore._naming import unique_name
 from cnncore._structure import flatten
-from cnncore.layers.protocols import AnyLayer
+
+if TYPE_CHECKING:
+    from cnncore.layers.base import Layer
 
 __all__ = ["Array", "History", "KerasTensor", "Node", "NotTraceableError", "hidden_calls", "is_symbolic"]
 
@@ -33,7 +35,7 @@ class Array(np.ndarray):
 class History(NamedTuple):
     """Where a tensor comes from: output number ``tensor_index`` of call number ``node_index`` of ``layer``."""
 
-    layer: AnyLayer
+    layer: Layer
     node_index: int
     tensor_index: int
 
@@ -168,7 +170,7 @@ class Node:
 
     def __init__(
         self,
-        layer: AnyLayer,
+        layer: Layer,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         outputs: Any,

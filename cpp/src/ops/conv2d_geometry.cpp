@@ -1,0 +1,140 @@
+#include "ops/conv2d_geometry.h"
+
+#include <algorithm>
+
+namespace cnncore {
+namespace {
+
+// Calls f(y, x) over a height x width image in the given order; windows leave an odd last row or column out.
+template <class Function>
+void for_pixels(int64_t height, int64_t width, PixelOrder order, Function f) {
+  const int64_t side = order == PixelOrder::windows ? 2 : 1;
+  for (int64_t y = 0; y + side <= height; y += side)
+    for (int64_t x = 0; x + side <= width; x += side)
+      for (int64_t i = 0; i < side * side; ++i) f(y + i / side, x + i % side);
+}
+
+// One axis of the gradient of the input: which taps a residue uses, and the output position they start from.
+struct AxisPhase {
+  int64_t first;                                 // input position of the first pixel
+  int64_t count;                                 // pixels: first, first + stride, ...
+  std::vector<std::pair<int64_t, int64_t>> tap;  // kernel position, output position it meets for the first pixel
+};
+
+std::vector<AxisPhase> axis_phases(int64_t size, int64_t kernel, int64_t stride, int64_t dilation, int64_t before) {
+  std::vector<AxisPhase> phases;
+  for (int64_t first = 0; first < std::min(stride, size); ++first) {
+    AxisPhase phase{first, (size - first + stride - 1) / stride, {}};
+    for (int64_t k = 0; k < kernel; ++k) {
+      const int64_t at = first + before - k * dilation;
+      if (at % stride == 0) phase.tap.emplace_back(k, at / stride);
+    }
+    phases.push_back(std::move(phase));
+  }
+  return phases;
+}
+
+// How far the taps reach outside an output of `size`.
+PaddingPair reach_outside(const std::vector<AxisPhase>& phases, int64_t size) {
+  PaddingPair reach{0, 0};
+  for (const AxisPhase& phase : phases) {
+    for (const auto& tap : phase.tap) {
+      reach.before = std::max(reach.before, -tap.second);
+      reach.after = std::max(reach.after, tap.second + phase.count - size);
+    }
+  }
+  return reach;
+}
+
+Phase make_phase(const AxisPhase& rows, const AxisPhase& columns, const Conv2dParams& p, const Frame& dy,
+                 int64_t images) {
+  Phase phase;
+  // The smallest output position is the pixel's base, so that every tap lies at or behind it.
+  int64_t base_y = 0, base_x = 0;
+  for (const auto& tap : rows.tap) base_y = std::min(base_y, tap.second);
+  for (const auto& tap : columns.tap) base_x = std::min(base_x, tap.second);
+  for (int64_t n = 0; n < images; ++n) {
+    for (int64_t i = 0; i < rows.count; ++i) {
+      for (int64_t j = 0; j < columns.count; ++j) {
+        const int64_t y = rows.first + i * p.stride_height, x = columns.first + j * p.stride_width;
+        phase.dy_offset.push_back(static_cast<int32_t>(n * dy.size()) + dy.offset(base_y + i, base_x + j));
+        phase.dx_offset.push_back(static_cast<int32_t>(((n * p.in_height + y) * p.in_width + x) * p.in_channels));
+      }
+    }
+  }
+  for (const auto& [ky, y] : rows.tap) {
+    for (const auto& [kx, x] : columns.tap) {
+      phase.taps.push_back(ky * p.kernel_width + kx);
+      phase.tap_offset.push_back(dy.offset(y, x) - dy.offset(base_y, base_x));
+    }
+  }
+  for (const int32_t tap : phase.tap_offset)
+    for (int64_t f = 0; f < p.filters / p.groups; ++f) phase.k_offset.push_back(tap + static_cast<int32_t>(f));
+  return phase;
+}
+
+}  // namespace
+
+ForwardTables forward_tables(const Conv2dParams& p, const Frame& x, int64_t images, PixelOrder order) {
+  const Shape out = conv2d_output_shape(p);
+  ForwardTables tables;
+  for (int64_t n = 0; n < images; ++n) {
+    for_pixels(out[0], out[1], order, [&](int64_t i, int64_t j) {
+      const int32_t begin = x.offset(i * p.stride_height - p.padding.top, j * p.stride_width - p.padding.left);
+      tables.x_offset.push_back(static_cast<int32_t>(n * x.size()) + begin);
+    });
+  }
+  const size_t outputs = order == PixelOrder::windows ? tables.x_offset.size() / 4 : tables.x_offset.size();
+  for (size_t i = 0; i < outputs; ++i)
+    tables.y_offset.push_back(static_cast<int32_t>(static_cast<int64_t>(i) * p.filters));
+  for (int64_t ky = 0; ky < p.kernel_height; ++ky)
+    for (int64_t kx = 0; kx < p.kernel_width; ++kx)
+      tables.tap_offset.push_back(
+          static_cast<int32_t>((ky * p.dilation_height * x.full_width() + kx * p.dilation_width) * x.channels));
+  for (const int32_t tap : tables.tap_offset)
+    for (int64_t c = 0; c < p.in_channels / p.groups; ++c) tables.k_offset.push_back(tap + static_cast<int32_t>(c));
+  return tables;
+}
+
+int64_t tile_count(int64_t height, int64_t width) { return (height + 1) / 2 * ((width + 1) / 2); }
+
+Tiles tiles(const Frame& x, int32_t x_begin, const Frame& y, int64_t images) {
+  Tiles tiles;
+  tiles.per_image = tile_count(y.height, y.width);
+  for (int64_t n = 0; n < images; ++n) {
+    for (int64_t i = 0; i < y.height; i += 2) {
+      for (int64_t j = 0; j < y.width; j += 2) {
+        tiles.x_offset.push_back(static_cast<int32_t>(n * x.size() + (i * x.full_width() + j) * x.channels) + x_begin);
+        for (int64_t k = 0; k < 4; ++k) {
+          const bool inside = i + k / 2 < y.height && j + k % 2 < y.width;
+          tiles.y_offset.push_back(static_cast<int32_t>(n * y.size()) +
+                                   (inside ? y.offset(i + k / 2, j + k % 2) : y.offset(i, j)));
+        }
+      }
+    }
+  }
+  return tiles;
+}
+
+Offsets output_offsets(const Frame& dy, int64_t images, PixelOrder order) {
+  Offsets offsets;
+  for (int64_t n = 0; n < images; ++n)
+    for_pixels(dy.height, dy.width, order,
+               [&](int64_t i, int64_t j) { offsets.push_back(static_cast<int32_t>(n * dy.size()) + dy.offset(i, j)); });
+  return offsets;
+}
+
+BackwardDataTables backward_data_tables(const Conv2dParams& p, int64_t images, const Padding& least) {
+  const Shape out = conv2d_output_shape(p);
+  const auto rows = axis_phases(p.in_height, p.kernel_height, p.stride_height, p.dilation_height, p.padding.top);
+  const auto columns = axis_phases(p.in_width, p.kernel_width, p.stride_width, p.dilation_width, p.padding.left);
+  const PaddingPair y = reach_outside(rows, out[0]), x = reach_outside(columns, out[1]);
+  const Padding border{std::max(y.before, least.top), std::max(y.after, least.bottom), std::max(x.before, least.left),
+                       std::max(x.after, least.right)};
+  BackwardDataTables tables{{out[0], out[1], p.filters, border}, {}};
+  for (const AxisPhase& row : rows)
+    for (const AxisPhase& column : columns) tables.phases.push_back(make_phase(row, column, p, tables.dy, images));
+  return tables;
+}
+
+}  // namespace cnncore

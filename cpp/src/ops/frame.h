@@ -1,0 +1,46 @@
+// Copies between plain images and images with a border of zeros.
+#pragma once
+
+#include <algorithm>
+#include <cstring>
+
+#include "ops/conv2d_geometry.h"
+
+namespace cnncore {
+
+/// Calls row(y, plain, framed) for each row of each image: `plain` and `framed` are offsets in floats.
+template <class Function>
+void for_rows(const Frame& frame, int64_t count, Function row) {
+  const int64_t width = frame.width * frame.channels;
+  for (int64_t n = 0; n < count; ++n)
+    for (int64_t y = 0; y < frame.height; ++y)
+      row((n * frame.height + y) * width, n * frame.size() + frame.offset(y, 0), width);
+}
+
+/// Zeros in the borders of `count` frames; the images are left alone.
+inline void clear_border(const Frame& frame, int64_t count, float* framed) {
+  if (!frame.has_border()) return;
+  const int64_t pitch = frame.full_width() * frame.channels;
+  const int64_t left = frame.border.left * frame.channels, right = frame.border.right * frame.channels;
+  for (int64_t n = 0; n < count; ++n, framed += frame.size()) {
+    std::fill_n(framed, frame.border.top * pitch, 0.0f);
+    for (int64_t y = frame.border.top; y < frame.border.top + frame.height; ++y) {
+      std::fill_n(framed + y * pitch, left, 0.0f);
+      std::fill_n(framed + (y + 1) * pitch - right, right, 0.0f);
+    }
+    std::fill_n(framed + (frame.border.top + frame.height) * pitch, frame.border.bottom * pitch, 0.0f);
+  }
+}
+
+inline void copy_into_frame(const Frame& frame, int64_t count, const float* plain, float* framed) {
+  clear_border(frame, count, framed);
+  for_rows(frame, count,
+           [&](int64_t from, int64_t to, int64_t width) { std::copy_n(plain + from, width, framed + to); });
+}
+
+inline void copy_out_of_frame(const Frame& frame, int64_t count, const float* framed, float* plain) {
+  for_rows(frame, count,
+           [&](int64_t to, int64_t from, int64_t width) { std::copy_n(framed + from, width, plain + to); });
+}
+
+}  // namespace cnncore

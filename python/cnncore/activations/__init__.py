@@ -1,0 +1,206 @@
+"""Activation functions: on arrays, on symbolic tensors, and as the ``activation=`` of layers by name or as a function.
+
+Examples
+--------
+>>> from cnncore.layers import Dense
+>>> Dense(3, activation="gelu").activation is Dense(3, activation=gelu).activation
+True
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from cnncore._custom_objects import custom_object
+from cnncore._names import nearest
+from cnncore.activations.definition import FUNCTIONS, Definition, define
+from cnncore.activations.rectifiers import (
+    celu,
+    elu,
+    hard_sigmoid,
+    hard_silu,
+    leaky_relu,
+    linear,
+    relu,
+    relu6,
+    selu,
+)
+from cnncore.activations.smooth import (
+    exponential,
+    gelu,
+    log_sigmoid,
+    log_softmax,
+    mish,
+    sigmoid,
+    silu,
+    softmax,
+    softplus,
+    softsign,
+    tanh,
+)
+
+swish, hard_swish = silu, hard_silu
+
+__all__ = [
+    "celu",
+    "deserialize",
+    "elu",
+    "exponential",
+    "gelu",
+    "get",
+    "hard_sigmoid",
+    "hard_silu",
+    "hard_swish",
+    "leaky_relu",
+    "linear",
+    "log_sigmoid",
+    "log_softmax",
+    "mish",
+    "relu",
+    "relu6",
+    "selu",
+    "serialize",
+    "sigmoid",
+    "silu",
+    "softmax",
+    "softplus",
+    "softsign",
+    "swish",
+    "tanh",
+]
+
+# The kinds that a product's own op applies, so that they cost no pass over its output.
+_FUSED = ("linear", "relu", "sigmoid", "tanh", "softmax")
+
+
+def get(identifier: Any, owner: str = "activations.get") -> Callable[..., Any]:
+    """The activation function behind a name, a function, a layer, a config of :func:`serialize`, or None (linear).
+
+    Parameters
+    ----------
+    identifier : str, callable, Layer, dict or None
+        Any other callable is taken as a NumPy function of one array; a layer computes with it, but cannot train.
+    owner : str
+        Named in errors.
+
+    Raises
+    ------
+    ValueError
+        For a name that no activation has.
+    TypeError
+        For anything else.
+
+    Examples
+    --------
+    >>> get("relu")([-1.0, 1.0])
+    array([0., 1.], dtype=float32)
+    """
+    if identifier is None:
+        return linear
+    if isinstance(identifier, str):
+        name = identifier.lower()
+        if name in FUNCTIONS:
+            return FUNCTIONS[name]
+        custom = custom_object(identifier)
+        if custom is not None:
+            return get(custom, owner)
+        known = ", ".join(FUNCTIONS)
+        raise ValueError(
+            f"[{owner}] unknown activation.{nearest(name, FUNCTIONS)} Known: {known}. Received: "
+            f"activation={identifier!r}"
+        )
+    if isinstance(identifier, dict):
+        return deserialize(identifier)
+    if callable(identifier) and not isinstance(identifier, type):
+        return identifier  # type: ignore[no-any-return]
+    raise TypeError(
+        f"[{owner}] expected `activation` to be a name, a function, a layer or None. Received: "
+        f"activation={identifier!r}"
+    )
+
+
+def serialize(activation: Callable[..., Any]) -> str | dict[str, Any]:
+    """The name of an activation, or a dict for JSON where it has arguments or is a layer.
+
+    Examples
+    --------
+    >>> serialize(relu)
+    'relu'
+    """
+    from cnncore.layers.base import Layer, registry
+
+    if isinstance(activation, Layer):
+        return registry.serialize(activation)
+    definition = define(activation)
+    if definition is None:
+        return getattr(activation, "__name__", type(activation).__name__)
+    if not definition.arguments:
+        return definition.name
+    return {"class_name": definition.name, "config": definition.arguments}
+
+
+def deserialize(config: str | dict[str, Any]) -> Callable[..., Any]:
+    """Inverse of :func:`serialize`; a function of your own must be among the custom objects."""
+    from cnncore.layers.base import registry
+
+    if isinstance(config, str):
+        return get(config, "activations.deserialize")
+    name, arguments = config.get("class_name"), config.get("config", {})
+    if isinstance(name, str) and name in FUNCTIONS and isinstance(arguments, dict):
+        return functools.partial(FUNCTIONS[name], **arguments)
+    return registry.deserialize(config)
+
+
+def fused_kind(activation: Callable[..., Any]) -> str | None:
+    """The kind that an op with ``activation=`` computes at once, or None where another op has to follow."""
+    definition = define(activation)
+    if definition is None or definition.name not in _FUSED or definition.arguments:
+        return None
+    return definition.name
+
+
+def lower(activation: Callable[..., Any], graph: Any, x: int, layer: str) -> int:
+    """Append the op of an activation to ``graph`` under the name of the layer it belongs to; returns its output.
+
+    An activation that is a layer of its own is lowered as part of ``layer``. A function of the user becomes a call of
+    Python, which has no gradient.
+    """
+    from cnncore.layers.axes import on_last_axis
+    from cnncore.layers.base import Layer
+
+    definition = define(activation)
+    if isinstance(activation, Layer):
+        if activation.weight_specs((None, *graph.output_shape(x))):
+            raise ValueError(
+                f'Layer "{layer}": expected an activation without weights; add {type(activation).__name__} as a layer '
+                f"of its own after this one. Received: activation={activation!r}"
+            )
+        return activation.lower(graph, [x])  # type: ignore[no-any-return]
+    if definition is None:
+        return graph.add(  # type: ignore[no-any-return]
+            "host", [x], layer, forward=functools.partial(_call, activation), shape=graph.output_shape(x)
+        )
+    if definition.name == "linear":
+        return x
+    kind, attributes = _op_of(definition)
+
+    def add(y: int) -> int:
+        return graph.add("activation", [y], layer, kind=kind, **attributes)  # type: ignore[no-any-return]
+
+    return on_last_axis(graph, x, definition.arguments.get("axis", -1), layer, add)
+
+
+def _op_of(definition: Definition) -> tuple[str, dict[str, float]]:
+    """The core's name of an activation, and its arguments as the core calls them, without those that say nothing."""
+    names = {"negative_slope": "alpha", "alpha": "alpha", "max_value": "max_value", "threshold": "threshold"}
+    given = {names[key]: value for key, value in definition.arguments.items() if key in names and value is not None}
+    kind = "gelu_tanh" if definition.arguments.get("approximate") else definition.name
+    return kind, {name: float(value) for name, value in given.items()}
+
+
+def _call(function: Callable[..., Any], inputs: list[np.ndarray], training: bool) -> np.ndarray:
+    return np.ascontiguousarray(function(inputs[0]), np.float32)

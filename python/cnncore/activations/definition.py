@@ -1,0 +1,60 @@
+"""What makes a function an activation: its name, and what the core calls it."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {}  # by every name
+
+
+class Definition(NamedTuple):
+    """An activation as layers know it: its name, and the arguments that were bound to it."""
+
+    name: str
+    arguments: dict[str, Any]
+
+
+def activation(*parameters: str, aliases: tuple[str, ...] = ()) -> Callable[[F], F]:
+    """Register an activation function under its name; ``parameters`` are those arguments that the core takes too.
+
+    The function then also takes a symbolic tensor: it becomes an ``Activation`` layer.
+    """
+
+    def register(function: F) -> F:
+        @functools.wraps(function)
+        def on_arrays_or_tensors(x: Any, *args: Any, **kwargs: Any) -> Any:
+            from cnncore.layers.tensor import KerasTensor
+
+            if isinstance(x, KerasTensor):
+                from cnncore.layers.activation import Activation
+
+                arguments = inspect.signature(function).bind(x, *args, **kwargs).arguments
+                options = {name: value for name, value in arguments.items() if name != "x"}
+                bound = functools.partial(on_arrays_or_tensors, **options) if options else on_arrays_or_tensors
+                return Activation(bound)(x)
+            return function(x, *args, **kwargs)
+
+        on_arrays_or_tensors.parameters = parameters  # type: ignore[attr-defined]
+        for name in (function.__name__, *aliases):
+            FUNCTIONS[name] = on_arrays_or_tensors
+        return on_arrays_or_tensors  # type: ignore[return-value]
+
+    return register
+
+
+def define(function: Callable[..., Any]) -> Definition | None:
+    """How the core computes a function of this package, or a ``functools.partial`` of one; None for any other."""
+    plain = function.func if isinstance(function, functools.partial) else function
+    name = getattr(plain, "__name__", "")
+    if FUNCTIONS.get(name) is not plain:
+        return None
+    if not isinstance(function, functools.partial):
+        return Definition(name, {})
+    if function.args or not set(function.keywords) <= set(plain.parameters):  # type: ignore[attr-defined]
+        return None
+    return Definition(name, dict(function.keywords))

@@ -1,0 +1,134 @@
+"""Activation functions that are linear for large x: relu and its relatives."""
+
+from __future__ import annotations
+
+from numpy.typing import ArrayLike
+
+from cnncore import ops
+from cnncore._checks import Float32
+from cnncore.activations.definition import activation
+
+__all__ = ["celu", "elu", "hard_sigmoid", "hard_silu", "leaky_relu", "linear", "relu", "relu6", "selu"]
+
+
+@activation()
+def linear(x: ArrayLike) -> Float32:
+    """``x`` as it is.
+
+    Examples
+    --------
+    >>> linear([-1.0, 2.0])
+    array([-1.,  2.], dtype=float32)
+    """
+    return ops.activation(x, "linear")
+
+
+@activation("negative_slope", "max_value", "threshold")
+def relu(x: ArrayLike, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Float32:
+    """max(x, 0), and with arguments: x from ``threshold`` on, ``negative_slope * (x - threshold)`` below it.
+
+    Parameters
+    ----------
+    x : array_like
+        Of any shape.
+    negative_slope : float, default 0
+    max_value : float, optional
+        Nothing is larger than this.
+    threshold : float, default 0
+
+    Returns
+    -------
+    numpy.ndarray of float32, of the shape of x
+
+    Examples
+    --------
+    >>> relu([-2.0, 0.5, 8.0])
+    array([0. , 0.5, 8. ], dtype=float32)
+    >>> relu([-2.0, 0.5, 8.0], negative_slope=0.5, max_value=6)
+    array([-1. ,  0.5,  6. ], dtype=float32)
+    """
+    return ops.relu(x, negative_slope, max_value, threshold)
+
+
+@activation()
+def relu6(x: ArrayLike) -> Float32:
+    """min(max(x, 0), 6).
+
+    Examples
+    --------
+    >>> relu6([-2.0, 0.5, 8.0])
+    array([0. , 0.5, 6. ], dtype=float32)
+    """
+    return ops.relu6(x)
+
+
+@activation("negative_slope")
+def leaky_relu(x: ArrayLike, negative_slope: float = 0.2) -> Float32:
+    """``x`` above 0, ``negative_slope * x`` below.
+
+    Examples
+    --------
+    >>> leaky_relu([-2.0, 2.0])
+    array([-0.4,  2. ], dtype=float32)
+    """
+    return ops.leaky_relu(x, negative_slope)
+
+
+@activation("alpha")
+def elu(x: ArrayLike, alpha: float = 1.0) -> Float32:
+    """``x`` above 0, ``alpha * (exp(x) - 1)`` below (Clevert, Unterthiner and Hochreiter, 2015).
+
+    Examples
+    --------
+    >>> elu([-1.0, 2.0])
+    array([-0.632,  2.   ], dtype=float32)
+    """
+    return ops.elu(x, alpha)
+
+
+@activation("alpha")
+def celu(x: ArrayLike, alpha: float = 1.0) -> Float32:
+    """``x`` above 0, ``alpha * (exp(x / alpha) - 1)`` below (Barron, 2017): elu with a slope of 1 on both sides of 0.
+
+    Examples
+    --------
+    >>> celu([-1.0, 2.0], alpha=0.5)
+    array([-0.432,  2.   ], dtype=float32)
+    """
+    return ops.celu(x, alpha)
+
+
+@activation()
+def selu(x: ArrayLike) -> Float32:
+    """1.0507 times elu with alpha = 1.6733 (Klambauer et al., "Self-normalizing neural networks", 2017).
+
+    Examples
+    --------
+    >>> selu([-1.0, 1.0]).round(3)
+    array([-1.111,  1.051], dtype=float32)
+    """
+    return ops.selu(x)
+
+
+@activation()
+def hard_sigmoid(x: ArrayLike) -> Float32:
+    """relu6(x + 3) / 6.
+
+    Examples
+    --------
+    >>> hard_sigmoid([-4.0, 0.0, 1.5])
+    array([0.  , 0.5 , 0.75], dtype=float32)
+    """
+    return ops.hard_sigmoid(x)
+
+
+@activation(aliases=("hard_swish",))
+def hard_silu(x: ArrayLike) -> Float32:
+    """X * relu6(x + 3) / 6 (Howard et al., "Searching for MobileNetV3", 2019); also named ``hard_swish``.
+
+    Examples
+    --------
+    >>> hard_silu([-4.0, 1.5])
+    array([-0.   ,  1.125], dtype=float32)
+    """
+    return ops.hard_silu(x)

@@ -1,0 +1,117 @@
+"""Initial weights: Keras' initializers, drawn with NumPy's PCG64.
+
+Each has its class (``HeNormal(seed=1)``), the same in small letters (``he_normal``), and a name (``"he_normal"``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cnncore.initializers.base import CallableInitializer, Initializer, registry
+from cnncore.initializers.constants import Constant, Dirac, Identity, Ones, Zeros
+from cnncore.initializers.random import Orthogonal, RandomNormal, RandomUniform, TruncatedNormal
+from cnncore.initializers.scaling import (
+    GlorotNormal,
+    GlorotUniform,
+    HeNormal,
+    HeUniform,
+    LecunNormal,
+    LecunUniform,
+    VarianceScaling,
+    compute_fans,
+)
+
+zeros, ones, constant, identity, dirac = Zeros, Ones, Constant, Identity, Dirac
+random_normal, random_uniform, truncated_normal, orthogonal = RandomNormal, RandomUniform, TruncatedNormal, Orthogonal
+variance_scaling, glorot_normal, glorot_uniform = VarianceScaling, GlorotNormal, GlorotUniform
+he_normal, he_uniform, lecun_normal, lecun_uniform = HeNormal, HeUniform, LecunNormal, LecunUniform
+IdentityInitializer, OrthogonalInitializer = Identity, Orthogonal
+
+__all__ = [
+    "Constant",
+    "Dirac",
+    "GlorotNormal",
+    "GlorotUniform",
+    "HeNormal",
+    "HeUniform",
+    "Identity",
+    "IdentityInitializer",
+    "Initializer",
+    "LecunNormal",
+    "LecunUniform",
+    "Ones",
+    "Orthogonal",
+    "OrthogonalInitializer",
+    "RandomNormal",
+    "RandomUniform",
+    "TruncatedNormal",
+    "VarianceScaling",
+    "Zeros",
+    "compute_fans",
+    "constant",
+    "deserialize",
+    "dirac",
+    "get",
+    "glorot_normal",
+    "glorot_uniform",
+    "he_normal",
+    "he_uniform",
+    "identity",
+    "lecun_normal",
+    "lecun_uniform",
+    "ones",
+    "orthogonal",
+    "random_normal",
+    "random_uniform",
+    "serialize",
+    "truncated_normal",
+    "variance_scaling",
+    "zeros",
+]
+
+
+def get(identifier: Any) -> Initializer:
+    """An initializer from an object, a class, a name such as "he_normal", a config, or a function of a shape.
+
+    Parameters
+    ----------
+    identifier : Initializer, type, str, dict or callable
+        A function is called as ``function(shape, dtype="float32")``, or with the shape alone if it takes no dtype.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name.
+    TypeError
+        For anything else.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> get("he_normal"), get(lambda shape: 7.0 * np.ones(shape))((2,))
+    (HeNormal(seed=None), array([7., 7.], dtype=float32))
+    """
+    if isinstance(identifier, (str, dict, type)):
+        identifier = registry.get(identifier)
+    if isinstance(identifier, Initializer) and type(identifier).__call__ is Initializer.__call__:
+        return identifier
+    if callable(identifier):
+        return CallableInitializer(identifier)
+    return registry.get(identifier)
+
+
+def serialize(initializer: Initializer) -> dict[str, Any]:
+    """``{"class_name", "config"}`` of ``initializer``.
+
+    A function is written by its name: to read it back, it must be among the custom objects.
+    """
+    if isinstance(initializer, CallableInitializer):
+        function = initializer.function
+        name = getattr(function, "__name__", type(function).__name__)
+        return {"class_name": name, "config": initializer.get_config()}
+    return registry.serialize(initializer)
+
+
+def deserialize(config: dict[str, Any]) -> Initializer:
+    """Inverse of :func:`serialize`; an unknown class is a ValueError."""
+    return get(config)

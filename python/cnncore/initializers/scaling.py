@@ -1,0 +1,160 @@
+"""Initializers whose variance follows from the size of the weight: the Glorot, He and LeCun families.
+
+Glorot: Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010.
+He: He et al., "Delving deep into rectifiers", 2015. LeCun: LeCun et al., "Efficient BackProp", 1998.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from cnncore import _checks
+from cnncore.initializers.base import Initializer, registry
+from cnncore.initializers.random import truncated_normal_values
+
+__all__ = [
+    "GlorotNormal",
+    "GlorotUniform",
+    "HeNormal",
+    "HeUniform",
+    "LecunNormal",
+    "LecunUniform",
+    "VarianceScaling",
+    "compute_fans",
+]
+
+# Standard deviation of a unit normal cut off at two standard deviations.
+_TRUNCATED_STDDEV = 0.87962566103423978
+
+_MODES = ("fan_in", "fan_out", "fan_avg")
+_DISTRIBUTIONS = ("truncated_normal", "untruncated_normal", "uniform")
+
+
+@registry.register()
+class VarianceScaling(Initializer):
+    """Zero mean and a variance of ``scale / fan``.
+
+    Parameters
+    ----------
+    scale : float, default 1
+    mode : {"fan_in", "fan_out", "fan_avg"}, default "fan_in"
+        Which of :func:`compute_fans` the variance is divided by; "fan_avg" is their mean.
+    distribution : {"truncated_normal", "untruncated_normal", "uniform"}, default "truncated_normal"
+        "normal" is another word for the first.
+    seed : int, optional
+
+    Examples
+    --------
+    >>> float(VarianceScaling(2.0, seed=0)((200, 50)).std())
+    0.1
+    """
+
+    def __init__(
+        self,
+        scale: float = 1.0,
+        mode: str = "fan_in",
+        distribution: str = "truncated_normal",
+        seed: int | None = None,
+    ) -> None:
+        super().__init__(seed)
+        self.scale = _checks.number(scale, "scale", "VarianceScaling", minimum=0.0)
+        self.mode = _checks.choice(mode, "mode", "VarianceScaling", _MODES)
+        distribution = "truncated_normal" if distribution == "normal" else distribution
+        self.distribution = _checks.choice(distribution, "distribution", "VarianceScaling", _DISTRIBUTIONS)
+
+    def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        fan_in, fan_out = compute_fans(shape)
+        fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
+        variance = self.scale / max(1.0, fan)
+        if self.distribution == "uniform":
+            limit = math.sqrt(3.0 * variance)
+            return limit * (2.0 * rng.random(shape, dtype=np.float32) - 1.0)
+        if self.distribution == "untruncated_normal":
+            return math.sqrt(variance) * rng.standard_normal(shape, dtype=np.float32)
+        return math.sqrt(variance) / _TRUNCATED_STDDEV * truncated_normal_values(shape, rng)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"scale": self.scale, "mode": self.mode, "distribution": self.distribution, "seed": self.seed}
+
+
+class _Named(VarianceScaling):
+    """A member of the family that leaves nothing but the seed to choose."""
+
+    arguments: ClassVar[tuple[float, str, str]]
+
+    def __init__(self, seed: int | None = None) -> None:
+        if seed is not None:  # checked here, so that the error names this class
+            seed = _checks.integer(seed, "seed", type(self).__name__, minimum=0)
+        super().__init__(*self.arguments, seed=seed)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"seed": self.seed}
+
+
+@registry.register("xavier_uniform")
+class GlorotUniform(_Named):
+    """Uniform in +-sqrt(6 / (fan_in + fan_out)), the default of kernels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> values = GlorotUniform(seed=0)((3, 3, 1, 32))
+    >>> values.shape, bool(abs(values).max() <= np.sqrt(6 / (9 + 288)))
+    ((3, 3, 1, 32), True)
+    """
+
+    arguments = (1.0, "fan_avg", "uniform")
+
+
+@registry.register("xavier_normal")
+class GlorotNormal(_Named):
+    """Truncated normal with variance 2 / (fan_in + fan_out)."""
+
+    arguments = (1.0, "fan_avg", "truncated_normal")
+
+
+@registry.register("kaiming_uniform")
+class HeUniform(_Named):
+    """Uniform in +-sqrt(6 / fan_in)."""
+
+    arguments = (2.0, "fan_in", "uniform")
+
+
+@registry.register("kaiming_normal")
+class HeNormal(_Named):
+    """Truncated normal with variance 2 / fan_in."""
+
+    arguments = (2.0, "fan_in", "truncated_normal")
+
+
+@registry.register()
+class LecunUniform(_Named):
+    """Uniform in +-sqrt(3 / fan_in)."""
+
+    arguments = (1.0, "fan_in", "uniform")
+
+
+@registry.register()
+class LecunNormal(_Named):
+    """Truncated normal with variance 1 / fan_in, made for selu."""
+
+    arguments = (1.0, "fan_in", "truncated_normal")
+
+
+def compute_fans(shape: Sequence[int]) -> tuple[float, float]:
+    """(fan_in, fan_out) of a kernel of ``shape`` (..., inputs, outputs): each times the receptive field's size.
+
+    Examples
+    --------
+    >>> compute_fans((3, 3, 32, 64))
+    (288.0, 576.0)
+    """
+    if len(shape) < 2:
+        size = float(shape[0]) if shape else 1.0
+        return size, size
+    field = math.prod(shape[:-2])
+    return float(shape[-2] * field), float(shape[-1] * field)

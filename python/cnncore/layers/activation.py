@@ -1,0 +1,252 @@
+"""Activation functions as layers: Activation, ReLU, LeakyReLU, PReLU, ELU, Softmax."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from cnncore import _checks, activations
+from cnncore.layers.axes import sample_axis
+from cnncore.layers.base import Layer, Shape, WeightSpec, registry
+from cnncore.layers.variable import Variable
+from cnncore.layers.weighted import Weighted
+
+if TYPE_CHECKING:
+    from cnncore.layers.lowering import Lowering
+
+__all__ = ["ELU", "Activation", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
+
+
+class _SameShape(Layer):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return input_shape
+
+
+@registry.register()
+class Activation(_SameShape):
+    """An activation function as a layer of its own.
+
+    Parameters
+    ----------
+    activation : str or callable
+        A name or function of :mod:`cnncore.activations`, or a NumPy function of one array, which works in inference.
+    **kwargs
+        ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
+
+    Examples
+    --------
+    >>> Activation("tanh").compute_output_shape((None, 10))
+    (None, 10)
+    """
+
+    def __init__(self, activation: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.activation = activations.get(activation, "Activation")
+
+    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+        return activations.lower(self.activation, graph, inputs[0], self.name)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "activation": activations.serialize(self.activation)}
+
+
+@registry.register("relu")
+class ReLU(_SameShape):
+    """max(x, 0), and with arguments ``max_value`` above it and ``negative_slope * (x - threshold)`` below
+    ``threshold``.
+
+    Parameters
+    ----------
+    max_value : float, optional
+        6 makes it relu6.
+    negative_slope, threshold : float, default 0
+    **kwargs
+        ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> ReLU(max_value=6)(np.float32([[-1.0, 2.0, 8.0]])).numpy()
+    array([[0., 2., 6.]], dtype=float32)
+    """
+
+    def __init__(
+        self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.max_value = None if max_value is None else _checks.number(max_value, "max_value", "ReLU", minimum=0.0)
+        slope = 0.0 if negative_slope is None else negative_slope
+        self.negative_slope = _checks.number(slope, "negative_slope", "ReLU", minimum=0.0)
+        self.threshold = _checks.number(0.0 if threshold is None else threshold, "threshold", "ReLU", minimum=0.0)
+
+    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+        options = {"alpha": self.negative_slope, "max_value": self.max_value, "threshold": self.threshold}
+        given = {name: value for name, value in options.items() if value is not None}
+        return graph.add("activation", inputs, self.name, kind="relu", **given)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "max_value": self.max_value,
+            "negative_slope": self.negative_slope,
+            "threshold": self.threshold,
+        }
+
+
+@registry.register("leaky_relu", "leakyrelu")
+class LeakyReLU(_SameShape):
+    """``x`` above 0, ``negative_slope * x`` below.
+
+    Parameters
+    ----------
+    negative_slope : float, default 0.3
+        The older name ``alpha`` is accepted with a DeprecationWarning.
+    **kwargs
+        ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> LeakyReLU(0.1)(np.float32([[-10.0, 2.0]])).numpy()
+    array([[-1.,  2.]], dtype=float32)
+    """
+
+    def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
+        if "alpha" in kwargs:
+            warnings.warn("[LeakyReLU] `alpha` is called `negative_slope` today.", DeprecationWarning, stacklevel=2)
+            negative_slope = kwargs.pop("alpha")
+        super().__init__(**kwargs)
+        self.negative_slope = _checks.number(negative_slope, "negative_slope", "LeakyReLU", minimum=0.0)
+
+    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+        return graph.add("activation", inputs, self.name, kind="leaky_relu", alpha=self.negative_slope)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "negative_slope": self.negative_slope}
+
+
+@registry.register("prelu")
+class PReLU(Weighted):
+    """``x`` above 0, ``alpha * x`` below, with a learned ``alpha`` for each value (He et al., 2015).
+
+    Parameters
+    ----------
+    alpha_initializer : default "zeros"
+    alpha_regularizer, alpha_constraint : optional
+    shared_axes : sequence of int, optional
+        Axes along which alpha is the same, counted from 1: [1, 2] gives one for each channel of an image.
+    **kwargs
+        ``name``, ``trainable``, ``dtype`` and ``input_shape``, see :class:`Layer`.
+
+    Examples
+    --------
+    >>> layer = PReLU(shared_axes=[1, 2])
+    >>> layer.build((None, 8, 8, 4))
+    >>> layer.alpha.shape
+    (1, 1, 4)
+    """
+
+    def __init__(
+        self,
+        alpha_initializer: Any = "zeros",
+        alpha_regularizer: Any = None,
+        alpha_constraint: Any = None,
+        shared_axes: int | Sequence[int] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        axes = [shared_axes] if isinstance(shared_axes, int) else shared_axes
+        self.shared_axes = None if axes is None else [_checks.integer(a, "shared_axes", "PReLU") for a in axes]
+        self._keep_weight_options(
+            alpha_initializer=alpha_initializer,
+            alpha_regularizer=alpha_regularizer,
+            alpha_constraint=alpha_constraint,
+        )
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        if self.shared_axes and max(self.shared_axes) >= len(input_shape):
+            raise ValueError(
+                f'Layer "{self.name}": expected `shared_axes` below {len(input_shape)} for an input of shape '
+                f"{input_shape}. Received: shared_axes={self.shared_axes}"
+            )
+        return input_shape
+
+    def weight_specs(self, input_shape: Shape) -> list[WeightSpec]:
+        shape = list(input_shape[1:])
+        for axis in self.shared_axes or []:
+            shape[axis - 1] = 1
+        return [self._spec("alpha", shape)]
+
+    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+        return graph.add("prelu", inputs, self.name, shared_axes=tuple(self.shared_axes or ()))
+
+    @property
+    def alpha(self) -> Variable:
+        """The slopes, of the shape of a sample with 1 along shared axes."""
+        return self._weight("alpha")
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "shared_axes": self.shared_axes}
+
+
+@registry.register()
+class ELU(_SameShape):
+    """``x`` above 0, ``alpha * (exp(x) - 1)`` below (Clevert, Unterthiner and Hochreiter, 2015).
+
+    Parameters
+    ----------
+    alpha : float, default 1
+    **kwargs
+        ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
+
+    Examples
+    --------
+    >>> ELU().compute_output_shape((None, 10))
+    (None, 10)
+    """
+
+    def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.alpha = _checks.number(alpha, "alpha", "ELU")
+
+    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+        return graph.add("activation", inputs, self.name, kind="elu", alpha=self.alpha)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "alpha": self.alpha}
+
+
+@registry.register()
+class Softmax(_SameShape):
+    """exp(x) / sum(exp(x)) along an axis.
+
+    Parameters
+    ----------
+    axis : int, default -1
+        Counted with the batch axis, which is 0.
+    **kwargs
+        ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Softmax()(np.zeros((1, 4), np.float32)).numpy()
+    array([[0.25, 0.25, 0.25, 0.25]], dtype=float32)
+    """
+
+    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis = _checks.integer(axis, "axis", "Softmax", minimum=-8, maximum=8)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        sample_axis(self.axis, len(input_shape), self.name)
+        return input_shape
+
+    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+        softmax = functools.partial(activations.softmax, axis=self.axis)
+        return activations.lower(softmax, graph, inputs[0], self.name)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "axis": self.axis}

@@ -1,0 +1,159 @@
+"""BatchNormalization."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from cnncore import _checks
+from cnncore.layers.axes import on_last_axis, sample_axis
+from cnncore.layers.base import Shape, WeightSpec, registry
+from cnncore.layers.variable import Variable
+from cnncore.layers.weighted import Weighted
+
+if TYPE_CHECKING:
+    from cnncore.layers.lowering import Lowering
+
+__all__ = ["BatchNormalization"]
+
+
+@registry.register()
+class BatchNormalization(Weighted):
+    """Bring each channel to mean 0 and variance 1, then to a learned mean ``beta`` and scale ``gamma``.
+
+    In training, y = gamma (x - mean) / sqrt(variance + epsilon) + beta with the mean and variance of the batch (over
+    all axes but ``axis``, divided by the number of values), and the moving statistics follow:
+    moving = moving * momentum + batch * (1 - momentum). Inference takes the moving statistics; so does training while
+    the layer is not ``trainable``, as in Keras.
+
+    Parameters
+    ----------
+    axis : int, default -1
+        The axis of the channels, counted with the batch axis.
+    momentum : float, default 0.99
+    epsilon : float, default 0.001
+    center, scale : bool, default True
+        Whether there is a beta, and a gamma.
+    beta_initializer, gamma_initializer : default "zeros" and "ones"
+    moving_mean_initializer, moving_variance_initializer : default "zeros" and "ones"
+    beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint : optional
+    renorm, synchronized : False
+        Other values are refused: batch renormalization and several devices are not supported.
+    **kwargs
+        ``name``, ``trainable``, ``dtype`` and ``input_shape``, see :class:`Layer`.
+
+    Notes
+    -----
+    Ioffe and Szegedy, "Batch normalization: accelerating deep network training by reducing internal covariate shift",
+    2015.
+
+    Examples
+    --------
+    >>> layer = BatchNormalization()
+    >>> layer.build((None, 8, 8, 4))
+    >>> [weight.name for weight in layer.weights]
+    ['gamma', 'beta', 'moving_mean', 'moving_variance']
+    """
+
+    def __init__(
+        self,
+        axis: int | Sequence[int] = -1,
+        momentum: float = 0.99,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        moving_mean_initializer: Any = "zeros",
+        moving_variance_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        renorm: bool = False,
+        renorm_clipping: Any = None,
+        renorm_momentum: float = 0.99,
+        synchronized: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        owner = type(self).__name__
+        if isinstance(axis, (list, tuple)) and len(axis) == 1:  # as old files have it
+            (axis,) = axis
+        self.axis = _checks.integer(axis, "axis", owner, minimum=-8, maximum=8)
+        self.momentum = _checks.number(momentum, "momentum", owner, minimum=0.0, below=1.0 + 1e-9)
+        self.epsilon = _checks.number(epsilon, "epsilon", owner, minimum=0.0)
+        self.center = _checks.boolean(center, "center", owner)
+        self.scale = _checks.boolean(scale, "scale", owner)
+        for name, value in (("renorm", renorm), ("synchronized", synchronized)):
+            if value:
+                raise ValueError(
+                    f"[{owner}] expected `{name}` to be False: it is not supported. Received: {name}={value!r}"
+                )
+        self._keep_weight_options(
+            beta_initializer=beta_initializer,
+            gamma_initializer=gamma_initializer,
+            moving_mean_initializer=moving_mean_initializer,
+            moving_variance_initializer=moving_variance_initializer,
+            beta_regularizer=beta_regularizer,
+            gamma_regularizer=gamma_regularizer,
+            beta_constraint=beta_constraint,
+            gamma_constraint=gamma_constraint,
+        )
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        sample_axis(self.axis, len(input_shape), self.name)
+        return input_shape
+
+    def weight_specs(self, input_shape: Shape) -> list[WeightSpec]:
+        shape = (input_shape[self.axis],)
+        return [
+            *[self._spec("gamma", shape)] * self.scale,
+            *[self._spec("beta", shape)] * self.center,
+            self._spec("moving_mean", shape, trainable=False),
+            self._spec("moving_variance", shape, trainable=False),
+        ]
+
+    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+        def add(x: int) -> int:
+            return graph.add(
+                "batch_normalization",
+                [x],
+                self.name,
+                momentum=self.momentum,
+                epsilon=self.epsilon,
+                center=self.center,
+                scale=self.scale,
+            )
+
+        return on_last_axis(graph, inputs[0], self.axis, self.name, add)
+
+    @property
+    def gamma(self) -> Variable | None:
+        """The learned scale of each channel; None without one."""
+        return self._weight("gamma") if self.scale else None
+
+    @property
+    def beta(self) -> Variable | None:
+        """The learned mean of each channel; None without one."""
+        return self._weight("beta") if self.center else None
+
+    @property
+    def moving_mean(self) -> Variable:
+        """The mean of each channel that inference uses."""
+        return self._weight("moving_mean")
+
+    @property
+    def moving_variance(self) -> Variable:
+        """The variance of each channel that inference uses."""
+        return self._weight("moving_variance")
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "axis": self.axis,
+            "momentum": self.momentum,
+            "epsilon": self.epsilon,
+            "center": self.center,
+            "scale": self.scale,
+        }

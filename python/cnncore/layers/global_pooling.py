@@ -1,0 +1,113 @@
+"""The maximum or the mean of each channel over a whole image or sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from cnncore import _checks
+from cnncore.layers.base import Shape, registry
+from cnncore.layers.weighted import Windowed
+
+if TYPE_CHECKING:
+    from cnncore.layers.lowering import Lowering
+
+__all__ = [
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalAvgPool1D",
+    "GlobalAvgPool2D",
+    "GlobalMaxPool1D",
+    "GlobalMaxPool2D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
+]
+
+
+class _GlobalPooling(Windowed):
+    kind: str  # of the op
+
+    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.data_format = _checks.data_format(data_format, type(self).__name__)
+        self.keepdims = _checks.boolean(keepdims, "keepdims", type(self).__name__)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        self._check_input(input_shape)
+        return (input_shape[0], *[1] * self.rank * self.keepdims, input_shape[-1])
+
+    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+        image = self._to_image(graph, inputs[0])
+        height, width, channels = graph.output_shape(image)
+        window = (height, width)
+        y = graph.add(self.kind, [image], self.name, pool_size=window, strides=window, padding=((0, 0), (0, 0)))
+        return graph.add("reshape", [y], self.name, shape=(*[1] * self.rank * self.keepdims, channels))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "data_format": self.data_format, "keepdims": self.keepdims}
+
+
+@registry.register("global_avg_pool2d", "globalavgpool2d")
+class GlobalAveragePooling2D(_GlobalPooling):
+    """Mean of each channel of an image; also named ``GlobalAvgPool2D``.
+
+    Parameters
+    ----------
+    data_format : {"channels_last"}, optional
+    keepdims : bool, default False
+        Keep the image's axes, of length 1.
+    **kwargs
+        ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
+
+    Examples
+    --------
+    >>> GlobalAveragePooling2D().compute_output_shape((None, 7, 7, 64))
+    (None, 64)
+    >>> GlobalAveragePooling2D(keepdims=True).compute_output_shape((None, 7, 7, 64))
+    (None, 1, 1, 64)
+    """
+
+    kind = "avg_pool2d"
+
+
+@registry.register("global_max_pool2d", "globalmaxpool2d")
+class GlobalMaxPooling2D(_GlobalPooling):
+    """Largest value of each channel of an image; also named ``GlobalMaxPool2D``. See :class:`GlobalAveragePooling2D`.
+
+    Examples
+    --------
+    >>> GlobalMaxPooling2D().compute_output_shape((None, 7, 7, 64))
+    (None, 64)
+    """
+
+    kind = "max_pool2d"
+
+
+@registry.register("global_avg_pool1d", "globalavgpool1d")
+class GlobalAveragePooling1D(_GlobalPooling):
+    """Mean of each channel of a sequence; also named ``GlobalAvgPool1D``. See :class:`GlobalAveragePooling2D`.
+
+    Examples
+    --------
+    >>> GlobalAveragePooling1D().compute_output_shape((None, 100, 64))
+    (None, 64)
+    """
+
+    kind, rank = "avg_pool2d", 1
+
+
+@registry.register("global_max_pool1d", "globalmaxpool1d")
+class GlobalMaxPooling1D(_GlobalPooling):
+    """Largest value of each channel of a sequence; also named ``GlobalMaxPool1D``. See :class:`GlobalAveragePooling2D`.
+
+    Examples
+    --------
+    >>> GlobalMaxPooling1D().compute_output_shape((None, 100, 64))
+    (None, 64)
+    """
+
+    kind, rank = "max_pool2d", 1
+
+
+GlobalAvgPool2D, GlobalMaxPool2D = GlobalAveragePooling2D, GlobalMaxPooling2D
+GlobalAvgPool1D, GlobalMaxPool1D = GlobalAveragePooling1D, GlobalMaxPooling1D

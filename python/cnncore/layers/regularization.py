@@ -1,0 +1,261 @@
+"""Layers that act in training alone: dropout, noise, and penalties on activities."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from cnncore import _checks, regularizers
+from cnncore.layers.base import Layer, Shape, registry
+
+if TYPE_CHECKING:
+    from cnncore.layers.lowering import Lowering
+
+__all__ = [
+    "ActivityRegularization",
+    "Dropout",
+    "GaussianDropout",
+    "GaussianNoise",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+]
+
+
+class _Random(Layer):
+    """A layer that draws numbers in training and passes its input in inference."""
+
+    def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.seed = None if seed is None else _checks.integer(seed, "seed", type(self).__name__, minimum=0)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return input_shape
+
+    def _seed(self, graph: Lowering) -> int:
+        return graph.seed if self.seed is None else self.seed
+
+
+@registry.register()
+class Dropout(_Random):
+    """In training, set a random share of the values to zero and scale up the others; in inference, do nothing.
+
+    Parameters
+    ----------
+    rate : float
+        Share of the values that are dropped, 0 <= rate < 1. The others are divided by 1 - rate.
+    noise_shape : tuple, optional
+        Shape of the mask with the batch axis (None) in front; along axes where it is 1, all values share one draw.
+    seed : int, optional
+        Of the masks; derived from the model's seed by default.
+    **kwargs
+        ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
+
+    Notes
+    -----
+    Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", 2014.
+
+    Examples
+    --------
+    >>> Dropout(0.5).compute_output_shape((None, 128))
+    (None, 128)
+    """
+
+    def __init__(
+        self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: int | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(seed, **kwargs)
+        self.rate = _checks.number(rate, "rate", type(self).__name__, minimum=0.0, below=1.0)
+        self.noise_shape = None if noise_shape is None else tuple(noise_shape)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        self._mask_shape(input_shape[1:])
+        return input_shape
+
+    def _mask_shape(self, sample: Shape) -> tuple[int, ...] | None:
+        """Shape of the mask of a sample; None where it is that of the sample."""
+        if self.noise_shape is None:
+            return None
+        batch, *given = self.noise_shape if len(self.noise_shape) == len(sample) + 1 else (0, 0)
+        shape = tuple(size if wanted is None else wanted for wanted, size in zip(given, sample, strict=False))
+        if batch is not None or any(wanted not in (1, size) for wanted, size in zip(shape, sample, strict=False)):
+            raise ValueError(
+                f'Layer "{self.name}": expected `noise_shape` to be None for the batch axis, then 1 or the size of '
+                f"each "
+                f"axis of a sample of shape {tuple(sample)}. Received: noise_shape={self.noise_shape}"
+            )
+        return shape
+
+    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+        shape = self._mask_shape(graph.output_shape(inputs[0]))
+        noise = {} if shape is None else {"noise_shape": shape}
+        return graph.add("dropout", inputs, self.name, rate=self.rate, seed=self._seed(graph), **noise)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "rate": self.rate, "noise_shape": self.noise_shape, "seed": self.seed}
+
+
+class _SpatialDropout(Dropout):
+    """Dropout of whole channels."""
+
+    axes: str
+
+    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(rate, None, seed, **kwargs)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        self._expect_rank(input_shape, self.axes)
+        return input_shape
+
+    def _mask_shape(self, sample: Shape) -> tuple[int, ...]:
+        return (*[1] * (len(sample) - 1), sample[-1])
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        del config["noise_shape"]
+        return config
+
+
+@registry.register()
+class SpatialDropout1D(_SpatialDropout):
+    """Dropout of whole channels of a sequence (batch, steps, channels); see :class:`SpatialDropout2D`.
+
+    Examples
+    --------
+    >>> SpatialDropout1D(0.5).compute_output_shape((None, 10, 4))
+    (None, 10, 4)
+    """
+
+    axes = "batch, steps, channels"
+
+
+@registry.register()
+class SpatialDropout2D(_SpatialDropout):
+    """Dropout of whole channels of an image: neighbouring pixels tell the same, so that single ones drop in vain.
+
+    Parameters
+    ----------
+    rate : float
+        Share of the channels that are dropped, 0 <= rate < 1.
+    data_format : {"channels_last"}, optional
+    seed : int, optional
+    **kwargs
+        ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
+
+    Notes
+    -----
+    Tompson et al., "Efficient object localization using convolutional networks", 2015.
+
+    Examples
+    --------
+    >>> SpatialDropout2D(0.5).compute_output_shape((None, 7, 7, 64))
+    (None, 7, 7, 64)
+    """
+
+    axes = "batch, height, width, channels"
+
+    def __init__(self, rate: float, data_format: str | None = None, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(rate, seed, **kwargs)
+        self.data_format = _checks.data_format(data_format, "SpatialDropout2D")
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "data_format": self.data_format}
+
+
+@registry.register()
+class GaussianNoise(_Random):
+    """In training, add normal noise of mean 0; in inference, do nothing.
+
+    Parameters
+    ----------
+    stddev : float
+        Standard deviation of the noise.
+    seed : int, optional
+        Derived from the model's seed by default.
+    **kwargs
+        ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
+
+    Examples
+    --------
+    >>> GaussianNoise(0.1).compute_output_shape((None, 28, 28, 1))
+    (None, 28, 28, 1)
+    """
+
+    def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(seed, **kwargs)
+        self.stddev = _checks.number(stddev, "stddev", "GaussianNoise", minimum=0.0)
+
+    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+        return graph.add("gaussian_noise", inputs, self.name, stddev=self.stddev, seed=self._seed(graph))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "stddev": self.stddev, "seed": self.seed}
+
+
+@registry.register()
+class GaussianDropout(_Random):
+    """In training, multiply by normal noise of mean 1 and standard deviation sqrt(rate / (1 - rate)).
+
+    Parameters
+    ----------
+    rate : float
+        As of :class:`Dropout`, whose noise has the same moments: 0 <= rate < 1.
+    seed : int, optional
+        Derived from the model's seed by default.
+    **kwargs
+        ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
+
+    Notes
+    -----
+    Srivastava et al., 2014, section 10.
+
+    Examples
+    --------
+    >>> GaussianDropout(0.5).compute_output_shape((None, 128))
+    (None, 128)
+    """
+
+    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(seed, **kwargs)
+        self.rate = _checks.number(rate, "rate", "GaussianDropout", minimum=0.0, below=1.0)
+
+    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+        ones = graph.add("rescaling", inputs, self.name, scale=0.0, offset=1.0)
+        stddev = math.sqrt(self.rate / (1.0 - self.rate))
+        factor = graph.add("gaussian_noise", [ones], self.name, stddev=stddev, seed=self._seed(graph))
+        return graph.add("multiply", [inputs[0], factor], self.name)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "rate": self.rate, "seed": self.seed}
+
+
+@registry.register()
+class ActivityRegularization(Layer):
+    """Add ``l1 * sum(|x|) + l2 * sum(x^2)``, as a mean over the batch, to the loss; the values pass unchanged.
+
+    Parameters
+    ----------
+    l1, l2 : float, default 0
+    **kwargs
+        ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
+
+    Examples
+    --------
+    >>> ActivityRegularization(l1=0.01).compute_output_shape((None, 128))
+    (None, 128)
+    """
+
+    def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(activity_regularizer=regularizers.L1L2(l1=l1, l2=l2), **kwargs)
+        self.l1, self.l2 = self.activity_regularizer.l1, self.activity_regularizer.l2
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return input_shape
+
+    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+        return inputs[0]
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        del config["activity_regularizer"]  # it follows from l1 and l2
+        return {**config, "l1": self.l1, "l2": self.l2}

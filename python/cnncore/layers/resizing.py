@@ -1,0 +1,270 @@
+"""Layers that change the size of images and sequences: zero padding, cropping and upsampling."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from cnncore import _checks
+from cnncore._checks import Size
+from cnncore.layers.base import Shape, registry
+from cnncore.layers.weighted import Windowed, pair_of
+
+if TYPE_CHECKING:
+    from cnncore.layers.lowering import Lowering
+
+__all__ = ["Cropping1D", "Cropping2D", "UpSampling1D", "UpSampling2D", "ZeroPadding1D", "ZeroPadding2D"]
+
+
+class _Sided(Windowed):
+    """A layer with two numbers for each axis: before and after the image."""
+
+    def _two_sides(self, value: Any, name: str) -> tuple[_checks.Pair, ...]:
+        """An int for all sides, for images also an int for each axis, or (before, after) for each axis."""
+        owner = type(self).__name__
+        if self.rank == 1:
+            before, after = _checks.pair(value, name, owner, 0)
+            return ((before, after),)
+        if isinstance(value, (list, tuple)) and len(value) == 2 and all(isinstance(v, (list, tuple)) for v in value):
+            return _checks.pair(value[0], name, owner, 0), _checks.pair(value[1], name, owner, 0)
+        rows, columns = _checks.pair(value, name, owner, 0)
+        return (rows, rows), (columns, columns)
+
+    def _config_of(self, sides: tuple[_checks.Pair, ...]) -> Any:
+        return sides if self.rank == 2 else sides[0]
+
+
+class _ZeroPadding(_Sided):
+    def __init__(self, padding: Any = 1, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._sides_of_padding = self._two_sides(padding, "padding")
+        self.data_format = _checks.data_format(data_format, type(self).__name__)
+
+    @property
+    def padding(self) -> Any:
+        """((top, bottom), (left, right)), or (before, after) for sequences."""
+        return self._config_of(self._sides_of_padding)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        self._check_input(input_shape)
+        batch, *size, channels = input_shape
+        return (batch, *(n + sum(side) for n, side in zip(size, self._sides_of_padding, strict=True)), channels)
+
+    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+        image = self._to_image(graph, inputs[0])
+        sides = ((0, 0), *self._sides_of_padding)[-2:]
+        return self._from_image(graph, graph.add("zero_padding2d", [image], self.name, padding=sides))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "padding": self.padding, "data_format": self.data_format}
+
+
+@registry.register()
+class ZeroPadding2D(_ZeroPadding):
+    """Rows and columns of zeros around an image.
+
+    Parameters
+    ----------
+    padding : int, two ints, or ((top, bottom), (left, right)), default 1
+        An int holds for all sides, two ints for (rows, columns).
+    data_format : {"channels_last"}, optional
+    **kwargs
+        ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
+
+    Examples
+    --------
+    >>> ZeroPadding2D(((1, 0), (2, 2))).compute_output_shape((None, 8, 8, 3))
+    (None, 9, 12, 3)
+    """
+
+
+@registry.register()
+class ZeroPadding1D(_ZeroPadding):
+    """Zeros before and after a sequence (batch, steps, channels).
+
+    Parameters
+    ----------
+    padding : int or two ints, default 1
+        For both ends, or (before, after).
+    data_format : {"channels_last"}, optional
+    **kwargs
+        ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
+
+    Examples
+    --------
+    >>> ZeroPadding1D((2, 0)).compute_output_shape((None, 8, 3))
+    (None, 10, 3)
+    """
+
+    rank = 1
+
+
+class _Cropping(_Sided):
+    def __init__(self, cropping: Any, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._sides_of_cropping = self._two_sides(cropping, "cropping")
+        self.data_format = _checks.data_format(data_format, type(self).__name__)
+
+    @property
+    def cropping(self) -> Any:
+        """((top, bottom), (left, right)), or (before, after) for sequences."""
+        return self._config_of(self._sides_of_cropping)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        self._check_input(input_shape)
+        batch, *size, channels = input_shape
+        out = [n - sum(side) for n, side in zip(size, self._sides_of_cropping, strict=True)]
+        if min(out) < 1:
+            raise ValueError(
+                f'Layer "{self.name}": expected `cropping` smaller than the input. Received: input shape '
+                f"{input_shape}, "
+                f"cropping={self.cropping}"
+            )
+        return (batch, *out, channels)
+
+    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+        image = self._to_image(graph, inputs[0])
+        sides = ((0, 0), *self._sides_of_cropping)[-2:]
+        return self._from_image(graph, graph.add("cropping2d", [image], self.name, cropping=sides))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "cropping": self.cropping}
+
+
+@registry.register()
+class Cropping2D(_Cropping):
+    """An image without its outer rows and columns.
+
+    Parameters
+    ----------
+    cropping : int, two ints, or ((top, bottom), (left, right)), default ((0, 0), (0, 0))
+        An int holds for all sides, two ints for (rows, columns).
+    data_format : {"channels_last"}, optional
+    **kwargs
+        ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
+
+    Examples
+    --------
+    >>> Cropping2D(((1, 0), (2, 2))).compute_output_shape((None, 8, 8, 3))
+    (None, 7, 4, 3)
+    """
+
+    def __init__(self, cropping: Any = ((0, 0), (0, 0)), data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(cropping, data_format, **kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "data_format": self.data_format}
+
+
+@registry.register()
+class Cropping1D(_Cropping):
+    """A sequence (batch, steps, channels) without its ends.
+
+    Parameters
+    ----------
+    cropping : int or two ints, default (1, 1)
+        At both ends, or (before, after).
+    **kwargs
+        ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
+
+    Examples
+    --------
+    >>> Cropping1D((2, 1)).compute_output_shape((None, 8, 3))
+    (None, 5, 3)
+    """
+
+    rank = 1
+
+    def __init__(self, cropping: Any = (1, 1), **kwargs: Any) -> None:
+        super().__init__(cropping, **kwargs)
+
+
+class _UpSampling(Windowed):
+    interpolation = "nearest"
+
+    def __init__(self, size: Size, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._factors = self._sizes(size, "size")
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        self._check_input(input_shape)
+        batch, *size, channels = input_shape
+        return (batch, *(n * factor for n, factor in zip(size, self._factors, strict=True)), channels)
+
+    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+        image = self._to_image(graph, inputs[0])
+        factors = pair_of(self._factors)
+        y = graph.add("upsampling2d", [image], self.name, size=factors, interpolation=self.interpolation)
+        return self._from_image(graph, y)
+
+
+@registry.register()
+class UpSampling2D(_UpSampling):
+    """A larger image: each pixel repeated, or values between pixels.
+
+    Parameters
+    ----------
+    size : int or two ints, default 2
+        How many times as high and as wide.
+    data_format : {"channels_last"}, optional
+    interpolation : {"nearest", "bilinear"}, default "nearest"
+        For "bilinear", pixels are points in the middle of squares; beyond the outer ones their values go on.
+    **kwargs
+        ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
+
+    Examples
+    --------
+    >>> UpSampling2D(2).compute_output_shape((None, 7, 7, 16))
+    (None, 14, 14, 16)
+    """
+
+    def __init__(
+        self, size: Size = (2, 2), data_format: str | None = None, interpolation: str = "nearest", **kwargs: Any
+    ) -> None:
+        super().__init__(size, **kwargs)
+        self.data_format = _checks.data_format(data_format, "UpSampling2D")
+        self.interpolation = _checks.choice(interpolation, "interpolation", "UpSampling2D", ("nearest", "bilinear"))
+
+    @property
+    def size(self) -> tuple[int, ...]:
+        """How many times as high and as wide."""
+        return self._factors
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "size": self.size,
+            "data_format": self.data_format,
+            "interpolation": self.interpolation,
+        }
+
+
+@registry.register()
+class UpSampling1D(_UpSampling):
+    """A longer sequence (batch, steps, channels): each step repeated.
+
+    Parameters
+    ----------
+    size : int, default 2
+        How many times as long.
+    **kwargs
+        ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
+
+    Examples
+    --------
+    >>> UpSampling1D(2).compute_output_shape((None, 7, 16))
+    (None, 14, 16)
+    """
+
+    rank = 1
+
+    def __init__(self, size: Size = 2, **kwargs: Any) -> None:
+        super().__init__(size, **kwargs)
+
+    @property
+    def size(self) -> int:
+        """How many times as long."""
+        return self._factors[0]
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "size": self.size}

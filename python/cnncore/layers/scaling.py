@@ -1,0 +1,271 @@
+"""Layers that bring data to a scale: Rescaling by given numbers, Normalization by statistics of a data set."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cnncore import _checks, initializers
+from cnncore._checks import Float32
+from cnncore.layers.axes import sample_axis
+from cnncore.layers.base import Layer, Shape, WeightSpec, registry
+
+if TYPE_CHECKING:
+    from cnncore.layers.lowering import Lowering
+
+__all__ = ["Normalization", "Rescaling"]
+
+_EPSILON = 1e-7  # the smallest standard deviation that is divided by, as in Keras
+
+Float64 = NDArray[np.float64]
+
+
+@registry.register()
+class Rescaling(Layer):
+    """x * scale + offset. As first layer it costs nothing: uint8 images are scaled while they are read.
+
+    Parameters
+    ----------
+    scale : float
+        ``1 / 255`` maps uint8 images to [0, 1].
+    offset : float, default 0
+    **kwargs
+        ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
+
+    Examples
+    --------
+    >>> Rescaling(1 / 255).compute_output_shape((None, 28, 28, 1))
+    (None, 28, 28, 1)
+    """
+
+    def __init__(self, scale: float, offset: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.scale = _checks.number(scale, "scale", "Rescaling")
+        self.offset = _checks.number(offset, "offset", "Rescaling")
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return input_shape
+
+    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+        return graph.add("rescaling", inputs, self.name, scale=self.scale, offset=self.offset)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "scale": self.scale, "offset": self.offset}
+
+
+@registry.register()
+class Normalization(Layer):
+    """(x - mean) / sqrt(variance), with statistics that are given or found by :meth:`adapt`.
+
+    Parameters
+    ----------
+    axis : int, sequence of int, or None, default -1
+        Axes that keep statistics of their own, counted with the batch axis; None takes one mean over all values.
+    mean, variance : array_like, optional
+        Both or none; broadcast to the sizes along ``axis``.
+    invert : bool, default False
+        Compute x * sqrt(variance) + mean instead.
+    **kwargs
+        ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
+
+    Notes
+    -----
+    The weights are the factor and the offset, x * scale + offset, from which :attr:`mean` and :attr:`variance` follow.
+    A standard deviation below 1e-7 counts as 1e-7.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> layer = Normalization()
+    >>> layer.adapt(np.float32([[1.0, 10.0], [3.0, 30.0]]))
+    >>> layer(np.float32([[3.0, 10.0]])).numpy()
+    array([[ 1., -1.]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        axis: int | Sequence[int] | None = -1,
+        mean: ArrayLike | None = None,
+        variance: ArrayLike | None = None,
+        invert: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        given = () if axis is None else axis if isinstance(axis, (list, tuple)) else (axis,)
+        self.axis = tuple(_checks.integer(item, "axis", "Normalization", -8, 8) for item in given)
+        self.invert = _checks.boolean(invert, "invert", "Normalization")
+        if (mean is None) != (variance is None):
+            raise ValueError(
+                f"[Normalization] expected both `mean` and `variance`, or none. Received: {mean=}, {variance=}"
+            )
+        self.input_mean = None if mean is None else _statistic(mean, "mean")
+        self.input_variance = None if variance is None else _statistic(variance, "variance")
+        self._sample: tuple[int, ...] | None = None  # shape of the samples that the layer was built for
+
+    # --- shapes ---------------------------------------------------------------------------------------------------
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        self._kept(input_shape[1:])
+        return input_shape
+
+    def _kept(self, sample: Sequence[int]) -> list[int]:
+        """The axes of a sample that keep statistics of their own."""
+        return sorted(sample_axis(axis, len(sample) + 1, self.name) for axis in self.axis)
+
+    def _broadcast_shape(self, sample: Sequence[int]) -> tuple[int, ...]:
+        kept = self._kept(sample)
+        return tuple(size if axis in kept else 1 for axis, size in enumerate(sample))
+
+    def _trailing(self, sample: Sequence[int]) -> tuple[int, ...]:
+        """The last axes of a sample, as many as have to be told apart: one factor for each place in them."""
+        return tuple(sample[min([*self._kept(sample), len(sample) - 1]) :])
+
+    # --- weights --------------------------------------------------------------------------------------------------
+    def build(self, input_shape: Shape) -> None:
+        self._sample = tuple(input_shape[1:])
+        super().build(input_shape)
+
+    def weight_specs(self, input_shape: Shape) -> list[WeightSpec]:
+        sample = tuple(input_shape[1:])
+        size = (math.prod(self._trailing(sample)),)
+        if self.input_mean is None:
+            scale, offset = initializers.Constant(1.0), initializers.Constant(0.0)
+        else:
+            values = self._factors(sample, self.input_mean, self.input_variance)
+            scale, offset = (initializers.Constant(array) for array in values)
+        return [WeightSpec("scale", size, scale, trainable=False), WeightSpec("offset", size, offset, trainable=False)]
+
+    def _factors(self, sample: tuple[int, ...], mean: Any, variance: Any) -> tuple[Float64, Float64]:
+        """Scale and offset for each place in the trailing axes."""
+        shape = self._broadcast_shape(sample)
+        trailing = self._trailing(sample)
+        try:
+            mean, variance = (_spread(value, shape, self._kept(sample)) for value in (mean, variance))
+        except ValueError:
+            raise ValueError(
+                f'Layer "{self.name}": expected `mean` and `variance` that fit the axes {self.axis} of samples of '
+                f"shape "
+                f"{sample}. Received: shapes {np.shape(mean)} and {np.shape(variance)}"
+            ) from None
+        deviation = np.maximum(np.sqrt(variance), _EPSILON)
+        scale, offset = (deviation, mean) if self.invert else (1 / deviation, -mean / deviation)
+        target = (*[1] * (len(sample) - len(trailing)), *trailing)
+        return np.broadcast_to(scale, target).ravel(), np.broadcast_to(offset, target).ravel()
+
+    def adapt(self, data: Any, batch_size: int | None = None, steps: int | None = None) -> None:
+        """Take the statistics of a data set.
+
+        Parameters
+        ----------
+        data : array_like, or iterable of batches
+            With the batch axis in front. Batches that are tuples (x, y) count as their x.
+        batch_size : ignored
+            Accepted for Keras' sake.
+        steps : int, optional
+            Take so many batches of an iterable.
+        """
+        mean, variance, sample = _statistics(data, self._kept, steps)
+        if not self.built:
+            self.ensure_built((None, *sample))
+        if self._broadcast_shape(sample) != self._broadcast_shape(self._sample or sample):
+            raise ValueError(
+                f'Layer "{self.name}": expected samples of shape {self._sample}. Received: samples of shape {sample}'
+            )
+        for name, values in zip(("scale", "offset"), self._factors(sample, mean, variance), strict=True):
+            self._weight(name).assign(values)
+
+    @property
+    def mean(self) -> Float32:
+        """The mean, with the batch axis and all axes of a sample: of length 1 where the mean is over them."""
+        scale, offset = self._scale_and_offset()
+        return offset if self.invert else -offset / scale
+
+    @property
+    def variance(self) -> Float32:
+        """The variance, of the shape of :attr:`mean`."""
+        scale, _ = self._scale_and_offset()
+        return np.asarray(scale**2 if self.invert else scale**-2, np.float32)
+
+    def _scale_and_offset(self) -> list[Float32]:
+        arrays = [self._weight(name).numpy() for name in ("scale", "offset")]
+        assert self._sample is not None
+        trailing = self._trailing(self._sample)
+        lead = [1] * (len(self._sample) - len(trailing))
+        shape = self._broadcast_shape(self._sample)
+        first = tuple(slice(0, size) for size in shape)  # what does not depend on an axis is the same all along it
+        return [array.reshape(*lead, *trailing)[first][np.newaxis] for array in arrays]
+
+    # --- ops ------------------------------------------------------------------------------------------------------
+    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+        (x,) = inputs
+        sample = graph.output_shape(x)
+        trailing = self._trailing(sample)
+        if len(trailing) == 1:
+            return graph.add("affine", [x], self.name)
+        flat = (*sample[: len(sample) - len(trailing)], math.prod(trailing))
+        y = graph.add("affine", [graph.add("reshape", [x], self.name, shape=flat)], self.name)
+        return graph.add("reshape", [y], self.name, shape=sample)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "axis": self.axis,
+            "mean": None if self.input_mean is None else self.input_mean.tolist(),
+            "variance": None if self.input_variance is None else self.input_variance.tolist(),
+            "invert": self.invert,
+        }
+
+
+def _statistic(value: ArrayLike, name: str) -> Float64:
+    return _checks.numeric_array(value, name, "Normalization").astype(np.float64)
+
+
+def _spread(value: Any, shape: Sequence[int], kept: Sequence[int]) -> Float64:
+    """A statistic as an array of ``shape``: its axes are the last of the ``kept`` ones, or already those of a
+    sample.
+    """
+    array = np.asarray(value, np.float64)
+    if array.ndim <= len(kept):
+        target = [1] * len(shape)
+        for axis, size in zip(reversed(kept), reversed(array.shape), strict=False):
+            target[axis] = size
+        array = array.reshape(target)
+    elif array.ndim == len(shape) + 1 and len(array) == 1:
+        array = array[0]
+    return np.broadcast_to(array, shape)
+
+
+def _statistics(data: Any, kept: Any, steps: int | None) -> tuple[Float64, Float64, tuple[int, ...]]:
+    """Mean and variance over all samples and all axes but the kept ones; and the shape of a sample."""
+    count, mean, spread = 0, np.zeros(()), np.zeros(())
+    sample: tuple[int, ...] = ()
+    for number, batch in enumerate(_batches(data)):
+        if steps is not None and number >= steps:
+            break
+        sample = batch.shape[1:]
+        axes = (0, *(axis + 1 for axis in range(len(sample)) if axis not in kept(sample)))
+        size = math.prod(batch.shape[axis] for axis in axes)
+        batch_mean = batch.mean(axis=axes, dtype=np.float64, keepdims=True)[0]
+        batch_spread = size * batch.var(axis=axes, dtype=np.float64, keepdims=True)[0]
+        # Chan, Golub and LeVeque, 1979: the sum of squares of two sets about their common mean.
+        total = count + size
+        step = batch_mean - mean
+        spread = spread + batch_spread + step**2 * (count * size / total)
+        mean, count = mean + step * (size / total), total
+    if count == 0:
+        raise ValueError("[Normalization.adapt] expected data of at least one sample. Received: none")
+    return mean, spread / count, sample
+
+
+def _batches(data: Any) -> Iterable[np.ndarray]:
+    if hasattr(data, "__array__") or (
+        isinstance(data, (list, tuple)) and not any(hasattr(b, "__array__") for b in data)
+    ):
+        data = [data]
+    for batch in data:
+        values = batch[0] if isinstance(batch, (tuple, list)) and hasattr(batch[0], "__array__") else batch
+        array = _checks.numeric_array(values, "data", "Normalization.adapt")
+        yield array[:, np.newaxis] if array.ndim == 1 else array

@@ -1,0 +1,141 @@
+"""What layers with weights share: initializers, regularizers and constraints, an activation at the end, one axis or
+two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from cnncore import _checks, activations, constraints, initializers, regularizers
+from cnncore.layers.base import Layer, Shape, WeightSpec
+
+if TYPE_CHECKING:
+    from cnncore.layers.lowering import Lowering
+
+_MODULES: dict[str, Any] = {
+    "initializer": initializers,
+    "regularizer": regularizers,
+    "constraint": constraints,
+}
+
+
+class Weighted(Layer):
+    """A layer whose constructor has arguments such as ``kernel_initializer`` and ``bias_constraint``."""
+
+    _weight_options: tuple[str, ...] = ()
+
+    def _keep_weight_options(self, **options: Any) -> None:
+        """Turn names into objects and keep them as attributes of the arguments' names."""
+        for name, value in options.items():
+            setattr(self, name, _MODULES[name.rpartition("_")[2]].get(value))
+        self._weight_options += tuple(options)
+
+    def _spec(self, weight: str, shape: Sequence[int], trainable: bool = True, stem: str = "") -> WeightSpec:
+        """What ``weight`` needs; ``stem`` is the first part of its arguments' names where that is not the weight's
+        name.
+        """
+        options: list[Any] = [getattr(self, f"{stem or weight}_{kind}", None) for kind in _MODULES]
+        return WeightSpec(weight, tuple(shape), options[0], trainable, options[1], options[2])
+
+    def get_config(self) -> dict[str, Any]:
+        options = {
+            name: _MODULES[name.rpartition("_")[2]].serialize(getattr(self, name)) for name in self._weight_options
+        }
+        return {**super().get_config(), **options}
+
+
+class Windowed(Weighted):
+    """A layer that moves a window over an image, or over a sequence as an image of one row.
+
+    ``rank`` is the number of axes along which the window moves. Arguments for a sequence are tuples of one number.
+    """
+
+    rank = 2
+
+    def _sizes(self, value: Any, name: str, minimum: int = 1) -> tuple[int, ...]:
+        """An int or ``rank`` of them."""
+        owner = type(self).__name__
+        if self.rank == 2:
+            return _checks.pair(value, name, owner, minimum)
+        if isinstance(value, (list, tuple)):
+            if len(value) != 1:
+                raise ValueError(f"[{owner}] expected `{name}` to be one integer. Received: {name}={value!r}")
+            (value,) = value
+        return (_checks.integer(value, name, owner, minimum),)
+
+    def _padding(self, value: Any, causal: bool = False) -> Any:
+        owner = type(self).__name__
+        if self.rank == 2:
+            return _checks.padding(value, owner)
+        return _checks.choice(value, "padding", owner, ("valid", "same", "causal")[: 2 + causal])
+
+    def _check_input(self, input_shape: Shape) -> None:
+        self._expect_rank(input_shape, "batch, height, width, channels" if self.rank == 2 else "batch, steps, channels")
+
+    def _sides(
+        self, size: Sequence[int], window: Sequence[int], strides: Sequence[int], padding: Any, dilation: Sequence[int]
+    ) -> tuple[_checks.Pair, ...]:
+        """Padding before and after each axis of an input of ``size``."""
+        if padding == "causal":
+            return (((window[0] - 1) * dilation[0], 0),)
+        if self.rank == 1:
+            image = _checks.explicit_padding(padding, (1, *size), pair_of(window), pair_of(strides), pair_of(dilation))
+            return (image[1],)
+        return _checks.explicit_padding(padding, size, pair_of(window), pair_of(strides), pair_of(dilation))
+
+    def _window_output(
+        self,
+        size: Sequence[int],
+        window: Sequence[int],
+        strides: Sequence[int],
+        padding: Any,
+        dilation: Sequence[int] = (1, 1),
+    ) -> list[int]:
+        """Output size along each axis; ValueError naming the layer if the window does not fit."""
+        sides = self._sides(size, window, strides, padding, dilation)
+        axes = range(self.rank)
+        out = [_checks.output_size(size[i], window[i], strides[i], sides[i], dilation[i]) for i in axes]
+        if min(out) < 1:
+            names = "(height, width)" if self.rank == 2 else "(steps,)"
+            raise ValueError(
+                f'Layer "{self.name}": its window is larger than its input, so the output would be empty. Received: '
+                f"input {names}={tuple(size)}, window={tuple(window)}, {padding=}, dilation_rate={tuple(dilation)}"
+            )
+        return out
+
+    def _to_image(self, graph: Lowering, x: int) -> int:
+        """A sequence (steps, channels) as an image of one row; an image as it is."""
+        shape = graph.output_shape(x)
+        return x if len(shape) == 3 else graph.add("reshape", [x], self.name, shape=(1, *shape))
+
+    def _from_image(self, graph: Lowering, y: int) -> int:
+        """Inverse of :meth:`_to_image`."""
+        if self.rank == 2:
+            return y
+        return graph.add("reshape", [y], self.name, shape=graph.output_shape(y)[1:])
+
+    def _window_attributes(
+        self, graph: Lowering, image: int, window: Sequence[int], strides: Sequence[int], padding: Any, dilation: Any
+    ) -> dict[str, Any]:
+        """``strides`` and ``padding`` of an op on ``image``."""
+        size = graph.output_shape(image)[2 - self.rank : 2]
+        sides = self._sides(size, window, strides, padding, dilation)
+        return {"strides": pair_of(strides), "padding": ((0, 0), *sides)[-2:]}
+
+    def _activate(self, graph: Lowering, y: int, activation: Any) -> int:
+        """The op of an activation that is not part of the op before it."""
+        if activations.fused_kind(activation) is not None:
+            return y
+        return activations.lower(activation, graph, y, self.name)
+
+
+def pair_of(sizes: Sequence[int]) -> _checks.Pair:
+    """Sizes along one axis or two as (height, width)."""
+    height, width = (1, *sizes)[-2:]
+    return height, width
+
+
+def with_precision(precision: str | None) -> dict[str, Any]:
+    """The attribute ``precision`` of an op, which is left out where the model's holds."""
+    return {} if precision is None else {"precision": precision}

@@ -1,0 +1,149 @@
+"""Penalties on weights and activities that are added to the loss: L1, L2, and both.
+
+Formulas as in Keras: ``l1 * sum(|x|)`` and ``l2 * sum(x^2)``, not divided by the number of values. The core computes
+them and their gradients in the pass over the gradients that every training step makes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cnncore import _checks
+from cnncore._registry import Registry
+
+__all__ = ["L1", "L1L2", "L2", "Regularizer", "deserialize", "get", "l1", "l1_l2", "l2", "serialize"]
+
+_registry: Registry[Regularizer] = Registry("regularizer")
+
+
+class Regularizer:
+    """Base class of penalties. The core knows those of the form l1 * sum(|x|) + l2 * sum(x^2).
+
+    Parameters
+    ----------
+    l1, l2 : float, default 0
+        Factors of both sums.
+
+    Examples
+    --------
+    >>> L1L2(l1=0.1, l2=0.01)([1.0, -2.0])
+    0.35
+    """
+
+    def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
+        owner = type(self).__name__
+        self.l1 = _checks.number(l1, "l1", owner, minimum=0.0)
+        self.l2 = _checks.number(l2, "l2", owner, minimum=0.0)
+
+    def __call__(self, x: ArrayLike) -> float:
+        """The penalty of ``x``, an array of any shape."""
+        array = np.asarray(x, np.float64)
+        return float(self.l1 * np.abs(array).sum() + self.l2 * np.square(array).sum())
+
+    def get_config(self) -> dict[str, Any]:
+        """Arguments of the constructor, ready for JSON."""
+        return {"l1": self.l1, "l2": self.l2}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Regularizer:
+        """Inverse of :meth:`get_config`."""
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        arguments = ", ".join(f"{name}={value!r}" for name, value in self.get_config().items())
+        return f"{type(self).__name__}({arguments})"
+
+
+@_registry.register("l1_l2")
+class L1L2(Regularizer):
+    """``l1 * sum(|x|) + l2 * sum(x^2)``.
+
+    Parameters
+    ----------
+    l1, l2 : float, default 0
+        As the name "l1_l2" both are 0.01.
+    """
+
+
+@_registry.register()
+class L1(Regularizer):
+    """``l1 * sum(|x|)``, with l1 = 0.01 by default."""
+
+    def __init__(self, l1: float = 0.01) -> None:
+        super().__init__(l1=0.01 if l1 is None else l1)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"l1": self.l1}
+
+
+@_registry.register()
+class L2(Regularizer):
+    """``l2 * sum(x^2)``, with l2 = 0.01 by default.
+
+    Examples
+    --------
+    >>> L2(0.5)([3.0, 4.0])
+    12.5
+    """
+
+    def __init__(self, l2: float = 0.01) -> None:
+        super().__init__(l2=0.01 if l2 is None else l2)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"l2": self.l2}
+
+
+l1, l2 = L1, L2
+
+
+def l1_l2(l1: float = 0.01, l2: float = 0.01) -> L1L2:
+    """An :class:`L1L2` with factors of 0.01 where none are given.
+
+    Examples
+    --------
+    >>> l1_l2(l2=0.1)
+    L1L2(l1=0.01, l2=0.1)
+    """
+    return L1L2(l1=l1, l2=l2)
+
+
+def get(identifier: Any) -> Regularizer | None:
+    """A regularizer from an object, a class, a name ("l1", "l2", "l1_l2"), a config, or None.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name.
+    TypeError
+        For a function: its gradient is not known. Use L1, L2 or L1L2, or write the penalty into a custom loss.
+    """
+    if isinstance(identifier, type) and issubclass(identifier, Regularizer):
+        identifier = identifier()
+    if identifier is None or type(identifier).__call__ is Regularizer.__call__:
+        return identifier  # type: ignore[no-any-return]
+    if isinstance(identifier, str) and identifier.lower() in ("orthogonal_regularizer", "orthogonalregularizer"):
+        raise ValueError(
+            "[regularizers] OrthogonalRegularizer is not supported: use L1, L2 or L1L2, or the Orthogonal initializer. "
+            f"Received: {identifier!r}"
+        )
+    if isinstance(identifier, str) and identifier.lower() in ("l1_l2", "l1l2"):
+        return l1_l2()
+    if callable(identifier) and not isinstance(identifier, type):
+        raise TypeError(
+            "[regularizers] expected L1, L2 or L1L2: the gradient of another function is not known. "
+            f"Received: {identifier!r}"
+        )
+    return _registry.get(identifier)
+
+
+def serialize(regularizer: Regularizer | None) -> dict[str, Any] | None:
+    """``{"class_name", "config"}`` of ``regularizer``; None of None."""
+    return None if regularizer is None else _registry.serialize(regularizer)
+
+
+def deserialize(config: dict[str, Any] | None) -> Regularizer | None:
+    """Inverse of :func:`serialize`; an unknown class is a ValueError."""
+    return None if config is None else _registry.deserialize(config)
