@@ -54,7 +54,7 @@ class Registry(Generic[T]):
         if not isinstance(config, dict) or not isinstance(config.get("class_name"), str):
             raise ValueError(f'[{self.kind}] expected {{"class_name", "config"}}. Received: {config!r}')
         name, arguments = config["class_name"], config.get("config", {})
-        found = self._classes.get(name) or custom_object(name)
+        found: Any = self._classes.get(name) or custom_object(name)
         if not isinstance(found, type):
             hint = nearest(name, self._classes)
             raise ValueError(f"Unknown {self.kind} {name!r}.{hint} Known: {', '.join(sorted(self._classes))}")

@@ -261,6 +261,20 @@ void check_gemm_weights(const Kernels& k, int64_t pixels, int64_t depth, int64_t
   a.depth = 1;
   for (int64_t t = 0; t < depth; ++t, ++a.k_offset, a.dw += product.ldw) k.gemm_weights(a);
   CHECK(same_bits(together.data(), dw.data(), dw.size()));
+
+  // Set instead of added to: what zeros become.
+  a.depth = depth, a.k_offset = product.k_offset.data(), a.dw = dw.data();
+  Floats zeros(dw.size(), random);
+  for (int64_t t = 0; t < depth; ++t) std::fill_n(zeros.data() + t * product.ldw, cols, 0.0f);
+  for (int64_t t = 0; t < depth; ++t) std::fill_n(dw.data() + t * product.ldw, cols, NAN);
+  a.overwrite = true;
+  k.gemm_weights(a);
+  a.dw = zeros.data(), a.overwrite = false;
+  k.gemm_weights(a);
+  int64_t different = 0;
+  for (int64_t t = 0; t < depth; ++t)
+    different += !same_bits(dw.data() + t * product.ldw, zeros.data() + t * product.ldw, cols);
+  CHECK(different == 0);
 }
 
 }  // namespace

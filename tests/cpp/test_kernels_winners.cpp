@@ -213,8 +213,10 @@ TEST_CASE("sparse_weights is gemm_weights of the unpooled gradient") {
     constexpr int64_t kKernel = 3;
     const int64_t pixel = k.width, filters = k.width + 1, grid = 4, pitch = 2 * grid + kKernel;
     Sparse s(k, kKernel, kKernel * pixel, {grid, grid}, filters, pixel, random);
-    std::fill_n(s.dwt.data(), s.dwt.size(), 0.0f);
-    k.sparse_weights(s.args());
+    std::fill_n(s.dwt.data(), s.dwt.size(), NAN);
+    SparseArgs set = s.args();
+    set.overwrite = true;
+    k.sparse_weights(set);
 
     PooledGradient& g = s.g;
     Ints at_dy(4 * g.padded, random), all(4 * g.windows, random), x_offset(4 * g.windows, random);

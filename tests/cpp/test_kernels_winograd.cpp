@@ -8,20 +8,20 @@ using namespace testing;
 
 namespace {
 
-// `tiles` tiles over one row of 4x4 patches, anywhere in an image of `pitch` pixels a row.
-struct Tiled {
+// `squares` squares over one row of 4x4 patches, anywhere in an image of `pitch` pixels a row.
+struct Squared {
   static constexpr int64_t kRows = 9, kPitch = 11;
-  int64_t tiles, channels, filters;
+  int64_t squares, channels, filters;
   Ints x_offset;
   Floats x, kernel, packed, bias, scratch;
   std::vector<int64_t> tap;
 
-  Tiled(const Kernels& k, int64_t tile_count, int64_t channel_vectors, int64_t filter_vectors, Random& random)
-      : tiles(tile_count),
+  Squared(const Kernels& k, int64_t square_count, int64_t channel_vectors, int64_t filter_vectors, Random& random)
+      : squares(square_count),
         channels(channel_vectors * k.width),
         filters(filter_vectors * k.width),
-        x_offset(tiles, random),
-        x(place_tiles(random), random),
+        x_offset(squares, random),
+        x(place_squares(random), random),
         kernel(9 * channels * filters, random),
         packed(16 * channels * filters, random),
         bias(filters, random),
@@ -29,9 +29,9 @@ struct Tiled {
     fill(x, random), fill(kernel, random), fill(bias, random);
     for (int64_t t = 0; t < 9; ++t) tap.push_back(t * channels * filters);
   }
-  // Returns the floats of x: up to the last pixel of the last tile.
-  int64_t place_tiles(Random& random) {
-    for (int64_t t = 0; t < tiles; ++t)
+  // Returns the floats of x: up to the last pixel of the last square.
+  int64_t place_squares(Random& random) {
+    for (int64_t t = 0; t < squares; ++t)
       x_offset[t] =
           static_cast<int32_t>((random.integer(0, kRows - 4) * kPitch + random.integer(0, kPitch - 4)) * channels);
     return largest(x_offset) + (3 * kPitch + 4) * channels;
@@ -39,30 +39,30 @@ struct Tiled {
   WinogradArgs args(Floats& y, Ints& y_offset, bool with_bias, bool relu, bool pool, uint8_t* winner) {
     WinogradArgs a{};
     a.x = x.data(), a.x_offset = x_offset.data(), a.x_pixel = channels, a.x_row = kPitch * channels;
-    a.tiles = tiles, a.channels = channels, a.filters = filters;
+    a.squares = squares, a.channels = channels, a.filters = filters;
     a.w = packed.data(), a.bias = with_bias ? bias.data() : nullptr;
     a.y = y.data(), a.y_offset = y_offset.data();
     a.relu = relu, a.pool = pool, a.winner = winner, a.scratch = scratch.data();
     return a;
   }
-  float at(int64_t tile, int64_t row, int64_t column, int64_t c) const {
-    return x[x_offset[tile] + (row * kPitch + column) * channels + c];
+  float at(int64_t square, int64_t row, int64_t column, int64_t c) const {
+    return x[x_offset[square] + (row * kPitch + column) * channels + c];
   }
   float weight(int64_t row, int64_t column, int64_t c, int64_t f) const {
     return kernel[((row * 3 + column) * channels + c) * filters + f];
   }
-  double sum(int64_t tile, int64_t row, int64_t column, int64_t f, bool with_bias) const {
+  double sum(int64_t square, int64_t row, int64_t column, int64_t f, bool with_bias) const {
     double s = with_bias ? bias[f] : 0;
     for (int64_t y = 0; y < 3; ++y)
       for (int64_t xx = 0; xx < 3; ++xx)
         for (int64_t c = 0; c < channels; ++c)
-          s += static_cast<double>(at(tile, row + y, column + xx, c)) * weight(y, xx, c, f);
+          s += static_cast<double>(at(square, row + y, column + xx, c)) * weight(y, xx, c, f);
     return s;
   }
-  // Bounds of [tile][2][2][f].
+  // Bounds of [square][2][2][f].
   std::vector<double> bounds() const {
     return winograd_bounds(
-        {tiles, 2, 2, channels, filters},
+        {squares, 2, 2, channels, filters},
         [&](int64_t t, int64_t y, int64_t xx, int64_t c) { return std::fabs(static_cast<double>(at(t, y, xx, c))); },
         [&](int64_t y, int64_t xx, int64_t c, int64_t f) {
           return std::fabs(static_cast<double>(weight(y, xx, c, f)));
@@ -73,17 +73,19 @@ struct Tiled {
   }
 };
 
-void check_winograd(const Kernels& k, int64_t tiles, int64_t channel_vectors, int64_t filter_vectors, Random& random) {
-  Tiled t(k, tiles, channel_vectors, filter_vectors, random);
-  k.winograd_weights({t.kernel.data(), t.tap.data(), t.filters, t.channels, t.filters, t.packed.data()});
-  Places y_offset(4 * tiles, t.filters, random);
+void check_winograd(const Kernels& k, int64_t squares, int64_t channel_vectors, int64_t filter_vectors,
+                    Random& random) {
+  Squared t(k, squares, channel_vectors, filter_vectors, random);
+  k.winograd_weights(
+      {t.kernel.data(), t.tap.data(), t.filters, t.channels, t.filters, t.packed.data(), {0, t.channels}});
+  Places y_offset(4 * squares, t.filters, random);
   Floats y(largest(y_offset) + t.filters, random);
   const bool with_bias = random.coin(), relu = random.coin();
   WinogradArgs a = t.args(y, y_offset, with_bias, relu, false, nullptr);
   k.winograd(a);
   Mismatches wrong;
   const std::vector<double> bounds = t.bounds();
-  for (int64_t pixel = 0; pixel < 4 * tiles; ++pixel)
+  for (int64_t pixel = 0; pixel < 4 * squares; ++pixel)
     for (int64_t f = 0; f < t.filters; ++f) {
       const double expected = t.sum(pixel / 4, pixel % 4 / 2, pixel % 2, f, with_bias);
       const double bound =
@@ -92,31 +94,32 @@ void check_winograd(const Kernels& k, int64_t tiles, int64_t channel_vectors, in
     }
   CAPTURE(wrong.worst);
   CHECK(wrong.count == 0);
-  CHECK(covered(y) == 4 * tiles * t.filters);
+  CHECK(covered(y) == 4 * squares * t.filters);
   CHECK((t.intact() && y_offset.intact() && y.intact()));
 
-  // Tile by tile: the same bits.
+  // Tile by square: the same bits.
   Floats alone(y.size(), random);
-  a.y = alone.data(), a.tiles = 1;
-  for (int64_t tile = 0; tile < tiles; ++tile, ++a.x_offset, a.y_offset += 4) k.winograd(a);
+  a.y = alone.data(), a.squares = 1;
+  for (int64_t square = 0; square < squares; ++square, ++a.x_offset, a.y_offset += 4) k.winograd(a);
   CHECK(same_bits(alone.data(), y.data(), y.size()));
 }
 
 }  // namespace
 
-TEST_CASE("winograd is the 3x3 convolution, whatever tiles are taken together") {
+TEST_CASE("winograd is the 3x3 convolution, whatever squares are taken together") {
   for_each_isa([](const Kernels& k) {
     Random random(71);
-    for (const int64_t tiles : {1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 14, 25, 26})
-      check_winograd(k, tiles, random.integer(1, 3), random.integer(1, 3), random);
+    for (const int64_t squares : {1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 14, 25, 26})
+      check_winograd(k, squares, random.integer(1, 3), random.integer(1, 3), random);
   });
 }
 
-TEST_CASE("winograd: a tile at an odd edge writes the pixels inside only") {
+TEST_CASE("winograd: a square at an odd edge writes the pixels inside only") {
   for_each_isa([](const Kernels& k) {
     Random random(72);
-    Tiled t(k, 5, 1, 3, random);
-    k.winograd_weights({t.kernel.data(), t.tap.data(), t.filters, t.channels, t.filters, t.packed.data()});
+    Squared t(k, 5, 1, 3, random);
+    k.winograd_weights(
+        {t.kernel.data(), t.tap.data(), t.filters, t.channels, t.filters, t.packed.data(), {0, t.channels}});
     Places whole_offset(20, t.filters, random);
     Floats whole(largest(whole_offset) + t.filters, random), y(whole.size(), random);
     k.winograd(t.args(whole, whole_offset, true, false, false, nullptr));
@@ -142,12 +145,13 @@ TEST_CASE("winograd with a pool is the maximum of its four pixels, bit by bit") 
     Random random(73);
     for (const bool relu : {false, true}) {
       for (const bool ties : {false, true}) {
-        Tiled t(k, 13, 2, 3, random);
+        Squared t(k, 13, 2, 3, random);
         if (ties)
           fill_integers(t.x, random, 1), fill_integers(t.kernel, random, 1),
               std::fill_n(t.bias.data(), t.bias.size(), 0.0f);
-        k.winograd_weights({t.kernel.data(), t.tap.data(), t.filters, t.channels, t.filters, t.packed.data()});
-        Places four_offset(4 * t.tiles, t.filters, random), y_offset(t.tiles, t.filters, random);
+        k.winograd_weights(
+            {t.kernel.data(), t.tap.data(), t.filters, t.channels, t.filters, t.packed.data(), {0, t.channels}});
+        Places four_offset(4 * t.squares, t.filters, random), y_offset(t.squares, t.filters, random);
         Floats four(largest(four_offset) + t.filters, random), y(largest(y_offset) + t.filters, random),
             silent(y.size(), random);
         Bytes winner(y.size(), random);
@@ -155,7 +159,7 @@ TEST_CASE("winograd with a pool is the maximum of its four pixels, bit by bit") 
         k.winograd(t.args(y, y_offset, true, relu, true, winner.data()));
         k.winograd(t.args(silent, y_offset, true, relu, true, nullptr));
         int64_t wrong = 0;
-        for (int64_t q = 0; q < t.tiles; ++q)
+        for (int64_t q = 0; q < t.squares; ++q)
           for (int64_t f = 0; f < t.filters; ++f) {
             uint8_t best = 0;
             const auto pixel = [&](int64_t i) { return four[four_offset[4 * q + i] + f]; };
@@ -175,8 +179,9 @@ TEST_CASE("winograd with a pool is the maximum of its four pixels, bit by bit") 
 TEST_CASE("winograd_weights takes its taps in any order and row pitch") {
   for_each_isa([](const Kernels& k) {
     Random random(74);
-    Tiled t(k, 1, 2, 3, random);
-    k.winograd_weights({t.kernel.data(), t.tap.data(), t.filters, t.channels, t.filters, t.packed.data()});
+    Squared t(k, 1, 2, 3, random);
+    k.winograd_weights(
+        {t.kernel.data(), t.tap.data(), t.filters, t.channels, t.filters, t.packed.data(), {0, t.channels}});
     // The same kernels behind each other in reverse, their rows three floats further apart.
     const int64_t pitch = t.filters + 3;
     Floats other((9 * t.channels - 1) * pitch + t.filters, random), packed(t.packed.size(), random);
@@ -187,7 +192,9 @@ TEST_CASE("winograd_weights takes its taps in any order and row pitch") {
         std::copy_n(t.kernel.data() + (i * t.channels + c) * t.filters, t.filters,
                     other.data() + tap.back() + c * pitch);
     }
-    k.winograd_weights({other.data(), tap.data(), pitch, t.channels, t.filters, packed.data()});
+    // channel by channel, which writes the same
+    for (int64_t c = t.channels; c-- > 0;)
+      k.winograd_weights({other.data(), tap.data(), pitch, t.channels, t.filters, packed.data(), {c, c + 1}});
     CHECK(same_bits(packed.data(), t.packed.data(), packed.size()));
     CHECK((other.intact() && packed.intact()));
   });
@@ -195,19 +202,19 @@ TEST_CASE("winograd_weights takes its taps in any order and row pitch") {
 
 namespace {
 
-// Tiles of 4x4 inputs and 2x2 gradients, and where they lie.
-struct GradientTiles {
+// Squares of 4x4 inputs and 2x2 gradients, and where they lie.
+struct GradientSquares {
   static constexpr int64_t kPitch = 13;
-  int64_t tiles, channels, filters;
+  int64_t squares, channels, filters;
   Ints x_offset, dy_offset, count_up;
   Floats x, dy, du, scratch;
 
-  GradientTiles(const Kernels& k, int64_t tile_count, Random& random)
-      : tiles(tile_count),
+  GradientSquares(const Kernels& k, int64_t square_count, Random& random)
+      : squares(square_count),
         channels(k.width * random.integer(1, 3)),
         filters(k.width * random.integer(1, 3)),
-        x_offset(tiles, random),
-        dy_offset(tiles, random),
+        x_offset(squares, random),
+        dy_offset(squares, random),
         count_up(channels, random),
         x(place(x_offset, 4, channels, random), random),
         dy(place(dy_offset, 2, filters, random), random),
@@ -215,7 +222,6 @@ struct GradientTiles {
         scratch(16 * 96 * (channels + filters), random) {
     fill(x, random), fill(dy, random);
     for (int64_t c = 0; c < channels; ++c) count_up[c] = static_cast<int32_t>(c);
-    std::fill_n(du.data(), du.size(), 0.0f);
   }
   // Squares of `side` pixels anywhere; returns the floats up to the last one's end.
   static int64_t place(Ints& offset, int64_t side, int64_t depth, Random& random) {
@@ -224,7 +230,8 @@ struct GradientTiles {
   }
   void run(const Kernels& k) {
     k.winograd_gradient({x.data(), x_offset.data(), channels, kPitch * channels, dy.data(), dy_offset.data(), filters,
-                         kPitch * filters, tiles, channels, filters, count_up.data(), du.data(), scratch.data()});
+                         kPitch * filters, squares, channels, filters, count_up.data(), du.data(), scratch.data(),
+                         true});
   }
   double input(int64_t t, int64_t y, int64_t xx, int64_t c) const {
     return x[x_offset[t] + (y * kPitch + xx) * channels + c];
@@ -234,13 +241,13 @@ struct GradientTiles {
   }
   double sum(int64_t ky, int64_t kx, int64_t c, int64_t f) const {
     double s = 0;
-    for (int64_t t = 0; t < tiles; ++t)
+    for (int64_t t = 0; t < squares; ++t)
       for (int64_t i = 0; i < 4; ++i) s += input(t, ky + i / 2, kx + i % 2, c) * gradient(t, i / 2, i % 2, f);
     return s;
   }
   std::vector<double> bounds() const {
     return winograd_kernel_bounds(
-        {tiles, 2, 2, channels, filters},
+        {squares, 2, 2, channels, filters},
         [&](int64_t t, int64_t y, int64_t xx, int64_t c) { return std::fabs(input(t, y, xx, c)); },
         [&](int64_t t, int64_t y, int64_t xx, int64_t f) { return std::fabs(gradient(t, y, xx, f)); });
   }
@@ -255,9 +262,9 @@ struct GradientTiles {
 TEST_CASE("winograd_gradient and winograd_reduce are the gradient of a 3x3 kernel") {
   for_each_isa([](const Kernels& k) {
     Random random(75);
-    for (const int64_t tiles : {1, 2, 5, 63, 64, 65, 96, 97, 130}) {
-      CAPTURE(tiles);
-      GradientTiles t(k, tiles, random);
+    for (const int64_t squares : {1, 2, 5, 63, 64, 65, 96, 97, 130}) {
+      CAPTURE(squares);
+      GradientSquares t(k, squares, random);
       t.run(k);
       const int64_t row = 3 * t.channels * t.filters;
       Floats dw(3 * row, random);

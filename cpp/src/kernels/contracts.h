@@ -14,6 +14,12 @@
 
 namespace cnncore {
 
+/// Indices begin <= i < end.
+struct IndexRange {
+  int64_t begin, end;
+  int64_t size() const { return end - begin; }
+};
+
 /// y[y_offset[p] + n] = act(bias[n] + sum_k x[x_offset[p] + k_offset[k]] * w[k * ldw + n])      n < cols
 /// With `accumulate` the sum, made by itself, is added to what y holds instead of to the bias.
 struct GemmArgs {
@@ -44,15 +50,15 @@ struct GemmPoolArgs : GemmArgs {
   uint8_t* winner;
 };
 
-/// A 3x3 stride-1 convolution by 2x2 tiles of its output (Winograd), for channels and filters a multiple of `width`.
-/// Tile t reads the 4x4 pixels from x_offset[t] on. It writes its four pixels to y_offset[4 t ..], the last
+/// A 3x3 stride-1 convolution by 2x2 squares of its output (Winograd), for channels and filters a multiple of `width`.
+/// Square t reads the 4x4 pixels from x_offset[t] on. It writes its four pixels to y_offset[4 t ..], the last
 /// first: where a pixel lies outside the output, its offset repeats the first one's, which is then written last. With
 /// `pool` it writes their maximum to y_offset[t], as gemm_pool does.
 struct WinogradArgs {
   const float* x;
   const int32_t* x_offset;
   int64_t x_pixel, x_row;  // floats between neighbours
-  int64_t tiles, channels, filters;
+  int64_t squares, channels, filters;
   const float* w;     // of winograd_weights
   const float* bias;  // may be null
   float* y;
@@ -64,28 +70,30 @@ struct WinogradArgs {
 };
 
 /// The transformed kernels, 16 * channels * filters floats: kernel element (tap, c, f) lies at tap[] + c * kernel_row +
-/// f.
+/// f. Those of the channels in `range` are written.
 struct WinogradWeightsArgs {
   const float* kernel;
   const int64_t* tap;  // of the nine taps, row by row
   int64_t kernel_row, channels, filters;
   float* w;
+  IndexRange range;
 };
 
-/// The gradient of a 3x3 kernel from tiles of 4x4 inputs and 2x2 gradients (Winograd's F(3x3, 2x2)), left in
+/// The gradient of a 3x3 kernel from squares of 4x4 inputs and 2x2 gradients (Winograd's F(3x3, 2x2)), left in
 /// transformed form:
 ///   du[i][c][f] += sum_t (B^T x B)[i][c] * (G dy G^T)[i][f]      i < 16; channels and filters multiples of width
 struct WinogradGradientArgs {
   const float* x;
-  const int32_t* x_offset;  // per tile
+  const int32_t* x_offset;  // per square
   int64_t x_pixel, x_row;
   const float* dy;
-  const int32_t* dy_offset;  // per tile; outside the output dy holds zeros
+  const int32_t* dy_offset;  // per square; outside the output dy holds zeros
   int64_t dy_pixel, dy_row;
-  int64_t tiles, channels, filters;
+  int64_t squares, channels, filters;
   const int32_t* count_up;  // 0, 1, 2, ... up to channels
   float* du;
-  float* scratch;  // 16 * 96 * (channels + filters) floats
+  float* scratch;          // 16 * 96 * (channels + filters) floats
+  bool overwrite = false;  // du is set, not added to
 };
 
 /// Rows [3 * ky, 3 * ky + 3) of taps of the kernel's gradient, from the sum of `count` du that lie `stride` floats
@@ -106,6 +114,7 @@ struct GemmWeightsArgs {
   const int32_t* dy_offset;
   float* dw;
   int64_t ldw;
+  bool overwrite = false;  // dw is set, not added to
 };
 
 /// The entries of x that are not zero (NaN is not), in order: value[e] = x[index[e]]. Their number is returned; up to
@@ -213,10 +222,11 @@ struct SparseArgs {
   int64_t channels, capacity;
   const int32_t* segment;
   int64_t vectors;
-  const float* x;   // weights
-  float* dwt;       // weights
-  const float* wt;  // data
-  float* dx;        // data
+  const float* x;          // weights
+  float* dwt;              // weights
+  const float* wt;         // data
+  float* dx;               // data
+  bool overwrite = false;  // dwt is set, not added to
 };
 
 /// dw[t * channels + c] += sum_q dy[q][c] * x[window(q) + pixel(winner[q][c]) + tap(t)] for a 3x3 stride-1 convolution

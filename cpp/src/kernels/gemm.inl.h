@@ -274,7 +274,10 @@ void gemm_weights_block(const GemmWeightsArgs& a, int64_t k, int64_t n, int tail
   for (int r = 0; r < R; ++r) {
     float* dw = a.dw + (k + r) * a.ldw + n;
     CNNCORE_UNROLL
-    for (int v = 0; v < V; ++v) store_column<kTail, V>(dw, v, tail, add(load_column<kTail, V>(dw, v, tail), acc[r][v]));
+    for (int v = 0; v < V; ++v) {
+      const Vec before = a.overwrite ? zero() : load_column<kTail, V>(dw, v, tail);
+      store_column<kTail, V>(dw, v, tail, add(before, acc[r][v]));
+    }
   }
 }
 

@@ -64,7 +64,7 @@ void sparse_weights_block(const SparseArgs& a, int64_t c, int64_t j) {
   CNNCORE_UNROLL
   for (int i = 0; i < J; ++i) {
     segment[i] = a.segment[j + i];
-    acc[i] = load(dwt + i * kWidth);
+    acc[i] = a.overwrite ? zero() : load(dwt + i * kWidth);
   }
   const int n = a.count[c];
   for (int e = 0; e < n; ++e) {

@@ -1,16 +1,16 @@
 // Convolution of 3x3 kernels by Winograd's F(2x2, 3x3) (Lavin and Gray, "Fast Algorithms for Convolutional Neural
-// Networks", 2016): a 2x2 tile of outputs takes 16 products a channel where the direct sum takes 36, Y = A^T [(G g G^T)
-// . (B^T d B)] A with
+// Networks", 2016): a 2x2 square of outputs takes 16 products a channel where the direct sum takes 36, Y = A^T [(G g
+// G^T) . (B^T d B)] A with
 //   B^T = | 1  0 -1  0 |    G = |  1    0    0  |    A^T = | 1 1  1  0 |
 //         | 0  1  1  0 |        | 1/2  1/2  1/2 |          | 0 1 -1 -1 |
 //         | 0 -1  1  0 |        | 1/2 -1/2  1/2 |
 //         | 0  1  0 -1 |        |  0    0    1  |
-//   t tile, i one of its 16 places, c channel, v vector of filters
+//   t square, i one of its 16 places, c channel, v vector of filters
 
-constexpr int kWinogradTiles = kRegisters >= 32 ? 12 : 6;
+constexpr int kWinogradSquares = kRegisters >= 32 ? 12 : 6;
 constexpr int kWinogradVectors = 2;  // of filters, in a block; the last block may have one
 
-// out = B^T in, four values at distance `step` of a 4x4 square.
+// out = B^T in, four values at distance `step` of a 4x4 patch.
 inline void winograd_input_line(Vec (&d)[16], int first, int step) {
   const Vec a = d[first], b = d[first + step], c = d[first + 2 * step], e = d[first + 3 * step];
   d[first] = sub(a, c);
@@ -19,11 +19,11 @@ inline void winograd_input_line(Vec (&d)[16], int first, int step) {
   d[first + 3 * step] = sub(b, e);
 }
 
-// The transformed patches of `tiles` tiles from `tile` on: square[i][t][c].
+// The transformed patches of `squares` squares from `square` on: patch[i][t][c].
 template <class Args>
-inline void winograd_input(const Args& a, int64_t tile, int64_t tiles, float* square) {
-  for (int64_t t = 0; t < tiles; ++t) {
-    const float* x = a.x + a.x_offset[tile + t];
+inline void winograd_input(const Args& a, int64_t square, int64_t squares, float* patch) {
+  for (int64_t t = 0; t < squares; ++t) {
+    const float* x = a.x + a.x_offset[square + t];
     for (int64_t c = 0; c < a.channels; c += kWidth) {
       Vec d[16];
       CNNCORE_UNROLL
@@ -33,20 +33,20 @@ inline void winograd_input(const Args& a, int64_t tile, int64_t tiles, float* sq
       CNNCORE_UNROLL
       for (int i = 0; i < 4; ++i) winograd_input_line(d, 4 * i, 1);
       CNNCORE_UNROLL
-      for (int i = 0; i < 16; ++i) store(square + (i * tiles + t) * a.channels + c, d[i]);
+      for (int i = 0; i < 16; ++i) store(patch + (i * squares + t) * a.channels + c, d[i]);
     }
   }
 }
 
-// product[i][t][v] = sum_c square[i][t][c] * w[i][c][v]
+// product[i][t][v] = sum_c patch[i][t][c] * w[i][c][v]
 template <int T, int V>
-inline void winograd_products(const WinogradArgs& a, const float* w, const float* square, float* product) {
+inline void winograd_products(const WinogradArgs& a, const float* w, const float* patch, float* product) {
   for (int i = 0; i < 16; ++i) {
     Vec acc[T][V];
     const float* x[T];
     CNNCORE_UNROLL
     for (int t = 0; t < T; ++t) {
-      x[t] = square + (i * T + t) * a.channels;
+      x[t] = patch + (i * T + t) * a.channels;
       CNNCORE_UNROLL
       for (int v = 0; v < V; ++v) acc[t][v] = zero();
     }
@@ -69,8 +69,8 @@ inline void winograd_products(const WinogradArgs& a, const float* w, const float
   }
 }
 
-// y = A^T m A + bias: the four pixels of a tile, row by row.
-inline void winograd_output_tile(const float* m, int64_t step, Vec bias, Vec (&y)[4]) {
+// y = A^T m A + bias: the four pixels of a square, row by row.
+inline void winograd_output_square(const float* m, int64_t step, Vec bias, Vec (&y)[4]) {
   Vec top[4], bottom[4];
   CNNCORE_UNROLL
   for (int j = 0; j < 4; ++j) {
@@ -87,14 +87,14 @@ inline void winograd_output_tile(const float* m, int64_t step, Vec bias, Vec (&y
 }
 
 template <int T, int V>
-inline void winograd_output(const WinogradArgs& a, int64_t tile, int64_t f, const float* product) {
+inline void winograd_output(const WinogradArgs& a, int64_t square, int64_t f, const float* product) {
   for (int t = 0; t < T; ++t) {
-    const int32_t* at = a.pool ? a.y_offset + tile + t : a.y_offset + 4 * (tile + t);
+    const int32_t* at = a.pool ? a.y_offset + square + t : a.y_offset + 4 * (square + t);
     CNNCORE_UNROLL
     for (int v = 0; v < V; ++v) {
       const int64_t lane = f + v * kWidth;
       Vec y[4];
-      winograd_output_tile(product + (t * V + v) * kWidth, T * V * kWidth, a.bias ? load(a.bias + lane) : zero(), y);
+      winograd_output_square(product + (t * V + v) * kWidth, T * V * kWidth, a.bias ? load(a.bias + lane) : zero(), y);
       if (a.pool && !a.winner) {
         store(a.y + *at + lane, pool_value(y[0], y[1], y[2], y[3], a.relu));
         continue;
@@ -115,28 +115,28 @@ inline void winograd_output(const WinogradArgs& a, int64_t tile, int64_t f, cons
 }
 
 template <int T>
-void winograd_tiles(const WinogradArgs& a, int64_t tile) {
+void winograd_squares(const WinogradArgs& a, int64_t square) {
   constexpr int kBlock = kWinogradVectors * kWidth;
   float* product = a.scratch + 16 * T * a.channels;
-  winograd_input(a, tile, T, a.scratch);
+  winograd_input(a, square, T, a.scratch);
   const float* w = a.w;
   int64_t f = 0;
   for (; f + kBlock <= a.filters; f += kBlock, w += 16 * a.channels * kBlock) {
     winograd_products<T, kWinogradVectors>(a, w, a.scratch, product);
-    winograd_output<T, kWinogradVectors>(a, tile, f, product);
+    winograd_output<T, kWinogradVectors>(a, square, f, product);
   }
   if (f == a.filters) return;
   winograd_products<T, 1>(a, w, a.scratch, product);
-  winograd_output<T, 1>(a, tile, f, product);
+  winograd_output<T, 1>(a, square, f, product);
 }
 
 void winograd(const WinogradArgs& a) {
   int64_t t = 0;
-  constexpr int T = kWinogradTiles;
-  for (; t + T <= a.tiles && !(kManyRegisters && a.tiles - t == T + 1); t += T) winograd_tiles<T>(a, t);
-  if (kManyRegisters && a.tiles - t == T + 1) winograd_tiles<T + 1>(a, t), t += T + 1;  // 25 tiles are 12 + 13
-  for (; t + 4 <= a.tiles; t += 4) winograd_tiles<4>(a, t);
-  for (; t < a.tiles; ++t) winograd_tiles<1>(a, t);
+  constexpr int T = kWinogradSquares;
+  for (; t + T <= a.squares && !(kManyRegisters && a.squares - t == T + 1); t += T) winograd_squares<T>(a, t);
+  if (kManyRegisters && a.squares - t == T + 1) winograd_squares<T + 1>(a, t), t += T + 1;  // 25 squares are 12 + 13
+  for (; t + 4 <= a.squares; t += 4) winograd_squares<4>(a, t);
+  for (; t < a.squares; ++t) winograd_squares<1>(a, t);
   if (a.stream) fence_stores();
 }
 
@@ -155,7 +155,7 @@ void winograd_weights(const WinogradWeightsArgs& a) {
   for (int64_t f = 0; f < a.filters; f += kWidth) {
     const int64_t first = f / kBlock * kBlock, lanes = a.filters - first < kBlock ? a.filters - first : kBlock;
     float* w = a.w + 16 * a.channels * first + f % kBlock;
-    for (int64_t c = 0; c < a.channels; ++c) {
+    for (int64_t c = a.range.begin; c < a.range.end; ++c) {
       Vec rows[3][4];
       CNNCORE_UNROLL
       for (int x = 0; x < 3; ++x) {

@@ -1,16 +1,16 @@
-// The gradient of a 3x3 kernel by Winograd's F(3x3, 2x2): dy's 2x2 tile acts as the kernel that slides over x's 4x4
-// tile, and all tiles are summed before they are transformed back, once: dw = A^T (sum_t (B^T x B) . (G dy G^T)) A with
-// winograd.inl.h's B and
+// The gradient of a 3x3 kernel by Winograd's F(3x3, 2x2): dy's 2x2 square acts as the kernel that slides over x's 4x4
+// square, and all squares are summed before they are transformed back, once: dw = A^T (sum_t (B^T x B) . (G dy G^T)) A
+// with winograd.inl.h's B and
 //   G = | 1    0  |    A^T = | 1 1  1 0 |
 //       | 1/2  1/2|          | 0 1 -1 0 |
 //       | 1/2 -1/2|          | 0 1  1 1 |
 //       | 0   -1  |
-//   t tile, i one of its 16 places, c channel, f filter
+//   t square, i one of its 16 places, c channel, f filter
 
-constexpr int64_t kGradientTiles = 96;  // at most: beyond, the transformed tiles leave the second-level cache
+constexpr int64_t kGradientSquares = 96;  // at most: beyond, the transformed squares leave the second-level cache
 
-// square[i][t][f] = (G dy G^T)[i] of `tiles` tiles from `tile` on.
-inline void winograd_gradient_tiles(const WinogradGradientArgs& a, int64_t tile, int64_t tiles, float* square) {
+// patch[i][t][f] = (G dy G^T)[i] of `squares` squares from `square` on.
+inline void winograd_gradient_squares(const WinogradGradientArgs& a, int64_t square, int64_t squares, float* patch) {
   const Vec half = set1(0.5f);
   const auto line = [&](Vec g0, Vec g1, Vec(&out)[4]) {
     const Vec h0 = mul(half, g0), h1 = mul(half, g1);
@@ -19,8 +19,8 @@ inline void winograd_gradient_tiles(const WinogradGradientArgs& a, int64_t tile,
     out[2] = sub(h0, h1);
     out[3] = sub(zero(), g1);
   };
-  for (int64_t t = 0; t < tiles; ++t) {
-    const float* dy = a.dy + a.dy_offset[tile + t];
+  for (int64_t t = 0; t < squares; ++t) {
+    const float* dy = a.dy + a.dy_offset[square + t];
     for (int64_t f = 0; f < a.filters; f += kWidth) {
       Vec left[4], right[4];
       line(load(dy + f), load(dy + a.dy_row + f), left);
@@ -30,29 +30,35 @@ inline void winograd_gradient_tiles(const WinogradGradientArgs& a, int64_t tile,
         Vec out[4];
         line(left[y], right[y], out);
         CNNCORE_UNROLL
-        for (int x = 0; x < 4; ++x) store(square + ((4 * y + x) * tiles + t) * a.filters + f, out[x]);
+        for (int x = 0; x < 4; ++x) store(patch + ((4 * y + x) * squares + t) * a.filters + f, out[x]);
       }
     }
   }
 }
 
 void winograd_gradient(const WinogradGradientArgs& a) {
-  int32_t x_offset[kGradientTiles], dy_offset[kGradientTiles];
-  for (int64_t t = 0; t < kGradientTiles; ++t) {
+  int32_t x_offset[kGradientSquares], dy_offset[kGradientSquares];
+  for (int64_t t = 0; t < kGradientSquares; ++t) {
     x_offset[t] = static_cast<int32_t>(t * a.channels);
     dy_offset[t] = static_cast<int32_t>(t * a.filters);
   }
-  const int64_t most = a.channels + a.filters <= 128 ? kGradientTiles : kGradientTiles * 2 / 3;
-  const int64_t passes = (a.tiles + most - 1) / most, step = (a.tiles + passes - 1) / passes;
-  for (int64_t tile = 0; tile < a.tiles; tile += step) {
-    const int64_t tiles = a.tiles - tile < step ? a.tiles - tile : step;
+  const int64_t most = a.channels + a.filters <= 128 ? kGradientSquares : kGradientSquares * 2 / 3;
+  const int64_t passes = (a.squares + most - 1) / most, step = (a.squares + passes - 1) / passes;
+  for (int64_t square = 0; square < a.squares; square += step) {
+    const int64_t squares = a.squares - square < step ? a.squares - square : step;
     float* x = a.scratch;
-    float* dy = x + 16 * tiles * a.channels;
-    winograd_input(a, tile, tiles, x);
-    winograd_gradient_tiles(a, tile, tiles, dy);
-    for (int64_t i = 0; i < 16; ++i)
-      gemm_weights({x + i * tiles * a.channels, x_offset, a.count_up, tiles, a.channels, a.filters,
-                    dy + i * tiles * a.filters, dy_offset, a.du + i * a.channels * a.filters, a.filters});
+    float* dy = x + 16 * squares * a.channels;
+    winograd_input(a, square, squares, x);
+    winograd_gradient_squares(a, square, squares, dy);
+    GemmWeightsArgs product{};
+    product.x_offset = x_offset, product.k_offset = a.count_up, product.dy_offset = dy_offset;
+    product.pixels = squares, product.depth = a.channels, product.cols = product.ldw = a.filters;
+    product.overwrite = a.overwrite && square == 0;
+    for (int64_t i = 0; i < 16; ++i) {
+      product.x = x + i * squares * a.channels, product.dy = dy + i * squares * a.filters;
+      product.dw = a.du + i * a.channels * a.filters;
+      gemm_weights(product);
+    }
   }
 }
 

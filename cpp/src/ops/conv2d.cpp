@@ -22,6 +22,10 @@ bool worth_streaming(const float* y, int64_t floats, int64_t flops) {
   return floats >= kCacheFloats && flops >= kFlopsPerFloat * floats && reinterpret_cast<uintptr_t>(y) % kAlignment == 0;
 }
 
+void pack(const Conv2dPlan& plan, const float* kernel, float* packed) {
+  parallel_for(plan.pack_tasks(), 4 * plan.packed_size(), [&](int64_t task, int) { plan.pack(task, kernel, packed); });
+}
+
 int64_t flops_of(const Conv2dParams& p, const Shape& out) {
   return 2 * element_count(out) * p.kernel_height * p.kernel_width * (p.in_channels / p.groups);
 }
@@ -57,7 +61,7 @@ void conv2d(const Conv2dParams& params, int64_t batch, const float* x, const flo
   const bool stream = worth_streaming(y, batch * element_count(out), batch * flops_of(params, out));
   const Conv2dPlan plan(params, {.training = false, .stream = stream}, kernels());
   const Buffer<float> packed(plan.packed_size());
-  plan.pack(kernel, packed.data());
+  pack(plan, kernel, packed.data());
   const int64_t step = plan.images();
   const int64_t tasks = (batch + step - 1) / step;
   const int64_t scratch = aligned_count<float>(plan.scratch_size());
@@ -66,8 +70,13 @@ void conv2d(const Conv2dParams& params, int64_t batch, const float* x, const flo
   const Buffer<float> memory(scratch * threads);
   parallel_for_on(threads, tasks, [&](int64_t task, int thread) {
     const int64_t n = task * step;
-    plan.forward(std::min(step, batch - n), {x + n * plan.input_size(), kernel, packed.data(), bias,
-                                             y + n * plan.output_size(), nullptr, memory.data() + thread * scratch});
+    plan.forward(std::min(step, batch - n), {.x = x + n * plan.input_size(),
+                                             .kernel = kernel,
+                                             .packed = packed.data(),
+                                             .bias = bias,
+                                             .y = y + n * plan.output_size(),
+                                             .winner = nullptr,
+                                             .scratch = memory.data() + thread * scratch});
   });
 }
 
@@ -84,13 +93,17 @@ void conv2d_backward(const Conv2dParams& params, int64_t batch, const float* x, 
   const Buffer<float> memory(scratch * threads), packed(plan.packed_size());
   const bool weights = dkernel || dbias;
   const Buffer<float> partials(weights ? plan.partial_size() * shards.count : 0);
-  plan.pack(kernel, packed.data());
+  pack(plan, kernel, packed.data());
   parallel_for_on(threads, shards.count, [&](int64_t shard, int thread) {
     for (int64_t n = shards.begin(shard); n < shards.end(shard); n += plan.backward_images()) {
-      plan.backward(std::min(plan.backward_images(), shards.end(shard) - n), x + n * plan.input_size(), nullptr,
-                    nullptr, dy + n * plan.output_size(), packed.data(), dx ? dx + n * plan.input_size() : nullptr,
-                    weights ? partials.data() + shard * plan.partial_size() : nullptr,
-                    memory.data() + thread * scratch);
+      plan.backward(std::min(plan.backward_images(), shards.end(shard) - n),
+                    {.x = x + n * plan.input_size(),
+                     .dy = dy + n * plan.output_size(),
+                     .packed = packed.data(),
+                     .dx = dx ? dx + n * plan.input_size() : nullptr,
+                     .partial = weights ? partials.data() + shard * plan.partial_size() : nullptr,
+                     .overwrite = n == shards.begin(shard),
+                     .scratch = memory.data() + thread * scratch});
     }
   });
   const Partials sums{partials.data(), shards.count, plan.partial_size()};

@@ -7,7 +7,7 @@
 #include "cnncore/activation.h"
 #include "cnncore/dense.h"
 #include "kernels/kernels.h"
-#include "ops/tiled_dense.h"
+#include "ops/dense/tiles.h"
 #include "runtime/buffer.h"
 
 namespace cnncore {

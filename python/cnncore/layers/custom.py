@@ -30,17 +30,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from cnncore._structure import flatten, map_structure, pack_like
 from cnncore.layers.function import Function
+from cnncore.layers.protocols import AnyLayer, Graph
 from cnncore.layers.tensor import KerasTensor, NotTraceableError, hidden_calls
-
-if TYPE_CHECKING:
-    from cnncore.layers.base import Layer
-    from cnncore.layers.lowering import Lowering
 
 __all__ = ["HostCall", "Plan", "follow", "plan"]
 
@@ -58,7 +55,7 @@ class Plan:
     def __init__(self, function: Function | None, host: HostCall | None, output_shape: Any) -> None:
         self.function, self.host, self.output_shape = function, host, output_shape
 
-    def lower(self, graph: Lowering, layer: Layer, inputs: Sequence[int]) -> Any:
+    def lower(self, graph: Graph, layer: AnyLayer, inputs: Sequence[int]) -> Any:
         """Add it to ``graph``."""
         if self.function is not None:
             return self.function.lower(graph, inputs)
@@ -78,7 +75,7 @@ class Plan:
 class HostCall:
     """``call`` and ``backward`` of a layer, as the core calls them: with lists of arrays."""
 
-    def __init__(self, layer: Layer, args: Any, kwargs: Any, output_shape: Any = None) -> None:
+    def __init__(self, layer: AnyLayer, args: Any, kwargs: Any, output_shape: Any = None) -> None:
         self._layer, self._arguments, self.output_shape = layer, [list(args), dict(kwargs)], output_shape
         self._takes_training = takes_training(layer)
         self.trained = [index for index, spec in enumerate(layer.specs) if spec.trainable]
@@ -127,7 +124,7 @@ class HostCall:
         return args, kwargs
 
 
-def plan(layer: Layer, args: Sequence[Any], kwargs: dict[str, Any]) -> Plan:
+def plan(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -> Plan:
     """What a call with these arguments, in which symbolic tensors stand for arrays, becomes."""
     if not _has_backward(layer):
         traced = _trace(layer, args, kwargs)
@@ -137,17 +134,17 @@ def plan(layer: Layer, args: Sequence[Any], kwargs: dict[str, Any]) -> Plan:
     return Plan(None, HostCall(layer, args, kwargs, shape), shape)
 
 
-def takes_training(layer: Layer) -> bool:
+def takes_training(layer: AnyLayer) -> bool:
     """Whether ``call`` has an argument ``training``."""
     parameters = inspect.signature(layer.call).parameters
     return "training" in parameters or any(item.kind is item.VAR_KEYWORD for item in parameters.values())
 
 
-def _has_backward(layer: Layer) -> bool:
+def _has_backward(layer: AnyLayer) -> bool:
     return hasattr(type(layer), "backward")
 
 
-def _trace(layer: Layer, args: Sequence[Any], kwargs: dict[str, Any]) -> Function | None:
+def _trace(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -> Function | None:
     """The calls of other layers that ``call`` makes; None if it computes with arrays."""
     inputs: list[KerasTensor] = []
 
@@ -167,7 +164,7 @@ def _trace(layer: Layer, args: Sequence[Any], kwargs: dict[str, Any]) -> Functio
     return Function(inputs, outputs, layer.name)
 
 
-def follow(layer: Layer, inputs: Any) -> Function:
+def follow(layer: AnyLayer, inputs: Any) -> Function:
     """The calls of other layers that ``call`` makes on ``inputs``.
 
     Raises
@@ -178,7 +175,7 @@ def follow(layer: Layer, inputs: Any) -> Function:
     return Function(inputs, _followed(layer, [inputs], {}), layer.name)
 
 
-def _followed(layer: Layer, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+def _followed(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     if takes_training(layer):
         kwargs["training"] = True  # layers that act in training only do nothing in inference by themselves
     try:
@@ -196,7 +193,7 @@ def _followed(layer: Layer, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     return outputs
 
 
-def _host_output_shape(layer: Layer, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+def _host_output_shape(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, ...]:
     shapes = [leaf.shape for leaf in flatten([list(args), dict(kwargs)]) if isinstance(leaf, KerasTensor)]
     if layer.says_its_output_shape:
         first = map_structure(lambda leaf: leaf.shape if isinstance(leaf, KerasTensor) else leaf, args[0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -10,17 +10,15 @@ from cnncore import _checks
 from cnncore._structure import flatten, map_structure, pack_like
 from cnncore.layers.function import Function
 from cnncore.layers.lowering import lower
+from cnncore.layers.protocols import AnyLayer
 from cnncore.layers.tensor import Array, KerasTensor, hidden_calls
-
-if TYPE_CHECKING:
-    from cnncore.layers.base import Layer
 
 __all__ = ["call", "prepare", "run"]
 
 _KEPT = 8  # networks per layer: one for each combination of shapes seen last
 
 
-def call(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool | None) -> Any:
+def call(layer: AnyLayer, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool | None) -> Any:
     """The output of ``layer`` for arrays, as :class:`Array` or a structure of them."""
     if not args and not kwargs:
         raise TypeError(f'Layer "{layer.name}" expected an input. Received: no arguments')
@@ -52,8 +50,8 @@ def prepare(value: Any, owner: str) -> np.ndarray:
     return np.require(array, array.dtype if array.dtype == np.uint8 else np.float32, ["C", "A"])
 
 
-def _network(layer: Layer, args: Any, kwargs: Any, training: bool | None, key: Any) -> tuple[Any, Any]:
-    kept = layer._eager
+def _network(layer: AnyLayer, args: Any, kwargs: Any, training: bool | None, key: Any) -> tuple[Any, Any]:
+    kept = layer.eager_networks
     found = kept.get(key)
     if found is None:
         inputs: list[KerasTensor] = []
@@ -67,7 +65,7 @@ def _network(layer: Layer, args: Any, kwargs: Any, training: bool | None, key: A
 
         symbolic_args, symbolic_kwargs = map_structure(placeholder, [args, kwargs])
         with hidden_calls():  # a call on arrays is no part of a graph
-            outputs = layer._call_on_tensors(tuple(symbolic_args), symbolic_kwargs, training)
+            outputs = layer.call_on_tensors(tuple(symbolic_args), symbolic_kwargs, training)
         function = Function(inputs, outputs, layer.name)
         found = (lower(function).network, outputs)
         while len(kept) >= _KEPT:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cnncore._structure import flatten, map_structure, pack_like
+from cnncore.layers.protocols import Graph
 from cnncore.layers.tensor import KerasTensor, Node
-
-if TYPE_CHECKING:
-    from cnncore.layers.base import Layer
-    from cnncore.layers.lowering import Lowering
 
 __all__ = ["Function"]
 
@@ -44,10 +41,10 @@ class Function:
         if len({id(tensor) for tensor in self.input_list}) != len(self.input_list):
             raise ValueError(f"[{owner}] expected every input once. Received: inputs={inputs!r}")
         self.nodes, self._seen = _sorted_nodes(self.input_list, self.output_list, owner)
-        self.layers: list[Layer] = list({id(node.layer): node.layer for node in self.nodes}.values())
+        self.layers: list[Any] = list({id(node.layer): node.layer for node in self.nodes}.values())
 
     @property
-    def all_layers(self) -> list[Layer]:
+    def all_layers(self) -> list[Any]:
         """The layers and those of the inputs, as Keras lists them: far from the outputs first, equally far ones in the
         order in which one meets them on the way back from the outputs.
         """
@@ -83,7 +80,7 @@ class Function:
                 known[id(tensor)] = tuple(shape)
         return map_structure(lambda tensor: known[id(tensor)], self.outputs)
 
-    def lower(self, graph: Lowering, inputs: Sequence[int]) -> list[int]:
+    def lower(self, graph: Graph, inputs: Sequence[int]) -> list[int]:
         """Add the calls to ``graph``; ``inputs`` are ids of the input tensors, the result those of the outputs."""
         ids = {id(tensor): number for tensor, number in zip(self.input_list, inputs, strict=True)}
         for node in self.nodes:

@@ -52,7 +52,8 @@ class InputLayer(Layer):
         self.batch_size = batch_size
         with_batch = batch_shape if batch_shape is not None else batch_input_shape
         if with_batch is not None:
-            shape = list(with_batch)[1:]
+            sizes: Any = list(with_batch)
+            shape = sizes[1:]
         elif shape is None:
             shape = input_shape
         if shape is None:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from cnncore import _core
 from cnncore._structure import flatten
+from cnncore.layers.function import Function
+from cnncore.layers.protocols import AnyLayer
 from cnncore.layers.tensor import Node
-
-if TYPE_CHECKING:
-    from cnncore.layers.base import Layer
-    from cnncore.layers.function import Function
 
 __all__ = ["Lowering", "lower"]
 
@@ -44,7 +42,7 @@ class Lowering:
         self._trainable = [True]
         self._training: list[bool | None] = [None]
         self.parameters: dict[str, _core.Parameters] = {}
-        self.layers: dict[str, Layer] = {}
+        self.layers: dict[str, AnyLayer] = {}
 
     def input(self, shape: Sequence[int]) -> int:
         """A new input for samples of ``shape``."""
@@ -94,7 +92,7 @@ class Lowering:
         call = self._calls[name] - 1
         return int(np.random.SeedSequence((*key, call) if call else key).generate_state(1)[0])
 
-    def _name(self, layer: Layer) -> str:
+    def _name(self, layer: AnyLayer) -> str:
         name = self._names.get(id(layer))
         if name is None:
             name, number = layer.name, 0
@@ -112,7 +110,7 @@ class Lowering:
 class Lowered:
     """A network and the layers in it."""
 
-    def __init__(self, network: _core.Network, layers: dict[str, Layer]) -> None:
+    def __init__(self, network: _core.Network, layers: dict[str, AnyLayer]) -> None:
         self.network, self.layers = network, layers
 
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from cnncore._naming import unique_name
 from cnncore._structure import flatten
-
-if TYPE_CHECKING:
-    from cnncore.layers.base import Layer
+from cnncore.layers.protocols import AnyLayer
 
 __all__ = ["Array", "History", "KerasTensor", "Node", "NotTraceableError", "hidden_calls", "is_symbolic"]
 
@@ -35,7 +33,7 @@ class Array(np.ndarray):
 class History(NamedTuple):
     """Where a tensor comes from: output number ``tensor_index`` of call number ``node_index`` of ``layer``."""
 
-    layer: Layer
+    layer: AnyLayer
     node_index: int
     tensor_index: int
 
@@ -170,7 +168,7 @@ class Node:
 
     def __init__(
         self,
-        layer: Layer,
+        layer: AnyLayer,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         outputs: Any,

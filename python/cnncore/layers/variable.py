@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
@@ -11,9 +11,6 @@ from numpy.typing import ArrayLike
 from cnncore import _checks
 from cnncore.initializers import Initializer
 from cnncore.layers.tensor import KerasTensor
-
-if TYPE_CHECKING:
-    from cnncore.layers.base import Layer
 
 __all__ = ["Variable", "WeightSpec", "write_weights"]
 
@@ -65,18 +62,24 @@ class Variable(NDArrayOperatorsMixin):
 
     __hash__ = object.__hash__  # a key by identity, as in Keras
 
-    def __init__(self, layer: Layer, index: int) -> None:
+    def __init__(self, layer: Any, index: int) -> None:
         self._layer, self._index = layer, index
 
     @property
-    def layer(self) -> Layer:
+    def layer(self) -> Any:
         """The layer that it belongs to."""
         return self._layer
 
     @property
+    def index(self) -> int:
+        """Its place among the weights of its layer."""
+        return self._index
+
+    @property
     def spec(self) -> WeightSpec:
         """What the layer asked for."""
-        return self._layer.specs[self._index]
+        spec: WeightSpec = self._layer.specs[self._index]
+        return spec
 
     @property
     def name(self) -> str:

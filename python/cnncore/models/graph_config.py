@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from cnncore._structure import flatten, map_structure
-from cnncore.layers.base import Layer
+from cnncore.layers.base import Layer, registry
 from cnncore.layers.function import Function
+from cnncore.layers.input_layer import InputLayer
 from cnncore.layers.tensor import KerasTensor
 
-__all__ = ["describe", "rebuild"]
+__all__ = ["describe", "layers_from", "lookup", "rebuild"]
 
 
 def describe(function: Function) -> dict[str, Any]:
@@ -55,6 +56,26 @@ def rebuild(graph: Any, inputs: list[KerasTensor], layer_named: Callable[[str], 
         result = layer_named(call["layer"])(*args, training=_flag(call.get("training")), **kwargs)
         tensors += flatten(result)
     return _tensors(graph.get("inputs"), tensors), _tensors(graph.get("outputs"), tensors)
+
+
+def layers_from(configs: Any, owner: str) -> list[Layer]:
+    if not isinstance(configs, (list, tuple)):
+        raise ValueError(f"[{owner}] expected a config with a list of layers. Received: {type(configs).__name__}")
+    return [registry.deserialize(config) for config in configs]
+
+
+def lookup(layers: list[Layer]) -> tuple[list[KerasTensor], Callable[[Any], Layer]]:
+    """The tensors of the inputs among ``layers``, and how to find a layer by name."""
+    by_name = {layer.name: layer for layer in layers}
+    if len(by_name) != len(layers):
+        raise ValueError("[Model] expected layers with different names.")
+
+    def layer_named(name: Any) -> Layer:
+        if not isinstance(name, str) or name not in by_name:
+            raise ValueError(f"[Model] expected calls of the model's own layers. Received: {name!r:.80}")
+        return by_name[name]
+
+    return [layer.output for layer in layers if isinstance(layer, InputLayer)], layer_named
 
 
 def _references(structure: Any, numbers: dict[int, int]) -> Any:

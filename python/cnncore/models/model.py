@@ -46,9 +46,7 @@ What ``Trainer`` gives to the structure:
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -67,8 +65,9 @@ from cnncore.layers.input_layer import Input, InputLayer
 from cnncore.layers.tensor import KerasTensor, Node, is_symbolic
 from cnncore.layers.variable import Variable
 from cnncore.models.arrange import arrange, as_arrays, fitting, map_shapes
-from cnncore.models.graph_config import describe, rebuild
+from cnncore.models.graph_config import describe, layers_from, lookup, rebuild
 from cnncore.models.network import Networked
+from cnncore.models.stored import Stored
 from cnncore.models.summary import print_summary
 from cnncore.models.trainer import Trainer
 
@@ -76,7 +75,7 @@ __all__ = ["Model"]
 
 
 @registry.register("functional")
-class Model(Trainer, Networked, Layer):
+class Model(Trainer, Stored, Networked, Layer):
     """A graph of layers with any number of inputs and outputs.
 
     There are three ways to make one. ``Model(inputs, outputs)`` takes the layers between tensors; :class:`Sequential`
@@ -115,6 +114,7 @@ class Model(Trainer, Networked, Layer):
     ((None, 10), 178)
     """
 
+    builds_once = False
     _own = Layer._own | {"_graph", "_lowered", "_lowered_key", "_lock"}
 
     def __init__(
@@ -261,9 +261,9 @@ class Model(Trainer, Networked, Layer):
             return self._function.apply(arrange(self._function.inputs, self.input_names, inputs, self.name))
         return Model.__call__(self, inputs, training=training)
 
-    def _call_on_tensors(self, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool | None) -> Any:
+    def call_on_tensors(self, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool | None) -> Any:
         if self._is_custom:
-            return super()._call_on_tensors(args, kwargs, training)
+            return super().call_on_tensors(args, kwargs, training)
         if len(args) != 1 or kwargs:
             raise TypeError(f'Model "{self.name}" expected one argument: its inputs. Received: {len(args)} arguments')
         self.ensure_built(map_structure(lambda leaf: leaf.shape, args[0]))
@@ -467,8 +467,8 @@ class Model(Trainer, Networked, Layer):
                 raise ValueError("[Model] expected a config with layers and their calls.")
             return cls(**config)
         with custom_object_scope(custom_objects):
-            layers = _layers_from(config.get("layers"), cls.__name__)
-        inputs, outputs = rebuild(config, *_lookup(layers))
+            layers = layers_from(config.get("layers"), cls.__name__)
+        inputs, outputs = rebuild(config, *lookup(layers))
         model = cls(inputs, outputs, name=config.get("name"), seed=config.get("seed"))
         model.precision = config.get("precision", "float32")
         model._trainable = _checks.boolean(config.get("trainable", True), "trainable", cls.__name__)
@@ -482,7 +482,7 @@ class Model(Trainer, Networked, Layer):
         **kwargs
             For :func:`json.dumps`.
         """
-        return json.dumps(registry.serialize(self), **kwargs)
+        return str(json.dumps(registry.serialize(self), **kwargs))
 
     def __repr__(self) -> str:
         if not self.built:
@@ -492,74 +492,6 @@ class Model(Trainer, Networked, Layer):
             f"{self.output_shape}, "
             f"{self.count_params():,} parameters>"
         )
-
-    # --- files --------------------------------------------------------------------------------------------------------
-    def save(self, filepath: str | PathLike[str], overwrite: bool = True) -> None:
-        """Write the whole model to a file: layers, weights, and the state of training if it was compiled.
-
-        :func:`cnncore.saving.load_model` reads it. See :func:`cnncore.saving.save_model`.
-        """
-        from cnncore import saving
-
-        saving.save_model(self, filepath, overwrite=overwrite)
-
-    def save_weights(self, filepath: str | PathLike[str], overwrite: bool = True) -> None:
-        """Write the weights alone to a file. See :func:`cnncore.saving.save_weights`."""
-        from cnncore import saving
-
-        saving.save_weights(self, filepath, overwrite=overwrite)
-
-    def load_weights(self, filepath: str | PathLike[str], skip_mismatch: bool = False, by_name: bool = False) -> None:
-        """Read weights written by ``save_weights`` or ``save``. See :func:`cnncore.saving.load_weights`."""
-        from cnncore import saving
-
-        saving.load_weights(self, filepath, skip_mismatch=skip_mismatch, by_name=by_name)
-
-    # --- copies -------------------------------------------------------------------------------------------------------
-    def __getstate__(self) -> dict[str, Any]:
-        with self._lock:
-            state = super().__getstate__()
-            for name in ("_lock", "_lowered", "_lowered_key", "_graph"):
-                state.pop(name, None)
-            state |= {"_held_step": self._steps_done, "_checked_version": -1} | self._training_attributes()
-            if self._graph is not None:
-                state["graph"] = describe(self._graph)
-                state["graph_layers"] = self._graph.all_layers
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        graph, layers = state.pop("graph", None), state.pop("graph_layers", [])
-        self.__dict__.update(state)
-        self._lock, self._lowered, self._lowered_key, self._graph = threading.RLock(), None, None, None
-        if graph is not None:
-            inputs, outputs = rebuild(graph, *_lookup(layers))
-            self._graph = Function(inputs, outputs, type(self).__name__)
-
-    def __copy__(self) -> Any:
-        """Another model of the same layers: structures are its own, weights are shared."""
-        other = object.__new__(type(self))
-        other.__setstate__({**Model.__getstate__(self), "_parameters": self._parameters})
-        return other
-
-
-def _layers_from(configs: Any, owner: str) -> list[Layer]:
-    if not isinstance(configs, (list, tuple)):
-        raise ValueError(f"[{owner}] expected a config with a list of layers. Received: {type(configs).__name__}")
-    return [registry.deserialize(config) for config in configs]
-
-
-def _lookup(layers: list[Layer]) -> tuple[list[KerasTensor], Callable[[Any], Layer]]:
-    """The tensors of the inputs among ``layers``, and how to find a layer by name."""
-    by_name = {layer.name: layer for layer in layers}
-    if len(by_name) != len(layers):
-        raise ValueError("[Model] expected layers with different names.")
-
-    def layer_named(name: Any) -> Layer:
-        if not isinstance(name, str) or name not in by_name:
-            raise ValueError(f"[Model] expected calls of the model's own layers. Received: {name!r:.80}")
-        return by_name[name]
-
-    return [layer.output for layer in layers if isinstance(layer, InputLayer)], layer_named
 
 
 def _check_names(layers: list[Layer], owner: str) -> None:

@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from cnncore import _checks
-from cnncore.layers.base import Layer, structure_version
+from cnncore.layers.base import structure_version
 from cnncore.layers.function import Function
 from cnncore.layers.lowering import lower
 from cnncore.layers.tensor import KerasTensor, Node
@@ -77,7 +77,7 @@ class Networked:
         self._checked_version = -1
 
     @property
-    def _steps_done(self) -> int:
+    def steps_done(self) -> int:
         return self._held_step if self._lowered is None else int(self._lowered.network.step)
 
     def _variable_of(self, slot: Any) -> Variable:
@@ -93,7 +93,7 @@ class Networked:
 
     # --- augmentation -----------------------------------------------------------------------------------------------
     @property
-    def _augmentation(self) -> list[Layer]:
+    def _augmentation(self) -> list[Any]:
         """The layers at the very beginning that only change training images; the network leaves them out."""
         return [layer for node in self._augmentation_nodes() for layer in _augmenting(node.layer)]
 
@@ -151,7 +151,7 @@ class Networked:
                 self._lowered.network.precision = checked
 
 
-def _state_of(layers: list[Layer]) -> tuple[Any, ...]:
+def _state_of(layers: list[Any]) -> tuple[Any, ...]:
     """What of the layers a network depends on, beyond the graph itself."""
     return tuple((layer.trainable, len(layer.specs), _state_of(layer.sublayers())) for layer in layers)
 
@@ -165,11 +165,11 @@ def _set_regularizers(lowered: Lowered) -> None:
             )
 
 
-def _augmenting(layer: Layer) -> list[Layer]:
+def _augmenting(layer: Any) -> list[Any]:
     """``layer`` if it only changes training images, or the layers of a chain of such; empty for any other layer."""
     if hasattr(type(layer), "augment"):
         return [layer]
-    inner = layer.sublayers() if isinstance(layer, Networked) else []
+    inner: list[Any] = getattr(layer, "sublayers", list)() if isinstance(layer, Networked) else []
     chains = [_augmenting(item) for item in inner if type(item).__name__ != "InputLayer"]
     return [item for chain in chains for item in chain] if all(chains) else []
 

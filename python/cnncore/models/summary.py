@@ -6,14 +6,11 @@ import math
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cnncore.layers.base import Layer
 from cnncore.layers.function import Function
 from cnncore.layers.tensor import KerasTensor, Node
-
-if TYPE_CHECKING:
-    from cnncore.models.model import Model
 
 __all__ = ["is_chain", "nodes_by_layer", "print_summary"]
 
@@ -23,7 +20,7 @@ _ENDS = {3: (0.45, 0.85, 1.0), 4: (0.33, 0.6, 0.72, 1.0), 5: (0.3, 0.54, 0.66, 0
 
 
 def print_summary(
-    model: Model,
+    model: Any,
     line_length: int | None,
     positions: Sequence[float] | None,
     print_fn: Callable[[str], Any],
@@ -57,7 +54,7 @@ def print_summary(
     print_fn("_" * width)
 
 
-def is_chain(model: Model) -> bool:
+def is_chain(model: Any) -> bool:
     """Whether each layer takes what the one before it gives, and is there once."""
     nodes = model.graph.nodes
     tensors = [model.graph.input_list[0], *(tensor for node in nodes for tensor in node.output_list)]
@@ -83,7 +80,7 @@ def nodes_by_layer(function: Function) -> dict[int, list[Node]]:
 _Row = tuple[str, Layer, list[Node]]  # the name as shown, the layer, its calls in the model
 
 
-def _rows(model: Model, layers: Iterable[Layer], expand: bool, prefix: str) -> Iterable[_Row]:
+def _rows(model: Any, layers: Iterable[Layer], expand: bool, prefix: str) -> Iterable[_Row]:
     nodes = nodes_by_layer(model.graph)
     for layer in layers:
         yield prefix + layer.name, layer, nodes.get(id(layer), [])
@@ -118,10 +115,10 @@ def _widths(rows: list[list[str]], line_length: int | None, positions: Sequence[
         needed = [max(len(row[column]) for row in rows) + _GAP for column in range(columns)]
         return [max(needed[i], _WIDTHS[i] if i < len(_WIDTHS) else 0) for i in range(columns)]
     length = line_length or sum(_WIDTHS)
-    ends = list(positions or _ENDS[columns])
-    if len(ends) != columns:
+    given = list(positions or _ENDS[columns])
+    if len(given) != columns:
         raise ValueError(f"[summary] expected {columns} positions. Received: positions={positions!r}")
-    ends = [int(end * length) if ends[-1] <= 1 else int(end) for end in ends]
+    ends = [int(end * length) if given[-1] <= 1 else int(end) for end in given]
     widths = [end - start for start, end in zip([0, *ends], ends, strict=False)]
     if min(widths) < 4:
         raise ValueError(f"[summary] expected room for {columns} columns. Received: {line_length=}, {positions=}")

@@ -2,6 +2,7 @@
 
 from .dataset import PyDataset, Sequence
 from .image import array_to_img, img_to_array, load_img, save_img
+from .model_plot import plot_model
 from .numerical import normalize, to_categorical
 from .seeds import set_random_seed
 
@@ -12,6 +13,7 @@ __all__ = [
     "img_to_array",
     "load_img",
     "normalize",
+    "plot_model",
     "save_img",
     "set_random_seed",
     "to_categorical",

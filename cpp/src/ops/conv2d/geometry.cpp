@@ -1,4 +1,4 @@
-#include "ops/conv2d_geometry.h"
+#include "ops/conv2d/geometry.h"
 
 #include <algorithm>
 
@@ -96,24 +96,25 @@ ForwardTables forward_tables(const Conv2dParams& p, const Frame& x, int64_t imag
   return tables;
 }
 
-int64_t tile_count(int64_t height, int64_t width) { return (height + 1) / 2 * ((width + 1) / 2); }
+int64_t square_count(int64_t height, int64_t width) { return (height + 1) / 2 * ((width + 1) / 2); }
 
-Tiles tiles(const Frame& x, int32_t x_begin, const Frame& y, int64_t images) {
-  Tiles tiles;
-  tiles.per_image = tile_count(y.height, y.width);
+Squares squares(const Frame& x, int32_t x_begin, const Frame& y, int64_t images) {
+  Squares squares;
+  squares.per_image = square_count(y.height, y.width);
   for (int64_t n = 0; n < images; ++n) {
     for (int64_t i = 0; i < y.height; i += 2) {
       for (int64_t j = 0; j < y.width; j += 2) {
-        tiles.x_offset.push_back(static_cast<int32_t>(n * x.size() + (i * x.full_width() + j) * x.channels) + x_begin);
+        squares.x_offset.push_back(static_cast<int32_t>(n * x.size() + (i * x.full_width() + j) * x.channels) +
+                                   x_begin);
         for (int64_t k = 0; k < 4; ++k) {
           const bool inside = i + k / 2 < y.height && j + k % 2 < y.width;
-          tiles.y_offset.push_back(static_cast<int32_t>(n * y.size()) +
-                                   (inside ? y.offset(i + k / 2, j + k % 2) : y.offset(i, j)));
+          squares.y_offset.push_back(static_cast<int32_t>(n * y.size()) +
+                                     (inside ? y.offset(i + k / 2, j + k % 2) : y.offset(i, j)));
         }
       }
     }
   }
-  return tiles;
+  return squares;
 }
 
 Offsets output_offsets(const Frame& dy, int64_t images, PixelOrder order) {
@@ -124,17 +125,30 @@ Offsets output_offsets(const Frame& dy, int64_t images, PixelOrder order) {
   return offsets;
 }
 
-BackwardDataTables backward_data_tables(const Conv2dParams& p, int64_t images, const Padding& least) {
+namespace {
+
+struct DataAxes {
+  explicit DataAxes(const Conv2dParams& p)
+      : rows(axis_phases(p.in_height, p.kernel_height, p.stride_height, p.dilation_height, p.padding.top)),
+        columns(axis_phases(p.in_width, p.kernel_width, p.stride_width, p.dilation_width, p.padding.left)) {}
+  std::vector<AxisPhase> rows, columns;
+};
+
+}  // namespace
+
+Padding data_border(const Conv2dParams& p) {
   const Shape out = conv2d_output_shape(p);
-  const auto rows = axis_phases(p.in_height, p.kernel_height, p.stride_height, p.dilation_height, p.padding.top);
-  const auto columns = axis_phases(p.in_width, p.kernel_width, p.stride_width, p.dilation_width, p.padding.left);
-  const PaddingPair y = reach_outside(rows, out[0]), x = reach_outside(columns, out[1]);
-  const Padding border{std::max(y.before, least.top), std::max(y.after, least.bottom), std::max(x.before, least.left),
-                       std::max(x.after, least.right)};
-  BackwardDataTables tables{{out[0], out[1], p.filters, border}, {}};
-  for (const AxisPhase& row : rows)
-    for (const AxisPhase& column : columns) tables.phases.push_back(make_phase(row, column, p, tables.dy, images));
-  return tables;
+  const DataAxes axes(p);
+  const PaddingPair y = reach_outside(axes.rows, out[0]), x = reach_outside(axes.columns, out[1]);
+  return {y.before, y.after, x.before, x.after};
+}
+
+std::vector<Phase> data_phases(const Conv2dParams& p, const Frame& dy, int64_t images) {
+  const DataAxes axes(p);
+  std::vector<Phase> phases;
+  for (const AxisPhase& row : axes.rows)
+    for (const AxisPhase& column : axes.columns) phases.push_back(make_phase(row, column, p, dy, images));
+  return phases;
 }
 
 }  // namespace cnncore

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "ops/conv2d_geometry.h"
+#include "ops/conv2d/geometry.h"
 
 namespace cnncore {
 

@@ -35,16 +35,15 @@ struct ForwardTables {
 };
 ForwardTables forward_tables(const Conv2dParams& params, const Frame& x, int64_t images, PixelOrder order);
 
-/// The 2x2 tiles that cover an output of height x width pixels, for Winograd's algorithm; none where it does not apply.
-struct Tiles {
+/// The 2x2 squares that cover an output of height x width pixels, for Winograd's algorithm.
+struct Squares {
   int64_t per_image = 0;
-  Offsets x_offset;  // per tile: the 4x4 pixels it reads
-  Offsets y_offset;  // four per tile; a pixel outside repeats the first
-  bool used() const { return per_image > 0; }
+  Offsets x_offset;  // per square: the 4x4 pixels it reads
+  Offsets y_offset;  // four per square; a pixel outside repeats the first
 };
-int64_t tile_count(int64_t height, int64_t width);
-/// x_begin is where the first tile's pixels begin in a frame; y_frame the plain output.
-Tiles tiles(const Frame& x, int32_t x_begin, const Frame& y, int64_t images);
+int64_t square_count(int64_t height, int64_t width);
+/// x_begin is where the first square's pixels begin in a frame; y_frame the plain output.
+Squares squares(const Frame& x, int32_t x_begin, const Frame& y, int64_t images);
 
 /// Offsets of the output pixels in a frame of dy, in the order of forward_tables.
 Offsets output_offsets(const Frame& dy, int64_t images, PixelOrder order);
@@ -58,11 +57,9 @@ struct Phase {
   Offsets tap_offset;         // per tap, relative to dy_offset; not negative
   Offsets k_offset;           // per (tap, filter of one group)
 };
-struct BackwardDataTables {
-  Frame dy;  // the border that the phases read
-  std::vector<Phase> phases;
-};
-/// The border of dy is at least `least` wide.
-BackwardDataTables backward_data_tables(const Conv2dParams& params, int64_t images, const Padding& least);
+/// The border of dy that the phases read at least.
+Padding data_border(const Conv2dParams& params);
+/// One for each residue, over `images` images; the border of dy is at least data_border.
+std::vector<Phase> data_phases(const Conv2dParams& params, const Frame& dy, int64_t images);
 
 }  // namespace cnncore

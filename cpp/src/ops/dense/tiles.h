@@ -3,8 +3,8 @@
 
 #include "cnncore/dense.h"
 #include "kernels/kernels.h"
-#include "ops/conv2d_geometry.h"
-#include "ops/tiled_conv2d.h"
+#include "ops/conv2d/geometry.h"
+#include "ops/tile_units.h"
 
 namespace cnncore {
 
@@ -13,7 +13,7 @@ class TiledDense {
   /// Features and units in whole tiles, and a unit that pays.
   static bool applies(const DenseParams& params, const Kernels& kernels) {
     return params.features % kTileRows == 0 && params.units % kTileRows == 0 &&
-           tiles_pay(kernels, params.precision, 1.0);
+           tile_speed(kernels, params.precision) > 1.0;
   }
 
   /// `samples` is the most rows of one call of forward or backward_data.

@@ -1,4 +1,4 @@
-#include "ops/tiled_dense.h"
+#include "ops/dense/tiles.h"
 
 #include <algorithm>
 
@@ -12,9 +12,6 @@ constexpr int64_t kChunkColumns = 128;   // of sums that wait for their epilogue
 constexpr int64_t kSamplesPerSum = 256;  // of the batch, in the gradient of the kernel
 
 int64_t whole_tiles(int64_t size) { return (size + kTileRows - 1) / kTileRows * kTileRows; }
-
-// Floats that hold so many bfloat16 values.
-int64_t floats_for(int64_t halves) { return aligned_count<float>((halves + 1) / 2); }
 
 // One step's terms of so many rows of samples.
 void clear_terms(uint16_t* a, int64_t rows) {

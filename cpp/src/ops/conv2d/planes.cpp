@@ -1,0 +1,93 @@
+// The gradient of the input for few input channels: vectors over them would be half empty or worse, so that they run
+// over planes of pixels, one image at a time.
+#include <limits>
+
+#include "ops/conv2d/candidates.h"
+#include "ops/conv2d/flipped_kernel.h"
+
+namespace cnncore {
+namespace {
+
+constexpr int64_t kBlock = 64;  // pixels that the kernel takes at a time, on any ISA
+
+bool planes_apply(const Conv2dProblem& p, const Kernels& k) {
+  const Conv2dParams& c = p.params;
+  if (c.groups != 1 || !p.unit_strides() || 2 * c.in_channels > k.width) return false;
+  // the planes of all filters lie behind each other, and each may be a block longer than its image
+  const Padding border = data_border(c);
+  const int64_t plane = (p.out_height + border.top + border.bottom) * (p.out_width + border.left + border.right);
+  return c.filters * (2 * plane + 4 * kBlock) < std::numeric_limits<int32_t>::max();
+}
+double planes_speed(const Conv2dProblem& p, const Kernels& k) { return planes_apply(p, k) ? 1.6 : 0.0; }
+
+class PlanesData : public DataPass {
+ public:
+  explicit PlanesData(Operands& operands)
+      : p_(operands.problem()), k_(operands.kernels()), frame_(operands.dy_frame()) {
+    const std::vector<Phase> phases = data_phases(p_.params, frame_, 1);
+    const Phase& phase = phases.front();  // the only one: strides are 1
+    taps_ = phase.taps;
+    const int64_t pitch = frame_.full_width(), filters = p_.params.filters;
+    length_ = (p_.params.in_height - 1) * pitch + p_.params.in_width;
+    const int64_t padded_length = (length_ + kBlock - 1) / kBlock * kBlock;
+    const int64_t base = phase.dy_offset.front(), reach = phase.tap_offset.empty() ? 0 : phase.tap_offset.front();
+    dy_plane_ = aligned_count<float>(std::max((base + reach) / filters + padded_length, frame_.full_height() * pitch));
+    dx_plane_ = padded_length;
+    for (const int32_t tap : phase.tap_offset)
+      for (int64_t f = 0; f < filters; ++f)
+        term_offset_.push_back(static_cast<int32_t>((base + tap) / filters + f * dy_plane_));
+    dy_planes_ = layout_.take<float>(filters * dy_plane_);
+    dx_planes_ = layout_.take<float>(p_.params.in_channels * dx_plane_);
+  }
+
+  int64_t scratch_size() const override { return layout_.size(); }
+  int64_t packed_size() const override { return p_.kernel_size(); }
+  void pack(IndexRange channels, const float* kernel, float* packed) const override {
+    pack_flipped(p_, k_, taps_, channels, kernel, packed);
+  }
+
+  void run(int64_t count, const DataRun& r) const override {
+    const int64_t filters = p_.params.filters, channels = p_.params.in_channels, pitch = frame_.full_width();
+    float* dy_planes = dy_planes_.in(r.scratch);
+    float* dx_planes = dx_planes_.in(r.scratch);
+    const float* dy = r.gradient.framed;
+    float* dx = r.dx;
+    for (int64_t n = 0; n < count; ++n, dy += frame_.size()) {
+      k_.transpose(dy, filters, dy_planes, dy_plane_, frame_.full_height() * pitch, filters);
+      k_.planar({.x = dy_planes,
+                 .k_offset = term_offset_.data(),
+                 .length = length_,
+                 .depth = static_cast<int64_t>(term_offset_.size()),
+                 .cols = channels,
+                 .w = r.packed,
+                 .ldw = channels,
+                 .y = dx_planes,
+                 .y_plane = dx_plane_});
+      for (int64_t i = 0; i < p_.params.in_height; ++i)
+        for (int64_t j = 0; j < p_.params.in_width; ++j)
+          for (int64_t c = 0; c < channels; ++c) *dx++ = dx_planes[c * dx_plane_ + i * pitch + j];
+    }
+  }
+
+ private:
+  const Conv2dProblem& p_;
+  const Kernels& k_;
+  const Frame& frame_;
+  int64_t dy_plane_ = 0, dx_plane_ = 0;  // floats from plane to plane
+  int64_t length_ = 0;                   // pixels of dx at the pitch of dy's frame
+  std::vector<int64_t> taps_;
+  Offsets term_offset_;  // per (tap, filter)
+  ScratchLayout layout_;
+  ScratchArray<float> dy_planes_, dx_planes_;
+};
+
+OperandNeeds needs(const Conv2dProblem& p, const Kernels&) {
+  return {.framed_dy = true, .dy_border = data_border(p.params), .rounded_dy = true};
+}
+
+}  // namespace
+
+const DataCandidate kPlanesData = {
+    .name = "planes", .speed = planes_speed, .needs = needs, .make = make_pass<DataPass, PlanesData>};
+
+}  // namespace cnncore

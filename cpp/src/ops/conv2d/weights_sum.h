@@ -1,0 +1,45 @@
+// Gradients of the kernel whose partial sums lie as the gradient itself does.
+#pragma once
+
+#include "ops/conv2d/operands.h"
+
+namespace cnncore {
+
+/// to[i] = the sum of the partials' floats at + i, in order; `to` may be the first partial's own.
+inline void sum_partials(const Kernels& k, const Partials& partials, int64_t at, int64_t size, float* to) {
+  if (to != partials.first + at) std::copy_n(partials.first + at, size, to);
+  for (int64_t i = 1; i < partials.count; ++i) k.accumulate(partials.first + i * partials.stride + at, to, size);
+}
+
+/// Floats of a gradient that one task of a sum over partials takes: each is worth a thread's while, and a machine of
+/// many cores finds enough of them in a large kernel.
+constexpr int64_t kFloatsPerReduction = 4096;
+
+class SummedWeights : public WeightsPass {
+ public:
+  explicit SummedWeights(const Operands& operands)
+      : operands_(operands), problem_(operands.problem()), k_(operands.kernels()) {}
+
+  int64_t partial_size() const final { return aligned_count<float>(problem_.kernel_size()); }
+  int64_t reduce_tasks() const final {
+    return (problem_.kernel_size() + kFloatsPerReduction - 1) / kFloatsPerReduction;
+  }
+  GradientRange reduce(int64_t task, const Partials& partials, float* dkernel) const final {
+    const int64_t begin = task * kFloatsPerReduction;
+    const int64_t size = std::min(kFloatsPerReduction, problem_.kernel_size() - begin);
+    sum_partials(k_, partials, begin, size, dkernel + begin);
+    return {begin, size};
+  }
+
+ protected:
+  /// For kernels that only add: zeros where the partial is to be set.
+  void begin(const WeightsRun& run) const {
+    if (run.overwrite) std::fill_n(run.partial, problem_.kernel_size(), 0.0f);
+  }
+
+  const Operands& operands_;
+  const Conv2dProblem& problem_;
+  const Kernels& k_;
+};
+
+}  // namespace cnncore

@@ -1,0 +1,64 @@
+"""The arguments that every layer has."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import numpy as np
+
+from cnncore import _checks
+from cnncore._names import nearest
+
+__all__ = ["checked_dtype", "checked_name", "declared_shape", "unknown_argument"]
+
+_SHAPE_ARGUMENTS = ("input_shape", "input_dim", "batch_input_shape", "batch_shape")
+
+
+def checked_name(name: Any, owner: str) -> str:
+    if not isinstance(name, str) or not name or "/" in name or not name.isprintable():
+        raise ValueError(
+            f"[{owner}] expected `name` to be a non-empty string of printable characters without '/'. "
+            f"Received: {str(name)[:80]!r}"
+        )
+    return name
+
+
+def checked_dtype(dtype: Any, owner: str) -> str:
+    name = "float32" if dtype is None else str(getattr(dtype, "name", dtype))
+    if name != "float32":
+        raise ValueError(
+            f'[{owner}] expected `dtype` to be "float32": all layers compute in it. For reduced precision see '
+            f"Model.compile(precision=...). Received: dtype={dtype!r}"
+        )
+    return name
+
+
+def declared_shape(kwargs: dict[str, Any], owner: str) -> tuple[int, ...] | None:
+    """Takes the arguments that say a sample's shape out of ``kwargs``."""
+    given = {key: kwargs.pop(key) for key in _SHAPE_ARGUMENTS if kwargs.get(key) is not None}
+    for key in _SHAPE_ARGUMENTS:
+        kwargs.pop(key, None)
+    if not given:
+        return None
+    if len(given) > 1:
+        raise ValueError(f"[{owner}] expected the input's shape once. Received: {given}")
+    (key, value), *_ = given.items()
+    if key == "input_dim":
+        return (_checks.integer(value, key, owner),)
+    if isinstance(value, (int, np.integer)):
+        value = (value,)
+    if key in ("batch_input_shape", "batch_shape"):
+        value = tuple(value)[1:]
+    elif len(value) > 1 and value[0] is None:
+        raise ValueError(
+            f"[{owner}] expected `input_shape` without the batch axis. Received: input_shape={value!r}. "
+            f"Write input_shape={tuple(value[1:])!r}."
+        )
+    return _checks.shape(value, key, owner)
+
+
+def unknown_argument(cls: type, argument: str) -> str:
+    known = [name for name in inspect.signature(cls).parameters if name not in ("args", "kwargs")]
+    known += ["name", "trainable", "dtype", "activity_regularizer", *_SHAPE_ARGUMENTS]
+    return f"[{cls.__name__}] unknown argument {argument!r}.{nearest(argument, known)} Received: {argument}="

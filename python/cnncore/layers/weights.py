@@ -1,0 +1,236 @@
+"""The weights of a layer: what it asks for, the memory they are in, and whether they are trained."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cnncore import _checks, _core, initializers
+from cnncore._random import next_seed
+from cnncore._structure import flatten
+from cnncore.layers.arguments import checked_dtype
+from cnncore.layers.variable import Variable, WeightSpec, write_weights
+
+__all__ = ["Weighted", "structure_changed", "structure_version"]
+
+_making = threading.Lock()  # of parameters: two threads that first ask for them get the same
+_version = 0  # counts what may change a network: flags, layers added or removed
+
+
+def structure_version() -> int:
+    """A number that changes whenever ``trainable`` of a layer, or the layers of a model, change."""
+    return _version
+
+
+def structure_changed() -> None:
+    """Tell all models that the networks they hold may be out of date."""
+    global _version
+    _version += 1
+
+
+class Weighted:
+    """The part of a layer that has weights, of its own and in the layers that it keeps in its attributes."""
+
+    # What a layer keeps for itself; everything else in __dict__ may hold layers of its own.
+    _own = frozenset({"nodes", "_parameters", "_held", "_eager", "_specs", "activity_regularizer"})
+
+    name: str
+    built: bool
+
+    def __init__(self, trainable: bool) -> None:
+        self._trainable = trainable
+        self._specs: list[WeightSpec] = []
+        self._parameters: Any = None
+        self._held: list[np.ndarray] | None = None  # values that wait for the parameters to be made
+        self.seed_key: tuple[int, ...] | None = None  # of the initial weights; a model with a seed of its own sets it
+
+    def add_weight(
+        self,
+        shape: Iterable[int] | None = None,
+        initializer: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        *,
+        regularizer: Any = None,
+        constraint: Any = None,
+        name: str | None = None,
+    ) -> Variable:
+        """Make a weight, in ``build`` or in the constructor of a custom layer.
+
+        Parameters
+        ----------
+        shape : tuple of int, optional
+            A scalar by default.
+        initializer : default "glorot_uniform"
+        dtype : optional
+            Only "float32".
+        trainable : bool, default True
+        regularizer, constraint : optional
+        name : str, optional
+            "weight", "weight_1", ... by default.
+
+        Returns
+        -------
+        Variable
+            To be used in ``call`` like an array.
+        """
+        owner = type(self).__name__
+        checked_dtype(dtype, owner)
+        size = () if shape is None else tuple(_checks.integer(item, "shape", owner) for item in shape)
+        taken = {spec.name for spec in self._specs}
+        if name is None:
+            name = next(item for item in _numbered("weight") if item not in taken)
+        elif name in taken:
+            raise ValueError(f"[{owner}.add_weight] expected a name of its own. Received: name={name!r} twice")
+        initializer, regularizer, constraint = _weight_objects(initializer or "glorot_uniform", regularizer, constraint)
+        if self._parameters is not None:  # the block grows: the values so far wait to be written to a new one
+            self._held = [self._parameters.read(index) for index in range(len(self._specs))]
+            self._parameters = None
+        self._specs.append(WeightSpec(name, size, initializer, trainable, regularizer, constraint))
+        return Variable(self, len(self._specs) - 1)
+
+    # --- weights --------------------------------------------------------------------------------------------------
+    @property
+    def specs(self) -> list[WeightSpec]:
+        """The weights the layer has, without those of layers inside it."""
+        return self._specs
+
+    @property
+    def parameters(self) -> _core.Parameters:
+        """The block of memory that holds the weights, without those of layers inside it. Made when first asked for."""
+        if self._parameters is None:
+            with _making:
+                self._make_parameters()
+        assert self._parameters is not None
+        return self._parameters
+
+    def _make_parameters(self) -> None:
+        if self._parameters is None:
+            block = _core.Parameters([spec.shape for spec in self._specs])
+            held = self._held or []
+            for index, spec in enumerate(self._specs):
+                if index < len(held):
+                    block.write(index, held[index])
+                else:
+                    values = spec.initializer(spec.shape, (*self._seed_of_weights(), index))
+                    block.write(index, np.require(values, np.float32, ["C", "A"]))
+            self._parameters, self._held = block, None
+
+    def _seed_of_weights(self) -> tuple[int, ...]:
+        if self.seed_key is None:
+            self.seed_key = (next_seed(),)
+        return self.seed_key
+
+    def sublayers(self) -> list[Any]:
+        """The layers that this one keeps in its attributes, in lists, tuples and dicts too."""
+        found: dict[int, Any] = {}
+        for name, value in self.__dict__.items():
+            if name not in self._own:
+                for leaf in flatten(value):
+                    if isinstance(leaf, Weighted):
+                        found.setdefault(id(leaf), leaf)
+        return list(found.values())
+
+    @property
+    def variables(self) -> list[Variable]:
+        """All weights, layer by layer: those of this layer, trained ones first, then those of the layers inside it."""
+        return list({(id(item.layer), item.index): item for item in self._variables()}.values())
+
+    def _variables(self) -> Iterable[Variable]:
+        own = [Variable(self, index) for index in range(len(self._specs))]
+        yield from (item for item in own if item.spec.trainable)
+        yield from (item for item in own if not item.spec.trainable)
+        for layer in self.sublayers():
+            yield from layer._variables()
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All weights, layer by layer; writing to them changes the layer."""
+        return self.variables
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        """The weights that training changes."""
+        frozen = {(id(item.layer), item.index) for item in self._frozen_variables()}
+        return [item for item in self.variables if (id(item.layer), item.index) not in frozen]
+
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        """The weights that training leaves as they are: frozen ones and state such as moving statistics."""
+        frozen = {(id(item.layer), item.index) for item in self._frozen_variables()}
+        return [item for item in self.variables if (id(item.layer), item.index) in frozen]
+
+    def _frozen_variables(self) -> Iterable[Variable]:
+        if not self._trainable:
+            yield from self._variables()
+            return
+        yield from (Variable(self, index) for index, spec in enumerate(self._specs) if not spec.trainable)
+        for layer in self.sublayers():
+            yield from layer._frozen_variables()
+
+    trainable_weights, non_trainable_weights = trainable_variables, non_trainable_variables
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of the weights, in order (kernel, bias)."""
+        return [variable.numpy() for variable in self.weights]
+
+    def set_weights(self, weights: Iterable[ArrayLike]) -> None:
+        """Replace the weights. Nothing is written if the number of arrays or one of the shapes is wrong.
+
+        Parameters
+        ----------
+        weights : list of array_like
+            In the order and with the shapes of :meth:`get_weights`.
+        """
+        write_weights(self._title, self.weights, weights)
+
+    def count_params(self) -> int:
+        """Number of weights; ValueError while their shapes are not known."""
+        if not self.built:
+            raise ValueError(f'Layer "{self.name}" is not built: its input shape is not known yet.')
+        return sum(math.prod(variable.shape) for variable in self.weights)
+
+    # --- whether they are trained -------------------------------------------------------------------------------------
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes the weights. Setting it sets it for the layers inside, too, and takes effect at
+        once.
+        """
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        flag = _checks.boolean(value, "trainable", type(self).__name__)
+        self._trainable = flag
+        for layer in self.sublayers():
+            layer.trainable = flag
+        structure_changed()
+
+    @property
+    def _title(self) -> str:
+        return f'layer "{self.name}"'
+
+
+def _numbered(stem: str) -> Iterable[str]:
+    yield stem
+    number = 0
+    while True:
+        number += 1
+        yield f"{stem}_{number}"
+
+
+def _weight_objects(initializer: Any, regularizer: Any, constraint: Any) -> tuple[Any, Any, Any]:
+    if regularizer is not None:
+        from cnncore import regularizers
+
+        regularizer = regularizers.get(regularizer)
+    if constraint is not None:
+        from cnncore import constraints
+
+        constraint = constraints.get(constraint)
+    return initializers.get(initializer), regularizer, constraint

@@ -1,0 +1,66 @@
+"""Models in files, copies and pickles."""
+
+from __future__ import annotations
+
+import threading
+from os import PathLike
+from typing import Any
+
+from cnncore import saving
+from cnncore.layers.function import Function
+from cnncore.models.graph_config import describe, lookup, rebuild
+
+__all__ = ["Stored"]
+
+
+class Stored:
+    """The part of a model that goes into files, copies and pickles."""
+
+    _lock: Any
+    _lowered: Any
+    _graph: Function | None
+    _held_step: int
+    steps_done: Any
+    _training_attributes: Any
+
+    # --- files --------------------------------------------------------------------------------------------------------
+    def save(self, filepath: str | PathLike[str], overwrite: bool = True) -> None:
+        """Write the whole model to a file: layers, weights, and the state of training if it was compiled.
+
+        :func:`cnncore.saving.load_model` reads it. See :func:`cnncore.saving.save_model`.
+        """
+        saving.save_model(self, filepath, overwrite=overwrite)
+
+    def save_weights(self, filepath: str | PathLike[str], overwrite: bool = True) -> None:
+        """Write the weights alone to a file. See :func:`cnncore.saving.save_weights`."""
+        saving.save_weights(self, filepath, overwrite=overwrite)
+
+    def load_weights(self, filepath: str | PathLike[str], skip_mismatch: bool = False, by_name: bool = False) -> None:
+        """Read weights written by ``save_weights`` or ``save``. See :func:`cnncore.saving.load_weights`."""
+        saving.load_weights(self, filepath, skip_mismatch=skip_mismatch, by_name=by_name)
+
+    # --- copies -------------------------------------------------------------------------------------------------------
+    def __getstate__(self) -> dict[str, Any]:
+        with self._lock:
+            state: dict[str, Any] = super().__getstate__()  # type: ignore[misc]  # the layer's
+            for name in ("_lock", "_lowered", "_lowered_key", "_graph"):
+                state.pop(name, None)
+            state |= {"_held_step": self.steps_done, "_checked_version": -1} | self._training_attributes()
+            if self._graph is not None:
+                state["graph"] = describe(self._graph)
+                state["graph_layers"] = self._graph.all_layers
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        graph, layers = state.pop("graph", None), state.pop("graph_layers", [])
+        self.__dict__.update(state)
+        self._lock, self._lowered, self._lowered_key, self._graph = threading.RLock(), None, None, None
+        if graph is not None:
+            inputs, outputs = rebuild(graph, *lookup(layers))
+            self._graph = Function(inputs, outputs, type(self).__name__)
+
+    def __copy__(self) -> Any:
+        """Another model of the same layers: structures are its own, weights are shared."""
+        other = object.__new__(type(self))
+        other.__setstate__(Stored.__getstate__(self))
+        return other
