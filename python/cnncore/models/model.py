@@ -10,21 +10,24 @@ What the structure gives to ``Trainer`` (``self`` is the model):
     shape of the input is not known. Ask for it at the beginning of each public call, not in each step.
 ``_build_for(x)``
     Fix the shapes of the inputs by data: an array, or a list or dict of arrays. Nothing happens if they are known.
-``_function``
+``graph``
     The built graph: ``inputs`` and ``outputs`` are what the user gave (a tensor, a list, a dict, nested),
     ``input_list`` and ``output_list`` the tensors in the order in which ``Network`` takes and gives arrays.
-    ``tensor.shape[1:]`` is a sample's. ``cnncore._structure.flatten_like(function.inputs, x)`` brings data that nests
-    alike into that order.
+    ``tensor.shape[1:]`` is a sample's. ``cnncore.models.arrange.arrange(graph.inputs, self.input_names, x, owner)``
+    brings data into that order.
 ``input_names``, ``output_names``
-    Names in the same order: of the ``Input``s, and of the layers that give the outputs (keys of dicts of data).
+    Names in the same order: of the ``Input``s, and of the layers that give the outputs or the keys of a dict of them.
+``variable_of(slot)``
+    The :class:`~cnncore.layers.variable.Variable` behind a slot of the network: its layer, path, spec and values.
 ``_augmentation``
-    The layers at the very beginning that are instances of ``layers.augmentation.Augmentation`` (with a method
-    ``augment``); the network leaves them out. Empty for most models.
+    The layers at the very beginning that have a method ``augment``; the network leaves them out.
 ``_constraints() -> list of (Variable, constraint)``
     What to apply to weights after each step: ``variable.assign(constraint(variable.numpy()))``.
-``_lock``
-    A ``threading.RLock``. Whatever changes weights or optimizer holds it, one training step at a time; saving takes it
+``lock``
+    A reentrant lock. Whatever changes weights or optimizer holds it, one training step at a time; saving takes it
     once for its one moment. Inference does not take it.
+``metadata``
+    A dict for files: what the model was trained on.
 ``seed``, ``precision``, ``name``, ``layers``
     As ever; ``precision`` is passed on to the network when set.
 
@@ -32,15 +35,14 @@ What ``Trainer`` gives to the structure:
 
 ``Trainer.__init__(self)``
     No arguments; the state before ``compile``. Everything it keeps in ``self.__dict__`` must be deep-copied and pickled
-    sensibly, or left out by ``_training_attributes() -> dict`` (name -> value to keep), which copies and pickles use.
+    sensibly, or replaced by ``_training_attributes() -> dict`` (name -> value to keep), which copies and pickles use.
 ``_network_replaced(old, new)``
-    Called under ``_lock`` when the network is another object: optimizer state is carried over slot by slot, matched by
-    ``(slot.layer, slot.index)``. ``old`` may be None.
+    Called under ``lock`` when the network is another object: optimizer state is carried over slot by slot. ``old`` may
+    be None.
 ``compiled``, ``get_compile_config()``, ``compile_from_config(config)``
     As in Keras; the config is ready for JSON.
-``optimizer.iterations``, ``optimizer.state`` (dict of str to flat vectors, laid out like the slots),
-``optimizer.build``
-    What saving stores and loading restores.
+``build_optimizer()``, ``optimizer.state_dict()``, ``optimizer.load_state_dict(state)``
+    What saving stores and loading restores: "step", and vectors laid out like the network's flat parameters.
 """
 
 from __future__ import annotations
@@ -95,6 +97,11 @@ class Model(Trainer, Stored, Networked, Layer):
         Of dropout and shuffling, and in Sequential of initial weights; by default from
         :func:`cnncore.utils.set_random_seed`, else random.
 
+    Attributes
+    ----------
+    metadata : dict
+        Facts that files keep, ready for JSON: what the model was trained on, and whatever you add.
+
     Raises
     ------
     ValueError
@@ -137,6 +144,7 @@ class Model(Trainer, Stored, Networked, Layer):
         Trainer.__init__(self)
         self.seed = next_seed() if seed is None else _checks.integer(seed, "seed", owner, 0, 2**63 - 1)
         self._graph: Function | None = None
+        self.metadata: dict[str, Any] = {}
         if (inputs is None) != (outputs is None):
             raise ValueError(f"[{owner}] expected both inputs and outputs. Received: inputs={inputs!r}, {outputs=}")
         if inputs is not None:
@@ -207,14 +215,15 @@ class Model(Trainer, Stored, Networked, Layer):
             if input_shape is None:
                 self._require_built()
             owner = f"{type(self).__name__}.build"
-            self._build_for_shapes(map_shapes(lambda s: _checks.shape(s[1:], "input_shape", owner), input_shape))
+            self.build_for_shapes(map_shapes(lambda s: _checks.shape(s[1:], "input_shape", owner), input_shape))
 
     def _build_for(self, x: Any) -> None:
         """Fix the shapes of the inputs by data, if they are not known."""
         if self._graph is None:
-            self._build_for_shapes(map_structure(lambda leaf: tuple(np.shape(leaf)[1:]), as_arrays(x)))
+            self.build_for_shapes(map_structure(lambda leaf: tuple(np.shape(leaf)[1:]), as_arrays(x)))
 
-    def _build_for_shapes(self, sample_shapes: Any) -> None:
+    def build_for_shapes(self, sample_shapes: Any) -> None:
+        """Fix the shapes of the inputs, without the batch axis: a shape, or a list or dict of them."""
         with self._lock:
             if self._graph is not None:
                 return
@@ -227,7 +236,7 @@ class Model(Trainer, Stored, Networked, Layer):
     def ensure_built(self, input_shape: Any, *more: Any) -> None:
         """Build the model if it is not; called on tensors it takes their shapes."""
         if self._graph is None:
-            self._build_for_shapes(map_shapes(lambda shape: tuple(shape[1:]), input_shape))
+            self.build_for_shapes(map_shapes(lambda shape: tuple(shape[1:]), input_shape))
 
     # --- calls ------------------------------------------------------------------------------------------------------
     def __call__(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:

@@ -77,10 +77,22 @@ class Networked:
         self._checked_version = -1
 
     @property
+    def lock(self) -> Any:
+        """Whatever changes the weights or the optimizer holds it, one training step at a time."""
+        return self._lock
+
+    @property
     def steps_done(self) -> int:
+        """Training steps so far: the counter behind the masks of dropout."""
         return self._held_step if self._lowered is None else int(self._lowered.network.step)
 
-    def _variable_of(self, slot: Any) -> Variable:
+    @steps_done.setter
+    def steps_done(self, value: int) -> None:
+        self._held_step = value
+        if self._lowered is not None:
+            self._lowered.network.step = value
+
+    def variable_of(self, slot: Any) -> Variable:
         """The weight behind a slot of the network."""
         assert self._lowered is not None
         return Variable(self._lowered.layers[slot.layer], slot.index)
@@ -88,7 +100,7 @@ class Networked:
     def _constraints(self) -> list[tuple[Variable, Any]]:
         """Constraints to apply after each step, with the weights that they are for."""
         network = self._network_for_use()
-        variables = [self._variable_of(slot) for slot in network.slots if slot.trainable]
+        variables = [self.variable_of(slot) for slot in network.slots if slot.trainable]
         return [(item, item.spec.constraint) for item in variables if item.spec.constraint is not None]
 
     # --- augmentation -----------------------------------------------------------------------------------------------

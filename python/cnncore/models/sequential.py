@@ -63,6 +63,7 @@ class Sequential(Model):
         self._layers: list[Layer] = []
         self._input_layer: InputLayer | None = None
         self._input_is_given = False  # as an element, rather than by a layer or by data
+        self._taken: set[str] = set()  # names of the layers
         self._tensors: list[KerasTensor] = []  # what each layer gives, once the shape of a sample is known
         if isinstance(layers, (str, Layer)) or (layers is not None and not isinstance(layers, Iterable)):
             raise TypeError(f"[Sequential] expected a list of layers. Received: {layers!r}")
@@ -110,6 +111,7 @@ class Sequential(Model):
         except Exception:
             layer.rename(name)
             raise
+        self._taken.add(layer.name)
         self._changed()
 
     def pop(self, rebuild: bool = True) -> Layer:
@@ -123,6 +125,7 @@ class Sequential(Model):
         if not self._layers:
             raise ValueError("[Sequential.pop] expected a model with layers. Received: an empty one")
         layer = self._layers.pop()
+        self._taken.discard(layer.name)
         if self._tensors:
             layer.forget(self._tensors.pop().node)
         if not self._layers and not self._input_is_given:
@@ -205,15 +208,15 @@ class Sequential(Model):
         if not self._layers:
             self._require_built()
         if self._input_layer is None:
-            self._build_for_shapes(tuple(np.shape(as_arrays(x))[1:]))
+            self.build_for_shapes(tuple(np.shape(as_arrays(x))[1:]))
 
-    def _build_for_shapes(self, sample_shapes: Any) -> None:
+    def build_for_shapes(self, sample_shapes: Any) -> None:
         if self._input_layer is None:
             self._fix_shape(_checks.shape(sample_shapes, "shape of a sample of x", self.name))
 
     def ensure_built(self, input_shape: Any, *more: Any) -> None:
         """Build the model if it is not; called on a tensor it takes its shape."""
-        self._build_for_shapes(tuple(input_shape[1:]))
+        self.build_for_shapes(tuple(input_shape[1:]))
 
     def _changed(self) -> None:
         self._graph = None
@@ -236,15 +239,14 @@ class Sequential(Model):
             )
 
     def _free_name(self, layer: Layer) -> str:
-        taken = {other.name for other in self._layers}
         if layer.has_own_name:
-            if layer.name in taken:
+            if layer.name in self._taken:
                 raise ValueError(
                     f"[Sequential.add] expected layers with different names. Received: {layer.name!r} twice"
                 )
             return layer.name
         name, number = layer.name, 0
-        while name in taken:
+        while name in self._taken:
             number += 1
             name = f"{layer.name}_{number}"
         return name

@@ -5,8 +5,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import platform
+import re
 import secrets
 import stat
+import time
+import zlib
+
+__all__ = ["check_writable", "remove_stale_files", "write_atomically"]
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
@@ -29,7 +35,8 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     target = _resolve(path)
     directory = os.path.dirname(target)
     # O_EXCL and the umask's permissions, which tempfile does not give.
-    temporary = os.path.join(directory, f".cnncore-{secrets.token_hex(8)}.tmp")
+    temporary = _temporary_name(directory)
+    remove_stale_files(directory)
     try:
         with open(temporary, "xb") as file:
             if os.path.exists(target):
@@ -64,12 +71,49 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     FileNotFoundError: [Errno 2] cannot write: No such file or directory: '/no/such/directory/model.safetensors'
     """
     target = _resolve(path)
-    temporary = os.path.join(os.path.dirname(target), f".cnncore-{secrets.token_hex(8)}.tmp")
+    temporary = _temporary_name(os.path.dirname(target))
     try:
         open(temporary, "xb").close()
         os.unlink(temporary)
     except OSError as error:
         raise type(error)(error.errno, f"cannot write: {error.strerror}", os.fspath(path)) from error
+
+
+def remove_stale_files(directory: str) -> None:
+    """Remove what saves that were killed left behind: temporary files of processes that are gone, or a day old."""
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(directory):
+            match = _TEMPORARY.fullmatch(entry.name)
+            if match is None:
+                continue
+            with contextlib.suppress(OSError):
+                if _is_stale(match["host"], match["process"], entry.stat(follow_symlinks=False).st_mtime):
+                    os.unlink(entry.path)
+
+
+_TEMPORARY = re.compile(r"\.cnncore-(?:(?P<host>[0-9a-f]{8})-(?P<process>[0-9]+)-)?[0-9a-f]{16}\.tmp")
+_DAY = 24 * 3600.0
+
+
+def _temporary_name(directory: str) -> str:
+    return os.path.join(directory, f".cnncore-{_host()}-{os.getpid()}-{secrets.token_hex(8)}.tmp")
+
+
+def _host() -> str:
+    """Eight digits that tell this machine from others which write to the same directory."""
+    return f"{zlib.crc32(platform.node().encode()):08x}"
+
+
+def _is_stale(host: str | None, process: str | None, modified: float) -> bool:
+    if host == _host() and process is not None:
+        try:
+            os.kill(int(process), 0)
+        except ProcessLookupError:
+            return True
+        except (OSError, OverflowError):
+            return False
+        return False
+    return time.time() - modified > _DAY
 
 
 def _resolve(path: str | os.PathLike[str]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -19,6 +20,9 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from .atomic import write_atomically
+from .limits import checked_size, only_value_errors, printable
+
+__all__ = ["FORMAT_VERSION", "ModelFile", "Tensors", "parse_json", "read_file", "write_file"]
 
 FORMAT_VERSION = 1
 _METADATA_KEY = "cnncore"
@@ -50,56 +54,86 @@ def write_file(path: str | os.PathLike[str], config: Mapping[str, Any], tensors:
     write_atomically(path, safetensors.numpy.save(contiguous, {_METADATA_KEY: _to_json(header)}))
 
 
-def read_file(path: str | os.PathLike[str]) -> ModelFile:
+def read_file(path: str | os.PathLike[str], max_bytes: int | None = None) -> ModelFile:
     """Read and check a file: structure, checksum, dtypes, finite values.
+
+    Memory is a small multiple of the file's size. The file is read, not mapped: another program may rewrite it
+    meanwhile.
+
+    Parameters
+    ----------
+    path : path
+    max_bytes : int, optional
+        Largest size that is accepted; 4 GiB by default.
 
     Raises
     ------
     ValueError
-        The file is truncated, corrupted, no safetensors file, of a newer format, or holds a tensor that is not
-        float32 or not finite. The message names the file and what is wrong.
+        The file is truncated, corrupted, too large, no safetensors file, of a newer format, or holds a tensor that is
+        not float32 or not finite. The message names the file and what is wrong.
     OSError
         The file cannot be opened.
     """
     name = os.fspath(path)
-    with open(path, "rb"):  # safetensors' own errors for missing files and directories are less clear
-        pass
-    try:
-        with safetensors.safe_open(name, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            tensors: Tensors = {}
-            for key in file.keys():  # noqa: SIM118 (it is no dict)
-                dtype = file.get_slice(key).get_dtype()
-                if dtype != "F32":
-                    raise ValueError(f"{name}: tensor {key!r}: expected float32 (F32). Received: {dtype}")
-                tensors[key] = file.get_tensor(key)
-    except safetensors.SafetensorError as error:
-        raise ValueError(f"{name}: expected an intact safetensors file. Received: {error}") from error
-    config = _read_config(metadata, tensors, name)
-    for key, tensor in tensors.items():
-        _check_finite(tensor, f"{name}: tensor {key!r}")
+    with open(path, "rb") as file:
+        checked_size(os.fstat(file.fileno()).st_size, max_bytes, name)
+        content = file.read()
+    with only_value_errors(path):
+        try:
+            entries = safetensors.deserialize(content)
+        except safetensors.SafetensorError as error:
+            raise ValueError(f"expected an intact safetensors file. Received: {error}") from None
+        metadata = _metadata(content)
+        tensors: Tensors = {}
+        for key, entry in entries:
+            if entry["dtype"] != "F32":
+                raise ValueError(f"tensor {printable(key)!r}: expected float32 (F32). Received: {entry['dtype']}")
+            tensors[key] = np.frombuffer(entry["data"], "<f4").reshape(entry["shape"]).astype(np.float32, copy=False)
+        config = _read_config(metadata, tensors)
+        for key, tensor in tensors.items():
+            _check_finite(tensor, f"tensor {printable(key)!r}")
     return ModelFile(config, tensors)
 
 
-def _read_config(metadata: Mapping[str, str], tensors: Tensors, path: str) -> dict[str, Any] | None:
+def _metadata(content: bytes) -> dict[str, str]:
+    """The text entries of a safetensors file whose structure was checked: its header is JSON behind eight bytes."""
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    metadata = header.get("__metadata__", {}) if isinstance(header, dict) else {}
+    return metadata if isinstance(metadata, dict) else {}
+
+
+def _read_config(metadata: Mapping[str, str], tensors: Tensors) -> dict[str, Any] | None:
     if _METADATA_KEY not in metadata:
         return None
-    try:
-        header = json.loads(metadata[_METADATA_KEY], parse_constant=_reject_constant)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: expected its metadata to be JSON. Received: {error}") from error
+    header = parse_json(metadata[_METADATA_KEY], "its metadata")
     if not isinstance(header, dict) or not isinstance(header.get("config"), dict):
-        raise ValueError(f"{path}: expected its metadata to be a JSON object with a config")
+        raise ValueError("expected its metadata to be a JSON object with a config")
     if header.get("format_version") != FORMAT_VERSION:
-        raise ValueError(f"{path}: expected format version {FORMAT_VERSION}. Received: {header.get('format_version')}")
+        raise ValueError(f"expected format version {FORMAT_VERSION}. Received: {header.get('format_version')}")
     config: dict[str, Any] = header["config"]
     if header.get("sha256") != _checksum(config, tensors):
-        raise ValueError(f"{path}: the file is corrupted: its content does not match its checksum")
+        raise ValueError("the file is corrupted: its content does not match its checksum")
     return config
+
+
+def parse_json(text: str | bytes, what: str) -> Any:
+    """The value of a JSON text; numbers that are not finite and texts nested too deep are ValueErrors."""
+    try:
+        return json.loads(text, parse_constant=_reject_constant, parse_float=_finite)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"expected {what} to be JSON. Received: {printable(error)}") from None
 
 
 def _reject_constant(text: str) -> None:
     raise ValueError(f"the constant {text}, which is not JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"the number {text[:20]}, which is too large")
+    return value
 
 
 def _checksum(config: Mapping[str, Any], tensors: Tensors) -> str:

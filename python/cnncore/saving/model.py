@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from cnncore import _checks, _core
-from cnncore.models import Model, Sequential
+from cnncore._custom_objects import custom_object_scope
+from cnncore._structure import map_structure
+from cnncore.layers.base import Layer, registry
 
 from .format import ModelFile, Tensors, read_file, write_file
+from .limits import only_value_errors, printable
+from .matching import assign, check_tensors, matching_weights
 
-_MODEL_CLASSES: dict[str, type[Sequential]] = {"Sequential": Sequential}
+__all__ = ["load_model", "load_weights", "save_model", "save_weights"]
 
 # Tensors are named like the weights, "conv2d/kernel"; the optimizer's vectors are cut in the same way and have its
 # name in front: "optimizer/m/conv2d/kernel". So a file does not depend on how the core lays out its buffers.
 _OPTIMIZER = "optimizer"
 
 
-def save_model(model: Model, filepath: str | os.PathLike[str]) -> None:
+def save_model(
+    model: Any, filepath: str | os.PathLike[str], overwrite: bool = True, include_optimizer: bool = True
+) -> None:
     """Write the whole model to one file: layers, weights, seed and, if it is compiled, the state of training.
 
     Training that goes on with the loaded model gives bit for bit what it would have given without the interruption.
+    While another thread trains the model, what is written is one moment between two of its steps.
 
     Parameters
     ----------
@@ -32,12 +40,19 @@ def save_model(model: Model, filepath: str | os.PathLike[str]) -> None:
     filepath : path
         Where to write; any name, ``.safetensors`` is suggested. An existing file is replaced atomically: after a
         failure, whatever it is, the old content is intact.
+    overwrite : bool, default True
+        False makes an existing file an error.
+    include_optimizer : bool, default True
+        False leaves the state of training out.
 
     Raises
     ------
     ValueError
-        The model has no weights yet, weights that are not finite, or a part that cannot be described in a file (a
-        function as metric or as learning rate; `save_weights` still works).
+        The shape of the model's input is not known, weights are not finite, or a part cannot be described in a file (a
+        function as metric or as learning rate; `save_weights` still works). Or the name ends like a format that is not
+        written.
+    FileExistsError
+        The file exists and ``overwrite`` is False.
     OSError
         The file cannot be written.
 
@@ -49,61 +64,75 @@ def save_model(model: Model, filepath: str | os.PathLike[str]) -> None:
         ...
     FileNotFoundError: [Errno 2] cannot write: No such file or directory: '/no/such/directory/lenet5.safetensors'
     """
-    tensors = _split(model.network.parameters, model.network.slots)
-    training = None
-    if model.compiled:
-        state = model.optimizer.state
-        training = {"compile": model.get_compile_config(), "step": model.optimizer.iterations, "state": sorted(state)}
-        for name, vector in state.items():
-            tensors |= _split(vector, model.network.slots, f"{_OPTIMIZER}/{name}/")
-    config = {
-        "kind": "model",
-        "class_name": _class_name(model),
-        "config": model.get_config(),
-        "training": training,
-        "network_step": model.network.step,
-        "cnncore_version": _core.__version__,
-    }
-    write_file(filepath, config, tensors)
+    _check_model(model, "save_model")
+    _check_target(filepath, overwrite, "save")
+    with model.lock:
+        weights = model.named_weights()
+        tensors: Tensors = {name: variable.numpy() for name, variable in weights.items()}
+        training, state = _training(model, weights) if include_optimizer and model.compiled else (None, {})
+        config = {
+            "kind": "model",
+            **registry.serialize(model),
+            "input_shapes": map_structure(lambda tensor: list(tensor.shape[1:]), model.input),
+            "weights": list(weights),
+            "training": training,
+            "network_step": model.steps_done,
+            "metadata": model.metadata,
+            "cnncore_version": _core.__version__,
+        }
+    write_file(filepath, config, tensors | state)
 
 
-def load_model(filepath: str | os.PathLike[str], compile: bool = True) -> Sequential:  # noqa: A002 (Keras' name)
+def load_model(
+    filepath: str | os.PathLike[str],
+    custom_objects: Mapping[str, Any] | None = None,
+    compile: bool = True,  # noqa: A002 (Keras' name)
+    safe_mode: bool = True,
+    *,
+    max_bytes: int | None = None,
+) -> Any:
     """Read a model written by :func:`save_model`.
+
+    Nothing in a file is ever executed or imported, and reading needs memory in proportion to the file's size.
 
     Parameters
     ----------
     filepath : path
         The file.
+    custom_objects : dict of str to class or function, optional
+        What names of layers, losses and functions that are not this package's own mean.
     compile : bool, default True
         Restore the optimizer with its state, loss and metrics, if the model had them.
+    safe_mode : bool, default True
+        Accepted for Keras' sake: reading is always safe.
+    max_bytes : int, optional
+        Largest file that is read; 4 GiB by default.
 
     Returns
     -------
-    Sequential
+    Sequential or Model
         The model, with bit-equal weights.
 
     Raises
     ------
     ValueError
-        The file is truncated, corrupted or of another kind, names a class that is not known, or holds tensors that are
-        missing, superfluous, not float32, not finite, or of a shape that does not fit the layers.
+        The file is truncated, corrupted, too large or of another kind, names a class that is not known, or holds
+        tensors that are missing, superfluous, not float32, not finite, or of a shape that does not fit the layers.
     OSError
         The file cannot be opened.
     """
-    path = os.fspath(filepath)
-    file = read_file(filepath)
-    if file.config is None or file.config.get("kind") != "model":
-        received = "another program's file" if file.config is None else f"a file of {file.config.get('kind')}"
-        raise ValueError(f"{path}: expected a whole model, as save_model writes it. Received: {received}")
-    try:
+    _check_format(filepath, "load_model")
+    file = read_file(filepath, max_bytes)
+    with only_value_errors(filepath), custom_object_scope(custom_objects):
+        if file.config is None or file.config.get("kind") != "model":
+            received = "another program's file" if file.config is None else f"a file of {file.config.get('kind')}"
+            raise ValueError(f"expected a whole model, as save_model writes it. Received: {received}")
         model = _build(file.config)
         _restore(model, file, compile)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ValueError(f"{path}: {error}") from error
     return model
 
 
-def save_weights(model: Model, filepath: str | os.PathLike[str]) -> None:
+def save_weights(model: Any, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
     """Write only the weights to a file.
 
     Parameters
@@ -112,28 +141,52 @@ def save_weights(model: Model, filepath: str | os.PathLike[str]) -> None:
         A model whose input shape is known.
     filepath : path
         Where to write, as for :func:`save_model`.
+    overwrite : bool, default True
+        False makes an existing file an error.
 
     Raises
     ------
     ValueError
-        The model has no weights yet, or weights that are not finite.
+        The shape of the model's input is not known, weights are not finite, or the name ends like a format that is not
+        written.
+    FileExistsError
+        The file exists and ``overwrite`` is False.
     OSError
         The file cannot be written.
     """
-    config = {"kind": "weights", "cnncore_version": _core.__version__}
-    write_file(filepath, config, _split(model.network.parameters, model.network.slots))
+    _check_model(model, "save_weights")
+    _check_target(filepath, overwrite, "save_weights")
+    with model.lock:
+        tensors: Tensors = {name: variable.numpy() for name, variable in model.named_weights().items()}
+    write_file(filepath, {"kind": "weights", "weights": list(tensors), "cnncore_version": _core.__version__}, tensors)
 
 
-def load_weights(model: Model, filepath: str | os.PathLike[str]) -> None:
+def load_weights(
+    model: Any,
+    filepath: str | os.PathLike[str],
+    skip_mismatch: bool = False,
+    by_name: bool = False,
+    *,
+    max_bytes: int | None = None,
+) -> None:
     """Read weights into a model. All are checked before the first is written.
+
+    Weights are matched by their names. Where a model was made later in its process, so that ``dense`` became
+    ``dense_1``, they are matched by their order.
 
     Parameters
     ----------
     model : Model
-        A model whose input shape is known, with the layers and names of the saved one.
+        A model whose input shape is known, with the layers of the saved one.
     filepath : path
         A file of :func:`save_weights` or :func:`save_model`, or any safetensors file with the names of this model's
         weights (``conv2d/kernel``, ...).
+    skip_mismatch : bool, default False
+        Leave weights alone whose shape in the file is another one, or that the file does not have.
+    by_name : bool, default False
+        Read the weights whose names are both in the file and in the model, and leave all others alone.
+    max_bytes : int, optional
+        Largest file that is read; 4 GiB by default.
 
     Raises
     ------
@@ -142,36 +195,103 @@ def load_weights(model: Model, filepath: str | os.PathLike[str]) -> None:
     OSError
         The file cannot be opened.
     """
-    path = os.fspath(filepath)
-    file = read_file(filepath)
-    expected = {slot.name: tuple(slot.shape) for slot in model.network.slots}
-    whole_model = file.config is not None and file.config.get("kind") == "model"
-    ignored = f"{_OPTIMIZER}/" if whole_model else None
-    tensors = {
-        name: tensor
-        for name, tensor in file.tensors.items()
-        if name in expected or ignored is None or not name.startswith(ignored)
-    }
-    try:
-        _check_tensors(tensors, expected)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
-    _join(tensors, model.network.slots, out=model.network.parameters)
+    _check_model(model, "load_weights")
+    _check_format(filepath, "load_weights")
+    file = read_file(filepath, max_bytes)
+    with only_value_errors(filepath):
+        weights = model.named_weights()
+        tensors = dict(file.tensors)
+        if file.config is not None and file.config.get("kind") == "model":
+            tensors = {k: v for k, v in tensors.items() if k in weights or not k.startswith(f"{_OPTIMIZER}/")}
+        order = None if file.config is None else file.config.get("weights")
+        found = matching_weights(weights, tensors, order, skip_mismatch, by_name)
+    with model.lock:
+        assign(weights, found)
 
 
-def _class_name(model: Model) -> str:
-    for name, model_class in _MODEL_CLASSES.items():
-        if isinstance(model, model_class):
-            return name
-    raise TypeError(f"expected a {' or '.join(_MODEL_CLASSES)}. Received: {type(model).__name__}")
+# --- details ----------------------------------------------------------------------------------------------------------
+def _training(model: Any, weights: Mapping[str, Any]) -> tuple[dict[str, Any], Tensors]:
+    """What the optimizer is and has, as a description and as tensors."""
+    network = model.network
+    state = model.optimizer.state_dict()
+    step = int(state.pop("step"))
+    names = {(id(variable.layer), variable.index): name for name, variable in weights.items()}
+    tensors: Tensors = {}
+    for vector_name, vector in state.items():
+        for slot in network.slots:
+            if slot.offset >= 0:
+                variable = model.variable_of(slot)
+                name = f"{_OPTIMIZER}/{vector_name}/{names[id(variable.layer), variable.index]}"
+                tensors[name] = _part(vector, slot).reshape(variable.shape)
+    return {"compile": model.get_compile_config(), "step": step, "state": sorted(state)}, tensors
 
 
-def _build(config: Mapping[str, Any]) -> Sequential:
+def _part(vector: np.ndarray, slot: Any) -> np.ndarray:
+    return vector[slot.offset : slot.offset + math.prod(slot.shape)]
+
+
+def _build(config: Mapping[str, Any]) -> Any:
     """The model that `config` describes; its weights are not allocated yet."""
-    class_name = _entry(config, "class_name")
-    if class_name not in _MODEL_CLASSES:
-        raise ValueError(f"expected a model of class {' or '.join(_MODEL_CLASSES)}. Received: {class_name!r}")
-    return _MODEL_CLASSES[class_name].from_config(_entry(config, "config"))
+    model: Any = registry.deserialize({"class_name": _entry(config, "class_name"), "config": _entry(config, "config")})
+    if not hasattr(type(model), "named_weights"):
+        raise ValueError(f"expected a model. Received: a {type(model).__name__}")
+    if not model.built and config.get("input_shapes") is not None:
+        model.build_for_shapes(_tuples(config["input_shapes"]))
+    return model
+
+
+def _tuples(structure: Any) -> Any:
+    """Lists of sizes as tuples, lists and dicts of them as they are."""
+    if isinstance(structure, dict):
+        return {key: _tuples(value) for key, value in structure.items()}
+    if isinstance(structure, list) and structure and all(isinstance(item, (list, dict)) for item in structure):
+        return [_tuples(item) for item in structure]
+    return _checks.shape(structure, "input_shapes", "load_model")
+
+
+def _restore(model: Any, file: ModelFile, compile: bool) -> None:  # noqa: A002
+    config = file.config or {}
+    training = _entry(config, "training")
+    # Shapes are known from the layers alone: sizes that the file cannot fill are found before anything of that size is
+    # allocated.
+    weights = model.named_weights()
+    vectors = _entry(training, "state") if training else []
+    prefixes = tuple(f"{_OPTIMIZER}/{vector}/" for vector in vectors)
+    state = {name: tensor for name, tensor in file.tensors.items() if prefixes and name.startswith(prefixes)}
+    check_tensors(weights, {name: tensor for name, tensor in file.tensors.items() if name not in state})
+    assign(weights, {name: file.tensors[name] for name in weights})
+    model.steps_done = _checks.integer(_entry(config, "network_step"), "network_step", "load_model", minimum=0)
+    metadata = config.get("metadata", {})
+    model.metadata = dict(metadata) if isinstance(metadata, dict) else {}
+    if not (compile and training):
+        return
+    model.compile_from_config(_entry(training, "compile"))
+    step = _checks.integer(_entry(training, "step"), "step", "load_model", minimum=0)
+    if vectors or step:
+        _restore_optimizer(model, weights, vectors, state, step)
+
+
+def _restore_optimizer(model: Any, weights: Mapping[str, Any], vectors: Any, state: Tensors, step: int) -> None:
+    network = model.network
+    names = {(id(variable.layer), variable.index): name for name, variable in weights.items()}
+    loaded: dict[str, Any] = {"step": np.int64(step)}
+    used = 0
+    for vector in vectors:
+        loaded[vector] = np.zeros(network.parameter_count, np.float32)
+        for slot in network.slots:
+            if slot.offset < 0:
+                continue
+            variable = model.variable_of(slot)
+            name = f"{_OPTIMIZER}/{vector}/{names[id(variable.layer), variable.index]}"
+            if name not in state or state[name].shape != variable.shape:
+                received = "nothing" if name not in state else f"shape {state[name].shape}"
+                raise ValueError(f"tensor {printable(name)!r}: expected shape {variable.shape}. Received: {received}")
+            _part(loaded[vector], slot)[...] = state[name].ravel()
+            used += 1
+    if used != len(state):
+        raise ValueError("expected only the optimizer's vectors of weights that are trained. Received: more of them")
+    model.build_optimizer()
+    model.optimizer.load_state_dict(loaded)
 
 
 def _entry(config: Any, name: str) -> Any:
@@ -180,54 +300,22 @@ def _entry(config: Any, name: str) -> Any:
     return config[name]
 
 
-def _restore(model: Sequential, file: ModelFile, compile: bool) -> None:  # noqa: A002
-    training = _entry(file.config, "training")
-    # From the layers alone: sizes that the file cannot fill must be found before anything of that size is allocated.
-    weights = {
-        f"{layer.name}/{spec.name}": spec.shape
-        for layer in model.layers
-        for spec in layer.weight_specs(layer.input_shape)
-    }
-    vectors = _entry(training, "state") if training else []
-    state = {f"{_OPTIMIZER}/{vector}/{name}": shape for vector in vectors for name, shape in weights.items()}
-    _check_tensors(file.tensors, weights | state)
-    network = model.network
-    _join(file.tensors, network.slots, out=network.parameters)
-    network.step = _checks.integer(_entry(file.config, "network_step"), "network_step", "load_model", minimum=0)
-    if not (compile and training):
-        return
-    model.compile_from_config(_entry(training, "compile"))
-    step = _checks.integer(_entry(training, "step"), "step", "load_model", minimum=0)
-    if vectors or step:
-        size = network.parameters.size
-        model.optimizer.build(size, owner=model)
-        loaded: dict[str, Any] = {"step": np.int64(step)}
-        for vector in vectors:
-            loaded[vector] = np.zeros(size, np.float32)
-            _join(file.tensors, network.slots, f"{_OPTIMIZER}/{vector}/", out=loaded[vector])
-        model.optimizer.load_state_dict(loaded)
+def _check_model(model: Any, owner: str) -> None:
+    if not isinstance(model, Layer) or not hasattr(model, "named_weights"):
+        raise TypeError(f"[{owner}] expected a model. Received: {type(model).__name__}")
 
 
-def _check_tensors(tensors: Tensors, expected: Mapping[str, tuple[int, ...]]) -> None:
-    missing, superfluous = sorted(expected.keys() - tensors.keys()), sorted(tensors.keys() - expected.keys())
-    if missing:
-        raise ValueError(f"expected the tensors of the model's layers. Missing: {', '.join(missing)}")
-    if superfluous:
-        raise ValueError(f"expected only the tensors of the model's layers. Superfluous: {', '.join(superfluous)}")
-    for name, shape in expected.items():
-        if tensors[name].shape != tuple(shape):
-            raise ValueError(f"tensor {name!r}: expected shape {tuple(shape)}. Received: {tensors[name].shape}")
+def _check_target(filepath: str | os.PathLike[str], overwrite: bool, owner: str) -> None:
+    _check_format(filepath, owner)
+    if not overwrite and os.path.exists(filepath):
+        raise FileExistsError(f"[{owner}] the file exists, and overwrite=False: {os.fspath(filepath)!r}")
 
 
-def _split(vector: np.ndarray, slots: Iterable[_core.ParameterSlot], prefix: str = "") -> Tensors:
-    """Views of a flat vector by name, without the gaps between them."""
-    return {
-        f"{prefix}{slot.name}": vector[slot.offset : slot.offset + int(np.prod(slot.shape))].reshape(slot.shape)
-        for slot in slots
-    }
-
-
-def _join(tensors: Tensors, slots: Iterable[_core.ParameterSlot], prefix: str = "", *, out: np.ndarray) -> None:
-    """Inverse of :func:`_split`: write the tensors to their places in `out`."""
-    for name, view in _split(out, slots, prefix).items():
-        view[...] = tensors[name]
+def _check_format(filepath: str | os.PathLike[str], owner: str) -> None:
+    path = os.fspath(filepath)
+    for ending in (".h5", ".hdf5", ".keras"):
+        if isinstance(path, str) and path.lower().endswith(ending):
+            raise ValueError(
+                f"[{owner}] files of Keras' format {ending} are neither read nor written: use a name that ends in "
+                f".safetensors. Received: {printable(path)!r}"
+            )

@@ -1,0 +1,49 @@
+"""What a file may do to whoever reads it: its size, and what of it may reach a message."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+__all__ = ["MAX_BYTES", "checked_size", "only_value_errors", "printable"]
+
+MAX_BYTES = 2**32  # of a file that is read without asking for more
+_SHOWN = 500  # characters of a message
+
+
+def checked_size(size: int, max_bytes: int | None, path: str) -> None:
+    """ValueError if a file of ``size`` bytes is larger than the caller allows; ``None`` is :data:`MAX_BYTES`."""
+    limit = MAX_BYTES if max_bytes is None else max_bytes
+    if size > limit:
+        raise ValueError(f"{path}: expected at most {limit:,} bytes. Received: {size:,}. Pass max_bytes= to read it.")
+
+
+def printable(text: object) -> str:
+    """``text`` without control characters and cut to a length that fits into a message.
+
+    Examples
+    --------
+    >>> printable("a" + chr(27) + "[31mb")
+    'a\\x1b[31mb'
+    """
+    whole = str(text)
+    shown = whole[:_SHOWN]
+    safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in shown)
+    return safe if len(whole) <= _SHOWN else f"{safe}... ({len(whole):,} characters)"
+
+
+@contextlib.contextmanager
+def only_value_errors(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Whatever reading a file raises becomes a ValueError that names the file and shows a bounded part of it."""
+    name = printable(os.fspath(path))
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, OSError) and error.filename is not None:
+            raise
+        text = printable(error) or type(error).__name__
+        kind = "" if isinstance(error, (ValueError, TypeError)) else f"{type(error).__name__}: "
+        message = text if text.startswith(name) else f"{name}: {kind}{text}"
+        # The original is left out: its text may be as long as the file.
+        raise ValueError(message) from None

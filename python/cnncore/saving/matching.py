@@ -1,0 +1,104 @@
+"""Which tensor of a file belongs to which weight of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from cnncore._registry import snake_case
+
+from .format import Tensors
+from .limits import printable
+
+__all__ = ["assign", "check_tensors", "matching_weights"]
+
+
+def matching_weights(
+    weights: Mapping[str, Any], tensors: Tensors, order: Any, skip_mismatch: bool, by_name: bool
+) -> Tensors:
+    """The tensor for each weight, by the weight's name.
+
+    Parameters
+    ----------
+    weights : dict of str to Variable
+    tensors : dict of str to array
+    order : list of str or None
+        The names of the saved model's weights, layer by layer, if the file tells.
+    skip_mismatch : bool
+        Leave out what does not fit.
+    by_name : bool
+        Leave out what is not in both.
+
+    Raises
+    ------
+    ValueError
+        If something does not fit and is not to be left out.
+    """
+    if by_name:
+        found = {name: tensors[name] for name in weights if name in tensors}
+    else:
+        found = _renamed(weights, tensors, order)
+    if skip_mismatch:
+        return {name: t for name, t in found.items() if name in weights and t.shape == weights[name].shape}
+    check_tensors({name: weights[name] for name in found if name in weights} if by_name else weights, found)
+    return found
+
+
+def check_tensors(weights: Mapping[str, Any], tensors: Tensors) -> None:
+    """ValueError unless there is a tensor of the right shape for each weight, and no other."""
+    missing, superfluous = sorted(weights.keys() - tensors.keys()), sorted(tensors.keys() - weights.keys())
+    if missing:
+        raise ValueError(f"expected the tensors of the model's layers. Missing: {_listed(missing)}")
+    if superfluous:
+        raise ValueError(f"expected only the tensors of the model's layers. Superfluous: {_listed(superfluous)}")
+    for name, weight in weights.items():
+        if tensors[name].shape != tuple(weight.shape):
+            raise ValueError(
+                f"tensor {printable(name)!r}: expected shape {tuple(weight.shape)}. Received: {tensors[name].shape}"
+            )
+
+
+def assign(weights: Mapping[str, Any], tensors: Tensors) -> None:
+    """Write tensors, whose shapes were checked, to weights."""
+    for name, tensor in tensors.items():
+        weights[name].write(np.require(tensor, np.float32, ["C", "A"]))
+
+
+def _renamed(weights: Mapping[str, Any], tensors: Tensors, order: Any) -> Tensors:
+    """Tensors by the names of the model's weights, if they are only called differently."""
+    if set(weights) == set(tensors):
+        return tensors
+    if isinstance(order, list) and len(order) == len(weights) and set(map(str, order)) == set(tensors):
+        pairs = list(zip(weights, order, strict=True))
+        if all(tensors[saved].shape == tuple(weights[name].shape) for name, saved in pairs):
+            return {name: tensors[saved] for name, saved in pairs}
+    names = _names_counted_in_the_model(weights)
+    if set(names.values()) == set(tensors):
+        return {name: tensors[names[name]] for name in weights}
+    return tensors
+
+
+def _names_counted_in_the_model(weights: Mapping[str, Any]) -> dict[str, str]:
+    """Names of weights as if this model were the first in its process; files of earlier versions have these."""
+    layers = {id(variable.layer): variable.layer for variable in weights.values()}
+    taken = {layer.name for layer in layers.values() if layer.has_own_name}
+    names: dict[int, str] = {}
+    for key, layer in layers.items():
+        if layer.has_own_name:
+            names[key] = layer.name
+            continue
+        stem = name = snake_case(type(layer).__name__)
+        number = 0
+        while name in taken:
+            number += 1
+            name = f"{stem}_{number}"
+        taken.add(name)
+        names[key] = name
+    return {name: f"{names[id(variable.layer)]}/{variable.name}" for name, variable in weights.items()}
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(map(printable, names[:20]))
+    return shown if len(names) <= 20 else f"{shown}, and {len(names) - 20} more"
