@@ -20,7 +20,7 @@ def checked_size(size: int, max_bytes: int | None, path: str) -> None:
 
 
 def printable(text: object) -> str:
-    """``text`` without control characters and cut to a length that fits into a message.
+    r"""``text`` without control characters and cut to a length that fits into a message.
 
     Examples
     --------

@@ -16,7 +16,7 @@ from cnncore.layers.base import Layer, registry
 
 from .format import ModelFile, Tensors, read_file, write_file
 from .limits import only_value_errors, printable
-from .matching import assign, check_tensors, matching_weights
+from .matching import assign, matching_weights
 
 __all__ = ["load_model", "load_weights", "save_model", "save_weights"]
 
@@ -258,8 +258,9 @@ def _restore(model: Any, file: ModelFile, compile: bool) -> None:  # noqa: A002
     vectors = _entry(training, "state") if training else []
     prefixes = tuple(f"{_OPTIMIZER}/{vector}/" for vector in vectors)
     state = {name: tensor for name, tensor in file.tensors.items() if prefixes and name.startswith(prefixes)}
-    check_tensors(weights, {name: tensor for name, tensor in file.tensors.items() if name not in state})
-    assign(weights, {name: file.tensors[name] for name in weights})
+    rest = {name: tensor for name, tensor in file.tensors.items() if name not in state}
+    found = matching_weights(weights, rest, config.get("weights"), skip_mismatch=False, by_name=False)
+    assign(weights, found)
     model.steps_done = _checks.integer(_entry(config, "network_step"), "network_step", "load_model", minimum=0)
     metadata = config.get("metadata", {})
     model.metadata = dict(metadata) if isinstance(metadata, dict) else {}
@@ -268,12 +269,16 @@ def _restore(model: Any, file: ModelFile, compile: bool) -> None:  # noqa: A002
     model.compile_from_config(_entry(training, "compile"))
     step = _checks.integer(_entry(training, "step"), "step", "load_model", minimum=0)
     if vectors or step:
-        _restore_optimizer(model, weights, vectors, state, step)
+        saved_as = {id(tensor): name for name, tensor in rest.items()}
+        names = {(id(v.layer), v.index): saved_as[id(found[name])] for name, v in weights.items()}
+        _restore_optimizer(model, names, vectors, state, step)
 
 
-def _restore_optimizer(model: Any, weights: Mapping[str, Any], vectors: Any, state: Tensors, step: int) -> None:
+def _restore_optimizer(
+    model: Any, names: Mapping[tuple[int, int], str], vectors: Any, state: Tensors, step: int
+) -> None:
+    """The optimizer's vectors; ``names`` are the file's names of weights, by layer and index."""
     network = model.network
-    names = {(id(variable.layer), variable.index): name for name, variable in weights.items()}
     loaded: dict[str, Any] = {"step": np.int64(step)}
     used = 0
     for vector in vectors:
