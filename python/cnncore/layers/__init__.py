@@ -10,11 +10,27 @@ from cnncore.layers._chain_dense import Dense
 from cnncore.layers._chain_elementwise import Activation, Dropout, ReLU, Rescaling, Softmax
 from cnncore.layers._chain_pooling import AveragePooling2D, MaxPooling2D
 from cnncore.layers._chain_reshape import Flatten, Input, InputLayer
+from cnncore.layers.augmentation import (
+    CenterCrop,
+    CutMix,
+    MixUp,
+    RandomBrightness,
+    RandomContrast,
+    RandomCrop,
+    RandomErasing,
+    RandomFlip,
+    RandomRotation,
+    RandomTranslation,
+    RandomZoom,
+    Resizing,
+)
 
 __all__ = [
     "Activation",
     "AveragePooling2D",
+    "CenterCrop",
     "Conv2D",
+    "CutMix",
     "Dense",
     "Dropout",
     "Flatten",
@@ -22,8 +38,18 @@ __all__ = [
     "InputLayer",
     "Layer",
     "MaxPooling2D",
+    "MixUp",
+    "RandomBrightness",
+    "RandomContrast",
+    "RandomCrop",
+    "RandomErasing",
+    "RandomFlip",
+    "RandomRotation",
+    "RandomTranslation",
+    "RandomZoom",
     "ReLU",
     "Rescaling",
+    "Resizing",
     "Softmax",
     "WeightSpec",
     "deserialize",

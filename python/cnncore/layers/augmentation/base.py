@@ -1,0 +1,238 @@
+"""What the layers share that change images on their way in: arguments, draws, calls on arrays, their place in a model.
+
+A layer says in ``transform(images, u)`` what it makes of a batch and of ``draws`` uniform numbers per image. The
+numbers are a function of the layer's seed, of the caller's seed and step, and of the image's place in the batch: the
+same images at any number of threads, and in any order of calls.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from cnncore import _checks, _core
+from cnncore._random import next_seed
+from cnncore.layers.base import Layer
+from cnncore.layers.tensor import Array, is_symbolic
+
+__all__ = ["Augmentation", "ImageLayer"]
+
+Images = np.ndarray
+_MASK = (1 << 64) - 1
+
+
+class ImageLayer(Layer):
+    """Base class of layers that work on whole images, in NumPy arrays as well as in a model."""
+
+    changes_labels = False
+
+    # --- what a subclass says -----------------------------------------------------------------------------------
+    def process(self, images: Images, seed: int, step: int, training: bool) -> Images:
+        """The layer's result for checked images (n, height, width, channels) of uint8 or float32."""
+        raise NotImplementedError(f"{type(self).__name__} must implement process(images, seed, step, training)")
+
+    # --- calls on arrays ----------------------------------------------------------------------------------------
+    _arrays_train = False  # whether a call on arrays means training where it does not say
+    _calls = 0
+
+    def __call__(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
+        """Apply the layer to a symbolic tensor, to images, or to a dict with "images" and "labels".
+
+        Parameters
+        ----------
+        *args
+            A tensor; or one image (height, width, channels) or a batch of them, as an array; or a dict of them.
+        training : bool, optional
+            On arrays True by default for layers that draw numbers, as in Keras: each call changes the images in another
+            way. False gives them back as they are.
+
+        Returns
+        -------
+        KerasTensor, Array or dict
+            What came in, changed. uint8 images stay uint8; all others are float32.
+        """
+        if len(args) != 1 or kwargs or is_symbolic(args):
+            return super().__call__(*args, training=training, **kwargs)
+        training = self._arrays_train if training is None else bool(training)
+        self._calls += 1
+        return self._on_arrays(args[0], self._calls - 1, training)
+
+    def _on_arrays(self, data: Any, step: int, training: bool) -> Any:
+        labels = None
+        if isinstance(data, dict):
+            unknown = set(data) - {"images", "labels"}
+            if unknown or "images" not in data:
+                raise ValueError(
+                    f'[{type(self).__name__}] expected a dict with "images" and "labels". Received: {sorted(data)}'
+                )
+            labels = data.get("labels")
+        given = data["images"] if isinstance(data, dict) else data
+        images = as_images(given, type(self).__name__)
+        result = self.process(images, 0, step, training)
+        result = (result if np.ndim(given) == 4 else result[0]).view(Array)
+        if not isinstance(data, dict):
+            return result
+        if labels is None:
+            return {"images": result}
+        return {"images": result, "labels": self._labels(labels, images, step, training)}
+
+    def _labels(self, labels: Any, images: Images, step: int, training: bool) -> Any:
+        return labels
+
+    # --- in a model ---------------------------------------------------------------------------------------------
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The input's shape."""
+        self._expect_rank(input_shape, "batch, height, width, channels")
+        return input_shape
+
+    def lower(self, graph: Any, inputs: Sequence[int]) -> Any:
+        """An op that calls this layer in each step.
+
+        A model leaves out what stands at its very beginning, before this is asked: there the images are changed on a
+        thread of their own, before they reach the network.
+        """
+        shape = self.compute_output_shape((None, *graph.output_shape(inputs[0])))[1:]
+
+        def forward(arrays: Sequence[np.ndarray], training: bool) -> np.ndarray:
+            self._calls += 1
+            return self.process(as_images(arrays[0], self.name), 0, self._calls - 1, training)
+
+        return graph.add("host", inputs, self.name, forward=forward, backward=None, shape=shape)
+
+
+class Augmentation(ImageLayer):
+    """Base class of layers that change training images at random and keep their shape.
+
+    Parameters
+    ----------
+    seed : int, optional
+        Layers with equal seeds change equal batches alike. By default each layer has a seed of its own.
+    **kwargs
+        See :class:`cnncore.layers.Layer`.
+    """
+
+    draws = 0  # uniform numbers for each image
+    _arrays_train = True
+
+    def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
+        check_data_format(kwargs, type(self).__name__)
+        super().__init__(**kwargs)
+        self.seed = None if seed is None else _checks.integer(seed, "seed", type(self).__name__, minimum=0)
+        self._own_seed = next_seed() if self.seed is None else self.seed
+
+    def transform(self, images: Images, u: np.ndarray, generator: RandomKey) -> Images:
+        """The changed images; ``u`` are uniform numbers in [0, 1) of shape (n, draws)."""
+        raise NotImplementedError(f"{type(self).__name__} must implement transform(images, u, generator)")
+
+    def process(self, images: Images, seed: int, step: int, training: bool) -> Images:
+        """The changed images in training, else the images."""
+        return self.augment(images, seed, step) if training else images
+
+    def augment(self, images: Any, seed: int = 0, step: int | None = None) -> Images:
+        """Change a batch of images.
+
+        Parameters
+        ----------
+        images : array_like, shape (n, height, width, channels)
+            uint8 stays uint8; all others become float32.
+        seed : int, default 0
+            With the layer's own seed, the step and an image's place in the batch it says what happens to the image.
+        step : int, optional
+            By default the number of calls of the layer so far.
+
+        Returns
+        -------
+        numpy.ndarray
+            New images of the same shape.
+        """
+        x = as_images(images, type(self).__name__)
+        if step is None:
+            step = self._calls
+            self._calls += 1
+        key = self._key(seed, step)
+        return self.transform(x, _core.augment_uniform(*key, len(x), self.draws), key)
+
+    def augment_labels(self, labels: Any, images: Any, seed: int, step: int) -> Any:
+        """The labels that belong to ``augment(images, seed, step)``; most layers leave them as they are."""
+        return labels
+
+    def _labels(self, labels: Any, images: Images, step: int, training: bool) -> Any:
+        return self.augment_labels(labels, images, 0, step) if training else labels
+
+    def _key(self, seed: int, step: int) -> RandomKey:
+        mixed = (self._own_seed * 0x9E3779B97F4A7C15 + seed * 0xD1B54A32D192ED03) & _MASK
+        return mixed, step & _MASK
+
+    def get_config(self) -> dict[str, Any]:
+        """Arguments of the constructor, ready for JSON."""
+        return {**super().get_config(), "seed": self.seed}
+
+
+RandomKey = tuple[int, int]  # seed and step of the core's random numbers
+
+
+def as_images(value: Any, owner: str) -> Images:
+    """A batch of images as the core takes it: uint8 or float32, C order, a single image as a batch of one."""
+    array = _checks.numeric_array(value, "images", owner)
+    if array.ndim not in (3, 4):
+        raise ValueError(
+            f"[{owner}] expected images (batch, height, width, channels), or one image without the batch axis. "
+            f"Received: shape {array.shape}"
+        )
+    if array.ndim == 3:
+        array = array[None]
+    return np.require(array, np.uint8 if array.dtype == np.uint8 else np.float32, ["C", "A"])
+
+
+def check_data_format(kwargs: dict[str, Any], owner: str) -> None:
+    """Take ``data_format`` out of ``kwargs``; only channels_last is there."""
+    value = kwargs.pop("data_format", None)
+    if value not in (None, "channels_last"):
+        raise ValueError(
+            f'[{owner}] expected data_format="channels_last": images have their channels last here. '
+            f"Received: data_format={value!r}"
+        )
+
+
+def factor_range(value: Any, name: str, owner: str, least: float = -1.0, most: float = 1.0) -> tuple[float, float]:
+    """A factor f as (-f, f), but not below ``least``; or two numbers in order."""
+    bounds = f"in [{least:g}, {most:g}]"
+    if isinstance(value, (list, tuple)):
+        if len(value) != 2:
+            raise ValueError(f"[{owner}] expected `{name}` to be a number or two of them {bounds}. Received: {value!r}")
+        numbers = sorted(_checks.number(item, name, owner) for item in value)
+    else:
+        magnitude = abs(_checks.number(value, name, owner))
+        numbers = [max(-magnitude, least), magnitude]
+    if not least <= numbers[0] <= numbers[1] <= most:
+        raise ValueError(f"[{owner}] expected `{name}` {bounds}. Received: {value!r}")
+    return numbers[0], numbers[1]
+
+
+def value_range(value: Any, owner: str) -> tuple[float, float]:
+    """The lowest and the highest value of a pixel."""
+    if not isinstance(value, (list, tuple)) or len(value) != 2:
+        raise ValueError(f"[{owner}] expected `value_range` to be two numbers. Received: {value!r}")
+    low, high = sorted(_checks.number(item, "value_range", owner) for item in value)
+    return low, high
+
+
+def choice(value: Any, name: str, owner: str, known: Sequence[str]) -> str:
+    """``value``, checked to be one of ``known``."""
+    if value not in known:
+        raise ValueError(f"[{owner}] expected `{name}` to be one of {', '.join(known)}. Received: {name}={value!r}")
+    return str(value)
+
+
+def between(u: np.ndarray, bounds: tuple[float, float]) -> np.ndarray:
+    """Uniform numbers in [0, 1) to numbers between two bounds, in float64."""
+    low, high = bounds
+    return low + u.astype(np.float64) * (high - low)
+
+
+def radians(factor: np.ndarray) -> np.ndarray:
+    """Shares of a full turn as angles."""
+    return 2 * math.pi * factor

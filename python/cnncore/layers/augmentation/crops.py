@@ -1,0 +1,191 @@
+"""Layers that change the size of images: crops, resizing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from cnncore import _checks, _core
+from cnncore._images import INTERPOLATIONS, centred_crop, padded_to_aspect_ratio, resize
+from cnncore._random import next_seed
+from cnncore.layers.base import registry
+
+from .base import ImageLayer, Images, check_data_format, choice
+
+__all__ = ["CenterCrop", "RandomCrop", "Resizing"]
+
+
+class _Sized(ImageLayer):
+    """A layer whose results are images of height x width."""
+
+    def __init__(self, height: int, width: int, **kwargs: Any) -> None:
+        owner = type(self).__name__
+        check_data_format(kwargs, owner)
+        super().__init__(**kwargs)
+        self.height, self.width = _checks.integer(height, "height", owner), _checks.integer(width, "width", owner)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        self._expect_rank(input_shape, "batch, height, width, channels")
+        return (input_shape[0], self.height, self.width, input_shape[3])
+
+    def _smart_resize(self, images: Images) -> Images:
+        """The largest centred part with the right proportions, resized."""
+        return resize(centred_crop(images, self.height, self.width), self.height, self.width)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "height": self.height, "width": self.width}
+
+
+@registry.register()
+class RandomCrop(_Sized):
+    """Cut a part of height x width out of each image: anywhere in training, else the centred part, resized.
+
+    Parameters
+    ----------
+    height, width : int
+        Size of the result. Images that are smaller are cut to its proportions and resized.
+    seed : int, optional
+        Layers with equal seeds change equal batches alike. By default each layer has a seed of its own.
+    **kwargs
+        See :class:`cnncore.layers.Layer`.
+
+    Notes
+    -----
+    Each image is cut at a place of its own, where Keras cuts all images of a batch at the same place.
+
+    Examples
+    --------
+    >>> images = np.arange(16, dtype=np.uint8).reshape(1, 4, 4, 1)
+    >>> RandomCrop(2, 2)(images, training=True).shape
+    (1, 2, 2, 1)
+    """
+
+    _arrays_train = True
+
+    def __init__(self, height: int, width: int, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(height, width, **kwargs)
+        self.seed = None if seed is None else _checks.integer(seed, "seed", "RandomCrop", minimum=0)
+        self._own_seed = next_seed() if self.seed is None else self.seed
+
+    def process(self, images: Images, seed: int, step: int, training: bool) -> Images:
+        n, rows, columns, _ = images.shape
+        if not training or rows < self.height or columns < self.width:
+            return self._smart_resize(images)
+        u = _core.augment_uniform(self._own_seed, step, n, 2)
+        matrices = np.tile(np.array([1.0, 0, 0, 0, 1, 0]), (n, 1))
+        matrices[:, 2] = np.floor(u[:, 0] * (rows - self.height + 1))
+        matrices[:, 5] = np.floor(u[:, 1] * (columns - self.width + 1))
+        return _core.augment_affine(images, matrices, (self.height, self.width), "nearest", 0.0, False)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "seed": self.seed}
+
+
+@registry.register()
+class CenterCrop(_Sized):
+    """Cut the centred part of height x width out of images.
+
+    Parameters
+    ----------
+    height, width : int
+        Size of the result. Images that are smaller are cut to its proportions and resized.
+    **kwargs
+        See :class:`cnncore.layers.Layer`.
+
+    Examples
+    --------
+    >>> images = np.arange(16, dtype=np.uint8).reshape(1, 4, 4, 1)
+    >>> CenterCrop(2, 2)(images).ravel()
+    Array([ 5,  6,  9, 10], dtype=uint8)
+    """
+
+    def process(self, images: Images, seed: int, step: int, training: bool) -> Images:
+        top, left = (images.shape[1] - self.height) // 2, (images.shape[2] - self.width) // 2
+        if top < 0 or left < 0:
+            return self._smart_resize(images)
+        return np.ascontiguousarray(images[:, top : top + self.height, left : left + self.width])
+
+    def lower(self, graph: Any, inputs: Sequence[int]) -> Any:
+        """An op of the core where nothing is resized."""
+        rows, columns, _ = graph.output_shape(inputs[0])
+        if rows < self.height or columns < self.width:
+            return super().lower(graph, inputs)
+        top, left = (rows - self.height) // 2, (columns - self.width) // 2
+        cropping = ((top, rows - self.height - top), (left, columns - self.width - left))
+        return graph.add("cropping2d", inputs, self.name, cropping=cropping)
+
+
+@registry.register()
+class Resizing(_Sized):
+    """Bring images to another size.
+
+    Parameters
+    ----------
+    height, width : int
+        Size of the result.
+    interpolation : {"bilinear", "nearest"}, default "bilinear"
+        Keras' other ways are not here.
+    crop_to_aspect_ratio : bool, default False
+        Cut the largest centred part with the result's proportions instead of distorting the image.
+    pad_to_aspect_ratio : bool, default False
+        Put `fill_value` around the image instead of distorting it.
+    fill_mode : {"constant"}, default "constant"
+    fill_value : float, default 0
+    antialias : bool, default False
+        Only False: nothing is smoothed before images are made smaller.
+    **kwargs
+        See :class:`cnncore.layers.Layer`.
+
+    Examples
+    --------
+    >>> images = np.float32([0, 4]).reshape(1, 1, 2, 1)
+    >>> Resizing(1, 4)(images).ravel()
+    Array([0., 1., 3., 4.], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        height: int,
+        width: int,
+        interpolation: str = "bilinear",
+        crop_to_aspect_ratio: bool = False,
+        pad_to_aspect_ratio: bool = False,
+        fill_mode: str = "constant",
+        fill_value: float = 0.0,
+        antialias: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(height, width, **kwargs)
+        self.interpolation = choice(interpolation, "interpolation", "Resizing", INTERPOLATIONS)
+        self.crop_to_aspect_ratio = _checks.boolean(crop_to_aspect_ratio, "crop_to_aspect_ratio", "Resizing")
+        self.pad_to_aspect_ratio = _checks.boolean(pad_to_aspect_ratio, "pad_to_aspect_ratio", "Resizing")
+        if self.crop_to_aspect_ratio and self.pad_to_aspect_ratio:
+            raise ValueError(
+                "[Resizing] expected one of `crop_to_aspect_ratio` and `pad_to_aspect_ratio`. Received: both"
+            )
+        self.fill_mode = choice(fill_mode, "fill_mode", "Resizing", ("constant",))
+        self.fill_value = _checks.number(fill_value, "fill_value", "Resizing")
+        if antialias:
+            raise ValueError(
+                "[Resizing] expected antialias=False: images are not smoothed here. Received: antialias=True"
+            )
+
+    def process(self, images: Images, seed: int, step: int, training: bool) -> Images:
+        if self.crop_to_aspect_ratio:
+            images = centred_crop(images, self.height, self.width)
+        elif self.pad_to_aspect_ratio:
+            images = padded_to_aspect_ratio(images, self.height, self.width, self.fill_value)
+        return resize(images, self.height, self.width, self.interpolation)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "interpolation": self.interpolation,
+            "crop_to_aspect_ratio": self.crop_to_aspect_ratio,
+            "pad_to_aspect_ratio": self.pad_to_aspect_ratio,
+            "fill_mode": self.fill_mode,
+            "fill_value": self.fill_value,
+            "antialias": False,
+        }

@@ -1,0 +1,257 @@
+"""Layers that move the pixels of training images: flips, shifts, rotation, zoom."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cnncore import _checks, _core
+from cnncore.layers.base import registry
+
+from .base import Augmentation, Images, RandomKey, between, choice, factor_range, radians
+
+__all__ = ["RandomFlip", "RandomRotation", "RandomTranslation", "RandomZoom"]
+
+_EDGES = {"constant": "grid_constant", "nearest": "nearest", "reflect": "reflect", "wrap": "grid_wrap"}
+_INTERPOLATIONS = ("bilinear", "nearest")
+_MODES = ("horizontal", "vertical", "horizontal_and_vertical")
+
+_FILL = """fill_mode : {"reflect", "wrap", "constant", "nearest"}, default "reflect"
+        What lies beyond the edges: the image mirrored (d c b a | a b c d | d c b a), repeated, `fill_value`, or its
+        last pixels.
+    interpolation : {"bilinear", "nearest"}, default "bilinear"
+        Between pixels: the weighted mean of the four around, or the nearest one.
+    seed : int, optional
+        Layers with equal seeds change equal batches alike. By default each layer has a seed of its own.
+    fill_value : float, default 0
+        For ``fill_mode="constant"``.
+    **kwargs
+        See :class:`cnncore.layers.Layer`."""
+
+
+def _matrices(n: int, *entries: Any) -> np.ndarray:
+    """(n, 6): row' = m0 i + m1 j + m2, column' = m3 i + m4 j + m5 of the source pixel of output pixel (i, j)."""
+    m = np.empty((n, 6))
+    for column, entry in enumerate(entries):
+        m[:, column] = entry
+    return m
+
+
+@registry.register()
+class RandomFlip(Augmentation):
+    """Mirror images at random, each with probability 1/2.
+
+    Parameters
+    ----------
+    mode : {"horizontal", "vertical", "horizontal_and_vertical"}, default "horizontal_and_vertical"
+        Left and right exchanged, top and bottom, or both, each decided by itself.
+    seed : int, optional
+        Layers with equal seeds change equal batches alike. By default each layer has a seed of its own.
+    **kwargs
+        See :class:`cnncore.layers.Layer`.
+
+    Examples
+    --------
+    >>> images = np.arange(6, dtype=np.uint8).reshape(1, 1, 6, 1)
+    >>> flip = RandomFlip("horizontal", seed=1)
+    >>> sorted({tuple(flip(images).ravel().tolist()) for _ in range(20)})
+    [(0, 1, 2, 3, 4, 5), (5, 4, 3, 2, 1, 0)]
+    """
+
+    draws = 2
+
+    def __init__(self, mode: str = "horizontal_and_vertical", seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(seed, **kwargs)
+        self.mode = choice(mode, "mode", "RandomFlip", _MODES)
+
+    def transform(self, images: Images, u: np.ndarray, generator: RandomKey) -> Images:
+        height, width = images.shape[1:3]
+        across = (u[:, 0] < 0.5) & (self.mode != "vertical")
+        down = (u[:, 1] < 0.5) & (self.mode != "horizontal")
+        m = _matrices(len(images), 1 - 2.0 * down, 0, (height - 1) * down, 0, 1 - 2.0 * across, (width - 1) * across)
+        return _core.augment_affine(images, m, (height, width), "nearest", 0.0, False)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "mode": self.mode}
+
+
+class _Affine(Augmentation):
+    """A layer whose transformation is a matrix per image."""
+
+    def __init__(self, fill_mode: str, interpolation: str, seed: int | None, fill_value: float, **kwargs: Any) -> None:
+        super().__init__(seed, **kwargs)
+        owner = type(self).__name__
+        self.fill_mode = choice(fill_mode, "fill_mode", owner, tuple(_EDGES))
+        self.interpolation = choice(interpolation, "interpolation", owner, _INTERPOLATIONS)
+        self.fill_value = _checks.number(fill_value, "fill_value", owner)
+
+    def matrices(self, u: np.ndarray, height: int, width: int) -> np.ndarray:
+        """The matrices (n, 6) for uniform numbers (n, draws)."""
+        raise NotImplementedError(f"{type(self).__name__} must implement matrices(u, height, width)")
+
+    def transform(self, images: Images, u: np.ndarray, generator: RandomKey) -> Images:
+        height, width = images.shape[1:3]
+        m = self.matrices(u, height, width)
+        bilinear = self.interpolation == "bilinear"
+        return _core.augment_affine(images, m, (height, width), _EDGES[self.fill_mode], self.fill_value, bilinear)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "fill_mode": self.fill_mode,
+            "interpolation": self.interpolation,
+            "fill_value": self.fill_value,
+        }
+
+
+def _documented(cls: type) -> type:
+    cls.__doc__ = (cls.__doc__ or "").replace("{fill}", _FILL)
+    return cls
+
+
+@registry.register()
+@_documented
+class RandomTranslation(_Affine):
+    """Shift images at random.
+
+    With ``interpolation="nearest"`` shifts are rounded to whole pixels, which are copied: the fastest way.
+
+    Parameters
+    ----------
+    height_factor : float or two floats in [-1, 1]
+        Shift downwards as a share of the height, drawn between the two; f stands for (-f, f). Negative is up.
+    width_factor : float or two floats in [-1, 1]
+        Shift to the right as a share of the width. Negative is to the left.
+    {fill}
+
+    Examples
+    --------
+    >>> images = np.arange(4, dtype=np.float32).reshape(1, 1, 4, 1)
+    >>> RandomTranslation(0, (0.25, 0.25), fill_mode="constant")(images).ravel()
+    Array([0., 0., 1., 2.], dtype=float32)
+    """
+
+    draws = 2
+
+    def __init__(
+        self,
+        height_factor: Any,
+        width_factor: Any,
+        fill_mode: str = "reflect",
+        interpolation: str = "bilinear",
+        seed: int | None = None,
+        fill_value: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(fill_mode, interpolation, seed, fill_value, **kwargs)
+        self.height_factor, self.width_factor = height_factor, width_factor
+        self._height = factor_range(height_factor, "height_factor", "RandomTranslation")
+        self._width = factor_range(width_factor, "width_factor", "RandomTranslation")
+
+    def matrices(self, u: np.ndarray, height: int, width: int) -> np.ndarray:
+        down, right = height * between(u[:, 0], self._height), width * between(u[:, 1], self._width)
+        if self.interpolation == "nearest":
+            down, right = np.floor(down + 0.5), np.floor(right + 0.5)
+        return _matrices(len(u), 1, 0, -down, 0, 1, -right)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "height_factor": self.height_factor, "width_factor": self.width_factor}
+
+
+@registry.register()
+@_documented
+class RandomRotation(_Affine):
+    """Turn images about their centre at random.
+
+    Parameters
+    ----------
+    factor : float or two floats in [-1, 1]
+        Angle as a share of a full turn, drawn between the two, positive to the left; f stands for (-f, f).
+    {fill}
+
+    Examples
+    --------
+    >>> images = np.arange(4, dtype=np.float32).reshape(1, 2, 2, 1)
+    >>> RandomRotation((0.25, 0.25))(images)[0, :, :, 0].round()
+    Array([[1., 3.],
+           [0., 2.]], dtype=float32)
+    """
+
+    draws = 1
+
+    def __init__(
+        self,
+        factor: Any,
+        fill_mode: str = "reflect",
+        interpolation: str = "bilinear",
+        seed: int | None = None,
+        fill_value: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(fill_mode, interpolation, seed, fill_value, **kwargs)
+        self.factor = factor
+        self._turn = factor_range(factor, "factor", "RandomRotation")
+
+    def matrices(self, u: np.ndarray, height: int, width: int) -> np.ndarray:
+        angle = radians(between(u[:, 0], self._turn))
+        cos, sin = np.cos(angle), np.sin(angle)
+        y, x = (height - 1) / 2, (width - 1) / 2
+        return _matrices(len(u), cos, sin, y - y * cos - x * sin, -sin, cos, x + y * sin - x * cos)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "factor": self.factor}
+
+
+@registry.register()
+@_documented
+class RandomZoom(_Affine):
+    """Magnify or shrink images about their centre at random.
+
+    Parameters
+    ----------
+    height_factor : float or two floats in (-1, 1]
+        Change of the height, drawn between the two: -0.2 magnifies, so that 80 % of the image fill it, 0.2 shrinks; f
+        stands for (-f, f).
+    width_factor : float or two floats in (-1, 1], optional
+        The same for the width. By default the image keeps its proportions.
+    {fill}
+
+    Examples
+    --------
+    >>> images = np.arange(4, dtype=np.float32).reshape(1, 1, 4, 1)
+    >>> RandomZoom(0, (-0.5, -0.5), interpolation="nearest")(images).ravel()
+    Array([1., 1., 2., 2.], dtype=float32)
+    """
+
+    draws = 2
+
+    def __init__(
+        self,
+        height_factor: Any,
+        width_factor: Any = None,
+        fill_mode: str = "reflect",
+        interpolation: str = "bilinear",
+        seed: int | None = None,
+        fill_value: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(fill_mode, interpolation, seed, fill_value, **kwargs)
+        self.height_factor, self.width_factor = height_factor, width_factor
+        self._height = self._zoom(height_factor, "height_factor")
+        self._width = None if width_factor is None else self._zoom(width_factor, "width_factor")
+
+    @staticmethod
+    def _zoom(value: Any, name: str) -> tuple[float, float]:
+        low, high = factor_range(value, name, "RandomZoom")
+        if low == -1:
+            raise ValueError(f"[RandomZoom] expected `{name}` above -1. Received: {value!r}")
+        return 1 + low, 1 + high
+
+    def matrices(self, u: np.ndarray, height: int, width: int) -> np.ndarray:
+        rows = between(u[:, 0], self._height)
+        columns = rows if self._width is None else between(u[:, 1], self._width)
+        return _matrices(len(u), rows, 0, (height - 1) / 2 * (1 - rows), 0, columns, (width - 1) / 2 * (1 - columns))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "height_factor": self.height_factor, "width_factor": self.width_factor}

@@ -1,0 +1,153 @@
+"""Layers that combine two images of a batch, and their labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cnncore import _checks, _core
+from cnncore._random import generator as numpy_generator
+from cnncore.layers.base import registry
+
+from .base import Augmentation, Images, RandomKey, between, factor_range
+from .color import random_boxes
+
+__all__ = ["CutMix", "MixUp"]
+
+
+class _Mixing(Augmentation):
+    """A layer that takes a part of each image from another one, and the same part of the label."""
+
+    changes_labels = True
+
+    def plan(self, shape: tuple[int, ...], key: RandomKey) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """For each image the index of its partner, the share of the label that it keeps, and a box."""
+        raise NotImplementedError(f"{type(self).__name__} must implement plan(shape, key)")
+
+    def augment_labels(self, labels: Any, images: Any, seed: int, step: int) -> np.ndarray:
+        """Labels mixed like the images of ``augment(images, seed, step)``.
+
+        Parameters
+        ----------
+        labels : array_like, shape (n, classes)
+            One-hot rows.
+        images : array_like, shape (n, height, width, channels)
+            The images before or after the change: only their shape counts.
+        seed, step : int
+            As given to ``augment``.
+
+        Returns
+        -------
+        numpy.ndarray of float32, shape (n, classes)
+        """
+        owner = type(self).__name__
+        rows = _checks.numeric_array(labels, "labels", owner)
+        is_class = rows.dtype.kind in "iub" and (rows.ndim == 1 or rows.shape[-1] == 1)
+        if is_class or rows.ndim < 2 or len(rows) != len(images):
+            raise ValueError(
+                f"[{owner}] expected one-hot labels of shape ({len(images)}, classes), since labels are mixed like "
+                f"images: cnncore.utils.to_categorical makes them. Received: {rows.dtype} of shape {rows.shape}"
+            )
+        order, weight, _ = self.plan(np.shape(images), self._key(seed, step))
+        values = rows.astype(np.float32)
+        share = weight.reshape(-1, *[1] * (values.ndim - 1))
+        mixed: np.ndarray = share * values + (1 - share) * values[order]
+        return mixed
+
+
+@registry.register()
+class MixUp(_Mixing):
+    """Mix each image of a batch, and its label, with another one (Zhang et al., arXiv:1710.09412).
+
+    y = w x + (1 - w) x', w drawn from a Beta(alpha, alpha) distribution for each image.
+
+    Parameters
+    ----------
+    alpha : float, default 0.2
+        Small values keep most images nearly as they are; 1 draws w uniformly.
+    seed : int, optional
+        Layers with equal seeds change equal batches alike. By default each layer has a seed of its own.
+    **kwargs
+        See :class:`cnncore.layers.Layer`.
+
+    Notes
+    -----
+    Labels must be one-hot. Call the layer on ``{"images": x, "labels": y}``, or train a model that begins with it.
+
+    Examples
+    --------
+    >>> images, labels = np.ones((4, 2, 2, 1), np.float32), np.eye(4, dtype=np.float32)
+    >>> MixUp(seed=1)({"images": images, "labels": labels})["labels"].sum(axis=1)
+    array([1., 1., 1., 1.], dtype=float32)
+    """
+
+    def __init__(self, alpha: float = 0.2, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(seed, **kwargs)
+        self.alpha = _checks.number(alpha, "alpha", "MixUp")
+        if self.alpha <= 0:
+            raise ValueError(f"[MixUp] expected `alpha` above 0. Received: alpha={alpha!r}")
+
+    def plan(self, shape: tuple[int, ...], key: RandomKey) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        draw = numpy_generator(*key)
+        order = draw.permutation(shape[0])
+        return order, draw.beta(self.alpha, self.alpha, shape[0]).astype(np.float32), None
+
+    def transform(self, images: Images, u: np.ndarray, generator: RandomKey) -> Images:
+        order, weight, _ = self.plan(images.shape, generator)
+        return _core.augment_mix(images, order, weight)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "alpha": self.alpha}
+
+
+@registry.register()
+class CutMix(_Mixing):
+    """Replace a box of each image by that of another one, and as much of its label (Yun et al., arXiv:1905.04899).
+
+    Parameters
+    ----------
+    factor : float or two floats in [0, 1], default 1.0
+        alpha is drawn between the two for each batch; f stands for (0, f). The share of an image that is kept is drawn
+        from a Beta(alpha, alpha) distribution.
+    seed : int, optional
+        Layers with equal seeds change equal batches alike. By default each layer has a seed of its own.
+    **kwargs
+        See :class:`cnncore.layers.Layer`.
+
+    Notes
+    -----
+    Labels must be one-hot. Call the layer on ``{"images": x, "labels": y}``, or train a model that begins with it.
+
+    Examples
+    --------
+    >>> images, labels = np.ones((4, 2, 2, 1), np.float32), np.eye(4, dtype=np.float32)
+    >>> CutMix(seed=1)({"images": images, "labels": labels})["labels"].sum(axis=1)
+    array([1., 1., 1., 1.], dtype=float32)
+    """
+
+    draws = 2
+
+    def __init__(self, factor: Any = 1.0, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(seed, **kwargs)
+        self.factor = factor
+        self._alpha = factor_range(factor, "factor", "CutMix", least=0.0)
+
+    def plan(self, shape: tuple[int, ...], key: RandomKey) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        n = shape[0]
+        draw = numpy_generator(*key)
+        order = draw.permutation(n)
+        alpha = float(between(draw.random(1), self._alpha)[0]) + 1e-6
+        sides = np.sqrt(1 - draw.beta(alpha, alpha, n))[:, None]
+        u = _core.augment_uniform(*key, n, self.draws)
+        boxes = random_boxes(np.repeat(sides, 2, axis=1), u, shape)
+        area = (boxes[:, 1] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 2])
+        return order, (1 - area / (shape[1] * shape[2])).astype(np.float32), boxes
+
+    def transform(self, images: Images, u: np.ndarray, generator: RandomKey) -> Images:
+        order, _, boxes = self.plan(images.shape, generator)
+        assert boxes is not None
+        return _core.augment_paste(images, order, boxes)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "factor": self.factor}
