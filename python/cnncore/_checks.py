@@ -137,6 +137,33 @@ def explicit_padding(value: str | Padding, size: Sequence[int], window: Pair, st
     return value
 
 
+def transpose_padding(
+    value: str | Padding, output_padding: Pair | None, window: Pair, strides: Pair, dilation: Pair
+) -> tuple[Padding, Pair]:
+    """What a transposed convolution cuts off its output, ((top, bottom), (left, right)), and what it adds behind.
+
+    Without an output padding "valid" gives (size - 1) stride + max(extent, stride) pixels, with the kernel's dilated
+    extent, and "same" gives size * stride: as in Keras.
+    """
+    crops, added = [], []
+    for axis in (0, 1):
+        stride, extent = strides[axis], (window[axis] - 1) * dilation[axis] + 1
+        given = None if output_padding is None else output_padding[axis]
+        if value == "valid":
+            total, more = 0, max(stride - extent, 0) if given is None else given
+        elif value == "same":
+            cut = extent - stride if given is None else 2 * (extent // 2) - given
+            total, more = max(cut, 0), max(-cut, 0)
+        else:
+            assert not isinstance(value, str)
+            crops.append(value[axis])
+            added.append(given or 0)
+            continue
+        crops.append((total // 2, total - total // 2))
+        added.append(more)
+    return (crops[0], crops[1]), (added[0], added[1])
+
+
 def output_size(size: int, window: int, stride: int, pad: Pair, dilation: int = 1) -> int:
     """(W - F + 2P) / S + 1 rounded down, with F the extent of the dilated window; < 1 where it does not fit."""
     return (size - ((window - 1) * dilation + 1) + pad[0] + pad[1]) // stride + 1

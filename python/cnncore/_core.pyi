@@ -50,6 +50,26 @@ def conv2d_backward(
     needs_dkernel: bool = True,  # and dbias
     precision: str = "float32",
 ) -> tuple[Float32 | None, Float32 | None, Float32 | None]: ...  # None for what is not needed
+def conv2d_transpose(
+    x: Float32,
+    kernel: Float32,
+    bias: Float32 | None,
+    strides: Pair,
+    padding: Padding,
+    output_padding: Pair,
+    dilation_rate: Pair,
+    precision: str = "float32",
+) -> Float32: ...
+def conv2d_transpose_backward(
+    x: Float32,
+    kernel: Float32,
+    dy: Float32,
+    strides: Pair,
+    padding: Padding,
+    output_padding: Pair,
+    dilation_rate: Pair,
+    precision: str = "float32",
+) -> tuple[Float32, Float32, Float32]: ...
 def max_pool2d(x: Float32, pool_size: Pair, strides: Pair, padding: Padding) -> Float32: ...
 def max_pool2d_backward(x: Float32, dy: Float32, pool_size: Pair, strides: Pair, padding: Padding) -> Float32: ...
 def avg_pool2d(x: Float32, pool_size: Pair, strides: Pair, padding: Padding) -> Float32: ...

@@ -4,6 +4,7 @@
 #include "cnncore/activation.h"
 #include "cnncore/augment.h"
 #include "cnncore/conv2d.h"
+#include "cnncore/conv2d_transpose.h"
 #include "cnncore/dense.h"
 #include "cnncore/loss.h"
 #include "cnncore/network.h"

@@ -42,6 +42,7 @@ from cnncore.ops.activation import (
     tanh,
 )
 from cnncore.ops.convolution import conv2d, conv2d_backward, conv_output_size
+from cnncore.ops.convolution_transpose import conv2d_transpose, conv2d_transpose_backward
 from cnncore.ops.matrix import dense, dense_backward, mean_squared_error, softmax_cross_entropy
 from cnncore.ops.pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 from cnncore.ops.update import adam_update, sgd_update
@@ -55,6 +56,8 @@ __all__ = [
     "celu",
     "conv2d",
     "conv2d_backward",
+    "conv2d_transpose",
+    "conv2d_transpose_backward",
     "conv_output_size",
     "dense",
     "dense_backward",

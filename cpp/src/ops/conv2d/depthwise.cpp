@@ -59,8 +59,8 @@ class DepthwiseData : public DataPass {
   }
   void run(int64_t count, const DataRun& r) const override {
     DepthwiseArgs a{};
-    a.x = r.gradient.framed, a.w = r.packed, a.y = r.dx, a.channels = p_.params.filters;
-    a.stream = p_.streams(a.channels, k_);
+    a.x = r.gradient.framed, a.w = r.packed, a.bias = r.bias, a.y = r.dx, a.channels = p_.params.filters;
+    a.relu = r.relu, a.stream = p_.streams(a.channels, k_);
     run_classes(k_, classes_, count, {}, a);
   }
 

@@ -61,8 +61,10 @@ class DirectData : public DataPass {
       a.pixels = static_cast<int64_t>(phase.dy_offset.size()) / images_ * count;
       a.depth = static_cast<int64_t>(phase.taps.size()) * filters, a.cols = channels;
       a.ldw = p_.params.in_channels, a.y_offset = phase.dx_offset.data(), a.stream = p_.streams(channels, k_);
+      a.relu = r.relu;
       for (int64_t g = 0; g < p_.params.groups; ++g) {
         a.x = r.gradient.framed + g * filters, a.w = packed + g * channels, a.y = r.dx + g * channels;
+        a.bias = r.bias ? r.bias + g * channels : nullptr;
         k_.gemm(a);
       }
       packed += packed_phase_size(phase);

@@ -65,6 +65,10 @@ struct ForwardRun {
 struct DataRun {
   OutputGradient gradient = {};
   const float* packed = nullptr;
+  // of a transposed convolution, whose output dx is: what its sums begin at (zeros where null), and its activation. The
+  // winners of a pool are never asked for them.
+  const float* bias = nullptr;
+  bool relu = false;
   float* dx = nullptr;
   float* scratch = nullptr;
 };

@@ -145,6 +145,16 @@ void Conv2dPlan::backward(int64_t count, const float* x, const float* y, const u
       {.x = x, .y = y, .winner = winner, .dy = dy, .packed = packed, .dx = dx, .partial = partial, .scratch = scratch});
 }
 
+void Conv2dPlan::transposed(int64_t count, const Conv2dRun& r, bool relu) const {
+  data_->run(count, {.gradient = operands_->gradient(count, nullptr, nullptr, r.x, data_needs_.framed_dy,
+                                                     data_needs_.winner_lists, r.scratch),
+                     .packed = r.packed + packed_rounded_ + packed_forward_,
+                     .bias = r.bias,
+                     .relu = relu,
+                     .dx = r.y,
+                     .scratch = r.scratch + operands_->scratch_size()});
+}
+
 void Conv2dPlan::add_bias_gradient(int64_t count, const OutputGradient& gradient, bool overwrite, float* dbias) const {
   const int64_t filters = problem().params.filters;
   if (overwrite) std::fill_n(dbias, filters, 0.0f);

@@ -24,6 +24,7 @@ struct Conv2dBackwardRun {
   const float* y = nullptr;  // the forward's output; not read where the activation is linear
   const uint8_t* winner = nullptr;
   const float* dy = nullptr;
+  const float* kernel = nullptr;  // read by a transposed convolution alone
   const float* packed = nullptr;
   float* dx = nullptr;
   float* partial = nullptr;
@@ -80,6 +81,11 @@ class Conv2dPlan {
   void backward(int64_t count, const Conv2dBackwardRun& run) const;
   void backward(int64_t count, const float* x, const float* y, const uint8_t* winner, const float* dy,
                 const float* packed, float* dx, float* partial, float* scratch) const;
+
+  /// The gradient of the input as a pass of its own, for transposed convolutions: x is taken for dy, and y, which is
+  /// set to what dx would be, begins at a bias per channel (which may be null) and passes relu. count <=
+  /// backward_images().
+  void transposed(int64_t count, const Conv2dRun& run, bool relu) const;
 
   /// Tasks into which the sum over partials is cut, and one of them: writes rows [begin, begin + size) of the flat
   /// dkernel.

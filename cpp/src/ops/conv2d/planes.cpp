@@ -63,13 +63,21 @@ class PlanesData : public DataPass {
                  .ldw = channels,
                  .y = dx_planes,
                  .y_plane = dx_plane_});
-      for (int64_t i = 0; i < p_.params.in_height; ++i)
-        for (int64_t j = 0; j < p_.params.in_width; ++j)
-          for (int64_t c = 0; c < channels; ++c) *dx++ = dx_planes[c * dx_plane_ + i * pitch + j];
+      for (int64_t i = 0; i < p_.params.in_height; ++i, dx += p_.params.in_width * channels)
+        k_.transpose(dx_planes + i * pitch, dx_plane_, dx, channels, channels, p_.params.in_width);
     }
+    if (r.bias || r.relu) finish(count, r);
   }
 
  private:
+  void finish(int64_t count, const DataRun& r) const {
+    const int64_t channels = p_.params.in_channels;
+    for (int64_t i = 0; i < count * p_.x_size(); ++i) {
+      const float value = r.dx[i] + (r.bias ? r.bias[i % channels] : 0.0f);
+      r.dx[i] = r.relu && value < 0 ? 0.0f : value;
+    }
+  }
+
   const Conv2dProblem& p_;
   const Kernels& k_;
   const Frame& frame_;

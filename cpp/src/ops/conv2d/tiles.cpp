@@ -118,10 +118,10 @@ class TilesData : public DataPass {
     product_.run(count, p_.x_size(), {},
                  {.x = r.gradient.framed,
                   .packed = r.packed,
-                  .bias = nullptr,
+                  .bias = r.bias,
                   .y = r.dx,
                   .winner = nullptr,
-                  .relu = false,
+                  .relu = r.relu,
                   .scratch = r.scratch});
   }
 

@@ -129,7 +129,8 @@ class WinogradData : public DataPass {
   }
   void run(int64_t count, const DataRun& r) const override {
     WinogradArgs a = winograd_args(squares_, frame_, 0, count * squares_.per_image, false);
-    a.x = r.gradient.framed, a.w = r.packed, a.y = r.dx, a.filters = p_.params.in_channels;
+    a.x = r.gradient.framed, a.w = r.packed, a.bias = r.bias, a.y = r.dx, a.filters = p_.params.in_channels;
+    a.relu = r.relu;
     a.stream = p_.streams(a.filters, k_), a.scratch = space_.in(r.scratch);
     k_.winograd(a);
   }

@@ -1,0 +1,178 @@
+#include "cnncore/conv2d_transpose.h"
+
+#include <algorithm>
+
+#include "ops/activation_rows.h"
+#include "ops/conv2d/weights_sum.h"
+#include "ops/conv2d_transpose_plan.h"
+#include "ops/shards.h"
+#include "ops/validate.h"
+#include "runtime/buffer.h"
+#include "runtime/check.h"
+#include "runtime/dispatch.h"
+#include "runtime/threads.h"
+
+namespace cnncore {
+namespace {
+
+constexpr const char* kOp = "[conv2d_transpose] ";
+
+// One axis; its parameters are checked here.
+int64_t transposed_size(int64_t size, int64_t kernel, int64_t stride, int64_t dilation, PaddingPair padding,
+                        int64_t output_padding) {
+  check_sizes(
+      kOp,
+      {{"the input's size", size}, {"the kernel's size", kernel}, {"the stride", stride}, {"the dilation", dilation}},
+      1);
+  check_sizes(
+      kOp, {{"the padding", padding.before}, {"the padding", padding.after}, {"the output's padding", output_padding}},
+      0);
+  check(output_padding < stride, kOp, "expected an output padding below the stride, ", stride,
+        ". Received: ", output_padding);
+  const int64_t whole = multiply(kOp, size - 1, stride) + multiply(kOp, kernel - 1, dilation) + 1 + output_padding;
+  const int64_t result = whole - padding.before - padding.after;
+  check(result >= 1, kOp, "expected a padding that leaves something of the output's ", whole,
+        " pixels. Received: ", padding.before, " and ", padding.after);
+  return result;
+}
+
+// Rows of consecutive images.
+void pack(const Conv2dTransposePlan& plan, const float* kernel, float* packed) {
+  parallel_for(plan.pack_tasks(), 4 * plan.packed_size(), [&](int64_t task, int) { plan.pack(task, kernel, packed); });
+}
+
+}  // namespace
+
+Shape conv2d_transpose_output_shape(const Conv2dTransposeParams& p) {
+  check_sizes(kOp, {{"in_channels", p.in_channels}, {"filters", p.filters}}, 1);
+  const Shape out = {transposed_size(p.in_height, p.kernel_height, p.stride_height, p.dilation_height,
+                                     {p.padding.top, p.padding.bottom}, p.output_padding_height),
+                     transposed_size(p.in_width, p.kernel_width, p.stride_width, p.dilation_width,
+                                     {p.padding.left, p.padding.right}, p.output_padding_width),
+                     p.filters};
+  // the output with what is cut off it, and the input inside the border that its own convolution reads
+  const int64_t height = out[0] + p.padding.top + p.padding.bottom, width = out[1] + p.padding.left + p.padding.right;
+  check_image_fits(kOp, height, width, p.filters);
+  check_image_fits(kOp, height + 2 * (p.kernel_height - 1) * p.dilation_height,
+                   width + 2 * (p.kernel_width - 1) * p.dilation_width, p.in_channels);
+  check_image_fits(kOp, multiply(kOp, p.kernel_height, p.kernel_width), p.in_channels, p.filters, "a kernel");
+  return out;
+}
+
+Conv2dParams transposed(const Conv2dTransposeParams& p) {
+  const Shape out = conv2d_transpose_output_shape(p);
+  return {.in_height = out[0],
+          .in_width = out[1],
+          .in_channels = p.filters,
+          .filters = p.in_channels,
+          .kernel_height = p.kernel_height,
+          .kernel_width = p.kernel_width,
+          .stride_height = p.stride_height,
+          .stride_width = p.stride_width,
+          .dilation_height = p.dilation_height,
+          .dilation_width = p.dilation_width,
+          .groups = 1,
+          .padding = p.padding,
+          .precision = p.precision};
+}
+
+Conv2dTransposePlan::Conv2dTransposePlan(const Conv2dTransposeParams& params, const Conv2dFusion& fusion,
+                                         const Kernels& kernels)
+    : k_(kernels),
+      activation_(fusion.activation),
+      filters_(params.filters),
+      plan_(transposed(params), {.stream = fusion.stream}, kernels,
+            {.forward = fusion.training && fusion.input_grad, .data = true, .weights = fusion.training}),
+      backward_images_(std::min(plan_.images(), plan_.backward_images())) {
+  if (fusion.training && activation_ != Activation::linear) dy_ = layout_.take<float>(backward_images_ * output_size());
+}
+
+void Conv2dTransposePlan::forward(int64_t count, const Conv2dRun& r) const {
+  const bool relu = activation_ == Activation::relu;
+  plan_.transposed(count, r, relu);
+  if (!relu) activation_rows(k_, activation_, count * pixels(), filters_, r.y, r.y);
+}
+
+void Conv2dTransposePlan::backward(int64_t count, const Conv2dBackwardRun& r) const {
+  const float* dy = r.dy;
+  if (activation_ != Activation::linear && r.y) {
+    float* before = dy_.in(r.scratch + plan_.scratch_size());
+    activation_rows_backward(k_, activation_, count * pixels(), filters_, r.y, dy, before);
+    dy = before;
+  }
+  if (r.partial) {
+    plan_.backward(count, {.x = dy, .dy = r.x, .partial = r.partial, .overwrite = r.overwrite, .scratch = r.scratch});
+    float* dbias = r.partial + plan_.partial_size();
+    if (r.overwrite) std::fill_n(dbias, filters_, 0.0f);
+    k_.sum_rows(dy, dbias, count * pixels(), filters_);
+  }
+  if (r.dx)
+    plan_.forward(count, {.x = dy,
+                          .kernel = r.kernel,
+                          .packed = r.packed,
+                          .bias = nullptr,
+                          .y = r.dx,
+                          .winner = nullptr,
+                          .scratch = r.scratch});
+}
+
+void Conv2dTransposePlan::reduce_bias(const Partials& partials, float* dbias) const {
+  sum_partials(k_, partials, plan_.partial_size(), filters_, dbias);
+}
+
+std::string Conv2dTransposePlan::algorithm() const {
+  const Conv2dAlgorithms names = plan_.algorithms();
+  return std::string(names.data) + "; data " + names.forward + "; weights " + names.weights;
+}
+
+void conv2d_transpose(const Conv2dTransposeParams& params, int64_t batch, const float* x, const float* kernel,
+                      const float* bias, float* y) {
+  const Conv2dTransposePlan plan(params, {.training = false}, kernels());
+  const Buffer<float> packed(plan.packed_size());
+  pack(plan, kernel, packed.data());
+  const int64_t step = plan.images(), tasks = (batch + step - 1) / step;
+  const int64_t scratch = aligned_count<float>(plan.scratch_size());
+  const int threads = threads_for(tasks, batch * plan.flops());
+  const Buffer<float> memory(scratch * threads);
+  parallel_for_on(threads, tasks, [&](int64_t task, int thread) {
+    const int64_t n = task * step;
+    plan.forward(std::min(step, batch - n), {.x = x + n * plan.input_size(),
+                                             .kernel = kernel,
+                                             .packed = packed.data(),
+                                             .bias = bias,
+                                             .y = y + n * plan.output_size(),
+                                             .winner = nullptr,
+                                             .scratch = memory.data() + thread * scratch});
+  });
+}
+
+void conv2d_transpose_backward(const Conv2dTransposeParams& params, int64_t batch, const float* x, const float* kernel,
+                               const float* dy, float* dx, float* dkernel, float* dbias) {
+  const Conv2dTransposePlan plan(params, {.input_grad = dx != nullptr}, kernels());
+  const Shards shards(batch);
+  const int64_t scratch = aligned_count<float>(plan.scratch_size());
+  const int threads = threads_for(shards.count, 2 * batch * plan.flops());
+  const Buffer<float> memory(scratch * threads), packed(plan.packed_size());
+  const bool weights = dkernel || dbias;
+  const Buffer<float> partials(weights ? plan.partial_size() * shards.count : 0);
+  pack(plan, kernel, packed.data());
+  parallel_for_on(threads, shards.count, [&](int64_t shard, int thread) {
+    for (int64_t n = shards.begin(shard); n < shards.end(shard); n += plan.backward_images()) {
+      plan.backward(std::min(plan.backward_images(), shards.end(shard) - n),
+                    {.x = x + n * plan.input_size(),
+                     .dy = dy + n * plan.output_size(),
+                     .kernel = kernel,
+                     .packed = packed.data(),
+                     .dx = dx ? dx + n * plan.input_size() : nullptr,
+                     .partial = weights ? partials.data() + shard * plan.partial_size() : nullptr,
+                     .overwrite = n == shards.begin(shard),
+                     .scratch = memory.data() + thread * scratch});
+    }
+  });
+  const Partials sums{partials.data(), shards.count, plan.partial_size()};
+  if (dkernel)
+    parallel_for(plan.reduce_tasks(), partials.size(), [&](int64_t task, int) { plan.reduce(task, sums, dkernel); });
+  if (dbias) plan.reduce_bias(sums, dbias);
+}
+
+}  // namespace cnncore

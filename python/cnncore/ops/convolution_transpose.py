@@ -1,0 +1,140 @@
+"""conv2d_transpose and its gradients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from cnncore import _checks, _core
+from cnncore._checks import Float32, PaddingArgument, Pair, Size
+
+
+def conv2d_transpose(
+    x: ArrayLike,
+    kernel: ArrayLike,
+    bias: ArrayLike | None = None,
+    *,
+    strides: Size = 1,
+    padding: PaddingArgument = "valid",
+    output_padding: Size | None = None,
+    dilation_rate: Size = 1,
+    precision: str = "float32",
+) -> Float32:
+    """Add each pixel times the kernel into a larger image: the gradient of a convolution's input, as an op.
+
+    Parameters
+    ----------
+    x : array_like, shape (batch, height, width, channels)
+    kernel : array_like, shape (kernel height, kernel width, filters, channels)
+    bias : array_like, shape (filters,), optional
+    strides, dilation_rate : int or two ints, default 1
+        Steps of the patch in the output, and of the taps inside it.
+    padding : default "valid"
+        What is cut off the output: nothing, so much that its size is size * stride ("same"), an int on every side, or
+        ``((top, bottom), (left, right))``.
+    output_padding : int or two ints, optional
+        Rows and columns that the output has more, at the bottom and right, less than the strides. By default as in
+        Keras: with "valid" and a kernel smaller than the stride, so many that the output has size * stride pixels;
+        with "same" what that size takes; otherwise none. With "same" and a number of one's own the size is
+        (size - 1) stride + extent - 2 (extent // 2) + output_padding.
+    precision : {"float32", "bfloat16_3x", "bfloat16"}, default "float32"
+        How exactly x and kernel enter the products; see :mod:`cnncore.ops`.
+
+    Returns
+    -------
+    numpy.ndarray of float32, shape (batch, output height, output width, filters)
+        Sizes are (size - 1) stride + extent - cut off + output_padding, extent = (kernel size - 1) dilation + 1.
+
+    Raises
+    ------
+    ValueError
+        If ranks, channels or sizes do not fit together, or nothing of the output is left.
+
+    References
+    ----------
+    Dumoulin and Visin, "A guide to convolution arithmetic for deep learning", 2016, chapter 4.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = np.array([[1, 2], [3, 4]]).reshape(1, 2, 2, 1)
+    >>> conv2d_transpose(x, np.ones((2, 2, 1, 1)), strides=2)[0, :, :, 0]
+    array([[1., 1., 2., 2.],
+           [1., 1., 2., 2.],
+           [3., 3., 4., 4.],
+           [3., 3., 4., 4.]], dtype=float32)
+    >>> conv2d_transpose(x, np.ones((3, 3, 1, 1)), strides=2, padding="same").shape
+    (1, 4, 4, 1)
+    """
+    owner = "conv2d_transpose"
+    x, kernel = _arrays(owner, x, kernel)
+    if bias is not None:
+        bias = _checks.float32_array(bias, "bias", owner, 1, "filters")
+    options = _window(owner, kernel, strides, padding, output_padding, dilation_rate)
+    return _core.conv2d_transpose(x, kernel, bias, *options, _checks.precision(precision, owner))
+
+
+def conv2d_transpose_backward(
+    x: ArrayLike,
+    kernel: ArrayLike,
+    dy: ArrayLike,
+    *,
+    strides: Size = 1,
+    padding: PaddingArgument = "valid",
+    output_padding: Size | None = None,
+    dilation_rate: Size = 1,
+    precision: str = "float32",
+) -> tuple[Float32, Float32, Float32]:
+    """Gradients of :func:`conv2d_transpose` with respect to its three arrays.
+
+    Parameters
+    ----------
+    x, kernel, strides, padding, output_padding, dilation_rate
+        As given to :func:`conv2d_transpose`.
+    dy : array_like, shape of the output
+        Gradient of the loss with respect to the output.
+    precision : {"float32", "bfloat16_3x", "bfloat16"}, default "float32"
+        How exactly x, kernel and dy enter the products; see :mod:`cnncore.ops`.
+
+    Returns
+    -------
+    dx, dkernel, dbias : numpy.ndarray of float32
+        Shapes of x, of kernel, and (filters,).
+
+    Raises
+    ------
+    ValueError
+        As :func:`conv2d_transpose`, and if dy does not have the output's shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x, kernel, dy = np.ones((1, 2, 2, 1)), np.ones((2, 2, 1, 1)), np.ones((1, 4, 4, 1))
+    >>> dx, dkernel, dbias = conv2d_transpose_backward(x, kernel, dy, strides=2)
+    >>> dx[0, :, :, 0], dkernel.max(), dbias
+    (array([[4., 4.],
+           [4., 4.]], dtype=float32), np.float32(4.0), array([16.], dtype=float32))
+    """
+    owner = "conv2d_transpose_backward"
+    x, kernel = _arrays(owner, x, kernel)
+    dy = _checks.float32_array(dy, "dy", owner, 4, "batch, height, width, filters")
+    options = _window(owner, kernel, strides, padding, output_padding, dilation_rate)
+    return _core.conv2d_transpose_backward(x, kernel, dy, *options, _checks.precision(precision, owner))
+
+
+def _arrays(owner: str, x: Any, kernel: Any) -> tuple[Float32, Float32]:
+    x = _checks.float32_array(x, "x", owner, 4, "batch, height, width, channels")
+    return x, _checks.float32_array(kernel, "kernel", owner, 4, "height, width, filters, channels")
+
+
+def _window(
+    owner: str, kernel: Float32, strides: Any, padding: Any, output_padding: Any, dilation_rate: Any
+) -> tuple[Pair, _checks.Padding, Pair, Pair]:
+    strides = _checks.pair(strides, "strides", owner)
+    dilation = _checks.pair(dilation_rate, "dilation_rate", owner)
+    if output_padding is not None:
+        output_padding = _checks.pair(output_padding, "output_padding", owner, minimum=0)
+    window = kernel.shape[0], kernel.shape[1]
+    cut, added = _checks.transpose_padding(_checks.padding(padding, owner), output_padding, window, strides, dilation)
+    return strides, cut, added, dilation
