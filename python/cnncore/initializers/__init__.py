@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from cnncore._custom_objects import custom_object
 from cnncore.initializers.base import CallableInitializer, Initializer, registry
 from cnncore.initializers.constants import Constant, Dirac, Identity, Ones, Zeros
 from cnncore.initializers.random import Orthogonal, RandomNormal, RandomUniform, TruncatedNormal
@@ -91,7 +92,11 @@ def get(identifier: Any) -> Initializer:
     >>> get("he_normal"), get(lambda shape: 7.0 * np.ones(shape))((2,))
     (HeNormal(seed=None), array([7., 7.], dtype=float32))
     """
-    if isinstance(identifier, (str, dict, type)):
+    name = identifier.get("class_name") if isinstance(identifier, dict) else identifier
+    own = custom_object(name) if isinstance(name, str) else None
+    if own is not None and not isinstance(own, type):
+        identifier = own  # a function, or an object
+    elif isinstance(identifier, (str, dict, type)):
         identifier = registry.get(identifier)
     if isinstance(identifier, Initializer) and type(identifier).__call__ is Initializer.__call__:
         return identifier

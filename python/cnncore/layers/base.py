@@ -36,7 +36,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from cnncore import _checks
+from cnncore import _checks, regularizers
 from cnncore._naming import unique_name
 from cnncore._random import next_seed
 from cnncore._registry import Registry
@@ -102,7 +102,7 @@ class Layer(Weighted):
         self._name = checked_name(name, owner) if name is not None else unique_name(owner)
         super().__init__(_checks.boolean(trainable, "trainable", owner))
         self.dtype = checked_dtype(dtype, owner)
-        self.activity_regularizer = activity_regularizer
+        self.activity_regularizer = regularizers.get(activity_regularizer)
         self.declared_input_shape = declared_shape(kwargs, owner)
         if kwargs:
             raise TypeError(unknown_argument(type(self), next(iter(kwargs))))
@@ -129,7 +129,7 @@ class Layer(Weighted):
         if self.declared_input_shape is not None:
             config["input_shape"] = list(self.declared_input_shape)
         if self.activity_regularizer is not None:
-            config["activity_regularizer"] = _serialized(self.activity_regularizer)
+            config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
         return config
 
     @classmethod
@@ -355,9 +355,6 @@ def _once(build: Callable[..., None]) -> Callable[..., None]:
 
     return wrapped
 
-
-def _serialized(obj: Any) -> Any:
-    return {"class_name": type(obj).__name__, "config": obj.get_config()}
 
 
 def _shapes(structure: Any) -> Any:

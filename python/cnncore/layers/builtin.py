@@ -3,6 +3,20 @@
 from __future__ import annotations
 
 from cnncore.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
+from cnncore.layers.augmentation import (
+    CenterCrop,
+    CutMix,
+    MixUp,
+    RandomBrightness,
+    RandomContrast,
+    RandomCrop,
+    RandomErasing,
+    RandomFlip,
+    RandomRotation,
+    RandomTranslation,
+    RandomZoom,
+    Resizing,
+)
 from cnncore.layers.base import Layer
 from cnncore.layers.batch_normalization import BatchNormalization
 from cnncore.layers.convolution import Conv1D, Conv2D, Convolution1D, Convolution2D
@@ -87,6 +101,7 @@ __all__ = [
     "AvgPool1D",
     "AvgPool2D",
     "BatchNormalization",
+    "CenterCrop",
     "Concatenate",
     "Conv1D",
     "Conv1DTranspose",
@@ -98,6 +113,7 @@ __all__ = [
     "Convolution2DTranspose",
     "Cropping1D",
     "Cropping2D",
+    "CutMix",
     "Deconvolution2D",
     "Dense",
     "DepthwiseConv1D",
@@ -130,14 +146,24 @@ __all__ = [
     "MaxPooling2D",
     "Maximum",
     "Minimum",
+    "MixUp",
     "Multiply",
     "Normalization",
     "PReLU",
     "Permute",
+    "RandomBrightness",
+    "RandomContrast",
+    "RandomCrop",
+    "RandomErasing",
+    "RandomFlip",
+    "RandomRotation",
+    "RandomTranslation",
+    "RandomZoom",
     "ReLU",
     "RepeatVector",
     "Rescaling",
     "Reshape",
+    "Resizing",
     "SeparableConv1D",
     "SeparableConv2D",
     "SeparableConvolution1D",

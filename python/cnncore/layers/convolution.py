@@ -40,7 +40,7 @@ class _Convolution(Windowed):
         precision: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(activity_regularizer=regularizers.get(activity_regularizer), **kwargs)
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         owner = type(self).__name__
         self.filters = _checks.integer(filters, "filters", owner)
         self.kernel_size = self._sizes(kernel_size, "kernel_size")

@@ -71,7 +71,7 @@ class Dense(Weighted):
         precision: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(activity_regularizer=regularizers.get(activity_regularizer), **kwargs)
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = _checks.integer(units, "units", "Dense")
         self.activation = activations.get(activation, "Dense")
         self.use_bias = _checks.boolean(use_bias, "use_bias", "Dense")

@@ -127,7 +127,7 @@ class _DepthwiseConvolution(_Depthwise):
         precision: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(activity_regularizer=regularizers.get(activity_regularizer), **kwargs)
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self._keep_window(kernel_size, strides, padding, depth_multiplier, data_format, dilation_rate)
         self._keep_rest(activation, use_bias, precision)
         self._keep_weight_options(
@@ -232,7 +232,7 @@ class _SeparableConvolution(_Depthwise):
         precision: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(activity_regularizer=regularizers.get(activity_regularizer), **kwargs)
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.filters = _checks.integer(filters, "filters", type(self).__name__)
         self._keep_window(kernel_size, strides, padding, depth_multiplier, data_format, dilation_rate)
         self._keep_rest(activation, use_bias, precision)

@@ -1,0 +1,231 @@
+"""What holds for every layer: it comes back from JSON, knows its output's shape, and says what is wrong with an
+input.
+"""
+
+import json
+
+import numpy as np
+import pytest
+
+import layer_cases
+from cnncore import _core, _naming
+from cnncore.layers import builtin as layers
+from cnncore.layers.base import registry
+from cnncore.layers.tensor import KerasTensor
+from layer_cases import IMAGE, SEQUENCE, case
+
+
+@pytest.fixture(autouse=True)
+def _engine(monkeypatch):
+    """The reference in the place of an engine that has no graphs."""
+    _naming.reset_names()
+    if not hasattr(_core.GraphBuilder, "add"):
+        import reference_core
+
+        for name in ("GraphBuilder", "Network", "Parameters", "Slot"):
+            monkeypatch.setattr(_core, name, getattr(_core, name, None), raising=False)
+        reference_core.install()
+
+
+OPTIONS = [
+    case("Conv2D", IMAGE, filters=2, kernel_size=3, kernel_regularizer="l2", kernel_constraint="max_norm"),
+    case(
+        "Dense", IMAGE, units=2, bias_regularizer={"class_name": "L1", "config": {"l1": 0.5}}, bias_constraint="nonneg"
+    ),
+    case("Dense", IMAGE, units=2, activity_regularizer="l1_l2", trainable=False, dtype="float32"),
+    case("DepthwiseConv2D", IMAGE, kernel_size=2, depthwise_initializer="he_normal", precision="bfloat16"),
+    case(
+        "SeparableConv2D", IMAGE, filters=2, kernel_size=2, pointwise_regularizer="l1", depthwise_constraint="unit_norm"
+    ),
+    case("BatchNormalization", IMAGE, gamma_regularizer="l2", beta_initializer="ones", activity_regularizer="l2"),
+    case(
+        "Conv2D",
+        IMAGE,
+        filters=2,
+        kernel_size=2,
+        activation={"class_name": "LeakyReLU", "config": {"negative_slope": 0.1}},
+    ),
+    case("Conv2D", IMAGE, filters=2, kernel_size=2, activation={"class_name": "elu", "config": {"alpha": 0.5}}),
+]
+
+
+@pytest.mark.parametrize("case", layer_cases.CASES + OPTIONS, ids=str)
+def test_comes_back_from_json_and_knows_its_shape(case):
+    layer = case.make(name="one")
+    y = layer(case.inputs)
+    assert layer.compute_output_shape(case.input_shape) == (None, *y.shape[1:])
+    text = json.dumps(registry.serialize(layer))
+    copy = registry.deserialize(json.loads(text))
+    assert json.dumps(registry.serialize(copy)) == text
+    copy.build(case.input_shape)
+    copy.set_weights(layer.get_weights())
+    np.testing.assert_array_equal(copy(case.inputs), y)
+
+
+@pytest.mark.parametrize("case", layer_cases.CASES, ids=str)
+def test_called_on_a_symbolic_tensor(case):
+    layer = case.make()
+    tensors = [KerasTensor((None, *shape)) for shape in case.shapes]
+    y = layer(tensors if isinstance(case.inputs, list) else tensors[0])
+    assert y.shape == layer.compute_output_shape(case.input_shape)
+    assert layer.built
+
+
+ARGUMENTS = [
+    (lambda: layers.Conv2D(0, 3), ValueError, r"\[Conv2D\] expected `filters` >= 1 .* Received: filters=0"),
+    (
+        lambda: layers.Conv2D(2.5, 3),
+        TypeError,
+        r"\[Conv2D\] expected `filters` to be an integer. Received: filters=2.5",
+    ),
+    (lambda: layers.Conv2D(4, (3, 3, 3)), ValueError, "`kernel_size` to be an integer or two of them"),
+    (lambda: layers.Conv1D(4, (3, 3)), ValueError, r"\[Conv1D\] expected `kernel_size` to be one integer"),
+    (lambda: layers.Conv2D(4, 3, padding="full"), ValueError, '`padding` to be "valid" or "same"'),
+    (lambda: layers.Conv1D(4, 3, padding="sane"), ValueError, 'one of "valid", "same", "causal".* Did you mean "same"'),
+    (lambda: layers.Conv2D(4, 3, groups=3), ValueError, "divisible by `groups`. Received: filters=4, groups=3"),
+    (lambda: layers.Conv2D(4, 3, data_format="channels_first"), ValueError, r"numpy.moveaxis\(x, 1, -1\)"),
+    (lambda: layers.MaxPooling2D(data_format="channels_first"), ValueError, "channels_last"),
+    (lambda: layers.Conv2D(4, 3, activation="reul"), ValueError, 'unknown activation. Did you mean "relu"'),
+    (lambda: layers.Conv2D(4, 3, activation=3), TypeError, "`activation` to be a name, a function, a layer or None"),
+    (lambda: layers.Dense(4, activation="relu", dtype="float16"), ValueError, '`dtype` to be "float32"'),
+    (lambda: layers.Dense(4, kernel_regularizer="l3"), ValueError, "Unknown regularizer 'l3'"),
+    (lambda: layers.Dense(4, kernel_regularizer=lambda w: 0.0), TypeError, "gradient of another function is not known"),
+    (lambda: layers.Dense(4, kernel_constraint="max"), ValueError, "Unknown constraint 'max'"),
+    (lambda: layers.Dense(4, unit=3), TypeError, "unknown argument 'unit'"),
+    (lambda: layers.Dropout(1.0), ValueError, r"`rate` to be a finite number in \[0, 1\)"),
+    (lambda: layers.LeakyReLU(-1.0), ValueError, "`negative_slope`"),
+    (lambda: layers.Reshape((-1, -1)), ValueError, r"at most one of them -1"),
+    (lambda: layers.Permute((0, 1)), ValueError, r"`dims` to be 1, 2, ... in some order"),
+    (lambda: layers.UpSampling2D(interpolation="cubic"), ValueError, '"nearest", "bilinear"'),
+    (lambda: layers.BatchNormalization(renorm=True), ValueError, "`renorm` to be False"),
+    (lambda: layers.Normalization(mean=1.0), ValueError, "both `mean` and `variance`"),
+    (lambda: layers.Dot((1, 2, 3)), ValueError, "`axes` to be an integer or two of them"),
+    (lambda: layers.Conv2DTranspose(2, 3, strides=2, output_padding=2), ValueError, "smaller than `strides`"),
+]
+
+
+@pytest.mark.parametrize(("make", "error", "message"), ARGUMENTS)
+def test_arguments_that_make_no_sense(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
+
+
+INPUTS = [
+    (
+        case("Conv2D", SEQUENCE, filters=2, kernel_size=3),
+        r'layer "conv2d".* expected rank 4 .* Received: shape=\(None, 9, 4\)',
+    ),
+    (case("Conv2D", IMAGE, filters=2, kernel_size=9), 'Layer "conv2d": its window is larger than its input'),
+    (case("Conv2D", IMAGE, filters=3, kernel_size=3, groups=3), "number of channels divisible by groups=3"),
+    (case("MaxPooling1D", IMAGE), r"expected rank 3 \(batch, steps, channels\)"),
+    (case("Cropping2D", IMAGE, cropping=4), "`cropping` smaller than the input"),
+    (case("Reshape", IMAGE, target_shape=(5, -1)), "expected an input whose 168 values fill the shape"),
+    (case("Permute", IMAGE, dims=(2, 1)), "expected an input of rank 3"),
+    (case("RepeatVector", IMAGE, n=2), r"expected rank 2 \(batch, features\)"),
+    (case("BatchNormalization", IMAGE, axis=4), "`axis` to be one of 1 to 3 or of -1 to -3"),
+    (case("LayerNormalization", IMAGE, axis=[1, 2]), "one axis or the last several"),
+    (case("GroupNormalization", IMAGE, groups=3), "number of channels divisible by groups=3"),
+    (case("Softmax", IMAGE, axis=0), "axis 0 is that of the batch"),
+    (case("PReLU", SEQUENCE, shared_axes=[3]), "`shared_axes` below 3"),
+    (case("Dropout", IMAGE, rate=0.5, noise_shape=(None, 2, 1, 1)), "1 or the size of each axis"),
+    (case("SpatialDropout2D", SEQUENCE, rate=0.5), "expected rank 4"),
+    (case("Add", IMAGE), "a list of at least 2 tensors"),
+    (case("Subtract", [IMAGE] * 3), "a list of 2 tensors"),
+    (case("Add", [IMAGE, (6, 7, 3)]), "inputs of one shape, or of length 1"),
+    (case("Concatenate", [IMAGE, (5, 7, 4)]), "differ along axis -1 alone"),
+    (case("Dot", [IMAGE, SEQUENCE], axes=(1, 1)), "inputs of one length along axes"),
+    (case("Normalization", IMAGE, mean=[1.0, 2.0], variance=[1.0, 2.0]), "`mean` and `variance` that fit the axes"),
+]
+
+
+@pytest.mark.parametrize(("case", "message"), INPUTS, ids=str)
+def test_inputs_that_do_not_fit(case, message):
+    layer = case.make()
+    with pytest.raises(ValueError, match=message):
+        layer(case.inputs)
+    with pytest.raises(ValueError, match=message):
+        layer(
+            [KerasTensor((None, *shape)) for shape in case.shapes]
+            if len(case.shapes) > 1
+            else KerasTensor(case.input_shape)
+        )
+
+
+def test_old_spellings_say_the_new_ones():
+    with pytest.warns(DeprecationWarning, match="`alpha` is called `negative_slope` today"):
+        assert layers.LeakyReLU(alpha=0.1).negative_slope == 0.1
+
+
+def test_other_names_are_the_same_classes():
+    for name, other in {
+        "Convolution2D": "Conv2D",
+        "Convolution1D": "Conv1D",
+        "MaxPool2D": "MaxPooling2D",
+        "AvgPool2D": "AveragePooling2D",
+        "GlobalAvgPool2D": "GlobalAveragePooling2D",
+        "GlobalMaxPool1D": "GlobalMaxPooling1D",
+        "SeparableConvolution2D": "SeparableConv2D",
+        "Deconvolution2D": "Conv2DTranspose",
+        "Convolution2DTranspose": "Conv2DTranspose",
+    }.items():
+        assert getattr(layers, name) is getattr(layers, other)
+
+
+class TestNormalization:
+    def test_adapt_takes_arrays_and_batches(self):
+        rng = np.random.default_rng(0)
+        x = rng.normal(3.0, 2.0, (50, 4, 4, 3)).astype(np.float32)
+        whole, parts = layers.Normalization(), layers.Normalization()
+        whole.adapt(x)
+        parts.adapt((x[i : i + 8], None) for i in range(0, 50, 8))
+        np.testing.assert_allclose(whole.mean.ravel(), x.mean(axis=(0, 1, 2)), rtol=1e-5)
+        np.testing.assert_allclose(whole.variance.ravel(), x.var(axis=(0, 1, 2)), rtol=1e-5)
+        np.testing.assert_allclose(whole.get_weights(), parts.get_weights(), rtol=1e-5)
+        y = whole(x)
+        np.testing.assert_allclose([y.mean(), y.std()], [0, 1], atol=1e-5)
+        inverse = layers.Normalization(mean=whole.mean.ravel(), variance=whole.variance.ravel(), invert=True)
+        np.testing.assert_allclose(inverse(y), x, rtol=1e-4, atol=1e-4)
+
+    def test_statistics_of_every_pixel(self):
+        x = np.random.default_rng(0).standard_normal((20, 3, 2, 2)).astype(np.float32)
+        layer = layers.Normalization(axis=(1, 2, 3))
+        layer.adapt(x)
+        assert layer.mean.shape == (1, 3, 2, 2)
+        np.testing.assert_allclose(layer(x), (x - x.mean(axis=0)) / x.std(axis=0), rtol=1e-4, atol=1e-4)
+
+    def test_other_samples_are_refused(self):
+        layer = layers.Normalization()
+        layer.adapt(np.ones((2, 3)))
+        with pytest.raises(ValueError, match="expected samples of shape"):
+            layer.adapt(np.ones((2, 4)))
+        with pytest.raises(ValueError, match="at least one sample"):
+            layers.Normalization().adapt(iter([]))
+
+
+def test_an_activation_with_weights_is_refused():
+    layer = layers.Conv2D(2, 3, activation=layers.PReLU())
+    with pytest.raises(ValueError, match="expected an activation without weights; add PReLU as a layer"):
+        layer(np.zeros((1, 4, 4, 1), np.float32))
+
+
+def test_layer_normalization_along_another_axis():
+    x = np.random.default_rng(0).standard_normal((2, 5, 3)).astype(np.float32)
+    y = layers.LayerNormalization(axis=1)(x)
+    expected = (x - x.mean(axis=1, keepdims=True)) / np.sqrt(x.var(axis=1, keepdims=True) + 1e-3)
+    np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_functional_forms():
+    a, b = np.float32([[1.0, 2.0]]), np.float32([[3.0, 5.0]])
+    results = {
+        "add": [4, 7],
+        "subtract": [-2, -3],
+        "multiply": [3, 10],
+        "average": [2, 3.5],
+        "maximum": [3, 5],
+        "minimum": [1, 2],
+        "concatenate": [1, 2, 3, 5],
+        "dot": [13],
+    }
+    for name, expected in results.items():
+        np.testing.assert_array_equal(getattr(layers, name)([a, b]), [expected], err_msg=name)
