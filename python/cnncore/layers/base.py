@@ -356,7 +356,6 @@ def _once(build: Callable[..., None]) -> Callable[..., None]:
     return wrapped
 
 
-
 def _shapes(structure: Any) -> Any:
     return map_structure(lambda leaf: leaf.shape if isinstance(leaf, KerasTensor) else leaf, structure)
 

@@ -1,0 +1,79 @@
+"""The table of Keras' public names in docs/keras_names.md: which are here, and why others are not.
+
+``python tests/keras_names.py`` writes it; ``test_keras_names.py`` compares it with the installed Keras.
+"""
+
+import importlib
+import os
+import warnings
+from pathlib import Path
+
+from cnncore.layers import builtin
+from cnncore.layers._not_here import REASONS as LAYERS
+
+os.environ.setdefault("KERAS_BACKEND", "torch")
+
+PAGE = Path(__file__).parents[1] / "docs" / "keras_names.md"
+
+# Module of Keras -> reason -> names that are not here.
+REASONS: dict[str, dict[str, tuple[str, ...]]] = {
+    "layers": LAYERS,
+    "activations": {
+        "rare in small networks; write it as a NumPy function, or as a Layer with backward": (
+            *("glu", "hard_shrink", "hard_tanh", "soft_shrink", "sparse_plus", "sparse_sigmoid", "sparsemax"),
+            *("squareplus", "tanh_shrink", "threshold"),
+        ),
+    },
+    "initializers": {"sound has to be turned into spectrograms before": ("STFT", "STFTInitializer", "stft")},
+    "regularizers": {
+        "the core knows the sums of absolute values and of squares; see the Orthogonal initializer": ("OrthogonalRegularizer", "orthogonal_regularizer"),
+    },
+    "constraints": {},
+}
+
+INTRODUCTION = """# Keras' names
+
+Every public name of these modules of Keras {version}, and whether it is here. `cnncore.layers.Conv2D` stands for
+`keras.layers.Conv2D`, and so on. The table is written by `python tests/keras_names.py` and compared with an installed
+Keras by `tests/test_keras_names.py`.
+"""
+
+
+def keras():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return importlib.import_module("keras")
+
+
+def theirs(module: str) -> list[str]:
+    """Public names of a module of Keras."""
+    return sorted(name for name in dir(getattr(keras(), module)) if not name.startswith("_"))
+
+
+def ours(module: str) -> set[str]:
+    """Names of the module of this package."""
+    found = builtin if module == "layers" else importlib.import_module(f"cnncore.{module}")
+    names = set(dir(found))
+    return names | {"serialize", "deserialize"} if module == "layers" else names
+
+
+def page() -> str:
+    """The whole page."""
+    parts = [INTRODUCTION.format(version=".".join(keras().__version__.split(".")[:2]))]
+    for module, reasons in REASONS.items():
+        names = theirs(module)
+        here = [f"`{name}`" for name in names if name in ours(module)]
+        parts.append(f"\n## {module}\n\nHere: {', '.join(here)}.\n")
+        missing = set(names) - ours(module)
+        rows = [(reason, [name for name in group if name in missing]) for reason, group in reasons.items()]
+        if missing:
+            parts.append("\n| not here | why |\n|---|---|\n")
+        for reason, group in rows:
+            if group:
+                listed = ", ".join(f"`{name}`" for name in sorted(group))
+                parts.append(f"| {listed} | {reason} |\n")
+    return "".join(parts)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
