@@ -18,7 +18,17 @@ from cnncore.layers import Input
 from cnncore.models import Model, Sequential
 
 if TYPE_CHECKING:
-    from cnncore import applications, backend, callbacks, constraints, datasets, regularizers, saving
+    from cnncore import (
+        applications,
+        backend,
+        callbacks,
+        constraints,
+        datasets,
+        legacy,
+        preprocessing,
+        regularizers,
+        saving,
+    )
 
 __all__ = [
     "Input",
@@ -35,11 +45,13 @@ __all__ = [
     "get_num_threads",
     "initializers",
     "layers",
+    "legacy",
     "losses",
     "metrics",
     "models",
     "ops",
     "optimizers",
+    "preprocessing",
     "regularizers",
     "saving",
     "set_num_threads",
@@ -47,7 +59,17 @@ __all__ = [
 ]
 
 # Loaded when they are first used.
-_LAZY = ("applications", "backend", "callbacks", "constraints", "datasets", "regularizers", "saving")
+_LAZY = (
+    "applications",
+    "backend",
+    "callbacks",
+    "constraints",
+    "datasets",
+    "legacy",
+    "preprocessing",
+    "regularizers",
+    "saving",
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,5 @@
+"""What is in :mod:`cnncore.preprocessing`."""
+
+from . import image
+
+__all__ = ["image"]

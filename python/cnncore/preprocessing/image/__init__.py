@@ -1,0 +1,38 @@
+"""``ImageDataGenerator`` and its parts, as in Keras' ``preprocessing.image``, computed for whole batches in C++."""
+
+from cnncore.utils.image import array_to_img, img_to_array, load_img, save_img
+
+from .directory import DirectoryIterator
+from .generator import ImageDataGenerator
+from .iterators import Iterator, NumpyArrayIterator
+from .transforms import (
+    apply_affine_transform,
+    apply_brightness_shift,
+    apply_channel_shift,
+    random_brightness,
+    random_channel_shift,
+    random_rotation,
+    random_shear,
+    random_shift,
+    random_zoom,
+)
+
+__all__ = [
+    "DirectoryIterator",
+    "ImageDataGenerator",
+    "Iterator",
+    "NumpyArrayIterator",
+    "apply_affine_transform",
+    "apply_brightness_shift",
+    "apply_channel_shift",
+    "array_to_img",
+    "img_to_array",
+    "load_img",
+    "random_brightness",
+    "random_channel_shift",
+    "random_rotation",
+    "random_shear",
+    "random_shift",
+    "random_zoom",
+    "save_img",
+]

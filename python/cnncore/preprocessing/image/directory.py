@@ -1,0 +1,181 @@
+"""Batches of changed images from a directory with a folder for each class."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cnncore.utils.image import img_to_array, load_img
+
+from .iterators import Iterator
+
+if TYPE_CHECKING:
+    from .generator import ImageDataGenerator
+
+__all__ = ["DirectoryIterator"]
+
+_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff")
+_CHANNELS = {"rgb": 3, "rgba": 4, "grayscale": 1}
+_CLASS_MODES = ("categorical", "binary", "sparse", "input", None)
+
+
+class DirectoryIterator(Iterator):
+    """Batches of changed images from a directory with a folder of pictures for each class. Needs Pillow.
+
+    Parameters
+    ----------
+    directory : path
+        Holds the folders.
+    image_data_generator : ImageDataGenerator
+        What is done to the images.
+    target_size : (height, width), default (256, 256)
+        To which all pictures are brought.
+    color_mode : {"rgb", "rgba", "grayscale"}, default "rgb"
+    classes : sequence of str, optional
+        Names of the folders, in the order of the classes. By default all folders in alphabetical order.
+    class_mode : {"categorical", "binary", "sparse", "input", None}, default "categorical"
+        Labels as one-hot rows, as float32 numbers, or the images themselves; None gives images alone.
+    batch_size : int, default 32
+    shuffle : bool, default True
+    seed : int, optional
+        Of the order and of all changes.
+    data_format : {"channels_last"}, optional
+    save_to_dir, save_prefix, save_format : optional
+        Write each batch's images into this directory, to look at.
+    follow_links : bool, default False
+        Follow symbolic links to folders.
+    subset : {"training", "validation"}, optional
+        Which part of the generator's ``validation_split`` of each class; validation is the first part.
+    interpolation : str, default "nearest"
+        How pictures are resized, see ``load_img``.
+    keep_aspect_ratio : bool, default False
+        Cut pictures to the target's proportions instead of distorting them.
+
+    Attributes
+    ----------
+    samples, n : int
+        Number of pictures.
+    class_indices : dict of str to int
+    classes : ndarray of int32
+        Class of each picture.
+    filenames, filepaths : list of str
+    num_classes : int
+    image_shape : (height, width, channels)
+
+    Raises
+    ------
+    FileNotFoundError
+        The directory, or the folder of a class, is missing.
+    ValueError
+        An unknown mode; no pictures.
+    """
+
+    def __init__(
+        self,
+        directory: str | os.PathLike[str],
+        image_data_generator: ImageDataGenerator,
+        target_size: tuple[int, int] = (256, 256),
+        color_mode: str = "rgb",
+        classes: Sequence[str] | None = None,
+        class_mode: str | None = "categorical",
+        batch_size: int = 32,
+        shuffle: bool = True,
+        seed: int | None = None,
+        data_format: str | None = None,
+        save_to_dir: str | os.PathLike[str] | None = None,
+        save_prefix: str = "",
+        save_format: str = "png",
+        follow_links: bool = False,
+        subset: str | None = None,
+        interpolation: str = "nearest",
+        keep_aspect_ratio: bool = False,
+        dtype: Any = None,
+    ) -> None:
+        owner = "flow_from_directory"
+        if color_mode not in _CHANNELS:
+            raise ValueError(f"[{owner}] expected color_mode rgb, rgba or grayscale. Received: {color_mode!r}")
+        if class_mode not in _CLASS_MODES:
+            raise ValueError(
+                f"[{owner}] expected class_mode categorical, binary, sparse, input or None. Received: {class_mode!r}"
+            )
+        if subset not in (None, "training", "validation"):
+            raise ValueError(f'[{owner}] expected subset "training" or "validation". Received: subset={subset!r}')
+        self.directory, self.image_data_generator = directory, image_data_generator
+        self.target_size, self.color_mode = (int(target_size[0]), int(target_size[1])), color_mode
+        self.image_shape = (*self.target_size, _CHANNELS[color_mode])
+        self.class_mode, self.interpolation, self.keep_aspect_ratio = class_mode, interpolation, keep_aspect_ratio
+        self.save_to_dir, self.save_prefix, self.save_format = save_to_dir, save_prefix, save_format
+        self.subset = subset
+        names = list(classes) if classes else class_folders(directory)
+        self.class_indices = {name: index for index, name in enumerate(names)}
+        self.num_classes = len(names)
+        self.filenames, labels = self._list(names, follow_links)
+        self.classes = np.array(labels, np.int32)
+        self.samples = len(self.filenames)
+        print(f"Found {self.samples} images belonging to {self.num_classes} classes.")
+        super().__init__(self.samples, batch_size, shuffle, seed)
+
+    def _list(self, names: Sequence[str], follow_links: bool) -> tuple[list[str], list[int]]:
+        split = self.image_data_generator._validation_split
+        files: list[str] = []
+        labels: list[int] = []
+        for index, name in enumerate(names):
+            found = picture_files(Path(self.directory, name), follow_links)
+            count = int(split * len(found)) if self.subset else 0
+            found = found[:count] if self.subset == "validation" else found[count:]
+            files += [os.path.join(name, path) for path in found]
+            labels += [index] * len(found)
+        return files, labels
+
+    @property
+    def filepaths(self) -> list[str]:
+        """Paths of all pictures."""
+        return [os.path.join(self.directory, name) for name in self.filenames]
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Class of each picture."""
+        return self.classes
+
+    def _get_batches_of_transformed_samples(self, index_array: np.ndarray, random: Any) -> Any:
+        generator = self.image_data_generator
+        batch = np.stack([self._load(index) for index in index_array])
+        parameters = [generator.draw_transform(self.image_shape, random) for _ in index_array]
+        batch = generator.standardize(generator.transform_images(batch, parameters))
+        self._save(batch, index_array)
+        chosen = self.classes[index_array]
+        if self.class_mode is None:
+            return batch
+        if self.class_mode == "input":
+            return batch, batch.copy()
+        if self.class_mode == "categorical":
+            return batch, np.eye(self.num_classes, dtype=np.float32)[chosen]
+        return batch, chosen.astype(np.float32)
+
+    def _load(self, index: int) -> np.ndarray:
+        path = os.path.join(self.directory, self.filenames[index])
+        picture = load_img(path, self.color_mode, self.target_size, self.interpolation, self.keep_aspect_ratio)
+        return img_to_array(picture)
+
+
+def class_folders(directory: str | os.PathLike[str]) -> list[str]:
+    """Names of the folders in a directory, in alphabetical order."""
+    return sorted(entry.name for entry in os.scandir(directory) if entry.is_dir())
+
+
+def picture_files(folder: Path, follow_links: bool = False, endings: tuple[str, ...] = _ENDINGS) -> list[str]:
+    """Paths of the pictures in a folder and in those inside it, relative to it, in a fixed order."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f"expected a folder of pictures. Received: {folder}")
+    found = []
+    for root, _, files in sorted(os.walk(folder, followlinks=follow_links), key=lambda entry: entry[0]):
+        found += [
+            os.path.relpath(os.path.join(root, name), folder)
+            for name in sorted(files)
+            if name.lower().endswith(endings)
+        ]
+    return found
