@@ -26,7 +26,9 @@ REASONS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "initializers": {"sound has to be turned into spectrograms before": ("STFT", "STFTInitializer", "stft")},
     "regularizers": {
-        "the core knows the sums of absolute values and of squares; see the Orthogonal initializer": ("OrthogonalRegularizer", "orthogonal_regularizer"),
+        "the core knows the sums of absolute values and of squares; see the Orthogonal initializer": (
+            *("OrthogonalRegularizer", "orthogonal_regularizer"),
+        ),
     },
     "constraints": {},
 }
