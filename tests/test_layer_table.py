@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+import cnncore
 import layer_cases
 from cnncore import _core, _naming
 from cnncore.layers import builtin as layers
@@ -154,6 +155,23 @@ def test_inputs_that_do_not_fit(case, message):
 def test_old_spellings_say_the_new_ones():
     with pytest.warns(DeprecationWarning, match="`alpha` is called `negative_slope` today"):
         assert layers.LeakyReLU(alpha=0.1).negative_slope == 0.1
+
+
+def test_names_that_are_not_here_say_why():
+    with pytest.raises(AttributeError, match="'LSTM': recurrent networks are out of scope"):
+        _ = cnncore.layers.LSTM
+    with pytest.raises(AttributeError, match=r"'Cnov2D'\. Did you mean"):
+        _ = cnncore.layers.Cnov2D
+
+
+def test_old_paths_lead_to_the_layers():
+    with pytest.warns(DeprecationWarning, match=r"cnncore.layers.convolutional.Conv2D is called cnncore.layers.Conv2D"):
+        from cnncore.layers.convolutional import Conv2D
+    assert Conv2D is cnncore.layers.Conv2D
+    from cnncore.layers import core
+
+    with pytest.raises(AttributeError, match="no attribute 'Dnese'"):
+        _ = core.Dnese
 
 
 def test_other_names_are_the_same_classes():

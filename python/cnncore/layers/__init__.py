@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from cnncore._names import nearest
 from cnncore.layers._chain_base import Layer, WeightSpec, registry
 from cnncore.layers._chain_convolution import Conv2D
 from cnncore.layers._chain_dense import Dense
 from cnncore.layers._chain_elementwise import Activation, Dropout, ReLU, Rescaling, Softmax
 from cnncore.layers._chain_pooling import AveragePooling2D, MaxPooling2D
 from cnncore.layers._chain_reshape import Flatten, Input, InputLayer
+from cnncore.layers._not_here import why_not_here
 from cnncore.layers.augmentation import (
     CenterCrop,
     CutMix,
@@ -55,6 +57,12 @@ __all__ = [
     "deserialize",
     "serialize",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    reason = why_not_here(name)
+    because = f": {reason}" if reason else "." + nearest(name, __all__)
+    raise AttributeError(f"module 'cnncore.layers' has no attribute {name!r}{because}")
 
 
 def serialize(layer: Layer) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 from cnncore import _checks
 from cnncore._names import nearest
 
-__all__ = ["checked_dtype", "checked_name", "declared_shape", "unknown_argument"]
+__all__ = ["checked_name", "declared_shape", "unknown_argument"]
 
 _SHAPE_ARGUMENTS = ("input_shape", "input_dim", "batch_input_shape", "batch_shape")
 
@@ -20,16 +20,6 @@ def checked_name(name: Any, owner: str) -> str:
         raise ValueError(
             f"[{owner}] expected `name` to be a non-empty string of printable characters without '/'. "
             f"Received: {str(name)[:80]!r}"
-        )
-    return name
-
-
-def checked_dtype(dtype: Any, owner: str) -> str:
-    name = "float32" if dtype is None else str(getattr(dtype, "name", dtype))
-    if name != "float32":
-        raise ValueError(
-            f'[{owner}] expected `dtype` to be "float32": all layers compute in it. For reduced precision see '
-            f"Model.compile(precision=...). Received: dtype={dtype!r}"
         )
     return name
 

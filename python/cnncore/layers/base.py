@@ -42,7 +42,7 @@ from cnncore._random import next_seed
 from cnncore._registry import Registry
 from cnncore._structure import flatten, map_structure
 from cnncore.layers import custom, eager
-from cnncore.layers.arguments import checked_dtype, checked_name, declared_shape, unknown_argument
+from cnncore.layers.arguments import checked_name, declared_shape, unknown_argument
 from cnncore.layers.protocols import Graph
 from cnncore.layers.tensor import KerasTensor, Node, is_symbolic
 from cnncore.layers.variable import Variable, WeightSpec
@@ -101,7 +101,7 @@ class Layer(Weighted):
         self._has_own_name = name is not None
         self._name = checked_name(name, owner) if name is not None else unique_name(owner)
         super().__init__(_checks.boolean(trainable, "trainable", owner))
-        self.dtype = checked_dtype(dtype, owner)
+        self.dtype = _checks.dtype(dtype, owner)
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.declared_input_shape = declared_shape(kwargs, owner)
         if kwargs:

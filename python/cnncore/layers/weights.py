@@ -13,7 +13,6 @@ from numpy.typing import ArrayLike
 from cnncore import _checks, _core, initializers
 from cnncore._random import next_seed
 from cnncore._structure import flatten
-from cnncore.layers.arguments import checked_dtype
 from cnncore.layers.variable import Variable, WeightSpec, write_weights
 
 __all__ = ["Weighted", "structure_changed", "structure_version"]
@@ -80,7 +79,7 @@ class Weighted:
             To be used in ``call`` like an array.
         """
         owner = type(self).__name__
-        checked_dtype(dtype, owner)
+        _checks.dtype(dtype, owner)
         size = () if shape is None else tuple(_checks.integer(item, "shape", owner) for item in shape)
         taken = {spec.name for spec in self._specs}
         if name is None:
