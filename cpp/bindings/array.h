@@ -98,6 +98,9 @@ inline Targets to_targets(const char* op, const py::array& y, int64_t samples, c
 }
 
 void bind_ops(py::module_& m);
+void bind_normalization(py::module_& m);
+void bind_merge(py::module_& m);
+void bind_resize(py::module_& m);
 void bind_loss(py::module_& m);
 void bind_network(py::module_& m);
 void bind_augment(py::module_& m);

@@ -310,6 +310,40 @@ void bind_activation(py::module_& m) {
       py::arg("x").noconvert(), py::arg("y").noconvert());
 }
 
+void bind_prelu(py::module_& m) {
+  const auto sample_shape = [](const char* op, const Array& x) {
+    check(x.ndim() >= 2, op, "expected x of rank 2 or more. Received: shape ", to_string(shape_of(x)));
+    return Shape(x.shape() + 1, x.shape() + x.ndim());
+  };
+  m.def(
+      "prelu",
+      [sample_shape](const Array& x, const Array& alpha) {
+        const Shape sample = sample_shape("[prelu] ", x);
+        Array y = empty(shape_of(x));
+        float* to = y.mutable_data();
+        {
+          py::gil_scoped_release release;
+          prelu(sample, shape_of(alpha), x.shape(0), x.data(), alpha.data(), to);
+        }
+        return y;
+      },
+      py::arg("x").noconvert(), py::arg("alpha").noconvert());
+  m.def(
+      "prelu_backward",
+      [sample_shape](const Array& x, const Array& alpha, const Array& dy) {
+        const Shape sample = sample_shape("[prelu_backward] ", x);
+        check_shape("[prelu_backward] ", "dy", dy, shape_of(x));
+        Array dx = empty(shape_of(x)), dalpha = empty(shape_of(alpha));
+        float *to = dx.mutable_data(), *dalpha_to = dalpha.mutable_data();
+        {
+          py::gil_scoped_release release;
+          prelu_backward(sample, shape_of(alpha), x.shape(0), x.data(), alpha.data(), dy.data(), to, dalpha_to);
+        }
+        return py::make_tuple(dx, dalpha);
+      },
+      py::arg("x").noconvert(), py::arg("alpha").noconvert(), py::arg("dy").noconvert());
+}
+
 void bind_losses(py::module_& m) {
   m.def(
       "softmax_cross_entropy",
@@ -376,6 +410,10 @@ void bind_ops(py::module_& m) {
   bind_pool2d(m);
   bind_dense(m);
   bind_activation(m);
+  bind_prelu(m);
+  bind_normalization(m);
+  bind_merge(m);
+  bind_resize(m);
   bind_losses(m);
   bind_updates(m);
 }

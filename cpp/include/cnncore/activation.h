@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "cnncore/activation_kind.h"
+#include "cnncore/tensor.h"
 
 namespace cnncore {
 
@@ -45,5 +46,12 @@ void activation_backward(const ActivationSpec& spec, int64_t rows, int64_t cols,
 
 /// d2 = f''(x) element by element, from what backward reads; pointwise kinds only.
 void activation_second(const ActivationSpec& spec, int64_t size, const float* x, const float* y, float* d2);
+
+/// PReLU over a batch: y = x where x > 0, else alpha * x; alpha has the sample's shape, with 1 along axes that share.
+void prelu(const Shape& sample, const Shape& alpha_shape, int64_t batch, const float* x, const float* alpha, float* y);
+
+/// dx (null: not wanted) and dalpha, summed over the batch and the shared axes.
+void prelu_backward(const Shape& sample, const Shape& alpha_shape, int64_t batch, const float* x, const float* alpha,
+                    const float* dy, float* dx, float* dalpha);
 
 }  // namespace cnncore

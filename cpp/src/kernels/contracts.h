@@ -256,6 +256,164 @@ struct PoolArgs {
   float* dx;        // backward; holds zeros, or what is to be added to
 };
 
+/// Per column of rows x cols, `ld` floats from row to row: mean[c] = sum_r x / rows, deviations[c] = sum_r (x -
+/// mean)^2. Few rows (some hundreds) at a time keep the sums exact and x in the first cache.
+struct MomentsArgs {
+  const float* x;
+  int64_t ld, rows, cols;
+  float* mean;
+  float* deviations;
+};
+
+/// Per column: sum[c] = sum_r g and product[c] = sum_r g * (x - mean[c]), where g = dy, and zero where y is given and
+/// not above zero.
+struct GradientMomentsArgs {
+  const float* x;
+  const float* y;  // null: no relu between
+  const float* dy;
+  int64_t ld, rows, cols;
+  const float* mean;
+  float* sum;
+  float* product;
+};
+
+/// y = act((x - mean[c]) * scale[c] + offset[c])
+struct NormalizeArgs {
+  const float* x;
+  int64_t rows, cols;
+  const float* mean;  // null: zeros
+  const float* scale;
+  const float* offset;  // null: zeros
+  bool relu;
+  float* y;
+};
+
+/// dx = scale[c] * g + (slope[c] * (x - mean[c]) + offset[c]), g as in GradientMomentsArgs.
+struct NormalizeBackwardArgs {
+  const float* x;
+  const float* y;  // null: no relu between
+  const float* dy;
+  int64_t rows, cols;
+  const float* mean;
+  const float* scale;
+  const float* slope;
+  const float* offset;
+  float* dx;
+};
+
+/// Each row by itself: y = (x - mean) * inverse * gamma[c] + beta[c], inverse = 1 / sqrt(variance + epsilon), the
+/// variance being the mean of the squared deviations. Backward, with xhat = (x - mean) * inverse and g = dy * gamma:
+///   dx = inverse * (g - mean(g) - xhat * mean(g * xhat)),  dgamma[c] += sum_r dy * xhat,  dbeta[c] += sum_r dy
+struct LayerNormArgs {
+  const float* x;
+  int64_t rows, cols;
+  const float* gamma;  // null: ones
+  const float* beta;   // null: zeros
+  float epsilon;
+  float* y;
+  float* mean;     // [rows]
+  float* inverse;  // [rows]
+};
+struct LayerNormBackwardArgs {
+  const float* x;
+  const float* dy;
+  int64_t rows, cols;
+  const float* gamma;    // null: ones
+  const float* mean;     // [rows]
+  const float* inverse;  // [rows]
+  float* dx;             // null: not wanted
+  float* dgamma;         // null: not wanted
+  float* dbeta;          // null: not wanted
+};
+
+/// An operand of an element-wise operation over rows x cols: its value at (r, c) is data[r * row + c * step]. A step of
+/// 0 repeats a value along the row, a row of 0 repeats the row.
+struct Operand {
+  const float* data;
+  int64_t row;
+  int64_t step;  // 0 or 1
+};
+
+/// y[r * y_row + c] = a op b. A maximum or minimum is a unless b is beyond it or NaN.
+enum class MergeOp { add, subtract, multiply, maximum, minimum };
+struct MergeArgs {
+  Operand a, b;
+  int64_t rows, cols;
+  float* y;
+  int64_t y_row;
+};
+
+/// The gradient t (rows x cols) of a maximum or minimum goes to the first input that attains it: t becomes zero where
+/// `own` loses against `other`, that is where it is not beyond an `other` that comes before it, or an `other` that
+/// comes after it is beyond own.
+struct MergeKeepArgs {
+  Operand own, other;
+  bool other_is_first, minimum;
+  int64_t rows, cols;
+  float* t;
+};
+
+/// dx[r * row + c * step] += scale * t[r * t_row + c], summed over what is repeated. Where nothing is and `accumulate`
+/// is false, dx is overwritten.
+struct MergeReduceArgs {
+  const float* t;
+  int64_t t_row;
+  int64_t rows, cols;
+  float scale;
+  float* dx;
+  int64_t row, step;
+  bool accumulate;
+};
+
+/// y = x where x > 0, else alpha * x. Backward: dx = dy where x > 0, else alpha * dy, and t, what is to be summed for
+/// alpha's gradient: 0 where x > 0, else x * dy. x, y, dy, dx and t are rows x cols.
+struct PreluArgs {
+  const float* x;
+  Operand alpha;
+  int64_t rows, cols;
+  float* y;
+};
+struct PreluBackwardArgs {
+  const float* x;
+  Operand alpha;
+  const float* dy;
+  int64_t rows, cols;
+  float* dx;  // null: not wanted
+  float* t;   // null: not wanted
+};
+
+/// Interpolation between rows and columns of an image: output row i lies between the input's rows at the offsets low[i]
+/// and high[i], to the share weight[i] at the latter; columns likewise.
+///   y[i, j, n] = sum over the four corners of weight * x[row offset + column offset + n]      n < channels
+/// Backward adds to dx.
+struct InterpolatedAxis {
+  const int64_t* low;
+  const int64_t* high;
+  const float* weight;
+  int64_t count;
+};
+struct BilinearArgs {
+  InterpolatedAxis rows, cols;
+  int64_t channels;
+};
+
+/// Element i < size is kept, times `scale`, where the upper half of draw(key, first + i) is at least `threshold`, else
+/// zero. draw(key, i) = mix(key + golden * i), golden = 0x9e3779b97f4a7c15; mix(z) = z ^ z >> 31 of
+/// (z ^ z >> 27) * 0x94d049bb133111eb of (z ^ z >> 30) * 0xbf58476d1ce4e5b9.
+struct DropoutArgs {
+  uint64_t key;
+  int64_t first, size;
+  uint32_t threshold;
+  float scale;
+};
+
+/// y[i] = x[i] + stddev * n(draw(key, i)), n being normal.
+struct GaussianArgs {
+  uint64_t key;
+  int64_t size;
+  float stddev;
+};
+
 /// Products of bfloat16 values, summed in float32. A step is 32 terms: a row of a holds them in order, and a tile of b
 /// holds them for 16 columns, two terms side by side: 16 pairs of terms x 16 columns x 2.
 ///   c[r * ldc + n] (+)= sum_s sum_{k<32} a[r * lda + a_step[s] + k] * tile[k / 2][n % 16][k % 2]

@@ -51,6 +51,30 @@ struct Kernels {
   void (*log_softmax_rows_tangent)(const float* y, const float* x_tangent, float* y_tangent, int64_t rows,
                                    int64_t cols);
 
+  void (*moments)(const MomentsArgs&);
+  void (*gradient_moments)(const GradientMomentsArgs&);
+  void (*normalize)(const NormalizeArgs&);
+  void (*normalize_backward)(const NormalizeBackwardArgs&);
+  void (*layer_norm)(const LayerNormArgs&);
+  void (*layer_norm_backward)(const LayerNormBackwardArgs&);
+
+  void (*merge)(MergeOp, const MergeArgs&);
+  void (*merge_keep)(const MergeKeepArgs&);
+  void (*merge_reduce)(const MergeReduceArgs&);
+  void (*prelu)(const PreluArgs&);
+  void (*prelu_backward)(const PreluBackwardArgs&);
+
+  /// y[c] = max_r x[r * cols + c], NaN where one is; dx = dy at the first r that attains it, zero elsewhere.
+  void (*max_rows)(const float* x, int64_t rows, int64_t cols, float* y);
+  void (*max_rows_backward)(const float* x, const float* y, const float* dy, int64_t rows, int64_t cols, float* dx);
+  void (*bilinear)(const BilinearArgs&, const float* x, float* y);
+  void (*bilinear_backward)(const BilinearArgs&, const float* dy, float* dx);
+
+  /// y = kept x, or the factors themselves. In place where x == y.
+  void (*dropout)(const DropoutArgs&, const float* x, float* y);
+  void (*dropout_mask)(const DropoutArgs&, float* mask);
+  void (*gaussian_noise)(const GaussianArgs&, const float* x, float* y);
+
   /// y = x * scale + offset, from bytes or floats.
   void (*rescale_u8)(const uint8_t* x, float* y, int64_t size, float scale, float offset);
   void (*rescale_f32)(const float* x, float* y, int64_t size, float scale, float offset);

@@ -1,0 +1,87 @@
+// Element-wise operations on operands of broadcast shapes, as rows x cols: what an operand lacks along a row or down
+// the columns is repeated by a step of zero.
+//   r row, c column
+
+inline Vec read_operand(const Operand& o, int64_t r, int64_t c, int lanes) {
+  const float* row = o.data + r * o.row;
+  return o.step ? read_lanes(row + c, lanes) : set1(*row);
+}
+
+// Calls f(r, c, lanes).
+template <class Function>
+inline void for_elements(int64_t rows, int64_t cols, Function f) {
+  for (int64_t r = 0; r < rows; ++r) for_vectors(cols, [&](int64_t c, int lanes) { f(r, c, lanes); });
+}
+
+template <class Function>
+inline void merge_with(const MergeArgs& a, Function f) {
+  for_elements(a.rows, a.cols, [&](int64_t r, int64_t c, int lanes) {
+    write_lanes(a.y + r * a.y_row + c, f(read_operand(a.a, r, c, lanes), read_operand(a.b, r, c, lanes)), lanes);
+  });
+}
+
+inline Mask beats(Vec a, Vec b, bool minimum) {
+  return minimum ? greater_or_nan(negative(a), negative(b)) : greater_or_nan(a, b);
+}
+
+void merge(MergeOp op, const MergeArgs& a) {
+  switch (op) {
+    case MergeOp::add: return merge_with(a, [](Vec p, Vec q) { return add(p, q); });
+    case MergeOp::subtract: return merge_with(a, [](Vec p, Vec q) { return sub(p, q); });
+    case MergeOp::multiply: return merge_with(a, [](Vec p, Vec q) { return mul(p, q); });
+    case MergeOp::maximum: return merge_with(a, [](Vec p, Vec q) { return select(beats(q, p, false), q, p); });
+    case MergeOp::minimum: return merge_with(a, [](Vec p, Vec q) { return select(beats(q, p, true), q, p); });
+  }
+}
+
+void merge_keep(const MergeKeepArgs& a) {
+  for_elements(a.rows, a.cols, [&](int64_t r, int64_t c, int lanes) {
+    float* t = a.t + r * a.cols + c;
+    const Vec own = read_operand(a.own, r, c, lanes), other = read_operand(a.other, r, c, lanes);
+    const Vec value = read_lanes(t, lanes);
+    write_lanes(t,
+                a.other_is_first ? select(beats(own, other, a.minimum), value, zero())
+                                 : select(beats(other, own, a.minimum), zero(), value),
+                lanes);
+  });
+}
+
+void merge_reduce(const MergeReduceArgs& a) {
+  const Vec scale = set1(a.scale);
+  if (a.step && a.row) {  // nothing is repeated
+    return for_elements(a.rows, a.cols, [&](int64_t r, int64_t c, int lanes) {
+      float* dx = a.dx + r * a.row + c;
+      const Vec t = mul(read_lanes(a.t + r * a.t_row + c, lanes), scale);
+      write_lanes(dx, a.accumulate ? add(read_lanes(dx, lanes), t) : t, lanes);
+    });
+  }
+  if (a.step) {  // down the columns
+    return for_vectors(a.cols, [&](int64_t c, int lanes) {
+      Vec sum = zero();
+      for (int64_t r = 0; r < a.rows; ++r) sum = add(sum, read_lanes(a.t + r * a.t_row + c, lanes));
+      write_lanes(a.dx + c, fmadd(sum, scale, read_lanes(a.dx + c, lanes)), lanes);
+    });
+  }
+  for (int64_t r = 0; r < a.rows; ++r) {  // along the rows
+    Vec sum = zero();
+    for_vectors(a.cols, [&](int64_t c, int lanes) { sum = add(sum, read_lanes(a.t + r * a.t_row + c, lanes)); });
+    a.dx[r * a.row] += a.scale * reduce_add(sum);
+  }
+}
+
+void prelu(const PreluArgs& a) {
+  for_elements(a.rows, a.cols, [&](int64_t r, int64_t c, int lanes) {
+    const Vec x = read_lanes(a.x + r * a.cols + c, lanes);
+    write_lanes(a.y + r * a.cols + c, select(greater(x, zero()), x, mul(x, read_operand(a.alpha, r, c, lanes))), lanes);
+  });
+}
+
+void prelu_backward(const PreluBackwardArgs& a) {
+  for_elements(a.rows, a.cols, [&](int64_t r, int64_t c, int lanes) {
+    const int64_t at = r * a.cols + c;
+    const Vec x = read_lanes(a.x + at, lanes), dy = read_lanes(a.dy + at, lanes);
+    const Mask above = greater(x, zero());
+    if (a.t) write_lanes(a.t + at, select(above, zero(), mul(x, dy)), lanes);
+    if (a.dx) write_lanes(a.dx + at, select(above, dy, mul(dy, read_operand(a.alpha, r, c, lanes))), lanes);
+  });
+}

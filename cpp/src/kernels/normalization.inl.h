@@ -1,0 +1,146 @@
+// Means, deviations and normalization: by column (batch and group normalization, vectors run over channels) and by row
+// (layer normalization, vectors run along the row).
+//   r row, c column
+
+void moments(const MomentsArgs& a) {
+  const Vec share = set1(1.0f / static_cast<float>(a.rows));
+  for_vectors(a.cols, [&](int64_t c, int lanes) {
+    Vec sum = zero();
+    for (int64_t r = 0; r < a.rows; ++r) sum = add(sum, read_lanes(a.x + r * a.ld + c, lanes));
+    const Vec mean = mul(sum, share);
+    Vec squares = zero();
+    for (int64_t r = 0; r < a.rows; ++r) {
+      const Vec distance = sub(read_lanes(a.x + r * a.ld + c, lanes), mean);
+      squares = fmadd(distance, distance, squares);
+    }
+    write_lanes(a.mean + c, mean, lanes);
+    write_lanes(a.deviations + c, squares, lanes);
+  });
+}
+
+// dy, and zero where the relu behind the normalization let nothing pass.
+template <bool kRelu>
+inline Vec read_gradient(const float* dy, const float* y, int lanes) {
+  const Vec g = read_lanes(dy, lanes);
+  if constexpr (!kRelu) return g;
+  return select(greater(read_lanes(y, lanes), zero()), g, zero());
+}
+
+template <bool kRelu>
+inline void gradient_moments_of(const GradientMomentsArgs& a) {
+  for_vectors(a.cols, [&](int64_t c, int lanes) {
+    const Vec mean = read_lanes(a.mean + c, lanes);
+    Vec sum = zero(), product = zero();
+    for (int64_t r = 0; r < a.rows; ++r) {
+      const int64_t at = r * a.ld + c;
+      const Vec g = read_gradient<kRelu>(a.dy + at, a.y + at, lanes);
+      sum = add(sum, g);
+      product = fmadd(g, sub(read_lanes(a.x + at, lanes), mean), product);
+    }
+    write_lanes(a.sum + c, sum, lanes);
+    write_lanes(a.product + c, product, lanes);
+  });
+}
+
+void gradient_moments(const GradientMomentsArgs& a) {
+  a.y ? gradient_moments_of<true>(a) : gradient_moments_of<false>(a);
+}
+
+template <class Function>
+inline void for_rows(int64_t rows, int64_t cols, Function f) {
+  for (int64_t r = 0; r < rows; ++r) for_vectors(cols, [&](int64_t c, int lanes) { f(r * cols + c, c, lanes); });
+}
+
+void normalize(const NormalizeArgs& a) {
+  for_rows(a.rows, a.cols, [&](int64_t at, int64_t c, int lanes) {
+    Vec x = read_lanes(a.x + at, lanes);
+    if (a.mean) x = sub(x, read_lanes(a.mean + c, lanes));
+    const Vec offset = a.offset ? read_lanes(a.offset + c, lanes) : zero();
+    const Vec y = fmadd(x, read_lanes(a.scale + c, lanes), offset);
+    write_lanes(a.y + at, a.relu ? max(zero(), y) : y, lanes);
+  });
+}
+
+template <bool kRelu>
+inline void normalize_backward_of(const NormalizeBackwardArgs& a) {
+  for_rows(a.rows, a.cols, [&](int64_t at, int64_t c, int lanes) {
+    const Vec g = read_gradient<kRelu>(a.dy + at, a.y + at, lanes);
+    const Vec distance = sub(read_lanes(a.x + at, lanes), read_lanes(a.mean + c, lanes));
+    const Vec rest = fmadd(distance, read_lanes(a.slope + c, lanes), read_lanes(a.offset + c, lanes));
+    write_lanes(a.dx + at, fmadd(g, read_lanes(a.scale + c, lanes), rest), lanes);
+  });
+}
+
+void normalize_backward(const NormalizeBackwardArgs& a) {
+  a.y ? normalize_backward_of<true>(a) : normalize_backward_of<false>(a);
+}
+
+// The sum over a row of what f(c, lanes) returns, which is zero in lanes that are not there: in float over pieces, in
+// double over the pieces of a long row.
+template <class Function>
+inline double sum_of_row(int64_t cols, Function f) {
+  constexpr int64_t kPiece = 2048;
+  double total = 0;
+  for (int64_t begin = 0; begin < cols; begin += kPiece) {
+    Vec sum = zero();
+    for_vectors(cols - begin < kPiece ? cols - begin : kPiece,
+                [&](int64_t i, int lanes) { sum = add(sum, f(begin + i, lanes)); });
+    total += static_cast<double>(reduce_add(sum));
+  }
+  return total;
+}
+
+void layer_norm(const LayerNormArgs& a) {
+  const double share = 1.0 / static_cast<double>(a.cols);
+  for (int64_t r = 0; r < a.rows; ++r) {
+    const float* x = a.x + r * a.cols;
+    float* y = a.y + r * a.cols;
+    const float mean =
+        static_cast<float>(sum_of_row(a.cols, [&](int64_t c, int lanes) { return read_lanes(x + c, lanes); }) * share);
+    const Vec middle = set1(mean);
+    const double deviations = sum_of_row(a.cols, [&](int64_t c, int lanes) {
+      const Vec distance = first_lanes_of(sub(read_lanes(x + c, lanes), middle), lanes);
+      return mul(distance, distance);
+    });
+    const double root = __builtin_sqrt(deviations * share + static_cast<double>(a.epsilon));
+    a.mean[r] = mean;
+    a.inverse[r] = static_cast<float>(1.0 / root);
+    const Vec scale = set1(a.inverse[r]);
+    for_vectors(a.cols, [&](int64_t c, int lanes) {
+      Vec v = mul(sub(read_lanes(x + c, lanes), middle), scale);
+      if (a.gamma) v = mul(v, read_lanes(a.gamma + c, lanes));
+      write_lanes(y + c, a.beta ? add(v, read_lanes(a.beta + c, lanes)) : v, lanes);
+    });
+  }
+}
+
+// Adds `value` to what p holds; nothing where p is null.
+inline void accumulate_lanes(float* p, int64_t c, Vec value, int lanes) {
+  if (p) write_lanes(p + c, add(read_lanes(p + c, lanes), value), lanes);
+}
+
+void layer_norm_backward(const LayerNormBackwardArgs& a) {
+  const double share = 1.0 / static_cast<double>(a.cols);
+  for (int64_t r = 0; r < a.rows; ++r) {
+    const float *x = a.x + r * a.cols, *dy = a.dy + r * a.cols;
+    const Vec mean = set1(a.mean[r]), inverse = set1(a.inverse[r]);
+    const auto xhat = [&](int64_t c, int lanes) { return mul(sub(read_lanes(x + c, lanes), mean), inverse); };
+    const auto gradient = [&](int64_t c, int lanes) {
+      const Vec g = read_lanes(dy + c, lanes);
+      return a.gamma ? mul(g, read_lanes(a.gamma + c, lanes)) : g;
+    };
+    for_vectors(a.cols, [&](int64_t c, int lanes) {
+      accumulate_lanes(a.dgamma, c, mul(read_lanes(dy + c, lanes), xhat(c, lanes)), lanes);
+      accumulate_lanes(a.dbeta, c, read_lanes(dy + c, lanes), lanes);
+    });
+    if (!a.dx) continue;
+    const double sum = sum_of_row(a.cols, gradient);
+    const double product =
+        sum_of_row(a.cols, [&](int64_t c, int lanes) { return mul(gradient(c, lanes), xhat(c, lanes)); });
+    const Vec lift = set1(static_cast<float>(sum * share)), tilt = set1(static_cast<float>(product * share));
+    for_vectors(a.cols, [&](int64_t c, int lanes) {
+      const Vec rest = add(lift, mul(xhat(c, lanes), tilt));
+      write_lanes(a.dx + r * a.cols + c, mul(inverse, sub(gradient(c, lanes), rest)), lanes);
+    });
+  }
+}

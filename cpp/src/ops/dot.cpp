@@ -1,0 +1,108 @@
+// Products of the vectors of two inputs, sample by sample; sums are in double.
+#include <algorithm>
+#include <cmath>
+
+#include "ops/merge_rows.h"
+#include "runtime/check.h"
+#include "runtime/threads.h"
+
+namespace cnncore {
+namespace {
+
+constexpr double kShortest = 1e-7;  // Keras' epsilon
+
+double product(int64_t terms, const float* a, int64_t a_step, const float* b, int64_t b_step) {
+  double sum = 0;
+  for (int64_t t = 0; t < terms; ++t) sum += static_cast<double>(a[t * a_step]) * static_cast<double>(b[t * b_step]);
+  return sum;
+}
+
+}  // namespace
+
+DotPlan::DotPlan(int axis_1, int axis_2, bool normalize, const Shape& x1, const Shape& x2) : normalize_(normalize) {
+  const Shape* shapes[] = {&x1, &x2};
+  const int axes[] = {axis_1, axis_2};
+  for (int i = 0; i < 2; ++i) {
+    const Shape& shape = *shapes[i];
+    check(axes[i] >= 0 && axes[i] < static_cast<int>(shape.size()), "[dot] expected an axis of samples of shape ",
+          to_string(shape), ". Received: ", axes[i]);
+    Side& side = sides_[i] = {1, 1, shape[static_cast<size_t>(axes[i])]};
+    for (int a = 0; a < static_cast<int>(shape.size()); ++a) {
+      const int64_t size = shape[static_cast<size_t>(a)];
+      if (a != axes[i]) output_.push_back(size);
+      if (a != axes[i]) (a < axes[i] ? side.outer : side.inner) *= size;
+    }
+  }
+  check(sides_[0].terms == sides_[1].terms, "[dot] expected axes of the same size. Received: axis ", axis_1, " of ",
+        to_string(x1), ", axis ", axis_2, " of ", to_string(x2));
+  if (output_.empty()) output_.push_back(1);
+}
+
+double DotPlan::inverse_length(const Side& s, const float* v) const {
+  if (!normalize_) return 1.0;
+  return 1.0 / std::max(std::sqrt(product(s.terms, v, s.inner, v, s.inner)), kShortest);
+}
+
+void DotPlan::forward(int64_t count, const float* x1, const float* x2, float* y) const {
+  const Side &a = sides_[0], &b = sides_[1];
+  for (int64_t n = 0; n < count; ++n, x1 += a.size(), x2 += b.size())
+    for (int64_t i = 0; i < a.vectors(); ++i) {
+      const float* u = x1 + a.begin(i);
+      const double by = inverse_length(a, u);
+      for (int64_t j = 0; j < b.vectors(); ++j) {
+        const float* v = x2 + b.begin(j);
+        *y++ = static_cast<float>(product(a.terms, u, a.inner, v, b.inner) * by * inverse_length(b, v));
+      }
+    }
+}
+
+void DotPlan::backward(int64_t count, int input, const float* x1, const float* x2, const float* dy, float* dx) const {
+  const Side &own = sides_[input], &other = sides_[1 - input];
+  const float *x = input ? x2 : x1, *z = input ? x1 : x2;
+  const int64_t own_step = input ? 1 : other.vectors(), other_step = input ? own.vectors() : 1;  // in dy
+  for (int64_t n = 0; n < count; ++n) {
+    for (int64_t i = 0; i < own.vectors(); ++i) {
+      const float* u = x + own.begin(i);
+      float* out = dx + own.begin(i);
+      const double by = inverse_length(own, u);
+      for (int64_t t = 0; t < own.terms; ++t) out[t * own.inner] = 0.0f;
+      for (int64_t j = 0; j < other.vectors(); ++j) {
+        const float* v = z + other.begin(j);
+        const double weight = static_cast<double>(dy[i * own_step + j * other_step]) * by * inverse_length(other, v);
+        for (int64_t t = 0; t < own.terms; ++t)
+          out[t * own.inner] += static_cast<float>(weight * static_cast<double>(v[t * other.inner]));
+      }
+      if (!normalize_ || by >= 1.0 / kShortest) continue;
+      // what points along the vector itself does not change its direction
+      const double along = product(own.terms, u, own.inner, out, own.inner) * by * by;
+      for (int64_t t = 0; t < own.terms; ++t)
+        out[t * own.inner] =
+            static_cast<float>(static_cast<double>(out[t * own.inner]) - along * static_cast<double>(u[t * own.inner]));
+    }
+    x += own.size(), z += other.size(), dx += own.size(), dy += own.vectors() * other.vectors();
+  }
+}
+
+Shape dot_output_shape(const DotParams& p) {
+  return DotPlan(p.axis_1, p.axis_2, p.normalize, p.x1, p.x2).output_shape();
+}
+
+void dot(const DotParams& p, int64_t batch, const float* x1, const float* x2, float* y) {
+  const DotPlan plan(p.axis_1, p.axis_2, p.normalize, p.x1, p.x2);
+  const int64_t out = element_count(plan.output_shape()), size_1 = element_count(p.x1), size_2 = element_count(p.x2);
+  parallel_for(batch, batch * 2 * out * p.x1[static_cast<size_t>(p.axis_1)],
+               [&](int64_t n, int) { plan.forward(1, x1 + n * size_1, x2 + n * size_2, y + n * out); });
+}
+
+void dot_backward(const DotParams& p, int64_t batch, const float* x1, const float* x2, const float* dy, float* dx1,
+                  float* dx2) {
+  const DotPlan plan(p.axis_1, p.axis_2, p.normalize, p.x1, p.x2);
+  const int64_t out = element_count(plan.output_shape()), size_1 = element_count(p.x1), size_2 = element_count(p.x2);
+  parallel_for(batch, batch * 4 * out * p.x1[static_cast<size_t>(p.axis_1)], [&](int64_t n, int) {
+    const float *a = x1 + n * size_1, *b = x2 + n * size_2;
+    if (dx1) plan.backward(1, 0, a, b, dy + n * out, dx1 + n * size_1);
+    if (dx2) plan.backward(1, 1, a, b, dy + n * out, dx2 + n * size_2);
+  });
+}
+
+}  // namespace cnncore

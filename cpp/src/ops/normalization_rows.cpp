@@ -1,0 +1,212 @@
+// Normalization: statistics by blocks of rows whose floats are combined in double.
+#include "ops/normalization_rows.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace cnncore {
+namespace {
+
+constexpr int64_t kBlockRows = 64;   // summed in float: 2^6 roundings, and x stays in the first cache
+constexpr int64_t kBlockCols = 256;  // columns at a time, of arrays on the stack
+constexpr int64_t kFoldedCols = 64;  // narrower rows are read several at a time, as one row
+
+// How many rows of so few channels are taken as one.
+int64_t folds(int64_t channels) { return std::max<int64_t>(1, kFoldedCols / channels); }
+
+// Calls f(first row, rows, folds) over blocks of rows; rows counts folded ones.
+template <class Function>
+void for_blocks(int64_t rows, int64_t channels, Function f) {
+  const int64_t fold = folds(channels), whole = rows / fold;
+  for (int64_t r = 0; r < whole; r += kBlockRows) f(r * fold, std::min(kBlockRows, whole - r), fold);
+  if (rows > whole * fold) f(whole * fold, rows - whole * fold, int64_t{1});
+}
+
+// Adds columns [begin, begin + cols) of what is known of `more` rows to the `count` rows in m.
+void combine_columns(int64_t begin, int64_t cols, int64_t count, int64_t more, const auto* mean, const auto* deviations,
+                     const Moments& m) {
+  const double total = static_cast<double>(count + more), share = static_cast<double>(more) / total;
+  const double weight = static_cast<double>(count) * share;
+  for (int64_t c = 0; c < cols; ++c) {
+    const double others = static_cast<double>(mean[c]), squares = static_cast<double>(deviations[c]);
+    double& middle = m.mean[begin + c];
+    if (count == 0) {
+      middle = others, m.deviations[begin + c] = squares;
+      continue;
+    }
+    const double distance = others - middle;
+    middle += distance * share;
+    m.deviations[begin + c] += squares + distance * distance * weight;
+  }
+}
+
+float square_root_inverse(double variance, float epsilon) {
+  return static_cast<float>(1.0 / std::sqrt(variance + static_cast<double>(epsilon)));
+}
+
+double variance_of(const Moments& m, int64_t c) { return m.deviations[c] / static_cast<double>(m.count); }
+
+}  // namespace
+
+void observe_rows(const Kernels& k, int64_t rows, int64_t channels, const float* x, Moments& m) {
+  float mean[kBlockCols], deviations[kBlockCols];
+  for_blocks(rows, channels, [&](int64_t first, int64_t count, int64_t fold) {
+    const int64_t width = fold * channels;
+    for (int64_t begin = 0; begin < width; begin += kBlockCols) {
+      const int64_t cols = std::min(kBlockCols, width - begin);
+      k.moments({x + first * channels + begin, width, count, cols, mean, deviations});
+      if (fold == 1) {
+        combine_columns(begin, cols, m.count, count, mean, deviations, m);
+        continue;
+      }
+      for (int64_t i = 0; i < fold; ++i)
+        combine_columns(0, channels, m.count + i * count, count, mean + i * channels, deviations + i * channels, m);
+    }
+    m.count += fold * count;
+  });
+}
+
+void combine_moments(int64_t channels, const Moments& more, Moments& m) {
+  if (more.count == 0) return;
+  combine_columns(0, channels, m.count, more.count, more.mean, more.deviations, m);
+  m.count += more.count;
+}
+
+void batch_statistics(int64_t channels, const Moments& m, float epsilon, float* mean, float* inverse) {
+  for (int64_t c = 0; c < channels; ++c) {
+    mean[c] = static_cast<float>(m.mean[c]);
+    inverse[c] = square_root_inverse(variance_of(m, c), epsilon);
+  }
+}
+
+void inverse_deviation(int64_t channels, const float* variance, float epsilon, float* inverse) {
+  for (int64_t c = 0; c < channels; ++c) inverse[c] = square_root_inverse(static_cast<double>(variance[c]), epsilon);
+}
+
+void update_moving(int64_t channels, const Moments& m, float momentum, float* moving_mean, float* moving_variance) {
+  const double keep = static_cast<double>(momentum);
+  const auto moved = [&](float& moving, double now) {
+    moving = static_cast<float>(static_cast<double>(moving) * keep + now * (1.0 - keep));
+  };
+  for (int64_t c = 0; c < channels; ++c) moved(moving_mean[c], m.mean[c]), moved(moving_variance[c], variance_of(m, c));
+}
+
+void batch_norm_scale(int64_t channels, const float* gamma, const float* inverse, float* scale) {
+  for (int64_t c = 0; c < channels; ++c) scale[c] = gamma ? gamma[c] * inverse[c] : inverse[c];
+}
+
+void batch_norm_affine(int64_t channels, const float* gamma, const float* beta, const float* mean, const float* inverse,
+                       float* scale, float* offset) {
+  batch_norm_scale(channels, gamma, inverse, scale);
+  for (int64_t c = 0; c < channels; ++c) offset[c] = (beta ? beta[c] : 0.0f) - mean[c] * scale[c];
+}
+
+void normalize_rows(const Kernels& k, int64_t rows, int64_t channels, const float* x, const float* mean,
+                    const float* scale, const float* offset, bool relu, float* y) {
+  k.normalize({x, rows, channels, mean, scale, offset, relu, y});
+}
+
+void observe_gradient_rows(const Kernels& k, int64_t rows, int64_t channels, const float* x, const float* mean,
+                           const float* y, const float* dy, const GradientMoments& m) {
+  float sum[kBlockCols], product[kBlockCols], folded_mean[kBlockCols];
+  for_blocks(rows, channels, [&](int64_t first, int64_t count, int64_t fold) {
+    const int64_t width = fold * channels;
+    if (fold > 1)
+      for (int64_t i = 0; i < fold; ++i) std::copy_n(mean, channels, folded_mean + i * channels);
+    for (int64_t begin = 0; begin < width; begin += kBlockCols) {
+      const int64_t cols = std::min(kBlockCols, width - begin), at = first * channels + begin;
+      k.gradient_moments({x + at, y ? y + at : nullptr, dy + at, width, count, cols,
+                          fold > 1 ? folded_mean : mean + begin, sum, product});
+      for (int64_t c = 0; c < cols; ++c) {
+        const int64_t channel = fold > 1 ? c % channels : begin + c;
+        m.sum[channel] += static_cast<double>(sum[c]);
+        m.product[channel] += static_cast<double>(product[c]);
+      }
+    }
+  });
+}
+
+void combine_gradient_moments(int64_t channels, const GradientMoments& more, const GradientMoments& m) {
+  for (int64_t c = 0; c < channels; ++c) m.sum[c] += more.sum[c], m.product[c] += more.product[c];
+}
+
+void batch_norm_gradients(int64_t channels, int64_t count, const float* gamma, const float* inverse,
+                          const GradientMoments& m, float* dgamma, float* dbeta, const NormalizeCoefficients& out) {
+  const double share = 1.0 / static_cast<double>(count);
+  for (int64_t c = 0; c < channels; ++c) {
+    const double by = static_cast<double>(inverse[c]), scale = (gamma ? static_cast<double>(gamma[c]) : 1.0) * by;
+    if (dgamma) dgamma[c] = static_cast<float>(m.product[c] * by);
+    if (dbeta) dbeta[c] = static_cast<float>(m.sum[c]);
+    out.scale[c] = static_cast<float>(scale);
+    out.slope[c] = static_cast<float>(-scale * by * by * m.product[c] * share);
+    out.offset[c] = static_cast<float>(-scale * m.sum[c] * share);
+  }
+}
+
+void normalize_rows_backward(const Kernels& k, int64_t rows, int64_t channels, const float* x, const float* mean,
+                             const float* y, const float* dy, const NormalizeCoefficients& coefficients, float* dx) {
+  k.normalize_backward(
+      {x, y, dy, rows, channels, mean, coefficients.scale, coefficients.slope, coefficients.offset, dx});
+}
+
+void affine_rows_backward(const Kernels& k, int64_t rows, int64_t channels, const float* scale, const float* y,
+                          const float* dy, float* dx) {
+  if (y) {
+    k.activation_backward(Activation::relu, y, dy, dx, rows * channels);
+    dy = dx;
+  }
+  k.normalize({dy, rows, channels, nullptr, scale, nullptr, false, dx});
+}
+
+void GroupNorm::forward(const Kernels& k, int64_t samples, const float* x, const float* gamma, const float* beta,
+                        float* y, float* mean, float* inverse, float* scratch) const {
+  double* doubles = reinterpret_cast<double*>(scratch);
+  float *middle = scratch + 4 * channels, *scale = middle + channels;
+  const int64_t width = channels / groups, size = pixels * channels;
+  for (int64_t n = 0; n < samples; ++n, x += size, y += size) {
+    Moments m{0, doubles, doubles + channels};
+    observe_rows(k, pixels, channels, x, m);
+    for (int64_t g = 0; g < groups; ++g) {
+      double one_mean = 0, one_deviation = 0;
+      Moments group{0, &one_mean, &one_deviation};
+      for (int64_t c = g * width; c < (g + 1) * width; ++c)
+        combine_moments(1, {pixels, m.mean + c, m.deviations + c}, group);
+      batch_statistics(1, group, epsilon, mean + n * groups + g, inverse + n * groups + g);
+      std::fill_n(middle + g * width, width, mean[n * groups + g]);
+      std::fill_n(scale + g * width, width, inverse[n * groups + g]);
+    }
+    batch_norm_scale(channels, gamma, scale, scale);
+    normalize_rows(k, pixels, channels, x, middle, scale, beta, false, y);
+  }
+}
+
+void GroupNorm::backward(const Kernels& k, int64_t samples, const float* x, const float* gamma, const float* mean,
+                         const float* inverse, const float* dy, float* dx, float* dgamma, float* dbeta,
+                         float* scratch) const {
+  double* doubles = reinterpret_cast<double*>(scratch);
+  float* middle = scratch + 4 * channels;
+  const NormalizeCoefficients out{middle + channels, middle + 2 * channels, middle + 3 * channels};
+  const GradientMoments m{doubles, doubles + channels};
+  const int64_t width = channels / groups, size = pixels * channels;
+  for (int64_t n = 0; n < samples; ++n, x += size, dy += size) {
+    std::fill_n(doubles, 2 * channels, 0.0);
+    for (int64_t g = 0; g < groups; ++g) std::fill_n(middle + g * width, width, mean[n * groups + g]);
+    observe_gradient_rows(k, pixels, channels, x, middle, nullptr, dy, m);
+    for (int64_t g = 0; g < groups; ++g) {
+      const double by = static_cast<double>(inverse[n * groups + g]), share = by / static_cast<double>(pixels * width);
+      double sum = 0, product = 0;
+      for (int64_t c = g * width; c < (g + 1) * width; ++c) {
+        const double weight = gamma ? static_cast<double>(gamma[c]) : 1.0;
+        sum += weight * m.sum[c], product += weight * m.product[c];
+        if (dgamma) dgamma[c] += static_cast<float>(m.product[c] * by);
+        if (dbeta) dbeta[c] += static_cast<float>(m.sum[c]);
+        out.scale[c] = static_cast<float>(weight * by);
+      }
+      std::fill_n(out.slope + g * width, width, static_cast<float>(-by * by * product * share));
+      std::fill_n(out.offset + g * width, width, static_cast<float>(-sum * share));
+    }
+    if (dx) normalize_rows_backward(k, pixels, channels, x, middle, nullptr, dy, out, dx + n * size);
+  }
+}
+
+}  // namespace cnncore
