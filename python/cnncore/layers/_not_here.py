@@ -40,6 +40,10 @@ REASONS: dict[str, tuple[str, ...]] = {
     "write a Layer of your own that holds the other": ("SpectralNormalization", "Wrapper"),
     "a layer says what it takes in compute_output_shape": ("InputSpec",),
     "use Dropout or GaussianDropout": ("AlphaDropout",),
+    "write ReLU(threshold=theta)": ("ThresholdedReLU",),
+    "convolutions whose kernel differs from place to place are out of scope": (
+        *("LocallyConnected1D", "LocallyConnected2D"),
+    ),
     "of the augmentations those are here that small images are trained with; write others as a Layer in NumPy": (
         *("AugMix", "AutoContrast", "ContrastLimitedAdaptiveHistogramEqualization", "Equalization", "RandAugment"),
         *("RandomColorDegeneration", "RandomColorJitter", "RandomElasticTransform", "RandomGaussianBlur"),

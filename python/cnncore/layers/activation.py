@@ -5,16 +5,14 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cnncore import _checks, activations
 from cnncore.layers.axes import sample_axis
 from cnncore.layers.base import Layer, Shape, WeightSpec, registry
+from cnncore.layers.protocols import Graph
 from cnncore.layers.variable import Variable
 from cnncore.layers.weighted import Weighted
-
-if TYPE_CHECKING:
-    from cnncore.layers.lowering import Lowering
 
 __all__ = ["ELU", "Activation", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
 
@@ -45,7 +43,7 @@ class Activation(_SameShape):
         super().__init__(**kwargs)
         self.activation = activations.get(activation, "Activation")
 
-    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+    def lower(self, graph: Graph, inputs: Sequence[int]) -> int:
         return activations.lower(self.activation, graph, inputs[0], self.name)
 
     def get_config(self) -> dict[str, Any]:
@@ -81,7 +79,7 @@ class ReLU(_SameShape):
         self.negative_slope = _checks.number(slope, "negative_slope", "ReLU", minimum=0.0)
         self.threshold = _checks.number(0.0 if threshold is None else threshold, "threshold", "ReLU", minimum=0.0)
 
-    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+    def lower(self, graph: Graph, inputs: Sequence[int]) -> int:
         options = {"alpha": self.negative_slope, "max_value": self.max_value, "threshold": self.threshold}
         given = {name: value for name, value in options.items() if value is not None}
         return graph.add("activation", inputs, self.name, kind="relu", **given)
@@ -120,7 +118,7 @@ class LeakyReLU(_SameShape):
         super().__init__(**kwargs)
         self.negative_slope = _checks.number(negative_slope, "negative_slope", "LeakyReLU", minimum=0.0)
 
-    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+    def lower(self, graph: Graph, inputs: Sequence[int]) -> int:
         return graph.add("activation", inputs, self.name, kind="leaky_relu", alpha=self.negative_slope)
 
     def get_config(self) -> dict[str, Any]:
@@ -179,7 +177,7 @@ class PReLU(Weighted):
             shape[axis - 1] = 1
         return [self._spec("alpha", shape)]
 
-    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+    def lower(self, graph: Graph, inputs: Sequence[int]) -> int:
         return graph.add("prelu", inputs, self.name, shared_axes=tuple(self.shared_axes or ()))
 
     @property
@@ -211,7 +209,7 @@ class ELU(_SameShape):
         super().__init__(**kwargs)
         self.alpha = _checks.number(alpha, "alpha", "ELU")
 
-    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+    def lower(self, graph: Graph, inputs: Sequence[int]) -> int:
         return graph.add("activation", inputs, self.name, kind="elu", alpha=self.alpha)
 
     def get_config(self) -> dict[str, Any]:
@@ -244,7 +242,7 @@ class Softmax(_SameShape):
         sample_axis(self.axis, len(input_shape), self.name)
         return input_shape
 
-    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+    def lower(self, graph: Graph, inputs: Sequence[int]) -> int:
         softmax = functools.partial(activations.softmax, axis=self.axis)
         return activations.lower(softmax, graph, inputs[0], self.name)
 

@@ -5,10 +5,8 @@ back.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from cnncore.layers.lowering import Lowering
+from cnncore.layers.protocols import Graph
 
 __all__ = ["on_last_axis", "sample_axis"]
 
@@ -31,7 +29,7 @@ def sample_axis(axis: int, rank: int, layer: str) -> int:
     return positive - 1
 
 
-def on_last_axis(graph: Lowering, x: int, axis: int, layer: str, add: Callable[[int], int]) -> int:
+def on_last_axis(graph: Graph, x: int, axis: int, layer: str, add: Callable[[int], int]) -> int:
     """The op that ``add`` appends, along an axis in Keras' counting: by exchanging that axis with the last one."""
     rank = len(graph.output_shape(x))
     moved = sample_axis(axis, rank + 1, layer)

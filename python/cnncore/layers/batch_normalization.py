@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cnncore import _checks
 from cnncore.layers.axes import on_last_axis, sample_axis
 from cnncore.layers.base import Shape, WeightSpec, registry
+from cnncore.layers.protocols import Graph
 from cnncore.layers.variable import Variable
 from cnncore.layers.weighted import Weighted
-
-if TYPE_CHECKING:
-    from cnncore.layers.lowering import Lowering
 
 __all__ = ["BatchNormalization"]
 
@@ -114,7 +112,7 @@ class BatchNormalization(Weighted):
             self._spec("moving_variance", shape, trainable=False),
         ]
 
-    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+    def lower(self, graph: Graph, inputs: Sequence[int]) -> int:
         def add(x: int) -> int:
             return graph.add(
                 "batch_normalization",

@@ -21,14 +21,7 @@ from cnncore.layers.base import Layer
 from cnncore.layers.batch_normalization import BatchNormalization
 from cnncore.layers.convolution import Conv1D, Conv2D, Convolution1D, Convolution2D
 from cnncore.layers.dense import Dense
-from cnncore.layers.depthwise import (
-    DepthwiseConv1D,
-    DepthwiseConv2D,
-    SeparableConv1D,
-    SeparableConv2D,
-    SeparableConvolution1D,
-    SeparableConvolution2D,
-)
+from cnncore.layers.depthwise import DepthwiseConv1D, DepthwiseConv2D
 from cnncore.layers.global_pooling import (
     GlobalAveragePooling1D,
     GlobalAveragePooling2D,
@@ -72,6 +65,12 @@ from cnncore.layers.reshaping import Flatten, Identity, Permute, RepeatVector, R
 from cnncore.layers.resizing import Cropping1D, Cropping2D, UpSampling1D, UpSampling2D, ZeroPadding1D, ZeroPadding2D
 from cnncore.layers.sample_normalization import GroupNormalization, LayerNormalization, UnitNormalization
 from cnncore.layers.scaling import Normalization, Rescaling
+from cnncore.layers.separable import (
+    SeparableConv1D,
+    SeparableConv2D,
+    SeparableConvolution1D,
+    SeparableConvolution2D,
+)
 from cnncore.layers.transpose_convolution import (
     Conv1DTranspose,
     Conv2DTranspose,

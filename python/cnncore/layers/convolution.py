@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cnncore import _checks, activations, regularizers
 from cnncore._checks import PaddingArgument, Size
 from cnncore.layers.base import Shape, WeightSpec, registry
+from cnncore.layers.protocols import Graph
 from cnncore.layers.variable import Variable
 from cnncore.layers.weighted import Windowed, pair_of, with_precision
-
-if TYPE_CHECKING:
-    from cnncore.layers.lowering import Lowering
 
 __all__ = ["Conv1D", "Conv2D", "Convolution1D", "Convolution2D"]
 
@@ -78,7 +76,7 @@ class _Convolution(Windowed):
         kernel = self._spec("kernel", (*self.kernel_size, input_shape[-1] // self.groups, self.filters))
         return [kernel, self._spec("bias", (self.filters,))][: 1 + self.use_bias]
 
-    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+    def lower(self, graph: Graph, inputs: Sequence[int]) -> int:
         image = self._to_image(graph, inputs[0])
         y = graph.add(
             "conv2d",

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cnncore import _checks, activations, regularizers
 from cnncore.layers.base import Shape, WeightSpec, registry
+from cnncore.layers.protocols import Graph
 from cnncore.layers.variable import Variable
 from cnncore.layers.weighted import Weighted, with_precision
-
-if TYPE_CHECKING:
-    from cnncore.layers.lowering import Lowering
 
 __all__ = ["Dense"]
 
@@ -94,7 +92,7 @@ class Dense(Weighted):
         kernel = self._spec("kernel", (input_shape[-1], self.units))
         return [kernel, self._spec("bias", (self.units,))][: 1 + self.use_bias]
 
-    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+    def lower(self, graph: Graph, inputs: Sequence[int]) -> int:
         (x,) = inputs
         fused = activations.fused_kind(self.activation)
         options = {

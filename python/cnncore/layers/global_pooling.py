@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cnncore import _checks
 from cnncore.layers.base import Shape, registry
+from cnncore.layers.protocols import Graph
 from cnncore.layers.weighted import Windowed
-
-if TYPE_CHECKING:
-    from cnncore.layers.lowering import Lowering
 
 __all__ = [
     "GlobalAveragePooling1D",
@@ -36,7 +34,7 @@ class _GlobalPooling(Windowed):
         self._check_input(input_shape)
         return (input_shape[0], *[1] * self.rank * self.keepdims, input_shape[-1])
 
-    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+    def lower(self, graph: Graph, inputs: Sequence[int]) -> int:
         image = self._to_image(graph, inputs[0])
         height, width, channels = graph.output_shape(image)
         window = (height, width)

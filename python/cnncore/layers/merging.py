@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cnncore import _checks
 from cnncore.layers.axes import sample_axis
 from cnncore.layers.base import Layer, Shape, registry
-
-if TYPE_CHECKING:
-    from cnncore.layers.lowering import Lowering
+from cnncore.layers.protocols import Graph
 
 __all__ = [
     "Add",
@@ -67,7 +65,7 @@ class _Elementwise(_Merge):
             result.append(max(sizes))
         return (None, *result)
 
-    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+    def lower(self, graph: Graph, inputs: Sequence[int]) -> int:
         wanted = _with_equal_rank([graph.output_shape(x) for x in inputs])
         ids = [
             x if graph.output_shape(x) == shape else graph.add("reshape", [x], self.name, shape=shape)
@@ -199,7 +197,7 @@ class Concatenate(_Merge):
             )
         return (None, *shapes[0][:axis], sum(shape[axis] for shape in shapes), *shapes[0][axis + 1 :])
 
-    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+    def lower(self, graph: Graph, inputs: Sequence[int]) -> int:
         if len(inputs) == 1:
             return inputs[0]
         axis = sample_axis(self.axis, len(graph.output_shape(inputs[0])) + 1, self.name)
@@ -259,7 +257,7 @@ class Dot(_Merge):
             )
         return (None, *((*a[:i], *a[i + 1 :], *b[:j], *b[j + 1 :]) or (1,)))
 
-    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+    def lower(self, graph: Graph, inputs: Sequence[int]) -> int:
         axes = self._sample_axes([graph.output_shape(x) for x in inputs])
         return graph.add("dot", inputs, self.name, axes=axes, normalize=self.normalize)
 

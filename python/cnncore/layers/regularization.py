@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cnncore import _checks, regularizers
 from cnncore.layers.base import Layer, Shape, registry
-
-if TYPE_CHECKING:
-    from cnncore.layers.lowering import Lowering
+from cnncore.layers.protocols import Graph
 
 __all__ = [
     "ActivityRegularization",
@@ -32,7 +30,7 @@ class _Random(Layer):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
-    def _seed(self, graph: Lowering) -> int:
+    def _seed(self, graph: Graph) -> int:
         return graph.seed if self.seed is None else self.seed
 
 
@@ -86,7 +84,7 @@ class Dropout(_Random):
             )
         return shape
 
-    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+    def lower(self, graph: Graph, inputs: Sequence[int]) -> int:
         shape = self._mask_shape(graph.output_shape(inputs[0]))
         noise = {} if shape is None else {"noise_shape": shape}
         return graph.add("dropout", inputs, self.name, rate=self.rate, seed=self._seed(graph), **noise)
@@ -185,7 +183,7 @@ class GaussianNoise(_Random):
         super().__init__(seed, **kwargs)
         self.stddev = _checks.number(stddev, "stddev", "GaussianNoise", minimum=0.0)
 
-    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+    def lower(self, graph: Graph, inputs: Sequence[int]) -> int:
         return graph.add("gaussian_noise", inputs, self.name, stddev=self.stddev, seed=self._seed(graph))
 
     def get_config(self) -> dict[str, Any]:
@@ -219,7 +217,7 @@ class GaussianDropout(_Random):
         super().__init__(seed, **kwargs)
         self.rate = _checks.number(rate, "rate", "GaussianDropout", minimum=0.0, below=1.0)
 
-    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+    def lower(self, graph: Graph, inputs: Sequence[int]) -> int:
         ones = graph.add("rescaling", inputs, self.name, scale=0.0, offset=1.0)
         stddev = math.sqrt(self.rate / (1.0 - self.rate))
         factor = graph.add("gaussian_noise", [ones], self.name, stddev=stddev, seed=self._seed(graph))
@@ -246,13 +244,14 @@ class ActivityRegularization(Layer):
     """
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
-        super().__init__(activity_regularizer=regularizers.L1L2(l1=l1, l2=l2), **kwargs)
-        self.l1, self.l2 = self.activity_regularizer.l1, self.activity_regularizer.l2
+        penalty = regularizers.L1L2(l1=l1, l2=l2)
+        super().__init__(activity_regularizer=penalty, **kwargs)
+        self.l1, self.l2 = penalty.l1, penalty.l2
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
-    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+    def lower(self, graph: Graph, inputs: Sequence[int]) -> int:
         return inputs[0]
 
     def get_config(self) -> dict[str, Any]:

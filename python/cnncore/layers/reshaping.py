@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cnncore import _checks
 from cnncore.layers.base import Layer, Shape, registry
-
-if TYPE_CHECKING:
-    from cnncore.layers.lowering import Lowering
+from cnncore.layers.protocols import Graph
 
 __all__ = ["Flatten", "Identity", "Permute", "RepeatVector", "Reshape"]
 
@@ -28,7 +26,7 @@ class Identity(Layer):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
-    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+    def lower(self, graph: Graph, inputs: Sequence[int]) -> int:
         return inputs[0]
 
 
@@ -56,7 +54,7 @@ class Flatten(Layer):
         batch, *sample = input_shape
         return (batch, math.prod(sample))
 
-    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+    def lower(self, graph: Graph, inputs: Sequence[int]) -> int:
         shape = graph.output_shape(inputs[0])
         return inputs[0] if len(shape) == 1 else graph.add("reshape", inputs, self.name, shape=(math.prod(shape),))
 
@@ -111,7 +109,7 @@ class Reshape(Layer):
             )
         return (batch, *shape)
 
-    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+    def lower(self, graph: Graph, inputs: Sequence[int]) -> int:
         shape = self.compute_output_shape((None, *graph.output_shape(inputs[0])))[1:]
         return graph.add("reshape", inputs, self.name, shape=shape)
 
@@ -150,7 +148,7 @@ class Permute(Layer):
             )
         return (input_shape[0], *(input_shape[axis] for axis in self.dims))
 
-    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+    def lower(self, graph: Graph, inputs: Sequence[int]) -> int:
         return graph.add("permute", inputs, self.name, dims=self.dims)
 
     def get_config(self) -> dict[str, Any]:
@@ -181,7 +179,7 @@ class RepeatVector(Layer):
         self._expect_rank(input_shape, "batch, features")
         return (input_shape[0], self.n, input_shape[1])
 
-    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+    def lower(self, graph: Graph, inputs: Sequence[int]) -> int:
         row = graph.add("reshape", inputs, self.name, shape=(1, *graph.output_shape(inputs[0])))
         return row if self.n == 1 else graph.add("concatenate", [row] * self.n, self.name, axis=0)
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cnncore import _checks
 from cnncore._checks import Size
 from cnncore.layers.base import Shape, registry
+from cnncore.layers.protocols import Graph
 from cnncore.layers.weighted import Windowed, pair_of
-
-if TYPE_CHECKING:
-    from cnncore.layers.lowering import Lowering
 
 __all__ = ["Cropping1D", "Cropping2D", "UpSampling1D", "UpSampling2D", "ZeroPadding1D", "ZeroPadding2D"]
 
@@ -50,7 +48,7 @@ class _ZeroPadding(_Sided):
         batch, *size, channels = input_shape
         return (batch, *(n + sum(side) for n, side in zip(size, self._sides_of_padding, strict=True)), channels)
 
-    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+    def lower(self, graph: Graph, inputs: Sequence[int]) -> int:
         image = self._to_image(graph, inputs[0])
         sides = ((0, 0), *self._sides_of_padding)[-2:]
         return self._from_image(graph, graph.add("zero_padding2d", [image], self.name, padding=sides))
@@ -122,7 +120,7 @@ class _Cropping(_Sided):
             )
         return (batch, *out, channels)
 
-    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+    def lower(self, graph: Graph, inputs: Sequence[int]) -> int:
         image = self._to_image(graph, inputs[0])
         sides = ((0, 0), *self._sides_of_cropping)[-2:]
         return self._from_image(graph, graph.add("cropping2d", [image], self.name, cropping=sides))
@@ -191,7 +189,7 @@ class _UpSampling(Windowed):
         batch, *size, channels = input_shape
         return (batch, *(n * factor for n, factor in zip(size, self._factors, strict=True)), channels)
 
-    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+    def lower(self, graph: Graph, inputs: Sequence[int]) -> int:
         image = self._to_image(graph, inputs[0])
         factors = pair_of(self._factors)
         y = graph.add("upsampling2d", [image], self.name, size=factors, interpolation=self.interpolation)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,11 +11,9 @@ from cnncore import _checks
 from cnncore._checks import Float32
 from cnncore.layers.axes import on_last_axis, sample_axis
 from cnncore.layers.base import Layer, Shape, WeightSpec, registry
+from cnncore.layers.protocols import Graph
 from cnncore.layers.variable import Variable
 from cnncore.layers.weighted import Weighted
-
-if TYPE_CHECKING:
-    from cnncore.layers.lowering import Lowering
 
 __all__ = ["GroupNormalization", "LayerNormalization", "UnitNormalization"]
 
@@ -131,7 +129,7 @@ class LayerNormalization(_ScaledAndCentered):
     def weight_specs(self, input_shape: Shape) -> list[WeightSpec]:
         return self._specs_of([input_shape[1:][axis] for axis in self._axes(len(input_shape))])
 
-    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+    def lower(self, graph: Graph, inputs: Sequence[int]) -> int:
         axes = self._axes(len(graph.output_shape(inputs[0])) + 1)
 
         def add(x: int) -> int:
@@ -224,7 +222,7 @@ class GroupNormalization(_ScaledAndCentered):
     def weight_specs(self, input_shape: Shape) -> list[WeightSpec]:
         return self._specs_of([input_shape[self.axis]])
 
-    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+    def lower(self, graph: Graph, inputs: Sequence[int]) -> int:
         def add(x: int) -> int:
             return graph.add(
                 "group_normalization",

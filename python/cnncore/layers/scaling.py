@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,9 +13,7 @@ from cnncore import _checks, initializers
 from cnncore._checks import Float32
 from cnncore.layers.axes import sample_axis
 from cnncore.layers.base import Layer, Shape, WeightSpec, registry
-
-if TYPE_CHECKING:
-    from cnncore.layers.lowering import Lowering
+from cnncore.layers.protocols import Graph
 
 __all__ = ["Normalization", "Rescaling"]
 
@@ -50,7 +48,7 @@ class Rescaling(Layer):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
-    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+    def lower(self, graph: Graph, inputs: Sequence[int]) -> int:
         return graph.add("rescaling", inputs, self.name, scale=self.scale, offset=self.offset)
 
     def get_config(self) -> dict[str, Any]:
@@ -199,7 +197,7 @@ class Normalization(Layer):
         return [array.reshape(*lead, *trailing)[first][np.newaxis] for array in arrays]
 
     # --- ops ------------------------------------------------------------------------------------------------------
-    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+    def lower(self, graph: Graph, inputs: Sequence[int]) -> int:
         (x,) = inputs
         sample = graph.output_shape(x)
         trailing = self._trailing(sample)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from cnncore import _checks, activations, regularizers
 from cnncore._checks import Size
 from cnncore.layers.base import Shape, WeightSpec, registry
+from cnncore.layers.protocols import Graph
 from cnncore.layers.variable import Variable
 from cnncore.layers.weighted import Windowed, pair_of, with_precision
-
-if TYPE_CHECKING:
-    from cnncore.layers.lowering import Lowering
 
 __all__ = [
     "Conv1DTranspose",
@@ -119,7 +117,7 @@ class _TransposeConvolution(Windowed):
         kernel = self._spec("kernel", (*self.kernel_size, self.filters, input_shape[-1]))
         return [kernel, self._spec("bias", (self.filters,))][: 1 + self.use_bias]
 
-    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+    def lower(self, graph: Graph, inputs: Sequence[int]) -> int:
         cuts = [_Cut((0, 0), 0), *(self._cut(axis) for axis in range(self.rank))][-2:]
         y = graph.add(
             "conv2d_transpose",

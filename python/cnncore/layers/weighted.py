@@ -5,13 +5,11 @@ two.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cnncore import _checks, activations, constraints, initializers, regularizers
 from cnncore.layers.base import Layer, Shape, WeightSpec
-
-if TYPE_CHECKING:
-    from cnncore.layers.lowering import Lowering
+from cnncore.layers.protocols import Graph
 
 _MODULES: dict[str, Any] = {
     "initializer": initializers,
@@ -104,26 +102,26 @@ class Windowed(Weighted):
             )
         return out
 
-    def _to_image(self, graph: Lowering, x: int) -> int:
+    def _to_image(self, graph: Graph, x: int) -> int:
         """A sequence (steps, channels) as an image of one row; an image as it is."""
         shape = graph.output_shape(x)
         return x if len(shape) == 3 else graph.add("reshape", [x], self.name, shape=(1, *shape))
 
-    def _from_image(self, graph: Lowering, y: int) -> int:
+    def _from_image(self, graph: Graph, y: int) -> int:
         """Inverse of :meth:`_to_image`."""
         if self.rank == 2:
             return y
         return graph.add("reshape", [y], self.name, shape=graph.output_shape(y)[1:])
 
     def _window_attributes(
-        self, graph: Lowering, image: int, window: Sequence[int], strides: Sequence[int], padding: Any, dilation: Any
+        self, graph: Graph, image: int, window: Sequence[int], strides: Sequence[int], padding: Any, dilation: Any
     ) -> dict[str, Any]:
         """``strides`` and ``padding`` of an op on ``image``."""
         size = graph.output_shape(image)[2 - self.rank : 2]
         sides = self._sides(size, window, strides, padding, dilation)
         return {"strides": pair_of(strides), "padding": ((0, 0), *sides)[-2:]}
 
-    def _activate(self, graph: Lowering, y: int, activation: Any) -> int:
+    def _activate(self, graph: Graph, y: int, activation: Any) -> int:
         """The op of an activation that is not part of the op before it."""
         if activations.fused_kind(activation) is not None:
             return y

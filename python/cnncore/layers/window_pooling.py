@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cnncore import _checks
 from cnncore._checks import PaddingArgument, Size
 from cnncore.layers.base import Shape, registry
+from cnncore.layers.protocols import Graph
 from cnncore.layers.weighted import Windowed, pair_of
-
-if TYPE_CHECKING:
-    from cnncore.layers.lowering import Lowering
 
 __all__ = [
     "AveragePooling1D",
@@ -48,7 +46,7 @@ class _Pooling(Windowed):
         batch, *size, channels = input_shape
         return (batch, *self._window_output(size, self.pool_size, self.strides, self.padding), channels)
 
-    def lower(self, graph: Lowering, inputs: Sequence[int]) -> int:
+    def lower(self, graph: Graph, inputs: Sequence[int]) -> int:
         image = self._to_image(graph, inputs[0])
         attributes = self._window_attributes(graph, image, self.pool_size, self.strides, self.padding, (1, 1))
         y = graph.add(self.kind, [image], self.name, pool_size=pair_of(self.pool_size), **attributes)
