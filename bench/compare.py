@@ -259,7 +259,9 @@ def parse_arguments() -> argparse.Namespace:
         help="of the peers that name none and have it; of other libraries it is their own reduced mode: PyTorch's "
         "autocast, Keras' \"mixed_bfloat16\", JAX' type, OpenVINO's hint (default: float32)",
     )
-    parser.add_argument("--python", nargs="+", default=[], metavar="PEER=PATH", help="interpreter of a peer")
+    parser.add_argument(
+        "--python", nargs="+", action="extend", default=[], metavar="PEER=PATH", help="interpreter of a peer"
+    )
     parser.add_argument(
         "--isa",
         nargs="+",

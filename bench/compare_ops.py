@@ -191,7 +191,12 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--isa", choices=ISA_VARIABLES, default="best", help="what both are limited to (default: best)")
     parser.add_argument(
-        "--python", nargs="+", default=[], metavar="LIBRARY=PATH", help="interpreter of cnncore or torch"
+        "--python",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="LIBRARY=PATH",
+        help="interpreter of cnncore or torch",
     )
     parser.add_argument("--json", type=Path, help="write rows, all times and the machine")
     args = parser.parse_args()

@@ -283,6 +283,35 @@ def test_labels_that_cannot_be_mixed_are_refused(layer):
             layer.augment_labels(labels, images(), 0, 0)
 
 
+# --- several layers ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["RandomTranslation", "RandomRotation", "RandomZoom"])
+@pytest.mark.parametrize("fill_mode", ["reflect", "wrap", "constant", "nearest"])
+@pytest.mark.parametrize("interpolation", ["bilinear", "nearest"])
+def test_a_batch_by_several_layers_is_one_after_another(name, fill_mode, interpolation):
+    x, y = images(samples=40, dtype=np.float32), np.arange(40)
+    move = RANDOM[name](seed=1, fill_mode=fill_mode, interpolation=interpolation, fill_value=7.0)
+    chain = [layers.RandomFlip(seed=2), move, layers.RandomContrast(0.3, seed=3), layers.RandomFlip(seed=4)]
+    expected = x
+    for layer in chain:
+        expected = layer.augment(expected, 5, 6)
+    received, labels = layers.augment_batch(chain, x, y, seed=5, step=6)
+    assert labels is y
+    if interpolation == "nearest" and name != "RandomTranslation":  # rounding decides at halves
+        assert (np.abs(received - expected) < 1e-2).mean() > 0.99
+    else:
+        np.testing.assert_allclose(received, expected, atol=1e-2)
+
+
+def test_labels_pass_through_the_layers_that_mix():
+    n = 30
+    x = np.arange(n, dtype=np.float32).reshape(n, 1, 1, 1) * np.ones((1, 4, 4, 1), np.float32)
+    chain = [layers.RandomFlip(seed=1), layers.MixUp(1.0, seed=2), layers.CutMix(seed=3)]
+    received, labels = layers.augment_batch(chain, x, np.eye(n), seed=1, step=2)
+    np.testing.assert_allclose(labels @ np.arange(n), received.mean(axis=(1, 2, 3)), rtol=1e-4, atol=1e-4)
+
+
 # --- sizes -------------------------------------------------------------------------------------------------------
 
 

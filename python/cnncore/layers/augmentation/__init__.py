@@ -10,6 +10,7 @@ What a layer does to an image is a function of its seed, of the step and of the 
 """
 
 from .base import Augmentation, ImageLayer
+from .chain import augment_batch
 from .color import RandomBrightness, RandomContrast, RandomErasing
 from .crops import CenterCrop, RandomCrop, Resizing
 from .geometry import RandomFlip, RandomRotation, RandomTranslation, RandomZoom
@@ -30,4 +31,5 @@ __all__ = [
     "RandomTranslation",
     "RandomZoom",
     "Resizing",
+    "augment_batch",
 ]

@@ -152,8 +152,11 @@ class Augmentation(ImageLayer):
         if step is None:
             step = self._calls
             self._calls += 1
-        key = self._key(seed, step)
-        return self.transform(x, _core.augment_uniform(*key, len(x), self.draws), key)
+        return self.transform(x, self.draw(len(x), seed, step), self._key(seed, step))
+
+    def draw(self, n: int, seed: int, step: int) -> np.ndarray:
+        """The uniform numbers (n, draws) behind ``augment(images, seed, step)``."""
+        return _core.augment_uniform(*self._key(seed, step), n, self.draws)
 
     def augment_labels(self, labels: Any, images: Any, seed: int, step: int) -> Any:
         """The labels that belong to ``augment(images, seed, step)``; most layers leave them as they are."""

@@ -11,7 +11,7 @@ from cnncore.layers.base import registry
 
 from .base import Augmentation, Images, RandomKey, between, choice, factor_range, radians
 
-__all__ = ["RandomFlip", "RandomRotation", "RandomTranslation", "RandomZoom"]
+__all__ = ["AffineAugmentation", "RandomFlip", "RandomRotation", "RandomTranslation", "RandomZoom"]
 
 _EDGES = {"constant": "grid_constant", "nearest": "nearest", "reflect": "reflect", "wrap": "grid_wrap"}
 _INTERPOLATIONS = ("bilinear", "nearest")
@@ -65,24 +65,28 @@ class RandomFlip(Augmentation):
         super().__init__(seed, **kwargs)
         self.mode = choice(mode, "mode", "RandomFlip", _MODES)
 
-    def transform(self, images: Images, u: np.ndarray, generator: RandomKey) -> Images:
-        height, width = images.shape[1:3]
+    def matrices(self, u: np.ndarray, height: int, width: int) -> np.ndarray:
+        """The matrices (n, 6) for uniform numbers (n, 2)."""
         across = (u[:, 0] < 0.5) & (self.mode != "vertical")
         down = (u[:, 1] < 0.5) & (self.mode != "horizontal")
-        m = _matrices(len(images), 1 - 2.0 * down, 0, (height - 1) * down, 0, 1 - 2.0 * across, (width - 1) * across)
-        return _core.augment_affine(images, m, (height, width), "nearest", 0.0, False)
+        return _matrices(len(u), 1 - 2.0 * down, 0, (height - 1) * down, 0, 1 - 2.0 * across, (width - 1) * across)
+
+    def transform(self, images: Images, u: np.ndarray, generator: RandomKey) -> Images:
+        height, width = images.shape[1:3]
+        return _core.augment_affine(images, self.matrices(u, height, width), (height, width), "nearest", 0.0, False)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "mode": self.mode}
 
 
-class _Affine(Augmentation):
+class AffineAugmentation(Augmentation):
     """A layer whose transformation is a matrix per image."""
 
     def __init__(self, fill_mode: str, interpolation: str, seed: int | None, fill_value: float, **kwargs: Any) -> None:
         super().__init__(seed, **kwargs)
         owner = type(self).__name__
         self.fill_mode = choice(fill_mode, "fill_mode", owner, tuple(_EDGES))
+        self.edge = _EDGES[self.fill_mode]  # as the core names it
         self.interpolation = choice(interpolation, "interpolation", owner, _INTERPOLATIONS)
         self.fill_value = _checks.number(fill_value, "fill_value", owner)
 
@@ -94,7 +98,7 @@ class _Affine(Augmentation):
         height, width = images.shape[1:3]
         m = self.matrices(u, height, width)
         bilinear = self.interpolation == "bilinear"
-        return _core.augment_affine(images, m, (height, width), _EDGES[self.fill_mode], self.fill_value, bilinear)
+        return _core.augment_affine(images, m, (height, width), self.edge, self.fill_value, bilinear)
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -112,7 +116,7 @@ def _documented(cls: type) -> type:
 
 @registry.register()
 @_documented
-class RandomTranslation(_Affine):
+class RandomTranslation(AffineAugmentation):
     """Shift images at random.
 
     With ``interpolation="nearest"`` shifts are rounded to whole pixels, which are copied: the fastest way.
@@ -161,7 +165,7 @@ class RandomTranslation(_Affine):
 
 @registry.register()
 @_documented
-class RandomRotation(_Affine):
+class RandomRotation(AffineAugmentation):
     """Turn images about their centre at random.
 
     Parameters
@@ -205,7 +209,7 @@ class RandomRotation(_Affine):
 
 @registry.register()
 @_documented
-class RandomZoom(_Affine):
+class RandomZoom(AffineAugmentation):
     """Magnify or shrink images about their centre at random.
 
     Parameters

@@ -1,0 +1,77 @@
+"""Several augmentation layers one after another, as a training step wants them: flips join what moves pixels anyway."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cnncore import _core
+
+from .base import Augmentation, Images, as_images
+from .geometry import AffineAugmentation, RandomFlip
+
+__all__ = ["augment_batch"]
+
+
+def augment_batch(
+    layers: Sequence[Augmentation], images: Any, labels: Any = None, seed: int = 0, step: int = 0
+) -> tuple[Images, Any]:
+    """Change a batch of images, and the labels that belong to it, by all layers in turn.
+
+    Parameters
+    ----------
+    layers : sequence of Augmentation
+        In this order.
+    images : array_like, shape (n, height, width, channels)
+        uint8 stays uint8; all others become float32.
+    labels : array_like, optional
+        Passed to the layers that mix images, `MixUp` and `CutMix`, which need one-hot rows.
+    seed, step : int, default 0
+        With each layer's own seed and an image's place in the batch they say what happens to it.
+
+    Returns
+    -------
+    images : numpy.ndarray
+        New images of the same shape.
+    labels
+        As given, or mixed.
+
+    Notes
+    -----
+    The result is that of ``layer.augment(images, seed, step)`` for each layer in turn. A flip before a layer that moves
+    pixels is done in the same pass, since the edges of an image and of its mirror image go on alike.
+
+    Examples
+    --------
+    >>> from cnncore.layers import RandomFlip, RandomTranslation
+    >>> layers = [RandomFlip("horizontal", seed=1), RandomTranslation(0.1, 0.1, seed=2)]
+    >>> images, labels = augment_batch(layers, np.zeros((4, 8, 8, 3), np.uint8), np.arange(4))
+    >>> images.shape, labels
+    ((4, 8, 8, 3), array([0, 1, 2, 3]))
+    """
+    x = as_images(images, "augment_batch")
+    index = 0
+    while index < len(layers):
+        layer = layers[index]
+        following = layers[index + 1] if index + 1 < len(layers) else None
+        if type(layer) is RandomFlip and isinstance(following, AffineAugmentation):
+            x = _flip_and_move(layer, following, x, seed, step)
+            index += 2
+            continue
+        if layer.changes_labels and labels is not None:
+            labels = layer.augment_labels(labels, x, seed, step)
+        x = layer.augment(x, seed, step)
+        index += 1
+    return x, labels
+
+
+def _flip_and_move(flip: RandomFlip, move: AffineAugmentation, x: Images, seed: int, step: int) -> Images:
+    n, height, width = x.shape[:3]
+    m = move.matrices(move.draw(n, seed, step), height, width)
+    f = flip.matrices(flip.draw(n, seed, step), height, width)
+    # A flip exchanges nothing, it only turns an axis around: its matrix has the entries 0 and 4, its offsets 2 and 5.
+    m[:, :3] *= f[:, :1]
+    m[:, 2] += f[:, 2]
+    m[:, 3:] *= f[:, 4:5]
+    m[:, 5] += f[:, 5]
+    return _core.augment_affine(x, m, (height, width), move.edge, move.fill_value, move.interpolation == "bilinear")
