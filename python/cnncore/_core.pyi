@@ -93,6 +93,11 @@ def activation_second(
     x: Float32 | None, y: Float32 | None, kind: str, alpha: float, max_value: float, threshold: float
 ) -> Float32: ...
 
+# Over the last axis of float32 predictions of any rank; labels int64 of their shape without it.
+def argmax(x: Float32) -> NDArray[np.int64]: ...
+def count_hits(labels: NDArray[np.int64], y_pred: Float32) -> int: ...  # rows whose largest value is at the label
+def top_k_hits(labels: NDArray[np.int64], y_pred: Float32, k: int) -> NDArray[np.uint8]: ...
+
 class Loss:
     """A loss and its parameters. A row is the last axis of ``y_pred``, float32 of any rank.
 

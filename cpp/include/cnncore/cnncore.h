@@ -8,6 +8,7 @@
 #include "cnncore/dense.h"
 #include "cnncore/loss.h"
 #include "cnncore/merge.h"
+#include "cnncore/metrics.h"
 #include "cnncore/network.h"
 #include "cnncore/normalization.h"
 #include "cnncore/optimizer.h"

@@ -1,0 +1,247 @@
+"""Metrics by Keras' names: classes, functions and strings; streaming, weighted, summed up in float64.
+
+>>> from cnncore import metrics
+>>> metric = metrics.SparseCategoricalAccuracy()
+>>> metric.update_state([1, 0], [[0.1, 0.9], [0.2, 0.8]])
+>>> metric.result()
+0.5
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from cnncore import losses
+from cnncore.losses import (
+    Loss,
+    binary_crossentropy,
+    binary_focal_crossentropy,
+    categorical_crossentropy,
+    categorical_focal_crossentropy,
+    categorical_hinge,
+    hinge,
+    huber,
+    kl_divergence,
+    log_cosh,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+    mean_squared_logarithmic_error,
+    poisson,
+    sparse_categorical_crossentropy,
+    squared_hinge,
+)
+from cnncore.metrics.accuracy import (
+    Accuracy,
+    BinaryAccuracy,
+    CategoricalAccuracy,
+    SparseCategoricalAccuracy,
+    SparseTopKCategoricalAccuracy,
+    TopKCategoricalAccuracy,
+    binary_accuracy,
+    categorical_accuracy,
+    sparse_categorical_accuracy,
+    sparse_top_k_categorical_accuracy,
+    top_k_categorical_accuracy,
+)
+from cnncore.metrics.base import Metric, registry
+from cnncore.metrics.classes import BinaryIoU, ConfusionMatrix, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU
+from cnncore.metrics.confusion import FalseNegatives, FalsePositives, Precision, Recall, TrueNegatives, TruePositives
+from cnncore.metrics.correlation import (
+    ConcordanceCorrelation,
+    PearsonCorrelation,
+    RootMeanSquaredError,
+    concordance_correlation,
+    pearson_correlation,
+)
+from cnncore.metrics.curves import (
+    AUC,
+    PrecisionAtRecall,
+    RecallAtPrecision,
+    SensitivityAtSpecificity,
+    SpecificityAtSensitivity,
+)
+from cnncore.metrics.loss_means import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    CategoricalHinge,
+    CosineSimilarity,
+    Hinge,
+    KLDivergence,
+    LogCoshError,
+    MeanAbsoluteError,
+    MeanAbsolutePercentageError,
+    MeanSquaredError,
+    MeanSquaredLogarithmicError,
+    Poisson,
+    SparseCategoricalCrossentropy,
+    SquaredHinge,
+)
+from cnncore.metrics.reductions import Mean, MeanMetricWrapper, Sum
+from cnncore.metrics.scores import F1Score, FBetaScore, R2Score
+
+__all__ = [
+    "AUC",
+    "Accuracy",
+    "BinaryAccuracy",
+    "BinaryCrossentropy",
+    "BinaryIoU",
+    "CategoricalAccuracy",
+    "CategoricalCrossentropy",
+    "CategoricalHinge",
+    "ConcordanceCorrelation",
+    "ConfusionMatrix",
+    "CosineSimilarity",
+    "F1Score",
+    "FBetaScore",
+    "FalseNegatives",
+    "FalsePositives",
+    "Hinge",
+    "IoU",
+    "KLDivergence",
+    "LogCoshError",
+    "Mean",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanIoU",
+    "MeanMetricWrapper",
+    "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+    "Metric",
+    "OneHotIoU",
+    "OneHotMeanIoU",
+    "PearsonCorrelation",
+    "Poisson",
+    "Precision",
+    "PrecisionAtRecall",
+    "R2Score",
+    "Recall",
+    "RecallAtPrecision",
+    "RootMeanSquaredError",
+    "SensitivityAtSpecificity",
+    "SparseCategoricalAccuracy",
+    "SparseCategoricalCrossentropy",
+    "SparseTopKCategoricalAccuracy",
+    "SpecificityAtSensitivity",
+    "SquaredHinge",
+    "Sum",
+    "TopKCategoricalAccuracy",
+    "TrueNegatives",
+    "TruePositives",
+    "binary_accuracy",
+    "binary_crossentropy",
+    "binary_focal_crossentropy",
+    "categorical_accuracy",
+    "categorical_crossentropy",
+    "categorical_focal_crossentropy",
+    "categorical_hinge",
+    "concordance_correlation",
+    "deserialize",
+    "get",
+    "hinge",
+    "huber",
+    "kl_divergence",
+    "log_cosh",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_error",
+    "mean_squared_logarithmic_error",
+    "pearson_correlation",
+    "poisson",
+    "serialize",
+    "sparse_categorical_accuracy",
+    "sparse_categorical_crossentropy",
+    "sparse_top_k_categorical_accuracy",
+    "squared_hinge",
+    "top_k_categorical_accuracy",
+    "unique_names",
+]
+
+
+def get(
+    identifier: Any,
+    loss: Loss | None = None,
+    output_shape: tuple[int, ...] | None = None,
+    target_shape: tuple[int, ...] | None = None,
+) -> Metric:
+    """A metric from an object, a class, a function, a loss, a name or a config.
+
+    Parameters
+    ----------
+    identifier : Metric, type, callable, Loss, str or dict
+        Names are Keras' in snake case or as classes, and short ones such as "mse"; a metric given by name is called by
+        that name in logs. A function takes (y_true, y_pred) and returns one value for each sample, or one for all.
+    loss : Loss, optional
+        What "accuracy" (or "acc") is to fit.
+    output_shape, target_shape : tuple of int, optional
+        Of a sample's predictions and targets, likewise.
+
+    Returns
+    -------
+    Metric
+
+    Examples
+    --------
+    >>> get("mae").name, type(get("accuracy", output_shape=(1,))).__name__
+    ('mae', 'BinaryAccuracy')
+    """
+    if isinstance(identifier, Metric):
+        return identifier
+    if isinstance(identifier, str):
+        automatic = identifier.lower() in ("accuracy", "acc")
+        metric = _accuracy(loss, output_shape, target_shape)() if automatic else registry.get(identifier)
+        metric.name = identifier
+        return metric
+    if isinstance(identifier, Loss):
+        return MeanMetricWrapper(identifier.call, name=identifier.name)
+    if callable(identifier) and not isinstance(identifier, type):
+        return MeanMetricWrapper(identifier)
+    return registry.get(identifier)
+
+
+def _accuracy(
+    loss: Loss | None, output_shape: tuple[int, ...] | None, target_shape: tuple[int, ...] | None
+) -> type[Metric]:
+    """The class of accuracy that Keras would choose."""
+    if output_shape is not None and output_shape[-1:] == (1,) and not isinstance(loss, _OVER_CLASSES):
+        return BinaryAccuracy
+    if isinstance(loss, losses.SparseCategoricalCrossentropy):
+        return SparseCategoricalAccuracy
+    if target_shape is not None and output_shape is not None:
+        fewer = len(target_shape) < len(output_shape) or (target_shape[-1:] == (1,) and output_shape[-1] > 1)
+        return SparseCategoricalAccuracy if fewer else CategoricalAccuracy
+    return CategoricalAccuracy if isinstance(loss, _OVER_CLASSES) or output_shape is not None else BinaryAccuracy
+
+
+_OVER_CLASSES = (
+    losses.SparseCategoricalCrossentropy,
+    losses.CategoricalCrossentropy,
+    losses.CategoricalFocalCrossentropy,
+)
+
+
+def unique_names(names: Iterable[str]) -> list[str]:
+    """Names for logs, in which each occurs once: further ones get _1, _2, ... as in Keras.
+
+    >>> unique_names(["auc", "loss", "auc"])
+    ['auc', 'loss', 'auc_1']
+    """
+    result: list[str] = []
+    for name in names:
+        count, candidate = 0, name
+        while candidate in result:
+            count += 1
+            candidate = f"{name}_{count}"
+        result.append(candidate)
+    return result
+
+
+def serialize(metric: Metric) -> dict[str, Any]:
+    """``{"class_name", "config"}`` of ``metric``."""
+    return registry.serialize(metric)
+
+
+def deserialize(config: Any) -> Metric:
+    """Inverse of :func:`serialize`, or a metric by its name; an unknown class is a ValueError."""
+    return get(config) if isinstance(config, str) else registry.deserialize(config)

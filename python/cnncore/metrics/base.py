@@ -1,0 +1,137 @@
+"""The base of metrics: state that is updated batch by batch, and the result so far."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cnncore._naming import unique_name
+from cnncore._registry import Registry
+from cnncore.metrics.state import State, variable_shape
+
+__all__ = ["Metric", "registry"]
+
+registry: Registry[Metric] = Registry("metric")
+
+
+class Metric:
+    """Base class of metrics, and of your own ones.
+
+    A subclass makes its state in the constructor with ``add_variable``, and implements ``update_state`` and
+    ``result``. All states begin again at ``reset_state``.
+
+    Parameters
+    ----------
+    dtype : str, optional
+        Accepted for Keras' sake; sums are float64.
+    name : str, optional
+        Key of the metric in logs. The class name in snake case by default, with _1, _2, ... for further objects of the
+        class.
+
+    Examples
+    --------
+    >>> class Largest(Metric):
+    ...     def __init__(self, name="largest"):
+    ...         super().__init__(name=name)
+    ...         self.largest = self.add_variable(shape=(), initializer="zeros", name="largest")
+    ...     def update_state(self, y_true, y_pred, sample_weight=None):
+    ...         self.largest.assign(max(float(self.largest), y_pred.max()))
+    ...     def result(self):
+    ...         return float(self.largest)
+    >>> metric = Largest()
+    >>> metric.update_state([0, 1], np.array([[0.25, 0.75], [0.5, 0.5]]))
+    >>> metric.name, metric.result()
+    ('largest', 0.75)
+    """
+
+    _direction: str | None = None  # "up" where more is better, "down" where less is, as in Keras
+
+    def __init__(self, dtype: str | None = None, name: str | None = None) -> None:
+        self.name = name or unique_name(type(self).__name__)
+        self.dtype = dtype or "float32"
+        self._states: list[State] = []
+
+    def add_variable(
+        self, shape: Any = (), initializer: Any = "zeros", dtype: str | None = None, name: str | None = None
+    ) -> State:
+        """A state of this metric: a number, or an array of a shape.
+
+        Parameters
+        ----------
+        shape : int or tuple of int, default ()
+        initializer : {"zeros", "ones"}, default "zeros"
+        dtype : str, optional
+            Accepted for Keras' sake.
+        name : str, optional
+
+        Returns
+        -------
+        State
+            With ``assign``, ``assign_add``, ``numpy``; it behaves like an array.
+        """
+        state = State(variable_shape(shape), "zeros" if initializer is None else initializer, name)
+        self._states.append(state)
+        return state
+
+    def add_weight(
+        self, shape: Any = (), initializer: Any = "zeros", dtype: str | None = None, name: str | None = None
+    ) -> State:
+        """The same by Keras' older name, which took the name first."""
+        if isinstance(shape, str):
+            shape, name = (), shape
+        return self.add_variable(shape, initializer, dtype, name)
+
+    @property
+    def variables(self) -> list[State]:
+        """All states, those of metrics in this metric's attributes included."""
+        inner = [value for value in vars(self).values() if isinstance(value, Metric)]
+        return [*self._states, *(state for metric in inner for state in metric.variables)]
+
+    def check_targets(self, y_true: np.ndarray, output_shape: tuple[int, ...]) -> None:
+        """ValueError before training rather than after an epoch, if targets do not fit predictions of a shape.
+
+        Parameters
+        ----------
+        y_true : numpy.ndarray
+            Of one sample or more.
+        output_shape : tuple of int
+            Of the predictions for a sample.
+        """
+
+    def update_state(self, *args: Any, **kwargs: Any) -> None:
+        """Take more samples into account."""
+        raise NotImplementedError(f"{type(self).__name__} must implement update_state(y_true, y_pred, sample_weight)")
+
+    def result(self) -> Any:
+        """The value for all samples so far: a float, or an array."""
+        raise NotImplementedError(f"{type(self).__name__} must implement result()")
+
+    def reset_state(self) -> None:
+        """Forget all samples."""
+        for state in self.variables:
+            state.reset()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Update, then return the result."""
+        self.update_state(*args, **kwargs)
+        return self.result()
+
+    def get_config(self) -> dict[str, Any]:
+        """Arguments of the constructor, ready for JSON."""
+        return {"name": self.name, "dtype": self.dtype}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Metric:
+        """Inverse of :meth:`get_config`."""
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}>"
+
+
+def divide(numerator: ArrayLike, denominator: ArrayLike) -> np.ndarray:
+    """The quotient, 0 where the denominator is 0."""
+    top, bottom = np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
+    return np.divide(top, bottom, out=np.zeros(np.broadcast_shapes(top.shape, bottom.shape)), where=bottom != 0)

@@ -1,0 +1,344 @@
+"""Metrics of a confusion matrix: which class is taken for which, and how well regions overlap."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cnncore import _checks
+from cnncore.metrics.base import Metric, divide, registry
+from cnncore.metrics.state import State
+
+__all__ = ["BinaryIoU", "ConfusionMatrix", "IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU"]
+
+
+def _pairs(
+    truth: np.ndarray, predicted: np.ndarray, sample_weight: ArrayLike | None, classes: int, owner: str
+) -> np.ndarray:
+    """Weighted counts (true class, predicted class); pairs with a class out of range do not count."""
+    if truth.size != predicted.size:
+        raise ValueError(
+            f"[{owner}] expected as many targets as predictions. Received: {truth.size} and {predicted.size}"
+        )
+    truth, predicted = truth.ravel(), predicted.ravel()
+    inside = (truth >= 0) & (truth < classes) & (predicted >= 0) & (predicted < classes)
+    weights = None
+    if sample_weight is not None:
+        given = _checks.numeric_array(sample_weight, "sample_weight", owner).astype(np.float64).ravel()
+        if given.size == 0 or truth.size % given.size:
+            raise ValueError(
+                f"[{owner}] expected sample_weight for {truth.size} labels. Received: {given.size} weights"
+            )
+        weights = np.repeat(given, truth.size // given.size)[inside]
+    pairs = truth[inside].astype(np.int64) * classes + predicted[inside].astype(np.int64)
+    return np.bincount(pairs, weights, classes * classes).reshape(classes, classes).astype(np.float64)
+
+
+@registry.register()
+class ConfusionMatrix(Metric):
+    """How often each class was taken for each other one: rows are true classes, columns predicted ones.
+
+    Parameters
+    ----------
+    num_classes : int, optional
+        The number of the model's outputs by default.
+    normalize : {"true", "pred", "all"}, optional
+        Divide by the sum of each row, of each column, or of all.
+    name : str, default "confusion_matrix"
+    dtype : str, optional
+        Accepted for Keras' sake.
+
+    Examples
+    --------
+    >>> ConfusionMatrix()([0, 1, 1], [[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])
+    array([[1., 0.],
+           [1., 1.]])
+    """
+
+    def __init__(
+        self,
+        num_classes: int | None = None,
+        normalize: str | None = None,
+        name: str | None = "confusion_matrix",
+        dtype: str | None = None,
+    ) -> None:
+        super().__init__(dtype, name)
+        if normalize not in (None, "true", "pred", "all"):
+            raise ValueError(
+                '[ConfusionMatrix] expected `normalize` to be None, "true", "pred" or "all". '
+                f"Received: normalize={normalize!r}"
+            )
+        self.normalize = normalize
+        self.num_classes = None if num_classes is None else _checks.integer(num_classes, "num_classes", "Confusion", 2)
+        self._matrix: State | None = None
+
+    def update_state(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
+        """Take more samples into account.
+
+        Parameters
+        ----------
+        y_true : array_like
+            Integer labels, or one-hot rows of the predictions' shape.
+        y_pred : array_like, (samples, ..., classes)
+            Scores of the classes; with one output probabilities of class 1.
+        sample_weight : array_like, optional
+        """
+        scores = _checks.float32_array(y_pred, "y_pred", self.name)
+        truth = _checks.numeric_array(y_true, "y_true", self.name)
+        if scores.ndim < 2 or scores.shape[-1] == 1:
+            predicted, outputs = (scores > 0.5).astype(np.int64), 2
+        else:
+            predicted, outputs = scores.argmax(axis=-1), scores.shape[-1]
+            if truth.shape == scores.shape:
+                truth = truth.argmax(axis=-1)
+        classes = self.num_classes or outputs
+        if self._matrix is None:
+            self._matrix = self.add_variable((classes, classes), name="matrix")
+        self._matrix.value += _pairs(truth, predicted, sample_weight, classes, self.name)
+
+    def result(self) -> np.ndarray:
+        """The matrix so far, (classes, classes)."""
+        if self._matrix is None:
+            return np.zeros((self.num_classes or 0,) * 2)
+        counts = self._matrix.numpy()
+        axes: dict[str, tuple[int, ...]] = {"true": (1,), "pred": (0,), "all": (0, 1)}
+        axis = axes.get(self.normalize or "")
+        return counts if axis is None else divide(counts, counts.sum(axis=axis, keepdims=True))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "num_classes": self.num_classes, "normalize": self.normalize}
+
+
+@registry.register()
+class IoU(Metric):
+    """Intersection over union of some classes: tp / (tp + fp + fn) of each, and their mean (Jaccard, 1901).
+
+    Parameters
+    ----------
+    num_classes : int
+    target_class_ids : list of int
+        The classes that count; those that never occur are left out.
+    name : str, optional
+    dtype : str, optional
+        Accepted for Keras' sake.
+    ignore_class : int, optional
+        A label that does not count.
+    sparse_y_true, sparse_y_pred : bool, default True
+        Whether they are integer labels; else one-hot rows, or scores of the classes.
+    axis : int, default -1
+        The axis of the classes where there is one.
+
+    Examples
+    --------
+    >>> round(IoU(num_classes=2, target_class_ids=[0])([0, 0, 1, 1], [0, 1, 0, 1]), 4)
+    0.3333
+    """
+
+    _direction = "up"
+
+    def __init__(
+        self,
+        num_classes: int,
+        target_class_ids: Sequence[int],
+        name: str | None = None,
+        dtype: str | None = None,
+        ignore_class: int | None = None,
+        sparse_y_true: bool = True,
+        sparse_y_pred: bool = True,
+        axis: int = -1,
+    ) -> None:
+        super().__init__(dtype, name)
+        owner = type(self).__name__
+        self.num_classes = _checks.integer(num_classes, "num_classes", owner)
+        self.target_class_ids = [
+            _checks.integer(target, "target_class_ids", owner, 0, num_classes - 1) for target in target_class_ids
+        ]
+        self.ignore_class, self.axis = ignore_class, axis
+        self.sparse_y_true = _checks.boolean(sparse_y_true, "sparse_y_true", owner)
+        self.sparse_y_pred = _checks.boolean(sparse_y_pred, "sparse_y_pred", owner)
+        self.total_cm = self.add_variable((num_classes, num_classes), name="total_confusion_matrix")
+
+    def update_state(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
+        """Take more samples into account: labels, or rows of classes, of any shape."""
+        truth = _checks.numeric_array(y_true, "y_true", self.name)
+        predicted = _checks.numeric_array(y_pred, "y_pred", self.name)
+        if not self.sparse_y_true:
+            truth = truth.argmax(axis=self.axis)
+        if not self.sparse_y_pred:
+            predicted = predicted.argmax(axis=self.axis)
+        if self.ignore_class is not None:
+            truth = np.where(truth == self.ignore_class, -1, truth)
+        self.total_cm.value += _pairs(truth, predicted, sample_weight, self.num_classes, self.name)
+
+    def result(self) -> float:
+        """The mean over the classes so far; 0 before any of them occurred."""
+        counts = self.total_cm.value
+        hits = np.diag(counts)[self.target_class_ids]
+        union = (counts.sum(axis=0) + counts.sum(axis=1) - np.diag(counts))[self.target_class_ids]
+        return float(divide(hits, union).sum() / max((union > 0).sum(), 1))
+
+    def get_config(self) -> dict[str, Any]:
+        own = ("num_classes", "target_class_ids", "ignore_class", "sparse_y_true", "sparse_y_pred", "axis")
+        return {**super().get_config(), **{key: getattr(self, key) for key in own}}
+
+    def _config_without(self, *names: str) -> dict[str, Any]:
+        return {key: value for key, value in IoU.get_config(self).items() if key not in names}
+
+
+@registry.register()
+class BinaryIoU(IoU):
+    """Intersection over union of predictions at or above a threshold.
+
+    Parameters
+    ----------
+    target_class_ids : list of int, default (0, 1)
+        0: what lies below the threshold, 1: the rest.
+    threshold : float, default 0.5
+    name : str, optional
+    dtype : str, optional
+        Accepted for Keras' sake.
+
+    Examples
+    --------
+    >>> round(BinaryIoU()([0, 1, 0, 1], [0.1, 0.2, 0.4, 0.7]), 4)
+    0.5833
+    """
+
+    def __init__(
+        self,
+        target_class_ids: Sequence[int] = (0, 1),
+        threshold: float = 0.5,
+        name: str | None = None,
+        dtype: str | None = None,
+    ) -> None:
+        super().__init__(2, target_class_ids, name, dtype)
+        self.threshold = _checks.number(threshold, "threshold", "BinaryIoU")
+
+    def update_state(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
+        """Take more samples into account: targets 0 and 1, predictions in between."""
+        predictions = _checks.float32_array(y_pred, "y_pred", self.name)
+        super().update_state(y_true, (predictions >= self.threshold).astype(np.int64), sample_weight)
+
+    def get_config(self) -> dict[str, Any]:
+        left_out = ("num_classes", "ignore_class", "sparse_y_true", "sparse_y_pred", "axis")
+        return {**self._config_without(*left_out), "threshold": self.threshold}
+
+
+@registry.register()
+class MeanIoU(IoU):
+    """The mean over all classes of intersection over union.
+
+    Parameters
+    ----------
+    num_classes : int
+    name : str, optional
+    dtype : str, optional
+        Accepted for Keras' sake.
+    ignore_class : int, optional
+        A label that does not count.
+    sparse_y_true, sparse_y_pred : bool, default True
+        Whether they are integer labels; else one-hot rows, or scores of the classes.
+    axis : int, default -1
+        The axis of the classes where there is one.
+
+    Examples
+    --------
+    >>> round(MeanIoU(num_classes=2)([0, 0, 1, 1], [0, 1, 0, 1]), 4)
+    0.3333
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        name: str | None = None,
+        dtype: str | None = None,
+        ignore_class: int | None = None,
+        sparse_y_true: bool = True,
+        sparse_y_pred: bool = True,
+        axis: int = -1,
+    ) -> None:
+        super().__init__(num_classes, range(num_classes), name, dtype, ignore_class, sparse_y_true, sparse_y_pred, axis)
+
+    def get_config(self) -> dict[str, Any]:
+        return self._config_without("target_class_ids")
+
+
+@registry.register()
+class OneHotIoU(IoU):
+    """Intersection over union of some classes, for one-hot targets and scores.
+
+    Parameters
+    ----------
+    num_classes : int
+    target_class_ids : list of int
+    name : str, optional
+    dtype : str, optional
+        Accepted for Keras' sake.
+    ignore_class : int, optional
+        A class that does not count.
+    sparse_y_pred : bool, default False
+        Whether predictions are integer labels.
+    axis : int, default -1
+        The axis of the classes.
+
+    Examples
+    --------
+    >>> OneHotIoU(2, [1])([[1, 0], [0, 1]], [[0.4, 0.6], [0.2, 0.8]])
+    0.5
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        target_class_ids: Sequence[int],
+        name: str | None = None,
+        dtype: str | None = None,
+        ignore_class: int | None = None,
+        sparse_y_pred: bool = False,
+        axis: int = -1,
+    ) -> None:
+        super().__init__(num_classes, target_class_ids, name, dtype, ignore_class, False, sparse_y_pred, axis)
+
+    def get_config(self) -> dict[str, Any]:
+        return self._config_without("sparse_y_true")
+
+
+@registry.register()
+class OneHotMeanIoU(MeanIoU):
+    """The mean over all classes of intersection over union, for one-hot targets and scores.
+
+    Parameters
+    ----------
+    num_classes : int
+    name : str, optional
+    dtype : str, optional
+        Accepted for Keras' sake.
+    ignore_class : int, optional
+        A class that does not count.
+    sparse_y_pred : bool, default False
+        Whether predictions are integer labels.
+    axis : int, default -1
+        The axis of the classes.
+
+    Examples
+    --------
+    >>> OneHotMeanIoU(2)([[1, 0], [0, 1]], [[0.6, 0.4], [0.2, 0.8]])
+    1.0
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        name: str | None = None,
+        dtype: str | None = None,
+        ignore_class: int | None = None,
+        sparse_y_pred: bool = False,
+        axis: int = -1,
+    ) -> None:
+        super().__init__(num_classes, name, dtype, ignore_class, False, sparse_y_pred, axis)
+
+    def get_config(self) -> dict[str, Any]:
+        return self._config_without("target_class_ids", "sparse_y_true")

@@ -1,0 +1,325 @@
+"""True and false positives and negatives at thresholds, and what is made of them: precision and recall."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cnncore import _checks
+from cnncore.metrics.accuracy import same_rank
+from cnncore.metrics.base import Metric, divide, registry
+
+__all__ = ["FalseNegatives", "FalsePositives", "Precision", "Recall", "TrueNegatives", "TruePositives"]
+
+NEVER = -1e10  # the score of what is not among the top k, as in Keras: below every threshold
+
+
+def evenly_spaced(thresholds: np.ndarray) -> bool:
+    """Whether thresholds divide [0, 1] evenly, their ends included."""
+    return len(thresholds) >= 3 and np.allclose(thresholds, np.linspace(0, 1, len(thresholds)), rtol=1e-5, atol=1e-7)
+
+
+class Counts:
+    """Weighted counts of one batch: ``positives[i]`` and ``negatives[i]`` predicted above threshold i, and in all."""
+
+    def __init__(
+        self,
+        thresholds: np.ndarray,
+        y_true: np.ndarray,
+        y_pred: np.ndarray,
+        weights: np.ndarray | None,
+        *,
+        even: bool,
+        by_label: bool,
+    ) -> None:
+        truth = (y_true != 0).astype(np.float64)
+        wanted, other = (truth, 1 - truth) if weights is None else (truth * weights, (1 - truth) * weights)
+        above = self._thresholds_below(thresholds, y_pred, even)
+        count, labels = len(thresholds) + 1, y_pred.shape[-1] if by_label else 1
+        slot = above * labels + np.arange(labels) if by_label else above
+        shape = (count, labels) if by_label else (count,)
+
+        def cumulated(values: np.ndarray) -> np.ndarray:
+            sums = np.bincount(slot.ravel(), weights=values.ravel(), minlength=count * labels).reshape(shape)
+            return np.cumsum(sums[::-1], axis=0)[::-1]
+
+        positives, negatives = cumulated(wanted), cumulated(other)
+        self.true_positives, self.false_positives = positives[1:], negatives[1:]
+        self.false_negatives, self.true_negatives = positives[0] - positives[1:], negatives[0] - negatives[1:]
+
+    @staticmethod
+    def _thresholds_below(thresholds: np.ndarray, y_pred: np.ndarray, even: bool) -> np.ndarray:
+        """How many thresholds each prediction exceeds; in float32, as Keras."""
+        if not even:
+            return np.asarray(np.searchsorted(thresholds.astype(np.float32), y_pred, side="left"))
+        outside = thresholds[0] < 0  # the first threshold lies below 0, so that everything exceeds it
+        steps = np.ceil(np.clip(y_pred, 0, 1) * np.float32(len(thresholds) - 1)).astype(np.int64)
+        return np.asarray(np.maximum(steps, 1) if outside else steps)
+
+
+class CountingMetric(Metric):
+    """A metric with counts at thresholds; which ones it keeps is ``kept``."""
+
+    kept: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        thresholds: float | Sequence[float] | None,
+        top_k: int | None,
+        class_id: int | None,
+        name: str | None,
+        dtype: str | None,
+    ) -> None:
+        super().__init__(dtype, name)
+        owner = type(self).__name__
+        self.init_thresholds = thresholds
+        self.top_k = None if top_k is None else _checks.integer(top_k, "top_k", owner)
+        self.class_id = None if class_id is None else _checks.integer(class_id, "class_id", owner, 0)
+        given = (0.5 if top_k is None else NEVER) if thresholds is None else thresholds
+        many = [float(t) for t in np.atleast_1d(np.asarray(given, np.float64))]
+        if thresholds is not None and not all(0 <= t <= 1 for t in many):
+            raise ValueError(f"[{owner}] expected `thresholds` in [0, 1]. Received: thresholds={thresholds!r}")
+        self.thresholds = many
+        self._order = np.argsort(many)
+        self._even = evenly_spaced(np.asarray(many))
+        self._sums = {kind: self.add_variable((len(many),), name=kind) for kind in self.kept}
+
+    def check_targets(self, y_true: np.ndarray, output_shape: tuple[int, ...]) -> None:
+        comparable(y_true[:1], np.zeros((1, *output_shape), np.float32), self.name)
+
+    def update_state(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
+        """Take more samples into account.
+
+        Parameters
+        ----------
+        y_true : array_like
+            Of the predictions' shape; what is not 0 is positive.
+        y_pred : array_like
+        sample_weight : array_like, optional
+            One for each sample, or of the predictions' shape.
+        """
+        targets, predictions = comparable(y_true, y_pred, self.name)
+        if self.top_k is not None:
+            predictions = _only_top(predictions, self.top_k)
+        weights = broadcast_weights(sample_weight, predictions, self.name)
+        if self.class_id is not None:
+            targets, predictions, weights = _one_class(self.class_id, targets, predictions, weights, self.name)
+        thresholds = np.asarray(self.thresholds)[self._order]
+        counts = Counts(thresholds, targets, predictions, weights, even=self._even, by_label=False)
+        for kind, state in self._sums.items():
+            state.value[self._order] += getattr(counts, kind)
+
+    def _one_or_all(self, values: np.ndarray) -> Any:
+        return float(values[0]) if len(self.thresholds) == 1 else values.copy()
+
+    def get_config(self) -> dict[str, Any]:
+        thresholds = self.init_thresholds
+        listed = thresholds if thresholds is None or np.ndim(thresholds) == 0 else list(self.thresholds)
+        return {**super().get_config(), "thresholds": listed}
+
+
+def comparable(y_true: ArrayLike, y_pred: ArrayLike, owner: str) -> tuple[np.ndarray, np.ndarray]:
+    """Targets and float32 predictions of one shape."""
+    predictions = _checks.float32_array(y_pred, "y_pred", owner)
+    targets, _ = same_rank(_checks.numeric_array(y_true, "y_true", owner), predictions, owner)
+    return targets, predictions
+
+
+def broadcast_weights(sample_weight: ArrayLike | None, predictions: np.ndarray, owner: str) -> np.ndarray | None:
+    """Weights of samples as weights of all predictions."""
+    if sample_weight is None:
+        return None
+    weights = _checks.numeric_array(sample_weight, "sample_weight", owner).astype(np.float64)
+    weights = weights.reshape(weights.shape + (1,) * (predictions.ndim - weights.ndim))
+    try:
+        return np.broadcast_to(weights, predictions.shape)
+    except ValueError:
+        raise ValueError(
+            f"[{owner}] expected sample_weight for predictions of shape {predictions.shape}. "
+            f"Received: sample_weight.shape={np.shape(sample_weight)}"
+        ) from None
+
+
+def _only_top(predictions: np.ndarray, k: int) -> np.ndarray:
+    kept = np.argsort(-predictions, axis=-1, kind="stable")[..., :k]
+    result = np.full_like(predictions, NEVER)
+    np.put_along_axis(result, kept, np.take_along_axis(predictions, kept, axis=-1), axis=-1)
+    return result
+
+
+def _one_class(
+    class_id: int, targets: np.ndarray, predictions: np.ndarray, weights: np.ndarray | None, owner: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    if predictions.ndim < 2 or class_id >= predictions.shape[-1]:
+        raise ValueError(
+            f"[{owner}] expected predictions of shape (samples, classes) with class_id={class_id} among the classes. "
+            f"Received: shape {predictions.shape}"
+        )
+    chosen = (..., slice(class_id, class_id + 1))
+    return targets[chosen], predictions[chosen], None if weights is None else weights[chosen]
+
+
+class _Count(CountingMetric):
+    def __init__(
+        self, thresholds: float | Sequence[float] | None = None, name: str | None = None, dtype: str | None = None
+    ) -> None:
+        super().__init__(thresholds, None, None, name, dtype)
+
+    def result(self) -> Any:
+        """The (weighted) count, or an array with one for each threshold."""
+        return self._one_or_all(self._sums[self.kept[0]].value)
+
+
+@registry.register()
+class TruePositives(_Count):
+    """How many positives were predicted as such: above the threshold.
+
+    Parameters
+    ----------
+    thresholds : float or list of float in [0, 1], default 0.5
+    name : str, optional
+    dtype : str, optional
+        Accepted for Keras' sake.
+
+    Examples
+    --------
+    >>> TruePositives()([0, 1, 1, 1], [1, 0, 1, 1])
+    2.0
+    """
+
+    kept = ("true_positives",)
+
+
+@registry.register()
+class FalsePositives(_Count):
+    """How many negatives were predicted as positives: above the threshold.
+
+    Parameters
+    ----------
+    thresholds : float or list of float in [0, 1], default 0.5
+    name : str, optional
+    dtype : str, optional
+        Accepted for Keras' sake.
+
+    Examples
+    --------
+    >>> FalsePositives()([0, 1, 0, 0], [0, 0, 1, 1])
+    2.0
+    """
+
+    kept = ("false_positives",)
+
+
+@registry.register()
+class TrueNegatives(_Count):
+    """How many negatives were predicted as such: not above the threshold.
+
+    Parameters
+    ----------
+    thresholds : float or list of float in [0, 1], default 0.5
+    name : str, optional
+    dtype : str, optional
+        Accepted for Keras' sake.
+
+    Examples
+    --------
+    >>> TrueNegatives()([0, 1, 0, 0], [1, 1, 0, 0])
+    2.0
+    """
+
+    kept = ("true_negatives",)
+
+
+@registry.register()
+class FalseNegatives(_Count):
+    """How many positives were predicted as negatives: not above the threshold.
+
+    Parameters
+    ----------
+    thresholds : float or list of float in [0, 1], default 0.5
+    name : str, optional
+    dtype : str, optional
+        Accepted for Keras' sake.
+
+    Examples
+    --------
+    >>> FalseNegatives()([0, 1, 1, 1], [0, 1, 0, 0])
+    2.0
+    """
+
+    kept = ("false_negatives",)
+
+
+class _Ratio(CountingMetric):
+    _direction = "up"
+
+    def __init__(
+        self,
+        thresholds: float | Sequence[float] | None = None,
+        top_k: int | None = None,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: str | None = None,
+    ) -> None:
+        super().__init__(thresholds, top_k, class_id, name, dtype)
+
+    def result(self) -> Any:
+        """The ratio, or an array with one for each threshold; 0 where nothing counts."""
+        first, second = (self._sums[kind].value for kind in self.kept)
+        return self._one_or_all(divide(first, first + second))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "top_k": self.top_k, "class_id": self.class_id}
+
+
+@registry.register()
+class Precision(_Ratio):
+    """true positives / (true positives + false positives): which share of what is predicted as positive is positive.
+
+    Parameters
+    ----------
+    thresholds : float or list of float in [0, 1], optional
+        Predictions above it are positive; 0.5 by default, or all of the top k.
+    top_k : int, optional
+        Only the ``top_k`` largest predictions of a row can be positive.
+    class_id : int, optional
+        Look at this class alone, in predictions of shape (samples, classes).
+    name : str, optional
+    dtype : str, optional
+        Accepted for Keras' sake.
+
+    Examples
+    --------
+    >>> round(Precision()([0, 1, 1, 1], [1, 0, 1, 1]), 4)
+    0.6667
+    """
+
+    kept = ("true_positives", "false_positives")
+
+
+@registry.register()
+class Recall(_Ratio):
+    """true positives / (true positives + false negatives): which share of the positives is predicted as such.
+
+    Parameters
+    ----------
+    thresholds : float or list of float in [0, 1], optional
+        Predictions above it are positive; 0.5 by default, or all of the top k.
+    top_k : int, optional
+        Only the ``top_k`` largest predictions of a row can be positive.
+    class_id : int, optional
+        Look at this class alone, in predictions of shape (samples, classes).
+    name : str, optional
+    dtype : str, optional
+        Accepted for Keras' sake.
+
+    Examples
+    --------
+    >>> round(Recall()([0, 1, 1, 1], [1, 0, 1, 1]), 4)
+    0.6667
+    """
+
+    kept = ("true_positives", "false_negatives")

@@ -1,0 +1,371 @@
+"""Metrics over many thresholds: the area under a curve, and the best value at a given other one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cnncore import _checks
+from cnncore.metrics.base import Metric, divide, registry
+from cnncore.metrics.confusion import CountingMetric, Counts, broadcast_weights, comparable, evenly_spaced
+
+__all__ = [
+    "AUC",
+    "PrecisionAtRecall",
+    "RecallAtPrecision",
+    "SensitivityAtSpecificity",
+    "SpecificityAtSensitivity",
+]
+
+_KINDS = ("true_positives", "false_positives", "true_negatives", "false_negatives")
+_METHODS = ("interpolation", "majoring", "minoring")
+_CURVES = ("ROC", "PR", "PRGAIN")
+
+
+def _choice(value: Any, name: str, owner: str, known: Sequence[str]) -> str:
+    for word in known:
+        if isinstance(value, str) and value in (word, word.lower(), word.capitalize()):
+            return word
+    names = ", ".join(f'"{word}"' for word in known)
+    raise ValueError(f"[{owner}] expected `{name}` to be one of {names}. Received: {name}={value!r}")
+
+
+@registry.register()
+class AUC(Metric):
+    """Area under the curve of true against false positives (ROC), or of precision against recall (PR).
+
+    The curve is sampled at thresholds. Precision between two of them is interpolated as Davis and Goadrich do ("The
+    Relationship Between Precision-Recall and ROC Curves", 2006); PRGAIN is from Flach and Kull ("Precision-Recall-Gain
+    Curves", 2015).
+
+    Parameters
+    ----------
+    num_thresholds : int, default 200
+        Evenly from 0 to 1; at least 2.
+    curve : {"ROC", "PR", "PRGAIN"}, default "ROC"
+    summation_method : {"interpolation", "minoring", "majoring"}, default "interpolation"
+        Height between two thresholds: their mean, the lower one or the higher one.
+    name : str, optional
+    dtype : str, optional
+        Accepted for Keras' sake.
+    thresholds : list of float in [0, 1], optional
+        These and the ends instead of evenly spaced ones.
+    multi_label : bool, default False
+        Whether each column is a label of its own, and the result the mean of their areas.
+    num_labels : int, optional
+        With ``multi_label`` the number of columns, which else is that of the first predictions.
+    label_weights : list of float, optional
+        Weights of the columns.
+    from_logits : bool, default False
+        Whether a sigmoid is still to be applied to the predictions.
+
+    Examples
+    --------
+    >>> AUC(num_thresholds=3)([0, 0, 1, 1], [0, 0.5, 0.3, 0.9])
+    0.75
+    """
+
+    _direction = "up"
+
+    def __init__(
+        self,
+        num_thresholds: int = 200,
+        curve: str = "ROC",
+        summation_method: str = "interpolation",
+        name: str | None = None,
+        dtype: str | None = None,
+        thresholds: Sequence[float] | None = None,
+        multi_label: bool = False,
+        num_labels: int | None = None,
+        label_weights: ArrayLike | None = None,
+        from_logits: bool = False,
+    ) -> None:
+        self.curve = _choice(curve, "curve", "AUC", _CURVES)
+        self.summation_method = _choice(summation_method, "summation_method", "AUC", _METHODS)
+        super().__init__(dtype, name)
+        self._given = thresholds is not None
+        inner = (
+            np.linspace(0, 1, _checks.integer(num_thresholds, "num_thresholds", "AUC", 2))[1:-1]
+            if thresholds is None
+            else np.sort(np.asarray([_checks.number(t, "thresholds", "AUC") for t in thresholds]))
+        )
+        self._even = evenly_spaced(np.concatenate([[0.0], inner, [1.0]]))
+        self._thresholds = np.concatenate([[-1e-7], inner, [1 + 1e-7]])
+        self.num_thresholds = len(self._thresholds)
+        self.multi_label = _checks.boolean(multi_label, "multi_label", "AUC")
+        self.from_logits = _checks.boolean(from_logits, "from_logits", "AUC")
+        if num_labels is not None and not multi_label:
+            raise ValueError("[AUC] expected `num_labels` only with multi_label=True. Received: multi_label=False")
+        self.num_labels = num_labels
+        self.label_weights = None if label_weights is None else np.asarray(label_weights, np.float64)
+        self._sums: dict[str, Any] = {}
+        if not multi_label or num_labels:
+            self._make_states(num_labels)
+
+    def _make_states(self, labels: int | None) -> None:
+        shape = (self.num_thresholds,) if labels is None else (self.num_thresholds, labels)
+        self._sums = {kind: self.add_variable(shape, name=kind) for kind in _KINDS}
+
+    @property
+    def thresholds(self) -> list[float]:
+        """All thresholds, the outer ones a little beyond 0 and 1."""
+        return [float(t) for t in self._thresholds]
+
+    def check_targets(self, y_true: np.ndarray, output_shape: tuple[int, ...]) -> None:
+        comparable(y_true[:1], np.zeros((1, *output_shape), np.float32), self.name)
+
+    def update_state(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
+        """Take more samples into account.
+
+        Parameters
+        ----------
+        y_true : array_like
+            Of the predictions' shape; what is not 0 is positive.
+        y_pred : array_like
+            Probabilities, or logits with ``from_logits``.
+        sample_weight : array_like, optional
+        """
+        targets, predictions = comparable(y_true, y_pred, self.name)
+        if self.multi_label and predictions.ndim != 2:
+            raise ValueError(
+                f"[{self.name}] expected predictions of shape (samples, labels) with multi_label=True. "
+                f"Received: shape {predictions.shape}"
+            )
+        if not self._sums:
+            self._make_states(predictions.shape[-1])
+        if self.from_logits:
+            predictions = 1 / (1 + np.exp(-predictions))
+        weights = broadcast_weights(sample_weight, predictions, self.name)
+        if self.label_weights is not None and not self.multi_label:
+            weights = np.broadcast_to(self.label_weights, predictions.shape) * (1 if weights is None else weights)
+        counts = Counts(self._thresholds, targets, predictions, weights, even=self._even, by_label=self.multi_label)
+        for kind, state in self._sums.items():
+            state.value += getattr(counts, kind)
+
+    def result(self) -> float:
+        """The area so far; 0 before any sample."""
+        if not self._sums:
+            return 0.0
+        tp, fp, tn, fn = (self._sums[kind].value for kind in _KINDS)
+        if self.curve == "PR" and self.summation_method == "interpolation":
+            parts = _interpolated_precision(tp, fp, fn)
+        else:
+            x, y = self._points(tp, fp, tn, fn)
+            heights = {
+                "interpolation": (y[:-1] + y[1:]) / 2,
+                "minoring": np.minimum(y[:-1], y[1:]),
+                "majoring": np.maximum(y[:-1], y[1:]),
+            }[self.summation_method]
+            parts = (x[:-1] - x[1:]) * heights
+        if not self.multi_label:
+            return float(parts.sum())
+        areas = parts.sum(axis=0)
+        if self.label_weights is None:
+            return float(areas.mean())
+        return float(divide((areas * self.label_weights).sum(), self.label_weights.sum()))
+
+    def _points(self, tp: np.ndarray, fp: np.ndarray, tn: np.ndarray, fn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """X and y of the curve at each threshold."""
+        if self.curve == "ROC":
+            return divide(fp, fp + tn), divide(tp, tp + fn)
+        if self.curve == "PR":
+            return divide(tp, tp + fn), divide(tp, tp + fp)
+        share = divide(tp + fn, tn + fp)
+        recall_gain = np.where(tp == 0, 0, 1 - share * divide(fn, tp))
+        return np.maximum(recall_gain, 0), np.where(tp == 0, 1, 1 - share * divide(fp, tp))
+
+    def get_config(self) -> dict[str, Any]:
+        config = {
+            **super().get_config(),
+            "num_thresholds": self.num_thresholds,
+            "curve": self.curve,
+            "summation_method": self.summation_method,
+            "multi_label": self.multi_label,
+            "num_labels": self.num_labels,
+            "label_weights": None if self.label_weights is None else self.label_weights.tolist(),
+            "from_logits": self.from_logits,
+        }
+        return {**config, "thresholds": self.thresholds[1:-1]} if self._given else config
+
+
+def _interpolated_precision(tp: np.ndarray, fp: np.ndarray, fn: np.ndarray) -> np.ndarray:
+    """Areas under precision over recall between thresholds, true positives growing linearly with all positives."""
+    positive = tp + fp
+    more_true, more = tp[:-1] - tp[1:], positive[:-1] - positive[1:]
+    slope = divide(more_true, np.maximum(more, 0))
+    intercept = tp[1:] - slope * positive[1:]
+    both = (positive[:-1] > 0) & (positive[1:] > 0)
+    ratio = np.where(both, divide(positive[:-1], positive[1:]), 1)
+    return divide(slope * (more_true + intercept * np.log(ratio)), tp[1:] + fn[1:])
+
+
+class _AtValue(CountingMetric):
+    """The largest ``wanted`` ratio where the ``given`` one is at least ``value``."""
+
+    kept = _KINDS
+    given: tuple[str, str]
+    wanted: tuple[str, str]
+    _direction = "up"
+
+    def __init__(
+        self, value: float, what: str, num_thresholds: int, class_id: int | None, name: str | None, dtype: str | None
+    ) -> None:
+        owner = type(self).__name__
+        self.value = _checks.number(value, what, owner)
+        if not 0 <= self.value <= 1:
+            raise ValueError(f"[{owner}] expected `{what}` in [0, 1]. Received: {what}={value!r}")
+        self.num_thresholds, self._what = _checks.integer(num_thresholds, "num_thresholds", owner), what
+        thresholds = [0.5] if num_thresholds == 1 else np.linspace(0, 1, num_thresholds).tolist()
+        super().__init__(thresholds, None, class_id, name, dtype)
+
+    def result(self) -> float:
+        """The best value so far."""
+        given, wanted = (
+            divide(self._sums[right].value, self._sums[right].value + self._sums[wrong].value)
+            for right, wrong in (self.given, self.wanted)
+        )
+        return float(np.where(given >= self.value, wanted, 0).max(initial=0))
+
+    def get_config(self) -> dict[str, Any]:
+        config = {**super().get_config(), "num_thresholds": self.num_thresholds, self._what: self.value}
+        return {key: value for key, value in config.items() if key != "thresholds"} | {"class_id": self.class_id}
+
+
+_SENSITIVITY = ("true_positives", "false_negatives")
+_SPECIFICITY = ("true_negatives", "false_positives")
+_PRECISION = ("true_positives", "false_positives")
+
+
+@registry.register()
+class SensitivityAtSpecificity(_AtValue):
+    """The best sensitivity, tp / (tp + fn), at thresholds where the specificity, tn / (tn + fp), is high enough.
+
+    Parameters
+    ----------
+    specificity : float in [0, 1]
+    num_thresholds : int, default 200
+    class_id : int, optional
+        Look at this class alone, in predictions of shape (samples, classes).
+    name : str, optional
+    dtype : str, optional
+        Accepted for Keras' sake.
+
+    Examples
+    --------
+    >>> SensitivityAtSpecificity(0.5)([0, 0, 0, 1, 1], [0, 0.3, 0.8, 0.3, 0.8])
+    0.5
+    """
+
+    given, wanted = _SPECIFICITY, _SENSITIVITY
+
+    def __init__(
+        self,
+        specificity: float,
+        num_thresholds: int = 200,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: str | None = None,
+    ) -> None:
+        super().__init__(specificity, "specificity", num_thresholds, class_id, name, dtype)
+
+
+@registry.register()
+class SpecificityAtSensitivity(_AtValue):
+    """The best specificity, tn / (tn + fp), at thresholds where the sensitivity, tp / (tp + fn), is high enough.
+
+    Parameters
+    ----------
+    sensitivity : float in [0, 1]
+    num_thresholds : int, default 200
+    class_id : int, optional
+        Look at this class alone, in predictions of shape (samples, classes).
+    name : str, optional
+    dtype : str, optional
+        Accepted for Keras' sake.
+
+    Examples
+    --------
+    >>> round(SpecificityAtSensitivity(0.5)([0, 0, 0, 1, 1], [0, 0.3, 0.8, 0.3, 0.8]), 4)
+    0.6667
+    """
+
+    given, wanted = _SENSITIVITY, _SPECIFICITY
+
+    def __init__(
+        self,
+        sensitivity: float,
+        num_thresholds: int = 200,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: str | None = None,
+    ) -> None:
+        super().__init__(sensitivity, "sensitivity", num_thresholds, class_id, name, dtype)
+
+
+@registry.register()
+class PrecisionAtRecall(_AtValue):
+    """The best precision, tp / (tp + fp), at thresholds where the recall, tp / (tp + fn), is high enough.
+
+    Parameters
+    ----------
+    recall : float in [0, 1]
+    num_thresholds : int, default 200
+    class_id : int, optional
+        Look at this class alone, in predictions of shape (samples, classes).
+    name : str, optional
+    dtype : str, optional
+        Accepted for Keras' sake.
+
+    Examples
+    --------
+    >>> PrecisionAtRecall(0.5)([0, 0, 0, 1, 1], [0, 0.3, 0.8, 0.3, 0.8])
+    0.5
+    """
+
+    given, wanted = _SENSITIVITY, _PRECISION
+
+    def __init__(
+        self,
+        recall: float,
+        num_thresholds: int = 200,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: str | None = None,
+    ) -> None:
+        super().__init__(recall, "recall", num_thresholds, class_id, name, dtype)
+
+
+@registry.register()
+class RecallAtPrecision(_AtValue):
+    """The best recall, tp / (tp + fn), at thresholds where the precision, tp / (tp + fp), is high enough.
+
+    Parameters
+    ----------
+    precision : float in [0, 1]
+    num_thresholds : int, default 200
+    class_id : int, optional
+        Look at this class alone, in predictions of shape (samples, classes).
+    name : str, optional
+    dtype : str, optional
+        Accepted for Keras' sake.
+
+    Examples
+    --------
+    >>> RecallAtPrecision(0.8)([0, 0, 1, 1], [0, 0.5, 0.3, 0.9])
+    0.5
+    """
+
+    given, wanted = _PRECISION, _SENSITIVITY
+
+    def __init__(
+        self,
+        precision: float,
+        num_thresholds: int = 200,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: str | None = None,
+    ) -> None:
+        super().__init__(precision, "precision", num_thresholds, class_id, name, dtype)

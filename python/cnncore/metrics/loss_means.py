@@ -1,0 +1,404 @@
+"""Means of losses as metrics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cnncore import losses
+from cnncore.metrics.accuracy import same_rank
+from cnncore.metrics.base import registry
+from cnncore.metrics.reductions import PairMean
+
+__all__ = [
+    "BinaryCrossentropy",
+    "CategoricalCrossentropy",
+    "CategoricalHinge",
+    "CosineSimilarity",
+    "Hinge",
+    "KLDivergence",
+    "LogCoshError",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+    "Poisson",
+    "SparseCategoricalCrossentropy",
+    "SquaredHinge",
+]
+
+
+class _LossMean(PairMean):
+    """The mean over samples of a loss; ``_loss`` says which one."""
+
+    _direction = "down"
+
+    def __init__(self, name: str | None, dtype: str | None, loss: type[losses.Loss], **options: Any) -> None:
+        super().__init__(name, dtype)
+        self._loss = loss(name=self.name, **options)
+
+    def rows(self, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
+        """The losses of samples, or of rows of them."""
+        self._loss.name = self.name  # for messages
+        if not isinstance(self._loss, losses.SparseCategoricalCrossentropy):
+            y_true, y_pred = same_rank(y_true, y_pred, self.name)
+        return self._loss.call(y_true, y_pred)
+
+
+@registry.register("mse")
+class MeanSquaredError(_LossMean):
+    """Mean of (y - t)^2.
+
+    Parameters
+    ----------
+    name : str, default "mean_squared_error"
+    dtype : str, optional
+        Accepted for Keras' sake.
+
+    Examples
+    --------
+    >>> MeanSquaredError()([[1.0, 1.0]], [[1.0, 3.0]])
+    2.0
+    """
+
+    def __init__(self, name: str | None = "mean_squared_error", dtype: str | None = None) -> None:
+        super().__init__(name, dtype, losses.MeanSquaredError)
+
+
+@registry.register("mae")
+class MeanAbsoluteError(_LossMean):
+    """Mean of |y - t|.
+
+    Parameters
+    ----------
+    name : str, default "mean_absolute_error"
+    dtype : str, optional
+        Accepted for Keras' sake.
+
+    Examples
+    --------
+    >>> MeanAbsoluteError()([[1.0, 1.0]], [[1.0, 3.0]])
+    1.0
+    """
+
+    def __init__(self, name: str | None = "mean_absolute_error", dtype: str | None = None) -> None:
+        super().__init__(name, dtype, losses.MeanAbsoluteError)
+
+
+@registry.register("mape")
+class MeanAbsolutePercentageError(_LossMean):
+    """Mean of 100 |y - t| / max(|t|, 1e-7).
+
+    Parameters
+    ----------
+    name : str, default "mean_absolute_percentage_error"
+    dtype : str, optional
+        Accepted for Keras' sake.
+
+    Examples
+    --------
+    >>> MeanAbsolutePercentageError()([[1.0, 1.0]], [[1.0, 3.0]])
+    100.0
+    """
+
+    def __init__(self, name: str | None = "mean_absolute_percentage_error", dtype: str | None = None) -> None:
+        super().__init__(name, dtype, losses.MeanAbsolutePercentageError)
+
+
+@registry.register("msle")
+class MeanSquaredLogarithmicError(_LossMean):
+    """Mean of (log(1 + y) - log(1 + t))^2, with both at least 1e-7.
+
+    Parameters
+    ----------
+    name : str, default "mean_squared_logarithmic_error"
+    dtype : str, optional
+        Accepted for Keras' sake.
+
+    Examples
+    --------
+    >>> round(MeanSquaredLogarithmicError()([[1.0, 1.0]], [[1.0, 3.0]]), 4)
+    0.2402
+    """
+
+    def __init__(self, name: str | None = "mean_squared_logarithmic_error", dtype: str | None = None) -> None:
+        super().__init__(name, dtype, losses.MeanSquaredLogarithmicError)
+
+
+@registry.register("logcosh", "log_cosh")
+class LogCoshError(_LossMean):
+    """Mean of log(cosh(y - t)).
+
+    Parameters
+    ----------
+    name : str, default "logcosh"
+    dtype : str, optional
+        Accepted for Keras' sake.
+
+    Examples
+    --------
+    >>> round(LogCoshError()([[1.0, 1.0]], [[1.0, 3.0]]), 4)
+    0.6625
+    """
+
+    def __init__(self, name: str | None = "logcosh", dtype: str | None = None) -> None:
+        super().__init__(name, dtype, losses.LogCosh)
+
+
+@registry.register("kld", "kullback_leibler_divergence")
+class KLDivergence(_LossMean):
+    """Mean of sum(t log(t / y)), with both clipped to [1e-7, 1].
+
+    Parameters
+    ----------
+    name : str, default "kl_divergence"
+    dtype : str, optional
+        Accepted for Keras' sake.
+
+    Examples
+    --------
+    >>> round(KLDivergence()([[0.5, 0.5]], [[0.25, 0.75]]), 4)
+    0.1438
+    """
+
+    def __init__(self, name: str | None = "kl_divergence", dtype: str | None = None) -> None:
+        super().__init__(name, dtype, losses.KLDivergence)
+
+
+@registry.register()
+class Poisson(_LossMean):
+    """Mean of y - t log(y + 1e-7).
+
+    Parameters
+    ----------
+    name : str, default "poisson"
+    dtype : str, optional
+        Accepted for Keras' sake.
+
+    Examples
+    --------
+    >>> Poisson()([[3.0]], [[1.0]])
+    1.0
+    """
+
+    def __init__(self, name: str | None = "poisson", dtype: str | None = None) -> None:
+        super().__init__(name, dtype, losses.Poisson)
+
+
+@registry.register()
+class Hinge(_LossMean):
+    """Mean of max(1 - t y, 0), for targets -1 and 1; where all of a batch are 0 or 1, 0 means -1.
+
+    Parameters
+    ----------
+    name : str, default "hinge"
+    dtype : str, optional
+        Accepted for Keras' sake.
+
+    Examples
+    --------
+    >>> Hinge()([[1.0], [0.0]], [[0.5], [0.5]])
+    1.0
+    """
+
+    def __init__(self, name: str | None = "hinge", dtype: str | None = None) -> None:
+        super().__init__(name, dtype, losses.Hinge)
+
+
+@registry.register()
+class SquaredHinge(_LossMean):
+    """Mean of max(1 - t y, 0)^2, for targets -1 and 1; where all of a batch are 0 or 1, 0 means -1.
+
+    Parameters
+    ----------
+    name : str, default "squared_hinge"
+    dtype : str, optional
+        Accepted for Keras' sake.
+
+    Examples
+    --------
+    >>> SquaredHinge()([[1.0], [0.0]], [[0.5], [0.5]])
+    1.25
+    """
+
+    def __init__(self, name: str | None = "squared_hinge", dtype: str | None = None) -> None:
+        super().__init__(name, dtype, losses.SquaredHinge)
+
+
+@registry.register()
+class CategoricalHinge(_LossMean):
+    """Mean of max(1 + max((1 - t) y) - sum(t y), 0), for one-hot rows.
+
+    Parameters
+    ----------
+    name : str, default "categorical_hinge"
+    dtype : str, optional
+        Accepted for Keras' sake.
+
+    Examples
+    --------
+    >>> CategoricalHinge()([[0.0, 1.0]], [[0.25, 0.5]])
+    0.75
+    """
+
+    def __init__(self, name: str | None = "categorical_hinge", dtype: str | None = None) -> None:
+        super().__init__(name, dtype, losses.CategoricalHinge)
+
+
+@registry.register("bce")
+class BinaryCrossentropy(_LossMean):
+    """Mean of -t log(y) - (1 - t) log(1 - y).
+
+    Parameters
+    ----------
+    name : str, default "binary_crossentropy"
+    dtype : str, optional
+        Accepted for Keras' sake.
+    from_logits : bool, default False
+        Whether a sigmoid is still to be applied to the predictions.
+    label_smoothing : float in [0, 1], default 0
+        Targets t become t (1 - s) + s / 2.
+
+    Examples
+    --------
+    >>> round(BinaryCrossentropy()([[0], [1]], [[0.5], [0.5]]), 4)
+    0.6931
+    """
+
+    def __init__(
+        self,
+        name: str | None = "binary_crossentropy",
+        dtype: str | None = None,
+        from_logits: bool = False,
+        label_smoothing: float = 0,
+    ) -> None:
+        self.from_logits, self.label_smoothing = from_logits, label_smoothing
+        options = {"from_logits": from_logits, "label_smoothing": label_smoothing}
+        super().__init__(name, dtype, losses.BinaryCrossentropy, **options)
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"from_logits": self.from_logits, "label_smoothing": self.label_smoothing}
+        return {**super().get_config(), **own}
+
+
+@registry.register()
+class CategoricalCrossentropy(_LossMean):
+    """Mean of -sum(t log(y)), for one-hot rows and predictions divided by their sum.
+
+    Parameters
+    ----------
+    name : str, default "categorical_crossentropy"
+    dtype : str, optional
+        Accepted for Keras' sake.
+    from_logits : bool, default False
+        Whether softmax is still to be applied to the predictions.
+    label_smoothing : float in [0, 1], default 0
+        Targets t become t (1 - s) + s / classes.
+    axis : int, default -1
+        The axis of the classes.
+
+    Examples
+    --------
+    >>> round(CategoricalCrossentropy()([[0, 1]], [[0.5, 0.5]]), 4)
+    0.6931
+    """
+
+    def __init__(
+        self,
+        name: str | None = "categorical_crossentropy",
+        dtype: str | None = None,
+        from_logits: bool = False,
+        label_smoothing: float = 0,
+        axis: int = -1,
+    ) -> None:
+        self.from_logits, self.label_smoothing, self.axis = from_logits, label_smoothing, axis
+        options = {"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis}
+        super().__init__(name, dtype, losses.CategoricalCrossentropy, **options)
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"from_logits": self.from_logits, "label_smoothing": self.label_smoothing, "axis": self.axis}
+        return {**super().get_config(), **own}
+
+
+@registry.register()
+class SparseCategoricalCrossentropy(_LossMean):
+    """Mean of -log(y_label), for integer labels and predictions divided by their sum.
+
+    Parameters
+    ----------
+    name : str, default "sparse_categorical_crossentropy"
+    dtype : str, optional
+        Accepted for Keras' sake.
+    from_logits : bool, default False
+        Whether softmax is still to be applied to the predictions.
+    ignore_class : int, optional
+        A label that does not count, as in the loss (Keras counts it where there are no weights).
+    axis : int, default -1
+        The axis of the classes.
+
+    Examples
+    --------
+    >>> round(SparseCategoricalCrossentropy()([1], [[0.5, 0.5]]), 4)
+    0.6931
+    """
+
+    def __init__(
+        self,
+        name: str | None = "sparse_categorical_crossentropy",
+        dtype: str | None = None,
+        from_logits: bool = False,
+        ignore_class: int | None = None,
+        axis: int = -1,
+    ) -> None:
+        self.from_logits, self.ignore_class, self.axis = from_logits, ignore_class, axis
+        options = {"from_logits": from_logits, "ignore_class": ignore_class, "axis": axis}
+        super().__init__(name, dtype, losses.SparseCategoricalCrossentropy, **options)
+
+    def update_state(  # type: ignore[override]
+        self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> None:
+        """Take more samples into account; rows of ``ignore_class`` weigh nothing."""
+        if self.ignore_class is not None:
+            counted = (np.asarray(y_true) != self.ignore_class).astype(np.float64)
+            rows = np.ndim(y_pred) - 1
+            counted = counted.reshape(counted.shape[:rows])
+            weights = 1.0 if sample_weight is None else np.asarray(sample_weight, np.float64)
+            sample_weight = counted * np.reshape(weights, np.shape(weights) + (1,) * (rows - np.ndim(weights)))
+        super().update_state(y_true, y_pred, sample_weight)
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"from_logits": self.from_logits, "ignore_class": self.ignore_class, "axis": self.axis}
+        return {**super().get_config(), **own}
+
+
+@registry.register()
+class CosineSimilarity(_LossMean):
+    """Mean of sum(t y) / (|t| |y|): 1 where predictions point in the direction of their targets.
+
+    Parameters
+    ----------
+    name : str, default "cosine_similarity"
+    dtype : str, optional
+        Accepted for Keras' sake.
+    axis : int, default -1
+        The axis of the vectors.
+
+    Examples
+    --------
+    >>> round(CosineSimilarity()([[1.0, 0.0]], [[1.0, 1.0]]), 4)
+    0.7071
+    """
+
+    _direction = "up"
+
+    def __init__(self, name: str | None = "cosine_similarity", dtype: str | None = None, axis: int = -1) -> None:
+        self.axis = axis
+        super().__init__(name, dtype, losses.CosineSimilarity, axis=axis)
+
+    def rows(self, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
+        return -super().rows(y_true, y_pred)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "axis": self.axis}

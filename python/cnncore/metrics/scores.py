@@ -1,0 +1,256 @@
+"""F-scores, and the coefficient of determination."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cnncore import _checks
+from cnncore.metrics.base import Metric, divide, registry
+from cnncore.metrics.confusion import comparable
+
+__all__ = ["F1Score", "FBetaScore", "R2Score"]
+
+_EPSILON = 1e-7
+
+
+class _Columns(Metric):
+    """A metric with one state for each column of predictions (samples, columns), made with the first batch."""
+
+    kinds: tuple[str, ...] = ()
+    _direction = "up"
+
+    def __init__(self, name: str | None, dtype: str | None) -> None:
+        super().__init__(dtype, name)
+        self._sums: dict[str, Any] = {}
+
+    def check_targets(self, y_true: np.ndarray, output_shape: tuple[int, ...]) -> None:
+        comparable(y_true[:1], np.zeros((1, *output_shape), np.float32), self.name)
+
+    def _columns(
+        self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Targets, predictions and weights as float64 arrays of one shape (samples, columns)."""
+        targets, predictions = comparable(y_true, y_pred, self.name)
+        if predictions.ndim == 1:
+            targets, predictions = targets[:, np.newaxis], predictions[:, np.newaxis]
+        if predictions.ndim != 2:
+            raise ValueError(
+                f"[{self.name}] expected predictions of shape (samples, outputs). Received: shape {predictions.shape}"
+            )
+        if not self._sums:
+            self._sums = {kind: self.add_variable((predictions.shape[1],), name=kind) for kind in self.kinds}
+        weights = np.ones((len(predictions), 1))
+        if sample_weight is not None:
+            given = _checks.numeric_array(sample_weight, "sample_weight", self.name).astype(np.float64)
+            weights = given.reshape(len(given), -1)
+        return targets.astype(np.float64), predictions, np.broadcast_to(weights, predictions.shape)
+
+    def _add(self, **values: np.ndarray) -> None:
+        for kind, value in values.items():
+            self._sums[kind].value += value.sum(axis=0)
+
+
+@registry.register("fbeta_score")
+class FBetaScore(_Columns):
+    """(1 + beta^2) precision recall / (beta^2 precision + recall), for each class or averaged.
+
+    Parameters
+    ----------
+    average : {"micro", "macro", "weighted"}, optional
+        None: an array with one score for each class. "macro" is their mean, "weighted" their mean by how often the
+        classes occur, "micro" the score of all counts together.
+    beta : float, default 1
+        How much recall counts against precision; more than 0.
+    threshold : float in (0, 1], optional
+        Predictions above it are positive. None: the largest of each row is.
+    name : str, default "fbeta_score"
+    dtype : str, optional
+        Accepted for Keras' sake.
+
+    Examples
+    --------
+    >>> FBetaScore(beta=2.0, threshold=0.5)([[1, 1], [1, 0]], [[0.6, 0.7], [0.2, 0.6]])
+    array([0.555555..., 0.833333...])
+    """
+
+    kinds = ("true_positives", "false_positives", "false_negatives", "weights")
+
+    def __init__(
+        self,
+        average: str | None = None,
+        beta: float = 1.0,
+        threshold: float | None = None,
+        name: str | None = "fbeta_score",
+        dtype: str | None = None,
+    ) -> None:
+        owner = type(self).__name__
+        super().__init__(name, dtype)
+        if average not in (None, "micro", "macro", "weighted"):
+            raise ValueError(
+                f'[{owner}] expected `average` to be None, "micro", "macro" or "weighted". '
+                f"Received: average={average!r}"
+            )
+        self.average, self.beta = average, _checks.number(beta, "beta", owner)
+        if self.beta <= 0:
+            raise ValueError(f"[{owner}] expected `beta` > 0. Received: beta={beta!r}")
+        self.threshold = None if threshold is None else _checks.number(threshold, "threshold", owner)
+        if self.threshold is not None and not 0 < self.threshold <= 1:
+            raise ValueError(f"[{owner}] expected `threshold` in (0, 1]. Received: threshold={threshold!r}")
+
+    def update_state(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
+        """Take more samples into account.
+
+        Parameters
+        ----------
+        y_true : array_like, (samples, classes)
+            One-hot or multi-hot rows.
+        y_pred : array_like, (samples, classes)
+        sample_weight : array_like, optional, (samples,)
+        """
+        truth, predictions, weights = self._columns(y_true, y_pred, sample_weight)
+        if self.threshold is None:
+            chosen = (predictions >= predictions.max(axis=-1, keepdims=True)) & (np.abs(predictions) > 1e-9)
+        else:
+            chosen = predictions > self.threshold
+        positive = chosen.astype(np.float64)
+        self._add(
+            true_positives=positive * truth * weights,
+            false_positives=positive * (1 - truth) * weights,
+            false_negatives=(1 - positive) * truth * weights,
+            weights=truth * weights,
+        )
+
+    def result(self) -> Any:
+        """The score so far: a float, or an array of the classes without averaging."""
+        if not self._sums:
+            return 0.0
+        tp, fp, fn, weights = (self._sums[kind].value for kind in self.kinds)
+        if self.average == "micro":
+            tp, fp, fn = tp.sum(), fp.sum(), fn.sum()
+        precision, recall = tp / (tp + fp + _EPSILON), tp / (tp + fn + _EPSILON)
+        square = self.beta**2
+        score = (1 + square) * precision * recall / (square * precision + recall + _EPSILON)
+        if self.average == "weighted":
+            return float((score * weights).sum() / (weights.sum() + _EPSILON))
+        return np.asarray(score) if self.average is None else float(np.mean(score))
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"average": self.average, "beta": self.beta, "threshold": self.threshold}
+        return {**super().get_config(), **own}
+
+
+@registry.register()
+class F1Score(FBetaScore):
+    """2 precision recall / (precision + recall), for each class or averaged.
+
+    Parameters
+    ----------
+    average : {"micro", "macro", "weighted"}, optional
+        None: an array with one score for each class. "macro" is their mean, "weighted" their mean by how often the
+        classes occur, "micro" the score of all counts together.
+    threshold : float in (0, 1], optional
+        Predictions above it are positive. None: the largest of each row is.
+    name : str, default "f1_score"
+    dtype : str, optional
+        Accepted for Keras' sake.
+
+    Examples
+    --------
+    >>> round(F1Score(average="macro", threshold=0.5)([[1, 1], [1, 0]], [[0.6, 0.7], [0.2, 0.6]]), 4)
+    0.6667
+    """
+
+    def __init__(
+        self,
+        average: str | None = None,
+        threshold: float | None = None,
+        name: str | None = "f1_score",
+        dtype: str | None = None,
+    ) -> None:
+        super().__init__(average, 1.0, threshold, name, dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {key: value for key, value in super().get_config().items() if key != "beta"}
+
+
+@registry.register()
+class R2Score(_Columns):
+    """1 - sum((t - y)^2) / sum((t - mean(t))^2): which share of the targets' variance the predictions explain.
+
+    Parameters
+    ----------
+    class_aggregation : {"uniform_average", "variance_weighted_average"}, optional
+        How the scores of several outputs become one: their mean, or weighted with their variance. None: an array.
+    num_regressors : int, default 0
+        More than 0: the adjusted score for so many predictors.
+    name : str, default "r2_score"
+    dtype : str, optional
+        Accepted for Keras' sake.
+
+    Examples
+    --------
+    >>> R2Score()([[1], [4], [3]], [[2], [4], [4]])
+    0.5714
+    """
+
+    kinds = ("squared_sum", "sum", "residual", "count")
+
+    def __init__(
+        self,
+        class_aggregation: str | None = "uniform_average",
+        num_regressors: int = 0,
+        name: str | None = "r2_score",
+        dtype: str | None = None,
+    ) -> None:
+        super().__init__(name, dtype)
+        if class_aggregation not in (None, "uniform_average", "variance_weighted_average"):
+            raise ValueError(
+                '[R2Score] expected `class_aggregation` to be None, "uniform_average" or "variance_weighted_average". '
+                f"Received: class_aggregation={class_aggregation!r}"
+            )
+        self.class_aggregation = class_aggregation
+        self.num_regressors = _checks.integer(num_regressors, "num_regressors", "R2Score", 0)
+        self.num_samples = self.add_variable(name="num_samples")
+
+    def update_state(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
+        """Take more samples into account.
+
+        Parameters
+        ----------
+        y_true, y_pred : array_like, (samples,) or (samples, outputs)
+        sample_weight : array_like, optional, (samples,)
+        """
+        truth, predictions, weights = self._columns(y_true, y_pred, sample_weight)
+        self._add(
+            squared_sum=truth * truth * weights,
+            sum=truth * weights,
+            residual=(truth - predictions) ** 2 * weights,
+            count=weights,
+        )
+        self.num_samples.value += truth.size
+
+    def result(self) -> Any:
+        """The score so far: a float, or an array of the outputs without aggregation."""
+        if not self._sums:
+            return 0.0
+        squares, total, residual, count = (self._sums[kind].value for kind in self.kinds)
+        spread = squares - total * divide(total, count)
+        scores = np.where(spread == 0, 0, 1 - divide(residual, spread))
+        if self.class_aggregation == "uniform_average":
+            return self._adjusted(scores.mean())
+        if self.class_aggregation == "variance_weighted_average":
+            return self._adjusted(divide((spread * scores).sum(), spread.sum()))
+        return self._adjusted(scores)
+
+    def _adjusted(self, score: np.ndarray) -> Any:
+        free = float(self.num_samples) - self.num_regressors - 1
+        if self.num_regressors and free > 0:  # fewer samples than predictors: the score as it is, as in Keras
+            score = 1 - (1 - score) * (float(self.num_samples) - 1) / free
+        return float(score) if np.ndim(score) == 0 else score
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"class_aggregation": self.class_aggregation, "num_regressors": self.num_regressors}
+        return {**super().get_config(), **own}
