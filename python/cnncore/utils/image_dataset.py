@@ -1,0 +1,308 @@
+"""Data sets of pictures in folders. Needs Pillow: ``pip install "cnncore[image]"``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cnncore import _checks
+from cnncore._images import INTERPOLATIONS, centred_crop, padded_to_aspect_ratio, resize
+from cnncore._random import next_seed
+
+from .dataset import PyDataset
+from .image import img_to_array, load_img, pillow
+
+__all__ = ["ImageDataset", "image_dataset_from_directory"]
+
+_OWNER = "image_dataset_from_directory"
+_ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
+_CHANNELS = {"rgb": 3, "rgba": 4, "grayscale": 1}
+_LABEL_MODES = ("int", "categorical", "binary", None)
+
+
+def image_dataset_from_directory(
+    directory: str | os.PathLike[str],
+    labels: Any = "inferred",
+    label_mode: str | None = "int",
+    class_names: list[str] | None = None,
+    color_mode: str = "rgb",
+    batch_size: int | None = 32,
+    image_size: Any = (256, 256),
+    shuffle: bool = True,
+    seed: int | None = None,
+    validation_split: float | None = None,
+    subset: str | None = None,
+    interpolation: str = "bilinear",
+    follow_links: bool = False,
+    crop_to_aspect_ratio: bool = False,
+    pad_to_aspect_ratio: bool = False,
+    data_format: str | None = None,
+    verbose: bool = True,
+) -> Any:
+    """A data set of the pictures in a directory, for `fit`.
+
+    Parameters
+    ----------
+    directory : path
+        With ``labels="inferred"`` it has a folder for each class; else all pictures in it are taken.
+    labels : "inferred", None or list of int, default "inferred"
+        From the folders, none, or one for each picture in alphabetical order of their paths.
+    label_mode : {"int", "categorical", "binary", None}, default "int"
+        int32 numbers, one-hot float32 rows, float32 0 or 1 of shape (n, 1), or no labels.
+    class_names : list of str, optional
+        Names of the folders in the order of the classes. Alphabetical by default.
+    color_mode : {"rgb", "rgba", "grayscale"}, default "rgb"
+    batch_size : int, default 32
+        None gives single images.
+    image_size : int or (height, width), default (256, 256)
+        To which all pictures are brought.
+    shuffle : bool, default True
+        Another order in each epoch; False keeps the alphabetical order.
+    seed : int, optional
+        Of the shuffling and of the split.
+    validation_split : float in (0, 1), optional
+        Share of the pictures for validation.
+    subset : {"training", "validation", "both"}, optional
+        Which part; "both" gives a list of the two. Needs `validation_split`, and a `seed` where pictures are shuffled.
+    interpolation : {"bilinear", "nearest"}, default "bilinear"
+        How pictures are resized.
+    follow_links : bool, default False
+        Follow symbolic links to folders.
+    crop_to_aspect_ratio, pad_to_aspect_ratio : bool, default False
+        Cut pictures, or put black around them, instead of distorting them.
+    data_format : {"channels_last"}, optional
+    verbose : bool, default True
+        Print how many pictures were found.
+
+    Returns
+    -------
+    ImageDataset or list of two
+        Gives ``(images, labels)`` or ``images``: float32 (n, height, width, channels) with values of 0 to 255.
+
+    Raises
+    ------
+    ImportError
+        Pillow is missing.
+    FileNotFoundError
+        The directory is missing.
+    ValueError
+        An argument makes no sense, or there are no pictures.
+
+    Examples
+    --------
+    >>> data = image_dataset_from_directory("flowers", image_size=(64, 64))  # doctest: +SKIP
+    >>> model.fit(data, epochs=3)  # doctest: +SKIP
+    """
+    pillow()
+    options = _checked_options(color_mode, image_size, interpolation, crop_to_aspect_ratio, pad_to_aspect_ratio)
+    _check_arguments(label_mode, class_names, labels, data_format, batch_size)
+    _check_split(validation_split, subset, shuffle, seed)
+    if labels is None or label_mode is None:
+        labels, label_mode = None, None
+    paths, numbers, names = _index(directory, labels, class_names, follow_links)
+    if not paths:
+        raise ValueError(f"[{_OWNER}] expected pictures ({', '.join(_ENDINGS)}) in {directory}. Received: none")
+    if label_mode == "binary" and len(names or ()) != 2:
+        raise ValueError(f'[{_OWNER}] expected two classes for label_mode="binary". Received: {names}')
+    if verbose:
+        print(f"Found {len(paths)} files" + (f" belonging to {len(names)} classes." if names is not None else "."))
+    seed = next_seed() if seed is None else seed
+    order = np.arange(len(paths))
+    if shuffle:
+        np.random.RandomState(seed).shuffle(order)
+    held_out = int((validation_split or 0) * len(paths))
+    parts = {"training": order[: len(order) - held_out], "validation": order[len(order) - held_out :]}
+
+    def make(name: str | None) -> ImageDataset:
+        chosen = order if name is None else parts[name]
+        if not len(chosen):
+            raise ValueError(f"[{_OWNER}] expected pictures for the {name} subset. Received: none of {len(paths)}")
+        if verbose and name is not None:
+            print(f"Using {len(chosen)} files for {name}.")
+        own = None if numbers is None else numbers[chosen]
+        again = shuffle and not (subset == "both" and name == "validation")
+        files = [paths[i] for i in chosen]
+        return ImageDataset(files, own, names, label_mode, batch_size, seed if again else None, options)
+
+    return [make("training"), make("validation")] if subset == "both" else make(subset)
+
+
+class ImageDataset(PyDataset):
+    """Pictures in files as batches, read when they are asked for; `image_dataset_from_directory` makes it.
+
+    Attributes
+    ----------
+    class_names : list of str or None
+    file_paths : list of str
+        In the order before the first epoch's shuffling.
+    """
+
+    def __init__(
+        self,
+        file_paths: list[str],
+        labels: np.ndarray | None,
+        class_names: list[str] | None,
+        label_mode: str | None,
+        batch_size: int | None,
+        shuffle_seed: int | None,
+        options: dict[str, Any],
+    ) -> None:
+        super().__init__()
+        self.file_paths, self.class_names, self.batch_size = file_paths, class_names, batch_size
+        self._labels = None if labels is None else _encode(labels, label_mode, len(class_names or ()))
+        self._options = options
+        self._shuffle_seed, self._epoch = shuffle_seed, 0
+        self._cache: dict[int, np.ndarray] | None = None
+        self._functions: list[Callable[..., Any]] = []
+        self._order = self._new_order()
+
+    def _new_order(self) -> np.ndarray:
+        order = np.arange(len(self.file_paths))
+        if self._shuffle_seed is not None:
+            np.random.default_rng([self._shuffle_seed, self._epoch]).shuffle(order)
+        return order
+
+    def __len__(self) -> int:
+        return -(-len(self.file_paths) // (self.batch_size or 1))
+
+    def __getitem__(self, index: int) -> Any:
+        if not 0 <= index < len(self):
+            raise IndexError(f"[ImageDataset] expected a batch below {len(self)}. Received: {index}")
+        size = self.batch_size or 1
+        chosen = self._order[index * size : (index + 1) * size]
+        images = np.stack([self._image(int(i)) for i in chosen])
+        labels = None if self._labels is None else self._labels[chosen]
+        if self.batch_size is None:
+            images, labels = images[0], None if labels is None else labels[0]
+        batch = images if labels is None else (images, labels)
+        for function in self._functions:
+            batch = function(*batch) if isinstance(batch, tuple) else function(batch)
+        return batch
+
+    def __iter__(self) -> Iterator[Any]:
+        yield from super().__iter__()
+        self.on_epoch_end()
+
+    def on_epoch_end(self) -> None:
+        """Draw another order."""
+        self._epoch += 1
+        self._order = self._new_order()
+
+    def _image(self, index: int) -> np.ndarray:
+        if self._cache is None:
+            return _read(self.file_paths[index], **self._options)
+        if index not in self._cache:
+            self._cache[index] = _read(self.file_paths[index], **self._options)
+        return self._cache[index]
+
+    # --- what scripts call on TensorFlow's data sets --------------------------------------------------------------
+    def cache(self) -> ImageDataset:
+        """Keep the pictures in memory once they were read; this data set itself."""
+        self._cache = {}
+        return self
+
+    def prefetch(self, buffer_size: Any = None) -> ImageDataset:
+        """Return the data set itself: `fit` prepares batches ahead by itself."""
+        return self
+
+    def map(self, function: Callable[..., Any], num_parallel_calls: Any = None) -> ImageDataset:
+        """Apply `function` to the arrays of each batch, ``function(images, labels)``; the data set itself."""
+        self._functions.append(function)
+        return self
+
+
+def _read(path: str, color_mode: str, size: tuple[int, int], interpolation: str, crop: bool, pad: bool) -> np.ndarray:
+    image = img_to_array(load_img(path, color_mode))[None]
+    if crop:
+        image = centred_crop(image, *size)
+    elif pad:
+        image = padded_to_aspect_ratio(image, *size, 0.0)
+    result: np.ndarray = resize(image, *size, interpolation)[0]
+    return result
+
+
+def _encode(labels: np.ndarray, label_mode: str | None, classes: int) -> np.ndarray:
+    if label_mode == "categorical":
+        rows: np.ndarray = np.eye(classes, dtype=np.float32)[labels]
+        return rows
+    if label_mode == "binary":
+        return labels.astype(np.float32)[:, None]
+    return labels.astype(np.int32)
+
+
+def _index(
+    directory: str | os.PathLike[str], labels: Any, class_names: list[str] | None, follow_links: bool
+) -> tuple[list[str], np.ndarray | None, list[str] | None]:
+    """Paths, their labels and the names of the classes."""
+    root = Path(directory)
+    if not root.is_dir():
+        raise FileNotFoundError(f"[{_OWNER}] expected a directory. Received: {directory}")
+    if not isinstance(labels, str):
+        paths = _pictures(root, follow_links)
+        if labels is None:
+            return paths, None, None
+        numbers = _checks.numeric_array(labels, "labels", _OWNER)
+        if numbers.shape != (len(paths),):
+            raise ValueError(f"[{_OWNER}] expected {len(paths)} labels, one a picture. Received: {numbers.shape}")
+        return paths, numbers.astype(np.int64), [str(label) for label in sorted(set(numbers.tolist()))]
+    found = sorted(entry.name for entry in os.scandir(root) if entry.is_dir() and not entry.name.startswith("."))
+    names = found if class_names is None else list(class_names)
+    if not set(names) <= set(found):
+        raise ValueError(f"[{_OWNER}] expected class_names among the folders {found}. Received: {class_names}")
+    by_class = [_pictures(root / name, follow_links) for name in names]
+    numbers = np.repeat(np.arange(len(names)), [len(paths) for paths in by_class])
+    return [path for paths in by_class for path in paths], numbers, names
+
+
+def _pictures(folder: Path, follow_links: bool) -> list[str]:
+    return [
+        os.path.join(root, name)
+        for root, _, files in sorted(os.walk(folder, followlinks=follow_links), key=lambda entry: entry[0])
+        for name in sorted(files)
+        if name.lower().endswith(_ENDINGS)
+    ]
+
+
+def _checked_options(color_mode: Any, image_size: Any, interpolation: Any, crop: Any, pad: Any) -> dict[str, Any]:
+    if color_mode not in _CHANNELS:
+        raise ValueError(f"[{_OWNER}] expected color_mode rgb, rgba or grayscale. Received: {color_mode!r}")
+    if interpolation not in INTERPOLATIONS:
+        raise ValueError(f"[{_OWNER}] expected interpolation bilinear or nearest. Received: {interpolation!r}")
+    if crop and pad:
+        raise ValueError(f"[{_OWNER}] expected `crop_to_aspect_ratio` or `pad_to_aspect_ratio`. Received: both")
+    size = _checks.pair(image_size, "image_size", _OWNER)
+    return {
+        "color_mode": color_mode,
+        "size": size,
+        "interpolation": interpolation,
+        "crop": bool(crop),
+        "pad": bool(pad),
+    }
+
+
+def _check_arguments(label_mode: Any, class_names: Any, labels: Any, data_format: Any, batch_size: Any) -> None:
+    if label_mode not in _LABEL_MODES:
+        raise ValueError(f"[{_OWNER}] expected label_mode int, categorical, binary or None. Received: {label_mode!r}")
+    if isinstance(labels, str) and labels != "inferred":
+        raise ValueError(f'[{_OWNER}] expected labels "inferred", None or a list. Received: labels={labels!r}')
+    if class_names is not None and not isinstance(labels, str):
+        raise ValueError(f'[{_OWNER}] expected class_names with labels="inferred" only. Received: {class_names!r}')
+    if data_format not in (None, "channels_last"):
+        raise ValueError(f'[{_OWNER}] expected data_format="channels_last". Received: {data_format!r}')
+    if batch_size is not None:
+        _checks.integer(batch_size, "batch_size", _OWNER)
+
+
+def _check_split(validation_split: Any, subset: Any, shuffle: bool, seed: Any) -> None:
+    if validation_split is not None and not 0 < _checks.number(validation_split, "validation_split", _OWNER) < 1:
+        raise ValueError(f"[{_OWNER}] expected validation_split between 0 and 1. Received: {validation_split!r}")
+    if (validation_split is None) != (subset is None):
+        raise ValueError(f"[{_OWNER}] expected validation_split and subset together. Received: one of them")
+    if subset not in (None, "training", "validation", "both"):
+        raise ValueError(f'[{_OWNER}] expected subset "training", "validation" or "both". Received: {subset!r}')
+    if validation_split is not None and shuffle and seed is None and subset != "both":
+        raise ValueError(f"[{_OWNER}] expected a seed, so that the two subsets do not overlap. Received: seed=None")
