@@ -23,6 +23,8 @@ class ScratchArray {
     static_assert(std::is_trivially_default_constructible_v<T> && std::is_trivially_destructible_v<T>);
     return std::launder(static_cast<T*>(::new (static_cast<void*>(scratch + at_)) T[static_cast<size_t>(count_)]));
   }
+  /// The same of a block that has been written.
+  const T* in(const float* scratch) const { return std::launder(reinterpret_cast<const T*>(scratch + at_)); }
 
  private:
   int64_t at_ = 0, count_ = 0;  // the place in floats, the size in values

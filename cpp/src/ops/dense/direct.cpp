@@ -1,0 +1,162 @@
+// The direct sum: one pixel a sample in the kernels' terms. It applies to every layer.
+#include <algorithm>
+#include <numeric>
+#include <vector>
+
+#include "ops/activation_rows.h"
+#include "ops/dense/one_sample.h"
+#include "ops/rounding.h"
+
+namespace cnncore {
+namespace {
+
+constexpr int64_t kRowsPerTask = 48;  // of the kernel: a multiple of every kernel's block of rows
+
+double direct_speed(const DenseProblem&, const Kernels&) { return 1.0; }
+
+class DirectDense : public DenseAlgorithm {
+ public:
+  DirectDense(const DenseProblem& problem, const Kernels& kernels);
+
+  int64_t scratch_size() const override { return std::max(one_sample_.scratch_size(), layout_.size()); }
+  // rounded for forward, transposed for the gradient of the input
+  int64_t packed_size() const override { return p_.kernel_size() * (p_.reduced() + p_.fusion.input_grad); }
+  int64_t tasks() const override { return (p_.params.features + kRowsPerTask - 1) / kRowsPerTask; }
+  void pack(int64_t task, const float* kernel, float* packed) const override;
+
+  void forward(int64_t count, const DenseRun& run) const override;
+  void forward_part(int64_t part, int64_t parts, const DenseRun& run, float* common) const override {
+    one_sample_.part(part, parts, run, common);
+  }
+  void join_parts(const DenseRun& run, const float* common) const override {
+    one_sample_.join(run, common);
+    if (p_.relu()) activation_rows(k_, Activation::relu, 1, p_.params.units, run.y, run.y);
+  }
+
+  bool wants_rounded_dy() const override { return p_.reduced(); }
+  void backward_data(int64_t count, const float* dy, const float* packed, float* dx, float* scratch) const override;
+  DenseRange weights(int64_t task, int64_t batch, const float* x, const float* dy, float* dkernel,
+                     float* scratch) const override;
+
+ private:
+  DenseRange rows_of(int64_t task) const {  // of the kernel
+    const int64_t begin = task * kRowsPerTask;
+    return {begin, std::min(kRowsPerTask, p_.params.features - begin)};
+  }
+
+  DenseProblem p_;
+  const Kernels& k_;
+  OneSample one_sample_;
+  FeaturePieces pieces_;
+  std::vector<int32_t> x_offset_, y_offset_;  // of samples
+  std::vector<int32_t> term_;                 // 0, 1, 2, ...
+  ScratchLayout layout_;
+  ScratchArray<float> rounded_x_;
+};
+
+DirectDense::DirectDense(const DenseProblem& problem, const Kernels& kernels)
+    : p_(problem), k_(kernels), one_sample_(problem, kernels), pieces_(problem.params.features) {
+  for (int64_t n = 0; n < p_.samples; ++n) {
+    x_offset_.push_back(static_cast<int32_t>(n * p_.params.features));
+    y_offset_.push_back(static_cast<int32_t>(n * p_.params.units));
+  }
+  term_.resize(static_cast<size_t>(std::max(p_.params.features, p_.params.units)));
+  std::iota(term_.begin(), term_.end(), 0);
+  if (p_.reduced()) rounded_x_ = layout_.take<float>(p_.samples * p_.params.features);
+}
+
+void DirectDense::pack(int64_t task, const float* kernel, float* packed) const {
+  const DenseRange rows = rows_of(task);
+  const float* from = kernel + rows.begin * p_.params.units;
+  if (p_.reduced()) {
+    float* rounded = packed + rows.begin * p_.params.units;
+    round_operand(k_, p_.params.precision, from, rounded, rows.size * p_.params.units);
+    from = rounded;
+    packed += p_.kernel_size();
+  }
+  if (p_.fusion.input_grad)
+    k_.transpose(from, p_.params.units, packed + rows.begin, p_.params.features, rows.size, p_.params.units);
+}
+
+void DirectDense::forward(int64_t count, const DenseRun& r) const {
+  const int64_t units = p_.params.units;
+  const float* x = r.x;
+  const float* kernel = r.kernel;
+  if (p_.reduced()) {
+    float* rounded = rounded_x_.in(r.scratch);
+    round_operand(k_, p_.params.precision, x, rounded, count * p_.params.features);
+    x = rounded, kernel = r.packed;
+  }
+  for (int64_t n = 0; n < count; ++n)
+    r.bias ? std::copy_n(r.bias, units, r.y + n * units) : std::fill_n(r.y + n * units, units, 0.0f);
+  for (int64_t i = 0; i < pieces_.count; ++i) {
+    const int64_t begin = pieces_.begin(i);
+    k_.gemm({.x = x + begin,
+             .x_offset = x_offset_.data(),
+             .k_offset = term_.data(),
+             .pixels = count,
+             .depth = pieces_.begin(i + 1) - begin,
+             .cols = units,
+             .w = kernel + begin * units,
+             .ldw = units,
+             .bias = nullptr,
+             .y = r.y,
+             .y_offset = y_offset_.data(),
+             .relu = p_.relu() && i + 1 == pieces_.count,
+             .accumulate = true});
+  }
+}
+
+void DirectDense::backward_data(int64_t count, const float* dy, const float* packed, float* dx, float*) const {
+  k_.gemm({.x = dy,
+           .x_offset = y_offset_.data(),
+           .k_offset = term_.data(),
+           .pixels = count,
+           .depth = p_.params.units,
+           .cols = p_.params.features,
+           .w = p_.reduced() ? packed + p_.kernel_size() : packed,
+           .ldw = p_.params.features,
+           .bias = nullptr,
+           .y = dx,
+           .y_offset = x_offset_.data(),
+           .relu = false});
+}
+
+DenseRange DirectDense::weights(int64_t task, int64_t batch, const float* x, const float* dy, float* dkernel,
+                                float* scratch) const {
+  const int64_t features = p_.params.features, units = p_.params.units;
+  const DenseRange rows = rows_of(task), range{rows.begin * units, rows.size * units};
+  if (batch == 0) std::fill_n(dkernel + range.begin, range.size, 0.0f);
+  x += rows.begin;
+  for (int64_t n = 0; n < batch; n += p_.samples, x += p_.samples * features) {
+    const int64_t count = std::min(p_.samples, batch - n);
+    const float* operand = x;
+    if (p_.reduced()) {
+      float* rounded = rounded_x_.in(scratch);
+      for (int64_t i = 0; i < count; ++i)
+        round_operand(k_, p_.params.precision, x + i * features, rounded + i * features, rows.size);
+      operand = rounded;
+    }
+    k_.gemm_weights({.x = operand,
+                     .x_offset = x_offset_.data(),
+                     .k_offset = term_.data(),
+                     .pixels = count,
+                     .depth = rows.size,
+                     .cols = units,
+                     .dy = dy + n * units,
+                     .dy_offset = y_offset_.data(),
+                     .dw = dkernel + range.begin,
+                     .ldw = units,
+                     .overwrite = n == 0});
+  }
+  return range;
+}
+
+}  // namespace
+
+const DenseCandidate kDirectDense = {
+    .name = "direct", .speed = direct_speed, .make = [](const DenseProblem& problem, const Kernels& kernels) {
+      return std::unique_ptr<DenseAlgorithm>(std::make_unique<DirectDense>(problem, kernels));
+    }};
+
+}  // namespace cnncore
