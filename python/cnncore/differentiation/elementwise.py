@@ -1,0 +1,122 @@
+"""Slopes of NumPy's elementwise functions, and of the product of matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from cnncore.differentiation.traced import PLAIN, UFUNCS, Array, Traced, value_of
+
+__all__ = ["apply", "unbroadcast"]
+
+# From the operands and the result to the slope by each operand.
+_SLOPES: dict[Any, Callable[..., tuple[Any, ...]]] = {
+    np.add: lambda a, b, y: (1.0, 1.0),
+    np.subtract: lambda a, b, y: (1.0, -1.0),
+    np.multiply: lambda a, b, y: (b, a),
+    np.true_divide: lambda a, b, y: (1.0 / b, -y / b),
+    np.power: lambda a, b, y: (b * a ** (b - 1.0), _log_where_positive(a) * y),
+    np.maximum: lambda a, b, y: (_first(a, b, np.greater), 1.0 - _first(a, b, np.greater)),
+    np.minimum: lambda a, b, y: (_first(a, b, np.less), 1.0 - _first(a, b, np.less)),
+    np.logaddexp: lambda a, b, y: (np.exp(a - y), np.exp(b - y)),
+    np.arctan2: lambda a, b, y: (b / (a * a + b * b), -a / (a * a + b * b)),
+    np.negative: lambda a, y: (-1.0,),
+    np.positive: lambda a, y: (1.0,),
+    np.square: lambda a, y: (2.0 * a,),
+    np.sqrt: lambda a, y: (_finite(0.5 / _nonzero(y), y != 0),),
+    np.exp: lambda a, y: (y,),
+    np.expm1: lambda a, y: (y + 1.0,),
+    np.log: lambda a, y: (1.0 / a,),
+    np.log2: lambda a, y: (1.0 / (a * np.log(2.0)),),
+    np.log10: lambda a, y: (1.0 / (a * np.log(10.0)),),
+    np.log1p: lambda a, y: (1.0 / (1.0 + a),),
+    np.sin: lambda a, y: (np.cos(a),),
+    np.cos: lambda a, y: (-np.sin(a),),
+    np.tan: lambda a, y: (1.0 + y * y,),
+    np.arctan: lambda a, y: (1.0 / (1.0 + a * a),),
+    np.sinh: lambda a, y: (np.cosh(a),),
+    np.cosh: lambda a, y: (np.sinh(a),),
+    np.tanh: lambda a, y: (1.0 - y * y,),
+    np.absolute: lambda a, y: (np.sign(a),),
+    np.fabs: lambda a, y: (np.sign(a),),
+    np.reciprocal: lambda a, y: (-y * y,),
+}
+
+PLAIN |= {
+    *(np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal, np.isnan, np.isfinite, np.isinf),
+    *(np.sign, np.floor, np.ceil, np.rint, np.trunc, np.logical_and, np.logical_or, np.logical_not, np.floor_divide),
+}
+
+
+def _first(a: Any, b: Any, wins: Any) -> Array:
+    """1 where the first operand wins, half where both are equal."""
+    return np.asarray(np.where(np.equal(a, b), 0.5, wins(a, b)))
+
+
+def _nonzero(y: Any) -> Array:
+    return np.where(y != 0, y, 1.0)
+
+
+def _finite(slope: Any, where: Any) -> Array:
+    """The slope, and 0 where it would be infinite: the root of an exact 0 should not make a step of training fail."""
+    return np.where(where, slope, 0.0)
+
+
+def _log_where_positive(a: Any) -> Array:
+    return np.log(np.where(np.greater(a, 0), a, 1.0))
+
+
+def unbroadcast(dy: Array, shape: tuple[int, ...]) -> Array:
+    """The sum of ``dy`` over the axes along which an operand of ``shape`` was repeated."""
+    lead = dy.ndim - len(shape)
+    axes = (*range(lead), *(a + lead for a, size in enumerate(shape) if size == 1 and dy.shape[a + lead] != 1))
+    return dy.sum(axis=axes, keepdims=True).reshape(shape) if axes else dy
+
+
+def apply(ufunc: Any, *operands: Any) -> Traced:
+    """The result of an elementwise function of arrays and traced ones."""
+    values = [value_of(item) for item in operands]
+    y = ufunc(*values)
+    slopes: list[Any] = []
+
+    def back(number: int, shape: tuple[int, ...]) -> Callable[[Array], Array]:
+        def of(dy: Array) -> Array:
+            if not slopes:
+                slopes.extend(_SLOPES[ufunc](*values, y))
+            return unbroadcast(np.asarray(dy * slopes[number], dy.dtype), shape)
+
+        return of
+
+    return Traced(y, [(x, back(i, x.shape)) for i, x in enumerate(operands) if isinstance(x, Traced)])
+
+
+def _rule(ufunc: Any) -> Callable[..., Traced]:
+    return lambda *operands: apply(ufunc, *operands)
+
+
+UFUNCS.update({ufunc: _rule(ufunc) for ufunc in _SLOPES})
+UFUNCS[np.float_power] = _rule(np.power)
+
+
+def matmul(a: Any, b: Any) -> Traced:
+    """The product of matrices, or of stacks of them; vectors count as matrices of one row or column."""
+    x, y = value_of(a), value_of(b)
+    rows, columns = np.atleast_2d(x), y[:, np.newaxis] if np.ndim(y) == 1 else y
+    product = np.matmul(x, y)
+    full = np.matmul(rows, columns).shape
+
+    def back_a(dy: Array) -> Array:
+        gradient = np.matmul(dy.reshape(full), np.swapaxes(columns, -1, -2))
+        return unbroadcast(gradient, rows.shape).reshape(np.shape(x))
+
+    def back_b(dy: Array) -> Array:
+        gradient = np.matmul(np.swapaxes(rows, -1, -2), dy.reshape(full))
+        return unbroadcast(gradient, columns.shape).reshape(np.shape(y))
+
+    pairs = [(a, back_a), (b, back_b)]
+    return Traced(product, [(item, back) for item, back in pairs if isinstance(item, Traced)])
+
+
+UFUNCS[np.matmul] = matmul

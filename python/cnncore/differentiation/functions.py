@@ -1,0 +1,219 @@
+"""Gradients of NumPy's functions that sum, choose and arrange values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from cnncore.differentiation.elementwise import matmul, unbroadcast
+from cnncore.differentiation.traced import FUNCTIONS, PLAIN, Array, NotDifferentiableError, Traced, value_of
+
+PLAIN |= {
+    *(np.shape, np.ndim, np.size, np.argmax, np.argmin, np.zeros_like, np.ones_like, np.round, np.isclose, np.any),
+    *(np.all, np.argsort, np.result_type),
+}
+
+
+def _rule(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    def register(rule: Callable[..., Any]) -> Callable[..., Any]:
+        for function in functions:
+            FUNCTIONS[function] = rule
+        return rule
+
+    return register
+
+
+# --- sums and extremes --------------------------------------------------------------------------------------------
+
+
+def _spread(dy: Array, shape: tuple[int, ...], axis: Any, keepdims: bool) -> Array:
+    """A reduced array repeated along the axes over which it was reduced."""
+    if not keepdims and axis is not None:
+        dy = np.expand_dims(dy, axis)
+    elif not keepdims:
+        dy = dy.reshape([1] * len(shape))
+    return np.broadcast_to(dy, shape)
+
+
+@_rule(np.sum)
+def _sum(x: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False) -> Traced:
+    axis = tuple(axis) if isinstance(axis, list) else axis
+    y = x.value.sum(axis=axis, keepdims=keepdims)
+    return Traced(y, [(x, lambda dy: _spread(dy, x.shape, axis, keepdims))])
+
+
+@_rule(np.mean, np.average)
+def _mean(x: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False) -> Any:
+    total = _sum(x, axis=axis, keepdims=keepdims)
+    return total * total.value.dtype.type(total.size / max(x.size, 1))
+
+
+@_rule(np.var)
+def _var(x: Any, axis: Any = None, dtype: Any = None, out: None = None, ddof: float = 0, keepdims: bool = False) -> Any:
+    centred = x - _mean(x, axis=axis, keepdims=True)
+    total = _sum(np.square(centred), axis=axis, keepdims=keepdims)
+    return total * total.value.dtype.type(1.0 / (x.size / max(total.size, 1) - ddof))
+
+
+@_rule(np.std)
+def _std(x: Any, *args: Any, **kwargs: Any) -> Any:
+    return np.sqrt(_var(x, *args, **kwargs))
+
+
+def _extreme(reduce: Any) -> Callable[..., Traced]:
+    def rule(x: Any, axis: Any = None, out: None = None, keepdims: bool = False) -> Traced:
+        axis = tuple(axis) if isinstance(axis, list) else axis
+        kept = reduce(x.value, axis=axis, keepdims=True)
+        winners = np.equal(x.value, kept)
+        share = winners / winners.sum(axis=axis, keepdims=True)  # equal ones share the gradient
+        y = reduce(x.value, axis=axis, keepdims=keepdims)
+        return Traced(y, [(x, lambda dy: np.asarray(_spread(dy, x.shape, axis, keepdims) * share, dy.dtype))])
+
+    return rule
+
+
+FUNCTIONS[np.max] = FUNCTIONS[np.amax] = _extreme(np.max)
+FUNCTIONS[np.min] = FUNCTIONS[np.amin] = _extreme(np.min)
+
+
+# --- choices ------------------------------------------------------------------------------------------------------
+
+
+@_rule(np.where)
+def _where(condition: Any, a: Any, b: Any) -> Traced:
+    chosen = value_of(condition)
+    y = np.where(chosen, value_of(a), value_of(b))
+    sources = []
+    for item, taken in ((a, True), (b, False)):
+        if isinstance(item, Traced):
+            sources.append((item, _where_back(chosen, taken, item.shape)))
+    return Traced(y, sources)
+
+
+def _where_back(chosen: Any, taken: bool, shape: tuple[int, ...]) -> Callable[[Array], Array]:
+    return lambda dy: unbroadcast(np.where(chosen, dy, 0) if taken else np.where(chosen, 0, dy), shape)
+
+
+@_rule(np.clip)
+def _clip(x: Any, a_min: Any = None, a_max: Any = None, **kwargs: Any) -> Any:
+    low, high = kwargs.get("min", a_min), kwargs.get("max", a_max)
+    y = np.clip(x.value, low, high)
+    inside = np.ones(x.shape, bool)
+    inside &= True if low is None else np.greater_equal(x.value, low)
+    inside &= True if high is None else np.less_equal(x.value, high)
+    return Traced(y, [(x, lambda dy: np.where(inside, dy, 0))])
+
+
+# --- arrangement --------------------------------------------------------------------------------------------------
+
+
+def _moved(x: Any, function: Callable[[Array], Array], inverse: Callable[[Array], Array]) -> Traced:
+    return Traced(function(x.value), [(x, inverse)])
+
+
+@_rule(np.reshape)
+def _reshape(x: Any, shape: Any, **kwargs: Any) -> Traced:
+    return _moved(x, lambda v: v.reshape(shape), lambda dy: dy.reshape(x.shape))
+
+
+@_rule(np.ravel)
+def _ravel(x: Any) -> Traced:
+    return _reshape(x, (-1,))
+
+
+@_rule(np.squeeze)
+def _squeeze(x: Any, axis: Any = None) -> Traced:
+    return _reshape(x, np.squeeze(x.value, axis=axis).shape)
+
+
+@_rule(np.expand_dims)
+def _expand_dims(x: Any, axis: Any) -> Traced:
+    return _reshape(x, np.expand_dims(x.value, axis).shape)
+
+
+@_rule(np.transpose)
+def _transpose(x: Any, axes: Any = None) -> Traced:
+    order = tuple(range(x.ndim))[::-1] if axes is None else tuple(axis % x.ndim for axis in axes)
+    return _moved(x, lambda v: v.transpose(order), lambda dy: dy.transpose(np.argsort(order)))
+
+
+@_rule(np.swapaxes)
+def _swapaxes(x: Any, axis1: int, axis2: int) -> Traced:
+    return _moved(x, lambda v: v.swapaxes(axis1, axis2), lambda dy: dy.swapaxes(axis1, axis2))
+
+
+@_rule(np.moveaxis)
+def _moveaxis(x: Any, source: Any, destination: Any) -> Traced:
+    return _moved(x, lambda v: np.moveaxis(v, source, destination), lambda dy: np.moveaxis(dy, destination, source))
+
+
+@_rule(np.flip)
+def _flip(x: Any, axis: Any = None) -> Traced:
+    return _moved(x, lambda v: np.flip(v, axis), lambda dy: np.flip(dy, axis))
+
+
+@_rule(np.broadcast_to)
+def _broadcast_to(x: Any, shape: Any) -> Traced:
+    return _moved(x, lambda v: np.broadcast_to(v, shape), lambda dy: unbroadcast(dy, x.shape))
+
+
+@_rule(np.concatenate)
+def _concatenate(arrays: Sequence[Any], axis: int = 0) -> Traced:
+    values = [np.asarray(value_of(item)) for item in arrays]
+    ends = np.cumsum([value.shape[axis] for value in values])
+    sources = []
+    for item, value, end in zip(arrays, values, ends, strict=True):
+        if isinstance(item, Traced):
+            place = range(int(end) - value.shape[axis], int(end))
+            sources.append((item, lambda dy, place=place: np.take(dy, place, axis=axis)))
+    return Traced(np.concatenate(values, axis), sources)
+
+
+@_rule(np.stack)
+def _stack(arrays: Sequence[Any], axis: int = 0) -> Traced:
+    return _concatenate([np.expand_dims(item, axis) for item in arrays], axis)
+
+
+# --- products -----------------------------------------------------------------------------------------------------
+
+
+@_rule(np.dot)
+def _dot(a: Any, b: Any) -> Any:
+    if np.ndim(a) == 0 or np.ndim(b) == 0:
+        return a * b
+    if np.ndim(a) > 2 or np.ndim(b) > 2:
+        raise NotDifferentiableError("The gradient of numpy.dot of more than two axes is not known: use numpy.matmul.")
+    return matmul(a, b)
+
+
+@_rule(np.einsum)
+def _einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Traced:
+    given, arrow, result = subscripts.replace(" ", "").partition("->")
+    names = given.split(",")
+    if not arrow or "." in given or any(len(set(name)) != len(name) for name in names):
+        raise NotDifferentiableError(
+            "The gradient of numpy.einsum is known for subscripts with '->', without '...' and without letters that an "
+            f"operand has twice. Received: {subscripts!r}"
+        )
+    values = [np.asarray(value_of(item)) for item in operands]
+    sources = []
+    for number, item in enumerate(operands):
+        if isinstance(item, Traced):
+            sources.append((item, _einsum_back(names, values, number, result)))
+    return Traced(np.einsum(subscripts, *values), sources)
+
+
+def _einsum_back(names: list[str], values: list[Array], number: int, result: str) -> Callable[[Array], Array]:
+    others = [i for i in range(len(names)) if i != number]
+    known = set(result).union(*(names[i] for i in others))
+    kept = "".join(letter for letter in names[number] if letter in known)
+    subscripts = ",".join([result, *(names[i] for i in others)]) + "->" + kept
+
+    def back(dy: Array) -> Array:
+        part = np.einsum(subscripts, dy, *(values[i] for i in others))
+        shape = [size if a in kept else 1 for a, size in zip(names[number], values[number].shape, strict=True)]
+        return np.broadcast_to(part.reshape(shape), values[number].shape)
+
+    return back

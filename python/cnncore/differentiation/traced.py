@@ -1,0 +1,227 @@
+"""Arrays that remember where they come from, and the way back of a gradient.
+
+Reverse mode: Griewank and Walther, "Evaluating derivatives", 2008, chapter 3.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+__all__ = ["NotDifferentiableError", "Traced", "pullback", "value_of"]
+
+Array = np.ndarray
+Source = tuple["Traced", Callable[[Array], Array]]  # an operand, and its gradient from that of the result
+
+# Filled by elementwise.py and functions.py.
+UFUNCS: dict[Any, Callable[..., Any]] = {}
+FUNCTIONS: dict[Any, Callable[..., Any]] = {}
+# What has no gradient, or one of zero: comparisons, rounding and the like give plain arrays.
+PLAIN: set[Any] = set()
+
+_order = itertools.count()
+
+
+class NotDifferentiableError(TypeError):
+    """A function of NumPy was used whose gradient is not known here."""
+
+
+class Traced(NDArrayOperatorsMixin):
+    """An array inside a function that is being differentiated. It behaves like a NumPy array in NumPy's functions.
+
+    Attributes
+    ----------
+    value : numpy.ndarray
+    sources : list of (Traced, function)
+        The operands that it was computed from, and for each the way back of a gradient.
+    """
+
+    __slots__ = ("order", "sources", "value")
+    __hash__ = object.__hash__
+
+    def __init__(self, value: Any, sources: Sequence[Source] = ()) -> None:
+        self.value, self.sources, self.order = np.asarray(value), list(sources), next(_order)
+
+    # --- what NumPy asks ------------------------------------------------------------------------------------------
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method == "reduce" and ufunc in _REDUCTIONS and len(inputs) == 1:
+            return FUNCTIONS[_REDUCTIONS[ufunc]](*inputs, **_without_defaults(kwargs))
+        if method != "__call__" or kwargs.get("out") is not None or kwargs.get("where", True) is not True:
+            raise NotDifferentiableError(f"The gradient of numpy.{ufunc.__name__}.{method} with {kwargs} is not known.")
+        if ufunc in PLAIN:
+            return ufunc(*(value_of(item) for item in inputs), **kwargs)
+        rule = UFUNCS.get(ufunc)
+        if rule is None:
+            raise NotDifferentiableError(_unknown(ufunc.__name__))
+        return rule(*inputs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if function in PLAIN:
+            return function(*(value_of(item) for item in args), **kwargs)
+        rule = FUNCTIONS.get(function)
+        if rule is None:
+            raise NotDifferentiableError(_unknown(function.__name__))
+        return rule(*args, **kwargs)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
+        raise NotDifferentiableError(
+            "numpy.array and numpy.asarray would lose the gradient: compute with the argument as it is."
+        )
+
+    # --- what arrays have -----------------------------------------------------------------------------------------
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the array."""
+        return self.value.shape
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return self.value.ndim
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return self.value.size
+
+    @property
+    def dtype(self) -> Any:
+        """Type of the values."""
+        return self.value.dtype
+
+    @property
+    def T(self) -> Any:  # noqa: N802 (NumPy's name)
+        """The axes in the opposite order."""
+        return FUNCTIONS[np.transpose](self)
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __iter__(self) -> Any:
+        return (self[i] for i in range(len(self.value)))
+
+    def __getitem__(self, key: Any) -> Traced:
+        def back(dy: Array) -> Array:
+            dx = np.zeros_like(self.value, dtype=dy.dtype)
+            np.add.at(dx, key, dy)
+            return dx
+
+        return Traced(self.value[key], [(self, back)])
+
+    def astype(self, dtype: Any, **kwargs: Any) -> Any:
+        """The same values; of float64 or float32 the gradient passes, other types have none."""
+        if np.dtype(dtype).kind != "f":
+            return self.value.astype(dtype)
+        return Traced(self.value.astype(dtype), [(self, lambda dy: dy)])
+
+    def reshape(self, *shape: Any) -> Any:
+        """The values in another shape."""
+        return FUNCTIONS[np.reshape](self, shape[0] if len(shape) == 1 else shape)
+
+    def transpose(self, *axes: Any) -> Any:
+        """The axes in another order."""
+        return FUNCTIONS[np.transpose](self, (axes[0] if len(axes) == 1 else axes) or None)
+
+    def __getattr__(self, name: str) -> Any:
+        function = getattr(np, name, None)
+        if name.startswith("_") or function not in FUNCTIONS:
+            raise AttributeError(f"An array that is being differentiated has no {name!r}.")
+        return lambda *args, **kwargs: FUNCTIONS[function](self, *args, **kwargs)
+
+    def __float__(self) -> float:
+        raise NotDifferentiableError("float() would lose the gradient: compute with the array as it is.")
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def __repr__(self) -> str:
+        return f"Traced({self.value!r})"
+
+
+def value_of(item: Any) -> Any:
+    """The plain values of an argument."""
+    if isinstance(item, Traced):
+        return item.value
+    if isinstance(item, (list, tuple)):
+        return type(item)(value_of(entry) for entry in item)
+    return item
+
+
+def pullback(function: Callable[..., Any], arrays: Sequence[Array]) -> tuple[Array, Callable[[Array], list[Array]]]:
+    """The result of ``function(*arrays)``, and the way back of its gradient.
+
+    Parameters
+    ----------
+    function : callable
+        Written in NumPy. Each argument is an array, or something that behaves like one.
+    arrays : list of numpy.ndarray
+
+    Returns
+    -------
+    result : numpy.ndarray
+    back : callable
+        From the gradient of the result, of its shape, to a list of gradients of ``arrays``.
+
+    Raises
+    ------
+    NotDifferentiableError
+        If the function leaves NumPy, or uses a part of it whose gradient is not known.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> result, back = pullback(lambda a, b: np.sum(a * b, axis=-1), [np.float32([1, 2]), np.float32([3, 4])])
+    >>> float(result), [gradient.tolist() for gradient in back(np.float32(1))]
+    (11.0, [[3.0, 4.0], [1.0, 2.0]])
+    """
+    leaves = [Traced(array) for array in arrays]
+    result = function(*leaves)
+    if not isinstance(result, Traced):  # it does not depend on the arguments
+        constant = np.asarray(result)
+        return constant, lambda dy: [np.zeros_like(leaf.value) for leaf in leaves]
+    return result.value, lambda dy: _backward(result, np.asarray(dy), leaves)
+
+
+def _backward(result: Traced, dy: Array, leaves: Sequence[Traced]) -> list[Array]:
+    gradients: dict[int, Array] = {id(result): np.broadcast_to(dy, result.shape)}
+    for node in _newest_first(result):
+        gradient = gradients.get(id(node))
+        if gradient is None:
+            continue
+        for operand, back in node.sources:
+            part = back(gradient)
+            before = gradients.get(id(operand))
+            gradients[id(operand)] = part if before is None else before + part
+    return [
+        np.zeros_like(leaf.value) if id(leaf) not in gradients else np.asarray(gradients[id(leaf)]) for leaf in leaves
+    ]
+
+
+def _newest_first(result: Traced) -> list[Traced]:
+    """All that ``result`` was computed from, each before its operands."""
+    found: dict[int, Traced] = {}
+    stack = [result]
+    while stack:
+        node = stack.pop()
+        if id(node) not in found:
+            found[id(node)] = node
+            stack += [operand for operand, _ in node.sources]
+    return sorted(found.values(), key=lambda node: -node.order)
+
+
+_REDUCTIONS = {np.add: np.sum, np.maximum: np.max, np.minimum: np.min}
+
+
+def _without_defaults(kwargs: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in kwargs.items() if key in ("axis", "keepdims")}
+
+
+def _unknown(name: str) -> str:
+    return f"The gradient of numpy.{name} is not known: write a Layer with call and backward, or use another function."
+
+
+from cnncore.differentiation import elementwise, functions  # noqa: E402, F401 (they register what NumPy can do)

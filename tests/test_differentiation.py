@@ -1,0 +1,98 @@
+"""Gradients of NumPy functions against numerical ones, and what cannot be differentiated."""
+
+import numpy as np
+import pytest
+
+import reference as ref
+from cnncore.differentiation import NotDifferentiableError, pullback
+
+RNG = np.random.default_rng(0)
+A, B = RNG.uniform(0.3, 1.5, (4, 3)), RNG.uniform(0.3, 1.5, (4, 3))
+ROW, SCALAR = RNG.uniform(0.5, 1.0, (1, 3)), np.array(0.7)
+M, STACK = RNG.standard_normal((3, 5)), RNG.standard_normal((2, 4, 3))
+
+FUNCTIONS = {
+    "arithmetic": (lambda a, b: (a + b) * a - b / a + 2.0 * a - (1 - b) / 3, [A, B]),
+    "broadcast": (lambda a, b, c: a * b + c / b - c * a, [A, ROW, SCALAR]),
+    "power": (lambda a, b: a**2 + a**b + 2.0**b, [A, B]),
+    "unary": (lambda a: np.exp(-a) + np.log(a) + np.sqrt(a) + np.square(a) + abs(a) + np.log1p(a) + np.expm1(a), [A]),
+    "trigonometry": (
+        lambda a: np.sin(a) * np.cos(a) + np.tanh(a) + np.sinh(a) - np.cosh(a) + np.arctan(a) + np.tan(a / 2),
+        [A],
+    ),
+    "logarithms": (
+        lambda a, b: np.log2(a) + np.log10(b) + np.logaddexp(a, b) + np.reciprocal(a) + np.arctan2(a, b),
+        [A, B],
+    ),
+    "extremes": (lambda a, b: np.maximum(a, b) + 2 * np.minimum(a, 0.8), [A, B]),
+    "matmul": (lambda a, m: a @ m, [A, M]),
+    "matmul of a stack": (lambda s, m: s @ m, [STACK, M]),
+    "matmul of vectors": (lambda a, b: (a @ b) * a, [A[0], B[0]]),
+    "matmul with a vector": (lambda m, b: m @ b, [A, B[0]]),
+    "dot": (lambda a, m: np.dot(a, m) + np.dot(2.0, a) @ m, [A, M]),
+    "einsum": (lambda a, s: np.einsum("ij,kij->ki", a, s), [A, STACK]),
+    "einsum over one": (lambda a, b: np.einsum("ij,ik->i", a, b), [A, B]),
+    "sums": (lambda a: np.sum(a) + a.sum(axis=0) + np.sum(a, axis=1, keepdims=True) + np.mean(a, axis=(0, 1)), [A]),
+    "moments": (lambda a: np.var(a, axis=-1) + a.std() + a.mean(), [A]),
+    "maximum of all": (lambda a: np.max(a, axis=1) - a.min() + np.max(a, axis=(0, 1), keepdims=True)[0], [A]),
+    "where": (lambda a, b: np.where(a > b, a * 2, b), [A, B]),
+    "clip": (lambda a: np.clip(a, 0.5, 1.0) + a.clip(None, 0.9), [A]),
+    "shapes": (lambda s: np.transpose(s.reshape(8, 3)).T.swapaxes(0, 1) + np.moveaxis(s, 0, -1).reshape(3, 8), [STACK]),
+    "new axes": (lambda a: np.expand_dims(a, 1) * np.squeeze(a[:, None]) + np.ravel(a)[:3], [A]),
+    "parts": (lambda a: a[1:, ::2] * a[0, 1] + a[[0, 0, 1], :2], [A]),
+    "together": (lambda a, b: np.concatenate([a, 2 * b], axis=-1) + np.stack([a[0], b[0]]).reshape(6), [A, B]),
+    "flip and repeat": (lambda a: np.flip(a, 0) * np.broadcast_to(a[0], (4, 3)), [A]),
+    "softmax": (lambda a: np.exp(a - a.max(axis=-1, keepdims=True)) / np.exp(a).sum(axis=-1, keepdims=True), [A]),
+    "distance": (lambda a, b: np.sqrt(np.maximum(np.sum(np.square(a - b), axis=1, keepdims=True), 1e-7)), [A, B]),
+    "types": (lambda a: a.astype(np.float64) * (a > 0.5).astype(np.float64), [A]),
+    "used twice": (lambda a: a * a * a, [A]),
+    "not used": (lambda a, b: a, [A, B]),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_gradients(name):
+    function, arrays = FUNCTIONS[name]
+    result, back = pullback(function, arrays)
+    np.testing.assert_allclose(result, function(*arrays), rtol=1e-12)
+    dy = RNG.standard_normal(result.shape)
+    for i, (array, gradient) in enumerate(zip(arrays, back(dy), strict=True)):
+
+        def loss(moved, i=i):
+            return float((function(*arrays[:i], moved, *arrays[i + 1 :]) * dy).sum())
+
+        np.testing.assert_allclose(gradient, ref.numerical_gradient(loss, array), rtol=1e-5, atol=1e-8)
+
+
+def test_float32_stays_float32():
+    result, back = pullback(lambda a: np.mean(np.tanh(a) * 2.0 + np.sqrt(a)), [A.astype(np.float32)])
+    assert result.dtype == np.float32
+    assert back(np.float32(1.0))[0].dtype == np.float32
+
+
+def test_the_root_of_zero_has_a_finite_slope():
+    _, back = pullback(lambda a: np.sqrt(np.sum(a * a)), [np.zeros(3)])
+    np.testing.assert_array_equal(back(np.array(1.0))[0], np.zeros(3))
+
+
+def test_a_constant_has_no_gradient():
+    result, back = pullback(lambda a: np.ones(2), [A])
+    np.testing.assert_array_equal(result, np.ones(2))
+    np.testing.assert_array_equal(back(np.ones(2))[0], np.zeros_like(A))
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda a: np.asarray(a) * 2, "would lose the gradient"),
+        (lambda a: np.sort(a), r"gradient of numpy.sort is not known"),
+        (lambda a: np.cbrt(a), r"gradient of numpy.cbrt is not known"),
+        (lambda a: float(a.sum()) * a, "would lose the gradient"),
+        (lambda a: np.einsum("ij", a), "for subscripts with '->'"),
+        (lambda a: np.dot(a[None], a.T), "numpy.dot of more than two axes"),
+        (lambda a: np.add.accumulate(a), "numpy.add.accumulate"),
+    ],
+)
+def test_what_cannot_be_differentiated(function, message):
+    with pytest.raises(NotDifferentiableError, match=message):
+        pullback(function, [A])
