@@ -1,6 +1,7 @@
 """What scripts ask Keras' backend for: settings that have one value here, names, and plain functions of arrays.
 
-``cnncore.backend`` is often imported as ``K``. Functions take and give NumPy arrays; on symbolic tensors use layers.
+``cnncore.backend`` is often imported as ``K``. Functions take and give NumPy arrays. A Lambda layer, an activation or a
+loss written with them can be trained: their gradients are known (:mod:`cnncore.differentiation`).
 """
 
 # ruff: noqa: A001 (these are Keras' names, and the functions are called as K.sum and the like)
@@ -15,32 +16,44 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from cnncore import _checks
 from cnncore._naming import reset_names
+from cnncore._random import generator, next_seed
 from cnncore._registry import snake_case
 from cnncore.activations import elu, hard_sigmoid, relu, sigmoid, softmax, softplus, softsign, tanh
+from cnncore.differentiation import Traced
 
 __all__ = [
     "abs",
     "argmax",
     "backend",
+    "batch_flatten",
+    "binary_crossentropy",
     "cast",
     "cast_to_floatx",
+    "categorical_crossentropy",
     "clear_session",
     "clip",
     "concatenate",
+    "constant",
     "count_params",
+    "dot",
     "elu",
     "epsilon",
+    "equal",
     "eval",
     "exp",
     "expand_dims",
+    "eye",
     "flatten",
     "floatx",
     "get_uid",
     "get_value",
+    "greater",
     "hard_sigmoid",
     "image_data_format",
     "int_shape",
     "is_keras_tensor",
+    "l2_normalize",
+    "less",
     "log",
     "max",
     "maximum",
@@ -48,7 +61,13 @@ __all__ = [
     "min",
     "minimum",
     "ndim",
+    "not_equal",
     "one_hot",
+    "ones",
+    "ones_like",
+    "pow",
+    "random_normal",
+    "random_uniform",
     "relu",
     "reshape",
     "round",
@@ -58,16 +77,22 @@ __all__ = [
     "set_value",
     "shape",
     "sigmoid",
+    "sign",
     "softmax",
     "softplus",
     "softsign",
     "sqrt",
     "square",
+    "squeeze",
+    "stack",
     "std",
+    "stop_gradient",
     "sum",
+    "switch",
     "tanh",
     "transpose",
     "var",
+    "zeros",
     "zeros_like",
 ]
 
@@ -188,22 +213,22 @@ def ndim(x: Any) -> int:
 
 
 # --- functions of arrays ------------------------------------------------------------------------------------------
-def cast(x: ArrayLike, dtype: DTypeLike) -> np.ndarray:
+def cast(x: Any, dtype: DTypeLike) -> Any:
     """``x`` as an array of another type."""
-    return np.asarray(x).astype(dtype)
+    return (x if hasattr(x, "astype") else np.asarray(x)).astype(dtype)
 
 
-def cast_to_floatx(x: ArrayLike) -> np.ndarray:
+def cast_to_floatx(x: Any) -> Any:
     """``x`` as an array of float32."""
-    return np.asarray(x, np.float32)
+    return cast(x, np.float32)
 
 
-def sum(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any:
+def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """Sum over ``axis``, by default over all."""
     return np.sum(x, axis=_axes(axis), keepdims=keepdims)
 
 
-def mean(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any:
+def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """Mean over ``axis``, by default over all.
 
     Examples
@@ -211,25 +236,25 @@ def mean(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any:
     >>> mean([[1.0, 2.0], [3.0, 4.0]], axis=-1)
     array([1.5, 3.5])
     """
-    return np.mean(np.asarray(x), axis=_axes(axis), keepdims=keepdims)
+    return np.mean(x, axis=_axes(axis), keepdims=keepdims)
 
 
-def var(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any:
+def var(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """Variance over ``axis``, by default over all."""
-    return np.var(np.asarray(x), axis=_axes(axis), keepdims=keepdims)
+    return np.var(x, axis=_axes(axis), keepdims=keepdims)
 
 
-def std(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any:
+def std(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """Standard deviation over ``axis``, by default over all."""
-    return np.std(np.asarray(x), axis=_axes(axis), keepdims=keepdims)
+    return np.std(x, axis=_axes(axis), keepdims=keepdims)
 
 
-def max(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any:
+def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """Largest value over ``axis``, by default over all."""
     return np.max(x, axis=_axes(axis), keepdims=keepdims)
 
 
-def min(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any:
+def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """Smallest value over ``axis``, by default over all."""
     return np.min(x, axis=_axes(axis), keepdims=keepdims)
 
@@ -239,22 +264,22 @@ def argmax(x: ArrayLike, axis: int = -1) -> Any:
     return np.argmax(x, axis=axis)
 
 
-def clip(x: ArrayLike, min_value: float, max_value: float) -> Any:
+def clip(x: Any, min_value: float, max_value: float) -> Any:
     """``x`` with nothing below ``min_value`` or above ``max_value``."""
     return np.clip(x, min_value, max_value)
 
 
-def concatenate(tensors: Sequence[ArrayLike], axis: int = -1) -> np.ndarray:
+def concatenate(tensors: Sequence[Any], axis: int = -1) -> Any:
     """Arrays one after the other along ``axis``."""
-    return np.concatenate([np.asarray(tensor) for tensor in tensors], axis=axis)
+    return np.concatenate(list(tensors), axis=axis)
 
 
-def expand_dims(x: ArrayLike, axis: int = -1) -> np.ndarray:
+def expand_dims(x: Any, axis: int = -1) -> Any:
     """``x`` with a new axis of length 1."""
-    return np.expand_dims(np.asarray(x), axis)
+    return np.expand_dims(x, axis)
 
 
-def flatten(x: ArrayLike) -> np.ndarray:
+def flatten(x: Any) -> Any:
     """All values as one axis."""
     return np.ravel(x)
 
@@ -264,8 +289,65 @@ def one_hot(indices: ArrayLike, num_classes: int) -> np.ndarray:
     return np.asarray(np.eye(num_classes, dtype=np.float32)[np.asarray(indices)])
 
 
+def constant(value: Any, dtype: DTypeLike = "float32", shape: Sequence[int] | None = None) -> np.ndarray:
+    """An array of ``value``, repeated to ``shape``."""
+    array = np.asarray(value, dtype)
+    return array if shape is None else np.broadcast_to(array, tuple(shape)).copy()
+
+
+def batch_flatten(x: Any) -> Any:
+    """The values of each sample as one axis."""
+    return np.reshape(x, (len(x), -1))
+
+
+def dot(x: Any, y: Any) -> Any:
+    """The product of two matrices."""
+    return np.matmul(x, y)
+
+
+def pow(x: Any, a: Any) -> Any:
+    """``x`` to the power of ``a``."""
+    return np.power(x, a)
+
+
+def l2_normalize(x: Any, axis: Axis = None) -> Any:
+    """``x`` divided by its length along ``axis``."""
+    return x / np.sqrt(np.maximum(np.sum(np.square(x), axis=_axes(axis), keepdims=True), 1e-12))
+
+
+def stop_gradient(x: Any) -> np.ndarray:
+    """``x`` as a constant, through which no gradient passes."""
+    return x.value if isinstance(x, Traced) else np.asarray(x)
+
+
+def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> Any:
+    """-t log p - (1 - t) log(1 - p) for each value, p within epsilon of 0 and 1 counted as such."""
+    p = np.clip(sigmoid(output) if from_logits else output, epsilon(), 1.0 - epsilon())
+    return -(target * np.log(p) + (1.0 - target) * np.log(1.0 - p))
+
+
+def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Any:
+    """-sum t log p along ``axis``, with p scaled to a sum of 1 and not below epsilon."""
+    p = softmax(output, axis=axis) if from_logits else output / np.sum(output, axis=axis, keepdims=True)
+    return -np.sum(target * np.log(np.clip(p, epsilon(), 1.0 - epsilon())), axis=axis)
+
+
+def random_normal(shape: Sequence[int], mean: float = 0.0, stddev: float = 1.0, **kwargs: Any) -> np.ndarray:
+    """Normal values, new ones at each call; ``utils.set_random_seed`` makes them repeatable."""
+    values = generator(next_seed()).standard_normal(tuple(shape), dtype=np.float32)
+    return np.asarray(mean + stddev * values, np.float32)
+
+
+def random_uniform(shape: Sequence[int], minval: float = 0.0, maxval: float = 1.0, **kwargs: Any) -> np.ndarray:
+    """Uniform values in [minval, maxval), new ones at each call."""
+    values = generator(next_seed()).random(tuple(shape), dtype=np.float32)
+    return np.asarray(minval + (maxval - minval) * values, np.float32)
+
+
 abs, exp, log, sqrt, square, round = np.abs, np.exp, np.log, np.sqrt, np.square, np.round
-maximum, minimum, reshape, transpose, zeros_like = np.maximum, np.minimum, np.reshape, np.transpose, np.zeros_like
+maximum, minimum, reshape, transpose, stack, sign = np.maximum, np.minimum, np.reshape, np.transpose, np.stack, np.sign
+zeros, ones, zeros_like, ones_like, eye = np.zeros, np.ones, np.zeros_like, np.ones_like, np.eye
+equal, not_equal, greater, less, switch, squeeze = np.equal, np.not_equal, np.greater, np.less, np.where, np.squeeze
 
 
 def _axes(axis: Axis) -> int | tuple[int, ...] | None:

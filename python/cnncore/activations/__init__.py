@@ -13,11 +13,9 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from cnncore._custom_objects import custom_object
 from cnncore._names import nearest
-from cnncore.activations.definition import FUNCTIONS, Definition, define
+from cnncore.activations.definition import FUNCTIONS, Definition, OwnFunction, define
 from cnncore.activations.rectifiers import (
     celu,
     elu,
@@ -83,7 +81,7 @@ def get(identifier: Any, owner: str = "activations.get") -> Callable[..., Any]:
     Parameters
     ----------
     identifier : str, callable, Layer, dict or None
-        Any other callable is taken as a NumPy function of one array; a layer computes with it, but cannot train.
+        Any other callable is taken as a NumPy function of one array, of its shape.
     owner : str
         Named in errors.
 
@@ -166,8 +164,8 @@ def fused_kind(activation: Callable[..., Any]) -> str | None:
 def lower(activation: Callable[..., Any], graph: Any, x: int, layer: str) -> int:
     """Append the op of an activation to ``graph`` under the name of the layer it belongs to; returns its output.
 
-    An activation that is a layer of its own is lowered as part of ``layer``. A function of the user becomes a call of
-    Python, which has no gradient.
+    An activation that is a layer of its own is lowered as part of ``layer``. A function of the user, in NumPy, becomes
+    a call of Python, and its gradient follows from what it does (:mod:`cnncore.differentiation`).
     """
     from cnncore.layers.axes import on_last_axis
     from cnncore.layers.base import Layer
@@ -181,8 +179,9 @@ def lower(activation: Callable[..., Any], graph: Any, x: int, layer: str) -> int
             )
         return activation.lower(graph, [x])  # type: ignore[no-any-return]
     if definition is None:
+        function = OwnFunction(activation)
         return graph.add(  # type: ignore[no-any-return]
-            "host", [x], layer, forward=functools.partial(_call, activation), shape=graph.output_shape(x)
+            "host", [x], layer, forward=function.forward, backward=function.backward, shape=graph.output_shape(x)
         )
     if definition.name == "linear":
         return x
@@ -200,7 +199,3 @@ def _op_of(definition: Definition) -> tuple[str, dict[str, float]]:
     given = {names[key]: value for key, value in definition.arguments.items() if key in names and value is not None}
     kind = "gelu_tanh" if definition.arguments.get("approximate") else definition.name
     return kind, {name: float(value) for name, value in given.items()}
-
-
-def _call(function: Callable[..., Any], inputs: list[np.ndarray], training: bool) -> np.ndarray:
-    return np.ascontiguousarray(function(inputs[0]), np.float32)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from cnncore._checks import Float32
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -58,3 +62,20 @@ def define(function: Callable[..., Any]) -> Definition | None:
     if function.args or not set(function.keywords) <= set(plain.parameters):  # type: ignore[attr-defined]
         return None
     return Definition(name, dict(function.keywords))
+
+
+class OwnFunction:
+    """A user's function of one array, as the core calls it."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    def forward(self, arrays: Sequence[Float32], training: bool) -> Float32:
+        """The function's value."""
+        return np.array(self._function(arrays[0]), np.float32, order="C")
+
+    def backward(self, arrays: Sequence[Float32], dy: Float32) -> list[Float32]:
+        """The gradient of the array; NotDifferentiableError if it does not follow from what the function does."""
+        from cnncore.differentiation import pullback
+
+        return [np.array(dx, np.float32, order="C") for dx in pullback(self._function, arrays[:1])[1](dy)]

@@ -109,11 +109,11 @@ def matmul(a: Any, b: Any) -> Traced:
 
     def back_a(dy: Array) -> Array:
         gradient = np.matmul(dy.reshape(full), np.swapaxes(columns, -1, -2))
-        return unbroadcast(gradient, rows.shape).reshape(np.shape(x))
+        return np.reshape(unbroadcast(gradient, rows.shape), np.shape(x))
 
     def back_b(dy: Array) -> Array:
         gradient = np.matmul(np.swapaxes(rows, -1, -2), dy.reshape(full))
-        return unbroadcast(gradient, columns.shape).reshape(np.shape(y))
+        return np.reshape(unbroadcast(gradient, columns.shape), np.shape(y))
 
     pairs = [(a, back_a), (b, back_b)]
     return Traced(product, [(item, back) for item, back in pairs if isinstance(item, Traced)])

@@ -119,17 +119,17 @@ def _reshape(x: Any, shape: Any, **kwargs: Any) -> Traced:
 
 
 @_rule(np.ravel)
-def _ravel(x: Any) -> Traced:
+def _ravel(x: Any) -> Any:
     return _reshape(x, (-1,))
 
 
 @_rule(np.squeeze)
-def _squeeze(x: Any, axis: Any = None) -> Traced:
+def _squeeze(x: Any, axis: Any = None) -> Any:
     return _reshape(x, np.squeeze(x.value, axis=axis).shape)
 
 
 @_rule(np.expand_dims)
-def _expand_dims(x: Any, axis: Any) -> Traced:
+def _expand_dims(x: Any, axis: Any) -> Any:
     return _reshape(x, np.expand_dims(x.value, axis).shape)
 
 
@@ -172,7 +172,7 @@ def _concatenate(arrays: Sequence[Any], axis: int = 0) -> Traced:
 
 
 @_rule(np.stack)
-def _stack(arrays: Sequence[Any], axis: int = 0) -> Traced:
+def _stack(arrays: Sequence[Any], axis: int = 0) -> Any:
     return _concatenate([np.expand_dims(item, axis) for item in arrays], axis)
 
 

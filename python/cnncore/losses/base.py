@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from cnncore import _checks, _core
 from cnncore._checks import Float32
 from cnncore._registry import Registry, snake_case
+from cnncore.differentiation import NotDifferentiableError, pullback
 from cnncore.losses import targets
 
 registry: Registry[Loss] = Registry("loss")
@@ -71,12 +72,20 @@ class Loss:
         raise NotImplementedError(f"{type(self).__name__} must implement call(y_true, y_pred)")
 
     def gradient(self, y_true: Any, y_pred: Any) -> np.ndarray:
-        """Derivative of ``call(y_true, y_pred).sum()`` with respect to ``y_pred``, of its shape."""
-        raise NotImplementedError(
-            f"[{self.name}] cannot be trained with: expected {type(self).__name__} to implement gradient(y_true, "
-            "y_pred) beside call(y_true, y_pred). It returns the derivative of the sum of the losses with respect to "
-            "y_pred, for example 2 * (y_pred - y_true) for losses of ((y_pred - y_true) ** 2).sum(axis=-1)."
-        )
+        """Derivative of ``call(y_true, y_pred).sum()`` with respect to ``y_pred``, of its shape.
+
+        Found by following what ``call`` does in NumPy (:mod:`cnncore.differentiation`), unless a subclass says it.
+        """
+        try:
+            losses, back = pullback(lambda y: self.call(y_true, y), [y_pred])
+        except NotDifferentiableError as error:
+            raise NotDifferentiableError(
+                f"[{self.name}] cannot be trained with: {error} Or let {type(self).__name__} implement "
+                f"gradient(y_true, "
+                "y_pred), the derivative of the sum of the losses with respect to y_pred: for example "
+                "2 * (y_pred - y_true) for losses of ((y_pred - y_true) ** 2).sum(axis=-1)."
+            ) from error
+        return np.asarray(back(np.ones(losses.shape, np.float32))[0], np.float32)
 
     def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> Any:
         """The reduced loss.

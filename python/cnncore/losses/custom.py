@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from cnncore._checks import Float32
+from cnncore.differentiation import NotDifferentiableError, pullback
 from cnncore.losses.base import Loss
 
 _EXAMPLE = """
@@ -21,7 +22,8 @@ class FunctionLoss(Loss):
 
     ``losses`` has one value for each sample, and ``gradient`` is the derivative of their sum with respect to
     ``y_pred``. Or ``losses`` is one number for the batch, and ``gradient`` its derivative; such a loss takes no weights
-    of samples. A function that returns losses alone can be evaluated, but not trained with.
+    of samples. A function that returns losses alone, written in NumPy or with :mod:`cnncore.backend`, is
+    differentiated: see :mod:`cnncore.differentiation`.
 
     Parameters
     ----------
@@ -66,13 +68,25 @@ class FunctionLoss(Loss):
 
     def _losses_and_gradient(self, y_true: np.ndarray, y_pred: Float32) -> tuple[np.ndarray, np.ndarray]:
         result = self.function(y_true, y_pred)
-        if not isinstance(result, tuple) or len(result) != 2:
+        if not isinstance(result, tuple):
+            return self._differentiated(y_true, y_pred)
+        if len(result) != 2:
             raise TypeError(
-                f"[{self.name}] cannot be trained with: expected the loss function to return (losses, gradient), since "
-                "cnncore has no derivatives but those of its own losses. Write, for example:"
-                f"{_EXAMPLE.format(name=self.name)}\nReceived: {type(result).__name__}"
+                f"[{self.name}] expected the loss function to return losses, or (losses, gradient). "
+                f"Received: a tuple of {len(result)}"
             )
         return self._checked(result[0], y_pred), np.asarray(result[1], np.float32)
+
+    def _differentiated(self, y_true: np.ndarray, y_pred: Float32) -> tuple[np.ndarray, np.ndarray]:
+        try:
+            losses, back = pullback(lambda y: self.function(y_true, y), [y_pred])
+        except NotDifferentiableError as error:
+            raise TypeError(
+                f"[{self.name}] cannot be trained with: {error} Or return the gradient yourself, for example:"
+                f"{_EXAMPLE.format(name=self.name)}"
+            ) from error
+        (gradient,) = back(np.ones(losses.shape, np.float32))
+        return self._checked(losses, y_pred), np.asarray(gradient, np.float32)
 
     def value_and_gradient(
         self, y_true: np.ndarray, y_pred: Float32, sample_weight: Float32 | None = None
