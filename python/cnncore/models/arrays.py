@@ -1,0 +1,112 @@
+"""From what users pass as data to arrays of the right shape, copied only where that is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from cnncore import _checks
+from cnncore._names import nearest
+from cnncore._structure import flatten_like, same_structure
+
+__all__ = ["as_array", "batch_size_of", "by_name", "is_array", "prepare_x"]
+
+_DTYPES = (np.dtype(np.uint8), np.dtype(np.float32))  # what the core reads as it is
+
+
+def is_array(value: Any) -> bool:
+    """Whether a value is one array: NumPy's, or anything that can be turned into one, but no list."""
+    return hasattr(value, "__array__") or hasattr(value, "__dlpack__") or isinstance(value, np.generic)
+
+
+def as_array(value: Any) -> Any:
+    """An array-like of another library as NumPy sees it, without a copy where that is possible; else ``value``."""
+    if isinstance(value, np.ndarray) or not is_array(value):
+        return value
+    if hasattr(value, "detach"):  # PyTorch refuses to convert what takes part in differentiation or lives on a device
+        value = value.detach()
+        value = value.cpu() if hasattr(value, "cpu") else value
+    if hasattr(value, "__array__"):
+        return np.asarray(value)
+    return np.from_dlpack(value)
+
+
+def by_name(data: Any, structure: Any, names: Sequence[str], what: str, owner: str) -> list[Any]:
+    """The parts of ``data`` for each input or output of a model, in order; None where a dict leaves one out.
+
+    Parameters
+    ----------
+    data : array_like, or a list, tuple or dict of them
+        What the user passed as ``what``.
+    structure : object
+        The model's inputs or outputs, nested as the user built them.
+    names : list of str
+        Their names, in the order of ``structure``.
+
+    Raises
+    ------
+    ValueError
+        If the number of parts or a name does not fit.
+    """
+    if isinstance(data, Mapping):
+        return _from_mapping(data, structure, names, what, owner)
+    if len(names) == 1:
+        alone = isinstance(data, (list, tuple)) and len(data) == 1 and is_array(data[0]) and np.ndim(data[0]) > 0
+        return [data[0]] if alone else [data]
+    if not isinstance(data, (list, tuple)) or is_array(data):
+        raise ValueError(
+            f"[{owner}] expected `{what}` as a list of {len(names)} arrays or a dict of them, for {', '.join(names)}. "
+            f"Received: one {type(data).__name__}"
+        )
+    if not isinstance(structure, dict) and same_structure(structure, data):
+        return flatten_like(structure, data)
+    if len(data) != len(names):
+        raise ValueError(
+            f"[{owner}] expected `{what}` to have {len(names)} arrays, for {', '.join(names)}. Received: {len(data)}"
+        )
+    return list(data)
+
+
+def _from_mapping(data: Mapping[str, Any], structure: Any, names: Sequence[str], what: str, owner: str) -> list[Any]:
+    keys = list(structure) if isinstance(structure, dict) and set(structure) >= set(data) else list(names)
+    for key in data:
+        if key not in keys:
+            raise ValueError(
+                f"[{owner}] expected keys of `{what}` among {', '.join(keys)}.{nearest(key, keys)} Received: {key!r}"
+            )
+    if isinstance(structure, dict) and keys == list(structure):
+        nested = {key: data.get(key) for key in keys}
+        return flatten_like(structure, nested) if same_structure(structure, nested) else list(nested.values())
+    return [data.get(key) for key in keys]
+
+
+def prepare_x(x: Any, shape: tuple[int, ...], name: str) -> np.ndarray:
+    """Samples as a C-contiguous uint8 or float32 array (samples, *shape).
+
+    As in Keras an axis of size one at the end may be left out, or be too many.
+    """
+    array = _checks.numeric_array(as_array(x), "x", name)
+    if (*array.shape[1:], 1) == shape and array.ndim:
+        array = array[..., np.newaxis]
+    elif array.shape[1:] == (*shape, 1):
+        array = array[..., 0]
+    if array.ndim == 0 or array.shape[1:] != shape:
+        hint = " For a single sample pass x[None]." if array.shape == shape else ""
+        raise ValueError(
+            f'Input 0 of layer "{name}" is incompatible with it: expected x of shape '
+            f"(batch, {', '.join(map(str, shape))}).{hint} Received: x.shape={array.shape}"
+        )
+    dtype = array.dtype if array.dtype in _DTYPES else np.float32
+    return np.require(array, dtype, ["C", "A"])
+
+
+def batch_size_of(data: Any) -> int:
+    """Number of samples of the first array in a list, tuple or dict of arrays."""
+    while isinstance(data, (list, tuple, Mapping)) and len(data):
+        first = next(iter(data.values())) if isinstance(data, Mapping) else data[0]
+        if not isinstance(first, (list, tuple, Mapping)) and not is_array(first):
+            break
+        data = first
+    return len(data)

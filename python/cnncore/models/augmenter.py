@@ -1,0 +1,40 @@
+"""Augmenter: the layers at the beginning of a model that change training images, applied before the network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cnncore.models.signature import Samples
+
+__all__ = ["Augmenter", "make_augmenter"]
+
+
+class Augmenter:
+    """Changes the images of batches, and their labels where a layer mixes them.
+
+    Parameters
+    ----------
+    layers : list of Augmentation
+        The layers, in order.
+    seed : int
+        The model's seed: with the number of the step it says what happens to an image.
+    """
+
+    def __init__(self, layers: Sequence[Any], seed: int) -> None:
+        self._layers, self._seed = list(layers), seed
+
+    def __call__(self, samples: Samples, step: int) -> Samples:
+        """The samples of a batch as the network sees them in step number ``step``."""
+        images, targets = samples.x[0], list(samples.y)
+        for layer in self._layers:
+            changed = layer.augment(images, self._seed, step)
+            if layer.changes_labels:
+                targets = [None if y is None else layer.augment_labels(y, images, self._seed, step) for y in targets]
+            images = changed
+        return Samples([images, *samples.x[1:]], targets, samples.weight)
+
+
+def make_augmenter(layers: Sequence[Any], seed: int) -> Augmenter | None:
+    """An augmenter, or None where there are no such layers."""
+    return Augmenter(layers, seed) if layers else None

@@ -1,0 +1,326 @@
+"""What ``compile`` sets: optimizer, losses and metrics of each output, and their description in files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from cnncore import _checks, losses, optimizers
+from cnncore import metrics as metrics_module
+from cnncore.models.arrays import by_name
+from cnncore.models.signature import Output
+from cnncore.models.structure import Structure
+
+__all__ = ["Compiled", "Plan"]
+
+
+class Plan:
+    """The arguments of ``compile``, checked as far as that is possible without knowing the model's outputs.
+
+    Parameters
+    ----------
+    loss, loss_weights, metrics, weighted_metrics
+        As ``compile`` takes them.
+    """
+
+    def __init__(self, loss: Any, loss_weights: Any, metrics: Any, weighted_metrics: Any) -> None:
+        self.loss = _map(losses.get, loss)
+        self.loss_weights = _map(_loss_weight, loss_weights)
+        self.metrics = _metric_list(metrics, "metrics", self.loss)
+        self.weighted_metrics = _metric_list(weighted_metrics, "weighted_metrics", self.loss)
+
+    def outputs(self, structure: Any, names: list[str], shapes: list[tuple[int, ...]]) -> list[Output]:
+        """The outputs of a model with their losses and metrics; ValueError if a list or dict does not fit them."""
+        count = len(names)
+        per_loss = _spread(self.loss, structure, names, "loss")
+        weights = _spread(self.loss_weights, structure, names, "loss_weights")
+        metrics = _metrics_of(self.metrics, structure, names, "metrics")
+        weighted = _metrics_of(self.weighted_metrics, structure, names, "weighted_metrics")
+        result = []
+        for index, (name, shape) in enumerate(zip(names, shapes, strict=True)):
+            loss, prefix = per_loss[index], "" if count == 1 else f"{name}_"
+            plain, heavy = (
+                [metrics_module.get(item, loss, shape) for item in group[index]] for group in (metrics, weighted)
+            )
+            taken = {metric.name for metric in plain}
+            result.append(
+                Output(
+                    name,
+                    shape,
+                    loss,
+                    1.0 if weights[index] is None else weights[index],
+                    [(f"{prefix}{metric.name}", metric) for metric in plain],
+                    [
+                        (f"{prefix}{'weighted_' if metric.name in taken else ''}{metric.name}", metric)
+                        for metric in heavy
+                    ],
+                )
+            )
+        return result
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, ready for JSON; ValueError if one of them cannot be described."""
+        config: dict[str, Any] = {"loss": _map(_described_loss, self.loss)}
+        for name in ("loss_weights", "metrics", "weighted_metrics"):
+            value = getattr(self, name)
+            config[name] = value if name == "loss_weights" else _map(_described_metric, value)
+        return config
+
+
+class Compiled(Structure):
+    """The part of a model that says how to train it."""
+
+    def __init__(self) -> None:
+        self._optimizer: optimizers.Optimizer | None = None
+        self._plan: Plan | None = None
+        self._outputs: tuple[Any, list[Output]] | None = None  # for which function they were made
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: str | bool = "auto",
+        auto_scale_loss: bool = True,
+        *,
+        precision: str = "float32",
+    ) -> None:
+        """Choose how to train. The model is left as it was if an argument makes no sense.
+
+        Parameters
+        ----------
+        optimizer : str or Optimizer, default "rmsprop"
+            A name or an object of :mod:`cnncore.optimizers`.
+        loss : str, Loss or callable, optional
+            A name, an object or a function of :mod:`cnncore.losses`, or your own Loss; for a model with several outputs
+            one for all, a list, or a dict by the outputs' names. Training needs one.
+        loss_weights : float, list or dict, optional
+            How much the loss of each output counts in the total; 1 by default.
+        metrics : list, optional
+            Names ("accuracy", "mae", "mse", ...), objects of :mod:`cnncore.metrics`, or functions
+            ``(y_true, y_pred) -> one value for each sample``; for a model with several outputs a list of such lists, or
+            a dict by the outputs' names. They do not see sample weights.
+        weighted_metrics : list, optional
+            Likewise, for metrics that weight samples by ``sample_weight`` and ``class_weight``.
+        run_eagerly, steps_per_execution, jit_compile, auto_scale_loss
+            Accepted for Keras' sake. The core always runs compiled, one step after another.
+        precision : {"float32", "bfloat16_3x", "bfloat16"}, default "float32"
+            Arithmetic of the layers that name none. The weights stay as they are.
+
+        Raises
+        ------
+        ValueError
+            If a name is not known.
+        TypeError
+            If an argument is something else.
+
+        Examples
+        --------
+        >>> from cnncore import Sequential
+        >>> from cnncore.layers import Dense
+        >>> model = Sequential([Dense(2, activation="softmax", input_shape=(3,))])
+        >>> model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+        >>> model.metrics_names
+        ['loss', 'accuracy']
+        """
+        new_precision = _checks.precision(precision, "compile")
+        _checks.integer(steps_per_execution, "steps_per_execution", "compile")
+        _check_old_order(loss_weights)
+        plan = Plan(loss, loss_weights, metrics, weighted_metrics)
+        new_optimizer = optimizers.get(optimizer)
+        if self._known_function() is not None:  # names of outputs are known: a wrong one is an error now
+            plan.outputs(*self._known_outputs())
+        self._optimizer, self._plan, self._outputs = new_optimizer, plan, None
+        self.precision = new_precision
+
+    @property
+    def compiled(self) -> bool:
+        """Whether ``compile`` was called."""
+        return self._plan is not None
+
+    @property
+    def optimizer(self) -> optimizers.Optimizer:
+        """The optimizer; assign to its ``learning_rate`` to change that."""
+        self._require_compiled("optimizer")
+        assert self._optimizer is not None
+        return self._optimizer
+
+    @property
+    def loss(self) -> Any:
+        """The loss, or the losses as ``compile`` was given them, as objects."""
+        self._require_compiled("loss")
+        assert self._plan is not None
+        return self._plan.loss
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The metrics of all outputs, beyond the losses."""
+        self._require_compiled("metrics")
+        return [metric for output in self._described_outputs() for _, metric in output.all_metrics]
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """Names of what ``evaluate`` returns, in order."""
+        self._require_compiled("metrics_names")
+        outputs = self._described_outputs()
+        several = [f"{output.name}_loss" for output in outputs if output.loss is not None] if len(outputs) > 1 else []
+        return ["loss", *several, *(name for output in outputs for name, _ in output.all_metrics)]
+
+    def reset_metrics(self) -> None:
+        """Forget what the metrics have seen. ``fit`` and ``evaluate`` do it by themselves."""
+        for metric in self.metrics:
+            metric.reset_state()
+
+    def get_compile_config(self) -> dict[str, Any]:
+        """What ``compile`` was given, ready for JSON.
+
+        Raises
+        ------
+        ValueError
+            If the model is not compiled, or something in it cannot be described: a function as loss, metric or learning
+            rate.
+        """
+        self._require_compiled("get_compile_config")
+        assert self._plan is not None
+        return {
+            "optimizer": optimizers.serialize(self.optimizer),
+            **self._plan.get_config(),
+            "precision": self.precision,
+        }
+
+    def compile_from_config(self, config: Mapping[str, Any]) -> None:
+        """Inverse of :meth:`get_compile_config`."""
+        self.compile(**config)
+
+    # --- details --------------------------------------------------------------------------------------------------
+    def _known_function(self) -> Any:
+        """The model's graph if its outputs are known, else None."""
+        return self._function if self.built else None
+
+    def _known_outputs(self) -> tuple[Any, list[str], list[tuple[int, ...]]]:
+        """Structure, names and shapes of the outputs of :meth:`_known_function`."""
+        function = self._function
+        return function.outputs, list(self.output_names), [tuple(t.shape[1:]) for t in function.output_list]
+
+    def _described_outputs(self) -> list[Output]:
+        function = self._known_function()
+        if function is None:
+            raise ValueError(
+                "[compile] the model's outputs are not known yet: give the model an Input, call "
+                "model.build(input_shape), or use it on data first."
+            )
+        if self._outputs is None or self._outputs[0] is not function:
+            assert self._plan is not None
+            self._outputs = (function, self._plan.outputs(*self._known_outputs()))
+        return self._outputs[1]
+
+    def _require_compiled(self, what: str) -> None:
+        if not self.compiled:
+            raise ValueError(f"[{what}] expected a compiled model: call model.compile(optimizer, loss, metrics) first.")
+
+    def _require_loss(self, what: str) -> None:
+        self._require_compiled(what)
+        assert self._plan is not None
+        if not any(loss is not None for loss in _leaves(self._plan.loss)):
+            raise ValueError(
+                f"[{what}] expected a model that was compiled with a loss, such as "
+                'model.compile("adam", loss="sparse_categorical_crossentropy"). Received: loss=None'
+            )
+
+
+def _is_leaf(value: Any) -> bool:
+    return not isinstance(value, (list, tuple, dict)) or (isinstance(value, dict) and "class_name" in value)
+
+
+def _map(function: Callable[[Any], Any], value: Any) -> Any:
+    """``value`` with ``function`` of each entry that is not None; descriptions of objects are entries, no dicts."""
+    if value is None:
+        return None
+    if _is_leaf(value):
+        return function(value)
+    if isinstance(value, dict):
+        return {key: _map(function, entry) for key, entry in value.items()}
+    return [_map(function, entry) for entry in value]
+
+
+def _leaves(value: Any) -> list[Any]:
+    if _is_leaf(value):
+        return [value]
+    return [leaf for entry in (value.values() if isinstance(value, dict) else value) for leaf in _leaves(entry)]
+
+
+def _loss_weight(value: Any) -> float:
+    return _checks.number(value, "loss_weights", "compile")
+
+
+def _metric_list(metrics: Any, name: str, loss: Any) -> Any:
+    if metrics is None:
+        return None
+    if isinstance(metrics, str) or not isinstance(metrics, (Mapping, Iterable)):
+        raise TypeError(f"[compile] expected `{name}` to be a list. Received: {name}={metrics!r}")
+    value = dict(metrics) if isinstance(metrics, Mapping) else list(metrics)
+    first = next((item for item in _leaves(loss) if item is not None), None)
+    for leaf in _leaves(value):
+        if leaf is not None:
+            metrics_module.get(leaf, first)  # a name that is not known is an error now
+    return value
+
+
+def _spread(value: Any, structure: Any, names: list[str], what: str) -> list[Any]:
+    """An entry of ``value`` for each output."""
+    if value is None or _is_leaf(value):
+        return [value] * len(names)
+    return (
+        by_name(value, structure, names, what, "compile") if len(names) > 1 or isinstance(value, dict) else _one(value)
+    )
+
+
+def _one(value: list[Any]) -> list[Any]:
+    if len(value) != 1:
+        raise ValueError(f"[compile] expected one entry for the model's one output. Received: {len(value)}")
+    return value
+
+
+def _metrics_of(metrics: Any, structure: Any, names: list[str], what: str) -> list[list[Any]]:
+    """The metrics of each output."""
+    count = len(names)
+    if metrics is None:
+        return [[] for _ in names]
+    if isinstance(metrics, list):
+        flat = not any(isinstance(entry, (list, tuple)) for entry in metrics)
+        if count == 1:
+            groups = [metrics] if flat else metrics
+        elif flat and len(metrics) != count:
+            groups = [metrics] * count  # Keras 2: one list for all outputs
+        else:
+            groups = by_name(metrics, list(names), names, what, "compile")
+    else:
+        groups = by_name(metrics, structure, names, what, "compile")
+    return [_flat(group) for group in groups]
+
+
+def _flat(group: Any) -> list[Any]:
+    if group is None:
+        return []
+    return [item for item in group if item is not None] if isinstance(group, (list, tuple)) else [group]
+
+
+def _described_loss(loss: Any) -> Any:
+    return losses.serialize(loss)
+
+
+def _described_metric(identifier: Any) -> Any:
+    return identifier if isinstance(identifier, str) else metrics_module.serialize(metrics_module.get(identifier))
+
+
+def _check_old_order(loss_weights: Any) -> None:
+    """The third argument was `metrics` in earlier versions; names there can mean nothing else."""
+    if any(isinstance(leaf, str) or callable(leaf) for leaf in _leaves(loss_weights)):
+        raise TypeError(
+            "[compile] expected `loss_weights`, the third argument, to hold numbers, as in Keras. Metrics are named: "
+            f"metrics={loss_weights!r}. Received: loss_weights={loss_weights!r}"
+        )

@@ -1,0 +1,237 @@
+"""The loops of ``fit``, ``evaluate`` and ``predict``: epochs and batches, callbacks, and what they are told."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from cnncore._checks import Float32
+from cnncore._random import generator
+from cnncore.callbacks import CallbackList
+from cnncore.models.meter import Meter
+from cnncore.models.signature import Output
+from cnncore.models.sources import ArraySource, Batch, StreamSource
+from cnncore.models.steps import EvaluationStep, TrainingStep, raise_training_error
+
+__all__ = ["TrainingLoop", "Validation", "evaluate", "predict"]
+
+
+class Validation:
+    """What ``fit`` evaluates, and after which epochs.
+
+    Parameters
+    ----------
+    source : ArraySource or StreamSource
+        The data.
+    frequency : int or collection of int
+        Every so many epochs, or after these epochs, counted from 1.
+    """
+
+    def __init__(self, source: ArraySource | StreamSource, frequency: Any) -> None:
+        self.source, self._frequency = source, frequency
+
+    def is_due(self, epoch: int) -> bool:
+        """Whether to evaluate after an epoch, counted from 0."""
+        if isinstance(self._frequency, int):
+            return (epoch + 1) % self._frequency == 0
+        return epoch + 1 in self._frequency
+
+
+class TrainingLoop:
+    """Runs the epochs of one ``fit``.
+
+    Parameters
+    ----------
+    model : Trainer
+        A compiled model.
+    network : _core.Network
+        Its network.
+    outputs : list of Output
+        Its outputs.
+    source : ArraySource or StreamSource
+        The training data.
+    validation : Validation, optional
+        What to evaluate.
+    shuffle : bool
+        Whether each epoch has a random order.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        network: Any,
+        outputs: Sequence[Output],
+        source: ArraySource | StreamSource,
+        validation: Validation | None,
+        shuffle: bool,
+    ) -> None:
+        self._model, self._network, self._outputs = model, network, outputs
+        self._source, self._validation, self._shuffle = source, validation, shuffle
+        self._step = TrainingStep(model, network, outputs)
+        self._meter = Meter(outputs, source.batch_size or 0, source.samples)
+        self._start: dict[str, Any] = {}
+        self._epoch_number = self._batch = self._iterations = 0
+
+    def run(self, epochs: range, callbacks: CallbackList) -> None:
+        """Train for these epochs, or for those that are left of them if a callback has restored a position."""
+        model, first = self._model, epochs.start
+        callbacks.on_train_begin()
+        logs: dict[str, Any] = {}
+        for epoch in range(max(self._start.get("epoch", first), first), epochs.stop):
+            callbacks.on_epoch_begin(epoch)
+            self._run_epoch(epoch, callbacks)
+            logs = self._meter.logs()
+            if self._validation is not None and self._validation.is_due(epoch):
+                results = self._evaluate(self._validation.source, callbacks)
+                logs |= {f"val_{name}": value for name, value in results.items()}
+            callbacks.on_epoch_end(epoch, logs)
+            if model.stop_training:
+                break
+        with model._lock:
+            model.optimizer.finalize_variable_values(self._network)
+        callbacks.on_train_end(logs)
+
+    # --- where it is: saved and restored by BackupAndRestore ------------------------------------------------------
+    @property
+    def position(self) -> dict[str, Any]:
+        """Which batches are done, ready for JSON."""
+        return {
+            "epoch": self._epoch_number,
+            "batch": self._batch,
+            "iterations": self._iterations,
+            "sums": list(self._meter.sums),
+            "done": self._meter.done,
+        }
+
+    @position.setter
+    def position(self, position: dict[str, Any]) -> None:
+        self._start = dict(position)
+
+    # --- details --------------------------------------------------------------------------------------------------
+    def _run_epoch(self, epoch: int, callbacks: CallbackList) -> None:
+        model, step, meter = self._model, self._step, self._meter
+        start, self._start = self._start, {}
+        skip = start.get("batch", 0)
+        self._epoch_number, self._batch = epoch, skip
+        self._iterations = start["iterations"] if skip else int(model.optimizer.iterations)
+        first_step = int(self._network.step) - skip
+        snapshot = _Snapshot(model, self._network)
+        meter.reset()
+        if skip:
+            meter.sums, meter.done = list(start["sums"]), start["done"]
+        begin = callbacks.on_train_batch_begin if callbacks.listens("on_train_batch_begin") else None
+        end = callbacks.on_train_batch_end if callbacks.listens("on_train_batch_end") else None
+        isfinite = math.isfinite
+        for index, batch in enumerate(self._source.epoch(self._order, epoch, skip, first_step), skip):
+            if begin is not None:
+                begin(index)
+            values = step(batch, meter.room(batch.rows))
+            if not isfinite(values[0]) or not step.finite:
+                self._stop_at(batch, index, values[0], callbacks, snapshot)
+                break
+            meter.add(values, batch)
+            self._batch = index + 1
+            if end is not None:
+                end(index, meter.logs)
+            if model.stop_training:
+                break
+
+    def _order(self, count: int) -> np.ndarray:
+        """The order of the samples in this epoch.
+
+        It depends on the model's seed and on how many steps were done, so that training resumed from a file goes on
+        exactly as it would have without the interruption, and every epoch has an order of its own.
+        """
+        if not self._shuffle:
+            return np.arange(count, dtype=np.int64)
+        return generator(self._model.seed, self._iterations).permutation(count)
+
+    def _stop_at(self, batch: Batch, index: int, loss: float, callbacks: CallbackList, snapshot: _Snapshot) -> None:
+        """End at a loss or weights that are not finite: by an error, unless a callback ends the training itself."""
+        if not snapshot.is_still_finite():
+            snapshot.restore()
+            raise_training_error(
+                self._model._function, batch, self._epoch_number, index, loss, "at the beginning of this epoch"
+            )
+        logs = {**self._meter.logs(), "loss": loss}
+        callbacks.on_train_batch_end(index, logs)
+        if not self._model.stop_training:
+            raise_training_error(self._model._function, batch, self._epoch_number, index, loss)
+        self._meter.sums[0] += loss
+
+    def _evaluate(self, source: ArraySource | StreamSource, callbacks: CallbackList) -> dict[str, Any]:
+        return evaluate(self._network, self._outputs, source, callbacks, self._model._penalty())
+
+
+class _Snapshot:
+    """Weights and optimizer state at the beginning of an epoch."""
+
+    def __init__(self, model: Any, network: Any) -> None:
+        self._model, self._network = model, network
+        self._weights, self._state = model.get_weights(), model.optimizer.state_dict()
+        self._step = network.step
+
+    def is_still_finite(self) -> bool:
+        """Whether the weights and the optimizer's state are finite now."""
+        vectors = [self._network.get_parameters(), *self._model.optimizer.state.values()]
+        return all(np.isfinite(vector).all() for vector in vectors)
+
+    def restore(self) -> None:
+        """Go back to what was."""
+        with self._model._lock:
+            self._model.set_weights(self._weights)
+            self._model.optimizer.load_state_dict(self._state)
+            self._network.step = self._step
+
+
+def evaluate(
+    network: Any,
+    outputs: Sequence[Output],
+    source: ArraySource | StreamSource,
+    callbacks: CallbackList,
+    penalty: float,
+) -> dict[str, Any]:
+    """Losses and metrics of a model as it is, by name; with the hooks of an evaluation."""
+    step, meter = EvaluationStep(network, outputs, penalty), Meter(outputs, samples=0)
+    begin, end = (callbacks.listens(f"on_test_batch_{when}") for when in ("begin", "end"))
+    callbacks.on_test_begin()
+    for index, batch in enumerate(source.slices()):
+        if begin:
+            callbacks.on_test_batch_begin(index)
+        losses, predictions = step(batch)
+        meter.add(losses, batch)
+        meter.measure(predictions, batch)
+        if end:
+            callbacks.on_test_batch_end(index, meter.logs())
+    logs = meter.logs()
+    callbacks.on_test_end(logs)
+    return logs
+
+
+def predict(network: Any, source: ArraySource | StreamSource, callbacks: CallbackList) -> list[Float32]:
+    """The predictions of a model, one array for each output; with the hooks of a prediction."""
+    begin, end = (callbacks.listens(f"on_predict_batch_{when}") for when in ("begin", "end"))
+    callbacks.on_predict_begin()
+    results: list[Float32] = []
+    parts: list[list[Float32]] = []
+    place = 0
+    for index, batch in enumerate(source.slices()):
+        if begin:
+            callbacks.on_predict_batch_begin(index)
+        outputs = network.forward(batch.x)
+        if source.samples is None:
+            parts.append(outputs)
+        else:
+            results = results or [np.empty((source.samples, *y.shape[1:]), np.float32) for y in outputs]
+            for result, y in zip(results, outputs, strict=True):
+                result[place : place + len(y)] = y
+            place += len(outputs[0])
+        if end:
+            callbacks.on_predict_batch_end(index, {"outputs": outputs[0] if len(outputs) == 1 else outputs})
+    callbacks.on_predict_end()
+    if source.samples is None:
+        return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
+    return [result[:place] for result in results]

@@ -1,0 +1,131 @@
+"""Meter: the running means of an epoch or an evaluation, at next to no cost in each step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from cnncore._checks import Float32
+from cnncore.models.signature import Output
+from cnncore.models.sources import Batch
+
+__all__ = ["Meter"]
+
+_Targets = tuple[list["np.ndarray | None"], list["Float32 | None"], "np.ndarray | None"]  # y, weight, indices
+_METRIC_BYTES = 1 << 20  # predictions of one output that are kept until its metrics see them
+
+
+class Meter:
+    """Sums up losses, and keeps predictions until there are enough of them to be worth a call of the metrics.
+
+    Parameters
+    ----------
+    outputs : list of Output
+        The model's outputs with their losses and metrics.
+    batch_size : int, default 0
+        The most samples in a batch, as far as it is known.
+    samples : int, optional
+        Samples in an epoch: no more predictions than that are kept. 0 keeps none; then :meth:`measure` is to be used.
+    """
+
+    def __init__(self, outputs: Sequence[Output], batch_size: int = 0, samples: int | None = None) -> None:
+        self._outputs = outputs
+        self._measured = samples != 0 and any(output.all_metrics for output in outputs)
+        row_bytes = max(4 * math.prod(output.shape) for output in outputs)
+        wanted = _METRIC_BYTES // row_bytes if samples is None else min(samples, _METRIC_BYTES // row_bytes)
+        self._make_buffers(max(batch_size, wanted, 1) if self._measured else 0)
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin an epoch."""
+        self.sums = [0.0] * (len(self._outputs) + 1)  # of the total and of each output's loss, times samples
+        self.done = 0
+        self._filled = 0  # rows of the buffers that the metrics have not seen
+        self._pending: list[_Targets] = []
+        for output in self._outputs:
+            for _, metric in output.all_metrics:
+                metric.reset_state()
+
+    def room(self, rows: int) -> list[Float32] | None:
+        """Where the predictions of the next ``rows`` samples go, for each output; None where nobody looks at them."""
+        if not self._measured:
+            return None
+        stop = self._filled + rows
+        if stop > self._rows:
+            self._update_metrics()
+            if rows > self._rows:
+                self._make_buffers(rows)
+            stop = rows
+        start = self._filled
+        return [buffer[start:stop] for buffer in self._buffers]
+
+    def add(self, losses: Sequence[float], batch: Batch) -> None:
+        """Count a batch: the total loss, then that of each output. Its predictions are in their :meth:`room`."""
+        rows = batch.rows
+        for index, loss in enumerate(losses):
+            self.sums[index] += loss * rows
+        self.done += rows
+        if self._measured:
+            self._filled += rows
+            self._pending.append((batch.y, batch.weight, batch.indices))  # not the images, which may be large
+
+    def measure(self, predictions: Sequence[Float32], batch: Batch) -> None:
+        """Show the metrics a batch at once."""
+        for output, y_pred, y, weight in zip(self._outputs, predictions, batch.y, batch.weight, strict=True):
+            _update(output, y, y_pred, weight)
+
+    def logs(self) -> dict[str, Any]:
+        """The means so far, by name: the loss, that of each output if there are several, and the metrics."""
+        self._update_metrics()
+        done = max(self.done, 1)
+        logs: dict[str, Any] = {"loss": self.sums[0] / done}
+        if len(self._outputs) > 1:
+            for output, total in zip(self._outputs, self.sums[1:], strict=True):
+                if output.loss is not None:
+                    logs[f"{output.name}_loss"] = total / done
+        for output in self._outputs:
+            for name, metric in output.all_metrics:
+                logs[name] = _plain(metric.result())
+        return logs
+
+    def _make_buffers(self, rows: int) -> None:
+        self._rows = rows
+        self._buffers = [np.empty((rows, *output.shape), np.float32) for output in self._outputs]
+
+    def _update_metrics(self) -> None:
+        if not self._filled:
+            return
+        for index, output in enumerate(self._outputs):
+            if output.all_metrics:
+                y = _gathered([(y[index], indices) for y, _, indices in self._pending])
+                weight = None
+                if output.weighted_metrics:
+                    weight = _gathered([(weights[index], indices) for _, weights, indices in self._pending])
+                _update(output, y, self._buffers[index][: self._filled], weight)
+        self._filled = 0
+        self._pending.clear()
+
+
+def _update(output: Output, y: Any, y_pred: Float32, weight: np.ndarray | None) -> None:
+    for _, metric in output.metrics:
+        metric.update_state(y, y_pred)
+    for _, metric in output.weighted_metrics:
+        metric.update_state(y, y_pred, sample_weight=weight)
+
+
+def _gathered(parts: list[tuple[np.ndarray | None, np.ndarray | None]]) -> np.ndarray | None:
+    """The rows of consecutive batches as one array: rows ``indices`` of each array, or all of it."""
+    first = parts[0][0]
+    if first is None:
+        return None
+    if parts[0][1] is not None:  # all batches are parts of one array
+        return first[np.concatenate([indices for _, indices in parts if indices is not None])]
+    return np.concatenate([array for array, _ in parts if array is not None])
+
+
+def _plain(value: Any) -> Any:
+    """A metric's result for the logs: a number as a float, anything else as it is."""
+    return float(value) if np.ndim(value) == 0 else value

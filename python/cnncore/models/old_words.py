@@ -1,0 +1,96 @@
+"""Methods and arguments of Keras 2 that have one meaning today; each warns and says today's word."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+__all__ = ["OldWords", "fit_arguments"]
+
+_WITHOUT_EFFECT = ("workers", "use_multiprocessing", "max_queue_size")
+
+
+def fit_arguments(old_words: dict[str, Any], epochs: int) -> int:
+    """``epochs`` of a call of ``fit`` with words of Keras 2; TypeError for a word that never was."""
+    for word, value in old_words.items():
+        if word == "nb_epoch":
+            _warn("nb_epoch=", "epochs=")
+            epochs = value
+        elif word in _WITHOUT_EFFECT:
+            warnings.warn(
+                f"`{word}` is an argument of the data set today: PyDataset({word}={value!r}).",
+                DeprecationWarning,
+                stacklevel=3,
+            )
+        else:
+            raise TypeError(f"fit() got an unexpected keyword argument {word!r}")
+    return epochs
+
+
+class OldWords:
+    """The generator methods of Keras 2."""
+
+    def fit_generator(
+        self,
+        generator: Any,
+        steps_per_epoch: int | None = None,
+        epochs: int = 1,
+        verbose: str | int = 1,
+        callbacks: Any = None,
+        validation_data: Any = None,
+        validation_steps: int | None = None,
+        validation_freq: Any = 1,
+        class_weight: Any = None,
+        max_queue_size: int = 10,
+        workers: int = 1,
+        use_multiprocessing: bool = False,
+        shuffle: bool = True,
+        initial_epoch: int = 0,
+    ) -> Any:
+        """Keras 2's name of ``fit`` with a source of batches."""
+        _warn("fit_generator", "fit")
+        return self.fit(  # type: ignore[attr-defined]
+            generator,
+            steps_per_epoch=steps_per_epoch,
+            epochs=epochs,
+            verbose=verbose,
+            callbacks=callbacks,
+            validation_data=validation_data,
+            validation_steps=validation_steps,
+            validation_freq=validation_freq,
+            class_weight=class_weight,
+            shuffle=shuffle,
+            initial_epoch=initial_epoch,
+        )
+
+    def evaluate_generator(
+        self,
+        generator: Any,
+        steps: int | None = None,
+        callbacks: Any = None,
+        max_queue_size: int = 10,
+        workers: int = 1,
+        use_multiprocessing: bool = False,
+        verbose: str | int = 0,
+    ) -> Any:
+        """Keras 2's name of ``evaluate`` with a source of batches."""
+        _warn("evaluate_generator", "evaluate")
+        return self.evaluate(generator, steps=steps, callbacks=callbacks, verbose=verbose)  # type: ignore[attr-defined]
+
+    def predict_generator(
+        self,
+        generator: Any,
+        steps: int | None = None,
+        callbacks: Any = None,
+        max_queue_size: int = 10,
+        workers: int = 1,
+        use_multiprocessing: bool = False,
+        verbose: str | int = 0,
+    ) -> Any:
+        """Keras 2's name of ``predict`` with a source of batches."""
+        _warn("predict_generator", "predict")
+        return self.predict(generator, steps=steps, callbacks=callbacks, verbose=verbose)  # type: ignore[attr-defined]
+
+
+def _warn(old: str, new: str) -> None:
+    warnings.warn(f"`{old}` is now called `{new}`.", DeprecationWarning, stacklevel=3)

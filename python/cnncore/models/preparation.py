@@ -1,0 +1,198 @@
+"""From the arguments of ``fit``, ``evaluate`` and ``predict`` to sources of batches; a model is built on the way."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from cnncore import _checks
+from cnncore.models.advice import advise_on_inputs, value_range
+from cnncore.models.augmenter import make_augmenter
+from cnncore.models.compiled import Compiled
+from cnncore.models.loop import Validation
+from cnncore.models.signature import Output, Samples, Signature
+from cnncore.models.sources import ArraySource, Batch, StreamSource, is_stream, unpack
+
+__all__ = ["Preparation"]
+
+EVALUATION_BATCH = 1024  # samples between two looks at Ctrl-C
+
+
+class Preparation(Compiled):
+    """The part of a model that turns data into batches."""
+
+    input_range: list[tuple[float, float]] | None
+    _advised: set[str]
+
+    def _signature(self, with_targets: bool = True) -> Signature:
+        """What data must look like; the model is built."""
+        function = self._function
+        inputs = [tuple(tensor.shape[1:]) for tensor in function.input_list]
+        names = list(self.input_names)
+        first = next((layer.name for layer in self.layers if type(layer).__name__ != "InputLayer"), names[0])
+        if with_targets:
+            outputs: list[Output] = self._described_outputs()
+        else:
+            shapes = [tuple(tensor.shape[1:]) for tensor in function.output_list]
+            outputs = [
+                Output(name, shape, None, 1.0, [], []) for name, shape in zip(self.output_names, shapes, strict=True)
+            ]
+        layers = [first] if len(names) == 1 else names
+        return Signature(function.inputs, names, inputs, layers, function.outputs, outputs)
+
+    # --- arrays ---------------------------------------------------------------------------------------------------
+    def _samples(self, data: tuple[Any, Any, Any], owner: str, class_weight: Any = None) -> Samples:
+        """Checked samples of arrays with targets."""
+        self._build_for(data[0])
+        return self._signature().prepare(*data, owner, class_weight)
+
+    def _inputs(self, x: Any, owner: str) -> list[np.ndarray]:
+        """Checked arrays without targets."""
+        self._build_for(x)
+        return self._signature(with_targets=False).prepare_x(x, owner)
+
+    def _is_one_slice(self, x: Any, batch_size: int | None) -> bool:
+        size = EVALUATION_BATCH if batch_size is None else _checks.integer(batch_size, "batch_size", "predict")
+        return type(x) is np.ndarray and x.ndim > 0 and len(x) <= size
+
+    def _training_batch(self, samples: Samples) -> Batch:
+        """One batch of samples as a step of training takes it."""
+        augment = make_augmenter(self._augmentation, self.seed)
+        if augment is not None:
+            samples = augment(samples, int(self._network_for_use().step))
+        return Batch(*samples, None, samples.rows)
+
+    def _watch_range(self, arrays: list[np.ndarray]) -> None:
+        """Remember the range of training data, and warn if it can hardly be meant."""
+        ranges = [value_range(array) for array in arrays]
+        before = self.input_range or ranges
+        self.input_range = [
+            (min(low, old[0]), max(high, old[1])) for (low, high), old in zip(ranges, before, strict=True)
+        ]
+        advise_on_inputs(self.layers, ranges, arrays, self._advised)
+
+    # --- sources --------------------------------------------------------------------------------------------------
+    def _training_data(
+        self,
+        data: tuple[Any, Any, Any],
+        class_weight: Any,
+        batch_size: int | None,
+        steps: int | None,
+        validation: tuple[float, Any, int | None, int | None, Any],
+    ) -> tuple[ArraySource | StreamSource, Validation | None]:
+        """The source of batches for ``fit``, and what it evaluates on."""
+        split, held_out, validation_steps, validation_batch_size, frequency = validation
+        fraction = _checks.number(split, "validation_split", "fit", minimum=0.0, below=1.0)
+        size = 32 if batch_size is None else _checks.integer(batch_size, "batch_size", "fit")
+        steps = _optional(steps, "steps_per_epoch", "fit")
+        rest: ArraySource | None = None
+        source: ArraySource | StreamSource
+        if is_stream(data[0]):
+            if fraction:
+                raise ValueError(
+                    "[fit] expected `validation_split` only with arrays, since batches cannot be split. "
+                    f"Received: validation_split={split}, x={type(data[0]).__name__}"
+                )
+            source = self._stream(data, "fit", steps, class_weight)
+            source.augment = make_augmenter(self._augmentation, self.seed)
+            self._watch_range(self._signature().prepare_x(source.peek(), "fit"))
+        else:
+            samples = self._samples(data, "fit", class_weight)
+            self._watch_range(samples.x)
+            if fraction and held_out is None:
+                samples, last = _split(samples, fraction)
+                rest = ArraySource(last, _evaluation_size(validation_batch_size), validation_steps)
+            source = ArraySource(samples, size, steps, make_augmenter(self._augmentation, self.seed))
+        if held_out is not None:
+            rest_source = self._validation_source(held_out, validation_batch_size, validation_steps)
+            return source, Validation(rest_source, _frequency(frequency))
+        return source, None if rest is None else Validation(rest, _frequency(frequency))
+
+    def _validation_source(
+        self, held_out: Any, batch_size: int | None, steps: int | None
+    ) -> ArraySource | StreamSource:
+        if is_stream(held_out):
+            return self._evaluation_data((held_out, None, None), batch_size, steps, "fit")
+        if not isinstance(held_out, (tuple, list)) or len(held_out) not in (2, 3):
+            size = f" of {len(held_out)}" if isinstance(held_out, (tuple, list)) else ""
+            raise ValueError(
+                "[fit] expected `validation_data` as (x, y) or (x, y, sample_weight), or a source of batches. "
+                f"Received: {type(held_out).__name__}{size}"
+            )
+        return self._evaluation_data(unpack(tuple(held_out), "fit"), batch_size, steps, "fit")
+
+    def _evaluation_data(
+        self, data: tuple[Any, Any, Any], batch_size: int | None, steps: int | None, owner: str, whole: bool = False
+    ) -> ArraySource | StreamSource:
+        """Batches with targets, in order."""
+        size = _evaluation_size(batch_size, owner)
+        steps = _optional(steps, "steps", owner)
+        if is_stream(data[0]):
+            return self._stream(data, owner, steps)
+        samples = self._samples(data, owner)
+        return ArraySource(samples, samples.rows if whole else size, steps)
+
+    def _prediction_data(self, x: Any, batch_size: int | None, steps: int | None) -> ArraySource | StreamSource:
+        """Batches without targets, in order."""
+        size = _evaluation_size(batch_size, "predict")
+        steps = _optional(steps, "steps", "predict")
+        if is_stream(x):
+            source = StreamSource(x, lambda first: self._signature(False), "predict", steps, targets=False)
+            self._build_for(source.peek())
+            return source
+        nothing = [None] * len(self._signature_outputs(x))
+        return ArraySource(Samples(self._inputs(x, "predict"), list(nothing), list(nothing)), size, steps)
+
+    def _signature_outputs(self, x: Any) -> list[Any]:
+        self._build_for(x)
+        return list(self._function.output_list)
+
+    def _stream(
+        self, data: tuple[Any, Any, Any], owner: str, steps: int | None, class_weight: Any = None
+    ) -> StreamSource:
+        if data[1] is not None or data[2] is not None:
+            name = "y" if data[1] is not None else "sample_weight"
+            raise ValueError(
+                f"[{owner}] expected `{name}` to come with each batch, since x is a source of batches "
+                f"({type(data[0]).__name__}). Received: {name} as well"
+            )
+        source = StreamSource(data[0], lambda first: self._signature(), owner, steps, class_weight)
+        self._build_for(source.peek())
+        return source
+
+    def _penalty(self) -> float:
+        """What the regularizers of the weights add to the loss."""
+        total = 0.0
+        for variable in getattr(self, "trainable_weights", ()):
+            regularizer = getattr(getattr(variable, "spec", None), "regularizer", None)
+            if regularizer is not None:
+                total += float(regularizer(variable.numpy()))
+        return total
+
+
+def _evaluation_size(batch_size: int | None, owner: str = "fit") -> int:
+    return EVALUATION_BATCH if batch_size is None else _checks.integer(batch_size, "batch_size", owner)
+
+
+def _optional(value: int | None, name: str, owner: str) -> int | None:
+    return None if value is None else _checks.integer(value, name, owner)
+
+
+def _frequency(value: Any) -> Any:
+    """A number of epochs, or a set of epochs."""
+    if isinstance(value, (list, tuple, set, frozenset, range)):
+        return {_checks.integer(epoch, "validation_freq", "fit") for epoch in value}
+    return _checks.integer(value, "validation_freq", "fit")
+
+
+def _split(samples: Samples, fraction: float) -> tuple[Samples, Samples]:
+    """All but the last ``fraction`` of the samples, and the rest, as Keras does: before any shuffling."""
+    boundary = math.floor(samples.rows * (1.0 - fraction))
+    if not 0 < boundary < samples.rows:
+        raise ValueError(
+            f"[fit] expected `validation_split` to leave samples on both sides. Received: validation_split={fraction}, "
+            f"{samples.rows} samples"
+        )
+    return samples.take(slice(0, boundary)), samples.take(slice(boundary, None))

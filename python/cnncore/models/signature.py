@@ -1,0 +1,167 @@
+"""Signature: what a model's data must look like, and the checks that turn a user's data into samples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cnncore import _checks
+from cnncore._checks import Float32
+from cnncore.losses import Loss
+from cnncore.metrics import Metric
+from cnncore.models.arrays import as_array, by_name, prepare_x
+from cnncore.models.class_weights import weights_of_classes
+
+__all__ = ["Output", "Samples", "Signature"]
+
+
+class Samples(NamedTuple):
+    """Data ready for the core: lists with one entry for each input or output."""
+
+    x: list[np.ndarray]  # uint8 or float32, (samples, *shape)
+    y: list[np.ndarray | None]  # int64 labels or float32, as the loss wants it
+    weight: list[Float32 | None]  # (samples,) or one for each row
+
+    @property
+    def rows(self) -> int:
+        """Number of samples."""
+        return len(self.x[0])
+
+    def take(self, index: Any) -> Samples:
+        """The samples of a slice or of an array of indices."""
+        return Samples(
+            [array[index] for array in self.x],
+            [None if array is None else array[index] for array in self.y],
+            [None if array is None else array[index] for array in self.weight],
+        )
+
+
+class Output(NamedTuple):
+    """One output of a model and what it is trained for."""
+
+    name: str
+    shape: tuple[int, ...]  # of a sample
+    loss: Loss | None
+    loss_weight: float
+    metrics: list[tuple[str, Metric]]  # by the name in logs; they see no sample weights
+    weighted_metrics: list[tuple[str, Metric]]
+
+    @property
+    def all_metrics(self) -> list[tuple[str, Metric]]:
+        """Those without and those with weights."""
+        return [*self.metrics, *self.weighted_metrics]
+
+
+class Signature(NamedTuple):
+    """Names, shapes and purposes of a model's inputs and outputs."""
+
+    input_structure: Any
+    input_names: Sequence[str]
+    input_shapes: Sequence[tuple[int, ...]]
+    input_layers: Sequence[str]  # whom messages about x name
+    output_structure: Any
+    outputs: Sequence[Output]
+
+    def prepare_x(self, x: Any, owner: str) -> list[np.ndarray]:
+        """One array for each input, all of the same length."""
+        parts = by_name(x, self.input_structure, self.input_names, "x", owner)
+        missing = [name for name, part in zip(self.input_names, parts, strict=True) if part is None]
+        if missing:
+            raise ValueError(f"[{owner}] expected data for every input. Received: none for {', '.join(missing)}")
+        arrays = [
+            prepare_x(part, shape, layer)
+            for part, shape, layer in zip(parts, self.input_shapes, self.input_layers, strict=True)
+        ]
+        if len(arrays) > 1:
+            _checks.same_length(owner, **dict(zip(self.input_names, arrays, strict=True)))
+        elif not len(arrays[0]):
+            raise ValueError(f"[{owner}] expected at least one sample. Received: x is empty")
+        return arrays
+
+    def prepare(self, x: Any, y: Any, sample_weight: Any, owner: str, class_weight: Any = None) -> Samples:
+        """Samples of data with targets; ValueError or TypeError where something does not fit.
+
+        Parameters
+        ----------
+        x, y, sample_weight : array_like, or lists or dicts of them by the names of inputs and outputs
+            One ``sample_weight`` counts for all outputs.
+        owner : str
+            The function that messages name.
+        class_weight : dict of int to float, optional
+        """
+        arrays = self.prepare_x(x, owner)
+        targets = self._targets(y, owner)
+        weights = self._weights(sample_weight, len(arrays[0]), owner)
+        if class_weight is not None:
+            weights = self._with_class_weight(class_weight, targets, weights, owner)
+        for output, target, weight in zip(self.outputs, targets, weights, strict=True):
+            suffix = "" if len(self.outputs) == 1 else f" of {output.name}"
+            if target is not None:
+                _checks.same_length(owner, **{"x": arrays[0], f"y{suffix}": target})
+            if weight is not None:
+                _checks.same_length(owner, **{f"sample_weight{suffix}": weight, "y": arrays[0]})
+        return Samples(arrays, targets, weights)
+
+    def _targets(self, y: Any, owner: str) -> list[np.ndarray | None]:
+        if y is None:
+            raise ValueError(f"[{owner}] expected targets. Received: y=None")
+        names = [output.name for output in self.outputs]
+        parts = by_name(y, self.output_structure, names, "y", owner)
+        targets: list[np.ndarray | None] = []
+        for output, part in zip(self.outputs, parts, strict=True):
+            if part is None:
+                if output.loss is not None:
+                    raise ValueError(f"[{owner}] expected targets for every output. Received: none for {output.name}")
+                targets.append(None)
+                continue
+            array = as_array(part)
+            if output.loss is not None:
+                target = output.loss.prepare_targets(array, output.shape)
+            else:
+                target = np.require(_checks.numeric_array(array, "y", owner), requirements=["C", "A"])
+            for _, metric in output.all_metrics:
+                check = getattr(metric, "check_targets", None)
+                if check is not None:
+                    check(target, output.shape)
+            targets.append(target)
+        return targets
+
+    def _weights(self, sample_weight: Any, count: int, owner: str) -> list[Float32 | None]:
+        if sample_weight is None:
+            return [None] * len(self.outputs)
+        names = [output.name for output in self.outputs]
+        if isinstance(sample_weight, (list, tuple, dict)) and (len(names) > 1 or isinstance(sample_weight, dict)):
+            parts = by_name(sample_weight, self.output_structure, names, "sample_weight", owner)
+        else:
+            parts = [sample_weight] * len(names)
+        return [
+            None if part is None else _weight(part, output, owner)
+            for part, output in zip(parts, self.outputs, strict=True)
+        ]
+
+    def _with_class_weight(
+        self, class_weight: Any, targets: list[np.ndarray | None], weights: list[Float32 | None], owner: str
+    ) -> list[Float32 | None]:
+        if len(self.outputs) > 1:
+            raise ValueError(
+                f"[{owner}] expected `class_weight` only for a model with one output; use `sample_weight`. "
+                f"Received: a model with {len(self.outputs)} outputs"
+            )
+        assert targets[0] is not None
+        of_class = weights_of_classes(class_weight, targets[0], self.outputs[0].shape, owner)
+        return [of_class if weights[0] is None else np.asarray(weights[0] * of_class, np.float32)]
+
+
+def _weight(value: Any, output: Output, owner: str) -> Float32:
+    array = _checks.float32_array(as_array(value), "sample_weight", owner)
+    if array.ndim > 1 and array.shape[1:] == (1,):
+        array = array[:, 0]
+    rows = output.shape[:-1]
+    if array.ndim == 0 or array.shape[1:] != rows[: array.ndim - 1]:
+        raise ValueError(
+            f"[{owner}] expected sample_weight of rank 1 (samples), or one for each of the rows {rows} of a sample. "
+            f"Received: sample_weight.shape={array.shape}"
+        )
+    return array

@@ -1,0 +1,167 @@
+"""One step of training, one of evaluation, and what a step that fails says."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+
+from cnncore._checks import Float32
+from cnncore.errors import TrainingError
+from cnncore.layers.function import Function
+from cnncore.layers.lowering import lower
+from cnncore.models.signature import Output
+from cnncore.models.sources import Batch
+
+__all__ = ["EvaluationStep", "TrainingStep", "raise_training_error"]
+
+
+class TrainingStep:
+    """Everything that a step needs, looked up once for all steps of a call.
+
+    Parameters
+    ----------
+    model : Trainer
+        A compiled model.
+    network : _core.Network
+        Its network.
+    outputs : list of Output
+        Its outputs with their losses.
+    """
+
+    def __init__(self, model: Any, network: Any, outputs: Sequence[Output]) -> None:
+        self._model, self._network, self._optimizer, self._lock = model, network, model.optimizer, model._lock
+        self._losses = [None if output.loss is None else output.loss.core(output.shape) for output in outputs]
+        self._loss_weights = [output.loss_weight for output in outputs]
+        self._constraints = list(model._constraints())
+        model.build_optimizer()
+
+    def __call__(self, batch: Batch, room: list[Float32] | None) -> list[float]:
+        """Update the weights once.
+
+        Returns
+        -------
+        list of float
+            The total loss before the update, then that of each output. Nothing is updated if the total is not finite.
+        """
+        with self._lock:
+            rule = self._optimizer.prepare_step()
+            values: list[float] = self._network.train_step(
+                batch.x, batch.y, self._losses, self._loss_weights, batch.weight, batch.indices, rule, room
+            )
+            if rule is None and math.isfinite(values[0]):
+                parameters = self._network.get_parameters()
+                self._optimizer.apply_flat(parameters, self._network.gradients)
+                self._network.set_parameters(parameters)
+            for variable, constraint in self._constraints:
+                variable.assign(constraint(variable.numpy()))
+        return values
+
+    def gradients(self, batch: Batch) -> Float32:
+        """A copy of the flat gradient of the total loss; the model is left as it was."""
+        with self._lock:
+            network = self._network
+            step, weights = network.step, self._model.get_weights()  # moving statistics are among them
+            network.train_step(
+                batch.x, batch.y, self._losses, self._loss_weights, batch.weight, batch.indices, None, None
+            )
+            network.step = step
+            self._model.set_weights(weights)
+            return np.array(network.gradients)
+
+    @property
+    def finite(self) -> bool:
+        """False where the last update left a NaN or an infinity in the weights or the optimizer's state."""
+        return bool(self._optimizer.finite)
+
+
+class EvaluationStep:
+    """Losses of a batch, without changing anything.
+
+    Parameters
+    ----------
+    network : _core.Network
+        The model's network.
+    outputs : list of Output
+        The model's outputs with their losses.
+    penalty : float
+        What the regularizers of the weights add to the total.
+    """
+
+    def __init__(self, network: Any, outputs: Sequence[Output], penalty: float) -> None:
+        self._network, self._outputs, self._penalty = network, outputs, penalty
+        cores = [None if output.loss is None else output.loss.core(output.shape) for output in outputs]
+        # A loss in Python takes part in training by its value and gradient, and here by its value alone.
+        self._losses: list[Any] = [
+            output.loss if hasattr(core, "__func__") else core for core, output in zip(cores, outputs, strict=True)
+        ]
+
+    def __call__(self, batch: Batch) -> tuple[list[float], list[Float32]]:
+        """The total loss and that of each output; and the predictions."""
+        predictions = self._network.forward(batch.x)
+        losses = [
+            0.0 if loss is None else float(loss(y, y_pred, weight))
+            for loss, y, y_pred, weight in zip(self._losses, batch.y, predictions, batch.weight, strict=True)
+        ]
+        weighted = (output.loss_weight * loss for output, loss in zip(self._outputs, losses, strict=True))
+        return [sum(weighted) + self._penalty, *losses], predictions
+
+
+def raise_training_error(
+    function: Function, batch: Batch, epoch: int, step: int, loss: float, kept: str = "before this step"
+) -> NoReturn:
+    """Stop with an error that says where the loss or a weight stopped being finite, and why, as far as it can be told.
+
+    Parameters
+    ----------
+    function : Function
+        The model's graph.
+    batch : Batch
+        What the step worked on.
+    epoch, step : int
+        Counted from 0.
+    loss : float
+        The loss of the step.
+    kept : str
+        Which weights the model has now.
+    """
+    x, y, weight = (
+        [a if a is None or batch.indices is None else a[batch.indices] for a in arrays]
+        for arrays in (batch.x, batch.y, batch.weight)
+    )
+    if math.isfinite(loss):
+        what, where = "An update left weights or the optimizer's state infinite", "the step was too large"
+    else:
+        what, where = f"The loss became {loss}", _cause(function, [a for a in x if a is not None], y, weight)
+    raise TrainingError(
+        f"{what} in epoch {epoch + 1}, step {step + 1}: {where}. The model has the weights it had {kept}. Common "
+        "causes: NaN or infinite values in x, inputs that are not scaled, a learning rate that is too high, a last "
+        "layer whose activation does not fit the loss, such as relu under a cross-entropy.",
+        epoch=epoch + 1,
+        step=step + 1,
+        loss=loss,
+    )
+
+
+def _cause(function: Function, x: list[np.ndarray], y: list[Any], weight: list[Any]) -> str:
+    layer = first_non_finite_layer(function, x)
+    if layer is not None:
+        return f"the output of layer {layer!r} is not finite"
+    for name, arrays in (("y", y), ("sample_weight", weight)):
+        if any(a is not None and not np.isfinite(a).all() for a in arrays):
+            return f"all predictions are finite, {name} is not"
+    return "all predictions are finite, the loss is not"
+
+
+def first_non_finite_layer(function: Function, x: list[np.ndarray]) -> str | None:
+    """Name of the first layer whose output for ``x`` holds NaN or infinity; None if there is none."""
+    if not all(np.isfinite(array).all() for array in x):
+        return "input"
+    tensors = [tensor for node in function.nodes for tensor in node.output_list]
+    network = lower(Function(function.inputs, tensors)).network
+    for tensor, y in zip(tensors, network.forward(x), strict=True):
+        if not np.isfinite(y).all():
+            return tensor.node.layer.name
+    return None

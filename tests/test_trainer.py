@@ -1,0 +1,409 @@
+"""compile, the warnings about models that can hardly be meant, gradients, threads, signals and old words."""
+
+import copy
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+import warnings
+
+import numpy as np
+import pytest
+
+from cnncore import Sequential, TrainingError, _core, losses, optimizers
+from cnncore.callbacks import Callback, LambdaCallback, TerminateOnNaN
+from cnncore.layers import Dense, Flatten, Rescaling
+
+pytestmark = pytest.mark.skipif(not hasattr(_core, "Parameters"), reason="needs the core that takes any graph")
+
+
+def weights_of(model):
+    return np.concatenate([weight.ravel() for weight in model.get_weights()])
+
+
+class TestCompile:
+    def test_the_default_optimizer_is_that_of_keras(self):
+        model = Sequential([Dense(1, input_shape=(2,))])
+        model.compile(loss="mse")
+        assert isinstance(model.optimizer, optimizers.RMSprop)
+
+    def test_order_of_arguments(self):
+        import inspect
+
+        names = list(inspect.signature(Sequential.compile).parameters)
+        assert names[1:10] == [
+            "optimizer",
+            "loss",
+            "loss_weights",
+            "metrics",
+            "weighted_metrics",
+            "run_eagerly",
+            "steps_per_execution",
+            "jit_compile",
+            "auto_scale_loss",
+        ]
+
+    def test_metrics_in_the_place_of_loss_weights(self):
+        model = Sequential([Dense(1, input_shape=(2,))])
+        with pytest.raises(TypeError, match=r"`loss_weights`, the third argument, .* metrics=\['mae'\]"):
+            model.compile("sgd", "mse", ["mae"])
+
+    def test_without_a_loss(self, stripes):
+        model = Sequential([Flatten(input_shape=(8, 8, 1)), Dense(3)])
+        model.compile()
+        for call in ("fit", "evaluate", "train_on_batch", "test_on_batch"):
+            with pytest.raises(ValueError, match=rf"\[{call}\] expected .* compiled with a loss, such as .*loss=None"):
+                getattr(model, call)(*stripes)
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"optimizer": "sgdd"}, 'Did you mean "sgd"'),
+            ({"loss": "sparse_categorical_crossentropi"}, 'Did you mean "sparse_categorical_crossentropy"'),
+            ({"metrics": ["acuracy"]}, 'Did you mean "accuracy"'),
+            ({"loss_weights": [1.0, 2.0]}, "one entry for the model's one output"),
+        ],
+    )
+    def test_names_that_are_not_known(self, options, message):
+        model = Sequential([Dense(1, input_shape=(2,))])
+        with pytest.raises(ValueError, match=message):
+            model.compile(**{"optimizer": "sgd", "loss": "mse", **options})
+        assert not model.compiled
+
+    def test_frozen_layers_keep_their_weights(self, make_model, stripes):
+        model = make_model()
+        model.layers[1].trainable = False
+        frozen = model.layers[1].get_weights()
+        last = model.layers[-1].get_weights()
+        model.fit(*stripes)
+        assert all(np.array_equal(a, b) for a, b in zip(frozen, model.layers[1].get_weights(), strict=True))
+        assert not np.array_equal(last[0], model.layers[-1].get_weights()[0])
+
+    def test_the_optimizer_keeps_its_state_when_a_layer_is_frozen(self, make_model, stripes):
+        """Slot by slot: what is trained on goes on as it would have."""
+        model = make_model(optimizer=optimizers.SGD(0.01, momentum=0.9))
+        model.fit(*stripes)
+        slots = {slot.name: slot for slot in model.network.slots}
+        velocity = next(iter(model.optimizer.state.values())).copy()
+        model.layers[1].trainable = False
+        after = {slot.name: slot for slot in model.network.slots}
+        name = next(name for name in after if after[name].offset >= 0)
+        moved = next(iter(model.optimizer.state.values()))
+        size = int(np.prod(after[name].shape))
+        assert len(moved) < len(velocity)
+        np.testing.assert_array_equal(
+            moved[after[name].offset : after[name].offset + size],
+            velocity[slots[name].offset : slots[name].offset + size],
+        )
+        assert model.optimizer.iterations == 4
+
+    def test_config(self, make_model):
+        model = make_model(weighted_metrics=["mse"], loss="categorical_crossentropy")
+        config = model.get_compile_config()
+        other = make_model()
+        other.compile_from_config(config)
+        assert other.get_compile_config() == config
+        assert other.metrics_names == ["loss", "accuracy", "mse"]
+
+
+class TestOneLoss:
+    """9.5: train_on_batch, evaluate and test_on_batch agree on what the loss is."""
+
+    @pytest.mark.parametrize("scale", [1.0, 100.0])
+    def test_also_where_softmax_is_saturated(self, make_model, stripes, scale):
+        model = make_model(optimizer=optimizers.SGD(0.0))
+        model.layers[-1].set_weights([weight * scale for weight in model.layers[-1].get_weights()])
+        loss = model.evaluate(*stripes)[0]
+        assert model.train_on_batch(*stripes)[0] == pytest.approx(loss, rel=1e-5)
+        assert model.test_on_batch(*stripes)[0] == pytest.approx(loss, rel=1e-5)
+        assert model.fit(*stripes).history["loss"][0] == pytest.approx(loss, rel=1e-5)
+
+    def test_penalties_count_everywhere(self, stripes):
+        model = Sequential(
+            [
+                Rescaling(1 / 255, input_shape=(8, 8, 1)),
+                Flatten(),
+                Dense(3, activation="softmax", kernel_regularizer="l2"),
+            ]
+        )
+        model.compile(optimizers.SGD(0.0), "sparse_categorical_crossentropy")
+        expected = losses.SparseCategoricalCrossentropy()(stripes[1], model.predict(stripes[0]))
+        expected += 0.01 * float(np.square(model.layers[-1].get_weights()[0]).sum())
+        assert model.evaluate(*stripes) == pytest.approx(expected, rel=1e-5)
+        assert model.train_on_batch(*stripes) == pytest.approx(expected, rel=1e-5)
+
+
+class TestAdvice:
+    """9.4: one warning for each mistake that trains without an error."""
+
+    def make(self, activation, loss, rescaling=False):
+        first = [Rescaling(1 / 255, input_shape=(8, 8, 1))] if rescaling else []
+        model = Sequential([*first, Flatten(input_shape=(8, 8, 1)), Dense(3, activation=activation)])
+        model.compile("sgd", loss)
+        return model
+
+    @pytest.mark.parametrize(
+        ("activation", "from_logits", "message"),
+        [
+            (None, False, "no probabilities"),
+            ("relu", False, "no probabilities"),
+            ("softmax", True, "applies softmax once more"),
+            ("relu", True, "cuts off all negative logits"),
+        ],
+    )
+    def test_last_activation(self, stripes, activation, from_logits, message):
+        x = stripes[0] / 255
+        model = self.make(activation, losses.SparseCategoricalCrossentropy(from_logits))
+        with pytest.warns(UserWarning, match=message) as caught:
+            model.evaluate(x, stripes[1])
+        assert len(caught) == 1
+        assert caught[0].filename == __file__
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            model.test_on_batch(x, stripes[1])
+            model.evaluate(x, stripes[1])
+
+    @pytest.mark.parametrize("call", ["fit", "train_on_batch"])
+    def test_scaled_twice(self, stripes, call):
+        model = self.make("softmax", "sparse_categorical_crossentropy", rescaling=True)
+        with pytest.warns(UserWarning, match=r"go from 0 to .*'rescaling.*multiplies them by 0.0039.*scaled twice"):
+            getattr(model, call)(stripes[0] / 255.0, stripes[1])
+
+    @pytest.mark.parametrize("convert", [lambda x: x, lambda x: x.astype(np.float32), lambda x: x[:1] * 0])
+    def test_pixels_are_fine(self, stripes, convert):
+        model = self.make("softmax", "sparse_categorical_crossentropy", rescaling=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            x = convert(stripes[0])
+            model.fit(x, stripes[1][: len(x)])
+
+    def test_the_range_of_training_is_remembered(self, make_model, stripes):
+        model = make_model()
+        model.fit(*stripes)
+        assert model.input_range == [(float(stripes[0].min()), float(stripes[0].max()))]
+        model.train_on_batch(np.full((1, 8, 8, 1), 255, np.uint8), [0])
+        assert model.input_range[0][1] == 255.0
+
+
+class TestClassWeight:
+    @pytest.mark.parametrize("key", [99, 3, 2**30])
+    def test_classes_that_are_none(self, make_model, stripes, key):
+        with pytest.raises(ValueError, match=rf"keys of `class_weight` from 0 to 2, .* Received: {key}"):
+            make_model().fit(*stripes, class_weight={key: 1.0})
+
+    def test_on_a_batch(self, make_model, stripes):
+        by_class, by_sample = make_model(), make_model()
+        by_class.train_on_batch(*stripes, class_weight={1: 3.0})
+        by_sample.train_on_batch(*stripes, sample_weight=np.array([1.0, 3.0, 1.0])[stripes[1]])
+        assert np.array_equal(weights_of(by_class), weights_of(by_sample))
+
+    def test_of_one_output(self):
+        rng = np.random.default_rng(0)
+        x, y = rng.random((40, 2)), rng.integers(0, 2, 40)
+        results = []
+        for options in ({"class_weight": {1: 2.0}}, {"sample_weight": np.where(y == 1, 2.0, 1.0)}):
+            model = Sequential([Dense(1, activation="sigmoid", input_shape=(2,))], seed=0)
+            model.compile("sgd", "binary_crossentropy")
+            model.fit(x, y, **options)
+            results.append(weights_of(model))
+        assert np.array_equal(*results)
+
+
+class TestGradients:
+    def test_they_are_those_of_a_step(self, make_model, stripes):
+        model = make_model(optimizer=optimizers.SGD(1.0))
+        before, step = model.get_weights(), model.network.step
+        gradients = model.gradients(*stripes)
+        assert [array.shape for array in gradients] == [weight.shape for weight in model.trainable_weights]
+        assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+        assert (model.network.step, model.optimizer.iterations) == (step, 0)
+        model.train_on_batch(*stripes)
+        for weight, old, gradient in zip(model.get_weights(), before, gradients, strict=True):
+            np.testing.assert_allclose(weight, old - gradient, rtol=1e-5, atol=1e-6)
+
+    def test_flat(self, make_model, stripes):
+        model = make_model()
+        flat, arrays = model.gradients(*stripes, flat=True), model.gradients(*stripes)
+        for slot, array in zip(model.network.slots, arrays, strict=True):
+            np.testing.assert_array_equal(flat[slot.offset : slot.offset + array.size], array.ravel())
+
+
+class TestNotFinite:
+    def test_weights_that_overflow_in_the_last_step(self, stripes):
+        """9.14: fit does not return normally with infinite weights; the model has those of the epoch's beginning."""
+        model = Sequential([Rescaling(1 / 255, input_shape=(8, 8, 1)), Flatten(), Dense(3, activation="softmax")])
+        model.compile(optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+        model.fit(*stripes, batch_size=120)
+        before = weights_of(model)
+        model.optimizer.learning_rate = 3e38
+        with pytest.raises(
+            TrainingError, match=r"infinite in epoch 1, step 1: .* it had at the beginning of this epoch"
+        ):
+            model.fit(stripes[0], stripes[1], sample_weight=np.full(120, 1e4), batch_size=120)
+        assert np.array_equal(weights_of(model), before)
+        assert model.optimizer.iterations == 1
+
+    def test_terminate_on_nan_ends_quietly(self, make_model, stripes, capsys):
+        x = stripes[0].astype(np.float32)
+        x[64:96] = np.nan
+        model, reference = make_model(), make_model()
+        history = model.fit(x, stripes[1], shuffle=False, epochs=3, callbacks=[TerminateOnNaN()])
+        assert capsys.readouterr().out.splitlines()[-1] == "Batch 2: Invalid loss, terminating training"
+        assert history.epoch == [0]
+        assert np.isnan(history.history["loss"][0])
+        reference.fit(x[:64], stripes[1][:64], shuffle=False)
+        assert np.array_equal(weights_of(model), weights_of(reference))
+        with pytest.raises(RuntimeError, match="not finite at batch 2"):
+            make_model().fit(x, stripes[1], shuffle=False, callbacks=[TerminateOnNaN(raise_error=True)])
+
+
+class TestOldWords:
+    def test_generator_methods(self, make_model, stripes):
+        def source():
+            while True:
+                yield stripes
+
+        model, reference = make_model(), make_model()
+        with pytest.warns(DeprecationWarning, match="`fit_generator` is now called `fit`"):
+            history = model.fit_generator(source(), steps_per_epoch=2, epochs=2, verbose=0)
+        assert history.history == reference.fit(source(), steps_per_epoch=2, epochs=2, verbose=0).history
+        with pytest.warns(DeprecationWarning, match="`evaluate_generator`"):
+            assert model.evaluate_generator(source(), 1) == pytest.approx(model.evaluate(*stripes))
+        with pytest.warns(DeprecationWarning, match="`predict_generator`"):
+            assert model.predict_generator(source(), 1).shape == (120, 3)
+
+    def test_arguments(self, make_model, stripes):
+        with pytest.warns(DeprecationWarning, match="`nb_epoch=` is now called `epochs=`"):
+            assert make_model().fit(*stripes, nb_epoch=2).epoch == [0, 1]
+        with pytest.warns(DeprecationWarning, match=r"`workers` is an argument of the data set today"):
+            make_model().fit(*stripes, workers=4)
+        with pytest.raises(TypeError, match="unexpected keyword argument 'epoch'"):
+            make_model().fit(*stripes, epoch=2)
+
+
+class TestThreads:
+    def test_evaluation_during_training_does_not_touch_its_metrics(self, make_model, stripes):
+        model = make_model(optimizer=optimizers.SGD(0.0))
+        expected = model.evaluate(*stripes)
+        wrong, stop = [], threading.Event()
+
+        def evaluate():
+            while not stop.is_set():
+                result = model.evaluate(*stripes)
+                if result != pytest.approx(expected, rel=1e-5):
+                    wrong.append(result)
+
+        others = [threading.Thread(target=evaluate) for _ in range(2)]
+        for thread in others:
+            thread.start()
+        try:
+            history = model.fit(*stripes, batch_size=8, epochs=10, verbose=0).history
+        finally:
+            stop.set()
+            for thread in others:
+                thread.join()
+        assert not wrong
+        assert history["accuracy"] == pytest.approx([expected[1]] * 10)
+        assert history["loss"] == pytest.approx([expected[0]] * 10, rel=1e-5)
+
+    def test_copies_and_pickles_of_a_trained_model(self, make_model, stripes):
+        model = make_model()
+        model.fit(*stripes)
+        for duplicate in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+            assert duplicate.history.history == model.history.history
+            assert duplicate.input_range == model.input_range
+            assert duplicate.evaluate(*stripes) == pytest.approx(model.evaluate(*stripes))
+            duplicate.fit(*stripes)
+
+
+class TestSignals:
+    SCRIPT = """
+        import signal, sys, time
+        import numpy as np
+        import cnncore
+        from cnncore.callbacks import LambdaCallback
+        from cnncore.layers import Dense
+
+        model = cnncore.Sequential([Dense(1, input_shape=(2,))])
+        model.compile("sgd", "mse")
+        ready = LambdaCallback(on_epoch_begin=lambda epoch, logs: print("ready", flush=True) if epoch == 1 else None)
+        try:
+            model.fit(np.ones((64, 2)), np.ones(64), epochs=10**6, verbose=0, callbacks=[ready])
+        except KeyboardInterrupt:
+            assert np.isfinite(model.predict(np.ones((1, 2)))).all()
+            assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+            print("interrupted", flush=True)
+    """
+
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+    def test_a_signal_ends_the_training(self, number):
+        code = textwrap.dedent(self.SCRIPT)
+        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        assert process.stdout.readline() == "ready\n"
+        sent = time.monotonic()
+        process.send_signal(number)
+        assert process.stdout.readline() == "interrupted\n"
+        assert time.monotonic() - sent < 2.0  # 0.2 s on a machine that has nothing else to do
+        assert process.wait(timeout=30) == 0
+        process.stdout.close()
+
+    def test_a_handler_of_the_user_stays(self, make_model, stripes):
+        caught = []
+        before = signal.signal(signal.SIGTERM, lambda number, frame: caught.append(number))
+        try:
+            kill = LambdaCallback(on_epoch_begin=lambda epoch, logs: os.kill(os.getpid(), signal.SIGTERM))
+            make_model().fit(*stripes, callbacks=[kill])
+        finally:
+            signal.signal(signal.SIGTERM, before)
+        assert caught == [signal.SIGTERM]
+
+    def test_in_another_thread(self, make_model, stripes):
+        results = []
+        thread = threading.Thread(target=lambda: results.append(make_model().fit(*stripes)))
+        thread.start()
+        thread.join()
+        assert results[0].epoch == [0]
+
+
+class TestHooks:
+    def test_of_evaluation_and_prediction(self, make_model, stripes):
+        calls = []
+
+        class Spy(Callback):
+            def on_test_begin(self, logs=None):
+                calls.append("begin")
+
+            def on_test_batch_end(self, batch, logs=None):
+                calls.append((batch, sorted(logs)))
+
+            def on_test_end(self, logs=None):
+                calls.append(logs)
+
+            def on_predict_batch_end(self, batch, logs=None):
+                calls.append(logs["outputs"].shape)
+
+        model = make_model()
+        result = model.evaluate(*stripes, batch_size=60, callbacks=[Spy()], return_dict=True)
+        names = ["accuracy", "loss"]
+        assert calls == ["begin", (0, names), (1, names), result]
+        calls.clear()
+        model.predict(stripes[0], batch_size=60, callbacks=[Spy()])
+        assert calls == [(60, 3), (60, 3)]
+
+    def test_what_evaluate_and_predict_print(self, make_model, stripes, capfd):
+        model = make_model()
+        model.evaluate(*stripes)
+        model.predict(stripes[0])
+        assert capfd.readouterr() == ("", "")
+        loss, accuracy = model.evaluate(*stripes, verbose=2)
+        out, err = capfd.readouterr()
+        assert out.split(" - ")[2:] == [f"loss: {loss:.4f}", f"accuracy: {accuracy:.4f}\n"]
+        assert err == ""
+        model.predict(stripes[0], verbose=1)
+        assert "Prediction" in capfd.readouterr().err
+        with pytest.raises(ValueError, match=r"\[evaluate\] expected `verbose`"):
+            model.evaluate(*stripes, verbose="loud")
