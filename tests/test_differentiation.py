@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 import reference as ref
+from cnncore import _core
+from cnncore import backend as K  # noqa: N812 (as scripts call it)
 from cnncore.differentiation import NotDifferentiableError, pullback
+from cnncore.layers import builtin as layers
+from cnncore.layers.function import Function
+from cnncore.layers.lowering import lower
+from cnncore.layers.tensor import KerasTensor
 
 RNG = np.random.default_rng(0)
 A, B = RNG.uniform(0.3, 1.5, (4, 3)), RNG.uniform(0.3, 1.5, (4, 3))
@@ -96,3 +102,111 @@ def test_a_constant_has_no_gradient():
 def test_what_cannot_be_differentiated(function, message):
     with pytest.raises(NotDifferentiableError, match=message):
         pullback(function, [A])
+
+
+@pytest.fixture
+def _engine(monkeypatch):
+    """The reference in the place of an engine that has no graphs."""
+    if not hasattr(_core.GraphBuilder, "add"):
+        import reference_core
+
+        for name in ("GraphBuilder", "Network", "Parameters", "Slot"):
+            monkeypatch.setattr(_core, name, getattr(_core, name, None), raising=False)
+        reference_core.install()
+
+
+def network_of(layer, shapes):
+    """A network of the one layer behind a PReLU for each input, whose alphas show the gradients of the inputs."""
+    inputs = [KerasTensor((None, *shape)) for shape in shapes]
+    before = [layers.PReLU(alpha_initializer="ones", name=f"before{i}")(x) for i, x in enumerate(inputs)]
+    output = layer(before if len(before) > 1 else before[0])
+    return lower(Function(inputs, output)).network
+
+
+def check_gradients(network, x):
+    """The network's gradient against differences of its loss, half the sum of squares of the output."""
+
+    def half_square(y_true, y_pred, sample_weight):
+        return 0.5 * float((np.asarray(y_pred, np.float64) ** 2).sum()), np.array(y_pred)
+
+    def loss(flat):
+        network.set_parameters(flat.astype(np.float32))
+        return 0.5 * float((np.asarray(network.forward(x)[0], np.float64) ** 2).sum())
+
+    network.train_step(x, [np.zeros_like(network.forward(x)[0])], [half_square])
+    gradients, flat = np.array(network.gradients), network.get_parameters().astype(np.float64)
+    assert np.abs(gradients).max() > 0
+    np.testing.assert_allclose(gradients, ref.numerical_gradient(loss, flat, 1e-2), rtol=2e-2, atol=2e-2)
+
+
+class Attention(layers.Layer):
+    """A custom layer in NumPy with two weights and no backward: a weighted mean over the steps of a sequence."""
+
+    def build(self, input_shape):
+        self.query = self.add_weight(shape=(input_shape[-1],), initializer="ones", name="query")
+        self.gain = self.add_weight(shape=(1,), initializer="ones", name="gain")
+
+    def call(self, x):
+        score = np.exp(np.tanh(x @ self.query) * 0.5)
+        share = score / score.sum(axis=1, keepdims=True)
+        return np.exp(self.gain) * np.sum(x * share[..., None], axis=1)
+
+
+LAYERS = {
+    "distance": (
+        layers.Lambda(lambda v: K.sqrt(K.maximum(K.sum(K.square(v[0] - v[1]), axis=1, keepdims=True), K.epsilon()))),
+        [(4,), (4,)],
+    ),
+    "standardize": (
+        layers.Lambda(lambda v: (v - K.mean(v, axis=1, keepdims=True)) / (K.std(v, axis=1, keepdims=True) + 0.5)),
+        [(5,)],
+    ),
+    "custom layer with weights": (Attention(), [(3, 4)]),
+    "own activation": (layers.Dense(3, activation=lambda x: x * np.tanh(np.log1p(np.exp(x)))), [(4,)]),
+    "activation functions": (layers.Lambda(lambda v: K.softmax(v) * K.sigmoid(v) + np.exp(-K.relu(v))), [(5,)]),
+}
+
+
+@pytest.mark.usefixtures("_engine")
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers_are_trained_through(name):
+    layer, shapes = LAYERS[name]
+    x = [RNG.standard_normal((3, *shape)).astype(np.float32) for shape in shapes]
+    check_gradients(network_of(layer, shapes), x)
+
+
+@pytest.mark.usefixtures("_engine")
+def test_numbers_are_drawn_once_for_both_ways():
+    noise = layers.Lambda(lambda v: v * K.random_normal(v.shape))
+    network = network_of(noise, [(4,)])
+    x = [np.ones((2, 4), np.float32)]
+    outputs = [np.zeros((2, 4), np.float32)]
+    seen = []
+
+    def remember(y_true, y_pred, sample_weight):
+        seen.append(np.array(y_pred))
+        return float(y_pred.sum()), np.ones_like(y_pred)
+
+    network.train_step(x, [np.zeros((2, 4), np.float32)], [remember], outputs=outputs)
+    np.testing.assert_allclose(seen[0], outputs[0])
+
+
+@pytest.mark.usefixtures("_engine")
+def test_what_cannot_be_followed_works_in_inference_and_says_so_in_training():
+    network = network_of(layers.Lambda(lambda v: np.sort(v, axis=-1), name="sorted"), [(4,)])
+    x = [RNG.standard_normal((2, 4)).astype(np.float32)]
+    np.testing.assert_array_equal(network.forward(x)[0], np.sort(x[0], axis=-1))
+    with pytest.raises(ValueError, match=r'"sorted" cannot be trained through: The gradient of numpy\.sort'):
+        network.train_step(x, [x[0]], [lambda t, p, w: (0.0, np.ones_like(p))])
+
+
+@pytest.mark.usefixtures("_engine")
+def test_a_weight_as_a_plain_array_is_refused():
+    class Plain(Attention):
+        def call(self, x):
+            return x[:, 0] * self.query.numpy()
+
+    network = network_of(Plain(name="plain"), [(3, 4)])
+    x = [RNG.standard_normal((2, 3, 4)).astype(np.float32)]
+    with pytest.raises(ValueError, match="plain/query as a plain array has no gradient"):
+        network.train_step(x, [np.zeros((2, 4), np.float32)], [lambda t, p, w: (0.0, np.ones_like(p))])

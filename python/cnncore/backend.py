@@ -20,6 +20,7 @@ from cnncore._random import generator, next_seed
 from cnncore._registry import snake_case
 from cnncore.activations import elu, hard_sigmoid, relu, sigmoid, softmax, softplus, softsign, tanh
 from cnncore.differentiation import Traced
+from cnncore.layers.tensor import NotTraceableError
 
 __all__ = [
     "abs",
@@ -334,13 +335,13 @@ def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False
 
 def random_normal(shape: Sequence[int], mean: float = 0.0, stddev: float = 1.0, **kwargs: Any) -> np.ndarray:
     """Normal values, new ones at each call; ``utils.set_random_seed`` makes them repeatable."""
-    values = generator(next_seed()).standard_normal(tuple(shape), dtype=np.float32)
+    values = generator(next_seed()).standard_normal(_sizes(shape), dtype=np.float32)
     return np.asarray(mean + stddev * values, np.float32)
 
 
 def random_uniform(shape: Sequence[int], minval: float = 0.0, maxval: float = 1.0, **kwargs: Any) -> np.ndarray:
     """Uniform values in [minval, maxval), new ones at each call."""
-    values = generator(next_seed()).random(tuple(shape), dtype=np.float32)
+    values = generator(next_seed()).random(_sizes(shape), dtype=np.float32)
     return np.asarray(minval + (maxval - minval) * values, np.float32)
 
 
@@ -348,6 +349,14 @@ abs, exp, log, sqrt, square, round = np.abs, np.exp, np.log, np.sqrt, np.square,
 maximum, minimum, reshape, transpose, stack, sign = np.maximum, np.minimum, np.reshape, np.transpose, np.stack, np.sign
 zeros, ones, zeros_like, ones_like, eye = np.zeros, np.ones, np.zeros_like, np.ones_like, np.eye
 equal, not_equal, greater, less, switch, squeeze = np.equal, np.not_equal, np.greater, np.less, np.where, np.squeeze
+
+
+def _sizes(shape: Sequence[int | None]) -> tuple[int, ...]:
+    if any(size is None for size in shape):
+        raise NotTraceableError(
+            "The number of samples in a symbolic tensor is not known."
+        )  # a Lambda tries arrays then
+    return tuple(int(size) for size in shape if size is not None)
 
 
 def _axes(axis: Axis) -> int | tuple[int, ...] | None:

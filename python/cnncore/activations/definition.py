@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from cnncore._checks import Float32
+from cnncore.differentiation import pullback
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -32,15 +33,12 @@ def activation(*parameters: str, aliases: tuple[str, ...] = ()) -> Callable[[F],
     def register(function: F) -> F:
         @functools.wraps(function)
         def on_arrays_or_tensors(x: Any, *args: Any, **kwargs: Any) -> Any:
-            from cnncore.layers.tensor import KerasTensor
-
-            if isinstance(x, KerasTensor):
-                from cnncore.layers.activation import Activation
-
+            if hasattr(x, "activated"):  # a symbolic tensor, or one that is being differentiated
                 arguments = inspect.signature(function).bind(x, *args, **kwargs).arguments
                 options = {name: value for name, value in arguments.items() if name != "x"}
-                bound = functools.partial(on_arrays_or_tensors, **options) if options else on_arrays_or_tensors
-                return Activation(bound)(x)
+                return x.activated(
+                    functools.partial(on_arrays_or_tensors, **options) if options else on_arrays_or_tensors
+                )
             return function(x, *args, **kwargs)
 
         on_arrays_or_tensors.parameters = parameters  # type: ignore[attr-defined]
@@ -76,6 +74,4 @@ class OwnFunction:
 
     def backward(self, arrays: Sequence[Float32], dy: Float32) -> list[Float32]:
         """The gradient of the array; NotDifferentiableError if it does not follow from what the function does."""
-        from cnncore.differentiation import pullback
-
         return [np.array(dx, np.float32, order="C") for dx in pullback(self._function, arrays[:1])[1](dy)]

@@ -4,6 +4,6 @@
 back to the arguments. NumPy itself makes that possible: it asks its arguments how a function of it treats them.
 """
 
-from cnncore.differentiation.traced import NotDifferentiableError, Traced, pullback
+from cnncore.differentiation.traced import NotDifferentiableError, Traced, leaf_of, pullback
 
-__all__ = ["NotDifferentiableError", "Traced", "pullback"]
+__all__ = ["NotDifferentiableError", "Traced", "leaf_of", "pullback"]

@@ -6,13 +6,14 @@ Reverse mode: Griewank and Walther, "Evaluating derivatives", 2008, chapter 3.
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-__all__ = ["NotDifferentiableError", "Traced", "pullback", "value_of"]
+__all__ = ["NotDifferentiableError", "Traced", "leaf_of", "pullback", "register_activation_backward", "value_of"]
 
 Array = np.ndarray
 Source = tuple["Traced", Callable[[Array], Array]]  # an operand, and its gradient from that of the result
@@ -22,6 +23,15 @@ UFUNCS: dict[Any, Callable[..., Any]] = {}
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 # What has no gradient, or one of zero: comparisons, rounding and the like give plain arrays.
 PLAIN: set[Any] = set()
+
+# Set by cnncore.activations, which is built on this package: (function, x, y, dy) -> dx.
+_activation_backward: list[Callable[..., Array]] = []
+
+
+def register_activation_backward(function: Callable[..., Array]) -> None:
+    """Say how the gradient of an activation function is led back."""
+    _activation_backward[:] = [function]
+
 
 _order = itertools.count()
 
@@ -48,6 +58,7 @@ class Traced(NDArrayOperatorsMixin):
 
     # --- what NumPy asks ------------------------------------------------------------------------------------------
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        inputs = _with_leaves(inputs)
         if method == "reduce" and ufunc in _REDUCTIONS and len(inputs) == 1:
             return FUNCTIONS[_REDUCTIONS[ufunc]](*inputs, **_without_defaults(kwargs))
         if method != "__call__" or kwargs.get("out") is not None or kwargs.get("where", True) is not True:
@@ -65,7 +76,7 @@ class Traced(NDArrayOperatorsMixin):
         rule = FUNCTIONS.get(function)
         if rule is None:
             raise NotDifferentiableError(_unknown(function.__name__))
-        return rule(*args, **kwargs)
+        return rule(*_with_leaves(args), **kwargs)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
         raise NotDifferentiableError(
@@ -112,6 +123,12 @@ class Traced(NDArrayOperatorsMixin):
 
         return Traced(self.value[key], [(self, back)])
 
+    def activated(self, function: Callable[..., Any]) -> Traced:
+        """An activation function of :mod:`cnncore.activations` of this array."""
+        x = self.value
+        y = function(x)
+        return Traced(y, [(self, lambda dy: _activation_backward[0](function, x, y, dy))])
+
     def astype(self, dtype: Any, **kwargs: Any) -> Any:
         """The same values; of float64 or float32 the gradient passes, other types have none."""
         if np.dtype(dtype).kind != "f":
@@ -151,7 +168,28 @@ def value_of(item: Any) -> Any:
     return item
 
 
-def pullback(function: Callable[..., Any], arrays: Sequence[Array]) -> tuple[Array, Callable[[Array], list[Array]]]:
+class _Weights(threading.local):
+    leaves: dict[Any, Traced] | None = None  # of the function that is being differentiated in this thread
+
+
+_weights = _Weights()
+
+
+def leaf_of(weight: Any) -> Traced | None:
+    """What stands for a weight while a function that may use it is being differentiated; None at other times."""
+    return None if _weights.leaves is None else _weights.leaves.get(weight.trace_key)
+
+
+def _with_leaves(item: Any) -> Any:
+    if isinstance(item, (list, tuple)):
+        return type(item)(_with_leaves(entry) for entry in item)
+    leaf = leaf_of(item) if hasattr(item, "trace_key") else None
+    return item if leaf is None else leaf
+
+
+def pullback(
+    function: Callable[..., Any], arrays: Sequence[Array], weights: Sequence[Any] = ()
+) -> tuple[Array, Callable[[Array], list[Array]]]:
     """The result of ``function(*arrays)``, and the way back of its gradient.
 
     Parameters
@@ -159,12 +197,14 @@ def pullback(function: Callable[..., Any], arrays: Sequence[Array]) -> tuple[Arr
     function : callable
         Written in NumPy. Each argument is an array, or something that behaves like one.
     arrays : list of numpy.ndarray
+    weights : list, optional
+        Weights of a layer that the function may use: objects with ``value`` and ``trace_key``.
 
     Returns
     -------
     result : numpy.ndarray
     back : callable
-        From the gradient of the result, of its shape, to a list of gradients of ``arrays``.
+        From the gradient of the result, of its shape, to a list of gradients of ``arrays``, then of ``weights``.
 
     Raises
     ------
@@ -178,8 +218,15 @@ def pullback(function: Callable[..., Any], arrays: Sequence[Array]) -> tuple[Arr
     >>> float(result), [gradient.tolist() for gradient in back(np.float32(1))]
     (11.0, [[3.0, 4.0], [1.0, 2.0]])
     """
-    leaves = [Traced(array) for array in arrays]
-    result = function(*leaves)
+    inputs = [Traced(array) for array in arrays]
+    own = [Traced(weight.value) for weight in weights]
+    before = _weights.leaves
+    _weights.leaves = {weight.trace_key: leaf for weight, leaf in zip(weights, own, strict=True)}
+    try:
+        result = function(*inputs)
+    finally:
+        _weights.leaves = before
+    leaves = inputs + own
     if not isinstance(result, Traced):  # it does not depend on the arguments
         constant = np.asarray(result)
         return constant, lambda dy: [np.zeros_like(leaf.value) for leaf in leaves]

@@ -2,7 +2,8 @@
 
 ``call`` is first tried on symbolic tensors. If it calls layers, or adds and multiplies tensors, that is all: it becomes
 their ops, and gradients come by themselves. If it computes with NumPy, it becomes an op that calls Python in every
-step; for training it then needs ``backward``::
+step. In training its gradient is found by following what it does (:mod:`cnncore.differentiation`), unless the layer
+says it in ``backward``, which is faster and may use all of NumPy::
 
     class Softplus(Layer):
         def call(self, x):                       # x: an array, the batch axis in front
@@ -29,15 +30,17 @@ is always called with arrays. ``cnncore.testing.check_gradients`` compares ``bac
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from cnncore._structure import flatten, map_structure, pack_like
+from cnncore.differentiation import NotDifferentiableError, pullback
 from cnncore.layers.function import Function
 from cnncore.layers.protocols import AnyLayer, Graph
 from cnncore.layers.tensor import KerasTensor, NotTraceableError, hidden_calls
+from cnncore.layers.variable import Variable
 
 __all__ = ["HostCall", "Plan", "follow", "plan"]
 
@@ -66,7 +69,7 @@ class Plan:
             inputs,
             layer.name,
             forward=self.host.forward,
-            backward=self.host.backward if _has_backward(layer) else None,
+            backward=self.host.backward,
             shape=tuple(self.output_shape[1:]),
             **({"parameters": [layer.specs[i].shape for i in weights], "weights": weights} if weights else {}),
         )
@@ -79,14 +82,15 @@ class HostCall:
         self._layer, self._arguments, self.output_shape = layer, [list(args), dict(kwargs)], output_shape
         self._takes_training = takes_training(layer)
         self.trained = [index for index, spec in enumerate(layer.specs) if spec.trainable]
+        # Of the last forward pass in training: the way back of a gradient, or why there is none.
+        self._back: Callable[[np.ndarray], list[np.ndarray]] | NotDifferentiableError | None = None
 
     def forward(self, arrays: Sequence[np.ndarray], training: bool) -> np.ndarray:
         """The output for a batch."""
-        args, kwargs = self._filled(arrays)
-        if self._takes_training:
-            kwargs["training"] = training
-        with hidden_calls():
-            result = np.asarray(self._layer.call(*args, **kwargs))
+        if training and not _has_backward(self._layer):
+            result = self._forward_remembered(arrays)
+        else:
+            result = np.asarray(self._call(arrays, training))
         if result.dtype.kind not in "fiub":
             raise TypeError(f'Layer "{self._layer.name}": expected call to return numbers. Received: {result.dtype}')
         expected = None if self.output_shape is None else (len(arrays[0]), *self.output_shape[1:])
@@ -97,10 +101,33 @@ class HostCall:
             )
         return np.require(result, np.float32, ["C", "A"])
 
+    def _call(self, arrays: Sequence[Any], training: bool) -> Any:
+        args, kwargs = self._filled(arrays)
+        if self._takes_training:
+            kwargs["training"] = training
+        with hidden_calls():
+            return self._layer.call(*args, **kwargs)
+
+    def _forward_remembered(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
+        """The output, and the way back for :meth:`backward`: a call that draws numbers draws them once."""
+        weights = [Variable(self._layer, index) for index in self.trained]
+        arrays = [array.copy() for array in arrays]  # the core's own may change before the way back
+        try:
+            result, self._back = pullback(lambda *args: self._call(args, True), arrays, weights)
+        except NotDifferentiableError as error:  # nobody may ask for the gradient
+            self._back = error
+            return np.asarray(self._call(arrays, True))
+        return result
+
     def backward(self, arrays: Sequence[np.ndarray], dy: np.ndarray) -> list[np.ndarray]:
         """Gradients of the inputs, then those of the trained weights."""
-        args, _ = self._filled(arrays)
         layer: Any = self._layer
+        if not _has_backward(layer):
+            if not callable(self._back):
+                raise ValueError(f'Layer "{layer.name}" cannot be trained through: {self._back}') from self._back
+            shapes = [array.shape for array in arrays] + [layer.specs[index].shape for index in self.trained]
+            return _checked_gradients(layer.name, self._back(dy), shapes)
+        args, _ = self._filled(arrays)
         result = layer.backward(args[0] if len(args) == 1 else args, dy)
         gradients: list[Any] = []
         if self.trained:
@@ -116,7 +143,7 @@ class HostCall:
         shapes = [array.shape for array in arrays] + [layer.specs[index].shape for index in self.trained]
         return _checked_gradients(layer.name, [*inputs, *gradients], shapes)
 
-    def _filled(self, arrays: Sequence[np.ndarray]) -> tuple[list[Any], dict[str, Any]]:
+    def _filled(self, arrays: Sequence[Any]) -> tuple[list[Any], dict[str, Any]]:
         rest = iter(arrays)
         args, kwargs = map_structure(
             lambda leaf: next(rest) if isinstance(leaf, KerasTensor) else leaf, self._arguments

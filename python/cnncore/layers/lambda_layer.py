@@ -17,9 +17,9 @@ __all__ = ["Lambda"]
 class Lambda(Layer):
     """A function of tensors or arrays as a layer.
 
-    A function made of layers and of ``+``, ``-``, ``*`` and ``/`` trains like these. One that computes with NumPy
-    works in inference; for training write a :class:`Layer` with ``call`` and ``backward``, see
-    :mod:`cnncore.layers.custom`.
+    A function made of layers and of ``+``, ``-``, ``*`` and ``/`` is trained through like these. One that computes with
+    NumPy, or with :mod:`cnncore.backend`, calls Python in every step; its gradient follows from what it does, see
+    :mod:`cnncore.differentiation`. What that cannot follow is a :class:`Layer` with ``call`` and ``backward``.
 
     Parameters
     ----------

@@ -86,6 +86,10 @@ def _divide(left: Any, right: Any) -> Any:
     return Reciprocal(left)(right) if _is_number(left) else _merged("Divide", left, right)
 
 
+def _activated(tensor: Any, function: Any) -> Any:
+    return registry.class_named("Activation")(function)(tensor)
+
+
 def _scaled(tensor: Any, scale: float, offset: float) -> Any:
     return registry.class_named("Rescaling")(float(scale), float(offset))(tensor)
 
@@ -111,5 +115,8 @@ def _summed(gradient: Any, shape: tuple[int, ...]) -> np.ndarray:
     return np.asarray(gradient.sum(axis=axes, keepdims=True) if axes else gradient)
 
 
-for _name, _function in (("add", _add), ("subtract", _subtract), ("multiply", _multiply), ("divide", _divide)):
-    register_operator(_name, _function)
+register_operator("add", _add)
+register_operator("subtract", _subtract)
+register_operator("multiply", _multiply)
+register_operator("divide", _divide)
+register_operator("activation", _activated)

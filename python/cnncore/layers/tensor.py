@@ -109,6 +109,10 @@ class KerasTensor:
     def __neg__(self) -> Any:
         return _operate("multiply", self, -1.0)
 
+    def activated(self, function: Callable[..., Any]) -> Any:
+        """An activation function of this tensor, as a layer."""
+        return _operate("activation", self, function)
+
     # --- what needs values is refused -----------------------------------------------------------------------------
     def __getitem__(self, key: Any) -> Any:
         raise NotTraceableError(
@@ -229,7 +233,7 @@ _operators: dict[str, Callable[[Any, Any], Any]] = {}
 
 
 def register_operator(name: str, function: Callable[[Any, Any], Any]) -> None:
-    """Say what an operator ("add", "subtract", "multiply", "divide") makes of two operands."""
+    """Say what an operator ("add", "subtract", "multiply", "divide", "activation") makes of two operands."""
     _operators[name] = function
 
 

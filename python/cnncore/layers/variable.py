@@ -9,6 +9,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import ArrayLike
 
 from cnncore import _checks
+from cnncore.differentiation import NotDifferentiableError, leaf_of
 from cnncore.initializers import Initializer
 from cnncore.layers.tensor import KerasTensor
 
@@ -114,10 +115,12 @@ class Variable(NDArrayOperatorsMixin):
     @property
     def value(self) -> np.ndarray:
         """The weight itself as an array; writing to it changes the layer."""
+        self._keep_gradient()
         return np.asarray(self._layer.parameters.view(self._index))
 
     def numpy(self) -> np.ndarray:
         """A copy of the values."""
+        self._keep_gradient()
         return np.asarray(self._layer.parameters.read(self._index))
 
     def assign(self, value: ArrayLike) -> None:
@@ -134,11 +137,22 @@ class Variable(NDArrayOperatorsMixin):
         """Replace the values by an array that is known to have the right shape."""
         self._layer.parameters.write(self._index, np.require(array, np.float32, ["C", "A"]))
 
+    @property
+    def trace_key(self) -> tuple[int, int]:
+        """Which weight this is, while a layer's ``call`` is being differentiated."""
+        return id(self._layer), self._index
+
+    def _keep_gradient(self) -> None:
+        if leaf_of(self) is not None:
+            raise NotDifferentiableError(f"{self.path} as a plain array has no gradient: compute with it as it is.")
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         array = self.numpy() if copy else self.value
         return array if dtype is None else array.astype(dtype, copy=False)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **kwargs: Any) -> Any:
+        if leaf_of(self) is not None:
+            return getattr(ufunc, method)(*(_traced(item) for item in inputs), **kwargs)
         plain = [item.value if isinstance(item, Variable) else item for item in inputs]
         if any(isinstance(item, KerasTensor) for item in plain):
             return NotImplemented  # the tensor says why it cannot
@@ -148,7 +162,8 @@ class Variable(NDArrayOperatorsMixin):
         return out[0] if out is not None and len(out) == 1 else result
 
     def __getitem__(self, key: Any) -> Any:
-        return self.value[key]
+        leaf = leaf_of(self)
+        return self.value[key] if leaf is None else leaf[key]
 
     def __setitem__(self, key: Any, value: Any) -> None:
         self.value[key] = value
@@ -162,10 +177,16 @@ class Variable(NDArrayOperatorsMixin):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name in ("_layer", "_index"):
             raise AttributeError(name)
-        return getattr(self.value, name)
+        leaf = leaf_of(self)
+        return getattr(self.value if leaf is None else leaf, name)
 
     def __repr__(self) -> str:
         return f"<Variable path={self.path}, shape={self.shape}, value={self.value}>"
+
+
+def _traced(item: Any) -> Any:
+    leaf = leaf_of(item) if isinstance(item, Variable) else None
+    return item if leaf is None else leaf
 
 
 def write_weights(owner: str, variables: list[Variable], weights: Any) -> None:
