@@ -136,9 +136,7 @@ def main() -> None:
             print(f"{source.__name__.removesuffix('_ways')} is left out: {error}")
     times = measure(ways, args.rounds, args.seconds)
     print(describe_machine(machine()))
-    print(
-        f"{args.batch} images of {args.size}x{args.size}x3, {args.threads} threads, microseconds a batch: median (range)"
-    )
+    print(f"{args.batch} images of {args.size}x{args.size}x3, {args.threads} threads, us a batch: median (range)")
     own = statistics.median(times["cnncore"])
     for name, values in times.items():
         median = statistics.median(values)

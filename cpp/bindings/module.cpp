@@ -27,7 +27,6 @@ void bind_runtime(py::module_& m) {
 
 PYBIND11_MODULE(_core, m) {
   m.doc() = "cnncore's C++ core. See _core.pyi for its functions.";
-  (void)isa();  // an instruction set that cannot run here (CNNCORE_ISA) is reported at import
   bind_runtime(m);
   bind_ops(m);
   bind_optimizers(m);

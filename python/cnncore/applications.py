@@ -19,18 +19,21 @@ from .models import Sequential
 __all__ = ["cifar10_cnn", "lenet5", "mnist_cnn", "oshea_nash"]
 
 
-def mnist_cnn(rescale: bool = True) -> Sequential:
+def mnist_cnn(rescale: bool = True, input_shape: tuple[int, int, int] = (28, 28, 1), classes: int = 10) -> Sequential:
     """Two convolutions with pooling and two dense layers: 225,034 parameters, for 28x28 grey images in 10 classes.
 
     Parameters
     ----------
     rescale : bool, default True
         Begin with ``Rescaling(1/255)``, which has no parameters.
+    input_shape : (height, width, channels), optional
+        Another size of images.
+    classes : int, default 10
 
     Returns
     -------
     Sequential
-        Input (n, 28, 28, 1), output (n, 10) probabilities.
+        Input (n, 28, 28, 1), output (n, 10) probabilities, unless other sizes are given.
 
     Notes
     -----
@@ -44,7 +47,7 @@ def mnist_cnn(rescale: bool = True) -> Sequential:
     """
     return _model(
         "mnist_cnn",
-        (28, 28, 1),
+        input_shape,
         rescale,
         [
             Conv2D(32, kernel_size=(3, 3), activation="relu"),
@@ -53,23 +56,26 @@ def mnist_cnn(rescale: bool = True) -> Sequential:
             MaxPooling2D(pool_size=(2, 2)),
             Flatten(),
             Dense(128, activation="relu"),
-            Dense(10, activation="softmax"),
+            Dense(classes, activation="softmax"),
         ],
     )
 
 
-def lenet5(rescale: bool = True) -> Sequential:
+def lenet5(rescale: bool = True, input_shape: tuple[int, int, int] = (28, 28, 1), classes: int = 10) -> Sequential:
     """LeNet-5 as it is built today: 61,706 parameters, for 28x28 grey images in 10 classes.
 
     Parameters
     ----------
     rescale : bool, default True
         Begin with ``Rescaling(1/255)``, which has no parameters.
+    input_shape : (height, width, channels), optional
+        Another size of images.
+    classes : int, default 10
 
     Returns
     -------
     Sequential
-        Input (n, 28, 28, 1), output (n, 10) probabilities.
+        Input (n, 28, 28, 1), output (n, 10) probabilities, unless other sizes are given.
 
     Notes
     -----
@@ -84,7 +90,7 @@ def lenet5(rescale: bool = True) -> Sequential:
     """
     return _model(
         "lenet5",
-        (28, 28, 1),
+        input_shape,
         rescale,
         [
             Conv2D(6, kernel_size=5, padding="same", activation="tanh"),
@@ -94,23 +100,26 @@ def lenet5(rescale: bool = True) -> Sequential:
             Flatten(),
             Dense(120, activation="tanh"),
             Dense(84, activation="tanh"),
-            Dense(10, activation="softmax"),
+            Dense(classes, activation="softmax"),
         ],
     )
 
 
-def oshea_nash(rescale: bool = True) -> Sequential:
+def oshea_nash(rescale: bool = True, input_shape: tuple[int, int, int] = (28, 28, 1), classes: int = 10) -> Sequential:
     """The five-layer network of O'Shea and Nash: input, convolution, pooling, two fully-connected layers.
 
     Parameters
     ----------
     rescale : bool, default True
         Begin with ``Rescaling(1/255)``, which has no parameters.
+    input_shape : (height, width, channels), optional
+        Another size of images.
+    classes : int, default 10
 
     Returns
     -------
     Sequential
-        Input (n, 28, 28, 1), output (n, 10) probabilities. 693,962 parameters.
+        Input (n, 28, 28, 1), output (n, 10) probabilities, unless other sizes are given. 693,962 parameters.
 
     Notes
     -----
@@ -124,30 +133,33 @@ def oshea_nash(rescale: bool = True) -> Sequential:
     """
     return _model(
         "oshea_nash",
-        (28, 28, 1),
+        input_shape,
         rescale,
         [
             Conv2D(32, kernel_size=3, activation="relu"),
             MaxPooling2D(pool_size=2),
             Flatten(),
             Dense(128, activation="relu"),
-            Dense(10, activation="softmax"),
+            Dense(classes, activation="softmax"),
         ],
     )
 
 
-def cifar10_cnn(rescale: bool = True) -> Sequential:
+def cifar10_cnn(rescale: bool = True, input_shape: tuple[int, int, int] = (32, 32, 3), classes: int = 10) -> Sequential:
     """Three pairs of 3x3 convolutions with pooling, one hidden dense layer: for 32x32 colour images in 10 classes.
 
     Parameters
     ----------
     rescale : bool, default True
         Begin with ``Rescaling(1/255)``, which has no parameters.
+    input_shape : (height, width, channels), optional
+        Another size of images.
+    classes : int, default 10
 
     Returns
     -------
     Sequential
-        Input (n, 32, 32, 3), output (n, 10) probabilities. 550,570 parameters.
+        Input (n, 32, 32, 3), output (n, 10) probabilities, unless other sizes are given. 550,570 parameters.
 
     Notes
     -----
@@ -166,8 +178,8 @@ def cifar10_cnn(rescale: bool = True) -> Sequential:
             Conv2D(filters, kernel_size=3, padding="same", activation="relu"),
             MaxPooling2D(pool_size=2),
         ]
-    layers += [Flatten(), Dense(128, activation="relu"), Dense(10, activation="softmax")]
-    return _model("cifar10_cnn", (32, 32, 3), rescale, layers)
+    layers += [Flatten(), Dense(128, activation="relu"), Dense(classes, activation="softmax")]
+    return _model("cifar10_cnn", input_shape, rescale, layers)
 
 
 def _model(name: str, input_shape: tuple[int, ...], rescale: bool, layers: Sequence[Layer]) -> Sequential:

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from .saving.atomic import write_atomically
 
 _DOTS_PER_INCH = 120
+_FORMATS = ("png", "pdf", "svg", "jpg", "jpeg")
+_MOST_COUNTS = 20  # classes up to which the numbers of samples fit into the confusion matrix
 
 
 def require_matplotlib() -> None:
@@ -21,6 +23,14 @@ def require_matplotlib() -> None:
         import matplotlib.figure  # noqa: F401
     except ImportError as error:
         raise ImportError('plotting needs matplotlib: pip install "cnncore[plot]"') from error
+
+
+def check_format(path: str | os.PathLike[str]) -> str:
+    """The format that a file's name asks for: png where it has no ending; ValueError for one that is not written."""
+    ending = os.path.splitext(os.fspath(path))[1].lower().removeprefix(".") or "png"
+    if ending not in _FORMATS:
+        raise ValueError(f"expected a plot's name to end in .{', .'.join(_FORMATS)}. Received: {os.fspath(path)}")
+    return ending
 
 
 def confusion_matrix(y_true: NDArray[Any], y_pred: NDArray[Any], classes: int) -> NDArray[np.int64]:
@@ -65,7 +75,7 @@ def plot_training(
     path: str | os.PathLike[str],
     title: str = "",
 ) -> None:
-    """Draw the curves of loss and accuracy over the epochs and a confusion matrix, and save them as a PNG.
+    """Draw the curves of loss and accuracy over the epochs and a confusion matrix, and save them.
 
     Parameters
     ----------
@@ -74,7 +84,7 @@ def plot_training(
     y_true, y_pred : ndarray of int
         True and predicted classes of the held-out samples.
     path : path
-        The PNG file, written atomically.
+        The file, written atomically; its ending says the format: .png, .pdf, .svg or .jpg.
     title : str, default ""
         A line above the drawing.
 
@@ -82,10 +92,13 @@ def plot_training(
     ------
     ImportError
         matplotlib is missing.
+    ValueError
+        The name has another ending.
     OSError
         The file cannot be written.
     """
     require_matplotlib()
+    kind = check_format(path)
     # A Figure of its own, without pyplot: no global state, no window system.
     from matplotlib.figure import Figure
 
@@ -97,7 +110,7 @@ def plot_training(
     _draw_confusion(matrix_axes, confusion_matrix(y_true, y_pred, classes))
     figure.suptitle(title)
     picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=_DOTS_PER_INCH)
+    figure.savefig(picture, format=kind, dpi=_DOTS_PER_INCH)
     write_atomically(path, picture.getvalue())
 
 
@@ -106,7 +119,12 @@ def _draw_curves(axes: Any, history: Mapping[str, Sequence[float]], metric: str)
         if key in history:
             axes.plot(range(1, len(history[key]) + 1), history[key], marker="o", markersize=3, label=label)
     axes.set(xlabel="epoch", title=metric)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    epochs = max((len(values) for values in history.values()), default=1)
+    if epochs == 1:  # else matplotlib would put ticks between 0.96 and 1.04
+        axes.set_xticks([1])
+        axes.set_xlim(0.5, 1.5)
+    else:
+        axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(alpha=0.3)
     if axes.lines:
         axes.legend()
@@ -116,9 +134,11 @@ def _draw_confusion(axes: Any, counts: NDArray[np.int64]) -> None:
     # Rows as shares, so that a rare class is as visible as a common one.
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for (row, column), count in np.ndenumerate(counts):
-        if count:
-            color = "white" if shares[row, column] > 0.5 else "black"
-            axes.text(column, row, str(count), ha="center", va="center", fontsize=7, color=color)
-    ticks = range(len(counts))
+    classes = len(counts)
+    if classes <= _MOST_COUNTS:
+        for (row, column), count in np.ndenumerate(counts):
+            if count:
+                color = "white" if shares[row, column] > 0.5 else "black"
+                axes.text(column, row, str(count), ha="center", va="center", fontsize=7, color=color)
+    ticks = range(0, classes, max(1, -(-classes // _MOST_COUNTS)))
     axes.set(xlabel="predicted class", ylabel="true class", title="held-out samples", xticks=ticks, yticks=ticks)

@@ -5,6 +5,7 @@ Results go to stdout, progress and errors to stderr. Exit codes: 0 done, 1 faile
 
 from __future__ import annotations
 
+import argparse
 import errno
 import importlib
 import os
@@ -28,17 +29,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     >>> main(["predict", "no-such-file.safetensors", "digit.npy"])
     2
     """
+    _ensure_streams()
     arguments = build_parser().parse_args(argv)
+    code = _run(arguments)
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        # Python would try again at its end, and complain again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError) and code == OK:
+            _report(arguments.command, error, FAILED)
+        return code or FAILED
+    return code
+
+
+def _run(arguments: argparse.Namespace) -> int:
     try:
         # Only now: --help and a mistyped option should not wait for what a command needs.
         command = importlib.import_module(f"{__package__}.{arguments.module}")
-        code: int = command.run(arguments)
-        sys.stdout.flush()
-        return code
+        return int(command.run(arguments))
     except BrokenPipeError:
-        # The reader of our output left (`| head`). Python would complain again when it flushes stdout at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
+        return FAILED  # the reader of our output left (`| head`)
     except KeyboardInterrupt:
         return _report(arguments.command, "interrupted", FAILED)
     except (ValueError, TypeError, ImportError, FileNotFoundError) as error:
@@ -47,6 +58,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _report(arguments.command, error, FAILED if error.errno in _FAILURES else BAD_INPUT)
     except (ArithmeticError, MemoryError, RuntimeError) as error:
         return _report(arguments.command, error, FAILED)
+
+
+def _ensure_streams() -> None:
+    """Give stdin, stdout and stderr a place where the shell closed them (``>&-``), so that no file takes it."""
+    while True:
+        descriptor = os.open(os.devnull, os.O_RDWR)
+        if descriptor > 2:
+            os.close(descriptor)
+            break
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 (for the rest of the process)
 
 
 def _report(command: str, error: object, code: int) -> int:

@@ -3,58 +3,87 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnncore import _core
-from cnncore.layers import Rescaling
-from cnncore.models import Sequential
 from cnncore.saving import load_model
 
-from .data import fit_shape, load_dataset, load_images
+from .datasets import load_dataset
+from .images import fit_shape, load_images
+from .names import DEFAULT_DATASET
+from .record import inverted, note, recorded, seen_in_training, warn_of_differences
+from .threads import set_threads
+
+_SUM_TOLERANCE = 1e-3
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command ``evaluate`` or ``predict``."""
-    if arguments.threads is not None:
-        _core.set_num_threads(arguments.threads)
+    set_threads(arguments.threads)
     model = load_model(arguments.file)
     if arguments.precision is not None:
         model.precision = arguments.precision
     return _evaluate(model, arguments) if arguments.command == "evaluate" else _predict(model, arguments)
 
 
-def _evaluate(model: Sequential, arguments: argparse.Namespace) -> int:
+def _evaluate(model: Any, arguments: argparse.Namespace) -> int:
     if not model.compiled:
         raise ValueError(f"{arguments.file}: expected a model that was saved compiled, with its loss and metrics")
-    data = load_dataset(arguments)
+    data = load_dataset(arguments, arguments.data or _default_dataset(model))
     x = fit_shape(data.x_test, model.input_shape[1:], f"{data.name}, {data.held_out}")
-    _warn_if_unscaled(model, x)
+    warn_of_differences(model, x, data.name)
+    held_out = data.held_out
+    seen_in = seen_in_training(model, data.name)
+    if seen_in is not None:
+        note(
+            f"the model was trained on {seen_in}, which has these images: the figures say nothing about new ones. "
+            f"For those give --data {seen_in}"
+        )
+        held_out = "training"
     results = model.evaluate(x, data.y_test, batch_size=arguments.batch_size, verbose=0, return_dict=True)
-    print(f"data: {data.name} ({len(x):,} {data.held_out} images)")
+    print(f"data: {data.name} ({len(x):,} {held_out} images)")
     for name, value in results.items():
-        print(f"{data.held_out} {name}: {value:.4f}")
+        print(f"{held_out} {name}: {value:.4f}")
     return 0
 
 
-def _predict(model: Sequential, arguments: argparse.Namespace) -> int:
+def _default_dataset(model: Any) -> str:
+    """The data that the model was trained on last: its held-out images are new to the model."""
+    entry = recorded(model)
+    return str(entry["data"][-1]) if entry is not None else DEFAULT_DATASET
+
+
+def _predict(model: Any, arguments: argparse.Namespace) -> int:
     if len(model.output_shape) != 2:
         raise ValueError(f"{arguments.file}: expected a classifier, (n, classes). Received: {model.output_shape}")
     # All files are read and checked first: a bad one should not leave half a table behind.
     batches = list(load_images(arguments.images, model.input_shape[1:]))
+    if arguments.invert:
+        batches = [(name, inverted(model, x)) for name, x in batches]
     for name, x in batches:
-        _warn_if_unscaled(model, x)
-        probabilities = model.predict(x, verbose=0)
-        for index, row in enumerate(probabilities):
-            where = name if len(probabilities) == 1 else f"{name}[{index}]"
+        warn_of_differences(model, x, name)
+    logits = False
+    for name, x in batches:
+        rows = model.predict(x, verbose=0)
+        if not _are_probabilities(rows):
+            if not logits:
+                note("the model's outputs are no probabilities but logits; their softmax is shown")
+            logits, rows = True, _softmax(rows)
+        for index, row in enumerate(rows):
+            where = name if len(rows) == 1 else f"{name}[{index}]"
             best = int(row.argmax())
             print(f"{where}\t{best}\t{row[best]:.4f}")
     return 0
 
 
-def _warn_if_unscaled(model: Sequential, x: NDArray[Any]) -> None:
-    if x.dtype == np.uint8 and not any(isinstance(layer, Rescaling) for layer in model.layers):
-        print("cnncore: note: the model has no Rescaling layer; it gets pixels from 0 to 255", file=sys.stderr)
+def _are_probabilities(rows: NDArray[Any]) -> bool:
+    sums = rows.sum(axis=1)
+    return bool((rows >= 0).all() and (np.abs(sums - 1) <= _SUM_TOLERANCE).all())
+
+
+def _softmax(rows: NDArray[Any]) -> NDArray[Any]:
+    powers = np.exp(rows.astype(np.float64) - rows.max(axis=1, keepdims=True))
+    shares: NDArray[Any] = powers / powers.sum(axis=1, keepdims=True)
+    return shares

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import math
+import textwrap
 from pathlib import Path
 from typing import Any
 
 from cnncore._checks import PRECISIONS
 
-MODELS = ("mnist_cnn", "lenet5", "oshea_nash")
+from .names import DATASETS, DEFAULT_DATASET, MODELS
+
 OPTIMIZERS = ("adam", "sgd", "adamw")
 
 DEFAULT_EPOCHS = 12
@@ -23,14 +25,31 @@ bfloat16_3x 16, bfloat16 8. Stored weights and sums are float32 in any case, and
 last two can save time where the CPU multiplies bfloat16 itself, which 'cnncore info' tells; elsewhere they are emulated
 and save none."""
 
-_TRAIN_EXAMPLES = f"""examples:
-  cnncore train                                    the 5,000 digits inside the package, about a minute at most
-  cnncore train --dataset mnist --epochs 3         all 60,000 digits (downloaded once, checked)
-  cnncore train --dataset mnist --data-dir ~/data  the same from IDX files on this machine
-  cnncore train --dataset mine.npz --plot run.png  own images: x, y or x_train, y_train, x_test, y_test
-  cnncore train --model mnist_cnn.safetensors      go on where an earlier run ended
+_DATA = "data sets:\n" + "\n".join(
+    line
+    for name, entry in DATASETS.items()
+    for line in textwrap.wrap(entry.description, 96, initial_indent=f"  {name:<15}", subsequent_indent=" " * 17)
+)
+_DATA += f"""
+  FILE.npz       own images: arrays x and y, or x_train, y_train, x_test and y_test
+  IMAGES.idx     own images in an IDX file, plain or .gz, with their labels in --labels
+  DIRECTORY      own images in IDX files named like MNIST's: train-images*, train-labels*, t10k-images*, t10k-labels*
 
-Ctrl-C stops at once; --out then holds the weights of the last whole epoch.
+All but {DEFAULT_DATASET} and your own files are downloaded once and checked, or taken from --data-dir. Files without a
+test part have 20 % held out for validation, always the same images."""
+
+_TRAIN_EXAMPLES = f"""examples:
+  cnncore train                                 the 5,000 digits inside the package, about a minute at most
+  cnncore train --data mnist --epochs 3         all 60,000 digits
+  cnncore train --data mnist --data-dir ~/data  the same from IDX files on this machine
+  cnncore train --data cifar10                  colour photographs
+  cnncore train --data mine.npz --plot run.png  own images
+  cnncore train --model mnist_cnn.safetensors   go on where an earlier run ended
+
+{_DATA}
+
+Ctrl-C stops at once; the file then holds the weights of the last whole epoch. A saved model goes on with its own
+optimizer, loss and metrics: --lr changes the learning rate alone, --optimizer the optimizer alone.
 
 {_PRECISION}
 
@@ -38,8 +57,12 @@ Ctrl-C stops at once; --out then holds the weights of the last whole epoch.
 
 _EVALUATE_EXAMPLES = f"""examples:
   cnncore evaluate mnist_cnn.safetensors
-  cnncore evaluate mnist_cnn.safetensors --dataset mnist --data-dir ~/data
+  cnncore evaluate mnist_cnn.safetensors --data mnist --data-dir ~/data
   cnncore evaluate mnist_cnn.safetensors --precision bfloat16   what that would cost in accuracy
+
+{_DATA}
+
+Without --data it is the data that the model was trained on, of which the held-out images are used.
 
 {_PRECISION}
 
@@ -49,8 +72,9 @@ _PREDICT_EXAMPLES = f"""examples:
   cnncore predict mnist_cnn.safetensors digit.png
   cnncore predict mnist_cnn.safetensors digits.npy t10k-images-idx3-ubyte.gz
 
-Images must have the size of the model's input; MNIST's digits are bright on dark. Printed is one line per image:
-where it is from, the class and its probability, separated by tabs.
+Images must have the size of the model's input; MNIST's digits are bright on dark, and --invert is for dark ones on a
+bright ground. Transparent pictures are shown on white. Printed is one line per image: where it is from, the class and
+its probability, separated by tabs.
 
 {_PRECISION}
 
@@ -80,9 +104,11 @@ def build_parser() -> argparse.ArgumentParser:
 def _add_train(commands: Any) -> None:
     train = _add(commands, "train", "train a network and save it", _TRAIN_EXAMPLES)
     train.set_defaults(module="train")
-    _add_dataset(train)
+    _add_dataset(train, DEFAULT_DATASET)
     train.add_argument(
-        "--model", default="mnist_cnn", metavar="NAME|PATH", help=f"{', '.join(MODELS)} or a saved model (%(default)s)"
+        "--model",
+        metavar="NAME|PATH",
+        help=f"{', '.join(MODELS)} or a saved model (mnist_cnn; for colour images cifar10_cnn)",
     )
     train.add_argument("--epochs", type=positive_int, default=DEFAULT_EPOCHS, help="passes over the data (%(default)s)")
     train.add_argument("--batch-size", type=positive_int, default=DEFAULT_BATCH_SIZE, help="(%(default)s)")
@@ -91,15 +117,23 @@ def _add_train(commands: Any) -> None:
     train.add_argument("--seed", type=seed, default=DEFAULT_SEED, help="of initial weights and shuffling (%(default)s)")
     _add_precision(train, "float32; for a saved model its own")
     _add_threads(train)
-    train.add_argument("--out", type=Path, help="where to save (MODEL.safetensors; for a saved model its own file)")
-    train.add_argument("--plot", type=Path, metavar="FILE.png", help='draw the run (needs pip install "cnncore[plot]")')
+    train.add_argument(
+        "--out", type=Path, help="where to save (a new MODEL.safetensors; for a saved model its own file)"
+    )
+    train.add_argument("--force", action="store_true", help="replace a file that is there already")
+    train.add_argument(
+        "--plot",
+        type=Path,
+        metavar="FILE",
+        help='draw the run as .png, .pdf, .svg or .jpg (needs pip install "cnncore[plot]")',
+    )
 
 
 def _add_evaluate(commands: Any) -> None:
     evaluate = _add(commands, "evaluate", "loss and accuracy of a saved model on test images", _EVALUATE_EXAMPLES)
     evaluate.set_defaults(module="inference")
     evaluate.add_argument("file", type=Path, metavar="FILE", help="a saved model")
-    _add_dataset(evaluate)
+    _add_dataset(evaluate, "what the model was trained on")
     evaluate.add_argument("--batch-size", type=positive_int, default=256, help="(%(default)s)")
     _add_precision(evaluate, "the model's own")
     _add_threads(evaluate)
@@ -112,6 +146,7 @@ def _add_predict(commands: Any) -> None:
     predict.add_argument(
         "images", type=Path, nargs="+", metavar="IMAGE", help='.npy or IDX, or PNG (needs pip install "cnncore[image]")'
     )
+    predict.add_argument("--invert", action="store_true", help="exchange light and dark first")
     _add_precision(predict, "the model's own")
     _add_threads(predict)
 
@@ -127,9 +162,16 @@ def _add(commands: Any, name: str, description: str, epilog: str) -> argparse.Ar
     return parser
 
 
-def _add_dataset(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--dataset", default="mnist5k", metavar="NAME|PATH.npz", help="(%(default)s)")
-    parser.add_argument("--data-dir", type=Path, metavar="D", help="directory of MNIST's files ($CNNCORE_DATA_DIR)")
+def _add_dataset(parser: argparse.ArgumentParser, default: str) -> None:
+    names = ", ".join(DATASETS)
+    parser.add_argument(
+        "--data",
+        "--dataset",
+        metavar="NAME|PATH",
+        help=f"{names}, or files of your own: see below ({default})",
+    )
+    parser.add_argument("--labels", type=Path, metavar="FILE", help="the labels of --data IMAGES.idx")
+    parser.add_argument("--data-dir", type=Path, metavar="D", help="directory of downloaded files ($CNNCORE_DATA_DIR)")
 
 
 def _add_precision(parser: argparse.ArgumentParser, default: str) -> None:

@@ -9,44 +9,59 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from cnncore import TrainingError, _core, applications, optimizers, utils
+from cnncore import TrainingError, applications, optimizers, utils
 from cnncore.callbacks import Callback
 from cnncore.callbacks.progress import format_logs
-from cnncore.models import Sequential
 from cnncore.saving import check_writable, load_model
 
-from .data import Data, fit_shape, load_dataset
-from .parser import MODELS
+from .datasets import Data, load_dataset
+from .images import fit_shape
+from .names import DEFAULT_DATASET, MODELS
+from .record import note, remember
+from .threads import set_threads
 
 _SGD_MOMENTUM = 0.9
+_MODEL_OF_CHANNELS = {1: "mnist_cnn", 3: "cifar10_cnn"}  # what is trained where --model says nothing
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Train, save after each epoch, report on stdout."""
-    out = _output_path(arguments)
-    check_writable(out)
+    if arguments.model is not None:
+        _check_model_name(arguments.model)
+    if arguments.out is not None:
+        _check_output(arguments.out, arguments.force)
     if arguments.plot is not None:
         from cnncore import plotting
 
         plotting.require_matplotlib()
+        plotting.check_format(arguments.plot)
         check_writable(arguments.plot)
-    if arguments.threads is not None:
-        _core.set_num_threads(arguments.threads)
+    set_threads(arguments.threads)
     utils.set_random_seed(arguments.seed)
-    data = load_dataset(arguments)
-    model = _prepare_model(arguments, data)
+    data = load_dataset(arguments, arguments.data or DEFAULT_DATASET)
+    name = arguments.model or _MODEL_OF_CHANNELS.get(data.image_shape[-1], "mnist_cnn")
+    out = _output_path(arguments, name)
+    check_writable(out)
+    model = _prepare_model(arguments, name, data)
     data = data._replace(
         x_train=fit_shape(data.x_train, model.input_shape[1:], f"{data.name}, training"),
         x_test=fit_shape(data.x_test, model.input_shape[1:], f"{data.name}, {data.held_out}"),
     )
+    if data.classes > model.output_shape[-1]:
+        raise ValueError(
+            f"{data.name}: expected at most {model.output_shape[-1]} classes, as the model has them. "
+            f"Received: {data.classes}"
+        )
+    remember(model, data.name, data.x_train)
     print(f"model: {model.name} ({model.count_params():,} parameters)")
     return _fit(model, data, arguments, out)
 
 
-def _fit(model: Sequential, data: Data, arguments: argparse.Namespace, out: Path) -> int:
+def _fit(model: Any, data: Data, arguments: argparse.Namespace, out: Path) -> int:
     saved = _SaveEachEpoch(out)
     sizes = f"{len(data.x_train):,} training, {len(data.x_test):,} {data.held_out}"
     start = time.perf_counter()
@@ -114,28 +129,52 @@ def _interrupt_deferred() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
-def _output_path(arguments: argparse.Namespace) -> Path:
+def _check_model_name(model: str) -> None:
+    if model not in MODELS and not Path(model).exists():
+        raise ValueError(f"--model: expected {', '.join(MODELS)} or an existing file. Received: {model}")
+
+
+def _check_output(path: Path, force: bool) -> None:
+    if path.is_file() and not force:
+        raise ValueError(f"--out: expected a file that does not exist yet; --force replaces it. Received: {path}")
+    check_writable(path)
+
+
+def _output_path(arguments: argparse.Namespace, model: str) -> Path:
+    """--out; else the saved model's own file, or a new one named like the model: an earlier run is never replaced."""
     if arguments.out is not None:
         return Path(arguments.out)
-    return Path(f"{arguments.model}.safetensors" if arguments.model in MODELS else arguments.model)
+    if model not in MODELS:
+        return Path(model)
+    path, number = Path(f"{model}.safetensors"), 1
+    while path.exists() and not arguments.force:
+        number += 1
+        path = Path(f"{model}-{number}.safetensors")
+    if number > 1:
+        note(f"{model}.safetensors is there already and is kept; this run goes to {path} (--force replaces it)")
+    return path
 
 
-def _prepare_model(arguments: argparse.Namespace, data: Data) -> Sequential:
-    """A named model for the data, or a saved one with its optimizer's state unless another optimizer is asked for."""
-    if arguments.model in MODELS:
+def _prepare_model(arguments: argparse.Namespace, name: str, data: Data) -> Any:
+    """A model of that name for the data; or a saved one, with its optimizer, loss and metrics.
+
+    For a saved model --lr changes the learning rate and nothing else; --optimizer replaces the optimizer alone.
+    """
+    if name in MODELS:
         # Images of another type than uint8 are taken as scaled already.
-        model: Sequential = getattr(applications, arguments.model)(rescale=data.x_train.dtype == np.uint8)
-    elif Path(arguments.model).exists():
-        model = load_model(arguments.model)
+        rescale = data.x_train.dtype == np.uint8
+        make = getattr(applications, name)
+        model = make(rescale=rescale, input_shape=data.image_shape, classes=data.classes)
     else:
-        raise ValueError(f"--model: expected {', '.join(MODELS)} or an existing file. Received: {arguments.model}")
-    if arguments.optimizer is not None or arguments.lr is not None or not model.compiled:
-        model.compile(
-            _optimizer(arguments),
-            loss="sparse_categorical_crossentropy",
-            metrics=["accuracy"],
-            precision=model.precision,
-        )
+        model = load_model(name)
+    if not model.compiled:
+        model.compile(_optimizer(arguments), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    elif arguments.optimizer is not None:
+        config = model.get_compile_config()
+        model.compile_from_config(config | {"optimizer": optimizers.serialize(_optimizer(arguments))})
+        note(f"the optimizer of {name} is replaced, and its state is gone; loss and metrics stay")
+    elif arguments.lr is not None:
+        model.optimizer.learning_rate = arguments.lr
     if arguments.precision is not None:
         model.precision = arguments.precision
     return model
@@ -149,7 +188,7 @@ def _optimizer(arguments: argparse.Namespace) -> optimizers.Optimizer:
     return optimizers.AdamW(**options) if name == "adamw" else optimizers.Adam(**options)
 
 
-def _plot(model: Sequential, data: Data, history: dict[str, list[float]], path: Path) -> None:
+def _plot(model: Any, data: Data, history: dict[str, list[float]], path: Path) -> None:
     from cnncore import plotting
 
     predicted = model.predict(data.x_test, verbose=0).argmax(axis=-1)

@@ -62,6 +62,7 @@ def save_model(model: Model, filepath: str | os.PathLike[str]) -> None:
         "config": model.get_config(),
         "training": training,
         "network_step": model.network.step,
+        "metadata": getattr(model, "metadata", {}),
         "cnncore_version": _core.__version__,
     }
     write_file(filepath, config, tensors)
@@ -194,6 +195,8 @@ def _restore(model: Sequential, file: ModelFile, compile: bool) -> None:  # noqa
     network = model.network
     _join(file.tensors, network.slots, out=network.parameters)
     network.step = _checks.integer(_entry(file.config, "network_step"), "network_step", "load_model", minimum=0)
+    metadata = (file.config or {}).get("metadata", {})
+    model.metadata = dict(metadata) if isinstance(metadata, dict) else {}  # type: ignore[attr-defined]
     if not (compile and training):
         return
     model.compile_from_config(_entry(training, "compile"))

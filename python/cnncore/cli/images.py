@@ -1,60 +1,18 @@
-"""Data sets and images as the command line names them."""
+"""Images in files, and arrays of images as a model takes them."""
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnncore.datasets import load_idx, load_npz, mnist, mnist5k
+from cnncore.datasets import load_idx
 
-_HELD_OUT = 0.2
 _NPY_MAGIC = b"\x93NUMPY"
 _IDX_MAGICS = (b"\0\0", b"\x1f\x8b")
-
-
-class Data(NamedTuple):
-    """A data set, with the word for its second half: "validation" or "test"."""
-
-    name: str
-    x_train: NDArray[Any]
-    y_train: NDArray[Any]
-    x_test: NDArray[Any]
-    y_test: NDArray[Any]
-    held_out: str
-
-
-def load_dataset(arguments: argparse.Namespace) -> Data:
-    """The data set that --dataset and --data-dir name. A file with only x and y gives 20 % of it for validation."""
-    name: str = arguments.dataset
-    if name == "mnist":
-        train, test = mnist.load_data(data_dir=arguments.data_dir)
-        return Data(name, *train, *test, "test")
-    if arguments.data_dir is not None:
-        raise ValueError(f"--data-dir is for --dataset mnist. Received: --dataset {name}")
-    if name == "mnist5k":
-        train, validation = mnist5k.load_data()
-        return Data(name, *train, *validation, "validation")
-    if not name.endswith(".npz"):
-        raise ValueError(f"--dataset: expected mnist5k, mnist or a path that ends in .npz. Received: {name}")
-    train, test_or_none = load_npz(name)
-    if test_or_none is not None:
-        return Data(name, *train, *test_or_none, "test")
-    return _hold_out(name, *train)
-
-
-def _hold_out(name: str, x: NDArray[Any], y: NDArray[Any]) -> Data:
-    """Split with a fixed seed, the same for train and evaluate."""
-    count = round(_HELD_OUT * len(x))
-    if count == 0:
-        raise ValueError(f"{name}: expected at least 3 samples, to hold some out. Received: {len(x)}")
-    order = np.random.default_rng(0).permutation(len(x))
-    train, validation = order[count:], order[:count]
-    return Data(name, x[train], y[train], x[validation], y[validation], "validation")
 
 
 def fit_shape(x: NDArray[Any], input_shape: tuple[int, ...], name: str) -> NDArray[Any]:
@@ -112,6 +70,9 @@ def _load_picture(path: Path, channels: int) -> NDArray[Any]:
         raise ValueError(f"{path}: expected .npy or IDX, since the model's input has {channels} channels")
     try:
         with Image.open(path) as picture:
+            if "A" in picture.getbands() or "transparency" in picture.info:  # what a viewer shows: the picture on white
+                picture = picture.convert("RGBA")
+                picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
             return np.asarray(picture.convert("L" if channels == 1 else "RGB"))
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError) as error:
         raise ValueError(f"{path}: expected a picture, a .npy or an IDX file. Received: {error}") from error

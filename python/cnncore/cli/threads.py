@@ -1,0 +1,17 @@
+"""--threads."""
+
+from __future__ import annotations
+
+from cnncore import _core
+
+from .record import note
+
+
+def set_threads(threads: int | None) -> None:
+    """Use so many threads; say so where there are fewer cores, on which they would wait for one another."""
+    if threads is None:
+        return
+    cores = _core.default_num_threads()
+    if threads > cores:
+        note(f"--threads {threads} is more than the {cores} cores that this process may use, and slower than {cores}")
+    _core.set_num_threads(threads)
