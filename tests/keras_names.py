@@ -31,6 +31,11 @@ REASONS: dict[str, dict[str, tuple[str, ...]]] = {
         ),
     },
     "constraints": {},
+    "losses": {
+        "it compares sequences of any length": ("CTC", "ctc"),
+        "it compares every sample with every other one of the batch": ("Circle", "circle"),
+    },
+    "metrics": {},
 }
 
 INTRODUCTION = """# Keras' names

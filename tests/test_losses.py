@@ -314,6 +314,59 @@ def test_custom_losses_of_one_number():
         losses.get(mean_square).core((2,))(y_true, y_pred, np.ones(2, np.float32))
 
 
+OVERLAP = [
+    ("Dice", {}),
+    ("Dice", {"axis": [1, 2]}),
+    ("Tversky", {"alpha": 0.3, "beta": 0.9}),
+    ("Tversky", {"axis": 2, "reduction": "sum"}),
+]
+
+
+@pytest.mark.parametrize(("name", "options"), OVERLAP)
+def test_losses_of_overlap(name, options):
+    rng = np.random.default_rng(10)
+    loss = getattr(losses, name)(**options)
+    t, y = rng.integers(0, 2, (3, 4, 5)).astype(np.float32), rng.uniform(0.1, 0.9, (3, 4, 5)).astype(np.float32)
+    axis = tuple(options["axis"]) if isinstance(options.get("axis"), list) else options.get("axis")
+    alpha, beta = options.get("alpha", 0.5), options.get("beta", 0.5)
+    common = (t * y).sum(axis=axis)
+    whole = common + alpha * (t * (1 - y)).sum(axis=axis) + beta * ((1 - t) * y).sum(axis=axis)
+    expected = 1 - common / whole
+    assert loss(t, y) == pytest.approx(expected.sum() if "reduction" in options else expected.mean(), rel=1e-5)
+    value, gradient = loss.core((4, 5))(t, y)
+    assert value == pytest.approx(loss(t, y), rel=1e-6)
+    numbers = numerical_gradient(lambda x: loss(t, x), y.astype(np.float64), 1e-2)
+    np.testing.assert_allclose(gradient, numbers, rtol=2e-2, atol=1e-4)
+    other = losses.deserialize(json.loads(json.dumps(losses.serialize(loss))))
+    assert other(t, y) == loss(t, y)
+    assert type(losses.get(getattr(losses, name.lower()))) is type(loss)
+
+
+def test_generalized_crossentropy():
+    loss = losses.CategoricalGeneralizedCrossEntropy(q=0.7)
+    y = np.array([[0.2, 0.8], [0.6, 0.4]], np.float32)
+    assert loss([1, 0], y) == pytest.approx(np.mean([(1 - 0.8**0.7) / 0.7, (1 - 0.6**0.7) / 0.7]), rel=1e-6)
+    _, gradient = loss.core((2,))(np.array([1, 0]), y, np.array([1, 3], np.float32))
+    np.testing.assert_allclose(gradient, [[0, -(0.8**-0.3) / 2], [-3 * 0.6**-0.3 / 2, 0]], rtol=1e-5)
+    with pytest.raises(ValueError, match=r"expected `q` in \(0, 1\). Received: q=1.5"):
+        losses.CategoricalGeneralizedCrossEntropy(1.5)
+
+
+def test_own_losses_made_of_others():
+    rng = np.random.default_rng(9)
+
+    def mixed(y_true, y_pred):
+        squares = losses.mean_squared_error(y_true, y_pred)
+        return 2 * squares + 0.1 * losses.categorical_crossentropy(y_true, y_pred) * np.mean(y_pred, axis=-1)
+
+    y_true, y_pred = rng.random((4, 3), np.float32), rng.uniform(0.1, 1, (4, 3)).astype(np.float32)
+    loss = losses.get(mixed)
+    value, gradient = loss.core((3,))(y_true, y_pred)
+    assert value == pytest.approx(loss(y_true, y_pred), rel=1e-6)
+    expected = numerical_gradient(lambda y: loss(y_true, y), y_pred.astype(np.float64), 1e-2)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-2, atol=1e-3)
+
+
 def test_custom_losses_of_the_wrong_shape():
     y = np.ones((3, 2), np.float32)
     with pytest.raises(ValueError, match=r"a gradient of y_pred's shape \(3, 2\). Received: \(3,\)"):

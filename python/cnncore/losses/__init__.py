@@ -37,6 +37,7 @@ from cnncore.losses.functions import (
 )
 from cnncore.losses.hinge import CategoricalHinge, Hinge, SquaredHinge
 from cnncore.losses.outputs import check_output
+from cnncore.losses.overlap import Dice, Tversky, dice, tversky
 from cnncore.losses.probabilistic import (
     BinaryCrossentropy,
     BinaryFocalCrossentropy,
@@ -55,14 +56,17 @@ from cnncore.losses.regression import (
     MeanSquaredError,
     MeanSquaredLogarithmicError,
 )
+from cnncore.losses.robust import CategoricalGeneralizedCrossEntropy, categorical_generalized_cross_entropy
 
 __all__ = [
     "BinaryCrossentropy",
     "BinaryFocalCrossentropy",
     "CategoricalCrossentropy",
     "CategoricalFocalCrossentropy",
+    "CategoricalGeneralizedCrossEntropy",
     "CategoricalHinge",
     "CosineSimilarity",
+    "Dice",
     "FunctionLoss",
     "Hinge",
     "Huber",
@@ -76,14 +80,17 @@ __all__ = [
     "Poisson",
     "SparseCategoricalCrossentropy",
     "SquaredHinge",
+    "Tversky",
     "binary_crossentropy",
     "binary_focal_crossentropy",
     "categorical_crossentropy",
     "categorical_focal_crossentropy",
+    "categorical_generalized_cross_entropy",
     "categorical_hinge",
     "check_output",
     "cosine_similarity",
     "deserialize",
+    "dice",
     "get",
     "hinge",
     "huber",
@@ -97,6 +104,7 @@ __all__ = [
     "serialize",
     "sparse_categorical_crossentropy",
     "squared_hinge",
+    "tversky",
 ]
 
 _KERAS_2 = {

@@ -23,9 +23,10 @@ _REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", 
 class Loss:
     """Base class of losses, and of your own ones.
 
-    A subclass implements ``call(y_true, y_pred)``, the loss of each sample (or of each pixel of each sample), and, to
-    be trained with, ``gradient(y_true, y_pred)``: the derivative of the sum of what ``call`` returns with respect to
-    ``y_pred``. Both receive float32 arrays.
+    A subclass implements ``call(y_true, y_pred)``, the loss of each sample (or of each pixel of each sample), in NumPy
+    or with :mod:`cnncore.backend`; it receives float32 arrays. It is differentiated by :mod:`cnncore.differentiation`.
+    Where that does not know a function, or to be faster, the subclass implements ``gradient(y_true, y_pred)`` as well:
+    the derivative of the sum of what ``call`` returns with respect to ``y_pred``.
 
     Parameters
     ----------
@@ -42,10 +43,10 @@ class Loss:
     >>> class Quartic(Loss):
     ...     def call(self, y_true, y_pred):
     ...         return ((y_pred - y_true) ** 4).sum(axis=-1)
-    ...     def gradient(self, y_true, y_pred):
-    ...         return 4 * (y_pred - y_true) ** 3
     >>> Quartic()([[0.0], [0.0]], [[1.0], [2.0]])
     8.5
+    >>> Quartic().gradient(np.array([[0.0], [0.0]]), np.array([[1.0], [2.0]])).tolist()
+    [[4.0], [32.0]]
     """
 
     from_logits = False
@@ -152,7 +153,7 @@ class Loss:
         divisor = self._divisor(losses, sample_weight)
         share = np.asarray(1 / divisor if divisor else 0.0)
         if sample_weight is not None:
-            weights = targets.sample_weights(sample_weight, self.name, losses.shape)
+            weights = self._fitting_weights(sample_weight, losses)
             share = share * weights.reshape(weights.shape + (1,) * (y_pred.ndim - weights.ndim))
         return float(self._reduced(losses, sample_weight)), np.require(gradient * share, np.float32, "C")
 
@@ -190,6 +191,13 @@ class Loss:
     def _losses_and_gradient(self, y_true: np.ndarray, y_pred: Float32) -> tuple[np.ndarray, np.ndarray]:
         return self._losses(y_true, y_pred), np.asarray(self.gradient(y_true, y_pred), np.float32)
 
+    def _fitting_weights(self, sample_weight: ArrayLike, losses: np.ndarray) -> Float32:
+        if losses.ndim == 0 and np.size(sample_weight) > 1:
+            raise ValueError(
+                f"[{self.name}] expected one loss for each sample where samples have weights. Received: one number"
+            )
+        return targets.sample_weights(sample_weight, self.name, losses.shape)
+
     def _divisor(self, losses: np.ndarray, sample_weight: ArrayLike | None) -> float:
         if self.reduction == "sum":
             return 1.0
@@ -200,7 +208,7 @@ class Loss:
 
     def _reduced(self, losses: np.ndarray, sample_weight: ArrayLike | None) -> Any:
         if sample_weight is not None:
-            weights = targets.sample_weights(sample_weight, self.name, losses.shape)
+            weights = self._fitting_weights(sample_weight, losses)
             losses = losses * weights.reshape(weights.shape + (1,) * (losses.ndim - weights.ndim))
         if self.reduction in (None, "none"):
             return losses.astype(np.float32)

@@ -87,12 +87,3 @@ class FunctionLoss(Loss):
             ) from error
         (gradient,) = back(np.ones(losses.shape, np.float32))
         return self._checked(losses, y_pred), np.asarray(gradient, np.float32)
-
-    def value_and_gradient(
-        self, y_true: np.ndarray, y_pred: Float32, sample_weight: Float32 | None = None
-    ) -> tuple[float, Float32]:
-        if sample_weight is not None and np.ndim(self.call(y_true, y_pred)) == 0:
-            raise ValueError(
-                f"[{self.name}] expected one loss for each sample where samples have weights. Received: one number"
-            )
-        return super().value_and_gradient(y_true, y_pred, sample_weight)

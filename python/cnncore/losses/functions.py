@@ -12,8 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from cnncore.differentiation import Traced
 from cnncore.losses.base import Loss
+from cnncore.losses.compiled import CompiledLoss
 from cnncore.losses.hinge import CategoricalHinge, Hinge, SquaredHinge
+from cnncore.losses.overlap import Dice, Tversky, dice, tversky
 from cnncore.losses.probabilistic import (
     BinaryCrossentropy,
     BinaryFocalCrossentropy,
@@ -34,7 +37,11 @@ from cnncore.losses.regression import (
 )
 
 
-def _rows(loss: Loss, y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
+def _rows(loss: CompiledLoss, y_true: ArrayLike, y_pred: Any) -> np.ndarray:
+    if isinstance(y_pred, Traced):  # inside of a user's own loss, which is being differentiated
+        gradient = loss.gradient(y_true, y_pred.value)
+        rows: Any = Traced(loss(y_true, y_pred.value), [(y_pred, lambda dy: gradient * np.expand_dims(dy, loss.axis))])
+        return rows  # type: ignore[no-any-return]
     return np.asarray(loss(y_true, y_pred))
 
 
@@ -450,6 +457,7 @@ CLASSES: dict[Callable[..., Any], type[Loss]] = {
     categorical_focal_crossentropy: CategoricalFocalCrossentropy,
     categorical_hinge: CategoricalHinge,
     cosine_similarity: CosineSimilarity,
+    dice: Dice,
     hinge: Hinge,
     huber: Huber,
     kl_divergence: KLDivergence,
@@ -461,4 +469,5 @@ CLASSES: dict[Callable[..., Any], type[Loss]] = {
     poisson: Poisson,
     sparse_categorical_crossentropy: SparseCategoricalCrossentropy,
     squared_hinge: SquaredHinge,
+    tversky: Tversky,
 }

@@ -1,0 +1,135 @@
+"""Losses of segmentations, by how far predicted and true regions overlap."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cnncore import _checks
+from cnncore.losses import targets
+from cnncore.losses.base import Loss, registry
+
+Axis = int | tuple[int, ...] | list[int] | None
+_EPSILON = 1e-7
+
+
+def dice(y_true: ArrayLike, y_pred: Any, axis: Axis = None) -> Any:
+    """1 - 2 sum(t y) / (sum(t) + sum(y)) over ``axis``, by default over all: see :class:`~cnncore.losses.Dice`.
+
+    >>> float(dice([[1.0, 0.0]], np.array([[0.5, 0.5]])))
+    0.5
+    """
+    t, over = np.asarray(y_true, np.float32), tuple(axis) if isinstance(axis, list) else axis
+    return 1 - 2 * np.sum(t * y_pred, axis=over) / (np.sum(t, axis=over) + np.sum(y_pred, axis=over) + _EPSILON)
+
+
+def tversky(y_true: ArrayLike, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: Axis = None) -> Any:
+    """1 - sum(t y) / (sum(t y) + alpha sum(t (1 - y)) + beta sum((1 - t) y)) over ``axis``.
+
+    See :class:`~cnncore.losses.Tversky`.
+
+    >>> round(float(tversky([[1.0, 0.0]], np.array([[0.5, 0.5]]))), 4)
+    0.5
+    """
+    t, over = np.asarray(y_true, np.float32), tuple(axis) if isinstance(axis, list) else axis
+    common = np.sum(t * y_pred, axis=over)
+    missed, added = np.sum(t * (1 - y_pred), axis=over), np.sum((1 - t) * y_pred, axis=over)
+    return 1 - common / (common + alpha * missed + beta * added + _EPSILON)
+
+
+class _Overlap(Loss):
+    """A loss over some axes of predictions; over all of them it is one number, which takes no weights of samples."""
+
+    def __init__(self, axis: Axis, name: str | None, reduction: str | None, dtype: str | None) -> None:
+        super().__init__(name, reduction, dtype)
+        self.axis = tuple(axis) if isinstance(axis, list) else axis
+
+    def prepare_targets(self, y: ArrayLike, output_shape: tuple[int, ...]) -> np.ndarray:
+        """Targets as float32, of the predictions' shape."""
+        return targets.full(y, self.name, output_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "axis": list(self.axis) if isinstance(self.axis, tuple) else self.axis}
+
+
+@registry.register()
+class Dice(_Overlap):
+    """1 - 2 sum(t y) / (sum(t) + sum(y)): one minus Dice's coefficient of two regions.
+
+    Milletari et al., "V-Net: Fully Convolutional Neural Networks for Volumetric Medical Image Segmentation", 2016.
+
+    Parameters
+    ----------
+    reduction : str or None, default "sum_over_batch_size"
+        See :class:`~cnncore.losses.Loss`.
+    name : str, default "dice"
+    axis : int or tuple of int, optional
+        Over which axes the sums are taken; by default over all of the batch.
+    dtype : str, optional
+        Only "float32".
+
+    Examples
+    --------
+    >>> round(Dice()([[1.0, 0.0]], [[0.5, 0.5]]), 4)
+    0.5
+    """
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "dice",
+        axis: Axis = None,
+        dtype: str | None = None,
+    ) -> None:
+        super().__init__(axis, name, reduction, dtype)
+
+    def call(self, y_true: Any, y_pred: Any) -> np.ndarray:
+        return dice(y_true, y_pred, self.axis)  # type: ignore[no-any-return]
+
+
+@registry.register()
+class Tversky(_Overlap):
+    """1 - sum(t y) / (sum(t y) + alpha sum(t (1 - y)) + beta sum((1 - t) y)); Dice's loss where both are 1/2.
+
+    Salehi et al., "Tversky Loss Function for Image Segmentation Using 3D Fully Convolutional Deep Networks", 2017.
+
+    Parameters
+    ----------
+    alpha : float, default 0.5
+        How much counts what is missed.
+    beta : float, default 0.5
+        How much counts what is predicted in excess.
+    reduction : str or None, default "sum_over_batch_size"
+        See :class:`~cnncore.losses.Loss`.
+    name : str, default "tversky"
+    axis : int or tuple of int, optional
+        Over which axes the sums are taken; by default over all of the batch.
+    dtype : str, optional
+        Only "float32".
+
+    Examples
+    --------
+    >>> round(Tversky()([[1.0, 0.0]], [[0.5, 0.5]]), 4)
+    0.5
+    """
+
+    def __init__(
+        self,
+        alpha: float = 0.5,
+        beta: float = 0.5,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "tversky",
+        axis: Axis = None,
+        dtype: str | None = None,
+    ) -> None:
+        super().__init__(axis, name, reduction, dtype)
+        self.alpha = _checks.number(alpha, "alpha", "Tversky")
+        self.beta = _checks.number(beta, "beta", "Tversky")
+
+    def call(self, y_true: Any, y_pred: Any) -> np.ndarray:
+        return tversky(y_true, y_pred, self.alpha, self.beta, self.axis)  # type: ignore[no-any-return]
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "alpha": self.alpha, "beta": self.beta}

@@ -1,0 +1,66 @@
+"""A crossentropy that forgives wrong labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cnncore import _checks
+from cnncore.losses import targets
+from cnncore.losses.base import Loss, registry
+
+
+def categorical_generalized_cross_entropy(y_true: ArrayLike, y_pred: Any, q: float) -> Any:
+    """(1 - y_label^q) / q of integer labels: see :class:`~cnncore.losses.CategoricalGeneralizedCrossEntropy`.
+
+    >>> categorical_generalized_cross_entropy([1], np.array([[0.75, 0.25]]), 0.5)
+    array([1.])
+    """
+    one_hot = np.eye(y_pred.shape[-1], dtype=np.float32)[np.asarray(y_true).astype(np.int64)]
+    return (1 - np.sum(one_hot * y_pred, axis=-1) ** q) / q
+
+
+@registry.register()
+class CategoricalGeneralizedCrossEntropy(Loss):
+    """(1 - y_label^q) / q: between crossentropy (q near 0) and the mean absolute error (q near 1).
+
+    Zhang and Sabuncu, "Generalized Cross Entropy Loss for Training Deep Neural Networks with Noisy Labels", 2018.
+
+    Parameters
+    ----------
+    q : float in (0, 1), default 0.5
+    reduction : str or None, default "sum_over_batch_size"
+        See :class:`~cnncore.losses.Loss`.
+    name : str, default "categorical_generalized_cross_entropy"
+    dtype : str, optional
+        Only "float32".
+
+    Examples
+    --------
+    >>> CategoricalGeneralizedCrossEntropy()([1], [[0.75, 0.25]])
+    1.0
+    """
+
+    def __init__(
+        self,
+        q: float = 0.5,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "categorical_generalized_cross_entropy",
+        dtype: str | None = None,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+        self.q = _checks.number(q, "q", "CategoricalGeneralizedCrossEntropy")
+        if not 0 < self.q < 1:
+            raise ValueError(f"[CategoricalGeneralizedCrossEntropy] expected `q` in (0, 1). Received: q={q!r}")
+
+    def prepare_targets(self, y: ArrayLike, output_shape: tuple[int, ...]) -> np.ndarray:
+        """Integer labels, int64 of shape (samples, ...) without the axis of the classes."""
+        return targets.labels(y, self.name, output_shape[:-1], output_shape[-1])
+
+    def call(self, y_true: Any, y_pred: Any) -> np.ndarray:
+        return categorical_generalized_cross_entropy(y_true, y_pred, self.q)  # type: ignore[no-any-return]
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "q": self.q}
