@@ -22,7 +22,10 @@ Conv2dCase random_case(Random& random) {
     p.in_channels = random.pick<int64_t>({1, 1, 2, 3, 4, 8, 16, 32});
     p.filters = random.pick<int64_t>({1, 2, 5, 8, 16, 32});
     const int64_t kind = random.integer(0, 5);
-    if (kind == 0 && p.in_channels > 1) p.groups = p.filters = p.in_channels;  // depthwise
+    if (kind == 0 && p.in_channels > 1) {  // depthwise
+      p.groups = p.in_channels;
+      p.filters = p.in_channels * random.integer(1, 3);
+    }
     if (kind == 1 && p.in_channels % 2 == 0 && p.filters % 2 == 0) p.groups = 2;
     p.kernel_height = p.kernel_width = random.pick<int64_t>({1, 2, 3, 3, 3, 5});
     if (random.integer(0, 3) == 0) p.kernel_width = random.integer(1, 4);

@@ -42,14 +42,14 @@ constexpr const char* kChoices = R"(
 25x5x64 f64 k1x1: direct direct direct
 96x96x3 f8 k3x3 s2 p0,1,0,1 first: direct none direct
 48x48x8 f8 k3x3 g8 p1: depthwise depthwise depthwise
-48x48x8 f16 k1x1: direct direct direct; avx512 direct planes direct; avx512_bf16 direct planes direct; amx direct planes direct
+48x48x8 f16 k1x1: direct direct direct
 48x48x16 f16 k3x3 s2 g16 p0,1,0,1: depthwise depthwise depthwise
 24x24x32 f32 k1x1: direct direct direct
 12x12x64 f128 k1x1 relu: direct direct direct
 6x6x128 f128 k3x3 g128 p1: depthwise depthwise depthwise
 3x3x256 f256 k1x1: direct direct direct
 9x9x8 f12 k3x3 g4: direct direct direct
-9x9x8 f16 k3x3 g8 p1: direct direct direct
+9x9x8 f16 k3x3 g8 p1: depthwise depthwise depthwise
 14x14x24 f24 k5x5 g24 s2 p2: depthwise depthwise depthwise
 15x11x7 f5 k2x3 s2x1 p1,0,2,1: direct direct direct
 17x17x16 f16 k3x3 d2 p2: direct direct direct

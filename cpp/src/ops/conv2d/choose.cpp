@@ -10,8 +10,8 @@ namespace {
 
 constexpr const ForwardCandidate* kForward[] = {&kDepthwiseForward, &kRowsForward, &kWinogradForward, &kTilesForward,
                                                 &kDirectForward};
-constexpr const DataCandidate* kData[] = {&kDepthwiseData, &kPlanesData, &kWinnersData,
-                                          &kWinogradData,  &kTilesData,  &kDirectData};
+constexpr const DataCandidate* kData[] = {&kDepthwiseData, &kWinnersData, &kPlanesData,
+                                          &kWinogradData,  &kTilesData,   &kDirectData};
 constexpr const WeightsCandidate* kWeights[] = {&kDepthwiseWeights, &kRowsWeights,  &kPatchWeights, &kWinnersWeights,
                                                 &kWinogradWeights,  &kTilesWeights, &kDirectWeights};
 

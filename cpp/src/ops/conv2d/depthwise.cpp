@@ -1,5 +1,8 @@
 // Depthwise convolution: every channel by itself, so that vectors run over channels. The image has no border of zeros:
-// its pixels are sorted by the taps that lie inside it.
+// its pixels are sorted by the taps that lie inside it. Where each channel has several filters it is repeated for each
+// of them, and the gradients of its copies are added.
+#include <type_traits>
+
 #include "ops/conv2d/candidates.h"
 #include "ops/conv2d/pixel_classes.h"
 #include "ops/conv2d/weights_sum.h"
@@ -8,10 +11,64 @@ namespace cnncore {
 namespace {
 
 double depthwise_speed(const Conv2dProblem& p, const Kernels&) {
-  const bool applies = p.params.groups > 1 && p.params.groups == p.params.in_channels &&
-                       p.params.filters == p.params.in_channels && !p.fusion.max_pool;
-  return applies ? 4.0 : 0.0;
+  return p.params.groups > 1 && p.params.groups == p.params.in_channels && !p.fusion.max_pool ? 5.0 : 0.0;
 }
+
+// The same convolution on an image that has a channel for every filter.
+Conv2dParams per_filter(const Conv2dProblem& p) {
+  Conv2dParams params = p.params;
+  params.in_channels = params.groups = params.filters;
+  return params;
+}
+
+// An image whose channels are repeated for each of their filters; the image itself where they have one.
+class RepeatedImage {
+ public:
+  RepeatedImage(const Conv2dProblem& p, int64_t images)
+      : image_pixels_(p.params.in_height * p.params.in_width),
+        channels_(p.params.in_channels),
+        times_(p.group_filters()) {
+    if (times_ > 1) copy_ = layout_.take<float>(images * image_pixels_ * channels_ * times_);
+  }
+  int64_t scratch_size() const { return layout_.size(); }
+  bool repeats() const { return times_ > 1; }
+
+  const float* repeat(int64_t count, const float* x, float* scratch) const {
+    if (!repeats()) return x;
+    float* to = copy_.in(scratch);
+    with_times([&](auto times) {
+      for (int64_t i = 0; i < count * image_pixels_ * channels_; ++i)
+        for (int64_t j = 0; j < times; ++j) to[i * times + j] = x[i];
+    });
+    return to;
+  }
+  // Where the gradient of the repeated image goes, and that of the image itself from there.
+  float* gradient(float* dx, float* scratch) const { return repeats() ? copy_.in(scratch) : dx; }
+  void add_up(int64_t count, const float* repeated, float* dx) const {
+    with_times([&](auto times) {
+      for (int64_t i = 0; i < count * image_pixels_ * channels_; ++i) {
+        float sum = repeated[i * times];
+        for (int64_t j = 1; j < times; ++j) sum += repeated[i * times + j];
+        dx[i] = sum;
+      }
+    });
+  }
+
+ private:
+  // The usual numbers as constants, for loops that the compiler can turn into vectors.
+  template <class Function>
+  void with_times(Function f) const {
+    switch (times_) {
+      case 2: return f(std::integral_constant<int64_t, 2>());
+      case 4: return f(std::integral_constant<int64_t, 4>());
+      default: return f(times_);
+    }
+  }
+
+  int64_t image_pixels_, channels_, times_;
+  ScratchLayout layout_;
+  ScratchArray<float> copy_;
+};
 
 void run_classes(const Kernels& k, const std::vector<PixelClass>& classes, int64_t count, Share share,
                  DepthwiseArgs a) {
@@ -30,18 +87,22 @@ class DepthwiseForward : public ForwardPass {
   explicit DepthwiseForward(Operands& operands)
       : p_(operands.problem()),
         k_(operands.kernels()),
-        classes_(output_classes(p_.params, {p_.out_height, p_.out_width, p_.params.filters, {}}, operands.images())) {}
+        image_(p_, operands.images()),
+        classes_(
+            output_classes(per_filter(p_), {p_.out_height, p_.out_width, p_.params.filters, {}}, operands.images())) {}
 
+  int64_t scratch_size() const override { return image_.scratch_size(); }
   void run(int64_t count, Share share, const ForwardRun& r) const override {
     DepthwiseArgs a{};
-    a.x = r.x, a.w = r.kernel, a.bias = r.bias, a.y = r.y, a.channels = p_.params.filters;
-    a.relu = p_.relu(), a.stream = p_.streams(a.channels, k_);
+    a.x = image_.repeat(count, r.x, r.scratch), a.w = r.kernel, a.bias = r.bias, a.y = r.y;
+    a.channels = p_.params.filters, a.relu = p_.relu(), a.stream = p_.streams(a.channels, k_);
     run_classes(k_, classes_, count, share, a);
   }
 
  private:
   const Conv2dProblem& p_;
   const Kernels& k_;
+  RepeatedImage image_;
   std::vector<PixelClass> classes_;
 };
 
@@ -50,8 +111,10 @@ class DepthwiseData : public DataPass {
   explicit DepthwiseData(Operands& operands)
       : p_(operands.problem()),
         k_(operands.kernels()),
-        classes_(input_classes(p_.params, operands.dy_frame(), operands.backward_images())) {}
+        image_(p_, operands.backward_images()),
+        classes_(input_classes(per_filter(p_), operands.dy_frame(), operands.backward_images())) {}
 
+  int64_t scratch_size() const override { return image_.scratch_size(); }
   int64_t packed_size() const override { return p_.kernel_size(); }
   // As it is, because backward sees the packed kernel alone.
   void pack(IndexRange, const float* kernel, float* packed) const override {
@@ -59,14 +122,16 @@ class DepthwiseData : public DataPass {
   }
   void run(int64_t count, const DataRun& r) const override {
     DepthwiseArgs a{};
-    a.x = r.gradient.framed, a.w = r.packed, a.bias = r.bias, a.y = r.dx, a.channels = p_.params.filters;
-    a.relu = r.relu, a.stream = p_.streams(a.channels, k_);
+    a.x = r.gradient.framed, a.w = r.packed, a.y = image_.gradient(r.dx, r.scratch), a.channels = p_.params.filters;
+    a.stream = !image_.repeats() && p_.streams(a.channels, k_);
     run_classes(k_, classes_, count, {}, a);
+    if (image_.repeats()) image_.add_up(count, a.y, r.dx);
   }
 
  private:
   const Conv2dProblem& p_;
   const Kernels& k_;
+  RepeatedImage image_;
   std::vector<PixelClass> classes_;
 };
 
@@ -74,12 +139,15 @@ class DepthwiseWeights : public SummedWeights {
  public:
   explicit DepthwiseWeights(Operands& operands)
       : SummedWeights(operands),
-        classes_(output_classes(problem_.params, operands.dy_frame(), operands.backward_images())) {}
+        image_(problem_, operands.backward_images()),
+        classes_(output_classes(per_filter(problem_), operands.dy_frame(), operands.backward_images())) {}
 
+  int64_t scratch_size() const override { return image_.scratch_size(); }
   void run(int64_t count, const WeightsRun& r) const override {
     begin(r);
+    const float* x = image_.repeat(count, r.x, r.scratch);
     for (const PixelClass& c : classes_)
-      k_.depthwise_weights({.x = r.x,
+      k_.depthwise_weights({.x = x,
                             .x_offset = c.from_offset.data(),
                             .tap_offset = c.tap_offset.data(),
                             .pixels = count * c.per_image,
@@ -92,6 +160,7 @@ class DepthwiseWeights : public SummedWeights {
   }
 
  private:
+  RepeatedImage image_;
   std::vector<PixelClass> classes_;
 };
 

@@ -17,7 +17,7 @@ Padding larger(const Padding& a, const Padding& b) {
 int64_t images_that_fit(const Conv2dProblem& p, const Frame& x, const Frame& dy) {
   const Conv2dParams& c = p.params;
   const int64_t padded_x = (c.in_height + c.padding.top + c.padding.bottom) *
-                           (c.in_width + c.padding.left + c.padding.right) * c.in_channels;
+                           (c.in_width + c.padding.left + c.padding.right) * std::max(c.in_channels, c.filters);
   const int64_t largest = std::max({padded_x, x.size(), dy.size(), p.y_size(), int64_t{1}});
   return std::max<int64_t>(1, std::numeric_limits<int32_t>::max() / (2 * largest));
 }

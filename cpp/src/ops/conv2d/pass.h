@@ -65,8 +65,8 @@ struct ForwardRun {
 struct DataRun {
   OutputGradient gradient = {};
   const float* packed = nullptr;
-  // of a transposed convolution, whose output dx is: what its sums begin at (zeros where null), and its activation. The
-  // winners of a pool are never asked for them.
+  // Of a transposed convolution, whose output dx is: what its sums begin at (zeros where null), and its activation. It
+  // has no groups and no pool, so that the depthwise pass and that of the winners are never asked for them.
   const float* bias = nullptr;
   bool relu = false;
   float* dx = nullptr;

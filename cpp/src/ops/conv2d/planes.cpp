@@ -12,13 +12,14 @@ constexpr int64_t kBlock = 64;  // pixels that the kernel takes at a time, on an
 
 bool planes_apply(const Conv2dProblem& p, const Kernels& k) {
   const Conv2dParams& c = p.params;
-  if (c.groups != 1 || !p.unit_strides() || 2 * c.in_channels > k.width) return false;
+  // turning the gradient into planes and back costs more than it saves where a value meets one tap only
+  if (c.groups != 1 || !p.unit_strides() || p.taps() == 1 || 2 * c.in_channels > k.width) return false;
   // the planes of all filters lie behind each other, and each may be a block longer than its image
   const Padding border = data_border(c);
   const int64_t plane = (p.out_height + border.top + border.bottom) * (p.out_width + border.left + border.right);
   return c.filters * (2 * plane + 4 * kBlock) < std::numeric_limits<int32_t>::max();
 }
-double planes_speed(const Conv2dProblem& p, const Kernels& k) { return planes_apply(p, k) ? 1.6 : 0.0; }
+double planes_speed(const Conv2dProblem& p, const Kernels& k) { return planes_apply(p, k) ? 2.0 : 0.0; }
 
 class PlanesData : public DataPass {
  public:
