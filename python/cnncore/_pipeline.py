@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
+from cnncore import _core
+
 T = TypeVar("T")
 
 _JOIN_SECONDS = 1.0  # how long close() waits for an item that is being made
@@ -53,6 +55,7 @@ class _Channel:
 
 
 def _produce(iterator: Iterator[Any], transform: Callable[[Any], Any] | None, channel: _Channel) -> None:
+    _core.limit_augment_threads(1)  # the others belong to training, which goes on meanwhile
     try:
         for item in iterator:
             if not channel.put("item", item if transform is None else transform(item)):

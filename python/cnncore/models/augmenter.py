@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from cnncore.layers.augmentation import augment_samples
 from cnncore.models.signature import Samples
 
 __all__ = ["Augmenter", "make_augmenter"]
@@ -26,12 +27,7 @@ class Augmenter:
 
     def __call__(self, samples: Samples, step: int) -> Samples:
         """The samples of a batch as the network sees them in step number ``step``."""
-        images, targets = samples.x[0], list(samples.y)
-        for layer in self._layers:
-            changed = layer.augment(images, self._seed, step)
-            if layer.changes_labels:
-                targets = [None if y is None else layer.augment_labels(y, images, self._seed, step) for y in targets]
-            images = changed
+        images, targets = augment_samples(self._layers, samples.x[0], samples.y, self._seed, step)
         return Samples([images, *samples.x[1:]], targets, samples.weight)
 
 

@@ -10,7 +10,7 @@ What a layer does to an image is a function of its seed, of the step and of the 
 """
 
 from .base import Augmentation, ImageLayer
-from .chain import augment_batch
+from .chain import augment_batch, augment_samples
 from .color import RandomBrightness, RandomContrast, RandomErasing
 from .crops import CenterCrop, RandomCrop, Resizing
 from .geometry import RandomFlip, RandomRotation, RandomTranslation, RandomZoom
@@ -32,4 +32,5 @@ __all__ = [
     "RandomZoom",
     "Resizing",
     "augment_batch",
+    "augment_samples",
 ]

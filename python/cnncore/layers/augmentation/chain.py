@@ -10,7 +10,7 @@ from cnncore import _core
 from .base import Augmentation, Images, as_images
 from .geometry import AffineAugmentation, RandomFlip
 
-__all__ = ["augment_batch"]
+__all__ = ["augment_batch", "augment_samples"]
 
 
 def augment_batch(
@@ -49,20 +49,28 @@ def augment_batch(
     >>> images.shape, labels
     ((4, 8, 8, 3), array([0, 1, 2, 3]))
     """
-    x = as_images(images, "augment_batch")
+    x, targets = augment_samples(layers, as_images(images, "augment_batch"), [labels], seed, step)
+    return x, targets[0]
+
+
+def augment_samples(
+    layers: Sequence[Augmentation], images: Images, targets: Sequence[Any], seed: int, step: int
+) -> tuple[Images, list[Any]]:
+    """:func:`augment_batch` for checked images with any number of targets, of which some may be None."""
+    mixed = list(targets)
     index = 0
     while index < len(layers):
         layer = layers[index]
         following = layers[index + 1] if index + 1 < len(layers) else None
         if type(layer) is RandomFlip and isinstance(following, AffineAugmentation):
-            x = _flip_and_move(layer, following, x, seed, step)
+            images = _flip_and_move(layer, following, images, seed, step)
             index += 2
             continue
-        if layer.changes_labels and labels is not None:
-            labels = layer.augment_labels(labels, x, seed, step)
-        x = layer.augment(x, seed, step)
+        if layer.changes_labels:
+            mixed = [None if y is None else layer.augment_labels(y, images, seed, step) for y in mixed]
+        images = layer.augment(images, seed, step)
         index += 1
-    return x, labels
+    return images, mixed
 
 
 def _flip_and_move(flip: RandomFlip, move: AffineAugmentation, x: Images, seed: int, step: int) -> Images:
