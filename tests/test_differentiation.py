@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import reference as ref
-from cnncore import _core
+from cnncore import _core, ops
 from cnncore import backend as K  # noqa: N812 (as scripts call it)
 from cnncore.differentiation import NotDifferentiableError, pullback
 from cnncore.layers import builtin as layers
@@ -210,3 +210,30 @@ def test_a_weight_as_a_plain_array_is_refused():
     x = [RNG.standard_normal((2, 3, 4)).astype(np.float32)]
     with pytest.raises(ValueError, match="plain/query as a plain array has no gradient"):
         network.train_step(x, [np.zeros((2, 4), np.float32)], [lambda t, p, w: (0.0, np.ones_like(p))])
+
+
+def test_functions_of_keras_ops():
+    function, arrays = (
+        lambda a, b: ops.mean(ops.square(a - b), axis=-1) + ops.norm(a, axis=-1) * ops.rsqrt(ops.sum(b)),
+        [A, B],
+    )
+    result, back = pullback(function, arrays)
+    gradient = back(np.ones_like(result))[0]
+    expected = ref.numerical_gradient(lambda a: float(function(a, B).sum()), A)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-5, atol=1e-8)
+    np.testing.assert_array_equal(ops.cast(ops.one_hot([1, 0], 2), "int32"), [[0, 1], [1, 0]])
+    _, back = pullback(lambda a: ops.stop_gradient(a) * ops.convert_to_tensor(a), [A])
+    np.testing.assert_allclose(back(np.ones_like(A))[0], A)
+    with pytest.raises(AttributeError, match="has no attribute 'maen'"):
+        _ = ops.maen
+
+
+@pytest.mark.parametrize("kind", ["relu", "gelu", "softmax", "silu", "log_softmax", "elu"])
+def test_activations_inside_a_function(kind):
+    x = np.float32(RNG.standard_normal((3, 4)) + 0.05)
+    function = getattr(ops, kind)
+    result, back = pullback(lambda a: function(a) * 2.0, [x])
+    np.testing.assert_allclose(result, 2 * function(x), rtol=1e-6)
+    dy = np.float32(RNG.standard_normal(x.shape))
+    expected = ref.numerical_gradient(lambda a: float((2.0 * np.float64(function(a)) * dy).sum()), np.float64(x), 1e-2)
+    np.testing.assert_allclose(back(dy)[0], expected, rtol=2e-2, atol=2e-2)

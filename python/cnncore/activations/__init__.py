@@ -13,10 +13,6 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from cnncore import ops
-from cnncore._checks import Float32
 from cnncore._custom_objects import custom_object
 from cnncore._names import nearest
 from cnncore.activations.definition import FUNCTIONS, Definition, OwnFunction, define
@@ -44,7 +40,6 @@ from cnncore.activations.smooth import (
     softsign,
     tanh,
 )
-from cnncore.differentiation.traced import register_activation_backward
 
 swish, hard_swish = silu, hard_silu
 
@@ -196,20 +191,6 @@ def lower(activation: Callable[..., Any], graph: Any, x: int, layer: str) -> int
         return graph.add("activation", [y], layer, kind=kind, **attributes)  # type: ignore[no-any-return]
 
     return on_last_axis(graph, x, definition.arguments.get("axis", -1), layer, add)
-
-
-def backward(activation: Callable[..., Any], x: Float32, y: Float32, dy: Any) -> Float32:
-    """Gradient of ``x`` for the gradient ``dy`` of ``y = activation(x)``, an activation of this module."""
-    definition = define(activation)
-    assert definition is not None
-    kind, attributes = _op_of(definition)
-    axis = definition.arguments.get("axis", -1)
-    moved = [np.moveaxis(np.asarray(array, np.float32), axis, -1) if np.ndim(array) else array for array in (x, y, dy)]
-    dx = ops.activation_backward(moved[1], moved[2], kind, x=moved[0], **attributes)
-    return np.moveaxis(dx, -1, axis) if dx.ndim else dx
-
-
-register_activation_backward(backward)
 
 
 def _op_of(definition: Definition) -> tuple[str, dict[str, float]]:

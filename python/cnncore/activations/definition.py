@@ -33,7 +33,7 @@ def activation(*parameters: str, aliases: tuple[str, ...] = ()) -> Callable[[F],
     def register(function: F) -> F:
         @functools.wraps(function)
         def on_arrays_or_tensors(x: Any, *args: Any, **kwargs: Any) -> Any:
-            if hasattr(x, "activated"):  # a symbolic tensor, or one that is being differentiated
+            if hasattr(x, "activated"):  # a symbolic tensor
                 arguments = inspect.signature(function).bind(x, *args, **kwargs).arguments
                 options = {name: value for name, value in arguments.items() if name != "x"}
                 return x.activated(

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-import numpy as np
 from numpy.typing import ArrayLike
 
 from cnncore import ops
@@ -155,7 +151,7 @@ def softmax(x: ArrayLike, axis: int = -1) -> Float32:
     >>> softmax([[0.0, 0.0, 0.0, 0.0]])
     array([[0.25, 0.25, 0.25, 0.25]], dtype=float32)
     """
-    return _along(ops.softmax, x, axis)
+    return ops.softmax(x, axis)
 
 
 @activation("axis")
@@ -167,10 +163,4 @@ def log_softmax(x: ArrayLike, axis: int = -1) -> Float32:
     >>> log_softmax([[0.0, 1000.0]])
     array([[-1000.,     0.]], dtype=float32)
     """
-    return _along(ops.log_softmax, x, axis)
-
-
-def _along(function: Callable[[Any], Float32], x: ArrayLike, axis: int) -> Float32:
-    """A function of the last axis, along another one."""
-    array = np.asarray(x, np.float32)
-    return np.moveaxis(function(np.moveaxis(array, axis, -1)), -1, axis)
+    return ops.log_softmax(x, axis)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-__all__ = ["NotDifferentiableError", "Traced", "leaf_of", "pullback", "register_activation_backward", "value_of"]
+__all__ = ["NotDifferentiableError", "Traced", "leaf_of", "pullback", "value_of"]
 
 Array = np.ndarray
 Source = tuple["Traced", Callable[[Array], Array]]  # an operand, and its gradient from that of the result
@@ -23,15 +23,6 @@ UFUNCS: dict[Any, Callable[..., Any]] = {}
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 # What has no gradient, or one of zero: comparisons, rounding and the like give plain arrays.
 PLAIN: set[Any] = set()
-
-# Set by cnncore.activations, which is built on this package: (function, x, y, dy) -> dx.
-_activation_backward: list[Callable[..., Array]] = []
-
-
-def register_activation_backward(function: Callable[..., Array]) -> None:
-    """Say how the gradient of an activation function is led back."""
-    _activation_backward[:] = [function]
-
 
 _order = itertools.count()
 
@@ -122,12 +113,6 @@ class Traced(NDArrayOperatorsMixin):
             return dx
 
         return Traced(self.value[key], [(self, back)])
-
-    def activated(self, function: Callable[..., Any]) -> Traced:
-        """An activation function of :mod:`cnncore.activations` of this array."""
-        x = self.value
-        y = function(x)
-        return Traced(y, [(self, lambda dy: _activation_backward[0](function, x, y, dy))])
 
     def astype(self, dtype: Any, **kwargs: Any) -> Any:
         """The same values; of float64 or float32 the gradient passes, other types have none."""

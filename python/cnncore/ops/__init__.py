@@ -16,7 +16,15 @@ a, b the operands of a product, an element is off by at most so much, beside wha
 
 Convolutions with groups or with less than 16 input channels or filters, and dense layers with less than 32 features or
 16 units, are float32 whatever is asked. In the others numbers beyond 3.39e38, where bfloat16 ends, become infinite.
+
+``ops.mean``, ``ops.square`` and the other names of ``keras.ops`` that NumPy has too are NumPy's functions.
 """
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
 
 from cnncore.ops.activation import (
     activation,
@@ -41,6 +49,16 @@ from cnncore.ops.activation import (
     softsign,
     tanh,
 )
+from cnncore.ops.arrays import (
+    NUMPY_NAMES,
+    cast,
+    convert_to_numpy,
+    convert_to_tensor,
+    norm,
+    one_hot,
+    rsqrt,
+    stop_gradient,
+)
 from cnncore.ops.convolution import conv2d, conv2d_backward, conv_output_size
 from cnncore.ops.convolution_transpose import conv2d_transpose, conv2d_transpose_backward
 from cnncore.ops.matrix import dense, dense_backward, mean_squared_error, softmax_cross_entropy
@@ -53,12 +71,15 @@ __all__ = [
     "adam_update",
     "avg_pool2d",
     "avg_pool2d_backward",
+    "cast",
     "celu",
     "conv2d",
     "conv2d_backward",
     "conv2d_transpose",
     "conv2d_transpose_backward",
     "conv_output_size",
+    "convert_to_numpy",
+    "convert_to_tensor",
     "dense",
     "dense_backward",
     "elu",
@@ -73,8 +94,11 @@ __all__ = [
     "max_pool2d_backward",
     "mean_squared_error",
     "mish",
+    "norm",
+    "one_hot",
     "relu",
     "relu6",
+    "rsqrt",
     "selu",
     "sgd_update",
     "sigmoid",
@@ -83,5 +107,12 @@ __all__ = [
     "softmax_cross_entropy",
     "softplus",
     "softsign",
+    "stop_gradient",
     "tanh",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in NUMPY_NAMES:
+        return getattr(np, name)
+    raise AttributeError(f"module 'cnncore.ops' has no attribute {name!r}")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from cnncore import _checks, _core
 from cnncore._checks import Float32
+from cnncore.differentiation import Traced
 
 
 def activation(
@@ -50,8 +54,19 @@ def activation(
     >>> activation([-1.0, 2.0], "leaky_relu", alpha=0.5)
     array([-0.5,  2. ], dtype=float32)
     """
+    options: dict[str, Any] = {"alpha": alpha, "max_value": max_value, "threshold": threshold}
+    if isinstance(x, Traced):
+        return _traced(x, kind, options)  # type: ignore[no-any-return]
+    if hasattr(x, "activated"):  # a symbolic tensor
+        return x.activated(functools.partial(activation, kind=kind, **options))  # type: ignore[no-any-return]
     x = _checks.float32_array(x, "x", "activation")
-    return _core.activation(x, kind, *_parameters(kind, alpha, max_value, threshold))
+    return _core.activation(x, kind, *_parameters(kind, **options))
+
+
+def _traced(x: Traced, kind: str, options: dict[str, float | None]) -> Any:
+    """The activation of an array inside a function that is being differentiated."""
+    y = activation(x.value, kind, **options)
+    return Traced(y, [(x, lambda dy: activation_backward(y, dy, kind, x=x.value, **options))])
 
 
 def activation_backward(
@@ -208,11 +223,17 @@ def log_sigmoid(x: ArrayLike) -> Float32:
     return activation(x, "log_sigmoid")
 
 
-def softmax(x: ArrayLike) -> Float32:
-    """exp(x) / sum(exp(x)) over the last axis."""
-    return activation(x, "softmax")
+def softmax(x: ArrayLike, axis: int = -1) -> Float32:
+    """exp(x) / sum(exp(x)) over ``axis``."""
+    return _along(axis, x, "softmax")
 
 
-def log_softmax(x: ArrayLike) -> Float32:
-    """X - log(sum(exp(x))) over the last axis."""
-    return activation(x, "log_softmax")
+def log_softmax(x: ArrayLike, axis: int = -1) -> Float32:
+    """X - log(sum(exp(x))) over ``axis``."""
+    return _along(axis, x, "log_softmax")
+
+
+def _along(axis: int, x: Any, kind: str) -> Float32:
+    if axis == -1 or axis == np.ndim(x) - 1:
+        return activation(x, kind)
+    return np.moveaxis(activation(np.moveaxis(x, axis, -1), kind), -1, axis)

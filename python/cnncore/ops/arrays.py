@@ -1,0 +1,72 @@
+"""NumPy's functions under the names of ``keras.ops``, for losses, metrics and Lambda layers written with them.
+
+They are NumPy's own, so that :mod:`cnncore.differentiation` follows them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from cnncore.differentiation import Traced
+
+__all__ = ["NUMPY_NAMES", "cast", "convert_to_numpy", "convert_to_tensor", "norm", "one_hot", "rsqrt", "stop_gradient"]
+
+NUMPY_NAMES = (
+    *("abs", "absolute", "add", "all", "any", "arange", "arctan", "argmax", "argmin", "argsort", "broadcast_to"),
+    *("ceil", "clip", "concatenate", "cos", "cosh", "divide", "dot", "einsum", "equal", "exp", "expand_dims"),
+    *("expm1", "eye", "flip", "floor", "full", "greater", "greater_equal", "isfinite", "isnan", "less", "less_equal"),
+    *("linspace", "log", "log10", "log1p", "log2", "logaddexp", "logical_and", "logical_not", "logical_or", "matmul"),
+    *("max", "maximum", "mean", "min", "minimum", "moveaxis", "multiply", "ndim", "negative", "not_equal", "ones"),
+    *("ones_like", "power", "ravel", "reciprocal", "reshape", "round", "shape", "sign", "sin", "sinh", "size"),
+    *("sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "transpose", "true_divide", "var"),
+    *("where", "zeros", "zeros_like"),
+)
+
+
+def cast(x: Any, dtype: DTypeLike) -> Any:
+    """``x`` as an array of another type."""
+    return (x if hasattr(x, "astype") else np.asarray(x)).astype(dtype)
+
+
+def convert_to_tensor(x: Any, dtype: DTypeLike | None = None) -> Any:
+    """``x`` as an array."""
+    array = x if isinstance(x, Traced) else np.asarray(x)
+    return array if dtype is None else array.astype(dtype)
+
+
+def convert_to_numpy(x: Any) -> np.ndarray:
+    """``x`` as an array."""
+    return np.asarray(x)
+
+
+def stop_gradient(x: Any) -> Any:
+    """``x`` as a constant, through which no gradient passes."""
+    return x.value if isinstance(x, Traced) else x
+
+
+def rsqrt(x: Any) -> Any:
+    """1 / sqrt(x)."""
+    return 1.0 / np.sqrt(x)
+
+
+def norm(
+    x: Any,
+    ord: Any = None,  # noqa: A002 (Keras' name)
+    axis: int | Sequence[int] | None = None,
+    keepdims: bool = False,
+) -> Any:
+    """The length of ``x`` along ``axis``: the root of its sum of squares."""
+    if ord not in (None, 2):
+        raise ValueError(f"[norm] expected `ord` to be None or 2. Received: ord={ord!r}")
+    axes = axis if axis is None or isinstance(axis, int) else tuple(axis)
+    return np.sqrt(np.sum(np.square(x), axis=axes, keepdims=keepdims))
+
+
+def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: DTypeLike | None = None) -> np.ndarray:
+    """Rows with a 1 at the place of each label."""
+    rows = np.eye(num_classes, dtype=dtype or np.float32)[np.asarray(x)]
+    return np.moveaxis(rows, -1, axis)
