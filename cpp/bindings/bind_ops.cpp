@@ -389,7 +389,7 @@ void bind_updates(py::module_& m) {
   m.def(
       "adam_update",
       [](const Array& params, const Array& grads, const Array& moment_1, const Array& moment_2, int64_t step,
-         float learning_rate, float beta_1, float beta_2, float epsilon, float weight_decay) {
+         float learning_rate, double beta_1, double beta_2, float epsilon, double weight_decay) {
         check_shape("[adam] ", "grads", grads, shape_of(params));
         check_shape("[adam] ", "m", moment_1, shape_of(params));
         check_shape("[adam] ", "v", moment_2, shape_of(params));

@@ -153,25 +153,92 @@ def adam_update(
     weight_decay: float,  # decoupled (AdamW); 0 gives Adam
 ) -> None: ...
 
-class Sgd:
-    """Update rule for ``Network.train_step``. The state vectors are owned here and visible as arrays."""
+Variable = tuple[str, int, Sequence[int], bool]  # name, offset, shape, whether weight_decay applies
 
-    def __init__(self, size: int, momentum: float = 0.0, nesterov: bool = False) -> None: ...
+class Optimizer:
+    """An update rule for ``Network.train_step``. Its state vectors are owned here and visible as arrays."""
+
     learning_rate: float
-    step: int  # updates done so far
+    step: int  # calls of apply so far
     @property
-    def state(self) -> dict[str, Float32]: ...  # {"velocity": ...} or {}; views, writable
-
-class Adam:
-    """Adam, and AdamW where ``weight_decay`` > 0. Keras' formula: epsilon outside the bias-corrected root."""
-
-    def __init__(
-        self, size: int, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7, weight_decay: float = 0.0
+    def size(self) -> int: ...
+    @property
+    def updates(self) -> int: ...  # step // gradient_accumulation_steps
+    @property
+    def finite(self) -> bool: ...  # False: the last step left a NaN or an infinity in parameters or state
+    @property
+    def state(self) -> dict[str, Float32]: ...  # views, writable
+    def set_variables(self, variables: Sequence[Variable]) -> None: ...
+    def set_options(
+        self,
+        *,
+        weight_decay: float = 0.0,  # 0 switches off
+        clipnorm: float = 0.0,
+        global_clipnorm: float = 0.0,
+        clipvalue: float = 0.0,
+        gradient_accumulation_steps: int = 0,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int = 0,
     ) -> None: ...
-    learning_rate: float
-    step: int
-    @property
-    def state(self) -> dict[str, Float32]: ...  # {"m": ..., "v": ...}; views, writable
+    def apply(self, params: Float32, grads: Float32) -> bool: ...  # a step on flat vectors; whether all is finite
+
+class Sgd(Optimizer):
+    def __init__(self, size: int, momentum: float = 0.0, nesterov: bool = False) -> None: ...
+
+class Adam(Optimizer):
+    def __init__(
+        self, size: int, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7, amsgrad: bool = False
+    ) -> None: ...
+
+class Nadam(Optimizer):
+    def __init__(self, size: int, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7) -> None: ...
+
+class Adamax(Optimizer):
+    def __init__(self, size: int, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7) -> None: ...
+
+class Rmsprop(Optimizer):
+    def __init__(
+        self, size: int, rho: float = 0.9, momentum: float = 0.0, epsilon: float = 1e-7, centered: bool = False
+    ) -> None: ...
+
+class Adagrad(Optimizer):
+    def __init__(self, size: int, initial_accumulator_value: float = 0.1, epsilon: float = 1e-7) -> None: ...
+
+class Adadelta(Optimizer):
+    def __init__(self, size: int, rho: float = 0.95, epsilon: float = 1e-7) -> None: ...
+
+class Lion(Optimizer):
+    def __init__(self, size: int, beta_1: float = 0.9, beta_2: float = 0.99) -> None: ...
+
+class Ftrl(Optimizer):
+    def __init__(
+        self,
+        size: int,
+        learning_rate_power: float = -0.5,
+        initial_accumulator_value: float = 0.1,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        l2_shrinkage: float = 0.0,
+        beta: float = 0.0,
+    ) -> None: ...
+
+class Muon(Optimizer):
+    def __init__(
+        self,
+        size: int,
+        adam_beta_1: float,
+        adam_beta_2: float,
+        epsilon: float,
+        adam_weight_decay: float,
+        coefficients: tuple[float, float, float],
+        adam_lr_ratio: float,
+        momentum: float,
+        ns_steps: int,
+        nesterov: bool,
+        rms_rate: float,  # 0: steps are not scaled by the shape
+    ) -> None: ...
+    def set_matrices(self, matrices: Sequence[tuple[int, int]]) -> None: ...  # (0, 0): moved by Adam
 
 # --- network -----------------------------------------------------------------------------------------------------
 class GraphBuilder:
@@ -232,7 +299,7 @@ class Network:
         indices: NDArray[np.int64] | None,  # which samples make the batch; None: all, in order
         loss: str | Loss,  # a name, or a loss with its own parameters
         from_logits: bool,
-        optimizer: Sgd | Adam | None,  # None: only the gradients are computed
+        optimizer: Optimizer | None,  # None: only the gradients are computed
         sample_weight: Float32 | None,  # (samples,), indexed like y; the loss is sum(w * l) / batch
         outputs: Float32,  # (batch, *output_shape), receives the predictions of the forward pass
     ) -> float:

@@ -1,4 +1,4 @@
-// Activations, softmax, rescaling, sums, transposition and optimizers of every instruction set, against double.
+// Activations, softmax, rescaling, sums and transposition of every instruction set, against double.
 #include <functional>
 
 #include "arrays.h"
@@ -223,80 +223,6 @@ TEST_CASE("transpose moves every element and nothing else") {
         CHECK(covered(dst) == rows * cols);
         CHECK((src.intact() && dst.intact()));
       }
-    }
-  });
-}
-
-namespace {
-
-void check_adam(const Kernels& k, int64_t size, Random& random) {
-  Floats params(size, random), grads(size, random), m(size, random), v(size, random);
-  fill(params, random), fill(grads, random), fill(m, random), fill(v, random, 0, 1);
-  const std::vector<float> p0 = params.copy(), m0 = m.copy(), v0 = v.copy();
-  const float beta_1 = random.real(0.5f, 0.99f), beta_2 = random.real(0.9f, 0.9999f), epsilon = 1e-7f;
-  const float alpha = random.real(1e-4f, 0.1f), decay = random.coin() ? random.real(0.0f, 0.01f) : 0.0f;
-  k.adam({params.data(), grads.data(), m.data(), v.data(), size, beta_1, beta_2, epsilon, alpha, decay});
-  Mismatches wrong;
-  for (int64_t i = 0; i < size; ++i) {
-    const size_t j = static_cast<size_t>(i);
-    const double g = grads[i], b1 = beta_1, b2 = beta_2, rest_1 = 1.0f - beta_1, rest_2 = 1.0f - beta_2;
-    Sum first, second;
-    first.add(b1, m0[j]), first.add(rest_1, g);
-    second.add(b2, v0[j]), second.add(rest_2, g * g);
-    wrong.expect(m[i], first);
-    wrong.expect(v[i], second, 1);  // g * g is rounded, too
-    const double root = std::sqrt(second.value) + epsilon, step = alpha * first.value / root,
-                 kept = (1 - static_cast<double>(decay)) * p0[j];
-    // the root halves the relative error of v; root, sum, quotient, product with alpha: one rounding each
-    const double step_bound =
-        alpha * first.bound() / root + std::fabs(step) * (second.bound(1) / second.value / 2 + 4 * kUnit);
-    wrong.expect(params[i], kept - step,
-                 step_bound + 2 * kUnit * std::fabs(kept) + 2 * kUnit * (std::fabs(kept) + std::fabs(step)));
-  }
-  CAPTURE(wrong.worst);
-  CHECK(wrong.count == 0);
-  CHECK((params.intact() && grads.intact() && m.intact() && v.intact()));
-}
-
-void check_sgd(const Kernels& k, int64_t size, bool with_velocity, bool nesterov, Random& random) {
-  Floats params(size, random), grads(size, random), velocity(size, random);
-  fill(params, random), fill(grads, random), fill(velocity, random);
-  const std::vector<float> p0 = params.copy(), v0 = velocity.copy();
-  const float rate = random.real(0.001f, 0.5f), momentum = random.real(0.1f, 0.99f);
-  k.sgd({params.data(), grads.data(), with_velocity ? velocity.data() : nullptr, size, rate, momentum, nesterov});
-  Mismatches wrong;
-  for (int64_t i = 0; i < size; ++i) {
-    const size_t j = static_cast<size_t>(i);
-    const double g = grads[i];
-    Sum v, p;
-    v.add(momentum, v0[j]), v.add(-static_cast<double>(rate), g);
-    p.add(p0[j]), p.add(-static_cast<double>(rate), g);
-    if (with_velocity) {
-      if (nesterov) {
-        p.add(static_cast<double>(momentum) * momentum, v0[j]);
-        p.add(-static_cast<double>(momentum) * rate, g);
-      } else {
-        p.add(momentum, v0[j]);
-      }
-    }
-    wrong.expect(velocity[i], with_velocity ? v : Sum{v0[j], 0, 0});
-    wrong.expect(params[i], p, 2);  // the velocity's own roundings
-  }
-  CAPTURE(wrong.worst);
-  CHECK(wrong.count == 0);
-  CHECK((params.intact() && grads.intact() && velocity.intact()));
-}
-
-}  // namespace
-
-TEST_CASE("adam and sgd are their formulas") {
-  for_each_isa([](const Kernels& k) {
-    Random random(36);
-    for (const int64_t size : sizes(k.width)) {
-      check_adam(k, size, random);
-      check_sgd(k, size, false, false, random);
-      check_sgd(k, size, true, false, random);
-      check_sgd(k, size, true, true, random);
     }
   });
 }

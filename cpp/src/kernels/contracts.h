@@ -459,24 +459,4 @@ struct TilePoolArgs : TileStoreArgs {
   uint8_t* winner;
 };
 
-struct AdamArgs {
-  float* params;
-  const float* grads;
-  float* m;
-  float* v;
-  int64_t size;
-  float beta_1, beta_2, epsilon;
-  float alpha;  // learning_rate * sqrt(1 - beta_2^t) / (1 - beta_1^t)
-  float decay;  // learning_rate * weight_decay
-};
-
-struct SgdArgs {
-  float* params;
-  const float* grads;
-  float* velocity;  // null without momentum
-  int64_t size;
-  float learning_rate, momentum;
-  bool nesterov;
-};
-
 }  // namespace cnncore

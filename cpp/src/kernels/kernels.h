@@ -4,6 +4,7 @@
 
 #include "cnncore/activation_kind.h"
 #include "kernels/contracts.h"
+#include "kernels/optimizer_contracts.h"
 
 namespace cnncore {
 
@@ -100,8 +101,7 @@ struct Kernels {
   /// dst[c * ldd + r] = src[r * lds + c]      r < rows, c < cols
   void (*transpose)(const float* src, int64_t lds, float* dst, int64_t ldd, int64_t rows, int64_t cols);
 
-  void (*adam)(const AdamArgs&);
-  void (*sgd)(const SgdArgs&);
+  OptimizerKernels optimizer;
 
   /// Null where bfloat16 values have no unit. Then also: how many times the products of the float32 kernels it does.
   void (*tile_product)(const TileProductArgs&);

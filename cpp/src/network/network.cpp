@@ -20,17 +20,6 @@ constexpr int64_t kTrainingSlice = 32;
 constexpr int64_t kInferenceSlice = 16;
 constexpr size_t kMostPlans = 4;  // batch sizes planned at a time: the usual one, the last short one, and their like
 
-constexpr int64_t kUpdateFloats = 8192;
-
-// The gaps between slots are updated with the rest: zeros by zeros.
-void update(Optimizer& optimizer, int64_t size, float* parameters, const float* gradients) {
-  optimizer.begin_step();
-  parallel_for((size + kUpdateFloats - 1) / kUpdateFloats, 16 * size, [&](int64_t task, int) {
-    const int64_t at = task * kUpdateFloats;
-    optimizer.update(at, std::min(kUpdateFloats, size - at), parameters + at, gradients + at);
-  });
-}
-
 }  // namespace
 
 struct Network::Impl {
@@ -180,7 +169,8 @@ double Network::train_step(const TrainBatch& batch, const LossSpec& loss, Optimi
   if (!execution.gather_gradients()) return std::nan("");
   ++step;
   if (!optimizer) return value;
-  update(*optimizer, impl_->parameter_count, impl_->parameters.data(), impl_->gradients.data());
+  const UpdateRange all{0, impl_->parameter_count, impl_->parameters.data(), impl_->gradients.data()};
+  optimizer->apply({&all, 1});
   ++impl_->version;
   return value;
 }

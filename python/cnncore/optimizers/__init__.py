@@ -1,18 +1,49 @@
-"""Optimizers SGD, Adam and AdamW, the base class for your own, and learning rate schedules."""
+"""Optimizers, the base class for your own, and learning rate schedules."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from cnncore.optimizers import schedules
+from cnncore.optimizers import legacy, schedules
+from cnncore.optimizers.adagrad import Adadelta, Adagrad
+from cnncore.optimizers.adam import Adam, AdamW
+from cnncore.optimizers.adam_variants import Adamax, Nadam
 from cnncore.optimizers.base import Optimizer, registry
-from cnncore.optimizers.builtin import SGD, Adam, AdamW
+from cnncore.optimizers.ftrl import Ftrl
+from cnncore.optimizers.lion import Lion
+from cnncore.optimizers.muon import Muon
+from cnncore.optimizers.rmsprop import RMSprop
+from cnncore.optimizers.sgd import SGD
 
-__all__ = ["SGD", "Adam", "AdamW", "Optimizer", "deserialize", "get", "schedules", "serialize"]
+__all__ = [
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Ftrl",
+    "Lion",
+    "Muon",
+    "Nadam",
+    "Optimizer",
+    "RMSprop",
+    "deserialize",
+    "get",
+    "legacy",
+    "schedules",
+    "serialize",
+]
 
 
 def get(identifier: Any) -> Optimizer:
-    """An optimizer from an object, a class, a name such as ``"adam"``, or a config."""
+    """An optimizer from an object, a class, a name in any case such as ``"adam"``, or a config.
+
+    Examples
+    --------
+    >>> get("RMSprop").get_config()["rho"]
+    0.9
+    """
     return identifier if isinstance(identifier, Optimizer) else registry.get(identifier)
 
 
@@ -21,6 +52,23 @@ def serialize(optimizer: Optimizer) -> dict[str, Any]:
     return registry.serialize(optimizer)
 
 
-def deserialize(config: dict[str, Any]) -> Optimizer:
-    """Inverse of :func:`serialize`; an unknown class is a ValueError."""
+def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Optimizer:
+    """Inverse of :func:`serialize`.
+
+    Parameters
+    ----------
+    config : dict
+        What :func:`serialize` returned.
+    custom_objects : dict, optional
+        Your own classes of optimizers and schedules by name.
+
+    Raises
+    ------
+    ValueError
+        If the class is not known or its arguments make no sense.
+    """
+    name = config.get("class_name") if isinstance(config, dict) else None
+    if custom_objects and name in custom_objects:
+        optimizer: Optimizer = custom_objects[name].from_config(config.get("config", {}))
+        return optimizer
     return registry.deserialize(config)

@@ -1,4 +1,4 @@
-// Losses and optimizers through the public C++ API, and the runtime's switches.
+// Losses through the public C++ API, and the runtime's switches.
 #include <cstdlib>
 
 #include "arrays.h"
@@ -83,104 +83,6 @@ TEST_CASE("mean_squared_error") {
   std::vector<float> dy(4);
   CHECK(mean_squared_error(2, 2, y.data(), t.data(), dy.data()) == (0 + 4 + 0.25 + 16) / 4);
   CHECK(dy == std::vector<float>{0, 1, -0.25f, -2});
-}
-
-namespace {
-
-// Ten steps on a fixed gradient that changes sign, in double, as Keras states the rules.
-struct Trajectory {
-  static constexpr int64_t kSize = 37;
-  static constexpr int kSteps = 10;
-  std::vector<float> params, grads;
-
-  explicit Trajectory(Random& random) : params(kSize), grads(kSize * kSteps) {
-    fill(params, random), fill(grads, random);
-  }
-
-  template <class Rule>  // rule(step, parameter, gradient, state m, state v) -> parameter
-  void check(Optimizer& optimizer, Rule rule) const {
-    std::vector<float> moved = params;
-    std::vector<double> expected(params.begin(), params.end()), m(kSize), v(kSize);
-    Mismatches wrong;
-    for (int s = 0; s < kSteps; ++s) {
-      const float* g = grads.data() + s * kSize;
-      optimizer.begin_step();
-      optimizer.update(0, 16, moved.data(), g);
-      optimizer.update(16, kSize - 16, moved.data() + 16, g + 16);
-      for (size_t i = 0; i < kSize; ++i) expected[i] = rule(s + 1, expected[i], static_cast<double>(g[i]), m[i], v[i]);
-    }
-    // each step rounds parameter and state a few times; |params| stays below 2
-    for (size_t i = 0; i < kSize; ++i) wrong.expect(moved[i], expected[i], kSteps * 8 * 2 * kUnit);
-    CAPTURE(wrong.worst);
-    CHECK(wrong.count == 0);
-    CHECK(optimizer.step == kSteps);
-  }
-};
-
-}  // namespace
-
-TEST_CASE("optimizers follow Keras' rules over several steps, range by range") {
-  for_each_isa([](const Kernels&) {
-    Random random(63);
-    const Trajectory trajectory(random);
-    const float momentum = 0.9f, beta_1 = 0.9f, beta_2 = 0.999f;
-    const double rate = 0.01f, mu = momentum, b1 = beta_1, b2 = beta_2;
-    Sgd plain(Trajectory::kSize), heavy(Trajectory::kSize, momentum), nesterov(Trajectory::kSize, momentum, true);
-    trajectory.check(plain, [&](int, double p, double g, double&, double&) { return p - rate * g; });
-    trajectory.check(heavy, [&](int, double p, double g, double& m, double&) { return p + (m = mu * m - rate * g); });
-    trajectory.check(nesterov, [&](int, double p, double g, double& m, double&) {
-      m = mu * m - rate * g;
-      return p + mu * m - rate * g;
-    });
-    const auto adam = [&](double decay) {
-      return [&, decay](int step, double p, double g, double& m, double& v) {
-        const double r = 0.001f;
-        m = b1 * m + (1 - b1) * g, v = b2 * v + (1 - b2) * g * g;
-        const double alpha = r * std::sqrt(1 - std::pow(b2, step)) / (1 - std::pow(b1, step));
-        return p - r * decay * p - alpha * m / (std::sqrt(v) + 1e-7f);
-      };
-    };
-    Adam adam_plain(Trajectory::kSize), adam_w(Trajectory::kSize, beta_1, beta_2, 1e-7f, 0.05f);
-    trajectory.check(adam_plain, adam(0));
-    trajectory.check(adam_w, adam(0.05f));
-    CHECK(adam_w.state().size() == 2);
-    CHECK(plain.state().empty());
-    CHECK(heavy.state().at("velocity")->size() == Trajectory::kSize);
-  });
-}
-
-TEST_CASE("the functions of optimizers are the classes' rules") {
-  Random random(64);
-  std::vector<float> params(20), grads(20), m(20), v(20), velocity(20);
-  fill(params, random), fill(grads, random);
-  std::vector<float> same = params, same_sgd = params, params_sgd = params;
-  Adam adam(20);
-  Sgd sgd(20, 0.5f, true);
-  for (int64_t step = 1; step <= 3; ++step) {
-    adam.begin_step(), sgd.begin_step();
-    adam.update(0, 20, params.data(), grads.data());
-    sgd.update(0, 20, params_sgd.data(), grads.data());
-    adam_update(20, same.data(), grads.data(), m.data(), v.data(), step, 0.001f, 0.9f, 0.999f, 1e-7f, 0.0f);
-    sgd_update(20, same_sgd.data(), grads.data(), velocity.data(), 0.01f, 0.5f, true);
-  }
-  CHECK(params == same);
-  CHECK(params_sgd == same_sgd);
-}
-
-TEST_CASE("optimizers refuse what makes no sense") {
-  CHECK_THROWS_WITH_AS(Sgd(0), "[optimizer] expected a positive number of parameters. Received: 0",
-                       std::invalid_argument);
-  CHECK_THROWS_WITH_AS(Sgd(1, 1.0f), "[optimizer] expected momentum in [0, 1). Received: 1", std::invalid_argument);
-  CHECK_THROWS_WITH_AS(Adam(1, -0.5f), "[optimizer] expected beta_1 in [0, 1). Received: -0.5", std::invalid_argument);
-  CHECK_THROWS_WITH_AS(Adam(1, 0.9f, 1.0f), "[optimizer] expected beta_2 in [0, 1). Received: 1",
-                       std::invalid_argument);
-  CHECK_THROWS_WITH_AS(Adam(1, 0.9f, 0.999f, 0.0f), "[optimizer] expected epsilon > 0. Received: 0",
-                       std::invalid_argument);
-  CHECK_THROWS_WITH_AS(Adam(1, 0.9f, 0.999f, 1e-7f, -1.0f), "[optimizer] expected weight_decay >= 0. Received: -1",
-                       std::invalid_argument);
-  float p = 0;
-  CHECK_THROWS_WITH_AS(adam_update(1, &p, &p, &p, &p, 0, 0.1f, 0.9f, 0.999f, 1e-7f, 0),
-                       "[adam] expected step >= 1. Received: 0", std::invalid_argument);
 }
 
 TEST_CASE("runtime: instruction sets and threads are named or refused, and a refusal changes nothing") {

@@ -1,0 +1,115 @@
+// What the optimizers' kernels compute. Each is one pass that reads and writes every float once. Per element, g is the
+// gradient, p the parameter; the names of the other vectors and numbers are those of the Args. Where a decay `beta` has
+// a `rest`, that is 1 - beta, rounded from double.
+#pragma once
+#include <cstdint>
+
+namespace cnncore {
+
+/// velocity = momentum * velocity - learning_rate * g;   p += velocity, or with `nesterov` momentum * velocity -
+/// learning_rate * g. Without a velocity p -= learning_rate * g.
+struct SgdArgs {
+  float* params;
+  const float* grads;
+  float* velocity;  // may be null
+  int64_t size;
+  float learning_rate, momentum;
+  bool nesterov;
+};
+
+/// m = beta_1 m + rest_1 g;   v = beta_2 v + rest_2 g^2;   p -= alpha m / (sqrt(v) + epsilon). With `largest` that is
+/// max(largest, v), and the root is taken of it.
+struct AdamArgs {
+  float* params;
+  const float* grads;
+  float* m;
+  float* v;
+  float* largest;  // may be null
+  int64_t size;
+  float beta_1, rest_1, beta_2, rest_2, epsilon;
+  float alpha;  // learning_rate * sqrt(1 - beta_2^t) / (1 - beta_1^t)
+};
+
+/// m and v as Adam's;   p -= (from_m m + from_g g) / (sqrt(unbias v) + epsilon)
+struct NadamArgs {
+  float* params;
+  const float* grads;
+  float* m;
+  float* v;
+  int64_t size;
+  float beta_1, rest_1, beta_2, rest_2, epsilon;
+  float from_m, from_g, unbias;
+};
+
+/// m as Adam's;   u = max(beta_2 u, |g|);   p -= alpha m / (u + epsilon)
+struct AdamaxArgs {
+  float* params;
+  const float* grads;
+  float* m;
+  float* u;
+  int64_t size;
+  float beta_1, rest_1, beta_2, epsilon;
+  float alpha;  // learning_rate / (1 - beta_1^t)
+};
+
+/// velocity = rho velocity + rest g^2;   average = rho average + rest g (centered);
+/// step = learning_rate g / sqrt(velocity - average^2 + epsilon);   p -= step, or with a momentum vector
+/// p -= (momentum = decay momentum + step).
+struct RmspropArgs {
+  float* params;
+  const float* grads;
+  float* velocity;
+  float* momentum;  // may be null
+  float* average;   // may be null
+  int64_t size;
+  float learning_rate, rho, rest, decay, epsilon;
+};
+
+/// accumulator += g^2;   p -= learning_rate g / sqrt(accumulator + epsilon)
+struct AdagradArgs {
+  float* params;
+  const float* grads;
+  float* accumulator;
+  int64_t size;
+  float learning_rate, epsilon;
+};
+
+/// squares = rho squares + rest g^2;   move = g sqrt((moves + epsilon) / (squares + epsilon));
+/// moves = rho moves + rest move^2;   p -= learning_rate move
+struct AdadeltaArgs {
+  float* params;
+  const float* grads;
+  float* squares;
+  float* moves;
+  int64_t size;
+  float learning_rate, rho, rest, epsilon;
+};
+
+/// p -= learning_rate sign(beta_1 m + rest_1 g);   m = beta_2 m + rest_2 g
+struct LionArgs {
+  float* params;
+  const float* grads;
+  float* m;
+  int64_t size;
+  float learning_rate, beta_1, rest_1, beta_2, rest_2;
+};
+
+struct OptimizerKernels {
+  void (*sgd)(const SgdArgs&);
+  void (*adam)(const AdamArgs&);
+  void (*nadam)(const NadamArgs&);
+  void (*adamax)(const AdamaxArgs&);
+  void (*rmsprop)(const RmspropArgs&);
+  void (*adagrad)(const AdagradArgs&);
+  void (*adadelta)(const AdadeltaArgs&);
+  void (*lion)(const LionArgs&);
+
+  /// y = min(max(scale x, -limit), limit). In place where x == y.
+  void (*clip)(const float* x, float* y, int64_t size, float scale, float limit);
+  /// y = keep y + rest x
+  void (*blend)(const float* x, float* y, int64_t size, float keep, float rest);
+  /// The sum of x^2; infinite where that is beyond float32.
+  float (*sum_squares)(const float* x, int64_t size);
+};
+
+}  // namespace cnncore

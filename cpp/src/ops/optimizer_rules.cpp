@@ -1,0 +1,207 @@
+// The update rules that look at one parameter at a time.
+#include <algorithm>
+#include <cmath>
+
+#include "cnncore/optimizer.h"
+#include "runtime/check.h"
+#include "runtime/dispatch.h"
+
+namespace cnncore {
+namespace {
+
+float adam_alpha(float learning_rate, double beta_1, double beta_2, int64_t update) {
+  const double t = static_cast<double>(update);
+  return static_cast<float>(learning_rate * std::sqrt(1 - std::pow(beta_2, t)) / (1 - std::pow(beta_1, t)));
+}
+
+void check_fraction(const char* name, double value) {
+  check(value >= 0 && value < 1, "[optimizer] expected ", name, " in [0, 1). Received: ", value);
+}
+
+void check_momentum(double value) {
+  check(value >= 0 && value <= 1, "[optimizer] expected momentum in [0, 1]. Received: ", value);
+}
+
+void check_not_negative(const char* name, double value) {
+  check(value >= 0 && std::isfinite(value), "[optimizer] expected ", name, " >= 0. Received: ", value);
+}
+
+float rest(double beta) { return static_cast<float>(1.0 - beta); }
+
+const OptimizerKernels& rules() { return kernels().optimizer; }
+
+}  // namespace
+
+Sgd::Sgd(int64_t size, float momentum, bool nesterov) : Optimizer(size), momentum_(momentum), nesterov_(nesterov) {
+  check_momentum(momentum);
+  if (momentum > 0.0f) velocity_ = add_state("velocity");
+}
+
+void Sgd::update(int64_t offset, int64_t size, float* params, const float* grads) {
+  rules().sgd({params, grads, velocity_ ? velocity_ + offset : nullptr, size, learning_rate, momentum_, nesterov_});
+}
+
+Adam::Adam(int64_t size, double beta_1, double beta_2, float epsilon, bool amsgrad)
+    : Optimizer(size), beta_1_(beta_1), beta_2_(beta_2), epsilon_(epsilon), m_(add_state("m")), v_(add_state("v")) {
+  learning_rate = 0.001f;
+  check_fraction("beta_1", beta_1);
+  check_fraction("beta_2", beta_2);
+  check_not_negative("epsilon", epsilon);
+  if (amsgrad) largest_ = add_state("largest_v");
+}
+
+void Adam::begin_step(int64_t update) { alpha_ = adam_alpha(learning_rate, beta_1_, beta_2_, update); }
+
+void Adam::update(int64_t offset, int64_t size, float* params, const float* grads) {
+  rules().adam({params, grads, m_ + offset, v_ + offset, largest_ ? largest_ + offset : nullptr, size,
+                static_cast<float>(beta_1_), rest(beta_1_), static_cast<float>(beta_2_), rest(beta_2_), epsilon_,
+                alpha_});
+}
+
+Nadam::Nadam(int64_t size, double beta_1, double beta_2, float epsilon)
+    : Optimizer(size), beta_1_(beta_1), beta_2_(beta_2), epsilon_(epsilon), m_(add_state("m")), v_(add_state("v")) {
+  learning_rate = 0.001f;
+  check_fraction("beta_1", beta_1);
+  check_fraction("beta_2", beta_2);
+  check_not_negative("epsilon", epsilon);
+}
+
+double Nadam::momentum(int64_t update) const {
+  return beta_1_ * (1.0 - 0.5 * std::pow(0.96, static_cast<double>(update)));
+}
+
+void Nadam::begin_step(int64_t update) {
+  if (product_updates_ >= update) product_ = 1.0, product_updates_ = 0;  // `step` was set back
+  while (product_updates_ < update) product_ *= momentum(++product_updates_);
+  const double rate = learning_rate, next = momentum(update + 1);
+  from_m_ = static_cast<float>(rate * next / (1.0 - product_ * next));
+  from_g_ = static_cast<float>(rate * (1.0 - momentum(update)) / (1.0 - product_));
+  unbias_ = static_cast<float>(1.0 / (1.0 - std::pow(beta_2_, static_cast<double>(update))));
+}
+
+void Nadam::update(int64_t offset, int64_t size, float* params, const float* grads) {
+  rules().nadam({params, grads, m_ + offset, v_ + offset, size, static_cast<float>(beta_1_), rest(beta_1_),
+                 static_cast<float>(beta_2_), rest(beta_2_), epsilon_, from_m_, from_g_, unbias_});
+}
+
+Adamax::Adamax(int64_t size, double beta_1, double beta_2, float epsilon)
+    : Optimizer(size), beta_1_(beta_1), beta_2_(beta_2), epsilon_(epsilon), m_(add_state("m")), u_(add_state("u")) {
+  learning_rate = 0.001f;
+  check_fraction("beta_1", beta_1);
+  check_fraction("beta_2", beta_2);
+  check_not_negative("epsilon", epsilon);
+}
+
+void Adamax::begin_step(int64_t update) {
+  alpha_ = static_cast<float>(learning_rate / (1.0 - std::pow(beta_1_, static_cast<double>(update))));
+}
+
+void Adamax::update(int64_t offset, int64_t size, float* params, const float* grads) {
+  rules().adamax({params, grads, m_ + offset, u_ + offset, size, static_cast<float>(beta_1_), rest(beta_1_),
+                  static_cast<float>(beta_2_), epsilon_, alpha_});
+}
+
+Rmsprop::Rmsprop(int64_t size, double rho, float momentum, float epsilon, bool centered)
+    : Optimizer(size), rho_(rho), decay_(momentum), epsilon_(epsilon), velocity_(add_state("velocity")) {
+  learning_rate = 0.001f;
+  check_fraction("rho", rho);
+  check_momentum(momentum);
+  check_not_negative("epsilon", epsilon);
+  if (momentum > 0.0f) momentum_ = add_state("momentum");
+  if (centered) average_gradient_ = add_state("average_gradient");
+}
+
+void Rmsprop::update(int64_t offset, int64_t size, float* params, const float* grads) {
+  rules().rmsprop({params, grads, velocity_ + offset, momentum_ ? momentum_ + offset : nullptr,
+                   average_gradient_ ? average_gradient_ + offset : nullptr, size, learning_rate,
+                   static_cast<float>(rho_), rest(rho_), decay_, epsilon_});
+}
+
+Adagrad::Adagrad(int64_t size, float initial_accumulator_value, float epsilon)
+    : Optimizer(size), epsilon_(epsilon), accumulator_(add_state("accumulator", initial_accumulator_value)) {
+  learning_rate = 0.001f;
+  check_not_negative("initial_accumulator_value", initial_accumulator_value);
+  check_not_negative("epsilon", epsilon);
+}
+
+void Adagrad::update(int64_t offset, int64_t size, float* params, const float* grads) {
+  rules().adagrad({params, grads, accumulator_ + offset, size, learning_rate, epsilon_});
+}
+
+Adadelta::Adadelta(int64_t size, double rho, float epsilon)
+    : Optimizer(size),
+      rho_(rho),
+      epsilon_(epsilon),
+      accumulated_grad_(add_state("accumulated_grad")),
+      accumulated_delta_var_(add_state("accumulated_delta_var")) {
+  learning_rate = 0.001f;
+  check_fraction("rho", rho);
+  check_not_negative("epsilon", epsilon);
+}
+
+void Adadelta::update(int64_t offset, int64_t size, float* params, const float* grads) {
+  rules().adadelta({params, grads, accumulated_grad_ + offset, accumulated_delta_var_ + offset, size, learning_rate,
+                    static_cast<float>(rho_), rest(rho_), epsilon_});
+}
+
+Lion::Lion(int64_t size, double beta_1, double beta_2)
+    : Optimizer(size), beta_1_(beta_1), beta_2_(beta_2), m_(add_state("m")) {
+  learning_rate = 0.001f;
+  check(beta_1 > 0 && beta_1 <= 1, "[optimizer] expected beta_1 in (0, 1]. Received: ", beta_1);
+  check_fraction("beta_2", beta_2);
+}
+
+void Lion::update(int64_t offset, int64_t size, float* params, const float* grads) {
+  rules().lion({params, grads, m_ + offset, size, learning_rate, static_cast<float>(beta_1_), rest(beta_1_),
+                static_cast<float>(beta_2_), rest(beta_2_)});
+}
+
+Ftrl::Ftrl(int64_t size, const FtrlParams& params)
+    : Optimizer(size),
+      params_(params),
+      accumulator_(add_state("accumulator", params.initial_accumulator_value)),
+      linear_(add_state("linear")) {
+  learning_rate = 0.001f;
+  check(params.learning_rate_power <= 0,
+        "[optimizer] expected learning_rate_power <= 0. Received: ", params.learning_rate_power);
+  check_not_negative("initial_accumulator_value", params.initial_accumulator_value);
+  check_not_negative("l1_regularization_strength", params.l1);
+  check_not_negative("l2_regularization_strength", params.l2);
+  check_not_negative("l2_shrinkage_regularization_strength", params.l2_shrinkage);
+}
+
+// Plain C++: it is rare, and its powers would need a logarithm that the vectors do not have.
+void Ftrl::update(int64_t offset, int64_t size, float* params, const float* grads) {
+  const double rate = learning_rate, exponent = -params_.learning_rate_power;
+  const double l2 = params_.l2 + params_.beta / (2.0 * rate), l1 = params_.l1;
+  const auto power = [&](double x) { return exponent == 0.5 ? std::sqrt(x) : std::pow(x, exponent); };
+  for (int64_t i = 0; i < size; ++i) {
+    const double g = grads[i], p = params[i];
+    float &sum = accumulator_[offset + i], &linear = linear_[offset + i];
+    const double new_sum = sum + g * g;
+    const double next = linear + g + 2.0 * params_.l2_shrinkage * p - (power(new_sum) - power(sum)) / rate * p;
+    params[i] = static_cast<float>((std::clamp(next, -l1, l1) - next) / (power(new_sum) / rate + 2.0 * l2));
+    sum = static_cast<float>(new_sum);
+    linear = static_cast<float>(next);
+  }
+}
+
+void sgd_update(int64_t size, float* params, const float* grads, float* velocity, float learning_rate, float momentum,
+                bool nesterov) {
+  check_momentum(momentum);
+  rules().sgd({params, grads, velocity, size, learning_rate, momentum, nesterov});
+}
+
+void adam_update(int64_t size, float* params, const float* grads, float* m, float* v, int64_t step, float learning_rate,
+                 double beta_1, double beta_2, float epsilon, double weight_decay) {
+  check(step >= 1, "[adam] expected step >= 1. Received: ", step);
+  check_fraction("beta_1", beta_1);
+  check_fraction("beta_2", beta_2);
+  const float alpha = adam_alpha(learning_rate, beta_1, beta_2, step);
+  const float kept = static_cast<float>(1.0 - learning_rate * weight_decay);
+  if (kept != 1.0f) kernels().rescale_f32(params, params, size, kept, 0.0f);
+  rules().adam({params, grads, m, v, nullptr, size, static_cast<float>(beta_1), rest(beta_1),
+                static_cast<float>(beta_2), rest(beta_2), epsilon, alpha});
+}
+
+}  // namespace cnncore

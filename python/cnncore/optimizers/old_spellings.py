@@ -1,0 +1,37 @@
+"""Arguments of older versions of Keras, and what is written today."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from cnncore.optimizers.schedules import InverseTimeDecay
+
+_CALLER = 4  # who wrote Adam(lr=...): beyond this function, Optimizer.__init__ and Adam.__init__
+
+
+def learning_rate_of(owner: str, learning_rate: Any, kwargs: dict[str, Any]) -> float | Callable[[int], float]:
+    """The learning rate that ``lr`` and ``decay`` of older versions of Keras mean."""
+    if "lr" in kwargs:
+        warnings.warn(
+            f"`lr` is now called `learning_rate`: {owner}(learning_rate=...).",
+            DeprecationWarning,
+            stacklevel=_CALLER,
+        )
+        learning_rate = kwargs.pop("lr")
+    decay = kwargs.pop("decay", None)
+    if decay:
+        warnings.warn(
+            f"`decay` is now a schedule: {owner}(learning_rate=schedules.InverseTimeDecay(learning_rate, "
+            "decay_steps=1, decay_rate=decay)).",
+            DeprecationWarning,
+            stacklevel=_CALLER,
+        )
+        if callable(learning_rate):
+            raise ValueError(f"[{owner}] expected a number as `learning_rate` beside `decay`. Received: a schedule")
+        learning_rate = InverseTimeDecay(learning_rate, decay_steps=1, decay_rate=decay)
+    if kwargs:
+        raise TypeError(f"[{owner}] unexpected arguments. Received: {', '.join(sorted(kwargs))}")
+    rate: float | Callable[[int], float] = learning_rate
+    return rate

@@ -1,0 +1,54 @@
+"""Learning rates that change from step to step. A schedule is called with the number of steps done, from 0 on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cnncore.optimizers.schedules.base import LearningRateSchedule, registry
+from cnncore.optimizers.schedules.cosine import CosineDecay, CosineDecayRestarts, OneCycle
+from cnncore.optimizers.schedules.decay import (
+    ExponentialDecay,
+    InverseTimeDecay,
+    PiecewiseConstantDecay,
+    PolynomialDecay,
+)
+
+__all__ = [
+    "CosineDecay",
+    "CosineDecayRestarts",
+    "ExponentialDecay",
+    "InverseTimeDecay",
+    "LearningRateSchedule",
+    "OneCycle",
+    "PiecewiseConstantDecay",
+    "PolynomialDecay",
+    "deserialize",
+    "serialize",
+]
+
+
+def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:
+    """``{"class_name", "config"}`` of a schedule."""
+    return registry.serialize(learning_rate_schedule)
+
+
+def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> LearningRateSchedule:
+    """Inverse of :func:`serialize`.
+
+    Parameters
+    ----------
+    config : dict
+        What :func:`serialize` returned.
+    custom_objects : dict, optional
+        Your own classes by name.
+
+    Raises
+    ------
+    ValueError
+        If the class is not known or its arguments make no sense.
+    """
+    name = config.get("class_name") if isinstance(config, dict) else None
+    if custom_objects and name in custom_objects:
+        schedule: LearningRateSchedule = custom_objects[name].from_config(config.get("config", {}))
+        return schedule
+    return registry.deserialize(config)

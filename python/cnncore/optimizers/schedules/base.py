@@ -1,0 +1,54 @@
+"""The base class of schedules, and checks that they share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cnncore import _checks
+from cnncore._registry import Registry
+
+registry: Registry[LearningRateSchedule] = Registry("learning rate schedule")
+
+
+class LearningRateSchedule:
+    """Base class: ``__call__(step)`` gives the rate, ``get_config()`` the arguments of the constructor.
+
+    Any function of the step will do as well; only instances of this class can be saved with a model.
+
+    Examples
+    --------
+    >>> class Halve(LearningRateSchedule):
+    ...     def __init__(self, start):
+    ...         self.start = start
+    ...
+    ...     def __call__(self, step):
+    ...         return self.start / 2**step
+    >>> Halve(0.8)(3), Halve(0.8).get_config()
+    (0.1, {'start': 0.8})
+    """
+
+    def __call__(self, step: int) -> float:
+        """Rate of the step that follows ``step`` others."""
+        raise NotImplementedError(f"{type(self).__name__} must implement __call__(step)")
+
+    def get_config(self) -> dict[str, Any]:
+        """Arguments of the constructor, ready for JSON: by default the attributes of the same names."""
+        return dict(vars(self))
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> LearningRateSchedule:
+        """Inverse of :meth:`get_config`."""
+        return cls(**config)
+
+
+def rate(value: Any, name: str, owner: object) -> float:
+    """A number >= 0."""
+    return _checks.number(value, name, type(owner).__name__, minimum=0.0)
+
+
+def duration(value: Any, name: str, owner: object) -> float:
+    """A number of steps > 0; it need not be whole."""
+    steps = _checks.number(value, name, type(owner).__name__)
+    if steps <= 0:
+        raise ValueError(f"[{type(owner).__name__}] expected `{name}` > 0. Received: {name}={value!r}")
+    return int(steps) if steps == int(steps) else steps

@@ -1,0 +1,61 @@
+"""Numbers of an optimizer that look like Keras' variables: ``float(rate)``, ``rate.numpy()``, ``rate.assign(0.1)``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+
+class LearningRate(float):
+    """A learning rate: a float that can also be assigned to. Arithmetic and comparison are the float's.
+
+    Examples
+    --------
+    >>> from cnncore.optimizers import SGD
+    >>> optimizer = SGD(0.1)
+    >>> optimizer.learning_rate.assign(0.05)
+    >>> optimizer.learning_rate, optimizer.learning_rate * 2
+    (0.05, 0.1)
+    """
+
+    _assign: Callable[[float], None]
+
+    def __new__(cls, value: float, assign: Callable[[float], None]) -> LearningRate:
+        rate = super().__new__(cls, value)
+        rate._assign = assign
+        return rate
+
+    def assign(self, value: Any) -> None:
+        """Make ``value`` the optimizer's learning rate."""
+        self._assign(value)
+
+    def numpy(self) -> np.float32:
+        """The rate as the core uses it."""
+        return np.float32(self)
+
+    def __reduce__(self) -> tuple[type[float], tuple[float]]:
+        return float, (float(self),)  # a copy belongs to no optimizer
+
+
+class Iterations(int):
+    """A number of steps: an int that can also be assigned to."""
+
+    _assign: Callable[[int], None]
+
+    def __new__(cls, value: int, assign: Callable[[int], None]) -> Iterations:
+        count = super().__new__(cls, value)
+        count._assign = assign
+        return count
+
+    def assign(self, value: Any) -> None:
+        """Make ``value`` the optimizer's number of steps."""
+        self._assign(value)
+
+    def numpy(self) -> np.int64:
+        """The number as an int64."""
+        return np.int64(self)
+
+    def __reduce__(self) -> tuple[type[int], tuple[int]]:
+        return int, (int(self),)
