@@ -321,15 +321,24 @@ def test_evaluate_loss_refuses():
             network.evaluate_loss(y_pred, y, SPARSE, True)
 
 
-@pytest.mark.parametrize("arguments", [(-1,), (4, 1.5), (4, -0.1)])
-def test_sgd_refuses(arguments):
-    with pytest.raises((TypeError, ValueError)):
-        _core.Sgd(*arguments)
-
-
 @pytest.mark.parametrize(
-    "arguments", [(-1,), (4, 1.0), (4, 0.9, -0.1), (4, 0.9, 0.999, -1e-7), (4, 0.9, 0.9, 0.0, -1.0)]
+    ("make", "message"),
+    [
+        (lambda: _core.Sgd(-1), "positive number of parameters. Received: -1"),
+        (lambda: _core.Sgd(4, 1.5), r"momentum in \[0, 1\]. Received: 1.5"),
+        (lambda: _core.Sgd(4, -0.1), r"momentum in \[0, 1\]. Received: -0.1"),
+        (lambda: _core.Adam(4, 1.0), r"beta_1 in \[0, 1\). Received: 1"),
+        (lambda: _core.Adam(4, 0.9, -0.1), r"beta_2 in \[0, 1\). Received: -0.1"),
+        (lambda: _core.Adam(4, 0.9, 0.999, -1e-7), "epsilon >= 0. Received: -1e-07"),
+        (lambda: _core.Sgd(4).set_options(weight_decay=-1.0), "weight_decay >= 0. Received: -1"),
+        (
+            lambda: _core.Sgd(4).set_variables([("kernel", 2, (3,), True)]),
+            "within 4 parameters. Received: kernel with 3",
+        ),
+        (lambda: _core.Sgd(4).apply(zeros(3), zeros(4)), r"params of shape \(4,\). Received: \(3,\)"),
+        (lambda: _core.Sgd(4).apply(zeros(4), zeros(5)), r"grads of shape \(4,\). Received: \(5,\)"),
+    ],
 )
-def test_adam_refuses(arguments):
-    with pytest.raises((TypeError, ValueError)):
-        _core.Adam(*arguments)
+def test_optimizers_refuse(make, message):
+    with pytest.raises(ValueError, match=rf"\[optimizer\] expected .*{message}"):
+        make()

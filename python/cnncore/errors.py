@@ -2,9 +2,10 @@
 
 
 class TrainingError(ValueError):
-    """Training stopped because the loss is no longer a finite number.
+    """Training stopped because the loss, the weights or the optimizer's state are no longer finite.
 
-    The model keeps the weights it had before the step that failed.
+    Where the loss is the first that is not finite, the model keeps the weights it had before the step that failed; the
+    message says so.
 
     Attributes
     ----------

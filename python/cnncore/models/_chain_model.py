@@ -201,6 +201,7 @@ class Model(Compiled):
         loss = training.train_step(self, samples, None, meter.outputs(count))
         if not np.isfinite(loss):
             training.raise_training_error(self, samples, order, 0, self.optimizer.iterations, loss)
+        training.check_update(self, 0, self.optimizer.iterations - 1, loss)
         meter.add(loss, count)
         return _as_keras_result(meter.logs(), return_dict)
 
@@ -325,7 +326,7 @@ class Model(Compiled):
 
     # --- details --------------------------------------------------------------------------------------------------
     def _build_optimizer(self) -> None:
-        self.optimizer.build(self.network.parameters.size, owner=self)
+        self.optimizer.build(self.network.parameters.size, owner=self, slots=self.network.slots)
 
     def _prepare(self, data: tuple[Any, ...], shapes: _Shapes, class_weight: Any = None) -> Samples:
         if data[1] is None:

@@ -123,6 +123,7 @@ def train_epoch(
         loss = train_step(model, samples, batch, meter.outputs(len(batch)))
         if not math.isfinite(loss):
             raise_training_error(model, samples, batch, epoch, step, loss)
+        check_update(model, epoch, step, loss)
         meter.add(loss, len(batch))
         callbacks.on_train_batch_end(step, meter.logs)
         if model.stop_training:
@@ -137,7 +138,7 @@ def train_step(model: Model, samples: Samples, batch: np.ndarray | None, outputs
     assert isinstance(core, _core.Loss)
     value = network.train_step(samples.x, samples.y, batch, core, False, rule, samples.weight, outputs)
     if rule is None and math.isfinite(value):
-        optimizer.apply(network.parameters, network.gradients)
+        optimizer.apply_flat(network.parameters, network.gradients)
     return value
 
 
@@ -161,6 +162,20 @@ def evaluate(
     if callbacks is not None:
         callbacks.on_test_end(logs)
     return logs
+
+
+def check_update(model: Model, epoch: int, step: int, loss: float) -> None:
+    """Stop with an error if the step after this loss left weights or optimizer state that are not finite."""
+    if model.optimizer.finite:
+        return
+    raise TrainingError(
+        f"The update in epoch {epoch + 1}, step {step + 1} left weights or optimizer state that are not finite; the "
+        f"loss before it was {loss}. The model's weights are lost: load or make others. Common causes: a learning rate "
+        "that is too high, inputs that are not scaled.",
+        epoch=epoch + 1,
+        step=step + 1,
+        loss=loss,
+    )
 
 
 def raise_training_error(

@@ -141,7 +141,8 @@ class DecayExclusions:
 def clip(grads: Float32, options: Options, variables: Sequence[VariableRange]) -> Float32:
     """The gradients as the options allow them; a new array where they are changed."""
     if options.clipvalue:
-        return np.clip(grads, np.float32(-options.clipvalue), np.float32(options.clipvalue))
+        limited: Float32 = np.clip(grads, np.float32(-options.clipvalue), np.float32(options.clipvalue))
+        return limited
     limit = options.clipnorm or options.global_clipnorm
     if not limit:
         return grads
@@ -149,7 +150,7 @@ def clip(grads: Float32, options: Options, variables: Sequence[VariableRange]) -
     norms = [float(np.linalg.norm(piece)) for piece in pieces]
     if options.global_clipnorm:
         norms = [float(np.linalg.norm(norms))] * len(norms)
-    result = grads.copy()
+    result: Float32 = grads.copy()
     for variable, norm in zip(variables, norms, strict=True):
         if norm > limit:
             result[variable.slice] *= np.float32(limit / norm)

@@ -33,7 +33,8 @@ class LearningRate(float):
 
     def numpy(self) -> np.float32:
         """The rate as the core uses it."""
-        return np.float32(self)
+        value: np.float32 = np.float32(float(self))
+        return value
 
     def __reduce__(self) -> tuple[type[float], tuple[float]]:
         return float, (float(self),)  # a copy belongs to no optimizer
@@ -55,7 +56,8 @@ class Iterations(int):
 
     def numpy(self) -> np.int64:
         """The number as an int64."""
-        return np.int64(self)
+        value: np.int64 = np.int64(int(self))
+        return value
 
     def __reduce__(self) -> tuple[type[int], tuple[int]]:
         return int, (int(self),)

@@ -53,7 +53,7 @@ def save_model(model: Model, filepath: str | os.PathLike[str]) -> None:
     training = None
     if model.compiled:
         state = model.optimizer.state
-        training = {"compile": model.get_compile_config(), "step": model.optimizer.iterations, "state": sorted(state)}
+        training = {"compile": model.get_compile_config(), "step": model.optimizer.step, "state": sorted(state)}
         for name, vector in state.items():
             tensors |= _split(vector, model.network.slots, f"{_OPTIMIZER}/{name}/")
     config = {
@@ -203,7 +203,7 @@ def _restore(model: Sequential, file: ModelFile, compile: bool) -> None:  # noqa
     step = _checks.integer(_entry(training, "step"), "step", "load_model", minimum=0)
     if vectors or step:
         size = network.parameters.size
-        model.optimizer.build(size, owner=model)
+        model.optimizer.build(size, owner=model, slots=network.slots)
         loaded: dict[str, Any] = {"step": np.int64(step)}
         for vector in vectors:
             loaded[vector] = np.zeros(size, np.float32)

@@ -46,7 +46,7 @@ class ExponentialDecay(LearningRateSchedule):
 
     def __call__(self, step: int) -> float:
         exponent = step // self.decay_steps if self.staircase else step / self.decay_steps
-        return self.initial_learning_rate * self.decay_rate**exponent
+        return float(self.initial_learning_rate * self.decay_rate**exponent)
 
 
 @registry.register()
