@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from cnncore._custom_objects import custom_object_scope
 from cnncore.optimizers import legacy, schedules
 from cnncore.optimizers.adagrad import Adadelta, Adagrad
 from cnncore.optimizers.adam import Adam, AdamW
@@ -67,8 +68,5 @@ def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = 
     ValueError
         If the class is not known or its arguments make no sense.
     """
-    name = config.get("class_name") if isinstance(config, dict) else None
-    if custom_objects and name in custom_objects:
-        optimizer: Optimizer = custom_objects[name].from_config(config.get("config", {}))
-        return optimizer
-    return registry.deserialize(config)
+    with custom_object_scope(custom_objects):
+        return registry.deserialize(config)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from cnncore._custom_objects import custom_object_scope
 from cnncore.optimizers.schedules.base import LearningRateSchedule, registry
 from cnncore.optimizers.schedules.cosine import CosineDecay, CosineDecayRestarts, OneCycle
 from cnncore.optimizers.schedules.decay import (
@@ -47,8 +48,5 @@ def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = 
     ValueError
         If the class is not known or its arguments make no sense.
     """
-    name = config.get("class_name") if isinstance(config, dict) else None
-    if custom_objects and name in custom_objects:
-        schedule: LearningRateSchedule = custom_objects[name].from_config(config.get("config", {}))
-        return schedule
-    return registry.deserialize(config)
+    with custom_object_scope(custom_objects):
+        return registry.deserialize(config)
