@@ -36,6 +36,26 @@ REASONS: dict[str, dict[str, tuple[str, ...]]] = {
         "it compares every sample with every other one of the batch": ("Circle", "circle"),
     },
     "metrics": {},
+    "datasets": {"they hold no images": ("boston_housing", "california_housing", "imdb", "reuters")},
+    "utils": {
+        "for text, sound, tables or boxes in pictures": (
+            *("FeatureSpace", "audio_dataset_from_directory", "bounding_boxes", "pad_sequences"),
+            *("text_dataset_from_directory", "timeseries_dataset_from_array"),
+        ),
+        "`fit(verbose=...)` says what is shown": (
+            *("Progbar", "disable_interactive_logging", "enable_interactive_logging", "is_interactive_logging_enabled"),
+        ),
+        "pooch downloads files: `pooch.retrieve`": ("get_file",),
+        "`layers.serialize`, `losses.serialize`, ... for each kind of object": (
+            *("deserialize_keras_object", "serialize_keras_object"),
+        ),
+        "`custom_object_scope` and `register_keras_serializable` do it": ("get_custom_objects",),
+        "`plot_model` draws without it": ("model_to_dot",),
+        "`model.inputs` says it": ("get_source_inputs",),
+        "everything is float32": ("standardize_dtype",),
+        "a dict does as well": ("Config",),
+        "parts of Keras for its own use": ("legacy",),
+    },
 }
 
 INTRODUCTION = """# Keras' names

@@ -140,3 +140,55 @@ def test_py_dataset_has_keras_attributes_even_without_its_constructor():
         Batches(workers="many")
     with pytest.raises(NotImplementedError, match="__getitem__"):
         PyDataset()[0]
+
+
+# --- arrays and names --------------------------------------------------------------------------------------------
+
+
+def test_pack_and_unpack():
+    assert utils.pack_x_y_sample_weight(1) == 1
+    assert utils.pack_x_y_sample_weight([1, 2]) == ([1, 2],)
+    assert utils.pack_x_y_sample_weight(1, 2) == (1, 2)
+    assert utils.pack_x_y_sample_weight(1, 2, 3) == (1, 2, 3)
+    assert utils.unpack_x_y_sample_weight(1) == (1, None, None)
+    assert utils.unpack_x_y_sample_weight((1, 2, 3)) == (1, 2, 3)
+    with pytest.raises(ValueError, match="4 parts"):
+        utils.unpack_x_y_sample_weight((1, 2, 3, 4))
+
+
+def test_split_dataset():
+    x, y = np.arange(10), np.arange(10) * 2
+    (x_left, y_left), (x_right, y_right) = utils.split_dataset((x, y), right_size=3, shuffle=True, seed=1)
+    assert (len(x_left), len(x_right)) == (7, 3)
+    np.testing.assert_array_equal(np.concatenate([y_left, y_right]), 2 * np.concatenate([x_left, x_right]))
+    assert sorted([*x_left, *x_right]) == list(range(10))
+    assert not np.array_equal(x_left, x[:7])
+    left, right = utils.split_dataset(x, left_size=2, right_size=0.3)
+    assert (left.tolist(), right.tolist()) == ([0, 1], [7, 8, 9])
+    for sizes in ({}, {"left_size": 10}, {"left_size": 0.6, "right_size": 0.6}, {"left_size": 1.5}, {"right_size": 0}):
+        with pytest.raises(ValueError, match=r"\[split_dataset\] expected"):
+            utils.split_dataset(x, **sizes)
+
+
+def test_smart_resize_keeps_proportions():
+    x = np.zeros((10, 30, 3), np.uint8)
+    x[:, 10:20] = 200
+    y = utils.smart_resize(x, (5, 5))
+    assert (y.shape, y.dtype) == ((5, 5, 3), np.uint8)
+    assert (y == 200).all()
+    assert utils.smart_resize(x[None].astype(float), (20, 10)).shape == (1, 20, 10, 3)
+    with pytest.raises(ValueError, match="'bicubic'"):
+        utils.smart_resize(x, (5, 5), interpolation="bicubic")
+
+
+def test_names_that_are_at_home_elsewhere():
+    class Thing:
+        pass
+
+    utils.register_keras_serializable("test_utils")(Thing)
+    assert utils.get_registered_name(Thing) == "test_utils>Thing"
+    assert utils.get_registered_object("test_utils>Thing") is Thing
+    with utils.custom_object_scope({"Other": Thing}):
+        assert utils.get_registered_object("Other") is Thing
+    assert not utils.is_keras_tensor(np.zeros(3))
+    utils.clear_session()

@@ -1,5 +1,7 @@
 """Preparation of data, as Keras' users know it: :mod:`cnncore.preprocessing.image`."""
 
+from cnncore.utils.image_dataset import image_dataset_from_directory
+
 from . import image
 
-__all__ = ["image"]
+__all__ = ["image", "image_dataset_from_directory"]

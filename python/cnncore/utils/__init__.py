@@ -1,22 +1,43 @@
 """Seeds, label encoding, pictures as arrays, and the base class of data sets that make their batches themselves."""
 
+from .arrays import pack_x_y_sample_weight, split_dataset, unpack_x_y_sample_weight
 from .dataset import PyDataset, Sequence
-from .image import array_to_img, img_to_array, load_img, save_img
+from .image import array_to_img, img_to_array, load_img, save_img, smart_resize
 from .image_dataset import image_dataset_from_directory
 from .model_plot import plot_model
 from .numerical import normalize, to_categorical
 from .seeds import set_random_seed
+from .session import (
+    CustomObjectScope,
+    clear_session,
+    custom_object_scope,
+    get_registered_name,
+    get_registered_object,
+    is_keras_tensor,
+    register_keras_serializable,
+)
 
 __all__ = [
+    "CustomObjectScope",
     "PyDataset",
     "Sequence",
     "array_to_img",
+    "clear_session",
+    "custom_object_scope",
+    "get_registered_name",
+    "get_registered_object",
     "image_dataset_from_directory",
     "img_to_array",
+    "is_keras_tensor",
     "load_img",
     "normalize",
+    "pack_x_y_sample_weight",
     "plot_model",
+    "register_keras_serializable",
     "save_img",
     "set_random_seed",
+    "smart_resize",
+    "split_dataset",
     "to_categorical",
+    "unpack_x_y_sample_weight",
 ]

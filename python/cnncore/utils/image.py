@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["array_to_img", "img_to_array", "load_img", "save_img"]
+from cnncore._images import INTERPOLATIONS, centred_crop, resize
+
+__all__ = ["array_to_img", "img_to_array", "load_img", "save_img", "smart_resize"]
 
 _COLOR_MODES = ("rgb", "rgba", "grayscale")
 _INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "hamming", "box", "lanczos")
@@ -227,3 +229,41 @@ def save_img(
         warnings.warn("JPEG has no transparency: the fourth channel is not written", stacklevel=2)
         image = image.convert("RGB")
     image.save(path, format="JPEG" if file_format is not None and jpeg else file_format, **kwargs)
+
+
+def smart_resize(
+    x: Any, size: tuple[int, int], interpolation: str = "bilinear", data_format: str = "channels_last"
+) -> np.ndarray:
+    """Resize images without distorting them: the largest centred part with the target's proportions.
+
+    Parameters
+    ----------
+    x : array_like, shape (height, width, channels) or (n, height, width, channels)
+        uint8 stays uint8; all others become float32.
+    size : (height, width)
+    interpolation : {"bilinear", "nearest"}, default "bilinear"
+    data_format : {"channels_last"}
+
+    Returns
+    -------
+    numpy.ndarray
+
+    Examples
+    --------
+    >>> smart_resize(np.zeros((20, 40, 3)), (8, 8)).shape
+    (8, 8, 3)
+    """
+    if data_format != "channels_last":
+        raise ValueError(f'[smart_resize] expected data_format="channels_last". Received: {data_format!r}')
+    if interpolation not in INTERPOLATIONS:
+        raise ValueError(f"[smart_resize] expected interpolation bilinear or nearest. Received: {interpolation!r}")
+    array = np.asarray(x)
+    if array.ndim not in (3, 4):
+        raise ValueError(f"[smart_resize] expected images of rank 3 or 4. Received: shape {array.shape}")
+    images = np.require(array, np.uint8 if array.dtype == np.uint8 else np.float32, ["C", "A"])
+    height, width = size
+    resized = resize(
+        centred_crop(images if array.ndim == 4 else images[None], height, width), height, width, interpolation
+    )
+    result: np.ndarray = resized if array.ndim == 4 else resized[0]
+    return result

@@ -1,6 +1,6 @@
 """``ImageDataGenerator`` and its parts, as in Keras' ``preprocessing.image``, computed for whole batches in C++."""
 
-from cnncore.utils.image import array_to_img, img_to_array, load_img, save_img
+from cnncore.utils.image import array_to_img, img_to_array, load_img, save_img, smart_resize
 
 from .directory import DirectoryIterator
 from .generator import ImageDataGenerator
@@ -35,4 +35,5 @@ __all__ = [
     "random_shift",
     "random_zoom",
     "save_img",
+    "smart_resize",
 ]
