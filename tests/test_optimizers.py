@@ -488,29 +488,6 @@ class Slot:
         self.layer, self.name, self.shape, self.offset, self.trainable = layer, name, shape, offset, trainable
 
 
-@pytest.mark.parametrize("make", [lambda: Adam(0.5), lambda: PlainDescent(0.5, use_ema=True)])
-def test_state_follows_its_variables_into_another_network(make):
-    optimizer = make()
-    optimizer.build(6, slots=[Slot("a", "kernel", (2, 2), 0, True), Slot("b", "kernel", (2,), 4, True)])
-    params = np.ones(6, np.float32)
-    optimizer.apply_flat(params, np.arange(6, dtype=np.float32))
-    before = optimizer.state_dict()
-    optimizer.rebuild(
-        9,
-        [
-            Slot("b", "kernel", (2,), 0, True),
-            Slot("new", "kernel", (3,), 2, True),
-            Slot("a", "kernel", (2, 2), 5, True),
-        ],
-    )
-    assert optimizer.step == 1
-    for name, vector in optimizer.state.items():
-        assert vector[:2].tolist() == before[name][4:].tolist()
-        assert vector[2:5].tolist() == [0, 0, 0]
-        assert vector[5:].tolist() == before[name][:4].tolist()
-    optimizer.apply_flat(np.ones(9, np.float32), np.ones(9, np.float32))
-
-
 class TestOldSpellings:
     def test_lr(self):
         with pytest.warns(DeprecationWarning, match=r"`lr` is now called `learning_rate`: SGD\(") as caught:

@@ -338,23 +338,6 @@ class Optimizer:
             rule.learning_rate = self._learning_rate
         self.rule, self._size, self.trained_variables = rule, size, variables
 
-    def rebuild(self, size: int, slots: Iterable[Any]) -> None:
-        """Lay out the state for another network, whose slots these are: what belongs to variables that both networks
-        have, by path and shape, is kept, and so is the number of steps.
-        """
-        old, variables, steps = self.state_dict(), self.trained_variables, self.step
-        new_variables = ranges_of(slots)
-        self.rule, self._state = None, {}
-        self.build_for(size, new_variables)
-        places = {(variable.name, variable.shape): variable.slice for variable in new_variables}
-        if self.rule is None:
-            self._state = {name: np.zeros(size, np.float32) for name in old if name != "step"}
-        for name, vector in self.state.items():
-            for variable in variables:
-                if (variable.name, variable.shape) in places:
-                    vector[places[variable.name, variable.shape]] = old[name][variable.slice]
-        self.step = steps
-
     def prepare_step(self) -> _core.Optimizer | None:
         """The rule for the next step, with its learning rate set."""
         if self.rule is not None and self._schedule is not None:

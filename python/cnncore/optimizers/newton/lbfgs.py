@@ -1,0 +1,127 @@
+"""L-BFGS: a model of the inverse Hessian from the last steps and changes of the gradient."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cnncore import _checks
+from cnncore.optimizers.newton.line_search import Trial, Wolfe, strong_wolfe
+from cnncore.optimizers.newton.objective import Counted, Objective, Step, Vector
+
+_LEAST_COSINE = 1e-10  # a step and a change that are nearly orthogonal say nothing
+
+
+class LBFGSMethod:
+    r"""Limited-memory BFGS with a line search for Wolfe's strong conditions.
+
+    With the pairs :math:`s_i = w_{i+1} - w_i,\ y_i = g_{i+1} - g_i` of the last ``history_size`` iterations the
+    direction is :math:`d = -H g`, where H is what BFGS makes of :math:`\frac{s^T y}{y^T y} I` by
+
+    .. math::
+        H \leftarrow (I - \rho s y^T) H (I - \rho y s^T) + \rho s s^T, \quad \rho = 1 / y^T s,
+
+    computed by the two loops of Nocedal. The first step, of which nothing is known, is at most 1 long in the 1-norm.
+
+    Parameters
+    ----------
+    history_size : int, default 10
+        Pairs that are kept, of 2 n numbers each.
+    learning_rate : float, default 1
+        The first step length that the line search tries.
+    rules : Wolfe, optional
+
+    Notes
+    -----
+    Nocedal, "Updating quasi-Newton matrices with limited storage", 1980; Liu and Nocedal, "On the limited memory BFGS
+    method for large scale optimization", 1989.
+
+    Examples
+    --------
+    >>> class Bowl:
+    ...     def value_and_gradient(self, point):
+    ...         return float(point @ point), 2 * point
+    >>> step = LBFGSMethod().step(Bowl(), np.array([3.0, 4.0]))
+    >>> step.value < 25
+    True
+    """
+
+    def __init__(self, history_size: int = 10, learning_rate: float = 1.0, rules: Wolfe | None = None) -> None:
+        self.history_size = _checks.integer(history_size, "history_size", "LBFGS")
+        self.learning_rate = _checks.number(learning_rate, "learning_rate", "LBFGS", minimum=0.0)
+        self.rules = rules or Wolfe()
+        self._steps: list[Vector] = []
+        self._changes: list[Vector] = []
+        self._iterations = 0
+
+    def direction(self, gradient: Vector) -> Vector:
+        """-H times the gradient."""
+        result = -gradient
+        if not self._steps:
+            return result
+        factors = []
+        for s, y in zip(reversed(self._steps), reversed(self._changes), strict=True):
+            factors.append(s @ result / (y @ s))
+            result = result - factors[-1] * y
+        s, y = self._steps[-1], self._changes[-1]
+        result *= (y @ s) / (y @ y)
+        for s, y, factor in zip(self._steps, self._changes, reversed(factors), strict=True):
+            result += s * (factor - y @ result / (y @ s))
+        return result
+
+    def remember(self, step: Vector, change: Vector) -> None:
+        """Keep a pair, if the curvature along it is positive."""
+        if step @ change > _LEAST_COSINE * np.sqrt((step @ step) * (change @ change)):
+            self._steps = [*self._steps[1 - self.history_size :], step] if self.history_size > 1 else [step]
+            self._changes = [*self._changes[1 - self.history_size :], change] if self.history_size > 1 else [change]
+
+    def step(self, objective: Objective, point: Vector) -> Step:
+        """One iteration. A direction that leads nowhere is forgotten together with its history."""
+        counted = objective if isinstance(objective, Counted) else Counted(objective)
+        before = counted.evaluations
+        value, gradient = counted.value_and_gradient(point)
+        result = self._search(counted, point, value, gradient)
+        if result is None and self._steps:
+            self._steps, self._changes, self._iterations = [], [], 0
+            result = self._search(counted, point, value, gradient)
+        if result is None:
+            result = Step(point, value, gradient)
+        else:
+            self.remember(result.point - point, result.gradient - gradient)
+            self._iterations += 1
+        result.evaluations = counted.evaluations - before
+        return result
+
+    def _search(self, objective: Counted, point: Vector, value: float, gradient: Vector) -> Step | None:
+        direction = self.direction(gradient)
+        slope = float(gradient @ direction)
+        if not slope < 0:
+            return None
+
+        def evaluate(t: float) -> Trial:
+            new_value, new_gradient = objective.value_and_gradient(point + t * direction)
+            return Trial(t, new_value, float(new_gradient @ direction), new_gradient)
+
+        first = self.learning_rate
+        if self._iterations == 0:
+            first *= min(1.0, 1.0 / float(np.abs(gradient).sum()))
+        start = Trial(0.0, value, slope, gradient)
+        found = strong_wolfe(evaluate, start, first, float(np.abs(direction).max()), self.rules)
+        if found.t == 0.0:
+            return None
+        return Step(point + found.t * direction, found.value, found.gradient, length=found.t)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The pairs, oldest first, and the number of iterations since there were none."""
+        return {
+            "steps": np.array(self._steps),
+            "changes": np.array(self._changes),
+            "iterations": self._iterations,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Inverse of :meth:`state_dict`."""
+        self._steps = [np.array(row, np.float64) for row in state["steps"]]
+        self._changes = [np.array(row, np.float64) for row in state["changes"]]
+        self._iterations = int(state["iterations"])

@@ -1,0 +1,100 @@
+"""Run a method until nothing is left to gain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from cnncore.optimizers.newton.objective import Counted, Method, Objective, Step, Vector
+
+_NOISE = 1e-15
+
+
+@dataclass(frozen=True)
+class Result:
+    """The best point that was seen, and what it took to find it.
+
+    Attributes
+    ----------
+    point, value, gradient
+        The best point.
+    iterations, evaluations, products : int
+        Iterations, calls of ``value_and_gradient`` and of ``curvature_product``.
+    converged : bool
+        Whether the gradient's norm is within ``tolerance``.
+    """
+
+    point: Vector
+    value: float
+    gradient: Vector
+    iterations: int
+    evaluations: int
+    products: int
+    converged: bool
+
+
+def minimize(
+    method: Method,
+    objective: Objective,
+    start: Vector,
+    iterations: int = 100,
+    tolerance: float = 1e-8,
+    callback: Callable[[int, Step], None] | None = None,
+) -> Result:
+    """Iterate from ``start`` until the gradient's norm is at most ``tolerance``, or the method stays where it is.
+
+    Parameters
+    ----------
+    method : Method
+    objective : Objective
+    start : numpy.ndarray of float64
+    iterations : int, default 100
+        The most iterations.
+    tolerance : float, default 1e-8
+    callback : callable, optional
+        ``callback(iteration, step)`` after each iteration, counted from 1.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    ValueError
+        If value or gradient at ``start`` are not finite.
+
+    Examples
+    --------
+    >>> from cnncore.optimizers.newton import LBFGSMethod
+    >>> class Bowl:
+    ...     def value_and_gradient(self, point):
+    ...         return float(point @ point), 2 * point
+    >>> minimize(LBFGSMethod(), Bowl(), np.array([3.0, 4.0])).converged
+    True
+    """
+    counted = Counted(objective)
+    point = np.array(start, np.float64)
+    value, gradient = counted.value_and_gradient(point)
+    if not (np.isfinite(value) and np.isfinite(gradient).all()):
+        raise ValueError(f"[minimize] expected a finite value and gradient at the start. Received: {value}")
+    best, done, stayed = Step(point, value, gradient), 0, 0
+    while done < iterations and np.linalg.norm(best.gradient) > tolerance and stayed < 2:
+        step = method.step(counted, point)
+        done += 1
+        stayed = stayed + 1 if step.length == 0.0 else 0
+        point = step.point
+        if _better(step, best):
+            best = step
+        if callback is not None:
+            callback(done, step)
+    converged = bool(np.linalg.norm(best.gradient) <= tolerance)
+    return Result(best.point, best.value, best.gradient, done, counted.evaluations, counted.products, converged)
+
+
+def _better(a: Step, b: Step) -> bool:
+    """Whether a's value is lower, or where rounding hides that, its gradient smaller."""
+    if abs(a.value - b.value) <= _NOISE * abs(b.value):
+        return bool(np.linalg.norm(a.gradient) < np.linalg.norm(b.gradient))
+    return a.value < b.value

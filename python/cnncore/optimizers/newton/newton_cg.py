@@ -1,0 +1,199 @@
+"""Newton-CG, also called Hessian-free: Newton's equation is solved by conjugate gradients, from curvature products."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from cnncore import _checks
+from cnncore.optimizers.newton.objective import Counted, Objective, Step, Vector
+
+_HALVINGS = 30
+_DECREASE = 1e-4  # of what the slope promises
+_NOISE = 1e-15  # values that differ by less, relatively, are equal
+_GROWTH = 1.3  # between two proposals of conjugate gradients that are kept
+
+
+def conjugate_gradients(
+    product: Callable[[Vector], Vector],
+    gradient: Vector,
+    start: Vector,
+    most: int,
+    progress: float,
+    tolerance: float,
+    preconditioner: Vector | None = None,
+) -> tuple[list[Vector], int]:
+    """Solve A p = -gradient for a symmetric A given by its products; proposals along the way, the last one last.
+
+    It ends where the last tenth of the iterations (at least ten) lowered the quadratic model p A p / 2 + gradient p by
+    less than ``progress`` of its value an iteration (Martens), where the residual's norm is below ``tolerance``, after
+    ``most`` iterations, or at a direction without positive curvature, which is followed only if it is the first.
+    """
+    p = start.copy()
+    residual = product(p) + gradient if p.any() else gradient.copy()
+    products = int(p.any())
+    scale = np.ones_like(gradient) if preconditioner is None else 1.0 / preconditioner
+    preconditioned = scale * residual
+    direction, rho = -preconditioned, float(residual @ preconditioned)
+    values, proposals, next_kept = [0.5 * float(p @ (residual + gradient))], [p.copy()], 1.0
+    for i in range(1, most + 1):
+        if np.sqrt(residual @ residual) <= tolerance:
+            break
+        along = product(direction)
+        products += 1
+        curvature = float(direction @ along)
+        if not curvature > 0:
+            if i == 1 and not p.any():
+                p = p + direction
+                proposals.append(p.copy())
+            break
+        length = rho / curvature
+        p = p + length * direction
+        residual = residual + length * along
+        preconditioned = scale * residual
+        rho, last = float(residual @ preconditioned), rho
+        direction = -preconditioned + rho / last * direction
+        values.append(0.5 * float(p @ (residual + gradient)))
+        if i >= next_kept:
+            proposals.append(p.copy())
+            next_kept = max(next_kept * _GROWTH, next_kept + 1)
+        window = max(10, i // 10)
+        if i > window and values[i] < 0 and (values[i] - values[i - window]) / values[i] < window * progress:
+            break
+    if not np.array_equal(proposals[-1], p):
+        proposals.append(p)
+    return proposals, products
+
+
+class NewtonCGMethod:
+    r"""Newton's method with Martens' damping.
+
+    Conjugate gradients solve :math:`(B + \lambda I) p = -g`, from 0.95 times the last solution on. Among the proposals
+    on their way the latest is taken before which the objective no longer falls, then shortened until it falls enough.
+    With the ratio r of the objective's fall and the model's, :math:`\lambda` becomes :math:`3 \lambda / 2` where
+    r < 1/4, and :math:`2 \lambda / 3` where r > 3/4. As the gradient falls, so does the tolerance of the solution, and
+    the last iterations are Newton's.
+
+    Parameters
+    ----------
+    damping : float, default 1
+        The first :math:`\lambda`.
+    most_products : int, default 250
+        The most iterations of conjugate gradients.
+    progress : float, default 5e-4
+        Conjugate gradients stop where an iteration lowers the model by a smaller part of its value.
+    decay : float, default 0.95
+        What the last solution is multiplied with to begin the next.
+    preconditioner : callable, optional
+        ``preconditioner(point) -> positive vector``, an estimate of the curvature's diagonal; it is used as
+        ``(vector + damping) ** 0.75``.
+
+    Notes
+    -----
+    Martens, "Deep learning via Hessian-free optimization", 2010; Martens and Sutskever, "Training deep and recurrent
+    networks with Hessian-free optimization", 2012.
+
+    Examples
+    --------
+    >>> class Bowl:
+    ...     def value_and_gradient(self, point):
+    ...         return float(point @ point), 2 * point
+    ...
+    ...     def curvature_product(self, point, direction):
+    ...         return 2 * direction
+    >>> step = NewtonCGMethod(damping=0.0).step(Bowl(), np.array([3.0, 4.0]))
+    >>> step.point.round(6)
+    array([0., 0.])
+    """
+
+    def __init__(
+        self,
+        damping: float = 1.0,
+        most_products: int = 250,
+        progress: float = 5e-4,
+        decay: float = 0.95,
+        preconditioner: Callable[[Vector], Vector] | None = None,
+    ) -> None:
+        self.damping = _checks.number(damping, "damping", "NewtonCG", minimum=0.0)
+        self.most_products = _checks.integer(most_products, "most_products", "NewtonCG")
+        self.progress = _checks.number(progress, "progress", "NewtonCG", minimum=0.0)
+        self.decay = _checks.number(decay, "decay", "NewtonCG", minimum=0.0)
+        self.preconditioner = preconditioner
+        self._last: Vector | None = None
+        self._first_norm = 0.0
+
+    def step(self, objective: Objective, point: Vector) -> Step:
+        """One iteration."""
+        counted = objective if isinstance(objective, Counted) else Counted(objective)
+        evaluations, products = counted.evaluations, counted.products
+        value, gradient = counted.value_and_gradient(point)
+        norm = float(np.linalg.norm(gradient))
+        self._first_norm = self._first_norm or norm
+        if norm == 0.0:
+            return Step(point, value, gradient, damping=self.damping)
+        proposals = self._solve(counted, point, gradient, norm)
+        result = self._descend(counted, point, value, gradient, proposals)
+        self._adapt(counted, point, value, gradient, proposals[-1])
+        result.evaluations, result.products = counted.evaluations - evaluations, counted.products - products
+        result.damping = self.damping
+        return result
+
+    def _solve(self, objective: Counted, point: Vector, gradient: Vector, norm: float) -> list[Vector]:
+        start = np.zeros_like(gradient) if self._last is None else self.decay * self._last
+        near = min(1.0, norm / self._first_norm)
+        scale = None if self.preconditioner is None else (self.preconditioner(point) + self.damping) ** 0.75
+        proposals, _ = conjugate_gradients(
+            lambda v: objective.curvature_product(point, v) + self.damping * v,
+            gradient,
+            start,
+            self.most_products,
+            self.progress * near,
+            0.5 * near * norm,
+            scale,
+        )
+        self._last = proposals[-1]
+        return proposals
+
+    def _descend(
+        self, objective: Counted, point: Vector, value: float, gradient: Vector, proposals: list[Vector]
+    ) -> Step:
+        """Go back through the proposals while that lowers the objective, then shorten the one that is left."""
+        best = proposals[-1]
+        best_value = objective.value_and_gradient(point + best)[0]
+        for proposal in reversed(proposals[:-1]):
+            new_value = objective.value_and_gradient(point + proposal)[0]
+            if np.isfinite(best_value) and not new_value < best_value:
+                break
+            best, best_value = proposal, new_value
+        slope, length = float(gradient @ best), 1.0
+        for _ in range(_HALVINGS):
+            new_value, new_gradient = objective.value_and_gradient(point + length * best)
+            finite = np.isfinite(new_value) and np.isfinite(new_gradient).all()
+            if finite and new_value <= value + _DECREASE * length * min(slope, 0.0) + _NOISE * abs(value):
+                return Step(point + length * best, new_value, new_gradient, length=length)
+            length *= 0.5
+        self._last = None  # a solution that leads nowhere is no beginning
+        return Step(point, value, gradient)
+
+    def _adapt(self, objective: Counted, point: Vector, value: float, gradient: Vector, solution: Vector) -> None:
+        """The damping of the next iteration, by how well the quadratic model foretold the value at its solution."""
+        model = float(gradient @ solution + 0.5 * solution @ objective.curvature_product(point, solution))
+        actual = objective.value_and_gradient(point + solution)[0] - value
+        ratio = actual / model if model < 0 and np.isfinite(actual) else -np.inf
+        if ratio < 0.25:
+            self.damping = max(1.5 * self.damping, 1e-10)
+        elif ratio > 0.75:
+            self.damping *= 2.0 / 3.0
+
+    def state_dict(self) -> dict[str, Any]:
+        """The damping, the first gradient's norm and the last solution."""
+        last = np.empty(0) if self._last is None else self._last.copy()
+        return {"damping": self.damping, "first_norm": self._first_norm, "last": last}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Inverse of :meth:`state_dict`."""
+        self.damping, self._first_norm = float(state["damping"]), float(state["first_norm"])
+        last = np.array(state["last"], np.float64)
+        self._last = last if last.size else None
