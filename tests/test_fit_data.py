@@ -369,6 +369,13 @@ class TestSeveralInputsAndOutputs:
         assert list(result) == model.metrics_names
         assert model.evaluate(*data) == list(result.values())
 
+    def test_names_that_occur_twice_are_counted(self, data):
+        model = self.make(metrics=[["accuracy", "accuracy"], ["mae", "mse", "mae"]])
+        names = ["kind_accuracy", "kind_accuracy_1", "size_mae", "size_mse", "size_mae_1"]
+        assert model.metrics_names[3:] == names
+        result = model.evaluate(*data, return_dict=True)
+        assert result["size_mae"] == result["size_mae_1"]
+
     def test_an_output_without_a_loss_is_measured_only(self, data):
         model = self.make(loss={"kind": "sparse_categorical_crossentropy"}, metrics={"size": ["mae"]})
         history = model.fit(*data).history

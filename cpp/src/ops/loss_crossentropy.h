@@ -87,15 +87,16 @@ struct ProbabilityCrossentropy {
       std::copy_n(y, t.cols, dy);
       softmax_crossentropy_gradient(t, r, factor, dy);
     } else if (dy) {
-      gradient(y, r, sum, factor, dy);
+      gradient(y, r, 1 / sum, factor, dy);
     }
-    return t.sum(r, [&](int64_t j) { return -std::log(pointwise::clip(y[j] / sum)); });
+    const double share = 1 / sum;
+    return t.sum(r, [&](int64_t j) { return -std::log(pointwise::clip(y[j] * share)); });
   }
 
   // d/dy_i of -sum_j t_j log(y_j / sum); what is clipped does not move
-  void gradient(const float* y, int64_t r, double sum, float factor, float* dy) const {
-    const auto moves = [&](int64_t j) { return pointwise::inside(y[j] / sum); };
-    const double common = t.sum(r, [&](int64_t j) { return moves(j) ? 1 / sum : 0.0; });
+  void gradient(const float* y, int64_t r, double share, float factor, float* dy) const {
+    const auto moves = [&](int64_t j) { return pointwise::inside(y[j] * share); };
+    const double common = t.sum(r, [&](int64_t j) { return moves(j) ? share : 0.0; });
     for (int64_t i = 0; i < t.cols; ++i)
       dy[i] = static_cast<float>(factor * (common - (moves(i) ? t.at(r, i) / y[i] : 0.0)));
   }

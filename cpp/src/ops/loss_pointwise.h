@@ -1,4 +1,5 @@
 // Losses that are a mean or a sum over the values of a row: value and slope for one prediction y and target t.
+// They are constants rather than functions, because those are inlined where they are passed on.
 #pragma once
 
 #include <algorithm>
@@ -19,20 +20,26 @@ inline bool inside(double y, double most = kMost) { return y >= kEpsilon && y <=
 inline double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 inline double sign(double x) { return static_cast<double>(x > 0) - static_cast<double>(x < 0); }
 
-inline Point squared_error(double y, double t) { return {(y - t) * (y - t), 2 * (y - t)}; }
+inline constexpr auto squared_error = [](double y, double t) {
+  const double d = y - t;
+  return Point{d * d, 2 * d};
+};
 
-inline Point absolute_error(double y, double t) { return {std::abs(y - t), sign(y - t)}; }
+inline constexpr auto absolute_error = [](double y, double t) {
+  const double d = y - t;
+  return Point{std::abs(d), sign(d)};
+};
 
-inline Point percentage_error(double y, double t) {
+inline constexpr auto percentage_error = [](double y, double t) {
   const double share = 100 / std::max(std::abs(t), kEpsilon);
-  return {share * std::abs(y - t), share * sign(y - t)};
-}
+  return Point{share * std::abs(y - t), share * sign(y - t)};
+};
 
-inline Point squared_logarithmic_error(double y, double t) {
+inline constexpr auto squared_logarithmic_error = [](double y, double t) {
   const double bounded = y < kEpsilon ? kEpsilon : y;
-  const double d = std::log1p(bounded) - std::log1p(std::max(t, kEpsilon));
-  return {d * d, y >= kEpsilon ? 2 * d / (1 + bounded) : 0};
-}
+  const double d = std::log(1 + bounded) - std::log(1 + std::max(t, kEpsilon));
+  return Point{d * d, y >= kEpsilon ? 2 * d / (1 + bounded) : 0};
+};
 
 inline Point huber(double y, double t, double delta) {
   const double d = y - t, size = std::abs(d);
@@ -40,46 +47,42 @@ inline Point huber(double y, double t, double delta) {
   return {delta * size - 0.5 * delta * delta, delta * sign(d)};
 }
 
-inline Point log_cosh(double y, double t) {
-  const double d = y - t, size = std::abs(d);
-  return {size + std::log1p(std::exp(-2 * size)) - std::numbers::ln2, std::tanh(d)};
-}
+inline constexpr auto log_cosh = [](double y, double t) {
+  const double d = y - t, size = std::abs(d), e = std::exp(-2 * size);
+  return Point{size + std::log(1 + e) - std::numbers::ln2, std::copysign((1 - e) / (1 + e), d)};
+};
 
-inline Point hinge(double y, double t) {
+inline constexpr auto hinge = [](double y, double t) {
   const double margin = 1 - t * y;
-  return {margin < 0 ? 0 : margin, margin > 0 ? -t : 0};
-}
+  return Point{margin < 0 ? 0 : margin, margin > 0 ? -t : 0};
+};
 
-inline Point squared_hinge(double y, double t) {
+inline constexpr auto squared_hinge = [](double y, double t) {
   const double margin = 1 - t * y;
-  return {margin < 0 ? 0 : margin * margin, margin > 0 ? -2 * t * margin : 0};
-}
+  return Point{margin < 0 ? 0 : margin * margin, margin > 0 ? -2 * t * margin : 0};
+};
 
-inline Point kl_divergence(double y, double t) {
+inline constexpr auto kl_divergence = [](double y, double t) {
   const double target = clip(t, 1), bounded = clip(y, 1);
-  return {target * std::log(target / bounded), inside(y, 1) ? -target / y : 0};
-}
+  return Point{target * std::log(target / bounded), inside(y, 1) ? -target / y : 0};
+};
 
-inline Point poisson(double y, double t) { return {y - t * std::log(y + kEpsilon), 1 - t / (y + kEpsilon)}; }
+inline constexpr auto poisson = [](double y, double t) {
+  return Point{y - t * std::log(y + kEpsilon), 1 - t / (y + kEpsilon)};
+};
 
+// p has been clipped, so that 1 - p is exact enough.
 inline double crossentropy(double p, double t) {
   double value = 0;
   if (t != 0) value -= t * std::log(p);
-  if (t != 1) value -= (1 - t) * std::log1p(-p);
+  if (t != 1) value -= (1 - t) * std::log(1 - p);
   return value;
 }
 
-inline Point binary_crossentropy(double y, double t) {
+inline constexpr auto binary_crossentropy = [](double y, double t) {
   const double p = clip(y);
-  return {crossentropy(p, t), inside(y) ? (p - t) / (p * (1 - p)) : 0};
-}
-
-// y is the output of a sigmoid, the slope that of its input.
-inline Point sigmoid_crossentropy(double y, double t) { return {crossentropy(clip(y), t), y - t}; }
-
-inline Point logits_crossentropy(double x, double t) {
-  return {std::max(x, 0.0) - x * t + std::log1p(std::exp(-std::abs(x))), sigmoid(x) - t};
-}
+  return Point{crossentropy(p, t), inside(y) ? (p - t) / (p * (1 - p)) : 0};
+};
 
 struct Focal {
   double alpha, gamma;

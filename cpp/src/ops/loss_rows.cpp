@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "ops/loss_binary.h"
 #include "ops/loss_crossentropy.h"
 #include "ops/loss_pointwise.h"
 #include "runtime/check.h"
@@ -70,9 +71,24 @@ struct Batch {
 };
 
 double binary_crossentropy(const Batch& b, Output meaning) {
-  if (b.loss.from_logits) return b.binary_means(pointwise::logits_crossentropy);
-  if (meaning == Output::sigmoid) return b.binary_means(pointwise::sigmoid_crossentropy);
-  return b.binary_means(pointwise::binary_crossentropy);
+  const float keep = static_cast<float>(1 - b.loss.label_smoothing);
+  const float shift = static_cast<float>(0.5 * b.loss.label_smoothing);
+  return b.sum([&](const float* y, int64_t r, float factor, float* dy) {
+    const float* t = b.targets.values + r * b.cols;
+    const float share = factor / static_cast<float>(b.cols);
+    double total = 0;
+    binary::Terms terms;
+    for (int64_t first = 0; first < b.cols; first += binary::kBlock) {
+      const int64_t count = std::min(binary::kBlock, b.cols - first);
+      if (b.loss.from_logits)
+        binary::logits(count, y + first, t + first, keep, shift, terms);
+      else
+        binary::probabilities(count, y + first, t + first, keep, shift, meaning == Output::sigmoid, terms);
+      for (int64_t j = 0; j < count; ++j) total += terms.value[j];
+      for (int64_t j = 0; dy && j < count; ++j) dy[first + j] = share * terms.slope[j];
+    }
+    return total / static_cast<double>(b.cols);
+  });
 }
 
 double binary_focal_crossentropy(const Batch& b) {

@@ -43,17 +43,19 @@ class Plan:
                 [metrics_module.get(item, loss, shape) for item in group[index]] for group in (metrics, weighted)
             )
             taken = {metric.name for metric in plain}
+            logged = metrics_module.unique_names(
+                [metric.name for metric in plain]
+                + [f"{'weighted_' if metric.name in taken else ''}{metric.name}" for metric in heavy]
+            )
+            named = [(f"{prefix}{key}", metric) for key, metric in zip(logged, [*plain, *heavy], strict=True)]
             result.append(
                 Output(
                     name,
                     shape,
                     loss,
                     1.0 if weights[index] is None else weights[index],
-                    [(f"{prefix}{metric.name}", metric) for metric in plain],
-                    [
-                        (f"{prefix}{'weighted_' if metric.name in taken else ''}{metric.name}", metric)
-                        for metric in heavy
-                    ],
+                    named[: len(plain)],
+                    named[len(plain) :],
                 )
             )
         return result
