@@ -64,7 +64,7 @@ def warn_if_partial(dataset: str, source: Path, received: tuple[int, int], full:
         warnings.warn(
             f"{dataset}: {source} holds {received[0]} training and {received[1]} test samples; "
             f"the full data set has {full[0]} and {full[1]}",
-            stacklevel=3,
+            stacklevel=4,
         )
 
 
