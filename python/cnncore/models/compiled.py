@@ -264,12 +264,13 @@ def _metric_list(metrics: Any, name: str, loss: Any) -> Any:
         return None
     if isinstance(metrics, str) or not isinstance(metrics, (Mapping, Iterable)):
         raise TypeError(f"[compile] expected `{name}` to be a list. Received: {name}={metrics!r}")
-    value = dict(metrics) if isinstance(metrics, Mapping) else list(metrics)
     first = next((item for item in _leaves(loss) if item is not None), None)
-    for leaf in _leaves(value):
-        if leaf is not None:
-            metrics_module.get(leaf, first)  # a name that is not known is an error now
-    return value
+
+    def checked(identifier: Any) -> Any:
+        metric = metrics_module.get(identifier, first)  # a name that is not known is an error now
+        return metric if isinstance(identifier, type) else identifier
+
+    return _map(checked, dict(metrics) if isinstance(metrics, Mapping) else list(metrics))
 
 
 def _spread(value: Any, structure: Any, names: list[str], what: str) -> list[Any]:
