@@ -170,8 +170,9 @@ class TestAdvice:
     @pytest.mark.parametrize("call", ["fit", "train_on_batch"])
     def test_scaled_twice(self, stripes, call):
         model = self.make("softmax", "sparse_categorical_crossentropy", rescaling=True)
-        with pytest.warns(UserWarning, match=r"go from 0 to .*'rescaling.*multiplies them by 0.0039.*scaled twice"):
+        with pytest.warns(UserWarning, match=r"go from 0 to .*'rescaling.*multiplies them by 0.0039.*twice") as caught:
             getattr(model, call)(stripes[0] / 255.0, stripes[1])
+        assert [warning.filename for warning in caught] == [__file__]
 
     @pytest.mark.parametrize("convert", [lambda x: x, lambda x: x.astype(np.float32), lambda x: x[:1] * 0])
     def test_pixels_are_fine(self, stripes, convert):

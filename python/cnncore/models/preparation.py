@@ -97,10 +97,8 @@ class Preparation(Compiled):
                 )
             source = self._stream(data, "fit", steps, class_weight)
             source.augment = make_augmenter(self._augmentation, self.seed)
-            self._watch_range(self._signature().prepare_x(source.peek(), "fit"))
         else:
             samples = self._samples(data, "fit", class_weight)
-            self._watch_range(samples.x)
             if fraction and held_out is None:
                 samples, last = _split(samples, fraction)
                 rest = ArraySource(last, _evaluation_size(validation_batch_size), validation_steps)

@@ -89,6 +89,10 @@ class ArraySource:
         ) as batches:
             yield from batches
 
+    def some_inputs(self) -> list[np.ndarray]:
+        """Inputs whose values tell what those of the data set are like: all of them."""
+        return self.data.x
+
     def slices(self) -> Iterator[Batch]:
         """The batches in the order of the data set, as views; for evaluation and prediction."""
         size, count = self.batch_size, self.data.rows
@@ -183,6 +187,11 @@ class StreamSource:
         hook = getattr(self._data, "on_epoch_end", None)
         if hook is not None:
             hook()
+
+    def some_inputs(self) -> list[np.ndarray]:
+        """The inputs of the first batch."""
+        x = self.peek()
+        return self._signature(x).prepare_x(x, self._owner)
 
     def slices(self) -> Iterator[Batch]:
         """The batches in their own order; for evaluation and prediction."""

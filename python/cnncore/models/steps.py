@@ -29,6 +29,11 @@ class TrainingStep:
         Its network.
     outputs : list of Output
         Its outputs with their losses.
+
+    Attributes
+    ----------
+    finite : bool
+        False where the last update left a NaN or an infinity in the weights or the optimizer's state.
     """
 
     def __init__(self, model: Any, network: Any, outputs: Sequence[Output]) -> None:
@@ -37,6 +42,7 @@ class TrainingStep:
         self._loss_weights = [output.loss_weight for output in outputs]
         self._constraints = list(model._constraints())
         model.build_optimizer()
+        self.finite = True
 
     def __call__(self, batch: Batch, room: list[Float32] | None) -> list[float]:
         """Update the weights once.
@@ -57,6 +63,7 @@ class TrainingStep:
                 self._network.set_parameters(parameters)
             for variable, constraint in self._constraints:
                 variable.assign(constraint(variable.numpy()))
+            self.finite = (self._optimizer if rule is None else rule).finite
         return values
 
     def gradients(self, batch: Batch) -> Float32:
@@ -70,11 +77,6 @@ class TrainingStep:
             network.step = step
             self._model.set_weights(weights)
             return np.array(network.gradients)
-
-    @property
-    def finite(self) -> bool:
-        """False where the last update left a NaN or an infinity in the weights or the optimizer's state."""
-        return bool(self._optimizer.finite)
 
 
 class EvaluationStep:

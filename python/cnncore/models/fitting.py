@@ -1,0 +1,244 @@
+"""The methods that train: ``fit``, ``train_on_batch`` and ``gradients``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from cnncore import _checks
+from cnncore.callbacks import Callback, CallbackList, History
+from cnncore.callbacks.progress import make_progress
+from cnncore.models import loop
+from cnncore.models.advice import advise_on_outputs
+from cnncore.models.interrupts import terminate_like_interrupt
+from cnncore.models.measuring import Measuring, as_keras_result
+from cnncore.models.meter import Meter
+from cnncore.models.old_words import fit_arguments
+from cnncore.models.steps import TrainingStep, raise_training_error
+
+__all__ = ["Fitting"]
+
+
+class Fitting(Measuring):
+    """The part of a model that trains.
+
+    Attributes
+    ----------
+    history : History or None
+        What the last ``fit`` recorded.
+    stop_training : bool
+        Set it to True in a callback to end ``fit`` after the current batch.
+    """
+
+    history: History | None
+    stop_training: bool
+    _loop: loop.TrainingLoop | None
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: str | int = "auto",
+        callbacks: Callback | Iterable[Callback] | None = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Any = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: Any = 1,
+        **old_words: Any,
+    ) -> History:
+        """Train the model.
+
+        Parameters
+        ----------
+        x : array_like, or a list or dict of them; or a source of batches
+            Samples, shape (samples, *input_shape), for each input of the model in order or by name. uint8 and float32
+            are used as they are; other dtypes and layouts, PyTorch tensors and pandas frames are converted once. Or a
+            generator, a PyDataset, a PyTorch DataLoader or another iterable that gives ``(x, y)`` or ``(x, y,
+            sample_weight)`` batch by batch; its next batches are prepared while the model trains.
+        y : array_like, or a list or dict of them
+            Targets as the loss wants them: integers of shape (samples,) or (samples, 1), or floats with the shape of
+            the model's output. None where ``x`` is a source of batches.
+        batch_size : int, default 32
+            Samples in a batch of arrays.
+        epochs : int, default 1
+            Number of the last epoch, which is their count unless ``initial_epoch`` is given.
+        verbose : {"auto", 0, 1, 2}, default "auto"
+            A progress bar on stderr (1), a line on stdout for each epoch (2), nothing (0). "auto" is 1 in a terminal or
+            notebook; where stderr is a file or a pipe it is a line for each epoch there.
+        callbacks : list of Callback, optional
+            See :mod:`cnncore.callbacks`.
+        validation_split : float, default 0
+            Share of the samples, taken from the end before shuffling, to evaluate on.
+        validation_data : (x, y), (x, y, sample_weight) or a source of batches, optional
+            Data to evaluate on.
+        shuffle : bool, default True
+            Whether each epoch has a random order: of the samples, or of a PyDataset's batches.
+        class_weight : dict of int to float, optional
+            Factor of the loss for samples of a class; 1 for classes that are not in it.
+        sample_weight : array_like, shape (samples,), optional
+            Factor of the loss for each sample; also a list or dict of them for several outputs.
+        initial_epoch : int, default 0
+            Epochs done already, when training goes on.
+        steps_per_epoch : int, optional
+            Batches in an epoch; needed for sources of batches that never end.
+        validation_steps : int, optional
+            Batches of the validation data to evaluate on; all by default.
+        validation_batch_size : int, optional
+            Samples in a batch of an evaluation, which limits the memory it takes.
+        validation_freq : int or list of int, default 1
+            Evaluate after every so many epochs, or after these epochs, counted from 1.
+        **old_words
+            Arguments of Keras 2 (``nb_epoch``, ``workers``, ``use_multiprocessing``, ``max_queue_size``), with a
+            DeprecationWarning.
+
+        Returns
+        -------
+        History
+            ``history.history`` maps "loss", for several outputs "<output>_loss", the metrics' names, and all of them
+            with ``val_`` in front to one value an epoch. It is kept as ``model.history``.
+
+        Raises
+        ------
+        ValueError
+            If shapes, labels or arguments do not fit. A model that gets arrays is left as it was; a source of batches
+            is read while training goes on, and the error names the batch that does not fit.
+        RuntimeError
+            If a source of batches raises an error, which is named. The model keeps the weights of the last step.
+        TrainingError
+            If the loss or the weights become NaN or infinite. The model keeps its last finite weights.
+
+        Examples
+        --------
+        >>> from cnncore import Sequential
+        >>> from cnncore.layers import Dense
+        >>> model = Sequential([Dense(1, kernel_initializer="zeros", input_shape=(1,))])
+        >>> model.compile(optimizer="sgd", loss="mse")
+        >>> history = model.fit([[1.0], [2.0]], [[2.0], [4.0]], epochs=3, verbose=0)
+        >>> len(history.history["loss"]), history.history["loss"][-1] < history.history["loss"][0]
+        (3, True)
+        """
+        self._require_loss("fit")
+        epochs = fit_arguments(old_words, epochs)
+        first = _checks.integer(initial_epoch, "initial_epoch", "fit", minimum=0)
+        last = _checks.integer(epochs, "epochs", "fit", minimum=0)
+        shuffle = _checks.boolean(shuffle, "shuffle", "fit")
+        progress = make_progress(verbose)
+        source, validation = self._training_data(
+            (x, y, sample_weight),
+            class_weight,
+            batch_size,
+            steps_per_epoch,
+            (validation_split, validation_data, validation_steps, validation_batch_size, validation_freq),
+        )
+        self._watch_range(source.some_inputs())
+        hooks = CallbackList(
+            callbacks,
+            add_history=True,
+            model=self,
+            progress=progress,
+            verbose=verbose,
+            epochs=last,
+            steps=source.steps,
+            samples=source.samples,
+            batch_size=source.batch_size,
+            do_validation=validation is not None,
+        )
+        self.history, self.stop_training = hooks.history, False
+        network = self._network_for_use()
+        with self._own_outputs() as outputs, terminate_like_interrupt(), hooks:
+            advise_on_outputs(outputs, self._function.output_list, self._advised)
+            self._loop = loop.TrainingLoop(self, network, outputs, source, validation, shuffle)
+            try:
+                self._loop.run(range(first, last), hooks)
+            finally:
+                self._loop = None
+        return hooks.history
+
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """One update of the weights on one batch.
+
+        Parameters
+        ----------
+        x, y, sample_weight, class_weight
+            As for :meth:`fit`.
+        return_dict : bool, default False
+            Values by name instead of in order.
+
+        Returns
+        -------
+        float, list of float, or dict of str to float
+            The loss before the update, followed by the losses of several outputs and the metrics of this batch.
+
+        Raises
+        ------
+        ValueError
+            If shapes or labels do not fit. The model is left as it was.
+        TrainingError
+            If the loss becomes NaN or infinite; no weight is changed then.
+        """
+        owner = "train_on_batch"
+        self._require_loss(owner)
+        samples = self._samples((x, y, sample_weight), owner, class_weight)
+        self._watch_range(samples.x)
+        batch = self._training_batch(samples)
+        with self._own_outputs() as outputs:
+            step, meter = TrainingStep(self, self._network_for_use(), outputs), Meter(outputs, samples.rows, 1)
+            done = int(self.optimizer.iterations)
+            values = step(batch, meter.room(samples.rows))
+            if not np.isfinite(values[0]) or not step.finite:
+                raise_training_error(self._function, batch, 0, done, values[0])
+            meter.add(values, batch)
+            return as_keras_result(meter.logs(), return_dict)
+
+    def gradients(self, x: Any, y: Any, sample_weight: Any = None, flat: bool = False) -> Any:
+        """The gradient of the loss with respect to the trained weights, as in a step of training.
+
+        Nothing in the model changes. Layers such as Dropout behave as in training.
+
+        Parameters
+        ----------
+        x, y, sample_weight
+            One batch, as for :meth:`fit`.
+        flat : bool, default False
+            Whether to return one vector that is laid out like ``model.network.slots``.
+
+        Returns
+        -------
+        list of numpy.ndarray, or numpy.ndarray
+            One float32 array for each of ``model.trainable_weights``, in that order; or a float32 vector.
+
+        Examples
+        --------
+        >>> from cnncore import Sequential
+        >>> from cnncore.layers import Dense
+        >>> model = Sequential([Dense(1, kernel_initializer="zeros", input_shape=(1,))])
+        >>> model.compile(optimizer="sgd", loss="mse")
+        >>> [array.tolist() for array in model.gradients([[1.0]], [[2.0]])]
+        [[[-4.0]], [-4.0]]
+        """
+        self._require_loss("gradients")
+        samples = self._samples((x, y, sample_weight), "gradients")
+        network = self._network_for_use()
+        step = TrainingStep(self, network, self._described_outputs())
+        vector = step.gradients(self._training_batch(samples))
+        if flat:
+            return vector
+        trained = [slot for slot in network.slots if slot.offset >= 0]
+        return [vector[s.offset : s.offset + int(np.prod(s.shape))].reshape(s.shape).copy() for s in trained]

@@ -1,0 +1,136 @@
+"""The methods that change nothing: ``evaluate``, ``predict`` and theirs for one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from cnncore._structure import pack_like
+from cnncore.callbacks import Callback, CallbackList
+from cnncore.callbacks.progress import make_progress
+from cnncore.models import loop
+from cnncore.models.advice import advise_on_outputs
+from cnncore.models.measuring import Measuring, as_keras_result
+
+__all__ = ["Inference"]
+
+
+class Inference(Measuring):
+    """The part of a model that evaluates and predicts."""
+
+    # --- evaluation -----------------------------------------------------------------------------------------------
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: str | int = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Callback | Iterable[Callback] | None = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Loss and metrics on data.
+
+        Parameters
+        ----------
+        x, y, sample_weight
+            Arrays or a source of batches, as for :meth:`fit`.
+        batch_size : int, optional
+            Samples that are computed at once, which limits the memory it takes.
+        verbose : {"auto", 0, 1, 2}, default "auto"
+            A progress bar on stderr (1), a line on stdout (2), or nothing (0, "auto").
+        steps : int, optional
+            Batches to evaluate on; all by default.
+        callbacks : list of Callback, optional
+            Their ``on_test_...`` hooks are called.
+        return_dict : bool, default False
+            Values by name instead of in order.
+
+        Returns
+        -------
+        float, list of float, or dict of str to float
+            The loss, or the loss followed by the losses of several outputs and the metrics (see ``metrics_names``).
+
+        Raises
+        ------
+        ValueError
+            If shapes, labels or arguments do not fit.
+        """
+        owner = "evaluate"
+        self._require_loss(owner)
+        progress = make_progress(verbose, owner)
+        source = self._evaluation_data((x, y, sample_weight), batch_size, steps, owner)
+        hooks = CallbackList(
+            callbacks, model=self, progress=progress, owner=owner, verbose=verbose, epochs=1, steps=source.steps
+        )
+        network = self._network_for_use()
+        with self._own_outputs() as outputs, hooks:
+            advise_on_outputs(outputs, self._function.output_list, self._advised)
+            logs = loop.evaluate(network, outputs, source, hooks, self._penalty())
+        return as_keras_result(logs, return_dict)
+
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
+        """Loss and metrics on one batch, which stays in one piece; arguments and result are those of
+        :meth:`evaluate`.
+        """
+        self._require_loss("test_on_batch")
+        source = self._evaluation_data((x, y, sample_weight), None, None, "test_on_batch", whole=True)
+        with self._own_outputs() as outputs:
+            logs = loop.evaluate(self._network_for_use(), outputs, source, CallbackList(), self._penalty())
+        return as_keras_result(logs, return_dict)
+
+    # --- prediction -----------------------------------------------------------------------------------------------
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: str | int = "auto",
+        steps: int | None = None,
+        callbacks: Callback | Iterable[Callback] | None = None,
+    ) -> Any:
+        """Outputs for samples.
+
+        Several threads may predict with one model at the same time, also while another one trains it.
+
+        Parameters
+        ----------
+        x : array_like, or a list or dict of them; or a source of batches
+            Samples, shape (samples, *input_shape), as for :meth:`fit`.
+        batch_size : int, optional
+            Samples that are computed at once, which limits the memory it takes.
+        verbose : {"auto", 0, 1, 2}, default "auto"
+            A progress bar on stderr (1), else nothing.
+        steps : int, optional
+            Batches to predict; all by default.
+        callbacks : list of Callback, optional
+            Their ``on_predict_...`` hooks are called.
+
+        Returns
+        -------
+        numpy.ndarray of float32, shape (samples, *output_shape)
+            For several outputs arrays in the structure of the model's outputs.
+        """
+        if callbacks is None and steps is None and verbose in ("auto", 0, 2) and self._is_one_slice(x, batch_size):
+            return self.predict_on_batch(x)
+        owner = "predict"
+        progress = make_progress(verbose, owner) if verbose != 2 else []
+        source = self._prediction_data(x, batch_size, steps)
+        hooks = CallbackList(
+            callbacks, model=self, progress=progress, owner=owner, verbose=verbose, epochs=1, steps=source.steps
+        )
+        with hooks:
+            results = loop.predict(self._network_for_use(), source, hooks)
+        return pack_like(self._function.outputs, results)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """Outputs for one batch, at the least cost: :meth:`predict` without slices."""
+        if type(x) is np.ndarray and x.size and self.built:
+            try:
+                return pack_like(self._function.outputs, self._network_for_use().forward([x]))
+            except (TypeError, ValueError):  # no array as the core wants it: to be converted, or refused in words
+                pass
+        arrays = self._inputs(x, "predict")  # may build the model
+        return pack_like(self._function.outputs, self._network_for_use().forward(arrays))

@@ -1,0 +1,24 @@
+"""Small scripts, written the way tutorials for Keras are: each runs as it stands."""
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+from cnncore import _core
+
+pytestmark = pytest.mark.skipif(not hasattr(_core, "Parameters"), reason="needs the core that takes any graph")
+
+SCRIPTS = sorted(Path(__file__).with_name("scripts").glob("*.py"))
+NEEDS = {"data_loader": "torch", "pandas_regression": "pandas"}
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_script(script, tmp_path, monkeypatch):
+    pytest.importorskip(NEEDS.get(script.stem, "numpy"))
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path(str(script), run_name="__main__")
+
+
+def test_there_are_scripts():
+    assert len(SCRIPTS) >= 15
