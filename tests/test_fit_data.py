@@ -271,6 +271,22 @@ class TestSteps:
         history = make_model().fit(x, y, batch_size=100, steps_per_epoch=3)
         assert history.model.optimizer.iterations == 3  # more than the data set has: it begins again
 
+    @pytest.mark.parametrize("shuffle", [False, True])
+    def test_an_epoch_goes_on_where_the_one_before_ended(self, make_model, stripes, shuffle):
+        """As in Keras: 4 batches of 32, 32, 32 and 24 samples, 3 of them in an epoch."""
+        seen = []
+
+        def record(y_true, y_pred):
+            seen.append(len(y_true))
+            return y_true == y_pred.argmax(axis=1)
+
+        x, y = stripes
+        short, long = make_model(metrics=[record]), make_model()
+        short.fit(x, y, steps_per_epoch=3, epochs=4, shuffle=shuffle)
+        long.fit(x, y, epochs=3, shuffle=shuffle)
+        assert seen == [96, 88, 88, 88]
+        assert np.array_equal(weights_of(short), weights_of(long))
+
     def test_steps_of_evaluation_and_prediction(self, make_model, stripes):
         x, y = stripes
         model = make_model()

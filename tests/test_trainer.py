@@ -241,9 +241,7 @@ class TestNotFinite:
         model.fit(*stripes, batch_size=120)
         before = weights_of(model)
         model.optimizer.learning_rate = 3e38
-        with pytest.raises(
-            TrainingError, match=r"infinite in epoch 1, step 1: .* it had at the beginning of this epoch"
-        ):
+        with pytest.raises(TrainingError, match=r"in epoch 1, step 1 left .* it had at the beginning of this epoch"):
             model.fit(stripes[0], stripes[1], sample_weight=np.full(120, 1e4), batch_size=120)
         assert np.array_equal(weights_of(model), before)
         assert model.optimizer.iterations == 1

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from cnncore import layers
+from cnncore import layers, optimizers
 from cnncore.models import Sequential
 
 rng = np.random.default_rng(0)
@@ -17,7 +17,7 @@ def batches(size=16):
 
 
 model = Sequential([layers.Dense(16, activation="relu", input_dim=8), layers.Dense(1, activation="sigmoid")])
-model.compile("adam", "binary_crossentropy", metrics=["acc"])
+model.compile(optimizers.Adam(0.02), "binary_crossentropy", metrics=["acc"])
 history = model.fit(batches(), steps_per_epoch=30, epochs=5, validation_data=batches(), validation_steps=5, verbose=0)
 assert history.history["acc"][-1] > 0.7
 assert len(history.history["val_acc"]) == 5

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from cnncore import layers
+from cnncore import layers, optimizers
 from cnncore.models import Sequential
 
 rng = np.random.default_rng(0)
 x = rng.random((256, 4)).astype("float32")
 y = x.sum(axis=1, keepdims=True)
 model = Sequential([layers.Dense(8, activation="relu", input_shape=(4,)), layers.Dense(1)])
-model.compile(loss="mean_squared_error", optimizer="adam", metrics=["mae"])
+model.compile(loss="mean_squared_error", optimizer=optimizers.Adam(0.02), metrics=["mae"])
 first = model.test_on_batch(x, y, return_dict=True)
 for _epoch in range(10):
     for start in range(0, 256, 32):

@@ -73,7 +73,7 @@ class TrainingLoop:
         self._step = TrainingStep(model, network, outputs)
         self._meter = Meter(outputs, source.batch_size or 0, source.samples)
         self._start: dict[str, Any] = {}
-        self._epoch_number = self._batch = self._iterations = 0
+        self._epoch_number = self._batch = self._steps_before = 0
 
     def run(self, epochs: range, callbacks: CallbackList) -> None:
         """Train for these epochs, or for those that are left of them if a callback has restored a position."""
@@ -101,7 +101,7 @@ class TrainingLoop:
         return {
             "epoch": self._epoch_number,
             "batch": self._batch,
-            "iterations": self._iterations,
+            "steps_before": self._steps_before,
             "sums": list(self._meter.sums),
             "done": self._meter.done,
         }
@@ -116,7 +116,7 @@ class TrainingLoop:
         start, self._start = self._start, {}
         skip = start.get("batch", 0)
         self._epoch_number, self._batch = epoch, skip
-        self._iterations = start["iterations"] if skip else int(model.optimizer.iterations)
+        self._steps_before = start["steps_before"] if skip else int(model.optimizer.step)
         first_step = int(self._network.step) - skip
         snapshot = _Snapshot(model, self._network)
         meter.reset()
@@ -139,15 +139,15 @@ class TrainingLoop:
             if model.stop_training:
                 break
 
-    def _order(self, count: int) -> np.ndarray:
-        """The order of the samples in this epoch.
+    def _order(self, count: int, offset: int) -> np.ndarray:
+        """The order of the samples in a round through the data that begins ``offset`` steps after this epoch does.
 
         It depends on the model's seed and on how many steps were done, so that training resumed from a file goes on
         exactly as it would have without the interruption, and every epoch has an order of its own.
         """
         if not self._shuffle:
             return np.arange(count, dtype=np.int64)
-        return generator(self._model.seed, self._iterations).permutation(count)
+        return generator(self._model.seed, (self._steps_before + offset) % 2**63).permutation(count)
 
     def _stop_at(self, batch: Batch, index: int, loss: float, callbacks: CallbackList, snapshot: _Snapshot) -> None:
         """End at a loss or weights that are not finite: by an error, unless a callback ends the training itself."""

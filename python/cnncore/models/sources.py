@@ -17,6 +17,10 @@ from cnncore.models.signature import Samples, Signature
 __all__ = ["ArraySource", "Batch", "Source", "StreamSource", "is_stream", "unpack"]
 
 
+# The order of so many samples or batches, in a round that begins so many steps after the epoch does (before: negative).
+Order = Callable[[int, int], np.ndarray]
+
+
 class Batch(NamedTuple):
     """What one step works on: the samples ``indices`` of arrays, or whole arrays where that is None."""
 
@@ -34,12 +38,10 @@ class Source(Protocol):
     samples: int | None
     batch_size: int | None
 
-    def epoch(
-        self, order: Callable[[int], np.ndarray], number: int, skip: int = 0, first_step: int = 0
-    ) -> Iterator[Batch]:
+    def epoch(self, order: Order, number: int, skip: int = 0, first_step: int = 0) -> Iterator[Batch]:
         """The batches of an epoch but for the first ``skip``.
 
-        ``order(count)`` gives the order of samples; ``first_step`` is the number of the epoch's first step.
+        ``first_step`` is the number of the epoch's first step.
         """
 
 
@@ -53,7 +55,7 @@ class ArraySource:
     batch_size : int
         Samples in a batch; the last batch of an epoch may have fewer.
     steps : int, optional
-        Batches in an epoch, if they are not to cover the data set once. More than it has go on from its beginning.
+        Batches in an epoch, if they are not to cover the data set once. Each epoch goes on where the one before ended.
     augment : Augmenter, optional
         Changes the images of a batch; it runs on a thread of its own, ahead of training.
     """
@@ -67,27 +69,34 @@ class ArraySource:
         self._limited = steps is not None
         self._augment = augment
 
-    def epoch(
-        self, order: Callable[[int], np.ndarray], number: int, skip: int = 0, first_step: int = 0
-    ) -> Iterator[Batch]:
+    def epoch(self, order: Order, number: int, skip: int = 0, first_step: int = 0) -> Iterator[Batch]:
         """The batches of an epoch but for the first ``skip``."""
-        assert self.steps is not None
-        indices, data, size = order(self.data.rows), self.data, self.batch_size
-        if self._limited:
-            wanted = self.steps * size
-            if wanted > len(indices):
-                indices = np.resize(indices, wanted)
-            indices = indices[:wanted]
+        data, groups = self.data, self._groups(order, number, skip)
         if self._augment is None:
-            for start in range(skip * size, len(indices), size):
-                batch = indices[start : start + size]
-                yield Batch(data.x, data.y, data.weight, batch, len(batch))
+            for indices in groups:
+                yield Batch(data.x, data.y, data.weight, indices, len(indices))
             return
-        starts = range(skip * size, len(indices), size)
-        with Prefetcher(
-            starts, transform=lambda start: self._augmented(indices[start : start + size], first_step + start // size)
-        ) as batches:
+        numbered = enumerate(groups, first_step + skip)
+        with Prefetcher(numbered, transform=lambda item: self._augmented(item[1], item[0])) as batches:
             yield from batches
+
+    def _groups(self, order: Order, number: int, skip: int) -> Iterator[np.ndarray]:
+        """The indices of each batch of an epoch but for the first ``skip``."""
+        rows, size = self.data.rows, self.batch_size
+        if not self._limited:
+            indices = order(rows, 0)
+            for start in range(skip * size, rows, size):
+                yield indices[start : start + size]
+            return
+        assert self.steps is not None
+        in_a_round = -(-rows // size)
+        before = number * self.steps  # batches of earlier epochs; a round through the data set keeps its order
+        indices, drawn = np.zeros(0, np.int64), -1
+        for batch in range(before + skip, before + self.steps):
+            this_round, place = divmod(batch, in_a_round)
+            if this_round != drawn:
+                indices, drawn = order(rows, this_round * in_a_round - before), this_round
+            yield indices[place * size : (place + 1) * size]
 
     def some_inputs(self) -> list[np.ndarray]:
         """Inputs whose values tell what those of the data set are like: all of them."""
@@ -163,9 +172,7 @@ class StreamSource:
             self._first.append(batch)
         return unpack(self._first[0], self._owner)[0]
 
-    def epoch(
-        self, order: Callable[[int], np.ndarray], number: int, skip: int = 0, first_step: int = 0
-    ) -> Iterator[Batch]:
+    def epoch(self, order: Order, number: int, skip: int = 0, first_step: int = 0) -> Iterator[Batch]:
         """The batches of an epoch but for the first ``skip``."""
         hook = getattr(self._data, "on_epoch_begin", None)
         if hook is not None:
@@ -195,10 +202,10 @@ class StreamSource:
 
     def slices(self) -> Iterator[Batch]:
         """The batches in their own order; for evaluation and prediction."""
-        return self.epoch(np.arange, 0)
+        return self.epoch(lambda count, offset: np.arange(count), 0)
 
     # --- raw batches ----------------------------------------------------------------------------------------------
-    def _order_indices(self, order: Callable[[int], np.ndarray]) -> Iterator[Any]:
+    def _order_indices(self, order: Order) -> Iterator[Any]:
         """Batches of a data set that is asked for them by number, in random order where ``fit`` shuffles."""
         if self.steps is None:
             raise ValueError(
@@ -207,7 +214,7 @@ class StreamSource:
             )
         length, wanted = _length(self._data) or self.steps, self.steps
         for start in range(0, wanted, max(length, 1)):
-            for index in order(length)[: wanted - start]:
+            for index in order(length, start)[: wanted - start]:
                 yield self._data[int(index)]
 
     def _raw(self, wanted: int | None) -> Iterator[Any]:

@@ -133,12 +133,15 @@ def raise_training_error(
         [a if a is None or batch.indices is None else a[batch.indices] for a in arrays]
         for arrays in (batch.x, batch.y, batch.weight)
     )
+    place = f"in epoch {epoch + 1}, step {step + 1}"
     if math.isfinite(loss):
-        what, where = "An update left weights or the optimizer's state infinite", "the step was too large"
+        what = (
+            f"The update {place} left weights or optimizer state that are not finite; the loss before it was {loss:g}"
+        )
     else:
-        what, where = f"The loss became {loss}", _cause(function, [a for a in x if a is not None], y, weight)
+        what = f"The loss became {loss} {place}: {_cause(function, [a for a in x if a is not None], y, weight)}"
     raise TrainingError(
-        f"{what} in epoch {epoch + 1}, step {step + 1}: {where}. The model has the weights it had {kept}. Common "
+        f"{what}. The model has the weights it had {kept}. Common "
         "causes: NaN or infinite values in x, inputs that are not scaled, a learning rate that is too high, a last "
         "layer whose activation does not fit the loss, such as relu under a cross-entropy.",
         epoch=epoch + 1,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -77,22 +76,8 @@ class Trainer(Fitting, Inference, OldWords):
     # --- details --------------------------------------------------------------------------------------------------
     def _network_replaced(self, old: Any, new: Any) -> None:
         """Carry the optimizer's state over to a network with other slots; called by the structure, under the lock."""
-        from cnncore.optimizers.options import ranges_of
-
-        optimizer = self._optimizer
-        if optimizer is None or old is None or not optimizer.built:
-            return
-        before, places = optimizer.state_dict(), {(slot.layer, slot.index): slot for slot in old.slots}
-        optimizer.build_for(new.parameter_count, ranges_of(new.slots))
-        after = optimizer.state_dict() | {"step": before["step"]}
-        for slot in new.slots:
-            place = places.get((slot.layer, slot.index))
-            if place is None or slot.offset < 0 or place.offset < 0 or tuple(slot.shape) != tuple(place.shape):
-                continue
-            size = math.prod(slot.shape)
-            for name in after.keys() & before.keys() - {"step"}:
-                after[name][slot.offset : slot.offset + size] = before[name][place.offset : place.offset + size]
-        optimizer.load_state_dict(after)
+        if self._optimizer is not None and old is not None and self._optimizer.built:
+            self._optimizer.rebuild(new.parameter_count, new.slots)
 
     def _training_attributes(self) -> dict[str, Any]:
         """What copies and files keep: everything but what belongs to a running call."""

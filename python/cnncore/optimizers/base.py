@@ -434,6 +434,17 @@ class Optimizer:
         vectors = {name: np.array(vector, dtype=np.float32) for name, vector in self.state.items()}
         return {"step": np.array(self.step, dtype=np.int64), **vectors}
 
+    def __getstate__(self) -> dict[str, Any]:
+        held = self.state_dict() if self.built else None
+        return {**self.__dict__, "rule": None, "_state": {}, "_owner": None, "array_ids": [], "held": held}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        held = state.pop("held")
+        self.__dict__.update(state)
+        if held is not None and self._size is not None:
+            self.build_for(self._size, self.trained_variables)
+            self.load_state_dict(held)
+
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Inverse of :meth:`state_dict`, after :meth:`build`. Nothing is changed if the state does not fit.
 
