@@ -143,13 +143,12 @@ class RandomGraph:
             self.outputs += [extra] if extra not in self.outputs else []
 
     # --- use --------------------------------------------------------------------------------------------------------
-    def build(self, builder: Any) -> Any:
-        """Add everything to a builder; returns it."""
-        for shape in self.inputs:
-            builder.input(shape)
+    def build(self, builder: Any) -> tuple[Any, list[int]]:
+        """Add everything to a builder; returns it and the numbers that it gives to the outputs."""
+        ids = [builder.input(shape) for shape in self.inputs]
         for node in self.nodes:
-            builder.add(node.kind, node.inputs, node.layer, **node.attributes)
-        return builder
+            ids.append(builder.add(node.kind, [ids[i] for i in node.inputs], node.layer, **node.attributes))
+        return builder, [ids[i] for i in self.outputs]
 
     def weights(self) -> dict[str, list[np.ndarray]]:
         """Random values for the weights of each layer, float32."""

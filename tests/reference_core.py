@@ -321,8 +321,9 @@ class Network:
 
     def _finish(self, contexts: list[Context | None], optimizer: Any) -> None:
         for node, context in zip(self.nodes, contexts, strict=True):
-            for number, value in (context.states if context else {}).items():
-                self.parameters[node.layer].view(node.weights[number]).reshape(-1)[:] = np.ravel(value)
+            for number, renewed in (context.states if context else {}).items():
+                held = self.parameters[node.layer].view(node.weights[number]).reshape(-1)
+                held[:] = renewed(held.astype(np.float64))
         if optimizer is not None:
             flat = self.get_parameters()
             update = optimizer.apply if hasattr(optimizer, "apply") else optimizer.update

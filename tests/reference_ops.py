@@ -34,7 +34,8 @@ class Context:
 
     training: bool = False
     draw: Callable[[Shape, Callable[[np.random.Generator, Shape], Array]], Array] | None = None
-    states: dict[int, Array] = field(default_factory=dict)  # new values of state, by number of the parameter
+    # How state is renewed after the step, by number of the parameter: a layer that is called twice does it twice.
+    states: dict[int, Callable[[Array], Array]] = field(default_factory=dict)
     loss: float = 0.0  # a term of the total loss
 
 

@@ -60,8 +60,10 @@ class BatchNormalization(Op):
         no_state = [np.zeros_like(moving_mean), np.zeros_like(moving_variance)]
         if context.training:
             unit, mean, variance, deviation = normalized(x, axes, self.epsilon)
-            for number, old, new in ((-2, moving_mean, mean), (-1, moving_variance, variance)):
-                context.states[len(weights) + number] = old * self.momentum + new.reshape(-1) * (1 - self.momentum)
+            for number, batch in ((-2, mean.reshape(-1)), (-1, variance.reshape(-1))):
+                context.states[len(weights) + number] = lambda moving, batch=batch: (
+                    moving * self.momentum + batch * (1 - self.momentum)
+                )
         else:
             deviation = np.sqrt(moving_variance + self.epsilon)
             unit = (x - moving_mean) / deviation

@@ -29,7 +29,7 @@ def reference_of(graph):
         held[layer] = reference_core.Parameters([array.shape for array in arrays])
         for index, array in enumerate(arrays):
             held[layer].write(index, array)
-    return reference_core.Network(graph.build(reference_core.GraphBuilder()), graph.outputs, held), held
+    return reference_core.Network(*graph.build(reference_core.GraphBuilder()), held), held
 
 
 def engine_of(graph):
@@ -38,7 +38,7 @@ def engine_of(graph):
         held[layer] = _core.Parameters([array.shape for array in arrays])
         for index, array in enumerate(arrays):
             held[layer].write(index, array)
-    return _core.Network(graph.build(_core.GraphBuilder()), graph.outputs, held), held
+    return _core.Network(*graph.build(_core.GraphBuilder()), held), held
 
 
 def assert_near(actual, expected, what, scale=None):
