@@ -1,6 +1,66 @@
 // Depthwise convolution: every channel by itself, so the vectors run over channels.
 //   p pixel, t tap of the kernel, c channel
 
+// The step from tap to tap where they are three rows of three, evenly spaced: that of a 3x3 kernel; 0 otherwise.
+template <class Args>
+inline int64_t nine_taps_step(const Args& a) {
+  if (a.taps != 9) return 0;
+  const int64_t step = a.tap_offset[1] - a.tap_offset[0];
+  for (int t = 0; t < 9; ++t)
+    if (a.tap_offset[t] != a.tap_offset[t / 3 * 3] + t % 3 * step) return 0;
+  return step;
+}
+
+// Pixel p and those behind it read neighbours at this step, so that P of them meet P + 2 columns of x in all.
+template <int P, class Args>
+inline bool neighbours(const Args& a, int64_t p, int64_t step) {
+  bool all = step > 0;
+  for (int i = 1; i < P; ++i) all = all && a.x_offset[p + i] - a.x_offset[p] == i * step;
+  return all;
+}
+
+// P neighbouring pixels under nine taps: each column of x is read once for the three taps that meet it.
+template <int P, bool kTail>
+void depthwise_nine_block(const DepthwiseArgs& a, int64_t step, int64_t p, int64_t c, int lanes) {
+  const auto read = [&](const float* from) { return kTail ? load_n(from, lanes) : load(from); };
+  const float* x = a.x + a.x_offset[p] + c;
+  const Vec b = a.bias ? read(a.bias + c) : zero();
+  Vec acc[P];
+  CNNCORE_UNROLL
+  for (int i = 0; i < P; ++i) acc[i] = b;
+  CNNCORE_UNROLL
+  for (int row = 0; row < 3; ++row) {
+    const float* from = x + a.tap_offset[3 * row];
+    Vec column[P + 2];
+    CNNCORE_UNROLL
+    for (int i = 0; i < P + 2; ++i) column[i] = read(from + i * step);
+    CNNCORE_UNROLL
+    for (int t = 0; t < 3; ++t) {
+      const Vec w = read(a.w + a.w_offset[3 * row + t] + c);
+      CNNCORE_UNROLL
+      for (int i = 0; i < P; ++i) acc[i] = fmadd(column[i + t], w, acc[i]);
+    }
+  }
+  CNNCORE_UNROLL
+  for (int i = 0; i < P; ++i) {
+    float* y = a.y + a.y_offset[p + i] + c;
+    const Vec result = a.relu ? max(zero(), acc[i]) : acc[i];
+    if (kTail)
+      store_n(y, result, lanes);
+    else if (a.stream)
+      store_streaming(y, result);
+    else
+      store(y, result);
+  }
+}
+
+template <int P>
+void depthwise_nine_pixels(const DepthwiseArgs& a, int64_t step, int64_t p) {
+  int64_t c = 0;
+  for (; c + kWidth <= a.channels; c += kWidth) depthwise_nine_block<P, false>(a, step, p, c, kWidth);
+  if (c < a.channels) depthwise_nine_block<P, true>(a, step, p, c, static_cast<int>(a.channels - c));
+}
+
 // P pixels x V vectors of channels.
 template <int P, int V, bool kTail>
 void depthwise_block(const DepthwiseArgs& a, int64_t p, int64_t c, int lanes) {
@@ -56,11 +116,18 @@ void depthwise_pixels(const DepthwiseArgs& a, int64_t p) {
 
 void depthwise(const DepthwiseArgs& a) {
   constexpr int P = 4;
+  const int64_t step = nine_taps_step(a);
   int64_t p = 0;
-  for (; p + P <= a.pixels; p += P) depthwise_pixels<P>(a, p);
+  for (; p + P <= a.pixels; p += P)
+    neighbours<P>(a, p, step) ? depthwise_nine_pixels<P>(a, step, p) : depthwise_pixels<P>(a, p);
   for (; p < a.pixels; ++p) depthwise_pixels<1>(a, p);
   if (a.stream) fence_stores();
 }
+
+template <int N>
+struct Count {  // a constant as an argument
+  static constexpr int value = N;
+};
 
 struct Strip {
   int64_t begin, end;  // pixels
@@ -93,8 +160,53 @@ void depthwise_weights_block(const DepthwiseWeightsArgs& a, Strip strip, int64_t
   }
 }
 
+// Nine taps: neighbouring pixels share the columns of x.
 template <bool kTail>
-void depthwise_weights_channels(const DepthwiseWeightsArgs& a, Strip strip, int64_t c, int lanes) {
+void depthwise_nine_weights(const DepthwiseWeightsArgs& a, int64_t step, Strip strip, int64_t c, int lanes) {
+  const auto read = [&](const float* from) { return kTail ? load_n(from, lanes) : load(from); };
+  Vec acc[9];
+  CNNCORE_UNROLL
+  for (int t = 0; t < 9; ++t) acc[t] = zero();
+  const auto add_pixels = [&](auto pixels, int64_t p) {
+    constexpr int N = decltype(pixels)::value;
+    const float* x = a.x + a.x_offset[p] + c;
+    Vec g[N];
+    CNNCORE_UNROLL
+    for (int i = 0; i < N; ++i) g[i] = read(a.dy + a.dy_offset[p + i] + c);
+    CNNCORE_UNROLL
+    for (int row = 0; row < 3; ++row) {
+      const float* from = x + a.tap_offset[3 * row];
+      Vec column[N + 2];
+      CNNCORE_UNROLL
+      for (int i = 0; i < N + 2; ++i) column[i] = read(from + i * step);
+      CNNCORE_UNROLL
+      for (int i = 0; i < N; ++i) {
+        CNNCORE_UNROLL
+        for (int t = 0; t < 3; ++t) acc[3 * row + t] = fmadd(column[i + t], g[i], acc[3 * row + t]);
+      }
+    }
+  };
+  constexpr int P = kManyRegisters ? 4 : 2;
+  for (int64_t p = strip.begin; p < strip.end;) {
+    if (p + P <= strip.end && neighbours<P>(a, p, step))
+      add_pixels(Count<P>(), p), p += P;
+    else
+      add_pixels(Count<1>(), p), ++p;
+  }
+  CNNCORE_UNROLL
+  for (int t = 0; t < 9; ++t) {
+    float* dw = a.dw + a.w_offset[t] + c;
+    const Vec sum = add(read(dw), acc[t]);
+    if (kTail)
+      store_n(dw, sum, lanes);
+    else
+      store(dw, sum);
+  }
+}
+
+template <bool kTail>
+void depthwise_weights_channels(const DepthwiseWeightsArgs& a, int64_t step, Strip strip, int64_t c, int lanes) {
+  if (step > 0) return depthwise_nine_weights<kTail>(a, step, strip, c, lanes);
   int64_t t = 0;
   for (; t + 9 <= a.taps; t += 9) depthwise_weights_block<9, kTail>(a, strip, t, c, lanes);
   for (; t + 6 <= a.taps; t += 6) depthwise_weights_block<6, kTail>(a, strip, t, c, lanes);
@@ -103,11 +215,12 @@ void depthwise_weights_channels(const DepthwiseWeightsArgs& a, Strip strip, int6
 }
 
 void depthwise_weights(const DepthwiseWeightsArgs& a) {
+  const int64_t step = nine_taps_step(a);
   constexpr int64_t kStrip = 64;  // pixels whose rows stay in the nearest cache while the channels pass
   for (int64_t p = 0; p < a.pixels; p += kStrip) {
     const Strip strip{p, p + kStrip < a.pixels ? p + kStrip : a.pixels};
     int64_t c = 0;
-    for (; c + kWidth <= a.channels; c += kWidth) depthwise_weights_channels<false>(a, strip, c, kWidth);
-    if (c < a.channels) depthwise_weights_channels<true>(a, strip, c, static_cast<int>(a.channels - c));
+    for (; c + kWidth <= a.channels; c += kWidth) depthwise_weights_channels<false>(a, step, strip, c, kWidth);
+    if (c < a.channels) depthwise_weights_channels<true>(a, step, strip, c, static_cast<int>(a.channels - c));
   }
 }

@@ -123,6 +123,15 @@ std::atomic<const Kernels*> active{nullptr};
 
 }  // namespace
 
+const Kernels& kernels_for_columns(const Kernels& k, int64_t columns) {
+#if defined(CNNCORE_HAVE_AVX2)
+  constexpr int64_t kWide = 16;
+  if (k.width == kWide && 2 * columns <= kWide) return kernels_avx2();
+#endif
+  (void)columns;
+  return k;
+}
+
 const Kernels& kernels() {
   const Kernels* table = active.load(std::memory_order_acquire);
   if (!table) active.store(table = &choose(), std::memory_order_release);

@@ -6,6 +6,7 @@
 #include "ops/conv2d/candidates.h"
 #include "ops/conv2d/pixel_classes.h"
 #include "ops/conv2d/weights_sum.h"
+#include "runtime/dispatch.h"
 
 namespace cnncore {
 namespace {
@@ -86,7 +87,7 @@ class DepthwiseForward : public ForwardPass {
  public:
   explicit DepthwiseForward(Operands& operands)
       : p_(operands.problem()),
-        k_(operands.kernels()),
+        k_(kernels_for_columns(operands.kernels(), p_.params.filters)),
         image_(p_, operands.images()),
         classes_(
             output_classes(per_filter(p_), {p_.out_height, p_.out_width, p_.params.filters, {}}, operands.images())) {}
@@ -110,7 +111,7 @@ class DepthwiseData : public DataPass {
  public:
   explicit DepthwiseData(Operands& operands)
       : p_(operands.problem()),
-        k_(operands.kernels()),
+        k_(kernels_for_columns(operands.kernels(), p_.params.filters)),
         image_(p_, operands.backward_images()),
         classes_(input_classes(per_filter(p_), operands.dy_frame(), operands.backward_images())) {}
 
@@ -147,16 +148,17 @@ class DepthwiseWeights : public SummedWeights {
     begin(r);
     const float* x = image_.repeat(count, r.x, r.scratch);
     for (const PixelClass& c : classes_)
-      k_.depthwise_weights({.x = x,
-                            .x_offset = c.from_offset.data(),
-                            .tap_offset = c.tap_offset.data(),
-                            .pixels = count * c.per_image,
-                            .taps = static_cast<int64_t>(c.tap_offset.size()),
-                            .channels = problem_.params.filters,
-                            .dy = r.gradient.framed,
-                            .dy_offset = c.to_offset.data(),
-                            .dw = r.partial,
-                            .w_offset = c.w_offset.data()});
+      kernels_for_columns(k_, problem_.params.filters)
+          .depthwise_weights({.x = x,
+                              .x_offset = c.from_offset.data(),
+                              .tap_offset = c.tap_offset.data(),
+                              .pixels = count * c.per_image,
+                              .taps = static_cast<int64_t>(c.tap_offset.size()),
+                              .channels = problem_.params.filters,
+                              .dy = r.gradient.framed,
+                              .dy_offset = c.to_offset.data(),
+                              .dw = r.partial,
+                              .w_offset = c.w_offset.data()});
   }
 
  private:

@@ -2,6 +2,7 @@
 #include "ops/conv2d/candidates.h"
 #include "ops/conv2d/flipped_kernel.h"
 #include "ops/conv2d/weights_sum.h"
+#include "runtime/dispatch.h"
 
 namespace cnncore {
 namespace {
@@ -11,7 +12,9 @@ double direct_speed(const Conv2dProblem&, const Kernels&) { return 1.0; }
 class DirectForward : public ForwardPass {
  public:
   explicit DirectForward(Operands& operands)
-      : p_(operands.problem()), k_(operands.kernels()), tables_(operands.forward_tables()) {}
+      : p_(operands.problem()),
+        k_(kernels_for_columns(operands.kernels(), p_.group_filters())),
+        tables_(operands.forward_tables()) {}
 
   void run(int64_t count, Share share, const ForwardRun& r) const override {
     const bool pool = p_.fusion.max_pool;
@@ -41,7 +44,7 @@ class DirectData : public DataPass {
  public:
   explicit DirectData(Operands& operands)
       : p_(operands.problem()),
-        k_(operands.kernels()),
+        k_(kernels_for_columns(operands.kernels(), p_.group_channels())),
         images_(operands.backward_images()),
         phases_(data_phases(p_.params, operands.dy_frame(), images_)) {}
 
@@ -85,7 +88,10 @@ class DirectData : public DataPass {
 class DirectWeights : public SummedWeights {
  public:
   explicit DirectWeights(Operands& operands)
-      : SummedWeights(operands), tables_(operands.forward_tables()), dy_offsets_(operands.dy_offsets()) {}
+      : SummedWeights(operands),
+        columns_(kernels_for_columns(k_, problem_.group_filters())),
+        tables_(operands.forward_tables()),
+        dy_offsets_(operands.dy_offsets()) {}
 
   void run(int64_t count, const WeightsRun& r) const override {
     const int64_t channels = problem_.group_channels(), filters = problem_.group_filters();
@@ -95,11 +101,12 @@ class DirectWeights : public SummedWeights {
     a.dy_offset = dy_offsets_.data(), a.ldw = problem_.params.filters, a.overwrite = r.overwrite;
     for (int64_t g = 0; g < problem_.params.groups; ++g) {
       a.x = r.x + g * channels, a.dy = r.gradient.framed + g * filters, a.dw = r.partial + g * filters;
-      k_.gemm_weights(a);
+      columns_.gemm_weights(a);
     }
   }
 
  private:
+  const Kernels& columns_;
   const ForwardTables& tables_;
   const Offsets& dy_offsets_;
 };
