@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from cnncore import _core, backend, losses
+from cnncore._custom_objects import custom_object_scope
 from loss_oracles import numerical_gradient
 
 CLASSES = [
@@ -297,8 +298,19 @@ def test_custom_losses_that_cannot_be_trained_with():
         losses.get(root).core((1,))(0 * y, y)
     with pytest.raises(TypeError, match=r"\[root\] cannot be trained with: .*numpy.cbrt.*let Root implement gradient"):
         Root().core((1,))(0 * y, y)
-    with pytest.raises(ValueError, match="'root' is a function, so it cannot be described in a file"):
-        losses.serialize(losses.get(root))
+
+
+def test_functions_are_described_by_their_name():
+    loss = losses.FunctionLoss(quartic, reduction="sum")
+    config = json.loads(json.dumps(losses.serialize(loss)))
+    with custom_object_scope({"quartic": quartic}):
+        other = losses.deserialize(config)
+    assert other.function is quartic
+    assert other.get_config() == loss.get_config()
+    with pytest.raises(ValueError, match=r"names the function 'quartic' as a loss, .* custom_objects={'quartic': the"):
+        losses.deserialize(config)
+    with pytest.raises(ValueError, match="is a function without a name, so it cannot be described in a file"):
+        losses.serialize(losses.get(lambda t, p: p))
 
 
 def test_custom_losses_of_one_number():

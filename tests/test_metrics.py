@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from cnncore import losses, metrics
+from cnncore._custom_objects import custom_object_scope
 
 BATCHES = (9, 32, 1)
 
@@ -355,8 +356,22 @@ def test_names_classes_functions_and_losses():
     assert metrics.unique_names(["auc", "auc", "auc_1", "auc"]) == ["auc", "auc_1", "auc_1_1", "auc_2"]
     with pytest.raises(ValueError, match=r"Unknown metric 'acuracy'. Did you mean \"accuracy\""):
         metrics.get("acuracy")
-    with pytest.raises(ValueError, match="is a function, so it cannot be described in a file"):
-        metrics.serialize(metrics.get(metrics.mean_absolute_error))
+    with pytest.raises(ValueError, match="is a function without a name, so it cannot be described in a file"):
+        metrics.serialize(metrics.get(lambda t, p: p))
+
+
+def test_functions_are_described_by_their_name():
+    def largest(y_true, y_pred, least):
+        return np.maximum(y_pred.max(axis=-1), least)
+
+    built_in = metrics.deserialize(json.loads(json.dumps(metrics.serialize(metrics.get(losses.huber)))))
+    assert built_in([[0.0]], [[3.0]]) == 2.5
+    config = json.loads(json.dumps(metrics.serialize(metrics.MeanMetricWrapper(largest, name="most", least=2))))
+    with custom_object_scope({"largest": largest}):
+        metric = metrics.deserialize(config)
+    assert (metric.name, metric([0], [[1.0, 0.5]])) == ("most", 2.0)
+    with pytest.raises(ValueError, match="names the function 'largest' as a metric, which is not known"):
+        metrics.deserialize(config)
 
 
 def test_objects_of_a_class_get_names_of_their_own():

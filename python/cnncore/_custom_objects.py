@@ -11,6 +11,8 @@ __all__ = [
     "CustomObjectScope",
     "custom_object",
     "custom_object_scope",
+    "function_name",
+    "named_function",
     "register_keras_serializable",
     "registered_name",
 ]
@@ -63,6 +65,28 @@ def registered_name(obj: Any) -> str:
         if value is obj:
             return key
     return str(getattr(obj, "__name__", type(obj).__name__))
+
+
+def function_name(function: Any, what: str) -> str:
+    """The name of a function for a file; ValueError if it has none, as a lambda."""
+    name = registered_name(function)
+    if not name.rpartition(">")[2].isidentifier():
+        raise ValueError(
+            f"The {what} {name!r} is a function without a name, so it cannot be described in a file. Give it a name "
+            "with def, or compile the model again after loading."
+        )
+    return name
+
+
+def named_function(name: Any, what: str) -> Any:
+    """The function that a file names; ValueError if nobody knows it."""
+    function = custom_object(name) if isinstance(name, str) else None
+    if not callable(function):
+        raise ValueError(
+            f"The file names the function {name!r} as a {what}, which is not known: load with "
+            f"custom_objects={{{name!r}: the function}}, or with compile=False."
+        )
+    return function
 
 
 def custom_object(name: str) -> Any:

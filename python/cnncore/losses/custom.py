@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from cnncore._checks import Float32
+from cnncore._custom_objects import function_name, named_function
 from cnncore.differentiation import NotDifferentiableError, pullback
-from cnncore.losses.base import Loss
+from cnncore.losses.base import Loss, registry
 
 _EXAMPLE = """
     def {name}(y_true, y_pred):
@@ -17,6 +18,7 @@ _EXAMPLE = """
         return (difference ** 2).sum(axis=-1), 2 * difference"""
 
 
+@registry.register()
 class FunctionLoss(Loss):
     """A function ``(y_true, y_pred) -> (losses, gradient)`` as a loss; ``compile(loss=function)`` makes one of it.
 
@@ -57,11 +59,16 @@ class FunctionLoss(Loss):
         return np.asarray(result[0] if isinstance(result, tuple) else result)
 
     def get_config(self) -> dict[str, Any]:
-        """ValueError: a function cannot be described in a file."""
-        raise ValueError(
-            f"The loss {self.name!r} is a function, so it cannot be described in a file. Write it as a class "
-            "(a subclass of cnncore.losses.Loss with call and gradient), or compile the model again after loading."
-        )
+        """The function's name with the other arguments; ValueError if it has none, as a lambda.
+
+        A file with it is read where the name is registered, or with ``custom_objects={name: function}``.
+        """
+        return {"function": function_name(self.function, "loss"), "reduction": self.reduction, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> FunctionLoss:
+        """Inverse of :meth:`get_config`."""
+        return cls(**{**config, "function": named_function(config.get("function"), "loss")})
 
     def __repr__(self) -> str:
         return f"FunctionLoss({self.name})"

@@ -32,6 +32,7 @@ from cnncore.losses import (
     sparse_categorical_crossentropy,
     squared_hinge,
 )
+from cnncore.losses.functions import CLASSES as LOSS_CLASSES
 from cnncore.metrics.accuracy import (
     Accuracy,
     BinaryAccuracy,
@@ -78,7 +79,7 @@ from cnncore.metrics.loss_means import (
     SparseCategoricalCrossentropy,
     SquaredHinge,
 )
-from cnncore.metrics.reductions import Mean, MeanMetricWrapper, Sum
+from cnncore.metrics.reductions import Mean, MeanMetricWrapper, Sum, known_functions
 from cnncore.metrics.scores import F1Score, FBetaScore, R2Score
 
 __all__ = [
@@ -157,6 +158,16 @@ __all__ = [
     "top_k_categorical_accuracy",
     "unique_names",
 ]
+
+
+known_functions |= {
+    function.__name__: function
+    for function in (
+        *LOSS_CLASSES,
+        *(binary_accuracy, categorical_accuracy, sparse_categorical_accuracy, top_k_categorical_accuracy),
+        *(sparse_top_k_categorical_accuracy, pearson_correlation, concordance_correlation),
+    )
+}
 
 
 def get(

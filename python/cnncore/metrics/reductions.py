@@ -9,9 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cnncore import _checks
+from cnncore._custom_objects import function_name, named_function
 from cnncore.metrics.base import Metric, registry
 
-__all__ = ["Mean", "MeanMetricWrapper", "Sum"]
+__all__ = ["Mean", "MeanMetricWrapper", "Sum", "known_functions"]
+
+known_functions: dict[str, Callable[..., Any]] = {}  # the package's own metrics that are functions
 
 
 def _samplewise(
@@ -184,5 +187,14 @@ class MeanMetricWrapper(PairMean):
         return values
 
     def get_config(self) -> dict[str, Any]:
-        """ValueError: a function cannot be described in a file."""
-        raise ValueError(f"The metric {self.name!r} is a function, so it cannot be described in a file.")
+        """The function's name with the other arguments; ValueError if it has none, as a lambda.
+
+        A file with it is read where the name is registered, or with ``custom_objects={name: function}``.
+        """
+        return {**super().get_config(), "fn": function_name(self._fn, "metric"), **self._fn_kwargs}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Metric:
+        """Inverse of :meth:`get_config`."""
+        name = config.get("fn")
+        return cls(**{**config, "fn": known_functions.get(str(name)) or named_function(name, "metric")})
