@@ -216,6 +216,10 @@ def test_partial_functions_and_short_names():
         assert type(losses.get(short)) is cls
     with pytest.warns(DeprecationWarning, match=r"losses.mse is Keras 2's name of losses.mean_squared_error"):
         assert losses.mse is losses.mean_squared_error
+    with pytest.warns(DeprecationWarning, match="Today reductions are strings"):
+        assert losses.Reduction.SUM == "sum"
+    with pytest.warns(DeprecationWarning, match='Keras 2\'s word for "sum_over_batch_size"'):
+        assert losses.MeanSquaredError(reduction="auto").reduction == "sum_over_batch_size"
     with pytest.raises(AttributeError, match="no attribute 'mean'"):
         _ = losses.mean
 

@@ -119,7 +119,19 @@ _KERAS_2 = {
 }
 
 
+class _Reduction:
+    """Keras 2's names of reductions."""
+
+    AUTO = SUM_OVER_BATCH_SIZE = "sum_over_batch_size"
+    SUM = "sum"
+    NONE = "none"
+
+
 def __getattr__(name: str) -> Any:
+    if name == "Reduction":
+        message = 'losses.Reduction is Keras 2\'s. Today reductions are strings such as "sum".'
+        warnings.warn(message, DeprecationWarning, stacklevel=2)
+        return _Reduction
     function = _KERAS_2.get(name.lower())
     if function is None:
         raise AttributeError(f"module 'cnncore.losses' has no attribute {name!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -56,6 +57,10 @@ class Loss:
     ) -> None:
         owner = type(self).__name__
         self.name = name or snake_case(owner)
+        if reduction == "auto":
+            message = '`reduction="auto"` is Keras 2\'s word for "sum_over_batch_size".'
+            warnings.warn(message, DeprecationWarning, stacklevel=3)
+            reduction = "sum_over_batch_size"
         if reduction not in _REDUCTIONS:
             names = ", ".join(map(repr, _REDUCTIONS))
             raise ValueError(f"[{owner}] expected `reduction` to be one of {names}. Received: reduction={reduction!r}")

@@ -20,12 +20,12 @@ _EXAMPLE = """
 
 @registry.register()
 class FunctionLoss(Loss):
-    """A function ``(y_true, y_pred) -> (losses, gradient)`` as a loss; ``compile(loss=function)`` makes one of it.
+    """A function ``(y_true, y_pred) -> losses`` as a loss; ``compile(loss=function)`` makes one of it.
 
-    ``losses`` has one value for each sample, and ``gradient`` is the derivative of their sum with respect to
-    ``y_pred``. Or ``losses`` is one number for the batch, and ``gradient`` its derivative; such a loss takes no weights
-    of samples. A function that returns losses alone, written in NumPy or with :mod:`cnncore.backend`, is
-    differentiated: see :mod:`cnncore.differentiation`.
+    The losses are one value for each sample, or one number for the batch; the latter takes no weights of samples. A
+    function written in NumPy or with :mod:`cnncore.backend` is differentiated by :mod:`cnncore.differentiation`. Where
+    that does not know how, or to be faster, the function returns ``(losses, gradient)``: ``gradient`` is the derivative
+    of the sum of the losses with respect to ``y_pred``.
 
     Parameters
     ----------
@@ -39,8 +39,12 @@ class FunctionLoss(Loss):
     Examples
     --------
     >>> def squares(y_true, y_pred):
-    ...     return ((y_pred - y_true) ** 2).sum(axis=-1), 2 * (y_pred - y_true)
+    ...     return ((y_pred - y_true) ** 2).sum(axis=-1)
     >>> FunctionLoss(squares)([[0.0], [0.0]], [[1.0], [2.0]])
+    2.5
+    >>> def with_gradient(y_true, y_pred):
+    ...     return squares(y_true, y_pred), 2 * (y_pred - y_true)
+    >>> FunctionLoss(with_gradient)([[0.0], [0.0]], [[1.0], [2.0]])
     2.5
     """
 
