@@ -36,6 +36,16 @@ REASONS: dict[str, dict[str, tuple[str, ...]]] = {
         "it compares every sample with every other one of the batch": ("Circle", "circle"),
     },
     "metrics": {},
+    "optimizers": {
+        "it saves memory that small networks do not need: `Adam`": ("Adafactor",),
+        "it is for batches of tens of thousands: `AdamW` with `clipnorm=`": ("Lamb",),
+        "float32 and bfloat16 have the range that loss scaling makes up for in float16": ("LossScaleOptimizer",),
+        "one optimizer trains a model: write an `Optimizer` whose `update` treats parts differently": (
+            *("MultiOptimizer", "OptimizerMap"),
+        ),
+        "`AdamW` with `use_ema=True`": ("ScheduleFreeAdamW",),
+    },
+    "optimizers.schedules": {},
     "datasets": {"they hold no images": ("boston_housing", "california_housing", "imdb", "reuters")},
     "utils": {
         "for text, sound, tables or boxes in pictures": (
@@ -74,7 +84,8 @@ def keras():
 
 def theirs(module: str) -> list[str]:
     """Public names of a module of Keras."""
-    return sorted(name for name in dir(getattr(keras(), module)) if not name.startswith("_"))
+    names = dir(importlib.import_module(f"{keras().__name__}.{module}"))
+    return sorted(name for name in names if not name.startswith("_"))
 
 
 def ours(module: str) -> set[str]:

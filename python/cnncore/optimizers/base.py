@@ -211,6 +211,11 @@ class Optimizer:
         return self._learning_rate
 
     @property
+    def schedule(self) -> Callable[[int], float] | None:
+        """The function of the step that sets the learning rate, if there is one."""
+        return self._schedule
+
+    @property
     def lr(self) -> LearningRate:
         """The old name of :attr:`learning_rate`."""
         warnings.warn("`optimizer.lr` is now called `optimizer.learning_rate`.", DeprecationWarning, stacklevel=2)
@@ -337,6 +342,12 @@ class Optimizer:
             rule.set_variables([(v.name, v.offset, v.shape, self.exclusions.decays(v.name)) for v in variables])
             rule.learning_rate = self._learning_rate
         self.rule, self._size, self.trained_variables = rule, size, variables
+
+    def reset(self) -> None:
+        """Forget state and steps: the optimizer is as if it had never been used. Learning rate and options stay."""
+        self.rule, self._size, self._owner = None, None, None
+        self._state, self._step, self._finite = {}, 0, True
+        self.trained_variables, self.array_ids = [], []
 
     def prepare_step(self) -> _core.Optimizer | None:
         """The rule for the next step, with its learning rate set."""

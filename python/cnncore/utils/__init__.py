@@ -4,6 +4,7 @@ from .arrays import pack_x_y_sample_weight, split_dataset, unpack_x_y_sample_wei
 from .dataset import PyDataset, Sequence
 from .image import array_to_img, img_to_array, load_img, save_img, smart_resize
 from .image_dataset import image_dataset_from_directory
+from .learning_rate import LearningRateCurve, find_learning_rate
 from .model_plot import plot_model
 from .numerical import normalize, to_categorical
 from .seeds import set_random_seed
@@ -19,11 +20,13 @@ from .session import (
 
 __all__ = [
     "CustomObjectScope",
+    "LearningRateCurve",
     "PyDataset",
     "Sequence",
     "array_to_img",
     "clear_session",
     "custom_object_scope",
+    "find_learning_rate",
     "get_registered_name",
     "get_registered_object",
     "image_dataset_from_directory",
