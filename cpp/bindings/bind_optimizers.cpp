@@ -55,10 +55,9 @@ void bind_muon(py::module_& m) {
       .def(py::init([](int64_t size, double adam_beta_1, double adam_beta_2, float epsilon, double adam_weight_decay,
                        std::array<float, 3> coefficients, float adam_lr_ratio, float momentum, int ns_steps,
                        bool nesterov, float rms_rate) {
-             return std::make_unique<Muon>(
-                 size, MuonParams{adam_beta_1, adam_beta_2, epsilon, adam_weight_decay, coefficients[0],
-                                  coefficients[1], coefficients[2], adam_lr_ratio, momentum, ns_steps, nesterov,
-                                  rms_rate});
+             return std::make_unique<Muon>(size, MuonParams{adam_beta_1, adam_beta_2, epsilon, adam_weight_decay,
+                                                            coefficients[0], coefficients[1], coefficients[2],
+                                                            adam_lr_ratio, momentum, ns_steps, nesterov, rms_rate});
            }),
            py::arg("size"), py::arg("adam_beta_1"), py::arg("adam_beta_2"), py::arg("epsilon"),
            py::arg("adam_weight_decay"), py::arg("coefficients"), py::arg("adam_lr_ratio"), py::arg("momentum"),
@@ -77,9 +76,9 @@ void bind_optimizers(py::module_& m) {
   py::class_<Adam, Optimizer>(m, "Adam").def(py::init<int64_t, double, double, float, bool>(), size,
                                              py::arg("beta_1") = 0.9, py::arg("beta_2") = 0.999,
                                              py::arg("epsilon") = 1e-7f, py::arg("amsgrad") = false);
-  py::class_<Nadam, Optimizer>(m, "Nadam").def(py::init<int64_t, double, double, float>(), size,
-                                               py::arg("beta_1") = 0.9, py::arg("beta_2") = 0.999,
-                                               py::arg("epsilon") = 1e-7f);
+  py::class_<Nadam, Optimizer>(m, "Nadam")
+      .def(py::init<int64_t, double, double, float>(), size, py::arg("beta_1") = 0.9, py::arg("beta_2") = 0.999,
+           py::arg("epsilon") = 1e-7f);
   py::class_<Adamax, Optimizer>(m, "Adamax")
       .def(py::init<int64_t, double, double, float>(), size, py::arg("beta_1") = 0.9, py::arg("beta_2") = 0.999,
            py::arg("epsilon") = 1e-7f);
@@ -93,12 +92,12 @@ void bind_optimizers(py::module_& m) {
       .def(py::init<int64_t, double, float>(), size, py::arg("rho") = 0.95, py::arg("epsilon") = 1e-7f);
   py::class_<Lion, Optimizer>(m, "Lion").def(py::init<int64_t, double, double>(), size, py::arg("beta_1") = 0.9,
                                              py::arg("beta_2") = 0.99);
-  py::class_<Ftrl, Optimizer>(m, "Ftrl")
-      .def(py::init([](int64_t n, float power, float initial, float l1, float l2, float shrinkage, float beta) {
-             return std::make_unique<Ftrl>(n, FtrlParams{power, initial, l1, l2, shrinkage, beta});
-           }),
-           size, py::arg("learning_rate_power") = -0.5f, py::arg("initial_accumulator_value") = 0.1f,
-           py::arg("l1") = 0.0f, py::arg("l2") = 0.0f, py::arg("l2_shrinkage") = 0.0f, py::arg("beta") = 0.0f);
+  py::class_<Ftrl, Optimizer>(m, "Ftrl").def(
+      py::init([](int64_t n, float power, float initial, float l1, float l2, float shrinkage, float beta) {
+        return std::make_unique<Ftrl>(n, FtrlParams{power, initial, l1, l2, shrinkage, beta});
+      }),
+      size, py::arg("learning_rate_power") = -0.5f, py::arg("initial_accumulator_value") = 0.1f, py::arg("l1") = 0.0f,
+      py::arg("l2") = 0.0f, py::arg("l2_shrinkage") = 0.0f, py::arg("beta") = 0.0f);
 }
 
 }  // namespace cnncore

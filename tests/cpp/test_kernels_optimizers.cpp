@@ -76,7 +76,8 @@ TEST_CASE("sgd is its formula") {
   for (const bool with_velocity : {false, true})
     for (const bool nesterov : {false, true})
       for_vectors([&](const OptimizerKernels& k, Vectors& v, Random&) {
-        k.sgd({v.params.data(), v.grads.data(), with_velocity ? v.a.data() : nullptr, v.size(), kRate, kBeta1, nesterov});
+        k.sgd(
+            {v.params.data(), v.grads.data(), with_velocity ? v.a.data() : nullptr, v.size(), kRate, kBeta1, nesterov});
         check_against(v, [&](Element& e) {
           if (with_velocity) e.a = e.a * kBeta1 - e.g * kRate;
           const Tracked ahead = e.a * kBeta1 - e.g * kRate;
@@ -100,8 +101,8 @@ TEST_CASE("adam is its formula, and amsgrad keeps the largest second moment") {
 
 TEST_CASE("nadam is its formula") {
   for_vectors([](const OptimizerKernels& k, Vectors& v, Random&) {
-    k.nadam({v.params.data(), v.grads.data(), v.a.data(), v.b.data(), v.size(), kBeta1, kRest1, kBeta2, kRest2, kEpsilon,
-             0.03f, 0.02f, 1.5f});
+    k.nadam({v.params.data(), v.grads.data(), v.a.data(), v.b.data(), v.size(), kBeta1, kRest1, kBeta2, kRest2,
+             kEpsilon, 0.03f, 0.02f, 1.5f});
     check_against(v, [](Element& e) {
       update_moments(e);
       e.p = e.p - (e.a * 0.03f + e.g * 0.02f) / (root(e.b * 1.5f) + kEpsilon);
@@ -111,8 +112,8 @@ TEST_CASE("nadam is its formula") {
 
 TEST_CASE("adamax is its formula") {
   for_vectors([](const OptimizerKernels& k, Vectors& v, Random&) {
-    k.adamax({v.params.data(), v.grads.data(), v.a.data(), v.b.data(), v.size(), kBeta1, kRest1, kBeta2, kEpsilon,
-              kRate});
+    k.adamax(
+        {v.params.data(), v.grads.data(), v.a.data(), v.b.data(), v.size(), kBeta1, kRest1, kBeta2, kEpsilon, kRate});
     check_against(v, [](Element& e) {
       e.a = e.a * kBeta1 + e.g * kRest1;
       e.b = largest(e.b * kBeta2, absolute(e.g));

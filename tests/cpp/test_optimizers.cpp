@@ -65,7 +65,8 @@ TEST_CASE("a step is the same however its ranges are cut and ordered, at any num
       optimizer.set_options({.weight_decay = 0.1, .global_clipnorm = 0.5f});
       std::vector<float> params = start;
       for (int s = 0; s < 3; ++s) {
-        const std::vector<int64_t> cuts = whole ? std::vector<int64_t>{0, kSize} : std::vector<int64_t>{0, 7, 4096, kSize};
+        const std::vector<int64_t> cuts =
+            whole ? std::vector<int64_t>{0, kSize} : std::vector<int64_t>{0, 7, 4096, kSize};
         std::vector<UpdateRange> ranges;
         for (size_t i = 0; i + 1 < cuts.size(); ++i)
           ranges.push_back({cuts[i], cuts[i + 1] - cuts[i], params.data() + cuts[i], grads.data() + cuts[i]});
@@ -90,7 +91,8 @@ TEST_CASE("what lies between variables is not touched, and ranges outside are re
   for (size_t i = 0; i < params.size(); ++i) CHECK((params[i] == 1.0f) == (i >= 5000 && i < 5008));
   const UpdateRange outside{kSize - 1, 2, params.data(), grads.data()};
   CHECK_THROWS_WITH_AS(optimizer.apply({&outside, 1}),
-                       "[optimizer] expected ranges within 9000 parameters. Received: 2 at 8999", std::invalid_argument);
+                       "[optimizer] expected ranges within 9000 parameters. Received: 2 at 8999",
+                       std::invalid_argument);
   CHECK_THROWS_AS(optimizer.set_variables({{"a", 0, 5, {5}}, {"b", 4, 5, {5}}}), std::invalid_argument);
   CHECK_THROWS_AS(optimizer.set_variables({{"a", kSize - 1, 2, {2}}}), std::invalid_argument);
   CHECK_THROWS_AS(optimizer.set_variables({}), std::invalid_argument);
@@ -181,11 +183,45 @@ TEST_CASE("a step that leaves something infinite says so, in the parameters or i
   CHECK(std::isinf((*adam.state().at("v"))[2]));
 }
 
+TEST_CASE("every rule notices an overflow, wherever it is") {
+  constexpr int64_t size = 37;
+  const auto check_rule = [](Optimizer& optimizer, float huge) {
+    for (const int64_t at : {int64_t{0}, int64_t{20}, size - 1}) {
+      std::vector<float> params(size, 1.0f), grads(size, 0.25f);
+      for (const auto& [name, values] : optimizer.state()) std::fill(values->begin(), values->end(), 0.5f);
+      CHECK(apply(optimizer, params, grads));
+      grads[static_cast<size_t>(at)] = huge;
+      CHECK(!apply(optimizer, params, grads));
+      CHECK(!optimizer.finite());
+    }
+  };
+  for_each_isa([&](const Kernels&) {
+    Sgd sgd(size, 0.9f);
+    sgd.learning_rate = 1e10f;
+    check_rule(sgd, 1e35f);
+    Adam adam(size), amsgrad(size, 0.9, 0.999, 1e-7f, true);
+    Nadam nadam(size);
+    Rmsprop rmsprop(size);
+    Adagrad adagrad(size);
+    Adadelta adadelta(size);
+    Ftrl ftrl(size);
+    Muon muon(size, {});
+    for (Optimizer* optimizer :
+         std::initializer_list<Optimizer*>{&adam, &amsgrad, &nadam, &rmsprop, &adagrad, &adadelta, &ftrl, &muon})
+      check_rule(*optimizer, 1e25f);
+    Adamax adamax(size);
+    check_rule(adamax, std::numeric_limits<float>::infinity());
+    Lion lion(size);
+    check_rule(lion, std::numeric_limits<float>::infinity());
+  });
+}
+
 TEST_CASE("an exception in a user's rule arrives at the caller") {
   struct Thrower : Optimizer {
     Thrower() : Optimizer(kSize) {}
-    void update(int64_t offset, int64_t, float*, const float*) override {
+    bool update(int64_t offset, int64_t, float*, const float*) override {
       if (offset > 0) throw std::runtime_error("no step here");
+      return true;
     }
   } optimizer;
   std::vector<float> params(kSize);
@@ -238,7 +274,8 @@ std::vector<double> orthogonalized(const std::vector<float>& g, size_t rows, siz
   for (size_t i = 0; i < rows; ++i)
     for (size_t j = 0; j < cols; ++j)
       x[tall ? j * length + i : i * length + j] = g[i * cols + j] / (std::sqrt(squares) + 1e-7);
-  const auto product = [](const std::vector<double>& a, const std::vector<double>& b, size_t m, size_t depth, size_t k) {
+  const auto product = [](const std::vector<double>& a, const std::vector<double>& b, size_t m, size_t depth,
+                          size_t k) {
     std::vector<double> y(m * k);
     for (size_t i = 0; i < m; ++i)
       for (size_t t = 0; t < depth; ++t)
@@ -282,8 +319,8 @@ TEST_CASE("muon moves matrices along their orthogonalized momentum, and the rest
       apply(adam, others, grads);
       const auto matrix = static_cast<std::ptrdiff_t>(rows * cols);
       CHECK(std::equal(params.begin() + matrix, params.end(), others.begin() + matrix));
-      std::vector<double> expected = orthogonalized({grads.begin(), grads.begin() + matrix},
-                                                    static_cast<size_t>(rows), static_cast<size_t>(cols), p.ns_steps);
+      std::vector<double> expected = orthogonalized({grads.begin(), grads.begin() + matrix}, static_cast<size_t>(rows),
+                                                    static_cast<size_t>(cols), p.ns_steps);
       for (double& value : expected) value *= -0.25 * 0.5 * std::sqrt(static_cast<double>(std::max(rows, cols)));
       params.resize(static_cast<size_t>(rows * cols));
       check_close(params, expected, 2e-5);
@@ -306,8 +343,7 @@ TEST_CASE("optimizers refuse what makes no sense") {
   refused([] { Lion(1, 0.0); }, "[optimizer] expected beta_1 in (0, 1]. Received: 0");
   refused([] { Nadam(1, 2.0); }, "[optimizer] expected beta_1 in [0, 1). Received: 2");
   refused([] { Adamax(1, 0.9, 2.0); }, "[optimizer] expected beta_2 in [0, 1). Received: 2");
-  refused([] { Ftrl(1, {.learning_rate_power = 1.0f}); },
-          "[optimizer] expected learning_rate_power <= 0. Received: 1");
+  refused([] { Ftrl(1, {.learning_rate_power = 1.0f}); }, "[optimizer] expected learning_rate_power <= 0. Received: 1");
   refused([] { Muon(1, {.ns_steps = 0}); }, "[optimizer] expected ns_steps >= 1. Received: 0");
   Sgd sgd(4);
   refused([&] { sgd.set_options({.weight_decay = -1.0}); }, "[optimizer] expected weight_decay >= 0. Received: -1");

@@ -68,8 +68,8 @@ class Optimizer {
   /// `finite()`. An exception of the rule's `update` is thrown again when all threads are done; parameters that were
   /// moved by then stay moved.
   bool apply(std::span<const UpdateRange> ranges);
-  /// The parameters and the state that the last step wrote hold no NaN and no infinity. (An infinite second moment
-  /// would freeze its parameter for good.)
+  /// The last step left no NaN and no infinity in parameters and second moments. (An infinite second moment would
+  /// freeze its parameter for good.)
   bool finite() const { return finite_; }
 
   /// The flat state vectors by name, each of `size()` floats.
@@ -92,8 +92,9 @@ class Optimizer {
 
   /// Called once before the parameters move, with the number of this update, counted from 1.
   virtual void begin_step(int64_t update);
-  /// params[i] and the state at `offset + i` are moved by grads[i], i < size. Ranges run on different threads.
-  virtual void update(int64_t offset, int64_t size, float* params, const float* grads) = 0;
+  /// params[i] and the state at `offset + i` are moved by grads[i], i < size. Ranges run on different threads. Returns
+  /// whether what it wrote is finite.
+  virtual bool update(int64_t offset, int64_t size, float* params, const float* grads) = 0;
   /// For rules that look at whole variables: called after begin_step with what `update` will be called with.
   virtual void prepare(std::span<const Piece> pieces);
   virtual double weight_decay(const VariableRange& variable) const;
@@ -123,9 +124,9 @@ class Optimizer {
   std::vector<std::unique_ptr<State>> state_;
   float *accumulator_ = nullptr, *average_ = nullptr;
   std::vector<Piece> pieces_;
-  std::vector<float> scale_;    // of each variable's gradient
+  std::vector<float> scale_;     // of each variable's gradient
   std::vector<double> squares_;  // of each variable
-  bool clips_ = false;          // gradients are scaled or limited in this step
+  bool clips_ = false;           // gradients are scaled or limited in this step
   bool finite_ = true;
 };
 
@@ -136,7 +137,7 @@ class Sgd : public Optimizer {
   explicit Sgd(int64_t size, float momentum = 0.0f, bool nesterov = false);
 
  protected:
-  void update(int64_t offset, int64_t size, float* params, const float* grads) override;
+  bool update(int64_t offset, int64_t size, float* params, const float* grads) override;
 
  private:
   float momentum_;
@@ -153,7 +154,7 @@ class Adam : public Optimizer {
 
  protected:
   void begin_step(int64_t update) override;
-  void update(int64_t offset, int64_t size, float* params, const float* grads) override;
+  bool update(int64_t offset, int64_t size, float* params, const float* grads) override;
 
  private:
   double beta_1_, beta_2_;
@@ -168,13 +169,13 @@ class Nadam : public Optimizer {
 
  protected:
   void begin_step(int64_t update) override;
-  void update(int64_t offset, int64_t size, float* params, const float* grads) override;
+  bool update(int64_t offset, int64_t size, float* params, const float* grads) override;
 
  private:
   double momentum(int64_t update) const;
   double beta_1_, beta_2_;
   float epsilon_, from_m_ = 0.0f, from_g_ = 0.0f, unbias_ = 1.0f;
-  double product_ = 1.0;          // of the momenta of the first `product_updates_` updates
+  double product_ = 1.0;  // of the momenta of the first `product_updates_` updates
   int64_t product_updates_ = 0;
   float *m_, *v_;
 };
@@ -186,7 +187,7 @@ class Adamax : public Optimizer {
 
  protected:
   void begin_step(int64_t update) override;
-  void update(int64_t offset, int64_t size, float* params, const float* grads) override;
+  bool update(int64_t offset, int64_t size, float* params, const float* grads) override;
 
  private:
   double beta_1_, beta_2_;
@@ -201,7 +202,7 @@ class Rmsprop : public Optimizer {
   explicit Rmsprop(int64_t size, double rho = 0.9, float momentum = 0.0f, float epsilon = 1e-7f, bool centered = false);
 
  protected:
-  void update(int64_t offset, int64_t size, float* params, const float* grads) override;
+  bool update(int64_t offset, int64_t size, float* params, const float* grads) override;
 
  private:
   double rho_;
@@ -215,7 +216,7 @@ class Adagrad : public Optimizer {
   explicit Adagrad(int64_t size, float initial_accumulator_value = 0.1f, float epsilon = 1e-7f);
 
  protected:
-  void update(int64_t offset, int64_t size, float* params, const float* grads) override;
+  bool update(int64_t offset, int64_t size, float* params, const float* grads) override;
 
  private:
   float epsilon_;
@@ -228,7 +229,7 @@ class Adadelta : public Optimizer {
   explicit Adadelta(int64_t size, double rho = 0.95, float epsilon = 1e-7f);
 
  protected:
-  void update(int64_t offset, int64_t size, float* params, const float* grads) override;
+  bool update(int64_t offset, int64_t size, float* params, const float* grads) override;
 
  private:
   double rho_;
@@ -242,7 +243,7 @@ class Lion : public Optimizer {
   explicit Lion(int64_t size, double beta_1 = 0.9, double beta_2 = 0.99);
 
  protected:
-  void update(int64_t offset, int64_t size, float* params, const float* grads) override;
+  bool update(int64_t offset, int64_t size, float* params, const float* grads) override;
 
  private:
   double beta_1_, beta_2_;
@@ -260,7 +261,7 @@ class Ftrl : public Optimizer {
   explicit Ftrl(int64_t size, const FtrlParams& params = {});
 
  protected:
-  void update(int64_t offset, int64_t size, float* params, const float* grads) override;
+  bool update(int64_t offset, int64_t size, float* params, const float* grads) override;
 
  private:
   FtrlParams params_;
@@ -289,7 +290,7 @@ class Muon : public Optimizer {
  protected:
   void begin_step(int64_t update) override;
   void prepare(std::span<const Piece> pieces) override;
-  void update(int64_t offset, int64_t size, float* params, const float* grads) override;
+  bool update(int64_t offset, int64_t size, float* params, const float* grads) override;
   double weight_decay(const VariableRange& variable) const override;
 
  private:
@@ -301,10 +302,10 @@ class Muon : public Optimizer {
   float alpha_ = 0.0f;
   std::vector<std::array<int64_t, 2>> matrices_;
   float *momentum_, *velocity_;
-  std::vector<float> direction_;              // of the matrices' steps, flat
+  std::vector<float> direction_;                             // of the matrices' steps, flat
   std::vector<float> x_, x_transposed_, gram_, polynomial_;  // of the largest matrix
   std::vector<int32_t> row_offset_, gram_offset_, term_;
-  std::vector<char> moved_;                   // by variable
+  std::vector<char> moved_;  // by variable
 };
 
 /// The formulas of Sgd and Adam on vectors of the caller's, in place; `step` counts from 1.

@@ -95,14 +95,15 @@ struct LionArgs {
 };
 
 struct OptimizerKernels {
-  void (*sgd)(const SgdArgs&);
-  void (*adam)(const AdamArgs&);
-  void (*nadam)(const NadamArgs&);
-  void (*adamax)(const AdamaxArgs&);
-  void (*rmsprop)(const RmspropArgs&);
-  void (*adagrad)(const AdagradArgs&);
-  void (*adadelta)(const AdadeltaArgs&);
-  void (*lion)(const LionArgs&);
+  /// They return whether the parameters and second moments they wrote are finite.
+  bool (*sgd)(const SgdArgs&);
+  bool (*adam)(const AdamArgs&);
+  bool (*nadam)(const NadamArgs&);
+  bool (*adamax)(const AdamaxArgs&);
+  bool (*rmsprop)(const RmspropArgs&);
+  bool (*adagrad)(const AdagradArgs&);
+  bool (*adadelta)(const AdadeltaArgs&);
+  bool (*lion)(const LionArgs&);
 
   /// y = min(max(scale x, -limit), limit). In place where x == y.
   void (*clip)(const float* x, float* y, int64_t size, float scale, float limit);

@@ -29,8 +29,9 @@ void add_product(const Product& p, const int32_t* term) {
   const int64_t tasks = (p.rows + kRowsPerTask - 1) / kRowsPerTask;
   parallel_for(tasks, 2 * p.rows * p.depth * p.cols, [&](int64_t task, int) {
     const int64_t begin = task * kRowsPerTask;
-    GemmArgs a{p.x, p.x_offset + begin, term, std::min(kRowsPerTask, p.rows - begin), p.depth, p.cols, p.w, p.cols,
-               nullptr, p.y, p.y_offset + begin, false};
+    GemmArgs a{
+        p.x, p.x_offset + begin, term, std::min(kRowsPerTask, p.rows - begin), p.depth, p.cols, p.w, p.cols, nullptr,
+        p.y, p.y_offset + begin, false};
     a.accumulate = true;
     k.gemm(a);
   });
@@ -80,8 +81,7 @@ void Muon::set_matrices(std::vector<std::array<int64_t, 2>> matrices) {
 void Muon::begin_step(int64_t update) {
   const double t = static_cast<double>(update);
   alpha_ = static_cast<float>(static_cast<double>(learning_rate) * params_.adam_lr_ratio *
-                              std::sqrt(1 - std::pow(params_.adam_beta_2, t)) /
-                              (1 - std::pow(params_.adam_beta_1, t)));
+                              std::sqrt(1 - std::pow(params_.adam_beta_2, t)) / (1 - std::pow(params_.adam_beta_1, t)));
 }
 
 double Muon::weight_decay(const VariableRange& variable) const {
@@ -145,9 +145,8 @@ void Muon::orthogonalize(int64_t rows, int64_t cols, float* x) {
     add_product({n, n, length, polynomial, gram_offset_.data(), matrix, transposed, row_offset_.data()}, term_.data());
     std::copy_n(transposed, size, matrix);
   }
-  const float factor = params_.rms_rate > 0
-                           ? params_.rms_rate * std::sqrt(static_cast<float>(std::max(rows, cols)))
-                           : 1.0f;
+  const float factor =
+      params_.rms_rate > 0 ? params_.rms_rate * std::sqrt(static_cast<float>(std::max(rows, cols))) : 1.0f;
   k.rescale_f32(matrix, matrix, size, factor, 0.0f);
   if (rows > cols)
     k.transpose(matrix, rows, x, cols, cols, rows);
@@ -155,13 +154,14 @@ void Muon::orthogonalize(int64_t rows, int64_t cols, float* x) {
     std::copy_n(matrix, size, x);
 }
 
-void Muon::update(int64_t offset, int64_t size, float* params, const float* grads) {
+bool Muon::update(int64_t offset, int64_t size, float* params, const float* grads) {
   const OptimizerKernels& k = kernels().optimizer;
   if (is_matrix(variable_at(offset)))
     return k.sgd({params, direction_.data() + offset, nullptr, size, learning_rate, 0.0f, false});
-  k.adam({params, grads, momentum_ + offset, velocity_ + offset, nullptr, size, static_cast<float>(params_.adam_beta_1),
-          static_cast<float>(1.0 - params_.adam_beta_1), static_cast<float>(params_.adam_beta_2),
-          static_cast<float>(1.0 - params_.adam_beta_2), params_.epsilon, alpha_});
+  return k.adam({params, grads, momentum_ + offset, velocity_ + offset, nullptr, size,
+                 static_cast<float>(params_.adam_beta_1), static_cast<float>(1.0 - params_.adam_beta_1),
+                 static_cast<float>(params_.adam_beta_2), static_cast<float>(1.0 - params_.adam_beta_2),
+                 params_.epsilon, alpha_});
 }
 
 }  // namespace cnncore

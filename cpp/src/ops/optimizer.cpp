@@ -75,9 +75,8 @@ void Optimizer::cut(std::span<const UpdateRange> ranges) {
     check(range.offset >= 0 && range.size >= 0 && range.size <= size_ - range.offset,
           "[optimizer] expected ranges within ", size_, " parameters. Received: ", range.size, " at ", range.offset);
     const int64_t end = range.offset + range.size;
-    auto variable = std::partition_point(variables_.begin(), variables_.end(), [&](const VariableRange& v) {
-      return v.offset + v.size <= range.offset;
-    });
+    auto variable = std::partition_point(variables_.begin(), variables_.end(),
+                                         [&](const VariableRange& v) { return v.offset + v.size <= range.offset; });
     for (; variable != variables_.end() && variable->offset < end; ++variable) {
       const int64_t stop = std::min(end, variable->offset + variable->size);
       for (int64_t at = std::max(range.offset, variable->offset); at < stop; at += kPieceSize) {
@@ -116,7 +115,8 @@ void Optimizer::accumulate_gradients() {
   });
 }
 
-// The factor that each variable's gradient is multiplied with: 1 / steps of accumulation, and what brings its norm down.
+// The factor that each variable's gradient is multiplied with: 1 / steps of accumulation, and what brings its norm
+// down.
 void Optimizer::find_scales() {
   const float mean = 1.0f / static_cast<float>(every());
   std::fill(scale_.begin(), scale_.end(), mean);
@@ -156,15 +156,11 @@ void Optimizer::begin_step(int64_t) {}
 void Optimizer::prepare(std::span<const Piece>) {}
 
 void Optimizer::move(Piece& piece) {
-  const Kernels& k = kernels();
   const double decay = static_cast<double>(learning_rate) * weight_decay(variables_[piece.variable]);
-  if (decay != 0) k.rescale_f32(piece.params, piece.params, piece.size, static_cast<float>(1.0 - decay), 0.0f);
+  if (decay != 0) kernels().rescale_f32(piece.params, piece.params, piece.size, static_cast<float>(1.0 - decay), 0.0f);
   float scratch[kPieceSize];
-  update(piece.offset, piece.size, piece.params, gradient(piece, scratch));
+  piece.finite = update(piece.offset, piece.size, piece.params, gradient(piece, scratch));
   if (accumulator_) std::fill_n(accumulator_ + piece.offset, piece.size, 0.0f);
-  piece.finite = k.all_finite(piece.params, piece.size);
-  for (const auto& state : state_)
-    piece.finite = piece.finite && k.all_finite(state->values.data() + piece.offset, piece.size);
 }
 
 void Optimizer::average(const Piece& piece, int64_t call) {

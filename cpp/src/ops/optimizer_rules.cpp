@@ -37,8 +37,9 @@ Sgd::Sgd(int64_t size, float momentum, bool nesterov) : Optimizer(size), momentu
   if (momentum > 0.0f) velocity_ = add_state("velocity");
 }
 
-void Sgd::update(int64_t offset, int64_t size, float* params, const float* grads) {
-  rules().sgd({params, grads, velocity_ ? velocity_ + offset : nullptr, size, learning_rate, momentum_, nesterov_});
+bool Sgd::update(int64_t offset, int64_t size, float* params, const float* grads) {
+  return rules().sgd(
+      {params, grads, velocity_ ? velocity_ + offset : nullptr, size, learning_rate, momentum_, nesterov_});
 }
 
 Adam::Adam(int64_t size, double beta_1, double beta_2, float epsilon, bool amsgrad)
@@ -52,10 +53,10 @@ Adam::Adam(int64_t size, double beta_1, double beta_2, float epsilon, bool amsgr
 
 void Adam::begin_step(int64_t update) { alpha_ = adam_alpha(learning_rate, beta_1_, beta_2_, update); }
 
-void Adam::update(int64_t offset, int64_t size, float* params, const float* grads) {
-  rules().adam({params, grads, m_ + offset, v_ + offset, largest_ ? largest_ + offset : nullptr, size,
-                static_cast<float>(beta_1_), rest(beta_1_), static_cast<float>(beta_2_), rest(beta_2_), epsilon_,
-                alpha_});
+bool Adam::update(int64_t offset, int64_t size, float* params, const float* grads) {
+  return rules().adam({params, grads, m_ + offset, v_ + offset, largest_ ? largest_ + offset : nullptr, size,
+                       static_cast<float>(beta_1_), rest(beta_1_), static_cast<float>(beta_2_), rest(beta_2_), epsilon_,
+                       alpha_});
 }
 
 Nadam::Nadam(int64_t size, double beta_1, double beta_2, float epsilon)
@@ -79,9 +80,9 @@ void Nadam::begin_step(int64_t update) {
   unbias_ = static_cast<float>(1.0 / (1.0 - std::pow(beta_2_, static_cast<double>(update))));
 }
 
-void Nadam::update(int64_t offset, int64_t size, float* params, const float* grads) {
-  rules().nadam({params, grads, m_ + offset, v_ + offset, size, static_cast<float>(beta_1_), rest(beta_1_),
-                 static_cast<float>(beta_2_), rest(beta_2_), epsilon_, from_m_, from_g_, unbias_});
+bool Nadam::update(int64_t offset, int64_t size, float* params, const float* grads) {
+  return rules().nadam({params, grads, m_ + offset, v_ + offset, size, static_cast<float>(beta_1_), rest(beta_1_),
+                        static_cast<float>(beta_2_), rest(beta_2_), epsilon_, from_m_, from_g_, unbias_});
 }
 
 Adamax::Adamax(int64_t size, double beta_1, double beta_2, float epsilon)
@@ -96,9 +97,9 @@ void Adamax::begin_step(int64_t update) {
   alpha_ = static_cast<float>(learning_rate / (1.0 - std::pow(beta_1_, static_cast<double>(update))));
 }
 
-void Adamax::update(int64_t offset, int64_t size, float* params, const float* grads) {
-  rules().adamax({params, grads, m_ + offset, u_ + offset, size, static_cast<float>(beta_1_), rest(beta_1_),
-                  static_cast<float>(beta_2_), epsilon_, alpha_});
+bool Adamax::update(int64_t offset, int64_t size, float* params, const float* grads) {
+  return rules().adamax({params, grads, m_ + offset, u_ + offset, size, static_cast<float>(beta_1_), rest(beta_1_),
+                         static_cast<float>(beta_2_), epsilon_, alpha_});
 }
 
 Rmsprop::Rmsprop(int64_t size, double rho, float momentum, float epsilon, bool centered)
@@ -111,10 +112,10 @@ Rmsprop::Rmsprop(int64_t size, double rho, float momentum, float epsilon, bool c
   if (centered) average_gradient_ = add_state("average_gradient");
 }
 
-void Rmsprop::update(int64_t offset, int64_t size, float* params, const float* grads) {
-  rules().rmsprop({params, grads, velocity_ + offset, momentum_ ? momentum_ + offset : nullptr,
-                   average_gradient_ ? average_gradient_ + offset : nullptr, size, learning_rate,
-                   static_cast<float>(rho_), rest(rho_), decay_, epsilon_});
+bool Rmsprop::update(int64_t offset, int64_t size, float* params, const float* grads) {
+  return rules().rmsprop({params, grads, velocity_ + offset, momentum_ ? momentum_ + offset : nullptr,
+                          average_gradient_ ? average_gradient_ + offset : nullptr, size, learning_rate,
+                          static_cast<float>(rho_), rest(rho_), decay_, epsilon_});
 }
 
 Adagrad::Adagrad(int64_t size, float initial_accumulator_value, float epsilon)
@@ -124,8 +125,8 @@ Adagrad::Adagrad(int64_t size, float initial_accumulator_value, float epsilon)
   check_not_negative("epsilon", epsilon);
 }
 
-void Adagrad::update(int64_t offset, int64_t size, float* params, const float* grads) {
-  rules().adagrad({params, grads, accumulator_ + offset, size, learning_rate, epsilon_});
+bool Adagrad::update(int64_t offset, int64_t size, float* params, const float* grads) {
+  return rules().adagrad({params, grads, accumulator_ + offset, size, learning_rate, epsilon_});
 }
 
 Adadelta::Adadelta(int64_t size, double rho, float epsilon)
@@ -139,9 +140,9 @@ Adadelta::Adadelta(int64_t size, double rho, float epsilon)
   check_not_negative("epsilon", epsilon);
 }
 
-void Adadelta::update(int64_t offset, int64_t size, float* params, const float* grads) {
-  rules().adadelta({params, grads, accumulated_grad_ + offset, accumulated_delta_var_ + offset, size, learning_rate,
-                    static_cast<float>(rho_), rest(rho_), epsilon_});
+bool Adadelta::update(int64_t offset, int64_t size, float* params, const float* grads) {
+  return rules().adadelta({params, grads, accumulated_grad_ + offset, accumulated_delta_var_ + offset, size,
+                           learning_rate, static_cast<float>(rho_), rest(rho_), epsilon_});
 }
 
 Lion::Lion(int64_t size, double beta_1, double beta_2)
@@ -151,9 +152,9 @@ Lion::Lion(int64_t size, double beta_1, double beta_2)
   check_fraction("beta_2", beta_2);
 }
 
-void Lion::update(int64_t offset, int64_t size, float* params, const float* grads) {
-  rules().lion({params, grads, m_ + offset, size, learning_rate, static_cast<float>(beta_1_), rest(beta_1_),
-                static_cast<float>(beta_2_), rest(beta_2_)});
+bool Lion::update(int64_t offset, int64_t size, float* params, const float* grads) {
+  return rules().lion({params, grads, m_ + offset, size, learning_rate, static_cast<float>(beta_1_), rest(beta_1_),
+                       static_cast<float>(beta_2_), rest(beta_2_)});
 }
 
 Ftrl::Ftrl(int64_t size, const FtrlParams& params)
@@ -171,10 +172,11 @@ Ftrl::Ftrl(int64_t size, const FtrlParams& params)
 }
 
 // Plain C++: it is rare, and its powers would need a logarithm that the vectors do not have.
-void Ftrl::update(int64_t offset, int64_t size, float* params, const float* grads) {
+bool Ftrl::update(int64_t offset, int64_t size, float* params, const float* grads) {
   const double rate = learning_rate, exponent = -params_.learning_rate_power;
   const double l2 = params_.l2 + params_.beta / (2.0 * rate), l1 = params_.l1;
   const auto power = [&](double x) { return exponent == 0.5 ? std::sqrt(x) : std::pow(x, exponent); };
+  bool finite = true;
   for (int64_t i = 0; i < size; ++i) {
     const double g = grads[i], p = params[i];
     float &sum = accumulator_[offset + i], &linear = linear_[offset + i];
@@ -183,7 +185,9 @@ void Ftrl::update(int64_t offset, int64_t size, float* params, const float* grad
     params[i] = static_cast<float>((std::clamp(next, -l1, l1) - next) / (power(new_sum) / rate + 2.0 * l2));
     sum = static_cast<float>(new_sum);
     linear = static_cast<float>(next);
+    finite = finite && std::isfinite(params[i]) && std::isfinite(sum);
   }
+  return finite;
 }
 
 void sgd_update(int64_t size, float* params, const float* grads, float* velocity, float learning_rate, float momentum,
