@@ -98,9 +98,7 @@ class TestArguments:
         with pytest.raises(ValueError, match='expected `dtype` to be "float32"'):
             Linear(3, dtype="float16")
 
-    @pytest.mark.parametrize(
-        "arguments", [{"input_shape": (5,)}, {"input_dim": 5}, {"batch_input_shape": (None, 5)}, {"input_shape": 5}]
-    )
+    @pytest.mark.parametrize("arguments", [{"input_shape": (5,)}, {"input_dim": 5}, {"batch_input_shape": (None, 5)}])
     def test_ways_to_say_the_shape_of_a_sample(self, arguments):
         assert Linear(3, **arguments).declared_input_shape == (5,)
 

@@ -102,6 +102,22 @@ def custom_object(name: str) -> Any:
     return None
 
 
+def get_registered_object(
+    name: str, custom_objects: Mapping[str, Any] | None = None, module_objects: Mapping[str, Any] | None = None
+) -> Any:
+    """The class or function that users gave a name, or None.
+
+    Parameters
+    ----------
+    name : str
+    custom_objects, module_objects : dict, optional
+        Names to look up before the registered ones, and after them.
+    """
+    with custom_object_scope(custom_objects):
+        found = custom_object(name)
+    return found if found is not None else (module_objects or {}).get(name)
+
+
 @contextlib.contextmanager
 def custom_object_scope(custom_objects: Mapping[str, Any] | None) -> Iterator[None]:
     """Names known while a ``with`` block runs, in this thread.

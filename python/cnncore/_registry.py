@@ -49,6 +49,10 @@ class Registry(Generic[T]):
         """The class of that name; it must exist."""
         return self._classes[name]
 
+    def known_class(self, name: str) -> Any:
+        """The class of that name, or None."""
+        return self._classes.get(name)
+
     def deserialize(self, config: Any) -> T:
         """The object a :meth:`serialize` result describes."""
         if not isinstance(config, dict) or not isinstance(config.get("class_name"), str):

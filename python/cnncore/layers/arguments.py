@@ -5,8 +5,6 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-import numpy as np
-
 from cnncore import _checks
 from cnncore._names import nearest
 
@@ -36,11 +34,9 @@ def declared_shape(kwargs: dict[str, Any], owner: str) -> tuple[int, ...] | None
     (key, value), *_ = given.items()
     if key == "input_dim":
         return (_checks.integer(value, key, owner),)
-    if isinstance(value, (int, np.integer)):
-        value = (value,)
     if key in ("batch_input_shape", "batch_shape"):
         value = tuple(value)[1:]
-    elif len(value) > 1 and value[0] is None:
+    elif isinstance(value, (list, tuple)) and len(value) > 1 and value[0] is None:
         raise ValueError(
             f"[{owner}] expected `input_shape` without the batch axis. Received: input_shape={value!r}. "
             f"Write input_shape={tuple(value[1:])!r}."

@@ -243,7 +243,7 @@ def _checked_gradients(name: str, gradients: list[Any], shapes: list[tuple[int, 
             "those "
             f"of the weights. Received: {[array.shape for array in arrays]}"
         )
-    return [np.require(array, np.float32, ["C", "A"]) for array in arrays]
+    return [np.array(array, np.float32, order="C") for array in arrays]
 
 
 def fill_shapes(node_args: Any, shapes: Sequence[Any]) -> Any:

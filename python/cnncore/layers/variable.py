@@ -135,7 +135,7 @@ class Variable(NDArrayOperatorsMixin):
 
     def write(self, array: np.ndarray) -> None:
         """Replace the values by an array that is known to have the right shape."""
-        self._layer.parameters.write(self._index, np.require(array, np.float32, ["C", "A"]))
+        self._layer.parameters.write(self._index, np.array(array, np.float32, order="C"))
 
     @property
     def trace_key(self) -> tuple[int, int]:

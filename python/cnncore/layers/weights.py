@@ -117,7 +117,7 @@ class Weighted:
                     block.write(index, held[index])
                 else:
                     values = spec.initializer(spec.shape, (*self._seed_of_weights(), index))
-                    block.write(index, np.require(values, np.float32, ["C", "A"]))
+                    block.write(index, np.array(values, np.float32, order="C").reshape(spec.shape))
             self._parameters, self._held = block, None
 
     def _seed_of_weights(self) -> tuple[int, ...]:

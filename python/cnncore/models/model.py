@@ -506,10 +506,8 @@ class Model(Trainer, Stored, Networked, Layer):
 def _check_names(layers: list[Layer], owner: str) -> None:
     taken: set[str] = set()
     for layer in layers:
-        name, number = layer.name, 0
         while layer.name in taken:
             if layer.has_own_name:
                 raise ValueError(f"[{owner}] expected layers with different names. Received: {layer.name!r} twice")
-            number += 1
-            layer.rename(f"{name}_{number}")
+            layer.rename(unique_name(type(layer).__name__))
         taken.add(layer.name)

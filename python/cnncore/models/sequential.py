@@ -9,6 +9,7 @@ import numpy as np
 
 from cnncore import _checks
 from cnncore._custom_objects import custom_object_scope
+from cnncore._naming import unique_name
 from cnncore.layers.base import Layer, registry, structure_changed
 from cnncore.layers.function import Function
 from cnncore.layers.input_layer import InputLayer
@@ -245,10 +246,9 @@ class Sequential(Model):
                     f"[Sequential.add] expected layers with different names. Received: {layer.name!r} twice"
                 )
             return layer.name
-        name, number = layer.name, 0
+        name = layer.name
         while name in self._taken:
-            number += 1
-            name = f"{layer.name}_{number}"
+            name = unique_name(type(layer).__name__)
         return name
 
     # --- description and copies -------------------------------------------------------------------------------------

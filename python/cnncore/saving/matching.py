@@ -63,7 +63,7 @@ def check_tensors(weights: Mapping[str, Any], tensors: Tensors) -> None:
 def assign(weights: Mapping[str, Any], tensors: Tensors) -> None:
     """Write tensors, whose shapes were checked, to weights."""
     for name, tensor in tensors.items():
-        weights[name].write(np.require(tensor, np.float32, ["C", "A"]))
+        weights[name].write(np.array(tensor, np.float32, order="C"))
 
 
 def _renamed(weights: Mapping[str, Any], tensors: Tensors, order: Any) -> Tensors:

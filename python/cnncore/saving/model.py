@@ -15,6 +15,7 @@ from cnncore._structure import map_structure
 from cnncore.layers.base import Layer, registry
 
 from .format import ModelFile, Tensors, read_file, write_file
+from .keras_file import read_keras_model, read_keras_weights, write_keras_model, write_keras_weights
 from .limits import only_value_errors, printable
 from .matching import assign, matching_weights
 
@@ -66,6 +67,9 @@ def save_model(
     """
     _check_model(model, "save_model")
     _check_target(filepath, overwrite, "save")
+    if _ends(filepath, ".keras"):
+        write_keras_model(model, filepath)
+        return
     with model.lock:
         weights = model.named_weights()
         tensors: Tensors = {name: variable.numpy() for name, variable in weights.items()}
@@ -122,6 +126,9 @@ def load_model(
         The file cannot be opened.
     """
     _check_format(filepath, "load_model")
+    if _ends(filepath, ".keras"):
+        with only_value_errors(filepath), custom_object_scope(custom_objects):
+            return read_keras_model(filepath, compile, max_bytes)
     file = read_file(filepath, max_bytes)
     with only_value_errors(filepath), custom_object_scope(custom_objects):
         if file.config is None or file.config.get("kind") != "model":
@@ -156,6 +163,9 @@ def save_weights(model: Any, filepath: str | os.PathLike[str], overwrite: bool =
     """
     _check_model(model, "save_weights")
     _check_target(filepath, overwrite, "save_weights")
+    if _ends(filepath, ".weights.h5"):
+        write_keras_weights(model, filepath)
+        return
     with model.lock:
         tensors: Tensors = {name: variable.numpy() for name, variable in model.named_weights().items()}
     write_file(filepath, {"kind": "weights", "weights": list(tensors), "cnncore_version": _core.__version__}, tensors)
@@ -197,6 +207,10 @@ def load_weights(
     """
     _check_model(model, "load_weights")
     _check_format(filepath, "load_weights")
+    if _ends(filepath, ".weights.h5"):
+        with only_value_errors(filepath), model.lock:
+            read_keras_weights(model, filepath, max_bytes)
+        return
     file = read_file(filepath, max_bytes)
     with only_value_errors(filepath):
         weights = model.named_weights()
@@ -288,9 +302,14 @@ def _restore_optimizer(
                 continue
             variable = model.variable_of(slot)
             name = f"{_OPTIMIZER}/{vector}/{names[id(variable.layer), variable.index]}"
-            if name not in state or state[name].shape != variable.shape:
-                received = "nothing" if name not in state else f"shape {state[name].shape}"
-                raise ValueError(f"tensor {printable(name)!r}: expected shape {variable.shape}. Received: {received}")
+            if name not in state:
+                raise ValueError(
+                    f"expected the optimizer's vectors for all trained weights. Missing: {printable(name)}"
+                )
+            if state[name].shape != variable.shape:
+                raise ValueError(
+                    f"tensor {printable(name)!r}: expected shape {variable.shape}. Received: {state[name].shape}"
+                )
             _part(loaded[vector], slot)[...] = state[name].ravel()
             used += 1
     if used != len(state):
@@ -318,9 +337,15 @@ def _check_target(filepath: str | os.PathLike[str], overwrite: bool, owner: str)
 
 def _check_format(filepath: str | os.PathLike[str], owner: str) -> None:
     path = os.fspath(filepath)
-    for ending in (".h5", ".hdf5", ".keras"):
-        if isinstance(path, str) and path.lower().endswith(ending):
-            raise ValueError(
-                f"[{owner}] files of Keras' format {ending} are neither read nor written: use a name that ends in "
-                f".safetensors. Received: {printable(path)!r}"
-            )
+    whole = owner in ("save", "load_model")
+    instead = ".keras" if whole else ".weights.h5"
+    refused = (".h5", ".hdf5", ".weights.h5") if whole else (".h5", ".hdf5", ".keras")
+    if _ends(path, *refused) and not _ends(path, instead):
+        raise ValueError(
+            f"[{owner}] files of this format are neither read nor written: use a name that ends in .safetensors, or in "
+            f"{instead} for Keras 3. Received: {printable(path)!r}"
+        )
+
+
+def _ends(filepath: str | os.PathLike[str], *endings: str) -> bool:
+    return str(os.fspath(filepath)).lower().endswith(endings)

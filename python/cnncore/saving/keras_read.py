@@ -1,0 +1,291 @@
+"""From the ``config.json`` of a file of Keras to a description of this package. Nothing is imported or executed."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from cnncore._custom_objects import custom_object
+from cnncore._registry import snake_case
+from cnncore.layers.base import registry
+
+from .keras_names import NO_WEIGHTS, OPERATIONS
+from .limits import printable
+
+__all__ = ["layer_paths", "own_description"]
+
+_DROPPED = ("dtype", "quantization_config", "renorm_momentum", "autocast", "input_axes", "output_axes", "batch_size")
+
+
+class _Reference(NamedTuple):
+    """A tensor: output ``position`` of call ``number`` of a layer."""
+
+    layer: str
+    number: int
+    position: int
+
+
+def own_description(entry: Any) -> dict[str, Any]:
+    """``{"class_name", "config"}`` as this package reads it.
+
+    Raises
+    ------
+    ValueError
+        If the description makes no sense, or says something that this package does not have.
+    """
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("config"), Mapping):
+        raise ValueError("expected the description of a layer to have a class_name and a config")
+    kind, config = entry.get("class_name"), entry["config"]
+    if kind == "Sequential":
+        return {"class_name": "Sequential", "config": _sequential(config)}
+    if kind in ("Functional", "Model"):
+        return {"class_name": "Model", "config": _functional(config)}
+    return {"class_name": kind, "config": _arguments(kind, config)}
+
+
+def layer_paths(entry: Mapping[str, Any], prefix: str = "layers") -> dict[str, list[str]]:
+    """Where Keras keeps weights: path in its file -> names of the layer from the outermost model inwards."""
+    from_here: dict[str, list[str]] = {}
+    used: dict[str, int] = {}
+    skipped = "InputLayer" if entry["class_name"] == "Sequential" else None
+    for layer in entry["config"]["layers"]:
+        kind = layer.get("class_name")
+        if kind == skipped or _is_operation(layer):
+            continue
+        stem = snake_case(str(kind))
+        number = used.get(stem, -1) + 1
+        used[stem] = number
+        path = f"{prefix}/{stem}" if number == 0 else f"{prefix}/{stem}_{number}"
+        name = layer["config"]["name"]
+        if kind in ("Sequential", "Functional", "Model"):
+            from_here |= {inner: [name, *names] for inner, names in layer_paths(layer, f"{path}/layers").items()}
+        else:
+            from_here[path] = [name]
+    return from_here
+
+
+def _is_operation(entry: Mapping[str, Any]) -> bool:
+    return str(entry.get("module", "")).startswith("keras.src.ops.")
+
+
+def _sequential(config: Mapping[str, Any]) -> dict[str, Any]:
+    entries = config.get("layers")
+    if not isinstance(entries, list):
+        raise ValueError("expected a Sequential model to have a list of layers")
+    shape = config.get("build_input_shape")
+    layers = []
+    for entry in entries:
+        if isinstance(entry, Mapping) and entry.get("class_name") == "InputLayer":
+            shape = entry["config"].get("batch_shape", shape)
+        else:
+            layers.append(own_description(entry))
+    return {
+        "name": config.get("name"),
+        "trainable": config.get("trainable", True),
+        "input_shape": None if shape is None else _sample(shape),
+        "layers": layers,
+    }
+
+
+def _sample(shape: Any) -> list[Any]:
+    if not isinstance(shape, (list, tuple)):
+        raise ValueError("expected shapes to be lists")
+    return list(shape[1:])
+
+
+def _arguments(kind: Any, config: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a layer that this package has; others must say what is the case here anyway."""
+    if not isinstance(kind, str):
+        raise ValueError(f"expected the name of a class. Received: {printable(kind)}")
+    known = _parameters(kind)
+    if kind in NO_WEIGHTS and config.get("mean") is None:
+        raise ValueError(f"what a layer {kind} learned from data is not read from files of Keras")
+    result = {}
+    for key, value in config.items():
+        own = _own_value(value)
+        if key == "dtype":
+            _check_dtype(own)
+        if key in known and key != "dtype":
+            result[key] = own
+        elif known and key not in _DROPPED and own not in (None, False, "channels_last"):
+            raise ValueError(f"{kind} has no argument {printable(key)!r} here. Received: {printable(own)}")
+    return result if known else {key: _own_value(value) for key, value in config.items()}
+
+
+def _parameters(kind: str) -> set[str]:
+    cls = registry.known_class(kind) or custom_object(kind)
+    if cls is None:
+        return set()  # the registry says that it is not known
+    return {*inspect.signature(cls).parameters, "name", "trainable", "activity_regularizer"} - {"args", "kwargs"}
+
+
+def _own_value(value: Any) -> Any:
+    """Objects without the module in which Keras has them; functions by their names."""
+    if isinstance(value, Mapping):
+        if value.get("class_name") == "function":
+            return value.get("config")
+        if "class_name" in value and "config" in value:
+            config = value["config"]
+            return {
+                "class_name": value["class_name"],
+                "config": {
+                    key: _own_value(item) for key, item in config.items() if key not in _DROPPED or item is not None
+                }
+                if isinstance(config, Mapping)
+                else config,
+            }
+        return {key: _own_value(item) for key, item in value.items()}
+    return [_own_value(item) for item in value] if isinstance(value, list) else value
+
+
+def _check_dtype(value: Any) -> None:
+    name = value.get("config", {}).get("name") if isinstance(value, Mapping) else value
+    if name not in (None, "float32", "uint8"):
+        raise ValueError(f"expected layers that compute in float32. Received: {printable(name)}")
+
+
+# --- graphs -----------------------------------------------------------------------------------------------------------
+def _functional(config: Mapping[str, Any]) -> dict[str, Any]:
+    entries = config.get("layers")
+    if not isinstance(entries, list):
+        raise ValueError("expected a functional model to have a list of layers")
+    layers, calls, numbers, counts = [], {}, {}, {}
+    for entry in entries:
+        if not isinstance(entry, Mapping) or not isinstance(entry.get("config"), Mapping):
+            raise ValueError("expected each layer of a functional model to have a config")
+        name = entry.get("name", entry["config"].get("name"))
+        nodes = entry.get("inbound_nodes") or []
+        described, rewrite = _operation(entry, nodes) if _is_operation(entry) else (own_description(entry), None)
+        layers.append(described)
+        if entry.get("class_name") in ("Functional", "Model"):  # may have several outputs
+            counts[name] = len(_tensors_in(_outputs(entry["config"].get("output_layers"), {})))
+        if described["class_name"] == "InputLayer":
+            numbers[_Reference(name, 0, 0)] = len(numbers)
+        for offset, node in enumerate(nodes):
+            args, kwargs = _references(node.get("args", [])), dict(_references(node.get("kwargs", {})))
+            if rewrite is not None:
+                args = rewrite(args)
+            calls[name, offset] = (args, {key: item for key, item in kwargs.items() if item is not None})
+    ordered = _in_order(calls, numbers, counts)
+    return {
+        "name": config.get("name"),
+        "trainable": config.get("trainable", True),
+        "layers": layers,
+        "inputs": _numbered(_outputs(config.get("input_layers"), counts), numbers),
+        "calls": ordered,
+        "outputs": _numbered(_outputs(config.get("output_layers"), counts), numbers),
+    }
+
+
+def _in_order(calls: dict[Any, Any], numbers: dict[_Reference, int], counts: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Calls in an order in which they can be made; ``numbers`` gets their results, one each or as ``counts`` says."""
+    waiting: dict[tuple[str, int], list[Any]] = {}
+    missing: dict[Any, int] = {}
+    ready = []
+    done = {(item.layer, item.number) for item in numbers}
+    for key, (args, kwargs) in calls.items():
+        needed = {(item.layer, item.number) for item in _tensors_in([args, kwargs])} - done
+        missing[key] = len(needed)
+        for other in needed:
+            waiting.setdefault(other, []).append(key)
+        if not needed:
+            ready.append(key)
+    ordered = []
+    while ready:
+        key = ready.pop(0)
+        args, kwargs = calls[key]
+        call = {"layer": key[0], "args": _numbered(args, numbers)}
+        if "training" in kwargs:
+            call["training"] = kwargs.pop("training")
+        if kwargs:
+            call["kwargs"] = _numbered(kwargs, numbers)
+        ordered.append(call)
+        for position in range(counts.get(key[0], 1)):
+            numbers[_Reference(*key, position)] = len(numbers)
+        for other in waiting.pop(key, []):
+            missing[other] -= 1
+            if not missing[other]:
+                ready.append(other)
+    if len(ordered) != len(calls):
+        raise ValueError("expected a graph without loops whose tensors all come from its inputs")
+    return ordered
+
+
+def _tensors_in(structure: Any) -> list[_Reference]:
+    """The tensors in a structure."""
+    if isinstance(structure, _Reference):
+        return [structure]
+    if isinstance(structure, Mapping):
+        return [item for value in structure.values() for item in _tensors_in(value)]
+    return [item for value in structure for item in _tensors_in(value)] if isinstance(structure, list) else []
+
+
+def _references(structure: Any) -> Any:
+    if isinstance(structure, Mapping):
+        if structure.get("class_name") == "__keras_tensor__":
+            return _reference(structure.get("config", {}).get("keras_history"))
+        return {key: _references(value) for key, value in structure.items()}
+    return [_references(value) for value in structure] if isinstance(structure, list) else structure
+
+
+def _outputs(structure: Any, models: Mapping[str, int]) -> Any:
+    """Inputs or outputs of a model. Keras counts calls of the ``models`` inside from one there, and only there."""
+    if isinstance(structure, list) and len(structure) == 3 and isinstance(structure[0], str):
+        layer, number, position = _reference(structure)
+        return _Reference(layer, number - (layer in models), position)
+    if isinstance(structure, Mapping):
+        return {key: _outputs(value, models) for key, value in structure.items()}
+    if isinstance(structure, list):
+        inner = [_outputs(value, models) for value in structure]
+        return inner[0] if len(inner) == 1 else inner
+    raise ValueError("expected the model's inputs and outputs to be tensors of its layers")
+
+
+def _reference(history: Any) -> _Reference:
+    if not isinstance(history, list) or len(history) != 3 or not isinstance(history[0], str):
+        raise ValueError("expected tensors to name a layer, a call and an output")
+    return _Reference(history[0], int(history[1]), int(history[2]))
+
+
+def _numbered(structure: Any, numbers: dict[_Reference, int]) -> Any:
+    if isinstance(structure, _Reference):
+        if structure not in numbers:
+            raise ValueError(f"expected tensors of the model's own layers. Received: {printable(structure.layer)}")
+        return {"tensor": numbers[structure]}
+    if isinstance(structure, Mapping):
+        return {key: _numbered(value, numbers) for key, value in structure.items()}
+    return [_numbered(value, numbers) for value in structure] if isinstance(structure, list) else structure
+
+
+def _operation(entry: Mapping[str, Any], nodes: list[Any]) -> tuple[dict[str, Any], Any]:
+    """What an operator of Keras is here: a layer, and how its arguments are passed."""
+    kind, name = entry.get("class_name"), entry["config"].get("name")
+    if kind not in OPERATIONS or len(nodes) != 1:
+        raise ValueError(f"expected layers and the operators +, -, * and /. Received: {printable(kind)}")
+    args = _references(nodes[0].get("args", []))
+    if kind == "Negative":
+        return {"class_name": "Rescaling", "config": {"scale": -1.0, "name": name}}, None
+    if len(args) != 2:
+        raise ValueError(f"expected {kind} to have two operands")
+    left, right = args
+    if isinstance(left, _Reference) and isinstance(right, _Reference):
+        layer = "Divide" if kind == "TrueDivide" else kind
+        return {"class_name": layer, "config": {"name": name}}, lambda operands: [operands]
+    number = right if isinstance(left, _Reference) else left
+    if isinstance(number, bool) or not isinstance(number, (int, float)):
+        raise ValueError(f"expected operands that are tensors or numbers. Received: {printable(number)}")
+    if kind in ("Divide", "TrueDivide") and not isinstance(left, _Reference):
+        config = {"numerator": number, "name": name}
+        return {"class_name": "Reciprocal", "config": config}, lambda operands: operands[1:]
+    scale, offset = {
+        "Add": (1.0, number),
+        "Subtract": (1.0, -number) if isinstance(left, _Reference) else (-1.0, number),
+        "Multiply": (number, 0.0),
+        "Divide": (1.0 / number if number else 0.0, 0.0),
+        "TrueDivide": (1.0 / number if number else 0.0, 0.0),
+    }[kind]
+    config = {"scale": float(scale), "offset": float(offset), "name": name}
+    return {"class_name": "Rescaling", "config": config}, lambda operands: [
+        item for item in operands if isinstance(item, _Reference)
+    ]
