@@ -74,8 +74,12 @@ class TestCompile:
             model.compile(**{"optimizer": "sgd", "loss": "mse", **options})
         assert not model.compiled
 
-    def test_frozen_layers_keep_their_weights(self, make_model, stripes):
-        model = make_model()
+    @pytest.mark.parametrize("optimizer", ["adam", "adamw", optimizers.SGD(0.1, momentum=0.9, weight_decay=0.1)])
+    @pytest.mark.parametrize("trained_before", [False, True])
+    def test_frozen_layers_keep_their_weights(self, make_model, stripes, optimizer, trained_before):
+        model = make_model(optimizer=optimizers.get(copy.deepcopy(optimizer)))
+        if trained_before:
+            model.fit(*stripes)
         model.layers[1].trainable = False
         frozen = model.layers[1].get_weights()
         last = model.layers[-1].get_weights()
@@ -87,18 +91,17 @@ class TestCompile:
         """Slot by slot: what is trained on goes on as it would have."""
         model = make_model(optimizer=optimizers.SGD(0.01, momentum=0.9))
         model.fit(*stripes)
-        slots = {slot.name: slot for slot in model.network.slots}
+        before = {(slot.layer, slot.index): slot for slot in model.network.slots}
         velocity = next(iter(model.optimizer.state.values())).copy()
         model.layers[1].trainable = False
-        after = {slot.name: slot for slot in model.network.slots}
-        name = next(name for name in after if after[name].offset >= 0)
-        moved = next(iter(model.optimizer.state.values()))
-        size = int(np.prod(after[name].shape))
-        assert len(moved) < len(velocity)
-        np.testing.assert_array_equal(
-            moved[after[name].offset : after[name].offset + size],
-            velocity[slots[name].offset : slots[name].offset + size],
-        )
+        slots, moved = model.network.slots, next(iter(model.optimizer.state.values()))
+        assert len(moved) == model.network.parameter_count
+        for slot in slots:
+            old, size = before[slot.layer, slot.index], int(np.prod(slot.shape))
+            kept = velocity[old.offset : old.offset + size] if slot.trainable else np.zeros(size)
+            if slot.offset >= 0:
+                np.testing.assert_array_equal(moved[slot.offset : slot.offset + size], kept)
+        assert {slot.trainable for slot in slots} == {True, False}
         assert model.optimizer.iterations == 4
 
     def test_config(self, make_model):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -240,5 +241,9 @@ class Fitting(Measuring):
         vector = step.gradients(self._training_batch(samples))
         if flat:
             return vector
-        trained = [slot for slot in network.slots if slot.offset >= 0]
-        return [vector[s.offset : s.offset + int(np.prod(s.shape))].reshape(s.shape).copy() for s in trained]
+        parts = {}
+        for slot in network.slots:
+            if slot.trainable:
+                part = vector[slot.offset : slot.offset + math.prod(slot.shape)]
+                parts[self.variable_of(slot).trace_key] = part.reshape(slot.shape).copy()
+        return [parts[variable.trace_key] for variable in self.trainable_variables]

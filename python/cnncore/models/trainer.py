@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
 
 from cnncore.models.claim import Claim
 from cnncore.models.fitting import Fitting
 from cnncore.models.inference import Inference
 from cnncore.models.old_words import OldWords
+from cnncore.optimizers.options import ranges_of
 
 __all__ = ["Trainer"]
 
@@ -76,8 +80,22 @@ class Trainer(Fitting, Inference, OldWords):
     # --- details --------------------------------------------------------------------------------------------------
     def _network_replaced(self, old: Any, new: Any) -> None:
         """Carry the optimizer's state over to a network with other slots; called by the structure, under the lock."""
-        if self._optimizer is not None and old is not None and self._optimizer.built:
-            self._optimizer.rebuild(new.parameter_count, new.slots)
+        optimizer = self._optimizer
+        if optimizer is None or old is None or not optimizer.built:
+            return
+        before, places = optimizer.state_dict(), {(slot.layer, slot.index): slot for slot in old.slots}
+        optimizer.build_for(new.parameter_count, ranges_of(new.slots))
+        begun = {} if optimizer.rule is None else optimizer.state  # what variables have that were not trained so far
+        nothing = np.zeros(new.parameter_count, np.float32)
+        after = {name: np.array(begun.get(name, nothing)) for name in before if name != "step"}
+        for slot in new.slots:
+            place = places.get((slot.layer, slot.index))
+            if place is None or not (slot.trainable and place.trainable) or tuple(slot.shape) != tuple(place.shape):
+                continue  # what is frozen begins anew: nothing may move it meanwhile
+            size = math.prod(slot.shape)
+            for name, vector in after.items():
+                vector[slot.offset : slot.offset + size] = before[name][place.offset : place.offset + size]
+        optimizer.load_state_dict({"step": before["step"], **after})
 
     def _training_attributes(self) -> dict[str, Any]:
         """What copies and files keep: everything but what belongs to a running call."""
