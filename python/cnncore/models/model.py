@@ -262,6 +262,7 @@ class Model(Trainer, Stored, Networked, Layer):
         graph = self._function
         values = arrange(graph.inputs, self.input_names, args[0], self.name)
         arrays = [fitting(x, tensor, self.name) for x, tensor in zip(values, graph.input_list, strict=True)]
+        arrays = self._changed_images(arrays, training)
         return eager.run(self._network_for_use(), arrays, bool(training), graph.outputs)
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:

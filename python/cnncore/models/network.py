@@ -13,6 +13,8 @@ from cnncore.layers.tensor import KerasTensor, Node
 from cnncore.layers.variable import Variable
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from cnncore import _core
     from cnncore.layers.lowering import Lowered
 
@@ -108,6 +110,18 @@ class Networked:
     def _augmentation(self) -> list[Any]:
         """The layers at the very beginning that only change training images; the network leaves them out."""
         return [layer for node in self._augmentation_nodes() for layer in _augmenting(node.layer)]
+
+    def _changed_images(self, arrays: list[np.ndarray], training: bool | None) -> list[np.ndarray]:
+        """Inputs of a call on arrays, changed by :attr:`_augmentation` in training.
+
+        A model of nothing but such layers changes them unless it is told not to, as each of them does.
+        """
+        layers = self._augmentation
+        alone = len(self._augmentation_nodes()) == len(self._function.nodes)
+        if layers and (training or (training is None and alone)):
+            for layer in layers:
+                arrays = [layer.augment(arrays[0]), *arrays[1:]]
+        return arrays
 
     def _augmentation_nodes(self) -> list[Node]:
         function = self._function
