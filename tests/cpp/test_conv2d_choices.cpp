@@ -1,4 +1,5 @@
 // Which algorithm each pass of a convolution takes on each machine: a table that only a measurement may change.
+#include <limits>
 #include <map>
 
 #include "conv2d_cases.h"
@@ -13,7 +14,7 @@ namespace {
 constexpr const char* kChoices = R"(
 28x28x1 f32 k3x3 relu pool first: direct none patch
 28x28x1 f32 k3x3 relu pool infer: direct none none
-28x28x1 f32 k3x3 relu pool: direct planes direct; scalar direct winners winners; neon direct winners winners
+28x28x1 f32 k3x3 relu pool: direct planes patch; scalar direct winners patch; neon direct winners patch
 28x28x1 f32 k3x3 relu first: direct none direct
 13x13x32 f64 k3x3 relu pool: winograd winners winners
 13x13x32 f64 k3x3 relu pool infer: winograd none none
@@ -114,4 +115,29 @@ TEST_CASE("conv2d: every pass takes the algorithm of the table") {
     CHECK(line_of(text) == line);
   }
   CHECK_FALSE(std::getline(table, line));
+}
+
+TEST_CASE("conv2d: images that are taken together fit 32-bit offsets") {
+  // sixteen images of one output pixel each would be taken together, if they were not so large
+  const Conv2dCase c = parse_conv2d_case("12000x12000x1 f1 k1x1 s12000 infer");
+  for (const Kernels& machine : planning_machines()) {
+    const Conv2dPlan plan(c.params, c.fusion, machine);
+    CHECK(plan.images() > 1);
+    CHECK(plan.images() * plan.input_size() <= std::numeric_limits<int32_t>::max());
+  }
+}
+
+TEST_CASE("conv2d: a large kernel is packed and its gradient summed in tasks enough for many cores") {
+  const Conv2dCase c = parse_conv2d_case("14x14x512 f512 k1x1 s2");
+  const Conv2dPlan plan(c.params, c.fusion, planning_machines()[2]);
+  CHECK(plan.pack_tasks() >= 16);
+  CHECK(plan.reduce_tasks() >= 64);
+  int64_t covered = 0;
+  std::vector<float> partial(static_cast<size_t>(plan.partial_size())), dkernel(512 * 512);
+  for (int64_t task = 0; task < plan.reduce_tasks(); ++task) {
+    const Conv2dPlan::Range range = plan.reduce(task, {partial.data(), 1, 0}, dkernel.data());
+    CHECK(range.begin == covered);  // one after another, without gaps
+    covered += range.size;
+  }
+  CHECK(covered == 512 * 512);
 }

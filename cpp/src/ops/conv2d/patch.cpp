@@ -8,7 +8,7 @@ namespace {
 
 double patch_speed(const Conv2dProblem& p, const Kernels&) {
   const bool applies = p.fusion.max_pool && p.unit_strides() && p.unit_dilation() && p.params.in_channels == 1 &&
-                       p.params.kernel_height == 3 && p.params.kernel_width == 3 && !p.fusion.input_grad;
+                       p.params.kernel_height == 3 && p.params.kernel_width == 3;
   return applies ? 2.6 : 0.0;
 }
 
