@@ -1,5 +1,7 @@
 """Exceptions of the package beyond ValueError and TypeError."""
 
+__all__ = ["TrainingError"]
+
 
 class TrainingError(ValueError):
     """Training stopped because the loss, the weights or the optimizer's state are no longer finite.

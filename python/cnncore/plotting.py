@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from .saving.atomic import write_atomically
 
+__all__ = ["check_format", "confusion_matrix", "plot_training", "require_matplotlib"]
+
 _DOTS_PER_INCH = 120
 _FORMATS = ("png", "pdf", "svg", "jpg", "jpeg")
 _MOST_COUNTS = 20  # classes up to which the numbers of samples fit into the confusion matrix

@@ -12,6 +12,8 @@ import numpy as np
 from cnncore._checks import Float32
 from cnncore.differentiation import pullback
 
+__all__ = ["FUNCTIONS", "Definition", "OwnFunction", "activation", "define"]
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {}  # by every name

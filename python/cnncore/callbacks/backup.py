@@ -14,6 +14,8 @@ from cnncore import _checks
 from cnncore.callbacks.base import Callback, Logs
 from cnncore.callbacks.callback_list import get_states, set_states
 
+__all__ = ["BackupAndRestore"]
+
 _FILE, _PREVIOUS = "training_state.npz", "training_state.previous.npz"
 _SETTINGS = "settings"  # the entry of the file that holds everything but arrays, as JSON
 _ARRAY = "array"  # marks where an array stood in that JSON

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+__all__ = ["HOOKS", "Callback", "Logs", "overrides"]
+
 Logs = dict[str, Any]
 
 

@@ -10,6 +10,8 @@ from cnncore.callbacks.base import Callback, Logs, overrides
 from cnncore.callbacks.history import History
 from cnncore.callbacks.progress import ProgbarLogger
 
+__all__ = ["CallbackList", "get_states", "set_states"]
+
 
 class CallbackList:
     """Calls the hooks of several callbacks in order: the user's, then the history, then the progress display.

@@ -12,6 +12,8 @@ from cnncore._names import nearest
 from cnncore.callbacks.base import Logs
 from cnncore.callbacks.monitor import MonitorCallback, emit
 
+__all__ = ["ModelCheckpoint"]
+
 
 class ModelCheckpoint(MonitorCallback):
     """Save the model after each epoch or every few batches, or only when it is the best so far.

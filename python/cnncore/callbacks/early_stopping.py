@@ -10,6 +10,8 @@ from cnncore import _checks
 from cnncore.callbacks.base import Logs
 from cnncore.callbacks.monitor import MonitorCallback
 
+__all__ = ["EarlyStopping"]
+
 
 class EarlyStopping(MonitorCallback):
     """Stop when a value has not become better for some epochs.

@@ -6,6 +6,8 @@ from typing import Any
 
 from cnncore.callbacks.base import Callback, Logs
 
+__all__ = ["SwapEMAWeights"]
+
 
 class SwapEMAWeights(Callback):
     """Use the optimizer's moving averages of the weights in evaluations, and train on with the weights themselves.

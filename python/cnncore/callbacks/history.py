@@ -6,6 +6,8 @@ from typing import Any
 
 from cnncore.callbacks.base import Callback, Logs
 
+__all__ = ["History"]
+
 
 class History(Callback):
     """Records the logs of every epoch. ``fit`` returns one, which is also ``model.history``.

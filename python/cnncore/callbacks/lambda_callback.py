@@ -8,6 +8,8 @@ from typing import Any
 from cnncore._names import nearest
 from cnncore.callbacks.base import HOOKS, Callback
 
+__all__ = ["LambdaCallback"]
+
 
 class LambdaCallback(Callback):
     """A callback made of functions.

@@ -10,6 +10,8 @@ from cnncore import _checks
 from cnncore.callbacks.base import Callback, Logs
 from cnncore.callbacks.monitor import MonitorCallback, emit
 
+__all__ = ["LearningRateScheduler", "ReduceLROnPlateau"]
+
 
 class LearningRateScheduler(Callback):
     """Set the learning rate before each epoch.

@@ -11,6 +11,8 @@ import numpy as np
 
 from cnncore.callbacks.base import Callback, Logs
 
+__all__ = ["CSVLogger", "TerminateOnNaN"]
+
 
 class CSVLogger(Callback):
     """Write the logs of each epoch as a line of a CSV file, which is complete after every epoch.

@@ -11,6 +11,8 @@ from cnncore import _checks
 from cnncore._names import nearest
 from cnncore.callbacks.base import Callback, Logs
 
+__all__ = ["MonitorCallback", "emit"]
+
 _UP = ("acc", "accuracy", "auc")  # ends of names whose values are better when they are larger
 _DOWN = ("loss", "error", "mse", "mae", "mape", "msle", "rmse", "crossentropy")
 

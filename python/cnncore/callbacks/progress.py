@@ -9,6 +9,22 @@ from typing import Any, Protocol
 
 from cnncore.callbacks.base import Callback, Logs
 
+__all__ = [
+    "EpochLines",
+    "NotebookLine",
+    "ProgbarLogger",
+    "ProgressBar",
+    "TerminalLine",
+    "final_text",
+    "format_logs",
+    "format_number",
+    "format_seconds",
+    "in_notebook",
+    "make_line",
+    "make_progress",
+    "progress_text",
+]
+
 _MAX_BAR, _MIN_BAR = 25, 5  # characters
 
 

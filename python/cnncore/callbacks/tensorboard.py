@@ -12,6 +12,8 @@ import numpy as np
 from cnncore import _checks
 from cnncore.callbacks.base import Callback, Logs
 
+__all__ = ["TensorBoard", "filters_as_image"]
+
 
 class TensorBoard(Callback):
     """Write what ``tensorboard --logdir logs`` shows.

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 
 from .parser import build_parser
 
+__all__ = ["main"]
+
 OK, FAILED, BAD_INPUT = 0, 1, 2
 
 # Most errors of the system are about a path that was given; these are not: a full or failing disk, and a failed

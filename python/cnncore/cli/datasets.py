@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from .names import DATASETS
 
+__all__ = ["Data", "Split", "load_dataset"]
+
 _HELD_OUT = 0.2
 _IDX_PARTS = ("train-images", "train-labels", "t10k-images", "t10k-labels")
 

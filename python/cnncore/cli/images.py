@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from cnncore.datasets import load_idx
 
+__all__ = ["fit_shape", "load_images"]
+
 _NPY_MAGIC = b"\x93NUMPY"
 _IDX_MAGICS = (b"\0\0", b"\x1f\x8b")
 

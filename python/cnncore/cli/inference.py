@@ -16,6 +16,8 @@ from .names import DEFAULT_DATASET
 from .record import inverted, note, recorded, seen_in_training, warn_of_differences
 from .threads import set_threads
 
+__all__ = ["run"]
+
 _SUM_TOLERANCE = 1e-3
 
 

@@ -9,6 +9,8 @@ import numpy as np
 
 from cnncore import _core
 
+__all__ = ["cmakedir", "includedir", "run", "version"]
+
 _BFLOAT16 = {
     "amx": "multiplied by the CPU's AMX unit",
     "avx512_bf16": "multiplied by the CPU's AVX-512 BF16 instructions",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+__all__ = ["DATASETS", "DEFAULT_DATASET", "MODELS", "Named"]
+
 DEFAULT_DATASET = "mnist5k"
 MODELS = ("mnist_cnn", "lenet5", "oshea_nash", "cifar10_cnn")
 

@@ -12,6 +12,17 @@ from cnncore._checks import PRECISIONS
 
 from .names import DATASETS, DEFAULT_DATASET, MODELS
 
+__all__ = [
+    "DEFAULT_BATCH_SIZE",
+    "DEFAULT_EPOCHS",
+    "DEFAULT_SEED",
+    "OPTIMIZERS",
+    "build_parser",
+    "positive_float",
+    "positive_int",
+    "seed",
+]
+
 OPTIMIZERS = ("adam", "sgd", "adamw")
 
 DEFAULT_EPOCHS = 12

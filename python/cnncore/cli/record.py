@@ -11,6 +11,18 @@ from numpy.typing import NDArray
 
 from .names import DATASETS
 
+__all__ = [
+    "KEY",
+    "border_mean",
+    "expected_range",
+    "inverted",
+    "note",
+    "recorded",
+    "remember",
+    "seen_in_training",
+    "warn_of_differences",
+]
+
 KEY = "trained_on"  # of a model's metadata
 
 _FAR = 50  # times; images whose values are so much smaller or larger than those in training are scaled otherwise

@@ -6,6 +6,8 @@ from cnncore import _core
 
 from .record import note
 
+__all__ = ["set_threads"]
+
 
 def set_threads(threads: int | None) -> None:
     """Use so many threads; say so where there are fewer cores, on which they would wait for one another."""

@@ -24,6 +24,8 @@ from .names import DEFAULT_DATASET, MODELS
 from .record import note, remember
 from .threads import set_threads
 
+__all__ = ["run"]
+
 _SGD_MOMENTUM = 0.9
 _MODEL_OF_CHANNELS = {1: "mnist_cnn", 3: "cifar10_cnn"}  # what is trained where --model says nothing
 

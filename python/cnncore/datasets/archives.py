@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
+__all__ = ["BadFileError", "Member", "check_size", "decompressed_limit", "intact_gzip", "read_tar_gz"]
+
 # What one file may become in memory. Images compress 2 to 20 times; only tiny or constant files compress much better,
 # and those fit into the first limit.
 _FREE_BYTES = 64 << 20

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from .archives import read_tar_gz
 from .sources import download, find_file, local_directories, missing_file, warn_if_partial
 
+__all__ = ["Format", "Split", "load"]
+
 Split = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 _PIXEL_BYTES = 3 * 32 * 32

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from .archives import check_size, intact_gzip
 
+__all__ = ["load_idx", "read_idx"]
+
 _DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _GZIP_MAGIC = b"\x1f\x8b"
 _CHUNK = 1 << 20

@@ -14,6 +14,8 @@ from .idx import load_idx
 from .npz import load_npz
 from .sources import download, find_file, local_directories, missing_file, named_file, warn_if_partial
 
+__all__ = ["Source", "Split", "check_split", "idx_names", "load", "load_split"]
+
 Split = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from .archives import BadFileError, check_size
 
+__all__ = ["Split", "load_npz"]
+
 Split = tuple[NDArray[Any], NDArray[Any]]
 
 # What zipfile and NumPy raise for files that are damaged or that use a part of the zip format which we do not read.

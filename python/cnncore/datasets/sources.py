@@ -7,6 +7,16 @@ import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+__all__ = [
+    "DATA_DIR_VARIABLE",
+    "download",
+    "find_file",
+    "local_directories",
+    "missing_file",
+    "named_file",
+    "warn_if_partial",
+]
+
 DATA_DIR_VARIABLE = "CNNCORE_DATA_DIR"
 _TIMEOUT_SECONDS = 30
 

@@ -4,6 +4,7 @@
 back to the arguments. NumPy itself makes that possible: it asks its arguments how a function of it treats them.
 """
 
+from cnncore.differentiation import elementwise, functions  # noqa: F401 (they register what NumPy can do)
 from cnncore.differentiation.traced import NotDifferentiableError, Traced, leaf_of, pullback
 
 __all__ = ["NotDifferentiableError", "Traced", "leaf_of", "pullback"]

@@ -254,6 +254,3 @@ def _without_defaults(kwargs: dict[str, Any]) -> dict[str, Any]:
 
 def _unknown(name: str) -> str:
     return f"The gradient of numpy.{name} is not known: write a Layer with call and backward, or use another function."
-
-
-from cnncore.differentiation import elementwise, functions  # noqa: E402, F401 (they register what NumPy can do)

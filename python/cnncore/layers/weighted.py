@@ -11,6 +11,8 @@ from cnncore import _checks, activations, constraints, initializers, regularizer
 from cnncore.layers.base import Layer, Shape, WeightSpec
 from cnncore.layers.protocols import Graph
 
+__all__ = ["Weighted", "Windowed", "pair_of", "with_precision"]
+
 _MODULES: dict[str, Any] = {
     "initializer": initializers,
     "regularizer": regularizers,

@@ -1,1 +1,3 @@
 """Names of earlier versions of Keras."""
+
+__all__ = []

@@ -15,6 +15,8 @@ from cnncore._registry import Registry, snake_case
 from cnncore.differentiation import NotDifferentiableError, pullback
 from cnncore.losses import targets
 
+__all__ = ["Loss", "ValueAndGradient", "registry"]
+
 registry: Registry[Loss] = Registry("loss")
 
 ValueAndGradient = Callable[[np.ndarray, Float32, "Float32 | None"], tuple[float, Float32]]

@@ -12,6 +12,8 @@ from cnncore._checks import Float32
 from cnncore.losses import targets
 from cnncore.losses.base import Loss, ValueAndGradient
 
+__all__ = ["CompiledLoss"]
+
 
 class CompiledLoss(Loss):
     """A loss of the core over the axis ``axis`` of the predictions; the other axes are averaged with the samples."""

@@ -12,6 +12,8 @@ from cnncore._custom_objects import function_name, named_function
 from cnncore.differentiation import NotDifferentiableError, pullback
 from cnncore.losses.base import Loss, registry
 
+__all__ = ["FunctionLoss"]
+
 _EXAMPLE = """
     def {name}(y_true, y_pred):
         difference = y_pred - y_true

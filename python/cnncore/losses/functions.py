@@ -36,6 +36,27 @@ from cnncore.losses.regression import (
     MeanSquaredLogarithmicError,
 )
 
+__all__ = [
+    "CLASSES",
+    "binary_crossentropy",
+    "binary_focal_crossentropy",
+    "categorical_crossentropy",
+    "categorical_focal_crossentropy",
+    "categorical_hinge",
+    "cosine_similarity",
+    "hinge",
+    "huber",
+    "kl_divergence",
+    "log_cosh",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_error",
+    "mean_squared_logarithmic_error",
+    "poisson",
+    "sparse_categorical_crossentropy",
+    "squared_hinge",
+]
+
 
 def _rows(loss: CompiledLoss, y_true: ArrayLike, y_pred: Any) -> np.ndarray:
     if isinstance(y_pred, Traced):  # inside of a user's own loss, which is being differentiated

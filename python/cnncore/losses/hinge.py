@@ -9,6 +9,8 @@ from cnncore.losses import targets
 from cnncore.losses.base import registry
 from cnncore.losses.compiled import CompiledLoss
 
+__all__ = ["CategoricalHinge", "Hinge", "SquaredHinge", "signs"]
+
 
 def signs(y: np.ndarray) -> np.ndarray:
     """Labels 0 and 1 as -1 and 1; anything else as it is."""

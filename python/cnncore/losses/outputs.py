@@ -13,6 +13,8 @@ from cnncore.losses.probabilistic import (
     SparseCategoricalCrossentropy,
 )
 
+__all__ = ["check_output"]
+
 _CLASSES = (SparseCategoricalCrossentropy, CategoricalCrossentropy, CategoricalFocalCrossentropy)
 _BINARY = (BinaryCrossentropy, BinaryFocalCrossentropy)
 _PROBABILITIES = ("softmax", "sigmoid", "hard_sigmoid")

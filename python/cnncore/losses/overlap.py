@@ -11,6 +11,8 @@ from cnncore import _checks
 from cnncore.losses import targets
 from cnncore.losses.base import Loss, registry
 
+__all__ = ["Axis", "Dice", "Tversky", "dice", "tversky"]
+
 Axis = int | tuple[int, ...] | list[int] | None
 _EPSILON = 1e-7
 

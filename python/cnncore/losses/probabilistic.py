@@ -16,6 +16,16 @@ from cnncore.losses import targets
 from cnncore.losses.base import registry
 from cnncore.losses.compiled import CompiledLoss
 
+__all__ = [
+    "BinaryCrossentropy",
+    "BinaryFocalCrossentropy",
+    "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy",
+    "KLDivergence",
+    "Poisson",
+    "SparseCategoricalCrossentropy",
+]
+
 _LABELS_HINT = ' For integer labels use loss="sparse_categorical_crossentropy" or cnncore.utils.to_categorical.'
 
 

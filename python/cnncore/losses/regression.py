@@ -8,6 +8,16 @@ from cnncore import _checks
 from cnncore.losses.base import registry
 from cnncore.losses.compiled import CompiledLoss
 
+__all__ = [
+    "CosineSimilarity",
+    "Huber",
+    "LogCosh",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+]
+
 
 @registry.register("mse")
 class MeanSquaredError(CompiledLoss):

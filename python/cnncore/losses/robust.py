@@ -11,6 +11,8 @@ from cnncore import _checks
 from cnncore.losses import targets
 from cnncore.losses.base import Loss, registry
 
+__all__ = ["CategoricalGeneralizedCrossEntropy", "categorical_generalized_cross_entropy"]
+
 
 def categorical_generalized_cross_entropy(y_true: ArrayLike, y_pred: Any, q: float) -> Any:
     """(1 - y_label^q) / q of integer labels: see :class:`~cnncore.losses.CategoricalGeneralizedCrossEntropy`.

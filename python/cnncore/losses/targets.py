@@ -8,6 +8,8 @@ from numpy.typing import ArrayLike
 from cnncore import _checks
 from cnncore._checks import Float32
 
+__all__ = ["Shape", "finite", "full", "labels", "sample_weights"]
+
 Shape = tuple[int, ...]
 
 

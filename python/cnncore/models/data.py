@@ -13,6 +13,8 @@ from cnncore import _checks
 from cnncore._checks import Float32
 from cnncore.losses import Loss
 
+__all__ = ["Samples", "prepare_samples", "prepare_x", "split_samples"]
+
 
 class Samples(NamedTuple):
     """A data set ready for the core."""

@@ -13,6 +13,30 @@ from cnncore import _checks, _core
 from cnncore._checks import Float32
 from cnncore.differentiation import Traced
 
+__all__ = [
+    "activation",
+    "activation_backward",
+    "celu",
+    "elu",
+    "exponential",
+    "gelu",
+    "hard_sigmoid",
+    "hard_silu",
+    "leaky_relu",
+    "log_sigmoid",
+    "log_softmax",
+    "mish",
+    "relu",
+    "relu6",
+    "selu",
+    "sigmoid",
+    "silu",
+    "softmax",
+    "softplus",
+    "softsign",
+    "tanh",
+]
+
 
 def activation(
     x: ArrayLike,

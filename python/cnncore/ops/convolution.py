@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike
 from cnncore import _checks, _core
 from cnncore._checks import Float32, PaddingArgument, Pair, Size
 
+__all__ = ["conv2d", "conv2d_backward", "conv_output_size"]
+
 _IMAGES = "batch, height, width, channels"
 _KERNEL = "height, width, inputs, outputs"
 

@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike
 from cnncore import _checks, _core
 from cnncore._checks import Float32, PaddingArgument, Pair, Size
 
+__all__ = ["conv2d_transpose", "conv2d_transpose_backward"]
+
 
 def conv2d_transpose(
     x: ArrayLike,

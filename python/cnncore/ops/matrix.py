@@ -8,6 +8,8 @@ from numpy.typing import ArrayLike
 from cnncore import _checks, _core
 from cnncore._checks import Float32
 
+__all__ = ["dense", "dense_backward", "mean_squared_error", "softmax_cross_entropy"]
+
 
 def dense(x: ArrayLike, kernel: ArrayLike, bias: ArrayLike | None = None, *, precision: str = "float32") -> Float32:
     """Compute x @ kernel + bias.

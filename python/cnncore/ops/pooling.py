@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike
 from cnncore import _checks, _core
 from cnncore._checks import Float32, PaddingArgument, Pair, Size
 
+__all__ = ["avg_pool2d", "avg_pool2d_backward", "max_pool2d", "max_pool2d_backward"]
+
 _IMAGES = "batch, height, width, channels"
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from cnncore import _core
 from cnncore._checks import Float32
 
+__all__ = ["adam_update", "sgd_update"]
+
 
 def sgd_update(
     params: Float32,

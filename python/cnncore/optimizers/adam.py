@@ -7,6 +7,8 @@ from typing import Any
 from cnncore import _checks, _core
 from cnncore.optimizers.base import Optimizer, Rate, registry
 
+__all__ = ["Adam", "AdamW"]
+
 
 @registry.register()
 class Adam(Optimizer):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,11 +11,10 @@ from cnncore import _checks
 from cnncore._checks import Float32
 from cnncore.optimizers.options import VariableRange
 
-if TYPE_CHECKING:
-    from cnncore.optimizers.base import Optimizer
+__all__ = ["apply_to_arrays"]
 
 
-def apply_to_arrays(optimizer: Optimizer, grads: Sequence[Any], variables: Sequence[Any]) -> None:
+def apply_to_arrays(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any]) -> None:
     """One step: the variables, writable float32 arrays, are changed in place."""
     owner = type(optimizer).__name__
     gradients = _checked(owner, grads, variables)
@@ -47,7 +46,7 @@ def _checked(owner: str, grads: Sequence[Any], variables: Sequence[Any]) -> list
     return gradients
 
 
-def _build(optimizer: Optimizer, arrays: Sequence[np.ndarray]) -> None:
+def _build(optimizer: Any, arrays: Sequence[np.ndarray]) -> None:
     ids = [id(array) for array in arrays]
     if optimizer.built:
         if ids != optimizer.array_ids:

@@ -19,6 +19,8 @@ from cnncore.optimizers.options import DecayExclusions, Options, VariableRange, 
 from cnncore.optimizers.schedules import LearningRateSchedule
 from cnncore.optimizers.variables import Iterations, LearningRate
 
+__all__ = ["Optimizer", "Rate", "registry"]
+
 registry: Registry[Optimizer] = Registry("optimizer")
 
 Rate = float | Callable[[int], float]

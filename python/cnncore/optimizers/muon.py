@@ -10,6 +10,8 @@ from cnncore import _checks, _core
 from cnncore.optimizers.base import Optimizer, Rate, registry
 from cnncore.optimizers.options import VariableRange, momentum_of
 
+__all__ = ["Muon"]
+
 
 @registry.register()
 class Muon(Optimizer):

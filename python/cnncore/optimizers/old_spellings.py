@@ -8,6 +8,8 @@ from typing import Any
 
 from cnncore.optimizers.schedules import InverseTimeDecay
 
+__all__ = ["learning_rate_of"]
+
 _CALLER = 4  # who wrote Adam(lr=...): beyond this function, Optimizer.__init__ and Adam.__init__
 
 

@@ -8,15 +8,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from cnncore import _checks
 from cnncore._checks import Float32
 
-if TYPE_CHECKING:
-    from cnncore.optimizers.base import Optimizer
+__all__ = [
+    "DecayExclusions",
+    "Options",
+    "VariableRange",
+    "apply_in_numpy",
+    "clip",
+    "momentum_of",
+    "path_of",
+    "ranges_of",
+]
 
 
 @dataclass(frozen=True)
@@ -157,7 +165,7 @@ def clip(grads: Float32, options: Options, variables: Sequence[VariableRange]) -
     return result
 
 
-def apply_in_numpy(optimizer: Optimizer, params: Float32, grads: Float32) -> None:
+def apply_in_numpy(optimizer: Any, params: Float32, grads: Float32) -> None:
     """One call of an optimizer in Python, with the options around its ``update``."""
     options, variables, state = optimizer.options, optimizer.trained_variables, optimizer.state
     call, every = optimizer.step, options.gradient_accumulation_steps or 1

@@ -8,6 +8,8 @@ from cnncore import _checks, _core
 from cnncore.optimizers.base import Optimizer, Rate, registry
 from cnncore.optimizers.options import momentum_of
 
+__all__ = ["RMSprop"]
+
 
 @registry.register()
 class RMSprop(Optimizer):

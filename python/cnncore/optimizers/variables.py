@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+__all__ = ["Iterations", "LearningRate"]
+
 
 class LearningRate(float):
     """A learning rate: a float that can also be assigned to. Arithmetic and comparison are the float's.

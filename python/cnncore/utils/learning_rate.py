@@ -17,6 +17,8 @@ from ..errors import TrainingError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+__all__ = ["LearningRateCurve", "find_learning_rate"]
+
 _SMOOTHING = 0.9  # of the running mean of losses
 _ALOUD = 4.0  # times the best loss: the run has diverged
 _OWNER = "find_learning_rate"

@@ -10,6 +10,8 @@ from cnncore import _checks
 from cnncore.optimizers.newton.line_search import Trial, Wolfe, strong_wolfe
 from cnncore.optimizers.newton.objective import Counted, Objective, Step, Vector
 
+__all__ = ["LBFGSMethod"]
+
 _LEAST_COSINE = 1e-10  # a step and a change that are nearly orthogonal say nothing
 
 

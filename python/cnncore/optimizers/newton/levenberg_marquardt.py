@@ -9,6 +9,8 @@ import numpy as np
 from cnncore import _checks
 from cnncore.optimizers.newton.objective import Counted, Objective, Step, Vector
 
+__all__ = ["LevenbergMarquardtMethod"]
+
 _TRIALS = 30
 
 

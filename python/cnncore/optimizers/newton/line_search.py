@@ -14,6 +14,8 @@ import numpy as np
 
 from cnncore.optimizers.newton.objective import Vector
 
+__all__ = ["Trial", "Wolfe", "strong_wolfe"]
+
 _TINY_CHANGE = 1e-9  # a bracket in which no coordinate moves further is not narrowed
 
 

@@ -9,6 +9,8 @@ import numpy as np
 
 from cnncore.optimizers.newton.objective import Counted, Method, Objective, Step, Vector
 
+__all__ = ["Result", "minimize"]
+
 _NOISE = 1e-15
 
 

@@ -10,6 +10,8 @@ import numpy as np
 from cnncore import _checks
 from cnncore.optimizers.newton.objective import Counted, Objective, Step, Vector
 
+__all__ = ["NewtonCGMethod", "conjugate_gradients"]
+
 _HALVINGS = 30
 _DECREASE = 1e-4  # of what the slope promises
 _NOISE = 1e-15  # values that differ by less, relatively, are equal

@@ -8,6 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = ["Counted", "Method", "Objective", "Step", "Vector"]
+
 Vector = NDArray[np.float64]
 
 

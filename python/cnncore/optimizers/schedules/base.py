@@ -7,6 +7,8 @@ from typing import Any
 from cnncore import _checks
 from cnncore._registry import Registry
 
+__all__ = ["LearningRateSchedule", "duration", "rate", "registry"]
+
 registry: Registry[LearningRateSchedule] = Registry("learning rate schedule")
 
 

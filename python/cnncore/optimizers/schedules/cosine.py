@@ -7,6 +7,8 @@ import math
 from cnncore import _checks
 from cnncore.optimizers.schedules.base import LearningRateSchedule, duration, rate, registry
 
+__all__ = ["CosineDecay", "CosineDecayRestarts", "OneCycle"]
+
 
 @registry.register()
 class CosineDecay(LearningRateSchedule):

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from cnncore import _checks
 from cnncore.optimizers.schedules.base import LearningRateSchedule, duration, rate, registry
 
+__all__ = ["ExponentialDecay", "InverseTimeDecay", "PiecewiseConstantDecay", "PolynomialDecay"]
+
 
 @registry.register()
 class ExponentialDecay(LearningRateSchedule):

@@ -5,16 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from cnncore.utils.image import img_to_array, load_img
 
 from .iterators import Iterator
-
-if TYPE_CHECKING:
-    from .generator import ImageDataGenerator
 
 __all__ = ["DirectoryIterator"]
 
@@ -77,7 +74,7 @@ class DirectoryIterator(Iterator):
     def __init__(
         self,
         directory: str | os.PathLike[str],
-        image_data_generator: ImageDataGenerator,
+        image_data_generator: Any,
         target_size: tuple[int, int] = (256, 256),
         color_mode: str = "rgb",
         classes: Sequence[str] | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +12,6 @@ from cnncore import _checks
 from cnncore._random import next_seed
 from cnncore.utils.dataset import PyDataset
 from cnncore.utils.image import array_to_img
-
-if TYPE_CHECKING:
-    from .generator import ImageDataGenerator
 
 __all__ = ["Iterator", "NumpyArrayIterator"]
 
@@ -118,7 +115,7 @@ class NumpyArrayIterator(Iterator):
         self,
         x: Any,
         y: Any,
-        image_data_generator: ImageDataGenerator,
+        image_data_generator: Any,
         batch_size: int = 32,
         shuffle: bool = False,
         sample_weight: Any = None,
