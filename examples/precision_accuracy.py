@@ -24,7 +24,7 @@ def accuracy(precision: str, seed: int, data: tuple, epochs: int, batch_size: in
     (x_train, y_train), (x_test, y_test) = data
     cnncore.utils.set_random_seed(seed)
     model = mnist_cnn()
-    model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"], precision=precision)
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"], precision=precision)
     model.fit(x_train, y_train, batch_size=batch_size, epochs=epochs, verbose=0)
     return 100 * model.evaluate(x_test, y_test, verbose=0, return_dict=True)["accuracy"]
 

@@ -40,7 +40,7 @@ def make_model(conv=None, dense=None, **options):
 
 def compiled(**options):
     model = make_model(input_shape=(8, 8, 16))
-    model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"], **options)
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"], **options)
     return model
 
 
@@ -316,7 +316,7 @@ def mnist5k_accuracy(precision, seed):
     (x, y), (x_test, y_test) = mnist5k.load_data()
     utils.set_random_seed(seed)
     model = applications.mnist_cnn()
-    model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"], precision=precision)
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"], precision=precision)
     model.fit(x[..., None], y, batch_size=64, epochs=EPOCHS, verbose=0)
     return model.evaluate(x_test[..., None], y_test, verbose=0, return_dict=True)["accuracy"]
 

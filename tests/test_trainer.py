@@ -49,8 +49,12 @@ class TestCompile:
 
     def test_metrics_in_the_place_of_loss_weights(self):
         model = Sequential([Dense(1, input_shape=(2,))])
-        with pytest.raises(TypeError, match=r"`loss_weights`, the third argument, .* metrics=\['mae'\]"):
+        with pytest.warns(
+            DeprecationWarning, match=r"third argument .* `loss_weights` today.*metrics=\['mae'\]"
+        ) as caught:
             model.compile("sgd", "mse", ["mae"])
+        assert caught[0].filename == __file__
+        assert model.metrics_names == ["loss", "mae"]
 
     def test_without_a_loss(self, stripes):
         model = Sequential([Flatten(input_shape=(8, 8, 1)), Dense(3)])

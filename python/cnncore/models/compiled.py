@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -131,7 +132,7 @@ class Compiled(Structure):
         """
         new_precision = _checks.precision(precision, "compile")
         _checks.integer(steps_per_execution, "steps_per_execution", "compile")
-        _check_old_order(loss_weights)
+        loss_weights, metrics = _keras_2_order(loss_weights, metrics)
         plan = Plan(loss, loss_weights, metrics, weighted_metrics)
         new_optimizer = optimizers.get(optimizer)
         if self._known_function() is not None:  # names of outputs are known: a wrong one is an error now
@@ -320,10 +321,14 @@ def _described_metric(identifier: Any) -> Any:
     return identifier if isinstance(identifier, str) else metrics_module.serialize(metrics_module.get(identifier))
 
 
-def _check_old_order(loss_weights: Any) -> None:
-    """The third argument was `metrics` in earlier versions; names there can mean nothing else."""
-    if any(isinstance(leaf, str) or callable(leaf) for leaf in _leaves(loss_weights)):
-        raise TypeError(
-            "[compile] expected `loss_weights`, the third argument, to hold numbers, as in Keras. Metrics are named: "
-            f"metrics={loss_weights!r}. Received: loss_weights={loss_weights!r}"
-        )
+def _keras_2_order(loss_weights: Any, metrics: Any) -> tuple[Any, Any]:
+    """``loss_weights`` and ``metrics``, which was the third argument in Keras 2; names there can mean nothing else."""
+    if metrics is not None or not any(isinstance(leaf, str) or callable(leaf) for leaf in _leaves(loss_weights)):
+        return loss_weights, metrics
+    warnings.warn(
+        "The third argument of compile is `loss_weights` today. Write the metrics with their name: "
+        f"metrics={loss_weights!r}.",
+        DeprecationWarning,
+        stacklevel=3,
+    )
+    return None, loss_weights

@@ -17,7 +17,7 @@ from cnncore.models.interrupts import terminate_like_interrupt
 from cnncore.models.measuring import Measuring, as_keras_result
 from cnncore.models.meter import Meter
 from cnncore.models.old_words import fit_arguments
-from cnncore.models.steps import TrainingStep, raise_training_error
+from cnncore.models.steps import TrainingStep, first_non_finite_layer, raise_training_error
 
 __all__ = ["Fitting"]
 
@@ -204,7 +204,7 @@ class Fitting(Measuring):
             done = int(self.optimizer.iterations)
             values = step(batch, meter.room(samples.rows))
             if not np.isfinite(values[0]) or not step.finite:
-                raise_training_error(self._function, batch, 0, done, values[0])
+                raise_training_error(self, batch, 0, done, values[0])
             meter.add(values, batch)
             return as_keras_result(meter.logs(), return_dict)
 
@@ -247,3 +247,19 @@ class Fitting(Measuring):
                 part = vector[slot.offset : slot.offset + math.prod(slot.shape)]
                 parts[self.variable_of(slot).trace_key] = part.reshape(slot.shape).copy()
         return [parts[variable.trace_key] for variable in self.trainable_variables]
+
+    def first_non_finite_layer(self, x: Any) -> str | None:
+        """The first layer whose output holds NaN or infinity.
+
+        Parameters
+        ----------
+        x : array_like, or a list or dict of them
+            Samples, as for :meth:`fit`.
+
+        Returns
+        -------
+        str or None
+            Its name; "input" if ``x`` itself is not finite, None if every output is.
+        """
+        arrays = self._inputs(x, "first_non_finite_layer")
+        return first_non_finite_layer(self._function, arrays, self.precision)

@@ -153,13 +153,11 @@ class TrainingLoop:
         """End at a loss or weights that are not finite: by an error, unless a callback ends the training itself."""
         if not snapshot.is_still_finite():
             snapshot.restore()
-            raise_training_error(
-                self._model._function, batch, self._epoch_number, index, loss, "at the beginning of this epoch"
-            )
+            raise_training_error(self._model, batch, self._epoch_number, index, loss, "at the beginning of this epoch")
         logs = {**self._meter.logs(), "loss": loss}
         callbacks.on_train_batch_end(index, logs)
         if not self._model.stop_training:
-            raise_training_error(self._model._function, batch, self._epoch_number, index, loss)
+            raise_training_error(self._model, batch, self._epoch_number, index, loss)
         self._meter.sums[0] += loss
 
     def _evaluate(self, source: ArraySource | StreamSource, callbacks: CallbackList) -> dict[str, Any]:

@@ -65,8 +65,11 @@ class Meter:
     def add(self, losses: Sequence[float], batch: Batch) -> None:
         """Count a batch: the total loss, then that of each output. Its predictions are in their :meth:`room`."""
         rows = batch.rows
-        for index, loss in enumerate(losses):
-            self.sums[index] += loss * rows
+        if len(self._outputs) == 1:  # its loss is not logged beside the total
+            self.sums[0] += losses[0] * rows
+        else:
+            for index, loss in enumerate(losses):
+                self.sums[index] += loss * rows
         self.done += rows
         if self._measured:
             self._filled += rows

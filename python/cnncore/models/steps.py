@@ -15,7 +15,7 @@ from cnncore.layers.lowering import lower
 from cnncore.models.signature import Output
 from cnncore.models.sources import Batch
 
-__all__ = ["EvaluationStep", "TrainingStep", "raise_training_error"]
+__all__ = ["EvaluationStep", "TrainingStep", "first_non_finite_layer", "raise_training_error"]
 
 
 class TrainingStep:
@@ -112,14 +112,14 @@ class EvaluationStep:
 
 
 def raise_training_error(
-    function: Function, batch: Batch, epoch: int, step: int, loss: float, kept: str = "before this step"
+    model: Any, batch: Batch, epoch: int, step: int, loss: float, kept: str = "before this step"
 ) -> NoReturn:
     """Stop with an error that says where the loss or a weight stopped being finite, and why, as far as it can be told.
 
     Parameters
     ----------
-    function : Function
-        The model's graph.
+    model : Trainer
+        The model.
     batch : Batch
         What the step worked on.
     epoch, step : int
@@ -139,7 +139,7 @@ def raise_training_error(
             f"The update {place} left weights or optimizer state that are not finite; the loss before it was {loss:g}"
         )
     else:
-        what = f"The loss became {loss} {place}: {_cause(function, [a for a in x if a is not None], y, weight)}"
+        what = f"The loss became {loss} {place}: {_cause(model, [a for a in x if a is not None], y, weight)}"
     raise TrainingError(
         f"{what}. The model has the weights it had {kept}. Common "
         "causes: NaN or infinite values in x, inputs that are not scaled, a learning rate that is too high, a last "
@@ -150,8 +150,8 @@ def raise_training_error(
     )
 
 
-def _cause(function: Function, x: list[np.ndarray], y: list[Any], weight: list[Any]) -> str:
-    layer = first_non_finite_layer(function, x)
+def _cause(model: Any, x: list[np.ndarray], y: list[Any], weight: list[Any]) -> str:
+    layer = first_non_finite_layer(model._function, x, model.precision)
     if layer is not None:
         return f"the output of layer {layer!r} is not finite"
     for name, arrays in (("y", y), ("sample_weight", weight)):
@@ -160,12 +160,13 @@ def _cause(function: Function, x: list[np.ndarray], y: list[Any], weight: list[A
     return "all predictions are finite, the loss is not"
 
 
-def first_non_finite_layer(function: Function, x: list[np.ndarray]) -> str | None:
+def first_non_finite_layer(function: Function, x: list[np.ndarray], precision: str = "float32") -> str | None:
     """Name of the first layer whose output for ``x`` holds NaN or infinity; None if there is none."""
     if not all(np.isfinite(array).all() for array in x):
         return "input"
     tensors = [tensor for node in function.nodes for tensor in node.output_list]
     network = lower(Function(function.inputs, tensors)).network
+    network.precision = precision
     for tensor, y in zip(tensors, network.forward(x), strict=True):
         if not np.isfinite(y).all():
             return tensor.node.layer.name
