@@ -7,8 +7,9 @@ import os
 import numpy as np
 import pytest
 
-from cnncore import activations, backend, constraints, initializers, regularizers, utils
+from cnncore import Sequential, _core, activations, backend, constraints, initializers, regularizers, utils
 from cnncore._custom_objects import custom_object_scope
+from cnncore.layers import builtin as layers
 from cnncore.layers.builtin import LeakyReLU
 
 W = np.random.default_rng(0).standard_normal((3, 3, 4, 5)).astype(np.float32)
@@ -243,4 +244,36 @@ class TestBackend:
         np.testing.assert_array_equal(backend.one_hot([1, 0], 2), [[0, 1], [1, 0]])
         np.testing.assert_array_equal(backend.concatenate([x, x]), np.concatenate([x, x], 1))
         assert backend.expand_dims(x).shape == (2, 2, 1)
+        assert backend.permute_dimensions(x, (1, 0))[0, 1] == 3
+        np.testing.assert_array_equal(backend.repeat_elements(x, 2, axis=0), np.repeat(x, 2, axis=0))
+        assert backend.any(x < 0)
+        assert not backend.all(x < 0, axis=[1]).any()
         assert backend.cast(x, "int32").dtype == np.int32
+
+
+@pytest.mark.skipif(not hasattr(_core.GraphBuilder, "add"), reason="this core takes chains only")
+def test_a_function_of_tensors_inside_a_model():
+    model = Sequential([layers.Input((3,)), layers.Dense(4, activation="relu"), layers.Dense(1)])
+    hidden = backend.function([model.input], [model.layers[0].output, model.output])
+    x = np.random.default_rng(0).random((2, 3), np.float32)
+    first, last = hidden([x])
+    np.testing.assert_array_equal(first, model.layers[0](x))
+    np.testing.assert_array_equal(last, model.predict(x, verbose=0))
+    (first,) = backend.function(model.input, model.layers[0].output)([x])
+    assert first.shape == (2, 4)
+
+
+def test_old_names_lead_to_todays():
+    with pytest.warns(DeprecationWarning, match="constraints.maxnorm is called max_norm today"):
+        from cnncore.constraints import maxnorm
+    assert maxnorm is constraints.MaxNorm
+    with pytest.warns(DeprecationWarning, match="initializers.normal is called random_normal today"):
+        from cnncore.initializers import normal
+    assert normal is initializers.RandomNormal
+    with pytest.warns(DeprecationWarning, match="image_data_format today"):
+        assert backend.image_dim_ordering() == "tf"
+    with pytest.warns(DeprecationWarning, match="today"), pytest.raises(ValueError, match="channels_last"):
+        backend.set_image_dim_ordering("th")
+    for module in (constraints, initializers):
+        with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+            _ = module.nothing

@@ -6,6 +6,7 @@ units); ``[0, 1, 2]`` is over the kernel of each filter of a convolution (height
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -211,3 +212,13 @@ def serialize(constraint: Constraint | None) -> dict[str, Any] | None:
 def deserialize(config: dict[str, Any] | None) -> Constraint | None:
     """Inverse of :func:`serialize`; an unknown class is a ValueError."""
     return None if config is None else _registry.deserialize(config)
+
+
+_OLD_NAMES = {"maxnorm": "max_norm", "nonneg": "non_neg", "unitnorm": "unit_norm"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _OLD_NAMES:
+        warnings.warn(f"constraints.{name} is called {_OLD_NAMES[name]} today.", DeprecationWarning, stacklevel=2)
+        return globals()[_OLD_NAMES[name]]
+    raise AttributeError(f"module 'cnncore.constraints' has no attribute {name!r}")

@@ -5,6 +5,7 @@ Each has its class (``HeNormal(seed=1)``), the same in small letters (``he_norma
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from cnncore._custom_objects import custom_object
@@ -120,3 +121,13 @@ def serialize(initializer: Initializer) -> dict[str, Any]:
 def deserialize(config: dict[str, Any]) -> Initializer:
     """Inverse of :func:`serialize`; an unknown class is a ValueError."""
     return get(config)
+
+
+_OLD_NAMES = {"normal": "random_normal", "uniform": "random_uniform", "zero": "zeros", "one": "ones"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _OLD_NAMES:
+        warnings.warn(f"initializers.{name} is called {_OLD_NAMES[name]} today.", DeprecationWarning, stacklevel=2)
+        return globals()[_OLD_NAMES[name]]
+    raise AttributeError(f"module 'cnncore.initializers' has no attribute {name!r}")

@@ -1,8 +1,4 @@
-"""What scripts ask Keras' backend for: settings that have one value here, names, and plain functions of arrays.
-
-``cnncore.backend`` is often imported as ``K``. Functions take and give NumPy arrays. A Lambda layer, an activation or a
-loss written with them can be trained: their gradients are known (:mod:`cnncore.differentiation`).
-"""
+"""Functions of arrays, most of them NumPy's under the names of Keras' backend."""
 
 # ruff: noqa: A001 (these are Keras' names, and the functions are called as K.sum and the like)
 
@@ -14,74 +10,56 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from cnncore import _checks
-from cnncore._naming import reset_names
 from cnncore._random import generator, next_seed
-from cnncore._registry import snake_case
-from cnncore.activations import elu, hard_sigmoid, relu, sigmoid, softmax, softplus, softsign, tanh
+from cnncore.activations import sigmoid, softmax
+from cnncore.backend.settings import epsilon
 from cnncore.differentiation import Traced
 from cnncore.layers.tensor import NotTraceableError
 
 __all__ = [
     "abs",
+    "all",
+    "any",
     "argmax",
-    "backend",
     "batch_flatten",
     "binary_crossentropy",
     "cast",
     "cast_to_floatx",
     "categorical_crossentropy",
-    "clear_session",
     "clip",
     "concatenate",
     "constant",
-    "count_params",
     "dot",
-    "elu",
-    "epsilon",
     "equal",
-    "eval",
     "exp",
     "expand_dims",
     "eye",
     "flatten",
-    "floatx",
-    "get_uid",
-    "get_value",
     "greater",
-    "hard_sigmoid",
-    "image_data_format",
-    "int_shape",
-    "is_keras_tensor",
+    "greater_equal",
     "l2_normalize",
     "less",
+    "less_equal",
     "log",
     "max",
     "maximum",
     "mean",
     "min",
     "minimum",
-    "ndim",
     "not_equal",
     "one_hot",
     "ones",
     "ones_like",
+    "permute_dimensions",
     "pow",
+    "prod",
     "random_normal",
     "random_uniform",
-    "relu",
+    "repeat_elements",
     "reshape",
+    "reverse",
     "round",
-    "set_epsilon",
-    "set_floatx",
-    "set_image_data_format",
-    "set_value",
-    "shape",
-    "sigmoid",
     "sign",
-    "softmax",
-    "softplus",
-    "softsign",
     "sqrt",
     "square",
     "squeeze",
@@ -90,7 +68,6 @@ __all__ = [
     "stop_gradient",
     "sum",
     "switch",
-    "tanh",
     "transpose",
     "var",
     "zeros",
@@ -100,120 +77,6 @@ __all__ = [
 Axis = int | Sequence[int] | None
 
 
-class _Settings:
-    epsilon = 1e-7
-
-
-_uids: dict[str, int] = {}
-
-
-# --- settings ----------------------------------------------------------------------------------------------------
-def backend() -> str:
-    """The name of what computes: "cnncore"."""
-    return "cnncore"
-
-
-def image_data_format() -> str:
-    """The layout of images: always "channels_last", (batch, height, width, channels)."""
-    return "channels_last"
-
-
-def set_image_data_format(data_format: str) -> None:
-    """Accepts "channels_last", which holds anyway; a ValueError for anything else."""
-    _checks.data_format(data_format, "set_image_data_format")
-
-
-def floatx() -> str:
-    """The type of weights and activities: always "float32"."""
-    return "float32"
-
-
-def set_floatx(value: str) -> None:
-    """Accepts "float32", which holds anyway; a ValueError for anything else."""
-    _checks.dtype(value, "set_floatx")
-
-
-def epsilon() -> float:
-    """A small number that keeps divisions finite, 1e-7 unless :func:`set_epsilon` changed it."""
-    return _Settings.epsilon
-
-
-def set_epsilon(value: float) -> None:
-    """Change what :func:`epsilon` gives. Layers and losses of this package keep theirs."""
-    _Settings.epsilon = _checks.number(value, "value", "set_epsilon", minimum=0.0)
-
-
-# --- names --------------------------------------------------------------------------------------------------------
-def clear_session(free_memory: bool = True) -> None:
-    """Begin the names of layers at "conv2d", "dense", ... again. There is no other hidden state to free."""
-    reset_names()
-    _uids.clear()
-
-
-def get_uid(prefix: str = "") -> int:
-    """The next number for a name that begins with ``prefix``, from 1.
-
-    Examples
-    --------
-    >>> clear_session()
-    >>> get_uid("dense"), get_uid("dense"), get_uid("conv2d")
-    (1, 2, 1)
-    """
-    stem = snake_case(prefix)
-    _uids[stem] = _uids.get(stem, 0) + 1
-    return _uids[stem]
-
-
-def is_keras_tensor(x: Any) -> bool:
-    """Whether ``x`` is a symbolic tensor, the result of ``Input`` or of a layer called on one."""
-    from cnncore.layers.tensor import KerasTensor
-
-    return isinstance(x, KerasTensor)
-
-
-# --- values of weights --------------------------------------------------------------------------------------------
-def get_value(x: Any) -> Any:
-    """A copy of the values of a weight or array; a plain number, such as a learning rate, as it is."""
-    return x if isinstance(x, (int, float)) else np.array(x)
-
-
-eval = get_value
-
-
-def set_value(x: Any, value: Any) -> None:
-    """Replace the values of a weight, or of anything with ``assign``."""
-    if hasattr(x, "assign"):
-        x.assign(value)
-        return
-    if not isinstance(x, np.ndarray):
-        raise TypeError(
-            "[set_value] expected a weight or an array. A learning rate is set by optimizer.learning_rate = value. "
-            f"Received: {type(x).__name__}"
-        )
-    x[...] = value
-
-
-def count_params(weights: Any) -> int:
-    """Number of values of a weight or array, or of a list of them."""
-    if isinstance(weights, (list, tuple)):
-        return int(np.sum([np.prod(weight.shape) for weight in weights], dtype=np.int64))
-    return int(np.prod(weights.shape, dtype=np.int64))
-
-
-def int_shape(x: Any) -> tuple[Any, ...]:
-    """Shape of an array, weight or symbolic tensor; None stands for the batch axis of the last."""
-    return tuple(x.shape) if hasattr(x, "shape") else np.shape(x)
-
-
-shape = int_shape
-
-
-def ndim(x: Any) -> int:
-    """Number of axes."""
-    return len(int_shape(x))
-
-
-# --- functions of arrays ------------------------------------------------------------------------------------------
 def cast(x: Any, dtype: DTypeLike) -> Any:
     """``x`` as an array of another type."""
     return (x if hasattr(x, "astype") else np.asarray(x)).astype(dtype)
@@ -348,11 +211,38 @@ def random_uniform(shape: Sequence[int], minval: float = 0.0, maxval: float = 1.
 abs, exp, log, sqrt, square, round = np.abs, np.exp, np.log, np.sqrt, np.square, np.round
 maximum, minimum, reshape, transpose, stack, sign = np.maximum, np.minimum, np.reshape, np.transpose, np.stack, np.sign
 zeros, ones, zeros_like, ones_like, eye = np.zeros, np.ones, np.zeros_like, np.ones_like, np.eye
+greater_equal, less_equal, reverse, prod = np.greater_equal, np.less_equal, np.flip, np.prod
 equal, not_equal, greater, less, switch, squeeze = np.equal, np.not_equal, np.greater, np.less, np.where, np.squeeze
 
 
+def permute_dimensions(x: Any, pattern: Sequence[int]) -> Any:
+    """``x`` with its axes in another order."""
+    return np.transpose(x, tuple(pattern))
+
+
+def repeat_elements(x: Any, rep: int, axis: int) -> Any:
+    """Each part of ``x`` along ``axis`` several times."""
+    return np.concatenate([part for index in range(x.shape[axis]) for part in [_part(x, index, axis)] * rep], axis)
+
+
+def _part(x: Any, index: int, axis: int) -> Any:
+    place = [slice(None)] * len(x.shape)
+    place[axis] = slice(index, index + 1)
+    return x[tuple(place)]
+
+
+def any(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    """Whether something is true along ``axis``."""
+    return np.any(x, axis=_axes(axis), keepdims=keepdims)
+
+
+def all(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    """Whether everything is true along ``axis``."""
+    return np.all(x, axis=_axes(axis), keepdims=keepdims)
+
+
 def _sizes(shape: Sequence[int | None]) -> tuple[int, ...]:
-    if any(size is None for size in shape):
+    if None in tuple(shape):
         raise NotTraceableError(
             "The number of samples in a symbolic tensor is not known."
         )  # a Lambda tries arrays then

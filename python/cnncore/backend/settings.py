@@ -1,0 +1,110 @@
+"""Settings that have one value here, and names."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from cnncore import _checks
+from cnncore._naming import reset_names
+from cnncore._registry import snake_case
+
+__all__ = [
+    "backend",
+    "clear_session",
+    "epsilon",
+    "floatx",
+    "get_uid",
+    "image_data_format",
+    "image_dim_ordering",
+    "is_keras_tensor",
+    "set_epsilon",
+    "set_floatx",
+    "set_image_data_format",
+    "set_image_dim_ordering",
+]
+
+
+class _Settings:
+    epsilon = 1e-7
+
+
+_uids: dict[str, int] = {}
+
+
+def backend() -> str:
+    """The name of what computes: "cnncore"."""
+    return "cnncore"
+
+
+def image_data_format() -> str:
+    """The layout of images: always "channels_last", (batch, height, width, channels)."""
+    return "channels_last"
+
+
+def set_image_data_format(data_format: str) -> None:
+    """Accepts "channels_last", which holds anyway; a ValueError for anything else."""
+    _checks.data_format(data_format, "set_image_data_format")
+
+
+def floatx() -> str:
+    """The type of weights and activities: always "float32"."""
+    return "float32"
+
+
+def set_floatx(value: str) -> None:
+    """Accepts "float32", which holds anyway; a ValueError for anything else."""
+    _checks.dtype(value, "set_floatx")
+
+
+def epsilon() -> float:
+    """A small number that keeps divisions finite, 1e-7 unless :func:`set_epsilon` changed it."""
+    return _Settings.epsilon
+
+
+def set_epsilon(value: float) -> None:
+    """Change what :func:`epsilon` gives. Layers and losses of this package keep theirs."""
+    _Settings.epsilon = _checks.number(value, "value", "set_epsilon", minimum=0.0)
+
+
+def clear_session(free_memory: bool = True) -> None:
+    """Begin the names of layers at "conv2d", "dense", ... again. There is no other hidden state to free."""
+    reset_names()
+    _uids.clear()
+
+
+def get_uid(prefix: str = "") -> int:
+    """The next number for a name that begins with ``prefix``, from 1.
+
+    Examples
+    --------
+    >>> clear_session()
+    >>> get_uid("dense"), get_uid("dense"), get_uid("conv2d")
+    (1, 2, 1)
+    """
+    stem = snake_case(prefix)
+    _uids[stem] = _uids.get(stem, 0) + 1
+    return _uids[stem]
+
+
+def is_keras_tensor(x: Any) -> bool:
+    """Whether ``x`` is a symbolic tensor, the result of ``Input`` or of a layer called on one."""
+    from cnncore.layers.tensor import KerasTensor
+
+    return isinstance(x, KerasTensor)
+
+
+def image_dim_ordering() -> str:
+    """Keras 1's word for :func:`image_data_format`: "tf", which is "channels_last"."""
+    _warn("image_dim_ordering", "image_data_format")
+    return "tf"
+
+
+def set_image_dim_ordering(dim_ordering: str) -> None:
+    """Keras 1's word for :func:`set_image_data_format`: accepts "tf" and refuses "th"."""
+    _warn("set_image_dim_ordering", "set_image_data_format")
+    set_image_data_format({"tf": "channels_last", "th": "channels_first"}.get(dim_ordering, dim_ordering))
+
+
+def _warn(old: str, new: str) -> None:
+    warnings.warn(f"backend.{old} is called backend.{new} today.", DeprecationWarning, stacklevel=3)

@@ -1,0 +1,88 @@
+"""Values of weights, and of tensors inside a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+__all__ = ["count_params", "function", "get_value", "int_shape", "ndim", "set_value", "shape", "variable"]
+
+
+def get_value(x: Any) -> Any:
+    """A copy of the values of a weight or array; a plain number, such as a learning rate, as it is."""
+    return x if isinstance(x, (int, float)) else np.array(x)
+
+
+def set_value(x: Any, value: Any) -> None:
+    """Replace the values of a weight, or of anything with ``assign``."""
+    if hasattr(x, "assign"):
+        x.assign(value)
+        return
+    if not isinstance(x, np.ndarray):
+        raise TypeError(
+            "[set_value] expected a weight or an array. A learning rate is set by optimizer.learning_rate = value. "
+            f"Received: {type(x).__name__}"
+        )
+    x[...] = value
+
+
+def count_params(weights: Any) -> int:
+    """Number of values of a weight or array, or of a list of them."""
+    if isinstance(weights, (list, tuple)):
+        return int(np.sum([np.prod(weight.shape) for weight in weights], dtype=np.int64))
+    return int(np.prod(weights.shape, dtype=np.int64))
+
+
+def int_shape(x: Any) -> tuple[Any, ...]:
+    """Shape of an array, weight or symbolic tensor; None stands for the batch axis of the last."""
+    return tuple(x.shape) if hasattr(x, "shape") else np.shape(x)
+
+
+shape = int_shape
+
+
+def ndim(x: Any) -> int:
+    """Number of axes."""
+    return len(int_shape(x))
+
+
+def variable(value: Any, dtype: Any = None, name: str | None = None) -> np.ndarray:
+    """A float32 array of ``value`` that can be written to."""
+    return np.array(value, np.float32)
+
+
+def function(inputs: Any, outputs: Any) -> Callable[[Sequence[Any]], list[np.ndarray]]:
+    """A function from arrays for some tensors of a model to the values of others.
+
+    Parameters
+    ----------
+    inputs, outputs : symbolic tensor or list of them
+        Such as ``[model.input]`` and ``[model.layers[0].output]``.
+
+    Returns
+    -------
+    callable
+        Takes a list of arrays, and gives a list of arrays.
+
+    Examples
+    --------
+    >>> from cnncore import Sequential
+    >>> from cnncore.layers import Dense, Input
+    >>> model = Sequential([Input((3,)), Dense(4), Dense(1)])
+    >>> hidden = function([model.input], [model.layers[0].output])
+    >>> hidden([np.ones((2, 3))])[0].shape
+    (2, 4)
+    """
+    from cnncore.models import Model
+
+    sources = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
+    results = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
+    model = Model(sources, results)
+
+    def run(arrays: Sequence[Any]) -> list[np.ndarray]:
+        values = model.predict_on_batch([np.asarray(array) for array in arrays])
+        return list(values) if isinstance(values, list) else [values]
+
+    return run
