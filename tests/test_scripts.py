@@ -10,7 +10,7 @@ from cnncore import _core
 pytestmark = pytest.mark.skipif(not hasattr(_core, "Parameters"), reason="needs the core that takes any graph")
 
 SCRIPTS = sorted(Path(__file__).with_name("scripts").glob("*.py"))
-NEEDS = {"data_loader": "torch", "pandas_regression": "pandas"}
+NEEDS = {"data_loader": "torch", "pandas_regression": "pandas", "pictures_in_folders": "PIL"}
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
