@@ -14,6 +14,7 @@ from cnncore.layers.function import Function
 from cnncore.layers.lowering import lower
 from cnncore.models.signature import Output
 from cnncore.models.sources import Batch
+from cnncore.optimizers.newton.objective import Vector
 
 __all__ = ["EvaluationStep", "TrainingStep", "first_non_finite_layer", "raise_training_error"]
 
@@ -52,6 +53,8 @@ class TrainingStep:
         list of float
             The total loss before the update, then that of each output. Nothing is updated if the total is not finite.
         """
+        if self._optimizer.evaluates:
+            return self._iterate(batch, room)
         with self._lock:
             rule = self._optimizer.prepare_step()
             values: list[float] = self._network.train_step(
@@ -66,6 +69,22 @@ class TrainingStep:
             self.finite = (self._optimizer if rule is None else rule).finite
         return values
 
+    def _iterate(self, batch: Batch, room: list[Float32] | None) -> list[float]:
+        """A step of an optimizer that looks at several points."""
+        with self._lock:
+            network = self._network
+            objective = BatchObjective(network, batch, self._losses, self._loss_weights, room)
+            params = network.get_parameters()
+            try:
+                params = self._optimizer.iterate(objective, params)
+            finally:
+                network.set_parameters(params)
+            network.step = objective.step + 1
+            for variable, constraint in self._constraints:
+                variable.assign(constraint(variable.numpy()))
+            self.finite = self._optimizer.finite
+        return objective.values
+
     def gradients(self, batch: Batch) -> Float32:
         """A copy of the flat gradient of the total loss; the model is left as it was."""
         with self._lock:
@@ -77,6 +96,43 @@ class TrainingStep:
             network.step = step
             self._model.set_weights(weights)
             return np.array(network.gradients)
+
+
+class BatchObjective:
+    """The loss of one batch as a function of the flat parameters, dropout included: its choice is the same each time.
+
+    Attributes
+    ----------
+    values : list of float
+        The total loss and that of each output, at the first point that was asked for.
+    step : int
+        The network's step, which chooses what dropout drops.
+    """
+
+    def __init__(
+        self,
+        network: Any,
+        batch: Batch,
+        losses: Sequence[Any],
+        loss_weights: Sequence[float],
+        room: list[Float32] | None,
+    ) -> None:
+        self._network, self._batch, self._losses, self._loss_weights = network, batch, losses, loss_weights
+        self._room, self.step = room, network.step
+        self.values: list[float] = []
+
+    def value_and_gradient(self, point: Vector) -> tuple[float, Vector]:
+        """The total loss, NaN where it is not finite, and its gradient."""
+        network, batch = self._network, self._batch
+        network.set_parameters(point.astype(np.float32))
+        network.step = self.step
+        room = None if self.values else self._room  # predictions are those of the first point
+        values: list[float] = network.train_step(
+            batch.x, batch.y, self._losses, self._loss_weights, batch.weight, batch.indices, None, room
+        )
+        self.values = self.values or values
+        gradient = network.gradients.astype(np.float64)
+        return values[0], gradient if math.isfinite(values[0]) else np.full_like(gradient, np.nan)
 
 
 class EvaluationStep:

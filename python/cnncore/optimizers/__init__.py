@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from cnncore._custom_objects import custom_object_scope
-from cnncore.optimizers import legacy, schedules
+from cnncore.optimizers import legacy, newton, schedules
 from cnncore.optimizers.adagrad import Adadelta, Adagrad
 from cnncore.optimizers.adam import Adam, AdamW
 from cnncore.optimizers.adam_variants import Adamax, Nadam
 from cnncore.optimizers.base import Optimizer, registry
 from cnncore.optimizers.ftrl import Ftrl
+from cnncore.optimizers.lbfgs import LBFGS
 from cnncore.optimizers.lion import Lion
 from cnncore.optimizers.muon import Muon
 from cnncore.optimizers.rmsprop import RMSprop
 from cnncore.optimizers.sgd import SGD
 
 __all__ = [
+    "LBFGS",
     "SGD",
     "Adadelta",
     "Adagrad",
@@ -32,6 +34,7 @@ __all__ = [
     "deserialize",
     "get",
     "legacy",
+    "newton",
     "schedules",
     "serialize",
 ]

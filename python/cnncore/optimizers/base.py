@@ -14,6 +14,7 @@ from cnncore._checks import Float32
 from cnncore._registry import Registry, snake_case
 from cnncore.optimizers import schedules
 from cnncore.optimizers.arrays import apply_to_arrays
+from cnncore.optimizers.newton.objective import Objective
 from cnncore.optimizers.old_spellings import learning_rate_of
 from cnncore.optimizers.options import DecayExclusions, Options, VariableRange, apply_in_numpy, path_of, ranges_of
 from cnncore.optimizers.schedules import LearningRateSchedule
@@ -78,6 +79,8 @@ class Optimizer:
     array([0.5, 1.5], dtype=float32)
     """
 
+    evaluates = False  # whether a step asks for the loss at points of its choice: fit then calls ``iterate``
+
     def __init__(
         self,
         learning_rate: Rate,
@@ -131,6 +134,22 @@ class Optimizer:
             Number of this step, counted from 1.
         """
         raise NotImplementedError(f"{type(self).__name__} must implement update(params, grads, step)")
+
+    def iterate(self, objective: Objective, params: Float32) -> Float32:
+        """For optimizers with ``evaluates = True``: one step on one batch.
+
+        Parameters
+        ----------
+        objective : Objective
+            The loss of this batch and its gradient at any point.
+        params : numpy.ndarray of float32, shape (size,)
+
+        Returns
+        -------
+        numpy.ndarray of float32, shape (size,)
+            The new parameters; ``params`` stays as it is.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must implement iterate(objective, params)")
 
     def make_rule(self, size: int) -> _core.Optimizer | None:
         """The core's update rule for ``size`` parameters, or None where ``update`` is to be called."""

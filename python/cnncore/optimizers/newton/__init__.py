@@ -10,10 +10,11 @@ from cnncore.optimizers.newton.lbfgs import LBFGSMethod
 from cnncore.optimizers.newton.levenberg_marquardt import LevenbergMarquardtMethod
 from cnncore.optimizers.newton.minimize import Result, minimize
 from cnncore.optimizers.newton.newton_cg import NewtonCGMethod
-from cnncore.optimizers.newton.objective import Counted, Method, Objective, Step, Vector
+from cnncore.optimizers.newton.objective import Counted, CurvedObjective, Method, Objective, Step, Vector
 
 __all__ = [
     "Counted",
+    "CurvedObjective",
     "LBFGSMethod",
     "LevenbergMarquardtMethod",
     "Method",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 from cnncore import _checks
 from cnncore.optimizers.newton.line_search import Trial, Wolfe, strong_wolfe
@@ -33,6 +34,9 @@ class LBFGSMethod:
     learning_rate : float, default 1
         The first step length that the line search tries.
     rules : Wolfe, optional
+        What the line search asks for.
+    storage : dtype, default float64
+        Of the pairs. Arithmetic is float64 in any case.
 
     Notes
     -----
@@ -49,13 +53,19 @@ class LBFGSMethod:
     True
     """
 
-    def __init__(self, history_size: int = 10, learning_rate: float = 1.0, rules: Wolfe | None = None) -> None:
+    def __init__(
+        self,
+        history_size: int = 10,
+        learning_rate: float = 1.0,
+        rules: Wolfe | None = None,
+        storage: DTypeLike = np.float64,
+    ) -> None:
         self.history_size = _checks.integer(history_size, "history_size", "LBFGS")
         self.learning_rate = _checks.number(learning_rate, "learning_rate", "LBFGS", minimum=0.0)
         self.rules = rules or Wolfe()
-        self._steps: list[Vector] = []
-        self._changes: list[Vector] = []
-        self._iterations = 0
+        self._storage = storage
+        self._steps: list[NDArray[Any]] = []
+        self._changes: list[NDArray[Any]] = []
 
     def direction(self, gradient: Vector) -> Vector:
         """-H times the gradient."""
@@ -75,8 +85,8 @@ class LBFGSMethod:
     def remember(self, step: Vector, change: Vector) -> None:
         """Keep a pair, if the curvature along it is positive."""
         if step @ change > _LEAST_COSINE * np.sqrt((step @ step) * (change @ change)):
-            self._steps = [*self._steps[1 - self.history_size :], step] if self.history_size > 1 else [step]
-            self._changes = [*self._changes[1 - self.history_size :], change] if self.history_size > 1 else [change]
+            self._steps = [*self._steps, step.astype(self._storage)][-self.history_size :]
+            self._changes = [*self._changes, change.astype(self._storage)][-self.history_size :]
 
     def step(self, objective: Objective, point: Vector) -> Step:
         """One iteration. A direction that leads nowhere is forgotten together with its history."""
@@ -85,13 +95,12 @@ class LBFGSMethod:
         value, gradient = counted.value_and_gradient(point)
         result = self._search(counted, point, value, gradient)
         if result is None and self._steps:
-            self._steps, self._changes, self._iterations = [], [], 0
+            self._steps, self._changes = [], []
             result = self._search(counted, point, value, gradient)
         if result is None:
             result = Step(point, value, gradient)
         else:
             self.remember(result.point - point, result.gradient - gradient)
-            self._iterations += 1
         result.evaluations = counted.evaluations - before
         return result
 
@@ -106,7 +115,7 @@ class LBFGSMethod:
             return Trial(t, new_value, float(new_gradient @ direction), new_gradient)
 
         first = self.learning_rate
-        if self._iterations == 0:
+        if not self._steps:
             first *= min(1.0, 1.0 / float(np.abs(gradient).sum()))
         start = Trial(0.0, value, slope, gradient)
         found = strong_wolfe(evaluate, start, first, float(np.abs(direction).max()), self.rules)
@@ -115,15 +124,10 @@ class LBFGSMethod:
         return Step(point + found.t * direction, found.value, found.gradient, length=found.t)
 
     def state_dict(self) -> dict[str, Any]:
-        """The pairs, oldest first, and the number of iterations since there were none."""
-        return {
-            "steps": np.array(self._steps),
-            "changes": np.array(self._changes),
-            "iterations": self._iterations,
-        }
+        """The pairs, oldest first."""
+        return {"steps": np.array(self._steps), "changes": np.array(self._changes)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Inverse of :meth:`state_dict`."""
-        self._steps = [np.array(row, np.float64) for row in state["steps"]]
-        self._changes = [np.array(row, np.float64) for row in state["changes"]]
-        self._iterations = int(state["iterations"])
+        self._steps = [np.array(row, self._storage) for row in state["steps"]]
+        self._changes = [np.array(row, self._storage) for row in state["changes"]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,12 @@ class Objective(Protocol):
         """The value, which may be infinite or NaN, and the gradient, a new vector."""
         ...
 
+
+class CurvedObjective(Objective, Protocol):
+    """An objective whose curvature Newton-CG and Levenberg-Marquardt can ask for."""
+
     def curvature_product(self, point: Vector, direction: Vector) -> Vector:
-        """The Hessian, or the Gauss-Newton matrix, at ``point`` times ``direction``. L-BFGS does not ask."""
+        """The Hessian, or the Gauss-Newton matrix, at ``point`` times ``direction``."""
         ...
 
 
@@ -86,4 +90,5 @@ class Counted:
     def curvature_product(self, point: Vector, direction: Vector) -> Vector:
         """The objective's."""
         self.products += 1
-        return np.asarray(self.objective.curvature_product(point, direction), np.float64)
+        curved = cast("CurvedObjective", self.objective)
+        return np.asarray(curved.curvature_product(point, direction), np.float64)
