@@ -23,7 +23,7 @@ __all__ = [
     "seed",
 ]
 
-OPTIMIZERS = ("adam", "sgd", "adamw")
+OPTIMIZERS = ("adam", "sgd", "adamw", "muon", "rmsprop", "nadam", "adamax", "adagrad", "adadelta", "ftrl", "lion")
 
 DEFAULT_EPOCHS = 12
 DEFAULT_BATCH_SIZE = 32

@@ -187,7 +187,7 @@ def _optimizer(arguments: argparse.Namespace) -> optimizers.Optimizer:
     name = arguments.optimizer or "adam"
     if name == "sgd":
         return optimizers.SGD(momentum=_SGD_MOMENTUM, **options)
-    return optimizers.AdamW(**options) if name == "adamw" else optimizers.Adam(**options)
+    return optimizers.get({"class_name": type(optimizers.get(name)).__name__, "config": options})
 
 
 def _plot(model: Any, data: Data, history: dict[str, list[float]], path: Path) -> None:
