@@ -101,6 +101,7 @@ void bind_ops(py::module_& m);
 void bind_normalization(py::module_& m);
 void bind_merge(py::module_& m);
 void bind_resize(py::module_& m);
+void bind_graph(py::module_& m);
 void bind_loss(py::module_& m);
 void bind_metrics(py::module_& m);
 void bind_network(py::module_& m);

@@ -1,79 +1,23 @@
-// Graph and Network.
+// Networks: arrays in, arrays out, the GIL released.
 #include <algorithm>
-#include <optional>
+#include <cmath>
 
 #include "array.h"
 
 namespace cnncore {
 namespace {
 
-std::optional<Precision> to_precision(const std::optional<std::string>& name) {
-  return name ? std::optional(parse_precision(*name)) : std::nullopt;
-}
-
-void bind_graph(py::module_& m) {
-  py::class_<Graph>(m, "GraphBuilder")
-      .def(py::init<>())
-      .def("input", &Graph::input, py::arg("shape"))
-      .def("rescaling", &Graph::rescaling, py::arg("x"), py::arg("scale"), py::arg("offset"), py::arg("name"))
-      .def(
-          "conv2d",
-          [](Graph& g, int x, int64_t filters, Pair kernel_size, Pair strides, const PaddingPairs& padding,
-             Pair dilation, int64_t groups, bool use_bias, const std::string& activation, const std::string& name,
-             const std::optional<std::string>& precision) {
-            Conv2dParams p;
-            p.filters = filters;
-            p.kernel_height = kernel_size.first, p.kernel_width = kernel_size.second;
-            p.stride_height = strides.first, p.stride_width = strides.second;
-            p.dilation_height = dilation.first, p.dilation_width = dilation.second;
-            p.groups = groups;
-            p.padding = to_padding(padding);
-            return g.conv2d(x, p, use_bias, parse_activation(activation), name, to_precision(precision));
-          },
-          py::arg("x"), py::arg("filters"), py::arg("kernel_size"), py::arg("strides"), py::arg("padding"),
-          py::arg("dilation_rate"), py::arg("groups"), py::arg("use_bias"), py::arg("activation"), py::arg("name"),
-          py::arg("precision") = py::none())
-      .def(
-          "max_pool2d",
-          [](Graph& g, int x, Pair size, Pair strides, const PaddingPairs& padding, const std::string& name) {
-            return g.max_pool2d(
-                x, {0, 0, 0, size.first, size.second, strides.first, strides.second, to_padding(padding)}, name);
-          },
-          py::arg("x"), py::arg("pool_size"), py::arg("strides"), py::arg("padding"), py::arg("name"))
-      .def(
-          "avg_pool2d",
-          [](Graph& g, int x, Pair size, Pair strides, const PaddingPairs& padding, const std::string& name) {
-            return g.avg_pool2d(
-                x, {0, 0, 0, size.first, size.second, strides.first, strides.second, to_padding(padding)}, name);
-          },
-          py::arg("x"), py::arg("pool_size"), py::arg("strides"), py::arg("padding"), py::arg("name"))
-      .def("flatten", &Graph::flatten, py::arg("x"), py::arg("name"))
-      .def(
-          "dense",
-          [](Graph& g, int x, int64_t units, bool use_bias, const std::string& activation, const std::string& name,
-             const std::optional<std::string>& precision) {
-            return g.dense(x, units, use_bias, parse_activation(activation), name, to_precision(precision));
-          },
-          py::arg("x"), py::arg("units"), py::arg("use_bias"), py::arg("activation"), py::arg("name"),
-          py::arg("precision") = py::none())
-      .def(
-          "activation",
-          [](Graph& g, int x, const std::string& kind, const std::string& name) {
-            return g.activation(x, parse_activation(kind), name);
-          },
-          py::arg("x"), py::arg("kind"), py::arg("name"))
-      .def("dropout", &Graph::dropout, py::arg("x"), py::arg("rate"), py::arg("seed"), py::arg("name"))
-      .def("output_shape", [](const Graph& g, int tensor) { return to_tuple(g.shape(tensor)); }, py::arg("tensor"));
+Shape batch_of(int64_t samples, const Shape& sample) {
+  Shape shape{samples};
+  shape.insert(shape.end(), sample.begin(), sample.end());
+  return shape;
 }
 
 // x (samples, *input_shape), uint8 or float32, C-contiguous. The array must outlive the result.
 Images to_images(const char* op, const py::array& x, const Shape& sample) {
   const auto rank = static_cast<py::ssize_t>(sample.size()) + 1;
-  if (x.ndim() != rank || !std::equal(sample.begin(), sample.end(), x.shape() + 1)) {
-    Shape expected{x.ndim() ? x.shape(0) : 0};
-    expected.insert(expected.end(), sample.begin(), sample.end());
-    check_shape(op, "x", x, expected);
-  }
+  if (x.ndim() != rank || !std::equal(sample.begin(), sample.end(), x.shape() + 1))
+    check_shape(op, "x", x, batch_of(x.ndim() ? x.shape(0) : 0, sample));
   check(x.flags() & py::array::c_style, op, "expected a C-contiguous x");
   check(x.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_, op, "expected an aligned x");
   if (py::isinstance<py::array_t<uint8_t>>(x)) return {static_cast<const uint8_t*>(x.data()), nullptr, x.shape(0)};
@@ -82,111 +26,212 @@ Images to_images(const char* op, const py::array& x, const Shape& sample) {
                        "expected x of dtype uint8 or float32. Received: " + std::string(py::str(x.dtype())));
 }
 
-using Indices = py::array_t<int64_t, py::array::c_style>;
-
-// A name, or a Loss, whose own parameters hold.
-LossSpec to_loss(const py::object& loss, bool from_logits) {
-  if (py::isinstance<py::str>(loss)) return {.kind = parse_loss(loss.cast<std::string>()), .from_logits = from_logits};
-  return loss.cast<LossSpec>();
+std::vector<Images> to_inputs(const char* op, const Network& net, const std::vector<py::array>& x) {
+  check(x.size() == net.input_count(), op, "expected ", net.input_count(), " inputs. Received: ", x.size());
+  std::vector<Images> inputs;
+  for (size_t i = 0; i < x.size(); ++i) inputs.push_back(to_images(op, x[i], net.input_shape(i)));
+  return inputs;
 }
 
-double train_step(Network& net, const py::array& x, const py::array& y, const std::optional<Indices>& indices,
-                  const py::object& loss, bool from_logits, Optimizer* optimizer,
-                  const std::optional<py::array>& sample_weight, const std::optional<py::array>& outputs) {
+py::list forward(Network& net, const std::vector<py::array>& x, bool training) {
+  const std::vector<Images> inputs = to_inputs("[forward] ", net, x);
+  const int64_t samples = inputs.empty() ? 0 : inputs.front().samples;
+  py::list results;
+  std::vector<float*> y;
+  for (size_t o = 0; o < net.output_count(); ++o) {
+    Array result = empty(batch_of(samples, net.output_shape(o)));
+    y.push_back(result.mutable_data());
+    results.append(std::move(result));
+  }
+  {
+    const py::gil_scoped_release release;
+    training ? net.forward_training(inputs, y) : net.forward(inputs, y);
+  }
+  return results;
+}
+
+using Indices = py::array_t<int64_t, py::array::c_style>;
+
+// A loss that Python computes on a whole batch.
+BatchLoss python_loss(const py::object& function, const py::object& y, const py::object& sample_weight,
+                      const std::optional<Indices>& indices, const Shape& output) {
+  return [function, y, sample_weight, indices, output](int64_t size, const float* y_pred, float* dy_pred) {
+    const py::gil_scoped_acquire gil;
+    const auto of_batch = [&](const py::object& all) -> py::object {
+      if (all.is_none()) return all;
+      return indices ? py::object(all[*indices]) : py::object(all[py::slice(0, size, 1)]);
+    };
+    Array predictions = empty(batch_of(size, output));
+    std::copy_n(y_pred, predictions.size(), predictions.mutable_data());
+    const py::object result = function(of_batch(y), predictions, of_batch(sample_weight));
+    check(py::isinstance<py::tuple>(result) && py::len(result) == 2,
+          "[train_step] expected a loss function to return (loss, gradient). Received: ",
+          std::string(py::str(py::type::of(result))));
+    const py::tuple pair = result;
+    const auto gradient = py::array_t<float, py::array::c_style | py::array::forcecast>::ensure(pair[1]);
+    if (!gradient) throw py::error_already_set();
+    check(gradient.size() == predictions.size(), "[train_step] expected a gradient of shape ",
+          to_string(shape_of(predictions)), " from a loss function. Received: ", to_string(shape_of(gradient)));
+    std::copy_n(gradient.data(), gradient.size(), dy_pred);
+    return py::float_(pair[0]).cast<double>();
+  };
+}
+
+float* output_memory(const py::object& outputs, size_t o, int64_t size, const Shape& sample) {
+  constexpr const char* op = "[train_step] ";
+  if (outputs.is_none()) return nullptr;
+  const py::object item = outputs[py::int_(o)];
+  if (item.is_none()) return nullptr;
+  const Array array = float32(op, "outputs", item.cast<py::array>());
+  const Shape expected = batch_of(size, sample), received = shape_of(array);
+  check(received.size() == expected.size() && received[0] >= size &&
+            std::equal(expected.begin() + 1, expected.end(), received.begin() + 1),
+        op, "expected outputs of shape ", to_string(expected), ". Received: ", to_string(received));
+  return writable(op, "outputs", array);
+}
+
+OutputLoss output_loss(const Shape& output, int64_t samples, const py::object& loss, const py::object& y,
+                       const py::object& weight, float loss_weight, const std::optional<Indices>& indices) {
+  constexpr const char* op = "[train_step] ";
+  OutputLoss wanted;
+  wanted.weight = loss_weight;
+  if (loss.is_none()) return wanted;
+  if (!py::isinstance<LossSpec>(loss)) {
+    wanted.batch_loss = python_loss(loss, y, weight, indices, output);
+    return wanted;
+  }
+  wanted.loss = loss.cast<LossSpec>();
+  wanted.y = to_targets(op, y.cast<py::array>(), samples, output);
+  if (!weight.is_none()) {
+    const py::array array = weight.cast<py::array>();
+    check_shape(op, "sample_weight", array, {samples});
+    wanted.sample_weight = float32(op, "sample_weight", array).data();
+  }
+  return wanted;
+}
+
+template <class T>
+T item_of(const std::optional<std::vector<T>>& list, size_t index, const T& fallback, const char* name,
+          size_t expected) {
+  if (!list) return fallback;
+  check(list->size() == expected, "[train_step] expected ", expected, " ", name, ", one for each output. Received: ",
+        list->size());
+  return (*list)[index];
+}
+
+using Objects = std::optional<std::vector<py::object>>;
+
+py::list train_step(Network& net, const std::vector<py::array>& x, const Objects& y,
+                    const Objects& losses, const std::optional<std::vector<float>>& loss_weights,
+                    const Objects& sample_weight, const std::optional<Indices>& indices, Optimizer* optimizer,
+                    const py::object& outputs, bool keep_state) {
   constexpr const char* op = "[train_step] ";
   TrainBatch batch;
-  batch.x = to_images(op, x, net.input_shape());
-  batch.y = to_targets(op, y, batch.x.samples, net.output_shape());
-  batch.size = batch.x.samples;
+  batch.x = to_inputs(op, net, x);
+  const int64_t samples = batch.size = batch.x.front().samples;
   if (indices) {
     check_rank(op, "indices", *indices, 1);
     batch.indices = indices->data();
     batch.size = indices->size();
   }
-  if (sample_weight) {
-    check_shape(op, "sample_weight", *sample_weight, {batch.x.samples});
-    batch.sample_weight = float32(op, "sample_weight", *sample_weight).data();
+  const size_t count = net.output_count();
+  for (size_t o = 0; o < count; ++o) {
+    batch.y.push_back(output_loss(net.output_shape(o), samples, item_of<py::object>(losses, o, py::none(), "losses", count),
+                                  item_of<py::object>(y, o, py::none(), "targets", count),
+                                  item_of<py::object>(sample_weight, o, py::none(), "sample weights", count),
+                                  item_of(loss_weights, o, 1.0f, "loss weights", count), indices));
+    batch.outputs.push_back(output_memory(outputs, o, batch.size, net.output_shape(o)));
   }
-  float* out = nullptr;
-  if (outputs) {
-    const Array array = float32(op, "outputs", *outputs);
-    Shape expected{batch.size};
-    expected.insert(expected.end(), net.output_shape().begin(), net.output_shape().end());
-    const Shape received = shape_of(array);
-    check(received.size() == expected.size() && received[0] >= batch.size &&
-              std::equal(expected.begin() + 1, expected.end(), received.begin() + 1),
-          op, "expected outputs of shape ", to_string(expected), ". Received: ", to_string(received));
-    out = writable(op, "outputs", array);
+  StepResult result;
+  {
+    const py::gil_scoped_release release;
+    result = net.train_step(batch, optimizer, keep_state);
   }
-  const LossSpec spec = to_loss(loss, from_logits);
-  py::gil_scoped_release release;
-  return net.train_step(batch, spec, optimizer, out);
+  py::list values;
+  values.append(result.finite ? result.total : std::nan(""));
+  for (const double loss : result.outputs) values.append(loss);
+  return values;
 }
 
-void bind_network_class(py::module_& m) {
-  py::class_<ParameterSlot>(m, "ParameterSlot")
-      .def_readonly("name", &ParameterSlot::name)
-      .def_property_readonly("shape", [](const ParameterSlot& s) { return to_tuple(s.shape); })
-      .def_readonly("offset", &ParameterSlot::offset);
-  py::class_<Network>(m, "Network")
-      .def(py::init<Graph, int>(), py::arg("graph"), py::arg("output"))
-      .def_property_readonly("input_shape", [](const Network& n) { return to_tuple(n.input_shape()); })
-      .def_property_readonly("output_shape", [](const Network& n) { return to_tuple(n.output_shape()); })
-      .def_property_readonly("slots", &Network::slots)
-      .def_readwrite("step", &Network::step)
-      .def_property(
-          "precision", [](const Network& n) { return to_string(n.precision()); },
-          [](Network& n, const std::string& name) { n.set_precision(parse_precision(name)); })
-      .def_property_readonly("parameters",
-                             [](const py::object& self) {
-                               Network& n = self.cast<Network&>();
-                               // while an array lives, somebody may write to it
-                               const py::capsule loan(new py::object(self), [](void* owner) {
-                                 const std::unique_ptr<py::object> network(static_cast<py::object*>(owner));
-                                 network->cast<Network&>().return_parameters();
-                               });
-                               return view(n.parameters(), n.parameter_count(), loan);
-                             })
-      .def_property_readonly("gradients",
-                             [](const py::object& self) {
-                               Network& n = self.cast<Network&>();
-                               return view(n.gradients(), n.parameter_count(), self);
-                             })
-      .def(
-          "forward",
-          [](Network& n, const py::array& x) {
-            const Images images = to_images("[forward] ", x, n.input_shape());
-            Shape shape{images.samples};
-            shape.insert(shape.end(), n.output_shape().begin(), n.output_shape().end());
-            Array y = empty(shape);
-            float* out = y.mutable_data();
-            {
-              py::gil_scoped_release release;
-              n.forward(images, out);
-            }
-            return y;
-          },
-          py::arg("x"))
-      .def("train_step", train_step, py::arg("x"), py::arg("y"), py::arg("indices").noconvert(), py::arg("loss"),
-           py::arg("from_logits"), py::arg("optimizer"), py::arg("sample_weight"), py::arg("outputs"))
-      .def(
-          "evaluate_loss",
-          [](const Network& n, const Array& y_pred, const py::array& y, const py::object& loss, bool from_logits) {
-            const int64_t outputs = element_count(n.output_shape()), samples = y_pred.ndim() ? y_pred.shape(0) : 0;
-            check(y_pred.size() == samples * outputs, "[evaluate_loss] expected predictions with ", outputs,
-                  " values a sample. Received: ", to_string(shape_of(y_pred)));
-            const Targets targets = to_targets("[evaluate_loss] ", y, samples, n.output_shape());
-            return n.loss(samples, y_pred.data(), targets, to_loss(loss, from_logits));
-          },
-          py::arg("y_pred").noconvert(), py::arg("y"), py::arg("loss"), py::arg("from_logits"))
-      .def("describe", &Network::describe);
+bool interrupted() {
+  const py::gil_scoped_acquire gil;
+  return PyErr_CheckSignals() != 0;
+}
+
+Array flat(Network& net, bool gradients) {
+  Array values = empty({net.parameter_count()});
+  float* to = values.mutable_data();
+  const py::gil_scoped_release release;
+  gradients ? (void)std::copy_n(net.gradients(), net.parameter_count(), to) : net.get_parameters(to);
+  return values;
 }
 
 }  // namespace
 
 void bind_network(py::module_& m) {
-  bind_graph(m);
-  bind_network_class(m);
+  set_interrupt_check(interrupted);
+  py::register_exception_translator([](std::exception_ptr thrown) {
+    try {
+      std::rethrow_exception(thrown);
+    } catch (const Interrupted&) {
+      if (!PyErr_Occurred()) PyErr_SetNone(PyExc_KeyboardInterrupt);
+    }
+  });
+  py::class_<ParameterSlot>(m, "Slot")
+      .def_readonly("layer", &ParameterSlot::layer)
+      .def_readonly("index", &ParameterSlot::index)
+      .def_readonly("name", &ParameterSlot::name)
+      .def_property_readonly("shape", [](const ParameterSlot& s) { return to_tuple(s.shape); })
+      .def_readonly("offset", &ParameterSlot::offset)
+      .def_readonly("trainable", &ParameterSlot::trainable);
+  py::class_<Network>(m, "Network")
+      .def(py::init<Graph, std::vector<int>, std::map<std::string, std::shared_ptr<Parameters>>>(), py::arg("graph"),
+           py::arg("outputs"), py::arg("parameters") = std::map<std::string, std::shared_ptr<Parameters>>{})
+      .def_property_readonly("input_shapes",
+                             [](const Network& n) {
+                               py::list shapes;
+                               for (size_t i = 0; i < n.input_count(); ++i) shapes.append(to_tuple(n.input_shape(i)));
+                               return shapes;
+                             })
+      .def_property_readonly("output_shapes",
+                             [](const Network& n) {
+                               py::list shapes;
+                               for (size_t i = 0; i < n.output_count(); ++i) shapes.append(to_tuple(n.output_shape(i)));
+                               return shapes;
+                             })
+      .def_property_readonly("slots", &Network::slots)
+      .def("parameters", &Network::parameters, py::arg("layer"))
+      .def_property_readonly("parameter_count", &Network::parameter_count)
+      .def_readwrite("step", &Network::step)
+      .def_property(
+          "precision", [](const Network& n) { return to_string(n.precision()); },
+          [](Network& n, const std::string& name) {
+            const Precision precision = parse_precision(name);
+            const py::gil_scoped_release release;
+            n.set_precision(precision);
+          })
+      .def("set_regularizer", &Network::set_regularizer, py::arg("slot"), py::arg("l1"), py::arg("l2"),
+           py::call_guard<py::gil_scoped_release>())
+      .def("get_parameters", [](Network& n) { return flat(n, false); })
+      .def(
+          "set_parameters",
+          [](Network& n, const Array& values) {
+            check_shape("[set_parameters] ", "values", values, {n.parameter_count()});
+            const py::gil_scoped_release release;
+            n.set_parameters(values.data());
+          },
+          py::arg("values"))
+      .def_property_readonly("gradients",
+                             [](const py::object& self) {
+                               Network& n = self.cast<Network&>();
+                               return view(n.gradients(), n.parameter_count(), self);
+                             })
+      .def("forward", forward, py::arg("x"), py::arg("training") = false)
+      .def("train_step", train_step, py::arg("x"), py::arg("y") = py::none(), py::arg("losses") = py::none(),
+           py::arg("loss_weights") = py::none(), py::arg("sample_weight") = py::none(),
+           py::arg("indices") = py::none(), py::arg("optimizer") = nullptr, py::arg("outputs") = py::none(),
+           py::arg("keep_state") = false)
+      .def("describe", &Network::describe, py::call_guard<py::gil_scoped_release>());
 }
 
 }  // namespace cnncore

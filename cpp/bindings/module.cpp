@@ -32,6 +32,7 @@ PYBIND11_MODULE(_core, m) {
   bind_optimizers(m);
   bind_loss(m);
   bind_metrics(m);
+  bind_graph(m);
   bind_network(m);
   bind_augment(m);
 }

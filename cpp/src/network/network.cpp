@@ -1,14 +1,18 @@
-// A network's parameters, plans and memory. What runs on a slice is in execution.cpp.
+// A network: parameters, plans by batch size, and who may use them at a time. What runs on a batch is in run/.
 #include "cnncore/network.h"
 
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <map>
+#include <span>
 
-#include "network/execution.h"
-#include "ops/loss_rows.h"
-#include "ops/shards.h"
+#include "network/access.h"
+#include "network/check_batch.h"
+#include "network/regularizers.h"
+#include "network/slots.h"
+#include "network/training_plans.h"
+#include "run/inference.h"
+#include "run/training.h"
 #include "runtime/check.h"
 #include "runtime/dispatch.h"
 #include "runtime/threads.h"
@@ -16,174 +20,193 @@
 namespace cnncore {
 namespace {
 
-constexpr int64_t kTrainingSlice = 32;
 constexpr int64_t kInferenceSlice = 16;
-constexpr size_t kMostPlans = 4;  // batch sizes planned at a time: the usual one, the last short one, and their like
+constexpr int64_t kInferenceBatch = 256;  // samples that go together through phases
 
 }  // namespace
 
 struct Network::Impl {
   Graph graph;
-  int output;
+  std::vector<int> outputs;
+  Slots slots;
+  std::vector<Parameters*> sorted;  // the layers' parameters by address
+  Buffer<float> gradients;
+  Regularizers regularizers;
   Precision precision = Precision::float32;
-  std::vector<ParameterSlot> slots;
-  int64_t parameter_count = 0;
-  Buffer<float> parameters, gradients;
-  std::vector<Weights> weights;  // per node of the graph
-  std::map<int64_t, std::unique_ptr<Execution>> training;
-  std::unique_ptr<Execution> inference;
-  std::atomic<int64_t> version{0};  // counts what may have changed the parameters
-  std::atomic<int64_t> loans{0};    // of those who may write to them
+  ReadWriteLock lock;
+  TrainingPlans training;
+  std::mutex planning;  // of inference, among readers
+  std::shared_ptr<Inference> inference;
 
-  Impl(Graph g, int out) : graph(std::move(g)), output(out) {
-    add_slots();
-    parameters = Buffer<float>(parameter_count);
-    gradients = Buffer<float>(parameter_count);
-    bind_weights();
-    (void)Plan(graph, output, weights, {false, 1, 1, precision},
-               kernels());  // a graph that cannot be planned is refused here
+  Impl(Graph g, std::vector<int> out, const std::map<std::string, std::shared_ptr<Parameters>>& given)
+      : graph(std::move(g)), outputs(std::move(out)), slots(graph, given), sorted(slots.layers) {
+    check(!graph.inputs().empty(), "[network] expected a graph with an input");
+    check(!outputs.empty(), "[network] expected at least one output");
+    for (const int t : outputs) (void)graph.shape(t);
+    gradients = Buffer<float>(slots.count);
+    std::sort(sorted.begin(), sorted.end());
+    for (Parameters* layer : sorted) ++layer->state().networks;
+  }
+  ~Impl() {
+    for (Parameters* layer : sorted) --layer->state().networks;
   }
 
-  void add_slot(const std::string& name, Shape shape) {
-    const int64_t size = element_count(shape);
-    slots.push_back({name, std::move(shape), parameter_count});
-    parameter_count += aligned_count<float>(size);
+  std::unique_ptr<Plan> plan(const PlanMode& mode) {
+    return std::make_unique<Plan>(graph, outputs, slots.of_node, slots.bind(gradients.data()), mode, kernels());
   }
 
-  void add_slots() {
-    for (const Graph::Node& node : graph.nodes()) {
-      if (const auto* conv = std::get_if<Conv2dOp>(&node.op)) {
-        const Conv2dParams& p = conv->params;
-        add_slot(node.name + "/kernel", {p.kernel_height, p.kernel_width, p.in_channels / p.groups, p.filters});
-        if (conv->use_bias) add_slot(node.name + "/bias", {p.filters});
-      } else if (const auto* dense = std::get_if<DenseOp>(&node.op)) {
-        add_slot(node.name + "/kernel", {dense->params.features, dense->params.units});
-        if (dense->use_bias) add_slot(node.name + "/bias", {dense->params.units});
-      }
-    }
+  Training& training_for(int64_t batch, bool separate_loss) {
+    return training.get({batch, separate_loss}, kernels(), [&] {
+      const int64_t slice = std::min(Shards(batch).size, kTrainingSlice);
+      return plan({true, slice, batch, precision, separate_loss});
+    });
   }
 
-  void bind_weights() {
-    for (const Graph::Node& node : graph.nodes()) {
-      Weights w;
-      for (const ParameterSlot& slot : slots) {
-        if (slot.name == node.name + "/kernel") {
-          w.kernel = parameters.data() + slot.offset;
-          w.dkernel = gradients.data() + slot.offset;
-          w.kernel_size = element_count(slot.shape);
-        } else if (slot.name == node.name + "/bias") {
-          w.bias = parameters.data() + slot.offset;
-          w.dbias = gradients.data() + slot.offset;
-          w.bias_size = element_count(slot.shape);
-        }
-      }
-      weights.push_back(w);
-    }
-  }
-
-  // The plan for a batch size; made again where another ISA has been chosen.
-  Execution& training_for(int64_t batch) {
-    auto found = training.find(batch);
-    if (found != training.end() && &found->second->plan().kernels != &kernels()) {
-      training.clear();
-      found = training.end();
-    }
-    if (found == training.end()) {
-      if (training.size() >= kMostPlans) training.erase(training.begin());
-      const PlanMode mode{true, std::min(Shards(batch).size, kTrainingSlice), batch, precision};
-      found = training.emplace(batch, std::make_unique<Execution>(graph, output, weights, mode, kernels())).first;
-    }
-    return *found->second;
-  }
-
-  Execution& inference_plan() {
+  std::shared_ptr<Inference> inference_plan() {
+    const std::lock_guard guard(planning);
     if (!inference || &inference->plan().kernels != &kernels())
-      inference = std::make_unique<Execution>(graph, output, weights, PlanMode{false, kInferenceSlice, 0, precision},
-                                              kernels());
-    return *inference;
+      inference = std::make_shared<Inference>(plan({false, kInferenceSlice, kInferenceBatch, precision}),
+                                              slots.bind(nullptr));
+    return inference;
   }
+
+  // Loans before versions: what was written before a loan ended belongs to the version that is read after it.
+  ParameterState parameter_state() const {
+    ParameterState state{0, false};
+    for (const Parameters* layer : slots.layers) state.lent |= layer->state().loans > 0;
+    for (const Parameters* layer : slots.layers) state.version += layer->state().version;
+    return state;
+  }
+  void parameters_changed() {
+    for (Parameters* layer : slots.layers) ++layer->state().version;
+  }
+
+  // The trained slots; the gaps between them are not touched.
+  std::span<const UpdateRange> update_ranges() {
+    if (ranges.empty()) {
+      const std::vector<BoundSlot> bound = slots.bind(gradients.data());
+      for (size_t i = 0; i < bound.size(); ++i)
+        if (bound[i].grad) ranges.push_back({slots.list[i].offset, bound[i].size, bound[i].value, bound[i].grad});
+    }
+    return ranges;
+  }
+  std::vector<UpdateRange> ranges;
 };
 
-Network::Network(Graph graph, int output) : impl_(std::make_unique<Impl>(std::move(graph), output)) {}
+Network::Network(Graph graph, std::vector<int> outputs, std::map<std::string, std::shared_ptr<Parameters>> parameters)
+    : impl_(std::make_unique<Impl>(std::move(graph), std::move(outputs), parameters)) {}
 Network::~Network() = default;
 Network::Network(Network&&) noexcept = default;
 Network& Network::operator=(Network&&) noexcept = default;
 
-const Shape& Network::input_shape() const { return impl_->graph.shape(0); }
-const Shape& Network::output_shape() const { return impl_->graph.shape(impl_->output); }
-const std::vector<ParameterSlot>& Network::slots() const { return impl_->slots; }
-const float* Network::parameters() const { return impl_->parameters.data(); }
+size_t Network::input_count() const { return impl_->graph.inputs().size(); }
+size_t Network::output_count() const { return impl_->outputs.size(); }
 
-float* Network::parameters() {
-  ++impl_->loans;
-  ++impl_->version;
-  return impl_->parameters.data();
+const Shape& Network::input_shape(size_t input) const {
+  check(input < input_count(), "[network] expected an input in [0, ", input_count(), "). Received: ", input);
+  return impl_->graph.shape(impl_->graph.inputs()[input]);
 }
 
-void Network::return_parameters() {
-  check(lent(), "[return_parameters] expected parameters that are lent. Received: more returns than loans");
-  ++impl_->version;
-  --impl_->loans;
+const Shape& Network::output_shape(size_t output) const {
+  check(output < output_count(), "[network] expected an output in [0, ", output_count(), "). Received: ", output);
+  return impl_->graph.shape(impl_->outputs[output]);
 }
 
-bool Network::lent() const { return impl_->loans > 0; }
+const std::vector<ParameterSlot>& Network::slots() const { return impl_->slots.list; }
+
+std::shared_ptr<Parameters> Network::parameters(const std::string& layer) const {
+  const auto found = impl_->slots.parameters.find(layer);
+  check(found != impl_->slots.parameters.end(), "[network] expected a layer with parameters. Received: \"", layer,
+        "\"");
+  return found->second;
+}
+
+int64_t Network::parameter_count() const { return impl_->slots.count; }
+
+void Network::get_parameters(float* flat) const {
+  check(flat != nullptr || impl_->slots.count == 0, "[get_parameters] expected a vector. Received: null");
+  const ReadAccess access(impl_->lock, impl_->sorted);
+  std::fill_n(flat, impl_->slots.count, 0.0f);
+  const std::vector<BoundSlot> bound = impl_->slots.bind(nullptr);
+  for (size_t i = 0; i < bound.size(); ++i)
+    if (slots()[i].offset >= 0) std::copy_n(bound[i].value, bound[i].size, flat + slots()[i].offset);
+}
+
+void Network::set_parameters(const float* flat) {
+  check(flat != nullptr || impl_->slots.count == 0, "[set_parameters] expected a vector. Received: null");
+  const WriteAccess access(impl_->lock, impl_->sorted);
+  const std::vector<BoundSlot> bound = impl_->slots.bind(nullptr);
+  for (size_t i = 0; i < bound.size(); ++i)
+    if (slots()[i].offset >= 0) std::copy_n(flat + slots()[i].offset, bound[i].size, bound[i].value);
+  impl_->parameters_changed();
+}
 
 float* Network::gradients() { return impl_->gradients.data(); }
-int64_t Network::parameter_count() const { return impl_->parameter_count; }
 
 Precision Network::precision() const { return impl_->precision; }
 
 void Network::set_precision(Precision precision) {
+  const WriteAccess access(impl_->lock, impl_->sorted);
   if (precision == impl_->precision) return;
   impl_->precision = precision;
   impl_->training.clear();
   impl_->inference.reset();
 }
 
-void Network::forward(const Images& x, float* y) {
-  if (x.samples == 0) return;
-  // In this order: what was written before a loan ended belongs to the version that is read after it.
-  const bool now_lent = lent();
-  impl_->inference_plan().forward(x, y, {impl_->version, now_lent});
+void Network::set_regularizer(size_t slot, float l1, float l2) {
+  const WriteAccess access(impl_->lock, impl_->sorted);
+  check(slot < slots().size() && slots()[slot].offset >= 0, "[set_regularizer] expected a trained slot. Received: ",
+        slot);
+  impl_->regularizers.set(impl_->slots, slot, l1, l2);
 }
 
-double Network::train_step(const TrainBatch& batch, const LossSpec& loss, Optimizer* optimizer, float* outputs) {
-  check(batch.size >= 1, "[train_step] expected a batch of at least one sample. Received: ", batch.size);
-  check((loss.kind == LossKind::sparse_categorical_crossentropy) == (batch.y.labels != nullptr),
-        "[train_step] expected integer labels for sparse_categorical_crossentropy and float targets for the other "
-        "losses");
-  check(!optimizer || optimizer->size() == impl_->parameter_count, "[train_step] expected an optimizer of ",
-        impl_->parameter_count, " parameters. Received: one of ", optimizer ? optimizer->size() : 0);
-  const int64_t cols = output_shape().back(), rows = element_count(output_shape()) / cols;
-  check_loss(loss, cols);
-  for (int64_t n = 0; n < batch.size; ++n) {
-    const int64_t sample = batch.indices ? batch.indices[n] : n;
-    check(sample >= 0 && sample < batch.x.samples, "[train_step] expected indices in [0, ", batch.x.samples,
-          "). Received: ", sample);
-    for (int64_t r = 0; batch.y.labels && r < rows; ++r) check_label(loss, batch.y.labels[sample * rows + r], cols);
-  }
-  Execution& execution = impl_->training_for(batch.size);
-  const Activation last = execution.plan().softmax_output ? Activation::softmax : Activation::linear;
-  const double value = execution.backpropagate(batch, loss, output_meaning(loss, last), step, outputs);
-  if (!std::isfinite(value)) return value;
-  if (!execution.gather_gradients()) return std::nan("");
+void Network::forward(const std::vector<Images>& x, const std::vector<float*>& y) {
+  if (check_inputs("[forward] ", impl_->graph, x, &y, output_count()) == 0) return;
+  const ReadAccess access(impl_->lock, impl_->sorted);
+  const ParameterState state = impl_->parameter_state();
+  impl_->inference_plan()->forward(x, y, state);
+}
+
+void Network::forward_training(const std::vector<Images>& x, const std::vector<float*>& y) {
+  const int64_t samples = check_inputs("[forward] ", impl_->graph, x, &y, output_count());
+  if (samples == 0) return;
+  const WriteAccess access(impl_->lock, impl_->sorted);
+  TrainBatch batch;
+  batch.x = x, batch.size = samples, batch.outputs = y;
+  impl_->training_for(samples, false).forward(batch, step);
+}
+
+StepResult Network::train_step(const TrainBatch& batch, Optimizer* optimizer, bool keep_state) {
+  check_batch(impl_->graph, impl_->outputs, batch);
+  check(!optimizer || optimizer->size() == impl_->slots.count, "[train_step] expected an optimizer of ",
+        impl_->slots.count, " parameters. Received: one of ", optimizer ? optimizer->size() : 0);
+  const bool on_batch = std::any_of(batch.y.begin(), batch.y.end(), [](const OutputLoss& y) { return !!y.batch_loss; });
+  const WriteAccess access(impl_->lock, impl_->sorted);
+  Training& training = impl_->training_for(batch.size, on_batch);
+  const BatchLosses& losses = training.backpropagate(batch, step);
+  StepResult result;
+  result.outputs = losses.outputs;
+  for (size_t o = 0; o < batch.y.size(); ++o) result.total += batch.y[o].weight * losses.outputs[o];
+  result.total += losses.steps + impl_->regularizers.loss(impl_->slots);
+  result.finite = std::isfinite(result.total) && training.gather_gradients();
+  if (!result.finite) return result;
+  impl_->regularizers.add_gradients(impl_->slots, impl_->gradients.data());
+  for (const size_t slot : training.plan().idle_slots)
+    std::fill_n(impl_->gradients.data() + slots()[slot].offset, element_count(slots()[slot].shape), 0.0f);
   ++step;
-  if (!optimizer) return value;
-  const UpdateRange all{0, impl_->parameter_count, impl_->parameters.data(), impl_->gradients.data()};
-  optimizer->apply({&all, 1});
-  ++impl_->version;
-  return value;
-}
-
-double Network::loss(int64_t size, const float* predictions, const Targets& targets, const LossSpec& loss) const {
-  const int64_t cols = output_shape().back(), rows = element_count(output_shape()) / cols;
-  return reduced_loss(loss, size * rows, cols, predictions, targets, nullptr, nullptr);
+  if (!keep_state) {
+    training.commit_state();
+    impl_->parameters_changed();
+  }
+  if (!optimizer) return result;
+  impl_->parameters_changed();
+  optimizer->apply(impl_->update_ranges());
+  return result;
 }
 
 std::string Network::describe() const {
-  std::string text = impl_->inference_plan().plan().describe();
-  for (const auto& [batch, execution] : impl_->training) text += execution->plan().describe();
-  return text;
+  const WriteAccess access(impl_->lock, impl_->sorted);
+  return impl_->inference_plan()->plan().describe() + impl_->training.describe();
 }
 
 }  // namespace cnncore

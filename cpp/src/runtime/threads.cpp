@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
+#include <exception>
 #include <fstream>
 #include <limits>
 #include <string>
@@ -173,6 +174,26 @@ class Meeting {
 
 }  // namespace
 
+// The first exception of a region's tasks, which must not leave their thread; rethrown on the caller's.
+class FirstException {
+ public:
+  template <class Function>
+  void guard(Function f) noexcept {
+    try {
+      f();
+    } catch (...) {
+      if (!taken_.exchange(true)) exception_ = std::current_exception();
+    }
+  }
+  void rethrow() const {
+    if (taken_) std::rethrow_exception(exception_);
+  }
+
+ private:
+  std::atomic<bool> taken_{false};
+  std::exception_ptr exception_;
+};
+
 void parallel_stages_of(int threads, int64_t stages, StageRef stage) {
   const Kernels& k = kernels();
 #if defined(_OPENMP)
@@ -208,24 +229,27 @@ void parallel_for_tasks(int64_t tasks, int threads, TaskRef task) {
     enter_region();
     const Clock::time_point begin = Clock::now();
     Clock::duration busy{};
+    FirstException thrown;
 #pragma omp parallel num_threads(threads)
     {
       const int thread = omp_get_thread_num();
       const Clock::time_point entry = Clock::now();
       const uint32_t saved = k.flush_denormals();
 #pragma omp for schedule(dynamic, 1) nowait
-      for (int64_t i = 0; i < tasks; ++i) task.call(task.object, i, thread);
+      for (int64_t i = 0; i < tasks; ++i) thrown.guard([&] { task.call(task.object, i, thread); });
       k.restore_denormals(saved);
       if (thread == 0) busy = Clock::now() - entry;
     }
     note_region(begin, Clock::now(), busy);
-    return;
+    return thrown.rethrow();
   }
 #endif
   (void)threads;
   const uint32_t saved = k.flush_denormals();
-  for (int64_t i = 0; i < tasks; ++i) task.call(task.object, i, 0);
+  FirstException thrown;
+  for (int64_t i = 0; i < tasks; ++i) thrown.guard([&] { task.call(task.object, i, 0); });
   k.restore_denormals(saved);
+  thrown.rethrow();
 }
 
 }  // namespace cnncore

@@ -25,7 +25,7 @@ void parallel_for_tasks(int64_t tasks, int threads, TaskRef task);
 
 /// Calls task(i, thread) for i < tasks; `thread` counts from 0 below `threads` and names private memory. Which thread
 /// runs which task is not defined, so a task's result must not depend on it. Denormals are flushed inside, and only
-/// there. Tasks do not throw.
+/// there. Where tasks throw, the others run all the same and the first exception is rethrown.
 template <class Task>
 void parallel_for_on(int threads, int64_t tasks, Task&& task) {
   using Callable = std::remove_reference_t<Task>;

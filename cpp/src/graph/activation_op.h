@@ -1,0 +1,27 @@
+// An activation as an op of its own; layers with a kernel take it into themselves where they can.
+#pragma once
+
+#include "graph/op.h"
+#include "ops/activation_rows.h"
+
+namespace cnncore {
+
+class ActivationOp : public Op {
+ public:
+  ActivationOp(const Shape& shape, const ActivationSpec& spec) : Op({shape}, shape), spec_(spec) {}
+
+  const ActivationSpec& spec() const { return spec_; }
+  /// The kind where it can be the last part of another op: it has its default parameters and, where the op will be run
+  /// backwards, its slope follows from its output.
+  std::optional<Activation> as_part(bool training) const;
+
+  bool is_view(bool) const override { return spec_.kind == Activation::linear; }
+  OpPtr cut(const Shape& output) const override { return std::make_shared<ActivationOp>(output, spec_); }
+  std::optional<Activation> last_activation() const override { return spec_.kind; }
+  std::unique_ptr<Step> plan(const StepContext& context) const override;
+
+ private:
+  ActivationSpec spec_;
+};
+
+}  // namespace cnncore

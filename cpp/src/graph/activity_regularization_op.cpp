@@ -1,0 +1,61 @@
+// y = x, and the loss grows by l1 * sum |x| + l2 * sum x^2 over the batch, divided by its size.
+#include <algorithm>
+#include <cmath>
+
+#include "run/step.h"
+#include "runtime/check.h"
+
+namespace cnncore {
+namespace {
+
+class ActivityRegularizationStep : public Step {
+ public:
+  ActivityRegularizationStep(double l1, double l2, int64_t size, int64_t batch)
+      : l1_(l1), l2_(l2), size_(size), share_(1.0 / static_cast<double>(batch)) {}
+  void forward(const Run& run) const override {
+    double absolute = 0, squares = 0;
+    for (int64_t i = 0; i < run.count * size_; ++i) {
+      absolute += std::abs(run.x[0][i]);
+      squares += static_cast<double>(run.x[0][i]) * run.x[0][i];
+    }
+    if (run.loss) *run.loss += l1_ * absolute + l2_ * squares;
+    std::copy_n(run.x[0], run.count * size_, run.y);
+  }
+  void backward(const Run& run) const override {
+    if (!run.dx[0]) return;
+    const float l1 = static_cast<float>(l1_ * share_), l2 = static_cast<float>(2 * l2_ * share_);
+    for (int64_t i = 0; i < run.count * size_; ++i) {
+      const float x = run.x[0][i], sign = x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : 0.0f;
+      run.dx[0][i] = run.dy[i] + l1 * sign + l2 * x;
+    }
+  }
+  bool backward_reads_y() const override { return false; }
+  std::string describe() const override { return "activity_regularization"; }
+
+ private:
+  double l1_, l2_;
+  int64_t size_;
+  double share_;
+};
+
+class ActivityRegularizationOp : public Op {
+ public:
+  ActivityRegularizationOp(const Shape& shape, double l1, double l2) : Op({shape}, shape), l1_(l1), l2_(l2) {}
+  bool is_view(bool training) const override { return !training; }
+  std::unique_ptr<Step> plan(const StepContext& context) const override {
+    return std::make_unique<ActivityRegularizationStep>(l1_, l2_, element_count(output()), context.batch);
+  }
+
+ private:
+  double l1_, l2_;
+};
+
+}  // namespace
+
+OpPtr make_activity_regularization(AttributeReader& a, const std::vector<Shape>& inputs) {
+  const double l1 = a.real("l1", 0.0), l2 = a.real("l2", 0.0);
+  check(std::isfinite(l1) && std::isfinite(l2), a.op(), "expected finite factors. Received: l1=", l1, ", l2=", l2);
+  return std::make_shared<ActivityRegularizationOp>(only_input(a, inputs), l1, l2);
+}
+
+}  // namespace cnncore

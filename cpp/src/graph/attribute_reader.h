@@ -1,0 +1,44 @@
+// Reading an op's attributes: each with its default, a clear error for a wrong type, and none left unread.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "cnncore/attributes.h"
+#include "cnncore/tensor.h"
+
+namespace cnncore {
+
+class AttributeReader {
+ public:
+  /// `op` begins the messages: "[conv2d] ".
+  AttributeReader(std::string op, const Attributes& attributes) : op_(std::move(op)), attributes_(attributes) {}
+
+  const std::string& op() const { return op_; }
+  bool has(std::string_view name) const { return attributes_.find(name) != attributes_.end(); }
+  /// Each throws std::invalid_argument where the value has another type, or is missing and there is no default.
+  bool boolean(std::string_view name, std::optional<bool> fallback = {});
+  int64_t integer(std::string_view name, std::optional<int64_t> fallback = {});
+  double real(std::string_view name, std::optional<double> fallback = {});
+  std::string text(std::string_view name, std::optional<std::string> fallback = {});
+  std::vector<int64_t> integers(std::string_view name, std::optional<std::vector<int64_t>> fallback = {});
+  /// Two integers, or one that stands for both.
+  std::pair<int64_t, int64_t> pair(std::string_view name, std::optional<std::pair<int64_t, int64_t>> fallback = {});
+  /// Four integers: top, bottom, left, right.
+  Padding padding(std::string_view name);
+
+  /// Throws std::invalid_argument where an attribute was given that nobody has read.
+  void finish() const;
+
+ private:
+  const Attribute* find(std::string_view name, bool required);
+  [[noreturn]] void wrong(std::string_view name, const char* expected) const;
+
+  std::string op_;
+  const Attributes& attributes_;
+  std::set<std::string, std::less<>> read_;
+};
+
+}  // namespace cnncore

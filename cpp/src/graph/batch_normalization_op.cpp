@@ -1,0 +1,193 @@
+// Batch normalization (Ioffe and Szegedy, 2015) over the last axis, as in Keras; ops/normalization_rows.h has the
+// formulas. In training it needs the whole batch twice: for the statistics, and for the sums of the gradient. In
+// inference it is a map per channel, which the layer before takes into its kernel.
+#include <algorithm>
+
+#include "graph/activation_op.h"
+#include "graph/channel_map.h"
+#include "ops/normalization_rows.h"
+#include "run/step.h"
+#include "runtime/check.h"
+
+namespace cnncore {
+namespace {
+
+struct Meaning {
+  float momentum, epsilon;
+  bool center, scale;
+  bool frozen;  // the moving statistics are used in training as well
+  bool relu = false;
+};
+
+// Which of the op's parameters are where; gamma and beta may be missing.
+struct Roles {
+  explicit Roles(const Meaning& m) : gamma(m.scale ? 0 : -1), beta(m.center ? m.scale : -1), mean(m.scale + m.center) {}
+  int gamma, beta, mean;
+  int variance() const { return mean + 1; }
+};
+
+const float* value(const ParameterRef* parameters, int role) { return role < 0 ? nullptr : parameters[role].value; }
+
+class BatchNormalizationMap : public ChannelMap {
+ public:
+  BatchNormalizationMap(const Meaning& m, int64_t channels) : m_(m), channels_(channels) {}
+  std::vector<ParameterSpec> parameters() const override {
+    std::vector<ParameterSpec> specs;
+    if (m_.scale) specs.push_back({"gamma", {channels_}});
+    if (m_.center) specs.push_back({"beta", {channels_}});
+    specs.push_back({"moving_mean", {channels_}, true});
+    specs.push_back({"moving_variance", {channels_}, true});
+    return specs;
+  }
+  void evaluate(const ParameterRef* p, int64_t channels, float* scale, float* offset) const override {
+    const Roles roles(m_);
+    inverse_deviation(channels, value(p, roles.variance()), m_.epsilon, offset);
+    batch_norm_affine(channels, value(p, roles.gamma), value(p, roles.beta), value(p, roles.mean), offset, scale,
+                      offset);
+  }
+
+ private:
+  Meaning m_;
+  int64_t channels_;
+};
+
+// Sums of a shard, in its partial memory, and of the batch: doubles, zero at first.
+struct BatchSums {
+  BatchSums(float* memory, int64_t count) : at(reinterpret_cast<double*>(memory)), channels(count) {}
+  static int64_t size(int64_t count) { return 2 * (1 + 4 * count); }  // floats
+  Moments moments() const { return {static_cast<int64_t>(at[0]), at + 1, at + 1 + channels}; }
+  void set_count(int64_t count) { at[0] = static_cast<double>(count); }
+  GradientMoments gradients() const { return {at + 1 + 2 * channels, at + 1 + 3 * channels}; }
+  double* at;
+  int64_t channels;
+};
+
+class BatchNormalizationStep : public Step {
+ public:
+  BatchNormalizationStep(const Meaning& m, const Shape& shape, const StepContext& context)
+      : m_(m),
+        roles_(m),
+        rows_(element_count(shape) / shape.back()),
+        channels_(shape.back()),
+        parameters_(context.parameters),
+        k_(context.kernels) {}
+
+  bool whole_batch() const override { return true; }
+  int64_t partial_size() const override { return BatchSums::size(channels_); }
+  int64_t batch_size(int64_t) const override {
+    return aligned_count<float>(BatchSums::size(channels_)) + 6 * aligned_count<float>(channels_);
+  }
+
+  void observe(const Run& run) const override {
+    BatchSums sums(run.partial, channels_);
+    Moments m = sums.moments();
+    observe_rows(k_, run.count * rows_, channels_, run.x[0], m);
+    sums.set_count(m.count);
+  }
+  void join(const BatchView& batch) const override {
+    BatchSums total(batch.batch, channels_);
+    std::fill_n(total.at, 1 + 4 * channels_, 0.0);
+    Moments m = total.moments();
+    for (int64_t i = 0; i < batch.partials.count; ++i)
+      combine_moments(channels_, BatchSums(batch.partials.first + i * batch.partials.stride, channels_).moments(), m);
+    total.set_count(m.count);
+    batch_statistics(channels_, m, m_.epsilon, part(batch.batch, kMean), part(batch.batch, kInverse));
+    batch_norm_scale(channels_, value(parameters_.data(), roles_.gamma), part(batch.batch, kInverse),
+                     part(batch.batch, kScale));
+  }
+  void forward(const Run& run) const override {
+    normalize_rows(k_, run.count * rows_, channels_, run.x[0], part(run.batch, kMean), part(run.batch, kScale),
+                   value(parameters_.data(), roles_.beta), m_.relu, run.y);
+  }
+
+  void observe_gradient(const Run& run) const override {
+    observe_gradient_rows(k_, run.count * rows_, channels_, run.x[0], part(run.batch, kMean),
+                          m_.relu ? run.y : nullptr, run.dy, BatchSums(run.partial, channels_).gradients());
+  }
+  void join_gradient(const BatchView& batch) const override {
+    BatchSums total(batch.batch, channels_);
+    for (int64_t i = 0; i < batch.partials.count; ++i)
+      combine_gradient_moments(channels_,
+                               BatchSums(batch.partials.first + i * batch.partials.stride, channels_).gradients(),
+                               total.gradients());
+    batch_norm_gradients(channels_, total.moments().count, value(parameters_.data(), roles_.gamma),
+                         part(batch.batch, kInverse), total.gradients(), gradient_of(roles_.gamma),
+                         gradient_of(roles_.beta), coefficients(batch.batch));
+  }
+  void backward(const Run& run) const override {
+    if (run.dx[0])
+      normalize_rows_backward(k_, run.count * rows_, channels_, run.x[0], part(run.batch, kMean),
+                              m_.relu ? run.y : nullptr, run.dy, coefficients(run.batch), run.dx[0]);
+  }
+  bool backward_reads_y() const override { return m_.relu; }
+
+  int64_t gradient_tasks() const override {
+    return (gradient_of(roles_.gamma) != nullptr) + (gradient_of(roles_.beta) != nullptr);
+  }
+  Range gradient(int64_t task, const BatchView&, float*) const override {  // join_gradient has written them
+    const bool gamma = task == 0 && gradient_of(roles_.gamma);
+    return {gradient_of(gamma ? roles_.gamma : roles_.beta), channels_};
+  }
+  void commit(const float* batch) const override {
+    const BatchSums total(const_cast<float*>(batch), channels_);
+    update_moving(channels_, total.moments(), m_.momentum, parameters_[static_cast<size_t>(roles_.mean)].value,
+                  parameters_[static_cast<size_t>(roles_.variance())].value);
+  }
+  std::string describe() const override { return m_.relu ? "batch_normalization and relu" : "batch_normalization"; }
+
+ private:
+  enum Array { kMean, kInverse, kScale, kDyScale, kDySlope, kDyOffset };
+  float* part(float* batch, Array array) const {
+    return batch + aligned_count<float>(BatchSums::size(channels_)) + array * aligned_count<float>(channels_);
+  }
+  NormalizeCoefficients coefficients(float* batch) const {
+    return {part(batch, kDyScale), part(batch, kDySlope), part(batch, kDyOffset)};
+  }
+  float* gradient_of(int role) const { return role < 0 ? nullptr : parameters_[static_cast<size_t>(role)].grad; }
+
+  Meaning m_;
+  Roles roles_;
+  int64_t rows_, channels_;
+  std::vector<ParameterRef> parameters_;
+  const Kernels& k_;
+};
+
+class BatchNormalizationOp : public Op, public HasChannelMap {
+ public:
+  BatchNormalizationOp(const Shape& shape, const Meaning& m)
+      : Op({shape}, shape), m_(m), map_(std::make_shared<BatchNormalizationMap>(m, shape.back())) {}
+
+  std::vector<ParameterSpec> parameters() const override { return map_->parameters(); }
+  std::shared_ptr<const ChannelMap> channel_map() const override { return m_.relu ? nullptr : map_; }
+  OpPtr fused(const Op& next, bool training) const override {
+    const auto* act = dynamic_cast<const ActivationOp*>(&next);
+    if (!act || m_.relu || act->as_part(training) != Activation::relu) return nullptr;
+    Meaning m = m_;
+    m.relu = true;
+    return std::make_shared<BatchNormalizationOp>(output(), m);
+  }
+  // In training the statistics are those of all pixels, so nothing of it can be left out.
+  std::unique_ptr<Step> plan(const StepContext& context) const override {
+    if (context.training && !m_.frozen) return std::make_unique<BatchNormalizationStep>(m_, output(), context);
+    return make_channel_map_step(map_, output(), m_.relu, "batch_normalization", context);
+  }
+
+ private:
+  Meaning m_;
+  std::shared_ptr<const BatchNormalizationMap> map_;
+};
+
+}  // namespace
+
+// momentum, epsilon: Keras' (0.99, 0.001); center, scale: with beta, with gamma. Where it is not trainable,
+// training uses the moving statistics and leaves them as they are, as in Keras.
+OpPtr make_batch_normalization(AttributeReader& a, const std::vector<Shape>& inputs) {
+  const double momentum = a.real("momentum", 0.99), epsilon = a.real("epsilon", 1e-3);
+  check(momentum >= 0.0 && momentum <= 1.0, a.op(), "expected a momentum in [0, 1]. Received: ", momentum);
+  check(epsilon >= 0.0, a.op(), "expected an epsilon of at least 0. Received: ", epsilon);
+  Meaning m{static_cast<float>(momentum), static_cast<float>(epsilon), a.boolean("center", true),
+            a.boolean("scale", true), !a.boolean("trainable", true)};
+  return std::make_shared<BatchNormalizationOp>(only_input(a, inputs), m);
+}
+
+}  // namespace cnncore

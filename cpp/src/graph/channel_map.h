@@ -1,0 +1,56 @@
+// What a layer with a kernel may be followed by and take into itself: an affine map per filter (batch normalization in
+// inference), an activation.
+#pragma once
+
+#include "graph/op.h"
+#include "kernels/kernels.h"
+#include "runtime/buffer.h"
+
+namespace cnncore {
+
+/// y = x * scale[c] + offset[c] per channel c of the last axis, made from an op's parameters.
+class ChannelMap {
+ public:
+  virtual ~ChannelMap() = default;
+  virtual std::vector<ParameterSpec> parameters() const = 0;
+  /// `parameters` are in the order of the specs.
+  virtual void evaluate(const ParameterRef* parameters, int64_t channels, float* scale, float* offset) const = 0;
+};
+
+/// A step that does nothing else, with a relu behind it where wanted.
+std::unique_ptr<Step> make_channel_map_step(std::shared_ptr<const ChannelMap> map, const Shape& shape, bool relu,
+                                            const std::string& name, const StepContext& context);
+
+/// An op that is a ChannelMap in inference derives from this as well, so that others can find it.
+class HasChannelMap {
+ public:
+  virtual ~HasChannelMap() = default;
+  virtual std::shared_ptr<const ChannelMap> channel_map() const = 0;
+};
+
+/// A kernel whose last axis are `filters`, with a bias, times a ChannelMap: the kernel and bias that do both.
+class FoldedKernel {
+ public:
+  FoldedKernel(std::shared_ptr<const ChannelMap> map, int64_t kernel_size, int64_t filters)
+      : map_(std::move(map)), kernel_size_(kernel_size), filters_(filters) {}
+  /// Floats: the kernel, the bias, and the map while it is made.
+  int64_t size() const { return aligned_count<float>(kernel_size_) + 2 * aligned_count<float>(filters_); }
+  const float* kernel(const float* memory) const { return memory; }
+  const float* bias(const float* memory) const { return memory + aligned_count<float>(kernel_size_); }
+  void make(const ParameterRef& kernel, const ParameterRef* bias, const ParameterRef* map_parameters,
+            float* memory) const {
+    float* offset = memory + aligned_count<float>(kernel_size_);
+    float* scale = offset + aligned_count<float>(filters_);
+    map_->evaluate(map_parameters, filters_, scale, offset);
+    for (int64_t i = 0; i < kernel_size_; i += filters_)
+      for (int64_t f = 0; f < filters_; ++f) memory[i + f] = kernel.value[i + f] * scale[f];
+    if (bias)
+      for (int64_t f = 0; f < filters_; ++f) offset[f] += bias->value[f] * scale[f];
+  }
+
+ private:
+  std::shared_ptr<const ChannelMap> map_;
+  int64_t kernel_size_, filters_;
+};
+
+}  // namespace cnncore

@@ -1,0 +1,59 @@
+// Building a graph: every op checks its inputs and infers its output's shape.
+#include <algorithm>
+
+#include "cnncore/network.h"
+#include "graph/op.h"
+#include "ops/validate.h"
+#include "runtime/check.h"
+
+namespace cnncore {
+
+int Graph::input(const Shape& shape) {
+  check(!shape.empty(), "[input] expected a shape of rank 1 or more. Received: ", to_string(shape));
+  for (const int64_t size : shape) check(size >= 1, "[input] expected positive sizes. Received: ", to_string(shape));
+  check_image_fits("[input] ", element_count(shape), 1, 1, "a sample");
+  inputs_.push_back(tensor_count());
+  shapes_.push_back(shape);
+  return inputs_.back();
+}
+
+const Shape& Graph::shape(int tensor) const {
+  check(tensor >= 0 && tensor < tensor_count(), "[graph] expected a tensor id in [0, ", tensor_count(),
+        "). Received: ", tensor);
+  return shapes_[static_cast<size_t>(tensor)];
+}
+
+int Graph::add(const std::string& kind, const std::vector<int>& inputs, const std::string& layer,
+               Attributes attributes) {
+  try {
+    std::vector<Shape> shapes;
+    for (const int t : inputs) shapes.push_back(shape(t));
+    const MakeOp make = find_op(kind);
+    AttributeReader reader("[" + kind + "] ", attributes);
+    std::vector<int64_t> weights = reader.integers("weights", std::vector<int64_t>{});
+    const bool trainable = reader.boolean("trainable", true);
+    const std::string activation = reader.text("activation", "linear");
+    OpPtr op = make(reader, shapes);
+    reader.finish();
+    check_image_fits(reader.op().c_str(), element_count(op->output()), 1, 1, "an output");
+    const int y = add(std::move(op), inputs, layer, std::move(weights), trainable);
+    return activation == "linear" ? y : add("activation", {y}, layer, {{"kind", activation}});
+  } catch (const std::invalid_argument& error) {
+    fail("layer \"", layer, "\": ", error.what());
+  }
+}
+
+int Graph::add(std::shared_ptr<const Op> op, const std::vector<int>& inputs, const std::string& layer,
+               std::vector<int64_t> weights, bool trainable) {
+  check(op != nullptr && op->inputs().size() == inputs.size(), "[graph] expected an op for ", inputs.size(), " inputs");
+  const int64_t wanted = static_cast<int64_t>(op->parameters().size());
+  if (weights.empty())
+    for (int64_t i = 0; i < wanted; ++i) weights.push_back(i);
+  check(static_cast<int64_t>(weights.size()) == wanted, "[graph] expected ", wanted,
+        " weights, as many as the op has parameters. Received: ", weights.size());
+  shapes_.push_back(op->output());
+  nodes_.push_back({layer, std::move(op), inputs, tensor_count() - 1, std::move(weights), trainable});
+  return nodes_.back().output;
+}
+
+}  // namespace cnncore

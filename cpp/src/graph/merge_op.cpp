@@ -1,0 +1,59 @@
+// add, subtract, multiply, average, maximum and minimum in a graph: cnncore/merge.h says what they compute.
+#include "ops/merge_rows.h"
+#include "run/step.h"
+#include "runtime/check.h"
+
+namespace cnncore {
+namespace {
+
+class MergeStep : public Step {
+ public:
+  MergeStep(Merge kind, const std::vector<Shape>& inputs, const Kernels& kernels)
+      : kind_(kind), plan_(kind, inputs), inputs_(inputs.size()), k_(kernels) {}
+  void forward(const Run& run) const override { plan_.forward(k_, run.count, run.x, run.y); }
+  void backward(const Run& run) const override {
+    for (size_t i = 0; i < inputs_; ++i)
+      if (run.dx[i]) plan_.backward(k_, run.count, static_cast<int>(i), run.x, run.dy, run.dx[i], false);
+  }
+  bool backward_reads_x() const override { return plan_.needs_inputs(); }
+  bool backward_reads_y() const override { return false; }
+  std::string describe() const override { return to_string(kind_); }
+
+ private:
+  Merge kind_;
+  MergePlan plan_;
+  size_t inputs_;
+  const Kernels& k_;
+};
+
+class MergeOp : public Op {
+ public:
+  MergeOp(Merge kind, const std::vector<Shape>& inputs) : Op(inputs, merge_output_shape(kind, inputs)), kind_(kind) {}
+  OpPtr cut(const Shape& output) const override {
+    for (const Shape& shape : inputs())
+      if (shape != this->output()) return nullptr;
+    return std::make_shared<MergeOp>(kind_, std::vector<Shape>(inputs().size(), output));
+  }
+  std::unique_ptr<Step> plan(const StepContext& context) const override {
+    return std::make_unique<MergeStep>(kind_, inputs(), context.kernels);
+  }
+
+ private:
+  Merge kind_;
+};
+
+OpPtr make_merge(Merge kind, const AttributeReader& a, const std::vector<Shape>& inputs) {
+  check(!inputs.empty(), a.op(), "expected at least one input");
+  return std::make_shared<MergeOp>(kind, inputs);
+}
+
+}  // namespace
+
+OpPtr make_add(AttributeReader& a, const std::vector<Shape>& in) { return make_merge(Merge::add, a, in); }
+OpPtr make_subtract(AttributeReader& a, const std::vector<Shape>& in) { return make_merge(Merge::subtract, a, in); }
+OpPtr make_multiply(AttributeReader& a, const std::vector<Shape>& in) { return make_merge(Merge::multiply, a, in); }
+OpPtr make_average(AttributeReader& a, const std::vector<Shape>& in) { return make_merge(Merge::average, a, in); }
+OpPtr make_maximum(AttributeReader& a, const std::vector<Shape>& in) { return make_merge(Merge::maximum, a, in); }
+OpPtr make_minimum(AttributeReader& a, const std::vector<Shape>& in) { return make_merge(Merge::minimum, a, in); }
+
+}  // namespace cnncore

@@ -1,0 +1,28 @@
+// Pooling in a graph: cnncore/pool2d.h says what it computes.
+#pragma once
+
+#include "cnncore/pool2d.h"
+#include "graph/op.h"
+
+namespace cnncore {
+
+class Pool2dOp : public Op {
+ public:
+  Pool2dOp(const Pool2dParams& params, bool max)
+      : Op({{params.in_height, params.in_width, params.channels}}, pool2d_output_shape(params)),
+        params_(params),
+        max_(max) {}
+
+  bool is_max() const { return max_; }
+  /// Windows of 2x2 pixels that neither overlap nor leave out a pixel between them, without padding.
+  bool is_2x2() const;
+
+  OpPtr cut(const Shape& output) const override;
+  std::unique_ptr<Step> plan(const StepContext& context) const override;
+
+ private:
+  Pool2dParams params_;
+  bool max_;
+};
+
+}  // namespace cnncore

@@ -1,0 +1,61 @@
+// PReLU in a graph: y = x where x > 0, else alpha * x with a learned alpha; ops/prelu_rows.h computes it.
+#include <algorithm>
+
+#include "ops/prelu_rows.h"
+#include "run/step.h"
+#include "run/sums.h"
+#include "runtime/check.h"
+
+namespace cnncore {
+namespace {
+
+class PreluStep : public Step {
+ public:
+  PreluStep(const Shape& sample, const Shape& alpha, const StepContext& context)
+      : plan_(sample, alpha), alpha_(context.parameters[0]), k_(context.kernels) {}
+  void forward(const Run& run) const override { plan_.forward(k_, run.count, run.x[0], alpha_.value, run.y); }
+  void backward(const Run& run) const override {
+    plan_.backward(k_, run.count, run.x[0], alpha_.value, run.dy, run.dx[0], alpha_.grad ? run.partial : nullptr);
+  }
+  bool backward_reads_y() const override { return false; }
+  int64_t partial_size() const override { return alpha_.grad ? alpha_.size : 0; }
+  int64_t gradient_tasks() const override { return alpha_.grad != nullptr; }
+  Range gradient(int64_t, const BatchView& batch, float*) const override {
+    add_up(k_, batch.partials, 0, alpha_.size, alpha_.grad);
+    return {alpha_.grad, alpha_.size};
+  }
+  std::string describe() const override { return "prelu"; }
+
+ private:
+  PreluPlan plan_;
+  ParameterRef alpha_;
+  const Kernels& k_;
+};
+
+class PreluOp : public Op {
+ public:
+  PreluOp(const Shape& sample, const Shape& alpha) : Op({sample}, sample), alpha_(alpha) {}
+  std::vector<ParameterSpec> parameters() const override { return {{"alpha", alpha_}}; }
+  std::unique_ptr<Step> plan(const StepContext& context) const override {
+    return std::make_unique<PreluStep>(output(), alpha_, context);
+  }
+
+ private:
+  Shape alpha_;
+};
+
+}  // namespace
+
+// shared_axes: along which one alpha serves, counted from 1
+OpPtr make_prelu(AttributeReader& a, const std::vector<Shape>& inputs) {
+  const Shape& shape = only_input(a, inputs);
+  Shape alpha = shape;
+  for (const int64_t axis : a.integers("shared_axes", std::vector<int64_t>{})) {
+    check(axis >= 1 && axis <= static_cast<int64_t>(shape.size()), a.op(), "expected shared_axes from 1 to ",
+          shape.size(), ". Received: ", axis);
+    alpha[static_cast<size_t>(axis - 1)] = 1;
+  }
+  return std::make_shared<PreluOp>(shape, alpha);
+}
+
+}  // namespace cnncore

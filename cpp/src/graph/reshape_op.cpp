@@ -1,0 +1,27 @@
+// The same values in another shape. Nothing moves: the output is the input's memory.
+#include "run/step.h"
+#include "runtime/check.h"
+
+namespace cnncore {
+namespace {
+
+class ReshapeOp : public Op {
+ public:
+  using Op::Op;
+  bool is_view(bool) const override { return true; }
+  std::unique_ptr<Step> plan(const StepContext&) const override { return nullptr; }
+};
+
+}  // namespace
+
+OpPtr make_reshape(AttributeReader& a, const std::vector<Shape>& inputs) {
+  const Shape& in = only_input(a, inputs);
+  const Shape out = a.integers("shape");
+  check(!out.empty(), a.op(), "expected a shape of rank 1 or more. Received: ", to_string(out));
+  for (const int64_t size : out) check(size >= 1, a.op(), "expected positive sizes. Received: ", to_string(out));
+  check(element_count(out) == element_count(in), a.op(), "expected a shape of ", element_count(in),
+        " values, as the input ", to_string(in), " has. Received: ", to_string(out));
+  return std::make_shared<ReshapeOp>(std::vector<Shape>{in}, out);
+}
+
+}  // namespace cnncore

@@ -1,0 +1,28 @@
+// How much input an op with a sliding window reads for the first rows and columns of its output.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+namespace cnncore {
+
+/// One axis of a window: the input's size and the padding behind it, which are cut, and what stays.
+struct WindowAxis {
+  int64_t& size;
+  int64_t& after;
+  int64_t kernel, stride, before, dilation;
+};
+
+/// Cuts the axis so that it delivers `needed` outputs. False where it can't be cut exactly: a window that lies in the
+/// padding alone.
+inline bool cut_window(WindowAxis axis, int64_t needed) {
+  const int64_t reach = (needed - 1) * axis.stride + (axis.kernel - 1) * axis.dilation + 1 - axis.before;
+  const int64_t size = std::clamp<int64_t>(reach, 1, axis.size);
+  const int64_t after = std::max<int64_t>(0, reach - size);
+  if ((size + axis.before + after - ((axis.kernel - 1) * axis.dilation + 1)) / axis.stride + 1 != needed) return false;
+  axis.size = size;
+  axis.after = after;
+  return true;
+}
+
+}  // namespace cnncore

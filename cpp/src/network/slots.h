@@ -1,0 +1,33 @@
+// Which parameters a graph wants, layer by layer, and where their gradients lie in the flat vectors.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "network/parameters_state.h"
+#include "plan/plan.h"
+
+namespace cnncore {
+
+struct Slots {
+  /// A layer that `given` has no Parameters for gets its own; throws std::invalid_argument where given ones do not fit.
+  Slots(const Graph& graph, const std::map<std::string, std::shared_ptr<Parameters>>& given);
+
+  /// Pointers for a plan; gradients of state and of what is not trained are null.
+  std::vector<BoundSlot> bind(float* gradients) const;
+
+  std::vector<ParameterSlot> list;
+  std::vector<std::vector<int>> of_node;  // per node of the graph, in the order of the op's parameters
+  std::map<std::string, std::shared_ptr<Parameters>> parameters;  // by layer
+  std::vector<Parameters*> layers;                                // each once
+  int64_t count = 0;                                              // of the flat vectors
+
+ private:
+  void collect(const Graph& graph);
+  void make_missing();
+  void check_given() const;
+};
+
+}  // namespace cnncore

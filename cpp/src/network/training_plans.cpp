@@ -1,0 +1,41 @@
+#include "network/training_plans.h"
+
+#include <algorithm>
+
+namespace cnncore {
+namespace {
+
+constexpr size_t kMostPlans = 8;
+constexpr int64_t kMostBytes = int64_t{256} << 20;
+
+}  // namespace
+
+Training& TrainingPlans::get(const Key& key, const Kernels& kernels,
+                             const std::function<std::unique_ptr<Plan>()>& make) {
+  if (!plans_.empty() && &plans_.front().second->plan().kernels != &kernels) plans_.clear();
+  const auto found = std::find_if(plans_.begin(), plans_.end(), [&](const auto& plan) { return plan.first == key; });
+  if (found != plans_.end()) {
+    plans_.splice(plans_.begin(), plans_, found);
+  } else {
+    make_room();
+    plans_.emplace_front(key, std::make_unique<Training>(make()));
+  }
+  return *plans_.front().second;
+}
+
+void TrainingPlans::make_room() {
+  const auto bytes = [&] {
+    int64_t total = 0;
+    for (const auto& plan : plans_) total += plan.second->bytes();
+    return total;
+  };
+  while (plans_.size() >= kMostPlans || (plans_.size() > 1 && bytes() > kMostBytes)) plans_.pop_back();
+}
+
+std::string TrainingPlans::describe() const {
+  std::string text;
+  for (const auto& plan : plans_) text += plan.second->plan().describe();
+  return text;
+}
+
+}  // namespace cnncore

@@ -1,0 +1,42 @@
+// From a graph to the ops that a plan runs: those that the outputs need, fused, on the rows and columns that are needed.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cnncore/network.h"
+#include "graph/op.h"
+
+namespace cnncore {
+
+/// An op, or several fused ones.
+struct LoweredNode {
+  std::string name;  ///< of the layer, or of the layers
+  OpPtr op;
+  std::vector<int> inputs;  ///< tensors
+  int output;
+  std::vector<int> slots;  ///< the network's, in the order of the op's parameters
+};
+
+/// How the samples of one input enter.
+struct LoweredInput {
+  int tensor;
+  Shape whole, used;  ///< of a sample as the caller has it, and the rows and columns of it that are read
+  Scaling scaling;
+};
+
+struct Lowered {
+  std::vector<LoweredNode> nodes;  ///< in topological order
+  std::vector<LoweredInput> inputs;
+  std::vector<int> outputs;   ///< tensors
+  std::vector<Shape> shapes;  ///< of every tensor
+};
+
+/// slots[i] are those of the graph's node i.
+Lowered lower(const Graph& graph, const std::vector<int>& outputs, const std::vector<std::vector<int>>& slots,
+              bool training);
+
+/// Cuts the ops to what is needed; see lower().
+void cut_regions(Lowered& lowered);
+
+}  // namespace cnncore

@@ -1,0 +1,33 @@
+#include "plan/memory.h"
+
+#include <algorithm>
+
+#include "runtime/buffer.h"
+
+namespace cnncore {
+
+int64_t place(std::vector<Lifetime*> lifetimes) {
+  std::stable_sort(lifetimes.begin(), lifetimes.end(),
+                   [](const Lifetime* a, const Lifetime* b) { return a->size > b->size; });
+  int64_t total = 0;
+  std::vector<const Lifetime*> placed, together;  // by offset
+  for (Lifetime* wanted : lifetimes) {
+    together.clear();
+    for (const Lifetime* other : placed)
+      if (other->first <= wanted->last && wanted->first <= other->last) together.push_back(other);
+    int64_t at = 0;
+    for (const Lifetime* other : together) {
+      if (at + wanted->size <= other->offset) break;
+      at = std::max(at, other->offset + aligned_count<float>(other->size));
+    }
+    wanted->offset = at;
+    const auto after = std::upper_bound(placed.begin(), placed.end(), wanted, [](const Lifetime* a, const Lifetime* b) {
+      return a->offset < b->offset;
+    });
+    placed.insert(after, wanted);
+    total = std::max(total, at + aligned_count<float>(wanted->size));
+  }
+  return total;
+}
+
+}  // namespace cnncore

@@ -1,0 +1,181 @@
+#include "run/inference.h"
+
+#include <algorithm>
+#include <atomic>
+
+#include "cnncore/runtime.h"
+#include "run/interrupt.h"
+#include "runtime/threads.h"
+
+namespace cnncore {
+namespace {
+
+constexpr int64_t kWorthSharing = 1 << 17;  // floating-point operations: more than the end of a shared stage costs
+constexpr size_t kMostPooled = 8;           // memories that are kept
+
+}  // namespace
+
+/// A memory from the pool, or a new one; it goes back in the end.
+class Inference::Borrowed {
+ public:
+  explicit Borrowed(Inference& owner) : owner_(owner) {
+    {
+      const std::lock_guard lock(owner.pooling_);
+      if (!owner.pool_.empty()) {
+        memory_ = std::move(owner.pool_.back());
+        owner.pool_.pop_back();
+      }
+    }
+    if (!memory_) memory_ = std::make_unique<Memory>(owner.plan_);
+  }
+  ~Borrowed() {
+    const std::lock_guard lock(owner_.pooling_);
+    if (owner_.pool_.size() < kMostPooled) owner_.pool_.push_back(std::move(memory_));
+  }
+  Borrowed(const Borrowed&) = delete;
+  Borrowed& operator=(const Borrowed&) = delete;
+  Memory& operator*() const { return *memory_; }
+
+ private:
+  Inference& owner_;
+  std::unique_ptr<Memory> memory_;
+};
+
+Inference::Inference(std::unique_ptr<Plan> plan, std::vector<BoundSlot> bound)
+    : own_plan_(std::move(plan)), plan_(*own_plan_), bound_(std::move(bound)) {
+  pool_.reserve(kMostPooled);
+  for (size_t n = 0; n < plan_.nodes.size(); ++n) {
+    const PlannedNode& node = plan_.nodes[n];
+    const bool reads_input = std::any_of(node.inputs.begin(), node.inputs.end(), [&](int t) {
+      return std::any_of(plan_.inputs.begin(), plan_.inputs.end(), [&](const PlannedInput& in) { return in.tensor == t; });
+    });
+    for (int64_t i = 0; i < node.step->stages(); ++i)
+      stages_.push_back({n, i, node.step->shared(i) && node.step->flops() >= kWorthSharing, reads_input});
+  }
+}
+
+std::shared_ptr<const PackedParameters> Inference::packed_for(ParameterState parameters) {
+  const std::lock_guard lock(packing_);
+  if (!packed_ || !packed_->current(bound_, parameters))
+    packed_ = std::make_shared<PackedParameters>(plan_, bound_, parameters);
+  return packed_;
+}
+
+void Inference::reserve_threads(Memory& memory, int threads) const {
+  while (static_cast<int>(memory.threads.size()) < threads)
+    memory.threads.push_back(std::make_unique<ThreadMemory>(plan_));
+}
+
+void Inference::copy_outputs(const Slices& slices, int64_t first, int64_t count, int64_t to,
+                             const std::vector<float*>& y) const {
+  for (size_t o = 0; o < plan_.outputs.size(); ++o) {
+    const PlannedOutput& output = plan_.outputs[o];
+    std::copy_n(slices.value(output.tensor, first), count * output.size, y[o] + to * output.size);
+  }
+}
+
+void Inference::forward(const std::vector<Images>& x, const std::vector<float*>& y, ParameterState parameters) {
+  const std::shared_ptr<const PackedParameters> packed = packed_for(parameters);
+  const Borrowed memory(*this);
+  if (plan_.phases.size() > 1) return forward_phases(x, y, *packed, *memory);
+  if (x[0].samples == 1 && !stages_.empty()) return forward_one(x, y, *packed, *memory);
+  forward_many(x, y, *packed, *memory);
+}
+
+// One part of a stage. True where its parts must all be done before the next stage begins.
+bool Inference::run_stage(size_t index, const std::vector<Images>& x, Part part, const PackedParameters& packed,
+                          Memory& memory) {
+  const auto shared = [&](size_t i) { return i < stages_.size() && stages_[i].shared; };
+  ThreadMemory &own = *memory.threads[static_cast<size_t>(part.index)], &first = *memory.threads[0];
+  const Slices own_slices(plan_, own, memory.batch, packed.data());
+  const Stage& stage = stages_[index];
+  if (index == 0) own_slices.load(x, nullptr, {0, 1});  // every thread its copy: sooner done than shared
+  if (shared(index) || part.index == 0) {
+    const PlannedNode& node = plan_.nodes[stage.node];
+    // Values are the first thread's, but the inputs, of which every thread has its copy.
+    Run run = own_slices.run(node, {0, 1}, 0, 1);
+    const Slices slices(plan_, first, memory.batch, packed.data());
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      const bool input = stage.reads_input && std::any_of(plan_.inputs.begin(), plan_.inputs.end(),
+                                                          [&](const PlannedInput& in) { return in.tensor == node.inputs[i]; });
+      if (!input) own.x[i] = slices.value(node.inputs[i], 0);
+    }
+    run.y = slices.value(node.output, 0);
+    run.common = first.scratch.data();
+    run.finite_kernels = packed.finite();
+    node.step->forward_stage(run, stage.stage, shared(index) ? part : Part{});
+  }
+  return shared(index) || shared(index + 1);
+}
+
+// One sample, on all threads if it is worth it.
+void Inference::forward_one(const std::vector<Images>& x, const std::vector<float*>& y, const PackedParameters& packed,
+                            Memory& memory) {
+  const int threads = threads_for(2, plan_.flops);
+  reserve_threads(memory, most_threads_for(2, plan_.flops));
+  parallel_stages(threads, static_cast<int64_t>(stages_.size()), [&](int64_t s, int thread, int count) {
+    return run_stage(static_cast<size_t>(s), x, {thread, count}, packed, memory);
+  });
+  copy_outputs(Slices(plan_, *memory.threads[0], memory.batch, packed.data()), 0, 1, 0, y);
+}
+
+void Inference::forward_many(const std::vector<Images>& x, const std::vector<float*>& y,
+                             const PackedParameters& packed, Memory& memory) {
+  const int64_t samples = x[0].samples, work = samples * plan_.flops;
+  const int threads = threads_for(samples, work);
+  const int64_t size = std::clamp<int64_t>((samples + threads - 1) / threads, 1, plan_.mode.slice);
+  const int64_t slices = (samples + size - 1) / size;
+  reserve_threads(memory, most_threads_for(samples, work));
+  InterruptWatch watch;
+  parallel_for_on(threads, slices, [&](int64_t task, int thread) {
+    if (watch.stopped(thread)) return;
+    const Slices own(plan_, *memory.threads[static_cast<size_t>(thread)], memory.batch, packed.data());
+    const int64_t first = task * size, count = std::min(size, samples - first);
+    own.load(x, nullptr, {first, count});
+    own.forward(plan_.phases[0], {first, count}, nullptr);
+    copy_outputs(own, first, count, first, y);
+  });
+  watch.finish();
+}
+
+void Inference::join(size_t n, int64_t samples, Memory& memory) const {
+  const PlannedNode& node = plan_.nodes[n];
+  const Slices slices(plan_, *memory.threads[0], memory.batch, nullptr);
+  BatchView view{samples, {}, slices.value(node.output, 0), nullptr, {}, memory.batch.floats.data() + node.batch,
+                 memory.threads[0]->scratch.data()};
+  for (const int t : node.inputs) view.x.push_back(slices.value(t, 0));
+  node.step->join(view);
+}
+
+// A network with steps that need many samples at a time: as many as the plan's batch go through all phases together.
+void Inference::forward_phases(const std::vector<Images>& x, const std::vector<float*>& y,
+                               const PackedParameters& packed, Memory& memory) {
+  const int64_t samples = x[0].samples;
+  InterruptWatch watch;
+  for (int64_t begin = 0; begin < samples; begin += plan_.mode.batch) {
+    const int64_t batch = std::min(plan_.mode.batch, samples - begin), size = plan_.mode.slice;
+    std::vector<Images> part = x;
+    for (size_t i = 0; i < x.size(); ++i) {
+      const int64_t skip = begin * plan_.inputs[i].sample_size;
+      if (part[i].bytes) part[i].bytes += skip;
+      if (part[i].floats) part[i].floats += skip;
+    }
+    const int64_t slices = (batch + size - 1) / size, work = batch * plan_.flops;
+    const int threads = threads_for(slices, work);
+    reserve_threads(memory, std::max(1, most_threads_for(slices, work)));
+    for (size_t p = 0; p < plan_.phases.size(); ++p) {
+      parallel_for_on(threads, slices, [&](int64_t task, int thread) {
+        if (watch.stopped(thread)) return;
+        const Slices own(plan_, *memory.threads[static_cast<size_t>(thread)], memory.batch, packed.data());
+        const SliceOf slice{task * size, std::min(size, batch - task * size)};
+        if (p == 0) own.load(part, nullptr, slice);
+        own.forward(plan_.phases[p], slice, nullptr);
+        if (p + 1 == plan_.phases.size()) copy_outputs(own, slice.first, slice.count, begin + slice.first, y);
+      });
+      watch.finish();
+      for (const size_t n : plan_.phases[p].joins) join(n, batch, memory);
+    }
+  }
+}
+
+}  // namespace cnncore

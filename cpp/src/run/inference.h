@@ -1,0 +1,57 @@
+// Inference: a plan, its packed parameters and a pool of memories, so that any number of threads may call it at a time.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "run/packing.h"
+#include "run/slices.h"
+
+namespace cnncore {
+
+class Inference {
+ public:
+  Inference(std::unique_ptr<Plan> plan, std::vector<BoundSlot> bound);
+
+  const Plan& plan() const { return plan_; }
+  void forward(const std::vector<Images>& x, const std::vector<float*>& y, ParameterState parameters);
+
+ private:
+  /// The memory of one call. It is taken from the pool and given back.
+  struct Memory {
+    explicit Memory(const Plan& plan) : batch(plan, 1) {}
+    BatchMemory batch;
+    std::vector<std::unique_ptr<ThreadMemory>> threads;
+  };
+  class Borrowed;
+  // A step of the way of one sample through the network.
+  struct Stage {
+    size_t node;
+    int64_t stage;
+    bool shared;
+    bool reads_input;
+  };
+
+  std::shared_ptr<const PackedParameters> packed_for(ParameterState parameters);
+  void forward_one(const std::vector<Images>& x, const std::vector<float*>& y, const PackedParameters& packed,
+                   Memory& memory);
+  bool run_stage(size_t index, const std::vector<Images>& x, Part part, const PackedParameters& packed, Memory& memory);
+  void forward_many(const std::vector<Images>& x, const std::vector<float*>& y, const PackedParameters& packed,
+                    Memory& memory);
+  void forward_phases(const std::vector<Images>& x, const std::vector<float*>& y, const PackedParameters& packed,
+                      Memory& memory);
+  void join(size_t node, int64_t samples, Memory& memory) const;
+  void copy_outputs(const Slices& slices, int64_t first, int64_t count, int64_t to, const std::vector<float*>& y) const;
+  void reserve_threads(Memory& memory, int threads) const;
+
+  std::unique_ptr<Plan> own_plan_;
+  const Plan& plan_;
+  std::vector<BoundSlot> bound_;
+  std::vector<Stage> stages_;
+  std::mutex packing_, pooling_;
+  std::shared_ptr<const PackedParameters> packed_;
+  std::vector<std::unique_ptr<Memory>> pool_;
+};
+
+}  // namespace cnncore

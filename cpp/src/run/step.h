@@ -1,0 +1,112 @@
+// A step: an op prepared for one shape and one instruction set, run on consecutive samples.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "graph/op.h"
+
+namespace cnncore {
+
+/// Pointers to `count` consecutive samples, and to what else a call may use.
+struct Run {
+  int64_t first = 0;          ///< the first sample's place in the batch, for what depends on it
+  int64_t count = 0;
+  int64_t training_step = 0;  ///< likewise
+  const float* const* x = nullptr;  ///< per input
+  float* y = nullptr;
+  float* const* dx = nullptr;  ///< per input, to be overwritten; null where no gradient is wanted
+  float* dy = nullptr;         ///< may be changed: nobody reads it after this step
+  uint8_t* saved = nullptr;    ///< of these samples: what forward keeps for backward
+  const float* packed = nullptr;
+  float* partial = nullptr;  ///< the shard's sums, zero before its first slice
+  float* batch = nullptr;    ///< the step's memory for the whole batch, see batch_size()
+  float* scratch = nullptr;
+  float* common = nullptr;           ///< of threads that share a sample: the scratch of the first of them
+  bool finite_kernels = false;       ///< no parameter holds infinity or NaN: what is multiplied by zero may be left out
+  bool dy_of_logits = false;         ///< the loss has taken the gradient of the last activation already
+  double* loss = nullptr;            ///< where a step adds losses of its own, summed over samples
+};
+
+/// A thread's share of a stage.
+struct Part {
+  int64_t index = 0, count = 1;
+};
+
+/// Partial sums: `count` of them (one a shard), `stride` floats apart.
+struct Sums {
+  float* first;
+  int64_t count, stride;
+};
+
+/// The whole batch, when all slices are done.
+struct BatchView {
+  int64_t size;
+  std::vector<const float*> x;  ///< where the step reads batches: per input
+  float* y;
+  float* dy;
+  Sums partials;
+  float* batch;
+  float* scratch;  ///< for joins
+};
+
+class Step {
+ public:
+  virtual ~Step() = default;
+  virtual void forward(const Run& run) const = 0;
+  virtual void backward(const Run& run) const = 0;
+  virtual std::string describe() const = 0;
+
+  /// The forward pass of one sample alone, in stages. Threads share the stages that are `shared`; each waits for all
+  /// parts of the stage before. The bits do not depend on the number of parts.
+  virtual int64_t stages() const { return 1; }
+  virtual bool shared(int64_t /*stage*/) const { return false; }
+  virtual void forward_stage(const Run& run, int64_t /*stage*/, Part /*part*/) const { forward(run); }
+
+  /// Floating-point operations of the forward pass, a sample.
+  virtual int64_t flops() const { return 0; }
+  /// Samples that are best taken together; 0: the whole slice.
+  virtual int64_t group() const { return 1; }
+  virtual int64_t backward_group() const { return group(); }
+  /// What backward reads of the forward pass.
+  virtual bool backward_reads_x() const { return true; }
+  virtual bool backward_reads_y() const { return true; }
+
+  /// Memory: floats per thread, floats of repacked parameters, floats of a shard's sums, bytes kept per sample, floats
+  /// for the whole batch.
+  virtual int64_t scratch_size() const { return 0; }
+  virtual int64_t packed_size() const { return 0; }
+  virtual int64_t partial_size() const { return 0; }
+  virtual int64_t saved_size() const { return 0; }
+  virtual int64_t batch_size(int64_t /*samples*/) const { return 0; }
+
+  /// Before the slices: parameters as forward and backward want them, in independent tasks.
+  virtual int64_t pack_tasks() const { return 0; }
+  virtual void pack(int64_t /*task*/, float* /*packed*/) const {}
+  /// Whether the kernel that is multiplied with is free of infinity and NaN.
+  virtual bool finite_kernel(const float* /*packed*/) const { return true; }
+
+  /// After the slices: the gradient of a range of a parameter, in independent tasks.
+  struct Range {
+    float* grads;
+    int64_t size;
+  };
+  virtual int64_t gradient_tasks() const { return 0; }
+  virtual Range gradient(int64_t /*task*/, const BatchView&, float* /*scratch*/) const { return {}; }
+  /// The gradient of the parameters reads x and dy of the whole batch.
+  virtual bool batch_gradient() const { return false; }
+
+  /// A step that needs the whole batch before it can go on (statistics of a batch, a layer in Python) parts the work in
+  /// two phases. Before the barrier: `observe` on every slice; then `join` once; `forward` belongs to the phase
+  /// behind. Backwards likewise: `observe_gradient`, `join_gradient`, and `backward` in the phase before.
+  virtual bool whole_batch() const { return false; }
+  virtual void observe(const Run&) const {}
+  virtual void join(const BatchView&) const {}
+  virtual void observe_gradient(const Run&) const {}
+  virtual void join_gradient(const BatchView&) const {}
+  /// After a step of the training that was finite: what it changes in the op's state.
+  virtual void commit(const float* /*batch*/) const {}
+};
+
+}  // namespace cnncore

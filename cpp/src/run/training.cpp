@@ -1,0 +1,172 @@
+#include "run/training.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+
+#include "runtime/threads.h"
+
+namespace cnncore {
+
+Training::Training(std::unique_ptr<Plan> plan)
+    : plan_(std::move(plan)),
+      shards_(plan_->mode.batch),
+      packed_(plan_->packed_floats),
+      batch_(*plan_, shards_.count),
+      views_(plan_->nodes.size()),
+      meaning_(plan_->outputs.size()),
+      logits_(plan_->outputs.size()),
+      divisor_(plan_->outputs.size()),
+      shard_losses_(static_cast<size_t>(shards_.count) * (plan_->outputs.size() + 1)) {
+  losses_.outputs.resize(plan_->outputs.size());
+  for (const PlannedNode& node : plan_->nodes) {
+    for (int64_t i = 0; i < node.step->pack_tasks(); ++i) pack_tasks_.push_back({&node, i});
+    for (int64_t i = 0; i < node.step->gradient_tasks(); ++i) gradient_tasks_.push_back({&node, i});
+  }
+}
+
+int64_t Training::bytes() const {
+  int64_t total = packed_.size() * static_cast<int64_t>(sizeof(float)) + batch_.bytes();
+  for (const auto& thread : threads_) total += thread->bytes();
+  return total;
+}
+
+void Training::pack_parameters() {
+  parallel_for(static_cast<int64_t>(pack_tasks_.size()), 4 * plan_->packed_floats, [&](int64_t i, int) {
+    const Task& task = pack_tasks_[static_cast<size_t>(i)];
+    task.node->step->pack(task.index, packed_.data() + task.node->packed);
+  });
+}
+
+void Training::reserve_threads(int threads) {
+  while (static_cast<int>(threads_.size()) < threads) threads_.push_back(std::make_unique<ThreadMemory>(*plan_));
+}
+
+Slices Training::slices(int thread) { return {*plan_, *threads_[static_cast<size_t>(thread)], batch_, packed_.data()}; }
+
+SliceOf Training::slice_of(int64_t shard, int64_t first, int64_t step) const {
+  return {first, std::min(plan_->mode.slice, shards_.end(shard) - first), shard, step};
+}
+
+// Calls f(slices, slice) for every slice of every shard, on all threads.
+template <class Function>
+void Training::for_slices(int64_t step, InterruptWatch& watch, Function f) {
+  const int64_t work = 3 * plan_->mode.batch * plan_->flops;
+  const int threads = threads_for(shards_.count, work);
+  reserve_threads(most_threads_for(shards_.count, work));
+  parallel_for_on(threads, shards_.count, [&](int64_t shard, int thread) {
+    Slices own = slices(thread);
+    for (int64_t first = shards_.begin(shard); first < shards_.end(shard); first += plan_->mode.slice) {
+      if (watch.stopped(thread)) return;
+      f(own, slice_of(shard, first, step));
+    }
+  });
+  watch.finish();
+}
+
+void Training::forward_slice(size_t phase, const TrainBatch& batch, Slices& own, const SliceOf& slice) {
+  double* losses = shard_losses_.data() + static_cast<size_t>(slice.shard) * (plan_->outputs.size() + 1);
+  if (phase == 0) {
+    if (slice.first == shards_.begin(slice.shard)) {
+      std::fill_n(batch_.partials.data() + slice.shard * plan_->partial_floats, plan_->partial_floats, 0.0f);
+      std::fill_n(losses, plan_->outputs.size() + 1, 0.0);
+    }
+    own.load(batch.x, batch.indices, slice);
+  }
+  own.forward(plan_->phases[phase], slice, losses + plan_->outputs.size());
+  if (phase + 1 < plan_->phases.size()) return;
+  for (size_t o = 0; o < batch.outputs.size(); ++o) {
+    const PlannedOutput& output = plan_->outputs[o];
+    if (batch.outputs[o])
+      std::copy_n(own.value(output.tensor, slice.first), slice.count * output.size,
+                  batch.outputs[o] + slice.first * output.size);
+  }
+}
+
+// The phases forward and, where wanted, back; with the losses in between.
+void Training::run_phases(const TrainBatch& batch, int64_t step, bool backward) {
+  InterruptWatch watch;
+  const size_t last = plan_->phases.size() - 1;
+  const bool fused = backward && plan_->fuses_loss();
+  pack_parameters();
+  for (size_t p = 0; p <= last; ++p) {
+    const bool turns = fused && p == last;
+    for_slices(step, watch, [&](Slices& own, const SliceOf& slice) {
+      forward_slice(p, batch, own, slice);
+      if (!turns) return;
+      slice_losses(batch, own, slice);
+      own.backward(plan_->phases[p], slice, logits_);
+    });
+    for (const size_t n : plan_->phases[p].joins) plan_->nodes[n].step->join(view(n));
+  }
+  if (!backward) return;
+  if (!fused) batch_losses(batch);
+  for (size_t p = plan_->phases.size(); p-- > 0;) {
+    for (const size_t n : plan_->phases[p].joins)
+      if (plan_->nodes[n].backward) plan_->nodes[n].step->join_gradient(view(n));
+    if (fused && p == last) continue;
+    for_slices(step, watch,
+               [&](Slices& own, const SliceOf& slice) { own.backward(plan_->phases[p], slice, logits_); });
+  }
+}
+
+const BatchLosses& Training::backpropagate(const TrainBatch& batch, int64_t step) {
+  prepare_losses(batch);
+  run_phases(batch, step, true);
+  sum_losses();
+  return losses_;
+}
+
+void Training::forward(const TrainBatch& batch, int64_t step) { run_phases(batch, step, false); }
+
+// The whole batch as a step's joins and the gradients of its parameters see it.
+const BatchView& Training::view(size_t n) {
+  const PlannedNode& node = plan_->nodes[n];
+  BatchView& view = views_[n];
+  const auto whole = [&](const Place& place) {
+    return place.where == Place::Where::batch ? batch_.floats.data() + place.offset : nullptr;
+  };
+  if (view.x.empty())
+    for (const int t : node.inputs) view.x.push_back(whole(plan_->tensors[static_cast<size_t>(t)].value));
+  const PlannedTensor& output = plan_->tensors[static_cast<size_t>(node.output)];
+  view.size = plan_->mode.batch;
+  view.y = whole(output.value), view.dy = whole(output.grad);
+  view.partials = {batch_.partials.data() + node.partial, shards_.count, plan_->partial_floats};
+  view.batch = batch_.floats.data() + node.batch;
+  view.scratch = threads_[0]->scratch.data();
+  return view;
+}
+
+bool Training::gather_gradients() {
+  std::atomic<bool> finite{true};
+  const int64_t tasks = static_cast<int64_t>(gradient_tasks_.size());
+  const int64_t work = plan_->mode.batch * plan_->flops;
+  const int threads = threads_for(tasks, work);
+  reserve_threads(std::max(1, most_threads_for(tasks, work)));
+  for (const Task& task : gradient_tasks_)
+    if (task.index == 0) view(static_cast<size_t>(task.node - plan_->nodes.data()));
+  parallel_for_on(threads, tasks, [&](int64_t i, int thread) {
+    const Task& task = gradient_tasks_[static_cast<size_t>(i)];
+    const float* scratch = threads_[static_cast<size_t>(thread)]->scratch.data();
+    const BatchView& whole = views_[static_cast<size_t>(task.node - plan_->nodes.data())];
+    const Step::Range range = task.node->step->gradient(task.index, whole, const_cast<float*>(scratch));
+    if (!plan_->kernels.all_finite(range.grads, range.size)) finite.store(false, std::memory_order_relaxed);
+  });
+  return add_shared_gradients() && finite;
+}
+
+// In the order of the ops, so that the sum is always the same.
+bool Training::add_shared_gradients() {
+  bool finite = true;
+  for (const SharedGradient& shared : plan_->shared_gradients) {
+    plan_->kernels.accumulate(shared.from, shared.to, shared.size);
+    finite &= plan_->kernels.all_finite(shared.to, shared.size);
+  }
+  return finite;
+}
+
+void Training::commit_state() {
+  for (const PlannedNode& node : plan_->nodes) node.step->commit(batch_.floats.data() + node.batch);
+}
+
+}  // namespace cnncore

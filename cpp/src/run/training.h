@@ -1,0 +1,73 @@
+// A training step of one batch size: a plan with its memory.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "ops/loss_rows.h"
+#include "run/interrupt.h"
+#include "run/slices.h"
+
+namespace cnncore {
+
+/// Losses of a batch, before they are divided and weighted.
+struct BatchLosses {
+  std::vector<double> outputs;  ///< per output
+  double steps = 0;             ///< of steps with losses of their own: activity regularization
+};
+
+class Training {
+ public:
+  explicit Training(std::unique_ptr<Plan> plan);
+
+  const Plan& plan() const { return *plan_; }
+  int64_t bytes() const;
+
+  /// Forward, losses and backward of a whole batch; the gradients of the parameters are left in parts for
+  /// gather_gradients. The labels and indices have been checked.
+  const BatchLosses& backpropagate(const TrainBatch& batch, int64_t step);
+  /// The forward pass alone, as a training sees it.
+  void forward(const TrainBatch& batch, int64_t step);
+  /// Sums the gradients of the parameters; false where one is not finite.
+  bool gather_gradients();
+  /// Moving statistics and the like take what they have seen.
+  void commit_state();
+
+ private:
+  struct Task {
+    const PlannedNode* node;
+    int64_t index;
+  };
+
+  void pack_parameters();
+  void reserve_threads(int threads);
+  Slices slices(int thread);
+  SliceOf slice_of(int64_t shard, int64_t first, int64_t step) const;
+  void run_phases(const TrainBatch& batch, int64_t step, bool backward);
+  template <class Function>
+  void for_slices(int64_t step, InterruptWatch& watch, Function f);
+  void forward_slice(size_t phase, const TrainBatch& batch, Slices& own, const SliceOf& slice);
+  void prepare_losses(const TrainBatch& batch);
+  void slice_losses(const TrainBatch& batch, const Slices& own, const SliceOf& slice);
+  double sample_loss(const TrainBatch& batch, size_t output, int64_t n, const float* y, float* dy) const;
+  void batch_losses(const TrainBatch& batch);
+  void sum_losses();
+  const BatchView& view(size_t node);
+  bool add_shared_gradients();
+
+  std::unique_ptr<Plan> plan_;
+  Shards shards_;
+  Buffer<float> packed_;
+  BatchMemory batch_;
+  std::vector<std::unique_ptr<ThreadMemory>> threads_;
+  std::vector<Task> pack_tasks_, gradient_tasks_;
+  std::vector<BatchView> views_;  // per node
+  // per output: how the loss takes it, and what its gradient is multiplied by
+  std::vector<Output> meaning_;
+  std::vector<uint8_t> logits_;
+  std::vector<double> divisor_;
+  std::vector<double> shard_losses_;  // [shard][output, then steps]
+  BatchLosses losses_;
+};
+
+}  // namespace cnncore
