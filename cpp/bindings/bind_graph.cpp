@@ -6,9 +6,7 @@
 namespace cnncore {
 namespace {
 
-bool is_list(const py::handle& value) {
-  return py::isinstance<py::tuple>(value) || py::isinstance<py::list>(value);
-}
+bool is_list(const py::handle& value) { return py::isinstance<py::tuple>(value) || py::isinstance<py::list>(value); }
 
 // Numbers of a list, of lists in a list likewise: ((1, 2), (3, 4)) is 1, 2, 3, 4.
 void append_numbers(const std::string& name, const py::handle& value, std::vector<double>& numbers, bool& integers) {
@@ -20,8 +18,8 @@ void append_numbers(const std::string& name, const py::handle& value, std::vecto
   try {
     numbers.push_back(value.cast<double>());
   } catch (const py::cast_error&) {
-    throw py::type_error("[graph] expected numbers in the attribute " + name + ". Received: " +
-                         std::string(py::repr(value)));
+    throw py::type_error("[graph] expected numbers in the attribute " + name +
+                         ". Received: " + std::string(py::repr(value)));
   }
 }
 
@@ -45,8 +43,8 @@ Attribute to_attribute(const std::string& name, const py::handle& value) {
     const unsigned long long large = PyLong_AsUnsignedLongLong(index.ptr());
     if (PyErr_Occurred()) {
       PyErr_Clear();
-      throw py::value_error("[graph] expected the attribute " + name + " to fit 64 bits. Received: " +
-                            std::string(py::repr(value)));
+      throw py::value_error("[graph] expected the attribute " + name +
+                            " to fit 64 bits. Received: " + std::string(py::repr(value)));
     }
     return static_cast<int64_t>(large);
   }

@@ -114,17 +114,17 @@ template <class T>
 T item_of(const std::optional<std::vector<T>>& list, size_t index, const T& fallback, const char* name,
           size_t expected) {
   if (!list) return fallback;
-  check(list->size() == expected, "[train_step] expected ", expected, " ", name, ", one for each output. Received: ",
-        list->size());
+  check(list->size() == expected, "[train_step] expected ", expected, " ", name,
+        ", one for each output. Received: ", list->size());
   return (*list)[index];
 }
 
 using Objects = std::optional<std::vector<py::object>>;
 
-py::list train_step(Network& net, const std::vector<py::array>& x, const Objects& y,
-                    const Objects& losses, const std::optional<std::vector<float>>& loss_weights,
-                    const Objects& sample_weight, const std::optional<Indices>& indices, Optimizer* optimizer,
-                    const py::object& outputs, bool keep_state) {
+py::list train_step(Network& net, const std::vector<py::array>& x, const Objects& y, const Objects& losses,
+                    const std::optional<std::vector<float>>& loss_weights, const Objects& sample_weight,
+                    const std::optional<Indices>& indices, Optimizer* optimizer, const py::object& outputs,
+                    bool keep_state) {
   constexpr const char* op = "[train_step] ";
   TrainBatch batch;
   batch.x = to_inputs(op, net, x);
@@ -136,7 +136,8 @@ py::list train_step(Network& net, const std::vector<py::array>& x, const Objects
   }
   const size_t count = net.output_count();
   for (size_t o = 0; o < count; ++o) {
-    batch.y.push_back(output_loss(net.output_shape(o), samples, item_of<py::object>(losses, o, py::none(), "losses", count),
+    batch.y.push_back(output_loss(net.output_shape(o), samples,
+                                  item_of<py::object>(losses, o, py::none(), "losses", count),
                                   item_of<py::object>(y, o, py::none(), "targets", count),
                                   item_of<py::object>(sample_weight, o, py::none(), "sample weights", count),
                                   item_of(loss_weights, o, 1.0f, "loss weights", count), indices));
@@ -228,9 +229,8 @@ void bind_network(py::module_& m) {
                              })
       .def("forward", forward, py::arg("x"), py::arg("training") = false)
       .def("train_step", train_step, py::arg("x"), py::arg("y") = py::none(), py::arg("losses") = py::none(),
-           py::arg("loss_weights") = py::none(), py::arg("sample_weight") = py::none(),
-           py::arg("indices") = py::none(), py::arg("optimizer") = nullptr, py::arg("outputs") = py::none(),
-           py::arg("keep_state") = false)
+           py::arg("loss_weights") = py::none(), py::arg("sample_weight") = py::none(), py::arg("indices") = py::none(),
+           py::arg("optimizer") = nullptr, py::arg("outputs") = py::none(), py::arg("keep_state") = false)
       .def("describe", &Network::describe, py::call_guard<py::gil_scoped_release>());
 }
 

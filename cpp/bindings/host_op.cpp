@@ -75,9 +75,7 @@ class HostStep : public Step {
     const py::object y = (*m_.forward)(arrays(batch), training_);
     copy_result(m_.layer, "the result of call", y, batch.size * size_, batch.batch);
   }
-  void forward(const Run& run) const override {
-    std::copy_n(run.batch + run.first * size_, run.count * size_, run.y);
-  }
+  void forward(const Run& run) const override { std::copy_n(run.batch + run.first * size_, run.count * size_, run.y); }
   void join_gradient(const BatchView& batch) const override {
     const py::gil_scoped_acquire gil;
     const py::object result = (*m_.backward)(arrays(batch), copy_of(batch.dy, batch.size, output_));

@@ -11,8 +11,8 @@ void argmax_rows(int64_t rows, int64_t cols, const float* x, int64_t* largest);
 /// The number of rows of y_pred (rows, cols) whose largest value is at labels[r].
 int64_t count_hits(int64_t rows, int64_t cols, const int64_t* labels, const float* y_pred);
 
-/// hits[r] = 1 where fewer than k values of row r are greater than the one at labels[r] and none is NaN, else 0; a label
-/// out of range is no hit.
+/// hits[r] = 1 where fewer than k values of row r are greater than the one at labels[r] and none is NaN, else 0; a
+/// label out of range is no hit.
 void top_k_rows(int64_t rows, int64_t cols, int64_t k, const int64_t* labels, const float* y_pred, uint8_t* hits);
 
 }  // namespace cnncore

@@ -127,18 +127,18 @@ struct OutputLoss {
 };
 
 struct TrainBatch {
-  std::vector<Images> x;                 ///< per input
-  std::vector<OutputLoss> y;             ///< per output
-  const int64_t* indices = nullptr;      ///< which samples make the batch; null: the first `size`
+  std::vector<Images> x;             ///< per input
+  std::vector<OutputLoss> y;         ///< per output
+  const int64_t* indices = nullptr;  ///< which samples make the batch; null: the first `size`
   int64_t size = 0;
-  std::vector<float*> outputs = {};      ///< per output, or empty: receives the predictions, where not null
+  std::vector<float*> outputs = {};  ///< per output, or empty: receives the predictions, where not null
 };
 
 /// Losses of a step, before its update.
 struct StepResult {
   double total = 0;             ///< with the outputs' weights, and what regularizers add
   std::vector<double> outputs;  ///< per output, without its weight
-  bool finite = true;  ///< false: the loss or a gradient holds NaN or infinity, and nothing was updated
+  bool finite = true;           ///< false: the loss or a gradient holds NaN or infinity, and nothing was updated
 };
 
 /// Plans, gradients and memory over Parameters. Any number of threads may call forward at a time, also beside a thread

@@ -10,9 +10,7 @@ class ActivationStep : public Step {
  public:
   ActivationStep(const Shape& shape, const ActivationSpec& spec, const Kernels& kernels)
       : spec_(spec), rows_(element_count(shape) / shape.back()), cols_(shape.back()), k_(kernels) {}
-  void forward(const Run& run) const override {
-    activation_rows(k_, spec_, run.count * rows_, cols_, run.x[0], run.y);
-  }
+  void forward(const Run& run) const override { activation_rows(k_, spec_, run.count * rows_, cols_, run.x[0], run.y); }
   void backward(const Run& run) const override {
     if (!run.dx[0]) return;
     const ActivationSpec spec = run.dy_of_logits ? ActivationSpec(Activation::linear) : spec_;
@@ -32,8 +30,8 @@ class ActivationStep : public Step {
 
 std::optional<Activation> ActivationOp::as_part(bool training) const {
   const ActivationSpec plain(spec_.kind);
-  const bool defaults = spec_.alpha == plain.alpha && spec_.max_value == plain.max_value &&
-                        spec_.threshold == plain.threshold;
+  const bool defaults =
+      spec_.alpha == plain.alpha && spec_.max_value == plain.max_value && spec_.threshold == plain.threshold;
   if (!defaults || (training && needs_input(spec_))) return {};
   return spec_.kind;
 }

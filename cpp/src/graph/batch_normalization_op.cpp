@@ -101,8 +101,8 @@ class BatchNormalizationStep : public Step {
   }
 
   void observe_gradient(const Run& run) const override {
-    observe_gradient_rows(k_, run.count * rows_, channels_, run.x[0], part(run.batch, kMean),
-                          m_.relu ? run.y : nullptr, run.dy, BatchSums(run.partial, channels_).gradients());
+    observe_gradient_rows(k_, run.count * rows_, channels_, run.x[0], part(run.batch, kMean), m_.relu ? run.y : nullptr,
+                          run.dy, BatchSums(run.partial, channels_).gradients());
   }
   void join_gradient(const BatchView& batch) const override {
     BatchSums total(batch.batch, channels_);

@@ -84,8 +84,8 @@ OpPtr make_dot(AttributeReader& a, const std::vector<Shape>& inputs) {
   const auto counted = [&](int64_t axis, const Shape& shape) {
     return to_axis(a, axis < 0 ? axis + static_cast<int64_t>(shape.size()) : axis);
   };
-  return std::make_shared<DotOp>(DotParams{inputs[0], inputs[1], counted(axis_1, inputs[0]),
-                                           counted(axis_2, inputs[1]), a.boolean("normalize", false)});
+  return std::make_shared<DotOp>(DotParams{inputs[0], inputs[1], counted(axis_1, inputs[0]), counted(axis_2, inputs[1]),
+                                           a.boolean("normalize", false)});
 }
 
 }  // namespace cnncore

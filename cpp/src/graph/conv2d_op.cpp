@@ -17,8 +17,8 @@ struct Conv2dMeaning {
   Conv2dParams params;
   bool use_bias = true;
   Activation activation = Activation::linear;
-  std::optional<Precision> precision = {};  // none: the network's
-  bool max_pool = false;                    // of 2x2 windows, behind the activation
+  std::optional<Precision> precision = {};          // none: the network's
+  bool max_pool = false;                            // of 2x2 windows, behind the activation
   std::shared_ptr<const ChannelMap> map = nullptr;  // before the activation; inference
 };
 
@@ -118,7 +118,9 @@ class Conv2dStep : public Step {
     return {run.x[0] + n * plan_.input_size(),
             folded_ ? folded_->kernel(run.packed) : kernel_.value,
             run.packed + folded_size(),
-            folded_ ? folded_->bias(run.packed) : bias_ ? bias_->value : nullptr,
+            folded_ ? folded_->bias(run.packed)
+            : bias_ ? bias_->value
+                    : nullptr,
             run.y + out,
             run.saved && pooled_ ? run.saved + out : nullptr,
             run.scratch};
@@ -157,13 +159,14 @@ class Conv2dOp : public Op {
       m.activation = *act->as_part(training);
       return std::make_shared<Conv2dOp>(m);
     }
-    if (const auto* pool = dynamic_cast<const Pool2dOp*>(&next);
-        pool && pool->is_max() && pool->is_2x2() && (linear || m_.activation == Activation::relu) &&
-        m_.params.groups == 1) {
+    if (const auto* pool = dynamic_cast<const Pool2dOp*>(&next); pool && pool->is_max() && pool->is_2x2() &&
+                                                                 (linear || m_.activation == Activation::relu) &&
+                                                                 m_.params.groups == 1) {
       m.max_pool = true;
       return std::make_shared<Conv2dOp>(m);
     }
-    if (const auto* map = dynamic_cast<const HasChannelMap*>(&next); map && map->channel_map() && !training && linear && !m_.map) {
+    if (const auto* map = dynamic_cast<const HasChannelMap*>(&next);
+        map && map->channel_map() && !training && linear && !m_.map) {
       m.map = map->channel_map();
       return std::make_shared<Conv2dOp>(m);
     }
@@ -174,8 +177,7 @@ class Conv2dOp : public Op {
     Conv2dMeaning m = m_;
     Conv2dParams& p = m.params;
     const int64_t factor = m.max_pool ? 2 : 1;
-    if (!cut_window({p.in_height, p.padding.bottom, p.kernel_height, p.stride_height, p.padding.top,
-                     p.dilation_height},
+    if (!cut_window({p.in_height, p.padding.bottom, p.kernel_height, p.stride_height, p.padding.top, p.dilation_height},
                     factor * output[0]) ||
         !cut_window({p.in_width, p.padding.right, p.kernel_width, p.stride_width, p.padding.left, p.dilation_width},
                     factor * output[1]))

@@ -40,15 +40,14 @@ class Conv2dTransposeStep : public Step {
   void backward(const Run& run) const override {
     for (int64_t n = 0; n < run.count; n += plan_.backward_images()) {
       const int64_t in = n * plan_.input_size(), out = n * plan_.output_size();
-      plan_.backward(std::min(plan_.backward_images(), run.count - n),
-                     {.x = run.x[0] + in,
-                      .y = run.y + out,
-                      .dy = run.dy + out,
-                      .kernel = kernel_.value,
-                      .packed = run.packed,
-                      .dx = run.dx[0] ? run.dx[0] + in : nullptr,
-                      .partial = trained() ? run.partial : nullptr,
-                      .scratch = run.scratch});
+      plan_.backward(std::min(plan_.backward_images(), run.count - n), {.x = run.x[0] + in,
+                                                                        .y = run.y + out,
+                                                                        .dy = run.dy + out,
+                                                                        .kernel = kernel_.value,
+                                                                        .packed = run.packed,
+                                                                        .dx = run.dx[0] ? run.dx[0] + in : nullptr,
+                                                                        .partial = trained() ? run.partial : nullptr,
+                                                                        .scratch = run.scratch});
     }
   }
   std::string describe() const override { return "conv2d_transpose (" + plan_.algorithm() + ")"; }

@@ -21,8 +21,7 @@ struct DenseMeaning {
 class DenseStep : public Step {
  public:
   DenseStep(const DenseMeaning& m, const StepContext& context)
-      : plan_(params_in(m, context), {m.activation, context.any_input_grad()}, context.slice,
-              context.kernels),
+      : plan_(params_in(m, context), {m.activation, context.any_input_grad()}, context.slice, context.kernels),
         kernel_(context.parameters[0]),
         bias_(m.use_bias ? std::optional(context.parameters[1]) : std::nullopt),
         k_(context.kernels) {
@@ -70,8 +69,7 @@ class DenseStep : public Step {
       plan_.bias(batch.size, batch.dy, bias_->grad);
       return {bias_->grad, bias_->size};
     }
-    const DensePlan::Range range =
-        plan_.weights(task, batch.size, batch.x[0], batch.dy, kernel_.grad, scratch);
+    const DensePlan::Range range = plan_.weights(task, batch.size, batch.x[0], batch.dy, kernel_.grad, scratch);
     return {kernel_.grad + range.begin, range.size};
   }
 
@@ -89,7 +87,9 @@ class DenseStep : public Step {
     return {run.x[0],
             folded_ ? folded_->kernel(run.packed) : kernel_.value,
             run.packed + folded_size(),
-            folded_ ? folded_->bias(run.packed) : bias_ ? bias_->value : nullptr,
+            folded_ ? folded_->bias(run.packed)
+            : bias_ ? bias_->value
+                    : nullptr,
             run.y,
             run.scratch,
             run.finite_kernels};
@@ -122,7 +122,8 @@ class DenseOp : public Op {
       m.activation = *act->as_part(training);
       return std::make_shared<DenseOp>(m);
     }
-    if (const auto* map = dynamic_cast<const HasChannelMap*>(&next); map && map->channel_map() && !training && !m_.map) {
+    if (const auto* map = dynamic_cast<const HasChannelMap*>(&next);
+        map && map->channel_map() && !training && !m_.map) {
       m.map = map->channel_map();
       return std::make_shared<DenseOp>(m);
     }

@@ -44,8 +44,8 @@ struct StepContext {
   int64_t slice;  ///< the most samples of one call
   int64_t batch;  ///< of a training step
   Precision precision;
-  std::vector<bool> input_grad;            ///< per input: backward writes its gradient
-  std::vector<ParameterRef> parameters;    ///< in the order of Op::parameters
+  std::vector<bool> input_grad;          ///< per input: backward writes its gradient
+  std::vector<ParameterRef> parameters;  ///< in the order of Op::parameters
   const Kernels& kernels;
   bool any_input_grad() const {
     for (const bool wanted : input_grad)

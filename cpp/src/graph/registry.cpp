@@ -4,34 +4,34 @@
 #include "graph/op.h"
 #include "runtime/check.h"
 
-#define CNNCORE_OPS(X)        \
-  X(activation)               \
-  X(activity_regularization)  \
-  X(add)                      \
-  X(affine)                   \
-  X(average)                  \
-  X(avg_pool2d)               \
-  X(batch_normalization)      \
-  X(concatenate)              \
-  X(conv2d)                   \
+#define CNNCORE_OPS(X)       \
+  X(activation)              \
+  X(activity_regularization) \
+  X(add)                     \
+  X(affine)                  \
+  X(average)                 \
+  X(avg_pool2d)              \
+  X(batch_normalization)     \
+  X(concatenate)             \
+  X(conv2d)                  \
   X(conv2d_transpose)        \
-  X(cropping2d)               \
-  X(dense)                    \
-  X(dot)                      \
-  X(dropout)                  \
-  X(gaussian_noise)           \
-  X(group_normalization)      \
-  X(layer_normalization)      \
-  X(max_pool2d)               \
-  X(maximum)                  \
-  X(minimum)                  \
-  X(multiply)                 \
-  X(permute)                  \
-  X(prelu)                    \
-  X(rescaling)                \
-  X(reshape)                  \
-  X(subtract)                 \
-  X(upsampling2d)             \
+  X(cropping2d)              \
+  X(dense)                   \
+  X(dot)                     \
+  X(dropout)                 \
+  X(gaussian_noise)          \
+  X(group_normalization)     \
+  X(layer_normalization)     \
+  X(max_pool2d)              \
+  X(maximum)                 \
+  X(minimum)                 \
+  X(multiply)                \
+  X(permute)                 \
+  X(prelu)                   \
+  X(rescaling)               \
+  X(reshape)                 \
+  X(subtract)                \
+  X(upsampling2d)            \
   X(zero_padding2d)
 
 namespace cnncore {
@@ -68,8 +68,8 @@ const Shape& only_input(const AttributeReader& attributes, const std::vector<Sha
 
 const Shape& image_input(const AttributeReader& attributes, const std::vector<Shape>& inputs) {
   const Shape& shape = only_input(attributes, inputs);
-  check(shape.size() == 3, attributes.op(), "expected an input of shape (height, width, channels). Received: ",
-        to_string(shape));
+  check(shape.size() == 3, attributes.op(),
+        "expected an input of shape (height, width, channels). Received: ", to_string(shape));
   return shape;
 }
 

@@ -6,8 +6,7 @@ namespace {
 
 class RescalingStep : public Step {
  public:
-  RescalingStep(Scaling scaling, int64_t size, const Kernels& kernels)
-      : scaling_(scaling), size_(size), k_(kernels) {}
+  RescalingStep(Scaling scaling, int64_t size, const Kernels& kernels) : scaling_(scaling), size_(size), k_(kernels) {}
   void forward(const Run& run) const override {
     k_.rescale_f32(run.x[0], run.y, run.count * size_, scaling_.scale, scaling_.offset);
   }

@@ -47,7 +47,8 @@ ImageSize size_of(const Shape& shape) { return {shape[0], shape[1], shape[2]}; }
 class BorderOp : public Op {
  public:
   BorderOp(bool pads, const Shape& in, const Padding& border)
-      : Op({in}, pads ? zero_padding2d_output_shape(size_of(in), border) : cropping2d_output_shape(size_of(in), border)),
+      : Op({in},
+           pads ? zero_padding2d_output_shape(size_of(in), border) : cropping2d_output_shape(size_of(in), border)),
         pads_(pads),
         border_(border) {}
   std::unique_ptr<Step> plan(const StepContext& context) const override {

@@ -7,8 +7,8 @@
 
 namespace cnncore {
 
-/// Holds a network's lock, and that of the parameters that other networks refer to as well. These are taken in the order
-/// of their addresses, so that two networks cannot wait for each other.
+/// Holds a network's lock, and that of the parameters that other networks refer to as well. These are taken in the
+/// order of their addresses, so that two networks cannot wait for each other.
 template <bool kWrite>
 class Access {
  public:

@@ -32,8 +32,8 @@ int64_t check_inputs(const char* op, const Graph& graph, const std::vector<Image
   check(x.size() == graph.inputs().size(), op, "expected ", graph.inputs().size(), " inputs. Received: ", x.size());
   const int64_t samples = x.front().samples;
   for (const Images& images : x) {
-    check(images.samples == samples && samples >= 0, op, "expected as many samples in every input. Received: ",
-          samples, " and ", images.samples);
+    check(images.samples == samples && samples >= 0, op, "expected as many samples in every input. Received: ", samples,
+          " and ", images.samples);
     check(samples == 0 || (images.bytes == nullptr) != (images.floats == nullptr), op,
           "expected either bytes or floats as samples");
   }
@@ -48,12 +48,12 @@ int64_t check_inputs(const char* op, const Graph& graph, const std::vector<Image
 void check_batch(const Graph& graph, const std::vector<int>& outputs, const TrainBatch& batch) {
   check(batch.size >= 1, kOp, "expected a batch of at least one sample. Received: ", batch.size);
   const int64_t samples = check_inputs(kOp, graph, batch.x, nullptr, 0);
-  check(batch.y.size() == outputs.size(), kOp, "expected ", outputs.size(), " targets, one for each output. Received: ",
-        batch.y.size());
+  check(batch.y.size() == outputs.size(), kOp, "expected ", outputs.size(),
+        " targets, one for each output. Received: ", batch.y.size());
   check(batch.outputs.empty() || batch.outputs.size() == outputs.size(), kOp, "expected memory for ", outputs.size(),
         " outputs or none. Received: ", batch.outputs.size());
-  check(batch.indices || batch.size <= samples, kOp, "expected a batch of at most ", samples, " samples. Received: ",
-        batch.size);
+  check(batch.indices || batch.size <= samples, kOp, "expected a batch of at most ", samples,
+        " samples. Received: ", batch.size);
   for (int64_t n = 0; batch.indices && n < batch.size; ++n)
     check(batch.indices[n] >= 0 && batch.indices[n] < samples, kOp, "expected indices in [0, ", samples,
           "). Received: ", batch.indices[n]);

@@ -65,8 +65,8 @@ struct Network::Impl {
   std::shared_ptr<Inference> inference_plan() {
     const std::lock_guard guard(planning);
     if (!inference || &inference->plan().kernels != &kernels())
-      inference = std::make_shared<Inference>(plan({false, kInferenceSlice, kInferenceBatch, precision}),
-                                              slots.bind(nullptr));
+      inference =
+          std::make_shared<Inference>(plan({false, kInferenceSlice, kInferenceBatch, precision}), slots.bind(nullptr));
     return inference;
   }
 
@@ -155,8 +155,8 @@ void Network::set_precision(Precision precision) {
 
 void Network::set_regularizer(size_t slot, float l1, float l2) {
   const WriteAccess access(impl_->lock, impl_->sorted);
-  check(slot < slots().size() && slots()[slot].offset >= 0, "[set_regularizer] expected a trained slot. Received: ",
-        slot);
+  check(slot < slots().size() && slots()[slot].offset >= 0,
+        "[set_regularizer] expected a trained slot. Received: ", slot);
   impl_->regularizers.set(impl_->slots, slot, l1, l2);
 }
 

@@ -29,14 +29,14 @@ void Slots::collect(const Graph& graph) {
       if (!is_new) {
         ParameterSlot& slot = list[static_cast<size_t>(found->second)];
         check(element_count(slot.shape) == element_count(specs[i].shape), "layer \"", node.layer, "\": expected ",
-              specs[i].name, " of shape ", to_string(slot.shape), " at every use. Received: ",
-              to_string(specs[i].shape));
+              specs[i].name, " of shape ", to_string(slot.shape),
+              " at every use. Received: ", to_string(specs[i].shape));
         slot.trainable |= node.trainable && !specs[i].state;
         continue;
       }
       const bool state = specs[i].state;
-      list.push_back({node.layer, node.weights[i], specs[i].name, specs[i].shape, state ? -1 : count,
-                      node.trainable && !state});
+      list.push_back(
+          {node.layer, node.weights[i], specs[i].name, specs[i].shape, state ? -1 : count, node.trainable && !state});
       if (!state) count += aligned_count<float>(element_count(specs[i].shape));
     }
   }

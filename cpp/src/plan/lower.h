@@ -1,4 +1,5 @@
-// From a graph to the ops that a plan runs: those that the outputs need, fused, on the rows and columns that are needed.
+// From a graph to the ops that a plan runs: those that the outputs need, fused, on the rows and columns that are
+// needed.
 #pragma once
 
 #include <string>

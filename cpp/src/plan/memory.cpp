@@ -21,9 +21,8 @@ int64_t place(std::vector<Lifetime*> lifetimes) {
       at = std::max(at, other->offset + aligned_count<float>(other->size));
     }
     wanted->offset = at;
-    const auto after = std::upper_bound(placed.begin(), placed.end(), wanted, [](const Lifetime* a, const Lifetime* b) {
-      return a->offset < b->offset;
-    });
+    const auto after = std::upper_bound(placed.begin(), placed.end(), wanted,
+                                        [](const Lifetime* a, const Lifetime* b) { return a->offset < b->offset; });
     placed.insert(after, wanted);
     total = std::max(total, at + aligned_count<float>(wanted->size));
   }

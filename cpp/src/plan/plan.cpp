@@ -120,7 +120,8 @@ class Planner {
     std::optional<Activation> activation;
     const int place = storage(tensor);
     int readers = 0;
-    for (const PlannedNode& node : plan_.nodes) readers += static_cast<int>(std::count(node.inputs.begin(), node.inputs.end(), place));
+    for (const PlannedNode& node : plan_.nodes)
+      readers += static_cast<int>(std::count(node.inputs.begin(), node.inputs.end(), place));
     for (const int other : lowered_.outputs) readers += storage(other) == place;
     if (readers == 1 && last_op_.count(tensor)) activation = last_op_[tensor];
     plan_.outputs.push_back({place, element_count(shape), shape.back(), activation});

@@ -59,7 +59,7 @@ struct Phase {
 
 /// How the samples of one input enter: bytes or floats, scaled, the needed rows and columns only.
 struct PlannedInput {
-  int tensor;  // -1: nothing reads it
+  int tensor;                // -1: nothing reads it
   int64_t rows, row, pitch;  // `rows` runs of `row` values, `pitch` apart
   int64_t sample_size;       // as the caller has it
   float scale, offset;
@@ -68,7 +68,7 @@ struct PlannedInput {
 struct PlannedOutput {
   int tensor;
   int64_t size;
-  int64_t columns;  // of the last axis, over which losses are taken
+  int64_t columns;                       // of the last axis, over which losses are taken
   std::optional<Activation> activation;  // the last op's, where nobody but the loss reads the output
 };
 

@@ -47,7 +47,8 @@ Inference::Inference(std::unique_ptr<Plan> plan, std::vector<BoundSlot> bound)
   for (size_t n = 0; n < plan_.nodes.size(); ++n) {
     const PlannedNode& node = plan_.nodes[n];
     const bool reads_input = std::any_of(node.inputs.begin(), node.inputs.end(), [&](int t) {
-      return std::any_of(plan_.inputs.begin(), plan_.inputs.end(), [&](const PlannedInput& in) { return in.tensor == t; });
+      return std::any_of(plan_.inputs.begin(), plan_.inputs.end(),
+                         [&](const PlannedInput& in) { return in.tensor == t; });
     });
     for (int64_t i = 0; i < node.step->stages(); ++i)
       stages_.push_back({n, i, node.step->shared(i) && node.step->flops() >= kWorthSharing, reads_input});
@@ -96,8 +97,9 @@ bool Inference::run_stage(size_t index, const std::vector<Images>& x, Part part,
     Run run = own_slices.run(node, {0, 1}, 0, 1);
     const Slices slices(plan_, first, memory.batch, packed.data());
     for (size_t i = 0; i < node.inputs.size(); ++i) {
-      const bool input = stage.reads_input && std::any_of(plan_.inputs.begin(), plan_.inputs.end(),
-                                                          [&](const PlannedInput& in) { return in.tensor == node.inputs[i]; });
+      const bool input =
+          stage.reads_input && std::any_of(plan_.inputs.begin(), plan_.inputs.end(),
+                                           [&](const PlannedInput& in) { return in.tensor == node.inputs[i]; });
       if (!input) own.x[i] = slices.value(node.inputs[i], 0);
     }
     run.y = slices.value(node.output, 0);
@@ -119,8 +121,8 @@ void Inference::forward_one(const std::vector<Images>& x, const std::vector<floa
   copy_outputs(Slices(plan_, *memory.threads[0], memory.batch, packed.data()), 0, 1, 0, y);
 }
 
-void Inference::forward_many(const std::vector<Images>& x, const std::vector<float*>& y,
-                             const PackedParameters& packed, Memory& memory) {
+void Inference::forward_many(const std::vector<Images>& x, const std::vector<float*>& y, const PackedParameters& packed,
+                             Memory& memory) {
   const int64_t samples = x[0].samples, work = samples * plan_.flops;
   const int threads = threads_for(samples, work);
   const int64_t size = std::clamp<int64_t>((samples + threads - 1) / threads, 1, plan_.mode.slice);
@@ -141,7 +143,12 @@ void Inference::forward_many(const std::vector<Images>& x, const std::vector<flo
 void Inference::join(size_t n, int64_t samples, Memory& memory) const {
   const PlannedNode& node = plan_.nodes[n];
   const Slices slices(plan_, *memory.threads[0], memory.batch, nullptr);
-  BatchView view{samples, {}, slices.value(node.output, 0), nullptr, {}, memory.batch.floats.data() + node.batch,
+  BatchView view{samples,
+                 {},
+                 slices.value(node.output, 0),
+                 nullptr,
+                 {},
+                 memory.batch.floats.data() + node.batch,
                  memory.threads[0]->scratch.data()};
   for (const int t : node.inputs) view.x.push_back(slices.value(t, 0));
   node.step->join(view);

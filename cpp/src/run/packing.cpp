@@ -13,8 +13,7 @@ PackedParameters::PackedParameters(const Plan& plan, const std::vector<BoundSlot
       std::copy_n(slot.value, slot.size, seen_.back().data());
     }
   for (const PlannedNode& node : plan.nodes)
-    for (int64_t task = 0; task < node.step->pack_tasks(); ++task)
-      node.step->pack(task, packed_.data() + node.packed);
+    for (int64_t task = 0; task < node.step->pack_tasks(); ++task) node.step->pack(task, packed_.data() + node.packed);
   finite_ = !state.lent && std::all_of(plan.nodes.begin(), plan.nodes.end(), [&](const PlannedNode& node) {
     return node.step->finite_kernel(packed_.data() + node.packed);
   });

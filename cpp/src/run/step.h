@@ -11,9 +11,9 @@ namespace cnncore {
 
 /// Pointers to `count` consecutive samples, and to what else a call may use.
 struct Run {
-  int64_t first = 0;          ///< the first sample's place in the batch, for what depends on it
+  int64_t first = 0;  ///< the first sample's place in the batch, for what depends on it
   int64_t count = 0;
-  int64_t training_step = 0;  ///< likewise
+  int64_t training_step = 0;        ///< likewise
   const float* const* x = nullptr;  ///< per input
   float* y = nullptr;
   float* const* dx = nullptr;  ///< per input, to be overwritten; null where no gradient is wanted
@@ -23,10 +23,10 @@ struct Run {
   float* partial = nullptr;  ///< the shard's sums, zero before its first slice
   float* batch = nullptr;    ///< the step's memory for the whole batch, see batch_size()
   float* scratch = nullptr;
-  float* common = nullptr;           ///< of threads that share a sample: the scratch of the first of them
-  bool finite_kernels = false;       ///< no parameter holds infinity or NaN: what is multiplied by zero may be left out
-  bool dy_of_logits = false;         ///< the loss has taken the gradient of the last activation already
-  double* loss = nullptr;            ///< where a step adds losses of its own, summed over samples
+  float* common = nullptr;      ///< of threads that share a sample: the scratch of the first of them
+  bool finite_kernels = false;  ///< no parameter holds infinity or NaN: what is multiplied by zero may be left out
+  bool dy_of_logits = false;    ///< the loss has taken the gradient of the last activation already
+  double* loss = nullptr;       ///< where a step adds losses of its own, summed over samples
 };
 
 /// A thread's share of a stage.

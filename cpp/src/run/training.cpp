@@ -105,8 +105,7 @@ void Training::run_phases(const TrainBatch& batch, int64_t step, bool backward) 
     for (const size_t n : plan_->phases[p].joins)
       if (plan_->nodes[n].backward) plan_->nodes[n].step->join_gradient(view(n));
     if (fused && p == last) continue;
-    for_slices(step, watch,
-               [&](Slices& own, const SliceOf& slice) { own.backward(plan_->phases[p], slice, logits_); });
+    for_slices(step, watch, [&](Slices& own, const SliceOf& slice) { own.backward(plan_->phases[p], slice, logits_); });
   }
 }
 

@@ -4,59 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from cnncore._custom_objects import custom_object_scope
 from cnncore._names import nearest
-from cnncore.layers._chain_base import Layer, WeightSpec, registry
-from cnncore.layers._chain_convolution import Conv2D
-from cnncore.layers._chain_dense import Dense
-from cnncore.layers._chain_elementwise import Activation, Dropout, ReLU, Rescaling, Softmax
-from cnncore.layers._chain_pooling import AveragePooling2D, MaxPooling2D
-from cnncore.layers._chain_reshape import Flatten, Input, InputLayer
+from cnncore.layers import builtin
 from cnncore.layers._not_here import why_not_here
-from cnncore.layers.augmentation import (
-    CenterCrop,
-    CutMix,
-    MixUp,
-    RandomBrightness,
-    RandomContrast,
-    RandomCrop,
-    RandomErasing,
-    RandomFlip,
-    RandomRotation,
-    RandomTranslation,
-    RandomZoom,
-    Resizing,
-)
+from cnncore.layers.base import Layer, registry
+from cnncore.layers.builtin import *  # noqa: F403
 
-__all__ = [
-    "Activation",
-    "AveragePooling2D",
-    "CenterCrop",
-    "Conv2D",
-    "CutMix",
-    "Dense",
-    "Dropout",
-    "Flatten",
-    "Input",
-    "InputLayer",
-    "Layer",
-    "MaxPooling2D",
-    "MixUp",
-    "RandomBrightness",
-    "RandomContrast",
-    "RandomCrop",
-    "RandomErasing",
-    "RandomFlip",
-    "RandomRotation",
-    "RandomTranslation",
-    "RandomZoom",
-    "ReLU",
-    "Rescaling",
-    "Resizing",
-    "Softmax",
-    "WeightSpec",
-    "deserialize",
-    "serialize",
-]
+__all__ = [*builtin.__all__, "deserialize", "serialize"]
 
 
 def __getattr__(name: str) -> Any:
@@ -70,6 +25,7 @@ def serialize(layer: Layer) -> dict[str, Any]:
     return registry.serialize(layer)
 
 
-def deserialize(config: dict[str, Any]) -> Layer:
+def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Layer:
     """Inverse of :func:`serialize`; an unknown class is a ValueError that lists the known ones."""
-    return registry.deserialize(config)
+    with custom_object_scope(custom_objects or {}):
+        return registry.deserialize(config)

@@ -13,7 +13,7 @@
 True
 """
 
-from ._chain_model import load_model, load_weights, save_model, save_weights
 from .atomic import check_writable
+from .model import load_model, load_weights, save_model, save_weights
 
 __all__ = ["check_writable", "load_model", "load_weights", "save_model", "save_weights"]
