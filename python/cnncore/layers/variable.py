@@ -52,7 +52,7 @@ class Variable(NDArrayOperatorsMixin):
     Examples
     --------
     >>> from cnncore.layers import Dense
-    >>> layer = Dense(2, kernel_initializer="ones")
+    >>> layer = Dense(2, kernel_initializer="ones", name="dense")
     >>> layer.build((None, 3))
     >>> layer.kernel.path, layer.kernel.shape, float(layer.kernel.sum())
     ('dense/kernel', (3, 2), 6.0)

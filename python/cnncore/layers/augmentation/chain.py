@@ -43,6 +43,7 @@ def augment_batch(
 
     Examples
     --------
+    >>> import numpy as np
     >>> from cnncore.layers import RandomFlip, RandomTranslation
     >>> layers = [RandomFlip("horizontal", seed=1), RandomTranslation(0.1, 0.1, seed=2)]
     >>> images, labels = augment_batch(layers, np.zeros((4, 8, 8, 3), np.uint8), np.arange(4))
