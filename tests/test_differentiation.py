@@ -1,5 +1,7 @@
 """Gradients of NumPy functions against numerical ones, and what cannot be differentiated."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -8,9 +10,10 @@ from cnncore import _core, ops
 from cnncore import backend as K  # noqa: N812 (as scripts call it)
 from cnncore.differentiation import NotDifferentiableError, pullback
 from cnncore.layers import builtin as layers
+from cnncore.layers.base import registry
 from cnncore.layers.function import Function
 from cnncore.layers.lowering import lower
-from cnncore.layers.tensor import KerasTensor
+from cnncore.layers.tensor import KerasTensor, NotTraceableError
 
 RNG = np.random.default_rng(0)
 A, B = RNG.uniform(0.3, 1.5, (4, 3)), RNG.uniform(0.3, 1.5, (4, 3))
@@ -237,3 +240,50 @@ def test_activations_inside_a_function(kind):
     dy = np.float32(RNG.standard_normal(x.shape))
     expected = ref.numerical_gradient(lambda a: float((2.0 * np.float64(function(a)) * dy).sum()), np.float64(x), 1e-2)
     np.testing.assert_allclose(back(dy)[0], expected, rtol=2e-2, atol=2e-2)
+
+
+SYMBOLIC = {
+    "powers": (lambda x: x**2 + 2.0**x, (5,)),
+    "parts": (lambda x: x[:, 1:3] * x[..., -1:], (5,)),
+    "means": (lambda x: np.mean(x, axis=-1, keepdims=True) - x, (4, 3)),
+    "softmax and exp": (lambda x: ops.exp(-ops.softmax(x)), (5,)),
+    "arrays": (lambda x: x * np.float32([1, 2, 3]) + np.float32([[1]]), (3,)),
+    "choices": (lambda x: np.where(x > 0.1, x, abs(x) * 0.5), (5,)),
+    "products": (lambda x: x @ np.ones((3, 2), np.float32), (3,)),
+    "several": (lambda x: np.concatenate([x, K.square(x)], axis=-1), (3,)),
+    "reshape": (lambda x: np.reshape(x, (-1, 6)), (2, 3)),
+}
+
+
+@pytest.mark.usefixtures("_engine")
+@pytest.mark.parametrize("name", SYMBOLIC)
+def test_numpy_functions_of_symbolic_tensors_are_layers(name):
+    function, shape = SYMBOLIC[name]
+    x = KerasTensor((None, *shape))
+    start = layers.PReLU(alpha_initializer="ones", name="start")(x)
+    made = Function([x], function(start))
+    network = lower(made).network
+    values = RNG.standard_normal((4, *shape)).astype(np.float32)
+    expected = np.asarray(function(values))
+    np.testing.assert_allclose(network.forward([values])[0], expected, rtol=1e-5, atol=1e-6)
+    check_gradients(network, [values])
+    for layer in made.layers:
+        copy = registry.deserialize(json.loads(json.dumps(registry.serialize(layer))))
+        assert json.dumps(copy.get_config()) == json.dumps(layer.get_config())
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda x: np.sum(x), "expected the axis of the batch first"),
+        (lambda x: np.sum(x, axis=1), "keepdims=True keeps axes"),
+        (lambda x: x.T if hasattr(x, "value") else np.transpose(x), "expected the axis of the batch first"),
+        (lambda x: x[0], "expected the axis of the batch first"),
+        (lambda x: np.reshape(x, (-1, 7)), "numpy.reshape of symbolic tensors failed"),
+        (lambda x: np.sort(x), "numpy.sort of a symbolic tensor is not known"),
+        (lambda x: x ** object(), "Expected symbolic tensors, arrays and numbers"),
+    ],
+)
+def test_functions_of_symbolic_tensors_that_make_no_sense(function, message):
+    with pytest.raises(NotTraceableError, match=message):
+        function(KerasTensor((None, 3)))

@@ -149,7 +149,7 @@ def deserialize(config: str | dict[str, Any]) -> Callable[..., Any]:
         return get(config, "activations.deserialize")
     name, arguments = config.get("class_name"), config.get("config", {})
     if isinstance(name, str) and name in FUNCTIONS and isinstance(arguments, dict):
-        return functools.partial(FUNCTIONS[name], **arguments)
+        return functools.partial(FUNCTIONS[name], **arguments) if arguments else FUNCTIONS[name]
     return registry.deserialize(config)
 
 

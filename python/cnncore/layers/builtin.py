@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cnncore.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
+from cnncore.layers.array_function import ArrayFunction
 from cnncore.layers.augmentation import (
     CenterCrop,
     CutMix,
@@ -94,6 +95,7 @@ __all__ = [
     "Activation",
     "ActivityRegularization",
     "Add",
+    "ArrayFunction",
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",

@@ -206,16 +206,16 @@ def _followed(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -> A
     if takes_training(layer):
         kwargs["training"] = True  # layers that act in training only do nothing in inference by themselves
     try:
-        with hidden_calls():
+        with hidden_calls(numpy=bool(layer.sublayers())):
             outputs = layer.call(*args, **kwargs)
         if not all(isinstance(leaf, KerasTensor) for leaf in flatten(outputs)):
             kinds = ", ".join(type(leaf).__name__ for leaf in flatten(outputs))
             raise NotTraceableError(f"call returned {kinds}")
     except NotTraceableError as error:
         raise NotTraceableError(
-            f'"{layer.name}": its call uses layers, so it must consist of calls of layers and of +, -, * and / on '
-            "their "
-            f"results; put the rest into a Lambda or a layer of its own. Received: {error}"
+            f'"{layer.name}": its call uses layers, so it must consist of calls of layers, and of functions of '
+            f"NumPy of "
+            f"their results; put the rest into a Lambda or a layer of its own. Received: {error}"
         ) from error
     return outputs
 

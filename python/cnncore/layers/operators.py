@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from cnncore.layers.base import Layer, registry
-from cnncore.layers.tensor import KerasTensor, NotTraceableError, register_operator
+from cnncore.layers.tensor import KerasTensor, NotTraceableError, apply_function, register_operator
 
 __all__ = ["Divide"]
 
@@ -62,6 +62,9 @@ class Reciprocal(Layer):
         return {**super().get_config(), "numerator": self.numerator}
 
 
+_UFUNCS = {"Add": np.add, "Subtract": np.subtract, "Multiply": np.multiply, "Divide": np.true_divide}
+
+
 def _add(left: Any, right: Any) -> Any:
     if _is_number(right):
         return _scaled(left, 1.0, right)
@@ -95,6 +98,8 @@ def _scaled(tensor: Any, scale: float, offset: float) -> Any:
 
 
 def _merged(kind: str, left: Any, right: Any) -> Any:
+    if isinstance(left, np.ndarray) or isinstance(right, np.ndarray):
+        return apply_function(_UFUNCS[kind], (left, right), {})
     for operand in (left, right):
         if not isinstance(operand, KerasTensor):
             raise NotTraceableError(

@@ -13,7 +13,16 @@ from cnncore._naming import unique_name
 from cnncore._structure import flatten
 from cnncore.layers.protocols import AnyLayer
 
-__all__ = ["Array", "History", "KerasTensor", "Node", "NotTraceableError", "hidden_calls", "is_symbolic"]
+__all__ = [
+    "Array",
+    "History",
+    "KerasTensor",
+    "Node",
+    "NotTraceableError",
+    "apply_function",
+    "hidden_calls",
+    "is_symbolic",
+]
 
 Shape = tuple[Any, ...]  # the batch axis, None, then ints
 
@@ -113,13 +122,34 @@ class KerasTensor:
         """An activation function of this tensor, as a layer."""
         return _operate("activation", self, function)
 
-    # --- what needs values is refused -----------------------------------------------------------------------------
     def __getitem__(self, key: Any) -> Any:
-        raise NotTraceableError(
-            f"A symbolic tensor cannot be indexed: use a layer such as Cropping2D, Permute or Reshape, or do it in a "
-            f"Lambda or custom layer. Received: {self!r}[{key!r}]"
-        )
+        return apply_function("getitem", (self, key), {})
 
+    def __pow__(self, other: Any) -> Any:
+        return apply_function(np.power, (self, other), {})
+
+    def __rpow__(self, other: Any) -> Any:
+        return apply_function(np.power, (other, self), {})
+
+    def __matmul__(self, other: Any) -> Any:
+        return apply_function(np.matmul, (self, other), {})
+
+    def __abs__(self) -> Any:
+        return apply_function(np.absolute, (self,), {})
+
+    def __gt__(self, other: Any) -> Any:
+        return apply_function(np.greater, (self, other), {})
+
+    def __ge__(self, other: Any) -> Any:
+        return apply_function(np.greater_equal, (self, other), {})
+
+    def __lt__(self, other: Any) -> Any:
+        return apply_function(np.less, (self, other), {})
+
+    def __le__(self, other: Any) -> Any:
+        return apply_function(np.less_equal, (self, other), {})
+
+    # --- what needs values is refused -----------------------------------------------------------------------------
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
         raise NotTraceableError(
             f"A symbolic tensor has no values, so NumPy cannot compute with it: use layers, or do it in a Lambda or "
@@ -127,15 +157,18 @@ class KerasTensor:
         )
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method != "__call__":
+            return self.__array__()
         operator = _OF_UFUNC.get(ufunc)
-        if operator is not None and method == "__call__" and len(inputs) == 2 and not kwargs:
+        constant = any(isinstance(item, np.ndarray) and item.ndim for item in inputs)
+        if operator is not None and len(inputs) == 2 and not kwargs and not constant:
             return _operate(operator, *inputs)
-        if ufunc is np.negative and method == "__call__" and not kwargs:
+        if ufunc is np.negative and not kwargs:
             return -self
-        return self.__array__()
+        return apply_function(ufunc, inputs, kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        return self.__array__()
+        return apply_function(function, args, kwargs)
 
     def __bool__(self) -> bool:
         raise NotTraceableError(
@@ -206,18 +239,25 @@ class Node:
 
 class _Hidden(threading.local):
     depth = 0
+    numpy = True  # whether NumPy's functions of symbolic tensors become layers
 
 
 _hidden = _Hidden()
 
 
 @contextlib.contextmanager
-def hidden_calls() -> Iterator[None]:
-    """Calls meanwhile are no calls that a user made: ``layer.input`` and ``layer.output`` do not know them."""
+def hidden_calls(numpy: bool = True) -> Iterator[None]:
+    """Calls meanwhile are no calls that a user made: ``layer.input`` and ``layer.output`` do not know them.
+
+    ``numpy=False`` refuses NumPy's functions of symbolic tensors: a layer that consists of them is better one call of
+    Python than several.
+    """
+    before, _hidden.numpy = _hidden.numpy, numpy
     _hidden.depth += 1
     try:
         yield
     finally:
+        _hidden.numpy = before
         _hidden.depth -= 1
 
 
@@ -233,8 +273,17 @@ _operators: dict[str, Callable[[Any, Any], Any]] = {}
 
 
 def register_operator(name: str, function: Callable[[Any, Any], Any]) -> None:
-    """Say what an operator ("add", "subtract", "multiply", "divide", "activation") makes of two operands."""
+    """Say what an operator ("add", "subtract", "multiply", "divide", "activation", "function") makes of two
+    operands.
+    """
     _operators[name] = function
+
+
+def apply_function(function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+    """NumPy's function of symbolic tensors as a layer."""
+    if not _hidden.numpy:
+        raise NotTraceableError("A symbolic tensor has no values, so NumPy cannot compute with it.")
+    return _operate("function", function, (args, kwargs))
 
 
 def _operate(name: str, left: Any, right: Any) -> Any:

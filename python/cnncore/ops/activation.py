@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import Any
 
@@ -82,9 +81,19 @@ def activation(
     if isinstance(x, Traced):
         return _traced(x, kind, options)  # type: ignore[no-any-return]
     if hasattr(x, "activated"):  # a symbolic tensor
-        return x.activated(functools.partial(activation, kind=kind, **options))  # type: ignore[no-any-return]
+        return x.activated(_config(kind, options))  # type: ignore[no-any-return]
     x = _checks.float32_array(x, "x", "activation")
     return _core.activation(x, kind, *_parameters(kind, **options))
+
+
+def _config(kind: str, options: dict[str, float | None]) -> dict[str, Any]:
+    """An activation as :mod:`cnncore.activations` describes it."""
+    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    if "alpha" in given and kind in ("relu", "leaky_relu"):
+        given["negative_slope"] = given.pop("alpha")
+    if kind == "gelu_tanh":
+        return {"class_name": "gelu", "config": {"approximate": True}}
+    return {"class_name": kind, "config": given}
 
 
 def _traced(x: Traced, kind: str, options: dict[str, float | None]) -> Any:

@@ -1,0 +1,157 @@
+"""NumPy's functions of symbolic tensors as layers: ``x ** 2``, ``x[:, 1:]``, ``numpy.mean(x, axis=1)``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from cnncore._checks import Float32
+from cnncore.differentiation import pullback
+from cnncore.differentiation.traced import FUNCTIONS, PLAIN, UFUNCS
+from cnncore.layers.base import Layer, Shape, registry
+from cnncore.layers.protocols import Graph
+from cnncore.layers.tensor import KerasTensor, NotTraceableError, register_operator
+
+__all__ = ["ArrayFunction"]
+
+
+def _getitem(x: Any, key: Any) -> Any:
+    return x[key]
+
+
+_KNOWN = {function.__name__: function for function in (*UFUNCS, *FUNCTIONS, *PLAIN)} | {"getitem": _getitem}
+
+
+@registry.register()
+class ArrayFunction(Layer):
+    """A function of NumPy, made where one is applied to symbolic tensors; see :mod:`cnncore.differentiation`.
+
+    It calls Python in every step. The first axis of the result has to be that of the batch.
+
+    Parameters
+    ----------
+    function : str
+        Name of the function in NumPy, or "getitem" for indexing.
+    arguments : list
+        By position. ``{"tensor": i}`` stands for input number i; slices and tuples are described by dicts as well.
+    keywords : dict
+        By name.
+    **kwargs
+        ``name``, see :class:`Layer`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> layer = ArrayFunction("mean", [{"tensor": 0}], {"axis": -1, "keepdims": True})
+    >>> layer(np.float32([[1.0, 3.0]])).numpy()
+    array([[2.]], dtype=float32)
+    """
+
+    def __init__(self, function: str, arguments: Sequence[Any], keywords: dict[str, Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if function not in _KNOWN:
+            raise ValueError(f"[ArrayFunction] expected the name of a function that is known. Received: {function!r}")
+        self.function, self.arguments, self.keywords = function, list(arguments), dict(keywords)
+
+    def _apply(self, *arrays: Any) -> Any:
+        arguments, keywords = (_filled(item, arrays) for item in (self.arguments, self.keywords))
+        return _KNOWN[self.function](*arguments, **keywords)
+
+    def compute_output_shape(self, input_shape: Any) -> Shape:
+        shapes = input_shape if _is_list(input_shape) else [input_shape]
+        results = []
+        for samples in (2, 3):  # what becomes of the batch axis shows where its length changes
+            ones = [np.ones((samples, *shape[1:]), np.float32) for shape in shapes]
+            try:
+                with np.errstate(all="ignore"):
+                    results.append(np.shape(self._apply(*ones)))
+            except (TypeError, ValueError, IndexError) as error:
+                raise NotTraceableError(f"numpy.{self.function} of symbolic tensors failed: {error}") from error
+        if [shape[:1] for shape in results] != [(2,), (3,)] or len(results[0]) < 2 or results[0][1:] != results[1][1:]:
+            raise NotTraceableError(
+                f"The result of numpy.{self.function} for 2 and 3 samples has the shapes {results[0]} and "
+                f"{results[1]}: expected the axis of the batch first, and at least one more. keepdims=True keeps axes."
+            )
+        return (None, *results[0][1:])
+
+    def lower(self, graph: Graph, inputs: Sequence[int]) -> int:
+        shape = self.compute_output_shape([(None, *graph.output_shape(x)) for x in inputs])[1:]
+        return graph.add("host", inputs, self.name, forward=self._forward, backward=self._backward, shape=shape)
+
+    def _forward(self, arrays: Sequence[Float32], training: bool) -> Float32:
+        return np.array(self._apply(*arrays), np.float32, order="C")
+
+    def _backward(self, arrays: Sequence[Float32], dy: Float32) -> list[Float32]:
+        _, back = pullback(self._apply, arrays)
+        return [np.array(dx, np.float32, order="C") for dx in back(dy)]
+
+    def get_config(self) -> dict[str, Any]:
+        config = {"function": self.function, "arguments": self.arguments, "keywords": self.keywords}
+        return {**super().get_config(), **config}
+
+
+def _is_list(shapes: Any) -> bool:
+    return bool(shapes) and isinstance(shapes[0], (list, tuple))
+
+
+def _described(item: Any, tensors: list[KerasTensor]) -> Any:
+    """An argument as JSON can hold it; tensors are collected in ``tensors``."""
+    if isinstance(item, KerasTensor):
+        place = next((i for i, tensor in enumerate(tensors) if tensor is item), len(tensors))
+        if place == len(tensors):
+            tensors.append(item)
+        return {"tensor": place}
+    if isinstance(item, slice):
+        return {"slice": [item.start, item.stop, item.step]}
+    if item is Ellipsis:
+        return {"ellipsis": True}
+    if isinstance(item, tuple):
+        return {"tuple": [_described(entry, tensors) for entry in item]}
+    if isinstance(item, list):
+        return [_described(entry, tensors) for entry in item]
+    if isinstance(item, np.generic):
+        return item.item()
+    if isinstance(item, np.ndarray):
+        return {"array": item.tolist(), "dtype": item.dtype.name}
+    if item is None or isinstance(item, (bool, int, float, str)):
+        return item
+    raise NotTraceableError(
+        "Expected symbolic tensors, arrays and numbers; weights belong into a custom layer with no layers inside. "
+        f"Received: {type(item).__name__}"
+    )
+
+
+def _filled(item: Any, arrays: Sequence[Any]) -> Any:
+    """Inverse of :func:`_described`, with arrays in the place of tensors."""
+    if isinstance(item, list):
+        return [_filled(entry, arrays) for entry in item]
+    if not isinstance(item, dict):
+        return item
+    if "tensor" in item:
+        return arrays[item["tensor"]]
+    if "slice" in item:
+        return slice(*item["slice"])
+    if "ellipsis" in item:
+        return Ellipsis
+    if "tuple" in item:
+        return tuple(_filled(entry, arrays) for entry in item["tuple"])
+    if "array" in item:
+        return np.asarray(item["array"], item["dtype"])
+    return {key: _filled(entry, arrays) for key, entry in item.items()}
+
+
+def _of_tensors(function: Any, arguments: tuple[Sequence[Any], dict[str, Any]]) -> Any:
+    """What a NumPy function of symbolic tensors, or of lists of them, becomes."""
+    name = "getitem" if function == "getitem" else function.__name__
+    if name not in _KNOWN:
+        raise NotTraceableError(f"numpy.{name} of a symbolic tensor is not known: use layers, or do it in a Lambda.")
+    tensors: list[KerasTensor] = []
+    args, kwargs = arguments
+    described = [_described(item, tensors) for item in args]
+    keywords = {key: _described(item, tensors) for key, item in kwargs.items()}
+    return ArrayFunction(name, described, keywords)(tensors if len(tensors) > 1 else tensors[0])
+
+
+register_operator("function", _of_tensors)
