@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import warnings
-import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from cnncore import _checks, _core
 from cnncore._checks import Float32
 from cnncore._registry import Registry, snake_case
 from cnncore.optimizers import schedules
 from cnncore.optimizers.arrays import apply_to_arrays
 from cnncore.optimizers.newton.objective import Objective
 from cnncore.optimizers.old_spellings import learning_rate_of
-from cnncore.optimizers.options import DecayExclusions, Options, VariableRange, apply_in_numpy, path_of, ranges_of
-from cnncore.optimizers.schedules import LearningRateSchedule
-from cnncore.optimizers.variables import Iterations, LearningRate
+from cnncore.optimizers.options import DecayExclusions, Options, apply_in_numpy, path_of
+from cnncore.optimizers.rated import Rate
+from cnncore.optimizers.stateful import Stateful
+from cnncore.optimizers.variables import Iterations
 
 __all__ = ["Optimizer", "Rate", "registry"]
 
 registry: Registry[Optimizer] = Registry("optimizer")
 
-Rate = float | Callable[[int], float]
 
-
-class Optimizer:
+class Optimizer(Stateful):
     """Base class. Your own optimizer implements ``update`` and keeps its vectors in ``self.state``.
 
     The arguments are those that all optimizers have. Unless they are given, nothing beside the formula happens.
@@ -99,7 +95,6 @@ class Optimizer:
         owner = type(self).__name__
         learning_rate = learning_rate_of(owner, learning_rate, kwargs)
         self.name = snake_case(owner) if name is None else str(name)
-        self.rule: _core.Optimizer | None = None  # the core's part, once the size of the model is known
         self.options = Options(
             owner,
             weight_decay,
@@ -112,14 +107,7 @@ class Optimizer:
             loss_scale_factor,
             gradient_accumulation_steps,
         )
-        self.exclusions = DecayExclusions()
-        self.trained_variables: list[VariableRange] = []
-        self._state: dict[str, Float32] = {}
-        self._step = 0
-        self._finite = True
-        self._size: int | None = None
-        self._owner: weakref.ref[Any] | None = None
-        self.array_ids: list[int] = []
+        super().__init__()
         self.learning_rate = learning_rate
 
     # --- what a subclass says -----------------------------------------------------------------------------------
@@ -150,10 +138,6 @@ class Optimizer:
             The new parameters; ``params`` stays as it is.
         """
         raise NotImplementedError(f"{type(self).__name__} must implement iterate(objective, params)")
-
-    def make_rule(self, size: int) -> _core.Optimizer | None:
-        """The core's update rule for ``size`` parameters, or None where ``update`` is to be called."""
-        return None
 
     def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor, ready for JSON; the learning rate as it is now.
@@ -193,84 +177,7 @@ class Optimizer:
             optimizer.exclusions = DecayExclusions(*excluded)
         return optimizer
 
-    # --- numbers --------------------------------------------------------------------------------------------------
-    @property
-    def learning_rate(self) -> LearningRate:
-        """The rate of the next step: a float with ``assign`` and ``numpy``. Assign a number or a schedule to change
-        it.
-        """
-        rate = self._learning_rate
-        if self._schedule is not None:
-            value = self._schedule(self.step)
-            rate = _checks.number(value, "learning_rate", type(self).__name__, minimum=0.0)
-        return LearningRate(rate, self._set_learning_rate)
-
-    @learning_rate.setter
-    def learning_rate(self, value: Rate | dict[str, Any]) -> None:
-        self._set_learning_rate(value)
-
-    def _set_learning_rate(self, value: Any) -> None:
-        if isinstance(value, dict):
-            value = schedules.deserialize(value)
-        if callable(value):
-            self._schedule: Callable[[int], float] | None = value
-            self._learning_rate = 0.0
-            return
-        rate = _checks.number(value, "learning_rate", type(self).__name__, minimum=0.0)
-        self._schedule, self._learning_rate = None, rate
-        if self.rule is not None:
-            self.rule.learning_rate = rate
-
-    def _rate_config(self) -> Any:
-        if isinstance(self._schedule, LearningRateSchedule):
-            return schedules.serialize(self._schedule)
-        if self._schedule is not None:
-            raise ValueError(
-                f"[{type(self).__name__}] a learning rate given as a plain function cannot be described in a file: "
-                f"use a class of cnncore.optimizers.schedules. Received: learning_rate={self._schedule!r}"
-            )
-        return self._learning_rate
-
-    @property
-    def schedule(self) -> Callable[[int], float] | None:
-        """The function of the step that sets the learning rate, if there is one."""
-        return self._schedule
-
-    @property
-    def lr(self) -> LearningRate:
-        """The old name of :attr:`learning_rate`."""
-        warnings.warn("`optimizer.lr` is now called `optimizer.learning_rate`.", DeprecationWarning, stacklevel=2)
-        return self.learning_rate
-
-    @lr.setter
-    def lr(self, value: Rate) -> None:
-        warnings.warn("`optimizer.lr` is now called `optimizer.learning_rate`.", DeprecationWarning, stacklevel=2)
-        self.learning_rate = value
-
-    @property
-    def step(self) -> int:
-        """Number of batches seen, those whose gradients are only accumulated included. Schedules go by it."""
-        return self._step if self.rule is None else self.rule.step
-
-    @step.setter
-    def step(self, value: int) -> None:
-        number = _checks.integer(value, "step", type(self).__name__, minimum=0)
-        if self.rule is None:
-            self._step = number
-        else:
-            self.rule.step = number
-
-    @property
-    def iterations(self) -> Iterations:
-        """Number of steps done."""
-        every = self.options.gradient_accumulation_steps or 1
-        return Iterations(self.step // every, lambda value: setattr(self, "step", value * every))
-
-    @property
-    def finite(self) -> bool:
-        """False where the last step left a NaN or an infinity in the weights or in the state."""
-        return self._finite if self.rule is None else self.rule.finite
-
+    # --- what all can do -------------------------------------------------------------------------------------------
     @property
     def weight_decay(self) -> float | None:
         """The argument of this name."""
@@ -280,26 +187,6 @@ class Optimizer:
     def use_ema(self) -> bool:
         """The argument of this name."""
         return self.options.use_ema
-
-    # --- state ----------------------------------------------------------------------------------------------------
-    @property
-    def state(self) -> dict[str, Float32]:
-        """The vectors kept from step to step; those of built-in optimizers are views of the core's."""
-        return self._state if self.rule is None else self.rule.state
-
-    @property
-    def built(self) -> bool:
-        """Whether the state is there."""
-        return self._size is not None
-
-    @property
-    def variables(self) -> list[np.ndarray]:
-        """Everything that changes in training: the number of batches, the learning rate, and for each trained variable
-        its part of each vector of the state, as views in the variable's shape.
-        """
-        state = self.state
-        parts = [state[name][part.slice].reshape(part.shape) for part in self.trained_variables for name in state]
-        return [np.array(self.step, np.int64), np.array(self.learning_rate, np.float32), *parts]
 
     def exclude_from_weight_decay(
         self, var_list: Sequence[Any] | None = None, var_names: Sequence[str] | None = None
@@ -323,58 +210,6 @@ class Optimizer:
                 f"[{type(self).__name__}] expected exclude_from_weight_decay to be called before the optimizer is used."
             )
         self.exclusions = DecayExclusions([path_of(variable) for variable in var_list or ()], var_names or ())
-
-    def build(self, size: int, owner: Any = None, slots: Iterable[Any] = ()) -> None:
-        """Make the state for ``size`` parameters; nothing happens if that is done already.
-
-        Parameters
-        ----------
-        size : int
-            Length of the flat vectors.
-        owner : object, optional
-            The model; an optimizer serves one.
-        slots : iterable, optional
-            The network's slots: objects with ``name``, ``shape``, ``offset`` and maybe ``layer`` and ``trainable``.
-            Without them all parameters count as one variable.
-
-        Raises
-        ------
-        ValueError
-            If the optimizer belongs to another model, or has state for another number of parameters.
-        """
-        current = self._owner() if self._owner is not None else None
-        if owner is not None and current is not None and current is not owner:
-            raise ValueError(f"[{type(self).__name__}] this optimizer is in use by another model: make a new one.")
-        if self._size is not None and self._size != size:
-            raise ValueError(
-                f"[{type(self).__name__}] the optimizer has state for {self._size} parameters, but the model now has "
-                f"{size}: compile the model again."
-            )
-        if self._size is None:
-            self.build_for(size, ranges_of(slots) or [VariableRange("parameters", 0, (size,))])
-        if owner is not None:
-            self._owner = weakref.ref(owner)
-
-    def build_for(self, size: int, variables: list[VariableRange]) -> None:
-        """Make the state for these variables in vectors of ``size`` parameters."""
-        rule = self.make_rule(size)
-        if rule is not None:
-            rule.set_options(**self.options.for_core())
-            rule.set_variables([(v.name, v.offset, v.shape, self.exclusions.decays(v.name)) for v in variables])
-            rule.learning_rate = self._learning_rate
-        self.rule, self._size, self.trained_variables = rule, size, variables
-
-    def reset(self) -> None:
-        """Forget state and steps: the optimizer is as if it had never been used. Learning rate and options stay."""
-        self.rule, self._size, self._owner = None, None, None
-        self._state, self._step, self._finite = {}, 0, True
-        self.trained_variables, self.array_ids = [], []
-
-    def prepare_step(self) -> _core.Optimizer | None:
-        """The rule for the next step, with its learning rate set."""
-        if self.rule is not None and self._schedule is not None:
-            self.rule.learning_rate = float(self.learning_rate)
-        return self.rule
 
     def apply_flat(self, params: Float32, grads: Float32) -> None:
         """One step on flat vectors, ``params`` in place, with all options.
@@ -459,48 +294,3 @@ class Optimizer:
         for variable in self.trained_variables:
             mixed[variable.slice], rest[variable.slice] = average[variable.slice], params[variable.slice]
         return mixed, rest
-
-    # --- saving -----------------------------------------------------------------------------------------------------
-    def state_dict(self) -> dict[str, np.ndarray]:
-        """Copies of the state: "step", an int64 scalar, and float32 vectors."""
-        vectors = {name: np.array(vector, dtype=np.float32) for name, vector in self.state.items()}
-        return {"step": np.array(self.step, dtype=np.int64), **vectors}
-
-    def __getstate__(self) -> dict[str, Any]:
-        held = self.state_dict() if self.built else None
-        return {**self.__dict__, "rule": None, "_state": {}, "_owner": None, "array_ids": [], "held": held}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        held = state.pop("held")
-        self.__dict__.update(state)
-        if held is not None and self._size is not None:
-            self.build_for(self._size, self.trained_variables)
-            self.load_state_dict(held)
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Inverse of :meth:`state_dict`, after :meth:`build`. Nothing is changed if the state does not fit.
-
-        Raises
-        ------
-        ValueError
-            If a vector is missing, unknown or of the wrong size, or the step is negative.
-        """
-        owner = type(self).__name__
-        if self._size is None:
-            raise ValueError(f"[{owner}] the optimizer must be built for a model before its state can be loaded.")
-        vectors = {name: np.asarray(vector) for name, vector in state.items() if name != "step"}
-        step = _checks.integer(np.asarray(state.get("step")).item(), "step", owner, minimum=0)
-        if self.rule is not None and set(vectors) != set(self.rule.state):
-            raise ValueError(f"[{owner}] expected state vectors {sorted(self.rule.state)}. Received: {sorted(vectors)}")
-        for name, vector in vectors.items():
-            if vector.shape != (self._size,) or vector.dtype.kind != "f":
-                raise ValueError(
-                    f"[{owner}] expected state {name!r} of shape ({self._size},) and a float dtype. "
-                    f"Received: shape {vector.shape}, dtype {vector.dtype}"
-                )
-        if self.rule is None:
-            self._state = {name: vector.astype(np.float32) for name, vector in vectors.items()}
-        else:
-            for name, target in self.rule.state.items():
-                target[...] = vectors[name]
-        self.step = step

@@ -1,0 +1,88 @@
+"""The learning rate of an optimizer: a number, or a function of the step."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from cnncore import _checks, _core
+from cnncore.optimizers import schedules
+from cnncore.optimizers.schedules import LearningRateSchedule
+from cnncore.optimizers.variables import LearningRate
+
+__all__ = ["Rate", "Rated"]
+
+Rate = float | Callable[[int], float]
+
+
+class Rated:
+    """What has a learning rate, and a rule in the core that is told of it."""
+
+    rule: _core.Optimizer | None  # the core's part, once the size of the model is known
+    _schedule: Callable[[int], float] | None
+    _learning_rate: float
+
+    @property
+    def step(self) -> int:
+        """Number of the batches seen, by which schedules go."""
+        raise NotImplementedError
+
+    @property
+    def learning_rate(self) -> LearningRate:
+        """The rate of the next step: a float with ``assign`` and ``numpy``. Assign a number or a schedule to change
+        it.
+        """
+        rate = self._learning_rate
+        if self._schedule is not None:
+            value = self._schedule(self.step)
+            rate = _checks.number(value, "learning_rate", type(self).__name__, minimum=0.0)
+        return LearningRate(rate, self._set_learning_rate)
+
+    @learning_rate.setter
+    def learning_rate(self, value: Rate | dict[str, Any]) -> None:
+        self._set_learning_rate(value)
+
+    def _set_learning_rate(self, value: Any) -> None:
+        if isinstance(value, dict):
+            value = schedules.deserialize(value)
+        if callable(value):
+            self._schedule: Callable[[int], float] | None = value
+            self._learning_rate = 0.0
+            return
+        rate = _checks.number(value, "learning_rate", type(self).__name__, minimum=0.0)
+        self._schedule, self._learning_rate = None, rate
+        if self.rule is not None:
+            self.rule.learning_rate = rate
+
+    def _rate_config(self) -> Any:
+        if isinstance(self._schedule, LearningRateSchedule):
+            return schedules.serialize(self._schedule)
+        if self._schedule is not None:
+            raise ValueError(
+                f"[{type(self).__name__}] a learning rate given as a plain function cannot be described in a file: "
+                f"use a class of cnncore.optimizers.schedules. Received: learning_rate={self._schedule!r}"
+            )
+        return self._learning_rate
+
+    @property
+    def schedule(self) -> Callable[[int], float] | None:
+        """The function of the step that sets the learning rate, if there is one."""
+        return self._schedule
+
+    @property
+    def lr(self) -> LearningRate:
+        """The old name of :attr:`learning_rate`."""
+        warnings.warn("`optimizer.lr` is now called `optimizer.learning_rate`.", DeprecationWarning, stacklevel=2)
+        return self.learning_rate
+
+    @lr.setter
+    def lr(self, value: Rate) -> None:
+        warnings.warn("`optimizer.lr` is now called `optimizer.learning_rate`.", DeprecationWarning, stacklevel=2)
+        self.learning_rate = value
+
+    def prepare_step(self) -> _core.Optimizer | None:
+        """The rule for the next step, with its learning rate set."""
+        if self.rule is not None and self._schedule is not None:
+            self.rule.learning_rate = float(self.learning_rate)
+        return self.rule

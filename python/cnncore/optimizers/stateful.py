@@ -1,0 +1,171 @@
+"""The state of an optimizer: its vectors, its steps, whose they are, and how they are stored."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from cnncore import _checks, _core
+from cnncore._checks import Float32
+from cnncore.optimizers.options import DecayExclusions, Options, VariableRange, ranges_of
+from cnncore.optimizers.rated import Rated
+from cnncore.optimizers.variables import Iterations
+
+__all__ = ["Stateful"]
+
+
+class Stateful(Rated):
+    """What keeps vectors from step to step, in the core or here."""
+
+    options: Options
+
+    def __init__(self) -> None:
+        self.rule = None
+        self.exclusions = DecayExclusions()
+        self.trained_variables: list[VariableRange] = []
+        self._state: dict[str, Float32] = {}
+        self._step = 0
+        self._finite = True
+        self._size: int | None = None
+        self._owner: weakref.ref[Any] | None = None
+        self.array_ids: list[int] = []
+
+    def make_rule(self, size: int) -> _core.Optimizer | None:
+        """The core's update rule for ``size`` parameters, or None where ``update`` is to be called."""
+        return None
+
+    @property
+    def step(self) -> int:
+        """Number of batches seen, those whose gradients are only accumulated included. Schedules go by it."""
+        return self._step if self.rule is None else self.rule.step
+
+    @step.setter
+    def step(self, value: int) -> None:
+        number = _checks.integer(value, "step", type(self).__name__, minimum=0)
+        if self.rule is None:
+            self._step = number
+        else:
+            self.rule.step = number
+
+    @property
+    def iterations(self) -> Iterations:
+        """Number of steps done."""
+        every = self.options.gradient_accumulation_steps or 1
+        return Iterations(self.step // every, lambda value: setattr(self, "step", value * every))
+
+    @property
+    def finite(self) -> bool:
+        """False where the last step left a NaN or an infinity in the weights or in the state."""
+        return self._finite if self.rule is None else self.rule.finite
+
+    @property
+    def state(self) -> dict[str, Float32]:
+        """The vectors kept from step to step; those of built-in optimizers are views of the core's."""
+        return self._state if self.rule is None else self.rule.state
+
+    @property
+    def built(self) -> bool:
+        """Whether the state is there."""
+        return self._size is not None
+
+    @property
+    def variables(self) -> list[np.ndarray]:
+        """Everything that changes in training: the number of batches, the learning rate, and for each trained variable
+        its part of each vector of the state, as views in the variable's shape.
+        """
+        state = self.state
+        parts = [state[name][part.slice].reshape(part.shape) for part in self.trained_variables for name in state]
+        return [np.array(self.step, np.int64), np.array(self.learning_rate, np.float32), *parts]
+
+    def build(self, size: int, owner: Any = None, slots: Iterable[Any] = ()) -> None:
+        """Make the state for ``size`` parameters; nothing happens if that is done already.
+
+        Parameters
+        ----------
+        size : int
+            Length of the flat vectors.
+        owner : object, optional
+            The model; an optimizer serves one.
+        slots : iterable, optional
+            The network's slots: objects with ``name``, ``shape``, ``offset`` and maybe ``layer`` and ``trainable``.
+            Without them all parameters count as one variable.
+
+        Raises
+        ------
+        ValueError
+            If the optimizer belongs to another model, or has state for another number of parameters.
+        """
+        current = self._owner() if self._owner is not None else None
+        if owner is not None and current is not None and current is not owner:
+            raise ValueError(f"[{type(self).__name__}] this optimizer is in use by another model: make a new one.")
+        if self._size is not None and self._size != size:
+            raise ValueError(
+                f"[{type(self).__name__}] the optimizer has state for {self._size} parameters, but the model now has "
+                f"{size}: compile the model again."
+            )
+        if self._size is None:
+            self.build_for(size, ranges_of(slots) or [VariableRange("parameters", 0, (size,))])
+        if owner is not None:
+            self._owner = weakref.ref(owner)
+
+    def build_for(self, size: int, variables: list[VariableRange]) -> None:
+        """Make the state for these variables in vectors of ``size`` parameters."""
+        rule = self.make_rule(size)
+        if rule is not None:
+            rule.set_options(**self.options.for_core())
+            rule.set_variables([(v.name, v.offset, v.shape, self.exclusions.decays(v.name)) for v in variables])
+            rule.learning_rate = self._learning_rate
+        self.rule, self._size, self.trained_variables = rule, size, variables
+
+    def reset(self) -> None:
+        """Forget state and steps: the optimizer is as if it had never been used. Learning rate and options stay."""
+        self.rule, self._size, self._owner = None, None, None
+        self._state, self._step, self._finite = {}, 0, True
+        self.trained_variables, self.array_ids = [], []
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Copies of the state: "step", an int64 scalar, and float32 vectors."""
+        vectors = {name: np.array(vector, dtype=np.float32) for name, vector in self.state.items()}
+        return {"step": np.array(self.step, dtype=np.int64), **vectors}
+
+    def __getstate__(self) -> dict[str, Any]:
+        held = self.state_dict() if self.built else None
+        return {**self.__dict__, "rule": None, "_state": {}, "_owner": None, "array_ids": [], "held": held}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        held = state.pop("held")
+        self.__dict__.update(state)
+        if held is not None and self._size is not None:
+            self.build_for(self._size, self.trained_variables)
+            self.load_state_dict(held)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Inverse of :meth:`state_dict`, after :meth:`build`. Nothing is changed if the state does not fit.
+
+        Raises
+        ------
+        ValueError
+            If a vector is missing, unknown or of the wrong size, or the step is negative.
+        """
+        owner = type(self).__name__
+        if self._size is None:
+            raise ValueError(f"[{owner}] the optimizer must be built for a model before its state can be loaded.")
+        vectors = {name: np.asarray(vector) for name, vector in state.items() if name != "step"}
+        step = _checks.integer(np.asarray(state.get("step")).item(), "step", owner, minimum=0)
+        if self.rule is not None and set(vectors) != set(self.rule.state):
+            raise ValueError(f"[{owner}] expected state vectors {sorted(self.rule.state)}. Received: {sorted(vectors)}")
+        for name, vector in vectors.items():
+            if vector.shape != (self._size,) or vector.dtype.kind != "f":
+                raise ValueError(
+                    f"[{owner}] expected state {name!r} of shape ({self._size},) and a float dtype. "
+                    f"Received: shape {vector.shape}, dtype {vector.dtype}"
+                )
+        if self.rule is None:
+            self._state = {name: vector.astype(np.float32) for name, vector in vectors.items()}
+        else:
+            for name, target in self.rule.state.items():
+                target[...] = vectors[name]
+        self.step = step
