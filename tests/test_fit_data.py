@@ -1,9 +1,11 @@
 """fit, evaluate and predict over every kind of data: arrays by order and name, other libraries, sources of batches."""
 
+import threading
+
 import numpy as np
 import pytest
 
-from cnncore import Input, Model, Sequential, _core, optimizers, utils
+from cnncore import Input, Model, Sequential, _core, optimizers, preprocessing, utils
 from cnncore.callbacks import LambdaCallback
 from cnncore.layers import Dense, Flatten
 
@@ -78,6 +80,29 @@ class TestSourcesOfBatches:
         model, data = make_model(), Batches(*stripes, workers=workers)
         self.check(model, model.fit(data, epochs=2, shuffle=False), expected)
         assert data.epochs == 2
+
+    def test_several_workers_are_ahead_and_in_order(self, make_model, stripes, expected):
+        class Slow(Batches):
+            def __getitem__(self, index):
+                started.append(index)
+                everyone.wait(timeout=60)  # breaks unless both workers come here at the same time
+                return super().__getitem__(index)
+
+        started, everyone = [], threading.Barrier(2)
+        model = make_model()
+        data = Slow(*stripes, workers=2)
+        everyone_free = threading.Thread(target=everyone.wait)  # for the first batch, which is looked at alone
+        everyone_free.start()
+        self.check(model, model.fit(data, epochs=2, shuffle=False), expected)
+        everyone_free.join()
+        assert sorted(started) == sorted([0, *range(4), *range(4)])
+
+    def test_image_data_generator(self, make_model, stripes):
+        flow = preprocessing.image.ImageDataGenerator(horizontal_flip=True).flow(*stripes, batch_size=30, seed=1)
+        model = make_model()
+        history = model.fit(flow, epochs=2, validation_data=flow)
+        assert model.optimizer.iterations == 8
+        assert len(history.history["val_loss"]) == 2
 
     def test_an_object_with_getitem_and_len(self, make_model, stripes, expected):
         model = make_model()

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from cnncore import Sequential, TrainingError, _core, losses, optimizers
-from cnncore.callbacks import Callback, LambdaCallback, TerminateOnNaN
+from cnncore.callbacks import Callback, LambdaCallback, SwapEMAWeights, TerminateOnNaN
 from cnncore.layers import Dense, Flatten, Rescaling
 
 pytestmark = pytest.mark.skipif(not hasattr(_core, "Parameters"), reason="needs the core that takes any graph")
@@ -373,6 +373,50 @@ class TestSignals:
         thread.start()
         thread.join()
         assert results[0].epoch == [0]
+
+
+class TestMovingAverages:
+    def test_validation_uses_them_and_training_does_not(self, make_model, stripes):
+        def train(callbacks, **options):
+            model = make_model(optimizer=optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5))
+            seen = []
+            keep = LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(weights_of(model)))
+            history = model.fit(*stripes, epochs=2, callbacks=[keep, *callbacks], **options)
+            return model, history, seen
+
+        plain, _, expected = train([])
+        model, history, seen = train([SwapEMAWeights()], validation_data=stripes)
+        assert all(np.array_equal(a, b) for a, b in zip(expected, seen, strict=True))
+        assert np.array_equal(weights_of(model), weights_of(plain))  # the averages, in the end
+        assert history.history["val_loss"][-1] == pytest.approx(model.evaluate(*stripes)[0], rel=1e-5)
+
+    def test_it_needs_them(self, make_model, stripes):
+        with pytest.raises(ValueError, match=r"optimizer with use_ema=True. Received: SGD without it"):
+            make_model(optimizer=optimizers.SGD()).fit(*stripes, callbacks=[SwapEMAWeights()])
+
+
+def test_a_step_of_fit_costs_little_beyond_the_cores():
+    """3 us on a quiet machine; the bound leaves room for a busy one."""
+    samples, size = 40_000, 8
+    x, y = np.zeros((samples, 4), np.float32), np.zeros(samples, np.int64)
+    model = Sequential([Dense(2, activation="softmax", input_shape=(4,))])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.fit(x[:80], y[:80], batch_size=size, verbose=0)
+    network, loss, rule = model.network, model.loss.core((2,)), model.optimizer.prepare_step()
+    batches = [np.arange(start, start + size) for start in range(0, samples, size)]
+
+    def of_the_core():
+        for batch in batches:
+            network.train_step([x], [y], [loss], [1.0], [None], batch, rule, None)
+
+    def cost(function):
+        start = time.process_time()
+        function()
+        return time.process_time() - start
+
+    core = min(cost(of_the_core) for _ in range(3))
+    fit = min(cost(lambda: model.fit(x, y, batch_size=size, verbose=1)) for _ in range(3))
+    assert (fit - core) / len(batches) < 10e-6
 
 
 class TestHooks:

@@ -13,8 +13,9 @@ from cnncore._random import generator
 from cnncore.callbacks import CallbackList
 from cnncore.models.meter import Meter
 from cnncore.models.signature import Output
-from cnncore.models.sources import ArraySource, Batch, StreamSource
+from cnncore.models.sources import ArraySource, Batch
 from cnncore.models.steps import EvaluationStep, TrainingStep, raise_training_error
+from cnncore.models.streams import StreamSource
 
 __all__ = ["TrainingLoop", "Validation", "evaluate", "predict"]
 

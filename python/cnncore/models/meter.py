@@ -125,7 +125,7 @@ def _gathered(parts: list[tuple[np.ndarray | None, np.ndarray | None]]) -> np.nd
     if first is None:
         return None
     if parts[0][1] is not None:  # all batches are parts of one array
-        return first[np.concatenate([indices for _, indices in parts if indices is not None])]
+        return np.asarray(first[np.concatenate([indices for _, indices in parts if indices is not None])])
     return np.concatenate([array for array, _ in parts if array is not None])
 
 

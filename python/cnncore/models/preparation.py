@@ -13,7 +13,8 @@ from cnncore.models.augmenter import make_augmenter
 from cnncore.models.compiled import Compiled
 from cnncore.models.loop import Validation
 from cnncore.models.signature import Output, Samples, Signature
-from cnncore.models.sources import ArraySource, Batch, StreamSource, is_stream, unpack
+from cnncore.models.sources import ArraySource, Batch, is_stream, unpack
+from cnncore.models.streams import StreamSource
 
 __all__ = ["Preparation"]
 

@@ -13,12 +13,11 @@ if TYPE_CHECKING:
     class Structure:
         """The names that a model's structure has."""
 
+        name: str
         seed: int
         built: bool
         _lock: Any
 
-        @property
-        def name(self) -> str: ...
         @property
         def layers(self) -> list[Any]: ...
         @property

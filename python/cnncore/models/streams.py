@@ -1,0 +1,226 @@
+"""StreamSource: batches that a generator, a PyDataset, a DataLoader or another iterable gives."""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from cnncore._pipeline import Prefetcher
+from cnncore.models.augmenter import Augmenter
+from cnncore.models.signature import Samples, Signature
+from cnncore.models.sources import Batch, Order, unpack
+
+__all__ = ["StreamSource"]
+
+_END = object()
+
+
+class StreamSource:
+    """Batches that a generator, a ``PyDataset``, a PyTorch ``DataLoader`` or another iterable gives.
+
+    Parameters
+    ----------
+    data : iterable or PyDataset-like
+        Gives ``x``, ``(x, y)`` or ``(x, y, sample_weight)``.
+    signature : callable
+        Returns the model's signature; it is called with the first batch's ``x``, so that the model can be built by it.
+    owner : str
+        The function that messages name.
+    steps : int, optional
+        Batches in an epoch.
+    class_weight : dict, optional
+        As for ``fit``.
+    targets : bool, default True
+        Whether batches must have targets.
+
+    Attributes
+    ----------
+    augment : Augmenter or None
+        Changes the images of a batch.
+    """
+
+    def __init__(
+        self,
+        data: Any,
+        signature: Callable[[Any], Signature],
+        owner: str,
+        steps: int | None = None,
+        class_weight: Any = None,
+        targets: bool = True,
+    ) -> None:
+        self._data, self._signature, self._owner = data, signature, owner
+        self._class_weight, self._targets = class_weight, targets
+        self.augment: Augmenter | None = None
+        self._wanted = steps
+        self.steps = _length(data) if steps is None else steps
+        self.samples: int | None = None
+        self.batch_size: int | None = None
+        self._indexed = hasattr(data, "__getitem__") and hasattr(data, "__len__")
+        self._iterator: Iterator[Any] | None = None
+        self._first: list[Any] = []  # a batch that was looked at before its epoch began
+        self._looked_at: Any = None  # the inputs of one that can be asked for again
+
+    def peek(self) -> Any:
+        """The first batch's ``x``; the batch still comes in its turn."""
+        if self._indexed:
+            if self._looked_at is None:
+                batch = self._read(iter([0]), 0, 0, lambda index: self._data[index])
+                self._looked_at = unpack(batch, self._owner)[0]
+            return self._looked_at
+        if not self._first:
+            batch = self._read(self._raw(1), 0, 0)
+            if batch is _END:
+                raise ValueError(f"[{self._owner}] expected at least one batch. Received: a data source without any")
+            self._first.append(batch)
+        return unpack(self._first[0], self._owner)[0]
+
+    def epoch(self, order: Order, number: int, skip: int = 0, first_step: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch but for the first ``skip``."""
+        hook = getattr(self._data, "on_epoch_begin", None)
+        if hook is not None:
+            hook()
+        raw = self._order_indices(order) if self._indexed else self._raw(self._wanted)
+        numbered = enumerate(self._checked(raw, number))
+        workers = getattr(self._data, "workers", 1)
+
+        def prepare(item: tuple[int, Any]) -> Batch:
+            return self._prepare(item, number, first_step)
+
+        skipped = itertools.islice(numbered, skip, None) if skip else numbered
+        if workers == 0:
+            yield from map(prepare, skipped)
+        else:
+            depth = getattr(self._data, "max_queue_size", 10)
+            with Prefetcher(skipped, depth=depth, transform=prepare) as batches:
+                yield from batches
+        hook = getattr(self._data, "on_epoch_end", None)
+        if hook is not None:
+            hook()
+
+    def some_inputs(self) -> list[np.ndarray]:
+        """The inputs of the first batch."""
+        x = self.peek()
+        return self._signature(x).prepare_x(x, self._owner)
+
+    def slices(self) -> Iterator[Batch]:
+        """The batches in their own order; for evaluation and prediction."""
+        return self.epoch(lambda count, offset: np.arange(count), 0)
+
+    # --- raw batches ----------------------------------------------------------------------------------------------
+    def _order_indices(self, order: Order) -> Iterator[Any]:
+        """Batches of a data set that is asked for them by number, in random order where ``fit`` shuffles."""
+        if self.steps is None:
+            raise ValueError(
+                f"[{self._owner}] expected the number of batches in an epoch (steps_per_epoch=) for a data set that "
+                "never ends."
+            )
+        length, wanted = _length(self._data) or self.steps, self.steps
+        rounds = range(0, wanted, max(length, 1))
+        indices = (int(index) for start in rounds for index in order(length, start)[: wanted - start])
+        workers = getattr(self._data, "workers", 1)
+        if workers > 1:
+            depth = max(getattr(self._data, "max_queue_size", 10), workers)
+            return _in_parallel(self._data.__getitem__, indices, workers, depth)
+        return (self._data[index] for index in indices)
+
+    def _raw(self, wanted: int | None) -> Iterator[Any]:
+        """The next ``wanted`` batches; without a number, those of one round through the data."""
+        one_shot = hasattr(self._data, "__next__")
+        given = 0
+        while wanted is None or given < wanted:
+            if self._first:
+                yield self._first.pop()
+                given += 1
+                continue
+            fresh = self._iterator is None
+            if self._iterator is None:
+                self._iterator = iter(self._data)
+            try:
+                batch = next(self._iterator)
+            except StopIteration:
+                if not one_shot:
+                    self._iterator = None
+                if wanted is None or one_shot or fresh:
+                    return
+                continue
+            yield batch
+            given += 1
+
+    def _checked(self, raw: Iterator[Any], epoch: int) -> Iterator[Any]:
+        """The same batches, with an error where the source fails or ends before its time."""
+        count = 0
+        while True:
+            batch = self._read(raw, count, epoch)
+            if batch is _END:
+                break
+            yield batch
+            count += 1
+        expected = self._wanted if self._wanted is not None else self.steps
+        if count == 0 or (expected is not None and count < expected):
+            more = "" if expected is None else f" of {expected}"
+            raise ValueError(
+                f"[{self._owner}] expected more batches. Received: the data source ended after batch {count}{more} of "
+                f"epoch {epoch + 1}. An iterator can be read once only: pass steps_per_epoch=, or an object that can "
+                "be iterated again"
+            )
+        if self.steps is None:
+            self.steps = count
+
+    def _read(self, raw: Iterator[Any], count: int, epoch: int, get: Callable[[Any], Any] | None = None) -> Any:
+        try:
+            item = next(raw, _END)
+            return item if get is None else get(item)
+        except Exception as error:
+            raise RuntimeError(
+                f"[{self._owner}] the data source failed at batch {count + 1} of epoch {epoch + 1}: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+
+    def _prepare(self, item: tuple[int, Any], epoch: int, first_step: int) -> Batch:
+        number, batch = item
+        try:
+            x, y, weight = unpack(batch, self._owner)
+            signature = self._signature(x)
+            if self._targets:
+                samples = signature.prepare(x, y, weight, self._owner, self._class_weight)
+            else:
+                count = len(signature.outputs)
+                samples = Samples(signature.prepare_x(x, self._owner), [None] * count, [None] * count)
+        except (ValueError, TypeError) as error:
+            message = f"[{self._owner}] batch {number + 1} of epoch {epoch + 1} does not fit: {error}"
+            raise type(error)(message) from error
+        if self.augment is not None:
+            samples = self.augment(samples, first_step + number)
+        return Batch(*samples, None, samples.rows)
+
+
+def _in_parallel(get: Callable[[int], Any], indices: Iterator[int], workers: int, depth: int) -> Iterator[Any]:
+    """``get(index)`` for each index, in order; ``workers`` threads are up to ``depth`` results ahead."""
+    with ThreadPoolExecutor(workers, thread_name_prefix="cnncore-worker") as pool:
+        waiting: deque[Future[Any]] = deque()
+        try:
+            for index in indices:
+                waiting.append(pool.submit(get, index))
+                if len(waiting) >= depth:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _length(data: Any) -> int | None:
+    """The number of batches of a data set; None where it does not say."""
+    if hasattr(data, "num_batches"):
+        number = data.num_batches
+        return None if number is None else int(number)
+    try:
+        return len(data)
+    except (TypeError, NotImplementedError, AttributeError):
+        return None
