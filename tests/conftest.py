@@ -26,16 +26,7 @@ def pytest_configure(config):
         _core.Network = network_in(config.option.precision)
 
 
-# Their examples need the core that takes any graph, which is not there yet.
-_TRAINING = ("cnncore.models.fitting.", "cnncore.models.compiled.", "cnncore.models.cloning.")
-_LATER = ("custom", "input_layer", "lambda_layer", "operators", "tensor", "variable")
-
-
 def pytest_collection_modifyitems(config, items):
-    for item in items:
-        later = ("cnncore.models.model.", "cnncore.models.sequential.", "cnncore.models.network.", *_TRAINING)
-        if item.name.startswith((*(f"cnncore.layers.{name}." for name in _LATER), *later)):
-            item.add_marker(pytest.mark.skip(reason="needs the core that takes any graph"))
     if config.option.precision == FLOAT32:
         return
     for item in items:

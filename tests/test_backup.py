@@ -9,11 +9,8 @@ import time
 import numpy as np
 import pytest
 
-from cnncore import _core
 from cnncore.callbacks import BackupAndRestore, Callback, EarlyStopping, LambdaCallback, ReduceLROnPlateau
 from cnncore.layers import Dropout
-
-pytestmark = pytest.mark.skipif(not hasattr(_core, "Parameters"), reason="needs the core that takes any graph")
 
 SCRIPT = """
     import sys, time

@@ -58,14 +58,14 @@ def test_bad_images_for_prediction(make_model, x, y, message, call):
     [
         ({"batch_size": 0}, r"\[fit\] expected `batch_size` >= 1"),
         ({"batch_size": 1.5}, "`batch_size` to be an integer"),
-        ({"epochs": 0}, "`epochs` >= 1"),
+        ({"epochs": -1}, "`epochs` >= 0"),
         ({"initial_epoch": -1}, "`initial_epoch` >= 0"),
         ({"validation_split": 1.0}, r"`validation_split` to be a finite number in \[0, 1\)"),
         ({"validation_split": 0.99}, "samples on both sides. Received: validation_split=0.99, 12 samples"),
         ({"validation_data": X}, r"`validation_data` as \(x, y\) .* Received: ndarray"),
         ({"validation_data": (X,)}, "Received: tuple of 1"),
         ({"sample_weight": np.ones(11)}, "expected sample_weight and y of the same length"),
-        ({"sample_weight": np.ones((12, 1))}, r"sample_weight of rank 1 \(samples\)"),
+        ({"sample_weight": np.ones((12, 2))}, r"sample_weight of rank 1 \(samples\)"),
         ({"class_weight": [1.0, 2.0]}, "`class_weight` to be a dict"),
         ({"class_weight": {"a": 1.0}}, "`class_weight key` to be an integer"),
         ({"class_weight": {0: -1.0}}, "`class_weight value`"),
@@ -84,7 +84,6 @@ def test_bad_arguments_of_fit(make_model, options, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, "expected a loss such as .* Received: loss=None"),
         ({"loss": "crossentropy"}, "Unknown loss 'crossentropy'. Did you mean .* Known: binary_crossentropy, "),
         ({"loss": 3}, r"\[loss\] expected an object, its name or its config. Received: 3"),
         ({"loss": "mse", "optimizer": "adamix"}, "Unknown optimizer 'adamix'"),
@@ -121,9 +120,8 @@ def test_failures_leave_an_unbuilt_model_unbuilt():
     model = Sequential([Conv2D(2, 3), Flatten(), Dense(3, activation="softmax")])
     model.compile(loss="sparse_categorical_crossentropy")
     for x, y, message in [
-        (X[..., 0], Y, r'Input 0 of layer "conv2d" .* \(batch, height, width, channels\) .*\(None, 8, 8\)'),
+        (X[..., 0], Y, r'Input 0 of layer "conv2d" .* \(batch, height, width, channels\).*\(None, 8, 8\)'),
         (X[:, :2], Y, 'Layer "conv2d": its window is larger than its input'),
-        (X, Y + 1, "labels from 1 to 3"),
         (np.zeros(12), Y, "`shape of a sample of x` to be a non-empty tuple"),
     ]:
         with pytest.raises(ValueError, match=message):
@@ -131,7 +129,6 @@ def test_failures_leave_an_unbuilt_model_unbuilt():
         assert not model.built
     with pytest.raises(ValueError, match=r"Input 0 of layer .* Received: x.shape=\(12, 9, 9, 1\)"):
         model.fit(X, Y, validation_data=(np.zeros((12, 9, 9, 1)), Y))
-    assert not model.built
     model.fit(X, Y)
     assert model.built
 

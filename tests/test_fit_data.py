@@ -5,11 +5,9 @@ import threading
 import numpy as np
 import pytest
 
-from cnncore import Input, Model, Sequential, _core, optimizers, preprocessing, utils
+from cnncore import Input, Model, Sequential, optimizers, preprocessing, utils
 from cnncore.callbacks import LambdaCallback
 from cnncore.layers import Dense, Flatten
-
-pytestmark = pytest.mark.skipif(not hasattr(_core, "Parameters"), reason="needs the core that takes any graph")
 
 
 def weights_of(model):

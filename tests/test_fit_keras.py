@@ -6,15 +6,11 @@ import numpy as np
 import pytest
 
 import cnncore
-from cnncore import _core
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 keras = pytest.importorskip("keras")
 
-pytestmark = [
-    pytest.mark.skipif(not hasattr(_core, "Parameters"), reason="needs the core that takes any graph"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning"),
-]
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
 
 RNG = np.random.default_rng(0)
 X, EXTRA = RNG.random((50, 6), np.float32), RNG.random((50, 2), np.float32)

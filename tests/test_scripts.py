@@ -5,10 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from cnncore import _core
-
-pytestmark = pytest.mark.skipif(not hasattr(_core, "Parameters"), reason="needs the core that takes any graph")
-
 SCRIPTS = sorted(Path(__file__).with_name("scripts").glob("*.py"))
 NEEDS = {"data_loader": "torch", "pandas_regression": "pandas", "pictures_in_folders": "PIL"}
 

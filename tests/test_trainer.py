@@ -14,11 +14,9 @@ import warnings
 import numpy as np
 import pytest
 
-from cnncore import Sequential, TrainingError, _core, losses, optimizers
+from cnncore import Sequential, TrainingError, losses, optimizers
 from cnncore.callbacks import Callback, LambdaCallback, SwapEMAWeights, TerminateOnNaN
 from cnncore.layers import Dense, Flatten, Rescaling
-
-pytestmark = pytest.mark.skipif(not hasattr(_core, "Parameters"), reason="needs the core that takes any graph")
 
 
 def weights_of(model):
