@@ -208,13 +208,13 @@ def _conv2d(g: RandomGraph, shape: Shape) -> dict[str, Any]:
 
 
 def _conv2d_transpose(g: RandomGraph, shape: Shape) -> dict[str, Any]:
-    size = g.pair(1, 3)
+    size, strides = g.pair(1, 3), g.pair(1, 2)
     return {
         "filters": g.draw(1, 4),
         "kernel_size": size,
-        "strides": g.pair(1, 2),
+        "strides": strides,
         "padding": (g.pair(0, (size[0] - 1) // 2), g.pair(0, (size[1] - 1) // 2)),
-        "output_padding": g.pair(0, 1) if g.chance(0.3) else (0, 0),
+        "output_padding": (g.draw(0, strides[0] - 1), g.draw(0, strides[1] - 1)),
         "use_bias": g.chance(0.7),
         "activation": g.pick(FUSED),
     }

@@ -83,7 +83,6 @@ class TestEveryLayer:
         model = Sequential([Input(input_shape), type(layer).from_config(layer.get_config())])
         assert model.layers[0].input_shape == (None, *input_shape)
         assert model.layers[0].output_shape == (None, *output_shape)
-        assert model.network.output_shape == output_shape
 
     def test_survives_json(self, layer, input_shape, output_shape, function):
         text = json.dumps(layers.serialize(layer))
@@ -97,14 +96,14 @@ class TestEveryLayer:
         assert model.layers[0].count_params() == sum(array.size for array in model.layers[0].get_weights())
 
 
-def test_weights_are_views_of_the_flat_buffer():
+def test_weights_are_written_in_place():
     model = Sequential([Dense(2, input_shape=(3,)), Dense(1)])
     first, second = model.layers
     first.kernel[...] = 1.0
     first.bias[...] = [0.5, -0.5]
     second.kernel[...] = [[1.0], [2.0]]
     assert model.predict([[1.0, 2.0, 3.0]]).item() == pytest.approx(6.5 + 2 * 5.5)
-    assert np.shares_memory(first.kernel, model.network.parameters)
+    assert -0.5 in model.network.get_parameters()
     assert first.kernel.shape == (3, 2)
     assert second.get_weights()[0] is not second.kernel
 
@@ -185,17 +184,14 @@ def test_initializers_are_used_and_seeded():
     assert np.array_equal(model.layers[0].bias, np.ones(4))
 
 
-def test_dropout_drops_in_training_only(make_model, stripes):
-    x, y = stripes
-    model = make_model(extra=[Dropout(0.5)])
-    assert np.array_equal(model.predict(x[:5]), model.predict(x[:5]))
-    outputs = np.empty((len(x), 3), np.float32)
-    gradients = []
-    for _ in range(2):
-        model.network.train_step(x, y, None, "sparse_categorical_crossentropy", False, None, None, outputs)
-        gradients.append(model.network.gradients.copy())
-        assert not np.array_equal(outputs, model.predict(x))
-    assert not np.array_equal(*gradients)  # every step draws a new mask
+def test_dropout_drops_in_training_only():
+    model = Sequential([Dropout(0.5, input_shape=(50,))], seed=1)
+    x = np.ones((20, 50), np.float32)
+    assert np.array_equal(model.predict(x), x)
+    first = model(x, training=True)
+    assert set(np.unique(first)) == {0, 2}
+    model.steps_done = 1
+    assert not np.array_equal(model(x, training=True), first)  # every step draws a new mask
 
 
 def test_dropout_seed_decides_the_masks(make_model, stripes):
@@ -254,23 +250,17 @@ def test_arguments_that_make_no_sense(make, error, message):
 
 
 def test_unknown_classes_in_a_config():
-    with pytest.raises(ValueError, match=r"Unknown layer 'Lambda'. Known: Activation, AveragePooling2D, Conv2D"):
-        layers.deserialize({"class_name": "Lambda", "config": {}})
-    with pytest.raises(ValueError, match=r"Invalid config of layer 'Dense': .*unexpected keyword argument 'unit'"):
+    with pytest.raises(ValueError, match=r"Unknown layer 'Lamda'. Did you mean .Lambda.\? Known: Activation, "):
+        layers.deserialize({"class_name": "Lamda", "config": {}})
+    with pytest.raises(ValueError, match=r"Invalid config of layer 'Dense': .*'units'"):
         layers.deserialize({"class_name": "Dense", "config": {"unit": 3}})
     with pytest.raises(ValueError, match=r'\[layer\] expected {"class_name", "config"}'):
         layers.deserialize("Dense")
 
 
-def test_layers_cannot_be_frozen():
-    layer = Dense(3)
-    layer.trainable = True
-    with pytest.raises(ValueError, match='Layer "dense" cannot be frozen'):
-        layer.trainable = False
-
-
 def test_a_layer_that_is_not_built_says_so():
-    with pytest.raises(ValueError, match='Layer "dense" is not built'):
-        Dense(3).get_weights()
+    assert Dense(3).get_weights() == []  # as in Keras
+    with pytest.raises(ValueError, match='Layer "dense_1" is not built'):
+        Dense(3).count_params()
     with pytest.raises(ValueError, match='Layer "conv2d" is not built'):
         _ = Conv2D(3, 3).kernel
