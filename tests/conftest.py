@@ -13,7 +13,6 @@ from precision import FLOAT32, REDUCED
 
 CLASSES = 3
 
-
 def pytest_addoption(parser):
     parser.addoption("--precision", choices=[FLOAT32, *REDUCED], default=FLOAT32, help="what float32 is taken for")
 
@@ -30,7 +29,7 @@ def pytest_collection_modifyitems(config, items):
     if config.option.precision == FLOAT32:
         return
     for item in items:
-        if item.get_closest_marker("names_precision") or item.name.endswith(".Compiled.precision"):  # its docstring
+        if item.get_closest_marker("names_precision") or item.name.endswith(".Networked.precision"):  # its docstring
             item.add_marker(pytest.mark.skip(reason="names its precision or holds float32 to its accuracy"))
 
 
@@ -38,8 +37,8 @@ def network_in(precision):
     """A class of networks that take float32 for ``precision``."""
 
     class Network(_core.Network):
-        def __init__(self, graph, output):
-            super().__init__(graph, output)
+        def __init__(self, graph, outputs, parameters):
+            super().__init__(graph, outputs, parameters)
             self.precision = FLOAT32
 
         @property

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from cnncore._custom_objects import custom_object_scope
 from cnncore._names import nearest
 from cnncore.layers import builtin
 from cnncore.layers._not_here import why_not_here
-from cnncore.layers.base import Layer, registry
+from cnncore.layers.base import Layer, WeightSpec, registry
 from cnncore.layers.builtin import *  # noqa: F403
 
-__all__ = [*builtin.__all__, "deserialize", "serialize"]
+__all__ = ["WeightSpec", "deserialize", "get", "serialize"]
+__all__ += builtin.__all__
 
 
 def __getattr__(name: str) -> Any:
@@ -25,7 +27,24 @@ def serialize(layer: Layer) -> dict[str, Any]:
     return registry.serialize(layer)
 
 
-def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Layer:
-    """Inverse of :func:`serialize`; an unknown class is a ValueError that lists the known ones."""
-    with custom_object_scope(custom_objects or {}):
+def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Layer:
+    """Inverse of :func:`serialize`.
+
+    Parameters
+    ----------
+    config : dict
+    custom_objects : dict of str to class or function, optional
+        What names that are not this package's own mean.
+
+    Raises
+    ------
+    ValueError
+        If the class is not known; the message lists the known ones.
+    """
+    with custom_object_scope(custom_objects):
         return registry.deserialize(config)
+
+
+def get(identifier: Any) -> Layer:
+    """A layer from a layer, a config as :func:`serialize` gives it, a class or the name of one."""
+    return identifier if isinstance(identifier, Layer) else registry.get(identifier)

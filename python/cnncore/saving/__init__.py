@@ -13,7 +13,24 @@
 True
 """
 
+from cnncore._custom_objects import (
+    CustomObjectScope,
+    custom_object_scope,
+    get_registered_object,
+    register_keras_serializable,
+)
+
 from .atomic import check_writable
 from .model import load_model, load_weights, save_model, save_weights
 
-__all__ = ["check_writable", "load_model", "load_weights", "save_model", "save_weights"]
+__all__ = [
+    "CustomObjectScope",
+    "check_writable",
+    "custom_object_scope",
+    "get_registered_object",
+    "load_model",
+    "load_weights",
+    "register_keras_serializable",
+    "save_model",
+    "save_weights",
+]

@@ -1,0 +1,393 @@
+"""Models of any graph: several inputs and outputs, shared layers, models inside models, parts of models, operators."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+
+from cnncore import Input, Model, Sequential
+from cnncore.layers import (
+    Add,
+    BatchNormalization,
+    Concatenate,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    Lambda,
+    Layer,
+    Multiply,
+    add,
+)
+from cnncore.layers.tensor import NotTraceableError
+from cnncore.models import clone_model, model_from_json
+
+
+def keras_module():
+    os.environ.setdefault("KERAS_BACKEND", "torch")
+    pytest.importorskip("torch")
+    return pytest.importorskip("keras")
+
+
+def residual():
+    x = Input((6, 6, 3), name="image")
+    y = Conv2D(4, 3, padding="same", activation="relu")(x)
+    y = Add()([y, Conv2D(4, 1)(x)])
+    return Model(x, Dense(2)(Flatten()(y)))
+
+
+class TestGraph:
+    def test_branches(self):
+        model = residual()
+        assert model.input_shape == (None, 6, 6, 3)
+        assert model.output_shape == (None, 2)
+        assert [layer.name for layer in model.layers] == ["image", "conv2d", "conv2d_1", "add", "flatten", "dense"]
+        x = np.random.default_rng(0).random((3, 6, 6, 3), np.float32)
+        layers = {layer.name: layer for layer in model.layers}
+        expected = layers["dense"](layers["flatten"](layers["add"]([layers["conv2d"](x), layers["conv2d_1"](x)])))
+        np.testing.assert_allclose(model(x), expected, rtol=1e-5)
+
+    @pytest.mark.filterwarnings("ignore")  # Keras' own
+    def test_layers_are_listed_as_keras_lists_them(self):
+        keras = keras_module()
+
+        def names(module, Input, Model):
+            a, b = Input((4,), name="a"), Input((3,), name="b")
+            left = module.Dense(5, name="left")(a)
+            right = module.Dense(5, name="right")(module.Dense(2, name="early")(b))
+            shared = module.Dense(5, name="shared")
+            out = module.Add(name="sum")([shared(left), right, shared(right)])
+            return [layer.name for layer in Model([b, a], [out, left]).layers]
+
+        import cnncore
+
+        assert names(cnncore.layers, Input, Model) == names(keras.layers, keras.Input, keras.Model)
+
+    def test_several_inputs_and_outputs(self):
+        a, b = Input((3,), name="a"), Input((2,), name="b")
+        both = Concatenate()([a, b])
+        model = Model([a, b], [Dense(4, name="first")(both), Dense(1, name="second")(b)])
+        assert model.input_names == ["a", "b"]
+        assert model.output_names == ["first", "second"]
+        x = [np.ones((2, 3), np.float32), np.zeros((2, 2), np.float32)]
+        first, second = model(x)
+        assert first.shape == (2, 4)
+        assert second.shape == (2, 1)
+        by_name = model({"b": x[1], "a": x[0]})
+        assert np.array_equal(by_name[0], first)
+        with pytest.raises(ValueError, match=r"expected 2 inputs: a, b. Received: 3 of them"):
+            model([*x, x[0]])
+        with pytest.raises(ValueError, match=r"Missing: b. Received: a, c"):
+            model({"a": x[0], "c": x[1]})
+
+    def test_dicts(self):
+        a, b = Input((3,), name="a"), Input((2,), name="b")
+        model = Model({"left": a, "right": b}, {"sum": Dense(2)(a) + Dense(2)(b), "half": Dense(1)(b) / 2})
+        assert model.output_names == ["sum", "half"]
+        result = model({"right": np.ones((4, 2)), "left": np.ones((4, 3))})
+        assert set(result) == {"sum", "half"}
+        assert result["sum"].shape == (4, 2)
+        assert set(model.output_shape) == {"sum", "half"}
+
+    def test_an_input_that_is_missing(self):
+        a, b = Input((3,), name="a"), Input((3,), name="b")
+        with pytest.raises(ValueError, match=r"also need the tensor 'b' .* Add it to `inputs`"):
+            Model(a, Add()([a, b]))
+
+    def test_what_is_no_tensor(self):
+        a = Input((3,))
+        with pytest.raises(TypeError, match="expected `outputs` to be tensors that come from Input and layers"):
+            Model(a, Dense(3))
+        with pytest.raises(ValueError, match="expected both inputs and outputs"):
+            Model(a)
+        with pytest.raises(ValueError, match="Received: neither inputs nor outputs"):
+            Model()
+        with pytest.raises(ValueError, match="expected every input once"):
+            Model([a, a], Dense(2)(a))
+
+    def test_equal_names(self):
+        a = Input((3,))
+        with pytest.raises(ValueError, match=r"layers with different names. Received: 'x' twice"):
+            Model(a, Dense(2, name="x")(Dense(2, name="x")(a)))
+
+    def test_a_deep_chain_is_no_recursion(self):
+        x = y = Input((2,))
+        for _ in range(3000):
+            y = Dense(2)(y)
+        model = Model(x, y)
+        assert len(model.layers) == 3001
+
+    def test_an_output_may_be_an_input_or_be_there_twice(self):
+        x = Input((3,))
+        y = Dense(2)(x)
+        a, b, c = Model(x, [x, y, y])(np.ones((2, 3)))
+        assert np.array_equal(a, np.ones((2, 3)))
+        assert np.array_equal(b, c)
+
+
+class TestSharing:
+    def test_a_layer_called_twice_has_one_set_of_weights(self):
+        a, b = Input((3,)), Input((3,))
+        tower = Dense(4)
+        model = Model([a, b], tower(a) - tower(b))
+        assert model.count_params() == 16
+        x = np.random.default_rng(0).random((2, 3), np.float32)
+        np.testing.assert_allclose(model([x, x]), np.zeros((2, 4)), atol=1e-6)
+
+    def test_siamese_networks_of_a_model(self):
+        tower = Sequential([Conv2D(4, 3, activation="relu"), Flatten(), Dense(5)])
+        a, b = Input((6, 6, 1)), Input((6, 6, 1))
+        model = Model([a, b], Multiply()([tower(a), tower(b)]))
+        assert model.count_params() == tower.count_params()
+        x = np.random.default_rng(0).random((2, 6, 6, 1), np.float32)
+        np.testing.assert_allclose(model([x, x]), np.square(tower(x)), rtol=1e-5)
+
+    def test_parts_of_a_model_share_its_weights(self):
+        model = Sequential([Conv2D(4, 3, input_shape=(6, 6, 1)), Flatten(), Dense(5)])
+        features = Model(model.input, model.layers[0].output)
+        x = np.random.default_rng(0).random((2, 6, 6, 1), np.float32)
+        assert features(x).shape == (2, 4, 4, 4)
+        model.layers[0].kernel[...] = 0
+        model.layers[0].bias[...] = 1
+        assert np.array_equal(features(x), np.ones((2, 4, 4, 4)))
+
+    def test_parts_from_the_middle(self):
+        model = residual()
+        head = Model(model.get_layer("add").output, model.output)
+        assert head.input_shape == (None, 6, 6, 4)
+        x = np.random.default_rng(0).random((2, 6, 6, 4), np.float32)
+        np.testing.assert_allclose(head(x), model.get_layer("dense")(model.get_layer("flatten")(x)), rtol=1e-6)
+
+    def test_layers_of_equal_names_in_two_models_inside(self):
+        def branch():
+            return Sequential([Dense(2, name="same")])
+
+        x = Input((3,))
+        model = Model(x, branch()(x) + branch()(x))
+        assert list(model.named_weights()) == ["same/kernel", "same/bias", "same_1/kernel", "same_1/bias"]
+        first, second = model.named_weights()["same/kernel"], model.named_weights()["same_1/kernel"]
+        first[...], second[...] = 1, 2
+        assert np.array_equal(model(np.ones((1, 3))), [[9, 9]])
+
+    def test_freezing(self):
+        base = Sequential([Dense(4, input_shape=(3,)), Dense(4)])
+        model = Sequential([base, Dense(2)])
+        assert [slot.trainable for slot in model.network.slots] == [True] * 6
+        base.trainable = False
+        assert [slot.trainable for slot in model.network.slots] == [False] * 4 + [True] * 2
+        assert len(model.trainable_weights) == 2
+        base.layers[1].trainable = True
+        base.trainable = True
+        assert len(model.trainable_weights) == 6
+        model.trainable = False
+        assert not model.trainable_weights
+        assert len(model.non_trainable_weights) == 6
+
+    def test_state_is_not_trained(self):
+        model = Sequential([Dense(4, input_shape=(3,)), BatchNormalization()])
+        assert [variable.path.split("/")[1] for variable in model.weights[2:]] == [
+            "gamma",
+            "beta",
+            "moving_mean",
+            "moving_variance",
+        ]
+        assert len(model.trainable_weights) == 4
+        assert len(model.non_trainable_weights) == 2
+
+    def test_training_false_fixes_inference(self):
+        x = Input((3,))
+        model = Model(x, Dropout(0.9)(x, training=False))
+        ones = np.ones((4, 3), np.float32)
+        assert np.array_equal(model(ones, training=True), ones)
+        assert not np.array_equal(Model(x, Dropout(0.9)(x))(ones, training=True), ones)
+
+
+class TestOperators:
+    def test_numbers_and_tensors(self):
+        a, b = Input((3,), name="a"), Input((3,), name="b")
+        outputs = [a + b, a - b, a * b, a / b, 2 + a, 2 - a, 2 * a, 2 / a, a + 2, a - 2, a * 2, a / 2, -a]
+        p, q = np.array([[1.0, 2.0, 4.0]], np.float32), np.array([[3.0, 5.0, 7.0]], np.float32)
+        expected = [p + q, p - q, p * q, p / q, 2 + p, 2 - p, 2 * p, 2 / p, p + 2, p - 2, p * 2, p / 2, -p]
+        for found, wanted in zip(Model([a, b], outputs)([p, q]), expected, strict=True):
+            np.testing.assert_allclose(found, wanted, rtol=1e-6)
+
+    def test_functional_forms(self):
+        a, b = Input((3,)), Input((3,))
+        assert add([a, b]).shape == (None, 3)
+
+    def test_arrays_are_refused(self):
+        with pytest.raises(NotTraceableError, match="Lambda or a custom layer"):
+            Input((3,)) * np.ones(3)
+
+
+class TestSubclasses:
+    class Net(Model):
+        def __init__(self, units=4, **kwargs):
+            super().__init__(**kwargs)
+            self.units = units
+            self.hidden = [Dense(units, activation="relu"), Dropout(0.5)]
+            self.head = Dense(2)
+
+        def call(self, x, training=False):
+            for layer in self.hidden:
+                x = layer(x, training=training)
+            if training:
+                x = x * 1
+            return self.head(x)
+
+        def get_config(self):
+            return {**super().get_config(), "units": self.units}
+
+    def test_followed_when_first_called(self):
+        model = self.Net()
+        assert not model.built
+        x = np.ones((2, 3), np.float32)
+        y = model(x)
+        assert y.shape == (2, 2)
+        assert model.built
+        assert model.name == "net"
+        assert model.count_params() == 3 * 4 + 4 + 4 * 2 + 2
+        assert [layer.name for layer in model.layers] == ["dense", "dropout", "dense_1"]
+        assert np.array_equal(model(x), y)
+
+    def test_build_and_summary(self):
+        model = self.Net()
+        with pytest.raises(ValueError, match='Model "net" is not built: call it on an array'):
+            model.summary()
+        model.build((None, 3))
+        lines = []
+        model.summary(print_fn=lines.append)
+        assert any("dense (Dense)" in line and "(None, 4)" in line for line in lines)
+
+    def test_inside_another_model(self):
+        inner = self.Net()
+        x = Input((3,))
+        model = Model(x, Dense(5)(inner(x)))
+        ones = np.ones((2, 3), np.float32)
+        np.testing.assert_allclose(model(ones), model.layers[-1](inner(ones)), rtol=1e-6)
+        assert model.count_params() == inner.count_params() + 15
+
+    def test_numpy_in_call_is_refused(self):
+        class Wrong(Model):
+            def __init__(self):
+                super().__init__()
+                self.dense = Dense(3)
+
+            def call(self, x):
+                return np.tanh(self.dense(x))
+
+        with pytest.raises(NotTraceableError, match=r'"wrong": its call uses layers, .* put the rest into a Lambda'):
+            Wrong()(np.ones((1, 2)))
+
+    def test_subclass_that_is_made_of_tensors(self):
+        class Made(Model):
+            def __init__(self, units):
+                x = Input((3,))
+                super().__init__(x, Dense(units)(x))
+
+        assert Made(4).output_shape == (None, 4)
+
+    def test_layers_of_layers(self):
+        class Block(Layer):
+            def __init__(self, units, **kwargs):
+                super().__init__(**kwargs)
+                self.first, self.second = Dense(units, activation="relu"), Dense(units)
+
+            def call(self, x):
+                return self.second(self.first(x)) + x
+
+        x = Input((3,))
+        model = Model(x, Dense(1)(Block(3)(x)))
+        assert model.count_params() == 2 * 12 + 4
+        assert len(model.network.slots) == 6
+        assert model(np.ones((2, 3))).shape == (2, 1)
+
+
+class TestConfigs:
+    @pytest.mark.parametrize("how", ["config", "json", "clone"])
+    def test_round_trip(self, how):
+        model = residual()
+        if how == "config":
+            other = Model.from_config(json.loads(json.dumps(model.get_config())))
+            assert other.get_config() == model.get_config()
+        else:
+            other = model_from_json(model.to_json()) if how == "json" else clone_model(model)
+        assert [layer.name for layer in other.layers] == [layer.name for layer in model.layers]
+        assert not any(a is b for a, b in zip(other.layers, model.layers, strict=True))
+        other.set_weights(model.get_weights())
+        x = np.random.default_rng(0).random((2, 6, 6, 3), np.float32)
+        assert np.array_equal(other(x), model(x))
+
+    def test_structures_shared_layers_and_models_inside(self):
+        tower = Sequential([Dense(4), BatchNormalization()])
+        a, b = Input((3,), name="a"), Input((3,), name="b")
+        model = Model({"a": a, "b": b}, {"y": tower(a) + tower(b, training=False), "z": [Dense(1)(a)]})
+        other = Model.from_config(json.loads(json.dumps(model.get_config())))
+        assert other.count_params() == model.count_params()
+        other.set_weights(model.get_weights())
+        x = {"a": np.ones((2, 3)), "b": np.zeros((2, 3))}
+        assert np.array_equal(other(x)["y"], model(x)["y"])
+        assert other(x)["z"][0].shape == (2, 1)
+
+    def test_clone_function(self):
+        model = Sequential([Dense(3, input_shape=(2,)), Dropout(0.5), Dense(1)])
+        other = clone_model(
+            model,
+            clone_function=lambda layer: (
+                Dropout(0.1) if isinstance(layer, Dropout) else layer.from_config(layer.get_config())
+            ),
+        )
+        assert other.layers[1].rate == 0.1
+        assert not np.array_equal(other.layers[0].kernel, model.layers[0].kernel)
+
+    def test_clone_on_other_tensors(self):
+        model = residual()
+        x = Input((6, 6, 3))
+        assert clone_model(model, input_tensors=x).input is x
+
+    def test_what_cannot_be_cloned(self):
+        with pytest.raises(ValueError, match="has a method call"):
+            clone_model(TestSubclasses.Net())
+        with pytest.raises(TypeError, match="expected a model"):
+            clone_model(Dense(2))
+
+    def test_custom_layers_need_custom_objects(self):
+        class Twice(Layer):
+            def call(self, x):
+                return x * 2
+
+        text = Sequential([Input((2,)), Twice()]).to_json()
+        with pytest.raises(ValueError, match="Unknown layer 'Twice'"):
+            model_from_json(text)
+        assert model_from_json(text, custom_objects={"Twice": Twice}).output_shape == (None, 2)
+
+    def test_a_lambda_needs_its_function(self):
+        def double(x):
+            return x * 2
+
+        text = Sequential([Input((2,)), Lambda(double)]).to_json()
+        with pytest.raises(ValueError, match=r"pass custom_objects={'double': the function}"):
+            model_from_json(text)
+        assert np.array_equal(model_from_json(text, custom_objects={"double": double})(np.ones((1, 2))), [[2, 2]])
+
+    @pytest.mark.parametrize(
+        "edit",
+        [
+            lambda c: c.update(calls=[{}]),
+            lambda c: c["calls"][0].update(layer="nobody"),
+            lambda c: c["calls"][0].update(layer=["conv2d"]),
+            lambda c: c["calls"][0].update(args=[{"tensor": 99}]),
+            lambda c: c["calls"][0].update(training=3),
+            lambda c: c.update(outputs={"tensor": -1}),
+            lambda c: c.update(layers=7),
+            lambda c: c["layers"].append(c["layers"][0]),
+            lambda c: c["layers"][1].update(class_name="Conv9D"),
+            lambda c: c.update(seed="x"),
+        ],
+    )
+    def test_nonsense(self, edit):
+        config = json.loads(json.dumps(residual().get_config()))
+        edit(config)
+        with pytest.raises((ValueError, TypeError), match=r"xpected|Unknown"):
+            Model.from_config(config)

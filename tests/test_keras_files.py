@@ -1,0 +1,234 @@
+"""Files exchanged with Keras 3, both ways, and files in its format that mean harm."""
+
+import io
+import json
+import os
+import zipfile
+
+import numpy as np
+import pytest
+
+import layer_cases
+from cnncore import Input, Model, Sequential, saving
+from cnncore.layers import Add, BatchNormalization, Conv2D, Dense, Divide, Dropout, Flatten, Lambda, SeparableConv2D
+
+os.environ.setdefault("KERAS_BACKEND", "torch")
+h5py = pytest.importorskip("h5py")
+pytest.importorskip("torch")
+keras = pytest.importorskip("keras")
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # Keras' own
+
+
+def graph():
+    x = Input((8, 8, 3), name="img")
+    a = Conv2D(4, 3, padding="same", activation="relu", kernel_regularizer="l2")(x)
+    b = BatchNormalization()(SeparableConv2D(4, 1)(x))
+    inner = Sequential([Flatten(), Dense(5), Dropout(0.5)])
+    model = Model(x, Dense(3, activation="softmax")(inner(Add()([a, b]))))
+    rng = np.random.default_rng(0)
+    for variable in model.weights:
+        variable.assign(rng.uniform(0.1, 0.2, variable.shape))
+    return model
+
+
+def keras_graph():
+    layers = keras.layers
+    a, b = keras.Input((4,), name="a"), keras.Input((4,), name="b")
+    shared = layers.Dense(3, activation="tanh")
+    inner = keras.Model(a, {"y": layers.Dense(4)(a) * 2 - 1})
+    out = layers.Add()([shared(inner(a)["y"]), shared(b)]) / 2
+    return keras.Model([a, b], {"y": out, "z": 1 - layers.Dense(1)(b)})
+
+
+X = np.random.default_rng(1).random((2, 8, 8, 3), np.float32)
+
+
+class TestModels:
+    def test_ours_in_keras(self, tmp_path):
+        model = graph()
+        model.save(tmp_path / "m.keras")
+        other = keras.saving.load_model(tmp_path / "m.keras")
+        np.testing.assert_allclose(other.predict(X, verbose=0), model(X), rtol=1e-4, atol=1e-6)
+        assert [layer.name for layer in other.layers] == [layer.name for layer in model.layers]
+
+    def test_ours_again(self, tmp_path):
+        model = graph()
+        model.save(tmp_path / "m.keras")
+        other = saving.load_model(tmp_path / "m.keras")
+        assert np.array_equal(other(X), model(X))
+        assert other.count_params() == model.count_params()
+
+    def test_keras_in_ours(self, tmp_path):
+        model = keras_graph()
+        model.save(tmp_path / "k.keras")
+        other = saving.load_model(tmp_path / "k.keras")
+        x = [np.random.default_rng(i).random((2, 4), np.float32) for i in (0, 1)]
+        expected, found = model.predict(x, verbose=0), other(x)
+        assert set(found) == {"y", "z"}
+        for name, array in expected.items():
+            np.testing.assert_allclose(found[name], array, rtol=1e-5, atol=1e-6)
+
+    def test_weights(self, tmp_path):
+        layers = keras.layers
+        theirs = keras.Sequential([layers.Input((4,)), layers.Dense(3), layers.BatchNormalization(), layers.Dense(2)])
+        ours = Sequential([Input((4,)), Dense(3), BatchNormalization(), Dense(2)])
+        x = np.random.default_rng(0).random((2, 4), np.float32)
+        ours.save_weights(tmp_path / "ours.weights.h5")
+        theirs.load_weights(tmp_path / "ours.weights.h5")
+        np.testing.assert_allclose(theirs.predict(x, verbose=0), ours(x), rtol=1e-5, atol=1e-6)
+        other = Sequential([Input((4,)), Dense(3), BatchNormalization(), Dense(2)])
+        theirs.save_weights(tmp_path / "theirs.weights.h5")
+        other.load_weights(tmp_path / "theirs.weights.h5")
+        assert np.array_equal(other(x), ours(x))
+
+    @pytest.mark.parametrize("case", layer_cases.CASES, ids=str)
+    def test_every_layer(self, case, tmp_path):
+        inputs = [Input(shape) for shape in case.shapes]
+        x = case.inputs
+        model = Model(
+            inputs if len(inputs) > 1 else inputs[0], case.make()(inputs if isinstance(x, list) else inputs[0])
+        )
+        model.save(tmp_path / "ours.keras")
+        theirs = keras.saving.load_model(tmp_path / "ours.keras")
+        np.testing.assert_allclose(theirs.predict(x, verbose=0), model(x), rtol=1e-4, atol=1e-5)
+        theirs.save(tmp_path / "theirs.keras")
+        np.testing.assert_allclose(saving.load_model(tmp_path / "theirs.keras")(x), model(x), rtol=1e-6, atol=1e-6)
+
+    def test_models_inside_that_give_the_outputs(self, tmp_path):
+        x = Input((4,), name="x")
+        inner = Model(x, {"a": Dense(3)(x), "b": Dense(2)(x)})
+        y = inner(x)
+        model = Model(x, [y["b"], y["a"]])
+        model.save(tmp_path / "m.keras")
+        array = np.random.default_rng(0).random((2, 4), np.float32)
+        theirs = keras.saving.load_model(tmp_path / "m.keras")
+        for found, expected in zip(theirs.predict(array, verbose=0), model(array), strict=True):
+            np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+        theirs.save(tmp_path / "k.keras")
+        for found, expected in zip(saving.load_model(tmp_path / "k.keras")(array), model(array), strict=True):
+            assert np.array_equal(found, expected)
+
+
+class TestRefused:
+    @pytest.mark.parametrize(
+        ("layer", "message"),
+        [
+            (lambda: Lambda(np.tanh), "a Lambda has no counterpart"),
+            (lambda: Conv2D(1, 2, padding=((1, 0), (0, 0)), input_shape=(4, 4, 1)), "no explicit padding"),
+            (lambda: Dense(2, precision="bfloat16"), "Keras has no argument 'precision'"),
+        ],
+    )
+    def test_what_keras_has_not(self, layer, message, tmp_path):
+        made = layer()
+        shape = (4, 4, 1) if isinstance(made, Conv2D) else (4,)
+        with pytest.raises(ValueError, match=message):
+            Sequential([Input(shape), made]).save(tmp_path / "m.keras")
+        assert not (tmp_path / "m.keras").exists()
+        x = Input((2,))
+        with pytest.raises(ValueError, match="a Divide has no counterpart"):
+            Model(x, Divide()([x, x])).save(tmp_path / "m.keras")
+
+    def test_what_we_have_not(self, tmp_path):
+        keras.Sequential([keras.layers.Input((4, 4)), keras.layers.LSTM(2)]).save(tmp_path / "k.keras")
+        with pytest.raises(ValueError, match="Unknown layer 'LSTM'"):
+            saving.load_model(tmp_path / "k.keras")
+        x = keras.Input((4,))
+        keras.Model(x, x**2).save(tmp_path / "k.keras")
+        with pytest.raises(ValueError, match=r"expected layers and the operators \+, -, \* and /. Received: Power"):
+            saving.load_model(tmp_path / "k.keras")
+
+    @pytest.mark.parametrize(("name", "whole"), [("m.h5", True), ("m.hdf5", True), ("m.h5", False), ("m.keras", False)])
+    def test_other_formats_are_refused(self, name, whole, tmp_path):
+        model = Sequential([Dense(2, input_shape=(3,))])
+        save, load = (model.save, saving.load_model) if whole else (model.save_weights, model.load_weights)
+        for use in (save, load):
+            with pytest.raises(ValueError, match=r"use a name that ends in \.safetensors, or in \.(keras|weights\.h5)"):
+                use(tmp_path / name)
+
+
+def rewritten(path, edit=None, weights=None):
+    """The file with another config, or other bytes as its weights."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    if edit is not None:
+        config = json.loads(members["config.json"])
+        edit(config)
+        members["config.json"] = json.dumps(config)
+    if weights is not None:
+        members["model.weights.h5"] = weights
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+class TestHostile:
+    @pytest.fixture
+    def path(self, tmp_path):
+        graph().save(tmp_path / "m.keras")
+        return tmp_path / "m.keras"
+
+    @pytest.mark.parametrize(
+        "edit",
+        [
+            lambda c: c.update(class_name="os.system"),
+            lambda c: c.update(config=None),
+            lambda c: c["config"].update(layers=None),
+            lambda c: c["config"]["layers"][1].update(class_name="x" * 10**7),
+            lambda c: c["config"]["layers"][1].update(inbound_nodes=[{"args": [{"class_name": "__keras_tensor__"}]}]),
+            lambda c: c["config"]["layers"][1]["config"].update(filters=10**400),
+            lambda c: c["config"]["layers"][1]["config"].update(dtype="float64"),
+            lambda c: c["config"]["layers"][-1]["inbound_nodes"][0]["args"][0]["config"].update(
+                keras_history=[c["config"]["layers"][-1]["name"], 0, 0]
+            ),
+            lambda c: c["config"].update(output_layers=[["nobody", 0, 0]]),
+            lambda c: c["config"].update(input_layers=3),
+        ],
+    )
+    def test_configs(self, path, edit):
+        rewritten(path, edit)
+        with pytest.raises(ValueError, match=r"m.keras: ") as caught:
+            saving.load_model(path)
+        assert len(str(caught.value)) < 2000
+
+    def test_no_zip(self, path):
+        path.write_bytes(path.read_bytes()[:100])
+        with pytest.raises(ValueError, match="expected an intact file of Keras 3"):
+            saving.load_model(path)
+
+    def test_weights_that_are_elsewhere_or_not_stored(self, path, tmp_path):
+        with zipfile.ZipFile(path) as archive:
+            good = archive.read("model.weights.h5")
+        (tmp_path / "secret.h5").write_bytes(good)
+        key = "layers/dense/vars/1"
+
+        def soft(file):
+            file[key] = h5py.SoftLink("/layers/conv2d/vars/1")
+
+        def external(file):
+            file[key] = h5py.ExternalLink(str(tmp_path / "secret.h5"), key)
+
+        def empty(file):
+            file.create_dataset(key, (3,), np.float32, chunks=(3,))
+
+        def wrong(file):
+            file.create_dataset(key, (4,), np.float32, data=np.ones(4))
+
+        def infinite(file):
+            file.create_dataset(key, data=np.full(3, np.inf, np.float32))
+
+        for change in (soft, external, empty, wrong, infinite):
+            content = io.BytesIO(good)
+            with h5py.File(content, "a") as file:
+                del file[key]
+                change(file)
+            rewritten(path, weights=content.getvalue())
+            with pytest.raises(ValueError, match="layers/dense/vars/1"):
+                saving.load_model(path)
+
+    def test_a_zip_that_expands(self, path):
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("config.json", b" " * 10**8)
+        with pytest.raises(ValueError, match="of a size that the file can hold"):
+            saving.load_model(path)

@@ -1,0 +1,86 @@
+"""No module of the package imports, at once or later or only for annotations, one that imports it."""
+
+import ast
+from pathlib import Path
+
+import cnncore
+
+ROOT = Path(cnncore.__file__).parent
+
+
+def modules():
+    """Name -> syntax tree of each module."""
+    found = {}
+    for path in sorted(ROOT.rglob("*.py")):
+        parts = ["cnncore", *path.relative_to(ROOT).with_suffix("").parts]
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        found[name] = (ast.parse(path.read_text()), path.name == "__init__.py")
+    return found
+
+
+def imports(name, tree, is_package, known):
+    """The package's modules that a module names in any import."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in known)
+        elif isinstance(node, ast.ImportFrom):
+            parent = name.split(".")
+            if node.level:
+                parent = parent[: len(parent) - node.level + is_package]
+                base = ".".join([*parent, *([node.module] if node.module else [])])
+            else:
+                base = node.module or ""
+            for alias in node.names:
+                full = f"{base}.{alias.name}"
+                if full in known:
+                    yield full
+                elif base in known:
+                    yield base
+
+
+def cycle(graph):
+    """Modules that import one another, or None."""
+    state = {}
+
+    def visit(name, path):
+        state[name] = "open"
+        for other in sorted(graph[name]):
+            if state.get(other) == "open":
+                return [*path[path.index(other) :], other] if other in path else [name, other]
+            if other not in state and (found := visit(other, [*path, other])):
+                return found
+        state[name] = "done"
+        return None
+
+    for name in sorted(graph):
+        if name not in state and (found := visit(name, [name])):
+            return found
+    return None
+
+
+def test_no_cycles():
+    known = modules()
+    graph = {
+        name: set(imports(name, tree, is_package, known)) - {name, "cnncore"}
+        for name, (tree, is_package) in known.items()
+    }
+    assert cycle(graph) is None
+
+
+def test_the_test_finds_cycles():
+    assert cycle({"a": {"b"}, "b": {"c"}, "c": {"a"}}) == ["a", "b", "c", "a"]
+    assert cycle({"a": {"b"}, "b": set()}) is None
+
+
+def test_every_module_says_what_it_offers():
+    """``__all__`` in each public module, and nothing else in its ``dir`` as a user sees it."""
+    for name, (tree, _) in modules().items():
+        if name.rpartition(".")[2].startswith("_") and name != "cnncore":
+            continue
+        names = {t.id for n in tree.body if isinstance(n, ast.Assign) for t in n.targets if isinstance(t, ast.Name)}
+        has_getattr = any(isinstance(n, ast.FunctionDef) and n.name == "__getattr__" for n in tree.body)
+        assert "__all__" in names or has_getattr or "__getattr__" in names, f"{name} has no __all__"
+
+
+def test_types_are_shipped():
+    assert (ROOT / "py.typed").exists()
