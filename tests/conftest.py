@@ -13,6 +13,7 @@ from precision import FLOAT32, REDUCED
 
 CLASSES = 3
 
+
 def pytest_addoption(parser):
     parser.addoption("--precision", choices=[FLOAT32, *REDUCED], default=FLOAT32, help="what float32 is taken for")
 

@@ -78,6 +78,7 @@ def test_every_module_says_what_it_offers():
         if name.rpartition(".")[2].startswith("_") and name != "cnncore":
             continue
         names = {t.id for n in tree.body if isinstance(n, ast.Assign) for t in n.targets if isinstance(t, ast.Name)}
+        names |= {alias.asname for n in tree.body if isinstance(n, ast.ImportFrom) for alias in n.names}
         has_getattr = any(isinstance(n, ast.FunctionDef) and n.name == "__getattr__" for n in tree.body)
         assert "__all__" in names or has_getattr or "__getattr__" in names, f"{name} has no __all__"
 

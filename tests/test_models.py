@@ -149,4 +149,5 @@ def test_save_and_load(make_model, stripes, tmp_path):
 def test_the_network_is_reachable(make_model):
     network = make_model().network
     assert network.get_parameters().shape == network.gradients.shape == (network.parameter_count,)
-    assert [slot.name for slot in network.slots] == ["conv2d/kernel", "conv2d/bias", "dense/kernel", "dense/bias"]
+    names = [f"{slot.layer}/{slot.name}" for slot in network.slots]
+    assert names == ["conv2d/kernel", "conv2d/bias", "dense/kernel", "dense/bias"]

@@ -175,7 +175,7 @@ class Variable(NDArrayOperatorsMixin):
         return float(self.value)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name in ("_layer", "_index"):
+        if name.startswith("__") or name in ("_layer", "_index") or hasattr(type(self), name):
             raise AttributeError(name)
         leaf = leaf_of(self)
         return getattr(self.value if leaf is None else leaf, name)
