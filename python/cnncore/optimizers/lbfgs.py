@@ -13,6 +13,8 @@ from cnncore.optimizers.newton.lbfgs import LBFGSMethod
 from cnncore.optimizers.newton.line_search import Wolfe
 from cnncore.optimizers.newton.objective import Counted, Objective
 
+__all__ = ["LBFGS"]
+
 _NOISE = 2e-7  # of a loss that is summed from float32 values
 
 
