@@ -1,7 +1,7 @@
 """The graph and the network of ``cnncore._core`` in float64 NumPy: what the compiled engine is compared to.
 
 Names, arguments and meaning are those of the compiled classes; arithmetic is one op after
-the other over the whole batch. ``install()`` puts these classes in the place of the compiled ones.
+the other over the whole batch.
 """
 
 from collections.abc import Callable, Sequence
@@ -345,17 +345,3 @@ def _gather(arrays: Sequence[Any], indices: np.ndarray | None) -> list[Any]:
 def _accumulate(gradients: list[Array | None], tensor: int, value: Array) -> None:
     before = gradients[tensor]
     gradients[tensor] = value if before is None else before + value
-
-
-def install() -> None:
-    """Put this reference in the place of the compiled graph and network: the package then runs on it, in float32."""
-    from cnncore import _core
-
-    class Float32Parameters(Parameters):
-        dtype = np.float32
-
-    class Float32Network(Network):
-        result_dtype = np.float32
-
-    _core.GraphBuilder, _core.Slot = GraphBuilder, Slot
-    _core.Parameters, _core.Network = Float32Parameters, Float32Network

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import reference as ref
-from cnncore import _core, ops
 from cnncore import backend as K  # noqa: N812 (as scripts call it)
+from cnncore import ops
 from cnncore.differentiation import NotDifferentiableError, pullback
 from cnncore.layers import builtin as layers
 from cnncore.layers.base import registry
@@ -107,17 +107,6 @@ def test_what_cannot_be_differentiated(function, message):
         pullback(function, [A])
 
 
-@pytest.fixture
-def _engine(monkeypatch):
-    """The reference in the place of an engine that has no graphs."""
-    if not hasattr(_core.GraphBuilder, "add"):
-        import reference_core
-
-        for name in ("GraphBuilder", "Network", "Parameters", "Slot"):
-            monkeypatch.setattr(_core, name, getattr(_core, name, None), raising=False)
-        reference_core.install()
-
-
 def network_of(layer, shapes):
     """A network of the one layer behind a PReLU for each input, whose alphas show the gradients of the inputs."""
     inputs = [KerasTensor((None, *shape)) for shape in shapes]
@@ -170,7 +159,6 @@ LAYERS = {
 }
 
 
-@pytest.mark.usefixtures("_engine")
 @pytest.mark.parametrize("name", LAYERS)
 def test_layers_are_trained_through(name):
     layer, shapes = LAYERS[name]
@@ -178,7 +166,6 @@ def test_layers_are_trained_through(name):
     check_gradients(network_of(layer, shapes), x)
 
 
-@pytest.mark.usefixtures("_engine")
 def test_numbers_are_drawn_once_for_both_ways():
     noise = layers.Lambda(lambda v: v * K.random_normal(v.shape))
     network = network_of(noise, [(4,)])
@@ -194,7 +181,6 @@ def test_numbers_are_drawn_once_for_both_ways():
     np.testing.assert_allclose(seen[0], outputs[0])
 
 
-@pytest.mark.usefixtures("_engine")
 def test_what_cannot_be_followed_works_in_inference_and_says_so_in_training():
     network = network_of(layers.Lambda(lambda v: np.sort(v, axis=-1), name="sorted"), [(4,)])
     x = [RNG.standard_normal((2, 4)).astype(np.float32)]
@@ -203,7 +189,6 @@ def test_what_cannot_be_followed_works_in_inference_and_says_so_in_training():
         network.train_step(x, [x[0]], [lambda t, p, w: (0.0, np.ones_like(p))])
 
 
-@pytest.mark.usefixtures("_engine")
 def test_a_weight_as_a_plain_array_is_refused():
     class Plain(Attention):
         def call(self, x):
@@ -255,7 +240,6 @@ SYMBOLIC = {
 }
 
 
-@pytest.mark.usefixtures("_engine")
 @pytest.mark.parametrize("name", SYMBOLIC)
 def test_numpy_functions_of_symbolic_tensors_are_layers(name):
     function, shape = SYMBOLIC[name]

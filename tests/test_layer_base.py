@@ -6,20 +6,11 @@ import pickle
 import numpy as np
 import pytest
 
-import reference_core
-from cnncore import _core, _naming, initializers
+from cnncore import _naming, initializers
 from cnncore.layers.base import Layer, WeightSpec
 from cnncore.layers.input_layer import Input
 from cnncore.layers.lambda_layer import Lambda
 from cnncore.layers.tensor import NotTraceableError
-
-
-@pytest.fixture(autouse=True)
-def _reference(monkeypatch):
-    for name in ("GraphBuilder", "Network", "Parameters", "Slot"):
-        monkeypatch.setattr(_core, name, getattr(_core, name, None), raising=False)
-    reference_core.install()
-    _naming.reset_names()
 
 
 class Linear(Layer):

@@ -9,24 +9,10 @@ import pytest
 
 import cnncore
 import layer_cases
-from cnncore import _core, _naming
 from cnncore.layers import builtin as layers
 from cnncore.layers.base import registry
 from cnncore.layers.tensor import KerasTensor
 from layer_cases import IMAGE, SEQUENCE, case
-
-
-@pytest.fixture(autouse=True)
-def _engine(monkeypatch):
-    """The reference in the place of an engine that has no graphs."""
-    _naming.reset_names()
-    if not hasattr(_core.GraphBuilder, "add"):
-        import reference_core
-
-        for name in ("GraphBuilder", "Network", "Parameters", "Slot"):
-            monkeypatch.setattr(_core, name, getattr(_core, name, None), raising=False)
-        reference_core.install()
-
 
 OPTIONS = [
     case("Conv2D", IMAGE, filters=2, kernel_size=3, kernel_regularizer="l2", kernel_constraint="max_norm"),

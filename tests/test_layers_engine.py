@@ -15,8 +15,6 @@ from cnncore.layers.lowering import Lowering
 from cnncore.layers.tensor import KerasTensor
 from test_random_graphs import assert_near, mean_square
 
-pytestmark = pytest.mark.skipif(not hasattr(_core.GraphBuilder, "add"), reason="this core takes chains only")
-
 STEPS, RATE = 10, 0.05
 RANDOM = (layers.Dropout, layers.GaussianNoise, layers.GaussianDropout)
 ISAS = [name for name in FLOAT32_ISAS if name in _core.available_isas()]

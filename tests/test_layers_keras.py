@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 import layer_cases
-from cnncore import _core
 from cnncore.layers import builtin as layers
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
@@ -58,17 +57,6 @@ def test_arguments_have_keras_order_and_defaults(name):
     assert [argument for argument, _ in ours if argument in order] == order
 
 
-@pytest.fixture
-def _engine(monkeypatch):
-    """The reference in the place of an engine that has no graphs."""
-    if not hasattr(_core.GraphBuilder, "add"):
-        import reference_core
-
-        for name in ("GraphBuilder", "Network", "Parameters", "Slot"):
-            monkeypatch.setattr(_core, name, getattr(_core, name, None), raising=False)
-        reference_core.install()
-
-
 def theirs_like(case, ours):
     """Keras' layer with the same weights."""
     theirs = getattr(keras.layers, case.name)(**case.arguments)
@@ -90,7 +78,6 @@ def with_random_weights(layer, input_shape):
     return layer
 
 
-@pytest.mark.usefixtures("_engine")
 @pytest.mark.parametrize("case", layer_cases.CASES, ids=str)
 class TestValues:
     def test_inference(self, case):
@@ -107,7 +94,6 @@ class TestValues:
         assert set(ours.get_config()) - set(theirs.get_config()) <= CONFIG_OURS
 
 
-@pytest.mark.usefixtures("_engine")
 def test_batch_normalization_in_training():
     case = layer_cases.case("BatchNormalization", (5, 5, 3), momentum=0.9)
     ours = with_random_weights(case.make(), case.input_shape)

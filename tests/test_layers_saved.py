@@ -4,16 +4,9 @@ import numpy as np
 import pytest
 
 import layer_cases
-from cnncore import Model, _core, _naming
+from cnncore import Model
 from cnncore.layers import builtin as layers
 from cnncore.saving import load_model
-
-pytestmark = pytest.mark.skipif(not hasattr(_core.GraphBuilder, "add"), reason="this core takes chains only")
-
-
-@pytest.fixture(autouse=True)
-def _names():
-    _naming.reset_names()
 
 
 def model_of(case):

@@ -70,7 +70,6 @@ def test_graphs_have_what_they_are_for():
     assert len({node.kind for graph in graphs for node in graph.nodes}) >= 24
 
 
-@pytest.mark.skipif(not hasattr(_core.GraphBuilder, "add"), reason="this core takes chains only")
 @pytest.mark.parametrize("seed", range(GRAPHS))
 class TestEngine:
     def test_equals_the_reference(self, seed):
