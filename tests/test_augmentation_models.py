@@ -5,13 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cnncore import _core, utils
-from cnncore.layers import builtin as layers
+from cnncore import _core, layers, utils
 from cnncore.layers.augmentation import augment_batch
-from cnncore.models.sequential import Sequential
+from cnncore.models import Sequential
 from cnncore.preprocessing.image import ImageDataGenerator
-
-pytestmark = pytest.mark.skipif(not hasattr(_core, "Parameters"), reason="needs the core that takes any graph")
 
 SHAPE = (8, 8, 3)
 
@@ -159,7 +156,7 @@ def test_a_chain_inside_of_a_model_acts_in_training(data):
 
 
 def test_files_keep_the_layers(data, tmp_path):
-    from cnncore.saving.model import load_model, save_model
+    from cnncore.saving import load_model, save_model
 
     x, y = data
     model = make(*augmentations())

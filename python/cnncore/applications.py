@@ -41,8 +41,8 @@ def mnist_cnn(rescale: bool = True, input_shape: tuple[int, int, int] = (28, 28,
 
     Examples
     --------
-    >>> [layer.name for layer in mnist_cnn(rescale=False).layers]
-    ['conv2d', 'max_pooling2d', 'conv2d_1', 'max_pooling2d_1', 'flatten', 'dense', 'dense_1']
+    >>> [type(layer).__name__ for layer in mnist_cnn(rescale=False).layers]
+    ['Conv2D', 'MaxPooling2D', 'Conv2D', 'MaxPooling2D', 'Flatten', 'Dense', 'Dense']
     """
     return _model(
         "mnist_cnn",
