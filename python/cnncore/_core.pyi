@@ -242,73 +242,77 @@ class Muon(Optimizer):
 
 # --- network -----------------------------------------------------------------------------------------------------
 class GraphBuilder:
-    """A list of ops in topological order. Each method appends an op and returns the id of its output tensor."""
+    """Ops in the order in which they can be computed. Tensors are numbered; shapes are those of samples."""
 
     def __init__(self) -> None: ...
-    def input(self, shape: Sequence[int]) -> int: ...  # without the batch axis: (h, w, c) or (features,)
-    def rescaling(self, x: int, scale: float, offset: float, name: str) -> int: ...
-    def conv2d(
-        self,
-        x: int,
-        filters: int,
-        kernel_size: Pair,
-        strides: Pair,
-        padding: Padding,
-        dilation_rate: Pair,
-        groups: int,
-        use_bias: bool,
-        activation: str,
-        name: str,
-        precision: str | None = None,  # None: the network's
-    ) -> int: ...
-    def max_pool2d(self, x: int, pool_size: Pair, strides: Pair, padding: Padding, name: str) -> int: ...
-    def avg_pool2d(self, x: int, pool_size: Pair, strides: Pair, padding: Padding, name: str) -> int: ...
-    def flatten(self, x: int, name: str) -> int: ...
-    def dense(
-        self, x: int, units: int, use_bias: bool, activation: str, name: str, precision: str | None = None
-    ) -> int: ...
-    def activation(self, x: int, kind: str, name: str) -> int: ...
-    def dropout(self, x: int, rate: float, seed: int, name: str) -> int: ...
+    def input(self, shape: Sequence[int]) -> int: ...  # without the batch axis: (h, w, c), (features,), ...
+    def add(self, kind: str, inputs: Sequence[int], layer: str, /, **attributes: Any) -> int:
+        """Append an op of a layer; the number of its output.
+
+        Every kind takes ``weights``, the numbers of the layer's arrays that are its parameters (0, 1, ... by default),
+        and ``trainable``. "host" is a call of Python: ``forward(arrays, training)``, ``backward(arrays, dy)``,
+        ``shape``, and ``parameters``, the shapes of its weights.
+        """
     def output_shape(self, tensor: int) -> tuple[int, ...]: ...  # without the batch axis
 
-class ParameterSlot:
+class Parameters:
+    """The weights of a layer: one aligned block of float32. Networks refer to it, any number of them."""
+
+    def __init__(self, shapes: Sequence[Sequence[int]]) -> None: ...
+    @property
+    def shapes(self) -> list[tuple[int, ...]]: ...
+    def view(self, index: int) -> Float32: ...  # writable; networks look for changes while it lives
+    def read(self, index: int) -> Float32: ...  # a copy
+    def write(self, index: int, values: Float32) -> None: ...
+
+class Slot:
+    """Where a weight lies in the flat vectors of parameters and gradients."""
+
+    layer: str
+    index: int  # in the layer's Parameters
     name: str  # "conv2d/kernel"
     shape: tuple[int, ...]
-    offset: int  # in floats, a multiple of 16 (64 bytes); the gaps stay zero
+    offset: int  # in floats, a multiple of 16 (64 bytes); the gaps stay zero. -1: in neither vector
+    trainable: bool
 
 class Network:
-    def __init__(self, graph: GraphBuilder, output: int) -> None: ...
+    def __init__(
+        self, graph: GraphBuilder, outputs: Sequence[int], parameters: dict[str, Parameters] = ...
+    ) -> None: ...
     precision: str  # of layers that name none: "float32" at first, "bfloat16_3x", "bfloat16"
     step: int  # steps done: the counter behind dropout's masks; set it to resume a training exactly
     @property
-    def input_shape(self) -> tuple[int, ...]: ...
+    def input_shapes(self) -> list[tuple[int, ...]]: ...
     @property
-    def output_shape(self) -> tuple[int, ...]: ...
+    def output_shapes(self) -> list[tuple[int, ...]]: ...
     @property
-    def slots(self) -> list[ParameterSlot]: ...
+    def slots(self) -> list[Slot]: ...
+    def parameters(self, layer: str) -> Parameters: ...
     @property
-    def parameters(self) -> Float32: ...  # flat view, writable, gaps included
+    def parameter_count(self) -> int: ...  # length of the flat vectors
     @property
-    def gradients(self) -> Float32: ...  # flat view of the last train_step's gradients, same offsets
-    def forward(self, x: NDArray[Any]) -> Float32:
-        """Inference on x (n, *input_shape), uint8 or float32, in slices; the result is (n, *output_shape)."""
+    def gradients(self) -> Float32: ...  # flat view of the last train_step's gradients
+    def get_parameters(self) -> Float32: ...  # flat copy of what is trained
+    def set_parameters(self, values: Float32) -> None: ...
+    def set_regularizer(self, slot: int, l1: float, l2: float) -> None: ...  # l1 sum |w| + l2 sum w^2 join the loss
+    def forward(self, x: Sequence[NDArray[Any]], training: bool = False) -> list[Float32]:
+        """Outputs for x, an array of uint8 or float32 for each input; any number of threads may call it."""
     def train_step(
         self,
-        x: NDArray[Any],  # whole data set, uint8 or float32, (samples, *input_shape)
-        y: NDArray[Any],  # int64 (samples,) | float32 (samples, *output_shape)
-        indices: NDArray[np.int64] | None,  # which samples make the batch; None: all, in order
-        loss: str | Loss,  # a name, or a loss with its own parameters
-        from_logits: bool,
-        optimizer: Optimizer | None,  # None: only the gradients are computed
-        sample_weight: Float32 | None,  # (samples,), indexed like y; the loss is sum(w * l) / batch
-        outputs: Float32,  # (batch, *output_shape), receives the predictions of the forward pass
-    ) -> float:
-        """One step; returns the mean loss of the batch (before the update).
+        x: Sequence[NDArray[Any]],  # whole data sets, uint8 or float32
+        y: Sequence[Any] | None = None,  # targets for each output, None where it has no loss
+        losses: Sequence[Any] | None = None,  # Loss, a function (y_true, y_pred, weight) -> (loss, gradient), or None
+        loss_weights: Sequence[float] | None = None,
+        sample_weight: Sequence[Float32 | None] | None = None,  # (samples,), indexed like y
+        indices: NDArray[np.int64] | None = None,  # which samples make the batch; None: all, in order
+        optimizer: Optimizer | None = None,  # None: only the gradients are computed
+        outputs: Sequence[Float32] | None = None,  # receive the predictions of the forward pass
+        keep_state: bool = False,  # moving statistics and the step's number stay
+    ) -> list[float]:
+        """One step; [total loss, loss of each output] of the batch before the update.
 
-        A loss that is not finite is returned as it is, and NaN where a gradient is not finite; the parameters are left
-        untouched then: nothing is updated.
+        The total is NaN where a gradient or a loss is not finite; the parameters are left untouched then.
         """
-    def evaluate_loss(self, y_pred: Float32, y: NDArray[Any], loss: str | Loss, from_logits: bool) -> float: ...
     def describe(self) -> str:
         """The plan as text: ops, fusions, regions computed, memory."""
 

@@ -65,7 +65,7 @@ class Registry(Generic[T]):
         if not isinstance(arguments, dict):
             raise ValueError(f"Expected the config of {self.kind} {name!r} to be a dict. Received: {arguments!r}")
         try:
-            result: T = found.from_config(arguments)
+            result: T = found.from_config(arguments)  # type: ignore[attr-defined]
         except TypeError as error:
             raise ValueError(f"Invalid config of {self.kind} {name!r}: {error}") from None
         return result

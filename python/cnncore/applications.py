@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .layers import AveragePooling2D, Conv2D, Dense, Flatten, Input, Layer, MaxPooling2D, Rescaling
+from .layers import AveragePooling2D, Conv2D, Dense, Flatten, Input, MaxPooling2D, Rescaling
+from .layers.base import Layer
 from .models import Sequential
 
 __all__ = ["cifar10_cnn", "lenet5", "mnist_cnn", "oshea_nash"]

@@ -105,8 +105,9 @@ class Weighted:
         if self._parameters is None:
             with _making:
                 self._make_parameters()
-        assert self._parameters is not None
-        return self._parameters
+        block: _core.Parameters | None = self._parameters
+        assert block is not None
+        return block
 
     def _make_parameters(self) -> None:
         if self._parameters is None:

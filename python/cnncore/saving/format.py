@@ -80,7 +80,7 @@ def read_file(path: str | os.PathLike[str], max_bytes: int | None = None) -> Mod
         content = file.read()
     with only_value_errors(path):
         try:
-            entries = safetensors.deserialize(content)
+            entries = safetensors.deserialize(content)  # type: ignore[no-untyped-call]
         except safetensors.SafetensorError as error:
             raise ValueError(f"expected an intact safetensors file. Received: {error}") from None
         metadata = _metadata(content)

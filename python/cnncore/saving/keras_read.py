@@ -150,7 +150,8 @@ def _functional(config: Mapping[str, Any]) -> dict[str, Any]:
     entries = config.get("layers")
     if not isinstance(entries, list):
         raise ValueError("expected a functional model to have a list of layers")
-    layers, calls, numbers, counts = [], {}, {}, {}
+    layers, calls, counts = [], {}, {}
+    numbers: dict[_Reference, int] = {}
     for entry in entries:
         if not isinstance(entry, Mapping) or not isinstance(entry.get("config"), Mapping):
             raise ValueError("expected each layer of a functional model to have a config")
@@ -202,7 +203,7 @@ def _in_order(calls: dict[Any, Any], numbers: dict[_Reference, int], counts: Map
             call["kwargs"] = _numbered(kwargs, numbers)
         ordered.append(call)
         for position in range(counts.get(key[0], 1)):
-            numbers[_Reference(*key, position)] = len(numbers)
+            numbers[_Reference(key[0], key[1], position)] = len(numbers)
         for other in waiting.pop(key, []):
             missing[other] -= 1
             if not missing[other]:
