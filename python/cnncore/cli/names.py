@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-__all__ = ["DATASETS", "DEFAULT_DATASET", "MODELS", "Named"]
+__all__ = ["BATCH_SIZE", "DATASETS", "DEFAULT_DATASET", "LARGE_BATCH_SIZE", "MODELS", "OPTIMIZERS", "Named"]
 
+BATCH_SIZE = 32
+LARGE_BATCH_SIZE = 2000  # of optimizers that search along a line: small batches would mislead them
 DEFAULT_DATASET = "mnist5k"
 MODELS = ("mnist_cnn", "lenet5", "oshea_nash", "cifar10_cnn")
+OPTIMIZERS = (
+    *("adam", "sgd", "adamw", "muon", "rmsprop", "nadam", "adamax", "adagrad", "adadelta", "ftrl", "lion", "lbfgs"),
+)
 
 
 class Named(NamedTuple):

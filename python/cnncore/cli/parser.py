@@ -10,23 +10,18 @@ from typing import Any
 
 from cnncore._checks import PRECISIONS
 
-from .names import DATASETS, DEFAULT_DATASET, MODELS
+from .names import BATCH_SIZE, DATASETS, DEFAULT_DATASET, LARGE_BATCH_SIZE, MODELS, OPTIMIZERS
 
 __all__ = [
-    "DEFAULT_BATCH_SIZE",
     "DEFAULT_EPOCHS",
     "DEFAULT_SEED",
-    "OPTIMIZERS",
     "build_parser",
     "positive_float",
     "positive_int",
     "seed",
 ]
 
-OPTIMIZERS = ("adam", "sgd", "adamw", "muon", "rmsprop", "nadam", "adamax", "adagrad", "adadelta", "ftrl", "lion")
-
 DEFAULT_EPOCHS = 12
-DEFAULT_BATCH_SIZE = 32
 DEFAULT_SEED = 0
 
 _EXIT_CODES = "exit codes: 0 done, 1 failed or interrupted, 2 bad usage or bad input"
@@ -122,7 +117,7 @@ def _add_train(commands: Any) -> None:
         help=f"{', '.join(MODELS)} or a saved model (mnist_cnn; for colour images cifar10_cnn)",
     )
     train.add_argument("--epochs", type=positive_int, default=DEFAULT_EPOCHS, help="passes over the data (%(default)s)")
-    train.add_argument("--batch-size", type=positive_int, default=DEFAULT_BATCH_SIZE, help="(%(default)s)")
+    train.add_argument("--batch-size", type=positive_int, help=f"({BATCH_SIZE}; with lbfgs {LARGE_BATCH_SIZE:,})")
     train.add_argument("--optimizer", choices=OPTIMIZERS, help="adam; for a saved model its own. sgd has momentum 0.9")
     train.add_argument("--lr", type=positive_float, help="learning rate (the optimizer's default)")
     train.add_argument("--seed", type=seed, default=DEFAULT_SEED, help="of initial weights and shuffling (%(default)s)")

@@ -20,7 +20,7 @@ from cnncore.saving import check_writable, load_model
 
 from .datasets import Data, load_dataset
 from .images import fit_shape
-from .names import DEFAULT_DATASET, MODELS
+from .names import BATCH_SIZE, DEFAULT_DATASET, LARGE_BATCH_SIZE, MODELS
 from .record import note, remember
 from .threads import set_threads
 
@@ -66,13 +66,14 @@ def run(arguments: argparse.Namespace) -> int:
 def _fit(model: Any, data: Data, arguments: argparse.Namespace, out: Path) -> int:
     saved = _SaveEachEpoch(out)
     sizes = f"{len(data.x_train):,} training, {len(data.x_test):,} {data.held_out}"
+    batch_size = arguments.batch_size or (LARGE_BATCH_SIZE if model.optimizer.evaluates else BATCH_SIZE)
     start = time.perf_counter()
     try:  # from the moment the data is announced, Ctrl-C is answered with what there is on the disk
         print(f"data: {data.name} ({sizes} images)", flush=True)
         history = model.fit(
             data.x_train,
             data.y_train,
-            batch_size=arguments.batch_size,
+            batch_size=batch_size,
             epochs=arguments.epochs,
             verbose=1 if sys.stderr.isatty() else 0,
             validation_data=(data.x_test, data.y_test),

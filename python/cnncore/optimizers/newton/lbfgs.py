@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from cnncore import _checks
 from cnncore.optimizers.newton.line_search import Trial, Wolfe, strong_wolfe
-from cnncore.optimizers.newton.objective import Counted, Objective, Step, Vector
+from cnncore.optimizers.newton.objective import Counted, Objective, Step, Vector, dot
 
 __all__ = ["LBFGSMethod"]
 
@@ -74,17 +74,17 @@ class LBFGSMethod:
             return result
         factors = []
         for s, y in zip(reversed(self._steps), reversed(self._changes), strict=True):
-            factors.append(s @ result / (y @ s))
+            factors.append(dot(s, result) / dot(y, s))
             result = result - factors[-1] * y
         s, y = self._steps[-1], self._changes[-1]
-        result *= (y @ s) / (y @ y)
+        result *= dot(y, s) / dot(y, y)
         for s, y, factor in zip(self._steps, self._changes, reversed(factors), strict=True):
-            result += s * (factor - y @ result / (y @ s))
+            result += s * (factor - dot(y, result) / dot(y, s))
         return result
 
     def remember(self, step: Vector, change: Vector) -> None:
         """Keep a pair, if the curvature along it is positive."""
-        if step @ change > _LEAST_COSINE * np.sqrt((step @ step) * (change @ change)):
+        if dot(step, change) > _LEAST_COSINE * np.sqrt(dot(step, step) * dot(change, change)):
             self._steps = [*self._steps, step.astype(self._storage)][-self.history_size :]
             self._changes = [*self._changes, change.astype(self._storage)][-self.history_size :]
 
@@ -106,13 +106,13 @@ class LBFGSMethod:
 
     def _search(self, objective: Counted, point: Vector, value: float, gradient: Vector) -> Step | None:
         direction = self.direction(gradient)
-        slope = float(gradient @ direction)
+        slope = dot(gradient, direction)
         if not slope < 0:
             return None
 
         def evaluate(t: float) -> Trial:
             new_value, new_gradient = objective.value_and_gradient(point + t * direction)
-            return Trial(t, new_value, float(new_gradient @ direction), new_gradient)
+            return Trial(t, new_value, dot(new_gradient, direction), new_gradient)
 
         first = self.learning_rate
         if not self._steps:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cnncore import _checks
-from cnncore.optimizers.newton.objective import Counted, Objective, Step, Vector
+from cnncore.optimizers.newton.objective import Counted, Objective, Step, Vector, dot
 
 __all__ = ["NewtonCGMethod", "conjugate_gradients"]
 
@@ -38,14 +38,14 @@ def conjugate_gradients(
     products = int(p.any())
     scale = np.ones_like(gradient) if preconditioner is None else 1.0 / preconditioner
     preconditioned = scale * residual
-    direction, rho = -preconditioned, float(residual @ preconditioned)
-    values, proposals, next_kept = [0.5 * float(p @ (residual + gradient))], [p.copy()], 1.0
+    direction, rho = -preconditioned, dot(residual, preconditioned)
+    values, proposals, next_kept = [0.5 * dot(p, residual + gradient)], [p.copy()], 1.0
     for i in range(1, most + 1):
-        if np.sqrt(residual @ residual) <= tolerance:
+        if np.sqrt(dot(residual, residual)) <= tolerance:
             break
         along = product(direction)
         products += 1
-        curvature = float(direction @ along)
+        curvature = dot(direction, along)
         if not curvature > 0:
             if i == 1 and not p.any():
                 p = p + direction
@@ -55,9 +55,9 @@ def conjugate_gradients(
         p = p + length * direction
         residual = residual + length * along
         preconditioned = scale * residual
-        rho, last = float(residual @ preconditioned), rho
+        rho, last = dot(residual, preconditioned), rho
         direction = -preconditioned + rho / last * direction
-        values.append(0.5 * float(p @ (residual + gradient)))
+        values.append(0.5 * dot(p, residual + gradient))
         if i >= next_kept:
             proposals.append(p.copy())
             next_kept = max(next_kept * _GROWTH, next_kept + 1)
@@ -131,7 +131,7 @@ class NewtonCGMethod:
         counted = objective if isinstance(objective, Counted) else Counted(objective)
         evaluations, products = counted.evaluations, counted.products
         value, gradient = counted.value_and_gradient(point)
-        norm = float(np.linalg.norm(gradient))
+        norm = float(np.sqrt(dot(gradient, gradient)))
         self._first_norm = self._first_norm or norm
         if norm == 0.0:
             return Step(point, value, gradient, damping=self.damping)
@@ -169,7 +169,7 @@ class NewtonCGMethod:
             if np.isfinite(best_value) and not new_value < best_value:
                 break
             best, best_value = proposal, new_value
-        slope, length = float(gradient @ best), 1.0
+        slope, length = dot(gradient, best), 1.0
         for _ in range(_HALVINGS):
             new_value, new_gradient = objective.value_and_gradient(point + length * best)
             finite = np.isfinite(new_value) and np.isfinite(new_gradient).all()
@@ -181,7 +181,7 @@ class NewtonCGMethod:
 
     def _adapt(self, objective: Counted, point: Vector, value: float, gradient: Vector, solution: Vector) -> None:
         """The damping of the next iteration, by how well the quadratic model foretold the value at its solution."""
-        model = float(gradient @ solution + 0.5 * solution @ objective.curvature_product(point, solution))
+        model = dot(gradient, solution) + 0.5 * dot(solution, objective.curvature_product(point, solution))
         actual = objective.value_and_gradient(point + solution)[0] - value
         ratio = actual / model if model < 0 and np.isfinite(actual) else -np.inf
         if ratio < 0.25:

@@ -8,9 +8,14 @@ from typing import Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Counted", "Method", "Objective", "Step", "Vector"]
+__all__ = ["Counted", "CurvedObjective", "Method", "Objective", "Step", "Vector", "dot"]
 
 Vector = NDArray[np.float64]
+
+
+def dot(a: NDArray[Any], b: NDArray[Any]) -> float:
+    """The inner product. Not by BLAS, whose threads would wait for the core's to give their cores back."""
+    return float(np.einsum("i,i->", a, b, dtype=np.float64, casting="safe"))
 
 
 class Objective(Protocol):
