@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from cnncore import _core, optimizers
+from cnncore import optimizers
 from cnncore.models.sources import Batch
 from cnncore.models.steps import BatchObjective
 from cnncore.optimizers import LBFGS
@@ -112,8 +112,7 @@ def test_arguments_that_make_no_sense():
         optimizers.Optimizer(0.1).iterate(None, np.zeros(1, np.float32))
 
 
-@pytest.mark.skipif(not hasattr(_core, "Parameters"), reason="needs the core of any graph")
-def test_inside_fit():
+def small_problem():
     from cnncore import Sequential
     from cnncore.layers import Dense
 
@@ -122,7 +121,34 @@ def test_inside_fit():
     y = np.tanh(x @ rng.standard_normal((5, 2))).astype(np.float32)
     model = Sequential([Dense(16, activation="tanh", input_shape=(5,)), Dense(2)], seed=0)
     model.compile("lbfgs", "mse")
+    return model, x, y
+
+
+def test_inside_fit():
+    model, x, y = small_problem()
     losses = model.fit(x, y, batch_size=200, epochs=40, verbose=0).history["loss"]
     assert losses[-1] < 0.02 * losses[0]
     assert all(b <= a * (1 + 1e-5) for a, b in itertools.pairwise(losses))
     assert model.optimizer.iterations == 40
+
+
+def test_fit_takes_pytorchs_path():
+    torch = pytest.importorskip("torch")
+    model, x, y = small_problem()
+    theirs = torch.nn.Sequential(torch.nn.Linear(5, 16), torch.nn.Tanh(), torch.nn.Linear(16, 2))
+    kernel, bias, kernel_2, bias_2 = (torch.tensor(weight) for weight in model.get_weights())
+    with torch.no_grad():
+        theirs[0].weight.copy_(kernel.T), theirs[0].bias.copy_(bias)
+        theirs[2].weight.copy_(kernel_2.T), theirs[2].bias.copy_(bias_2)
+    optimizer = torch.optim.LBFGS(theirs.parameters(), history_size=10, max_iter=1, line_search_fn="strong_wolfe")
+    images, targets = torch.tensor(x), torch.tensor(y)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = torch.nn.functional.mse_loss(theirs(images), targets)
+        loss.backward()
+        return loss
+
+    expected = [float(optimizer.step(closure).detach()) for _ in range(11)]
+    losses = model.fit(x, y, batch_size=200, epochs=11, verbose=0).history["loss"]
+    np.testing.assert_allclose(losses, expected, rtol=1e-4)

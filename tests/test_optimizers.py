@@ -314,6 +314,13 @@ class TestSchedules:
             schedules.LearningRateSchedule()(1)
 
 
+def test_repr_tells_the_rate():
+    assert repr(Adam(0.25)) == "Adam(learning_rate=0.25)"
+    schedule = schedules.OneCycle(0.1, 10)
+    assert repr(schedule).startswith("OneCycle(max_learning_rate=0.1, total_steps=10, ")
+    assert repr(SGD(schedule)) == f"SGD(learning_rate={schedule!r})"
+
+
 class TestNumbers:
     def test_a_learning_rate_is_a_number_that_can_be_assigned(self):
         optimizer = SGD(0.5)

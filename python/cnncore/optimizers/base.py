@@ -110,6 +110,10 @@ class Optimizer(Stateful):
         super().__init__()
         self.learning_rate = learning_rate
 
+    def __repr__(self) -> str:
+        rate = float(self.learning_rate) if self.schedule is None else self.schedule
+        return f"{type(self).__name__}(learning_rate={rate!r})"
+
     # --- what a subclass says -----------------------------------------------------------------------------------
     def update(self, params: Float32, grads: Float32, step: int) -> None:
         """Change ``params`` in place.

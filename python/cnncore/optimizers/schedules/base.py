@@ -33,6 +33,10 @@ class LearningRateSchedule:
         """Rate of the step that follows ``step`` others."""
         raise NotImplementedError(f"{type(self).__name__} must implement __call__(step)")
 
+    def __repr__(self) -> str:
+        arguments = ", ".join(f"{name}={value!r}" for name, value in self.get_config().items())
+        return f"{type(self).__name__}({arguments})"
+
     def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor, ready for JSON: by default the attributes of the same names."""
         return dict(vars(self))
