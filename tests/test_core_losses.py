@@ -173,10 +173,13 @@ def test_arrays_that_make_no_sense():
         _core.Loss("categorical_focal_crossentropy", alpha=[0.5, 0.5])(y_pred, y_pred)
 
 
-def network(last, units=4):
-    graph = _core.GraphBuilder()
-    y = graph.dense(graph.input((3,)), units, False, last, "dense")
-    return _core.Network(graph, y)
+def network(last, kernel):
+    """A dense layer over three inputs."""
+    graph, units = _core.GraphBuilder(), kernel.shape[1]
+    y = graph.add("dense", [graph.input((3,))], "dense", units=units, use_bias=False, activation=last)
+    parameters = _core.Parameters([(3, units)])
+    parameters.write(0, kernel.astype(np.float32))
+    return _core.Network(graph, [y], {"dense": parameters})
 
 
 @pytest.mark.parametrize("scale", [1.0, 60.0], ids=["plain", "saturated"])
@@ -184,21 +187,19 @@ def network(last, units=4):
 @pytest.mark.parametrize("case", cases(), ids=str)
 def test_training_and_evaluation_report_the_same_number(case, last, scale):
     rng = np.random.default_rng(case.seed)
-    net = network(last)
-    net.parameters[:] = scale * rng.standard_normal(net.parameters.shape)
+    net = network(last, scale * rng.standard_normal((3, 4)))
     x = rng.standard_normal((9, 3)).astype(np.float32)
     y_true, _ = case.data(rng, (9, 4))
     loss = make(case)
-    trained = net.train_step(x, y_true, None, loss, False, None, None, None)
-    evaluated = loss(y_true, net.forward(x))
+    trained = net.train_step(x=[x], y=[y_true], losses=[loss])[1]
+    evaluated = loss(y_true, net.forward([x])[0])
     if np.isfinite(evaluated):
         assert trained == pytest.approx(evaluated, rel=1e-12)
 
 
 def test_a_confident_wrong_row_still_learns():
-    net = network("softmax", 2)
-    net.parameters[:2] = [50, -50]
+    net = network("softmax", np.array([[50, -50], [0, 0], [0, 0]]))
     x = np.array([[1, 0, 0]], np.float32)
-    value = net.train_step(x, np.array([1]), None, _core.Loss(SPARSE), False, None, None, None)
+    value = net.train_step(x=[x], y=[np.array([1])], losses=[_core.Loss(SPARSE)])[1]
     assert value == pytest.approx(-np.log(1e-7), rel=1e-6)  # Keras' bound, in training as in evaluation
     np.testing.assert_allclose(net.gradients[:2], [1, -1])

@@ -104,7 +104,10 @@ OutputLoss output_loss(const Shape& output, int64_t samples, const py::object& l
   wanted.y = to_targets(op, y.cast<py::array>(), samples, output);
   if (!weight.is_none()) {
     const py::array array = weight.cast<py::array>();
-    check_shape(op, "sample_weight", array, {samples});
+    wanted.row_weights = array.ndim() > 1;
+    Shape rows = batch_of(samples, output);
+    rows.pop_back();
+    check_shape(op, "sample_weight", array, wanted.row_weights ? rows : Shape{samples});
     wanted.sample_weight = float32(op, "sample_weight", array).data();
   }
   return wanted;

@@ -124,6 +124,7 @@ struct OutputLoss {
   float weight = 1.0f;                   ///< of this output's loss in the total
   Targets y = {};                        ///< indexed like x
   const float* sample_weight = nullptr;  ///< indexed like x; the loss is sum(weight * loss) / rows
+  bool row_weights = false;              ///< sample_weight has one for each row of a sample instead of one a sample
 };
 
 struct TrainBatch {

@@ -12,6 +12,16 @@ Targets targets_of(const Targets& all, int64_t sample, int64_t rows, int64_t col
           all.values ? all.values + sample * rows * columns : nullptr};
 }
 
+// The weights of one sample's rows; null where they are one number.
+const float* row_weights_of(const OutputLoss& y, int64_t sample, int64_t rows) {
+  return y.sample_weight && y.row_weights ? y.sample_weight + sample * rows : nullptr;
+}
+
+// What is common to all rows of a sample.
+float weight_of(const OutputLoss& y, int64_t sample) {
+  return y.sample_weight && !y.row_weights ? y.sample_weight[sample] : 1.0f;
+}
+
 }  // namespace
 
 // Which outputs take their last activation's gradient with the loss, and what the sums of losses are divided by.
@@ -27,8 +37,9 @@ void Training::prepare_losses(const TrainBatch& batch) {
     double count = 0;
     for (int64_t n = 0; n < batch.size; ++n) {
       const int64_t sample = batch.indices ? batch.indices[n] : n;
-      const float weight = y.sample_weight ? y.sample_weight[sample] : 1.0f;
-      const double rows_here = row_count(*y.loss, rows, targets_of(y.y, sample, rows, output.columns), nullptr);
+      const float weight = weight_of(y, sample);
+      const double rows_here =
+          row_count(*y.loss, rows, targets_of(y.y, sample, rows, output.columns), row_weights_of(y, sample, rows));
       count += y.loss->reduction == Reduction::weighted_mean ? weight * rows_here : rows_here;
     }
     divisor_[o] = loss_divisor(*y.loss, count);
@@ -45,10 +56,11 @@ double Training::sample_loss(const TrainBatch& batch, size_t o, int64_t n, const
     return 0;
   }
   const int64_t sample = batch.indices ? batch.indices[n] : n, rows = output.size / output.columns;
-  const float weight = wanted.sample_weight ? wanted.sample_weight[sample] : 1.0f;
+  const float weight = weight_of(wanted, sample);
   const float scale = wanted.weight * weight / static_cast<float>(divisor_[o]);
   return weight * loss_rows(plan_->kernels, *wanted.loss, meaning_[o], rows, output.columns, y,
-                            targets_of(wanted.y, sample, rows, output.columns), nullptr, scale, dy);
+                            targets_of(wanted.y, sample, rows, output.columns), row_weights_of(wanted, sample, rows),
+                            scale, dy);
 }
 
 void Training::slice_losses(const TrainBatch& batch, const Slices& own, const SliceOf& slice) {
