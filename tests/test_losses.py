@@ -333,6 +333,7 @@ def test_custom_losses_of_one_number():
 OVERLAP = [
     ("Dice", {}),
     ("Dice", {"axis": [1, 2]}),
+    ("Dice", {"axis": 1}),
     ("Tversky", {"alpha": 0.3, "beta": 0.9}),
     ("Tversky", {"axis": 2, "reduction": "sum"}),
 ]
@@ -353,6 +354,15 @@ def test_losses_of_overlap(name, options):
     assert value == pytest.approx(loss(t, y), rel=1e-6)
     numbers = numerical_gradient(lambda x: loss(t, x), y.astype(np.float64), 1e-2)
     np.testing.assert_allclose(gradient, numbers, rtol=2e-2, atol=1e-4)
+    if axis is not None:
+        weight = rng.random(3).astype(np.float32)
+        value, gradient = loss.core((4, 5))(t, y, weight)
+        assert value == pytest.approx(loss(t, y, weight), rel=1e-6)
+        numbers = numerical_gradient(lambda x: loss(t, x, weight), y.astype(np.float64), 1e-2)
+        np.testing.assert_allclose(gradient, numbers, rtol=2e-2, atol=1e-4)
+    if axis == 1:
+        with pytest.raises(ValueError, match="one for each sample, since the losses have other axes than y_pred"):
+            loss.core((4, 5))(t, y, np.ones((3, 5), np.float32))
     other = losses.deserialize(json.loads(json.dumps(losses.serialize(loss))))
     assert other(t, y) == loss(t, y)
     assert type(losses.get(getattr(losses, name.lower()))) is type(loss)

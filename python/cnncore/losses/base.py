@@ -161,6 +161,11 @@ class Loss:
         share = np.asarray(1 / divisor if divisor else 0.0)
         if sample_weight is not None:
             weights = self._fitting_weights(sample_weight, losses)
+            if weights.shape != y_pred.shape[: weights.ndim]:
+                raise ValueError(
+                    f"[{self.name}] expected sample_weight of shape {losses.shape[:1]}, one for each sample, since the "
+                    f"losses have other axes than y_pred. Received: sample_weight.shape={weights.shape}"
+                )
             share = share * weights.reshape(weights.shape + (1,) * (y_pred.ndim - weights.ndim))
         return float(self._reduced(losses, sample_weight)), np.require(gradient * share, np.float32, "C")
 
@@ -188,7 +193,7 @@ class Loss:
 
     def _checked(self, values: ArrayLike, y_pred: Float32) -> np.ndarray:
         losses = np.asarray(values, np.float64)
-        if losses.shape != y_pred.shape[: losses.ndim] and losses.ndim:
+        if losses.shape[:1] != y_pred.shape[:1] and losses.ndim:
             raise ValueError(
                 f"[{self.name}] expected losses of shape {y_pred.shape[:1]}, one for each sample. "
                 f"Received: {losses.shape}"
