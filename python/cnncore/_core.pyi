@@ -303,7 +303,7 @@ class Network:
         y: Sequence[Any] | None = None,  # targets for each output, None where it has no loss
         losses: Sequence[Any] | None = None,  # Loss, a function (y_true, y_pred, weight) -> (loss, gradient), or None
         loss_weights: Sequence[float] | None = None,
-        sample_weight: Sequence[Float32 | None] | None = None,  # (samples,), indexed like y
+        sample_weight: Sequence[Float32 | None] | None = None,  # (samples,), or one a row; indexed like y
         indices: NDArray[np.int64] | None = None,  # which samples make the batch; None: all, in order
         optimizer: Optimizer | None = None,  # None: only the gradients are computed
         outputs: Sequence[Float32] | None = None,  # receive the predictions of the forward pass
