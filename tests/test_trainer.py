@@ -219,6 +219,32 @@ class TestClassWeight:
         assert np.array_equal(*results)
 
 
+class TestMessages:
+    """9.19: the function that was called is the one that is named."""
+
+    @pytest.mark.parametrize("call", ["fit", "evaluate", "train_on_batch", "test_on_batch", "gradients"])
+    def test_the_function_is_named(self, make_model, stripes, call):
+        x, y = stripes
+        for arguments, message in [
+            ((x, y[:-1]), "expected x and y of the same length. Received: x: 120, y: 119"),
+            ((x, None), "expected targets. Received: y=None"),
+            ((x[:0], y[:0]), "expected at least one sample"),
+        ]:
+            with pytest.raises(ValueError, match=rf"\[{call}\] {message}"):
+                getattr(make_model(), call)(*arguments)
+        with pytest.raises(ValueError, match=rf"\[{call}\] expected sample_weight and y of the same length"):
+            getattr(make_model(), call)(x, y, sample_weight=np.ones(7))
+
+    def test_of_options(self, make_model, stripes):
+        model = make_model()
+        with pytest.raises(ValueError, match=r"\[evaluate\] expected `steps` >= 1"):
+            model.evaluate(*stripes, steps=0)
+        with pytest.raises(ValueError, match=r"\[predict\] expected `batch_size` >= 1"):
+            model.predict(stripes[0], batch_size=0)
+        with pytest.raises(TypeError, match=r"\[fit\] expected `shuffle` to be True or False"):
+            model.fit(*stripes, shuffle="batch")
+
+
 class TestGradients:
     def test_they_are_those_of_a_step(self, make_model, stripes):
         model = make_model(optimizer=optimizers.SGD(1.0))
