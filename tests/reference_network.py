@@ -37,7 +37,7 @@ class Rescaling(Layer):
     offset: float = 0.0
 
     def lower(self, graph, x, name):
-        return graph.rescaling(x, self.scale, self.offset, name)
+        return graph.add("rescaling", [x], name, scale=self.scale, offset=self.offset)
 
     def forward(self, x, weights):
         self.pullback = lambda dy: dy * self.scale
@@ -87,8 +87,10 @@ class Conv2d(Product):
     precision: str | None = None
 
     def lower(self, graph, x, name):
-        window = (self.filters, self.kernel_size, self.strides, self.padding, self.dilation_rate, self.groups)
-        return graph.conv2d(x, *window, self.use_bias, self.activation, name, self.precision)
+        window = {"kernel_size": self.kernel_size, "strides": self.strides, "padding": self.padding}
+        window |= {"dilation_rate": self.dilation_rate, "groups": self.groups, "filters": self.filters}
+        precision = {} if self.precision is None else {"precision": self.precision}
+        return graph.add("conv2d", [x], name, **window, use_bias=self.use_bias, activation=self.activation, **precision)
 
     def used_precision(self, kernel):
         return rounding.conv2d_precision(kernel.shape, self.groups, self.precision or rounding.FLOAT32)
@@ -109,7 +111,10 @@ class Dense(Product):
     precision: str | None = None
 
     def lower(self, graph, x, name):
-        return graph.dense(x, self.units, self.use_bias, self.activation, name, self.precision)
+        precision = {} if self.precision is None else {"precision": self.precision}
+        return graph.add(
+            "dense", [x], name, units=self.units, use_bias=self.use_bias, activation=self.activation, **precision
+        )
 
     def used_precision(self, kernel):
         return rounding.dense_precision(*kernel.shape, self.precision or rounding.FLOAT32)
@@ -128,7 +133,7 @@ class MaxPool2d(Layer):
     padding: ref.Padding = ref.NO_PADDING
 
     def lower(self, graph, x, name):
-        return graph.max_pool2d(x, self.pool_size, self.strides, self.padding, name)
+        return graph.add("max_pool2d", [x], name, pool_size=self.pool_size, strides=self.strides, padding=self.padding)
 
     def forward(self, x, weights):
         params = (self.pool_size, self.strides, self.padding)
@@ -139,7 +144,7 @@ class MaxPool2d(Layer):
 @dataclass
 class AvgPool2d(MaxPool2d):
     def lower(self, graph, x, name):
-        return graph.avg_pool2d(x, self.pool_size, self.strides, self.padding, name)
+        return graph.add("avg_pool2d", [x], name, pool_size=self.pool_size, strides=self.strides, padding=self.padding)
 
     def forward(self, x, weights):
         params = (self.pool_size, self.strides, self.padding)
@@ -150,7 +155,7 @@ class AvgPool2d(MaxPool2d):
 @dataclass
 class Flatten(Layer):
     def lower(self, graph, x, name):
-        return graph.flatten(x, name)
+        return graph.add("reshape", [x], name, shape=(int(np.prod(graph.output_shape(x))),))
 
     def forward(self, x, weights):
         self.pullback = lambda dy: dy.reshape(x.shape)
@@ -162,12 +167,72 @@ class Activation(Layer):
     kind: str
 
     def lower(self, graph, x, name):
-        return graph.activation(x, self.kind, name)
+        return graph.add("activation", [x], name, kind=self.kind)
 
     def forward(self, x, weights):
         y = ref.activation(x, self.kind)
         self.pullback = lambda dy: ref.activation_backward(y, dy, self.kind)
         return y
+
+
+@dataclass
+class Slot:
+    """A weight's place in the flat vectors."""
+
+    name: str  # "layer_0/kernel"
+    shape: tuple[int, ...]
+    offset: int
+
+
+class ChainNetwork:
+    """A network of the core with one input and one output. ``parameters`` is a flat vector that may be written to at
+    any time; the core's network gets it before each call.
+    """
+
+    def __init__(self, core):
+        self.core = core
+        self.parameters = core.get_parameters()
+        self.slots = [Slot(f"{slot.layer}/{slot.name}", tuple(slot.shape), slot.offset) for slot in core.slots]
+        (self.input_shape,), (self.output_shape,) = core.input_shapes, core.output_shapes
+
+    def __getattr__(self, name):
+        return getattr(self.core, name)
+
+    @property
+    def step(self):
+        return self.core.step
+
+    @step.setter
+    def step(self, value):
+        self.core.step = value
+
+    @property
+    def precision(self):
+        return self.core.precision
+
+    @precision.setter
+    def precision(self, value):
+        self.core.precision = value
+
+    def forward(self, x):
+        self.core.set_parameters(self.parameters)
+        return self.core.forward([x])[0]
+
+    def train_step(self, x, y, indices, loss, from_logits, optimizer, sample_weight, outputs):
+        self.core.set_parameters(self.parameters)
+        kind = _core.Loss(loss, from_logits=from_logits)
+        outputs = None if outputs is None else [outputs]
+        weight = None if sample_weight is None else [sample_weight]
+        try:
+            values = self.core.train_step(
+                [x], [y], [kind], [1.0], weight, indices=indices, optimizer=optimizer, outputs=outputs
+            )
+        finally:
+            self.parameters[...] = self.core.get_parameters()
+        return values[0]
+
+    def evaluate_loss(self, y_pred, y, loss, from_logits):
+        return _core.Loss(loss, from_logits=from_logits)(y, y_pred)
 
 
 class Chain:
@@ -179,7 +244,7 @@ class Chain:
         for index, layer in enumerate(layers):
             tensor = layer.lower(graph, tensor, f"layer_{index}")
         self.layers = layers
-        self.network = _core.Network(graph, tensor)
+        self.network = ChainNetwork(_core.Network(graph, [tensor]))
         self.slots = {slot.name: slot for slot in self.network.slots}
         expected = [f"layer_{i}/{name}" for i, layer in enumerate(layers) for name in layer.parameters]
         assert list(self.slots) == expected

@@ -18,7 +18,7 @@ class Dropout(Layer):
         self.rate, self.seed = rate, seed
 
     def lower(self, graph, x, name):
-        return graph.dropout(x, self.rate, self.seed, name)
+        return graph.add("dropout", [x], name, rate=self.rate, seed=self.seed)
 
 
 def small_cnn(seed=0):
