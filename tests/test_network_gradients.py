@@ -336,8 +336,8 @@ def test_exact_gradients_of_any_chain(description, n, seed):
 def test_output_shapes_follow_the_formula():
     graph = _core.GraphBuilder()
     x = graph.input((28, 27, 3))
-    conv = graph.conv2d(x, 8, (3, 5), (2, 1), ((1, 0), (2, 2)), (1, 2), 1, True, "relu", "conv")
+    conv = Conv2d(8, (3, 5), (2, 1), ((1, 0), (2, 2)), (1, 2), activation="relu").lower(graph, x, "conv")
     assert graph.output_shape(conv) == (14, 23, 8)
-    pool = graph.max_pool2d(conv, (2, 3), (2, 3), ref.NO_PADDING, "pool")
+    pool = MaxPool2d((2, 3), (2, 3)).lower(graph, conv, "pool")
     assert graph.output_shape(pool) == (7, 7, 8)
-    assert graph.output_shape(graph.flatten(pool, "flatten")) == (392,)
+    assert graph.output_shape(Flatten().lower(graph, pool, "flatten")) == (392,)

@@ -13,7 +13,7 @@ PRECISIONS = ("float32", "bfloat16_3x", "bfloat16")
 
 class Dropout(Layer):
     def lower(self, graph, x, name):
-        return graph.dropout(x, 0.25, 7, name)
+        return graph.add("dropout", [x], name, rate=0.25, seed=7)
 
 
 def conv(filters, **params):
