@@ -97,11 +97,12 @@ struct WinogradGradientArgs {
 };
 
 /// Rows [3 * ky, 3 * ky + 3) of taps of the kernel's gradient, from the sum of `count` du that lie `stride` floats
-/// apart: dw[(kx * channels + c) * filters + f]
+/// apart: dw[kx * channels * filters + i] for places i = c * filters + f in `range`, whole vectors
 struct WinogradReduceArgs {
   const float* du;
   int64_t count, stride, ky, channels, filters;
   float* dw;
+  IndexRange range;
 };
 
 /// dw[k * ldw + n] += sum_p x[x_offset[p] + k_offset[k]] * dy[dy_offset[p] + n]      k < depth, n < cols

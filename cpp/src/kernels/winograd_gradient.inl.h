@@ -64,7 +64,7 @@ void winograd_gradient(const WinogradGradientArgs& a) {
 
 void winograd_reduce(const WinogradReduceArgs& a) {
   const int64_t plane = a.channels * a.filters;
-  for (int64_t at = 0; at < plane; at += kWidth) {
+  for (int64_t at = a.range.begin; at < a.range.end; at += kWidth) {
     const auto total = [&](int64_t i) {
       Vec sum = load(a.du + i * plane + at);
       for (int64_t n = 1; n < a.count; ++n) sum = add(sum, load(a.du + n * a.stride + i * plane + at));

@@ -105,9 +105,10 @@ class DataPass : public Pass {
   virtual void run(int64_t count, const DataRun& run) const = 0;
 };
 
-/// Writes rows [begin, begin + size) of the flat gradient.
+/// What a task writes of the flat gradient: floats [begin, begin + size), and as many again each `step` floats later.
 struct GradientRange {
   int64_t begin, size;
+  int64_t pieces = 1, step = 0;
 };
 
 class WeightsPass : public Pass {

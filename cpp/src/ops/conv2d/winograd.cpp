@@ -182,20 +182,28 @@ class WinogradWeights : public WeightsPass {
                           .overwrite = r.overwrite});
   }
 
-  int64_t reduce_tasks() const override { return 3; }
+  // A task has some of the channels and filters of one ky, for its three kx.
+  int64_t reduce_tasks() const override { return 3 * tasks_per_ky(); }
   GradientRange reduce(int64_t task, const Partials& partials, float* dkernel) const override {
-    const int64_t size = 3 * p_.params.in_channels * p_.params.filters;
+    const int64_t ky = task / tasks_per_ky(), plane = p_.params.in_channels * p_.params.filters;
+    const int64_t first = task % tasks_per_ky() * kFloatsPerReduction;
+    const int64_t size = std::min(kFloatsPerReduction, plane - first);
     k_.winograd_reduce({.du = partials.first,
                         .count = partials.count,
                         .stride = partials.stride,
-                        .ky = task,
+                        .ky = ky,
                         .channels = p_.params.in_channels,
                         .filters = p_.params.filters,
-                        .dw = dkernel + task * size});
-    return {task * size, size};
+                        .dw = dkernel + 3 * ky * plane,
+                        .range = {first, first + size}});
+    return {3 * ky * plane + first, size, 3, plane};
   }
 
  private:
+  int64_t tasks_per_ky() const {
+    return (p_.params.in_channels * p_.params.filters + kFloatsPerReduction - 1) / kFloatsPerReduction;
+  }
+
   const Conv2dProblem& p_;
   const Kernels& k_;
   const Frame& x_frame_;
