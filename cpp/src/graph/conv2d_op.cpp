@@ -59,6 +59,7 @@ class Conv2dStep : public Step {
                              .packed = run.packed,
                              .dx = run.dx[0] ? run.dx[0] + in : nullptr,
                              .partial = trained() ? run.partial : nullptr,
+                             .overwrite = run.first_of_shard && n == 0,
                              .scratch = run.scratch});
     });
   }
@@ -75,6 +76,7 @@ class Conv2dStep : public Step {
   int64_t scratch_size() const override { return plan_.scratch_size(); }
   int64_t packed_size() const override { return folded_size() + plan_.packed_size(); }
   int64_t partial_size() const override { return trained() ? plan_.partial_size() : 0; }
+  bool sets_partial() const override { return true; }
   int64_t saved_size() const override { return pooled_ ? plan_.output_size() : 0; }
 
   int64_t pack_tasks() const override {
@@ -95,7 +97,7 @@ class Conv2dStep : public Step {
       return {bias_->grad, bias_->size};
     }
     const Conv2dPlan::Range range = plan_.reduce(task, partials, kernel_.grad);
-    return {kernel_.grad + range.begin, range.size};
+    return {kernel_.grad + range.begin, range.size, range.pieces, range.step};
   }
 
  private:

@@ -47,6 +47,7 @@ class Conv2dTransposeStep : public Step {
                                                                         .packed = run.packed,
                                                                         .dx = run.dx[0] ? run.dx[0] + in : nullptr,
                                                                         .partial = trained() ? run.partial : nullptr,
+                                                                        .overwrite = run.first_of_shard && n == 0,
                                                                         .scratch = run.scratch});
     }
   }
@@ -57,6 +58,7 @@ class Conv2dTransposeStep : public Step {
   int64_t scratch_size() const override { return plan_.scratch_size(); }
   int64_t packed_size() const override { return plan_.packed_size(); }
   int64_t partial_size() const override { return trained() ? plan_.partial_size() : 0; }
+  bool sets_partial() const override { return true; }
   int64_t pack_tasks() const override { return plan_.packed_size() > 0 ? plan_.pack_tasks() : 0; }
   void pack(int64_t task, float* packed) const override { plan_.pack(task, kernel_.value, packed); }
 
@@ -68,7 +70,7 @@ class Conv2dTransposeStep : public Step {
       return {bias_->grad, bias_->size};
     }
     const GradientRange range = plan_.reduce(task, partials, kernel_.grad);
-    return {kernel_.grad + range.begin, range.size};
+    return {kernel_.grad + range.begin, range.size, range.pieces, range.step};
   }
 
  private:

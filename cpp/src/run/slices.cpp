@@ -74,6 +74,7 @@ Run Slices::run(const PlannedNode& node, const SliceOf& slice, int64_t n, int64_
   run.batch = batch_.floats.data() + node.batch;
   if (!plan_.mode.training) return run;
   run.partial = batch_.partials.data() + slice.shard * plan_.partial_floats + node.partial;
+  run.first_of_shard = slice.first_of_shard && n == 0;
   if (node.backward) {
     const int64_t size = node.step->saved_size();
     run.saved = node.saved_in_batch ? batch_.saved.data() + node.saved + (slice.first + n) * size

@@ -33,6 +33,7 @@ struct SliceOf {
   int64_t first, count;
   int64_t shard = 0;
   int64_t training_step = 0;
+  bool first_of_shard = false;
 };
 
 class Slices {

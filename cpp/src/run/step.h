@@ -20,8 +20,9 @@ struct Run {
   float* dy = nullptr;         ///< may be changed: nobody reads it after this step
   uint8_t* saved = nullptr;    ///< of these samples: what forward keeps for backward
   const float* packed = nullptr;
-  float* partial = nullptr;  ///< the shard's sums, zero before its first slice
-  float* batch = nullptr;    ///< the step's memory for the whole batch, see batch_size()
+  float* partial = nullptr;     ///< the shard's sums, zero at first where the step does not set them (sets_partial)
+  bool first_of_shard = false;  ///< no sample of the shard has been here before
+  float* batch = nullptr;       ///< the step's memory for the whole batch, see batch_size()
   float* scratch = nullptr;
   float* common = nullptr;      ///< of threads that share a sample: the scratch of the first of them
   bool finite_kernels = false;  ///< no parameter holds infinity or NaN: what is multiplied by zero may be left out
@@ -78,6 +79,9 @@ class Step {
   virtual int64_t scratch_size() const { return 0; }
   virtual int64_t packed_size() const { return 0; }
   virtual int64_t partial_size() const { return 0; }
+  /// The first backward of a shard sets its sums, so that nobody clears them: those of a large kernel would be much to
+  /// clear in every step of the training.
+  virtual bool sets_partial() const { return false; }
   virtual int64_t saved_size() const { return 0; }
   virtual int64_t batch_size(int64_t /*samples*/) const { return 0; }
 
@@ -87,10 +91,12 @@ class Step {
   /// Whether the kernel that is multiplied with is free of infinity and NaN.
   virtual bool finite_kernel(const float* /*packed*/) const { return true; }
 
-  /// After the slices: the gradient of a range of a parameter, in independent tasks.
+  /// After the slices: the gradient of a range of a parameter, in independent tasks; and of as many values again each
+  /// `step` floats later.
   struct Range {
     float* grads;
     int64_t size;
+    int64_t pieces = 1, step = 0;
   };
   virtual int64_t gradient_tasks() const { return 0; }
   virtual Range gradient(int64_t /*task*/, const BatchView&, float* /*scratch*/) const { return {}; }

@@ -45,7 +45,11 @@ void Training::reserve_threads(int threads) {
 Slices Training::slices(int thread) { return {*plan_, *threads_[static_cast<size_t>(thread)], batch_, packed_.data()}; }
 
 SliceOf Training::slice_of(int64_t shard, int64_t first, int64_t step) const {
-  return {first, std::min(plan_->mode.slice, shards_.end(shard) - first), shard, step};
+  return {.first = first,
+          .count = std::min(plan_->mode.slice, shards_.end(shard) - first),
+          .shard = shard,
+          .training_step = step,
+          .first_of_shard = first == shards_.begin(shard)};
 }
 
 // Calls f(slices, slice) for every slice of every shard, on all threads.
@@ -64,11 +68,18 @@ void Training::for_slices(int64_t step, InterruptWatch& watch, Function f) {
   watch.finish();
 }
 
+void Training::clear_partials(int64_t shard) {
+  float* partials = batch_.partials.data() + shard * plan_->partial_floats;
+  for (const PlannedNode& node : plan_->nodes)
+    if (!node.backward || !node.step->sets_partial())
+      std::fill_n(partials + node.partial, node.step->partial_size(), 0.0f);
+}
+
 void Training::forward_slice(size_t phase, const TrainBatch& batch, Slices& own, const SliceOf& slice) {
   double* losses = shard_losses_.data() + static_cast<size_t>(slice.shard) * (plan_->outputs.size() + 1);
   if (phase == 0) {
-    if (slice.first == shards_.begin(slice.shard)) {
-      std::fill_n(batch_.partials.data() + slice.shard * plan_->partial_floats, plan_->partial_floats, 0.0f);
+    if (slice.first_of_shard) {
+      clear_partials(slice.shard);
       std::fill_n(losses, plan_->outputs.size() + 1, 0.0);
     }
     own.load(batch.x, batch.indices, slice);
@@ -149,7 +160,9 @@ bool Training::gather_gradients() {
     const float* scratch = threads_[static_cast<size_t>(thread)]->scratch.data();
     const BatchView& whole = views_[static_cast<size_t>(task.node - plan_->nodes.data())];
     const Step::Range range = task.node->step->gradient(task.index, whole, const_cast<float*>(scratch));
-    if (!plan_->kernels.all_finite(range.grads, range.size)) finite.store(false, std::memory_order_relaxed);
+    for (int64_t piece = 0; piece < range.pieces; ++piece)
+      if (!plan_->kernels.all_finite(range.grads + piece * range.step, range.size))
+        finite.store(false, std::memory_order_relaxed);
   });
   return add_shared_gradients() && finite;
 }

@@ -46,6 +46,7 @@ class Training {
   void run_phases(const TrainBatch& batch, int64_t step, bool backward);
   template <class Function>
   void for_slices(int64_t step, InterruptWatch& watch, Function f);
+  void clear_partials(int64_t shard);
   void forward_slice(size_t phase, const TrainBatch& batch, Slices& own, const SliceOf& slice);
   void prepare_losses(const TrainBatch& batch);
   void slice_losses(const TrainBatch& batch, const Slices& own, const SliceOf& slice);

@@ -138,13 +138,6 @@ void Conv2dPlan::backward(int64_t count, const Conv2dBackwardRun& r) const {
         {.gradient = gradient, .packed = r.packed + packed_rounded_ + packed_forward_, .dx = r.dx, .scratch = scratch});
 }
 
-void Conv2dPlan::backward(int64_t count, const float* x, const float* y, const uint8_t* winner, const float* dy,
-                          const float* packed, float* dx, float* partial, float* scratch) const {
-  backward(
-      count,
-      {.x = x, .y = y, .winner = winner, .dy = dy, .packed = packed, .dx = dx, .partial = partial, .scratch = scratch});
-}
-
 void Conv2dPlan::transposed(int64_t count, const Conv2dRun& r, bool relu) const {
   data_->run(count, {.gradient = operands_->gradient(count, nullptr, nullptr, r.x, data_needs_.framed_dy,
                                                      data_needs_.winner_lists, r.scratch),

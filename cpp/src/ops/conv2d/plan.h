@@ -79,8 +79,6 @@ class Conv2dPlan {
 
   /// `count` <= backward_images().
   void backward(int64_t count, const Conv2dBackwardRun& run) const;
-  void backward(int64_t count, const float* x, const float* y, const uint8_t* winner, const float* dy,
-                const float* packed, float* dx, float* partial, float* scratch) const;
 
   /// The gradient of the input as a pass of its own, for transposed convolutions: x is taken for dy, and y, which is
   /// set to what dx would be, begins at a bias per channel (which may be null) and passes relu. count <=
