@@ -51,7 +51,7 @@ def clone_model(
     >>> from cnncore import Sequential
     >>> from cnncore.layers import Dense
     >>> from cnncore.models import clone_model
-    >>> model = Sequential([Dense(2, input_shape=(3,))])
+    >>> model = Sequential([Dense(2, input_shape=(3,), name="dense")])
     >>> other = clone_model(model)
     >>> other.layers[0].name, bool((other.layers[0].kernel == model.layers[0].kernel).all())
     ('dense', False)
