@@ -48,7 +48,7 @@ void add_all() {
   benchmark::AddCustomContext("threads", std::to_string(num_threads()));
   benchmark::AddCustomContext("memory_gbs", std::to_string(memory_gbs));
   std::vector<NamedCase> cases = conv2d_cases();
-  for (auto more : {layer_cases, vector_cases})
+  for (auto more : {layer_cases, pixel_cases, vector_cases})
     for (NamedCase& c : more()) cases.push_back(std::move(c));
   for (const std::string& isa : available_isas()) {
     benchmark::AddCustomContext("peak_gflops_" + isa, std::to_string(peak_gflops(isa, Precision::float32, 20)));

@@ -30,6 +30,7 @@ struct NamedCase {
 
 std::vector<NamedCase> conv2d_cases();
 std::vector<NamedCase> layer_cases();   // pooling and dense
+std::vector<NamedCase> pixel_cases();   // normalization, merges, upsampling, dropout
 std::vector<NamedCase> vector_cases();  // activations, losses, optimizers
 
 constexpr int64_t kBatch = 64;

@@ -68,7 +68,7 @@ Case forward(Activation kind, const Rows& rows) {
 
 Case backward(Activation kind, const Rows& rows) {
   auto a = random_arrays({rows.size(), rows.size(), rows.size()});
-  return {[=] { activation_backward(kind, rows.count, rows.columns, (*a)[0], (*a)[1], (*a)[2]); },
+  return {[=] { activation_backward(kind, rows.count, rows.columns, nullptr, (*a)[0], (*a)[1], (*a)[2]); },
           [=] {
             return check_elements("dx", (*a)[2], rows.size(),
                                   [&](int64_t i) { return activation_backward_at(kind, rows, (*a)[0], (*a)[1], i); });

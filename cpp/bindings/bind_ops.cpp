@@ -141,12 +141,12 @@ void bind_conv2d_transpose(py::module_& m) {
       py::arg("padding"), py::arg("output_padding"), py::arg("dilation_rate"), py::arg("precision") = "float32");
 }
 
-Pool2dParams pool2d_params(const Shape& x, Pair pool_size, Pair strides, const PaddingPairs& padding) {
-  check(x.size() == 4, "[pool2d] expected x of rank 4 (batch, height, width, channels). Received: shape ",
+Pool2dParams pool2d_params(const char* op, const Shape& x, Pair pool_size, Pair strides, const PaddingPairs& padding) {
+  check(x.size() == 4, "[", op, "] expected x of rank 4 (batch, height, width, channels). Received: shape ",
         to_string(x));
   const Pool2dParams p{
       x[1], x[2], x[3], pool_size.first, pool_size.second, strides.first, strides.second, to_padding(padding)};
-  (void)pool2d_output_shape(p);
+  (void)pool2d_output_shape(p, op);
   return p;
 }
 
@@ -155,8 +155,8 @@ using PoolForward = void (*)(const Pool2dParams&, int64_t, const float*, float*)
 void bind_pool(py::module_& m, const char* name, PoolForward forward) {
   m.def(
       name,
-      [forward](const Array& x, Pair pool_size, Pair strides, const PaddingPairs& padding) {
-        const Pool2dParams p = pool2d_params(shape_of(x), pool_size, strides, padding);
+      [name, forward](const Array& x, Pair pool_size, Pair strides, const PaddingPairs& padding) {
+        const Pool2dParams p = pool2d_params(name, shape_of(x), pool_size, strides, padding);
         Array y = empty(batched(x.shape(0), pool2d_output_shape(p)));
         float* out = y.mutable_data();
         {
@@ -174,7 +174,7 @@ void bind_pool2d(py::module_& m) {
   m.def(
       "max_pool2d_backward",
       [](const Array& x, const Array& dy, Pair pool_size, Pair strides, const PaddingPairs& padding) {
-        const Pool2dParams p = pool2d_params(shape_of(x), pool_size, strides, padding);
+        const Pool2dParams p = pool2d_params("max_pool2d_backward", shape_of(x), pool_size, strides, padding);
         check_shape("[max_pool2d_backward] ", "dy", dy, batched(x.shape(0), pool2d_output_shape(p)));
         Array dx = empty(shape_of(x));
         float* out = dx.mutable_data();
@@ -189,7 +189,7 @@ void bind_pool2d(py::module_& m) {
   m.def(
       "avg_pool2d_backward",
       [](const Shape& x_shape, const Array& dy, Pair pool_size, Pair strides, const PaddingPairs& padding) {
-        const Pool2dParams p = pool2d_params(x_shape, pool_size, strides, padding);
+        const Pool2dParams p = pool2d_params("avg_pool2d_backward", x_shape, pool_size, strides, padding);
         check_shape("[avg_pool2d_backward] ", "dy", dy, batched(x_shape[0], pool2d_output_shape(p)));
         Array dx = empty(x_shape);
         float* out = dx.mutable_data();

@@ -15,8 +15,8 @@ struct Pool2dParams {
   Padding padding;
 };
 
-/// {out_height, out_width, channels}; throws std::invalid_argument for parameters that make no sense.
-Shape pool2d_output_shape(const Pool2dParams& params);
+/// {out_height, out_width, channels}; throws std::invalid_argument, naming the op, for parameters that make no sense.
+Shape pool2d_output_shape(const Pool2dParams& params, const char* name = "pool2d");
 
 void max_pool2d(const Pool2dParams& params, int64_t batch, const float* x, float* y);
 

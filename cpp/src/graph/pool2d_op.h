@@ -9,7 +9,8 @@ namespace cnncore {
 class Pool2dOp : public Op {
  public:
   Pool2dOp(const Pool2dParams& params, bool max)
-      : Op({{params.in_height, params.in_width, params.channels}}, pool2d_output_shape(params)),
+      : Op({{params.in_height, params.in_width, params.channels}},
+           pool2d_output_shape(params, max ? "max_pool2d" : "avg_pool2d")),
         params_(params),
         max_(max) {}
 

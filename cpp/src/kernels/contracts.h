@@ -257,12 +257,14 @@ struct PoolArgs {
   float* dx;        // backward; holds zeros, or what is to be added to
 };
 
-/// Per column of rows x cols, `ld` floats from row to row: mean[c] = sum_r x / rows, deviations[c] = sum_r (x -
-/// mean)^2. Few rows (some hundreds) at a time keep the sums exact and x in the first cache.
+/// Per column of rows x cols, `ld` floats from row to row: mean[c], about sum_r x / rows, and around it
+/// rest[c] = sum_r (x - mean) and deviations[c] = sum_r (x - mean)^2. Few rows (some hundreds) at a time keep the sums
+/// exact and x in the first cache.
 struct MomentsArgs {
   const float* x;
   int64_t ld, rows, cols;
   float* mean;
+  float* rest;
   float* deviations;
 };
 

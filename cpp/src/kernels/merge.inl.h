@@ -13,11 +13,24 @@ inline void for_elements(int64_t rows, int64_t cols, Function f) {
   for (int64_t r = 0; r < rows; ++r) for_vectors(cols, [&](int64_t c, int lanes) { f(r, c, lanes); });
 }
 
+template <bool kWholeA, bool kWholeB, class Function>
+inline void merge_steps(const MergeArgs& a, Function f) {
+  for (int64_t r = 0; r < a.rows; ++r) {
+    const float *p = a.a.data + r * a.a.row, *q = a.b.data + r * a.b.row;
+    const Vec one_p = set1(*p), one_q = set1(*q);  // of an operand that repeats along the row
+    float* y = a.y + r * a.y_row;
+    for_vectors(a.cols, [&](int64_t c, int lanes) {
+      const Vec v = kWholeA ? read_lanes(p + c, lanes) : one_p, w = kWholeB ? read_lanes(q + c, lanes) : one_q;
+      write_lanes(y + c, f(v, w), lanes);
+    });
+  }
+}
+
 template <class Function>
 inline void merge_with(const MergeArgs& a, Function f) {
-  for_elements(a.rows, a.cols, [&](int64_t r, int64_t c, int lanes) {
-    write_lanes(a.y + r * a.y_row + c, f(read_operand(a.a, r, c, lanes), read_operand(a.b, r, c, lanes)), lanes);
-  });
+  if (a.a.step && a.b.step) return merge_steps<true, true>(a, f);
+  if (a.a.step) return merge_steps<true, false>(a, f);
+  a.b.step ? merge_steps<false, true>(a, f) : merge_steps<false, false>(a, f);
 }
 
 inline Mask beats(Vec a, Vec b, bool minimum) {

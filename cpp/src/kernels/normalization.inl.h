@@ -2,43 +2,56 @@
 // (layer normalization, vectors run along the row).
 //   r row, c column
 
+// The sum over rows of what f(r) returns, in four chains, so that additions do not wait for each other.
+template <class Function>
+inline Vec sum_over_rows(int64_t rows, Function f) {
+  Vec sum[4] = {zero(), zero(), zero(), zero()};
+  int64_t r = 0;
+  for (; r + 4 <= rows; r += 4) {
+    CNNCORE_UNROLL
+    for (int i = 0; i < 4; ++i) sum[i] = add(sum[i], f(r + i));
+  }
+  for (; r < rows; ++r) sum[0] = add(sum[0], f(r));
+  return add(add(sum[0], sum[1]), add(sum[2], sum[3]));
+}
+
 void moments(const MomentsArgs& a) {
   const Vec share = set1(1.0f / static_cast<float>(a.rows));
   for_vectors(a.cols, [&](int64_t c, int lanes) {
-    Vec sum = zero();
-    for (int64_t r = 0; r < a.rows; ++r) sum = add(sum, read_lanes(a.x + r * a.ld + c, lanes));
-    const Vec mean = mul(sum, share);
-    Vec squares = zero();
-    for (int64_t r = 0; r < a.rows; ++r) {
-      const Vec distance = sub(read_lanes(a.x + r * a.ld + c, lanes), mean);
-      squares = fmadd(distance, distance, squares);
-    }
+    const auto x = [&](int64_t r) { return read_lanes(a.x + r * a.ld + c, lanes); };
+    const Vec mean = mul(sum_over_rows(a.rows, x), share);
     write_lanes(a.mean + c, mean, lanes);
-    write_lanes(a.deviations + c, squares, lanes);
+    const auto distance = [&](int64_t r) { return sub(x(r), mean); };
+    write_lanes(a.rest + c, sum_over_rows(a.rows, distance), lanes);
+    const auto square = [&](int64_t r) { return mul(distance(r), distance(r)); };
+    write_lanes(a.deviations + c, sum_over_rows(a.rows, square), lanes);
   });
 }
 
 // dy, and zero where the relu behind the normalization let nothing pass.
 template <bool kRelu>
-inline Vec read_gradient(const float* dy, const float* y, int lanes) {
-  const Vec g = read_lanes(dy, lanes);
+inline Vec read_gradient(const float* dy, const float* y, int64_t at, int lanes) {
+  const Vec g = read_lanes(dy + at, lanes);
   if constexpr (!kRelu) return g;
-  return select(greater(read_lanes(y, lanes), zero()), g, zero());
+  return select(greater(read_lanes(y + at, lanes), zero()), g, zero());
 }
 
 template <bool kRelu>
 inline void gradient_moments_of(const GradientMomentsArgs& a) {
   for_vectors(a.cols, [&](int64_t c, int lanes) {
     const Vec mean = read_lanes(a.mean + c, lanes);
-    Vec sum = zero(), product = zero();
-    for (int64_t r = 0; r < a.rows; ++r) {
+    Vec sum[2] = {zero(), zero()}, product[2] = {zero(), zero()};  // of even and odd rows
+    const auto take = [&](int64_t r, int i) {
       const int64_t at = r * a.ld + c;
-      const Vec g = read_gradient<kRelu>(a.dy + at, a.y + at, lanes);
-      sum = add(sum, g);
-      product = fmadd(g, sub(read_lanes(a.x + at, lanes), mean), product);
-    }
-    write_lanes(a.sum + c, sum, lanes);
-    write_lanes(a.product + c, product, lanes);
+      const Vec g = read_gradient<kRelu>(a.dy, a.y, at, lanes);
+      sum[i] = add(sum[i], g);
+      product[i] = fmadd(g, sub(read_lanes(a.x + at, lanes), mean), product[i]);
+    };
+    int64_t r = 0;
+    for (; r + 2 <= a.rows; r += 2) take(r, 0), take(r + 1, 1);
+    if (r < a.rows) take(r, 0);
+    write_lanes(a.sum + c, add(sum[0], sum[1]), lanes);
+    write_lanes(a.product + c, add(product[0], product[1]), lanes);
   });
 }
 
@@ -64,7 +77,7 @@ void normalize(const NormalizeArgs& a) {
 template <bool kRelu>
 inline void normalize_backward_of(const NormalizeBackwardArgs& a) {
   for_rows(a.rows, a.cols, [&](int64_t at, int64_t c, int lanes) {
-    const Vec g = read_gradient<kRelu>(a.dy + at, a.y + at, lanes);
+    const Vec g = read_gradient<kRelu>(a.dy, a.y, at, lanes);
     const Vec distance = sub(read_lanes(a.x + at, lanes), read_lanes(a.mean + c, lanes));
     const Vec rest = fmadd(distance, read_lanes(a.slope + c, lanes), read_lanes(a.offset + c, lanes));
     write_lanes(a.dx + at, fmadd(g, read_lanes(a.scale + c, lanes), rest), lanes);

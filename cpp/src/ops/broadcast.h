@@ -26,15 +26,16 @@ class Broadcast {
   struct Block {
     int64_t sample, outer, row, col, rows, cols;
   };
-  /// Calls f(block) over `count` samples, in order. cols is below cols() only where rows is 1.
+  /// Calls f(block) over `count` samples, in order, with blocks of at most `size` elements. cols is below cols() only
+  /// where rows is 1.
   template <class Function>
-  void for_blocks(int64_t count, Function f) const {
-    const int64_t step = std::clamp<int64_t>(kBlock / cols_, 1, rows_);
+  void for_blocks(int64_t count, Function f, int64_t size = kBlock) const {
+    const int64_t step = std::clamp<int64_t>(size / cols_, 1, rows_);
     for (int64_t n = 0; n < count; ++n)
       for (int64_t o = 0; o < outer_; ++o)
         for (int64_t r = 0; r < rows_; r += step)
-          for (int64_t c = 0; c < cols_; c += kBlock)
-            f(Block{n, o, r, c, std::min(step, rows_ - r), std::min(kBlock, cols_ - c)});
+          for (int64_t c = 0; c < cols_; c += size)
+            f(Block{n, o, r, c, std::min(step, rows_ - r), std::min(size, cols_ - c)});
   }
   /// Where a block begins in an input and how it is walked.
   int64_t offset(int input, const Block& b) const {

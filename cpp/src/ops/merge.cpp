@@ -44,7 +44,7 @@ MergePlan::MergePlan(Merge kind, const std::vector<Shape>& inputs)
 
 void MergePlan::forward(const Kernels& k, int64_t count, const float* const* x, float* y) const {
   const MergeOp op = op_of(kind_);
-  shapes_.for_blocks(count, [&](const Broadcast::Block& b) {
+  const auto run = [&](const Broadcast::Block& b) {
     float* out = y + shapes_.output_offset(b);
     Operand first = shapes_.operand(0, b, x[0]);
     for (int i = 1; i < inputs_; ++i) {
@@ -56,7 +56,9 @@ void MergePlan::forward(const Kernels& k, int64_t count, const float* const* x, 
       k.rescale_f32(inputs_ == 1 ? first.data + r * first.row : row, row, b.cols, 1.0f / static_cast<float>(inputs_),
                     0);
     }
-  });
+  };
+  // With two inputs an element is written once; with more its block is read again and should still be near.
+  shapes_.for_blocks(count, run, inputs_ <= 2 ? 64 * Broadcast::kBlock : 4 * Broadcast::kBlock);
 }
 
 void MergePlan::gradient_of_product(const Kernels& k, const Broadcast::Block& b, int input, const float* const* x,

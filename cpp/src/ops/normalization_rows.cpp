@@ -3,11 +3,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
 
 namespace cnncore {
 namespace {
 
-constexpr int64_t kBlockRows = 64;   // summed in float: 2^6 roundings, and x stays in the first cache
+constexpr int64_t kBlockRows = 128;  // summed in float, in a few chains; x stays in the nearest caches
 constexpr int64_t kBlockCols = 256;  // columns at a time, of arrays on the stack
 constexpr int64_t kFoldedCols = 64;  // narrower rows are read several at a time, as one row
 
@@ -22,21 +23,42 @@ void for_blocks(int64_t rows, int64_t channels, Function f) {
   if (rows > whole * fold) f(whole * fold, rows - whole * fold, int64_t{1});
 }
 
-// Adds columns [begin, begin + cols) of what is known of `more` rows to the `count` rows in m.
-void combine_columns(int64_t begin, int64_t cols, int64_t count, int64_t more, const auto* mean, const auto* deviations,
-                     const Moments& m) {
-  const double total = static_cast<double>(count + more), share = static_cast<double>(more) / total;
-  const double weight = static_cast<double>(count) * share;
-  for (int64_t c = 0; c < cols; ++c) {
-    const double others = static_cast<double>(mean[c]), squares = static_cast<double>(deviations[c]);
-    double& middle = m.mean[begin + c];
-    if (count == 0) {
-      middle = others, m.deviations[begin + c] = squares;
-      continue;
+// Up to four arrays of `channels` values, each repeated for the rows that are taken as one; null stays null.
+struct Folded {
+  Folded(std::initializer_list<const float*> arrays, int64_t channels, int64_t fold) {
+    int64_t i = 0;
+    for (const float* array : arrays) {
+      of[i] = array && fold > 1 ? memory[i] : array;
+      for (int64_t f = 0; array && fold > 1 && f < fold; ++f) std::copy_n(array, channels, memory[i] + f * channels);
+      ++i;
     }
-    const double distance = others - middle;
-    middle += distance * share;
-    m.deviations[begin + c] += squares + distance * distance * weight;
+  }
+  float memory[4][kFoldedCols];
+  const float* of[4];
+};
+
+// Calls f(first value, rows, columns, arrays): all rows, some as one where they are narrow, then what is left of them.
+template <class Function>
+void for_folded(int64_t rows, int64_t channels, std::initializer_list<const float*> arrays, Function f) {
+  const int64_t fold = rows < 4 * folds(channels) ? 1 : folds(channels), whole = rows / fold;
+  f(0, whole, fold * channels, Folded(arrays, channels, fold));
+  if (rows > whole * fold) f(whole * fold * channels, rows - whole * fold, channels, Folded(arrays, channels, 1));
+}
+
+// Joins the `count` rows in m with `more` rows, of whose channel c mean_of(c) and deviations_of(c) are known.
+template <class Mean, class Deviations>
+void combine_channels(int64_t channels, int64_t count, int64_t more, const Moments& m, Mean mean_of,
+                      Deviations deviations_of) {
+  if (count == 0) {
+    for (int64_t c = 0; c < channels; ++c) m.mean[c] = mean_of(c), m.deviations[c] = deviations_of(c);
+    return;
+  }
+  const double share = static_cast<double>(more) / static_cast<double>(count + more);
+  const double weight = share * static_cast<double>(count);
+  for (int64_t c = 0; c < channels; ++c) {
+    const double distance = mean_of(c) - m.mean[c];
+    m.mean[c] += distance * share;
+    m.deviations[c] += deviations_of(c) + distance * distance * weight;
   }
 }
 
@@ -49,18 +71,22 @@ double variance_of(const Moments& m, int64_t c) { return m.deviations[c] / stati
 }  // namespace
 
 void observe_rows(const Kernels& k, int64_t rows, int64_t channels, const float* x, Moments& m) {
-  float mean[kBlockCols], deviations[kBlockCols];
+  float mean[kBlockCols], rest[kBlockCols], deviations[kBlockCols];
   for_blocks(rows, channels, [&](int64_t first, int64_t count, int64_t fold) {
     const int64_t width = fold * channels;
+    const double share = 1.0 / static_cast<double>(count);
     for (int64_t begin = 0; begin < width; begin += kBlockCols) {
-      const int64_t cols = std::min(kBlockCols, width - begin);
-      k.moments({x + first * channels + begin, width, count, cols, mean, deviations});
-      if (fold == 1) {
-        combine_columns(begin, cols, m.count, count, mean, deviations, m);
-        continue;
+      const int64_t cols = std::min(kBlockCols, width - begin), step = fold > 1 ? channels : cols;
+      k.moments({x + first * channels + begin, width, count, cols, mean, rest, deviations});
+      for (int64_t at = 0; at < cols; at += step) {  // columns [at, at + step) are channels; exact around their mean
+        const auto off = [&](int64_t c) { return static_cast<double>(rest[at + c]) * share; };
+        const auto mean_of = [&](int64_t c) { return static_cast<double>(mean[at + c]) + off(c); };
+        const auto deviations_of = [&](int64_t c) {
+          return static_cast<double>(deviations[at + c]) - static_cast<double>(rest[at + c]) * off(c);
+        };
+        const Moments part{m.count, m.mean + begin, m.deviations + begin};
+        combine_channels(step, m.count + at / step * count, count, part, mean_of, deviations_of);
       }
-      for (int64_t i = 0; i < fold; ++i)
-        combine_columns(0, channels, m.count + i * count, count, mean + i * channels, deviations + i * channels, m);
     }
     m.count += fold * count;
   });
@@ -68,7 +94,9 @@ void observe_rows(const Kernels& k, int64_t rows, int64_t channels, const float*
 
 void combine_moments(int64_t channels, const Moments& more, Moments& m) {
   if (more.count == 0) return;
-  combine_columns(0, channels, m.count, more.count, more.mean, more.deviations, m);
+  combine_channels(
+      channels, m.count, more.count, m, [&](int64_t c) { return more.mean[c]; },
+      [&](int64_t c) { return more.deviations[c]; });
   m.count += more.count;
 }
 
@@ -103,7 +131,9 @@ void batch_norm_affine(int64_t channels, const float* gamma, const float* beta, 
 
 void normalize_rows(const Kernels& k, int64_t rows, int64_t channels, const float* x, const float* mean,
                     const float* scale, const float* offset, bool relu, float* y) {
-  k.normalize({x, rows, channels, mean, scale, offset, relu, y});
+  for_folded(rows, channels, {mean, scale, offset}, [&](int64_t first, int64_t count, int64_t cols, const Folded& a) {
+    k.normalize({x + first, count, cols, a.of[0], a.of[1], a.of[2], relu, y + first});
+  });
 }
 
 void observe_gradient_rows(const Kernels& k, int64_t rows, int64_t channels, const float* x, const float* mean,
@@ -145,8 +175,11 @@ void batch_norm_gradients(int64_t channels, int64_t count, const float* gamma, c
 
 void normalize_rows_backward(const Kernels& k, int64_t rows, int64_t channels, const float* x, const float* mean,
                              const float* y, const float* dy, const NormalizeCoefficients& coefficients, float* dx) {
-  k.normalize_backward(
-      {x, y, dy, rows, channels, mean, coefficients.scale, coefficients.slope, coefficients.offset, dx});
+  for_folded(rows, channels, {mean, coefficients.scale, coefficients.slope, coefficients.offset},
+             [&](int64_t first, int64_t count, int64_t cols, const Folded& a) {
+               k.normalize_backward({x + first, y ? y + first : nullptr, dy + first, count, cols, a.of[0], a.of[1],
+                                     a.of[2], a.of[3], dx + first});
+             });
 }
 
 void affine_rows_backward(const Kernels& k, int64_t rows, int64_t channels, const float* scale, const float* y,

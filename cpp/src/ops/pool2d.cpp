@@ -11,8 +11,9 @@
 
 namespace cnncore {
 
-Shape pool2d_output_shape(const Pool2dParams& p) {
-  constexpr const char* op = "[pool2d] ";
+Shape pool2d_output_shape(const Pool2dParams& p, const char* name) {
+  const std::string prefix = std::string("[") + name + "] ";
+  const char* op = prefix.c_str();
   check_sizes(op, {{"channels", p.channels}}, 1);
   const Shape shape = {output_size(op, p.in_height, p.pool_height, p.stride_height, {p.padding.top, p.padding.bottom}),
                        output_size(op, p.in_width, p.pool_width, p.stride_width, {p.padding.left, p.padding.right}),
@@ -29,7 +30,7 @@ Shape pool2d_output_shape(const Pool2dParams& p) {
 
 Pool2dPlan::Pool2dPlan(const Pool2dParams& params, Kind kind, const Kernels& kernels)
     : params_(params), kind_(kind), k_(kernels), x_size_(params.in_height * params.in_width * params.channels) {
-  const Shape out = pool2d_output_shape(params);
+  const Shape out = pool2d_output_shape(params, kind == Kind::max ? "max_pool2d" : "avg_pool2d");
   windows_ = out[0] * out[1];
   window_begin_.push_back(0);
   for (int64_t i = 0; i < out[0]; ++i) {

@@ -14,6 +14,9 @@ a, b the operands of a product, an element is off by at most so much, beside wha
 - ``"bfloat16_3x"``: 5e-5 sum |a| |b|. Operands have 16 bits of mantissa: they are the sum of two bfloat16 values.
 - ``"bfloat16"``: 8e-3 sum |a| |b|. Operands have 8 bits of mantissa.
 
+Numbers below 1.2e-38 in magnitude count as zero inside the ops, which keeps processors at full speed: a gradient that
+small vanishes, for example in :func:`max_pool2d_backward`, where PyTorch keeps it.
+
 Convolutions with groups or with less than 16 input channels or filters, and dense layers with less than 32 features or
 16 units, are float32 whatever is asked. In the others numbers beyond 3.39e38, where bfloat16 ends, become infinite.
 
@@ -39,6 +42,8 @@ from cnncore.ops.activation import (
     log_sigmoid,
     log_softmax,
     mish,
+    prelu,
+    prelu_backward,
     relu,
     relu6,
     selu,
@@ -61,8 +66,37 @@ from cnncore.ops.arrays import (
 )
 from cnncore.ops.convolution import conv2d, conv2d_backward, conv_output_size
 from cnncore.ops.convolution_transpose import conv2d_transpose, conv2d_transpose_backward
+from cnncore.ops.global_pooling import (
+    global_avg_pool2d,
+    global_avg_pool2d_backward,
+    global_max_pool2d,
+    global_max_pool2d_backward,
+)
 from cnncore.ops.matrix import dense, dense_backward, mean_squared_error, softmax_cross_entropy
+from cnncore.ops.merge import batch_dot, batch_dot_backward, merge, merge_backward
+from cnncore.ops.normalization import (
+    batch_normalization,
+    batch_normalization_backward,
+    group_normalization,
+    group_normalization_backward,
+    layer_normalization,
+    layer_normalization_backward,
+)
 from cnncore.ops.pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
+from cnncore.ops.random import (
+    dropout,
+    gaussian_noise,
+)
+from cnncore.ops.resize import (
+    cropping2d,
+    cropping2d_backward,
+    permute,
+    permute_backward,
+    upsampling2d,
+    upsampling2d_backward,
+    zero_padding2d,
+    zero_padding2d_backward,
+)
 from cnncore.ops.update import adam_update, sgd_update
 
 __all__ = [
@@ -71,6 +105,10 @@ __all__ = [
     "adam_update",
     "avg_pool2d",
     "avg_pool2d_backward",
+    "batch_dot",
+    "batch_dot_backward",
+    "batch_normalization",
+    "batch_normalization_backward",
     "cast",
     "celu",
     "conv2d",
@@ -80,22 +118,40 @@ __all__ = [
     "conv_output_size",
     "convert_to_numpy",
     "convert_to_tensor",
+    "cropping2d",
+    "cropping2d_backward",
     "dense",
     "dense_backward",
+    "dropout",
     "elu",
     "exponential",
+    "gaussian_noise",
     "gelu",
+    "global_avg_pool2d",
+    "global_avg_pool2d_backward",
+    "global_max_pool2d",
+    "global_max_pool2d_backward",
+    "group_normalization",
+    "group_normalization_backward",
     "hard_sigmoid",
     "hard_silu",
+    "layer_normalization",
+    "layer_normalization_backward",
     "leaky_relu",
     "log_sigmoid",
     "log_softmax",
     "max_pool2d",
     "max_pool2d_backward",
     "mean_squared_error",
+    "merge",
+    "merge_backward",
     "mish",
     "norm",
     "one_hot",
+    "permute",
+    "permute_backward",
+    "prelu",
+    "prelu_backward",
     "relu",
     "relu6",
     "rsqrt",
@@ -109,6 +165,10 @@ __all__ = [
     "softsign",
     "stop_gradient",
     "tanh",
+    "upsampling2d",
+    "upsampling2d_backward",
+    "zero_padding2d",
+    "zero_padding2d_backward",
 ]
 
 

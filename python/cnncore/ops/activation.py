@@ -270,3 +270,42 @@ def _along(axis: int, x: Any, kind: str) -> Float32:
     if axis == -1 or axis == np.ndim(x) - 1:
         return activation(x, kind)
     return np.moveaxis(activation(np.moveaxis(x, axis, -1), kind), -1, axis)
+
+
+def prelu(x: ArrayLike, alpha: ArrayLike) -> Float32:
+    """X where x > 0, else alpha * x, with an alpha per element or shared along axes (He et al., 2015).
+
+    Parameters
+    ----------
+    x : array_like, shape (batch, ...)
+    alpha : array_like
+        The shape of a sample, with 1 along axes that share a value.
+
+    Returns
+    -------
+    numpy.ndarray of float32, shape of x
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit together.
+
+    Examples
+    --------
+    >>> prelu([[-2.0, 3.0]], [0.5, 0.5])
+    array([[-1.,  3.]], dtype=float32)
+    """
+    return _core.prelu(_checks.float32_array(x, "x", "prelu"), _checks.float32_array(alpha, "alpha", "prelu"))
+
+
+def prelu_backward(x: ArrayLike, alpha: ArrayLike, dy: ArrayLike) -> tuple[Float32, Float32]:
+    """Gradients of :func:`prelu`: (dx, dalpha).
+
+    Examples
+    --------
+    >>> prelu_backward([[-2.0, 3.0]], [0.5, 0.5], [[1.0, 1.0]])
+    (array([[0.5, 1. ]], dtype=float32), array([-2.,  0.], dtype=float32))
+    """
+    owner = "prelu_backward"
+    x, alpha = _checks.float32_array(x, "x", owner), _checks.float32_array(alpha, "alpha", owner)
+    return _core.prelu_backward(x, alpha, _checks.float32_array(dy, "dy", owner))

@@ -1,0 +1,220 @@
+"""Batch, layer and group normalization and their gradients.
+
+All compute gamma * (x - mean) / sqrt(variance + epsilon) + beta, where mean and variance are taken over a set of values
+and the variance is the mean of the squared deviations (divided by n, not by n - 1).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from cnncore import _checks, _core
+from cnncore._checks import Float32
+
+_Gradients = tuple[Float32, Float32, Float32]
+
+
+def batch_normalization(
+    x: ArrayLike,
+    gamma: ArrayLike | None = None,
+    beta: ArrayLike | None = None,
+    *,
+    mean: ArrayLike | None = None,
+    variance: ArrayLike | None = None,
+    epsilon: float = 1e-3,
+) -> tuple[Float32, Float32, Float32]:
+    """Normalize each channel by its mean and variance over the batch and all positions (Ioffe and Szegedy, 2015).
+
+    Parameters
+    ----------
+    x : array_like, shape (batch, ..., channels)
+    gamma, beta : array_like, shape (channels,), optional
+        Ones and zeros by default.
+    mean, variance : array_like, shape (channels,), optional
+        Inference: these are used instead of those of x. Both or none.
+    epsilon : float, default 1e-3
+
+    Returns
+    -------
+    y : numpy.ndarray of float32, shape of x
+    mean, variance : numpy.ndarray of float32, shape (channels,)
+        What was used.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit together, or one of mean and variance is given alone.
+
+    Examples
+    --------
+    >>> y, mean, variance = batch_normalization([[1.0], [3.0]], epsilon=0.0)
+    >>> y.ravel(), mean, variance
+    (array([-1.,  1.], dtype=float32), array([2.], dtype=float32), array([1.], dtype=float32))
+    """
+    owner = "batch_normalization"
+    x = _checks.float32_array(x, "x", owner)
+    gamma, beta = _vector(gamma, "gamma", owner), _vector(beta, "beta", owner)
+    epsilon = _checks.number(epsilon, "epsilon", owner, 0.0)
+    mean, variance = _vector(mean, "mean", owner), _vector(variance, "variance", owner)
+    if (mean is None) != (variance is None):
+        given = "mean" if variance is None else "variance"
+        raise ValueError(f"[{owner}] expected both `mean` and `variance`, or none. Received: only `{given}`")
+    if mean is None or variance is None:
+        return _core.batch_normalization(x, gamma, beta, epsilon)
+    return _core.batch_normalization_inference(x, mean, variance, gamma, beta, epsilon), mean, variance
+
+
+def batch_normalization_backward(
+    x: ArrayLike, dy: ArrayLike, gamma: ArrayLike | None = None, *, epsilon: float = 1e-3
+) -> _Gradients:
+    """Gradients of :func:`batch_normalization` by the statistics of x: (dx, dgamma, dbeta).
+
+    Examples
+    --------
+    >>> dx, dgamma, dbeta = batch_normalization_backward([[1.0], [3.0]], [[1.0], [2.0]], epsilon=0.0)
+    >>> dgamma, dbeta
+    (array([1.], dtype=float32), array([3.], dtype=float32))
+    """
+    owner = "batch_normalization_backward"
+    x, dy = _checks.float32_array(x, "x", owner), _checks.float32_array(dy, "dy", owner)
+    gamma, epsilon = _vector(gamma, "gamma", owner), _checks.number(epsilon, "epsilon", owner, 0.0)
+    _, mean, variance = _core.batch_normalization(x, None, None, epsilon)
+    return _core.batch_normalization_backward(x, mean, variance, dy, gamma, epsilon)
+
+
+def layer_normalization(
+    x: ArrayLike,
+    gamma: ArrayLike | None = None,
+    beta: ArrayLike | None = None,
+    *,
+    axes: int = 1,
+    epsilon: float = 1e-3,
+) -> Float32:
+    """Normalize over the last ``axes`` axes of x, each position of the others by itself (Ba et al., 2016).
+
+    Parameters
+    ----------
+    x : array_like
+    gamma, beta : array_like, shape of the last ``axes`` axes of x, optional
+        Ones and zeros by default.
+    axes : int, default 1
+    epsilon : float, default 1e-3
+
+    Returns
+    -------
+    numpy.ndarray of float32, shape of x
+
+    Raises
+    ------
+    ValueError
+        If x has fewer axes or shapes do not fit together.
+
+    Examples
+    --------
+    >>> layer_normalization([[1.0, 3.0], [10.0, 30.0]], epsilon=0.0)
+    array([[-1.,  1.],
+           [-1.,  1.]], dtype=float32)
+    """
+    owner = "layer_normalization"
+    x = _checks.float32_array(x, "x", owner)
+    axes, epsilon = _checks.integer(axes, "axes", owner), _checks.number(epsilon, "epsilon", owner, 0.0)
+    gamma, beta = _like_last(gamma, "gamma", owner, x, axes), _like_last(beta, "beta", owner, x, axes)
+    return _core.layer_normalization(x, gamma, beta, axes, epsilon)[0]
+
+
+def layer_normalization_backward(
+    x: ArrayLike, dy: ArrayLike, gamma: ArrayLike | None = None, *, axes: int = 1, epsilon: float = 1e-3
+) -> _Gradients:
+    """Gradients of :func:`layer_normalization`: (dx, dgamma, dbeta), the last two of the shape of the last axes.
+
+    Examples
+    --------
+    >>> dx, dgamma, dbeta = layer_normalization_backward([[1.0, 3.0]], [[2.0, 5.0]], epsilon=0.0)
+    >>> dgamma, dbeta
+    (array([-2.,  5.], dtype=float32), array([2., 5.], dtype=float32))
+    """
+    owner = "layer_normalization_backward"
+    x, dy = _checks.float32_array(x, "x", owner), _checks.float32_array(dy, "dy", owner)
+    axes, epsilon = _checks.integer(axes, "axes", owner), _checks.number(epsilon, "epsilon", owner, 0.0)
+    gamma = _like_last(gamma, "gamma", owner, x, axes)
+    _, mean, inverse = _core.layer_normalization(x, None, None, axes, epsilon)
+    dx, dgamma, dbeta = _core.layer_normalization_backward(x, mean, inverse, dy, gamma, axes)
+    shape = x.shape[x.ndim - axes :]
+    return dx, dgamma.reshape(shape), dbeta.reshape(shape)
+
+
+def group_normalization(
+    x: ArrayLike,
+    gamma: ArrayLike | None = None,
+    beta: ArrayLike | None = None,
+    *,
+    groups: int = 32,
+    epsilon: float = 1e-3,
+) -> Float32:
+    """Normalize each sample over all positions of each of ``groups`` groups of channels (Wu and He, 2018).
+
+    Parameters
+    ----------
+    x : array_like, shape (batch, ..., channels)
+    gamma, beta : array_like, shape (channels,), optional
+        Ones and zeros by default.
+    groups : int, default 32
+        A divisor of the number of channels.
+    epsilon : float, default 1e-3
+
+    Returns
+    -------
+    numpy.ndarray of float32, shape of x
+
+    Raises
+    ------
+    ValueError
+        If groups do not divide the channels or shapes do not fit together.
+
+    Examples
+    --------
+    >>> group_normalization([[1.0, 3.0, 10.0, 30.0]], groups=2, epsilon=0.0)
+    array([[-1.,  1., -1.,  1.]], dtype=float32)
+    """
+    owner = "group_normalization"
+    x = _checks.float32_array(x, "x", owner)
+    gamma, beta = _vector(gamma, "gamma", owner), _vector(beta, "beta", owner)
+    groups, epsilon = _checks.integer(groups, "groups", owner), _checks.number(epsilon, "epsilon", owner, 0.0)
+    return _core.group_normalization(x, gamma, beta, groups, epsilon)[0]
+
+
+def group_normalization_backward(
+    x: ArrayLike, dy: ArrayLike, gamma: ArrayLike | None = None, *, groups: int = 32, epsilon: float = 1e-3
+) -> _Gradients:
+    """Gradients of :func:`group_normalization`: (dx, dgamma, dbeta).
+
+    Examples
+    --------
+    >>> dx, dgamma, dbeta = group_normalization_backward([[1.0, 3.0]], [[2.0, 5.0]], groups=1, epsilon=0.0)
+    >>> dgamma, dbeta
+    (array([-2.,  5.], dtype=float32), array([2., 5.], dtype=float32))
+    """
+    owner = "group_normalization_backward"
+    x, dy = _checks.float32_array(x, "x", owner), _checks.float32_array(dy, "dy", owner)
+    gamma, groups = _vector(gamma, "gamma", owner), _checks.integer(groups, "groups", owner)
+    _, mean, inverse = _core.group_normalization(x, None, None, groups, _checks.number(epsilon, "epsilon", owner, 0.0))
+    return _core.group_normalization_backward(x, mean, inverse, dy, gamma, groups)
+
+
+def _vector(value: Any, name: str, owner: str) -> Float32 | None:
+    return None if value is None else _checks.float32_array(value, name, owner, 1, "channels")
+
+
+def _like_last(value: Any, name: str, owner: str, x: Float32, axes: int) -> Float32 | None:
+    """``value`` of the shape of x's last axes, as a vector."""
+    if axes > x.ndim:
+        raise ValueError(f"[{owner}] expected `axes` up to the rank of x. Received: axes={axes}, x.shape={x.shape}")
+    if value is None:
+        return None
+    array, shape = _checks.float32_array(value, name, owner), x.shape[x.ndim - axes :]
+    if array.shape != shape:
+        raise ValueError(f"[{owner}] expected {name} of shape {shape}. Received: {name}.shape={array.shape}")
+    return array.reshape(math.prod(shape))

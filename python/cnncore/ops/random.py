@@ -1,0 +1,79 @@
+"""Dropout and noise, drawn by counters: what an element gets follows from (seed, step, sample, element) alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from numpy.typing import ArrayLike
+
+from cnncore import _checks, _core
+from cnncore._checks import Float32
+
+_MOST = 2**64 - 1
+
+
+def dropout(
+    x: ArrayLike, rate: float, *, seed: int, step: int = 0, noise_shape: Sequence[int] | None = None
+) -> Float32:
+    """Set elements to zero with probability ``rate`` and divide the others by 1 - rate (Srivastava et al., 2014).
+
+    The gradient is the same function of dy.
+
+    Parameters
+    ----------
+    x : array_like, shape (batch, ...)
+    rate : float in [0, 1)
+    seed, step : int
+        Each pair has its own draws, the same on every machine.
+    noise_shape : sequence of int, optional
+        Of a sample: its sizes, or 1 along axes that share a draw; ``(1, 1, channels)`` drops whole feature maps.
+
+    Returns
+    -------
+    numpy.ndarray of float32, shape of x
+
+    Raises
+    ------
+    ValueError
+        If the rate is outside [0, 1) or the noise shape does not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> sorted(set(dropout(np.ones((1, 100)), 0.5, seed=1)[0].tolist()))
+    [0.0, 2.0]
+    """
+    x = _checks.float32_array(x, "x", "dropout")
+    rate = _checks.number(rate, "rate", "dropout", 0.0, 1.0)
+    shape = x.shape[1:] if noise_shape is None else _checks.shape(noise_shape, "noise_shape", "dropout")
+    return _core.dropout(x, rate, *_counter(seed, step, "dropout"), shape)
+
+
+def gaussian_noise(x: ArrayLike, stddev: float, *, seed: int, step: int = 0) -> Float32:
+    """Add normal noise of standard deviation ``stddev``; the gradient is dy.
+
+    Parameters
+    ----------
+    x : array_like, shape (batch, ...)
+    stddev : float >= 0
+    seed, step : int
+        Each pair has its own draws.
+
+    Returns
+    -------
+    numpy.ndarray of float32, shape of x
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> noise = gaussian_noise(np.zeros((10, 1000)), 2.0, seed=1)
+    >>> bool(abs(noise.std() - 2.0) < 0.1)
+    True
+    """
+    x = _checks.float32_array(x, "x", "gaussian_noise")
+    stddev = _checks.number(stddev, "stddev", "gaussian_noise", 0.0)
+    return _core.gaussian_noise(x, stddev, *_counter(seed, step, "gaussian_noise"))
+
+
+def _counter(seed: int, step: int, owner: str) -> tuple[int, int]:
+    return _checks.integer(seed, "seed", owner, 0, _MOST), _checks.integer(step, "step", owner, 0, _MOST)
