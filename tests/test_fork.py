@@ -16,21 +16,23 @@ _core.set_num_threads(4)
 
 graph = _core.GraphBuilder()
 x = graph.input((28, 28, 1))
-x = graph.conv2d(x, 32, (3, 3), (1, 1), ((0, 0), (0, 0)), (1, 1), 1, True, "relu", "conv")
-x = graph.max_pool2d(x, (2, 2), (2, 2), ((0, 0), (0, 0)), "pool")
-x = graph.conv2d(x, 32, (3, 3), (2, 2), ((0, 0), (0, 0)), (1, 1), 1, True, "relu", "strided")
-x = graph.dense(graph.flatten(x, "flatten"), 10, True, "softmax", "dense")
-network = _core.Network(graph, x)
+x = graph.add("conv2d", [x], "conv", filters=32, kernel_size=(3, 3), activation="relu")
+x = graph.add("max_pool2d", [x], "pool", pool_size=(2, 2), strides=(2, 2))
+x = graph.add("conv2d", [x], "strided", filters=32, kernel_size=(3, 3), strides=(2, 2), activation="relu")
+x = graph.add("reshape", [x], "flatten", shape=(int(np.prod(graph.output_shape(x))),))
+x = graph.add("dense", [x], "dense", units=10, activation="softmax")
+network = _core.Network(graph, [x])
+loss = _core.Loss("sparse_categorical_crossentropy")
 rng = np.random.default_rng(0)
-network.parameters[...] = 0.05 * rng.standard_normal(network.parameters.size)
-adam = _core.Adam(network.parameters.size)
+network.set_parameters((0.05 * rng.standard_normal(network.parameter_count)).astype(np.float32))
+adam = _core.Adam(network.parameter_count)
 images, labels = rng.integers(0, 256, (64, 28, 28, 1), dtype=np.uint8), rng.integers(0, 10, 64)
 
 def train(steps=3):
     outputs = np.empty((64, 10), np.float32)
     for _ in range(steps):
-        network.train_step(images, labels, None, "sparse_categorical_crossentropy", False, adam, None, outputs)
-    return hashlib.sha256(network.forward(images).tobytes()).hexdigest()
+        network.train_step([images], [labels], [loss], optimizer=adam, outputs=[outputs])
+    return hashlib.sha256(network.forward([images])[0].tobytes()).hexdigest()
 """
 
 
