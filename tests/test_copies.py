@@ -109,6 +109,18 @@ def test_a_shallow_copy_shares_weights_but_not_the_structure(make):
         assert outputs(model).shape == (4, 3)
 
 
+def test_a_shallow_copy_trains_on_its_own():
+    model = chain()
+    model.compile("adam", "mse", metrics=["mae"])
+    y = np.zeros((4, 3), np.float32)
+    model.fit(X, y, verbose=0)
+    other = copy.copy(model)
+    other.fit(X, y, epochs=3, verbose=0)
+    assert (model.optimizer.iterations, other.optimizer.iterations) == (1, 4)
+    model.fit(X, y, verbose=0)
+    assert np.array_equal(model.get_weights()[0], other.get_weights()[0])
+
+
 def test_a_copy_goes_on_where_the_model_was():
     model = chain()
     model(X)

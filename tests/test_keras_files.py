@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import layer_cases
-from cnncore import Input, Model, Sequential, saving
+from cnncore import Input, Model, Sequential, optimizers, saving
 from cnncore.layers import Add, BatchNormalization, Conv2D, Dense, Divide, Dropout, Flatten, Lambda, SeparableConv2D
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
@@ -81,6 +81,28 @@ class TestModels:
         theirs.save_weights(tmp_path / "theirs.weights.h5")
         other.load_weights(tmp_path / "theirs.weights.h5")
         assert np.array_equal(other(x), ours(x))
+
+    def test_what_compile_was_given(self, tmp_path):
+        rng = np.random.default_rng(0)
+        x, y = rng.random((32, 3), np.float32), rng.integers(0, 3, 32)
+        model = Sequential([Dense(4, input_shape=(3,), activation="relu"), Dense(3, activation="softmax")])
+        model.compile(optimizers.SGD(0.05, momentum=0.9), "sparse_categorical_crossentropy", metrics=["accuracy"])
+        model.fit(x, y, verbose=0)
+        model.save(tmp_path / "ours.keras")
+        theirs = keras.saving.load_model(tmp_path / "ours.keras")
+        assert theirs.optimizer.momentum == 0.9
+        assert theirs.evaluate(x, y, verbose=0) == pytest.approx(model.evaluate(x, y, verbose=0), rel=1e-5)
+        theirs.compile(
+            keras.optimizers.Adam(1e-3),
+            keras.losses.SparseCategoricalCrossentropy(),
+            metrics=["accuracy", keras.metrics.SparseTopKCategoricalAccuracy(2)],
+        )
+        theirs.fit(x, y, verbose=0)
+        theirs.save(tmp_path / "theirs.keras")
+        other = saving.load_model(tmp_path / "theirs.keras")
+        assert isinstance(other.optimizer, optimizers.Adam)
+        assert other.evaluate(x, y, verbose=0) == pytest.approx(theirs.evaluate(x, y, verbose=0), rel=1e-5)
+        other.fit(x, y, verbose=0)
 
     @pytest.mark.parametrize("case", layer_cases.CASES, ids=str)
     def test_every_layer(self, case, tmp_path):

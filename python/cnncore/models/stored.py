@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from os import PathLike
 from typing import Any
@@ -62,5 +63,8 @@ class Stored:
     def __copy__(self) -> Any:
         """Another model of the same layers: structures are its own, weights are shared."""
         other = object.__new__(type(self))
-        other.__setstate__(Stored.__getstate__(self))
+        state = Stored.__getstate__(self)
+        # An optimizer serves one model, and metrics count what one model does.
+        training = {name: state[name] for name in ("_optimizer", "_plan") if name in state}
+        other.__setstate__(state | copy.deepcopy(training))
         return other
