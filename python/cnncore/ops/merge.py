@@ -14,6 +14,8 @@ from numpy.typing import ArrayLike
 from cnncore import _checks, _core
 from cnncore._checks import Float32
 
+__all__ = ["batch_dot", "batch_dot_backward", "merge", "merge_backward"]
+
 
 def merge(inputs: Sequence[ArrayLike], kind: str, *, axis: int = -1) -> Float32:
     """Combine arrays element by element, or put them one behind the other.

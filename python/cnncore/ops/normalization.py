@@ -14,6 +14,15 @@ from numpy.typing import ArrayLike
 from cnncore import _checks, _core
 from cnncore._checks import Float32
 
+__all__ = [
+    "batch_normalization",
+    "batch_normalization_backward",
+    "group_normalization",
+    "group_normalization_backward",
+    "layer_normalization",
+    "layer_normalization_backward",
+]
+
 _Gradients = tuple[Float32, Float32, Float32]
 
 

@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike
 from cnncore import _checks, _core
 from cnncore._checks import Float32
 
+__all__ = ["dropout", "gaussian_noise"]
+
 _MOST = 2**64 - 1
 
 

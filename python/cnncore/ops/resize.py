@@ -10,6 +10,17 @@ from numpy.typing import ArrayLike
 from cnncore import _checks, _core
 from cnncore._checks import Float32, Padding, Size
 
+__all__ = [
+    "cropping2d",
+    "cropping2d_backward",
+    "permute",
+    "permute_backward",
+    "upsampling2d",
+    "upsampling2d_backward",
+    "zero_padding2d",
+    "zero_padding2d_backward",
+]
+
 _IMAGES = "batch, height, width, channels"
 
 
