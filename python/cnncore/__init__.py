@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         preprocessing,
         regularizers,
         saving,
+        testing,
     )
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "regularizers",
     "saving",
     "set_num_threads",
+    "testing",
     "utils",
 ]
 
@@ -69,6 +71,7 @@ _LAZY = (
     "preprocessing",
     "regularizers",
     "saving",
+    "testing",
 )
 
 
