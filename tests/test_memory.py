@@ -22,15 +22,16 @@ def resident():
 def network():
     graph = _core.GraphBuilder()
     x = graph.input((12, 12, 1))
-    x = graph.conv2d(x, 8, (3, 3), (1, 1), ((0, 0), (0, 0)), (1, 1), 1, True, "relu", "conv")
-    x = graph.max_pool2d(x, (2, 2), (2, 2), ((0, 0), (0, 0)), "pool")
-    x = graph.dense(graph.flatten(x, "flatten"), 10, True, "softmax", "dense")
-    return _core.Network(graph, x)
+    x = graph.add("conv2d", [x], "conv", filters=8, kernel_size=(3, 3), activation="relu")
+    x = graph.add("max_pool2d", [x], "pool", pool_size=(2, 2), strides=(2, 2))
+    x = graph.add("reshape", [x], "flatten", shape=(200,))
+    x = graph.add("dense", [x], "dense", units=10, activation="softmax")
+    return _core.Network(graph, [x])
 
 net = network()
-adam = _core.Adam(net.parameters.size)
+adam = _core.Adam(net.parameter_count)
 images, labels = np.zeros((64, 12, 12, 1), np.uint8), np.zeros(64, np.int64)
-loss = "sparse_categorical_crossentropy"
+losses = [_core.Loss("sparse_categorical_crossentropy")]
 """
 
 
@@ -48,13 +49,14 @@ def growth(body: str, warm_up: int, calls: int) -> int:
 
 
 def test_predicting_batches_of_50_sizes():
-    assert growth("net.forward(images[: i % 50 + 1])", warm_up=100, calls=2000) < 2**20
+    assert growth("net.forward([images[: i % 50 + 1]])", warm_up=100, calls=2000) < 2**20
 
 
 def test_training_on_batches_of_50_sizes():
     body = """
         n = i % 50 + 1
-        net.train_step(images[:n], labels[:n], None, loss, False, adam, None, np.empty((n, 10), np.float32))
+        outputs = [np.empty((n, 10), np.float32)]
+        net.train_step([images[:n]], [labels[:n]], losses, optimizer=adam, outputs=outputs)
     """
     assert growth(body, warm_up=100, calls=2000) < 2**20
 
@@ -72,8 +74,8 @@ def test_ops_of_50_shapes():
 def test_networks_are_freed():
     body = """
         net = network()
-        net.forward(images)
-        net.train_step(images, labels, None, loss, False, None, None, np.empty((64, 10), np.float32))
+        net.forward([images])
+        net.train_step([images], [labels], losses, outputs=[np.empty((64, 10), np.float32)])
     """
     assert growth(body, warm_up=50, calls=500) < 2**20
 
@@ -81,7 +83,7 @@ def test_networks_are_freed():
 def test_errors_leak_nothing():
     body = """
         try:
-            net.train_step(images, labels - 1, None, loss, False, adam, None, np.empty((64, 10), np.float32))
+            net.train_step([images], [labels - 1], losses, optimizer=adam)
         except ValueError:
             pass
         else:
@@ -93,8 +95,9 @@ def test_errors_leak_nothing():
 def test_views_keep_the_network_alive():
     """The arrays of a network and of an optimizer stay valid after their owner is gone."""
     body = """
-        parameters, m = network().parameters, _core.Adam(1000).state["m"]
-        parameters[...] = 1
-        assert parameters.sum() == parameters.size and not m.any()
+        kernel, m = network().parameters("dense").view(0), _core.Adam(1000).state["m"]
+        gradients = network().gradients
+        kernel[...] = 1
+        assert kernel.sum() == kernel.size and not m.any() and not gradients.any()
     """
     assert growth(body, warm_up=50, calls=500) < 2**20

@@ -13,6 +13,7 @@ from checking import assert_close, samples
 from cnncore import _core, ops
 from conv2d_bounds import conv2d_bounds, winograd_may_apply
 from precision import BFLOAT16, BOUND, LEFT_OUT, PRODUCTS, REDUCED
+from reference_network import ChainNetwork
 
 pytestmark = pytest.mark.names_precision
 
@@ -245,12 +246,12 @@ def test_nan_and_infinity_never_become_finite(where, bad, precision):
 def one_layer(kind, precision):
     graph = _core.GraphBuilder()
     if kind == "dense":
-        tensor = graph.dense(graph.input((400,)), 200, True, "linear", "layer")
+        tensor = graph.add("dense", [graph.input((400,))], "layer", units=200)
     else:
         size = (5, 5) if kind == "conv2d 5x5" else (3, 3)
-        window = (size, (1, 1), SAME_3X3, (1, 1), 1)
-        tensor = graph.conv2d(graph.input((14, 13, 32)), 48, *window, True, "linear", "layer")
-    network = _core.Network(graph, tensor)
+        window = {"kernel_size": size, "padding": SAME_3X3}
+        tensor = graph.add("conv2d", [graph.input((14, 13, 32))], "layer", filters=48, **window)
+    network = ChainNetwork(_core.Network(graph, [tensor]))
     network.precision = precision
     return network
 

@@ -320,7 +320,7 @@ class Slot:
 
     layer: str
     index: int  # in the layer's Parameters
-    name: str  # "conv2d/kernel"
+    name: str  # "kernel", "bias", ...
     shape: tuple[int, ...]
     offset: int  # in floats, a multiple of 16 (64 bytes); the gaps stay zero. -1: in neither vector
     trainable: bool
