@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "kernels/kernels.h"
-#include "ops/conv2d_plan.h"
+#include "ops/conv2d/plan.h"
 
 namespace testing {
 

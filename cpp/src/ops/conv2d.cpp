@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "ops/conv2d_plan.h"
+#include "ops/conv2d/plan.h"
 #include "ops/shards.h"
 #include "ops/validate.h"
 #include "runtime/buffer.h"
