@@ -1,8 +1,10 @@
 // Small networks that between them take every path of the planner, and what they compute, in double.
 #pragma once
 
+#include <cmath>
 #include <functional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "arrays.h"
@@ -25,6 +27,169 @@ inline cnncore::Pool2dParams window(int64_t size, int64_t stride, cnncore::Paddi
   return p;
 }
 
+/// A chain of ops as it is added to a graph, with what each op is, so that a reference can compute it as well.
+class Chain {
+ public:
+  struct Rescaling {
+    float scale, offset;
+  };
+  struct Conv2d {
+    cnncore::Conv2dParams params;
+    bool use_bias;
+    cnncore::Activation activation;
+  };
+  struct MaxPool2d {
+    cnncore::Pool2dParams params;
+  };
+  struct AvgPool2d {
+    cnncore::Pool2dParams params;
+  };
+  struct Dense {
+    int64_t features, units;
+    bool use_bias;
+    cnncore::Activation activation;
+  };
+  struct Activate {
+    cnncore::Activation kind;
+  };
+  struct Nothing {};  // flatten, and dropout in inference
+  using Op = std::variant<Rescaling, Conv2d, MaxPool2d, AvgPool2d, Dense, Activate, Nothing>;
+  struct Node {
+    std::string name;
+    Op op;
+    cnncore::Shape output;
+  };
+
+  cnncore::Graph graph;
+  std::vector<Node> nodes;
+
+  const cnncore::Shape& shape(int tensor) const { return graph.shape(tensor); }
+  int input(const cnncore::Shape& sample) { return graph.input(sample); }
+  int rescaling(int x, float scale, float offset, const std::string& name) {
+    return note(name, Rescaling{scale, offset},
+                graph.add("rescaling", {x}, name, {{"scale", scale}, {"offset", offset}}));
+  }
+  int conv2d(int x, cnncore::Conv2dParams p, bool use_bias, cnncore::Activation activation, const std::string& name) {
+    const int y = graph.add("conv2d", {x}, name,
+                            {{"filters", p.filters},
+                             {"kernel_size", {p.kernel_height, p.kernel_width}},
+                             {"strides", {p.stride_height, p.stride_width}},
+                             {"dilation_rate", {p.dilation_height, p.dilation_width}},
+                             {"padding", {p.padding.top, p.padding.bottom, p.padding.left, p.padding.right}},
+                             {"groups", p.groups},
+                             {"use_bias", use_bias},
+                             {"activation", to_string(activation)}});
+    const cnncore::Shape& in = shape(x);
+    p.in_height = in[0], p.in_width = in[1], p.in_channels = in[2];
+    return note(name, Conv2d{p, use_bias, activation}, y);
+  }
+  int max_pool2d(int x, cnncore::Pool2dParams p, const std::string& name) {
+    return note(name, MaxPool2d{sized(p, x)}, graph.add("max_pool2d", {x}, name, attributes(p)));
+  }
+  int avg_pool2d(int x, cnncore::Pool2dParams p, const std::string& name) {
+    return note(name, AvgPool2d{sized(p, x)}, graph.add("avg_pool2d", {x}, name, attributes(p)));
+  }
+  int flatten(int x, const std::string& name) {
+    return note(name, Nothing{}, graph.add("reshape", {x}, name, {{"shape", {cnncore::element_count(shape(x))}}}));
+  }
+  int dense(int x, int64_t units, bool use_bias, cnncore::Activation activation, const std::string& name) {
+    const int y = graph.add("dense", {x}, name,
+                            {{"units", units}, {"use_bias", use_bias}, {"activation", to_string(activation)}});
+    return note(name, Dense{shape(x)[0], units, use_bias, activation}, y);
+  }
+  int activation(int x, cnncore::Activation kind, const std::string& name) {
+    return note(name, Activate{kind}, graph.add("activation", {x}, name, {{"kind", to_string(kind)}}));
+  }
+  int dropout(int x, float rate, int64_t seed, const std::string& name) {
+    return note(name, Nothing{}, graph.add("dropout", {x}, name, {{"rate", rate}, {"seed", seed}}));
+  }
+
+ private:
+  static cnncore::Attributes attributes(const cnncore::Pool2dParams& p) {
+    return {{"pool_size", {p.pool_height, p.pool_width}},
+            {"strides", {p.stride_height, p.stride_width}},
+            {"padding", {p.padding.top, p.padding.bottom, p.padding.left, p.padding.right}}};
+  }
+  cnncore::Pool2dParams sized(cnncore::Pool2dParams p, int x) const {
+    const cnncore::Shape& in = shape(x);
+    if (in.size() == 3) p.in_height = in[0], p.in_width = in[1], p.channels = in[2];
+    return p;
+  }
+  int note(const std::string& name, Op op, int y) {
+    nodes.push_back({name, std::move(op), graph.shape(y)});
+    return y;
+  }
+};
+
+/// A batch for a network with one input and one output.
+struct Batch {
+  cnncore::Images x;
+  cnncore::Targets y;
+  const int64_t* indices = nullptr;
+  int64_t size = 0;
+  const float* sample_weight = nullptr;
+};
+
+/// A network with one input and one output, whose parameters are one vector that tests may write to.
+class ChainNetwork {
+ public:
+  ChainNetwork(cnncore::Graph graph, int output)
+      : network(std::move(graph), {output}), flat_(static_cast<size_t>(network.parameter_count())) {
+    for (const cnncore::ParameterSlot& slot : network.slots()) {
+      slots_.push_back(slot);
+      slots_.back().name = slot.layer + "/" + slot.name;
+    }
+    batch_.x.resize(1), batch_.y.resize(1), batch_.outputs.resize(1);
+  }
+
+  cnncore::Network network;
+  const cnncore::Shape& input_shape() const { return network.input_shape(); }
+  const cnncore::Shape& output_shape() const { return network.output_shape(); }
+  const std::vector<cnncore::ParameterSlot>& slots() const { return slots_; }
+  int64_t parameter_count() const { return network.parameter_count(); }
+  float* gradients() { return network.gradients(); }
+  /// What is written here is the network's from its next call on.
+  float* parameters() {
+    read();
+    written_ = true;
+    return flat_.data();
+  }
+
+  void forward(const cnncore::Images& x, float* y) {
+    write();
+    x_.assign(1, x), y_.assign(1, y);
+    network.forward(x_, y_);
+  }
+  /// The loss; NaN where it or a gradient is not finite.
+  double train_step(const Batch& batch, const cnncore::LossSpec& loss, cnncore::Optimizer* optimizer, float* outputs) {
+    write();
+    batch_.x[0] = batch.x;
+    batch_.y[0].loss = loss, batch_.y[0].y = batch.y, batch_.y[0].sample_weight = batch.sample_weight;
+    batch_.indices = batch.indices, batch_.size = batch.size;
+    batch_.outputs[0] = outputs;
+    const cnncore::StepResult result = network.train_step(batch_, optimizer);
+    stale_ = true;
+    return result.finite ? result.total : std::nan("");
+  }
+  std::string describe() const { return network.describe(); }
+
+ private:
+  void read() {
+    if (stale_) network.get_parameters(flat_.data());
+    stale_ = false;
+  }
+  void write() {
+    if (written_) network.set_parameters(flat_.data());
+    written_ = false;
+  }
+  std::vector<float> flat_;
+  bool stale_ = false, written_ = false;
+  std::vector<cnncore::ParameterSlot> slots_;
+  cnncore::TrainBatch batch_;
+  std::vector<cnncore::Images> x_;
+  std::vector<float*> y_;
+};
+
 /// A network to build, and the loss it is trained with. `reductions` is the sum of the lengths of its layers' sums,
 /// with Winograd's extra roundings where that may be used: float32 errors of results and gradients grow with it.
 struct Model {
@@ -32,14 +197,14 @@ struct Model {
   cnncore::LossKind loss;
   bool from_logits;
   int64_t reductions;
-  std::function<int(cnncore::Graph&)> build;  // returns the output
+  std::function<int(Chain&)> build;  // returns the output
 
   cnncore::LossSpec spec() const { return {.kind = loss, .from_logits = from_logits}; }
 
-  cnncore::Network network() const {
-    cnncore::Graph graph;
-    const int output = build(graph);
-    return {std::move(graph), output};
+  ChainNetwork network() const {
+    Chain chain;
+    const int output = build(chain);
+    return {std::move(chain.graph), output};
   }
 };
 
@@ -50,21 +215,21 @@ inline std::vector<Model> models() {
                      kSquares = LossKind::mean_squared_error;
   return {
       {"one channel behind a pool (patch gradient), softmax", kSparse, false, 9 + 45 + 16 + 24,
-       [](Graph& g) {
+       [](Chain& g) {
          int t = g.rescaling(g.input({11, 10, 1}), 1.0f / 255, -0.5f, "scale");
          t = g.max_pool2d(g.conv2d(t, conv(5, 3), true, relu, "a"), window(2, 2), "pool");
          t = g.conv2d(t, conv(4, 3), true, tanh, "b");
          return g.dense(g.flatten(t, "flat"), 3, true, softmax, "out");
        }},
       {"sparse gradients of weights and data behind pools, logits", kSparse, true, 27 + 12 + 72 + 12 + 20,
-       [](Graph& g) {
+       [](Chain& g) {
          int t = g.conv2d(g.input({12, 13, 3}), conv(8, 3, 1, {1, 1, 1, 1}), true, relu, "a");
          t = g.max_pool2d(t, window(2, 2), "pool_a");
          t = g.max_pool2d(g.conv2d(t, conv(5, 3), true, linear, "b"), window(2, 2), "pool_b");
          return g.dense(g.flatten(t, "flat"), 4, true, linear, "out");
        }},
       {"whole vectors of channels (Winograd where it applies)", kDense, false, 144 + 12 + 288 + 12 + 32,
-       [](Graph& g) {
+       [](Chain& g) {
          int t = g.conv2d(g.input({8, 9, 16}), conv(32, 3, 1, {1, 1, 1, 1}), true, relu, "a");
          t = g.activation(g.conv2d(t, conv(32, 3), false, linear, "b"), relu, "relu_b");
          t = g.max_pool2d(t, window(2, 2), "pool");
@@ -72,7 +237,7 @@ inline std::vector<Model> models() {
          return g.activation(g.dense(g.flatten(t, "flat"), 5, true, linear, "out"), softmax, "probabilities");
        }},
       {"groups, depthwise, strides, dilation, overlapping windows, squares", kSquares, false, 18 + 9 + 8 + 9 + 25 + 24,
-       [](Graph& g) {
+       [](Chain& g) {
          int t = g.conv2d(g.input({13, 12, 4}), conv(6, 3, 1, {}, 2), true, sigmoid, "grouped");
          t = g.max_pool2d(t, window(2, 2), "pool");
          t = g.conv2d(t, conv(6, 3, 1, {1, 1, 1, 1}, 6), true, tanh, "depthwise");
@@ -84,13 +249,13 @@ inline std::vector<Model> models() {
          return g.dense(g.flatten(t, "flat"), 2, false, tanh, "out");
        }},
       {"dense layers alone, probabilities that are no softmax", kDense, false, 19 + 23,
-       [](Graph& g) {
+       [](Chain& g) {
          const int t = g.dense(g.input({19}), 23, true, relu, "hidden");
          return g.dense(t, 3, true, sigmoid, "out");
        }},
       {"pools behind depthwise convolutions and one of one channel and one filter", kSquares, false,
        9 + 4 + 9 + 4 + 6 + 6,
-       [](Graph& g) {
+       [](Chain& g) {
          int t = g.max_pool2d(g.conv2d(g.input({16, 15, 6}), conv(6, 3, 1, {1, 1, 1, 1}, 6), true, relu, "depthwise"),
                               window(2, 2), "pool_a");
          t = g.conv2d(t, conv(1, 1), true, linear, "mix");
@@ -98,7 +263,7 @@ inline std::vector<Model> models() {
          return g.dense(g.flatten(t, "flat"), 2, true, linear, "out");
        }},
       {"a softmax over channels inside", kSquares, false, 4 + 7 + 28,
-       [](Graph& g) {
+       [](Chain& g) {
          int t = g.conv2d(g.input({5, 5, 1}), conv(7, 2, 2), true, softmax, "a");
          t = g.activation(t, sigmoid, "again");
          return g.dense(g.flatten(t, "flat"), 2, true, linear, "out");
@@ -110,7 +275,7 @@ inline std::vector<Model> models() {
 inline Model large_model() {
   using namespace cnncore;
   using enum Activation;
-  return {"large", LossKind::sparse_categorical_crossentropy, false, 0, [](Graph& g) {
+  return {"large", LossKind::sparse_categorical_crossentropy, false, 0, [](Chain& g) {
             int t = g.conv2d(g.input({35, 33, 3}), conv(32, 3), true, relu, "direct");
             t = g.conv2d(t, conv(32, 3), false, linear, "tiles");
             t = g.conv2d(t, conv(32, 5, 1, {2, 2, 2, 2}, 32), true, relu, "depthwise");
@@ -129,7 +294,7 @@ struct Data {
   std::vector<float> floats, targets;
   std::vector<int64_t> labels;
 
-  Data(const cnncore::Network& network, int64_t count, float most, Random& random)
+  Data(const ChainNetwork& network, int64_t count, float most, Random& random)
       : samples(count), outputs(cnncore::element_count(network.output_shape())) {
     for (int64_t i = 0; i < samples * cnncore::element_count(network.input_shape()); ++i) {
       bytes.push_back(static_cast<uint8_t>(random.integer(0, static_cast<int64_t>(most))));
@@ -143,7 +308,7 @@ struct Data {
     }
   }
   cnncore::Images images() const { return {nullptr, floats.data(), samples}; }
-  cnncore::TrainBatch batch(const Model& model) const {
+  Batch batch(const Model& model) const {
     const bool sparse = model.loss == cnncore::LossKind::sparse_categorical_crossentropy;
     return {images(), {sparse ? labels.data() : nullptr, sparse ? nullptr : targets.data()}, nullptr, samples, nullptr};
   }
@@ -153,12 +318,13 @@ struct Data {
 inline float most_of(const Model& model) { return model.name.starts_with("one channel") ? 255.0f : 2.0f; }
 
 /// Weights drawn so that values neither vanish nor explode.
-inline void randomize(cnncore::Network& network, Random& random) {
+inline void randomize(ChainNetwork& network, Random& random) {
   for (const cnncore::ParameterSlot& slot : network.slots()) {
     const int64_t size = cnncore::element_count(slot.shape),
                   fan_in = slot.shape.size() == 1 ? 4 : size / slot.shape.back();
     const float reach = 1.7f / std::sqrt(static_cast<float>(fan_in));
-    for (int64_t i = 0; i < size; ++i) network.parameters()[slot.offset + i] = random.real(-reach, reach);
+    float* values = network.parameters() + slot.offset;
+    for (int64_t i = 0; i < size; ++i) values[i] = random.real(-reach, reach);
   }
 }
 

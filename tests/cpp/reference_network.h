@@ -11,13 +11,13 @@ class ReferenceNetwork {
  public:
   using Values = std::vector<double>;
 
-  ReferenceNetwork(const Model& model, const cnncore::Network& network) : model_(model), slots_(network.slots()) {
-    model.build(graph_);
+  ReferenceNetwork(const Model& model, const ChainNetwork& network) : model_(model), slots_(network.slots()) {
+    model.build(chain_);
   }
 
   Values forward(const Values& params, const std::vector<float>& x, int64_t batch) const {
     Values values(x.begin(), x.end());
-    for (const cnncore::Graph::Node& node : graph_.nodes())
+    for (const Chain::Node& node : chain_.nodes)
       values = std::visit([&](const auto& op) { return run(op, node, params, values, batch); }, node.op);
     return values;
   }
@@ -66,26 +66,26 @@ class ReferenceNetwork {
     return v;
   }
 
-  Values run(const cnncore::Conv2dOp& op, const cnncore::Graph::Node& node, const Values& params, const Values& x,
+  Values run(const Chain::Conv2d& op, const Chain::Node& node, const Values& params, const Values& x,
              int64_t batch) const {
     const double* kernel = weights(params, node.name + "/kernel");
     const double* bias = weights(params, node.name + "/bias");
-    Values y(static_cast<size_t>(batch * cnncore::element_count(graph_.shape(node.output))));
+    Values y(static_cast<size_t>(batch * cnncore::element_count(node.output)));
     for (size_t i = 0; bias && i < y.size(); ++i) y[i] = bias[i % static_cast<size_t>(op.params.filters)];
     for_products(op.params, batch, [&](int64_t from, int64_t k, int64_t to) {
       y[static_cast<size_t>(to)] += x[static_cast<size_t>(from)] * kernel[k];
     });
     return activated(op.activation, std::move(y), op.params.filters);
   }
-  Values run(const cnncore::DenseOp& op, const cnncore::Graph::Node& node, const Values& params, const Values& x,
+  Values run(const Chain::Dense& op, const Chain::Node& node, const Values& params, const Values& x,
              int64_t batch) const {
-    cnncore::Conv2dOp as_conv{conv(op.params.units, 1), op.use_bias, op.activation};
-    as_conv.params.in_height = as_conv.params.in_width = 1, as_conv.params.in_channels = op.params.features;
+    Chain::Conv2d as_conv{conv(op.units, 1), op.use_bias, op.activation};
+    as_conv.params.in_height = as_conv.params.in_width = 1, as_conv.params.in_channels = op.features;
     return run(as_conv, node, params, x, batch);
   }
-  Values run(const cnncore::MaxPool2dOp& op, const cnncore::Graph::Node& node, const Values&, const Values& x,
+  Values run(const Chain::MaxPool2d& op, const Chain::Node& node, const Values&, const Values& x,
              int64_t batch) const {
-    Values y(static_cast<size_t>(batch * cnncore::element_count(graph_.shape(node.output))));
+    Values y(static_cast<size_t>(batch * cnncore::element_count(node.output)));
     for_windows(op.params, batch, [&](int64_t at, const std::vector<int64_t>& inside) {
       double most = x[static_cast<size_t>(inside.front())];
       for (const int64_t i : inside) most = std::max(most, x[static_cast<size_t>(i)]);
@@ -93,34 +93,28 @@ class ReferenceNetwork {
     });
     return y;
   }
-  Values run(const cnncore::AvgPool2dOp& op, const cnncore::Graph::Node& node, const Values&, const Values& x,
+  Values run(const Chain::AvgPool2d& op, const Chain::Node& node, const Values&, const Values& x,
              int64_t batch) const {
-    Values y(static_cast<size_t>(batch * cnncore::element_count(graph_.shape(node.output))));
+    Values y(static_cast<size_t>(batch * cnncore::element_count(node.output)));
     for_windows(op.params, batch, [&](int64_t at, const std::vector<int64_t>& inside) {
       for (const int64_t i : inside)
         y[static_cast<size_t>(at)] += x[static_cast<size_t>(i)] / static_cast<double>(inside.size());
     });
     return y;
   }
-  Values run(const cnncore::ActivationOp& op, const cnncore::Graph::Node& node, const Values&, const Values& x,
+  Values run(const Chain::Activate& op, const Chain::Node& node, const Values&, const Values& x,
              int64_t) const {
-    return activated(op.activation, x, graph_.shape(node.output).back());
+    return activated(op.kind, x, node.output.back());
   }
-  Values run(const cnncore::RescalingOp& op, const cnncore::Graph::Node&, const Values&, Values x, int64_t) const {
+  Values run(const Chain::Rescaling& op, const Chain::Node&, const Values&, Values x, int64_t) const {
     for (double& value : x) value = value * op.scale + op.offset;
     return x;
   }
-  Values run(const cnncore::FlattenOp&, const cnncore::Graph::Node&, const Values&, const Values& x, int64_t) const {
-    return x;
-  }
-  // As in inference.
-  Values run(const cnncore::DropoutOp&, const cnncore::Graph::Node&, const Values&, const Values& x, int64_t) const {
-    return x;
-  }
+  Values run(const Chain::Nothing&, const Chain::Node&, const Values&, const Values& x, int64_t) const { return x; }
 
   const Model& model_;
   std::vector<cnncore::ParameterSlot> slots_;
-  cnncore::Graph graph_;
+  Chain chain_;
 };
 
 }  // namespace testing

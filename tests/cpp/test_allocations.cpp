@@ -78,14 +78,14 @@ namespace {
 void check_steps(const Model& model, int64_t samples) {
   CAPTURE(model.name);
   Random random(95);
-  Network network = model.network();
+  ChainNetwork network = model.network();
   randomize(network, random);
   const Data data(network, samples, 1, random);
-  TrainBatch batch = data.batch(model), last = batch;
+  Batch batch = data.batch(model), last = batch;
   std::vector<float> y(static_cast<size_t>(samples * data.outputs));
   Adam optimizer(network.parameter_count());
   batch.size = samples / 2 + 1, last.size = samples / 3;
-  const auto step = [&](const TrainBatch& b, float* to) {
+  const auto step = [&](const Batch& b, float* to) {
     network.train_step(b, model.spec(), &optimizer, to);
   };
   CHECK(allocated_by([&] { step(batch, y.data()); }) == 0);

@@ -9,7 +9,10 @@ namespace {
 
 using Values = ReferenceNetwork::Values;
 
-Values parameters(Network& network) { return {network.parameters(), network.parameters() + network.parameter_count()}; }
+Values parameters(ChainNetwork& network) {
+  const float* all = network.parameters();
+  return {all, all + network.parameter_count()};
+}
 
 double largest_of(std::span<const double> values) {
   double most = 0;
@@ -21,7 +24,7 @@ double largest_of(std::span<const double> values) {
 double relative_bound(const Model& model) { return static_cast<double>(model.reductions) * kUnit; }
 
 // Indices of at most `most` parameters of each slot.
-std::vector<int64_t> chosen_parameters(const Network& network, int64_t most, Random& random) {
+std::vector<int64_t> chosen_parameters(const ChainNetwork& network, int64_t most, Random& random) {
   std::vector<int64_t> chosen;
   for (const ParameterSlot& slot : network.slots()) {
     const std::vector<int32_t> order = shuffled(element_count(slot.shape), random);
@@ -37,7 +40,7 @@ TEST_CASE("forward: every model's outputs, and the loss of its predictions") {
     for (const Model& model : models()) {
       CAPTURE(model.name);
       Random random(81);
-      Network network = model.network();
+      ChainNetwork network = model.network();
       randomize(network, random);
       const ReferenceNetwork reference(model, network);
       const Data data(network, 5, most_of(model), random);
@@ -49,7 +52,8 @@ TEST_CASE("forward: every model's outputs, and the loss of its predictions") {
         wrong.expect(y[i], expected[i], relative_bound(model) * largest_of(expected));
       CAPTURE(wrong.worst);
       CHECK(wrong.count == 0);
-      const double loss = network.loss(data.samples, y.data(), data.batch(model).y, model.spec());
+      const double loss = reduced_loss(model.spec(), data.samples, data.outputs, y.data(), data.batch(model).y, nullptr,
+                                       nullptr);
       CHECK(loss == doctest::Approx(reference.loss(expected, data)).epsilon(relative_bound(model)));
     }
   });
@@ -62,7 +66,7 @@ TEST_CASE("train_step: the gradients are the numerical ones") {
     for (const Model& model : models()) {
       CAPTURE(model.name);
       Random random(82);
-      Network network = model.network();
+      ChainNetwork network = model.network();
       randomize(network, random);
       const ReferenceNetwork reference(model, network);
       const Data data(network, 3, most_of(model), random);
@@ -99,7 +103,7 @@ TEST_CASE("forward: a sample's bits depend neither on the batch, nor on the thre
     for (const Model& model : models()) {
       CAPTURE(model.name);
       Random random(83);
-      Network network = model.network();
+      ChainNetwork network = model.network();
       randomize(network, random);
       const Data data(network, 67, most_of(model), random);
       const int64_t in = element_count(network.input_shape());
@@ -129,7 +133,7 @@ TEST_CASE("forward: threads share a single image, and its bits are the same") {
   const int before = num_threads();
   for_each_isa([](const Kernels&) {
     Random random(85);
-    Network network = large_model().network();
+    ChainNetwork network = large_model().network();
     randomize(network, random);
     const Data data(network, 2, 2, random);
     std::vector<float> both(20), one(20);
@@ -152,7 +156,7 @@ TEST_CASE("train_step: outputs, weights of samples, indices and the gaps between
     for (const Model& model : models()) {
       CAPTURE(model.name);
       Random random(84);
-      Network network = model.network();
+      ChainNetwork network = model.network();
       randomize(network, random);
       const Data data(network, 9, most_of(model), random);
       const size_t count = static_cast<size_t>(network.parameter_count());
@@ -160,12 +164,12 @@ TEST_CASE("train_step: outputs, weights of samples, indices and the gaps between
 
       // The outputs are inference's.
       std::vector<float> outputs(static_cast<size_t>(9 * data.outputs)), predictions(outputs.size());
-      TrainBatch batch = data.batch(model);
+      Batch batch = data.batch(model);
       const double loss = network.train_step(batch, model.spec(), nullptr, outputs.data());
       network.forward(data.images(), predictions.data());
       CHECK(outputs == predictions);
       const std::vector<float> whole = gradients();
-      CHECK(network.step == 1);
+      CHECK(network.network.step == 1);
 
       // Indices only say where the samples lie: in reverse and back again.
       std::vector<int64_t> indices = {0, 1, 2, 3, 4, 5, 6, 7, 8};
@@ -198,17 +202,18 @@ TEST_CASE("train_step: outputs, weights of samples, indices and the gaps between
 }
 
 TEST_CASE("dropout: a mask of the step and the sample, none in inference") {
-  Graph graph;
+  Chain graph;
   const int input = graph.input({400});
   const int dropped = graph.dropout(input, 0.25f, 7, "dropout");
   const int output = graph.dense(dropped, 400, false, Activation::linear, "out");
-  Network network(std::move(graph), output);
-  for (int64_t i = 0; i < 400; ++i) network.parameters()[i * 400 + i] = 1.0f;  // the identity: outputs show the mask
+  ChainNetwork network(std::move(graph.graph), output);
+  float* kernel = network.parameters();
+  for (int64_t i = 0; i < 400; ++i) kernel[i * 400 + i] = 1.0f;  // the identity: outputs show the mask
   const std::vector<float> x(3 * 400, 1.0f), targets(3 * 400);
   std::vector<float> first(x.size()), again(x.size()), next(x.size()), inference(x.size());
-  const TrainBatch batch{{nullptr, x.data(), 3}, {nullptr, targets.data()}, nullptr, 3, nullptr};
+  const Batch batch{{nullptr, x.data(), 3}, {nullptr, targets.data()}, nullptr, 3, nullptr};
   const auto train = [&](int64_t step, std::vector<float>& outputs) {
-    network.step = step;
+    network.network.step = step;
     network.train_step(batch, {LossKind::mean_squared_error}, nullptr, outputs.data());
   };
   train(0, first), train(1, next), train(0, again);

@@ -13,7 +13,7 @@ namespace {
 
 // The seed document's model, small: every part of a training step, and enough work for several threads.
 Model seed_model() {
-  return {"seed", LossKind::sparse_categorical_crossentropy, false, 0, [](Graph& g) {
+  return {"seed", LossKind::sparse_categorical_crossentropy, false, 0, [](Chain& g) {
             int t = g.rescaling(g.input({20, 20, 1}), 1.0f / 255, 0.0f, "scale");
             t = g.max_pool2d(g.conv2d(t, conv(32, 3), true, Activation::relu, "a"), window(2, 2), "pool_a");
             t = g.max_pool2d(g.conv2d(t, conv(32, 3), true, Activation::relu, "b"), window(2, 2), "pool_b");
@@ -25,7 +25,7 @@ Model seed_model() {
 // A network in training: weights, optimizer, data and an order of the samples.
 struct Training {
   Model model;
-  Network network;
+  ChainNetwork network;
   Adam optimizer;
   Data data;
   std::vector<int64_t> order;
@@ -41,21 +41,22 @@ struct Training {
     return {network, samples, 255, random};
   }
   double step(int64_t first, int64_t size) {
-    TrainBatch batch = data.batch(model);
+    Batch batch = data.batch(model);
     batch.x = {data.bytes.data(), nullptr, data.samples};
     batch.indices = order.data() + first, batch.size = size;
     return network.train_step(batch, model.spec(), &optimizer, nullptr);
   }
   // Parameters and the optimizer's state, one behind the other.
   std::vector<float> state() {
-    std::vector<float> all(network.parameters(), network.parameters() + network.parameter_count());
+    const float* parameters = network.parameters();
+    std::vector<float> all(parameters, parameters + network.parameter_count());
     for (const auto& [name, values] : optimizer.state()) all.insert(all.end(), values->begin(), values->end());
     return all;
   }
   void resume(Training& from) {
     std::copy_n(from.network.parameters(), network.parameter_count(), network.parameters());
     for (const auto& [name, values] : optimizer.state()) *values = *from.optimizer.state().at(name);
-    optimizer.step = from.optimizer.step, network.step = from.network.step;
+    optimizer.step = from.optimizer.step, network.network.step = from.network.network.step;
   }
 };
 
@@ -140,9 +141,11 @@ TEST_CASE("training: the instruction set may change on the way") {
 namespace {
 
 // forward, of two images and of one, agrees with a network that has never seen other weights.
-void check_forward_is_fresh(Network& network, const Model& model, const Data& data) {
-  Network fresh = model.network();
-  std::copy_n(std::as_const(network).parameters(), network.parameter_count(), fresh.parameters());
+void check_forward_is_fresh(ChainNetwork& network, const Model& model, const Data& data) {
+  ChainNetwork fresh = model.network();
+  std::vector<float> flat(static_cast<size_t>(network.parameter_count()));
+  network.network.get_parameters(flat.data());
+  fresh.network.set_parameters(flat.data());
   for (const int64_t samples : {2, 1}) {
     Images x = data.images();
     x.samples = samples;
@@ -160,20 +163,24 @@ TEST_CASE("forward sees weights that were written from outside, as long as they 
     for (const Model& model : models()) {
       CAPTURE(model.name);
       Random random(92);
-      Network network = model.network();
+      ChainNetwork network = model.network();
       const Data data(network, 2, 2, random);
-      float* first = network.parameters();
       randomize(network, random);
       check_forward_is_fresh(network, model, data);
-      first[0] += 0.5f;  // lent
-      check_forward_is_fresh(network, model, data);
-      first[0] += 0.5f;
-      while (network.lent()) network.return_parameters();
+      const ParameterSlot& slot = network.slots().front();
+      const std::shared_ptr<Parameters> layer = network.network.parameters(slot.layer);
+      {
+        const Parameters::Loan loan(layer, static_cast<size_t>(slot.index));
+        loan.data()[0] += 0.5f;
+        check_forward_is_fresh(network, model, data);
+        loan.data()[0] += 0.5f;
+        check_forward_is_fresh(network, model, data);
+        loan.data()[0] += 0.5f;
+      }
       check_forward_is_fresh(network, model, data);  // written before it was returned
       check_forward_is_fresh(network, model, data);
-      network.parameters()[0] -= 1.0f;  // lent again
-      check_forward_is_fresh(network, model, data);
-      network.return_parameters();
+      std::vector<float> values(static_cast<size_t>(element_count(slot.shape)), 0.125f);
+      layer->write(static_cast<size_t>(slot.index), values.data());
       check_forward_is_fresh(network, model, data);
     }
   });
@@ -183,7 +190,6 @@ TEST_CASE("forward sees the weights of each training step") {
   for (const Model& model : models()) {
     CAPTURE(model.name);
     Training training(model, 8);
-    while (training.network.lent()) training.network.return_parameters();
     for (int step = 0; step < 3; ++step) {
       training.step(0, 8);
       check_forward_is_fresh(training.network, model, training.data);
@@ -200,12 +206,12 @@ void check_refused_step(const Model& model, float value) {
   Training training(model, 8);
   training.step(0, 8);
   const std::vector<float> before = training.state();
-  const int64_t step = training.network.step, updates = training.optimizer.step;
+  const int64_t step = training.network.network.step, updates = training.optimizer.step;
   training.data.floats[1] = value;
-  const TrainBatch batch = training.data.batch(model);
+  const Batch batch = training.data.batch(model);
   CHECK(!std::isfinite(training.network.train_step(batch, model.spec(), &training.optimizer, nullptr)));
   CHECK(training.state() == before);
-  CHECK(training.network.step == step);
+  CHECK(training.network.network.step == step);
   CHECK(training.optimizer.step == updates);
   Training fresh(model, 8);
   fresh.resume(training);
@@ -219,7 +225,7 @@ TEST_CASE("training: a loss or a gradient that is not finite changes nothing") {
   for_each_isa([](const Kernels&) {
     for (const Model& model : models()) check_refused_step(model, std::numeric_limits<float>::quiet_NaN());
     const Model squares{"squares", LossKind::mean_squared_error, false, 0,
-                        [](Graph& g) { return g.dense(g.input({4}), 2, true, Activation::linear, "out"); }};
+                        [](Chain& g) { return g.dense(g.input({4}), 2, true, Activation::linear, "out"); }};
     check_refused_step(squares, std::numeric_limits<float>::infinity());
     check_refused_step(squares, 1e25f);  // the loss is 1e50, a double; the gradient is no float
   });
@@ -230,24 +236,25 @@ TEST_CASE("train_step refuses what makes no sense, and changes nothing") {
   training.step(0, 8);
   const std::vector<float> before = training.state();
   const auto refuses = [&](const char* text, auto change) {
-    TrainBatch batch = training.data.batch(training.model);
+    Batch batch = training.data.batch(training.model);
     LossSpec loss{training.model.loss};
     Optimizer* optimizer = &training.optimizer;
     change(batch, loss, optimizer);
     CHECK_THROWS_WITH_AS(training.network.train_step(batch, loss, optimizer, nullptr), text, std::invalid_argument);
     CHECK(training.state() == before);
-    CHECK(training.network.step == 1);
+    CHECK(training.network.network.step == 1);
     CHECK(training.optimizer.step == 1);
   };
-  using B = TrainBatch&;
+  using B = Batch&;
   using L = LossSpec&;
   using O = Optimizer*&;
   refuses("[train_step] expected a batch of at least one sample. Received: 0", [](B b, L, O) { b.size = 0; });
-  refuses("[train_step] expected indices in [0, 8). Received: 8", [](B b, L, O) { b.size = 9; });
+  refuses("[train_step] expected a batch of at most 8 samples. Received: 9", [](B b, L, O) { b.size = 9; });
   int64_t indices[2] = {3, -1};
   refuses("[train_step] expected indices in [0, 8). Received: -1", [&](B b, L, O) { b.indices = indices, b.size = 2; });
   refuses(
-      "[train_step] expected integer labels for sparse_categorical_crossentropy and float targets for the other losses",
+      "[train_step] expected integer labels for sparse_categorical_crossentropy and float targets for the other losses, "
+      "for output 0",
       [](B, L l, O) { l.kind = LossKind::mean_squared_error; });
   std::vector<int64_t> labels(8, 3);
   labels[5] = 10;

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -137,8 +138,8 @@ struct TrainBatch {
 
 /// Losses of a step, before its update.
 struct StepResult {
-  double total = 0;             ///< with the outputs' weights, and what regularizers add
-  std::vector<double> outputs;  ///< per output, without its weight
+  double total = 0;  ///< with the outputs' weights, and what regularizers add
+  std::span<const double> outputs;  ///< per output, without its weight; valid until the network's next step
   bool finite = true;           ///< false: the loss or a gradient holds NaN or infinity, and nothing was updated
 };
 

@@ -56,10 +56,10 @@ struct Network::Impl {
   }
 
   Training& training_for(int64_t batch, bool separate_loss) {
-    return training.get({batch, separate_loss}, kernels(), [&] {
-      const int64_t slice = std::min(Shards(batch).size, kTrainingSlice);
-      return plan({true, slice, batch, precision, separate_loss});
-    });
+    const TrainingPlans::Key key(batch, separate_loss);
+    if (Training* found = training.find(key, kernels())) return *found;
+    const int64_t slice = std::min(Shards(batch).size, kTrainingSlice);
+    return training.add(key, plan({true, slice, batch, precision, separate_loss}));
   }
 
   std::shared_ptr<Inference> inference_plan() {

@@ -10,16 +10,17 @@ constexpr int64_t kMostBytes = int64_t{256} << 20;
 
 }  // namespace
 
-Training& TrainingPlans::get(const Key& key, const Kernels& kernels,
-                             const std::function<std::unique_ptr<Plan>()>& make) {
+Training* TrainingPlans::find(const Key& key, const Kernels& kernels) {
   if (!plans_.empty() && &plans_.front().second->plan().kernels != &kernels) plans_.clear();
   const auto found = std::find_if(plans_.begin(), plans_.end(), [&](const auto& plan) { return plan.first == key; });
-  if (found != plans_.end()) {
-    plans_.splice(plans_.begin(), plans_, found);
-  } else {
-    make_room();
-    plans_.emplace_front(key, std::make_unique<Training>(make()));
-  }
+  if (found == plans_.end()) return nullptr;
+  plans_.splice(plans_.begin(), plans_, found);
+  return plans_.front().second.get();
+}
+
+Training& TrainingPlans::add(const Key& key, std::unique_ptr<Plan> plan) {
+  make_room();
+  plans_.emplace_front(key, std::make_unique<Training>(std::move(plan)));
   return *plans_.front().second;
 }
 

@@ -1,7 +1,6 @@
 // Training plans by batch size: the usual one, the last short one of an epoch, and their like.
 #pragma once
 
-#include <functional>
 #include <list>
 #include <memory>
 #include <string>
@@ -18,9 +17,10 @@ class TrainingPlans {
   /// A batch size, and whether losses are taken on the whole batch.
   using Key = std::pair<int64_t, bool>;
 
-  /// The plan for a key. Where there is none, or another ISA has been chosen, it is made; then the plans that were used
-  /// longest ago are dropped until few are left that take little memory.
-  Training& get(const Key& key, const Kernels& kernels, const std::function<std::unique_ptr<Plan>()>& make);
+  /// The plan for a key; null where there is none, or another ISA has been chosen since it was made.
+  Training* find(const Key& key, const Kernels& kernels);
+  /// A new one. Those that were used longest ago are dropped until few are left that take little memory.
+  Training& add(const Key& key, std::unique_ptr<Plan> plan);
   void clear() { plans_.clear(); }
   std::string describe() const;
 
