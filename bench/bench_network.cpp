@@ -42,42 +42,44 @@ const DataSet& data_set() {
 
 Network make_network() {
   Graph graph;
-  Conv2dParams conv;
-  conv.kernel_height = conv.kernel_width = 3;
-  int t = graph.rescaling(graph.input({28, 28, 1}), 1.0f / 255.0f, 0.0f, "rescaling");
+  int t = graph.add("rescaling", {graph.input({28, 28, 1})}, "rescaling", {{"scale", 1.0 / 255.0}});
   for (const int64_t filters : {32, 64}) {
     const std::string number = filters == 32 ? "1" : "2";
-    conv.filters = filters;
-    t = graph.max_pool2d(graph.conv2d(t, conv, true, Activation::relu, "conv" + number), {}, "pool" + number);
+    t = graph.add("conv2d", {t}, "conv" + number,
+                  {{"filters", filters}, {"kernel_size", {3, 3}}, {"activation", "relu"}});
+    t = graph.add("max_pool2d", {t}, "pool" + number);
   }
-  t = graph.dense(graph.flatten(t, "flatten"), 128, true, Activation::relu, "dense1");
-  t = graph.dense(t, kClasses, true, Activation::softmax, "dense2");
-  Network network(std::move(graph), t);
+  t = graph.add("reshape", {t}, "flatten", {{"shape", {element_count(graph.shape(t))}}});
+  t = graph.add("dense", {t}, "dense1", {{"units", 128}, {"activation", "relu"}});
+  t = graph.add("dense", {t}, "dense2", {{"units", kClasses}, {"activation", "softmax"}});
+  Network network(std::move(graph), {t});
 
   std::minstd_rand random(1);
-  float* parameters = network.parameters();
   for (const ParameterSlot& slot : network.slots()) {  // Glorot's uniform kernels, zero biases
     const Shape& s = slot.shape;
     if (s.size() == 1) continue;
     const int64_t field = element_count(s) / (s[s.size() - 1] * s[s.size() - 2]);
     const double limit = std::sqrt(6.0 / static_cast<double>(field * (s[s.size() - 1] + s[s.size() - 2])));
     std::uniform_real_distribution<float> uniform(static_cast<float>(-limit), static_cast<float>(limit));
-    for (int64_t i = 0; i < element_count(s); ++i) parameters[slot.offset + i] = uniform(random);
+    std::vector<float> values(static_cast<size_t>(element_count(s)));
+    for (float& value : values) value = uniform(random);
+    network.parameters(slot.layer)->write(static_cast<size_t>(slot.index), values.data());
   }
-  network.return_parameters();
   return network;
 }
 
 std::vector<float> predict(Network& network, int64_t batch) {
   std::vector<float> y(batch * kClasses);
-  network.forward({data_set().images.data(), nullptr, batch}, y.data());
+  network.forward({{.bytes = data_set().images.data(), .samples = batch}}, {y.data()});
   return y;
 }
+
+const LossSpec kLoss{LossKind::sparse_categorical_crossentropy};
 
 double loss_of(Network& network) {
   constexpr int64_t size = 128;
   const Targets targets{data_set().labels.data(), nullptr};
-  return network.loss(size, predict(network, size).data(), targets, {LossKind::sparse_categorical_crossentropy});
+  return reduced_loss(kLoss, size, kClasses, predict(network, size).data(), targets, nullptr, nullptr);
 }
 
 void fail(benchmark::State& state, const std::string& what) {
@@ -99,10 +101,12 @@ void train(benchmark::State& state, const std::string& isa) {
   int64_t at = 0;
   const auto step = [&] {
     const DataSet& data = data_set();
-    const TrainBatch b{
-        {data.images.data(), nullptr, kImages}, {data.labels.data(), nullptr}, order.data() + at, batch, nullptr};
+    const TrainBatch b{.x = {{.bytes = data.images.data(), .samples = kImages}},
+                       .y = {{.loss = kLoss, .y = {.labels = data.labels.data()}}},
+                       .indices = order.data() + at,
+                       .size = batch};
     at = (at + batch) % kImages;
-    network.train_step(b, {LossKind::sparse_categorical_crossentropy}, &adam, nullptr);
+    network.train_step(b, &adam);
   };
   const double before = loss_of(network);
   step();  // makes the plan
@@ -120,7 +124,9 @@ void infer(benchmark::State& state, const std::string& isa) {
   Network network = make_network();
   set_isa(isa);
   std::vector<float> y = predict(network, batch);  // makes the plan
-  for (auto _ : state) network.forward({data_set().images.data(), nullptr, batch}, y.data());
+  const std::vector<Images> x = {{.bytes = data_set().images.data(), .samples = batch}};
+  const std::vector<float*> outputs = {y.data()};
+  for (auto _ : state) network.forward(x, outputs);
   set_isa("scalar");
   const std::vector<float> expected = predict(network, batch);
   for (size_t i = 0; i < y.size(); ++i)

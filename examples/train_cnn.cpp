@@ -40,12 +40,12 @@ Dataset make_stripes(int64_t samples, uint32_t seed) {
 cnncore::Network make_network() {
   cnncore::Graph graph;
   int x = graph.input({kSize, kSize, 1});
-  x = graph.conv2d(x, {.filters = 8, .kernel_height = 3, .kernel_width = 3}, true, cnncore::Activation::relu, "conv2d");
-  x = graph.max_pool2d(x, {}, "max_pool2d");  // 2x2
-  x = graph.flatten(x, "flatten");
-  x = graph.dense(x, 32, true, cnncore::Activation::relu, "dense");
-  x = graph.dense(x, kClasses, true, cnncore::Activation::softmax, "output");
-  return cnncore::Network(std::move(graph), x);
+  x = graph.add("conv2d", {x}, "conv2d", {{"filters", 8}, {"kernel_size", {3, 3}}, {"activation", "relu"}});
+  x = graph.add("max_pool2d", {x}, "max_pool2d");  // 2x2
+  x = graph.add("reshape", {x}, "flatten", {{"shape", {cnncore::element_count(graph.shape(x))}}});
+  x = graph.add("dense", {x}, "dense", {{"units", 32}, {"activation", "relu"}});
+  x = graph.add("dense", {x}, "output", {{"units", kClasses}, {"activation", "softmax"}});
+  return cnncore::Network(std::move(graph), {x});
 }
 
 // He's initialisation for kernels; biases stay zero.
@@ -55,13 +55,15 @@ void initialize(cnncore::Network& network, uint32_t seed) {
     if (slot.shape.size() == 1) continue;
     const int64_t size = cnncore::element_count(slot.shape);
     std::normal_distribution<float> normal(0.0f, std::sqrt(2.0f * static_cast<float>(slot.shape.back()) / size));
-    std::generate_n(network.parameters() + slot.offset, size, [&] { return normal(random); });
+    std::vector<float> kernel(static_cast<size_t>(size));
+    std::generate(kernel.begin(), kernel.end(), [&] { return normal(random); });
+    network.parameters(slot.layer)->write(static_cast<size_t>(slot.index), kernel.data());
   }
 }
 
 double accuracy(cnncore::Network& network, const Dataset& data) {
   std::vector<float> outputs(data.samples() * kClasses);
-  network.forward({.floats = data.images.data(), .samples = data.samples()}, outputs.data());
+  network.forward({{.floats = data.images.data(), .samples = data.samples()}}, {outputs.data()});
   int64_t correct = 0;
   for (int64_t n = 0; n < data.samples(); ++n) {
     const float* p = &outputs[n * kClasses];
@@ -87,13 +89,13 @@ int run() {
     double loss = 0.0;
     for (int64_t start = 0; start < train.samples(); start += kBatch) {
       const cnncore::TrainBatch batch{
-          .x = {.floats = train.images.data(), .samples = train.samples()},
-          .y = {.labels = train.labels.data()},
+          .x = {{.floats = train.images.data(), .samples = train.samples()}},
+          .y = {{.loss = cnncore::LossSpec{cnncore::LossKind::sparse_categorical_crossentropy},
+                 .y = {.labels = train.labels.data()}}},
           .indices = &order[start],
           .size = std::min(kBatch, train.samples() - start),
       };
-      const double batch_loss = network.train_step(batch, cnncore::Loss::sparse_categorical_crossentropy,
-                                                   /*from_logits=*/false, &optimizer, /*outputs=*/nullptr);
+      const double batch_loss = network.train_step(batch, &optimizer).total;
       loss += batch_loss * static_cast<double>(batch.size);
     }
     std::printf("epoch %d: loss %.4f\n", epoch, loss / static_cast<double>(train.samples()));

@@ -232,8 +232,9 @@ void bind_network(py::module_& m) {
                              })
       .def("forward", forward, py::arg("x"), py::arg("training") = false)
       .def("train_step", train_step, py::arg("x"), py::arg("y") = py::none(), py::arg("losses") = py::none(),
-           py::arg("loss_weights") = py::none(), py::arg("sample_weight") = py::none(), py::arg("indices") = py::none(),
-           py::arg("optimizer") = nullptr, py::arg("outputs") = py::none(), py::arg("keep_state") = false)
+           py::arg("loss_weights") = py::none(), py::arg("sample_weight") = py::none(),
+           py::arg("indices").noconvert() = py::none(), py::arg("optimizer") = nullptr, py::arg("outputs") = py::none(),
+           py::arg("keep_state") = false)
       .def("describe", &Network::describe, py::call_guard<py::gil_scoped_release>());
 }
 

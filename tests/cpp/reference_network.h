@@ -83,8 +83,7 @@ class ReferenceNetwork {
     as_conv.params.in_height = as_conv.params.in_width = 1, as_conv.params.in_channels = op.features;
     return run(as_conv, node, params, x, batch);
   }
-  Values run(const Chain::MaxPool2d& op, const Chain::Node& node, const Values&, const Values& x,
-             int64_t batch) const {
+  Values run(const Chain::MaxPool2d& op, const Chain::Node& node, const Values&, const Values& x, int64_t batch) const {
     Values y(static_cast<size_t>(batch * cnncore::element_count(node.output)));
     for_windows(op.params, batch, [&](int64_t at, const std::vector<int64_t>& inside) {
       double most = x[static_cast<size_t>(inside.front())];
@@ -93,8 +92,7 @@ class ReferenceNetwork {
     });
     return y;
   }
-  Values run(const Chain::AvgPool2d& op, const Chain::Node& node, const Values&, const Values& x,
-             int64_t batch) const {
+  Values run(const Chain::AvgPool2d& op, const Chain::Node& node, const Values&, const Values& x, int64_t batch) const {
     Values y(static_cast<size_t>(batch * cnncore::element_count(node.output)));
     for_windows(op.params, batch, [&](int64_t at, const std::vector<int64_t>& inside) {
       for (const int64_t i : inside)
@@ -102,8 +100,7 @@ class ReferenceNetwork {
     });
     return y;
   }
-  Values run(const Chain::Activate& op, const Chain::Node& node, const Values&, const Values& x,
-             int64_t) const {
+  Values run(const Chain::Activate& op, const Chain::Node& node, const Values&, const Values& x, int64_t) const {
     return activated(op.kind, x, node.output.back());
   }
   Values run(const Chain::Rescaling& op, const Chain::Node&, const Values&, Values x, int64_t) const {

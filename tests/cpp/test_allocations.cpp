@@ -85,9 +85,7 @@ void check_steps(const Model& model, int64_t samples) {
   std::vector<float> y(static_cast<size_t>(samples * data.outputs));
   Adam optimizer(network.parameter_count());
   batch.size = samples / 2 + 1, last.size = samples / 3;
-  const auto step = [&](const Batch& b, float* to) {
-    network.train_step(b, model.spec(), &optimizer, to);
-  };
+  const auto step = [&](const Batch& b, float* to) { network.train_step(b, model.spec(), &optimizer, to); };
   CHECK(allocated_by([&] { step(batch, y.data()); }) == 0);
   CHECK(allocated_by([&] { step(batch, nullptr), step(last, nullptr); }) == 0);
   CHECK(allocated_by([&] { network.forward(data.images(), y.data()); }) == 0);

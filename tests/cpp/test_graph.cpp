@@ -50,10 +50,12 @@ TEST_CASE("graph: what makes no sense is refused by name") {
       "layer \"c\": [conv2d] expected a kernel no larger than the padded input. Received: kernel 5 (dilated), input 4",
       [](Chain& g) { g.conv2d(g.input({4, 4, 1}), conv(2, 5), true, Activation::relu, "c"); });
   refuses(
-      "layer \"p\": [max_pool2d] expected a kernel no larger than the padded input. Received: kernel 3 (dilated), input 2",
+      "layer \"p\": [max_pool2d] expected a kernel no larger than the padded input. Received: kernel 3 (dilated), "
+      "input 2",
       [](Chain& g) { g.max_pool2d(g.input({2, 2, 1}), window(3, 1), "p"); });
-  refuses("layer \"d\": [dense] expected an input of shape (features,). Received: (4, 4, 2); put a Flatten layer before it",
-          [](Chain& g) { g.dense(g.input({4, 4, 2}), 3, true, Activation::relu, "d"); });
+  refuses(
+      "layer \"d\": [dense] expected an input of shape (features,). Received: (4, 4, 2); put a Flatten layer before it",
+      [](Chain& g) { g.dense(g.input({4, 4, 2}), 3, true, Activation::relu, "d"); });
   refuses("layer \"d\": [dense] expected units between 1 and 2147483647. Received: 0",
           [](Chain& g) { g.dense(g.input({4}), 0, true, Activation::relu, "d"); });
   refuses("layer \"d\": [dropout] expected a rate in [0, 1). Received: 1",

@@ -52,8 +52,8 @@ TEST_CASE("forward: every model's outputs, and the loss of its predictions") {
         wrong.expect(y[i], expected[i], relative_bound(model) * largest_of(expected));
       CAPTURE(wrong.worst);
       CHECK(wrong.count == 0);
-      const double loss = reduced_loss(model.spec(), data.samples, data.outputs, y.data(), data.batch(model).y, nullptr,
-                                       nullptr);
+      const double loss =
+          reduced_loss(model.spec(), data.samples, data.outputs, y.data(), data.batch(model).y, nullptr, nullptr);
       CHECK(loss == doctest::Approx(reference.loss(expected, data)).epsilon(relative_bound(model)));
     }
   });

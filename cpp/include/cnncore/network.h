@@ -138,9 +138,9 @@ struct TrainBatch {
 
 /// Losses of a step, before its update.
 struct StepResult {
-  double total = 0;  ///< with the outputs' weights, and what regularizers add
+  double total = 0;                 ///< with the outputs' weights, and what regularizers add
   std::span<const double> outputs;  ///< per output, without its weight; valid until the network's next step
-  bool finite = true;           ///< false: the loss or a gradient holds NaN or infinity, and nothing was updated
+  bool finite = true;               ///< false: the loss or a gradient holds NaN or infinity, and nothing was updated
 };
 
 /// Plans, gradients and memory over Parameters. Any number of threads may call forward at a time, also beside a thread
