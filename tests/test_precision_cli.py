@@ -44,12 +44,12 @@ def output(capsys, *arguments):
 def test_train_in_each_precision(dataset):
     weights = set()
     for precision in ("float32", *REDUCED):
-        model = train(dataset, "--precision", precision)
+        model = train(dataset, "--precision", precision, "--force")
         assert model.precision == model.network.precision == precision
         assert model.optimizer.iterations == 7
-        weights.add(model.network.parameters.tobytes())
+        weights.add(model.network.get_parameters().tobytes())
     assert len(weights) == 3
-    assert train(dataset).precision == "float32"
+    assert train(dataset, "--force").precision == "float32"
 
 
 def test_a_saved_model_keeps_its_own_unless_another_is_asked_for(dataset):
