@@ -155,6 +155,14 @@ class ChainNetwork {
     return flat_.data();
   }
 
+  /// The parameters as they are.
+  std::vector<float> values() {
+    write();
+    std::vector<float> flat(flat_.size());
+    network.get_parameters(flat.data());
+    return flat;
+  }
+
   void forward(const cnncore::Images& x, float* y) {
     write();
     x_.assign(1, x), y_.assign(1, y);

@@ -143,9 +143,7 @@ namespace {
 // forward, of two images and of one, agrees with a network that has never seen other weights.
 void check_forward_is_fresh(ChainNetwork& network, const Model& model, const Data& data) {
   ChainNetwork fresh = model.network();
-  std::vector<float> flat(static_cast<size_t>(network.parameter_count()));
-  network.network.get_parameters(flat.data());
-  fresh.network.set_parameters(flat.data());
+  fresh.network.set_parameters(network.values().data());
   for (const int64_t samples : {2, 1}) {
     Images x = data.images();
     x.samples = samples;
