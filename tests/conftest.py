@@ -38,8 +38,8 @@ def network_in(precision):
     """A class of networks that take float32 for ``precision``."""
 
     class Network(_core.Network):
-        def __init__(self, graph, outputs, parameters):
-            super().__init__(graph, outputs, parameters)
+        def __init__(self, graph, outputs, parameters=None):
+            super().__init__(graph, outputs, parameters or {})
             self.precision = FLOAT32
 
         @property
