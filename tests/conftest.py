@@ -12,6 +12,7 @@ from cnncore.layers import Conv2D, Dense, Flatten, MaxPooling2D, Rescaling
 from precision import FLOAT32, REDUCED
 
 CLASSES = 3
+collect_ignore = ["scripts"]  # programs, which test_scripts.py runs in a folder of their own
 
 
 def pytest_addoption(parser):
