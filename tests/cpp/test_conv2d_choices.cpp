@@ -129,9 +129,10 @@ TEST_CASE("conv2d: images that are taken together fit 32-bit offsets") {
 }
 
 TEST_CASE("conv2d: a large kernel is packed and its gradient summed in tasks enough for many cores") {
+  const std::vector<Kernels> machines = planning_machines();  // the plans refer to them
   for (const char* text : {"14x14x512 f512 k1x1 s2", "14x14x256 f256 k3x3"}) {
     const Conv2dCase c = parse_conv2d_case(text);
-    const Conv2dPlan plan(c.params, c.fusion, planning_machines()[2]);
+    const Conv2dPlan plan(c.params, c.fusion, machines[2]);
     CAPTURE(plan.algorithm());
     CHECK(plan.pack_tasks() >= 8);
     CHECK(plan.reduce_tasks() >= 48);
