@@ -9,27 +9,36 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
-from cnncore import activations, initializers, layers, losses, metrics, models, ops, optimizers, utils
 from cnncore._core import __version__, get_num_threads, set_num_threads
-from cnncore.errors import TrainingError
-from cnncore.layers import Input
-from cnncore.models import Model, Sequential
 
 if TYPE_CHECKING:
     from cnncore import (
+        activations,
         applications,
         backend,
         callbacks,
         constraints,
         datasets,
+        initializers,
+        layers,
         legacy,
+        losses,
+        metrics,
+        models,
+        ops,
+        optimizers,
         preprocessing,
         regularizers,
         saving,
         testing,
+        utils,
     )
+    from cnncore.errors import TrainingError
+    from cnncore.layers import Input
+    from cnncore.models import Model, Sequential
 
 __all__ = [
     "Input",
@@ -60,25 +69,16 @@ __all__ = [
     "utils",
 ]
 
-# Loaded when they are first used.
-_LAZY = (
-    "applications",
-    "backend",
-    "callbacks",
-    "constraints",
-    "datasets",
-    "legacy",
-    "preprocessing",
-    "regularizers",
-    "saving",
-    "testing",
-)
+# ``import cnncore`` loads the core alone. Every other name is loaded when it is first used, from the module given here.
+_HOME = {"Input": "layers", "Model": "models", "Sequential": "models", "TrainingError": "errors"}
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        import importlib
-
+    if name in _HOME:
+        value = getattr(importlib.import_module(f"cnncore.{_HOME[name]}"), name)
+        globals()[name] = value
+        return value
+    if name in __all__:
         return importlib.import_module(f"cnncore.{name}")
     raise AttributeError(f"module 'cnncore' has no attribute {name!r}")
 

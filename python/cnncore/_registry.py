@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
@@ -20,10 +21,20 @@ def snake_case(name: str) -> str:
 
 
 class Registry(Generic[T]):
-    """The classes of one kind ("layer", "loss", ...) by name."""
+    """The classes of one kind ("layer", "loss", ...) by name.
 
-    def __init__(self, kind: str) -> None:
+    Parameters
+    ----------
+    kind : str
+        What the classes are, for messages.
+    *modules : str
+        Modules that register classes when they are imported. They are imported before a name is looked up, so that
+        a file can be read in a process that has used none of them so far.
+    """
+
+    def __init__(self, kind: str, *modules: str) -> None:
         self.kind = kind
+        self._modules = modules
         self._classes: dict[str, Any] = {}
         self._aliases: dict[str, str] = {}
 
@@ -38,6 +49,10 @@ class Registry(Generic[T]):
 
         return add
 
+    def _load_modules(self) -> None:
+        for module in self._modules:
+            importlib.import_module(module)
+
     def serialize(self, obj: Any) -> dict[str, Any]:
         """``{"class_name", "config"}`` of an object, ready for JSON."""
         name = type(obj).__name__
@@ -47,14 +62,17 @@ class Registry(Generic[T]):
 
     def class_named(self, name: str) -> Any:
         """The class of that name; it must exist."""
+        self._load_modules()
         return self._classes[name]
 
     def known_class(self, name: str) -> Any:
         """The class of that name, or None."""
+        self._load_modules()
         return self._classes.get(name)
 
     def deserialize(self, config: Any) -> T:
         """The object a :meth:`serialize` result describes."""
+        self._load_modules()
         if not isinstance(config, dict) or not isinstance(config.get("class_name"), str):
             raise ValueError(f'[{self.kind}] expected {{"class_name", "config"}}. Received: {config!r}')
         name, arguments = config["class_name"], config.get("config", {})
@@ -72,6 +90,7 @@ class Registry(Generic[T]):
 
     def get(self, identifier: Any) -> T:
         """An object from a name, a config or a class."""
+        self._load_modules()
         if isinstance(identifier, str):
             name = self._aliases.get(identifier.lower())
             if name is None:

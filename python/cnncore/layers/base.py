@@ -53,7 +53,7 @@ __all__ = ["Layer", "Shape", "WeightSpec", "registry", "structure_changed", "str
 Shape = tuple[Any, ...]  # the batch axis, None, then ints
 L = TypeVar("L", bound="Layer")
 
-registry: Registry[Layer] = Registry("layer")
+registry: Registry[Layer] = Registry("layer", "cnncore.layers", "cnncore.models")
 
 
 class Layer(Weighted):

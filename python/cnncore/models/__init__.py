@@ -1,8 +1,22 @@
 """Models: graphs of layers, chains of layers, and what makes new ones out of old ones."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from cnncore.models.cloning import clone_model, model_from_json
 from cnncore.models.model import Model
 from cnncore.models.sequential import Sequential
-from cnncore.saving import load_model, save_model
+
+if TYPE_CHECKING:
+    from cnncore.saving import load_model, save_model
 
 __all__ = ["Model", "Sequential", "clone_model", "load_model", "model_from_json", "save_model"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("load_model", "save_model"):
+        from cnncore import saving  # only who reads or writes files needs the libraries for them
+
+        return getattr(saving, name)
+    raise AttributeError(f"module 'cnncore.models' has no attribute {name!r}")

@@ -7,7 +7,6 @@ import threading
 from os import PathLike
 from typing import Any
 
-from cnncore import saving
 from cnncore.layers.function import Function
 from cnncore.models.graph_config import describe, lookup, rebuild
 
@@ -30,14 +29,20 @@ class Stored:
 
         :func:`cnncore.saving.load_model` reads it. See :func:`cnncore.saving.save_model`.
         """
+        from cnncore import saving
+
         saving.save_model(self, filepath, overwrite=overwrite)
 
     def save_weights(self, filepath: str | PathLike[str], overwrite: bool = True) -> None:
         """Write the weights alone to a file. See :func:`cnncore.saving.save_weights`."""
+        from cnncore import saving
+
         saving.save_weights(self, filepath, overwrite=overwrite)
 
     def load_weights(self, filepath: str | PathLike[str], skip_mismatch: bool = False, by_name: bool = False) -> None:
         """Read weights written by ``save_weights`` or ``save``. See :func:`cnncore.saving.load_weights`."""
+        from cnncore import saving
+
         saving.load_weights(self, filepath, skip_mismatch=skip_mismatch, by_name=by_name)
 
     # --- copies -------------------------------------------------------------------------------------------------------

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -201,6 +200,8 @@ class StreamSource:
 
 def _in_parallel(get: Callable[[int], Any], indices: Iterator[int], workers: int, depth: int) -> Iterator[Any]:
     """``get(index)`` for each index, in order; ``workers`` threads are up to ``depth`` results ahead."""
+    from concurrent.futures import Future, ThreadPoolExecutor
+
     with ThreadPoolExecutor(workers, thread_name_prefix="cnncore-worker") as pool:
         waiting: deque[Future[Any]] = deque()
         try:
