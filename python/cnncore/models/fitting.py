@@ -11,12 +11,14 @@ import numpy as np
 from cnncore import _checks
 from cnncore.callbacks import Callback, CallbackList, History
 from cnncore.callbacks.progress import make_progress
+from cnncore.layers.base import structure_version
 from cnncore.models import loop
 from cnncore.models.advice import advise_on_outputs
 from cnncore.models.interrupts import terminate_like_interrupt
 from cnncore.models.measuring import Measuring, as_keras_result
 from cnncore.models.meter import Meter
 from cnncore.models.old_words import fit_arguments
+from cnncore.models.signature import Output
 from cnncore.models.steps import TrainingStep, first_non_finite_layer, raise_training_error
 
 __all__ = ["Fitting"]
@@ -200,13 +202,25 @@ class Fitting(Measuring):
         self._watch_range(samples.x)
         batch = self._training_batch(samples)
         with self._own_outputs() as outputs:
-            step, meter = TrainingStep(self, self._network_for_use(), outputs), Meter(outputs, samples.rows, 1)
+            step, meter = self._step_and_meter(outputs)
+            meter.reset()
             done = int(self.optimizer.iterations)
             values = step(batch, meter.room(samples.rows))
             if not np.isfinite(values[0]) or not step.finite:
                 raise_training_error(self, batch, 0, done, values[0])
             meter.add(values, batch)
             return as_keras_result(meter.logs(), return_dict)
+
+    def _step_and_meter(self, outputs: list[Output]) -> tuple[TrainingStep, Meter]:
+        """For single batches: those of the call before where they still fit and nobody else uses them."""
+        network = self._network_for_use()
+
+        def make() -> tuple[TrainingStep, Meter]:
+            return TrainingStep(self, network, outputs), Meter(outputs, samples=1)
+
+        if outputs is not self._described_outputs():  # copies, because another thread uses the model's own
+            return make()
+        return self._remembered.get("step", (structure_version(), network, outputs, self.optimizer), make)
 
     def gradients(self, x: Any, y: Any, sample_weight: Any = None, flat: bool = False) -> Any:
         """The gradient of the loss with respect to the trained weights, as in a step of training.

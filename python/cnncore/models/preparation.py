@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from cnncore import _checks
+from cnncore.layers.base import structure_version
 from cnncore.models.advice import advise_on_inputs, value_range
 from cnncore.models.augmenter import make_augmenter
 from cnncore.models.compiled import Compiled
 from cnncore.models.loop import Validation
+from cnncore.models.remembered import Remembered
 from cnncore.models.signature import Output, Samples, Signature
 from cnncore.models.sources import ArraySource, Batch, is_stream, unpack
 from cnncore.models.streams import StreamSource
@@ -26,9 +28,16 @@ class Preparation(Compiled):
 
     input_range: list[tuple[float, float]] | None
     _advised: set[str]
+    _remembered: Remembered
 
     def _signature(self, with_targets: bool = True) -> Signature:
         """What data must look like; the model is built."""
+        if not with_targets:
+            return self._make_signature(with_targets)
+        sources = (structure_version(), self._function, self._described_outputs())
+        return self._remembered.get("signature", sources, lambda: self._make_signature(with_targets))
+
+    def _make_signature(self, with_targets: bool) -> Signature:
         function = self._function
         inputs = [tuple(tensor.shape[1:]) for tensor in function.input_list]
         names = list(self.input_names)
@@ -60,7 +69,8 @@ class Preparation(Compiled):
 
     def _training_batch(self, samples: Samples) -> Batch:
         """One batch of samples as a step of training takes it."""
-        augment = make_augmenter(self._augmentation, self.seed)
+        sources = (structure_version(), self._function, self.seed)
+        augment = self._remembered.get("augmenter", sources, lambda: make_augmenter(self._augmentation, self.seed))
         if augment is not None:
             samples = augment(samples, int(self._network_for_use().step))
         return Batch(*samples, None, samples.rows)

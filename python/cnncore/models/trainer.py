@@ -12,6 +12,7 @@ from cnncore.models.claim import Claim
 from cnncore.models.fitting import Fitting
 from cnncore.models.inference import Inference
 from cnncore.models.old_words import OldWords
+from cnncore.models.remembered import Remembered
 from cnncore.optimizers.options import ranges_of
 
 __all__ = ["Trainer"]
@@ -38,6 +39,7 @@ class Trainer(Fitting, Inference, OldWords):
         self._advised = set()
         self._loop = None
         self._metrics_in_use = Claim()
+        self._remembered = Remembered()
 
     # --- what callbacks and files use -----------------------------------------------------------------------------
     def build_optimizer(self) -> None:
