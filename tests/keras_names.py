@@ -3,76 +3,28 @@
 ``python tests/keras_names.py`` writes it; ``test_keras_names.py`` compares it with the installed Keras.
 """
 
+import functools
 import importlib
 import os
 import warnings
 from pathlib import Path
 
+import cnncore
+from cnncore._not_here import REASONS
 from cnncore.layers import builtin
-from cnncore.layers._not_here import REASONS as LAYERS
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
 PAGE = Path(__file__).parents[1] / "docs" / "keras_names.md"
 
-# Module of Keras -> reason -> names that are not here.
-REASONS: dict[str, dict[str, tuple[str, ...]]] = {
-    "layers": LAYERS,
-    "activations": {
-        "rare in small networks; write it as a NumPy function, or as a Layer with backward": (
-            *("glu", "hard_shrink", "hard_tanh", "soft_shrink", "sparse_plus", "sparse_sigmoid", "sparsemax"),
-            *("squareplus", "tanh_shrink", "threshold"),
-        ),
-    },
-    "initializers": {"sound has to be turned into spectrograms before": ("STFT", "STFTInitializer", "stft")},
-    "regularizers": {
-        "the core knows the sums of absolute values and of squares; see the Orthogonal initializer": (
-            *("OrthogonalRegularizer", "orthogonal_regularizer"),
-        ),
-    },
-    "constraints": {},
-    "losses": {
-        "it compares sequences of any length": ("CTC", "ctc"),
-        "it compares every sample with every other one of the batch": ("Circle", "circle"),
-    },
-    "metrics": {},
-    "optimizers": {
-        "it saves memory that small networks do not need: `Adam`": ("Adafactor",),
-        "it is for batches of tens of thousands: `AdamW` with `clipnorm=`": ("Lamb",),
-        "float32 and bfloat16 have the range that loss scaling makes up for in float16": ("LossScaleOptimizer",),
-        "one optimizer trains a model: write an `Optimizer` whose `update` treats parts differently": (
-            *("MultiOptimizer", "OptimizerMap"),
-        ),
-        "`AdamW` with `use_ema=True`": ("ScheduleFreeAdamW",),
-    },
-    "optimizers.schedules": {},
-    "datasets": {"they hold no images": ("boston_housing", "california_housing", "imdb", "reuters")},
-    "utils": {
-        "for text, sound, tables or boxes in pictures": (
-            *("FeatureSpace", "audio_dataset_from_directory", "bounding_boxes", "pad_sequences"),
-            *("text_dataset_from_directory", "timeseries_dataset_from_array"),
-        ),
-        "`fit(verbose=...)` says what is shown": (
-            *("Progbar", "disable_interactive_logging", "enable_interactive_logging", "is_interactive_logging_enabled"),
-        ),
-        "pooch downloads files: `pooch.retrieve`": ("get_file",),
-        "`layers.serialize`, `losses.serialize`, ... for each kind of object": (
-            *("deserialize_keras_object", "serialize_keras_object"),
-        ),
-        "`custom_object_scope` and `register_keras_serializable` do it": ("get_custom_objects",),
-        "`plot_model` draws without it": ("model_to_dot",),
-        "`model.inputs` says it": ("get_source_inputs",),
-        "everything is float32": ("standardize_dtype",),
-        "a dict does as well": ("Config",),
-        "parts of Keras for its own use": ("legacy",),
-    },
-}
+CLASSES = ("Layer", "Model")  # whose methods are compared; all other entries are modules
 
 INTRODUCTION = """# Keras' names
 
-Every public name of these modules of Keras {version}, and whether it is here. `cnncore.layers.Conv2D` stands for
-`keras.layers.Conv2D`, and so on. The table is written by `python tests/keras_names.py` and compared with an installed
-Keras by `tests/test_keras_names.py`.
+Every public name of these modules of Keras {version}, and of its classes `Layer` and `Model`, and whether it is here.
+`cnncore.layers.Conv2D` stands for `keras.layers.Conv2D`, and so on. What has the same name and behaves differently is
+in [differences_from_keras.md](differences_from_keras.md). The table is written by `python tests/keras_names.py` and
+compared with an installed Keras by `tests/test_keras_names.py`.
 """
 
 
@@ -84,15 +36,38 @@ def keras():
 
 def theirs(module: str) -> list[str]:
     """Public names of a module of Keras."""
-    names = dir(importlib.import_module(f"{keras().__name__}.{module}"))
+    found = keras()
+    if module in CLASSES:
+        # Without what comes from PyTorch, when that is what computes.
+        classes = [cls for cls in getattr(found, module).__mro__ if "torch" not in cls.__module__]
+        names = {name for cls in classes for name in vars(cls)}
+        names -= set(theirs("Layer")) if module == "Model" else set()
+    else:
+        names = set(dir(importlib.import_module(f"{found.__name__}.{module}".rstrip("."))))
     return sorted(name for name in names if not name.startswith("_"))
 
 
 def ours(module: str) -> set[str]:
     """Names of the module of this package."""
-    found = builtin if module == "layers" else importlib.import_module(f"cnncore.{module}")
-    names = set(dir(found))
+    if module in CLASSES:
+        found = type(example(module))
+        return {name for name in dir(found) if hasattr(found, name)} | set(vars(example(module)))
+    found = builtin if module == "layers" else importlib.import_module(f"cnncore.{module}".rstrip("."))
+    names = {*dir(found), *found.__all__}
     return names | {"serialize", "deserialize"} if module == "layers" else names
+
+
+@functools.cache
+def example(name: str) -> object:
+    """An object of a class, since attributes may be made in its constructor."""
+    layer = cnncore.layers.Dense(1, input_shape=(1,))
+    if name == "Layer":
+        cnncore.Sequential([layer])
+        return layer
+    x = cnncore.Input((1,))
+    model = cnncore.Model(x, layer(x))
+    model.compile("sgd", "mse")
+    return model
 
 
 def page() -> str:
@@ -101,10 +76,10 @@ def page() -> str:
     for module, reasons in REASONS.items():
         names = theirs(module)
         here = [f"`{name}`" for name in names if name in ours(module)]
-        parts.append(f"\n## {module}\n\nHere: {', '.join(here)}.\n")
+        parts.append(f"\n## {module or 'The package'}\n\nHere: {', '.join(here)}.\n")
         missing = set(names) - ours(module)
         rows = [(reason, [name for name in group if name in missing]) for reason, group in reasons.items()]
-        if missing:
+        if missing and rows:
             parts.append("\n| not here | why |\n|---|---|\n")
         for reason, group in rows:
             if group:

@@ -37,12 +37,24 @@ if TYPE_CHECKING:
         utils,
     )
     from cnncore.errors import TrainingError
+    from cnncore.initializers import Initializer
     from cnncore.layers import Input
+    from cnncore.layers.base import Layer
+    from cnncore.losses import Loss
+    from cnncore.metrics import Metric
     from cnncore.models import Model, Sequential
+    from cnncore.optimizers import Optimizer
+    from cnncore.regularizers import Regularizer
 
 __all__ = [
+    "Initializer",
     "Input",
+    "Layer",
+    "Loss",
+    "Metric",
     "Model",
+    "Optimizer",
+    "Regularizer",
     "Sequential",
     "TrainingError",
     "__version__",
@@ -70,7 +82,18 @@ __all__ = [
 ]
 
 # ``import cnncore`` loads the core alone. Every other name is loaded when it is first used, from the module given here.
-_HOME = {"Input": "layers", "Model": "models", "Sequential": "models", "TrainingError": "errors"}
+_HOME = {
+    "Initializer": "initializers",
+    "Input": "layers",
+    "Layer": "layers",
+    "Loss": "losses",
+    "Metric": "metrics",
+    "Model": "models",
+    "Optimizer": "optimizers",
+    "Regularizer": "regularizers",
+    "Sequential": "models",
+    "TrainingError": "errors",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -80,7 +103,9 @@ def __getattr__(name: str) -> Any:
         return value
     if name in __all__:
         return importlib.import_module(f"cnncore.{name}")
-    raise AttributeError(f"module 'cnncore' has no attribute {name!r}")
+    from cnncore._not_here import missing
+
+    raise missing("", name, __all__)
 
 
 def __dir__() -> list[str]:

@@ -7,7 +7,7 @@ units); ``[0, 1, 2]`` is over the kernel of each filter of a convolution (height
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,8 @@ from numpy.typing import ArrayLike
 
 from cnncore import _checks
 from cnncore._checks import Float32
+from cnncore._custom_objects import custom_object_scope
+from cnncore._not_here import missing
 from cnncore._registry import Registry
 
 __all__ = [
@@ -209,9 +211,17 @@ def serialize(constraint: Constraint | None) -> dict[str, Any] | None:
     return None if constraint is None else _registry.serialize(constraint)
 
 
-def deserialize(config: dict[str, Any] | None) -> Constraint | None:
-    """Inverse of :func:`serialize`; an unknown class is a ValueError."""
-    return None if config is None else _registry.deserialize(config)
+def deserialize(config: dict[str, Any] | None, custom_objects: Mapping[str, Any] | None = None) -> Constraint | None:
+    """Inverse of :func:`serialize`; an unknown class is a ValueError.
+
+    Parameters
+    ----------
+    config : dict or None
+    custom_objects : dict of str to class or function, optional
+        What names that are not this package's own mean.
+    """
+    with custom_object_scope(custom_objects):
+        return None if config is None else _registry.deserialize(config)
 
 
 _OLD_NAMES = {"maxnorm": "max_norm", "nonneg": "non_neg", "unitnorm": "unit_norm"}
@@ -221,4 +231,4 @@ def __getattr__(name: str) -> Any:
     if name in _OLD_NAMES:
         warnings.warn(f"constraints.{name} is called {_OLD_NAMES[name]} today.", DeprecationWarning, stacklevel=2)
         return globals()[_OLD_NAMES[name]]
-    raise AttributeError(f"module 'cnncore.constraints' has no attribute {name!r}")
+    raise missing("constraints", name, __all__)

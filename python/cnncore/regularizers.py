@@ -6,15 +6,21 @@ them and their gradients in the pass over the gradients that every training step
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from cnncore import _checks
+from cnncore._custom_objects import custom_object_scope
+from cnncore._not_here import explain_missing
 from cnncore._registry import Registry
 
 __all__ = ["L1", "L1L2", "L2", "Regularizer", "deserialize", "get", "l1", "l1_l2", "l2", "serialize"]
+
+if not TYPE_CHECKING:
+    __getattr__ = explain_missing("regularizers", __all__)
 
 _registry: Registry[Regularizer] = Registry("regularizer")
 
@@ -144,6 +150,14 @@ def serialize(regularizer: Regularizer | None) -> dict[str, Any] | None:
     return None if regularizer is None else _registry.serialize(regularizer)
 
 
-def deserialize(config: dict[str, Any] | None) -> Regularizer | None:
-    """Inverse of :func:`serialize`; an unknown class is a ValueError."""
-    return None if config is None else _registry.deserialize(config)
+def deserialize(config: dict[str, Any] | None, custom_objects: Mapping[str, Any] | None = None) -> Regularizer | None:
+    """Inverse of :func:`serialize`; an unknown class is a ValueError.
+
+    Parameters
+    ----------
+    config : dict or None
+    custom_objects : dict of str to class or function, optional
+        What names that are not this package's own mean.
+    """
+    with custom_object_scope(custom_objects):
+        return None if config is None else _registry.deserialize(config)

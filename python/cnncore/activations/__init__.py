@@ -10,11 +10,12 @@ True
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
-from cnncore._custom_objects import custom_object
+from cnncore._custom_objects import custom_object, custom_object_scope
 from cnncore._names import nearest
+from cnncore._not_here import explain_missing
 from cnncore.activations.definition import FUNCTIONS, Definition, OwnFunction, define
 from cnncore.activations.rectifiers import (
     celu,
@@ -70,6 +71,9 @@ __all__ = [
     "swish",
     "tanh",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = explain_missing("activations", __all__)
 
 # The kinds that a product's own op applies, so that they cost no pass over its output.
 _FUSED = ("linear", "relu", "sigmoid", "tanh", "softmax")
@@ -141,16 +145,24 @@ def serialize(activation: Callable[..., Any]) -> str | dict[str, Any]:
     return {"class_name": definition.name, "config": definition.arguments}
 
 
-def deserialize(config: str | dict[str, Any]) -> Callable[..., Any]:
-    """Inverse of :func:`serialize`; a function of your own must be among the custom objects."""
+def deserialize(config: str | dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Callable[..., Any]:
+    """Inverse of :func:`serialize`.
+
+    Parameters
+    ----------
+    config : str or dict
+    custom_objects : dict of str to function, optional
+        What names that are not this package's own mean.
+    """
     from cnncore.layers.base import registry
 
-    if isinstance(config, str):
-        return get(config, "activations.deserialize")
-    name, arguments = config.get("class_name"), config.get("config", {})
-    if isinstance(name, str) and name in FUNCTIONS and isinstance(arguments, dict):
-        return functools.partial(FUNCTIONS[name], **arguments) if arguments else FUNCTIONS[name]
-    return registry.deserialize(config)
+    with custom_object_scope(custom_objects):
+        if isinstance(config, str):
+            return get(config, "activations.deserialize")
+        name, arguments = config.get("class_name"), config.get("config", {})
+        if isinstance(name, str) and name in FUNCTIONS and isinstance(arguments, dict):
+            return functools.partial(FUNCTIONS[name], **arguments) if arguments else FUNCTIONS[name]
+        return registry.deserialize(config)
 
 
 def fused_kind(activation: Callable[..., Any]) -> str | None:

@@ -1,5 +1,8 @@
 """Callbacks: hooks into ``fit``, ``evaluate`` and ``predict``."""
 
+from typing import TYPE_CHECKING
+
+from cnncore._not_here import explain_missing
 from cnncore.callbacks.backup import BackupAndRestore
 from cnncore.callbacks.base import Callback
 from cnncore.callbacks.callback_list import CallbackList
@@ -30,3 +33,6 @@ __all__ = [
     "TensorBoard",
     "TerminateOnNaN",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = explain_missing("callbacks", __all__)

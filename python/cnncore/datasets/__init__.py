@@ -6,6 +6,10 @@
 ((4000, 28, 28), (1000, 28, 28))
 """
 
+from typing import TYPE_CHECKING
+
+from cnncore._not_here import explain_missing
+
 from . import cifar10, cifar100, emnist, fashion_mnist, kmnist, mnist, mnist5k
 from .idx import load_idx
 from .npz import load_npz
@@ -21,3 +25,6 @@ __all__ = [
     "mnist",
     "mnist5k",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = explain_missing("datasets", __all__)

@@ -6,9 +6,11 @@ Each has its class (``HeNormal(seed=1)``), the same in small letters (``he_norma
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
-from cnncore._custom_objects import custom_object
+from cnncore._custom_objects import custom_object, custom_object_scope
+from cnncore._not_here import missing
 from cnncore.initializers.base import CallableInitializer, Initializer, registry
 from cnncore.initializers.constants import Constant, Dirac, Identity, Ones, Zeros
 from cnncore.initializers.random import Orthogonal, RandomNormal, RandomUniform, TruncatedNormal
@@ -118,9 +120,17 @@ def serialize(initializer: Initializer) -> dict[str, Any]:
     return registry.serialize(initializer)
 
 
-def deserialize(config: dict[str, Any]) -> Initializer:
-    """Inverse of :func:`serialize`; an unknown class is a ValueError."""
-    return get(config)
+def deserialize(config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Initializer:
+    """Inverse of :func:`serialize`; an unknown class is a ValueError.
+
+    Parameters
+    ----------
+    config : dict
+    custom_objects : dict of str to class or function, optional
+        What names that are not this package's own mean.
+    """
+    with custom_object_scope(custom_objects):
+        return get(config)
 
 
 _OLD_NAMES = {"normal": "random_normal", "uniform": "random_uniform", "zero": "zeros", "one": "ones"}
@@ -130,4 +140,4 @@ def __getattr__(name: str) -> Any:
     if name in _OLD_NAMES:
         warnings.warn(f"initializers.{name} is called {_OLD_NAMES[name]} today.", DeprecationWarning, stacklevel=2)
         return globals()[_OLD_NAMES[name]]
-    raise AttributeError(f"module 'cnncore.initializers' has no attribute {name!r}")
+    raise missing("initializers", name, __all__)

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cnncore._custom_objects import custom_object_scope
-from cnncore._names import nearest
+from cnncore._not_here import explain_missing
 from cnncore.layers import builtin
-from cnncore.layers._not_here import why_not_here
 from cnncore.layers.base import Layer, WeightSpec, registry
 from cnncore.layers.builtin import *  # noqa: F403
 
 __all__ = ["WeightSpec", "deserialize", "get", "serialize"]
 __all__ += builtin.__all__
 
-
-def __getattr__(name: str) -> Any:
-    reason = why_not_here(name)
-    because = f": {reason}" if reason else "." + nearest(name, __all__)
-    raise AttributeError(f"module 'cnncore.layers' has no attribute {name!r}{because}")
+if not TYPE_CHECKING:
+    __getattr__ = explain_missing("layers", __all__)
 
 
 def serialize(layer: Layer) -> dict[str, Any]:

@@ -38,6 +38,7 @@ from typing import Any, TypeVar
 
 from cnncore import _checks, regularizers
 from cnncore._naming import unique_name
+from cnncore._not_here import explain_missing_methods
 from cnncore._random import next_seed
 from cnncore._registry import Registry
 from cnncore._structure import flatten, map_structure
@@ -337,6 +338,9 @@ class Layer(Weighted):
                 f'Input 0 of layer "{self.name}" is incompatible with it: expected rank {expected} ({axes}). '
                 f"Received: shape={input_shape}"
             )
+
+
+explain_missing_methods(Layer, "Layer")
 
 
 def _once(build: Callable[..., None]) -> Callable[..., None]:

@@ -11,8 +11,11 @@ from __future__ import annotations
 
 import functools
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
+from cnncore._custom_objects import custom_object_scope
+from cnncore._not_here import missing
 from cnncore.losses.base import Loss, registry
 from cnncore.losses.custom import FunctionLoss
 from cnncore.losses.functions import (
@@ -134,7 +137,7 @@ def __getattr__(name: str) -> Any:
         return _Reduction
     function = _KERAS_2.get(name.lower())
     if function is None:
-        raise AttributeError(f"module 'cnncore.losses' has no attribute {name!r}")
+        raise missing("losses", name, __all__)
     message = f"losses.{name} is Keras 2's name of losses.{function.__name__}."
     warnings.warn(message, DeprecationWarning, stacklevel=2)
     return function
@@ -179,6 +182,14 @@ def serialize(loss: Loss) -> dict[str, Any]:
     return registry.serialize(loss)
 
 
-def deserialize(config: Any) -> Loss:
-    """Inverse of :func:`serialize`, or a loss by its name; an unknown class is a ValueError."""
-    return get(config) if isinstance(config, str) else registry.deserialize(config)
+def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> Loss:
+    """Inverse of :func:`serialize`, or a loss by its name; an unknown class is a ValueError.
+
+    Parameters
+    ----------
+    name : dict or str
+    custom_objects : dict of str to class or function, optional
+        What names that are not this package's own mean.
+    """
+    with custom_object_scope(custom_objects):
+        return get(name)

@@ -9,10 +9,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from cnncore import losses
+from cnncore._custom_objects import custom_object_scope
+from cnncore._not_here import explain_missing
 from cnncore.losses import (
     Loss,
     binary_crossentropy,
@@ -159,6 +161,9 @@ __all__ = [
     "unique_names",
 ]
 
+if not TYPE_CHECKING:
+    __getattr__ = explain_missing("metrics", __all__)
+
 
 known_functions |= {
     function.__name__: function
@@ -253,6 +258,14 @@ def serialize(metric: Metric) -> dict[str, Any]:
     return registry.serialize(metric)
 
 
-def deserialize(config: Any) -> Metric:
-    """Inverse of :func:`serialize`, or a metric by its name; an unknown class is a ValueError."""
-    return get(config) if isinstance(config, str) else registry.deserialize(config)
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Metric:
+    """Inverse of :func:`serialize`, or a metric by its name; an unknown class is a ValueError.
+
+    Parameters
+    ----------
+    config : dict or str
+    custom_objects : dict of str to class or function, optional
+        What names that are not this package's own mean.
+    """
+    with custom_object_scope(custom_objects):
+        return get(config)

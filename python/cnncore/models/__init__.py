@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cnncore._not_here import missing
 from cnncore.models.cloning import clone_model, model_from_json
 from cnncore.models.model import Model
 from cnncore.models.sequential import Sequential
@@ -19,4 +20,4 @@ def __getattr__(name: str) -> Any:
         from cnncore import saving  # only who reads or writes files needs the libraries for them
 
         return getattr(saving, name)
-    raise AttributeError(f"module 'cnncore.models' has no attribute {name!r}")
+    raise missing("models", name, __all__)

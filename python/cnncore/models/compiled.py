@@ -8,6 +8,7 @@ from typing import Any
 
 from cnncore import _checks, losses, optimizers
 from cnncore import metrics as metrics_module
+from cnncore._not_here import UNCALLED, why_not_here
 from cnncore.models.arrays import by_name
 from cnncore.models.signature import Output
 from cnncore.models.structure import Structure
@@ -130,6 +131,7 @@ class Compiled(Structure):
         >>> model.metrics_names
         ['loss', 'accuracy']
         """
+        self._refuse_methods_of_keras()
         new_precision = _checks.precision(precision, "compile")
         _checks.integer(steps_per_execution, "steps_per_execution", "compile")
         loss_weights, metrics = _keras_2_order(loss_weights, metrics)
@@ -139,6 +141,12 @@ class Compiled(Structure):
             plan.outputs(*self._known_outputs())
         self._optimizer, self._plan, self._outputs = new_optimizer, plan, None
         self.precision = new_precision
+
+    def _refuse_methods_of_keras(self) -> None:
+        for name in UNCALLED:
+            if hasattr(type(self), name):
+                reason = why_not_here("Model", name)
+                raise TypeError(f"[compile] {type(self).__name__}.{name} would never be called: {reason}.")
 
     @property
     def compiled(self) -> bool:

@@ -58,6 +58,7 @@ from cnncore import _checks
 from cnncore._custom_objects import custom_object_scope
 from cnncore._names import nearest
 from cnncore._naming import unique_name
+from cnncore._not_here import explain_missing_methods
 from cnncore._random import next_seed
 from cnncore._structure import map_structure, pack_like
 from cnncore.layers import custom, eager
@@ -512,3 +513,6 @@ def _check_names(layers: list[Layer], owner: str) -> None:
                 raise ValueError(f"[{owner}] expected layers with different names. Received: {layer.name!r} twice")
             layer.rename(unique_name(type(layer).__name__))
         taken.add(layer.name)
+
+
+explain_missing_methods(Model, "Model")

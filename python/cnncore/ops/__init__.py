@@ -29,6 +29,7 @@ from typing import Any
 
 import numpy as np
 
+from cnncore._not_here import missing
 from cnncore.ops.activation import (
     activation,
     activation_backward,
@@ -175,4 +176,4 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in NUMPY_NAMES:
         return getattr(np, name)
-    raise AttributeError(f"module 'cnncore.ops' has no attribute {name!r}")
+    raise missing("ops", name, __all__)

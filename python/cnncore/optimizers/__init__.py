@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cnncore._custom_objects import custom_object_scope
+from cnncore._not_here import explain_missing
 from cnncore.optimizers import legacy, newton, schedules
 from cnncore.optimizers.adagrad import Adadelta, Adagrad
 from cnncore.optimizers.adam import Adam, AdamW
@@ -38,6 +39,9 @@ __all__ = [
     "schedules",
     "serialize",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = explain_missing("optimizers", __all__)
 
 
 def get(identifier: Any) -> Optimizer:

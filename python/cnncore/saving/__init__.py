@@ -13,12 +13,16 @@
 True
 """
 
+from typing import TYPE_CHECKING
+
 from cnncore._custom_objects import (
     CustomObjectScope,
     custom_object_scope,
     get_registered_object,
     register_keras_serializable,
+    registered_name,
 )
+from cnncore._not_here import explain_missing
 
 from .atomic import check_writable
 from .model import load_model, load_weights, save_model, save_weights
@@ -27,6 +31,7 @@ __all__ = [
     "CustomObjectScope",
     "check_writable",
     "custom_object_scope",
+    "get_registered_name",
     "get_registered_object",
     "load_model",
     "load_weights",
@@ -34,3 +39,8 @@ __all__ = [
     "save_model",
     "save_weights",
 ]
+
+get_registered_name = registered_name
+
+if not TYPE_CHECKING:
+    __getattr__ = explain_missing("saving", __all__)

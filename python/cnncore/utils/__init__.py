@@ -1,5 +1,9 @@
 """Seeds, label encoding, pictures as arrays, and the base class of data sets that make their batches themselves."""
 
+from typing import TYPE_CHECKING
+
+from cnncore._not_here import explain_missing
+
 from .arrays import pack_x_y_sample_weight, split_dataset, unpack_x_y_sample_weight
 from .dataset import PyDataset, Sequence
 from .image import array_to_img, img_to_array, load_img, save_img, smart_resize
@@ -44,3 +48,6 @@ __all__ = [
     "to_categorical",
     "unpack_x_y_sample_weight",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = explain_missing("utils", __all__)

@@ -6,8 +6,8 @@ from typing import Any
 
 from cnncore._custom_objects import (
     CustomObjectScope,
-    custom_object,
     custom_object_scope,
+    get_registered_object,
     register_keras_serializable,
     registered_name,
 )
@@ -23,7 +23,6 @@ __all__ = [
 ]
 
 get_registered_name = registered_name
-get_registered_object = custom_object
 
 
 def clear_session(free_memory: bool = True) -> None:

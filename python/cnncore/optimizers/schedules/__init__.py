@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cnncore._custom_objects import custom_object_scope
+from cnncore._not_here import explain_missing
 from cnncore.optimizers.schedules.base import LearningRateSchedule, registry
 from cnncore.optimizers.schedules.cosine import CosineDecay, CosineDecayRestarts, OneCycle
 from cnncore.optimizers.schedules.decay import (
@@ -26,6 +27,9 @@ __all__ = [
     "deserialize",
     "serialize",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = explain_missing("optimizers.schedules", __all__)
 
 
 def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:

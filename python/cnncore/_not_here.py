@@ -1,0 +1,251 @@
+"""Names that Keras has and this package has not, and why: for messages and for docs/keras_names.md."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NoReturn
+
+from cnncore._names import nearest
+
+__all__ = [
+    "OLDER_LAYERS",
+    "REASONS",
+    "UNCALLED",
+    "explain_missing",
+    "explain_missing_methods",
+    "missing",
+    "why_not_here",
+]
+
+# In each table: reason -> names.
+_LAYERS: dict[str, tuple[str, ...]] = {
+    "volumes and videos are out of scope": (
+        *("AdaptiveAveragePooling3D", "AdaptiveMaxPooling3D", "AveragePooling3D", "AvgPool3D", "Conv3D"),
+        *("Conv3DTranspose", "Convolution3D", "Convolution3DTranspose", "Cropping3D", "GlobalAveragePooling3D"),
+        *("GlobalAvgPool3D", "GlobalMaxPool3D", "GlobalMaxPooling3D", "MaxPool3D", "MaxPooling3D"),
+        *("SpatialDropout3D", "UpSampling3D", "ZeroPadding3D"),
+    ),
+    "recurrent networks are out of scope": (
+        *("Bidirectional", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "GRU", "GRUCell", "LSTM", "LSTMCell", "RNN"),
+        *("SimpleRNN", "SimpleRNNCell", "StackedRNNCells"),
+    ),
+    "masks of missing steps are made for recurrent networks, which are out of scope": ("Masking",),
+    "attention is out of scope": (
+        *("AdditiveAttention", "Attention", "EinsumDense", "GroupQueryAttention", "MultiHeadAttention"),
+        "RMSNormalization",
+    ),
+    "words and categories are out of scope": (
+        *("CategoryEncoding", "Discretization", "Embedding", "HashedCrossing", "Hashing", "IntegerLookup"),
+        *("ReversibleEmbedding", "StringLookup", "TextVectorization"),
+    ),
+    "sound has to be turned into spectrograms before": ("MelSpectrogram", "STFTSpectrogram"),
+    "layers of other frameworks cannot run in this core": (
+        *("FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper"),
+    ),
+    "boxes around objects are out of scope": ("MaxNumBoundingBoxes",),
+    "a pool whose window follows from the output: write AveragePooling2D or MaxPooling2D with that window": (
+        *("AdaptiveAveragePooling1D", "AdaptiveAveragePooling2D", "AdaptiveMaxPooling1D", "AdaptiveMaxPooling2D"),
+    ),
+    "write a Sequential model of the layers": ("Pipeline",),
+    "Dense and the activations act on the last axis anyway; other layers are applied to each step by Reshape": (
+        "TimeDistributed",
+    ),
+    "write a Layer of your own that holds the other": ("SpectralNormalization", "Wrapper"),
+    "a layer says what it takes in compute_output_shape": ("InputSpec",),
+    "use Dropout or GaussianDropout": ("AlphaDropout",),
+    "of the augmentations those are here that small images are trained with; write others as a Layer in NumPy": (
+        *("AugMix", "AutoContrast", "ContrastLimitedAdaptiveHistogramEqualization", "Equalization", "RandAugment"),
+        *("RandomColorDegeneration", "RandomColorJitter", "RandomElasticTransform", "RandomGaussianBlur"),
+        *("RandomGrayscale", "RandomHue", "RandomInvert", "RandomPerspective", "RandomPosterization"),
+        *("RandomSaturation", "RandomSharpness", "RandomShear", "Solarization"),
+    ),
+}
+
+
+# Layers of Keras 2.
+OLDER_LAYERS: dict[str, tuple[str, ...]] = {
+    "write ReLU(threshold=theta)": ("ThresholdedReLU",),
+    "convolutions whose kernel differs from place to place are out of scope": (
+        *("LocallyConnected1D", "LocallyConnected2D"),
+    ),
+}
+
+_LAYER_METHODS: dict[str, tuple[str, ...]] = {
+    "a penalty is a regularizer of a weight, an activity_regularizer, or a part of the loss": ("add_loss", "losses"),
+    "metrics are given to compile": ("add_metric", "metrics", "metrics_variables"),
+    "weights are made by add_weight": ("add_variable",),
+    "a layer is built from the shape of its input": ("build_from_config", "get_build_config"),
+    "masks of missing steps are made for recurrent networks, which are out of scope": (
+        *("compute_mask", "supports_masking"),
+    ),
+    "a layer says in compute_output_shape what it takes and gives": ("compute_output_spec", "input_spec"),
+    "everything is float32: `dtype` says it": ("compute_dtype", "dtype_policy", "input_dtype", "variable_dtype"),
+    "weights are read and written for all layers alike": ("load_own_variables", "save_own_variables"),
+    "weights are float32 and are not quantized": (
+        *("quantization_mode", "quantize", "quantized_build", "quantized_call"),
+    ),
+    "a layer is called as `layer(x)`": ("rematerialized_call", "stateless_call", "symbolic_call"),
+    "a weight has a path, as in `layer.weights[0].path`; a layer has a name": ("path",),
+}
+
+# Methods of a model that Keras calls and this package never calls, so that a subclass must not define them.
+UNCALLED = (
+    *("train_step", "test_step", "predict_step", "make_train_function", "make_test_function"),
+    *("make_predict_function", "compute_loss", "compute_metrics", "stateless_compute_loss"),
+)
+
+_MODEL_METHODS: dict[str, tuple[str, ...]] = {
+    "training is one call of the core for each batch. For a loss of your own write a `Loss` or a function; for steps "
+    "of your own call `train_on_batch` or `gradients` in a loop": UNCALLED,
+    "`evaluate(return_dict=True)` says the values of metrics": ("get_metrics_result",),
+    "`model.save` writes a file": ("export",),
+    "`get_weights` and `set_weights` exchange the weights, `copy.deepcopy` copies a model": (
+        *("get_state_tree", "set_state_tree"),
+    ),
+    "there is one way to run, and nothing is compiled": ("jit_compile", "run_eagerly"),
+    "weights are float32 and are not quantized": ("get_quantization_layer_structure",),
+}
+
+# Module of Keras, or class, -> reason -> names that are not here. The package itself is "".
+REASONS: dict[str, dict[str, tuple[str, ...]]] = {
+    "": {
+        "they are in the modules `layers.tensor` and `layers.variable`, which scripts do not need": (
+            *("KerasTensor", "Variable"),
+        ),
+        "everything is float32; `compile(precision=...)` chooses how products are computed": (
+            *("DTypePolicy", "FloatDTypePolicy", "dtype_policies", "mixed_precision"),
+        ),
+        "the settings are in `cnncore.backend`": ("config",),
+        "NumPy draws random numbers: `numpy.random.default_rng(seed)`": ("random",),
+        "a layer says what it takes in compute_output_shape": ("InputSpec",),
+        "`Model(inputs, outputs)` is the only graph of layers": ("Function", "Operation"),
+        "there is one device, the CPU, and one process": ("device", "distribution"),
+        "weights are float32 and are not quantized": ("Quantizer", "quantizers"),
+        "nothing is kept for the backward pass that would have to be computed again": ("RematScope", "remat"),
+        "a model is not a function without state": ("StatelessScope", "SymbolicScope"),
+        "lists, tuples and dicts may be nested anywhere": ("tree",),
+        "`utils.plot_model` draws models": ("visualization",),
+        "models are written by `model.save`": ("export",),
+        "write a class with fit and predict around `model`": ("wrappers",),
+        "a teacher's predictions are targets like others": ("distillation",),
+        "layers and models have a `name`": ("name_scope",),
+        "`cnncore.__version__` says it": ("version",),
+        "parts of Keras for its own use": ("src",),
+    },
+    "Layer": _LAYER_METHODS,
+    "Model": _MODEL_METHODS,
+    "layers": _LAYERS,
+    "activations": {
+        "rare in small networks; write it as a NumPy function, or as a Layer with backward": (
+            *("glu", "hard_shrink", "hard_tanh", "soft_shrink", "sparse_plus", "sparse_sigmoid", "sparsemax"),
+            *("squareplus", "tanh_shrink", "threshold"),
+        ),
+    },
+    "initializers": {"sound has to be turned into spectrograms before": ("STFT", "STFTInitializer", "stft")},
+    "regularizers": {
+        "the core knows the sums of absolute values and of squares; see the Orthogonal initializer": (
+            *("OrthogonalRegularizer", "orthogonal_regularizer"),
+        ),
+    },
+    "constraints": {},
+    "losses": {
+        "it compares sequences of any length": ("CTC", "ctc"),
+        "it compares every sample with every other one of the batch": ("Circle", "circle"),
+    },
+    "metrics": {},
+    "optimizers": {
+        "it saves memory that small networks do not need: `Adam`": ("Adafactor",),
+        "it is for batches of tens of thousands: `AdamW` with `clipnorm=`": ("Lamb",),
+        "float32 and bfloat16 have the range that loss scaling makes up for in float16": ("LossScaleOptimizer",),
+        "one optimizer trains a model: write an `Optimizer` whose `update` treats parts differently": (
+            *("MultiOptimizer", "OptimizerMap"),
+        ),
+        "`AdamW` with `use_ema=True`": ("ScheduleFreeAdamW",),
+    },
+    "optimizers.schedules": {},
+    "callbacks": {
+        "it needs a server that listens: write a `LambdaCallback` that sends the logs": ("RemoteMonitor",),
+        "`ModelCheckpoint` and `BackupAndRestore` write files": ("OrbaxCheckpoint",),
+    },
+    "models": {},
+    "saving": {
+        "`layers.serialize`, `losses.serialize`, ... for each kind of object": (
+            *("deserialize_keras_object", "serialize_keras_object"),
+        ),
+        "`custom_object_scope` and `register_keras_serializable` do it": ("get_custom_objects",),
+        "a file is written from a model": ("KerasFileEditor",),
+    },
+    "datasets": {"they hold no images": ("boston_housing", "california_housing", "imdb", "reuters")},
+    "utils": {
+        "for text, sound, tables or boxes in pictures": (
+            *("FeatureSpace", "audio_dataset_from_directory", "bounding_boxes", "pad_sequences"),
+            *("text_dataset_from_directory", "timeseries_dataset_from_array"),
+        ),
+        "`fit(verbose=...)` says what is shown": (
+            *("Progbar", "disable_interactive_logging", "enable_interactive_logging", "is_interactive_logging_enabled"),
+        ),
+        "pooch downloads files: `pooch.retrieve`": ("get_file",),
+        "`layers.serialize`, `losses.serialize`, ... for each kind of object": (
+            *("deserialize_keras_object", "serialize_keras_object"),
+        ),
+        "`custom_object_scope` and `register_keras_serializable` do it": ("get_custom_objects",),
+        "`plot_model` draws without it": ("model_to_dot",),
+        "`model.inputs` says it": ("get_source_inputs",),
+        "everything is float32": ("standardize_dtype",),
+        "a dict does as well": ("Config",),
+        "parts of Keras for its own use": ("legacy",),
+    },
+}
+
+
+def why_not_here(module: str, name: str) -> str | None:
+    """Why a module of the package, or a class, has not a name that Keras has; None where Keras has not got it either.
+
+    Examples
+    --------
+    >>> why_not_here("layers", "LSTM")
+    'recurrent networks are out of scope'
+    """
+    tables = [REASONS.get(module, {})] + ([OLDER_LAYERS] if module == "layers" else [])
+    return next((reason for table in tables for reason, names in table.items() if name in names), None)
+
+
+def missing(module: str, name: str, known: Iterable[str]) -> AttributeError:
+    r"""What to raise where a module of the package is asked for a name that it has not.
+
+    Examples
+    --------
+    >>> missing("losses", "hubert", ["huber"])
+    AttributeError('module \'cnncore.losses\' has no attribute \'hubert\'. Did you mean "huber"?')
+    """
+    reason = why_not_here(module, name)
+    full = f"cnncore.{module}" if module else "cnncore"
+    hint = "" if name.startswith("_") else nearest(name, known)
+    because = f": {reason}" if reason else f".{hint}" if hint else ""
+    return AttributeError(f"module {full!r} has no attribute {name!r}{because}")
+
+
+class NotHere:
+    """Stands in a class for a method that Keras has: whoever asks for it is told why there is none."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name, self.reason = name, reason
+
+    def __get__(self, instance: Any, owner: type[Any]) -> NoReturn:
+        raise AttributeError(f"a {owner.__name__} has no attribute {self.name!r}: {self.reason}")
+
+
+def explain_missing_methods(cls: type[Any], kind: str) -> None:
+    """Let the class `cls` say why it has none of Keras' methods that the table `kind` lists."""
+    for reason, names in REASONS[kind].items():
+        for name in names:
+            setattr(cls, name, NotHere(name, reason))
+
+
+def explain_missing(module: str, known: Iterable[str]) -> Callable[[str], NoReturn]:
+    """The ``__getattr__`` of a module that has no other names than those it defines."""
+
+    def raise_missing(name: str) -> NoReturn:
+        raise missing(module, name, known)
+
+    return raise_missing

@@ -1,0 +1,80 @@
+"""Names that Keras has and this package has not: whoever asks for one is told why."""
+
+import numpy as np
+import pytest
+
+import cnncore
+from cnncore import callbacks, layers, losses, ops, utils
+from cnncore._not_here import REASONS, UNCALLED
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "message"),
+    [
+        (cnncore, "mixed_precision", r"'mixed_precision': everything is float32; `compile\(precision=...\)`"),
+        (cnncore, "Sequentail", r"'Sequentail'\. Did you mean \"Sequential\"\?"),
+        (cnncore, "xyz", r"has no attribute 'xyz'$"),
+        (layers, "LSTM", "'LSTM': recurrent networks are out of scope"),
+        (layers, "ThresholdedReLU", r"write ReLU\(threshold=theta\)"),
+        (losses, "CTC", "'CTC': it compares sequences of any length"),
+        (callbacks, "RemoteMonitor", "it needs a server"),
+        (utils, "get_file", "pooch"),
+        (ops, "conv2", r"Did you mean \"conv2d\"\?"),
+    ],
+)
+def test_modules_say_why(module, name, message):
+    with pytest.raises(AttributeError, match=message):
+        getattr(module, name)
+
+
+def test_layers_and_models_say_why():
+    class Penalized(cnncore.Layer):
+        def call(self, x):
+            self.add_loss(1.0)
+            return x
+
+    with pytest.raises(AttributeError, match="'add_loss': a penalty is a regularizer of a weight"):
+        Penalized()(np.ones((2, 3)))
+    model = cnncore.Sequential([layers.Dense(1, input_shape=(2,))])
+    with pytest.raises(AttributeError, match=r"'export': `model.save` writes a file"):
+        model.export("x")
+    assert not hasattr(model, "export")
+    assert not hasattr(cnncore.Model, "train_step")
+
+
+def test_attributes_of_users_come_first():
+    """The names are free: a layer of a user may have an attribute of that name."""
+
+    class Logging(cnncore.Layer):
+        def __init__(self):
+            super().__init__()
+            self.losses = ["mine"]
+
+        def add_loss(self, value):
+            return value
+
+    assert Logging().losses == ["mine"]
+    assert Logging().add_loss(2) == 2
+
+
+@pytest.mark.parametrize("name", UNCALLED)
+def test_methods_that_would_never_be_called_are_refused(name):
+    """Keras trains by ``train_step`` and the like. Ignoring a user's own in silence would train another model."""
+    own = type("Own", (cnncore.Model,), {name: lambda self, *args: None, "call": lambda self, x: x})
+    with pytest.raises(TypeError, match=rf"\[compile\] Own\.{name} would never be called: training is one call"):
+        own().compile("sgd", "mse")
+
+
+def test_reasons_name_each_once():
+    for module, reasons in REASONS.items():
+        names = [name for group in reasons.values() for name in group]
+        assert len(names) == len(set(names)), module
+
+
+def test_the_package_has_keras_classes():
+    assert cnncore.Layer is layers.Layer
+    assert cnncore.Loss is losses.Loss
+    assert cnncore.Metric.__name__ == "Metric"
+    assert cnncore.Optimizer.__name__ == "Optimizer"
+    assert cnncore.Initializer.__name__ == "Initializer"
+    assert cnncore.Regularizer.__name__ == "Regularizer"
