@@ -63,7 +63,28 @@ def clone_model(
             f"[clone_model] expected a functional or Sequential model. Received: {type(model).__name__}, which has a "
             "method call; make another with its constructor."
         )
-    clone = clone_function or _clone
+    return _clone_of(model, input_tensors, _Clones(clone_function))
+
+
+class _Clones:
+    """The clone of each layer: one, however many models have it."""
+
+    def __init__(self, clone_function: Callable[[Layer], Layer] | None) -> None:
+        self.function = clone_function
+        self.made: dict[int, tuple[Layer, Any]] = {}  # by the layer's id, with the layer, so that the id stays its own
+
+    def __call__(self, layer: Layer) -> Any:
+        if id(layer) not in self.made:
+            self.made[id(layer)] = (layer, self.function(layer) if self.function else self._alike(layer))
+        return self.made[id(layer)][1]
+
+    def _alike(self, layer: Layer) -> Any:
+        if isinstance(layer, Model) and type(layer).call is Model.call:
+            return _clone_of(layer, None, self)
+        return type(layer).from_config(layer.get_config())
+
+
+def _clone_of(model: Model, input_tensors: Any, clone: _Clones) -> Any:
     if isinstance(model, Sequential):
         return _clone_sequential(model, input_tensors, clone)
     inputs = [layer for layer in model.layers if isinstance(layer, InputLayer)]
@@ -113,7 +134,7 @@ def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None =
     return model
 
 
-def _clone_sequential(model: Sequential, input_tensors: Any, clone: Callable[[Layer], Layer]) -> Sequential:
+def _clone_sequential(model: Sequential, input_tensors: Any, clone: _Clones) -> Sequential:
     copy = Sequential(name=model.name)
     if input_tensors is not None:
         copy.add(_input_layer(flatten(input_tensors)[0]))
@@ -124,12 +145,6 @@ def _clone_sequential(model: Sequential, input_tensors: Any, clone: Callable[[La
     for layer in layers:
         copy.add(layer)
     return copy
-
-
-def _clone(layer: Layer) -> Layer:
-    if isinstance(layer, Model) and type(layer).call is Model.call:
-        return clone_model(layer)  # type: ignore[no-any-return]
-    return type(layer).from_config(layer.get_config())
 
 
 def _is_plain(model: Model) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from cnncore._structure import flatten, map_structure
@@ -11,7 +13,57 @@ from cnncore.layers.function import Function
 from cnncore.layers.input_layer import InputLayer
 from cnncore.layers.tensor import KerasTensor
 
-__all__ = ["describe", "layers_from", "lookup", "rebuild"]
+__all__ = ["describe", "descriptions_of", "layers_from", "lookup", "rebuild", "sharing"]
+
+
+class _Sharing(threading.local):
+    """What descriptions that are being written, or read, have in common in this thread."""
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self.clear()
+
+    def clear(self) -> None:
+        self.written: dict[int, tuple[Layer, dict[str, Any]]] = {}
+        self.shared = 0
+        self.made: dict[int, Layer] = {}
+
+
+_sharing = _Sharing()
+
+
+@contextlib.contextmanager
+def sharing() -> Iterator[None]:
+    """While this block runs, a layer that several models have is described, and made, as one layer.
+
+    Blocks inside another one belong to it.
+    """
+    _sharing.depth += 1
+    try:
+        yield
+    finally:
+        _sharing.depth -= 1
+        if not _sharing.depth:
+            _sharing.clear()
+
+
+def descriptions_of(layers: list[Layer]) -> list[dict[str, Any]]:
+    """The layers ready for JSON. Those that were described before in this :func:`sharing` have an entry "shared": a
+    number that says which are the same.
+    """
+    return [_description_of(layer) for layer in layers]
+
+
+def _description_of(layer: Layer) -> dict[str, Any]:
+    if id(layer) in _sharing.written:
+        _, first = _sharing.written[id(layer)]
+        if "shared" not in first:
+            first["shared"] = _sharing.shared
+            _sharing.shared += 1
+        return dict(first)
+    entry = registry.serialize(layer)
+    _sharing.written[id(layer)] = (layer, entry)
+    return entry
 
 
 def describe(function: Function) -> dict[str, Any]:
@@ -61,7 +113,16 @@ def rebuild(graph: Any, inputs: list[KerasTensor], layer_named: Callable[[str], 
 def layers_from(configs: Any, owner: str) -> list[Layer]:
     if not isinstance(configs, (list, tuple)):
         raise ValueError(f"[{owner}] expected a config with a list of layers. Received: {type(configs).__name__}")
-    return [registry.deserialize(config) for config in configs]
+    return [_layer_from(config) for config in configs]
+
+
+def _layer_from(config: Any) -> Layer:
+    number = config.get("shared") if isinstance(config, dict) else None
+    if not isinstance(number, int):
+        return registry.deserialize(config)
+    if number not in _sharing.made:
+        _sharing.made[number] = registry.deserialize(config)
+    return _sharing.made[number]
 
 
 def lookup(layers: list[Layer]) -> tuple[list[KerasTensor], Callable[[Any], Layer]]:

@@ -68,7 +68,7 @@ from cnncore.layers.input_layer import Input, InputLayer
 from cnncore.layers.tensor import KerasTensor, Node, is_symbolic
 from cnncore.layers.variable import Variable
 from cnncore.models.arrange import arrange, as_arrays, fitting, map_shapes
-from cnncore.models.graph_config import describe, layers_from, lookup, rebuild
+from cnncore.models.graph_config import describe, descriptions_of, layers_from, lookup, rebuild, sharing
 from cnncore.models.network import Networked
 from cnncore.models.stored import Stored
 from cnncore.models.summary import print_summary
@@ -449,10 +449,12 @@ class Model(Trainer, Stored, Networked, Layer):
         base = {"name": self.name, "trainable": self._trainable}
         if self._follows_call or type(self).__init__ is not Model.__init__:
             return base
+        with sharing():
+            layers = descriptions_of(self.layers)
         return base | {
             "seed": self.seed,
             "precision": self.precision,
-            "layers": [registry.serialize(layer) for layer in self.layers],
+            "layers": layers,
             **describe(self._function),
         }
 
@@ -477,7 +479,7 @@ class Model(Trainer, Stored, Networked, Layer):
             if cls is Model:
                 raise ValueError("[Model] expected a config with layers and their calls.")
             return cls(**config)
-        with custom_object_scope(custom_objects):
+        with custom_object_scope(custom_objects), sharing():
             layers = layers_from(config.get("layers"), cls.__name__)
         inputs, outputs = rebuild(config, *lookup(layers))
         model = cls(inputs, outputs, name=config.get("name"), seed=config.get("seed"))

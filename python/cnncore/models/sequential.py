@@ -15,6 +15,7 @@ from cnncore.layers.function import Function
 from cnncore.layers.input_layer import InputLayer
 from cnncore.layers.tensor import KerasTensor
 from cnncore.models.arrange import as_arrays
+from cnncore.models.graph_config import descriptions_of, layers_from, sharing
 from cnncore.models.model import Model
 
 __all__ = ["Sequential"]
@@ -126,7 +127,8 @@ class Sequential(Model):
         if not self._layers:
             raise ValueError("[Sequential.pop] expected a model with layers. Received: an empty one")
         layer = self._layers.pop()
-        self._taken.discard(layer.name)
+        if not any(layer is other for other in self._layers):
+            self._taken.discard(layer.name)
         if self._tensors:
             layer.forget(self._tensors.pop().node)
         if not self._layers and not self._input_is_given:
@@ -240,6 +242,8 @@ class Sequential(Model):
             )
 
     def _free_name(self, layer: Layer) -> str:
+        if layer.name in self._taken and any(layer is other for other in self._layers):
+            return layer.name  # the same layer once more, with the same weights
         if layer.has_own_name:
             if layer.name in self._taken:
                 raise ValueError(
@@ -254,13 +258,15 @@ class Sequential(Model):
     # --- description and copies -------------------------------------------------------------------------------------
     def get_config(self) -> dict[str, Any]:
         """Layers, seed and precision, ready for JSON. The same seed means the same initial weights."""
+        with sharing():
+            layers = descriptions_of(self._layers)
         return {
             "name": self.name,
             "trainable": self._trainable,
             "seed": self.seed,
             "precision": self.precision,
             "input_shape": None if self._input_layer is None else list(self._input_layer.sample_shape),
-            "layers": [registry.serialize(layer) for layer in self._layers],
+            "layers": layers,
         }
 
     @classmethod
@@ -272,9 +278,9 @@ class Sequential(Model):
         model.precision = config.get("precision", "float32")
         if config.get("input_shape") is not None:
             model.add(InputLayer(config["input_shape"]))
-        with custom_object_scope(custom_objects):
-            for layer in config["layers"]:
-                model.add(registry.deserialize(layer))
+        with custom_object_scope(custom_objects), sharing():
+            for layer in layers_from(config["layers"], "Sequential"):
+                model.add(layer)
         model._trainable = _checks.boolean(config.get("trainable", True), "trainable", "Sequential")
         return model
 
