@@ -172,8 +172,27 @@ class Normalization(Layer):
             raise ValueError(
                 f'Layer "{self.name}": expected samples of shape {self._sample}. Received: samples of shape {sample}'
             )
-        for name, values in zip(("scale", "offset"), self._factors(sample, mean, variance), strict=True):
-            self._weight(name).assign(values)
+        self.set_statistics(mean, variance)
+
+    @property
+    def statistics_shape(self) -> tuple[int, ...]:
+        """The sizes along ``axis`` of the samples that the layer was built for."""
+        assert self._sample is not None
+        return tuple(self._sample[axis] for axis in self._kept(self._sample))
+
+    def set_statistics(self, mean: ArrayLike, variance: ArrayLike) -> None:
+        """Take a mean and a variance for each place along ``axis``, as :meth:`adapt` finds them.
+
+        Parameters
+        ----------
+        mean, variance : array_like
+            Of shape :attr:`statistics_shape`, or such that they broadcast to a sample.
+        """
+        if self._sample is None:
+            raise ValueError(f'Layer "{self.name}": expected a layer that is built. Received: one that is not')
+        values = self._factors(self._sample, np.asarray(mean, np.float64), np.asarray(variance, np.float64))
+        for name, factors in zip(("scale", "offset"), values, strict=True):
+            self._weight(name).assign(factors)
 
     @property
     def mean(self) -> Float32:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["KINDS", "NOT_ACCEPTED", "NO_WEIGHTS", "OPERATIONS", "OWN_ARGUMENTS", "WITHOUT_COUNTERPART"]
+__all__ = ["KINDS", "NOT_ACCEPTED", "OPERATIONS", "OWN_ARGUMENTS", "WITHOUT_COUNTERPART"]
 
 # Arguments of layers that Keras does not have, and the values that mean what Keras does.
 OWN_ARGUMENTS = {"precision": None, "input_shape": None, "derived_seed": None}
@@ -15,6 +15,7 @@ KINDS = {
     "initializer": "keras.initializers",
     "regularizer": "keras.regularizers",
     "constraint": "keras.constraints",
+    "activation": "keras.layers",
 }
 
 # Operations that Keras' operators between tensors make.
@@ -22,6 +23,3 @@ OPERATIONS = ("Add", "Subtract", "Multiply", "Divide", "TrueDivide", "Negative")
 
 # Arguments that all layers have here, but these layers of Keras have not.
 NOT_ACCEPTED = {"SpatialDropout1D": ("trainable",), "SpatialDropout2D": ("trainable",)}
-
-# Layers whose weights follow from their arguments: Keras keeps none in its files.
-NO_WEIGHTS = ("Normalization",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -10,12 +11,23 @@ from cnncore._custom_objects import custom_object
 from cnncore._registry import snake_case
 from cnncore.layers.base import registry
 
-from .keras_names import NO_WEIGHTS, OPERATIONS
+from .keras_names import OPERATIONS
 from .limits import printable
 
-__all__ = ["layer_paths", "own_description"]
+__all__ = ["MODELS", "layer_paths", "mark_shared", "own_description"]
 
-_DROPPED = ("dtype", "quantization_config", "renorm_momentum", "autocast", "input_axes", "output_axes", "batch_size")
+MODELS = ("Functional", "Model")  # what Keras calls a graph of layers
+_TYPES = ("float32", "uint8", "int8", "uint16", "int16", "int32", "int64", "bool")
+_DROPPED = (
+    "dtype",
+    "quantization_config",
+    "renorm_momentum",
+    "autocast",
+    "input_axes",
+    "output_axes",
+    "batch_size",
+    "batch_shape",
+)
 
 
 class _Reference(NamedTuple):
@@ -37,16 +49,45 @@ def own_description(entry: Any) -> dict[str, Any]:
     if not isinstance(entry, Mapping) or not isinstance(entry.get("config"), Mapping):
         raise ValueError("expected the description of a layer to have a class_name and a config")
     kind, config = entry.get("class_name"), entry["config"]
+    shared = {} if entry.get("shared") is None else {"shared": entry["shared"]}
     if kind == "Sequential":
-        return {"class_name": "Sequential", "config": _sequential(config)}
-    if kind in ("Functional", "Model"):
-        return {"class_name": "Model", "config": _functional(config)}
-    return {"class_name": kind, "config": _arguments(kind, config)}
+        return {"class_name": "Sequential", "config": _sequential(config)} | shared
+    if kind in MODELS:
+        return {"class_name": "Model", "config": _functional(config)} | shared
+    return {"class_name": kind, "config": _arguments(kind, config)} | shared
 
 
-def layer_paths(entry: Mapping[str, Any], prefix: str = "layers") -> dict[str, list[str]]:
-    """Where Keras keeps weights: path in its file -> names of the layer from the outermost model inwards."""
+def mark_shared(entry: Any) -> None:
+    """Give layers that are the same one, in several of the models inside, a number "shared".
+
+    Keras writes "shared_object_id" from the second time on, sometimes from the first; what it belongs to has the same
+    class and name.
+    """
+    numbers: dict[Any, int] = {}  # of a shared_object_id
+    first: dict[Any, dict[str, Any]] = {}  # by class and name, the last entry that is not a repetition
+
+    def visit(layers: Any) -> None:
+        for layer in layers if isinstance(layers, list) else []:
+            if not isinstance(layer, dict) or not isinstance(layer.get("config"), dict):
+                continue
+            known, config = layer.get("shared_object_id"), layer["config"]
+            key = (str(layer.get("class_name")), str(config.get("name")))
+            if isinstance(known, int) and key in first and first[key].get("shared_object_id") in (None, known):
+                layer["shared"] = first[key].setdefault("shared", numbers.setdefault(known, len(numbers)))
+            else:
+                first[key] = layer
+            visit(config.get("layers"))
+
+    if isinstance(entry, dict) and isinstance(entry.get("config"), dict):
+        visit(entry["config"].get("layers"))
+
+
+def layer_paths(entry: Mapping[str, Any], prefix: str = "layers", seen: set[int] | None = None) -> dict[str, list[str]]:
+    """Where Keras keeps weights: path in its file -> names of the layer from the outermost model inwards. Layers that
+    are shared have one path, the first.
+    """
     from_here: dict[str, list[str]] = {}
+    seen = set() if seen is None else seen
     used: dict[str, int] = {}
     skipped = "InputLayer" if entry["class_name"] == "Sequential" else None
     for layer in entry["config"]["layers"]:
@@ -57,16 +98,26 @@ def layer_paths(entry: Mapping[str, Any], prefix: str = "layers") -> dict[str, l
         number = used.get(stem, -1) + 1
         used[stem] = number
         path = f"{prefix}/{stem}" if number == 0 else f"{prefix}/{stem}_{number}"
-        name = layer["config"]["name"]
-        if kind in ("Sequential", "Functional", "Model"):
-            from_here |= {inner: [name, *names] for inner, names in layer_paths(layer, f"{path}/layers").items()}
+        name, shared = layer["config"]["name"], layer.get("shared")
+        if shared is not None:
+            if shared in seen:
+                continue
+            seen.add(shared)
+        if kind == "Sequential" or kind in MODELS:
+            from_here |= {inner: [name, *names] for inner, names in layer_paths(layer, f"{path}/layers", seen).items()}
         else:
             from_here[path] = [name]
     return from_here
 
 
 def _is_operation(entry: Mapping[str, Any]) -> bool:
-    return str(entry.get("module", "")).startswith("keras.src.ops.")
+    """Whether an entry is an operator between tensors rather than a layer; HDF5 files do not say so."""
+    if "module" in entry:
+        return str(entry["module"]).startswith("keras.src.ops.")
+    nodes = entry.get("inbound_nodes")
+    args = [node.get("args") for node in nodes if isinstance(node, Mapping)] if isinstance(nodes, list) else []
+    operands = any(isinstance(arg, list) and len(arg) == 2 for arg in args)
+    return entry.get("class_name") in OPERATIONS and (operands or entry.get("class_name") == "Negative")
 
 
 def _sequential(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -99,8 +150,11 @@ def _arguments(kind: Any, config: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(kind, str):
         raise ValueError(f"expected the name of a class. Received: {printable(kind)}")
     known = _parameters(kind)
-    if kind in NO_WEIGHTS and config.get("mean") is None:
-        raise ValueError(f"what a layer {kind} learned from data is not read from files of Keras")
+    if kind == "Lambda" and not isinstance(_own_value(config.get("function")), str):
+        raise ValueError(
+            "a Lambda layer of a lambda holds code, which is never run from a file: define the function with def, "
+            "register it with keras.saving.register_keras_serializable, and pass custom_objects="
+        )
     result = {}
     for key, value in config.items():
         own = _own_value(value)
@@ -130,7 +184,9 @@ def _own_value(value: Any) -> Any:
             return {
                 "class_name": value["class_name"],
                 "config": {
-                    key: _own_value(item) for key, item in config.items() if key not in _DROPPED or item is not None
+                    key: _own_value(item)
+                    for key, item in config.items()
+                    if key != "dtype" and (key not in _DROPPED or item is not None)
                 }
                 if isinstance(config, Mapping)
                 else config,
@@ -141,8 +197,10 @@ def _own_value(value: Any) -> Any:
 
 def _check_dtype(value: Any) -> None:
     name = value.get("config", {}).get("name") if isinstance(value, Mapping) else value
-    if name not in (None, "float32", "uint8"):
-        raise ValueError(f"expected layers that compute in float32. Received: {printable(name)}")
+    if name in ("mixed_float16", "mixed_bfloat16", "float16", "bfloat16", "float64"):
+        warnings.warn(f"[load_model] layers of type {name} compute in float32 here.", UserWarning, stacklevel=2)
+    elif name is not None and name not in _TYPES:
+        raise ValueError(f"expected layers that compute with numbers. Received: {printable(name)}")
 
 
 # --- graphs -----------------------------------------------------------------------------------------------------------
@@ -151,6 +209,7 @@ def _functional(config: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(entries, list):
         raise ValueError("expected a functional model to have a list of layers")
     layers, calls, counts = [], {}, {}
+    shared: set[str] = set()
     numbers: dict[_Reference, int] = {}
     for entry in entries:
         if not isinstance(entry, Mapping) or not isinstance(entry.get("config"), Mapping):
@@ -159,8 +218,10 @@ def _functional(config: Mapping[str, Any]) -> dict[str, Any]:
         nodes = entry.get("inbound_nodes") or []
         described, rewrite = _operation(entry, nodes) if _is_operation(entry) else (own_description(entry), None)
         layers.append(described)
-        if entry.get("class_name") in ("Functional", "Model"):  # may have several outputs
+        if entry.get("class_name") in MODELS:  # may have several outputs
             counts[name] = len(_tensors_in(_outputs(entry["config"].get("output_layers"), {})))
+        if "shared" in described:
+            shared.add(name)
         if described["class_name"] == "InputLayer":
             numbers[_Reference(name, 0, 0)] = len(numbers)
         for offset, node in enumerate(nodes):
@@ -168,6 +229,8 @@ def _functional(config: Mapping[str, Any]) -> dict[str, Any]:
             if rewrite is not None:
                 args = rewrite(args)
             calls[name, offset] = (args, {key: item for key, item in kwargs.items() if item is not None})
+    outputs = _outputs(config.get("output_layers"), counts)
+    calls, outputs = _counted_here(calls, outputs, shared)
     ordered = _in_order(calls, numbers, counts)
     return {
         "name": config.get("name"),
@@ -175,8 +238,27 @@ def _functional(config: Mapping[str, Any]) -> dict[str, Any]:
         "layers": layers,
         "inputs": _numbered(_outputs(config.get("input_layers"), counts), numbers),
         "calls": ordered,
-        "outputs": _numbered(_outputs(config.get("output_layers"), counts), numbers),
+        "outputs": _numbered(outputs, numbers),
     }
+
+
+def _counted_here(calls: dict[Any, Any], outputs: Any, shared: set[str]) -> tuple[dict[Any, Any], Any]:
+    """Calls and outputs with the calls of ``shared`` layers counted from zero, without those in other models."""
+    lowest: dict[str, int] = {}
+    for item in _tensors_in([list(calls.values()), outputs]):
+        lowest[item.layer] = min(item.number, lowest.get(item.layer, item.number))
+
+    def counted(structure: Any) -> Any:
+        if isinstance(structure, _Reference):
+            first = lowest[structure.layer] if structure.layer in shared else 0
+            return structure._replace(number=structure.number - first)
+        if isinstance(structure, Mapping):
+            return {key: counted(value) for key, value in structure.items()}
+        return [counted(value) for value in structure] if isinstance(structure, list) else structure
+
+    if not shared:
+        return calls, outputs
+    return {key: (counted(args), counted(kwargs)) for key, (args, kwargs) in calls.items()}, counted(outputs)
 
 
 def _in_order(calls: dict[Any, Any], numbers: dict[_Reference, int], counts: Mapping[str, int]) -> list[dict[str, Any]]:
@@ -219,7 +301,9 @@ def _tensors_in(structure: Any) -> list[_Reference]:
         return [structure]
     if isinstance(structure, Mapping):
         return [item for value in structure.values() for item in _tensors_in(value)]
-    return [item for value in structure for item in _tensors_in(value)] if isinstance(structure, list) else []
+    if isinstance(structure, (list, tuple)):
+        return [item for value in structure for item in _tensors_in(value)]
+    return []
 
 
 def _references(structure: Any) -> Any:

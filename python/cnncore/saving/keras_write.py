@@ -9,38 +9,131 @@ from cnncore._structure import map_structure
 from cnncore.layers.base import registry
 from cnncore.layers.tensor import KerasTensor
 
-from .keras_names import KINDS, NO_WEIGHTS, NOT_ACCEPTED, OWN_ARGUMENTS, WITHOUT_COUNTERPART
+from .keras_compile import compile_config
+from .keras_names import KINDS, NOT_ACCEPTED, OWN_ARGUMENTS, WITHOUT_COUNTERPART
 
 __all__ = ["keras_description"]
 
 
-def keras_description(model: Any) -> dict[str, Any]:
+def keras_description(model: Any, sharing: bool = True) -> dict[str, Any]:
     """What Keras calls the serialized model.
+
+    Parameters
+    ----------
+    model : Model
+    sharing : bool, default True
+        Say which layers are the same one in several of the models inside. Without, which is how HDF5 files are, a model
+        that has such layers is refused.
 
     Raises
     ------
     ValueError
         If a layer, or an argument of one, has no counterpart in Keras.
     """
-    description = _layer(model)
-    description["compile_config"] = _compile_config(model) if model.compiled else {}
+    description = _Writer(model, sharing).layer(model)
+    description["compile_config"] = compile_config(model) if model.compiled else {}
     return description
 
 
-def _layer(layer: Any) -> dict[str, Any]:
-    kind = registry.serialize(layer)["class_name"]
-    if kind == "Sequential":
-        return _described("keras", "Sequential", _sequential(layer), layer)
-    if kind == "Model":
-        return _described("keras.src.models.functional", "Functional", _functional(layer), layer)
+class _Writer:
+    """Descriptions of a model and of everything in it.
+
+    A layer that several models inside have is described in each of them, with the same "shared_object_id". Keras counts
+    the calls of a layer over all models that were read so far; so does ``calls``.
+    """
+
+    def __init__(self, model: Any, sharing: bool) -> None:
+        self.sharing = sharing
+        self.entries: dict[int, dict[str, Any]] = {}
+        self.calls: dict[int, int] = {}
+        counts: dict[int, int] = {}
+        _count(model, counts)
+        shared = [key for key, count in counts.items() if count > 1]
+        self.numbers = {key: number for number, key in enumerate(shared, 1)}
+
+    def layer(self, layer: Any) -> dict[str, Any]:
+        key = id(layer)
+        if key not in self.numbers:
+            return self._entry(layer)
+        if not self.sharing:
+            raise ValueError(
+                f'layer "{layer.name}": HDF5 files cannot say that several models have a layer in common; a name that '
+                "ends in .keras or .safetensors can."
+            )
+        if key not in self.entries:
+            self.entries[key] = self._entry(layer) | {"shared_object_id": self.numbers[key]}
+        return dict(self.entries[key])
+
+    def _entry(self, layer: Any) -> dict[str, Any]:
+        kind = registry.serialize(layer)["class_name"]
+        if kind == "Sequential":
+            return _described("keras", "Sequential", self._sequential(layer), layer)
+        if kind == "Model":
+            return _described("keras.src.models.functional", "Functional", self._functional(layer), layer)
+        return _plain(layer, kind)
+
+    def _sequential(self, model: Any) -> dict[str, Any]:
+        if len({id(layer) for layer in model.layers}) < len(model.layers):
+            raise ValueError(
+                f'model "{model.name}": Keras\' files have no Sequential model with a layer that is there twice; '
+                "Model(inputs, outputs) can be written, and a name that ends in .safetensors saves any model."
+            )
+        layers = [self._counted(layer) for layer in model.layers]
+        described = {"name": model.name, "trainable": model.trainable, "layers": layers}
+        if not model.built:
+            return described
+        shape = list(model.inputs[0].shape)
+        start = {"batch_shape": shape, "dtype": "float32", "name": model.input_names[0]}
+        entry = {"module": "keras.layers", "class_name": "InputLayer", "config": start, "registered_name": None}
+        return described | {"layers": [entry, *layers], "build_input_shape": shape}
+
+    def _counted(self, layer: Any) -> dict[str, Any]:
+        entry = self.layer(layer)
+        self.calls[id(layer)] = self.calls.get(id(layer), 0) + 1
+        return entry
+
+    def _functional(self, model: Any) -> dict[str, Any]:
+        graph = model.graph
+        entries = {layer.name: self.layer(layer) for layer in model.layers}
+        places: dict[int, list[Any]] = {}  # tensor -> [layer, number of the call, number of the output]
+        nodes: dict[str, list[Any]] = {name: [] for name in entries}
+        for tensor in graph.input_list:
+            places[id(tensor)] = [tensor.node.layer.name, 0, 0]
+        for node in graph.nodes:
+            layer = node.layer
+            number = self.calls.get(id(layer), 0)
+            self.calls[id(layer)] = number + 1
+            kwargs = dict(node.kwargs)
+            if node.training is not None:
+                kwargs["training"] = node.training
+            args = _arguments(list(node.args), places)
+            nodes[layer.name].append({"args": args, "kwargs": _arguments(kwargs, places)})
+            for position, tensor in enumerate(node.output_list):
+                places[id(tensor)] = [layer.name, number, position]
+        return {
+            "name": model.name,
+            "trainable": model.trainable,
+            "layers": [entry | {"name": name, "inbound_nodes": nodes[name]} for name, entry in entries.items()],
+            "input_layers": map_structure(lambda tensor: places[id(tensor)], _listed(graph.inputs)),
+            "output_layers": map_structure(lambda tensor: _as_output(tensor, places), _listed(graph.outputs)),
+        }
+
+
+def _count(model: Any, counts: dict[int, int]) -> None:
+    """In how many of the models inside each layer is."""
+    for layer in {id(item): item for item in model.layers}.values():
+        counts[id(layer)] = counts.get(id(layer), 0) + 1
+        if hasattr(layer, "graph") and counts[id(layer)] == 1:
+            _count(layer, counts)
+
+
+def _plain(layer: Any, kind: str) -> dict[str, Any]:
     if kind in WITHOUT_COUNTERPART or ">" in kind or not type(layer).__module__.startswith("cnncore."):
         raise ValueError(
             f'layer "{layer.name}": a {type(layer).__name__} has no counterpart in Keras; a name that ends in '
             ".safetensors saves any model."
         )
     config = dict(layer.get_config())
-    if kind in NO_WEIGHTS and config.get("mean") is None:
-        raise ValueError(f'layer "{layer.name}": what it learned from data is not written to files of Keras.')
     for key, default in OWN_ARGUMENTS.items():
         if config.pop(key, default) not in (default, None) and key != "input_shape":
             raise ValueError(f'layer "{layer.name}": Keras has no argument {key!r}.')
@@ -67,7 +160,7 @@ def _described(module: str, kind: str, config: dict[str, Any], layer: Any) -> di
 def _value(key: str, value: Any) -> Any:
     """An argument; initializers and their like say where Keras has them."""
     for ending, module in KINDS.items():
-        if key.endswith(ending) and isinstance(value, dict):
+        if key.endswith(ending) and isinstance(value, dict) and "class_name" in value:
             return {"module": module, **value, "registered_name": None}
     return _lists(value)
 
@@ -76,42 +169,6 @@ def _lists(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_lists(item) for item in value]
     return {key: _lists(item) for key, item in value.items()} if isinstance(value, dict) else value
-
-
-def _sequential(model: Any) -> dict[str, Any]:
-    layers = [_layer(layer) for layer in model.layers]
-    if model.built:
-        shape = list(model.inputs[0].shape)
-        start = {"batch_shape": shape, "dtype": "float32", "name": model.input_names[0]}
-        entry = {"module": "keras.layers", "class_name": "InputLayer", "config": start, "registered_name": None}
-        layers.insert(0, entry)
-        return {"name": model.name, "trainable": model.trainable, "layers": layers, "build_input_shape": shape}
-    return {"name": model.name, "trainable": model.trainable, "layers": layers}
-
-
-def _functional(model: Any) -> dict[str, Any]:
-    graph = model.graph
-    places: dict[int, list[Any]] = {}  # tensor -> [layer, number of the call, number of the output]
-    calls: dict[str, list[Any]] = {layer.name: [] for layer in model.layers}
-    for tensor in graph.input_list:
-        places[id(tensor)] = [tensor.node.layer.name, 0, 0]
-    for node in graph.nodes:
-        name = node.layer.name
-        number = len(calls[name])
-        kwargs = dict(node.kwargs)
-        if node.training is not None:
-            kwargs["training"] = node.training
-        calls[name].append({"args": _arguments(list(node.args), places), "kwargs": _arguments(kwargs, places)})
-        for position, tensor in enumerate(node.output_list):
-            places[id(tensor)] = [name, number, position]
-    layers = [_layer(layer) | {"name": layer.name, "inbound_nodes": calls[layer.name]} for layer in model.layers]
-    return {
-        "name": model.name,
-        "trainable": model.trainable,
-        "layers": layers,
-        "input_layers": map_structure(lambda tensor: places[id(tensor)], _listed(graph.inputs)),
-        "output_layers": map_structure(lambda tensor: _as_output(tensor, places), _listed(graph.outputs)),
-    }
 
 
 def _as_output(tensor: KerasTensor, places: Mapping[int, list[Any]]) -> list[Any]:
@@ -137,26 +194,3 @@ def _arguments(structure: Any, places: Mapping[int, list[Any]]) -> Any:
 
 def _shape(tensor: KerasTensor) -> list[Any]:
     return list(tensor.shape)
-
-
-def _compile_config(model: Any) -> dict[str, Any]:
-    config = model.get_compile_config()
-
-    def described(value: Any, module: str) -> Any:
-        if isinstance(value, dict) and set(value) == {"class_name", "config"}:
-            settings = {key: _lists(item) for key, item in value["config"].items()}
-            return {"module": module, "class_name": value["class_name"], "config": settings, "registered_name": None}
-        if isinstance(value, dict):
-            return {key: described(item, module) for key, item in value.items()}
-        return [described(item, module) for item in value] if isinstance(value, (list, tuple)) else value
-
-    return {
-        "optimizer": described(config["optimizer"], "keras.optimizers"),
-        "loss": described(config["loss"], "keras.losses"),
-        "loss_weights": config.get("loss_weights"),
-        "metrics": described(config.get("metrics"), "keras.metrics"),
-        "weighted_metrics": described(config.get("weighted_metrics"), "keras.metrics"),
-        "run_eagerly": False,
-        "steps_per_execution": 1,
-        "jit_compile": False,
-    }

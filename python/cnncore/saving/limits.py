@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 
-__all__ = ["MAX_BYTES", "checked_size", "only_value_errors", "printable"]
+__all__ = ["MAX_BYTES", "checked_size", "only_value_errors", "printable", "read_bounded"]
 
 MAX_BYTES = 2**32  # of a file that is read without asking for more
 _SHOWN = 500  # characters of a message
@@ -17,6 +17,13 @@ def checked_size(size: int, max_bytes: int | None, path: str) -> None:
     limit = MAX_BYTES if max_bytes is None else max_bytes
     if size > limit:
         raise ValueError(f"{path}: expected at most {limit:,} bytes. Received: {size:,}. Pass max_bytes= to read it.")
+
+
+def read_bounded(path: str | os.PathLike[str], max_bytes: int | None) -> bytes:
+    """The bytes of a file, if they are not more than :func:`checked_size` allows."""
+    with open(path, "rb") as file:
+        checked_size(os.fstat(file.fileno()).st_size, max_bytes, os.fspath(path))
+        return file.read()
 
 
 def printable(text: object) -> str:

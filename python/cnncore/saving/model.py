@@ -16,10 +16,13 @@ from cnncore.layers.base import Layer, registry
 
 from .format import ModelFile, Tensors, read_file, write_file
 from .keras_file import read_keras_model, read_keras_weights, write_keras_model, write_keras_weights
+from .keras_h5 import read_h5_model, write_h5_model
 from .limits import only_value_errors, printable
 from .matching import assign, matching_weights
 
 __all__ = ["load_model", "load_weights", "save_model", "save_weights"]
+
+_H5 = (".h5", ".hdf5")
 
 # Tensors are named like the weights, "conv2d/kernel"; the optimizer's vectors are cut in the same way and have its
 # name in front: "optimizer/m/conv2d/kernel". So a file does not depend on how the core lays out its buffers.
@@ -39,7 +42,8 @@ def save_model(
     model : Model
         A model whose input shape is known.
     filepath : path
-        Where to write; any name, ``.safetensors`` is suggested. An existing file is replaced atomically: after a
+        Where to write; any name, ``.safetensors`` is suggested. Names that end in ``.keras`` or ``.h5`` make files for
+        Keras, which hold neither seeds nor what Keras does not have. An existing file is replaced atomically: after a
         failure, whatever it is, the old content is intact.
     overwrite : bool, default True
         False makes an existing file an error.
@@ -67,8 +71,9 @@ def save_model(
     """
     _check_model(model, "save_model")
     _check_target(filepath, overwrite, "save")
-    if _ends(filepath, ".keras"):
-        write_keras_model(model, filepath)
+    if _ends(filepath, ".keras", *_H5):
+        write = write_keras_model if _ends(filepath, ".keras") else write_h5_model
+        write(model, filepath, include_optimizer)
         return
     with model.lock:
         weights = model.named_weights()
@@ -95,7 +100,7 @@ def load_model(
     *,
     max_bytes: int | None = None,
 ) -> Any:
-    """Read a model written by :func:`save_model`.
+    """Read a model written by :func:`save_model`, by Keras 3 (``.keras``, ``.h5``) or by Keras 2 (``.h5``).
 
     Nothing in a file is ever executed or imported, and reading needs memory in proportion to the file's size.
 
@@ -126,9 +131,10 @@ def load_model(
         The file cannot be opened.
     """
     _check_format(filepath, "load_model")
-    if _ends(filepath, ".keras"):
+    if _ends(filepath, ".keras", *_H5):
+        read = read_keras_model if _ends(filepath, ".keras") else read_h5_model
         with only_value_errors(filepath), custom_object_scope(custom_objects):
-            return read_keras_model(filepath, compile, max_bytes)
+            return read(filepath, compile, max_bytes)
     file = read_file(filepath, max_bytes)
     with only_value_errors(filepath), custom_object_scope(custom_objects):
         if file.config is None or file.config.get("kind") != "model":
@@ -189,8 +195,9 @@ def load_weights(
     model : Model
         A model whose input shape is known, with the layers of the saved one.
     filepath : path
-        A file of :func:`save_weights` or :func:`save_model`, or any safetensors file with the names of this model's
-        weights (``conv2d/kernel``, ...).
+        A file of :func:`save_weights` or :func:`save_model`, any safetensors file with the names of this model's
+        weights (``conv2d/kernel``, ...), or a file of Keras (``.keras``, ``.h5``), where layers are matched by their
+        order.
     skip_mismatch : bool, default False
         Leave weights alone whose shape in the file is another one, or that the file does not have.
     by_name : bool, default False
@@ -207,9 +214,9 @@ def load_weights(
     """
     _check_model(model, "load_weights")
     _check_format(filepath, "load_weights")
-    if _ends(filepath, ".weights.h5"):
+    if _ends(filepath, ".keras", *_H5):
         with only_value_errors(filepath), model.lock:
-            read_keras_weights(model, filepath, max_bytes)
+            read_keras_weights(model, filepath, max_bytes, skip_mismatch, by_name)
         return
     file = read_file(filepath, max_bytes)
     with only_value_errors(filepath):
@@ -336,15 +343,17 @@ def _check_target(filepath: str | os.PathLike[str], overwrite: bool, owner: str)
 
 
 def _check_format(filepath: str | os.PathLike[str], owner: str) -> None:
+    """Refuse names that promise what is not written: weights alone are in .weights.h5, as in Keras."""
     path = os.fspath(filepath)
-    whole = owner in ("save", "load_model")
-    instead = ".keras" if whole else ".weights.h5"
-    refused = (".h5", ".hdf5", ".weights.h5") if whole else (".h5", ".hdf5", ".keras")
-    if _ends(path, *refused) and not _ends(path, instead):
-        raise ValueError(
-            f"[{owner}] files of this format are neither read nor written: use a name that ends in .safetensors, or in "
-            f"{instead} for Keras 3. Received: {printable(path)!r}"
-        )
+    wrong = (".h5", ".hdf5", ".keras") if owner == "save_weights" else (".weights.h5",)
+    if owner == "load_weights" or not _ends(path, *wrong) or (owner == "save_weights" and _ends(path, ".weights.h5")):
+        return
+    use = (
+        ".weights.h5 for Keras"
+        if owner == "save_weights"
+        else ".keras or .h5 for Keras; files that end in .weights.h5 hold weights alone"
+    )
+    raise ValueError(f"[{owner}] expected a name that ends in .safetensors, or in {use}. Received: {printable(path)!r}")
 
 
 def _ends(filepath: str | os.PathLike[str], *endings: str) -> bool:

@@ -1,0 +1,151 @@
+"""Descriptions of models in the spellings of Keras 2 and TensorFlow's Keras, rewritten in that of Keras 3."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .limits import printable
+
+__all__ = ["modern"]
+
+_OPERATORS = {
+    "__operators__.add": "Add",
+    "math.add": "Add",
+    "math.subtract": "Subtract",
+    "math.multiply": "Multiply",
+    "math.truediv": "Divide",
+    "math.divide": "Divide",
+    "math.negative": "Negative",
+}
+
+# Arguments that TensorFlow's Keras writes for layers which do not use them.
+_UNUSED = {
+    "DepthwiseConv": ("groups", "filters", "kernel_initializer", "kernel_regularizer", "kernel_constraint"),
+    "SeparableConv": ("groups", "kernel_initializer", "kernel_regularizer", "kernel_constraint"),
+    "InputLayer": ("ragged", "sparse"),
+}
+
+
+def modern(entry: Any) -> Any:
+    """A description of a layer or model, and of all layers in it, in the spelling of Keras 3."""
+    if not isinstance(entry, Mapping) or "config" not in entry:
+        return entry
+    entry, config = dict(entry), entry["config"]
+    if isinstance(config, list):  # Keras before 2.2.3 wrote the layers of a Sequential model alone
+        config = {"name": None, "layers": config}
+    if not isinstance(config, Mapping):
+        return entry
+    config = {key: _value(value) for key, value in config.items()}
+    kind = str(entry.get("class_name"))
+    if kind == "TFOpLambda":
+        return _operator(entry, config)
+    if isinstance(config.get("layers"), list):
+        _model(kind, config)
+    else:
+        _layer(kind, config)
+    return entry | {"config": config} | _nodes(entry)
+
+
+def _model(kind: str, config: dict[str, Any]) -> None:
+    layers = config["layers"] = [modern(layer) for layer in config["layers"]]
+    if kind == "Sequential":
+        first = layers[0] if layers and isinstance(layers[0], Mapping) else {}
+        shape = first.get("config", {}).get("batch_shape") if isinstance(first.get("config"), Mapping) else None
+        if shape is not None and config.get("build_input_shape") is None:
+            config["build_input_shape"] = shape
+        return
+    old = {
+        layer.get("name")
+        for layer in layers
+        if isinstance(layer, Mapping) and layer.get("old_nodes") and layer.get("class_name") in ("Functional", "Model")
+    }
+    config["output_layers"] = _counted_from_one(config.get("output_layers"), old)
+
+
+def _counted_from_one(structure: Any, models: set[Any]) -> Any:
+    """Outputs of models inside, whose calls Keras 3 counts from one there, and Keras 2 from zero."""
+    if isinstance(structure, list) and len(structure) == 3 and isinstance(structure[0], str):
+        name, number, position = structure
+        return [name, number + 1 if name in models and isinstance(number, int) else number, position]
+    if isinstance(structure, Mapping):
+        return {key: _counted_from_one(value, models) for key, value in structure.items()}
+    return [_counted_from_one(value, models) for value in structure] if isinstance(structure, list) else structure
+
+
+def _layer(kind: str, config: dict[str, Any]) -> None:
+    shape = config.pop("batch_input_shape", None)
+    if shape is not None:
+        config["batch_shape"] = shape
+    if kind == "LeakyReLU" and "alpha" in config:
+        config["negative_slope"] = config.pop("alpha")
+    axis = config.get("axis")
+    if kind == "BatchNormalization" and isinstance(axis, list) and len(axis) == 1:
+        config["axis"] = axis[0]
+    for stem, unused in _UNUSED.items():
+        if kind.startswith(stem):
+            for key in unused:
+                config.pop(key, None)
+    if config.get("groups") == 1:
+        del config["groups"]
+
+
+def _value(value: Any) -> Any:
+    """A value in a config, without TensorFlow's wrappers of shapes, tuples, numbers and types."""
+    if isinstance(value, list):
+        return [_value(item) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    if value.get("class_name") in ("TensorShape", "__tuple__") and isinstance(value.get("items"), list):
+        return [_value(item) for item in value["items"]]
+    if value.get("type") == "ndarray" and "value" in value:
+        return value["value"]
+    return dict(value)
+
+
+# --- calls ------------------------------------------------------------------------------------------------------------
+def _nodes(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The calls of a layer; those of Keras 2 are lists ["layer", call, output, arguments]."""
+    nodes = entry.get("inbound_nodes")
+    if not isinstance(nodes, list) or not any(isinstance(node, list) for node in nodes):
+        return {}
+    return {"inbound_nodes": [_node(node) for node in nodes], "old_nodes": True}
+
+
+def _node(node: Any) -> Any:
+    if not isinstance(node, list):
+        return node
+    if node and isinstance(node[0], str):
+        node = [node]
+    kwargs: dict[str, Any] = {}
+    tensors = [_tensor(item, kwargs) for item in node]
+    return {"args": tensors if len(tensors) == 1 else [tensors], "kwargs": kwargs}
+
+
+def _tensor(item: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(item, list) or len(item) not in (3, 4) or not isinstance(item[0], str):
+        raise ValueError(f"expected calls of layers to name a layer, a call and an output. Received: {printable(item)}")
+    if len(item) == 4 and isinstance(item[3], Mapping):
+        kwargs |= {key: _argument(value) for key, value in item[3].items() if key not in ("mask", "name")}
+    return {"class_name": "__keras_tensor__", "config": {"keras_history": item[:3]}}
+
+
+def _argument(value: Any) -> Any:
+    if isinstance(value, list) and len(value) == 3 and isinstance(value[0], str) and isinstance(value[1], int):
+        return _tensor(value, {})
+    return value
+
+
+def _operator(entry: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
+    """An operator between tensors, which TensorFlow's Keras writes as a layer."""
+    kind = _OPERATORS.get(str(config.get("function")))
+    if kind is None:
+        raise ValueError(
+            f"expected layers and the operators +, -, * and /. Received: {printable(config.get('function'))}"
+        )
+    described = entry | _nodes(entry)
+    for node in described.get("inbound_nodes") or []:
+        if isinstance(node, Mapping) and "y" in node["kwargs"]:
+            node["args"].append(node["kwargs"].pop("y"))
+    name = entry.get("name", config.get("name"))
+    return described | {"class_name": kind, "module": "keras.src.ops.numpy", "config": {"name": name}}

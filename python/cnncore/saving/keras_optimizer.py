@@ -1,0 +1,149 @@
+"""The state of an optimizer as files of Keras have it: one list of variables, whose order each class decides."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from .h5 import Array
+
+__all__ = ["put_named_variables", "put_variables", "variables_of"]
+
+# Vectors in the order of Keras' variables. Those of one group alternate, trained weight by trained weight.
+_ORDER: dict[str, tuple[tuple[str, ...], ...]] = {
+    "SGD": (("velocity",),),
+    "RMSprop": (("velocity",), ("momentum",), ("average_gradient",)),
+    "Adam": (("m", "v"), ("largest_v",)),
+    "AdamW": (("m", "v"), ("largest_v",)),
+    "Nadam": (("m", "v"),),
+    "Adamax": (("m", "u"),),
+    "Adagrad": (("accumulator",),),
+    "Adadelta": (("accumulated_grad", "accumulated_delta_var"),),
+    "Ftrl": (("accumulator", "linear"),),
+    "Lion": (("m",),),
+}
+_COMMON: tuple[tuple[str, ...], ...] = (("average",), ("gradient_accumulator",))
+
+# What TensorFlow's Keras 2 calls the same vectors.
+_OLD_NAMES = {
+    "SGD": {"momentum": "velocity", "m": "velocity"},
+    "RMSprop": {"rms": "velocity", "velocity": "velocity", "momentum": "momentum", "mg": "average_gradient"},
+    "Adam": {"m": "m", "v": "v", "vhat": "largest_v"},
+    "Nadam": {"m": "m", "v": "v"},
+    "Adamax": {"m": "m", "v": "u", "u": "u"},
+    "Adagrad": {"accumulator": "accumulator"},
+    "Adadelta": {"accum_grad": "accumulated_grad", "accum_var": "accumulated_delta_var"},
+    "Ftrl": {"accumulator": "accumulator", "linear": "linear"},
+}
+
+
+def variables_of(model: Any) -> list[Array] | None:
+    """Keras' variables of the optimizer; None where its state has no counterpart there or is not made yet."""
+    optimizer = model.optimizer
+    if type(optimizer).__name__ not in _ORDER or not optimizer.built or not optimizer.trained_variables:
+        return None
+    found: list[Array] = [np.array(optimizer.step, np.int32)]
+    if not _has_schedule(optimizer):
+        found.append(np.array(optimizer.learning_rate, np.float32))
+    state, places = optimizer.state, _places(model)
+    for name, place, shape in _slots(optimizer, places):
+        found.append(state[name][place].reshape(shape).copy())
+    if type(optimizer).__name__ == "Nadam":
+        found.append(np.array(_product(optimizer), np.float32))
+    return found
+
+
+def put_variables(model: Any, count: int, read: Callable[[int, tuple[int, ...]], Array]) -> None:
+    """Take over ``count`` variables of Keras; ``read(number, shape)`` gives each of them.
+
+    A warning says so where they are not those of this optimizer: training begins anew then, as in Keras.
+    """
+    optimizer = model.optimizer
+    if not count:
+        return
+    if type(optimizer).__name__ not in _ORDER:
+        _warn(f"the state of {type(optimizer).__name__} is not exchanged with files of Keras")
+        return
+    model.build_optimizer()
+    start = 1 if _has_schedule(optimizer) else 2
+    slots = list(_slots(optimizer, _places(model)))
+    if count - start - (type(optimizer).__name__ == "Nadam") != len(slots):
+        if count > start:
+            _warn(f"{count} variables of an optimizer are not those of {type(optimizer).__name__}")
+        return
+    step = int(read(0, ()).item())
+    vectors = {name: np.array(vector) for name, vector in optimizer.state.items()}
+    for number, (name, place, shape) in enumerate(slots, start):
+        vectors[name][place] = read(number, shape).ravel()
+    optimizer.load_state_dict({"step": np.int64(max(step, 0)), **vectors})
+
+
+def put_named_variables(model: Any, names: list[str], read: Callable[[str, tuple[int, ...]], Array]) -> None:
+    """Take over variables by the names that TensorFlow's Keras 2 gives them, "Adam/dense/kernel/m:0" or
+    "Adam/m/dense/kernel:0".
+    """
+    optimizer = model.optimizer
+    kind = "Adam" if type(optimizer).__name__ == "AdamW" else type(optimizer).__name__
+    known = _OLD_NAMES.get(kind, {})
+    model.build_optimizer()
+    vectors = {name: np.array(vector) for name, vector in optimizer.state.items()}
+    by_vector: dict[str, list[str]] = {name: [] for name in vectors}
+    step = 0
+    for name in names:
+        parts = name.partition(":")[0].split("/")
+        if parts[-1] in ("iter", "iteration", "iterations"):
+            step = int(read(name, ()).item())
+        vector = known.get(parts[-1]) or (known.get(parts[1]) if len(parts) > 2 else None)
+        if vector in by_vector:
+            by_vector[vector].append(name)
+    places = _places(model)
+    if any(len(found) != len(places) for found in by_vector.values()):
+        if len(names) > 1:
+            _warn(f"variables of an optimizer that are not those of {type(optimizer).__name__}")
+        return
+    for vector, found in by_vector.items():
+        for name, (place, shape) in zip(found, places, strict=True):
+            vectors[vector][place] = read(name, shape).ravel()
+    optimizer.load_state_dict({"step": np.int64(max(step, 0)), **vectors})
+
+
+# --- details ----------------------------------------------------------------------------------------------------------
+def _has_schedule(optimizer: Any) -> bool:
+    return isinstance(optimizer.get_config().get("learning_rate"), dict)
+
+
+def _places(model: Any) -> list[tuple[slice, tuple[int, ...]]]:
+    """Where the trained weights lie in the optimizer's vectors, in the order in which Keras lists them."""
+    network = model.network
+    slots = {}
+    for slot in network.slots:
+        if slot.offset >= 0 and slot.trainable:
+            variable = model.variable_of(slot)
+            shape = tuple(variable.shape)
+            size = int(np.prod(shape, dtype=np.int64))
+            slots[id(variable.layer), variable.index] = (slice(slot.offset, slot.offset + size), shape)
+    keys = [(id(variable.layer), variable.index) for variable in model.trainable_variables]
+    return [slots[key] for key in keys if key in slots]
+
+
+def _slots(optimizer: Any, places: list[tuple[slice, tuple[int, ...]]]) -> Iterator[tuple[str, slice, tuple[int, ...]]]:
+    """Vector, place and shape of each of Keras' variables behind the step and the learning rate."""
+    state = optimizer.state
+    for group in (*_COMMON, *_ORDER[type(optimizer).__name__]):
+        names = [name for name in group if name in state]
+        for place, shape in places:
+            for name in names:
+                yield name, place, shape
+
+
+def _product(optimizer: Any) -> float:
+    """Nadam's product of its momenta so far, which Keras keeps and this package computes from the step."""
+    steps = np.arange(1, int(optimizer.iterations) + 1)
+    return float(np.prod(optimizer.beta_1 * (1.0 - 0.5 * 0.96**steps)))
+
+
+def _warn(reason: str) -> None:
+    warnings.warn(f"[load_model] {reason}: the optimizer begins anew.", UserWarning, stacklevel=4)

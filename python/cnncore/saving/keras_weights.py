@@ -1,0 +1,176 @@
+"""The weights in files of Keras 3: an HDF5 file with a group for each layer, whose arrays are numbered."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cnncore._registry import snake_case
+
+from .h5 import Array, array_at, group_at, h5_bytes, open_h5
+from .keras_optimizer import put_variables, variables_of
+
+__all__ = [
+    "Stored",
+    "finite",
+    "keras_paths",
+    "read_keras_h5",
+    "state_in_keras_h5",
+    "stored_weights",
+    "warn_of_skipped",
+    "write_keras_h5",
+]
+
+
+class Stored(NamedTuple):
+    """An array of a layer as Keras stores it."""
+
+    name: str
+    shape: tuple[int, ...]
+    read: Callable[[], Array]
+    write: Callable[[Array], None]
+
+
+def stored_weights(layer: Any) -> list[Stored]:
+    """The arrays that Keras stores for a layer, without those of layers inside it, in Keras' order."""
+    if type(layer).__name__ == "Normalization":
+        return _statistics(layer)
+    return [
+        Stored(variable.path, tuple(variable.shape), variable.numpy, variable.write)
+        for variable in layer.variables
+        if variable.layer is layer
+    ]
+
+
+def _statistics(layer: Any) -> list[Stored]:
+    """Mean, variance and a count of what a Normalization layer learned from data; nothing where they were given."""
+    if layer.input_mean is not None or not layer.built:
+        return []
+    held = {"mean": np.squeeze(layer.mean), "variance": np.squeeze(layer.variance)}
+    shape = layer.statistics_shape
+    taken: dict[str, Array] = {}
+
+    def write(name: str, values: Array) -> None:
+        taken[name] = values
+        if len(taken) == len(held):
+            layer.set_statistics(taken["mean"], taken["variance"])
+
+    found = [
+        Stored(f"{layer.name}/{name}", shape, lambda v=value: v.reshape(shape), lambda a, n=name: write(n, a))  # type: ignore[misc]
+        for name, value in held.items()
+    ]
+    return [*found, Stored(f"{layer.name}/count", (), lambda: np.zeros((), np.int32), lambda _: None)]
+
+
+def keras_paths(model: Any, prefix: str = "layers") -> dict[str, Any]:
+    """The layers by where Keras keeps their weights: counted by class in each model; each layer once."""
+    found: dict[str, Any] = {}
+    used: dict[str, int] = {}
+    for layer in model.layers:
+        stem = snake_case("Functional" if type(layer).__name__ == "Model" else type(layer).__name__)
+        number = used.get(stem, -1) + 1
+        used[stem] = number
+        path = f"{prefix}/{stem}" if number == 0 else f"{prefix}/{stem}_{number}"
+        inner = keras_paths(layer, f"{path}/layers") if hasattr(layer, "graph") else {path: layer}
+        known = {id(other) for other in found.values()}
+        found |= {name: item for name, item in inner.items() if id(item) not in known}
+    return found
+
+
+def write_keras_h5(model: Any, with_optimizer: bool) -> bytes:
+    """The bytes of the HDF5 file."""
+
+    def write(file: Any) -> None:
+        file.create_group("vars").attrs["name"] = model.name
+        for path, layer in keras_paths(model).items():
+            group = file.create_group(f"{path}/vars")
+            group.attrs["name"] = layer.name
+            for number, stored in enumerate(stored_weights(layer)):
+                group.create_dataset(str(number), data=finite(stored))
+        variables = variables_of(model) if with_optimizer else None
+        for number, array in enumerate(variables or []):
+            file.create_dataset(f"optimizer/vars/{number}", data=array)
+
+    return h5_bytes(write)
+
+
+def finite(stored: Stored) -> Array:
+    """The array; a ValueError where it is not finite, since such a file could not be read."""
+    array = stored.read()
+    if not np.isfinite(array).all():
+        raise ValueError(f"cannot save: weight {stored.name!r}: expected finite values")
+    return array
+
+
+def read_keras_h5(
+    content: bytes, layers: Mapping[str, Any], skip_mismatch: bool = False, by_name: bool = False
+) -> None:
+    """Check all weights, then write them to the layers.
+
+    Parameters
+    ----------
+    content : bytes
+    layers : dict of str to Layer
+        By where Keras keeps their weights.
+    skip_mismatch : bool
+        Leave out what is missing or has another shape, with a warning.
+    by_name : bool
+        Find layers by the names in the file rather than by where they are, and leave out those that it does not have.
+    """
+    found: list[tuple[Stored, Array]] = []
+    skipped: list[str] = []
+    with open_h5(content) as file:
+        places = _by_name(file, layers) if by_name else layers
+        for path, layer in places.items():
+            for number, stored in enumerate(stored_weights(layer)):
+                try:
+                    found.append((stored, array_at(file, f"{path}/vars/{number}", stored.shape)))
+                except ValueError:
+                    if not skip_mismatch:
+                        raise
+                    skipped.append(stored.name)
+    for stored, array in found:
+        stored.write(array)
+    warn_of_skipped(skipped)
+
+
+def warn_of_skipped(names: list[str]) -> None:
+    """Say which weights a file left as they were."""
+    if names:
+        shown = ", ".join(map(repr, names[:10])) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+        warnings.warn(
+            f"[load_weights] the file has no weights of the right shape for {shown}.", UserWarning, stacklevel=2
+        )
+
+
+def _by_name(file: Any, layers: Mapping[str, Any]) -> dict[str, Any]:
+    """The layers by the paths of the groups that have their names."""
+    wanted = {layer.name: layer for layer in layers.values()}
+    found: dict[str, Any] = {}
+
+    def visit(group: Any, path: str) -> None:
+        for key in group:
+            inner = group_at(group, key)
+            if inner is None or len(path) > 2000:
+                continue
+            if key == "vars" and path:
+                name = inner.attrs.get("name")
+                if isinstance(name, str) and name in wanted and len(inner):
+                    found[path] = wanted[name]
+            else:
+                visit(inner, f"{path}/{key}" if path else key)
+
+    visit(file, "")
+    return found
+
+
+def state_in_keras_h5(content: bytes, model: Any) -> None:
+    """Take over the optimizer's state, if the file has one."""
+    with open_h5(content) as file:
+        group = group_at(file, "optimizer/vars")
+        count = 0 if group is None else sum(re.fullmatch(r"[0-9]{1,9}", key) is not None for key in group)
+        put_variables(model, count, lambda number, shape: array_at(file, f"optimizer/vars/{number}", shape))
