@@ -70,7 +70,14 @@ class L1L2(Regularizer):
     Parameters
     ----------
     l1, l2 : float, default 0
-        As the name "l1_l2" both are 0.01.
+        The factors. Where a layer is given the name "l1_l2" instead of an object, both are 0.01.
+
+    Examples
+    --------
+    >>> L1L2(l2=0.1)
+    L1L2(l1=0.0, l2=0.1)
+    >>> get("l1_l2")
+    L1L2(l1=0.01, l2=0.01)
     """
 
 
@@ -102,18 +109,7 @@ class L2(Regularizer):
         return {"l2": self.l2}
 
 
-l1, l2 = L1, L2
-
-
-def l1_l2(l1: float = 0.01, l2: float = 0.01) -> L1L2:
-    """An :class:`L1L2` with factors of 0.01 where none are given.
-
-    Examples
-    --------
-    >>> l1_l2(l2=0.1)
-    L1L2(l1=0.01, l2=0.1)
-    """
-    return L1L2(l1=l1, l2=l2)
+l1, l2, l1_l2 = L1, L2, L1L2
 
 
 def get(identifier: Any) -> Regularizer | None:
@@ -136,7 +132,7 @@ def get(identifier: Any) -> Regularizer | None:
             f"Received: {identifier!r}"
         )
     if isinstance(identifier, str) and identifier.lower() in ("l1_l2", "l1l2"):
-        return l1_l2()
+        return L1L2(l1=0.01, l2=0.01)
     if callable(identifier) and not isinstance(identifier, type):
         raise TypeError(
             "[regularizers] expected L1, L2 or L1L2: the gradient of another function is not known. "

@@ -1,0 +1,252 @@
+"""docs/differences_from_keras.md: each of its rows names a test. Here are those that belong nowhere else."""
+
+import ast
+import functools
+import os
+import re
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cnncore
+
+os.environ.setdefault("KERAS_BACKEND", "torch")
+pytest.importorskip("torch")
+keras = pytest.importorskip("keras")
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # Keras' own
+
+TESTS = Path(__file__).parent
+PAGE = (TESTS.parent / "docs" / "differences_from_keras.md").read_text(encoding="utf-8")
+
+
+def test_the_tests_that_the_page_names_exist():
+    named = re.findall(r"`(test_\w+\.py)::([\w:]+)`", PAGE)
+    assert len(named) > 40
+    for file, path in named:
+        body = ast.parse((TESTS / file).read_text(encoding="utf-8")).body
+        for part in path.split("::"):
+            found = [n for n in body if isinstance(n, (ast.ClassDef, ast.FunctionDef)) and n.name == part]
+            assert found, f"{file}::{path}"
+            body = found[0].body
+
+
+def test_each_row_of_the_page_names_its_test():
+    rows = [line for line in PAGE.splitlines() if line.startswith("| ") and "| test |" not in line]
+    assert len(rows) > 40
+    assert [row for row in rows if "test_" not in row.rsplit("|", 2)[-2]] == []
+
+
+# --- behaviour --------------------------------------------------------------------------------------------------------
+def both(make):
+    """`make(library)` for cnncore and for Keras."""
+    return make(cnncore), make(keras)
+
+
+def predictions(layer, x, **arguments):
+    """What a layer without weights gives in each library."""
+    models = both(lambda lib: lib.Sequential([lib.layers.Input(x.shape[1:]), getattr(lib.layers, layer)(**arguments)]))
+    return models[0].predict(x), models[1].predict(x, verbose=0)
+
+
+def dense(library, **arguments):
+    return library.Sequential([library.layers.Input((3,)), library.layers.Dense(2, **arguments)])
+
+
+class TestModels:
+    def test_sizes_are_fixed(self):
+        keras.Input((None, None, 3))
+        with pytest.raises(ValueError, match="images of varying size"):
+            cnncore.Input((None, None, 3))
+
+    def test_channels_come_last(self):
+        keras.layers.Conv2D(2, 3, data_format="channels_first")
+        with pytest.raises(ValueError, match=r"numpy.moveaxis\(x, 1, -1\)"):
+            cnncore.layers.Conv2D(2, 3, data_format="channels_first")
+
+    def test_types(self):
+        assert keras.layers.Dense(2, dtype="float64").dtype == "float64"
+        with pytest.raises(ValueError, match='"float32"'):
+            cnncore.layers.Dense(2, dtype="float64")
+        assert dense(cnncore).predict(np.ones((1, 3), np.float64)).dtype == np.float32
+
+    def test_a_fuzz_factor_that_is_set_changes_no_layer(self):
+        try:
+            cnncore.backend.set_epsilon(0.5)
+            assert cnncore.backend.epsilon() == 0.5
+            loss = cnncore.losses.BinaryCrossentropy()([[1.0]], [[0.75]])
+            assert loss == pytest.approx(-np.log(0.75))
+        finally:
+            cnncore.backend.set_epsilon(1e-7)
+
+    def test_freezing_takes_effect_at_once(self):
+        model = dense(cnncore, kernel_initializer="ones")
+        model.compile("sgd", "mse")
+        model.layers[0].trainable = False
+        model.fit(np.ones((4, 3)), np.zeros((4, 2)), verbose=0)
+        np.testing.assert_array_equal(model.layers[0].kernel, 1)
+
+    def test_a_seed_gives_other_numbers(self):
+        ours, theirs = both(lambda lib: np.asarray(lib.initializers.GlorotUniform(seed=1)((3, 4))))
+        assert abs(ours - theirs).max() > 1e-3
+
+    def test_call_is_followed_once(self):
+        calls = []
+
+        class Own(cnncore.Model):
+            def __init__(self):
+                super().__init__()
+                self.dense = cnncore.layers.Dense(2)
+
+            def call(self, x, training=None):
+                calls.append(training)
+                return self.dense(x)
+
+        model = Own()
+        for _ in range(3):
+            model.predict(np.ones((2, 3)))
+        assert calls == [True]
+
+    def test_augmentation_behind_layers_with_weights_is_refused(self):
+        layers = [cnncore.layers.Input((4, 4, 1)), cnncore.layers.Conv2D(2, 1), cnncore.layers.RandomFlip()]
+        model = cnncore.Sequential([*layers, cnncore.layers.Flatten(), cnncore.layers.Dense(1)])
+        model.compile("sgd", "mse")
+        with pytest.raises(ValueError, match='layer "random_flip.*": it has no backward pass'):
+            model.fit(np.ones((4, 4, 4, 1)), np.full((4, 1), 5.0), verbose=0)
+
+
+class TestTraining:
+    x, y = np.arange(12.0).reshape(4, 3) / 12, np.ones((4, 2))
+
+    def test_a_batch_gives_its_own_metrics(self):
+        model, theirs = both(functools.partial(dense, kernel_initializer="ones"))
+        for each in (model, theirs):
+            each.compile("sgd", "mse")
+        model.train_on_batch(self.x, self.y)
+        theirs.train_on_batch(self.x, self.y)
+        own, mean = model.train_on_batch(self.x, self.y), theirs.train_on_batch(self.x, self.y)
+        assert own < float(np.ravel(mean)[0])  # Keras' value contains the greater loss of the first batch
+
+    def test_evaluate_leaves_out_activity_regularizers(self):
+        def value(library):
+            model = dense(library, kernel_initializer="ones", activity_regularizer=library.regularizers.L2(0.5))
+            model.compile("sgd", "mse")
+            return model.evaluate(self.x, model.predict(self.x, verbose=0), verbose=0)
+
+        ours, theirs = both(value)
+        assert ours == pytest.approx(0.0, abs=1e-6)
+        assert theirs > 0.1
+
+    def test_nothing_is_printed_unless_asked_for(self, capsys):
+        model = dense(cnncore)
+        model.compile("sgd", "mse")
+        model.evaluate(self.x, self.y)
+        model.predict(self.x)
+        printed = capsys.readouterr()
+        assert printed.out == printed.err == ""
+
+    def test_arguments_without_effect(self):
+        model = dense(cnncore)
+        model.compile("sgd", "mse", run_eagerly=True, steps_per_execution=8, jit_compile=True, auto_scale_loss=False)
+        assert len(model.fit(self.x, self.y, verbose=0).history["loss"]) == 1
+
+    def test_labels_that_make_no_sense(self):
+        model = cnncore.Sequential([cnncore.layers.Input((3,)), cnncore.layers.Dense(2, activation="softmax")])
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        for labels in ([0, 1, 2, 0], [0.5, 1, 0, 0]):
+            with pytest.raises(ValueError, match="label"):
+                model.fit(self.x, labels, verbose=0)
+
+
+class TestLosses:
+    def test_an_ignored_class_has_no_part_in_the_metric(self):
+        y, p = np.array([0, 1]), np.array([[0.5, 0.5], [0.1, 0.9]])
+        ours, theirs = both(lambda lib: float(lib.metrics.SparseCategoricalCrossentropy(ignore_class=1)(y, p)))
+        assert ours == pytest.approx(-np.log(0.5), rel=1e-5)
+        assert theirs == pytest.approx(-np.log(0.5) / 2, rel=1e-5)
+
+    def test_label_smoothing_of_integer_labels(self):
+        loss = cnncore.losses.SparseCategoricalCrossentropy(label_smoothing=0.2)
+        expected = keras.losses.CategoricalCrossentropy(label_smoothing=0.2)([[0.0, 1.0]], [[0.3, 0.7]])
+        assert loss([1], [[0.3, 0.7]]) == pytest.approx(float(expected), rel=1e-5)
+
+    def test_the_name_l1_l2(self):
+        """Keras 2 knew the name, with these factors."""
+        regularizer = cnncore.regularizers.get("l1_l2")
+        assert (regularizer.l1, regularizer.l2) == (0.01, 0.01)
+        with pytest.raises(ValueError, match="l1_l2"):
+            keras.regularizers.get("l1_l2")
+
+    def test_one_hot_of_negative_labels(self):
+        assert keras.utils.to_categorical([-1], 3).tolist() == [[0, 0, 1]]
+        with pytest.raises(ValueError, match="-1"):
+            cnncore.utils.to_categorical([-1], 3)
+        assert cnncore.utils.to_categorical([1], 3).dtype == np.float32
+
+
+class TestOptimizers:
+    def test_a_rate_replaces_a_schedule(self):
+        schedule = cnncore.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5)
+        optimizer = cnncore.optimizers.SGD(schedule)
+        optimizer.learning_rate = 0.5
+        assert float(optimizer.learning_rate) == 0.5
+        theirs = keras.optimizers.SGD(keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5))
+        with pytest.raises(TypeError):
+            theirs.learning_rate = 0.5
+
+    def test_muon_moves_the_kernels_of_convolutions(self):
+        def moved(**options):
+            layer = cnncore.layers.Conv2D(2, 1, input_shape=(2, 2, 2), use_bias=False, kernel_initializer="dirac")
+            model = cnncore.Sequential([layer])
+            model.compile(cnncore.optimizers.Muon(0.1, **options), "mse")
+            x = np.random.default_rng(0).normal(size=(4, 2, 2, 2))
+            model.train_on_batch(x, np.zeros((4, 2, 2, 2)))
+            return model.get_weights()[0]
+
+        assert abs(moved() - moved(flatten_convolutions=False)).max() > 1e-3
+
+    def test_exclusions_are_saved(self):
+        optimizer = cnncore.optimizers.AdamW()
+        optimizer.exclude_from_weight_decay(var_names=["bias"])
+        assert "bias" in str(cnncore.optimizers.serialize(optimizer))
+        theirs = keras.optimizers.AdamW()
+        theirs.exclude_from_weight_decay(var_names=["bias"])
+        assert "bias" not in str(keras.optimizers.serialize(theirs))
+
+    def test_decay_has_an_effect(self):
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            with pytest.warns(DeprecationWarning, match="decay"):
+                optimizer = cnncore.optimizers.SGD(1.0, decay=1.0)
+        assert isinstance(optimizer.schedule, cnncore.optimizers.schedules.InverseTimeDecay)
+
+
+class TestNumbers:
+    def test_an_infinite_input_becomes_nan_around_it(self):
+        """Winograd's transforms subtract neighbours; the outputs that do not see the infinity are not touched."""
+        x = np.random.default_rng(0).normal(size=(1, 12, 12, 32)).astype(np.float32)
+        models = both(lambda lib: lib.Sequential([lib.layers.Input((12, 12, 32)), lib.layers.Conv2D(64, 3)]))
+        models[0].set_weights(models[1].get_weights())
+        x[0, 5, 5, 3] = np.inf
+        ours, theirs = models[0].predict(x), models[1].predict(x, verbose=0)
+        finite = np.isfinite(ours)
+        assert not finite[0, 3:6, 3:6].any()
+        assert np.isinf(theirs[0, 3:6, 3:6]).all()
+        np.testing.assert_allclose(ours[finite], theirs[finite], rtol=1e-4, atol=1e-4)
+        assert finite[0, [0, 1, 8, 9]].all()
+
+    def test_nan_passes_on(self):
+        x = np.full((1, 4, 4, 1), np.nan, np.float32)
+        for layer, arguments in (("MaxPooling2D", {}), ("ReLU", {}), ("AveragePooling2D", {"pool_size": 2})):
+            ours, theirs = predictions(layer, x, **arguments)
+            assert np.isnan(ours).all()
+            assert np.isnan(theirs).all()
+
+    @pytest.mark.skipif(cnncore._core.isa() == "scalar", reason="plain C++ keeps denormals")
+    def test_denormals_are_zero(self):
+        x = np.full((1, 4), 1e-40, np.float32)
+        ours, theirs = predictions("ReLU", x)
+        assert (ours == 0).all()
+        assert (theirs == x).all()
