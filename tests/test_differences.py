@@ -113,7 +113,7 @@ class TestModels:
         layers = [cnncore.layers.Input((4, 4, 1)), cnncore.layers.Conv2D(2, 1), cnncore.layers.RandomFlip()]
         model = cnncore.Sequential([*layers, cnncore.layers.Flatten(), cnncore.layers.Dense(1)])
         model.compile("sgd", "mse")
-        with pytest.raises(ValueError, match='layer "random_flip.*": it has no backward pass'):
+        with pytest.raises(ValueError, match=r'layer "random_flip.*": it has no backward pass'):
             model.fit(np.ones((4, 4, 4, 1)), np.full((4, 1), 5.0), verbose=0)
 
 
@@ -221,6 +221,38 @@ class TestOptimizers:
             with pytest.warns(DeprecationWarning, match="decay"):
                 optimizer = cnncore.optimizers.SGD(1.0, decay=1.0)
         assert isinstance(optimizer.schedule, cnncore.optimizers.schedules.InverseTimeDecay)
+
+
+class TestFiles:
+    def test_the_state_of_muon_stays_out_of_files_of_keras(self, tmp_path):
+        model = dense(cnncore)
+        model.compile("muon", "mse")
+        model.fit(np.ones((4, 3)), np.ones((4, 2)), verbose=0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for ending, steps in ((".safetensors", 1), (".keras", 0)):
+                model.save(tmp_path / f"model{ending}")
+                assert cnncore.saving.load_model(tmp_path / f"model{ending}").optimizer.iterations == steps
+
+    def test_layers_of_other_types_compute_in_float32(self, tmp_path):
+        keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, dtype="float16")]).save(tmp_path / "model.keras")
+        with pytest.warns(UserWarning, match="float16"):
+            model = cnncore.saving.load_model(tmp_path / "model.keras")
+        assert model.predict(np.ones((1, 3))).dtype == np.float32
+
+    def test_a_layer_of_two_models_stays_one_layer(self, tmp_path):
+        shared = cnncore.layers.Dense(2)
+
+        def inner(name):
+            x = cnncore.Input((2,))
+            return cnncore.Model(x, cnncore.layers.ReLU()(shared(x)), name=name)
+
+        x = cnncore.Input((2,))
+        model = cnncore.Model(x, inner("b")(inner("a")(x)))
+        for ending in (".safetensors", ".keras"):
+            model.save(tmp_path / f"model{ending}")
+            assert cnncore.saving.load_model(tmp_path / f"model{ending}").count_params() == 6
+        assert keras.saving.load_model(tmp_path / "model.keras").count_params() == 6
 
 
 class TestNumbers:
