@@ -3,6 +3,7 @@
     python bench/compare.py                                    # the README's model, both tasks, 1 and 2 threads
     python bench/compare.py --peers cnncore torch:channels_last --batch 128 --task train
     python bench/compare.py --model lenet5 cifar10_cnn --isa best avx2 --task train --batch 128
+    python bench/compare.py --model resnet8 ds_cnn mobilenet autoencoder      # MLPerf Tiny's networks
     python bench/compare.py --precision bfloat16               # everyone's own bfloat16, where there is one
     python bench/compare.py --peers cnncore cnncore:bfloat16_3x cnncore:bfloat16 torch:channels_last:bfloat16
     python bench/compare.py --python torch=~/other/bin/python  # a library of another environment
@@ -11,7 +12,8 @@
 Every measurement is a process of its own (bench/peers/<name>_worker.py), bound to as many cores as it has threads, so
 that no library's threads disturb another's. Rounds are interleaved: all libraries are measured once before any is
 measured again, and the table shows the median and the range over rounds. Only ratios within one run mean much. Workers
-check their outputs against NumPy and that training has learnt; a failed check fails the run.
+check their outputs, and in training the loss of the first batch, against NumPy, and that training has learnt; a failed
+check fails the run.
 
 A peer is name[:variant][:precision]. One that names no precision has that of --precision if its library has it, else
 float32; the table says which. Ratios refer to the first cnncore of the list.
@@ -28,15 +30,12 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
+from data import MODELS, first_loss, write_data
 from host import ISA_VARIABLES, describe_machine, machine
-from peers.models import MODELS
 from peers.precisions import PRECISIONS, has_precision
 
 WORKERS = Path(__file__).parent / "peers"
@@ -95,29 +94,6 @@ def describe(setting: Setting) -> str:
     return f"{setting.model}, {verb}, batch {setting.batch}, {setting.threads} thread{plural}{isa}"
 
 
-def write_data(folder: Path, model: str, images: int | None) -> str:
-    """Write the data set that all workers of a model read; return its name.
-
-    MNIST comes from CNNCORE_DATA_DIR, else its 5,000 embedded images are used; CIFAR-10 as its loader finds it.
-    """
-    from cnncore.datasets import cifar10, mnist, mnist5k
-
-    if model == "cifar10_cnn":
-        name, source, size = "cifar10", cifar10, images or 2048
-    elif os.environ.get("CNNCORE_DATA_DIR"):
-        name, source, size = "mnist", mnist, images or 8192
-    else:
-        name, source, size = "mnist5k", mnist5k, images or 8192
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a part of the data set is enough
-        (x_train, y_train), (x_test, y_test) = source.load_data()
-    order = np.resize(np.arange(len(x_train)), size)  # a small set is repeated
-    train = {"x_train": x_train[order], "y_train": y_train[order].astype(np.int64).ravel()}
-    test = {"x_test": x_test[:1000], "y_test": y_test[:1000].astype(np.int64).ravel()}
-    np.savez(folder / f"{model}.npz", **train, **test)
-    return f"{size} images of {name}"
-
-
 def measure(peer: Peer, setting: Setting, folder: Path, args: argparse.Namespace) -> dict[str, Any]:
     """Run one worker; its result, or {"missing": reason}. A worker whose checks fail ends the run with its output."""
     name, variant, precision = peer
@@ -125,6 +101,9 @@ def measure(peer: Peer, setting: Setting, folder: Path, args: argparse.Namespace
     command += ["--precision", precision]
     command += ["--model", setting.model, "--data", str(folder / f"{setting.model}.npz"), "--task", setting.task]
     command += ["--batch", str(setting.batch), "--threads", str(setting.threads), "--seconds", str(args.seconds)]
+    command += ["--clock", args.clock]
+    expected = args.first_losses.get((setting.model, setting.batch)) if setting.task == "train" else None
+    command += [] if expected is None else ["--first-loss", repr(expected)]
     environment = os.environ | {"OMP_NUM_THREADS": str(setting.threads)} | ISA_VARIABLES[setting.isa]
 
     def bind() -> None:
@@ -150,7 +129,10 @@ def show_progress(text: str) -> None:
 def run_rounds(
     args: argparse.Namespace, folder: Path
 ) -> tuple[dict[Setting, dict[Peer, list[dict[str, Any]]]], dict[tuple[Peer, str], str]]:
-    """Measure everything, interleaved; results by setting and peer, and why a peer is left out with an ISA."""
+    """Measure everything, interleaved, and print each setting's part of the table when it is done.
+
+    Returns results by setting and peer, and why a peer is left out with an ISA.
+    """
     results: dict[Setting, dict[Peer, list[dict[str, Any]]]] = {}
     missing: dict[tuple[Peer, str], str] = {}
     for setting in settings(args):
@@ -164,13 +146,16 @@ def run_rounds(
                     missing[peer, setting.isa] = result["missing"]
                 else:
                     results.setdefault(setting, {}).setdefault(peer, []).append(result)
-    show_progress("")
+        show_progress("")
+        print_setting(setting, summarize({setting: results.get(setting, {})}))
     return results, missing
 
 
 def settings(args: argparse.Namespace) -> Iterator[Setting]:
     """Yield every combination that the command line asks for."""
     cores = len(os.sched_getaffinity(0))
+    if args.clock == "cpu" and max(args.threads) > 1:
+        raise SystemExit("--clock cpu: expected --threads 1, because threads that wait take time as well")
     if max(args.threads) > cores:
         raise SystemExit(f"--threads {max(args.threads)}: expected at most {cores}, the cores of this process")
     for model, isa, task, threads in itertools.product(args.model, args.isa, args.task, args.threads):
@@ -196,25 +181,18 @@ def summarize(results: dict[Setting, dict[Peer, list[dict[str, Any]]]]) -> list[
     return rows
 
 
-def print_table(rows: list[dict[str, Any]], missing: dict[tuple[Peer, str], str]) -> None:
-    """Print a block per setting, a line per peer."""
-    heading = None
+def print_setting(setting: Setting, rows: list[dict[str, Any]]) -> None:
+    """Print a block of the table, a line per peer."""
+    own = " ".join(["cnncore", rows[0]["cnncore_precision"] or ""]) if rows else "cnncore"
+    columns = f"{'us/batch':>10}{'images/s':>10}  {'range':<17}{'peak MB':>8}  {own} is"
+    print(f"\n{describe(setting)}\n  {'library':<32} {'precision':<11}{columns}")
     for row in rows:
-        setting = Setting(*(row[field] for field in Setting._fields))
-        if setting != heading:
-            heading = setting
-            print(f"\n{describe(setting)}")
-            own = " ".join(["cnncore", row["cnncore_precision"] or ""])
-            columns = f"{'us/batch':>10}{'images/s':>10}  {'range':<17}{'peak MB':>8}  {own} is"
-            print(f"  {'library':<32} {'precision':<11}{columns}")
         rate = row["images_per_second"]
         ratio = f"{row['cnncore_ratio']:.2f}x" if row["cnncore_ratio"] else ""
         spread = f"{row['lowest']:,.0f}-{row['highest']:,.0f}"
         name = f"{row['peer']} {row['version']}"
         columns = f"{1e6 * row['batch'] / rate:>10,.0f}{rate:>10,.0f}  {spread:<17}{row['peak_mb']:>8,.0f}  {ratio}"
-        print(f"  {name:<32} {row['precision']:<11}{columns}")
-    for (peer, isa), reason in missing.items():
-        print(f"\n  {peer.label} {peer.precision}, isa {isa}: left out ({reason})")
+        print(f"  {name:<32} {row['precision']:<11}{columns}", flush=True)
 
 
 def plot(rows: list[dict[str, Any]], path: Path) -> None:
@@ -244,7 +222,15 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3.0, help="least time of one measurement (default: 3)")
-    parser.add_argument("--images", type=int, help="size of the training set (default: 8192; cifar10_cnn 2048)")
+    parser.add_argument(
+        "--clock",
+        choices=["wall", "cpu"],
+        default="wall",
+        help="cpu: the processor's time of a worker, which other work on the machine disturbs less; with one thread",
+    )
+    parser.add_argument(
+        "--images", type=int, help="size of the training set (default: 8192 of MNIST, else 2048 or 1024)"
+    )
     parser.add_argument(
         "--peers",
         nargs="+",
@@ -290,11 +276,16 @@ def main() -> None:
     args = parse_arguments()
     with tempfile.TemporaryDirectory() as folder:
         data = {model: write_data(Path(folder), model, args.images) for model in args.model}
+        args.first_losses = {
+            (model, batch): first_loss(Path(folder), model, batch)
+            for model, batch in {(s.model, s.batch) for s in settings(args) if s.task == "train"}
+        }
         host = machine() | {"data": data, "precision": args.precision}
         print(f"{describe_machine(host)}\n{'; '.join(f'{model} on {images}' for model, images in data.items())}")
         results, missing = run_rounds(args, Path(folder))
     rows = summarize(results)
-    print_table(rows, missing)
+    for (peer, isa), reason in missing.items():
+        print(f"\n  {peer.label} {peer.precision}, isa {isa}: left out ({reason})")
     if args.json:
         raw = [setting._asdict() | p._asdict() | {"runs": r} for setting, by in results.items() for p, r in by.items()]
         left_out = [peer._asdict() | {"isa": isa, "reason": reason} for (peer, isa), reason in missing.items()]

@@ -2,7 +2,7 @@
 
 A worker is one process that measures one library in one setting and prints one line of JSON. It subclasses
 ``Peer`` and calls ``run``. All libraries start from the same weights and see the same arrays: images are float32 in
-[0, 1], NHWC, labels int64.
+[0, 1], NHWC, labels int64; an autoencoder's labels are its inputs, the same array.
 """
 
 from __future__ import annotations
@@ -13,18 +13,25 @@ import json
 import resource
 import statistics
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from models import MODELS, Model, Weights, initial_weights, reference_probabilities
+from layers import Model, Weights
+from models import MODELS, initial_weights
+from numpy_network import loss_of, reference_outputs
 from precisions import PRECISIONS, round_operand
 
 LEAST_STEPS = 48  # what the slowest learner here needs until its test loss has visibly fallen
 
 
+Clock = Callable[[], float]
+CLOCKS: dict[str, Clock] = {"wall": time.perf_counter, "cpu": time.process_time}
+
+
 class Peer(abc.ABC):
-    """One library: a network of ``models.py``, built from given weights, trained with Adam and cross-entropy."""
+    """One library: a network of ``models.py``, built from given weights, trained with Adam and the model's loss."""
 
     version = ""
 
@@ -45,7 +52,7 @@ class Peer(abc.ABC):
 
     @abc.abstractmethod
     def predict(self, x: np.ndarray) -> np.ndarray:
-        """Probabilities, NumPy in and NumPy out."""
+        """Probabilities, or an autoencoder's values; NumPy in and NumPy out."""
 
 
 def _error_bounds(
@@ -64,14 +71,14 @@ def _error_bounds(
     (bfloat16_3x is too near to float32 for that.)
     """
     if precision == "float32":
-        return 0.0, 1e-4
-    rounded = reference_probabilities(model, weights, x, lambda operand: round_operand(operand, precision))
+        return 0.0, 1e-4 * max(1.0, float(np.abs(expected).max()))
+    rounded = reference_outputs(model, weights, x, rounded=lambda operand: round_operand(operand, precision))
     scale = float(np.abs(rounded - expected).max())
     return scale / 16 if precision == "bfloat16" else 0.0, 4 * scale
 
 
 def _check_outputs(peer: Peer, model: Model, weights: Weights, x: np.ndarray, precision: str) -> None:
-    expected = reference_probabilities(model, weights, x)
+    expected = reference_outputs(model, weights, x)
     least, most = _error_bounds(model, weights, x, expected, precision)
     error = float(np.abs(np.asarray(peer.predict(x)) - expected).max())
     if not least <= error < most:
@@ -80,32 +87,50 @@ def _check_outputs(peer: Peer, model: Model, weights: Weights, x: np.ndarray, pr
         )
 
 
-def _loss_and_accuracy(peer: Peer, arrays: dict[str, np.ndarray]) -> tuple[float, float]:
+def _check_first_loss(peer: Peer, arrays: dict[str, np.ndarray], batch: int, expected: float) -> None:
+    """Train on the first images and compare the loss, which shows what training makes of them."""
+    loss = peer.train_epoch(peer.load(*_part(arrays, batch)), batch)
+    if not abs(loss - expected) < 1e-3 * max(1.0, abs(expected)):
+        raise RuntimeError(f"the first batch's loss differs from the NumPy reference: expected {expected}, got {loss}")
+
+
+def _part(arrays: dict[str, np.ndarray], count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first samples to train on; where labels are the inputs, the same array twice."""
+    x = arrays["x_train"][:count]
+    return x, x if arrays["y_train"] is arrays["x_train"] else arrays["y_train"][:count]
+
+
+def _loss_and_accuracy(peer: Peer, model: Model, arrays: dict[str, np.ndarray]) -> tuple[float, float | None]:
     p, y = peer.predict(arrays["x_test"]), arrays["y_test"]
-    return float(-np.log(p[np.arange(len(y)), y] + 1e-12).mean()), float((p.argmax(axis=1) == y).mean())
+    accuracy = float((p.argmax(axis=1) == y).mean()) if model.loss == "crossentropy" else None
+    return loss_of(model, p, y), accuracy
 
 
-def measure_training(peer: Peer, arrays: dict[str, np.ndarray], batch: int, seconds: float) -> dict[str, Any]:
+def measure_training(
+    peer: Peer, model: Model, arrays: dict[str, np.ndarray], batch: int, seconds: float, clock: Clock
+) -> dict[str, Any]:
     """Whole epochs until the time is over; images a second, and a check that the network has learnt."""
-    x, y = arrays["x_train"], arrays["y_train"]
-    images = len(x) // batch * batch  # no short batch: some libraries compile once per shape
+    available = len(arrays["x_train"])
+    images = available // batch * batch  # no short batch: some libraries compile once per shape
     if images == 0:
-        raise ValueError(f"a data set of at least one batch ({batch}) is needed. Received: {len(x)} images")
-    loss_before, _ = _loss_and_accuracy(peer, arrays)
-    peer.train_epoch(peer.load(x[: 4 * batch], y[: 4 * batch]), batch)  # caches, compilation
-    data = peer.load(x[:images], y[:images])
+        raise ValueError(f"a data set of at least one batch ({batch}) is needed. Received: {available} images")
+    loss_before, _ = _loss_and_accuracy(peer, model, arrays)
+    first = peer.train_epoch(peer.load(*_part(arrays, min(images, 4 * batch))), batch)  # caches, compilation
+    data = peer.load(*_part(arrays, images))
     losses: list[float] = []
-    start = time.perf_counter()
-    while time.perf_counter() - start < seconds or not losses:
+    start = clock()
+    while clock() - start < seconds or not losses:
         losses.append(peer.train_epoch(data, batch))
-    elapsed = time.perf_counter() - start
+    elapsed = clock() - start
     timed = len(losses)
     while len(losses) * images < LEAST_STEPS * batch:
         losses.append(peer.train_epoch(data, batch))
 
-    loss, accuracy = _loss_and_accuracy(peer, arrays)
-    if not loss < 0.97 * loss_before:
-        raise RuntimeError(f"nothing learnt: the test loss was {loss_before:.3f} before training and is {loss:.3f}")
+    loss, accuracy = _loss_and_accuracy(peer, model, arrays)
+    # Moving statistics of a batch normalization need more steps until the loss outside of training says anything.
+    kind, before, after = ("training", first, losses[-1]) if model.has_batch_norm else ("test", loss_before, loss)
+    if not after < 0.97 * before:
+        raise RuntimeError(f"nothing learnt: the {kind} loss was {before:.3f} at first and is {after:.3f}")
     return {
         "images_per_second": timed * images / elapsed,
         "train_loss": losses[-1],
@@ -114,19 +139,21 @@ def measure_training(peer: Peer, arrays: dict[str, np.ndarray], batch: int, seco
     }
 
 
-def measure_inference(peer: Peer, arrays: dict[str, np.ndarray], batch: int, seconds: float) -> dict[str, Any]:
+def measure_inference(
+    peer: Peer, model: Model, arrays: dict[str, np.ndarray], batch: int, seconds: float, clock: Clock
+) -> dict[str, Any]:
     """Calls of ``predict`` on one batch until the time is over; from the median time of a call."""
     x = np.ascontiguousarray(np.resize(arrays["x_test"], (batch, *arrays["x_test"].shape[1:])))
     for _ in range(3):
         p = peer.predict(x)
-    if p.shape[0] != batch or not np.allclose(p.sum(axis=1), 1, atol=1e-3):
-        raise RuntimeError(f"expected {batch} rows of probabilities. Received: shape {p.shape}, sums {p.sum(axis=1)}")
+    if p.shape != (batch, *model.shapes[-1]) or not np.isfinite(p).all():
+        raise RuntimeError(f"expected {batch} finite rows of outputs. Received: shape {p.shape}")
     times: list[float] = []
-    start = time.perf_counter()
-    while time.perf_counter() - start < seconds or len(times) < 3:
-        before = time.perf_counter()
+    start = clock()
+    while clock() - start < seconds or len(times) < 3:
+        before = clock()
         peer.predict(x)
-        times.append(time.perf_counter() - before)
+        times.append(clock() - before)
     median = statistics.median(times)
     return {"images_per_second": batch / median, "microseconds_per_call": median * 1e6, "calls": len(times)}
 
@@ -150,6 +177,8 @@ def run(peer_class: type[Peer]) -> None:
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--clock", choices=CLOCKS, default="wall")
+    parser.add_argument("--first-loss", type=float, help="of the first batch in training, to be compared")
     parser.add_argument("--data", required=True, help=".npz with x_train, y_train, x_test, y_test; uint8 images")
     args = parser.parse_args()
 
@@ -159,6 +188,8 @@ def run(peer_class: type[Peer]) -> None:
         arrays = {name: file[name] for name in file.files}
     for name in ("x_train", "x_test"):
         arrays[name] = arrays[name].reshape(-1, *model.input_shape) / np.float32(255)
+    if model.loss == "mse":
+        arrays |= {"y_train": arrays["x_train"], "y_test": arrays["x_test"]}
     try:
         peer = peer_class(model, weights, args.threads, args.variant, args.precision)
         peer.predict(arrays["x_test"][:8])
@@ -168,6 +199,8 @@ def run(peer_class: type[Peer]) -> None:
         print(json.dumps({"missing": " ".join(str(error).split())[-300:]}))
         return
     _check_outputs(peer, model, weights, arrays["x_test"][:8], args.precision)
+    if args.first_loss is not None and args.precision == "float32":
+        _check_first_loss(peer, arrays, args.batch, args.first_loss)
     measure = measure_training if args.task == "train" else measure_inference
-    result = measure(peer, arrays, args.batch, args.seconds)
+    result = measure(peer, model, arrays, args.batch, args.seconds, CLOCKS[args.clock])
     print(json.dumps(result | {"version": peer.version, "peak_mb": _peak_mb()}))

@@ -6,31 +6,72 @@ from typing import Any
 
 import numpy as np
 from common import Peer
-from models import Conv, Model, Pool, Weights
+from layers import (
+    BATCH_NORM_EPSILON,
+    BATCH_NORM_MOMENTUM,
+    Activate,
+    Add,
+    BatchNorm,
+    Conv,
+    Dense,
+    DepthwiseConv,
+    Dropout,
+    GlobalAveragePool,
+    Layer,
+    Model,
+    Pool,
+    Weights,
+)
+
+LOSSES = {"crossentropy": "sparse_categorical_crossentropy", "mse": "mean_squared_error"}
+
+
+def _own_layer(layers: Any, layer: Layer, softmax: Any) -> Any:
+    """Make the library's layer of that name."""
+    if isinstance(layer, Conv):
+        return layers.Conv2D(
+            layer.filters,
+            layer.kernel,
+            strides=layer.stride,
+            padding=layer.padding,
+            activation=layer.activation,
+            use_bias=layer.use_bias,
+        )
+    if isinstance(layer, DepthwiseConv):
+        return layers.DepthwiseConv2D(layer.kernel, strides=layer.stride, padding=layer.padding)
+    if isinstance(layer, BatchNorm):
+        return layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, epsilon=BATCH_NORM_EPSILON)
+    if isinstance(layer, Activate):
+        return layers.Activation(layer.activation)
+    if isinstance(layer, Pool):
+        return (layers.MaxPooling2D if layer.kind == "max" else layers.AveragePooling2D)(layer.size)
+    if isinstance(layer, GlobalAveragePool):
+        return layers.GlobalAveragePooling2D()
+    if isinstance(layer, Add):
+        return layers.Add()
+    if isinstance(layer, Dropout):
+        return layers.Dropout(layer.rate)
+    return layers.Dense(layer.units, activation=softmax if layer.activation == "softmax" else layer.activation)
 
 
 class KerasLikePeer(Peer):
     """What Keras and cnncore share; subclasses import the library and call ``build``."""
 
-    def build(
-        self, sequential: Any, layers: Any, model: Model, weights: Weights, softmax: Any = "softmax", **settings: Any
-    ) -> None:
-        """Stack the layers and compile with `settings`; `softmax` is the activation of the last layer."""
-        pools = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}
-        self.model = sequential([layers.Input(model.input_shape)])
-        activations = {"relu": "relu", "tanh": "tanh", "softmax": softmax}
-        for layer, x in model.with_inputs():
-            if isinstance(layer, Conv):
-                own = layers.Conv2D(layer.filters, layer.kernel, padding=layer.padding, activation=layer.activation)
-            elif isinstance(layer, Pool):
-                own = pools[layer.kind](2)
-            else:
-                own = layers.Dense(layer.units, activation=activations[layer.activation])
-                if len(x) == 3:
-                    self.model.add(layers.Flatten())
-            self.model.add(own)
-        self.model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", **settings)
-        self.model.set_weights(weights)
+    def build(self, library: Any, model: Model, weights: Weights, softmax: Any = "softmax", **settings: Any) -> None:
+        """Connect the layers and compile with `settings`; `softmax` is the activation of the last layer."""
+        layers = library.layers
+        values = [layers.Input(model.input_shape)]
+        own_layers = []
+        for node, (layer, x) in zip(model.nodes, model.with_inputs(), strict=True):
+            own_layers.append(_own_layer(layers, layer, softmax))
+            inputs = [values[i] for i in node.inputs]
+            if isinstance(layer, Dense) and len(x) == 3:
+                inputs = [layers.Flatten()(inputs[0])]
+            values.append(own_layers[-1](inputs if isinstance(layer, Add) else inputs[0]))
+        self.model = library.Model(values[0], values[-1])
+        self.model.compile(optimizer="adam", loss=LOSSES[model.loss], **settings)
+        for own, arrays in zip(own_layers, weights, strict=True):
+            own.set_weights(arrays)
 
     def train_epoch(self, data: Any, batch: int) -> float:
         history = self.model.fit(*data, batch_size=batch, epochs=1, verbose=0)

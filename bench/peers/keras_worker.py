@@ -1,4 +1,4 @@
-"""Keras on TensorFlow: ``fit`` and ``predict_on_batch``.
+"""Keras: ``fit`` and ``predict_on_batch``, on TensorFlow unless KERAS_BACKEND names another.
 
 bfloat16 is the policy "mixed_bfloat16" with a softmax in float32, as Keras' guide advises.
 """
@@ -9,27 +9,42 @@ import os
 
 from common import run
 from keras_like import KerasLikePeer
-from models import Model, Weights
+from layers import Model, Weights
 
-os.environ["KERAS_BACKEND"] = "tensorflow"
+BACKEND = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def _limit_threads(threads: int) -> str:
+    """Prepare the backend, return its name and version; JAX' threads follow the process' affinity."""
+    if BACKEND == "jax":
+        import jax
+
+        return f"JAX {jax.__version__}"
+    if BACKEND == "torch":
+        import torch
+
+        torch.set_num_threads(threads)
+        return f"PyTorch {torch.__version__}"
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    return f"TensorFlow {tf.__version__}"
 
 
 class KerasPeer(KerasLikePeer):
     """Keras' own layers of the same names."""
 
     def __init__(self, model: Model, weights: Weights, threads: int, variant: str, precision: str) -> None:
-        import tensorflow as tf
-
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(threads)
+        backend = _limit_threads(threads)
         import keras
 
-        self.version = f"{keras.__version__} (TensorFlow {tf.__version__})"
+        self.version = f"{keras.__version__} ({backend})"
         if precision == "bfloat16":
             keras.mixed_precision.set_global_policy("mixed_bfloat16")
         softmax = keras.layers.Activation("softmax", dtype="float32")
-        self.build(keras.Sequential, keras.layers, model, weights, softmax)
+        self.build(keras, model, weights, softmax)
 
 
 if __name__ == "__main__":

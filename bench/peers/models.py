@@ -1,153 +1,173 @@
-"""The networks that ``bench/compare.py`` runs, described once for all libraries, with a NumPy reference.
+"""The networks that ``bench/compare.py`` runs, described once for all libraries, and their first weights.
 
-Every network ends in a dense layer and softmax; images are float32 in [0, 1], NHWC; convolution kernels are HWIO and
-dense ones (in, out), with the images flattened in the order y, x, c.
+Those of MLPerf Tiny follow https://github.com/mlcommons/tiny (benchmark/training), without its weight decay.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
-
 import numpy as np
-
-Weights = list[np.ndarray]  # kernel, bias of each layer that has them, in order
-
-
-class Conv(NamedTuple):
-    filters: int
-    kernel: int
-    padding: str = "valid"
-    activation: str = "relu"
-
-
-class Pool(NamedTuple):
-    """2x2 windows, stride 2."""
-
-    kind: str  # "max" or "average"
-
-
-class Dense(NamedTuple):
-    """The first one flattens its input; the last one's activation is softmax, which some libraries put in the loss."""
-
-    units: int
-    activation: str = "relu"
+from layers import (
+    Activate,
+    Add,
+    BatchNorm,
+    Conv,
+    Dense,
+    DepthwiseConv,
+    Dropout,
+    GlobalAveragePool,
+    Layer,
+    Model,
+    Pool,
+    Weights,
+)
+from numpy_network import set_moving_statistics
 
 
-class Model(NamedTuple):
-    input_shape: tuple[int, int, int]
-    layers: tuple[Conv | Pool | Dense, ...]
-
-    def weight_shapes(self) -> list[tuple[int, ...]]:
-        """Kernel, bias, kernel, bias, ..."""
-        return [shape for layer, x in self.with_inputs() for shape in _weight_shapes(layer, x)]
-
-    def with_inputs(self) -> list[tuple[Conv | Pool | Dense, tuple[int, ...]]]:
-        """Every layer with the shape of one sample of its input; not yet flattened where a dense layer does that."""
-        result = []
-        x: tuple[int, ...] = self.input_shape
-        for layer in self.layers:
-            result.append((layer, x))
-            x = _output_shape(layer, x)
-        return result
+def _mnist_cnn() -> Model:
+    """The README's model."""
+    model = Model((28, 28, 1))
+    for filters in (32, 64):
+        model.add(Conv(filters, activation="relu"), Pool("max"))
+    model.add(Dense(128, "relu"), Dense(10, "softmax"))
+    return model
 
 
-def _weight_shapes(layer: Conv | Pool | Dense, x: tuple[int, ...]) -> list[tuple[int, ...]]:
-    if isinstance(layer, Conv):
-        return [(layer.kernel, layer.kernel, x[-1], layer.filters), (layer.filters,)]
-    return [(int(np.prod(x)), layer.units), (layer.units,)] if isinstance(layer, Dense) else []
+def _lenet5() -> Model:
+    model = Model((28, 28, 1))
+    model.add(Conv(6, (5, 5), "same", "tanh"), Pool("average"), Conv(16, (5, 5), "valid", "tanh"), Pool("average"))
+    model.add(Dense(120, "tanh"), Dense(84, "tanh"), Dense(10, "softmax"))
+    return model
 
 
-def _output_shape(layer: Conv | Pool | Dense, x: tuple[int, ...]) -> tuple[int, ...]:
-    if isinstance(layer, Conv):
-        lost = layer.kernel - 1 if layer.padding == "valid" else 0
-        return x[0] - lost, x[1] - lost, layer.filters
-    return (x[0] // 2, x[1] // 2, x[2]) if isinstance(layer, Pool) else (layer.units,)
+def _cifar10_cnn() -> Model:
+    model = Model((32, 32, 3))
+    for filters in (32, 64, 128):
+        model.add(*[Conv(filters, padding="same", activation="relu")] * 2, Pool("max"))
+    model.add(Dense(128, "relu"), Dense(10, "softmax"))
+    return model
+
+
+def _cifar10_cnn_bn() -> Model:
+    """The same with a batch normalization before each activation."""
+    model = Model((32, 32, 3))
+    for filters in (32, 64, 128):
+        model.add(*[Conv(filters, padding="same"), BatchNorm(), Activate()] * 2, Pool("max"))
+    model.add(Dense(128), BatchNorm(), Activate(), Dense(10, "softmax"))
+    return model
+
+
+def _add_residual_stack(model: Model, filters: int, stride: int, use_bias: bool) -> None:
+    """Two convolutions around which the input is added, through a 1x1 convolution where its shape differs."""
+    conv = Conv(filters, padding="same", use_bias=use_bias)
+    x = model.last
+    body = model.add(conv._replace(stride=stride), BatchNorm(), Activate(), conv, BatchNorm())
+    if stride > 1:
+        x = model.add(Conv(filters, (1, 1), "same", stride=stride, use_bias=use_bias), to=x)
+    model.add(Add(), Activate(), to=(x, body))
+
+
+def _resnet8() -> Model:
+    """MLPerf Tiny's image classification: 78,666 parameters."""
+    model = Model((32, 32, 3))
+    model.add(Conv(16, padding="same"), BatchNorm(), Activate())
+    for filters, stride in ((16, 1), (32, 2), (64, 2)):
+        _add_residual_stack(model, filters, stride, use_bias=True)
+    model.add(Pool("average", (8, 8)), Dense(10, "softmax"))
+    return model
+
+
+def _resnet20() -> Model:
+    """He et al., 2016, "Deep Residual Learning for Image Recognition", section 4.2, with projections."""
+    model = Model((32, 32, 3))
+    model.add(Conv(16, padding="same", use_bias=False), BatchNorm(), Activate())
+    for filters, stride in ((16, 1), (32, 2), (64, 2)):
+        for block in range(3):
+            _add_residual_stack(model, filters, stride if block == 0 else 1, use_bias=False)
+    model.add(GlobalAveragePool(), Dense(10, "softmax"))
+    return model
+
+
+def _separable(filters: int, stride: int = 1) -> list[Layer]:
+    """A depthwise and a pointwise convolution."""
+    pointwise = [Conv(filters, (1, 1), "same"), BatchNorm(), Activate()]
+    return [DepthwiseConv(stride=stride), BatchNorm(), Activate(), *pointwise]
+
+
+def _ds_cnn() -> Model:
+    """MLPerf Tiny's keyword spotting: 24,908 parameters."""
+    model = Model((49, 10, 1))
+    model.add(Conv(64, (10, 4), "same", stride=2), BatchNorm(), Activate(), Dropout(0.2))
+    model.add(*_separable(64) * 4, Dropout(0.4))
+    model.add(Pool("average", (24, 5)), Dense(12, "softmax"))
+    return model
+
+
+def _mobilenet() -> Model:
+    """MLPerf Tiny's person detection, MobileNetV1 of width 0.25: 221,794 parameters."""
+    model = Model((96, 96, 3))
+    model.add(Conv(8, padding="same", stride=2), BatchNorm(), Activate())
+    model.add(*_separable(16), *_separable(32, 2), *_separable(32), *_separable(64, 2), *_separable(64))
+    model.add(*_separable(128, 2), *_separable(128) * 5, *_separable(256, 2), *_separable(256))
+    model.add(Pool("average", (3, 3)), Dense(2, "softmax"))
+    return model
+
+
+def _autoencoder() -> Model:
+    """MLPerf Tiny's anomaly detection: 269,992 parameters."""
+    model = Model((640,), loss="mse")
+    for units in (*[128] * 4, 8, *[128] * 4):
+        model.add(Dense(units), BatchNorm(), Activate())
+    model.add(Dense(640))
+    return model
 
 
 MODELS = {
-    "mnist_cnn": Model(
-        (28, 28, 1), (Conv(32, 3), Pool("max"), Conv(64, 3), Pool("max"), Dense(128), Dense(10, "softmax"))
-    ),
-    "lenet5": Model(
-        (28, 28, 1),
-        (
-            *(Conv(6, 5, "same", "tanh"), Pool("average"), Conv(16, 5, "valid", "tanh"), Pool("average")),
-            *(Dense(120, "tanh"), Dense(84, "tanh"), Dense(10, "softmax")),
-        ),
-    ),
-    "cifar10_cnn": Model(
-        (32, 32, 3),
-        (
-            *(Conv(32, 3, "same"), Conv(32, 3, "same"), Pool("max")),
-            *(Conv(64, 3, "same"), Conv(64, 3, "same"), Pool("max")),
-            *(Conv(128, 3, "same"), Conv(128, 3, "same"), Pool("max")),
-            *(Dense(128), Dense(10, "softmax")),
-        ),
-    ),
+    "mnist_cnn": _mnist_cnn(),
+    "lenet5": _lenet5(),
+    "cifar10_cnn": _cifar10_cnn(),
+    "cifar10_cnn_bn": _cifar10_cnn_bn(),
+    "resnet8": _resnet8(),
+    "resnet20": _resnet20(),
+    "ds_cnn": _ds_cnn(),
+    "mobilenet": _mobilenet(),
+    "autoencoder": _autoencoder(),
 }
 
 
 def initial_weights(model: Model) -> Weights:
-    """Glorot-uniform kernels and zero biases from a fixed seed."""
+    """Glorot-uniform kernels and zero biases from a fixed seed; batch normalizations as if they had been trained.
+
+    (So that outputs depend on the inputs, and that a library shows that mixes scales and statistics up.)
+    """
     rng = np.random.default_rng(0)
     weights = []
-    for shape in model.weight_shapes():
-        field = int(np.prod(shape[:-2]))
-        limit = np.sqrt(6.0 / (field * (shape[-2] + shape[-1]))) if len(shape) > 1 else 0.0
-        weights.append(rng.uniform(-limit, limit, shape).astype(np.float32))
-    return weights
-
-
-def reference_probabilities(
-    model: Model, weights: Weights, x: np.ndarray, rounded: Callable[[np.ndarray], np.ndarray] = np.float64
-) -> np.ndarray:
-    """Compute the network's output in float64: what every library is checked against.
-
-    `rounded` is what happens to the operands of products, inputs and kernels; nothing at first.
-    """
-    left = iter(weight.astype(np.float64) for weight in weights)
-    x = x.astype(np.float64)
-    for layer in model.layers:
-        if isinstance(layer, Pool):
-            n, h, w, c = x.shape
-            windows = x[:, : h // 2 * 2, : w // 2 * 2].reshape(n, h // 2, 2, w // 2, 2, c)
-            x = windows.max(axis=(2, 4)) if layer.kind == "max" else windows.mean(axis=(2, 4))
+    for layer, shapes in zip((node.layer for node in model.nodes), model.weight_shapes(), strict=True):
+        if isinstance(layer, BatchNorm):
+            ranges = [(0.8, 1.2), (-0.1, 0.1), (0, 0), (1, 1)]  # of gamma, beta, moving mean, moving variance
+            weights.append([rng.uniform(*r, s).astype(np.float32) for r, s in zip(ranges, shapes, strict=True)])
             continue
-        kernel, bias = rounded(next(left)), next(left)
-        x = rounded(x)
-        if isinstance(layer, Conv):
-            around = layer.kernel // 2 if layer.padding == "same" else 0
-            padded = np.pad(x, ((0, 0), (around, around), (around, around), (0, 0)))
-            patches = np.lib.stride_tricks.sliding_window_view(padded, kernel.shape[:2], axis=(1, 2))  # n y x c i j
-            x = np.einsum("nyxcij,ijcf->nyxf", patches, kernel, optimize=True) + bias
-        else:
-            x = x.reshape(len(x), -1) @ kernel + bias
-        x = _ACTIVATIONS[layer.activation](x)
-    return x
-
-
-def _softmax(x: np.ndarray) -> np.ndarray:
-    e = np.exp(x - x.max(axis=1, keepdims=True))
-    return np.asarray(e / e.sum(axis=1, keepdims=True))
-
-
-_ACTIVATIONS = {"relu": lambda x: np.maximum(x, 0), "tanh": np.tanh, "softmax": _softmax}
+        own = []
+        for shape in shapes:
+            field = int(np.prod(shape[:-2]))
+            limit = np.sqrt(6.0 / (field * (shape[-2] + shape[-1]))) if len(shape) > 1 else 0.0
+            own.append(rng.uniform(-limit, limit, shape).astype(np.float32))
+        weights.append(own)
+    set_moving_statistics(model, weights, rng.uniform(0, 1, (8, *model.input_shape)))
+    return weights
 
 
 def to_channels_first(model: Model, weights: Weights) -> Weights:
     """Rearrange for libraries that keep channels first: kernels OIHW and (out, in), flattened in the order c, y, x."""
     result = []
-    left = iter(weights)
-    for layer, x in model.with_inputs():
-        if isinstance(layer, Pool):
-            continue
-        kernel, bias = next(left), next(left)
+    for (layer, x), own in zip(model.with_inputs(), weights, strict=True):
+        rearranged = list(own)
         if isinstance(layer, Conv):
-            kernel = kernel.transpose(3, 2, 0, 1)
-        elif len(x) == 3:
-            kernel = kernel.reshape(*x, layer.units).transpose(3, 2, 0, 1).reshape(layer.units, -1)
-        else:
-            kernel = kernel.T
-        result += [np.ascontiguousarray(kernel), bias]
+            rearranged[0] = own[0].transpose(3, 2, 0, 1)
+        elif isinstance(layer, DepthwiseConv):
+            rearranged[0] = own[0].transpose(2, 3, 0, 1)
+        elif isinstance(layer, Dense) and len(x) == 3:
+            rearranged[0] = own[0].reshape(*x, layer.units).transpose(3, 2, 0, 1).reshape(layer.units, -1)
+        elif isinstance(layer, Dense):
+            rearranged[0] = own[0].T
+        result.append([np.ascontiguousarray(array) for array in rearranged])
     return result

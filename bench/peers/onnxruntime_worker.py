@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from common import Peer, run
-from models import Model, Weights
+from layers import Model, Weights
 
 
 class OnnxRuntimePeer(Peer):
@@ -12,8 +12,9 @@ class OnnxRuntimePeer(Peer):
 
     def __init__(self, model: Model, weights: Weights, threads: int, variant: str, precision: str) -> None:
         import onnxruntime
-        from onnx_model import onnx_bytes
+        from onnx_model import onnx_bytes, to_onnx_layout
 
+        self.to_layout = to_onnx_layout
         self.version = onnxruntime.__version__
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
@@ -22,8 +23,7 @@ class OnnxRuntimePeer(Peer):
         )
 
     def predict(self, x: np.ndarray) -> np.ndarray:
-        nchw = np.ascontiguousarray(x.transpose(0, 3, 1, 2))
-        return np.asarray(self.session.run(None, {"x": nchw})[0])
+        return np.asarray(self.session.run(None, {"x": self.to_layout(x)})[0])
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from common import Peer, run
-from models import Model, Weights
+from layers import Model, Weights
 
 
 class OpenvinoPeer(Peer):
@@ -12,8 +12,9 @@ class OpenvinoPeer(Peer):
 
     def __init__(self, model: Model, weights: Weights, threads: int, variant: str, precision: str) -> None:
         import openvino
-        from onnx_model import onnx_bytes
+        from onnx_model import onnx_bytes, to_onnx_layout
 
+        self.to_layout = to_onnx_layout
         self.version = openvino.__version__.split("-")[0]
         core = openvino.Core()
         graph = core.read_model(onnx_bytes(model, weights), b"")
@@ -22,8 +23,7 @@ class OpenvinoPeer(Peer):
         self.request = core.compile_model(graph, "CPU", settings).create_infer_request()
 
     def predict(self, x: np.ndarray) -> np.ndarray:
-        nchw = np.ascontiguousarray(x.transpose(0, 3, 1, 2))
-        return np.asarray(self.request.infer({"x": nchw})["p"])
+        return np.asarray(self.request.infer({"x": self.to_layout(x)})["p"])
 
 
 if __name__ == "__main__":

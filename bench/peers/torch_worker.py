@@ -9,23 +9,9 @@ from typing import Any
 
 import numpy as np
 from common import Peer, run
-from models import Conv, Model, Pool, Weights, to_channels_first
-
-
-def _build(nn: Any, model: Model) -> Any:
-    """Logits: the softmax is in the loss."""
-    activations = {"relu": [nn.ReLU()], "tanh": [nn.Tanh()], "softmax": []}
-    modules: list[Any] = []
-    for layer, x in model.with_inputs():
-        if isinstance(layer, Pool):
-            modules.append(nn.MaxPool2d(2) if layer.kind == "max" else nn.AvgPool2d(2))
-            continue
-        if isinstance(layer, Conv):
-            modules.append(nn.Conv2d(x[-1], layer.filters, layer.kernel, padding=layer.padding))
-        else:
-            modules += [nn.Flatten()] * (len(x) == 3) + [nn.Linear(int(np.prod(x)), layer.units)]
-        modules += activations[layer.activation]
-    return nn.Sequential(*modules)
+from layers import Model, Weights
+from models import to_channels_first
+from torch_network import build, set_weights
 
 
 class TorchPeer(Peer):
@@ -38,10 +24,10 @@ class TorchPeer(Peer):
         self.torch = torch
         self.version = torch.__version__
         self.reduced = precision == "bfloat16"
-        body = _build(torch.nn, model)
-        with torch.no_grad():
-            for parameter, value in zip(body.parameters(), to_channels_first(model, weights), strict=True):
-                parameter.copy_(torch.from_numpy(value))
+        body = build(torch, model)
+        set_weights(torch, body, to_channels_first(model, weights))
+        self.loss = torch.nn.functional.cross_entropy if model.loss == "crossentropy" else torch.nn.functional.mse_loss
+        self.softmax = model.loss == "crossentropy"
         self.format = torch.channels_last if variant == "channels_last" else torch.contiguous_format
         body = body.to(memory_format=self.format)
         self.optimizer = torch.optim.Adam(body.parameters())
@@ -51,31 +37,37 @@ class TorchPeer(Peer):
         return self.torch.autocast("cpu", dtype=self.torch.bfloat16, enabled=self.reduced)
 
     def _images(self, x: np.ndarray) -> Any:
-        return self.torch.from_numpy(x).permute(0, 3, 1, 2).contiguous(memory_format=self.format)
+        images = self.torch.from_numpy(x)
+        return images.permute(0, 3, 1, 2).contiguous(memory_format=self.format) if images.ndim == 4 else images
 
     def load(self, x: np.ndarray, y: np.ndarray) -> Any:
-        return self._images(x), self.torch.from_numpy(y)
+        images = self._images(x)
+        return images, images if x is y else self.torch.from_numpy(y)
 
     def train_epoch(self, data: Any, batch: int) -> float:
         torch = self.torch
         x, y = data
         total = 0.0
+        self.body.train()
         order = torch.randperm(len(x))
         for start in range(0, len(x), batch):
             index = order[start : start + batch]
             self.optimizer.zero_grad(set_to_none=True)
             with self._autocast():
-                loss = torch.nn.functional.cross_entropy(self.body(x[index]), y[index])
+                loss = self.loss(self.body(x[index]), y[index])
             loss.backward()
             self.optimizer.step()
             total += loss.item() * len(index)
         return total / len(x)
 
     def predict(self, x: np.ndarray) -> np.ndarray:
+        if self.body.training:
+            self.body.eval()
         with self.torch.inference_mode():
             with self._autocast():
-                logits = self.body(self._images(x))
-            return self.torch.softmax(logits.float(), dim=1).numpy()
+                outputs = self.body(self._images(x))
+            outputs = outputs.float()
+            return (self.torch.softmax(outputs, dim=1) if self.softmax else outputs).numpy()
 
 
 if __name__ == "__main__":
