@@ -30,6 +30,7 @@
   X(prelu)                   \
   X(rescaling)               \
   X(reshape)                 \
+  X(second_moment)           \
   X(subtract)                \
   X(upsampling2d)            \
   X(zero_padding2d)

@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _fit(model: Any, data: Data, arguments: argparse.Namespace, out: Path) -> int:
     saved = _SaveEachEpoch(out)
     sizes = f"{len(data.x_train):,} training, {len(data.x_test):,} {data.held_out}"
-    batch_size = arguments.batch_size or (LARGE_BATCH_SIZE if model.optimizer.evaluates else BATCH_SIZE)
+    batch_size = arguments.batch_size or (LARGE_BATCH_SIZE if model.optimizer.large_batches else BATCH_SIZE)
     start = time.perf_counter()
     try:  # from the moment the data is announced, Ctrl-C is answered with what there is on the disk
         print(f"data: {data.name} ({sizes} images)", flush=True)

@@ -175,8 +175,9 @@ class _Snapshot:
 
     def is_still_finite(self) -> bool:
         """Whether the weights and the optimizer's state are finite now."""
-        vectors = [self._network.get_parameters(), *self._model.optimizer.state.values()]
-        return all(np.isfinite(vector).all() for vector in vectors)
+        optimizer = self._model.optimizer
+        arrays = [self._network.get_parameters(), *optimizer.state.values(), *optimizer.memory.values()]
+        return all(np.isfinite(array).all() for array in arrays)
 
     def restore(self) -> None:
         """Go back to what was."""

@@ -43,6 +43,11 @@ class Networked:
     def _network_replaced(self, old: Any, new: Any) -> None:
         raise NotImplementedError
 
+    @property
+    def trained_function(self) -> Function:
+        """What the network computes: the model's function without the layers that only change training images."""
+        return _without(self._function, self._augmentation_nodes())
+
     # --- the network ------------------------------------------------------------------------------------------------
     def _network_for_use(self) -> _core.Network:
         """The network of the model as it is now; ValueError while the shape of the input is not known."""
@@ -62,7 +67,7 @@ class Networked:
             key = (id(function), _state_of(function.layers))
             if self._lowered is None or key != self._lowered_key:
                 old, before = self._lowered, None if self._lowered is None else self._lowered.network
-                lowered = lower(_without(function, self._augmentation_nodes()), self.seed)
+                lowered = lower(self.trained_function, self.seed)
                 lowered.network.precision = self._precision
                 lowered.network.step = self._held_step if before is None else before.step
                 _set_regularizers(lowered)

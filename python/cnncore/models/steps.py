@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -12,6 +12,7 @@ from cnncore._checks import Float32
 from cnncore.errors import TrainingError
 from cnncore.layers.function import Function
 from cnncore.layers.lowering import lower
+from cnncore.models.factors import FactorProbe
 from cnncore.models.signature import Output
 from cnncore.models.sources import Batch
 from cnncore.optimizers.newton.objective import Vector
@@ -42,6 +43,8 @@ class TrainingStep:
         self._losses = [None if output.loss is None else output.loss.core(output.shape) for output in outputs]
         self._loss_weights = [output.loss_weight for output in outputs]
         self._constraints = list(model._constraints())
+        self._outputs = outputs
+        self._probe: FactorProbe | None = None
         model.build_optimizer()
         self.finite = True
 
@@ -73,7 +76,7 @@ class TrainingStep:
         """A step of an optimizer that looks at several points."""
         with self._lock:
             network = self._network
-            objective = BatchObjective(network, batch, self._losses, self._loss_weights, room)
+            objective = BatchObjective(network, batch, self._losses, self._loss_weights, room, self._make_probe)
             params = network.get_parameters()
             try:
                 params = self._optimizer.iterate(objective, params)
@@ -84,6 +87,12 @@ class TrainingStep:
                 variable.assign(constraint(variable.numpy()))
             self.finite = self._optimizer.finite
         return objective.values
+
+    def _make_probe(self, fisher: str, most_rows: int) -> FactorProbe:
+        """What estimates Kronecker factors, made when it is needed first."""
+        if self._probe is None:
+            self._probe = FactorProbe(self._model, self._network, self._outputs, fisher, most_rows)
+        return self._probe
 
     def gradients(self, batch: Batch) -> Float32:
         """A copy of the flat gradient of the total loss; the model is left as it was."""
@@ -116,7 +125,9 @@ class BatchObjective:
         losses: Sequence[Any],
         loss_weights: Sequence[float],
         room: list[Float32] | None,
+        make_probe: Callable[[str, int], FactorProbe] | None = None,
     ) -> None:
+        self._make_probe = make_probe
         self._network, self._batch, self._losses, self._loss_weights = network, batch, losses, loss_weights
         self._room, self.step = room, network.step
         self.values: list[float] = []
@@ -133,6 +144,16 @@ class BatchObjective:
         self.values = self.values or values
         gradient = network.gradients.astype(np.float64)
         return values[0], gradient if math.isfinite(values[0]) else np.full_like(gradient, np.nan)
+
+    def probe(self, fisher: str, most_rows: int) -> FactorProbe:
+        """What estimates the Kronecker factors of the model's curvature."""
+        if self._make_probe is None:
+            raise ValueError("[KFAC] expected the batch of a model, inside fit. Received: a batch without a model")
+        return self._make_probe(fisher, most_rows)
+
+    def factors(self, probe: FactorProbe, most_samples: int | None) -> list[tuple[Float32, Float32]]:
+        """Those on this batch, at the last point."""
+        return probe.factors(self._batch, self.step, most_samples)
 
 
 class EvaluationStep:

@@ -14,6 +14,7 @@ from cnncore.models.inference import Inference
 from cnncore.models.old_words import OldWords
 from cnncore.models.remembered import Remembered
 from cnncore.optimizers.options import ranges_of
+from cnncore.optimizers.stateful import MEMORY
 
 __all__ = ["Trainer"]
 
@@ -89,7 +90,11 @@ class Trainer(Fitting, Inference, OldWords):
         optimizer.build_for(new.parameter_count, ranges_of(new.slots))
         begun = {} if optimizer.rule is None else optimizer.state  # what variables have that were not trained so far
         nothing = np.zeros(new.parameter_count, np.float32)
-        after = {name: np.array(begun.get(name, nothing)) for name in before if name != "step"}
+        after = {
+            name: np.array(begun.get(name, nothing))
+            for name in before
+            if name != "step" and not name.startswith(MEMORY)
+        }
         for slot in new.slots:
             place = places.get((slot.layer, slot.index))
             if place is None or not (slot.trainable and place.trainable) or tuple(slot.shape) != tuple(place.shape):

@@ -12,6 +12,7 @@ from cnncore.optimizers.adam import Adam, AdamW
 from cnncore.optimizers.adam_variants import Adamax, Nadam
 from cnncore.optimizers.base import Optimizer, registry
 from cnncore.optimizers.ftrl import Ftrl
+from cnncore.optimizers.kfac import KFAC
 from cnncore.optimizers.lbfgs import LBFGS
 from cnncore.optimizers.lion import Lion
 from cnncore.optimizers.muon import Muon
@@ -19,6 +20,7 @@ from cnncore.optimizers.rmsprop import RMSprop
 from cnncore.optimizers.sgd import SGD
 
 __all__ = [
+    "KFAC",
     "LBFGS",
     "SGD",
     "Adadelta",

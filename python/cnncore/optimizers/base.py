@@ -76,6 +76,7 @@ class Optimizer(Stateful):
     """
 
     evaluates = False  # whether a step asks for the loss at points of its choice: fit then calls ``iterate``
+    large_batches = False  # whether small batches would mislead it
 
     def __init__(
         self,

@@ -56,6 +56,7 @@ class LBFGS(Optimizer):
     """
 
     evaluates = True
+    large_batches = True
 
     def __init__(
         self,

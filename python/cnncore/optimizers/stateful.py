@@ -14,7 +14,9 @@ from cnncore.optimizers.options import DecayExclusions, Options, VariableRange, 
 from cnncore.optimizers.rated import Rated
 from cnncore.optimizers.variables import Iterations
 
-__all__ = ["Stateful"]
+__all__ = ["MEMORY", "Stateful"]
+
+MEMORY = "memory/"  # begins the names of what a state has beside vectors
 
 
 class Stateful(Rated):
@@ -27,6 +29,7 @@ class Stateful(Rated):
         self.exclusions = DecayExclusions()
         self.trained_variables: list[VariableRange] = []
         self._state: dict[str, Float32] = {}
+        self._memory: dict[str, Float32] = {}
         self._step = 0
         self._finite = True
         self._size: int | None = None
@@ -65,6 +68,11 @@ class Stateful(Rated):
     def state(self) -> dict[str, Float32]:
         """The vectors kept from step to step; those of built-in optimizers are views of the core's."""
         return self._state if self.rule is None else self.rule.state
+
+    @property
+    def memory(self) -> dict[str, Float32]:
+        """What is kept from step to step beside :attr:`state`: float32 arrays of any shape, by name."""
+        return self._memory
 
     @property
     def built(self) -> bool:
@@ -123,17 +131,26 @@ class Stateful(Rated):
     def reset(self) -> None:
         """Forget state and steps: the optimizer is as if it had never been used. Learning rate and options stay."""
         self.rule, self._size, self._owner = None, None, None
-        self._state, self._step, self._finite = {}, 0, True
+        self._state, self._memory, self._step, self._finite = {}, {}, 0, True
         self.trained_variables, self.array_ids = [], []
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Copies of the state: "step", an int64 scalar, and float32 vectors."""
+        """Copies of the state: "step", an int64 scalar; float32 vectors; as "memory/..." what :attr:`memory` has."""
         vectors = {name: np.array(vector, dtype=np.float32) for name, vector in self.state.items()}
-        return {"step": np.array(self.step, dtype=np.int64), **vectors}
+        memory = {f"{MEMORY}{name}": np.array(array, dtype=np.float32) for name, array in self.memory.items()}
+        return {"step": np.array(self.step, dtype=np.int64), **vectors, **memory}
 
     def __getstate__(self) -> dict[str, Any]:
         held = self.state_dict() if self.built else None
-        return {**self.__dict__, "rule": None, "_state": {}, "_owner": None, "array_ids": [], "held": held}
+        return {
+            **self.__dict__,
+            "rule": None,
+            "_state": {},
+            "_memory": {},
+            "_owner": None,
+            "array_ids": [],
+            "held": held,
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         held = state.pop("held")
@@ -153,7 +170,8 @@ class Stateful(Rated):
         owner = type(self).__name__
         if self._size is None:
             raise ValueError(f"[{owner}] the optimizer must be built for a model before its state can be loaded.")
-        vectors = {name: np.asarray(vector) for name, vector in state.items() if name != "step"}
+        arrays = {name: np.asarray(array) for name, array in state.items() if name != "step"}
+        vectors = {name: array for name, array in arrays.items() if not name.startswith(MEMORY)}
         step = _checks.integer(np.asarray(state.get("step")).item(), "step", owner, minimum=0)
         if self.rule is not None and set(vectors) != set(self.rule.state):
             raise ValueError(f"[{owner}] expected state vectors {sorted(self.rule.state)}. Received: {sorted(vectors)}")
@@ -163,6 +181,8 @@ class Stateful(Rated):
                     f"[{owner}] expected state {name!r} of shape ({self._size},) and a float dtype. "
                     f"Received: shape {vector.shape}, dtype {vector.dtype}"
                 )
+        memory = {name.removeprefix(MEMORY): array for name, array in arrays.items() if name.startswith(MEMORY)}
+        self._memory = {name: array.astype(np.float32) for name, array in memory.items()}
         if self.rule is None:
             self._state = {name: vector.astype(np.float32) for name, vector in vectors.items()}
         else:

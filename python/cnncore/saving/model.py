@@ -13,6 +13,7 @@ from cnncore import _checks, _core
 from cnncore._custom_objects import custom_object_scope
 from cnncore._structure import map_structure
 from cnncore.layers.base import Layer, registry
+from cnncore.optimizers.stateful import MEMORY
 
 from .format import ModelFile, Tensors, read_file, write_file
 from .keras_file import read_keras_model, read_keras_weights, write_keras_model, write_keras_weights
@@ -27,6 +28,7 @@ _H5 = (".h5", ".hdf5")
 # Tensors are named like the weights, "conv2d/kernel"; the optimizer's vectors are cut in the same way and have its
 # name in front: "optimizer/m/conv2d/kernel". So a file does not depend on how the core lays out its buffers.
 _OPTIMIZER = "optimizer"
+_OPTIMIZER_MEMORY = f"{_OPTIMIZER}/memory"
 
 
 def save_model(
@@ -237,14 +239,17 @@ def _training(model: Any, weights: Mapping[str, Any]) -> tuple[dict[str, Any], T
     state = model.optimizer.state_dict()
     step = int(state.pop("step"))
     names = {(id(variable.layer), variable.index): name for name, variable in weights.items()}
-    tensors: Tensors = {}
+    tensors: Tensors = {f"{_OPTIMIZER_MEMORY}/{name}": state.pop(f"{MEMORY}{name}") for name in model.optimizer.memory}
     for vector_name, vector in state.items():
         for slot in network.slots:
             if slot.offset >= 0:
                 variable = model.variable_of(slot)
                 name = f"{_OPTIMIZER}/{vector_name}/{names[id(variable.layer), variable.index]}"
                 tensors[name] = _part(vector, slot).reshape(variable.shape)
-    return {"compile": model.get_compile_config(), "step": step, "state": sorted(state)}, tensors
+    description = {"compile": model.get_compile_config(), "step": step, "state": sorted(state)}
+    if model.optimizer.memory:
+        description["memory"] = {name: list(array.shape) for name, array in model.optimizer.memory.items()}
+    return description, tensors
 
 
 def _part(vector: np.ndarray, slot: Any) -> np.ndarray:
@@ -279,7 +284,9 @@ def _restore(model: Any, file: ModelFile, compile: bool) -> None:  # noqa: A002
     vectors = _entry(training, "state") if training else []
     prefixes = tuple(f"{_OPTIMIZER}/{vector}/" for vector in vectors)
     state = {name: tensor for name, tensor in file.tensors.items() if prefixes and name.startswith(prefixes)}
-    rest = {name: tensor for name, tensor in file.tensors.items() if name not in state}
+    memory = _memory(training.get("memory", {}) if training else {}, file.tensors)
+    others = {*state, *(f"{_OPTIMIZER_MEMORY}/{name}" for name in memory)}
+    rest = {name: tensor for name, tensor in file.tensors.items() if name not in others}
     found = matching_weights(weights, rest, config.get("weights"), skip_mismatch=False, by_name=False)
     assign(weights, found)
     model.steps_done = _checks.integer(_entry(config, "network_step"), "network_step", "load_model", minimum=0)
@@ -292,11 +299,25 @@ def _restore(model: Any, file: ModelFile, compile: bool) -> None:  # noqa: A002
     if vectors or step:
         saved_as = {id(tensor): name for name, tensor in rest.items()}
         names = {(id(v.layer), v.index): saved_as[id(found[name])] for name, v in weights.items()}
-        _restore_optimizer(model, names, vectors, state, step)
+        _restore_optimizer(model, names, vectors, state, step, memory)
+
+
+def _memory(shapes: Any, tensors: Tensors) -> Tensors:
+    """What the optimizer keeps beside vectors, by the names that it has for them."""
+    if not isinstance(shapes, Mapping):
+        raise ValueError("expected the optimizer's memory to be described by names and shapes")
+    found: Tensors = {}
+    for name, shape in shapes.items():
+        tensor = tensors.get(f"{_OPTIMIZER_MEMORY}/{name}")
+        if tensor is None or list(tensor.shape) != shape:
+            received = "nothing" if tensor is None else f"shape {tensor.shape}"
+            raise ValueError(f"expected the optimizer's {printable(name)} of shape {shape}. Received: {received}")
+        found[name] = tensor
+    return found
 
 
 def _restore_optimizer(
-    model: Any, names: Mapping[tuple[int, int], str], vectors: Any, state: Tensors, step: int
+    model: Any, names: Mapping[tuple[int, int], str], vectors: Any, state: Tensors, step: int, memory: Tensors
 ) -> None:
     """The optimizer's vectors; ``names`` are the file's names of weights, by layer and index."""
     network = model.network
@@ -322,7 +343,7 @@ def _restore_optimizer(
     if used != len(state):
         raise ValueError("expected only the optimizer's vectors of weights that are trained. Received: more of them")
     model.build_optimizer()
-    model.optimizer.load_state_dict(loaded)
+    model.optimizer.load_state_dict({**loaded, **{f"{MEMORY}{name}": array for name, array in memory.items()}})
 
 
 def _entry(config: Any, name: str) -> Any:
