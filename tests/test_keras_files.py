@@ -8,9 +8,11 @@ import zipfile
 import numpy as np
 import pytest
 
+import cnncore
 import layer_cases
 from cnncore import Input, Model, Sequential, optimizers, saving
 from cnncore.layers import Add, BatchNormalization, Conv2D, Dense, Divide, Dropout, Flatten, Lambda, SeparableConv2D
+from cnncore.models import model_from_json
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 h5py = pytest.importorskip("h5py")
@@ -130,6 +132,109 @@ class TestModels:
         theirs.save(tmp_path / "k.keras")
         for found, expected in zip(saving.load_model(tmp_path / "k.keras")(array), model(array), strict=True):
             assert np.array_equal(found, expected)
+
+
+class TestExchange:
+    """Files of Keras with what real ones have."""
+
+    def check(self, theirs, tmp_path, endings=("keras", "h5")):
+        rng = np.random.default_rng(2)
+        for variable in theirs.weights:
+            variable.assign(rng.uniform(0.1, 0.4, variable.shape))
+        x = [rng.normal(size=(3, *tensor.shape[1:])).astype(np.float32) for tensor in theirs.inputs]
+        x = x if len(x) > 1 else x[0]
+        expected = theirs.predict(x, verbose=0)
+        for ending in endings:
+            theirs.save(tmp_path / f"k.{ending}")
+            ours = saving.load_model(tmp_path / f"k.{ending}")
+            np.testing.assert_allclose(ours.predict(x, verbose=0), expected, rtol=1e-5, atol=1e-5)
+            ours.save(tmp_path / f"o.{ending}")
+            again = keras.saving.load_model(tmp_path / f"o.{ending}")
+            np.testing.assert_allclose(again.predict(x, verbose=0), expected, rtol=1e-5, atol=1e-5)
+        return ours
+
+    def test_layers_that_two_models_share(self, tmp_path):
+        dense, start, x = keras.layers.Dense(6), keras.Input((6,)), keras.Input((6,))
+        inner = keras.Model(start, keras.layers.ReLU()(dense(start)))
+        theirs = keras.Model(x, keras.layers.Add()([inner(x), dense(x)]))
+        assert self.check(theirs, tmp_path, ["keras"]).count_params() == 42
+        shared = saving.load_model(tmp_path / "o.keras")
+        with pytest.raises(ValueError, match="several models have a layer in common"):
+            shared.save(tmp_path / "o.h5")
+
+    def test_a_chain_with_a_layer_twice_is_refused(self, tmp_path):
+        dense = Dense(3)
+        with pytest.raises(ValueError, match="a layer that is there twice"):
+            Sequential([Input((3,)), dense, dense]).save(tmp_path / "m.keras")
+
+    def test_normalization_that_was_adapted(self, tmp_path):
+        layer = keras.layers.Normalization()
+        layer.adapt(np.random.default_rng(0).normal(3, 2, (50, 6)).astype(np.float32))
+        self.check(keras.Sequential([keras.layers.Input((6,)), layer, keras.layers.Dense(2)]), tmp_path)
+
+    def test_activations_that_are_layers(self, tmp_path):
+        layers = keras.layers
+        self.check(keras.Sequential([layers.Input((6,)), layers.Dense(3, activation=layers.LeakyReLU(0.2))]), tmp_path)
+
+    @pytest.mark.parametrize("name", ["mixed_float16", "mixed_bfloat16", "float64", "float16"])
+    def test_other_types(self, name, tmp_path):
+        layers = keras.layers
+        theirs = keras.Sequential([layers.Input((6,)), layers.Dense(4, dtype=name), layers.Dense(3, dtype="float32")])
+        theirs.save(tmp_path / "k.keras")
+        x = np.random.default_rng(0).normal(size=(3, 6)).astype(np.float32)
+        with pytest.warns(UserWarning, match=f"layers of type {name} compute in float32 here"):
+            ours = saving.load_model(tmp_path / "k.keras")
+        np.testing.assert_allclose(ours.predict(x, verbose=0), theirs.predict(x, verbose=0), atol=2e-2)
+
+    def test_json(self):
+        inner = keras.Sequential([keras.layers.Input((6,)), keras.layers.Dense(3)])
+        x = keras.Input((6,))
+        for theirs in (inner, keras.Model(x, inner(x))):
+            assert model_from_json(theirs.to_json()).count_params() == 21
+
+    def test_weights_of_subclasses(self, tmp_path):
+        def make(base, layers):
+            class Network(base):
+                def __init__(self):
+                    super().__init__()
+                    self.last, self.blocks, self.first = (
+                        layers.Dense(2),
+                        [layers.Dense(4), layers.Dense(4)],
+                        layers.Dense(4),
+                    )
+
+                def call(self, x):
+                    return self.last(self.blocks[1](self.blocks[0](self.first(x))))
+
+            network = Network()
+            network(np.zeros((1, 4), np.float32))
+            return network
+
+        theirs, ours = make(keras.Model, keras.layers), make(Model, cnncore.layers)
+        theirs.save_weights(tmp_path / "w.weights.h5")
+        ours.load_weights(tmp_path / "w.weights.h5")
+        x = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
+        np.testing.assert_allclose(ours.predict(x, verbose=0), theirs.predict(x, verbose=0), rtol=1e-5, atol=1e-6)
+        other = make(keras.Model, keras.layers)
+        ours.save_weights(tmp_path / "o.weights.h5")
+        other.load_weights(tmp_path / "o.weights.h5")
+        np.testing.assert_allclose(other.predict(x, verbose=0), theirs.predict(x, verbose=0), rtol=1e-5, atol=1e-6)
+
+    def test_some_weights(self, tmp_path):
+        layers = keras.layers
+        theirs = keras.Sequential([layers.Input((6,)), layers.Dense(4, name="a"), layers.Dense(3, name="b")])
+        theirs.save_weights(tmp_path / "k.weights.h5")
+        theirs.save(tmp_path / "k.keras")
+        ours = Sequential([Input((6,)), Dense(4), Dense(5)])
+        with pytest.raises(ValueError, match="expected stored numbers of shape"):
+            ours.load_weights(tmp_path / "k.weights.h5")
+        with pytest.warns(UserWarning, match="no weights of the right shape for"):
+            ours.load_weights(tmp_path / "k.weights.h5", skip_mismatch=True)
+        assert np.array_equal(ours.get_weights()[0], theirs.get_weights()[0])
+        for name in ("k.weights.h5", "k.keras"):
+            other = Sequential([Input((4,)), Dense(3, name="b"), Dense(5, name="other")])
+            other.load_weights(tmp_path / name, by_name=True)
+            assert np.array_equal(other.get_weights()[0], theirs.get_weights()[2])
 
 
 class TestRefused:

@@ -15,6 +15,7 @@ from cnncore.models.arrange import arrange
 from cnncore.models.graph_config import describe, lookup, rebuild
 from cnncore.models.model import Model
 from cnncore.models.sequential import Sequential
+from cnncore.saving.keras_read import description_from_json
 
 __all__ = ["clone_model", "model_from_json"]
 
@@ -102,7 +103,7 @@ def _clone_of(model: Model, input_tensors: Any, clone: _Clones) -> Any:
 
 
 def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """The model that ``Model.to_json`` described, with new weights.
+    """The model that ``Model.to_json`` described, here or in Keras, with new weights.
 
     Parameters
     ----------
@@ -128,7 +129,7 @@ def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None =
     except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"[model_from_json] expected JSON. Received: {error}") from None
     with custom_object_scope(custom_objects):
-        model = registry.deserialize(config)
+        model = registry.deserialize(description_from_json(config))
     if not isinstance(model, Model):
         raise ValueError(f"[model_from_json] expected the description of a model. Received: {config['class_name']!r}")
     return model

@@ -285,6 +285,11 @@ class Model(Trainer, Stored, Networked, Layer):
         return outputs
 
     @property
+    def is_graph(self) -> bool:
+        """Whether the layers are a chain or a graph of calls rather than what a ``call`` of a subclass uses."""
+        return not self._follows_call
+
+    @property
     def _is_custom(self) -> bool:
         return self._follows_call
 

@@ -23,7 +23,7 @@ from .keras_compile import compile_arguments
 from .keras_h5 import is_old, read_old_weights
 from .keras_old import modern
 from .keras_read import layer_paths, mark_shared, own_description
-from .keras_weights import keras_paths, read_keras_h5, state_in_keras_h5, write_keras_h5
+from .keras_weights import keras_paths, paths_from, read_keras_h5, state_in_keras_h5, write_keras_h5
 from .keras_write import keras_description
 from .limits import read_bounded
 
@@ -65,7 +65,7 @@ def read_keras_model(path: str | os.PathLike[str], compile: bool, max_bytes: int
     if not hasattr(type(model), "named_weights"):
         raise ValueError(f"expected a model. Received: a {type(model).__name__}")
     paths = {path: _layer_at(model, names) for path, names in layer_paths(config).items()}
-    read_keras_h5(members[_WEIGHTS], paths)
+    read_keras_h5(members[_WEIGHTS], paths_from(paths))
     compile_config = config.get("compile_config") if isinstance(config, Mapping) else None
     if compile and compile_config:
         model.compile_from_config(compile_arguments(compile_config))

@@ -12,9 +12,10 @@ from cnncore._registry import snake_case
 from cnncore.layers.base import registry
 
 from .keras_names import OPERATIONS
+from .keras_old import modern
 from .limits import printable
 
-__all__ = ["MODELS", "layer_paths", "mark_shared", "own_description"]
+__all__ = ["MODELS", "description_from_json", "layer_paths", "mark_shared", "own_description"]
 
 MODELS = ("Functional", "Model")  # what Keras calls a graph of layers
 _TYPES = ("float32", "uint8", "int8", "uint16", "int16", "int32", "int64", "bool")
@@ -55,6 +56,20 @@ def own_description(entry: Any) -> dict[str, Any]:
     if kind in MODELS:
         return {"class_name": "Model", "config": _functional(config)} | shared
     return {"class_name": kind, "config": _arguments(kind, config)} | shared
+
+
+def description_from_json(config: Any) -> Any:
+    """The description in a text of ``to_json``, of this package or of Keras, as this package reads it."""
+    if not isinstance(config, Mapping):
+        return config
+    if config.get("class_name") not in (*MODELS, "Sequential") or not isinstance(config.get("config"), (Mapping, list)):
+        return config
+    own = isinstance(config["config"], Mapping) and "seed" in config["config"]
+    if own and "module" not in config:
+        return config
+    config = modern(config)
+    mark_shared(config)
+    return own_description(config)
 
 
 def mark_shared(entry: Any) -> None:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnncore._registry import snake_case
+from cnncore._structure import flatten
 
 from .h5 import Array, array_at, group_at, h5_bytes, open_h5
 from .keras_optimizer import put_variables, variables_of
@@ -18,6 +19,7 @@ __all__ = [
     "Stored",
     "finite",
     "keras_paths",
+    "paths_from",
     "read_keras_h5",
     "state_in_keras_h5",
     "stored_weights",
@@ -66,28 +68,70 @@ def _statistics(layer: Any) -> list[Stored]:
     return [*found, Stored(f"{layer.name}/count", (), lambda: np.zeros((), np.int32), lambda _: None)]
 
 
-def keras_paths(model: Any, prefix: str = "layers") -> dict[str, Any]:
-    """The layers by where Keras keeps their weights: counted by class in each model; each layer once."""
+def keras_paths(model: Any) -> dict[str, Any]:
+    """The layers with weights of their own by where Keras keeps them, each once.
+
+    A Sequential or functional model counts its layers by class; other layers and models name the attributes in which
+    they keep layers.
+    """
+    return paths_from({"": model})
+
+
+def paths_from(layers: Mapping[str, Any]) -> dict[str, Any]:
+    """The layers with weights among ``layers``, by path, and inside them."""
     found: dict[str, Any] = {}
-    used: dict[str, int] = {}
-    for layer in model.layers:
-        stem = snake_case("Functional" if type(layer).__name__ == "Model" else type(layer).__name__)
-        number = used.get(stem, -1) + 1
-        used[stem] = number
-        path = f"{prefix}/{stem}" if number == 0 else f"{prefix}/{stem}_{number}"
-        inner = keras_paths(layer, f"{path}/layers") if hasattr(layer, "graph") else {path: layer}
-        known = {id(other) for other in found.values()}
-        found |= {name: item for name, item in inner.items() if id(item) not in known}
+    seen: set[int] = set()
+    for path, layer in layers.items():
+        _collect(layer, path, found, seen)
     return found
+
+
+def _collect(layer: Any, path: str, found: dict[str, Any], seen: set[int]) -> None:
+    if id(layer) in seen:
+        return
+    seen.add(id(layer))
+    if stored_weights(layer):
+        found[path] = layer
+    start = f"{path}/" if path else ""
+    if getattr(layer, "is_graph", False):
+        children: dict[str, Any] = {"layers": layer.layers}
+    else:
+        inner = {id(item) for item in layer.sublayers()}
+        names = sorted(vars(layer), key=lambda name: (name[0] == "_", name)) if inner else []
+        children = {
+            name: vars(layer)[name] for name in names if any(id(leaf) in inner for leaf in flatten(vars(layer)[name]))
+        }
+    for name, value in children.items():
+        if isinstance(value, (list, tuple, dict)):
+            _collect_in(value, start + name, found, seen)
+        else:
+            _collect(value, start + name, found, seen)
+
+
+def _collect_in(container: Any, path: str, found: dict[str, Any], seen: set[int]) -> None:
+    """What is in a list or dict, counted by class."""
+    used: dict[str, int] = {}
+    for item in container.values() if isinstance(container, dict) else container:
+        inner = isinstance(item, (list, tuple, dict))
+        if not inner and not hasattr(item, "sublayers"):
+            continue
+        stem = (
+            "container"
+            if inner
+            else snake_case("Functional" if type(item).__name__ == "Model" else type(item).__name__)
+        )
+        number = used[stem] = used.get(stem, -1) + 1
+        place = f"{path}/{stem}_{number}" if number else f"{path}/{stem}"
+        (_collect_in if inner else _collect)(item, place, found, seen)
 
 
 def write_keras_h5(model: Any, with_optimizer: bool) -> bytes:
     """The bytes of the HDF5 file."""
 
     def write(file: Any) -> None:
-        file.create_group("vars").attrs["name"] = model.name
+        file.require_group("vars").attrs["name"] = model.name
         for path, layer in keras_paths(model).items():
-            group = file.create_group(f"{path}/vars")
+            group = file.require_group(f"{path}/vars" if path else "vars")
             group.attrs["name"] = layer.name
             for number, stored in enumerate(stored_weights(layer)):
                 group.create_dataset(str(number), data=finite(stored))
@@ -128,7 +172,7 @@ def read_keras_h5(
         for path, layer in places.items():
             for number, stored in enumerate(stored_weights(layer)):
                 try:
-                    found.append((stored, array_at(file, f"{path}/vars/{number}", stored.shape)))
+                    found.append((stored, array_at(file, f"{path}/vars/{number}".lstrip("/"), stored.shape)))
                 except ValueError:
                     if not skip_mismatch:
                         raise
