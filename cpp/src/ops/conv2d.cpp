@@ -86,7 +86,7 @@ void conv2d_backward(const Conv2dParams& params, int64_t batch, const float* x, 
   const bool stream = worth_streaming(dx, batch * params.in_height * params.in_width * params.in_channels,
                                       batch * flops_of(params, out));
   const Conv2dPlan plan(params, {.input_grad = dx != nullptr, .stream = stream}, kernels());
-  const Shards shards(batch);
+  const Shards shards(batch, dkernel ? plan.partial_size() : 0);
   const int64_t scratch = aligned_count<float>(plan.scratch_size());
   const int64_t work = 2 * batch * plan.flops();
   const int threads = threads_for(shards.count, work);

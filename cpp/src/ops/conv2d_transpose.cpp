@@ -149,7 +149,7 @@ void conv2d_transpose(const Conv2dTransposeParams& params, int64_t batch, const 
 void conv2d_transpose_backward(const Conv2dTransposeParams& params, int64_t batch, const float* x, const float* kernel,
                                const float* dy, float* dx, float* dkernel, float* dbias) {
   const Conv2dTransposePlan plan(params, {.input_grad = dx != nullptr}, kernels());
-  const Shards shards(batch);
+  const Shards shards(batch, dkernel ? plan.partial_size() : 0);
   const int64_t scratch = aligned_count<float>(plan.scratch_size());
   const int threads = threads_for(shards.count, 2 * batch * plan.flops());
   const Buffer<float> memory(scratch * threads), packed(plan.packed_size());

@@ -10,7 +10,7 @@ namespace cnncore {
 
 Training::Training(std::unique_ptr<Plan> plan)
     : plan_(std::move(plan)),
-      shards_(plan_->mode.batch),
+      shards_(plan_->mode.batch, plan_->partial_floats),
       packed_(plan_->packed_floats),
       batch_(*plan_, shards_.count),
       views_(plan_->nodes.size()),
