@@ -17,7 +17,15 @@ from typing import Any
 from cnncore._custom_objects import custom_object_scope
 from cnncore._not_here import missing
 from cnncore.losses.base import Loss, registry
+from cnncore.losses.crossentropies import (
+    BinaryCrossentropy,
+    BinaryFocalCrossentropy,
+    CategoricalCrossentropy,
+    CategoricalFocalCrossentropy,
+    SparseCategoricalCrossentropy,
+)
 from cnncore.losses.custom import FunctionLoss
+from cnncore.losses.divergences import KLDivergence, Poisson
 from cnncore.losses.functions import (
     CLASSES,
     binary_crossentropy,
@@ -41,15 +49,6 @@ from cnncore.losses.functions import (
 from cnncore.losses.hinge import CategoricalHinge, Hinge, SquaredHinge
 from cnncore.losses.outputs import check_output
 from cnncore.losses.overlap import Dice, Tversky, dice, tversky
-from cnncore.losses.probabilistic import (
-    BinaryCrossentropy,
-    BinaryFocalCrossentropy,
-    CategoricalCrossentropy,
-    CategoricalFocalCrossentropy,
-    KLDivergence,
-    Poisson,
-    SparseCategoricalCrossentropy,
-)
 from cnncore.losses.regression import (
     CosineSimilarity,
     Huber,

@@ -6,8 +6,10 @@ without its axis of classes or values; the classes of :mod:`cnncore.losses` say 
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,17 +17,16 @@ from numpy.typing import ArrayLike
 from cnncore.differentiation import Traced
 from cnncore.losses.base import Loss
 from cnncore.losses.compiled import CompiledLoss
-from cnncore.losses.hinge import CategoricalHinge, Hinge, SquaredHinge
-from cnncore.losses.overlap import Dice, Tversky, dice, tversky
-from cnncore.losses.probabilistic import (
+from cnncore.losses.crossentropies import (
     BinaryCrossentropy,
     BinaryFocalCrossentropy,
     CategoricalCrossentropy,
     CategoricalFocalCrossentropy,
-    KLDivergence,
-    Poisson,
     SparseCategoricalCrossentropy,
 )
+from cnncore.losses.divergences import KLDivergence, Poisson
+from cnncore.losses.hinge import CategoricalHinge, Hinge, SquaredHinge
+from cnncore.losses.overlap import Dice, Tversky, dice, tversky
 from cnncore.losses.regression import (
     CosineSimilarity,
     Huber,
@@ -58,6 +59,36 @@ __all__ = [
 ]
 
 
+F = TypeVar("F", bound=Callable[..., np.ndarray])
+
+#: The class behind each function: ``compile(loss=losses.huber)`` means ``losses.Huber()``.
+CLASSES: dict[Callable[..., Any], type[Loss]] = {dice: Dice, tversky: Tversky}
+
+
+def _function_of(cls: type[Loss]) -> Callable[[F], F]:
+    """Note which class a function stands for, and take the description of its arguments from there."""
+
+    def note(function: F) -> F:
+        CLASSES[function] = cls
+        if function.__doc__ and cls.__doc__:
+            names = inspect.signature(function).parameters
+            function.__doc__ = _described(inspect.cleandoc(function.__doc__), inspect.cleandoc(cls.__doc__), set(names))
+        return function
+
+    return note
+
+
+def _described(text: str, of_class: str, names: set[str]) -> str:
+    """The docstring `text` with the arguments `names` as the docstring of a class describes them."""
+    parameters = of_class.partition("Parameters\n----------\n")[2].partition("\n\n")[0]
+    entries = re.findall(r"^\S.*(?:\n .*)*", parameters, re.MULTILINE)
+    options = [entry for entry in entries if entry.split()[0] in names]
+    described = "\n".join(["Parameters", "----------", "y_true, y_pred : array_like", *options])
+    returned = "numpy.ndarray\n    float32, of the shape of `y_pred` without its axis of classes or values"
+    summary, _, examples = text.partition("Examples\n")
+    return f"{summary}{described}\n\nReturns\n-------\n{returned}\n\nExamples\n{examples}"
+
+
 def _rows(loss: CompiledLoss, y_true: ArrayLike, y_pred: Any) -> np.ndarray:
     if isinstance(y_pred, Traced):  # inside of a user's own loss, which is being differentiated
         gradient = loss.gradient(y_true, y_pred.value)
@@ -66,21 +97,11 @@ def _rows(loss: CompiledLoss, y_true: ArrayLike, y_pred: Any) -> np.ndarray:
     return np.asarray(loss(y_true, y_pred))
 
 
+@_function_of(SparseCategoricalCrossentropy)
 def sparse_categorical_crossentropy(
     y_true: ArrayLike, y_pred: ArrayLike, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
 ) -> np.ndarray:
     """-log(p_label) of integer labels: see :class:`~cnncore.losses.SparseCategoricalCrossentropy`.
-
-    Parameters
-    ----------
-    y_true, y_pred : array_like
-    from_logits : bool, default False
-    ignore_class : int, optional
-    axis : int, default -1
-
-    Returns
-    -------
-    numpy.ndarray, float32, of ``y_pred``'s shape without its ``axis``
 
     Examples
     --------
@@ -94,21 +115,11 @@ def sparse_categorical_crossentropy(
     )
 
 
+@_function_of(CategoricalCrossentropy)
 def categorical_crossentropy(
     y_true: ArrayLike, y_pred: ArrayLike, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> np.ndarray:
     """-sum(t log(p)): see :class:`~cnncore.losses.CategoricalCrossentropy`.
-
-    Parameters
-    ----------
-    y_true, y_pred : array_like
-    from_logits : bool, default False
-    label_smoothing : float, default 0
-    axis : int, default -1
-
-    Returns
-    -------
-    numpy.ndarray, float32, of ``y_pred``'s shape without its ``axis``
 
     Examples
     --------
@@ -122,6 +133,7 @@ def categorical_crossentropy(
     )
 
 
+@_function_of(CategoricalFocalCrossentropy)
 def categorical_focal_crossentropy(
     y_true: ArrayLike,
     y_pred: ArrayLike,
@@ -132,19 +144,6 @@ def categorical_focal_crossentropy(
     axis: int = -1,
 ) -> np.ndarray:
     """-sum(alpha (1 - p)^gamma t log(p)): see :class:`~cnncore.losses.CategoricalFocalCrossentropy`.
-
-    Parameters
-    ----------
-    y_true, y_pred : array_like
-    alpha : float or list of float, default 0.25
-    gamma : float, default 2
-    from_logits : bool, default False
-    label_smoothing : float, default 0
-    axis : int, default -1
-
-    Returns
-    -------
-    numpy.ndarray, float32, of ``y_pred``'s shape without its ``axis``
 
     Examples
     --------
@@ -165,21 +164,11 @@ def categorical_focal_crossentropy(
     )
 
 
+@_function_of(BinaryCrossentropy)
 def binary_crossentropy(
     y_true: ArrayLike, y_pred: ArrayLike, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> np.ndarray:
     """mean(-t log(p) - (1 - t) log(1 - p)): see :class:`~cnncore.losses.BinaryCrossentropy`.
-
-    Parameters
-    ----------
-    y_true, y_pred : array_like
-    from_logits : bool, default False
-    label_smoothing : float, default 0
-    axis : int, default -1
-
-    Returns
-    -------
-    numpy.ndarray, float32, of ``y_pred``'s shape without its ``axis``
 
     Examples
     --------
@@ -193,6 +182,7 @@ def binary_crossentropy(
     )
 
 
+@_function_of(BinaryFocalCrossentropy)
 def binary_focal_crossentropy(
     y_true: ArrayLike,
     y_pred: ArrayLike,
@@ -205,20 +195,6 @@ def binary_focal_crossentropy(
 ) -> np.ndarray:
     """Crossentropy that counts less where predictions are good: see
     :class:`~cnncore.losses.BinaryFocalCrossentropy`.
-
-    Parameters
-    ----------
-    y_true, y_pred : array_like
-    apply_class_balancing : bool, default False
-    alpha : float, default 0.25
-    gamma : float, default 2
-    from_logits : bool, default False
-    label_smoothing : float, default 0
-    axis : int, default -1
-
-    Returns
-    -------
-    numpy.ndarray, float32, of ``y_pred``'s shape without its ``axis``
 
     Examples
     --------
@@ -240,16 +216,9 @@ def binary_focal_crossentropy(
     )
 
 
+@_function_of(KLDivergence)
 def kl_divergence(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """sum(t log(t / y)): see :class:`~cnncore.losses.KLDivergence`.
-
-    Parameters
-    ----------
-    y_true, y_pred : array_like
-
-    Returns
-    -------
-    numpy.ndarray, float32, of ``y_pred``'s shape without its last axis
 
     Examples
     --------
@@ -259,16 +228,9 @@ def kl_divergence(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     return _rows(KLDivergence(reduction=None), y_true, y_pred)
 
 
+@_function_of(Poisson)
 def poisson(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """mean(y - t log(y)): see :class:`~cnncore.losses.Poisson`.
-
-    Parameters
-    ----------
-    y_true, y_pred : array_like
-
-    Returns
-    -------
-    numpy.ndarray, float32, of ``y_pred``'s shape without its last axis
 
     Examples
     --------
@@ -278,16 +240,9 @@ def poisson(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     return _rows(Poisson(reduction=None), y_true, y_pred)
 
 
+@_function_of(MeanSquaredError)
 def mean_squared_error(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """mean((y - t)^2).
-
-    Parameters
-    ----------
-    y_true, y_pred : array_like
-
-    Returns
-    -------
-    numpy.ndarray, float32, of ``y_pred``'s shape without its last axis
 
     Examples
     --------
@@ -297,16 +252,9 @@ def mean_squared_error(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     return _rows(MeanSquaredError(reduction=None), y_true, y_pred)
 
 
+@_function_of(MeanAbsoluteError)
 def mean_absolute_error(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """mean(|y - t|).
-
-    Parameters
-    ----------
-    y_true, y_pred : array_like
-
-    Returns
-    -------
-    numpy.ndarray, float32, of ``y_pred``'s shape without its last axis
 
     Examples
     --------
@@ -316,16 +264,9 @@ def mean_absolute_error(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     return _rows(MeanAbsoluteError(reduction=None), y_true, y_pred)
 
 
+@_function_of(MeanAbsolutePercentageError)
 def mean_absolute_percentage_error(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """100 mean(|y - t| / max(|t|, 1e-7)).
-
-    Parameters
-    ----------
-    y_true, y_pred : array_like
-
-    Returns
-    -------
-    numpy.ndarray, float32, of ``y_pred``'s shape without its last axis
 
     Examples
     --------
@@ -335,16 +276,9 @@ def mean_absolute_percentage_error(y_true: ArrayLike, y_pred: ArrayLike) -> np.n
     return _rows(MeanAbsolutePercentageError(reduction=None), y_true, y_pred)
 
 
+@_function_of(MeanSquaredLogarithmicError)
 def mean_squared_logarithmic_error(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """mean((log(1 + y) - log(1 + t))^2), with both at least 1e-7.
-
-    Parameters
-    ----------
-    y_true, y_pred : array_like
-
-    Returns
-    -------
-    numpy.ndarray, float32, of ``y_pred``'s shape without its last axis
 
     Examples
     --------
@@ -354,17 +288,9 @@ def mean_squared_logarithmic_error(y_true: ArrayLike, y_pred: ArrayLike) -> np.n
     return _rows(MeanSquaredLogarithmicError(reduction=None), y_true, y_pred)
 
 
+@_function_of(Huber)
 def huber(y_true: ArrayLike, y_pred: ArrayLike, delta: float = 1.0) -> np.ndarray:
     """Mean of d^2 / 2 near the target and straight far away: see :class:`~cnncore.losses.Huber`.
-
-    Parameters
-    ----------
-    y_true, y_pred : array_like
-    delta : float, default 1
-
-    Returns
-    -------
-    numpy.ndarray, float32, of ``y_pred``'s shape without its last axis
 
     Examples
     --------
@@ -374,16 +300,9 @@ def huber(y_true: ArrayLike, y_pred: ArrayLike, delta: float = 1.0) -> np.ndarra
     return _rows(Huber(delta=delta, reduction=None), y_true, y_pred)
 
 
+@_function_of(LogCosh)
 def log_cosh(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """mean(log(cosh(y - t))).
-
-    Parameters
-    ----------
-    y_true, y_pred : array_like
-
-    Returns
-    -------
-    numpy.ndarray, float32, of ``y_pred``'s shape without its last axis
 
     Examples
     --------
@@ -393,17 +312,9 @@ def log_cosh(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     return _rows(LogCosh(reduction=None), y_true, y_pred)
 
 
+@_function_of(CosineSimilarity)
 def cosine_similarity(y_true: ArrayLike, y_pred: ArrayLike, axis: int = -1) -> np.ndarray:
     """-sum(t y) / (|t| |y|): see :class:`~cnncore.losses.CosineSimilarity`.
-
-    Parameters
-    ----------
-    y_true, y_pred : array_like
-    axis : int, default -1
-
-    Returns
-    -------
-    numpy.ndarray, float32, of ``y_pred``'s shape without its ``axis``
 
     Examples
     --------
@@ -413,16 +324,9 @@ def cosine_similarity(y_true: ArrayLike, y_pred: ArrayLike, axis: int = -1) -> n
     return _rows(CosineSimilarity(axis=axis, reduction=None), y_true, y_pred)
 
 
+@_function_of(Hinge)
 def hinge(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """mean(max(1 - t y, 0)): see :class:`~cnncore.losses.Hinge`.
-
-    Parameters
-    ----------
-    y_true, y_pred : array_like
-
-    Returns
-    -------
-    numpy.ndarray, float32, of ``y_pred``'s shape without its last axis
 
     Examples
     --------
@@ -432,16 +336,9 @@ def hinge(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     return _rows(Hinge(reduction=None), y_true, y_pred)
 
 
+@_function_of(SquaredHinge)
 def squared_hinge(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """mean(max(1 - t y, 0)^2): see :class:`~cnncore.losses.SquaredHinge`.
-
-    Parameters
-    ----------
-    y_true, y_pred : array_like
-
-    Returns
-    -------
-    numpy.ndarray, float32, of ``y_pred``'s shape without its last axis
 
     Examples
     --------
@@ -451,16 +348,9 @@ def squared_hinge(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     return _rows(SquaredHinge(reduction=None), y_true, y_pred)
 
 
+@_function_of(CategoricalHinge)
 def categorical_hinge(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """max(1 + max((1 - t) y) - sum(t y), 0): see :class:`~cnncore.losses.CategoricalHinge`.
-
-    Parameters
-    ----------
-    y_true, y_pred : array_like
-
-    Returns
-    -------
-    numpy.ndarray, float32, of ``y_pred``'s shape without its last axis
 
     Examples
     --------
@@ -468,27 +358,3 @@ def categorical_hinge(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     array([1.], dtype=float32)
     """
     return _rows(CategoricalHinge(reduction=None), y_true, y_pred)
-
-
-#: The class behind each function: ``compile(loss=losses.huber)`` means ``losses.Huber()``.
-CLASSES: dict[Callable[..., Any], type[Loss]] = {
-    binary_crossentropy: BinaryCrossentropy,
-    binary_focal_crossentropy: BinaryFocalCrossentropy,
-    categorical_crossentropy: CategoricalCrossentropy,
-    categorical_focal_crossentropy: CategoricalFocalCrossentropy,
-    categorical_hinge: CategoricalHinge,
-    cosine_similarity: CosineSimilarity,
-    dice: Dice,
-    hinge: Hinge,
-    huber: Huber,
-    kl_divergence: KLDivergence,
-    log_cosh: LogCosh,
-    mean_absolute_error: MeanAbsoluteError,
-    mean_absolute_percentage_error: MeanAbsolutePercentageError,
-    mean_squared_error: MeanSquaredError,
-    mean_squared_logarithmic_error: MeanSquaredLogarithmicError,
-    poisson: Poisson,
-    sparse_categorical_crossentropy: SparseCategoricalCrossentropy,
-    squared_hinge: SquaredHinge,
-    tversky: Tversky,
-}

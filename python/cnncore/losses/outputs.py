@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 
 from cnncore.losses.base import Loss
-from cnncore.losses.probabilistic import (
+from cnncore.losses.crossentropies import (
     BinaryCrossentropy,
     BinaryFocalCrossentropy,
     CategoricalCrossentropy,

@@ -58,16 +58,9 @@ from cnncore.metrics.correlation import (
     concordance_correlation,
     pearson_correlation,
 )
-from cnncore.metrics.curves import (
-    AUC,
-    PrecisionAtRecall,
-    RecallAtPrecision,
-    SensitivityAtSpecificity,
-    SpecificityAtSensitivity,
-)
+from cnncore.metrics.crossentropies import BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy
+from cnncore.metrics.curves import AUC
 from cnncore.metrics.loss_means import (
-    BinaryCrossentropy,
-    CategoricalCrossentropy,
     CategoricalHinge,
     CosineSimilarity,
     Hinge,
@@ -78,8 +71,13 @@ from cnncore.metrics.loss_means import (
     MeanSquaredError,
     MeanSquaredLogarithmicError,
     Poisson,
-    SparseCategoricalCrossentropy,
     SquaredHinge,
+)
+from cnncore.metrics.operating_points import (
+    PrecisionAtRecall,
+    RecallAtPrecision,
+    SensitivityAtSpecificity,
+    SpecificityAtSensitivity,
 )
 from cnncore.metrics.reductions import Mean, MeanMetricWrapper, Sum, known_functions
 from cnncore.metrics.scores import F1Score, FBetaScore, R2Score

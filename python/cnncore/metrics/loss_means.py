@@ -1,11 +1,10 @@
-"""Means of losses as metrics."""
+"""Means of losses of values as metrics."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from cnncore import losses
 from cnncore.metrics.accuracy import same_rank
@@ -13,24 +12,22 @@ from cnncore.metrics.base import registry
 from cnncore.metrics.reductions import PairMean
 
 __all__ = [
-    "BinaryCrossentropy",
-    "CategoricalCrossentropy",
     "CategoricalHinge",
     "CosineSimilarity",
     "Hinge",
     "KLDivergence",
     "LogCoshError",
+    "LossMean",
     "MeanAbsoluteError",
     "MeanAbsolutePercentageError",
     "MeanSquaredError",
     "MeanSquaredLogarithmicError",
     "Poisson",
-    "SparseCategoricalCrossentropy",
     "SquaredHinge",
 ]
 
 
-class _LossMean(PairMean):
+class LossMean(PairMean):
     """The mean over samples of a loss; ``_loss`` says which one."""
 
     _direction = "down"
@@ -48,7 +45,7 @@ class _LossMean(PairMean):
 
 
 @registry.register("mse")
-class MeanSquaredError(_LossMean):
+class MeanSquaredError(LossMean):
     """Mean of (y - t)^2.
 
     Parameters
@@ -68,7 +65,7 @@ class MeanSquaredError(_LossMean):
 
 
 @registry.register("mae")
-class MeanAbsoluteError(_LossMean):
+class MeanAbsoluteError(LossMean):
     """Mean of |y - t|.
 
     Parameters
@@ -88,7 +85,7 @@ class MeanAbsoluteError(_LossMean):
 
 
 @registry.register("mape")
-class MeanAbsolutePercentageError(_LossMean):
+class MeanAbsolutePercentageError(LossMean):
     """Mean of 100 |y - t| / max(|t|, 1e-7).
 
     Parameters
@@ -108,7 +105,7 @@ class MeanAbsolutePercentageError(_LossMean):
 
 
 @registry.register("msle")
-class MeanSquaredLogarithmicError(_LossMean):
+class MeanSquaredLogarithmicError(LossMean):
     """Mean of (log(1 + y) - log(1 + t))^2, with both at least 1e-7.
 
     Parameters
@@ -128,7 +125,7 @@ class MeanSquaredLogarithmicError(_LossMean):
 
 
 @registry.register("logcosh", "log_cosh")
-class LogCoshError(_LossMean):
+class LogCoshError(LossMean):
     """Mean of log(cosh(y - t)).
 
     Parameters
@@ -148,7 +145,7 @@ class LogCoshError(_LossMean):
 
 
 @registry.register("kld", "kullback_leibler_divergence")
-class KLDivergence(_LossMean):
+class KLDivergence(LossMean):
     """Mean of sum(t log(t / y)), with both clipped to [1e-7, 1].
 
     Parameters
@@ -168,7 +165,7 @@ class KLDivergence(_LossMean):
 
 
 @registry.register()
-class Poisson(_LossMean):
+class Poisson(LossMean):
     """Mean of y - t log(y + 1e-7).
 
     Parameters
@@ -188,7 +185,7 @@ class Poisson(_LossMean):
 
 
 @registry.register()
-class Hinge(_LossMean):
+class Hinge(LossMean):
     """Mean of max(1 - t y, 0), for targets -1 and 1; where all of a batch are 0 or 1, 0 means -1.
 
     Parameters
@@ -208,7 +205,7 @@ class Hinge(_LossMean):
 
 
 @registry.register()
-class SquaredHinge(_LossMean):
+class SquaredHinge(LossMean):
     """Mean of max(1 - t y, 0)^2, for targets -1 and 1; where all of a batch are 0 or 1, 0 means -1.
 
     Parameters
@@ -228,7 +225,7 @@ class SquaredHinge(_LossMean):
 
 
 @registry.register()
-class CategoricalHinge(_LossMean):
+class CategoricalHinge(LossMean):
     """Mean of max(1 + max((1 - t) y) - sum(t y), 0), for one-hot rows.
 
     Parameters
@@ -247,134 +244,8 @@ class CategoricalHinge(_LossMean):
         super().__init__(name, dtype, losses.CategoricalHinge)
 
 
-@registry.register("bce")
-class BinaryCrossentropy(_LossMean):
-    """Mean of -t log(y) - (1 - t) log(1 - y).
-
-    Parameters
-    ----------
-    name : str, default "binary_crossentropy"
-    dtype : str, optional
-        Accepted for Keras' sake.
-    from_logits : bool, default False
-        Whether a sigmoid is still to be applied to the predictions.
-    label_smoothing : float in [0, 1], default 0
-        Targets t become t (1 - s) + s / 2.
-
-    Examples
-    --------
-    >>> round(BinaryCrossentropy()([[0], [1]], [[0.5], [0.5]]), 4)
-    0.6931
-    """
-
-    def __init__(
-        self,
-        name: str | None = "binary_crossentropy",
-        dtype: str | None = None,
-        from_logits: bool = False,
-        label_smoothing: float = 0,
-    ) -> None:
-        self.from_logits, self.label_smoothing = from_logits, label_smoothing
-        options = {"from_logits": from_logits, "label_smoothing": label_smoothing}
-        super().__init__(name, dtype, losses.BinaryCrossentropy, **options)
-
-    def get_config(self) -> dict[str, Any]:
-        own = {"from_logits": self.from_logits, "label_smoothing": self.label_smoothing}
-        return {**super().get_config(), **own}
-
-
 @registry.register()
-class CategoricalCrossentropy(_LossMean):
-    """Mean of -sum(t log(y)), for one-hot rows and predictions divided by their sum.
-
-    Parameters
-    ----------
-    name : str, default "categorical_crossentropy"
-    dtype : str, optional
-        Accepted for Keras' sake.
-    from_logits : bool, default False
-        Whether softmax is still to be applied to the predictions.
-    label_smoothing : float in [0, 1], default 0
-        Targets t become t (1 - s) + s / classes.
-    axis : int, default -1
-        The axis of the classes.
-
-    Examples
-    --------
-    >>> round(CategoricalCrossentropy()([[0, 1]], [[0.5, 0.5]]), 4)
-    0.6931
-    """
-
-    def __init__(
-        self,
-        name: str | None = "categorical_crossentropy",
-        dtype: str | None = None,
-        from_logits: bool = False,
-        label_smoothing: float = 0,
-        axis: int = -1,
-    ) -> None:
-        self.from_logits, self.label_smoothing, self.axis = from_logits, label_smoothing, axis
-        options = {"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis}
-        super().__init__(name, dtype, losses.CategoricalCrossentropy, **options)
-
-    def get_config(self) -> dict[str, Any]:
-        own = {"from_logits": self.from_logits, "label_smoothing": self.label_smoothing, "axis": self.axis}
-        return {**super().get_config(), **own}
-
-
-@registry.register()
-class SparseCategoricalCrossentropy(_LossMean):
-    """Mean of -log(y_label), for integer labels and predictions divided by their sum.
-
-    Parameters
-    ----------
-    name : str, default "sparse_categorical_crossentropy"
-    dtype : str, optional
-        Accepted for Keras' sake.
-    from_logits : bool, default False
-        Whether softmax is still to be applied to the predictions.
-    ignore_class : int, optional
-        A label that does not count, as in the loss (Keras counts it where there are no weights).
-    axis : int, default -1
-        The axis of the classes.
-
-    Examples
-    --------
-    >>> round(SparseCategoricalCrossentropy()([1], [[0.5, 0.5]]), 4)
-    0.6931
-    """
-
-    def __init__(
-        self,
-        name: str | None = "sparse_categorical_crossentropy",
-        dtype: str | None = None,
-        from_logits: bool = False,
-        ignore_class: int | None = None,
-        axis: int = -1,
-    ) -> None:
-        self.from_logits, self.ignore_class, self.axis = from_logits, ignore_class, axis
-        options = {"from_logits": from_logits, "ignore_class": ignore_class, "axis": axis}
-        super().__init__(name, dtype, losses.SparseCategoricalCrossentropy, **options)
-
-    def update_state(  # type: ignore[override]
-        self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
-    ) -> None:
-        """Take more samples into account; rows of ``ignore_class`` weigh nothing."""
-        if self.ignore_class is not None:
-            counted = (np.asarray(y_true) != self.ignore_class).astype(np.float64)
-            rows = np.ndim(y_pred) - 1
-            counted = counted.reshape(counted.shape[:rows])
-            weights = 1.0 if sample_weight is None else np.asarray(sample_weight, np.float64)
-            sample_weight = counted * np.reshape(weights, np.shape(weights) + (1,) * (rows - np.ndim(weights)))
-        super().update_state(y_true, y_pred, sample_weight)
-
-    def get_config(self) -> dict[str, Any]:
-        own = {"from_logits": self.from_logits, "ignore_class": self.ignore_class, "axis": self.axis}
-        return {**super().get_config(), **own}
-
-
-@registry.register()
-class CosineSimilarity(_LossMean):
+class CosineSimilarity(LossMean):
     """Mean of sum(t y) / (|t| |y|): 1 where predictions point in the direction of their targets.
 
     Parameters

@@ -1,48 +1,7 @@
-"""Model: a graph of layers. What it is made of is here; how it is trained is in ``trainer.py``.
+"""Model: a graph of layers, called like a layer and described for files.
 
-This is all that the two halves know of each other.
-
-What the structure gives to ``Trainer`` (``self`` is the model):
-
-``_network_for_use() -> _core.Network``
-    The network of the model as it is now, made when it is first needed, weights of frozen layers marked, regularizers
-    set. It is another object after layers or ``trainable`` changed, which costs nothing to ask. ValueError if the
-    shape of the input is not known. Ask for it at the beginning of each public call, not in each step.
-``_build_for(x)``
-    Fix the shapes of the inputs by data: an array, or a list or dict of arrays. Nothing happens if they are known.
-``graph``
-    The built graph: ``inputs`` and ``outputs`` are what the user gave (a tensor, a list, a dict, nested),
-    ``input_list`` and ``output_list`` the tensors in the order in which ``Network`` takes and gives arrays.
-    ``tensor.shape[1:]`` is a sample's. ``cnncore.models.arrange.arrange(graph.inputs, self.input_names, x, owner)``
-    brings data into that order.
-``input_names``, ``output_names``
-    Names in the same order: of the ``Input``s, and of the layers that give the outputs or the keys of a dict of them.
-``variable_of(slot)``
-    The :class:`~cnncore.layers.variable.Variable` behind a slot of the network: its layer, path, spec and values.
-``_augmentation``
-    The layers at the very beginning that have a method ``augment``; the network leaves them out.
-``_constraints() -> list of (Variable, constraint)``
-    What to apply to weights after each step: ``variable.assign(constraint(variable.numpy()))``.
-``lock``
-    A reentrant lock. Whatever changes weights or optimizer holds it, one training step at a time; saving takes it
-    once for its one moment. Inference does not take it.
-``metadata``
-    A dict for files: what the model was trained on.
-``seed``, ``precision``, ``name``, ``layers``
-    As ever; ``precision`` is passed on to the network when set.
-
-What ``Trainer`` gives to the structure:
-
-``Trainer.__init__(self)``
-    No arguments; the state before ``compile``. Everything it keeps in ``self.__dict__`` must be deep-copied and pickled
-    sensibly, or replaced by ``_training_attributes() -> dict`` (name -> value to keep), which copies and pickles use.
-``_network_replaced(old, new)``
-    Called under ``lock`` when the network is another object: optimizer state is carried over slot by slot. ``old`` may
-    be None.
-``compiled``, ``get_compile_config()``, ``compile_from_config(config)``
-    As in Keras; the config is ready for JSON.
-``build_optimizer()``, ``optimizer.state_dict()``, ``optimizer.load_state_dict(state)``
-    What saving stores and loading restores: "step", and vectors laid out like the network's flat parameters.
+What a model is made of is in ``parts.py``, its network in the core in ``network.py``, and how it is trained in
+``trainer.py``. ``structure.py`` says what these halves know of each other.
 """
 
 from __future__ import annotations
@@ -52,11 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from cnncore import _checks
 from cnncore._custom_objects import custom_object_scope
-from cnncore._names import nearest
 from cnncore._naming import unique_name
 from cnncore._not_here import explain_missing_methods
 from cnncore._random import next_seed
@@ -66,10 +23,10 @@ from cnncore.layers.base import Layer, registry
 from cnncore.layers.function import Function
 from cnncore.layers.input_layer import Input, InputLayer
 from cnncore.layers.tensor import KerasTensor, Node, is_symbolic
-from cnncore.layers.variable import Variable
 from cnncore.models.arrange import arrange, as_arrays, fitting, map_shapes
 from cnncore.models.graph_config import describe, descriptions_of, layers_from, lookup, rebuild, sharing
 from cnncore.models.network import Networked
+from cnncore.models.parts import Parts
 from cnncore.models.stored import Stored
 from cnncore.models.summary import print_summary
 from cnncore.models.trainer import Trainer
@@ -78,7 +35,7 @@ __all__ = ["Model"]
 
 
 @registry.register("functional")
-class Model(Trainer, Stored, Networked, Layer):
+class Model(Parts, Trainer, Stored, Networked, Layer):
     """A graph of layers with any number of inputs and outputs.
 
     There are three ways to make one. ``Model(inputs, outputs)`` takes the layers between tensors; :class:`Sequential`
@@ -173,26 +130,6 @@ class Model(Trainer, Stored, Networked, Layer):
         _check_names(graph.all_layers, owner)
         self._graph, self.built = graph, True
         self._discard_network()
-
-    @property
-    def _function(self) -> Function:
-        self._require_built()
-        assert self._graph is not None
-        return self._graph
-
-    @property
-    def graph(self) -> Function:
-        """The calls of layers that lead from the inputs to the outputs; ValueError while the input's shape is not
-        known.
-        """
-        return self._function
-
-    def _require_built(self) -> None:
-        if self._graph is None:
-            raise ValueError(
-                f'Model "{self.name}" is not built: call it on an array or an Input, call build with the shape of its '
-                "input, or fit it."
-            )
 
     @property
     def _follows_call(self) -> bool:
@@ -300,119 +237,6 @@ class Model(Trainer, Stored, Networked, Layer):
 
     def lower(self, graph: Any, inputs: Sequence[int]) -> list[int]:
         return self._function.lower(graph, inputs)
-
-    # --- parts ------------------------------------------------------------------------------------------------------
-    @property
-    def layers(self) -> list[Layer]:
-        """The layers, those before others first; an ``Input`` is one, too, except in Sequential models."""
-        if self._graph is None or self._follows_call:
-            return self.sublayers()
-        return self._graph.all_layers
-
-    def sublayers(self) -> list[Layer]:
-        if self._graph is None or self._follows_call:
-            return super().sublayers()
-        return self._graph.all_layers
-
-    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
-        """The layer with a name, or at an index of :attr:`layers`.
-
-        Raises
-        ------
-        ValueError
-            If there is none.
-        """
-        layers = self.layers
-        if index is not None:
-            if not -len(layers) <= index < len(layers):
-                raise ValueError(f"[get_layer] expected an index below {len(layers)}. Received: index={index}")
-            return layers[index]
-        for layer in layers:
-            if layer.name == name:
-                return layer
-        known = [layer.name for layer in layers]
-        raise ValueError(
-            f"[get_layer] no such layer.{nearest(name, known)} Known: {', '.join(known)}. Received: name={name!r}"
-        )
-
-    @property
-    def input(self) -> Any:
-        """The tensor, or the structure of tensors, that the model begins with."""
-        return self._function.inputs
-
-    @property
-    def output(self) -> Any:
-        """The tensor, or the structure of tensors, that the model ends with."""
-        return self._function.outputs
-
-    @property
-    def inputs(self) -> list[KerasTensor]:
-        """The tensors that the model begins with, as a list."""
-        return list(self._function.input_list)
-
-    @property
-    def outputs(self) -> list[KerasTensor]:
-        """The tensors that the model ends with, as a list."""
-        return list(self._function.output_list)
-
-    @property
-    def input_names(self) -> list[str]:
-        """Names of the inputs: those of their ``Input``."""
-        return [tensor.node.layer.name for tensor in self._function.input_list]
-
-    @property
-    def output_names(self) -> list[str]:
-        """Names of the outputs: the keys of a dict of outputs, else the names of the layers that give them."""
-        if isinstance(self.output, dict) and len(self.output) == len(self.outputs):
-            return list(self.output)
-        names: list[str] = []
-        for tensor in self._function.output_list:
-            stem, name, number = tensor.node.layer.name, tensor.node.layer.name, 0
-            while name in names:
-                number += 1
-                name = f"{stem}_{number}"
-            names.append(name)
-        return names
-
-    # --- weights ----------------------------------------------------------------------------------------------------
-    @property
-    def variables(self) -> list[Variable]:
-        """All weights, layer by layer; writing to them changes the model."""
-        self._require_built()
-        return super().variables
-
-    def named_weights(self) -> dict[str, Variable]:
-        """All weights by name, such as "conv2d/kernel", layer by layer. Of layers with equal names, which models inside
-        models may have, later ones get a number: "conv2d_1/kernel".
-        """
-        named: dict[str, Variable] = {}
-        owners: dict[str, Layer] = {}
-        names: dict[int, str] = {}
-        for variable in self.variables:
-            layer = variable.layer
-            name = names.get(id(layer))
-            if name is None:
-                name, number = layer.name, 0
-                while name in owners:
-                    number += 1
-                    name = f"{layer.name}_{number}"
-                owners[name] = layer
-                names[id(layer)] = name
-            named[f"{name}/{variable.name}"] = variable
-        return named
-
-    def set_named_weights(self, weights: Mapping[str, ArrayLike]) -> None:
-        """Replace all weights by name. Nothing is written if a name or a shape is wrong."""
-        named = self.named_weights()
-        if set(weights) != set(named):
-            missing, unknown = sorted(set(named) - set(weights)), sorted(set(weights) - set(named))
-            raise ValueError(f'[model "{self.name}"] expected other weights. Received: {missing=}, {unknown=}')
-        self.set_weights([weights[name] for name in named])
-
-    def count_params(self) -> int:
-        """Number of weights."""
-        self._require_built()
-        return super().count_params()
 
     # --- description --------------------------------------------------------------------------------------------------
     def summary(

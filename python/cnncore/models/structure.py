@@ -1,4 +1,49 @@
-"""What the training half of a model needs of the other half, which ``models/model.py`` describes; for type checkers."""
+"""What the two halves of a model know of each other: its structure (``model.py``) and its training (``trainer.py``).
+
+What the structure gives to ``Trainer`` (``self`` is the model):
+
+``_network_for_use() -> _core.Network``
+    The network of the model as it is now. It is made when it is first asked for, knows which weights are frozen, and
+    has the regularizers. After layers or ``trainable`` have changed this is another object; asking again costs almost
+    nothing. It raises a ValueError while the shape of the input is not known. Ask for it at the beginning of each
+    public call, not in each step.
+``_build_for(x)``
+    Fixes the shapes of the inputs by data: an array, or a list or dict of arrays. Does nothing if they are known.
+``graph``
+    The graph of layers. Its ``inputs`` and ``outputs`` are what the user gave: a tensor, or nested lists and dicts of
+    tensors. Its ``input_list`` and ``output_list`` are these tensors in the order in which the network takes and gives
+    arrays. ``tensor.shape[1:]`` is the shape of one sample. ``cnncore.models.arrange.arrange(graph.inputs,
+    self.input_names, x, owner)`` brings data into that order.
+``input_names``, ``output_names``
+    The names in the same order: those of the inputs, and those of the layers that give the outputs. For a dict of
+    outputs, its keys.
+``variable_of(slot)``
+    The :class:`~cnncore.layers.variable.Variable` that belongs to a slot of the network: its layer, path and values.
+``_augmentation``
+    The layers at the very beginning of the model that have a method ``augment``. The network leaves them out.
+``_constraints() -> list of (Variable, constraint)``
+    What to apply to weights after each step: ``variable.assign(constraint(variable.numpy()))``.
+``lock``
+    A reentrant lock. Code that changes weights or the optimizer holds it for one training step at a time. Saving holds
+    it while it copies what it writes. Inference does not need it.
+``metadata``
+    A dict that is saved with the model, for example with what it was trained on.
+``seed``, ``precision``, ``name``, ``layers``
+    The public attributes of the model. Setting ``precision`` also sets it in the network.
+
+What ``Trainer`` gives to the structure:
+
+``Trainer.__init__(self)``
+    Takes no arguments and makes the state of a model that is not compiled. Attributes that must not be copied or
+    pickled as they are have a replacement in ``_training_attributes() -> dict``, from name to value.
+``_network_replaced(old, new)``
+    Called while ``lock`` is held, after another network was made. It carries the state of the optimizer over, slot by
+    slot. ``old`` is None for the first network.
+``compiled``, ``get_compile_config()``, ``compile_from_config(config)``
+    As in Keras. The config can be written as JSON.
+``build_optimizer()``, ``optimizer.state_dict()``, ``optimizer.load_state_dict(state)``
+    What saving stores and loading restores: the number of steps, and vectors in the order of the network's parameters.
+"""
 
 from __future__ import annotations
 

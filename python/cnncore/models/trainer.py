@@ -20,7 +20,7 @@ __all__ = ["Trainer"]
 
 
 class Trainer(Fitting, Inference, OldWords):
-    """The half of a model that trains; what it needs of the other half is written in ``models/model.py``.
+    """The half of a model that trains; what it needs of the other half is written in ``structure.py``.
 
     Attributes
     ----------

@@ -1,0 +1,140 @@
+"""Means of crossentropies as metrics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cnncore import losses
+from cnncore.metrics.base import registry
+from cnncore.metrics.loss_means import LossMean
+
+__all__ = ["BinaryCrossentropy", "CategoricalCrossentropy", "SparseCategoricalCrossentropy"]
+
+
+@registry.register("bce")
+class BinaryCrossentropy(LossMean):
+    """Mean of -t log(y) - (1 - t) log(1 - y).
+
+    Parameters
+    ----------
+    name : str, default "binary_crossentropy"
+    dtype : str, optional
+        Accepted for Keras' sake.
+    from_logits : bool, default False
+        Whether a sigmoid is still to be applied to the predictions.
+    label_smoothing : float in [0, 1], default 0
+        Targets t become t (1 - s) + s / 2.
+
+    Examples
+    --------
+    >>> round(BinaryCrossentropy()([[0], [1]], [[0.5], [0.5]]), 4)
+    0.6931
+    """
+
+    def __init__(
+        self,
+        name: str | None = "binary_crossentropy",
+        dtype: str | None = None,
+        from_logits: bool = False,
+        label_smoothing: float = 0,
+    ) -> None:
+        self.from_logits, self.label_smoothing = from_logits, label_smoothing
+        options = {"from_logits": from_logits, "label_smoothing": label_smoothing}
+        super().__init__(name, dtype, losses.BinaryCrossentropy, **options)
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"from_logits": self.from_logits, "label_smoothing": self.label_smoothing}
+        return {**super().get_config(), **own}
+
+
+@registry.register()
+class CategoricalCrossentropy(LossMean):
+    """Mean of -sum(t log(y)), for one-hot rows and predictions divided by their sum.
+
+    Parameters
+    ----------
+    name : str, default "categorical_crossentropy"
+    dtype : str, optional
+        Accepted for Keras' sake.
+    from_logits : bool, default False
+        Whether softmax is still to be applied to the predictions.
+    label_smoothing : float in [0, 1], default 0
+        Targets t become t (1 - s) + s / classes.
+    axis : int, default -1
+        The axis of the classes.
+
+    Examples
+    --------
+    >>> round(CategoricalCrossentropy()([[0, 1]], [[0.5, 0.5]]), 4)
+    0.6931
+    """
+
+    def __init__(
+        self,
+        name: str | None = "categorical_crossentropy",
+        dtype: str | None = None,
+        from_logits: bool = False,
+        label_smoothing: float = 0,
+        axis: int = -1,
+    ) -> None:
+        self.from_logits, self.label_smoothing, self.axis = from_logits, label_smoothing, axis
+        options = {"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis}
+        super().__init__(name, dtype, losses.CategoricalCrossentropy, **options)
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"from_logits": self.from_logits, "label_smoothing": self.label_smoothing, "axis": self.axis}
+        return {**super().get_config(), **own}
+
+
+@registry.register()
+class SparseCategoricalCrossentropy(LossMean):
+    """Mean of -log(y_label), for integer labels and predictions divided by their sum.
+
+    Parameters
+    ----------
+    name : str, default "sparse_categorical_crossentropy"
+    dtype : str, optional
+        Accepted for Keras' sake.
+    from_logits : bool, default False
+        Whether softmax is still to be applied to the predictions.
+    ignore_class : int, optional
+        A label that does not count, as in the loss (Keras counts it where there are no weights).
+    axis : int, default -1
+        The axis of the classes.
+
+    Examples
+    --------
+    >>> round(SparseCategoricalCrossentropy()([1], [[0.5, 0.5]]), 4)
+    0.6931
+    """
+
+    def __init__(
+        self,
+        name: str | None = "sparse_categorical_crossentropy",
+        dtype: str | None = None,
+        from_logits: bool = False,
+        ignore_class: int | None = None,
+        axis: int = -1,
+    ) -> None:
+        self.from_logits, self.ignore_class, self.axis = from_logits, ignore_class, axis
+        options = {"from_logits": from_logits, "ignore_class": ignore_class, "axis": axis}
+        super().__init__(name, dtype, losses.SparseCategoricalCrossentropy, **options)
+
+    def update_state(  # type: ignore[override]
+        self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> None:
+        """Take more samples into account; rows of ``ignore_class`` weigh nothing."""
+        if self.ignore_class is not None:
+            counted = (np.asarray(y_true) != self.ignore_class).astype(np.float64)
+            rows = np.ndim(y_pred) - 1
+            counted = counted.reshape(counted.shape[:rows])
+            weights = 1.0 if sample_weight is None else np.asarray(sample_weight, np.float64)
+            sample_weight = counted * np.reshape(weights, np.shape(weights) + (1,) * (rows - np.ndim(weights)))
+        super().update_state(y_true, y_pred, sample_weight)
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"from_logits": self.from_logits, "ignore_class": self.ignore_class, "axis": self.axis}
+        return {**super().get_config(), **own}

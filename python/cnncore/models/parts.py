@@ -1,0 +1,160 @@
+"""What a model is made of: layers, inputs and outputs, and weights by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from cnncore._names import nearest
+from cnncore.layers.base import Layer
+from cnncore.layers.function import Function
+from cnncore.layers.tensor import KerasTensor
+from cnncore.layers.variable import Variable
+
+__all__ = ["Parts"]
+
+
+class Parts(Layer):
+    """The part of a model that says what it is made of."""
+
+    _graph: Function | None
+
+    @property
+    def _follows_call(self) -> bool:
+        """Whether a subclass says in ``call`` what the model computes."""
+        raise NotImplementedError
+
+    @property
+    def _function(self) -> Function:
+        self._require_built()
+        assert self._graph is not None
+        return self._graph
+
+    @property
+    def graph(self) -> Function:
+        """The calls of layers that lead from the inputs to the outputs; ValueError while the input's shape is not
+        known.
+        """
+        return self._function
+
+    def _require_built(self) -> None:
+        if self._graph is None:
+            raise ValueError(
+                f'Model "{self.name}" is not built: call it on an array or an Input, call build with the shape of its '
+                "input, or fit it."
+            )
+
+    # --- layers ------------------------------------------------------------------------------------------------------
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, those before others first; an ``Input`` is one, too, except in Sequential models."""
+        if self._graph is None or self._follows_call:
+            return self.sublayers()
+        return self._graph.all_layers
+
+    def sublayers(self) -> list[Layer]:
+        if self._graph is None or self._follows_call:
+            return super().sublayers()
+        return self._graph.all_layers
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """The layer with a name, or at an index of :attr:`layers`.
+
+        Raises
+        ------
+        ValueError
+            If there is none.
+        """
+        layers = self.layers
+        if index is not None:
+            if not -len(layers) <= index < len(layers):
+                raise ValueError(f"[get_layer] expected an index below {len(layers)}. Received: index={index}")
+            return layers[index]
+        for layer in layers:
+            if layer.name == name:
+                return layer
+        known = [layer.name for layer in layers]
+        raise ValueError(
+            f"[get_layer] no such layer.{nearest(name, known)} Known: {', '.join(known)}. Received: name={name!r}"
+        )
+
+    @property
+    def input(self) -> Any:
+        """The tensor, or the structure of tensors, that the model begins with."""
+        return self._function.inputs
+
+    @property
+    def output(self) -> Any:
+        """The tensor, or the structure of tensors, that the model ends with."""
+        return self._function.outputs
+
+    @property
+    def inputs(self) -> list[KerasTensor]:
+        """The tensors that the model begins with, as a list."""
+        return list(self._function.input_list)
+
+    @property
+    def outputs(self) -> list[KerasTensor]:
+        """The tensors that the model ends with, as a list."""
+        return list(self._function.output_list)
+
+    @property
+    def input_names(self) -> list[str]:
+        """Names of the inputs: those of their ``Input``."""
+        return [tensor.node.layer.name for tensor in self._function.input_list]
+
+    @property
+    def output_names(self) -> list[str]:
+        """Names of the outputs: the keys of a dict of outputs, else the names of the layers that give them."""
+        if isinstance(self.output, dict) and len(self.output) == len(self.outputs):
+            return list(self.output)
+        names: list[str] = []
+        for tensor in self._function.output_list:
+            stem, name, number = tensor.node.layer.name, tensor.node.layer.name, 0
+            while name in names:
+                number += 1
+                name = f"{stem}_{number}"
+            names.append(name)
+        return names
+
+    # --- weights ----------------------------------------------------------------------------------------------------
+    @property
+    def variables(self) -> list[Variable]:
+        """All weights, layer by layer; writing to them changes the model."""
+        self._require_built()
+        return super().variables
+
+    def named_weights(self) -> dict[str, Variable]:
+        """All weights by name, such as "conv2d/kernel", layer by layer. Of layers with equal names, which models inside
+        models may have, later ones get a number: "conv2d_1/kernel".
+        """
+        named: dict[str, Variable] = {}
+        owners: dict[str, Layer] = {}
+        names: dict[int, str] = {}
+        for variable in self.variables:
+            layer = variable.layer
+            name = names.get(id(layer))
+            if name is None:
+                name, number = layer.name, 0
+                while name in owners:
+                    number += 1
+                    name = f"{layer.name}_{number}"
+                owners[name] = layer
+                names[id(layer)] = name
+            named[f"{name}/{variable.name}"] = variable
+        return named
+
+    def set_named_weights(self, weights: Mapping[str, ArrayLike]) -> None:
+        """Replace all weights by name. Nothing is written if a name or a shape is wrong."""
+        named = self.named_weights()
+        if set(weights) != set(named):
+            missing, unknown = sorted(set(named) - set(weights)), sorted(set(weights) - set(named))
+            raise ValueError(f'[model "{self.name}"] expected other weights. Received: {missing=}, {unknown=}')
+        self.set_weights([weights[name] for name in named])
+
+    def count_params(self) -> int:
+        """Number of weights."""
+        self._require_built()
+        return super().count_params()
