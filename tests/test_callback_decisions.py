@@ -1,6 +1,7 @@
 """The callbacks that decide, save and record: each against what Keras does."""
 
 import csv
+import io
 import math
 import sys
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 import cnncore
-from cnncore import optimizers
+from cnncore import Sequential, optimizers
 from cnncore.callbacks import (
     Callback,
     CSVLogger,
@@ -278,6 +279,24 @@ class TestTensorBoard:
             "epoch_accuracy": pytest.approx(history["val_accuracy"][1]),
         }
         assert "evaluation_loss_vs_iterations" in {tag for tag, _, _ in validation}
+
+    def test_images_of_filters_without_histograms_and_inside_models(self, make_model, stripes, tmp_path):
+        image = pytest.importorskip("PIL.Image")
+        inner = make_model()
+        model = Sequential([inner])
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        model.fit(*stripes, epochs=2, verbose=0, callbacks=[TensorBoard(tmp_path, write_images=True)])
+        kernel = inner.get_weights()[0]
+        found = self.scalars(tmp_path / "train")
+        assert not [tag for tag, _, _ in found if tag.endswith("histogram")]
+        pictures = {tag: value.image for tag, step, value in found if tag.endswith("image") and step == 1}
+        assert len(pictures) == len(inner.get_weights())
+        picture = np.asarray(image.open(io.BytesIO(pictures["conv2d/0/image"].encoded_image_string)).convert("L"))
+        height, width, channels, filters = kernel.shape
+        assert picture.shape == (channels * (height + 1) - 1, filters * (width + 1) - 1)
+        scaled = (kernel - kernel.min()) / (kernel.max() - kernel.min())
+        last = picture[-height:, -width:] / 255
+        np.testing.assert_allclose(last, scaled[:, :, -1, -1], rtol=0, atol=1 / 255)
 
     def test_without_the_package(self, make_model, stripes, tmp_path, monkeypatch):
         monkeypatch.setitem(sys.modules, "tensorboardX", None)

@@ -1,5 +1,8 @@
 """The learning-rate finder: its curve, its suggestion, and a model that is as it was."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -61,15 +64,23 @@ def test_a_run_that_diverges_at_once_is_refused_and_leaves_nothing(data):
 
 
 def test_the_plot_shows_both_curves(data):
-    pytest.importorskip("matplotlib")
+    matplotlib_figure = pytest.importorskip("matplotlib.figure")
     curve = utils.find_learning_rate(linear_model("sgd"), *data, steps=20)
-    axes = curve.plot()
+    axes = curve.plot(matplotlib_figure.Figure().subplots())
     losses, smoothed, suggestion = axes.get_lines()
     assert np.array_equal(losses.get_ydata(), curve.losses)
     assert np.array_equal(smoothed.get_ydata(), curve.smoothed)
     assert suggestion.get_xdata()[0] == curve.suggestion
     assert axes.get_xscale() == "log"
     assert curve.plot(axes) is axes
+
+
+def test_pyplot_shows_the_plot(data):
+    plt = pytest.importorskip("matplotlib.pyplot")
+    plt.switch_backend("agg")
+    axes = utils.find_learning_rate(linear_model("sgd"), *data, steps=20).plot()
+    assert plt.gca() is axes
+    plt.close(axes.figure)
 
 
 @pytest.mark.parametrize(
@@ -89,3 +100,17 @@ def test_arguments_that_make_no_sense(data, options, message):
 def test_no_samples():
     with pytest.raises(ValueError, match=r"expected at least one sample. Received: x of shape \(0, 4\)"):
         utils.find_learning_rate(linear_model("sgd"), np.zeros((0, 4)), np.zeros((0, 1)))
+
+
+def test_what_the_docs_show(tmp_path, monkeypatch):
+    plt = pytest.importorskip("matplotlib.pyplot")
+    plt.switch_backend("agg")
+    page = (Path(__file__).parents[1] / "docs" / "optimizers.md").read_text(encoding="utf-8")
+    (code,) = (block for block in re.findall(r"```python\n(.*?)```", page, re.S) if "find_learning_rate" in block)
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(code, names)
+    assert (tmp_path / "rates.png").stat().st_size > 1000
+    assert 1e-5 < names["curve"].suggestion < 0.1
+    assert float(names["model"].optimizer.learning_rate) == pytest.approx(names["curve"].suggestion)
+    plt.close("all")

@@ -273,6 +273,105 @@ def test_flow_from_directory_refuses(folders):
         generator.flow_from_directory(folders, color_mode="cmyk")
 
 
+@pytest.fixture
+def table(folders):
+    names = [f"cats/{i}.png" for i in (1, 2, 3)] + [f"dogs/{i}.png" for i in (1, 2, 3, 4, 5)]
+    columns = {
+        "filename": names,
+        "class": ["cat"] * 3 + ["dog"] * 5,
+        "tags": [["cat", "small"]] * 3 + [["dog"]] * 4 + ["dog"],
+        "weight": [1.0, 2, 3, 4, 5, 6, 7, 8],
+        "age": list(range(8)),
+    }
+    return folders, columns
+
+
+MODES = [
+    {},
+    {"class_mode": "binary", "weight_col": "weight"},
+    {"class_mode": "sparse", "classes": ["dog", "cat"]},
+    {"class_mode": "sparse", "classes": ["dog"]},
+    {"class_mode": "categorical", "y_col": "tags"},
+    {"class_mode": "categorical", "y_col": "tags", "classes": ["small", "dog"], "weight_col": "weight"},
+    {"class_mode": "raw", "y_col": "age"},
+    {"class_mode": "raw", "y_col": ["age", "weight"], "weight_col": "weight"},
+    {"class_mode": "multi_output", "y_col": ["age", "weight"]},
+    {"class_mode": "input"},
+    {"class_mode": None},
+    {"subset": "training"},
+    {"subset": "validation", "class_mode": "sparse"},
+]
+
+
+@pytest.mark.parametrize("options", MODES)
+def test_flow_from_dataframe_gives_keras_batches(keras_image, table, options):
+    pandas = pytest.importorskip("pandas")
+    folder, columns = table
+    frame = pandas.DataFrame(columns)
+    settings = {"rescale": 1 / 255, "validation_split": 0.25, "horizontal_flip": True}
+    options = {"target_size": (4, 5), "batch_size": 3, "seed": 3, **options}
+    theirs = keras_image.ImageDataGenerator(**settings).flow_from_dataframe(frame, str(folder), **options)
+    mine = ImageDataGenerator(**settings).flow_from_dataframe(frame, folder, **options)
+    assert (mine.samples, mine.filenames) == (theirs.samples, theirs.filenames)
+    assert mine.filepaths == theirs.filepaths
+    assert getattr(mine, "class_indices", None) == getattr(theirs, "class_indices", None)
+    for _ in range(2 * len(mine)):
+        flat = [items if isinstance(items, tuple) else (items,) for items in (next(mine), next(theirs))]
+        assert len(flat[0]) == len(flat[1])
+        for ours_, theirs_ in zip(*flat, strict=True):
+            assert isinstance(ours_, list) == isinstance(theirs_, list)
+            pairs = zip(ours_, theirs_, strict=True) if isinstance(ours_, list) else [(ours_, theirs_)]
+            for a, b in pairs:
+                assert a.shape == b.shape
+                np.testing.assert_allclose(a, b, rtol=0, atol=1e-5)
+
+
+def test_flow_from_dataframe_takes_a_dict_and_trains(table, capsys):
+    folder, columns = table
+    flow = ImageDataGenerator(rescale=1 / 255).flow_from_dataframe(
+        columns, folder, target_size=(4, 4), class_mode="sparse", batch_size=4, seed=1
+    )
+    assert capsys.readouterr().out == "Found 8 validated image filenames belonging to 2 classes.\n"
+    assert flow.labels == flow.classes == [0] * 3 + [1] * 5
+    layers = cnncore.layers
+    model = cnncore.Sequential([layers.Input((4, 4, 3)), layers.Flatten(), layers.Dense(2, activation="softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    losses = model.fit(flow, epochs=20, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+
+
+def test_flow_from_dataframe_leaves_out_what_is_no_picture(table):
+    folder, columns = table
+    columns["filename"][:2] = ["cats/notes.txt", "cats/99.png"]
+    with pytest.warns(UserWarning, match=r"2 files of the column 'filename'.*cats/notes\.txt"):
+        flow = ImageDataGenerator().flow_from_dataframe(columns, folder)
+    assert flow.samples == 6
+    trusted = ImageDataGenerator().flow_from_dataframe(columns, folder, validate_filenames=False)
+    assert trusted.samples == 8
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"class_mode": "rows"}, ValueError, "class_mode"),
+        ({"color_mode": "cmyk"}, ValueError, "color_mode"),
+        ({"subset": "test"}, ValueError, "subset"),
+        ({"x_col": "file"}, ValueError, "'filename', 'class', 'tags'"),
+        ({"x_col": "age"}, TypeError, "text in the column `x_col`"),
+        ({"y_col": "age"}, TypeError, "text in the column `y_col`"),
+        ({"y_col": ["age"]}, ValueError, "the name of a column"),
+        ({"weight_col": "class"}, TypeError, "numbers in the column `weight_col`"),
+        ({"class_mode": "multi_output"}, TypeError, "list of columns"),
+        ({"class_mode": "binary", "classes": ["dog"]}, ValueError, "two classes"),
+        ({"classes": ["bird"]}, ValueError, "at least one picture"),
+    ],
+)
+def test_flow_from_dataframe_refuses(table, options, error, message):
+    folder, columns = table
+    with pytest.raises(error, match=message):
+        ImageDataGenerator().flow_from_dataframe(columns, folder, **options)
+
+
 def test_batches_are_saved_to_look_at(tmp_path):
     pytest.importorskip("PIL")
     ImageDataGenerator().flow(images(samples=3), save_to_dir=tmp_path, save_prefix="x", save_format="jpg").next()
@@ -313,8 +412,9 @@ def test_the_old_module_has_the_same_names():
 def test_arguments_and_defaults_are_keras(keras_image):
     import inspect
 
-    for name in ("__init__", "flow", "flow_from_directory", "fit", "get_random_transform"):
-        theirs = inspect.signature(getattr(keras_image.ImageDataGenerator, name)).parameters
+    for name in ("__init__", "flow", "flow_from_directory", "flow_from_dataframe", "fit", "get_random_transform"):
+        theirs = dict(inspect.signature(getattr(keras_image.ImageDataGenerator, name)).parameters)
+        theirs.pop("kwargs", None)  # words that Keras itself calls deprecated
         mine = inspect.signature(getattr(ImageDataGenerator, name)).parameters
         assert list(mine) == list(theirs)
         for key in theirs:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,8 @@ class TensorBoard(Callback):
     write_graph : bool, default True
         Whether to write a table of the model's layers.
     write_images : bool, default False
-        Whether to write the weights as images as well, when their distributions are written.
+        Whether to write the weights as images: the filters of a convolution as small grey pictures. They are written
+        together with the distributions, or after every epoch where ``histogram_freq`` is 0 (Keras writes none then).
     write_steps_per_second : bool, default False
         Whether to write the number of steps in a second.
     update_freq : "epoch", "batch" or int, default "epoch"
@@ -99,7 +101,8 @@ class TensorBoard(Callback):
         validation = {name[4:]: value for name, value in logs.items() if name.startswith("val_")}
         if validation:
             self._scalars("validation", "epoch_{}", validation, epoch)
-        if self.histogram_freq and epoch % self.histogram_freq == 0:
+        every = self.histogram_freq or (1 if self.write_images else 0)
+        if every and epoch % every == 0:
             self._weights(epoch)
         for writer in self._writers.values():
             writer.flush()
@@ -134,13 +137,23 @@ class TensorBoard(Callback):
 
     def _weights(self, epoch: int) -> None:
         writer = self._writer("train")
-        for layer in self.model.layers:
+        for layer in _layers_of(self.model):
             for index, weight in enumerate(layer.get_weights()):
                 name = f"{layer.name}/{index}"
-                writer.add_histogram(f"{name}/histogram", weight, epoch)
+                if self.histogram_freq:
+                    writer.add_histogram(f"{name}/histogram", weight, epoch)
                 image = filters_as_image(weight) if self.write_images else None
                 if image is not None:
                     writer.add_image(f"{name}/image", image, epoch, dataformats="HWC")
+
+
+def _layers_of(model: Any) -> Iterator[Any]:
+    """The layers of a model, those of models inside it in their place."""
+    for layer in model.layers:
+        if hasattr(layer, "layers"):
+            yield from _layers_of(layer)
+        else:
+            yield layer
 
 
 def filters_as_image(weight: np.ndarray) -> np.ndarray | None:

@@ -49,7 +49,12 @@ class LearningRateCurve:
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            Where to draw; a new figure by default.
+            Where to draw; a new figure of ``matplotlib.pyplot`` by default, which ``pyplot.show()`` shows.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            ``curve.plot().figure.savefig("rates.png")`` writes a picture.
 
         Raises
         ------
@@ -60,9 +65,9 @@ class LearningRateCurve:
 
         require_matplotlib()
         if ax is None:
-            from matplotlib.figure import Figure
+            import matplotlib.pyplot as plt
 
-            ax = Figure().subplots()
+            ax = plt.subplots()[1]
         ax.plot(self.learning_rates, self.losses, alpha=0.3, label="loss of a batch")
         ax.plot(self.learning_rates, self.smoothed, label="running mean")
         ax.axvline(self.suggestion, linestyle="--", color="gray", label=f"suggestion {self.suggestion:.2g}")

@@ -2,6 +2,7 @@
 
 from cnncore.utils.image import array_to_img, img_to_array, load_img, save_img, smart_resize
 
+from .dataframe import DataFrameIterator
 from .directory import DirectoryIterator
 from .generator import ImageDataGenerator
 from .iterators import Iterator, NumpyArrayIterator
@@ -18,6 +19,7 @@ from .transforms import (
 )
 
 __all__ = [
+    "DataFrameIterator",
     "DirectoryIterator",
     "ImageDataGenerator",
     "Iterator",

@@ -9,18 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from cnncore.utils.image import img_to_array, load_img
-
-from .iterators import Iterator
+from .files import ENDINGS, FilesIterator
 
 __all__ = ["DirectoryIterator"]
 
-_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff")
-_CHANNELS = {"rgb": 3, "rgba": 4, "grayscale": 1}
 _CLASS_MODES = ("categorical", "binary", "sparse", "input", None)
 
 
-class DirectoryIterator(Iterator):
+class DirectoryIterator(FilesIterator):
     """Batches of changed images from a directory with a folder of pictures for each class. Needs Pillow.
 
     Parameters
@@ -93,20 +89,24 @@ class DirectoryIterator(Iterator):
         dtype: Any = None,
     ) -> None:
         owner = "flow_from_directory"
-        if color_mode not in _CHANNELS:
-            raise ValueError(f"[{owner}] expected color_mode rgb, rgba or grayscale. Received: {color_mode!r}")
         if class_mode not in _CLASS_MODES:
             raise ValueError(
                 f"[{owner}] expected class_mode categorical, binary, sparse, input or None. Received: {class_mode!r}"
             )
-        if subset not in (None, "training", "validation"):
-            raise ValueError(f'[{owner}] expected subset "training" or "validation". Received: subset={subset!r}')
-        self.directory, self.image_data_generator = directory, image_data_generator
-        self.target_size, self.color_mode = (int(target_size[0]), int(target_size[1])), color_mode
-        self.image_shape = (*self.target_size, _CHANNELS[color_mode])
-        self.class_mode, self.interpolation, self.keep_aspect_ratio = class_mode, interpolation, keep_aspect_ratio
-        self.save_to_dir, self.save_prefix, self.save_format = save_to_dir, save_prefix, save_format
-        self.subset = subset
+        self._keep_options(
+            owner,
+            directory,
+            image_data_generator,
+            target_size,
+            color_mode,
+            interpolation,
+            keep_aspect_ratio,
+            save_to_dir,
+            save_prefix,
+            save_format,
+            subset,
+        )
+        self.class_mode = class_mode
         names = list(classes) if classes else class_folders(directory)
         self.class_indices = {name: index for index, name in enumerate(names)}
         self.num_classes = len(names)
@@ -117,21 +117,14 @@ class DirectoryIterator(Iterator):
         super().__init__(self.samples, batch_size, shuffle, seed)
 
     def _list(self, names: Sequence[str], follow_links: bool) -> tuple[list[str], list[int]]:
-        split = self.image_data_generator._validation_split
         files: list[str] = []
         labels: list[int] = []
         for index, name in enumerate(names):
             found = picture_files(Path(self.directory, name), follow_links)
-            count = int(split * len(found)) if self.subset else 0
-            found = found[:count] if self.subset == "validation" else found[count:]
+            found = found[self._part(len(found))]
             files += [os.path.join(name, path) for path in found]
             labels += [index] * len(found)
         return files, labels
-
-    @property
-    def filepaths(self) -> list[str]:
-        """Paths of all pictures."""
-        return [os.path.join(self.directory, name) for name in self.filenames]
 
     @property
     def labels(self) -> np.ndarray:
@@ -139,11 +132,7 @@ class DirectoryIterator(Iterator):
         return self.classes
 
     def _get_batches_of_transformed_samples(self, index_array: np.ndarray, random: Any) -> Any:
-        generator = self.image_data_generator
-        batch = np.stack([self._load(index) for index in index_array])
-        parameters = [generator.draw_transform(self.image_shape, random) for _ in index_array]
-        batch = generator.standardize(generator.transform_images(batch, parameters))
-        self._save(batch, index_array)
+        batch = self._images(index_array, random)
         chosen = self.classes[index_array]
         if self.class_mode is None:
             return batch
@@ -153,18 +142,13 @@ class DirectoryIterator(Iterator):
             return batch, np.eye(self.num_classes, dtype=np.float32)[chosen]
         return batch, chosen.astype(np.float32)
 
-    def _load(self, index: int) -> np.ndarray:
-        path = os.path.join(self.directory, self.filenames[index])
-        picture = load_img(path, self.color_mode, self.target_size, self.interpolation, self.keep_aspect_ratio)
-        return img_to_array(picture)
-
 
 def class_folders(directory: str | os.PathLike[str]) -> list[str]:
     """Names of the folders in a directory, in alphabetical order."""
     return sorted(entry.name for entry in os.scandir(directory) if entry.is_dir())
 
 
-def picture_files(folder: Path, follow_links: bool = False, endings: tuple[str, ...] = _ENDINGS) -> list[str]:
+def picture_files(folder: Path, follow_links: bool = False, endings: tuple[str, ...] = ENDINGS) -> list[str]:
     """Paths of the pictures in a folder and in those inside it, relative to it, in a fixed order."""
     if not folder.is_dir():
         raise FileNotFoundError(f"expected a folder of pictures. Received: {folder}")

@@ -11,6 +11,7 @@ import numpy as np
 from cnncore import _checks
 from cnncore._random import next_seed
 
+from .dataframe import DataFrameIterator
 from .directory import DirectoryIterator
 from .iterators import NumpyArrayIterator
 from .normalization import Normalization
@@ -60,7 +61,7 @@ class ImageDataGenerator(Normalization):
         Applied to each changed image (height, width, channels) before anything else of the normalization.
     data_format : {"channels_last"}, optional
     validation_split : float, default 0
-        Share of the images that ``subset="validation"`` of `flow` and `flow_from_directory` gives.
+        Share of the images that ``subset="validation"`` of the `flow` methods gives.
     interpolation_order : {0, 1}, default 1
         Nearest pixel or linear interpolation.
     dtype : optional
@@ -226,6 +227,53 @@ class ImageDataGenerator(Normalization):
             subset=subset,
             interpolation=interpolation,
             keep_aspect_ratio=keep_aspect_ratio,
+        )
+
+    def flow_from_dataframe(
+        self,
+        dataframe: Any,
+        directory: str | os.PathLike[str] | None = None,
+        x_col: str = "filename",
+        y_col: Any = "class",
+        weight_col: str | None = None,
+        target_size: tuple[int, int] = (256, 256),
+        color_mode: str = "rgb",
+        classes: Sequence[str] | None = None,
+        class_mode: str | None = "categorical",
+        batch_size: int = 32,
+        shuffle: bool = True,
+        seed: int | None = None,
+        save_to_dir: str | os.PathLike[str] | None = None,
+        save_prefix: str = "",
+        save_format: str = "png",
+        subset: str | None = None,
+        interpolation: str = "nearest",
+        validate_filenames: bool = True,
+    ) -> DataFrameIterator:
+        """Batches from a table of picture files and their labels, such as a pandas frame, for ever. Needs Pillow.
+
+        See :class:`DataFrameIterator` for the parameters.
+        """
+        return DataFrameIterator(
+            dataframe,
+            directory,
+            self,
+            x_col=x_col,
+            y_col=y_col,
+            weight_col=weight_col,
+            target_size=target_size,
+            color_mode=color_mode,
+            classes=classes,
+            class_mode=class_mode,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            seed=seed,
+            save_to_dir=save_to_dir,
+            save_prefix=save_prefix,
+            save_format=save_format,
+            subset=subset,
+            interpolation=interpolation,
+            validate_filenames=validate_filenames,
         )
 
     # --- changes --------------------------------------------------------------------------------------------------

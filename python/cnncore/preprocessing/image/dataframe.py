@@ -1,0 +1,248 @@
+"""Batches of changed images from a table that names files and labels."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .files import ENDINGS, FilesIterator
+
+__all__ = ["DataFrameIterator"]
+
+_OWNER = "flow_from_dataframe"
+_OF_CLASSES = ("categorical", "binary", "sparse")
+_CLASS_MODES = (*_OF_CLASSES, "input", "multi_output", "raw", None)
+
+
+class DataFrameIterator(FilesIterator):
+    """Batches of changed images from a table whose rows name a picture and its label. Needs Pillow.
+
+    Parameters
+    ----------
+    dataframe : pandas.DataFrame, or dict of sequences
+        The columns, all of one length.
+    directory : path, optional
+        What the names of files are relative to; the current directory by default.
+    image_data_generator : ImageDataGenerator
+        What is done to the images.
+    x_col : str, default "filename"
+        The column of the files' names.
+    y_col : str or list of str, default "class"
+        The column of the labels, or several of them for the modes "raw" and "multi_output".
+    weight_col : str, optional
+        A column of numbers: the weights of the samples.
+    target_size : (height, width), default (256, 256)
+        To which all pictures are brought.
+    color_mode : {"rgb", "rgba", "grayscale"}, default "rgb"
+    classes : sequence of str, optional
+        The classes in their order; rows of others are left out. By default all that occur, in alphabetical order.
+    class_mode : {"categorical", "binary", "sparse", "input", "multi_output", "raw", None}, default "categorical"
+        "categorical": one-hot rows, with several ones where a label is a list of classes. "binary" and "sparse": the
+        number of the class. "raw": the values of the column. "multi_output": a list of arrays, one per column of
+        ``y_col``. "input": the images themselves. None: images alone.
+    batch_size : int, default 32
+    shuffle : bool, default True
+    seed : int, optional
+        Of the order and of all changes.
+    data_format : {"channels_last"}, optional
+    save_to_dir, save_prefix, save_format : optional
+        Write each batch's images into this directory, to look at.
+    subset : {"training", "validation"}, optional
+        Which part of the generator's ``validation_split`` of the rows; validation is the first part.
+    interpolation : str, default "nearest"
+        How pictures are resized, see ``load_img``.
+    keep_aspect_ratio : bool, default False
+        Cut pictures to the target's proportions instead of distorting them.
+    validate_filenames : bool, default True
+        Leave out rows whose file is missing or no picture, with a warning. False: trust the table.
+
+    Attributes
+    ----------
+    samples, n : int
+        Number of pictures.
+    class_indices : dict of str to int
+        In the modes with classes.
+    classes : list
+        Number of each picture's class, or list of numbers.
+    filenames, filepaths : list of str
+    image_shape : (height, width, channels)
+
+    Raises
+    ------
+    ValueError
+        An unknown mode or column; no pictures; not two classes in the mode "binary".
+    TypeError
+        Names or labels that are no text where text is needed; weights that are no numbers.
+    """
+
+    def __init__(
+        self,
+        dataframe: Any,
+        directory: str | os.PathLike[str] | None = None,
+        image_data_generator: Any = None,
+        x_col: str = "filename",
+        y_col: Any = "class",
+        weight_col: str | None = None,
+        target_size: tuple[int, int] = (256, 256),
+        color_mode: str = "rgb",
+        classes: Sequence[str] | None = None,
+        class_mode: str | None = "categorical",
+        batch_size: int = 32,
+        shuffle: bool = True,
+        seed: int | None = None,
+        data_format: str | None = None,
+        save_to_dir: str | os.PathLike[str] | None = None,
+        save_prefix: str = "",
+        save_format: str = "png",
+        subset: str | None = None,
+        interpolation: str = "nearest",
+        keep_aspect_ratio: bool = False,
+        dtype: Any = None,
+        validate_filenames: bool = True,
+    ) -> None:
+        if class_mode not in _CLASS_MODES:
+            raise ValueError(
+                f"[{_OWNER}] expected class_mode categorical, binary, sparse, input, multi_output, raw or None. "
+                f"Received: {class_mode!r}"
+            )
+        self._keep_options(
+            _OWNER,
+            directory or "",
+            image_data_generator,
+            target_size,
+            color_mode,
+            interpolation,
+            keep_aspect_ratio,
+            save_to_dir,
+            save_prefix,
+            save_format,
+            subset,
+        )
+        self.class_mode = class_mode
+        names = _texts(_column(dataframe, x_col), "x_col")
+        rows = self._valid(names, x_col) if validate_filenames else list(range(len(names)))
+        labels: list[Any] = []
+        if class_mode in _OF_CLASSES:
+            labels = _labels(_column(dataframe, y_col), str(class_mode))
+            rows, self.class_indices = _rows_of_classes(labels, rows, classes)
+            self._check_binary()
+        rows = rows[self._part(len(rows))]
+        self.filenames = [names[row] for row in rows]
+        self.samples = len(rows)
+        if class_mode in _OF_CLASSES:
+            self.classes = [_numbers(labels[row], self.class_indices) for row in rows]
+        elif class_mode in ("multi_output", "raw"):
+            self._targets = _targets(dataframe, y_col, rows, str(class_mode))
+        self.sample_weight = None if weight_col is None else _weights(_column(dataframe, weight_col))[rows]
+        kind = "validated" if validate_filenames else "non-validated"
+        of_classes = f" belonging to {len(self.class_indices)} classes" if class_mode in _OF_CLASSES else ""
+        print(f"Found {self.samples} {kind} image filenames{of_classes}.")
+        if not rows:
+            raise ValueError(f"[{_OWNER}] expected at least one picture. Received: none in the column {x_col!r}")
+        super().__init__(self.samples, batch_size, shuffle, seed)
+
+    def _valid(self, names: Sequence[str], x_col: str) -> list[int]:
+        """The rows whose file exists and is a picture by its name."""
+        paths = [os.path.join(self.directory, name) for name in names]
+        rows = [row for row, path in enumerate(paths) if path.lower().endswith(ENDINGS) and os.path.isfile(path)]
+        if len(rows) < len(names):
+            missing = next(path for row, path in enumerate(paths) if row not in set(rows))
+            warnings.warn(
+                f"[{_OWNER}] {len(names) - len(rows)} files of the column {x_col!r} are missing or no pictures, and "
+                f"left out; the first is {missing}",
+                stacklevel=4,
+            )
+        return rows
+
+    def _check_binary(self) -> None:
+        if self.class_mode == "binary" and len(self.class_indices) != 2:
+            raise ValueError(
+                f'[{_OWNER}] expected two classes for class_mode="binary". Received: {list(self.class_indices)}'
+            )
+
+    @property
+    def labels(self) -> Any:
+        """Numbers of the classes, or the values of the modes "raw" and "multi_output"."""
+        return self._targets if self.class_mode in ("multi_output", "raw") else self.classes
+
+    def _get_batches_of_transformed_samples(self, index_array: np.ndarray, random: Any) -> Any:
+        batch = self._images(index_array, random)
+        if self.class_mode is None:
+            return batch
+        y: Any
+        if self.class_mode == "input":
+            y = batch.copy()
+        elif self.class_mode == "multi_output":
+            y = [target[index_array] for target in self._targets]
+        elif self.class_mode == "raw":
+            y = self._targets[index_array]
+        elif self.class_mode == "categorical":
+            y = np.zeros((len(index_array), len(self.class_indices)), np.float32)
+            for row, index in enumerate(index_array):
+                y[row, self.classes[index]] = 1.0
+        else:
+            y = np.array([self.classes[index] for index in index_array], np.float32)
+        return (batch, y) if self.sample_weight is None else (batch, y, self.sample_weight[index_array])
+
+
+def _column(table: Any, name: str) -> list[Any]:
+    known = [str(column) for column in getattr(table, "columns", table)]
+    if not isinstance(name, str) or name not in known:
+        raise ValueError(f"[{_OWNER}] expected the name of a column, one of {known}. Received: {name!r}")
+    values = table[name]
+    return values.tolist() if hasattr(values, "tolist") else list(values)
+
+
+def _texts(values: list[Any], argument: str) -> list[str]:
+    other = next((value for value in values if not isinstance(value, str)), None)
+    if other is not None:
+        raise TypeError(f"[{_OWNER}] expected text in the column `{argument}`. Received: {other!r}")
+    return values
+
+
+def _labels(values: list[Any], class_mode: str) -> list[Any]:
+    """The labels, checked: names of classes, or in the mode "categorical" lists of them as well."""
+    if class_mode != "categorical":
+        return _texts(values, "y_col")
+    for value in values:
+        _texts(list(value) if isinstance(value, (list, tuple)) else [value], "y_col")
+    return values
+
+
+def _rows_of_classes(
+    labels: list[Any], rows: list[int], classes: Iterable[str] | None
+) -> tuple[list[int], dict[str, int]]:
+    """The rows that have at least one of the classes, and the number of each class."""
+    of_row = {row: labels[row] if isinstance(labels[row], (list, tuple)) else [labels[row]] for row in rows}
+    names = sorted({name for of in of_row.values() for name in of}) if classes is None else list(dict.fromkeys(classes))
+    indices = {name: index for index, name in enumerate(names)}
+    return [row for row, of in of_row.items() if any(name in indices for name in of)], indices
+
+
+def _numbers(label: Any, indices: dict[str, int]) -> Any:
+    if isinstance(label, (list, tuple)):
+        return [indices[name] for name in label if name in indices]
+    return indices[label]
+
+
+def _targets(table: Any, y_col: Any, rows: list[int], class_mode: str) -> Any:
+    """The columns' values of the rows: one array, or for "multi_output" one for each column."""
+    if class_mode == "raw":
+        columns = [_column(table, name) for name in y_col] if isinstance(y_col, list) else _column(table, y_col)
+        return (np.array(columns).T if isinstance(y_col, list) else np.array(columns))[rows]
+    if not isinstance(y_col, list):
+        raise TypeError(
+            f'[{_OWNER}] expected `y_col` to be a list of columns for class_mode="multi_output". Received: {y_col!r}'
+        )
+    return [np.array(_column(table, name))[rows] for name in y_col]
+
+
+def _weights(values: list[Any]) -> np.ndarray:
+    weights = np.array(values)
+    if weights.dtype.kind not in "iuf":
+        raise TypeError(f"[{_OWNER}] expected numbers in the column `weight_col`. Received: {values[:3]!r}...")
+    return weights
