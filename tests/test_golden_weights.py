@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from checking import FLOAT32_ISAS, forced_isa, num_threads
 
+from checking import FLOAT32_ISAS, forced_isa, num_threads
 from cnncore import Model, Sequential, _core, layers, utils
 
 GOLDEN = Path(__file__).with_name("golden_weights.json")

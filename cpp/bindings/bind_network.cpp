@@ -124,10 +124,9 @@ T item_of(const std::optional<std::vector<T>>& list, size_t index, const T& fall
 
 using Objects = std::optional<std::vector<py::object>>;
 
-py::list train_step(Network& net, const std::vector<py::array>& x, const Objects& y, const Objects& losses,
+TrainBatch to_batch(const Network& net, const std::vector<py::array>& x, const Objects& y, const Objects& losses,
                     const std::optional<std::vector<float>>& loss_weights, const Objects& sample_weight,
-                    const std::optional<Indices>& indices, Optimizer* optimizer, const py::object& outputs,
-                    bool keep_state) {
+                    const std::optional<Indices>& indices) {
   constexpr const char* op = "[train_step] ";
   TrainBatch batch;
   batch.x = to_inputs(op, net, x);
@@ -144,8 +143,17 @@ py::list train_step(Network& net, const std::vector<py::array>& x, const Objects
                                   item_of<py::object>(y, o, py::none(), "targets", count),
                                   item_of<py::object>(sample_weight, o, py::none(), "sample weights", count),
                                   item_of(loss_weights, o, 1.0f, "loss weights", count), indices));
-    batch.outputs.push_back(output_memory(outputs, o, batch.size, net.output_shape(o)));
   }
+  return batch;
+}
+
+py::list train_step(Network& net, const std::vector<py::array>& x, const Objects& y, const Objects& losses,
+                    const std::optional<std::vector<float>>& loss_weights, const Objects& sample_weight,
+                    const std::optional<Indices>& indices, Optimizer* optimizer, const py::object& outputs,
+                    bool keep_state) {
+  TrainBatch batch = to_batch(net, x, y, losses, loss_weights, sample_weight, indices);
+  for (size_t o = 0; o < net.output_count(); ++o)
+    batch.outputs.push_back(output_memory(outputs, o, batch.size, net.output_shape(o)));
   StepResult result;
   {
     const py::gil_scoped_release release;
@@ -155,6 +163,21 @@ py::list train_step(Network& net, const std::vector<py::array>& x, const Objects
   values.append(result.finite ? result.total : std::nan(""));
   for (const double loss : result.outputs) values.append(loss);
   return values;
+}
+
+void curvature_product(Network& net, const std::string& kind, const std::vector<py::array>& x, const Objects& y,
+                       const Objects& losses, const std::optional<std::vector<float>>& loss_weights,
+                       const Objects& sample_weight, const std::optional<Indices>& indices, const py::array& v,
+                       const py::array& out) {
+  constexpr const char* op = "[curvature_product] ";
+  const CurvatureKind parsed = parse_curvature(kind);
+  const TrainBatch batch = to_batch(net, x, y, losses, loss_weights, sample_weight, indices);
+  check_shape(op, "v", v, {net.parameter_count()});
+  check_shape(op, "out", out, {net.parameter_count()});
+  const float* direction = float32(op, "v", v).data();
+  float* product = writable(op, "out", float32(op, "out", out));
+  const py::gil_scoped_release release;
+  net.curvature_product(parsed, batch, direction, product);
 }
 
 bool interrupted() {
@@ -235,6 +258,9 @@ void bind_network(py::module_& m) {
            py::arg("loss_weights") = py::none(), py::arg("sample_weight") = py::none(),
            py::arg("indices").noconvert() = py::none(), py::arg("optimizer") = nullptr, py::arg("outputs") = py::none(),
            py::arg("keep_state") = false)
+      .def("curvature_product", curvature_product, py::arg("kind"), py::arg("x"), py::arg("y") = py::none(),
+           py::arg("losses") = py::none(), py::arg("loss_weights") = py::none(), py::arg("sample_weight") = py::none(),
+           py::arg("indices").noconvert() = py::none(), py::kw_only(), py::arg("v"), py::arg("out"))
       .def("describe", &Network::describe, py::call_guard<py::gil_scoped_release>());
 }
 

@@ -55,7 +55,11 @@ void copy_result(const std::string& layer, const char* what, const py::handle& r
 class HostStep : public Step {
  public:
   HostStep(const HostMeaning& m, const std::vector<Shape>& inputs, const Shape& output, const StepContext& context)
-      : m_(m), inputs_(inputs), output_(output), training_(context.training), parameters_(context.parameters) {
+      : m_(m),
+        inputs_(inputs),
+        output_(output),
+        training_(context.purpose == Purpose::training),
+        parameters_(context.parameters) {
     check(!context.backward || m.backward->exists(), "layer \"", m.layer,
           "\": it has no backward pass, so it can be used in inference, but what comes before it cannot be trained. "
           "Give it a method backward(x, dy), or set trainable = False on the layers before it.");

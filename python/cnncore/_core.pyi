@@ -363,6 +363,20 @@ class Network:
 
         The total is NaN where a gradient or a loss is not finite; the parameters are left untouched then.
         """
+    def curvature_product(
+        self,
+        kind: str,  # "hessian" "gauss_newton" "fisher": of the whole loss, regularizers included
+        x: Sequence[NDArray[Any]],  # these as in train_step; losses in Python have no products
+        y: Sequence[Any] | None = None,
+        losses: Sequence[Any] | None = None,
+        loss_weights: Sequence[float] | None = None,
+        sample_weight: Sequence[Float32 | None] | None = None,
+        indices: NDArray[np.int64] | None = None,  # any number of samples
+        *,
+        v: Float32,  # flat, with the gaps of the gradients
+        out: Float32,  # receives the product
+    ) -> None:
+        """Nothing changes; nothing is dropped, and batch normalization takes its moving statistics."""
     def describe(self) -> str:
         """The plan as text: ops, fusions, regions computed, memory."""
 

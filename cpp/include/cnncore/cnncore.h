@@ -5,6 +5,7 @@
 #include "cnncore/augment.h"
 #include "cnncore/conv2d.h"
 #include "cnncore/conv2d_transpose.h"
+#include "cnncore/curvature.h"
 #include "cnncore/dense.h"
 #include "cnncore/loss.h"
 #include "cnncore/merge.h"

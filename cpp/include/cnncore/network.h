@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cnncore/attributes.h"
+#include "cnncore/curvature.h"
 #include "cnncore/loss.h"
 #include "cnncore/optimizer.h"
 #include "cnncore/precision.h"
@@ -187,6 +188,12 @@ class Network {
   /// not finite, nothing is updated.
   /// `keep_state`: moving statistics stay as they are.
   StepResult train_step(const TrainBatch& batch, Optimizer* optimizer, bool keep_state = false);
+
+  /// product = the curvature of the total loss of a batch of any size, regularizers included, times `direction`; both
+  /// are flat vectors like the gradients, and of the parameters that are trained. Nothing is dropped,
+  /// BatchNormalization takes its moving statistics, and all arithmetic is float32. The network stays as it is. Throws
+  /// std::invalid_argument, naming the layer or the loss, where there is no such product.
+  void curvature_product(CurvatureKind kind, const TrainBatch& batch, const float* direction, float* product);
 
   /// The plan as text: ops, fusions, regions, memory.
   std::string describe() const;

@@ -13,14 +13,31 @@ class ActivationStep : public Step {
   void forward(const Run& run) const override { activation_rows(k_, spec_, run.count * rows_, cols_, run.x[0], run.y); }
   void backward(const Run& run) const override {
     if (!run.dx[0]) return;
-    const ActivationSpec spec = run.dy_of_logits ? ActivationSpec(Activation::linear) : spec_;
-    activation_rows_backward(k_, spec, run.count * rows_, cols_, run.x[0], run.y, run.dy, run.dx[0]);
+    activation_rows_backward(k_, used(run), run.count * rows_, cols_, run.x[0], run.y, run.dy, run.dx[0]);
+  }
+  bool has_tangent() const override { return true; }
+  void tangent(const Run& run, const Run& tangent) const override {
+    activation_rows_tangent(k_, used(run), run.count * rows_, cols_, run.x[0], run.y, tangent.x[0], tangent.y);
+  }
+  void backward_tangent(const Run& run, const Run& tangent) const override {
+    backward(run);
+    backward_gauss_newton(run, tangent);
+    const int64_t rows = run.count * rows_, size = rows * cols_;
+    if (used(run).kind == Activation::linear || is_piecewise_linear(spec_)) return;
+    if (!is_pointwise(spec_))
+      return softmax_rows_second(spec_.kind, rows, cols_, {run.y, tangent.y, run.dy, tangent.dx[0]});
+    // dx' has f'(x) dy' and still wants f''(x) x' dy
+    activation_rows_second(k_, spec_, size, run.x[0], run.y, run.spare);
+    for (int64_t i = 0; i < size; ++i) tangent.dx[0][i] += run.spare[i] * tangent.x[0][i] * run.dy[i];
   }
   bool backward_reads_x() const override { return needs_input(spec_); }
   bool backward_reads_y() const override { return !needs_input(spec_); }
   std::string describe() const override { return to_string(spec_.kind); }
 
  private:
+  // The loss may take the activation's part itself.
+  ActivationSpec used(const Run& run) const { return run.dy_of_logits ? ActivationSpec(Activation::linear) : spec_; }
+
   ActivationSpec spec_;
   int64_t rows_, cols_;  // a softmax is taken over each row
   const Kernels& k_;
@@ -28,11 +45,11 @@ class ActivationStep : public Step {
 
 }  // namespace
 
-std::optional<Activation> ActivationOp::as_part(bool training) const {
+std::optional<Activation> ActivationOp::as_part(Purpose purpose) const {
   const ActivationSpec plain(spec_.kind);
   const bool defaults =
       spec_.alpha == plain.alpha && spec_.max_value == plain.max_value && spec_.threshold == plain.threshold;
-  if (!defaults || (training && needs_input(spec_))) return {};
+  if (!defaults || (purpose != Purpose::inference && needs_input(spec_))) return {};
   return spec_.kind;
 }
 

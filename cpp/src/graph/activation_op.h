@@ -13,9 +13,9 @@ class ActivationOp : public Op {
   const ActivationSpec& spec() const { return spec_; }
   /// The kind where it can be the last part of another op: it has its default parameters and, where the op will be run
   /// backwards, its slope follows from its output.
-  std::optional<Activation> as_part(bool training) const;
+  std::optional<Activation> as_part(Purpose purpose) const;
 
-  bool is_view(bool) const override { return spec_.kind == Activation::linear; }
+  bool is_view(Purpose) const override { return spec_.kind == Activation::linear; }
   OpPtr cut(const Shape& output) const override { return std::make_shared<ActivationOp>(output, spec_); }
   std::optional<Activation> last_activation() const override { return spec_.kind; }
   std::unique_ptr<Step> plan(const StepContext& context) const override;

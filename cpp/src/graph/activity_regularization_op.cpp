@@ -10,8 +10,7 @@ namespace {
 
 class ActivityRegularizationStep : public Step {
  public:
-  ActivityRegularizationStep(double l1, double l2, int64_t size, int64_t batch)
-      : l1_(l1), l2_(l2), size_(size), share_(1.0 / static_cast<double>(batch)) {}
+  ActivityRegularizationStep(double l1, double l2, int64_t size) : l1_(l1), l2_(l2), size_(size) {}
   void forward(const Run& run) const override {
     double absolute = 0, squares = 0;
     for (int64_t i = 0; i < run.count * size_; ++i) {
@@ -23,27 +22,41 @@ class ActivityRegularizationStep : public Step {
   }
   void backward(const Run& run) const override {
     if (!run.dx[0]) return;
-    const float l1 = static_cast<float>(l1_ * share_), l2 = static_cast<float>(2 * l2_ * share_);
+    const float l1 = static_cast<float>(l1_) * run.share, l2 = bend(run);
     for (int64_t i = 0; i < run.count * size_; ++i) {
       const float x = run.x[0][i], sign = x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : 0.0f;
       run.dx[0][i] = run.dy[i] + l1 * sign + l2 * x;
     }
   }
+  bool has_tangent() const override { return true; }
+  void tangent(const Run& run, const Run& tangent) const override {
+    std::copy_n(tangent.x[0], run.count * size_, tangent.y);
+  }
+  void backward_tangent(const Run& run, const Run& tangent) const override {
+    backward(run);
+    backward_gauss_newton(run, tangent);
+  }
+  // the second derivatives of its own losses are part of every kind of curvature
+  void backward_gauss_newton(const Run& run, const Run& tangent) const override {
+    for (int64_t i = 0; tangent.dx[0] && i < run.count * size_; ++i)
+      tangent.dx[0][i] = tangent.dy[i] + bend(run) * tangent.x[0][i];
+  }
   bool backward_reads_y() const override { return false; }
   std::string describe() const override { return "activity_regularization"; }
 
  private:
+  float bend(const Run& run) const { return static_cast<float>(2 * l2_) * run.share; }
+
   double l1_, l2_;
   int64_t size_;
-  double share_;
 };
 
 class ActivityRegularizationOp : public Op {
  public:
   ActivityRegularizationOp(const Shape& shape, double l1, double l2) : Op({shape}, shape), l1_(l1), l2_(l2) {}
-  bool is_view(bool training) const override { return !training; }
-  std::unique_ptr<Step> plan(const StepContext& context) const override {
-    return std::make_unique<ActivityRegularizationStep>(l1_, l2_, element_count(output()), context.batch);
+  bool is_view(Purpose purpose) const override { return purpose == Purpose::inference; }
+  std::unique_ptr<Step> plan(const StepContext&) const override {
+    return std::make_unique<ActivityRegularizationStep>(l1_, l2_, element_count(output()));
   }
 
  private:

@@ -152,6 +152,107 @@ class BatchNormalizationStep : public Step {
   const Kernels& k_;
 };
 
+// In products with curvature: the moving statistics, and gamma and beta that are trained. With s = gamma * inverse,
+// y = (x - mean) s + beta; what the gradients of gamma and beta take are sums of dy and of dy x per channel.
+class FixedStatisticsStep : public Step {
+ public:
+  FixedStatisticsStep(const Meaning& m, std::shared_ptr<const ChannelMap> map, const Shape& shape,
+                      const StepContext& context)
+      : roles_(m),
+        epsilon_(m.epsilon),
+        map_(std::move(map)),
+        rows_(element_count(shape) / shape.back()),
+        channels_(shape.back()),
+        parameters_(context.parameters),
+        k_(context.kernels) {}
+
+  void forward(const Run& run) const override { scaled(run, run.x[0], run.packed, true, run.y); }
+  void backward(const Run& run) const override {
+    if (run.dx[0]) scaled(run, run.dy, run.packed, false, run.dx[0]);
+    add_products(run, run.dy, nullptr, run.partial);
+    add_products(run, run.dy, run.x[0], run.partial + 2 * channels_);
+  }
+
+  bool has_tangent() const override { return true; }
+  void tangent(const Run& run, const Run& tangent) const override {
+    scaled(run, run.x[0], tangent.packed, true, tangent.y);
+    if (!tangent.x[0]) return;
+    scaled(run, tangent.x[0], run.packed, false, run.spare);
+    k_.accumulate(run.spare, tangent.y, run.count * rows_ * channels_);
+  }
+  void backward_tangent(const Run& run, const Run& tangent) const override {
+    if (run.dx[0]) scaled(run, run.dy, run.packed, false, run.dx[0]);
+    backward_gauss_newton(run, tangent);
+    if (tangent.x[0]) add_products(run, run.dy, tangent.x[0], tangent.partial + 2 * channels_);
+    if (!run.dx[0]) return;
+    scaled(run, run.dy, tangent.packed, false, run.spare);
+    k_.accumulate(run.spare, tangent.dx[0], run.count * rows_ * channels_);
+  }
+
+  int64_t packed_size() const override { return 3 * stride(); }  // scale, offset, inverse
+  int64_t pack_tasks() const override { return 1; }
+  void pack(int64_t, float* packed) const override {
+    map_->evaluate(parameters_.data(), channels_, packed, packed + stride());
+    inverse_deviation(channels_, value(parameters_.data(), roles_.variance()), epsilon_, packed + 2 * stride());
+  }
+  void pack_tangent(int64_t, float* packed) const override {
+    const float* mean = value(parameters_.data(), roles_.mean);
+    const float* gamma = tangent_of(roles_.gamma);
+    const float* beta = tangent_of(roles_.beta);
+    inverse_deviation(channels_, value(parameters_.data(), roles_.variance()), epsilon_, packed + 2 * stride());
+    for (int64_t c = 0; c < channels_; ++c) {
+      packed[c] = gamma ? gamma[c] * packed[2 * stride() + c] : 0.0f;
+      packed[stride() + c] = (beta ? beta[c] : 0.0f) - mean[c] * packed[c];
+    }
+  }
+
+  int64_t partial_size() const override { return 4 * channels_; }  // doubles
+  int64_t gradient_tasks() const override { return 1; }
+  Range gradient(int64_t, const BatchView& batch, float*) const override {
+    const float* mean = value(parameters_.data(), roles_.mean);
+    const float* variance = value(parameters_.data(), roles_.variance());
+    for (int64_t c = 0; c < channels_; ++c) {
+      double sum = 0, product = 0;
+      for (int64_t i = 0; i < batch.partials.count; ++i) {
+        const double* sums = reinterpret_cast<const double*>(batch.partials.first + i * batch.partials.stride);
+        sum += sums[c], product += sums[channels_ + c];
+      }
+      float inverse;
+      inverse_deviation(1, variance + c, epsilon_, &inverse);
+      if (float* dbeta = gradient_of(roles_.beta)) dbeta[c] = static_cast<float>(sum);
+      if (float* dgamma = gradient_of(roles_.gamma))
+        dgamma[c] = static_cast<float>((product - mean[c] * sum) * inverse);
+    }
+    return {};
+  }
+  std::string describe() const override { return "batch_normalization"; }
+
+ private:
+  int64_t stride() const { return aligned_count<float>(channels_); }
+  float* gradient_of(int role) const { return role < 0 ? nullptr : parameters_[static_cast<size_t>(role)].grad; }
+  const float* tangent_of(int role) const {
+    return role < 0 ? nullptr : parameters_[static_cast<size_t>(role)].tangent;
+  }
+  // y = x times a scale per channel, and an offset where wanted
+  void scaled(const Run& run, const float* x, const float* packed, bool offset, float* y) const {
+    normalize_rows(k_, run.count * rows_, channels_, x, nullptr, packed, offset ? packed + stride() : nullptr, false,
+                   y);
+  }
+  // sums[c] += dy x, or dy, as doubles in a memory of floats
+  void add_products(const Run& run, const float* dy, const float* x, float* sums) const {
+    double* to = reinterpret_cast<double*>(sums);
+    for (int64_t i = 0; i < run.count * rows_ * channels_; i += channels_)
+      for (int64_t c = 0; c < channels_; ++c) to[c] += static_cast<double>(dy[i + c]) * (x ? x[i + c] : 1.0f);
+  }
+
+  Roles roles_;
+  float epsilon_;
+  std::shared_ptr<const ChannelMap> map_;
+  int64_t rows_, channels_;
+  std::vector<ParameterRef> parameters_;
+  const Kernels& k_;
+};
+
 class BatchNormalizationOp : public Op, public HasChannelMap {
  public:
   BatchNormalizationOp(const Shape& shape, const Meaning& m)
@@ -159,16 +260,19 @@ class BatchNormalizationOp : public Op, public HasChannelMap {
 
   std::vector<ParameterSpec> parameters() const override { return map_->parameters(); }
   std::shared_ptr<const ChannelMap> channel_map() const override { return m_.relu ? nullptr : map_; }
-  OpPtr fused(const Op& next, bool training) const override {
+  OpPtr fused(const Op& next, Purpose purpose) const override {
     const auto* act = dynamic_cast<const ActivationOp*>(&next);
-    if (!act || m_.relu || act->as_part(training) != Activation::relu) return nullptr;
+    if (!act || m_.relu || act->as_part(purpose) != Activation::relu) return nullptr;
     Meaning m = m_;
     m.relu = true;
     return std::make_shared<BatchNormalizationOp>(output(), m);
   }
   // In training the statistics are those of all pixels, so nothing of it can be left out.
   std::unique_ptr<Step> plan(const StepContext& context) const override {
-    if (context.training && !m_.frozen) return std::make_unique<BatchNormalizationStep>(m_, output(), context);
+    if (context.purpose == Purpose::training && !m_.frozen)
+      return std::make_unique<BatchNormalizationStep>(m_, output(), context);
+    if (context.purpose == Purpose::curvature && !m_.frozen)
+      return std::make_unique<FixedStatisticsStep>(m_, map_, output(), context);
     return make_channel_map_step(map_, output(), m_.relu, "batch_normalization", context);
   }
 

@@ -25,6 +25,15 @@ class ChannelMapStep : public Step {
     if (run.dx[0])
       affine_rows_backward(k_, run.count * rows_, channels_, run.packed, relu_ ? run.y : nullptr, run.dy, run.dx[0]);
   }
+  // without a relu, as products with curvature have it
+  bool has_tangent() const override { return true; }
+  void tangent(const Run& run, const Run& tangent) const override {
+    normalize_rows(k_, run.count * rows_, channels_, tangent.x[0], nullptr, run.packed, nullptr, false, tangent.y);
+  }
+  void backward_tangent(const Run& run, const Run& tangent) const override {
+    backward(run);
+    backward_gauss_newton(run, tangent);
+  }
   bool backward_reads_x() const override { return false; }
   bool backward_reads_y() const override { return relu_; }
   int64_t packed_size() const override { return 2 * aligned_count<float>(channels_); }

@@ -8,7 +8,7 @@
 namespace cnncore {
 namespace {
 
-class ConcatenateStep : public Step {
+class ConcatenateStep : public LinearStep {
  public:
   ConcatenateStep(int axis, const std::vector<Shape>& inputs, const Kernels& kernels)
       : plan_(axis, inputs), inputs_(inputs.size()), k_(kernels) {}
@@ -41,23 +41,50 @@ class ConcatenateOp : public Op {
 
 class DotStep : public Step {
  public:
-  explicit DotStep(const DotParams& p) : plan_(p.axis_1, p.axis_2, p.normalize, p.x1, p.x2) {}
+  DotStep(const DotParams& p, const Shape& output, const Kernels& kernels)
+      : plan_(p.axis_1, p.axis_2, p.normalize, p.x1, p.x2),
+        normalize_(p.normalize),
+        sizes_{element_count(p.x1), element_count(p.x2)},
+        output_size_(element_count(output)),
+        k_(kernels) {}
   void forward(const Run& run) const override { plan_.forward(run.count, run.x[0], run.x[1], run.y); }
   void backward(const Run& run) const override {
     for (int i = 0; i < 2; ++i)
       if (run.dx[i]) plan_.backward(run.count, i, run.x[0], run.x[1], run.dy, run.dx[i]);
   }
+
+  // a product of both inputs
+  bool has_tangent() const override { return !normalize_; }
+  void tangent(const Run& run, const Run& tangent) const override {
+    plan_.forward(run.count, tangent.x[0], run.x[1], tangent.y);
+    plan_.forward(run.count, run.x[0], tangent.x[1], run.spare);
+    k_.accumulate(run.spare, tangent.y, run.count * output_size_);
+  }
+  void backward_tangent(const Run& run, const Run& tangent) const override {
+    backward(run);
+    backward_gauss_newton(run, tangent);
+    for (int i = 0; i < 2; ++i) {
+      if (!run.dx[i]) continue;
+      plan_.backward(run.count, i, tangent.x[0], tangent.x[1], run.dy, run.spare);
+      k_.accumulate(run.spare, tangent.dx[i], run.count * sizes_[i]);
+    }
+  }
   bool backward_reads_y() const override { return false; }
-  std::string describe() const override { return "dot"; }
+  std::string describe() const override { return normalize_ ? "dot with normalize=True" : "dot"; }
 
  private:
   DotPlan plan_;
+  bool normalize_;
+  int64_t sizes_[2], output_size_;
+  const Kernels& k_;
 };
 
 class DotOp : public Op {
  public:
   explicit DotOp(const DotParams& p) : Op({p.x1, p.x2}, dot_output_shape(p)), params_(p) {}
-  std::unique_ptr<Step> plan(const StepContext&) const override { return std::make_unique<DotStep>(params_); }
+  std::unique_ptr<Step> plan(const StepContext& context) const override {
+    return std::make_unique<DotStep>(params_, output(), context.kernels);
+  }
 
  private:
   DotParams params_;

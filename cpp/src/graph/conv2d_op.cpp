@@ -50,19 +50,34 @@ class Conv2dStep : public Step {
     for_groups(run, plan_.images(), [&](int64_t n, int64_t count) { plan_.forward(count, operands(run, n)); });
   }
   void backward(const Run& run) const override {
-    for_groups(run, plan_.backward_images(), [&](int64_t n, int64_t count) {
-      const int64_t out = n * plan_.output_size(), in = n * plan_.input_size();
-      plan_.backward(count, {.x = run.x[0] + in,
-                             .y = run.y + out,
-                             .winner = pooled_ ? run.saved + out : nullptr,
-                             .dy = run.dy + out,
-                             .packed = run.packed,
-                             .dx = run.dx[0] ? run.dx[0] + in : nullptr,
-                             .partial = trained() ? run.partial : nullptr,
-                             .overwrite = run.first_of_shard && n == 0,
-                             .scratch = run.scratch});
-    });
+    backward_of(run, run.x[0], run.packed, run.dx[0], trained() ? run.partial : nullptr);
   }
+
+  // Of products with curvature, which leave the activation and the pool to steps of their own: y = x * kernel + bias.
+  bool has_tangent() const override { return true; }
+  void tangent(const Run& run, const Run& tangent) const override {
+    const float* bias = bias_ ? bias_->tangent : nullptr;
+    float* y = tangent.y;
+    if (tangent.x[0]) {
+      multiply(run, tangent.x[0], kernel_.value, run.packed, nullptr, y);
+      y = run.spare;
+    }
+    if (!kernel_.tangent) return;
+    multiply(run, run.x[0], kernel_.tangent, tangent.packed, bias, y);
+    if (y == run.spare) k_.accumulate(y, tangent.y, run.count * plan_.output_size());
+  }
+  void backward_tangent(const Run& run, const Run& tangent) const override {
+    if (run.dx[0]) backward_of(run, run.x[0], run.packed, run.dx[0], nullptr);
+    backward_gauss_newton(run, tangent);
+    if (tangent.x[0] && trained()) backward_of(run, tangent.x[0], run.packed, nullptr, tangent.partial, true);
+    if (!run.dx[0] || !kernel_.tangent) return;
+    backward_of(run, run.x[0], tangent.packed, run.spare, nullptr);
+    k_.accumulate(run.spare, tangent.dx[0], run.count * plan_.input_size());
+  }
+  void pack_tangent(int64_t task, float* packed) const override {
+    if (kernel_.tangent) plan_.pack(task, kernel_.tangent, packed);
+  }
+
   bool shared(int64_t) const override { return plan_.splits(); }
   void forward_stage(const Run& run, int64_t, Part part) const override {
     if (!plan_.splits()) return forward(run);
@@ -110,6 +125,30 @@ class Conv2dStep : public Step {
   void for_groups(const Run& run, int64_t group, Function f) const {
     for (int64_t n = 0; n < run.count; n += group) f(n, std::min(group, run.count - n));
   }
+  void multiply(const Run& run, const float* x, const float* kernel, const float* packed, const float* bias,
+                float* y) const {
+    for_groups(run, plan_.images(), [&](int64_t n, int64_t count) {
+      plan_.forward(
+          count, {x + n * plan_.input_size(), kernel, packed, bias, y + n * plan_.output_size(), nullptr, run.scratch});
+    });
+  }
+  // `adds`: to what another call has left in partial, and without the bias, whose gradient that was.
+  void backward_of(const Run& run, const float* x, const float* packed, float* dx, float* partial,
+                   bool adds = false) const {
+    for_groups(run, plan_.backward_images(), [&](int64_t n, int64_t count) {
+      const int64_t out = n * plan_.output_size(), in = n * plan_.input_size();
+      plan_.backward(count, {.x = x + in,
+                             .y = run.y + out,
+                             .winner = pooled_ ? run.saved + out : nullptr,
+                             .dy = run.dy + out,
+                             .packed = packed,
+                             .dx = dx ? dx + in : nullptr,
+                             .partial = partial,
+                             .overwrite = run.first_of_shard && n == 0 && !adds,
+                             .bias = !adds,
+                             .scratch = run.scratch});
+    });
+  }
   int64_t folded_size() const { return folded_ ? folded_->size() : 0; }
   int64_t kernel_tasks() const { return trains_kernel() ? plan_.reduce_tasks() : 0; }
   bool trains_kernel() const { return kernel_.grad != nullptr; }
@@ -152,13 +191,13 @@ class Conv2dOp : public Op {
     return specs;
   }
 
-  OpPtr fused(const Op& next, bool training) const override {
+  OpPtr fused(const Op& next, Purpose purpose) const override {
     if (m_.max_pool) return nullptr;
     const bool linear = m_.activation == Activation::linear;
     Conv2dMeaning m = m_;
     if (const auto* act = dynamic_cast<const ActivationOp*>(&next); act && linear) {
-      if (!act->as_part(training)) return nullptr;
-      m.activation = *act->as_part(training);
+      if (!act->as_part(purpose)) return nullptr;
+      m.activation = *act->as_part(purpose);
       return std::make_shared<Conv2dOp>(m);
     }
     if (const auto* pool = dynamic_cast<const Pool2dOp*>(&next); pool && pool->is_max() && pool->is_2x2() &&
@@ -168,7 +207,7 @@ class Conv2dOp : public Op {
       return std::make_shared<Conv2dOp>(m);
     }
     if (const auto* map = dynamic_cast<const HasChannelMap*>(&next);
-        map && map->channel_map() && !training && linear && !m_.map) {
+        map && map->channel_map() && purpose == Purpose::inference && linear && !m_.map) {
       m.map = map->channel_map();
       return std::make_shared<Conv2dOp>(m);
     }

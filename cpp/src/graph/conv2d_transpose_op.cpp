@@ -25,32 +25,42 @@ class Conv2dTransposeStep : public Step {
               {.activation = m.activation, .training = context.backward, .input_grad = context.any_input_grad()},
               context.kernels),
         kernel_(context.parameters[0]),
-        bias_(m.use_bias ? std::optional(context.parameters[1]) : std::nullopt) {}
+        bias_(m.use_bias ? std::optional(context.parameters[1]) : std::nullopt),
+        k_(context.kernels) {}
 
   void forward(const Run& run) const override {
-    for (int64_t n = 0; n < run.count; n += plan_.images())
-      plan_.forward(std::min(plan_.images(), run.count - n), {.x = run.x[0] + n * plan_.input_size(),
-                                                              .kernel = kernel_.value,
-                                                              .packed = run.packed,
-                                                              .bias = bias_ ? bias_->value : nullptr,
-                                                              .y = run.y + n * plan_.output_size(),
-                                                              .winner = nullptr,
-                                                              .scratch = run.scratch});
+    multiply(run, run.x[0], kernel_.value, run.packed, bias_ ? bias_->value : nullptr, run.y);
   }
   void backward(const Run& run) const override {
-    for (int64_t n = 0; n < run.count; n += plan_.backward_images()) {
-      const int64_t in = n * plan_.input_size(), out = n * plan_.output_size();
-      plan_.backward(std::min(plan_.backward_images(), run.count - n), {.x = run.x[0] + in,
-                                                                        .y = run.y + out,
-                                                                        .dy = run.dy + out,
-                                                                        .kernel = kernel_.value,
-                                                                        .packed = run.packed,
-                                                                        .dx = run.dx[0] ? run.dx[0] + in : nullptr,
-                                                                        .partial = trained() ? run.partial : nullptr,
-                                                                        .overwrite = run.first_of_shard && n == 0,
-                                                                        .scratch = run.scratch});
-    }
+    backward_of(run, run.x[0], kernel_.value, run.packed, run.dx[0], trained() ? run.partial : nullptr);
   }
+
+  // Of products with curvature, which leave the activation to a step of its own: as of a convolution.
+  bool has_tangent() const override { return true; }
+  void tangent(const Run& run, const Run& tangent) const override {
+    const float* bias = bias_ ? bias_->tangent : nullptr;
+    float* y = tangent.y;
+    if (tangent.x[0]) {
+      multiply(run, tangent.x[0], kernel_.value, run.packed, nullptr, y);
+      y = run.spare;
+    }
+    if (!kernel_.tangent) return;
+    multiply(run, run.x[0], kernel_.tangent, tangent.packed, bias, y);
+    if (y == run.spare) k_.accumulate(y, tangent.y, run.count * plan_.output_size());
+  }
+  void backward_tangent(const Run& run, const Run& tangent) const override {
+    if (run.dx[0]) backward_of(run, run.x[0], kernel_.value, run.packed, run.dx[0], nullptr);
+    backward_gauss_newton(run, tangent);
+    if (tangent.x[0] && trained())
+      backward_of(run, tangent.x[0], kernel_.value, run.packed, nullptr, tangent.partial, true);
+    if (!run.dx[0] || !kernel_.tangent) return;
+    backward_of(run, run.x[0], kernel_.tangent, tangent.packed, run.spare, nullptr);
+    k_.accumulate(run.spare, tangent.dx[0], run.count * plan_.input_size());
+  }
+  void pack_tangent(int64_t task, float* packed) const override {
+    if (kernel_.tangent) plan_.pack(task, kernel_.tangent, packed);
+  }
+
   std::string describe() const override { return "conv2d_transpose (" + plan_.algorithm() + ")"; }
   int64_t flops() const override { return plan_.flops(); }
   int64_t group() const override { return plan_.images(); }
@@ -79,6 +89,35 @@ class Conv2dTransposeStep : public Step {
     params.precision = m.precision.value_or(context.precision);
     return params;
   }
+  void multiply(const Run& run, const float* x, const float* kernel, const float* packed, const float* bias,
+                float* y) const {
+    for (int64_t n = 0; n < run.count; n += plan_.images())
+      plan_.forward(std::min(plan_.images(), run.count - n), {.x = x + n * plan_.input_size(),
+                                                              .kernel = kernel,
+                                                              .packed = packed,
+                                                              .bias = bias,
+                                                              .y = y + n * plan_.output_size(),
+                                                              .winner = nullptr,
+                                                              .scratch = run.scratch});
+  }
+  // `adds`: to what another call has left in partial, and without the bias, whose gradient that was.
+  void backward_of(const Run& run, const float* x, const float* kernel, const float* packed, float* dx, float* partial,
+                   bool adds = false) const {
+    for (int64_t n = 0; n < run.count; n += plan_.backward_images()) {
+      const int64_t in = n * plan_.input_size(), out = n * plan_.output_size();
+      plan_.backward(std::min(plan_.backward_images(), run.count - n),
+                     {.x = x + in,
+                      .y = run.y + out,
+                      .dy = run.dy + out,
+                      .kernel = kernel,
+                      .packed = packed,
+                      .dx = dx ? dx + in : nullptr,
+                      .partial = partial,
+                      .overwrite = run.first_of_shard && n == 0 && !adds,
+                      .bias = !adds,
+                      .scratch = run.scratch});
+    }
+  }
   int64_t kernel_tasks() const { return trains_kernel() ? plan_.reduce_tasks() : 0; }
   bool trains_kernel() const { return kernel_.grad != nullptr; }
   bool trains_bias() const { return bias_ && bias_->grad; }
@@ -87,6 +126,7 @@ class Conv2dTransposeStep : public Step {
   Conv2dTransposePlan plan_;
   ParameterRef kernel_;
   std::optional<ParameterRef> bias_;
+  const Kernels& k_;
 };
 
 class Conv2dTransposeOp : public Op {
@@ -100,11 +140,11 @@ class Conv2dTransposeOp : public Op {
     if (m_.use_bias) specs.push_back({"bias", {p.filters}});
     return specs;
   }
-  OpPtr fused(const Op& next, bool training) const override {
+  OpPtr fused(const Op& next, Purpose purpose) const override {
     const auto* act = dynamic_cast<const ActivationOp*>(&next);
-    if (!act || m_.activation != Activation::linear || !act->as_part(training)) return nullptr;
+    if (!act || m_.activation != Activation::linear || !act->as_part(purpose)) return nullptr;
     Meaning m = m_;
-    m.activation = *act->as_part(training);
+    m.activation = *act->as_part(purpose);
     return std::make_shared<Conv2dTransposeOp>(m);
   }
   std::unique_ptr<Step> plan(const StepContext& context) const override {

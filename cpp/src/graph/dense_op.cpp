@@ -24,6 +24,7 @@ class DenseStep : public Step {
       : plan_(params_in(m, context), {m.activation, context.any_input_grad()}, context.slice, context.kernels),
         kernel_(context.parameters[0]),
         bias_(m.use_bias ? std::optional(context.parameters[1]) : std::nullopt),
+        params_(m.params),
         k_(context.kernels) {
     if (!m.map) return;
     folded_.emplace(m.map, kernel_.size, m.params.units);
@@ -35,6 +36,43 @@ class DenseStep : public Step {
     plan_.activation_gradient(run.count, run.dy_of_logits ? nullptr : run.y, run.dy);
     if (run.dx[0]) plan_.backward_data(run.count, run.dy, run.packed, run.dx[0], run.scratch);
   }
+
+  // Of products with curvature, which leave the activation to a step of its own: y = x * kernel + bias.
+  bool has_tangent() const override { return true; }
+  void tangent(const Run& run, const Run& tangent) const override {
+    const float* bias = bias_ ? bias_->tangent : nullptr;
+    float* y = tangent.y;
+    if (tangent.x[0]) {
+      plan_.forward(run.count, {tangent.x[0], kernel_.value, run.packed, nullptr, y, run.scratch});
+      y = run.spare;
+    }
+    if (!kernel_.tangent) return;
+    plan_.forward(run.count, {run.x[0], kernel_.tangent, tangent.packed, bias, y, run.scratch});
+    if (y == run.spare) k_.accumulate(y, tangent.y, run.count * params_.units);
+  }
+  void backward_tangent(const Run& run, const Run& tangent) const override {
+    backward(run);
+    backward_gauss_newton(run, tangent);
+    if (!run.dx[0] || !kernel_.tangent) return;
+    plan_.backward_data(run.count, run.dy, tangent.packed, run.spare, run.scratch);
+    k_.accumulate(run.spare, tangent.dx[0], run.count * params_.features);
+  }
+  void pack_tangent(int64_t task, float* packed) const override {
+    if (kernel_.tangent && plan_.packed_size() > 0) plan_.pack(task, kernel_.tangent, packed);
+  }
+  // x dy' + x' dy: the second product is made beside the first, in the memory for the whole batch.
+  int64_t batch_size(int64_t) const override { return kernel_.tangent ? kernel_.size : 0; }
+  Range gradient_tangent(int64_t task, const BatchView& batch, const BatchView& tangent,
+                         float* scratch) const override {
+    BatchView mixed = batch;
+    mixed.dy = tangent.dy;
+    const Range range = gradient(task, mixed, scratch);
+    if (task == kernel_tasks() || !tangent.x[0]) return range;
+    plan_.weights(task, batch.size, tangent.x[0], batch.dy, tangent.batch, scratch);
+    k_.accumulate(tangent.batch + (range.grads - kernel_.grad), range.grads, range.size);
+    return range;
+  }
+
   int64_t stages() const override { return 2; }
   bool shared(int64_t stage) const override { return stage == 0; }
   void forward_stage(const Run& run, int64_t stage, Part part) const override {
@@ -98,6 +136,7 @@ class DenseStep : public Step {
   DensePlan plan_;
   ParameterRef kernel_;
   std::optional<ParameterRef> bias_;
+  DenseParams params_;
   const Kernels& k_;
   std::optional<FoldedKernel> folded_;
   std::vector<ParameterRef> map_parameters_;
@@ -114,16 +153,16 @@ class DenseOp : public Op {
       for (ParameterSpec& spec : m_.map->parameters()) specs.push_back(std::move(spec));
     return specs;
   }
-  OpPtr fused(const Op& next, bool training) const override {
+  OpPtr fused(const Op& next, Purpose purpose) const override {
     if (m_.activation != Activation::linear) return nullptr;
     DenseMeaning m = m_;
     if (const auto* act = dynamic_cast<const ActivationOp*>(&next)) {
-      if (!act->as_part(training)) return nullptr;
-      m.activation = *act->as_part(training);
+      if (!act->as_part(purpose)) return nullptr;
+      m.activation = *act->as_part(purpose);
       return std::make_shared<DenseOp>(m);
     }
     if (const auto* map = dynamic_cast<const HasChannelMap*>(&next);
-        map && map->channel_map() && !training && !m_.map) {
+        map && map->channel_map() && purpose == Purpose::inference && !m_.map) {
       m.map = map->channel_map();
       return std::make_shared<DenseOp>(m);
     }

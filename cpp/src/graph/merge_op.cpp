@@ -15,6 +15,16 @@ class MergeStep : public Step {
     for (size_t i = 0; i < inputs_; ++i)
       if (run.dx[i]) plan_.backward(k_, run.count, static_cast<int>(i), run.x, run.dy, run.dx[i], false);
   }
+  bool has_tangent() const override { return true; }
+  void tangent(const Run& run, const Run& tangent) const override {
+    plan_.tangent(k_, run.count, run.x, tangent.x, tangent.y);
+  }
+  void backward_tangent(const Run& run, const Run& tangent) const override {
+    backward(run);
+    backward_gauss_newton(run, tangent);
+    for (size_t i = 0; i < inputs_; ++i)
+      if (run.dx[i]) plan_.add_second(k_, run.count, static_cast<int>(i), run.x, tangent.x, run.dy, tangent.dx[i]);
+  }
   bool backward_reads_x() const override { return plan_.needs_inputs(); }
   bool backward_reads_y() const override { return false; }
   std::string describe() const override { return to_string(kind_); }

@@ -2,6 +2,7 @@
 // ops/normalization_rows.h has the formulas.
 #include <algorithm>
 
+#include "ops/normalization_curvature.h"
 #include "ops/normalization_rows.h"
 #include "run/step.h"
 #include "run/sums.h"
@@ -35,6 +36,26 @@ class NormalizationStep : public Step {
     if (m.center) beta_ = context.parameters[next];
   }
   bool backward_reads_y() const override { return false; }
+
+  bool has_tangent() const override { return true; }
+  void tangent(const Run& run, const Run& tangent) const override {
+    for (int64_t n = 0; n < run.count; ++n)
+      for (int64_t i = 0; i < statistics_; ++i)
+        normalized_tangent(set(run, tangent, n, i), tangent.y + n * size() + begin(i));
+  }
+  void backward_tangent(const Run& run, const Run& tangent) const override {
+    for (int64_t n = 0; n < run.count; ++n)
+      for (int64_t i = 0; i < statistics_; ++i) {
+        const int64_t at = n * size() + begin(i), channel = first_parameter(i);
+        normalized_second(set(run, tangent, n, i), {.dy = run.dy + at,
+                                                    .dy_tangent = tangent.dy + at,
+                                                    .dx = run.dx[0] ? run.dx[0] + at : nullptr,
+                                                    .dx_tangent = run.dx[0] ? tangent.dx[0] + at : nullptr,
+                                                    .dgamma_tangent = gamma_.grad ? dgamma(tangent) + channel : nullptr,
+                                                    .dbeta_tangent = beta_.grad ? dbeta(tangent) + channel : nullptr});
+      }
+  }
+
   int64_t scratch_size() const override { return 2 * aligned(statistics_); }
   int64_t saved_size() const override { return 2 * statistics_ * static_cast<int64_t>(sizeof(float)); }
   int64_t partial_size() const override { return 2 * aligned(m_.parameters); }
@@ -55,6 +76,23 @@ class NormalizationStep : public Step {
   float* dgamma(const Run& run) const { return gamma_.grad ? run.partial : nullptr; }
   float* dbeta(const Run& run) const { return beta_.grad ? run.partial + aligned(m_.parameters) : nullptr; }
 
+  // The sets of values that are normalized together, `statistics` of them in a sample of size() values: where the i-th
+  // begins, which parameter its first value has, and its form.
+  virtual int64_t size() const = 0;
+  virtual int64_t begin(int64_t i) const = 0;
+  virtual int64_t first_parameter(int64_t i) const = 0;
+  virtual NormalizedSet form() const = 0;
+  NormalizedSet set(const Run& run, const Run& tangent, int64_t n, int64_t i) const {
+    const int64_t at = n * size() + begin(i), parameter = first_parameter(i);
+    const auto part = [&](const float* vector) { return vector ? vector + parameter : nullptr; };
+    const float* mean = statistics(run, n);
+    NormalizedSet set = form();
+    set.x = run.x[0] + at, set.x_tangent = tangent.x[0] ? tangent.x[0] + at : nullptr;
+    set.mean = mean[i], set.inverse = mean[statistics_ + i];
+    set.gamma = part(gamma_.value), set.gamma_tangent = part(gamma_.tangent), set.beta_tangent = part(beta_.tangent);
+    return set;
+  }
+
   Meaning m_;
   int64_t statistics_;
   ParameterRef gamma_, beta_;
@@ -66,32 +104,30 @@ class LayerNormalizationStep : public NormalizationStep {
   LayerNormalizationStep(const Meaning& m, int64_t rows, const StepContext& context)
       : NormalizationStep(m, rows, context), rows_(rows) {}
   void forward(const Run& run) const override {
-    const int64_t size = rows_ * m_.parameters;
     for (int64_t n = 0; n < run.count; ++n) {
       float* mean = statistics(run, n);
-      layer_norm_rows(k_, {.x = run.x[0] + n * size,
+      layer_norm_rows(k_, {.x = run.x[0] + n * size(),
                            .rows = rows_,
                            .cols = m_.parameters,
                            .gamma = gamma_.value,
                            .beta = beta_.value,
                            .epsilon = m_.epsilon,
-                           .y = run.y + n * size,
+                           .y = run.y + n * size(),
                            .mean = mean,
                            .inverse = mean + rows_});
     }
   }
   void backward(const Run& run) const override {
-    const int64_t size = rows_ * m_.parameters;
     for (int64_t n = 0; n < run.count; ++n) {
       const float* mean = statistics(run, n);
-      layer_norm_rows_backward(k_, {.x = run.x[0] + n * size,
-                                    .dy = run.dy + n * size,
+      layer_norm_rows_backward(k_, {.x = run.x[0] + n * size(),
+                                    .dy = run.dy + n * size(),
                                     .rows = rows_,
                                     .cols = m_.parameters,
                                     .gamma = gamma_.value,
                                     .mean = mean,
                                     .inverse = mean + rows_,
-                                    .dx = run.dx[0] ? run.dx[0] + n * size : nullptr,
+                                    .dx = run.dx[0] ? run.dx[0] + n * size() : nullptr,
                                     .dgamma = dgamma(run),
                                     .dbeta = dbeta(run)});
     }
@@ -99,6 +135,11 @@ class LayerNormalizationStep : public NormalizationStep {
   std::string describe() const override { return "layer_normalization"; }
 
  private:
+  int64_t size() const override { return rows_ * m_.parameters; }
+  int64_t begin(int64_t i) const override { return i * m_.parameters; }
+  int64_t first_parameter(int64_t) const override { return 0; }
+  NormalizedSet form() const override { return {1, m_.parameters, m_.parameters}; }
+
   int64_t rows_;
 };
 
@@ -124,7 +165,10 @@ class GroupNormalizationStep : public NormalizationStep {
   std::string describe() const override { return "group_normalization"; }
 
  private:
-  int64_t size() const { return norm_.pixels * norm_.channels; }
+  int64_t size() const override { return norm_.pixels * norm_.channels; }
+  int64_t begin(int64_t i) const override { return i * (norm_.channels / norm_.groups); }
+  int64_t first_parameter(int64_t i) const override { return begin(i); }
+  NormalizedSet form() const override { return {norm_.pixels, norm_.channels / norm_.groups, norm_.channels}; }
   float* scratch(const Run& run) const { return run.scratch + NormalizationStep::scratch_size(); }
   GroupNorm norm_;
 };

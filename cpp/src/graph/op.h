@@ -18,6 +18,10 @@ class Op;
 class Step;
 using OpPtr = std::shared_ptr<const Op>;
 
+/// What a plan is made for: answers, steps of a training, or products with curvature, which have the backward pass of
+/// a training and the randomness and statistics of inference.
+enum class Purpose { inference, training, curvature };
+
 /// An array that an op wants. State (BatchNormalization's moving statistics) is saved with a model but not trained.
 struct ParameterSpec {
   std::string name;
@@ -25,11 +29,13 @@ struct ParameterSpec {
   bool state = false;
 };
 
-/// Where one of a step's arrays lives. `grad` is null where the array is not trained.
+/// Where one of a step's arrays lives. `grad` is null where the array is not trained. `tangent` is the part of the
+/// direction along which products with curvature are taken; null where there is none.
 struct ParameterRef {
   float* value = nullptr;
   float* grad = nullptr;
   int64_t size = 0;
+  const float* tangent = nullptr;
 };
 
 /// y = x * scale + offset, which can be folded into reading the samples.
@@ -39,7 +45,7 @@ struct Scaling {
 
 /// What a step is made for.
 struct StepContext {
-  bool training;
+  Purpose purpose;
   bool backward;  ///< the step will be run backwards
   int64_t slice;  ///< the most samples of one call
   int64_t batch;  ///< of a training step
@@ -67,12 +73,12 @@ class Op {
   virtual std::vector<ParameterSpec> parameters() const { return {}; }
   /// This op and `next`, the only reader of its output, as one; null where they stay two. The parameters of `next`
   /// follow this op's.
-  virtual OpPtr fused(const Op& /*next*/, bool /*training*/) const { return nullptr; }
+  virtual OpPtr fused(const Op& /*next*/, Purpose /*purpose*/) const { return nullptr; }
   /// The same op where only the first rows and columns of its output are needed, reading no more than that takes;
   /// null where it has to compute all of it.
   virtual OpPtr cut(const Shape& /*output*/) const { return nullptr; }
   /// The output is the input as it lies in memory: no step is made.
-  virtual bool is_view(bool /*training*/) const { return false; }
+  virtual bool is_view(Purpose /*purpose*/) const { return false; }
   virtual std::optional<Scaling> scaling() const { return {}; }
   /// The output is a probability distribution, or a probability, by a function whose gradient some losses take
   /// together with their own.

@@ -15,6 +15,14 @@ class Pool2dStep : public Step {
   void backward(const Run& run) const override {
     if (run.dx[0]) plan_.backward(run.count, run.x[0], run.dy, run.dx[0]);
   }
+  bool has_tangent() const override { return true; }
+  void tangent(const Run& run, const Run& tangent) const override {
+    plan_.tangent(run.count, run.x[0], tangent.x[0], tangent.y);
+  }
+  void backward_tangent(const Run& run, const Run& tangent) const override {
+    backward(run);
+    backward_gauss_newton(run, tangent);
+  }
   bool backward_reads_x() const override { return max_; }
   bool backward_reads_y() const override { return false; }
   int64_t flops() const override { return plan_.flops(); }

@@ -12,10 +12,24 @@ namespace {
 class PreluStep : public Step {
  public:
   PreluStep(const Shape& sample, const Shape& alpha, const StepContext& context)
-      : plan_(sample, alpha), alpha_(context.parameters[0]), k_(context.kernels) {}
+      : plan_(sample, alpha), size_(element_count(sample)), alpha_(context.parameters[0]), k_(context.kernels) {}
   void forward(const Run& run) const override { plan_.forward(k_, run.count, run.x[0], alpha_.value, run.y); }
   void backward(const Run& run) const override {
     plan_.backward(k_, run.count, run.x[0], alpha_.value, run.dy, run.dx[0], alpha_.grad ? run.partial : nullptr);
+  }
+
+  bool has_tangent() const override { return true; }
+  void tangent(const Run& run, const Run& tangent) const override {
+    const int64_t size = run.count * size_;
+    tangent.x[0] ? plan_.backward(k_, run.count, run.x[0], alpha_.value, tangent.x[0], tangent.y, nullptr)
+                 : (void)std::fill_n(tangent.y, size, 0.0f);
+    add_where_negative(run, run.x[0], tangent.y);
+  }
+  void backward_tangent(const Run& run, const Run& tangent) const override {
+    if (run.dx[0]) plan_.backward(k_, run.count, run.x[0], alpha_.value, run.dy, run.dx[0], nullptr);
+    backward_gauss_newton(run, tangent);
+    if (run.dx[0]) add_where_negative(run, run.dy, tangent.dx[0]);
+    if (alpha_.grad && tangent.x[0]) plan_.add_second(k_, run.count, run.x[0], tangent.x[0], run.dy, tangent.partial);
   }
   bool backward_reads_y() const override { return false; }
   int64_t partial_size() const override { return alpha_.grad ? alpha_.size : 0; }
@@ -27,7 +41,17 @@ class PreluStep : public Step {
   std::string describe() const override { return "prelu"; }
 
  private:
+  // to += alpha' times from, where x is not positive
+  void add_where_negative(const Run& run, const float* from, float* to) const {
+    if (!alpha_.tangent) return;
+    const int64_t size = run.count * size_;
+    for (int64_t i = 0; i < size; ++i) run.spare[i] = run.x[0][i] > 0.0f ? 0.0f : from[i];
+    plan_.backward(k_, run.count, run.x[0], alpha_.tangent, run.spare, run.spare, nullptr);
+    k_.accumulate(run.spare, to, size);
+  }
+
   PreluPlan plan_;
+  int64_t size_;
   ParameterRef alpha_;
   const Kernels& k_;
 };

@@ -32,7 +32,7 @@ class DropoutOp : public Op {
  public:
   DropoutOp(const Shape& shape, double rate, uint64_t seed, const Shape& noise)
       : Op({shape}, shape), rate_(rate), seed_(seed), noise_(noise) {}
-  bool is_view(bool training) const override { return !training || rate_ == 0.0; }
+  bool is_view(Purpose purpose) const override { return purpose != Purpose::training || rate_ == 0.0; }
   OpPtr cut(const Shape& output) const override {
     if (noise_ != this->output() && output != this->output()) return nullptr;
     return std::make_shared<DropoutOp>(output, rate_, seed_, noise_ == this->output() ? output : noise_);
@@ -73,7 +73,7 @@ class GaussianNoiseOp : public Op {
  public:
   GaussianNoiseOp(const Shape& shape, double stddev, uint64_t seed)
       : Op({shape}, shape), stddev_(stddev), seed_(seed) {}
-  bool is_view(bool training) const override { return !training || stddev_ == 0.0; }
+  bool is_view(Purpose purpose) const override { return purpose != Purpose::training || stddev_ == 0.0; }
   std::unique_ptr<Step> plan(const StepContext& context) const override {
     return std::make_unique<GaussianNoiseStep>(stddev_, seed_, element_count(output()), context.kernels);
   }

@@ -4,11 +4,14 @@
 namespace cnncore {
 namespace {
 
-class RescalingStep : public Step {
+class RescalingStep : public LinearStep {
  public:
   RescalingStep(Scaling scaling, int64_t size, const Kernels& kernels) : scaling_(scaling), size_(size), k_(kernels) {}
   void forward(const Run& run) const override {
     k_.rescale_f32(run.x[0], run.y, run.count * size_, scaling_.scale, scaling_.offset);
+  }
+  void tangent(const Run& run, const Run& tangent) const override {
+    k_.rescale_f32(tangent.x[0], tangent.y, run.count * size_, scaling_.scale, 0.0f);
   }
   void backward(const Run& run) const override {
     if (run.dx[0]) k_.rescale_f32(run.dy, run.dx[0], run.count * size_, scaling_.scale, 0.0f);

@@ -8,7 +8,7 @@ namespace {
 class ReshapeOp : public Op {
  public:
   using Op::Op;
-  bool is_view(bool) const override { return true; }
+  bool is_view(Purpose) const override { return true; }
   std::unique_ptr<Step> plan(const StepContext&) const override { return nullptr; }
 };
 

@@ -7,7 +7,7 @@ namespace cnncore {
 namespace {
 
 // A step whose backward pass reads neither x nor y.
-class Movement : public Step {
+class Movement : public LinearStep {
  public:
   Movement(const char* name, const Kernels& kernels) : k_(kernels), name_(name) {}
   bool backward_reads_x() const override { return false; }

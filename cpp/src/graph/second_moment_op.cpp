@@ -141,7 +141,7 @@ class SecondMomentOp : public Op {
   SecondMomentOp(const Shape& shape, const MomentMeaning& m) : Op({shape}, shape), m_(m) {}
 
   std::vector<ParameterSpec> parameters() const override { return {{"moment", {m_.side(), m_.side()}}}; }
-  bool is_view(bool training) const override { return !training; }
+  bool is_view(Purpose purpose) const override { return purpose != Purpose::training; }
   std::unique_ptr<Step> plan(const StepContext& context) const override {
     return std::make_unique<SecondMomentStep>(m_, element_count(output()), context);
   }

@@ -34,6 +34,8 @@ struct Kernels {
   void (*patch_weights)(const PatchWeightsArgs&);
 
   void (*max_pool)(const PoolArgs&);
+  /// y' = x' where x is largest: x' is read from dx, y' written to y.
+  void (*max_pool_tangent)(const PoolArgs&);
   void (*max_pool_backward)(const PoolArgs&);
   void (*avg_pool)(const PoolArgs&);
   void (*avg_pool_backward)(const PoolArgs&);

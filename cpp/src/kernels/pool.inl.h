@@ -26,6 +26,19 @@ void max_pool(const PoolArgs& a) {
   });
 }
 
+void max_pool_tangent(const PoolArgs& a) {
+  for_windows(a, [&](int64_t q, int64_t c, int lanes, const int32_t* first, const int32_t* last) {
+    Vec best = read_lanes(a.x + *first + c, lanes), tangent = read_lanes(a.dx + *first + c, lanes);
+    for (const int32_t* i = first + 1; i < last; ++i) {
+      const Vec x = read_lanes(a.x + *i + c, lanes);
+      const Mask above = greater_or_nan(x, best);
+      best = select(above, x, best);
+      tangent = select(above, read_lanes(a.dx + *i + c, lanes), tangent);
+    }
+    write_lanes(a.y + q * a.channels + c, tangent, lanes);
+  });
+}
+
 void max_pool_backward(const PoolArgs& a) {
   for_windows(a, [&](int64_t q, int64_t c, int lanes, const int32_t* first, const int32_t* last) {
     Vec best = read_lanes(a.x + *first + c, lanes), index = zero();

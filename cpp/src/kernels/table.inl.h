@@ -26,6 +26,7 @@ constexpr Kernels kTable = {
     .sparse_data = sparse_data,
     .patch_weights = patch_weights,
     .max_pool = max_pool,
+    .max_pool_tangent = max_pool_tangent,
     .max_pool_backward = max_pool_backward,
     .avg_pool = avg_pool,
     .avg_pool_backward = avg_pool_backward,

@@ -1,6 +1,6 @@
 #include "network/check_batch.h"
 
-#include "ops/loss_rows.h"
+#include "ops/loss_curvature.h"
 #include "runtime/check.h"
 
 namespace cnncore {
@@ -58,6 +58,14 @@ void check_batch(const Graph& graph, const std::vector<int>& outputs, const Trai
     check(batch.indices[n] >= 0 && batch.indices[n] < samples, kOp, "expected indices in [0, ", samples,
           "). Received: ", batch.indices[n]);
   for (size_t o = 0; o < outputs.size(); ++o) check_output(graph.shape(outputs[o]), batch, o);
+}
+
+void check_curvature(CurvatureKind kind, const TrainBatch& batch) {
+  for (const OutputLoss& y : batch.y) {
+    check(!y.batch_loss, "[", to_string(kind),
+          "] expected losses that are built in, whose second derivatives are known. Received: a loss in Python");
+    if (y.loss) check_loss_curvature(*y.loss, kind);
+  }
 }
 
 }  // namespace cnncore

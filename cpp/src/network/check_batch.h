@@ -12,4 +12,7 @@ int64_t check_inputs(const char* op, const Graph& graph, const std::vector<Image
 /// Throws std::invalid_argument where something is missing, an index is out of range or a label is.
 void check_batch(const Graph& graph, const std::vector<int>& outputs, const TrainBatch& batch);
 
+/// Throws std::invalid_argument where a loss has no second derivatives.
+void check_curvature(CurvatureKind kind, const TrainBatch& batch);
+
 }  // namespace cnncore

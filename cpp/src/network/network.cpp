@@ -11,6 +11,7 @@
 #include "network/regularizers.h"
 #include "network/slots.h"
 #include "network/training_plans.h"
+#include "run/curvature.h"
 #include "run/inference.h"
 #include "run/training.h"
 #include "runtime/check.h"
@@ -35,6 +36,9 @@ struct Network::Impl {
   Precision precision = Precision::float32;
   ReadWriteLock lock;
   TrainingPlans training;
+  // products with curvature: along `direction`, of a block of samples; made when they are asked for
+  Buffer<float> direction, block_product;
+  std::unique_ptr<Curvature> curvature;
   std::mutex planning;  // of inference, among readers
   std::shared_ptr<Inference> inference;
 
@@ -59,14 +63,24 @@ struct Network::Impl {
     const TrainingPlans::Key key(batch, separate_loss);
     if (Training* found = training.find(key, kernels())) return *found;
     const int64_t slice = std::min(Shards(batch).size, kTrainingSlice);
-    return training.add(key, plan({true, slice, batch, precision, separate_loss}));
+    return training.add(key, plan({Purpose::training, slice, batch, precision, separate_loss}));
+  }
+
+  Curvature& curvature_for(int64_t block) {
+    if (curvature && curvature->plan().mode.batch == block && &curvature->plan().kernels == &kernels())
+      return *curvature;
+    if (direction.size() == 0) direction = Buffer<float>(slots.count), block_product = Buffer<float>(slots.count);
+    const PlanMode mode{Purpose::curvature, std::min(Shards(block).size, kTrainingSlice), block};
+    curvature = std::make_unique<Curvature>(std::make_unique<Plan>(
+        graph, outputs, slots.of_node, slots.bind(block_product.data(), direction.data()), mode, kernels()));
+    return *curvature;
   }
 
   std::shared_ptr<Inference> inference_plan() {
     const std::lock_guard guard(planning);
     if (!inference || &inference->plan().kernels != &kernels())
-      inference =
-          std::make_shared<Inference>(plan({false, kInferenceSlice, kInferenceBatch, precision}), slots.bind(nullptr));
+      inference = std::make_shared<Inference>(plan({Purpose::inference, kInferenceSlice, kInferenceBatch, precision}),
+                                              slots.bind(nullptr));
     return inference;
   }
 
@@ -202,6 +216,24 @@ StepResult Network::train_step(const TrainBatch& batch, Optimizer* optimizer, bo
   impl_->parameters_changed();
   optimizer->apply(impl_->update_ranges());
   return result;
+}
+
+void Network::curvature_product(CurvatureKind kind, const TrainBatch& batch, const float* direction, float* product) {
+  check_batch(impl_->graph, impl_->outputs, batch);
+  check_curvature(kind, batch);
+  const WriteAccess access(impl_->lock, impl_->sorted);
+  Curvature& curvature = impl_->curvature_for(std::min(batch.size, kCurvatureBlock));
+  std::copy_n(direction, impl_->slots.count, impl_->direction.data());
+  std::fill_n(product, impl_->slots.count, 0.0f);
+  const std::vector<size_t>& idle = curvature.plan().idle_slots;
+  curvature.product(kind, batch, [&] {
+    for (size_t i = 0; i < slots().size(); ++i) {
+      const ParameterSlot& slot = slots()[i];
+      if (!slot.trainable || std::find(idle.begin(), idle.end(), i) != idle.end()) continue;
+      kernels().accumulate(impl_->block_product.data() + slot.offset, product + slot.offset, element_count(slot.shape));
+    }
+  });
+  impl_->regularizers.add_products(impl_->slots, impl_->direction.data(), product);
 }
 
 std::string Network::describe() const {

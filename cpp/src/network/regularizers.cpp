@@ -40,4 +40,13 @@ void Regularizers::add_gradients(const Slots& slots, float* gradients) const {
   }
 }
 
+void Regularizers::add_products(const Slots& slots, const float* direction, float* product) const {
+  for (const auto& [index, factor] : factors_) {
+    const ParameterSlot& slot = slots.list[index];
+    if (!slot.trainable) continue;
+    for (int64_t i = slot.offset; i < slot.offset + element_count(slot.shape); ++i)
+      product[i] += 2.0f * factor.l2 * direction[i];
+  }
+}
+
 }  // namespace cnncore

@@ -13,6 +13,8 @@ class Regularizers {
   double loss(const Slots& slots) const;
   /// Adds l1 * sign(w) + 2 * l2 * w to the gradients of trained slots.
   void add_gradients(const Slots& slots, float* gradients) const;
+  /// Adds 2 * l2 * direction, the product with their second derivatives.
+  void add_products(const Slots& slots, const float* direction, float* product) const;
 
  private:
   struct Factors {

@@ -67,11 +67,12 @@ void Slots::check_given() const {
   }
 }
 
-std::vector<BoundSlot> Slots::bind(float* gradients) const {
+std::vector<BoundSlot> Slots::bind(float* gradients, const float* direction) const {
   std::vector<BoundSlot> bound;
   for (const ParameterSlot& slot : list) {
     float* value = parameters.at(slot.layer)->state().array(static_cast<size_t>(slot.index));
-    bound.push_back({value, slot.trainable ? gradients + slot.offset : nullptr, element_count(slot.shape)});
+    bound.push_back({value, slot.trainable ? gradients + slot.offset : nullptr, element_count(slot.shape),
+                     slot.trainable && direction ? direction + slot.offset : nullptr});
   }
   return bound;
 }

@@ -16,7 +16,7 @@ struct Slots {
   Slots(const Graph& graph, const std::map<std::string, std::shared_ptr<Parameters>>& given);
 
   /// Pointers for a plan; gradients of state and of what is not trained are null.
-  std::vector<BoundSlot> bind(float* gradients) const;
+  std::vector<BoundSlot> bind(float* gradients, const float* direction = nullptr) const;
 
   std::vector<ParameterSlot> list;
   std::vector<std::vector<int>> of_node;  // per node of the graph, in the order of the op's parameters

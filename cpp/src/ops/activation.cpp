@@ -25,6 +25,22 @@ int64_t cost(const ActivationSpec& spec) { return needs_input(spec) ? 32 : 8; }
 
 }  // namespace
 
+void softmax_rows_second(Activation kind, int64_t rows, int64_t cols, const SoftmaxSecond& a) {
+  for (int64_t r = 0; r < rows; ++r) {
+    const int64_t at = r * cols;
+    double sum = 0, along = 0, turned = 0;
+    for (int64_t j = at; j < at + cols; ++j) {
+      sum += a.dy[j];
+      along += static_cast<double>(a.y[j]) * a.dy[j];
+      turned += static_cast<double>(a.y_tangent[j]) * a.dy[j];
+    }
+    for (int64_t j = at; j < at + cols; ++j)
+      a.dx_tangent[j] +=
+          static_cast<float>(kind == Activation::softmax ? a.y_tangent[j] * (a.dy[j] - along) - a.y[j] * turned
+                                                         : -std::exp(a.y[j]) * a.y_tangent[j] * sum);
+  }
+}
+
 Activation parse_activation(std::string_view name) {
   if (name == "swish") return Activation::silu;
   if (name == "hard_swish") return Activation::hard_silu;

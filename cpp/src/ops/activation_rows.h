@@ -50,4 +50,29 @@ inline void activation_rows_second(const Kernels& k, const ActivationSpec& spec,
   k.activation_second(spec, needs_input(spec) ? x : y, d2, size);
 }
 
+/// Whether f'' is zero wherever f' is a number.
+constexpr bool is_piecewise_linear(const ActivationSpec& spec) {
+  switch (spec.kind) {
+    case Activation::linear:
+    case Activation::relu:
+    case Activation::leaky_relu:
+    case Activation::relu6:
+    case Activation::hard_sigmoid: return true;
+    default: return false;
+  }
+}
+
+/// Operands of softmax_rows_second.
+struct SoftmaxSecond {
+  const float* y;
+  const float* y_tangent;
+  const float* dy;
+  float* dx_tangent;
+};
+
+/// What a change of y adds to the tangent of dx, where dx is from activation_rows_backward:
+///   softmax      dx = y (dy - sum(y dy)):  dx' += y' (dy - sum(y dy)) - y sum(y' dy)
+///   log_softmax  dx = dy - e^y sum(dy):    dx' -= e^y y' sum(dy)
+void softmax_rows_second(Activation kind, int64_t rows, int64_t cols, const SoftmaxSecond& a);
+
 }  // namespace cnncore

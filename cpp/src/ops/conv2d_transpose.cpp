@@ -104,7 +104,7 @@ void Conv2dTransposePlan::backward(int64_t count, const Conv2dBackwardRun& r) co
     plan_.backward(count, {.x = dy, .dy = r.x, .partial = r.partial, .overwrite = r.overwrite, .scratch = r.scratch});
     float* dbias = r.partial + plan_.partial_size();
     if (r.overwrite) std::fill_n(dbias, filters_, 0.0f);
-    k_.sum_rows(dy, dbias, count * pixels(), filters_);
+    if (r.bias) k_.sum_rows(dy, dbias, count * pixels(), filters_);
   }
   if (r.dx)
     plan_.forward(count, {.x = dy,

@@ -140,6 +140,14 @@ struct FocalCrossentropy {
     const double slope = loss.gamma * std::pow(1 - p, loss.gamma - 1) * log_p - rest / p;
     return {-weight * rest * log_p, pointwise::inside(probability) ? weight * slope : 0};
   }
+  // the slope of its slope
+  double second(double p, int64_t r, int64_t j) const {
+    const double target = t.at(r, j), gamma = loss.gamma;
+    if (target == 0 || !pointwise::inside(p)) return 0;
+    const double weight = target * (loss.class_alpha.empty() ? loss.alpha : loss.class_alpha[static_cast<size_t>(j)]);
+    return weight * (-gamma * (gamma - 1) * std::pow(1 - p, gamma - 2) * std::log(p) +
+                     2 * gamma * std::pow(1 - p, gamma - 1) / p + std::pow(1 - p, gamma) / (p * p));
+  }
 };
 
 /// max(1 + max_j((1 - t_j) y_j) - sum_j t_j y_j, 0)

@@ -61,23 +61,55 @@ void MergePlan::forward(const Kernels& k, int64_t count, const float* const* x, 
   shapes_.for_blocks(count, run, inputs_ <= 2 ? 64 * Broadcast::kBlock : 4 * Broadcast::kBlock);
 }
 
-void MergePlan::gradient_of_product(const Kernels& k, const Broadcast::Block& b, int input, const float* const* x,
-                                    const float* dy, float* t) const {
-  Operand product = {dy, shapes_.cols(), 1};
+// Start times all inputs but one; where `replaced` is another one, with the tangent of that.
+void MergePlan::product_without(const Kernels& k, const Broadcast::Block& b, int input, Operand start,
+                                const float* const* x, int replaced, const float* const* x_tangent, float* t) const {
   for (int i = 0; i < inputs_; ++i) {
     if (i == input) continue;
-    k.merge(MergeOp::multiply, {product, shapes_.operand(i, b, x[i]), b.rows, b.cols, t, b.cols});
-    product = {t, b.cols, 1};
+    const Operand factor = shapes_.operand(i, b, i == replaced ? x_tangent[i] : x[i]);
+    k.merge(MergeOp::multiply, {start, factor, b.rows, b.cols, t, b.cols});
+    start = {t, b.cols, 1};
   }
 }
 
-void MergePlan::gradient_of_extremum(const Kernels& k, const Broadcast::Block& b, int input, const float* const* x,
-                                     const float* dy, float* t) const {
-  for (int64_t r = 0; r < b.rows; ++r) std::copy_n(dy + r * shapes_.cols(), b.cols, t + r * b.cols);
+// Start where the input is the extremum, zero elsewhere.
+void MergePlan::where_extreme(const Kernels& k, const Broadcast::Block& b, int input, Operand start,
+                              const float* const* x, float* t) const {
+  for (int64_t r = 0; r < b.rows; ++r)
+    for (int64_t c = 0; c < b.cols; ++c) t[r * b.cols + c] = start.data[r * start.row + c * start.step];
   const Operand own = shapes_.operand(input, b, x[input]);
   for (int i = 0; i < inputs_; ++i)
     if (i != input)
       k.merge_keep({own, shapes_.operand(i, b, x[i]), i < input, kind_ == Merge::minimum, b.rows, b.cols, t});
+}
+
+void MergePlan::tangent(const Kernels& k, int64_t count, const float* const* x, const float* const* x_tangent,
+                        float* y_tangent) const {
+  if (inputs_ == 1 || !needs_inputs()) return forward(k, count, x_tangent, y_tangent);
+  std::fill_n(y_tangent, count * shapes_.output_size(), 0.0f);
+  float t[Broadcast::kBlock];
+  shapes_.for_blocks(count, [&](const Broadcast::Block& b) {
+    float* out = y_tangent + shapes_.output_offset(b);
+    for (int i = 0; i < inputs_; ++i) {
+      const Operand start = shapes_.operand(i, b, x_tangent[i]);
+      is_extremum() ? where_extreme(k, b, i, start, x, t) : product_without(k, b, i, start, x, -1, nullptr, t);
+      for (int64_t r = 0; r < b.rows; ++r) k.accumulate(t + r * b.cols, out + r * shapes_.cols(), b.cols);
+    }
+  });
+}
+
+void MergePlan::add_second(const Kernels& k, int64_t count, int input, const float* const* x,
+                           const float* const* x_tangent, const float* dy, float* dx_tangent) const {
+  if (inputs_ == 1 || kind_ != Merge::multiply) return;
+  float t[Broadcast::kBlock];
+  shapes_.for_blocks(count, [&](const Broadcast::Block& b) {
+    const Operand own = shapes_.operand(input, b, dx_tangent);
+    for (int i = 0; i < inputs_; ++i) {
+      if (i == input) continue;
+      product_without(k, b, input, {dy + shapes_.output_offset(b), shapes_.cols(), 1}, x, i, x_tangent, t);
+      k.merge_reduce({t, b.cols, b.rows, b.cols, 1.0f, const_cast<float*>(own.data), own.row, own.step, true});
+    }
+  });
 }
 
 void MergePlan::backward(const Kernels& k, int64_t count, int input, const float* const* x, const float* dy, float* dx,
@@ -91,8 +123,8 @@ void MergePlan::backward(const Kernels& k, int64_t count, int input, const float
     const float* gradient = dy + shapes_.output_offset(b);
     int64_t row = shapes_.cols();
     if (inputs_ > 1 && needs_inputs()) {
-      is_extremum() ? gradient_of_extremum(k, b, input, x, gradient, t)
-                    : gradient_of_product(k, b, input, x, gradient, t);
+      const Operand start{gradient, row, 1};
+      is_extremum() ? where_extreme(k, b, input, start, x, t) : product_without(k, b, input, start, x, -1, nullptr, t);
       gradient = t, row = b.cols;
     }
     const Operand own = shapes_.operand(input, b, dx);

@@ -25,12 +25,19 @@ class MergePlan {
   void backward(const Kernels& k, int64_t count, int input, const float* const* x, const float* dy, float* dx,
                 bool accumulate) const;
 
+  /// y' from the tangents of the inputs.
+  void tangent(const Kernels& k, int64_t count, const float* const* x, const float* const* x_tangent,
+               float* y_tangent) const;
+  /// dx' += what the tangents of the other inputs change in dx; beside it dx' is what backward makes of dy'.
+  void add_second(const Kernels& k, int64_t count, int input, const float* const* x, const float* const* x_tangent,
+                  const float* dy, float* dx_tangent) const;
+
  private:
   bool is_extremum() const { return kind_ == Merge::maximum || kind_ == Merge::minimum; }
-  void gradient_of_product(const Kernels& k, const Broadcast::Block& b, int input, const float* const* x,
-                           const float* dy, float* t) const;
-  void gradient_of_extremum(const Kernels& k, const Broadcast::Block& b, int input, const float* const* x,
-                            const float* dy, float* t) const;
+  void product_without(const Kernels& k, const Broadcast::Block& b, int input, Operand start, const float* const* x,
+                       int replaced, const float* const* x_tangent, float* t) const;
+  void where_extreme(const Kernels& k, const Broadcast::Block& b, int input, Operand start, const float* const* x,
+                     float* t) const;
 
   Merge kind_;
   int inputs_;

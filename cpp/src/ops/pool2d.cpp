@@ -58,6 +58,12 @@ void Pool2dPlan::forward(int64_t count, const float* x, float* y) const {
   }
 }
 
+void Pool2dPlan::tangent(int64_t count, const float* x, const float* x_tangent, float* y_tangent) const {
+  if (kind_ == Kind::average) return forward(count, x_tangent, y_tangent);
+  for (int64_t n = 0; n < count; ++n)
+    k_.max_pool_tangent(image(n, x, y_tangent, nullptr, const_cast<float*>(x_tangent)));
+}
+
 void Pool2dPlan::backward(int64_t count, const float* x, const float* dy, float* dx) const {
   for (int64_t n = 0; n < count; ++n) {
     const PoolArgs a = image(n, x, nullptr, dy, dx);

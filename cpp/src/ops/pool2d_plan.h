@@ -18,6 +18,8 @@ class Pool2dPlan {
   /// Operations of an image, moving a value counted as one.
   int64_t flops() const { return 2 * static_cast<int64_t>(window_offset_.size()) * params_.channels; }
   void forward(int64_t count, const float* x, float* y) const;
+  /// The tangent of y from that of x.
+  void tangent(int64_t count, const float* x, const float* x_tangent, float* y_tangent) const;
   /// Overwrites dx; x is read by the maximum only.
   void backward(int64_t count, const float* x, const float* dy, float* dx) const;
 

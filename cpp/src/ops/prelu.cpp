@@ -45,6 +45,17 @@ void PreluPlan::backward(const Kernels& k, int64_t count, const float* x, const 
   });
 }
 
+void PreluPlan::add_second(const Kernels& k, int64_t count, const float* x, const float* x_tangent, const float* dy,
+                           float* dalpha) const {
+  float t[Broadcast::kBlock];
+  shapes_.for_blocks(count, [&](const Broadcast::Block& b) {
+    const int64_t at = shapes_.output_offset(b);
+    for (int64_t i = 0; i < b.rows * b.cols; ++i) t[i] = x[at + i] > 0.0f ? 0.0f : x_tangent[at + i] * dy[at + i];
+    const Operand own = alpha_of(shapes_, b, dalpha);
+    k.merge_reduce({t, b.cols, b.rows, b.cols, 1.0f, const_cast<float*>(own.data), own.row, own.step, true});
+  });
+}
+
 void prelu(const Shape& sample, const Shape& alpha_shape, int64_t batch, const float* x, const float* alpha, float* y) {
   const PreluPlan plan(sample, alpha_shape);
   const int64_t size = element_count(sample);

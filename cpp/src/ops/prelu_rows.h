@@ -16,6 +16,9 @@ class PreluPlan {
   /// dx is overwritten, dalpha added to (it begins as zeros); either may be null: not wanted. dx may be dy.
   void backward(const Kernels& k, int64_t count, const float* x, const float* alpha, const float* dy, float* dx,
                 float* dalpha) const;
+  /// Adds to dalpha what x' changes in it: x' dy where x is not positive.
+  void add_second(const Kernels& k, int64_t count, const float* x, const float* x_tangent, const float* dy,
+                  float* dalpha) const;
 
  private:
   Broadcast shapes_;  // x, alpha

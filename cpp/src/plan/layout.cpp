@@ -24,7 +24,7 @@ class Layout {
     for (const Phase& phase : plan.phases) segments_ += static_cast<int>(phase.segments.size());
     phases_ = static_cast<int>(plan.phases.size());
     follow_forward();
-    if (plan.mode.training) follow_backward();
+    if (plan.backward()) follow_backward();
     follow_ends();
     place_tensors();
     place_nodes();
@@ -65,10 +65,12 @@ class Layout {
       if (!node.backward) return;
       const int at = backward_segment(segment), back = backward_phase(phase);
       const Step& step = *node.step;
+      const bool all = plan_.mode.purpose == Purpose::curvature;  // tangents are laid out like values
       touch(grad_[index(node.output)], at, back);
       for (const int t : node.inputs)
-        if (step.backward_reads_x() || step.batch_gradient() || step.whole_batch()) touch(value_[index(t)], at, back);
-      if (step.backward_reads_y() || step.whole_batch()) touch(value_[index(node.output)], at, back);
+        if (all || step.backward_reads_x() || step.batch_gradient() || step.whole_batch())
+          touch(value_[index(t)], at, back);
+      if (all || step.backward_reads_y() || step.whole_batch()) touch(value_[index(node.output)], at, back);
       if (item.role == Item::Role::apply) return;
       for (size_t i = 0; i < node.inputs.size(); ++i)
         if (node.input_grad[i]) touch(grad_[index(node.inputs[i])], at, back);
@@ -84,7 +86,7 @@ class Layout {
   void follow_ends() {
     for (const PlannedOutput& output : plan_.outputs) {
       touch(value_[index(output.tensor)], segments_, phases_ - 1);
-      if (!plan_.mode.training) continue;
+      if (!plan_.backward()) continue;
       touch(value_[index(output.tensor)], segments_, backward_phase(phases_ - 1));
       touch(grad_[index(output.tensor)], segments_, backward_phase(phases_ - 1));
       if (plan_.mode.separate_loss) whole_value_[index(output.tensor)] = whole_grad_[index(output.tensor)] = true;
@@ -162,7 +164,7 @@ class Layout {
       node.packed = take(plan_.packed_floats, step.packed_size());
       node.batch = take(plan_.batch_floats, step.batch_size(plan_.mode.batch));
       node.partial = take(plan_.partial_floats, step.partial_size());
-      if (!plan_.mode.training) continue;
+      if (!plan_.backward()) continue;
       node.saved_in_batch = !plan_.fuses_loss() || last_phase_of[n] + 1 < phases_;
       int64_t& saved = node.saved_in_batch ? plan_.batch_saved : plan_.thread_saved;
       node.saved = saved;

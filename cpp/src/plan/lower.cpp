@@ -9,8 +9,8 @@ namespace {
 class Lowering {
  public:
   Lowering(const Graph& graph, const std::vector<int>& outputs, const std::vector<std::vector<int>>& slots,
-           bool training)
-      : graph_(graph), slots_(slots), training_(training), same_as_(static_cast<size_t>(graph.tensor_count())) {
+           Purpose purpose)
+      : graph_(graph), slots_(slots), purpose_(purpose), same_as_(static_cast<size_t>(graph.tensor_count())) {
     std::iota(same_as_.begin(), same_as_.end(), 0);
     for (int t = 0; t < graph.tensor_count(); ++t) result_.shapes.push_back(graph.shape(t));
     mark_needed(outputs);
@@ -42,7 +42,7 @@ class Lowering {
   void drop_identities() {
     for (size_t i = 0; i < kept_.size(); ++i) {
       const Graph::Node& node = graph_.nodes()[i];
-      if (!kept_[i] || !node.op->is_view(training_) || node.op->input() != node.op->output()) continue;
+      if (!kept_[i] || !node.op->is_view(purpose_) || node.op->input() != node.op->output()) continue;
       same_as_[static_cast<size_t>(node.output)] = same(node.inputs[0]);
       kept_[i] = false;
     }
@@ -78,11 +78,11 @@ class Lowering {
     const Graph::Node& node = graph_.nodes()[index];
     LoweredNode lowered{node.layer, node.op, {}, node.output, slots_[index]};
     for (const int t : node.inputs) lowered.inputs.push_back(same(t));
-    if (lowered.inputs.size() == 1 && readers(lowered.inputs[0]) == 1) {
+    if (purpose_ != Purpose::curvature && lowered.inputs.size() == 1 && readers(lowered.inputs[0]) == 1) {
       const auto before = std::find_if(result_.nodes.rbegin(), result_.nodes.rend(),
                                        [&](const LoweredNode& n) { return n.output == lowered.inputs[0]; });
       if (before != result_.nodes.rend()) {
-        if (OpPtr both = before->op->fused(*node.op, training_)) {
+        if (OpPtr both = before->op->fused(*node.op, purpose_)) {
           before->op = std::move(both);
           before->output = node.output;
           before->slots.insert(before->slots.end(), lowered.slots.begin(), lowered.slots.end());
@@ -95,7 +95,7 @@ class Lowering {
 
   const Graph& graph_;
   const std::vector<std::vector<int>>& slots_;
-  bool training_;
+  Purpose purpose_;
   std::vector<int> same_as_, readers_;  // per tensor
   std::vector<bool> kept_;              // per node
   Lowered result_;
@@ -104,8 +104,8 @@ class Lowering {
 }  // namespace
 
 Lowered lower(const Graph& graph, const std::vector<int>& outputs, const std::vector<std::vector<int>>& slots,
-              bool training) {
-  Lowered lowered = Lowering(graph, outputs, slots, training).take();
+              Purpose purpose) {
+  Lowered lowered = Lowering(graph, outputs, slots, purpose).take();
   cut_regions(lowered);
   return lowered;
 }

@@ -33,9 +33,10 @@ struct Lowered {
   std::vector<Shape> shapes;  ///< of every tensor
 };
 
-/// slots[i] are those of the graph's node i.
+/// slots[i] are those of the graph's node i. For products with curvature no ops are fused: they want what lies between
+/// them.
 Lowered lower(const Graph& graph, const std::vector<int>& outputs, const std::vector<std::vector<int>>& slots,
-              bool training);
+              Purpose purpose);
 
 /// Cuts the ops to what is needed; see lower().
 void cut_regions(Lowered& lowered);

@@ -37,7 +37,7 @@ class Planner {
     for (const LoweredNode& node : lowered_.nodes) {
       bool any = trained(node);
       for (const int t : node.inputs) any |= wanted[static_cast<size_t>(t)];
-      wanted[static_cast<size_t>(node.output)] = any && plan_.mode.training;
+      wanted[static_cast<size_t>(node.output)] = any && plan_.backward();
     }
     return wanted;
   }
@@ -59,7 +59,7 @@ class Planner {
   }
 
   void add_node(const LoweredNode& node, const std::vector<bool>& wants_grad) {
-    if (node.op->is_view(plan_.mode.training)) {
+    if (node.op->is_view(plan_.mode.purpose)) {
       storage_[static_cast<size_t>(node.output)] = storage(node.inputs[0]);
       return;
     }
@@ -71,7 +71,7 @@ class Planner {
     }
     planned.adds.resize(planned.inputs.size());
     planned.backward = wants_grad[static_cast<size_t>(node.output)];
-    const StepContext context{.training = plan_.mode.training,
+    const StepContext context{.purpose = plan_.mode.purpose,
                               .backward = planned.backward,
                               .slice = plan_.mode.slice,
                               .batch = plan_.mode.batch,
@@ -80,6 +80,9 @@ class Planner {
                               .parameters = parameters(node),
                               .kernels = plan_.kernels};
     planned.step = node.op->plan(context);
+    check(context.purpose != Purpose::curvature || !planned.backward || planned.step->has_tangent(), "layer \"",
+          node.name, "\": expected an op with second derivatives, for a product with curvature. Received: ",
+          planned.step->describe());
     planned.output = add_tensor(node.output);
     plan_.flops += planned.step->flops();
     plan_.most_inputs = std::max(plan_.most_inputs, planned.inputs.size());
@@ -92,7 +95,7 @@ class Planner {
     std::vector<ParameterRef> refs;
     for (const int slot : node.slots) {
       const BoundSlot& bound = bound_[static_cast<size_t>(slot)];
-      ParameterRef ref{bound.value, plan_.mode.training ? bound.grad : nullptr, bound.size};
+      ParameterRef ref{bound.value, plan_.backward() ? bound.grad : nullptr, bound.size, bound.tangent};
       if (ref.grad && !written_.insert(slot).second) {
         plan_.shared_gradients.push_back({nullptr, ref.grad, ref.size});
         ref.grad = shared_place(plan_.shared_gradients.size() - 1);
@@ -130,7 +133,7 @@ class Planner {
   // Backward runs from the last phase to the first and within a phase from the last node to the first: the first to
   // write a gradient sets it, the others add. The losses come before all of them.
   void order_writers() {
-    if (!plan_.mode.training) return;
+    if (!plan_.backward()) return;
     std::vector<bool> written(plan_.tensors.size());
     for (const PlannedOutput& output : plan_.outputs) written[static_cast<size_t>(output.tensor)] = true;
     const std::vector<int> phase = node_phases();
@@ -212,7 +215,7 @@ Plan::Plan(const Graph& graph, const std::vector<int>& output_tensors,
            const std::vector<std::vector<int>>& slots_of_node, const std::vector<BoundSlot>& bound,
            const PlanMode& plan_mode, const Kernels& table)
     : mode(plan_mode), kernels(table) {
-  const Lowered lowered = lower(graph, output_tensors, slots_of_node, mode.training);
+  const Lowered lowered = lower(graph, output_tensors, slots_of_node, mode.purpose);
   std::vector<bool> used(bound.size());
   for (const LoweredNode& node : lowered.nodes)
     for (const int slot : node.slots) used[static_cast<size_t>(slot)] = true;
@@ -230,8 +233,8 @@ int64_t Plan::bytes(int64_t shards, int64_t threads) const {
 
 std::string Plan::describe() const {
   std::ostringstream text;
-  text << (mode.training ? "training, batch " + std::to_string(mode.batch) : "inference") << ", slices of "
-       << mode.slice << ", " << kernels.name << "\n";
+  text << (backward() ? "training, batch " + std::to_string(mode.batch) : "inference") << ", slices of " << mode.slice
+       << ", " << kernels.name << "\n";
   for (const PlannedInput& input : inputs)
     text << "  load " << input.rows * input.row << " of " << input.sample_size << " values\n";
   for (size_t p = 0; p < phases.size(); ++p) {

@@ -77,6 +77,7 @@ struct BoundSlot {
   float* value;
   float* grad;  // null: not trained
   int64_t size;
+  const float* tangent;  // null: not trained, or not for products with curvature
 };
 
 /// A gradient that a further op with the same parameters has left in `from`.
@@ -87,7 +88,7 @@ struct SharedGradient {
 };
 
 struct PlanMode {
-  bool training;
+  Purpose purpose;
   int64_t slice;  // the most samples of a slice
   int64_t batch;  // of a training step; in inference the samples that are taken through all phases together
   Precision precision = Precision::float32;
@@ -101,7 +102,9 @@ struct Plan {
 
   std::string describe() const;
   /// The last forward phase and the first backward phase are one.
-  bool fuses_loss() const { return mode.training && !mode.separate_loss; }
+  bool fuses_loss() const { return backward() && !mode.separate_loss; }
+  /// There is a backward pass.
+  bool backward() const { return mode.purpose != Purpose::inference; }
   /// Bytes of all memories of a training with so many shards, or of one thread's inference.
   int64_t bytes(int64_t shards, int64_t threads) const;
 

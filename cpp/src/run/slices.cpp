@@ -72,7 +72,8 @@ Run Slices::run(const PlannedNode& node, const SliceOf& slice, int64_t n, int64_
   run.packed = packed_ + node.packed;
   run.scratch = thread_.scratch.data();
   run.batch = batch_.floats.data() + node.batch;
-  if (!plan_.mode.training) return run;
+  if (!plan_.backward()) return run;
+  run.share = 1.0f / static_cast<float>(plan_.mode.batch);
   run.partial = batch_.partials.data() + slice.shard * plan_.partial_floats + node.partial;
   run.first_of_shard = slice.first_of_shard && n == 0;
   if (node.backward) {
@@ -109,16 +110,19 @@ void Slices::backward(const Phase& phase, const SliceOf& slice, const std::vecto
         Run r = run(node, slice, n, std::min(group, slice.count - n));
         for (size_t o = 0; o < plan_.outputs.size(); ++o)
           if (logits[o] && plan_.outputs[o].tensor == node.output) r.dy_of_logits = true;
-        item.role == Item::Role::apply ? node.step->observe_gradient(r) : run_backward(node, r);
+        if (item.role == Item::Role::apply) {
+          node.step->observe_gradient(r);
+          continue;
+        }
+        divert(node, r);
+        node.step->backward(r);
+        rejoin(node, r);
       }
     }
   }
 }
 
-// Steps overwrite dx; where another reader of the tensor has written before, they write beside it and it is added.
-void Slices::run_backward(const PlannedNode& node, const Run& run) const {
-  const bool adds = std::find(node.adds.begin(), node.adds.end(), true) != node.adds.end();
-  if (!adds) return node.step->backward(run);
+void Slices::divert(const PlannedNode& node, const Run& run) const {
   int64_t at = 0;
   for (size_t i = 0; i < node.inputs.size(); ++i) {
     if (!node.adds[i]) continue;
@@ -126,7 +130,9 @@ void Slices::run_backward(const PlannedNode& node, const Run& run) const {
     thread_.dx[i] = thread_.added.data() + at;
     at += plan_.tensors[index(node.inputs[i])].size * run.count;
   }
-  node.step->backward(run);
+}
+
+void Slices::rejoin(const PlannedNode& node, const Run& run) const {
   for (size_t i = 0; i < node.inputs.size(); ++i)
     if (node.adds[i])
       plan_.kernels.accumulate(thread_.dx[i], thread_.sum[i], plan_.tensors[index(node.inputs[i])].size * run.count);

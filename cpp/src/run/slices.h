@@ -53,11 +53,15 @@ class Slices {
   /// The pointers of a node to samples [n, n + count) of the slice. They hold until the next call.
   Run run(const PlannedNode& node, const SliceOf& slice, int64_t n, int64_t count) const;
 
+  /// Steps overwrite dx. Where another reader of the tensor has written before, they write beside it, between these two
+  /// calls, and the second adds that.
+  void divert(const PlannedNode& node, const Run& run) const;
+  void rejoin(const PlannedNode& node, const Run& run) const;
+
  private:
   static size_t index(int tensor) { return static_cast<size_t>(tensor); }
   float* at(const Place& place, int tensor, int64_t first) const;
   float* part(const Place& place, int tensor, int64_t first, int64_t n) const;
-  void run_backward(const PlannedNode& node, const Run& run) const;
 
   const Plan& plan_;
   ThreadMemory& thread_;

@@ -28,6 +28,8 @@ struct Run {
   bool finite_kernels = false;  ///< no parameter holds infinity or NaN: what is multiplied by zero may be left out
   bool dy_of_logits = false;    ///< the loss has taken the gradient of the last activation already
   double* loss = nullptr;       ///< where a step adds losses of its own, summed over samples
+  float share = 1.0f;           ///< of a sample in a mean over the batch
+  float* spare = nullptr;       ///< in products with curvature: room for the largest of x and y
 };
 
 /// A thread's share of a stage.
@@ -113,6 +115,46 @@ class Step {
   virtual void join_gradient(const BatchView&) const {}
   /// After a step of the training that was finite: what it changes in the op's state.
   virtual void commit(const float* /*batch*/) const {}
+
+  /// Products with curvature (Pearlmutter, 1994): derivatives along a direction of the parameters, their `tangent`. The
+  /// second Run leads to the derivatives of what the first one leads to; its `packed` is the direction, its partial
+  /// sums become the product. x of an input that depends on no trained parameter is null there where it is the step's
+  /// only input, else it points to zeros.
+  virtual bool has_tangent() const { return false; }
+  virtual void pack_tangent(int64_t /*task*/, float* /*packed*/) const {}
+  /// y', behind forward.
+  virtual void tangent(const Run& /*run*/, const Run& /*tangent*/) const {}
+  /// dx and dx' from dy and dy', and the share in the derivative of the parameters' gradient.
+  virtual void backward_tangent(const Run& /*run*/, const Run& /*tangent*/) const {}
+  virtual Range gradient_tangent(int64_t task, const BatchView& /*batch*/, const BatchView& tangent,
+                                 float* scratch) const {
+    return gradient(task, tangent, scratch);
+  }
+  /// Gauss-Newton's product leaves of dx' what backward makes of dy' alone.
+  virtual void backward_gauss_newton(const Run& run, const Run& tangent) const {
+    backward(with_gradients_of(run, tangent));
+  }
+
+ protected:
+  static Run with_gradients_of(Run run, const Run& tangent) {
+    run.dx = tangent.dx, run.dy = tangent.dy, run.partial = tangent.partial;
+    return run;
+  }
+};
+
+/// A step that is linear in its inputs and has no parameters: its tangent is itself.
+class LinearStep : public Step {
+ public:
+  bool has_tangent() const override { return true; }
+  void tangent(const Run& run, const Run& tangent) const override {
+    Run of_tangent = run;
+    of_tangent.x = tangent.x, of_tangent.y = tangent.y;
+    forward(of_tangent);
+  }
+  void backward_tangent(const Run& run, const Run& tangent) const override {
+    backward(run);
+    backward(with_gradients_of(run, tangent));
+  }
 };
 
 }  // namespace cnncore

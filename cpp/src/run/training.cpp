@@ -14,9 +14,7 @@ Training::Training(std::unique_ptr<Plan> plan)
       packed_(plan_->packed_floats),
       batch_(*plan_, shards_.count),
       views_(plan_->nodes.size()),
-      meaning_(plan_->outputs.size()),
-      logits_(plan_->outputs.size()),
-      divisor_(plan_->outputs.size()),
+      output_losses_(*plan_),
       shard_losses_(static_cast<size_t>(shards_.count) * (plan_->outputs.size() + 1)) {
   losses_.outputs.resize(plan_->outputs.size());
   for (const PlannedNode& node : plan_->nodes) {
@@ -106,7 +104,7 @@ void Training::run_phases(const TrainBatch& batch, int64_t step, bool backward) 
       forward_slice(p, batch, own, slice);
       if (!turns) return;
       slice_losses(batch, own, slice);
-      own.backward(plan_->phases[p], slice, logits_);
+      own.backward(plan_->phases[p], slice, output_losses_.logits());
     });
     for (const size_t n : plan_->phases[p].joins) plan_->nodes[n].step->join(view(n));
   }
@@ -116,12 +114,14 @@ void Training::run_phases(const TrainBatch& batch, int64_t step, bool backward) 
     for (const size_t n : plan_->phases[p].joins)
       if (plan_->nodes[n].backward) plan_->nodes[n].step->join_gradient(view(n));
     if (fused && p == last) continue;
-    for_slices(step, watch, [&](Slices& own, const SliceOf& slice) { own.backward(plan_->phases[p], slice, logits_); });
+    for_slices(step, watch, [&](Slices& own, const SliceOf& slice) {
+      own.backward(plan_->phases[p], slice, output_losses_.logits());
+    });
   }
 }
 
 const BatchLosses& Training::backpropagate(const TrainBatch& batch, int64_t step) {
-  prepare_losses(batch);
+  output_losses_.prepare(batch);
   run_phases(batch, step, true);
   sum_losses();
   return losses_;

@@ -4,8 +4,8 @@
 #include <memory>
 #include <vector>
 
-#include "ops/loss_rows.h"
 #include "run/interrupt.h"
+#include "run/output_losses.h"
 #include "run/slices.h"
 
 namespace cnncore {
@@ -48,9 +48,7 @@ class Training {
   void for_slices(int64_t step, InterruptWatch& watch, Function f);
   void clear_partials(int64_t shard);
   void forward_slice(size_t phase, const TrainBatch& batch, Slices& own, const SliceOf& slice);
-  void prepare_losses(const TrainBatch& batch);
   void slice_losses(const TrainBatch& batch, const Slices& own, const SliceOf& slice);
-  double sample_loss(const TrainBatch& batch, size_t output, int64_t n, const float* y, float* dy) const;
   void batch_losses(const TrainBatch& batch);
   void sum_losses();
   const BatchView& view(size_t node);
@@ -63,10 +61,7 @@ class Training {
   std::vector<std::unique_ptr<ThreadMemory>> threads_;
   std::vector<Task> pack_tasks_, gradient_tasks_;
   std::vector<BatchView> views_;  // per node
-  // per output: how the loss takes it, and what its gradient is multiplied by
-  std::vector<Output> meaning_;
-  std::vector<uint8_t> logits_;
-  std::vector<double> divisor_;
+  OutputLosses output_losses_;
   std::vector<double> shard_losses_;  // [shard][output, then steps]
   BatchLosses losses_;
 };

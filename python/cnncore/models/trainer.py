@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from cnncore.models.claim import Claim
-from cnncore.models.fitting import Fitting
 from cnncore.models.inference import Inference
 from cnncore.models.old_words import OldWords
+from cnncore.models.products import Products
 from cnncore.models.remembered import Remembered
 from cnncore.optimizers.options import ranges_of
 from cnncore.optimizers.stateful import MEMORY
@@ -19,7 +19,7 @@ from cnncore.optimizers.stateful import MEMORY
 __all__ = ["Trainer"]
 
 
-class Trainer(Fitting, Inference, OldWords):
+class Trainer(Products, Inference, OldWords):
     """The half of a model that trains; what it needs of the other half is written in ``structure.py``.
 
     Attributes

@@ -130,7 +130,7 @@ void Conv2dPlan::backward(int64_t count, const Conv2dBackwardRun& r) const {
                           .partial = r.partial,
                           .overwrite = r.overwrite,
                           .scratch = scratch});
-    add_bias_gradient(count, gradient, r.overwrite, r.partial + kernel_partial_);
+    if (r.bias) add_bias_gradient(count, gradient, r.overwrite, r.partial + kernel_partial_);
   }
   if (data)
     data_->run(

@@ -29,6 +29,7 @@ struct Conv2dBackwardRun {
   float* dx = nullptr;
   float* partial = nullptr;
   bool overwrite = false;  // partial is set, not added to: the first call of many, so that nobody has to clear it
+  bool bias = true;        // partial receives the bias's gradient, too
   float* scratch = nullptr;
 };
 

@@ -1,0 +1,82 @@
+#include "run/output_losses.h"
+
+#include <algorithm>
+
+#include "ops/loss_curvature.h"
+
+namespace cnncore {
+namespace {
+
+// The rows of one sample's targets.
+Targets targets_of(const Targets& all, int64_t sample, int64_t rows, int64_t columns) {
+  return {all.labels ? all.labels + sample * rows : nullptr,
+          all.values ? all.values + sample * rows * columns : nullptr};
+}
+
+// The weights of one sample's rows; null where they are one number.
+const float* row_weights_of(const OutputLoss& y, int64_t sample, int64_t rows) {
+  return y.sample_weight && y.row_weights ? y.sample_weight + sample * rows : nullptr;
+}
+
+// What is common to all rows of a sample.
+float weight_of(const OutputLoss& y, int64_t sample) {
+  return y.sample_weight && !y.row_weights ? y.sample_weight[sample] : 1.0f;
+}
+
+int64_t sample_of(const TrainBatch& batch, int64_t n) { return batch.indices ? batch.indices[n] : n; }
+
+}  // namespace
+
+void OutputLosses::prepare(const TrainBatch& batch) {
+  for (size_t o = 0; o < plan_.outputs.size(); ++o) {
+    const OutputLoss& y = batch.y[o];
+    const PlannedOutput& output = plan_.outputs[o];
+    meaning_[o] = Output::values;
+    divisor_[o] = 1;
+    if (!y.loss) continue;
+    if (output.activation) meaning_[o] = output_meaning(*y.loss, *output.activation);
+    const int64_t rows = output.size / output.columns;
+    double count = 0;
+    for (int64_t n = 0; n < batch.size; ++n) {
+      const int64_t sample = sample_of(batch, n);
+      const float weight = weight_of(y, sample);
+      const double rows_here =
+          row_count(*y.loss, rows, targets_of(y.y, sample, rows, output.columns), row_weights_of(y, sample, rows));
+      count += y.loss->reduction == Reduction::weighted_mean ? weight * rows_here : rows_here;
+    }
+    divisor_[o] = loss_divisor(*y.loss, count);
+  }
+  for (size_t o = 0; o < plan_.outputs.size(); ++o) logits_[o] = meaning_[o] != Output::values;
+}
+
+double OutputLosses::sample(const TrainBatch& batch, size_t o, int64_t n, const float* y, float* dy) const {
+  const PlannedOutput& output = plan_.outputs[o];
+  const OutputLoss& wanted = batch.y[o];
+  if (!wanted.loss) {
+    std::fill_n(dy, output.size, 0.0f);
+    return 0;
+  }
+  const int64_t sample = sample_of(batch, n), rows = output.size / output.columns;
+  const float weight = weight_of(wanted, sample);
+  const float scale = wanted.weight * weight / static_cast<float>(divisor_[o]);
+  return weight * loss_rows(plan_.kernels, *wanted.loss, meaning_[o], rows, output.columns, y,
+                            targets_of(wanted.y, sample, rows, output.columns), row_weights_of(wanted, sample, rows),
+                            scale, dy);
+}
+
+void OutputLosses::sample_curvature(CurvatureKind kind, const TrainBatch& batch, size_t o, int64_t n, const float* y,
+                                    const float* y_tangent, float* dy_tangent) const {
+  const PlannedOutput& output = plan_.outputs[o];
+  const OutputLoss& wanted = batch.y[o];
+  if (!wanted.loss) {
+    std::fill_n(dy_tangent, output.size, 0.0f);
+    return;
+  }
+  const int64_t sample = sample_of(batch, n), rows = output.size / output.columns;
+  const float scale = wanted.weight * weight_of(wanted, sample) / static_cast<float>(divisor_[o]);
+  loss_rows_curvature(*wanted.loss, kind, meaning_[o], rows, output.columns, y, y_tangent,
+                      targets_of(wanted.y, sample, rows, output.columns), row_weights_of(wanted, sample, rows), scale,
+                      dy_tangent);
+}
+
+}  // namespace cnncore

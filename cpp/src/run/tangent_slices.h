@@ -1,0 +1,47 @@
+// The steps of a plan on a slice of samples, together with their tangents: a product with curvature.
+#pragma once
+
+#include <vector>
+
+#include "cnncore/curvature.h"
+#include "run/slices.h"
+
+namespace cnncore {
+
+/// What each thread has for itself: values and gradients, their tangents in a memory of the same layout, zeros for
+/// inputs without a tangent, and room for the largest of a step's arrays.
+struct TangentMemory {
+  explicit TangentMemory(const Plan& plan);
+  ThreadMemory values, tangents;
+  Buffer<float> zeros, spare;
+};
+
+class TangentSlices {
+ public:
+  TangentSlices(const Plan& plan, CurvatureKind kind, const Slices& values, const Slices& tangents,
+                TangentMemory& memory, float share)
+      : plan_(plan), kind_(kind), values_(values), tangents_(tangents), memory_(memory), share_(share) {}
+
+  const Slices& values() const { return values_; }
+  const Slices& tangents() const { return tangents_; }
+
+  /// logits: outputs whose last activation the loss takes with it, by output. Their tangent is that of the logits.
+  void forward(const Phase& phase, const SliceOf& slice, const std::vector<uint8_t>& logits) const;
+  void backward(const Phase& phase, const SliceOf& slice, const std::vector<uint8_t>& logits) const;
+
+ private:
+  struct Pair {
+    Run run, tangent;
+  };
+  Pair runs(const PlannedNode& node, const SliceOf& slice, int64_t n, int64_t count,
+            const std::vector<uint8_t>& logits) const;
+  void run_backward(const PlannedNode& node, const Pair& pair) const;
+
+  const Plan& plan_;
+  CurvatureKind kind_;
+  Slices values_, tangents_;
+  TangentMemory& memory_;
+  float share_;
+};
+
+}  // namespace cnncore

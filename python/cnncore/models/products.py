@@ -1,0 +1,264 @@
+"""Products with the curvature of a model's loss: Hessian, Gauss-Newton and Fisher matrix times a vector."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from cnncore import _checks
+from cnncore._checks import Float32
+from cnncore.models.fitting import Fitting
+
+__all__ = ["CurvatureProduct", "Products"]
+
+
+class CurvatureProduct:
+    """One kind of curvature of a model on fixed data, times any vectors.
+
+    The data are checked once. Each call reads the weights that the model has then.
+
+    Parameters
+    ----------
+    model : Model
+        A compiled model.
+    kind : {"hessian", "gauss_newton", "fisher"}
+        The matrix.
+    data : (x, y, sample_weight)
+        As for ``fit``.
+    owner : str
+        Who asks, for messages.
+    """
+
+    def __init__(self, model: Any, kind: str, data: tuple[Any, Any, Any], owner: str) -> None:
+        model._require_loss(owner)
+        self._samples = model._samples(data, owner)
+        self._model, self._kind, self._owner = model, kind, owner
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Of the trained weights, in the order of ``model.trainable_weights``."""
+        return [tuple(variable.shape) for variable in self._model.trainable_variables]
+
+    @property
+    def size(self) -> int:
+        """Numbers in a vector."""
+        return sum(math.prod(shape) for shape in self.shapes)
+
+    def __call__(self, v: Any) -> Any:
+        """The product, in the form of ``v``: one flat array, or a list of arrays of the weights' shapes."""
+        if isinstance(v, (list, tuple)) and not _is_flat(v):
+            product = self._of(self._joined(v))
+            return self._parted(product)
+        flat = _checks.float32_array(v, "v", self._owner)
+        if flat.shape != (self.size,):
+            raise ValueError(
+                f"[{self._owner}] expected v of shape ({self.size},), a number for each trained weight, or a list of "
+                f"{len(self.shapes)} arrays of the shapes of model.trainable_weights. Received: an array of shape "
+                f"{flat.shape}"
+            )
+        return self._of(flat)
+
+    def _of(self, flat: Float32) -> Float32:
+        model, samples = self._model, self._samples
+        with model.lock:
+            network = model._network_for_use()
+            outputs = model._described_outputs()
+            losses = [None if output.loss is None else output.loss.core(output.shape) for output in outputs]
+            places = self._places(network)
+            direction = np.zeros(network.parameter_count, np.float32)
+            product = np.empty_like(direction)
+            for own, place in places:
+                direction[place] = flat[own]
+            network.curvature_product(
+                self._kind,
+                samples.x,
+                samples.y,
+                losses,
+                [output.loss_weight for output in outputs],
+                samples.weight,
+                v=direction,
+                out=product,
+            )
+        result = np.zeros_like(flat)
+        for own, place in places:
+            result[own] = product[place]
+        return result
+
+    def _places(self, network: Any) -> list[tuple[slice, slice]]:
+        """Where each trained weight is in a vector without gaps, and in the network's."""
+        begins, at = {}, 0
+        for variable in self._model.trainable_variables:
+            begins[variable.trace_key] = at
+            at += math.prod(variable.shape)
+        found = []
+        for slot in network.slots:
+            if slot.trainable:
+                begin, size = begins[self._model.variable_of(slot).trace_key], math.prod(slot.shape)
+                found.append((slice(begin, begin + size), slice(slot.offset, slot.offset + size)))
+        return found
+
+    def _joined(self, v: Sequence[Any]) -> Float32:
+        arrays = [_checks.float32_array(array, f"v[{i}]", self._owner) for i, array in enumerate(v)]
+        received = [array.shape for array in arrays]
+        if received != self.shapes:
+            raise ValueError(
+                f"[{self._owner}] expected v to be a list of arrays of the shapes of model.trainable_weights, "
+                f"{self.shapes}, or one flat array of {self.size} numbers. Received: arrays of shapes {received}"
+            )
+        return np.concatenate([np.zeros(0, np.float32), *(array.ravel() for array in arrays)])
+
+    def _parted(self, flat: Float32) -> list[Float32]:
+        ends = np.cumsum([math.prod(shape) for shape in self.shapes])
+        return [part.reshape(shape) for part, shape in zip(np.split(flat, ends[:-1]), self.shapes, strict=True)]
+
+
+def _is_flat(v: Sequence[Any]) -> bool:
+    """Whether a list holds plain numbers."""
+    return bool(v) and all(np.ndim(item) == 0 for item in v)
+
+
+class Products(Fitting):
+    """The part of a model that multiplies vectors with the curvature of its loss."""
+
+    def hessian_vector_product(self, x: Any, y: Any, v: Any, sample_weight: Any = None) -> Any:
+        r"""The matrix of second derivatives of the loss times a vector, exactly and without the matrix.
+
+        With :math:`L(w)` the loss that ``compile`` describes, averaged over the samples and with the penalties of
+        regularizers, this is
+
+        .. math:: H v = \frac{d}{dt} \nabla L(w + t v) \Big|_{t=0}, \quad H_{ij} = \frac{\partial^2 L}{\partial w_i
+            \partial w_j}.
+
+        It costs about four gradients, of any number of samples: derivatives along v go forward through the network
+        together with the values, and then back. Nothing in the model changes. Layers behave as in inference: Dropout
+        drops nothing, BatchNormalization takes its moving statistics. All arithmetic is float32.
+
+        Parameters
+        ----------
+        x, y : array_like, or lists or dicts of them
+            Samples and targets, as for :meth:`fit`; any number of samples.
+        v : array_like, shape (trained weights,), or list of array_like
+            One number for each trained weight, in the order of ``model.trainable_weights`` without gaps; or a list of
+            arrays of their shapes.
+        sample_weight : array_like, optional
+            As for :meth:`fit`.
+
+        Returns
+        -------
+        numpy.ndarray or list of numpy.ndarray
+            float32, in the form of ``v``.
+
+        Raises
+        ------
+        ValueError
+            If a layer or a loss has no second derivatives here, such as one that is written in Python: the message
+            names it. Or if shapes do not fit.
+
+        Notes
+        -----
+        Pearlmutter, "Fast exact multiplication by the Hessian", 1994. At kinks, as of relu, and where two values of a
+        pool's window are equal, second derivatives do not exist; they are taken as those of the piece that the forward
+        pass is on.
+
+        Examples
+        --------
+        >>> from cnncore import Sequential
+        >>> from cnncore.layers import Dense
+        >>> model = Sequential([Dense(1, input_shape=(2,))])
+        >>> model.compile(loss="mse")
+        >>> model.hessian_vector_product([[1.0, 2.0]], [[0.0]], [1.0, 0.0, 0.0])  # d^2 (w1 + 2 w2 + b)^2
+        array([2., 4., 2.], dtype=float32)
+        """
+        return CurvatureProduct(self, "hessian", (x, y, sample_weight), "hessian_vector_product")(v)
+
+    def gauss_newton_vector_product(self, x: Any, y: Any, v: Any, sample_weight: Any = None) -> Any:
+        r"""The generalized Gauss-Newton matrix of the loss times a vector, without the matrix.
+
+        .. math:: G v = \frac{1}{N} \sum_n J_n^T H_n J_n v + (\text{second derivatives of the penalties}) v
+
+        :math:`J_n` is the Jacobian of the network's output z for sample n and :math:`H_n` the matrix of second
+        derivatives of the sample's loss in z. Where the last activation is a softmax or sigmoid under its
+        cross-entropy, z is what goes into it. G has no negative eigenvalues, and equals the Hessian where the network
+        is linear in its weights or fits the data. It costs about three gradients. Layers behave as in
+        :meth:`hessian_vector_product`.
+
+        Parameters
+        ----------
+        x, y, v, sample_weight
+            As for :meth:`hessian_vector_product`.
+
+        Returns
+        -------
+        numpy.ndarray or list of numpy.ndarray
+            float32, in the form of ``v``.
+
+        Raises
+        ------
+        ValueError
+            As for :meth:`hessian_vector_product`.
+
+        Notes
+        -----
+        Schraudolph, "Fast curvature matrix-vector products for second-order gradient descent", 2002; Martens, "Deep
+        learning via Hessian-free optimization", 2010. Of losses that are not convex in the output
+        :math:`H_n` keeps what is never negative: the derivative of a squared difference of logarithms or of directions
+        (mean_squared_logarithmic_error, cosine_similarity) without the second derivatives of the logarithm or the
+        direction, and the positive part of each focal term.
+
+        Examples
+        --------
+        >>> from cnncore import Sequential
+        >>> from cnncore.layers import Dense
+        >>> model = Sequential([Dense(1, input_shape=(2,))])
+        >>> model.compile(loss="mse")
+        >>> kernel, bias = model.gauss_newton_vector_product([[1.0, 2.0]], [[0.0]], [[[1.0], [0.0]], [0.0]])
+        >>> kernel.tolist(), bias.tolist()
+        ([[2.0], [4.0]], [2.0])
+        """
+        return CurvatureProduct(self, "gauss_newton", (x, y, sample_weight), "gauss_newton_vector_product")(v)
+
+    def fisher_vector_product(self, x: Any, y: Any, v: Any, sample_weight: Any = None) -> Any:
+        r"""The Fisher information matrix of the model times a vector, without the matrix.
+
+        .. math:: F v = \frac{1}{N} \sum_n J_n^T \, \mathrm{E}_{t \sim p(t|z_n)} [H_n(t)] \, J_n v
+            + (\text{second derivatives of the penalties}) v
+
+        The loss is taken for the negative logarithm of a likelihood p, and targets t as the model itself would draw
+        them; the y that is given says only how the loss is averaged. For cross-entropies over logits, or with the last
+        activation inside, and for mean_squared_error it is the Gauss-Newton matrix. Layers behave as in
+        :meth:`hessian_vector_product`.
+
+        Parameters
+        ----------
+        x, y, v, sample_weight
+            As for :meth:`hessian_vector_product`.
+
+        Returns
+        -------
+        numpy.ndarray or list of numpy.ndarray
+            float32, in the form of ``v``.
+
+        Raises
+        ------
+        ValueError
+            As for :meth:`hessian_vector_product`; and if the loss is no negative logarithm of a likelihood. Those are
+            the cross-entropies, mean_squared_error, kl_divergence and poisson.
+
+        Notes
+        -----
+        Amari, "Natural gradient works efficiently in learning", 1998; Martens, "New insights and perspectives on the
+        natural gradient method", 2014.
+
+        Examples
+        --------
+        >>> from cnncore import Sequential
+        >>> from cnncore.layers import Dense
+        >>> model = Sequential([Dense(1, activation="sigmoid", kernel_initializer="zeros", input_shape=(1,))])
+        >>> model.compile(loss="binary_crossentropy")
+        >>> model.fisher_vector_product([[1.0]], [[1.0]], [4.0, 0.0])  # p (1 - p) = 1/4
+        array([1., 1.], dtype=float32)
+        """
+        return CurvatureProduct(self, "fisher", (x, y, sample_weight), "fisher_vector_product")(v)
