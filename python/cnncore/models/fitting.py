@@ -220,6 +220,8 @@ class Fitting(Measuring):
 
         if outputs is not self._described_outputs():  # copies, because another thread uses the model's own
             return make()
+        if not self.optimizer.built:  # reset since the call before
+            self.build_optimizer()
         return self._remembered.get("step", (structure_version(), network, outputs, self.optimizer), make)
 
     def gradients(self, x: Any, y: Any, sample_weight: Any = None, flat: bool = False) -> Any:
