@@ -74,11 +74,13 @@ __all__ = [
     "ops",
     "optimizers",
     "preprocessing",
+    "random",
     "regularizers",
     "saving",
     "set_num_threads",
     "testing",
     "utils",
+    "wrappers",
 ]
 
 # ``import cnncore`` loads the core alone. Every other name is loaded when it is first used, from the module given here.

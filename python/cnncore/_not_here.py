@@ -35,7 +35,7 @@ _LAYERS: dict[str, tuple[str, ...]] = {
         "RMSNormalization",
     ),
     "words and categories are out of scope": (
-        *("CategoryEncoding", "Discretization", "Embedding", "HashedCrossing", "Hashing", "IntegerLookup"),
+        *("CategoryEncoding", "Discretization", "HashedCrossing", "Hashing", "IntegerLookup"),
         *("ReversibleEmbedding", "StringLookup", "TextVectorization"),
     ),
     "sound has to be turned into spectrograms before": ("MelSpectrogram", "STFTSpectrogram"),
@@ -52,7 +52,6 @@ _LAYERS: dict[str, tuple[str, ...]] = {
     ),
     "write a Layer of your own that holds the other": ("SpectralNormalization", "Wrapper"),
     "a layer says what it takes in compute_output_shape": ("InputSpec",),
-    "use Dropout or GaussianDropout": ("AlphaDropout",),
     "of the augmentations those are here that small images are trained with; write others as a Layer in NumPy": (
         *("AugMix", "AutoContrast", "ContrastLimitedAdaptiveHistogramEqualization", "Equalization", "RandAugment"),
         *("RandomColorDegeneration", "RandomColorJitter", "RandomElasticTransform", "RandomGaussianBlur"),
@@ -116,7 +115,6 @@ REASONS: dict[str, dict[str, tuple[str, ...]]] = {
             *("DTypePolicy", "FloatDTypePolicy", "dtype_policies", "mixed_precision"),
         ),
         "the settings are in `cnncore.backend`": ("config",),
-        "NumPy draws random numbers: `numpy.random.default_rng(seed)`": ("random",),
         "a layer says what it takes in compute_output_shape": ("InputSpec",),
         "`Model(inputs, outputs)` is the only graph of layers": ("Function", "Operation"),
         "there is one device, the CPU, and one process": ("device", "distribution"),
@@ -126,7 +124,6 @@ REASONS: dict[str, dict[str, tuple[str, ...]]] = {
         "lists, tuples and dicts may be nested anywhere": ("tree",),
         "`utils.plot_model` draws models": ("visualization",),
         "models are written by `model.save`": ("export",),
-        "write a class with fit and predict around `model`": ("wrappers",),
         "a teacher's predictions are targets like others": ("distillation",),
         "layers and models have a `name`": ("name_scope",),
         "`cnncore.__version__` says it": ("version",),
@@ -182,7 +179,7 @@ REASONS: dict[str, dict[str, tuple[str, ...]]] = {
             *("text_dataset_from_directory", "timeseries_dataset_from_array"),
         ),
         "`fit(verbose=...)` says what is shown": (
-            *("Progbar", "disable_interactive_logging", "enable_interactive_logging", "is_interactive_logging_enabled"),
+            *("disable_interactive_logging", "enable_interactive_logging", "is_interactive_logging_enabled"),
         ),
         "pooch downloads files: `pooch.retrieve`": ("get_file",),
         "`layers.serialize`, `losses.serialize`, ... for each kind of object": (

@@ -11,6 +11,7 @@ from cnncore import _checks
 from cnncore._names import nearest
 from cnncore.callbacks.base import Logs
 from cnncore.callbacks.monitor import MonitorCallback, emit
+from cnncore.callbacks.old_names import NamedValues
 
 __all__ = ["ModelCheckpoint"]
 
@@ -143,9 +144,9 @@ class ModelCheckpoint(MonitorCallback):
             emit(text)
 
     def _path(self, epoch: int, logs: Logs, batch: int | None) -> Path:
-        values = {**logs, "epoch": epoch + 1} | ({} if batch is None else {"batch": batch + 1})
+        values = NamedValues({**logs, "epoch": epoch + 1} | ({} if batch is None else {"batch": batch + 1}))
         try:
-            return Path(self.filepath.format(**values))
+            return Path(self.filepath.format_map(values))
         except (KeyError, IndexError, ValueError) as error:
             raise ValueError(
                 f"[ModelCheckpoint] expected `filepath` to name values of the logs: {', '.join(values)}. "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cnncore.callbacks.base import Callback, Logs
+from cnncore.callbacks.old_names import NamedValues
 
 __all__ = ["History"]
 
@@ -17,7 +18,8 @@ class History(Callback):
     epoch : list of int
         The epochs, counted from 0.
     history : dict of str to list of float
-        For each name in the logs its values, one an epoch.
+        For each name in the logs its values, one an epoch. Names of Keras 2 ("acc", "lr") find them too, with a
+        DeprecationWarning.
     model : Model
         The model that was trained. It is left out when a history is pickled or copied.
 
@@ -32,7 +34,7 @@ class History(Callback):
     def __init__(self) -> None:
         super().__init__()
         self.epoch: list[int] = []
-        self.history: dict[str, list[Any]] = {}
+        self.history: dict[str, list[Any]] = NamedValues()
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.epoch = []
@@ -46,7 +48,7 @@ class History(Callback):
         return {"epoch": list(self.epoch), "history": {name: list(values) for name, values in self.history.items()}}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        self.epoch, self.history = list(state["epoch"]), dict(state["history"])
+        self.epoch, self.history = list(state["epoch"]), NamedValues(state["history"])
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_model": None}

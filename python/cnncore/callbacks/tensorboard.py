@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,11 @@ from cnncore import _checks
 from cnncore.callbacks.base import Callback, Logs
 
 __all__ = ["TensorBoard", "filters_as_image"]
+
+_NOT_WRITTEN = (
+    *("profile_batch", "embeddings_freq", "embeddings_metadata", "embeddings_layer_names", "embeddings_data"),
+    "write_grads",
+)
 
 
 class TensorBoard(Callback):
@@ -39,6 +45,10 @@ class TensorBoard(Callback):
         Whether to write the number of steps in a second.
     update_freq : "epoch", "batch" or int, default "epoch"
         Also write the logs of every batch ("batch", or 1) or of every so many.
+    **without_effect
+        Arguments of Keras for what is not written here, profiles (``profile_batch``), projections of embeddings
+        (``embeddings_freq`` and the like) and gradients (``write_grads``): a UserWarning says so where they are asked
+        for. ``batch_size`` of Keras 2 has no meaning any more.
 
     Raises
     ------
@@ -58,9 +68,11 @@ class TensorBoard(Callback):
         write_images: bool = False,
         write_steps_per_second: bool = False,
         update_freq: str | int = "epoch",
+        **without_effect: Any,
     ) -> None:
         super().__init__()
         owner = "TensorBoard"
+        self._check_rest(without_effect)
         self.log_dir = Path(log_dir)
         self.histogram_freq = _checks.integer(histogram_freq, "histogram_freq", owner, minimum=0)
         self.write_graph, self.write_images = write_graph, write_images
@@ -74,6 +86,15 @@ class TensorBoard(Callback):
         self._writers: dict[str, Any] = {}
         self._batches = 0
         self._steps_before, self._start = 0, 0.0
+
+    @staticmethod
+    def _check_rest(arguments: dict[str, Any]) -> None:
+        unknown = sorted(set(arguments) - {*_NOT_WRITTEN, "batch_size"})
+        if unknown:
+            raise TypeError(f"[TensorBoard] unexpected arguments. Received: {', '.join(unknown)}")
+        asked = sorted(name for name in arguments if name in _NOT_WRITTEN and _asks(arguments[name]))
+        if asked:
+            warnings.warn(f"TensorBoard writes nothing here for {', '.join(asked)}.", stacklevel=4)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._batches = 0
@@ -154,6 +175,11 @@ def _layers_of(model: Any) -> Iterator[Any]:
             yield from _layers_of(layer)
         else:
             yield layer
+
+
+def _asks(value: Any) -> bool:
+    """Whether the value of an argument asks for something."""
+    return isinstance(value, np.ndarray) or bool(value)
 
 
 def filters_as_image(weight: np.ndarray) -> np.ndarray | None:

@@ -100,6 +100,10 @@ class Traced(NDArrayOperatorsMixin):
         """The axes in the opposite order."""
         return FUNCTIONS[np.transpose](self)
 
+    # ``x -= y`` inside the function gives x another meaning and leaves the array alone, as with Keras' tensors.
+    __iadd__, __isub__ = NDArrayOperatorsMixin.__add__, NDArrayOperatorsMixin.__sub__
+    __imul__, __itruediv__ = NDArrayOperatorsMixin.__mul__, NDArrayOperatorsMixin.__truediv__
+
     def __len__(self) -> int:
         return len(self.value)
 

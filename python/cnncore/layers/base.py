@@ -73,6 +73,8 @@ class Layer(Weighted):
     input_shape : tuple of int, optional
         Shape of one sample, for the first layer of a Sequential model. ``input_dim=n`` stands for ``input_shape=(n,)``,
         ``batch_input_shape`` has the batch axis in front, and ``batch_shape`` is today's name of that.
+    weights : list of array_like, optional
+        Keras 2's argument for initial weights, written like ``set_weights(weights)`` when the layer is built.
 
     Attributes
     ----------
@@ -105,6 +107,7 @@ class Layer(Weighted):
         self.dtype = _checks.dtype(dtype, owner)
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.declared_input_shape = declared_shape(kwargs, owner)
+        self._given_weights: Any = kwargs.pop("weights", None)
         if kwargs:
             raise TypeError(unknown_argument(type(self), next(iter(kwargs))))
         self.built = False
@@ -227,6 +230,12 @@ class Layer(Weighted):
         if not self.built:
             self._specs += self.weight_specs(input_shape)
             self.built = True
+            self._write_given_weights()
+
+    def _write_given_weights(self) -> None:
+        given, self._given_weights = self._given_weights, None
+        if given is not None:
+            self.set_weights(given)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -244,6 +253,7 @@ class Layer(Weighted):
                 self.compute_output_shape(input_shape)  # says what is wrong with the shape before anything changes
             takes_all = more and len(inspect.signature(self.build).parameters) > 1
             self.build(input_shape, *(more if takes_all else ()))
+            self._write_given_weights()
             return
         for held, spec in zip(self._specs, self.weight_specs(input_shape), strict=False):
             if held.shape != spec.shape:

@@ -23,6 +23,7 @@ from cnncore.layers.batch_normalization import BatchNormalization
 from cnncore.layers.convolution import Conv1D, Conv2D, Convolution1D, Convolution2D
 from cnncore.layers.dense import Dense
 from cnncore.layers.depthwise import DepthwiseConv1D, DepthwiseConv2D
+from cnncore.layers.embedding import Embedding
 from cnncore.layers.global_pooling import (
     GlobalAveragePooling1D,
     GlobalAveragePooling2D,
@@ -56,6 +57,7 @@ from cnncore.layers.merging import (
 from cnncore.layers.operators import Divide
 from cnncore.layers.regularization import (
     ActivityRegularization,
+    AlphaDropout,
     Dropout,
     GaussianDropout,
     GaussianNoise,
@@ -95,6 +97,7 @@ __all__ = [
     "Activation",
     "ActivityRegularization",
     "Add",
+    "AlphaDropout",
     "ArrayFunction",
     "Average",
     "AveragePooling1D",
@@ -122,6 +125,7 @@ __all__ = [
     "Divide",
     "Dot",
     "Dropout",
+    "Embedding",
     "Flatten",
     "GaussianDropout",
     "GaussianNoise",

@@ -12,12 +12,16 @@ from cnncore.layers.protocols import Graph
 
 __all__ = [
     "ActivityRegularization",
+    "AlphaDropout",
     "Dropout",
     "GaussianDropout",
     "GaussianNoise",
     "SpatialDropout1D",
     "SpatialDropout2D",
 ]
+
+
+_LEAST_SELU = -1.7580993408473766  # the limit of selu(x) for x to minus infinity
 
 
 class _Random(Layer):
@@ -225,6 +229,57 @@ class GaussianDropout(_Random):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "rate": self.rate, "seed": self.seed}
+
+
+@registry.register()
+class AlphaDropout(Dropout):
+    """In training, set a random share of the values to the least value of selu, and scale and shift all so that mean
+    and variance stay; in inference, do nothing.
+
+    Parameters
+    ----------
+    rate : float
+        Share of the values that are dropped, 0 <= rate < 1.
+    noise_shape, seed : optional
+        As of :class:`Dropout`.
+    **kwargs
+        ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
+
+    Notes
+    -----
+    Klambauer et al., "Self-normalizing neural networks", 2017: y = a (x m + c (1 - m)) + b for a mask m of zeros and
+    ones, with c = -1.7581, a = ((1 - rate) (1 + rate c^2))^(-1/2) and b = -a c rate.
+
+    Examples
+    --------
+    >>> AlphaDropout(0.5).compute_output_shape((None, 128))
+    (None, 128)
+    """
+
+    def lower(self, graph: Graph, inputs: Sequence[int]) -> int:
+        if not self.rate:
+            return inputs[0]
+        factor, offset = self._lines()
+        # What dropout makes of ones is 0 or 1 / (1 - rate) in training, and 1 in inference. A factor and an offset are
+        # products of two lines through what they have to be there: (0, c a + b), (a, b) and (1, 0).
+        ones = graph.add("rescaling", inputs, self.name, scale=0.0, offset=1.0)
+        drawn = super().lower(graph, [ones])
+        factor_line, offset_line, falling = (
+            graph.add("rescaling", [drawn], self.name, scale=slope, offset=start)
+            for slope, start in (factor, offset, (-1.0, 1.0))
+        )
+        scaled = graph.add("multiply", [inputs[0], graph.add("multiply", [drawn, factor_line], self.name)], self.name)
+        return graph.add("add", [scaled, graph.add("multiply", [falling, offset_line], self.name)], self.name)
+
+    def _lines(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Slope and start of the lines p, q for which the factor is d p(d) and the offset (1 - d) q(d)."""
+        kept = 1.0 - self.rate
+        a = (kept * (1.0 + self.rate * _LEAST_SELU**2)) ** -0.5
+        b = -a * _LEAST_SELU * self.rate
+        rise = 1.0 / kept - 1.0
+        factor_slope = (a * kept - 1.0) / rise
+        start = a * _LEAST_SELU + b
+        return (factor_slope, 1.0 - factor_slope), ((-b / rise - start) * kept, start)
 
 
 @registry.register()

@@ -22,6 +22,7 @@ __all__ = [
     "apply_function",
     "hidden_calls",
     "is_symbolic",
+    "visible_calls",
 ]
 
 Shape = tuple[Any, ...]  # the batch axis, None, then ints
@@ -259,6 +260,19 @@ def hidden_calls(numpy: bool = True) -> Iterator[None]:
     finally:
         _hidden.numpy = before
         _hidden.depth -= 1
+
+
+@contextlib.contextmanager
+def visible_calls() -> Iterator[None]:
+    """Calls meanwhile are part of a graph of their own, even inside :func:`hidden_calls`: a model that is called for
+    the first time while another layer's ``call`` is followed is built like any other.
+    """
+    before = _hidden.depth, _hidden.numpy
+    _hidden.depth, _hidden.numpy = 0, True
+    try:
+        yield
+    finally:
+        _hidden.depth, _hidden.numpy = before
 
 
 def is_symbolic(structure: Any) -> bool:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from cnncore import _checks, _core
 from cnncore._checks import Float32
 from cnncore._registry import Registry, snake_case
+from cnncore._scalar import Scalar
 from cnncore.differentiation import NotDifferentiableError, pullback
 from cnncore.losses import targets
 
@@ -108,7 +109,7 @@ class Loss:
         Returns
         -------
         float
-            Without reduction a float32 array of losses instead, each times its weight.
+            It also answers ``numpy()``. Without reduction a float32 array of losses instead, each times its weight.
         """
         predictions = _checks.float32_array(y_pred, "y_pred", self.name)
         losses = self._losses(self._prepared(y_true, predictions), predictions)
@@ -225,4 +226,4 @@ class Loss:
         if self.reduction in (None, "none"):
             return losses.astype(np.float32)
         divisor = self._divisor(losses, sample_weight)
-        return float(losses.sum()) / divisor if divisor else 0.0
+        return Scalar(float(losses.sum()) / divisor if divisor else 0.0)

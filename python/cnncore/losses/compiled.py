@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from cnncore import _checks, _core
 from cnncore._checks import Float32
+from cnncore._scalar import Scalar
 from cnncore.losses import targets
 from cnncore.losses.base import Loss, ValueAndGradient
 
@@ -48,7 +49,7 @@ class CompiledLoss(Loss):
         y, predictions = self._last(self._prepared(y_true, predictions), predictions)
         if self.reduction in (None, "none") or (sample_weight is not None and predictions.ndim == 1):
             return self._reduced(self._core.values(y, predictions), sample_weight)
-        return self._core(y, predictions, self._weights(sample_weight, predictions))
+        return Scalar(self._core(y, predictions, self._weights(sample_weight, predictions)))
 
     def gradient(self, y_true: Any, y_pred: Any) -> np.ndarray:
         """Derivative of the sum of the losses with respect to ``y_pred``, of its shape."""

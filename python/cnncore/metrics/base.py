@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from cnncore._naming import unique_name
 from cnncore._registry import Registry
+from cnncore._scalar import Scalar
 from cnncore.metrics.state import State, variable_shape
 
 __all__ = ["Metric", "registry"]
@@ -45,6 +48,11 @@ class Metric:
     >>> metric.name, metric.result()
     ('largest', 0.75)
     """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "result" in vars(cls):
+            cls.result = _with_numpy(cls.result)  # type: ignore[assignment, method-assign]
 
     _direction: str | None = None  # "up" where more is better, "down" where less is, as in Keras
 
@@ -105,7 +113,7 @@ class Metric:
         raise NotImplementedError(f"{type(self).__name__} must implement update_state(y_true, y_pred, sample_weight)")
 
     def result(self) -> Any:
-        """The value for all samples so far: a float, or an array."""
+        """The value for all samples so far: a float, which also answers ``numpy()``, or an array."""
         raise NotImplementedError(f"{type(self).__name__} must implement result()")
 
     def reset_state(self) -> None:
@@ -129,6 +137,17 @@ class Metric:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"
+
+
+def _with_numpy(result: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """``result`` with numbers that answer ``numpy()``."""
+
+    @functools.wraps(result)
+    def wrapped(self: Any) -> Any:
+        value = result(self)
+        return Scalar(value) if isinstance(value, float) else value
+
+    return wrapped
 
 
 def divide(numerator: ArrayLike, denominator: ArrayLike) -> np.ndarray:

@@ -11,6 +11,7 @@ import numpy as np
 from cnncore._checks import Float32
 from cnncore._random import generator
 from cnncore.callbacks import CallbackList
+from cnncore.callbacks.old_names import NamedValues
 from cnncore.models.meter import Meter
 from cnncore.models.signature import Output
 from cnncore.models.sources import ArraySource, Batch
@@ -84,10 +85,10 @@ class TrainingLoop:
         for epoch in range(max(self._start.get("epoch", first), first), epochs.stop):
             callbacks.on_epoch_begin(epoch)
             self._run_epoch(epoch, callbacks)
-            logs = self._meter.logs()
+            logs = NamedValues(self._meter.logs())
             if self._validation is not None and self._validation.is_due(epoch):
                 results = self._evaluate(self._validation.source, callbacks)
-                logs |= {f"val_{name}": value for name, value in results.items()}
+                logs.update({f"val_{name}": value for name, value in results.items()})
             callbacks.on_epoch_end(epoch, logs)
             if model.stop_training:
                 break

@@ -22,7 +22,7 @@ from cnncore.layers import custom, eager
 from cnncore.layers.base import Layer, registry
 from cnncore.layers.function import Function
 from cnncore.layers.input_layer import Input, InputLayer
-from cnncore.layers.tensor import KerasTensor, Node, is_symbolic
+from cnncore.layers.tensor import KerasTensor, Node, is_symbolic, visible_calls
 from cnncore.models.arrange import arrange, as_arrays, fitting, map_shapes
 from cnncore.models.graph_config import describe, descriptions_of, layers_from, lookup, rebuild, sharing
 from cnncore.models.network import Networked
@@ -167,8 +167,9 @@ class Model(Parts, Trainer, Stored, Networked, Layer):
                 return
             if not self._follows_call:
                 self._require_built()
-            inputs = map_shapes(Input, sample_shapes)
-            function = custom.follow(self, inputs)
+            with visible_calls():
+                inputs = map_shapes(Input, sample_shapes)
+                function = custom.follow(self, inputs)
             self._set_graph(function.inputs, function.outputs)
 
     def ensure_built(self, input_shape: Any, *more: Any) -> None:

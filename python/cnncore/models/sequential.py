@@ -13,7 +13,7 @@ from cnncore._naming import unique_name
 from cnncore.layers.base import Layer, registry, structure_changed
 from cnncore.layers.function import Function
 from cnncore.layers.input_layer import InputLayer
-from cnncore.layers.tensor import KerasTensor
+from cnncore.layers.tensor import KerasTensor, visible_calls
 from cnncore.models.arrange import as_arrays
 from cnncore.models.graph_config import descriptions_of, layers_from, sharing
 from cnncore.models.model import Model
@@ -198,7 +198,7 @@ class Sequential(Model):
             return
         if not self._layers:
             self._require_built()
-        with self._lock:
+        with self._lock, visible_calls():
             start = InputLayer(sample_shape)
             _check_chain(self._layers, (None, *sample_shape))
             tensors = [start.output]

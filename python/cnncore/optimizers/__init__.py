@@ -15,6 +15,7 @@ from cnncore.optimizers.ftrl import Ftrl
 from cnncore.optimizers.kfac import KFAC
 from cnncore.optimizers.lbfgs import LBFGS
 from cnncore.optimizers.lion import Lion
+from cnncore.optimizers.lower_case import lower_case
 from cnncore.optimizers.muon import Muon
 from cnncore.optimizers.rmsprop import RMSprop
 from cnncore.optimizers.sgd import SGD
@@ -44,6 +45,11 @@ __all__ = [
 
 if not TYPE_CHECKING:
     __getattr__ = explain_missing("optimizers", __all__)
+
+
+# In the place of the modules of these names, which stay importable.
+adadelta, adagrad, adamax, adam = lower_case(Adadelta), lower_case(Adagrad), lower_case(Adamax), lower_case(Adam)
+nadam, rmsprop, sgd = lower_case(Nadam), lower_case(RMSprop), lower_case(SGD)
 
 
 def get(identifier: Any) -> Optimizer:

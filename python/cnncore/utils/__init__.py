@@ -11,6 +11,7 @@ from .image_dataset import image_dataset_from_directory
 from .learning_rate import LearningRateCurve, find_learning_rate
 from .model_plot import plot_model
 from .numerical import normalize, to_categorical
+from .progbar import Progbar
 from .seeds import set_random_seed
 from .session import (
     CustomObjectScope,
@@ -25,6 +26,7 @@ from .session import (
 __all__ = [
     "CustomObjectScope",
     "LearningRateCurve",
+    "Progbar",
     "PyDataset",
     "Sequence",
     "array_to_img",

@@ -1,0 +1,120 @@
+"""Embedding: a vector of weights for each whole number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cnncore import _checks, constraints, initializers, regularizers
+from cnncore.layers.base import Layer, Shape, WeightSpec, registry
+
+__all__ = ["Embedding"]
+
+
+@registry.register()
+class Embedding(Layer):
+    """y = embeddings[x]: a vector for each whole number, such as the label that a generator is given.
+
+    It calls Python in every step.
+
+    Parameters
+    ----------
+    input_dim : int
+        Numbers from 0 to ``input_dim - 1`` are known.
+    output_dim : int
+        Length of a vector.
+    embeddings_initializer : default "uniform"
+    embeddings_regularizer, embeddings_constraint : optional
+    mask_zero : bool, default False
+        Only False: masks are made for recurrent networks.
+    weights : list of one array, optional
+        Initial vectors, (input_dim, output_dim).
+    input_length : int, optional
+        Whole numbers in a sample, where this is the first layer: Keras 2's ``input_shape=(input_length,)``.
+    **kwargs
+        ``name``, ``trainable`` and ``input_shape``, see :class:`Layer`.
+
+    Raises
+    ------
+    ValueError
+        In a call with something else than whole numbers from 0 to ``input_dim - 1``.
+
+    Examples
+    --------
+    >>> layer = Embedding(10, 4)
+    >>> layer(np.array([[1], [3]])).shape
+    (2, 1, 4)
+    """
+
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        embeddings_initializer: Any = "uniform",
+        embeddings_regularizer: Any = None,
+        embeddings_constraint: Any = None,
+        mask_zero: bool = False,
+        weights: Any = None,
+        *,
+        input_length: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if input_length is not None and "input_shape" not in kwargs:
+            kwargs["input_shape"] = (input_length,)
+        super().__init__(weights=weights, **kwargs)
+        self.input_dim = _checks.integer(input_dim, "input_dim", "Embedding")
+        self.output_dim = _checks.integer(output_dim, "output_dim", "Embedding")
+        self.embeddings_initializer = initializers.get(embeddings_initializer)
+        self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
+        self.embeddings_constraint = constraints.get(embeddings_constraint)
+        if mask_zero:
+            raise ValueError("[Embedding] expected `mask_zero` to be False. Received: mask_zero=True")
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return (*input_shape, self.output_dim)
+
+    def weight_specs(self, input_shape: Shape) -> list[WeightSpec]:
+        return [
+            WeightSpec(
+                "embeddings",
+                (self.input_dim, self.output_dim),
+                self.embeddings_initializer,
+                regularizer=self.embeddings_regularizer,
+                constraint=self.embeddings_constraint,
+            )
+        ]
+
+    @property
+    def embeddings(self) -> Any:
+        """The vectors, (input_dim, output_dim)."""
+        return self._weight("embeddings")
+
+    def call(self, inputs: Any) -> Any:
+        return np.asarray(self.embeddings)[self._numbers(inputs)]
+
+    def backward(self, inputs: Any, dy: np.ndarray) -> Any:
+        """No gradient for the numbers, and the sums of those of each vector."""
+        gradient = np.zeros((self.input_dim, self.output_dim), np.float32)
+        np.add.at(gradient, self._numbers(inputs), dy)
+        return np.zeros(np.shape(inputs), np.float32), [gradient] if self._specs[0].trainable else []
+
+    def _numbers(self, inputs: Any) -> np.ndarray:
+        values = np.asarray(inputs)
+        numbers = values.astype(np.int64)
+        if numbers.size and ((numbers != values).any() or numbers.min() < 0 or numbers.max() >= self.input_dim):
+            raise ValueError(
+                f'Layer "{self.name}": expected whole numbers from 0 to {self.input_dim - 1}. '
+                f"Received: values from {values.min()} to {values.max()}"
+            )
+        return numbers
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "input_dim": self.input_dim,
+            "output_dim": self.output_dim,
+            "embeddings_initializer": initializers.serialize(self.embeddings_initializer),
+            "embeddings_regularizer": regularizers.serialize(self.embeddings_regularizer),
+            "embeddings_constraint": constraints.serialize(self.embeddings_constraint),
+        }

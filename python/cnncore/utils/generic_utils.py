@@ -1,0 +1,6 @@
+"""What Keras 2 had in ``utils.generic_utils``."""
+
+from cnncore.utils.progbar import Progbar
+from cnncore.utils.session import CustomObjectScope, custom_object_scope
+
+__all__ = ["CustomObjectScope", "Progbar", "custom_object_scope"]
