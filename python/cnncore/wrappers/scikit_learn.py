@@ -32,6 +32,12 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         )
         self.build_fn, self.sk_params = build_fn, sk_params
 
+    def __sklearn_clone__(self) -> Any:
+        """Another one with the same parameters, not trained."""
+        clone = object.__new__(type(self))
+        clone.build_fn, clone.sk_params = self.build_fn, dict(self.sk_params)
+        return clone
+
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """All parameters."""
         return {**self.sk_params, "build_fn": self.build_fn}
