@@ -17,7 +17,8 @@ __all__ = ["Model", "Sequential", "clone_model", "load_model", "model_from_json"
 
 def __getattr__(name: str) -> Any:
     if name in ("load_model", "save_model"):
-        from cnncore import saving  # only who reads or writes files needs the libraries for them
+        # later: the libraries for files are slow to import, and most programs do not need them
+        from cnncore import saving
 
         return getattr(saving, name)
     raise missing("models", name, __all__)

@@ -1,4 +1,4 @@
-"""Warnings about models and data that run but can hardly be meant: each is given once for a model."""
+"""Warnings about models and data that run, but are probably mistakes. Each warning is given once for a model."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from cnncore.models.signature import Output
 
 __all__ = ["advise_on_inputs", "advise_on_outputs", "final_activation", "value_range"]
 
-_LOOKED_AT = 4096  # samples whose values are looked at
-_FULL_SCALE = 2.0  # floats up to here are taken for scaled to [0, 1]; pixels go up to 255
+_LOOKED_AT = 4096  # how many samples are examined
+_FULL_SCALE = 2.0  # data whose greatest value is below this are assumed to be scaled to [0, 1]; pixels go up to 255
 
 
 def value_range(x: np.ndarray) -> tuple[float, float]:
-    """Least and greatest value of up to some thousand samples, evenly spread over ``x``."""
+    """The least and the greatest value among a few thousand samples, which are evenly spread over ``x``."""
     part = x[:: -(-len(x) // _LOOKED_AT)]
     return float(part.min()), float(part.max())
 
@@ -26,7 +26,7 @@ def value_range(x: np.ndarray) -> tuple[float, float]:
 def advise_on_inputs(
     layers: Iterable[Any], ranges: Sequence[tuple[float, float]], arrays: Sequence[np.ndarray], given: set[str]
 ) -> None:
-    """Warn of floats from 0 to 1 where the model itself divides pixels by 255."""
+    """Warn about floats from 0 to 1 where the model itself divides pixels by 255."""
     if len(arrays) != 1 or arrays[0].dtype == np.uint8 or "range" in given:
         return
     first = next((layer for layer in layers if type(layer).__name__ != "InputLayer"), None)
@@ -45,7 +45,7 @@ def advise_on_inputs(
 
 
 def advise_on_outputs(outputs: Sequence[Output], tensors: Sequence[Any], given: set[str]) -> None:
-    """Warn of last activations that do not fit the loss."""
+    """Warn about last activations that do not fit the loss."""
     if "activation" not in given:
         given.add("activation")
         for output, tensor in zip(outputs, tensors, strict=True):
@@ -54,7 +54,7 @@ def advise_on_outputs(outputs: Sequence[Output], tensors: Sequence[Any], given: 
 
 
 def final_activation(tensor: Any) -> str | None:
-    """Name of the activation that a tensor comes from, "linear" for a layer without one, None if it cannot be told."""
+    """The name of the activation behind a tensor: "linear" for a layer without one, None if it is not known."""
     layer = getattr(getattr(tensor, "node", None), "layer", None)
     kind = type(layer).__name__
     if kind in ("Softmax", "ReLU", "LeakyReLU", "ELU"):

@@ -1,4 +1,4 @@
-"""From what users pass as inputs or targets to a list in the order in which a model keeps its tensors."""
+"""Bring what users pass as inputs or targets into a list, in the order in which a model keeps its tensors."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def arrange(structure: Any, names: list[str], data: Any, owner: str, what: str =
     names : list of str
         Their names, in order.
     data
-        One value for a single tensor; else a structure that nests like ``structure``, a flat list or tuple in order,
-        or a dict by name.
+        For a single tensor, its value. Otherwise a structure that is nested like ``structure``, a flat list or tuple in
+        the same order, or a dict by name.
     owner, what : str
-        Who asks for what, for messages.
+        The function that asks, and what it asks for; both are for messages.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def as_arrays(data: Any) -> Any:
 
 
 def fitting(x: Any, tensor: KerasTensor, owner: str) -> np.ndarray:
-    """``x`` as the core takes it, uint8 or float32, for the input ``tensor``.
+    """``x`` as an array of uint8 or float32 with the shape of the input ``tensor``.
 
     As in Keras a channel axis of size one may be left out.
 

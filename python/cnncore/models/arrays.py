@@ -1,4 +1,4 @@
-"""From what users pass as data to arrays of the right shape, copied only where that is needed."""
+"""Turn what users pass as data into arrays of the right shape, and copy it only where that is necessary."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from cnncore._structure import flatten_like, same_structure
 
 __all__ = ["as_array", "batch_size_of", "by_name", "is_array", "prepare_x"]
 
-_DTYPES = (np.dtype(np.uint8), np.dtype(np.float32))  # what the core reads as it is
+_DTYPES = (np.dtype(np.uint8), np.dtype(np.float32))  # types that the core reads without a conversion
 
 
 def is_array(value: Any) -> bool:
-    """Whether a value is one array: NumPy's, or anything that can be turned into one, but no list."""
+    """Whether a value is one array: a NumPy array, or another object that NumPy can read, but not a list."""
     return hasattr(value, "__array__") or hasattr(value, "__dlpack__") or isinstance(value, np.generic)
 
 
 def as_array(value: Any) -> Any:
-    """An array-like of another library as NumPy sees it, without a copy where that is possible; else ``value``."""
+    """The array of another library as a NumPy array, if possible without a copy; any other value as it is."""
     if isinstance(value, np.ndarray) or not is_array(value):
         return value
-    if hasattr(value, "detach"):  # PyTorch refuses to convert what takes part in differentiation or lives on a device
+    if hasattr(value, "detach"):  # PyTorch does not convert tensors that need a gradient or are on another device
         value = value.detach()
         value = value.cpu() if hasattr(value, "cpu") else value
     if hasattr(value, "__array__"):
@@ -85,7 +85,7 @@ def _from_mapping(data: Mapping[str, Any], structure: Any, names: Sequence[str],
 def prepare_x(x: Any, shape: tuple[int, ...], name: str) -> np.ndarray:
     """Samples as a C-contiguous uint8 or float32 array (samples, *shape).
 
-    As in Keras an axis of size one at the end may be left out, or be too many.
+    As in Keras, a last axis of size one may be missing or superfluous.
     """
     array = _checks.numeric_array(as_array(x), "x", name)
     if (*array.shape[1:], 1) == shape and array.ndim:
@@ -103,7 +103,7 @@ def prepare_x(x: Any, shape: tuple[int, ...], name: str) -> np.ndarray:
 
 
 def batch_size_of(data: Any) -> int:
-    """Number of samples of the first array in a list, tuple or dict of arrays."""
+    """The number of samples of the first array in a list, tuple or dict of arrays."""
     while isinstance(data, (list, tuple, Mapping)) and len(data):
         first = next(iter(data.values())) if isinstance(data, Mapping) else data[0]
         if not isinstance(first, (list, tuple, Mapping)) and not is_array(first):

@@ -19,7 +19,7 @@ class Augmenter:
     layers : list of Augmentation
         The layers, in order.
     seed : int
-        The model's seed: with the number of the step it says what happens to an image.
+        The model's seed. Together with the number of the step it decides how an image is changed.
     """
 
     def __init__(self, layers: Sequence[Any], seed: int) -> None:
@@ -32,5 +32,5 @@ class Augmenter:
 
 
 def make_augmenter(layers: Sequence[Any], seed: int) -> Augmenter | None:
-    """An augmenter, or None where there are no such layers."""
+    """An augmenter, or None if there are no such layers."""
     return Augmenter(layers, seed) if layers else None

@@ -1,4 +1,4 @@
-"""Claim: one thread at a time has something, and the others are told so at once."""
+"""Claim: one thread at a time may use an object, and other threads are told so without waiting."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ __all__ = ["Claim"]
 
 
 class Claim:
-    """A lock whose ``with`` block does not wait: its value says whether the block has the lock.
+    """A lock that never waits: the value of its ``with`` statement says whether the block has the lock.
 
-    Copies and pickles of it are free.
+    Nobody holds a copy or a pickle of it.
 
     Examples
     --------

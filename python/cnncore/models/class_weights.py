@@ -62,12 +62,12 @@ def weights_of_classes(
         raise ValueError(
             f"[{owner}] expected `class_weight` only with one class for each sample. Received: y of shape {y.shape}"
         )
-    inside = (labels >= 0) & (labels < classes)  # a label to be ignored is outside
+    inside = (labels >= 0) & (labels < classes)  # a label that the loss ignores is not among the classes
     return np.where(inside, table[np.where(inside, labels, 0)], np.float32(1)).astype(np.float32)
 
 
 def _labels(y: np.ndarray) -> Any:
-    """The class of each sample; None where targets have none."""
+    """The class of each sample; None if the targets do not say one class for each sample."""
     if y.ndim == 1:
         return y.astype(np.int64)
     if y.ndim != 2:

@@ -1,4 +1,4 @@
-"""Models like other models: cloned with new weights, or read from JSON."""
+"""Make models from other models or from JSON, with new weights."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def clone_model(
     Raises
     ------
     ValueError
-        If the model follows a ``call`` of its own: its class says how to make another.
+        If the model is a subclass with a method ``call``: make another one with its constructor.
 
     Examples
     --------
@@ -68,11 +68,12 @@ def clone_model(
 
 
 class _Clones:
-    """The clone of each layer: one, however many models have it."""
+    """The clone of each layer. A layer that several models have in common is cloned once."""
 
     def __init__(self, clone_function: Callable[[Layer], Layer] | None) -> None:
         self.function = clone_function
-        self.made: dict[int, tuple[Layer, Any]] = {}  # by the layer's id, with the layer, so that the id stays its own
+        # the layer's id -> the layer, which is kept so that no other object gets its id, and the clone
+        self.made: dict[int, tuple[Layer, Any]] = {}
 
     def __call__(self, layer: Layer) -> Any:
         if id(layer) not in self.made:

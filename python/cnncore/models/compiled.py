@@ -77,7 +77,8 @@ class Compiled(Structure):
     def __init__(self) -> None:
         self._optimizer: optimizers.Optimizer | None = None
         self._plan: Plan | None = None
-        self._outputs: tuple[Any, list[Output]] | None = None  # for which function they were made
+        # the function that the outputs were made for, and the outputs
+        self._outputs: tuple[Any, list[Output]] | None = None
 
     def compile(
         self,
@@ -111,9 +112,10 @@ class Compiled(Structure):
         weighted_metrics : list, optional
             Likewise, for metrics that weight samples by ``sample_weight`` and ``class_weight``.
         run_eagerly, steps_per_execution, jit_compile, auto_scale_loss
-            Accepted for Keras' sake. The core always runs compiled, one step after another.
+            Accepted for compatibility with Keras, without an effect: the core always runs compiled code, one step after
+            another.
         precision : {"float32", "bfloat16_3x", "bfloat16"}, default "float32"
-            Arithmetic of the layers that name none. The weights stay as they are.
+            The precision of layers that have none of their own. It does not change the weights.
 
         Raises
         ------
@@ -137,7 +139,7 @@ class Compiled(Structure):
         loss_weights, metrics = _keras_2_order(loss_weights, metrics)
         plan = Plan(loss, loss_weights, metrics, weighted_metrics)
         new_optimizer = optimizers.get(optimizer)
-        if self._known_function() is not None:  # names of outputs are known: a wrong one is an error now
+        if self._known_function() is not None:  # the names of the outputs are known, so that a wrong one is found now
             plan.outputs(*self._known_outputs())
         self._optimizer, self._plan, self._outputs = new_optimizer, plan, None
         self.precision = new_precision
@@ -155,7 +157,7 @@ class Compiled(Structure):
 
     @property
     def optimizer(self) -> optimizers.Optimizer:
-        """The optimizer; assign to its ``learning_rate`` to change that."""
+        """The optimizer. Its ``learning_rate`` can be assigned."""
         self._require_compiled("optimizer")
         assert self._optimizer is not None
         return self._optimizer
@@ -182,7 +184,7 @@ class Compiled(Structure):
         return ["loss", *several, *(name for output in outputs for name, _ in output.all_metrics)]
 
     def reset_metrics(self) -> None:
-        """Forget what the metrics have seen. ``fit`` and ``evaluate`` do it by themselves."""
+        """Forget what the metrics have seen. ``fit`` and ``evaluate`` do this themselves."""
         for metric in self.metrics:
             metric.reset_state()
 
@@ -248,7 +250,9 @@ def _is_leaf(value: Any) -> bool:
 
 
 def _map(function: Callable[[Any], Any], value: Any) -> Any:
-    """``value`` with ``function`` of each entry that is not None; descriptions of objects are entries, no dicts."""
+    """Apply ``function`` to each entry of ``value`` that is not None. The description of an object counts as one entry,
+    although it is a dict.
+    """
     if value is None:
         return None
     if _is_leaf(value):
@@ -276,7 +280,7 @@ def _metric_list(metrics: Any, name: str, loss: Any) -> Any:
     first = next((item for item in _leaves(loss) if item is not None), None)
 
     def checked(identifier: Any) -> Any:
-        metric = metrics_module.get(identifier, first)  # a name that is not known is an error now
+        metric = metrics_module.get(identifier, first)  # raises an error if the name is not known
         return metric if isinstance(identifier, type) else identifier
 
     return _map(checked, dict(metrics) if isinstance(metrics, Mapping) else list(metrics))
@@ -330,7 +334,9 @@ def _described_metric(identifier: Any) -> Any:
 
 
 def _keras_2_order(loss_weights: Any, metrics: Any) -> tuple[Any, Any]:
-    """``loss_weights`` and ``metrics``, which was the third argument in Keras 2; names there can mean nothing else."""
+    """``loss_weights`` and ``metrics``, exchanged if the first has names of metrics: in Keras 2 the third argument of
+    ``compile`` was ``metrics``.
+    """
     if metrics is not None or not any(isinstance(leaf, str) or callable(leaf) for leaf in _leaves(loss_weights)):
         return loss_weights, metrics
     warnings.warn(

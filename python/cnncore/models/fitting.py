@@ -74,7 +74,7 @@ class Fitting(Measuring):
         batch_size : int, default 32
             Samples in a batch of arrays.
         epochs : int, default 1
-            Number of the last epoch, which is their count unless ``initial_epoch`` is given.
+            The number of the last epoch. Without ``initial_epoch`` this is how many epochs there are.
         verbose : {"auto", 0, 1, 2}, default "auto"
             A progress bar on stderr (1), a line on stdout for each epoch (2), nothing (0). "auto" is 1 in a terminal or
             notebook; where stderr is a file or a pipe it is a line for each epoch there.
@@ -87,17 +87,17 @@ class Fitting(Measuring):
         shuffle : bool, default True
             Whether each epoch has a random order: of the samples, or of a PyDataset's batches.
         class_weight : dict of int to float, optional
-            Factor of the loss for samples of a class; 1 for classes that are not in it.
+            A factor of the loss for the samples of each class; 1 for classes that are not in the dict.
         sample_weight : array_like, shape (samples,), optional
             Factor of the loss for each sample; also a list or dict of them for several outputs.
         initial_epoch : int, default 0
-            Epochs done already, when training goes on.
+            How many epochs were done before, when training is continued.
         steps_per_epoch : int, optional
             Batches in an epoch; needed for sources of batches that never end.
         validation_steps : int, optional
             Batches of the validation data to evaluate on; all by default.
         validation_batch_size : int, optional
-            Samples in a batch of an evaluation, which limits the memory it takes.
+            How many samples are evaluated at once, which limits the memory that this needs.
         validation_freq : int or list of int, default 1
             Evaluate after every so many epochs, or after these epochs, counted from 1.
         **old_words
@@ -212,13 +212,15 @@ class Fitting(Measuring):
             return as_keras_result(meter.logs(), return_dict)
 
     def _step_and_meter(self, outputs: list[Output]) -> tuple[TrainingStep, Meter]:
-        """For single batches: those of the call before where they still fit and nobody else uses them."""
+        """The step and the meter for a single batch. Those of the call before are used again if they still fit and no
+        other thread uses them.
+        """
         network = self._network_for_use()
 
         def make() -> tuple[TrainingStep, Meter]:
             return TrainingStep(self, network, outputs), Meter(outputs, samples=1)
 
-        if outputs is not self._described_outputs():  # copies, because another thread uses the model's own
+        if outputs is not self._described_outputs():  # copies, because another thread is using the metrics of the model
             return make()
         if not self.optimizer.built:  # reset since the call before
             self.build_optimizer()

@@ -1,4 +1,4 @@
-"""The graph of calls as plain data, and back: what files, copies and pickles hold."""
+"""Turn a graph of calls into plain data and back. Files, copies and pickles of models hold this data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["describe", "descriptions_of", "layers_from", "lookup", "rebuild", "s
 
 
 class _Sharing(threading.local):
-    """What descriptions that are being written, or read, have in common in this thread."""
+    """The layers that the descriptions which this thread is writing or reading have in common."""
 
     def __init__(self) -> None:
         self.depth = 0
@@ -34,9 +34,9 @@ _sharing = _Sharing()
 
 @contextlib.contextmanager
 def sharing() -> Iterator[None]:
-    """While this block runs, a layer that several models have is described, and made, as one layer.
+    """While this block runs, a layer that several models have in common is described, and made, as one layer.
 
-    Blocks inside another one belong to it.
+    A block inside another block continues the outer one.
     """
     _sharing.depth += 1
     try:
@@ -48,8 +48,8 @@ def sharing() -> Iterator[None]:
 
 
 def descriptions_of(layers: list[Layer]) -> list[dict[str, Any]]:
-    """The layers ready for JSON. Those that were described before in this :func:`sharing` have an entry "shared": a
-    number that says which are the same.
+    """The layers ready for JSON. Layers that occur several times inside one :func:`sharing` block have an entry
+    "shared", with a number that is the same for all occurrences.
     """
     return [_description_of(layer) for layer in layers]
 
@@ -67,8 +67,8 @@ def _description_of(layer: Layer) -> dict[str, Any]:
 
 
 def describe(function: Function) -> dict[str, Any]:
-    """The calls of a function, with layers by name and tensors by number: inputs first, then the outputs of each
-    call.
+    """The calls of a function as plain data. Layers are given by name, and tensors by number: the inputs come first,
+    then the outputs of each call.
     """
     numbers = {id(tensor): number for number, tensor in enumerate(function.input_list)}
     calls = []
@@ -89,7 +89,7 @@ def describe(function: Function) -> dict[str, Any]:
 
 
 def rebuild(graph: Any, inputs: list[KerasTensor], layer_named: Callable[[str], Layer]) -> tuple[Any, Any]:
-    """(inputs, outputs) of a :func:`describe` result, by calling its layers again.
+    """Call the layers of a :func:`describe` result again, and return the inputs and outputs.
 
     Raises
     ------
@@ -126,7 +126,7 @@ def _layer_from(config: Any) -> Layer:
 
 
 def lookup(layers: list[Layer]) -> tuple[list[KerasTensor], Callable[[Any], Layer]]:
-    """The tensors of the inputs among ``layers``, and how to find a layer by name."""
+    """The tensors of the inputs among ``layers``, and a function that finds a layer by its name."""
     by_name = {layer.name: layer for layer in layers}
     if len(by_name) != len(layers):
         raise ValueError("[Model] expected layers with different names.")

@@ -1,4 +1,4 @@
-"""SIGTERM ends a training in the same way as Ctrl-C: between two steps, with the weights of the last one."""
+"""SIGTERM ends training in the same way as Ctrl-C: between two steps, with the weights of the last step."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ __all__ = ["terminate_like_interrupt"]
 def terminate_like_interrupt() -> Iterator[None]:
     """Raise KeyboardInterrupt on SIGTERM inside the ``with`` block.
 
-    Nothing is changed in another thread than the main one, where Python handles no signals, or if the program has a
-    handler of its own.
+    It does nothing outside the main thread, since Python handles signals only there, or if the program has its own
+    handler.
     """
     if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
         yield

@@ -22,7 +22,7 @@ __all__ = ["TrainingLoop", "Validation", "evaluate", "predict"]
 
 
 class Validation:
-    """What ``fit`` evaluates, and after which epochs.
+    """The data that ``fit`` evaluates on, and after which epochs.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ class TrainingLoop:
         self._epoch_number = self._batch = self._steps_before = 0
 
     def run(self, epochs: range, callbacks: CallbackList) -> None:
-        """Train for these epochs, or for those that are left of them if a callback has restored a position."""
+        """Train for these epochs. If a callback has restored a position, train only what is left of them."""
         model, first = self._model, epochs.start
         callbacks.on_train_begin()
         logs: dict[str, Any] = {}
@@ -99,7 +99,7 @@ class TrainingLoop:
     # --- where it is: saved and restored by BackupAndRestore ------------------------------------------------------
     @property
     def position(self) -> dict[str, Any]:
-        """Which batches are done, ready for JSON."""
+        """Which batches are done, as data that can be written as JSON."""
         return {
             "epoch": self._epoch_number,
             "batch": self._batch,
@@ -142,7 +142,7 @@ class TrainingLoop:
                 break
 
     def _order(self, count: int, offset: int) -> np.ndarray:
-        """The order of the samples in a round through the data that begins ``offset`` steps after this epoch does.
+        """The order of the samples in a pass through the data that begins ``offset`` steps after this epoch.
 
         It depends on the model's seed and on how many steps were done, so that training resumed from a file goes on
         exactly as it would have without the interruption, and every epoch has an order of its own.
@@ -152,7 +152,9 @@ class TrainingLoop:
         return generator(self._model.seed, (self._steps_before + offset) % 2**63).permutation(count)
 
     def _stop_at(self, batch: Batch, index: int, loss: float, callbacks: CallbackList, snapshot: _Snapshot) -> None:
-        """End at a loss or weights that are not finite: by an error, unless a callback ends the training itself."""
+        """End training because the loss or a weight is not finite: with an error, unless a callback ends it without
+        one.
+        """
         if not snapshot.is_still_finite():
             snapshot.restore()
             raise_training_error(self._model, batch, self._epoch_number, index, loss, "at the beginning of this epoch")
@@ -181,7 +183,7 @@ class _Snapshot:
         return all(np.isfinite(array).all() for array in arrays)
 
     def restore(self) -> None:
-        """Go back to what was."""
+        """Give the model back its weights and its optimizer state."""
         with self._model._lock:
             self._model.set_weights(self._weights)
             self._model.optimizer.load_state_dict(self._state)

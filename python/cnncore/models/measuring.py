@@ -1,4 +1,4 @@
-"""Metrics that belong to one call at a time, and results in Keras' form."""
+"""Metrics for one call at a time, and results in the form in which Keras returns them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ __all__ = ["Measuring", "as_keras_result"]
 
 
 class Measuring(Preparation):
-    """The part of a model that hands out its metrics."""
+    """The part of a model that gives its metrics to one call at a time."""
 
     _metrics_in_use: Claim
 
     @contextlib.contextmanager
     def _own_outputs(self) -> Iterator[list[Output]]:
-        """The outputs with metrics that nobody else uses meanwhile: copies of them where another thread is at it."""
+        """The outputs, with metrics for this call alone: copies of the metrics if another thread is using them."""
         outputs = self._described_outputs()
         with self._metrics_in_use as is_mine:
             yield outputs if is_mine else _copies(outputs)

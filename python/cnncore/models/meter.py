@@ -1,4 +1,4 @@
-"""Meter: the running means of an epoch or an evaluation, at next to no cost in each step."""
+"""Meter: the running means of an epoch or an evaluation, computed so that a step takes almost no longer."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ from cnncore.models.sources import Batch
 __all__ = ["Meter"]
 
 _Targets = tuple[list["np.ndarray | None"], list["Float32 | None"], "np.ndarray | None"]  # y, weight, indices
-_METRIC_BYTES = 1 << 20  # predictions of one output that are kept until its metrics see them
+_METRIC_BYTES = 1 << 20  # values of the predictions of one output that are collected before its metrics are called
 
 
 class Meter:
-    """Sums up losses, and keeps predictions until there are enough of them to be worth a call of the metrics.
+    """Sums up losses, and collects predictions until there are enough of them for a call of the metrics.
 
     Parameters
     ----------
     outputs : list of Output
         The model's outputs with their losses and metrics.
     batch_size : int, default 0
-        The most samples in a batch, as far as it is known.
+        The largest number of samples in a batch; 0 if it is not known.
     samples : int, optional
-        Samples in an epoch: no more predictions than that are kept. 0 keeps none; then :meth:`measure` is to be used.
+        The number of samples in an epoch, and so the largest number of predictions to keep. With 0 none are kept, and
+        :meth:`measure` must be called instead.
     """
 
     def __init__(self, outputs: Sequence[Output], batch_size: int = 0, samples: int | None = None) -> None:
@@ -41,16 +42,19 @@ class Meter:
 
     def reset(self) -> None:
         """Begin an epoch."""
-        self.sums = [0.0] * (len(self._outputs) + 1)  # of the total and of each output's loss, times samples
+        # the total loss and the loss of each output, each multiplied by the number of samples
+        self.sums = [0.0] * (len(self._outputs) + 1)
         self.done = 0
-        self._filled = 0  # rows of the buffers that the metrics have not seen
+        self._filled = 0  # how many rows of the buffers the metrics have not seen
         self._pending: list[_Targets] = []
         for output in self._outputs:
             for _, metric in output.all_metrics:
                 metric.reset_state()
 
     def room(self, rows: int) -> list[Float32] | None:
-        """Where the predictions of the next ``rows`` samples go, for each output; None where nobody looks at them."""
+        """For each output an array to which the predictions of the next ``rows`` samples are written, or None if no
+        metric needs them.
+        """
         if not self._measured:
             return None
         stop = self._filled + rows
@@ -63,9 +67,11 @@ class Meter:
         return [buffer[start:stop] for buffer in self._buffers]
 
     def add(self, losses: Sequence[float], batch: Batch) -> None:
-        """Count a batch: the total loss, then that of each output. Its predictions are in their :meth:`room`."""
+        """Count a batch, given its total loss and then the loss of each output. Its predictions were written into
+        :meth:`room`.
+        """
         rows = batch.rows
-        if len(self._outputs) == 1:  # its loss is not logged beside the total
+        if len(self._outputs) == 1:  # the loss of a single output is the total loss
             self.sums[0] += losses[0] * rows
         else:
             for index, loss in enumerate(losses):
@@ -76,7 +82,7 @@ class Meter:
             self._pending.append((batch.y, batch.weight, batch.indices))  # not the images, which may be large
 
     def measure(self, predictions: Sequence[Float32], batch: Batch) -> None:
-        """Show the metrics a batch at once."""
+        """Call the metrics with a batch at once."""
         for output, y_pred, y, weight in zip(self._outputs, predictions, batch.y, batch.weight, strict=True):
             _update(output, y, y_pred, weight)
 
@@ -120,7 +126,9 @@ def _update(output: Output, y: Any, y_pred: Float32, weight: np.ndarray | None) 
 
 
 def _gathered(parts: list[tuple[np.ndarray | None, np.ndarray | None]]) -> np.ndarray | None:
-    """The rows of consecutive batches as one array: rows ``indices`` of each array, or all of it."""
+    """The rows of consecutive batches as one array. Of each batch these are the rows ``indices`` of its array, or all
+    rows.
+    """
     first = parts[0][0]
     if first is None:
         return None

@@ -33,7 +33,7 @@ class Networked:
         self._lowered: Lowered | None = None
         self._lowered_key: Any = None
         self._checked_version = -1
-        self._held_step = 0  # steps done, of a model whose network is not made yet
+        self._held_step = 0  # the number of steps done, while there is no network that counts them
 
     # --- what the model says ----------------------------------------------------------------------------------------
     @property
@@ -58,7 +58,9 @@ class Networked:
 
     @property
     def network(self) -> _core.Network:
-        """The compiled model in the core, with its ``slots``, ``gradients`` and ``describe()``."""
+        """The model in the core. Its ``slots`` say which weights it has, ``gradients`` are those of the last step, and
+        ``describe()`` prints its plan.
+        """
         return self._network_for_use()
 
     def _refresh(self) -> None:
@@ -80,17 +82,17 @@ class Networked:
             self._checked_version = version
 
     def _discard_network(self) -> None:
-        """The graph of layers changed."""
+        """Make another network before the next use, because the graph of layers has changed."""
         self._checked_version = -1
 
     @property
     def lock(self) -> Any:
-        """Whatever changes the weights or the optimizer holds it, one training step at a time."""
+        """The lock that every call holds which changes the weights or the optimizer, for one training step at a time."""
         return self._lock
 
     @property
     def steps_done(self) -> int:
-        """Training steps so far: the counter behind the masks of dropout."""
+        """The number of training steps so far, which also decides what dropout drops."""
         return self._held_step if self._lowered is None else int(self._lowered.network.step)
 
     @steps_done.setter
@@ -117,9 +119,10 @@ class Networked:
         return [layer for node in self._augmentation_nodes() for layer in _augmenting(node.layer)]
 
     def _changed_images(self, arrays: list[np.ndarray], training: bool | None) -> list[np.ndarray]:
-        """Inputs of a call on arrays, changed by :attr:`_augmentation` in training.
+        """The inputs of a call on arrays, changed by the layers of :attr:`_augmentation` in training.
 
-        A model of nothing but such layers changes them unless it is told not to, as each of them does.
+        A model that has no other layers also changes them if ``training`` is not given, as each of these layers does by
+        itself.
         """
         layers = self._augmentation
         alone = len(self._augmentation_nodes()) == len(self._function.nodes)
@@ -146,8 +149,8 @@ class Networked:
     # --- precision --------------------------------------------------------------------------------------------------
     @property
     def precision(self) -> str:
-        """Arithmetic of the products in layers that name none: "float32", the default, "bfloat16_3x" or "bfloat16".
-        ``compile`` sets it, and so may you, at any time: the weights stay.
+        """How products are computed in layers without a precision of their own: "float32" (the default), "bfloat16_3x"
+        or "bfloat16". ``compile`` sets it, and it can be assigned at any time, without changing the weights.
 
         In the last two, the inputs, kernels and gradients that enter a product are rounded: to 16 bits of mantissa, the
         sum of two bfloat16 values, or to 8 bits, one bfloat16 value; float32 has 24. Sums, biases, stored weights and
@@ -183,7 +186,7 @@ class Networked:
 
 
 def _state_of(layers: list[Any]) -> tuple[Any, ...]:
-    """What of the layers a network depends on, beyond the graph itself."""
+    """What a network depends on besides the graph of layers."""
     return tuple((layer.trainable, len(layer.specs), _state_of(layer.sublayers())) for layer in layers)
 
 
@@ -197,7 +200,9 @@ def _set_regularizers(lowered: Lowered) -> None:
 
 
 def _augmenting(layer: Any) -> list[Any]:
-    """``layer`` if it only changes training images, or the layers of a chain of such; empty for any other layer."""
+    """A list of ``layer`` if it only changes training images, of its layers if it is a chain of such layers, and
+    otherwise an empty list.
+    """
     if hasattr(type(layer), "augment"):
         return [layer]
     inner: list[Any] = getattr(layer, "sublayers", list)() if isinstance(layer, Networked) else []
@@ -206,7 +211,7 @@ def _augmenting(layer: Any) -> list[Any]:
 
 
 def _without(function: Function, nodes: list[Node]) -> Function:
-    """The function behind ``nodes``, a chain at its beginning."""
+    """The part of the function that follows the chain ``nodes`` at its beginning."""
     if not nodes:
         return function
     start: KerasTensor = nodes[-1].output_list[0]

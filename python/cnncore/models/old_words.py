@@ -1,4 +1,4 @@
-"""Methods and arguments of Keras 2 that have one meaning today; each warns and says today's word."""
+"""Methods and arguments of Keras 2 that have another name in Keras 3. Each gives a warning with the name of today."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ _WITHOUT_EFFECT = ("workers", "use_multiprocessing", "max_queue_size")
 
 
 def fit_arguments(old_words: dict[str, Any], epochs: int) -> int:
-    """``epochs`` of a call of ``fit`` with words of Keras 2; TypeError for a word that never was."""
+    """The number of epochs that a call of ``fit`` with arguments of Keras 2 asks for. An argument that never existed is
+    a TypeError.
+    """
     for word, value in old_words.items():
         if word == "nb_epoch":
             _warn("nb_epoch=", "epochs=")

@@ -34,8 +34,8 @@ class Parts(Layer):
 
     @property
     def graph(self) -> Function:
-        """The calls of layers that lead from the inputs to the outputs; ValueError while the input's shape is not
-        known.
+        """The calls of layers that lead from the inputs to the outputs. Raises a ValueError while the shape of the
+        input is not known.
         """
         return self._function
 
@@ -49,7 +49,9 @@ class Parts(Layer):
     # --- layers ------------------------------------------------------------------------------------------------------
     @property
     def layers(self) -> list[Layer]:
-        """The layers, those before others first; an ``Input`` is one, too, except in Sequential models."""
+        """The layers in the order in which they are computed. Each ``Input`` is one of them, except in Sequential
+        models.
+        """
         if self._graph is None or self._follows_call:
             return self.sublayers()
         return self._graph.all_layers
@@ -127,8 +129,8 @@ class Parts(Layer):
         return super().variables
 
     def named_weights(self) -> dict[str, Variable]:
-        """All weights by name, such as "conv2d/kernel", layer by layer. Of layers with equal names, which models inside
-        models may have, later ones get a number: "conv2d_1/kernel".
+        """All weights by name, such as "conv2d/kernel", layer by layer. Layers of different models inside this one may
+        have equal names; the later ones then get a number, as in "conv2d_1/kernel".
         """
         named: dict[str, Variable] = {}
         owners: dict[str, Layer] = {}

@@ -1,4 +1,6 @@
-"""From the arguments of ``fit``, ``evaluate`` and ``predict`` to sources of batches; a model is built on the way."""
+"""Turn the arguments of ``fit``, ``evaluate`` and ``predict`` into sources of batches, and build the model if its
+shapes are not known.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ from cnncore.models.streams import StreamSource
 
 __all__ = ["Preparation"]
 
-EVALUATION_BATCH = 1024  # samples between two looks at Ctrl-C
+EVALUATION_BATCH = 1024  # after how many samples Ctrl-C is noticed
 
 
 class Preparation(Compiled):
@@ -31,7 +33,7 @@ class Preparation(Compiled):
     _remembered: Remembered
 
     def _signature(self, with_targets: bool = True) -> Signature:
-        """What data must look like; the model is built."""
+        """What the data of the model must look like. The model must be built."""
         if not with_targets:
             return self._make_signature(with_targets)
         sources = (structure_version(), self._function, self._described_outputs())
@@ -76,7 +78,7 @@ class Preparation(Compiled):
         return Batch(*samples, None, samples.rows)
 
     def _watch_range(self, arrays: list[np.ndarray]) -> None:
-        """Remember the range of training data, and warn if it can hardly be meant."""
+        """Remember the range of the training data, and warn if it is probably a mistake."""
         ranges = [value_range(array) for array in arrays]
         before = self.input_range or ranges
         self.input_range = [
@@ -93,7 +95,7 @@ class Preparation(Compiled):
         steps: int | None,
         validation: tuple[float, Any, int | None, int | None, Any],
     ) -> tuple[ArraySource | StreamSource, Validation | None]:
-        """The source of batches for ``fit``, and what it evaluates on."""
+        """The source of batches for ``fit``, and the data to evaluate on."""
         split, held_out, validation_steps, validation_batch_size, frequency = validation
         fraction = _checks.number(split, "validation_split", "fit", minimum=0.0, below=1.0)
         size = 32 if batch_size is None else _checks.integer(batch_size, "batch_size", "fit")

@@ -1,4 +1,4 @@
-"""Remembered: what a model looks up once and uses in many calls."""
+"""Remembered: values that a model makes once and uses in many calls."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _Value = TypeVar("_Value")
 
 
 class Remembered:
-    """Values that were made from a few objects, and are made again when one of these is another object.
+    """Values that are made from a few source objects, and made again when one of the sources has been replaced.
 
     Copies and pickles of it are empty.
 
@@ -29,7 +29,7 @@ class Remembered:
         self._values: dict[str, tuple[tuple[Any, ...], Any]] = {}
 
     def get(self, name: str, sources: tuple[Any, ...], make: Callable[[], _Value]) -> _Value:
-        """The value of that name; ``make`` makes it where the sources are not the objects it was made from.
+        """The value of that name. If the sources are not the objects it was made from, ``make`` makes it again.
 
         Whole numbers among the sources are compared by their value.
         """

@@ -64,9 +64,9 @@ class Sequential(Model):
         super().__init__(name=name, seed=seed)
         self._layers: list[Layer] = []
         self._input_layer: InputLayer | None = None
-        self._input_is_given = False  # as an element, rather than by a layer or by data
+        self._input_is_given = False  # as the first element, rather than by a layer's input_shape or by data
         self._taken: set[str] = set()  # names of the layers
-        self._tensors: list[KerasTensor] = []  # what each layer gives, once the shape of a sample is known
+        self._tensors: list[KerasTensor] = []  # the output of each layer, once the shape of a sample is known
         if isinstance(layers, (str, Layer)) or (layers is not None and not isinstance(layers, Iterable)):
             raise TypeError(f"[Sequential] expected a list of layers. Received: {layers!r}")
         for layer in layers or []:

@@ -21,7 +21,7 @@ class Samples(NamedTuple):
     """Data ready for the core: lists with one entry for each input or output."""
 
     x: list[np.ndarray]  # uint8 or float32, (samples, *shape)
-    y: list[np.ndarray | None]  # int64 labels or float32, as the loss wants it
+    y: list[np.ndarray | None]  # int64 labels or float32 values, depending on the loss
     weight: list[Float32 | None]  # (samples,) or one for each row
 
     @property
@@ -45,7 +45,7 @@ class Output(NamedTuple):
     shape: tuple[int, ...]  # of a sample
     loss: Loss | None
     loss_weight: float
-    metrics: list[tuple[str, Metric]]  # by the name in logs; they see no sample weights
+    metrics: list[tuple[str, Metric]]  # by their name in logs; these are not weighted by sample weights
     weighted_metrics: list[tuple[str, Metric]]
 
     @property
@@ -55,7 +55,7 @@ class Output(NamedTuple):
 
 
 class Signature(NamedTuple):
-    """Names, shapes and purposes of a model's inputs and outputs."""
+    """The names and shapes of a model's inputs and outputs, and the losses of the outputs."""
 
     input_structure: Any
     input_names: Sequence[str]

@@ -1,4 +1,4 @@
-"""Where batches come from: arrays in memory, or a stream of batches that somebody makes."""
+"""Where batches come from: arrays in memory, or a stream of batches that is made elsewhere."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from cnncore.models.signature import Samples
 __all__ = ["ArraySource", "Batch", "Order", "Source", "is_stream", "unpack"]
 
 
-# The order of so many samples or batches, in a round that begins so many steps after the epoch does (before: negative).
+# Called with the number of samples or batches, and with how many steps after the beginning of the epoch a pass through
+# them begins (negative: before it). Returns the order of this pass.
 Order = Callable[[int, int], np.ndarray]
 
 
 class Batch(NamedTuple):
-    """What one step works on: the samples ``indices`` of arrays, or whole arrays where that is None."""
+    """What one step works on: the samples ``indices`` of some arrays, or all of their samples if that is None."""
 
     x: list[np.ndarray]
     y: list[np.ndarray | None]
@@ -54,7 +55,8 @@ class ArraySource:
     batch_size : int
         Samples in a batch; the last batch of an epoch may have fewer.
     steps : int, optional
-        Batches in an epoch, if they are not to cover the data set once. Each epoch goes on where the one before ended.
+        The number of batches in an epoch, if an epoch is not one pass through the data set. Each epoch continues where
+        the one before ended.
     augment : Augmenter, optional
         Changes the images of a batch; it runs on a thread of its own, ahead of training.
     """
@@ -80,7 +82,7 @@ class ArraySource:
             yield from batches
 
     def _groups(self, order: Order, number: int, skip: int) -> Iterator[np.ndarray]:
-        """The indices of each batch of an epoch but for the first ``skip``."""
+        """The indices of each batch of an epoch, without the first ``skip`` ones."""
         rows, size = self.data.rows, self.batch_size
         if not self._limited:
             indices = order(rows, 0)
@@ -89,7 +91,8 @@ class ArraySource:
             return
         assert self.steps is not None
         in_a_round = -(-rows // size)
-        before = number * self.steps  # batches of earlier epochs; a round through the data set keeps its order
+        # how many batches earlier epochs took; a pass through the data set keeps its order across epochs
+        before = number * self.steps
         indices, drawn = np.zeros(0, np.int64), -1
         for batch in range(before + skip, before + self.steps):
             this_round, place = divmod(batch, in_a_round)
@@ -98,7 +101,7 @@ class ArraySource:
             yield indices[place * size : (place + 1) * size]
 
     def some_inputs(self) -> list[np.ndarray]:
-        """Inputs whose values tell what those of the data set are like: all of them."""
+        """Inputs whose values are typical of the data set: here all of them."""
         return self.data.x
 
     def slices(self) -> Iterator[Batch]:
@@ -124,7 +127,7 @@ def is_stream(data: Any) -> bool:
 
 
 def unpack(batch: Any, owner: str) -> tuple[Any, Any, Any]:
-    """``x, y, sample_weight`` of a batch, which may leave out the last ones."""
+    """The ``x``, ``y`` and ``sample_weight`` of a batch; None for those that it does not have."""
     if not isinstance(batch, (tuple, list)) or (isinstance(batch, list) and not 2 <= len(batch) <= 3):
         return batch, None, None
     if not 1 <= len(batch) <= 3:

@@ -1,4 +1,4 @@
-"""One step of training, one of evaluation, and what a step that fails says."""
+"""One step of training, one step of evaluation, and the error of a step that fails."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["EvaluationStep", "TrainingStep", "first_non_finite_layer", "raise_tr
 
 
 class TrainingStep:
-    """Everything that a step needs, looked up once for all steps of a call.
+    """One step of training. What a step needs is looked up once for all steps of a call.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class TrainingStep:
     Attributes
     ----------
     finite : bool
-        False where the last update left a NaN or an infinity in the weights or the optimizer's state.
+        False if the last update left NaN or infinity in the weights or the state of the optimizer.
     """
 
     def __init__(self, model: Any, network: Any, outputs: Sequence[Output]) -> None:
@@ -73,7 +73,7 @@ class TrainingStep:
         return values
 
     def _iterate(self, batch: Batch, room: list[Float32] | None) -> list[float]:
-        """A step of an optimizer that looks at several points."""
+        """A step of an optimizer that evaluates the loss at several points."""
         with self._lock:
             network = self._network
             objective = BatchObjective(network, batch, self._losses, self._loss_weights, room, self._make_probe)
@@ -95,10 +95,11 @@ class TrainingStep:
         return self._probe
 
     def gradients(self, batch: Batch) -> Float32:
-        """A copy of the flat gradient of the total loss; the model is left as it was."""
+        """A copy of the gradient of the total loss as one flat vector. The model does not change."""
         with self._lock:
             network = self._network
-            step, weights = network.step, self._model.get_weights()  # moving statistics are among them
+            # these include the moving statistics, which the step below changes
+            step, weights = network.step, self._model.get_weights()
             network.train_step(
                 batch.x, batch.y, self._losses, self._loss_weights, batch.weight, batch.indices, None, None
             )
@@ -108,12 +109,12 @@ class TrainingStep:
 
 
 class BatchObjective:
-    """The loss of one batch as a function of the flat parameters, dropout included: its choice is the same each time.
+    """The loss of one batch as a function of the flat parameters. Dropout drops the same values at each point.
 
     Attributes
     ----------
     values : list of float
-        The total loss and that of each output, at the first point that was asked for.
+        The total loss and the loss of each output, at the first point that was evaluated.
     step : int
         The network's step, which chooses what dropout drops.
     """
@@ -191,7 +192,7 @@ class EvaluationStep:
 def raise_training_error(
     model: Any, batch: Batch, epoch: int, step: int, loss: float, kept: str = "before this step"
 ) -> NoReturn:
-    """Stop with an error that says where the loss or a weight stopped being finite, and why, as far as it can be told.
+    """Raise an error that says where the loss or a weight became NaN or infinite, and the probable cause.
 
     Parameters
     ----------
@@ -204,7 +205,7 @@ def raise_training_error(
     loss : float
         The loss of the step.
     kept : str
-        Which weights the model has now.
+        The end of a sentence that says which weights the model has now.
     """
     x, y, weight = (
         [a if a is None or batch.indices is None else a[batch.indices] for a in arrays]

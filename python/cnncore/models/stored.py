@@ -66,10 +66,12 @@ class Stored:
             self._graph = Function(inputs, outputs, type(self).__name__)
 
     def __copy__(self) -> Any:
-        """Another model of the same layers: structures are its own, weights are shared."""
+        """Another model of the same layers. It shares their weights, but adding or removing layers does not change the
+        original.
+        """
         other = object.__new__(type(self))
         state = Stored.__getstate__(self)
-        # An optimizer serves one model, and metrics count what one model does.
+        # An optimizer belongs to one model, and metrics count the batches of one model: the copy gets its own.
         training = {name: state[name] for name in ("_optimizer", "_plan") if name in state}
         other.__setstate__(state | copy.deepcopy(training))
         return other

@@ -27,7 +27,8 @@ class StreamSource:
     data : iterable or PyDataset-like
         Gives ``x``, ``(x, y)`` or ``(x, y, sample_weight)``.
     signature : callable
-        Returns the model's signature; it is called with the first batch's ``x``, so that the model can be built by it.
+        Returns the signature of the model. It is called with the ``x`` of the first batch, whose shapes can build the
+        model.
     owner : str
         The function that messages name.
     steps : int, optional
@@ -61,11 +62,11 @@ class StreamSource:
         self.batch_size: int | None = None
         self._indexed = hasattr(data, "__getitem__") and hasattr(data, "__len__")
         self._iterator: Iterator[Any] | None = None
-        self._first: list[Any] = []  # a batch that was looked at before its epoch began
-        self._looked_at: Any = None  # the inputs of one that can be asked for again
+        self._first: list[Any] = []  # a batch that was read before its epoch began
+        self._looked_at: Any = None  # the inputs of a batch that does not have to be kept for an epoch
 
     def peek(self) -> Any:
-        """The first batch's ``x``; the batch still comes in its turn."""
+        """The ``x`` of the first batch. The batch is kept, and an epoch still begins with it."""
         if self._indexed:
             if self._looked_at is None:
                 batch = self._read(iter([0]), 0, 0, lambda index: self._data[index])
@@ -79,7 +80,7 @@ class StreamSource:
         return unpack(self._first[0], self._owner)[0]
 
     def epoch(self, order: Order, number: int, skip: int = 0, first_step: int = 0) -> Iterator[Batch]:
-        """The batches of an epoch but for the first ``skip``."""
+        """The batches of an epoch, without the first ``skip`` ones."""
         hook = getattr(self._data, "on_epoch_begin", None)
         if hook is not None:
             hook()
@@ -112,7 +113,7 @@ class StreamSource:
 
     # --- raw batches ----------------------------------------------------------------------------------------------
     def _order_indices(self, order: Order) -> Iterator[Any]:
-        """Batches of a data set that is asked for them by number, in random order where ``fit`` shuffles."""
+        """The batches of a data set that has them by number, in random order if ``fit`` shuffles."""
         if self.steps is None:
             raise ValueError(
                 f"[{self._owner}] expected the number of batches in an epoch (steps_per_epoch=) for a data set that "
@@ -128,7 +129,7 @@ class StreamSource:
         return (self._data[index] for index in indices)
 
     def _raw(self, wanted: int | None) -> Iterator[Any]:
-        """The next ``wanted`` batches; without a number, those of one round through the data."""
+        """The next ``wanted`` batches, or without a number those of one pass through the data."""
         one_shot = hasattr(self._data, "__next__")
         given = 0
         while wanted is None or given < wanted:
@@ -151,7 +152,7 @@ class StreamSource:
             given += 1
 
     def _checked(self, raw: Iterator[Any], epoch: int) -> Iterator[Any]:
-        """The same batches, with an error where the source fails or ends before its time."""
+        """The same batches, with an error if the source fails or ends too early."""
         count = 0
         while True:
             batch = self._read(raw, count, epoch)
@@ -217,7 +218,7 @@ def _in_parallel(get: Callable[[int], Any], indices: Iterator[int], workers: int
 
 
 def _length(data: Any) -> int | None:
-    """The number of batches of a data set; None where it does not say."""
+    """The number of batches of a data set, or None if it does not say."""
     if hasattr(data, "num_batches"):
         number = data.num_batches
         return None if number is None else int(number)

@@ -28,7 +28,7 @@ def print_summary(
     show_trainable: bool,
     layer_range: Sequence[str] | None,
 ) -> None:
-    """Print Keras' table, a line at a time. The arguments are those of ``Model.summary``."""
+    """Print the table of ``Model.summary``, which has the same arguments, line by line."""
     chain = is_chain(model)
     header = ["Layer (type)", "Output Shape", "Param #"]
     header += [] if chain else ["Connected to"]
@@ -55,7 +55,7 @@ def print_summary(
 
 
 def is_chain(model: Any) -> bool:
-    """Whether each layer takes what the one before it gives, and is there once."""
+    """Whether each layer takes the output of the layer before it, and occurs once."""
     nodes = model.graph.nodes
     tensors = [model.graph.input_list[0], *(tensor for node in nodes for tensor in node.output_list)]
     return (
@@ -126,7 +126,7 @@ def _widths(rows: list[list[str]], line_length: int | None, positions: Sequence[
 
 
 def _print_row(fields: list[str], widths: list[int], print_fn: Callable[[str], Any]) -> None:
-    """A row; text that is wider than its column goes on in the next line."""
+    """Print a row. Text that is wider than its column continues in the next line."""
     lines = [
         textwrap.wrap(field, width - 1, drop_whitespace=False, break_on_hyphens=False)
         if len(field) >= width

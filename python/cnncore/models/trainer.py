@@ -1,4 +1,4 @@
-"""Trainer: the half of a model that is compiled, trained, evaluated and asked."""
+"""Trainer: the half of a model that compiles, trains, evaluates and predicts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Trainer"]
 
 
 class Trainer(Products, Inference, OldWords):
-    """The half of a model that trains; what it needs of the other half is written in ``structure.py``.
+    """The half of a model that trains. ``structure.py`` describes what it needs of the other half.
 
     Attributes
     ----------
@@ -44,14 +44,14 @@ class Trainer(Products, Inference, OldWords):
 
     # --- what callbacks and files use -----------------------------------------------------------------------------
     def build_optimizer(self) -> None:
-        """Make the optimizer's state for the weights that are trained now; the first step does it by itself."""
+        """Make the state of the optimizer for the weights that are trained now. The first step does this by itself."""
         network = self._network_for_use()
         self.optimizer.build(network.parameter_count, owner=self, slots=network.slots)
 
     @property
     def training_position(self) -> dict[str, Any]:
         """Which batches of a running ``fit`` are done, ready for JSON. Setting it in ``on_train_begin`` makes ``fit``
-        go on from there.
+        continue from there.
         """
         if self._loop is None:
             raise ValueError("[training_position] expected a model inside fit.")
@@ -88,7 +88,7 @@ class Trainer(Products, Inference, OldWords):
             return
         before, places = optimizer.state_dict(), {(slot.layer, slot.index): slot for slot in old.slots}
         optimizer.build_for(new.parameter_count, ranges_of(new.slots))
-        begun = {} if optimizer.rule is None else optimizer.state  # what variables have that were not trained so far
+        begun = {} if optimizer.rule is None else optimizer.state  # the state of variables that were not trained so far
         nothing = np.zeros(new.parameter_count, np.float32)
         after = {
             name: np.array(begun.get(name, nothing))
@@ -98,14 +98,14 @@ class Trainer(Products, Inference, OldWords):
         for slot in new.slots:
             place = places.get((slot.layer, slot.index))
             if place is None or not (slot.trainable and place.trainable) or tuple(slot.shape) != tuple(place.shape):
-                continue  # what is frozen begins anew: nothing may move it meanwhile
+                continue  # state of frozen weights is not kept: it starts again when they are trained again
             size = math.prod(slot.shape)
             for name, vector in after.items():
                 vector[slot.offset : slot.offset + size] = before[name][place.offset : place.offset + size]
         optimizer.load_state_dict({"step": before["step"], **after})
 
     def _training_attributes(self) -> dict[str, Any]:
-        """What copies and files keep: everything but what belongs to a running call."""
+        """The attributes that copies and files keep: all except those that belong to a running call."""
         return {
             "history": self.history,
             "stop_training": False,
