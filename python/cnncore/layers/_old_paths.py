@@ -1,4 +1,4 @@
-"""Where older versions of Keras had layers: those paths lead to ``cnncore.layers`` with a DeprecationWarning."""
+"""Modules in which older versions of Keras had layers. They lead to ``cnncore.layers`` with a DeprecationWarning."""
 
 from __future__ import annotations
 

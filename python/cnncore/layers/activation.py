@@ -29,7 +29,7 @@ class Activation(_SameShape):
     Parameters
     ----------
     activation : str or callable
-        A name or function of :mod:`cnncore.activations`, or a NumPy function of one array, which works in inference.
+        A name or function of :mod:`cnncore.activations`, or a function of one array that uses NumPy.
     **kwargs
         ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
 
@@ -52,8 +52,8 @@ class Activation(_SameShape):
 
 @registry.register("relu")
 class ReLU(_SameShape):
-    """max(x, 0), and with arguments ``max_value`` above it and ``negative_slope * (x - threshold)`` below
-    ``threshold``.
+    """max(x, 0) by default. In general ``max_value`` where x is larger than that, ``negative_slope * (x - threshold)``
+    where x is less than ``threshold``, and otherwise x.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ def checked_name(name: Any, owner: str) -> str:
 
 
 def declared_shape(kwargs: dict[str, Any], owner: str) -> tuple[int, ...] | None:
-    """Takes the arguments that say a sample's shape out of ``kwargs``."""
+    """Remove the arguments that give the shape of a sample from ``kwargs``, and return that shape."""
     given = {key: kwargs.pop(key) for key in _SHAPE_ARGUMENTS if kwargs.get(key) is not None}
     for key in _SHAPE_ARGUMENTS:
         kwargs.pop(key, None)

@@ -1,4 +1,4 @@
-"""NumPy's functions of symbolic tensors as layers: ``x ** 2``, ``x[:, 1:]``, ``numpy.mean(x, axis=1)``."""
+"""NumPy functions of symbolic tensors, as layers: ``x ** 2``, ``x[:, 1:]``, ``numpy.mean(x, axis=1)``."""
 
 from __future__ import annotations
 
@@ -26,16 +26,18 @@ _KNOWN = {function.__name__: function for function in (*UFUNCS, *FUNCTIONS, *PLA
 
 @registry.register()
 class ArrayFunction(Layer):
-    """A function of NumPy, made where one is applied to symbolic tensors; see :mod:`cnncore.differentiation`.
+    """A layer that applies a NumPy function; it is made when a user applies one to symbolic tensors.
 
-    It calls Python in every step. The first axis of the result has to be that of the batch.
+    It calls Python in every step. The first axis of the result must be that of the batch. See
+    :mod:`cnncore.differentiation` for the functions that can be used.
 
     Parameters
     ----------
     function : str
         Name of the function in NumPy, or "getitem" for indexing.
     arguments : list
-        By position. ``{"tensor": i}`` stands for input number i; slices and tuples are described by dicts as well.
+        The arguments by position. ``{"tensor": i}`` stands for input number i; slices and tuples are described by
+        dicts, too.
     keywords : dict
         By name.
     **kwargs
@@ -62,7 +64,7 @@ class ArrayFunction(Layer):
     def compute_output_shape(self, input_shape: Any) -> Shape:
         shapes = input_shape if _is_list(input_shape) else [input_shape]
         results = []
-        for samples in (2, 3):  # what becomes of the batch axis shows where its length changes
+        for samples in (2, 3):  # two batch sizes show which axis of the result is that of the batch
             ones = [np.ones((samples, *shape[1:]), np.float32) for shape in shapes]
             try:
                 with np.errstate(all="ignore"):
@@ -97,7 +99,7 @@ def _is_list(shapes: Any) -> bool:
 
 
 def _described(item: Any, tensors: list[KerasTensor]) -> Any:
-    """An argument as JSON can hold it; tensors are collected in ``tensors``."""
+    """A description of an argument that can be written as JSON. Tensors are appended to ``tensors``."""
     if isinstance(item, KerasTensor):
         place = next((i for i, tensor in enumerate(tensors) if tensor is item), len(tensors))
         if place == len(tensors):
@@ -143,7 +145,7 @@ def _filled(item: Any, arrays: Sequence[Any]) -> Any:
 
 
 def _of_tensors(function: Any, arguments: tuple[Sequence[Any], dict[str, Any]]) -> Any:
-    """What a NumPy function of symbolic tensors, or of lists of them, becomes."""
+    """The result of a NumPy function that is called on symbolic tensors, or on lists of them."""
     name = "getitem" if function == "getitem" else function.__name__
     if name not in _KNOWN:
         raise NotTraceableError(f"numpy.{name} of a symbolic tensor is not known: use layers, or do it in a Lambda.")

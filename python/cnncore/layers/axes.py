@@ -1,6 +1,4 @@
-"""Axes of samples: from Keras' counting, where the batch is axis 0, to that of the core, and to the last one and
-back.
-"""
+"""Numbers of axes: in Keras the batch is axis 0, while the core counts the axes of a sample from 0."""
 
 from __future__ import annotations
 
@@ -12,7 +10,8 @@ __all__ = ["on_last_axis", "sample_axis"]
 
 
 def sample_axis(axis: int, rank: int, layer: str) -> int:
-    """An axis of an array of ``rank`` axes as an axis of its samples, from 0; ValueError for the batch axis or none.
+    """The number of an axis within a sample, given its number in an array of ``rank`` axes. The batch axis is a
+    ValueError.
 
     Examples
     --------
@@ -30,12 +29,14 @@ def sample_axis(axis: int, rank: int, layer: str) -> int:
 
 
 def on_last_axis(graph: Graph, x: int, axis: int, layer: str, add: Callable[[int], int]) -> int:
-    """The op that ``add`` appends, along an axis in Keras' counting: by exchanging that axis with the last one."""
+    """Apply the op that ``add`` appends, which works on the last axis, to another axis, by exchanging the two axes
+    before and after it.
+    """
     rank = len(graph.output_shape(x))
     moved = sample_axis(axis, rank + 1, layer)
     if moved == rank - 1:
         return add(x)
     dims = list(range(1, rank + 1))
-    dims[moved], dims[-1] = dims[-1], dims[moved]  # an exchange is its own inverse
+    dims[moved], dims[-1] = dims[-1], dims[moved]  # exchanging twice gives the original order
     y = add(graph.add("permute", [x], layer, dims=tuple(dims)))
     return graph.add("permute", [y], layer, dims=tuple(dims))

@@ -1,4 +1,4 @@
-"""What every layer is: arguments, shapes, weights, calls on tensors and arrays, and the ops it becomes (``lower``).
+"""The base class of all layers: arguments, shapes, weights, calls on tensors and arrays, and ``lower``, which adds ops.
 
 How to write a layer over ops of the core (``Dense`` in dense.py is the pattern)::
 
@@ -21,12 +21,12 @@ How to write a layer over ops of the core (``Dense`` in dense.py is the pattern)
             return {**super().get_config(), "factor": self.factor}
 
 ``graph`` is a :class:`cnncore.layers.lowering.Lowering`: ``add(kind, inputs, self.name, **attributes)``,
-``output_shape(id)`` without the batch axis, and ``seed`` for layers that draw numbers in training. The layer's name,
-its weights and ``trainable`` are added there. A layer of several ops says which of its weights each takes:
-``graph.add(..., weights=[0, 2])``.
+``output_shape(id)`` without the batch axis, and ``seed`` for layers that draw random numbers in training. ``add``
+passes on the layer's name, its weights and ``trainable``. A layer that consists of several ops says which of its
+weights each op takes: ``graph.add(..., weights=[0, 2])``.
 
 A layer owns its weights: they are made when they are first needed after ``build``, and any number of models share them.
-Layers of users, with ``build`` and ``call`` in NumPy or over other layers, are the matter of ``custom.py``.
+``custom.py`` explains how users write layers, with ``build`` and ``call`` in NumPy or with other layers.
 """
 
 from __future__ import annotations
@@ -63,18 +63,18 @@ class Layer(Weighted):
     Parameters
     ----------
     activity_regularizer : optional
-        Penalty on the layer's output, from :mod:`cnncore.regularizers`.
+        A penalty on the layer's output, from :mod:`cnncore.regularizers`.
     trainable : bool, default True
         Whether training changes the weights.
     dtype : str, optional
-        Only "float32", which is the default, is there.
+        Only "float32", the default, is accepted.
     name : str, optional
         Unique in its model; ``conv2d``, ``conv2d_1``, ... by default, counted in this process.
     input_shape : tuple of int, optional
         Shape of one sample, for the first layer of a Sequential model. ``input_dim=n`` stands for ``input_shape=(n,)``,
-        ``batch_input_shape`` has the batch axis in front, and ``batch_shape`` is today's name of that.
+        ``batch_shape`` has the batch axis in front, and ``batch_input_shape`` is an older name of it.
     weights : list of array_like, optional
-        Keras 2's argument for initial weights, written like ``set_weights(weights)`` when the layer is built.
+        An argument of Keras 2: initial weights, which are set as by ``set_weights`` when the layer is built.
 
     Attributes
     ----------
@@ -120,7 +120,7 @@ class Layer(Weighted):
         raise NotImplementedError(f"{type(self).__name__} must implement compute_output_shape(input_shape)")
 
     def weight_specs(self, input_shape: Any) -> list[WeightSpec]:
-        """The weights needed for an input shape, in order."""
+        """The weights that the layer needs for an input shape, in order."""
         return []
 
     def lower(self, graph: Graph, inputs: Sequence[int]) -> Any:
@@ -156,15 +156,16 @@ class Layer(Weighted):
         Returns
         -------
         KerasTensor or Array
-            Symbolic tensors give symbolic ones; arrays give an array, which is a NumPy array that also has ``numpy()``.
+            A symbolic tensor for symbolic tensors. For arrays an ``Array``, which is a NumPy array with an additional
+            method ``numpy()``.
         """
         if is_symbolic([args, kwargs]):
             return self.call_on_tensors(args, kwargs, training)
         return eager.call(self, args, kwargs, training)
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
-        """What the layer computes. Custom layers say it in Python, see :mod:`cnncore.layers.custom`; all others in
-        ``lower``.
+        """What the layer computes. Custom layers implement it in Python, see :mod:`cnncore.layers.custom`; other layers
+        implement ``lower`` instead.
 
         A subclass of a layer that has one reaches it by ``super().call(x)``.
         """
@@ -180,7 +181,7 @@ class Layer(Weighted):
         return outputs
 
     def output_shape_of_call(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-        """Shape, or structure of shapes, of the result of a call."""
+        """The shape of the result of a call, or a structure of shapes."""
         if self._is_custom:
             return custom.plan(self, args, kwargs).output_shape
         if len(args) != 1 or kwargs:
@@ -206,7 +207,7 @@ class Layer(Weighted):
 
     @property
     def _is_custom(self) -> bool:
-        """Whether the layer's class, or one that it derives from, says in Python what it computes."""
+        """Whether the layer's class, or one of its base classes, implements ``call``."""
         cls = type(self)
         if cls.call is Layer.call:
             return False
@@ -221,12 +222,12 @@ class Layer(Weighted):
 
     @property
     def eager_networks(self) -> dict[Any, Any]:
-        """Networks of single calls on arrays, for the next ones with the same shapes."""
+        """Networks that were made for calls on arrays. They are kept for further calls with the same shapes."""
         return self._eager
 
     # --- building -------------------------------------------------------------------------------------------------
     def build(self, input_shape: Any) -> None:
-        """Fix the shapes of the weights for an input shape; calling the layer does it."""
+        """Fix the shapes of the weights for an input shape. Calling the layer does this by itself."""
         if not self.built:
             self._specs += self.weight_specs(input_shape)
             self.built = True
@@ -245,12 +246,12 @@ class Layer(Weighted):
     builds_once = True  # a build of a subclass runs once, whoever calls it
 
     def ensure_built(self, input_shape: Any, *more: Any) -> None:
-        """Build the layer if it is not; else check that its weights fit the input shape."""
+        """Build the layer if it is not built yet; otherwise check that its weights fit the input shape."""
         if not self.built:
             if self.seed_key is None:
                 self.seed_key = (next_seed(),)
             if self.says_its_output_shape:
-                self.compute_output_shape(input_shape)  # says what is wrong with the shape before anything changes
+                self.compute_output_shape(input_shape)  # raises an error if the shape is wrong, before anything changes
             takes_all = more and len(inspect.signature(self.build).parameters) > 1
             self.build(input_shape, *(more if takes_all else ()))
             self._write_given_weights()
@@ -274,12 +275,12 @@ class Layer(Weighted):
         self._name, self._has_own_name = checked_name(value, type(self).__name__), True
 
     def rename(self, name: str) -> None:
-        """Told by a model in which another layer has the same name, and the user gave none."""
+        """Called by a model that has another layer with the same name, if the user did not choose the name."""
         self._name = name
 
     @property
     def has_own_name(self) -> bool:
-        """Whether the name was given, not derived from the class."""
+        """Whether the name was given by the user, rather than derived from the class."""
         return self._has_own_name
 
     @property
@@ -303,7 +304,7 @@ class Layer(Weighted):
         return map_structure(lambda tensor: tensor.shape, self.output)
 
     def forget(self, node: Node) -> None:
-        """Undo a call: it is no longer among :attr:`nodes`."""
+        """Undo a call, so that it is no longer in :attr:`nodes`."""
         if node in self.nodes:
             self.nodes.remove(node)
             for index, other in enumerate(self.nodes):
@@ -325,7 +326,7 @@ class Layer(Weighted):
 
     # --- copies ---------------------------------------------------------------------------------------------------
     def __getstate__(self) -> dict[str, Any]:
-        # A copy has the layer's values, and no part in the graph of calls.
+        # A copy has the values of the weights, but belongs to no graph of calls.
         state = self.__dict__ | {"nodes": [], "_parameters": None, "_eager": {}}
         if self._parameters is not None:
             state["_held"] = [self._parameters.read(index) for index in range(len(self._specs))]

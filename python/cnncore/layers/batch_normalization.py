@@ -20,9 +20,9 @@ class BatchNormalization(Weighted):
     """Bring each channel to mean 0 and variance 1, then to a learned mean ``beta`` and scale ``gamma``.
 
     In training, y = gamma (x - mean) / sqrt(variance + epsilon) + beta with the mean and variance of the batch (over
-    all axes but ``axis``, divided by the number of values), and the moving statistics follow:
-    moving = moving * momentum + batch * (1 - momentum). Inference takes the moving statistics; so does training while
-    the layer is not ``trainable``, as in Keras.
+    all axes but ``axis``, divided by the number of values), and the moving statistics follow: moving = moving *
+    momentum + batch * (1 - momentum). Inference uses the moving statistics. As in Keras, so does training if the layer
+    is not ``trainable``.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class BatchNormalization(Weighted):
     momentum : float, default 0.99
     epsilon : float, default 0.001
     center, scale : bool, default True
-        Whether there is a beta, and a gamma.
+        Whether there is a ``beta``, and whether there is a ``gamma``.
     beta_initializer, gamma_initializer : default "zeros" and "ones"
     moving_mean_initializer, moving_variance_initializer : default "zeros" and "ones"
     beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint : optional
@@ -76,7 +76,7 @@ class BatchNormalization(Weighted):
     ) -> None:
         super().__init__(**kwargs)
         owner = type(self).__name__
-        if isinstance(axis, (list, tuple)) and len(axis) == 1:  # as old files have it
+        if isinstance(axis, (list, tuple)) and len(axis) == 1:  # files of older versions have a list
             (axis,) = axis
         self.axis = _checks.integer(axis, "axis", owner, minimum=-8, maximum=8)
         self.momentum = _checks.number(momentum, "momentum", owner, minimum=0.0, below=1.0 + 1e-9)
@@ -128,12 +128,12 @@ class BatchNormalization(Weighted):
 
     @property
     def gamma(self) -> Variable | None:
-        """The learned scale of each channel; None without one."""
+        """The learned scale of each channel; None if ``scale`` is False."""
         return self._weight("gamma") if self.scale else None
 
     @property
     def beta(self) -> Variable | None:
-        """The learned mean of each channel; None without one."""
+        """The learned mean of each channel; None if ``center`` is False."""
         return self._weight("beta") if self.center else None
 
     @property

@@ -95,7 +95,7 @@ class _Convolution(Windowed):
 
     @property
     def kernel(self) -> Variable:
-        """The kernel, (height, width, channels / groups, filters), without height for a sequence."""
+        """The kernel, of shape (height, width, channels / groups, filters), or without height for a sequence."""
         return self._weight("kernel")
 
     @property
@@ -131,12 +131,13 @@ class Conv2D(_Convolution):
     kernel_size : int or two ints
         Height and width of the kernel.
     strides, dilation_rate : int or two ints, default 1
-        Steps of the kernel, and of its taps.
+        How far the kernel moves from one output to the next, and how far the pixels that it multiplies are apart.
     padding : {"valid", "same"}, default "valid"
-        None, or so much that the output's size is ceil(size / stride). An int or ((top, bottom), (left, right)) too.
+        "valid" adds no padding. "same" adds zeros around the image, so that the output has ceil(size / stride) pixels
+        along each axis. An int or ((top, bottom), (left, right)) says the number of zeros.
     data_format : {"channels_last"}, optional
     groups : int, default 1
-        Independent groups of inputs and filters; the number of channels gives a depthwise convolution.
+        Channels and filters are divided into that many groups, and each filter sees the channels of its group only.
     activation : str or callable, optional
         One of :mod:`cnncore.activations`; linear by default.
     use_bias : bool, default True
@@ -147,7 +148,7 @@ class Conv2D(_Convolution):
     kernel_constraint, bias_constraint : optional
         Of :mod:`cnncore.constraints`.
     precision : {"float32", "bfloat16_3x", "bfloat16"}, optional
-        Arithmetic of this layer's products; the model's by default, see ``Model.precision``.
+        How this layer computes products; by default as the model does, see ``Model.precision``.
     **kwargs
         ``name``, ``trainable``, ``dtype`` and ``input_shape``, see :class:`Layer`.
 
@@ -168,8 +169,8 @@ class Conv2D(_Convolution):
 class Conv1D(_Convolution):
     """Convolution of sequences (batch, steps, channels) with learned kernels; also named ``Convolution1D``.
 
-    It is computed as that of images of one row. Parameters are those of :class:`Conv2D`, with one int where that takes
-    two, and ``padding`` may be "causal": as many zeros before the sequence as make no output see a later input.
+    The parameters are those of :class:`Conv2D`, with one int instead of two. ``padding`` may also be "causal": zeros
+    are added before the sequence only, so that no output depends on a later step of the input.
 
     Examples
     --------

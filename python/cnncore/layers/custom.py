@@ -1,9 +1,9 @@
-"""Layers that users write: ``build`` and ``call``, over other layers or in plain NumPy.
+"""Layers that users write, with ``build`` and ``call``, using other layers or plain NumPy.
 
-``call`` is first tried on symbolic tensors. If it calls layers, or adds and multiplies tensors, that is all: it becomes
-their ops, and gradients come by themselves. If it computes with NumPy, it becomes an op that calls Python in every
-step. In training its gradient is found by following what it does (:mod:`cnncore.differentiation`), unless the layer
-says it in ``backward``, which is faster and may use all of NumPy::
+``call`` is first tried on symbolic tensors. If it only calls layers, or adds and multiplies tensors, it becomes the ops
+of these layers, and nothing else is needed. If it computes with NumPy, it becomes an op that calls Python in every
+step. In training, its gradient is found by recording what it does (:mod:`cnncore.differentiation`). A layer that has a
+method ``backward`` returns the gradient itself, which is faster and may use all of NumPy::
 
     class Softplus(Layer):
         def call(self, x):                       # x: an array, the batch axis in front
@@ -46,7 +46,7 @@ __all__ = ["HostCall", "Plan", "follow", "plan"]
 
 
 class Plan:
-    """What a call of a custom layer becomes: calls of other layers, or an op in Python.
+    """What a call of a custom layer becomes: calls of other layers, or an op that calls Python.
 
     Attributes
     ----------
@@ -82,7 +82,8 @@ class HostCall:
         self._layer, self._arguments, self.output_shape = layer, [list(args), dict(kwargs)], output_shape
         self._takes_training = takes_training(layer)
         self.trained = [index for index, spec in enumerate(layer.specs) if spec.trainable]
-        # Of the last forward pass in training: the way back of a gradient, or why there is none.
+        # Of the last forward pass in training: the function that goes back through it, or the error that says why there
+        # is none.
         self._back: Callable[[np.ndarray], list[np.ndarray]] | NotDifferentiableError | None = None
 
     def forward(self, arrays: Sequence[np.ndarray], training: bool) -> np.ndarray:
@@ -109,12 +110,14 @@ class HostCall:
             return self._layer.call(*args, **kwargs)
 
     def _forward_remembered(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
-        """The output, and the way back for :meth:`backward`: a call that draws numbers draws them once."""
+        """Compute the output, and keep what :meth:`backward` needs, so that a call that draws random numbers draws them
+        once.
+        """
         weights = [Variable(self._layer, index) for index in self.trained]
-        arrays = [array.copy() for array in arrays]  # the core's own may change before the way back
+        arrays = [array.copy() for array in arrays]  # the core may reuse its arrays before the backward pass
         try:
             result, self._back = pullback(lambda *args: self._call(args, True), arrays, weights)
-        except NotDifferentiableError as error:  # nobody may ask for the gradient
+        except NotDifferentiableError as error:  # the error is raised only if the gradient is needed
             self._back = error
             return np.asarray(self._call(arrays, True))
         return result
@@ -152,7 +155,7 @@ class HostCall:
 
 
 def plan(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -> Plan:
-    """What a call with these arguments, in which symbolic tensors stand for arrays, becomes."""
+    """What a call with these arguments becomes; symbolic tensors in them stand for arrays."""
     if not _has_backward(layer):
         traced = _trace(layer, args, kwargs)
         if traced is not None:
@@ -172,7 +175,7 @@ def _has_backward(layer: AnyLayer) -> bool:
 
 
 def _trace(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -> Function | None:
-    """The calls of other layers that ``call`` makes; None if it computes with arrays."""
+    """The calls of other layers that ``call`` makes, or None if it computes with arrays."""
     inputs: list[KerasTensor] = []
 
     def placeholder(leaf: Any) -> Any:
@@ -204,7 +207,8 @@ def follow(layer: AnyLayer, inputs: Any) -> Function:
 
 def _followed(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     if takes_training(layer):
-        kwargs["training"] = True  # layers that act in training only do nothing in inference by themselves
+        # training=True is right for both: layers that only act in training do nothing in inference
+        kwargs["training"] = True
     try:
         with hidden_calls(numpy=bool(layer.sublayers())):
             outputs = layer.call(*args, **kwargs)
@@ -247,7 +251,7 @@ def _checked_gradients(name: str, gradients: list[Any], shapes: list[tuple[int, 
 
 
 def fill_shapes(node_args: Any, shapes: Sequence[Any]) -> Any:
-    """The arguments of a call with tensors of other shapes in the place of its tensors."""
+    """The arguments of a call, in which each tensor is replaced by a tensor of another shape."""
     leaves = flatten(node_args)
     rest = iter(shapes)
     return pack_like(node_args, [KerasTensor(next(rest)) if isinstance(x, KerasTensor) else x for x in leaves])

@@ -19,8 +19,8 @@ __all__ = ["Dense"]
 class Dense(Weighted):
     """Fully connected layer: activation(x @ kernel + bias) along the last axis of x.
 
-    For an input of more axes than (batch, features) each position is a sample of its own, as in Keras; with a Flatten
-    before it, all of them are one.
+    If the input has more axes than (batch, features), the layer is applied to each position separately, as in Keras.
+    Put a Flatten before it to apply it to all positions together.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class Dense(Weighted):
     kernel_constraint, bias_constraint : optional
         Of :mod:`cnncore.constraints`.
     precision : {"float32", "bfloat16_3x", "bfloat16"}, optional
-        Arithmetic of this layer's products; the model's by default, see ``Model.precision``.
+        How this layer computes products; by default as the model does, see ``Model.precision``.
     **kwargs
         ``name``, ``trainable``, ``dtype``, ``input_shape`` and ``input_dim``, see :class:`Layer`.
 

@@ -16,7 +16,7 @@ __all__ = ["Depthwise", "DepthwiseConv1D", "DepthwiseConv2D"]
 
 
 class Depthwise(Windowed):
-    """What depthwise and separable convolutions share: the kernel for each channel."""
+    """What depthwise and separable convolutions have in common: a kernel for each channel."""
 
     kernel_size: tuple[int, ...]
     strides: tuple[int, ...]
@@ -53,7 +53,7 @@ class Depthwise(Windowed):
         return (*self.kernel_size, input_shape[-1], self.depth_multiplier)
 
     def _depthwise(self, graph: Graph, image: int, use_bias: bool, activation: str, weights: list[int]) -> int:
-        """The convolution of each channel: filters of a channel lie side by side, as those of a group do."""
+        """The convolution of each channel. The outputs of a channel lie side by side, like those of a group."""
         channels = graph.output_shape(image)[2]
         return graph.add(
             "conv2d",
@@ -165,7 +165,7 @@ class DepthwiseConv2D(_DepthwiseConvolution):
     padding : {"valid", "same"}, default "valid"
         As for :class:`Conv2D`.
     depth_multiplier : int, default 1
-        Output channels for each input channel; those of one input channel lie side by side.
+        The number of output channels for each input channel. Those of one input channel lie side by side.
     data_format : {"channels_last"}, optional
     dilation_rate : int or two ints, default 1
     activation : str or callable, optional

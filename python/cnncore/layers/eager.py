@@ -1,4 +1,4 @@
-"""Calling a layer on arrays: a network of this one call, kept for the next call with the same shapes."""
+"""Calling a layer on arrays: a network is made for this one call, and kept for further calls with the same shapes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cnncore.layers.tensor import Array, KerasTensor, hidden_calls
 
 __all__ = ["call", "prepare", "run"]
 
-_KEPT = 8  # networks per layer: one for each combination of shapes seen last
+_KEPT = 8  # how many networks are kept for a layer, those of the last combinations of shapes
 
 
 def call(layer: AnyLayer, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool | None) -> Any:
@@ -34,7 +34,7 @@ def call(layer: AnyLayer, args: tuple[Any, ...], kwargs: dict[str, Any], trainin
 
 
 def run(network: Any, arrays: list[np.ndarray], training: bool, structure: Any) -> Any:
-    """Outputs of a network in the structure of its outputs."""
+    """The results of a network, nested as the outputs of the model are."""
     results = network.forward(arrays, training)
     return pack_like(structure, [np.asarray(result).view(Array) for result in results])
 
@@ -64,7 +64,7 @@ def _network(layer: AnyLayer, args: Any, kwargs: Any, training: bool | None, key
             return tensor
 
         symbolic_args, symbolic_kwargs = map_structure(placeholder, [args, kwargs])
-        with hidden_calls():  # a call on arrays is no part of a graph
+        with hidden_calls():  # a call on arrays must not become part of a graph
             outputs = layer.call_on_tensors(tuple(symbolic_args), symbolic_kwargs, training)
         function = Function(inputs, outputs, layer.name)
         found = (lower(function).network, outputs)

@@ -1,4 +1,4 @@
-"""The calls that lead from input tensors to output tensors, in an order in which they can be carried out."""
+"""The calls that lead from input tensors to output tensors, in an order in which they can be computed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Function:
     Attributes
     ----------
     nodes : list of Node
-        Every call comes after those that it needs. The calls of ``InputLayer`` that made the inputs are not among them.
+        The calls, each after those whose results it needs, without the calls of ``InputLayer`` that made the inputs.
     layers : list of Layer
         The layers that are called, each once, in the order of their first call.
 
@@ -45,11 +45,12 @@ class Function:
 
     @property
     def all_layers(self) -> list[Any]:
-        """The layers and those of the inputs, as Keras lists them: far from the outputs first, equally far ones in the
-        order in which one meets them on the way back from the outputs.
+        """All layers including those of the inputs, in the order in which Keras lists them: layers with a longer way to
+        the outputs come first. Equally far ones come in the order in which a search backwards from the outputs finds
+        them.
         """
-        depths: dict[int, int] = {}  # of calls: calls on the longest way to an output
-        far: dict[int, int] = {}  # of layers
+        depths: dict[int, int] = {}  # for each call, how many calls are on its longest way to an output
+        far: dict[int, int] = {}  # the same for each layer
         for node in reversed(self.nodes):
             depth = max(depths.get(id(node), 0), far.get(id(node.layer), 0))
             depths[id(node)] = far[id(node.layer)] = depth
@@ -81,7 +82,9 @@ class Function:
         return map_structure(lambda tensor: known[id(tensor)], self.outputs)
 
     def lower(self, graph: Graph, inputs: Sequence[int]) -> list[int]:
-        """Add the calls to ``graph``; ``inputs`` are ids of the input tensors, the result those of the outputs."""
+        """Add the calls to ``graph``. ``inputs`` are the ids of the input tensors; the result are the ids of the
+        outputs.
+        """
         ids = {id(tensor): number for tensor, number in zip(self.input_list, inputs, strict=True)}
         for node in self.nodes:
             results = graph.call(node, [ids[id(tensor)] for tensor in node.inputs])
@@ -116,8 +119,8 @@ def _tensors(structure: Any, what: str, owner: str) -> list[KerasTensor]:
 def _sorted_nodes(
     inputs: list[KerasTensor], outputs: list[KerasTensor], owner: str
 ) -> tuple[list[Node], dict[int, int]]:
-    """The calls in order, and when the way back from the outputs first meets each layer."""
-    # Depth first without recursion: thousands of layers in a row are no deeper than one.
+    """The calls in order, and for each layer when a search backwards from the outputs first finds it."""
+    # A depth-first search without recursion, since a model may have thousands of layers in a row.
     given = {id(tensor) for tensor in inputs}
     done: set[int] = set()
     nodes: list[Node] = []
@@ -149,7 +152,7 @@ def _sorted_nodes(
 
 
 def _shape_list(shapes: Any, count: int) -> list[Any]:
-    """Shapes of ``count`` outputs as a list; a shape is a tuple or list of ints and None, structures hold shapes."""
+    """The shapes of ``count`` outputs as a list, from a shape or a structure of shapes."""
     if (
         count == 1
         and not isinstance(shapes, dict)

@@ -23,7 +23,7 @@ __all__ = [
 
 
 class _GlobalPooling(Windowed):
-    kind: str  # of the op
+    kind: str  # the name of the op
 
     def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)

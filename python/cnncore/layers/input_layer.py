@@ -21,9 +21,9 @@ class InputLayer(Layer):
     shape : tuple of int
         Shape of one sample, of any rank from 1 on.
     batch_size : int, optional
-        Accepted for Keras' sake: any number of samples is taken.
+        Accepted for compatibility with Keras: any number of samples is taken.
     dtype : str, default "float32"
-        Accepted for Keras' sake: images of dtype uint8 are taken as they are, everything else as float32.
+        Accepted for compatibility with Keras: images of dtype uint8 are taken as they are, everything else as float32.
     batch_shape : tuple, optional
         The shape with the batch axis in front, in place of ``shape``. ``batch_input_shape`` and ``input_shape`` are
         older names of both.
@@ -72,7 +72,7 @@ class InputLayer(Layer):
 
     @property
     def input(self) -> Any:
-        """Its own output."""
+        """The output of this layer, which is also its input."""
         return self.output
 
     def compute_output_shape(self, input_shape: Any = None) -> Any:
@@ -106,9 +106,9 @@ def Input(  # noqa: N802 (Keras' name)
     shape : tuple of int
         Shape of one sample, without the batch axis: (height, width, channels), (height, width), (features,), ...
     batch_size : int, optional
-        Accepted for Keras' sake: any number of samples is taken.
+        Accepted for compatibility with Keras: any number of samples is taken.
     dtype : str, default "float32"
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
     batch_shape : tuple, optional
         The shape with the batch axis in front, in place of ``shape``.
     name : str, optional

@@ -17,20 +17,21 @@ __all__ = ["Lambda"]
 class Lambda(Layer):
     """A function of tensors or arrays as a layer.
 
-    A function made of layers and of ``+``, ``-``, ``*`` and ``/`` is trained through like these. One that computes with
-    NumPy, or with :mod:`cnncore.backend`, calls Python in every step; its gradient follows from what it does, see
-    :mod:`cnncore.differentiation`. What that cannot follow is a :class:`Layer` with ``call`` and ``backward``.
+    A function that calls layers and uses ``+``, ``-``, ``*`` and ``/`` becomes these layers. A function that computes
+    with NumPy, or with :mod:`cnncore.backend`, is called in every step, and its gradient is found by recording what it
+    does, see :mod:`cnncore.differentiation`. If it uses functions whose gradient is not known, write a :class:`Layer`
+    with ``call`` and ``backward``.
 
     Parameters
     ----------
     function : callable
-        Called with what the layer is called with, arrays with the batch axis in front; with ``training`` too, if it has
-        such an argument.
+        Called with the arguments of the layer, which are arrays with the batch axis in front. It also gets
+        ``training``, if it has an argument of that name.
     output_shape : tuple of int, or callable, optional
-        Shape of one sample of the result, or a function of the input's shape, the batch axis in front of both. Found by
-        calling the function on zeros if it is missing.
+        The shape of one sample of the result, or a function that returns the shape of the result, with the batch axis,
+        for the shape of the input. By default it is found by calling the function on zeros.
     mask : None
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
     arguments : dict, optional
         Further arguments of the function.
     name : str, optional
@@ -42,7 +43,8 @@ class Lambda(Layer):
 
     Notes
     -----
-    A model file holds the function's name and never its code: ``load_model(path, custom_objects={name: function})``.
+    The file of a model holds the name of the function and never its code. When you load it, say what the name means:
+    ``load_model(path, custom_objects={name: function})``.
 
     Examples
     --------

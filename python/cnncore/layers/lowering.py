@@ -1,4 +1,4 @@
-"""From layers to a network of the core: names, weights and flags that every op of a layer gets."""
+"""Turn layers into a network of the core, and give each op the name, weights and flags of its layer."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from cnncore.layers.tensor import Node
 
 __all__ = ["Lowering", "lower"]
 
-_MASK_STREAM = 1  # keeps the seeds of dropout's masks apart from those of initial weights
+_MASK_STREAM = 1  # makes the seeds of dropout different from those of initial weights
 _ONLY_IN_TRAINING = ("dropout", "gaussian_noise", "activity_regularization")
 
 
 class Lowering:
-    """The graph that layers add their ops to: ``_core.GraphBuilder`` with what an op must know of its layer.
+    """The graph to which layers add their ops: a ``_core.GraphBuilder``, and what an op must know about its layer.
 
     Attributes
     ----------
@@ -49,14 +49,13 @@ class Lowering:
         return self.builder.input(tuple(shape))
 
     def output_shape(self, tensor: int) -> tuple[int, ...]:
-        """Shape of a sample of a tensor."""
+        """The shape of a tensor, without the batch axis."""
         return tuple(self.builder.output_shape(tensor))
 
     def add(self, kind: str, inputs: Sequence[int], layer: str = "", /, **attributes: Any) -> int:
-        """Add an op of the layer that is being lowered; the id of its output.
+        """Add an op of the layer that is being lowered, and return the id of its output.
 
-        ``layer`` is the layer's own name and only there for the reader: the network knows the layer by a name that no
-        other layer in it has.
+        ``layer`` is the name of the layer. It is not used: the network gives each layer a name that no other layer has.
         """
         if self._training[-1] is False:
             if kind in _ONLY_IN_TRAINING:
@@ -84,8 +83,8 @@ class Lowering:
 
     @property
     def seed(self) -> int:
-        """For a layer that draws numbers in training: from the model's seed, the layer's place and the number of the
-        call.
+        """A seed for a layer that draws random numbers in training, from the model's seed, the layer's place and the
+        number of the call.
         """
         name = self._current[-1]
         key = (self._seed, self._places[name], _MASK_STREAM)

@@ -48,9 +48,11 @@ class _Merge(Layer):
 
 
 class _Elementwise(_Merge):
-    """What takes values of the same place in each input. Inputs with fewer axes get axes of length 1 in front."""
+    """A layer that combines the values at the same place of each input. Inputs with fewer axes get axes of length 1 in
+    front.
+    """
 
-    kind: str  # of the op
+    kind: str  # the name of the op
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
         shapes = self._shapes(input_shape)
@@ -170,7 +172,7 @@ class Concatenate(_Merge):
     Parameters
     ----------
     axis : int, default -1
-        Counted with the batch axis, which is 0 and cannot be taken.
+        The axis, counted with the batch axis, which is 0 and cannot be chosen.
     **kwargs
         ``name`` and ``dtype``, see :class:`Layer`.
 
@@ -217,7 +219,7 @@ class Dot(_Merge):
     Parameters
     ----------
     axes : int or two ints
-        Axis of both, or of each; counted with the batch axis, which is 0 and cannot be taken.
+        One axis for both inputs, or one for each. The batch axis, which is 0, cannot be chosen.
     normalize : bool, default False
         Divide each vector by its length first: the result is the cosine of the angle between them.
     **kwargs

@@ -115,7 +115,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _summed(gradient: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """The gradient of an operand that was broadcast: summed over the axes along which it was repeated."""
+    """The gradient of an operand that was broadcast, which is the sum over the axes along which it was repeated."""
     axes = tuple(axis for axis, size in enumerate(shape) if size == 1 and gradient.shape[axis] != 1)
     return np.asarray(gradient.sum(axis=axes, keepdims=True) if axes else gradient)
 

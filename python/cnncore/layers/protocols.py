@@ -1,4 +1,6 @@
-"""What the parts below :class:`Layer` know of a layer, and what a layer knows of the graph that it is lowered to."""
+"""What the modules below :class:`Layer` know about a layer, and what a layer knows about the graph to which it adds
+ops.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,7 @@ class AnyLayer(Protocol):
 
 
 class Graph(Protocol):
-    """What layers add their ops to; see :class:`cnncore.layers.lowering.Lowering`."""
+    """The graph to which layers add their ops; see :class:`cnncore.layers.lowering.Lowering`."""
 
     def add(self, kind: str, inputs: Sequence[int], layer: str = "", /, **attributes: Any) -> int: ...
     def call(self, node: Any, inputs: Sequence[int]) -> list[int]: ...

@@ -161,7 +161,7 @@ class Normalization(Layer):
         data : array_like, or iterable of batches
             With the batch axis in front. Batches that are tuples (x, y) count as their x.
         batch_size : ignored
-            Accepted for Keras' sake.
+            Accepted for compatibility with Keras.
         steps : int, optional
             Take so many batches of an iterable.
         """

@@ -1,4 +1,4 @@
-"""Tensors without values: what calling a layer on an ``Input`` gives, and the record of the calls between them."""
+"""Symbolic tensors, the results of calling layers on an ``Input``, and the record of these calls."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ Shape = tuple[Any, ...]  # the batch axis, None, then ints
 
 
 class NotTraceableError(TypeError, AttributeError):
-    """Something was done with a tensor that has no values yet and that no layer stands for."""
+    """Raised if something is done with a symbolic tensor that cannot be turned into a layer."""
 
 
 class Array(np.ndarray):
-    """What a layer or model returns when it is called on arrays: a NumPy array that also answers ``.numpy()``."""
+    """What a layer or model returns when it is called on arrays: a NumPy array with a method ``numpy()``."""
 
     def numpy(self) -> np.ndarray:
         """The values as a plain NumPy array, without a copy."""
@@ -52,7 +52,7 @@ class KerasTensor:
     """A tensor without values: the result of ``Input`` or of calling a layer on such a tensor.
 
     It has ``shape`` (the batch axis, None, in front), ``dtype``, ``name`` and ``history``. ``+``, ``-``, ``*`` and
-    ``/`` with another tensor or a number make a layer that does it. Everything else is the matter of layers.
+    ``/`` with another tensor or a number make a layer for this operation. Everything else is done by calling layers.
 
     Examples
     --------
@@ -66,11 +66,11 @@ class KerasTensor:
         self.shape = tuple(shape)
         self.dtype = dtype
         self.name = name or unique_name("KerasTensor")
-        self.source: tuple[Node, int] | None = None  # the call that gives it, and which of its outputs it is
+        self.source: tuple[Node, int] | None = None  # the call that returned it, and which of its outputs it is
 
     @property
     def ndim(self) -> int:
-        """Number of axes, that of the batch included."""
+        """The number of axes, including that of the batch."""
         return len(self.shape)
 
     @property
@@ -195,13 +195,13 @@ class Node:
     ----------
     layer : Layer
     args, kwargs : tuple, dict
-        What it was called with; tensors may be anywhere in nested lists, tuples and dicts.
+        The arguments of the call. Tensors may be anywhere in nested lists, tuples and dicts.
     outputs : KerasTensor or structure of them
     training : bool, optional
         The ``training`` argument of the call; None where none was given.
     direct : bool, default False
-        Whether the layer's own ops are meant even if a subclass has a ``call`` of its own, which got here by
-        ``super()``.
+        Whether the call was made by ``super().call(...)`` in a subclass, so that it means the ops of the layer and not
+        the ``call`` of the subclass.
     """
 
     def __init__(
@@ -240,7 +240,7 @@ class Node:
 
 class _Hidden(threading.local):
     depth = 0
-    numpy = True  # whether NumPy's functions of symbolic tensors become layers
+    numpy = True  # whether NumPy functions that are called on symbolic tensors become layers
 
 
 _hidden = _Hidden()
@@ -248,10 +248,11 @@ _hidden = _Hidden()
 
 @contextlib.contextmanager
 def hidden_calls(numpy: bool = True) -> Iterator[None]:
-    """Calls meanwhile are no calls that a user made: ``layer.input`` and ``layer.output`` do not know them.
+    """Make calls that are not recorded as calls of the user, so that ``layer.input`` and ``layer.output`` do not
+    change.
 
-    ``numpy=False`` refuses NumPy's functions of symbolic tensors: a layer that consists of them is better one call of
-    Python than several.
+    With ``numpy=False``, NumPy functions of symbolic tensors are refused, since a layer that consists of them is faster
+    as one call of Python than as several layers.
     """
     before, _hidden.numpy = _hidden.numpy, numpy
     _hidden.depth += 1
@@ -282,7 +283,7 @@ def is_symbolic(structure: Any) -> bool:
 
 _OF_UFUNC = {np.add: "add", np.subtract: "subtract", np.multiply: "multiply", np.true_divide: "divide"}
 
-# Set by cnncore.layers.operators: the layers that stand for operators are built on this module.
+# Filled by cnncore.layers.operators, whose layers are built on this module.
 _operators: dict[str, Callable[[Any, Any], Any]] = {}
 
 

@@ -1,4 +1,4 @@
-"""Weights of layers: what a layer asks for, and the handle by which users read and write it."""
+"""Weights of layers: their description, and the objects by which users read and write them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Variable", "WeightSpec", "write_weights"]
 
 
 class WeightSpec(NamedTuple):
-    """A weight that a layer asks for.
+    """The description of a weight that a layer needs.
 
     ``trainable=False`` marks state that no gradient changes, such as moving statistics. ``regularizer`` and
     ``constraint`` are objects of :mod:`cnncore.regularizers` and :mod:`cnncore.constraints`, or None.
@@ -32,8 +32,7 @@ class WeightSpec(NamedTuple):
 
 
 class Variable(NDArrayOperatorsMixin):
-    """One weight of a layer. It behaves like the NumPy array of its current values, and writing to it changes the
-    layer.
+    """One weight of a layer. It behaves like a NumPy array of its current values, and writing to it changes the layer.
 
     ``numpy()`` is a copy, ``assign(value)`` replaces the values, ``value[...]`` reads and writes parts of them.
 
@@ -61,7 +60,7 @@ class Variable(NDArrayOperatorsMixin):
     array([2., 2.], dtype=float32)
     """
 
-    __hash__ = object.__hash__  # a key by identity, as in Keras
+    __hash__ = object.__hash__  # equal only to itself as the key of a dict, as in Keras
 
     def __init__(self, layer: Any, index: int) -> None:
         self._layer, self._index = layer, index
@@ -78,7 +77,7 @@ class Variable(NDArrayOperatorsMixin):
 
     @property
     def spec(self) -> WeightSpec:
-        """What the layer asked for."""
+        """Its description."""
         spec: WeightSpec = self._layer.specs[self._index]
         return spec
 
@@ -134,12 +133,12 @@ class Variable(NDArrayOperatorsMixin):
         write_weights(f'layer "{self._layer.name}"', [self], [value])
 
     def write(self, array: np.ndarray) -> None:
-        """Replace the values by an array that is known to have the right shape."""
+        """Replace the values by an array of the right shape, which is not checked."""
         self._layer.parameters.write(self._index, np.array(array, np.float32, order="C"))
 
     @property
     def trace_key(self) -> tuple[int, int]:
-        """Which weight this is, while a layer's ``call`` is being differentiated."""
+        """A key that identifies this weight while the ``call`` of a layer is being differentiated."""
         return id(self._layer), self._index
 
     def _keep_gradient(self) -> None:
@@ -155,7 +154,7 @@ class Variable(NDArrayOperatorsMixin):
             return getattr(ufunc, method)(*(_traced(item) for item in inputs), **kwargs)
         plain = [item.value if isinstance(item, Variable) else item for item in inputs]
         if any(isinstance(item, KerasTensor) for item in plain):
-            return NotImplemented  # the tensor says why it cannot
+            return NotImplemented  # the tensor raises an error that says why this is not possible
         if out is not None:
             kwargs["out"] = tuple(item.value if isinstance(item, Variable) else item for item in out)
         result = getattr(ufunc, method)(*plain, **kwargs)

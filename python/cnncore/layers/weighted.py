@@ -1,6 +1,4 @@
-"""What layers with weights share: initializers, regularizers and constraints, an activation at the end, one axis or
-two.
-"""
+"""What layers with weights have in common: initializers, regularizers and constraints, an activation, and windows."""
 
 from __future__ import annotations
 
@@ -26,14 +24,16 @@ class Weighted(Layer):
     _weight_options: tuple[str, ...] = ()
 
     def _keep_weight_options(self, **options: Any) -> None:
-        """Turn names into objects and keep them as attributes of the arguments' names."""
+        """Turn the names of initializers and the like into objects, and keep these in attributes with the names of the
+        arguments.
+        """
         for name, value in options.items():
             setattr(self, name, _MODULES[name.rpartition("_")[2]].get(value))
         self._weight_options += tuple(options)
 
     def _spec(self, weight: str, shape: Sequence[int], trainable: bool = True, stem: str = "") -> WeightSpec:
-        """What ``weight`` needs; ``stem`` is the first part of its arguments' names where that is not the weight's
-        name.
+        """The description of a weight. ``stem`` is the first part of the names of its arguments, if that is not the
+        weight's name.
         """
         options: list[Any] = [getattr(self, f"{stem or weight}_{kind}", None) for kind in _MODULES]
         return WeightSpec(weight, tuple(shape), options[0], trainable, options[1], options[2])
@@ -46,7 +46,7 @@ class Weighted(Layer):
 
 
 class Windowed(Weighted):
-    """A layer that moves a window over an image, or over a sequence as an image of one row.
+    """A layer that moves a window over an image, or over a sequence, which it treats as an image of one row.
 
     ``rank`` is the number of axes along which the window moves. Arguments for a sequence are tuples of one number.
     """
@@ -76,7 +76,7 @@ class Windowed(Weighted):
     def _sides(
         self, size: Sequence[int], window: Sequence[int], strides: Sequence[int], padding: Any, dilation: Sequence[int]
     ) -> tuple[_checks.Pair, ...]:
-        """Padding before and after each axis of an input of ``size``."""
+        """The padding before and after each axis of an input of ``size``."""
         if padding == "causal":
             return (((window[0] - 1) * dilation[0], 0),)
         if self.rank == 1:
@@ -92,7 +92,7 @@ class Windowed(Weighted):
         padding: Any,
         dilation: Sequence[int] = (1, 1),
     ) -> list[int]:
-        """Output size along each axis; ValueError naming the layer if the window does not fit."""
+        """The size of the output along each axis. A window that does not fit is a ValueError that names the layer."""
         sides = self._sides(size, window, strides, padding, dilation)
         axes = range(self.rank)
         out = [_checks.output_size(size[i], window[i], strides[i], sides[i], dilation[i]) for i in axes]
@@ -105,7 +105,7 @@ class Windowed(Weighted):
         return out
 
     def _to_image(self, graph: Graph, x: int) -> int:
-        """A sequence (steps, channels) as an image of one row; an image as it is."""
+        """A sequence (steps, channels) as an image of one row. An image stays as it is."""
         shape = graph.output_shape(x)
         return x if len(shape) == 3 else graph.add("reshape", [x], self.name, shape=(1, *shape))
 
@@ -124,7 +124,7 @@ class Windowed(Weighted):
         return {"strides": pair_of(strides), "padding": ((0, 0), *sides)[-2:]}
 
     def _activate(self, graph: Graph, y: int, activation: Any) -> int:
-        """The op of an activation that is not part of the op before it."""
+        """Add the op of an activation, if the op before it does not include the activation."""
         if activations.fused_kind(activation) is not None:
             return y
         return activations.lower(activation, graph, y, self.name)
@@ -137,5 +137,5 @@ def pair_of(sizes: Sequence[int]) -> _checks.Pair:
 
 
 def with_precision(precision: str | None) -> dict[str, Any]:
-    """The attribute ``precision`` of an op, which is left out where the model's holds."""
+    """The attribute ``precision`` of an op, which is left out if the layer has the precision of the model."""
     return {} if precision is None else {"precision": precision}

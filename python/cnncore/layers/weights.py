@@ -1,4 +1,4 @@
-"""The weights of a layer: what it asks for, the memory they are in, and whether they are trained."""
+"""The weights of a layer: their names and shapes, the memory that holds them, and whether they are trained."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from cnncore.layers.variable import Variable, WeightSpec, write_weights
 
 __all__ = ["Weighted", "structure_changed", "structure_version"]
 
-_making = threading.Lock()  # of parameters: two threads that first ask for them get the same
-_version = 0  # counts what may change a network: flags, layers added or removed
+_making = threading.Lock()  # held while parameters are made, so that two threads which ask for them get the same
+_version = 0  # counts changes after which networks may be out of date: of ``trainable``, or of the layers of a model
 
 
 def structure_version() -> int:
@@ -33,9 +33,9 @@ def structure_changed() -> None:
 
 
 class Weighted:
-    """The part of a layer that has weights, of its own and in the layers that it keeps in its attributes."""
+    """The part of a layer that holds weights: its own, and those of layers that are its attributes."""
 
-    # What a layer keeps for itself; everything else in __dict__ may hold layers of its own.
+    # Attributes that hold no other layers; all other attributes are searched for them.
     _own = frozenset({"nodes", "_parameters", "_held", "_eager", "_specs", "activity_regularizer"})
 
     name: str
@@ -45,8 +45,8 @@ class Weighted:
         self._trainable = trainable
         self._specs: list[WeightSpec] = []
         self._parameters: Any = None
-        self._held: list[np.ndarray] | None = None  # values that wait for the parameters to be made
-        self.seed_key: tuple[int, ...] | None = None  # of the initial weights; a model with a seed of its own sets it
+        self._held: list[np.ndarray] | None = None  # values that are written into the parameters when these are made
+        self.seed_key: tuple[int, ...] | None = None  # decides the initial weights; a model that has a seed sets it
 
     def add_weight(
         self,
@@ -76,7 +76,7 @@ class Weighted:
         Returns
         -------
         Variable
-            To be used in ``call`` like an array.
+            Use it in ``call`` like an array.
         """
         owner = type(self).__name__
         _checks.dtype(dtype, owner)
@@ -87,7 +87,8 @@ class Weighted:
         elif name in taken:
             raise ValueError(f"[{owner}.add_weight] expected a name of its own. Received: name={name!r} twice")
         initializer, regularizer, constraint = _weight_objects(initializer or "glorot_uniform", regularizer, constraint)
-        if self._parameters is not None:  # the block grows: the values so far wait to be written to a new one
+        # a larger block of memory is needed: the values so far are kept, and written into it later
+        if self._parameters is not None:
             self._held = [self._parameters.read(index) for index in range(len(self._specs))]
             self._parameters = None
         self._specs.append(WeightSpec(name, size, initializer, trainable, regularizer, constraint))
@@ -96,7 +97,7 @@ class Weighted:
     # --- weights --------------------------------------------------------------------------------------------------
     @property
     def specs(self) -> list[WeightSpec]:
-        """The weights the layer has, without those of layers inside it."""
+        """The descriptions of the layer's own weights, without those of layers inside it."""
         return self._specs
 
     @property
@@ -138,7 +139,7 @@ class Weighted:
 
     @property
     def variables(self) -> list[Variable]:
-        """All weights, layer by layer: those of this layer, trained ones first, then those of the layers inside it."""
+        """All weights: first those of this layer, trained ones before others, then those of the layers inside it."""
         return list({(id(item.layer), item.index): item for item in self._variables()}.values())
 
     def _variables(self) -> Iterable[Variable]:
@@ -161,7 +162,7 @@ class Weighted:
 
     @property
     def non_trainable_variables(self) -> list[Variable]:
-        """The weights that training leaves as they are: frozen ones and state such as moving statistics."""
+        """The weights that training does not change by gradients: frozen ones, and state such as moving statistics."""
         frozen = {(id(item.layer), item.index) for item in self._frozen_variables()}
         return [item for item in self.variables if (id(item.layer), item.index) in frozen]
 

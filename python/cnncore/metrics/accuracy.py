@@ -148,7 +148,7 @@ class Accuracy(PairMean):
     ----------
     name : str, default "accuracy"
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
 
     Examples
     --------
@@ -174,7 +174,7 @@ class BinaryAccuracy(PairMean):
     ----------
     name : str, default "binary_accuracy"
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
     threshold : float, default 0.5
         0 for predictions that are logits.
 
@@ -206,7 +206,7 @@ class CategoricalAccuracy(PairMean):
     ----------
     name : str, default "categorical_accuracy"
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
 
     Examples
     --------
@@ -243,7 +243,7 @@ class SparseCategoricalAccuracy(PairMean):
     ----------
     name : str, default "sparse_categorical_accuracy"
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
 
     Examples
     --------
@@ -291,7 +291,7 @@ class TopKCategoricalAccuracy(_TopK):
     k : int, default 5
     name : str, default "top_k_categorical_accuracy"
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
 
     Examples
     --------
@@ -315,7 +315,7 @@ class SparseTopKCategoricalAccuracy(_TopK):
     k : int, default 5
     name : str, default "sparse_top_k_categorical_accuracy"
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
     from_sorted_ids : bool, default False
         Whether the predictions are classes, the best first, rather than scores.
 

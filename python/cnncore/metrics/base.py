@@ -28,7 +28,7 @@ class Metric:
     Parameters
     ----------
     dtype : str, optional
-        Accepted for Keras' sake; sums are float64.
+        Accepted for compatibility with Keras; sums are float64.
     name : str, optional
         Key of the metric in logs. The class name in snake case by default, with _1, _2, ... for further objects of the
         class.
@@ -71,7 +71,7 @@ class Metric:
         shape : int or tuple of int, default ()
         initializer : {"zeros", "ones"}, default "zeros"
         dtype : str, optional
-            Accepted for Keras' sake.
+            Accepted for compatibility with Keras.
         name : str, optional
 
         Returns

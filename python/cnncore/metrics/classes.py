@@ -49,7 +49,7 @@ class ConfusionMatrix(Metric):
         Divide by the sum of each row, of each column, or of all.
     name : str, default "confusion_matrix"
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
 
     Examples
     --------
@@ -123,7 +123,7 @@ class IoU(Metric):
         The classes that count; those that never occur are left out.
     name : str, optional
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
     ignore_class : int, optional
         A label that does not count.
     sparse_y_true, sparse_y_pred : bool, default True
@@ -199,7 +199,7 @@ class BinaryIoU(IoU):
     threshold : float, default 0.5
     name : str, optional
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
 
     Examples
     --------
@@ -236,7 +236,7 @@ class MeanIoU(IoU):
     num_classes : int
     name : str, optional
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
     ignore_class : int, optional
         A label that does not count.
     sparse_y_true, sparse_y_pred : bool, default True
@@ -276,7 +276,7 @@ class OneHotIoU(IoU):
     target_class_ids : list of int
     name : str, optional
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
     ignore_class : int, optional
         A class that does not count.
     sparse_y_pred : bool, default False
@@ -315,7 +315,7 @@ class OneHotMeanIoU(MeanIoU):
     num_classes : int
     name : str, optional
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
     ignore_class : int, optional
         A class that does not count.
     sparse_y_pred : bool, default False

@@ -182,7 +182,7 @@ class TruePositives(_Count):
     thresholds : float or list of float in [0, 1], default 0.5
     name : str, optional
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
 
     Examples
     --------
@@ -202,7 +202,7 @@ class FalsePositives(_Count):
     thresholds : float or list of float in [0, 1], default 0.5
     name : str, optional
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
 
     Examples
     --------
@@ -222,7 +222,7 @@ class TrueNegatives(_Count):
     thresholds : float or list of float in [0, 1], default 0.5
     name : str, optional
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
 
     Examples
     --------
@@ -242,7 +242,7 @@ class FalseNegatives(_Count):
     thresholds : float or list of float in [0, 1], default 0.5
     name : str, optional
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
 
     Examples
     --------
@@ -289,7 +289,7 @@ class Precision(_Ratio):
         Look at this class alone, in predictions of shape (samples, classes).
     name : str, optional
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
 
     Examples
     --------
@@ -314,7 +314,7 @@ class Recall(_Ratio):
         Look at this class alone, in predictions of shape (samples, classes).
     name : str, optional
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
 
     Examples
     --------

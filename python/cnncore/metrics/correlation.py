@@ -29,7 +29,7 @@ class RootMeanSquaredError(Mean):
     ----------
     name : str, default "root_mean_squared_error"
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
 
     Examples
     --------
@@ -104,7 +104,7 @@ class PearsonCorrelation(_Correlation):
     ----------
     name : str, default "pearson_correlation"
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
     axis : int, default -1
 
     Examples
@@ -128,7 +128,7 @@ class ConcordanceCorrelation(_Correlation):
     ----------
     name : str, default "concordance_correlation"
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
     axis : int, default -1
 
     Examples

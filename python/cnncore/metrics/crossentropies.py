@@ -22,7 +22,7 @@ class BinaryCrossentropy(LossMean):
     ----------
     name : str, default "binary_crossentropy"
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
     from_logits : bool, default False
         Whether a sigmoid is still to be applied to the predictions.
     label_smoothing : float in [0, 1], default 0
@@ -58,7 +58,7 @@ class CategoricalCrossentropy(LossMean):
     ----------
     name : str, default "categorical_crossentropy"
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
     from_logits : bool, default False
         Whether softmax is still to be applied to the predictions.
     label_smoothing : float in [0, 1], default 0
@@ -97,7 +97,7 @@ class SparseCategoricalCrossentropy(LossMean):
     ----------
     name : str, default "sparse_categorical_crossentropy"
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
     from_logits : bool, default False
         Whether softmax is still to be applied to the predictions.
     ignore_class : int, optional

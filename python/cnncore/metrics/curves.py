@@ -44,7 +44,7 @@ class AUC(Metric):
         Height between two thresholds: their mean, the lower one or the higher one.
     name : str, optional
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
     thresholds : list of float in [0, 1], optional
         These and the ends instead of evenly spaced ones.
     multi_label : bool, default False

@@ -52,7 +52,7 @@ class MeanSquaredError(LossMean):
     ----------
     name : str, default "mean_squared_error"
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
 
     Examples
     --------
@@ -72,7 +72,7 @@ class MeanAbsoluteError(LossMean):
     ----------
     name : str, default "mean_absolute_error"
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
 
     Examples
     --------
@@ -92,7 +92,7 @@ class MeanAbsolutePercentageError(LossMean):
     ----------
     name : str, default "mean_absolute_percentage_error"
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
 
     Examples
     --------
@@ -112,7 +112,7 @@ class MeanSquaredLogarithmicError(LossMean):
     ----------
     name : str, default "mean_squared_logarithmic_error"
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
 
     Examples
     --------
@@ -132,7 +132,7 @@ class LogCoshError(LossMean):
     ----------
     name : str, default "logcosh"
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
 
     Examples
     --------
@@ -152,7 +152,7 @@ class KLDivergence(LossMean):
     ----------
     name : str, default "kl_divergence"
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
 
     Examples
     --------
@@ -172,7 +172,7 @@ class Poisson(LossMean):
     ----------
     name : str, default "poisson"
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
 
     Examples
     --------
@@ -192,7 +192,7 @@ class Hinge(LossMean):
     ----------
     name : str, default "hinge"
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
 
     Examples
     --------
@@ -212,7 +212,7 @@ class SquaredHinge(LossMean):
     ----------
     name : str, default "squared_hinge"
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
 
     Examples
     --------
@@ -232,7 +232,7 @@ class CategoricalHinge(LossMean):
     ----------
     name : str, default "categorical_hinge"
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
 
     Examples
     --------
@@ -252,7 +252,7 @@ class CosineSimilarity(LossMean):
     ----------
     name : str, default "cosine_similarity"
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
     axis : int, default -1
         The axis of the vectors.
 

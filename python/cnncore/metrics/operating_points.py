@@ -64,7 +64,7 @@ class SensitivityAtSpecificity(_AtValue):
         Look at this class alone, in predictions of shape (samples, classes).
     name : str, optional
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
 
     Examples
     --------
@@ -97,7 +97,7 @@ class SpecificityAtSensitivity(_AtValue):
         Look at this class alone, in predictions of shape (samples, classes).
     name : str, optional
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
 
     Examples
     --------
@@ -130,7 +130,7 @@ class PrecisionAtRecall(_AtValue):
         Look at this class alone, in predictions of shape (samples, classes).
     name : str, optional
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
 
     Examples
     --------
@@ -163,7 +163,7 @@ class RecallAtPrecision(_AtValue):
         Look at this class alone, in predictions of shape (samples, classes).
     name : str, optional
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
 
     Examples
     --------

@@ -48,7 +48,7 @@ class Sum(Metric):
     ----------
     name : str, default "sum"
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
 
     Examples
     --------
@@ -80,7 +80,7 @@ class Mean(Metric):
     ----------
     name : str, default "mean"
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
 
     Examples
     --------
@@ -153,7 +153,7 @@ class MeanMetricWrapper(PairMean):
     name : str, optional
         The function's name by default.
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
     **kwargs
         Further arguments of ``fn``.
 

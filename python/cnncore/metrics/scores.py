@@ -68,7 +68,7 @@ class FBetaScore(_Columns):
         Predictions above it are positive. None: the largest of each row is.
     name : str, default "fbeta_score"
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
 
     Examples
     --------
@@ -155,7 +155,7 @@ class F1Score(FBetaScore):
         Predictions above it are positive. None: the largest of each row is.
     name : str, default "f1_score"
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
 
     Examples
     --------
@@ -188,7 +188,7 @@ class R2Score(_Columns):
         More than 0: the adjusted score for so many predictors.
     name : str, default "r2_score"
     dtype : str, optional
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
 
     Examples
     --------

@@ -87,7 +87,7 @@ class Networked:
 
     @property
     def lock(self) -> Any:
-        """The lock that every call holds which changes the weights or the optimizer, for one training step at a time."""
+        """The lock that calls hold while they change the weights or the optimizer, for one training step at a time."""
         return self._lock
 
     @property

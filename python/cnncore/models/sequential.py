@@ -90,7 +90,7 @@ class Sequential(Model):
         ----------
         layer : Layer, or the result of ``Input`` as the first element
         rebuild : bool, default True
-            Accepted for Keras' sake.
+            Accepted for compatibility with Keras.
 
         Raises
         ------
@@ -122,7 +122,7 @@ class Sequential(Model):
         Parameters
         ----------
         rebuild : bool, default True
-            Accepted for Keras' sake.
+            Accepted for compatibility with Keras.
         """
         if not self._layers:
             raise ValueError("[Sequential.pop] expected a model with layers. Received: an empty one")

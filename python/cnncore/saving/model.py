@@ -115,7 +115,7 @@ def load_model(
     compile : bool, default True
         Restore the optimizer with its state, loss and metrics, if the model had them.
     safe_mode : bool, default True
-        Accepted for Keras' sake: reading is always safe.
+        Accepted for compatibility with Keras: reading is always safe.
     max_bytes : int, optional
         Largest file that is read; 4 GiB by default.
 

@@ -21,7 +21,8 @@ class PyDataset:
     workers : int, default 1
         How many threads prepare batches ahead of their use; 0 prepares each one when it is needed.
     use_multiprocessing : bool, default False
-        Accepted for Keras' sake: batches are always prepared by threads, since NumPy and the core release the GIL.
+        Accepted for compatibility with Keras: batches are always prepared by threads, since NumPy and the core release
+        the GIL.
     max_queue_size : int, default 10
         The most prepared batches that wait.
 
