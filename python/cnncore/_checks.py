@@ -1,4 +1,4 @@
-"""Argument checks shared by layers, ops and models, so that one mistake has one wording."""
+"""Checks of arguments for layers, ops and models, so that the same mistake always has the same message."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def number(value: Any, name: str, owner: str, minimum: float = -math.inf, below:
 
 
 def boolean(value: Any, name: str, owner: str) -> bool:
-    """``value`` as a bool; truthy objects are refused, since they are mostly misplaced arguments."""
+    """``value`` as a bool. Other objects are refused, since they are usually arguments in the wrong place."""
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"[{owner}] expected `{name}` to be True or False. Received: {name}={value!r}")
     return bool(value)
 
 
 def choice(value: Any, name: str, owner: str, allowed: Sequence[str]) -> str:
-    """One of a few words; the nearest is named where it is none of them."""
+    """Check that a value is one of a few words. The message names the word that is most like it."""
     if isinstance(value, str) and value.lower() in allowed:
         return value.lower()
     words = ", ".join(f'"{word}"' for word in allowed)
@@ -79,7 +79,7 @@ def data_format(value: Any, owner: str) -> str:
 
 def dtype(value: Any, owner: str) -> str:
     """Check ``dtype``: None or float32, by any of its names."""
-    name = getattr(value, "name", value)  # of numpy.float32's dtype, or of a policy
+    name = getattr(value, "name", value)  # the name of NumPy's dtype, or of a policy
     name = getattr(value, "__name__", name) if isinstance(value, type) else name
     if name not in (None, "float32"):
         raise ValueError(
@@ -117,7 +117,7 @@ def padding(value: Any, owner: str) -> str | Padding:
 
 
 def precision(value: Any, owner: str) -> str:
-    """Check the name of an arithmetic."""
+    """Check the name of a precision."""
     if not isinstance(value, str) or value not in PRECISIONS:
         names = ", ".join(f'"{name}"' for name in PRECISIONS)
         raise ValueError(f"[{owner}] expected `precision` to be one of {names}. Received: precision={value!r}")
@@ -140,10 +140,11 @@ def explicit_padding(value: str | Padding, size: Sequence[int], window: Pair, st
 def transpose_padding(
     value: str | Padding, output_padding: Pair | None, window: Pair, strides: Pair, dilation: Pair
 ) -> tuple[Padding, Pair]:
-    """What a transposed convolution cuts off its output, ((top, bottom), (left, right)), and what it adds behind.
+    """How much a transposed convolution cuts off its output, ((top, bottom), (left, right)), and how much it adds at
+    the end.
 
-    Without an output padding "valid" gives (size - 1) stride + max(extent, stride) pixels, with the kernel's dilated
-    extent, and "same" gives size * stride: as in Keras.
+    As in Keras, without an output padding "valid" gives (size - 1) stride + max(extent, stride) pixels, where the
+    extent is that of the dilated kernel, and "same" gives size * stride.
     """
     crops, added = [], []
     for axis in (0, 1):
@@ -165,12 +166,14 @@ def transpose_padding(
 
 
 def output_size(size: int, window: int, stride: int, pad: Pair, dilation: int = 1) -> int:
-    """(W - F + 2P) / S + 1 rounded down, with F the extent of the dilated window; < 1 where it does not fit."""
+    """(W - F + 2P) / S + 1 rounded down, where F is the extent of the dilated window. Less than 1 if the window does
+    not fit.
+    """
     return (size - ((window - 1) * dilation + 1) + pad[0] + pad[1]) // stride + 1
 
 
 def float32_array(value: Any, name: str, owner: str, rank: int | None = None, axes: str = "") -> np.ndarray:
-    """``value`` as a C-contiguous float32 array, copied only where it is not one already."""
+    """``value`` as a C-contiguous float32 array. It is copied only if it is not one already."""
     array = numeric_array(value, name, owner)
     if rank is not None and array.ndim != rank:
         what = f"rank {rank}" + (f" ({axes})" if axes else "")
@@ -182,7 +185,7 @@ def numeric_array(value: Any, name: str, owner: str) -> np.ndarray:
     """``value`` as an array of real numbers of any dtype."""
     try:
         array = np.asarray(value)
-    except ValueError:  # nested lists of unequal length
+    except ValueError:  # raised by nested lists of unequal length
         raise ValueError(
             f"[{owner}] expected {name} to be a rectangular array. Received: a ragged {type(value).__name__}"
         ) from None
@@ -201,7 +204,7 @@ def shape(value: Any, name: str, owner: str) -> tuple[int, ...]:
 
 
 def same_length(owner: str, **arrays: np.ndarray) -> int:
-    """The common, positive number of samples of arrays given by name."""
+    """The number of samples of arrays, which are given by name. It must be the same for all, and positive."""
     lengths = {name: len(array) for name, array in arrays.items()}
     if len(set(lengths.values())) != 1:
         received = ", ".join(f"{name}: {length}" for name, length in lengths.items())

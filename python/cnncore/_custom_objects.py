@@ -1,4 +1,4 @@
-"""Classes and functions of users by name, for reading files. A file names them; it never imports anything."""
+"""Classes and functions of users by name. Files name them, and reading a file never imports anything."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _scopes = _Scopes()
 
 
 def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Callable[[T], T]:
-    """Class decorator: files that name this class, or function, can be read without ``custom_objects=``.
+    """Decorator of a class or function: files that name it can then be read without ``custom_objects=``.
 
     Parameters
     ----------
@@ -68,7 +68,9 @@ def registered_name(obj: Any) -> str:
 
 
 def function_name(function: Any, what: str) -> str:
-    """The name of a function for a file; ValueError if it has none, as a lambda."""
+    """The name under which a file can refer to a function. A function without a name, such as a lambda, is a
+    ValueError.
+    """
     name = registered_name(function)
     if not name.rpartition(">")[2].isidentifier():
         raise ValueError(
@@ -79,7 +81,7 @@ def function_name(function: Any, what: str) -> str:
 
 
 def named_function(name: Any, what: str) -> Any:
-    """The function that a file names; ValueError if nobody knows it."""
+    """The function that a file names. A name that is not known is a ValueError."""
     function = custom_object(name) if isinstance(name, str) else None
     if not callable(function):
         raise ValueError(
@@ -90,7 +92,9 @@ def named_function(name: Any, what: str) -> Any:
 
 
 def custom_object(name: str) -> Any:
-    """The object that users gave a name: in a scope around this call, or registered; None if there is none."""
+    """The object that a user gave this name, in a scope around this call or by registering it. None if
+    there is none.
+    """
     for scope in reversed(_scopes.stack):
         if name in scope:
             return scope[name]
@@ -120,7 +124,7 @@ def get_registered_object(
 
 @contextlib.contextmanager
 def custom_object_scope(custom_objects: Mapping[str, Any] | None) -> Iterator[None]:
-    """Names known while a ``with`` block runs, in this thread.
+    """Names that are known in this thread while a ``with`` block runs.
 
     Parameters
     ----------

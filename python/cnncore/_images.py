@@ -14,7 +14,8 @@ INTERPOLATIONS = ("bilinear", "nearest")
 def resize(images: np.ndarray, height: int, width: int, interpolation: str = "bilinear") -> np.ndarray:
     """Bring images (n, h, w, c), uint8 or float32, to another size.
 
-    Centres of pixels lie at halves, as in TensorFlow and PyTorch (align_corners=False); nothing is smoothed beforehand.
+    The centres of pixels are at 0.5, 1.5, ..., as in TensorFlow and in PyTorch with align_corners=False. The image is
+    not smoothed before.
     """
     n, rows, columns = images.shape[:3]
     if (rows, columns) == (height, width):
@@ -35,7 +36,7 @@ def centred_crop(images: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def padded_to_aspect_ratio(images: np.ndarray, height: int, width: int, fill_value: float) -> np.ndarray:
-    """Images (n, h, w, c) with `fill_value` around them, so that they have the proportions of height x width."""
+    """Images (n, h, w, c), extended by `fill_value` to the proportions of height x width."""
     n, rows, columns, channels = images.shape
     all_rows = max(rows, int(columns * height / width))
     all_columns = max(columns, int(rows * width / height))

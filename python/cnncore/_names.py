@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 
 def nearest(name: object, known: Iterable[str]) -> str:
-    """A sentence with the known name that looks most like ``name``, with a space in front; empty where none does.
+    """A sentence, with a space in front, that asks for the known name most similar to ``name``. Empty if none is
+    similar.
 
     >>> nearest("acuracy", ["accuracy", "loss"])
     ' Did you mean "accuracy"?'

@@ -1,6 +1,4 @@
-"""Names that layers and models get by themselves: ``conv2d``, ``conv2d_1``, ... counted in this process, as in
-Keras.
-"""
+"""Default names of layers and models. As in Keras they are counted in each process: ``conv2d``, ``conv2d_1``, ..."""
 
 from __future__ import annotations
 
@@ -20,5 +18,5 @@ def unique_name(class_name: str) -> str:
 
 
 def reset_names() -> None:
-    """Begin all counts again; ``cnncore.backend.clear_session`` does it."""
+    """Begin all counts again, as ``cnncore.backend.clear_session`` does."""
     _counts.clear()

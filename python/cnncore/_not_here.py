@@ -1,4 +1,4 @@
-"""Names that Keras has and this package has not, and why: for messages and for docs/keras_names.md."""
+"""Names that Keras has and this package does not have, and why: for messages and for docs/keras_names.md."""
 
 from __future__ import annotations
 
@@ -196,7 +196,8 @@ REASONS: dict[str, dict[str, tuple[str, ...]]] = {
 
 
 def why_not_here(module: str, name: str) -> str | None:
-    """Why a module of the package, or a class, has not a name that Keras has; None where Keras has not got it either.
+    """Why a module of the package, or a class, does not have a name that Keras has. None if Keras does not have it
+    either.
 
     Examples
     --------
@@ -208,7 +209,7 @@ def why_not_here(module: str, name: str) -> str | None:
 
 
 def missing(module: str, name: str, known: Iterable[str]) -> AttributeError:
-    r"""What to raise where a module of the package is asked for a name that it has not.
+    r"""The error to raise if a module of the package is asked for a name that it does not have.
 
     Examples
     --------
@@ -233,14 +234,14 @@ class NotHere:
 
 
 def explain_missing_methods(cls: type[Any], kind: str) -> None:
-    """Let the class `cls` say why it has none of Keras' methods that the table `kind` lists."""
+    """Make the class `cls` say why it does not have the methods of Keras in the table `kind`."""
     for reason, names in REASONS[kind].items():
         for name in names:
             setattr(cls, name, NotHere(name, reason))
 
 
 def explain_missing(module: str, known: Iterable[str]) -> Callable[[str], NoReturn]:
-    """The ``__getattr__`` of a module that has no other names than those it defines."""
+    """The ``__getattr__`` of a module that has only the names it defines."""
 
     def raise_missing(name: str) -> NoReturn:
         raise missing(module, name, known)

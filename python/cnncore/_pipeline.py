@@ -1,4 +1,4 @@
-"""Batches prepared ahead of their use, on a thread of their own."""
+"""Batches that are prepared on another thread before they are needed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cnncore import _core
 
 T = TypeVar("T")
 
-_JOIN_SECONDS = 1.0  # how long close() waits for an item that is being made
+_JOIN_SECONDS = 1.0  # seconds that close() waits for an item that is being made
 
 
 class _Channel:
@@ -26,7 +26,7 @@ class _Channel:
         self._changed = threading.Condition()
 
     def put(self, kind: str, value: Any) -> bool:
-        """Wait for room and append; False, and nothing is appended, once the channel is closed."""
+        """Wait for room and append an item. Once the channel is closed, append nothing and return False."""
         with self._changed:
             while len(self._items) >= self._depth and not self._closed:
                 self._changed.wait()
@@ -37,7 +37,7 @@ class _Channel:
             return True
 
     def get(self) -> tuple[str, Any]:
-        """Wait for an item; the end, once the channel is closed."""
+        """Wait for an item. Once the channel is closed, return the end marker."""
         with self._changed:
             while not self._items and not self._closed:
                 self._changed.wait()
@@ -55,39 +55,41 @@ class _Channel:
 
 
 def _produce(iterator: Iterator[Any], transform: Callable[[Any], Any] | None, channel: _Channel) -> None:
-    _core.limit_augment_threads(1)  # the others belong to training, which goes on meanwhile
+    _core.limit_augment_threads(1)  # this thread uses one core; the other threads belong to training
     try:
         for item in iterator:
             if not channel.put("item", item if transform is None else transform(item)):
                 break
         channel.put("end", None)
-    except BaseException as error:  # raised again where the consumer asks for this item
+    except BaseException as error:  # raised again when the consumer asks for this item
         channel.put("error", error)
     finally:
-        close = getattr(iterator, "close", None)  # a generator's `finally` clauses run on the thread that ran it
+        # so that the `finally` clauses of a generator run on the thread that ran it
+        close = getattr(iterator, "close", None)
         if close is not None:
             close()
 
 
 class Prefetcher(Iterator[T], Generic[T]):
-    """An iterator whose next items are made by a thread of its own, while the caller works on the present one.
+    """An iterator whose next items are made by another thread while the caller works on the current one.
 
-    Preparing pays where it releases the GIL, as NumPy's copies, file access and the core's augmentation do.
+    This saves time if making an item releases the GIL, as copies by NumPy, file access and the core's augmentation do.
 
     Parameters
     ----------
     iterator : iterable
-        Where items come from. It is advanced on the other thread only, one item at a time and in order.
+        Where items come from. Only the other thread reads from it, one item at a time and in order.
     depth : int, default 2
-        The most items that wait to be used; one more may be in the making.
+        The largest number of items that wait to be used; one more may be being made.
     transform : callable, optional
-        Applied to each item, on the other thread as well.
+        Applied to each item, on the other thread.
 
     Notes
     -----
-    An exception in `iterator` or `transform` is raised from ``next`` in place of the item it prevented, after all items
-    before it. :meth:`close`, the end of a ``with`` block or the garbage collector stop the thread; it is a daemon, so
-    that a source which never returns cannot keep the process alive. Ctrl-C interrupts a waiting ``next``.
+    An exception in `iterator` or `transform` is raised by ``next`` when it comes to the item that could not be made,
+    after all items before it. :meth:`close`, the end of a ``with`` block and the garbage collector stop the thread. It
+    is a daemon thread, so that a source which never returns cannot keep the process alive. Ctrl-C interrupts a waiting
+    ``next``.
 
     Examples
     --------
@@ -104,7 +106,7 @@ class Prefetcher(Iterator[T], Generic[T]):
         self._thread = threading.Thread(
             target=_produce, args=(iter(iterator), transform, self._channel), name="cnncore-prefetch", daemon=True
         )
-        # The thread knows the channel and not this object, so that it ends when this object is forgotten.
+        # The thread refers to the channel and not to this object, so that it ends when this object is garbage.
         weakref.finalize(self, self._channel.close)
         self._thread.start()
 
@@ -123,11 +125,11 @@ class Prefetcher(Iterator[T], Generic[T]):
             try:
                 raise value
             finally:
-                del value  # else this frame and the exception's traceback would keep each other alive
+                del value  # otherwise this frame and the traceback of the exception would keep each other alive
         raise StopIteration
 
     def close(self) -> None:
-        """Stop the thread and forget the items that nobody asked for. It may be called more than once."""
+        """Stop the thread, and forget the items that were not used. It may be called more than once."""
         self._finished = True
         self._channel.close()
         if self._thread is not threading.current_thread():

@@ -13,7 +13,7 @@ _stream: random.Random | None = None
 
 
 def reset_seed_stream(seed: int) -> None:
-    """Make every later :func:`next_seed` a function of ``seed``."""
+    """Make all later results of :func:`next_seed` depend on ``seed`` only."""
     import random
 
     global _stream
@@ -21,7 +21,7 @@ def reset_seed_stream(seed: int) -> None:
 
 
 def next_seed() -> int:
-    """A fresh 32-bit seed: from the stream, or from the operating system where nothing was seeded."""
+    """A new 32-bit seed: from the stream, or from the operating system if no seed was set."""
     import random
 
     return (_stream or random.SystemRandom()).getrandbits(32)

@@ -1,4 +1,4 @@
-"""Names <-> classes: strings in ``compile``, configs in files. Files hold class names only, never module names."""
+"""Find classes by name: for strings in ``compile`` and for files. Files hold names of classes, never of modules."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Registry(Generic[T]):
         self._aliases: dict[str, str] = {}
 
     def register(self, *aliases: str) -> Callable[[C], C]:
-        """Class decorator; ``aliases`` are further names accepted by :meth:`get`."""
+        """Decorator of a class. :meth:`get` accepts the names ``aliases`` as well."""
 
         def add(cls: C) -> C:
             self._classes[cls.__name__] = cls
@@ -61,7 +61,7 @@ class Registry(Generic[T]):
         return {"class_name": name, "config": obj.get_config()}
 
     def class_named(self, name: str) -> Any:
-        """The class of that name; it must exist."""
+        """The class of that name, which must exist."""
         self._load_modules()
         return self._classes[name]
 

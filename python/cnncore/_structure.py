@@ -1,4 +1,4 @@
-"""Nested structures: lists, tuples and dicts of values, as inputs and outputs of layers and models may be."""
+"""Nested structures: lists, tuples and dicts of values. The inputs and outputs of layers and models may be such."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ __all__ = ["flatten", "flatten_like", "map_structure", "pack_like", "same_struct
 
 
 def flatten(structure: Any) -> list[Any]:
-    """The values of a structure from left to right; those of a dict in the order in which it holds them.
+    """The values of a structure from left to right, and those of a dict in its own order.
 
     Examples
     --------
     >>> flatten([1, (2, {"b": 4, "a": 3})])
     [1, 2, 4, 3]
 
-    Another structure that nests alike is read with :func:`flatten_like`, which finds the values of dicts by key.
+    Use :func:`flatten_like` for another structure that is nested in the same way: it finds the values of dicts by key.
     """
     if isinstance(structure, dict):
         return [leaf for value in structure.values() for leaf in flatten(value)]
@@ -41,7 +41,7 @@ def flatten_like(structure: Any, other: Any) -> list[Any]:
 
 
 def map_structure(function: Callable[[Any], Any], structure: Any) -> Any:
-    """The same structure with ``function`` of each value.
+    """The same structure, with ``function`` applied to each value.
 
     Examples
     --------
@@ -52,12 +52,12 @@ def map_structure(function: Callable[[Any], Any], structure: Any) -> Any:
 
 
 def pack_like(structure: Any, leaves: list[Any]) -> Any:
-    """The structure of ``structure`` filled with ``leaves``; the inverse of :func:`flatten`."""
+    """``leaves`` in the structure of ``structure``; the inverse of :func:`flatten`."""
     return _pack(structure, iter(leaves))
 
 
 def same_structure(first: Any, second: Any) -> bool:
-    """Whether two structures nest alike; lists and tuples count as the same.
+    """Whether two structures are nested in the same way. Lists and tuples count as the same.
 
     Examples
     --------

@@ -6,8 +6,8 @@ __all__ = ["TrainingError"]
 class TrainingError(ValueError):
     """Training stopped because the loss, the weights or the optimizer's state are no longer finite.
 
-    Where the loss is the first that is not finite, the model keeps the weights it had before the step that failed; the
-    message says so.
+    If the loss was the first value that is not finite, the model keeps the weights it had before the step that failed.
+    The message says which weights the model has.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Layers that act in training alone: dropout, noise, and penalties on activities."""
+"""Layers that only act in training: dropout, noise, and penalties on activities."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LEAST_SELU = -1.7580993408473766  # the limit of selu(x) for x to minus infinit
 
 
 class _Random(Layer):
-    """A layer that draws numbers in training and passes its input in inference."""
+    """A layer that uses random numbers in training, and returns its input in inference."""
 
     def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -47,9 +47,10 @@ class Dropout(_Random):
     rate : float
         Share of the values that are dropped, 0 <= rate < 1. The others are divided by 1 - rate.
     noise_shape : tuple, optional
-        Shape of the mask with the batch axis (None) in front; along axes where it is 1, all values share one draw.
+        The shape of the mask, with the batch axis (None) in front. Along an axis where it is 1, all values are dropped
+        or kept together.
     seed : int, optional
-        Of the masks; derived from the model's seed by default.
+        Decides which values are dropped; derived from the model's seed by default.
     **kwargs
         ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
 
@@ -75,7 +76,7 @@ class Dropout(_Random):
         return input_shape
 
     def _mask_shape(self, sample: Shape) -> tuple[int, ...] | None:
-        """Shape of the mask of a sample; None where it is that of the sample."""
+        """The shape of the mask of a sample, or None if it is the shape of the sample."""
         if self.noise_shape is None:
             return None
         batch, *given = self.noise_shape if len(self.noise_shape) == len(sample) + 1 else (0, 0)
@@ -133,7 +134,7 @@ class SpatialDropout1D(_SpatialDropout):
 
 @registry.register()
 class SpatialDropout2D(_SpatialDropout):
-    """Dropout of whole channels of an image: neighbouring pixels tell the same, so that single ones drop in vain.
+    """Dropout of whole channels of an image. Neighbouring pixels are alike, so dropping single ones has little effect.
 
     Parameters
     ----------
@@ -201,7 +202,7 @@ class GaussianDropout(_Random):
     Parameters
     ----------
     rate : float
-        As of :class:`Dropout`, whose noise has the same moments: 0 <= rate < 1.
+        0 <= rate < 1. The noise of a :class:`Dropout` with this rate has the same mean and standard deviation.
     seed : int, optional
         Derived from the model's seed by default.
     **kwargs
@@ -311,5 +312,5 @@ class ActivityRegularization(Layer):
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
-        del config["activity_regularizer"]  # it follows from l1 and l2
+        del config["activity_regularizer"]  # not needed, since it follows from l1 and l2
         return {**config, "l1": self.l1, "l2": self.l2}

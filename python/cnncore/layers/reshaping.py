@@ -1,4 +1,4 @@
-"""Layers that only say how values are laid out: Flatten, Reshape, Permute, RepeatVector, Identity."""
+"""Layers that only arrange values: Flatten, Reshape, Permute, RepeatVector, Identity."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Flatten", "Identity", "Permute", "RepeatVector", "Reshape"]
 
 @registry.register()
 class Identity(Layer):
-    """The input as it is.
+    """Return the input unchanged.
 
     Examples
     --------
@@ -32,7 +32,7 @@ class Identity(Layer):
 
 @registry.register()
 class Flatten(Layer):
-    """The values of each sample as one axis, at no cost: (batch, 7, 7, 64) becomes (batch, 3136).
+    """Arrange the values of each sample along one axis: (batch, 7, 7, 64) becomes (batch, 3136). This takes no time.
 
     Parameters
     ----------
@@ -64,12 +64,12 @@ class Flatten(Layer):
 
 @registry.register()
 class Reshape(Layer):
-    """The values of each sample in another shape, at no cost.
+    """Give the values of each sample another shape. This takes no time.
 
     Parameters
     ----------
     target_shape : tuple of int
-        Without the batch axis. One size may be -1: what is left.
+        The new shape without the batch axis. One size may be -1, and is then computed from the others.
     **kwargs
         ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
 
@@ -119,7 +119,7 @@ class Reshape(Layer):
 
 @registry.register()
 class Permute(Layer):
-    """The axes of each sample in another order.
+    """Bring the axes of each sample into another order.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ class Permute(Layer):
 
 @registry.register()
 class RepeatVector(Layer):
-    """Each vector ``n`` times: (batch, features) becomes (batch, n, features).
+    """Repeat each vector ``n`` times: (batch, features) becomes (batch, n, features).
 
     Parameters
     ----------

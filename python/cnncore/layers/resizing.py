@@ -59,12 +59,12 @@ class _ZeroPadding(_Sided):
 
 @registry.register()
 class ZeroPadding2D(_ZeroPadding):
-    """Rows and columns of zeros around an image.
+    """Add rows and columns of zeros around an image.
 
     Parameters
     ----------
     padding : int, two ints, or ((top, bottom), (left, right)), default 1
-        An int holds for all sides, two ints for (rows, columns).
+        One int for all sides, two ints for (rows, columns).
     data_format : {"channels_last"}, optional
     **kwargs
         ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
@@ -78,7 +78,7 @@ class ZeroPadding2D(_ZeroPadding):
 
 @registry.register()
 class ZeroPadding1D(_ZeroPadding):
-    """Zeros before and after a sequence (batch, steps, channels).
+    """Add zeros before and after a sequence (batch, steps, channels).
 
     Parameters
     ----------
@@ -131,12 +131,12 @@ class _Cropping(_Sided):
 
 @registry.register()
 class Cropping2D(_Cropping):
-    """An image without its outer rows and columns.
+    """Cut off the outer rows and columns of an image.
 
     Parameters
     ----------
     cropping : int, two ints, or ((top, bottom), (left, right)), default ((0, 0), (0, 0))
-        An int holds for all sides, two ints for (rows, columns).
+        One int for all sides, two ints for (rows, columns).
     data_format : {"channels_last"}, optional
     **kwargs
         ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
@@ -156,7 +156,7 @@ class Cropping2D(_Cropping):
 
 @registry.register()
 class Cropping1D(_Cropping):
-    """A sequence (batch, steps, channels) without its ends.
+    """Cut off the ends of a sequence (batch, steps, channels).
 
     Parameters
     ----------
@@ -198,15 +198,16 @@ class _UpSampling(Windowed):
 
 @registry.register()
 class UpSampling2D(_UpSampling):
-    """A larger image: each pixel repeated, or values between pixels.
+    """Make an image larger by repeating each pixel, or by interpolating between pixels.
 
     Parameters
     ----------
     size : int or two ints, default 2
-        How many times as high and as wide.
+        How many times as high and as wide the image becomes.
     data_format : {"channels_last"}, optional
     interpolation : {"nearest", "bilinear"}, default "nearest"
-        For "bilinear", pixels are points in the middle of squares; beyond the outer ones their values go on.
+        For "bilinear", each pixel is a point in the middle of a square. Beyond the outermost points the image has their
+        values.
     **kwargs
         ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
 
@@ -225,7 +226,7 @@ class UpSampling2D(_UpSampling):
 
     @property
     def size(self) -> tuple[int, ...]:
-        """How many times as high and as wide."""
+        """How many times as high and as wide the image becomes."""
         return self._factors
 
     def get_config(self) -> dict[str, Any]:
@@ -239,7 +240,7 @@ class UpSampling2D(_UpSampling):
 
 @registry.register()
 class UpSampling1D(_UpSampling):
-    """A longer sequence (batch, steps, channels): each step repeated.
+    """Make a sequence (batch, steps, channels) longer by repeating each step.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Normalization of each sample by itself: LayerNormalization, GroupNormalization, UnitNormalization."""
+"""Layers that normalize each sample by itself: LayerNormalization, GroupNormalization, UnitNormalization."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class _ScaledAndCentered(Weighted):
 
     @property
     def gamma(self) -> Variable | None:
-        """The learned scale; None without one."""
+        """The learned scale; None if ``scale`` is False."""
         return self._weight("gamma") if self.scale else None
 
     @property
     def beta(self) -> Variable | None:
-        """The learned mean; None without one."""
+        """The learned mean; None if ``center`` is False."""
         return self._weight("beta") if self.center else None
 
     def get_config(self) -> dict[str, Any]:
@@ -61,7 +61,8 @@ class LayerNormalization(_ScaledAndCentered):
         The axes over which mean and variance are taken, counted with the batch axis: one axis, or the last several.
     epsilon : float, default 0.001
     center, scale : bool, default True
-        Whether there is a beta, and a gamma, with a value for each place along ``axis``.
+        Whether there is a ``beta``, and whether there is a ``gamma``, each with one value for each place along
+        ``axis``.
     beta_initializer, gamma_initializer : default "zeros" and "ones"
     beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint : optional
     **kwargs
@@ -111,7 +112,7 @@ class LayerNormalization(_ScaledAndCentered):
         )
 
     def _axes(self, rank: int) -> list[int]:
-        """The axes of a sample, in order; ValueError unless it is one or the last several."""
+        """The axes of a sample, in order. A ValueError unless it is one axis, or the last several ones."""
         given = [self.axis] if isinstance(self.axis, int) else self.axis
         axes = sorted(sample_axis(axis, rank, self.name) for axis in given)
         if len(axes) != 1 and axes != list(range(rank - 1 - len(axes), rank - 1)):
@@ -158,13 +159,13 @@ class GroupNormalization(_ScaledAndCentered):
     Parameters
     ----------
     groups : int, default 32
-        Number of groups, which divides the number of channels; -1 makes a group of each channel (instance
-        normalization), 1 a group of all.
+        The number of groups, by which the number of channels must be divisible. With -1 each channel is a group of its
+        own (instance normalization), with 1 all channels are one group.
     axis : int, default -1
         The axis of the channels, counted with the batch axis.
     epsilon : float, default 0.001
     center, scale : bool, default True
-        Whether there is a beta, and a gamma, with a value for each channel.
+        Whether there is a ``beta``, and whether there is a ``gamma``, each with one value for each channel.
     beta_initializer, gamma_initializer : default "zeros" and "ones"
     beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint : optional
     **kwargs
@@ -278,7 +279,9 @@ class UnitNormalization(Layer):
         return x / self._lengths(x)
 
     def backward(self, x: Float32, dy: Float32) -> Float32:
-        """The gradient of x: that of the unit vector, without its part along the vector."""
+        """The gradient of x: the gradient of the unit vector without its component along the vector, divided by the
+        length.
+        """
         lengths = self._lengths(x)
         unit = x / lengths
         along = (unit * dy).sum(axis=tuple(self.axis), keepdims=True)

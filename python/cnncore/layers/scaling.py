@@ -1,4 +1,4 @@
-"""Layers that bring data to a scale: Rescaling by given numbers, Normalization by statistics of a data set."""
+"""Layers that scale data: Rescaling by given numbers, Normalization by statistics of a data set."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from cnncore.layers.protocols import Graph
 
 __all__ = ["Normalization", "Rescaling"]
 
-_EPSILON = 1e-7  # the smallest standard deviation that is divided by, as in Keras
+_EPSILON = 1e-7  # smaller standard deviations are replaced by this one, as in Keras
 
 Float64 = NDArray[np.float64]
 
 
 @registry.register()
 class Rescaling(Layer):
-    """x * scale + offset. As first layer it costs nothing: uint8 images are scaled while they are read.
+    """x * scale + offset. As the first layer it takes no time, since images are scaled while they are read.
 
     Parameters
     ----------
@@ -62,9 +62,10 @@ class Normalization(Layer):
     Parameters
     ----------
     axis : int, sequence of int, or None, default -1
-        Axes that keep statistics of their own, counted with the batch axis; None takes one mean over all values.
+        The axes along which each place has its own statistics, counted with the batch axis. With None there is one mean
+        for all values.
     mean, variance : array_like, optional
-        Both or none; broadcast to the sizes along ``axis``.
+        Give both or none. They are broadcast to the sizes along ``axis``.
     invert : bool, default False
         Compute x * sqrt(variance) + mean instead.
     **kwargs
@@ -72,8 +73,8 @@ class Normalization(Layer):
 
     Notes
     -----
-    The weights are the factor and the offset, x * scale + offset, from which :attr:`mean` and :attr:`variance` follow.
-    A standard deviation below 1e-7 counts as 1e-7.
+    The layer computes x * scale + offset and keeps these two as weights; :attr:`mean` and :attr:`variance` are
+    computed from them. A standard deviation below 1e-7 is replaced by 1e-7.
 
     Examples
     --------
@@ -102,7 +103,7 @@ class Normalization(Layer):
             )
         self.input_mean = None if mean is None else _statistic(mean, "mean")
         self.input_variance = None if variance is None else _statistic(variance, "variance")
-        self._sample: tuple[int, ...] | None = None  # shape of the samples that the layer was built for
+        self._sample: tuple[int, ...] | None = None  # the shape of the samples that the layer was built for
 
     # --- shapes ---------------------------------------------------------------------------------------------------
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -110,7 +111,7 @@ class Normalization(Layer):
         return input_shape
 
     def _kept(self, sample: Sequence[int]) -> list[int]:
-        """The axes of a sample that keep statistics of their own."""
+        """The axes of a sample along which each place has its own statistics."""
         return sorted(sample_axis(axis, len(sample) + 1, self.name) for axis in self.axis)
 
     def _broadcast_shape(self, sample: Sequence[int]) -> tuple[int, ...]:
@@ -118,7 +119,9 @@ class Normalization(Layer):
         return tuple(size if axis in kept else 1 for axis, size in enumerate(sample))
 
     def _trailing(self, sample: Sequence[int]) -> tuple[int, ...]:
-        """The last axes of a sample, as many as have to be told apart: one factor for each place in them."""
+        """The sizes of the last axes of a sample, as many as are needed to have a factor for each place
+        along ``axis``.
+        """
         return tuple(sample[min([*self._kept(sample), len(sample) - 1]) :])
 
     # --- weights --------------------------------------------------------------------------------------------------
@@ -154,16 +157,16 @@ class Normalization(Layer):
         return np.broadcast_to(scale, target).ravel(), np.broadcast_to(offset, target).ravel()
 
     def adapt(self, data: Any, batch_size: int | None = None, steps: int | None = None) -> None:
-        """Take the statistics of a data set.
+        """Compute the statistics of a data set, and normalize by them.
 
         Parameters
         ----------
         data : array_like, or iterable of batches
-            With the batch axis in front. Batches that are tuples (x, y) count as their x.
+            With the batch axis in front. If batches are tuples (x, y), their x is used.
         batch_size : ignored
             Accepted for compatibility with Keras.
         steps : int, optional
-            Take so many batches of an iterable.
+            How many batches of an iterable to use; all by default.
         """
         mean, variance, sample = _statistics(data, self._kept, steps)
         if not self.built:
@@ -181,7 +184,7 @@ class Normalization(Layer):
         return tuple(self._sample[axis] for axis in self._kept(self._sample))
 
     def set_statistics(self, mean: ArrayLike, variance: ArrayLike) -> None:
-        """Take a mean and a variance for each place along ``axis``, as :meth:`adapt` finds them.
+        """Set the mean and the variance for each place along ``axis``, which :meth:`adapt` would compute.
 
         Parameters
         ----------
@@ -196,7 +199,7 @@ class Normalization(Layer):
 
     @property
     def mean(self) -> Float32:
-        """The mean, with the batch axis and all axes of a sample: of length 1 where the mean is over them."""
+        """The mean, with the batch axis and all axes of a sample. Axes over which the mean was taken have length 1."""
         scale, offset = self._scale_and_offset()
         return offset if self.invert else -offset / scale
 
@@ -212,7 +215,8 @@ class Normalization(Layer):
         trailing = self._trailing(self._sample)
         lead = [1] * (len(self._sample) - len(trailing))
         shape = self._broadcast_shape(self._sample)
-        first = tuple(slice(0, size) for size in shape)  # what does not depend on an axis is the same all along it
+        # repeat the statistics along the axes on which they do not depend
+        first = tuple(slice(0, size) for size in shape)
         return [array.reshape(*lead, *trailing)[first][np.newaxis] for array in arrays]
 
     # --- ops ------------------------------------------------------------------------------------------------------
@@ -241,8 +245,8 @@ def _statistic(value: ArrayLike, name: str) -> Float64:
 
 
 def _spread(value: Any, shape: Sequence[int], kept: Sequence[int]) -> Float64:
-    """A statistic as an array of ``shape``: its axes are the last of the ``kept`` ones, or already those of a
-    sample.
+    """A statistic as an array that broadcasts to ``shape``. It is given with the axes ``kept`` only, or with all axes
+    of a sample.
     """
     array = np.asarray(value, np.float64)
     if array.ndim <= len(kept):
@@ -256,7 +260,7 @@ def _spread(value: Any, shape: Sequence[int], kept: Sequence[int]) -> Float64:
 
 
 def _statistics(data: Any, kept: Any, steps: int | None) -> tuple[Float64, Float64, tuple[int, ...]]:
-    """Mean and variance over all samples and all axes but the kept ones; and the shape of a sample."""
+    """The mean and variance over all samples and all axes except the kept ones, and the shape of a sample."""
     count, mean, spread = 0, np.zeros(()), np.zeros(())
     sample: tuple[int, ...] = ()
     for number, batch in enumerate(_batches(data)):

@@ -104,11 +104,11 @@ class SeparableConv2D(_SeparableConvolution):
     filters : int
         Number of output channels.
     kernel_size, strides, padding, data_format, dilation_rate, depth_multiplier
-        Of the depthwise part, as for :class:`DepthwiseConv2D`.
+        The arguments of the first convolution, as for :class:`DepthwiseConv2D`.
     activation : str or callable, optional
-        After the second part; there is none between both.
+        Applied after the second convolution; there is no activation between the two.
     use_bias : bool, default True
-        Of the second part; the first has none.
+        Whether the second convolution has a bias; the first one has none.
     depthwise_initializer, pointwise_initializer, bias_initializer : default "glorot_uniform", "glorot_uniform", "zeros"
     depthwise_regularizer, pointwise_regularizer, bias_regularizer, activity_regularizer : optional
     depthwise_constraint, pointwise_constraint, bias_constraint : optional

@@ -22,7 +22,7 @@ __all__ = [
 
 
 class _Cut(NamedTuple):
-    """What is cut off the full output along one axis, and the zeros that follow it."""
+    """How much is cut off the full output along one axis, and how many zeros are added at its end."""
 
     sides: _checks.Pair
     extra: int
@@ -86,10 +86,10 @@ class _TransposeConvolution(Windowed):
         return [(k - 1) * d + 1 for k, d in zip(self.kernel_size, self.dilation_rate, strict=True)]
 
     def _cut(self, axis: int) -> _Cut:
-        """The full output of n pixels is (n - 1) * stride + extent long; "same" makes n * stride of it.
+        """For n pixels the full output has (n - 1) * stride + extent pixels. "same" cuts it to n * stride pixels.
 
-        An explicit ``output_padding`` stands for another length, as in Keras: (n - 1) * stride + extent % 2 +
-        output_padding for "same", and so much more than the full one for "valid".
+        ``output_padding`` asks for another length, as in Keras: (n - 1) * stride + extent % 2 + output_padding for
+        "same", and the full length plus output_padding for "valid".
         """
         extent, stride = self._extents()[axis], self.strides[axis]
         given = None if self.output_padding is None else self.output_padding[axis]
@@ -164,7 +164,8 @@ class _TransposeConvolution(Windowed):
 
 @registry.register("convolution2d_transpose", "convolution2dtranspose", "deconvolution2d")
 class Conv2DTranspose(_TransposeConvolution):
-    """The gradient of a convolution as a layer: each pixel adds its multiple of the kernel to a larger image.
+    """Transposed convolution: each pixel of the input adds a multiple of the kernel to a larger image. This computes
+    the gradient of a convolution.
 
     Also named ``Convolution2DTranspose`` and, as in old scripts, ``Deconvolution2D``.
 
@@ -174,11 +175,13 @@ class Conv2DTranspose(_TransposeConvolution):
         Number of output channels.
     kernel_size : int or two ints
     strides : int or two ints, default 1
-        Distance in the output between the kernels of neighbouring pixels: how much larger the image becomes.
+        The distance in the output between the kernels of neighbouring pixels, and so how many times as large the image
+        becomes.
     padding : {"valid", "same"}, default "valid"
         With "same", the output is exactly ``strides`` times as large.
     output_padding : int or two ints, optional
-        Chooses another size of the output, for reversing a convolution whose size was not a multiple of its strides.
+        Chooses the size of the output, where several sizes of an image give the same size after a convolution with
+        strides.
     data_format : {"channels_last"}, optional
     dilation_rate : int or two ints, default 1
     activation : str or callable, optional

@@ -24,7 +24,7 @@ __all__ = [
 
 
 class _Pooling(Windowed):
-    kind: str  # of the op
+    kind: str  # the name of the op
 
     def __init__(
         self,
@@ -70,9 +70,9 @@ class MaxPooling2D(_Pooling):
     ----------
     pool_size : int or two ints, default 2
     strides : int or two ints, optional
-        Steps of the window; its size by default.
+        How far the window moves from one output to the next; by default its size.
     padding : {"valid", "same"}, default "valid"
-        An int or ((top, bottom), (left, right)) too. Padding never wins.
+        As for :class:`Conv2D`. Padding is never the largest value of a window.
     data_format : {"channels_last"}, optional
     name : str, optional
     **kwargs
@@ -89,7 +89,7 @@ class MaxPooling2D(_Pooling):
 
 @registry.register("avg_pool2d", "avgpool2d")
 class AveragePooling2D(_Pooling):
-    """Mean of each window of an image, per channel, padding left out of the count; also named ``AvgPool2D``.
+    """Mean of each window of an image, per channel, without padding; also named ``AvgPool2D``.
 
     Parameters are those of :class:`MaxPooling2D`.
 

@@ -1,4 +1,4 @@
-"""Losses by Keras' names: classes, functions and strings. The core computes them in training as here.
+"""Losses with the names they have in Keras: as classes, functions and strings. Training uses the same code of the core.
 
 >>> from cnncore import losses
 >>> losses.get("mse")([[1.0]], [[3.0]])
@@ -122,7 +122,7 @@ _KERAS_2 = {
 
 
 class _Reduction:
-    """Keras 2's names of reductions."""
+    """The names of reductions in Keras 2."""
 
     AUTO = SUM_OVER_BATCH_SIZE = "sum_over_batch_size"
     SUM = "sum"
@@ -152,9 +152,9 @@ def get(identifier: Any) -> Loss:
     Parameters
     ----------
     identifier : Loss, type, callable, str or dict
-        Names are Keras' in snake case or as classes ("mean_squared_error", "MeanSquaredError"), and the short ones
-        "mse", "mae", "mape", "msle", "bce" and "kld"; a function of this module means its class, and any other one
-        returns (losses, gradient): see :class:`FunctionLoss`.
+        A name is that of a function or a class ("mean_squared_error", "MeanSquaredError"), or one of the short names
+        "mse", "mae", "mape", "msle", "bce" and "kld". A function of this module stands for its class. Any other
+        function becomes a :class:`FunctionLoss`.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The base of losses: what a subclass says, and how the losses of rows become one number."""
+"""The base class of losses: what a subclass implements, and how the losses of rows become one number."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Loss:
     """Base class of losses, and of your own ones.
 
     A subclass implements ``call(y_true, y_pred)``, the loss of each sample (or of each pixel of each sample), in NumPy
-    or with :mod:`cnncore.backend`; it receives float32 arrays. It is differentiated by :mod:`cnncore.differentiation`.
-    Where that does not know a function, or to be faster, the subclass implements ``gradient(y_true, y_pred)`` as well:
-    the derivative of the sum of what ``call`` returns with respect to ``y_pred``.
+    or with :mod:`cnncore.backend`; it receives float32 arrays. :mod:`cnncore.differentiation` finds the gradient. A
+    subclass may also implement ``gradient(y_true, y_pred)``, the derivative of the sum of what ``call`` returns with
+    respect to ``y_pred``. This is faster, and necessary if ``call`` uses functions that cannot be differentiated.
 
     Parameters
     ----------
@@ -81,9 +81,9 @@ class Loss:
         raise NotImplementedError(f"{type(self).__name__} must implement call(y_true, y_pred)")
 
     def gradient(self, y_true: Any, y_pred: Any) -> np.ndarray:
-        """Derivative of ``call(y_true, y_pred).sum()`` with respect to ``y_pred``, of its shape.
+        """The derivative of ``call(y_true, y_pred).sum()`` with respect to ``y_pred``, which has the same shape.
 
-        Found by following what ``call`` does in NumPy (:mod:`cnncore.differentiation`), unless a subclass says it.
+        By default it is found by recording what ``call`` does in NumPy (:mod:`cnncore.differentiation`).
         """
         try:
             losses, back = pullback(lambda y: self.call(y_true, y), [y_pred])
@@ -109,19 +109,21 @@ class Loss:
         Returns
         -------
         float
-            It also answers ``numpy()``. Without reduction a float32 array of losses instead, each times its weight.
+            It also has a method ``numpy()``. Without a reduction, a float32 array of the losses instead, each
+            multiplied by its weight.
         """
         predictions = _checks.float32_array(y_pred, "y_pred", self.name)
         losses = self._losses(self._prepared(y_true, predictions), predictions)
         return self._reduced(losses, sample_weight)
 
     def prepare_targets(self, y: ArrayLike, output_shape: tuple[int, ...]) -> np.ndarray:
-        """Targets as the loss wants them, for predictions of ``output_shape`` a sample; ValueError if they cannot be.
+        """Check the targets, and convert them to what the loss needs, for predictions of shape ``output_shape`` for a
+        sample.
 
         Returns
         -------
         numpy.ndarray
-            For a subclass's own loss float32, with an axis of length 1 at the end where the predictions have one.
+            float32 values for a loss that a user writes, with a last axis of length 1 if the predictions have one.
         """
         array = _checks.numeric_array(y, "y", self.name)
         if array.ndim and (*array.shape[1:], 1) == output_shape:
@@ -129,12 +131,12 @@ class Loss:
         return np.require(array, np.float32, ["C", "A"])
 
     def core(self, output_shape: tuple[int, ...]) -> _core.Loss | ValueAndGradient:
-        """What a training step of the core is given, for predictions of ``output_shape`` a sample.
+        """What a training step of the core needs, for predictions of shape ``output_shape`` for a sample.
 
         Returns
         -------
         _core.Loss or callable
-            Callables take (y_true, y_pred, sample_weight or None) and return the reduced loss and its gradient.
+            A callable takes (y_true, y_pred, sample_weight or None), and returns the reduced loss and its gradient.
         """
         if self.reduction in (None, "none"):
             raise ValueError(

@@ -17,9 +17,11 @@ __all__ = ["CompiledLoss"]
 
 
 class CompiledLoss(Loss):
-    """A loss of the core over the axis ``axis`` of the predictions; the other axes are averaged with the samples."""
+    """A loss that the core computes along the axis ``axis`` of the predictions. The mean is taken over all
+    other axes.
+    """
 
-    kind = ""  # the core's name
+    kind = ""  # the name of the loss in the core
     axis = -1
 
     def __init__(self, name: str | None, reduction: str | None, dtype: str | None, **parameters: Any) -> None:
@@ -79,7 +81,7 @@ class CompiledLoss(Loss):
         return self.axis in (-1, rank - 1)
 
     def _last(self, y: np.ndarray, predictions: Float32) -> tuple[np.ndarray, Float32]:
-        """Both with ``axis`` at the end; labels have none."""
+        """Targets and predictions with ``axis`` moved to the end; labels do not have this axis."""
         if self._is_last(predictions.ndim):
             return y, predictions
         moved = np.ascontiguousarray(np.moveaxis(predictions, self.axis, -1))
@@ -95,7 +97,8 @@ class CompiledLoss(Loss):
             raise ValueError(f"[{self.name}] expected y_pred of rank 1 or more. Received: a scalar")
         if predictions.ndim > 1:
             return super()._prepared(y_true, predictions)
-        one = self.prepare_targets(np.asarray(y_true)[np.newaxis], predictions.shape)  # one row without a batch axis
+        # a single row, without a batch axis
+        one = self.prepare_targets(np.asarray(y_true)[np.newaxis], predictions.shape)
         return one[0] if one.ndim > 1 else one.reshape(())
 
     def prepare_targets(self, y: ArrayLike, output_shape: tuple[int, ...]) -> np.ndarray:

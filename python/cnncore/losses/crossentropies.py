@@ -1,6 +1,6 @@
 """Crossentropies: predictions are probabilities or logits.
 
-Probabilities are clipped to [1e-7, 1 - 1e-7] before a logarithm, as Keras does, in training as in evaluation.
+As in Keras, probabilities are clipped to [1e-7, 1 - 1e-7] before the logarithm, in training and in evaluation.
 """
 
 from __future__ import annotations
@@ -61,19 +61,20 @@ class SparseCategoricalCrossentropy(_Crossentropy):
     Parameters
     ----------
     from_logits : bool, default False
-        Whether the model ends without softmax. The loss then is log(sum(exp(y))) - y_label, which does not round.
+        Whether the model ends without softmax. The loss is then log(sum(exp(y))) - y_label, which is computed without
+        rounding probabilities.
     ignore_class : int, optional
-        A label without a loss, which does not count in the mean: the border of objects in a segmentation, say.
+        A label that has no loss and does not count in the mean, for example the border of objects in a segmentation.
     reduction : str or None, default "sum_over_batch_size"
         See :class:`~cnncore.losses.Loss`.
     axis : int, default -1
-        The axis of the classes; the losses along all others are averaged with the samples.
+        The axis of the classes. The mean is taken over the samples and all other axes.
     name : str, default "sparse_categorical_crossentropy"
     dtype : str, optional
         Only "float32".
     label_smoothing : float in [0, 1], default 0
-        Not in Keras: the target of the true class becomes 1 - s + s / classes, that of the others s / classes, as in
-        PyTorch's ``CrossEntropyLoss``.
+        The target of the true class becomes 1 - s + s / classes, and that of the other classes s / classes, as in
+        PyTorch's ``CrossEntropyLoss``. Keras does not have this argument.
 
     Examples
     --------
@@ -108,7 +109,7 @@ class SparseCategoricalCrossentropy(_Crossentropy):
     def get_config(self) -> dict[str, Any]:
         config = {**super().get_config(), "ignore_class": self.ignore_class}
         if self.label_smoothing == 0:
-            del config["label_smoothing"]  # which Keras does not know
+            del config["label_smoothing"]  # Keras does not have this argument
         return config
 
 
@@ -124,7 +125,7 @@ class CategoricalCrossentropy(_Crossentropy):
         Targets t become t (1 - s) + s / classes (Szegedy et al., "Rethinking the Inception Architecture for Computer
         Vision", 2016).
     axis : int, default -1
-        The axis of the classes; the losses along all others are averaged with the samples.
+        The axis of the classes. The mean is taken over the samples and all other axes.
     reduction : str or None, default "sum_over_batch_size"
         See :class:`~cnncore.losses.Loss`.
     name : str, default "categorical_crossentropy"
@@ -172,7 +173,7 @@ class CategoricalFocalCrossentropy(_Crossentropy):
     label_smoothing : float in [0, 1], default 0
         Targets t become t (1 - s) + s / classes.
     axis : int, default -1
-        The axis of the classes; the losses along all others are averaged with the samples.
+        The axis of the classes. The mean is taken over the samples and all other axes.
     reduction : str or None, default "sum_over_batch_size"
         See :class:`~cnncore.losses.Loss`.
     name : str, default "categorical_focal_crossentropy"

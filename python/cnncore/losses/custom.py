@@ -1,4 +1,4 @@
-"""Losses that are a user's function."""
+"""A loss that is a function of the user."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _EXAMPLE = """
 
 @registry.register()
 class FunctionLoss(Loss):
-    """A function ``(y_true, y_pred) -> losses`` as a loss; ``compile(loss=function)`` makes one of it.
+    """A function ``(y_true, y_pred) -> losses`` as a loss. ``compile(loss=function)`` makes such a loss.
 
-    The losses are one value for each sample, or one number for the batch; the latter takes no weights of samples. A
-    function written in NumPy or with :mod:`cnncore.backend` is differentiated by :mod:`cnncore.differentiation`. Where
-    that does not know how, or to be faster, the function returns ``(losses, gradient)``: ``gradient`` is the derivative
-    of the sum of the losses with respect to ``y_pred``.
+    The function returns one value for each sample, or one number for the batch; in the second case samples cannot have
+    weights. If it is written in NumPy or with :mod:`cnncore.backend`, :mod:`cnncore.differentiation` finds its
+    gradient. It may also return ``(losses, gradient)``, where ``gradient`` is the derivative of the sum of the losses
+    with respect to ``y_pred``. This is faster, and necessary if it uses functions that cannot be differentiated.
 
     Parameters
     ----------
@@ -65,9 +65,10 @@ class FunctionLoss(Loss):
         return np.asarray(result[0] if isinstance(result, tuple) else result)
 
     def get_config(self) -> dict[str, Any]:
-        """The function's name with the other arguments; ValueError if it has none, as a lambda.
+        """The name of the function and the other arguments. A function without a name, such as a lambda, is a
+        ValueError.
 
-        A file with it is read where the name is registered, or with ``custom_objects={name: function}``.
+        Reading a file with this loss needs the name: register it, or pass ``custom_objects={name: function}``.
         """
         return {"function": function_name(self.function, "loss"), "reduction": self.reduction, "name": self.name}
 

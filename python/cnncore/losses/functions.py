@@ -90,7 +90,7 @@ def _described(text: str, of_class: str, names: set[str]) -> str:
 
 
 def _rows(loss: CompiledLoss, y_true: ArrayLike, y_pred: Any) -> np.ndarray:
-    if isinstance(y_pred, Traced):  # inside of a user's own loss, which is being differentiated
+    if isinstance(y_pred, Traced):  # called inside a loss of the user that is being differentiated
         gradient = loss.gradient(y_true, y_pred.value)
         rows: Any = Traced(loss(y_true, y_pred.value), [(y_pred, lambda dy: gradient * np.expand_dims(dy, loss.axis))])
         return rows  # type: ignore[no-any-return]

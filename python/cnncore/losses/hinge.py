@@ -1,4 +1,4 @@
-"""Hinge losses: predictions are to be on the right side of a margin, not probabilities."""
+"""Hinge losses: predictions are not probabilities, but should be on the right side of a margin."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ __all__ = ["CategoricalHinge", "Hinge", "SquaredHinge", "signs"]
 
 
 def signs(y: np.ndarray) -> np.ndarray:
-    """Labels 0 and 1 as -1 and 1; anything else as it is."""
+    """Labels of 0 and 1 as -1 and 1. Other targets stay as they are."""
     return 2 * y - 1 if ((y == 0) | (y == 1)).all() else y
 
 
 class _Hinge(CompiledLoss):
     def prepare_targets(self, y: ArrayLike, output_shape: tuple[int, ...]) -> np.ndarray:
-        """Targets of -1 and 1, as float32 of the predictions' shape."""
+        """Targets of -1 and 1 as float32, in the shape of the predictions."""
         return signs(targets.full(y, self.name, output_shape))
 
 

@@ -1,4 +1,4 @@
-"""Whether a model's last activation fits its loss: the mistakes that train without an error and learn little."""
+"""Whether the last activation of a model fits its loss. Such mistakes give no error, but the model learns little."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ def _advice(loss: Loss, activation: str, outputs: int | None) -> str | None:
 def check_output(
     loss: Loss, last_activation: str | None, output_shape: tuple[int, ...] = (), stacklevel: int = 2
 ) -> None:
-    """Warn where the last activation and the loss do not fit: the model would train, and badly.
+    """Warn if the last activation and the loss do not fit: the model would train, but badly.
 
     Parameters
     ----------
     loss : Loss
     last_activation : str or None
-        The name of what the model's outputs come from ("linear" where there is none); None where it is not known.
+        The name of the activation that gives the model's outputs, "linear" if there is none, None if it is not known.
     output_shape : tuple of int, optional
         Of a sample.
     stacklevel : int, default 2

@@ -42,7 +42,7 @@ def tversky(y_true: ArrayLike, y_pred: Any, alpha: float = 0.5, beta: float = 0.
 
 
 class _Overlap(Loss):
-    """A loss over some axes of predictions; over all of them it is one number, which takes no weights of samples."""
+    """A loss over some axes of the predictions. Over all axes it is one number, so that samples cannot have weights."""
 
     def __init__(self, axis: Axis, name: str | None, reduction: str | None, dtype: str | None) -> None:
         super().__init__(name, reduction, dtype)
@@ -100,9 +100,9 @@ class Tversky(_Overlap):
     Parameters
     ----------
     alpha : float, default 0.5
-        How much counts what is missed.
+        The weight of what the prediction misses.
     beta : float, default 0.5
-        How much counts what is predicted in excess.
+        The weight of what the prediction has too much.
     reduction : str or None, default "sum_over_batch_size"
         See :class:`~cnncore.losses.Loss`.
     name : str, default "tversky"

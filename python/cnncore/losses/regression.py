@@ -139,13 +139,13 @@ class MeanSquaredLogarithmicError(CompiledLoss):
 class Huber(CompiledLoss):
     """mean(d^2 / 2) where |d| <= delta, else delta |d| - delta^2 / 2, with d = y - t.
 
-    Squared near the target and straight far away, so that outliers count less (Huber, "Robust Estimation of a Location
-    Parameter", 1964).
+    The loss grows like a square near the target and like a straight line far away, so that outliers count less (Huber,
+    "Robust Estimation of a Location Parameter", 1964).
 
     Parameters
     ----------
     delta : float, default 1
-        Where the straight part begins; more than 0.
+        The distance from the target where the straight part begins; more than 0.
     reduction : str or None, default "sum_over_batch_size"
         See :class:`~cnncore.losses.Loss`.
     name : str, default "huber_loss"
@@ -210,7 +210,7 @@ class CosineSimilarity(CompiledLoss):
     Parameters
     ----------
     axis : int, default -1
-        The axis of the vectors; the others are averaged with the samples.
+        The axis of the vectors. The mean is taken over the samples and all other axes.
     reduction : str or None, default "sum_over_batch_size"
         See :class:`~cnncore.losses.Loss`.
     name : str, default "cosine_similarity"

@@ -1,4 +1,4 @@
-"""Targets and weights as losses want them: checked once, before anything is computed."""
+"""Check targets and weights once, before anything is computed, and convert them to what losses need."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _check_range(integers: np.ndarray, owner: str, classes: int, ignore_class: i
 
 
 def full(y: ArrayLike, owner: str, output_shape: Shape, hint: str = "") -> Float32:
-    """Values of the shape ``(samples, *output_shape)``, whose last axis may be left out where it is 1.
+    """Values of shape ``(samples, *output_shape)``. The last axis may be missing if its length is 1.
 
     Returns
     -------
@@ -82,13 +82,13 @@ def full(y: ArrayLike, owner: str, output_shape: Shape, hint: str = "") -> Float
 def sample_weights(weights: ArrayLike, owner: str, rows: Shape) -> Float32:
     """Weights that fit losses of shape ``rows``, whose first axis is that of the samples.
 
-    One weight for each loss, or one for each of the first axes (a sample, all pixels of which it holds for); axes of
-    length 1 at the end may be there or not.
+    There is one weight for each loss, or one for each place of the first axes, such as one for all pixels of a sample.
+    Last axes of length 1 may be there or not.
 
     Returns
     -------
     numpy.ndarray, float32
-        Of the shape ``rows`` or of its first axes; for a single loss any shape.
+        Of shape ``rows``, or of the shape of its first axes. For a single loss any shape is possible.
     """
     array = _checks.float32_array(weights, "sample_weight", owner)
     if not rows:

@@ -1,4 +1,5 @@
-"""Metrics by Keras' names: classes, functions and strings; streaming, weighted, summed up in float64.
+"""Metrics with the names they have in Keras, as classes, functions and strings. They are updated batch by batch in
+float64.
 
 >>> from cnncore import metrics
 >>> metric = metrics.SparseCategoricalAccuracy()
@@ -184,12 +185,12 @@ def get(
     Parameters
     ----------
     identifier : Metric, type, callable, Loss, str or dict
-        Names are Keras' in snake case or as classes, and short ones such as "mse"; a metric given by name is called by
-        that name in logs. A function takes (y_true, y_pred) and returns one value for each sample, or one for all.
+        A name is that of a function or a class, or a short name such as "mse"; logs then use the same name. A function
+        takes (y_true, y_pred), and returns one value for each sample or one number.
     loss : Loss, optional
-        What "accuracy" (or "acc") is to fit.
+        The loss that decides which accuracy the names "accuracy" and "acc" stand for.
     output_shape, target_shape : tuple of int, optional
-        Of a sample's predictions and targets, likewise.
+        The shapes of the predictions and targets of a sample, which decide this as well.
 
     Returns
     -------
@@ -236,7 +237,7 @@ _OVER_CLASSES = (
 
 
 def unique_names(names: Iterable[str]) -> list[str]:
-    """Names for logs, in which each occurs once: further ones get _1, _2, ... as in Keras.
+    """Names for logs, each of which occurs once: as in Keras, the later ones get _1, _2, ...
 
     >>> unique_names(["auc", "loss", "auc"])
     ['auc', 'loss', 'auc_1']

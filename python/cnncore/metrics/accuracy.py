@@ -1,4 +1,4 @@
-"""The accuracy family: which share of the predictions is right."""
+"""Accuracies: the share of predictions that are right."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = [
 
 
 def same_rank(y_true: ArrayLike, y_pred: ArrayLike, owner: str) -> tuple[np.ndarray, np.ndarray]:
-    """Both as arrays of one shape: an axis of length 1 at the end may be there or not."""
+    """Targets and predictions as arrays of one shape. A last axis of length 1 may be there or not."""
     targets, predictions = np.asarray(y_true), np.asarray(y_pred)
     if targets.shape != predictions.shape:
         if (*targets.shape, 1) == predictions.shape or targets.shape == (*predictions.shape, 1):
@@ -42,7 +42,7 @@ def same_rank(y_true: ArrayLike, y_pred: ArrayLike, owner: str) -> tuple[np.ndar
 
 
 def _labels(y_true: ArrayLike, predictions: np.ndarray, owner: str) -> np.ndarray:
-    """Integer labels, of the predictions' shape without the axis of the classes."""
+    """Integer labels, in the shape of the predictions without the axis of the classes."""
     labels = np.asarray(y_true)
     if labels.ndim == predictions.ndim and labels.shape[-1] == 1:
         labels = labels[..., 0]
@@ -62,7 +62,7 @@ def _scores(y_pred: ArrayLike, owner: str) -> np.ndarray:
 
 
 def _integers(labels: np.ndarray) -> np.ndarray:
-    """Labels as the core wants them; what is no integer becomes -1, which is no class."""
+    """Labels as int64. Values that are not integers become -1, which is not a class."""
     if labels.dtype == np.int64:
         return np.ascontiguousarray(labels)
     integers = np.where(np.isfinite(labels), labels, -1).astype(np.int64)
@@ -70,7 +70,7 @@ def _integers(labels: np.ndarray) -> np.ndarray:
 
 
 def _ready(array: np.ndarray, dtype: Any, shape: tuple[int, ...] | None = None) -> bool:
-    """Whether the core can take an array as it is: rows of classes, or what belongs to them."""
+    """Whether the core can read an array without a conversion."""
     fits = array.ndim == 2 and array.size > 0 if shape is None else array.shape == shape
     return fits and array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned
 
@@ -261,7 +261,8 @@ class SparseCategoricalAccuracy(PairMean):
     ) -> None:
         labels, scores = np.asarray(y_true), np.asarray(y_pred)
         if sample_weight is None and _ready(scores, np.float32) and _ready(labels, np.int64, scores.shape[:-1]):
-            self.total.value += _core.count_hits(labels, scores)  # what training makes: counted at once
+            # arrays as training has them: the core counts them directly
+            self.total.value += _core.count_hits(labels, scores)
             self.count.value += len(labels)
         else:
             super().update_state(labels, scores, sample_weight)

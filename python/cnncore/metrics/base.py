@@ -1,4 +1,4 @@
-"""The base of metrics: state that is updated batch by batch, and the result so far."""
+"""The base class of metrics: state that is updated batch by batch, and the result so far."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ registry: Registry[Metric] = Registry("metric")
 class Metric:
     """Base class of metrics, and of your own ones.
 
-    A subclass makes its state in the constructor with ``add_variable``, and implements ``update_state`` and
-    ``result``. All states begin again at ``reset_state``.
+    A subclass makes its state in the constructor with ``add_variable``, and implements ``update_state`` and ``result``.
+    ``reset_state`` sets the state back to its beginning.
 
     Parameters
     ----------
@@ -86,26 +86,26 @@ class Metric:
     def add_weight(
         self, shape: Any = (), initializer: Any = "zeros", dtype: str | None = None, name: str | None = None
     ) -> State:
-        """The same by Keras' older name, which took the name first."""
+        """Do the same as :meth:`add_variable`; this is its older name in Keras, whose first argument was the name."""
         if isinstance(shape, str):
             shape, name = (), shape
         return self.add_variable(shape, initializer, dtype, name)
 
     @property
     def variables(self) -> list[State]:
-        """All states, those of metrics in this metric's attributes included."""
+        """All states, including those of metrics that are attributes of this metric."""
         inner = [value for value in vars(self).values() if isinstance(value, Metric)]
         return [*self._states, *(state for metric in inner for state in metric.variables)]
 
     def check_targets(self, y_true: np.ndarray, output_shape: tuple[int, ...]) -> None:
-        """ValueError before training rather than after an epoch, if targets do not fit predictions of a shape.
+        """Raise a ValueError if targets do not fit predictions of a shape. This is called before training.
 
         Parameters
         ----------
         y_true : numpy.ndarray
-            Of one sample or more.
+            The targets of one or more samples.
         output_shape : tuple of int
-            Of the predictions for a sample.
+            The shape of the predictions for a sample.
         """
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:

@@ -1,4 +1,4 @@
-"""Metrics of a confusion matrix: which class is taken for which, and how well regions overlap."""
+"""Metrics of a confusion matrix: which class is predicted as which, and how well regions overlap."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["BinaryIoU", "ConfusionMatrix", "IoU", "MeanIoU", "OneHotIoU", "OneHo
 def _pairs(
     truth: np.ndarray, predicted: np.ndarray, sample_weight: ArrayLike | None, classes: int, owner: str
 ) -> np.ndarray:
-    """Weighted counts (true class, predicted class); pairs with a class out of range do not count."""
+    """Weighted counts of pairs (true class, predicted class). Pairs with a class out of range do not count."""
     if truth.size != predicted.size:
         raise ValueError(
             f"[{owner}] expected as many targets as predictions. Received: {truth.size} and {predicted.size}"
@@ -39,7 +39,7 @@ def _pairs(
 
 @registry.register()
 class ConfusionMatrix(Metric):
-    """How often each class was taken for each other one: rows are true classes, columns predicted ones.
+    """How often each class was predicted as each other class: rows are true classes, columns are predicted classes.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ class ConfusionMatrix(Metric):
         y_true : array_like
             Integer labels, or one-hot rows of the predictions' shape.
         y_pred : array_like, (samples, ..., classes)
-            Scores of the classes; with one output probabilities of class 1.
+            Scores of the classes, or for a single output the probabilities of class 1.
         sample_weight : array_like, optional
         """
         scores = _checks.float32_array(y_pred, "y_pred", self.name)
@@ -120,16 +120,16 @@ class IoU(Metric):
     ----------
     num_classes : int
     target_class_ids : list of int
-        The classes that count; those that never occur are left out.
+        The classes to count. Those that never occur are left out.
     name : str, optional
     dtype : str, optional
         Accepted for compatibility with Keras.
     ignore_class : int, optional
         A label that does not count.
     sparse_y_true, sparse_y_pred : bool, default True
-        Whether they are integer labels; else one-hot rows, or scores of the classes.
+        Whether they are integer labels, rather than one-hot rows or scores of the classes.
     axis : int, default -1
-        The axis of the classes where there is one.
+        The axis of the classes, if there is one.
 
     Examples
     --------
@@ -195,7 +195,7 @@ class BinaryIoU(IoU):
     Parameters
     ----------
     target_class_ids : list of int, default (0, 1)
-        0: what lies below the threshold, 1: the rest.
+        0 stands for predictions below the threshold, 1 for the others.
     threshold : float, default 0.5
     name : str, optional
     dtype : str, optional
@@ -218,7 +218,7 @@ class BinaryIoU(IoU):
         self.threshold = _checks.number(threshold, "threshold", "BinaryIoU")
 
     def update_state(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
-        """Take more samples into account: targets 0 and 1, predictions in between."""
+        """Take more samples into account: targets 0 and 1, and predictions between 0 and 1."""
         predictions = _checks.float32_array(y_pred, "y_pred", self.name)
         super().update_state(y_true, (predictions >= self.threshold).astype(np.int64), sample_weight)
 
@@ -240,9 +240,9 @@ class MeanIoU(IoU):
     ignore_class : int, optional
         A label that does not count.
     sparse_y_true, sparse_y_pred : bool, default True
-        Whether they are integer labels; else one-hot rows, or scores of the classes.
+        Whether they are integer labels, rather than one-hot rows or scores of the classes.
     axis : int, default -1
-        The axis of the classes where there is one.
+        The axis of the classes, if there is one.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""True and false positives and negatives at thresholds, and what is made of them: precision and recall."""
+"""True and false positives and negatives at thresholds, and ratios of them: precision and recall."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cnncore.metrics.base import Metric, divide, registry
 
 __all__ = ["FalseNegatives", "FalsePositives", "Precision", "Recall", "TrueNegatives", "TruePositives"]
 
-NEVER = -1e10  # the score of what is not among the top k, as in Keras: below every threshold
+NEVER = -1e10  # the score of predictions that are not among the top k, which is below every threshold, as in Keras
 
 
 def evenly_spaced(thresholds: np.ndarray) -> bool:
@@ -23,7 +23,7 @@ def evenly_spaced(thresholds: np.ndarray) -> bool:
 
 
 class Counts:
-    """Weighted counts of one batch: ``positives[i]`` and ``negatives[i]`` predicted above threshold i, and in all."""
+    """Weighted counts of one batch: how many positives and negatives are predicted above each threshold, and in all."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Counts:
 
     @staticmethod
     def _thresholds_below(thresholds: np.ndarray, y_pred: np.ndarray, even: bool) -> np.ndarray:
-        """How many thresholds each prediction exceeds; in float32, as Keras."""
+        """How many thresholds each prediction exceeds. They are compared in float32, as in Keras."""
         if not even:
             return np.asarray(np.searchsorted(thresholds.astype(np.float32), y_pred, side="left"))
         outside = thresholds[0] < 0  # the first threshold lies below 0, so that everything exceeds it
@@ -61,7 +61,7 @@ class Counts:
 
 
 class CountingMetric(Metric):
-    """A metric with counts at thresholds; which ones it keeps is ``kept``."""
+    """A metric with counts at thresholds. ``kept`` names the counts that it keeps."""
 
     kept: tuple[str, ...] = ()
 
@@ -96,10 +96,10 @@ class CountingMetric(Metric):
         Parameters
         ----------
         y_true : array_like
-            Of the predictions' shape; what is not 0 is positive.
+            Targets in the shape of the predictions. Values that are not 0 are positive.
         y_pred : array_like
         sample_weight : array_like, optional
-            One for each sample, or of the predictions' shape.
+            One weight for each sample or for each prediction.
         """
         targets, predictions = comparable(y_true, y_pred, self.name)
         if self.top_k is not None:
@@ -175,7 +175,7 @@ class _Count(CountingMetric):
 
 @registry.register()
 class TruePositives(_Count):
-    """How many positives were predicted as such: above the threshold.
+    """How many positives were predicted as positives, that is above the threshold.
 
     Parameters
     ----------
@@ -195,7 +195,7 @@ class TruePositives(_Count):
 
 @registry.register()
 class FalsePositives(_Count):
-    """How many negatives were predicted as positives: above the threshold.
+    """How many negatives were predicted as positives, that is above the threshold.
 
     Parameters
     ----------
@@ -215,7 +215,7 @@ class FalsePositives(_Count):
 
 @registry.register()
 class TrueNegatives(_Count):
-    """How many negatives were predicted as such: not above the threshold.
+    """How many negatives were predicted as negatives, that is not above the threshold.
 
     Parameters
     ----------
@@ -235,7 +235,7 @@ class TrueNegatives(_Count):
 
 @registry.register()
 class FalseNegatives(_Count):
-    """How many positives were predicted as negatives: not above the threshold.
+    """How many positives were predicted as negatives, that is not above the threshold.
 
     Parameters
     ----------
@@ -282,7 +282,8 @@ class Precision(_Ratio):
     Parameters
     ----------
     thresholds : float or list of float in [0, 1], optional
-        Predictions above it are positive; 0.5 by default, or all of the top k.
+        Predictions above the threshold are positive. By default it is 0.5, or with ``top_k`` so low that all of the top
+        k are positive.
     top_k : int, optional
         Only the ``top_k`` largest predictions of a row can be positive.
     class_id : int, optional
@@ -307,7 +308,8 @@ class Recall(_Ratio):
     Parameters
     ----------
     thresholds : float or list of float in [0, 1], optional
-        Predictions above it are positive; 0.5 by default, or all of the top k.
+        Predictions above the threshold are positive. By default it is 0.5, or with ``top_k`` so low that all of the top
+        k are positive.
     top_k : int, optional
         Only the ``top_k`` largest predictions of a row can be positive.
     class_id : int, optional

@@ -55,7 +55,7 @@ class RootMeanSquaredError(Mean):
 
 
 def _centred(y_true: ArrayLike, y_pred: ArrayLike, axis: int, owner: str) -> tuple[np.ndarray, ...]:
-    """Both as differences to their means along ``axis``, and the means."""
+    """Targets and predictions less their means along ``axis``, and the means."""
     targets, predictions = same_rank(y_true, _checks.float32_array(y_pred, "y_pred", owner), owner)
     pair = targets.astype(np.float64), predictions.astype(np.float64)
     means = [array.mean(axis=axis, keepdims=True) for array in pair]

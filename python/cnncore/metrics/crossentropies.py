@@ -24,7 +24,7 @@ class BinaryCrossentropy(LossMean):
     dtype : str, optional
         Accepted for compatibility with Keras.
     from_logits : bool, default False
-        Whether a sigmoid is still to be applied to the predictions.
+        Whether the predictions are logits, to which the metric applies a sigmoid.
     label_smoothing : float in [0, 1], default 0
         Targets t become t (1 - s) + s / 2.
 
@@ -60,7 +60,7 @@ class CategoricalCrossentropy(LossMean):
     dtype : str, optional
         Accepted for compatibility with Keras.
     from_logits : bool, default False
-        Whether softmax is still to be applied to the predictions.
+        Whether the predictions are logits, to which the metric applies softmax.
     label_smoothing : float in [0, 1], default 0
         Targets t become t (1 - s) + s / classes.
     axis : int, default -1
@@ -99,9 +99,9 @@ class SparseCategoricalCrossentropy(LossMean):
     dtype : str, optional
         Accepted for compatibility with Keras.
     from_logits : bool, default False
-        Whether softmax is still to be applied to the predictions.
+        Whether the predictions are logits, to which the metric applies softmax.
     ignore_class : int, optional
-        A label that does not count, as in the loss (Keras counts it where there are no weights).
+        A label that does not count, as in the loss. (Keras counts it if there are no weights.)
     axis : int, default -1
         The axis of the classes.
 
@@ -126,7 +126,7 @@ class SparseCategoricalCrossentropy(LossMean):
     def update_state(  # type: ignore[override]
         self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> None:
-        """Take more samples into account; rows of ``ignore_class`` weigh nothing."""
+        """Take more samples into account. Rows whose label is ``ignore_class`` do not count."""
         if self.ignore_class is not None:
             counted = (np.asarray(y_true) != self.ignore_class).astype(np.float64)
             rows = np.ndim(y_pred) - 1

@@ -38,23 +38,23 @@ class AUC(Metric):
     Parameters
     ----------
     num_thresholds : int, default 200
-        Evenly from 0 to 1; at least 2.
+        The number of evenly spaced thresholds from 0 to 1; at least 2.
     curve : {"ROC", "PR", "PRGAIN"}, default "ROC"
     summation_method : {"interpolation", "minoring", "majoring"}, default "interpolation"
-        Height between two thresholds: their mean, the lower one or the higher one.
+        How high the curve is between two thresholds: the mean of the two heights, the lower one or the higher one.
     name : str, optional
     dtype : str, optional
         Accepted for compatibility with Keras.
     thresholds : list of float in [0, 1], optional
-        These and the ends instead of evenly spaced ones.
+        Use these thresholds, and 0 and 1, instead of evenly spaced ones.
     multi_label : bool, default False
         Whether each column is a label of its own, and the result the mean of their areas.
     num_labels : int, optional
-        With ``multi_label`` the number of columns, which else is that of the first predictions.
+        The number of columns with ``multi_label``; by default that of the first predictions.
     label_weights : list of float, optional
         Weights of the columns.
     from_logits : bool, default False
-        Whether a sigmoid is still to be applied to the predictions.
+        Whether the predictions are logits, to which the metric applies a sigmoid.
 
     Examples
     --------
@@ -117,7 +117,7 @@ class AUC(Metric):
         Parameters
         ----------
         y_true : array_like
-            Of the predictions' shape; what is not 0 is positive.
+            Targets in the shape of the predictions. Values that are not 0 are positive.
         y_pred : array_like
             Probabilities, or logits with ``from_logits``.
         sample_weight : array_like, optional
@@ -186,7 +186,9 @@ class AUC(Metric):
 
 
 def _interpolated_precision(tp: np.ndarray, fp: np.ndarray, fn: np.ndarray) -> np.ndarray:
-    """Areas under precision over recall between thresholds, true positives growing linearly with all positives."""
+    """The areas under the curve of precision over recall between thresholds, if true positives grow linearly with all
+    predicted positives.
+    """
     positive = tp + fp
     more_true, more = tp[:-1] - tp[1:], positive[:-1] - positive[1:]
     slope = divide(more_true, np.maximum(more, 0))

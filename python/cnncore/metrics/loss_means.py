@@ -28,7 +28,7 @@ __all__ = [
 
 
 class LossMean(PairMean):
-    """The mean over samples of a loss; ``_loss`` says which one."""
+    """The mean of a loss over samples. A subclass names the loss."""
 
     _direction = "down"
 
@@ -38,7 +38,7 @@ class LossMean(PairMean):
 
     def rows(self, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
         """The losses of samples, or of rows of them."""
-        self._loss.name = self.name  # for messages
+        self._loss.name = self.name  # the name that messages use
         if not isinstance(self._loss, losses.SparseCategoricalCrossentropy):
             y_true, y_pred = same_rank(y_true, y_pred, self.name)
         return self._loss.call(y_true, y_pred)

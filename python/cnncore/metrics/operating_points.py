@@ -16,7 +16,7 @@ _KINDS = ("true_positives", "false_positives", "true_negatives", "false_negative
 
 
 class _AtValue(CountingMetric):
-    """The largest ``wanted`` ratio where the ``given`` one is at least ``value``."""
+    """The largest value of the ratio ``wanted`` at the thresholds where the ratio ``given`` is at least ``value``."""
 
     kept = _KINDS
     given: tuple[str, str]

@@ -14,13 +14,13 @@ from cnncore.metrics.base import Metric, registry
 
 __all__ = ["Mean", "MeanMetricWrapper", "Sum", "known_functions"]
 
-known_functions: dict[str, Callable[..., Any]] = {}  # the package's own metrics that are functions
+known_functions: dict[str, Callable[..., Any]] = {}  # the functions of this package that are metrics
 
 
 def _samplewise(
     values: np.ndarray, sample_weight: ArrayLike, reduce: Callable[..., Any], owner: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Weighted values and weights, one for each sample: further axes are reduced as Keras does."""
+    """Values and weights, one for each sample. Further axes are reduced in the same way as in Keras."""
     weights = _checks.numeric_array(sample_weight, "sample_weight", owner).astype(np.float64)
     if weights.ndim == values.ndim + 1 and weights.shape[-1] == 1:
         weights = weights[..., 0]
@@ -42,7 +42,7 @@ def _samplewise(
 
 @registry.register()
 class Sum(Metric):
-    """The sum of values, each times its weight.
+    """The sum of values, each multiplied by its weight.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class Sum(Metric):
         self.total = self.add_variable(name="total")
 
     def update_state(self, values: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
-        """Add values of any shape; weights fit their first axes."""
+        """Add values of any shape. Weights have the shape of their first axes."""
         array = _checks.numeric_array(values, "values", self.name).astype(np.float64)
         if sample_weight is not None:
             array, _ = _samplewise(array, sample_weight, np.sum, self.name)
@@ -97,7 +97,7 @@ class Mean(Metric):
         self.count = self.add_variable(name="count")
 
     def update_state(self, values: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
-        """Add values, the first axis of which is that of the samples; the others are averaged."""
+        """Add values whose first axis is that of the samples. The mean is taken over the other axes."""
         self._add(_checks.numeric_array(values, "values", self.name), sample_weight)
 
     def result(self) -> float:
@@ -126,9 +126,9 @@ class PairMean(Mean):
         Parameters
         ----------
         y_true, y_pred : array_like
-            Targets and predictions of as many samples.
+            Targets and predictions of the same number of samples.
         sample_weight : array_like, optional
-            One for each sample, or of the shape of the values.
+            One weight for each sample or for each value.
         """
         targets, predictions = np.asarray(y_true), np.asarray(y_pred)
         _checks.same_length(self.name, y_true=targets, y_pred=predictions)
@@ -138,7 +138,7 @@ class PairMean(Mean):
         self.rows(y_true[:1], np.full((1, *output_shape), 0.5, np.float32))
 
     def rows(self, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
-        """Values of which the mean is taken, the first axis that of the samples."""
+        """The values whose mean is taken. Their first axis is that of the samples."""
         raise NotImplementedError(f"{type(self).__name__} must implement rows(y_true, y_pred)")
 
 
@@ -172,10 +172,10 @@ class MeanMetricWrapper(PairMean):
         self._fn, self._fn_kwargs = fn, kwargs
 
     def check_targets(self, y_true: np.ndarray, output_shape: tuple[int, ...]) -> None:
-        """Nothing: what a function makes of its arguments is seen when it is called."""
+        """Do nothing: only calling the function shows whether it accepts its arguments."""
 
     def rows(self, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
-        """What the function returns; one number holds for all samples."""
+        """What the function returns. If it is one number, every sample gets it."""
         values = np.asarray(self._fn(y_true, y_pred, **self._fn_kwargs))
         if values.ndim == 0:
             return np.full(len(y_pred), values)
@@ -187,9 +187,10 @@ class MeanMetricWrapper(PairMean):
         return values
 
     def get_config(self) -> dict[str, Any]:
-        """The function's name with the other arguments; ValueError if it has none, as a lambda.
+        """The name of the function and the other arguments. A function without a name, such as a lambda, is a
+        ValueError.
 
-        A file with it is read where the name is registered, or with ``custom_objects={name: function}``.
+        Reading a file with this metric needs the name: register it, or pass ``custom_objects={name: function}``.
         """
         return {**super().get_config(), "fn": function_name(self._fn, "metric"), **self._fn_kwargs}
 

@@ -17,7 +17,9 @@ _EPSILON = 1e-7
 
 
 class _Columns(Metric):
-    """A metric with one state for each column of predictions (samples, columns), made with the first batch."""
+    """A metric with a state for each column of predictions (samples, columns). The first batch says how
+    many there are.
+    """
 
     kinds: tuple[str, ...] = ()
     _direction = "up"
@@ -60,12 +62,12 @@ class FBetaScore(_Columns):
     Parameters
     ----------
     average : {"micro", "macro", "weighted"}, optional
-        None: an array with one score for each class. "macro" is their mean, "weighted" their mean by how often the
-        classes occur, "micro" the score of all counts together.
+        With None, an array with a score for each class. "macro" is the mean of these, "weighted" their mean weighted by
+        how often the classes occur, and "micro" the score of the counts of all classes together.
     beta : float, default 1
-        How much recall counts against precision; more than 0.
+        How much more recall counts than precision; more than 0.
     threshold : float in (0, 1], optional
-        Predictions above it are positive. None: the largest of each row is.
+        Predictions above it are positive. With None, the largest prediction of each row is positive.
     name : str, default "fbeta_score"
     dtype : str, optional
         Accepted for compatibility with Keras.
@@ -149,10 +151,10 @@ class F1Score(FBetaScore):
     Parameters
     ----------
     average : {"micro", "macro", "weighted"}, optional
-        None: an array with one score for each class. "macro" is their mean, "weighted" their mean by how often the
-        classes occur, "micro" the score of all counts together.
+        With None, an array with a score for each class. "macro" is the mean of these, "weighted" their mean weighted by
+        how often the classes occur, and "micro" the score of the counts of all classes together.
     threshold : float in (0, 1], optional
-        Predictions above it are positive. None: the largest of each row is.
+        Predictions above it are positive. With None, the largest prediction of each row is positive.
     name : str, default "f1_score"
     dtype : str, optional
         Accepted for compatibility with Keras.
@@ -183,9 +185,10 @@ class R2Score(_Columns):
     Parameters
     ----------
     class_aggregation : {"uniform_average", "variance_weighted_average"}, optional
-        How the scores of several outputs become one: their mean, or weighted with their variance. None: an array.
+        How the scores of several outputs become one: by their mean, or by their mean weighted with their variance. With
+        None, an array of the scores.
     num_regressors : int, default 0
-        More than 0: the adjusted score for so many predictors.
+        If it is more than 0, the adjusted score for that number of predictors.
     name : str, default "r2_score"
     dtype : str, optional
         Accepted for compatibility with Keras.
@@ -247,7 +250,8 @@ class R2Score(_Columns):
 
     def _adjusted(self, score: np.ndarray) -> Any:
         free = float(self.num_samples) - self.num_regressors - 1
-        if self.num_regressors and free > 0:  # fewer samples than predictors: the score as it is, as in Keras
+        # with fewer samples than predictors the score is not adjusted, as in Keras
+        if self.num_regressors and free > 0:
             score = 1 - (1 - score) * (float(self.num_samples) - 1) / free
         return float(score) if np.ndim(score) == 0 else score
 

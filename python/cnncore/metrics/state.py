@@ -1,4 +1,4 @@
-"""What a metric remembers between batches."""
+"""The state that a metric keeps between batches."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class State(NDArrayOperatorsMixin):
     ----------
     shape : tuple of int
     initializer : {"zeros", "ones"}, default "zeros"
-        What it holds at first and after ``reset``.
+        Its values at first, and after ``reset``.
     name : str, optional
 
     Examples
@@ -48,7 +48,7 @@ class State(NDArrayOperatorsMixin):
         self.value: Any = np.full(self.shape, self._first) if self.shape else self._first
 
     def assign(self, value: ArrayLike) -> None:
-        """Replace the value by one of the same shape; ValueError if it has another."""
+        """Replace the value. Another shape is a ValueError."""
         array = np.asarray(value, np.float64)
         if array.shape != self.shape:
             raise ValueError(f"[{self.name}] expected a value of shape {self.shape}. Received: shape {array.shape}")
@@ -59,7 +59,7 @@ class State(NDArrayOperatorsMixin):
         self.assign(np.asarray(self.value) + value)
 
     def assign_sub(self, value: ArrayLike) -> None:
-        """Subtract likewise."""
+        """Subtract a value of the same shape, or one that broadcasts to it."""
         self.assign(np.asarray(self.value) - value)
 
     def numpy(self) -> np.ndarray:
@@ -97,5 +97,5 @@ class State(NDArrayOperatorsMixin):
 
 
 def variable_shape(shape: Any) -> tuple[int, ...]:
-    """A checked shape of a state; () is a number."""
+    """The checked shape of a state; () for a number."""
     return () if tuple(np.atleast_1d(shape)) == () else _checks.shape(np.atleast_1d(shape), "shape", "add_variable")

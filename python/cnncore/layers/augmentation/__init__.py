@@ -1,12 +1,13 @@
-"""Layers that change images on their way in, in C++, all images of a batch in parallel.
+"""Layers that change training images at random, in C++ and for all images of a batch in parallel.
 
-At the beginning of a model they act in training only, on a thread that prepares the next batches; on arrays they act
-when they are called::
+At the beginning of a model they only act in training, on a thread that prepares the next batches. They can also be
+called on arrays::
 
     model = Sequential([Input((32, 32, 3)), RandomFlip("horizontal"), RandomTranslation(0.1, 0.1), Conv2D(...), ...])
     changed = RandomFlip("horizontal")(images)
 
-What a layer does to an image is a function of its seed, of the step and of the image's place in the batch.
+How a layer changes an image depends on the layer's seed, on the number of the step, and on the image's place in the
+batch.
 """
 
 from .base import Augmentation, ImageLayer

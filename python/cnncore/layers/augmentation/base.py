@@ -1,8 +1,9 @@
-"""What the layers share that change images on their way in: arguments, draws, calls on arrays, their place in a model.
+"""What layers that change images have in common: arguments, random numbers, calls on arrays, and their place in a
+model.
 
-A layer says in ``transform(images, u)`` what it makes of a batch and of ``draws`` uniform numbers per image. The
-numbers are a function of the layer's seed, of the caller's seed and step, and of the image's place in the batch: the
-same images at any number of threads, and in any order of calls.
+A layer implements ``transform(images, u)``, which changes a batch of images by ``draws`` uniform random numbers for
+each image. These numbers depend on the layer's seed, on the seed and the step of the caller, and on the image's place
+in the batch. So the images are the same at any number of threads and in any order of calls.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class ImageLayer(Layer):
         raise NotImplementedError(f"{type(self).__name__} must implement process(images, seed, step, training)")
 
     # --- calls on arrays ----------------------------------------------------------------------------------------
-    _arrays_train = False  # whether a call on arrays means training where it does not say
+    _arrays_train = False  # whether a call on arrays without an argument ``training`` means training
     _calls = 0
 
     def __call__(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
@@ -46,13 +47,13 @@ class ImageLayer(Layer):
         *args
             A tensor; or one image (height, width, channels) or a batch of them, as an array; or a dict of them.
         training : bool, optional
-            On arrays True by default for layers that draw numbers, as in Keras: each call changes the images in another
-            way. False gives them back as they are.
+            As in Keras, True by default for layers that use random numbers, when they are called on arrays: each call
+            changes the images differently. False returns the images unchanged.
 
         Returns
         -------
         KerasTensor, Array or dict
-            What came in, changed. uint8 images stay uint8; all others are float32.
+            The changed images, in the form in which they were given. uint8 images stay uint8; others are float32.
         """
         if len(args) != 1 or kwargs or is_symbolic(args):
             return super().__call__(*args, training=training, **kwargs)
@@ -91,8 +92,8 @@ class ImageLayer(Layer):
     def lower(self, graph: Any, inputs: Sequence[int]) -> Any:
         """An op that calls this layer in each step.
 
-        A model leaves out what stands at its very beginning, before this is asked: there the images are changed on a
-        thread of their own, before they reach the network.
+        This is not used for layers at the very beginning of a model: there the images are changed on another thread,
+        before they reach the network.
         """
         shape = self.compute_output_shape((None, *graph.output_shape(inputs[0])))[1:]
 
@@ -109,12 +110,12 @@ class Augmentation(ImageLayer):
     Parameters
     ----------
     seed : int, optional
-        Layers with equal seeds change equal batches alike. By default each layer has a seed of its own.
+        Layers with the same seed change the same batch in the same way. By default each layer has its own seed.
     **kwargs
         See :class:`cnncore.layers.Layer`.
     """
 
-    draws = 0  # uniform numbers for each image
+    draws = 0  # how many uniform numbers each image needs
     _arrays_train = True
 
     def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
@@ -128,7 +129,7 @@ class Augmentation(ImageLayer):
         raise NotImplementedError(f"{type(self).__name__} must implement transform(images, u, generator)")
 
     def process(self, images: Images, seed: int, step: int, training: bool) -> Images:
-        """The changed images in training, else the images."""
+        """The changed images in training, otherwise the images."""
         return self.augment(images, seed, step) if training else images
 
     def augment(self, images: Any, seed: int = 0, step: int | None = None) -> Images:
@@ -137,9 +138,10 @@ class Augmentation(ImageLayer):
         Parameters
         ----------
         images : array_like, shape (n, height, width, channels)
-            uint8 stays uint8; all others become float32.
+            uint8 images stay uint8; others become float32.
         seed : int, default 0
-            With the layer's own seed, the step and an image's place in the batch it says what happens to the image.
+            Decides how an image is changed, together with the layer's own seed, the step and the image's place in the
+            batch.
         step : int, optional
             By default the number of calls of the layer so far.
 
@@ -155,7 +157,7 @@ class Augmentation(ImageLayer):
         return self.transform(x, self.draw(len(x), seed, step), self._key(seed, step))
 
     def draw(self, n: int, seed: int, step: int) -> np.ndarray:
-        """The uniform numbers (n, draws) behind ``augment(images, seed, step)``."""
+        """The uniform numbers (n, draws) that ``augment(images, seed, step)`` uses."""
         return _core.augment_uniform(*self._key(seed, step), n, self.draws)
 
     def augment_labels(self, labels: Any, images: Any, seed: int, step: int) -> Any:
@@ -174,11 +176,11 @@ class Augmentation(ImageLayer):
         return {**super().get_config(), "seed": self.seed}
 
 
-RandomKey = tuple[int, int]  # seed and step of the core's random numbers
+RandomKey = tuple[int, int]  # the seed and the step from which the core makes random numbers
 
 
 def as_images(value: Any, owner: str) -> Images:
-    """A batch of images as the core takes it: uint8 or float32, C order, a single image as a batch of one."""
+    """A batch of images as the core reads it: uint8 or float32 in C order. A single image becomes a batch of one."""
     array = _checks.numeric_array(value, "images", owner)
     if array.ndim not in (3, 4):
         raise ValueError(
@@ -191,7 +193,7 @@ def as_images(value: Any, owner: str) -> Images:
 
 
 def check_data_format(kwargs: dict[str, Any], owner: str) -> None:
-    """Take ``data_format`` out of ``kwargs``; only channels_last is there."""
+    """Remove ``data_format`` from ``kwargs``; only "channels_last" is accepted."""
     value = kwargs.pop("data_format", None)
     if value not in (None, "channels_last"):
         raise ValueError(
@@ -231,7 +233,7 @@ def choice(value: Any, name: str, owner: str, known: Sequence[str]) -> str:
 
 
 def between(u: np.ndarray, bounds: tuple[float, float]) -> np.ndarray:
-    """Uniform numbers in [0, 1) to numbers between two bounds, in float64."""
+    """Turn uniform numbers in [0, 1) into numbers between two bounds, in float64."""
     low, high = bounds
     return low + u.astype(np.float64) * (high - low)
 

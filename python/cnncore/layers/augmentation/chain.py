@@ -1,4 +1,6 @@
-"""Several augmentation layers one after another, as a training step wants them: flips join what moves pixels anyway."""
+"""Apply several augmentation layers to a batch, one after another. A flip is combined with the next layer that moves
+pixels.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +27,9 @@ def augment_batch(
     images : array_like, shape (n, height, width, channels)
         uint8 stays uint8; all others become float32.
     labels : array_like, optional
-        Passed to the layers that mix images, `MixUp` and `CutMix`, which need one-hot rows.
+        Changed by layers that mix images, `MixUp` and `CutMix`, which need one-hot rows.
     seed, step : int, default 0
-        With each layer's own seed and an image's place in the batch they say what happens to it.
+        Decide how an image is changed, together with each layer's own seed and the image's place in the batch.
 
     Returns
     -------
@@ -38,8 +40,8 @@ def augment_batch(
 
     Notes
     -----
-    The result is that of ``layer.augment(images, seed, step)`` for each layer in turn. A flip before a layer that moves
-    pixels is done in the same pass, since the edges of an image and of its mirror image go on alike.
+    The result is that of ``layer.augment(images, seed, step)`` for each layer in turn. A flip and a following
+    layer that moves pixels are done in one pass, which gives the same result.
 
     Examples
     --------
@@ -78,7 +80,7 @@ def _flip_and_move(flip: RandomFlip, move: AffineAugmentation, x: Images, seed: 
     n, height, width = x.shape[:3]
     m = move.matrices(move.draw(n, seed, step), height, width)
     f = flip.matrices(flip.draw(n, seed, step), height, width)
-    # A flip exchanges nothing, it only turns an axis around: its matrix has the entries 0 and 4, its offsets 2 and 5.
+    # The matrix of a flip is diagonal: only its entries 0 and 4, and the offsets 2 and 5, differ from the identity.
     m[:, :3] *= f[:, :1]
     m[:, 2] += f[:, 2]
     m[:, 3:] *= f[:, 4:5]

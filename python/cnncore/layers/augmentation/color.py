@@ -1,4 +1,4 @@
-"""Layers that change the values of pixels where they are: contrast, brightness, erased boxes."""
+"""Layers that change the values of pixels without moving them: contrast, brightness, erased boxes."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class RandomContrast(Augmentation):
     Parameters
     ----------
     factor : float or two floats in [0, 1]
-        f is drawn from [1 - lower, 1 + upper]; one number is both.
+        f is drawn from [1 - lower, 1 + upper]. One number stands for both bounds.
     value_range : two floats, default (0, 255)
-        To what the results are clipped.
+        The range to which the results are clipped.
     seed : int, optional
         Layers with equal seeds change equal batches alike. By default each layer has a seed of its own.
     **kwargs
@@ -66,7 +66,7 @@ class RandomBrightness(Augmentation):
     Parameters
     ----------
     factor : float or two floats in [-1, 1]
-        The number is a share of the range of values, drawn between the two; f stands for (-f, f).
+        The number is a share of the range of values, and is drawn between these two; f stands for (-f, f).
     value_range : two floats, default (0, 255)
         The range of values, to which the results are clipped. After a ``Rescaling(1 / 255)`` it is (0, 1).
     seed : int, optional
@@ -106,14 +106,15 @@ class RandomErasing(Augmentation):
     Parameters
     ----------
     factor : float or two floats in [0, 1], default 1.0
-        The probability that an image loses a box is drawn between the two; f stands for (0, f). (1, 1) takes a box of
-        every image.
+        The probability that a box of an image is erased is drawn between these two; f stands for (0, f). With (1, 1) a
+        box of every image is erased.
     scale : float or two floats in [0, 1], default (0.02, 0.33)
-        The square of a side of the box as a share of the image's side, drawn between the two for each side.
+        For each side of the box a number is drawn between these two. Its square root is the side, as a share of the
+        image's side.
     fill_value : float or a float per channel, optional
-        What the box holds. By default normal noise, with the highest value as its standard deviation.
+        The values in the box. By default normal noise, whose standard deviation is the highest value of the range.
     value_range : two floats, default (0, 255)
-        To what the box's values are clipped.
+        The range to which the values in the box are clipped.
     seed : int, optional
         Layers with equal seeds change equal batches alike. By default each layer has a seed of its own.
     **kwargs
@@ -176,7 +177,9 @@ class RandomErasing(Augmentation):
 
 
 def random_boxes(sides: np.ndarray, u: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Boxes (n, 4), (top, bottom, left, right): `sides` (n, 2) are shares of width and height, `u` says where."""
+    """Boxes (n, 4) as (top, bottom, left, right). `sides` (n, 2) are shares of width and height, and `u` decides the
+    places.
+    """
     width, height = shape[2], shape[1]
     lengths = sides * [width, height]
     starts = u * ([width, height] - lengths)

@@ -1,4 +1,4 @@
-"""Layers that change the size of images: crops, resizing."""
+"""Layers that change the size of images by cropping or resizing."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class _Sized(ImageLayer):
 
 @registry.register()
 class RandomCrop(_Sized):
-    """Cut a part of height x width out of each image: anywhere in training, else the centred part, resized.
+    """Cut a part of height x width out of each image: at a random place in training, and in the centre otherwise.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class RandomCrop(_Sized):
 
     Notes
     -----
-    Each image is cut at a place of its own, where Keras cuts all images of a batch at the same place.
+    Each image is cut at its own place, while Keras cuts all images of a batch at the same place.
 
     Examples
     --------
@@ -108,7 +108,7 @@ class CenterCrop(_Sized):
         return np.ascontiguousarray(images[:, top : top + self.height, left : left + self.width])
 
     def lower(self, graph: Any, inputs: Sequence[int]) -> Any:
-        """An op of the core where nothing is resized."""
+        """Add an op of the core if nothing has to be resized."""
         rows, columns, _ = graph.output_shape(inputs[0])
         if rows < self.height or columns < self.width:
             return super().lower(graph, inputs)
