@@ -1,4 +1,4 @@
-"""BackupAndRestore: a training that was killed goes on where it was."""
+"""BackupAndRestore: training that was killed continues where it was."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from cnncore.callbacks.callback_list import get_states, set_states
 __all__ = ["BackupAndRestore"]
 
 _FILE, _PREVIOUS = "training_state.npz", "training_state.previous.npz"
-_SETTINGS = "settings"  # the entry of the file that holds everything but arrays, as JSON
-_ARRAY = "array"  # marks where an array stood in that JSON
+_SETTINGS = "settings"  # the entry of the file that holds everything except arrays, as JSON
+_ARRAY = "array"  # stands for an array in that JSON
 
 
 class BackupAndRestore(Callback):
-    """Save the state of training regularly, so that the same script, started again after it was killed, goes on there.
+    """Save the state of training regularly, so that a script that was killed continues from there when it is started
+    again.
 
     The state is everything the end result depends on: weights, the optimizer's vectors and step, the counter behind
     dropout, the place in the epoch and its order of samples, and what the other callbacks remember (the history, the
@@ -37,7 +38,7 @@ class BackupAndRestore(Callback):
     save_freq : "epoch" or int, default "epoch"
         Whether to save after each epoch or each time after this many batches.
     double_checkpoint : bool, default False
-        Whether to keep the last but one state as well, for the case that the last one cannot be read.
+        Whether to keep the state before the last one as well, in case the last one cannot be read.
     delete_checkpoint : bool, default True
         Whether to remove the backup when training has ended.
 
@@ -80,7 +81,7 @@ class BackupAndRestore(Callback):
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._batches = 0
         self.backup_dir.mkdir(parents=True, exist_ok=True)
-        for stale in self.backup_dir.glob("*.partial"):  # of a process that was killed while it saved
+        for stale in self.backup_dir.glob("*.partial"):  # left by a process that was killed while it saved
             stale.unlink(missing_ok=True)
         arrays = self._read()
         if arrays is not None:
@@ -123,7 +124,7 @@ class BackupAndRestore(Callback):
         _write(self.backup_dir / _FILE, arrays)
 
     def _read(self) -> dict[str, np.ndarray] | None:
-        """The arrays of the last state that can be read; None where there is none."""
+        """The arrays of the last state that can be read, or None."""
         failure: Exception | None = None
         for name in (_FILE, _PREVIOUS):
             try:
@@ -131,7 +132,7 @@ class BackupAndRestore(Callback):
                     return {key: file[key] for key in file.files}
             except FileNotFoundError:
                 continue
-            except Exception as error:  # what NumPy and zipfile raise on a damaged file is not documented
+            except Exception as error:  # NumPy and zipfile do not document what they raise for a damaged file
                 failure = error
         if failure is not None:
             raise ValueError(
@@ -189,7 +190,7 @@ def _unpack(value: Any, arrays: dict[str, np.ndarray]) -> Any:
 
 
 def _write(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write a file that is there completely or not at all, also if the machine stops meanwhile."""
+    """Write a file so that it exists completely or not at all, even if the machine stops meanwhile."""
     partial = path.with_suffix(".partial")
     with partial.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]  # the names are no keywords of savez

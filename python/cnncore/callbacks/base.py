@@ -25,7 +25,7 @@ class Callback:
         "verbose", "epochs", "steps" (batches in an epoch, None where that is not known), "samples" and "batch_size"
         (None for generators), and "do_validation".
     batch_interval : float, default 0
-        The least number of seconds between two calls of ``on_train_batch_end``; 0 means every batch.
+        The smallest number of seconds between two calls of ``on_train_batch_end``; 0 means every batch.
 
     Examples
     --------
@@ -47,11 +47,11 @@ class Callback:
         return getattr(self, "_model", None)  # also for a subclass that does not call this class's __init__
 
     def set_model(self, model: Any) -> None:
-        """Is told the model before anything else happens."""
+        """Called with the model before anything else happens."""
         self._model = model
 
     def set_params(self, params: dict[str, Any]) -> None:
-        """Is told the parameters of the call before anything else happens."""
+        """Called with the parameters of the call before anything else happens."""
         self.params = params
 
     # --- training -------------------------------------------------------------------------------------------------
@@ -112,14 +112,14 @@ class Callback:
         """Called when ``fit`` ends in any way, also by an exception: release what is held."""
 
     def get_state(self) -> dict[str, Any]:
-        """What the callback must remember for training to go on after the process has ended.
+        """The state that the callback needs if training continues in another process.
 
         :class:`BackupAndRestore` saves it. The values are numbers, strings, None, lists and dicts of them, or arrays.
         """
         return {}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Go on from a result of :meth:`get_state`; called after ``on_train_begin``."""
+        """Continue from a result of :meth:`get_state`. Called after ``on_train_begin``."""
 
 
 HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))

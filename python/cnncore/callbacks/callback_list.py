@@ -25,18 +25,18 @@ class CallbackList:
     add_progbar : bool, default False
         Whether a :class:`ProgbarLogger` comes last if there is none among them.
     model : Model, optional
-        The model that all callbacks are told.
+        The model that all callbacks get.
     progress : list of Callback, optional
-        Displays that come last, where the caller has chosen them.
+        Displays that come last, if the caller has chosen them.
     owner : str, default "fit"
         The function that messages name.
     **params
-        What all callbacks find in their ``params``.
+        The ``params`` of all callbacks.
 
     Raises
     ------
     TypeError
-        If one of the callbacks is none.
+        If one of the callbacks is not a Callback.
 
     Examples
     --------
@@ -66,7 +66,7 @@ class CallbackList:
             self.callbacks += [*progress, *([ProgbarLogger()] if add_progbar else [])]
         self.callbacks.sort(
             key=lambda callback: bool(getattr(callback, "runs_last", False))
-        )  # keeps the order otherwise
+        )  # a stable sort, which keeps the order of the others
         for callback in self.callbacks:
             if hasattr(callback, "companions"):
                 callback.companions = self.callbacks

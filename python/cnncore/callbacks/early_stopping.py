@@ -1,4 +1,4 @@
-"""EarlyStopping: end training that no longer makes progress."""
+"""EarlyStopping: end training that makes no more progress."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class EarlyStopping(MonitorCallback):
     verbose : {0, 1}, default 0
         Whether to print a line on stopping and on restoring weights.
     mode : {"auto", "min", "max"}, default "auto"
-        Which direction is better; see :class:`cnncore.callbacks.monitor.MonitorCallback`.
+        Whether lower or higher values are better; see :class:`cnncore.callbacks.monitor.MonitorCallback`.
     baseline : float, optional
         As long as the value is not better than this, no epoch counts as an improvement that restarts the patience.
     restore_best_weights : bool, default False

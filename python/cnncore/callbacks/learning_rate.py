@@ -27,7 +27,7 @@ class LearningRateScheduler(Callback):
     Raises
     ------
     TypeError
-        If ``schedule`` is no function of one or two arguments, or returns something else than a number.
+        If ``schedule`` is not a function of one or two arguments, or does not return a number.
 
     Examples
     --------
@@ -63,7 +63,7 @@ class ReduceLROnPlateau(MonitorCallback):
     monitor : str, default "val_loss"
         A name in the logs.
     factor : float, default 0.1
-        What the learning rate is multiplied by, less than 1.
+        The factor by which the learning rate is multiplied; less than 1.
     patience : int, default 10
         How many epochs without an improvement lower the rate.
     verbose : {0, 1}, default 0

@@ -1,4 +1,4 @@
-"""MonitorCallback: what the callbacks that watch one value of the logs share."""
+"""MonitorCallback: the base class of callbacks that watch one value of the logs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cnncore.callbacks.base import Callback, Logs
 
 __all__ = ["MonitorCallback", "emit"]
 
-_UP = ("acc", "accuracy", "auc")  # ends of names whose values are better when they are larger
+_UP = ("acc", "accuracy", "auc")  # values whose names end like this are better when they are larger
 _DOWN = ("loss", "error", "mse", "mae", "mape", "msle", "rmse", "crossentropy")
 
 

@@ -1,4 +1,4 @@
-"""What ``verbose`` shows: a progress bar in a terminal or notebook, or a line for each epoch."""
+"""The displays of ``verbose``: a progress bar in a terminal or notebook, or a line for each epoch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = [
     "progress_text",
 ]
 
-_MAX_BAR, _MIN_BAR = 25, 5  # characters
+_MAX_BAR, _MIN_BAR = 25, 5  # width of the bar in characters
 
 
 class ProgressBar(Callback):
@@ -169,7 +169,7 @@ class EpochLines(Callback):
 
 
 class _Line(Protocol):
-    """Something that shows one line of text after another in one place."""
+    """A place that shows one line of text after another."""
 
     def columns(self) -> int: ...
     def show(self, text: str) -> None: ...
@@ -209,7 +209,7 @@ class NotebookLine:
         self._handle = display({"text/plain": ""}, raw=True, display_id=True)
 
     def columns(self) -> int:
-        """A width that cells have at least."""
+        """A width that every cell of a notebook has."""
         return 100
 
     def show(self, text: str) -> None:

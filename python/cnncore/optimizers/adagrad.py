@@ -12,7 +12,8 @@ __all__ = ["Adadelta", "Adagrad"]
 
 @registry.register()
 class Adagrad(Optimizer):
-    r"""Steps divided by the root of the sum of all squared gradients, so that rare features move further.
+    r"""Steps are divided by the root of the sum of all squared gradients, so that weights of rare features move
+    further.
 
     .. math::
         a &\leftarrow a + g^2 \\
@@ -23,7 +24,7 @@ class Adagrad(Optimizer):
     learning_rate : float or callable, default 0.001
         A number, or a schedule (see :mod:`cnncore.optimizers.schedules`). The paper has 0.01.
     initial_accumulator_value : float, default 0.1
-        What a begins with.
+        The initial value of a.
     epsilon : float, default 1e-7
         Added below the root.
     weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency, \
@@ -89,7 +90,7 @@ class Adagrad(Optimizer):
 
 @registry.register()
 class Adadelta(Optimizer):
-    r"""Steps of the size that earlier steps had, whatever the scale of the gradient.
+    r"""Steps have the size of earlier steps, and do not depend on the scale of the gradient.
 
     .. math::
         a &\leftarrow \rho a + (1 - \rho) g^2 \\

@@ -87,7 +87,7 @@ class Nadam(Optimizer):
 
 @registry.register()
 class Adamax(Optimizer):
-    r"""Adam with the infinity norm: steps divided by the largest gradient, which is forgotten slowly.
+    r"""Adam with the infinity norm: steps are divided by the largest recent gradient.
 
     .. math::
         m &\leftarrow \beta_1 m + (1 - \beta_1) g \\

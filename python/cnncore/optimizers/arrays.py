@@ -15,7 +15,7 @@ __all__ = ["apply_to_arrays"]
 
 
 def apply_to_arrays(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any]) -> None:
-    """One step: the variables, writable float32 arrays, are changed in place."""
+    """Make one step. The variables are writable float32 arrays, which are changed in place."""
     owner = type(optimizer).__name__
     gradients = _checked(owner, grads, variables)
     _build(optimizer, variables)

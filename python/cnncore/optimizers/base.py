@@ -1,4 +1,6 @@
-"""Optimizer: functions of flat vectors. The built-in ones are one fused pass in the core, a user's is NumPy."""
+"""Optimizer: the base class. Optimizers work on flat vectors: the built-in ones in one pass of the core, others in
+NumPy.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +26,9 @@ registry: Registry[Optimizer] = Registry("optimizer")
 
 
 class Optimizer(Stateful):
-    """Base class. Your own optimizer implements ``update`` and keeps its vectors in ``self.state``.
+    """Base class of optimizers. Your own optimizer implements ``update``, and keeps its vectors in ``self.state``.
 
-    The arguments are those that all optimizers have. Unless they are given, nothing beside the formula happens.
+    These are the arguments that all optimizers have. By default a step follows the formula of the optimizer alone.
 
     Parameters
     ----------
@@ -35,33 +37,33 @@ class Optimizer(Stateful):
     weight_decay : float, optional
         Before each step ``params -= learning_rate * weight_decay * params``; see :meth:`exclude_from_weight_decay`.
     clipnorm : float, optional
-        The gradient of a variable whose norm is larger is scaled down to this norm.
+        If the norm of a variable's gradient is larger than this, the gradient is scaled down to this norm.
     clipvalue : float, optional
         Each value of the gradient is limited to ``[-clipvalue, clipvalue]``.
     global_clipnorm : float, optional
-        As ``clipnorm``, with one norm of all gradients together. At most one of the three may be given.
+        As ``clipnorm``, but for the norm of all gradients together. At most one of these three may be given.
     use_ema : bool, default False
         Keep ``average = ema_momentum * average + (1 - ema_momentum) * params``. At the end of ``fit`` the model gets
         these averages as its weights.
     ema_momentum : float, default 0.99
     ema_overwrite_frequency : int, optional
-        Every so many steps the averages become the weights during training, too.
+        During training, the averages replace the weights every time after this number of steps.
     loss_scale_factor : float, optional
-        Accepted, since Keras has it: :meth:`scale_loss` multiplies by it and :meth:`apply` divides. ``fit`` computes in
-        float32, where it changes nothing.
+        :meth:`scale_loss` multiplies by it, and :meth:`apply` divides by it. It has no effect in ``fit``, which
+        computes in float32.
     gradient_accumulation_steps : int, optional
-        The weights move once in so many batches, by the mean of their gradients.
+        The weights move once for this number of batches, by the mean of their gradients.
     name : str, optional
-        The default is made of the class's name.
+        By default made from the name of the class.
     **kwargs
-        Spellings of older versions of Keras: ``lr``, ``decay`` (with a DeprecationWarning that says what to write).
+        Arguments of older versions of Keras, ``lr`` and ``decay``, with a DeprecationWarning that says what to write.
 
     Attributes
     ----------
     state : dict of str to numpy.ndarray
         Float32 vectors of the size of the parameters, saved with the model. ``update`` may add to it.
     iterations : int
-        Number of steps done; batches whose gradients are only accumulated do not count.
+        The number of steps done. Batches whose gradients are only accumulated do not count.
 
     Examples
     --------
@@ -75,8 +77,8 @@ class Optimizer(Stateful):
     array([0.5, 1.5], dtype=float32)
     """
 
-    evaluates = False  # whether a step asks for the loss at points of its choice: fit then calls ``iterate``
-    large_batches = False  # whether small batches would mislead it
+    evaluates = False  # whether a step evaluates the loss at several points, so that fit calls ``iterate``
+    large_batches = False  # whether it needs large batches
 
     def __init__(
         self,
@@ -122,14 +124,14 @@ class Optimizer(Stateful):
         Parameters
         ----------
         params, grads : numpy.ndarray of float32, shape (size,)
-            All parameters of the model and their gradients (``self.trained_variables`` tells which is where).
+            All parameters of the model and their gradients. ``self.trained_variables`` says where each variable is.
         step : int
             Number of this step, counted from 1.
         """
         raise NotImplementedError(f"{type(self).__name__} must implement update(params, grads, step)")
 
     def iterate(self, objective: Objective, params: Float32) -> Float32:
-        """For optimizers with ``evaluates = True``: one step on one batch.
+        """Make one step on one batch. Only optimizers with ``evaluates = True`` implement this.
 
         Parameters
         ----------
@@ -145,7 +147,7 @@ class Optimizer(Stateful):
         raise NotImplementedError(f"{type(self).__name__} must implement iterate(objective, params)")
 
     def get_config(self) -> dict[str, Any]:
-        """Arguments of the constructor, ready for JSON; the learning rate as it is now.
+        """The arguments of the constructor, with the current learning rate, ready for JSON.
 
         Returns
         -------
@@ -196,14 +198,14 @@ class Optimizer(Stateful):
     def exclude_from_weight_decay(
         self, var_list: Sequence[Any] | None = None, var_names: Sequence[str] | None = None
     ) -> None:
-        """Name variables whose weights are not to decay, before the optimizer is used.
+        """Choose variables whose weights do not decay. This must be called before the optimizer is used.
 
         Parameters
         ----------
         var_list : list, optional
             Variables, or their paths such as "dense/bias".
         var_names : list of str, optional
-            Regular expressions: a variable whose path one of them matches is excluded. ``["bias"]`` excludes biases.
+            Regular expressions. A variable is excluded if one of them matches its path: ``["bias"]`` excludes biases.
 
         Raises
         ------
@@ -217,7 +219,7 @@ class Optimizer(Stateful):
         self.exclusions = DecayExclusions([path_of(variable) for variable in var_list or ()], var_names or ())
 
     def apply_flat(self, params: Float32, grads: Float32) -> None:
-        """One step on flat vectors, ``params`` in place, with all options.
+        """Make one step on flat vectors, with all options. ``params`` is changed in place.
 
         Parameters
         ----------
@@ -238,12 +240,12 @@ class Optimizer(Stateful):
         return loss if factor is None else loss * factor
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Any]]) -> Iterations:
-        """One step on arrays.
+        """Make one step on arrays.
 
         Parameters
         ----------
         grads_and_vars : iterable of (gradient, variable)
-            The variables are float32 arrays, which are changed in place, in the same order at each call.
+            The variables are float32 arrays, which are changed in place. Their order must be the same in each call.
 
         Returns
         -------
@@ -264,12 +266,12 @@ class Optimizer(Stateful):
         return self.iterations
 
     def apply(self, grads: Sequence[Any], trainable_variables: Sequence[np.ndarray]) -> None:
-        """As :meth:`apply_gradients`, with gradients and variables in two lists."""
+        """Do the same as :meth:`apply_gradients`, for gradients and variables in two lists."""
         apply_to_arrays(self, grads, trainable_variables)
 
     # --- averages of the weights --------------------------------------------------------------------------------------
     def finalize_variable_values(self, network: Any) -> None:
-        """With ``use_ema`` make the averages the network's weights, as ``fit`` does at its end.
+        """With ``use_ema``, replace the weights of the network by their averages, as ``fit`` does at its end.
 
         Parameters
         ----------
@@ -280,7 +282,7 @@ class Optimizer(Stateful):
             network.set_parameters(self._with_averages(network.get_parameters())[0])
 
     def swap_ema_weights(self, network: Any) -> None:
-        """Exchange the network's weights and their averages; called again it changes them back.
+        """Exchange the weights of the network and their averages. A second call exchanges them back.
 
         Parameters
         ----------
@@ -293,7 +295,9 @@ class Optimizer(Stateful):
             self.state["average"][...] = averages
 
     def _with_averages(self, params: Float32) -> tuple[Float32, Float32]:
-        """``params`` with the averages of the trained variables, and the averages with what was in their place."""
+        """``params`` with the trained variables replaced by their averages, and the averages replaced by these
+        variables.
+        """
         average = self.state["average"]
         mixed, rest = params.copy(), average.copy()
         for variable in self.trained_variables:

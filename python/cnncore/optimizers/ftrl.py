@@ -27,9 +27,9 @@ class Ftrl(Optimizer):
     learning_rate : float or callable, default 0.001
         A number, or a schedule (see :mod:`cnncore.optimizers.schedules`).
     learning_rate_power : float, default -0.5
-        At most 0; 0 keeps the rate.
+        At most 0. With 0 the rate does not depend on the gradients.
     initial_accumulator_value : float, default 0.1
-        What n begins with.
+        The initial value of n.
     l1_regularization_strength, l2_regularization_strength : float, default 0
     l2_shrinkage_regularization_strength, beta : float, default 0
     weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency, \
@@ -38,8 +38,8 @@ class Ftrl(Optimizer):
 
     Notes
     -----
-    McMahan et al., "Ad click prediction: a view from the trenches", 2013. Weights at the first step do not depend on
-    their initial values where these are far from what the gradients alone would give; Keras' does the same.
+    McMahan et al., "Ad click prediction: a view from the trenches", 2013. As in Keras, the first step replaces the
+    initial values of the weights by values that follow from the gradient.
 
     Examples
     --------

@@ -15,27 +15,28 @@ from cnncore.optimizers.newton.objective import Counted, Objective
 
 __all__ = ["LBFGS"]
 
-_NOISE = 2e-7  # of a loss that is summed from float32 values
+_NOISE = 2e-7  # the relative rounding error of a loss that is a sum of float32 values
 
 
 @registry.register()
 class LBFGS(Optimizer):
-    r"""Steps along :math:`-H g`, where H is an inverse Hessian made of the last steps, as long as a line search says.
+    r"""Steps along :math:`-H g`, where H is an estimate of the inverse Hessian from the last steps. A line search finds
+    their length.
 
-    A step evaluates the loss of its batch at one or a few points, until Wolfe's strong conditions hold; the loss of a
-    batch never rises in its step. It is made for the whole data as one batch, or for large batches: what a small batch
-    says of the curvature is noise.
+    A step evaluates the loss of its batch at one or a few points, until Wolfe's strong conditions hold. The loss of a
+    batch never rises in its step. Use the whole data as one batch, or large batches: small batches give a poor estimate
+    of the curvature.
 
     Parameters
     ----------
     learning_rate : float or callable, default 1
         The first step length that the line search tries. Leave it at 1.
     history_size : int, default 10
-        Steps that are remembered, each with two vectors of the parameters' size.
+        How many steps are kept, each with two vectors of the size of the parameters.
     iterations_per_batch : int, default 1
-        Iterations on a batch before the next.
+        The number of iterations on each batch.
     max_evaluations : int, default 25
-        The most evaluations of a line search.
+        The largest number of evaluations in a line search.
     name : str, optional
 
     See Also
@@ -89,7 +90,7 @@ class LBFGS(Optimizer):
 
     @property
     def state(self) -> dict[str, Float32]:
-        """The remembered steps and changes of the gradient, oldest first."""
+        """The steps and the changes of the gradient that are kept, the oldest first."""
         pairs = self._method.state_dict()
         return {f"{name}_{index}": vector for name in ("steps", "changes") for index, vector in enumerate(pairs[name])}
 

@@ -1,4 +1,4 @@
-"""``optimizers.legacy`` of Keras 2.11 and later: today's classes under their old module path."""
+"""``optimizers.legacy`` of Keras 2.11 and later: the classes of :mod:`cnncore.optimizers` under this path."""
 
 from __future__ import annotations
 

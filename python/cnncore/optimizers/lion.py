@@ -12,7 +12,7 @@ __all__ = ["Lion"]
 
 @registry.register()
 class Lion(Optimizer):
-    r"""Steps of one size, along the sign of a running mean of the gradient.
+    r"""All weights move by the same amount, along the sign of a running mean of the gradient.
 
     .. math::
         w &\leftarrow w - \eta \operatorname{sign}(\beta_1 m + (1 - \beta_1) g) \\

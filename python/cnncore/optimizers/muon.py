@@ -15,7 +15,7 @@ __all__ = ["Muon"]
 
 @registry.register()
 class Muon(Optimizer):
-    r"""Matrices move along their momentum with all its singular values brought near 1; other variables by AdamW.
+    r"""Matrices move along their momentum, with all its singular values brought near 1. Other variables move by AdamW.
 
     With the momentum :math:`M \leftarrow \mu M + G` (Nesterov: :math:`\mu M + G` after that), X = M / \|M\|, and
     ``ns_steps`` times
@@ -31,28 +31,28 @@ class Muon(Optimizer):
     learning_rate : float or callable, default 0.001
         A number, or a schedule (see :mod:`cnncore.optimizers.schedules`).
     adam_beta_1, adam_beta_2, epsilon : float, default 0.9, 0.999 and 1e-7
-        AdamW's, for biases, scales and whatever is excluded.
+        The parameters of AdamW, which moves biases, scales and excluded variables.
     adam_weight_decay, weight_decay : float, default 0.004
-        Decay of the variables that AdamW moves, and of the matrices. None: no decay.
+        The weight decay of the variables that AdamW moves, and of the matrices. With None they do not decay.
     clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency, loss_scale_factor, \
     gradient_accumulation_steps, name
         As in :class:`Optimizer`.
     exclude_layers : list of str, optional
-        Regular expressions; AdamW moves the variables whose paths one of them matches. The last layer is often
+        Regular expressions. If one of them matches the path of a variable, AdamW moves it. The last layer is often
         excluded.
     exclude_embeddings : bool, default True
         AdamW moves variables with "embedding" in their path.
     muon_a, muon_b, muon_c : float, default 3.4445, -4.7750 and 2.0315
         The coefficients above.
     adam_lr_ratio : float, default 1
-        AdamW's learning rate is this times Muon's.
+        The learning rate of AdamW divided by that of Muon.
     momentum : float, default 0.95
     ns_steps : int, default 5
     nesterov : bool, default True
     rms_rate : float, default 0.2
-        None: the step is not scaled by the shape.
+        With None, the step is not scaled by the shape.
     flatten_convolutions : bool, default True
-        Muon moves the kernels of convolutions, too. Keras has no such argument: there AdamW moves them.
+        Whether Muon also moves the kernels of convolutions. Keras does not have this argument, and moves them by AdamW.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""Arguments of older versions of Keras, and what is written today."""
+"""Arguments of older versions of Keras, and their names of today."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from cnncore.optimizers.schedules import InverseTimeDecay
 
 __all__ = ["learning_rate_of"]
 
-_CALLER = 4  # who wrote Adam(lr=...): beyond this function, Optimizer.__init__ and Adam.__init__
+_CALLER = 4  # stack level of the code with Adam(lr=...): above this function, Optimizer.__init__ and Adam.__init__
 
 
 def learning_rate_of(owner: str, learning_rate: Any, kwargs: dict[str, Any]) -> float | Callable[[int], float]:
-    """The learning rate that ``lr`` and ``decay`` of older versions of Keras mean."""
+    """The learning rate that the arguments ``lr`` and ``decay`` of older versions of Keras stand for."""
     if "lr" in kwargs:
         warnings.warn(
             f"`lr` is now called `learning_rate`: {owner}(learning_rate=...).",

@@ -1,6 +1,6 @@
-"""What every optimizer can do beside its formula: decay, clipping, accumulation, averages.
+"""What every optimizer can do in addition to its formula: decay, clipping, accumulation, averages.
 
-The core does it for its own rules; for an optimizer written in Python :func:`apply_in_numpy` does the same.
+For built-in optimizers the core does this. For optimizers in Python :func:`apply_in_numpy` does the same.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ __all__ = [
 
 @dataclass(frozen=True)
 class VariableRange:
-    """One variable's place in the flat vectors."""
+    """The place of one variable in the flat vectors."""
 
-    name: str  # "dense/kernel"
+    name: str  # a path such as "dense/kernel"
     offset: int
     shape: tuple[int, ...]
 
     @property
     def slice(self) -> slice:
-        """Where it lies in a flat vector."""
+        """The slice of a flat vector that belongs to it."""
         return slice(self.offset, self.offset + int(np.prod(self.shape, dtype=np.int64)))
 
 
 def ranges_of(slots: Iterable[Any]) -> list[VariableRange]:
-    """The trained variables among a network's slots."""
+    """The places of the trained variables, from the slots of a network."""
     ranges = []
     for slot in slots:
         if slot.offset < 0 or not getattr(slot, "trainable", True):
@@ -118,7 +118,7 @@ class Options:
         )
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments by name."""
+        """The options by name."""
         names = (
             "weight_decay clipnorm global_clipnorm clipvalue use_ema ema_momentum ema_overwrite_frequency "
             "loss_scale_factor gradient_accumulation_steps"
@@ -126,7 +126,7 @@ class Options:
         return {name: getattr(self, name) for name in names.split()}
 
     def for_core(self) -> dict[str, Any]:
-        """The arguments of the core's ``set_options``, where 0 means off."""
+        """The arguments of ``set_options`` in the core, where 0 means that an option is not used."""
         config = self.get_config()
         del config["loss_scale_factor"]
         return {name: 0 if value is None else value for name, value in config.items()}
@@ -147,7 +147,7 @@ class DecayExclusions:
 
 
 def clip(grads: Float32, options: Options, variables: Sequence[VariableRange]) -> Float32:
-    """The gradients as the options allow them; a new array where they are changed."""
+    """The clipped gradients, in a new array if they are changed."""
     if options.clipvalue:
         limited: Float32 = np.clip(grads, np.float32(-options.clipvalue), np.float32(options.clipvalue))
         return limited
@@ -166,7 +166,7 @@ def clip(grads: Float32, options: Options, variables: Sequence[VariableRange]) -
 
 
 def apply_in_numpy(optimizer: Any, params: Float32, grads: Float32) -> None:
-    """One call of an optimizer in Python, with the options around its ``update``."""
+    """Make a step of an optimizer in Python: call its ``update``, and apply the options before and after it."""
     options, variables, state = optimizer.options, optimizer.trained_variables, optimizer.state
     call, every = optimizer.step, options.gradient_accumulation_steps or 1
     moves = (call + 1) % every == 0

@@ -17,15 +17,15 @@ Rate = float | Callable[[int], float]
 
 
 class Rated:
-    """What has a learning rate, and a rule in the core that is told of it."""
+    """The part of an optimizer that has a learning rate, and passes it on to its rule in the core."""
 
-    rule: _core.Optimizer | None  # the core's part, once the size of the model is known
+    rule: _core.Optimizer | None  # the rule in the core, once the size of the model is known
     _schedule: Callable[[int], float] | None
     _learning_rate: float
 
     @property
     def step(self) -> int:
-        """Number of the batches seen, by which schedules go."""
+        """The number of batches so far, on which schedules depend."""
         raise NotImplementedError
 
     @property

@@ -13,14 +13,14 @@ __all__ = ["RMSprop"]
 
 @registry.register()
 class RMSprop(Optimizer):
-    r"""Steps divided by the root of a running mean of squared gradients.
+    r"""Steps are divided by the root of a running mean of squared gradients.
 
     .. math::
         v &\leftarrow \rho v + (1 - \rho) g^2 \\
         w &\leftarrow w - \eta g / \sqrt{v + \epsilon}
 
-    ``centered`` takes the squared running mean of g from v; ``momentum`` :math:`\mu` sums the steps s instead:
-    :math:`u \leftarrow \mu u + s,\ w \leftarrow w - u`.
+    ``centered`` subtracts the square of a running mean of g from v. With ``momentum`` :math:`\mu` the steps s are
+    summed: :math:`u \leftarrow \mu u + s,\ w \leftarrow w - u`.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class RMSprop(Optimizer):
     epsilon : float, default 1e-7
         Added below the root.
     centered : bool, default False
-        Divide by the gradient's estimated standard deviation instead.
+        Divide by an estimate of the standard deviation of the gradient instead.
     weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency, \
     loss_scale_factor, gradient_accumulation_steps, name
         As in :class:`Optimizer`.

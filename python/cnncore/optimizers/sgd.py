@@ -13,7 +13,7 @@ __all__ = ["SGD"]
 
 @registry.register()
 class SGD(Optimizer):
-    r"""Gradient descent, with momentum if wanted.
+    r"""Gradient descent, optionally with momentum.
 
     .. math::
         w &\leftarrow w - \eta g & \text{without momentum} \\

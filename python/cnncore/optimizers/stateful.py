@@ -1,4 +1,4 @@
-"""The state of an optimizer: its vectors, its steps, whose they are, and how they are stored."""
+"""The state of an optimizer: its vectors, its number of steps, the model they belong to, and how they are stored."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from cnncore.optimizers.variables import Iterations
 
 __all__ = ["MEMORY", "Stateful"]
 
-MEMORY = "memory/"  # begins the names of what a state has beside vectors
+MEMORY = "memory/"  # the names of state other than vectors begin with this
 
 
 class Stateful(Rated):
-    """What keeps vectors from step to step, in the core or here."""
+    """The part of an optimizer that keeps vectors from step to step, in the core or in NumPy."""
 
     options: Options
 
@@ -37,12 +37,14 @@ class Stateful(Rated):
         self.array_ids: list[int] = []
 
     def make_rule(self, size: int) -> _core.Optimizer | None:
-        """The core's update rule for ``size`` parameters, or None where ``update`` is to be called."""
+        """The core's update rule for ``size`` parameters, or None if ``update`` computes the step."""
         return None
 
     @property
     def step(self) -> int:
-        """Number of batches seen, those whose gradients are only accumulated included. Schedules go by it."""
+        """The number of batches so far, including those whose gradients are only accumulated. Schedules
+        depend on it.
+        """
         return self._step if self.rule is None else self.rule.step
 
     @step.setter
@@ -61,17 +63,19 @@ class Stateful(Rated):
 
     @property
     def finite(self) -> bool:
-        """False where the last step left a NaN or an infinity in the weights or in the state."""
+        """False if the last step left NaN or infinity in the weights or in the state."""
         return self._finite if self.rule is None else self.rule.finite
 
     @property
     def state(self) -> dict[str, Float32]:
-        """The vectors kept from step to step; those of built-in optimizers are views of the core's."""
+        """The vectors that are kept from step to step. Those of built-in optimizers are views of vectors of
+        the core.
+        """
         return self._state if self.rule is None else self.rule.state
 
     @property
     def memory(self) -> dict[str, Float32]:
-        """What is kept from step to step beside :attr:`state`: float32 arrays of any shape, by name."""
+        """Other arrays that are kept from step to step: float32 arrays of any shape, by name."""
         return self._memory
 
     @property
@@ -89,17 +93,17 @@ class Stateful(Rated):
         return [np.array(self.step, np.int64), np.array(self.learning_rate, np.float32), *parts]
 
     def build(self, size: int, owner: Any = None, slots: Iterable[Any] = ()) -> None:
-        """Make the state for ``size`` parameters; nothing happens if that is done already.
+        """Make the state for ``size`` parameters, unless that has been done.
 
         Parameters
         ----------
         size : int
             Length of the flat vectors.
         owner : object, optional
-            The model; an optimizer serves one.
+            The model. An optimizer belongs to one model.
         slots : iterable, optional
-            The network's slots: objects with ``name``, ``shape``, ``offset`` and maybe ``layer`` and ``trainable``.
-            Without them all parameters count as one variable.
+            The slots of the network: objects with ``name``, ``shape`` and ``offset``, and optionally ``layer`` and
+            ``trainable``. Without slots all parameters are one variable.
 
         Raises
         ------
@@ -129,13 +133,17 @@ class Stateful(Rated):
         self.rule, self._size, self.trained_variables = rule, size, variables
 
     def reset(self) -> None:
-        """Forget state and steps: the optimizer is as if it had never been used. Learning rate and options stay."""
+        """Forget the state and the steps, as if the optimizer had never been used. The learning rate and the options
+        stay.
+        """
         self.rule, self._size, self._owner = None, None, None
         self._state, self._memory, self._step, self._finite = {}, {}, 0, True
         self.trained_variables, self.array_ids = [], []
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Copies of the state: "step", an int64 scalar; float32 vectors; as "memory/..." what :attr:`memory` has."""
+        """Copies of the state: the scalar "step" as int64, the vectors as float32, and the arrays of :attr:`memory` as
+        "memory/...".
+        """
         vectors = {name: np.array(vector, dtype=np.float32) for name, vector in self.state.items()}
         memory = {f"{MEMORY}{name}": np.array(array, dtype=np.float32) for name, array in self.memory.items()}
         return {"step": np.array(self.step, dtype=np.int64), **vectors, **memory}

@@ -1,4 +1,4 @@
-"""Numbers of an optimizer that look like Keras' variables: ``float(rate)``, ``rate.numpy()``, ``rate.assign(0.1)``."""
+"""Numbers of an optimizer that also have the methods of Keras' variables: ``rate.numpy()``, ``rate.assign(0.1)``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Iterations", "LearningRate"]
 
 
 class LearningRate(float):
-    """A learning rate: a float that can also be assigned to. Arithmetic and comparison are the float's.
+    """A learning rate: a float with a method ``assign``.
 
     Examples
     --------
@@ -34,16 +34,16 @@ class LearningRate(float):
         self._assign(value)
 
     def numpy(self) -> np.float32:
-        """The rate as the core uses it."""
+        """The rate as float32, which the core uses."""
         value: np.float32 = np.float32(float(self))
         return value
 
     def __reduce__(self) -> tuple[type[float], tuple[float]]:
-        return float, (float(self),)  # a copy belongs to no optimizer
+        return float, (float(self),)  # the copy does not belong to an optimizer
 
 
 class Iterations(int):
-    """A number of steps: an int that can also be assigned to."""
+    """A number of steps: an int with a method ``assign``."""
 
     _assign: Callable[[int], None]
 

@@ -13,9 +13,10 @@ registry: Registry[LearningRateSchedule] = Registry("learning rate schedule")
 
 
 class LearningRateSchedule:
-    """Base class: ``__call__(step)`` gives the rate, ``get_config()`` the arguments of the constructor.
+    """Base class of schedules: ``__call__(step)`` returns the rate, and ``get_config()`` the arguments of the
+    constructor.
 
-    Any function of the step will do as well; only instances of this class can be saved with a model.
+    A plain function of the step can be used as well, but only instances of this class can be saved with a model.
 
     Examples
     --------
@@ -30,7 +31,7 @@ class LearningRateSchedule:
     """
 
     def __call__(self, step: int) -> float:
-        """Rate of the step that follows ``step`` others."""
+        """The rate of the next step after ``step`` steps."""
         raise NotImplementedError(f"{type(self).__name__} must implement __call__(step)")
 
     def __repr__(self) -> str:
@@ -38,7 +39,7 @@ class LearningRateSchedule:
         return f"{type(self).__name__}({arguments})"
 
     def get_config(self) -> dict[str, Any]:
-        """Arguments of the constructor, ready for JSON: by default the attributes of the same names."""
+        """The arguments of the constructor, ready for JSON. By default these are the attributes of the same names."""
         return dict(vars(self))
 
     @classmethod

@@ -12,17 +12,17 @@ __all__ = ["CosineDecay", "CosineDecayRestarts", "OneCycle"]
 
 @registry.register()
 class CosineDecay(LearningRateSchedule):
-    """Half a cosine from the initial rate down to ``alpha`` times it, after a linear warm-up if wanted.
+    """Half a cosine from the initial rate down to ``alpha`` times that rate, with an optional linear warm-up before.
 
     Parameters
     ----------
     initial_learning_rate : float
     decay_steps : float
     alpha : float, default 0
-        Fraction that is left at the end and from then on.
+        The fraction of the rate that is left at the end, and after it.
     name : str, default "CosineDecay"
     warmup_target : float, optional
-        Rate to rise to, from the initial one, before the decay begins.
+        The rate at the end of the warm-up, which begins with the initial rate.
     warmup_steps : float, default 0
 
     Notes
@@ -63,18 +63,18 @@ class CosineDecay(LearningRateSchedule):
 
 @registry.register()
 class CosineDecayRestarts(LearningRateSchedule):
-    """Half cosines one after the other: each is ``t_mul`` times as long and ``m_mul`` times as high as the last.
+    """Half cosines, one after another. Each is ``t_mul`` times as long and ``m_mul`` times as high as the one before.
 
     Parameters
     ----------
     initial_learning_rate : float
     first_decay_steps : float
-        Length of the first.
+        The number of steps of the first half cosine.
     t_mul : float, default 2
         At least 1.
     m_mul : float, default 1
     alpha : float, default 0
-        Fraction of the initial rate that is never gone below.
+        The rate is never less than this fraction of the initial rate.
     name : str, default "SGDRDecay"
 
     Notes
@@ -118,19 +118,19 @@ class CosineDecayRestarts(LearningRateSchedule):
 
 @registry.register()
 class OneCycle(LearningRateSchedule):
-    """Up to ``max_learning_rate`` and down again over ``total_steps``, along half cosines.
+    """The rate rises to ``max_learning_rate`` and falls again, along half cosines, in ``total_steps`` steps.
 
     Parameters
     ----------
     max_learning_rate : float
     total_steps : int
-        epochs * ceil(samples / batch size), usually.
+        Usually epochs * ceil(samples / batch size).
     warmup_fraction : float, default 0.3
-        Share of the steps spent on the way up, in [0, 1).
+        The share of the steps in which the rate rises, in [0, 1).
     initial_divisor : float, default 25
-        The first rate is the largest divided by it.
+        The first rate is the largest rate divided by this.
     final_divisor : float, default 1e4
-        The last rate is the first divided by it.
+        The last rate is the first rate divided by this.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""Schedules that fall: exponentially, as 1 / t, along a power, or in steps."""
+"""Schedules that decrease the rate: exponentially, as 1 / t, along a power, or in steps."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class ExponentialDecay(LearningRateSchedule):
     ----------
     initial_learning_rate : float
     decay_steps : float
-        Steps in which the rate falls by ``decay_rate``.
+        The number of steps in which the rate is multiplied by ``decay_rate``.
     decay_rate : float
     staircase : bool, default False
-        Round the exponent down: the rate falls once in ``decay_steps`` steps.
+        Round the exponent down, so that the rate changes once every ``decay_steps`` steps.
     name : str, default "ExponentialDecay"
 
     Examples
@@ -100,7 +100,8 @@ class PolynomialDecay(LearningRateSchedule):
     end_learning_rate : float, default 0.0001
     power : float, default 1
     cycle : bool, default False
-        Beyond ``decay_steps`` take the next multiple of it in its place, so that the rate rises and falls again.
+        After ``decay_steps`` steps, use the next multiple of ``decay_steps`` instead, so that the rate rises and falls
+        again.
     name : str, default "PolynomialDecay"
 
     Examples
@@ -144,7 +145,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
     boundaries : sequence of numbers
         Increasing steps.
     values : sequence of float
-        One more than boundaries.
+        The rates. There is one more than there are boundaries.
     name : str, default "PiecewiseConstant"
 
     Examples
