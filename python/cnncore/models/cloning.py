@@ -15,7 +15,6 @@ from cnncore.models.arrange import arrange
 from cnncore.models.graph_config import describe, lookup, rebuild
 from cnncore.models.model import Model
 from cnncore.models.sequential import Sequential
-from cnncore.saving.keras_read import description_from_json
 
 __all__ = ["clone_model", "model_from_json"]
 
@@ -129,6 +128,8 @@ def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None =
         config = json.loads(json_string)
     except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"[model_from_json] expected JSON. Received: {error}") from None
+    from cnncore.saving.keras_read import description_from_json  # later: the libraries for files are slow to import
+
     with custom_object_scope(custom_objects):
         model = registry.deserialize(description_from_json(config))
     if not isinstance(model, Model):
