@@ -8,12 +8,23 @@
 namespace cnncore {
 namespace {
 
-// When something is used: `phase` and `segment` count forward through the forward pass and then on, backwards through
-// the network, in the backward pass.
-struct Span {
+// A range that grows.
+struct Range {
   int first = std::numeric_limits<int>::max(), last = -1;
-  int first_phase = std::numeric_limits<int>::max(), last_phase = -1;
-  bool used() const { return last >= 0; }
+  void touch(int at) { first = std::min(first, at), last = std::max(last, at); }
+};
+
+// When: phases, segments and items count forward through the forward pass and then on, backwards through the network,
+// in the backward pass.
+struct Moment {
+  int item, segment, phase;
+};
+
+// When something is used.
+struct Span {
+  Range items, segments, phases;
+  bool used() const { return segments.last >= 0; }
+  void touch(const Moment& at) { items.touch(at.item), segments.touch(at.segment), phases.touch(at.phase); }
 };
 
 class Layout {
@@ -21,7 +32,12 @@ class Layout {
   explicit Layout(Plan& plan) : plan_(plan), value_(plan.tensors.size()), grad_(plan.tensors.size()) {
     whole_value_.resize(plan.tensors.size());
     whole_grad_.resize(plan.tensors.size());
-    for (const Phase& phase : plan.phases) segments_ += static_cast<int>(phase.segments.size());
+    for (const Phase& phase : plan.phases)
+      for (const Segment& segment : phase.segments) {
+        segment_items_.push_back({items_, items_ + static_cast<int>(segment.items.size()) - 1});
+        items_ = segment_items_.back().last + 1;
+      }
+    segments_ = static_cast<int>(segment_items_.size());
     phases_ = static_cast<int>(plan.phases.size());
     follow_forward();
     if (plan.backward()) follow_backward();
@@ -33,47 +49,46 @@ class Layout {
  private:
   size_t index(int tensor) const { return static_cast<size_t>(tensor); }
 
-  void touch(Span& span, int segment, int phase) {
-    span.first = std::min(span.first, segment), span.last = std::max(span.last, segment);
-    span.first_phase = std::min(span.first_phase, phase), span.last_phase = std::max(span.last_phase, phase);
-  }
-
   // Backward phases follow the forward ones; where the loss is fused, the first of them is the last of those.
   int backward_phase(int phase) const { return 2 * phases_ - 1 - phase - plan_.fuses_loss(); }
-  int backward_segment(int segment) const { return 2 * segments_ - segment; }
+  Moment backward(const Moment& at) const {
+    return {2 * items_ - at.item, 2 * segments_ - at.segment, backward_phase(at.phase)};
+  }
 
   template <class Function>
   void for_items(Function f) {
-    int segment = 0;
-    for (int p = 0; p < phases_; ++p)
-      for (const Segment& s : plan_.phases[static_cast<size_t>(p)].segments) {
-        for (const Item& item : s.items) f(item, plan_.nodes[item.node], segment, p);
-        ++segment;
+    Moment at{};
+    for (; at.phase < phases_; ++at.phase)
+      for (const Segment& s : plan_.phases[static_cast<size_t>(at.phase)].segments) {
+        for (const Item& item : s.items) {
+          f(item, plan_.nodes[item.node], at);
+          ++at.item;
+        }
+        ++at.segment;
       }
   }
 
   void follow_forward() {
-    for_items([&](const Item& item, const PlannedNode& node, int segment, int phase) {
-      for (const int t : node.inputs) touch(value_[index(t)], segment, phase);
-      if (item.role != Item::Role::observe) touch(value_[index(node.output)], segment, phase);
+    for_items([&](const Item& item, const PlannedNode& node, const Moment& at) {
+      for (const int t : node.inputs) value_[index(t)].touch(at);
+      if (item.role != Item::Role::observe) value_[index(node.output)].touch(at);
     });
   }
 
   // A step that needs the whole batch is met twice, in two phases: so what it reads lies in the batch's memory.
   void follow_backward() {
-    for_items([&](const Item& item, const PlannedNode& node, int segment, int phase) {
+    for_items([&](const Item& item, const PlannedNode& node, const Moment& forward) {
       if (!node.backward) return;
-      const int at = backward_segment(segment), back = backward_phase(phase);
+      const Moment at = backward(forward);
       const Step& step = *node.step;
       const bool all = plan_.mode.purpose == Purpose::curvature;  // tangents are laid out like values
-      touch(grad_[index(node.output)], at, back);
+      grad_[index(node.output)].touch(at);
       for (const int t : node.inputs)
-        if (all || step.backward_reads_x() || step.batch_gradient() || step.whole_batch())
-          touch(value_[index(t)], at, back);
-      if (all || step.backward_reads_y() || step.whole_batch()) touch(value_[index(node.output)], at, back);
+        if (all || step.backward_reads_x() || step.batch_gradient() || step.whole_batch()) value_[index(t)].touch(at);
+      if (all || step.backward_reads_y() || step.whole_batch()) value_[index(node.output)].touch(at);
       if (item.role == Item::Role::apply) return;
       for (size_t i = 0; i < node.inputs.size(); ++i)
-        if (node.input_grad[i]) touch(grad_[index(node.inputs[i])], at, back);
+        if (node.input_grad[i]) grad_[index(node.inputs[i])].touch(at);
       if (step.batch_gradient()) {
         whole_grad_[index(node.output)] = true;
         for (const int t : node.inputs) whole_value_[index(t)] = true;
@@ -85,21 +100,27 @@ class Layout {
   // then.
   void follow_ends() {
     for (const PlannedOutput& output : plan_.outputs) {
-      touch(value_[index(output.tensor)], segments_, phases_ - 1);
+      Moment end{items_, segments_, phases_ - 1};
+      value_[index(output.tensor)].touch(end);
       if (!plan_.backward()) continue;
-      touch(value_[index(output.tensor)], segments_, backward_phase(phases_ - 1));
-      touch(grad_[index(output.tensor)], segments_, backward_phase(phases_ - 1));
+      end.phase = backward_phase(phases_ - 1);
+      value_[index(output.tensor)].touch(end);
+      grad_[index(output.tensor)].touch(end);
       if (plan_.mode.separate_loss) whole_value_[index(output.tensor)] = whole_grad_[index(output.tensor)] = true;
     }
     // inputs are loaded before anything else
     for (const PlannedInput& input : plan_.inputs)
-      if (value_[index(input.tensor)].used()) touch(value_[index(input.tensor)], 0, 0);
+      if (value_[index(input.tensor)].used()) value_[index(input.tensor)].touch({});
+  }
+
+  bool in_one_segment(const Span& span) const {
+    return span.segments.first == span.segments.last && span.segments.first != segments_;
   }
 
   // The rows of a segment's groups, where one forward or backward segment alone knows the tensor; else 0.
   int64_t group_of(const Span& span) const {
-    if (span.first != span.last || span.first == segments_) return 0;
-    int at = span.first;
+    if (!in_one_segment(span)) return 0;
+    int at = span.segments.first;
     const bool back = at > segments_;
     if (back) at = 2 * segments_ - at;
     for (const Phase& phase : plan_.phases) {
@@ -113,20 +134,31 @@ class Layout {
     return 0;
   }
 
+  // The first and the last item of a forward or backward segment.
+  Range items_of(int segment) const {
+    if (segment == segments_) return {items_, items_};
+    if (segment < segments_) return segment_items_[index(segment)];
+    const Range forward = segment_items_[index(2 * segments_ - segment)];
+    return {2 * items_ - forward.last, 2 * items_ - forward.first};
+  }
+
   void want(Place& place, int64_t size, const Span& span, bool whole) {
     if (!span.used()) return;
-    if (whole || span.first_phase != span.last_phase) {
+    if (whole || span.phases.first != span.phases.last) {
       place.where = Place::Where::batch;
-      batch_.push_back({size * plan_.mode.batch, span.first_phase, span.last_phase});
+      batch_.push_back({size * plan_.mode.batch, span.phases.first, span.phases.last});
       if (whole) batch_.back().last = 2 * phases_;  // the gradients of parameters are taken in the end
       batch_places_.push_back(&place);
       return;
     }
+    // A thread goes through one phase at a time: phases share its memory. What a group alone knows is free for others
+    // as soon as its last reader has run; what a slice needs is kept while any group of its segments runs.
     const int64_t group = group_of(span);
     const bool small = group > 0 && group < plan_.mode.slice;
     place.where = small ? Place::Where::group : Place::Where::thread;
-    // a thread goes through one phase at a time: phases share its memory
-    thread_.push_back({size * (small ? group : plan_.mode.slice), span.first, span.last});
+    const Range items =
+        small ? span.items : Range{items_of(span.segments.first).first, items_of(span.segments.last).last};
+    thread_.push_back({size * (small ? group : plan_.mode.slice), items.first, items.last});
     thread_places_.push_back(&place);
   }
 
@@ -135,7 +167,7 @@ class Layout {
       PlannedTensor& tensor = plan_.tensors[t];
       const bool input = std::any_of(plan_.inputs.begin(), plan_.inputs.end(),
                                      [&](const PlannedInput& in) { return index(in.tensor) == t; });
-      if (input && value_[t].first == value_[t].last) value_[t].last = std::max(value_[t].last, value_[t].first) + 1;
+      if (input && in_one_segment(value_[t])) ++value_[t].segments.last;  // it is loaded for the whole slice
       want(tensor.value, tensor.size, value_[t], whole_value_[t]);
       want(tensor.grad, tensor.size, grad_[t], whole_grad_[t]);
     }
@@ -179,12 +211,13 @@ class Layout {
   // The phase in which a node's forward pass runs.
   std::vector<int> phases_of_nodes() {
     std::vector<int> phases(plan_.nodes.size());
-    for_items([&](const Item& item, const PlannedNode&, int, int phase) { phases[item.node] = phase; });
+    for_items([&](const Item& item, const PlannedNode&, const Moment& at) { phases[item.node] = at.phase; });
     return phases;
   }
 
   Plan& plan_;
-  int segments_ = 0, phases_ = 0;
+  int items_ = 0, segments_ = 0, phases_ = 0;
+  std::vector<Range> segment_items_;
   std::vector<Span> value_, grad_;
   std::vector<bool> whole_value_, whole_grad_;
   std::vector<Lifetime> thread_, batch_;
