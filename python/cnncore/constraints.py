@@ -1,7 +1,7 @@
-"""Conditions on weights that are restored after every update: MaxNorm, MinMaxNorm, NonNeg, UnitNorm.
+"""Conditions on weights, which are applied after every update: MaxNorm, MinMaxNorm, NonNeg, UnitNorm.
 
-Norms are taken over ``axis``, which has Keras' meaning: 0 is over the inputs of each unit of a dense kernel (inputs,
-units); ``[0, 1, 2]`` is over the kernel of each filter of a convolution (height, width, channels, filters).
+Norms are taken over ``axis``, as in Keras: 0 means over the inputs of each unit of a dense kernel (inputs, units), and
+``[0, 1, 2]`` means over the kernel of each filter of a convolution (height, width, channels, filters).
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ __all__ = [
 
 _registry: Registry[Constraint] = Registry("constraint")
 
-_EPSILON = np.float32(1e-7)  # keeps the division by a norm of 0 finite, as in Keras
+_EPSILON = np.float32(1e-7)  # added to norms before a division, as in Keras
 
 Axis = int | Sequence[int]
 
 
 class Constraint:
-    """Base class. A subclass implements ``__call__(w)``, which gives the nearest weights that meet the condition.
+    """Base class of constraints. A subclass implements ``__call__(w)``, which returns weights that meet the condition.
 
     Examples
     --------
@@ -57,7 +57,7 @@ class Constraint:
     """
 
     def __call__(self, w: ArrayLike) -> np.ndarray:
-        """The weights ``w`` as the condition wants them, of the same shape."""
+        """Weights that meet the condition, of the same shape as ``w``."""
         raise NotImplementedError(f"{type(self).__name__} must implement __call__(w)")
 
     def get_config(self) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def _check_axis(axis: Any, owner: str) -> int | list[int]:
 
 @_registry.register("max_norm", "maxnorm")
 class MaxNorm(Constraint):
-    """Scale down what has a norm above ``max_value`` (Srivastava et al., 2014, section 5.1).
+    """Scale weights down to the norm ``max_value`` if their norm is larger (Srivastava et al., 2014, section 5.1).
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ class MaxNorm(Constraint):
 
 @_registry.register("non_neg", "nonneg")
 class NonNeg(Constraint):
-    """Set what is negative to 0.
+    """Set negative weights to 0.
 
     Examples
     --------
@@ -127,7 +127,7 @@ class NonNeg(Constraint):
 
 @_registry.register("unit_norm", "unitnorm")
 class UnitNorm(Constraint):
-    """Scale to a norm of 1.
+    """Scale weights to a norm of 1.
 
     Parameters
     ----------
@@ -154,14 +154,14 @@ class UnitNorm(Constraint):
 
 @_registry.register("min_max_norm", "minmaxnorm")
 class MinMaxNorm(Constraint):
-    """Scale norms towards the nearest one between ``min_value`` and ``max_value``.
+    """Scale weights so that their norm comes closer to the range from ``min_value`` to ``max_value``.
 
     Parameters
     ----------
     min_value : float, default 0
     max_value : float, default 1
     rate : float, default 1
-        Share of the way that is gone at once: the norm becomes ``rate * clipped + (1 - rate) * norm``.
+        How close it comes in one application: the norm becomes ``rate * clipped + (1 - rate) * norm``.
     axis : int or sequence of int, default 0
         Axes over which norms are taken.
 

@@ -16,7 +16,7 @@ __all__ = ["check_format", "confusion_matrix", "plot_training", "require_matplot
 
 _DOTS_PER_INCH = 120
 _FORMATS = ("png", "pdf", "svg", "jpg", "jpeg")
-_MOST_COUNTS = 20  # classes up to which the numbers of samples fit into the confusion matrix
+_MOST_COUNTS = 20  # with more classes, the numbers of samples do not fit into the picture of the confusion matrix
 
 
 def require_matplotlib() -> None:
@@ -101,7 +101,7 @@ def plot_training(
     """
     require_matplotlib()
     kind = check_format(path)
-    # A Figure of its own, without pyplot: no global state, no window system.
+    # A Figure without pyplot, which would need global state and perhaps a window system.
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(13, 4), layout="constrained")
@@ -122,7 +122,7 @@ def _draw_curves(axes: Any, history: Mapping[str, Sequence[float]], metric: str)
             axes.plot(range(1, len(history[key]) + 1), history[key], marker="o", markersize=3, label=label)
     axes.set(xlabel="epoch", title=metric)
     epochs = max((len(values) for values in history.values()), default=1)
-    if epochs == 1:  # else matplotlib would put ticks between 0.96 and 1.04
+    if epochs == 1:  # for a single epoch matplotlib would otherwise put ticks between 0.96 and 1.04
         axes.set_xticks([1])
         axes.set_xlim(0.5, 1.5)
     else:
@@ -133,7 +133,7 @@ def _draw_curves(axes: Any, history: Mapping[str, Sequence[float]], metric: str)
 
 
 def _draw_confusion(axes: Any, counts: NDArray[np.int64]) -> None:
-    # Rows as shares, so that a rare class is as visible as a common one.
+    # Each row is divided by its sum, so that a rare class is as visible as a common one.
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     classes = len(counts)

@@ -1,7 +1,7 @@
 """Penalties on weights and activities that are added to the loss: L1, L2, and both.
 
-Formulas as in Keras: ``l1 * sum(|x|)`` and ``l2 * sum(x^2)``, not divided by the number of values. The core computes
-them and their gradients in the pass over the gradients that every training step makes.
+As in Keras, the penalties are ``l1 * sum(|x|)`` and ``l2 * sum(x^2)``, not divided by the number of values. The core
+computes them, and their gradients, in the pass over all gradients that each training step makes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _registry: Registry[Regularizer] = Registry("regularizer")
 
 
 class Regularizer:
-    """Base class of penalties. The core knows those of the form l1 * sum(|x|) + l2 * sum(x^2).
+    """Base class of penalties, which have the form l1 * sum(|x|) + l2 * sum(x^2).
 
     Parameters
     ----------

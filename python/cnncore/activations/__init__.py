@@ -75,19 +75,19 @@ __all__ = [
 if not TYPE_CHECKING:
     __getattr__ = explain_missing("activations", __all__)
 
-# The kinds that a product's own op applies, so that they cost no pass over its output.
+# The kinds that the ops of convolutions and dense layers apply themselves, without another pass over the output.
 _FUSED = ("linear", "relu", "sigmoid", "tanh", "softmax")
 
 
 def get(identifier: Any, owner: str = "activations.get") -> Callable[..., Any]:
-    """The activation function behind a name, a function, a layer, a config of :func:`serialize`, or None (linear).
+    """An activation function from a name, a function, a layer, a config of :func:`serialize`, or None (linear).
 
     Parameters
     ----------
     identifier : str, callable, Layer, dict or None
-        Any other callable is taken as a NumPy function of one array, of its shape.
+        Other callables must be NumPy functions of one array, whose result has the shape of the array.
     owner : str
-        Named in errors.
+        The function that messages name.
 
     Raises
     ------
@@ -126,7 +126,7 @@ def get(identifier: Any, owner: str = "activations.get") -> Callable[..., Any]:
 
 
 def serialize(activation: Callable[..., Any]) -> str | dict[str, Any]:
-    """The name of an activation, or a dict for JSON where it has arguments or is a layer.
+    """The name of an activation, or a dict for JSON if it has arguments or is a layer.
 
     Examples
     --------
@@ -166,7 +166,7 @@ def deserialize(config: str | dict[str, Any], custom_objects: Mapping[str, Any] 
 
 
 def fused_kind(activation: Callable[..., Any]) -> str | None:
-    """The kind that an op with ``activation=`` computes at once, or None where another op has to follow."""
+    """The kind that an op with ``activation=`` computes itself, or None if another op has to follow."""
     definition = define(activation)
     if definition is None or definition.name not in _FUSED or definition.arguments:
         return None
@@ -174,10 +174,10 @@ def fused_kind(activation: Callable[..., Any]) -> str | None:
 
 
 def lower(activation: Callable[..., Any], graph: Any, x: int, layer: str) -> int:
-    """Append the op of an activation to ``graph`` under the name of the layer it belongs to; returns its output.
+    """Append the op of an activation to ``graph``, under the name of its layer, and return its output.
 
-    An activation that is a layer of its own is lowered as part of ``layer``. A function of the user, in NumPy, becomes
-    a call of Python, and its gradient follows from what it does (:mod:`cnncore.differentiation`).
+    An activation that is a layer becomes part of ``layer``. A NumPy function of the user becomes a call of Python,
+    whose gradient is found by recording what it does (:mod:`cnncore.differentiation`).
     """
     from cnncore.layers.axes import on_last_axis
     from cnncore.layers.base import Layer
@@ -206,7 +206,7 @@ def lower(activation: Callable[..., Any], graph: Any, x: int, layer: str) -> int
 
 
 def _op_of(definition: Definition) -> tuple[str, dict[str, float]]:
-    """The core's name of an activation, and its arguments as the core calls them, without those that say nothing."""
+    """The name of an activation in the core and its arguments there, without those that have no effect."""
     names = {"negative_slope": "alpha", "alpha": "alpha", "max_value": "max_value", "threshold": "threshold"}
     given = {names[key]: value for key, value in definition.arguments.items() if key in names and value is not None}
     kind = "gelu_tanh" if definition.arguments.get("approximate") else definition.name

@@ -1,4 +1,4 @@
-"""What makes a function an activation: its name, and what the core calls it."""
+"""The registration of activation functions, with their names here and in the core."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ __all__ = ["FUNCTIONS", "Definition", "OwnFunction", "activation", "define"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-FUNCTIONS: dict[str, Callable[..., Any]] = {}  # by every name
+FUNCTIONS: dict[str, Callable[..., Any]] = {}  # the functions by all their names
 
 
 class Definition(NamedTuple):
-    """An activation as layers know it: its name, and the arguments that were bound to it."""
+    """An activation function with its name and the arguments that were bound to it."""
 
     name: str
     arguments: dict[str, Any]
@@ -52,7 +52,7 @@ def activation(*parameters: str, aliases: tuple[str, ...] = ()) -> Callable[[F],
 
 
 def define(function: Callable[..., Any]) -> Definition | None:
-    """How the core computes a function of this package, or a ``functools.partial`` of one; None for any other."""
+    """How the core computes a function of this package, or a ``functools.partial`` of one. None for other functions."""
     plain = function.func if isinstance(function, functools.partial) else function
     name = getattr(plain, "__name__", "")
     if FUNCTIONS.get(name) is not plain:
@@ -65,7 +65,7 @@ def define(function: Callable[..., Any]) -> Definition | None:
 
 
 class OwnFunction:
-    """A user's function of one array, as the core calls it."""
+    """A function of the user, in the form in which the core calls it."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
@@ -75,5 +75,5 @@ class OwnFunction:
         return np.array(self._function(arrays[0]), np.float32, order="C")
 
     def backward(self, arrays: Sequence[Float32], dy: Float32) -> list[Float32]:
-        """The gradient of the array; NotDifferentiableError if it does not follow from what the function does."""
+        """The gradient of the array. Raises a NotDifferentiableError if the function cannot be differentiated."""
         return [np.array(dx, np.float32, order="C") for dx in pullback(self._function, arrays[:1])[1](dy)]

@@ -13,7 +13,7 @@ __all__ = ["celu", "elu", "hard_sigmoid", "hard_silu", "leaky_relu", "linear", "
 
 @activation()
 def linear(x: ArrayLike) -> Float32:
-    """``x`` as it is.
+    """Return ``x`` unchanged.
 
     Examples
     --------
@@ -25,7 +25,8 @@ def linear(x: ArrayLike) -> Float32:
 
 @activation("negative_slope", "max_value", "threshold")
 def relu(x: ArrayLike, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Float32:
-    """max(x, 0), and with arguments: x from ``threshold`` on, ``negative_slope * (x - threshold)`` below it.
+    """max(x, 0) by default. In general x from ``threshold`` on, at most ``max_value``, and ``negative_slope * (x -
+    threshold)`` below it.
 
     Parameters
     ----------
@@ -33,7 +34,7 @@ def relu(x: ArrayLike, negative_slope: float = 0.0, max_value: float | None = No
         Of any shape.
     negative_slope : float, default 0
     max_value : float, optional
-        Nothing is larger than this.
+        The largest value of the result.
     threshold : float, default 0
 
     Returns

@@ -1,4 +1,4 @@
-"""What scripts ask Keras' backend for: settings that have one value here, names, and plain functions of arrays.
+"""The functions of Keras' backend: settings, most of which have one value here, names, and functions of arrays.
 
 ``cnncore.backend`` is often imported as ``K``. Functions take and give NumPy arrays. A Lambda layer, an activation or a
 loss written with them can be trained: their gradients are known (:mod:`cnncore.differentiation`).

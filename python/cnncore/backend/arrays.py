@@ -1,4 +1,4 @@
-"""Functions of arrays, most of them NumPy's under the names of Keras' backend."""
+"""Functions of arrays. Most of them are NumPy functions under the names of Keras' backend."""
 
 # ruff: noqa: A001 (these are Keras' names, and the functions are called as K.sum and the like)
 
@@ -129,7 +129,7 @@ def argmax(x: ArrayLike, axis: int = -1) -> Any:
 
 
 def clip(x: Any, min_value: float, max_value: float) -> Any:
-    """``x`` with nothing below ``min_value`` or above ``max_value``."""
+    """``x`` limited to values from ``min_value`` to ``max_value``."""
     return np.clip(x, min_value, max_value)
 
 
@@ -185,25 +185,25 @@ def stop_gradient(x: Any) -> np.ndarray:
 
 
 def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> Any:
-    """-t log p - (1 - t) log(1 - p) for each value, p within epsilon of 0 and 1 counted as such."""
+    """-t log p - (1 - t) log(1 - p) for each value, with p limited to [epsilon, 1 - epsilon]."""
     p = np.clip(sigmoid(output) if from_logits else output, epsilon(), 1.0 - epsilon())
     return -(target * np.log(p) + (1.0 - target) * np.log(1.0 - p))
 
 
 def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Any:
-    """-sum t log p along ``axis``, with p scaled to a sum of 1 and not below epsilon."""
+    """-sum t log p along ``axis``, with p divided by its sum and then limited to [epsilon, 1 - epsilon]."""
     p = softmax(output, axis=axis) if from_logits else output / np.sum(output, axis=axis, keepdims=True)
     return -np.sum(target * np.log(np.clip(p, epsilon(), 1.0 - epsilon())), axis=axis)
 
 
 def random_normal(shape: Sequence[int], mean: float = 0.0, stddev: float = 1.0, **kwargs: Any) -> np.ndarray:
-    """Normal values, new ones at each call; ``utils.set_random_seed`` makes them repeatable."""
+    """Normal values, which are different in each call. ``utils.set_random_seed`` makes them repeatable."""
     values = generator(next_seed()).standard_normal(_sizes(shape), dtype=np.float32)
     return np.asarray(mean + stddev * values, np.float32)
 
 
 def random_uniform(shape: Sequence[int], minval: float = 0.0, maxval: float = 1.0, **kwargs: Any) -> np.ndarray:
-    """Uniform values in [minval, maxval), new ones at each call."""
+    """Uniform values in [minval, maxval), which are different in each call."""
     values = generator(next_seed()).random(_sizes(shape), dtype=np.float32)
     return np.asarray(minval + (maxval - minval) * values, np.float32)
 
@@ -232,12 +232,12 @@ def _part(x: Any, index: int, axis: int) -> Any:
 
 
 def any(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """Whether something is true along ``axis``."""
+    """Whether any value along ``axis`` is true."""
     return np.any(x, axis=_axes(axis), keepdims=keepdims)
 
 
 def all(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """Whether everything is true along ``axis``."""
+    """Whether all values along ``axis`` are true."""
     return np.all(x, axis=_axes(axis), keepdims=keepdims)
 
 
@@ -245,7 +245,7 @@ def _sizes(shape: Sequence[int | None]) -> tuple[int, ...]:
     if None in tuple(shape):
         raise NotTraceableError(
             "The number of samples in a symbolic tensor is not known."
-        )  # a Lambda tries arrays then
+        )  # a Lambda then calls the function with arrays
     return tuple(int(size) for size in shape if size is not None)
 
 

@@ -1,4 +1,4 @@
-"""Settings that have one value here, and names."""
+"""Settings, most of which have one value here, and names."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _uids: dict[str, int] = {}
 
 
 def backend() -> str:
-    """The name of what computes: "cnncore"."""
+    """The name of the backend: "cnncore"."""
     return "cnncore"
 
 
@@ -43,7 +43,7 @@ def image_data_format() -> str:
 
 
 def set_image_data_format(data_format: str) -> None:
-    """Accepts "channels_last", which holds anyway; a ValueError for anything else."""
+    """Accepts "channels_last", which is always used. Anything else is a ValueError."""
     _checks.data_format(data_format, "set_image_data_format")
 
 
@@ -53,22 +53,22 @@ def floatx() -> str:
 
 
 def set_floatx(value: str) -> None:
-    """Accepts "float32", which holds anyway; a ValueError for anything else."""
+    """Accepts "float32", which is always used. Anything else is a ValueError."""
     _checks.dtype(value, "set_floatx")
 
 
 def epsilon() -> float:
-    """A small number that keeps divisions finite, 1e-7 unless :func:`set_epsilon` changed it."""
+    """A small number to add to denominators, 1e-7 unless :func:`set_epsilon` changed it."""
     return _Settings.epsilon
 
 
 def set_epsilon(value: float) -> None:
-    """Change what :func:`epsilon` gives. Layers and losses of this package keep theirs."""
+    """Change what :func:`epsilon` returns. The layers and losses of this package always use 1e-7."""
     _Settings.epsilon = _checks.number(value, "value", "set_epsilon", minimum=0.0)
 
 
 def clear_session(free_memory: bool = True) -> None:
-    """Begin the names of layers at "conv2d", "dense", ... again. There is no other hidden state to free."""
+    """Begin the names of layers at "conv2d", "dense", ... again. There is no other global state."""
     reset_names()
     _uids.clear()
 
@@ -95,13 +95,13 @@ def is_keras_tensor(x: Any) -> bool:
 
 
 def image_dim_ordering() -> str:
-    """Keras 1's word for :func:`image_data_format`: "tf", which is "channels_last"."""
+    """The name of :func:`image_data_format` in Keras 1: returns "tf", which means "channels_last"."""
     _warn("image_dim_ordering", "image_data_format")
     return "tf"
 
 
 def set_image_dim_ordering(dim_ordering: str) -> None:
-    """Keras 1's word for :func:`set_image_data_format`: accepts "tf" and refuses "th"."""
+    """The name of :func:`set_image_data_format` in Keras 1: accepts "tf" and refuses "th"."""
     _warn("set_image_dim_ordering", "set_image_data_format")
     set_image_data_format({"tf": "channels_last", "th": "channels_first"}.get(dim_ordering, dim_ordering))
 

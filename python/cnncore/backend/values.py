@@ -11,12 +11,12 @@ __all__ = ["count_params", "function", "get_value", "int_shape", "ndim", "set_va
 
 
 def get_value(x: Any) -> Any:
-    """A copy of the values of a weight or array; a plain number, such as a learning rate, as it is."""
+    """A copy of the values of a weight or array. A number, such as a learning rate, is returned as it is."""
     return x if isinstance(x, (int, float)) else np.array(x)
 
 
 def set_value(x: Any, value: Any) -> None:
-    """Replace the values of a weight, or of anything with ``assign``."""
+    """Replace the values of a weight, or of any object with a method ``assign``."""
     if hasattr(x, "assign"):
         x.assign(value)
         return
@@ -36,7 +36,7 @@ def count_params(weights: Any) -> int:
 
 
 def int_shape(x: Any) -> tuple[Any, ...]:
-    """Shape of an array, weight or symbolic tensor; None stands for the batch axis of the last."""
+    """The shape of an array, weight or symbolic tensor. For a symbolic tensor the batch axis is None."""
     return tuple(x.shape) if hasattr(x, "shape") else np.shape(x)
 
 
@@ -54,12 +54,12 @@ def variable(value: Any, dtype: Any = None, name: str | None = None) -> np.ndarr
 
 
 def function(inputs: Any, outputs: Any) -> Callable[[Sequence[Any]], list[np.ndarray]]:
-    """A function from arrays for some tensors of a model to the values of others.
+    """A function that takes arrays for some tensors of a model and returns the values of others.
 
     Parameters
     ----------
     inputs, outputs : symbolic tensor or list of them
-        Such as ``[model.input]`` and ``[model.layers[0].output]``.
+        For example ``[model.input]`` and ``[model.layers[0].output]``.
 
     Returns
     -------

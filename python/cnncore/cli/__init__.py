@@ -18,8 +18,8 @@ __all__ = ["main"]
 
 OK, FAILED, BAD_INPUT = 0, 1, 2
 
-# Most errors of the system are about a path that was given; these are not: a full or failing disk, and a failed
-# download, which has no errno.
+# Most errors of the operating system are about a path that the user gave (exit code 2). These are not: a full or
+# failing disk, and a failed download, which has no errno (exit code 1).
 _FAILURES = (None, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         sys.stdout.flush()
     except OSError as error:
-        # Python would try again at its end, and complain again.
+        # Otherwise Python would try to flush stdout again at its end, and print another error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError) and code == OK:
             _report(arguments.command, error, FAILED)
@@ -47,11 +47,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     try:
-        # Only now: --help and a mistyped option should not wait for what a command needs.
+        # Imported only now, so that --help and a mistyped option answer at once.
         command = importlib.import_module(f"{__package__}.{arguments.module}")
         return int(command.run(arguments))
     except BrokenPipeError:
-        return FAILED  # the reader of our output left (`| head`)
+        return FAILED  # the program that reads our output has ended, as in `| head`
     except KeyboardInterrupt:
         return _report(arguments.command, "interrupted", FAILED)
     except (ValueError, TypeError, ImportError, FileNotFoundError) as error:
@@ -63,7 +63,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _ensure_streams() -> None:
-    """Give stdin, stdout and stderr a place where the shell closed them (``>&-``), so that no file takes it."""
+    """Open stdin, stdout and stderr if the shell closed them (``>&-``), so that no other file gets their numbers."""
     while True:
         descriptor = os.open(os.devnull, os.O_RDWR)
         if descriptor > 2:

@@ -1,4 +1,4 @@
-"""Data sets as the command line names them: those with a name, and files of one's own."""
+"""The data sets of the command line: those with a name, and files of the user."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Split = tuple[NDArray[Any], NDArray[Any]]
 
 
 class Data(NamedTuple):
-    """A data set, with the word for its second half: "validation" or "test"."""
+    """A data set, and the word for its second part: "validation" or "test"."""
 
     name: str
     x_train: NDArray[Any]
@@ -40,9 +40,9 @@ class Data(NamedTuple):
 
 
 def load_dataset(arguments: argparse.Namespace, name: str) -> Data:
-    """The data set `name`, with the help of --data-dir and --labels.
+    """Load the data set `name`, for which --data-dir and --labels may be needed.
 
-    Files with one part only give 20 % of it for validation, always the same ones.
+    If the files have only one part, 20 % of it are used for validation, always the same samples.
     """
     kind, _, option = name.partition(":")
     if kind in DATASETS:
@@ -96,7 +96,7 @@ def _load_idx_pair(images: Path, labels: Path) -> Split:
 
 
 def _load_idx_directory(directory: Path) -> Data:
-    """A directory with files named like MNIST's; the last two may be missing."""
+    """Load a directory with files named like those of MNIST, of which the last two may be missing."""
     found = {part: sorted(directory.glob(f"{part}*")) for part in _IDX_PARTS}
     missing = [part for part, paths in found.items() if not paths]
     if set(missing) & set(_IDX_PARTS[:2]):
@@ -121,7 +121,9 @@ def _hold_out(name: str, x: NDArray[Any], y: NDArray[Any]) -> Data:
 
 
 def _finished(name: str, train: Split, test: Split, held_out: str, classes: int | None = None) -> Data:
-    """Labels as vectors, images with their size checked, the number of classes found out where it is not known."""
+    """The data with labels as vectors, after checking the sizes of images and counting the classes if their number is
+    not known.
+    """
     labels = []
     for x, y in (train, test):
         if x.ndim not in (3, 4):

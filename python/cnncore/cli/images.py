@@ -1,4 +1,4 @@
-"""Images in files, and arrays of images as a model takes them."""
+"""Read images from files, and bring them into the shape that a model needs."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _IDX_MAGICS = (b"\0\0", b"\x1f\x8b")
 
 
 def fit_shape(x: NDArray[Any], input_shape: tuple[int, ...], name: str) -> NDArray[Any]:
-    """`x` as a batch (n, *input_shape): the axes for channel and batch are added where they are missing.
+    """`x` as a batch (n, *input_shape). Missing axes for channel and batch are added.
 
     Raises
     ------
     ValueError
-        The sizes do not fit, with both shapes.
+        The sizes do not fit. The message has both shapes.
     """
     height_width, channels = input_shape[:-1], input_shape[-1]
     if channels == 1 and height_width in (x.shape, x.shape[1:]):
@@ -42,7 +42,9 @@ def load_images(paths: list[Path], input_shape: tuple[int, ...]) -> Iterator[tup
 
 
 def _load_image(path: Path, input_shape: tuple[int, ...]) -> NDArray[Any]:
-    """The array in a file, told by its first bytes: .npy, IDX (plain or gzip), else an image that Pillow can read."""
+    """The array in a file, whose first bytes say what it is: .npy, IDX (plain or gzip), or an image that Pillow can
+    read.
+    """
     with path.open("rb") as file:
         start = file.read(len(_NPY_MAGIC))
     if start == _NPY_MAGIC:
@@ -54,7 +56,7 @@ def _load_image(path: Path, input_shape: tuple[int, ...]) -> NDArray[Any]:
 
 def _load_npy(path: Path) -> NDArray[Any]:
     try:
-        # Memory-mapped, so that the size a header claims is compared with the file's before anything is allocated.
+        # Memory-mapped, so that the size in the header is compared with that of the file before anything is allocated.
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
         raise ValueError(f"{path}: expected an intact .npy file of numbers. Received: {error}") from error
@@ -72,7 +74,8 @@ def _load_picture(path: Path, channels: int) -> NDArray[Any]:
         raise ValueError(f"{path}: expected .npy or IDX, since the model's input has {channels} channels")
     try:
         with Image.open(path) as picture:
-            if "A" in picture.getbands() or "transparency" in picture.info:  # what a viewer shows: the picture on white
+            # put transparent pictures on white, as image viewers do
+            if "A" in picture.getbands() or "transparency" in picture.info:
                 picture = picture.convert("RGBA")
                 picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
             return np.asarray(picture.convert("L" if channels == 1 else "RGB"))

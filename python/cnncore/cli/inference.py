@@ -1,4 +1,4 @@
-"""``cnncore evaluate`` and ``cnncore predict``: a saved model on a data set, or on images in files."""
+"""``cnncore evaluate`` and ``cnncore predict``: use a saved model on a data set, or on images in files."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _evaluate(model: Any, arguments: argparse.Namespace) -> int:
 
 
 def _default_dataset(model: Any) -> str:
-    """The data that the model was trained on last: its held-out images are new to the model."""
+    """The data that the model was trained on last. Its held-out images were not used for training."""
     entry = recorded(model)
     return str(entry["data"][-1]) if entry is not None else DEFAULT_DATASET
 
@@ -60,7 +60,7 @@ def _default_dataset(model: Any) -> str:
 def _predict(model: Any, arguments: argparse.Namespace) -> int:
     if len(model.output_shape) != 2:
         raise ValueError(f"{arguments.file}: expected a classifier, (n, classes). Received: {model.output_shape}")
-    # All files are read and checked first: a bad one should not leave half a table behind.
+    # All files are read and checked before anything is printed, so that a bad file does not give half a table.
     batches = list(load_images(arguments.images, model.input_shape[1:]))
     if arguments.invert:
         batches = [(name, inverted(model, x)) for name, x in batches]

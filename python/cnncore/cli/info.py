@@ -1,4 +1,4 @@
-"""``cnncore info`` and the facts behind --version, --cmakedir and --includedir."""
+"""``cnncore info``, and what --version, --cmakedir and --includedir print."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BFLOAT16 = {
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print what this installation is and what it uses on this machine."""
+    """Print facts about this installation, and what it uses on this machine."""
     build = _core.build_info()
     rows = {
         "version": version(),
@@ -44,7 +44,7 @@ def _bfloat16() -> str:
 
 
 def version() -> str:
-    """The version of the compiled module, which is the package's."""
+    """The version of the compiled module, which is that of the package."""
     return _core.__version__
 
 
@@ -54,12 +54,12 @@ def cmakedir() -> str:
 
 
 def includedir() -> str:
-    """The directory to give to a compiler's -I."""
+    """The directory for the option -I of a compiler."""
     return _installed("include")
 
 
 def _installed(*parts: str) -> str:
-    # Beside the compiled module: in an editable install the Python files are elsewhere.
+    # It is beside the compiled module; in an editable install the Python files are elsewhere.
     directory = Path(_core.__file__).parent.joinpath(*parts)
     if not directory.is_dir():
         raise FileNotFoundError(f"expected {directory}: the C++ files come with an installed package (pip install)")

@@ -1,4 +1,4 @@
-"""The data sets and models that have a name on the command line. Nothing heavy is imported here."""
+"""The data sets and models that have a name on the command line. Nothing slow is imported here."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OPTIMIZERS = (
 
 
 class Named(NamedTuple):
-    """A data set with a name, and what may follow the name after a colon, with the number of classes of each."""
+    """A data set with a name, the options that may follow the name after a colon, and the number of classes of each."""
 
     description: str
     default_classes: int
@@ -26,7 +26,7 @@ class Named(NamedTuple):
     contains: tuple[str, ...] = ()  # data sets whose held-out images are among the training images of this one
 
     def classes(self, option: str) -> int | None:
-        """The number of classes; None for an option that the data set will refuse itself."""
+        """The number of classes, or None for an option that the data set will refuse when it is loaded."""
         return self.options.get(option) if option else self.default_classes
 
 

@@ -1,4 +1,4 @@
-"""The options of the command line. Nothing heavy is imported here, so that --help answers at once."""
+"""The options of the command line. Nothing slow is imported here, so that --help answers at once."""
 
 from __future__ import annotations
 
@@ -88,7 +88,9 @@ its probability, separated by tabs.
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of all commands; a parsed command has `command` and `module`, the module whose ``run`` it needs."""
+    """The parser of all commands. Parsed arguments have `command`, and `module`, whose function ``run`` runs the
+    command.
+    """
     parser = argparse.ArgumentParser(
         prog="cnncore",
         description="Train and run small convolutional networks on a CPU.",
@@ -189,7 +191,7 @@ def _add_threads(parser: argparse.ArgumentParser) -> None:
 
 
 class _Print(argparse.Action):
-    """An option that prints a fact about the installation and ends the program."""
+    """An option that prints something about the installation and ends the program."""
 
     def __init__(self, option_strings: list[str], dest: str, what: str, help: str) -> None:  # noqa: A002
         super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=help)

@@ -1,4 +1,4 @@
-"""What a model file says of the images that the model was trained on, and warnings where other images differ."""
+"""Record in the file of a model which images it was trained on, and warn about images that are different."""
 
 from __future__ import annotations
 
@@ -23,14 +23,16 @@ __all__ = [
     "warn_of_differences",
 ]
 
-KEY = "trained_on"  # of a model's metadata
+KEY = "trained_on"  # the key in the metadata of a model
 
-_FAR = 50  # times; images whose values are so much smaller or larger than those in training are scaled otherwise
-_UNLIKE = 0.6  # of the range of values; a border that differs by more has the colours exchanged
+# images whose values are that many times smaller or larger than in training are assumed to be scaled differently
+_FAR = 50
+# as a share of the range of values; if the border differs by more, light and dark are assumed to be exchanged
+_UNLIKE = 0.6
 
 
 def remember(model: Any, name: str, x: NDArray[Any]) -> None:
-    """Keep the name of the data and the range of its values in the model, which a file of it holds."""
+    """Keep the name of the data and the range of its values in the metadata of the model, which is saved with it."""
     metadata = dict(getattr(model, "metadata", {}))
     before = recorded(model)
     low, high = float(x.min()), float(x.max())
@@ -42,7 +44,7 @@ def remember(model: Any, name: str, x: NDArray[Any]) -> None:
 
 
 def recorded(model: Any) -> Mapping[str, Any] | None:
-    """What :func:`remember` kept; None for a model that was not trained on the command line."""
+    """What :func:`remember` kept, or None for a model that was not trained on the command line."""
     entry = getattr(model, "metadata", {}).get(KEY)
     if not isinstance(entry, dict):
         return None
@@ -54,14 +56,14 @@ def recorded(model: Any) -> Mapping[str, Any] | None:
 
 
 def border_mean(x: NDArray[Any]) -> float:
-    """The mean of the outermost pixels, which mostly show the background."""
+    """The mean of the outermost pixels, which usually show the background."""
     images = x[: 10000 : max(1, len(x) // 1000)].astype(np.float64)
     edges = [images[:, 0], images[:, -1], images[:, :, 0], images[:, :, -1]]
     return float(np.mean([edge.mean() for edge in edges]))
 
 
 def seen_in_training(model: Any, name: str) -> str | None:
-    """The data set that the model was trained on and that has the held-out images of data set `name` in its own."""
+    """The data set that the model was trained on, if it contains the held-out images of data set `name`."""
     entry = recorded(model)
     for trained in entry["data"] if entry is not None else []:
         known = DATASETS.get(str(trained))
@@ -71,7 +73,9 @@ def seen_in_training(model: Any, name: str) -> str | None:
 
 
 def expected_range(model: Any) -> tuple[float, float] | None:
-    """The values of images as the model takes them: recorded, or 0 to 255 for one that begins by dividing by 255."""
+    """The range of values that the model expects: the recorded one, or 0 to 255 for a model that begins by dividing by
+    255.
+    """
     entry = recorded(model)
     if entry is not None:
         return entry["range"][0], entry["range"][1]
@@ -83,7 +87,7 @@ def expected_range(model: Any) -> tuple[float, float] | None:
 
 
 def warn_of_differences(model: Any, x: NDArray[Any], where: str) -> None:
-    """Say on stderr where images differ from those in training so much that an answer means little."""
+    """Warn on stderr if images differ so much from those in training that the predictions mean little."""
     if np.issubdtype(x.dtype, np.floating) and not np.isfinite(x).all():
         raise ValueError(f"{where}: expected finite values. Received: NaN or infinity")
     expected = expected_range(model)
@@ -112,14 +116,14 @@ def warn_of_differences(model: Any, x: NDArray[Any], where: str) -> None:
 
 
 def _factor(ratio: float) -> str:
-    """A factor as one would write it: 255 for what is nearly that, else two digits."""
+    """A factor as text: 255 if it is nearly that, otherwise with two digits."""
     if 200 < ratio < 320:
         return "255"
     return "1/255" if 200 < 1 / ratio < 320 else f"{ratio:.2g}"
 
 
 def inverted(model: Any, x: NDArray[Any]) -> NDArray[Any]:
-    """Light and dark exchanged within the range of values."""
+    """Exchange light and dark within the range of values."""
     if x.dtype == np.uint8:
         return 255 - x
     low, high = expected_range(model) or (0.0, 1.0)
@@ -127,5 +131,5 @@ def inverted(model: Any, x: NDArray[Any]) -> NDArray[Any]:
 
 
 def note(text: str) -> None:
-    """A line on stderr that is no error."""
+    """Print a line on stderr that is not an error."""
     print(f"cnncore: note: {text}", file=sys.stderr)

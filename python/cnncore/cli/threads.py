@@ -10,7 +10,7 @@ __all__ = ["set_threads"]
 
 
 def set_threads(threads: int | None) -> None:
-    """Use so many threads; say so where there are fewer cores, on which they would wait for one another."""
+    """Set the number of threads, and warn if there are fewer cores, since the threads would wait for one another."""
     if threads is None:
         return
     cores = _core.default_num_threads()

@@ -1,4 +1,4 @@
-"""``cnncore train``: everything that can be wrong with the arguments is found before the first step."""
+"""``cnncore train``. All arguments are checked before the first step."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .threads import set_threads
 __all__ = ["run"]
 
 _SGD_MOMENTUM = 0.9
-_MODEL_OF_CHANNELS = {1: "mnist_cnn", 3: "cifar10_cnn"}  # what is trained where --model says nothing
+_MODEL_OF_CHANNELS = {1: "mnist_cnn", 3: "cifar10_cnn"}  # the model that is trained if --model is not given
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -68,7 +68,7 @@ def _fit(model: Any, data: Data, arguments: argparse.Namespace, out: Path) -> in
     sizes = f"{len(data.x_train):,} training, {len(data.x_test):,} {data.held_out}"
     batch_size = arguments.batch_size or (LARGE_BATCH_SIZE if model.optimizer.large_batches else BATCH_SIZE)
     start = time.perf_counter()
-    try:  # from the moment the data is announced, Ctrl-C is answered with what there is on the disk
+    try:  # from here on, Ctrl-C prints what has been saved so far
         print(f"data: {data.name} ({sizes} images)", flush=True)
         history = model.fit(
             data.x_train,
@@ -99,7 +99,7 @@ def _fit(model: Any, data: Data, arguments: argparse.Namespace, out: Path) -> in
 
 
 class _SaveEachEpoch(Callback):
-    """Saves after each epoch, so that nothing but a begun epoch can be lost."""
+    """Saves after each epoch, so that an interruption loses no finished epoch."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -109,11 +109,11 @@ class _SaveEachEpoch(Callback):
         with _interrupt_deferred():
             self.model.save(self.path)
             self.epochs = epoch + 1
-        if not sys.stderr.isatty():  # no place for a bar that is drawn over
+        if not sys.stderr.isatty():  # stderr is not a terminal, so no progress bar can be drawn
             print(f"Epoch {self.epochs}/{self.params['epochs']}: {format_logs(logs, ', ', ' ')}", file=sys.stderr)
 
     def result(self) -> str:
-        """What there is on the disk."""
+        """What has been saved."""
         if self.epochs == 0:
             return "no epoch ended, nothing is saved"
         return f"{self.path} holds the weights of epoch {self.epochs}"
@@ -121,7 +121,7 @@ class _SaveEachEpoch(Callback):
 
 @contextlib.contextmanager
 def _interrupt_deferred() -> Iterator[None]:
-    """Let Ctrl-C wait for the end of the block, so that what we say of the file is true."""
+    """Delay Ctrl-C until the end of the block, so that what is printed about the file is true."""
     received = []
     previous = signal.signal(signal.SIGINT, lambda *_: received.append(True))
     try:
@@ -144,7 +144,9 @@ def _check_output(path: Path, force: bool) -> None:
 
 
 def _output_path(arguments: argparse.Namespace, model: str) -> Path:
-    """--out; else the saved model's own file, or a new one named like the model: an earlier run is never replaced."""
+    """The path of --out. By default the file of the saved model, or a new file with the name of the model, so that no
+    earlier run is replaced.
+    """
     if arguments.out is not None:
         return Path(arguments.out)
     if model not in MODELS:
@@ -159,12 +161,12 @@ def _output_path(arguments: argparse.Namespace, model: str) -> Path:
 
 
 def _prepare_model(arguments: argparse.Namespace, name: str, data: Data) -> Any:
-    """A model of that name for the data; or a saved one, with its optimizer, loss and metrics.
+    """Make a model of that name for the data, or load a saved one with its optimizer, loss and metrics.
 
-    For a saved model --lr changes the learning rate and nothing else; --optimizer replaces the optimizer alone.
+    For a saved model, --lr changes the learning rate and nothing else, and --optimizer replaces only the optimizer.
     """
     if name in MODELS:
-        # Images of another type than uint8 are taken as scaled already.
+        # Images that are not uint8 are assumed to be scaled.
         rescale = data.x_train.dtype == np.uint8
         make = getattr(applications, name)
         model = make(rescale=rescale, input_shape=data.image_shape, classes=data.classes)

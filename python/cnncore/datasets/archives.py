@@ -1,4 +1,6 @@
-"""Compressed files read as if they were hostile: bounded in size, read to their end, and checked by their checksums."""
+"""Read compressed files safely: their unpacked size is bounded, they are read to their end, and checksums
+are compared.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,8 @@ from typing import BinaryIO, cast
 
 __all__ = ["BadFileError", "Member", "check_size", "decompressed_limit", "intact_gzip", "read_tar_gz"]
 
-# What one file may become in memory. Images compress 2 to 20 times; only tiny or constant files compress much better,
-# and those fit into the first limit.
+# How large one file may become in memory. Images become 2 to 20 times smaller by compression. Only tiny or constant
+# files become much smaller, and those fit into the first limit.
 _FREE_BYTES = 64 << 20
 _PLAUSIBLE_RATIO = 100
 
@@ -27,12 +29,14 @@ class BadFileError(ValueError):
 
 
 def decompressed_limit(compressed: int, max_bytes: int | None = None) -> int:
-    """How many bytes may come out of `compressed` bytes: `max_bytes`, or 64 MiB or 100 times as much, the larger."""
+    """How many bytes may come out of `compressed` bytes: `max_bytes`, or by default 64 MiB or 100 times as much,
+    whichever is larger.
+    """
     return max(_FREE_BYTES, _PLAUSIBLE_RATIO * compressed) if max_bytes is None else max_bytes
 
 
 def check_size(where: str, expected: int, compressed: int, max_bytes: int | None = None) -> None:
-    """Refuse an array of `expected` bytes that is packed into implausibly few, before any of it is read.
+    """Refuse an array of `expected` bytes, before it is read, if its compressed size is implausibly small.
 
     Raises
     ------
@@ -57,7 +61,7 @@ def intact_gzip(where: str) -> Iterator[None]:
 
 
 class Member:
-    """One file inside an archive: its name, its size, and its bytes, which can be read once while it is the current."""
+    """One file inside an archive: its name, its size, and its bytes, which can be read once, before the next file."""
 
     def __init__(self, name: str, size: int, stream: BinaryIO, where: str) -> None:
         self.name, self.size = name, size
@@ -71,23 +75,23 @@ class Member:
         return data
 
     def skip(self) -> None:
-        """Pass over what was not read and over the padding to a whole block."""
+        """Skip what was not read, and the padding up to a whole block."""
         _skip(self._stream, self._left + -self.size % _TAR_BLOCK, self._where)
         self._left = 0
 
 
 def read_tar_gz(path: Path, max_bytes: int) -> Iterator[Member]:
-    """The files of a ``.tar.gz`` archive, one after another; nothing is ever unpacked to the disk.
+    """The files of a ``.tar.gz`` archive, one after another. Nothing is unpacked to the disk.
 
-    The archive is read to its end, so that the checksum behind its data is compared: whoever exhausts this iterator
-    knows that every byte was right.
+    The archive is read to its end, where its checksum is compared. After the last file of this iterator, all bytes are
+    known to be right.
 
     Parameters
     ----------
     path : Path
         The archive.
     max_bytes : int
-        What the archive may hold unpacked; more is an error, so that a small file cannot keep the machine busy.
+        The largest unpacked size of the archive. More is an error, so that a small file cannot keep the machine busy.
 
     Raises
     ------
@@ -106,7 +110,7 @@ def read_tar_gz(path: Path, max_bytes: int) -> Iterator[Member]:
             yield member
             member.skip()
         padding = 0
-        while rest := stream.read(_CHUNK):  # to the end: only there gzip compares the checksum
+        while rest := stream.read(_CHUNK):  # read to the end, where gzip compares the checksum
             padding += len(rest)
             if any(rest) or padding > _CHUNK:
                 raise BadFileError(f"{where}: expected nothing but zeros after the archive's end. Received: more data")
@@ -123,7 +127,7 @@ def _next_member(block: bytes, stream: BinaryIO, where: str) -> Member:
 
 
 def _read_exactly(stream: BinaryIO, size: int, where: str) -> bytes:
-    # In chunks, so that a header which promises too much allocates no more than there is.
+    # Read in chunks, so that a header with a wrong size cannot make us allocate more than the file holds.
     data = bytearray()
     while len(data) < size:
         chunk = stream.read(min(_CHUNK, size - len(data)))

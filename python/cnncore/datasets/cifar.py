@@ -34,7 +34,7 @@ class Format(NamedTuple):
     folder: str
     train_files: tuple[str, ...]
     test_file: str
-    label_classes: tuple[int, ...]  # classes of each label byte of a record
+    label_classes: tuple[int, ...]  # the number of classes of each label byte in a record
     records_per_file: int
     samples: tuple[int, int]
 
@@ -45,7 +45,7 @@ def load(
     path: str | os.PathLike[str] | None = None,
     data_dir: str | os.PathLike[str] | None = None,
 ) -> tuple[Split, Split]:
-    """Both parts of a data set, with the label byte number `label`."""
+    """Both parts of a data set, with the labels of byte number `label`."""
     directories = local_directories(layout.name, data_dir)
     source = _locate(layout, directories, path)
     batches = _read_directory(layout, source) if source.is_dir() else _read_archive(layout, source)
@@ -102,7 +102,7 @@ def _check_size(layout: Format, size: int, where: str) -> None:
 
 
 def _records(layout: Format, data: bytes, where: str) -> NDArray[np.uint8]:
-    """The file's bytes as one row per record, the labels checked."""
+    """The bytes of the file with one row for each record, after checking the labels."""
     _check_size(layout, len(data), where)
     table = np.frombuffer(data, np.uint8).reshape(-1, len(layout.label_classes) + _PIXEL_BYTES)
     for column, classes in enumerate(layout.label_classes):
@@ -113,7 +113,7 @@ def _records(layout: Format, data: bytes, where: str) -> NDArray[np.uint8]:
 
 
 def _decode(tables: Sequence[NDArray[np.uint8]], layout: Format, label: int) -> Split:
-    """Planes of a colour to NHWC, labels to (n, 1)."""
+    """Images as NHWC, from records with one plane for each colour, and labels as (n, 1)."""
     images = np.empty((sum(map(len, tables)), 32, 32, 3), np.uint8)
     begin = 0
     for table in tables:

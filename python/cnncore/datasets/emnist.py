@@ -136,7 +136,7 @@ def _load_archive(path: Path, split: str) -> tuple[Split, Split]:
                     raise BadFileError(f"{path}: expected a file {name}.gz. Received: {len(members)} others")
                 with archive.open(entry) as file:
                     arrays.append(read_idx(cast(BinaryIO, file), f"{path}: {name}.gz", entry.compress_size))
-                    file.read()  # to the end, where the archive's own checksum is compared
+                    file.read()  # read to the end, where the checksum of the archive is compared
     except (zipfile.BadZipFile, RuntimeError, EOFError) as error:
         raise BadFileError(f"{path}: expected an intact zip archive. Received: {error}") from error
     limit = SPLITS[split].classes + SPLITS[split].first_label
@@ -148,7 +148,7 @@ def _load_archive(path: Path, split: str) -> tuple[Split, Split]:
 
 
 def _upright(part: Split, split: str, where: Path) -> Split:
-    """Rows and columns exchanged back, labels from 0 on."""
+    """Exchange rows and columns of the images, and count labels from 0."""
     images, labels = part
     first = SPLITS[split].first_label
     if labels.min() < first:

@@ -25,15 +25,15 @@ _CHUNK = 1 << 20
 
 
 def load_idx(path: str | os.PathLike[str], *, max_bytes: int | None = None) -> NDArray[Any]:
-    """Read one IDX file, plain or gzip-compressed (told apart by content, not by name).
+    """Read one IDX file. Whether it is compressed by gzip is found out from its content, not from its name.
 
     Parameters
     ----------
     path : path
         The file. A compressed one is read to its end, and its checksum is compared.
     max_bytes : int, optional
-        The largest array that may come out of a compressed file. By default 64 MiB, or 100 times the size of the file
-        where that is more: no set of images compresses better, and a small file cannot fill the memory.
+        The largest array that may come out of a compressed file; by default 64 MiB or 100 times the size of the file,
+        whichever is larger. This prevents a small file from filling the memory.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def load_idx(path: str | os.PathLike[str], *, max_bytes: int | None = None) -> N
 
 
 def read_idx(file: BinaryIO, where: str, size: int, max_bytes: int | None = None) -> NDArray[Any]:
-    """:func:`load_idx` of an open file of `size` bytes which can be rewound; `where` names it in errors."""
+    """Do what :func:`load_idx` does, for an open file of `size` bytes that can be rewound. Errors call it `where`."""
     compressed = file.read(2) == _GZIP_MAGIC
     file.seek(0)
     if not compressed:
@@ -77,7 +77,7 @@ def _read_array(stream: BinaryIO, path: str, header: tuple[np.dtype[Any], tuple[
     dtype, shape = header
     expected = math.prod(shape) * dtype.itemsize
     data = bytearray()
-    # In chunks, so that a header which promises terabytes allocates no more than the file really holds.
+    # Read in chunks, so that a header with a wrong size cannot make us allocate more than the file holds.
     while len(data) < expected and (chunk := stream.read(min(_CHUNK, expected - len(data)))):
         data += chunk
     if len(data) < expected:

@@ -1,4 +1,4 @@
-"""Data sets in MNIST's form: four IDX files, 28x28 grey images and one label each."""
+"""Data sets in the form of MNIST: four IDX files with grey images of 28x28 pixels and one label for each."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
 
 
 class Source(NamedTuple):
-    """One data set: where its files are, with what hashes, and what they hold."""
+    """One data set: where its files are, their hashes, and what they hold."""
 
     name: str
     mirrors: tuple[str, ...]
-    sha256: Mapping[str, str]  # of the .gz files, by the name without .gz
+    sha256: Mapping[str, str]  # of the .gz files; the keys are the names without .gz
     classes: int = 10
     samples: tuple[int, int] = (60000, 10000)
 
@@ -37,12 +37,12 @@ def load(
     path: str | os.PathLike[str] | None = None,
     data_dir: str | os.PathLike[str] | None = None,
 ) -> tuple[Split, Split]:
-    """Both parts of a data set: from a file of Keras' form, from a directory, or downloaded."""
+    """Both parts of a data set: from a file as Keras stores it, from a directory, or downloaded."""
     given = named_file(path, ".npz")
     if given is not None:
         return _load_keras_file(source, given)
     if path is not None and os.fspath(path).endswith(".npz"):
-        path = None  # the name that Keras gives to its file: it says nothing about ours
+        path = None  # the name of the file of Keras, which is not used here
     directories = local_directories(source.name, data_dir)
     files = {name: _locate(source, name, directories, path) for name in source.sha256}
     train = load_split(files[TRAIN_IMAGES], files[TRAIN_LABELS], source.classes)
@@ -63,7 +63,7 @@ def _load_keras_file(source: Source, path: Path) -> tuple[Split, Split]:
 
 def _locate(source: Source, name: str, directories: list[Path], cache_dir: str | os.PathLike[str] | None) -> Path:
     if not directories:
-        # Four data sets share these names, so that each has a folder of its own in the cache.
+        # Four data sets have files of the same names, so each gets its own folder in the cache.
         urls = [f"{mirror}{name}.gz" for mirror in source.mirrors]
         return download(urls, source.sha256[name], cache_dir, folder=source.name if cache_dir is None else "")
     names = idx_names(name)
@@ -74,8 +74,8 @@ def _locate(source: Source, name: str, directories: list[Path], cache_dir: str |
 
 
 def idx_names(name: str) -> tuple[str, ...]:
-    """The names under which an IDX file may lie in a directory."""
-    dotted = name.replace("-idx", ".idx")  # the name some unpackers give
+    """The names that an IDX file may have in a directory."""
+    dotted = name.replace("-idx", ".idx")  # the name that some programs give to the unpacked file
     return name, f"{name}.gz", dotted, f"{dotted}.gz"
 
 

@@ -31,12 +31,12 @@ def load_data(
     Parameters
     ----------
     path : path, optional
-        Directory which keeps downloads. Default: the user's cache directory for cnncore. A name that ends in ``.npz``
-        is the file of Keras' form to read, where there is one, here or in Keras' own cache; otherwise it has no effect.
+        A directory for downloads; by default the user's cache directory for cnncore. If the name ends in ``.npz``, as
+        in Keras, that file is read if it exists here or in the cache of Keras, and otherwise the argument has no
+        effect.
     data_dir : path, optional
-        Directory with the four IDX files under their usual names, plain or ``.gz``, or with a folder ``kmnist``
-        that has them. Default: the environment variable CNNCORE_DATA_DIR. With either of them nothing is ever
-        downloaded.
+        Directory with the four IDX files under their usual names, plain or ``.gz``, or with a folder ``kmnist`` that
+        has them. Default: the environment variable CNNCORE_DATA_DIR. If one of them is given, nothing is downloaded.
 
     Returns
     -------
@@ -61,7 +61,7 @@ def load_data(
     Source: T. Clanuwat et al., "Deep Learning for Classical Japanese Literature", arXiv:1812.01718, 2018
     (CC BY-SA 4.0).
 
-    As in Keras the images have no axis for the channel: ``x[..., None]`` adds it.
+    As in Keras, the images have no axis for the channel; ``x[..., None]`` adds it.
 
     Examples
     --------

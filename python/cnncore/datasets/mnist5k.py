@@ -1,4 +1,4 @@
-"""5,000 real MNIST digits that ship inside the package: no network, no extra, the default of ``cnncore train``."""
+"""5,000 MNIST digits that are part of the package. ``cnncore train`` uses them by default."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ __all__ = ["TRAIN_SAMPLES", "load_data"]
 def load_data() -> tuple[Split, Split]:
     """Load the embedded digits, split into training and validation.
 
-    The split is stratified (400 and 100 images of each digit) and always the same. All images come from MNIST's
-    official training set: this is not the full MNIST, whose results are obtained with `cnncore.datasets.mnist`.
+    The split is always the same, with 400 and 100 images of each digit. All images are from the official training set
+    of MNIST. For results on the full MNIST use `cnncore.datasets.mnist`.
 
     Returns
     -------

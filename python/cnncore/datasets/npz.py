@@ -1,4 +1,4 @@
-"""Reader of data sets in NumPy's .npz files: never pickle, sizes checked before anything is allocated."""
+"""Reader of data sets in NumPy's .npz files. It never unpickles, and checks sizes before anything is allocated."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Split", "load_npz"]
 
 Split = tuple[NDArray[Any], NDArray[Any]]
 
-# What zipfile and NumPy raise for files that are damaged or that use a part of the zip format which we do not read.
+# What zipfile and NumPy raise for files that are damaged or use unsupported parts of the zip format.
 # RuntimeError is an encrypted entry, OSError a position before the file's start.
 _BROKEN = (
     zipfile.BadZipFile,
@@ -47,8 +47,8 @@ def load_npz(path: str | os.PathLike[str], *, max_bytes: int | None = None) -> t
         A file with the arrays ``x_train``, ``y_train``, ``x_test``, ``y_test`` (the names Keras uses for MNIST) or only
         ``x`` and ``y``. Other arrays in it are ignored. The checksum of each array is compared.
     max_bytes : int, optional
-        The largest array that may come out of the file. By default 64 MiB, or 100 times its compressed size where that
-        is more: no set of images compresses better, and a small file cannot fill the memory.
+        The largest array that may come out of the file; by default 64 MiB or 100 times its compressed size, whichever
+        is larger. This prevents a small file from filling the memory.
 
     Returns
     -------

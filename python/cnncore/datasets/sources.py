@@ -1,4 +1,4 @@
-"""Where a data set's files come from: a directory of the user's, or a checked download into a cache."""
+"""Where the files of a data set come from: a directory of the user, or a download that is checked and cached."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ _TIMEOUT_SECONDS = 30
 
 
 def local_directories(dataset: str, data_dir: str | os.PathLike[str] | None) -> list[Path]:
-    """The directories to look in: D and D/<dataset>, D being `data_dir` or CNNCORE_DATA_DIR; none without either.
+    """The directories to look in: D and D/<dataset>, where D is `data_dir` or CNNCORE_DATA_DIR. An empty list if
+    neither is given.
 
     Raises
     ------
@@ -40,7 +41,9 @@ def local_directories(dataset: str, data_dir: str | os.PathLike[str] | None) -> 
 
 
 def named_file(path: str | os.PathLike[str] | None, suffix: str) -> Path | None:
-    """The file that Keras' argument `path` names, where it ends in `suffix` and exists, here or in Keras' own cache."""
+    """The file that the argument `path` of Keras names, if it ends in `suffix` and exists, here or in the cache of
+    Keras.
+    """
     if path is None or not os.fspath(path).endswith(suffix):
         return None
     keras_home = os.environ.get("KERAS_HOME") or os.path.join(os.path.expanduser("~"), ".keras")
@@ -60,7 +63,7 @@ def find_file(directories: Iterable[Path], names: Sequence[str]) -> Path | None:
 
 
 def missing_file(dataset: str, directories: Sequence[Path], names: Sequence[str]) -> FileNotFoundError:
-    """The error for a directory of the user's that lacks a file: falling back to a download would hide a mistake."""
+    """The error for a directory of the user in which a file is missing. Downloading it instead would hide a mistake."""
     folders = " or ".join(str(directory) for directory in directories)
     return FileNotFoundError(
         f"{dataset}: expected {' or '.join(names)} in {folders}. To download the data set instead, give no data_dir "
@@ -69,7 +72,7 @@ def missing_file(dataset: str, directories: Sequence[Path], names: Sequence[str]
 
 
 def warn_if_partial(dataset: str, source: Path, received: tuple[int, int], full: tuple[int, int]) -> None:
-    """Say so when a user's own files hold another number of samples than the data set of that name."""
+    """Warn if the user's files hold another number of samples than the data set of that name."""
     if received != full:
         warnings.warn(
             f"{dataset}: {source} holds {received[0]} training and {received[1]} test samples; "
@@ -81,7 +84,7 @@ def warn_if_partial(dataset: str, source: Path, received: tuple[int, int], full:
 def download(
     urls: Sequence[str], sha256: str, cache_dir: str | os.PathLike[str] | None = None, folder: str = ""
 ) -> Path:
-    """Fetch a file into the cache unless it is there already; every answer is checked against `sha256`.
+    """Download a file into the cache, unless it is there already, and check its SHA-256 sum.
 
     Parameters
     ----------
@@ -117,7 +120,8 @@ def download(
             downloader = pooch.HTTPDownloader(progressbar=True, timeout=_TIMEOUT_SECONDS)
             name = url.rsplit("/", 1)[-1]
             return Path(pooch.retrieve(url, f"sha256:{sha256}", fname=name, path=place, downloader=downloader))
-        except (OSError, ValueError) as error:  # pooch: ValueError is a wrong hash; requests' errors are OSErrors
+        # pooch raises a ValueError for a wrong hash; the errors of requests are OSErrors
+        except (OSError, ValueError) as error:
             failures.append(f"{url}: {error}")
     raise OSError(
         f"could not download {urls[0].rsplit('/', 1)[-1]}. For files that are already on this machine give data_dir "

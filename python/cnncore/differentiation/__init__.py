@@ -1,7 +1,7 @@
-"""Gradients of functions written in NumPy: a Lambda, an activation or a loss of one's own can be trained through.
+"""Gradients of functions that users write in NumPy: a Lambda, an activation or a loss can be trained with them.
 
-:func:`pullback` calls a function with arrays that remember what is done to them, and leads a gradient of the result
-back to the arguments. NumPy itself makes that possible: it asks its arguments how a function of it treats them.
+:func:`pullback` calls a function with arrays that record what is done to them, and then computes the gradients of the
+arguments from a gradient of the result. NumPy lets such arrays define what its functions do with them.
 """
 
 from cnncore.differentiation import elementwise, functions  # noqa: F401 (they register what NumPy can do)

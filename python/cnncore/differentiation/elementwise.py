@@ -1,4 +1,4 @@
-"""Slopes of NumPy's elementwise functions, and of the product of matrices."""
+"""Derivatives of elementwise NumPy functions, and of the product of matrices."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cnncore.differentiation.traced import PLAIN, UFUNCS, Array, Traced, value_o
 
 __all__ = ["apply", "unbroadcast"]
 
-# From the operands and the result to the slope by each operand.
+# For each function: from the operands and the result to the derivative with respect to each operand.
 _SLOPES: dict[Any, Callable[..., tuple[Any, ...]]] = {
     np.add: lambda a, b, y: (1.0, 1.0),
     np.subtract: lambda a, b, y: (1.0, -1.0),
@@ -51,7 +51,7 @@ PLAIN |= {
 
 
 def _first(a: Any, b: Any, wins: Any) -> Array:
-    """1 where the first operand wins, half where both are equal."""
+    """1 where the first operand is chosen, 1/2 where both are equal, otherwise 0."""
     return np.asarray(np.where(np.equal(a, b), 0.5, wins(a, b)))
 
 
@@ -60,7 +60,9 @@ def _nonzero(y: Any) -> Array:
 
 
 def _finite(slope: Any, where: Any) -> Array:
-    """The slope, and 0 where it would be infinite: the root of an exact 0 should not make a step of training fail."""
+    """The derivative, or 0 where it would be infinite, so that the root of exactly 0 does not make a training step
+    fail.
+    """
     return np.where(where, slope, 0.0)
 
 
@@ -76,7 +78,7 @@ def unbroadcast(dy: Array, shape: tuple[int, ...]) -> Array:
 
 
 def apply(ufunc: Any, *operands: Any) -> Traced:
-    """The result of an elementwise function of arrays and traced ones."""
+    """The result of an elementwise function of plain and traced arrays."""
     values = [value_of(item) for item in operands]
     y = ufunc(*values)
     slopes: list[Any] = []
@@ -101,7 +103,7 @@ UFUNCS[np.float_power] = _rule(np.power)
 
 
 def matmul(a: Any, b: Any) -> Traced:
-    """The product of matrices, or of stacks of them; vectors count as matrices of one row or column."""
+    """The product of matrices, or of stacks of matrices. Vectors count as matrices of one row or column."""
     x, y = value_of(a), value_of(b)
     rows, columns = np.atleast_2d(x), y[:, np.newaxis] if np.ndim(y) == 1 else y
     product = np.matmul(x, y)

@@ -1,4 +1,4 @@
-"""Gradients of NumPy's functions that sum, choose and arrange values."""
+"""Gradients of NumPy functions that sum, select and arrange values."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _rule(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 def _spread(dy: Array, shape: tuple[int, ...], axis: Any, keepdims: bool) -> Array:
-    """A reduced array repeated along the axes over which it was reduced."""
+    """Repeat a reduced array along the axes over which it was reduced."""
     if not keepdims and axis is not None:
         dy = np.expand_dims(dy, axis)
     elif not keepdims:
@@ -69,7 +69,7 @@ def _extreme(reduce: Any) -> Callable[..., Traced]:
         axis = tuple(axis) if isinstance(axis, list) else axis
         kept = reduce(x.value, axis=axis, keepdims=True)
         winners = np.equal(x.value, kept)
-        share = winners / winners.sum(axis=axis, keepdims=True)  # equal ones share the gradient
+        share = winners / winners.sum(axis=axis, keepdims=True)  # equal maxima share the gradient
         y = reduce(x.value, axis=axis, keepdims=keepdims)
         return Traced(y, [(x, lambda dy: np.asarray(_spread(dy, x.shape, axis, keepdims) * share, dy.dtype))])
 

@@ -1,4 +1,4 @@
-"""Arrays that remember where they come from, and the way back of a gradient.
+"""Arrays that record how they were computed, and the backward pass through this record.
 
 Reverse mode: Griewank and Walther, "Evaluating derivatives", 2008, chapter 3.
 """
@@ -16,29 +16,30 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 __all__ = ["NotDifferentiableError", "Traced", "leaf_of", "pullback", "value_of"]
 
 Array = np.ndarray
-Source = tuple["Traced", Callable[[Array], Array]]  # an operand, and its gradient from that of the result
+# an operand, and a function from the gradient of the result to the gradient of the operand
+Source = tuple["Traced", Callable[[Array], Array]]
 
 # Filled by elementwise.py and functions.py.
 UFUNCS: dict[Any, Callable[..., Any]] = {}
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}
-# What has no gradient, or one of zero: comparisons, rounding and the like give plain arrays.
+# Functions whose gradient is zero, such as comparisons and rounding. They return plain arrays.
 PLAIN: set[Any] = set()
 
 _order = itertools.count()
 
 
 class NotDifferentiableError(TypeError):
-    """A function of NumPy was used whose gradient is not known here."""
+    """Raised if a NumPy function is used whose gradient is not known."""
 
 
 class Traced(NDArrayOperatorsMixin):
-    """An array inside a function that is being differentiated. It behaves like a NumPy array in NumPy's functions.
+    """An array inside a function that is being differentiated. In NumPy functions it behaves like a NumPy array.
 
     Attributes
     ----------
     value : numpy.ndarray
     sources : list of (Traced, function)
-        The operands that it was computed from, and for each the way back of a gradient.
+        The operands that it was computed from, and for each a function that computes its gradient.
     """
 
     __slots__ = ("order", "sources", "value")
@@ -119,7 +120,7 @@ class Traced(NDArrayOperatorsMixin):
         return Traced(self.value[key], [(self, back)])
 
     def astype(self, dtype: Any, **kwargs: Any) -> Any:
-        """The same values; of float64 or float32 the gradient passes, other types have none."""
+        """The same values in another type. Only float64 and float32 have a gradient."""
         if np.dtype(dtype).kind != "f":
             return self.value.astype(dtype)
         return Traced(self.value.astype(dtype), [(self, lambda dy: dy)])
@@ -158,14 +159,14 @@ def value_of(item: Any) -> Any:
 
 
 class _Weights(threading.local):
-    leaves: dict[Any, Traced] | None = None  # of the function that is being differentiated in this thread
+    leaves: dict[Any, Traced] | None = None  # the weights of the function that this thread is differentiating
 
 
 _weights = _Weights()
 
 
 def leaf_of(weight: Any) -> Traced | None:
-    """What stands for a weight while a function that may use it is being differentiated; None at other times."""
+    """The array that stands for a weight while a function that may use it is being differentiated, or None."""
     return None if _weights.leaves is None else _weights.leaves.get(weight.trace_key)
 
 
@@ -179,12 +180,12 @@ def _with_leaves(item: Any) -> Any:
 def pullback(
     function: Callable[..., Any], arrays: Sequence[Array], weights: Sequence[Any] = ()
 ) -> tuple[Array, Callable[[Array], list[Array]]]:
-    """The result of ``function(*arrays)``, and the way back of its gradient.
+    """The result of ``function(*arrays)``, and a function that computes gradients from that of the result.
 
     Parameters
     ----------
     function : callable
-        Written in NumPy. Each argument is an array, or something that behaves like one.
+        A function that uses NumPy. Each argument is an array, or an object that behaves like one.
     arrays : list of numpy.ndarray
     weights : list, optional
         Weights of a layer that the function may use: objects with ``value`` and ``trace_key``.
@@ -193,12 +194,12 @@ def pullback(
     -------
     result : numpy.ndarray
     back : callable
-        From the gradient of the result, of its shape, to a list of gradients of ``arrays``, then of ``weights``.
+        Takes the gradient of the result, and returns a list with the gradients of ``arrays`` and then of ``weights``.
 
     Raises
     ------
     NotDifferentiableError
-        If the function leaves NumPy, or uses a part of it whose gradient is not known.
+        If the function converts an array to something else, or uses a NumPy function whose gradient is not known.
 
     Examples
     --------
@@ -216,7 +217,7 @@ def pullback(
     finally:
         _weights.leaves = before
     leaves = inputs + own
-    if not isinstance(result, Traced):  # it does not depend on the arguments
+    if not isinstance(result, Traced):  # the result does not depend on the arguments
         constant = np.asarray(result)
         return constant, lambda dy: [np.zeros_like(leaf.value) for leaf in leaves]
     return result.value, lambda dy: _backward(result, np.asarray(dy), leaves)
@@ -238,7 +239,7 @@ def _backward(result: Traced, dy: Array, leaves: Sequence[Traced]) -> list[Array
 
 
 def _newest_first(result: Traced) -> list[Traced]:
-    """All that ``result`` was computed from, each before its operands."""
+    """All arrays from which ``result`` was computed, each before its operands."""
     found: dict[int, Traced] = {}
     stack = [result]
     while stack:

@@ -1,6 +1,6 @@
-"""Initial weights: Keras' initializers, drawn with NumPy's PCG64.
+"""Initial weights: the initializers of Keras, with random numbers from NumPy's PCG64.
 
-Each has its class (``HeNormal(seed=1)``), the same in small letters (``he_normal``), and a name (``"he_normal"``).
+Each is a class (``HeNormal(seed=1)``), which is also called ``he_normal``, and has a name (``"he_normal"``).
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def get(identifier: Any) -> Initializer:
 def serialize(initializer: Initializer) -> dict[str, Any]:
     """``{"class_name", "config"}`` of ``initializer``.
 
-    A function is written by its name: to read it back, it must be among the custom objects.
+    A function is described by its name. Reading the description needs this name among the custom objects.
     """
     if isinstance(initializer, CallableInitializer):
         function = initializer.function

@@ -1,4 +1,4 @@
-"""What an initializer is, and the wrapper that makes one of any function of a shape."""
+"""The base class of initializers, and a class that makes an initializer of any function of a shape."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Initializer:
     Parameters
     ----------
     seed : int, optional
-        Makes every call return the same values. By default a model derives a seed for each weight from its own
-        seed, and a free call takes a fresh one (see :func:`cnncore.utils.set_random_seed`).
+        Makes every call return the same values. By default a model derives a seed for each weight from its own seed,
+        and a call outside a model uses a new seed (see :func:`cnncore.utils.set_random_seed`).
 
     Examples
     --------
@@ -42,7 +42,7 @@ class Initializer:
         self.seed = None if seed is None else _checks.integer(seed, "seed", type(self).__name__, minimum=0)
 
     def __call__(self, shape: Sequence[int], seed: int | Sequence[int] | None = None, dtype: Any = None) -> np.ndarray:
-        """Values of ``shape``, float32. ``seed`` is used where the initializer has none of its own."""
+        """Values of ``shape`` as float32. ``seed`` is used if the initializer has no seed."""
         _checks.dtype(dtype, type(self).__name__)
         if self.seed is not None:
             seed = self.seed
@@ -71,8 +71,7 @@ class Initializer:
 
 
 class CallableInitializer(Initializer):
-    """An initializer of the form that Keras documents: a function, or an object, called as ``function(shape,
-    dtype=...)``.
+    """An initializer made of a function or an object that is called as ``function(shape, dtype=...)``, as in Keras.
 
     Examples
     --------

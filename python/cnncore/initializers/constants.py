@@ -38,7 +38,7 @@ class Ones(_Fixed):
 
 @registry.register()
 class Constant(_Fixed):
-    """All ``value`` (default 0): a number, or an array that is repeated where the weight is larger (NumPy's rule).
+    """``value`` (default 0) everywhere: a number, or an array that is broadcast to the shape of the weight.
 
     Examples
     --------
@@ -93,10 +93,10 @@ class Identity(_Fixed):
 
 @registry.register()
 class Dirac(_Fixed):
-    """A convolution that passes its input: 1 in the centre of the kernel, from each channel to the filter of its
+    """A kernel with which a convolution returns its input: 1 in the centre, from each channel to the filter of the same
     number.
 
-    Filters beyond the number of channels are 0. PyTorch has it as ``dirac_``; Keras has not.
+    If there are more filters than channels, the others are 0. PyTorch has this as ``dirac_``; Keras does not have it.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Initializers with given moments: normal, uniform, truncated normal; and orthogonal matrices.
+"""Initializers with a given mean and deviation (normal, uniform, truncated normal), and orthogonal matrices.
 
 Orthogonal: Saxe, McClelland and Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep linear neural
 networks", 2013.
@@ -35,7 +35,7 @@ class RandomNormal(Initializer):
 
 @registry.register()
 class TruncatedNormal(RandomNormal):
-    """Like :class:`RandomNormal`, but what is more than two ``stddev`` from the mean is drawn again.
+    """Like :class:`RandomNormal`, but values more than two ``stddev`` from the mean are drawn again.
 
     Examples
     --------
@@ -67,7 +67,8 @@ class RandomUniform(Initializer):
 class Orthogonal(Initializer):
     """``gain`` (default 1) times a random matrix with orthonormal rows or columns, whichever are fewer.
 
-    A kernel counts as the matrix (all but its last axis, last axis). Saxe, McClelland and Ganguli, 2013.
+    For a kernel, the last axis gives the columns of the matrix, and all others together give the rows. Saxe, McClelland
+    and Ganguli, 2013.
 
     Examples
     --------
@@ -86,7 +87,7 @@ class Orthogonal(Initializer):
             raise ValueError(f"[Orthogonal] expected a weight of at least two axes. Received: shape={shape}")
         rows, columns = math.prod(shape[:-1]), shape[-1]
         q, r = np.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))
-        q *= np.sign(np.diag(r))  # otherwise some rotations would be more likely than others
+        q *= np.sign(np.diag(r))  # makes all rotations equally likely
         return self.gain * (q if rows >= columns else q.T).reshape(shape)
 
     def get_config(self) -> dict[str, Any]:
@@ -94,7 +95,7 @@ class Orthogonal(Initializer):
 
 
 def truncated_normal_values(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """Standard normal values, those beyond +-2 drawn again until none is left."""
+    """Standard normal values. Those beyond +-2 are drawn again until there are none."""
     values = rng.standard_normal(shape, dtype=np.float32)
     while (outside := np.abs(values) > 2.0).any():
         values[outside] = rng.standard_normal(int(outside.sum()), dtype=np.float32)

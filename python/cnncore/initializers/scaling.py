@@ -1,4 +1,4 @@
-"""Initializers whose variance follows from the size of the weight: the Glorot, He and LeCun families.
+"""Initializers whose variance depends on the size of the weight: those of Glorot, He and LeCun.
 
 Glorot: Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010.
 He: He et al., "Delving deep into rectifiers", 2015. LeCun: LeCun et al., "Efficient BackProp", 1998.
@@ -27,7 +27,7 @@ __all__ = [
     "compute_fans",
 ]
 
-# Standard deviation of a unit normal cut off at two standard deviations.
+# The standard deviation of a standard normal distribution that is cut off at +-2.
 _TRUNCATED_STDDEV = 0.87962566103423978
 
 _MODES = ("fan_in", "fan_out", "fan_avg")
@@ -42,7 +42,7 @@ class VarianceScaling(Initializer):
     ----------
     scale : float, default 1
     mode : {"fan_in", "fan_out", "fan_avg"}, default "fan_in"
-        Which of :func:`compute_fans` the variance is divided by; "fan_avg" is their mean.
+        The number of :func:`compute_fans` by which the variance is divided; "fan_avg" is the mean of both.
     distribution : {"truncated_normal", "untruncated_normal", "uniform"}, default "truncated_normal"
         "normal" is another word for the first.
     seed : int, optional
@@ -82,12 +82,12 @@ class VarianceScaling(Initializer):
 
 
 class _Named(VarianceScaling):
-    """A member of the family that leaves nothing but the seed to choose."""
+    """An initializer with fixed parameters, except for the seed."""
 
     arguments: ClassVar[tuple[float, str, str]]
 
     def __init__(self, seed: int | None = None) -> None:
-        if seed is not None:  # checked here, so that the error names this class
+        if seed is not None:  # checked here, so that a message names this class
             seed = _checks.integer(seed, "seed", type(self).__name__, minimum=0)
         super().__init__(*self.arguments, seed=seed)
 

@@ -1,4 +1,4 @@
-"""Seeds, label encoding, pictures as arrays, and the base class of data sets that make their batches themselves."""
+"""Seeds, one-hot labels, pictures as arrays, and the base class of data sets that make their own batches."""
 
 from typing import TYPE_CHECKING
 

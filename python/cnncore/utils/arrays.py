@@ -1,4 +1,4 @@
-"""Arrays that belong together: packed for `fit`, split in two."""
+"""Pack arrays into batches for `fit`, and split data sets in two."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> 
 
 
 def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
-    """A batch as ``(x, y, sample_weight)``, None for what it does not have.
+    """A batch as ``(x, y, sample_weight)``, with None for what it does not have.
 
     Raises
     ------

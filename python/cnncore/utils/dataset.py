@@ -1,4 +1,4 @@
-"""The base class of data sets that make their batches themselves."""
+"""The base class of data sets that make their own batches."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["PyDataset", "Sequence"]
 
 
 class PyDataset:
-    """A data set of which `fit`, `evaluate` and `predict` ask one batch after another.
+    """A data set that gives its batches by number to `fit`, `evaluate` and `predict`.
 
     A subclass has ``__getitem__(index)``, which returns batch number `index` as ``x``, ``(x, y)`` or
     ``(x, y, sample_weight)``, and ``__len__()``, the number of batches of an epoch.
@@ -24,11 +24,11 @@ class PyDataset:
         Accepted for compatibility with Keras: batches are always prepared by threads, since NumPy and the core release
         the GIL.
     max_queue_size : int, default 10
-        The most prepared batches that wait.
+        The largest number of prepared batches that wait to be used.
 
     Notes
     -----
-    A subclass whose ``__init__`` does not call this one has the defaults.
+    If the ``__init__`` of a subclass does not call this one, the defaults are used.
 
     Examples
     --------
@@ -71,7 +71,7 @@ class PyDataset:
         """Called before each epoch."""
 
     def on_epoch_end(self) -> None:
-        """Called after each epoch: the place to shuffle."""
+        """Called after each epoch. A subclass may shuffle here."""
 
 
 Sequence = PyDataset  # Keras' older name

@@ -1,4 +1,4 @@
-"""Pictures in files to arrays and back. Needs Pillow: ``pip install "cnncore[image]"``."""
+"""Read pictures from files as arrays, and write them. Needs Pillow: ``pip install "cnncore[image]"``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "hamming", "box", "lanczos"
 
 
 def pillow() -> Any:
-    """The module ``PIL.Image``; an ImportError names the extra that brings it."""
+    """The module ``PIL.Image``. If it is missing, an ImportError names the extra that installs it."""
     try:
         from PIL import Image
     except ImportError as error:
@@ -41,9 +41,9 @@ def load_img(
     path : path or io.BytesIO
         The file, or its bytes.
     color_mode : {"rgb", "rgba", "grayscale"}, default "rgb"
-        To what the picture is converted. Grey pictures of 16 or 32 bits keep their depth in "grayscale".
+        What the picture is converted to. Grey pictures of 16 or 32 bits keep their depth in "grayscale".
     target_size : (height, width), optional
-        Size to bring the picture to; its own by default.
+        The size to which the picture is resized; by default it keeps its size.
     interpolation : {"nearest", "bilinear", "bicubic", "hamming", "box", "lanczos"}, default "nearest"
         How it is resized.
     keep_aspect_ratio : bool, default False
@@ -157,7 +157,7 @@ def array_to_img(x: Any, data_format: str | None = None, scale: bool = True, dty
     scale : bool, default True
         Stretch the values to 0-255, smallest to largest.
     dtype : dtype, optional
-        In which to compute; float32 by default.
+        The type to compute in; float32 by default.
 
     Returns
     -------
@@ -213,7 +213,7 @@ def save_img(
     data_format : {"channels_last", "channels_first"}, optional
         Where the channels are; last by default.
     file_format : str, optional
-        The format where the ending does not say it, such as "png".
+        The format, such as "png", if the ending does not say it.
     scale : bool, default True
         Stretch the values to 0-255.
     **kwargs

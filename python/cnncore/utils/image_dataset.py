@@ -48,7 +48,7 @@ def image_dataset_from_directory(
     Parameters
     ----------
     directory : path
-        With ``labels="inferred"`` it has a folder for each class; else all pictures in it are taken.
+        With ``labels="inferred"`` it must have a folder for each class. Otherwise all pictures in it are used.
     labels : "inferred", None or list of int, default "inferred"
         From the folders, none, or one for each picture in alphabetical order of their paths.
     label_mode : {"int", "categorical", "binary", None}, default "int"
@@ -65,7 +65,7 @@ def image_dataset_from_directory(
     seed : int, optional
         Of the shuffling and of the split.
     validation_split : float in (0, 1), optional
-        Share of the pictures for validation.
+        The share of the pictures that is used for validation.
     subset : {"training", "validation", "both"}, optional
         Which part; "both" gives a list of the two. Needs `validation_split`, and a `seed` where pictures are shuffled.
     interpolation : {"bilinear", "nearest"}, default "bilinear"

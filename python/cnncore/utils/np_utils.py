@@ -1,4 +1,4 @@
-"""Keras 2's name for what is in :mod:`cnncore.utils` today; each use says so with a DeprecationWarning."""
+"""The name that :mod:`cnncore.utils` had in Keras 2. Each use gives a DeprecationWarning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Labels as one-hot rows, vectors of length one."""
+"""One-hot rows of labels, and vectors of length one."""
 
 from __future__ import annotations
 

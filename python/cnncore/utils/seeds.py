@@ -1,4 +1,4 @@
-"""One seed for everything that is drawn."""
+"""One seed for all random numbers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ __all__ = ["set_random_seed"]
 
 
 def set_random_seed(seed: int) -> None:
-    """Seed everything that follows: initial weights, dropout and shuffling, and ``random`` and ``numpy.random`` too.
+    """Make all following random numbers repeatable: initial weights, dropout and shuffling, and also ``random`` and
+    ``numpy.random``.
 
     Parameters
     ----------
