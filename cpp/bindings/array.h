@@ -25,6 +25,13 @@ inline Padding to_padding(const PaddingPairs& p) {
 
 inline Shape shape_of(const py::array& a) { return Shape(a.shape(), a.shape() + a.ndim()); }
 
+/// The shape of a batch of samples.
+inline Shape batched(int64_t batch, const Shape& sample) {
+  Shape shape{batch};
+  shape.insert(shape.end(), sample.begin(), sample.end());
+  return shape;
+}
+
 inline void check_shape(const char* op, const char* name, const py::array& a, const Shape& expected) {
   check(shape_of(a) == expected, op, "expected ", name, " of shape ", to_string(expected),
         ". Received: ", to_string(shape_of(a)));

@@ -10,12 +10,6 @@ Shape sample_shape(const char* op, const py::array& a) {
   return Shape(a.shape() + 1, a.shape() + a.ndim());
 }
 
-Shape batched(int64_t batch, const Shape& sample) {
-  Shape shape{batch};
-  shape.insert(shape.end(), sample.begin(), sample.end());
-  return shape;
-}
-
 // The inputs' sample shapes and data, all of one batch size.
 struct Inputs {
   Inputs(const char* op, const std::vector<Array>& arrays) {

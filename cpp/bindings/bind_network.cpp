@@ -7,17 +7,11 @@
 namespace cnncore {
 namespace {
 
-Shape batch_of(int64_t samples, const Shape& sample) {
-  Shape shape{samples};
-  shape.insert(shape.end(), sample.begin(), sample.end());
-  return shape;
-}
-
 // x (samples, *input_shape), uint8 or float32, C-contiguous. The array must outlive the result.
 Images to_images(const char* op, const py::array& x, const Shape& sample) {
   const auto rank = static_cast<py::ssize_t>(sample.size()) + 1;
   if (x.ndim() != rank || !std::equal(sample.begin(), sample.end(), x.shape() + 1))
-    check_shape(op, "x", x, batch_of(x.ndim() ? x.shape(0) : 0, sample));
+    check_shape(op, "x", x, batched(x.ndim() ? x.shape(0) : 0, sample));
   check(x.flags() & py::array::c_style, op, "expected a C-contiguous x");
   check(x.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_, op, "expected an aligned x");
   if (py::isinstance<py::array_t<uint8_t>>(x)) return {static_cast<const uint8_t*>(x.data()), nullptr, x.shape(0)};
@@ -39,7 +33,7 @@ py::list forward(Network& net, const std::vector<py::array>& x, bool training) {
   py::list results;
   std::vector<float*> y;
   for (size_t o = 0; o < net.output_count(); ++o) {
-    Array result = empty(batch_of(samples, net.output_shape(o)));
+    Array result = empty(batched(samples, net.output_shape(o)));
     y.push_back(result.mutable_data());
     results.append(std::move(result));
   }
@@ -61,7 +55,7 @@ BatchLoss python_loss(const py::object& function, const py::object& y, const py:
       if (all.is_none()) return all;
       return indices ? py::object(all[*indices]) : py::object(all[py::slice(0, size, 1)]);
     };
-    Array predictions = empty(batch_of(size, output));
+    Array predictions = empty(batched(size, output));
     std::copy_n(y_pred, predictions.size(), predictions.mutable_data());
     const py::object result = function(of_batch(y), predictions, of_batch(sample_weight));
     check(py::isinstance<py::tuple>(result) && py::len(result) == 2,
@@ -83,7 +77,7 @@ float* output_memory(const py::object& outputs, size_t o, int64_t size, const Sh
   const py::object item = outputs[py::int_(o)];
   if (item.is_none()) return nullptr;
   const Array array = float32(op, "outputs", item.cast<py::array>());
-  const Shape expected = batch_of(size, sample), received = shape_of(array);
+  const Shape expected = batched(size, sample), received = shape_of(array);
   check(received.size() == expected.size() && received[0] >= size &&
             std::equal(expected.begin() + 1, expected.end(), received.begin() + 1),
         op, "expected outputs of shape ", to_string(expected), ". Received: ", to_string(received));
@@ -105,7 +99,7 @@ OutputLoss output_loss(const Shape& output, int64_t samples, const py::object& l
   if (!weight.is_none()) {
     const py::array array = weight.cast<py::array>();
     wanted.row_weights = array.ndim() > 1;
-    Shape rows = batch_of(samples, output);
+    Shape rows = batched(samples, output);
     rows.pop_back();
     check_shape(op, "sample_weight", array, wanted.row_weights ? rows : Shape{samples});
     wanted.sample_weight = float32(op, "sample_weight", array).data();

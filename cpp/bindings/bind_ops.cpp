@@ -25,12 +25,6 @@ Conv2dParams conv2d_params(const Array& x, const Array& kernel, Pair strides, co
   return p;
 }
 
-Shape batched(int64_t batch, const Shape& sample) {
-  Shape shape{batch};
-  shape.insert(shape.end(), sample.begin(), sample.end());
-  return shape;
-}
-
 const float* bias_data(const char* op, const std::optional<Array>& bias, int64_t size) {
   if (!bias) return nullptr;
   check_shape(op, "bias", *bias, {size});

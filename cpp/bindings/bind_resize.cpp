@@ -4,12 +4,6 @@
 namespace cnncore {
 namespace {
 
-Shape batched(int64_t batch, const Shape& sample) {
-  Shape shape{batch};
-  shape.insert(shape.end(), sample.begin(), sample.end());
-  return shape;
-}
-
 Shape sample_of(const Shape& shape) { return Shape(shape.begin() + 1, shape.end()); }
 
 ImageSize image_size(const char* op, const Shape& shape) {

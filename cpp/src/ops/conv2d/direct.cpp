@@ -50,7 +50,7 @@ class DirectData : public DataPass {
 
   int64_t packed_size() const override { return p_.kernel_size(); }
   void pack(IndexRange channels, const float* kernel, float* packed) const override {
-    for (const Phase& phase : phases_) {
+    for (const StridePhase& phase : phases_) {
       pack_flipped(p_, k_, phase.taps, channels, kernel, packed);
       packed += packed_phase_size(phase);
     }
@@ -58,7 +58,7 @@ class DirectData : public DataPass {
   void run(int64_t count, const DataRun& r) const override {
     const int64_t channels = p_.group_channels(), filters = p_.group_filters();
     const float* packed = r.packed;
-    for (const Phase& phase : phases_) {
+    for (const StridePhase& phase : phases_) {
       GemmArgs a{};
       a.x_offset = phase.dy_offset.data(), a.k_offset = phase.k_offset.data();
       a.pixels = static_cast<int64_t>(phase.dy_offset.size()) / images_ * count;
@@ -75,14 +75,14 @@ class DirectData : public DataPass {
   }
 
  private:
-  int64_t packed_phase_size(const Phase& phase) const {
+  int64_t packed_phase_size(const StridePhase& phase) const {
     return static_cast<int64_t>(phase.taps.size()) * p_.params.filters * p_.group_channels();
   }
 
   const Conv2dProblem& p_;
   const Kernels& k_;
   int64_t images_;
-  std::vector<Phase> phases_;
+  std::vector<StridePhase> phases_;
 };
 
 class DirectWeights : public SummedWeights {

@@ -46,9 +46,9 @@ PaddingPair reach_outside(const std::vector<AxisPhase>& phases, int64_t size) {
   return reach;
 }
 
-Phase make_phase(const AxisPhase& rows, const AxisPhase& columns, const Conv2dParams& p, const Frame& dy,
+StridePhase make_phase(const AxisPhase& rows, const AxisPhase& columns, const Conv2dParams& p, const Frame& dy,
                  int64_t images) {
-  Phase phase;
+  StridePhase phase;
   // The smallest output position is the pixel's base, so that every tap lies at or behind it.
   int64_t base_y = 0, base_x = 0;
   for (const auto& tap : rows.tap) base_y = std::min(base_y, tap.second);
@@ -143,9 +143,9 @@ Padding data_border(const Conv2dParams& p) {
   return {y.before, y.after, x.before, x.after};
 }
 
-std::vector<Phase> data_phases(const Conv2dParams& p, const Frame& dy, int64_t images) {
+std::vector<StridePhase> data_phases(const Conv2dParams& p, const Frame& dy, int64_t images) {
   const DataAxes axes(p);
-  std::vector<Phase> phases;
+  std::vector<StridePhase> phases;
   for (const AxisPhase& row : axes.rows)
     for (const AxisPhase& column : axes.columns) phases.push_back(make_phase(row, column, p, dy, images));
   return phases;

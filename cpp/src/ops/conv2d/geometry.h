@@ -50,7 +50,7 @@ Offsets output_offsets(const Frame& dy, int64_t images, PixelOrder order);
 
 /// The gradient of the input is a convolution of dy with the flipped kernel, one for each residue of the input's
 /// position modulo the stride; each uses only the taps that meet a stride.
-struct Phase {
+struct StridePhase {
   std::vector<int64_t> taps;  // ky * kernel_width + kx
   Offsets dy_offset;          // per input pixel of this phase, into consecutive frames of dy
   Offsets dx_offset;          // per input pixel, into consecutive plain images
@@ -60,6 +60,6 @@ struct Phase {
 /// The border of dy that the phases read at least.
 Padding data_border(const Conv2dParams& params);
 /// One for each residue, over `images` images; the border of dy is at least data_border.
-std::vector<Phase> data_phases(const Conv2dParams& params, const Frame& dy, int64_t images);
+std::vector<StridePhase> data_phases(const Conv2dParams& params, const Frame& dy, int64_t images);
 
 }  // namespace cnncore

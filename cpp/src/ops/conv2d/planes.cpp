@@ -25,8 +25,8 @@ class PlanesData : public DataPass {
  public:
   explicit PlanesData(Operands& operands)
       : p_(operands.problem()), k_(operands.kernels()), frame_(operands.dy_frame()) {
-    const std::vector<Phase> phases = data_phases(p_.params, frame_, 1);
-    const Phase& phase = phases.front();  // the only one: strides are 1
+    const std::vector<StridePhase> phases = data_phases(p_.params, frame_, 1);
+    const StridePhase& phase = phases.front();  // the only one: strides are 1
     taps_ = phase.taps;
     const int64_t pitch = frame_.full_width(), filters = p_.params.filters;
     length_ = (p_.params.in_height - 1) * pitch + p_.params.in_width;
