@@ -98,3 +98,56 @@ def test_multiprocessing_by_fork(tasks):
     results = out.split()
     assert len(results) == tasks + 1
     assert len(set(results)) == 1
+
+
+AFTER_TORCH = """
+import os, sys
+{before}
+import torch
+torch.set_num_threads(4)
+x = torch.randn(4_000_000)
+for _ in range(3):
+    x = x.sin()  # shared by the threads of OpenMP
+{between}
+child = os.fork()
+if child == 0:
+    import numpy as np
+    import cnncore
+    from cnncore.layers import Conv2D, Dense, Flatten
+    cnncore.set_num_threads(4)
+    model = cnncore.Sequential([Conv2D(16, 3, input_shape=(28, 28, 1)), Flatten(), Dense(10)])
+    model.compile("sgd", "mse")
+    images = np.ones((128, 28, 28, 1), np.float32)
+    model.fit(images, np.ones((128, 10)), batch_size=128, verbose=0)
+    model.predict(images, verbose=0)
+    os._exit(7)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+print("both")
+"""
+
+
+@pytest.mark.parametrize(("before", "between"), [("", ""), ("", "import cnncore"), ("import cnncore", "")])
+def test_first_use_in_a_child_of_a_process_that_used_openmp(before, between):
+    """PyTorch and this package load one libgomp, whose threads the child does not have."""
+    pytest.importorskip("torch")
+    script = AFTER_TORCH.format(before=before, between=between)
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout == "both\n", done.stderr
+
+
+def test_a_child_of_one_thread_may_use_many():
+    """Only a process with other threads may have a pool that the child lost."""
+    out = run("""
+        import threading
+        _core.set_num_threads(1)
+        train(1)
+        child = os.fork()
+        if child == 0:
+            _core.set_num_threads(3)
+            train(1)
+            os.write(1, str(len(os.listdir("/proc/self/task"))).encode())
+            os._exit(0)
+        os.waitpid(child, 0)
+    """)
+    assert int(out) >= 3

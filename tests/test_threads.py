@@ -1,5 +1,9 @@
 """The same bits at any number of threads."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -207,3 +211,48 @@ def test_number_of_threads():
         with pytest.raises(ValueError, match="threads"):
             _core.set_num_threads(bad)
     assert _core.get_num_threads() == before
+
+
+LIMITED = """
+import resource, sys
+import os
+import subprocess
+import sys
+
+import numpy as np
+import cnncore
+from cnncore.layers import Conv2D, Dense, Flatten
+
+model = cnncore.Sequential([Conv2D(16, 3, input_shape=(28, 28, 1), activation="relu"), Flatten(), Dense(10)])
+model.compile("sgd", "mse")
+images, targets = np.ones((256, 28, 28, 1), np.float32), np.ones((256, 10), np.float32)
+cnncore.set_num_threads(1)
+model.fit(images, targets, verbose=0)
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + {room} * 2**20,) * 2)
+cnncore.set_num_threads(1024)
+expected = model.predict(images, verbose=0)
+cnncore.set_num_threads(1)
+assert np.array_equal(model.predict(images, verbose=0), expected)
+print("the same")
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="address spaces are limited on Linux")
+@pytest.mark.parametrize("room", [100, 300, 1000])
+def test_more_threads_than_memory_has_room_for(room):
+    """OpenMP would end the process where a thread does not start."""
+    command = [sys.executable, "-c", LIMITED.format(room=room)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout == "the same\n", done.stderr
+
+
+@pytest.mark.skipif(_core.default_num_threads() < 2, reason="needs two processors")
+@pytest.mark.parametrize("setting", ["OMP_PROC_BIND=true", "OMP_PLACES=cores", "OMP_PROC_BIND=spread"])
+def test_threads_that_are_bound_to_processors(setting):
+    """OpenMP binds the first thread to one processor, which does not mean that there is no other."""
+    name, value = setting.split("=")
+    command = [sys.executable, "-c", "from cnncore import _core; print(_core.default_num_threads())"]
+    environment = {key: text for key, text in os.environ.items() if not key.startswith("OMP_")} | {name: value}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=True)
+    assert int(done.stdout) >= 2

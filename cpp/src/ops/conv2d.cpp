@@ -10,6 +10,7 @@
 #include "runtime/buffer.h"
 #include "runtime/check.h"
 #include "runtime/dispatch.h"
+#include "runtime/interrupt.h"
 #include "runtime/threads.h"
 
 namespace cnncore {
@@ -68,7 +69,7 @@ void conv2d(const Conv2dParams& params, int64_t batch, const float* x, const flo
   const int64_t work = batch * plan.flops();
   const int threads = threads_for(tasks, work);
   const Buffer<float> memory(scratch * threads);
-  parallel_for_on(threads, tasks, [&](int64_t task, int thread) {
+  interruptible_for_on(threads, tasks, [&](int64_t task, int thread) {
     const int64_t n = task * step;
     plan.forward(std::min(step, batch - n), {.x = x + n * plan.input_size(),
                                              .kernel = kernel,
@@ -94,7 +95,7 @@ void conv2d_backward(const Conv2dParams& params, int64_t batch, const float* x, 
   const bool weights = dkernel || dbias;
   const Buffer<float> partials(weights ? plan.partial_size() * shards.count : 0);
   pack(plan, kernel, packed.data());
-  parallel_for_on(threads, shards.count, [&](int64_t shard, int thread) {
+  interruptible_for_on(threads, shards.count, [&](int64_t shard, int thread) {
     for (int64_t n = shards.begin(shard); n < shards.end(shard); n += plan.backward_images()) {
       plan.backward(std::min(plan.backward_images(), shards.end(shard) - n),
                     {.x = x + n * plan.input_size(),

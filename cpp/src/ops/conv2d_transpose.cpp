@@ -10,6 +10,7 @@
 #include "runtime/buffer.h"
 #include "runtime/check.h"
 #include "runtime/dispatch.h"
+#include "runtime/interrupt.h"
 #include "runtime/threads.h"
 
 namespace cnncore {
@@ -134,7 +135,7 @@ void conv2d_transpose(const Conv2dTransposeParams& params, int64_t batch, const 
   const int64_t scratch = aligned_count<float>(plan.scratch_size());
   const int threads = threads_for(tasks, batch * plan.flops());
   const Buffer<float> memory(scratch * threads);
-  parallel_for_on(threads, tasks, [&](int64_t task, int thread) {
+  interruptible_for_on(threads, tasks, [&](int64_t task, int thread) {
     const int64_t n = task * step;
     plan.forward(std::min(step, batch - n), {.x = x + n * plan.input_size(),
                                              .kernel = kernel,
@@ -156,7 +157,7 @@ void conv2d_transpose_backward(const Conv2dTransposeParams& params, int64_t batc
   const bool weights = dkernel || dbias;
   const Buffer<float> partials(weights ? plan.partial_size() * shards.count : 0);
   pack(plan, kernel, packed.data());
-  parallel_for_on(threads, shards.count, [&](int64_t shard, int thread) {
+  interruptible_for_on(threads, shards.count, [&](int64_t shard, int thread) {
     for (int64_t n = shards.begin(shard); n < shards.end(shard); n += plan.backward_images()) {
       plan.backward(std::min(plan.backward_images(), shards.end(shard) - n),
                     {.x = x + n * plan.input_size(),

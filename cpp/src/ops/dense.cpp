@@ -12,6 +12,7 @@
 #include "runtime/buffer.h"
 #include "runtime/check.h"
 #include "runtime/dispatch.h"
+#include "runtime/interrupt.h"
 #include "runtime/threads.h"
 
 namespace cnncore {
@@ -129,7 +130,7 @@ void dense(const DenseParams& params, int64_t batch, const float* x, const float
   const int64_t tasks = (batch + kSamplesPerCall - 1) / kSamplesPerCall;
   const int threads = threads_for(tasks, batch * plan.flops());
   const DenseMemory memory(plan, threads, kernel);
-  parallel_for_on(threads, tasks, [&](int64_t task, int thread) {
+  interruptible_for_on(threads, tasks, [&](int64_t task, int thread) {
     const int64_t n = task * kSamplesPerCall;
     plan.forward(std::min(kSamplesPerCall, batch - n), {x + n * params.features, kernel, memory.packed.data(), bias,
                                                         y + n * params.units, memory.lent(thread)});
@@ -150,14 +151,14 @@ void dense_backward(const DenseParams& params, int64_t batch, const float* x, co
     dy = rounded.data();
   }
   if (dx) {
-    parallel_for_on(threads, tasks, [&](int64_t task, int thread) {
+    interruptible_for_on(threads, tasks, [&](int64_t task, int thread) {
       const int64_t n = task * kSamplesPerCall;
       plan.backward_data(std::min(kSamplesPerCall, batch - n), dy + n * params.units, memory.packed.data(),
                          dx + n * params.features, memory.lent(thread));
     });
   }
   if (dkernel)
-    parallel_for_on(threads, plan.tasks(),
+    interruptible_for_on(threads, plan.tasks(),
                     [&](int64_t task, int thread) { plan.weights(task, batch, x, dy, dkernel, memory.lent(thread)); });
   if (dbias) plan.bias(batch, dy, dbias);
 }

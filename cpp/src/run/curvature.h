@@ -4,7 +4,7 @@
 #include <memory>
 #include <vector>
 
-#include "run/interrupt.h"
+#include "runtime/interrupt.h"
 #include "run/output_losses.h"
 #include "run/tangent_slices.h"
 

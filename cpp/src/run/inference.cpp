@@ -4,7 +4,6 @@
 #include <atomic>
 
 #include "cnncore/runtime.h"
-#include "run/interrupt.h"
 #include "runtime/threads.h"
 
 namespace cnncore {
@@ -12,6 +11,20 @@ namespace {
 
 constexpr int64_t kWorthSharing = 1 << 17;  // floating-point operations: more than the end of a shared stage costs
 constexpr size_t kMostPooled = 8;           // memories that are kept
+constexpr int64_t kPiece = int64_t{1} << 31;         // floating-point operations between two looks whether to go on
+
+// A part of a stage. One that takes long is done as several smaller parts of as many more.
+template <class Stopped>
+void forward_in_pieces(const Step& step, const Run& run, int64_t stage, Part part, Stopped stopped) {
+  const int64_t work = step.flops() / part.count;
+  if (work < kPiece || !step.shared(stage)) {
+    if (work < kPiece || !stopped()) step.forward_stage(run, stage, part);
+    return;
+  }
+  const int pieces = static_cast<int>(std::min<int64_t>(work / kPiece + 1, 1024));
+  for (int i = 0; i < pieces && !stopped(); ++i)
+    step.forward_stage(run, stage, {part.index * pieces + i, part.count * pieces});
+}
 
 }  // namespace
 
@@ -85,7 +98,7 @@ void Inference::forward(const std::vector<Images>& x, const std::vector<float*>&
 
 // One part of a stage. True where its parts must all be done before the next stage begins.
 bool Inference::run_stage(size_t index, const std::vector<Images>& x, Part part, const PackedParameters& packed,
-                          Memory& memory) {
+                          Memory& memory, InterruptWatch& watch) {
   const auto shared = [&](size_t i) { return i < stages_.size() && stages_[i].shared; };
   ThreadMemory &own = *memory.threads[static_cast<size_t>(part.index)], &first = *memory.threads[0];
   const Slices own_slices(plan_, own, memory.batch, packed.data());
@@ -105,7 +118,8 @@ bool Inference::run_stage(size_t index, const std::vector<Images>& x, Part part,
     run.y = slices.value(node.output, 0);
     run.common = first.scratch.data();
     run.finite_kernels = packed.finite();
-    node.step->forward_stage(run, stage.stage, shared(index) ? part : Part{});
+    forward_in_pieces(*node.step, run, stage.stage, shared(index) ? part : Part{},
+                      [&] { return watch.stopped(part.index); });
   }
   return shared(index) || shared(index + 1);
 }
@@ -115,9 +129,11 @@ void Inference::forward_one(const std::vector<Images>& x, const std::vector<floa
                             Memory& memory) {
   const int threads = threads_for(2, plan_.flops);
   reserve_threads(memory, most_threads_for(2, plan_.flops));
+  InterruptWatch watch;
   parallel_stages(threads, static_cast<int64_t>(stages_.size()), [&](int64_t s, int thread, int count) {
-    return run_stage(static_cast<size_t>(s), x, {thread, count}, packed, memory);
+    return run_stage(static_cast<size_t>(s), x, {thread, count}, packed, memory, watch);
   });
+  watch.finish();
   copy_outputs(Slices(plan_, *memory.threads[0], memory.batch, packed.data()), 0, 1, 0, y);
 }
 
@@ -131,7 +147,8 @@ void Inference::forward_many(const std::vector<Images>& x, const std::vector<flo
   InterruptWatch watch;
   parallel_for_on(threads, slices, [&](int64_t task, int thread) {
     if (watch.stopped(thread)) return;
-    const Slices own(plan_, *memory.threads[static_cast<size_t>(thread)], memory.batch, packed.data());
+    Slices own(plan_, *memory.threads[static_cast<size_t>(thread)], memory.batch, packed.data());
+    own.watch(watch, thread);
     const int64_t first = task * size, count = std::min(size, samples - first);
     own.load(x, nullptr, {first, count});
     own.forward(plan_.phases[0], {first, count}, nullptr);
@@ -173,7 +190,8 @@ void Inference::forward_phases(const std::vector<Images>& x, const std::vector<f
     for (size_t p = 0; p < plan_.phases.size(); ++p) {
       parallel_for_on(threads, slices, [&](int64_t task, int thread) {
         if (watch.stopped(thread)) return;
-        const Slices own(plan_, *memory.threads[static_cast<size_t>(thread)], memory.batch, packed.data());
+        Slices own(plan_, *memory.threads[static_cast<size_t>(thread)], memory.batch, packed.data());
+        own.watch(watch, thread);
         const SliceOf slice{task * size, std::min(size, batch - task * size)};
         if (p == 0) own.load(part, nullptr, slice);
         own.forward(plan_.phases[p], slice, nullptr);

@@ -7,6 +7,7 @@
 
 #include "run/packing.h"
 #include "run/slices.h"
+#include "runtime/interrupt.h"
 
 namespace cnncore {
 
@@ -36,7 +37,8 @@ class Inference {
   std::shared_ptr<const PackedParameters> packed_for(ParameterState parameters);
   void forward_one(const std::vector<Images>& x, const std::vector<float*>& y, const PackedParameters& packed,
                    Memory& memory);
-  bool run_stage(size_t index, const std::vector<Images>& x, Part part, const PackedParameters& packed, Memory& memory);
+  bool run_stage(size_t index, const std::vector<Images>& x, Part part, const PackedParameters& packed, Memory& memory,
+                 InterruptWatch& watch);
   void forward_many(const std::vector<Images>& x, const std::vector<float*>& y, const PackedParameters& packed,
                     Memory& memory);
   void forward_phases(const std::vector<Images>& x, const std::vector<float*>& y, const PackedParameters& packed,

@@ -90,7 +90,9 @@ void Slices::forward(const Phase& phase, const SliceOf& slice, double* loss) con
     for (int64_t n = 0; n < slice.count; n += group) {
       for (const Item& item : segment.items) {
         const PlannedNode& node = plan_.nodes[item.node];
-        Run r = run(node, slice, n, std::min(group, slice.count - n));
+        const int64_t count = std::min(group, slice.count - n);
+        if (watch_.stops_before(count * node.step->flops())) return;
+        Run r = run(node, slice, n, count);
         r.loss = loss;
         item.role == Item::Role::observe ? node.step->observe(r) : node.step->forward(r);
       }
@@ -107,7 +109,9 @@ void Slices::backward(const Phase& phase, const SliceOf& slice, const std::vecto
         const Item& item = segment.items[i];
         const PlannedNode& node = plan_.nodes[item.node];
         if (!node.backward) continue;
-        Run r = run(node, slice, n, std::min(group, slice.count - n));
+        const int64_t count = std::min(group, slice.count - n);
+        if (watch_.stops_before(2 * count * node.step->flops())) return;
+        Run r = run(node, slice, n, count);
         for (size_t o = 0; o < plan_.outputs.size(); ++o)
           if (logits[o] && plan_.outputs[o].tensor == node.output) r.dy_of_logits = true;
         if (item.role == Item::Role::apply) {

@@ -7,6 +7,7 @@
 #include "ops/shards.h"
 #include "plan/plan.h"
 #include "runtime/buffer.h"
+#include "runtime/interrupt.h"
 
 namespace cnncore {
 
@@ -41,6 +42,9 @@ class Slices {
   Slices(const Plan& plan, ThreadMemory& thread, BatchMemory& batch, const float* packed)
       : plan_(plan), thread_(thread), batch_(batch), packed_(packed) {}
 
+  /// Leaves steps out once `watch` says so; what is computed is of no use then.
+  void watch(InterruptWatch& watch, int thread) { watch_ = WorkWatch(watch, thread); }
+
   float* value(int tensor, int64_t first) const { return at(plan_.tensors[index(tensor)].value, tensor, first); }
   float* grad(int tensor, int64_t first) const { return at(plan_.tensors[index(tensor)].grad, tensor, first); }
 
@@ -67,6 +71,7 @@ class Slices {
   ThreadMemory& thread_;
   BatchMemory& batch_;
   const float* packed_;
+  mutable WorkWatch watch_;
 };
 
 }  // namespace cnncore

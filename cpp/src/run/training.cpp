@@ -58,6 +58,7 @@ void Training::for_slices(int64_t step, InterruptWatch& watch, Function f) {
   reserve_threads(most_threads_for(shards_.count, work));
   parallel_for_on(threads, shards_.count, [&](int64_t shard, int thread) {
     Slices own = slices(thread);
+    own.watch(watch, thread);
     for (int64_t first = shards_.begin(shard); first < shards_.end(shard); first += plan_->mode.slice) {
       if (watch.stopped(thread)) return;
       f(own, slice_of(shard, first, step));

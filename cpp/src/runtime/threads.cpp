@@ -4,17 +4,24 @@
 #include <atomic>
 #include <chrono>
 #include <cmath>
+#include <condition_variable>
 #include <cstdlib>
 #include <exception>
 #include <fstream>
+#include <functional>
+#include <iterator>
 #include <limits>
+#include <mutex>
+#include <sstream>
 #include <string>
 #include <thread>
+#include <vector>
 
 #if defined(_OPENMP)
 #include <omp.h>
 #endif
 #if defined(__linux__)
+#include <link.h>
 #include <pthread.h>
 #include <sched.h>
 #endif
@@ -32,20 +39,128 @@ constexpr int kMaxThreads = 1024;
     1 << 20;                         // floating-point operations: about ten microseconds of a core
 std::atomic<int> chosen_threads{0};  // 0: the default
 
-// libgomp's pool of threads does not survive a fork: another region in the child waits for threads that no longer
-// exist. A child of a process that has used the pool therefore runs its loops on its own thread.
-std::atomic<bool> pool_used{false};
-std::atomic<bool> pool_lost{false};
+// OpenMP's threads do not survive a fork, which the team of the thread that forked does not know: its next region would
+// wait for them for ever. In a child that thread therefore hands its regions over to a new one, which has a team of its
+// own. Other libraries use the same OpenMP, so that it does not matter whether this one had used it; and where this one
+// is loaded after the fork, it has to guess from the library of OpenMP: whether that was there before.
+thread_local bool team_lost = false;
 
-[[maybe_unused]] void note_fork() {
-  if (pool_used) pool_lost = true;
+// A thread that runs the regions of another one.
+class Deputy {
+ public:
+  Deputy() {
+    std::thread([this] { serve(); }).detach();
+  }
+  template <class Function>
+  void run(Function f) {
+    std::exception_ptr thrown;
+    std::function<void()> guarded = [&] {
+      try {
+        f();
+      } catch (...) {
+        thrown = std::current_exception();
+      }
+    };
+    std::unique_lock lock(mutex_);
+    task_ = &guarded;
+    changed_.notify_all();
+    changed_.wait(lock, [&] { return task_ == nullptr; });
+    if (thrown) std::rethrow_exception(thrown);
+  }
+
+ private:
+  void serve() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      changed_.wait(lock, [&] { return task_ != nullptr; });
+      (*task_)();
+      task_ = nullptr;
+      changed_.notify_all();
+    }
+  }
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::function<void()>* task_ = nullptr;
+};
+
+thread_local Deputy* deputy = nullptr;  // never deleted: its thread waits until the process ends
+
+// Calls f(), which enters a region, on a thread whose team is alive.
+template <class Function>
+[[maybe_unused]] void with_team(Function f) {
+  if (!team_lost) return f();
+  if (!deputy) deputy = new Deputy;
+  deputy->run(f);
 }
 
-[[maybe_unused]] void enter_region() {
-#if defined(__linux__)
-  if (!pool_used.exchange(true)) pthread_atfork(nullptr, nullptr, note_fork);
+#if defined(__linux__) && defined(_OPENMP)
+// The flags of this process, the seventh field behind the name of the program.
+int64_t process_flags() {
+  std::ifstream file("/proc/self/stat");
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  std::istringstream fields(text.substr(std::min(text.size(), text.rfind(')') + 2)));
+  std::string word;
+  for (int i = 0; i < 7; ++i) fields >> word;
+  return fields ? std::atoll(word.c_str()) : 0;
+}
+
+struct Loaded {
+  int count = 0, own = -1, openmp = -1;  // in the order in which libraries were loaded
+};
+
+int note_library(dl_phdr_info* info, size_t, void* data) {
+  Loaded& loaded = *static_cast<Loaded*>(data);
+  const auto here = reinterpret_cast<ElfW(Addr)>(&note_library);
+  for (int i = 0; i < info->dlpi_phnum; ++i) {
+    const ElfW(Phdr) & part = info->dlpi_phdr[i];
+    const ElfW(Addr) begin = info->dlpi_addr + part.p_vaddr;
+    if (part.p_type == PT_LOAD && here >= begin && here < begin + part.p_memsz) loaded.own = loaded.count;
+  }
+  const std::string path = info->dlpi_name, name = path.substr(path.rfind('/') + 1);
+  const bool openmp = name.find("gomp") != name.npos || name.find("iomp") != name.npos || name.rfind("libomp", 0) == 0;
+  if (openmp && loaded.openmp < 0) loaded.openmp = loaded.count;
+  return ++loaded.count, 0;
+}
+
+bool team_may_be_lost_already() {
+  constexpr int64_t kForkedWithoutExec = 0x40;
+  if (!(process_flags() & kForkedWithoutExec)) return false;
+  Loaded loaded;
+  dl_iterate_phdr(note_library, &loaded);
+  return loaded.openmp >= 0 && loaded.openmp < loaded.own;
+}
+
+[[maybe_unused]] const bool watches_forks = [] {
+  team_lost = team_may_be_lost_already();
+  return pthread_atfork(nullptr, nullptr, [] { team_lost = true, deputy = nullptr; }) == 0;
+}();
+
+// OpenMP ends the process where it cannot create a thread. So threads are tried before it is asked for more of them:
+// as many at a time as it will have. Each thread of the program has a team of its own.
+int threads_that_start(int wanted) {
+  thread_local int known = 1, tried = 1;
+  if (wanted <= tried) return std::min(wanted, known);
+  std::vector<pthread_t> started(static_cast<size_t>(wanted - 1));
+  std::mutex gate;
+  int count = 0;
+  {
+    const std::lock_guard hold(gate);  // none of them ends before all have started
+    const auto wait = [](void* mutex) -> void* {
+      const std::lock_guard pass(*static_cast<std::mutex*>(mutex));
+      return nullptr;
+    };
+    while (count < wanted - 1 && pthread_create(&started[static_cast<size_t>(count)], nullptr, wait, &gate) == 0)
+      ++count;
+  }
+  for (int i = 0; i < count; ++i) pthread_join(started[static_cast<size_t>(i)], nullptr);
+  tried = wanted;
+  // Where they are too many, half of them leaves room for other things.
+  known = count == wanted - 1 ? wanted : std::max(1, count / 2);
+  return std::min(wanted, known);
+}
+#else
+int threads_that_start(int wanted) { return wanted; }
 #endif
-}
 
 // A parallel region ends when its last thread does, and on a busy machine that thread may have to wait for a core: for
 // milliseconds, where the region's work takes microseconds. What a region's caller has waited in vain is therefore
@@ -67,7 +182,14 @@ bool may_share() { return Clock::now().time_since_epoch().count() >= alone_until
 int affinity_threads() {
 #if defined(__linux__)
   cpu_set_t cpus;
-  if (sched_getaffinity(0, sizeof cpus, &cpus) == 0) return std::max(1, CPU_COUNT(&cpus));
+  if (sched_getaffinity(0, sizeof cpus, &cpus) == 0) {
+    int count = std::max(1, CPU_COUNT(&cpus));
+#if defined(_OPENMP)
+    // OMP_PROC_BIND and OMP_PLACES bind the first thread to some of the processor: OpenMP knows the rest.
+    if (omp_get_proc_bind() != omp_proc_bind_false) count = std::max(count, omp_get_num_procs());
+#endif
+    return count;
+  }
 #endif
   return std::max(1u, std::thread::hardware_concurrency());
 }
@@ -129,7 +251,7 @@ std::map<std::string, std::string> build_info() {
 
 int most_threads_for(int64_t tasks, int64_t work) {
 #if defined(_OPENMP)
-  if (!pool_lost && tasks > 1 && work >= kWorthThreads) return num_threads();
+  if (tasks > 1 && work >= kWorthThreads) return threads_that_start(num_threads());
 #endif
   (void)tasks, (void)work;
   return 1;
@@ -198,20 +320,21 @@ void parallel_stages_of(int threads, int64_t stages, StageRef stage) {
   const Kernels& k = kernels();
 #if defined(_OPENMP)
   if (threads > 1) {
-    enter_region();
     const Clock::time_point begin = Clock::now();
     Clock::duration busy{};
     std::atomic<int64_t> arrived{0};
+    with_team([&] {
 #pragma omp parallel num_threads(threads)
-    {
-      const int part = omp_get_thread_num(), parts = omp_get_num_threads();
-      const uint32_t saved = k.flush_denormals();
-      Meeting meeting(arrived);
-      for (int64_t s = 0; s < stages; ++s)
-        if (stage.call(stage.object, s, part, parts)) meeting.wait(parts);
-      k.restore_denormals(saved);
-      if (part == 0) busy = Clock::now() - begin - meeting.waited();
-    }
+      {
+        const int part = omp_get_thread_num(), parts = omp_get_num_threads();
+        const uint32_t saved = k.flush_denormals();
+        Meeting meeting(arrived);
+        for (int64_t s = 0; s < stages; ++s)
+          if (stage.call(stage.object, s, part, parts)) meeting.wait(parts);
+        k.restore_denormals(saved);
+        if (part == 0) busy = Clock::now() - begin - meeting.waited();
+      }
+    });
     note_region(begin, Clock::now(), busy);
     return;
   }
@@ -226,20 +349,21 @@ void parallel_for_tasks(int64_t tasks, int threads, TaskRef task) {
   const Kernels& k = kernels();
 #if defined(_OPENMP)
   if (threads > 1) {
-    enter_region();
     const Clock::time_point begin = Clock::now();
     Clock::duration busy{};
     FirstException thrown;
+    with_team([&] {
 #pragma omp parallel num_threads(threads)
-    {
-      const int thread = omp_get_thread_num();
-      const Clock::time_point entry = Clock::now();
-      const uint32_t saved = k.flush_denormals();
+      {
+        const int thread = omp_get_thread_num();
+        const Clock::time_point entry = Clock::now();
+        const uint32_t saved = k.flush_denormals();
 #pragma omp for schedule(dynamic, 1) nowait
-      for (int64_t i = 0; i < tasks; ++i) thrown.guard([&] { task.call(task.object, i, thread); });
-      k.restore_denormals(saved);
-      if (thread == 0) busy = Clock::now() - entry;
-    }
+        for (int64_t i = 0; i < tasks; ++i) thrown.guard([&] { task.call(task.object, i, thread); });
+        k.restore_denormals(saved);
+        if (thread == 0) busy = Clock::now() - entry;
+      }
+    });
     note_region(begin, Clock::now(), busy);
     return thrown.rethrow();
   }

@@ -1,4 +1,4 @@
-#include "run/interrupt.h"
+#include "runtime/interrupt.h"
 
 #include "cnncore/network.h"
 

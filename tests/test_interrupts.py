@@ -1,0 +1,108 @@
+"""Ctrl-C ends a long call of the core within a part of it, and leaves everything usable."""
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+# A signal in the first tenth of a call of some seconds; says after which part of the call's time it ended.
+PREAMBLE = """
+import os, signal, threading, time
+import numpy as np
+from cnncore import Input, Sequential, ops
+from cnncore.layers import Conv2D, Dense, GlobalAveragePooling2D
+
+rng = np.random.default_rng(0)
+
+def network(size, filters, layers, channels=3):
+    model = Sequential([Input((size, size, channels))])
+    for _ in range(layers):
+        model.add(Conv2D(filters, 3, padding="same", activation="relu"))
+    model.add(GlobalAveragePooling2D())
+    model.add(Dense(1))
+    model.compile("sgd", "mse")
+    return model
+
+def images(count, size, channels=3):
+    return rng.random((count, size, size, channels), np.float32)
+
+def interrupted(call):
+    begin = time.perf_counter()
+    call()
+    whole = time.perf_counter() - begin
+    sent = []
+
+    def send():
+        time.sleep(whole / 10)
+        sent.append(time.perf_counter())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        call()
+        raise SystemExit("it ran to its end")
+    except KeyboardInterrupt:
+        waited = time.perf_counter() - sent[0]
+    thread.join()
+    assert waited < max(0.4 * whole, 0.3), (waited, whole)
+"""
+
+CALLS = {
+    "training": """
+        model, x, y = network(96, 64, 6), images(8, 96), np.ones((8, 1), np.float32)
+        before = model.get_weights()
+        model.train_on_batch(x, y)
+        model.set_weights(before)
+        interrupted(lambda: model.train_on_batch(x, y))
+        model.train_on_batch(x, y)
+    """,
+    "fit": """
+        model, x, y = network(96, 64, 6), images(8, 96), np.ones((8, 1), np.float32)
+        interrupted(lambda: model.fit(x, y, batch_size=8, verbose=0))
+        assert np.isfinite(model.fit(x[:1], y[:1], verbose=0).history["loss"]).all()
+    """,
+    "predict": """
+        model, x = network(96, 64, 6), images(32, 96)
+        interrupted(lambda: model.predict(x, batch_size=32, verbose=0))
+        assert model.predict(x[:2], verbose=0).shape == (2, 1)
+    """,
+    "one image": """
+        model, x = network(512, 64, 3, channels=32), images(1, 512, 32)
+        expected = model.predict(x, verbose=0)
+        interrupted(lambda: model.predict(x, verbose=0))
+        assert np.array_equal(model.predict(x, verbose=0), expected)
+    """,
+    "ops": """
+        x, kernel, bias = rng.random((2048, 4096), np.float32), rng.random((4096, 4096), np.float32), np.zeros(4096)
+        interrupted(lambda: ops.dense(x, kernel, bias.astype(np.float32)))
+    """,
+    "a source that blocks": """
+        model, calls = network(8, 2, 1), []
+
+        def source():
+            if calls:
+                time.sleep(60)
+            calls.append(1)
+            yield images(1, 8), np.ones((1, 1), np.float32)
+
+        model.fit(source(), steps_per_epoch=1, verbose=0)
+        threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+        begin = time.perf_counter()
+        try:
+            model.fit(source(), steps_per_epoch=1, verbose=0)
+            raise SystemExit("it ran to its end")
+        except KeyboardInterrupt:
+            assert time.perf_counter() - begin < 10
+        calls.clear()
+        model.fit(source(), steps_per_epoch=1, verbose=0)
+    """,
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_how_long_it_takes(name):
+    script = PREAMBLE + textwrap.dedent(CALLS[name]) + "\nprint('fine')\n"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=250, check=False)
+    assert done.stdout == "fine\n", done.stderr
