@@ -8,6 +8,7 @@
   X(activation)              \
   X(activity_regularization) \
   X(add)                     \
+  X(added_loss)              \
   X(affine)                  \
   X(average)                 \
   X(avg_pool2d)              \

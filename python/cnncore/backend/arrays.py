@@ -14,7 +14,7 @@ from cnncore._random import generator, next_seed
 from cnncore.activations import sigmoid, softmax
 from cnncore.backend.settings import epsilon
 from cnncore.differentiation import Traced
-from cnncore.layers.tensor import NotTraceableError
+from cnncore.layers.tensor import KerasTensor, NotTraceableError
 
 __all__ = [
     "abs",
@@ -144,8 +144,11 @@ def expand_dims(x: Any, axis: int = -1) -> Any:
 
 
 def flatten(x: Any) -> Any:
-    """All values as one axis."""
-    return np.ravel(x)
+    """All values as one axis.
+
+    A symbolic tensor keeps the axis of the batch: losses of its rows, and then their mean, are those of all values.
+    """
+    return np.reshape(x, (-1, int(np.prod(x.shape[1:])))) if isinstance(x, KerasTensor) else np.ravel(x)
 
 
 def one_hot(indices: ArrayLike, num_classes: int) -> np.ndarray:

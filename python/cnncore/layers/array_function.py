@@ -11,6 +11,7 @@ from cnncore._checks import Float32
 from cnncore.differentiation import pullback
 from cnncore.differentiation.traced import FUNCTIONS, PLAIN, UFUNCS
 from cnncore.layers.base import Layer, Shape, registry
+from cnncore.layers.loss_terms import LossTerms, Term
 from cnncore.layers.protocols import Graph
 from cnncore.layers.tensor import KerasTensor, NotTraceableError, register_operator
 
@@ -40,6 +41,8 @@ class ArrayFunction(Layer):
         dicts, too.
     keywords : dict
         By name.
+    column : bool, default False
+        Whether the result has one value for each sample, which becomes a column (batch, 1).
     **kwargs
         ``name``, see :class:`Layer`.
 
@@ -51,18 +54,27 @@ class ArrayFunction(Layer):
     array([[2.]], dtype=float32)
     """
 
-    def __init__(self, function: str, arguments: Sequence[Any], keywords: dict[str, Any], **kwargs: Any) -> None:
+    def __init__(
+        self,
+        function: str,
+        arguments: Sequence[Any],
+        keywords: dict[str, Any],
+        column: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
+        self.column = column
         if function not in _KNOWN:
             raise ValueError(f"[ArrayFunction] expected the name of a function that is known. Received: {function!r}")
         self.function, self.arguments, self.keywords = function, list(arguments), dict(keywords)
 
     def _apply(self, *arrays: Any) -> Any:
         arguments, keywords = (_filled(item, arrays) for item in (self.arguments, self.keywords))
-        return _KNOWN[self.function](*arguments, **keywords)
+        result = _KNOWN[self.function](*arguments, **keywords)
+        return np.reshape(result, (-1, 1)) if self.column else result
 
-    def compute_output_shape(self, input_shape: Any) -> Shape:
-        shapes = input_shape if _is_list(input_shape) else [input_shape]
+    def result_shapes(self, shapes: Sequence[Any]) -> list[tuple[int, ...]]:
+        """Shapes of the results for two and for three samples."""
         results = []
         for samples in (2, 3):  # two batch sizes show which axis of the result is that of the batch
             ones = [np.ones((samples, *shape[1:]), np.float32) for shape in shapes]
@@ -71,6 +83,10 @@ class ArrayFunction(Layer):
                     results.append(np.shape(self._apply(*ones)))
             except (TypeError, ValueError, IndexError) as error:
                 raise NotTraceableError(f"numpy.{self.function} of symbolic tensors failed: {error}") from error
+        return results
+
+    def compute_output_shape(self, input_shape: Any) -> Shape:
+        results = self.result_shapes(input_shape if _is_list(input_shape) else [input_shape])
         if [shape[:1] for shape in results] != [(2,), (3,)] or len(results[0]) < 2 or results[0][1:] != results[1][1:]:
             raise NotTraceableError(
                 f"The result of numpy.{self.function} for 2 and 3 samples has the shapes {results[0]} and "
@@ -91,7 +107,7 @@ class ArrayFunction(Layer):
 
     def get_config(self) -> dict[str, Any]:
         config = {"function": self.function, "arguments": self.arguments, "keywords": self.keywords}
-        return {**super().get_config(), **config}
+        return {**super().get_config(), **config} | ({"column": True} if self.column else {})
 
 
 def _is_list(shapes: Any) -> bool:
@@ -153,7 +169,15 @@ def _of_tensors(function: Any, arguments: tuple[Sequence[Any], dict[str, Any]]) 
     args, kwargs = arguments
     described = [_described(item, tensors) for item in args]
     keywords = {key: _described(item, tensors) for key, item in kwargs.items()}
-    return ArrayFunction(name, described, keywords)(tensors if len(tensors) > 1 else tensors[0])
+    layer, given = ArrayFunction(name, described, keywords), tensors if len(tensors) > 1 else tensors[0]
+    shapes = layer.result_shapes([tensor.shape for tensor in tensors])
+    if shapes == [(2,), (3,)]:
+        return LossTerms([Term(1.0, "rows", ArrayFunction(name, described, keywords, column=True)(given))])
+    if shapes == [(), ()] and name in ("mean", "sum") and len(tensors) == 1:
+        axes = {"tuple": list(range(1, tensors[0].ndim))}
+        column = ArrayFunction(name, [{"tensor": 0}], {"axis": axes}, column=True)(given)
+        return LossTerms([Term(1.0, "rows", column)]).reduced(name)
+    return layer(given)
 
 
 register_operator("function", _of_tensors)

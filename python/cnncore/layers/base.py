@@ -44,6 +44,7 @@ from cnncore._registry import Registry
 from cnncore._structure import flatten, map_structure
 from cnncore.layers import custom, eager
 from cnncore.layers.arguments import checked_name, declared_shape, unknown_argument
+from cnncore.layers.loss_terms import add_loss
 from cnncore.layers.protocols import Graph
 from cnncore.layers.tensor import KerasTensor, Node, is_symbolic
 from cnncore.layers.variable import Variable, WeightSpec
@@ -224,6 +225,24 @@ class Layer(Weighted):
     def eager_networks(self) -> dict[Any, Any]:
         """Networks that were made for calls on arrays. They are kept for further calls with the same shapes."""
         return self._eager
+
+    def add_loss(self, loss: Any, inputs: Any = None) -> None:
+        """Add a loss to that of the model, inside ``call``.
+
+        Parameters
+        ----------
+        loss : symbolic loss
+            Computed from what ``call`` was given, by NumPy, :mod:`cnncore.backend` or :mod:`cnncore.ops`: a mean or sum
+            over the batch, or values for each sample, of which the mean is taken.
+        inputs : optional
+            Accepted for Keras 2's sake.
+
+        Raises
+        ------
+        ValueError
+            Outside of ``call``, or for a number. A penalty on weights is their ``regularizer=``.
+        """
+        add_loss(type(self).__name__, loss)
 
     # --- building -------------------------------------------------------------------------------------------------
     def build(self, input_shape: Any) -> None:

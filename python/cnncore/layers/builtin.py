@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cnncore.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
+from cnncore.layers.added_loss import AddedLoss  # noqa: F401 (add_loss makes one)
 from cnncore.layers.array_function import ArrayFunction
 from cnncore.layers.augmentation import (
     CenterCrop,
@@ -36,6 +37,7 @@ from cnncore.layers.global_pooling import (
 )
 from cnncore.layers.input_layer import Input, InputLayer
 from cnncore.layers.lambda_layer import Lambda
+from cnncore.layers.loss_rows import LossRows  # noqa: F401 (losses of symbolic tensors make one)
 from cnncore.layers.merging import (
     Add,
     Average,

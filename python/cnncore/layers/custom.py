@@ -38,6 +38,7 @@ import numpy as np
 from cnncore._structure import flatten, map_structure, pack_like
 from cnncore.differentiation import NotDifferentiableError, pullback
 from cnncore.layers.function import Function
+from cnncore.layers.loss_terms import collected_losses, with_losses
 from cnncore.layers.protocols import AnyLayer, Graph
 from cnncore.layers.tensor import KerasTensor, NotTraceableError, hidden_calls
 from cnncore.layers.variable import Variable
@@ -188,7 +189,7 @@ def _trace(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -> Func
     try:
         outputs = _followed(layer, traced_args, traced_kwargs)
     except NotTraceableError:
-        if layer.sublayers():
+        if layer.sublayers() or _adds_losses(layer):
             raise
         return None
     return Function(inputs, outputs, layer.name)
@@ -210,11 +211,14 @@ def _followed(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -> A
         # training=True is right for both: layers that only act in training do nothing in inference
         kwargs["training"] = True
     try:
-        with hidden_calls(numpy=bool(layer.sublayers())):
+        with hidden_calls(numpy=bool(layer.sublayers()) or _adds_losses(layer)), collected_losses() as losses:
             outputs = layer.call(*args, **kwargs)
         if not all(isinstance(leaf, KerasTensor) for leaf in flatten(outputs)):
             kinds = ", ".join(type(leaf).__name__ for leaf in flatten(outputs))
             raise NotTraceableError(f"call returned {kinds}")
+        if losses:
+            with hidden_calls():
+                outputs = with_losses(outputs, losses)
     except NotTraceableError as error:
         raise NotTraceableError(
             f'"{layer.name}": its call uses layers, so it must consist of calls of layers, and of functions of '
@@ -222,6 +226,14 @@ def _followed(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -> A
             f"their results; put the rest into a Lambda or a layer of its own. Received: {error}"
         ) from error
     return outputs
+
+
+def _adds_losses(layer: AnyLayer) -> bool:
+    """Whether a method of the layer's class calls ``add_loss``."""
+    classes = (cls for cls in type(layer).__mro__ if not cls.__module__.startswith("cnncore."))
+    functions = (item for cls in classes for item in vars(cls).values())
+    codes = (getattr(function, "__code__", None) for function in functions)
+    return any(code is not None and "add_loss" in code.co_names for code in codes)
 
 
 def _host_output_shape(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, ...]:

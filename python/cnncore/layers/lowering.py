@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,14 @@ _MASK_STREAM = 1  # makes the seeds of dropout different from those of initial w
 _ONLY_IN_TRAINING = ("dropout", "gaussian_noise", "activity_regularization")
 
 
+class GraphLoss(NamedTuple):
+    """A loss that a layer adds: the tensor, which has one value a sample, its factor, and whether it is summed."""
+
+    tensor: int
+    weight: float
+    summed: bool
+
+
 class Lowering:
     """The graph to which layers add their ops: a ``_core.GraphBuilder``, and what an op must know about its layer.
 
@@ -30,6 +38,8 @@ class Lowering:
         The weights of the layers so far, by the name under which the network knows the layer.
     layers : dict of str to Layer
         The layers so far, by the same name.
+    losses : list of GraphLoss
+        What layers added to the loss.
     """
 
     def __init__(self, seed: int = 0) -> None:
@@ -43,6 +53,7 @@ class Lowering:
         self._training: list[bool | None] = [None]
         self.parameters: dict[str, _core.Parameters] = {}
         self.layers: dict[str, AnyLayer] = {}
+        self.losses: list[GraphLoss] = []
 
     def input(self, shape: Sequence[int]) -> int:
         """A new input for samples of ``shape``."""
@@ -81,6 +92,11 @@ class Lowering:
                 stack.pop()
         return flatten(result)
 
+    def add_loss(self, inputs: Sequence[int], weight: float, summed: bool) -> int:
+        """Add a loss of the second input; the id of the first one with it."""
+        self.losses.append(GraphLoss(inputs[1], weight, summed))
+        return self.add("added_loss", inputs, weight=weight, summed=summed)
+
     @property
     def seed(self) -> int:
         """A seed for a layer that draws random numbers in training, from the model's seed, the layer's place and the
@@ -107,15 +123,39 @@ class Lowering:
 
 
 class Lowered:
-    """A network and the layers in it."""
+    """A network, the layers in it, and the losses that they add.
 
-    def __init__(self, network: _core.Network, layers: dict[str, AnyLayer]) -> None:
-        self.network, self.layers = network, layers
+    Attributes
+    ----------
+    network : _core.Network
+    layers : dict of str to Layer
+        By the name under which the network knows them.
+    losses : list of GraphLoss
+    """
+
+    def __init__(self, graph: Lowering, outputs: list[int]) -> None:
+        self._graph = graph
+        self.network = _core.Network(graph.builder, outputs, graph.parameters)
+        self.layers, self.losses = graph.layers, graph.losses
+        self._losses_network: _core.Network | None = None
+
+    def added_losses(self, x: Sequence[Any]) -> float:
+        """What the layers add to the loss of a batch, as in inference."""
+        if not self.losses:
+            return 0.0
+        if self._losses_network is None:
+            tensors = [loss.tensor for loss in self.losses]
+            self._losses_network = _core.Network(self._graph.builder, tensors, self._graph.parameters)
+        self._losses_network.precision = self.network.precision
+        values = self._losses_network.forward(list(x))
+        return sum(
+            loss.weight * float(value.sum(dtype=np.float64) if loss.summed else value.mean(dtype=np.float64))
+            for loss, value in zip(self.losses, values, strict=True)
+        )
 
 
 def lower(function: Function, seed: int = 0) -> Lowered:
     """The network that computes a function's outputs from its inputs."""
     graph = Lowering(seed)
     inputs = [graph.input(tensor.shape[1:]) for tensor in function.input_list]
-    outputs = function.lower(graph, inputs)
-    return Lowered(_core.Network(graph.builder, outputs, graph.parameters), graph.layers)
+    return Lowered(graph, function.lower(graph, inputs))

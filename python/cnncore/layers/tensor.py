@@ -20,8 +20,10 @@ __all__ = [
     "Node",
     "NotTraceableError",
     "apply_function",
+    "attach_loss",
     "hidden_calls",
     "is_symbolic",
+    "loss_of_tensors",
     "visible_calls",
 ]
 
@@ -288,8 +290,8 @@ _operators: dict[str, Callable[[Any, Any], Any]] = {}
 
 
 def register_operator(name: str, function: Callable[[Any, Any], Any]) -> None:
-    """Say what an operator ("add", "subtract", "multiply", "divide", "activation", "function") makes of two
-    operands.
+    """Say what an operator ("add", "subtract", "multiply", "divide", "activation", "function", "added_loss", "loss")
+    makes of two operands.
     """
     _operators[name] = function
 
@@ -299,6 +301,16 @@ def apply_function(function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     if not _hidden.numpy:
         raise NotTraceableError("A symbolic tensor has no values, so NumPy cannot compute with it.")
     return _operate("function", function, (args, kwargs))
+
+
+def attach_loss(tensor: Any, term: Any) -> Any:
+    """A tensor that brings a loss with it."""
+    return _operate("added_loss", tensor, term)
+
+
+def loss_of_tensors(loss: Any, y_true: Any, y_pred: Any) -> Any:
+    """The losses of the rows of symbolic tensors."""
+    return _operate("loss", loss, (y_true, y_pred))
 
 
 def _operate(name: str, left: Any, right: Any) -> Any:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cnncore.differentiation import Traced
+from cnncore.layers.tensor import KerasTensor, loss_of_tensors
 from cnncore.losses.base import Loss
 from cnncore.losses.compiled import CompiledLoss
 from cnncore.losses.crossentropies import (
@@ -94,6 +95,8 @@ def _rows(loss: CompiledLoss, y_true: ArrayLike, y_pred: Any) -> np.ndarray:
         gradient = loss.gradient(y_true, y_pred.value)
         rows: Any = Traced(loss(y_true, y_pred.value), [(y_pred, lambda dy: gradient * np.expand_dims(dy, loss.axis))])
         return rows  # type: ignore[no-any-return]
+    if isinstance(y_true, KerasTensor) or isinstance(y_pred, KerasTensor):
+        return loss_of_tensors(loss, y_true, y_pred)  # type: ignore[no-any-return]
     return np.asarray(loss(y_true, y_pred))
 
 

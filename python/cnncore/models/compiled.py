@@ -235,10 +235,14 @@ class Compiled(Structure):
         if not self.compiled:
             raise ValueError(f"[{what}] expected a compiled model: call model.compile(optimizer, loss, metrics) first.")
 
+    def _may_add_losses(self) -> bool:
+        """Whether layers add to the loss, or may turn out to when the model is built."""
+        return not self.built or self._added_losses() is not None
+
     def _require_loss(self, what: str) -> None:
         self._require_compiled(what)
         assert self._plan is not None
-        if not any(loss is not None for loss in _leaves(self._plan.loss)):
+        if not any(loss is not None for loss in _leaves(self._plan.loss)) and not self._may_add_losses():
             raise ValueError(
                 f"[{what}] expected a model that was compiled with a loss, such as "
                 'model.compile("adam", loss="sparse_categorical_crossentropy"). Received: loss=None'

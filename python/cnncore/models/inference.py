@@ -69,7 +69,7 @@ class Inference(Measuring):
         network = self._network_for_use()
         with self._own_outputs() as outputs, hooks:
             advise_on_outputs(outputs, self._function.output_list, self._advised)
-            logs = loop.evaluate(network, outputs, source, hooks, self._penalty())
+            logs = loop.evaluate(network, outputs, source, hooks, self._penalty(), self._added_losses())
         return as_keras_result(logs, return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
@@ -79,7 +79,8 @@ class Inference(Measuring):
         self._require_loss("test_on_batch")
         source = self._evaluation_data((x, y, sample_weight), None, None, "test_on_batch", whole=True)
         with self._own_outputs() as outputs:
-            logs = loop.evaluate(self._network_for_use(), outputs, source, CallbackList(), self._penalty())
+            network, added = self._network_for_use(), self._added_losses()
+            logs = loop.evaluate(network, outputs, source, CallbackList(), self._penalty(), added)
         return as_keras_result(logs, return_dict)
 
     # --- prediction -----------------------------------------------------------------------------------------------

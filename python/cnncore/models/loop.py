@@ -165,7 +165,8 @@ class TrainingLoop:
         self._meter.sums[0] += loss
 
     def _evaluate(self, source: ArraySource | StreamSource, callbacks: CallbackList) -> dict[str, Any]:
-        return evaluate(self._network, self._outputs, source, callbacks, self._model._penalty())
+        model = self._model
+        return evaluate(self._network, self._outputs, source, callbacks, model._penalty(), model._added_losses())
 
 
 class _Snapshot:
@@ -196,9 +197,10 @@ def evaluate(
     source: ArraySource | StreamSource,
     callbacks: CallbackList,
     penalty: float,
+    added: Any = None,
 ) -> dict[str, Any]:
     """Losses and metrics of a model as it is, by name; with the hooks of an evaluation."""
-    step, meter = EvaluationStep(network, outputs, penalty), Meter(outputs, samples=0)
+    step, meter = EvaluationStep(network, outputs, penalty, added), Meter(outputs, samples=0)
     begin, end = (callbacks.listens(f"on_test_batch_{when}") for when in ("begin", "end"))
     callbacks.on_test_begin()
     for index, batch in enumerate(source.slices()):

@@ -6,10 +6,11 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from cnncore import _checks
-from cnncore.layers.base import structure_version
+from cnncore.layers.base import structure_changed, structure_version
 from cnncore.layers.function import Function
+from cnncore.layers.loss_terms import LossTerms, add_loss, is_following, with_losses
 from cnncore.layers.lowering import lower
-from cnncore.layers.tensor import KerasTensor, Node
+from cnncore.layers.tensor import KerasTensor, Node, hidden_calls
 from cnncore.layers.variable import Variable
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Networked:
         self._lowered: Lowered | None = None
         self._lowered_key: Any = None
         self._checked_version = -1
+        self._losses: list[LossTerms] = []  # given to add_loss
         self._held_step = 0  # the number of steps done, while there is no network that counts them
 
     # --- what the model says ----------------------------------------------------------------------------------------
@@ -46,7 +48,11 @@ class Networked:
     @property
     def trained_function(self) -> Function:
         """What the network computes: the model's function without the layers that only change training images."""
-        return _without(self._function, self._augmentation_nodes())
+        function = _without(self._function, self._augmentation_nodes())
+        if not self._losses:
+            return function
+        with hidden_calls():
+            return Function(function.inputs, with_losses(function.outputs, self._losses), self.name)
 
     # --- the network ------------------------------------------------------------------------------------------------
     def _network_for_use(self) -> _core.Network:
@@ -111,6 +117,31 @@ class Networked:
         network = self._network_for_use()
         variables = [self.variable_of(slot) for slot in network.slots if slot.trainable]
         return [(item, item.spec.constraint) for item in variables if item.spec.constraint is not None]
+
+    # --- losses that are added to those of the outputs ---------------------------------------------------------------
+    def add_loss(self, loss: Any, inputs: Any = None) -> None:
+        """Add a loss of the model's own tensors to that of its outputs; in ``call`` of a subclass, of those there.
+
+        A file does not hold a loss that was added from outside: call it again after loading.
+
+        Parameters
+        ----------
+        loss : symbolic loss
+            Such as ``K.mean(K.sum(K.square(z), axis=-1))`` of a tensor ``z`` inside the model.
+        inputs : optional
+            Accepted for Keras 2's sake.
+        """
+        terms = add_loss("Model", loss)
+        if not is_following():
+            self._losses.append(terms)
+            self._lowered_key = None
+            structure_changed()
+
+    def _added_losses(self) -> Any:
+        """A function from a batch to what is added to the loss of the outputs; None where nothing is."""
+        self._network_for_use()
+        assert self._lowered is not None
+        return self._lowered.added_losses if self._lowered.losses else None
 
     # --- augmentation -----------------------------------------------------------------------------------------------
     @property

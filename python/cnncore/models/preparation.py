@@ -58,6 +58,7 @@ class Preparation(Compiled):
     def _samples(self, data: tuple[Any, Any, Any], owner: str, class_weight: Any = None) -> Samples:
         """Checked samples of arrays with targets."""
         self._build_for(data[0])
+        self._require_loss(owner)
         return self._signature().prepare(*data, owner, class_weight)
 
     def _inputs(self, x: Any, owner: str) -> list[np.ndarray]:
@@ -171,6 +172,7 @@ class Preparation(Compiled):
             )
         source = StreamSource(data[0], lambda first: self._signature(), owner, steps, class_weight)
         self._build_for(source.peek())
+        self._require_loss(owner)
         return source
 
     def _penalty(self) -> float:

@@ -168,10 +168,12 @@ class EvaluationStep:
         The model's outputs with their losses.
     penalty : float
         What the regularizers of the weights add to the total.
+    added : callable, optional
+        What layers add to the total, from the inputs of a batch.
     """
 
-    def __init__(self, network: Any, outputs: Sequence[Output], penalty: float) -> None:
-        self._network, self._outputs, self._penalty = network, outputs, penalty
+    def __init__(self, network: Any, outputs: Sequence[Output], penalty: float, added: Any = None) -> None:
+        self._network, self._outputs, self._penalty, self._added = network, outputs, penalty, added
         cores = [None if output.loss is None else output.loss.core(output.shape) for output in outputs]
         # A loss in Python takes part in training by its value and gradient, and here by its value alone.
         self._losses: list[Any] = [
@@ -186,7 +188,8 @@ class EvaluationStep:
             for loss, y, y_pred, weight in zip(self._losses, batch.y, predictions, batch.weight, strict=True)
         ]
         weighted = (output.loss_weight * loss for output, loss in zip(self._outputs, losses, strict=True))
-        return [sum(weighted) + self._penalty, *losses], predictions
+        more = self._penalty + (0.0 if self._added is None else self._added(batch.x))
+        return [sum(weighted) + more, *losses], predictions
 
 
 def raise_training_error(

@@ -1,0 +1,79 @@
+"""Functions of :mod:`cnncore.losses` of symbolic tensors, for ``add_loss``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cnncore.layers.base import Layer, Shape
+from cnncore.layers.loss_terms import LossTerms, Term
+from cnncore.layers.tensor import KerasTensor, NotTraceableError, register_operator
+
+__all__ = ["LossRows"]
+
+_EPSILON = 1e-7
+# Losses of the difference of their arguments, so that the gradients are opposite.
+_OF_DIFFERENCES = ("mean_squared_error", "mean_absolute_error", "huber", "log_cosh")
+
+
+class LossRows(Layer):
+    """The loss of each row of two inputs, targets and predictions; without further axes a column (batch, 1).
+
+    Parameters
+    ----------
+    loss : Loss
+        A loss of the core without reduction.
+    """
+
+    def __init__(self, loss: Any) -> None:
+        super().__init__()
+        self.loss = loss
+
+    def compute_output_shape(self, input_shape: Any) -> Shape:
+        rows = tuple(input_shape[1])[:-1]
+        return (*rows, 1) if len(rows) == 1 else rows
+
+    def call(self, inputs: Any) -> Any:
+        rows = np.asarray(self.loss(*inputs))
+        return rows[:, np.newaxis] if rows.ndim == 1 else rows
+
+    def backward(self, inputs: Any, dy: np.ndarray) -> list[np.ndarray]:
+        """Gradients of targets and predictions."""
+        spread = dy if dy.ndim == 2 and np.ndim(inputs[1]) == 2 else dy[..., np.newaxis]
+        gradient = np.asarray(self.loss.gradient(*inputs) * spread, np.float32)
+        if self.loss.kind in _OF_DIFFERENCES:
+            return [-gradient, gradient]
+        return [np.asarray(_of_targets(self.loss, inputs[1]) * spread, np.float32), gradient]
+
+
+def _of_targets(loss: Any, y_pred: np.ndarray) -> np.ndarray:
+    """The gradient of a cross-entropy, which is linear in the targets, with respect to them."""
+    config = loss.get_config()
+    logits = config["from_logits"]
+    kept = 1.0 - config["label_smoothing"]
+    if loss.kind == "binary_crossentropy":
+        p = np.clip(y_pred, _EPSILON, 1 - _EPSILON)
+        return np.asarray(kept * (-y_pred if logits else np.log1p(-p) - np.log(p)) / y_pred.shape[-1])
+    if logits:
+        shifted = y_pred - y_pred.max(axis=-1, keepdims=True)
+        return np.asarray(kept * (np.log(np.exp(shifted).sum(axis=-1, keepdims=True)) - shifted))
+    return np.asarray(-kept * np.log(np.clip(y_pred / y_pred.sum(axis=-1, keepdims=True), _EPSILON, 1 - _EPSILON)))
+
+
+def _rows(loss: Any, tensors: tuple[Any, Any]) -> Any:
+    y_true, y_pred = tensors
+    for tensor in tensors:
+        if not isinstance(tensor, KerasTensor):
+            raise NotTraceableError(
+                f"[{loss.name}] expected two symbolic tensors, or two arrays. Received: {type(tensor).__name__}"
+            )
+    if loss.kind not in (*_OF_DIFFERENCES, "binary_crossentropy", "categorical_crossentropy"):
+        raise NotTraceableError(
+            f"[{loss.name}] is not known for symbolic tensors: write it with NumPy, or as the loss of an output."
+        )
+    rows = LossRows(loss)([y_true, y_pred])
+    return LossTerms([Term(1.0, "rows", rows)]) if y_pred.ndim == 2 else rows
+
+
+register_operator("loss", _rows)
