@@ -192,6 +192,8 @@ def test_what_is_refused():
         model.add_loss(0.5)
     with pytest.raises(TypeError, match=r"numpy\.max of a loss is not known"):
         np.max(np.sum(z, axis=-1))
+    with pytest.raises(TypeError, match="can only be a loss here: keepdims=True keeps axes"):
+        Dense(2)(np.sum(z, axis=-1))
     with pytest.raises(TypeError, match="one number for the batch"):
         np.exp(np.mean(z))
     with pytest.raises(TypeError, match="keepdims=True keeps axes"):

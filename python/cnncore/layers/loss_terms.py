@@ -100,7 +100,11 @@ class LossTerms(NDArrayOperatorsMixin):
         raise NotTraceableError(f"numpy.{function.__name__} of a loss is not known: mean and sum are.")
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
-        raise NotTraceableError(f"A loss of symbolic tensors has no values yet. Received: {self!r}")
+        raise NotTraceableError(
+            "What has one value for each sample, or one for the batch, can only be a loss here: keepdims=True keeps "
+            "axes. "
+            f"Received: {self!r}"
+        )
 
     def __repr__(self) -> str:
         terms = " + ".join(f"{term.factor:g} {term.kind}({term.tensor.name})" for term in self.terms)
