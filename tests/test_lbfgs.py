@@ -29,7 +29,7 @@ class LeastSquares:
         assert w.dtype == np.float32
         self.w = w.copy()
 
-    def train_step(self, x, y, losses, loss_weights, weight, indices, optimizer, outputs):
+    def train_step(self, x, y, losses, loss_weights, weight, indices, optimizer, outputs, keep_state):
         assert optimizer is None
         self.step += 1
         self.calls += 1

@@ -265,13 +265,13 @@ def test_conjugate_gradients_solve_and_stop_at_negative_curvature():
     objective = Quadratic(size=20)
     scale = objective.matrix.diagonal()
     for preconditioner in (None, scale):
-        proposals, products = conjugate_gradients(
+        proposals, _, products = conjugate_gradients(
             lambda v: objective.matrix @ v, -objective.right, np.zeros(20), 500, 0.0, 1e-9, preconditioner
         )
         np.testing.assert_allclose(objective.matrix @ proposals[-1], objective.right, atol=1e-6)
         assert products <= 500
     gradient = np.array([1.0, 2.0])
-    proposals, products = conjugate_gradients(lambda v: -v, gradient, np.zeros(2), 10, 0.0, 0.0)
+    proposals, _, products = conjugate_gradients(lambda v: -v, gradient, np.zeros(2), 10, 0.0, 0.0)
     assert proposals[-1].tolist() == [-1.0, -2.0]  # downhill, if not by a minimum
     assert products == 1
 

@@ -71,6 +71,9 @@ class Callback:
         """Called before a batch of training; batches are counted from 0 in each epoch."""
         self.on_batch_begin(batch, logs=logs)
 
+    def on_train_batch_progress(self, batch: int, text: str) -> None:
+        """Inside a batch that takes long: what the optimizer does, such as "CG 12, residual 3.1e-04"."""
+
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Called after a batch of training. ``logs`` has the means of the epoch so far."""
         self.on_batch_end(batch, logs=logs)

@@ -120,6 +120,11 @@ class CallbackList:
         """Call all ``on_train_batch_begin``."""
         self._call_numbered("on_train_batch_begin", batch, logs)
 
+    def on_train_batch_progress(self, batch: int, text: str) -> None:
+        """Call all ``on_train_batch_progress``."""
+        for function in self._active("on_train_batch_progress"):
+            function(batch, text)
+
     def on_train_batch_end(self, batch: int, logs: Logs | Callable[[], Logs] | None = None) -> None:
         """Call the ``on_train_batch_end`` that are due by their ``batch_interval``.
 

@@ -47,6 +47,7 @@ class ProgressBar(Callback):
         self._line: _Line | None = None
         self._training = False
         self._title, self._start, self._next = "", 0.0, 0.0
+        self._logs: Logs | None = None
 
     # --- training -------------------------------------------------------------------------------------------------
     def on_train_begin(self, logs: Logs | None = None) -> None:
@@ -56,9 +57,15 @@ class ProgressBar(Callback):
         self._training = False
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        self._logs = None
         self._begin(f"Epoch {epoch + 1}/{self.params['epochs']}")
 
+    def on_train_batch_progress(self, batch: int, text: str) -> None:
+        if self._due():
+            self._draw(batch, self._logs, text)
+
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        self._logs = logs
         self._draw(batch + 1, logs)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
@@ -105,11 +112,12 @@ class ProgressBar(Callback):
         self._title, self._start = title, time.monotonic()
         self._line = make_line()
 
-    def _draw(self, done: int, logs: Logs | None) -> None:
+    def _draw(self, done: int, logs: Logs | None, activity: str = "") -> None:
         if self._line is not None:
-            steps = self.params.get("steps")
-            seconds = time.monotonic() - self._start
-            self._line.show(progress_text(self._title, done, steps, seconds, logs, self._line.columns()))
+            steps, columns = self.params.get("steps"), self._line.columns()
+            seconds, activity = time.monotonic() - self._start, f" ({activity})"[: columns // 2] if activity else ""
+            text = progress_text(self._title, done, steps, seconds, logs, columns - len(activity))
+            self._line.show(text + activity)
 
     def _finish(self, logs: Logs | None) -> None:
         if self._line is not None:

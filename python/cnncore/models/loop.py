@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -126,10 +127,13 @@ class TrainingLoop:
             meter.sums, meter.done = list(start["sums"]), start["done"]
         begin = callbacks.on_train_batch_begin if callbacks.listens("on_train_batch_begin") else None
         end = callbacks.on_train_batch_end if callbacks.listens("on_train_batch_end") else None
+        tell = callbacks.on_train_batch_progress if callbacks.listens("on_train_batch_progress") else None
         isfinite = math.isfinite
         for index, batch in enumerate(self._source.epoch(self._order, epoch, skip, first_step), skip):
             if begin is not None:
                 begin(index)
+            if tell is not None:
+                step.report = functools.partial(tell, index)
             values = step(batch, meter.room(batch.rows))
             if not isfinite(values[0]) or not step.finite:
                 self._stop_at(batch, index, values[0], callbacks, snapshot)

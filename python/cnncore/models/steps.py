@@ -34,6 +34,8 @@ class TrainingStep:
 
     Attributes
     ----------
+    report : callable, optional
+        ``report(text)`` is told what an optimizer does that takes long.
     finite : bool
         False if the last update left NaN or infinity in the weights or the state of the optimizer.
     """
@@ -47,6 +49,7 @@ class TrainingStep:
         self._probe: FactorProbe | None = None
         model.build_optimizer()
         self.finite = True
+        self.report: Callable[[str], None] | None = None
 
     def __call__(self, batch: Batch, room: list[Float32] | None) -> list[float]:
         """Update the weights once.
@@ -76,7 +79,9 @@ class TrainingStep:
         """A step of an optimizer that evaluates the loss at several points."""
         with self._lock:
             network = self._network
-            objective = BatchObjective(network, batch, self._losses, self._loss_weights, room, self._make_probe)
+            objective = BatchObjective(
+                network, batch, self._losses, self._loss_weights, room, self._make_probe, self.report
+            )
             params = network.get_parameters()
             try:
                 params = self._optimizer.iterate(objective, params)
@@ -127,8 +132,11 @@ class BatchObjective:
         loss_weights: Sequence[float],
         room: list[Float32] | None,
         make_probe: Callable[[str, int], FactorProbe] | None = None,
+        report: Callable[[str], None] | None = None,
     ) -> None:
+        self._report = report
         self._make_probe = make_probe
+        self._point: Float32 | None = None
         self._network, self._batch, self._losses, self._loss_weights = network, batch, losses, loss_weights
         self._room, self.step = room, network.step
         self.values: list[float] = []
@@ -136,15 +144,49 @@ class BatchObjective:
     def value_and_gradient(self, point: Vector) -> tuple[float, Vector]:
         """The total loss, NaN where it is not finite, and its gradient."""
         network, batch = self._network, self._batch
-        network.set_parameters(point.astype(np.float32))
+        self._go_to(point)
         network.step = self.step
-        room = None if self.values else self._room  # predictions are those of the first point
+        # Predictions and moving statistics are those of the first point.
+        room, keep_state = (None, True) if self.values else (self._room, False)
         values: list[float] = network.train_step(
-            batch.x, batch.y, self._losses, self._loss_weights, batch.weight, batch.indices, None, room
+            batch.x, batch.y, self._losses, self._loss_weights, batch.weight, batch.indices, None, room, keep_state
         )
         self.values = self.values or values
         gradient = network.gradients.astype(np.float64)
         return values[0], gradient if math.isfinite(values[0]) else np.full_like(gradient, np.nan)
+
+    def report(self, text: str) -> None:
+        """Tell what the optimizer does, where somebody listens."""
+        if self._report is not None:
+            self._report(text)
+
+    def product(self, kind: str, samples: int | None, point: Vector, direction: Vector) -> Vector:
+        """The curvature at ``point`` on the first ``samples`` of the batch, all by default, times ``direction``.
+
+        As the core computes it: nothing is dropped, and BatchNormalization takes its moving statistics.
+        """
+        batch, result = self._batch, np.zeros(direction.size, np.float32)
+        rows = batch.rows if samples is None else min(samples, batch.rows)
+        indices = np.arange(rows, dtype=np.int64) if batch.indices is None else batch.indices[:rows]
+        self._go_to(point)
+        self._network.curvature_product(
+            kind,
+            batch.x,
+            batch.y,
+            self._losses,
+            self._loss_weights,
+            batch.weight,
+            indices,
+            v=direction.astype(np.float32),
+            out=result,
+        )
+        return result.astype(np.float64)
+
+    def _go_to(self, point: Vector) -> None:
+        wanted = point.astype(np.float32)
+        if self._point is None or not np.array_equal(wanted, self._point):
+            self._network.set_parameters(wanted)
+            self._point = wanted
 
     def probe(self, fisher: str, most_rows: int) -> FactorProbe:
         """What estimates the Kronecker factors of the model's curvature."""

@@ -14,9 +14,11 @@ from cnncore.optimizers.base import Optimizer, registry
 from cnncore.optimizers.ftrl import Ftrl
 from cnncore.optimizers.kfac import KFAC
 from cnncore.optimizers.lbfgs import LBFGS
+from cnncore.optimizers.levenberg_marquardt import LevenbergMarquardt
 from cnncore.optimizers.lion import Lion
 from cnncore.optimizers.lower_case import lower_case
 from cnncore.optimizers.muon import Muon
+from cnncore.optimizers.newton_cg import NewtonCG
 from cnncore.optimizers.rmsprop import RMSprop
 from cnncore.optimizers.sgd import SGD
 
@@ -30,9 +32,11 @@ __all__ = [
     "AdamW",
     "Adamax",
     "Ftrl",
+    "LevenbergMarquardt",
     "Lion",
     "Muon",
     "Nadam",
+    "NewtonCG",
     "Optimizer",
     "RMSprop",
     "deserialize",

@@ -7,19 +7,16 @@ from typing import Any
 import numpy as np
 
 from cnncore import _checks
-from cnncore._checks import Float32
-from cnncore.optimizers.base import Optimizer, registry
+from cnncore.optimizers.base import Rate, registry
 from cnncore.optimizers.newton.lbfgs import LBFGSMethod
 from cnncore.optimizers.newton.line_search import Wolfe
-from cnncore.optimizers.newton.objective import Counted, Objective
+from cnncore.optimizers.searching import NOISE, Searching
 
 __all__ = ["LBFGS"]
 
-_NOISE = 2e-7  # the relative rounding error of a loss that is a sum of float32 values
-
 
 @registry.register()
-class LBFGS(Optimizer):
+class LBFGS(Searching):
     r"""Steps along :math:`-H g`, where H is an estimate of the inverse Hessian from the last steps. A line search finds
     their length.
 
@@ -38,6 +35,7 @@ class LBFGS(Optimizer):
     max_evaluations : int, default 25
         The largest number of evaluations in a line search.
     name : str, optional
+        There are no weight decay, clipping and averages: regularizers of layers are part of the loss.
 
     See Also
     --------
@@ -56,60 +54,36 @@ class LBFGS(Optimizer):
     array([0., 0.], dtype=float32)
     """
 
-    evaluates = True
-    large_batches = True
+    method: LBFGSMethod
 
     def __init__(
         self,
-        learning_rate: float = 1.0,
+        learning_rate: Rate = 1.0,
         history_size: int = 10,
         iterations_per_batch: int = 1,
         max_evaluations: int = 25,
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(learning_rate, name=name, **kwargs)
+        super().__init__(learning_rate, iterations_per_batch, name, kwargs)
         self.history_size = _checks.integer(history_size, "history_size", "LBFGS")
-        self.iterations_per_batch = _checks.integer(iterations_per_batch, "iterations_per_batch", "LBFGS")
         self.max_evaluations = _checks.integer(max_evaluations, "max_evaluations", "LBFGS", minimum=2)
-        rules = Wolfe(most_evaluations=self.max_evaluations, noise=_NOISE)
-        self._method = LBFGSMethod(self.history_size, rules=rules, storage=np.float32)
+        rules = Wolfe(most_evaluations=self.max_evaluations, noise=NOISE)
+        self.method = LBFGSMethod(self.history_size, rules=rules, storage=np.float32)
 
-    def iterate(self, objective: Objective, params: Float32) -> Float32:
-        counted, point = Counted(objective), params.astype(np.float64)
-        self._method.learning_rate = float(self.learning_rate)
-        for _ in range(self.iterations_per_batch):
-            result = self._method.step(counted, point)
-            point = result.point
-            if result.length == 0.0:
-                break
-        self.step += 1
-        moved: Float32 = point.astype(np.float32)
-        self._finite = bool(np.isfinite(moved).all())
-        return moved
-
-    @property
-    def state(self) -> dict[str, Float32]:
-        """The steps and the changes of the gradient that are kept, the oldest first."""
-        pairs = self._method.state_dict()
-        return {f"{name}_{index}": vector for name in ("steps", "changes") for index, vector in enumerate(pairs[name])}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        super().load_state_dict(state)
-        count = sum(name.startswith("steps_") for name in state)
-        self._method.load_state_dict(
+    def _recall(self) -> None:
+        self.method.learning_rate = float(self.learning_rate)
+        count = sum(name.startswith("steps_") for name in self._state)
+        self.method.load_state_dict(
             {name: [self._state[f"{name}_{index}"] for index in range(count)] for name in ("steps", "changes")}
         )
 
-    def reset(self) -> None:
-        super().reset()
-        self._method.load_state_dict({"steps": [], "changes": []})
+    def _remember(self) -> None:
+        pairs = self.method.state_dict()
+        self._state = {
+            f"{name}_{index}": vector for name in ("steps", "changes") for index, vector in enumerate(pairs[name])
+        }
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "learning_rate": super().get_config()["learning_rate"],
-            "history_size": self.history_size,
-            "iterations_per_batch": self.iterations_per_batch,
-            "max_evaluations": self.max_evaluations,
-        }
+        names = "history_size max_evaluations"
+        return {**super().get_config(), **{name: getattr(self, name) for name in names.split()}}

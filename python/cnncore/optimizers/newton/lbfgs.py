@@ -110,7 +110,10 @@ class LBFGSMethod:
         if not slope < 0:
             return None
 
+        before = objective.evaluations
+
         def evaluate(t: float) -> Trial:
+            objective.report(f"line search {objective.evaluations - before + 1}")
             new_value, new_gradient = objective.value_and_gradient(point + t * direction)
             return Trial(t, new_value, dot(new_gradient, direction), new_gradient)
 

@@ -75,7 +75,10 @@ class LevenbergMarquardtMethod:
         return result
 
     def _matrix(self, objective: Counted, point: Vector) -> Vector:
-        matrix = np.array([objective.curvature_product(point, unit) for unit in np.eye(point.size)])
+        matrix = np.empty((point.size, point.size))
+        for i, unit in enumerate(np.eye(point.size)):
+            matrix[i] = objective.curvature_product(point, unit)
+            objective.report(f"curvature {i + 1}/{point.size}")
         diagonal = matrix.diagonal()
         self._diagonal = diagonal.copy() if self._diagonal is None else np.maximum(self._diagonal, diagonal)
         return np.asarray(0.5 * (matrix + matrix.T), np.float64)
@@ -83,7 +86,8 @@ class LevenbergMarquardtMethod:
     def _descend(self, objective: Counted, point: Vector, value: float, gradient: Vector, matrix: Vector) -> Step:
         assert self._diagonal is not None
         scale = np.maximum(self._diagonal, 1e-12 * max(float(self._diagonal.max()), 1e-300))
-        for _ in range(_TRIALS):
+        for trial in range(1, _TRIALS + 1):
+            objective.report(f"trial {trial}, damping {self.damping:.1e}")
             step = _solve(matrix + self.damping * np.diag(scale), -gradient)
             model = float(gradient @ step + 0.5 * step @ matrix @ step)
             new_value, new_gradient = objective.value_and_gradient(point + step)

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from cnncore import _checks
 from cnncore.optimizers.newton.objective import Counted, Objective, Step, Vector, dot
 
-__all__ = ["NewtonCGMethod", "conjugate_gradients"]
+__all__ = ["NewtonCGMethod", "Solution", "conjugate_gradients"]
 
 _HALVINGS = 30
 _DECREASE = 1e-4  # of what the slope promises
-_NOISE = 1e-15  # values that differ by less, relatively, are equal
 _GROWTH = 1.3  # between two proposals of conjugate gradients that are kept
+
+
+class Solution(NamedTuple):
+    """Proposals along the way of conjugate gradients, the last one last; its residual, and the products it took."""
+
+    proposals: list[Vector]
+    residual: Vector
+    products: int
 
 
 def conjugate_gradients(
@@ -26,8 +33,9 @@ def conjugate_gradients(
     progress: float,
     tolerance: float,
     preconditioner: Vector | None = None,
-) -> tuple[list[Vector], int]:
-    """Solve A p = -gradient for a symmetric A given by its products; proposals along the way, the last one last.
+    report: Callable[[str], None] | None = None,
+) -> Solution:
+    """Solve A p = -gradient for a symmetric A given by its products.
 
     It ends where the last tenth of the iterations (at least ten) lowered the quadratic model p A p / 2 + gradient p by
     less than ``progress`` of its value an iteration (Martens), where the residual's norm is below ``tolerance``, after
@@ -48,7 +56,7 @@ def conjugate_gradients(
         curvature = dot(direction, along)
         if not curvature > 0:
             if i == 1 and not p.any():
-                p = p + direction
+                p, residual = p + direction, residual + along
                 proposals.append(p.copy())
             break
         length = rho / curvature
@@ -58,6 +66,8 @@ def conjugate_gradients(
         rho, last = dot(residual, preconditioned), rho
         direction = -preconditioned + rho / last * direction
         values.append(0.5 * dot(p, residual + gradient))
+        if report is not None:
+            report(f"CG {i}, residual {np.sqrt(dot(residual, residual)):.1e}")
         if i >= next_kept:
             proposals.append(p.copy())
             next_kept = max(next_kept * _GROWTH, next_kept + 1)
@@ -66,7 +76,7 @@ def conjugate_gradients(
             break
     if not np.array_equal(proposals[-1], p):
         proposals.append(p)
-    return proposals, products
+    return Solution(proposals, residual, products)
 
 
 class NewtonCGMethod:
@@ -89,8 +99,12 @@ class NewtonCGMethod:
     decay : float, default 0.95
         What the last solution is multiplied with to begin the next.
     preconditioner : callable, optional
-        ``preconditioner(point) -> positive vector``, an estimate of the curvature's diagonal; it is used as
+        ``preconditioner(point) -> vector that is not negative``, an estimate of the curvature's diagonal; it is used as
         ``(vector + damping) ** 0.75``.
+    learning_rate : float, default 1
+        What the solution is multiplied with at first; shorter steps are tried where the value does not fall enough.
+    noise : float, default 1e-15
+        Values that differ by less than this part of themselves are equal.
 
     Notes
     -----
@@ -117,12 +131,16 @@ class NewtonCGMethod:
         progress: float = 5e-4,
         decay: float = 0.95,
         preconditioner: Callable[[Vector], Vector] | None = None,
+        learning_rate: float = 1.0,
+        noise: float = 1e-15,
     ) -> None:
         self.damping = _checks.number(damping, "damping", "NewtonCG", minimum=0.0)
         self.most_products = _checks.integer(most_products, "most_products", "NewtonCG")
         self.progress = _checks.number(progress, "progress", "NewtonCG", minimum=0.0)
         self.decay = _checks.number(decay, "decay", "NewtonCG", minimum=0.0)
         self.preconditioner = preconditioner
+        self.learning_rate = _checks.number(learning_rate, "learning_rate", "NewtonCG", minimum=0.0)
+        self.noise = _checks.number(noise, "noise", "NewtonCG", minimum=0.0)
         self._last: Vector | None = None
         self._first_norm = 0.0
 
@@ -135,18 +153,19 @@ class NewtonCGMethod:
         self._first_norm = self._first_norm or norm
         if norm == 0.0:
             return Step(point, value, gradient, damping=self.damping)
-        proposals = self._solve(counted, point, gradient, norm)
-        result = self._descend(counted, point, value, gradient, proposals)
-        self._adapt(counted, point, value, gradient, proposals[-1])
+        solution = self._solve(counted, point, gradient, norm)
+        reached = counted.value_and_gradient(point + solution.proposals[-1])[0]
+        result = self._descend(counted, point, value, gradient, solution.proposals, reached)
+        self._adapt(gradient, solution, reached - value)
         result.evaluations, result.products = counted.evaluations - evaluations, counted.products - products
         result.damping = self.damping
         return result
 
-    def _solve(self, objective: Counted, point: Vector, gradient: Vector, norm: float) -> list[Vector]:
+    def _solve(self, objective: Counted, point: Vector, gradient: Vector, norm: float) -> Solution:
         start = np.zeros_like(gradient) if self._last is None else self.decay * self._last
         near = min(1.0, norm / self._first_norm)
         scale = None if self.preconditioner is None else (self.preconditioner(point) + self.damping) ** 0.75
-        proposals, _ = conjugate_gradients(
+        solution = conjugate_gradients(
             lambda v: objective.curvature_product(point, v) + self.damping * v,
             gradient,
             start,
@@ -154,36 +173,38 @@ class NewtonCGMethod:
             self.progress * near,
             0.5 * near * norm,
             scale,
+            objective.report,
         )
-        self._last = proposals[-1]
-        return proposals
+        self._last = solution.proposals[-1]
+        return solution
 
     def _descend(
-        self, objective: Counted, point: Vector, value: float, gradient: Vector, proposals: list[Vector]
+        self, objective: Counted, point: Vector, value: float, gradient: Vector, proposals: list[Vector], reached: float
     ) -> Step:
         """Go back through the proposals while that lowers the objective, then shorten the one that is left."""
-        best = proposals[-1]
-        best_value = objective.value_and_gradient(point + best)[0]
+        best, best_value = proposals[-1], reached
         for proposal in reversed(proposals[:-1]):
             new_value = objective.value_and_gradient(point + proposal)[0]
             if np.isfinite(best_value) and not new_value < best_value:
                 break
             best, best_value = proposal, new_value
-        slope, length = dot(gradient, best), 1.0
-        for _ in range(_HALVINGS):
+        slope, length = dot(gradient, best), self.learning_rate
+        for trial in range(1, _HALVINGS + 1):
+            objective.report(f"line search {trial}")
             new_value, new_gradient = objective.value_and_gradient(point + length * best)
             finite = np.isfinite(new_value) and np.isfinite(new_gradient).all()
-            if finite and new_value <= value + _DECREASE * length * min(slope, 0.0) + _NOISE * abs(value):
+            if finite and new_value <= value + _DECREASE * length * min(slope, 0.0) + self.noise * abs(value):
                 return Step(point + length * best, new_value, new_gradient, length=length)
             length *= 0.5
         self._last = None  # a solution that leads nowhere is no beginning
         return Step(point, value, gradient)
 
-    def _adapt(self, objective: Counted, point: Vector, value: float, gradient: Vector, solution: Vector) -> None:
+    def _adapt(self, gradient: Vector, solution: Solution, fall: float) -> None:
         """The damping of the next iteration, by how well the quadratic model foretold the value at its solution."""
-        model = dot(gradient, solution) + 0.5 * dot(solution, objective.curvature_product(point, solution))
-        actual = objective.value_and_gradient(point + solution)[0] - value
-        ratio = actual / model if model < 0 and np.isfinite(actual) else -np.inf
+        p = solution.proposals[-1]
+        product = solution.residual - gradient - self.damping * p  # of the curvature and p
+        model = dot(gradient, p) + 0.5 * dot(p, product)
+        ratio = fall / model if model < 0 and np.isfinite(fall) else -np.inf
         if ratio < 0.25:
             self.damping = max(1.5 * self.damping, 1e-10)
         elif ratio > 0.75:

@@ -92,6 +92,12 @@ class Counted:
             self._point, self._last = point.copy(), (float(value), np.asarray(gradient, np.float64))
         return self._last
 
+    def report(self, text: str) -> None:
+        """Tell what a long iteration does, where somebody listens."""
+        tell = getattr(self.objective, "report", None)
+        if tell is not None:
+            tell(text)
+
     def curvature_product(self, point: Vector, direction: Vector) -> Vector:
         """The objective's."""
         self.products += 1

@@ -1,0 +1,140 @@
+"""Newton-CG inside ``fit``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cnncore import _checks
+from cnncore._random import generator
+from cnncore.optimizers.base import Rate, registry
+from cnncore.optimizers.newton.newton_cg import NewtonCGMethod
+from cnncore.optimizers.newton.objective import Counted, Objective, Step, Vector
+from cnncore.optimizers.searching import KINDS, NOISE, CurvedBatch, Searching
+
+__all__ = ["NewtonCG"]
+
+
+@registry.register()
+class NewtonCG(Searching):
+    r"""Newton's method without its matrix, also called Hessian-free: conjugate gradients solve
+    :math:`(B + \lambda I) p = -g`.
+
+    B is the curvature of the loss, of which products with vectors are computed, each at the cost of some gradients. A
+    step along p is shortened until the loss falls. The damping :math:`\lambda` grows by 3/2 where the loss falls by
+    less than a quarter of what the quadratic model promises, and shrinks by 2/3 where it falls by more than three
+    quarters. It is made for the whole data as one batch, or for large batches.
+
+    Parameters
+    ----------
+    learning_rate : float or callable, default 1
+        What p is multiplied with at first. Leave it at 1.
+    damping : float, default 1
+        The first :math:`\lambda`.
+    max_products : int, default 250
+        The most products of a step.
+    progress : float, default 5e-4
+        Conjugate gradients end where an iteration lowers the model by a smaller part of its value.
+    warm_start : float, default 0.95
+        The next solution is sought from this times the last one on.
+    curvature : {"gauss_newton", "hessian", "fisher"}, default "gauss_newton"
+        What B is. The Hessian may have negative curvature, at which conjugate gradients end.
+    curvature_samples : int, optional
+        Samples of the batch that B is computed on; all by default. A quarter of them saves much of the time.
+    diagonal_products : int, default 0
+        So many products with random signs estimate B's diagonal d at the beginning of a step, and
+        :math:`(d + \lambda)^{3/4}` preconditions the equation.
+    iterations_per_batch : int, default 1
+        Iterations on a batch before the next.
+    name : str, optional
+        There are no weight decay, clipping and averages: regularizers of layers are part of the loss.
+
+    See Also
+    --------
+    cnncore.optimizers.newton.NewtonCGMethod : The formula for any function, and its sources.
+
+    Notes
+    -----
+    Martens, "Deep learning via Hessian-free optimization", 2010; the estimate of the diagonal is that of Bekas,
+    Kokiopoulou and Saad, "An estimator for the diagonal of a matrix", 2007. Products see no dropout, and moving
+    statistics in BatchNormalization.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnncore.optimizers import NewtonCG
+    >>> class Bowl:
+    ...     def value_and_gradient(self, point):
+    ...         return float(point @ point), 2 * point
+    ...
+    ...     def curvature_product(self, point, direction):
+    ...         return 2 * direction
+    >>> optimizer = NewtonCG(damping=0.0)
+    >>> optimizer.build(2)
+    >>> optimizer.iterate(Bowl(), np.array([3, 4], np.float32)).round(5)
+    array([0., 0.], dtype=float32)
+    """
+
+    method: NewtonCGMethod
+
+    def __init__(
+        self,
+        learning_rate: Rate = 1.0,
+        damping: float = 1.0,
+        max_products: int = 250,
+        progress: float = 5e-4,
+        warm_start: float = 0.95,
+        curvature: str = "gauss_newton",
+        curvature_samples: int | None = None,
+        diagonal_products: int = 0,
+        iterations_per_batch: int = 1,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(learning_rate, iterations_per_batch, name, kwargs)
+        self.damping = _checks.number(damping, "damping", "NewtonCG", minimum=0.0)
+        self.max_products = _checks.integer(max_products, "max_products", "NewtonCG")
+        self.progress = _checks.number(progress, "progress", "NewtonCG", minimum=0.0)
+        self.warm_start = _checks.number(warm_start, "warm_start", "NewtonCG", minimum=0.0)
+        self.curvature = _checks.choice(curvature, "curvature", "NewtonCG", KINDS)
+        self.curvature_samples = (
+            None if curvature_samples is None else _checks.integer(curvature_samples, "curvature_samples", "NewtonCG")
+        )
+        self.diagonal_products = _checks.integer(diagonal_products, "diagonal_products", "NewtonCG", minimum=0)
+        self.method = NewtonCGMethod(self.damping, self.max_products, self.progress, self.warm_start, noise=NOISE)
+
+    def _counted(self, objective: Objective) -> Counted:
+        return Counted(CurvedBatch(objective, self.curvature, self.curvature_samples))
+
+    def _iteration(self, objective: Counted, point: Vector) -> Step:
+        if self.diagonal_products:
+            self.method.preconditioner = lambda at: self._diagonal(objective, at)
+        try:
+            return self.method.step(objective, point)
+        finally:
+            self.method.preconditioner = None
+
+    def _diagonal(self, objective: Counted, point: Vector) -> Vector:
+        """The mean of s * B s over vectors s of random signs, where it is positive."""
+        draw, total = generator(self.step), np.zeros_like(point)
+        for i in range(self.diagonal_products):
+            objective.report(f"diagonal {i + 1}/{self.diagonal_products}")
+            signs: Vector = draw.integers(0, 2, point.size).astype(np.float64) * 2 - 1
+            total += signs * objective.curvature_product(point, signs)
+        return np.maximum(total / self.diagonal_products, 0.0)
+
+    def _recall(self) -> None:
+        self.method.learning_rate = float(self.learning_rate)
+        damping, first_norm = self.memory.get("damping", np.array([self.damping, 0.0], np.float32))
+        last = self.state.get("last", np.empty(0))
+        self.method.load_state_dict({"damping": damping, "first_norm": first_norm, "last": last})
+
+    def _remember(self) -> None:
+        kept = self.method.state_dict()
+        self._memory = {"damping": np.array([kept["damping"], kept["first_norm"]], np.float32)}
+        self._state = {"last": kept["last"].astype(np.float32)} if kept["last"].size else {}
+
+    def get_config(self) -> dict[str, Any]:
+        names = "damping max_products progress warm_start curvature curvature_samples diagonal_products"
+        return {**super().get_config(), **{name: getattr(self, name) for name in names.split()}}
