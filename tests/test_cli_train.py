@@ -79,7 +79,8 @@ def test_every_optimizer_is_offered():
     from cnncore.cli.names import OPTIMIZERS
 
     classes = [getattr(optimizers, name) for name in optimizers.__all__ if name[0].isupper() and name != "Optimizer"]
-    assert set(OPTIMIZERS) == {cls.__name__.lower() for cls in classes}
+    assert {type(optimizers.get(name)) for name in OPTIMIZERS} == set(classes)
+    assert len(OPTIMIZERS) == len(classes)
 
 
 def test_the_default_settings_reach_the_promised_accuracy(tmp_path):

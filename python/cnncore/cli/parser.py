@@ -119,7 +119,9 @@ def _add_train(commands: Any) -> None:
         help=f"{', '.join(MODELS)} or a saved model (mnist_cnn; for colour images cifar10_cnn)",
     )
     train.add_argument("--epochs", type=positive_int, default=DEFAULT_EPOCHS, help="passes over the data (%(default)s)")
-    train.add_argument("--batch-size", type=positive_int, help=f"({BATCH_SIZE}; with lbfgs {LARGE_BATCH_SIZE:,})")
+    train.add_argument(
+        "--batch-size", type=positive_int, help=f"({BATCH_SIZE}; with lbfgs and newton_cg {LARGE_BATCH_SIZE:,})"
+    )
     train.add_argument("--optimizer", choices=OPTIMIZERS, help="adam; for a saved model its own. sgd has momentum 0.9")
     train.add_argument("--lr", type=positive_float, help="learning rate (the optimizer's default)")
     train.add_argument("--seed", type=seed, default=DEFAULT_SEED, help="of initial weights and shuffling (%(default)s)")

@@ -61,7 +61,7 @@ class KFAC(Optimizer):
         matrix, for crossentropies and the mean squared error; or those for the targets of the batch, for any loss.
     factor_samples : int, default 32
         Samples of a batch that the factors are estimated on. None: all.
-    most_rows : int, default 512
+    most_rows : int, default 256
         A dense layer with more inputs keeps the last so many samples of them in place of A: their weighted mean of
         outer products is inverted by its rows, which takes a fraction of the time and memory.
     rest_rate : float, default 0.001
@@ -104,7 +104,7 @@ class KFAC(Optimizer):
         norm_limit: float = 0.01,
         fisher: str = "model",
         factor_samples: int | None = 32,
-        most_rows: int = 512,
+        most_rows: int = 256,
         rest_rate: float = 0.001,
         weight_decay: float | None = None,
         clipnorm: float | None = None,

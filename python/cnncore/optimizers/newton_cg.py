@@ -30,12 +30,14 @@ class NewtonCG(Searching):
     ----------
     learning_rate : float or callable, default 1
         What p is multiplied with at first. Leave it at 1.
-    damping : float, default 1
+    damping : float, default 0.1
         The first :math:`\lambda`.
     max_products : int, default 250
         The most products of a step.
     progress : float, default 5e-4
-        Conjugate gradients end where an iteration lowers the model by a smaller part of its value.
+        Conjugate gradients end where an iteration lowers the model by a smaller part of its value,
+    residual : float, default 0.1
+        or where the residual is this small beside the gradient, and smaller as the gradient falls. 0 switches that off.
     warm_start : float, default 0.95
         The next solution is sought from this times the last one on.
     curvature : {"gauss_newton", "hessian", "fisher"}, default "gauss_newton"
@@ -81,9 +83,10 @@ class NewtonCG(Searching):
     def __init__(
         self,
         learning_rate: Rate = 1.0,
-        damping: float = 1.0,
+        damping: float = 0.1,
         max_products: int = 250,
         progress: float = 5e-4,
+        residual: float = 0.1,
         warm_start: float = 0.95,
         curvature: str = "gauss_newton",
         curvature_samples: int | None = None,
@@ -96,13 +99,16 @@ class NewtonCG(Searching):
         self.damping = _checks.number(damping, "damping", "NewtonCG", minimum=0.0)
         self.max_products = _checks.integer(max_products, "max_products", "NewtonCG")
         self.progress = _checks.number(progress, "progress", "NewtonCG", minimum=0.0)
+        self.residual = _checks.number(residual, "residual", "NewtonCG", minimum=0.0)
         self.warm_start = _checks.number(warm_start, "warm_start", "NewtonCG", minimum=0.0)
         self.curvature = _checks.choice(curvature, "curvature", "NewtonCG", KINDS)
         self.curvature_samples = (
             None if curvature_samples is None else _checks.integer(curvature_samples, "curvature_samples", "NewtonCG")
         )
         self.diagonal_products = _checks.integer(diagonal_products, "diagonal_products", "NewtonCG", minimum=0)
-        self.method = NewtonCGMethod(self.damping, self.max_products, self.progress, self.warm_start, noise=NOISE)
+        self.method = NewtonCGMethod(
+            self.damping, self.max_products, self.progress, self.warm_start, residual=self.residual, noise=NOISE
+        )
 
     def _counted(self, objective: Objective) -> Counted:
         return Counted(CurvedBatch(objective, self.curvature, self.curvature_samples))
@@ -136,5 +142,5 @@ class NewtonCG(Searching):
         self._state = {"last": kept["last"].astype(np.float32)} if kept["last"].size else {}
 
     def get_config(self) -> dict[str, Any]:
-        names = "damping max_products progress warm_start curvature curvature_samples diagonal_products"
+        names = "damping max_products progress residual warm_start curvature curvature_samples diagonal_products"
         return {**super().get_config(), **{name: getattr(self, name) for name in names.split()}}

@@ -101,6 +101,9 @@ class NewtonCGMethod:
     preconditioner : callable, optional
         ``preconditioner(point) -> vector that is not negative``, an estimate of the curvature's diagonal; it is used as
         ``(vector + damping) ** 0.75``.
+    residual : float, default 0.5
+        Conjugate gradients stop, too, where the residual is this small beside the gradient, and smaller as the
+        gradient falls. 0: only by ``progress``, as Martens does.
     learning_rate : float, default 1
         What the solution is multiplied with at first; shorter steps are tried where the value does not fall enough.
     noise : float, default 1e-15
@@ -131,6 +134,7 @@ class NewtonCGMethod:
         progress: float = 5e-4,
         decay: float = 0.95,
         preconditioner: Callable[[Vector], Vector] | None = None,
+        residual: float = 0.5,
         learning_rate: float = 1.0,
         noise: float = 1e-15,
     ) -> None:
@@ -139,6 +143,7 @@ class NewtonCGMethod:
         self.progress = _checks.number(progress, "progress", "NewtonCG", minimum=0.0)
         self.decay = _checks.number(decay, "decay", "NewtonCG", minimum=0.0)
         self.preconditioner = preconditioner
+        self.residual = _checks.number(residual, "residual", "NewtonCG", minimum=0.0)
         self.learning_rate = _checks.number(learning_rate, "learning_rate", "NewtonCG", minimum=0.0)
         self.noise = _checks.number(noise, "noise", "NewtonCG", minimum=0.0)
         self._last: Vector | None = None
@@ -153,7 +158,11 @@ class NewtonCGMethod:
         self._first_norm = self._first_norm or norm
         if norm == 0.0:
             return Step(point, value, gradient, damping=self.damping)
+        begun = self._last is not None
         solution = self._solve(counted, point, gradient, norm)
+        if begun and dot(gradient, solution.proposals[-1]) >= 0:  # the last solution led astray
+            self._last = None
+            solution = self._solve(counted, point, gradient, norm)
         reached = counted.value_and_gradient(point + solution.proposals[-1])[0]
         result = self._descend(counted, point, value, gradient, solution.proposals, reached)
         self._adapt(gradient, solution, reached - value)
@@ -171,7 +180,7 @@ class NewtonCGMethod:
             start,
             self.most_products,
             self.progress * near,
-            0.5 * near * norm,
+            self.residual * near * norm,
             scale,
             objective.report,
         )
