@@ -190,6 +190,13 @@ void check_max_pool(const Kernels& k, int64_t windows, int64_t channels, Random&
   }
   CHECK(wrong == 0);
   CHECK(same_bits(dx.data(), expected.data(), dx.size()));
+  k.max_pool_tangent(w.args(y.data(), dx.data()));
+  for (int64_t q = 0; q < windows; ++q)
+    for (int64_t c = 0; c < channels; ++c) {
+      const size_t from = w.positions[static_cast<size_t>(q)][place_of_maximum(w, static_cast<size_t>(q), c)] + c;
+      wrong += !same_bits(&y[q * channels + c], &dx[static_cast<int64_t>(from)], 1);
+    }
+  CHECK(wrong == 0);
   CHECK((w.intact() && y.intact() && dx.intact()));
 }
 

@@ -89,6 +89,22 @@ void check_unpool(const Kernels& k, PooledGradient& g, Random& random) {
   CHECK((full.intact() && g.intact()));
 }
 
+// The first row of windows, over pixels that lie side by side.
+void check_read_winners(const Kernels& k, PooledGradient& g, Random& random) {
+  const int64_t row = 2 * g.cols * g.channels + random.integer(0, 3);
+  Floats x(2 * row, random), y(g.cols * g.channels, random);
+  fill(x, random);
+  k.read_winners({x.data(), row, g.winner.data(), g.cols, g.channels, y.data()});
+  int64_t wrong = 0;
+  for (int64_t q = 0; q < g.cols; ++q)
+    for (int64_t c = 0; c < g.channels; ++c) {
+      const int64_t i = g.winner[q * g.channels + c];
+      wrong += y[q * g.channels + c] != (i < 4 ? x[i / 2 * row + (2 * q + i % 2) * g.channels + c] : 0.0f);
+    }
+  CHECK(wrong == 0);
+  CHECK((x.intact() && y.intact() && g.intact()));
+}
+
 std::vector<std::array<int64_t, 2>> window_grids() {
   return {{1, 1}, {1, 2}, {2, 3}, {3, 5}, {4, 4}, {1, 17}, {5, 7}, {12, 4}};
 }
@@ -107,6 +123,7 @@ TEST_CASE("winner_lists and unpool put the gradient where the winners are") {
                          random);
         check_lists(k, g, random);
         check_unpool(k, g, random);
+        check_read_winners(k, g, random);
       }
     }
   });

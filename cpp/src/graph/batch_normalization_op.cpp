@@ -262,7 +262,7 @@ class BatchNormalizationOp : public Op, public HasChannelMap {
   std::shared_ptr<const ChannelMap> channel_map() const override { return m_.relu ? nullptr : map_; }
   OpPtr fused(const Op& next, Purpose purpose) const override {
     const auto* act = dynamic_cast<const ActivationOp*>(&next);
-    if (!act || m_.relu || act->as_part(purpose) != Activation::relu) return nullptr;
+    if (purpose == Purpose::curvature || !act || m_.relu || act->as_part(purpose) != Activation::relu) return nullptr;
     Meaning m = m_;
     m.relu = true;
     return std::make_shared<BatchNormalizationOp>(output(), m);

@@ -7,7 +7,7 @@
 #include "graph/channel_map.h"
 #include "graph/pool2d_op.h"
 #include "graph/window_cut.h"
-#include "ops/conv2d/plan.h"
+#include "ops/conv2d/tangent.h"
 #include "run/step.h"
 
 namespace cnncore {
@@ -41,6 +41,9 @@ class Conv2dStep : public Step {
         bias_(m.use_bias ? std::optional(context.parameters[1]) : std::nullopt),
         pooled_(m.max_pool),
         k_(context.kernels) {
+    if (context.purpose == Purpose::curvature)
+      tangent_.emplace(params_in(m, context), Conv2dFusion{.activation = m.activation, .max_pool = m.max_pool},
+                       context.kernels);
     if (!m.map) return;
     folded_.emplace(m.map, kernel_.size, m.params.filters);
     map_parameters_.assign(context.parameters.begin() + 1 + m.use_bias, context.parameters.end());
@@ -53,18 +56,17 @@ class Conv2dStep : public Step {
     backward_of(run, run.x[0], run.packed, run.dx[0], trained() ? run.partial : nullptr);
   }
 
-  // Of products with curvature, which leave the activation and the pool to steps of their own: y = x * kernel + bias.
   bool has_tangent() const override { return true; }
   void tangent(const Run& run, const Run& tangent) const override {
-    const float* bias = bias_ ? bias_->tangent : nullptr;
-    float* y = tangent.y;
-    if (tangent.x[0]) {
-      multiply(run, tangent.x[0], kernel_.value, run.packed, nullptr, y);
-      y = run.spare;
-    }
-    if (!kernel_.tangent) return;
-    multiply(run, run.x[0], kernel_.tangent, tangent.packed, bias, y);
-    if (y == run.spare) k_.accumulate(y, tangent.y, run.count * plan_.output_size());
+    tangent_->run(run.count, {.x = run.x[0],
+                              .x_tangent = tangent.x[0],
+                              .kernel = {kernel_.value, run.packed + plan_.packed_size()},
+                              .kernel_tangent = {kernel_.tangent, tangent.packed + plan_.packed_size()},
+                              .bias_tangent = bias_ ? bias_->tangent : nullptr,
+                              .y = run.y,
+                              .winner = pooled_ ? run.saved : nullptr,
+                              .y_tangent = tangent.y,
+                              .scratch = run.scratch});
   }
   void backward_tangent(const Run& run, const Run& tangent) const override {
     if (run.dx[0]) backward_of(run, run.x[0], run.packed, run.dx[0], nullptr);
@@ -75,7 +77,7 @@ class Conv2dStep : public Step {
     k_.accumulate(run.spare, tangent.dx[0], run.count * plan_.input_size());
   }
   void pack_tangent(int64_t task, float* packed) const override {
-    if (kernel_.tangent) plan_.pack(task, kernel_.tangent, packed);
+    if (kernel_.tangent) pack_kernel(task, kernel_.tangent, packed);
   }
 
   bool shared(int64_t) const override { return plan_.splits(); }
@@ -88,18 +90,22 @@ class Conv2dStep : public Step {
   int64_t flops() const override { return plan_.flops(); }
   int64_t group() const override { return plan_.images(); }
   int64_t backward_group() const override { return plan_.backward_images(); }
-  int64_t scratch_size() const override { return plan_.scratch_size(); }
-  int64_t packed_size() const override { return folded_size() + plan_.packed_size(); }
+  int64_t scratch_size() const override {
+    return std::max(plan_.scratch_size(), tangent_ ? tangent_->scratch_size() : 0);
+  }
+  int64_t packed_size() const override {
+    return folded_size() + plan_.packed_size() + (tangent_ ? tangent_->packed_size() : 0);
+  }
   int64_t partial_size() const override { return trained() ? plan_.partial_size() : 0; }
   bool sets_partial() const override { return true; }
   int64_t saved_size() const override { return pooled_ ? plan_.output_size() : 0; }
 
   int64_t pack_tasks() const override {
     if (folded_) return 1;
-    return plan_.packed_size() > 0 ? plan_.pack_tasks() : 0;
+    return std::max(plan_.pack_tasks(), tangent_ ? tangent_->pack_tasks() : 0);
   }
   void pack(int64_t task, float* packed) const override {
-    if (!folded_) return plan_.pack(task, kernel_.value, packed);
+    if (!folded_) return pack_kernel(task, kernel_.value, packed);
     folded_->make(kernel_, bias_ ? &*bias_ : nullptr, map_parameters_.data(), packed);
     if (plan_.packed_size() > 0) plan_.pack(folded_->kernel(packed), packed + folded_size());
   }
@@ -125,12 +131,9 @@ class Conv2dStep : public Step {
   void for_groups(const Run& run, int64_t group, Function f) const {
     for (int64_t n = 0; n < run.count; n += group) f(n, std::min(group, run.count - n));
   }
-  void multiply(const Run& run, const float* x, const float* kernel, const float* packed, const float* bias,
-                float* y) const {
-    for_groups(run, plan_.images(), [&](int64_t n, int64_t count) {
-      plan_.forward(
-          count, {x + n * plan_.input_size(), kernel, packed, bias, y + n * plan_.output_size(), nullptr, run.scratch});
-    });
+  void pack_kernel(int64_t task, const float* kernel, float* packed) const {
+    if (task < plan_.pack_tasks()) plan_.pack(task, kernel, packed);
+    if (tangent_ && task < tangent_->pack_tasks()) tangent_->pack(task, kernel, packed + plan_.packed_size());
   }
   // `adds`: to what another call has left in partial, and without the bias, whose gradient that was.
   void backward_of(const Run& run, const float* x, const float* packed, float* dx, float* partial,
@@ -172,6 +175,7 @@ class Conv2dStep : public Step {
   std::optional<ParameterRef> bias_;
   bool pooled_;
   const Kernels& k_;
+  std::optional<Conv2dTangent> tangent_;  // in products with curvature
   std::optional<FoldedKernel> folded_;
   std::vector<ParameterRef> map_parameters_;
 };
@@ -196,8 +200,10 @@ class Conv2dOp : public Op {
     const bool linear = m_.activation == Activation::linear;
     Conv2dMeaning m = m_;
     if (const auto* act = dynamic_cast<const ActivationOp*>(&next); act && linear) {
-      if (!act->as_part(purpose)) return nullptr;
-      m.activation = *act->as_part(purpose);
+      const std::optional<Activation> activation = act->as_part(purpose);
+      // relu alone has no second derivative, which the backward pass of a product would have to add
+      if (!activation || (purpose == Purpose::curvature && activation != Activation::relu)) return nullptr;
+      m.activation = *activation;
       return std::make_shared<Conv2dOp>(m);
     }
     if (const auto* pool = dynamic_cast<const Pool2dOp*>(&next); pool && pool->is_max() && pool->is_2x2() &&

@@ -142,7 +142,8 @@ class Conv2dTransposeOp : public Op {
   }
   OpPtr fused(const Op& next, Purpose purpose) const override {
     const auto* act = dynamic_cast<const ActivationOp*>(&next);
-    if (!act || m_.activation != Activation::linear || !act->as_part(purpose)) return nullptr;
+    if (purpose == Purpose::curvature || !act || m_.activation != Activation::linear || !act->as_part(purpose))
+      return nullptr;
     Meaning m = m_;
     m.activation = *act->as_part(purpose);
     return std::make_shared<Conv2dTransposeOp>(m);

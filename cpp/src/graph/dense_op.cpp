@@ -154,7 +154,7 @@ class DenseOp : public Op {
     return specs;
   }
   OpPtr fused(const Op& next, Purpose purpose) const override {
-    if (m_.activation != Activation::linear) return nullptr;
+    if (m_.activation != Activation::linear || purpose == Purpose::curvature) return nullptr;
     DenseMeaning m = m_;
     if (const auto* act = dynamic_cast<const ActivationOp*>(&next)) {
       if (!act->as_part(purpose)) return nullptr;

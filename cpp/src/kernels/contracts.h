@@ -211,6 +211,16 @@ struct UnpoolArgs {
   float* dy_full;
 };
 
+/// A row of 2x2 windows, read where the winners are: y[q][c] = x[(winner / 2) * row + (2 q + winner % 2) * channels +
+/// c], 0 where the winner is 4.
+struct WinnersArgs {
+  const float* x;
+  int64_t row;  // floats from a row of x to the next
+  const uint8_t* winner;
+  int64_t windows, channels;
+  float* y;
+};
+
 /// A list of winners against rows of the input. `vectors` runs of `width` floats make one window; vector j begins at
 /// segment[j] within it. Rows of dwt and wt hold vectors * width floats (lanes beyond a run are padding: zero in wt,
 /// ignored in dwt).

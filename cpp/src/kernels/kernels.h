@@ -29,6 +29,7 @@ struct Kernels {
 
   void (*winner_lists)(const WinnerListArgs&);
   void (*unpool)(const UnpoolArgs&);
+  void (*read_winners)(const WinnersArgs&);
   void (*sparse_weights)(const SparseArgs&);
   void (*sparse_data)(const SparseArgs&);
   void (*patch_weights)(const PatchWeightsArgs&);

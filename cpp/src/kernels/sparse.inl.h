@@ -53,6 +53,22 @@ void unpool(const UnpoolArgs& a) {
   }
 }
 
+void read_winners(const WinnersArgs& a) {
+  for (int64_t q = 0; q < a.windows; ++q) {
+    const float* x = a.x + 2 * q * a.channels;
+    for (int64_t c = 0; c < a.channels; c += kWidth) {
+      const int lanes = static_cast<int>(a.channels - c < kWidth ? a.channels - c : kWidth);
+      const int64_t at = q * a.channels + c;
+      const Vec winner = lanes == kWidth ? load_u8(a.winner + at) : load_u8_n(a.winner + at, lanes);
+      Vec y = zero();
+      for (int i = 0; i < 4; ++i)
+        y = select(equal(winner, set1(static_cast<float>(i))),
+                   read_lanes(x + (i / 2) * a.row + (i % 2) * a.channels + c, lanes), y);
+      write_lanes(a.y + at, y, lanes);
+    }
+  }
+}
+
 template <int J>
 void sparse_weights_block(const SparseArgs& a, int64_t c, int64_t j) {
   const int64_t ld = a.vectors * kWidth;

@@ -22,6 +22,7 @@ constexpr Kernels kTable = {
     .depthwise_weights = depthwise_weights,
     .winner_lists = winner_lists,
     .unpool = unpool,
+    .read_winners = read_winners,
     .sparse_weights = sparse_weights,
     .sparse_data = sparse_data,
     .patch_weights = patch_weights,

@@ -78,7 +78,7 @@ class Lowering {
     const Graph::Node& node = graph_.nodes()[index];
     LoweredNode lowered{node.layer, node.op, {}, node.output, slots_[index]};
     for (const int t : node.inputs) lowered.inputs.push_back(same(t));
-    if (purpose_ != Purpose::curvature && lowered.inputs.size() == 1 && readers(lowered.inputs[0]) == 1) {
+    if (lowered.inputs.size() == 1 && readers(lowered.inputs[0]) == 1) {
       const auto before = std::find_if(result_.nodes.rbegin(), result_.nodes.rend(),
                                        [&](const LoweredNode& n) { return n.output == lowered.inputs[0]; });
       if (before != result_.nodes.rend()) {

@@ -33,8 +33,7 @@ struct Lowered {
   std::vector<Shape> shapes;  ///< of every tensor
 };
 
-/// slots[i] are those of the graph's node i. For products with curvature no ops are fused: they want what lies between
-/// them.
+/// slots[i] are those of the graph's node i.
 Lowered lower(const Graph& graph, const std::vector<int>& outputs, const std::vector<std::vector<int>>& slots,
               Purpose purpose);
 
