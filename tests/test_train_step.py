@@ -192,6 +192,18 @@ def test_one_network_takes_batches_of_any_size():
 # --- dropout ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("before", [5, 200])
+def test_what_a_batch_leaves_in_memory_does_not_reach_the_next(before):
+    x, y = batch(64)
+    fresh, used = small_cnn().network, small_cnn().network
+    poisoned, labels = batch(before, seed=1)
+    poisoned[:] = np.nan
+    assert np.isnan(train(used, poisoned, labels, None)[0])  # batches of all sizes train in the same memory
+    losses = [train(network, x, y, _core.Sgd(network.parameters.size, 0.0, False))[0] for network in (fresh, used)]
+    assert losses[0] == losses[1]
+    np.testing.assert_array_equal(used.gradients, fresh.gradients)
+
+
 def identity_with_dropout(rate, seed=0, units=64):
     """X -> dropout -> x I, so that the outputs show what was dropped."""
     chain = Chain((units,), [Dropout(rate, seed), Dense(units, use_bias=False)])

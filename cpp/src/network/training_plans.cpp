@@ -6,7 +6,6 @@ namespace cnncore {
 namespace {
 
 constexpr size_t kMostPlans = 8;
-constexpr int64_t kMostBytes = int64_t{256} << 20;
 
 }  // namespace
 
@@ -19,18 +18,9 @@ Training* TrainingPlans::find(const Key& key, const Kernels& kernels) {
 }
 
 Training& TrainingPlans::add(const Key& key, std::unique_ptr<Plan> plan) {
-  make_room();
-  plans_.emplace_front(key, std::make_unique<Training>(std::move(plan)));
+  if (plans_.size() >= kMostPlans) plans_.pop_back();
+  plans_.emplace_front(key, std::make_unique<Training>(std::move(plan), memory_));
   return *plans_.front().second;
-}
-
-void TrainingPlans::make_room() {
-  const auto bytes = [&] {
-    int64_t total = 0;
-    for (const auto& plan : plans_) total += plan.second->bytes();
-    return total;
-  };
-  while (plans_.size() >= kMostPlans || (plans_.size() > 1 && bytes() > kMostBytes)) plans_.pop_back();
 }
 
 std::string TrainingPlans::describe() const {

@@ -19,13 +19,13 @@ class TrainingPlans {
 
   /// The plan for a key; null where there is none, or another ISA has been chosen since it was made.
   Training* find(const Key& key, const Kernels& kernels);
-  /// A new one. Those that were used longest ago are dropped until few are left that take little memory.
+  /// A new one. Of many the one that was used longest ago is dropped.
   Training& add(const Key& key, std::unique_ptr<Plan> plan);
   void clear() { plans_.clear(); }
   std::string describe() const;
 
  private:
-  void make_room();
+  TrainingMemory memory_;
   std::list<std::pair<Key, std::unique_ptr<Training>>> plans_;  // the one used last in front
 };
 

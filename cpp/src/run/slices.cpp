@@ -9,19 +9,23 @@ int64_t bytes_of(const Buffer<float>& buffer) { return buffer.size() * static_ca
 
 }  // namespace
 
-ThreadMemory::ThreadMemory(const Plan& plan)
-    : floats(plan.thread_floats),
-      scratch(plan.scratch_floats),
-      added(plan.added_floats),
-      saved(plan.thread_saved),
-      x(plan.most_inputs),
-      dx(plan.most_inputs),
-      sum(plan.most_inputs) {}
+void ThreadMemory::reserve(const Plan& plan) {
+  cnncore::reserve(floats, plan.thread_floats);
+  cnncore::reserve(scratch, plan.scratch_floats);
+  cnncore::reserve(added, plan.added_floats);
+  cnncore::reserve(saved, plan.thread_saved);
+  x.resize(std::max<size_t>(x.size(), plan.most_inputs));
+  dx.resize(x.size());
+  sum.resize(x.size());
+}
 
 int64_t ThreadMemory::bytes() const { return bytes_of(floats) + bytes_of(scratch) + bytes_of(added) + saved.size(); }
 
-BatchMemory::BatchMemory(const Plan& plan, int64_t shards)
-    : floats(plan.batch_floats), partials(plan.partial_floats * shards), saved(plan.batch_saved) {}
+void BatchMemory::reserve(const Plan& plan, int64_t shards) {
+  cnncore::reserve(floats, plan.batch_floats);
+  cnncore::reserve(partials, plan.partial_floats * shards);
+  cnncore::reserve(saved, plan.batch_saved);
+}
 
 int64_t BatchMemory::bytes() const { return bytes_of(floats) + bytes_of(partials) + saved.size(); }
 

@@ -11,9 +11,19 @@
 
 namespace cnncore {
 
+/// Makes a buffer that is too small larger; what was in it is lost.
+template <class T>
+void reserve(Buffer<T>& buffer, int64_t count) {
+  if (buffer.size() >= count) return;
+  buffer = {};  // before the new memory is taken
+  buffer = Buffer<T>(count);
+}
+
 /// What each thread has for itself.
 struct ThreadMemory {
-  explicit ThreadMemory(const Plan& plan);
+  ThreadMemory() = default;
+  explicit ThreadMemory(const Plan& plan) { reserve(plan); }
+  void reserve(const Plan& plan);
   Buffer<float> floats, scratch, added;
   Buffer<uint8_t> saved;
   std::vector<const float*> x;  // of the step that runs
@@ -23,7 +33,9 @@ struct ThreadMemory {
 
 /// What all threads see: tensors of the whole batch, sums of shards, repacked parameters.
 struct BatchMemory {
-  BatchMemory(const Plan& plan, int64_t shards);
+  BatchMemory() = default;
+  BatchMemory(const Plan& plan, int64_t shards) { reserve(plan, shards); }
+  void reserve(const Plan& plan, int64_t shards);
   Buffer<float> floats, partials;
   Buffer<uint8_t> saved;
   int64_t bytes() const;

@@ -8,11 +8,10 @@
 
 namespace cnncore {
 
-Training::Training(std::unique_ptr<Plan> plan)
+Training::Training(std::unique_ptr<Plan> plan, TrainingMemory& memory)
     : plan_(std::move(plan)),
       shards_(plan_->mode.batch, plan_->partial_floats),
-      packed_(plan_->packed_floats),
-      batch_(*plan_, shards_.count),
+      memory_(memory),
       views_(plan_->nodes.size()),
       output_losses_(*plan_),
       shard_losses_(static_cast<size_t>(shards_.count) * (plan_->outputs.size() + 1)) {
@@ -23,24 +22,19 @@ Training::Training(std::unique_ptr<Plan> plan)
   }
 }
 
-int64_t Training::bytes() const {
-  int64_t total = packed_.size() * static_cast<int64_t>(sizeof(float)) + batch_.bytes();
-  for (const auto& thread : threads_) total += thread->bytes();
-  return total;
+void Training::take_memory() {
+  if (!memory_.take(this, *plan_, shards_.count)) return;
+  for (BatchView& view : views_) view.x.clear();  // made of pointers into it
 }
 
 void Training::pack_parameters() {
   parallel_for(static_cast<int64_t>(pack_tasks_.size()), 4 * plan_->packed_floats, [&](int64_t i, int) {
     const Task& task = pack_tasks_[static_cast<size_t>(i)];
-    task.node->step->pack(task.index, packed_.data() + task.node->packed);
+    task.node->step->pack(task.index, memory_.packed() + task.node->packed);
   });
 }
 
-void Training::reserve_threads(int threads) {
-  while (static_cast<int>(threads_.size()) < threads) threads_.push_back(std::make_unique<ThreadMemory>(*plan_));
-}
-
-Slices Training::slices(int thread) { return {*plan_, *threads_[static_cast<size_t>(thread)], batch_, packed_.data()}; }
+Slices Training::slices(int thread) { return {*plan_, memory_.thread(thread), memory_.batch(), memory_.packed()}; }
 
 SliceOf Training::slice_of(int64_t shard, int64_t first, int64_t step) const {
   return {.first = first,
@@ -55,7 +49,7 @@ template <class Function>
 void Training::for_slices(int64_t step, InterruptWatch& watch, Function f) {
   const int64_t work = 3 * plan_->mode.batch * plan_->flops;
   const int threads = threads_for(shards_.count, work);
-  reserve_threads(most_threads_for(shards_.count, work));
+  memory_.reserve_threads(*plan_, most_threads_for(shards_.count, work));
   parallel_for_on(threads, shards_.count, [&](int64_t shard, int thread) {
     Slices own = slices(thread);
     own.watch(watch, thread);
@@ -68,7 +62,7 @@ void Training::for_slices(int64_t step, InterruptWatch& watch, Function f) {
 }
 
 void Training::clear_partials(int64_t shard) {
-  float* partials = batch_.partials.data() + shard * plan_->partial_floats;
+  float* partials = memory_.batch().partials.data() + shard * plan_->partial_floats;
   for (const PlannedNode& node : plan_->nodes)
     if (!node.backward || !node.step->sets_partial())
       std::fill_n(partials + node.partial, node.step->partial_size(), 0.0f);
@@ -98,6 +92,7 @@ void Training::run_phases(const TrainBatch& batch, int64_t step, bool backward) 
   InterruptWatch watch;
   const size_t last = plan_->phases.size() - 1;
   const bool fused = backward && plan_->fuses_loss();
+  take_memory();
   pack_parameters();
   for (size_t p = 0; p <= last; ++p) {
     const bool turns = fused && p == last;
@@ -135,16 +130,16 @@ const BatchView& Training::view(size_t n) {
   const PlannedNode& node = plan_->nodes[n];
   BatchView& view = views_[n];
   const auto whole = [&](const Place& place) {
-    return place.where == Place::Where::batch ? batch_.floats.data() + place.offset : nullptr;
+    return place.where == Place::Where::batch ? memory_.batch().floats.data() + place.offset : nullptr;
   };
   if (view.x.empty())
     for (const int t : node.inputs) view.x.push_back(whole(plan_->tensors[static_cast<size_t>(t)].value));
   const PlannedTensor& output = plan_->tensors[static_cast<size_t>(node.output)];
   view.size = plan_->mode.batch;
   view.y = whole(output.value), view.dy = whole(output.grad);
-  view.partials = {batch_.partials.data() + node.partial, shards_.count, plan_->partial_floats};
-  view.batch = batch_.floats.data() + node.batch;
-  view.scratch = threads_[0]->scratch.data();
+  view.partials = {memory_.batch().partials.data() + node.partial, shards_.count, plan_->partial_floats};
+  view.batch = memory_.batch().floats.data() + node.batch;
+  view.scratch = memory_.thread(0).scratch.data();
   return view;
 }
 
@@ -153,12 +148,12 @@ bool Training::gather_gradients() {
   const int64_t tasks = static_cast<int64_t>(gradient_tasks_.size());
   const int64_t work = plan_->mode.batch * plan_->flops;
   const int threads = threads_for(tasks, work);
-  reserve_threads(std::max(1, most_threads_for(tasks, work)));
+  memory_.reserve_threads(*plan_, std::max(1, most_threads_for(tasks, work)));
   for (const Task& task : gradient_tasks_)
     if (task.index == 0) view(static_cast<size_t>(task.node - plan_->nodes.data()));
   parallel_for_on(threads, tasks, [&](int64_t i, int thread) {
     const Task& task = gradient_tasks_[static_cast<size_t>(i)];
-    const float* scratch = threads_[static_cast<size_t>(thread)]->scratch.data();
+    const float* scratch = memory_.thread(thread).scratch.data();
     const BatchView& whole = views_[static_cast<size_t>(task.node - plan_->nodes.data())];
     const Step::Range range = task.node->step->gradient(task.index, whole, const_cast<float*>(scratch));
     for (int64_t piece = 0; piece < range.pieces; ++piece)
@@ -179,7 +174,7 @@ bool Training::add_shared_gradients() {
 }
 
 void Training::commit_state() {
-  for (const PlannedNode& node : plan_->nodes) node.step->commit(batch_.floats.data() + node.batch);
+  for (const PlannedNode& node : plan_->nodes) node.step->commit(memory_.batch().floats.data() + node.batch);
 }
 
 }  // namespace cnncore

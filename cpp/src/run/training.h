@@ -1,4 +1,4 @@
-// A training step of one batch size: a plan with its memory.
+// A training step of one batch size: a plan, and how it runs.
 #pragma once
 
 #include <memory>
@@ -7,6 +7,7 @@
 #include "runtime/interrupt.h"
 #include "run/output_losses.h"
 #include "run/slices.h"
+#include "run/training_memory.h"
 
 namespace cnncore {
 
@@ -18,10 +19,13 @@ struct BatchLosses {
 
 class Training {
  public:
-  explicit Training(std::unique_ptr<Plan> plan);
+  /// `memory` outlives it and may serve others between two steps.
+  Training(std::unique_ptr<Plan> plan, TrainingMemory& memory);
+  ~Training() { memory_.leave(this); }
+  Training(const Training&) = delete;
+  Training& operator=(const Training&) = delete;
 
   const Plan& plan() const { return *plan_; }
-  int64_t bytes() const;
 
   /// Forward, losses and backward of a whole batch; the gradients of the parameters are left in parts for
   /// gather_gradients. The labels and indices have been checked.
@@ -39,8 +43,8 @@ class Training {
     int64_t index;
   };
 
+  void take_memory();
   void pack_parameters();
-  void reserve_threads(int threads);
   Slices slices(int thread);
   SliceOf slice_of(int64_t shard, int64_t first, int64_t step) const;
   void run_phases(const TrainBatch& batch, int64_t step, bool backward);
@@ -56,9 +60,7 @@ class Training {
 
   std::unique_ptr<Plan> plan_;
   Shards shards_;
-  Buffer<float> packed_;
-  BatchMemory batch_;
-  std::vector<std::unique_ptr<ThreadMemory>> threads_;
+  TrainingMemory& memory_;
   std::vector<Task> pack_tasks_, gradient_tasks_;
   std::vector<BatchView> views_;  // per node
   OutputLosses output_losses_;

@@ -47,7 +47,7 @@ PaddingPair reach_outside(const std::vector<AxisPhase>& phases, int64_t size) {
 }
 
 StridePhase make_phase(const AxisPhase& rows, const AxisPhase& columns, const Conv2dParams& p, const Frame& dy,
-                 int64_t images) {
+                       int64_t images) {
   StridePhase phase;
   // The smallest output position is the pixel's base, so that every tap lies at or behind it.
   int64_t base_y = 0, base_x = 0;
