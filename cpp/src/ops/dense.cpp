@@ -158,8 +158,9 @@ void dense_backward(const DenseParams& params, int64_t batch, const float* x, co
     });
   }
   if (dkernel)
-    interruptible_for_on(threads, plan.tasks(),
-                    [&](int64_t task, int thread) { plan.weights(task, batch, x, dy, dkernel, memory.lent(thread)); });
+    interruptible_for_on(threads, plan.tasks(), [&](int64_t task, int thread) {
+      plan.weights(task, batch, x, dy, dkernel, memory.lent(thread));
+    });
   if (dbias) plan.bias(batch, dy, dbias);
 }
 
