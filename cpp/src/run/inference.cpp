@@ -9,9 +9,9 @@
 namespace cnncore {
 namespace {
 
-constexpr int64_t kWorthSharing = 1 << 17;  // floating-point operations: more than the end of a shared stage costs
-constexpr size_t kMostPooled = 8;           // memories that are kept
-constexpr int64_t kPiece = int64_t{1} << 31;         // floating-point operations between two looks whether to go on
+constexpr int64_t kWorthSharing = 1 << 17;    // floating-point operations: more than the end of a shared stage costs
+constexpr size_t kMostPooled = 8;             // memories that are kept
+constexpr int64_t kPiece = int64_t{1} << 31;  // floating-point operations between two looks whether to go on
 
 // A part of a stage. One that takes long is done as several smaller parts of as many more.
 template <class Stopped>
