@@ -93,3 +93,55 @@ def test_what_tensorboard_does_not_write(recwarn):
         TensorBoard(write_grads=True, embeddings_data=np.zeros((2, 2)))
     with pytest.raises(TypeError, match="unexpected arguments"):
         TensorBoard(histogram=1)
+
+
+def test_one_optimizer_for_two_models():
+    optimizer = optimizers.Adam(0.01, beta_1=0.5)
+    inner = Sequential([Dense(1, activation="sigmoid", input_shape=(4,))])
+    inner.compile(optimizer, "binary_crossentropy")
+    inner.trainable = False
+    outer = Sequential([Dense(4, input_shape=(4,)), inner])
+    outer.compile(optimizer, "binary_crossentropy")
+    inner.trainable = True
+    labels = np.ones((32, 1))
+    inner.train_on_batch(X, labels)
+    with pytest.warns(UserWarning, match=r"Adam is in use by another model, so 'sequential.*' trains with a copy"):
+        outer.train_on_batch(X, labels)
+    inner.train_on_batch(X, labels)
+    outer.fit(X, labels, verbose=0)
+    assert inner.optimizer is optimizer
+    assert outer.optimizer is not optimizer
+    assert outer.optimizer.get_config() == optimizer.get_config()
+    assert (int(inner.optimizer.iterations), int(outer.optimizer.iterations)) == (2, 2)
+
+
+def test_classes_and_probabilities():
+    model = classifier()
+    with pytest.warns(DeprecationWarning, match=r"np.argmax\(model.predict"):
+        np.testing.assert_array_equal(model.predict_classes(X), model.predict(X).argmax(axis=-1))
+    with pytest.warns(DeprecationWarning, match="`predict_proba` is now called `predict`"):
+        np.testing.assert_array_equal(model.predict_proba(X), model.predict(X))
+    binary = Sequential([Dense(1, activation="sigmoid", input_shape=(4,))])
+    with pytest.warns(DeprecationWarning, match="predict_classes"):
+        np.testing.assert_array_equal(binary.predict_classes(X), binary.predict(X) > 0.5)
+
+
+def test_grey_pictures(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    from cnncore.utils import img_to_array, load_img
+
+    image.new("RGB", (5, 4), (10, 10, 10)).save(tmp_path / "grey.png")
+    with pytest.warns(DeprecationWarning, match="color_mode"):
+        assert img_to_array(load_img(tmp_path / "grey.png", grayscale=True)).shape == (4, 5, 1)
+
+
+def test_weights_in_the_form_of_keras_2(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    model, other = classifier(), classifier()
+    with pytest.warns(DeprecationWarning, match=r"end in .weights.h5 today"):
+        model.save_weights(tmp_path / "weights.h5")
+    with h5py.File(tmp_path / "weights.h5") as file:
+        assert len(file.attrs["layer_names"]) == 1
+    other.load_weights(tmp_path / "weights.h5")
+    for mine, theirs in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)

@@ -148,12 +148,17 @@ class TestState:
         with pytest.raises(NotImplementedError, match=r"must implement update\(params, grads, step\)"):
             a.update(np.zeros(4), np.zeros(4), 1)
 
-    def test_one_optimizer_serves_one_model(self, make_model, stripes):
+    def test_a_second_model_trains_with_a_copy(self, make_model, stripes):
         optimizer = Adam()
         make_model_first = make_model(optimizer=optimizer)
         make_model_first.fit(*stripes)
+        second = make_model(optimizer=optimizer)
+        with pytest.warns(UserWarning, match="Adam is in use by another model"):
+            second.fit(*stripes)
+        assert make_model_first.optimizer is optimizer
+        assert second.optimizer is not optimizer
         with pytest.raises(ValueError, match=r"\[Adam\] this optimizer is in use by another model"):
-            make_model(optimizer=optimizer).fit(*stripes)
+            optimizer.build(3, owner=second)
 
     def test_a_model_that_has_changed_keeps_the_state_of_what_it_kept(self, make_model, stripes):
         model = make_model()

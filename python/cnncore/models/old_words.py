@@ -5,6 +5,8 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import numpy as np
+
 __all__ = ["OldWords", "fit_arguments"]
 
 _WITHOUT_EFFECT = ("workers", "use_multiprocessing", "max_queue_size")
@@ -30,7 +32,18 @@ def fit_arguments(old_words: dict[str, Any], epochs: int) -> int:
 
 
 class OldWords:
-    """The generator methods of Keras 2."""
+    """The generator methods of Keras 2, and its methods of classifiers."""
+
+    def predict_classes(self, x: Any, batch_size: int | None = None, verbose: str | int = 0) -> np.ndarray:
+        """The class of each sample: of the largest output, or whether a single output is above 0.5."""
+        _warn("predict_classes(x)", "np.argmax(model.predict(x), axis=-1)")
+        values = np.asarray(self.predict(x, batch_size=batch_size, verbose=verbose))  # type: ignore[attr-defined]
+        return values.argmax(axis=-1) if values.shape[-1] > 1 else (values > 0.5).astype(np.int32)
+
+    def predict_proba(self, x: Any, batch_size: int | None = None, verbose: str | int = 0) -> Any:
+        """Keras 2's name of ``predict`` for classifiers."""
+        _warn("predict_proba", "predict")
+        return self.predict(x, batch_size=batch_size, verbose=verbose)  # type: ignore[attr-defined]
 
     def fit_generator(
         self,

@@ -41,13 +41,13 @@ class TrainingStep:
     """
 
     def __init__(self, model: Any, network: Any, outputs: Sequence[Output]) -> None:
+        model.build_optimizer()  # which may be another one afterwards
         self._model, self._network, self._optimizer, self._lock = model, network, model.optimizer, model._lock
         self._losses = [None if output.loss is None else output.loss.core(output.shape) for output in outputs]
         self._loss_weights = [output.loss_weight for output in outputs]
         self._constraints = list(model._constraints())
         self._outputs = outputs
         self._probe: FactorProbe | None = None
-        model.build_optimizer()
         self.finite = True
         self.report: Callable[[str], None] | None = None
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,8 +46,20 @@ class Trainer(Products, Inference, OldWords):
 
     # --- what callbacks and files use -----------------------------------------------------------------------------
     def build_optimizer(self) -> None:
-        """Make the state of the optimizer for the weights that are trained now. The first step does this by itself."""
+        """Make the state of the optimizer for the weights that are trained now. The first step does this by itself.
+
+        An optimizer has state for one model. Where another model uses it, this one gets a copy with a warning, since
+        scripts for Keras 2 compile several models with one optimizer.
+        """
         network = self._network_for_use()
+        if self.optimizer.serves_another(self):
+            warnings.warn(
+                f"{type(self.optimizer).__name__} is in use by another model, so {self.name!r} trains with a copy of "
+                "it from now on. Make an optimizer for each model.",
+                stacklevel=4,
+            )
+            self._optimizer = copy.deepcopy(self.optimizer)
+            self._optimizer.reset()
         self.optimizer.build(network.parameter_count, owner=self, slots=network.slots)
 
     @property

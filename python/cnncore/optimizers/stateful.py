@@ -110,8 +110,7 @@ class Stateful(Rated):
         ValueError
             If the optimizer belongs to another model, or has state for another number of parameters.
         """
-        current = self._owner() if self._owner is not None else None
-        if owner is not None and current is not None and current is not owner:
+        if owner is not None and self.serves_another(owner):
             raise ValueError(f"[{type(self).__name__}] this optimizer is in use by another model: make a new one.")
         if self._size is not None and self._size != size:
             raise ValueError(
@@ -122,6 +121,11 @@ class Stateful(Rated):
             self.build_for(size, ranges_of(slots) or [VariableRange("parameters", 0, (size,))])
         if owner is not None:
             self._owner = weakref.ref(owner)
+
+    def serves_another(self, owner: Any) -> bool:
+        """Whether the state belongs to another model than ``owner``."""
+        current = self._owner() if self._owner is not None else None
+        return current is not None and current is not owner
 
     def build_for(self, size: int, variables: list[VariableRange]) -> None:
         """Make the state for these variables in vectors of ``size`` parameters."""

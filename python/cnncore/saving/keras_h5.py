@@ -19,7 +19,7 @@ from .keras_weights import Stored, finite, stored_weights, warn_of_skipped
 from .keras_write import keras_description
 from .limits import printable, read_bounded
 
-__all__ = ["is_old", "read_h5_model", "read_old_weights", "write_h5_model"]
+__all__ = ["is_old", "read_h5_model", "read_old_weights", "write_h5_model", "write_h5_weights"]
 
 _VERSION = "3.0.0"  # the version of Keras that the files say they are of
 _TOP = "top_level_model_weights"
@@ -45,6 +45,13 @@ def write_h5_model(model: Any, path: str | os.PathLike[str], include_optimizer: 
                 file.attrs["training_config"] = json.dumps(training, allow_nan=False)
 
         content = h5_bytes(write)
+    write_atomically(path, content)
+
+
+def write_h5_weights(model: Any, path: str | os.PathLike[str]) -> None:
+    """Write the weights of ``model`` to an HDF5 file as Keras 2 does."""
+    with model.lock:
+        content = h5_bytes(lambda file: _write_weights(file, model))
     write_atomically(path, content)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,7 +18,7 @@ from cnncore.optimizers.stateful import MEMORY
 
 from .format import ModelFile, Tensors, read_file, write_file
 from .keras_file import read_keras_model, read_keras_weights, write_keras_model, write_keras_weights
-from .keras_h5 import read_h5_model, write_h5_model
+from .keras_h5 import read_h5_model, write_h5_model, write_h5_weights
 from .limits import only_value_errors, printable
 from .matching import assign, matching_weights
 
@@ -173,6 +174,14 @@ def save_weights(model: Any, filepath: str | os.PathLike[str], overwrite: bool =
     _check_target(filepath, overwrite, "save_weights")
     if _ends(filepath, ".weights.h5"):
         write_keras_weights(model, filepath)
+        return
+    if _ends(filepath, *_H5):
+        warnings.warn(
+            "Files with weights alone end in .weights.h5 today. This one is written in the form of Keras 2.",
+            DeprecationWarning,
+            stacklevel=3,
+        )
+        write_h5_weights(model, filepath)
         return
     with model.lock:
         tensors: Tensors = {name: variable.numpy() for name, variable in model.named_weights().items()}
@@ -366,8 +375,8 @@ def _check_target(filepath: str | os.PathLike[str], overwrite: bool, owner: str)
 def _check_format(filepath: str | os.PathLike[str], owner: str) -> None:
     """Refuse names that promise what is not written: weights alone are in .weights.h5, as in Keras."""
     path = os.fspath(filepath)
-    wrong = (".h5", ".hdf5", ".keras") if owner == "save_weights" else (".weights.h5",)
-    if owner == "load_weights" or not _ends(path, *wrong) or (owner == "save_weights" and _ends(path, ".weights.h5")):
+    wrong = ".keras" if owner == "save_weights" else ".weights.h5"
+    if owner == "load_weights" or not _ends(path, wrong):
         return
     use = (
         ".weights.h5 for Keras"

@@ -33,6 +33,8 @@ def load_img(
     target_size: tuple[int, int] | None = None,
     interpolation: str = "nearest",
     keep_aspect_ratio: bool = False,
+    *,
+    grayscale: bool | None = None,
 ) -> Any:
     """Read a picture as a Pillow image.
 
@@ -48,6 +50,8 @@ def load_img(
         How it is resized.
     keep_aspect_ratio : bool, default False
         Cut the largest centred part with the target's proportions instead of distorting the picture.
+    grayscale : bool, optional
+        Keras 2's word for ``color_mode="grayscale"``, with a DeprecationWarning.
 
     Returns
     -------
@@ -69,6 +73,10 @@ def load_img(
     (64, 64, 3)
     """
     image_module = pillow()
+    if grayscale is not None:
+        message = '`grayscale=True` is `color_mode="grayscale"` today.'
+        warnings.warn(message, DeprecationWarning, stacklevel=2)
+        color_mode = "grayscale" if grayscale else color_mode
     if color_mode not in _COLOR_MODES:
         raise ValueError(
             f"[load_img] expected color_mode to be one of {', '.join(_COLOR_MODES)}. Received: {color_mode!r}"
