@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .saving.atomic import write_atomically
 
-__all__ = ["check_format", "confusion_matrix", "plot_training", "require_matplotlib"]
+__all__ = ["check_format", "confusion_matrix", "plot_training", "require_matplotlib", "save_figure"]
 
 _DOTS_PER_INCH = 120
 _FORMATS = ("png", "pdf", "svg", "jpg", "jpeg")
@@ -99,18 +99,29 @@ def plot_training(
     OSError
         The file cannot be written.
     """
+
+    def draw(figure: Any) -> None:
+        loss_axes, accuracy_axes, matrix_axes = figure.subplots(1, 3)
+        _draw_curves(loss_axes, history, "loss")
+        _draw_curves(accuracy_axes, history, "accuracy")
+        classes = int(max(np.max(y_true), np.max(y_pred))) + 1
+        _draw_confusion(matrix_axes, confusion_matrix(y_true, y_pred, classes))
+        figure.suptitle(title)
+
+    save_figure(path, draw, (13, 4))
+
+
+def save_figure(
+    path: str | os.PathLike[str], draw: Callable[[Any], None], size: tuple[float, float] = (6.5, 4.5)
+) -> None:
+    """Save what ``draw`` draws on a Figure of ``size`` inches; the ending of the name says the format."""
     require_matplotlib()
     kind = check_format(path)
     # A Figure without pyplot, which would need global state and perhaps a window system.
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(13, 4), layout="constrained")
-    loss_axes, accuracy_axes, matrix_axes = figure.subplots(1, 3)
-    _draw_curves(loss_axes, history, "loss")
-    _draw_curves(accuracy_axes, history, "accuracy")
-    classes = int(max(np.max(y_true), np.max(y_pred))) + 1
-    _draw_confusion(matrix_axes, confusion_matrix(y_true, y_pred, classes))
-    figure.suptitle(title)
+    figure = Figure(figsize=size, layout="constrained")
+    draw(figure)
     picture = io.BytesIO()
     figure.savefig(picture, format=kind, dpi=_DOTS_PER_INCH)
     write_atomically(path, picture.getvalue())
