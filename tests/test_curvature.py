@@ -73,6 +73,45 @@ def differences(reference, x, y, chosen, direction):
     return (ends[0] - ends[1]) / (2 * STEP)
 
 
+def linear(slope):
+    """A loss of this gradient."""
+    return lambda y_true, y_pred, sample_weight: (0.0, slope)
+
+
+def pulled_back(reference, x, y, slopes, chosen):
+    """The gradient of all trained weights, from those of the outputs."""
+    reference.train_step(x, y, **{**chosen, "losses": [linear(slope) for slope in slopes]})
+    return reference.gradients.copy()
+
+
+def pushed_forward(reference, x, direction):
+    """The change of the outputs along a direction of the weights."""
+    start = reference.get_parameters()
+    ends = []
+    for sign in (1, -1):
+        reference.set_parameters(start + sign * STEP * direction)
+        ends.append(reference.forward(x))
+    reference.set_parameters(start)
+    return [(above - below) / (2 * STEP) for above, below in zip(*ends, strict=True)]
+
+
+def vectors(pairs, engine, reference, seed):
+    """A random direction, as the engine and as the reference have it."""
+    rng = np.random.default_rng(seed)
+    v, direction = np.zeros(engine.parameter_count, np.float32), np.zeros(reference.parameter_count)
+    for own, other in pairs:
+        v[own] = rng.standard_normal(own.stop - own.start)
+        direction[other] = v[own]
+    return v, direction
+
+
+def assert_near(graph, pairs, actual, expected):
+    assert np.isfinite(actual).all(), str(graph)
+    error = max(np.abs(actual[own] - expected[other]).max() for own, other in pairs)
+    largest = np.abs(expected).max()
+    assert error <= 1e-3 * max(largest, 1e-6), f"{graph}\noff by {error / largest:.2g} of the largest value"
+
+
 SEEDS = [seed for seed in range(200) if networks(RandomGraph(seed))[1].parameter_count]
 
 
@@ -91,18 +130,37 @@ def test_hessian_products_of_random_graphs(seed):
             engine.set_regularizer(number, 0.01, 0.02)
             names = [(other.layer, other.index) for other in reference.slots]
             reference.set_regularizer(names.index((slot.layer, slot.index)), 0.01, 0.02)
-    v = np.zeros(engine.parameter_count, np.float32)
-    direction = np.zeros(reference.parameter_count)
-    for own, other in pairs:
-        v[own] = rng.standard_normal(own.stop - own.start)
-        direction[other] = v[own]
+    v, direction = vectors(pairs, engine, reference, seed)
     scale = np.linalg.norm(direction)
     expected = differences(reference, x, y, options(graph, len(y), mean_square), direction / scale) * scale
     actual = np.full_like(v, np.nan)
     with forced_isa(isas[seed % len(isas)]), num_threads(1 + seed % 3):
         chosen = options(graph, len(y), _core.Loss("mean_squared_error"))
         engine.curvature_product("hessian", x, y, **chosen, v=v, out=actual)
-    assert np.isfinite(actual).all(), str(graph)
-    error = max(np.abs(actual[own] - expected[other]).max() for own, other in pairs)
-    largest = np.abs(expected).max()
-    assert error <= 1e-3 * max(largest, 1e-6), f"{graph}\noff by {error / largest:.2g} of the largest value"
+    assert_near(graph, pairs, actual, expected)
+
+
+@pytest.mark.parametrize("kind", ["gauss_newton", "fisher"])
+@pytest.mark.parametrize("seed", SEEDS[::2])
+def test_gauss_newton_products_of_random_graphs(seed, kind):
+    """Of a mean of squares it is the Jacobian, twice the weights of the mean, and the Jacobian transposed."""
+    graph = RandomGraph(seed)
+    for node in graph.nodes:
+        node.attributes.pop("normalize", None)
+        if node.kind == "activity_regularization":  # its own curvature is compared in the Hessian's
+            node.attributes.update(l1=0.0, l2=0.0)
+    engine, reference = networks(graph)
+    pairs = places(engine, reference)
+    x, y = graph.batch(BATCH)
+    v, direction = vectors(pairs, engine, reference, seed)
+    chosen = options(graph, len(y), mean_square)
+    rows = chosen["indices"]
+    slopes, scale = [], np.linalg.norm(direction)
+    changes = pushed_forward(reference, x, direction / scale)
+    for change, weight in zip(changes, chosen["sample_weight"], strict=True):
+        factor = np.ones(BATCH) if weight is None else weight.astype(np.float64)
+        slopes.append(2 * (factor.reshape(-1, *[1] * (change.ndim - 1)) * change)[rows] / change[rows].size)
+    expected = pulled_back(reference, x, y, slopes, chosen) * scale
+    actual = np.full_like(v, np.nan)
+    engine.curvature_product(kind, x, y, **options(graph, len(y), _core.Loss("mean_squared_error")), v=v, out=actual)
+    assert_near(graph, pairs, actual, expected)

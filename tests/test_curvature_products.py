@@ -224,6 +224,16 @@ def product_size(model):
     return sum(int(np.prod(w.shape)) for w in model.trainable_weights)
 
 
+def test_arithmetic_is_float32_in_every_precision():
+    model = Sequential([layers.Input((64,)), layers.Dense(64, activation="tanh"), layers.Dense(64)])
+    model.compile(loss="mse")
+    x, y = RNG.standard_normal((2, 20, 64)).astype(np.float32)
+    v = RNG.standard_normal(product_size(model)).astype(np.float32)
+    expected = model.hessian_vector_product(x, y, v)
+    model.precision = "bfloat16"
+    assert np.array_equal(model.hessian_vector_product(x, y, v), expected)
+
+
 def test_frozen_layers_have_no_place():
     model = compiled()
     v = np.random.default_rng(0).standard_normal(product_size(model)).astype(np.float32)
