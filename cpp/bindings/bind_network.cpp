@@ -20,6 +20,22 @@ Images to_images(const char* op, const py::array& x, const Shape& sample) {
                        "expected x of dtype uint8 or float32. Received: " + std::string(py::str(x.dtype())));
 }
 
+// One array for each input of the network, from whatever a caller passed.
+std::vector<py::array> to_arrays(const char* op, const py::object& x) {
+  std::vector<py::array> arrays;
+  if (py::isinstance<py::list>(x) || py::isinstance<py::tuple>(x)) {
+    for (const py::handle item : x) {
+      if (!py::isinstance<py::array>(item))
+        throw py::type_error(std::string(op) + "expected a list of arrays. Received: a list with a " +
+                             std::string(py::str(py::type::of(item).attr("__name__"))));
+      arrays.push_back(py::reinterpret_borrow<py::array>(item));
+    }
+    return arrays;
+  }
+  throw py::type_error(std::string(op) + "expected a list of arrays. Received: a " +
+                       std::string(py::str(py::type::of(x).attr("__name__"))));
+}
+
 std::vector<Images> to_inputs(const char* op, const Network& net, const std::vector<py::array>& x) {
   check(x.size() == net.input_count(), op, "expected ", net.input_count(), " inputs. Received: ", x.size());
   std::vector<Images> inputs;
@@ -27,8 +43,9 @@ std::vector<Images> to_inputs(const char* op, const Network& net, const std::vec
   return inputs;
 }
 
-py::list forward(Network& net, const std::vector<py::array>& x, bool training) {
-  const std::vector<Images> inputs = to_inputs("[forward] ", net, x);
+py::list forward(Network& net, const py::object& x, bool training) {
+  const std::vector<py::array> arrays = to_arrays("[forward] ", x);
+  const std::vector<Images> inputs = to_inputs("[forward] ", net, arrays);
   const int64_t samples = inputs.empty() ? 0 : inputs.front().samples;
   py::list results;
   std::vector<float*> y;
@@ -141,10 +158,11 @@ TrainBatch to_batch(const Network& net, const std::vector<py::array>& x, const O
   return batch;
 }
 
-py::list train_step(Network& net, const std::vector<py::array>& x, const Objects& y, const Objects& losses,
+py::list train_step(Network& net, const py::object& inputs, const Objects& y, const Objects& losses,
                     const std::optional<std::vector<float>>& loss_weights, const Objects& sample_weight,
                     const std::optional<Indices>& indices, Optimizer* optimizer, const py::object& outputs,
                     bool keep_state) {
+  const std::vector<py::array> x = to_arrays("[train_step] ", inputs);
   TrainBatch batch = to_batch(net, x, y, losses, loss_weights, sample_weight, indices);
   for (size_t o = 0; o < net.output_count(); ++o)
     batch.outputs.push_back(output_memory(outputs, o, batch.size, net.output_shape(o)));

@@ -68,7 +68,7 @@ def choice(value: Any, name: str, owner: str, allowed: Sequence[str]) -> str:
 
 def data_format(value: Any, owner: str) -> str:
     """Check ``data_format``: None or "channels_last"."""
-    if value is not None and value != "channels_last":
+    if value is not None and not (isinstance(value, str) and value == "channels_last"):
         raise ValueError(
             f'[{owner}] expected `data_format` to be "channels_last": images are (height, width, channels) here. '
             f"Move the "
@@ -81,7 +81,7 @@ def dtype(value: Any, owner: str) -> str:
     """Check ``dtype``: None or float32, by any of its names."""
     name = getattr(value, "name", value)  # the name of NumPy's dtype, or of a policy
     name = getattr(value, "__name__", name) if isinstance(value, type) else name
-    if name not in (None, "float32"):
+    if name is not None and not (isinstance(name, str) and name == "float32"):
         raise ValueError(
             f'[{owner}] expected `dtype` to be "float32" or None: weights and activities are always float32. For '
             f"faster "

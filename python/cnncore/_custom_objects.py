@@ -117,6 +117,8 @@ def get_registered_object(
     custom_objects, module_objects : dict, optional
         Names to look up before the registered ones, and after them.
     """
+    if not isinstance(name, str) or not isinstance(module_objects, (Mapping, type(None))):
+        raise TypeError("[get_registered_object] expected a name, and dicts of objects by their names.")
     with custom_object_scope(custom_objects):
         found = custom_object(name)
     return found if found is not None else (module_objects or {}).get(name)

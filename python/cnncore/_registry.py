@@ -55,6 +55,8 @@ class Registry(Generic[T]):
 
     def serialize(self, obj: Any) -> dict[str, Any]:
         """``{"class_name", "config"}`` of an object, ready for JSON."""
+        if not hasattr(type(obj), "get_config"):
+            raise TypeError(f"[{self.kind}] expected an object with get_config. Received: {type(obj).__name__}")
         name = type(obj).__name__
         if self._classes.get(name) is not type(obj):
             name = registered_name(type(obj))

@@ -72,6 +72,8 @@ class Constraint:
 
 def _norms(w: Float32, axis: Axis) -> Float32:
     axes = axis if isinstance(axis, int) else tuple(axis)
+    if np.ndim(w) and not all(-np.ndim(w) <= item < np.ndim(w) for item in np.atleast_1d(axes)):
+        raise ValueError(f"[constraint] expected weights that have the axis {axis}. Received: shape {np.shape(w)}")
     return np.asarray(np.sqrt(np.square(w).sum(axis=axes, keepdims=True)), np.float32)
 
 

@@ -159,6 +159,8 @@ def deserialize(config: str | dict[str, Any], custom_objects: Mapping[str, Any] 
     with custom_object_scope(custom_objects):
         if isinstance(config, str):
             return get(config, "activations.deserialize")
+        if not isinstance(config, dict):
+            raise TypeError(f"[activations.deserialize] expected a name or a dict. Received: {type(config).__name__}")
         name, arguments = config.get("class_name"), config.get("config", {})
         if isinstance(name, str) and name in FUNCTIONS and isinstance(arguments, dict):
             return functools.partial(FUNCTIONS[name], **arguments) if arguments else FUNCTIONS[name]

@@ -54,6 +54,8 @@ class ArrayFunction(Layer):
     array([[2.]], dtype=float32)
     """
 
+    one_input = False
+
     def __init__(
         self,
         function: str,

@@ -92,6 +92,8 @@ class Layer(Weighted):
         For an argument that makes no sense.
     """
 
+    one_input = True  # False: lists and dicts of tensors are for this layer
+
     def __init__(
         self,
         *,
@@ -176,6 +178,11 @@ class Layer(Weighted):
         return outputs
 
     def call_on_tensors(self, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool | None) -> Any:
+        if self.one_input and not self._is_custom and args and isinstance(args[0], (list, tuple, dict)):
+            raise ValueError(
+                f'Layer "{self.name}" expected one tensor as its input. Received: a {type(args[0]).__name__} of '
+                f"{len(flatten(args[0]))}. Layers such as Add and Concatenate make one tensor of several."
+            )
         self.ensure_built(*_shapes(list(args) or list(kwargs.values())))
         outputs = _tensors_of(self.output_shape_of_call(args, kwargs))
         Node(self, args, kwargs, outputs, training)

@@ -53,6 +53,8 @@ class Lambda(Layer):
     Array([[3., 3., 3.]], dtype=float32)
     """
 
+    one_input = False
+
     def __init__(
         self,
         function: Callable[..., Any],
@@ -84,7 +86,8 @@ class Lambda(Layer):
     def compute_output_shape(self, input_shape: Any) -> Any:
         if callable(self._output_shape):
             return tuple(self._output_shape(input_shape))
-        assert self._output_shape is not None
+        if self._output_shape is None:
+            raise ValueError(f'Layer "{self.name}" was not given an output_shape: call it on a tensor to find out.')
         return (None, *_checks.shape(tuple(self._output_shape), "output_shape", "Lambda"))
 
     def get_config(self) -> dict[str, Any]:

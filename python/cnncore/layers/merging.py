@@ -33,6 +33,8 @@ __all__ = [
 class _Merge(Layer):
     """A layer that is called on a list of tensors."""
 
+    one_input = False
+
     fewest, most = 2, 10**6
 
     def _shapes(self, input_shape: Any) -> list[tuple[int, ...]]:

@@ -24,6 +24,8 @@ class Divide(Layer):
     Array([[0.5, 0.5]], dtype=float32)
     """
 
+    one_input = False
+
     def call(self, inputs: Any) -> Any:
         numerator, denominator = inputs
         return numerator / denominator

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -190,6 +191,8 @@ def _traced(item: Any) -> Any:
 
 def write_weights(owner: str, variables: list[Variable], weights: Any) -> None:
     """Copy ``weights`` into ``variables`` after all of them were checked."""
+    if not isinstance(weights, Iterable) or isinstance(weights, (str, bytes, dict)):
+        raise TypeError(f"[{owner}] expected a list of arrays. Received: {type(weights).__name__}")
     arrays = [_checks.numeric_array(array, "weights", owner) for array in weights]
     if len(arrays) != len(variables):
         names = ", ".join(variable.path for variable in variables) or "none"

@@ -17,13 +17,22 @@ Axis = int | tuple[int, ...] | list[int] | None
 _EPSILON = 1e-7
 
 
+def _axes(axis: Any, owner: str) -> Any:
+    """``axis`` as NumPy takes it."""
+    if axis is None:
+        return None
+    if isinstance(axis, (list, tuple)):
+        return tuple(_checks.integer(item, "axis", owner, minimum=-8) for item in axis)
+    return _checks.integer(axis, "axis", owner, minimum=-8)
+
+
 def dice(y_true: ArrayLike, y_pred: Any, axis: Axis = None) -> Any:
     """1 - 2 sum(t y) / (sum(t) + sum(y)) over ``axis``, by default over all: see :class:`~cnncore.losses.Dice`.
 
     >>> float(dice([[1.0, 0.0]], np.array([[0.5, 0.5]])))
     0.5
     """
-    t, over = np.asarray(y_true, np.float32), tuple(axis) if isinstance(axis, list) else axis
+    t, over = _checks.numeric_array(y_true, "y_true", "dice").astype(np.float32), _axes(axis, "dice")
     return 1 - 2 * np.sum(t * y_pred, axis=over) / (np.sum(t, axis=over) + np.sum(y_pred, axis=over) + _EPSILON)
 
 
@@ -35,7 +44,7 @@ def tversky(y_true: ArrayLike, y_pred: Any, alpha: float = 0.5, beta: float = 0.
     >>> round(float(tversky([[1.0, 0.0]], np.array([[0.5, 0.5]]))), 4)
     0.5
     """
-    t, over = np.asarray(y_true, np.float32), tuple(axis) if isinstance(axis, list) else axis
+    t, over = _checks.numeric_array(y_true, "y_true", "tversky").astype(np.float32), _axes(axis, "tversky")
     common = np.sum(t * y_pred, axis=over)
     missed, added = np.sum(t * (1 - y_pred), axis=over), np.sum((1 - t) * y_pred, axis=over)
     return 1 - common / (common + alpha * missed + beta * added + _EPSILON)

@@ -20,6 +20,8 @@ def categorical_generalized_cross_entropy(y_true: ArrayLike, y_pred: Any, q: flo
     >>> categorical_generalized_cross_entropy([1], np.array([[0.75, 0.25]]), 0.5)
     array([1.])
     """
+    if not np.ndim(y_pred):
+        raise ValueError("[categorical_generalized_cross_entropy] expected y_pred with an axis of classes.")
     one_hot = np.eye(y_pred.shape[-1], dtype=np.float32)[np.asarray(y_true).astype(np.int64)]
     return (1 - np.sum(one_hot * y_pred, axis=-1) ** q) / q
 

@@ -131,6 +131,7 @@ def sparse_top_k_categorical_accuracy(
     >>> sparse_top_k_categorical_accuracy([2], [[0.5, 0.2, 0.3]], k=2)
     array([1.], dtype=float32)
     """
+    k = _checks.integer(k, "k", "sparse_top_k_categorical_accuracy")
     predictions = _scores(y_pred, "sparse_top_k_categorical_accuracy")
     labels = _labels(y_true, predictions, "sparse_top_k_categorical_accuracy")
     if from_sorted_ids:

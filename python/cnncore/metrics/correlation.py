@@ -57,6 +57,7 @@ class RootMeanSquaredError(Mean):
 def _centred(y_true: ArrayLike, y_pred: ArrayLike, axis: int, owner: str) -> tuple[np.ndarray, ...]:
     """Targets and predictions less their means along ``axis``, and the means."""
     targets, predictions = same_rank(y_true, _checks.float32_array(y_pred, "y_pred", owner), owner)
+    axis = _checks.integer(axis, "axis", owner, -targets.ndim, targets.ndim - 1)
     pair = targets.astype(np.float64), predictions.astype(np.float64)
     means = [array.mean(axis=axis, keepdims=True) for array in pair]
     return pair[0] - means[0], pair[1] - means[1], *means

@@ -79,6 +79,8 @@ class Model(Parts, Trainer, Stored, Networked, Layer):
     ((None, 10), 178)
     """
 
+    one_input = False
+
     builds_once = False
     _own = Layer._own | {"_graph", "_lowered", "_lowered_key", "_lock"}
 
@@ -232,6 +234,10 @@ class Model(Parts, Trainer, Stored, Networked, Layer):
         return self._follows_call
 
     def compute_output_shape(self, input_shape: Any) -> Any:
+        if not isinstance(input_shape, (tuple, list, dict)) or not input_shape:
+            raise ValueError(
+                f"[compute_output_shape] expected a shape with the batch axis in front. Received: {input_shape!r:.80}"
+            )
         shapes = map_shapes(KerasTensor, input_shape)
         tensors = arrange(self._function.inputs, self.input_names, shapes, self.name)
         return self._function.compute_output_shape([tensor.shape for tensor in tensors])

@@ -7,6 +7,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
+from cnncore import _checks
 from cnncore._names import nearest
 from cnncore.layers.base import Layer
 from cnncore.layers.function import Function
@@ -70,7 +71,10 @@ class Parts(Layer):
             If there is none.
         """
         layers = self.layers
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"[get_layer] expected a name. Received: {name!r:.80}")
         if index is not None:
+            index = _checks.integer(index, "index", "get_layer", minimum=-(2**31))
             if not -len(layers) <= index < len(layers):
                 raise ValueError(f"[get_layer] expected an index below {len(layers)}. Received: index={index}")
             return layers[index]

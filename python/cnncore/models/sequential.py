@@ -152,6 +152,11 @@ class Sequential(Model):
         if input_shape is None:
             self._require_built()
             return
+        if not isinstance(input_shape, (tuple, list)):
+            raise ValueError(
+                "[Sequential.build] expected `input_shape` as a tuple with the batch axis in front. Received: "
+                f"{input_shape!r:.80}"
+            )
         self._fix_shape(_checks.shape(tuple(input_shape)[1:], "input_shape", "Sequential.build"))
 
     # --- details --------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from cnncore import _checks
 from cnncore.layers.base import Layer
 from cnncore.layers.function import Function
 from cnncore.layers.tensor import KerasTensor, Node
@@ -29,6 +30,10 @@ def print_summary(
     layer_range: Sequence[str] | None,
 ) -> None:
     """Print the table of ``Model.summary``, which has the same arguments, line by line."""
+    if not callable(print_fn):
+        raise TypeError(f"[summary] expected `print_fn` to be a function. Received: {type(print_fn).__name__}")
+    if line_length is not None:
+        line_length = _checks.integer(line_length, "line_length", "summary", 1, 10_000)
     chain = is_chain(model)
     header = ["Layer (type)", "Output Shape", "Param #"]
     header += [] if chain else ["Connected to"]
@@ -115,6 +120,8 @@ def _widths(rows: list[list[str]], line_length: int | None, positions: Sequence[
         needed = [max(len(row[column]) for row in rows) + _GAP for column in range(columns)]
         return [max(needed[i], _WIDTHS[i] if i < len(_WIDTHS) else 0) for i in range(columns)]
     length = line_length or sum(_WIDTHS)
+    if not isinstance(positions, (list, tuple, type(None))):
+        raise TypeError(f"[summary] expected `positions` as a list. Received: positions={positions!r:.80}")
     given = list(positions or _ENDS[columns])
     if len(given) != columns:
         raise ValueError(f"[summary] expected {columns} positions. Received: positions={positions!r}")
@@ -141,7 +148,11 @@ def _print_row(fields: list[str], widths: list[int], print_fn: Callable[[str], A
 def _in_range(layers: list[Layer], layer_range: Sequence[str] | None) -> list[Layer]:
     if layer_range is None:
         return layers
-    if isinstance(layer_range, str) or len(layer_range) != 2 or not all(isinstance(x, str) for x in layer_range):
+    if (
+        not isinstance(layer_range, (list, tuple))
+        or len(layer_range) != 2
+        or not all(isinstance(x, str) for x in layer_range)
+    ):
         raise ValueError(f"[summary] expected `layer_range` as two names. Received: layer_range={layer_range!r}")
     places = [[i for i, layer in enumerate(layers) if re.match(pattern, layer.name)] for pattern in layer_range]
     if not all(places):

@@ -52,6 +52,8 @@ class Trainer(Products, Inference, OldWords):
         scripts for Keras 2 compile several models with one optimizer.
         """
         network = self._network_for_use()
+        if not network.parameter_count:
+            raise ValueError(f'[fit] model "{self.name}" has no weights: there is nothing to train. evaluate tests it.')
         if self.optimizer.serves_another(self):
             warnings.warn(
                 f"{type(self.optimizer).__name__} is in use by another model, so {self.name!r} trains with a copy of "

@@ -148,6 +148,8 @@ def _parameters(
 ) -> tuple[float, float, float]:
     """The parameters of a kind, Keras' defaults for those that are not given."""
     given = {"alpha": alpha, "max_value": max_value, "threshold": threshold}
+    if not isinstance(kind, str):
+        raise TypeError(f"[activation] expected `kind` to be a name. Received: {type(kind).__name__}")
     defaults = dict(zip(given, _core.activation_defaults(kind), strict=True))
     allowed = _PARAMETERS.get(kind, ())
     for name, value in given.items():
@@ -267,7 +269,9 @@ def log_softmax(x: ArrayLike, axis: int = -1) -> Float32:
 
 
 def _along(axis: int, x: Any, kind: str) -> Float32:
-    if axis == -1 or axis == np.ndim(x) - 1:
+    rank = max(len(x.shape) if hasattr(x, "shape") else np.ndim(x), 1)
+    axis = _checks.integer(axis, "axis", kind, -rank, rank - 1)
+    if axis in (-1, rank - 1):
         return activation(x, kind)
     return np.moveaxis(activation(np.moveaxis(x, axis, -1), kind), -1, axis)
 

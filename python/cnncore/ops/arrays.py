@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from cnncore import _checks
 from cnncore.differentiation import Traced
 
 __all__ = ["NUMPY_NAMES", "cast", "convert_to_numpy", "convert_to_tensor", "norm", "one_hot", "rsqrt", "stop_gradient"]
@@ -68,5 +69,9 @@ def norm(
 
 def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: DTypeLike | None = None) -> np.ndarray:
     """Rows with a 1 at the place of each label."""
-    rows = np.eye(num_classes, dtype=dtype or np.float32)[np.asarray(x)]
+    labels = _checks.numeric_array(x, "x", "one_hot").astype(np.int64)
+    count = _checks.integer(num_classes, "num_classes", "one_hot")
+    if labels.size and not (labels.min() >= 0 and labels.max() < count):
+        raise ValueError(f"[one_hot] expected labels in [0, {count}). Received: {labels.min()} to {labels.max()}")
+    rows = np.eye(count, dtype=dtype or np.float32)[labels]
     return np.moveaxis(rows, -1, axis)

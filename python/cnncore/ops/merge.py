@@ -45,7 +45,7 @@ def merge(inputs: Sequence[ArrayLike], kind: str, *, axis: int = -1) -> Float32:
     >>> merge([[[1.0, 2.0]], [[3.0]]], "concatenate")
     array([[1., 2., 3.]], dtype=float32)
     """
-    arrays = _arrays(inputs, kind)
+    arrays = _arrays(inputs, _known_kind(kind))
     if kind == "concatenate":
         return _core.concatenate(arrays, _sample_axis(axis, arrays[0].ndim, "axis", kind))
     return _core.merge(arrays, kind)
@@ -62,7 +62,7 @@ def merge_backward(inputs: Sequence[ArrayLike], dy: ArrayLike, kind: str, *, axi
     >>> merge_backward([[[1.0, 2.0]], [[3.0, 2.0]]], [[5.0, 7.0]], "maximum")
     [array([[0., 7.]], dtype=float32), array([[5., 0.]], dtype=float32)]
     """
-    owner = f"{kind}_backward"
+    owner = f"{_known_kind(kind)}_backward"
     arrays, dy = _arrays(inputs, owner), _checks.float32_array(dy, "dy", owner)
     if kind == "concatenate":
         return _core.concatenate_backward(arrays, dy, _sample_axis(axis, arrays[0].ndim, "axis", owner))
@@ -115,6 +115,12 @@ def batch_dot_backward(
     x1, x2 = _checks.float32_array(x1, "x1", owner), _checks.float32_array(x2, "x2", owner)
     dy, normalize = _checks.float32_array(dy, "dy", owner), _checks.boolean(normalize, "normalize", owner)
     return _core.dot_backward(x1, x2, dy, *_dot_axes(axes, x1, x2, owner), normalize)
+
+
+def _known_kind(kind: Any) -> str:
+    if not isinstance(kind, str):
+        raise TypeError(f"[merge] expected `kind` to be a name. Received: {type(kind).__name__}")
+    return kind
 
 
 def _arrays(inputs: Any, owner: str) -> list[Float32]:

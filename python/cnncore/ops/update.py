@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from cnncore import _core
+from typing import Any
+
+import numpy as np
+
+from cnncore import _checks, _core
 from cnncore._checks import Float32
 
 __all__ = ["adam_update", "sgd_update"]
@@ -36,6 +40,7 @@ def sgd_update(
     >>> params
     array([0.5, 0.5], dtype=float32)
     """
+    _check_vectors("sgd_update", params=params, grads=grads, velocity=velocity)
     _core.sgd_update(params, grads, velocity, learning_rate, momentum, nesterov)
 
 
@@ -75,4 +80,13 @@ def adam_update(
     >>> params.round(4)
     array([0.5], dtype=float32)
     """
+    _check_vectors("adam_update", params=params, grads=grads, m=m, v=v)
+    step = _checks.integer(step, "step", "adam_update")
     _core.adam_update(params, grads, m, v, step, learning_rate, beta_1, beta_2, epsilon, weight_decay)
+
+
+def _check_vectors(owner: str, **vectors: Any) -> None:
+    """What is updated where it is has to be an array already; the core says which."""
+    for name, vector in vectors.items():
+        if vector is not None and not isinstance(vector, np.ndarray):
+            raise TypeError(f"[{owner}] expected `{name}` to be an array of float32. Received: {type(vector).__name__}")

@@ -62,7 +62,7 @@ def put_variables(model: Any, count: int, read: Callable[[int, tuple[int, ...]],
     A warning says so where they are not those of this optimizer: training begins anew then, as in Keras.
     """
     optimizer = model.optimizer
-    if not count:
+    if not count or not model.trainable_variables:
         return
     if type(optimizer).__name__ not in _ORDER:
         _warn(f"the state of {type(optimizer).__name__} is not exchanged with files of Keras")
@@ -88,6 +88,8 @@ def put_named_variables(model: Any, names: list[str], read: Callable[[str, tuple
     optimizer = model.optimizer
     kind = "Adam" if type(optimizer).__name__ == "AdamW" else type(optimizer).__name__
     known = _OLD_NAMES.get(kind, {})
+    if not model.trainable_variables:
+        return
     model.build_optimizer()
     vectors = {name: np.array(vector) for name, vector in optimizer.state.items()}
     by_vector: dict[str, list[str]] = {name: [] for name in vectors}

@@ -374,6 +374,8 @@ def _check_target(filepath: str | os.PathLike[str], overwrite: bool, owner: str)
 
 def _check_format(filepath: str | os.PathLike[str], owner: str) -> None:
     """Refuse names that promise what is not written: weights alone are in .weights.h5, as in Keras."""
+    if not isinstance(filepath, (str, os.PathLike)):
+        raise TypeError(f"[{owner}] expected the name of a file. Received: {type(filepath).__name__}")
     path = os.fspath(filepath)
     wrong = ".keras" if owner == "save_weights" else ".weights.h5"
     if owner == "load_weights" or not _ends(path, wrong):

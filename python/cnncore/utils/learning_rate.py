@@ -137,6 +137,8 @@ def find_learning_rate(
     highest = _checks.number(highest, "highest", _OWNER, minimum=0.0)
     if not 0.0 < lowest < highest:
         raise ValueError(f"[{_OWNER}] expected 0 < lowest < highest. Received: {lowest=}, {highest=}")
+    if not hasattr(model, "train_on_batch"):
+        raise TypeError(f"[find_learning_rate] expected a model. Received: {type(model).__name__}")
     rates = np.geomspace(lowest, highest, steps)
     samples = _length(x)
     before = _Before(model, _take(x, np.arange(min(samples, 2))))

@@ -70,6 +70,8 @@ def plot_model(
     ImportError
         If neither graphviz nor matplotlib is installed.
     """
+    if not hasattr(model, "graph"):
+        raise TypeError(f"[plot_model] expected a model. Received: {type(model).__name__}")
     if rankdir not in ("TB", "LR"):
         raise ValueError(f'[plot_model] expected `rankdir` to be "TB" or "LR". Received: rankdir={rankdir!r}')
     unknown = set(kwargs) - {"layer_range", "splines"}

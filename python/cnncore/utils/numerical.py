@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cnncore._checks import integer
+from cnncore._checks import integer, numeric_array
 
 __all__ = ["normalize", "to_categorical"]
 
@@ -98,7 +98,10 @@ def normalize(x: Any, axis: int = -1, order: int | float = 2) -> np.ndarray:
     array([[0.6, 0.8],
            [0. , 0. ]])
     """
-    values = np.asarray(x)
+    values = numeric_array(x, "x", "normalize")
+    if values.ndim == 0:
+        raise ValueError(f"[normalize] expected an array. Received: the number {values}")
+    axis = integer(axis, "axis", "normalize", -values.ndim, values.ndim - 1)
     norms = np.atleast_1d(np.linalg.norm(values, order, axis))
     norms[norms == 0] = 1
     result: np.ndarray = values / np.expand_dims(norms, axis)

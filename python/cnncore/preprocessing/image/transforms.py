@@ -229,6 +229,8 @@ def random_rotation(x: Any, rg: float, **axes_and_fill: Any) -> np.ndarray:
 
 def random_shift(x: Any, wrg: float, hrg: float, **axes_and_fill: Any) -> np.ndarray:
     """One image shifted by up to the shares `wrg` of its width and `hrg` of its height."""
+    if np.ndim(x) != 3:
+        raise ValueError(f"[random_shift] expected one image of rank 3. Received: shape {np.shape(x)}")
     height, width = (np.shape(x)[axes_and_fill.get(name, axis)] for name, axis in (("row_axis", 1), ("col_axis", 2)))
     tx, ty = _uniform(-wrg, wrg) * width, _uniform(-hrg, hrg) * height
     return apply_affine_transform(x, tx=tx, ty=ty, **_order(axes_and_fill))
