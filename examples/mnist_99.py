@@ -1,16 +1,18 @@
-"""Train MNIST to 99 % test accuracy in about half a second on two cores with AVX-512, a second with AVX2.
+"""Train MNIST to 99.5 % of the test set, in three passes over the images.
 
-    python examples/mnist_99.py [--seeds 10] [--threads 2] [--data-dir FOLDER]
+    python examples/mnist_99.py [--seeds 3] [--threads 2] [--data-dir FOLDER]
+    python examples/mnist_99.py --validate       # train on 50,000 images, test on the other 10,000 of the training set
+    python examples/mnist_99.py --quick          # two passes over the digits that come with the package
 
-The clock runs from the images in memory (60,000, uint8) to a trained network: labels, model, initial weights and all
-training are inside, loading and the test are not. What makes it short:
+What it takes:
 
-1. A small network, with a rate that goes up to 0.01 and down to zero within about 700 steps of 64 images.
-2. A third of the images is seen once. Then the network trains three times on those 8,000 of all 60,000 images whose
-   digit it finds least probable: the others have little left to teach it.
-3. Smoothed labels (0.82 for the digit, 0.02 for the others) keep the hard images from being learned by heart.
+1. Three convolutions, each with pooling, batch normalization and ReLU: 105,000 parameters.
+2. Every image is turned by up to 15 degrees and shifted by up to two pixels, anew in each pass.
+3. Muon moves the kernels. Its rate rises and falls once (one-cycle), so that training ends where it is quiet.
+4. Smoothed labels, and in the test the mean over an image and the same shifted by a pixel in four directions.
 
-The sizes and rates were chosen on 10,000 images held out from the training set, not on the test set.
+All sizes and rates were chosen with --validate, not on the test set. The clock runs from the images in memory to a
+trained network. examples/mnist_fast.py is about 99 % in half a second.
 """
 
 import argparse
@@ -20,70 +22,89 @@ import numpy as np
 
 import cnncore
 from cnncore import Sequential
-from cnncore.datasets import mnist
-from cnncore.layers import Conv2D, Dense, Flatten, Input, MaxPooling2D, Rescaling
-from cnncore.optimizers import Adam
+from cnncore.datasets import mnist, mnist5k
+from cnncore.layers import (
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    Flatten,
+    Input,
+    MaxPooling2D,
+    RandomRotation,
+    RandomTranslation,
+    ReLU,
+    Rescaling,
+)
+from cnncore.losses import SparseCategoricalCrossentropy
+from cnncore.optimizers import Muon
 from cnncore.optimizers.schedules import OneCycle
 
-BATCH = 64
-FIRST = 20_000  # images seen once
-HARD, HARD_EPOCHS = 8_000, 3  # images seen after that, and how often
-RATE, SMOOTHING = 0.01, 0.2
+BATCH, EPOCHS = 250, 3
+RATE, DECAY, SMOOTHING = 0.03, 0.01, 0.1
 
 
 def make_model(seed: int) -> Sequential:
+    shift = 2.5 / 28  # rounded to whole pixels: -2, -1, 0, 1 and 2 are equally frequent
     layers = [
         Input((28, 28, 1)),
+        RandomRotation(15 / 360, fill_mode="constant"),
+        RandomTranslation(shift, shift, fill_mode="constant", interpolation="nearest"),
         Rescaling(1 / 255),
-        Conv2D(16, kernel_size=3, activation="relu"),
-        MaxPooling2D(pool_size=2),
-        Conv2D(32, kernel_size=3, activation="relu"),
-        MaxPooling2D(pool_size=2),
-        Flatten(),
-        Dense(128, activation="relu"),
-        Dense(10, activation="softmax"),
     ]
-    return Sequential(layers, seed=seed)
+    for filters in (32, 64, 128):
+        layers += [Conv2D(filters, 3, padding="same", use_bias=False), MaxPooling2D()]
+        layers += [BatchNormalization(momentum=0.9), ReLU()]
+    return Sequential([*layers, Flatten(), Dense(10, name="head")], seed=seed)
 
 
-def train(x: np.ndarray, y: np.ndarray, seed: int) -> Sequential:
+def train(x: np.ndarray, y: np.ndarray, seed: int, epochs: int = EPOCHS, batch: int = BATCH) -> Sequential:
     """A trained network from images uint8 (n, 28, 28, 1) and digits (n,)."""
     model = make_model(seed)
-    steps = -(-FIRST // BATCH) + HARD_EPOCHS * -(-HARD // BATCH)
-    optimizer = Adam(OneCycle(RATE, steps, warmup_fraction=0.2), beta_2=0.99)
-    model.compile(optimizer=optimizer, loss="categorical_crossentropy")
-    targets = ((1 - SMOOTHING) * np.eye(10) + SMOOTHING / 10).astype(np.float32)[y]
-
-    first = np.random.default_rng(seed).permutation(len(x))[:FIRST]
-    model.fit(x[first], targets[first], batch_size=BATCH, verbose=0)
-
-    of_label = model.predict(x)[np.arange(len(x)), y]  # probability given to the right digit
-    hard = np.argpartition(of_label, HARD)[:HARD]
-    model.fit(x[hard], targets[hard], batch_size=BATCH, epochs=HARD_EPOCHS, verbose=0)
+    rate = OneCycle(RATE, epochs * -(-len(x) // batch), warmup_fraction=0.2)
+    optimizer = Muon(rate, weight_decay=DECAY, adam_weight_decay=DECAY, momentum=0.9, exclude_layers=["head"])
+    model.compile(optimizer, SparseCategoricalCrossentropy(from_logits=True, label_smoothing=SMOOTHING))
+    model.fit(x, y, batch_size=batch, epochs=epochs, verbose=0)
     return model
 
 
-def main() -> None:
+def predict(model: Sequential, x: np.ndarray) -> np.ndarray:
+    """Digits (n,), from the sum of the logits of five views."""
+    padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    views = [
+        padded[:, down : down + 28, right : right + 28] for down, right in ((1, 1), (0, 1), (2, 1), (1, 0), (1, 2))
+    ]
+    return sum(model.predict(view, batch_size=500, verbose=0) for view in views).argmax(axis=1)
+
+
+def main(arguments: list[str] | None = None) -> dict[str, float]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=10, help="number of networks to train")
+    parser.add_argument("--seeds", type=int, default=3, help="number of networks to train (%(default)s)")
     parser.add_argument("--threads", type=int, help="default: as many as the machine grants")
-    parser.add_argument("--data-dir")
-    args = parser.parse_args()
+    parser.add_argument("--validate", action="store_true", help="leave the test set alone")
+    parser.add_argument("--quick", action="store_true", help="one network, on the 5,000 digits of the package")
+    parser.add_argument("--data-dir", help="directory of MNIST's files ($CNNCORE_DATA_DIR)")
+    args = parser.parse_args(arguments)
     if args.threads is not None:
         cnncore.set_num_threads(args.threads)
 
-    (x_train, y_train), (x_test, y_test) = mnist.load_data(data_dir=args.data_dir)
-    x_train, x_test = x_train[..., None], x_test[..., None]
+    train_set, test_set = mnist5k.load_data() if args.quick else mnist.load_data(data_dir=args.data_dir)
+    (x, y), (x_test, y_test) = train_set, test_set
+    if args.validate:
+        x, y, x_test, y_test = x[:50_000], y[:50_000], x[50_000:], y[50_000:]
+    x, x_test = x[..., None], x_test[..., None]  # the axis of the channel
 
     accuracies, seconds = [], []
-    for seed in range(args.seeds):
-        start = time.perf_counter()
-        model = train(x_train, y_train, seed)
+    for seed in range(1 if args.quick else args.seeds):
+        start, cpu = time.perf_counter(), time.process_time()
+        model = train(x, y, seed, *((2, 50) if args.quick else (EPOCHS, BATCH)))
         seconds.append(time.perf_counter() - start)
-        accuracies.append((model.predict(x_test).argmax(axis=1) == y_test).mean())
-        print(f"seed {seed}: {accuracies[-1]:.2%} in {seconds[-1]:.3f} s", flush=True)
-    print(f"test accuracy: mean {np.mean(accuracies):.3%}, lowest {min(accuracies):.2%}")
-    print(f"training time: mean {np.mean(seconds):.3f} s, median {np.median(seconds):.3f} s")
+        cpu = time.process_time() - cpu
+        accuracies.append(float((predict(model, x_test) == y_test).mean()))
+        print(f"seed {seed}: {accuracies[-1]:.2%} in {seconds[-1]:.1f} s ({cpu:.1f} s of processor time)", flush=True)
+    print(
+        f"accuracy: mean {np.mean(accuracies):.3%}, lowest {min(accuracies):.2%}; time: mean {np.mean(seconds):.1f} s"
+    )
+    return {"accuracy": float(np.mean(accuracies)), "seconds": float(np.mean(seconds))}
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ LEARNT = {
     "autoencoder": lambda r: r["error"] < 0.6 * r["error of the mean image"],
     "two_inputs": lambda r: r["accuracy"] > r["without the image"] + 0.1,
     "two_outputs": lambda r: r["accuracy"] > 0.7 and r["pixels"] < 2,
+    "mnist_99": lambda r: r["accuracy"] > 0.9,
     "residual": lambda r: r["accuracy"] > 0.8,
 }
 
