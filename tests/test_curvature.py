@@ -118,8 +118,6 @@ SEEDS = [seed for seed in range(200) if networks(RandomGraph(seed))[1].parameter
 @pytest.mark.parametrize("seed", SEEDS)
 def test_hessian_products_of_random_graphs(seed):
     graph = RandomGraph(seed)
-    for node in graph.nodes:
-        node.attributes.pop("normalize", None)
     isas = [name for name in FLOAT32_ISAS if name in _core.available_isas()]
     engine, reference = networks(graph)
     pairs = places(engine, reference)
@@ -146,7 +144,6 @@ def test_gauss_newton_products_of_random_graphs(seed, kind):
     """Of a mean of squares it is the Jacobian, twice the weights of the mean, and the Jacobian transposed."""
     graph = RandomGraph(seed)
     for node in graph.nodes:
-        node.attributes.pop("normalize", None)
         if node.kind == "activity_regularization":  # its own curvature is compared in the Hessian's
             node.attributes.update(l1=0.0, l2=0.0)
     engine, reference = networks(graph)

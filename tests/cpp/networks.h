@@ -171,17 +171,26 @@ class ChainNetwork {
   /// The loss; NaN where it or a gradient is not finite.
   double train_step(const Batch& batch, const cnncore::LossSpec& loss, cnncore::Optimizer* optimizer, float* outputs) {
     write();
-    batch_.x[0] = batch.x;
-    batch_.y[0].loss = loss, batch_.y[0].y = batch.y, batch_.y[0].sample_weight = batch.sample_weight;
-    batch_.indices = batch.indices, batch_.size = batch.size;
-    batch_.outputs[0] = outputs;
+    take(batch, loss, outputs);
     const cnncore::StepResult result = network.train_step(batch_, optimizer);
     stale_ = true;
     return result.finite ? result.total : std::nan("");
   }
+  void curvature_product(cnncore::CurvatureKind kind, const Batch& batch, const cnncore::LossSpec& loss,
+                         const float* direction, float* product) {
+    write();
+    take(batch, loss, nullptr);
+    network.curvature_product(kind, batch_, direction, product);
+  }
   std::string describe() const { return network.describe(); }
 
  private:
+  void take(const Batch& batch, const cnncore::LossSpec& loss, float* outputs) {
+    batch_.x[0] = batch.x;
+    batch_.y[0].loss = loss, batch_.y[0].y = batch.y, batch_.y[0].sample_weight = batch.sample_weight;
+    batch_.indices = batch.indices, batch_.size = batch.size;
+    batch_.outputs[0] = outputs;
+  }
   void read() {
     if (stale_) network.get_parameters(flat_.data());
     stale_ = false;

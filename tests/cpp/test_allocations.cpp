@@ -1,4 +1,5 @@
-// A steady-state training step and forward pass allocate nothing: every allocation of the process is counted.
+// A steady-state training step, a product with curvature and a forward pass allocate nothing: every allocation of the
+// process is counted.
 #include <malloc.h>
 
 #include <atomic>
@@ -88,13 +89,16 @@ void check_steps(const Model& model, int64_t samples) {
   const auto step = [&](const Batch& b, float* to) { network.train_step(b, model.spec(), &optimizer, to); };
   CHECK(allocated_by([&] { step(batch, y.data()); }) == 0);
   CHECK(allocated_by([&] { step(batch, nullptr), step(last, nullptr); }) == 0);
+  std::vector<float> v(static_cast<size_t>(network.parameter_count()), 0.5f), product(v.size());
+  for (const CurvatureKind kind : {CurvatureKind::hessian, CurvatureKind::gauss_newton})
+    CHECK(allocated_by([&] { network.curvature_product(kind, batch, model.spec(), v.data(), product.data()); }) == 0);
   CHECK(allocated_by([&] { network.forward(data.images(), y.data()); }) == 0);
   CHECK(allocated_by([&] { network.forward({data.bytes.data(), nullptr, 1}, y.data()); }) == 0);
 }
 
 }  // namespace
 
-TEST_CASE("a steady-state training step and forward pass allocate nothing") {
+TEST_CASE("a steady-state training step, a product with curvature and a forward pass allocate nothing") {
   const int before = num_threads();
   for_each_isa([](const Kernels&) {
     for (const int threads : {1, 3}) {

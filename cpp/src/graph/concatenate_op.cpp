@@ -41,50 +41,42 @@ class ConcatenateOp : public Op {
 
 class DotStep : public Step {
  public:
-  DotStep(const DotParams& p, const Shape& output, const Kernels& kernels)
-      : plan_(p.axis_1, p.axis_2, p.normalize, p.x1, p.x2),
-        normalize_(p.normalize),
-        sizes_{element_count(p.x1), element_count(p.x2)},
-        output_size_(element_count(output)),
-        k_(kernels) {}
+  explicit DotStep(const DotParams& p) : plan_(p.axis_1, p.axis_2, p.normalize, p.x1, p.x2) {}
   void forward(const Run& run) const override { plan_.forward(run.count, run.x[0], run.x[1], run.y); }
   void backward(const Run& run) const override {
     for (int i = 0; i < 2; ++i)
       if (run.dx[i]) plan_.backward(run.count, i, run.x[0], run.x[1], run.dy, run.dx[i]);
   }
 
-  // a product of both inputs
-  bool has_tangent() const override { return !normalize_; }
+  bool has_tangent() const override { return true; }
   void tangent(const Run& run, const Run& tangent) const override {
-    plan_.forward(run.count, tangent.x[0], run.x[1], tangent.y);
-    plan_.forward(run.count, run.x[0], tangent.x[1], run.spare);
-    k_.accumulate(run.spare, tangent.y, run.count * output_size_);
+    plan_.tangent(run.count, tangents(run, tangent), tangent.y);
   }
   void backward_tangent(const Run& run, const Run& tangent) const override {
     backward(run);
-    backward_gauss_newton(run, tangent);
-    for (int i = 0; i < 2; ++i) {
-      if (!run.dx[i]) continue;
-      plan_.backward(run.count, i, tangent.x[0], tangent.x[1], run.dy, run.spare);
-      k_.accumulate(run.spare, tangent.dx[i], run.count * sizes_[i]);
-    }
+    for (int i = 0; i < 2; ++i)
+      if (run.dx[i]) plan_.backward_tangent(run.count, i, tangents(run, tangent), run.dx[i], tangent.dx[i]);
   }
   bool backward_reads_y() const override { return false; }
-  std::string describe() const override { return normalize_ ? "dot with normalize=True" : "dot"; }
+  std::string describe() const override { return "dot"; }
 
  private:
+  static DotPlan::Tangents tangents(const Run& run, const Run& tangent) {
+    return {.x = {run.x[0], run.x[1]},
+            .x_tangent = {tangent.x[0], tangent.x[1]},
+            .y = run.y,
+            .dy = run.dy,
+            .y_tangent = tangent.y,
+            .dy_tangent = tangent.dy};
+  }
+
   DotPlan plan_;
-  bool normalize_;
-  int64_t sizes_[2], output_size_;
-  const Kernels& k_;
 };
 
 class DotOp : public Op {
  public:
   explicit DotOp(const DotParams& p) : Op({p.x1, p.x2}, dot_output_shape(p)), params_(p) {}
-  std::unique_ptr<Step> plan(const StepContext& context) const override {
-    return std::make_unique<DotStep>(params_, output(), context.kernels);
-  }
+  std::unique_ptr<Step> plan(const StepContext&) const override { return std::make_unique<DotStep>(params_); }
 
  private:
   DotParams params_;

@@ -64,9 +64,7 @@ class DenseStep : public Step {
   int64_t batch_size(int64_t) const override { return kernel_.tangent ? kernel_.size : 0; }
   Range gradient_tangent(int64_t task, const BatchView& batch, const BatchView& tangent,
                          float* scratch) const override {
-    BatchView mixed = batch;
-    mixed.dy = tangent.dy;
-    const Range range = gradient(task, mixed, scratch);
+    const Range range = gradient_of(task, batch.size, batch.x[0], tangent.dy, scratch);
     if (task == kernel_tasks() || !tangent.x[0]) return range;
     plan_.weights(task, batch.size, tangent.x[0], batch.dy, tangent.batch, scratch);
     k_.accumulate(tangent.batch + (range.grads - kernel_.grad), range.grads, range.size);
@@ -103,15 +101,18 @@ class DenseStep : public Step {
 
   int64_t gradient_tasks() const override { return kernel_tasks() + trains_bias(); }
   Range gradient(int64_t task, const BatchView& batch, float* scratch) const override {
-    if (task == kernel_tasks()) {
-      plan_.bias(batch.size, batch.dy, bias_->grad);
-      return {bias_->grad, bias_->size};
-    }
-    const DensePlan::Range range = plan_.weights(task, batch.size, batch.x[0], batch.dy, kernel_.grad, scratch);
-    return {kernel_.grad + range.begin, range.size};
+    return gradient_of(task, batch.size, batch.x[0], batch.dy, scratch);
   }
 
  private:
+  Range gradient_of(int64_t task, int64_t samples, const float* x, const float* dy, float* scratch) const {
+    if (task == kernel_tasks()) {
+      plan_.bias(samples, dy, bias_->grad);
+      return {bias_->grad, bias_->size};
+    }
+    const DensePlan::Range range = plan_.weights(task, samples, x, dy, kernel_.grad, scratch);
+    return {kernel_.grad + range.begin, range.size};
+  }
   static DenseParams params_in(const DenseMeaning& m, const StepContext& context) {
     DenseParams params = m.params;
     params.precision = m.precision.value_or(context.precision);

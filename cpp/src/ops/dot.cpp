@@ -83,6 +83,78 @@ void DotPlan::backward(int64_t count, int input, const float* x1, const float* x
   }
 }
 
+// A vector of length one where vectors are normalized, else as it is, and its tangent.
+struct DotPlan::Unit {
+  const float* v;
+  const float* v_tangent;
+  int64_t step, terms;
+  double inverse;  // of the length
+  double turn;     // the tangent's part along the vector itself, which only changes its length
+
+  double at(int64_t t) const { return v[t * step] * inverse; }
+  double tangent(int64_t t) const { return (v_tangent[t * step] - at(t) * turn) * inverse; }
+  static double product(const Unit& a, const Unit& b) {
+    return cnncore::product(a.terms, a.v, a.step, b.v, b.step) * a.inverse * b.inverse;
+  }
+  // of the product
+  static double tangent(const Unit& a, const Unit& b) {
+    double sum = 0;
+    for (int64_t t = 0; t < a.terms; ++t) sum += a.tangent(t) * b.at(t) + a.at(t) * b.tangent(t);
+    return sum;
+  }
+};
+
+DotPlan::Unit DotPlan::unit(const Side& s, const float* v, const float* v_tangent) const {
+  Unit unit{v, v_tangent, s.inner, s.terms, inverse_length(s, v), 0.0};
+  if (normalize_ && unit.inverse < 1.0 / kShortest)
+    unit.turn = product(s.terms, v, s.inner, v_tangent, s.inner) * unit.inverse;
+  return unit;
+}
+
+void DotPlan::tangent(int64_t count, const Tangents& a, float* y_tangent) const {
+  for (int64_t n = 0; n < count; ++n)
+    for (int64_t i = 0; i < sides_[0].vectors(); ++i) {
+      const int64_t at = n * sides_[0].size() + sides_[0].begin(i);
+      const Unit u = unit(sides_[0], a.x[0] + at, a.x_tangent[0] + at);
+      for (int64_t j = 0; j < sides_[1].vectors(); ++j) {
+        const int64_t other = n * sides_[1].size() + sides_[1].begin(j);
+        *y_tangent++ = static_cast<float>(Unit::tangent(u, unit(sides_[1], a.x[1] + other, a.x_tangent[1] + other)));
+      }
+    }
+}
+
+// With u = x / length, g = sum_j dy_j v_j and a = u g: dx = (g - a u) / length, of which
+// dx' = (g' - a u' - a' u - (u x') dx) / length; a and a' are sums of dy y.
+void DotPlan::backward_tangent(int64_t count, int input, const Tangents& a, const float* dx, float* dx_tangent) const {
+  const Side &own = sides_[input], &other = sides_[1 - input];
+  const int64_t own_step = input ? 1 : other.vectors(), other_step = input ? own.vectors() : 1;  // in dy
+  for (int64_t n = 0; n < count; ++n)
+    for (int64_t i = 0; i < own.vectors(); ++i) {
+      const int64_t place = n * own.size() + own.begin(i);
+      const Unit u = unit(own, a.x[input] + place, a.x_tangent[input] + place);
+      float* out = dx_tangent + place;
+      for (int64_t t = 0; t < own.terms; ++t) out[t * own.inner] = 0.0f;
+      double along = 0, along_tangent = 0;
+      for (int64_t j = 0; j < other.vectors(); ++j) {
+        const int64_t at = n * own.vectors() * other.vectors() + i * own_step + j * other_step;
+        const int64_t begin = n * other.size() + other.begin(j);
+        const Unit v = unit(other, a.x[1 - input] + begin, a.x_tangent[1 - input] + begin);
+        const double dy = a.dy[at], dy_tangent = a.dy_tangent[at];
+        along += dy * a.y[at];
+        along_tangent += dy_tangent * a.y[at] + dy * a.y_tangent[at];
+        for (int64_t t = 0; t < own.terms; ++t)
+          out[t * own.inner] += static_cast<float>(dy_tangent * v.at(t) + dy * v.tangent(t));
+      }
+      if (!normalize_) continue;
+      const bool turns = u.inverse < 1.0 / kShortest;
+      for (int64_t t = 0; t < own.terms; ++t) {
+        const double lost =
+            turns ? along * u.tangent(t) + along_tangent * u.at(t) + u.turn * dx[place + t * own.inner] : 0;
+        out[t * own.inner] = static_cast<float>((out[t * own.inner] - lost) * u.inverse);
+      }
+    }
+}
+
 Shape dot_output_shape(const DotParams& p) {
   return DotPlan(p.axis_1, p.axis_2, p.normalize, p.x1, p.x2).output_shape();
 }

@@ -73,7 +73,20 @@ class DotPlan {
   /// The gradient of input 0 or 1; dx is overwritten.
   void backward(int64_t count, int input, const float* x1, const float* x2, const float* dy, float* dx) const;
 
+  /// What a product with curvature reads: x and y with their tangents, and dy with its own.
+  struct Tangents {
+    const float* x[2];
+    const float* x_tangent[2];
+    const float *y, *dy;
+    const float *y_tangent, *dy_tangent;
+  };
+  /// y' from x' of both inputs.
+  void tangent(int64_t count, const Tangents& a, float* y_tangent) const;
+  /// dx' of input 0 or 1; dx is what backward has made of dy.
+  void backward_tangent(int64_t count, int input, const Tangents& a, const float* dx, float* dx_tangent) const;
+
  private:
+  struct Unit;
   struct Side {
     int64_t outer, inner, terms;  // (outer, terms, inner)
     int64_t vectors() const { return outer * inner; }
@@ -81,6 +94,7 @@ class DotPlan {
     int64_t begin(int64_t i) const { return i / inner * inner * terms + i % inner; }  // term t lies t * inner further
   };
   double inverse_length(const Side& s, const float* v) const;
+  Unit unit(const Side& s, const float* v, const float* v_tangent) const;
 
   bool normalize_;
   Side sides_[2];
