@@ -6,7 +6,8 @@ import pickle
 import numpy as np
 import pytest
 
-from cnncore import Sequential, optimizers
+from cnncore import Model, Sequential, activations, layers, ops, optimizers
+from cnncore import backend as K  # noqa: N812 (as scripts call it)
 from cnncore.callbacks import Callback, EarlyStopping, ModelCheckpoint, TensorBoard
 from cnncore.layers import BatchNormalization, Dense
 
@@ -145,3 +146,88 @@ def test_weights_in_the_form_of_keras_2(tmp_path):
     other.load_weights(tmp_path / "weights.h5")
     for mine, theirs in zip(model.get_weights(), other.get_weights(), strict=True):
         np.testing.assert_array_equal(mine, theirs)
+
+
+@pytest.mark.parametrize(
+    ("cls", "arguments", "today"),
+    [
+        ("Conv2D", {"filters": 3, "kernel_size": 2, "border_mode": "same"}, "'border_mode' .* Keras 1: .* 'padding'"),
+        ("Dense", {"units": 2, "init": "uniform"}, "'kernel_initializer'"),
+        ("Dropout", {"rate": 0.5, "p": 0.5}, "'rate'"),
+    ],
+)
+def test_arguments_of_keras_1_are_named(cls, arguments, today):
+    with pytest.raises(TypeError, match=today):
+        getattr(layers, cls)(**arguments)
+
+
+class TestBackend:
+    @pytest.mark.parametrize(
+        ("shapes", "axes", "formula"),
+        [
+            ([(4, 3), (4, 3)], 1, "bi,bi->b"),
+            ([(4, 2, 3), (4, 3, 5)], (2, 1), "bij,bjk->bik"),
+            ([(4, 2, 3), (4, 3, 5)], None, "bij,bjk->bik"),
+            ([(4, 3, 2), (4, 3, 5)], (1, 1), "bji,bjk->bik"),
+            ([(4, 3, 2), (4, 5, 2)], 2, "bij,bkj->bik"),
+            ([(4, 3), (4, 3, 5)], (1, 1), "bj,bjk->bk"),
+            ([(4, 2, 3), (4, 3)], (2, 1), "bij,bj->bi"),
+        ],
+    )
+    def test_batch_dot(self, shapes, axes, formula):
+        x, y = (np.random.default_rng(1).normal(size=shape) for shape in shapes)
+        expected = np.einsum(formula, x, y)
+        np.testing.assert_allclose(
+            K.batch_dot(x, y, axes=axes), expected[:, np.newaxis] if expected.ndim == 1 else expected
+        )
+
+    def test_cross_entropy_trains(self):
+        model = Sequential([Dense(3, activation="softmax", input_shape=(4,))])
+        model.compile("adam", lambda true, pred: K.sparse_categorical_crossentropy(true, pred))
+        expected = -np.log(model.predict(X)[np.arange(32), Y])
+        np.testing.assert_allclose(K.sparse_categorical_crossentropy(Y, model.predict(X)), expected, rtol=1e-5)
+        before = model.get_weights()[0]
+        model.fit(X, Y, verbose=0)
+        assert (model.get_weights()[0] != before).any()
+
+    def test_small_functions(self):
+        values = np.array([[1.0, 1000.0], [-1000.0, 2.0]])
+        np.testing.assert_allclose(K.logsumexp(values, axis=1), [1000.0, 2.0])
+        assert K.logsumexp(values, axis=1, keepdims=True).shape == (2, 1)
+        assert K.learning_phase() == 0
+        with pytest.warns(DeprecationWarning, match="no effect: write layer"):
+            K.set_learning_phase(1)
+        with K.name_scope("block") as name:
+            assert name == "block"
+        with pytest.raises(AttributeError, match="'placeholder': a tensor without values is made by `Input"):
+            K.placeholder()
+        with pytest.raises(AttributeError, match='Did you mean "softmax"'):
+            K.softmx()
+
+
+def test_a_layer_whose_config_has_no_name():
+    class Scale(layers.Layer):
+        def __init__(self, factor):
+            super().__init__()
+            self.factor = factor
+
+        def call(self, x):
+            return x * self.factor
+
+        def get_config(self):
+            return {"factor": self.factor}
+
+    x = layers.Input((3,))
+    model = Model(x, Dense(2)(Scale(2)(Scale(3)(x))))
+    copy = Model.from_config(model.get_config(), custom_objects={"Scale": Scale})
+    assert [layer.name for layer in copy.layers] == [layer.name for layer in model.layers]
+    copy.set_weights(model.get_weights())
+    np.testing.assert_array_equal(copy.predict(X[:, :3]), model.predict(X[:, :3]))
+
+
+def test_activation_of_a_number_and_metrics_of_an_unused_model():
+    assert float(ops.sigmoid(np.float32(0))) == 0.5
+    assert float(activations.relu(-2.0)) == 0.0
+    model = Sequential([Dense(2)])
+    model.compile("sgd", "mse", metrics=["mae"])
+    model.reset_metrics()

@@ -44,7 +44,22 @@ def declared_shape(kwargs: dict[str, Any], owner: str) -> tuple[int, ...] | None
     return _checks.shape(value, key, owner)
 
 
+# Arguments of Keras 1, and what they are called today.
+_KERAS_1 = {
+    **{"border_mode": "padding", "subsample": "strides", "nb_filter": "filters", "atrous_rate": "dilation_rate"},
+    **{"nb_row": "kernel_size", "nb_col": "kernel_size", "filter_length": "kernel_size", "pool_length": "pool_size"},
+    **{"init": "kernel_initializer", "W_regularizer": "kernel_regularizer", "b_regularizer": "bias_regularizer"},
+    **{"W_constraint": "kernel_constraint", "b_constraint": "bias_constraint", "bias": "use_bias", "p": "rate"},
+    **{"output_dim": "units", "dim_ordering": "data_format", "sigma": "stddev", "subsample_length": "strides"},
+}
+
+
 def unknown_argument(cls: type, argument: str) -> str:
+    if argument in _KERAS_1:
+        return (
+            f"[{cls.__name__}] {argument!r} is an argument of Keras 1: today it is called {_KERAS_1[argument]!r}. "
+            f"Received: {argument}="
+        )
     known = [name for name in inspect.signature(cls).parameters if name not in ("args", "kwargs")]
     known += ["name", "trainable", "dtype", "activity_regularizer", *_SHAPE_ARGUMENTS]
     return f"[{cls.__name__}] unknown argument {argument!r}.{nearest(argument, known)} Received: {argument}="

@@ -185,7 +185,7 @@ class Compiled(Structure):
 
     def reset_metrics(self) -> None:
         """Forget what the metrics have seen. ``fit`` and ``evaluate`` do this themselves."""
-        for metric in self.metrics:
+        for metric in self.metrics if self.built else ():  # a model that is not built has not used any
             metric.reset_state()
 
     def get_compile_config(self) -> dict[str, Any]:

@@ -62,6 +62,8 @@ def _description_of(layer: Layer) -> dict[str, Any]:
             _sharing.shared += 1
         return dict(first)
     entry = registry.serialize(layer)
+    if "name" not in entry["config"]:  # a layer of a user whose get_config leaves out what Layer has
+        entry["name"] = layer.name
     _sharing.written[id(layer)] = (layer, entry)
     return entry
 
@@ -119,10 +121,17 @@ def layers_from(configs: Any, owner: str) -> list[Layer]:
 def _layer_from(config: Any) -> Layer:
     number = config.get("shared") if isinstance(config, dict) else None
     if not isinstance(number, int):
-        return registry.deserialize(config)
+        return _made(config)
     if number not in _sharing.made:
-        _sharing.made[number] = registry.deserialize(config)
+        _sharing.made[number] = _made(config)
     return _sharing.made[number]
+
+
+def _made(config: Any) -> Layer:
+    layer = registry.deserialize(config)
+    if isinstance(config, dict) and isinstance(config.get("name"), str):
+        layer.name = config["name"]
+    return layer
 
 
 def lookup(layers: list[Layer]) -> tuple[list[KerasTensor], Callable[[Any], Layer]]:

@@ -83,6 +83,8 @@ def activation(
     if hasattr(x, "activated"):  # a symbolic tensor
         return x.activated(_config(kind, options))  # type: ignore[no-any-return]
     x = _checks.float32_array(x, "x", "activation")
+    if x.ndim == 0:  # one number
+        return np.asarray(_core.activation(x[np.newaxis], kind, *_parameters(kind, **options))[0])
     return _core.activation(x, kind, *_parameters(kind, **options))
 
 

@@ -1,0 +1,123 @@
+"""Functions that only older versions of the backend had, and reasons why others are not here."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from cnncore._not_here import missing
+from cnncore.losses.functions import sparse_categorical_crossentropy as _sparse_rows
+
+__all__ = [
+    "arange",
+    "batch_dot",
+    "cos",
+    "cumsum",
+    "explain",
+    "learning_phase",
+    "logsumexp",
+    "name_scope",
+    "set_learning_phase",
+    "sin",
+    "sparse_categorical_crossentropy",
+    "tile",
+]
+
+_REASONS = {
+    "gradients": "the gradients of the loss are `model.gradients(x, y)`, and those of layers follow from their `call`",
+    "placeholder": "a tensor without values is made by `Input(shape)`",
+    "get_session": "there is no session: arrays have values",
+    "set_session": "there is no session: arrays have values",
+    "conv2d": "convolutions of arrays are in `cnncore.ops`, those of tensors are layers",
+    "pool2d": "pools of arrays are in `cnncore.ops`, those of tensors are layers",
+    "resize_images": "the layer `UpSampling2D` does it",
+    "in_train_phase": "`call` has an argument `training`",
+    "update": "a weight has a method `assign`",
+    "update_add": "a weight has a method `assign`",
+    "rnn": "recurrent networks are out of scope",
+    "ctc_batch_cost": "it compares sequences of any length",
+}
+
+arange, cos, cumsum, sin, tile = np.arange, np.cos, np.cumsum, np.sin, np.tile
+
+
+def explain(name: str, known: list[str]) -> AttributeError:
+    """What to raise where the backend is asked for a name that it does not have."""
+    if name in _REASONS:
+        return AttributeError(f"module 'cnncore.backend' has no attribute {name!r}: {_REASONS[name]}")
+    return missing("backend", name, known)
+
+
+def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Any:
+    """-log p of integer labels, with p not below epsilon.
+
+    Examples
+    --------
+    >>> sparse_categorical_crossentropy([1], np.float32([[0.5, 0.5]]))
+    array([0.6931472], dtype=float32)
+    """
+    return _sparse_rows(target, output, from_logits=from_logits, axis=axis)
+
+
+def logsumexp(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+    """log(sum(exp(x))) along ``axis``, without overflow."""
+    largest = np.max(x, axis=axis, keepdims=True)
+    result = np.log(np.sum(np.exp(x - largest), axis=axis, keepdims=True)) + largest
+    return result if keepdims else np.squeeze(result, axis=axis)
+
+
+def batch_dot(x: Any, y: Any, axes: Any = None) -> Any:
+    """The products of the samples of two arrays, summed over one axis of each, as the layer ``Dot`` computes them.
+
+    Parameters
+    ----------
+    x, y : array, (samples, ...)
+    axes : int or pair of int, optional
+        The axis of each that is summed over, counted with that of the samples; by default the last one of ``x`` and
+        the one before the last of ``y``.
+
+    Examples
+    --------
+    >>> batch_dot(np.ones((2, 3)), np.ones((2, 3)), axes=1).tolist()
+    [[3.0], [3.0]]
+    """
+    ranks = len(x.shape), len(y.shape)
+    if axes is None:
+        axes = ranks[0] - 1, max(ranks[1] - 2, 1)
+    first, second = (axes, axes) if isinstance(axes, int) else axes
+    if ranks == (2, 2):
+        return np.sum(x * y, axis=1, keepdims=True)
+    if max(ranks) > 3 or min(ranks) < 2:
+        raise ValueError(f"[batch_dot] expected arrays of rank 2 or 3. Received: shapes {x.shape} and {y.shape}")
+    left = np.expand_dims(x, 1) if ranks[0] == 2 else np.transpose(x, (0, 3 - first % 3, first % 3))
+    right = np.expand_dims(y, 2) if ranks[1] == 2 else np.transpose(y, (0, second % 3, 3 - second % 3))
+    product = np.matmul(left, right)
+    if 2 in ranks:
+        return np.squeeze(product, axis=1 if ranks[0] == 2 else 2)
+    return product
+
+
+def learning_phase() -> int:
+    """Always 0: whether a call is part of training is said by its argument ``training``."""
+    return 0
+
+
+def set_learning_phase(value: int) -> None:
+    """Has no effect, with a DeprecationWarning: ``fit`` trains, ``predict`` does not, and ``layer(x, training=True)``
+    chooses.
+    """
+    warnings.warn(
+        "backend.set_learning_phase has no effect: write layer(x, training=True) or training=False.",
+        DeprecationWarning,
+        stacklevel=2,
+    )
+
+
+@contextlib.contextmanager
+def name_scope(name: str) -> Iterator[str]:
+    """Has no effect: layers have names of their own."""
+    yield name
