@@ -66,6 +66,15 @@ class TestModels:
         with pytest.raises(ValueError, match=r"numpy.moveaxis\(x, 1, -1\)"):
             cnncore.layers.Conv2D(2, 3, data_format="channels_first")
 
+    def test_rescaling_of_channels(self):
+        scale, offset = np.array([1 / 255, 1 / 127.5, 0.5]), np.array([0.0, -1.0, 2.0])
+        x = np.random.default_rng(0).uniform(0, 255, (2, 4, 4, 3)).astype(np.float32)
+        expected = np.asarray(keras.layers.Rescaling(scale.tolist(), offset.tolist())(x))
+        with pytest.raises(TypeError, match=r"Normalization\(mean=-offset / scale, variance=1 / scale\*\*2\)"):
+            cnncore.layers.Rescaling(scale.tolist(), offset.tolist())
+        layer = cnncore.layers.Normalization(mean=-offset / scale, variance=1 / scale**2)
+        np.testing.assert_allclose(layer(x), expected, rtol=1e-5, atol=1e-4)
+
     def test_types(self):
         assert keras.layers.Dense(2, dtype="float64").dtype == "float64"
         with pytest.raises(ValueError, match='"float32"'):
