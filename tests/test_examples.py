@@ -18,6 +18,7 @@ LEARNT = {
     "two_inputs": lambda r: r["accuracy"] > r["without the image"] + 0.1,
     "two_outputs": lambda r: r["accuracy"] > 0.7 and r["pixels"] < 2,
     "mnist_99": lambda r: r["accuracy"] > 0.9,
+    "optimizers": lambda r: r["kfac"][0].loss[-1] < min(r[name][0].loss[-1] for name in ("sgd", "adam", "lbfgs")),
     "residual": lambda r: r["accuracy"] > 0.8,
 }
 

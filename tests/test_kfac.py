@@ -77,6 +77,24 @@ def test_the_op_sums_outer_products_of_windows(size, options, pad, channels, sam
     np.testing.assert_allclose(results[0]["gradients"], expected, rtol=1e-4, atol=1e-3)
 
 
+@pytest.mark.parametrize("size", [1, 2, 31, 32, 33, 100, 257])
+def test_the_inverse_of_a_positive_definite_matrix(size):
+    rng = np.random.default_rng(size)
+    root = rng.standard_normal((size, size + 3))
+    matrix = root @ root.T / size + 1e-4 * np.eye(size)
+    threads, results = cnncore.get_num_threads(), []
+    for count in (1, 2):
+        cnncore.set_num_threads(count)
+        results.append(cnncore._core.spd_inverse(matrix))
+    cnncore.set_num_threads(threads)
+    assert np.array_equal(results[0], results[1])
+    assert np.array_equal(results[0], results[0].T)
+    np.testing.assert_allclose(results[0] @ matrix, np.eye(size), atol=1e-7)
+    matrix[0, 0] = -1.0
+    with pytest.raises(ValueError, match="expected a positive definite matrix"):
+        cnncore._core.spd_inverse(matrix)
+
+
 # --- the factors of a network ---------------------------------------------------------------------------------------
 def small_network(loss="sparse_categorical_crossentropy", fisher="empirical", most_rows=512, samples=24):
     rng = np.random.default_rng(0)
@@ -322,6 +340,13 @@ def test_description_and_arguments():
     ):
         with pytest.raises(ValueError, match=rf"\[KFAC\] expected {message}"):
             KFAC(**options)
+
+
+def test_a_factor_that_cannot_be_inverted_is_refused():
+    x, y = digits(50)
+    x[..., :5, :] = 0  # windows that are always black
+    with pytest.raises(ValueError, match=r"\[KFAC\] expected a damping with which factors can be inverted"):
+        compiled(KFAC(damping=0.0)).fit(x, y, epochs=1, verbose=0)
 
 
 def test_a_loss_that_is_not_finite_changes_nothing():

@@ -1,4 +1,5 @@
 // The stateless ops: check shapes, release the GIL, compute.
+#include <algorithm>
 #include <optional>
 
 #include "array.h"
@@ -399,6 +400,22 @@ void bind_updates(py::module_& m) {
 }  // namespace
 
 void bind_ops(py::module_& m) {
+  using Matrix = py::array_t<double, py::array::c_style>;
+  m.def(
+      "spd_inverse",
+      [](const Matrix& matrix) {
+        check_rank("[spd_inverse] ", "matrix", matrix, 2);
+        const int64_t size = matrix.shape(0);
+        check(matrix.shape(1) == size,
+              "[spd_inverse] expected a square matrix. Received: ", to_string(shape_of(matrix)));
+        Matrix inverse({size, size});
+        double* values = inverse.mutable_data();
+        std::copy_n(matrix.data(), size * size, values);
+        const py::gil_scoped_release release;
+        spd_inverse(size, values);
+        return inverse;
+      },
+      py::arg("matrix").noconvert());
   bind_conv2d(m);
   bind_conv2d_transpose(m);
   bind_pool2d(m);

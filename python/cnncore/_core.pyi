@@ -186,6 +186,9 @@ def gaussian_noise(x: Float32, stddev: float, seed: int, step: int) -> Float32: 
 def softmax_cross_entropy(logits: Float32, labels: NDArray[Any]) -> tuple[float, Float32]: ...
 def mean_squared_error(y_pred: Float32, y_true: Float32) -> tuple[float, Float32]: ...  # (loss, dy_pred)
 
+# The inverse of a symmetric positive definite matrix, of which what is above the diagonal is read.
+def spd_inverse(matrix: NDArray[np.float64]) -> NDArray[np.float64]: ...
+
 # --- optimizers: one fused pass over flat vectors, in place. `step` counts from 1 ------------------------------------
 def sgd_update(
     params: Float32, grads: Float32, velocity: Float32 | None, learning_rate: float, momentum: float, nesterov: bool

@@ -18,5 +18,6 @@
 #include "cnncore/random.h"
 #include "cnncore/resize.h"
 #include "cnncore/runtime.h"
+#include "cnncore/spd_inverse.h"
 #include "cnncore/tensor.h"
 #include "cnncore/version.h"

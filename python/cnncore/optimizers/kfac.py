@@ -75,7 +75,7 @@ class KFAC(Optimizer):
     Martens and Grosse, "Optimizing neural networks with Kronecker-factored approximate curvature", 2015; Grosse and
     Martens, "A Kronecker-factored approximate Fisher matrix for convolution layers", 2016; the limit of the norm is
     that of Ba, Grosse and Martens, "Distributed second-order optimization using Kronecker-factored approximations",
-    2017. Inverses are NumPy's, in float64; its BLAS has threads of its own (``OPENBLAS_NUM_THREADS``).
+    2017. Inverses are computed in float64.
 
     Works inside ``fit`` alone: the factors come from the model.
 

@@ -169,11 +169,12 @@ def _squares(rows: Float32) -> float:
 
 def _inverse(matrix: NDArray[np.float64], damping: float) -> NDArray[np.float64]:
     matrix[np.diag_indices_from(matrix)] += damping
+    if not np.isfinite(matrix).all():
+        return np.full_like(matrix, np.nan)  # the weights will be NaN, too, and training stops with an error
     try:
-        inverse = np.linalg.inv(matrix)
-    except np.linalg.LinAlgError:
+        return _core.spd_inverse(matrix)
+    except ValueError:
         raise ValueError(
             f"[KFAC] expected a damping with which factors can be inverted: raise `damping`. Received: {damping:g} on "
             "the diagonal of a singular factor"
         ) from None
-    return np.asarray(0.5 * (inverse + inverse.T), np.float64)
