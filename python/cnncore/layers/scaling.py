@@ -44,8 +44,8 @@ class Rescaling(Layer):
         super().__init__(**kwargs)
         if np.ndim(scale) or np.ndim(offset):
             raise TypeError(
-                "[Rescaling] expected one number for all channels. With a number for each channel, x * scale + offset is "
-                "Normalization(mean=-offset / scale, variance=1 / scale**2), with scale and offset as NumPy arrays. "
+                "[Rescaling] expected one number for all channels. With a number for each channel, x * scale + offset "
+                "is Normalization(mean=-offset / scale, variance=1 / scale**2), with scale and offset as NumPy arrays. "
                 f"Received: {scale=}, {offset=}"
             )
         self.scale = _checks.number(scale, "scale", "Rescaling")
