@@ -199,6 +199,19 @@ def test_blocks_add_up(kind):
     np.testing.assert_allclose(whole, np.mean(parts, axis=0), atol=2e-5 * np.abs(whole).max())
 
 
+def test_large_samples_are_taken_one_by_one():
+    """A slice of them would not fit the memory that is meant for it."""
+    model = Sequential([layers.Input((120, 120, 2)), layers.Conv2D(32, 3, activation="gelu"), layers.Flatten()])
+    model.add(layers.Dense(2))
+    model.compile(loss="mse")
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((9, 120, 120, 2)).astype(np.float32), rng.standard_normal((9, 2)).astype(np.float32)
+    v = rng.standard_normal(product_size(model)).astype(np.float32)
+    parts = [model.hessian_vector_product(x[n : n + 1], y[n : n + 1], v).astype(np.float64) for n in range(9)]
+    whole = model.hessian_vector_product(x, y, v)
+    np.testing.assert_allclose(whole, np.mean(parts, axis=0), atol=2e-5 * np.abs(whole).max())
+
+
 def test_forms_of_v():
     model = compiled()
     shapes = [w.shape for w in model.trainable_weights]

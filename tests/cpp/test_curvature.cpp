@@ -50,7 +50,9 @@ struct Product {
 
 TEST_CASE("curvature_product: symmetric, linear, and zero in the gaps") {
   for_each_isa([](const Kernels&) {
-    for (const Model& model : models()) {
+    std::vector<Model> all = models();
+    all.push_back(large_model());
+    for (const Model& model : all) {
       CAPTURE(model.name);
       Random random(83);
       ChainNetwork network = model.network();

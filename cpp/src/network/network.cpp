@@ -39,7 +39,8 @@ struct Network::Impl {
   // products with curvature: along `direction`, of a block of samples; made when they are asked for
   Buffer<float> direction, block_product;
   std::unique_ptr<Curvature> curvature;
-  std::mutex planning;  // of inference, among readers
+  int64_t curvature_block = 0;  // what it was asked for
+  std::mutex planning;          // of inference, among readers
   std::shared_ptr<Inference> inference;
 
   Impl(Graph g, std::vector<int> out, const std::map<std::string, std::shared_ptr<Parameters>>& given)
@@ -67,13 +68,28 @@ struct Network::Impl {
   }
 
   Curvature& curvature_for(int64_t block) {
-    if (curvature && curvature->plan().mode.batch == block && &curvature->plan().kernels == &kernels())
-      return *curvature;
+    if (curvature && curvature_block == block && &curvature->plan().kernels == &kernels()) return *curvature;
     if (direction.size() == 0) direction = Buffer<float>(slots.count), block_product = Buffer<float>(slots.count);
-    const PlanMode mode{Purpose::curvature, std::min(Shards(block).size, kTrainingSlice), block};
-    curvature = std::make_unique<Curvature>(std::make_unique<Plan>(
-        graph, outputs, slots.of_node, slots.bind(block_product.data(), direction.data()), mode, kernels()));
+    curvature = std::make_unique<Curvature>(curvature_plan(block));
+    curvature_block = block;
     return *curvature;
+  }
+
+  // Where samples are large, fewer are taken at a time.
+  std::unique_ptr<Plan> curvature_plan(int64_t block) {
+    int64_t slice = kTrainingSlice;
+    for (;;) {
+      slice = std::min(slice, Shards(block).size);
+      auto made =
+          std::make_unique<Plan>(graph, outputs, slots.of_node, slots.bind(block_product.data(), direction.data()),
+                                 PlanMode{Purpose::curvature, slice, block}, kernels());
+      if (made->thread_floats > kCurvatureFloats && slice > 1)
+        slice /= 2;
+      else if (made->batch_floats > kCurvatureFloats && block > 64)
+        block /= 2;
+      else
+        return made;
+    }
   }
 
   std::shared_ptr<Inference> inference_plan() {

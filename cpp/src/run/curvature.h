@@ -12,6 +12,8 @@ namespace cnncore {
 
 /// Samples that are taken at a time; more follow block by block.
 constexpr int64_t kCurvatureBlock = 1024;
+/// Of the tensors of a slice, and of those of a block, as far as fewer samples help; each has tangents beside it.
+constexpr int64_t kCurvatureFloats = int64_t{8} << 20;
 
 class Curvature {
  public:
