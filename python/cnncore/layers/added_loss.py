@@ -24,6 +24,8 @@ class AddedLoss(Layer):
         Whether the losses of the samples are summed; else their mean is taken.
     """
 
+    one_input = False
+
     def __init__(self, weight: float, summed: bool) -> None:
         super().__init__()
         self.weight, self.summed = weight, summed
