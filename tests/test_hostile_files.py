@@ -13,6 +13,7 @@ import safetensors.numpy
 
 from cnncore import Sequential, saving
 from cnncore.layers import Conv2D, Dense
+from cnncore.models import model_from_json
 from cnncore.saving import format as file_format
 from cnncore.saving.limits import printable
 
@@ -191,3 +192,22 @@ class TestStaleFiles:
 def test_printable():
     assert printable("a\nb\x1b[0m") == "a\\nb\\x1b[0m"
     assert printable("x" * 1000).endswith("... (1,000 characters)")
+
+
+WRONG = [
+    {"class_name": "Sequential", "config": {"layers": [{"class_name": "InputLayer", "config": 3}]}, "module": "keras"},
+    {"class_name": "Functional", "config": {"layers": [{"class_name": "Dense", "config": {}, "inbound_nodes": [3]}]}},
+    {"class_name": "Functional", "config": {"layers": [{"config": {}, "name": {}, "inbound_nodes": []}]}},
+    {"class_name": "Model", "config": {"seed": 0, "layers": [], "calls": [{"args": []}]}},
+    {"class_name": "Sequential", "config": {"seed": 0, "layers": [{"class_name": "x" * 10**6, "config": {}}]}},
+    {"class_name": "Sequential", "config": {"layers": "x" * 10**6}},
+    {"class_name": "InputLayer", "config": {"batch_shape": 3}},
+]
+
+
+@pytest.mark.parametrize("config", WRONG, ids=range(len(WRONG)))
+def test_json_that_describes_no_model(config):
+    with pytest.raises(ValueError, match=r"^\[model_from_json\]") as caught:
+        model_from_json(json.dumps(config))
+    assert len(str(caught.value)) < 1500
+    assert "has no attribute" not in str(caught.value)

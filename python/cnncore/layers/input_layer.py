@@ -52,6 +52,8 @@ class InputLayer(Layer):
         self.batch_size = batch_size
         with_batch = batch_shape if batch_shape is not None else batch_input_shape
         if with_batch is not None:
+            if not isinstance(with_batch, Iterable) or isinstance(with_batch, (str, bytes)):
+                raise ValueError(f"[Input] expected `batch_shape` as a tuple. Received: batch_shape={with_batch!r:.80}")
             sizes: Any = list(with_batch)
             shape = sizes[1:]
         elif shape is None:

@@ -129,8 +129,9 @@ def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None =
     except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"[model_from_json] expected JSON. Received: {error}") from None
     from cnncore.saving.keras_read import description_from_json  # later: the libraries for files are slow to import
+    from cnncore.saving.limits import only_value_errors
 
-    with custom_object_scope(custom_objects):
+    with only_value_errors("[model_from_json]"), custom_object_scope(custom_objects):
         model = registry.deserialize(description_from_json(config))
     if not isinstance(model, Model):
         raise ValueError(f"[model_from_json] expected the description of a model. Received: {config['class_name']!r}")

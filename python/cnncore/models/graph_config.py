@@ -102,7 +102,7 @@ def rebuild(graph: Any, inputs: list[KerasTensor], layer_named: Callable[[str], 
         raise ValueError("[Model] expected a config with a list of calls.")
     tensors = list(inputs)
     for call in graph["calls"]:
-        if not isinstance(call, Mapping) or not isinstance(call.get("args"), (list, tuple)):
+        if not isinstance(call, Mapping) or "layer" not in call or not isinstance(call.get("args"), (list, tuple)):
             raise ValueError("[Model] expected each call in a config to have a layer and its arguments.")
         args, kwargs = _tensors(call["args"], tensors), _tensors(call.get("kwargs", {}), tensors)
         if not isinstance(kwargs, dict):

@@ -13,6 +13,8 @@ _WITHOUT_EFFECT = ("dtype", "fn", "loss_scale_factor", "jit_compile", "is_legacy
 
 def compile_arguments(config: Mapping[str, Any]) -> dict[str, Any]:
     """What ``compile_from_config`` takes, without what Keras says about its own machinery."""
+    if not isinstance(config, Mapping):
+        raise ValueError(f"expected what compile was given as a dict. Received: {type(config).__name__}")
     found = {key: _own(config[key]) for key in _KNOWN if config.get(key) is not None}
     for key in ("metrics", "weighted_metrics"):
         value = found.get(key)

@@ -113,8 +113,10 @@ def layer_paths(entry: Mapping[str, Any], prefix: str = "layers", seen: set[int]
         number = used.get(stem, -1) + 1
         used[stem] = number
         path = f"{prefix}/{stem}" if number == 0 else f"{prefix}/{stem}_{number}"
-        name, shared = layer["config"]["name"], layer.get("shared")
-        if shared is not None:
+        name, shared = layer["config"].get("name"), layer.get("shared")
+        if not isinstance(name, str):
+            raise ValueError(f"expected layers to have names. Received: {printable(name)}")
+        if isinstance(shared, int):
             if shared in seen:
                 continue
             seen.add(shared)
@@ -143,6 +145,8 @@ def _sequential(config: Mapping[str, Any]) -> dict[str, Any]:
     layers = []
     for entry in entries:
         if isinstance(entry, Mapping) and entry.get("class_name") == "InputLayer":
+            if not isinstance(entry.get("config"), Mapping):
+                raise ValueError("expected the description of an input to have a config")
             shape = entry["config"].get("batch_shape", shape)
         else:
             layers.append(own_description(entry))
@@ -230,7 +234,7 @@ def _functional(config: Mapping[str, Any]) -> dict[str, Any]:
         if not isinstance(entry, Mapping) or not isinstance(entry.get("config"), Mapping):
             raise ValueError("expected each layer of a functional model to have a config")
         name = entry.get("name", entry["config"].get("name"))
-        nodes = entry.get("inbound_nodes") or []
+        nodes = _nodes(name, entry.get("inbound_nodes") or [])
         described, rewrite = _operation(entry, nodes) if _is_operation(entry) else (own_description(entry), None)
         layers.append(described)
         if entry.get("class_name") in MODELS:  # may have several outputs
@@ -255,6 +259,18 @@ def _functional(config: Mapping[str, Any]) -> dict[str, Any]:
         "calls": ordered,
         "outputs": _numbered(outputs, numbers),
     }
+
+
+def _nodes(name: Any, nodes: Any) -> list[Any]:
+    """The calls of a layer, if they are described at all."""
+    if not isinstance(name, str):
+        raise ValueError(f"expected layers to have names. Received: {printable(name)}")
+    if not isinstance(nodes, list) or not all(isinstance(node, Mapping) for node in nodes):
+        raise ValueError(f"expected the calls of layer {printable(name)!r} as a list. Received: {printable(nodes)}")
+    for node in nodes:
+        if not isinstance(node.get("kwargs", {}), Mapping) or not isinstance(node.get("args", []), list):
+            raise ValueError(f"expected the arguments of layer {printable(name)!r}. Received: {printable(node)}")
+    return nodes
 
 
 def _counted_here(calls: dict[Any, Any], outputs: Any, shared: set[str]) -> tuple[dict[Any, Any], Any]:
@@ -324,7 +340,8 @@ def _tensors_in(structure: Any) -> list[_Reference]:
 def _references(structure: Any) -> Any:
     if isinstance(structure, Mapping):
         if structure.get("class_name") == "__keras_tensor__":
-            return _reference(structure.get("config", {}).get("keras_history"))
+            config = structure.get("config")
+            return _reference(config.get("keras_history") if isinstance(config, Mapping) else None)
         return {key: _references(value) for key, value in structure.items()}
     return [_references(value) for value in structure] if isinstance(structure, list) else structure
 
@@ -345,7 +362,9 @@ def _outputs(structure: Any, models: Mapping[str, int]) -> Any:
 def _reference(history: Any) -> _Reference:
     if not isinstance(history, list) or len(history) != 3 or not isinstance(history[0], str):
         raise ValueError("expected tensors to name a layer, a call and an output")
-    return _Reference(history[0], int(history[1]), int(history[2]))
+    if not all(isinstance(number, int) and not isinstance(number, bool) for number in history[1:]):
+        raise ValueError(f"expected the call and the output of a tensor as numbers. Received: {printable(history)}")
+    return _Reference(*history)
 
 
 def _numbered(structure: Any, numbers: dict[_Reference, int]) -> Any:
