@@ -132,7 +132,7 @@ class Products(Fitting):
         .. math:: H v = \frac{d}{dt} \nabla L(w + t v) \Big|_{t=0}, \quad H_{ij} = \frac{\partial^2 L}{\partial w_i
             \partial w_j}.
 
-        It costs about four gradients, of any number of samples: derivatives along v go forward through the network
+        It costs about three gradients, of any number of samples: derivatives along v go forward through the network
         together with the values, and then back. Nothing in the model changes. Layers behave as in inference: Dropout
         drops nothing, BatchNormalization takes its moving statistics. All arithmetic is float32.
 
@@ -182,7 +182,7 @@ class Products(Fitting):
         :math:`J_n` is the Jacobian of the network's output z for sample n and :math:`H_n` the matrix of second
         derivatives of the sample's loss in z. Where the last activation is a softmax or sigmoid under its
         cross-entropy, z is what goes into it. G has no negative eigenvalues, and equals the Hessian where the network
-        is linear in its weights or fits the data. It costs about three gradients. Layers behave as in
+        is linear in its weights or fits the data. It costs about two gradients. Layers behave as in
         :meth:`hessian_vector_product`.
 
         Parameters
