@@ -13,7 +13,9 @@ from cnncore.differentiation.traced import FUNCTIONS, PLAIN, UFUNCS
 from cnncore.layers.base import Layer, Shape, registry
 from cnncore.layers.loss_terms import LossTerms, Term
 from cnncore.layers.protocols import Graph
-from cnncore.layers.tensor import KerasTensor, NotTraceableError, register_operator
+from cnncore.layers.taped import TapedFunction
+from cnncore.layers.tensor import KerasTensor, NotTraceableError, hidden_calls, register_operator
+from cnncore.layers.variable import Variable
 
 __all__ = ["ArrayFunction"]
 
@@ -66,12 +68,14 @@ class ArrayFunction(Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.column = column
+        self.used: list[Variable] = []  # the weights that {"weight": i} stands for
         if function not in _KNOWN:
             raise ValueError(f"[ArrayFunction] expected the name of a function that is known. Received: {function!r}")
         self.function, self.arguments, self.keywords = function, list(arguments), dict(keywords)
 
     def _apply(self, *arrays: Any) -> Any:
-        arguments, keywords = (_filled(item, arrays) for item in (self.arguments, self.keywords))
+        values = (list(arrays), self.used)
+        arguments, keywords = (_filled(item, values) for item in (self.arguments, self.keywords))
         result = _KNOWN[self.function](*arguments, **keywords)
         return np.reshape(result, (-1, 1)) if self.column else result
 
@@ -81,7 +85,7 @@ class ArrayFunction(Layer):
         for samples in (2, 3):  # two batch sizes show which axis of the result is that of the batch
             ones = [np.ones((samples, *shape[1:]), np.float32) for shape in shapes]
             try:
-                with np.errstate(all="ignore"):
+                with np.errstate(all="ignore"), hidden_calls():
                     results.append(np.shape(self._apply(*ones)))
             except (TypeError, ValueError, IndexError) as error:
                 raise NotTraceableError(f"numpy.{self.function} of symbolic tensors failed: {error}") from error
@@ -98,6 +102,11 @@ class ArrayFunction(Layer):
 
     def lower(self, graph: Graph, inputs: Sequence[int]) -> int:
         shape = self.compute_output_shape([(None, *graph.output_shape(x)) for x in inputs])[1:]
+        if self.used:
+            variables = [variable for variable in self.used if variable.spec.trainable]
+            return TapedFunction(self.name, lambda arrays, training: self._apply(*arrays), variables).lower(
+                graph, inputs, shape
+            )
         return graph.add("host", inputs, self.name, forward=self._forward, backward=self._backward, shape=shape)
 
     def _forward(self, arrays: Sequence[Float32], training: bool) -> Float32:
@@ -108,6 +117,12 @@ class ArrayFunction(Layer):
         return [np.array(dx, np.float32, order="C") for dx in back(dy)]
 
     def get_config(self) -> dict[str, Any]:
+        if self.used:
+            names = ", ".join(variable.path for variable in self.used)
+            raise ValueError(
+                f'Layer "{self.name}" computes with weights of other layers ({names}), which a file cannot describe: '
+                "do it in the call of a layer of your own."
+            )
         config = {"function": self.function, "arguments": self.arguments, "keywords": self.keywords}
         return {**super().get_config(), **config} | ({"column": True} if self.column else {})
 
@@ -116,21 +131,24 @@ def _is_list(shapes: Any) -> bool:
     return bool(shapes) and isinstance(shapes[0], (list, tuple))
 
 
-def _described(item: Any, tensors: list[KerasTensor]) -> Any:
+def _described(item: Any, tensors: list[KerasTensor], used: list[Variable]) -> Any:
     """A description of an argument that can be written as JSON. Tensors are appended to ``tensors``."""
     if isinstance(item, KerasTensor):
         place = next((i for i, tensor in enumerate(tensors) if tensor is item), len(tensors))
         if place == len(tensors):
             tensors.append(item)
         return {"tensor": place}
+    if isinstance(item, Variable):
+        used.append(item)
+        return {"weight": len(used) - 1}
     if isinstance(item, slice):
         return {"slice": [item.start, item.stop, item.step]}
     if item is Ellipsis:
         return {"ellipsis": True}
     if isinstance(item, tuple):
-        return {"tuple": [_described(entry, tensors) for entry in item]}
+        return {"tuple": [_described(entry, tensors, used) for entry in item]}
     if isinstance(item, list):
-        return [_described(entry, tensors) for entry in item]
+        return [_described(entry, tensors, used) for entry in item]
     if isinstance(item, np.generic):
         return item.item()
     if isinstance(item, np.ndarray):
@@ -143,14 +161,16 @@ def _described(item: Any, tensors: list[KerasTensor]) -> Any:
     )
 
 
-def _filled(item: Any, arrays: Sequence[Any]) -> Any:
+def _filled(item: Any, arrays: tuple[Sequence[Any], Sequence[Any]]) -> Any:
     """Inverse of :func:`_described`, with arrays in the place of tensors."""
     if isinstance(item, list):
         return [_filled(entry, arrays) for entry in item]
     if not isinstance(item, dict):
         return item
     if "tensor" in item:
-        return arrays[item["tensor"]]
+        return arrays[0][item["tensor"]]
+    if "weight" in item:
+        return arrays[1][item["weight"]]
     if "slice" in item:
         return slice(*item["slice"])
     if "ellipsis" in item:
@@ -168,13 +188,20 @@ def _of_tensors(function: Any, arguments: tuple[Sequence[Any], dict[str, Any]]) 
     if name not in _KNOWN:
         raise NotTraceableError(f"numpy.{name} of a symbolic tensor is not known: use layers, or do it in a Lambda.")
     tensors: list[KerasTensor] = []
+    used: list[Variable] = []
     args, kwargs = arguments
-    described = [_described(item, tensors) for item in args]
-    keywords = {key: _described(item, tensors) for key, item in kwargs.items()}
-    layer, given = ArrayFunction(name, described, keywords), tensors if len(tensors) > 1 else tensors[0]
+    described = [_described(item, tensors, used) for item in args]
+    keywords = {key: _described(item, tensors, used) for key, item in kwargs.items()}
+
+    def made(keywords: dict[str, Any], column: bool = False) -> ArrayFunction:
+        function = ArrayFunction(name, described, keywords, column=column)
+        function.used = used
+        return function
+
+    layer, given = made(keywords), tensors if len(tensors) > 1 else tensors[0]
     shapes = layer.result_shapes([tensor.shape for tensor in tensors])
     if shapes == [(2,), (3,)]:
-        return LossTerms([Term(1.0, "rows", ArrayFunction(name, described, keywords, column=True)(given))])
+        return LossTerms([Term(1.0, "rows", made(keywords, column=True)(given))])
     if shapes == [(), ()] and name in ("mean", "sum") and len(tensors) == 1:
         axes = {"tuple": list(range(1, tensors[0].ndim))}
         column = ArrayFunction(name, [{"tensor": 0}], {"axis": axes}, column=True)(given)

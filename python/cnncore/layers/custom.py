@@ -40,6 +40,7 @@ from cnncore.differentiation import NotDifferentiableError, pullback
 from cnncore.layers.function import Function
 from cnncore.layers.loss_terms import collected_losses, with_losses
 from cnncore.layers.protocols import AnyLayer, Graph
+from cnncore.layers.taped import TapedFunction
 from cnncore.layers.tensor import KerasTensor, NotTraceableError, hidden_calls
 from cnncore.layers.variable import Variable
 
@@ -64,6 +65,11 @@ class Plan:
         if self.function is not None:
             return self.function.lower(graph, inputs)
         assert self.host is not None
+        if layer.sublayers() and not _has_backward(layer):  # it computes with weights of layers that it does not call
+            variables = [variable for variable in layer.variables if variable.spec.trainable]
+            return TapedFunction(layer.name, self.host.call, variables).lower(
+                graph, inputs, tuple(self.output_shape[1:])
+            )
         weights = self.host.trained
         return graph.add(
             "host",
@@ -92,7 +98,7 @@ class HostCall:
         if training and not _has_backward(self._layer):
             result = self._forward_remembered(arrays)
         else:
-            result = np.asarray(self._call(arrays, training))
+            result = np.asarray(self.call(arrays, training))
         if result.dtype.kind not in "fiub":
             raise TypeError(f'Layer "{self._layer.name}": expected call to return numbers. Received: {result.dtype}')
         expected = None if self.output_shape is None else (len(arrays[0]), *self.output_shape[1:])
@@ -103,7 +109,8 @@ class HostCall:
             )
         return np.require(result, np.float32, ["C", "A"])
 
-    def _call(self, arrays: Sequence[Any], training: bool) -> Any:
+    def call(self, arrays: Sequence[Any], training: bool) -> Any:
+        """What the layer's ``call`` returns for arrays."""
         args, kwargs = self._filled(arrays)
         if self._takes_training:
             kwargs["training"] = training
@@ -117,10 +124,10 @@ class HostCall:
         weights = [Variable(self._layer, index) for index in self.trained]
         arrays = [array.copy() for array in arrays]  # the core may reuse its arrays before the backward pass
         try:
-            result, self._back = pullback(lambda *args: self._call(args, True), arrays, weights)
+            result, self._back = pullback(lambda *args: self.call(args, True), arrays, weights)
         except NotDifferentiableError as error:  # the error is raised only if the gradient is needed
             self._back = error
-            return np.asarray(self._call(arrays, True))
+            return np.asarray(self.call(arrays, True))
         return result
 
     def backward(self, arrays: Sequence[np.ndarray], dy: np.ndarray) -> list[np.ndarray]:
@@ -186,11 +193,21 @@ def _trace(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -> Func
         return inputs[-1]
 
     traced_args, traced_kwargs = map_structure(placeholder, [list(args), dict(kwargs)])
+    called: set[int] = set()
     try:
-        outputs = _followed(layer, traced_args, traced_kwargs)
-    except NotTraceableError:
-        if layer.sublayers() or _adds_losses(layer):
+        outputs = _followed(layer, traced_args, traced_kwargs, called)
+    except NotTraceableError as error:
+        inner = {id(item) for item in _all_sublayers(layer)}
+        if _adds_losses(layer) or inner & called:
             raise
+        if inner:  # it may compute with the weights of layers that it does not call
+            with hidden_calls(called=called):
+                try:
+                    _host_output_shape(layer, args, kwargs)
+                except Exception:
+                    raise error from None
+            if inner & called:
+                raise
         return None
     return Function(inputs, outputs, layer.name)
 
@@ -206,12 +223,17 @@ def follow(layer: AnyLayer, inputs: Any) -> Function:
     return Function(inputs, _followed(layer, [inputs], {}), layer.name)
 
 
-def _followed(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+def _all_sublayers(layer: Any) -> list[Any]:
+    return [inner for direct in layer.sublayers() for inner in (direct, *_all_sublayers(direct))]
+
+
+def _followed(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any], called: set[int] | None = None) -> Any:
     if takes_training(layer):
         # training=True is right for both: layers that only act in training do nothing in inference
         kwargs["training"] = True
     try:
-        with hidden_calls(numpy=bool(layer.sublayers()) or _adds_losses(layer)), collected_losses() as losses:
+        follows_numpy = bool(layer.sublayers()) or _adds_losses(layer)
+        with hidden_calls(follows_numpy, following=True, called=called), collected_losses() as losses:
             outputs = layer.call(*args, **kwargs)
         if not all(isinstance(leaf, KerasTensor) for leaf in flatten(outputs)):
             kinds = ", ".join(type(leaf).__name__ for leaf in flatten(outputs))

@@ -11,7 +11,7 @@ from cnncore._structure import flatten, map_structure, pack_like
 from cnncore.layers.function import Function
 from cnncore.layers.lowering import lower
 from cnncore.layers.protocols import AnyLayer
-from cnncore.layers.tensor import Array, KerasTensor, hidden_calls
+from cnncore.layers.tensor import Array, KerasTensor, hidden_calls, note_call
 
 __all__ = ["call", "prepare", "run"]
 
@@ -20,6 +20,7 @@ _KEPT = 8  # how many networks are kept for a layer, those of the last combinati
 
 def call(layer: AnyLayer, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool | None) -> Any:
     """The output of ``layer`` for arrays, as :class:`Array` or a structure of them."""
+    note_call(layer)
     if not args and not kwargs:
         raise TypeError(f'Layer "{layer.name}" expected an input. Received: no arguments')
     x = args[0] if args else next(iter(kwargs.values()))

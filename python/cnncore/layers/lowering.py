@@ -92,6 +92,16 @@ class Lowering:
                 stack.pop()
         return flatten(result)
 
+    def add_for(self, layer: AnyLayer, inputs: Sequence[int], **attributes: Any) -> int:
+        """Add an op that calls Python and has weights of ``layer``, not only of that which is being lowered."""
+        self._current.append(self._name(layer))
+        self._trainable.append(self._trainable[-1] and layer.trainable)
+        try:
+            return self.add("host", inputs, **attributes)
+        finally:
+            self._current.pop()
+            self._trainable.pop()
+
     def add_loss(self, inputs: Sequence[int], weight: float, summed: bool) -> int:
         """Add a loss of the second input; the id of the first one with it."""
         self.losses.append(GraphLoss(inputs[1], weight, summed))

@@ -8,6 +8,7 @@ import numpy as np
 
 from cnncore.layers.base import Layer, registry
 from cnncore.layers.tensor import KerasTensor, NotTraceableError, apply_function, register_operator
+from cnncore.layers.variable import Variable
 
 __all__ = ["Divide"]
 
@@ -100,7 +101,7 @@ def _scaled(tensor: Any, scale: float, offset: float) -> Any:
 
 
 def _merged(kind: str, left: Any, right: Any) -> Any:
-    if isinstance(left, np.ndarray) or isinstance(right, np.ndarray):
+    if isinstance(left, (np.ndarray, Variable)) or isinstance(right, (np.ndarray, Variable)):
         return apply_function(_UFUNCS[kind], (left, right), {})
     for operand in (left, right):
         if not isinstance(operand, KerasTensor):

@@ -22,8 +22,10 @@ __all__ = [
     "apply_function",
     "attach_loss",
     "hidden_calls",
+    "is_followed",
     "is_symbolic",
     "loss_of_tensors",
+    "note_call",
     "visible_calls",
 ]
 
@@ -218,6 +220,7 @@ class Node:
         self.layer, self.args, self.kwargs, self.outputs, self.training = layer, args, kwargs, outputs, training
         self.direct = direct
         self.index = -1
+        note_call(layer)
         if not _hidden.depth:
             self.index = len(layer.nodes)
             layer.nodes.append(self)
@@ -242,6 +245,8 @@ class Node:
 
 class _Hidden(threading.local):
     depth = 0
+    following = False  # whether a call is followed: what reads values then would not follow them
+    called: set[int] | None = None  # of the layers that are called meanwhile, where somebody asks
     numpy = True  # whether NumPy functions that are called on symbolic tensors become layers
 
 
@@ -249,20 +254,23 @@ _hidden = _Hidden()
 
 
 @contextlib.contextmanager
-def hidden_calls(numpy: bool = True) -> Iterator[None]:
+def hidden_calls(numpy: bool = True, following: bool = False, called: set[int] | None = None) -> Iterator[None]:
     """Make calls that are not recorded as calls of the user, so that ``layer.input`` and ``layer.output`` do not
     change.
 
     With ``numpy=False``, NumPy functions of symbolic tensors are refused, since a layer that consists of them is faster
-    as one call of Python than as several layers.
+    as one call of Python than as several layers. With ``following=True`` weights refuse to be read as plain arrays,
+    which would stay as they are now. ``called`` collects the ids of the layers that are called.
     """
-    before, _hidden.numpy = _hidden.numpy, numpy
+    before = dict(_hidden.__dict__)
+    _hidden.numpy, _hidden.following = numpy, following
+    if called is not None:
+        _hidden.called = called
     _hidden.depth += 1
     try:
         yield
     finally:
-        _hidden.numpy = before
-        _hidden.depth -= 1
+        _restore(before)
 
 
 @contextlib.contextmanager
@@ -270,12 +278,28 @@ def visible_calls() -> Iterator[None]:
     """Calls meanwhile are part of a graph of their own, even inside :func:`hidden_calls`: a model that is called for
     the first time while another layer's ``call`` is followed is built like any other.
     """
-    before = _hidden.depth, _hidden.numpy
-    _hidden.depth, _hidden.numpy = 0, True
+    before = dict(_hidden.__dict__)
+    _hidden.depth, _hidden.numpy, _hidden.following, _hidden.called = 0, True, False, None
     try:
         yield
     finally:
-        _hidden.depth, _hidden.numpy = before
+        _restore(before)
+
+
+def _restore(before: dict[str, Any]) -> None:
+    _hidden.__dict__.clear()
+    _hidden.__dict__.update(before)
+
+
+def note_call(layer: AnyLayer) -> None:
+    """Tell whoever collects the layers that are called that this one is."""
+    if _hidden.called is not None:
+        _hidden.called.add(id(layer))
+
+
+def is_followed() -> bool:
+    """Whether the ``call`` of a layer is being followed in this thread."""
+    return _hidden.following
 
 
 def is_symbolic(structure: Any) -> bool:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from cnncore import _checks
 from cnncore.differentiation import NotDifferentiableError, leaf_of
 from cnncore.initializers import Initializer
-from cnncore.layers.tensor import KerasTensor
+from cnncore.layers.tensor import KerasTensor, NotTraceableError, is_followed
 
 __all__ = ["Variable", "WeightSpec", "write_weights"]
 
@@ -143,6 +143,11 @@ class Variable(NDArrayOperatorsMixin):
         return id(self._layer), self._index
 
     def _keep_gradient(self) -> None:
+        if is_followed():
+            raise NotTraceableError(
+                f"The weight {self.path} as a plain array would stay as it is now: compute with it and a tensor, as in "
+                "x * weight."
+            )
         if leaf_of(self) is not None:
             raise NotDifferentiableError(f"{self.path} as a plain array has no gradient: compute with it as it is.")
 
@@ -153,9 +158,9 @@ class Variable(NDArrayOperatorsMixin):
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **kwargs: Any) -> Any:
         if leaf_of(self) is not None:
             return getattr(ufunc, method)(*(_traced(item) for item in inputs), **kwargs)
+        if any(isinstance(item, KerasTensor) for item in inputs):
+            return NotImplemented  # the tensor makes a layer of it
         plain = [item.value if isinstance(item, Variable) else item for item in inputs]
-        if any(isinstance(item, KerasTensor) for item in plain):
-            return NotImplemented  # the tensor raises an error that says why this is not possible
         if out is not None:
             kwargs["out"] = tuple(item.value if isinstance(item, Variable) else item for item in out)
         result = getattr(ufunc, method)(*plain, **kwargs)
@@ -176,6 +181,8 @@ class Variable(NDArrayOperatorsMixin):
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name in ("_layer", "_index") or hasattr(type(self), name):
+            if name in ("value", "numpy"):
+                self._keep_gradient()  # which is why the property could not be read
             raise AttributeError(name)
         leaf = leaf_of(self)
         return getattr(self.value if leaf is None else leaf, name)

@@ -1,0 +1,96 @@
+"""Functions in NumPy that use weights of any layers: of the one that calls them, or of others, as tied weights are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from cnncore.differentiation import NotDifferentiableError, pullback
+from cnncore.layers.protocols import AnyLayer, Graph
+from cnncore.layers.variable import Variable
+
+__all__ = ["TapedFunction"]
+
+
+class TapedFunction:
+    """A function of arrays and weights, as ops that call Python.
+
+    The first op computes it. Each layer whose weights it uses adds an op that passes the result, and whose backward
+    pass says the gradients of its weights: an op of the core has the weights of one layer.
+
+    Parameters
+    ----------
+    name : str
+        The name of the layer, for messages.
+    function : callable
+        Takes the list of arrays and ``training``, and returns an array.
+    variables : list of Variable
+        The trained weights that it may use.
+    """
+
+    def __init__(
+        self, name: str, function: Callable[[Sequence[Any], bool], Any], variables: Sequence[Variable]
+    ) -> None:
+        self._name, self._function, self._variables = name, function, list(variables)
+        # Of the last forward pass in training: the way back, or why there is none; and the gradients, once known.
+        self._back: Callable[[np.ndarray], list[np.ndarray]] | NotDifferentiableError | None = None
+        self._gradients: list[np.ndarray] | None = None
+        self._inputs = 0
+
+    def lower(self, graph: Graph, inputs: Sequence[int], shape: tuple[int, ...]) -> int:
+        """Add the ops to ``graph``; the id of the result, whose samples have ``shape``."""
+        result = graph.add("host", inputs, self._name, forward=self.forward, backward=self.backward, shape=shape)
+        owners: dict[int, tuple[AnyLayer, list[int]]] = {}
+        for place, variable in enumerate(self._variables):
+            owners.setdefault(id(variable.layer), (variable.layer, []))[1].append(place)
+        for owner, places in owners.values():
+            result = graph.add_for(
+                owner,
+                [result],
+                forward=_passed,
+                backward=self._backward_of(places),
+                shape=shape,
+                parameters=[self._variables[place].shape for place in places],
+                weights=[self._variables[place].index for place in places],
+            )
+        return result
+
+    def forward(self, arrays: Sequence[np.ndarray], training: bool) -> np.ndarray:
+        """The result for a batch."""
+        self._inputs, self._gradients = len(arrays), None
+        if not training:
+            return _plain(self._function(arrays, False))
+        arrays = [array.copy() for array in arrays]  # the core may reuse its arrays before the backward pass
+        try:
+            result, self._back = pullback(lambda *args: self._function(args, True), arrays, self._variables)
+        except NotDifferentiableError as error:  # raised only if the gradient is needed
+            self._back, result = error, self._function(arrays, True)
+        return _plain(result)
+
+    def backward(self, arrays: Sequence[np.ndarray], dy: np.ndarray) -> list[np.ndarray]:
+        """The gradients of the inputs."""
+        return self._all_gradients(dy)[: self._inputs]
+
+    def _backward_of(self, places: list[int]) -> Callable[..., list[np.ndarray]]:
+        def backward(arrays: Sequence[np.ndarray], dy: np.ndarray) -> list[np.ndarray]:
+            gradients = self._all_gradients(dy)
+            return [np.array(dy, np.float32, order="C"), *(gradients[self._inputs + place] for place in places)]
+
+        return backward
+
+    def _all_gradients(self, dy: np.ndarray) -> list[np.ndarray]:
+        if self._gradients is None:  # all ops get the same dy
+            if not callable(self._back):
+                raise ValueError(f'Layer "{self._name}" cannot be trained through: {self._back}') from self._back
+            self._gradients = [np.array(gradient, np.float32, order="C") for gradient in self._back(dy)]
+        return self._gradients
+
+
+def _passed(arrays: Sequence[np.ndarray], training: bool) -> np.ndarray:
+    return np.array(arrays[0], np.float32, order="C")
+
+
+def _plain(result: Any) -> np.ndarray:
+    return np.require(np.asarray(result), np.float32, ["C", "A"])
