@@ -44,16 +44,22 @@ void check_batch(const Kernels& k, int64_t rows, int64_t channels, bool relu, Ra
   batch_statistics(channels, all, kEpsilon, mean, inverse);
   batch_norm_scale(channels, gamma.data(), inverse, scale);
   normalize_rows(k, rows, channels, x.data(), mean, scale, beta.data(), relu, y.data());
-  const float* mask = relu ? y.data() : nullptr;
+  Floats masked(x.size(), random);
+  std::copy_n(dy.data(), dy.size(), masked.data());
+  const auto observe_gradient = [&](int64_t begin, int64_t end, const GradientMoments& m) {
+    const int64_t at = begin * channels;
+    relu ? observe_relu_gradient_rows(k, end - begin, channels, x.data() + at, mean, y.data() + at, masked.data() + at,
+                                      m)
+         : observe_gradient_rows(k, end - begin, channels, x.data() + at, mean, dy.data() + at, m);
+  };
   GradientMoments sums{array(4), array(5)}, others{array(6), array(7)};
-  observe_gradient_rows(k, half, channels, x.data(), mean, mask, dy.data(), sums);
-  observe_gradient_rows(k, rows - half, channels, x.data() + half * channels, mean,
-                        relu ? mask + half * channels : mask, dy.data() + half * channels, others);
+  observe_gradient(0, half, sums);
+  observe_gradient(half, rows, others);
   combine_gradient_moments(channels, others, sums);
   Floats dgamma(channels, random), dbeta(channels, random);
   const NormalizeCoefficients out{scale + channels, scale + 2 * channels, scale + 3 * channels};
   batch_norm_gradients(channels, rows, gamma.data(), inverse, sums, dgamma.data(), dbeta.data(), out);
-  normalize_rows_backward(k, rows, channels, x.data(), mean, mask, dy.data(), out, dx.data());
+  normalize_rows_backward(k, rows, channels, x.data(), mean, masked.data(), out, dx.data());
 
   Mismatches wrong;
   const double n = static_cast<double>(rows);

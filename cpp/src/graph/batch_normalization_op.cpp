@@ -101,8 +101,11 @@ class BatchNormalizationStep : public Step {
   }
 
   void observe_gradient(const Run& run) const override {
-    observe_gradient_rows(k_, run.count * rows_, channels_, run.x[0], part(run.batch, kMean), m_.relu ? run.y : nullptr,
-                          run.dy, BatchSums(run.partial, channels_).gradients());
+    const int64_t rows = run.count * rows_;
+    const GradientMoments sums = BatchSums(run.partial, channels_).gradients();
+    const float* mean = part(run.batch, kMean);
+    m_.relu ? observe_relu_gradient_rows(k_, rows, channels_, run.x[0], mean, run.y, run.dy, sums)
+            : observe_gradient_rows(k_, rows, channels_, run.x[0], mean, run.dy, sums);
   }
   void join_gradient(const BatchView& batch) const override {
     BatchSums total(batch.batch, channels_);
@@ -116,10 +119,10 @@ class BatchNormalizationStep : public Step {
   }
   void backward(const Run& run) const override {
     if (run.dx[0])
-      normalize_rows_backward(k_, run.count * rows_, channels_, run.x[0], part(run.batch, kMean),
-                              m_.relu ? run.y : nullptr, run.dy, coefficients(run.batch), run.dx[0]);
+      normalize_rows_backward(k_, run.count * rows_, channels_, run.x[0], part(run.batch, kMean), run.dy,
+                              coefficients(run.batch), run.dx[0]);
   }
-  bool backward_reads_y() const override { return m_.relu; }
+  bool backward_reads_y() const override { return false; }  // observe_gradient does
 
   int64_t gradient_tasks() const override {
     return (gradient_of(roles_.gamma) != nullptr) + (gradient_of(roles_.beta) != nullptr);

@@ -1,4 +1,7 @@
 // add, subtract, multiply, average, maximum and minimum in a graph: cnncore/merge.h says what they compute.
+#include <algorithm>
+
+#include "graph/activation_op.h"
 #include "ops/merge_rows.h"
 #include "run/step.h"
 #include "runtime/check.h"
@@ -8,12 +11,18 @@ namespace {
 
 class MergeStep : public Step {
  public:
-  MergeStep(Merge kind, const std::vector<Shape>& inputs, const Kernels& kernels)
-      : kind_(kind), plan_(kind, inputs), inputs_(inputs.size()), k_(kernels) {}
-  void forward(const Run& run) const override { plan_.forward(k_, run.count, run.x, run.y); }
+  MergeStep(Merge kind, bool relu, const std::vector<Shape>& inputs, const Kernels& kernels)
+      : kind_(kind), relu_(relu), plan_(kind, inputs), inputs_(inputs.size()), k_(kernels) {}
+  void forward(const Run& run) const override { plan_.forward(k_, run.count, run.x, run.y, relu_); }
   void backward(const Run& run) const override {
-    for (size_t i = 0; i < inputs_; ++i)
-      if (run.dx[i]) plan_.backward(k_, run.count, static_cast<int>(i), run.x, run.dy, run.dx[i], false);
+    for (size_t i = 0; i < inputs_; ++i) {
+      if (!run.dx[i]) continue;
+      if (relu_)  // of a sum: every input has the same gradient
+        k_.activation_backward(Activation::relu, run.y, run.dy, run.dx[i],
+                               run.count * element_count(plan_.output_shape()));
+      else
+        plan_.backward(k_, run.count, static_cast<int>(i), run.x, run.dy, run.dx[i], false);
+    }
   }
   bool has_tangent() const override { return true; }
   void tangent(const Run& run, const Run& tangent) const override {
@@ -26,11 +35,12 @@ class MergeStep : public Step {
       if (run.dx[i]) plan_.add_second(k_, run.count, static_cast<int>(i), run.x, tangent.x, run.dy, tangent.dx[i]);
   }
   bool backward_reads_x() const override { return plan_.needs_inputs(); }
-  bool backward_reads_y() const override { return false; }
-  std::string describe() const override { return to_string(kind_); }
+  bool backward_reads_y() const override { return relu_; }
+  std::string describe() const override { return std::string(to_string(kind_)) + (relu_ ? " and relu" : ""); }
 
  private:
   Merge kind_;
+  bool relu_;
   MergePlan plan_;
   size_t inputs_;
   const Kernels& k_;
@@ -38,23 +48,35 @@ class MergeStep : public Step {
 
 class MergeOp : public Op {
  public:
-  MergeOp(Merge kind, const std::vector<Shape>& inputs) : Op(inputs, merge_output_shape(kind, inputs)), kind_(kind) {}
+  MergeOp(Merge kind, bool relu, const std::vector<Shape>& inputs)
+      : Op(inputs, merge_output_shape(kind, inputs)), kind_(kind), relu_(relu) {}
+  // A relu behind a sum of equal shapes, as residual networks have it.
+  OpPtr fused(const Op& next, Purpose purpose) const override {
+    const auto* act = dynamic_cast<const ActivationOp*>(&next);
+    const bool relu = act && act->as_part(purpose) == Activation::relu;
+    if (!relu || relu_ || kind_ != Merge::add || purpose == Purpose::curvature || repeats()) return nullptr;
+    return std::make_shared<MergeOp>(kind_, true, inputs());
+  }
   OpPtr cut(const Shape& output) const override {
-    for (const Shape& shape : inputs())
-      if (shape != this->output()) return nullptr;
-    return std::make_shared<MergeOp>(kind_, std::vector<Shape>(inputs().size(), output));
+    if (repeats()) return nullptr;
+    return std::make_shared<MergeOp>(kind_, relu_, std::vector<Shape>(inputs().size(), output));
   }
   std::unique_ptr<Step> plan(const StepContext& context) const override {
-    return std::make_unique<MergeStep>(kind_, inputs(), context.kernels);
+    return std::make_unique<MergeStep>(kind_, relu_, inputs(), context.kernels);
   }
 
  private:
+  bool repeats() const {
+    return std::any_of(inputs().begin(), inputs().end(), [&](const Shape& shape) { return shape != output(); });
+  }
+
   Merge kind_;
+  bool relu_;
 };
 
 OpPtr make_merge(Merge kind, const AttributeReader& a, const std::vector<Shape>& inputs) {
   check(!inputs.empty(), a.op(), "expected at least one input");
-  return std::make_shared<MergeOp>(kind, inputs);
+  return std::make_shared<MergeOp>(kind, false, inputs);
 }
 
 }  // namespace

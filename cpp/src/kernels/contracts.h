@@ -284,6 +284,7 @@ struct GradientMomentsArgs {
   const float* x;
   const float* y;  // null: no relu between
   const float* dy;
+  float* g;  // written where y is given; may be dy
   int64_t ld, rows, cols;
   const float* mean;
   float* sum;
@@ -301,10 +302,9 @@ struct NormalizeArgs {
   float* y;
 };
 
-/// dx = scale[c] * g + (slope[c] * (x - mean[c]) + offset[c]), g as in GradientMomentsArgs.
+/// dx = scale[c] * dy + (slope[c] * (x - mean[c]) + offset[c])
 struct NormalizeBackwardArgs {
   const float* x;
-  const float* y;  // null: no relu between
   const float* dy;
   int64_t rows, cols;
   const float* mean;

@@ -28,14 +28,6 @@ void moments(const MomentsArgs& a) {
   });
 }
 
-// dy, and zero where the relu behind the normalization let nothing pass.
-template <bool kRelu>
-inline Vec read_gradient(const float* dy, const float* y, int64_t at, int lanes) {
-  const Vec g = read_lanes(dy + at, lanes);
-  if constexpr (!kRelu) return g;
-  return select(greater(read_lanes(y + at, lanes), zero()), g, zero());
-}
-
 template <bool kRelu>
 inline void gradient_moments_of(const GradientMomentsArgs& a) {
   for_vectors(a.cols, [&](int64_t c, int lanes) {
@@ -43,7 +35,11 @@ inline void gradient_moments_of(const GradientMomentsArgs& a) {
     Vec sum[2] = {zero(), zero()}, product[2] = {zero(), zero()};  // of even and odd rows
     const auto take = [&](int64_t r, int i) {
       const int64_t at = r * a.ld + c;
-      const Vec g = read_gradient<kRelu>(a.dy, a.y, at, lanes);
+      Vec g = read_lanes(a.dy + at, lanes);
+      if constexpr (kRelu) {
+        g = select(greater(read_lanes(a.y + at, lanes), zero()), g, zero());
+        write_lanes(a.g + at, g, lanes);
+      }
       sum[i] = add(sum[i], g);
       product[i] = fmadd(g, sub(read_lanes(a.x + at, lanes), mean), product[i]);
     };
@@ -74,18 +70,12 @@ void normalize(const NormalizeArgs& a) {
   });
 }
 
-template <bool kRelu>
-inline void normalize_backward_of(const NormalizeBackwardArgs& a) {
+void normalize_backward(const NormalizeBackwardArgs& a) {
   for_rows(a.rows, a.cols, [&](int64_t at, int64_t c, int lanes) {
-    const Vec g = read_gradient<kRelu>(a.dy, a.y, at, lanes);
     const Vec distance = sub(read_lanes(a.x + at, lanes), read_lanes(a.mean + c, lanes));
     const Vec rest = fmadd(distance, read_lanes(a.slope + c, lanes), read_lanes(a.offset + c, lanes));
-    write_lanes(a.dx + at, fmadd(g, read_lanes(a.scale + c, lanes), rest), lanes);
+    write_lanes(a.dx + at, fmadd(read_lanes(a.dy + at, lanes), read_lanes(a.scale + c, lanes), rest), lanes);
   });
-}
-
-void normalize_backward(const NormalizeBackwardArgs& a) {
-  a.y ? normalize_backward_of<true>(a) : normalize_backward_of<false>(a);
 }
 
 // The sum over a row of what f(c, lanes) returns, which is zero in lanes that are not there: in float over pieces, in

@@ -42,7 +42,7 @@ MergePlan::MergePlan(Merge kind, const std::vector<Shape>& inputs)
   check(kind != Merge::subtract || inputs_ == 2, "[subtract] expected two inputs. Received: ", inputs_);
 }
 
-void MergePlan::forward(const Kernels& k, int64_t count, const float* const* x, float* y) const {
+void MergePlan::forward(const Kernels& k, int64_t count, const float* const* x, float* y, bool relu) const {
   const MergeOp op = op_of(kind_);
   const auto run = [&](const Broadcast::Block& b) {
     float* out = y + shapes_.output_offset(b);
@@ -56,9 +56,13 @@ void MergePlan::forward(const Kernels& k, int64_t count, const float* const* x, 
       k.rescale_f32(inputs_ == 1 ? first.data + r * first.row : row, row, b.cols, 1.0f / static_cast<float>(inputs_),
                     0);
     }
+    for (int64_t r = 0; relu && r < b.rows; ++r) {
+      float* row = out + r * shapes_.cols();
+      k.activation(Activation::relu, row, row, b.cols);
+    }
   };
-  // With two inputs an element is written once; with more its block is read again and should still be near.
-  shapes_.for_blocks(count, run, inputs_ <= 2 ? 64 * Broadcast::kBlock : 4 * Broadcast::kBlock);
+  // With two inputs an element is written once; otherwise its block is read again and should still be near.
+  shapes_.for_blocks(count, run, inputs_ <= 2 && !relu ? 64 * Broadcast::kBlock : 4 * Broadcast::kBlock);
 }
 
 // Start times all inputs but one; where `replaced` is another one, with the tangent of that.

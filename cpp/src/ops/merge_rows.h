@@ -16,8 +16,8 @@ class MergePlan {
   /// Whether backward reads x (multiply, maximum, minimum); otherwise x may be null.
   bool needs_inputs() const { return kind_ == Merge::multiply || is_extremum(); }
 
-  /// `count` samples. y may be x[0] where that has the output's shape.
-  void forward(const Kernels& k, int64_t count, const float* const* x, float* y) const;
+  /// `count` samples. y may be x[0] where that has the output's shape. With `relu`, y = max(0, x[0] op x[1] op ...).
+  void forward(const Kernels& k, int64_t count, const float* const* x, float* y, bool relu = false) const;
 
   /// The gradient of one input, summed over the axes along which it repeats; `accumulate` adds to dx, otherwise it is
   /// overwritten. A maximum's (minimum's) gradient goes to the first input that attains it, as in TensorFlow; PyTorch

@@ -111,7 +111,7 @@ void batch_normalization_backward(const BatchNormParams& p, const float* x, cons
     return GradientMoments{sum, sum + channels};
   };
   for_pieces(pieces, channels, 4, [&](int64_t i, int64_t at, int64_t rows) {
-    observe_gradient_rows(kernels(), rows, channels, x + at, mean, nullptr, dy + at, sums_of(i));
+    observe_gradient_rows(kernels(), rows, channels, x + at, mean, dy + at, sums_of(i));
   });
   const GradientMoments all = sums_of(pieces.count());
   for (int64_t i = 0; i < pieces.count(); ++i) combine_gradient_moments(channels, sums_of(i), all);
@@ -121,7 +121,7 @@ void batch_normalization_backward(const BatchNormParams& p, const float* x, cons
   inverse_deviation(channels, variance, p.epsilon, inverse);
   batch_norm_gradients(channels, p.rows, gamma, inverse, all, dgamma, dbeta, out);
   for_pieces(pieces, channels, 6, [&](int64_t, int64_t at, int64_t rows) {
-    normalize_rows_backward(kernels(), rows, channels, x + at, mean, nullptr, dy + at, out, dx + at);
+    normalize_rows_backward(kernels(), rows, channels, x + at, mean, dy + at, out, dx + at);
   });
 }
 

@@ -136,8 +136,11 @@ void normalize_rows(const Kernels& k, int64_t rows, int64_t channels, const floa
   });
 }
 
-void observe_gradient_rows(const Kernels& k, int64_t rows, int64_t channels, const float* x, const float* mean,
-                           const float* y, const float* dy, const GradientMoments& m) {
+namespace {
+
+// g: where dy is written to, masked by a relu whose output is y; both null without one.
+void observe_gradients(const Kernels& k, int64_t rows, int64_t channels, const float* x, const float* mean,
+                       const float* y, const float* dy, float* g, const GradientMoments& m) {
   float sum[kBlockCols], product[kBlockCols], folded_mean[kBlockCols];
   for_blocks(rows, channels, [&](int64_t first, int64_t count, int64_t fold) {
     const int64_t width = fold * channels;
@@ -145,7 +148,7 @@ void observe_gradient_rows(const Kernels& k, int64_t rows, int64_t channels, con
       for (int64_t i = 0; i < fold; ++i) std::copy_n(mean, channels, folded_mean + i * channels);
     for (int64_t begin = 0; begin < width; begin += kBlockCols) {
       const int64_t cols = std::min(kBlockCols, width - begin), at = first * channels + begin;
-      k.gradient_moments({x + at, y ? y + at : nullptr, dy + at, width, count, cols,
+      k.gradient_moments({x + at, y ? y + at : nullptr, dy + at, g ? g + at : nullptr, width, count, cols,
                           fold > 1 ? folded_mean : mean + begin, sum, product});
       for (int64_t c = 0; c < cols; ++c) {
         const int64_t channel = fold > 1 ? c % channels : begin + c;
@@ -154,6 +157,18 @@ void observe_gradient_rows(const Kernels& k, int64_t rows, int64_t channels, con
       }
     }
   });
+}
+
+}  // namespace
+
+void observe_gradient_rows(const Kernels& k, int64_t rows, int64_t channels, const float* x, const float* mean,
+                           const float* dy, const GradientMoments& m) {
+  observe_gradients(k, rows, channels, x, mean, nullptr, dy, nullptr, m);
+}
+
+void observe_relu_gradient_rows(const Kernels& k, int64_t rows, int64_t channels, const float* x, const float* mean,
+                                const float* y, float* dy, const GradientMoments& m) {
+  observe_gradients(k, rows, channels, x, mean, y, dy, dy, m);
 }
 
 void combine_gradient_moments(int64_t channels, const GradientMoments& more, const GradientMoments& m) {
@@ -174,12 +189,12 @@ void batch_norm_gradients(int64_t channels, int64_t count, const float* gamma, c
 }
 
 void normalize_rows_backward(const Kernels& k, int64_t rows, int64_t channels, const float* x, const float* mean,
-                             const float* y, const float* dy, const NormalizeCoefficients& coefficients, float* dx) {
-  for_folded(rows, channels, {mean, coefficients.scale, coefficients.slope, coefficients.offset},
-             [&](int64_t first, int64_t count, int64_t cols, const Folded& a) {
-               k.normalize_backward({x + first, y ? y + first : nullptr, dy + first, count, cols, a.of[0], a.of[1],
-                                     a.of[2], a.of[3], dx + first});
-             });
+                             const float* dy, const NormalizeCoefficients& coefficients, float* dx) {
+  for_folded(
+      rows, channels, {mean, coefficients.scale, coefficients.slope, coefficients.offset},
+      [&](int64_t first, int64_t count, int64_t cols, const Folded& a) {
+        k.normalize_backward({x + first, dy + first, count, cols, a.of[0], a.of[1], a.of[2], a.of[3], dx + first});
+      });
 }
 
 void affine_rows_backward(const Kernels& k, int64_t rows, int64_t channels, const float* scale, const float* y,
@@ -224,7 +239,7 @@ void GroupNorm::backward(const Kernels& k, int64_t samples, const float* x, cons
   for (int64_t n = 0; n < samples; ++n, x += size, dy += size) {
     std::fill_n(doubles, 2 * channels, 0.0);
     for (int64_t g = 0; g < groups; ++g) std::fill_n(middle + g * width, width, mean[n * groups + g]);
-    observe_gradient_rows(k, pixels, channels, x, middle, nullptr, dy, m);
+    observe_gradient_rows(k, pixels, channels, x, middle, dy, m);
     for (int64_t g = 0; g < groups; ++g) {
       const double by = static_cast<double>(inverse[n * groups + g]), share = by / static_cast<double>(pixels * width);
       double sum = 0, product = 0;
@@ -238,7 +253,7 @@ void GroupNorm::backward(const Kernels& k, int64_t samples, const float* x, cons
       std::fill_n(out.slope + g * width, width, static_cast<float>(-by * by * product * share));
       std::fill_n(out.offset + g * width, width, static_cast<float>(-sum * share));
     }
-    if (dx) normalize_rows_backward(k, pixels, channels, x, middle, nullptr, dy, out, dx + n * size);
+    if (dx) normalize_rows_backward(k, pixels, channels, x, middle, dy, out, dx + n * size);
   }
 }
 

@@ -57,7 +57,10 @@ struct GradientMoments {
   double* product;
 };
 void observe_gradient_rows(const Kernels& k, int64_t rows, int64_t channels, const float* x, const float* mean,
-                           const float* y, const float* dy, const GradientMoments& m);
+                           const float* dy, const GradientMoments& m);
+/// The same behind a relu whose output is y: first dy becomes zero where it let nothing pass.
+void observe_relu_gradient_rows(const Kernels& k, int64_t rows, int64_t channels, const float* x, const float* mean,
+                                const float* y, float* dy, const GradientMoments& m);
 void combine_gradient_moments(int64_t channels, const GradientMoments& more, const GradientMoments& m);
 
 /// dgamma and dbeta (each may be null: not wanted), and the coefficients of normalize_rows_backward, from the sums over
@@ -72,7 +75,7 @@ void batch_norm_gradients(int64_t channels, int64_t count, const float* gamma, c
 
 /// dx = scale * dy + slope * (x - mean) + offset. In place where dx == dy.
 void normalize_rows_backward(const Kernels& k, int64_t rows, int64_t channels, const float* x, const float* mean,
-                             const float* y, const float* dy, const NormalizeCoefficients& coefficients, float* dx);
+                             const float* dy, const NormalizeCoefficients& coefficients, float* dx);
 
 /// dx = scale * dy, of normalize_rows with statistics that are not the batch's.
 void affine_rows_backward(const Kernels& k, int64_t rows, int64_t channels, const float* scale, const float* y,

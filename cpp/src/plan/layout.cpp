@@ -85,7 +85,7 @@ class Layout {
       grad_[index(node.output)].touch(at);
       for (const int t : node.inputs)
         if (all || step.backward_reads_x() || step.batch_gradient() || step.whole_batch()) value_[index(t)].touch(at);
-      if (all || step.backward_reads_y() || step.whole_batch()) value_[index(node.output)].touch(at);
+      if (all || step.backward_reads_y() || item.role == Item::Role::apply) value_[index(node.output)].touch(at);
       if (item.role == Item::Role::apply) return;
       for (size_t i = 0; i < node.inputs.size(); ++i)
         if (node.input_grad[i]) grad_[index(node.inputs[i])].touch(at);

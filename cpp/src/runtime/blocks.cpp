@@ -1,5 +1,9 @@
 #include "runtime/blocks.h"
 
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
 #include <cstdint>
 #include <cstdlib>
 #include <mutex>
@@ -11,6 +15,9 @@ namespace {
 
 constexpr size_t kLarge = size_t{64} << 10;  // below, the allocator keeps pages itself
 constexpr size_t kMostKept = size_t{64} << 20;
+// Memory that a training step walks through again and again: in pages of 2 MB its addresses are found without waiting.
+constexpr size_t kHugePage = size_t{2} << 20;
+constexpr size_t kHuge = 2 * kHugePage;
 
 struct Block {
   void* data;
@@ -30,9 +37,18 @@ Kept& kept() {
 
 // Sizes are rounded so that arrays of nearly one size share blocks.
 size_t capacity(size_t bytes) {
-  const size_t step = bytes < kLarge ? kAlignment : kLarge;
+  const size_t step = bytes < kLarge ? kAlignment : bytes < kHuge ? kLarge : kHugePage;
   if (bytes > SIZE_MAX - step) throw std::bad_alloc();
   return bytes == 0 ? step : (bytes + step - 1) / step * step;
+}
+
+void* new_block(size_t size) {
+  void* const data = std::aligned_alloc(size < kHuge ? kAlignment : kHugePage, size);
+  if (!data) throw std::bad_alloc();
+#ifdef __linux__
+  if (size >= kHuge) madvise(data, size, MADV_HUGEPAGE);  // a wish: without it the pages are small
+#endif
+  return data;
 }
 
 }  // namespace
@@ -51,9 +67,7 @@ void* take_block(size_t bytes) {
         return data;
       }
   }
-  void* const data = std::aligned_alloc(kAlignment, size);
-  if (!data) throw std::bad_alloc();
-  return data;
+  return new_block(size);
 }
 
 void give_block(void* block, size_t bytes) {
