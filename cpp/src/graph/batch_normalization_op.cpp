@@ -123,6 +123,7 @@ class BatchNormalizationStep : public Step {
                               coefficients(run.batch), run.dx[0]);
   }
   bool backward_reads_y() const override { return false; }  // observe_gradient does
+  bool repeats_forward() const override { return true; }
 
   int64_t gradient_tasks() const override {
     return (gradient_of(roles_.gamma) != nullptr) + (gradient_of(roles_.beta) != nullptr);

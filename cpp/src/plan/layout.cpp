@@ -29,7 +29,13 @@ struct Span {
 
 class Layout {
  public:
-  explicit Layout(Plan& plan) : plan_(plan), value_(plan.tensors.size()), grad_(plan.tensors.size()) {
+  explicit Layout(Plan& plan)
+      : plan_(plan),
+        value_(plan.tensors.size()),
+        again_(plan.tensors.size()),
+        grad_(plan.tensors.size()),
+        repeats_(plan.tensors.size()) {
+    find_repeats();
     whole_value_.resize(plan.tensors.size());
     whole_grad_.resize(plan.tensors.size());
     for (const Phase& phase : plan.phases)
@@ -54,6 +60,17 @@ class Layout {
   Moment backward(const Moment& at) const {
     return {2 * items_ - at.item, 2 * segments_ - at.segment, backward_phase(at.phase)};
   }
+
+  // Tensors that may be computed again on the way back. In curvature's products tangents are laid out like values.
+  void find_repeats() {
+    for (PlannedNode& node : plan_.nodes)
+      if (plan_.mode.purpose == Purpose::training && node.backward && node.step->whole_batch() &&
+          node.step->repeats_forward())  // backward, so that what it reads is there as well
+        repeats_[index(node.output)] = &node;
+  }
+
+  // Where the way back uses a value.
+  Span& value_back(int tensor) { return repeats_[index(tensor)] ? again_[index(tensor)] : value_[index(tensor)]; }
 
   template <class Function>
   void for_items(Function f) {
@@ -84,8 +101,8 @@ class Layout {
       const bool all = plan_.mode.purpose == Purpose::curvature;  // tangents are laid out like values
       grad_[index(node.output)].touch(at);
       for (const int t : node.inputs)
-        if (all || step.backward_reads_x() || step.batch_gradient() || step.whole_batch()) value_[index(t)].touch(at);
-      if (all || step.backward_reads_y() || item.role == Item::Role::apply) value_[index(node.output)].touch(at);
+        if (all || step.backward_reads_x() || step.batch_gradient() || step.whole_batch()) value_back(t).touch(at);
+      if (all || step.backward_reads_y() || item.role == Item::Role::apply) value_back(node.output).touch(at);
       if (item.role == Item::Role::apply) return;
       for (size_t i = 0; i < node.inputs.size(); ++i)
         if (node.input_grad[i]) grad_[index(node.inputs[i])].touch(at);
@@ -162,13 +179,41 @@ class Layout {
     thread_places_.push_back(&place);
   }
 
+  // A value that one segment alone knows, in another phase on the way back than on the way there, is computed again; a
+  // segment begins with that. Others are kept.
+  void decide_repeat(size_t t) {
+    Span &there = value_[t], &back = again_[t];
+    if (!repeats_[t] || !back.used()) return;
+    repeats_[t]->repeated = !whole_value_[t] && in_one_segment(there) && in_one_segment(back) &&
+                            back.segments.first == 2 * segments_ - there.segments.first &&
+                            back.phases.first != there.phases.last && group_of(there) > 0 && group_of(back) > 0;
+    if (repeats_[t]->repeated) {
+      back.items.touch(items_of(back.segments.first).first);
+      return;
+    }
+    for (const Moment& at : {Moment{back.items.first, back.segments.first, back.phases.first},
+                             Moment{back.items.last, back.segments.last, back.phases.last}})
+      there.touch(at);
+  }
+
+  void want_repeated(Place& place, int64_t size, const Span& there, const Span& back) {
+    place.where = Place::Where::group;
+    const int64_t group = std::min(plan_.mode.slice, std::max(group_of(there), group_of(back)));
+    thread_.push_back({size * group, there.items.first, there.items.last, back.items.first, back.items.last});
+    thread_places_.push_back(&place);
+  }
+
   void place_tensors() {
     for (size_t t = 0; t < plan_.tensors.size(); ++t) {
+      decide_repeat(t);
       PlannedTensor& tensor = plan_.tensors[t];
       const bool input = std::any_of(plan_.inputs.begin(), plan_.inputs.end(),
                                      [&](const PlannedInput& in) { return index(in.tensor) == t; });
       if (input && in_one_segment(value_[t])) ++value_[t].segments.last;  // it is loaded for the whole slice
-      want(tensor.value, tensor.size, value_[t], whole_value_[t]);
+      if (repeats_[t] && repeats_[t]->repeated)
+        want_repeated(tensor.value, tensor.size, value_[t], again_[t]);
+      else
+        want(tensor.value, tensor.size, value_[t], whole_value_[t]);
       want(tensor.grad, tensor.size, grad_[t], whole_grad_[t]);
     }
     finish(thread_, thread_places_, plan_.thread_floats);
@@ -218,7 +263,8 @@ class Layout {
   Plan& plan_;
   int items_ = 0, segments_ = 0, phases_ = 0;
   std::vector<Range> segment_items_;
-  std::vector<Span> value_, grad_;
+  std::vector<Span> value_, again_, grad_;
+  std::vector<PlannedNode*> repeats_;  // per tensor: its writer, where that can write it a second time
   std::vector<bool> whole_value_, whole_grad_;
   std::vector<Lifetime> thread_, batch_;
   std::vector<Place*> thread_places_, batch_places_;

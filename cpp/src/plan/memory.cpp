@@ -6,6 +6,19 @@
 
 namespace cnncore {
 
+namespace {
+
+bool overlap(const Lifetime& a, const Lifetime& b) {
+  const auto meet = [](int first, int last, int other_first, int other_last) {
+    return first <= last && other_first <= other_last && other_first <= last && first <= other_last;
+  };
+  return meet(a.first, a.last, b.first, b.last) || meet(a.first, a.last, b.second_first, b.second_last) ||
+         meet(a.second_first, a.second_last, b.first, b.last) ||
+         meet(a.second_first, a.second_last, b.second_first, b.second_last);
+}
+
+}  // namespace
+
 int64_t place(std::vector<Lifetime*> lifetimes) {
   std::stable_sort(lifetimes.begin(), lifetimes.end(),
                    [](const Lifetime* a, const Lifetime* b) { return a->size > b->size; });
@@ -14,7 +27,7 @@ int64_t place(std::vector<Lifetime*> lifetimes) {
   for (Lifetime* wanted : lifetimes) {
     together.clear();
     for (const Lifetime* other : placed)
-      if (other->first <= wanted->last && wanted->first <= other->last) together.push_back(other);
+      if (overlap(*other, *wanted)) together.push_back(other);
     int64_t at = 0;
     for (const Lifetime* other : together) {
       if (at + wanted->size <= other->offset) break;

@@ -6,11 +6,13 @@
 
 namespace cnncore {
 
-/// Wanted: `size` floats from time `first` to time `last`, both included.
+/// Wanted: `size` floats from time `first` to time `last`, both included, and at the same place for a second time; what
+/// they hold in between is lost.
 struct Lifetime {
   int64_t size;
   int first, last;
-  int64_t offset = 0;  ///< set by place()
+  int second_first = 0, second_last = -1;  ///< as it is: once only
+  int64_t offset = 0;                      ///< set by place()
 };
 
 /// Gives every lifetime an offset, aligned to a cache line, such that those that overlap in time do not overlap in

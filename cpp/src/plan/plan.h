@@ -34,6 +34,7 @@ struct PlannedNode {
   std::vector<bool> adds;        // and another reader has written to it before
   bool backward = false;         // there is something to do backwards
   bool saved_in_batch = false;
+  bool repeated = false;  // the output is computed again for the backward pass of its segment
   // where its parts of the memories begin; saved in bytes
   int64_t saved = 0, packed = 0, partial = 0, batch = 0;
 };

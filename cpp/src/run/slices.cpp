@@ -109,6 +109,11 @@ void Slices::backward(const Phase& phase, const SliceOf& slice, const std::vecto
     const Segment& segment = phase.segments[j];
     const int64_t group = segment.backward_group > 0 ? segment.backward_group : slice.count;
     for (int64_t n = 0; n < slice.count; n += group) {
+      for (const Item& item : segment.items) {
+        const PlannedNode& node = plan_.nodes[item.node];
+        if (node.repeated && item.role == Item::Role::apply)
+          node.step->forward(run(node, slice, n, std::min(group, slice.count - n)));
+      }
       for (size_t i = segment.items.size(); i-- > 0;) {
         const Item& item = segment.items[i];
         const PlannedNode& node = plan_.nodes[item.node];

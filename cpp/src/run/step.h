@@ -76,6 +76,10 @@ class Step {
   virtual bool backward_reads_x() const { return true; }
   virtual bool backward_reads_y() const { return true; }
 
+  /// The forward pass of a slice is little work, reads x alone and changes nothing else than y: where y would have to be
+  /// kept in the memory of the batch for the way back, it is computed again instead.
+  virtual bool repeats_forward() const { return false; }
+
   /// Memory: floats per thread, floats of repacked parameters, floats of a shard's sums, bytes kept per sample, floats
   /// for the whole batch.
   virtual int64_t scratch_size() const { return 0; }
