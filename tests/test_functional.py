@@ -8,6 +8,7 @@ import pytest
 
 from cnncore import Input, Model, Sequential
 from cnncore.layers import (
+    Activation,
     Add,
     BatchNormalization,
     Concatenate,
@@ -387,3 +388,14 @@ class TestConfigs:
         edit(config)
         with pytest.raises((ValueError, TypeError), match=r"xpected|Unknown"):
             Model.from_config(config)
+
+
+def test_a_sum_and_the_relu_behind_it_are_one_step():
+    inputs = Input((4, 4, 8))
+    left, right = Conv2D(8, 1)(inputs), Conv2D(8, 3, padding="same")(inputs)
+    model = Model(inputs, [Activation("relu")(Add()([left, right])), left, right])
+    x = np.random.default_rng(0).normal(size=(3, 4, 4, 8)).astype(np.float32)
+    y, *terms = model.predict(x, verbose=0)
+    assert "add and relu" in model.network.describe()
+    np.testing.assert_allclose(y, np.maximum(sum(terms), 0), atol=1e-6)
+    assert (y == 0).any()
