@@ -1,4 +1,4 @@
-// Activations element by element, and softmax and log_softmax over the last axis.
+// Activations that are computed element by element, and softmax and log_softmax over the last axis.
 #pragma once
 
 #include <cstdint>
@@ -10,15 +10,15 @@
 
 namespace cnncore {
 
-/// Keras' names: "relu", "leaky_relu", "silu" or "swish", ...; "gelu_tanh" is gelu(approximate=True). Throws
-/// std::invalid_argument for another name.
+/// The activation with this name in Keras: "relu", "leaky_relu", "silu" or "swish", ...; "gelu_tanh" is
+/// gelu(approximate=True). Throws std::invalid_argument for another name.
 Activation parse_activation(std::string_view name);
 const char* to_string(Activation activation);
 
-/// Throws std::invalid_argument where a parameter makes no sense for its kind.
+/// Throws std::invalid_argument if a parameter makes no sense for the kind.
 void validate(const ActivationSpec& spec);
 
-/// Whether backward reads the input x; otherwise it reads the output y alone.
+/// Whether backward reads the input x. Otherwise it reads the output y only.
 constexpr bool needs_input(const ActivationSpec& spec) {
   switch (spec.kind) {
     case Activation::gelu:
@@ -31,7 +31,7 @@ constexpr bool needs_input(const ActivationSpec& spec) {
   }
 }
 
-/// Whether y[i] follows from x[i] alone; softmax and log_softmax look at a whole row.
+/// Whether y[i] depends on x[i] alone. softmax and log_softmax depend on a whole row.
 constexpr bool is_pointwise(const ActivationSpec& spec) {
   return spec.kind != Activation::softmax && spec.kind != Activation::log_softmax;
 }
@@ -39,18 +39,18 @@ constexpr bool is_pointwise(const ActivationSpec& spec) {
 /// y = f(x) over (rows, cols); softmax and log_softmax are taken over each row. x and y may be the same array.
 void activation(const ActivationSpec& spec, int64_t rows, int64_t cols, const float* x, float* y);
 
-/// dx = f'(x) dy from the input x (null unless needs_input) and the output y (null where needs_input) of the forward
-/// pass.
+/// dx = f'(x) dy, from the input x (null unless needs_input) or the output y (null if needs_input) of the forward pass.
 void activation_backward(const ActivationSpec& spec, int64_t rows, int64_t cols, const float* x, const float* y,
                          const float* dy, float* dx);
 
-/// d2 = f''(x) element by element, from what backward reads; pointwise kinds only.
+/// d2 = f''(x) element by element, from the array that backward reads. Only for pointwise kinds.
 void activation_second(const ActivationSpec& spec, int64_t size, const float* x, const float* y, float* d2);
 
-/// PReLU over a batch: y = x where x > 0, else alpha * x; alpha has the sample's shape, with 1 along axes that share.
+/// PReLU for a batch: y = x where x > 0, otherwise alpha * x. alpha has the shape of a sample, or 1 along axes whose
+/// places share one alpha.
 void prelu(const Shape& sample, const Shape& alpha_shape, int64_t batch, const float* x, const float* alpha, float* y);
 
-/// dx (null: not wanted) and dalpha, summed over the batch and the shared axes.
+/// Computes dx (skipped if null), and dalpha, which is the sum over the batch and the shared axes.
 void prelu_backward(const Shape& sample, const Shape& alpha_shape, int64_t batch, const float* x, const float* alpha,
                     const float* dy, float* dx, float* dalpha);
 

@@ -1,6 +1,6 @@
-// Augmentation: batches of images on their way into training. Images are (height, width, channels), uint8 or float32;
-// results have the type of their input, bytes are rounded and clipped. Every function works on the samples of a batch
-// in parallel and gives the same bits at any number of threads. T is uint8_t or float.
+// Augmentation: changes batches of images for training. Images are (height, width, channels) of type T, which is
+// uint8_t or float. Results have the type of their input; bytes are rounded and clipped. Every function works on the
+// samples of a batch in parallel, and gives the same bits at any number of threads.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ struct ImageBatch {
   int64_t samples = 0, height = 0, width = 0, channels = 0;
 };
 
-/// What lies beyond the edges of an image of n pixels, named as SciPy's ndimage names it:
+/// The values beyond the edges of an image of n pixels, with the names they have in SciPy's ndimage:
 ///   constant       a coordinate outside of [0, n - 1] gives the fill value
 ///   grid_constant  (v v v v | a b c d | v v v v): pixels of the fill value, which interpolation mixes in
 ///   nearest        (a a a a | a b c d | d d d d)
@@ -27,15 +27,15 @@ struct AffineParams {
   int64_t out_height = 0, out_width = 0;
   Edge edge = Edge::reflect;
   float fill = 0;
-  bool bilinear = true;  // else the nearest pixel; halves are rounded up
+  bool bilinear = true;  // otherwise the nearest pixel; halves are rounded up
 };
 
-/// y[n, i, j] = x[n] at row m0 i + m1 j + m2 and column m3 i + m4 j + m5, with m = matrices[n] (6 numbers). Shifts by
-/// whole pixels and flips are copies.
+/// y[n, i, j] = x[n] at row m0 i + m1 j + m2 and column m3 i + m4 j + m5, where m = matrices[n] has 6 numbers. Shifts
+/// by whole pixels and flips only copy pixels.
 template <class T>
 void augment_affine(const AffineParams& params, const double* matrices, const T* x, T* y);
 
-/// means[n, c]: the mean of a channel of an image.
+/// Writes the mean of each channel of each image to means[n, c].
 template <class T>
 void augment_channel_means(const ImageBatch& images, const T* x, float* means);
 
@@ -49,8 +49,8 @@ struct Box {
   int64_t top = 0, bottom = 0, left = 0, right = 0;
 };
 
-/// y = x, but for box[n], which holds fill[c], or normal noise of standard deviation `noise` clipped to [low, high]
-/// where fill is null.
+/// y = x, except inside box[n], where y is fill[c]. If fill is null, it is normal noise of standard deviation `noise`,
+/// clipped to [low, high].
 struct EraseParams {
   ImageBatch images;
   const float* fill = nullptr;
@@ -68,11 +68,11 @@ void augment_mix(const ImageBatch& images, const int64_t* order, const float* we
 template <class T>
 void augment_paste(const ImageBatch& images, const int64_t* order, const Box* boxes, const T* x, T* y);
 
-/// out[n, k]: numbers in [0, 1) that depend on seed, step, n and k alone.
+/// Writes numbers in [0, 1) to out[n, k] that depend only on seed, step, n and k.
 void augment_uniform(uint64_t seed, uint64_t step, int64_t samples, int64_t count, float* out);
 
-/// The most threads that augmentation uses when it is called from this thread: 0 for all. A thread that prepares
-/// batches beside the training takes one.
+/// Limits the number of threads that augmentation uses when this thread calls it; 0 means no limit. A thread that
+/// prepares batches while another one trains uses one.
 void limit_augment_threads(int threads);
 
 }  // namespace cnncore

@@ -26,7 +26,7 @@ Shape conv2d_output_shape(const Conv2dParams& params);
 void conv2d(const Conv2dParams& params, int64_t batch, const float* x, const float* kernel, const float* bias,
             float* y);
 
-/// From dy = dL/dy: dx, dkernel and dbias, each skipped where null; what they held is overwritten.
+/// Computes dx, dkernel and dbias from dy = dL/dy, and overwrites what they held. Each is skipped if it is null.
 void conv2d_backward(const Conv2dParams& params, int64_t batch, const float* x, const float* kernel, const float* dy,
                      float* dx, float* dkernel, float* dbias);
 

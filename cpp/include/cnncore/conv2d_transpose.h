@@ -1,4 +1,5 @@
-// Transposed two-dimensional convolution: the gradient of a convolution's input, as a layer that enlarges images.
+// Transposed two-dimensional convolution: computes what the gradient of a convolution's input is, and makes images
+// larger.
 #pragma once
 
 #include "cnncore/precision.h"
@@ -29,7 +30,7 @@ Shape conv2d_transpose_output_shape(const Conv2dTransposeParams& params);
 void conv2d_transpose(const Conv2dTransposeParams& params, int64_t batch, const float* x, const float* kernel,
                       const float* bias, float* y);
 
-/// From dy = dL/dy: dx, dkernel and dbias, each skipped where null; what they held is overwritten.
+/// Computes dx, dkernel and dbias from dy = dL/dy, and overwrites what they held. Each is skipped if it is null.
 void conv2d_transpose_backward(const Conv2dTransposeParams& params, int64_t batch, const float* x, const float* kernel,
                                const float* dy, float* dx, float* dkernel, float* dbias);
 

@@ -15,7 +15,7 @@ struct DenseParams {
 /// y = x kernel + bias. bias may be null.
 void dense(const DenseParams& params, int64_t batch, const float* x, const float* kernel, const float* bias, float* y);
 
-/// dx = dy kernel^T, dkernel = x^T dy, dbias = column sums of dy, each skipped where null.
+/// dx = dy kernel^T, dkernel = x^T dy, dbias = column sums of dy. Each is skipped if it is null.
 void dense_backward(const DenseParams& params, int64_t batch, const float* x, const float* kernel, const float* dy,
                     float* dx, float* dkernel, float* dbias);
 

@@ -1,8 +1,7 @@
-// Losses: their values row by row, and the reduced loss of a batch with its gradient.
-//
-// A row is the last axis of an output of `cols` values, so that an output (samples, ..., cols) has
-// samples * ... rows. Every loss has one definition, which training and evaluation share; it is Keras' one, with
-// probabilities clipped to [epsilon, 1 - epsilon] inside logarithms.
+// Losses: their values row by row, and the reduced loss of a batch with its gradient. A row is the last axis of an
+// output and has `cols` values, so that an output (samples, ..., cols) has samples * ... rows. Every loss has one
+// definition for training and evaluation, which is that of Keras. Probabilities are clipped to [epsilon, 1 - epsilon]
+// inside logarithms.
 #pragma once
 
 #include <cstdint>
@@ -42,9 +41,9 @@ enum class Reduction {
 
 struct LossSpec {
   LossKind kind;
-  bool from_logits = false;    ///< crossentropies: y is what softmax or sigmoid is still to be applied to
+  bool from_logits = false;    ///< crossentropies: whether y are logits, to which the loss applies softmax or sigmoid
   double label_smoothing = 0;  ///< crossentropies: t becomes t (1 - s) + s / cols, binary ones t (1 - s) + s / 2
-  std::optional<int64_t> ignore_class = {};  ///< sparse: rows with this label have no loss and do not count
+  std::optional<int64_t> ignore_class = {};  ///< sparse loss: rows with this label have no loss and do not count
   double alpha = 0.25;                       ///< focal: weight of every class; binary: of class 1, where balanced
   std::vector<double> class_alpha = {};      ///< categorical focal: alpha class by class; empty: the one above
   double gamma = 2;                          ///< focal
@@ -53,25 +52,25 @@ struct LossSpec {
   Reduction reduction = Reduction::mean;
 };
 
-/// Keras' names; throws std::invalid_argument for another.
+/// The loss with this name in Keras. Throws std::invalid_argument for another name.
 LossKind parse_loss(std::string_view name);
 const char* to_string(LossKind kind);
 
-/// What rows are compared with: labels[r] in [0, cols) for the sparse loss, else values (rows, cols).
+/// The targets of rows: labels[r] in [0, cols) for the sparse loss, values (rows, cols) for all others.
 struct Targets {
   const int64_t* labels = nullptr;
   const float* values = nullptr;
 };
 
-/// Throws std::invalid_argument where parameters make no sense, for rows of `cols` values.
+/// Throws std::invalid_argument if the parameters make no sense for rows of `cols` values.
 void check_loss(const LossSpec& loss, int64_t cols);
 
 /// values[r] = the loss of row r. Throws std::invalid_argument for a label out of range.
 void loss_values(const LossSpec& loss, int64_t rows, int64_t cols, const float* y_pred, const Targets& targets,
                  double* values);
 
-/// The loss reduced over `rows`, each times its weight where row_weight is not null; dy_pred (rows, cols), where not
-/// null, receives the gradient. Throws std::invalid_argument for a label out of range.
+/// Returns the loss reduced over `rows`, each multiplied by its weight if row_weight is not null. Writes the gradient
+/// to dy_pred (rows, cols) if that is not null. Throws std::invalid_argument for a label out of range.
 double reduced_loss(const LossSpec& loss, int64_t rows, int64_t cols, const float* y_pred, const Targets& targets,
                     const float* row_weight, float* dy_pred);
 

@@ -1,4 +1,4 @@
-// Layers of several inputs. Shapes are those of samples, without the batch axis.
+// Layers with several inputs. Shapes are those of samples, without the batch axis.
 #pragma once
 
 #include <string_view>
@@ -18,17 +18,18 @@ const char* to_string(Merge kind);
 Shape merge_output_shape(Merge kind, const std::vector<Shape>& inputs);
 void merge(Merge kind, const std::vector<Shape>& inputs, int64_t batch, const float* const* x, float* y);
 
-/// dx[i] from dy, summed over the axes along which input i repeats; an entry of dx may be null: not wanted. Of equal
-/// largest (smallest) inputs the first receives the gradient.
+/// Computes dx[i] from dy, summed over the axes along which input i was repeated. Entries of dx that are null are
+/// skipped. If several inputs are equally large (small), the first one gets the gradient.
 void merge_backward(Merge kind, const std::vector<Shape>& inputs, int64_t batch, const float* const* x, const float* dy,
                     float* const* dx);
 
-/// The inputs one behind the other along an axis of the sample; a negative one counts from the last.
+/// The inputs one after another along an axis of the sample. A negative axis counts from the last one.
 Shape concatenate_output_shape(int axis, const std::vector<Shape>& inputs);
 void concatenate(int axis, const std::vector<Shape>& inputs, int64_t batch, const float* const* x, float* y);
 void concatenate_backward(int axis, const std::vector<Shape>& inputs, int64_t batch, const float* dy, float* const* dx);
 
-/// Products of two inputs, summed over an axis of each sample (counted from 0), of unit vectors where `normalize`.
+/// Products of two inputs, summed over an axis of each sample (counted from 0). With `normalize`, the vectors are
+/// divided by their length first.
 struct DotParams {
   Shape x1, x2;
   int axis_1 = 0, axis_2 = 0;

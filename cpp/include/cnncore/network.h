@@ -1,4 +1,4 @@
-// A whole network: any graph of ops, planned once and executed in one call a batch.
+// A whole network: any graph of ops, planned once, and executed in one call for each batch.
 #pragma once
 
 #include <functional>
@@ -28,11 +28,11 @@ class Graph {
     std::shared_ptr<const Op> op;
     std::vector<int> inputs;
     int output;
-    std::vector<int64_t> weights;  ///< which arrays of the layer's Parameters the op takes
+    std::vector<int64_t> weights;  ///< the arrays of the layer's Parameters that the op uses
     bool trainable;
   };
 
-  /// A new input for samples of this shape, without the batch axis; returns the id of its tensor.
+  /// Adds an input for samples of this shape, without the batch axis, and returns the id of its tensor.
   int input(const Shape& shape);
 
   /// Appends an op that reads `inputs` and returns the id of its output tensor.
@@ -41,12 +41,12 @@ class Graph {
   /// layer: the layer that the op is part of. Ops of one layer take their parameters from the same Parameters.
   /// attributes: those of the kind, and for every kind
   ///   activation  a name of cnncore/activation.h: applied to the output
-  ///   weights     which arrays of the layer's Parameters the op takes, by default the first ones in order
+  /// weights     the arrays of the layer's Parameters that the op uses, by default the first ones in order
   ///   trainable   false: the parameters keep their values in training
   /// Throws std::invalid_argument, naming the layer, for what makes no sense.
   int add(const std::string& kind, const std::vector<int>& inputs, const std::string& layer,
           Attributes attributes = {});
-  /// The same for an op that is made already: one of the caller's own.
+  /// Does the same for an op that the caller has made.
   int add(std::shared_ptr<const Op> op, const std::vector<int>& inputs, const std::string& layer,
           std::vector<int64_t> weights = {}, bool trainable = true);
 
@@ -61,8 +61,8 @@ class Graph {
   std::vector<Node> nodes_;
 };
 
-/// The weights of one layer: arrays in one block of memory, each aligned to 64 bytes. Networks refer to them, and
-/// several may refer to the same.
+/// The weights of one layer: arrays in one block of memory, each aligned to 64 bytes. Several networks may use the same
+/// Parameters.
 class Parameters {
  public:
   explicit Parameters(std::vector<Shape> shapes);
@@ -72,12 +72,12 @@ class Parameters {
 
   const std::vector<Shape>& shapes() const;
   const float* data(size_t array) const;
-  /// Copies element_count(shapes()[array]) values in or out. No step of a training runs meanwhile.
+  /// Copies element_count(shapes()[array]) values in or out. This waits for a training step that is running.
   void read(size_t array, float* values) const;
   void write(size_t array, const float* values);
 
-  /// Leave to write to an array at any time. While a loan lives, networks look for changes at each call, which takes
-  /// some microseconds.
+  /// Allows its owner to write to an array at any time. While a loan exists, networks look for changes in each call,
+  /// which takes some microseconds.
   class Loan {
    public:
     Loan(std::shared_ptr<Parameters> owner, size_t array);
@@ -101,54 +101,59 @@ class Parameters {
 /// An array of a network's parameters.
 struct ParameterSlot {
   std::string layer;
-  int64_t index;     ///< in the layer's Parameters
+  int64_t index;     ///< which array of the layer's Parameters it is
   std::string name;  ///< "kernel"
   Shape shape;
-  int64_t offset;  ///< where its gradient lies in the flat vectors, a multiple of 16 floats; -1: state, not trained
+  /// the position of its gradient in the flat vectors, a multiple of 16; -1 for state, which is not trained
+  int64_t offset;
   bool trainable;
 };
 
-/// Samples as they lie in memory: bytes or floats, (samples, *input_shape).
+/// Samples in memory, as bytes or as floats, of shape (samples, *input_shape).
 struct Images {
   const uint8_t* bytes = nullptr;
   const float* floats = nullptr;
   int64_t samples = 0;
 };
 
-/// Computes a loss that is not built in, on a whole batch: reads y_pred (size, *output_shape) and writes the gradient
-/// of the returned loss to dy_pred.
+/// A loss that is not built in, for a whole batch. It reads y_pred (size, *output_shape), returns the loss, and writes
+/// its gradient to dy_pred.
 using BatchLoss = std::function<double(int64_t size, const float* y_pred, float* dy_pred)>;
 
-/// What one output is trained for. Without a loss and a batch_loss the output is not trained for anything.
+/// The loss and the targets of one output. An output that has neither a loss nor a batch_loss is not trained.
 struct OutputLoss {
   std::optional<LossSpec> loss = {};
   BatchLoss batch_loss = {};
-  float weight = 1.0f;                   ///< of this output's loss in the total
+  float weight = 1.0f;                   ///< the factor of this output's loss in the total loss
   Targets y = {};                        ///< indexed like x
-  const float* sample_weight = nullptr;  ///< indexed like x; the loss is sum(weight * loss) / rows
-  bool row_weights = false;              ///< sample_weight has one for each row of a sample instead of one a sample
+  const float* sample_weight = nullptr;  ///< one for each sample of x; the loss is sum(weight * loss) / rows
+  /// whether sample_weight has one weight for each row of a sample, instead of one for each sample
+  bool row_weights = false;
 };
 
 struct TrainBatch {
-  std::vector<Images> x;             ///< per input
+  std::vector<Images> x;             ///< one for each input
   std::vector<OutputLoss> y;         ///< per output
-  const int64_t* indices = nullptr;  ///< which samples make the batch; null: the first `size`
+  const int64_t* indices = nullptr;  ///< which samples are in the batch; if null, the first `size` samples
   int64_t size = 0;
-  std::vector<float*> outputs = {};  ///< per output, or empty: receives the predictions, where not null
+  std::vector<float*> outputs = {};  ///< empty, or one for each output: where to write the predictions, or null
 };
 
-/// Losses of a step, before its update.
+/// The losses of a step, computed before its update.
 struct StepResult {
-  double total = 0;                 ///< with the outputs' weights, and what regularizers add
-  std::span<const double> outputs;  ///< per output, without its weight; valid until the network's next step
-  bool finite = true;               ///< false: the loss or a gradient holds NaN or infinity, and nothing was updated
+  /// the weighted sum of the losses of all outputs, and the penalties of regularizers
+  double total = 0;
+  /// the loss of each output, without its weight; valid until the next step of the network
+  std::span<const double> outputs;
+  bool finite = true;  ///< false if the loss or a gradient holds NaN or infinity; nothing was updated then
 };
 
-/// Plans, gradients and memory over Parameters. Any number of threads may call forward at a time, also beside a thread
-/// that trains: calls that change the network or its parameters wait for others, and others for them.
+/// A graph with its Parameters, and the plans, gradients and memory for running it. Any number of threads may call
+/// forward at a time, also while another thread trains. A call that changes the network or its parameters waits for
+/// running calls, and other calls wait for it.
 class Network {
  public:
-  /// `parameters`: by layer; a layer without gets its own, of the shapes that its ops want.
+  /// `parameters` are the Parameters of layers by name. For all other layers the network makes them.
   Network(Graph graph, std::vector<int> outputs, std::map<std::string, std::shared_ptr<Parameters>> parameters = {});
   ~Network();
   Network(Network&&) noexcept;
@@ -161,32 +166,32 @@ class Network {
   const std::vector<ParameterSlot>& slots() const;
   std::shared_ptr<Parameters> parameters(const std::string& layer) const;
 
-  /// Length of the flat vectors of trained parameters and gradients, the gaps between the slots included.
+  /// The length of the flat vectors of trained parameters and gradients, including the gaps between the slots.
   int64_t parameter_count() const;
-  /// Copies of the flat vector of parameters, in and out.
+  /// Copies the flat vector of parameters out of the network, or into it.
   void get_parameters(float* flat) const;
   void set_parameters(const float* flat);
-  /// Of the last step.
+  /// The flat vector of gradients of the last step.
   float* gradients();
 
-  /// Steps done: the counter behind dropout's masks. Set it to resume a training exactly.
+  /// The number of steps done, which decides what dropout drops. Set it to resume training exactly.
   int64_t step = 0;
 
-  /// The arithmetic of layers that name none themselves; float32 at first.
+  /// The precision of layers that have none of their own; float32 by default.
   Precision precision() const;
   void set_precision(Precision precision);
 
-  /// The loss grows by l1 * sum |w| + l2 * sum w^2 over this slot.
+  /// Adds l1 * sum |w| + l2 * sum w^2 over this slot to the loss.
   void set_regularizer(size_t slot, float l1, float l2);
 
-  /// Inference: y[i] (samples, *output_shape(i)). Throws std::invalid_argument where an input or an output is missing.
+  /// Inference: writes the outputs y[i] of shape (samples, *output_shape(i)). Throws std::invalid_argument if an input
+  /// or an output is missing.
   void forward(const std::vector<Images>& x, const std::vector<float*>& y);
-  /// The same as a training sees it: dropout drops, BatchNormalization takes the batch's statistics.
+  /// Does the same as in training: dropout drops values, and BatchNormalization uses the statistics of the batch.
   void forward_training(const std::vector<Images>& x, const std::vector<float*>& y);
 
-  /// One step: forward, losses, gradients, and the update where an optimizer is given. Where the loss or a gradient is
-  /// not finite, nothing is updated.
-  /// `keep_state`: moving statistics stay as they are.
+  /// One training step: forward pass, losses, gradients, and the update if an optimizer is given. If the loss or a
+  /// gradient is not finite, nothing is updated. With `keep_state`, moving statistics do not change.
   StepResult train_step(const TrainBatch& batch, Optimizer* optimizer, bool keep_state = false);
 
   /// product = the curvature of the total loss of a batch of any size, regularizers included, times `direction`; both
@@ -195,7 +200,7 @@ class Network {
   /// std::invalid_argument, naming the layer or the loss, where there is no such product.
   void curvature_product(CurvatureKind kind, const TrainBatch& batch, const float* direction, float* product);
 
-  /// The plan as text: ops, fusions, regions, memory.
+  /// Describes the plan as text: the ops, what is fused, regions and memory.
   std::string describe() const;
 
  private:
@@ -203,8 +208,8 @@ class Network {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Called about twenty times a second by a thread that waits for a long computation; where it returns true, the
-/// computation ends with an Interrupted exception. The Python module looks for Ctrl-C here.
+/// `interrupted` is called about twenty times a second by a thread that waits for a long computation. If it returns
+/// true, the computation ends with an Interrupted exception. The Python module checks for Ctrl-C in this way.
 void set_interrupt_check(bool (*interrupted)());
 struct Interrupted : std::exception {
   const char* what() const noexcept override { return "the computation was interrupted"; }

@@ -7,23 +7,23 @@
 
 namespace cnncore {
 
-/// Over the rows, for each channel: an image batch has batch * height * width rows.
+/// For each channel, over all rows; a batch of images has batch * height * width rows.
 struct BatchNormParams {
   int64_t rows = 0, channels = 0;
   float epsilon = 1e-3f;
 };
-/// Training: mean and variance (of `channels`) are written as well.
+/// Training: mean and variance, of `channels` values, are computed and written.
 void batch_normalization(const BatchNormParams& params, const float* x, const float* gamma, const float* beta, float* y,
                          float* mean, float* variance);
 /// Inference: with given mean and variance.
 void batch_normalization_inference(const BatchNormParams& params, const float* x, const float* gamma, const float* beta,
                                    const float* mean, const float* variance, float* y);
-/// Gradients of training; mean and variance are those it wrote. dgamma and dbeta have `channels` values.
+/// The gradients of training, with the mean and variance that it wrote. dgamma and dbeta have `channels` values.
 void batch_normalization_backward(const BatchNormParams& params, const float* x, const float* gamma, const float* mean,
                                   const float* variance, const float* dy, float* dx, float* dgamma, float* dbeta);
 
-/// Over each row; gamma and beta have a value per column. mean and inverse = 1 / sqrt(variance + epsilon) hold a value
-/// per row, for backward.
+/// Over each row; gamma and beta have a value for each column. mean and inverse = 1 / sqrt(variance + epsilon) get a
+/// value for each row, which backward needs.
 struct LayerNormParams {
   int64_t rows = 0, cols = 0;
   float epsilon = 1e-3f;
@@ -33,8 +33,8 @@ void layer_normalization(const LayerNormParams& params, const float* x, const fl
 void layer_normalization_backward(const LayerNormParams& params, const float* x, const float* gamma, const float* mean,
                                   const float* inverse, const float* dy, float* dx, float* dgamma, float* dbeta);
 
-/// Over the pixels and neighbouring channels of each of `groups` groups of a sample; gamma and beta have a value per
-/// channel. mean and inverse hold a value per sample and group.
+/// Over the pixels and channels of each of `groups` groups of a sample; gamma and beta have a value for each channel.
+/// mean and inverse get a value for each sample and group.
 struct GroupNormParams {
   int64_t batch = 0, pixels = 0, channels = 0, groups = 1;
   float epsilon = 1e-3f;

@@ -1,4 +1,4 @@
-// Optimizers: functions of flat parameter and gradient vectors, one fused pass each.
+// Optimizers: functions of the flat vectors of parameters and gradients, each computed in one pass.
 #pragma once
 
 #include <array>
@@ -13,39 +13,40 @@
 
 namespace cnncore {
 
-/// One variable's place in the flat vectors.
+/// The place of one variable in the flat vectors.
 struct VariableRange {
   std::string name;
   int64_t offset = 0, size = 0;
   Shape shape;
-  bool decays = true;  ///< weight_decay applies to it
+  bool decays = true;  ///< whether weight_decay applies to it
 };
 
-/// `size` parameters and their gradients, which are number `offset` and the following ones of the flat vectors.
+/// `size` consecutive parameters and their gradients, beginning at position `offset` of the flat vectors.
 struct UpdateRange {
   int64_t offset, size;
   float* params;
   const float* grads;
 };
 
-/// What every optimizer can do beside its own formula. Zero switches a number off.
+/// What every optimizer can do in addition to its formula. A number of zero means that an option is not used.
 struct OptimizerOptions {
   /// Before the step w -= learning_rate * weight_decay * w (Loshchilov and Hutter, "Decoupled weight decay
   /// regularization", 2019).
   double weight_decay = 0;
-  /// At most one of these. A gradient whose norm is larger is scaled down to it: for each variable, or for all
-  /// together; clipvalue limits each value.
+  /// At most one of these may be set. clipnorm limits the norm of the gradient of each variable, global_clipnorm that
+  /// of all gradients together, and clipvalue limits each value.
   float clipnorm = 0, global_clipnorm = 0, clipvalue = 0;
-  /// The parameters move once in so many calls of `apply`, by the mean of their gradients.
+  /// The parameters move once for this number of calls of `apply`, by the mean of their gradients.
   int64_t gradient_accumulation_steps = 0;
-  /// Keep average = ema_momentum * average + (1 - ema_momentum) * w, and every so many steps make it the parameters.
+  /// Keeps average = ema_momentum * average + (1 - ema_momentum) * w, which replaces the parameters every
+  /// ema_overwrite_frequency steps.
   bool use_ema = false;
   double ema_momentum = 0.99;
   int64_t ema_overwrite_frequency = 0;
 };
 
-/// A rule that moves parameters along their gradient. The caller has `apply` do a whole step; a rule says in
-/// `begin_step` and `update` what a step is. State vectors are made by `add_state`.
+/// A rule that moves parameters along their gradient. `apply` makes a whole step; a subclass implements the rule in
+/// `begin_step` and `update`, and makes its state vectors by `add_state`.
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
@@ -53,33 +54,33 @@ class Optimizer {
   Optimizer& operator=(const Optimizer&) = delete;
 
   float learning_rate = 0.01f;
-  int64_t step = 0;  ///< calls of `apply` so far
+  int64_t step = 0;  ///< the number of calls of `apply` so far
 
-  /// std::invalid_argument for options that make no sense. State of the new options starts at zero.
+  /// Throws std::invalid_argument for options that make no sense. The state of new options begins with zeros.
   void set_options(const OptimizerOptions& options);
   const OptimizerOptions& options() const { return options_; }
-  /// Which variables there are, for norms and decay by variable: ascending, without overlap. Before it is told, the
-  /// whole vector is one variable. What lies between variables is never touched.
+  /// Says where the variables are, in ascending order and without overlap, for the norms and the decay of each
+  /// variable. Before this is called, the whole vector is one variable. Numbers between variables are never changed.
   void set_variables(std::vector<VariableRange> variables);
   const std::vector<VariableRange>& variables() const { return variables_; }
 
-  /// One step on parameters that are given in ranges, in any order; what no range covers stays. It runs on several
-  /// threads, gives the same bits on any number of them, and allocates nothing from the second call on. Returns
-  /// `finite()`. An exception of the rule's `update` is thrown again when all threads are done; parameters that were
-  /// moved by then stay moved.
+  /// Makes one step on parameters that are given as ranges, in any order. Parameters outside all ranges do not change.
+  /// It runs on several threads, gives the same bits at any number of threads, and allocates nothing from the second
+  /// call on. Returns `finite()`. An exception from `update` is thrown again when all threads are done; parameters that
+  /// have moved by then are not moved back.
   bool apply(std::span<const UpdateRange> ranges);
-  /// The last step left no NaN and no infinity in parameters and second moments. (An infinite second moment would
-  /// freeze its parameter for good.)
+  /// Whether the last step left neither NaN nor infinity in the parameters and second moments. (With an infinite second
+  /// moment a parameter would never move again.)
   bool finite() const { return finite_; }
 
-  /// The flat state vectors by name, each of `size()` floats.
+  /// The state vectors by name, each with `size()` floats.
   std::map<std::string, std::vector<float>*> state();
   int64_t size() const { return size_; }
-  /// How often the parameters were moved: `step`, unless gradients are accumulated.
+  /// How often the parameters have moved. This is `step`, unless gradients are accumulated.
   int64_t updates() const { return step / every(); }
 
  protected:
-  /// A range inside one variable, small enough for the nearest caches.
+  /// A part of one variable that is small enough for the nearest caches.
   struct Piece : UpdateRange {
     size_t variable = 0;
     double squares = 0;  // sum of the squared gradients
@@ -87,18 +88,19 @@ class Optimizer {
   };
 
   explicit Optimizer(int64_t size);
-  /// A new state vector. It stays where it is as long as the optimizer lives.
+  /// Makes a state vector of zeros. Its address does not change as long as the optimizer exists.
   float* add_state(const std::string& name, float value = 0.0f);
 
-  /// Called once before the parameters move, with the number of this update, counted from 1.
+  /// Called once before the parameters move. Updates are counted from 1.
   virtual void begin_step(int64_t update);
-  /// params[i] and the state at `offset + i` are moved by grads[i], i < size. Ranges run on different threads. Returns
-  /// whether what it wrote is finite.
+  /// Changes params[i] and the state at `offset + i` by grads[i], for i < size. Different threads call it for different
+  /// ranges. Returns whether all values that it wrote are finite.
   virtual bool update(int64_t offset, int64_t size, float* params, const float* grads) = 0;
-  /// For rules that look at whole variables: called after begin_step with what `update` will be called with.
+  /// For rules that need whole variables: called after begin_step with the ranges for which `update` will be called.
   virtual void prepare(std::span<const Piece> pieces);
   virtual double weight_decay(const VariableRange& variable) const;
-  /// The clipped gradient of a piece, in `scratch` (kPieceSize floats) where it differs from piece.grads.
+  /// Returns the clipped gradient of a piece, which is written to `scratch` (kPieceSize floats) if it differs from
+  /// piece.grads.
   const float* gradient(const Piece& piece, float* scratch) const;
 
   static constexpr int64_t kPieceSize = 4096;
@@ -145,9 +147,9 @@ class Sgd : public Optimizer {
   float* velocity_ = nullptr;
 };
 
-/// Adam (Kingma and Ba, 2015) with Keras' epsilon, outside the bias-corrected root: m and v are the running means of g
-/// and g^2, w -= rate * sqrt(1 - beta_2^t) / (1 - beta_1^t) * m / (sqrt(v) + epsilon). With `amsgrad` the largest v
-/// so far takes v's place (Reddi, Kale and Kumar, 2018). With options().weight_decay it is AdamW.
+/// Adam (Kingma and Ba, 2015): m and v are the running means of g and g^2, and w -= rate * sqrt(1 - beta_2^t) / (1 -
+/// beta_1^t) * m / (sqrt(v) + epsilon). As in Keras, epsilon is outside the bias correction. With `amsgrad` the largest
+/// v so far is used instead of v (Reddi, Kale and Kumar, 2018). With options().weight_decay this is AdamW.
 class Adam : public Optimizer {
  public:
   explicit Adam(int64_t size, double beta_1 = 0.9, double beta_2 = 0.999, float epsilon = 1e-7f, bool amsgrad = false);
@@ -162,7 +164,7 @@ class Adam : public Optimizer {
   float *m_, *v_, *largest_ = nullptr;
 };
 
-/// Adam with Nesterov's momentum (Dozat, 2016), with Keras' schedule of the momentum.
+/// Adam with Nesterov's momentum (Dozat, 2016), with the schedule of the momentum that Keras has.
 class Nadam : public Optimizer {
  public:
   explicit Nadam(int64_t size, double beta_1 = 0.9, double beta_2 = 0.999, float epsilon = 1e-7f);
@@ -195,8 +197,8 @@ class Adamax : public Optimizer {
   float *m_, *u_;
 };
 
-/// Tieleman and Hinton (2012): w -= rate * g / sqrt(running mean of g^2 + epsilon), with momentum if wanted; centered:
-/// less the squared running mean of g (Graves, 2013).
+/// RMSprop (Tieleman and Hinton, 2012): w -= rate * g / sqrt(running mean of g^2 + epsilon), optionally with momentum.
+/// With `centered`, the square of the running mean of g is subtracted under the root (Graves, 2013).
 class Rmsprop : public Optimizer {
  public:
   explicit Rmsprop(int64_t size, double rho = 0.9, float momentum = 0.0f, float epsilon = 1e-7f, bool centered = false);
@@ -210,7 +212,7 @@ class Rmsprop : public Optimizer {
   float *velocity_, *momentum_ = nullptr, *average_gradient_ = nullptr;
 };
 
-/// Duchi, Hazan and Singer (2011): w -= rate * g / sqrt(sum of g^2 + epsilon).
+/// Adagrad (Duchi, Hazan and Singer, 2011): w -= rate * g / sqrt(sum of g^2 + epsilon).
 class Adagrad : public Optimizer {
  public:
   explicit Adagrad(int64_t size, float initial_accumulator_value = 0.1f, float epsilon = 1e-7f);
@@ -223,7 +225,7 @@ class Adagrad : public Optimizer {
   float* accumulator_;
 };
 
-/// Zeiler (2012): the step is g scaled by the ratio of the running root mean squares of steps and gradients.
+/// Adadelta (Zeiler, 2012): the step is g, scaled by the ratio of the running root mean squares of steps and gradients.
 class Adadelta : public Optimizer {
  public:
   explicit Adadelta(int64_t size, double rho = 0.95, float epsilon = 1e-7f);
@@ -237,7 +239,7 @@ class Adadelta : public Optimizer {
   float *accumulated_grad_, *accumulated_delta_var_;
 };
 
-/// Chen et al. (2023): w -= rate * sign(beta_1 m + (1 - beta_1) g), then m = beta_2 m + (1 - beta_2) g.
+/// Lion (Chen et al., 2023): w -= rate * sign(beta_1 m + (1 - beta_1) g), then m = beta_2 m + (1 - beta_2) g.
 class Lion : public Optimizer {
  public:
   explicit Lion(int64_t size, double beta_1 = 0.9, double beta_2 = 0.99);
@@ -255,7 +257,7 @@ struct FtrlParams {
   float l1 = 0.0f, l2 = 0.0f, l2_shrinkage = 0.0f, beta = 0.0f;
 };
 
-/// "Follow the regularized leader" (McMahan et al., 2013), in Keras' form.
+/// Ftrl, "follow the regularized leader" (McMahan et al., 2013), in the form that Keras has.
 class Ftrl : public Optimizer {
  public:
   explicit Ftrl(int64_t size, const FtrlParams& params = {});
@@ -279,11 +281,12 @@ struct MuonParams {
   float rms_rate = 0.2f;  ///< 0: the step is not scaled by sqrt(max(rows, columns)) * rms_rate
 };
 
-/// Muon (Jordan et al., 2024; scaled as Liu et al., 2025): a matrix moves along its momentum with all singular values
-/// brought near 1 by Newton-Schulz iterations; all other variables by Adam. Which is which the caller says.
+/// Muon (Jordan et al., 2024; scaled as in Liu et al., 2025): a matrix moves along its momentum, with all singular
+/// values brought near 1 by Newton-Schulz iterations. Other variables move by Adam. The caller says which variables are
+/// matrices.
 class Muon : public Optimizer {
  public:
-  /// `matrices` are (rows, columns) by the index of the variable; {0, 0} for those that Adam moves.
+  /// `matrices` has (rows, columns) for each variable, or {0, 0} for those that Adam moves.
   Muon(int64_t size, const MuonParams& params);
   void set_matrices(std::vector<std::array<int64_t, 2>> matrices);
 
@@ -308,7 +311,7 @@ class Muon : public Optimizer {
   std::vector<char> moved_;  // by variable
 };
 
-/// The formulas of Sgd and Adam on vectors of the caller's, in place; `step` counts from 1.
+/// One step of Sgd and of Adam on vectors of the caller, which are changed in place. `step` counts from 1.
 void sgd_update(int64_t size, float* params, const float* grads, float* velocity, float learning_rate, float momentum,
                 bool nesterov);
 void adam_update(int64_t size, float* params, const float* grads, float* m, float* v, int64_t step, float learning_rate,

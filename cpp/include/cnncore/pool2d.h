@@ -20,7 +20,7 @@ Shape pool2d_output_shape(const Pool2dParams& params, const char* name = "pool2d
 
 void max_pool2d(const Pool2dParams& params, int64_t batch, const float* x, float* y);
 
-/// dx of the maximum: dy goes to the first maximum of each window, in row-major order.
+/// The gradient of the maximum: dy goes to the first maximum of each window, in row-major order.
 void max_pool2d_backward(const Pool2dParams& params, int64_t batch, const float* x, const float* dy, float* dx);
 
 void avg_pool2d(const Pool2dParams& params, int64_t batch, const float* x, float* y);

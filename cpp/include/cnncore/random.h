@@ -1,13 +1,13 @@
-// Dropout and noise. What is drawn for an element follows from (seed, step, sample, element) alone: the same call gives
-// the same values on any number of threads and any machine.
+// Dropout and noise. The random number of an element depends only on (seed, step, sample, element), so that the same
+// call gives the same values at any number of threads and on any machine.
 #pragma once
 
 #include "cnncore/tensor.h"
 
 namespace cnncore {
 
-/// y = x / (1 - rate) where an element is kept, else 0. `noise` is the sample's shape, or has 1 along axes that share a
-/// draw: (1, 1, channels) drops whole feature maps. The gradient of x is the same function of dy.
+/// y = x / (1 - rate) where an element is kept, otherwise 0. `noise` is the shape of a sample, with 1 along axes whose
+/// places are dropped together: (1, 1, channels) drops whole channels. The gradient of x is the same function of dy.
 struct DropoutParams {
   float rate = 0.5f;  // in [0, 1)
   uint64_t seed = 0, step = 0;
@@ -15,7 +15,7 @@ struct DropoutParams {
 };
 void dropout(const DropoutParams& params, int64_t batch, const float* x, float* y);
 
-/// y = x + stddev * (normal draws), over samples of `size` values.
+/// y = x + stddev * normal numbers, for samples of `size` values.
 struct GaussianNoiseParams {
   float stddev = 1.0f;
   uint64_t seed = 0, step = 0;

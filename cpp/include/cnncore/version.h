@@ -1,4 +1,4 @@
-// The only place where the version is written; CMake and pyproject.toml read it from here.
+// The version is written here only; CMake and pyproject.toml read it from this file.
 #pragma once
 
 namespace cnncore {
