@@ -1,11 +1,11 @@
-// NumPy arrays as checked, borrowed views: nothing is converted or copied here, cnncore.ops and the model layer do
-// that.
+// NumPy arrays as borrowed views, after checks. Nothing is converted or copied here; cnncore.ops and models do that.
 #pragma once
 
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <optional>
 #include <variant>
 
 #include "cnncore/cnncore.h"
@@ -41,13 +41,13 @@ inline void check_rank(const char* op, const char* name, const py::array& a, int
   check(a.ndim() == rank, op, "expected ", name, " of rank ", rank, ". Received: shape ", to_string(shape_of(a)));
 }
 
-/// A float32 array the caller owns and lets us write to.
+/// The values of a float32 array of the caller, which must be writable.
 inline float* writable(const char* op, const char* name, const Array& a) {
   check(a.writeable(), op, "expected ", name, " to be writable");
   return const_cast<float*>(a.data());
 }
 
-/// The array as float32, C-contiguous: a TypeError or ValueError where it is not, never a copy.
+/// The array, which must be float32 and C-contiguous. Otherwise a TypeError or ValueError; it is never copied.
 inline Array float32(const char* op, const char* name, const py::array& a) {
   if (!py::isinstance<py::array_t<float>>(a))
     throw py::type_error(std::string(op) + "expected " + name +
@@ -56,13 +56,13 @@ inline Array float32(const char* op, const char* name, const py::array& a) {
   return py::reinterpret_borrow<Array>(a);
 }
 
-/// A new array; a large one aligned to a cache line as the kernels like their outputs.
+/// A new array. Large arrays are aligned to cache lines, which is faster for the kernels.
 inline Array empty(const Shape& shape) {
   constexpr int64_t kSmall = 1024;
-  const int64_t count = element_count(shape);  // refuses what does not fit
+  const int64_t count = element_count(shape);  // throws if it is too large
   check(count < std::numeric_limits<int64_t>::max() / 8, "[array] expected a result that fits memory. Received: shape ",
         to_string(shape));
-  if (count <= kSmall) return Array(shape);  // sooner made by NumPy
+  if (count <= kSmall) return Array(shape);  // faster in NumPy
   const size_t bytes = static_cast<size_t>(aligned_count<float>(std::max<int64_t>(count, 1))) * sizeof(float);
   void* data = take_block(bytes);
   const py::capsule owner(data, nullptr, [](PyObject* self) {
@@ -78,13 +78,31 @@ inline py::tuple to_tuple(const Shape& shape) {
   return t;
 }
 
-/// A view of memory that `owner` keeps alive.
+/// An array over memory that `owner` keeps alive.
 inline Array view(float* data, int64_t size, const py::object& owner) {
   return Array({size}, {sizeof(float)}, data, owner);
 }
 
-/// Labels (int64) or values (float32) of `samples` samples of shape `output`; labels have no last axis. The array must
-/// outlive the result.
+/// The values of a bias of `size` values, or null if there is none.
+inline const float* bias_data(const char* op, const std::optional<Array>& bias, int64_t size) {
+  if (!bias) return nullptr;
+  check_shape(op, "bias", *bias, {size});
+  return bias->data();
+}
+
+/// A gradient to return, or None if it is not needed.
+struct GradientArray {
+  GradientArray(bool wanted, const Shape& shape) {
+    if (!wanted) return;
+    array = empty(shape);
+    data = array->mutable_data();
+  }
+  std::optional<Array> array;
+  float* data = nullptr;
+};
+
+/// The targets of `samples` samples of shape `output`: values (float32), or labels (int64), which do not have the last
+/// axis. The array must outlive the result.
 inline Targets to_targets(const char* op, const py::array& y, int64_t samples, const Shape& output) {
   check(y.ndim() >= 1 && y.shape(0) == samples, op, "expected as many targets as samples, ", samples,
         ". Received: shape ", to_string(shape_of(y)));
@@ -105,6 +123,12 @@ inline Targets to_targets(const char* op, const py::array& y, int64_t samples, c
 }
 
 void bind_ops(py::module_& m);
+void bind_conv2d(py::module_& m);
+void bind_conv2d_transpose(py::module_& m);
+void bind_pool2d(py::module_& m);
+void bind_dense(py::module_& m);
+void bind_activation(py::module_& m);
+void bind_prelu(py::module_& m);
 void bind_normalization(py::module_& m);
 void bind_merge(py::module_& m);
 void bind_resize(py::module_& m);

@@ -8,19 +8,19 @@
 namespace cnncore {
 namespace {
 
-// A range that grows.
+// A range that grows to include values.
 struct Range {
   int first = std::numeric_limits<int>::max(), last = -1;
   void touch(int at) { first = std::min(first, at), last = std::max(last, at); }
 };
 
-// When: phases, segments and items count forward through the forward pass and then on, backwards through the network,
-// in the backward pass.
+// A point in time. Phases, segments and items are counted through the forward pass, and then on through the backward
+// pass, which goes through the network in reverse order.
 struct Moment {
   int item, segment, phase;
 };
 
-// When something is used.
+// From when to when something is used.
 struct Span {
   Range items, segments, phases;
   bool used() const { return segments.last >= 0; }
@@ -55,7 +55,8 @@ class Layout {
  private:
   size_t index(int tensor) const { return static_cast<size_t>(tensor); }
 
-  // Backward phases follow the forward ones; where the loss is fused, the first of them is the last of those.
+  // Backward phases follow the forward phases. If the loss is fused, the first backward phase is the last forward
+  // phase.
   int backward_phase(int phase) const { return 2 * phases_ - 1 - phase - plan_.fuses_loss(); }
   Moment backward(const Moment& at) const {
     return {2 * items_ - at.item, 2 * segments_ - at.segment, backward_phase(at.phase)};
@@ -92,13 +93,13 @@ class Layout {
     });
   }
 
-  // A step that needs the whole batch is met twice, in two phases: so what it reads lies in the batch's memory.
+  // A step that needs the whole batch runs in two phases, so what it reads must be in the memory of the batch.
   void follow_backward() {
     for_items([&](const Item& item, const PlannedNode& node, const Moment& forward) {
       if (!node.backward) return;
       const Moment at = backward(forward);
       const Step& step = *node.step;
-      const bool all = plan_.mode.purpose == Purpose::curvature;  // tangents are laid out like values
+      const bool all = plan_.mode.purpose == Purpose::curvature;  // tangents have the same places as values
       grad_[index(node.output)].touch(at);
       for (const int t : node.inputs)
         if (all || step.backward_reads_x() || step.batch_gradient() || step.whole_batch()) value_back(t).touch(at);
@@ -113,8 +114,8 @@ class Layout {
     });
   }
 
-  // Inputs are loaded when the forward pass begins. Outputs are read when it ends, and the losses write their gradients
-  // then.
+  // Inputs are loaded when the forward pass begins. When it ends, outputs are read, and the losses write the gradients
+  // of outputs.
   void follow_ends() {
     for (const PlannedOutput& output : plan_.outputs) {
       Moment end{items_, segments_, phases_ - 1};
@@ -134,7 +135,7 @@ class Layout {
     return span.segments.first == span.segments.last && span.segments.first != segments_;
   }
 
-  // The rows of a segment's groups, where one forward or backward segment alone knows the tensor; else 0.
+  // The number of samples in a group, if only one forward or backward segment uses the tensor; otherwise 0.
   int64_t group_of(const Span& span) const {
     if (!in_one_segment(span)) return 0;
     int at = span.segments.first;
@@ -164,12 +165,12 @@ class Layout {
     if (whole || span.phases.first != span.phases.last) {
       place.where = Place::Where::batch;
       batch_.push_back({size * plan_.mode.batch, span.phases.first, span.phases.last});
-      if (whole) batch_.back().last = 2 * phases_;  // the gradients of parameters are taken in the end
+      if (whole) batch_.back().last = 2 * phases_;  // the gradients of parameters are computed at the end
       batch_places_.push_back(&place);
       return;
     }
-    // A thread goes through one phase at a time: phases share its memory. What a group alone knows is free for others
-    // as soon as its last reader has run; what a slice needs is kept while any group of its segments runs.
+    // A thread runs one phase at a time, so phases share its memory. The memory of a tensor that only a group uses is
+    // free after its last reader. A tensor of a whole slice is kept while any group of its segments runs.
     const int64_t group = group_of(span);
     const bool small = group > 0 && group < plan_.mode.slice;
     place.where = small ? Place::Where::group : Place::Where::thread;

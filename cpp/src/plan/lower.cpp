@@ -38,7 +38,7 @@ class Lowering {
     }
   }
 
-  // Views of the same shape are the tensor itself.
+  // Replaces views of the same shape by the tensor itself.
   void drop_identities() {
     for (size_t i = 0; i < kept_.size(); ++i) {
       const Graph::Node& node = graph_.nodes()[i];
@@ -53,10 +53,11 @@ class Lowering {
     for (size_t i = 0; i < kept_.size(); ++i)
       for (const int t : graph_.nodes()[i].inputs)
         if (kept_[i]) ++readers_[static_cast<size_t>(same(t))];
-    for (const int t : result_.outputs) readers_[static_cast<size_t>(t)] += 2;  // never fused away
+    // two readers, so that an output is never fused into another op
+    for (const int t : result_.outputs) readers_[static_cast<size_t>(t)] += 2;
   }
 
-  // A rescaling that is the only reader of an input is folded into reading it.
+  // If a rescaling is the only reader of an input, it is done while the input is read.
   void add_inputs() {
     for (const int t : graph_.inputs()) {
       LoweredInput input{t, graph_.shape(t), graph_.shape(t), {}};

@@ -1,5 +1,5 @@
-// From a graph to the ops that a plan runs: those that the outputs need, fused, on the rows and columns that are
-// needed.
+// Turns a graph into the ops that a plan runs: only those that the outputs need, fused, and only for the rows and
+// columns that are needed.
 #pragma once
 
 #include <string>
@@ -12,17 +12,17 @@ namespace cnncore {
 
 /// An op, or several fused ones.
 struct LoweredNode {
-  std::string name;  ///< of the layer, or of the layers
+  std::string name;  ///< the name of the layer, or the names of fused layers
   OpPtr op;
   std::vector<int> inputs;  ///< tensors
   int output;
-  std::vector<int> slots;  ///< the network's, in the order of the op's parameters
+  std::vector<int> slots;  ///< slots of the network, in the order of the op's parameters
 };
 
-/// How the samples of one input enter.
+/// How the samples of one input are read.
 struct LoweredInput {
   int tensor;
-  Shape whole, used;  ///< of a sample as the caller has it, and the rows and columns of it that are read
+  Shape whole, used;  ///< the shape of a sample of the caller, and of the rows and columns of it that are read
   Scaling scaling;
 };
 
@@ -30,7 +30,7 @@ struct Lowered {
   std::vector<LoweredNode> nodes;  ///< in topological order
   std::vector<LoweredInput> inputs;
   std::vector<int> outputs;   ///< tensors
-  std::vector<Shape> shapes;  ///< of every tensor
+  std::vector<Shape> shapes;  ///< the shape of every tensor
 };
 
 /// slots[i] are those of the graph's node i.

@@ -1,4 +1,4 @@
-// Places in an arena for tensors that live for a part of the time.
+// Places in an arena for tensors that are needed for a part of the time.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +15,8 @@ struct Lifetime {
   int64_t offset = 0;                      ///< set by place()
 };
 
-/// Gives every lifetime an offset, aligned to a cache line, such that those that overlap in time do not overlap in
-/// memory; returns the size of the arena. Large ones first, each at the lowest place that is free.
+/// Gives every lifetime an offset, aligned to a cache line, so that those that overlap in time do not overlap in
+/// memory. Returns the size of the arena. The largest come first, and each gets the lowest free place.
 int64_t place(std::vector<Lifetime*> lifetimes);
 
 }  // namespace cnncore

@@ -1,4 +1,4 @@
-// From lowered ops to steps, phases and segments. Memory is given out in layout.cpp.
+// Turns lowered ops into steps, phases and segments. layout.cpp assigns the memory.
 #include "plan/plan.h"
 
 #include <algorithm>
@@ -31,7 +31,7 @@ class Planner {
                        [&](int slot) { return slot >= 0 && bound_[static_cast<size_t>(slot)].grad; });
   }
 
-  // Which tensors depend on a trained parameter.
+  // Finds the tensors that depend on a trained parameter.
   std::vector<bool> find_gradients() const {
     std::vector<bool> wanted(lowered_.shapes.size());
     for (const LoweredNode& node : lowered_.nodes) {
@@ -90,7 +90,8 @@ class Planner {
     plan_.nodes.push_back(std::move(planned));
   }
 
-  // A parameter's first op writes its gradient; a further one writes beside it, to be added afterwards.
+  // The first op with a parameter writes the gradient of the parameter. Further ops write to another place, which is
+  // added afterwards.
   std::vector<ParameterRef> parameters(const LoweredNode& node) {
     std::vector<ParameterRef> refs;
     for (const int slot : node.slots) {
@@ -105,7 +106,7 @@ class Planner {
     return refs;
   }
 
-  // The memory is made once for all: so many floats as all of the network's gradients, at most once per op.
+  // The memory for all of them is allocated once; it has as many floats as all gradients of the network for each op.
   float* shared_place(size_t index) {
     if (plan_.shared_memory.size() == 0) {
       int64_t total = 0;
@@ -130,8 +131,8 @@ class Planner {
     plan_.outputs.push_back({place, element_count(shape), shape.back(), activation});
   }
 
-  // Backward runs from the last phase to the first and within a phase from the last node to the first: the first to
-  // write a gradient sets it, the others add. The losses come before all of them.
+  // The backward pass goes from the last phase to the first, and within a phase from the last node to the first. The
+  // first writer of a gradient sets it, and later ones add to it. The losses come before all nodes.
   void order_writers() {
     if (!plan_.backward()) return;
     std::vector<bool> written(plan_.tensors.size());
@@ -152,8 +153,8 @@ class Planner {
 
   bool parts_phases(const PlannedNode& node) const { return node.step->whole_batch(); }
 
-  // The phase in which a node's backward pass runs, and its forward pass but for a step that needs the whole batch,
-  // whose forward pass follows in the next.
+  // The phase in which the backward pass of a node runs. Its forward pass runs in the same phase, or in the next one if
+  // the step needs the whole batch.
   std::vector<int> node_phases() const {
     std::vector<int> of_tensor(plan_.tensors.size(), 0), of_node;
     for (const PlannedNode& node : plan_.nodes) {
@@ -197,7 +198,7 @@ class Planner {
   Plan& plan_;
   const Lowered& lowered_;
   const std::vector<BoundSlot>& bound_;
-  std::vector<int> storage_;  // per lowered tensor: the planned one, which views share
+  std::vector<int> storage_;  // for each lowered tensor, the planned tensor; views share one
   std::map<int, std::optional<Activation>> last_op_;
   std::set<int> written_;  // slots
 };

@@ -1,4 +1,4 @@
-// A network planned for training or for inference: plain data that execution, describe() and tests read.
+// A plan: a network prepared for training or inference. It is plain data, which execution, describe() and tests read.
 #pragma once
 
 #include <memory>
@@ -12,9 +12,9 @@
 
 namespace cnncore {
 
-/// Values or gradients of one tensor: `size` floats a sample. In a thread's memory there is room for a slice, or for a
-/// group where one segment alone knows the tensor; what passes from one phase to another, or is read for the whole
-/// batch, lies in the batch's memory.
+/// The place of the values or gradients of one tensor: `size` floats for each sample. The memory of a thread has room
+/// for the samples of a slice, or of a group if only one segment uses the tensor. Tensors that pass from one phase to
+/// another, or are read for the whole batch, are in the memory of the batch.
 struct Place {
   enum class Where { none, thread, group, batch };
   Where where = Where::none;
@@ -30,58 +30,59 @@ struct PlannedNode {
   std::string name;
   std::vector<int> inputs;  // tensors
   int output = 0;
-  std::vector<bool> input_grad;  // backward writes the gradient of this input
-  std::vector<bool> adds;        // and another reader has written to it before
-  bool backward = false;         // there is something to do backwards
+  std::vector<bool> input_grad;  // for each input: backward writes its gradient
+  std::vector<bool> adds;        // for each input: another reader has written to its gradient before
+  bool backward = false;         // the node has a backward pass
   bool saved_in_batch = false;
   bool repeated = false;  // the output is computed again for the backward pass of its segment
   // where its parts of the memories begin; saved in bytes
   int64_t saved = 0, packed = 0, partial = 0, batch = 0;
 };
 
-/// What a phase does with a node. A step that needs the whole batch is observed in one phase and applied in the next.
+/// What a phase does with a node. A step that needs the whole batch observes it in one phase, and is applied in the
+/// next.
 struct Item {
   enum class Role { whole, observe, apply };
   size_t node;
   Role role;
 };
 
-/// Items that are executed together on a few samples, so that what passes between them stays in the nearest cache.
+/// Items that run together on a few samples, so that the tensors between them stay in the nearest cache.
 struct Segment {
   std::vector<Item> items;
-  int64_t group, backward_group;  // samples; 0: the whole slice
+  int64_t group, backward_group;  // the number of samples in a group; 0 means the whole slice
 };
 
-/// What runs between two barriers.
+/// The work between two barriers.
 struct Phase {
   std::vector<Segment> segments;
-  std::vector<size_t> joins;  // nodes that join behind it
+  std::vector<size_t> joins;  // nodes whose join runs after the phase
 };
 
-/// How the samples of one input enter: bytes or floats, scaled, the needed rows and columns only.
+/// How the samples of one input are read: bytes or floats, scaled, and only the needed rows and columns.
 struct PlannedInput {
-  int tensor;                // -1: nothing reads it
+  int tensor;                // -1 if nothing reads it
   int64_t rows, row, pitch;  // `rows` runs of `row` values, `pitch` apart
-  int64_t sample_size;       // as the caller has it
+  int64_t sample_size;       // the size of a sample of the caller
   float scale, offset;
 };
 
 struct PlannedOutput {
   int tensor;
   int64_t size;
-  int64_t columns;                       // of the last axis, over which losses are taken
-  std::optional<Activation> activation;  // the last op's, where nobody but the loss reads the output
+  int64_t columns;                       // the length of the last axis, over which losses are computed
+  std::optional<Activation> activation;  // the activation of the last op, if only the loss reads the output
 };
 
-/// The parameters that a plan binds to, per slot.
+/// The arrays of one slot of parameters that a plan uses.
 struct BoundSlot {
   float* value;
   float* grad;  // null: not trained
   int64_t size;
-  const float* tangent;  // null: not trained, or not for products with curvature
+  const float* tangent;  // null if it is not trained, or outside products with curvature
 };
 
-/// A gradient that a further op with the same parameters has left in `from`.
+/// A gradient in `from`, which a further op with the same parameters has written.
 struct SharedGradient {
   float* from;
   float* to;
@@ -90,23 +91,23 @@ struct SharedGradient {
 
 struct PlanMode {
   Purpose purpose;
-  int64_t slice;  // the most samples of a slice
-  int64_t batch;  // of a training step; in inference the samples that are taken through all phases together
+  int64_t slice;  // the largest number of samples in a slice
+  int64_t batch;  // the batch size of a training step; in inference how many samples go through all phases together
   Precision precision = Precision::float32;
-  bool separate_loss = false;  // losses are computed on the whole batch, between forward and backward
+  bool separate_loss = false;  // whether losses are computed for the whole batch, between forward and backward
 };
 
 struct Plan {
-  /// slots_of_node[i] belong to graph.nodes()[i].
+  /// slots_of_node[i] are the slots of graph.nodes()[i].
   Plan(const Graph& graph, const std::vector<int>& output_tensors, const std::vector<std::vector<int>>& slots_of_node,
        const std::vector<BoundSlot>& bound, const PlanMode& mode, const Kernels& kernels);
 
   std::string describe() const;
-  /// The last forward phase and the first backward phase are one.
+  /// Whether the last forward phase is also the first backward phase.
   bool fuses_loss() const { return backward() && !mode.separate_loss; }
-  /// There is a backward pass.
+  /// Whether there is a backward pass.
   bool backward() const { return mode.purpose != Purpose::inference; }
-  /// Bytes of all memories of a training with so many shards, or of one thread's inference.
+  /// The number of bytes of all memories, for training with this number of shards and threads.
   int64_t bytes(int64_t shards, int64_t threads) const;
 
   PlanMode mode;
@@ -117,11 +118,11 @@ struct Plan {
   std::vector<PlannedNode> nodes;
   std::vector<Phase> phases;
   std::vector<SharedGradient> shared_gradients;
-  std::vector<size_t> idle_slots;  // trained, but no op of the plan writes their gradients
-  Buffer<float> shared_memory;     // of shared_gradients
-  size_t most_inputs = 0;          // of a node
-  int64_t flops = 0;               // of the forward pass, a sample
-  // sizes of the memories, in floats but for saved bytes
+  std::vector<size_t> idle_slots;  // slots that are trained, but whose gradients no op of the plan writes
+  Buffer<float> shared_memory;     // the memory of shared_gradients
+  size_t most_inputs = 0;          // the largest number of inputs of a node
+  int64_t flops = 0;               // floating-point operations of the forward pass for one sample
+  // sizes of the memories in floats; those of saved values are in bytes
   int64_t thread_floats = 0, thread_saved = 0, scratch_floats = 0, added_floats = 0, batch_floats = 0, batch_saved = 0,
           packed_floats = 0, partial_floats = 0;
 };

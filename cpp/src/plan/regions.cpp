@@ -1,5 +1,5 @@
-// What no later op reads is not computed: a floor pooling or a stride that leaves the last rows or columns out shrinks
-// what comes before it.
+// Rows and columns that no later op reads are not computed. If a pool or a stride leaves out the last rows or columns,
+// the ops before it compute less.
 #include <optional>
 
 #include "plan/lower.h"
@@ -7,8 +7,8 @@
 namespace cnncore {
 namespace {
 
-// Which tensors have to be whole is found by trying: where an op cannot deliver less, or readers want different parts,
-// its output is marked as whole and everything is cut anew. Every failure marks another tensor, so this ends.
+// Which tensors must be whole is found by trial. If an op cannot compute less, or readers need different parts, its
+// output is marked as whole, and all ops are cut again. Each failure marks another tensor, so this ends.
 class Regions {
  public:
   explicit Regions(const Lowered& lowered) : lowered_(lowered), whole_(lowered.shapes.size()) {
@@ -47,7 +47,7 @@ class Regions {
     return true;
   }
 
-  // False where a reader before wants another part, or the tensor has to be whole and this op reads less.
+  // Returns false if another reader needs another part, or if the tensor must be whole and this op reads less.
   bool need_inputs(const LoweredNode& node, const Op& op) {
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       const size_t t = static_cast<size_t>(node.inputs[i]);

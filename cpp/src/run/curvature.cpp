@@ -94,7 +94,7 @@ void Curvature::clear_partials(int64_t shard) {
       std::fill_n(partials + node.partial, node.step->partial_size(), 0.0f);
 }
 
-// The whole block as the gradients of parameters see it.
+// The view of the whole block, for the gradients of parameters.
 BatchView Curvature::view(const PlannedNode& node, BatchMemory& memory) const {
   const auto whole = [&](const Place& place) {
     return place.where == Place::Where::batch ? memory.floats.data() + place.offset : nullptr;
@@ -109,7 +109,7 @@ BatchView Curvature::view(const PlannedNode& node, BatchMemory& memory) const {
   return view;
 }
 
-// Gauss-Newton's product has x of the values and dy of the tangents.
+// The product of Gauss-Newton uses x of the values, and dy of the tangents.
 void Curvature::refresh_views(CurvatureKind kind) {
   for (size_t n = 0; n < plan_->nodes.size(); ++n) {
     BatchView& values = value_views_[n];

@@ -1,4 +1,4 @@
-// Products with curvature: a plan with its memory, which takes data of any size block by block.
+// Products with curvature: a plan with its memory, which processes data of any size in blocks.
 #pragma once
 
 #include <memory>
@@ -10,20 +10,20 @@
 
 namespace cnncore {
 
-/// Samples that are taken at a time; more follow block by block.
+/// The number of samples in a block.
 constexpr int64_t kCurvatureBlock = 1024;
 /// Of the tensors of a slice, and of those of a block, as far as fewer samples help; each has tangents beside it.
 constexpr int64_t kCurvatureFloats = int64_t{8} << 20;
 
 class Curvature {
  public:
-  /// The plan's parameters have tangents, and their gradients receive the product of a block.
+  /// The parameters of the plan must have tangents. The product of a block is written to their gradients.
   explicit Curvature(std::unique_ptr<Plan> plan);
 
   const Plan& plan() const { return *plan_; }
 
-  /// Calls add() behind every block, with the block's share of the product in the parameters' gradients. The labels and
-  /// indices have been checked.
+  /// Calls add() after every block, whose product is then in the gradients of the parameters. Labels and indices must
+  /// have been checked.
   template <class Function>
   void product(CurvatureKind kind, const TrainBatch& batch, Function add) {
     losses_.prepare(batch);
@@ -53,16 +53,16 @@ class Curvature {
 
   std::unique_ptr<Plan> plan_;
   OutputLosses losses_;
-  Shards shards_;      // of the block that runs
+  Shards shards_;      // of the current block
   int64_t first_ = 0;  // its first sample
   Buffer<float> packed_, packed_tangents_;
   BatchMemory values_, tangents_;
   std::vector<std::unique_ptr<TangentMemory>> threads_;
   std::vector<Task> pack_tasks_, gradient_tasks_;
-  // per node, and where the whole block's gradient of its output is
+  // for each node
   std::vector<BatchView> value_views_, tangent_views_;
   std::vector<float*> gradients_;
-  std::vector<int64_t> order_;  // of the block's samples in the data
+  std::vector<int64_t> order_;  // the indices of the block's samples in the data
 };
 
 }  // namespace cnncore

@@ -9,11 +9,12 @@
 namespace cnncore {
 namespace {
 
-constexpr int64_t kWorthSharing = 1 << 17;    // floating-point operations: more than the end of a shared stage costs
-constexpr size_t kMostPooled = 8;             // memories that are kept
-constexpr int64_t kPiece = int64_t{1} << 31;  // floating-point operations between two looks whether to go on
+// Floating-point operations. With fewer, waiting at the end of a shared stage takes longer than sharing saves.
+constexpr int64_t kWorthSharing = 1 << 17;
+constexpr size_t kMostPooled = 8;             // how many memories are kept
+constexpr int64_t kPiece = int64_t{1} << 31;  // floating-point operations between two checks for interrupts
 
-// A part of a stage. One that takes long is done as several smaller parts of as many more.
+// Runs a part of a stage. If it takes long, it is divided into several smaller parts.
 template <class Stopped>
 void forward_in_pieces(const Step& step, const Run& run, int64_t stage, Part part, Stopped stopped) {
   const int64_t work = step.flops() / part.count;
@@ -28,7 +29,7 @@ void forward_in_pieces(const Step& step, const Run& run, int64_t stage, Part par
 
 }  // namespace
 
-/// A memory from the pool, or a new one; it goes back in the end.
+/// A memory from the pool, or a new one. It is put into the pool at the end.
 class Inference::Borrowed {
  public:
   explicit Borrowed(Inference& owner) : owner_(owner) {
@@ -96,17 +97,18 @@ void Inference::forward(const std::vector<Images>& x, const std::vector<float*>&
   forward_many(x, y, *packed, *memory);
 }
 
-// One part of a stage. True where its parts must all be done before the next stage begins.
+// Runs one part of a stage. Returns true if all parts must be done before the next stage begins.
 bool Inference::run_stage(size_t index, const std::vector<Images>& x, Part part, const PackedParameters& packed,
                           Memory& memory, InterruptWatch& watch) {
   const auto shared = [&](size_t i) { return i < stages_.size() && stages_[i].shared; };
   ThreadMemory &own = *memory.threads[static_cast<size_t>(part.index)], &first = *memory.threads[0];
   const Slices own_slices(plan_, own, memory.batch, packed.data());
   const Stage& stage = stages_[index];
-  if (index == 0) own_slices.load(x, nullptr, {0, 1});  // every thread its copy: sooner done than shared
+  // each thread has a copy of the input, which is faster than sharing it
+  if (index == 0) own_slices.load(x, nullptr, {0, 1});
   if (shared(index) || part.index == 0) {
     const PlannedNode& node = plan_.nodes[stage.node];
-    // Values are the first thread's, but the inputs, of which every thread has its copy.
+    // Values are in the memory of the first thread, except for the inputs, of which each thread has a copy.
     Run run = own_slices.run(node, {0, 1}, 0, 1);
     const Slices slices(plan_, first, memory.batch, packed.data());
     for (size_t i = 0; i < node.inputs.size(); ++i) {
@@ -124,7 +126,7 @@ bool Inference::run_stage(size_t index, const std::vector<Images>& x, Part part,
   return shared(index) || shared(index + 1);
 }
 
-// One sample, on all threads if it is worth it.
+// One sample. All threads share the work if that is faster.
 void Inference::forward_one(const std::vector<Images>& x, const std::vector<float*>& y, const PackedParameters& packed,
                             Memory& memory) {
   const int threads = threads_for(2, plan_.flops);
@@ -171,7 +173,8 @@ void Inference::join(size_t n, int64_t samples, Memory& memory) const {
   node.step->join(view);
 }
 
-// A network with steps that need many samples at a time: as many as the plan's batch go through all phases together.
+// For networks with steps that need many samples at a time: as many samples as the batch of the plan go through all
+// phases together.
 void Inference::forward_phases(const std::vector<Images>& x, const std::vector<float*>& y,
                                const PackedParameters& packed, Memory& memory) {
   const int64_t samples = x[0].samples;

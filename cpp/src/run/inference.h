@@ -1,4 +1,4 @@
-// Inference: a plan, its packed parameters and a pool of memories, so that any number of threads may call it at a time.
+// Inference: a plan, its packed parameters, and a pool of memories, so that any number of threads can use it at a time.
 #pragma once
 
 #include <memory>
@@ -19,7 +19,7 @@ class Inference {
   void forward(const std::vector<Images>& x, const std::vector<float*>& y, ParameterState parameters);
 
  private:
-  /// The memory of one call. It is taken from the pool and given back.
+  /// The memory of one call, which comes from the pool and goes back to it.
   struct Memory {
     explicit Memory(const Plan& plan) : batch(plan, 1) {}
     BatchMemory batch;

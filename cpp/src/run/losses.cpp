@@ -1,4 +1,4 @@
-// The losses of a training step: on a slice between its forward and backward pass, or on the whole batch.
+// The losses of a training step: for a slice, between its forward and backward pass, or for the whole batch.
 #include <algorithm>
 
 #include "run/training.h"

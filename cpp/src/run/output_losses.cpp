@@ -7,18 +7,18 @@
 namespace cnncore {
 namespace {
 
-// The rows of one sample's targets.
+// The targets of the rows of one sample.
 Targets targets_of(const Targets& all, int64_t sample, int64_t rows, int64_t columns) {
   return {all.labels ? all.labels + sample * rows : nullptr,
           all.values ? all.values + sample * rows * columns : nullptr};
 }
 
-// The weights of one sample's rows; null where they are one number.
+// The weights of the rows of one sample, or null if the sample has one weight.
 const float* row_weights_of(const OutputLoss& y, int64_t sample, int64_t rows) {
   return y.sample_weight && y.row_weights ? y.sample_weight + sample * rows : nullptr;
 }
 
-// What is common to all rows of a sample.
+// The factor that all rows of a sample have in common.
 float weight_of(const OutputLoss& y, int64_t sample) {
   return y.sample_weight && !y.row_weights ? y.sample_weight[sample] : 1.0f;
 }

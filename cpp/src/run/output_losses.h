@@ -1,4 +1,4 @@
-// What the outputs of a batch are trained for, sample by sample.
+// The losses of the outputs of a batch, sample by sample.
 #pragma once
 
 #include <vector>
@@ -14,22 +14,22 @@ class OutputLosses {
   explicit OutputLosses(const Plan& plan)
       : plan_(plan), meaning_(plan.outputs.size()), logits_(plan.outputs.size()), divisor_(plan.outputs.size()) {}
 
-  /// Before the samples: which outputs take their last activation's gradient with the loss, and what the sums of losses
-  /// are divided by.
+  /// Called before the samples. Decides for which outputs the loss includes the gradient of the last activation, and
+  /// computes what the sums of losses are divided by.
   void prepare(const TrainBatch& batch);
-  /// Outputs whose last activation's gradient the loss takes, by output.
+  /// For each output, whether the loss includes the gradient of the last activation.
   const std::vector<uint8_t>& logits() const { return logits_; }
   double divisor(size_t output) const { return divisor_[output]; }
 
-  /// Sample n's loss times its weight; dy receives the gradient of the batch's total loss.
+  /// Returns the loss of sample n, multiplied by its weight. Writes the gradient of the total loss of the batch to dy.
   double sample(const TrainBatch& batch, size_t output, int64_t n, const float* y, float* dy) const;
-  /// dy' from y', the tangents in a product with curvature.
+  /// Computes dy' from y', the tangents in a product with curvature.
   void sample_curvature(CurvatureKind kind, const TrainBatch& batch, size_t output, int64_t n, const float* y,
                         const float* y_tangent, float* dy_tangent) const;
 
  private:
   const Plan& plan_;
-  // per output: how the loss takes it, and what its gradient is multiplied by
+  // for each output: how the loss uses it, and the factor of its gradient
   std::vector<Output> meaning_;
   std::vector<uint8_t> logits_;
   std::vector<double> divisor_;

@@ -1,4 +1,5 @@
-// Parameters as the steps want them, for inference: made once for every change of the parameters, shared by all calls.
+// Parameters in the layout that the steps need, for inference. They are packed once after each change, and all calls
+// share them.
 #pragma once
 
 #include <memory>
@@ -9,7 +10,7 @@
 
 namespace cnncore {
 
-/// What is known of the parameters' values: which writing they are of, and whether somebody may write unseen.
+/// The version of the parameters' values, and whether somebody may write to them at any time.
 struct ParameterState {
   int64_t version = -1;
   bool lent = false;
@@ -17,20 +18,20 @@ struct ParameterState {
 
 class PackedParameters {
  public:
-  /// `bound`: all parameters that the plan reads.
+  /// `bound` are all parameters that the plan reads.
   PackedParameters(const Plan& plan, const std::vector<BoundSlot>& bound, ParameterState state);
 
-  /// Still what the parameters say. Where they are lent, they are compared with a copy.
+  /// Whether they still have the values of the parameters. Parameters on loan are compared with a copy.
   bool current(const std::vector<BoundSlot>& bound, ParameterState state) const;
   const float* data() const { return packed_.data(); }
-  /// No kernel holds infinity or NaN, and nobody may write any unseen.
+  /// Whether no kernel holds infinity or NaN, and no parameters are on loan.
   bool finite() const { return finite_; }
 
  private:
   ParameterState state_;
   bool finite_ = false;
   Buffer<float> packed_;
-  std::vector<Buffer<float>> seen_;  // per slot, where the parameters were lent
+  std::vector<Buffer<float>> seen_;  // for each slot, a copy of parameters on loan
 };
 
 }  // namespace cnncore

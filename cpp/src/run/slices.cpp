@@ -35,7 +35,7 @@ float* Slices::at(const Place& place, int tensor, int64_t first) const {
   return thread_.floats.data() + place.offset;
 }
 
-// Of samples from n on in a slice that begins at sample `first`.
+// The part of a tensor for samples from n on, in a slice that begins at sample `first`.
 float* Slices::part(const Place& place, int tensor, int64_t first, int64_t n) const {
   float* begin = at(place, tensor, first);
   return place.where == Place::Where::group ? begin : begin + n * plan_.tensors[index(tensor)].size;

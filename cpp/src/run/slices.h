@@ -11,27 +11,27 @@
 
 namespace cnncore {
 
-/// Makes a buffer that is too small larger; what was in it is lost.
+/// Makes a buffer larger if it is too small. Its content is lost then.
 template <class T>
 void reserve(Buffer<T>& buffer, int64_t count) {
   if (buffer.size() >= count) return;
-  buffer = {};  // before the new memory is taken
+  buffer = {};  // frees its memory before the new one is allocated
   buffer = Buffer<T>(count);
 }
 
-/// What each thread has for itself.
+/// The memory of one thread.
 struct ThreadMemory {
   ThreadMemory() = default;
   explicit ThreadMemory(const Plan& plan) { reserve(plan); }
   void reserve(const Plan& plan);
   Buffer<float> floats, scratch, added;
   Buffer<uint8_t> saved;
-  std::vector<const float*> x;  // of the step that runs
+  std::vector<const float*> x;  // the inputs of the current step
   std::vector<float*> dx, sum;
   int64_t bytes() const;
 };
 
-/// What all threads see: tensors of the whole batch, sums of shards, repacked parameters.
+/// The memory that all threads share: tensors of the whole batch, sums of shards, packed parameters.
 struct BatchMemory {
   BatchMemory() = default;
   BatchMemory(const Plan& plan, int64_t shards) { reserve(plan, shards); }
@@ -60,17 +60,17 @@ class Slices {
   float* value(int tensor, int64_t first) const { return at(plan_.tensors[index(tensor)].value, tensor, first); }
   float* grad(int tensor, int64_t first) const { return at(plan_.tensors[index(tensor)].grad, tensor, first); }
 
-  /// Reads the samples of every input; `indices` says which, or null.
+  /// Reads the samples of every input. `indices` says which samples, if it is not null.
   void load(const std::vector<Images>& x, const int64_t* indices, const SliceOf& slice) const;
-  /// `loss` receives what steps add to it.
+  /// Steps with their own losses add them to `loss`.
   void forward(const Phase& phase, const SliceOf& slice, double* loss) const;
-  /// logits: outputs whose last activation's gradient the loss has taken, by output.
+  /// `logits` says for each output whether the loss has included the gradient of the last activation.
   void backward(const Phase& phase, const SliceOf& slice, const std::vector<uint8_t>& logits) const;
-  /// The pointers of a node to samples [n, n + count) of the slice. They hold until the next call.
+  /// The pointers of a node for samples [n, n + count) of the slice. They are valid until the next call.
   Run run(const PlannedNode& node, const SliceOf& slice, int64_t n, int64_t count) const;
 
-  /// Steps overwrite dx. Where another reader of the tensor has written before, they write beside it, between these two
-  /// calls, and the second adds that.
+  /// Steps overwrite dx. If another reader of the tensor has written it before, divert() makes the step write to
+  /// another place, and the second function adds that to dx.
   void divert(const PlannedNode& node, const Run& run) const;
   void rejoin(const PlannedNode& node, const Run& run) const;
 
