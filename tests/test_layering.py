@@ -85,3 +85,26 @@ def test_every_module_says_what_it_offers():
 
 def test_types_are_shipped():
     assert (ROOT / "py.typed").exists()
+
+
+def test_packages_have_no_cycles():
+    """Nor do the packages as a whole: one that another one uses does not use it, not even through other modules."""
+    known = modules()
+    packages = {}
+    for name, (tree, is_package) in known.items():
+        mine = packages.setdefault(package_of(name), set())
+        mine |= {package_of(other) for other in imports(name, tree, is_package, known)} - {package_of(name), "cnncore"}
+    assert len(packages) > 20
+    assert cycle(packages) is None
+
+
+def package_of(module):
+    """``cnncore.layers`` for ``cnncore.layers.dense``."""
+    return ".".join(module.split(".")[:2])
+
+
+def test_every_file_is_looked_at():
+    assert {path.name for path in ROOT.iterdir() if (path / "__init__.py").exists()} <= {
+        name.split(".")[1] for name in modules() if "." in name
+    }
+    assert len(modules()) == len(list(ROOT.rglob("*.py")))

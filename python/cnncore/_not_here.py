@@ -70,7 +70,7 @@ OLDER_LAYERS: dict[str, tuple[str, ...]] = {
 }
 
 _LAYER_METHODS: dict[str, tuple[str, ...]] = {
-    "`add_loss` adds to the loss that `fit` and `evaluate` say": ("losses",),
+    "`add_loss` adds to the loss that `fit` and `evaluate` report": ("losses",),
     "metrics are given to compile": ("add_metric", "metrics", "metrics_variables"),
     "weights are made by add_weight": ("add_variable",),
     "a layer is built from the shape of its input": ("build_from_config", "get_build_config"),

@@ -14,7 +14,7 @@ namespace cnncore {
 struct LoweredNode {
   std::string name;  ///< the name of the layer, or the names of fused layers
   OpPtr op;
-  std::vector<int> inputs;  ///< tensors
+  std::vector<int> inputs;  ///< ids of tensors
   int output;
   std::vector<int> slots;  ///< slots of the network, in the order of the op's parameters
 };
@@ -29,7 +29,7 @@ struct LoweredInput {
 struct Lowered {
   std::vector<LoweredNode> nodes;  ///< in topological order
   std::vector<LoweredInput> inputs;
-  std::vector<int> outputs;   ///< tensors
+  std::vector<int> outputs;   ///< ids of tensors
   std::vector<Shape> shapes;  ///< the shape of every tensor
 };
 

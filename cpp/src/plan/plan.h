@@ -77,7 +77,7 @@ struct PlannedOutput {
 /// The arrays of one slot of parameters that a plan uses.
 struct BoundSlot {
   float* value;
-  float* grad;  // null: not trained
+  float* grad;  // null if it is not trained
   int64_t size;
   const float* tangent;  // null if it is not trained, or outside products with curvature
 };

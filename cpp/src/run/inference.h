@@ -26,7 +26,7 @@ class Inference {
     std::vector<std::unique_ptr<ThreadMemory>> threads;
   };
   class Borrowed;
-  // A step of the way of one sample through the network.
+  // A part of the computation of one sample.
   struct Stage {
     size_t node;
     int64_t stage;

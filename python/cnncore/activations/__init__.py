@@ -14,9 +14,10 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from cnncore._custom_objects import custom_object, custom_object_scope
+from cnncore._layer_registry import registry
 from cnncore._names import nearest
 from cnncore._not_here import explain_missing
-from cnncore.activations.definition import FUNCTIONS, Definition, OwnFunction, define
+from cnncore.activations.definition import FUNCTIONS, define
 from cnncore.activations.rectifiers import (
     celu,
     elu,
@@ -125,6 +126,11 @@ def get(identifier: Any, owner: str = "activations.get") -> Callable[..., Any]:
     )
 
 
+def is_layer(activation: Any) -> bool:
+    """Whether an activation is a layer, rather than a function."""
+    return hasattr(type(activation), "weight_specs")
+
+
 def serialize(activation: Callable[..., Any]) -> str | dict[str, Any]:
     """The name of an activation, or a dict for JSON if it has arguments or is a layer.
 
@@ -133,9 +139,7 @@ def serialize(activation: Callable[..., Any]) -> str | dict[str, Any]:
     >>> serialize(relu)
     'relu'
     """
-    from cnncore.layers.base import Layer, registry
-
-    if isinstance(activation, Layer):
+    if is_layer(activation):
         return registry.serialize(activation)
     definition = define(activation)
     if definition is None:
@@ -154,8 +158,6 @@ def deserialize(config: str | dict[str, Any], custom_objects: Mapping[str, Any] 
     custom_objects : dict of str to function, optional
         What names that are not this package's own mean.
     """
-    from cnncore.layers.base import registry
-
     with custom_object_scope(custom_objects):
         if isinstance(config, str):
             return get(config, "activations.deserialize")
@@ -164,7 +166,8 @@ def deserialize(config: str | dict[str, Any], custom_objects: Mapping[str, Any] 
         name, arguments = config.get("class_name"), config.get("config", {})
         if isinstance(name, str) and name in FUNCTIONS and isinstance(arguments, dict):
             return functools.partial(FUNCTIONS[name], **arguments) if arguments else FUNCTIONS[name]
-        return registry.deserialize(config)
+        layer: Callable[..., Any] = registry.deserialize(config)
+        return layer
 
 
 def fused_kind(activation: Callable[..., Any]) -> str | None:
@@ -173,43 +176,3 @@ def fused_kind(activation: Callable[..., Any]) -> str | None:
     if definition is None or definition.name not in _FUSED or definition.arguments:
         return None
     return definition.name
-
-
-def lower(activation: Callable[..., Any], graph: Any, x: int, layer: str) -> int:
-    """Append the op of an activation to ``graph``, under the name of its layer, and return its output.
-
-    An activation that is a layer becomes part of ``layer``. A NumPy function of the user becomes a call of Python,
-    whose gradient is found by recording what it does (:mod:`cnncore.differentiation`).
-    """
-    from cnncore.layers.axes import on_last_axis
-    from cnncore.layers.base import Layer
-
-    definition = define(activation)
-    if isinstance(activation, Layer):
-        if activation.weight_specs((None, *graph.output_shape(x))):
-            raise ValueError(
-                f'Layer "{layer}": expected an activation without weights; add {type(activation).__name__} as a layer '
-                f"of its own after this one. Received: activation={activation!r}"
-            )
-        return activation.lower(graph, [x])  # type: ignore[no-any-return]
-    if definition is None:
-        function = OwnFunction(activation)
-        return graph.add(  # type: ignore[no-any-return]
-            "host", [x], layer, forward=function.forward, backward=function.backward, shape=graph.output_shape(x)
-        )
-    if definition.name == "linear":
-        return x
-    kind, attributes = _op_of(definition)
-
-    def add(y: int) -> int:
-        return graph.add("activation", [y], layer, kind=kind, **attributes)  # type: ignore[no-any-return]
-
-    return on_last_axis(graph, x, definition.arguments.get("axis", -1), layer, add)
-
-
-def _op_of(definition: Definition) -> tuple[str, dict[str, float]]:
-    """The name of an activation in the core and its arguments there, without those that have no effect."""
-    names = {"negative_slope": "alpha", "alpha": "alpha", "max_value": "max_value", "threshold": "threshold"}
-    given = {names[key]: value for key, value in definition.arguments.items() if key in names and value is not None}
-    kind = "gelu_tanh" if definition.arguments.get("approximate") else definition.name
-    return kind, {name: float(value) for name, value in given.items()}

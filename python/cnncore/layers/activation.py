@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cnncore import _checks, activations
+from cnncore.layers.activation_op import lower_activation
 from cnncore.layers.axes import sample_axis
 from cnncore.layers.base import Layer, Shape, WeightSpec, registry
 from cnncore.layers.protocols import Graph
@@ -44,7 +45,7 @@ class Activation(_SameShape):
         self.activation = activations.get(activation, "Activation")
 
     def lower(self, graph: Graph, inputs: Sequence[int]) -> int:
-        return activations.lower(self.activation, graph, inputs[0], self.name)
+        return lower_activation(self.activation, graph, inputs[0], self.name)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "activation": activations.serialize(self.activation)}
@@ -244,7 +245,7 @@ class Softmax(_SameShape):
 
     def lower(self, graph: Graph, inputs: Sequence[int]) -> int:
         softmax = functools.partial(activations.softmax, axis=self.axis)
-        return activations.lower(softmax, graph, inputs[0], self.name)
+        return lower_activation(softmax, graph, inputs[0], self.name)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "axis": self.axis}

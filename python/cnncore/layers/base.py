@@ -36,7 +36,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from cnncore import _checks, regularizers
+from cnncore import _checks, _layer_registry, regularizers
 from cnncore._naming import unique_name
 from cnncore._not_here import explain_missing_methods
 from cnncore._random import next_seed
@@ -55,7 +55,7 @@ __all__ = ["Layer", "Shape", "WeightSpec", "registry", "structure_changed", "str
 Shape = tuple[Any, ...]  # the batch axis, None, then ints
 L = TypeVar("L", bound="Layer")
 
-registry: Registry[Layer] = Registry("layer", "cnncore.layers", "cnncore.models")
+registry: Registry[Layer] = _layer_registry.registry
 
 
 class Layer(Weighted):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cnncore import _checks, activations, regularizers
+from cnncore.layers.activation_op import lower_activation
 from cnncore.layers.base import Shape, WeightSpec, registry
 from cnncore.layers.protocols import Graph
 from cnncore.layers.variable import Variable
@@ -109,7 +110,7 @@ class Dense(Weighted):
             y = graph.add("conv2d", [x], self.name, filters=self.units, kernel_size=(1, 1), **options)
             if len(positions) != 2:
                 y = graph.add("reshape", [y], self.name, shape=(*positions, self.units))
-        return y if fused else activations.lower(self.activation, graph, y, self.name)
+        return y if fused else lower_activation(self.activation, graph, y, self.name)
 
     @property
     def kernel(self) -> Variable:

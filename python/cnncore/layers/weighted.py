@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cnncore import _checks, activations, constraints, initializers, regularizers
+from cnncore.layers.activation_op import lower_activation
 from cnncore.layers.base import Layer, Shape, WeightSpec
 from cnncore.layers.protocols import Graph
 
@@ -127,7 +128,7 @@ class Windowed(Weighted):
         """Add the op of an activation, if the op before it does not include the activation."""
         if activations.fused_kind(activation) is not None:
             return y
-        return activations.lower(activation, graph, y, self.name)
+        return lower_activation(activation, graph, y, self.name)
 
 
 def pair_of(sizes: Sequence[int]) -> _checks.Pair:

@@ -1,26 +1,27 @@
-"""The kernels as plain functions: NumPy in, NumPy out, forward and backward of each layer.
+"""Ops as plain functions from NumPy arrays to NumPy arrays: the forward and the backward pass of each layer.
 
-Images are (batch, height, width, channels), convolution kernels (height, width, inputs per group, outputs),
-everything is float32. Arguments may be anything ``numpy.asarray`` turns into numbers; they are copied only
-where they are not C-contiguous float32 already. Results are new arrays, except in the two optimizer updates.
+Images are (batch, height, width, channels), convolution kernels (height, width, inputs per group, outputs), everything
+is float32. Arguments may be anything that ``numpy.asarray`` turns into numbers. They are copied only if they are not
+C-contiguous float32. Results are new arrays, except in the two optimizer updates.
 
 Padding is ``"valid"`` (none), ``"same"`` (Keras' rule: output size = ceil(size / stride), the odd pixel at the bottom
 and right), an int P on every side, or ``((top, bottom), (left, right))``.
 
-``precision`` says how exactly the operands of products, x, kernel and dy, are taken; sums and results are float32. With
-a, b the operands of a product, an element is off by at most so much, beside what float32 is off:
+``precision`` says how the operands of products, x, kernel and dy, are rounded; sums and results are float32. If a and b
+are the operands, the additional error of an element, compared with float32, is at most:
 
 - ``"float32"``: 0. Operands have 24 bits of mantissa.
 - ``"bfloat16_3x"``: 5e-5 sum |a| |b|. Operands have 16 bits of mantissa: they are the sum of two bfloat16 values.
 - ``"bfloat16"``: 8e-3 sum |a| |b|. Operands have 8 bits of mantissa.
 
-Numbers below 1.2e-38 in magnitude count as zero inside the ops, which keeps processors at full speed: a gradient that
-small vanishes, for example in :func:`max_pool2d_backward`, where PyTorch keeps it.
+Numbers below 1.2e-38 in magnitude (denormals) are replaced by zero inside the ops, since processors compute slowly with
+them. So a gradient that small becomes zero, for example in :func:`max_pool2d_backward`, while PyTorch keeps it.
 
-Convolutions with groups or with less than 16 input channels or filters, and dense layers with less than 32 features or
-16 units, are float32 whatever is asked. In the others numbers beyond 3.39e38, where bfloat16 ends, become infinite.
+Convolutions with groups or with fewer than 16 input channels or filters, and dense layers with fewer than 32 features
+or 16 units, always compute in float32. In all others, numbers beyond 3.39e38, the largest bfloat16 number, become
+infinite.
 
-``ops.mean``, ``ops.square`` and the other names of ``keras.ops`` that NumPy has too are NumPy's functions.
+``ops.mean``, ``ops.square`` and other names of ``keras.ops`` that NumPy also has are the NumPy functions.
 """
 
 from __future__ import annotations

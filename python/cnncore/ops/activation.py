@@ -1,4 +1,4 @@
-"""Activations element by element, softmax and log_softmax over the last axis, and their gradients."""
+"""Activations that are computed element by element, softmax and log_softmax over the last axis, and their gradients."""
 
 from __future__ import annotations
 
@@ -116,8 +116,8 @@ def activation_backward(
 ) -> Float32:
     """Gradient of :func:`activation` with respect to x, from its output y and the gradient dy of that output.
 
-    The gradients of gelu, gelu_tanh, silu, mish, hard_silu and softsign do not follow from y: they need ``x``, and y
-    may be None. The others do not read x.
+    The gradients of gelu, gelu_tanh, silu, mish, hard_silu and softsign need ``x``, and y may be None. The others need
+    y, and do not read x.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
-"""NumPy's functions under the names of ``keras.ops``, for losses, metrics and Lambda layers written with them.
+"""NumPy functions under the names that they have in ``keras.ops``, for losses, metrics and Lambda layers.
 
-They are NumPy's own, so that :mod:`cnncore.differentiation` follows them.
+:mod:`cnncore.differentiation` knows their gradients.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ _KERNEL = "height, width, inputs, outputs"
 
 
 def conv_output_size(size: int, kernel_size: int, padding: int = 0, stride: int = 1) -> int:
-    """(W - F + 2P) / S + 1, rounded down: the size of a convolution's or pooling's output.
+    """(W - F + 2P) / S + 1 rounded down: the size of the output of a convolution or a pool.
 
     Parameters
     ----------
@@ -64,13 +64,14 @@ def conv2d(
     kernel : array_like, shape (kernel height, kernel width, channels / groups, filters)
     bias : array_like, shape (filters,), optional
     strides, dilation_rate : int or two ints, default 1
-        Steps of the patch, and of the taps inside it.
+        How far the patch moves from one output to the next, and how far the pixels in it are apart.
     padding : default "valid"
         See :mod:`cnncore.ops`.
     groups : int, default 1
-        Inputs and filters are split into so many independent groups; ``groups = channels`` is depthwise.
+        Channels and filters are divided into that many independent groups; ``groups = channels`` is a depthwise
+        convolution.
     precision : {"float32", "bfloat16_3x", "bfloat16"}, default "float32"
-        How exactly x and kernel enter the products; see :mod:`cnncore.ops`.
+        How x and kernel are rounded in products; see :mod:`cnncore.ops`.
 
     Returns
     -------
@@ -120,7 +121,7 @@ def conv2d_backward(
     dy : array_like, shape of the output
         Gradient of the loss with respect to the output.
     precision : {"float32", "bfloat16_3x", "bfloat16"}, default "float32"
-        How exactly x, kernel and dy enter the products; see :mod:`cnncore.ops`.
+        How x, kernel and dy are rounded in products; see :mod:`cnncore.ops`.
 
     Returns
     -------
@@ -149,7 +150,7 @@ def conv2d_backward(
     dy = _checks.float32_array(dy, "dy", owner, 4, "batch, height, width, filters")
     options = _window(owner, x, window, strides, padding, dilation_rate)
     grads = _core.conv2d_backward(x, kernel, dy, *options, groups, precision=_checks.precision(precision, owner))
-    # None stands for gradients that were not asked for; here all are.
+    # A gradient that is not needed is None. Here all are needed.
     return cast("tuple[Float32, Float32, Float32]", grads)
 
 

@@ -23,7 +23,8 @@ def conv2d_transpose(
     dilation_rate: Size = 1,
     precision: str = "float32",
 ) -> Float32:
-    """Add each pixel times the kernel into a larger image: the gradient of a convolution's input, as an op.
+    """Add a multiple of the kernel to a larger image for each pixel. This computes the gradient of a convolution's
+    input.
 
     Parameters
     ----------
@@ -31,22 +32,23 @@ def conv2d_transpose(
     kernel : array_like, shape (kernel height, kernel width, filters, channels)
     bias : array_like, shape (filters,), optional
     strides, dilation_rate : int or two ints, default 1
-        Steps of the patch in the output, and of the taps inside it.
+        How far the kernel moves in the output from one pixel to the next, and how far its elements are apart.
     padding : default "valid"
-        What is cut off the output: nothing, so much that its size is size * stride ("same"), an int on every side, or
-        ``((top, bottom), (left, right))``.
+        How much is cut off the output: nothing ("valid"), as much as makes its size equal to size * stride ("same"), an
+        int for every side, or ``((top, bottom), (left, right))``.
     output_padding : int or two ints, optional
-        Rows and columns that the output has more, at the bottom and right, less than the strides. By default as in
-        Keras: with "valid" and a kernel smaller than the stride, so many that the output has size * stride pixels;
-        with "same" what that size takes; otherwise none. With "same" and a number of one's own the size is
-        (size - 1) stride + extent - 2 (extent // 2) + output_padding.
+        Additional rows and columns at the bottom and right of the output, fewer than the strides. By default, as in
+        Keras, the output gets size * stride pixels with "same", and also with "valid" if the kernel is smaller than the
+        stride; otherwise there are none. If it is given with "same", the size is (size - 1) stride + extent - 2 (extent
+        // 2) + output_padding.
     precision : {"float32", "bfloat16_3x", "bfloat16"}, default "float32"
-        How exactly x and kernel enter the products; see :mod:`cnncore.ops`.
+        How x and kernel are rounded in products; see :mod:`cnncore.ops`.
 
     Returns
     -------
     numpy.ndarray of float32, shape (batch, output height, output width, filters)
-        Sizes are (size - 1) stride + extent - cut off + output_padding, extent = (kernel size - 1) dilation + 1.
+        Each size is (size - 1) stride + extent - what is cut off + output_padding, where extent = (kernel size - 1)
+        dilation + 1.
 
     Raises
     ------
@@ -97,7 +99,7 @@ def conv2d_transpose_backward(
     dy : array_like, shape of the output
         Gradient of the loss with respect to the output.
     precision : {"float32", "bfloat16_3x", "bfloat16"}, default "float32"
-        How exactly x, kernel and dy enter the products; see :mod:`cnncore.ops`.
+        How x, kernel and dy are rounded in products; see :mod:`cnncore.ops`.
 
     Returns
     -------

@@ -1,7 +1,7 @@
-"""Ops of several inputs: sums, products, extrema, concatenation, products over an axis, and their gradients.
+"""Ops with several inputs: sums, products, extrema, concatenation, products over an axis, and their gradients.
 
-Inputs are arrays whose first axis is the batch. Elementwise ones may differ along axes of size 1, which are
-repeated; an input of lower rank is taken as if it had axes of size 1 behind the batch (Keras' rule).
+Inputs are arrays whose first axis is the batch. Inputs of elementwise ops may have axes of size 1, which are repeated.
+As in Keras, an input with fewer axes gets axes of size 1 after the batch axis.
 """
 
 from __future__ import annotations
@@ -18,20 +18,21 @@ __all__ = ["batch_dot", "batch_dot_backward", "merge", "merge_backward"]
 
 
 def merge(inputs: Sequence[ArrayLike], kind: str, *, axis: int = -1) -> Float32:
-    """Combine arrays element by element, or put them one behind the other.
+    """Combine arrays element by element, or put them one after another.
 
     Parameters
     ----------
     inputs : sequence of array_like, shape (batch, ...) each
     kind : {"add", "subtract", "multiply", "average", "maximum", "minimum", "concatenate"}
-        ``"subtract"`` takes two inputs, the others any number. A maximum or minimum is NaN where an input is.
+        ``"subtract"`` takes two inputs, the others any number. A maximum or minimum is NaN if an input is NaN.
     axis : int, default -1
-        Of ``"concatenate"``: the inputs have equal shapes but along this axis, which is not the batch's, 0.
+        The axis of ``"concatenate"``, along which the inputs may have different sizes. It must not be 0, the batch
+        axis.
 
     Returns
     -------
     numpy.ndarray of float32
-        Of the common shape, or of the inputs' sizes together along ``axis``.
+        An array of the common shape; for ``"concatenate"`` the sizes along ``axis`` are added.
 
     Raises
     ------
@@ -76,15 +77,15 @@ def batch_dot(x1: ArrayLike, x2: ArrayLike, axes: int | Sequence[int] = -1, norm
     ----------
     x1, x2 : array_like, shape (batch, ...)
     axes : int or two ints, default -1
-        The axis of each that is summed over, not the batch axis, 0.
+        The axes over which products are summed. They must not be 0, the batch axis.
     normalize : bool, default False
-        Divide each vector along the axis by its length first (or by 1e-7 where it is shorter): cosines.
+        Whether to divide each vector by its length first, or by 1e-7 if it is shorter. The results are then cosines.
 
     Returns
     -------
     numpy.ndarray of float32
-        The axes of x1 but its summed one, then those of x2 but the batch and its summed one; shape (batch, 1) where
-        nothing else is left.
+        The axes of x1 without the summed one, followed by those of x2 without the batch axis and the summed one;
+        (batch, 1) if there are no other axes.
 
     Raises
     ------

@@ -18,14 +18,14 @@ _IMAGES = "batch, height, width, channels"
 def max_pool2d(
     x: ArrayLike, pool_size: Size = 2, strides: Size | None = None, padding: PaddingArgument = "valid"
 ) -> Float32:
-    """Largest value of each window, per channel. Padding never wins.
+    """The largest value of each window, per channel. Padding is never the largest value.
 
     Parameters
     ----------
     x : array_like, shape (batch, height, width, channels)
     pool_size : int or two ints, default 2
     strides : int or two ints, optional
-        Steps of the window; its size by default.
+        How far the window moves from one output to the next; by default its size.
     padding : default "valid"
         See :mod:`cnncore.ops`.
 
@@ -84,7 +84,7 @@ def max_pool2d_backward(
 def avg_pool2d(
     x: ArrayLike, pool_size: Size = 2, strides: Size | None = None, padding: PaddingArgument = "valid"
 ) -> Float32:
-    """Mean of each window, per channel, over the pixels that are not padding (Keras' rule).
+    """The mean of each window, per channel, over the pixels that are not padding, as in Keras.
 
     Parameters, result and errors are those of :func:`max_pool2d`.
 
@@ -107,7 +107,7 @@ def avg_pool2d_backward(
     strides: Size | None = None,
     padding: PaddingArgument = "valid",
 ) -> Float32:
-    """Gradient of :func:`avg_pool2d` with respect to x, of which only the shape matters.
+    """Gradient of :func:`avg_pool2d` with respect to x, of which only the shape is needed.
 
     Parameters
     ----------

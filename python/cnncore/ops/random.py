@@ -1,4 +1,4 @@
-"""Dropout and noise, drawn by counters: what an element gets follows from (seed, step, sample, element) alone."""
+"""Dropout and noise. The random number of an element depends only on (seed, step, sample, element)."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ def dropout(
     x : array_like, shape (batch, ...)
     rate : float in [0, 1)
     seed, step : int
-        Each pair has its own draws, the same on every machine.
+        Each pair gives other random numbers, which are the same on every machine.
     noise_shape : sequence of int, optional
-        Of a sample: its sizes, or 1 along axes that share a draw; ``(1, 1, channels)`` drops whole feature maps.
+        The shape of a sample, with 1 along axes whose places are dropped together; ``(1, 1, channels)`` drops whole
+        channels.
 
     Returns
     -------
@@ -59,7 +60,7 @@ def gaussian_noise(x: ArrayLike, stddev: float, *, seed: int, step: int = 0) -> 
     x : array_like, shape (batch, ...)
     stddev : float >= 0
     seed, step : int
-        Each pair has its own draws.
+        Each pair gives other random numbers.
 
     Returns
     -------

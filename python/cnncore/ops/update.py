@@ -1,4 +1,4 @@
-"""The optimizers' update rules: one fused pass over flat vectors, in place."""
+"""The update rules of two optimizers: one pass over flat vectors, which are changed in place."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def sgd_update(
     Parameters
     ----------
     params, grads, velocity : numpy.ndarray of float32, shape (size,)
-        params and velocity are updated where they are, so they must be C-contiguous float32 already. velocity is
-        needed where momentum > 0.
+        params and velocity are changed in place, so they must be C-contiguous float32. velocity is needed if momentum >
+        0.
 
     Examples
     --------
@@ -62,8 +62,8 @@ def adam_update(
     Parameters
     ----------
     params, grads, m, v : numpy.ndarray of float32, shape (size,)
-        All but grads are updated where they are, so they must be C-contiguous float32 already; m and v, the running
-        moments, start as zeros.
+        All except grads are changed in place, so they must be C-contiguous float32. m and v, the running moments, begin
+        with zeros.
     step : int
         Number of this step, counted from 1.
 

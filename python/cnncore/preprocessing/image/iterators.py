@@ -17,7 +17,7 @@ __all__ = ["Iterator", "NumpyArrayIterator"]
 
 
 class Iterator(PyDataset):
-    """Base class: the order of samples and the numbers behind their changes.
+    """Base class: the order of samples, and the random numbers that decide how they are changed.
 
     Parameters
     ----------

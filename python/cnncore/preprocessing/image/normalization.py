@@ -16,7 +16,7 @@ _OWNER = "ImageDataGenerator"
 
 
 class Normalization:
-    """What is done to all images alike, after the random changes. See ``ImageDataGenerator`` for the attributes."""
+    """The normalization of all images, after the random changes. See ``ImageDataGenerator`` for the attributes."""
 
     featurewise_center: bool
     samplewise_center: bool
@@ -35,7 +35,7 @@ class Normalization:
         raise NotImplementedError("a generator of images changes them at random")
 
     def _settle_normalization(self) -> None:
-        """What one setting implies for another, as in Keras, with a warning."""
+        """Set options that follow from other options, with a warning, as in Keras."""
 
         def imply(condition: bool, name: str, value: bool, cause: str) -> None:
             if condition and getattr(self, name) != value:

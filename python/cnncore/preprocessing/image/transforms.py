@@ -1,4 +1,4 @@
-"""What ``ImageDataGenerator`` does to images, for a batch (n, height, width, channels) or for one image.
+"""The changes of images by ``ImageDataGenerator``, for a batch (n, height, width, channels) or for one image.
 
 Functions that Keras has take one image and its axes; those with ``batch`` in their name take a batch and a dict of
 parameters per image.

@@ -1,0 +1,48 @@
+"""The op of an activation, for layers that have one at their end and for the layer ``Activation``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cnncore.activations import is_layer
+from cnncore.activations.definition import Definition, OwnFunction, define
+from cnncore.layers.axes import on_last_axis
+
+__all__ = ["lower_activation"]
+
+
+def lower_activation(activation: Any, graph: Any, x: int, layer: str) -> int:
+    """Append the op of an activation to ``graph``, under the name of its layer, and return its output.
+
+    An activation that is a layer becomes part of ``layer``. A NumPy function of the user becomes a call of Python,
+    whose gradient is found by recording what it does (:mod:`cnncore.differentiation`).
+    """
+    definition = define(activation)
+    if is_layer(activation):
+        if activation.weight_specs((None, *graph.output_shape(x))):
+            raise ValueError(
+                f'Layer "{layer}": expected an activation without weights; add {type(activation).__name__} as a layer '
+                f"of its own after this one. Received: activation={activation!r}"
+            )
+        return activation.lower(graph, [x])  # type: ignore[no-any-return]
+    if definition is None:
+        function = OwnFunction(activation)
+        return graph.add(  # type: ignore[no-any-return]
+            "host", [x], layer, forward=function.forward, backward=function.backward, shape=graph.output_shape(x)
+        )
+    if definition.name == "linear":
+        return x
+    kind, attributes = _op_of(definition)
+
+    def add(y: int) -> int:
+        return graph.add("activation", [y], layer, kind=kind, **attributes)  # type: ignore[no-any-return]
+
+    return on_last_axis(graph, x, definition.arguments.get("axis", -1), layer, add)
+
+
+def _op_of(definition: Definition) -> tuple[str, dict[str, float]]:
+    """The name of an activation in the core and its arguments there, without those that have no effect."""
+    names = {"negative_slope": "alpha", "alpha": "alpha", "max_value": "max_value", "threshold": "threshold"}
+    given = {names[key]: value for key, value in definition.arguments.items() if key in names and value is not None}
+    kind = "gelu_tanh" if definition.arguments.get("approximate") else definition.name
+    return kind, {name: float(value) for name, value in given.items()}
