@@ -1,4 +1,4 @@
-// An activation as an op of its own; layers with a kernel take it into themselves where they can.
+// An activation as an op. Layers with a kernel include it if they can.
 #pragma once
 
 #include "graph/op.h"

@@ -1,4 +1,4 @@
-// Reading an op's attributes: each with its default, a clear error for a wrong type, and none left unread.
+// Reads the attributes of an op, with defaults, and with errors for wrong types and for attributes that do not exist.
 #pragma once
 
 #include <optional>
@@ -18,7 +18,7 @@ class AttributeReader {
 
   const std::string& op() const { return op_; }
   bool has(std::string_view name) const { return attributes_.find(name) != attributes_.end(); }
-  /// Each throws std::invalid_argument where the value has another type, or is missing and there is no default.
+  /// Each throws std::invalid_argument if the value has another type, or if it is missing and has no default.
   bool boolean(std::string_view name, std::optional<bool> fallback = {});
   int64_t integer(std::string_view name, std::optional<int64_t> fallback = {});
   double real(std::string_view name, std::optional<double> fallback = {});
@@ -29,7 +29,7 @@ class AttributeReader {
   /// Four integers: top, bottom, left, right.
   Padding padding(std::string_view name);
 
-  /// Throws std::invalid_argument where an attribute was given that nobody has read.
+  /// Throws std::invalid_argument if there is an attribute that was not read.
   void finish() const;
 
  private:

@@ -1,5 +1,5 @@
-// What a layer with a kernel may be followed by and take into itself: an affine map per filter (batch normalization in
-// inference), an activation.
+// What a layer with a kernel can include if it follows the layer: an affine map for each filter (batch normalization in
+// inference), and an activation.
 #pragma once
 
 #include "graph/op.h"
@@ -17,18 +17,19 @@ class ChannelMap {
   virtual void evaluate(const ParameterRef* parameters, int64_t channels, float* scale, float* offset) const = 0;
 };
 
-/// A step that does nothing else, with a relu behind it where wanted.
+/// A step that only computes this map, optionally followed by a relu.
 std::unique_ptr<Step> make_channel_map_step(std::shared_ptr<const ChannelMap> map, const Shape& shape, bool relu,
                                             const std::string& name, const StepContext& context);
 
-/// An op that is a ChannelMap in inference derives from this as well, so that others can find it.
+/// A base class of ops that are a ChannelMap in inference, by which other ops find the map.
 class HasChannelMap {
  public:
   virtual ~HasChannelMap() = default;
   virtual std::shared_ptr<const ChannelMap> channel_map() const = 0;
 };
 
-/// A kernel whose last axis are `filters`, with a bias, times a ChannelMap: the kernel and bias that do both.
+/// A kernel, whose last axis is that of the filters, and a bias, multiplied by a ChannelMap: the kernel and bias that
+/// compute both.
 class FoldedKernel {
  public:
   FoldedKernel(std::shared_ptr<const ChannelMap> map, int64_t kernel_size, int64_t filters)

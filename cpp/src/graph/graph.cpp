@@ -1,4 +1,4 @@
-// Building a graph: every op checks its inputs and infers its output's shape.
+// Building a graph. Every op checks its inputs and infers the shape of its output.
 #include <algorithm>
 
 #include "cnncore/network.h"

@@ -25,8 +25,8 @@ std::vector<ParameterSpec> parameters_of(const Meaning& m) {
   return specs;
 }
 
-// What both have in common: gamma and beta, their sums over the samples, and `statistics` means and inverse deviations
-// that forward keeps for backward.
+// What both have in common: gamma and beta, the sums of their gradients over samples, and the means and inverse
+// deviations that forward keeps for backward.
 class NormalizationStep : public Step {
  public:
   NormalizationStep(const Meaning& m, int64_t statistics, const StepContext& context)

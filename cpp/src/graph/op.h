@@ -1,4 +1,5 @@
-// An op: what a layer means. It has no memory and knows no instruction set; `plan` makes the Step that runs.
+// An op describes what a layer computes. It has no memory and knows no instruction set; `plan` makes the Step that
+// runs.
 #pragma once
 
 #include <memory>
@@ -22,7 +23,8 @@ using OpPtr = std::shared_ptr<const Op>;
 /// a training and the randomness and statistics of inference.
 enum class Purpose { inference, training, curvature };
 
-/// An array that an op wants. State (BatchNormalization's moving statistics) is saved with a model but not trained.
+/// An array that an op needs. State, such as the moving statistics of BatchNormalization, is saved with a model but not
+/// trained.
 struct ParameterSpec {
   std::string name;
   Shape shape;
@@ -38,19 +40,19 @@ struct ParameterRef {
   const float* tangent = nullptr;
 };
 
-/// y = x * scale + offset, which can be folded into reading the samples.
+/// y = x * scale + offset, which can be computed while samples are read.
 struct Scaling {
   float scale = 1.0f, offset = 0.0f;
 };
 
-/// What a step is made for.
+/// How a step will be used.
 struct StepContext {
   Purpose purpose;
-  bool backward;  ///< the step will be run backwards
-  int64_t slice;  ///< the most samples of one call
-  int64_t batch;  ///< of a training step
+  bool backward;  ///< whether the step will have a backward pass
+  int64_t slice;  ///< the largest number of samples in one call
+  int64_t batch;  ///< the batch size of a training step
   Precision precision;
-  std::vector<bool> input_grad;          ///< per input: backward writes its gradient
+  std::vector<bool> input_grad;          ///< for each input, whether backward writes its gradient
   std::vector<ParameterRef> parameters;  ///< in the order of Op::parameters
   const Kernels& kernels;
   bool any_input_grad() const {
@@ -65,23 +67,23 @@ class Op {
   Op(std::vector<Shape> inputs, Shape output) : inputs_(std::move(inputs)), output_(std::move(output)) {}
   virtual ~Op() = default;
 
-  /// Shapes of one sample.
+  /// The shapes of one sample.
   const std::vector<Shape>& inputs() const { return inputs_; }
   const Shape& input() const { return inputs_.front(); }
   const Shape& output() const { return output_; }
 
   virtual std::vector<ParameterSpec> parameters() const { return {}; }
-  /// This op and `next`, the only reader of its output, as one; null where they stay two. The parameters of `next`
-  /// follow this op's.
+  /// This op fused with `next`, the only reader of its output, or null if they cannot be fused. The parameters of
+  /// `next` follow those of this op.
   virtual OpPtr fused(const Op& /*next*/, Purpose /*purpose*/) const { return nullptr; }
-  /// The same op where only the first rows and columns of its output are needed, reading no more than that takes;
-  /// null where it has to compute all of it.
+  /// The same op if only the first rows and columns of its output are needed. It reads only what it needs for them.
+  /// Null if it must compute all of its output.
   virtual OpPtr cut(const Shape& /*output*/) const { return nullptr; }
-  /// The output is the input as it lies in memory: no step is made.
+  /// Whether the output has the same memory as the input, so that no step is needed.
   virtual bool is_view(Purpose /*purpose*/) const { return false; }
   virtual std::optional<Scaling> scaling() const { return {}; }
-  /// The output is a probability distribution, or a probability, by a function whose gradient some losses take
-  /// together with their own.
+  /// The activation at the end of the op, if it gives a probability distribution or a probability. Some losses include
+  /// its gradient in their own.
   virtual std::optional<Activation> last_activation() const { return {}; }
   virtual std::unique_ptr<Step> plan(const StepContext& context) const = 0;
 
@@ -90,15 +92,16 @@ class Op {
   Shape output_;
 };
 
-/// Makes an op for inputs of these shapes; throws std::invalid_argument for what makes no sense.
+/// Makes an op for inputs of these shapes. Throws std::invalid_argument if attributes or shapes make no sense.
 using MakeOp = OpPtr (*)(AttributeReader& attributes, const std::vector<Shape>& inputs);
 
-/// The op of this kind; throws std::invalid_argument where there is none (registry.cpp lists them).
+/// The function that makes ops of this kind. Throws std::invalid_argument if there is no such kind (registry.cpp lists
+/// them).
 MakeOp find_op(const std::string& kind);
 
-/// The single input; an error where there are several.
+/// The shape of the single input. Several inputs are an error.
 const Shape& only_input(const AttributeReader& attributes, const std::vector<Shape>& inputs);
-/// The single input, which has to be an image (height, width, channels).
+/// The shape of the single input, which must be an image (height, width, channels).
 const Shape& image_input(const AttributeReader& attributes, const std::vector<Shape>& inputs);
 
 }  // namespace cnncore

@@ -1,4 +1,5 @@
-// Every kind of op: its name and what makes it. A new op adds its line here and nothing else outside its own file.
+// Every kind of op with its name and the function that makes it. A new op adds a line here, and nothing else outside
+// its own file.
 #include <algorithm>
 
 #include "graph/op.h"

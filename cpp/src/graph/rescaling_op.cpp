@@ -1,4 +1,4 @@
-// y = x * scale + offset. At the input of a network it costs nothing: it is folded into reading the samples.
+// y = x * scale + offset. At the input of a network it takes no time, since it is computed while samples are read.
 #include "run/step.h"
 
 namespace cnncore {

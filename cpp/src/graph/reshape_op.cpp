@@ -1,4 +1,4 @@
-// The same values in another shape. Nothing moves: the output is the input's memory.
+// The same values in another shape. The output has the memory of the input.
 #include "run/step.h"
 #include "runtime/check.h"
 

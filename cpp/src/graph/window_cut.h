@@ -1,4 +1,4 @@
-// How much input an op with a sliding window reads for the first rows and columns of its output.
+// How much of its input an op with a sliding window reads, if only the first rows and columns of its output are needed.
 #pragma once
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Who may use a network and its parameters at a time: any number that read, or one that changes them.
+// Locks of a network and its parameters: any number of readers, or one writer, may use them at a time.
 #pragma once
 
 #include <vector>
@@ -7,7 +7,7 @@
 
 namespace cnncore {
 
-/// Holds a network's lock, and that of the parameters that other networks refer to as well. These are taken in the
+/// Holds the lock of a network, and the locks of parameters that it shares with other networks. These are locked in the
 /// order of their addresses, so that two networks cannot wait for each other.
 template <bool kWrite>
 class Access {

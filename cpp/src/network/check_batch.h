@@ -1,18 +1,19 @@
-// What a caller hands to a network is checked once, before anything is computed.
+// Checks of the arguments of a network, once, before anything is computed.
 #pragma once
 
 #include "cnncore/network.h"
 
 namespace cnncore {
 
-/// The number of samples; throws std::invalid_argument where inputs are missing, differ in it, or an output is null.
+/// Returns the number of samples. Throws std::invalid_argument if inputs are missing or have different numbers of
+/// samples, or if an output is null.
 int64_t check_inputs(const char* op, const Graph& graph, const std::vector<Images>& x, const std::vector<float*>* y,
                      size_t outputs);
 
-/// Throws std::invalid_argument where something is missing, an index is out of range or a label is.
+/// Throws std::invalid_argument if something is missing, or an index or a label is out of range.
 void check_batch(const Graph& graph, const std::vector<int>& outputs, const TrainBatch& batch);
 
-/// Throws std::invalid_argument where a loss has no second derivatives.
+/// Throws std::invalid_argument if a loss has no second derivatives.
 void check_curvature(CurvatureKind kind, const TrainBatch& batch);
 
 }  // namespace cnncore

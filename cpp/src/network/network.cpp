@@ -1,4 +1,4 @@
-// A network: parameters, plans by batch size, and who may use them at a time. What runs on a batch is in run/.
+// A network: its parameters, its plans by batch size, and locks. run/ has the code that runs a batch.
 #include "cnncore/network.h"
 
 #include <algorithm>
@@ -22,7 +22,7 @@ namespace cnncore {
 namespace {
 
 constexpr int64_t kInferenceSlice = 16;
-constexpr int64_t kInferenceBatch = 256;  // samples that go together through phases
+constexpr int64_t kInferenceBatch = 256;  // how many samples go through all phases together
 
 }  // namespace
 
@@ -100,7 +100,7 @@ struct Network::Impl {
     return inference;
   }
 
-  // Loans before versions: what was written before a loan ended belongs to the version that is read after it.
+  // Loans are read before versions, so that what was written before a loan ended is part of the version that is read.
   ParameterState parameter_state() const {
     ParameterState state{0, false};
     for (const Parameters* layer : slots.layers) state.lent |= layer->state().loans > 0;
@@ -111,7 +111,7 @@ struct Network::Impl {
     for (Parameters* layer : slots.layers) ++layer->state().version;
   }
 
-  // The trained slots; the gaps between them are not touched.
+  // The ranges of the trained slots, without the gaps between them.
   std::span<const UpdateRange> update_ranges() {
     if (ranges.empty()) {
       const std::vector<BoundSlot> bound = slots.bind(gradients.data());

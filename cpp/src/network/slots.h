@@ -1,4 +1,4 @@
-// Which parameters a graph wants, layer by layer, and where their gradients lie in the flat vectors.
+// The parameters that a graph needs, layer by layer, and the places of their gradients in the flat vectors.
 #pragma once
 
 #include <map>
@@ -12,10 +12,10 @@
 namespace cnncore {
 
 struct Slots {
-  /// A layer that `given` has no Parameters for gets its own; throws std::invalid_argument where given ones do not fit.
+  /// Makes Parameters for layers that are not in `given`. Throws std::invalid_argument if given ones do not fit.
   Slots(const Graph& graph, const std::map<std::string, std::shared_ptr<Parameters>>& given);
 
-  /// Pointers for a plan; gradients of state and of what is not trained are null.
+  /// The pointers that a plan uses. Gradients of state, and of parameters that are not trained, are null.
   std::vector<BoundSlot> bind(float* gradients, const float* direction = nullptr) const;
 
   std::vector<ParameterSlot> list;

@@ -14,10 +14,10 @@ constexpr int64_t kTrainingSlice = 32;
 
 class TrainingPlans {
  public:
-  /// A batch size, and whether losses are taken on the whole batch.
+  /// A batch size, and whether losses are computed for the whole batch.
   using Key = std::pair<int64_t, bool>;
 
-  /// The plan for a key; null where there is none, or another ISA has been chosen since it was made.
+  /// The plan for a key, or null if there is none or another instruction set has been chosen since it was made.
   Training* find(const Key& key, const Kernels& kernels);
   /// A new one. Of many the one that was used longest ago is dropped.
   Training& add(const Key& key, std::unique_ptr<Plan> plan);

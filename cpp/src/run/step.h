@@ -9,49 +9,49 @@
 
 namespace cnncore {
 
-/// Pointers to `count` consecutive samples, and to what else a call may use.
+/// Pointers to `count` consecutive samples, and to everything else that a call may use.
 struct Run {
-  int64_t first = 0;  ///< the first sample's place in the batch, for what depends on it
+  int64_t first = 0;  ///< the place of the first sample in the batch, for steps that depend on it
   int64_t count = 0;
-  int64_t training_step = 0;        ///< likewise
+  int64_t training_step = 0;        ///< the number of the training step, for steps that depend on it
   const float* const* x = nullptr;  ///< per input
   float* y = nullptr;
-  float* const* dx = nullptr;  ///< per input, to be overwritten; null where no gradient is wanted
-  float* dy = nullptr;         ///< may be changed: nobody reads it after this step
-  uint8_t* saved = nullptr;    ///< of these samples: what forward keeps for backward
+  float* const* dx = nullptr;  ///< one for each input, which is overwritten, or null if its gradient is not needed
+  float* dy = nullptr;         ///< may be changed, since nothing reads it after this step
+  uint8_t* saved = nullptr;    ///< what forward keeps for backward, of these samples
   const float* packed = nullptr;
-  float* partial = nullptr;     ///< the shard's sums, zero at first where the step does not set them (sets_partial)
-  bool first_of_shard = false;  ///< no sample of the shard has been here before
-  float* batch = nullptr;       ///< the step's memory for the whole batch, see batch_size()
+  float* partial = nullptr;     ///< the sums of the shard; zero at first, unless the step sets them (sets_partial)
+  bool first_of_shard = false;  ///< whether these are the first samples of the shard
+  float* batch = nullptr;       ///< the memory of the step for the whole batch, see batch_size()
   float* scratch = nullptr;
-  float* common = nullptr;      ///< of threads that share a sample: the scratch of the first of them
-  bool finite_kernels = false;  ///< no parameter holds infinity or NaN: what is multiplied by zero may be left out
-  bool dy_of_logits = false;    ///< the loss has taken the gradient of the last activation already
-  double* loss = nullptr;       ///< where a step adds losses of its own, summed over samples
-  float share = 1.0f;           ///< of a sample in a mean over the batch
-  float* spare = nullptr;       ///< in products with curvature: room for the largest of x and y
+  float* common = nullptr;      ///< if threads share a sample: the scratch of the first of them
+  bool finite_kernels = false;  ///< no parameter holds infinity or NaN, so products with zero may be left out
+  bool dy_of_logits = false;    ///< the loss has already included the gradient of the last activation
+  double* loss = nullptr;       ///< where a step adds its own losses, summed over samples
+  float share = 1.0f;           ///< the weight of a sample in a mean over the batch
+  float* spare = nullptr;       ///< in products with curvature: memory for the larger one of x and y
 };
 
-/// A thread's share of a stage.
+/// The share of a thread in a stage.
 struct Part {
   int64_t index = 0, count = 1;
 };
 
-/// Partial sums: `count` of them (one a shard), `stride` floats apart.
+/// Partial sums: one for each of `count` shards, `stride` floats apart.
 struct Sums {
   float* first;
   int64_t count, stride;
 };
 
-/// The whole batch, when all slices are done.
+/// Pointers to the whole batch, after all slices are done.
 struct BatchView {
   int64_t size;
-  std::vector<const float*> x;  ///< where the step reads batches: per input
+  std::vector<const float*> x;  ///< one for each input, if the step reads whole batches
   float* y;
   float* dy;
   Sums partials;
   float* batch;
-  float* scratch;  ///< for joins
+  float* scratch;  ///< memory for joins
 };
 
 class Step {
@@ -61,23 +61,23 @@ class Step {
   virtual void backward(const Run& run) const = 0;
   virtual std::string describe() const = 0;
 
-  /// The forward pass of one sample alone, in stages. Threads share the stages that are `shared`; each waits for all
-  /// parts of the stage before. The bits do not depend on the number of parts.
+  /// The forward pass of a single sample consists of stages. Threads share the stages that are `shared`, and each waits
+  /// for all parts of the stage before. The bits do not depend on the number of parts.
   virtual int64_t stages() const { return 1; }
   virtual bool shared(int64_t /*stage*/) const { return false; }
   virtual void forward_stage(const Run& run, int64_t /*stage*/, Part /*part*/) const { forward(run); }
 
-  /// Floating-point operations of the forward pass, a sample.
+  /// Floating-point operations of the forward pass for one sample.
   virtual int64_t flops() const { return 0; }
-  /// Samples that are best taken together; 0: the whole slice.
+  /// How many samples are best computed together; 0 means the whole slice.
   virtual int64_t group() const { return 1; }
   virtual int64_t backward_group() const { return group(); }
-  /// What backward reads of the forward pass.
+  /// Which arrays of the forward pass backward reads.
   virtual bool backward_reads_x() const { return true; }
   virtual bool backward_reads_y() const { return true; }
 
-  /// The forward pass of a slice is little work, reads x alone and changes nothing else than y: where y would have to be
-  /// kept in the memory of the batch for the way back, it is computed again instead.
+  /// The forward pass of a slice is little work, reads x alone and changes nothing else than y: where y would have to
+  /// be kept in the memory of the batch for the way back, it is computed again instead.
   virtual bool repeats_forward() const { return false; }
 
   /// Memory: floats per thread, floats of repacked parameters, floats of a shard's sums, bytes kept per sample, floats
@@ -85,20 +85,20 @@ class Step {
   virtual int64_t scratch_size() const { return 0; }
   virtual int64_t packed_size() const { return 0; }
   virtual int64_t partial_size() const { return 0; }
-  /// The first backward of a shard sets its sums, so that nobody clears them: those of a large kernel would be much to
-  /// clear in every step of the training.
+  /// Whether the first backward call of a shard sets its sums, so that they are not cleared before. Clearing the sums
+  /// of a large kernel in every training step would take long.
   virtual bool sets_partial() const { return false; }
   virtual int64_t saved_size() const { return 0; }
   virtual int64_t batch_size(int64_t /*samples*/) const { return 0; }
 
-  /// Before the slices: parameters as forward and backward want them, in independent tasks.
+  /// Before the slices: packs the parameters into the layout that forward and backward need, in independent tasks.
   virtual int64_t pack_tasks() const { return 0; }
   virtual void pack(int64_t /*task*/, float* /*packed*/) const {}
-  /// Whether the kernel that is multiplied with is free of infinity and NaN.
+  /// Whether the packed kernel holds neither infinity nor NaN.
   virtual bool finite_kernel(const float* /*packed*/) const { return true; }
 
-  /// After the slices: the gradient of a range of a parameter, in independent tasks; and of as many values again each
-  /// `step` floats later.
+  /// After the slices: computes the gradient of a range of a parameter, in independent tasks. The range may repeat,
+  /// with as many values again every `step` floats.
   struct Range {
     float* grads;
     int64_t size;
@@ -106,18 +106,19 @@ class Step {
   };
   virtual int64_t gradient_tasks() const { return 0; }
   virtual Range gradient(int64_t /*task*/, const BatchView&, float* /*scratch*/) const { return {}; }
-  /// The gradient of the parameters reads x and dy of the whole batch.
+  /// Whether the gradient of the parameters reads x and dy of the whole batch.
   virtual bool batch_gradient() const { return false; }
 
-  /// A step that needs the whole batch before it can go on (statistics of a batch, a layer in Python) parts the work in
-  /// two phases. Before the barrier: `observe` on every slice; then `join` once; `forward` belongs to the phase
-  /// behind. Backwards likewise: `observe_gradient`, `join_gradient`, and `backward` in the phase before.
+  /// A step that needs the whole batch, such as for its statistics or because it is a layer in Python, divides the work
+  /// into two phases. Before the barrier, `observe` is called for every slice; then `join` is called once, and
+  /// `forward` belongs to the next phase. Backward it is the same, with `observe_gradient`, `join_gradient`, and
+  /// `backward` in the phase before.
   virtual bool whole_batch() const { return false; }
   virtual void observe(const Run&) const {}
   virtual void join(const BatchView&) const {}
   virtual void observe_gradient(const Run&) const {}
   virtual void join_gradient(const BatchView&) const {}
-  /// After a step of the training that was finite: what it changes in the op's state.
+  /// Called after a training step whose results are finite: updates the state of the op.
   virtual void commit(const float* /*batch*/) const {}
 
   /// Products with curvature (Pearlmutter, 1994): derivatives along a direction of the parameters, their `tangent`. The
@@ -146,7 +147,7 @@ class Step {
   }
 };
 
-/// A step that is linear in its inputs and has no parameters: its tangent is itself.
+/// A step that is linear in its inputs and has no parameters, so that its tangent is the step itself.
 class LinearStep : public Step {
  public:
   bool has_tangent() const override { return true; }

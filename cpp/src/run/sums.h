@@ -1,4 +1,4 @@
-// Partial sums of shards, added in their order.
+// Adds the partial sums of shards in their order.
 #pragma once
 
 #include <algorithm>
@@ -7,7 +7,7 @@
 
 namespace cnncore {
 
-/// to = the sum over the shards of `size` floats from `at` on.
+/// Writes the sum over all shards of `size` floats, beginning at `at`, to `to`.
 inline void add_up(const Kernels& k, const Sums& partials, int64_t at, int64_t size, float* to) {
   std::copy_n(partials.first + at, size, to);
   for (int64_t i = 1; i < partials.count; ++i) k.accumulate(partials.first + i * partials.stride + at, to, size);

@@ -87,7 +87,7 @@ void Training::forward_slice(size_t phase, const TrainBatch& batch, Slices& own,
   }
 }
 
-// The phases forward and, where wanted, back; with the losses in between.
+// Runs the phases forward, then the losses, and then the phases backward if that is asked for.
 void Training::run_phases(const TrainBatch& batch, int64_t step, bool backward) {
   InterruptWatch watch;
   const size_t last = plan_->phases.size() - 1;
@@ -125,7 +125,7 @@ const BatchLosses& Training::backpropagate(const TrainBatch& batch, int64_t step
 
 void Training::forward(const TrainBatch& batch, int64_t step) { run_phases(batch, step, false); }
 
-// The whole batch as a step's joins and the gradients of its parameters see it.
+// The view of the whole batch, for the joins of a step and the gradients of its parameters.
 const BatchView& Training::view(size_t n) {
   const PlannedNode& node = plan_->nodes[n];
   BatchView& view = views_[n];
@@ -163,7 +163,7 @@ bool Training::gather_gradients() {
   return add_shared_gradients() && finite;
 }
 
-// In the order of the ops, so that the sum is always the same.
+// Adds in the order of the ops, so that the sum always has the same bits.
 bool Training::add_shared_gradients() {
   bool finite = true;
   for (const SharedGradient& shared : plan_->shared_gradients) {

@@ -11,10 +11,10 @@
 
 namespace cnncore {
 
-/// Losses of a batch, before they are divided and weighted.
+/// The losses of a batch, before they are divided and weighted.
 struct BatchLosses {
-  std::vector<double> outputs;  ///< per output
-  double steps = 0;             ///< of steps with losses of their own: activity regularization
+  std::vector<double> outputs;  ///< one for each output
+  double steps = 0;             ///< the losses of steps, such as activity regularization
 };
 
 class Training {
@@ -27,14 +27,14 @@ class Training {
 
   const Plan& plan() const { return *plan_; }
 
-  /// Forward, losses and backward of a whole batch; the gradients of the parameters are left in parts for
-  /// gather_gradients. The labels and indices have been checked.
+  /// Forward pass, losses and backward pass of a whole batch. The gradients of the parameters are left in parts for
+  /// gather_gradients. Labels and indices must have been checked.
   const BatchLosses& backpropagate(const TrainBatch& batch, int64_t step);
-  /// The forward pass alone, as a training sees it.
+  /// The forward pass alone, as in training.
   void forward(const TrainBatch& batch, int64_t step);
-  /// Sums the gradients of the parameters; false where one is not finite.
+  /// Sums the gradients of the parameters. Returns false if one of them is not finite.
   bool gather_gradients();
-  /// Moving statistics and the like take what they have seen.
+  /// Updates moving statistics and other state.
   void commit_state();
 
  private:
