@@ -231,3 +231,18 @@ def test_activation_of_a_number_and_metrics_of_an_unused_model():
     model = Sequential([Dense(2)])
     model.compile("sgd", "mse", metrics=["mae"])
     model.reset_metrics()
+
+
+@pytest.mark.parametrize("nest", [list, tuple])
+def test_a_list_of_one_output_is_that_output(nest):
+    x = layers.Input((4,))
+    y = Dense(2)(x)
+    model, plain = Model(nest([x]), nest([y])), Model(x, y)
+    expected = plain.predict(X)
+    np.testing.assert_array_equal(model.predict(X), expected)
+    np.testing.assert_array_equal(model.predict(X, batch_size=5), expected)
+    np.testing.assert_array_equal(model.predict_on_batch([X]), expected)
+    assert model(X).numpy().shape == (32, 2)
+    assert isinstance(model.output, nest)
+    assert isinstance(Model(x, [y, x]).predict(X), list)
+    assert set(Model(x, {"y": y}).predict(X)) == {"y"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-__all__ = ["flatten", "flatten_like", "map_structure", "pack_like", "same_structure"]
+__all__ = ["flatten", "flatten_like", "map_structure", "pack_like", "same_structure", "without_list_of_one"]
 
 
 def flatten(structure: Any) -> list[Any]:
@@ -88,3 +88,20 @@ def _pack(structure: Any, leaves: Iterator[Any]) -> Any:
         packed = [_pack(value, leaves) for value in structure]
         return packed if isinstance(structure, list) else tuple(packed)
     return next(leaves)
+
+
+def without_list_of_one(structure: Any) -> Any:
+    """The value itself where a structure is a list or tuple of one value; everything else as it is.
+
+    Examples
+    --------
+    >>> without_list_of_one([1]), without_list_of_one([1, 2]), without_list_of_one({"a": 1})
+    (1, [1, 2], {'a': 1})
+    """
+    if (
+        isinstance(structure, (list, tuple))
+        and len(structure) == 1
+        and not isinstance(structure[0], (list, tuple, dict))
+    ):
+        return structure[0]
+    return structure

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cnncore._structure import pack_like
+from cnncore._structure import pack_like, without_list_of_one
 from cnncore.callbacks import Callback, CallbackList
 from cnncore.callbacks.progress import make_progress
 from cnncore.models import loop
@@ -124,14 +124,18 @@ class Inference(Measuring):
         )
         with hooks:
             results = loop.predict(self._network_for_use(), source, hooks)
-        return pack_like(self._function.outputs, results)
+        return self._packed(results)
+
+    def _packed(self, results: Any) -> Any:
+        """The results as the outputs are nested. A list of one output stands for that output, as in Keras."""
+        return without_list_of_one(pack_like(self._function.outputs, results))
 
     def predict_on_batch(self, x: Any) -> Any:
         """Outputs for one batch, at the least cost: :meth:`predict` without slices."""
         if type(x) is np.ndarray and x.size and self.built:
             try:
-                return pack_like(self._function.outputs, self._network_for_use().forward([x]))
+                return self._packed(self._network_for_use().forward([x]))
             except (TypeError, ValueError):  # no array as the core wants it: to be converted, or refused in words
                 pass
         arrays = self._inputs(x, "predict")  # may build the model
-        return pack_like(self._function.outputs, self._network_for_use().forward(arrays))
+        return self._packed(self._network_for_use().forward(arrays))

@@ -17,7 +17,7 @@ from cnncore._custom_objects import custom_object_scope
 from cnncore._naming import unique_name
 from cnncore._not_here import explain_missing_methods
 from cnncore._random import next_seed
-from cnncore._structure import map_structure, pack_like
+from cnncore._structure import map_structure, pack_like, without_list_of_one
 from cnncore.layers import custom, eager
 from cnncore.layers.base import Layer, registry
 from cnncore.layers.function import Function
@@ -204,7 +204,7 @@ class Model(Parts, Trainer, Stored, Networked, Layer):
         values = arrange(graph.inputs, self.input_names, args[0], self.name)
         arrays = [fitting(x, tensor, self.name) for x, tensor in zip(values, graph.input_list, strict=True)]
         arrays = self._changed_images(arrays, training)
-        return eager.run(self._network_for_use(), arrays, bool(training), graph.outputs)
+        return without_list_of_one(eager.run(self._network_for_use(), arrays, bool(training), graph.outputs))
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """What the model computes; subclasses may say it with calls of layers."""
