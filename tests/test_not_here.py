@@ -77,3 +77,23 @@ def test_the_package_has_keras_classes():
     assert cnncore.Optimizer.__name__ == "Optimizer"
     assert cnncore.Initializer.__name__ == "Initializer"
     assert cnncore.Regularizer.__name__ == "Regularizer"
+
+
+@pytest.mark.parametrize(
+    ("statement", "reason"),
+    [
+        ("from cnncore.layers import LSTM", "cannot import name 'LSTM' from 'cnncore.layers': recurrent networks"),
+        ("from cnncore.datasets import imdb", "cannot import name 'imdb' from 'cnncore.datasets': they hold no images"),
+        ("from cnncore import mixed_precision", "everything is float32"),
+    ],
+)
+def test_an_import_statement_says_why(statement, reason):
+    with pytest.raises(ImportError, match=reason):
+        exec(statement, {})
+
+
+def test_asking_whether_a_name_is_here():
+    assert not hasattr(layers, "LSTM")
+    assert getattr(layers, "GRU", None) is None
+    with pytest.raises(ImportError, match="cannot import name 'NoSuchLayer'"):
+        exec("from cnncore.layers import NoSuchLayer", {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
@@ -208,7 +209,7 @@ def why_not_here(module: str, name: str) -> str | None:
     return next((reason for table in tables for reason, names in table.items() if name in names), None)
 
 
-def missing(module: str, name: str, known: Iterable[str]) -> AttributeError:
+def missing(module: str, name: str, known: Iterable[str]) -> AttributeError | ImportError:
     r"""The error to raise if a module of the package is asked for a name that it does not have.
 
     Examples
@@ -220,7 +221,19 @@ def missing(module: str, name: str, known: Iterable[str]) -> AttributeError:
     full = f"cnncore.{module}" if module else "cnncore"
     hint = "" if name.startswith("_") else nearest(name, known)
     because = f": {reason}" if reason else f".{hint}" if hint else ""
+    if reason and _in_import_statement():  # which would swallow the reason of an AttributeError
+        return ImportError(f"cannot import name {name!r} from {full!r}{because}", name=full)
     return AttributeError(f"module {full!r} has no attribute {name!r}{because}")
+
+
+def _in_import_statement() -> bool:
+    """Whether the code that asked this package for a name is at a ``from ... import name``."""
+    import opcode
+
+    frame = sys._getframe(1)
+    while frame.f_back is not None and str(frame.f_globals.get("__name__")).startswith("cnncore"):
+        frame = frame.f_back
+    return frame.f_code.co_code[frame.f_lasti] == opcode.opmap["IMPORT_FROM"]
 
 
 class NotHere:

@@ -45,7 +45,7 @@ _REASONS = {
 arange, cos, cumsum, sin, tile = np.arange, np.cos, np.cumsum, np.sin, np.tile
 
 
-def explain(name: str, known: list[str]) -> AttributeError:
+def explain(name: str, known: list[str]) -> AttributeError | ImportError:
     """What to raise where the backend is asked for a name that it does not have."""
     if name in _REASONS:
         return AttributeError(f"module 'cnncore.backend' has no attribute {name!r}: {_REASONS[name]}")
