@@ -157,6 +157,52 @@ def test_evaluations_are_not_many_more_than_scipys(objective):
     assert ours.evaluations < 3 * newton.nfev + 50
 
 
+def test_newton_cg_on_an_ill_conditioned_quadratic_takes_a_few_times_scipys_products():
+    optimize = pytest.importorskip("scipy.optimize")
+    objective, start = Quadratic(), np.zeros(60)
+    reference = optimize.minimize(
+        lambda w: objective.value_and_gradient(w)[0],
+        start,
+        jac=lambda w: objective.value_and_gradient(w)[1],
+        hessp=objective.curvature_product,
+        method="Newton-CG",
+        options={"xtol": 1e-9, "maxiter": 10**4},
+    )
+    undamped = NewtonCGMethod(damping=0.0)  # as SciPy's is
+    result = minimize(undamped, objective, start, iterations=200, tolerance=1e-7)
+    assert result.converged
+    assert result.products < 2.5 * reference.nhev
+    assert result.evaluations < 3 * reference.nfev + 50
+
+
+@pytest.mark.parametrize("ill_conditioned", [False, True], ids=["rosenbrock", "condition 1e6"])
+def test_levenberg_marquardt_takes_no_more_evaluations_than_scipys(ill_conditioned):
+    optimize = pytest.importorskip("scipy.optimize")
+
+    class Line(LeastSquares):
+        """Residuals J w - r with singular values from 1e-3 to 1: J^T J has the condition number 1e6."""
+
+        def __init__(self):
+            rng = np.random.default_rng(0)
+            q, _ = np.linalg.qr(rng.standard_normal((30, 20)))
+            turn, _ = np.linalg.qr(rng.standard_normal((20, 20)))
+            self.matrix, self.right = (q * np.logspace(-3, 0, 20)) @ turn, rng.standard_normal(30)
+
+        def residuals(self, w):
+            return self.matrix @ w - self.right
+
+        def jacobian(self, w):
+            return self.matrix
+
+    objective, start = (Line(), np.zeros(20)) if ill_conditioned else (Rosenbrock(), np.tile([-1.2, 1.0], 5))
+    options = {"ftol": 1e-15, "xtol": 1e-15, "gtol": 1e-9}
+    reference = optimize.least_squares(objective.residuals, start, objective.jacobian, method="lm", **options)
+    result = minimize(LevenbergMarquardtMethod(), objective, start, iterations=200, tolerance=1e-8)
+    assert result.converged
+    assert abs(result.value - reference.cost) <= 1e-9 * (1 + reference.cost)
+    assert result.evaluations < 1.5 * reference.nfev + 5
+
+
 def test_gradients_of_newton_cg_fall_superlinearly():
     norms = []
     minimize(
