@@ -2,6 +2,7 @@
 
     python examples/optimizers.py                     # 2,000 images, one seed
     python examples/optimizers.py --images 60000 --seeds 5 --plot full.png
+    python examples/optimizers.py --images 60000 --only adam kfac --epochs 1
     python examples/optimizers.py --quick             # the digits of the package, a few epochs: does it run?
     python examples/optimizers.py --only adam kfac
 
@@ -167,6 +168,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, list[Curve]]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=2000, help="of the training set (%(default)s)")
     parser.add_argument("--seeds", type=int, default=1, help="networks by each optimizer (%(default)s)")
+    parser.add_argument("--epochs", type=int, help="instead of what suits each optimizer")
     parser.add_argument("--only", nargs="+", choices=list(SMALL), help="these optimizers alone")
     parser.add_argument("--quick", action="store_true", help="500 images of the package, a tenth of the epochs")
     parser.add_argument("--plot", help="a picture of the curves, such as optimizers.png; needs matplotlib")
@@ -179,13 +181,15 @@ def main(argv: Sequence[str] | None = None) -> dict[str, list[Curve]]:
     for seed in range(args.seeds):  # seeds outside, so that what else the machine does meets all optimizers
         for name in args.only or settings:
             setting = settings[name]
+            if args.epochs:
+                setting = setting._replace(epochs=args.epochs)
             if args.quick:
                 setting = setting._replace(epochs=max(1, setting.epochs // 10))
             curve = train(name, setting, seed, data, full)
             curves.setdefault(name, []).append(curve)
             print(
                 f"seed {seed}: {name}, {curve.seconds[-1]:.1f} s, loss {curve.loss[-1]:.5f}, "
-                f"test accuracy {curve.accuracy[-1]:.4f}",
+                f"test accuracy after each epoch {' '.join(f'{value:.4f}' for value in curve.accuracy)}",
                 file=sys.stderr,
                 flush=True,
             )
