@@ -1,5 +1,6 @@
 """Several threads use one model at a time: every answer is that of a thread alone."""
 
+import copy
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -8,6 +9,7 @@ import pytest
 
 from cnncore import Sequential
 from cnncore.layers import BatchNormalization, Conv2D, Dense, Flatten, Input, MaxPooling2D
+from cnncore.models import load_model
 
 IMAGES = np.random.default_rng(0).normal(size=(64, 12, 12, 1)).astype(np.float32)
 LABELS = np.arange(64) % 4
@@ -80,3 +82,55 @@ def test_the_precision_may_change_during_predictions(model):
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_weights_may_be_set_during_predictions(model, tmp_path):
+    """Every answer is that of one set of weights, never of a mixture, whichever call sets them."""
+    sets, answers, files = [], [], []
+    for seed in (0, 1):
+        rng = np.random.default_rng(seed)
+        sets.append([rng.uniform(0.1, 0.5, array.shape).astype(np.float32) for array in model.get_weights()])
+        model.set_weights(sets[-1])
+        answers.append(model.predict(IMAGES[:2]))
+        files.append(tmp_path / f"{seed}.safetensors")
+        model.save_weights(files[-1])
+    done, wrong = threading.Event(), []
+
+    def predict():
+        while not done.is_set():
+            found = model.predict(IMAGES[:2])
+            if not any(np.array_equal(found, answer) for answer in answers):
+                wrong.append(1)
+
+    threads = [threading.Thread(target=predict) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for number in range(300):
+        model.set_weights(sets[number % 2])
+        if number % 10 == 0:
+            model.load_weights(files[(number + 1) % 2])
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_everything_at_a_time(model, tmp_path):
+    """Nothing is said about whose weights are there in the end, but every call returns and the model is whole."""
+    weights = [array.copy() for array in model.get_weights()]
+    calls = [
+        lambda: model.fit(IMAGES, LABELS, batch_size=16, epochs=1, verbose=0),
+        lambda: model.predict(IMAGES),
+        lambda: model.evaluate(IMAGES, LABELS, verbose=0),
+        lambda: model.set_weights(weights),
+        lambda: model.save(tmp_path / "model.safetensors"),
+        lambda: model.train_on_batch(IMAGES, LABELS),
+        lambda: copy.deepcopy(model).predict(IMAGES[:1]),
+        lambda: setattr(model.layers[0], "trainable", not model.layers[0].trainable),
+    ]
+    with ThreadPoolExecutor(len(calls)) as pool:
+        for _ in range(5):
+            for future in [pool.submit(call) for call in calls]:
+                future.result(timeout=120)
+    assert np.isfinite(model.predict(IMAGES)).all()
+    assert np.isfinite(load_model(tmp_path / "model.safetensors").predict(IMAGES)).all()

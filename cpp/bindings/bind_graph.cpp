@@ -119,6 +119,19 @@ void bind_graph(py::module_& m) {
       .def("add", add)  // kind, inputs, layer; without names, since an attribute may be called kind as well
       .def("output_shape", [](const Graph& g, int tensor) { return to_tuple(g.shape(tensor)); }, py::arg("tensor"));
   bind_parameters(m);
+  m.def(
+      "write_parameters",
+      [](const std::vector<std::tuple<std::shared_ptr<Parameters>, size_t, Array>>& all) {
+        std::vector<ParameterValues> values;
+        for (const auto& [owner, index, array] : all) {
+          (void)owner->data(index);
+          check_shape("[parameters] ", "values", array, owner->shapes()[index]);
+          values.push_back({owner.get(), index, array.data()});
+        }
+        const py::gil_scoped_release release;
+        write_parameters(values);
+      },
+      py::arg("values"));
 }
 
 }  // namespace cnncore

@@ -318,6 +318,8 @@ class Parameters:
     def read(self, index: int) -> Float32: ...  # a copy
     def write(self, index: int, values: Float32) -> None: ...
 
+def write_parameters(values: Sequence[tuple[Parameters, int, Float32]]) -> None: ...
+
 class Slot:
     """Where a weight lies in the flat vectors of parameters and gradients."""
 

@@ -98,6 +98,16 @@ class Parameters {
   std::unique_ptr<State> state_;
 };
 
+/// Values for an array of parameters.
+struct ParameterValues {
+  Parameters* owner;
+  size_t array;
+  const float* values;
+};
+
+/// Parameters::write of several arrays: whoever computes with them sees all of the new values or none.
+void write_parameters(const std::vector<ParameterValues>& all);
+
 /// An array of a network's parameters.
 struct ParameterSlot {
   std::string layer;

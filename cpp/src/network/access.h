@@ -14,14 +14,17 @@ class Access {
  public:
   Access(ReadWriteLock& network, const std::vector<Parameters*>& sorted) : network_(network) {
     kWrite ? network.lock() : network.lock_shared();
+    held_by_this_thread.push_back(&network);
     for (Parameters* layer : sorted) {
       if (layer->state().networks <= 1) continue;
       ReadWriteLock& lock = layer->state().lock;
       kWrite ? lock.lock() : lock.lock_shared();
       held_.push_back(&lock);
+      held_by_this_thread.push_back(&lock);
     }
   }
   ~Access() {
+    held_by_this_thread.resize(held_by_this_thread.size() - held_.size() - 1);
     for (ReadWriteLock* lock : held_) kWrite ? lock->unlock() : lock->unlock_shared();
     kWrite ? network_.unlock() : network_.unlock_shared();
   }

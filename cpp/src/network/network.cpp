@@ -34,7 +34,7 @@ struct Network::Impl {
   Buffer<float> gradients;
   Regularizers regularizers;
   Precision precision = Precision::float32;
-  ReadWriteLock lock;
+  std::shared_ptr<ReadWriteLock> lock = std::make_shared<ReadWriteLock>();
   TrainingPlans training;
   // products with curvature: along `direction`, of a block of samples; made when they are asked for
   Buffer<float> direction, block_product;
@@ -50,10 +50,10 @@ struct Network::Impl {
     for (const int t : outputs) (void)graph.shape(t);
     gradients = Buffer<float>(slots.count);
     std::sort(sorted.begin(), sorted.end());
-    for (Parameters* layer : sorted) ++layer->state().networks;
+    for (Parameters* layer : sorted) layer->state().add_network(lock);
   }
   ~Impl() {
-    for (Parameters* layer : sorted) --layer->state().networks;
+    for (Parameters* layer : sorted) layer->state().remove_network(lock);
   }
 
   std::unique_ptr<Plan> plan(const PlanMode& mode) {
@@ -155,7 +155,7 @@ int64_t Network::parameter_count() const { return impl_->slots.count; }
 
 void Network::get_parameters(float* flat) const {
   check(flat != nullptr || impl_->slots.count == 0, "[get_parameters] expected a vector. Received: null");
-  const ReadAccess access(impl_->lock, impl_->sorted);
+  const ReadAccess access(*impl_->lock, impl_->sorted);
   std::fill_n(flat, impl_->slots.count, 0.0f);
   const std::vector<BoundSlot> bound = impl_->slots.bind(nullptr);
   for (size_t i = 0; i < bound.size(); ++i)
@@ -164,7 +164,7 @@ void Network::get_parameters(float* flat) const {
 
 void Network::set_parameters(const float* flat) {
   check(flat != nullptr || impl_->slots.count == 0, "[set_parameters] expected a vector. Received: null");
-  const WriteAccess access(impl_->lock, impl_->sorted);
+  const WriteAccess access(*impl_->lock, impl_->sorted);
   const std::vector<BoundSlot> bound = impl_->slots.bind(nullptr);
   for (size_t i = 0; i < bound.size(); ++i)
     if (slots()[i].offset >= 0) std::copy_n(flat + slots()[i].offset, bound[i].size, bound[i].value);
@@ -176,7 +176,7 @@ float* Network::gradients() { return impl_->gradients.data(); }
 Precision Network::precision() const { return impl_->precision; }
 
 void Network::set_precision(Precision precision) {
-  const WriteAccess access(impl_->lock, impl_->sorted);
+  const WriteAccess access(*impl_->lock, impl_->sorted);
   if (precision == impl_->precision) return;
   impl_->precision = precision;
   impl_->training.clear();
@@ -184,7 +184,7 @@ void Network::set_precision(Precision precision) {
 }
 
 void Network::set_regularizer(size_t slot, float l1, float l2) {
-  const WriteAccess access(impl_->lock, impl_->sorted);
+  const WriteAccess access(*impl_->lock, impl_->sorted);
   check(slot < slots().size() && slots()[slot].offset >= 0,
         "[set_regularizer] expected a trained slot. Received: ", slot);
   impl_->regularizers.set(impl_->slots, slot, l1, l2);
@@ -192,7 +192,7 @@ void Network::set_regularizer(size_t slot, float l1, float l2) {
 
 void Network::forward(const std::vector<Images>& x, const std::vector<float*>& y) {
   if (check_inputs("[forward] ", impl_->graph, x, &y, output_count()) == 0) return;
-  const ReadAccess access(impl_->lock, impl_->sorted);
+  const ReadAccess access(*impl_->lock, impl_->sorted);
   const ParameterState state = impl_->parameter_state();
   impl_->inference_plan()->forward(x, y, state);
 }
@@ -200,7 +200,7 @@ void Network::forward(const std::vector<Images>& x, const std::vector<float*>& y
 void Network::forward_training(const std::vector<Images>& x, const std::vector<float*>& y) {
   const int64_t samples = check_inputs("[forward] ", impl_->graph, x, &y, output_count());
   if (samples == 0) return;
-  const WriteAccess access(impl_->lock, impl_->sorted);
+  const WriteAccess access(*impl_->lock, impl_->sorted);
   TrainBatch batch;
   batch.x = x, batch.size = samples, batch.outputs = y;
   impl_->training_for(samples, false).forward(batch, step);
@@ -211,7 +211,7 @@ StepResult Network::train_step(const TrainBatch& batch, Optimizer* optimizer, bo
   check(!optimizer || optimizer->size() == impl_->slots.count, "[train_step] expected an optimizer of ",
         impl_->slots.count, " parameters. Received: one of ", optimizer ? optimizer->size() : 0);
   const bool on_batch = std::any_of(batch.y.begin(), batch.y.end(), [](const OutputLoss& y) { return !!y.batch_loss; });
-  const WriteAccess access(impl_->lock, impl_->sorted);
+  const WriteAccess access(*impl_->lock, impl_->sorted);
   Training& training = impl_->training_for(batch.size, on_batch);
   const BatchLosses& losses = training.backpropagate(batch, step);
   StepResult result;
@@ -237,7 +237,7 @@ StepResult Network::train_step(const TrainBatch& batch, Optimizer* optimizer, bo
 void Network::curvature_product(CurvatureKind kind, const TrainBatch& batch, const float* direction, float* product) {
   check_batch(impl_->graph, impl_->outputs, batch);
   check_curvature(kind, batch);
-  const WriteAccess access(impl_->lock, impl_->sorted);
+  const WriteAccess access(*impl_->lock, impl_->sorted);
   Curvature& curvature = impl_->curvature_for(std::min(batch.size, kCurvatureBlock));
   std::copy_n(direction, impl_->slots.count, impl_->direction.data());
   std::fill_n(product, impl_->slots.count, 0.0f);
@@ -253,7 +253,7 @@ void Network::curvature_product(CurvatureKind kind, const TrainBatch& batch, con
 }
 
 std::string Network::describe() const {
-  const WriteAccess access(impl_->lock, impl_->sorted);
+  const WriteAccess access(*impl_->lock, impl_->sorted);
   return impl_->inference_plan()->plan().describe() + impl_->training.describe();
 }
 

@@ -1,5 +1,7 @@
 #include <algorithm>
-#include <shared_mutex>
+#include <mutex>
+#include <utility>
+#include <vector>
 
 #include "network/parameters_state.h"
 #include "runtime/check.h"
@@ -33,17 +35,69 @@ const float* Parameters::data(size_t array) const {
   return state_->array(array);
 }
 
+namespace {
+
+// Keeps everybody out who computes with some parameters; or only who changes them. What this thread holds itself, as
+// where a network calls a layer in Python, is not waited for.
+template <bool kWrite>
+class Exclusion {
+ public:
+  explicit Exclusion(const std::vector<const Parameters*>& owners) {
+    std::vector<Parameters::State::NetworkLock> networks;
+    for (const Parameters* owner : owners) {
+      const std::lock_guard guard(owner->state().registering);
+      const auto& more = owner->state().network_locks;
+      networks.insert(networks.end(), more.begin(), more.end());
+    }
+    std::sort(networks.begin(), networks.end());
+    networks.erase(std::unique(networks.begin(), networks.end()), networks.end());
+    // Who holds a network already must not wait for another one, whose holder may wait for the first.
+    if (held_by_this_thread.empty())
+      for (const auto& network : networks) take(*network);
+    for (const Parameters* owner : owners) take(owner->state().lock);
+    networks_ = std::move(networks);
+  }
+  ~Exclusion() {
+    for (ReadWriteLock* lock : taken_) kWrite ? lock->unlock() : lock->unlock_shared();
+  }
+  Exclusion(const Exclusion&) = delete;
+  Exclusion& operator=(const Exclusion&) = delete;
+
+ private:
+  void take(ReadWriteLock& lock) {
+    const auto& held = held_by_this_thread;
+    if (std::find(held.begin(), held.end(), &lock) != held.end()) return;
+    kWrite ? lock.lock() : lock.lock_shared();
+    taken_.push_back(&lock);
+  }
+  std::vector<Parameters::State::NetworkLock> networks_;  // kept alive
+  std::vector<ReadWriteLock*> taken_;
+};
+
+}  // namespace
+
 void Parameters::read(size_t array, float* values) const {
   check_array(*state_, array);
-  const std::shared_lock lock(state_->lock);
+  const Exclusion<false> exclusion({this});
   std::copy_n(state_->array(array), state_->size(array), values);
 }
 
-void Parameters::write(size_t array, const float* values) {
-  check_array(*state_, array);
-  const std::lock_guard lock(state_->lock);
-  std::copy_n(values, state_->size(array), state_->array(array));
-  ++state_->version;
+void Parameters::write(size_t array, const float* values) { write_parameters({{this, array, values}}); }
+
+void write_parameters(const std::vector<ParameterValues>& all) {
+  std::vector<const Parameters*> owners;
+  for (const ParameterValues& item : all) {
+    check_array(item.owner->state(), item.array);
+    owners.push_back(item.owner);
+  }
+  std::sort(owners.begin(), owners.end());  // as networks lock them
+  owners.erase(std::unique(owners.begin(), owners.end()), owners.end());
+  const Exclusion<true> exclusion(owners);
+  for (const ParameterValues& item : all) {
+    Parameters::State& state = item.owner->state();
+    std::copy_n(item.values, state.size(item.array), state.array(item.array));
+  }
+  for (const Parameters* owner : owners) ++owner->state().version;
 }
 
 Parameters::Loan::Loan(std::shared_ptr<Parameters> owner, size_t array) : owner_(std::move(owner)) {

@@ -1,7 +1,10 @@
 // What networks know about the Parameters of a layer, besides their values.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
+#include <memory>
+#include <mutex>
 #include <vector>
 
 #include "cnncore/network.h"
@@ -19,8 +22,26 @@ struct Parameters::State {
   std::atomic<int64_t> networks{0};  // how many networks use them
   mutable ReadWriteLock lock;        // used by read() and write(), and by networks that share them
 
+  // The locks of these networks, which keep read() and write() out while they compute.
+  using NetworkLock = std::shared_ptr<ReadWriteLock>;
+  mutable std::mutex registering;
+  std::vector<NetworkLock> network_locks;
+
+  void add_network(const NetworkLock& network) {
+    const std::lock_guard guard(registering);
+    network_locks.push_back(network), ++networks;
+  }
+  void remove_network(const NetworkLock& network) {
+    const std::lock_guard guard(registering);
+    network_locks.erase(std::find(network_locks.begin(), network_locks.end(), network)), --networks;
+  }
+
   float* array(size_t i) { return values.data() + offsets[i]; }
   int64_t size(size_t i) const { return element_count(shapes[i]); }
 };
+
+/// The locks of networks that this thread holds: a layer in Python that is called by a network may read and write its
+/// weights.
+inline thread_local std::vector<const ReadWriteLock*> held_by_this_thread;
 
 }  // namespace cnncore

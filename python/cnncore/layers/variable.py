@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import ArrayLike
 
-from cnncore import _checks
+from cnncore import _checks, _core
 from cnncore.differentiation import NotDifferentiableError, leaf_of
 from cnncore.initializers import Initializer
 from cnncore.layers.tensor import KerasTensor, NotTraceableError, is_followed
 
-__all__ = ["Variable", "WeightSpec", "write_weights"]
+__all__ = ["Variable", "WeightSpec", "write_together", "write_weights"]
 
 
 class WeightSpec(NamedTuple):
@@ -209,5 +209,14 @@ def write_weights(owner: str, variables: list[Variable], weights: Any) -> None:
             raise ValueError(
                 f"[{owner}] expected {variable.path} of shape {variable.shape}. Received: shape {array.shape}"
             )
-    for variable, array in zip(variables, arrays, strict=True):
-        variable.write(array)
+    write_together(list(zip(variables, arrays, strict=True)))
+
+
+def write_together(pairs: Sequence[tuple[Variable, np.ndarray]]) -> None:
+    """Write arrays of the right shapes to variables: whoever computes meanwhile sees all of them or none."""
+    _core.write_parameters(
+        [
+            (variable.layer.parameters, variable.index, np.array(array, np.float32, order="C"))
+            for variable, array in pairs
+        ]
+    )

@@ -15,7 +15,7 @@ from .keras_compile import compile_arguments, old_compile_config
 from .keras_old import modern
 from .keras_optimizer import put_named_variables, put_variables
 from .keras_read import own_description
-from .keras_weights import Stored, finite, stored_weights, warn_of_skipped
+from .keras_weights import Stored, finite, stored_weights, warn_of_skipped, write_all
 from .keras_write import keras_description
 from .limits import printable, read_bounded
 
@@ -121,8 +121,7 @@ def read_old_weights(group: Any, model: Any, skip_mismatch: bool, by_name: bool)
                 if not skip_mismatch:
                     raise
                 skipped.append(item.name)
-    for item, array in found:
-        item.write(array)
+    write_all(found)
     warn_of_skipped(skipped)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from cnncore._registry import snake_case
 from cnncore._structure import flatten
+from cnncore.layers.variable import write_together
 
 from .h5 import Array, array_at, group_at, h5_bytes, open_h5
 from .keras_optimizer import put_variables, variables_of
@@ -24,6 +25,7 @@ __all__ = [
     "state_in_keras_h5",
     "stored_weights",
     "warn_of_skipped",
+    "write_all",
     "write_keras_h5",
 ]
 
@@ -35,6 +37,15 @@ class Stored(NamedTuple):
     shape: tuple[int, ...]
     read: Callable[[], Array]
     write: Callable[[Array], None]
+    variable: Any = None  # where it is a weight of this package as it stands
+
+
+def write_all(found: list[tuple[Stored, Array]]) -> None:
+    """Write arrays whose shapes were checked: the weights together, so that nobody computes with some of them."""
+    write_together([(stored.variable, array) for stored, array in found if stored.variable is not None])
+    for stored, array in found:
+        if stored.variable is None:
+            stored.write(array)
 
 
 def stored_weights(layer: Any) -> list[Stored]:
@@ -42,7 +53,7 @@ def stored_weights(layer: Any) -> list[Stored]:
     if type(layer).__name__ == "Normalization":
         return _statistics(layer)
     return [
-        Stored(variable.path, tuple(variable.shape), variable.numpy, variable.write)
+        Stored(variable.path, tuple(variable.shape), variable.numpy, variable.write, variable)
         for variable in layer.variables
         if variable.layer is layer
     ]
@@ -177,8 +188,7 @@ def read_keras_h5(
                     if not skip_mismatch:
                         raise
                     skipped.append(stored.name)
-    for stored, array in found:
-        stored.write(array)
+    write_all(found)
     warn_of_skipped(skipped)
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from cnncore._registry import snake_case
+from cnncore.layers.variable import write_together
 
 from .format import Tensors
 from .limits import printable
@@ -62,8 +61,7 @@ def check_tensors(weights: Mapping[str, Any], tensors: Tensors) -> None:
 
 def assign(weights: Mapping[str, Any], tensors: Tensors) -> None:
     """Write tensors, whose shapes were checked, to weights."""
-    for name, tensor in tensors.items():
-        weights[name].write(np.array(tensor, np.float32, order="C"))
+    write_together([(weights[name], tensor) for name, tensor in tensors.items()])
 
 
 def _renamed(weights: Mapping[str, Any], tensors: Tensors, order: Any) -> Tensors:
