@@ -28,6 +28,7 @@ METHODS += ["summary", "test_on_batch", "to_json", "train_on_batch", "add", "pop
 SCALING = ("VarianceScaling", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "LecunNormal", "LecunUniform")
 NOT_HERE = {
     "layers.Dense": {"lora_rank", "lora_alpha", "quantization_config"},
+    "layers.Embedding": {"lora_rank", "lora_alpha", "quantization_config"},
     "layers.Input": {"sparse", "ragged", "tensor", "optional"},
     "layers.InputLayer": {"sparse", "ragged", "input_tensor", "optional"},
     "layers.Layer": {"autocast"},
@@ -35,6 +36,7 @@ NOT_HERE = {
     "callbacks.TensorBoard": {"profile_batch", "embeddings_freq", "embeddings_metadata"},
     "utils.image_dataset_from_directory": {"format"},
     "utils.plot_model": {"splines"},
+    "utils.Progbar": {"stateless_metrics"},
     "utils.split_dataset": {"preferred_backend"},
     "saving.save_model": {"zipped"},
     "models.save_model": {"zipped"},
