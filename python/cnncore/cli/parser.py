@@ -122,7 +122,12 @@ def _add_train(commands: Any) -> None:
     train.add_argument(
         "--batch-size", type=positive_int, help=f"({BATCH_SIZE}; with lbfgs and newton_cg {LARGE_BATCH_SIZE:,})"
     )
-    train.add_argument("--optimizer", choices=OPTIMIZERS, help="adam; for a saved model its own. sgd has momentum 0.9")
+    train.add_argument(
+        "--optimizer",
+        choices=OPTIMIZERS,
+        metavar="NAME",
+        help=f"(adam; for a saved model its own) one of {', '.join(OPTIMIZERS)}; sgd has momentum 0.9",
+    )
     train.add_argument("--lr", type=positive_float, help="learning rate (the optimizer's default)")
     train.add_argument("--seed", type=seed, default=DEFAULT_SEED, help="of initial weights and shuffling (%(default)s)")
     _add_precision(train, "float32; for a saved model its own")
