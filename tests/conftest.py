@@ -4,6 +4,8 @@
 are asked for float32, but for tests marked ``names_precision``.
 """
 
+import signal
+
 import numpy as np
 import pytest
 
@@ -23,6 +25,8 @@ def pytest_configure(config):
     config.addinivalue_line(
         "markers", "names_precision: says itself what it computes in, or holds float32 to its own accuracy"
     )
+    # A shell's background jobs ignore Ctrl-C, and so would the programs that tests start and interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.option.precision != FLOAT32:
         _core.Network = network_in(config.option.precision)
 

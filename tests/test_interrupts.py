@@ -13,7 +13,6 @@ import numpy as np
 from cnncore import Input, Sequential, ops
 from cnncore.layers import Conv2D, Dense, GlobalAveragePooling2D
 
-signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in the background of a shell ignore it
 rng = np.random.default_rng(0)
 
 def network(size, filters, layers, channels=3):
