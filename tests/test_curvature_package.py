@@ -168,6 +168,7 @@ class TestLandscape:
 
 BAD = {
     "not compiled": (lambda: curvature.HessianOperator(Sequential([layers.Dense(2)]), X, Y), "compile"),
+    "no model": (lambda: curvature.HessianOperator(3, X, Y), "[HessianOperator] expected a Model. Received: model=3"),
     "no operator": (lambda: curvature.trace(3), "[trace] expected an operator such as HessianOperator"),
     "not square": (lambda: curvature.top_eigenvalues(np.ones((2, 3))), "a square matrix. Received: (2, 3)"),
     "too many": (lambda: curvature.top_eigenvalues(np.eye(2), 3), "[top_eigenvalues] expected"),
@@ -195,5 +196,5 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 def test_bad_input(name):
     call, message = BAD[name]
-    with pytest.raises((ValueError, RuntimeError), match=re.escape(message)):
+    with pytest.raises((ValueError, TypeError, RuntimeError), match=re.escape(message)):
         call()

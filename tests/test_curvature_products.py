@@ -298,6 +298,15 @@ def test_bad_input(name):
     assert "Received" in str(caught.value) or name == "not compiled"
 
 
+@pytest.mark.parametrize(("value", "word"), [(np.nan, "NaN"), (np.inf, "infinity")])
+def test_vectors_must_be_finite(value, word):
+    model = compiled()
+    v = np.ones(product_size(model), np.float32)
+    v[1] = value
+    with pytest.raises(ValueError, match=rf"\[fisher_vector_product\] expected v to hold finite .* v with {word}"):
+        model.fisher_vector_product(IMAGES, LABELS, v)
+
+
 def test_layers_and_losses_in_python_are_named():
     model = Sequential([layers.Input((3,)), layers.Dense(2), Doubled(name="twice"), layers.Dense(2)])
     model.compile(loss="mse")

@@ -10,6 +10,7 @@ import numpy as np
 
 from cnncore import _checks
 from cnncore._checks import Float32
+from cnncore.losses.targets import finite
 from cnncore.models.fitting import Fitting
 
 __all__ = ["CurvatureProduct", "Products"]
@@ -33,9 +34,12 @@ class CurvatureProduct:
     """
 
     def __init__(self, model: Any, kind: str, data: tuple[Any, Any, Any], owner: str) -> None:
+        if not isinstance(model, Fitting):
+            raise TypeError(f"[{owner}] expected a Model. Received: model={model!r} of type {type(model).__name__}")
         model._require_loss(owner)
         self._samples = model._samples(data, owner)
-        self._model, self._kind, self._owner = model, kind, owner
+        self._model: Any = model
+        self._kind, self._owner = kind, owner
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:
@@ -62,6 +66,7 @@ class CurvatureProduct:
         return self._of(flat)
 
     def _of(self, flat: Float32) -> Float32:
+        finite(flat, "v", self._owner)
         model, samples = self._model, self._samples
         with model.lock:
             network = model._network_for_use()
