@@ -2,9 +2,9 @@
 
 import json
 import os
+import resource
 import subprocess
 import sys
-import time
 import tracemalloc
 
 import numpy as np
@@ -45,34 +45,44 @@ def test_what_is_described_but_not_there_is_not_allocated(tmp_path):
     huge["config"]["layers"].insert(0, {"class_name": "Flatten", "config": {}})
     path = write(tmp_path / "huge.safetensors", huge)
     tracemalloc.start()
-    start = time.perf_counter()
     with pytest.raises(ValueError, match="Missing: dense/bias, dense/kernel"):
         saving.load_model(path)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 5e6
-    assert time.perf_counter() - start < 5
 
 
 def test_a_large_input_plans_nothing(tmp_path):
     layers = [{"class_name": "MaxPooling2D", "config": {"pool_size": 2}}]
-    start = time.perf_counter()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     model = saving.load_model(write(tmp_path / "large.safetensors", model_config(layers, (23000, 23000, 1))))
-    assert time.perf_counter() - start < 5
     assert model.output_shape == (None, 11500, 11500, 1)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KB; one image has 2,000,000
 
 
 def test_many_layers_take_linear_time(tmp_path):
-    def seconds(count):
+    """Time is counted in the lines of Python that run, which does not depend on what else the machine does."""
+
+    def lines(count):
         layers = [dense(name=f"d{number}") for number in range(count)]
         path = write(tmp_path / f"{count}.safetensors", model_config(layers))
-        start = time.perf_counter()
-        with pytest.raises(ValueError, match="Missing: "):
-            saving.load_model(path)
-        return time.perf_counter() - start
+        run = 0
 
-    seconds(10)
-    assert seconds(8000) < 16 * max(seconds(1000), 0.05)
+        def observe(frame, event, argument):
+            nonlocal run
+            run += event == "line"
+            return observe
+
+        sys.settrace(observe)
+        try:
+            with pytest.raises(ValueError, match="Missing: "):
+                saving.load_model(path)
+        finally:
+            sys.settrace(None)
+        return run
+
+    lines(10)
+    assert lines(2000) < 12 * lines(200)
 
 
 def test_the_size_is_bounded_and_the_bound_can_be_raised(tmp_path):

@@ -6,7 +6,8 @@ import textwrap
 
 import pytest
 
-# A signal in the first tenth of a call of some seconds; says after which part of the call's time it ended.
+# A signal in the first tenth of a call. Time is that of the processor, so that other programs do not count: a call that
+# did not look for signals would use nine tenths of its time before it ended.
 PREAMBLE = """
 import os, signal, threading, time
 import numpy as np
@@ -28,14 +29,16 @@ def images(count, size, channels=3):
     return rng.random((count, size, size, channels), np.float32)
 
 def interrupted(call):
-    begin = time.perf_counter()
+    begin = time.process_time()
     call()
-    whole = time.perf_counter() - begin
+    whole = time.process_time() - begin
     sent = []
 
     def send():
-        time.sleep(whole / 10)
-        sent.append(time.perf_counter())
+        begin = time.process_time()
+        while time.process_time() < begin + whole / 10:
+            time.sleep(0.01)
+        sent.append(time.process_time())
         os.kill(os.getpid(), signal.SIGINT)
 
     thread = threading.Thread(target=send)
@@ -44,9 +47,9 @@ def interrupted(call):
         call()
         raise SystemExit("it ran to its end")
     except KeyboardInterrupt:
-        waited = time.perf_counter() - sent[0]
+        used = time.process_time() - sent[0]
     thread.join()
-    assert waited < max(0.6 * whole, 0.3), (waited, whole)
+    assert used < 0.7 * whole, (used, whole)
 """
 
 CALLS = {
@@ -83,18 +86,17 @@ CALLS = {
 
         def source():
             if calls:
-                time.sleep(60)
+                time.sleep(600)  # longer than the test may take
             calls.append(1)
             yield images(1, 8), np.ones((1, 1), np.float32)
 
         model.fit(source(), steps_per_epoch=1, verbose=0)
         threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
-        begin = time.perf_counter()
         try:
             model.fit(source(), steps_per_epoch=1, verbose=0)
             raise SystemExit("it ran to its end")
         except KeyboardInterrupt:
-            assert time.perf_counter() - begin < 10
+            pass
         calls.clear()
         model.fit(source(), steps_per_epoch=1, verbose=0)
     """,

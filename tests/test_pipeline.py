@@ -92,10 +92,11 @@ def test_an_early_end_closes_the_generator_on_the_thread_that_ran_it():
         next(items)
 
 
-def test_a_forgotten_prefetcher_ends_its_thread():
-    def running():
-        return [thread for thread in threading.enumerate() if thread.name == "cnncore-prefetch"]
+def running():
+    return [thread for thread in threading.enumerate() if thread.name == "cnncore-prefetch"]
 
+
+def test_a_forgotten_prefetcher_ends_its_thread():
     before = len(running())
     items = Prefetcher(iter(lambda: 0, 1))
     next(items)
@@ -106,10 +107,9 @@ def test_a_forgotten_prefetcher_ends_its_thread():
 
 def test_close_does_not_wait_for_a_source_that_never_answers():
     release = threading.Event()
-    items = Prefetcher(iter(lambda: release.wait(30), None))
-    start = time.monotonic()
+    items = Prefetcher(iter(lambda: release.wait(60), None))
     items.close()
-    assert time.monotonic() - start < 5
+    assert running()  # the source is still asked, and `close` has not waited for its answer
     release.set()
 
 

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 import warnings
 
 import numpy as np
@@ -374,11 +373,9 @@ class TestSignals:
         code = textwrap.dedent(self.SCRIPT)
         process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
         assert process.stdout.readline() == "ready\n"
-        sent = time.monotonic()
         process.send_signal(number)
         assert process.stdout.readline() == "interrupted\n"
-        assert time.monotonic() - sent < 2.0  # 0.2 s on a machine that has nothing else to do
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=60) == 0
         process.stdout.close()
 
     def test_a_handler_of_the_user_stays(self, make_model, stripes):
@@ -419,28 +416,28 @@ class TestMovingAverages:
             make_model(optimizer=optimizers.SGD()).fit(*stripes, callbacks=[SwapEMAWeights()])
 
 
-def test_a_step_of_fit_costs_little_beyond_the_cores():
-    """3 us on a quiet machine; the bound leaves room for a busy one."""
-    samples, size = 40_000, 8
-    x, y = np.zeros((samples, 4), np.float32), np.zeros(samples, np.int64)
+def test_a_step_of_fit_calls_few_functions():
+    """The functions that Python calls in a step of `fit`, with a progress bar: 15 of them take about 2 us."""
+    x, y = np.zeros((2400, 4), np.float32), np.zeros(2400, np.int64)
     model = Sequential([Dense(2, activation="softmax", input_shape=(4,))])
     model.compile("sgd", "sparse_categorical_crossentropy")
-    model.fit(x[:80], y[:80], batch_size=size, verbose=0)
-    network, loss, rule = model.network, model.loss.core((2,)), model.optimizer.prepare_step()
-    batches = [np.arange(start, start + size) for start in range(0, samples, size)]
 
-    def of_the_core():
-        for batch in batches:
-            network.train_step([x], [y], [loss], [1.0], [None], batch, rule, None)
+    def calls(steps):
+        count = 0
 
-    def cost(function):
-        start = time.process_time()
-        function()
-        return time.process_time() - start
+        def observe(frame, event, argument):
+            nonlocal count
+            count += event in ("call", "c_call")
 
-    core = min(cost(of_the_core) for _ in range(3))
-    fit = min(cost(lambda: model.fit(x, y, batch_size=size, verbose=1)) for _ in range(3))
-    assert (fit - core) / len(batches) < 10e-6
+        sys.setprofile(observe)
+        try:
+            model.fit(x[: 8 * steps], y[: 8 * steps], batch_size=8, verbose=1)
+        finally:
+            sys.setprofile(None)
+        return count
+
+    calls(10)
+    assert min((calls(300) - calls(100)) / 200 for _ in range(3)) < 20
 
 
 class TestHooks:
