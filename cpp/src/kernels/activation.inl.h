@@ -1,8 +1,8 @@
 // Activations, softmax and log_softmax.
 //
-// Each pointwise activation is a struct: value(x), the gradient of x from that of y, and the second slope f''(x). The
-// last two read x where needs_input (activation.h) says so, else y, and are written for whichever it is. At infinite x
-// a function takes its limit.
+// Each pointwise activation f is a struct with three functions: the value f(x), the gradient of x from the gradient of
+// y, and the second derivative f''(x). The last two read either x or y. needs_input (activation.h) says which of the
+// two, and the formula is written for that one. Where x is infinite, a function returns its limit.
 
 inline Vec keep_where(Mask m, Vec a) { return select(m, a, zero()); }
 
@@ -12,18 +12,19 @@ struct Relu {
   Vec second(Vec) const { return zero(); }
 };
 
-// relu with a maximum and a threshold >= 0.
+// A relu with a maximum and with a threshold >= 0: x where x > threshold, otherwise zero, and never above the maximum.
 struct ClippedRelu {
   Vec most, threshold;
   Vec value(Vec x) const {
     const Vec v = max(zero(), x);
-    return select(greater(v, threshold), min(most, v), mul(v, zero()));  // the product keeps a NaN
+    return select(greater(v, threshold), min(most, v),
+                  mul(v, zero()));  // v * 0 instead of 0, so that a NaN stays a NaN
   }
   Vec gradient(Vec y, Vec dy) const { return keep_where(greater(most, y), keep_where(greater(y, zero()), dy)); }
   Vec second(Vec) const { return zero(); }
 };
 
-// The same with a slope >= 0 below the threshold.
+// The same, but with a line of slope >= 0 instead of zero below the threshold.
 struct LeakyRelu {
   Vec slope, most, threshold;
   Vec value(Vec x) const { return select(greater(x, threshold), min(most, x), mul(slope, sub(x, threshold))); }
@@ -45,7 +46,7 @@ struct Tanh {
   Vec second(Vec y) const { return mul(mul(set1(-2.0f), y), sub(set1(1.0f), mul(y, y))); }
 };
 
-// scale * x above zero, scale * alpha * (e^x - 1) below: elu and selu.
+// elu and selu: scale * x where x > 0, otherwise scale * alpha * (e^x - 1).
 struct Elu {
   Vec scale, lowest;  // lowest = scale * alpha
   Vec value(Vec x) const { return select(greater(x, zero()), mul(scale, x), mul(lowest, expm1(x))); }
@@ -61,7 +62,8 @@ struct Celu {
   Vec second(Vec y) const { return select(greater(y, zero()), zero(), div(power(y), alpha)); }
 };
 
-// x Phi(x) with Phi(x) from the tail of the normal distribution; Phi' = e^(-x^2 / 2) / sqrt(2 pi).
+// x Phi(x), where Phi is the distribution function of the standard normal distribution. It is computed from the tail of
+// the distribution (NormalTail). Its derivative is Phi'(x) = e^(-x^2 / 2) / sqrt(2 pi).
 struct Gelu {
   static constexpr float kDensity = 0.3989422804014327f;
   Vec value(Vec x) const {
@@ -80,7 +82,7 @@ struct Gelu {
   }
 };
 
-// x sigmoid(w), w = 2 sqrt(2 / pi) (x + 0.044715 x^3).
+// The approximation of gelu by a tanh: x sigmoid(w), where w = 2 sqrt(2 / pi) (x + 0.044715 x^3).
 struct GeluTanh {
   static constexpr float kLinear = 1.5957691216057308f, kCubic = kLinear * 0.044715f;
   static Vec inner(Vec x) { return mul(x, fmadd(mul(x, x), set1(kCubic), set1(kLinear))); }
@@ -113,7 +115,8 @@ struct Silu {
   }
 };
 
-// x tanh(softplus(x)) = x n / (n + 2), n = e (e + 2), e = e^x; beyond 20 the quotient is 1.
+// x tanh(softplus(x)) = x n / (n + 2), where e = e^x and n = e (e + 2). For x > 20 the quotient n / (n + 2) rounds
+// to 1.
 struct Mish {
   struct Parts {
     Vec e, n, inverse;  // inverse = 1 / (n + 2)
@@ -122,7 +125,8 @@ struct Mish {
     const Vec e = exp_or_zero(min(set1(20.0f), x)), n = mul(e, add(e, set1(2.0f)));
     return {e, n, div(set1(1.0f), add(n, set1(2.0f)))};
   }
-  // The slope of the tanh: (1 - tanh^2) e / (1 + e), where 1 - tanh^2 = 4 (n + 1) / (n + 2)^2 and n + 1 = (1 + e)^2.
+  // The derivative of tanh(softplus(x)) is (1 - tanh^2) e / (1 + e). It is computed with 1 - tanh^2 = 4 (n + 1) / (n +
+  // 2)^2 and n + 1 = (1 + e)^2.
   static Vec slope(const Parts& p) {
     const Vec twice = add(p.inverse, p.inverse);
     return mul(mul(twice, twice), mul(p.e, add(p.e, set1(1.0f))));
@@ -137,7 +141,7 @@ struct Mish {
   }
   Vec second(Vec x) const {
     const Parts p = parts(x);
-    // slope' = slope * (1 / (1 + e) - 2 tanh e / (1 + e))
+    // The derivative of the slope is slope * (1 / (1 + e) - 2 tanh e / (1 + e)).
     const Vec s = slope(p), quotient = div(set1(1.0f), add(p.e, set1(1.0f)));
     const Vec factor = mul(quotient, fmadd(mul(set1(-2.0f), p.e), mul(p.n, p.inverse), set1(1.0f)));
     return mul(s, fmadd(clamp(x, -100.0f, 20.0f), factor, set1(2.0f)));
@@ -200,7 +204,7 @@ struct Linear {
   Vec second(Vec) const { return zero(); }
 };
 
-// Calls f with the function that `spec` names.
+// Calls f with the struct of the activation that `spec` describes.
 template <class Function>
 inline void with_activation(const ActivationSpec& spec, Function f) {
   switch (spec.kind) {
@@ -237,7 +241,8 @@ void activation(const ActivationSpec& spec, const float* x, float* y, int64_t si
 }
 
 void activation_backward(const ActivationSpec& spec, const float* saved, const float* dy, float* dx, int64_t size) {
-  if (spec.kind == Activation::linear) return map_vectors(dy, dx, size, [](Vec g) { return g; });  // saved may be null
+  if (spec.kind == Activation::linear)
+    return map_vectors(dy, dx, size, [](Vec g) { return g; });  // here `saved` may be null
   with_activation(spec,
                   [&](auto f) { map_pairs(saved, dy, dx, size, [&](Vec v, Vec g) { return f.gradient(v, g); }); });
 }

@@ -1,6 +1,6 @@
-// float32 to bfloat16, as a product of tiles (TileProductArgs) wants its operands.
+// Conversions from float32 to bfloat16. They prepare the operands of a product of tiles (TileProductArgs).
 
-// What rounding leaves of a.
+// The error of rounding: what is left of a after its nearest bfloat16 value is subtracted.
 inline Vec rest_bfloat16(Vec a) { return sub(a, nearest_bfloat16(a)); }
 
 void to_bfloat16(const float* x, uint16_t* high, uint16_t* low, int64_t size) {
@@ -19,7 +19,8 @@ void to_bfloat16(const float* x, uint16_t* high, uint16_t* low, int64_t size) {
   }
 }
 
-// Two rows become one of pairs, so that a square of vectors turns twice as many.
+// Two rows of src are first joined into one row of pairs of bfloat16 values. A pair takes as many bits as a float, so
+// transposing one square of vectors transposes twice as many values.
 void transpose_bfloat16(const float* src, int64_t lds, uint16_t* high, uint16_t* low, int64_t ldd, int64_t rows,
                         int64_t cols) {
   for (int64_t r = 0; r < rows; r += 2 * kWidth) {

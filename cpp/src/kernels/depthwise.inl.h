@@ -1,7 +1,8 @@
-// Depthwise convolution: every channel by itself, so the vectors run over channels.
+// Depthwise convolution. Every channel is convolved by itself, so the lanes of a vector are neighbouring channels.
 //   p pixel, t tap of the kernel, c channel
 
-// The step from tap to tap where they are three rows of three, evenly spaced: that of a 3x3 kernel; 0 otherwise.
+// The distance in x from a tap to the next one of its row, if the taps are those of a whole 3x3 kernel: three rows of
+// three taps at equal distances. Otherwise 0.
 template <class Args>
 inline int64_t nine_taps_step(const Args& a) {
   if (a.taps != 9) return 0;
@@ -11,7 +12,8 @@ inline int64_t nine_taps_step(const Args& a) {
   return step;
 }
 
-// Pixel p and those behind it read neighbours at this step, so that P of them meet P + 2 columns of x in all.
+// Whether the P pixels from pixel p on read places in x that are `step` apart. Then together they read P + 2 columns of
+// x, because neighbouring pixels share columns.
 template <int P, class Args>
 inline bool neighbours(const Args& a, int64_t p, int64_t step) {
   bool all = step > 0;
@@ -19,7 +21,7 @@ inline bool neighbours(const Args& a, int64_t p, int64_t step) {
   return all;
 }
 
-// P neighbouring pixels under nine taps: each column of x is read once for the three taps that meet it.
+// P neighbouring pixels and nine taps. Each column of x is read once, and used for all the taps that meet it.
 template <int P, bool kTail>
 void depthwise_nine_block(const DepthwiseArgs& a, int64_t step, int64_t p, int64_t c, int lanes) {
   const auto read = [&](const float* from) { return kTail ? load_n(from, lanes) : load(from); };
@@ -61,7 +63,7 @@ void depthwise_nine_pixels(const DepthwiseArgs& a, int64_t step, int64_t p) {
   if (c < a.channels) depthwise_nine_block<P, true>(a, step, p, c, static_cast<int>(a.channels - c));
 }
 
-// P pixels x V vectors of channels.
+// Computes P pixels x V vectors of channels in registers.
 template <int P, int V, bool kTail>
 void depthwise_block(const DepthwiseArgs& a, int64_t p, int64_t c, int lanes) {
   const auto read = [&](const float* from) { return kTail ? load_n(from, lanes) : load(from); };
@@ -103,8 +105,8 @@ void depthwise_block(const DepthwiseArgs& a, int64_t p, int64_t c, int lanes) {
   }
 }
 
-// Channels inside, so that the rows a block of pixels reads stay in the nearest cache, and several vectors of them
-// together, so that memory is read and written in runs.
+// The loop over channels is inside that over pixels, so the rows that a block of pixels reads stay in the nearest
+// cache. Several vectors of channels are taken together, so that memory is read and written in longer runs.
 template <int P>
 void depthwise_pixels(const DepthwiseArgs& a, int64_t p) {
   constexpr int V = kManyRegisters ? 4 : 2;
@@ -125,7 +127,7 @@ void depthwise(const DepthwiseArgs& a) {
 }
 
 template <int N>
-struct Count {  // a constant as an argument
+struct Count {  // passes a number that is known when compiling as an argument of a function
   static constexpr int value = N;
 };
 
@@ -160,7 +162,7 @@ void depthwise_weights_block(const DepthwiseWeightsArgs& a, Strip strip, int64_t
   }
 }
 
-// Nine taps: neighbouring pixels share the columns of x.
+// The gradient for nine taps, where neighbouring pixels share columns of x.
 template <bool kTail>
 void depthwise_nine_weights(const DepthwiseWeightsArgs& a, int64_t step, Strip strip, int64_t c, int lanes) {
   const auto read = [&](const float* from) { return kTail ? load_n(from, lanes) : load(from); };
@@ -216,7 +218,8 @@ void depthwise_weights_channels(const DepthwiseWeightsArgs& a, int64_t step, Str
 
 void depthwise_weights(const DepthwiseWeightsArgs& a) {
   const int64_t step = nine_taps_step(a);
-  constexpr int64_t kStrip = 64;  // pixels whose rows stay in the nearest cache while the channels pass
+  constexpr int64_t kStrip =
+      64;  // so few pixels that the rows they read stay in the nearest cache while the loop over channels runs
   for (int64_t p = 0; p < a.pixels; p += kStrip) {
     const Strip strip{p, p + kStrip < a.pixels ? p + kStrip : a.pixels};
     int64_t c = 0;

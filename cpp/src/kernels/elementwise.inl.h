@@ -1,10 +1,11 @@
-// Rescaling, rounding, sums, transposition.
+// Simple operations on arrays: rescaling, rounding to bfloat16, sums and transposition.
 
 void round_bfloat16(const float* x, float* y, int64_t size, int terms) {
   if (terms == 1) return map_vectors(x, y, size, [](Vec v) { return nearest_bfloat16(v); });
   map_vectors(x, y, size, [](Vec v) {
     const Vec high = nearest_bfloat16(v);
-    const Mask finite = equal(sub(high, high), zero());  // an infinity leaves no rest
+    const Mask finite = equal(
+        sub(high, high), zero());  // the error of rounding an infinity would be inf - inf = NaN, so it is taken as zero
     return select(finite, add(high, nearest_bfloat16(sub(v, high))), high);
   });
 }
@@ -47,7 +48,7 @@ void accumulate(const float* x, float* y, int64_t size) {
 }
 
 bool all_finite(const float* x, int64_t size) {
-  Vec sum[4] = {zero(), zero(), zero(), zero()};  // of 0 * x: zero, unless x is a NaN or an infinity
+  Vec sum[4] = {zero(), zero(), zero(), zero()};  // sums of 0 * x, which are zero unless an x is NaN or infinite
   int64_t i = 0;
   for (; i + 4 * kWidth <= size; i += 4 * kWidth) {
     CNNCORE_UNROLL

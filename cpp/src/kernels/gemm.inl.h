@@ -1,13 +1,14 @@
 // Indirect matrix products: the forward convolution, its fusion with a 2x2 max-pool, and the gradient of the weights.
-//   p pixel, k term of the sum, v vector of columns. A block of P pixels x V vectors stays in registers over the whole
-//   depth.
+//   p pixel, k term of the sum, v vector of columns
+// The sums of a block of P pixels x V vectors of columns stay in registers while the loop over all terms k runs.
 
-// Pixels x vectors of a block: as many accumulators as the registers hold beside V weights and one broadcast.
+// The size of a block: as many sums as there are registers, less V registers for the weights and one for the value of x
+// that they are multiplied by.
 constexpr bool kManyRegisters = kRegisters >= 32;
 constexpr int kBlockVectors = 2;
 constexpr int kBlockPixels = kManyRegisters ? 12 : 6;
-// With one vector every pointer to a pixel serves one product only: more of them than there are integer registers would
-// cost as many loads again.
+// In a block of one vector, the pointer to a pixel is used for a single product. With more pointers than integer
+// registers, each product would load its pointer from memory as well, so such a block has fewer pixels.
 constexpr int kNarrowPixels = kManyRegisters ? 8 : kBlockPixels;
 constexpr int kStripPixels = 4 * kBlockPixels;
 constexpr int kPoolPixels = kManyRegisters ? 12 : 4;
@@ -17,7 +18,7 @@ struct GemmCursor {  // where a block of columns lies
   const float* bias;
   float* y;
   uint8_t* winner;
-  int tail;  // lanes of the last vector that exist
+  int tail;  // how many lanes of the last vector are columns that exist
 };
 
 template <bool kTail, int V>
@@ -33,8 +34,9 @@ inline void store_column(float* p, int v, int tail, Vec a) {
     store(p + v * kWidth, a);
 }
 
-// Rows of w that a product of one pixel asks for ahead of its use: there is little arithmetic to hide their way from
-// the outer caches behind, and runs of a few vectors with gaps between them are not foreseen by the hardware.
+// A product of a single pixel prefetches the row of w that is so many rows ahead. It does too little arithmetic to hide
+// the time that rows take from the outer caches, and the hardware does not predict reads of a few vectors with gaps
+// between them.
 constexpr int kRowsAhead = 8;
 
 // acc[p][v] = bias[v] + sum_k x[p][k] * w[k][v]
@@ -55,7 +57,7 @@ inline void gemm_block(const GemmArgs& a, const GemmCursor& at, const int32_t* x
     Vec row[V];
     CNNCORE_UNROLL
     for (int v = 0; v < V; ++v) {
-      if (P == 1) __builtin_prefetch(w + kRowsAhead * a.ldw + v * kWidth);  // harmless behind the last row
+      if (P == 1) __builtin_prefetch(w + kRowsAhead * a.ldw + v * kWidth);  // beyond the last row this does nothing
       row[v] = load_column<kTail, V>(w, v, at.tail);
     }
     CNNCORE_UNROLL
@@ -71,12 +73,13 @@ template <int P, int V, bool kTail>
 void gemm_store(const GemmArgs& a, const GemmCursor& at, const int32_t* x_offset, const int32_t* y_offset) {
   Vec acc[P][V];
   gemm_block<P, V, kTail>(a, at, x_offset, acc);
-  if (a.accumulate) {  // all of y is read before it is written: gemm_rest lists its last pixel more than once
+  if (a.accumulate) {  // reads all of y before it writes any: gemm_rest may list a pixel several times
     CNNCORE_UNROLL
     for (int p = 0; p < P; ++p) {
       CNNCORE_UNROLL
       for (int v = 0; v < V; ++v)
-        acc[p][v] = add(load_column<kTail, V>(at.y + y_offset[p], v, at.tail), add(acc[p][v], zero()));  // -0 is 0
+        acc[p][v] = add(load_column<kTail, V>(at.y + y_offset[p], v, at.tail),
+                        add(acc[p][v], zero()));  // adding zero turns -0 into 0
     }
   }
   CNNCORE_UNROLL
@@ -93,7 +96,8 @@ void gemm_store(const GemmArgs& a, const GemmCursor& at, const int32_t* x_offset
   }
 }
 
-// The last pixels: the list is completed by repeating its last entry, which writes the same value to the same place.
+// The last pixels, where fewer than P are left. The list is filled up by repeating its last entry. That writes the same
+// value to the same place several times.
 template <int P, int V, bool kTail>
 void gemm_rest(const GemmArgs& a, const GemmCursor& at, int64_t p) {
   int32_t x_offset[P], y_offset[P];
@@ -117,10 +121,11 @@ void gemm_columns(const GemmArgs& a, const GemmCursor& at) {
   if (rest > 0) return gemm_rest<1, V, kTail>(a, at, p);
 }
 
-// One pixel alone (a dense layer on one sample) needs more vectors in flight to hide the latency of the sum.
+// For a single pixel (a dense layer on one sample). An addition waits for the result of the one before it, so more
+// vectors of columns are summed at the same time.
 constexpr int kSingleVectors = kManyRegisters ? 8 : 4;
 
-// Calls f.template run<V, kTail>(cursor) over blocks of at most kMaxVectors vectors of columns.
+// Calls f(cursor, vectors, tail) for blocks of at most kMaxVectors vectors of columns.
 template <int kMaxVectors, class Function>
 inline void for_column_blocks(GemmCursor at, int64_t cols, Function f) {
   constexpr int64_t step = kMaxVectors * kWidth;
@@ -136,7 +141,7 @@ inline void for_column_blocks(GemmCursor at, int64_t cols, Function f) {
   }
 }
 
-// As many blocks of V vectors as there are whole ones.
+// Computes as many blocks of V whole vectors as there are, and leaves the cursor at the columns that remain.
 template <int V>
 void gemm_single(const GemmArgs& a, GemmCursor& at, int64_t& cols) {
   for (; cols >= V * kWidth; cols -= V * kWidth) {
@@ -155,8 +160,8 @@ void gemm(const GemmArgs& a) {
     gemm_single<kSingleVectors / 2>(a, at, cols);
     if (cols == 0) return;
   }
-  // Strips of pixels outside, columns inside: what a strip reads of x is fetched once, spread over all of its
-  // arithmetic.
+  // The outer loop runs over strips of a few pixels, the inner one over columns. So the part of x that a strip reads
+  // comes from memory once, while the arithmetic of all columns runs.
   GemmArgs strip = a;
   for (int64_t p = 0; p < a.pixels; p += kStripPixels) {
     strip.x_offset = a.x_offset + p;
@@ -175,7 +180,7 @@ void gemm(const GemmArgs& a) {
 // --- fused with relu and a 2x2 max-pool ---------------------------------------------------------------------------
 
 struct Pooled {
-  Vec value, index;  // index: the first of the four that attains the maximum, 4 where relu lets nothing pass
+  Vec value, index;  // index: which of the four is the maximum (the first of equal ones), or 4 where relu makes it zero
 };
 
 inline Pooled pool_window(Vec a, Vec b, Vec c, Vec d, bool relu) {
@@ -191,7 +196,8 @@ inline Pooled pool_window(Vec a, Vec b, Vec c, Vec d, bool relu) {
   return {max(zero(), best.value), select(greater(best.value, zero()), best.index, set1(4.0f))};
 }
 
-// The value alone: no index, and a maximum that is one instruction but for a NaN in its first operand.
+// The value alone, without the index. max is a single instruction, but it drops a NaN in its first operand, so that
+// case is handled separately.
 inline Vec pool_value(Vec a, Vec b, Vec c, Vec d, bool relu) {
   Vec best = a;
   const auto take = [&](Vec v) { best = select(equal(v, v), max(v, best), v); };
@@ -245,7 +251,7 @@ void gemm_pool(const GemmPoolArgs& a) {
 
 // --- gradient of the weights --------------------------------------------------------------------------------------
 
-// R rows k x V vectors of columns over all pixels.
+// Sums over all pixels for a block of R terms k x V vectors of columns.
 template <int R, int V, bool kTail>
 void gemm_weights_block(const GemmWeightsArgs& a, int64_t k, int64_t n, int tail) {
   int64_t offset[R];
@@ -285,7 +291,9 @@ template <int V, bool kTail>
 void gemm_weights_columns(const GemmWeightsArgs& a, int64_t n, int tail) {
   constexpr int kWeightRows = V == 1 ? kNarrowPixels : kBlockPixels;
   int64_t k = 0;
-  const auto nine = [&] { return kManyRegisters && a.depth - k == 9; };  // a 3x3 kernel of one channel, or the last one
+  const auto nine = [&] {
+    return kManyRegisters && a.depth - k == 9;
+  };  // all nine terms of a 3x3 kernel over one channel, or the last nine of others
   for (; k + kWeightRows <= a.depth && !nine(); k += kWeightRows)
     gemm_weights_block<kWeightRows, V, kTail>(a, k, n, tail);
   if (nine()) return gemm_weights_block<9, V, kTail>(a, k, n, tail);

@@ -1,5 +1,5 @@
-// A matrix times a vector that is zero in many places, as what relu lets pass is: rows of w that meet a zero are not
-// read, and reading them is what such a product costs.
+// A matrix times a vector that is zero in many places, as the output of a relu is. Rows of w that would be multiplied
+// by zero are not read, because the time of such a product is the time to read w.
 //   e entry of the list of what is not zero, v vector of columns
 
 int nonzeros(const NonzerosArgs& a) {
@@ -18,7 +18,8 @@ int nonzeros(const NonzerosArgs& a) {
   return n;
 }
 
-// R pieces of the sum at a time, V vectors of columns: V * R sums in flight hide the latency of adding.
+// Computes R pieces of the sum at the same time, for V vectors of columns. An addition waits for the one before it in
+// the same sum, and V * R independent sums fill that time.
 template <int V, int R, bool kTail>
 void gemv_pieces(const GemvArgs& a, int64_t piece, int64_t column, int tail) {
   const int64_t* bound = a.bound + piece;
@@ -45,7 +46,8 @@ void gemv_pieces(const GemvArgs& a, int64_t piece, int64_t column, int tail) {
     for (int64_t e = bound[r] + together; e < bound[r + 1]; ++e) add_row(e, acc[r]);
     CNNCORE_UNROLL
     for (int v = 0; v < V; ++v)
-      store_column<kTail, V>(a.y + (piece + r) * a.y_pitch + column, v, tail, add(acc[r][v], zero()));  // as gemm
+      store_column<kTail, V>(a.y + (piece + r) * a.y_pitch + column, v, tail,
+                             add(acc[r][v], zero()));  // turns -0 into 0, as gemm does
   }
 }
 

@@ -1,5 +1,5 @@
-// Few planes of pixels to pixels of few values and back, through memory: part of the vector vocabulary of every ISA
-// that has nothing better (simd_avx512.h has).
+// Converts a few planes of pixels into pixels of a few values each, and back. This version goes through memory, and is
+// part of the vector functions of every instruction set without a faster version of its own (simd_avx512.h has one).
 
 // y[i * N + n] = planes[n][i]      i < lanes
 template <int N>
@@ -9,7 +9,7 @@ inline void store_interleaved(float* y, const Vec (&planes)[N], int lanes) {
   for (int i = 0; i < lanes; ++i)
     for (int n = 0; n < N; ++n) y[i * N + n] = plane[n][i];
 }
-// The inverse: planes[n][i] = y[i * N + n], zero from `lanes` on.
+// The inverse: planes[n][i] = y[i * N + n] for i < lanes, and zero for the others.
 template <int N>
 inline void load_interleaved(const float* y, Vec (&planes)[N], int lanes) {
   float plane[N][kWidth];

@@ -1,5 +1,5 @@
-// AVX-512 with AMX's matrix tiles: the kernels for avx512_bf16, and their own product of tiles. What holds for every
-// isa_*.cpp holds here: an unnamed namespace, no library headers.
+// The instruction set AVX-512 with the matrix tiles of AMX: the kernels of avx512_bf16, with another product of tiles.
+// As in every isa_*.cpp, all functions are in an unnamed namespace, and no headers of the library are included.
 #include <immintrin.h>
 
 #include "kernels/kernels.h"
@@ -7,8 +7,8 @@
 namespace cnncore {
 namespace {
 
-// Palette 1: eight tiles of 16 rows of 64 bytes. A constant with static storage: compilers have dropped stores to a
-// local one, which the intrinsic does not seem to read.
+// Palette 1 has eight tiles of 16 rows of 64 bytes. The configuration is a constant with static storage: compilers have
+// been seen to remove the stores to a local variable, because they believe that the intrinsic does not read it.
 struct alignas(64) TileConfig {
   uint8_t palette = 1, start_row = 0, reserved[14] = {};
   uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
@@ -16,11 +16,11 @@ struct alignas(64) TileConfig {
 };
 constexpr TileConfig kConfig;
 
-// The unit belongs to whoever configures it: other libraries on this thread set it up for themselves, so it is
-// configured for one product and released after it.
+// Configures the unit for one product, and releases it after the product. Between products, other libraries on this
+// thread may configure it for themselves.
 struct TileSession {
   TileSession() {
-    asm volatile("" ::: "memory");  // what is loaded into tiles has been stored
+    asm volatile("" ::: "memory");  // the compiler must not move stores of the operands behind this
     _tile_loadconfig(&kConfig);
   }
   ~TileSession() {
@@ -53,7 +53,7 @@ inline void tiles_store(float* c, int64_t ldc) {
   _tile_stored(3, c + 16 * ldc + 16, bytes);
 }
 
-// Of 32 rows, or of the first 16: no more are wanted where there is one sample.
+// Computes 32 rows, or only the first 16, which are enough for a single sample.
 template <bool kAllRows>
 inline void tiles_multiply_add(const uint16_t* a, int64_t lda, const uint16_t* b0, const uint16_t* b1) {
   const auto bytes = static_cast<size_t>(2 * lda);
@@ -70,7 +70,7 @@ inline void tiles_multiply_add(const uint16_t* a, int64_t lda, const uint16_t* b
 
 void tile_product(const TileProductArgs& a) {
   const TileSession session;
-  // Columns inside: the rows of a stay in the nearest cache.
+  // The loop over columns is inside that over rows, so that the rows of a stay in the nearest cache.
   for (int64_t r = 0; r < a.rows; r += kTileRows) {
     for (int64_t n = 0; n < a.cols; n += 2 * kTileColumns) {
       float* c = a.c + r * a.ldc + n;

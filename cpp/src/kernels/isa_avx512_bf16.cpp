@@ -1,5 +1,6 @@
-// AVX-512 with conversions to bfloat16 and dot products of pairs of them: the kernels for avx512 but for those that
-// convert, and a product of tiles. What holds for every isa_*.cpp holds here: an unnamed namespace, no library headers.
+// The instruction set AVX-512 with instructions that convert to bfloat16 and multiply pairs of bfloat16 values. It has
+// the kernels of avx512, except for those that convert, and a product of tiles. As in every isa_*.cpp, all functions
+// are in an unnamed namespace, and no headers of the library are included.
 #include <immintrin.h>
 
 #include "kernels/kernels.h"
@@ -19,7 +20,7 @@ inline __m512bh broadcast_pair(const uint16_t* p) {
   return reinterpret_cast<__m512bh>(_mm512_set1_epi32(pair));
 }
 
-// R rows x V tiles' columns.
+// Computes R rows x the columns of V tiles.
 template <int R, int V = 2>
 inline void product_block(const TileProductArgs& a, int64_t r, int64_t n) {
   __m512 acc[R][V];
@@ -74,8 +75,8 @@ void product_rows(const TileProductArgs& a, int64_t r, int64_t n, int64_t rows) 
   }
 }
 
-// One row alone wants more columns, and of the last rows two blocks of about the same height are taken: few sums would
-// wait for each other.
+// An addition waits for the one before it in the same sum, so a block must have enough sums. A single row therefore
+// takes more columns at a time, and the last rows are split into two blocks of about the same height.
 void tile_product(const TileProductArgs& a) {
   int64_t n = 0;
   for (; a.rows == 1 && n + 8 * kTileColumns <= a.cols; n += 8 * kTileColumns) product_block<1, 8>(a, 0, n);
@@ -100,7 +101,8 @@ const Kernels& kernels_avx512_bf16() noexcept {
     k.transpose_bfloat16 = transpose_bfloat16;
     k.pack_tiles = pack_tiles;
     k.tile_product = tile_product;
-    // AMD's units do twice the products of their float32 ones; Intel's, made for AMX beside them, no more than those.
+    // On AMD's processors these instructions do twice as many products as those for float32. On Intel's, which have AMX
+    // for this purpose, they do as many.
     k.tile_gain = __builtin_cpu_is("amd") ? 2.0 : 1.0;
     return k;
   }();

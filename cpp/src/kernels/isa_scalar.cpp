@@ -6,7 +6,7 @@
 
 #define CNNCORE_ISA_NAME "scalar"
 #define CNNCORE_TILE_PRODUCT tile_product
-#define CNNCORE_TILE_GAIN 16.0  // not that it were fast: plans then take the paths they take with AMX
+#define CNNCORE_TILE_GAIN 16.0  // it is not fast, but with this number plans choose the same algorithms as with AMX
 
 namespace cnncore {
 namespace {

@@ -1,4 +1,5 @@
-// The table through which every ISA offers its kernels; contracts.h says what those with an Args struct compute.
+// The table of function pointers through which every instruction set offers its kernels. contracts.h says what the
+// functions with an Args struct compute.
 #pragma once
 #include <cstdint>
 
@@ -10,7 +11,7 @@ namespace cnncore {
 
 struct Kernels {
   const char* name;
-  int64_t width;  // floats in a vector
+  int64_t width;  // how many floats a vector has
 
   void (*gemm)(const GemmArgs&);
   void (*gemm_rows)(const GemmRowsArgs&);
@@ -35,21 +36,22 @@ struct Kernels {
   void (*patch_weights)(const PatchWeightsArgs&);
 
   void (*max_pool)(const PoolArgs&);
-  /// y' = x' where x is largest: x' is read from dx, y' written to y.
+  /// The tangent of max-pooling: y' = x' at the position of the maximum. x' is read from dx, and y' is written to y.
   void (*max_pool_tangent)(const PoolArgs&);
   void (*max_pool_backward)(const PoolArgs&);
   void (*avg_pool)(const PoolArgs&);
   void (*avg_pool_backward)(const PoolArgs&);
 
-  /// y = f(x) element by element (of softmax and log_softmax only the copy), dx = dy * f'(x) and d2 = f''(x); `saved`
-  /// is x where needs_input(spec), else y. In place where the arrays are the same.
+  /// Element by element y = f(x), dx = dy * f'(x) and d2 = f''(x). For softmax and log_softmax, which work on rows, y
+  /// is a copy of x. `saved` is x if needs_input(spec), otherwise y. Input and output may be the same array.
   void (*activation)(const ActivationSpec&, const float* x, float* y, int64_t size);
   void (*activation_backward)(const ActivationSpec&, const float* saved, const float* dy, float* dx, int64_t size);
   void (*activation_second)(const ActivationSpec&, const float* saved, float* d2, int64_t size);
-  /// Each row to exp(x - max) / sum; and its gradient dx = y * (dy - sum(dy * y)).
+  /// For each row: y = exp(x - max) / sum(exp(x - max)). The gradient is dx = y * (dy - sum(dy * y)).
   void (*softmax_rows)(const float* x, float* y, int64_t rows, int64_t cols);
   void (*softmax_rows_backward)(const float* y, const float* dy, float* dx, int64_t rows, int64_t cols);
-  /// Each row to x - max - log(sum(exp(x - max))); dx = dy - exp(y) * sum(dy); the tangent y' = x' - sum(exp(y) * x').
+  /// For each row: y = x - max - log(sum(exp(x - max))). The gradient is dx = dy - exp(y) * sum(dy), and the tangent is
+  /// y' = x' - sum(exp(y) * x').
   void (*log_softmax_rows)(const float* x, float* y, int64_t rows, int64_t cols);
   void (*log_softmax_rows_backward)(const float* y, const float* dy, float* dx, int64_t rows, int64_t cols);
   void (*log_softmax_rows_tangent)(const float* y, const float* x_tangent, float* y_tangent, int64_t rows,
@@ -68,45 +70,49 @@ struct Kernels {
   void (*prelu)(const PreluArgs&);
   void (*prelu_backward)(const PreluBackwardArgs&);
 
-  /// y[c] = max_r x[r * cols + c], NaN where one is; dx = dy at the first r that attains it, zero elsewhere.
+  /// y[c] = max_r x[r * cols + c], or NaN if one of them is NaN. The gradient is dx = dy at the first r with the
+  /// maximum, and zero at the others.
   void (*max_rows)(const float* x, int64_t rows, int64_t cols, float* y);
   void (*max_rows_backward)(const float* x, const float* y, const float* dy, int64_t rows, int64_t cols, float* dx);
   void (*bilinear)(const BilinearArgs&, const float* x, float* y);
   void (*bilinear_backward)(const BilinearArgs&, const float* dy, float* dx);
 
-  /// y = kept x, or the factors themselves. In place where x == y.
+  /// dropout multiplies x by the factors of DropoutArgs, and dropout_mask writes the factors themselves. x and y may be
+  /// the same array.
   void (*dropout)(const DropoutArgs&, const float* x, float* y);
   void (*dropout_mask)(const DropoutArgs&, float* mask);
   void (*gaussian_noise)(const GaussianArgs&, const float* x, float* y);
 
-  /// y = x * scale + offset, from bytes or floats.
+  /// y = x * scale + offset, where x are bytes or floats.
   void (*rescale_u8)(const uint8_t* x, float* y, int64_t size, float scale, float offset);
   void (*rescale_f32)(const float* x, float* y, int64_t size, float scale, float offset);
-  /// sum[c] += sum_r x[r * cols + c];   winners: only where winner[r * cols + c] < 4.
+  /// sum[c] += sum_r x[r * cols + c]. The second one adds only the elements with winner[r * cols + c] < 4.
   void (*sum_rows)(const float* x, float* sum, int64_t rows, int64_t cols);
   void (*sum_winners)(const float* x, const uint8_t* winner, float* sum, int64_t rows, int64_t cols);
-  /// y = x as the nearest sum of `terms` bfloat16 values, one (8 bits of mantissa) or two (16 bits): hi = bf16(x),
-  /// lo = bf16(x - hi), ties to even. NaN stays NaN. In place where x == y.
+  /// Rounds x to a sum of `terms` bfloat16 values. One term has 8 bits of mantissa: y = bf16(x), the nearest bfloat16
+  /// value, ties to even. Two terms have 16 bits: y = bf16(x) + bf16(x - bf16(x)). NaN stays NaN. x and y may be the
+  /// same array.
   void (*round_bfloat16)(const float* x, float* y, int64_t size, int terms);
-  /// The same as bfloat16 arrays; low may be null.
+  /// The same, but the two terms are written as bfloat16 arrays. low may be null.
   void (*to_bfloat16)(const float* x, uint16_t* high, uint16_t* low, int64_t size);
-  /// Transposed as well: high[c * ldd + r] = src[r * lds + c]      r < rows, c < cols. Up to 31 places behind a row of
-  /// high (and of low) may be overwritten.
+  /// The same with a transposition: high[c * ldd + r] = src[r * lds + c] for r < rows and c < cols. Up to 31 values
+  /// after the end of a row of high (and of low) may be overwritten.
   void (*transpose_bfloat16)(const float* src, int64_t lds, uint16_t* high, uint16_t* low, int64_t ldd, int64_t rows,
                              int64_t cols);
   void (*pack_tiles)(const PackTilesArgs&);
   void (*tile_store)(const TileStoreArgs&);
   void (*tile_pool)(const TilePoolArgs&);
-  /// y += x, over size floats.
+  /// y[i] += x[i] for i < size.
   void (*accumulate)(const float* x, float* y, int64_t size);
-  /// No NaN and no infinity among size floats.
+  /// Whether none of the floats is NaN or infinite.
   bool (*all_finite)(const float* x, int64_t size);
   /// dst[c * ldd + r] = src[r * lds + c]      r < rows, c < cols
   void (*transpose)(const float* src, int64_t lds, float* dst, int64_t ldd, int64_t rows, int64_t cols);
 
   OptimizerKernels optimizer;
 
-  /// Null where bfloat16 values have no unit. Then also: how many times the products of the float32 kernels it does.
+  /// Null if this instruction set has no unit for products of bfloat16 values. tile_gain says how many times as fast as
+  /// products of the float32 kernels the unit is.
   void (*tile_product)(const TileProductArgs&);
   double tile_gain;
 
@@ -114,7 +120,7 @@ struct Kernels {
   void (*restore_denormals)(uint32_t);
 };
 
-/// One table per ISA that this build holds (see isa_*.cpp).
+/// There is one table for each instruction set that this build contains (see isa_*.cpp).
 const Kernels& kernels_scalar() noexcept;
 const Kernels& kernels_avx2() noexcept;
 const Kernels& kernels_avx512() noexcept;

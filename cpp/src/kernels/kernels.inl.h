@@ -1,4 +1,5 @@
-// Every kernel, written once over the vector vocabulary (simd_<isa>.h) that is in scope where this is included.
+// All kernels. They are written once, in terms of the vector type and its functions (simd_<isa>.h), which must have
+// been included before this file.
 #include "kernels/gemm.inl.h"
 #include "kernels/gemv.inl.h"
 #include "kernels/planar.inl.h"

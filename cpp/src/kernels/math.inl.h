@@ -1,6 +1,7 @@
-// Elementary functions of vectors, each to a few units in the last place. NaN stays NaN.
+// Elementary functions of vectors. Each has an error of a few units in the last place, and NaN stays NaN.
 
-// Calls f(i, lanes) over `size` elements a vector at a time.
+// Calls f(i, lanes) for one vector of elements after the other, beginning at element i, until all `size` are done. Only
+// the last vector can have fewer lanes than kWidth.
 template <class Function>
 inline void for_vectors(int64_t size, Function f) {
   int64_t i = 0;
@@ -24,7 +25,8 @@ inline Vec negative(Vec x) { return sub(zero(), x); }
 inline Vec absolute(Vec x) { return max(x, negative(x)); }
 inline Vec clamp(Vec x, float least, float most) { return max(set1(least), min(set1(most), x)); }
 
-// x = n log 2 + r + low, |r| <= log(2) / 2; `tail` is (e^r - 1 - r) / r, a polynomial of degree 6.
+// Splits x = n log 2 + r + low, where n is an integer and |r| <= log(2) / 2. `tail` is (e^r - 1 - r) / r, from a
+// polynomial of degree 6.
 struct ReducedExp {
   Vec n, r, tail;
 };
@@ -47,25 +49,28 @@ inline ReducedExp reduce_exp(Vec x) { return with_tail(reduce_exp(x, round_neare
 // e^r
 inline Vec exp_of_rest(const ReducedExp& e) { return fmadd(e.tail, e.r, add(e.r, set1(1.0f))); }
 
-constexpr float kLeastExponent = -87.33654f;  // of the least normal float
+constexpr float kLeastExponent = -87.33654f;  // the logarithm of the least normal float
 
-// e^x to about 1 ulp, never infinite nor below the least normal float.
+// e^x with an error of about one unit in the last place. The result is limited to normal floats: for very large x it is
+// not infinite, for very small x not zero.
 inline Vec exp(Vec x) {
   const ReducedExp e = reduce_exp(clamp(x, kLeastExponent, 88.37626f));
   return mul(exp_of_rest(e), exp2_integral(e.n));
 }
 
-// The same, but zero below the least normal float.
+// The same, but zero where e^x is below the least normal float.
 inline Vec exp_or_zero(Vec x) { return select(greater(set1(kLeastExponent), x), zero(), exp(x)); }
 
-// The same over the whole range, from zero to infinity: the power of two in two halves.
+// The same over the whole range of floats, from zero to infinity. The power of two is multiplied in two halves, because
+// one factor could not hold it.
 inline Vec exp_full(Vec x) {
   const ReducedExp e = reduce_exp(clamp(x, -104.0f, 89.0f));
   const Vec half = round_nearest(mul(e.n, set1(0.5f)));
   return mul(mul(exp_of_rest(e), exp2_integral(half)), exp2_integral(sub(e.n, half)));
 }
 
-// e^(high + low), zero below the least normal float: exact products in two parts keep their accuracy.
+// e^(high + low), or zero below the least normal float. It is for an exponent that is known more accurately than one
+// float can hold, such as an exact product.
 inline Vec exp_of_sum(Vec high, Vec low) {
   const Vec x = add(high, low), within = clamp(x, kLeastExponent, 88.37626f);
   ReducedExp e = reduce_exp(high, round_nearest(mul(within, set1(1.44269504f))));
@@ -74,14 +79,14 @@ inline Vec exp_of_sum(Vec high, Vec low) {
   return select(greater(set1(kLeastExponent), x), zero(), mul(exp_of_rest(e), exp2_integral(e.n)));
 }
 
-// e^x - 1 without cancellation: 2^n (e^r - 1) + (2^n - 1).
+// e^x - 1 = 2^n (e^r - 1) + (2^n - 1), which does not cancel near zero.
 inline Vec expm1(Vec x) {
   const ReducedExp e = reduce_exp(clamp(x, kLeastExponent, 88.37626f));
   const Vec power = exp2_integral(e.n);
   return fmadd(power, fmadd(e.tail, e.r, e.r), sub(power, set1(1.0f)));
 }
 
-// (log((1 + s) / (1 - s)) - 2 s) / s^3 for z = s^2 <= 1/9.
+// (log((1 + s) / (1 - s)) - 2 s) / s^3, as a polynomial in z = s^2 for z <= 1/9.
 inline Vec atanh_tail(Vec z) {
   Vec p = set1(0.24300932884216309f);
   p = fmadd(p, z, set1(0.21427658200263977f));
@@ -90,18 +95,18 @@ inline Vec atanh_tail(Vec z) {
   return fmadd(p, z, set1(0.6666667461395264f));
 }
 
-// log(1 + x), 0 <= x <= 1.
+// log(1 + x) for 0 <= x <= 1.
 inline Vec log1p_unit(Vec x) {
   const Vec s = div(x, add(x, set1(2.0f))), z = mul(s, s);
   return fmadd(mul(s, z), atanh_tail(z), add(s, s));
 }
 
-// log(x) of one normal number > 0; NaN and infinity stay.
+// log(x) of one number x > 0 that is not denormal. NaN and infinity are returned as they are.
 inline float log_scalar(float x) {
   if (!(x < __builtin_inff())) return x;
   int32_t bits;
   __builtin_memcpy(&bits, &x, sizeof bits);
-  const int32_t exponent = (bits - 0x3f3504f3) >> 23;  // so that the mantissa lies in [sqrt(1/2), sqrt(2))
+  const int32_t exponent = (bits - 0x3f3504f3) >> 23;  // chosen so that the mantissa is in [sqrt(1/2), sqrt(2))
   bits -= exponent * (1 << 23);
   float m;
   __builtin_memcpy(&m, &bits, sizeof m);
@@ -112,7 +117,7 @@ inline float log_scalar(float x) {
 
 inline Vec sigmoid(Vec x) { return div(set1(1.0f), add(set1(1.0f), exp(sub(zero(), x)))); }
 
-// sigmoid(x) and sigmoid(-x), both accurate where they are small.
+// sigmoid(x) and sigmoid(-x) = 1 - sigmoid(x). Both have a small relative error, also where they are close to zero.
 struct Sigmoids {
   Vec of_x, of_minus_x;
 };
@@ -123,7 +128,7 @@ inline Sigmoids sigmoids(Vec x) {
   return {select(above, large, small), select(above, small, large)};
 }
 
-// An odd polynomial near zero, where 1 - 2 / (e^2x + 1) would cancel.
+// 1 - 2 / (e^2x + 1), but near zero, where that difference would cancel, an odd polynomial.
 inline Vec tanh(Vec x) {
   const Vec z = mul(x, x);
   Vec p = set1(-5.70498872745e-3f);
@@ -136,9 +141,10 @@ inline Vec tanh(Vec x) {
   return select(greater(set1(0.390625f), z), near, far);
 }
 
-// e^(-t^2 / 2) and the normal distribution function at -t, t >= 0, both with a small relative error: t^2 is the exact
-// square of t's first eight bits and a small rest; the distribution is the exponential times u P(u), u = 1 / (1 + t/4),
-// P fitted to Mills' ratio.
+// e^(-t^2 / 2), and the distribution function of the normal distribution at -t, for t >= 0. Both have a small relative
+// error, also where they are tiny. For the first, t^2 is split into the exact square of t's first eight bits and a
+// small rest. The second is the first times u P(u), where u = 1 / (1 + t / 4) and P is a polynomial that was fitted to
+// Mills' ratio.
 struct NormalTail {
   Vec exponential, tail;
 };

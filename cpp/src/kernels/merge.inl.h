@@ -1,5 +1,5 @@
-// Element-wise operations on operands of broadcast shapes, as rows x cols: what an operand lacks along a row or down
-// the columns is repeated by a step of zero.
+// Element-wise operations on operands whose shapes are broadcast to rows x cols. Where an operand has a single value
+// for a whole row, or a single row for all rows, a step of zero repeats it.
 //   r row, c column
 
 inline Vec read_operand(const Operand& o, int64_t r, int64_t c, int lanes) {
@@ -7,7 +7,7 @@ inline Vec read_operand(const Operand& o, int64_t r, int64_t c, int lanes) {
   return o.step ? read_lanes(row + c, lanes) : set1(*row);
 }
 
-// Calls f(r, c, lanes).
+// Calls f(r, c, lanes) for every vector of the rows x cols elements.
 template <class Function>
 inline void for_elements(int64_t rows, int64_t cols, Function f) {
   for (int64_t r = 0; r < rows; ++r) for_vectors(cols, [&](int64_t c, int lanes) { f(r, c, lanes); });
@@ -17,7 +17,7 @@ template <bool kWholeA, bool kWholeB, class Function>
 inline void merge_steps(const MergeArgs& a, Function f) {
   for (int64_t r = 0; r < a.rows; ++r) {
     const float *p = a.a.data + r * a.a.row, *q = a.b.data + r * a.b.row;
-    const Vec one_p = set1(*p), one_q = set1(*q);  // of an operand that repeats along the row
+    const Vec one_p = set1(*p), one_q = set1(*q);  // the values of operands that are the same along the row
     float* y = a.y + r * a.y_row;
     for_vectors(a.cols, [&](int64_t c, int lanes) {
       const Vec v = kWholeA ? read_lanes(p + c, lanes) : one_p, w = kWholeB ? read_lanes(q + c, lanes) : one_q;
@@ -61,21 +61,21 @@ void merge_keep(const MergeKeepArgs& a) {
 
 void merge_reduce(const MergeReduceArgs& a) {
   const Vec scale = set1(a.scale);
-  if (a.step && a.row) {  // nothing is repeated
+  if (a.step && a.row) {  // no value is repeated
     return for_elements(a.rows, a.cols, [&](int64_t r, int64_t c, int lanes) {
       float* dx = a.dx + r * a.row + c;
       const Vec t = mul(read_lanes(a.t + r * a.t_row + c, lanes), scale);
       write_lanes(dx, a.accumulate ? add(read_lanes(dx, lanes), t) : t, lanes);
     });
   }
-  if (a.step) {  // down the columns
+  if (a.step) {  // one row is repeated for all rows: sum each column
     return for_vectors(a.cols, [&](int64_t c, int lanes) {
       Vec sum = zero();
       for (int64_t r = 0; r < a.rows; ++r) sum = add(sum, read_lanes(a.t + r * a.t_row + c, lanes));
       write_lanes(a.dx + c, fmadd(sum, scale, read_lanes(a.dx + c, lanes)), lanes);
     });
   }
-  for (int64_t r = 0; r < a.rows; ++r) {  // along the rows
+  for (int64_t r = 0; r < a.rows; ++r) {  // one value is repeated along each row: sum each row
     Vec sum = zero();
     for_vectors(a.cols, [&](int64_t c, int lanes) { sum = add(sum, read_lanes(a.t + r * a.t_row + c, lanes)); });
     a.dx[r * a.row] += a.scale * reduce_add(sum);

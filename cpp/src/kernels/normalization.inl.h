@@ -1,8 +1,9 @@
-// Means, deviations and normalization: by column (batch and group normalization, vectors run over channels) and by row
-// (layer normalization, vectors run along the row).
+// Means, deviations and normalization, in two forms. Batch and group normalization work by column: the lanes of a
+// vector are neighbouring channels. Layer normalization works by row: the lanes are neighbouring values of a row.
 //   r row, c column
 
-// The sum over rows of what f(r) returns, in four chains, so that additions do not wait for each other.
+// The sum of f(r) over all rows r. There are four separate sums, so that an addition does not have to wait for the one
+// before it.
 template <class Function>
 inline Vec sum_over_rows(int64_t rows, Function f) {
   Vec sum[4] = {zero(), zero(), zero(), zero()};
@@ -32,7 +33,7 @@ template <bool kRelu>
 inline void gradient_moments_of(const GradientMomentsArgs& a) {
   for_vectors(a.cols, [&](int64_t c, int lanes) {
     const Vec mean = read_lanes(a.mean + c, lanes);
-    Vec sum[2] = {zero(), zero()}, product[2] = {zero(), zero()};  // of even and odd rows
+    Vec sum[2] = {zero(), zero()}, product[2] = {zero(), zero()};  // separate sums of even and odd rows
     const auto take = [&](int64_t r, int i) {
       const int64_t at = r * a.ld + c;
       Vec g = read_lanes(a.dy + at, lanes);
@@ -78,8 +79,8 @@ void normalize_backward(const NormalizeBackwardArgs& a) {
   });
 }
 
-// The sum over a row of what f(c, lanes) returns, which is zero in lanes that are not there: in float over pieces, in
-// double over the pieces of a long row.
+// The sum of f(c, lanes) over a row. f must return zeros in lanes beyond the end of the row. A long row is cut into
+// pieces: each piece is summed in float, and the sums of the pieces in double.
 template <class Function>
 inline double sum_of_row(int64_t cols, Function f) {
   constexpr int64_t kPiece = 2048;
@@ -117,7 +118,7 @@ void layer_norm(const LayerNormArgs& a) {
   }
 }
 
-// Adds `value` to what p holds; nothing where p is null.
+// Adds `value` to the floats at p + c. Does nothing if p is null.
 inline void accumulate_lanes(float* p, int64_t c, Vec value, int lanes) {
   if (p) write_lanes(p + c, add(read_lanes(p + c, lanes), value), lanes);
 }

@@ -1,6 +1,8 @@
-// Optimizers: one pass over flat vectors that reads and writes each float once (optimizer_contracts.h).
+// The optimizers. Each is one pass over flat vectors that reads and writes each float once. The formulas are in
+// optimizer_contracts.h.
 
-// Whether all that was written is finite: the sum of 0 * x is zero unless x is a NaN or an infinity.
+// Whether all values that an optimizer wrote are finite. It sums 0 * x over them, which is zero unless an x is NaN or
+// infinite.
 struct Finite {
   Vec sum = zero();
   void add(Vec x, int lanes) { sum = fmadd(lanes == kWidth ? x : select(mask_first(lanes), x, zero()), zero(), sum); }
@@ -27,7 +29,7 @@ bool sgd(const SgdArgs& a) {
   return finite.all();
 }
 
-// mean = keep * mean + rest * x, written and returned.
+// Computes mean = keep * mean + rest * x, stores it and returns it.
 inline Vec update_mean(float* mean, int lanes, Vec keep, Vec rest, Vec x) {
   const Vec result = fmadd(keep, read_lanes(mean, lanes), mul(rest, x));
   write_lanes(mean, result, lanes);

@@ -1,13 +1,14 @@
-// What the optimizers' kernels compute. Each is one pass that reads and writes every float once. Per element, g is the
-// gradient, p the parameter; the names of the other vectors and numbers are those of the Args. Where a decay `beta` has
-// a `rest`, that is 1 - beta, rounded from double.
+// What the kernels of the optimizers compute. Each makes one pass over its arrays, and reads and writes every float
+// once. In the formulas, which hold for each element, g is the gradient and p the parameter; the other names are those
+// of the fields of the Args. A decay `beta` has a `rest`, which is 1 - beta, computed in double and then rounded.
 #pragma once
 #include <cstdint>
 
 namespace cnncore {
 
-/// velocity = momentum * velocity - learning_rate * g;   p += velocity, or with `nesterov` momentum * velocity -
-/// learning_rate * g. Without a velocity p -= learning_rate * g.
+/// velocity = momentum * velocity - learning_rate * g, and then p += velocity. With `nesterov`, p += momentum *
+/// velocity
+/// - learning_rate * g instead. If velocity is null, p -= learning_rate * g.
 struct SgdArgs {
   float* params;
   const float* grads;
@@ -17,8 +18,8 @@ struct SgdArgs {
   bool nesterov;
 };
 
-/// m = beta_1 m + rest_1 g;   v = beta_2 v + rest_2 g^2;   p -= alpha m / (sqrt(v) + epsilon). With `largest` that is
-/// max(largest, v), and the root is taken of it.
+/// m = beta_1 m + rest_1 g;   v = beta_2 v + rest_2 g^2;   p -= alpha m / (sqrt(v) + epsilon). If `largest` is not null
+/// (amsgrad), largest = max(largest, v) takes the place of v under the root.
 struct AdamArgs {
   float* params;
   const float* grads;
@@ -30,7 +31,7 @@ struct AdamArgs {
   float alpha;  // learning_rate * sqrt(1 - beta_2^t) / (1 - beta_1^t)
 };
 
-/// m and v as Adam's;   p -= (from_m m + from_g g) / (sqrt(unbias v) + epsilon)
+/// m and v are those of Adam;   p -= (from_m m + from_g g) / (sqrt(unbias v) + epsilon)
 struct NadamArgs {
   float* params;
   const float* grads;
@@ -41,7 +42,7 @@ struct NadamArgs {
   float from_m, from_g, unbias;
 };
 
-/// m as Adam's;   u = max(beta_2 u, |g|);   p -= alpha m / (u + epsilon)
+/// m is that of Adam;   u = max(beta_2 u, |g|);   p -= alpha m / (u + epsilon)
 struct AdamaxArgs {
   float* params;
   const float* grads;
@@ -52,9 +53,9 @@ struct AdamaxArgs {
   float alpha;  // learning_rate / (1 - beta_1^t)
 };
 
-/// velocity = rho velocity + rest g^2;   average = rho average + rest g (centered);
-/// step = learning_rate g / sqrt(velocity - average^2 + epsilon);   p -= step, or with a momentum vector
-/// p -= (momentum = decay momentum + step).
+/// velocity = rho velocity + rest g^2;   average = rho average + rest g, which counts as zero if its array is null;
+/// step = learning_rate g / sqrt(velocity - average^2 + epsilon);   p -= step. If the array momentum is not null,
+/// momentum = decay momentum + step, and then p -= momentum instead.
 struct RmspropArgs {
   float* params;
   const float* grads;
@@ -95,7 +96,7 @@ struct LionArgs {
 };
 
 struct OptimizerKernels {
-  /// They return whether the parameters and second moments they wrote are finite.
+  /// Each returns whether all parameters and second moments that it wrote are finite.
   bool (*sgd)(const SgdArgs&);
   bool (*adam)(const AdamArgs&);
   bool (*nadam)(const NadamArgs&);
@@ -105,11 +106,11 @@ struct OptimizerKernels {
   bool (*adadelta)(const AdadeltaArgs&);
   bool (*lion)(const LionArgs&);
 
-  /// y = min(max(scale x, -limit), limit). In place where x == y.
+  /// y = min(max(scale x, -limit), limit). x and y may be the same array.
   void (*clip)(const float* x, float* y, int64_t size, float scale, float limit);
   /// y = keep y + rest x
   void (*blend)(const float* x, float* y, int64_t size, float keep, float rest);
-  /// The sum of x^2; infinite where that is beyond float32.
+  /// The sum of x^2, which is infinite if it is too large for a float.
   float (*sum_squares)(const float* x, int64_t size);
 };
 

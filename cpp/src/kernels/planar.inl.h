@@ -1,6 +1,8 @@
-// Products with few columns: vectors run over pixels of planes instead of over columns.
-//   i pixel, n column, k term of the sum. A block of N columns x kPlanarVectors vectors of pixels stays in registers.
-//   s segment: as many neighbouring pixels of a row as a vector holds, or what is left of the row
+// Products with few columns. Vectors of columns would be mostly empty, so the lanes of a vector are neighbouring
+// pixels.
+//   i pixel, n column, k term of the sum
+//   s segment: as many neighbouring pixels of a row as a vector holds, or fewer at the end of a row
+// The sums of a block of N columns x kPlanarVectors vectors of pixels stay in registers.
 
 constexpr int kPlanarVectors = kRegisters >= 32 ? 4 : 2;
 
@@ -42,7 +44,7 @@ void planar(const PlanarArgs& a) {
   }
 }
 
-struct Segments {  // S of them
+struct Segments {  // S segments
   const float* x[4];
   float* y[4];
   int lanes[4];
@@ -78,7 +80,7 @@ void gemm_rows_block(const GemmRowsArgs& a, const Segments& at) {
   }
 }
 
-// S segments at a time: as many sums as the registers hold.
+// Computes as many segments at the same time as there are registers for their sums.
 template <int N>
 void gemm_rows_of(const GemmRowsArgs& a) {
   constexpr int kSums = kRegisters >= 32 ? 24 : 8, S = kSums / N < 4 ? kSums / N : 4;
@@ -97,7 +99,7 @@ void gemm_rows_of(const GemmRowsArgs& a) {
   for (int r = 0; r < s; ++r) gemm_rows_block<N, 1>(a, {{at.x[r]}, {at.y[r]}, {at.lanes[r]}});
 }
 
-// Calls f.template operator()<N>() for N = cols, which is at most kMost.
+// Calls f.template operator()<N>() with N = cols as a constant. cols is at most kMost.
 template <int kMost, class Function>
 inline void for_columns(int64_t cols, Function f) {
   if (cols == kMost) return f.template operator()<kMost>();
@@ -108,7 +110,7 @@ void gemm_rows(const GemmRowsArgs& a) {
   for_columns<kWidth / 2>(a.cols, [&]<int N>() { gemm_rows_of<N>(a); });
 }
 
-// dy's planes, segment by segment: planes[s][n][lane], zero where a segment has no pixel.
+// Writes dy as planes, segment by segment: planes[s][n][lane]. Lanes in which a segment has no pixel are set to zero.
 template <int N>
 void rows_to_planes(const GemmRowsWeightsArgs& a) {
   float* to = a.planes;
@@ -123,7 +125,7 @@ void rows_to_planes(const GemmRowsWeightsArgs& a) {
   }
 }
 
-// T terms from k on.
+// Computes the gradient of T terms, beginning at term k.
 template <int N, int T>
 void gemm_rows_weights_block(const GemmRowsWeightsArgs& a, int64_t k) {
   Vec acc[T][N];

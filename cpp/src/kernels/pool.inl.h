@@ -1,10 +1,12 @@
-// Pooling with any window: vectors run over channels, a window is a list of positions.
+// Pooling with windows of any size. The lanes of a vector are neighbouring channels, and a window is a list of
+// positions.
 //   q window, i position in it, c channel
 
 inline Vec read_lanes(const float* p, int lanes) { return lanes == kWidth ? load(p) : load_n(p, lanes); }
 inline void write_lanes(float* p, Vec a, int lanes) { lanes == kWidth ? store(p, a) : store_n(p, a, lanes); }
 
-// Calls f(q, c, lanes, first, last): the vector of channels at c, the window's positions first..last.
+// Calls f(q, c, lanes, first, last) for every window q and every vector of channels, which begins at channel c. The
+// positions of the window are window_offset[i] for first <= i < last.
 template <class Function>
 inline void for_windows(const PoolArgs& a, Function f) {
   for (int64_t q = 0; q < a.windows; ++q) {

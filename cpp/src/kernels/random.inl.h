@@ -1,7 +1,7 @@
-// Draws of a counter-based generator: draw(key, i) = mix(key + golden * i), mix being splitmix64's finaliser (Steele et
-// al., 2014). Loops of plain C++ over blocks, which compilers turn into vectors of every instruction set.
+// Random numbers from a counter: draw(key, i) = mix(key + golden * i), where mix is the last step of splitmix64 (Steele
+// et al., 2014). The loops are plain C++ over blocks of fixed size, which compilers turn into vector instructions.
 
-constexpr int kDraws = 64;  // in a block
+constexpr int kDraws = 64;  // draws in a block
 constexpr uint64_t kGolden = 0x9e3779b97f4a7c15u;
 
 inline uint64_t mixed(uint64_t z) {
@@ -10,7 +10,7 @@ inline uint64_t mixed(uint64_t z) {
   return z ^ (z >> 31);
 }
 
-// Calls f(begin, count, draws) over blocks of draws.
+// Makes the draws of one block after the other, and calls f(begin, count, draws) for each block.
 template <class Function>
 inline void for_draws(uint64_t key, int64_t first, int64_t size, Function f) {
   alignas(64) uint64_t draws[kDraws];
@@ -41,7 +41,7 @@ void dropout(const DropoutArgs& a, const float* x, float* y) {
   });
 }
 
-// log(x) of normal numbers in (0, 1], from exponents and mantissas in [sqrt(1/2), sqrt(2)).
+// log(x) of x = mantissa * 2^exponent in (0, 1], where the mantissa is in [sqrt(1/2), sqrt(2)).
 inline Vec log_of(Vec exponent, Vec mantissa) {
   const Vec s = div(sub(mantissa, set1(1.0f)), add(mantissa, set1(1.0f))), z = mul(s, s);
   Vec p = fmadd(set1(0.2987172901630402f), z, set1(0.3997754156589508f));
@@ -50,7 +50,7 @@ inline Vec log_of(Vec exponent, Vec mantissa) {
   return fmadd(exponent, set1(0.693359375f), add(add(s, s), low));
 }
 
-// cos(2 pi t), |t| <= 1/2: 1 - 2 sin^2(pi t).
+// cos(2 pi t) = 1 - 2 sin^2(pi t) for |t| <= 1/2.
 inline Vec cos_of_turn(Vec t) {
   const Vec z = mul(t, t);
   Vec p = set1(-0.007370430945714348f);  // the first terms of the sine's series
@@ -62,7 +62,7 @@ inline Vec cos_of_turn(Vec t) {
   return fmadd(mul(set1(-2.0f), s), s, set1(1.0f));
 }
 
-// Normal draws by Box and Muller's transform, each from the two halves of a draw.
+// Normally distributed numbers by the transform of Box and Muller. Each is made of the two halves of one draw.
 void gaussian_noise(const GaussianArgs& a, const float* x, float* y) {
   for_draws(a.key, 0, a.size, [&](int64_t begin, int count, const uint64_t* draws) {
     alignas(64) float exponent[kDraws], mantissa[kDraws], turn[kDraws];

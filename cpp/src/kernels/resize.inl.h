@@ -1,4 +1,4 @@
-// Maxima over rows (global pooling) and bilinear interpolation; vectors run over channels.
+// Maxima over rows (global pooling), and bilinear interpolation. The lanes of a vector are neighbouring channels.
 
 void max_rows(const float* x, int64_t rows, int64_t cols, float* y) {
   for_vectors(cols, [&](int64_t c, int lanes) {
@@ -14,7 +14,7 @@ void max_rows(const float* x, int64_t rows, int64_t cols, float* y) {
 void max_rows_backward(const float* x, const float* y, const float* dy, int64_t rows, int64_t cols, float* dx) {
   for_vectors(cols, [&](int64_t c, int lanes) {
     const Vec best = read_lanes(y + c, lanes);
-    Vec left = read_lanes(dy + c, lanes);  // zero once the first that attains the maximum has it
+    Vec left = read_lanes(dy + c, lanes);  // the gradient; set to zero after the first row with the maximum has got it
     for (int64_t r = 0; r < rows; ++r) {
       const Mask wins = equal(read_lanes(x + r * cols + c, lanes), best);
       write_lanes(dx + r * cols + c, select(wins, left, zero()), lanes);
@@ -23,8 +23,8 @@ void max_rows_backward(const float* x, const float* y, const float* dy, int64_t 
   });
 }
 
-// Calls f(top left, top right, bottom left, bottom right, their weights as a Vec array, output) for every output pixel;
-// the four are offsets in the image.
+// Calls f for every output pixel with the offsets of the four input pixels around it (top left, top right, bottom left,
+// bottom right), an array with their four weights as vectors, and the offset of the output pixel.
 template <class Function>
 inline void for_interpolated(const BilinearArgs& a, Function f) {
   for (int64_t i = 0; i < a.rows.count; ++i) {
@@ -55,7 +55,7 @@ void bilinear_backward(const BilinearArgs& a, const float* dy, float* dx) {
   for_interpolated(a, [&](const int64_t (&corner)[4], const Vec(&weight)[4], int64_t at) {
     for_vectors(a.channels, [&](int64_t c, int lanes) {
       const Vec g = read_lanes(dy + at + c, lanes);
-      for (int i = 0; i < 4; ++i) {  // one by one: corners may be the same pixel
+      for (int i = 0; i < 4; ++i) {  // one corner after the other, because several corners may be the same pixel
         float* to = dx + corner[i] + c;
         write_lanes(to, fmadd(g, weight[i], read_lanes(to, lanes)), lanes);
       }

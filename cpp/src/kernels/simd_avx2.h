@@ -1,4 +1,5 @@
-// The vector vocabulary of the kernels on AVX2 + FMA (x86-64-v3): 8 floats. Included inside an unnamed namespace.
+// The vector type of the kernels and its functions for AVX2 with FMA (x86-64-v3). A vector has 8 floats. This file is
+// included inside an unnamed namespace.
 constexpr int kWidth = 8;
 constexpr int kRegisters = 16;
 using Vec = __m256;
@@ -18,7 +19,8 @@ inline Vec load_n(const float* p, int n) { return _mm256_maskload_ps(p, first_la
 inline void store(float* p, Vec a) { _mm256_storeu_ps(p, a); }
 inline void store_n(float* p, Vec a, int n) { _mm256_maskstore_ps(p, first_lanes(n), a); }
 
-// A store past the caches, to an aligned address; fence_stores makes such stores visible to other threads.
+// Stores to an aligned address without going through the caches. fence_stores makes such stores visible to other
+// threads.
 inline void store_streaming(float* p, Vec a) { _mm256_stream_ps(p, a); }
 inline void fence_stores() { _mm_sfence(); }
 
@@ -32,7 +34,7 @@ inline Vec sqrt(Vec a) { return _mm256_sqrt_ps(a); }
 inline Vec max(Vec a, Vec b) { return _mm256_max_ps(a, b); }
 inline Vec min(Vec a, Vec b) { return _mm256_min_ps(a, b); }
 inline Mask greater(Vec a, Vec b) { return _mm256_cmp_ps(a, b, _CMP_GT_OQ); }
-// a > b, or a is a NaN: a maximum that is updated by it ends in the last NaN.
+// a > b, or a is NaN. A maximum that is replaced where this is true becomes NaN if any value is.
 inline Mask greater_or_nan(Vec a, Vec b) { return _mm256_or_ps(greater(a, b), _mm256_cmp_ps(a, a, _CMP_UNORD_Q)); }
 inline Mask equal(Vec a, Vec b) { return _mm256_cmp_ps(a, b, _CMP_EQ_OQ); }
 inline Vec select(Mask m, Vec a, Vec b) { return _mm256_blendv_ps(b, a, m); }  // m ? a : b
@@ -42,15 +44,16 @@ inline Vec exp2_integral(Vec a) {
   const __m256i e = _mm256_add_epi32(_mm256_cvtps_epi32(a), _mm256_set1_epi32(127));
   return _mm256_castsi256_ps(_mm256_slli_epi32(e, 23));
 }
-// The nearest value of 8 bits of mantissa, ties to even.
+// Rounds to the nearest value with 8 bits of mantissa, ties to even.
 inline Vec nearest_bfloat16(Vec a) {
   const __m256i bits = _mm256_castps_si256(a);
   const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
   const __m256i sum = _mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff)));
   const __m256 rounded = _mm256_castsi256_ps(_mm256_and_si256(sum, _mm256_set1_epi32(-0x10000)));
-  return _mm256_blendv_ps(rounded, a, _mm256_cmp_ps(a, a, _CMP_UNORD_Q));  // NaN as it is
+  return _mm256_blendv_ps(rounded, a, _mm256_cmp_ps(a, a, _CMP_UNORD_Q));  // NaN stays as it is
 }
-// The nearest bfloat16 values: in a row, and as the bits of pairs (even, odd), which store_bits takes.
+// The nearest bfloat16 values of one vector, stored one after the other; and of two vectors, joined into pairs (the
+// even one first), whose bits store_bits writes.
 inline void store_bfloat16(uint16_t* p, Vec a) {
   const __m256i halves = _mm256_srli_epi32(_mm256_castps_si256(nearest_bfloat16(a)), 16);
   const __m256i packed = _mm256_permute4x64_epi64(_mm256_packus_epi32(halves, halves), 0x08);
@@ -75,7 +78,7 @@ inline float reduce_max(Vec a) {
   return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
 }
 
-// Bytes <-> floats (pixels, winners of a max-pool).
+// Conversions between bytes and floats, for pixels and for the winners of a max-pool.
 inline Vec load_u8(const uint8_t* p) {
   return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
 }
@@ -96,9 +99,9 @@ inline void store_u8_n(uint8_t* p, Vec a, int n) {
   for (int i = 0; i < n; ++i) p[i] = bytes[i];
 }
 
-// A look-up in 16 floats held in registers.
+// A table of 16 floats that is held in registers, and looking up values in it.
 inline Table16 load_table(const float* p) { return {load(p), load(p + 8)}; }
-// The 4x4 patch p[row * stride + column] as one table.
+// A table of the 4x4 patch p[row * stride + column].
 inline Table16 load_patch_4x4(const float* p, int64_t stride) {
   return {_mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p)), _mm_loadu_ps(p + stride), 1),
           _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p + 2 * stride)), _mm_loadu_ps(p + 3 * stride), 1)};
@@ -110,7 +113,8 @@ inline Vec look_up(const Table16& t, Index i) {  // vpermps reads the low three 
   const Vec high = _mm256_permutevar8x32_ps(t.high, i);
   return _mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32(i, 28)));
 }
-// Writes the lanes of a and b chosen by m, packed, and returns how many; may touch kWidth elements behind p and q.
+// Writes those lanes of a and b for which m is true, one after the other, to p and q, and returns how many they are. It
+// may overwrite up to kWidth elements from p and from q on.
 inline int compress_store(float* p, Vec a, int32_t* q, Index b, Mask m) {
   alignas(32) float values[8];
   alignas(32) int32_t positions[8];
@@ -131,7 +135,7 @@ inline Mask mask_first(int n) { return _mm256_castsi256_ps(first_lanes(n)); }
 
 #include "kernels/interleaved.inl.h"
 
-// A square of kWidth rows becomes its transpose: dst[c * ldd + r] = src[r * lds + c].
+// Transposes a square of kWidth rows and columns: dst[c * ldd + r] = src[r * lds + c].
 inline void transpose_square(const float* src, int64_t lds, float* dst, int64_t ldd) {
   __m256 r[8], t[8];
 #pragma GCC unroll 8
@@ -155,7 +159,8 @@ inline void transpose_square(const float* src, int64_t lds, float* dst, int64_t 
   }
 }
 
-// Flush denormals to zero on this thread; returns the state to hand to restore_denormals.
+// From now on, operations of this thread treat denormal numbers as zero. Returns the state before, for
+// restore_denormals.
 inline uint32_t flush_denormals() {
   const uint32_t saved = _mm_getcsr();
   _mm_setcsr(saved | 0x8040u);

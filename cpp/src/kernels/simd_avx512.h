@@ -1,9 +1,10 @@
-// The vector vocabulary of the kernels on AVX-512 (x86-64-v4): 16 floats. Included inside an unnamed namespace.
+// The vector type of the kernels and its functions for AVX-512 (x86-64-v4). A vector has 16 floats. This file is
+// included inside an unnamed namespace.
 constexpr int kWidth = 16;
 constexpr int kRegisters = 32;
 using Vec = __m512;
 using Mask = __mmask16;
-using Index = __m512i;  // 16 positions in a Table16
+using Index = __m512i;  // 16 integers, such as positions in a Table16
 using Table16 = __m512;
 
 inline __mmask16 first_lanes(int n) { return static_cast<__mmask16>((1u << n) - 1u); }
@@ -15,7 +16,8 @@ inline Vec load_n(const float* p, int n) { return _mm512_maskz_loadu_ps(first_la
 inline void store(float* p, Vec a) { _mm512_storeu_ps(p, a); }
 inline void store_n(float* p, Vec a, int n) { _mm512_mask_storeu_ps(p, first_lanes(n), a); }
 
-// A store past the caches, to an aligned address; fence_stores makes such stores visible to other threads.
+// Stores to an aligned address without going through the caches. fence_stores makes such stores visible to other
+// threads.
 inline void store_streaming(float* p, Vec a) { _mm512_stream_ps(p, a); }
 inline void fence_stores() { _mm_sfence(); }
 
@@ -29,7 +31,7 @@ inline Vec sqrt(Vec a) { return _mm512_sqrt_ps(a); }
 inline Vec max(Vec a, Vec b) { return _mm512_max_ps(a, b); }
 inline Vec min(Vec a, Vec b) { return _mm512_min_ps(a, b); }
 inline Mask greater(Vec a, Vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
-// a > b, or a is a NaN: a maximum that is updated by it ends in the last NaN.
+// a > b, or a is NaN. A maximum that is replaced where this is true becomes NaN if any value is.
 inline Mask greater_or_nan(Vec a, Vec b) {
   return static_cast<Mask>(greater(a, b) | _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q));
 }
@@ -41,7 +43,7 @@ inline Vec exp2_integral(Vec a) {
   const __m512i e = _mm512_add_epi32(_mm512_cvtps_epi32(a), _mm512_set1_epi32(127));
   return _mm512_castsi512_ps(_mm512_slli_epi32(e, 23));
 }
-// The nearest value of 8 bits of mantissa, ties to even.
+// Rounds to the nearest value with 8 bits of mantissa, ties to even.
 #if defined(__AVX512BF16__)
 inline __m512i widened(__m256bh halves) {
   return _mm512_slli_epi32(_mm512_cvtepu16_epi32(reinterpret_cast<__m256i>(halves)), 16);
@@ -53,10 +55,11 @@ inline Vec nearest_bfloat16(Vec a) {
   const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
   const __m512i sum = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
   const __m512 rounded = _mm512_castsi512_ps(_mm512_and_si512(sum, _mm512_set1_epi32(-0x10000)));
-  return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q), rounded, a);  // NaN as it is
+  return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q), rounded, a);  // NaN stays as it is
 }
 #endif
-// The nearest bfloat16 values: in a row, and as the bits of pairs (even, odd), which store_bits takes.
+// The nearest bfloat16 values of one vector, stored one after the other; and of two vectors, joined into pairs (the
+// even one first), whose bits store_bits writes.
 #if defined(__AVX512BF16__)
 inline void store_bfloat16(uint16_t* p, Vec a) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(a)));
@@ -80,7 +83,7 @@ inline void store_bits(uint16_t* p, Vec a) { _mm512_storeu_si512(p, _mm512_castp
 inline float reduce_add(Vec a) { return _mm512_reduce_add_ps(a); }
 inline float reduce_max(Vec a) { return _mm512_reduce_max_ps(a); }
 
-// Bytes <-> floats (pixels, winners of a max-pool).
+// Conversions between bytes and floats, for pixels and for the winners of a max-pool.
 inline Vec load_u8(const uint8_t* p) {
   return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
 }
@@ -94,9 +97,9 @@ inline void store_u8_n(uint8_t* p, Vec a, int n) {
   _mm_mask_storeu_epi8(p, first_lanes(n), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(a)));
 }
 
-// A look-up in 16 floats held in registers.
+// A table of 16 floats that is held in registers, and looking up values in it.
 inline Table16 load_table(const float* p) { return load(p); }
-// The 4x4 patch p[row * stride + column] as one table.
+// A table of the 4x4 patch p[row * stride + column].
 inline Table16 load_patch_4x4(const float* p, int64_t stride) {
   __m512 t = _mm512_castps128_ps512(_mm_loadu_ps(p));
   t = _mm512_insertf32x4(t, _mm_loadu_ps(p + stride), 1);
@@ -106,7 +109,8 @@ inline Table16 load_patch_4x4(const float* p, int64_t stride) {
 inline Index to_index(Vec a) { return _mm512_cvtps_epi32(a); }
 inline Index add_index(Index a, int b) { return _mm512_add_epi32(a, _mm512_set1_epi32(b)); }
 inline Vec look_up(const Table16& t, Index i) { return _mm512_permutexvar_ps(i, t); }
-// Writes the lanes of a and b chosen by m, packed, and returns how many; may touch kWidth elements behind p and q.
+// Writes those lanes of a and b for which m is true, one after the other, to p and q, and returns how many they are. It
+// may overwrite up to kWidth elements from p and from q on.
 inline int compress_store(float* p, Vec a, int32_t* q, Index b, Mask m) {
   _mm512_storeu_ps(p, _mm512_maskz_compress_ps(m, a));
   _mm512_storeu_si512(q, _mm512_maskz_compress_epi32(m, b));
@@ -116,7 +120,8 @@ inline Index load_index(const int32_t* p) { return _mm512_loadu_si512(p); }
 inline Index select_index(Mask m, Index a, Index b) { return _mm512_mask_blend_epi32(m, b, a); }
 inline Mask mask_first(int n) { return first_lanes(n); }
 
-// Squares of four in each quarter: out[j] holds, in quarter q, the j-th of four values of in[0], in[1], in[2], in[3].
+// Transposes 4x4 squares in each quarter of the vectors: quarter q of out[j] has the j-th value of quarter q of in[0],
+// in[1], in[2] and in[3].
 inline void transpose_quarters(const __m512 (&in)[4], __m512 (&out)[4]) {
   const __m512d low01 = _mm512_castps_pd(_mm512_unpacklo_ps(in[0], in[1]));
   const __m512d high01 = _mm512_castps_pd(_mm512_unpackhi_ps(in[0], in[1]));
@@ -128,16 +133,18 @@ inline void transpose_quarters(const __m512 (&in)[4], __m512 (&out)[4]) {
   out[3] = _mm512_castpd_ps(_mm512_unpackhi_pd(high01, high23));
 }
 
-// y[i * N + n] = planes[n][i]      i < lanes, N <= 8
+// y[i * N + n] = planes[n][i] for i < lanes, where N <= 8.
 template <int N>
 inline void store_interleaved(float* y, const Vec (&planes)[N], int lanes) {
-  __m512 pixels[2][4];  // in the quarters of pixels[q][i]: values 4 q to 4 q + 3 of the pixels i, 4 + i, 8 + i, 12 + i
+  // The quarters of pixels[q][i] hold the values 4 q to 4 q + 3 of the pixels i, 4 + i, 8 + i and 12 + i.
+  __m512 pixels[2][4];
 #pragma GCC unroll 2
   for (int q = 0; q < (N + 3) / 4; ++q) {
     const auto plane = [&](int n) { return n < N ? planes[n < N ? n : 0] : zero(); };
     transpose_quarters({plane(4 * q), plane(4 * q + 1), plane(4 * q + 2), plane(4 * q + 3)}, pixels[q]);
   }
-  // What is written may reach into the next pixels, which are written after it, but not behind the last one.
+  // Writing a pixel may overwrite the beginning of the next pixels, because they are written later. After the last
+  // pixel nothing may be overwritten.
   const auto values = [&](int q, int i) {
     const __m512 v = pixels[q][i % 4];
     if (i < 4) return _mm512_castps512_ps128(v);
@@ -146,7 +153,8 @@ inline void store_interleaved(float* y, const Vec (&planes)[N], int lanes) {
 #pragma GCC unroll 16
   for (int i = 0; i < 16; ++i, y += N) {
     if (i == lanes) return;
-    // no masked stores: GCC makes vextractf32x4 of them, which faults for lanes that are masked out
+    // These are not masked stores, because GCC turns those into vextractf32x4 with a mask, which faults at addresses of
+    // lanes that are masked out.
     float last[8];
     float* to = (lanes - i) * N < (N > 4 ? 8 : 4) ? last : y;
     _mm_storeu_ps(to, values(0, i));
@@ -155,7 +163,7 @@ inline void store_interleaved(float* y, const Vec (&planes)[N], int lanes) {
   }
 }
 
-// The inverse: planes[n][i] = y[i * N + n], zero from `lanes` on.
+// The inverse: planes[n][i] = y[i * N + n] for i < lanes, and zero for the others.
 template <int N>
 inline void load_interleaved(const float* y, Vec (&planes)[N], int lanes) {
   const auto load_pixels = [&]<bool kWhole>() {
@@ -164,7 +172,7 @@ inline void load_interleaved(const float* y, Vec (&planes)[N], int lanes) {
       constexpr int kLeft[2] = {N < 4 ? N : 4, N - 4};
       const auto values = [&](int i) {
         const float* p = y + N * i + 4 * q;
-        if (kWhole && i < 12) return _mm_loadu_ps(p);  // the last pixels' could reach behind y
+        if (kWhole && i < 12) return _mm_loadu_ps(p);  // for the last pixels this could read beyond the end of y
         return _mm_maskz_loadu_ps(static_cast<__mmask8>(kWhole || i < lanes ? (1 << kLeft[q]) - 1 : 0), p);
       };
       __m512 pixels[4], plane[4];
@@ -184,7 +192,7 @@ inline void load_interleaved(const float* y, Vec (&planes)[N], int lanes) {
   lanes == 16 ? load_pixels.template operator()<true>() : load_pixels.template operator()<false>();
 }
 
-// A square of kWidth rows becomes its transpose: dst[c * ldd + r] = src[r * lds + c].
+// Transposes a square of kWidth rows and columns: dst[c * ldd + r] = src[r * lds + c].
 inline void transpose_square(const float* src, int64_t lds, float* dst, int64_t ldd) {
   __m512 r[16], t[16];
 #pragma GCC unroll 16
@@ -217,7 +225,8 @@ inline void transpose_square(const float* src, int64_t lds, float* dst, int64_t 
   }
 }
 
-// Flush denormals to zero on this thread; returns the state to hand to restore_denormals.
+// From now on, operations of this thread treat denormal numbers as zero. Returns the state before, for
+// restore_denormals.
 inline uint32_t flush_denormals() {
   const uint32_t saved = _mm_getcsr();
   _mm_setcsr(saved | 0x8040u);

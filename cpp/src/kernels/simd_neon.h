@@ -1,5 +1,5 @@
-// The vector vocabulary of the kernels on NEON (every 64-bit Arm): 4 floats. Included inside an unnamed namespace.
-// Counts of lanes (n) are 1 to kWidth.
+// The vector type of the kernels and its functions for NEON, which every 64-bit Arm has. A vector has 4 floats. This
+// file is included inside an unnamed namespace. Numbers of lanes (n) are 1 to kWidth.
 constexpr int kWidth = 4;
 constexpr int kRegisters = 32;
 using Vec = float32x4_t;
@@ -38,7 +38,7 @@ inline Vec div(Vec a, Vec b) { return vdivq_f32(a, b); }
 inline Vec fmadd(Vec a, Vec b, Vec c) { return vfmaq_f32(c, a, b); }
 inline Vec sqrt(Vec a) { return vsqrtq_f32(a); }
 inline Mask greater(Vec a, Vec b) { return vcgtq_f32(a, b); }
-// a > b, or a is a NaN: a maximum that is updated by it ends in the last NaN.
+// a > b, or a is NaN. A maximum that is replaced where this is true becomes NaN if any value is.
 inline Mask greater_or_nan(Vec a, Vec b) { return vornq_u32(greater(a, b), vceqq_f32(a, a)); }
 inline Mask equal(Vec a, Vec b) { return vceqq_f32(a, b); }
 inline Vec select(Mask m, Vec a, Vec b) { return vbslq_f32(m, a, b); }  // m ? a : b
@@ -50,15 +50,16 @@ inline Vec round_nearest(Vec a) { return vrndnq_f32(a); }
 inline Vec exp2_integral(Vec a) {
   return vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(vcvtq_s32_f32(a), vdupq_n_s32(127)), 23));
 }
-// The nearest value of 8 bits of mantissa, ties to even.
+// Rounds to the nearest value with 8 bits of mantissa, ties to even.
 inline Vec nearest_bfloat16(Vec a) {
   const uint32x4_t bits = vreinterpretq_u32_f32(a);
   const uint32x4_t odd = vandq_u32(vshrq_n_u32(bits, 16), vdupq_n_u32(1));
   const uint32x4_t sum = vaddq_u32(bits, vaddq_u32(odd, vdupq_n_u32(0x7fff)));
   const float32x4_t rounded = vreinterpretq_f32_u32(vandq_u32(sum, vdupq_n_u32(0xffff0000u)));
-  return vbslq_f32(vceqq_f32(a, a), rounded, a);  // NaN as it is
+  return vbslq_f32(vceqq_f32(a, a), rounded, a);  // NaN stays as it is
 }
-// The nearest bfloat16 values: in a row, and as the bits of pairs (even, odd), which store_bits takes.
+// The nearest bfloat16 values of one vector, stored one after the other; and of two vectors, joined into pairs (the
+// even one first), whose bits store_bits writes.
 inline void store_bfloat16(uint16_t* p, Vec a) {
   vst1_u16(p, vshrn_n_u32(vreinterpretq_u32_f32(nearest_bfloat16(a)), 16));
 }
@@ -71,7 +72,7 @@ inline void store_bits(uint16_t* p, Vec a) { vst1q_u16(p, vreinterpretq_u16_f32(
 inline float reduce_add(Vec a) { return vaddvq_f32(a); }
 inline float reduce_max(Vec a) { return vmaxvq_f32(a); }
 
-// Bytes <-> floats (pixels, winners of a max-pool).
+// Conversions between bytes and floats, for pixels and for the winners of a max-pool.
 inline Vec bytes_to_floats(uint32_t bytes) {
   return vcvtq_f32_u32(vmovl_u16(vget_low_u16(vmovl_u8(vreinterpret_u8_u32(vdup_n_u32(bytes))))));
 }
@@ -103,23 +104,23 @@ inline void store_u8_n(uint8_t* p, Vec a, int n) {
   if (n > 3) p[3] = static_cast<uint8_t>(bytes >> 24);
 }
 
-// A look-up in 16 floats held in registers, as 64 bytes.
+// A table of 16 floats that is held in registers as 64 bytes, and looking up values in it.
 inline uint8x16_t load_bytes(const float* p) { return vreinterpretq_u8_f32(load(p)); }
 inline Table16 load_table(const float* p) {
   return {{load_bytes(p), load_bytes(p + 4), load_bytes(p + 8), load_bytes(p + 12)}};
 }
-// The 4x4 patch p[row * stride + column] as one table.
+// A table of the 4x4 patch p[row * stride + column].
 inline Table16 load_patch_4x4(const float* p, int64_t stride) {
   return {{load_bytes(p), load_bytes(p + stride), load_bytes(p + 2 * stride), load_bytes(p + 3 * stride)}};
 }
 inline Index to_index(Vec a) { return vcvtq_s32_f32(a); }
 inline Index add_index(Index a, int b) { return vaddq_s32(a, vdupq_n_s32(b)); }
-inline Vec look_up(const Table16& t, Index i) {  // float i is bytes 4i to 4i + 3
+inline Vec look_up(const Table16& t, Index i) {  // float i is stored in the bytes 4i to 4i + 3
   const uint32x4_t bytes = vmlaq_n_u32(vdupq_n_u32(0x03020100u), vreinterpretq_u32_s32(i), 0x04040404u);
   return vreinterpretq_f32_u8(vqtbl4q_u8(t, vreinterpretq_u8_u32(bytes)));
 }
 
-// For each choice of lanes, where the bytes of the packed vector come from; beyond the last one zeros.
+// For each choice of lanes: from where each byte of the packed vector is taken. The bytes that are left over are zeros.
 struct PackOrder {
   uint8_t from[16][16];
 };
@@ -137,14 +138,15 @@ constexpr PackOrder make_pack_order() {
 }
 alignas(64) constexpr PackOrder kPackOrder = make_pack_order();
 
-// Writes the lanes of a and b chosen by m, packed, and returns how many; may touch kWidth elements behind p and q.
+// Writes those lanes of a and b for which m is true, one after the other, to p and q, and returns how many they are. It
+// may overwrite up to kWidth elements from p and from q on.
 inline int compress_store(float* p, Vec a, int32_t* q, Index b, Mask m) {
   alignas(16) constexpr uint32_t kBit[4] = {1, 2, 4, 8};
   const uint32_t lanes = vaddvq_u32(vandq_u32(m, vld1q_u32(kBit)));
   const uint8x16_t from = vld1q_u8(kPackOrder.from[lanes]);
   vst1q_f32(p, vreinterpretq_f32_u8(vqtbl1q_u8(vreinterpretq_u8_f32(a), from)));
   vst1q_s32(q, vreinterpretq_s32_u8(vqtbl1q_u8(vreinterpretq_u8_s32(b), from)));
-  return -vaddvq_s32(vreinterpretq_s32_u32(m));  // a chosen lane is -1
+  return -vaddvq_s32(vreinterpretq_s32_u32(m));  // in m, a lane that is chosen is -1
 }
 inline Index load_index(const int32_t* p) { return vld1q_s32(p); }
 inline Index select_index(Mask m, Index a, Index b) { return vbslq_s32(m, a, b); }
@@ -155,7 +157,7 @@ inline Mask mask_first(int n) {
 
 #include "kernels/interleaved.inl.h"
 
-// A square of kWidth rows becomes its transpose: dst[c * ldd + r] = src[r * lds + c].
+// Transposes a square of kWidth rows and columns: dst[c * ldd + r] = src[r * lds + c].
 inline void transpose_square(const float* src, int64_t lds, float* dst, int64_t ldd) {
   const Vec a = load(src), b = load(src + lds), c = load(src + 2 * lds), d = load(src + 3 * lds);
   const float64x2_t even_low = vreinterpretq_f64_f32(vtrn1q_f32(a, b)),
@@ -168,7 +170,8 @@ inline void transpose_square(const float* src, int64_t lds, float* dst, int64_t 
   store(dst + 3 * ldd, vreinterpretq_f32_f64(vtrn2q_f64(odd_low, odd_high)));
 }
 
-// Flush denormals to zero on this thread; returns the state to hand to restore_denormals.
+// flush_denormals: from now on, operations of this thread treat denormal numbers as zero. It returns the state before,
+// for restore_denormals.
 inline void restore_denormals(uint32_t saved) { asm volatile("msr fpcr, %0" : : "r"(static_cast<uint64_t>(saved))); }
 inline uint32_t flush_denormals() {
   uint64_t saved;

@@ -1,5 +1,6 @@
-// The vector vocabulary of the kernels in plain C++: 4 floats, one at a time. Included inside an unnamed namespace.
-// Every other ISA is compared with this one, so it stays as simple as it can be.
+// The vector type of the kernels and its functions in plain C++. A vector has 4 floats, which are computed one after
+// the other. This file is included inside an unnamed namespace. Tests compare every other instruction set with this
+// one, so it is kept as simple as possible.
 constexpr int kWidth = 4;
 constexpr int kRegisters = 16;
 struct Vec {
@@ -48,7 +49,7 @@ inline Vec mul(Vec a, Vec b) {
 inline Vec div(Vec a, Vec b) {
   return map([&](int i) { return a.lane[i] / b.lane[i]; });
 }
-inline Vec fmadd(Vec a, Vec b, Vec c) {  // rounds twice: plain x86-64 has no fused instruction
+inline Vec fmadd(Vec a, Vec b, Vec c) {  // rounds twice, because plain x86-64 has no fused multiply-add
   return map([&](int i) { return a.lane[i] * b.lane[i] + c.lane[i]; });
 }
 inline Vec sqrt(Vec a) {
@@ -66,7 +67,7 @@ inline Mask greater(Vec a, Vec b) {
   for (int i = 0; i < kWidth; ++i) m.lane[i] = a.lane[i] > b.lane[i];
   return m;
 }
-// a > b, or a is a NaN: a maximum that is updated by it ends in the last NaN.
+// a > b, or a is NaN. A maximum that is replaced where this is true becomes NaN if any value is.
 inline Mask greater_or_nan(Vec a, Vec b) {
   Mask m;
   for (int i = 0; i < kWidth; ++i) m.lane[i] = a.lane[i] > b.lane[i] || a.lane[i] != a.lane[i];
@@ -92,7 +93,7 @@ inline Vec exp2_integral(Vec a) {
     return f;
   });
 }
-// The nearest value of 8 bits of mantissa, ties to even.
+// Rounds to the nearest value with 8 bits of mantissa, ties to even.
 inline Vec nearest_bfloat16(Vec a) {
   return map([&](int i) {
     float f = a.lane[i];
@@ -104,7 +105,8 @@ inline Vec nearest_bfloat16(Vec a) {
     return f;
   });
 }
-// The nearest bfloat16 values: in a row, and as the bits of pairs (even, odd), which store_bits takes.
+// The nearest bfloat16 values of one vector, stored one after the other; and of two vectors, joined into pairs (the
+// even one first), whose bits store_bits writes.
 inline void store_bfloat16(uint16_t* p, Vec a) {
   const Vec nearest = nearest_bfloat16(a);
   for (int i = 0; i < kWidth; ++i) {
@@ -130,7 +132,7 @@ inline float reduce_max(Vec a) {
   return m;
 }
 
-// Bytes <-> floats (pixels, winners of a max-pool).
+// Conversions between bytes and floats, for pixels and for the winners of a max-pool.
 inline Vec load_u8_n(const uint8_t* p, int n) {
   return map([&](int i) { return i < n ? static_cast<float>(p[i]) : 0.0f; });
 }
@@ -140,13 +142,13 @@ inline void store_u8_n(uint8_t* p, Vec a, int n) {
 }
 inline void store_u8(uint8_t* p, Vec a) { store_u8_n(p, a, kWidth); }
 
-// A look-up in 16 floats.
+// A table of 16 floats, and looking up values in it.
 inline Table16 load_table(const float* p) {
   Table16 t;
   for (int i = 0; i < 16; ++i) t.entry[i] = p[i];
   return t;
 }
-// The 4x4 patch p[row * stride + column] as one table.
+// A table of the 4x4 patch p[row * stride + column].
 inline Table16 load_patch_4x4(const float* p, int64_t stride) {
   Table16 t;
   for (int i = 0; i < 16; ++i) t.entry[i] = p[(i / 4) * stride + i % 4];
@@ -164,7 +166,8 @@ inline Index add_index(Index a, int b) {
 inline Vec look_up(const Table16& t, Index i) {
   return map([&](int lane) { return t.entry[i.lane[lane] & 15]; });
 }
-// Writes the lanes of a and b chosen by m, packed, and returns how many; may touch kWidth elements behind p and q.
+// Writes those lanes of a and b for which m is true, one after the other, to p and q, and returns how many they are. It
+// may overwrite up to kWidth elements from p and from q on.
 inline int compress_store(float* p, Vec a, int32_t* q, Index b, Mask m) {
   int n = 0;
   for (int i = 0; i < kWidth; ++i) {
@@ -183,7 +186,7 @@ inline Mask mask_first(int n) { return {{n > 0, n > 1, n > 2, n > 3}}; }
 
 #include "kernels/interleaved.inl.h"
 
-// A square of kWidth rows becomes its transpose: dst[c * ldd + r] = src[r * lds + c].
+// Transposes a square of kWidth rows and columns: dst[c * ldd + r] = src[r * lds + c].
 inline void transpose_square(const float* src, int64_t lds, float* dst, int64_t ldd) {
   for (int r = 0; r < kWidth; ++r)
     for (int c = 0; c < kWidth; ++c) dst[c * ldd + r] = src[r * lds + c];

@@ -1,6 +1,7 @@
-// Softmax and its logarithm over rows.
+// Softmax and the logarithm of softmax, over the rows of a matrix.
 
-// The largest value of a row; the lowest float where all are minus infinity.
+// The largest value of a row. If all values are minus infinity it is the lowest finite float, so that differences to it
+// are not NaN.
 inline float largest_of_row(const float* x, int64_t cols) {
   const Vec lowest = set1(-3.402823466e38f);
   Vec top = lowest;

@@ -1,14 +1,14 @@
-// The backward pass behind a fused 2x2 max-pool: three quarters and more of the pre-pool gradient are zero, so only the
-// winners are visited. Sums are those of the dense computation without its zero terms.
-//   c output channel, q pooled pixel (window), e entry of a channel's list of winners, j vector of a window of the
-//   input
+// The backward pass of a convolution with a fused 2x2 max-pool. At least three quarters of the gradient before the pool
+// are zero, so only the winners of the pool are visited. The sums are the same as without the terms that are zero.
+//   c output channel, q window of the pool, e entry in the list of a channel's winners,
+//   j vector of the window of the input that the kernel covers
 
-// Vectors of a window held in registers at a time.
+// How many vectors of a window are held in registers at the same time.
 constexpr int kSparseVectors = kRegisters >= 32 ? 18 : 9;
 
 void winner_lists(const WinnerListArgs& a) {
   const int64_t padded = a.windows_padded;
-  float* value = a.scratch;  // [kWidth channels][windows]
+  float* value = a.scratch;  // shape [kWidth channels][windows]
   float* index = a.scratch + padded * kWidth;
   alignas(64) float square[kWidth * kWidth];
   for (int64_t c = 0; c < a.channels; c += kWidth) {
@@ -135,7 +135,8 @@ void sparse_data(const SparseArgs& a) {
   }
 }
 
-// Vectors of channels per pass: 9 accumulators each, beside the table, the gradient and the look-up.
+// V is the number of vectors of channels that are computed together. Each has nine sums in registers, beside the table
+// of the patch, the gradient and the values looked up in the table.
 template <int V>
 void patch_weights_block(const PatchWeightsArgs& a, int64_t c, int lanes) {
   Vec acc[9][V];
@@ -144,7 +145,7 @@ void patch_weights_block(const PatchWeightsArgs& a, int64_t c, int lanes) {
     CNNCORE_UNROLL
     for (int v = 0; v < V; ++v) acc[t][v] = zero();
   }
-  // winner i lies at (i / 2, i % 2) of the window: entry 4 * (i / 2) + i % 2 of the 4x4 patch
+  // Winner i is the pixel (i / 2, i % 2) of its window, which is the entry 4 * (i / 2) + i % 2 of the 4x4 patch.
   alignas(64) constexpr float kEntry[16] = {0, 1, 4, 5};
   const Table16 entry = load_table(kEntry);
   for (int64_t q = 0; q < a.windows; ++q) {

@@ -1,4 +1,5 @@
-// The table of this ISA's kernels; included last, with CNNCORE_ISA_NAME set, and CNNCORE_TILE_PRODUCT where it has one.
+// The table of the kernels of this instruction set. It is included last, after CNNCORE_ISA_NAME has been defined, and
+// CNNCORE_TILE_PRODUCT too if the instruction set has a product of tiles.
 #if !defined(CNNCORE_TILE_PRODUCT)
 #define CNNCORE_TILE_PRODUCT nullptr
 #define CNNCORE_TILE_GAIN 0.0

@@ -1,5 +1,5 @@
-// The product of tiles in plain C++: what every unit's is compared with, and what runs under the scalar ISA, so that
-// the paths around the units are tested on machines that have none.
+// The product of tiles in plain C++. Tests compare the products of hardware units with it. It also runs under the
+// scalar instruction set, so that the code around the product is tested on machines without such a unit.
 inline float from_bfloat16(uint16_t value) {
   const uint32_t bits = static_cast<uint32_t>(value) << 16;
   float f;

@@ -1,4 +1,5 @@
-// Sums out of a product of bfloat16 tiles (TileProductArgs), finished on the way. Operands go in by bfloat16.inl.h.
+// Copies the sums of a product of bfloat16 tiles (TileProductArgs) to the output, and adds the bias and applies relu
+// and the max-pool while doing so. bfloat16.inl.h prepares the operands of the product.
 
 void tile_store(const TileStoreArgs& a) {
   for (int64_t p = 0; p < a.pixels; ++p) {

@@ -1,16 +1,17 @@
 // Convolution of 3x3 kernels by Winograd's F(2x2, 3x3) (Lavin and Gray, "Fast Algorithms for Convolutional Neural
-// Networks", 2016): a 2x2 square of outputs takes 16 products a channel where the direct sum takes 36, Y = A^T [(G g
-// G^T) . (B^T d B)] A with
+// Networks", 2016). A 2x2 square of outputs takes 16 products for each channel, where the direct sum takes 36. For a
+// kernel g and a 4x4 patch d of the input, the output is Y = A^T [(G g G^T) . (B^T d B)] A, where . multiplies element
+// by element, and
 //   B^T = | 1  0 -1  0 |    G = |  1    0    0  |    A^T = | 1 1  1  0 |
 //         | 0  1  1  0 |        | 1/2  1/2  1/2 |          | 0 1 -1 -1 |
 //         | 0 -1  1  0 |        | 1/2 -1/2  1/2 |
 //         | 0  1  0 -1 |        |  0    0    1  |
-//   t square, i one of its 16 places, c channel, v vector of filters
+//   t square, i one of the 16 elements of a transformed square, c channel, v vector of filters
 
 constexpr int kWinogradSquares = kRegisters >= 32 ? 12 : 6;
-constexpr int kWinogradVectors = 2;  // of filters, in a block; the last block may have one
+constexpr int kWinogradVectors = 2;  // vectors of filters in a block; the last block may have only one
 
-// out = B^T in, four values at distance `step` of a 4x4 patch.
+// Multiplies four values of a 4x4 patch by B^T, in place: a row or a column, whose values are `step` apart.
 inline void winograd_input_line(Vec (&d)[16], int first, int step) {
   const Vec a = d[first], b = d[first + step], c = d[first + 2 * step], e = d[first + 3 * step];
   d[first] = sub(a, c);
@@ -19,7 +20,7 @@ inline void winograd_input_line(Vec (&d)[16], int first, int step) {
   d[first + 3 * step] = sub(b, e);
 }
 
-// The transformed patches of `squares` squares from `square` on: patch[i][t][c].
+// Writes the transformed patches of `squares` squares, beginning at `square`, to patch[i][t][c].
 template <class Args>
 inline void winograd_input(const Args& a, int64_t square, int64_t squares, float* patch) {
   for (int64_t t = 0; t < squares; ++t) {
@@ -69,7 +70,7 @@ inline void winograd_products(const WinogradArgs& a, const float* w, const float
   }
 }
 
-// y = A^T m A + bias: the four pixels of a square, row by row.
+// y = A^T m A + bias, which are the four pixels of a square, row by row.
 inline void winograd_output_square(const float* m, int64_t step, Vec bias, Vec (&y)[4]) {
   Vec top[4], bottom[4];
   CNNCORE_UNROLL
@@ -134,14 +135,15 @@ void winograd(const WinogradArgs& a) {
   int64_t t = 0;
   constexpr int T = kWinogradSquares;
   for (; t + T <= a.squares && !(kManyRegisters && a.squares - t == T + 1); t += T) winograd_squares<T>(a, t);
-  if (kManyRegisters && a.squares - t == T + 1) winograd_squares<T + 1>(a, t), t += T + 1;  // 25 squares are 12 + 13
+  if (kManyRegisters && a.squares - t == T + 1)
+    winograd_squares<T + 1>(a, t), t += T + 1;  // for example, 25 squares are taken as 12 + 13
   for (; t + 4 <= a.squares; t += 4) winograd_squares<4>(a, t);
   for (; t < a.squares; ++t) winograd_squares<1>(a, t);
   if (a.stream) fence_stores();
 }
 
-// w[block][i][c][lane] = (G g G^T)[i] of the kernels g = kernel[tap][c][filter], blocks of kWinogradVectors * kWidth
-// filters and what is left.
+// Writes w[block][i][c][lane] = (G g G^T)[i] for the kernels g = kernel[tap][c][filter]. A block has kWinogradVectors *
+// kWidth filters; the last block has the filters that are left.
 void winograd_weights(const WinogradWeightsArgs& a) {
   constexpr int kBlock = kWinogradVectors * kWidth;
   const Vec half = set1(0.5f);

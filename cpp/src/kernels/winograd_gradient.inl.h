@@ -1,15 +1,17 @@
-// The gradient of a 3x3 kernel by Winograd's F(3x3, 2x2): dy's 2x2 square acts as the kernel that slides over x's 4x4
-// square, and all squares are summed before they are transformed back, once: dw = A^T (sum_t (B^T x B) . (G dy G^T)) A
-// with winograd.inl.h's B and
+// The gradient of a 3x3 kernel by Winograd's F(3x3, 2x2). A 2x2 square of dy plays the role of the kernel, and slides
+// over a 4x4 square of x. The products of all squares are summed first, and the sum is transformed back once:
+//   dw = A^T (sum_t (B^T x B) . (G dy G^T)) A
+// with B as in winograd.inl.h, and
 //   G = | 1    0  |    A^T = | 1 1  1 0 |
 //       | 1/2  1/2|          | 0 1 -1 0 |
 //       | 1/2 -1/2|          | 0 1  1 1 |
 //       | 0   -1  |
-//   t square, i one of its 16 places, c channel, f filter
+//   t square, i one of the 16 elements of a transformed square, c channel, f filter
 
-constexpr int64_t kGradientSquares = 96;  // at most: beyond, the transformed squares leave the second-level cache
+constexpr int64_t kGradientSquares =
+    96;  // with more squares at a time, the transformed ones would not stay in the second-level cache
 
-// patch[i][t][f] = (G dy G^T)[i] of `squares` squares from `square` on.
+// Writes patch[i][t][f] = (G dy G^T)[i] of `squares` squares, beginning at `square`.
 inline void winograd_gradient_squares(const WinogradGradientArgs& a, int64_t square, int64_t squares, float* patch) {
   const Vec half = set1(0.5f);
   const auto line = [&](Vec g0, Vec g1, Vec(&out)[4]) {
