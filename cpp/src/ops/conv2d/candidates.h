@@ -1,4 +1,4 @@
-// Every algorithm beside its file; choose.cpp lists them by pass.
+// The candidates of all algorithms, grouped by the file that has them. choose.cpp lists them by pass.
 #pragma once
 
 #include "ops/conv2d/choose.h"
@@ -10,7 +10,7 @@ extern const DataCandidate kDirectData, kPlanesData, kDepthwiseData, kWinogradDa
 extern const WeightsCandidate kDirectWeights, kRowsWeights, kDepthwiseWeights, kWinogradWeights, kTilesWeights,
     kWinnersWeights, kPatchWeights;
 
-/// A pass of its class, for the `make` of a candidate.
+/// Makes a pass of the class Algorithm. It is used as the `make` of a candidate.
 template <class AnyPass, class Algorithm>
 std::unique_ptr<AnyPass> make_pass(Operands& operands) {
   return std::make_unique<Algorithm>(operands);

@@ -1,4 +1,4 @@
-// The algorithms that a pass can take, and which one it takes.
+// The algorithms that can compute each pass of a convolution, and the choice of one of them.
 #pragma once
 
 #include <memory>
@@ -8,7 +8,7 @@
 
 namespace cnncore {
 
-/// One algorithm for one pass.
+/// One algorithm that can compute one pass.
 template <class AnyPass>
 struct Candidate {
   const char* name;
@@ -22,19 +22,20 @@ using ForwardCandidate = Candidate<ForwardPass>;
 using DataCandidate = Candidate<DataPass>;
 using WeightsCandidate = Candidate<WeightsPass>;
 
-/// All of them, the direct sum last: it always applies.
+/// All candidates of each pass. The direct sum, which applies to every convolution, is the last one.
 std::span<const ForwardCandidate* const> forward_candidates();
 std::span<const DataCandidate* const> data_candidates();
 std::span<const WeightsCandidate* const> weights_candidates();
 
-/// The names of candidates to take instead of the fastest ones, for tests; null: the fastest.
+/// The names of candidates that must be taken instead of the fastest ones, for tests. Null stands for the fastest one.
 struct Conv2dForced {
   const char* forward = nullptr;
   const char* data = nullptr;
   const char* weights = nullptr;
 };
 
-/// The fastest that applies, of equal ones the first; or the one with the given name, which must apply.
+/// If `forced` is null, the fastest candidate that applies to the problem (the first of equally fast ones). Otherwise
+/// the candidate of that name, and std::invalid_argument if there is none or it does not apply.
 const ForwardCandidate& choose_forward(const Conv2dProblem& problem, const Kernels& kernels, const char* forced);
 const DataCandidate& choose_data(const Conv2dProblem& problem, const Kernels& kernels, const char* forced);
 const WeightsCandidate& choose_weights(const Conv2dProblem& problem, const Kernels& kernels, const char* forced);

@@ -1,6 +1,7 @@
-// Depthwise convolution: every channel by itself, so that vectors run over channels. The image has no border of zeros:
-// its pixels are sorted by the taps that lie inside it. Where each channel has several filters it is repeated for each
-// of them, and the gradients of its copies are added.
+// Depthwise convolution. Every channel is convolved by itself, so the lanes of a vector are neighbouring channels. The
+// image is not copied into a border of zeros. Instead, output pixels are grouped by which taps of the kernel lie inside
+// the image. If each channel has several filters, the channel is copied for each of them, and in the backward pass the
+// gradients of its copies are added.
 #include <type_traits>
 
 #include "ops/conv2d/candidates.h"
@@ -15,14 +16,15 @@ double depthwise_speed(const Conv2dProblem& p, const Kernels&) {
   return p.params.groups > 1 && p.params.groups == p.params.in_channels && !p.fusion.max_pool ? 5.0 : 0.0;
 }
 
-// The same convolution on an image that has a channel for every filter.
+// The parameters of the same convolution, on an image that has one channel for every filter.
 Conv2dParams per_filter(const Conv2dProblem& p) {
   Conv2dParams params = p.params;
   params.in_channels = params.groups = params.filters;
   return params;
 }
 
-// An image whose channels are repeated for each of their filters; the image itself where they have one.
+// Makes an image in which each channel is repeated once for each of its filters. If a channel has one filter only, that
+// is the image itself, and nothing is copied.
 class RepeatedImage {
  public:
   RepeatedImage(const Conv2dProblem& p, int64_t images)
@@ -43,7 +45,8 @@ class RepeatedImage {
     });
     return to;
   }
-  // Where the gradient of the repeated image goes, and that of the image itself from there.
+  // gradient() is where the gradient of the repeated image is written. add_up() adds the gradients of the copies of a
+  // channel to the gradient of the image itself.
   float* gradient(float* dx, float* scratch) const { return repeats() ? copy_.in(scratch) : dx; }
   void add_up(int64_t count, const float* repeated, float* dx) const {
     with_times([&](auto times) {
@@ -56,7 +59,8 @@ class RepeatedImage {
   }
 
  private:
-  // The usual numbers as constants, for loops that the compiler can turn into vectors.
+  // Calls f with the number of filters per channel. The usual numbers are passed as constants, so that the compiler can
+  // turn the loops into vector instructions.
   template <class Function>
   void with_times(Function f) const {
     switch (times_) {
@@ -117,7 +121,7 @@ class DepthwiseData : public DataPass {
 
   int64_t scratch_size() const override { return image_.scratch_size(); }
   int64_t packed_size() const override { return p_.kernel_size(); }
-  // As it is, because backward sees the packed kernel alone.
+  // Copies the kernel as it is: the backward pass gets the packed kernel only.
   void pack(IndexRange, const float* kernel, float* packed) const override {
     std::copy_n(kernel, p_.kernel_size(), packed);
   }

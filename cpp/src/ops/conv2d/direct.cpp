@@ -1,4 +1,5 @@
-// The direct sum, as indirect matrix products over pixels (kernels/contracts.h). It applies to every convolution.
+// The direct sum: matrix products over pixels, whose operands are found by tables of offsets (kernels/contracts.h). It
+// applies to every convolution.
 #include "ops/conv2d/candidates.h"
 #include "ops/conv2d/flipped_kernel.h"
 #include "ops/conv2d/weights_sum.h"
@@ -39,7 +40,8 @@ class DirectForward : public ForwardPass {
   const ForwardTables& tables_;
 };
 
-// A convolution of dy with the flipped kernel, one for each residue of the input's position modulo the stride.
+// The gradient of the input as convolutions of dy with the flipped kernel. There is one convolution for each remainder
+// of the input's position divided by the stride.
 class DirectData : public DataPass {
  public:
   explicit DirectData(Operands& operands)

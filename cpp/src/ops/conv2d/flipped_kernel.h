@@ -1,4 +1,5 @@
-// The kernel as the gradient of the input multiplies it: its taps, each with filters and channels exchanged.
+// The flipped kernel, by which dy is multiplied for the gradient of the input: a list of taps, each with filters and
+// channels exchanged.
 #pragma once
 
 #include "ops/conv2d/problem.h"

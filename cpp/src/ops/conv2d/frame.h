@@ -1,4 +1,4 @@
-// Copies between plain images and images with a border of zeros.
+// Functions that copy between plain images and images with a border of zeros.
 #pragma once
 
 #include <algorithm>
@@ -17,7 +17,7 @@ void for_rows(const Frame& frame, int64_t count, Function row) {
       row((n * frame.height + y) * width, n * frame.size() + frame.offset(y, 0), width);
 }
 
-/// Zeros in the borders of `count` frames; the images are left alone.
+/// Sets the borders of `count` frames to zero, and leaves the images inside them as they are.
 inline void clear_border(const Frame& frame, int64_t count, float* framed) {
   if (!frame.has_border()) return;
   const int64_t pitch = frame.full_width() * frame.channels;

@@ -5,7 +5,8 @@
 namespace cnncore {
 namespace {
 
-// Calls f(y, x) over a height x width image in the given order; windows leave an odd last row or column out.
+// Calls f(y, x) for every pixel of an image in the given order. In the order of windows, an odd last row or column is
+// left out, because it belongs to no 2x2 window.
 template <class Function>
 void for_pixels(int64_t height, int64_t width, PixelOrder order, Function f) {
   const int64_t side = order == PixelOrder::windows ? 2 : 1;
@@ -14,11 +15,12 @@ void for_pixels(int64_t height, int64_t width, PixelOrder order, Function f) {
       for (int64_t i = 0; i < side * side; ++i) f(y + i / side, x + i % side);
 }
 
-// One axis of the gradient of the input: which taps a residue uses, and the output position they start from.
+// The gradient of the input along one axis, for the input positions first, first + stride, first + 2 stride, ...
 struct AxisPhase {
-  int64_t first;                                 // input position of the first pixel
-  int64_t count;                                 // pixels: first, first + stride, ...
-  std::vector<std::pair<int64_t, int64_t>> tap;  // kernel position, output position it meets for the first pixel
+  int64_t first;
+  int64_t count;  // how many positions there are
+  // For each tap that reads these positions: its place in the kernel, and the output position that reads `first` by it.
+  std::vector<std::pair<int64_t, int64_t>> tap;
 };
 
 std::vector<AxisPhase> axis_phases(int64_t size, int64_t kernel, int64_t stride, int64_t dilation, int64_t before) {
@@ -34,7 +36,7 @@ std::vector<AxisPhase> axis_phases(int64_t size, int64_t kernel, int64_t stride,
   return phases;
 }
 
-// How far the taps reach outside an output of `size`.
+// How far the output positions of the taps reach beyond both ends of an output with `size` positions.
 PaddingPair reach_outside(const std::vector<AxisPhase>& phases, int64_t size) {
   PaddingPair reach{0, 0};
   for (const AxisPhase& phase : phases) {
@@ -49,7 +51,8 @@ PaddingPair reach_outside(const std::vector<AxisPhase>& phases, int64_t size) {
 StridePhase make_phase(const AxisPhase& rows, const AxisPhase& columns, const Conv2dParams& p, const Frame& dy,
                        int64_t images) {
   StridePhase phase;
-  // The smallest output position is the pixel's base, so that every tap lies at or behind it.
+  // The offset of a pixel is that of the smallest output position, so that the offsets of taps, which are added to it,
+  // are not negative.
   int64_t base_y = 0, base_x = 0;
   for (const auto& tap : rows.tap) base_y = std::min(base_y, tap.second);
   for (const auto& tap : columns.tap) base_x = std::min(base_x, tap.second);

@@ -1,4 +1,5 @@
-// Where the operands of a convolution lie: the offset tables that turn it into indirect matrix products (kernels.h).
+// Where the operands of a convolution are in memory: the tables of offsets with which kernels compute it as a matrix
+// product (kernels/contracts.h).
 #pragma once
 
 #include <vector>
@@ -9,57 +10,59 @@ namespace cnncore {
 
 using Offsets = std::vector<int32_t>;
 
-/// An image inside a border of zeros. Without a border it is the plain NHWC image.
+/// An image inside a border of zeros. If the border is empty, it is the plain NHWC image.
 struct Frame {
-  int64_t height, width, channels;  // of the image
+  int64_t height, width, channels;  // the size of the image, without the border
   Padding border;
 
   int64_t full_height() const { return height + border.top + border.bottom; }
   int64_t full_width() const { return width + border.left + border.right; }
   int64_t size() const { return full_height() * full_width() * channels; }
   bool has_border() const { return border.top || border.bottom || border.left || border.right; }
-  /// Of pixel (y, x) of the image.
+  /// The offset, in floats, of pixel (y, x) of the image.
   int32_t offset(int64_t y, int64_t x) const {
     return static_cast<int32_t>(((y + border.top) * full_width() + x + border.left) * channels);
   }
 };
 
-enum class PixelOrder { rows, windows };  // row by row, or 2x2 window by window (the windows row by row)
+/// The order in which pixels are listed: row by row, or 2x2 window by window, where the windows go row by row.
+enum class PixelOrder { rows, windows };
 
-/// The forward product: x pixels and terms, over `images` consecutive images.
+/// The offsets of the forward product over several consecutive images.
 struct ForwardTables {
-  Offsets x_offset;    // per pixel, into consecutive frames of x
-  Offsets y_offset;    // per pixel, or per 2x2 window, into consecutive outputs
-  Offsets k_offset;    // per (ky, kx, c of one group)
-  Offsets tap_offset;  // per (ky, kx)
+  Offsets x_offset;    // for each output pixel: its window in consecutive frames of x
+  Offsets y_offset;    // for each output pixel, or each 2x2 window of them: its place in consecutive outputs
+  Offsets k_offset;    // for each (ky, kx, channel of one group): its place in a window
+  Offsets tap_offset;  // for each (ky, kx): its place in a window
 };
 ForwardTables forward_tables(const Conv2dParams& params, const Frame& x, int64_t images, PixelOrder order);
 
 /// The 2x2 squares that cover an output of height x width pixels, for Winograd's algorithm.
 struct Squares {
   int64_t per_image = 0;
-  Offsets x_offset;  // per square: the 4x4 pixels it reads
-  Offsets y_offset;  // four per square; a pixel outside repeats the first
+  Offsets x_offset;  // for each square: where the 4x4 pixels that it reads begin
+  Offsets y_offset;  // four for each square, one per pixel; a pixel outside the output has the offset of the first one
 };
 int64_t square_count(int64_t height, int64_t width);
-/// x_begin is where the first square's pixels begin in a frame; y_frame the plain output.
+/// x_begin is the offset in a frame of x at which the pixels of the first square begin. y is the plain output.
 Squares squares(const Frame& x, int32_t x_begin, const Frame& y, int64_t images);
 
-/// Offsets of the output pixels in a frame of dy, in the order of forward_tables.
+/// The offsets of the output pixels in consecutive frames of dy, in the given order.
 Offsets output_offsets(const Frame& dy, int64_t images, PixelOrder order);
 
-/// The gradient of the input is a convolution of dy with the flipped kernel, one for each residue of the input's
-/// position modulo the stride; each uses only the taps that meet a stride.
+/// The gradient of the input is a sum of convolutions of dy with the flipped kernel. There is one for each remainder of
+/// the input's position divided by the stride. It uses only those taps of the kernel by which an output pixel reads
+/// such positions.
 struct StridePhase {
-  std::vector<int64_t> taps;  // ky * kernel_width + kx
-  Offsets dy_offset;          // per input pixel of this phase, into consecutive frames of dy
-  Offsets dx_offset;          // per input pixel, into consecutive plain images
-  Offsets tap_offset;         // per tap, relative to dy_offset; not negative
-  Offsets k_offset;           // per (tap, filter of one group)
+  std::vector<int64_t> taps;  // ky * kernel_width + kx of each tap
+  Offsets dy_offset;          // for each input pixel of this phase: its place in consecutive frames of dy
+  Offsets dx_offset;          // for each input pixel of this phase: its place in consecutive plain images
+  Offsets tap_offset;         // for each tap: its distance from dy_offset, which is not negative
+  Offsets k_offset;           // for each (tap, filter of one group): its distance from dy_offset
 };
-/// The border of dy that the phases read at least.
+/// The smallest border of dy that contains all that the phases read.
 Padding data_border(const Conv2dParams& params);
-/// One for each residue, over `images` images; the border of dy is at least data_border.
+/// The phases for several consecutive images. The border of dy must be at least data_border.
 std::vector<StridePhase> data_phases(const Conv2dParams& params, const Frame& dy, int64_t images);
 
 }  // namespace cnncore

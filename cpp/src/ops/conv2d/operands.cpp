@@ -13,7 +13,8 @@ Padding larger(const Padding& a, const Padding& b) {
   return {std::max(a.top, b.top), std::max(a.bottom, b.bottom), std::max(a.left, b.left), std::max(a.right, b.right)};
 }
 
-// Images taken together share tables of 32-bit offsets. A bfloat16 operand may be two arrays behind each other.
+// How many images a call can take: tables of 32-bit offsets must reach all of them. The factor 2 is there because a
+// bfloat16 operand may consist of two arrays, one after the other.
 int64_t images_that_fit(const Conv2dProblem& p, const Frame& x, const Frame& dy) {
   const Conv2dParams& c = p.params;
   const int64_t padded_x = (c.in_height + c.padding.top + c.padding.bottom) *
@@ -83,7 +84,7 @@ const Offsets& Operands::windows_in_x() {
   return windows_in_x_;
 }
 
-// From the offsets of pixels, listed window by window.
+// Rearranges the offsets of pixels, which are listed window by window, to [4][padded windows].
 Offsets Operands::windows_at(const Offsets& pixels) const {
   const int64_t windows = backward_images_ * problem_.windows(), padded = padded_windows();
   Offsets places(static_cast<size_t>(4 * padded), 0);
@@ -115,7 +116,8 @@ OutputGradient Operands::gradient(int64_t count, const float* y, const uint8_t* 
   return gradient;
 }
 
-// The gradient before the activation (and before the pool), inside the border that the gradient of the input reads.
+// Writes the gradient of what the activation (and the pool) got as input, inside the border of zeros that the gradient
+// of the input reads.
 const float* Operands::frame_dy(int64_t count, const float* y, const uint8_t* winner, const float* dy,
                                 float* scratch) const {
   float* framed = dy_copy_.in(scratch);

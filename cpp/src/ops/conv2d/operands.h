@@ -1,5 +1,5 @@
-// The operands that the passes of a convolution share, prepared once for all of them: x and dy inside borders of zeros,
-// the winners of a fused max-pool as lists, and the tables of offsets.
+// The operands that several passes of a convolution read. They are prepared once for all passes: x and dy inside
+// borders of zeros, the winners of a fused max-pool as lists, and the tables of offsets.
 #pragma once
 
 #include <optional>
@@ -11,7 +11,7 @@
 
 namespace cnncore {
 
-/// What two passes want together.
+/// The needs of two passes together: whatever one of them needs.
 OperandNeeds both(const OperandNeeds& a, const OperandNeeds& b);
 
 class Operands {
@@ -21,29 +21,31 @@ class Operands {
 
   const Conv2dProblem& problem() const { return problem_; }
   const Kernels& kernels() const { return k_; }
-  /// The most images of one call of forward and of backward, and of any call.
+  /// How many images one call of forward, of backward, and of either of them can take at most.
   int64_t images() const { return images_; }
   int64_t backward_images() const { return backward_images_; }
   int64_t most_images() const { return std::max(images_, backward_images_); }
   const Frame& x_frame() const { return x_frame_; }
   const Frame& dy_frame() const { return dy_frame_; }
 
-  /// Tables over most_images() images, made when a pass asks for them while it is planned.
+  /// The tables of the forward product over most_images() images. They are made when a pass first asks for them, which
+  /// must be while it is planned.
   const ForwardTables& forward_tables();
-  /// Over backward_images(): the forward's pixels in dy's frame.
+  /// Where the output pixels are in backward_images() frames of dy.
   const Offsets& dy_offsets();
-  /// Over backward_images(), [4][padded_windows()]: where the four pixels of each window begin in x's frame.
+  /// For backward_images() images, shape [4][padded_windows()]: where in frames of x the input begins that each of the
+  /// four pixels of a window reads.
   const Offsets& windows_in_x();
   int64_t padded_windows() const { return (backward_images_ * problem_.windows() + 15) / 16 * 16; }
 
   int64_t scratch_size() const { return layout_.size(); }
-  /// x in its frame, which is x itself where nothing has to be added; with `overhang` vectors may reach beyond its last
-  /// row.
+  /// Returns x in its frame. That is x itself if it need not be copied, otherwise a copy in scratch. With `overhang` it
+  /// is always a copy, in which vectors may be read beyond the last row.
   const float* frame_x(int64_t count, const float* x, bool overhang, float* scratch) const;
-  /// Whether frame_x makes a copy.
+  /// Whether frame_x copies x.
   bool copies_x(bool overhang) const { return x_frame_.has_border() || problem_.reduced() || overhang; }
-  /// The gradient of the output, as a frame of dy and as lists where they are wanted. y is the forward's output (not
-  /// read where the activation is linear), winner that of the pool.
+  /// The gradient of the output: with `framed` as a frame of dy, and with `lists` as lists of the pool's winners. y is
+  /// the output of forward (not read if the activation is linear), and winner the output of its pool.
   OutputGradient gradient(int64_t count, const float* y, const uint8_t* winner, const float* dy, bool framed,
                           bool lists, float* scratch) const;
   void round(const float* x, float* y, int64_t size) const;

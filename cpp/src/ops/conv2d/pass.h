@@ -10,63 +10,65 @@
 
 namespace cnncore {
 
-/// Partial sums of a gradient: `count` of them, `stride` floats apart.
+/// An array of `count` partial sums of a gradient, which begin `stride` floats apart.
 struct Partials {
   float* first;
   int64_t count, stride;
 };
 
-/// Part `index` of `count` of some work, for threads that share it.
+/// Work is cut into `count` parts for threads that share it, and this is part number `index`.
 struct Share {
   int64_t index = 0, count = 1;
   int64_t begin(int64_t total) const { return index * total / count; }
   int64_t end(int64_t total) const { return (index + 1) * total / count; }
 };
 
-/// What a pass wants of the operands that passes share (operands.h).
+/// What a pass needs of the operands that passes share (operands.h).
 struct OperandNeeds {
-  int64_t images = 1;       // that a call had best take together
-  bool framed_x = false;    // x inside a border of zeros, of at least x_border
-  Padding x_border = {};    //
-  bool x_overhang = false;  // vectors may reach beyond a frame's last row
-  bool framed_dy = false;   // dy before the activation and the pool, inside a border of at least dy_border
-  Padding dy_border = {};   //
-  bool rounded_dy = false;  // dy as a reduced precision's products see it
-  bool winner_lists = false;
+  int64_t images = 1;         // how many images a call had best take together
+  bool framed_x = false;      // x inside a border of zeros, of at least x_border
+  Padding x_border = {};      // used if framed_x
+  bool x_overhang = false;    // the pass reads vectors that reach beyond the last row of a frame
+  bool framed_dy = false;     // the gradient before the activation and the pool, in a border of at least dy_border
+  Padding dy_border = {};     // used if framed_dy
+  bool rounded_dy = false;    // framed dy is rounded, as the products of a reduced precision want it
+  bool winner_lists = false;  // the winners of the fused max-pool as lists
 };
 
-/// The winners of the fused max-pool, filter by filter: value and place of those that are not dead.
+/// For each filter, a list of the winners of the fused max-pool: the gradient and the place of each. Windows that relu
+/// has made zero are not in the list.
 struct WinnerLists {
   const float* value = nullptr;     // [filters][capacity]
-  const int32_t* offset = nullptr;  // [filters][capacity]: where the winner's window begins in the frame of x
-  const int32_t* count = nullptr;   // [filters]
+  const int32_t* offset = nullptr;  // [filters][capacity]: where in the frame of x the input of the winner begins
+  const int32_t* count = nullptr;   // [filters]: how many entries a list has
   int64_t capacity = 0;
 };
 
-/// The gradient of the output in the forms that passes ask for.
+/// The gradient of the output, in the forms that passes ask for.
 struct OutputGradient {
-  const float* dy = nullptr;        // as it was given: behind the pool
-  const uint8_t* winner = nullptr;  // of the fused pool
-  const float* framed = nullptr;    // before the activation and the pool, in its frame
+  const float* dy = nullptr;        // as the caller gave it: the gradient of what the pool or the activation returned
+  const uint8_t* winner = nullptr;  // the winners of the fused pool
+  const float* framed = nullptr;    // the gradient of what the activation and the pool got, in its frame
   WinnerLists lists = {};
 };
 
-/// kernel is as the products see it, rounded in a reduced precision; packed and scratch are the pass's own.
+/// The operands of a forward pass. In a reduced precision, kernel has been rounded. packed and scratch are the parts of
+/// these arrays that belong to this pass.
 struct ForwardRun {
-  const float* x = nullptr;  // in its frame where the pass asked for that
+  const float* x = nullptr;  // in its frame if the pass asked for that
   const float* kernel = nullptr;
   const float* packed = nullptr;
   const float* bias = nullptr;  // may be null
   float* y = nullptr;
-  uint8_t* winner = nullptr;  // may be null: inference
+  uint8_t* winner = nullptr;  // may be null, in inference
   float* scratch = nullptr;
 };
 
 struct DataRun {
   OutputGradient gradient = {};
   const float* packed = nullptr;
-  // Of a transposed convolution, whose output dx is: what its sums begin at (zeros where null), and its activation. It
-  // has no groups and no pool, so that the depthwise pass and that of the winners are never asked for them.
+  // A transposed convolution computes its output as dx, and adds a bias (zeros if null) and applies relu to it. It has
+  // neither groups nor a pool, so the algorithms for depthwise convolutions and for winners can ignore these two.
   const float* bias = nullptr;
   bool relu = false;
   float* dx = nullptr;
@@ -74,19 +76,20 @@ struct DataRun {
 };
 
 struct WeightsRun {
-  const float* x = nullptr;  // in its frame where the pass asked for that
+  const float* x = nullptr;  // in its frame if the pass asked for that
   OutputGradient gradient = {};
   float* partial = nullptr;
-  bool overwrite = false;  // partial is set, not added to: the first call of many
+  bool overwrite = false;  // the first of several calls sets partial, the others add to it
   float* scratch = nullptr;
 };
 
-/// What all passes have in common: memory, and the kernel as they want it. It is packed in tasks, each of which has
-/// channels [begin, end) of every group; begin is a multiple of 32.
+/// What all passes have in common. A pass may need scratch memory, and may need the kernel in a layout of its own,
+/// which is called packed. Packing is done in tasks, each of which packs some channels of every group. The first of
+/// them is a multiple of 32.
 class Pass {
  public:
   virtual ~Pass() = default;
-  /// Floats that each thread lends to a call; of the packed kernel.
+  /// The number of floats of scratch memory that each call needs, and that of the packed kernel.
   virtual int64_t scratch_size() const { return 0; }
   virtual int64_t packed_size() const { return 0; }
   virtual void pack(IndexRange /*channels*/, const float* /*kernel*/, float* /*packed*/) const {}
@@ -94,18 +97,19 @@ class Pass {
 
 class ForwardPass : public Pass {
  public:
-  /// A share of the output of `count` consecutive images; of more than one image there is only the whole share. The
-  /// activation is taken where it is relu, and is left to the caller where it is another.
+  /// Computes a share of the output of `count` consecutive images. If count > 1, the share must be everything. The pass
+  /// applies the activation if it is relu; any other activation is left to the caller.
   virtual void run(int64_t count, Share share, const ForwardRun& run) const = 0;
 };
 
 class DataPass : public Pass {
  public:
-  /// Sets dx of `count` consecutive images.
+  /// Computes dx of `count` consecutive images.
   virtual void run(int64_t count, const DataRun& run) const = 0;
 };
 
-/// What a task writes of the flat gradient: floats [begin, begin + size), and as many again each `step` floats later.
+/// Which part of the flat gradient of a kernel a task writes: `size` floats from `begin` on. With pieces > 1, the same
+/// again `step` floats later, and so on.
 struct GradientRange {
   int64_t begin, size;
   int64_t pieces = 1, step = 0;
@@ -113,11 +117,12 @@ struct GradientRange {
 
 class WeightsPass : public Pass {
  public:
-  /// Floats of one partial sum, in a form of the pass's own; reduce makes the gradient of the kernel of it.
+  /// The number of floats of one partial sum. The pass may store it in a layout of its own; reduce() turns it into the
+  /// gradient of the kernel.
   virtual int64_t partial_size() const = 0;
-  /// The share of `count` consecutive images.
+  /// Computes what `count` consecutive images contribute to the gradient.
   virtual void run(int64_t count, const WeightsRun& run) const = 0;
-  /// The sum over partials, in tasks; it may overwrite them.
+  /// Sums the partials in independent tasks. The partials may be overwritten.
   virtual int64_t reduce_tasks() const = 0;
   virtual GradientRange reduce(int64_t task, const Partials& partials, float* dkernel) const = 0;
 };

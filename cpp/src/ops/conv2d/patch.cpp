@@ -1,5 +1,5 @@
-// The gradient of a 3x3 kernel over one channel behind a fused 2x2 max-pool: the 4x4 pixels below a window fit a
-// register, and the winner chooses among them.
+// The gradient of a 3x3 kernel over one channel, if a 2x2 max-pool is fused. The 4x4 pixels of the input that a window
+// of the pool depends on fit into a register, and the winner of the window selects among them.
 #include "ops/conv2d/candidates.h"
 #include "ops/conv2d/weights_sum.h"
 

@@ -5,7 +5,7 @@
 namespace cnncore {
 namespace {
 
-// Positions along one axis whose taps are the same, and as far from the first one's place.
+// Positions along one axis that read by the same taps, at the same distances from the place that their first tap reads.
 struct AxisClass {
   std::vector<int64_t> taps, reach;
   struct Position {
@@ -14,7 +14,8 @@ struct AxisClass {
   std::vector<Position> positions;
 };
 
-// source(position, tap) is where a tap reads; below zero, or not below `limit`, there is nothing.
+// source(position, tap) is the place that a tap reads. Places below zero and places from `limit` on do not exist, and
+// such taps are left out.
 template <class Source>
 std::vector<AxisClass> axis_classes(int64_t size, int64_t taps, int64_t limit, Source source) {
   std::vector<AxisClass> classes;

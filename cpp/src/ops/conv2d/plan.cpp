@@ -7,11 +7,12 @@
 namespace cnncore {
 namespace {
 
-// So many images are taken together that the widest block of pixels of the kernels is filled several times.
+// Small images are taken together, until a call has so many pixels: a few times as many as the largest block of pixels
+// that a kernel keeps in registers. But no more than kMostImages images are.
 constexpr int64_t kPixelsPerCall = 48;
 constexpr int64_t kMostImages = 16;
 
-// A task of packing has so many floats of the kernel, in whole tiles of channels.
+// A task of packing gets about so many floats of the kernel. Its number of channels is a multiple of kChannelStep.
 constexpr int64_t kFloatsPerPacking = 1 << 13;
 constexpr int64_t kChannelStep = kTileRows;
 
@@ -62,7 +63,7 @@ void Conv2dPlan::plan_memory() {
   if (forward_) packed_forward_ = aligned_count<float>(forward_->packed_size());
   packed_size_ = packed_rounded_ + packed_forward_ + (data_ ? aligned_count<float>(data_->packed_size()) : 0);
   if (weights_) kernel_partial_ = weights_->partial_size();
-  // passes run one after another
+  // Passes run one after another, so they can use the same scratch memory.
   if (forward_) pass_scratch_ = forward_->scratch_size();
   if (data_) pass_scratch_ = std::max(pass_scratch_, data_->scratch_size());
   if (weights_) pass_scratch_ = std::max(pass_scratch_, weights_->scratch_size());

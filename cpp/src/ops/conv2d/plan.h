@@ -1,4 +1,5 @@
-// A convolution prepared for one shape: the algorithm that each pass takes, their operands, the memory they want.
+// A convolution that is prepared for one shape: the algorithm of each pass, the operands that passes share, and how
+// much memory is needed.
 #pragma once
 
 #include <string>
@@ -7,7 +8,8 @@
 
 namespace cnncore {
 
-/// The operands of a forward pass. bias may be null, winner (bytes, like y) too: inference.
+/// The operands of a forward pass. bias may be null. winner, which has as many bytes as y has floats, may be null too,
+/// in inference.
 struct Conv2dRun {
   const float* x;
   const float* kernel;
@@ -18,22 +20,23 @@ struct Conv2dRun {
   float* scratch;
 };
 
-/// The operands of a backward pass, each skipped where null: dx, and this range's share of the gradient of the weights.
+/// The operands of a backward pass. It computes the gradient of the input, dx, and a partial sum of the gradients of
+/// the weights. Each is skipped if its pointer is null.
 struct Conv2dBackwardRun {
   const float* x = nullptr;
-  const float* y = nullptr;  // the forward's output; not read where the activation is linear
+  const float* y = nullptr;  // the output of forward; not read if the activation is linear
   const uint8_t* winner = nullptr;
   const float* dy = nullptr;
-  const float* kernel = nullptr;  // read by a transposed convolution alone
+  const float* kernel = nullptr;  // only read by a transposed convolution
   const float* packed = nullptr;
   float* dx = nullptr;
   float* partial = nullptr;
-  bool overwrite = false;  // partial is set, not added to: the first call of many, so that nobody has to clear it
-  bool bias = true;        // partial receives the bias's gradient, too
+  bool overwrite = false;  // the first of several calls sets partial, the others add to it
+  bool bias = true;        // partial includes the gradient of the bias
   float* scratch = nullptr;
 };
 
-/// What each pass takes; "none" for a gradient that is not asked for.
+/// The name of the algorithm of each pass, or "none" if the pass does not run.
 struct Conv2dAlgorithms {
   const char* forward;
   const char* data;
@@ -42,7 +45,7 @@ struct Conv2dAlgorithms {
 
 class Conv2dPlan {
  public:
-  /// The passes that will run, and names of algorithms that they must take.
+  /// Which passes will run, and for tests the names of algorithms that they must take.
   struct Passes {
     bool forward = true, data = true, weights = true;
     Conv2dForced forced = {};
@@ -53,41 +56,45 @@ class Conv2dPlan {
                    {.data = fusion.training && fusion.input_grad, .weights = fusion.training}) {}
   Conv2dPlan(const Conv2dParams& params, const Conv2dFusion& fusion, const Kernels& kernels, const Passes& passes);
 
-  /// The most images of one call of forward and of backward: small images are taken together, so that a block of pixels
-  /// is full.
+  /// How many images one call of forward, and one of backward, can take at most. Small images are taken together, so
+  /// that there are enough pixels to fill the blocks of the kernels.
   int64_t images() const { return operands_->images(); }
   int64_t backward_images() const { return operands_->backward_images(); }
-  /// Floats per image of the input and of the output (pooled where fused); bytes of winners per image.
+  /// The number of floats of the input of one image, and of the output (after the pool, if one is fused). There are as
+  /// many bytes of winners as floats of the output.
   int64_t input_size() const { return problem().x_size(); }
   int64_t output_size() const { return problem().y_size(); }
-  /// Floating-point operations of the direct sum, an image.
+  /// The number of floating-point operations of the direct sum for one image.
   int64_t flops() const { return 2 * problem().pixels() * problem().depth() * problem().params.filters; }
-  /// Floats that each thread must lend to a call; of the repacked kernel; of one partial sum of the gradient.
+  /// The number of floats of the scratch memory that each call needs, of the packed kernel, and of one partial sum of
+  /// the gradient.
   int64_t scratch_size() const { return operands_->scratch_size() + pass_scratch_; }
   int64_t packed_size() const { return packed_size_; }
   int64_t partial_size() const { return kernel_partial_ + aligned_count<float>(problem().params.filters); }
 
-  /// The kernel as forward and backward want it, once for every change of the kernel: in independent tasks, or at once.
+  /// Packs the kernel for forward and backward. This has to be done after each change of the kernel, either in
+  /// independent tasks or all at once.
   int64_t pack_tasks() const;
   void pack(int64_t task, const float* kernel, float* packed) const;
   void pack(const float* kernel, float* packed) const;
 
-  /// count <= images().
+  /// Computes the output of `count` images, count <= images().
   void forward(int64_t count, Conv2dRun run) const;
-  /// One part of `parts` of one image's output, for threads that share it; only where splits().
+  /// If splits() is true, several threads can share one image: forward_part computes part number `part` of `parts` of
+  /// its output.
   bool splits() const;
   void forward_part(int64_t part, int64_t parts, Conv2dRun run) const;
 
-  /// `count` <= backward_images().
+  /// Computes the gradients of `count` images, count <= backward_images().
   void backward(int64_t count, const Conv2dBackwardRun& run) const;
 
-  /// The gradient of the input as a pass of its own, for transposed convolutions: x is taken for dy, and y, which is
-  /// set to what dx would be, begins at a bias per channel (which may be null) and passes relu. count <=
-  /// backward_images().
+  /// Computes the output of a transposed convolution, which is what this convolution has as gradient of its input. So x
+  /// plays the role of dy, and y that of dx. The bias, with one value per channel, may be null; it is added to y before
+  /// relu. count <= backward_images().
   void transposed(int64_t count, const Conv2dRun& run, bool relu) const;
 
-  /// Tasks into which the sum over partials is cut, and one of them: writes rows [begin, begin + size) of the flat
-  /// dkernel.
+  /// Sums partial gradients to dkernel. The work is cut into independent tasks, and each returns which part of the flat
+  /// dkernel it has written.
   using Range = GradientRange;
   int64_t reduce_tasks() const { return weights_->reduce_tasks(); }
   Range reduce(int64_t task, const Partials& partials, float* dkernel) const {
@@ -107,11 +114,12 @@ class Conv2dPlan {
 
   Conv2dAlgorithms algorithms_{"none", "none", "none"};
   OperandNeeds forward_needs_, data_needs_, weights_needs_;
-  std::unique_ptr<Operands> operands_;  // what the passes refer to
+  std::unique_ptr<Operands> operands_;  // the passes refer to it, so it is declared before them
   std::unique_ptr<ForwardPass> forward_;
   std::unique_ptr<DataPass> data_;
   std::unique_ptr<WeightsPass> weights_;
-  // the packed kernel: rounded as it is, for forward, for the gradient of the input
+  // The packed kernel consists of three parts: the kernel rounded (in a reduced precision), the kernel packed for
+  // forward, and the kernel packed for the gradient of the input.
   int64_t packed_rounded_ = 0, packed_forward_ = 0, packed_size_ = 0;
   int64_t kernel_partial_ = 0, pass_scratch_ = 0;
 };

@@ -1,5 +1,5 @@
-// The gradient of the input for few input channels: vectors over them would be half empty or worse, so that they run
-// over planes of pixels, one image at a time.
+// The gradient of the input, if it has few channels. Vectors of channels would be at least half empty, so the lanes of
+// a vector are neighbouring pixels: each image is turned into planes, one per channel.
 #include <limits>
 
 #include "ops/conv2d/candidates.h"
@@ -8,13 +8,13 @@
 namespace cnncore {
 namespace {
 
-constexpr int64_t kBlock = 64;  // pixels that the kernel takes at a time, on any ISA
+constexpr int64_t kBlock = 64;  // the kernel `planar` computes so many pixels at a time, with every instruction set
 
 bool planes_apply(const Conv2dProblem& p, const Kernels& k) {
   const Conv2dParams& c = p.params;
-  // turning the gradient into planes and back costs more than it saves where a value meets one tap only
+  // If the kernel has a single tap, turning the gradient into planes and back would cost more than it saves.
   if (c.groups != 1 || !p.unit_strides() || p.taps() == 1 || 2 * c.in_channels > k.width) return false;
-  // the planes of all filters lie behind each other, and each may be a block longer than its image
+  // 32-bit offsets must reach the planes of all filters. Each plane may be a block longer than its image.
   const Padding border = data_border(c);
   const int64_t plane = (p.out_height + border.top + border.bottom) * (p.out_width + border.left + border.right);
   return c.filters * (2 * plane + 4 * kBlock) < std::numeric_limits<int32_t>::max();
@@ -26,7 +26,7 @@ class PlanesData : public DataPass {
   explicit PlanesData(Operands& operands)
       : p_(operands.problem()), k_(operands.kernels()), frame_(operands.dy_frame()) {
     const std::vector<StridePhase> phases = data_phases(p_.params, frame_, 1);
-    const StridePhase& phase = phases.front();  // the only one: strides are 1
+    const StridePhase& phase = phases.front();  // there is only one, because strides are 1
     taps_ = phase.taps;
     const int64_t pitch = frame_.full_width(), filters = p_.params.filters;
     length_ = (p_.params.in_height - 1) * pitch + p_.params.in_width;
@@ -82,10 +82,10 @@ class PlanesData : public DataPass {
   const Conv2dProblem& p_;
   const Kernels& k_;
   const Frame& frame_;
-  int64_t dy_plane_ = 0, dx_plane_ = 0;  // floats from plane to plane
-  int64_t length_ = 0;                   // pixels of dx at the pitch of dy's frame
+  int64_t dy_plane_ = 0, dx_plane_ = 0;  // floats from the beginning of a plane to that of the next
+  int64_t length_ = 0;  // pixels from the first to the last of dx, with rows as long as those of dy's frame
   std::vector<int64_t> taps_;
-  Offsets term_offset_;  // per (tap, filter)
+  Offsets term_offset_;  // for each (tap, filter): where it reads in dy's planes
   ScratchLayout layout_;
   ScratchArray<float> dy_planes_, dx_planes_;
 };

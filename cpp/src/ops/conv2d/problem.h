@@ -1,4 +1,4 @@
-// One convolution of one shape and what it is fused with: all that the choice of algorithms sees of it.
+// A convolution of one shape, and what it is fused with. The choice of algorithms depends on nothing else.
 #pragma once
 
 #include "cnncore/activation.h"
@@ -7,41 +7,41 @@
 
 namespace cnncore {
 
-/// What a convolution is fused with, and what is asked of it.
+/// What a convolution is fused with, and what has to be computed.
 struct Conv2dFusion {
   Activation activation = Activation::linear;
   bool max_pool =
-      false;  ///< a 2x2 max-pool follows (activation linear or relu); the tensor between them is never stored
+      false;  ///< a 2x2 max-pool follows, and what it gets is never stored; the activation must be linear or relu
   bool training = true;    ///< backward will be called
-  bool input_grad = true;  ///< backward computes dx
-  bool stream = false;     ///< y (forward) or dx (backward) is aligned and too large to be found in a cache again
+  bool input_grad = true;  ///< backward will compute dx
+  bool stream = false;     ///< y (forward) or dx (backward) is aligned, and larger than what the caches keep
 };
 
 struct Conv2dProblem {
-  /// std::invalid_argument for parameters that make no sense.
+  /// Throws std::invalid_argument for parameters that make no sense.
   Conv2dProblem(const Conv2dParams& params, const Conv2dFusion& fusion);
 
-  Conv2dParams params;  // in the precision that is used
+  Conv2dParams params;  // its precision is the one that is used for this shape
   Conv2dFusion fusion;
-  int64_t out_height = 0, out_width = 0;  // of the convolution
-  // What of it is used: without the odd last row and column that a fused max-pool leaves out.
+  int64_t out_height = 0, out_width = 0;  // the size of the output of the convolution
+  // The size of the part of the output that is used: a fused max-pool leaves out an odd last row or column.
   int64_t used_height = 0, used_width = 0;
 
-  int64_t pixels() const { return used_height * used_width; }  // of an image
-  int64_t windows() const { return pixels() / 4; }             // of the fused max-pool
+  int64_t pixels() const { return used_height * used_width; }  // output pixels of one image
+  int64_t windows() const { return pixels() / 4; }             // windows of the fused max-pool in one image
   int64_t x_size() const { return params.in_height * params.in_width * params.in_channels; }
   int64_t y_size() const { return (fusion.max_pool ? windows() : pixels()) * params.filters; }
   int64_t group_channels() const { return params.in_channels / params.groups; }
   int64_t group_filters() const { return params.filters / params.groups; }
   int64_t taps() const { return params.kernel_height * params.kernel_width; }
-  int64_t depth() const { return taps() * group_channels(); }  // terms of one output
+  int64_t depth() const { return taps() * group_channels(); }  // how many products are summed to one output
   int64_t kernel_size() const { return depth() * params.filters; }
 
   bool relu() const { return fusion.activation == Activation::relu; }
   bool reduced() const { return params.precision != Precision::float32; }
   bool unit_strides() const { return params.stride_height == 1 && params.stride_width == 1; }
   bool unit_dilation() const { return params.dilation_height == 1 && params.dilation_width == 1; }
-  /// Rows of so many columns keep a streamed output's vectors aligned.
+  /// Whether the output is written past the caches, and pixels of `columns` floats keep all vectors aligned.
   bool streams(int64_t columns, const Kernels& k) const { return fusion.stream && columns % k.width == 0; }
 };
 

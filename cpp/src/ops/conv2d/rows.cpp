@@ -1,5 +1,5 @@
-// One input channel and few filters: vectors over the filters would be half empty or worse, so they run over the pixels
-// of a row of the output.
+// Convolutions with one input channel and few filters. Vectors of filters would be at least half empty, so the lanes of
+// a vector are neighbouring pixels of a row of the output.
 #include "ops/conv2d/candidates.h"
 #include "ops/conv2d/weights_sum.h"
 

@@ -37,7 +37,7 @@ void Conv2dTangent::run(int64_t count, const Run& all) const {
   }
 }
 
-// The tangent before relu and pool.
+// The tangent of the convolution itself, before relu and the pool.
 void Conv2dTangent::sum(int64_t count, const Run& run, float* to) const {
   float* own = own_.in(run.scratch);
   if (run.x_tangent)

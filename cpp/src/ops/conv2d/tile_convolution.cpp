@@ -6,7 +6,9 @@
 namespace cnncore {
 namespace {
 
-constexpr int64_t kChunkFloats = 8192;  // of sums that wait for their epilogue in the nearest cache
+// A chunk is the part of the output whose sums are computed before bias, relu and pool are applied to them. It has so
+// many floats, which stay in the nearest cache.
+constexpr int64_t kChunkFloats = 8192;
 
 }  // namespace
 
@@ -17,7 +19,8 @@ TileConvolution::TileConvolution(const TileShape& shape, std::vector<TileProduct
     for (const TileTap& tap : product.taps) planes_.meet(tap);
   for (const TileProduct& product : products)
     for (const TileTap& tap : product.taps) planes_.hold(tap, product.height, product.width);
-  frame_size_ = (planes_.pixels() + kTileRows) * shape.x.channels;  // blocks of rows reach beyond the last pixel
+  frame_size_ = (planes_.pixels() + kTileRows) *
+                shape.x.channels;  // the products read whole blocks of pixels, also beyond the last pixel
   int64_t most_sums = 0;
   for (TileProduct& product : products) {
     Planned planned;
@@ -31,7 +34,8 @@ TileConvolution::TileConvolution(const TileShape& shape, std::vector<TileProduct
   sums_ = layout_.take<float>(most_sums);
 }
 
-// Steps run over taps and blocks of 32 channels; in bfloat16_3x each three times: high high, high low, low high.
+// A step of a product is one tap and one block of 32 channels. In the precision bfloat16_3x, where an operand is the
+// sum of a high and a low part, each step is taken three times: high * high, high * low and low * high.
 void TileConvolution::plan_steps(Planned& planned) {
   const int64_t blocks = shape_.x.channels / kTileTerms, terms = terms_of(shape_.precision);
   const int64_t steps = static_cast<int64_t>(planned.product.taps.size()) * blocks;
@@ -56,7 +60,7 @@ void TileConvolution::plan_steps(Planned& planned) {
   }
 }
 
-// Pixels of `height` rows of the output, at the pitch of x.
+// The number of pixels of `height` rows of the output, if rows are as long as those of x in its planes.
 int64_t TileConvolution::chunk_rows(const Planned& planned, int64_t height) const {
   return height > 0 ? (height - 1) * planes_.pitch() + planned.product.width : 0;
 }
@@ -65,7 +69,7 @@ void TileConvolution::plan_pixels(Planned& planned) const {
   const TileProduct& p = planned.product;
   const int64_t least = pool_ ? 2 : 1;
   planned.chunk_height = std::min(least, p.height);
-  // As many rows as fit, and of those the number that leaves the least of its last block empty.
+  // Of the numbers of rows that fit into a chunk, takes the one that leaves the smallest share of its last block empty.
   double best = 0;
   for (int64_t height = planned.chunk_height; height <= p.height; height += least) {
     const int64_t rows = chunk_rows(planned, height), block_rows = tiles_for(rows) * kTileRows;
@@ -93,11 +97,11 @@ void TileConvolution::plan_pixels(Planned& planned) const {
 }
 
 int64_t TileConvolution::packed_size() const {
-  // behind the tiles: one tap of a kernel whose channels and filters are exchanged
+  // After the tiles there is space for one tap of a kernel whose channels and filters have been exchanged.
   return packed_size_ + shape_.x.channels * shape_.filters;
 }
 
-// Where the tiles of one tap (the tap-th of its product) begin, from a channel on.
+// Where the tiles of one tap begin, from the given channel on. `tap` counts the taps of this product.
 uint16_t* TileConvolution::packed_tiles(const Planned& planned, float* packed, int64_t tap, int64_t channel) const {
   return halves(packed + planned.packed) + (tap * shape_.x.channels + channel) / kTileTerms * kTileSize;
 }
@@ -125,7 +129,8 @@ void TileConvolution::pack(IndexRange channels, const float* kernel, float* pack
 void TileConvolution::pack_exchanged(IndexRange filters, const float* kernel, float* packed) const {
   const int64_t channels = shape_.x.channels, count = filters.size();
   const bool two = terms_of(shape_.precision) == 2;
-  float* tap_kernel = packed + packed_size_ + filters.begin * channels;  // of these filters: channels x count
+  float* tap_kernel =
+      packed + packed_size_ + filters.begin * channels;  // this tap of these filters: channels x count floats
   for (const Planned& planned : products_) {
     int64_t index = 0;
     for (const TileTap& tap : planned.product.taps) {
@@ -158,7 +163,7 @@ void TileConvolution::load_image(const float* x, uint16_t* image) const {
   });
 }
 
-// Rows [begin, end) of a product's output, of whole windows with a pool.
+// Computes rows [begin, end) of the output of a product. With a pool, these are rows of whole windows.
 void TileConvolution::run_rows(const Planned& planned, int64_t begin, int64_t end, const uint16_t* image,
                                const Run& run) const {
   const int64_t channels = shape_.x.channels, filters = shape_.filters;

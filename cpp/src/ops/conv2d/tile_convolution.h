@@ -1,4 +1,4 @@
-// Convolutions as products of bfloat16 tiles: the forward pass, and the gradient of the input.
+// Computes convolutions as products of bfloat16 tiles. The forward pass and the gradient of the input use this.
 #pragma once
 
 #include "ops/conv2d/pass.h"
@@ -10,7 +10,7 @@ namespace cnncore {
 
 /// y[y_begin + i * y_row + j * y_pixel + f] = act(bias[f] + sum over taps and channels c of
 ///     x[stride * i + tap.y][stride * j + tap.x][c] * kernel[tap.kernel][c][f])       i < height, j < width
-/// x is zero outside its image. Channels and filters are multiples of 32.
+/// x counts as zero outside the image. The numbers of channels and of filters are multiples of 32.
 struct TileProduct {
   std::vector<TileTap> taps = {};
   int64_t height, width;
@@ -19,36 +19,39 @@ struct TileProduct {
 
 class TileConvolution {
  public:
-  /// The products share x; with `pool` there is one, and the maximum of each 2x2 window is written instead.
+  /// All products read the same x. With `pool`, there must be a single product, and instead of its output the maximum
+  /// of each 2x2 window is written.
   TileConvolution(const TileShape& shape, std::vector<TileProduct> products, bool pool, const Kernels& kernels);
 
   int64_t scratch_size() const { return layout_.size(); }
   int64_t packed_size() const;
 
-  /// From kernel[tap][c][f], for channels c in a range; or from kernel[tap][f][c], for filters f in a range: that of
-  /// the gradient of the input, whose channels and filters are exchanged. Ranges begin and end at multiples of 32.
+  /// Packs the kernel. The first function reads kernel[tap][c][f] for a range of channels c. The second one is for the
+  /// gradient of the input, where channels and filters are exchanged: it reads kernel[tap][f][c] for a range of filters
+  /// f. Ranges begin and end at multiples of 32.
   void pack(IndexRange channels, const float* kernel, float* packed) const;
   void pack_exchanged(IndexRange filters, const float* kernel, float* packed) const;
 
   struct Run {
     const float* x;
     const float* packed;
-    const float* bias;  // may be null
+    const float* bias;  // null stands for zeros
     float* y;
-    uint8_t* winner;  // may be null
+    uint8_t* winner;  // may be null, in inference
     bool relu;
     float* scratch;
   };
-  /// `count` consecutive images, whose results lie y_image floats apart; or a share of the rows of one.
+  /// Computes `count` consecutive images, whose outputs begin y_image floats apart. If count is 1, it can be a share of
+  /// the rows of that image.
   void run(int64_t count, int64_t y_image, Share share, Run run) const;
 
  private:
   struct Planned {
     TileProduct product;
-    Offsets a_step, b_step;    // per step
-    Offsets c_offset;          // of the pixels (or of the windows' pixels) of a chunk
-    Offsets y_offset;          // of all pixels (or windows)
-    int64_t chunk_height = 0;  // rows of the output taken together
+    Offsets a_step, b_step;    // for each step: where its operands begin
+    Offsets c_offset;          // for each pixel of a chunk (with a pool, window by window): where its sums are
+    Offsets y_offset;          // for each pixel (with a pool, for each window): where its output goes
+    int64_t chunk_height = 0;  // how many rows of the output a chunk has
     int64_t packed = 0, b_block = 0;
   };
   void plan_steps(Planned& planned);
@@ -63,7 +66,7 @@ class TileConvolution {
   const Kernels& k_;
   bool pool_;
   StridedPlanes planes_;
-  int64_t frame_size_ = 0;  // of an image in planes, all channels
+  int64_t frame_size_ = 0;  // values of one image in planes, with all channels
   int64_t packed_size_ = 0;
   std::vector<Planned> products_;
   ScratchLayout layout_;

@@ -1,49 +1,51 @@
-// Images laid out for products of bfloat16 tiles.
+// The layout of images for products of bfloat16 tiles.
 #pragma once
 
 #include "ops/conv2d/geometry.h"
 
 namespace cnncore {
 
-/// Where a tap of the kernel reads.
+/// Where one tap of the kernel reads.
 struct TileTap {
-  int64_t y, x;    // relative to stride times the output's position; may be negative
-  int64_t kernel;  // which tap of the kernel
+  int64_t y, x;    // the distance from stride times the position of the output; may be negative
+  int64_t kernel;  // the number of the tap in the kernel
 };
 
 struct TileShape {
-  Frame x;  // as it lies in memory
+  Frame x;  // the image as the caller has it in memory
   int64_t filters;
   int64_t stride_height, stride_width;
   Precision precision;
 };
 
-/// How an image is laid out for products: planes of the pixels that are a stride apart, so that neighbours in the
-/// output are neighbours in a plane, and one pitch for all rows.
+/// The layout of an image for products. Each plane has the pixels that are a stride apart, so what neighbouring outputs
+/// read by the same tap are neighbours in a plane. All rows have the same length.
 class StridedPlanes {
  public:
   explicit StridedPlanes(const TileShape& shape)
       : stride_height_(shape.stride_height), stride_width_(shape.stride_width) {}
-  /// Taps over an output of height x width pixels: first all of them are met, then the planes made to hold them.
+  /// Call meet() for every tap first, and then hold() for every tap. Afterwards the planes contain all that these taps
+  /// read for an output of height x width pixels.
   void meet(const TileTap& tap);
   void hold(const TileTap& tap, int64_t height, int64_t width);
 
   int64_t pitch() const { return pitch_; }
   int64_t pixels() const { return stride_height_ * stride_width_ * height_ * pitch_; }
-  /// The pixel that a tap reads for the first output.
+  /// The place in the planes that a tap reads for the first output.
   int64_t pixel(const TileTap& tap) const;
 
-  /// No place in the planes lies outside the image.
+  /// Whether every place in the planes is a pixel of the image, so that no zeros are needed.
   bool inside(const Frame& image) const;
-  /// Calls run(y, x, to, count) for each run of `count` pixels of an image, from (y, x) on in steps of the stride; `to`
-  /// is the first one's place in the planes. A run is one of a row, or the whole image where rows follow each other.
+  /// Calls run(y, x, to, count) for each run of pixels that are neighbours in a plane. A run has `count` pixels, which
+  /// begin at pixel (y, x) of the image and are a stride apart; `to` is the place of the first one in the planes. A run
+  /// is a part of a row, or the whole image if rows follow each other without a gap.
   template <class Function>
   void for_runs(const Frame& image, Function run) const;
 
  private:
   int64_t stride_height_, stride_width_;
   bool met_ = false;
-  int64_t top_ = 0, left_ = 0;  // where in the image the planes begin
+  int64_t top_ = 0, left_ = 0;  // the pixel of the image at which the planes begin
   int64_t height_ = 0, pitch_ = 0;
 };
 

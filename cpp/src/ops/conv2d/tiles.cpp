@@ -1,4 +1,4 @@
-// The forward pass and the gradient of the input on bfloat16 tiles, where the machine has a unit for them.
+// The forward pass and the gradient of the input as products of bfloat16 tiles, for machines with a unit for those.
 #include "ops/conv2d/tiles.h"
 
 #include "ops/conv2d/candidates.h"
@@ -67,7 +67,8 @@ class TilesForward : public ForwardPass {
   TileConvolution product_;
 };
 
-// Along one axis: the taps that meet the positions of a residue modulo the stride, and where in dy they begin.
+// One tap along one axis, among those by which the outputs read input positions with a given remainder divided by the
+// stride, and the position in dy that it reads first.
 struct MetTap {
   int64_t at, tap;
 };
@@ -80,7 +81,8 @@ std::vector<MetTap> met_taps(int64_t residue, int64_t taps, int64_t dilation, in
   return met;
 }
 
-// One product for each residue of the input's position modulo the stride, of the taps that meet it.
+// Makes one product for each remainder of the input's position divided by the stride. It has the taps by which outputs
+// read such positions.
 std::vector<TileProduct> data_products(const Conv2dParams& p) {
   std::vector<TileProduct> products;
   for (int64_t y = 0; y < std::min(p.stride_height, p.in_height); ++y)

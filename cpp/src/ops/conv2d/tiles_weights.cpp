@@ -1,5 +1,5 @@
-// The gradient of the kernel on bfloat16 tiles: for each tap, x turned against dy, summed over the pixels of a few
-// images.
+// The gradient of the kernel as products of bfloat16 tiles. For each tap it is x, transposed, times dy, summed over the
+// pixels of a few images.
 #include "ops/conv2d/candidates.h"
 #include "ops/conv2d/tile_planes.h"
 #include "ops/conv2d/tiles.h"
@@ -9,7 +9,7 @@
 namespace cnncore {
 namespace {
 
-// dw[tap][c][f] += sum over images and pixels of x[stride * i + tap.y]... * dy[i][j][f]
+// dw[tap][c][f] += sum over images and pixels (i, j) of x[stride * i + tap.y][stride * j + tap.x][c] * dy[i][j][f]
 class TilesWeights : public SummedWeights {
  public:
   explicit TilesWeights(Operands& operands);
@@ -25,8 +25,8 @@ class TilesWeights : public SummedWeights {
   const Frame& dy_frame_;
   std::vector<TileTap> taps_;
   StridedPlanes planes_;
-  int64_t channel_pixels_ = 0;   // places from channel to channel
-  int64_t steps_per_image_ = 0;  // blocks of kTileTerms pixels
+  int64_t channel_pixels_ = 0;   // values from the beginning of a channel to that of the next
+  int64_t steps_per_image_ = 0;  // how many blocks of kTileTerms pixels an image has
   ScratchLayout layout_;
   ScratchArray<uint16_t> x_planes_, dy_tiles_;
   ScratchArray<float> dy_rows_;
@@ -43,7 +43,7 @@ TilesWeights::TilesWeights(Operands& operands)
   for (const TileTap& tap : taps_) planes_.hold(tap, dy_frame_.height, dy_frame_.width);
   const int64_t images = operands.backward_images(), terms = terms_of(shape_.precision);
   steps_per_image_ = tiles_for((dy_frame_.height - 1) * planes_.pitch() + dy_frame_.width);
-  // the last block may begin at the last tap and reach beyond the planes
+  // The last block may begin at the last tap, and then reads beyond the planes.
   channel_pixels_ = (images * planes_.pixels() + 2 * kTileTerms) / kTileTerms * kTileTerms;
   x_planes_ = layout_.take<uint16_t>(terms * shape_.x.channels * channel_pixels_);
   dy_tiles_ = layout_.take<uint16_t>(terms * shape_.filters / kTileColumns * images * steps_per_image_ * kTileSize);
@@ -52,8 +52,9 @@ TilesWeights::TilesWeights(Operands& operands)
   b_step_ = layout_.take<int32_t>(3 * images * steps_per_image_);
 }
 
-// Channel by channel, the planes of the images one behind the other. What is written behind a run is zeros, and is
-// written again with the next run or image. What no image covers meets zeros in the tiles, and must not be NaN.
+// Writes x channel by channel: the planes of all images, one after the other. Zeros may be written after the end of a
+// run; the next run or image replaces them. Places that belong to no image are multiplied by zeros in the tiles, and
+// must be set too, because NaN times zero is NaN.
 void TilesWeights::load_x(int64_t count, const float* x, uint16_t* planes) const {
   const int64_t channels = shape_.x.channels, low_at = channels * channel_pixels_;
   const bool two = terms_of(shape_.precision) == 2;
@@ -67,7 +68,7 @@ void TilesWeights::load_x(int64_t count, const float* x, uint16_t* planes) const
     });
 }
 
-// The tiles of an image's gradient, its rows at the pitch of x's planes.
+// Writes the tiles of the gradient of one image. Its rows are made as long as those of x in its planes.
 void TilesWeights::load_dy(int64_t image, int64_t count, const float* dy, uint16_t* tiles, float* rows) const {
   const int64_t filters = shape_.filters, block = count * steps_per_image_ * kTileSize;
   const bool two = terms_of(shape_.precision) == 2;
@@ -126,7 +127,7 @@ void TilesWeights::run(int64_t count, const WeightsRun& r) const {
                      .accumulate = !r.overwrite});
 }
 
-// So many images that the sums stay in the tiles for a while.
+// Takes so many images together that each sum has enough terms before it leaves the tile registers.
 OperandNeeds needs(const Conv2dProblem& p, const Kernels&) {
   constexpr int64_t kPixels = 512, kMostImages = 8, kMostFloats = 1 << 22;
   const int64_t most =

@@ -1,18 +1,19 @@
-// Gradients of the kernel whose partial sums lie as the gradient itself does.
+// What algorithms have in common whose partial sums of the gradient of the kernel have the layout of the gradient
+// itself.
 #pragma once
 
 #include "ops/conv2d/operands.h"
 
 namespace cnncore {
 
-/// to[i] = the sum of the partials' floats at + i, in order; `to` may be the first partial's own.
+/// to[i] = the sum over all partials, in order, of their float number at + i. `to` may be inside the first partial.
 inline void sum_partials(const Kernels& k, const Partials& partials, int64_t at, int64_t size, float* to) {
   if (to != partials.first + at) std::copy_n(partials.first + at, size, to);
   for (int64_t i = 1; i < partials.count; ++i) k.accumulate(partials.first + i * partials.stride + at, to, size);
 }
 
-/// Floats of a gradient that one task of a sum over partials takes: each is worth a thread's while, and a machine of
-/// many cores finds enough of them in a large kernel.
+/// One task of a sum over partials computes so many floats of the gradient. That is enough work to be worth handing to
+/// a thread, and a large kernel still has enough tasks for a machine with many cores.
 constexpr int64_t kFloatsPerReduction = 4096;
 
 class SummedWeights : public WeightsPass {
@@ -32,7 +33,7 @@ class SummedWeights : public WeightsPass {
   }
 
  protected:
-  /// For kernels that only add: zeros where the partial is to be set.
+  /// For kernels that can only add: sets the partial sum to zero if this is the first call.
   void begin(const WeightsRun& run) const {
     if (run.overwrite) std::fill_n(run.partial, problem_.kernel_size(), 0.0f);
   }

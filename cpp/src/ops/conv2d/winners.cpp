@@ -1,6 +1,6 @@
-// Behind a fused 2x2 max-pool at least three quarters of the gradient are zero: the gradients visit the winners only.
-// The kernel's window of one filter is kept in vectors, each of its rows padded to whole ones, while the filter's
-// winners stream by.
+// The gradients of a convolution with a fused 2x2 max-pool. At least three quarters of the gradient of the output are
+// zero, so only the winners of the pool are visited. The window of one filter's kernel is kept in vectors, with each
+// row padded to whole vectors, while the loop runs over the winners of that filter.
 #include "ops/conv2d/candidates.h"
 #include "ops/conv2d/frame.h"
 #include "ops/conv2d/weights_sum.h"
@@ -8,27 +8,28 @@
 namespace cnncore {
 namespace {
 
-// A window row by row: kernel_width * in_channels floats, in whole vectors.
+// A window of the input, row by row. A row has kernel_width * in_channels floats, and is padded to whole vectors.
 struct Window {
   Window(const Conv2dProblem& p, const Kernels& k)
       : rows(p.params.kernel_height),
         row(p.params.kernel_width * p.params.in_channels),
         padded_row((row + k.width - 1) / k.width * k.width) {}
   int64_t size() const { return rows * padded_row; }
-  /// Vectors reach beyond the last row of a window.
+  /// Whether the last vector of a row reaches beyond the row.
   bool overhangs() const { return row % padded_row != 0; }
 
   int64_t rows, row, padded_row;
 };
 
-// Lanes that pad a window's rows do nothing; where they are more than half, neither does this pay.
+// The lanes that pad the rows of a window do useless work. If they are more than half of all lanes, this is not worth
+// it.
 double winners_speed(const Conv2dProblem& p, const Kernels& k) {
   const Window window(p, k);
   const double full = static_cast<double>(window.row) / static_cast<double>(window.padded_row);
   return p.fusion.max_pool && p.params.groups == 1 && p.params.dilation_width == 1 && full >= 0.5 ? 3.2 * full : 0.0;
 }
 
-// Where the vectors of a window begin in x's frame.
+// Where the vectors of a window begin, relative to the beginning of the window in the frame of x.
 Offsets vector_offsets(Operands& operands) {
   const Conv2dProblem& p = operands.problem();
   const Window window(p, operands.kernels());
@@ -61,7 +62,7 @@ class WinnersData : public DataPass {
 
   int64_t scratch_size() const override { return layout_.size(); }
   int64_t packed_size() const override { return window_.size() * p_.params.filters; }
-  // A filter's window is a row; what pads it is zero.
+  // Writes the window of each filter, one after the other. The padding is zero.
   void pack(IndexRange channels, const float* kernel, float* packed) const override {
     const int64_t filters = p_.params.filters, all = p_.params.in_channels;
     for (int64_t ky = 0; ky < window_.rows; ++ky) {
@@ -109,13 +110,13 @@ class WinnersWeights : public WeightsPass {
     k_.sparse_weights(a);
   }
 
-  // A task has some of the rows (kx, channel) of one ky.
+  // A task sums some of the rows (kx, channel) of one ky.
   int64_t reduce_tasks() const override { return window_.rows * tasks_per_ky(); }
   GradientRange reduce(int64_t task, const Partials& partials, float* dkernel) const override {
     const int64_t filters = p_.params.filters, ky = task / tasks_per_ky();
     const int64_t first = task % tasks_per_ky() * rows_per_task_, rows = std::min(rows_per_task_, window_.row - first);
     const int64_t at = ky * window_.padded_row + first;
-    // the sum goes to the first partial, and is then turned
+    // The sum is written to the first partial, and then transposed.
     for (int64_t f = 0; f < filters; ++f)
       sum_partials(k_, partials, f * window_.size() + at, rows, partials.first + f * window_.size() + at);
     const int64_t begin = (ky * window_.row + first) * filters;

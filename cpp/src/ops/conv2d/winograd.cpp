@@ -1,5 +1,5 @@
-// 3x3 kernels by Winograd's F(2x2, 3x3) (kernels/winograd.inl.h): 2.25 times fewer products than the direct sum's, but
-// more data is moved, and in the gradient of the kernel more yet.
+// Convolutions with 3x3 kernels by Winograd's F(2x2, 3x3) (kernels/winograd.inl.h). They take 2.25 times fewer products
+// than the direct sum, but move more data. The gradient of the kernel moves the most.
 #include "ops/conv2d/candidates.h"
 #include "ops/conv2d/flipped_kernel.h"
 #include "ops/conv2d/weights_sum.h"
@@ -11,7 +11,8 @@ constexpr int64_t kSquaresPerCall = 192;
 constexpr int64_t kSquaresPerGradient = 64;
 constexpr int64_t kMostImages = 8;
 
-// What is computed: an image of height x width pixels with so many channels from one with `from` channels.
+// The size of what is computed: an image of height x width pixels with `channels` channels, from an image with `from`
+// channels.
 struct Result {
   int64_t height, width, channels, from;
 };
@@ -20,7 +21,8 @@ Result input_gradient(const Conv2dProblem& p) {
   return {p.params.in_height, p.params.in_width, p.params.in_channels, p.params.filters};
 }
 
-// Where sixteen products a square are clearly fewer than the nine a pixel of the direct sum, and vectors are full.
+// Whether this is worth it: sixteen products for each square must be clearly fewer than nine for each pixel, which the
+// direct sum takes, and vectors must be full.
 bool pays(const Conv2dProblem& p, const Result& r, const Kernels& k) {
   return p.params.kernel_height == 3 && p.params.kernel_width == 3 && p.unit_strides() && p.unit_dilation() &&
          p.params.groups == 1 && r.from % k.width == 0 && r.channels % k.width == 0 &&
@@ -38,17 +40,18 @@ int64_t images_for(int64_t wanted_squares, const Result& r) {
   return std::clamp<int64_t>((wanted_squares + per_image - 1) / per_image, 1, kMostImages);
 }
 
-// The last squares of an odd result read one row and column more.
+// If the result has an odd height or width, its last squares read one more row or column.
 Padding grown(Padding border, const Result& r) {
   border.bottom += r.height % 2;
   border.right += r.width % 2;
   return border;
 }
 
-// Sixteen transformed values for a few squares: their channels, and two vectors of products.
+// The scratch memory of the kernel: for a few squares at a time, sixteen transformed values of each channel, and of two
+// vectors of filters.
 int64_t square_space(int64_t channels, const Kernels& k) { return 16 * 13 * (channels + 2 * k.width); }
 
-// The transformed kernel, for squares that lie in `frame`.
+// The arguments of the kernel for squares [begin, end), which read images in `frame`.
 WinogradArgs winograd_args(const Squares& squares, const Frame& frame, int64_t begin, int64_t end, bool pool) {
   WinogradArgs a{};
   a.x_offset = squares.x_offset.data() + begin, a.y_offset = squares.y_offset.data() + (pool ? begin : 4 * begin);
@@ -97,12 +100,12 @@ class WinogradForward : public ForwardPass {
   ScratchArray<float> space_;
 };
 
-// A convolution of dy with the flipped kernel, from filters to channels.
+// The gradient of the input, as a convolution of dy with the flipped kernel, which goes from filters to channels.
 class WinogradData : public DataPass {
  public:
   explicit WinogradData(Operands& operands)
       : p_(operands.problem()), k_(operands.kernels()), frame_(operands.dy_frame()) {
-    // The first pixel's window begins where the kernel's last tap meets it.
+    // The window of the first pixel begins at the output that reads this pixel by the last tap of the kernel.
     const int32_t begin = frame_.offset(p_.params.padding.top - 2, p_.params.padding.left - 2);
     squares_ = squares(frame_, begin, {p_.params.in_height, p_.params.in_width, p_.params.in_channels, {}},
                        operands.backward_images());
@@ -111,7 +114,7 @@ class WinogradData : public DataPass {
   }
 
   int64_t scratch_size() const override { return layout_.size(); }
-  // behind the transformed kernel: the flipped one that it is made of
+  // The transformed kernel, and after it the flipped kernel from which it is made.
   int64_t packed_size() const override { return (16 + 9) * p_.params.in_channels * p_.params.filters; }
   void pack(IndexRange channels, const float* kernel, float* packed) const override {
     const int64_t all = p_.params.in_channels, filters = p_.params.filters;
@@ -182,7 +185,7 @@ class WinogradWeights : public WeightsPass {
                           .overwrite = r.overwrite});
   }
 
-  // A task has some of the channels and filters of one ky, for its three kx.
+  // A task computes some of the channels and filters of one ky, for its three kx.
   int64_t reduce_tasks() const override { return 3 * tasks_per_ky(); }
   GradientRange reduce(int64_t task, const Partials& partials, float* dkernel) const override {
     const int64_t ky = task / tasks_per_ky(), plane = p_.params.in_channels * p_.params.filters;
@@ -220,7 +223,7 @@ OperandNeeds forward_needs(const Conv2dProblem& p, const Kernels&) {
           .x_border = grown(p.params.padding, output(p))};
 }
 OperandNeeds data_needs(const Conv2dProblem& p, const Kernels&) {
-  // the windows of the last squares reach one pixel beyond those of the pixels
+  // The windows of squares are one pixel larger than those of single pixels, so the last squares read one pixel more.
   Padding border = data_border(p.params);
   border.bottom = std::max(border.bottom, 2 - p.params.padding.bottom + p.params.in_height % 2);
   border.right = std::max(border.right, 2 - p.params.padding.right + p.params.in_width % 2);
