@@ -1,26 +1,29 @@
 """Six optimizers on MNIST: training loss and test accuracy against epochs and against time.
 
     python examples/optimizers.py                     # 2,000 images, one seed
-    python examples/optimizers.py --images 60000 --seeds 5 --plot full.png
+    python examples/optimizers.py --images 60000 --seeds 5 --curves full.jsonl --plot full.png
     python examples/optimizers.py --images 60000 --only adam kfac --epochs 1
     python examples/optimizers.py --quick             # the digits of the package, a few epochs: does it run?
     python examples/optimizers.py --only adam kfac
 
 The network is the README's, with 225,034 weights. Each optimizer has the batch size that suits it and, on all 60,000
 images, a learning rate that falls along a cosine to zero at its last epoch. The time is that of training alone, without
-the evaluations in between. The table is on stdout, progress on stderr.
+the evaluations in between; on a machine that has other work, ``--clock cpu --threads 1`` takes processor time instead.
+With ``--curves`` each training is written to a file, and those that the file holds already are not done again. The
+table is on stdout, progress on stderr.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
-
-import numpy as np
 
 import cnncore
 from cnncore import optimizers
@@ -55,6 +58,7 @@ FULL = {
     "newton_cg": Setting(lambda rate: optimizers.NewtonCG(rate, curvature_samples=500), 1.0, 2000, 1),
     "kfac": Setting(optimizers.KFAC, 0.3, 128, 2),
 }
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 SCHEDULED = ("sgd", "adam", "muon", "kfac")  # on all images; a line search needs no schedule
 
 
@@ -69,25 +73,25 @@ class Curve(NamedTuple):
 class Measure(Callback):
     """Evaluates after each epoch, beside the clock."""
 
-    def __init__(self, train: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray]) -> None:
+    def __init__(self, data: Any, clock: Callable[[], float]) -> None:
         super().__init__()
-        self.train, self.test = train, test
+        (self.train, self.test), self.clock = data, clock
         self.curve = Curve([], [], [])
         self.seconds = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self.start = time.perf_counter()
+        self.start = self.clock()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self.seconds += time.perf_counter() - self.start
+        self.seconds += self.clock() - self.start
         self.curve.seconds.append(self.seconds)
         self.curve.loss.append(self.model.evaluate(*self.train, verbose=0, return_dict=True)["loss"])
         self.curve.accuracy.append(self.model.evaluate(*self.test, verbose=0, return_dict=True)["accuracy"])
 
 
-def train(name: str, setting: Setting, seed: int, data: Any, scheduled: bool) -> Curve:
+def train(name: str, setting: Setting, seed: int, data: Any, scheduled: bool, clock: Callable[[], float]) -> Curve:
     """The curve of one optimizer from one seed."""
-    (x, y), test = data
+    (x, y), _ = data
     cnncore.utils.set_random_seed(seed)
     batch_size = min(setting.batch_size, len(x))
     rate: Any = setting.rate
@@ -95,9 +99,27 @@ def train(name: str, setting: Setting, seed: int, data: Any, scheduled: bool) ->
         rate = CosineDecay(rate, setting.epochs * -(-len(x) // batch_size))
     model = mnist_cnn()
     model.compile(setting.make(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
-    measure = Measure((x, y), test)
+    measure = Measure(data, clock)
     model.fit(x, y, batch_size=batch_size, epochs=setting.epochs, verbose=0, callbacks=[measure])
     return measure.curve
+
+
+class Curves:
+    """Curves by optimizer, epochs and seed, in a file of one JSON object a line where there is one."""
+
+    def __init__(self, path: str | None) -> None:
+        self.path = Path(path) if path else None
+        lines = self.path.read_text().splitlines() if self.path and self.path.exists() else []
+        self.known = {tuple(key): Curve(*curve) for key, curve in map(json.loads, lines)}
+
+    def get(self, key: tuple[Any, ...], make: Callable[[], Curve]) -> Curve:
+        """What the file holds under the key, or else a new one."""
+        if key not in self.known:
+            self.known[key] = make()
+            if self.path:
+                with self.path.open("a") as file:
+                    file.write(json.dumps([key, self.known[key]]) + "\n")
+        return self.known[key]
 
 
 def load(args: argparse.Namespace) -> Any:
@@ -171,13 +193,19 @@ def main(argv: Sequence[str] | None = None) -> dict[str, list[Curve]]:
     parser.add_argument("--epochs", type=int, help="instead of what suits each optimizer")
     parser.add_argument("--only", nargs="+", choices=list(SMALL), help="these optimizers alone")
     parser.add_argument("--quick", action="store_true", help="500 images of the package, a tenth of the epochs")
+    parser.add_argument("--clock", choices=list(CLOCKS), default="wall", help="(%(default)s)")
+    parser.add_argument("--threads", type=int, help="of cnncore")
+    parser.add_argument("--curves", help="a file of curves to read and to add to, such as full.jsonl")
     parser.add_argument("--plot", help="a picture of the curves, such as optimizers.png; needs matplotlib")
     parser.add_argument("--data-dir", help="directory of MNIST's files ($CNNCORE_DATA_DIR)")
     args = parser.parse_args(argv)
 
+    if args.threads:
+        cnncore.set_num_threads(args.threads)
     data, full = load(args), not args.quick and args.images > 10_000
     settings = FULL if full else SMALL
     curves: dict[str, list[Curve]] = {}
+    stored = Curves(args.curves)
     for seed in range(args.seeds):  # seeds outside, so that what else the machine does meets all optimizers
         for name in args.only or settings:
             setting = settings[name]
@@ -185,7 +213,10 @@ def main(argv: Sequence[str] | None = None) -> dict[str, list[Curve]]:
                 setting = setting._replace(epochs=args.epochs)
             if args.quick:
                 setting = setting._replace(epochs=max(1, setting.epochs // 10))
-            curve = train(name, setting, seed, data, full)
+            curve = stored.get(
+                (name, len(data[0][0]), setting.epochs, seed, args.clock),
+                partial(train, name, setting, seed, data, full, CLOCKS[args.clock]),
+            )
             curves.setdefault(name, []).append(curve)
             print(
                 f"seed {seed}: {name}, {curve.seconds[-1]:.1f} s, loss {curve.loss[-1]:.5f}, "

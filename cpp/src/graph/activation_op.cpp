@@ -1,12 +1,12 @@
 #include "graph/activation_op.h"
 
 #include "cnncore/activation.h"
-#include "run/step.h"
+#include "run/step_with_tangents.h"
 
 namespace cnncore {
 namespace {
 
-class ActivationStep : public Step {
+class ActivationStep : public StepWithTangents {
  public:
   ActivationStep(const Shape& shape, const ActivationSpec& spec, const Kernels& kernels)
       : spec_(spec), rows_(element_count(shape) / shape.back()), cols_(shape.back()), k_(kernels) {}
@@ -15,7 +15,6 @@ class ActivationStep : public Step {
     if (!run.dx[0]) return;
     activation_rows_backward(k_, used(run), run.count * rows_, cols_, run.x[0], run.y, run.dy, run.dx[0]);
   }
-  bool has_tangent() const override { return true; }
   void tangent(const Run& run, const Run& tangent) const override {
     activation_rows_tangent(k_, used(run), run.count * rows_, cols_, run.x[0], run.y, tangent.x[0], tangent.y);
   }

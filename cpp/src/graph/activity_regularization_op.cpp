@@ -2,13 +2,13 @@
 #include <algorithm>
 #include <cmath>
 
-#include "run/step.h"
+#include "run/step_with_tangents.h"
 #include "runtime/check.h"
 
 namespace cnncore {
 namespace {
 
-class ActivityRegularizationStep : public Step {
+class ActivityRegularizationStep : public StepWithTangents {
  public:
   ActivityRegularizationStep(double l1, double l2, int64_t size) : l1_(l1), l2_(l2), size_(size) {}
   void forward(const Run& run) const override {
@@ -28,13 +28,8 @@ class ActivityRegularizationStep : public Step {
       run.dx[0][i] = run.dy[i] + l1 * sign + l2 * x;
     }
   }
-  bool has_tangent() const override { return true; }
   void tangent(const Run& run, const Run& tangent) const override {
     std::copy_n(tangent.x[0], run.count * size_, tangent.y);
-  }
-  void backward_tangent(const Run& run, const Run& tangent) const override {
-    backward(run);
-    backward_gauss_newton(run, tangent);
   }
   // the second derivatives of its own losses are part of every kind of curvature
   void backward_gauss_newton(const Run& run, const Run& tangent) const override {

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <cmath>
 
-#include "run/step.h"
+#include "run/step_with_tangents.h"
 #include "runtime/check.h"
 
 namespace cnncore {
 namespace {
 
-class AddedLossStep : public Step {
+class AddedLossStep : public StepWithTangents {
  public:
   AddedLossStep(double weight, bool summed, int64_t size, int64_t terms)
       : weight_(weight), summed_(summed), size_(size), terms_(terms) {}
@@ -27,13 +27,8 @@ class AddedLossStep : public Step {
       std::fill_n(run.dx[1], run.count * terms_, static_cast<float>(weight_) * (summed_ ? 1.0f : run.share));
   }
   // The added loss is linear in its input: of its own it has no curvature.
-  bool has_tangent() const override { return true; }
   void tangent(const Run& run, const Run& tangent) const override {
     std::copy_n(tangent.x[0], run.count * size_, tangent.y);
-  }
-  void backward_tangent(const Run& run, const Run& tangent) const override {
-    backward(run);
-    backward_gauss_newton(run, tangent);
   }
   void backward_gauss_newton(const Run& run, const Run& tangent) const override {
     if (tangent.dx[0]) std::copy_n(tangent.dy, run.count * size_, tangent.dx[0]);

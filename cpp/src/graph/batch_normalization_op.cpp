@@ -6,7 +6,7 @@
 #include "graph/activation_op.h"
 #include "graph/channel_map.h"
 #include "ops/normalization_rows.h"
-#include "run/step.h"
+#include "run/step_with_tangents.h"
 #include "runtime/check.h"
 
 namespace cnncore {
@@ -158,7 +158,7 @@ class BatchNormalizationStep : public Step {
 
 // In products with curvature: the moving statistics, and gamma and beta that are trained. With s = gamma * inverse,
 // y = (x - mean) s + beta; what the gradients of gamma and beta take are sums of dy and of dy x per channel.
-class FixedStatisticsStep : public Step {
+class FixedStatisticsStep : public StepWithTangents {
  public:
   FixedStatisticsStep(const Meaning& m, std::shared_ptr<const ChannelMap> map, const Shape& shape,
                       const StepContext& context)
@@ -177,7 +177,6 @@ class FixedStatisticsStep : public Step {
     add_products(run, run.dy, run.x[0], run.partial + 2 * channels_);
   }
 
-  bool has_tangent() const override { return true; }
   void tangent(const Run& run, const Run& tangent) const override {
     scaled(run, run.x[0], tangent.packed, true, tangent.y);
     if (!tangent.x[0]) return;

@@ -1,12 +1,12 @@
 #include "graph/channel_map.h"
 
 #include "ops/normalization_rows.h"
-#include "run/step.h"
+#include "run/step_with_tangents.h"
 
 namespace cnncore {
 namespace {
 
-class ChannelMapStep : public Step {
+class ChannelMapStep : public StepWithTangents {
  public:
   ChannelMapStep(std::shared_ptr<const ChannelMap> map, const Shape& shape, bool relu, std::string name,
                  const StepContext& context)
@@ -26,13 +26,8 @@ class ChannelMapStep : public Step {
       affine_rows_backward(k_, run.count * rows_, channels_, run.packed, relu_ ? run.y : nullptr, run.dy, run.dx[0]);
   }
   // without a relu, as products with curvature have it
-  bool has_tangent() const override { return true; }
   void tangent(const Run& run, const Run& tangent) const override {
     normalize_rows(k_, run.count * rows_, channels_, tangent.x[0], nullptr, run.packed, nullptr, false, tangent.y);
-  }
-  void backward_tangent(const Run& run, const Run& tangent) const override {
-    backward(run);
-    backward_gauss_newton(run, tangent);
   }
   bool backward_reads_x() const override { return false; }
   bool backward_reads_y() const override { return relu_; }

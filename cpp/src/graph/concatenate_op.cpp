@@ -2,7 +2,7 @@
 #include <limits>
 
 #include "ops/merge_rows.h"
-#include "run/step.h"
+#include "run/step_with_tangents.h"
 #include "runtime/check.h"
 
 namespace cnncore {
@@ -39,7 +39,7 @@ class ConcatenateOp : public Op {
   int axis_;
 };
 
-class DotStep : public Step {
+class DotStep : public StepWithTangents {
  public:
   explicit DotStep(const DotParams& p) : plan_(p.axis_1, p.axis_2, p.normalize, p.x1, p.x2) {}
   void forward(const Run& run) const override { plan_.forward(run.count, run.x[0], run.x[1], run.y); }
@@ -48,7 +48,6 @@ class DotStep : public Step {
       if (run.dx[i]) plan_.backward(run.count, i, run.x[0], run.x[1], run.dy, run.dx[i]);
   }
 
-  bool has_tangent() const override { return true; }
   void tangent(const Run& run, const Run& tangent) const override {
     plan_.tangent(run.count, tangents(run, tangent), tangent.y);
   }

@@ -8,7 +8,7 @@
 #include "graph/pool2d_op.h"
 #include "graph/window_cut.h"
 #include "ops/conv2d/tangent.h"
-#include "run/step.h"
+#include "run/step_with_tangents.h"
 
 namespace cnncore {
 namespace {
@@ -28,7 +28,7 @@ Shape output_of(const Conv2dMeaning& m) {
   return shape;
 }
 
-class Conv2dStep : public Step {
+class Conv2dStep : public StepWithTangents {
  public:
   Conv2dStep(const Conv2dMeaning& m, const StepContext& context)
       : plan_(params_in(m, context),
@@ -56,7 +56,6 @@ class Conv2dStep : public Step {
     backward_of(run, run.x[0], run.packed, run.dx[0], trained() ? run.partial : nullptr);
   }
 
-  bool has_tangent() const override { return true; }
   void tangent(const Run& run, const Run& tangent) const override {
     tangent_->run(run.count, {.x = run.x[0],
                               .x_tangent = tangent.x[0],

@@ -6,7 +6,7 @@
 #include "cnncore/conv2d_transpose.h"
 #include "graph/activation_op.h"
 #include "ops/conv2d_transpose_plan.h"
-#include "run/step.h"
+#include "run/step_with_tangents.h"
 
 namespace cnncore {
 namespace {
@@ -18,7 +18,7 @@ struct Meaning {
   std::optional<Precision> precision = {};  // none: the network's
 };
 
-class Conv2dTransposeStep : public Step {
+class Conv2dTransposeStep : public StepWithTangents {
  public:
   Conv2dTransposeStep(const Meaning& m, const StepContext& context)
       : plan_(params_in(m, context),
@@ -36,7 +36,6 @@ class Conv2dTransposeStep : public Step {
   }
 
   // Of products with curvature, which leave the activation to a step of its own: as of a convolution.
-  bool has_tangent() const override { return true; }
   void tangent(const Run& run, const Run& tangent) const override {
     const float* bias = bias_ ? bias_->tangent : nullptr;
     float* y = tangent.y;

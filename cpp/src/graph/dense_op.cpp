@@ -4,7 +4,7 @@
 #include "graph/activation_op.h"
 #include "graph/channel_map.h"
 #include "ops/dense_plan.h"
-#include "run/step.h"
+#include "run/step_with_tangents.h"
 #include "runtime/check.h"
 
 namespace cnncore {
@@ -18,7 +18,7 @@ struct DenseMeaning {
   std::shared_ptr<const ChannelMap> map = nullptr;  // before the activation; inference
 };
 
-class DenseStep : public Step {
+class DenseStep : public StepWithTangents {
  public:
   DenseStep(const DenseMeaning& m, const StepContext& context)
       : plan_(params_in(m, context), {m.activation, context.any_input_grad()}, context.slice, context.kernels),
@@ -38,7 +38,6 @@ class DenseStep : public Step {
   }
 
   // Of products with curvature, which leave the activation to a step of its own: y = x * kernel + bias.
-  bool has_tangent() const override { return true; }
   void tangent(const Run& run, const Run& tangent) const override {
     const float* bias = bias_ ? bias_->tangent : nullptr;
     float* y = tangent.y;

@@ -3,13 +3,13 @@
 
 #include "graph/activation_op.h"
 #include "ops/merge_rows.h"
-#include "run/step.h"
+#include "run/step_with_tangents.h"
 #include "runtime/check.h"
 
 namespace cnncore {
 namespace {
 
-class MergeStep : public Step {
+class MergeStep : public StepWithTangents {
  public:
   MergeStep(Merge kind, bool relu, const std::vector<Shape>& inputs, const Kernels& kernels)
       : kind_(kind), relu_(relu), plan_(kind, inputs), inputs_(inputs.size()), k_(kernels) {}
@@ -24,7 +24,6 @@ class MergeStep : public Step {
         plan_.backward(k_, run.count, static_cast<int>(i), run.x, run.dy, run.dx[i], false);
     }
   }
-  bool has_tangent() const override { return true; }
   void tangent(const Run& run, const Run& tangent) const override {
     plan_.tangent(k_, run.count, run.x, tangent.x, tangent.y);
   }

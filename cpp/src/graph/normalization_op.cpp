@@ -4,7 +4,7 @@
 
 #include "ops/normalization_curvature.h"
 #include "ops/normalization_rows.h"
-#include "run/step.h"
+#include "run/step_with_tangents.h"
 #include "run/sums.h"
 #include "runtime/buffer.h"
 #include "runtime/check.h"
@@ -27,7 +27,7 @@ std::vector<ParameterSpec> parameters_of(const Meaning& m) {
 
 // What both have in common: gamma and beta, the sums of their gradients over samples, and the means and inverse
 // deviations that forward keeps for backward.
-class NormalizationStep : public Step {
+class NormalizationStep : public StepWithTangents {
  public:
   NormalizationStep(const Meaning& m, int64_t statistics, const StepContext& context)
       : m_(m), statistics_(statistics), k_(context.kernels) {
@@ -37,7 +37,6 @@ class NormalizationStep : public Step {
   }
   bool backward_reads_y() const override { return false; }
 
-  bool has_tangent() const override { return true; }
   void tangent(const Run& run, const Run& tangent) const override {
     for (int64_t n = 0; n < run.count; ++n)
       for (int64_t i = 0; i < statistics_; ++i)

@@ -2,12 +2,12 @@
 
 #include "graph/window_cut.h"
 #include "ops/pool2d_plan.h"
-#include "run/step.h"
+#include "run/step_with_tangents.h"
 
 namespace cnncore {
 namespace {
 
-class Pool2dStep : public Step {
+class Pool2dStep : public StepWithTangents {
  public:
   Pool2dStep(const Pool2dParams& params, bool max, const Kernels& kernels)
       : plan_(params, max ? Pool2dPlan::Kind::max : Pool2dPlan::Kind::average, kernels), max_(max) {}
@@ -15,13 +15,8 @@ class Pool2dStep : public Step {
   void backward(const Run& run) const override {
     if (run.dx[0]) plan_.backward(run.count, run.x[0], run.dy, run.dx[0]);
   }
-  bool has_tangent() const override { return true; }
   void tangent(const Run& run, const Run& tangent) const override {
     plan_.tangent(run.count, run.x[0], tangent.x[0], tangent.y);
-  }
-  void backward_tangent(const Run& run, const Run& tangent) const override {
-    backward(run);
-    backward_gauss_newton(run, tangent);
   }
   bool backward_reads_x() const override { return max_; }
   bool backward_reads_y() const override { return false; }

@@ -2,14 +2,14 @@
 #include <algorithm>
 
 #include "ops/prelu_rows.h"
-#include "run/step.h"
+#include "run/step_with_tangents.h"
 #include "run/sums.h"
 #include "runtime/check.h"
 
 namespace cnncore {
 namespace {
 
-class PreluStep : public Step {
+class PreluStep : public StepWithTangents {
  public:
   PreluStep(const Shape& sample, const Shape& alpha, const StepContext& context)
       : plan_(sample, alpha), size_(element_count(sample)), alpha_(context.parameters[0]), k_(context.kernels) {}
@@ -18,7 +18,6 @@ class PreluStep : public Step {
     plan_.backward(k_, run.count, run.x[0], alpha_.value, run.dy, run.dx[0], alpha_.grad ? run.partial : nullptr);
   }
 
-  bool has_tangent() const override { return true; }
   void tangent(const Run& run, const Run& tangent) const override {
     const int64_t size = run.count * size_;
     tangent.x[0] ? plan_.backward(k_, run.count, run.x[0], alpha_.value, tangent.x[0], tangent.y, nullptr)

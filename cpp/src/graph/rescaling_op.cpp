@@ -1,5 +1,5 @@
 // y = x * scale + offset. At the input of a network it takes no time, since it is computed while samples are read.
-#include "run/step.h"
+#include "run/step_with_tangents.h"
 
 namespace cnncore {
 namespace {

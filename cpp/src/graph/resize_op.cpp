@@ -1,6 +1,6 @@
 // zero_padding2d, cropping2d, upsampling2d and permute in a graph: cnncore/resize.h says what they compute.
 #include "ops/resize_rows.h"
-#include "run/step.h"
+#include "run/step_with_tangents.h"
 #include "runtime/check.h"
 
 namespace cnncore {

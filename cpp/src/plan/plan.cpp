@@ -80,7 +80,7 @@ class Planner {
                               .parameters = parameters(node),
                               .kernels = plan_.kernels};
     planned.step = node.op->plan(context);
-    check(context.purpose != Purpose::curvature || !planned.backward || planned.step->has_tangent(), "layer \"",
+    check(context.purpose != Purpose::curvature || !planned.backward || planned.step->with_tangents(), "layer \"",
           node.name, "\": expected an op with second derivatives, for a product with curvature. Received: ",
           planned.step->describe());
     planned.output = add_tensor(node.output);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "run/step_with_tangents.h"
 #include "runtime/threads.h"
 
 namespace cnncore {
@@ -30,7 +31,7 @@ void Curvature::pack() {
     const Task& task = pack_tasks_[static_cast<size_t>(i)];
     const PlannedNode& node = plan_->nodes[task.node];
     node.step->pack(task.index, packed_.data() + node.packed);
-    if (node.backward) node.step->pack_tangent(task.index, packed_tangents_.data() + node.packed);
+    if (node.backward) node.step->with_tangents()->pack_tangent(task.index, packed_tangents_.data() + node.packed);
   });
 }
 
@@ -131,7 +132,7 @@ void Curvature::gather(CurvatureKind kind) {
     const Step& step = *plan_->nodes[task.node].step;
     float* scratch = threads_[static_cast<size_t>(thread)]->values.scratch.data();
     if (kind == CurvatureKind::hessian)
-      step.gradient_tangent(task.index, value_views_[task.node], tangent_views_[task.node], scratch);
+      step.with_tangents()->gradient_tangent(task.index, value_views_[task.node], tangent_views_[task.node], scratch);
     else
       step.gradient(task.index, value_views_[task.node], scratch);
   });

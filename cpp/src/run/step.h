@@ -9,6 +9,8 @@
 
 namespace cnncore {
 
+class StepWithTangents;
+
 /// Pointers to `count` consecutive samples, and to everything else that a call may use.
 struct Run {
   int64_t first = 0;  ///< the place of the first sample in the batch, for steps that depend on it
@@ -121,45 +123,8 @@ class Step {
   /// Called after a training step whose results are finite: updates the state of the op.
   virtual void commit(const float* /*batch*/) const {}
 
-  /// Products with curvature (Pearlmutter, 1994): derivatives along a direction of the parameters, their `tangent`. The
-  /// second Run leads to the derivatives of what the first one leads to; its `packed` is the direction, its partial
-  /// sums become the product. x of an input that depends on no trained parameter is null there where it is the step's
-  /// only input, else it points to zeros.
-  virtual bool has_tangent() const { return false; }
-  virtual void pack_tangent(int64_t /*task*/, float* /*packed*/) const {}
-  /// y', behind forward.
-  virtual void tangent(const Run& /*run*/, const Run& /*tangent*/) const {}
-  /// dx and dx' from dy and dy', and the share in the derivative of the parameters' gradient.
-  virtual void backward_tangent(const Run& /*run*/, const Run& /*tangent*/) const {}
-  virtual Range gradient_tangent(int64_t task, const BatchView& /*batch*/, const BatchView& tangent,
-                                 float* scratch) const {
-    return gradient(task, tangent, scratch);
-  }
-  /// Gauss-Newton's product leaves of dx' what backward makes of dy' alone.
-  virtual void backward_gauss_newton(const Run& run, const Run& tangent) const {
-    backward(with_gradients_of(run, tangent));
-  }
-
- protected:
-  static Run with_gradients_of(Run run, const Run& tangent) {
-    run.dx = tangent.dx, run.dy = tangent.dy, run.partial = tangent.partial;
-    return run;
-  }
-};
-
-/// A step that is linear in its inputs and has no parameters, so that its tangent is the step itself.
-class LinearStep : public Step {
- public:
-  bool has_tangent() const override { return true; }
-  void tangent(const Run& run, const Run& tangent) const override {
-    Run of_tangent = run;
-    of_tangent.x = tangent.x, of_tangent.y = tangent.y;
-    forward(of_tangent);
-  }
-  void backward_tangent(const Run& run, const Run& tangent) const override {
-    backward(run);
-    backward(with_gradients_of(run, tangent));
-  }
+  /// This step with what products with curvature need, or null if it has no second derivatives.
+  virtual const StepWithTangents* with_tangents() const { return nullptr; }
 };
 
 }  // namespace cnncore

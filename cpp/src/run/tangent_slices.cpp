@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "run/step_with_tangents.h"
+
 namespace cnncore {
 namespace {
 
@@ -37,7 +39,7 @@ void TangentSlices::forward(const Phase& phase, const SliceOf& slice, const std:
         const PlannedNode& node = plan_.nodes[item.node];
         const Pair pair = runs(node, slice, n, std::min(group, slice.count - n), logits);
         node.step->forward(pair.run);
-        if (node.backward) node.step->tangent(pair.run, pair.tangent);
+        if (node.backward) node.step->with_tangents()->tangent(pair.run, pair.tangent);
       }
     }
   }
@@ -60,10 +62,10 @@ void TangentSlices::run_backward(const PlannedNode& node, const Pair& pair) cons
   tangents_.divert(node, pair.tangent);
   if (kind_ == CurvatureKind::hessian) {
     values_.divert(node, pair.run);
-    node.step->backward_tangent(pair.run, pair.tangent);
+    node.step->with_tangents()->backward_tangent(pair.run, pair.tangent);
     values_.rejoin(node, pair.run);
   } else {
-    node.step->backward_gauss_newton(pair.run, pair.tangent);
+    node.step->with_tangents()->backward_gauss_newton(pair.run, pair.tangent);
   }
   tangents_.rejoin(node, pair.tangent);
 }
