@@ -118,6 +118,9 @@ class RandomGraph:
         partners = [i for i, shape in enumerate(self.shapes) if shape == self.shapes[x]]
         if len(partners) > 1 and self.chance(0.3):
             return self._merge(x, partners)
+        if self.chance(0.04):
+            weight = self.pick((0.5, 0.01))
+            return "added_loss", [x, self._some_tensor()], {"weight": weight, "summed": self.chance(0.5)}
         shape = self.shapes[x]
         kinds = IMAGE_OPS if len(shape) == 3 else VECTOR_OPS if len(shape) == 1 else ANY_OPS
         kind = self.pick(kinds)
@@ -126,10 +129,10 @@ class RandomGraph:
     def _merge(self, x: int, partners: list[int]) -> tuple[str, list[int], dict[str, Any]]:
         kind = self.pick(("add", "add", "subtract", "multiply", "average", "maximum", "minimum", "concatenate", "dot"))
         others = [self.pick(partners) for _ in range(1 if kind in ("subtract", "dot") else self.draw(1, 2))]
-        rank = len(self.shapes[x])
+        rank, same = len(self.shapes[x]), others[0] == x  # a unit vector's product with itself is 1, its gradient 0
         options = {
             "concatenate": {"axis": self.draw(0, rank - 1)},
-            "dot": {"axes": (rank - 1, rank - 1), "normalize": self.chance(0.5)},
+            "dot": {"axes": (rank - 1, rank - 1), "normalize": self.chance(0.5) and not same},
         }
         return kind, [x, *others], options.get(kind, {})
 
@@ -149,6 +152,14 @@ class RandomGraph:
         for node in self.nodes:
             ids.append(builder.add(node.kind, [ids[i] for i in node.inputs], node.layer, **node.attributes))
         return builder, [ids[i] for i in self.outputs]
+
+    def weight_shapes(self) -> list[list[Shape]]:
+        """For each node the shapes in which its op wants the weights of its layer."""
+        found = []
+        for node in self._builder.nodes[len(self.inputs) :]:
+            parameters = node.op.parameters(*(self.shapes[i] for i in node.inputs)) if node.op else []
+            found.append([parameter.shape for parameter in parameters])
+        return found
 
     def weights(self) -> dict[str, list[np.ndarray]]:
         """Random values for the weights of each layer, float32."""
@@ -243,6 +254,13 @@ def _normalization(g: RandomGraph, shape: Shape) -> dict[str, Any]:
     return {"epsilon": g.pick((1e-3, 0.1)), "center": g.chance(0.7), "scale": g.chance(0.7)}
 
 
+def _second_moment(g: RandomGraph, shape: Shape) -> dict[str, Any]:
+    if g.chance(0.4):
+        return {"of": "gradients"}
+    window = _window(g, "kernel_size") if len(shape) == 3 else {}
+    return {"of": "inputs", "use_bias": g.chance(0.5), **window}
+
+
 def _sides(g: RandomGraph, shape: Shape) -> tuple[tuple[int, int], tuple[int, int]]:
     return g.pair(0, 1), g.pair(0, 1)
 
@@ -269,15 +287,16 @@ ATTRIBUTES: dict[str, Callable[[RandomGraph, Shape], dict[str, Any]]] = {
     "affine": lambda g, shape: {},
     "rescaling": lambda g, shape: {"scale": 0.5, "offset": 0.25},
     "activity_regularization": lambda g, shape: {"l1": 0.01, "l2": 0.02},
+    "second_moment": _second_moment,
 }
 ANY_OPS = (
     *("activation", "activation", "reshape", "permute", "prelu", "batch_normalization", "layer_normalization"),
     *("group_normalization", "affine", "rescaling", "activity_regularization"),
 )
-VECTOR_OPS = ("dense", "dense", "dense", *ANY_OPS)
+VECTOR_OPS = ("dense", "dense", "dense", "second_moment", *ANY_OPS)
 IMAGE_OPS = (
     *("conv2d", "conv2d", "conv2d", "conv2d_transpose", "max_pool2d", "avg_pool2d", "zero_padding2d", "cropping2d"),
-    *("upsampling2d", *ANY_OPS),
+    *("upsampling2d", "second_moment", *ANY_OPS),
 )
 PARAMETERS = (
     *("conv2d", "conv2d_transpose", "dense", "prelu", "batch_normalization", "layer_normalization"),

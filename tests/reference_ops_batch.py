@@ -1,7 +1,10 @@
-"""Reference ops that normalize: by the statistics of the batch, of a sample's last axes, or of groups of channels."""
+"""Reference ops that take statistics: normalizations by those of the batch, of a sample's last axes, or of groups of
+channels, and second moments.
+"""
 
 import numpy as np
 
+import reference as ref
 from reference_ops import Array, Context, Op, Parameter, Shape, op
 
 
@@ -133,3 +136,46 @@ class GroupNormalization(Op):
             return [dx.reshape(x.shape)], weight_gradients(dy, unit, x.shape[-1:], self.scale, self.center)
 
         return y, pullback
+
+
+@op("second_moment")
+class SecondMoment(Op):
+    """Nothing but a sum beside it: in training the moment's gradient is that of outer products of windows of x, or of
+    the pixels of dy.
+    """
+
+    of: str
+    kernel_size: ref.Pair = (1, 1)
+    strides: ref.Pair = (1, 1)
+    padding: ref.Padding = ref.NO_PADDING
+    dilation_rate: ref.Pair = (1, 1)
+    use_bias: bool = True
+
+    def infer(self, *shapes: Shape) -> Shape:
+        self.windows(np.zeros((1, *shapes[0])))
+        return shapes[0]
+
+    def parameters(self, *shapes: Shape) -> list[Parameter]:
+        side = self.windows(np.zeros((1, *shapes[0]))).shape[-1]
+        return [Parameter("moment", (side, side))]
+
+    def windows(self, x: Array) -> Array:
+        """(all positions of all samples, values of a window), with a one behind them where there is a bias."""
+        image = x.reshape(len(x), 1, 1, -1) if x.ndim == 2 else x
+        if self.of == "gradients":
+            return image.reshape(-1, image.shape[-1])
+        out = ref._out_shape(image, self.kernel_size, self.strides, self.padding, self.dilation_rate)
+        self.expect(min(out) >= 1, "a window within the image", out)
+        taps = ref._taps(ref._pad(image, self.padding), self.kernel_size, out, self.strides, self.dilation_rate)
+        rows = np.concatenate([seen for _, seen in taps], axis=-1)
+        rows = rows.reshape(-1, rows.shape[-1])
+        return np.column_stack([rows, np.ones(len(rows))]) if self.use_bias else rows
+
+    def forward(self, inputs, weights, context: Context):
+        (x,) = inputs
+
+        def pullback(dy):
+            rows = self.windows(dy if self.of == "gradients" else x)
+            return [dy], [rows.T @ rows if context.training else np.zeros((rows.shape[1],) * 2)]
+
+        return x, pullback

@@ -212,6 +212,24 @@ class ActivityRegularization(Op):
         return x, lambda dy: ([dy + (self.l1 * np.sign(x) + 2 * self.l2 * x) / len(x)], [])
 
 
+@op("added_loss")
+class AddedLoss(Op):
+    """Adds weight times the sum of the second input to the loss, as a mean over the batch or not; the first passes."""
+
+    weight: float = 1.0
+    summed: bool = False
+
+    def infer(self, *shapes: Shape) -> Shape:
+        self.expect(len(shapes) == 2, "two inputs", shapes)
+        return shapes[0]
+
+    def forward(self, inputs, weights, context):
+        x, terms = inputs
+        factor = self.weight / (1 if self.summed else len(x))
+        context.loss = float(factor * terms.sum())
+        return x, lambda dy: ([dy, np.full_like(terms, factor)], [])
+
+
 # --- several inputs ------------------------------------------------------------------------------------------------
 
 

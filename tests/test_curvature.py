@@ -7,17 +7,19 @@ import reference_core
 from checking import FLOAT32_ISAS, forced_isa, num_threads
 from cnncore import _core
 from random_graphs import RandomGraph
-from reference_ops_batch import BatchNormalization
+from reference_ops_batch import BatchNormalization, SecondMoment
 
 BATCH = 6
 STEP = 1e-5  # of float64 differences
 
 
 class Frozen(reference_core.Network):
-    """The reference whose BatchNormalization keeps its statistics while gamma and beta are trained."""
+    """The reference whose BatchNormalization keeps its statistics while gamma and beta are trained, and whose second
+    moments, which are sums and no gradients, are not there.
+    """
 
     def _context(self, node, number, training):
-        return super()._context(node, number, training and not isinstance(node.op, BatchNormalization))
+        return super()._context(node, number, training and not isinstance(node.op, BatchNormalization | SecondMoment))
 
 
 def mean_square(y_true, y_pred, sample_weight):
@@ -146,6 +148,8 @@ def test_gauss_newton_products_of_random_graphs(seed, kind):
     for node in graph.nodes:
         if node.kind == "activity_regularization":  # its own curvature is compared in the Hessian's
             node.attributes.update(l1=0.0, l2=0.0)
+        if node.kind == "added_loss":
+            node.attributes.update(weight=0.0)
     engine, reference = networks(graph)
     pairs = places(engine, reference)
     x, y = graph.batch(BATCH)
@@ -161,3 +165,22 @@ def test_gauss_newton_products_of_random_graphs(seed, kind):
     actual = np.full_like(v, np.nan)
     engine.curvature_product(kind, x, y, **options(graph, len(y), _core.Loss("mean_squared_error")), v=v, out=actual)
     assert_near(graph, pairs, actual, expected)
+
+
+@pytest.mark.parametrize("kind", ["hessian", "gauss_newton", "fisher"])
+def test_products_of_random_graphs_are_symmetric(kind):
+    """U'Cv = v'Cu for random u and v, and v'Cv is not negative but for the Hessian."""
+    for seed in SEEDS:
+        graph = RandomGraph(seed)
+        engine, reference = networks(graph)
+        pairs = places(engine, reference)
+        x, y = graph.batch(BATCH)
+        chosen = options(graph, len(y), _core.Loss("mean_squared_error"))
+        u, v = (vectors(pairs, engine, reference, (seed, number))[0] for number in (1, 2))
+        products = [np.zeros_like(v), np.zeros_like(v)]
+        for vector, out in zip((u, v), products, strict=True):
+            engine.curvature_product(kind, x, y, **chosen, v=vector, out=out)
+        bound = 1e-4 * np.linalg.norm(u) * max(np.linalg.norm(products[1]), 1e-6)
+        assert abs(float(v @ products[0]) - float(u @ products[1])) <= bound, str(graph)
+        if kind != "hessian":
+            assert float(v @ products[1]) >= -1e-6 * np.linalg.norm(v) * np.linalg.norm(products[1]), str(graph)

@@ -82,6 +82,22 @@ class TestGraph:
         with pytest.raises(ValueError, match=r"Missing: b. Received: a, c"):
             model({"a": x[0], "c": x[1]})
 
+    @pytest.mark.parametrize("others", [[lambda h: h], [Flatten()], [Activation("linear"), Flatten()]])
+    def test_outputs_that_are_one_tensor_each_give_a_gradient(self, others):
+        """The same values under several names have one memory, but the losses' gradients add up."""
+        a = Input((4, 4, 1))
+        h = Conv2D(2, 3, activation="sigmoid")(a)
+        outputs = [h, *(other(h) for other in others)]
+        rng = np.random.default_rng(0)
+        x, y = rng.standard_normal((6, 4, 4, 1)), rng.standard_normal((6, 2, 2, 2))
+        alone, together = Model(a, h), Model(a, outputs)
+        alone.compile(loss="mse")
+        together.compile(loss=["mse"] * len(outputs))
+        expected = alone.gradients(x, y)
+        actual = together.gradients(x, [y, *(y.reshape(6, *output.shape[1:]) for output in outputs[1:])])
+        for one, several in zip(expected, actual, strict=True):
+            np.testing.assert_allclose(several, len(outputs) * one, rtol=1e-5)
+
     def test_dicts(self):
         a, b = Input((3,), name="a"), Input((2,), name="b")
         model = Model({"left": a, "right": b}, {"sum": Dense(2)(a) + Dense(2)(b), "half": Dense(1)(b) / 2})

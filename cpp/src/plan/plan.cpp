@@ -7,6 +7,7 @@
 #include <sstream>
 #include <utility>
 
+#include "plan/copy_step.h"
 #include "plan/layout.h"
 #include "runtime/check.h"
 
@@ -20,7 +21,7 @@ class Planner {
     for (const LoweredInput& input : lowered.inputs) add_input(input);
     const std::vector<bool> wants_grad = find_gradients();
     for (size_t i = 0; i < lowered.nodes.size(); ++i) add_node(lowered.nodes[i], wants_grad);
-    for (const int t : lowered.outputs) add_output(t);
+    for (const int t : lowered.outputs) add_output(t, wants_grad[static_cast<size_t>(t)]);
     order_writers();
     schedule();
   }
@@ -119,16 +120,31 @@ class Planner {
     return plan_.shared_gradients[index].from = at;
   }
 
-  void add_output(int tensor) {
+  void add_output(int tensor, bool wants_grad) {
     const Shape& shape = lowered_.shapes[static_cast<size_t>(tensor)];
     std::optional<Activation> activation;
-    const int place = storage(tensor);
-    int readers = 0;
+    int place = storage(tensor), readers = 0;
     for (const PlannedNode& node : plan_.nodes)
       readers += static_cast<int>(std::count(node.inputs.begin(), node.inputs.end(), place));
     for (const int other : lowered_.outputs) readers += storage(other) == place;
     if (readers == 1 && last_op_.count(tensor)) activation = last_op_[tensor];
+    const auto shares = [&](const PlannedOutput& other) { return other.tensor == place; };
+    if (wants_grad && std::any_of(plan_.outputs.begin(), plan_.outputs.end(), shares)) place = add_copy(tensor);
     plan_.outputs.push_back({place, element_count(shape), shape.back(), activation});
+  }
+
+  // Every loss writes the gradient of its output, so that two outputs cannot have the memory of one tensor.
+  int add_copy(int tensor) {
+    PlannedNode copy;
+    copy.name = "copy";
+    copy.inputs = {storage(tensor)};
+    copy.input_grad = {true};
+    copy.adds.resize(1);
+    copy.backward = true;
+    copy.step = std::make_unique<CopyStep>(element_count(lowered_.shapes[static_cast<size_t>(tensor)]));
+    copy.output = add_tensor(tensor);
+    plan_.nodes.push_back(std::move(copy));
+    return storage(tensor);
   }
 
   // The backward pass goes from the last phase to the first, and within a phase from the last node to the first. The

@@ -1,0 +1,27 @@
+// A step that copies its input.
+#pragma once
+
+#include <algorithm>
+
+#include "run/step_with_tangents.h"
+
+namespace cnncore {
+
+/// y = x. The planner adds it where two outputs of a network would have one memory, in which the gradient of each loss
+/// would overwrite that of the other.
+class CopyStep : public LinearStep {
+ public:
+  explicit CopyStep(int64_t size) : size_(size) {}
+  void forward(const Run& run) const override { std::copy_n(run.x[0], run.count * size_, run.y); }
+  void backward(const Run& run) const override {
+    if (run.dx[0]) std::copy_n(run.dy, run.count * size_, run.dx[0]);
+  }
+  bool backward_reads_x() const override { return false; }
+  bool backward_reads_y() const override { return false; }
+  std::string describe() const override { return "copy"; }
+
+ private:
+  int64_t size_;
+};
+
+}  // namespace cnncore
