@@ -48,8 +48,9 @@ class Rescaling(Layer):
 class Product(Layer):
     """What convolutions and dense layers share: a kernel, a bias, an activation, and rounded operands.
 
-    ``alternatives`` are gradients that a reduced precision may give as well: the bias's from dy as it is rounded for
-    the other two, and the kernel's without the products of the smaller halves of bfloat16_3x.
+    The gradient of the bias is a sum and not a product, so it is summed from dy as it was before rounding.
+    ``alternatives`` has what a reduced precision may give instead: the gradient of the kernel without the products of
+    the smaller halves of bfloat16_3x.
     """
 
     @property
@@ -68,9 +69,9 @@ class Product(Layer):
     def backward(self, dy):
         dy = ref.activation_backward(self.y, dy, self.activation)
         operand, low = rounding.operand(dy, self.used), rounding.terms(dy, self.used)[1]
-        dx, dkernel, dbias = self.product_backward(self.x, operand, self.kernel)
+        dx, dkernel, _ = self.product_backward(self.x, operand, self.kernel)
         self.note(*self.product_backward(abs(self.x), abs(operand), abs(self.kernel)))
-        self.alternatives = {"kernel": dkernel - self.product_backward(self.x_low, low, self.kernel)[1], "bias": dbias}
+        self.alternatives = {"kernel": dkernel - self.product_backward(self.x_low, low, self.kernel)[1]}
         return dx, {"kernel": dkernel, "bias": dy.sum(axis=tuple(range(dy.ndim - 1)))}
 
 

@@ -80,6 +80,12 @@ void expect_gradients(const Layer& l, const Floats& before, double rounding) {
       wrong.expect(static_cast<double>(l.dkernel[f * l.p.units + u]), sum.value,
                    sum.bound() + rounding * sum.magnitude);
     }
+  // The gradient of the bias is a sum and not a product: in a reduced precision too, its terms are not rounded.
+  for (int64_t u = 0; u < l.p.units; ++u) {
+    Sum sum;
+    for (int64_t n = 0; n < kBatch; ++n) sum.add(static_cast<double>(before[n * l.p.units + u]));
+    wrong.expect(static_cast<double>(l.dbias[u]), sum.value, sum.bound());
+  }
   CAPTURE(wrong.worst);
   CHECK(wrong.count == 0);
 }
@@ -103,8 +109,10 @@ void check_forced(const DenseParams& p, const char* name, const Kernels& k, Rand
   plan.backward_data(kBatch, l.dy.data(), l.packed.data(), l.dx.data(), l.scratch.data());
   for (int64_t task = 0; task < plan.tasks(); ++task)
     plan.weights(task, kBatch, l.x.data(), l.dy.data(), l.dkernel.data(), l.scratch.data());
+  plan.bias(kBatch, l.dy.data(), l.dbias.data());
   expect_gradients(l, before, rounding);
-  CHECK((l.packed.intact() && l.scratch.intact() && l.common.intact() && l.dx.intact() && l.dkernel.intact()));
+  CHECK((l.packed.intact() && l.scratch.intact() && l.common.intact() && l.dx.intact() && l.dkernel.intact() &&
+         l.dbias.intact()));
 }
 
 }  // namespace

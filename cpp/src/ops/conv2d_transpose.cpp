@@ -102,7 +102,9 @@ void Conv2dTransposePlan::backward(int64_t count, const Conv2dBackwardRun& r) co
     dy = before;
   }
   if (r.partial) {
-    plan_.backward(count, {.x = dy, .dy = r.x, .partial = r.partial, .overwrite = r.overwrite, .scratch = r.scratch});
+    plan_.backward(
+        count,
+        {.x = dy, .dy = r.x, .partial = r.partial, .overwrite = r.overwrite, .bias = false, .scratch = r.scratch});
     float* dbias = r.partial + plan_.partial_size();
     if (r.overwrite) std::fill_n(dbias, filters_, 0.0f);
     if (r.bias) k_.sum_rows(dy, dbias, count * pixels(), filters_);

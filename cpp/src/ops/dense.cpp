@@ -89,9 +89,9 @@ void DensePlan::join_parts(DenseRun r, const float* common) const {
 }
 
 void DensePlan::activation_gradient(int64_t count, const float* y, float* dy) const {
+  if (!y) return;
   const int64_t units = problem_.params.units;
-  if (y) activation_rows_backward(k_, problem_.fusion.activation, count, units, y, dy, dy);
-  if (algorithm_->wants_rounded_dy()) round_operand(k_, problem_.params.precision, dy, dy, count * units);
+  activation_rows_backward(k_, problem_.fusion.activation, count, units, y, dy, dy);
 }
 
 void DensePlan::backward_data(int64_t count, const float* dy, const float* packed, float* dx, float* scratch) const {
@@ -143,13 +143,6 @@ void dense_backward(const DenseParams& params, int64_t batch, const float* x, co
   const int64_t work = batch * plan.flops(), tasks = (batch + kSamplesPerCall - 1) / kSamplesPerCall;
   const int threads = threads_for(std::max(tasks, plan.tasks()), work);
   const DenseMemory memory(plan, threads, kernel);
-  Buffer<float> rounded;
-  if (used_precision(params) != Precision::float32) {
-    rounded = Buffer<float>(batch * params.units);
-    std::copy_n(dy, rounded.size(), rounded.data());
-    plan.activation_gradient(batch, nullptr, rounded.data());
-    dy = rounded.data();
-  }
   if (dx) {
     interruptible_for_on(threads, tasks, [&](int64_t task, int thread) {
       const int64_t n = task * kSamplesPerCall;

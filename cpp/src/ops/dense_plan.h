@@ -29,8 +29,8 @@ class DensePlan {
   void forward_part(int64_t part, int64_t parts, DenseRun run, float* common) const;
   void join_parts(DenseRun run, const float* common) const;
 
-  /// dy becomes the gradient before the activation, as the products see it. y is the forward's output; null where dy
-  /// is the gradient before the activation already.
+  /// Turns dy, the gradient of what the activation returned, into the gradient of what it got. y is the output of
+  /// forward. If y is null, dy is that gradient already, and stays as it is.
   void activation_gradient(int64_t count, const float* y, float* dy) const;
 
   /// The kernel as the products want it, after every change of it, in tasks: rounded for forward, transposed for

@@ -108,44 +108,47 @@ const float* Operands::frame_x(int64_t count, const float* x, bool overhang, flo
   return framed;
 }
 
-OutputGradient Operands::gradient(int64_t count, const float* y, const uint8_t* winner, const float* dy, bool framed,
-                                  bool lists, float* scratch) const {
-  OutputGradient gradient{.dy = dy, .winner = winner};
-  if (framed) gradient.framed = copy_dy_ ? frame_dy(count, y, winner, dy, scratch) : dy;
-  if (lists) gradient.lists = winner_lists(count, winner, dy, scratch);
+OutputGradient Operands::gradient(int64_t count, const GradientRun& r) const {
+  OutputGradient gradient{.dy = r.dy, .winner = r.winner};
+  if (problem_.fusion.max_pool && r.dbias)
+    k_.sum_winners(r.dy, r.winner, r.dbias, count * problem_.windows(), problem_.params.filters);
+  if (r.framed) gradient.framed = problem_.fusion.max_pool ? unpooled_dy(count, r) : frame_dy(count, r);
+  if (r.lists) gradient.lists = winner_lists(count, r.winner, r.dy, r.scratch);
   return gradient;
 }
 
-// Writes the gradient of what the activation (and the pool) got as input, inside the border of zeros that the gradient
-// of the input reads.
-const float* Operands::frame_dy(int64_t count, const float* y, const uint8_t* winner, const float* dy,
-                                float* scratch) const {
-  float* framed = dy_copy_.in(scratch);
-  if (problem_.fusion.max_pool) {
-    std::fill_n(framed, count * dy_frame_.size(), 0.0f);
-    k_.unpool({.dy = dy,
-               .winner = winner,
-               .candidate = windows_in_dy_.data(),
-               .windows = count * problem_.windows(),
-               .windows_padded = padded_windows(),
-               .channels = problem_.params.filters,
-               .dy_full = framed});
-    if (round_dy_) round(framed, framed, count * dy_frame_.size());
-    return framed;
-  }
-  clear_border(dy_frame_, count, framed);
+// Writes the gradient of what the pool got as input, inside the border of zeros that the gradient of the input reads.
+const float* Operands::unpooled_dy(int64_t count, const GradientRun& r) const {
+  float* framed = dy_copy_.in(r.scratch);
+  std::fill_n(framed, count * dy_frame_.size(), 0.0f);
+  k_.unpool({.dy = r.dy,
+             .winner = r.winner,
+             .candidate = windows_in_dy_.data(),
+             .windows = count * problem_.windows(),
+             .windows_padded = padded_windows(),
+             .channels = problem_.params.filters,
+             .dy_full = framed});
+  if (round_dy_) round(framed, framed, count * dy_frame_.size());
+  return framed;
+}
+
+// The same for the input of the activation, and the gradient of the bias. Returns dy itself if it need not be changed.
+const float* Operands::frame_dy(int64_t count, const GradientRun& r) const {
+  float* framed = copy_dy_ ? dy_copy_.in(r.scratch) : nullptr;
+  if (copy_dy_) clear_border(dy_frame_, count, framed);
   const Activation activation = problem_.fusion.activation;
   const bool linear = activation == Activation::linear;
   for_rows(dy_frame_, count, [&](int64_t from, int64_t to, int64_t width) {
-    const float* before_activation = dy + from;
-    if (!linear || !round_dy_) {
-      activation_rows_backward(k_, activation, dy_frame_.width, problem_.params.filters, linear ? y : y + from,
-                               dy + from, framed + to);
+    const float* before_activation = r.dy + from;
+    if (copy_dy_ && (!linear || !round_dy_)) {
+      activation_rows_backward(k_, activation, dy_frame_.width, problem_.params.filters, linear ? r.y : r.y + from,
+                               r.dy + from, framed + to);
       before_activation = framed + to;
     }
+    if (r.dbias) k_.sum_rows(before_activation, r.dbias, dy_frame_.width, problem_.params.filters);
     if (round_dy_) round(before_activation, framed + to, width);
   });
-  return framed;
+  return copy_dy_ ? framed : r.dy;
 }
 
 WinnerLists Operands::winner_lists(int64_t count, const uint8_t* winner, const float* dy, float* scratch) const {

@@ -44,14 +44,24 @@ class Operands {
   const float* frame_x(int64_t count, const float* x, bool overhang, float* scratch) const;
   /// Whether frame_x copies x.
   bool copies_x(bool overhang) const { return x_frame_.has_border() || problem_.reduced() || overhang; }
-  /// The gradient of the output: with `framed` as a frame of dy, and with `lists` as lists of the pool's winners. y is
-  /// the output of forward (not read if the activation is linear), and winner the output of its pool.
-  OutputGradient gradient(int64_t count, const float* y, const uint8_t* winner, const float* dy, bool framed,
-                          bool lists, float* scratch) const;
+  struct GradientRun {
+    const float* y = nullptr;         // the output of forward; not read if the activation is linear
+    const uint8_t* winner = nullptr;  // the winners of its pool
+    const float* dy = nullptr;
+    float* dbias = nullptr;  // may be null
+    bool framed = false;     // must be true if dbias is wanted and there is no pool
+    bool lists = false;
+    float* scratch = nullptr;
+  };
+  /// The gradient of the output of `count` images: with `framed` as a frame of dy, and with `lists` as lists of the
+  /// pool's winners. The gradient of the bias is added to dbias. It is a sum and not a product, so in a reduced
+  /// precision too its terms are not rounded.
+  OutputGradient gradient(int64_t count, const GradientRun& run) const;
   void round(const float* x, float* y, int64_t size) const;
 
  private:
-  const float* frame_dy(int64_t count, const float* y, const uint8_t* winner, const float* dy, float* scratch) const;
+  const float* frame_dy(int64_t count, const GradientRun& run) const;
+  const float* unpooled_dy(int64_t count, const GradientRun& run) const;
   WinnerLists winner_lists(int64_t count, const uint8_t* winner, const float* dy, float* scratch) const;
   Offsets windows_at(const Offsets& pixels) const;
 

@@ -122,7 +122,15 @@ void Conv2dPlan::backward(int64_t count, const Conv2dBackwardRun& r) const {
   const bool data = r.dx && data_, weights = r.partial && weights_;
   const bool framed = (data && data_needs_.framed_dy) || (weights && weights_needs_.framed_dy);
   const bool lists = (data && data_needs_.winner_lists) || (weights && weights_needs_.winner_lists);
-  const OutputGradient gradient = operands_->gradient(count, r.y, r.winner, r.dy, framed, lists, r.scratch);
+  float* dbias = weights && r.bias ? r.partial + kernel_partial_ : nullptr;
+  if (dbias && r.overwrite) std::fill_n(dbias, problem().params.filters, 0.0f);
+  const OutputGradient gradient = operands_->gradient(count, {.y = r.y,
+                                                              .winner = r.winner,
+                                                              .dy = r.dy,
+                                                              .dbias = dbias,
+                                                              .framed = framed,
+                                                              .lists = lists,
+                                                              .scratch = r.scratch});
   float* scratch = r.scratch + operands_->scratch_size();
   if (weights) {
     const bool frame = weights_needs_.framed_x;
@@ -131,7 +139,6 @@ void Conv2dPlan::backward(int64_t count, const Conv2dBackwardRun& r) const {
                           .partial = r.partial,
                           .overwrite = r.overwrite,
                           .scratch = scratch});
-    if (r.bias) add_bias_gradient(count, gradient, r.overwrite, r.partial + kernel_partial_);
   }
   if (data)
     data_->run(
@@ -140,24 +147,16 @@ void Conv2dPlan::backward(int64_t count, const Conv2dBackwardRun& r) const {
 }
 
 void Conv2dPlan::transposed(int64_t count, const Conv2dRun& r, bool relu) const {
-  data_->run(count, {.gradient = operands_->gradient(count, nullptr, nullptr, r.x, data_needs_.framed_dy,
-                                                     data_needs_.winner_lists, r.scratch),
-                     .packed = r.packed + packed_rounded_ + packed_forward_,
-                     .bias = r.bias,
-                     .relu = relu,
-                     .dx = r.y,
-                     .scratch = r.scratch + operands_->scratch_size()});
-}
-
-void Conv2dPlan::add_bias_gradient(int64_t count, const OutputGradient& gradient, bool overwrite, float* dbias) const {
-  const int64_t filters = problem().params.filters;
-  if (overwrite) std::fill_n(dbias, filters, 0.0f);
-  if (problem().fusion.max_pool)
-    return kernels().sum_winners(gradient.dy, gradient.winner, dbias, count * problem().windows(), filters);
-  const Frame& frame = operands_->dy_frame();
-  for_rows(frame, count, [&](int64_t, int64_t at, int64_t) {
-    kernels().sum_rows(gradient.framed + at, dbias, frame.width, filters);
-  });
+  data_->run(
+      count,
+      {.gradient = operands_->gradient(
+           count,
+           {.dy = r.x, .framed = data_needs_.framed_dy, .lists = data_needs_.winner_lists, .scratch = r.scratch}),
+       .packed = r.packed + packed_rounded_ + packed_forward_,
+       .bias = r.bias,
+       .relu = relu,
+       .dx = r.y,
+       .scratch = r.scratch + operands_->scratch_size()});
 }
 
 void Conv2dPlan::reduce_bias(const Partials& partials, float* dbias) const {

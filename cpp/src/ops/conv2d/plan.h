@@ -110,7 +110,6 @@ class Conv2dPlan {
   const Kernels& kernels() const { return operands_->kernels(); }
   void plan_memory();
   ForwardRun forward_run(int64_t count, const Conv2dRun& run) const;
-  void add_bias_gradient(int64_t count, const OutputGradient& gradient, bool overwrite, float* dbias) const;
 
   Conv2dAlgorithms algorithms_{"none", "none", "none"};
   OperandNeeds forward_needs_, data_needs_, weights_needs_;

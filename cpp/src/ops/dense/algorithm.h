@@ -57,8 +57,7 @@ class DenseAlgorithm {
   virtual void forward_part(int64_t part, int64_t parts, const DenseRun& run, float* common) const = 0;
   virtual void join_parts(const DenseRun& run, const float* common) const = 0;
 
-  /// Whether dy has to be rounded before it is multiplied.
-  virtual bool wants_rounded_dy() const = 0;
+  /// dy is not rounded: in a reduced precision, the algorithm rounds it before it multiplies.
   virtual void backward_data(int64_t count, const float* dy, const float* packed, float* dx, float* scratch) const = 0;
   /// Sets the rows of a task of dkernel, over the whole batch.
   virtual DenseRange weights(int64_t task, int64_t batch, const float* x, const float* dy, float* dkernel,

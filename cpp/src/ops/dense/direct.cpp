@@ -33,12 +33,12 @@ class DirectDense : public DenseAlgorithm {
     if (p_.relu()) activation_rows(k_, Activation::relu, 1, p_.params.units, run.y, run.y);
   }
 
-  bool wants_rounded_dy() const override { return p_.reduced(); }
   void backward_data(int64_t count, const float* dy, const float* packed, float* dx, float* scratch) const override;
   DenseRange weights(int64_t task, int64_t batch, const float* x, const float* dy, float* dkernel,
                      float* scratch) const override;
 
  private:
+  const float* operand_of(const float* dy, int64_t count, float* scratch) const;
   DenseRange rows_of(int64_t task) const {  // of the kernel
     const int64_t begin = task * kRowsPerTask;
     return {begin, std::min(kRowsPerTask, p_.params.features - begin)};
@@ -51,7 +51,7 @@ class DirectDense : public DenseAlgorithm {
   std::vector<int32_t> x_offset_, y_offset_;  // of samples
   std::vector<int32_t> term_;                 // 0, 1, 2, ...
   ScratchLayout layout_;
-  ScratchArray<float> rounded_x_;
+  ScratchArray<float> rounded_x_, rounded_dy_;
 };
 
 DirectDense::DirectDense(const DenseProblem& problem, const Kernels& kernels)
@@ -62,7 +62,9 @@ DirectDense::DirectDense(const DenseProblem& problem, const Kernels& kernels)
   }
   term_.resize(static_cast<size_t>(std::max(p_.params.features, p_.params.units)));
   std::iota(term_.begin(), term_.end(), 0);
-  if (p_.reduced()) rounded_x_ = layout_.take<float>(p_.samples * p_.params.features);
+  if (!p_.reduced()) return;
+  rounded_x_ = layout_.take<float>(p_.samples * p_.params.features);
+  rounded_dy_ = layout_.take<float>(p_.samples * p_.params.units);
 }
 
 void DirectDense::pack(int64_t task, const float* kernel, float* packed) const {
@@ -107,8 +109,17 @@ void DirectDense::forward(int64_t count, const DenseRun& r) const {
   }
 }
 
-void DirectDense::backward_data(int64_t count, const float* dy, const float* packed, float* dx, float*) const {
-  k_.gemm({.x = dy,
+// dy as it is multiplied, in a reduced precision rounded. The gradient of the bias, which is a sum and not a product,
+// reads dy as it was.
+const float* DirectDense::operand_of(const float* dy, int64_t count, float* scratch) const {
+  if (!p_.reduced()) return dy;
+  float* rounded = rounded_dy_.in(scratch);
+  round_operand(k_, p_.params.precision, dy, rounded, count * p_.params.units);
+  return rounded;
+}
+
+void DirectDense::backward_data(int64_t count, const float* dy, const float* packed, float* dx, float* scratch) const {
+  k_.gemm({.x = operand_of(dy, count, scratch),
            .x_offset = y_offset_.data(),
            .k_offset = term_.data(),
            .pixels = count,
@@ -143,7 +154,7 @@ DenseRange DirectDense::weights(int64_t task, int64_t batch, const float* x, con
                      .pixels = count,
                      .depth = rows.size,
                      .cols = units,
-                     .dy = dy + n * units,
+                     .dy = operand_of(dy + n * units, count, scratch),
                      .dy_offset = y_offset_.data(),
                      .dw = dkernel + range.begin,
                      .ldw = units,

@@ -41,7 +41,6 @@ class TilesDense : public DenseAlgorithm {
   void forward_part(int64_t part, int64_t parts, const DenseRun& run, float* common) const override;
   void join_parts(const DenseRun&, const float*) const override {}
 
-  bool wants_rounded_dy() const override { return false; }
   void backward_data(int64_t count, const float* dy, const float* packed, float* dx, float* scratch) const override;
   DenseRange weights(int64_t task, int64_t batch, const float* x, const float* dy, float* dkernel,
                      float* scratch) const override;
