@@ -138,7 +138,10 @@ def test_dense(n, features, units, exact, precision):
         both(*(rounding.operand(array, used) for array in (x, kernel, dy))),
         bounds,
         both(x, kernel, dy),
-        [*(BOUND[precision] * total for total in both(abs(x), abs(kernel), abs(dy))[:3]), ref.tolerance(n, abs(dy).sum(0))],
+        [
+            *(BOUND[precision] * total for total in both(abs(x), abs(kernel), abs(dy))[:3]),
+            ref.tolerance(n, abs(dy).sum(0)),
+        ],
     )
 
 
