@@ -51,6 +51,18 @@ FUNCTIONS = {
     "parts": (lambda a: a[1:, ::2] * a[0, 1] + a[[0, 0, 1], :2], [A]),
     "together": (lambda a, b: np.concatenate([a, 2 * b], axis=-1) + np.stack([a[0], b[0]]).reshape(6), [A, B]),
     "flip and repeat": (lambda a: np.flip(a, 0) * np.broadcast_to(a[0], (4, 3)), [A]),
+    "pad and roll": (
+        lambda a: np.pad(a, ((0, 0), (1, 2)))[:, :3] * np.roll(a, 1, axis=1) + np.pad(a, 1).sum() * np.roll(a, 2),
+        [A],
+    ),
+    "repeats": (
+        lambda a, s: np.tile(a, (2, 1)) * np.repeat(a, 2, axis=0) + np.tile(a, 2)[0, 1] + np.repeat(s, 2)[1::7][0],
+        [A, STACK],
+    ),
+    "cumsum and take": (
+        lambda a: np.cumsum(a, axis=1) * np.take(a, [0, 1, 0], axis=-1) + np.cumsum(a)[3] + np.take(a, [5, 5]).sum(),
+        [A],
+    ),
     "softmax": (lambda a: np.exp(a - a.max(axis=-1, keepdims=True)) / np.exp(a).sum(axis=-1, keepdims=True), [A]),
     "distance": (lambda a, b: np.sqrt(np.maximum(np.sum(np.square(a - b), axis=1, keepdims=True), 1e-7)), [A, B]),
     "types": (lambda a: a.astype(np.float64) * (a > 0.5).astype(np.float64), [A]),

@@ -167,10 +167,6 @@ REASONS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "models": {},
     "saving": {
-        "`layers.serialize`, `losses.serialize`, ... for each kind of object": (
-            *("deserialize_keras_object", "serialize_keras_object"),
-        ),
-        "`custom_object_scope` and `register_keras_serializable` do it": ("get_custom_objects",),
         "a file is written from a model": ("KerasFileEditor",),
     },
     "datasets": {"they hold no images": ("boston_housing", "california_housing", "imdb", "reuters")},
@@ -183,10 +179,6 @@ REASONS: dict[str, dict[str, tuple[str, ...]]] = {
             *("disable_interactive_logging", "enable_interactive_logging", "is_interactive_logging_enabled"),
         ),
         "pooch downloads files: `pooch.retrieve`": ("get_file",),
-        "`layers.serialize`, `losses.serialize`, ... for each kind of object": (
-            *("deserialize_keras_object", "serialize_keras_object"),
-        ),
-        "`custom_object_scope` and `register_keras_serializable` do it": ("get_custom_objects",),
         "`plot_model` draws without it": ("model_to_dot",),
         "`model.inputs` says it": ("get_source_inputs",),
         "everything is float32": ("standardize_dtype",),

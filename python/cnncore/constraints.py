@@ -34,7 +34,7 @@ __all__ = [
     "unit_norm",
 ]
 
-_registry: Registry[Constraint] = Registry("constraint")
+registry: Registry[Constraint] = Registry("constraint")
 
 _EPSILON = np.float32(1e-7)  # added to norms before a division, as in Keras
 
@@ -83,7 +83,7 @@ def _check_axis(axis: Any, owner: str) -> int | list[int]:
     return _checks.integer(axis, "axis", owner, -8, 8)
 
 
-@_registry.register("max_norm", "maxnorm")
+@registry.register("max_norm", "maxnorm")
 class MaxNorm(Constraint):
     """Scale weights down to the norm ``max_value`` if their norm is larger (Srivastava et al., 2014, section 5.1).
 
@@ -113,7 +113,7 @@ class MaxNorm(Constraint):
         return {"max_value": self.max_value, "axis": self.axis}
 
 
-@_registry.register("non_neg", "nonneg")
+@registry.register("non_neg", "nonneg")
 class NonNeg(Constraint):
     """Set negative weights to 0.
 
@@ -127,7 +127,7 @@ class NonNeg(Constraint):
         return np.maximum(np.asarray(w, np.float32), 0)
 
 
-@_registry.register("unit_norm", "unitnorm")
+@registry.register("unit_norm", "unitnorm")
 class UnitNorm(Constraint):
     """Scale weights to a norm of 1.
 
@@ -154,7 +154,7 @@ class UnitNorm(Constraint):
         return {"axis": self.axis}
 
 
-@_registry.register("min_max_norm", "minmaxnorm")
+@registry.register("min_max_norm", "minmaxnorm")
 class MinMaxNorm(Constraint):
     """Scale weights so that their norm comes closer to the range from ``min_value`` to ``max_value``.
 
@@ -200,7 +200,7 @@ def get(identifier: Any) -> Constraint | None:
         return identifier
     if callable(identifier) and not isinstance(identifier, type):
         return identifier  # type: ignore[no-any-return]
-    return _registry.get(identifier)
+    return registry.get(identifier)
 
 
 def serialize(constraint: Constraint | None) -> dict[str, Any] | None:
@@ -210,7 +210,7 @@ def serialize(constraint: Constraint | None) -> dict[str, Any] | None:
             "[constraints.serialize] expected a Constraint: a function cannot be written to a file, a subclass of "
             f"Constraint can. Received: {constraint!r}"
         )
-    return None if constraint is None else _registry.serialize(constraint)
+    return None if constraint is None else registry.serialize(constraint)
 
 
 def deserialize(config: dict[str, Any] | None, custom_objects: Mapping[str, Any] | None = None) -> Constraint | None:
@@ -223,7 +223,7 @@ def deserialize(config: dict[str, Any] | None, custom_objects: Mapping[str, Any]
         What names that are not this package's own mean.
     """
     with custom_object_scope(custom_objects):
-        return None if config is None else _registry.deserialize(config)
+        return None if config is None else registry.deserialize(config)
 
 
 _OLD_NAMES = {"maxnorm": "max_norm", "nonneg": "non_neg", "unitnorm": "unit_norm"}

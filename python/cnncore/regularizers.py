@@ -22,7 +22,7 @@ __all__ = ["L1", "L1L2", "L2", "Regularizer", "deserialize", "get", "l1", "l1_l2
 if not TYPE_CHECKING:
     __getattr__ = explain_missing("regularizers", __all__)
 
-_registry: Registry[Regularizer] = Registry("regularizer")
+registry: Registry[Regularizer] = Registry("regularizer")
 
 
 class Regularizer:
@@ -63,7 +63,7 @@ class Regularizer:
         return f"{type(self).__name__}({arguments})"
 
 
-@_registry.register("l1_l2")
+@registry.register("l1_l2")
 class L1L2(Regularizer):
     """``l1 * sum(|x|) + l2 * sum(x^2)``.
 
@@ -81,7 +81,7 @@ class L1L2(Regularizer):
     """
 
 
-@_registry.register()
+@registry.register()
 class L1(Regularizer):
     """``l1 * sum(|x|)``, with l1 = 0.01 by default."""
 
@@ -92,7 +92,7 @@ class L1(Regularizer):
         return {"l1": self.l1}
 
 
-@_registry.register()
+@registry.register()
 class L2(Regularizer):
     """``l2 * sum(x^2)``, with l2 = 0.01 by default.
 
@@ -138,12 +138,12 @@ def get(identifier: Any) -> Regularizer | None:
             "[regularizers] expected L1, L2 or L1L2: the gradient of another function is not known. "
             f"Received: {identifier!r}"
         )
-    return _registry.get(identifier)
+    return registry.get(identifier)
 
 
 def serialize(regularizer: Regularizer | None) -> dict[str, Any] | None:
     """``{"class_name", "config"}`` of ``regularizer``; None of None."""
-    return None if regularizer is None else _registry.serialize(regularizer)
+    return None if regularizer is None else registry.serialize(regularizer)
 
 
 def deserialize(config: dict[str, Any] | None, custom_objects: Mapping[str, Any] | None = None) -> Regularizer | None:
@@ -156,4 +156,4 @@ def deserialize(config: dict[str, Any] | None, custom_objects: Mapping[str, Any]
         What names that are not this package's own mean.
     """
     with custom_object_scope(custom_objects):
-        return None if config is None else _registry.deserialize(config)
+        return None if config is None else registry.deserialize(config)

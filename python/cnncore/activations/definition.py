@@ -61,7 +61,8 @@ def define(function: Callable[..., Any]) -> Definition | None:
         return Definition(name, {})
     if function.args or not set(function.keywords) <= set(plain.parameters):  # type: ignore[attr-defined]
         return None
-    return Definition(name, dict(function.keywords))
+    defaults = {key: item.default for key, item in inspect.signature(plain).parameters.items()}
+    return Definition(name, {key: value for key, value in function.keywords.items() if value != defaults[key]})
 
 
 class OwnFunction:

@@ -4,7 +4,7 @@
 arguments from a gradient of the result. NumPy lets such arrays define what its functions do with them.
 """
 
-from cnncore.differentiation import elementwise, functions  # noqa: F401 (they register what NumPy can do)
+from cnncore.differentiation import arranging, elementwise, functions  # noqa: F401 (they register what NumPy can do)
 from cnncore.differentiation.traced import NotDifferentiableError, Traced, leaf_of, pullback
 
 __all__ = ["NotDifferentiableError", "Traced", "leaf_of", "pullback"]

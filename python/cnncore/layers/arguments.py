@@ -8,7 +8,7 @@ from typing import Any
 from cnncore import _checks
 from cnncore._names import nearest
 
-__all__ = ["checked_name", "declared_shape", "unknown_argument"]
+__all__ = ["checked_name", "declared_shape", "given_arguments", "unknown_argument"]
 
 _SHAPE_ARGUMENTS = ("input_shape", "input_dim", "batch_input_shape", "batch_shape")
 
@@ -42,6 +42,41 @@ def declared_shape(kwargs: dict[str, Any], owner: str) -> tuple[int, ...] | None
             f"Write input_shape={tuple(value[1:])!r}."
         )
     return _checks.shape(value, key, owner)
+
+
+def given_arguments(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any] | None:
+    """The arguments of a constructor by name, with defaults. None if they cannot be written as JSON, or if some are not
+    passed by name.
+    """
+    signature = inspect.signature(cls.__init__)  # type: ignore[misc]
+    kinds = {parameter.kind for parameter in signature.parameters.values()}
+    try:
+        bound = signature.bind(None, *args, **kwargs)
+    except TypeError:
+        return None  # the constructor says so
+    bound.apply_defaults()
+    if inspect.Parameter.POSITIONAL_ONLY in kinds:
+        return None
+    found: dict[str, Any] = {}
+    for name, value in bound.arguments.items():
+        parameter = signature.parameters[name]
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            found |= value
+        elif parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+            if value:
+                return None
+        else:
+            found[name] = value
+    found.pop(next(iter(signature.parameters)), None)
+    return found if _is_plain(found) else None
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _is_plain(item) for key, item in value.items())
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, (str, bool, int, float))
 
 
 # Arguments of Keras 1, and what they are called today.

@@ -43,7 +43,7 @@ from cnncore._random import next_seed
 from cnncore._registry import Registry
 from cnncore._structure import flatten, map_structure
 from cnncore.layers import custom, eager
-from cnncore.layers.arguments import checked_name, declared_shape, unknown_argument
+from cnncore.layers.arguments import checked_name, declared_shape, given_arguments, unknown_argument
 from cnncore.layers.loss_terms import add_loss
 from cnncore.layers.protocols import Graph
 from cnncore.layers.tensor import KerasTensor, Node, is_symbolic
@@ -92,6 +92,13 @@ class Layer(Weighted):
         For an argument that makes no sense.
     """
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> Layer:
+        """Remember what a class of a user was given, in case that it has no ``get_config``."""
+        layer = super().__new__(cls)
+        if not cls.__module__.startswith("cnncore."):
+            layer.__dict__["_given"] = given_arguments(cls, args, kwargs)
+        return layer
+
     one_input = True  # False: lists and dicts of tensors are for this layer
 
     def __init__(
@@ -137,7 +144,18 @@ class Layer(Weighted):
             config["input_shape"] = list(self.declared_input_shape)
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
-        return config
+        return self._with_given(config)
+
+    def _with_given(self, config: dict[str, Any]) -> dict[str, Any]:
+        """``config`` with what the constructor of a user's class was given, where the class has no ``get_config``."""
+        given = self.__dict__.get("_given")
+        own = next(cls for cls in type(self).__mro__ if "get_config" in vars(cls))
+        if given is None or not own.__module__.startswith("cnncore."):
+            return config
+        taken = inspect.signature(type(self).__init__).parameters
+        if not any(item.kind is item.VAR_KEYWORD for item in taken.values()):
+            config = {key: value for key, value in config.items() if key in taken}
+        return {**given, **config}
 
     @classmethod
     def from_config(cls: type[L], config: dict[str, Any]) -> L:

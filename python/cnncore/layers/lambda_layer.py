@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from cnncore import _checks
-from cnncore._custom_objects import custom_object
+from cnncore._custom_objects import custom_object, registered_name
 from cnncore.layers.base import Layer, registry
 
 __all__ = ["Lambda"]
@@ -91,7 +91,7 @@ class Lambda(Layer):
         return (None, *_checks.shape(tuple(self._output_shape), "output_shape", "Lambda"))
 
     def get_config(self) -> dict[str, Any]:
-        config = {**super().get_config(), "function": getattr(self.function, "__name__", "function")}
+        config = {**super().get_config(), "function": registered_name(self.function)}
         if self._output_shape is not None and not callable(self._output_shape):
             config["output_shape"] = list(self._output_shape)
         return config | ({"arguments": self.arguments} if self.arguments else {})

@@ -284,7 +284,7 @@ class Model(Parts, Trainer, Stored, Networked, Layer):
         """Layers, their calls, seed and precision, ready for JSON."""
         base = {"name": self.name, "trainable": self._trainable}
         if self._follows_call or type(self).__init__ is not Model.__init__:
-            return base
+            return self._with_given(base)
         with sharing():
             layers = descriptions_of(self.layers)
         return base | {

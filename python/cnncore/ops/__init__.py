@@ -28,8 +28,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from cnncore._not_here import missing
 from cnncore.ops.activation import (
     activation,
@@ -62,6 +60,7 @@ from cnncore.ops.arrays import (
     convert_to_numpy,
     convert_to_tensor,
     norm,
+    numpy_function,
     one_hot,
     rsqrt,
     stop_gradient,
@@ -176,5 +175,5 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in NUMPY_NAMES:
-        return getattr(np, name)
+        return numpy_function(name)
     raise missing("ops", name, __all__)

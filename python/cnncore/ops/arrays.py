@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,23 @@ from numpy.typing import DTypeLike
 from cnncore import _checks
 from cnncore.differentiation import Traced
 
-__all__ = ["NUMPY_NAMES", "cast", "convert_to_numpy", "convert_to_tensor", "norm", "one_hot", "rsqrt", "stop_gradient"]
+__all__ = [
+    "NUMPY_NAMES",
+    "cast",
+    "convert_to_numpy",
+    "convert_to_tensor",
+    "norm",
+    "numpy_function",
+    "one_hot",
+    "rsqrt",
+    "stop_gradient",
+]
 
+_WITH_AXES = ("all", "any", "argmax", "argmin", "max", "mean", "min", "prod", "squeeze", "std", "sum", "var")
 NUMPY_NAMES = (
+    *("cumsum", "count_nonzero", "floor_divide", "full_like", "isinf", "mod", "outer", "pad", "prod", "repeat", "roll"),
+    *("sort", "take", "take_along_axis", "tan", "tensordot", "tile", "tril", "triu", "arccos", "arcsin"),
+    *("hstack", "vstack", "isclose", "logical_xor", "median", "nan_to_num", "identity", "array", "arctan2", "diag"),
     *("abs", "absolute", "add", "all", "any", "arange", "arctan", "argmax", "argmin", "argsort", "broadcast_to"),
     *("ceil", "clip", "concatenate", "cos", "cosh", "divide", "dot", "einsum", "equal", "exp", "expand_dims"),
     *("expm1", "eye", "flip", "floor", "full", "greater", "greater_equal", "isfinite", "isnan", "less", "less_equal"),
@@ -26,6 +41,20 @@ NUMPY_NAMES = (
     *("sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "transpose", "true_divide", "var"),
     *("where", "zeros", "zeros_like"),
 )
+
+
+@functools.cache
+def numpy_function(name: str) -> Callable[..., Any]:
+    """NumPy's function of that name, which takes ``axis`` as a list of ints, too, where it takes several."""
+    function: Callable[..., Any] = getattr(np, name)
+    if name not in _WITH_AXES:
+        return function
+
+    @functools.wraps(function)
+    def with_axes(x: Any, axis: Any = None, *args: Any, **kwargs: Any) -> Any:
+        return function(x, tuple(axis) if isinstance(axis, list) else axis, *args, **kwargs)
+
+    return with_axes
 
 
 def cast(x: Any, dtype: DTypeLike) -> Any:

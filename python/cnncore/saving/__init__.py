@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from cnncore._custom_objects import (
     CustomObjectScope,
     custom_object_scope,
+    get_custom_objects,
     get_registered_object,
     register_keras_serializable,
     registered_name,
@@ -26,11 +27,14 @@ from cnncore._not_here import explain_missing
 
 from .atomic import check_writable
 from .model import load_model, load_weights, save_model, save_weights
+from .objects import deserialize_keras_object, serialize_keras_object
 
 __all__ = [
     "CustomObjectScope",
     "check_writable",
     "custom_object_scope",
+    "deserialize_keras_object",
+    "get_custom_objects",
     "get_registered_name",
     "get_registered_object",
     "load_model",
@@ -38,6 +42,7 @@ __all__ = [
     "register_keras_serializable",
     "save_model",
     "save_weights",
+    "serialize_keras_object",
 ]
 
 get_registered_name = registered_name

@@ -14,6 +14,7 @@ import zipfile
 from collections.abc import Mapping
 from typing import Any
 
+from cnncore import _checks
 from cnncore.layers.base import registry
 
 from .atomic import write_atomically
@@ -64,6 +65,8 @@ def read_keras_model(path: str | os.PathLike[str], compile: bool, max_bytes: int
     model: Any = registry.deserialize(own_description(config))
     if not hasattr(type(model), "named_weights"):
         raise ValueError(f"expected a model. Received: a {type(model).__name__}")
+    if not model.built:
+        _build(model, config.get("build_config"))
     paths = {path: _layer_at(model, names) for path, names in layer_paths(config).items()}
     read_keras_h5(members[_WEIGHTS], paths_from(paths))
     compile_config = config.get("compile_config") if isinstance(config, Mapping) else None
@@ -111,7 +114,24 @@ def _member(archive: zipfile.ZipFile, name: str, size: int) -> bytes:
     return archive.read(info)
 
 
-def _layer_at(model: Any, names: list[str]) -> Any:
-    for name in names:
-        model = model.get_layer(name)
+def _layer_at(model: Any, way: list[str | int]) -> Any:
+    for step in way:
+        model = model.layers[step] if isinstance(step, int) else model.get_layer(step)
     return model
+
+
+def _build(model: Any, description: Any) -> None:
+    """Build a model of a user's class for the shapes for which it was built."""
+    shapes = description.get("input_shape") if isinstance(description, Mapping) else None
+    if shapes:
+        model.build_for_shapes(_sample_shapes(shapes))
+
+
+def _sample_shapes(shapes: Any) -> Any:
+    if isinstance(shapes, Mapping):
+        return {key: _sample_shapes(value) for key, value in shapes.items()}
+    if not isinstance(shapes, list):
+        raise ValueError("expected shapes to be lists")
+    if shapes and all(isinstance(item, (list, Mapping)) for item in shapes):
+        return [_sample_shapes(item) for item in shapes]
+    return _checks.shape(tuple(shapes[1:]), "input_shape", "load_model")

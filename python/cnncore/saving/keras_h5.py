@@ -30,6 +30,11 @@ def write_h5_model(model: Any, path: str | os.PathLike[str], include_optimizer: 
 
     The state of the optimizer is left out: Keras 3 reads it for no variables, so that its model could not be trained.
     """
+    if not model.is_graph:
+        raise ValueError(
+            f'model "{model.name}": HDF5 files describe Sequential models and Model(inputs, outputs). A name that ends '
+            "in .keras or .safetensors saves a model of a class of your own, and save_weights saves the weights of any."
+        )
     with model.lock:
         description = keras_description(model, sharing=False)
         compiled = description.pop("compile_config")
@@ -136,7 +141,7 @@ def _arrays_of(group: Any, name: str) -> list[tuple[Any, str]]:
 
 def _stored_in(layer: Any) -> list[Stored]:
     """The weights of a layer, or of all layers in a model, as Keras 2 orders them: those that are trained first."""
-    if not hasattr(layer, "graph"):
+    if not hasattr(layer, "graph") and not layer.sublayers():
         return stored_weights(layer)
     if not layer.built:
         return []
@@ -160,9 +165,8 @@ def _write_weights(group: Any, model: Any) -> None:
     for layer in sorted(layers, key=lambda item: str(item.name)):
         inner = group.require_group(layer.name)
         stored = _stored_in(layer)
-        names = [
-            f"{number}/{item.name}" if hasattr(layer, "graph") else item.name for number, item in enumerate(stored)
-        ]
+        several = hasattr(layer, "graph") or layer.sublayers()
+        names = [f"{number}/{item.name}" if several else item.name for number, item in enumerate(stored)]
         write_names(inner, "weight_names", names)
         for name, item in zip(names, stored, strict=True):
             inner.create_dataset(name, data=finite(item))

@@ -11,11 +11,11 @@ from cnncore._custom_objects import custom_object
 from cnncore._registry import snake_case
 from cnncore.layers.base import registry
 
-from .keras_names import OPERATIONS
 from .keras_old import modern
+from .keras_operations import Operation, is_operation, operation_layer
 from .limits import printable
 
-__all__ = ["MODELS", "description_from_json", "layer_paths", "mark_shared", "own_description"]
+__all__ = ["MODELS", "description_from_json", "is_model", "layer_paths", "mark_shared", "own_description"]
 
 MODELS = ("Functional", "Model")  # what Keras calls a graph of layers
 _TYPES = ("float32", "uint8", "int8", "uint16", "int16", "int32", "int64", "bool")
@@ -55,7 +55,24 @@ def own_description(entry: Any) -> dict[str, Any]:
         return {"class_name": "Sequential", "config": _sequential(config)} | shared
     if kind in MODELS:
         return {"class_name": "Model", "config": _functional(config)} | shared
+    if isinstance(kind, str) and registry.known_class(kind) is None:
+        named = {"name": entry["name"]} if isinstance(entry.get("name"), str) else {}
+        return {"class_name": str(_custom_name(entry)), "config": _custom_config(entry)} | named | shared
     return {"class_name": kind, "config": _arguments(kind, config)} | shared
+
+
+def _custom_name(entry: Mapping[str, Any]) -> Any:
+    """The name under which users gave the class: that with its package, where they registered it."""
+    name = entry.get("registered_name")
+    return name if isinstance(name, str) and custom_object(name) is not None else entry["class_name"]
+
+
+def _custom_config(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The config of a class of a user, which knows what is in it; a type of numbers says nothing here."""
+    config = entry["config"]
+    if is_model(entry):
+        return _functional(config)
+    return {key: value for key, value in config.items() if key not in ("dtype", "autocast")}
 
 
 def description_from_json(config: Any) -> Any:
@@ -97,44 +114,46 @@ def mark_shared(entry: Any) -> None:
         visit(entry["config"].get("layers"))
 
 
-def layer_paths(entry: Mapping[str, Any], prefix: str = "layers", seen: set[int] | None = None) -> dict[str, list[str]]:
-    """Where Keras keeps weights: path in its file -> names of the layer from the outermost model inwards. Layers that
-    are shared have one path, the first.
+def layer_paths(
+    entry: Mapping[str, Any], prefix: str = "layers", seen: set[int] | None = None
+) -> dict[str, list[str | int]]:
+    """Where Keras keeps weights: path in its file -> the way to the layer from the outermost model inwards, by names,
+    or by places in Sequential models. Layers that are shared have one path, the first.
     """
-    from_here: dict[str, list[str]] = {}
+    from_here: dict[str, list[str | int]] = {}
     seen = set() if seen is None else seen
+    if not is_model(entry):
+        return {"": []}
     used: dict[str, int] = {}
-    skipped = "InputLayer" if entry["class_name"] == "Sequential" else None
-    for layer in entry["config"]["layers"]:
+    chain = "input_layers" not in entry["config"]
+    layers = [layer for layer in entry["config"]["layers"] if not (chain and layer.get("class_name") == "InputLayer")]
+    for place, layer in enumerate(layers):
         kind = layer.get("class_name")
-        if kind == skipped or _is_operation(layer):
+        if is_operation(layer):
             continue
         stem = snake_case(str(kind))
         number = used.get(stem, -1) + 1
         used[stem] = number
         path = f"{prefix}/{stem}" if number == 0 else f"{prefix}/{stem}_{number}"
-        name, shared = layer["config"].get("name"), layer.get("shared")
-        if not isinstance(name, str):
+        name, shared = place if chain else layer.get("name", layer["config"].get("name")), layer.get("shared")
+        if not isinstance(name, (str, int)):
             raise ValueError(f"expected layers to have names. Received: {printable(name)}")
         if isinstance(shared, int):
             if shared in seen:
                 continue
             seen.add(shared)
-        if kind == "Sequential" or kind in MODELS:
+        if is_model(layer):
             from_here |= {inner: [name, *names] for inner, names in layer_paths(layer, f"{path}/layers", seen).items()}
         else:
             from_here[path] = [name]
     return from_here
 
 
-def _is_operation(entry: Mapping[str, Any]) -> bool:
-    """Whether an entry is an operator between tensors rather than a layer; HDF5 files do not say so."""
-    if "module" in entry:
-        return str(entry["module"]).startswith("keras.src.ops.")
-    nodes = entry.get("inbound_nodes")
-    args = [node.get("args") for node in nodes if isinstance(node, Mapping)] if isinstance(nodes, list) else []
-    operands = any(isinstance(arg, list) and len(arg) == 2 for arg in args)
-    return entry.get("class_name") in OPERATIONS and (operands or entry.get("class_name") == "Negative")
+def is_model(entry: Mapping[str, Any]) -> bool:
+    """Whether an entry describes a model by its layers, rather than a layer or a model of a class of a user."""
+    kind, config = entry.get("class_name"), entry.get("config")
+    listed = isinstance(config, Mapping) and isinstance(config.get("layers"), list)
+    return listed and (kind == "Sequential" or kind in MODELS or "input_layers" in config)  # type: ignore[operator]
 
 
 def _sequential(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -169,11 +188,8 @@ def _arguments(kind: Any, config: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(kind, str):
         raise ValueError(f"expected the name of a class. Received: {printable(kind)}")
     known = _parameters(kind)
-    if kind == "Lambda" and not isinstance(_own_value(config.get("function")), str):
-        raise ValueError(
-            "a Lambda layer of a lambda holds code, which is never run from a file: define the function with def, "
-            "register it with keras.saving.register_keras_serializable, and pass custom_objects="
-        )
+    if kind == "Lambda":
+        return _function_arguments(config)
     result = {}
     for key, value in config.items():
         own = _own_value(value)
@@ -184,6 +200,28 @@ def _arguments(kind: Any, config: Mapping[str, Any]) -> dict[str, Any]:
         elif known and key not in _DROPPED and own not in (None, False, "channels_last"):
             raise ValueError(f"{kind} has no argument {printable(key)!r} here. Received: {printable(own)}")
     return result if known else {key: _own_value(value) for key, value in config.items()}
+
+
+def _function_arguments(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a Lambda layer. A file names its function; code in a file is never run."""
+    name, function = config.get("name"), _own_value(config.get("function"))
+    if not isinstance(function, str) or config.get("function_type") == "lambda":
+        function = name if custom_object(str(name)) is not None else "<lambda>"
+    if custom_object(function) is None and isinstance(name, str) and custom_object(name) is not None:
+        function = name
+    if custom_object(function) is None and function == "<lambda>":
+        raise ValueError(
+            f"the Lambda layer {printable(name)!r} is made of a lambda, whose code is never run from a file: pass "
+            f"custom_objects={{{printable(name)!r}: the function}}, or define the function with def, register it with "
+            "saving.register_keras_serializable, and save the model again"
+        )
+    shape = config.get("output_shape")
+    found = {"name": name, "trainable": config.get("trainable", True), "function": function}
+    if isinstance(shape, list) and all(isinstance(size, int) for size in shape):
+        found["output_shape"] = shape
+    if isinstance(config.get("arguments"), Mapping):
+        found["arguments"] = dict(config["arguments"])
+    return found
 
 
 def _parameters(kind: str) -> set[str]:
@@ -235,9 +273,10 @@ def _functional(config: Mapping[str, Any]) -> dict[str, Any]:
             raise ValueError("expected each layer of a functional model to have a config")
         name = entry.get("name", entry["config"].get("name"))
         nodes = _nodes(name, entry.get("inbound_nodes") or [])
-        described, rewrite = _operation(entry, nodes) if _is_operation(entry) else (own_description(entry), None)
+        operations = _operations(entry, nodes) if is_operation(entry) else []
+        described = operations[0].description if operations else own_description(entry)
         layers.append(described)
-        if entry.get("class_name") in MODELS:  # may have several outputs
+        if is_model(entry) and entry["class_name"] != "Sequential":  # may have several outputs
             counts[name] = len(_tensors_in(_outputs(entry["config"].get("output_layers"), {})))
         if "shared" in described:
             shared.add(name)
@@ -245,8 +284,9 @@ def _functional(config: Mapping[str, Any]) -> dict[str, Any]:
             numbers[_Reference(name, 0, 0)] = len(numbers)
         for offset, node in enumerate(nodes):
             args, kwargs = _references(node.get("args", [])), dict(_references(node.get("kwargs", {})))
-            if rewrite is not None:
-                args = rewrite(args)
+            if operations:
+                rewrite, kwargs = operations[offset].rewrite, {}
+                args = args if rewrite is None else rewrite(args)
             calls[name, offset] = (args, {key: item for key, item in kwargs.items() if item is not None})
     outputs = _outputs(config.get("output_layers"), counts)
     calls, outputs = _counted_here(calls, outputs, shared)
@@ -377,34 +417,12 @@ def _numbered(structure: Any, numbers: dict[_Reference, int]) -> Any:
     return [_numbered(value, numbers) for value in structure] if isinstance(structure, list) else structure
 
 
-def _operation(entry: Mapping[str, Any], nodes: list[Any]) -> tuple[dict[str, Any], Any]:
-    """What an operator of Keras is here: a layer, and how its arguments are passed."""
-    kind, name = entry.get("class_name"), entry["config"].get("name")
-    if kind not in OPERATIONS or len(nodes) != 1:
-        raise ValueError(f"expected layers and the operators +, -, * and /. Received: {printable(kind)}")
-    args = _references(nodes[0].get("args", []))
-    if kind == "Negative":
-        return {"class_name": "Rescaling", "config": {"scale": -1.0, "name": name}}, None
-    if len(args) != 2:
-        raise ValueError(f"expected {kind} to have two operands")
-    left, right = args
-    if isinstance(left, _Reference) and isinstance(right, _Reference):
-        layer = "Divide" if kind == "TrueDivide" else kind
-        return {"class_name": layer, "config": {"name": name}}, lambda operands: [operands]
-    number = right if isinstance(left, _Reference) else left
-    if isinstance(number, bool) or not isinstance(number, (int, float)):
-        raise ValueError(f"expected operands that are tensors or numbers. Received: {printable(number)}")
-    if kind in ("Divide", "TrueDivide") and not isinstance(left, _Reference):
-        config = {"numerator": number, "name": name}
-        return {"class_name": "Reciprocal", "config": config}, lambda operands: operands[1:]
-    scale, offset = {
-        "Add": (1.0, number),
-        "Subtract": (1.0, -number) if isinstance(left, _Reference) else (-1.0, number),
-        "Multiply": (number, 0.0),
-        "Divide": (1.0 / number if number else 0.0, 0.0),
-        "TrueDivide": (1.0 / number if number else 0.0, 0.0),
-    }[kind]
-    config = {"scale": float(scale), "offset": float(offset), "name": name}
-    return {"class_name": "Rescaling", "config": config}, lambda operands: [
-        item for item in operands if isinstance(item, _Reference)
+def _operations(entry: Mapping[str, Any], nodes: list[Any]) -> list[Operation]:
+    """What the calls of an operation are here: one layer, and what it takes in each call."""
+    found = [
+        operation_layer(entry, _references(node.get("args", [])), _references(node.get("kwargs", {})), _Reference)
+        for node in nodes
     ]
+    if not found or any(item.description != found[0].description for item in found):
+        raise ValueError(f"expected {printable(entry.get('class_name'))} to be called in one way")
+    return found

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from cnncore._custom_objects import registered_name
 from cnncore._structure import map_structure
-from cnncore.layers.base import registry
 from cnncore.layers.tensor import KerasTensor
 
 from .keras_compile import compile_config
-from .keras_names import KINDS, NOT_ACCEPTED, OWN_ARGUMENTS, WITHOUT_COUNTERPART
+from .keras_names import ACTIVATION_LAYERS, KINDS, NOT_ACCEPTED, OWN_ARGUMENTS
+from .keras_objects import serialized
+from .keras_operations import NUMPY, operation_entry
 
-__all__ = ["keras_description"]
+__all__ = ["keras_description", "layer_description"]
 
 
 def keras_description(model: Any, sharing: bool = True) -> dict[str, Any]:
@@ -33,6 +35,11 @@ def keras_description(model: Any, sharing: bool = True) -> dict[str, Any]:
     description = _Writer(model, sharing).layer(model)
     description["compile_config"] = compile_config(model) if model.compiled else {}
     return description
+
+
+def layer_description(layer: Any) -> dict[str, Any]:
+    """A layer or model as Keras describes it, without weights and without what ``compile`` was given."""
+    return _Writer(layer, sharing=True).layer(layer)
 
 
 class _Writer:
@@ -65,11 +72,16 @@ class _Writer:
         return dict(self.entries[key])
 
     def _entry(self, layer: Any) -> dict[str, Any]:
-        kind = registry.serialize(layer)["class_name"]
+        cls, kind = type(layer), type(layer).__name__
+        own = cls.__module__.startswith("cnncore.")
         if kind == "Sequential":
             return _described("keras", "Sequential", self._sequential(layer), layer)
-        if kind == "Model":
+        if kind == "Model" and own:
             return _described("keras.src.models.functional", "Functional", self._functional(layer), layer)
+        if not own:
+            made_of_tensors = getattr(layer, "is_graph", False) and "calls" in layer.get_config()
+            config = self._functional(layer) if made_of_tensors else serialized(layer.get_config(), self.layer)
+            return _described(cls.__module__, kind, config, layer, registered_name(cls))
         return _plain(layer, kind)
 
     def _sequential(self, model: Any) -> dict[str, Any]:
@@ -106,7 +118,9 @@ class _Writer:
             kwargs = dict(node.kwargs)
             if node.training is not None:
                 kwargs["training"] = node.training
-            args = _arguments(list(node.args), places)
+            operation = operation_entry(layer, type(layer).__name__)
+            given = list(node.args) if operation is None else operation[2](list(node.args))
+            args = _arguments(given, places)
             nodes[layer.name].append({"args": args, "kwargs": _arguments(kwargs, places)})
             for position, tensor in enumerate(node.output_list):
                 places[id(tensor)] = [layer.name, number, position]
@@ -121,18 +135,18 @@ class _Writer:
 
 def _count(model: Any, counts: dict[int, int]) -> None:
     """In how many of the models inside each layer is."""
-    for layer in {id(item): item for item in model.layers}.values():
+    for layer in {id(item): item for item in getattr(model, "layers", [])}.values():
         counts[id(layer)] = counts.get(id(layer), 0) + 1
         if hasattr(layer, "graph") and counts[id(layer)] == 1:
             _count(layer, counts)
 
 
 def _plain(layer: Any, kind: str) -> dict[str, Any]:
-    if kind in WITHOUT_COUNTERPART or ">" in kind or not type(layer).__module__.startswith("cnncore."):
-        raise ValueError(
-            f'layer "{layer.name}": a {type(layer).__name__} has no counterpart in Keras; a name that ends in '
-            ".safetensors saves any model."
-        )
+    operation = operation_entry(layer, kind)
+    if operation is not None:
+        return _described(NUMPY, operation[0], operation[1], layer)
+    if kind == "Lambda":
+        return _described("keras.layers", kind, _function_config(layer), layer)
     config = dict(layer.get_config())
     for key, default in OWN_ARGUMENTS.items():
         if config.pop(key, default) not in (default, None) and key != "input_shape":
@@ -148,17 +162,34 @@ def _plain(layer: Any, kind: str) -> dict[str, Any]:
     return _described("keras.layers", kind, {key: _value(key, value) for key, value in config.items()}, layer)
 
 
-def _described(module: str, kind: str, config: dict[str, Any], layer: Any) -> dict[str, Any]:
-    entry: dict[str, Any] = {"module": module, "class_name": kind, "config": config, "registered_name": None}
+def _function_config(layer: Any) -> dict[str, Any]:
+    """The config of a Lambda layer: the name of its function, never its code, which nobody should run from a file."""
+    config = {key: value for key, value in layer.get_config().items() if key not in OWN_ARGUMENTS}
+    name = registered_name(layer.function)
+    config["function"] = {"module": "builtins", "class_name": "function", "config": name, "registered_name": "function"}
+    return {"arguments": {}, **{key: _lists(value) for key, value in config.items()}}
+
+
+def _described(
+    module: str, kind: str, config: dict[str, Any], layer: Any, registered: str | None = None
+) -> dict[str, Any]:
+    entry: dict[str, Any] = {"module": module, "class_name": kind, "config": config, "registered_name": registered}
     if kind == "Functional":
         entry["registered_name"] = "Functional"
-    if layer.nodes and kind not in ("InputLayer", "Functional"):
+    if layer.nodes and kind not in ("InputLayer", "Functional") and module != NUMPY:
         entry["build_config"] = {"input_shape": _lists(map_structure(_shape, layer.nodes[0].input))}
+    elif registered is not None and hasattr(type(layer), "named_weights") and layer.built:
+        entry["build_config"] = {"input_shape": _lists(map_structure(_shape, layer.graph.inputs))}
     return entry
 
 
 def _value(key: str, value: Any) -> Any:
     """An argument; initializers and their like say where Keras has them."""
+    if key.endswith("activation") and isinstance(value, dict) and str(value.get("class_name")).islower():
+        kind = ACTIVATION_LAYERS.get(value["class_name"])
+        if kind is None:
+            raise ValueError(f"Keras' files cannot say that {value['class_name']} has arguments. Received: {value}")
+        value = {"class_name": kind, "config": value["config"]}
     for ending, module in KINDS.items():
         if key.endswith(ending) and isinstance(value, dict) and "class_name" in value:
             return {"module": module, **value, "registered_name": None}

@@ -17,10 +17,13 @@ from .session import (
     CustomObjectScope,
     clear_session,
     custom_object_scope,
+    deserialize_keras_object,
+    get_custom_objects,
     get_registered_name,
     get_registered_object,
     is_keras_tensor,
     register_keras_serializable,
+    serialize_keras_object,
 )
 
 __all__ = [
@@ -32,7 +35,9 @@ __all__ = [
     "array_to_img",
     "clear_session",
     "custom_object_scope",
+    "deserialize_keras_object",
     "find_learning_rate",
+    "get_custom_objects",
     "get_registered_name",
     "get_registered_object",
     "image_dataset_from_directory",
@@ -44,6 +49,7 @@ __all__ = [
     "plot_model",
     "register_keras_serializable",
     "save_img",
+    "serialize_keras_object",
     "set_random_seed",
     "smart_resize",
     "split_dataset",

@@ -1,6 +1,19 @@
 """What Keras 2 had in ``utils.generic_utils``."""
 
 from cnncore.utils.progbar import Progbar
-from cnncore.utils.session import CustomObjectScope, custom_object_scope
+from cnncore.utils.session import (
+    CustomObjectScope,
+    custom_object_scope,
+    deserialize_keras_object,
+    get_custom_objects,
+    serialize_keras_object,
+)
 
-__all__ = ["CustomObjectScope", "Progbar", "custom_object_scope"]
+__all__ = [
+    "CustomObjectScope",
+    "Progbar",
+    "custom_object_scope",
+    "deserialize_keras_object",
+    "get_custom_objects",
+    "serialize_keras_object",
+]

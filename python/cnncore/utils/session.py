@@ -7,6 +7,7 @@ from typing import Any
 from cnncore._custom_objects import (
     CustomObjectScope,
     custom_object_scope,
+    get_custom_objects,
     get_registered_object,
     register_keras_serializable,
     registered_name,
@@ -16,10 +17,13 @@ __all__ = [
     "CustomObjectScope",
     "clear_session",
     "custom_object_scope",
+    "deserialize_keras_object",
+    "get_custom_objects",
     "get_registered_name",
     "get_registered_object",
     "is_keras_tensor",
     "register_keras_serializable",
+    "serialize_keras_object",
 ]
 
 get_registered_name = registered_name
@@ -37,3 +41,17 @@ def is_keras_tensor(x: Any) -> bool:
     from cnncore import backend
 
     return backend.is_keras_tensor(x)
+
+
+def serialize_keras_object(obj: Any) -> Any:
+    """Do what :func:`cnncore.saving.serialize_keras_object` does."""
+    from cnncore import saving  # later: few scripts need files
+
+    return saving.serialize_keras_object(obj)
+
+
+def deserialize_keras_object(config: Any, custom_objects: Any = None, safe_mode: bool = True) -> Any:
+    """Do what :func:`cnncore.saving.deserialize_keras_object` does."""
+    from cnncore import saving
+
+    return saving.deserialize_keras_object(config, custom_objects, safe_mode)

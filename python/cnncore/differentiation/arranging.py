@@ -1,0 +1,86 @@
+"""Gradients of NumPy functions that repeat, shift and pad arrays, and of sums along an axis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from cnncore.differentiation.traced import FUNCTIONS, Array, NotDifferentiableError, Traced, value_of
+
+__all__ = []
+
+
+def _rule(function: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    def register(rule: Callable[..., Any]) -> Callable[..., Any]:
+        FUNCTIONS[function] = rule
+        return rule
+
+    return register
+
+
+@_rule(np.pad)
+def _pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = 0) -> Traced:
+    if mode != "constant":
+        raise NotDifferentiableError(f"The gradient of numpy.pad with mode={mode!r} is not known.")
+    y = np.pad(x.value, pad_width, constant_values=constant_values or 0)
+    widths = np.broadcast_to(np.asarray(pad_width), (x.ndim, 2))
+    inside = tuple(slice(int(low), int(low) + size) for (low, _), size in zip(widths, x.shape, strict=True))
+    return Traced(y, [(x, lambda dy: dy[inside])])
+
+
+@_rule(np.roll)
+def _roll(x: Any, shift: Any, axis: Any = None) -> Traced:
+    back = tuple(-item for item in shift) if isinstance(shift, (list, tuple)) else -shift
+    return Traced(np.roll(x.value, shift, axis), [(x, lambda dy: np.roll(dy, back, axis))])
+
+
+@_rule(np.repeat)
+def _repeat(x: Any, repeats: Any, axis: int | None = None) -> Traced:
+    places = np.repeat(np.arange(x.size if axis is None else x.shape[axis]), repeats)
+
+    def back(dy: Array) -> Array:
+        along = 0 if axis is None else axis
+        dx = np.zeros(x.size if axis is None else x.shape, dy.dtype)
+        np.add.at(np.moveaxis(dx, along, 0), places, np.moveaxis(dy, along, 0))
+        return np.asarray(dx.reshape(x.shape))
+
+    return Traced(np.repeat(x.value, repeats, axis), [(x, back)])
+
+
+@_rule(np.tile)
+def _tile(x: Any, reps: Any) -> Traced:
+    y = np.tile(x.value, reps)
+    counts = tuple(reps) if isinstance(reps, (list, tuple)) else (int(reps),)
+    counts = (1,) * (y.ndim - len(counts)) + counts
+    shape = (1,) * (y.ndim - x.ndim) + x.shape
+    parts = [size for pair in zip(counts, shape, strict=True) for size in pair]
+    return Traced(y, [(x, lambda dy: dy.reshape(parts).sum(axis=tuple(range(0, 2 * y.ndim, 2))).reshape(x.shape))])
+
+
+@_rule(np.cumsum)
+def _cumsum(x: Any, axis: int | None = None) -> Traced:
+    def back(dy: Array) -> Array:
+        along = 0 if axis is None else axis
+        return np.asarray(np.flip(np.cumsum(np.flip(dy, along), axis), along).reshape(x.shape))
+
+    return Traced(np.cumsum(x.value, axis), [(x, back)])
+
+
+@_rule(np.take)
+def _take(x: Any, indices: Any, axis: int | None = None) -> Traced:
+    chosen = np.asarray(value_of(indices)).astype(np.int64)
+
+    def back(dy: Array) -> Array:
+        if axis is None:
+            flat = np.zeros(x.size, dy.dtype)
+            np.add.at(flat, chosen, dy)
+            return np.asarray(flat.reshape(x.shape))
+        dx = np.zeros(x.shape, dy.dtype)
+        front = axis % x.ndim
+        moved = np.moveaxis(dy, range(front, front + chosen.ndim), range(chosen.ndim))
+        np.add.at(np.moveaxis(dx, front, 0), chosen, moved)
+        return dx
+
+    return Traced(np.take(x.value, chosen, axis), [(x, back)])
