@@ -105,6 +105,9 @@ inline const std::vector<std::string>& conv2d_case_texts() {
       "8x8x64 f128 k3x3 p1 relu",
       "8x8x128 f128 k3x3 p1 relu pool",
       "4x4x128 f128 k3x3 p1",
+      // the recipe for CIFAR-10
+      "31x31x24 f32 k3x3 p1 pool",
+      "3x3x128 f128 k3x3 p1",
       // ResNet-8
       "32x32x3 f16 k3x3 p1 first",
       "32x32x16 f16 k3x3 p1",

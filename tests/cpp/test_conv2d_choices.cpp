@@ -33,6 +33,8 @@ constexpr const char* kChoices = R"(
 8x8x64 f128 k3x3 p1 relu: winograd winograd winograd
 8x8x128 f128 k3x3 p1 relu pool: winograd winners winners
 4x4x128 f128 k3x3 p1: winograd winograd winograd
+31x31x24 f32 k3x3 p1 pool: winograd winners winners
+3x3x128 f128 k3x3 p1: inside inside inside
 32x32x3 f16 k3x3 p1 first: direct none direct
 32x32x16 f16 k3x3 p1: winograd winograd winograd
 32x32x16 f32 k3x3 s2 p0,1,0,1: direct direct direct
@@ -59,7 +61,7 @@ constexpr const char* kChoices = R"(
 11x11x3 f17 k4x4 s3: direct direct direct
 7x7x48 f48 k3x3: winograd winograd winograd
 5x5x32 f32 k3x3 p1: winograd winograd winograd
-3x3x16 f16 k3x3 p1: direct direct direct
+3x3x16 f16 k3x3 p1: inside inside inside
 1x1x64 f10 k1x1: direct direct direct
 9x9x2 f24 k3x3 relu pool: direct winners winners; avx512 direct planes direct; avx512_bf16 direct planes direct; amx direct planes direct
 21x21x4 f8 k3x3 p1: direct planes direct; scalar winograd winograd winograd; neon winograd winograd winograd

@@ -16,16 +16,16 @@ struct Squared {
   Floats x, kernel, packed, bias, scratch;
   std::vector<int64_t> tap;
 
-  Squared(const Kernels& k, int64_t square_count, int64_t channel_vectors, int64_t filter_vectors, Random& random)
+  Squared(const Kernels& k, int64_t square_count, int64_t channel_count, int64_t filter_vectors, Random& random)
       : squares(square_count),
-        channels(channel_vectors * k.width),
+        channels(channel_count),
         filters(filter_vectors * k.width),
         x_offset(squares, random),
         x(place_squares(random), random),
         kernel(9 * channels * filters, random),
         packed(16 * channels * filters, random),
         bias(filters, random),
-        scratch(16 * 13 * (channels + 2 * k.width), random) {
+        scratch(16 * 13 * ((channels + k.width - 1) / k.width * k.width + 2 * k.width), random) {
     fill(x, random), fill(kernel, random), fill(bias, random);
     for (int64_t t = 0; t < 9; ++t) tap.push_back(t * channels * filters);
   }
@@ -73,9 +73,8 @@ struct Squared {
   }
 };
 
-void check_winograd(const Kernels& k, int64_t squares, int64_t channel_vectors, int64_t filter_vectors,
-                    Random& random) {
-  Squared t(k, squares, channel_vectors, filter_vectors, random);
+void check_winograd(const Kernels& k, int64_t squares, int64_t channels, int64_t filter_vectors, Random& random) {
+  Squared t(k, squares, channels, filter_vectors, random);
   k.winograd_weights(
       {t.kernel.data(), t.tap.data(), t.filters, t.channels, t.filters, t.packed.data(), {0, t.channels}});
   Places y_offset(4 * squares, t.filters, random);
@@ -110,14 +109,14 @@ TEST_CASE("winograd is the 3x3 convolution, whatever squares are taken together"
   for_each_isa([](const Kernels& k) {
     Random random(71);
     for (const int64_t squares : {1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 14, 25, 26})
-      check_winograd(k, squares, random.integer(1, 3), random.integer(1, 3), random);
+      check_winograd(k, squares, random.integer(1, 3 * k.width), random.integer(1, 3), random);
   });
 }
 
 TEST_CASE("winograd: a square at an odd edge writes the pixels inside only") {
   for_each_isa([](const Kernels& k) {
     Random random(72);
-    Squared t(k, 5, 1, 3, random);
+    Squared t(k, 5, k.width, 3, random);
     k.winograd_weights(
         {t.kernel.data(), t.tap.data(), t.filters, t.channels, t.filters, t.packed.data(), {0, t.channels}});
     Places whole_offset(20, t.filters, random);
@@ -145,7 +144,7 @@ TEST_CASE("winograd with a pool is the maximum of its four pixels, bit by bit") 
     Random random(73);
     for (const bool relu : {false, true}) {
       for (const bool ties : {false, true}) {
-        Squared t(k, 13, 2, 3, random);
+        Squared t(k, 13, 2 * k.width, 3, random);
         if (ties)
           fill_integers(t.x, random, 1), fill_integers(t.kernel, random, 1),
               std::fill_n(t.bias.data(), t.bias.size(), 0.0f);
@@ -179,7 +178,7 @@ TEST_CASE("winograd with a pool is the maximum of its four pixels, bit by bit") 
 TEST_CASE("winograd_weights takes its taps in any order and row pitch") {
   for_each_isa([](const Kernels& k) {
     Random random(74);
-    Squared t(k, 1, 2, 3, random);
+    Squared t(k, 1, 2 * k.width, 3, random);
     k.winograd_weights(
         {t.kernel.data(), t.tap.data(), t.filters, t.channels, t.filters, t.packed.data(), {0, t.channels}});
     // The same kernels behind each other in reverse, their rows three floats further apart.

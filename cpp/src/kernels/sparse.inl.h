@@ -119,6 +119,10 @@ void sparse_weights(const SparseArgs& a) {
   for (int64_t c = 0; c < a.channels; ++c) {
     int64_t j = 0;
     for (; j + kSparseVectors <= a.vectors; j += kSparseVectors) sparse_weights_block<kSparseVectors>(a, c, j);
+    // Each block walks through the list of winners, so the blocks are as large as they can be: three rows of 24
+    // channels are fifteen vectors.
+    if (kSparseVectors > 15 && j + 15 <= a.vectors) sparse_weights_block<15>(a, c, j), j += 15;
+    if (kSparseVectors > 12 && j + 12 <= a.vectors) sparse_weights_block<12>(a, c, j), j += 12;
     for (; j + 6 <= a.vectors; j += 6) sparse_weights_block<6>(a, c, j);
     for (; j + 3 <= a.vectors; j += 3) sparse_weights_block<3>(a, c, j);
     for (; j < a.vectors; ++j) sparse_weights_block<1>(a, c, j);

@@ -20,34 +20,50 @@ inline void winograd_input_line(Vec (&d)[16], int first, int step) {
   d[first + 3 * step] = sub(b, e);
 }
 
+// A transformed pixel takes whole vectors. The lanes behind its last channel are zero.
+inline int64_t winograd_pitch(int64_t channels) { return (channels + kWidth - 1) / kWidth * kWidth; }
+
+// Writes B^T d B for a vector of channels of a 4x4 patch: its 16 places are `step` floats apart.
+template <bool kTail>
+inline void winograd_patch(const float* x, int64_t row, int64_t pixel, int lanes, float* out, int64_t step) {
+  Vec d[16];
+  CNNCORE_UNROLL
+  for (int i = 0; i < 16; ++i) {
+    const float* from = x + i / 4 * row + i % 4 * pixel;
+    d[i] = kTail ? load_n(from, lanes) : load(from);
+  }
+  CNNCORE_UNROLL
+  for (int i = 0; i < 4; ++i) winograd_input_line(d, i, 4);
+  CNNCORE_UNROLL
+  for (int i = 0; i < 4; ++i) winograd_input_line(d, 4 * i, 1);
+  CNNCORE_UNROLL
+  for (int i = 0; i < 16; ++i) store(out + i * step, d[i]);
+}
+
 // Writes the transformed patches of `squares` squares, beginning at `square`, to patch[i][t][c].
 template <class Args>
 inline void winograd_input(const Args& a, int64_t square, int64_t squares, float* patch) {
-  for (int64_t t = 0; t < squares; ++t) {
+  const int64_t pitch = winograd_pitch(a.channels), step = squares * pitch;
+  for (int64_t t = 0; t < squares; ++t, patch += pitch) {
     const float* x = a.x + a.x_offset[square + t];
-    for (int64_t c = 0; c < a.channels; c += kWidth) {
-      Vec d[16];
-      CNNCORE_UNROLL
-      for (int i = 0; i < 16; ++i) d[i] = load(x + i / 4 * a.x_row + i % 4 * a.x_pixel + c);
-      CNNCORE_UNROLL
-      for (int i = 0; i < 4; ++i) winograd_input_line(d, i, 4);
-      CNNCORE_UNROLL
-      for (int i = 0; i < 4; ++i) winograd_input_line(d, 4 * i, 1);
-      CNNCORE_UNROLL
-      for (int i = 0; i < 16; ++i) store(patch + (i * squares + t) * a.channels + c, d[i]);
-    }
+    int64_t c = 0;
+    for (; c + kWidth <= a.channels; c += kWidth)
+      winograd_patch<false>(x + c, a.x_row, a.x_pixel, kWidth, patch + c, step);
+    if (c < a.channels)
+      winograd_patch<true>(x + c, a.x_row, a.x_pixel, static_cast<int>(a.channels - c), patch + c, step);
   }
 }
 
 // product[i][t][v] = sum_c patch[i][t][c] * w[i][c][v]
 template <int T, int V>
 inline void winograd_products(const WinogradArgs& a, const float* w, const float* patch, float* product) {
+  const int64_t pitch = winograd_pitch(a.channels);
   for (int i = 0; i < 16; ++i) {
     Vec acc[T][V];
     const float* x[T];
     CNNCORE_UNROLL
     for (int t = 0; t < T; ++t) {
-      x[t] = patch + (i * T + t) * a.channels;
+      x[t] = patch + (i * T + t) * pitch;
       CNNCORE_UNROLL
       for (int v = 0; v < V; ++v) acc[t][v] = zero();
     }
@@ -118,7 +134,7 @@ inline void winograd_output(const WinogradArgs& a, int64_t square, int64_t f, co
 template <int T>
 void winograd_squares(const WinogradArgs& a, int64_t square) {
   constexpr int kBlock = kWinogradVectors * kWidth;
-  float* product = a.scratch + 16 * T * a.channels;
+  float* product = a.scratch + 16 * T * winograd_pitch(a.channels);
   winograd_input(a, square, T, a.scratch);
   const float* w = a.w;
   int64_t f = 0;

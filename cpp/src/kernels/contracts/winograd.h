@@ -7,8 +7,8 @@
 
 namespace cnncore {
 
-/// A 3x3 convolution with stride 1, computed in 2x2 squares of its output, where channels and filters are multiples of
-/// `width`. Square t reads 4x4 pixels, beginning at x_offset[t]. It writes its four pixels to y_offset[4 t ..], the
+/// A 3x3 convolution with stride 1, computed in 2x2 squares of its output, where filters are a multiple of `width`.
+/// Square t reads 4x4 pixels, beginning at x_offset[t]. It writes its four pixels to y_offset[4 t ..], the
 /// last one first. If a pixel is outside the output, its offset is that of the first pixel, which is written last. With
 /// `pool` it writes the maximum of the four to y_offset[t], as gemm_pool does.
 struct WinogradArgs {
@@ -23,7 +23,7 @@ struct WinogradArgs {
   bool relu, pool;
   bool stream = false;  // as in GemmArgs, without pool
   uint8_t* winner;      // may be null
-  float* scratch;       // 16 * 13 * (channels + 2 * width) floats
+  float* scratch;       // 16 * 13 * (channels in whole vectors + 2 * width) floats
 };
 
 /// Writes the transformed kernels of the channels in `range`; all kernels have 16 * channels * filters floats. Kernel

@@ -5,10 +5,12 @@
 
 namespace cnncore {
 
-extern const ForwardCandidate kDirectForward, kRowsForward, kDepthwiseForward, kWinogradForward, kTilesForward;
-extern const DataCandidate kDirectData, kPlanesData, kDepthwiseData, kWinogradData, kTilesData, kWinnersData;
+extern const ForwardCandidate kDirectForward, kRowsForward, kDepthwiseForward, kWinogradForward, kTilesForward,
+    kInsideForward;
+extern const DataCandidate kDirectData, kPlanesData, kDepthwiseData, kWinogradData, kTilesData, kWinnersData,
+    kInsideData;
 extern const WeightsCandidate kDirectWeights, kRowsWeights, kDepthwiseWeights, kWinogradWeights, kTilesWeights,
-    kWinnersWeights, kPatchWeights;
+    kWinnersWeights, kPatchWeights, kInsideWeights;
 
 /// Makes a pass of the class Algorithm. It is used as the `make` of a candidate.
 template <class AnyPass, class Algorithm>

@@ -8,12 +8,12 @@
 namespace cnncore {
 namespace {
 
-constexpr const ForwardCandidate* kForward[] = {&kDepthwiseForward, &kRowsForward, &kWinogradForward, &kTilesForward,
-                                                &kDirectForward};
-constexpr const DataCandidate* kData[] = {&kDepthwiseData, &kWinnersData, &kPlanesData,
-                                          &kWinogradData,  &kTilesData,   &kDirectData};
-constexpr const WeightsCandidate* kWeights[] = {&kDepthwiseWeights, &kRowsWeights,  &kPatchWeights, &kWinnersWeights,
-                                                &kWinogradWeights,  &kTilesWeights, &kDirectWeights};
+constexpr const ForwardCandidate* kForward[] = {&kDepthwiseForward, &kRowsForward,   &kWinogradForward,
+                                                &kTilesForward,     &kInsideForward, &kDirectForward};
+constexpr const DataCandidate* kData[] = {&kDepthwiseData, &kWinnersData, &kPlanesData, &kWinogradData,
+                                          &kTilesData,     &kInsideData,  &kDirectData};
+constexpr const WeightsCandidate* kWeights[] = {&kDepthwiseWeights, &kRowsWeights,  &kPatchWeights,  &kWinnersWeights,
+                                                &kWinogradWeights,  &kTilesWeights, &kInsideWeights, &kDirectWeights};
 
 template <class AnyPass>
 const Candidate<AnyPass>& choose(std::span<const Candidate<AnyPass>* const> candidates, const Conv2dProblem& problem,

@@ -22,17 +22,18 @@ Result input_gradient(const Conv2dProblem& p) {
 }
 
 // Whether this is worth it: sixteen products for each square must be clearly fewer than nine for each pixel, which the
-// direct sum takes, and vectors must be full.
+// direct sum takes, and vectors of the result must be full. The image that is read needs one full vector at least: of a
+// last vector with fewer channels, only the transform has empty lanes.
 bool pays(const Conv2dProblem& p, const Result& r, const Kernels& k) {
   return p.params.kernel_height == 3 && p.params.kernel_width == 3 && p.unit_strides() && p.unit_dilation() &&
-         p.params.groups == 1 && r.from % k.width == 0 && r.channels % k.width == 0 &&
+         p.params.groups == 1 && r.from >= k.width && r.channels % k.width == 0 &&
          4 * 16 * square_count(r.height, r.width) <= 3 * 9 * r.height * r.width;
 }
 
 double forward_speed(const Conv2dProblem& p, const Kernels& k) { return pays(p, output(p), k) ? 1.8 : 0.0; }
 double data_speed(const Conv2dProblem& p, const Kernels& k) { return pays(p, input_gradient(p), k) ? 1.8 : 0.0; }
 double weights_speed(const Conv2dProblem& p, const Kernels& k) {
-  return pays(p, output(p), k) && !p.fusion.max_pool ? 1.3 : 0.0;
+  return pays(p, output(p), k) && p.params.in_channels % k.width == 0 && !p.fusion.max_pool ? 1.3 : 0.0;
 }
 
 int64_t images_for(int64_t wanted_squares, const Result& r) {
@@ -47,9 +48,11 @@ Padding grown(Padding border, const Result& r) {
   return border;
 }
 
-// The scratch memory of the kernel: for a few squares at a time, sixteen transformed values of each channel, and of two
-// vectors of filters.
-int64_t square_space(int64_t channels, const Kernels& k) { return 16 * 13 * (channels + 2 * k.width); }
+// The scratch memory of the kernel: for a few squares at a time, sixteen transformed values of each channel (in whole
+// vectors), and of two vectors of filters.
+int64_t square_space(int64_t channels, const Kernels& k) {
+  return 16 * 13 * ((channels + k.width - 1) / k.width * k.width + 2 * k.width);
+}
 
 // The arguments of the kernel for squares [begin, end), which read images in `frame`.
 WinogradArgs winograd_args(const Squares& squares, const Frame& frame, int64_t begin, int64_t end, bool pool) {
