@@ -133,6 +133,15 @@ class TestState:
         assert optimizer.iterations == 0
         assert not any(vector.any() for vector in optimizer.state.values())
 
+    def test_a_copy_can_be_written_into_an_older_one(self):
+        optimizer = self.built()
+        first = optimizer.state_dict()
+        optimizer.state["m"][:] = 3
+        second = optimizer.state_dict(first)
+        assert second["m"] is first["m"]
+        assert second["m"].tolist() == [3, 3, 3, 3]
+        assert optimizer.state_dict({"m": np.zeros(2, np.float32)})["m"].tolist() == [3, 3, 3, 3]
+
     def test_before_building(self):
         with pytest.raises(ValueError, match="must be built for a model"):
             Adam().load_state_dict({})

@@ -128,7 +128,7 @@ class Loss:
         array = _checks.numeric_array(y, "y", self.name)
         if array.ndim and (*array.shape[1:], 1) == output_shape:
             array = array[..., np.newaxis]
-        return np.require(array, np.float32, ["C", "A"])
+        return _checks.contiguous(array, np.float32)
 
     def core(self, output_shape: tuple[int, ...]) -> _core.Loss | ValueAndGradient:
         """What a training step of the core needs, for predictions of shape ``output_shape`` for a sample.

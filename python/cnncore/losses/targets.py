@@ -76,7 +76,7 @@ def full(y: ArrayLike, owner: str, output_shape: Shape, hint: str = "") -> Float
             f"[{owner}] expected y of shape ({expected}), as the predictions.{hint} Received: y.shape={array.shape}"
         )
     finite(array, "y", owner)
-    return np.require(array, np.float32, ["C", "A"])
+    return _checks.contiguous(array, np.float32)
 
 
 def sample_weights(weights: ArrayLike, owner: str, rows: Shape) -> Float32:

@@ -88,18 +88,18 @@ def prepare_x(x: Any, shape: tuple[int, ...], name: str) -> np.ndarray:
     As in Keras, a last axis of size one may be missing or superfluous.
     """
     array = _checks.numeric_array(as_array(x), "x", name)
-    if (*array.shape[1:], 1) == shape and array.ndim:
-        array = array[..., np.newaxis]
-    elif array.shape[1:] == (*shape, 1):
-        array = array[..., 0]
+    if array.shape[1:] != shape:
+        if (*array.shape[1:], 1) == shape and array.ndim:
+            array = array[..., np.newaxis]
+        elif array.shape[1:] == (*shape, 1):
+            array = array[..., 0]
     if array.ndim == 0 or array.shape[1:] != shape:
         hint = " For a single sample pass x[None]." if array.shape == shape else ""
         raise ValueError(
             f'Input 0 of layer "{name}" is incompatible with it: expected x of shape '
             f"(batch, {', '.join(map(str, shape))}).{hint} Received: x.shape={array.shape}"
         )
-    dtype = array.dtype if array.dtype in _DTYPES else np.float32
-    return np.require(array, dtype, ["C", "A"])
+    return _checks.contiguous(array, array.dtype if array.dtype in _DTYPES else np.float32)
 
 
 def batch_size_of(data: Any) -> int:

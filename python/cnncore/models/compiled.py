@@ -27,6 +27,7 @@ class Plan:
 
     def __init__(self, loss: Any, loss_weights: Any, metrics: Any, weighted_metrics: Any) -> None:
         self.loss = _map(losses.get, loss)
+        self.has_loss = any(item is not None for item in _leaves(self.loss))
         self.loss_weights = _map(_loss_weight, loss_weights)
         self.metrics = _metric_list(metrics, "metrics", self.loss)
         self.weighted_metrics = _metric_list(weighted_metrics, "weighted_metrics", self.loss)
@@ -242,7 +243,7 @@ class Compiled(Structure):
     def _require_loss(self, what: str) -> None:
         self._require_compiled(what)
         assert self._plan is not None
-        if not any(loss is not None for loss in _leaves(self._plan.loss)) and not self._may_add_losses():
+        if not self._plan.has_loss and not self._may_add_losses():
             raise ValueError(
                 f"[{what}] expected a model that was compiled with a loss, such as "
                 'model.compile("adam", loss="sparse_categorical_crossentropy"). Received: loss=None'

@@ -6,8 +6,6 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
 from cnncore import _checks
 from cnncore.callbacks import Callback, CallbackList, History
 from cnncore.callbacks.progress import make_progress
@@ -204,9 +202,9 @@ class Fitting(Measuring):
         with self._own_outputs() as outputs:
             step, meter = self._step_and_meter(outputs)
             meter.reset()
-            done = int(self.optimizer.iterations)
+            done = self.optimizer.step
             values = step(batch, meter.room(samples.rows))
-            if not np.isfinite(values[0]) or not step.finite:
+            if not math.isfinite(values[0]) or not step.finite:
                 raise_training_error(self, batch, 0, done, values[0])
             meter.add(values, batch)
             return as_keras_result(meter.logs(), return_dict)

@@ -18,6 +18,7 @@ from cnncore.models.signature import Output
 from cnncore.models.sources import ArraySource, Batch
 from cnncore.models.steps import EvaluationStep, TrainingStep, raise_training_error
 from cnncore.models.streams import StreamSource
+from cnncore.optimizers.stateful import copied
 
 __all__ = ["TrainingLoop", "Validation", "evaluate", "predict"]
 
@@ -75,6 +76,7 @@ class TrainingLoop:
         self._source, self._validation, self._shuffle = source, validation, shuffle
         self._step = TrainingStep(model, network, outputs)
         self._meter = Meter(outputs, source.batch_size or 0, source.samples)
+        self._snapshot = _Snapshot(model, network)
         self._start: dict[str, Any] = {}
         self._epoch_number = self._batch = self._steps_before = 0
 
@@ -121,7 +123,7 @@ class TrainingLoop:
         self._epoch_number, self._batch = epoch, skip
         self._steps_before = start["steps_before"] if skip else int(model.optimizer.step)
         first_step = int(self._network.step) - skip
-        snapshot = _Snapshot(model, self._network)
+        self._snapshot.take()
         meter.reset()
         if skip:
             meter.sums, meter.done = list(start["sums"]), start["done"]
@@ -136,7 +138,7 @@ class TrainingLoop:
                 step.report = functools.partial(tell, index)
             values = step(batch, meter.room(batch.rows))
             if not isfinite(values[0]) or not step.finite:
-                self._stop_at(batch, index, values[0], callbacks, snapshot)
+                self._stop_at(batch, index, values[0], callbacks)
                 break
             meter.add(values, batch)
             self._batch = index + 1
@@ -155,12 +157,12 @@ class TrainingLoop:
             return np.arange(count, dtype=np.int64)
         return generator(self._model.seed, (self._steps_before + offset) % 2**63).permutation(count)
 
-    def _stop_at(self, batch: Batch, index: int, loss: float, callbacks: CallbackList, snapshot: _Snapshot) -> None:
+    def _stop_at(self, batch: Batch, index: int, loss: float, callbacks: CallbackList) -> None:
         """End training because the loss or a weight is not finite: with an error, unless a callback ends it without
         one.
         """
-        if not snapshot.is_still_finite():
-            snapshot.restore()
+        if not self._snapshot.is_still_finite():
+            self._snapshot.restore()
             raise_training_error(self._model, batch, self._epoch_number, index, loss, "at the beginning of this epoch")
         logs = {**self._meter.logs(), "loss": loss}
         callbacks.on_train_batch_end(index, logs)
@@ -174,12 +176,23 @@ class TrainingLoop:
 
 
 class _Snapshot:
-    """Weights and optimizer state at the beginning of an epoch."""
+    """Weights and optimizer state at the beginning of an epoch. All epochs share its memory."""
 
     def __init__(self, model: Any, network: Any) -> None:
         self._model, self._network = model, network
-        self._weights, self._state = model.get_weights(), model.optimizer.state_dict()
-        self._step = network.step
+        self._variables = model.weights
+        self._weights: list[Float32] = []
+        self._state: dict[str, np.ndarray] = {}
+        self._step = 0
+
+    def take(self) -> None:
+        """Remember weights and state as they are now."""
+        now = [variable.numpy() for variable in self._variables]
+        if self._weights:
+            now = [copied(array, old) for array, old in zip(now, self._weights, strict=True)]
+        self._weights = now
+        self._state = self._model.optimizer.state_dict(self._state)
+        self._step = self._network.step
 
     def is_still_finite(self) -> bool:
         """Whether the weights and the optimizer's state are finite now."""

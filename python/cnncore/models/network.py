@@ -118,6 +118,12 @@ class Networked:
         variables = [self.variable_of(slot) for slot in network.slots if slot.trainable]
         return [(item, item.spec.constraint) for item in variables if item.spec.constraint is not None]
 
+    def _regularized(self) -> list[tuple[Variable, Any]]:
+        """The trained weights that have a regularizer, and it."""
+        network = self._network_for_use()
+        variables = [self.variable_of(slot) for slot in network.slots if slot.trainable]
+        return [(item, item.spec.regularizer) for item in variables if item.spec.regularizer is not None]
+
     # --- losses that are added to those of the outputs ---------------------------------------------------------------
     def add_loss(self, loss: Any, inputs: Any = None) -> None:
         """Add a loss of the model's own tensors to that of its outputs; in ``call`` of a subclass, of those there.

@@ -177,12 +177,8 @@ class Preparation(Compiled):
 
     def _penalty(self) -> float:
         """What the regularizers of the weights add to the loss."""
-        total = 0.0
-        for variable in getattr(self, "trainable_weights", ()):
-            regularizer = getattr(getattr(variable, "spec", None), "regularizer", None)
-            if regularizer is not None:
-                total += float(regularizer(variable.numpy()))
-        return total
+        terms = self._remembered.get("penalties", (self._network_for_use(),), self._regularized)
+        return sum(float(regularizer(variable.numpy())) for variable, regularizer in terms)
 
 
 def _evaluation_size(batch_size: int | None, owner: str = "fit") -> int:

@@ -66,6 +66,11 @@ class Signature(NamedTuple):
 
     def prepare_x(self, x: Any, owner: str) -> list[np.ndarray]:
         """One array for each input, all of the same length."""
+        if len(self.input_names) == 1 and type(x) is np.ndarray:  # as almost always: the rest has nothing to sort out
+            array = prepare_x(x, self.input_shapes[0], self.input_layers[0])
+            if not len(array):
+                raise ValueError(f"[{owner}] expected at least one sample. Received: x is empty")
+            return [array]
         parts = by_name(x, self.input_structure, self.input_names, "x", owner)
         missing = [name for name, part in zip(self.input_names, parts, strict=True) if part is None]
         if missing:
@@ -92,15 +97,16 @@ class Signature(NamedTuple):
         class_weight : dict of int to float, optional
         """
         arrays = self.prepare_x(x, owner)
+        rows = len(arrays[0])
         targets = self._targets(y, owner)
-        weights = self._weights(sample_weight, len(arrays[0]), owner)
+        weights = self._weights(sample_weight, rows, owner)
         if class_weight is not None:
             weights = self._with_class_weight(class_weight, targets, weights, owner)
         for output, target, weight in zip(self.outputs, targets, weights, strict=True):
             suffix = "" if len(self.outputs) == 1 else f" of {output.name}"
-            if target is not None:
+            if target is not None and len(target) != rows:
                 _checks.same_length(owner, **{"x": arrays[0], f"y{suffix}": target})
-            if weight is not None:
+            if weight is not None and len(weight) != rows:
                 _checks.same_length(owner, **{f"sample_weight{suffix}": weight, "y": arrays[0]})
         return Samples(arrays, targets, weights)
 
@@ -122,7 +128,8 @@ class Signature(NamedTuple):
             if output.loss is not None:
                 target = output.loss.prepare_targets(array, output.shape)
             else:
-                target = np.require(_checks.numeric_array(array, "y", owner), requirements=["C", "A"])
+                target = _checks.numeric_array(array, "y", owner)
+                target = _checks.contiguous(target, target.dtype)
             for _, metric in output.all_metrics:
                 check = getattr(metric, "check_targets", None)
                 if check is not None:

@@ -14,7 +14,7 @@ from cnncore.optimizers.options import DecayExclusions, Options, VariableRange, 
 from cnncore.optimizers.rated import Rated
 from cnncore.optimizers.variables import Iterations
 
-__all__ = ["MEMORY", "Stateful"]
+__all__ = ["MEMORY", "Stateful", "copied"]
 
 MEMORY = "memory/"  # the names of state other than vectors begin with this
 
@@ -144,12 +144,18 @@ class Stateful(Rated):
         self._state, self._memory, self._step, self._finite = {}, {}, 0, True
         self.trained_variables, self.array_ids = [], []
 
-    def state_dict(self) -> dict[str, np.ndarray]:
+    def state_dict(self, into: dict[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
         """Copies of the state: the scalar "step" as int64, the vectors as float32, and the arrays of :attr:`memory` as
         "memory/...".
+
+        Parameters
+        ----------
+        into : dict, optional
+            What an earlier call returned, and what is not needed any more: its arrays are written again.
         """
-        vectors = {name: np.array(vector, dtype=np.float32) for name, vector in self.state.items()}
-        memory = {f"{MEMORY}{name}": np.array(array, dtype=np.float32) for name, array in self.memory.items()}
+        old = into or {}
+        vectors = {name: copied(vector, old.get(name)) for name, vector in self.state.items()}
+        memory = {f"{MEMORY}{name}": copied(array, old.get(f"{MEMORY}{name}")) for name, array in self.memory.items()}
         return {"step": np.array(self.step, dtype=np.int64), **vectors, **memory}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -201,3 +207,11 @@ class Stateful(Rated):
             for name, target in self.rule.state.items():
                 target[...] = vectors[name]
         self.step = step
+
+
+def copied(array: np.ndarray, into: np.ndarray | None) -> Float32:
+    """A float32 copy of an array, in the memory of ``into`` if that has the same shape."""
+    if into is None or into.shape != array.shape:
+        return np.array(array, dtype=np.float32)
+    into[...] = array
+    return into

@@ -1,0 +1,125 @@
+"""What Python costs around the core: each method of a model against the call of the core that it makes.
+
+    python bench/overhead.py                    # one thread, processor time
+    python bench/overhead.py --rounds 9
+
+Of every pair the two are measured in turns, and the least time of several rounds counts, since whatever else the
+machine does can only add to it. The network of the first four lines is next to nothing, so that its own time does not
+hide what is measured; the line of the metrics has the network of the document.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import cnncore
+from cnncore import Sequential, applications
+from cnncore.layers import Dense
+from host import describe_machine, machine
+
+STEPS = 2000
+
+
+def least(rounds: int, *functions: Callable[[], Any]) -> list[float]:
+    """The least processor time of each function, in seconds; they take turns."""
+    times: list[list[float]] = [[] for _ in functions]
+    for _ in range(rounds):
+        for function, durations in zip(functions, times, strict=True):
+            start = time.process_time()
+            function()
+            durations.append(time.process_time() - start)
+    return [min(durations) for durations in times]
+
+
+def tiny_model() -> tuple[Any, np.ndarray, np.ndarray]:
+    """A network of nothing, and a batch for it."""
+    model = Sequential([Dense(4, activation="relu", input_shape=(8,)), Dense(2)])
+    model.compile("adam", "mse")
+    rng = np.random.default_rng(0)
+    x, y = rng.random((32, 8), np.float32), rng.random((32, 2), np.float32)
+    model.train_on_batch(x, y)
+    return model, x, y
+
+
+def of_steps(rounds: int) -> None:
+    """``fit``, an epoch, and ``train_on_batch``, against ``Network.train_step``."""
+    model, x, y = tiny_model()
+    network, rule = model.network, model.optimizer.rule
+    losses = [cnncore.losses.get("mse").core((2,))]
+    order = np.random.default_rng(1).permutation(32 * STEPS).reshape(STEPS, 32)
+    many_x, many_y = np.tile(x, (STEPS, 1)), np.tile(y, (STEPS, 1))
+
+    def core() -> None:
+        for indices in order:
+            network.train_step([many_x], [many_y], losses, [1.0], [None], indices, rule, None)
+
+    def fit() -> None:
+        model.fit(many_x, many_y, batch_size=32, verbose=0)
+
+    def epochs() -> None:
+        model.fit(x, y, batch_size=32, epochs=STEPS, verbose=0)
+
+    def on_batches() -> None:
+        for _ in range(STEPS):
+            model.train_on_batch(x, y)
+
+    step, in_fit, epoch, on_batch = (1e6 * t / STEPS for t in least(rounds, core, fit, epochs, on_batches))
+    print(f"a step of the core                  {step:7.1f} us")
+    print(f"a step in fit                       {in_fit:7.1f} us: {in_fit - step:.1f} more")
+    print(f"an epoch of one step                {epoch:7.1f} us: {epoch - in_fit:.1f} more than a step in fit")
+    print(f"train_on_batch                      {on_batch:7.1f} us: {on_batch - step:.1f} more than the core's step")
+
+
+def of_predictions(rounds: int) -> None:
+    """``predict`` and a call for one sample, against ``Network.forward``."""
+    model, x, _ = tiny_model()
+    network, one = model.network, x[:1]
+    calls: list[Callable[[Any], Any]] = [lambda a: network.forward([a]), model.predict, model]
+
+    def repeated(call: Callable[[Any], Any]) -> Callable[[], None]:
+        def run() -> None:
+            for _ in range(STEPS):
+                call(one)
+
+        return run
+
+    forward, predict, call = (1e6 * t / STEPS for t in least(rounds, *map(repeated, calls)))
+    print(f"the core's forward pass, one sample {forward:7.1f} us")
+    print(f"predict                             {predict:7.1f} us: {predict - forward:.1f} more")
+    print(f"model(x)                            {call:7.1f} us: {call - forward:.1f} more")
+
+
+def of_metrics(rounds: int) -> None:
+    """``fit`` of the document's network with metrics, in shares of its speed without."""
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 256, (2048, 28, 28, 1), np.uint8), rng.integers(0, 10, 2048)
+    runs = []
+    for metrics in ([], ["accuracy"], ["accuracy", cnncore.metrics.SparseTopKCategoricalAccuracy(3)]):
+        model = applications.mnist_cnn()
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=metrics)
+        model.fit(x, y, verbose=0)
+        runs.append(lambda model=model: model.fit(x, y, verbose=0))
+    without, one, two = least(rounds, *runs)
+    print(f"fit of the document's CNN           {1e3 * without:7.1f} ms: 2,048 images without metrics")
+    print(f"with accuracy                       {1e3 * one:7.1f} ms: {100 * (one / without - 1):+.1f} %")
+    print(f"with accuracy and top-3 accuracy    {1e3 * two:7.1f} ms: {100 * (two / without - 1):+.1f} %")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    args = parser.parse_args()
+    cnncore.set_num_threads(1)
+    print(describe_machine(machine()))
+    of_steps(args.rounds)
+    of_predictions(args.rounds)
+    of_metrics(args.rounds)
+
+
+if __name__ == "__main__":
+    main()
