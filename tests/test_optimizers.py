@@ -381,7 +381,7 @@ class TestArrays:
             ([], [], ValueError, "as many gradients as variables, at least one. Received: 0 and 0"),
             ([weights], [weights, weights], ValueError, "Received: 1 and 2"),
             ([np.ones(2)], [weights], ValueError, r"here \(3,\). Received: \(2,\)"),
-            ([np.ones(3)], [np.ones(3)], TypeError, "writable float32 arrays"),
+            ([np.ones(3)], [np.ones(3)], TypeError, "variables of a model, or writable float32 arrays"),
             ([np.ones(3)], [[1.0, 2.0, 3.0]], TypeError, "writable float32 arrays"),
         ):
             with pytest.raises(error, match=message):
@@ -390,6 +390,35 @@ class TestArrays:
         optimizer.apply([weights], [weights])
         with pytest.raises(ValueError, match="the variables of the first call"):
             optimizer.apply([weights], [weights.copy()])
+
+    def test_a_loop_over_a_models_variables_does_what_fit_does(self):
+        x, y = np.ones((4, 3), np.float32), np.ones((4, 2), np.float32)
+        models = []
+        for _ in range(2):
+            model = Sequential([Dense(3, input_shape=(3,)), Dense(2)], seed=1)
+            model.compile(Adam(0.1, clipnorm=0.5, weight_decay=0.1), "mse")
+            models.append(model)
+        by_hand, by_fit = models
+        for step in range(4):
+            gradients, variables = by_hand.gradients(x, y), by_hand.trainable_variables
+            if step == 2:  # the state is that of the model, so that the two ways can be mixed
+                by_hand.train_on_batch(x, y)
+            else:
+                by_hand.optimizer.apply(gradients[::-1], variables[::-1])
+            by_fit.train_on_batch(x, y)
+        for a, b in zip(by_hand.get_weights(), by_fit.get_weights(), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-5)
+        with pytest.raises(ValueError, match="of the model that the optimizer has state for"):
+            by_hand.optimizer.apply(gradients, by_fit.trainable_variables)
+
+    def test_an_optimizer_without_a_model_takes_variables(self):
+        model = Sequential([Dense(2, input_shape=(3,), kernel_initializer="zeros")])
+        optimizer, variables = SGD(1.0), model.trainable_variables
+        optimizer.apply_gradients([(np.ones((3, 2)), variables[0]), (np.ones(2), variables[1])])
+        assert [weight.ravel()[0] for weight in model.get_weights()] == [-1, -1]
+        model.compile(optimizer, "mse")
+        with pytest.raises(ValueError, match="fit needs another optimizer"):
+            model.train_on_batch(np.ones((4, 3)), np.ones((4, 2)))
 
     def test_loss_scale(self):
         optimizer, weights = SGD(1.0, loss_scale_factor=4.0), np.zeros(2, np.float32)

@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 
 SCRIPTS = sorted(Path(__file__).with_name("scripts").glob("*.py"))
-NEEDS = {"data_loader": "torch", "pandas_regression": "pandas", "pictures_in_folders": "PIL"}
+NEEDS = {
+    "data_loader": "torch",
+    "drawings": "matplotlib",
+    "logs_for_tensorboard": "tensorboardX",
+    "pandas_regression": "pandas",
+    "pictures_in_folders": "PIL",
+    "search_of_hyperparameters": "sklearn",
+}
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
@@ -17,4 +24,4 @@ def test_script(script, tmp_path, monkeypatch):
 
 
 def test_there_are_scripts():
-    assert len(SCRIPTS) >= 15
+    assert len(SCRIPTS) >= 30

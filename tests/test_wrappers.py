@@ -1,5 +1,7 @@
 """Models as estimators of scikit-learn."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -41,6 +43,17 @@ def test_classifier():
         classifier, {"model_kwargs": [{"learning_rate": r} for r in (0.0, 0.1)]}, cv=2
     )
     assert search.fit(X, LABELS).best_params_ == {"model_kwargs": {"learning_rate": 0.1}}
+
+
+def test_pickles_and_pipelines():
+    pipeline_module = pytest.importorskip("sklearn.pipeline")
+    classifier = wrappers.SKLearnClassifier(make, fit_kwargs={"epochs": 2, "verbose": 0}).fit(X, LABELS)
+    again = pickle.loads(pickle.dumps(classifier))
+    np.testing.assert_array_equal(again.predict_proba(X), classifier.predict_proba(X))
+    pipeline = pipeline_module.make_pipeline(base.clone(classifier))
+    assert pipeline.fit(X, LABELS).predict(X).shape == (60,)
+    regressor = wrappers.SKLearnRegressor(lambda X, y: compiled(1, "linear", "mse"), fit_kwargs={"verbose": 0})
+    assert model_selection.cross_val_score(regressor, X, X.sum(axis=1), cv=2).shape == (2,)
 
 
 def test_classifier_of_a_model_is_a_clone_unless_warm():

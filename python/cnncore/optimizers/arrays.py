@@ -1,7 +1,8 @@
-"""An optimizer on a list of arrays, without a model."""
+"""An optimizer on a list of arrays or of a model's variables, without ``fit``."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,17 +16,22 @@ __all__ = ["apply_to_arrays"]
 
 
 def apply_to_arrays(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any]) -> None:
-    """Make one step. The variables are writable float32 arrays, which are changed in place."""
+    """Make one step. The variables are those of a model, or writable float32 arrays; they are changed in place."""
     owner = type(optimizer).__name__
     gradients = _checked(owner, grads, variables)
-    _build(optimizer, variables)
-    params = np.concatenate([variable.ravel() for variable in variables])
-    flat = np.concatenate([gradient.ravel() for gradient in gradients])
+    size, ranges = _places(optimizer, variables)
+    params, flat = np.zeros(size, np.float32), np.zeros(size, np.float32)
+    for part, variable, gradient in zip(ranges, variables, gradients, strict=True):
+        params[part.slice], flat[part.slice] = np.ravel(variable), gradient.ravel()
     if optimizer.options.loss_scale_factor is not None:
         flat /= np.float32(optimizer.options.loss_scale_factor)
     optimizer.apply_flat(params, flat)
-    for part, variable in zip(optimizer.trained_variables, variables, strict=True):
-        variable[...] = params[part.slice].reshape(part.shape)
+    for part, variable in zip(ranges, variables, strict=True):
+        values = params[part.slice].reshape(part.shape)
+        if _is_variable(variable):
+            variable.assign(values)
+        else:
+            variable[...] = values
 
 
 def _checked(owner: str, grads: Sequence[Any], variables: Sequence[Any]) -> list[Float32]:
@@ -36,8 +42,11 @@ def _checked(owner: str, grads: Sequence[Any], variables: Sequence[Any]) -> list
         )
     gradients = [_checks.float32_array(gradient, "gradient", owner) for gradient in grads]
     for gradient, variable in zip(gradients, variables, strict=True):
-        if not (isinstance(variable, np.ndarray) and variable.dtype == np.float32 and variable.flags.writeable):
-            raise TypeError(f"[{owner}] expected variables that are writable float32 arrays. Received: {variable!r}")
+        is_array = isinstance(variable, np.ndarray) and variable.dtype == np.float32 and variable.flags.writeable
+        if not (is_array or _is_variable(variable)):
+            raise TypeError(
+                f"[{owner}] expected variables of a model, or writable float32 arrays. Received: {variable!r}"
+            )
         if gradient.shape != variable.shape:
             raise ValueError(
                 f"[{owner}] expected gradients of their variables' shapes, here {variable.shape}. "
@@ -46,18 +55,35 @@ def _checked(owner: str, grads: Sequence[Any], variables: Sequence[Any]) -> list
     return gradients
 
 
-def _build(optimizer: Any, arrays: Sequence[np.ndarray]) -> None:
-    ids = [id(array) for array in arrays]
-    if optimizer.built:
-        if ids != optimizer.array_ids:
+def _is_variable(value: Any) -> bool:
+    return hasattr(value, "trace_key")
+
+
+def _places(optimizer: Any, variables: Sequence[Any]) -> tuple[int, list[VariableRange]]:
+    """The length of the optimizer's vectors, and where the variables are in them. Makes the vectors in the first call.
+
+    An optimizer that has been trained with in a model goes on with the state of the model's variables.
+    """
+    ids = [item.trace_key if _is_variable(item) else id(item) for item in variables]
+    of_model = {} if optimizer.array_ids else optimizer.ranges_in_model()
+    if of_model:
+        if not set(ids) <= set(of_model):
             raise ValueError(
-                f"[{type(optimizer).__name__}] expected the variables of the first call, in the same order: make a new "
-                "optimizer for others."
+                f"[{type(optimizer).__name__}] expected trained variables of the model that the optimizer has state "
+                "for: make a new optimizer for others."
             )
-        return
-    offset, variables = 0, []
-    for index, array in enumerate(arrays):
-        variables.append(VariableRange(f"variable_{index}", offset, array.shape))
-        offset += array.size
-    optimizer.build_for(offset, variables)
-    optimizer.array_ids = ids
+        return optimizer.size, [of_model[key] for key in ids]
+    if not optimizer.built:
+        offset, ranges = 0, []
+        for index, item in enumerate(variables):
+            name = item.path if _is_variable(item) else f"variable_{index}"
+            ranges.append(VariableRange(name, offset, tuple(item.shape)))
+            offset += math.prod(item.shape)
+        optimizer.build_for(offset, ranges)
+        optimizer.array_ids = ids
+    elif ids != optimizer.array_ids:
+        raise ValueError(
+            f"[{type(optimizer).__name__}] expected the variables of the first call, in the same order: make a new "
+            "optimizer for others."
+        )
+    return optimizer.size, optimizer.trained_variables

@@ -240,12 +240,13 @@ class Optimizer(Stateful):
         return loss if factor is None else loss * factor
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Any]]) -> Iterations:
-        """Make one step on arrays.
+        """Make one step in a loop of your own.
 
         Parameters
         ----------
         grads_and_vars : iterable of (gradient, variable)
-            The variables are float32 arrays, which are changed in place. Their order must be the same in each call.
+            The variables are those of a model, such as ``zip(model.gradients(x, y), model.trainable_variables)``, or
+            float32 arrays; they are changed in place. Their order must be the same in each call.
 
         Returns
         -------
@@ -265,7 +266,7 @@ class Optimizer(Stateful):
         self.apply([gradient for gradient, _ in pairs], [variable for _, variable in pairs])
         return self.iterations
 
-    def apply(self, grads: Sequence[Any], trainable_variables: Sequence[np.ndarray]) -> None:
+    def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Any]) -> None:
         """Do the same as :meth:`apply_gradients`, for gradients and variables in two lists."""
         apply_to_arrays(self, grads, trainable_variables)
 

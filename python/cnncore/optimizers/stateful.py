@@ -34,7 +34,7 @@ class Stateful(Rated):
         self._finite = True
         self._size: int | None = None
         self._owner: weakref.ref[Any] | None = None
-        self.array_ids: list[int] = []
+        self.array_ids: list[Any] = []  # which arrays or variables it has state for, if no model
 
     def make_rule(self, size: int) -> _core.Optimizer | None:
         """The core's update rule for ``size`` parameters, or None if ``update`` computes the step."""
@@ -112,6 +112,11 @@ class Stateful(Rated):
         """
         if owner is not None and self.serves_another(owner):
             raise ValueError(f"[{type(self).__name__}] this optimizer is in use by another model: make a new one.")
+        if self.array_ids and owner is not None:
+            raise ValueError(
+                f"[{type(self).__name__}] this optimizer has state for the variables that `apply` was called with, in "
+                "their order: fit needs another optimizer."
+            )
         if self._size is not None and self._size != size:
             raise ValueError(
                 f"[{type(self).__name__}] the optimizer has state for {self._size} parameters, but the model now has "
@@ -126,6 +131,24 @@ class Stateful(Rated):
         """Whether the state belongs to another model than ``owner``."""
         current = self._owner() if self._owner is not None else None
         return current is not None and current is not owner
+
+    @property
+    def size(self) -> int:
+        """The length of the vectors of the state; 0 before there is any."""
+        return self._size or 0
+
+    def ranges_in_model(self) -> dict[Any, VariableRange]:
+        """Where the trained variables of the model that the state belongs to are in its vectors, by their trace keys;
+        empty if it belongs to none.
+        """
+        model = self._owner() if self._owner is not None else None
+        if model is None or not self.built:
+            return {}
+        return {
+            model.variable_of(slot).trace_key: VariableRange(slot.name, int(slot.offset), tuple(slot.shape))
+            for slot in model.network.slots
+            if slot.trainable
+        }
 
     def build_for(self, size: int, variables: list[VariableRange]) -> None:
         """Make the state for these variables in vectors of ``size`` parameters."""
