@@ -72,7 +72,7 @@ ARGUMENTS = [
     (lambda: layers.Conv2D(4, 3, groups=3), ValueError, "divisible by `groups`. Received: filters=4, groups=3"),
     (lambda: layers.Conv2D(4, 3, data_format="channels_first"), ValueError, r"numpy.moveaxis\(x, 1, -1\)"),
     (lambda: layers.MaxPooling2D(data_format="channels_first"), ValueError, "channels_last"),
-    (lambda: layers.Conv2D(4, 3, activation="reul"), ValueError, 'unknown activation. Did you mean "relu"'),
+    (lambda: layers.Conv2D(4, 3, activation="reul"), ValueError, "Unknown activation 'reul'. Did you mean .relu."),
     (lambda: layers.Conv2D(4, 3, activation=3), TypeError, "`activation` to be a name, a function, a layer or None"),
     (lambda: layers.Dense(4, activation="relu", dtype="float16"), ValueError, '`dtype` to be "float32"'),
     (lambda: layers.Dense(4, kernel_regularizer="l3"), ValueError, "Unknown regularizer 'l3'"),

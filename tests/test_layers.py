@@ -225,7 +225,11 @@ def test_rescaling_scales_uint8_images_on_the_fly():
         (lambda: Conv2D(4, 3, padding=(1, 1)), ValueError, r"\(\(top, bottom\), \(left, right\)\)"),
         (lambda: Conv2D(4, 3, padding=-1), ValueError, "`padding` >= 0"),
         (lambda: Conv2D(4, 3, groups=3), ValueError, "divisible by `groups`. Received: filters=4, groups=3"),
-        (lambda: Conv2D(4, 3, activation="swosh"), ValueError, r"\[Conv2D\] unknown activation. Did you mean .swish"),
+        (
+            lambda: Conv2D(4, 3, activation="swosh"),
+            ValueError,
+            r"\[Conv2D\] Unknown activation 'swosh'. Did you mean .swish",
+        ),
         (lambda: Conv2D(4, 3, activation=3), TypeError, "`activation` to be a name, a function"),
         (lambda: Conv2D(4, 3, use_bias="no"), TypeError, "`use_bias` to be True or False"),
         (lambda: Conv2D(4, 3, kernel_initializer="glorot"), ValueError, "Unknown initializer 'glorot'."),

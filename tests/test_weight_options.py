@@ -201,7 +201,7 @@ class TestActivations:
 
         assert activations.get(cube) is cube
         assert activations.serialize(cube) == "cube"
-        with pytest.raises(ValueError, match="unknown activation"):
+        with pytest.raises(ValueError, match="Unknown activation"):
             activations.deserialize("cube")
         with custom_object_scope({"cube": cube}):
             assert activations.deserialize("cube") is cube

@@ -1,13 +1,17 @@
-"""Find classes by name: for strings in ``compile`` and for files. Files hold names of classes, never of modules."""
+"""Find classes and functions by name, for strings in ``compile`` and for files. Files hold names, never modules.
+
+Every public module with ``get``, ``serialize`` and ``deserialize`` (activations, losses, layers, ...) has one
+:class:`Registry`, which is the only place where names are looked up.
+"""
 
 from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
-from cnncore._custom_objects import custom_object, registered_name
+from cnncore._custom_objects import custom_object, custom_object_scope, registered_name
 from cnncore._names import nearest
 
 T = TypeVar("T")
@@ -21,12 +25,12 @@ def snake_case(name: str) -> str:
 
 
 class Registry(Generic[T]):
-    """The classes of one kind ("layer", "loss", ...) by name.
+    """The classes, or the functions, of one kind ("layer", "loss", "activation", ...) by name.
 
     Parameters
     ----------
     kind : str
-        What the classes are, for messages.
+        What they are, for messages.
     *modules : str
         Modules that register classes when they are imported. They are imported before a name is looked up, so that
         a file can be read in a process that has used none of them so far.
@@ -48,6 +52,12 @@ class Registry(Generic[T]):
             return cls
 
         return add
+
+    def register_function(self, function: Any, *names: str) -> None:
+        """Add a function under several names."""
+        for name in names:
+            self._classes[name] = function
+            self._aliases[name.lower()] = name
 
     def _load_modules(self) -> None:
         for module in self._modules:
@@ -72,8 +82,30 @@ class Registry(Generic[T]):
         self._load_modules()
         return self._classes.get(name)
 
-    def deserialize(self, config: Any) -> T:
-        """The object a :meth:`serialize` result describes."""
+    def named(self, name: str, owner: str = "") -> Any:
+        """The class or function with a name, in any case: one of this package, else one of the user.
+
+        Parameters
+        ----------
+        name : str
+        owner : str, optional
+            What the message of the ValueError begins with, if nothing has this name.
+        """
+        self._load_modules()
+        own = self._aliases.get(name.lower())
+        found = custom_object(name) if own is None else self._classes[own]
+        if found is None:
+            known = ", ".join(sorted({snake_case(known) for known in self._classes}))
+            where = f"[{owner}] " if owner else ""
+            raise ValueError(f"{where}Unknown {self.kind} {name!r}.{nearest(name, self._aliases)} Known: {known}")
+        return found
+
+    def deserialize(self, config: Any, custom_objects: Mapping[str, Any] | None = None) -> T:
+        """The object that a result of :meth:`serialize` describes."""
+        with custom_object_scope(custom_objects):
+            return self._deserialize(config)
+
+    def _deserialize(self, config: Any) -> T:
         self._load_modules()
         if not isinstance(config, dict) or not isinstance(config.get("class_name"), str):
             raise ValueError(f'[{self.kind}] expected {{"class_name", "config"}}. Received: {config!r}')
@@ -92,14 +124,8 @@ class Registry(Generic[T]):
 
     def get(self, identifier: Any) -> T:
         """An object from a name, a config or a class."""
-        self._load_modules()
         if isinstance(identifier, str):
-            name = self._aliases.get(identifier.lower())
-            if name is None:
-                known = ", ".join(sorted({snake_case(name) for name in self._classes}))
-                hint = nearest(identifier, self._aliases)
-                raise ValueError(f"Unknown {self.kind} {identifier!r}.{hint} Known: {known}")
-            identifier = self._classes[name]
+            identifier = self.named(identifier)
         if isinstance(identifier, dict):
             return self.deserialize(identifier)
         if isinstance(identifier, type):

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cnncore import _checks
-from cnncore._custom_objects import custom_object_scope
 from cnncore._not_here import explain_missing
 from cnncore._registry import Registry
 
@@ -155,5 +154,4 @@ def deserialize(config: dict[str, Any] | None, custom_objects: Mapping[str, Any]
     custom_objects : dict of str to class or function, optional
         What names that are not this package's own mean.
     """
-    with custom_object_scope(custom_objects):
-        return None if config is None else registry.deserialize(config)
+    return None if config is None else registry.deserialize(config, custom_objects)

@@ -13,11 +13,10 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from cnncore._custom_objects import custom_object, custom_object_scope
+from cnncore._custom_objects import custom_object_scope
 from cnncore._layer_registry import registry
-from cnncore._names import nearest
 from cnncore._not_here import explain_missing
-from cnncore.activations.definition import FUNCTIONS, define
+from cnncore.activations.definition import define, functions
 from cnncore.activations.rectifiers import (
     celu,
     elu,
@@ -105,17 +104,7 @@ def get(identifier: Any, owner: str = "activations.get") -> Callable[..., Any]:
     if identifier is None:
         return linear
     if isinstance(identifier, str):
-        name = identifier.lower()
-        if name in FUNCTIONS:
-            return FUNCTIONS[name]
-        custom = custom_object(identifier)
-        if custom is not None:
-            return get(custom, owner)
-        known = ", ".join(FUNCTIONS)
-        raise ValueError(
-            f"[{owner}] unknown activation.{nearest(name, FUNCTIONS)} Known: {known}. Received: "
-            f"activation={identifier!r}"
-        )
+        identifier = functions.named(identifier, owner)
     if isinstance(identifier, dict):
         return deserialize(identifier)
     if callable(identifier) and not isinstance(identifier, type):
@@ -164,8 +153,9 @@ def deserialize(config: str | dict[str, Any], custom_objects: Mapping[str, Any] 
         if not isinstance(config, dict):
             raise TypeError(f"[activations.deserialize] expected a name or a dict. Received: {type(config).__name__}")
         name, arguments = config.get("class_name"), config.get("config", {})
-        if isinstance(name, str) and name in FUNCTIONS and isinstance(arguments, dict):
-            return functools.partial(FUNCTIONS[name], **arguments) if arguments else FUNCTIONS[name]
+        function = functions.known_class(name) if isinstance(name, str) else None
+        if function is not None and isinstance(arguments, dict):
+            return functools.partial(function, **arguments) if arguments else function
         layer: Callable[..., Any] = registry.deserialize(config)
         return layer
 

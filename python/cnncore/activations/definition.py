@@ -10,13 +10,14 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from cnncore._checks import Float32
+from cnncore._registry import Registry
 from cnncore.differentiation import pullback
 
-__all__ = ["FUNCTIONS", "Definition", "OwnFunction", "activation", "define"]
+__all__ = ["Definition", "OwnFunction", "activation", "define", "functions"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-FUNCTIONS: dict[str, Callable[..., Any]] = {}  # the functions by all their names
+functions: Registry[Any] = Registry("activation")
 
 
 class Definition(NamedTuple):
@@ -44,8 +45,7 @@ def activation(*parameters: str, aliases: tuple[str, ...] = ()) -> Callable[[F],
             return function(x, *args, **kwargs)
 
         on_arrays_or_tensors.parameters = parameters  # type: ignore[attr-defined]
-        for name in (function.__name__, *aliases):
-            FUNCTIONS[name] = on_arrays_or_tensors
+        functions.register_function(on_arrays_or_tensors, function.__name__, *aliases)
         return on_arrays_or_tensors  # type: ignore[return-value]
 
     return register
@@ -55,11 +55,11 @@ def define(function: Callable[..., Any]) -> Definition | None:
     """How the core computes a function of this package, or a ``functools.partial`` of one. None for other functions."""
     plain = function.func if isinstance(function, functools.partial) else function
     name = getattr(plain, "__name__", "")
-    if FUNCTIONS.get(name) is not plain:
+    if functions.known_class(name) is not plain:
         return None
     if not isinstance(function, functools.partial):
         return Definition(name, {})
-    if function.args or not set(function.keywords) <= set(plain.parameters):  # type: ignore[attr-defined]
+    if function.args or not set(function.keywords) <= set(plain.parameters):
         return None
     defaults = {key: item.default for key, item in inspect.signature(plain).parameters.items()}
     return Definition(name, {key: value for key, value in function.keywords.items() if value != defaults[key]})

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from cnncore._custom_objects import custom_object_scope
 from cnncore._not_here import explain_missing
 from cnncore.layers import builtin
 from cnncore.layers.base import Layer, WeightSpec, registry
@@ -37,8 +36,7 @@ def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | N
     ValueError
         If the class is not known; the message lists the known ones.
     """
-    with custom_object_scope(custom_objects):
-        return registry.deserialize(config)
+    return registry.deserialize(config, custom_objects)
 
 
 def get(identifier: Any) -> Layer:

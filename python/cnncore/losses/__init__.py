@@ -167,6 +167,8 @@ def get(identifier: Any) -> Loss:
     >>> get(functools.partial(huber, delta=2.0)).delta
     2.0
     """
+    if isinstance(identifier, str):
+        identifier = registry.named(identifier)
     if isinstance(identifier, Loss):
         return identifier
     if isinstance(identifier, functools.partial) and identifier.func in CLASSES and not identifier.args:

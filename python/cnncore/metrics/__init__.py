@@ -205,7 +205,7 @@ def get(
         return identifier
     if isinstance(identifier, str):
         automatic = identifier.lower() in ("accuracy", "acc")
-        metric = _accuracy(loss, output_shape, target_shape)() if automatic else registry.get(identifier)
+        metric = _accuracy(loss, output_shape, target_shape)() if automatic else get(registry.named(identifier))
         metric.name = identifier
         return metric
     if isinstance(identifier, Loss):

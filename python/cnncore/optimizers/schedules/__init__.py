@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncore._custom_objects import custom_object_scope
 from cnncore._not_here import explain_missing
 from cnncore.optimizers.schedules.base import LearningRateSchedule, registry
 from cnncore.optimizers.schedules.cosine import CosineDecay, CosineDecayRestarts, OneCycle
@@ -52,5 +51,4 @@ def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = 
     ValueError
         If the class is not known or its arguments make no sense.
     """
-    with custom_object_scope(custom_objects):
-        return registry.deserialize(config)
+    return registry.deserialize(config, custom_objects)
