@@ -357,7 +357,7 @@ class TestWeightsAlone:
         model = Sequential([Flatten(input_shape=(8, 8, 2)), Dense(7, name="other"), Dense(3, name="dense")])
         path = self.saved(tmp_path / "w.h5")
         before = [array.copy() for array in model.get_weights()]
-        with pytest.raises(ValueError, match=r"expected the weight|expected stored numbers"):
+        with pytest.raises(ValueError, match=r"expected stored numbers of shape \(7, 3\)"):
             model.load_weights(path, by_name=True)
         with pytest.warns(UserWarning, match="dense/kernel"):
             model.load_weights(path, by_name=True, skip_mismatch=True)

@@ -17,13 +17,13 @@ from cnncore.utils import custom_object_scope
 # module: its kind, a name with a typo, what its message offers, and a name that the module knows
 NAMES = {
     activations: ("activation", "rleu", "relu", "gelu"),
-    constraints: ("constraint", "nonneg_", "NonNeg", "max_norm"),
-    initializers: ("initializer", "he_nrmal", "HeNormal", "zeros"),
-    layers: ("layer", "Dnese", "Dense", "Flatten"),
+    constraints: ("constraint", "nonneg_", "nonneg", "max_norm"),
+    initializers: ("initializer", "he_nrmal", "he_normal", "zeros"),
+    layers: ("layer", "Dnese", "dense", "Flatten"),
     losses: ("loss", "mean_squared_eror", "mean_squared_error", "mse"),
     metrics: ("metric", "acuracy", "accuracy", "mae"),
     optimizers: ("optimizer", "adm", "adam", "sgd"),
-    regularizers: ("regularizer", "l1l", "l1", "l2"),
+    regularizers: ("regularizer", "l1l", "l1l2", "l2"),
 }
 
 
@@ -35,8 +35,9 @@ def sources():
 
 @pytest.mark.parametrize("module", NAMES, ids=lambda module: module.__name__)
 def test_one_message_for_an_unknown_name(module):
-    kind, typo, _, _ = NAMES[module]
-    with pytest.raises(ValueError, match=rf"Unknown {kind} '{typo}'\. Did you mean \"\w+\"\? Known: \w+, ") as by_get:
+    kind, typo, offered, _ = NAMES[module]
+    message = rf"Unknown {kind} '{typo}'\. Did you mean \"{offered}\"\? Known: \w+, "
+    with pytest.raises(ValueError, match=message) as by_get:
         module.get(typo)
     assert by_get.traceback[-1].frame.code.name == "named", "the registry finds names, and nothing else does"
 

@@ -9,7 +9,7 @@ namespace cnncore {
 
 int64_t multiply(const char* op, int64_t a, int64_t b) {
   int64_t product;
-  check(!__builtin_mul_overflow(a, b, &product), op, "sizes whose product fits 64 bits were expected. Received: ", a,
+  check(!__builtin_mul_overflow(a, b, &product), op, "expected sizes whose product fits into 64 bits. Received: ", a,
         " * ", b);
   return product;
 }
