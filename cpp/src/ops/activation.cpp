@@ -17,10 +17,10 @@ constexpr std::array kNames = {"linear",      "relu",        "sigmoid",      "ta
                                "silu",        "mish",        "hard_sigmoid", "hard_silu", "softplus", "softsign",
                                "exponential", "log_sigmoid", "log_softmax"};
 
-// Rows that make a task worth a thread.
+// How many rows a task has, so that it is worth a thread.
 int64_t rows_per_task(int64_t cols) { return std::max<int64_t>(1, 16384 / std::max<int64_t>(cols, 1)); }
 
-// Floating-point operations of an element, about.
+// Roughly how many floating-point operations an element takes.
 int64_t cost(const ActivationSpec& spec) { return needs_input(spec) ? 32 : 8; }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Activations over rows on the calling thread; softmax and log_softmax are taken over each row.
+// Activations over rows, computed on the calling thread. softmax and log_softmax are taken over each row.
 #pragma once
 
 #include "cnncore/activation.h"
@@ -6,7 +6,7 @@
 
 namespace cnncore {
 
-/// y = f(x). In place where x == y.
+/// y = f(x). x and y may be the same array.
 inline void activation_rows(const Kernels& k, const ActivationSpec& spec, int64_t rows, int64_t cols, const float* x,
                             float* y) {
   if (spec.kind == Activation::softmax)
@@ -17,8 +17,9 @@ inline void activation_rows(const Kernels& k, const ActivationSpec& spec, int64_
     k.activation(spec, x, y, rows * cols);
 }
 
-/// dx from dy and what forward left: x where needs_input(spec), else y; the other may be null. In place where
-/// dx == dy. For a pointwise kind, and for softmax, whose Jacobian is symmetric, this is also the tangent: dy from dx.
+/// Computes dx from dy and an array of the forward pass: x if needs_input(spec), otherwise y. The other one may be
+/// null. dx and dy may be the same array. For pointwise kinds and for softmax the Jacobian is symmetric, so the same
+/// function computes the tangent of y from that of x.
 inline void activation_rows_backward(const Kernels& k, const ActivationSpec& spec, int64_t rows, int64_t cols,
                                      const float* x, const float* y, const float* dy, float* dx) {
   if (spec.kind == Activation::softmax)
@@ -29,13 +30,13 @@ inline void activation_rows_backward(const Kernels& k, const ActivationSpec& spe
     k.activation_backward(spec, needs_input(spec) ? x : y, dy, dx, rows * cols);
 }
 
-/// The same for kinds of which backward reads y alone.
+/// The same for kinds whose backward pass reads y only.
 inline void activation_rows_backward(const Kernels& k, const ActivationSpec& spec, int64_t rows, int64_t cols,
                                      const float* y, const float* dy, float* dx) {
   activation_rows_backward(k, spec, rows, cols, nullptr, y, dy, dx);
 }
 
-/// The tangent y' = f'(x) x' of a tangent x'. In place where the two are the same array.
+/// The tangent y' = f'(x) x' of a tangent x'. The two may be the same array.
 inline void activation_rows_tangent(const Kernels& k, const ActivationSpec& spec, int64_t rows, int64_t cols,
                                     const float* x, const float* y, const float* x_tangent, float* y_tangent) {
   if (spec.kind == Activation::log_softmax)
@@ -44,13 +45,13 @@ inline void activation_rows_tangent(const Kernels& k, const ActivationSpec& spec
     activation_rows_backward(k, spec, rows, cols, x, y, x_tangent, y_tangent);
 }
 
-/// d2 = f''(x) of a pointwise kind, from what backward reads.
+/// d2 = f''(x) of a pointwise kind, from the array that backward reads.
 inline void activation_rows_second(const Kernels& k, const ActivationSpec& spec, int64_t size, const float* x,
                                    const float* y, float* d2) {
   k.activation_second(spec, needs_input(spec) ? x : y, d2, size);
 }
 
-/// Whether f'' is zero wherever f' is a number.
+/// Whether f consists of straight lines, so that f'' is zero wherever f has a derivative.
 constexpr bool is_piecewise_linear(const ActivationSpec& spec) {
   switch (spec.kind) {
     case Activation::linear:
@@ -62,7 +63,7 @@ constexpr bool is_piecewise_linear(const ActivationSpec& spec) {
   }
 }
 
-/// Operands of softmax_rows_second.
+/// The operands of softmax_rows_second.
 struct SoftmaxSecond {
   const float* y;
   const float* y_tangent;
@@ -70,7 +71,7 @@ struct SoftmaxSecond {
   float* dx_tangent;
 };
 
-/// What a change of y adds to the tangent of dx, where dx is from activation_rows_backward:
+/// Adds to dx' what it contains because y changes. dx is the result of activation_rows_backward:
 ///   softmax      dx = y (dy - sum(y dy)):  dx' += y' (dy - sum(y dy)) - y sum(y' dy)
 ///   log_softmax  dx = dy - e^y sum(dy):    dx' -= e^y y' sum(dy)
 void softmax_rows_second(Activation kind, int64_t rows, int64_t cols, const SoftmaxSecond& a);

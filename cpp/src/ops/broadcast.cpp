@@ -5,7 +5,7 @@
 namespace cnncore {
 namespace {
 
-// The sizes aligned at their last axis, ones in front.
+// A shape of the given rank: the sizes at its end, and ones in front of them.
 Shape aligned(const Shape& shape, size_t rank) {
   Shape result(rank - shape.size(), 1);
   result.insert(result.end(), shape.begin(), shape.end());
@@ -18,13 +18,13 @@ std::string list_of(const std::vector<Shape>& shapes) {
   return text;
 }
 
-// An axis with the distance between neighbours in each operand, 0 where it repeats.
+// An axis, and for each operand the distance between neighbours along it, which is 0 where the operand repeats.
 struct Axis {
   int64_t size;
   std::vector<int64_t> steps;
 };
 
-// One loop may walk both: the step of `outer` is a whole turn of `inner` for every operand.
+// Whether one loop can run over both axes: in every operand, a step along `outer` is as long as the whole of `inner`.
 bool joins(const Axis& outer, const Axis& inner) {
   for (size_t i = 0; i < inner.steps.size(); ++i)
     if (outer.steps[i] != inner.steps[i] * inner.size) return false;
@@ -32,7 +32,7 @@ bool joins(const Axis& outer, const Axis& inner) {
 }
 
 std::vector<Axis> joined_axes(const Shape& output, const std::vector<Shape>& inputs) {
-  std::vector<Axis> axes;  // from the last to the first
+  std::vector<Axis> axes;  // from the last axis to the first
   std::vector<int64_t> turn(inputs.size(), 1);
   for (size_t a = output.size(); a-- > 0;) {
     Axis axis{output[a], {}};
@@ -48,7 +48,7 @@ std::vector<Axis> joined_axes(const Shape& output, const std::vector<Shape>& inp
   }
   const std::vector<int64_t> none(inputs.size(), 0), ones(inputs.size(), 1);
   if (axes.empty()) axes.push_back({1, ones});
-  if (axes.size() == 1) {  // one row; where nothing repeats, its distance to the next is its length
+  if (axes.size() == 1) {  // a single row; the step to the next one would be the length of the row
     Axis row{1, none};
     for (size_t i = 0; i < inputs.size(); ++i) row.steps[i] = axes[0].steps[i] * axes[0].size;
     axes.push_back(row);

@@ -1,5 +1,5 @@
-// NumPy's broadcasting of sample shapes, prepared: neighbouring axes that behave alike are joined, the last two that
-// remain are rows and columns, the others are walked in order.
+// NumPy's broadcasting of the shapes of samples. Neighbouring axes are joined if one loop can run over both. The last
+// two axes that remain are called rows and columns, and the others are the outer axes.
 #pragma once
 
 #include <algorithm>
@@ -12,8 +12,8 @@ namespace cnncore {
 
 class Broadcast {
  public:
-  /// Shapes of different ranks are aligned at their last axis. Throws std::invalid_argument, beginning with `op`, where
-  /// they do not fit.
+  /// Shapes of different ranks are aligned at their last axis. If shapes do not fit, throws std::invalid_argument with
+  /// a message that begins with `op`.
   Broadcast(const char* op, const std::vector<Shape>& inputs);
 
   const Shape& output_shape() const { return output_; }
@@ -21,13 +21,14 @@ class Broadcast {
   int64_t input_size(int input) const { return operands_[static_cast<size_t>(input)].size; }
   bool repeats(int input) const { return input_size(input) != output_size_; }
 
-  /// At most kBlock elements of the output of one sample, small enough to stay in the first cache.
+  /// A block is a part of the output of one sample. By default it has at most kBlock elements, which stay in the first
+  /// cache.
   static constexpr int64_t kBlock = 1024;
   struct Block {
     int64_t sample, outer, row, col, rows, cols;
   };
-  /// Calls f(block) over `count` samples, in order, with blocks of at most `size` elements. cols is below cols() only
-  /// where rows is 1.
+  /// Calls f(block) for all blocks of `count` samples, in order. A block has at most `size` elements. It consists of
+  /// whole rows, or of a part of one row.
   template <class Function>
   void for_blocks(int64_t count, Function f, int64_t size = kBlock) const {
     const int64_t step = std::clamp<int64_t>(size / cols_, 1, rows_);
@@ -37,7 +38,7 @@ class Broadcast {
           for (int64_t c = 0; c < cols_; c += size)
             f(Block{n, o, r, c, std::min(step, rows_ - r), std::min(size, cols_ - c)});
   }
-  /// Where a block begins in an input and how it is walked.
+  /// Where a block begins in an input, and the same with the steps from row to row and from column to column.
   int64_t offset(int input, const Block& b) const {
     const Walk& w = operands_[static_cast<size_t>(input)];
     return b.sample * w.size + w.outer[static_cast<size_t>(b.outer)] + b.row * w.row + b.col * w.step;
@@ -45,10 +46,10 @@ class Broadcast {
   Operand operand(int input, const Block& b, const float* data) const {
     return {data + offset(input, b), row(input), step(input)};
   }
-  /// Floats from a row to the next, and from a column to the next: 0 where the input repeats.
+  /// The distance, in floats, from a row to the next and from a column to the next. It is 0 where the input repeats.
   int64_t row(int input) const { return operands_[static_cast<size_t>(input)].row; }
   int64_t step(int input) const { return operands_[static_cast<size_t>(input)].step; }
-  /// Where a block begins in the output; its rows lie cols() apart.
+  /// Where a block begins in the output. Its rows are cols() floats apart.
   int64_t output_offset(const Block& b) const {
     return b.sample * output_size_ + (b.outer * rows_ + b.row) * cols_ + b.col;
   }
@@ -57,7 +58,7 @@ class Broadcast {
  private:
   struct Walk {
     int64_t size;
-    std::vector<int64_t> outer;  // where each step of the outer axes begins
+    std::vector<int64_t> outer;  // for each position along the outer axes: where it begins
     int64_t row, step;
   };
   Shape output_;

@@ -1,4 +1,4 @@
-// The stateless convolution: validate, plan, split the batch over threads.
+// Convolution as a function of arrays: it checks the parameters, plans, and shares the batch between threads.
 #include "cnncore/conv2d.h"
 
 #include <algorithm>
@@ -16,8 +16,9 @@
 namespace cnncore {
 namespace {
 
-// An output larger than what a core's caches keep is written past them: that spares reading it first. But memory is
-// slower than the caches, so the arithmetic must take longer than the writing.
+// An output that is larger than the caches of a core is written to memory without going through them. A store through
+// the caches would first read what it overwrites. But memory is slow, so this is only worth it if the arithmetic takes
+// longer than the writing.
 bool worth_streaming(const float* y, int64_t floats, int64_t flops) {
   constexpr int64_t kCacheFloats = 1 << 19, kFlopsPerFloat = 48;
   return floats >= kCacheFloats && flops >= kFlopsPerFloat * floats && reinterpret_cast<uintptr_t>(y) % kAlignment == 0;
@@ -48,7 +49,7 @@ Shape conv2d_output_shape(const Conv2dParams& p) {
       p.filters};
   check_image_fits(op, p.in_height + p.padding.top + p.padding.bottom, p.in_width + p.padding.left + p.padding.right,
                    p.in_channels);
-  // dy inside the border that its own convolution with the flipped kernel reads
+  // The border of zeros around dy that the gradient of the input reads, which convolves dy with the flipped kernel.
   check_image_fits(op, p.in_height + 2 * (p.kernel_height - 1) * p.dilation_height + p.padding.top + p.padding.bottom,
                    p.in_width + 2 * (p.kernel_width - 1) * p.dilation_width + p.padding.left + p.padding.right,
                    p.filters);

@@ -18,7 +18,7 @@ namespace {
 
 constexpr const char* kOp = "[conv2d_transpose] ";
 
-// One axis; its parameters are checked here.
+// The size of the output along one axis. The parameters are checked here.
 int64_t transposed_size(int64_t size, int64_t kernel, int64_t stride, int64_t dilation, PaddingPair padding,
                         int64_t output_padding) {
   check_sizes(
@@ -37,7 +37,7 @@ int64_t transposed_size(int64_t size, int64_t kernel, int64_t stride, int64_t di
   return result;
 }
 
-// Rows of consecutive images.
+// Packs the kernel in tasks, on several threads.
 void pack(const Conv2dTransposePlan& plan, const float* kernel, float* packed) {
   parallel_for(plan.pack_tasks(), 4 * plan.packed_size(), [&](int64_t task, int) { plan.pack(task, kernel, packed); });
 }
@@ -51,7 +51,8 @@ Shape conv2d_transpose_output_shape(const Conv2dTransposeParams& p) {
                      transposed_size(p.in_width, p.kernel_width, p.stride_width, p.dilation_width,
                                      {p.padding.left, p.padding.right}, p.output_padding_width),
                      p.filters};
-  // the output with what is cut off it, and the input inside the border that its own convolution reads
+  // The kernels address images by 32-bit offsets, so these must not be too large: the output before the padding is cut
+  // off, and the input inside the border of zeros that is read.
   const int64_t height = out[0] + p.padding.top + p.padding.bottom, width = out[1] + p.padding.left + p.padding.right;
   check_image_fits(kOp, height, width, p.filters);
   check_image_fits(kOp, height + 2 * (p.kernel_height - 1) * p.dilation_height,

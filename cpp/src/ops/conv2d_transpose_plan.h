@@ -1,6 +1,6 @@
-// A transposed convolution prepared for one shape. It is a convolution read backwards, and takes that one's passes: its
-// output is the gradient of the convolution's input, its dx the convolution of dy, its dkernel the gradient of the
-// convolution's kernel with x and dy exchanged.
+// A transposed convolution that is prepared for one shape. It uses the passes of the convolution that it transposes:
+// its output is what that convolution has as gradient of its input, its dx is the convolution of dy, and its dkernel is
+// the gradient of the kernel of that convolution with x and dy exchanged.
 #pragma once
 
 #include "cnncore/conv2d_transpose.h"
@@ -8,21 +8,22 @@
 
 namespace cnncore {
 
-/// The convolution whose gradient this is: from the output's shape to the input's.
+/// The convolution whose gradient of the input this is. It goes from the shape of the output to that of the input.
 Conv2dParams transposed(const Conv2dTransposeParams& params);
 
 class Conv2dTransposePlan {
  public:
-  /// A max-pool cannot be fused.
+  /// A fused max-pool is not possible.
   Conv2dTransposePlan(const Conv2dTransposeParams& params, const Conv2dFusion& fusion, const Kernels& kernels);
 
-  /// The most images of one call of forward and of backward.
+  /// How many images one call of forward, and one of backward, can take at most.
   int64_t images() const { return plan_.backward_images(); }
   int64_t backward_images() const { return backward_images_; }
   int64_t input_size() const { return plan_.output_size(); }
   int64_t output_size() const { return plan_.input_size(); }
   int64_t flops() const { return plan_.flops(); }
-  /// Floats that each thread must lend to a call; of the repacked kernel; of one partial sum of the gradient.
+  /// The number of floats of the scratch memory that each call needs, of the packed kernel, and of one partial sum of
+  /// the gradient.
   int64_t scratch_size() const { return plan_.scratch_size() + layout_.size(); }
   int64_t packed_size() const { return plan_.packed_size(); }
   int64_t partial_size() const { return plan_.partial_size() + aligned_count<float>(filters_); }
@@ -30,9 +31,9 @@ class Conv2dTransposePlan {
   int64_t pack_tasks() const { return plan_.pack_tasks(); }
   void pack(int64_t task, const float* kernel, float* packed) const { plan_.pack(task, kernel, packed); }
 
-  /// count <= images(); winner is not used.
+  /// Computes the output of `count` images, count <= images(). winner is not used.
   void forward(int64_t count, const Conv2dRun& run) const;
-  /// count <= backward_images(). The run's kernel is read where dx is wanted.
+  /// Computes the gradients of `count` images, count <= backward_images(). The kernel is read if dx is wanted.
   void backward(int64_t count, const Conv2dBackwardRun& run) const;
 
   int64_t reduce_tasks() const { return plan_.reduce_tasks(); }
@@ -51,8 +52,8 @@ class Conv2dTransposePlan {
   int64_t filters_;
   Conv2dPlan plan_;
   int64_t backward_images_;
-  ScratchLayout layout_;    // behind the plan's own
-  ScratchArray<float> dy_;  // before the activation
+  ScratchLayout layout_;    // the scratch memory that comes after that of plan_
+  ScratchArray<float> dy_;  // the gradient of what the activation got
 };
 
 }  // namespace cnncore

@@ -1,4 +1,4 @@
-// The fully connected layer: which algorithm it takes, and the stateless op.
+// The fully connected layer: the choice of its algorithm, and the layer as a function of arrays.
 #include "cnncore/dense.h"
 
 #include <algorithm>
@@ -22,7 +22,7 @@ constexpr int64_t kSamplesPerCall = 64;
 
 constexpr const DenseCandidate* kCandidates[] = {&kTilesDense, &kDirectDense};
 
-// The fastest that applies, or the one that a test names.
+// The fastest candidate that applies, or the one that a test names.
 const DenseCandidate& choose(const DenseProblem& problem, const Kernels& kernels, const char* forced) {
   const DenseCandidate* best = &kDirectDense;
   for (const DenseCandidate* candidate : kCandidates) {
@@ -41,7 +41,8 @@ DenseProblem problem_of(const DenseParams& params, const DenseFusion& fusion, in
   validate(params);
   DenseProblem problem{params, fusion, std::max(samples, kSamplesPerCall)};
   problem.params.precision = used_precision(params);
-  // Offsets of samples are 32-bit, and a bfloat16 operand may be two arrays behind each other.
+  // Tables of 32-bit offsets must reach all samples of a call. The factor 2 is there because a bfloat16 operand may
+  // consist of two arrays, one after the other.
   const int64_t most = std::numeric_limits<int32_t>::max() / (2 * std::max(params.features, params.units));
   problem.samples = std::clamp<int64_t>(most, kSamplesPerCall, problem.samples);
   return problem;
@@ -65,7 +66,7 @@ DensePlan::DensePlan(const DenseParams& params, const DenseFusion& fusion, int64
   algorithm_ = candidate.make(problem_, kernels);
 }
 
-// The activations that the algorithm has left.
+// Applies the activation, unless it is a relu, which the algorithm applies itself.
 void DensePlan::finish(int64_t count, float* y) const {
   if (!problem_.relu()) activation_rows(k_, problem_.fusion.activation, count, problem_.params.units, y, y);
 }
@@ -107,7 +108,7 @@ void DensePlan::bias(int64_t batch, const float* dy, float* dbias) const {
 
 namespace {
 
-// What a stateless call lends to a plan.
+// The memory that a plan needs during one call of a function of arrays.
 struct DenseMemory {
   DenseMemory(const DensePlan& plan, int threads, const float* kernel)
       : scratch_size(aligned_count<float>(plan.scratch_size())),

@@ -1,4 +1,4 @@
-// Products of the vectors of two inputs, sample by sample; sums are in double.
+// Products of the vectors of two inputs, sample by sample. The sums are computed in double.
 #include <algorithm>
 #include <cmath>
 
@@ -9,7 +9,7 @@
 namespace cnncore {
 namespace {
 
-constexpr double kShortest = 1e-7;  // Keras' epsilon
+constexpr double kShortest = 1e-7;  // vectors count as at least so long; the number is Keras'
 
 double product(int64_t terms, const float* a, int64_t a_step, const float* b, int64_t b_step) {
   double sum = 0;
@@ -73,7 +73,7 @@ void DotPlan::backward(int64_t count, int input, const float* x1, const float* x
           out[t * own.inner] += static_cast<float>(weight * static_cast<double>(v[t * other.inner]));
       }
       if (!normalize_ || by >= 1.0 / kShortest) continue;
-      // what points along the vector itself does not change its direction
+      // A change along the vector itself does not change its direction, so this part of the gradient is subtracted.
       const double along = product(own.terms, u, own.inner, out, own.inner) * by * by;
       for (int64_t t = 0; t < own.terms; ++t)
         out[t * own.inner] =
@@ -83,20 +83,20 @@ void DotPlan::backward(int64_t count, int input, const float* x1, const float* x
   }
 }
 
-// A vector of length one where vectors are normalized, else as it is, and its tangent.
+// A vector and its tangent. If the layer normalizes, the vector is divided by its length.
 struct DotPlan::Unit {
   const float* v;
   const float* v_tangent;
   int64_t step, terms;
-  double inverse;  // of the length
-  double turn;     // the tangent's part along the vector itself, which only changes its length
+  double inverse;  // one divided by the length
+  double turn;     // the part of the tangent along the vector itself, which only changes the length
 
   double at(int64_t t) const { return v[t * step] * inverse; }
   double tangent(int64_t t) const { return (v_tangent[t * step] - at(t) * turn) * inverse; }
   static double product(const Unit& a, const Unit& b) {
     return cnncore::product(a.terms, a.v, a.step, b.v, b.step) * a.inverse * b.inverse;
   }
-  // of the product
+  // The tangent of the product of two vectors.
   static double tangent(const Unit& a, const Unit& b) {
     double sum = 0;
     for (int64_t t = 0; t < a.terms; ++t) sum += a.tangent(t) * b.at(t) + a.at(t) * b.tangent(t);
@@ -123,8 +123,9 @@ void DotPlan::tangent(int64_t count, const Tangents& a, float* y_tangent) const 
     }
 }
 
-// With u = x / length, g = sum_j dy_j v_j and a = u g: dx = (g - a u) / length, of which
-// dx' = (g' - a u' - a' u - (u x') dx) / length; a and a' are sums of dy y.
+// With u = x / length, g = sum_j dy_j v_j and a = u g, the gradient is dx = (g - a u) / length. Its tangent is dx' =
+// (g'
+// - a u' - a' u - (u x') dx) / length, where a and a' are computed as sums of dy y.
 void DotPlan::backward_tangent(int64_t count, int input, const Tangents& a, const float* dx, float* dx_tangent) const {
   const Side &own = sides_[input], &other = sides_[1 - input];
   const int64_t own_step = input ? 1 : other.vectors(), other_step = input ? own.vectors() : 1;  // in dy

@@ -1,4 +1,4 @@
-// Global pooling: each channel's mean or maximum over all pixels.
+// Global pooling: the mean or the maximum of each channel over all pixels.
 #include <algorithm>
 
 #include "ops/resize_rows.h"
@@ -25,7 +25,7 @@ void global_avg_pool_rows(const Kernels& k, int64_t count, int64_t pixels, int64
     std::fill_n(y, channels, 0.0f);
     if (channels > kBlockCols || pixels <= kBlockRows) {
       k.sum_rows(x, y, pixels, channels);
-    } else {  // sums of blocks, so that many pixels round little
+    } else {  // sums blocks of pixels, and then the blocks, so that rounding errors stay small
       float block[kBlockCols];
       for (int64_t p = 0; p < pixels; p += kBlockRows) {
         std::fill_n(block, channels, 0.0f);

@@ -1,4 +1,4 @@
-// The losses of whole arrays, by name.
+// The names of the losses, and losses as functions of whole arrays.
 #include "cnncore/loss.h"
 
 #include <algorithm>
@@ -35,7 +35,7 @@ constexpr std::array kNames = {
 };
 static_assert(kNames.size() == static_cast<size_t>(LossKind::cosine_similarity) + 1);
 
-constexpr int64_t kTaskFloats = 4096;  // of one task: a size that does not depend on the number of threads
+constexpr int64_t kTaskFloats = 4096;  // a task has so many values, whatever the number of threads is
 constexpr int64_t kFlopsPerValue = 40;
 
 void check_labels(const LossSpec& loss, int64_t rows, int64_t cols, const Targets& targets) {
@@ -48,7 +48,7 @@ Targets advanced(const Targets& targets, int64_t rows, int64_t cols) {
   return {targets.labels ? targets.labels + rows : nullptr, targets.values ? targets.values + rows * cols : nullptr};
 }
 
-// Calls task(first row, number of rows), on as many threads as the work deserves.
+// Cuts the rows into tasks, and calls task(first row, number of rows) for each. Little work runs on few threads.
 template <class Task>
 void for_rows(int64_t rows, int64_t cols, Task task) {
   const int64_t size = std::max<int64_t>(1, kTaskFloats / cols);

@@ -1,6 +1,6 @@
-// Binary crossentropy of a row, in blocks of plain float arithmetic that compilers turn into vectors on every machine
-// (loss_rows.cpp is compiled with -fno-trapping-math for that): images have thousands of outputs, and two logarithms
-// each of the library would cost more than a layer.
+// The binary crossentropy of a row. It is plain float arithmetic over blocks, which compilers turn into vector
+// instructions (loss_rows.cpp is compiled with -fno-trapping-math for that). An image may have thousands of outputs,
+// and two calls of the library's logarithm for each would take longer than a layer.
 #pragma once
 
 #include <algorithm>
@@ -11,21 +11,23 @@
 
 namespace cnncore::binary {
 
-/// log(x) of a positive normal float to about 2 ulp: x = 2^e m, m in [sqrt(1/2), sqrt(2)), and the series of
-/// log((1 + s) / (1 - s)) at s = (m - 1) / (m + 1). NaN stays NaN.
+/// log(x) of a positive float that is not denormal, with an error of about two units in the last place. x is split into
+/// 2^e m with m in [sqrt(1/2), sqrt(2)), and log(m) is the series of log((1 + s) / (1 - s)) at s = (m - 1) / (m + 1).
+/// NaN stays NaN.
 inline float log(float x) {
-  const int32_t bits = std::bit_cast<int32_t>(x) - 0x3f3504f3;  // of sqrt(1/2)
+  const int32_t bits = std::bit_cast<int32_t>(x) - 0x3f3504f3;  // the bits of sqrt(1/2)
   const float exponent = static_cast<float>(bits >> 23);
   const float m = std::bit_cast<float>((bits & 0x007fffff) + 0x3f3504f3);
   const float s = (m - 1) / (m + 1), z = s * s;
   const float series = ((0.22222222f * z + 0.28571429f) * z + 0.4f) * z + 0.66666667f;
-  // log(2) in two parts, so that exponent * kHigh is exact
+  // log(2) is split into two parts, so that exponent * kHigh is exact.
   constexpr float kHigh = 0.693359375f, kLow = -2.12194440e-4f;
   const float result = exponent * kHigh + (2 * s + (z * s * series + exponent * kLow));
   return x == x ? result : x;
 }
 
-/// e^x for x in [-87, 0] to about 2 ulp, 0 below: x = n log(2) + r. NaN stays NaN.
+/// e^x for x in [-87, 0], with an error of about two units in the last place, and 0 for smaller x. x is split into n
+/// log(2) + r. NaN stays NaN.
 inline float exp_negative(float x) {
   constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
   const float bounded = x < -87.0f ? -87.0f : x;
@@ -42,7 +44,7 @@ inline float exp_negative(float x) {
   return x == x ? p * scale : x;
 }
 
-/// log(1 + x) for x in [-1 + 1e-7, 1]: what rounding 1 + x has lost is made up for.
+/// log(1 + x) for x in [-1 + 1e-7, 1]. The error of rounding 1 + x is corrected.
 inline float log1p(float x) {
   const float u = 1 + x;
   return log(u) + (x - (u - 1)) / u;
@@ -54,7 +56,8 @@ struct Terms {
   float value[kBlock], slope[kBlock];
 };
 
-/// y are probabilities, clipped as Keras does; with `fused` the slope is that of the logits before their sigmoid.
+/// For outputs y that are probabilities, which are clipped as in Keras. With `fused`, the gradient is that of the
+/// logits, from which a sigmoid made y.
 inline void probabilities(int64_t count, const float* y, const float* t, float keep, float shift, bool fused,
                           Terms& terms) {
   constexpr float kLeast = static_cast<float>(pointwise::kEpsilon), kMost = static_cast<float>(pointwise::kMost);

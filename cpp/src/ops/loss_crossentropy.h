@@ -1,5 +1,6 @@
-// Losses of whole rows: crossentropies of classes, categorical hinge, cosine similarity. Each is a function object
-// (y, r, factor, dy) -> the loss of row r; dy, where not null, receives factor times the gradient.
+// Losses that depend on a whole row: crossentropies of classes, categorical hinge and cosine similarity. Each is a
+// function object that takes (y, r, factor, dy) and returns the loss of row r. If dy is not null, it writes factor
+// times the gradient there.
 #pragma once
 
 #include <algorithm>
@@ -11,7 +12,7 @@
 
 namespace cnncore::rows {
 
-/// The target of row r, class by class, with label smoothing: t (1 - s) + s / cols.
+/// The targets of the classes of row r, with label smoothing s: t (1 - s) + s / cols.
 struct ClassTargets {
   const Targets& targets;
   int64_t cols;
@@ -30,7 +31,7 @@ struct ClassTargets {
     return t * keep + spread;
   }
 
-  /// sum_j t_j f(j), without what is multiplied by zero
+  /// sum_j t_j f(j). f is not called for classes whose target is zero.
   template <class Function>
   double sum(int64_t r, Function f) const {
     if (one_class()) return f(targets.labels[r]);
@@ -48,7 +49,8 @@ inline double log_sum_exp(const float* y, int64_t cols) {
   return std::log(sum) + top;
 }
 
-/// dy holds softmax(logits) and becomes factor * (sum(t) softmax - t): the same bits for a label and its one-hot row.
+/// dy holds softmax(logits), and is replaced by factor * (sum(t) softmax - t). A label and the row that encodes it
+/// one-hot give the same bits.
 inline void softmax_crossentropy_gradient(const ClassTargets& t, int64_t r, float factor, float* dy) {
   if (t.one_class()) {
     dy[t.targets.labels[r]] -= 1;
@@ -73,8 +75,8 @@ struct LogitsCrossentropy {
   }
 };
 
-/// Probabilities are divided by their sum, then clipped. With `fused` they come from a softmax, and dy is the gradient
-/// of its input.
+/// The crossentropy of probabilities, which are divided by their sum and then clipped. With `fused`, a softmax has made
+/// them, and dy is the gradient of the input of that softmax.
 struct ProbabilityCrossentropy {
   ClassTargets t;
   bool fused;
@@ -93,7 +95,7 @@ struct ProbabilityCrossentropy {
     return t.sum(r, [&](int64_t j) { return -std::log(pointwise::clip(y[j] * share)); });
   }
 
-  // d/dy_i of -sum_j t_j log(y_j / sum); what is clipped does not move
+  // The derivative of -sum_j t_j log(y_j / sum) by y_i. Probabilities that are clipped count as constants.
   void gradient(const float* y, int64_t r, double share, float factor, float* dy) const {
     const auto moves = [&](int64_t j) { return pointwise::inside(y[j] * share); };
     const double common = t.sum(r, [&](int64_t j) { return moves(j) ? share : 0.0; });
@@ -102,7 +104,8 @@ struct ProbabilityCrossentropy {
   }
 };
 
-/// -sum_j alpha_j (1 - p_j)^gamma t_j log(p_j), p = y / sum(y) clipped, y through softmax first where from_logits.
+/// -sum_j alpha_j (1 - p_j)^gamma t_j log(p_j), where p = y / sum(y), clipped. With from_logits, softmax(y) takes the
+/// place of y.
 struct FocalCrossentropy {
   const LossSpec& loss;
   ClassTargets t;
@@ -131,7 +134,7 @@ struct FocalCrossentropy {
     return value;
   }
 
-  // of class j, and its slope in p
+  // The term of class j, and its derivative by p.
   pointwise::Point term(double probability, int64_t r, int64_t j) const {
     const double target = t.at(r, j);
     if (target == 0) return {0, 0};
@@ -140,7 +143,7 @@ struct FocalCrossentropy {
     const double slope = loss.gamma * std::pow(1 - p, loss.gamma - 1) * log_p - rest / p;
     return {-weight * rest * log_p, pointwise::inside(probability) ? weight * slope : 0};
   }
-  // the slope of its slope
+  // The second derivative of the term by p.
   double second(double p, int64_t r, int64_t j) const {
     const double target = t.at(r, j), gamma = loss.gamma;
     if (target == 0 || !pointwise::inside(p)) return 0;
@@ -173,7 +176,7 @@ struct CategoricalHinge {
   }
 };
 
-/// -sum(t y) / (|t| |y|), with lengths of at least epsilon
+/// -sum(t y) / (|t| |y|), where lengths count as at least epsilon
 struct CosineSimilarity {
   const Targets& targets;
   int64_t cols;

@@ -14,7 +14,7 @@ using rows::ClassTargets;
 
 constexpr std::array kNames = {"hessian", "gauss_newton", "fisher"};
 
-/// A row: y, its tangent, its number, what to multiply with, and where the product goes.
+/// One row: y and its tangent, the number of the row, the factor of the product, and where the product is written.
 struct Row {
   const float* y;
   const float* tangent;
@@ -23,7 +23,7 @@ struct Row {
   float* out;
 
   void set(int64_t j, double product) const { out[j] = static_cast<float>(factor * product); }
-  /// sum_j f(j)
+  /// The sum of f(j) over all values j of the row.
   template <class Function>
   double sum(Function f) const {
     double total = 0;
@@ -32,14 +32,14 @@ struct Row {
   }
 };
 
-// total (diag(p) - p p') applied to the tangent of the logits.
+// The matrix total * (diag(p) - p p^T), multiplied by the tangent of the logits.
 template <class Probability>
 void softmax_product(const Row& row, double total, Probability p) {
   const double mean = row.sum([&](int64_t j) { return p(j) * row.tangent[j]; });
   for (int64_t j = 0; j < row.cols; ++j) row.set(j, total * p(j) * (row.tangent[j] - mean));
 }
 
-// Of -sum_j t_j log(y_j / sum(y)), whose clipped terms do not move.
+// For the loss -sum_j t_j log(y_j / sum(y)). Terms that are clipped count as constants.
 void crossentropy_of_values(const Row& row, const ClassTargets& t, CurvatureKind kind) {
   const double sum = row.sum([&](int64_t j) { return static_cast<double>(row.y[j]); }), share = 1 / sum;
   const auto moves = [&](int64_t j) { return inside(row.y[j] * share); };
@@ -65,8 +65,8 @@ void class_crossentropy(const Row& row, const ClassTargets& t, const LossSpec& l
   crossentropy_of_values(row, t, kind);
 }
 
-// With s the slope of a class's term in its probability and p' the tangent of the probabilities, the tangent of the
-// gradient in y (or in the logits) is the tangent of scale (s - sum(s p)), or of p (s - sum(s p)).
+// Let s be the derivative of a class's term by its probability, and p' the tangent of the probabilities. The gradient
+// by y is scale (s - sum(s p)), and that by the logits p (s - sum(s p)). This computes the tangent of one of them.
 void focal_crossentropy(const Row& row, const ClassTargets& t, const LossSpec& loss, CurvatureKind kind) {
   const bool logits = loss.from_logits, hessian = kind == CurvatureKind::hessian;
   const double shift = logits ? rows::log_sum_exp(row.y, row.cols) : 0.0;
@@ -90,7 +90,7 @@ void focal_crossentropy(const Row& row, const ClassTargets& t, const LossSpec& l
   }
 }
 
-// Of -cos(t, y), which is half the squared distance of the directions, less one.
+// For the loss -cos(t, y). It equals half of the squared distance between the two directions, minus one.
 void cosine_similarity(const Row& row, const float* t, CurvatureKind kind) {
   const double yy = row.sum([&](int64_t j) { return static_cast<double>(row.y[j]) * row.y[j]; });
   const double tt = row.sum([&](int64_t j) { return static_cast<double>(t[j]) * t[j]; });
@@ -112,7 +112,7 @@ void cosine_similarity(const Row& row, const float* t, CurvatureKind kind) {
     row.set(j, scale * (moved * (t[j] - along * row.y[j]) + along_tangent * row.y[j] + along * row.tangent[j]));
 }
 
-/// Second derivatives of losses that are taken value by value.
+/// The second derivatives of losses that are sums over single values.
 struct Pointwise {
   const LossSpec& loss;
   CurvatureKind kind;
@@ -145,7 +145,7 @@ struct Pointwise {
     const double miss = 1 - (t * y + (1 - t) * (1 - y)), gamma = loss.gamma;
     const double weight = loss.class_balancing ? t * loss.alpha + (1 - t) * (1 - loss.alpha) : 1;
     if (miss <= 0) return 0;
-    const double change = -(2 * t - 1);  // of miss
+    const double change = -(2 * t - 1);  // the derivative of `miss`
     return weight * (gamma * (gamma - 1) * std::pow(miss, gamma - 2) * change * change * entropy.value +
                      2 * gamma * std::pow(miss, gamma - 1) * change * entropy.slope +
                      (inside(y) ? std::pow(miss, gamma) * crossentropy(y, t) : 0.0));
@@ -174,7 +174,7 @@ struct Pointwise {
         const double rate = y + pointwise::kEpsilon;
         return fisher() ? 1 / rate : positive(t / (rate * rate));
       }
-      default: return 0;  // piecewise linear
+      default: return 0;  // the other losses consist of straight lines
     }
   }
 };

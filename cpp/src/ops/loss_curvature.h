@@ -1,4 +1,4 @@
-// Second derivatives of losses, on the calling thread.
+// Second derivatives of losses, computed on the calling thread.
 #pragma once
 
 #include "cnncore/curvature.h"
@@ -6,19 +6,22 @@
 
 namespace cnncore {
 
-/// dy_tangent = scale * weight[r] * M_r y_tangent for each row r, where M_r is, by `kind`,
-///   hessian       the second derivatives of the row's loss
-///   gauss_newton  the same without what may be negative: those of a convex loss; of a loss that is a square of
-///                 something, the square's; of crossentropies of values y, what is left of them where the rows sum to
-///                 one; else, value by value, their positive part
-///   fisher        their mean where the targets are drawn as y says
-/// For Output::softmax and sigmoid the derivatives are those in the logits, whose tangent y_tangent is. Rows whose
-/// label is ignored give zeros. check_loss_curvature has been called.
+/// dy_tangent = scale * weight[r] * M_r y_tangent for each row r. The matrix M_r depends on `kind`:
+///   hessian       the second derivatives of the loss of the row
+///   gauss_newton  a matrix without negative eigenvalues. For a convex loss it is the same matrix. For a loss that is
+///   the
+///                 square of something, it has the second derivatives of the square only. For crossentropies of values
+///                 y, it is what the Hessian is for rows that sum to one. For other losses it has, value by value, the
+///                 second derivative if that is positive and otherwise zero.
+///   fisher        the mean of the Hessian over random targets, whose probabilities are y
+/// For Output::softmax and sigmoid, derivatives are taken by the logits, and y_tangent is the tangent of the logits.
+/// Rows whose label is ignored give zeros. check_loss_curvature must have been called before.
 void loss_rows_curvature(const LossSpec& loss, CurvatureKind kind, Output meaning, int64_t rows, int64_t cols,
                          const float* y, const float* y_tangent, const Targets& targets, const float* row_weight,
                          float scale, float* dy_tangent);
 
-/// Throws std::invalid_argument where the loss is no negative logarithm of a likelihood and so has no Fisher matrix.
+/// Throws std::invalid_argument if `kind` is fisher and the loss is not the negative logarithm of a likelihood, because
+/// then it has no Fisher matrix.
 void check_loss_curvature(const LossSpec& loss, CurvatureKind kind);
 
 }  // namespace cnncore

@@ -1,5 +1,6 @@
-// Losses that are a mean or a sum over the values of a row: value and slope for one prediction y and target t.
-// They are constants rather than functions, because those are inlined where they are passed on.
+// Losses that are a mean or a sum over the values of a row. Each returns the loss and its derivative for one prediction
+// y and one target t. They are constants that hold a lambda, and not functions, because compilers inline lambdas that
+// are passed as arguments.
 #pragma once
 
 #include <algorithm>
@@ -8,7 +9,7 @@
 
 namespace cnncore::pointwise {
 
-// Keras compares in float32, where 1 - 1e-7 is 1 - 2^-23.
+// Keras clips in float32, where 1 - 1e-7 is rounded to 1 - 2^-23.
 constexpr double kEpsilon = 1e-7f, kMost = 1.0f - 1e-7f;
 
 struct Point {
@@ -71,7 +72,7 @@ inline constexpr auto poisson = [](double y, double t) {
   return Point{y - t * std::log(y + kEpsilon), 1 - t / (y + kEpsilon)};
 };
 
-// p has been clipped, so that 1 - p is exact enough.
+// p has been clipped before, so 1 - p is accurate enough.
 inline double crossentropy(double p, double t) {
   double value = 0;
   if (t != 0) value -= t * std::log(p);

@@ -12,7 +12,7 @@ namespace {
 
 using pointwise::Point;
 
-/// Rows of one loss: row(y, r, factor, dy) for each that counts.
+/// The rows of a batch, for one loss. It calls row(y, r, factor, dy) for each row that is not ignored.
 struct Batch {
   const LossSpec& loss;
   int64_t rows, cols;
@@ -41,7 +41,7 @@ struct Batch {
     return total;
   }
 
-  // The sum over a row of f(y, t), divided by `divisor`.
+  // The loss of a row is the sum of f(y, t) over its values, divided by `divisor`.
   template <class Function>
   double points(double divisor, Function f) const {
     return sum([&](const float* from, int64_t r, float factor, float* to) {
@@ -62,7 +62,7 @@ struct Batch {
     return points(static_cast<double>(cols), f);
   }
 
-  // Binary targets with label smoothing.
+  // The same with label smoothing of binary targets.
   template <class Function>
   double binary_means(Function f) const {
     const double keep = 1 - loss.label_smoothing, shift = 0.5 * loss.label_smoothing;

@@ -1,4 +1,4 @@
-// Losses of some rows, on the calling thread; a network calls this slice by slice.
+// The losses of some rows, computed on the calling thread. A network calls this for each slice.
 #pragma once
 
 #include "cnncore/activation_kind.h"
@@ -7,27 +7,31 @@
 
 namespace cnncore {
 
-/// What a network's output means to its loss. For `softmax` and `sigmoid` dy is the gradient of the logits before that
-/// activation, whose own backward pass is then left out; it is that of the loss without clipping, so a row that is
-/// confident and wrong still learns.
+/// What the output of a network is for its loss. `softmax` and `sigmoid` say that this activation made the output, and
+/// that dy shall be the gradient of its input, the logits; then the backward pass of the activation is left out. This
+/// gradient is that of the loss without clipping, so that a sample which is predicted wrongly with great certainty
+/// still has a gradient.
 enum class Output { values, softmax, sigmoid };
 
-/// softmax or sigmoid where the loss takes the gradient of the output's last activation with its own, else values.
+/// Returns softmax or sigmoid if the loss can include the gradient of the last activation in its own, otherwise values.
 Output output_meaning(const LossSpec& loss, Activation last);
 
-/// sum_r weight[r] * loss(row r), with weight 1 where row_weight is null. dy (rows, cols), where not null, receives
-/// scale * weight[r] * d loss(row r) / dy. Rows whose label is the loss's `ignore_class` have loss and gradient 0.
-/// The labels have been checked. Allocates nothing.
+/// Returns sum_r weight[r] * loss(row r). If row_weight is null, all weights are 1. If dy (rows, cols) is not null,
+/// scale
+/// * weight[r] * d loss(row r) / dy is written there. Rows whose label is the `ignore_class` of the loss have loss and
+/// gradient 0. The labels must have been checked before. This allocates nothing.
 double loss_rows(const Kernels& kernels, const LossSpec& loss, Output meaning, int64_t rows, int64_t cols,
                  const float* y, const Targets& targets, const float* row_weight, float scale, float* dy);
 
-/// What these rows add to the divisor of the reduced loss: their number without ignored ones, or their weights. Sum it
-/// over the batch, hand that to `loss_divisor`, and call loss_rows with scale = loss weight / divisor.
+/// What these rows contribute to the divisor of the reduced loss: the number of rows that are not ignored, or the sum
+/// of their weights. Sum this over the batch, call `loss_divisor` with the sum, and call loss_rows with scale = weight
+/// of the loss / divisor.
 double row_count(const LossSpec& loss, int64_t rows, const Targets& targets, const float* row_weight);
-/// 1 for Reduction::sum; infinity where nothing counts, so that loss and gradient are 0.
+/// The divisor of the reduced loss. It is 1 for Reduction::sum. If no row counts, it is infinite, so that loss and
+/// gradient are 0.
 double loss_divisor(const LossSpec& loss, double count);
 
-/// Throws std::invalid_argument where a label is neither in [0, classes) nor ignored.
+/// Throws std::invalid_argument if a label is neither in [0, classes) nor ignored.
 void check_label(const LossSpec& loss, int64_t label, int64_t classes);
 
 }  // namespace cnncore

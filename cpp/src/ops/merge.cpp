@@ -1,4 +1,4 @@
-// Add, subtract, multiply, average, maximum, minimum: block by block of the output.
+// Add, subtract, multiply, average, maximum and minimum, computed for one block of the output after the other.
 #include "cnncore/merge.h"
 
 #include <array>
@@ -61,11 +61,12 @@ void MergePlan::forward(const Kernels& k, int64_t count, const float* const* x, 
       k.activation(Activation::relu, row, row, b.cols);
     }
   };
-  // With two inputs an element is written once; otherwise its block is read again and should still be near.
+  // With two inputs each element is written once, so blocks may be large. Otherwise a block is read again for each
+  // further input, and should still be in the caches then.
   shapes_.for_blocks(count, run, inputs_ <= 2 && !relu ? 64 * Broadcast::kBlock : 4 * Broadcast::kBlock);
 }
 
-// Start times all inputs but one; where `replaced` is another one, with the tangent of that.
+// t = start, multiplied by all inputs except `input`. If `replaced` is another input, its tangent takes its place.
 void MergePlan::product_without(const Kernels& k, const Broadcast::Block& b, int input, Operand start,
                                 const float* const* x, int replaced, const float* const* x_tangent, float* t) const {
   for (int i = 0; i < inputs_; ++i) {
@@ -76,7 +77,7 @@ void MergePlan::product_without(const Kernels& k, const Broadcast::Block& b, int
   }
 }
 
-// Start where the input is the extremum, zero elsewhere.
+// t = start where the input is the maximum (minimum), and zero elsewhere.
 void MergePlan::where_extreme(const Kernels& k, const Broadcast::Block& b, int input, Operand start,
                               const float* const* x, float* t) const {
   for (int64_t r = 0; r < b.rows; ++r)
@@ -143,7 +144,7 @@ Shape merge_output_shape(Merge kind, const std::vector<Shape>& inputs) {
 
 namespace {
 
-// The inputs of one sample.
+// Pointers to the inputs of one sample.
 template <class Pointer>
 std::vector<Pointer> sample_of(const std::vector<Shape>& inputs, Pointer const* x, int64_t n) {
   std::vector<Pointer> result;

@@ -1,4 +1,5 @@
-// Layers of several inputs, prepared for their shapes; they run on the calling thread and allocate nothing there.
+// Layers with several inputs, prepared for the shapes of these. They run on the calling thread, and allocate nothing
+// while they run.
 #pragma once
 
 #include "cnncore/merge.h"
@@ -7,7 +8,7 @@
 
 namespace cnncore {
 
-/// y = x[0] op x[1] op ... with NumPy's broadcasting; the average is the sum times 1 / n.
+/// y = x[0] op x[1] op ... with NumPy's broadcasting. The average is the sum multiplied by 1 / n.
 class MergePlan {
  public:
   MergePlan(Merge kind, const std::vector<Shape>& inputs);
@@ -16,19 +17,22 @@ class MergePlan {
   /// Whether backward reads x (multiply, maximum, minimum); otherwise x may be null.
   bool needs_inputs() const { return kind_ == Merge::multiply || is_extremum(); }
 
-  /// `count` samples. y may be x[0] where that has the output's shape. With `relu`, y = max(0, x[0] op x[1] op ...).
+  /// Computes `count` samples. y may be the same array as x[0] if that has the shape of the output. With `relu`, y =
+  /// max(0, x[0] op x[1] op ...).
   void forward(const Kernels& k, int64_t count, const float* const* x, float* y, bool relu = false) const;
 
-  /// The gradient of one input, summed over the axes along which it repeats; `accumulate` adds to dx, otherwise it is
-  /// overwritten. A maximum's (minimum's) gradient goes to the first input that attains it, as in TensorFlow; PyTorch
-  /// and JAX halve it between two equal ones. A NaN counts as beyond every number.
+  /// Computes the gradient of one input, summed over the axes along which this input repeats. With `accumulate` it is
+  /// added to dx, otherwise dx is overwritten. If several inputs are equally large, the gradient of a maximum goes to
+  /// the first of them, as in TensorFlow (PyTorch and JAX divide it between them); likewise for a minimum. A NaN counts
+  /// as larger (smaller) than every number.
   void backward(const Kernels& k, int64_t count, int input, const float* const* x, const float* dy, float* dx,
                 bool accumulate) const;
 
-  /// y' from the tangents of the inputs.
+  /// Computes y' from the tangents of the inputs.
   void tangent(const Kernels& k, int64_t count, const float* const* x, const float* const* x_tangent,
                float* y_tangent) const;
-  /// dx' += what the tangents of the other inputs change in dx; beside it dx' is what backward makes of dy'.
+  /// Adds to dx' what it contains because the other inputs change. The rest of dx' is the gradient that backward
+  /// computes from dy'.
   void add_second(const Kernels& k, int64_t count, int input, const float* const* x, const float* const* x_tangent,
                   const float* dy, float* dx_tangent) const;
 
@@ -44,7 +48,7 @@ class MergePlan {
   Broadcast shapes_;
 };
 
-/// y = the inputs one behind the other along an axis of the sample.
+/// y consists of the inputs, one after the other along an axis of the sample.
 class ConcatenatePlan {
  public:
   /// A negative axis counts from the last one.
@@ -52,20 +56,21 @@ class ConcatenatePlan {
 
   const Shape& output_shape() const { return output_; }
   void forward(int64_t count, const float* const* x, float* y) const;
-  /// The input's part of dy; `accumulate` adds to dx.
+  /// Copies the part of dy that belongs to an input to dx, or with `accumulate` adds it.
   void backward(const Kernels& k, int64_t count, int input, const float* dy, float* dx, bool accumulate) const;
 
  private:
   Shape output_;
-  int64_t outer_, row_;         // rows of an output sample and their length
-  std::vector<int64_t> begin_;  // where each input begins in a row, and the row's end
+  int64_t outer_, row_;         // the number of rows of a sample of the output, and their length
+  std::vector<int64_t> begin_;  // where each input begins in a row, and where the row ends
 };
 
-/// y[i, j] = sum_k x1[i, k] * x2[j, k], over an axis of each sample: what is left of x1's axes, then of x2's. Where
-/// `normalize`, x1 and x2 are first divided by max(their length along k, 1e-7).
+/// y[i, j] = sum_k x1[i, k] * x2[j, k], where k runs along one axis of each sample. The axes of y are the other axes of
+/// x1, and then those of x2. With `normalize`, x1 and x2 are first divided by their lengths along k, or by 1e-7 if they
+/// are shorter.
 class DotPlan {
  public:
-  /// Axes of the samples, from 0 on.
+  /// Axes are those of samples, counted from 0.
   DotPlan(int axis_1, int axis_2, bool normalize, const Shape& x1, const Shape& x2);
 
   const Shape& output_shape() const { return output_; }
@@ -73,25 +78,27 @@ class DotPlan {
   /// The gradient of input 0 or 1; dx is overwritten.
   void backward(int64_t count, int input, const float* x1, const float* x2, const float* dy, float* dx) const;
 
-  /// What a product with curvature reads: x and y with their tangents, and dy with its own.
+  /// What a product with curvature reads: x, y and dy, each with its tangent.
   struct Tangents {
     const float* x[2];
     const float* x_tangent[2];
     const float *y, *dy;
     const float *y_tangent, *dy_tangent;
   };
-  /// y' from x' of both inputs.
+  /// Computes y' from the tangents of both inputs.
   void tangent(int64_t count, const Tangents& a, float* y_tangent) const;
-  /// dx' of input 0 or 1; dx is what backward has made of dy.
+  /// Computes dx' of input 0 or 1. dx must be the gradient that backward has computed from dy.
   void backward_tangent(int64_t count, int input, const Tangents& a, const float* dx, float* dx_tangent) const;
 
  private:
   struct Unit;
   struct Side {
-    int64_t outer, inner, terms;  // (outer, terms, inner)
+    int64_t outer, inner, terms;  // the sample has the shape (outer, terms, inner)
     int64_t vectors() const { return outer * inner; }
     int64_t size() const { return vectors() * terms; }
-    int64_t begin(int64_t i) const { return i / inner * inner * terms + i % inner; }  // term t lies t * inner further
+    int64_t begin(int64_t i) const {
+      return i / inner * inner * terms + i % inner;
+    }  // term t is t * inner floats later
   };
   double inverse_length(const Side& s, const float* v) const;
   Unit unit(const Side& s, const float* v, const float* v_tangent) const;

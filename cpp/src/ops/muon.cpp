@@ -1,5 +1,6 @@
-// Muon: steps along orthogonalized momentum. X is a matrix of `rows` <= `cols`, n its number of rows.
-//   X0 = M / (|M| + 1e-7);   A = X X^T;   X <- a X + (b A + c A A) X, some times
+// Muon moves matrices by their momentum M, after it has been made orthogonal. The iteration starts from X = M / (|M| +
+// 1e-7), where X has n rows and at least as many columns, and repeats a few times:
+//   A = X X^T;   X <- a X + (b A + c A A) X
 #include <algorithm>
 #include <cmath>
 
@@ -13,8 +14,8 @@ namespace {
 
 constexpr int64_t kRowsPerTask = 48;
 
-// y += x w, of (rows, depth) and (depth, cols), all without gaps; x_offset: where the rows of x begin, y_offset those
-// of y.
+// y += x w, where x is (rows, depth) and w is (depth, cols). x_offset and y_offset say where the rows of x and of y
+// begin.
 struct Product {
   int64_t rows, depth, cols;
   const float* x;
@@ -115,7 +116,7 @@ void Muon::prepare(std::span<const Piece> pieces) {
     if (moved_[v]) orthogonalize(matrices_[v][0], matrices_[v][1], direction_.data() + variables_[v].offset);
 }
 
-// x becomes its own orthogonalization, times what Liu et al. scale it with.
+// Replaces x by the orthogonal matrix near it, multiplied by the factor of Liu et al.
 void Muon::orthogonalize(int64_t rows, int64_t cols, float* x) {
   const Kernels& k = kernels();
   const int64_t n = std::min(rows, cols), length = std::max(rows, cols), size = rows * cols;
@@ -135,7 +136,7 @@ void Muon::orthogonalize(int64_t rows, int64_t cols, float* x) {
     k.transpose(matrix, length, transposed, n, n, length);
     std::fill_n(gram, n * n, 0.0f);
     add_product({n, length, n, matrix, row_offset_.data(), transposed, gram, gram_offset_.data()}, term_.data());
-    // b A + c A A = (b I + c A) A: the factor takes the place of the transposed matrix, which is not read again.
+    // b A + c A A = (b I + c A) A. The factor b I + c A is written over the transposed matrix, which is not read again.
     k.rescale_f32(gram, transposed, n * n, params_.c, 0.0f);
     for (int64_t j = 0; j < n; ++j) transposed[j * n + j] += params_.b;
     std::fill_n(polynomial, n * n, 0.0f);

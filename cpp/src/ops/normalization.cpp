@@ -1,4 +1,5 @@
-// Stateless normalization: pieces of rows on threads, whose sums are combined in order.
+// Normalization as functions of arrays. Threads take pieces of the rows, and the sums of the pieces are combined in a
+// fixed order.
 #include "cnncore/normalization.h"
 
 #include <algorithm>
@@ -15,7 +16,8 @@
 namespace cnncore {
 namespace {
 
-// Rows of a piece: enough to be worth a thread, a number that depends on the problem only.
+// How the rows are cut into pieces. A piece is enough work to be worth a thread, and its size depends on the problem
+// only.
 struct Pieces {
   Pieces(int64_t all_rows, int64_t cols) : rows(all_rows), step(std::max<int64_t>(64, 65536 / cols)) {}
   int64_t count() const { return (rows + step - 1) / step; }
@@ -50,7 +52,7 @@ void validate(const GroupNormParams& p) {
   check_epsilon(op, p.epsilon);
 }
 
-// y over all rows, piece by piece.
+// Computes y for all rows, piece by piece.
 template <class Function>
 void for_pieces(const Pieces& pieces, int64_t cols, int64_t cost, Function f) {
   parallel_for(pieces.count(), cost * pieces.rows * cols,

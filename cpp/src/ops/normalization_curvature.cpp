@@ -3,14 +3,14 @@
 namespace cnncore {
 namespace {
 
-/// The set's values and means of them.
+/// Access to the values of a set, and means over them.
 struct Values {
   explicit Values(const NormalizedSet& normalized) : set(normalized) {
     mean_tangent = mean([&](int64_t i, int64_t) { return x_tangent(i); });
     turn = mean([&](int64_t i, int64_t) { return unit(i) * x_tangent(i); });
   }
 
-  /// f(place, column) averaged over the set
+  /// The mean of f(place, column) over the set.
   template <class Function>
   double mean(Function f) const {
     double sum = 0;
@@ -31,7 +31,7 @@ struct Values {
   double gamma_tangent(int64_t c) const { return set.gamma_tangent ? set.gamma_tangent[c] : 0.0; }
 
   const NormalizedSet& set;
-  double mean_tangent, turn = 0;  // turn: the inverse deviation changes by -inverse * inverse * turn
+  double mean_tangent, turn = 0;  // the tangent of `inverse` is -inverse * inverse * turn
 };
 
 }  // namespace

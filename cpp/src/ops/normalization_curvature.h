@@ -1,28 +1,28 @@
-// Normalization of sets of values (layer and group normalization) in products with curvature.
+// Layer and group normalization in products with curvature. Both normalize sets of values.
 #pragma once
 
 #include <cstdint>
 
 namespace cnncore {
 
-/// A set of values that are normalized together: `rows` pieces of `width` values, `pitch` apart. Value (r, c) has the
-/// factor gamma[c] and the addend beta[c]; with u = (x - mean) * inverse, y = gamma u + beta. All of gamma, beta and
-/// their tangents may be null: ones, zeros, zeros.
+/// A set of values that are normalized together. It consists of `rows` pieces of `width` values, which begin `pitch`
+/// floats apart. With u = (x - mean) * inverse, y = gamma u + beta, where value (r, c) has gamma[c] and beta[c]. If
+/// gamma is null, it is 1. If a tangent of gamma or beta is null, it is 0.
 struct NormalizedSet {
   int64_t rows, width, pitch;
   const float* x = nullptr;
-  const float* x_tangent = nullptr;  // may be null: zeros
+  const float* x_tangent = nullptr;  // null stands for zeros
   float mean = 0, inverse = 0;
   const float* gamma = nullptr;
   const float* gamma_tangent = nullptr;
   const float* beta_tangent = nullptr;
 };
 
-/// y' = gamma u' + gamma' u + beta', u' = inverse (x' - mean(x') - u mean(u x')).
+/// y' = gamma u' + gamma' u + beta', where u' = inverse (x' - mean(x') - u mean(u x')).
 void normalized_tangent(const NormalizedSet& set, float* y_tangent);
 
-/// dx = inverse (g - mean(g) - u mean(u g)), g = gamma dy, and its tangent from those of x, gamma and dy; both are null
-/// where they are not wanted. dgamma' += dy' u + dy u' and dbeta' += dy', where they are not null.
+/// dx = inverse (g - mean(g) - u mean(u g)), where g = gamma dy, and the tangent of dx. Each is skipped if it is null.
+/// To the tangents of dgamma and dbeta, dy' u + dy u' and dy' are added, if they are not null.
 struct NormalizedGradients {
   const float* dy;
   const float* dy_tangent;

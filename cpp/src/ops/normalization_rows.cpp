@@ -1,4 +1,4 @@
-// Normalization: statistics by blocks of rows whose floats are combined in double.
+// Normalization. Statistics of blocks of rows are computed in float, and those of the blocks are combined in double.
 #include "ops/normalization_rows.h"
 
 #include <algorithm>
@@ -8,14 +8,14 @@
 namespace cnncore {
 namespace {
 
-constexpr int64_t kBlockRows = 128;  // summed in float, in a few chains; x stays in the nearest caches
-constexpr int64_t kBlockCols = 256;  // columns at a time, of arrays on the stack
-constexpr int64_t kFoldedCols = 64;  // narrower rows are read several at a time, as one row
+constexpr int64_t kBlockRows = 128;  // the rows of a block, which are summed in float and stay in the nearest caches
+constexpr int64_t kBlockCols = 256;  // so many columns are computed at a time, in arrays on the stack
+constexpr int64_t kFoldedCols = 64;  // rows that are narrower are joined: several of them are read as one row
 
-// How many rows of so few channels are taken as one.
+// How many rows with this number of channels are read as one row.
 int64_t folds(int64_t channels) { return std::max<int64_t>(1, kFoldedCols / channels); }
 
-// Calls f(first row, rows, folds) over blocks of rows; rows counts folded ones.
+// Calls f(first row, rows, folds) for blocks of rows, where `folds` rows are read as one and `rows` counts joined rows.
 template <class Function>
 void for_blocks(int64_t rows, int64_t channels, Function f) {
   const int64_t fold = folds(channels), whole = rows / fold;
@@ -23,7 +23,7 @@ void for_blocks(int64_t rows, int64_t channels, Function f) {
   if (rows > whole * fold) f(whole * fold, rows - whole * fold, int64_t{1});
 }
 
-// Up to four arrays of `channels` values, each repeated for the rows that are taken as one; null stays null.
+// Up to four arrays of `channels` values. Each is repeated as many times as rows are read as one. Null stays null.
 struct Folded {
   Folded(std::initializer_list<const float*> arrays, int64_t channels, int64_t fold) {
     int64_t i = 0;
@@ -37,7 +37,8 @@ struct Folded {
   const float* of[4];
 };
 
-// Calls f(first value, rows, columns, arrays): all rows, some as one where they are narrow, then what is left of them.
+// Calls f(first value, rows, columns, arrays) once for all rows, of which narrow ones are read several as one, and a
+// second time for the rows that are left over.
 template <class Function>
 void for_folded(int64_t rows, int64_t channels, std::initializer_list<const float*> arrays, Function f) {
   const int64_t fold = rows < 4 * folds(channels) ? 1 : folds(channels), whole = rows / fold;
@@ -45,7 +46,8 @@ void for_folded(int64_t rows, int64_t channels, std::initializer_list<const floa
   if (rows > whole * fold) f(whole * fold * channels, rows - whole * fold, channels, Folded(arrays, channels, 1));
 }
 
-// Joins the `count` rows in m with `more` rows, of whose channel c mean_of(c) and deviations_of(c) are known.
+// Combines the moments m of `count` rows with those of `more` other rows, which are mean_of(c) and deviations_of(c) for
+// channel c.
 template <class Mean, class Deviations>
 void combine_channels(int64_t channels, int64_t count, int64_t more, const Moments& m, Mean mean_of,
                       Deviations deviations_of) {
@@ -78,7 +80,8 @@ void observe_rows(const Kernels& k, int64_t rows, int64_t channels, const float*
     for (int64_t begin = 0; begin < width; begin += kBlockCols) {
       const int64_t cols = std::min(kBlockCols, width - begin), step = fold > 1 ? channels : cols;
       k.moments({x + first * channels + begin, width, count, cols, mean, rest, deviations});
-      for (int64_t at = 0; at < cols; at += step) {  // columns [at, at + step) are channels; exact around their mean
+      for (int64_t at = 0; at < cols;
+           at += step) {  // columns [at, at + step) are all channels of one of the joined rows
         const auto off = [&](int64_t c) { return static_cast<double>(rest[at + c]) * share; };
         const auto mean_of = [&](int64_t c) { return static_cast<double>(mean[at + c]) + off(c); };
         const auto deviations_of = [&](int64_t c) {
@@ -138,7 +141,8 @@ void normalize_rows(const Kernels& k, int64_t rows, int64_t channels, const floa
 
 namespace {
 
-// g: where dy is written to, masked by a relu whose output is y; both null without one.
+// If a relu follows, y is its output, and dy is written to g with zeros where y is not positive. Otherwise both are
+// null.
 void observe_gradients(const Kernels& k, int64_t rows, int64_t channels, const float* x, const float* mean,
                        const float* y, const float* dy, float* g, const GradientMoments& m) {
   float sum[kBlockCols], product[kBlockCols], folded_mean[kBlockCols];

@@ -1,5 +1,5 @@
-// What all optimizers share: the cut of a step into pieces, clipping, decay, accumulation, averages. The rules are in
-// optimizer_rules.cpp and muon.cpp.
+// What all optimizers have in common: cutting a step into pieces, clipping, weight decay, accumulation of gradients and
+// averages of parameters. The rules of the optimizers are in optimizer_rules.cpp and muon.cpp.
 #include "cnncore/optimizer.h"
 
 #include <algorithm>
@@ -89,7 +89,8 @@ void Optimizer::cut(std::span<const UpdateRange> ranges) {
   }
 }
 
-// task(piece) for every piece, on all threads; the first exception is thrown again at the end.
+// Calls task(piece) for every piece, on all threads. If tasks throw exceptions, the first one is thrown again at the
+// end.
 template <class Task>
 void Optimizer::for_pieces(Task task) {
   int64_t floats = 0;
@@ -115,8 +116,8 @@ void Optimizer::accumulate_gradients() {
   });
 }
 
-// The factor that each variable's gradient is multiplied with: 1 / steps of accumulation, and what brings its norm
-// down.
+// Computes the factor by which the gradient of each variable is multiplied. It is 1 / steps of accumulation, and
+// smaller if the norm of the gradient has to be limited.
 void Optimizer::find_scales() {
   const float mean = 1.0f / static_cast<float>(every());
   std::fill(scale_.begin(), scale_.end(), mean);
@@ -126,7 +127,7 @@ void Optimizer::find_scales() {
   for_pieces([&](Piece& piece) {
     piece.squares = static_cast<double>(k.optimizer.sum_squares(piece.grads, piece.size));
     if (std::isfinite(piece.squares)) return;
-    piece.squares = 0;  // beyond float32, whose root is not
+    piece.squares = 0;  // the sum overflows a float, though its root would not
     for (int64_t i = 0; i < piece.size; ++i) piece.squares += static_cast<double>(piece.grads[i]) * piece.grads[i];
   });
   std::fill(squares_.begin(), squares_.end(), 0.0);

@@ -1,4 +1,4 @@
-// The update rules that look at one parameter at a time.
+// The update rules that change each parameter by itself.
 #include <algorithm>
 #include <cmath>
 
@@ -72,7 +72,8 @@ double Nadam::momentum(int64_t update) const {
 }
 
 void Nadam::begin_step(int64_t update) {
-  if (product_updates_ >= update) product_ = 1.0, product_updates_ = 0;  // `step` was set back
+  if (product_updates_ >= update)
+    product_ = 1.0, product_updates_ = 0;  // the caller has set `step` to a smaller number
   while (product_updates_ < update) product_ *= momentum(++product_updates_);
   const double rate = learning_rate, next = momentum(update + 1);
   from_m_ = static_cast<float>(rate * next / (1.0 - product_ * next));
@@ -171,7 +172,7 @@ Ftrl::Ftrl(int64_t size, const FtrlParams& params)
   check_not_negative("l2_shrinkage_regularization_strength", params.l2_shrinkage);
 }
 
-// Plain C++: it is rare, and its powers would need a logarithm that the vectors do not have.
+// This is plain C++ and not a kernel: Ftrl is rarely used, and its powers would need a logarithm of vectors.
 bool Ftrl::update(int64_t offset, int64_t size, float* params, const float* grads) {
   const double rate = learning_rate, exponent = -params_.learning_rate_power;
   const double l2 = params_.l2 + params_.beta / (2.0 * rate), l1 = params_.l1;

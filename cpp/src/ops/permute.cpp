@@ -1,5 +1,5 @@
-// Permutations of axes: neighbouring axes that stay together are joined; what remains is runs to copy or squares to
-// transpose.
+// Permutations of axes. Neighbouring axes that stay neighbours are joined. What remains are runs of values to copy, or
+// matrices to transpose.
 #include <algorithm>
 #include <cstring>
 
@@ -13,12 +13,13 @@ namespace {
 
 std::string to_text(const std::vector<int>& dims) { return to_string(Shape(dims.begin(), dims.end())); }
 
-// An axis of the output with the distances between neighbours in both arrays.
+// An axis of the output, with the distance between neighbours along it in x and in y.
 struct Axis {
   int64_t size, from, to;
 };
 
-// The output's axes from the last to the first, joined where one loop walks two of them in both arrays.
+// The axes of the output from the last to the first. Two of them are joined if one loop can run over both in both
+// arrays.
 std::vector<Axis> joined_axes(const Shape& in, const std::vector<int>& dims) {
   std::vector<int64_t> pitch(in.size(), 1);
   for (size_t a = in.size(); a-- > 1;) pitch[a - 1] = pitch[a] * in[a];
@@ -68,7 +69,7 @@ PermutePlan::Moves PermutePlan::moves(const Shape& in, const std::vector<int>& d
   std::vector<Axis> axes = joined_axes(in, dims);
   Moves m{{}, {}, 1, axes[0].size, 0, 0};
   const auto contiguous = std::find_if(axes.begin(), axes.end(), [](const Axis& a) { return a.from == 1; });
-  if (contiguous != axes.begin()) {  // the output's last axis steps through the input's rows
+  if (contiguous != axes.begin()) {  // neighbours along the last axis of the output are in different rows of the input
     m.rows = axes[0].size, m.cols = contiguous->size;
     m.lds = axes[0].from, m.ldd = contiguous->to;
     axes.erase(contiguous);

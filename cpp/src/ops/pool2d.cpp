@@ -1,4 +1,4 @@
-// Pooling: windows as lists of positions, so that any size, stride and padding is one kernel.
+// Pooling. Windows are lists of positions, so one kernel serves all sizes, strides and paddings.
 #include "cnncore/pool2d.h"
 
 #include <algorithm>
@@ -19,7 +19,7 @@ Shape pool2d_output_shape(const Pool2dParams& p, const char* name) {
                        output_size(op, p.in_width, p.pool_width, p.stride_width, {p.padding.left, p.padding.right}),
                        p.channels};
   check_image_fits(op, p.in_height, p.in_width, p.channels);
-  // A window that lies in the padding alone would have no maximum and no average.
+  // A window that lies completely in the padding would have no maximum and no average.
   check(p.padding.top < p.pool_height && p.padding.bottom < p.pool_height && p.padding.left < p.pool_width &&
             p.padding.right < p.pool_width,
         op, "expected a padding smaller than the window ", p.pool_height, "x", p.pool_width, ". Received: ((",

@@ -1,4 +1,4 @@
-// A pooling layer prepared for one shape.
+// A pooling layer that is prepared for one shape.
 #pragma once
 
 #include <vector>
@@ -15,12 +15,12 @@ class Pool2dPlan {
 
   int64_t input_size() const { return x_size_; }
   int64_t output_size() const { return windows_ * params_.channels; }
-  /// Operations of an image, moving a value counted as one.
+  /// The number of operations for one image, where moving a value counts as one.
   int64_t flops() const { return 2 * static_cast<int64_t>(window_offset_.size()) * params_.channels; }
   void forward(int64_t count, const float* x, float* y) const;
-  /// The tangent of y from that of x.
+  /// Computes the tangent of y from that of x.
   void tangent(int64_t count, const float* x, const float* x_tangent, float* y_tangent) const;
-  /// Overwrites dx; x is read by the maximum only.
+  /// Overwrites dx. Only max-pooling reads x.
   void backward(int64_t count, const float* x, const float* dy, float* dx) const;
 
  private:

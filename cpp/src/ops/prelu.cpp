@@ -17,7 +17,7 @@ PreluPlan::PreluPlan(const Shape& sample, const Shape& alpha) : shapes_("[prelu]
 
 namespace {
 
-// All samples have the same alpha: a block of it, wherever in the batch the block lies.
+// The alphas of a block of x. All samples have the same alphas, so the number of the sample does not matter.
 Operand alpha_of(const Broadcast& shapes, Broadcast::Block b, const float* alpha) {
   b.sample = 0;
   return shapes.operand(1, b, alpha);

@@ -1,5 +1,5 @@
-// PReLU: y = x where x > 0, else alpha * x, with an alpha per element of the sample or shared along some of its axes
-// (He et al., 2015). Prepared for one shape; runs on the calling thread and allocates nothing there.
+// PReLU (He et al., 2015): y = x where x > 0, otherwise alpha * x. Each element of the sample has an alpha, or elements
+// share one along some axes. It is prepared for one shape, runs on the calling thread, and allocates nothing there.
 #pragma once
 
 #include "kernels/kernels.h"
@@ -9,14 +9,14 @@ namespace cnncore {
 
 class PreluPlan {
  public:
-  /// alpha has the sample's shape with ones along shared axes.
+  /// alpha has the shape of the sample, with 1 along axes that share an alpha.
   PreluPlan(const Shape& sample, const Shape& alpha);
 
   void forward(const Kernels& k, int64_t count, const float* x, const float* alpha, float* y) const;
-  /// dx is overwritten, dalpha added to (it begins as zeros); either may be null: not wanted. dx may be dy.
+  /// Overwrites dx, and adds to dalpha. Each is skipped if it is null. dx and dy may be the same array.
   void backward(const Kernels& k, int64_t count, const float* x, const float* alpha, const float* dy, float* dx,
                 float* dalpha) const;
-  /// Adds to dalpha what x' changes in it: x' dy where x is not positive.
+  /// Adds to the tangent of dalpha what it contains because x changes: x' dy where x is not positive.
   void add_second(const Kernels& k, int64_t count, const float* x, const float* x_tangent, const float* dy,
                   float* dalpha) const;
 

@@ -11,14 +11,14 @@ namespace {
 
 constexpr uint64_t kGolden = 0x9e3779b97f4a7c15u;
 
-// splitmix64's finaliser, as in the kernels (Steele et al., 2014).
+// The last step of splitmix64 (Steele et al., 2014), the same as in the kernels.
 uint64_t mixed(uint64_t z) {
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
   z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
   return z ^ (z >> 31);
 }
 
-// What the draws of a sample's elements start from.
+// The key of a sample, from which the draws of its elements are made.
 uint64_t key_of(uint64_t seed, uint64_t step, int64_t sample) {
   return mixed(mixed(seed + kGolden * (step + 1)) + kGolden * static_cast<uint64_t>(sample + 1));
 }
@@ -47,7 +47,7 @@ void DropoutPlan::run(const Kernels& k, uint64_t step_of_training, int64_t first
   float mask[Broadcast::kBlock];
   shapes_.for_blocks(count, [&](const Broadcast::Block& b) {
     const int64_t begin = shapes_.offset(1, {0, b.outer, b.row, b.col, b.rows, b.cols});
-    // The factors of the block: of one row where rows repeat, else one row behind the other.
+    // The factors of the block: those of one row if all rows have the same ones, otherwise those of all rows.
     const int64_t row = shapes_.row(1), step = shapes_.step(1), draws = step ? b.cols : 1, rows = row ? b.rows : 1;
     const uint64_t key = key_of(seed_, step_of_training, first + b.sample);
     for (int64_t r = 0; r < rows; ++r)

@@ -1,5 +1,5 @@
-// Dropout and noise on the calling thread. What is drawn for an element follows from (seed, step, sample, element)
-// alone, so that it is the same on any number of threads and backward draws it again.
+// Dropout and noise, computed on the calling thread. The random number of an element depends on (seed, step, sample,
+// element) only. So it is the same at any number of threads, and backward can draw it again.
 #pragma once
 
 #include "kernels/kernels.h"
@@ -7,14 +7,15 @@
 
 namespace cnncore {
 
-/// y = x / (1 - rate) where an element is kept, else 0. The noise shape has the sample's sizes, or 1 along axes that
-/// share one draw: (1, 1, channels) is spatial dropout.
+/// y = x / (1 - rate) where an element is kept, otherwise 0. The noise shape has the sizes of the sample, or 1 along
+/// axes that share one draw. For example, (1, 1, channels) is spatial dropout.
 class DropoutPlan {
  public:
-  /// rate in [0, 1).
+  /// The rate must be in [0, 1).
   DropoutPlan(float rate, uint64_t seed, const Shape& sample, const Shape& noise);
 
-  /// Samples first, first + 1, ... of the batch of a step. Backward is the same function of dy. In place where x == y.
+  /// Computes `count` samples, of which the first one has the number `first` in its batch. The backward pass is the
+  /// same function of dy. x and y may be the same array.
   void run(const Kernels& k, uint64_t step, int64_t first, int64_t count, const float* x, float* y) const;
 
  private:
@@ -24,7 +25,7 @@ class DropoutPlan {
   Broadcast shapes_;  // x, noise
 };
 
-/// y = x + stddev * (normal draws). Its gradient is dy. In place where x == y.
+/// y = x + stddev * (normally distributed numbers). The gradient of x is dy. x and y may be the same array.
 void gaussian_noise_rows(const Kernels& k, float stddev, uint64_t seed, uint64_t step, int64_t first, int64_t count,
                          int64_t size, const float* x, float* y);
 

@@ -1,4 +1,4 @@
-// Padding, cropping and upsampling of images.
+// Padding, cropping and upsampling of images, as functions of arrays.
 #include "cnncore/resize.h"
 
 #include <algorithm>

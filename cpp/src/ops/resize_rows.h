@@ -1,5 +1,5 @@
-// Layers that move, repeat or interpolate pixels, and global pooling, on the calling thread. Nothing allocates but the
-// constructors. Where a function takes `accumulate`, it adds to its result instead of overwriting it.
+// Layers that move, repeat or interpolate pixels, and global pooling, computed on the calling thread. Only constructors
+// allocate memory. With `accumulate`, a function adds to its result instead of overwriting it.
 #pragma once
 
 #include "cnncore/resize.h"
@@ -7,13 +7,14 @@
 
 namespace cnncore {
 
-/// y = x with zeros around; `in` is x's size.
+/// y is x inside a border of zeros. `in` is the size of x.
 void pad_rows(int64_t count, const ImageSize& in, const Padding& padding, const float* x, float* y);
-/// y = the inside of x; `in` is x's size. The gradient of pad_rows where `in` is the padded size.
+/// y is x without its border. `in` is the size of x. This is also the gradient of pad_rows, where `in` is the size
+/// after padding.
 void crop_rows(const Kernels& k, int64_t count, const ImageSize& in, const Padding& cropping, const float* x, float* y,
                bool accumulate = false);
 
-/// Any order of the axes of a sample.
+/// Rearranges the axes of a sample.
 class PermutePlan {
  public:
   /// Axis a of y is axis dims[a] of x, counted from 1.
@@ -24,10 +25,10 @@ class PermutePlan {
   void backward(const Kernels& k, int64_t count, const float* dy, float* dx) const { run(k, backward_, count, dy, dx); }
 
  private:
-  // Squares to transpose, or runs to copy, at pairs of offsets.
+  // Matrices to transpose, or runs of values to copy, from one list of offsets to another.
   struct Moves {
     std::vector<int64_t> from, to;
-    int64_t rows, cols;  // y[c * ldd + r] = x[r * lds + c]; a copied run has one row
+    int64_t rows, cols;  // y[c * ldd + r] = x[r * lds + c]; a run that is copied has one row
     int64_t lds, ldd;
   };
   static Moves moves(const Shape& in, const std::vector<int>& dims);
@@ -48,7 +49,8 @@ class UpsamplingPlan {
   void backward(const Kernels& k, int64_t count, const float* dy, float* dx, bool accumulate) const;
 
  private:
-  // Output position o lies between the input's offsets low and high, `weight` towards the latter.
+  // Output position o is between the input positions at the offsets low[o] and high[o]; weight[o] is the share of the
+  // latter.
   struct Axis {
     std::vector<int64_t> low, high;
     std::vector<float> weight;
@@ -61,14 +63,15 @@ class UpsamplingPlan {
 
   Upsampling2dParams params_;
   Shape output_;
-  Axis rows_, cols_;  // of bilinear interpolation
+  Axis rows_, cols_;  // for bilinear interpolation
 };
 
-/// y[c] = mean over the pixels; dx = dy / pixels.
+/// y[c] is the mean over the pixels. The gradient is dx = dy / pixels.
 void global_avg_pool_rows(const Kernels& k, int64_t count, int64_t pixels, int64_t channels, const float* x, float* y);
 void global_avg_pool_rows_backward(const Kernels& k, int64_t count, int64_t pixels, int64_t channels, const float* dy,
                                    float* dx, bool accumulate);
-/// y[c] = maximum over the pixels, NaN where one is; dx = dy at the first pixel that attains it, zero elsewhere.
+/// y[c] is the maximum over the pixels, or NaN if one of them is NaN. The gradient is dx = dy at the first pixel with
+/// the maximum, and zero at the others.
 void global_max_pool_rows(const Kernels& k, int64_t count, int64_t pixels, int64_t channels, const float* x, float* y);
 void global_max_pool_rows_backward(const Kernels& k, int64_t count, int64_t pixels, int64_t channels, const float* x,
                                    const float* y, const float* dy, float* dx);

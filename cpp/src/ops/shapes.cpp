@@ -1,4 +1,4 @@
-// Shapes and the arithmetic of sizes, checked against overflow.
+// Shapes, and arithmetic of sizes that checks for overflow.
 #include <limits>
 
 #include "cnncore/tensor.h"
@@ -15,7 +15,7 @@ int64_t multiply(const char* op, int64_t a, int64_t b) {
 }
 
 void check_sizes(const char* op, std::initializer_list<NamedSize> sizes, int64_t least) {
-  // Offsets within an image are 32-bit, so that a table of them costs half the cache.
+  // Offsets within an image have 32 bits, so that tables of them take half the space in the caches.
   constexpr int64_t most = std::numeric_limits<int32_t>::max();
   for (const NamedSize& size : sizes)
     check(size.value >= least && size.value <= most, op, "expected ", size.name, " between ", least, " and ", most,

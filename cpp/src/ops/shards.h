@@ -1,5 +1,5 @@
-// How a batch is cut into pieces whose partial sums are added in order: by the problem alone, never by the number of
-// threads.
+// How a batch is cut into shards, whose partial sums are added in a fixed order. The cut depends on the problem only,
+// and never on the number of threads.
 #pragma once
 
 #include <algorithm>
@@ -8,14 +8,17 @@
 namespace cnncore {
 
 struct Shards {
-  /// Samples in a shard. Fewer than eight would make the products of dense layers slower than more threads make up for.
+  /// The smallest number of samples in a shard. With fewer, the products of dense layers would become so slow that more
+  /// threads could not make up for it.
   static constexpr int64_t kLeast = 8;
-  /// Shards of a large batch: work for as many cores.
+  /// The number of shards of a large batch, which is enough work for as many cores.
   static constexpr int64_t kCount = 64;
-  /// Floats that the partial sums of all shards may take together, where that still leaves kFewest shards.
+  /// The partial sums of all shards together take at most so many floats, unless there would be fewer than kFewest
+  /// shards then.
   static constexpr int64_t kPartialFloats = int64_t{8} << 20, kFewest = 8;
 
-  /// Up to kCount shards of at least kLeast samples. `partial_floats` is what the partial sums of one shard take.
+  /// Makes at most kCount shards of at least kLeast samples. `partial_floats` is the number of floats of the partial
+  /// sums of one shard.
   explicit Shards(int64_t batch_size, int64_t partial_floats = 0)
       : batch(batch_size),
         size(std::max(divided(batch_size, most(partial_floats)), kLeast)),

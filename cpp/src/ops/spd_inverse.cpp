@@ -1,4 +1,5 @@
-// M = U^T U, then R = U^-1, then M^-1 = R R^T. All loops run along rows: they are vectors' work, in a fixed order.
+// Computes M = U^T U, then R = U^-1, and then M^-1 = R R^T. All inner loops run along rows, in a fixed order, so that
+// compilers can turn them into vector instructions.
 #include "cnncore/spd_inverse.h"
 
 #include <algorithm>
@@ -11,10 +12,10 @@
 namespace cnncore {
 namespace {
 
-constexpr int64_t kBlock = 32;    // rows of U that are subtracted at a time
-constexpr int64_t kColumns = 64;  // of R, for a task
+constexpr int64_t kBlock = 32;    // how many rows of U are subtracted at a time
+constexpr int64_t kColumns = 64;  // how many columns of R a task computes
 
-// y[j] += sum_k factor(k) * x[k * pitch + j]      begin <= k < end, j < count
+// y[j] += sum_k factor(k) * x[k * pitch + j] for begin <= k < end and j < count.
 template <class Factor>
 void add_rows(double* y, const double* x, int64_t pitch, int64_t begin, int64_t end, int64_t count, Factor factor) {
   int64_t k = begin;
@@ -30,7 +31,7 @@ void add_rows(double* y, const double* x, int64_t pitch, int64_t begin, int64_t 
   }
 }
 
-// Rows of m from the diagonal on become those of U.
+// Replaces the upper half of m, with the diagonal, by U.
 void factorize(int64_t n, double* m) {
   for (int64_t first = 0; first < n; first += kBlock) {
     const int64_t last = std::min(first + kBlock, n);
@@ -48,7 +49,7 @@ void factorize(int64_t n, double* m) {
   }
 }
 
-// r, zeros at first, becomes U^-1.
+// Writes U^-1 to r, which must hold zeros at first.
 void invert_upper(int64_t n, const double* u, double* r) {
   const int64_t tasks = (n + kColumns - 1) / kColumns;
   parallel_for(tasks, n * n * n / 3, [&](int64_t task, int) {
@@ -74,7 +75,7 @@ void spd_inverse(int64_t n, double* matrix) {
   parallel_for(n, n * n, [&](int64_t i, int) {
     for (int64_t k = 0; k < n; ++k) turned[i * n + k] = r[k * n + i];
   });
-  parallel_for(n, n * n * n / 3, [&](int64_t i, int) {  // the lower half takes the place of zeros
+  parallel_for(n, n * n * n / 3, [&](int64_t i, int) {  // the lower half, which held zeros, is filled in
     double* row = r + i * n;
     const double diagonal = row[i];
     row[i] = 0;

@@ -1,4 +1,4 @@
-// Checks shared by the ops: each op validates its parameters once, at the top.
+// Checks that several ops use. Each op checks its parameters once, before it does anything else.
 #pragma once
 
 #include <cstdint>
@@ -11,14 +11,16 @@ struct NamedSize {
   int64_t value;
 };
 
-/// Each size in [least, 2^31); `op` begins the message.
+/// Checks that each size is in [least, 2^31). Otherwise throws std::invalid_argument with a message that begins with
+/// `op`.
 void check_sizes(const char* op, std::initializer_list<NamedSize> sizes, int64_t least);
 
-/// One image, its padding included, or another array of three sizes can be addressed by the kernels' 32-bit offsets.
+/// Checks that the 32-bit offsets of the kernels can reach all of an image with its padding, or of another array with
+/// three sizes.
 void check_image_fits(const char* op, int64_t height, int64_t width, int64_t channels,
                       const char* what = "an image (with its padding)");
 
-/// a * b, or std::invalid_argument where it overflows.
+/// a * b. Throws std::invalid_argument if that overflows.
 int64_t multiply(const char* op, int64_t a, int64_t b);
 
 }  // namespace cnncore

@@ -1,4 +1,4 @@
-// The direct sum: one pixel a sample in the kernels' terms. It applies to every layer.
+// The direct sum. It applies to every layer. It uses the kernels of convolutions, for which a sample is one pixel.
 #include <algorithm>
 #include <numeric>
 #include <vector>
@@ -10,7 +10,9 @@
 namespace cnncore {
 namespace {
 
-constexpr int64_t kRowsPerTask = 48;  // of the kernel: a multiple of every kernel's block of rows
+// A task has so many rows of dkernel: a multiple of the number of rows that kernels keep in registers, on every
+// instruction set.
+constexpr int64_t kRowsPerTask = 48;
 
 double direct_speed(const DenseProblem&, const Kernels&) { return 1.0; }
 
@@ -19,7 +21,8 @@ class DirectDense : public DenseAlgorithm {
   DirectDense(const DenseProblem& problem, const Kernels& kernels);
 
   int64_t scratch_size() const override { return std::max(one_sample_.scratch_size(), layout_.size()); }
-  // rounded for forward, transposed for the gradient of the input
+  // The packed kernel consists of the kernel rounded (in a reduced precision, for forward) and the kernel transposed
+  // (for the gradient of the input).
   int64_t packed_size() const override { return p_.kernel_size() * (p_.reduced() + p_.fusion.input_grad); }
   int64_t tasks() const override { return (p_.params.features + kRowsPerTask - 1) / kRowsPerTask; }
   void pack(int64_t task, const float* kernel, float* packed) const override;
@@ -39,7 +42,7 @@ class DirectDense : public DenseAlgorithm {
 
  private:
   const float* operand_of(const float* dy, int64_t count, float* scratch) const;
-  DenseRange rows_of(int64_t task) const {  // of the kernel
+  DenseRange rows_of(int64_t task) const {  // the rows of the kernel that belong to a task
     const int64_t begin = task * kRowsPerTask;
     return {begin, std::min(kRowsPerTask, p_.params.features - begin)};
   }
@@ -48,7 +51,7 @@ class DirectDense : public DenseAlgorithm {
   const Kernels& k_;
   OneSample one_sample_;
   FeaturePieces pieces_;
-  std::vector<int32_t> x_offset_, y_offset_;  // of samples
+  std::vector<int32_t> x_offset_, y_offset_;  // where each sample begins
   std::vector<int32_t> term_;                 // 0, 1, 2, ...
   ScratchLayout layout_;
   ScratchArray<float> rounded_x_, rounded_dy_;

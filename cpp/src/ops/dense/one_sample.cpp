@@ -18,7 +18,8 @@ FeaturePieces::FeaturePieces(int64_t feature_count)
 
 OneSample::OneSample(const DenseProblem& problem, const Kernels& kernels)
     : p_(problem), k_(kernels), pieces_(problem.params.features) {
-  value_ = layout_.take<float>(p_.params.features + kAlignment / 4);  // the kernel may touch places behind the list
+  value_ = layout_.take<float>(p_.params.features +
+                               kAlignment / 4);  // the kernel `nonzeros` may overwrite some places after the list
   row_ = layout_.take<int32_t>(p_.params.features + kAlignment / 4);
   sums_ = layout_.take<float>(pieces_.count * aligned_count<float>(p_.params.units));
 }
@@ -37,7 +38,7 @@ void OneSample::part(int64_t part, int64_t parts, const DenseRun& r, float* comm
   std::array<int64_t, FeaturePieces::kMost + 1> bound;
   for (int64_t i = 0; i <= pieces_.count; ++i)
     bound[static_cast<size_t>(i)] = std::lower_bound(row, row + terms, pieces_.begin(i)) - row;
-  // Pieces belong to the part in whose share of the terms their middle lies.
+  // A piece belongs to the part whose share of all terms contains the middle of the piece.
   const auto first_piece = [&](int64_t of) {
     if (of == parts) return pieces_.count;
     int64_t i = 0;

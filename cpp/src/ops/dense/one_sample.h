@@ -1,5 +1,6 @@
-// A dense layer on one sample alone, shared by threads: reading the kernel is all it costs, so rows that meet a zero of
-// x are left out (of a finite kernel: zero times infinity is NaN).
+// A dense layer on a single sample, which threads share. Its time is the time to read the kernel, so rows that would be
+// multiplied by a zero of x are left out. That is only correct if the kernel is finite, because zero times infinity is
+// NaN.
 #pragma once
 
 #include "ops/dense/algorithm.h"
@@ -7,8 +8,8 @@
 
 namespace cnncore {
 
-/// How the sum over the features is cut into pieces. One sample's threads share them, and all samples sum like that, so
-/// that a sample has the same bits alone and among others.
+/// How the sum over the features is cut into pieces. Threads that work on a single sample share the pieces. Samples of
+/// larger batches are summed in the same pieces, so that a sample gives the same bits alone and in a batch.
 struct FeaturePieces {
   static constexpr int64_t kMost = 8;
   explicit FeaturePieces(int64_t feature_count);
@@ -22,9 +23,10 @@ class OneSample {
   OneSample(const DenseProblem& problem, const Kernels& kernels);
 
   int64_t scratch_size() const { return layout_.size(); }
-  /// One part of `parts` of the pieces of the sum goes to `common`, a scratch that all parts see.
+  /// Computes part number `part` of `parts` of the pieces, and writes them to `common`, a scratch memory that all
+  /// threads use together.
   void part(int64_t part, int64_t parts, const DenseRun& run, float* common) const;
-  /// The sum of all pieces and the bias.
+  /// Adds all pieces and the bias.
   void join(const DenseRun& run, const float* common) const;
 
  private:
@@ -32,8 +34,8 @@ class OneSample {
   const Kernels& k_;
   FeaturePieces pieces_;
   ScratchLayout layout_;
-  ScratchArray<float> value_, sums_;  // features that count; a sum of each piece
-  ScratchArray<int32_t> row_;         // which features they are
+  ScratchArray<float> value_, sums_;  // the features that are not left out, and the sum of each piece
+  ScratchArray<int32_t> row_;         // the numbers of these features
 };
 
 }  // namespace cnncore

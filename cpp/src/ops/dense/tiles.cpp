@@ -1,4 +1,4 @@
-// A fully connected layer as products of bfloat16 tiles (kernels/contracts.h: TileProductArgs).
+// A fully connected layer as products of bfloat16 tiles (TileProductArgs in kernels/contracts.h).
 #include <algorithm>
 #include <vector>
 
@@ -11,18 +11,18 @@ namespace {
 
 using Offsets = std::vector<int32_t>;
 
-constexpr int64_t kTasks = 8;            // of a kernel: each of them packs dy for itself
-constexpr int64_t kChunkColumns = 128;   // of sums that wait for their epilogue
-constexpr int64_t kSamplesPerSum = 256;  // of the batch, in the gradient of the kernel
+constexpr int64_t kTasks = 8;            // the gradient of the kernel has few tasks, because each of them packs dy
+constexpr int64_t kChunkColumns = 128;   // so many columns are summed before bias and relu are applied to them
+constexpr int64_t kSamplesPerSum = 256;  // the gradient of the kernel takes so many samples at a time
 
 int64_t whole_tiles(int64_t size) { return (size + kTileRows - 1) / kTileRows * kTileRows; }
 
-// One step's terms of so many rows of samples.
+// Sets the terms of one step to zero, in the given number of rows.
 void clear_terms(uint16_t* a, int64_t rows) {
   for (int64_t r = 0; r < rows; ++r) std::fill_n(a + r * kSamplesPerSum, kTileTerms, uint16_t{0});
 }
 
-// Features and units in whole tiles.
+// This applies if features and units fill whole tiles.
 double tiles_speed(const DenseProblem& p, const Kernels& k) {
   return p.params.features % kTileRows == 0 && p.params.units % kTileRows == 0 ? tile_speed(k, p.params.precision)
                                                                                : 0.0;
@@ -54,14 +54,14 @@ class TilesDense : public DenseAlgorithm {
     int64_t count, depth;
     const Steps& steps;
     const float* tiles;
-    int64_t begin, end, columns;  // columns [begin, end) of y, which has `columns`
+    int64_t begin, end, columns;  // computes columns [begin, end) of y, which has `columns` columns
     const float* bias;
     float* y;
     bool relu;
   };
   Steps plan_steps(int64_t depth, int64_t low_a) const;
   void multiply(const Product& product, float* scratch) const;
-  // Columns [begin, end) of y, multiples of 32.
+  // Computes columns [begin, end) of y. Both are multiples of 32.
   void forward_columns(int64_t count, int64_t begin, int64_t end, const DenseRun& run) const;
   int64_t task_begin(int64_t task) const { return task * task_rows_; }
   int64_t task_rows(int64_t task) const { return std::min(task_rows_, params_.features - task_begin(task)); }
@@ -72,11 +72,11 @@ class TilesDense : public DenseAlgorithm {
   const Kernels& k_;
   int64_t turned_at_ = 0, transposed_at_ = 0, packed_size_ = 0;
   Steps forward_, data_, weights_;
-  Offsets c_offset_, x_offset_, y_offset_;  // of samples: in a chunk of sums, in x, in y
+  Offsets c_offset_, x_offset_, y_offset_;  // where each sample begins in a chunk of sums, in x, and in y
   ScratchLayout layout_;
   ScratchArray<uint16_t> operand_;  // x or dy as bfloat16
   ScratchArray<float> sums_;
-  ScratchArray<uint16_t> turned_x_, dy_tiles_;  // of the gradient of the kernel
+  ScratchArray<uint16_t> turned_x_, dy_tiles_;  // x transposed and dy in tiles, for the gradient of the kernel
 };
 
 TilesDense::TilesDense(const DenseProblem& problem, const Kernels& kernels)
@@ -106,7 +106,8 @@ TilesDense::TilesDense(const DenseProblem& problem, const Kernels& kernels)
   dy_tiles_ = layout_.take<uint16_t>(terms * params.units * kSamplesPerSum);
 }
 
-// Steps over `depth` terms whose lower halves lie low_a behind in a, and behind all tiles of the step in b.
+// The steps of a product over `depth` terms. In bfloat16_3x the low parts of a are low_a values after the high ones,
+// and those of b come after the high parts of all steps.
 TilesDense::Steps TilesDense::plan_steps(int64_t depth, int64_t low_a) const {
   Steps steps;
   const int64_t count = depth / kTileTerms;
@@ -118,7 +119,7 @@ TilesDense::Steps TilesDense::plan_steps(int64_t depth, int64_t low_a) const {
   return steps;
 }
 
-// Tiles of a block of 16 columns lie together: the steps' high halves, then their low ones.
+// The tiles of each block of 16 columns are together: first the high parts of all steps, then the low ones.
 void TilesDense::pack(int64_t task, const float* kernel, float* packed) const {
   const int64_t begin = task_begin(task), rows = task_rows(task), units = params_.units;
   const int64_t terms = terms_of(params_.precision);
@@ -135,7 +136,7 @@ void TilesDense::pack(int64_t task, const float* kernel, float* packed) const {
                    .block = terms * steps * kTileSize});
   }
   if (!input_grad_) return;
-  float* transposed = packed + transposed_at_ + begin * units;  // units x rows
+  float* transposed = packed + transposed_at_ + begin * units;  // shape (units, rows)
   k_.transpose(kernel + begin * units, units, transposed, rows, rows, units);
   const int64_t turned_steps = units / kTileTerms, block = terms * turned_steps * kTileSize;
   uint16_t* turned = halves(packed + turned_at_) + begin / kTileColumns * block;
@@ -197,7 +198,7 @@ void TilesDense::forward_columns(int64_t count, int64_t begin, int64_t end, cons
            r.scratch);
 }
 
-// Threads share the columns.
+// Threads that work on a single sample share the columns.
 void TilesDense::forward_part(int64_t part, int64_t parts, const DenseRun& r, float*) const {
   const int64_t blocks = tiles_for(params_.units);
   const int64_t begin = part * blocks / parts * kTileRows, end = (part + 1) * blocks / parts * kTileRows;
@@ -219,7 +220,7 @@ void TilesDense::backward_data(int64_t count, const float* dy, const float* pack
            scratch);
 }
 
-// x transposed against dy, in pieces of the batch.
+// The product of x transposed and dy, for a few samples of the batch at a time.
 DenseRange TilesDense::weights(int64_t task, int64_t batch, const float* x, const float* dy, float* dkernel,
                                float* scratch) const {
   const int64_t begin = task_begin(task), rows = task_rows(task), units = params_.units;
@@ -233,7 +234,8 @@ DenseRange TilesDense::weights(int64_t task, int64_t batch, const float* x, cons
     const int64_t count = std::min(kSamplesPerSum, batch - first);
     for (int64_t n = 0; n < count; n += kTileTerms) {
       const int64_t samples = std::min(kTileTerms, count - n);
-      // missing samples are zeros: they meet zeros in the tiles, and must not be NaN
+      // Samples that are missing are multiplied by zeros in the tiles. They must be set too, because NaN times zero is
+      // NaN.
       if (samples < kTileTerms) clear_terms(a + n, terms * task_rows_);
       k_.transpose_bfloat16(x + (first + n) * params_.features + begin, params_.features, a + n,
                             two ? a + task_rows_ * kSamplesPerSum + n : nullptr, kSamplesPerSum, samples, rows);
