@@ -152,6 +152,6 @@ def deserialize(config: dict[str, Any] | None, custom_objects: Mapping[str, Any]
     ----------
     config : dict or None
     custom_objects : dict of str to class or function, optional
-        What names that are not this package's own mean.
+        Classes and functions by name, for names that are not this package's own.
     """
     return None if config is None else registry.deserialize(config, custom_objects)

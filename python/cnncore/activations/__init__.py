@@ -145,7 +145,7 @@ def deserialize(config: str | dict[str, Any], custom_objects: Mapping[str, Any] 
     ----------
     config : str or dict
     custom_objects : dict of str to function, optional
-        What names that are not this package's own mean.
+        Classes and functions by name, for names that are not this package's own.
     """
     with custom_object_scope(custom_objects):
         if isinstance(config, str):

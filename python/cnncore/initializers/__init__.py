@@ -127,7 +127,7 @@ def deserialize(config: dict[str, Any], custom_objects: Mapping[str, Any] | None
     ----------
     config : dict
     custom_objects : dict of str to class or function, optional
-        What names that are not this package's own mean.
+        Classes and functions by name, for names that are not this package's own.
     """
     with custom_object_scope(custom_objects):
         return get(config)

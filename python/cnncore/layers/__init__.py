@@ -29,7 +29,7 @@ def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | N
     ----------
     config : dict
     custom_objects : dict of str to class or function, optional
-        What names that are not this package's own mean.
+        Classes and functions by name, for names that are not this package's own.
 
     Raises
     ------

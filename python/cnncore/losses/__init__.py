@@ -190,7 +190,7 @@ def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> L
     ----------
     name : dict or str
     custom_objects : dict of str to class or function, optional
-        What names that are not this package's own mean.
+        Classes and functions by name, for names that are not this package's own.
     """
     with custom_object_scope(custom_objects):
         return get(name)

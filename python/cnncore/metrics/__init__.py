@@ -264,7 +264,7 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
     ----------
     config : dict or str
     custom_objects : dict of str to class or function, optional
-        What names that are not this package's own mean.
+        Classes and functions by name, for names that are not this package's own.
     """
     with custom_object_scope(custom_objects):
         return get(config)

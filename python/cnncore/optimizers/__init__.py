@@ -50,7 +50,7 @@ if not TYPE_CHECKING:
     __getattr__ = explain_missing("optimizers", __all__)
 
 
-# In the place of the modules of these names, which stay importable.
+# These classes take the place of the modules of the same names as attributes. The modules can still be imported.
 adadelta, adagrad, adamax, adam = lower_case(Adadelta), lower_case(Adagrad), lower_case(Adamax), lower_case(Adam)
 nadam, rmsprop, sgd = lower_case(Nadam), lower_case(RMSprop), lower_case(SGD)
 

@@ -24,48 +24,53 @@ _REST_EPSILON = 1e-7
 class KFAC(Optimizer):
     r"""Natural gradients from Kronecker factors: each kernel moves along :math:`A^{-1} V G^{-1}`.
 
-    V is the gradient of a dense layer's or convolution's kernel, with its bias as the last row, A the second moment of
-    the layer's inputs, G that of the gradients before its activation: :math:`A \otimes G` is close to the layer's
-    block of the Fisher matrix, by which Newton's method divides. Every ``refresh_steps`` steps
+    V is the gradient of the kernel of a dense layer or convolution, with the gradient of the bias as its last row. A is
+    the second moment of the inputs of the layer, and G that of the gradients before its activation. Their product
+    :math:`A \otimes G` is close to the block of the Fisher matrix that belongs to the layer, and the natural gradient
+    is the gradient multiplied by the inverse of that block. Every ``refresh_steps`` steps
 
     .. math::
         A &\leftarrow \epsilon A + (1 - \epsilon) E[\textstyle\sum_t a_t a_t^T], \quad
         G \leftarrow \epsilon G + (1 - \epsilon) \tfrac{1}{T} E[\textstyle\sum_t g_t g_t^T]
 
-    (t runs over the T positions of a convolution's windows), and :math:`(A + \pi \sqrt\lambda I)^{-1}` and
-    :math:`(G + \sqrt\lambda / \pi I)^{-1}` are computed anew. In each step, with U the result for all kernels,
+    where t runs over the T windows of a convolution, and then :math:`(A + \pi \sqrt\lambda I)^{-1}` and
+    :math:`(G + \sqrt\lambda / \pi I)^{-1}` are computed again. With U the product of these inverses with the gradients
+    of all kernels, each step is
 
     .. math::
         \nu = \min\Bigl(1, \sqrt{\kappa / (\eta^2 \textstyle\sum V \cdot U)}\Bigr), \quad
         m \leftarrow \mu m + \nu U, \quad w \leftarrow w - \eta m.
 
-    What belongs to no such kernel (BatchNormalization's gamma and beta, depthwise and transposed convolutions,
-    convolutions with groups) moves by Adam with ``rest_rate``.
+    All other weights (gamma and beta of BatchNormalization, and the weights of depthwise and transposed convolutions
+    and of convolutions with groups) are moved by Adam with ``rest_rate``.
 
     Parameters
     ----------
     learning_rate : float or callable, default 0.3
         :math:`\eta`: a number, or a schedule (see :mod:`cnncore.optimizers.schedules`).
     damping : float, default 0.003
-        :math:`\lambda`. More makes steps shorter and closer to the gradient's.
+        :math:`\lambda`. Larger values make steps shorter, and their direction closer to that of the gradient.
     momentum : float, default 0
-        :math:`\mu`. With momentum lower ``norm_limit`` by (1 - momentum) squared.
+        :math:`\mu`. If you use momentum, multiply ``norm_limit`` by (1 - momentum) squared.
     factor_decay : float, default 0.95
-        :math:`\epsilon`; the first estimates are averaged evenly.
+        :math:`\epsilon`. The first few estimates are averaged with equal weights instead.
     refresh_steps : int, default 10
-        Steps from one estimate and inversion of the factors to the next. The first ones come after 1, 2, 4, ... steps.
+        After how many steps the factors are estimated and inverted again. At first this is done more often: after 1, 2,
+        4, ... steps.
     norm_limit : float, default 0.01
-        :math:`\kappa`: a step may be this long in the norm of the Fisher matrix, squared. 0: no limit.
+        :math:`\kappa`, the largest squared length of a step in the norm of the Fisher matrix. 0 means no limit.
     fisher : {"model", "empirical"}, default "model"
-        Gradients g are those for targets that are drawn from the model's own predictions, which gives the Fisher
-        matrix, for crossentropies and the mean squared error; or those for the targets of the batch, for any loss.
+        For which targets the gradients g are computed. "model" draws targets at random, with the probabilities that the
+        model predicts, which gives the Fisher matrix; it is possible for crossentropies and the mean squared error.
+        "empirical" takes the targets of the batch, and is possible for every loss.
     factor_samples : int, default 32
-        Samples of a batch that the factors are estimated on. None: all.
+        On how many samples of a batch the factors are estimated. None means all.
     most_rows : int, default 256
-        A dense layer with more inputs keeps the last so many samples of them in place of A: their weighted mean of
-        outer products is inverted by its rows, which takes a fraction of the time and memory.
+        A dense layer with more inputs than this does not store A. It keeps the inputs of so many samples, the last
+        ones, of which A is a weighted mean of outer products, and multiplies by the inverse with the help of these.
+        That takes a fraction of the time and memory.
     rest_rate : float, default 0.001
-        The learning rate of Adam for the rest.
+        The learning rate of Adam for all other weights.
     weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency, \
     loss_scale_factor, gradient_accumulation_steps, name
         As in :class:`Optimizer`.
@@ -77,7 +82,7 @@ class KFAC(Optimizer):
     that of Ba, Grosse and Martens, "Distributed second-order optimization using Kronecker-factored approximations",
     2017. Inverses are computed in float64.
 
-    Works inside ``fit`` alone: the factors come from the model.
+    This optimizer only works inside ``fit``, because it needs the model to estimate the factors.
 
     Examples
     --------
@@ -188,7 +193,9 @@ class KFAC(Optimizer):
             item.invert(self.damping)
 
     def _natural(self, grads: Float32) -> tuple[Float32, float]:
-        """The gradient times the inverse curvature, zero where that is not known; and its norm in the curvature."""
+        """The gradient times the inverse of the curvature, and its norm in the curvature. Weights without a factor get
+        zero.
+        """
         natural, norm = np.zeros_like(grads), 0.0
         for item in self._curvature:
             gradient = item.block.gather(grads)

@@ -18,24 +18,24 @@ __all__ = ["LevenbergMarquardt"]
 
 @registry.register()
 class LevenbergMarquardt(Searching):
-    r"""Steps :math:`p = -(B + \lambda D)^{-1} g` with the whole Gauss-Newton matrix B, where they lower the loss.
+    r"""Steps :math:`p = -(B + \lambda D)^{-1} g`, where B is the whole Gauss-Newton matrix.
 
-    For small networks and squared losses, near whose minimum B is the Hessian but for the residuals' own curvature;
-    it takes any loss. D is the largest diagonal of B so far. A step is tried with :math:`\lambda` growing until the
-    loss falls; where it falls as the quadratic model says, :math:`\lambda` shrinks to a third. It is made for the
-    whole data as one batch.
+    It is meant for small networks and squared losses, for which B is close to the Hessian when the residuals are small.
+    Other losses are possible too. D has the largest values that the diagonal of B has had so far. If a step does not
+    lower the loss, it is tried again with a larger :math:`\lambda`. If the loss falls as much as the quadratic model
+    predicts, :math:`\lambda` is divided by three. Use the whole data as one batch.
 
     Parameters
     ----------
     learning_rate : float, default 1
-        Has to be 1: the damping says how long a step is.
+        Must be 1, because the damping determines how long a step is.
     damping : float, default 1e-3
-        The first :math:`\lambda`.
+        The :math:`\lambda` to begin with.
     max_parameters : int, default 5000
-        A network with more trained weights is refused: B has this number squared of float64 values, and costs a
-        product for each weight.
+        A network with more trained weights than this is refused. With n weights, B has n * n float64 values and takes
+        n products to compute.
     iterations_per_batch : int, default 1
-        Iterations on a batch before the next.
+        The number of iterations on each batch.
     name : str, optional
         There are no weight decay, clipping and averages: regularizers of layers are part of the loss.
 
@@ -109,7 +109,7 @@ class LevenbergMarquardt(Searching):
 
 
 class _Gathered:
-    """An objective over the trained weights alone, without the gaps between them."""
+    """The objective as a function of a vector that has only the trained weights, without gaps between them."""
 
     def __init__(self, objective: Any, params: np.ndarray, places: np.ndarray) -> None:
         self._objective, self._params, self._places = objective, params.astype(np.float64), places
@@ -132,7 +132,7 @@ class _Gathered:
         return np.asarray(product[self._places], np.float64)
 
     def report(self, text: str) -> None:
-        """Tell what a long iteration does."""
+        """Report what a long iteration is doing."""
         tell = getattr(self._objective, "report", None)
         if tell is not None:
             tell(text)

@@ -21,34 +21,35 @@ class NewtonCG(Searching):
     r"""Newton's method without its matrix, also called Hessian-free: conjugate gradients solve
     :math:`(B + \lambda I) p = -g`.
 
-    B is the curvature of the loss, of which products with vectors are computed, each at the cost of some gradients. A
-    step along p is shortened until the loss falls. The damping :math:`\lambda` grows by 3/2 where the loss falls by
-    less than a quarter of what the quadratic model promises, and shrinks by 2/3 where it falls by more than three
-    quarters. It is made for the whole data as one batch, or for large batches.
+    B is the curvature of the loss. Only products of B with vectors are computed, and each takes as long as a few
+    gradients. A step along p is shortened until the loss falls. The quadratic model predicts how much the loss falls.
+    If it falls by less than a quarter of that, the damping :math:`\lambda` is multiplied by 3/2, and if it falls by
+    more than three quarters, by 2/3. Use the whole data as one batch, or large batches.
 
     Parameters
     ----------
     learning_rate : float or callable, default 1
-        What p is multiplied with at first. Leave it at 1.
+        The factor of p in the first step that is tried. Leave it at 1.
     damping : float, default 0.1
-        The first :math:`\lambda`.
+        The :math:`\lambda` to begin with.
     max_products : int, default 250
-        The most products of a step.
+        The largest number of products with B in a step.
     progress : float, default 5e-4
-        Conjugate gradients end where an iteration lowers the model by a smaller part of its value,
+        Conjugate gradients stop when an iteration lowers the quadratic model by less than this part of its value.
     residual : float, default 0.1
-        or where the residual is this small beside the gradient, and smaller as the gradient falls. 0 switches that off.
+        Conjugate gradients also stop when the residual, divided by the length of the gradient, is this small. The limit
+        becomes smaller as the gradient does. 0 switches it off.
     warm_start : float, default 0.95
-        The next solution is sought from this times the last one on.
+        Conjugate gradients begin at the solution of the last step multiplied by this number.
     curvature : {"gauss_newton", "hessian", "fisher"}, default "gauss_newton"
-        What B is. The Hessian may have negative curvature, at which conjugate gradients end.
+        Which matrix B is. The Hessian may have directions of negative curvature, where conjugate gradients stop.
     curvature_samples : int, optional
-        Samples of the batch that B is computed on; all by default. A quarter of them saves much of the time.
+        The number of samples of the batch on which B is computed, by default all. A quarter of them saves much time.
     diagonal_products : int, default 0
-        So many products with random signs estimate B's diagonal d at the beginning of a step, and
-        :math:`(d + \lambda)^{3/4}` preconditions the equation.
+        At the beginning of a step, so many products with random signs estimate the diagonal d of B. Then
+        :math:`(d + \lambda)^{3/4}` is the preconditioner of the equation.
     iterations_per_batch : int, default 1
-        Iterations on a batch before the next.
+        The number of iterations on each batch.
     name : str, optional
         There are no weight decay, clipping and averages: regularizers of layers are part of the loss.
 
@@ -122,7 +123,7 @@ class NewtonCG(Searching):
             self.method.preconditioner = None
 
     def _diagonal(self, objective: Counted, point: Vector) -> Vector:
-        """The mean of s * B s over vectors s of random signs, where it is positive."""
+        """Estimate B's diagonal by the mean of s * B s over vectors s of random signs. Negative values become zero."""
         draw, total = generator(self.step), np.zeros_like(point)
         for i in range(self.diagonal_products):
             objective.report(f"diagonal {i + 1}/{self.diagonal_products}")

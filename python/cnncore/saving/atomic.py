@@ -1,4 +1,4 @@
-"""Writing a file so that a reader sees the old content or the new one, never a part, whatever happens meanwhile."""
+"""Write a file in such a way that readers find either the old or the new content, and never a part of it."""
 
 from __future__ import annotations
 
@@ -16,25 +16,27 @@ __all__ = ["check_writable", "remove_stale_files", "write_atomically"]
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
-    """Replace the content of `path` by `data`: temporary file beside it, fsync, rename.
+    """Replace the content of `path` by `data`.
 
-    On any failure the file that was there is untouched and the temporary one is removed.
+    The data is written to a temporary file in the same directory, flushed to the disk, and then the file is renamed. If
+    anything fails, the old file is as it was, and the temporary file is removed.
 
     Parameters
     ----------
     path : path
-        Where to write; through a symbolic link its target is replaced. An existing file keeps its permissions.
+        Where to write. If it is a symbolic link, the file to which it leads is replaced. An existing file keeps its
+        permissions.
     data : bytes
         The whole new content.
 
     Raises
     ------
     OSError
-        As for :func:`check_writable`, or the disk is full.
+        In the cases of :func:`check_writable`, or if the disk is full.
     """
     target = _resolve(path)
     directory = os.path.dirname(target)
-    # O_EXCL and the umask's permissions, which tempfile does not give.
+    # A new file with the permissions of the umask, which the module tempfile does not offer.
     temporary = _temporary_name(directory)
     remove_stale_files(directory)
     try:
@@ -55,7 +57,7 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
-    """Raise now what :func:`write_atomically` would raise later, so that no work is lost.
+    """Raise the errors now that :func:`write_atomically` would raise later, so that no work is lost.
 
     Raises
     ------
@@ -80,7 +82,7 @@ def check_writable(path: str | os.PathLike[str]) -> None:
 
 
 def remove_stale_files(directory: str) -> None:
-    """Remove what saves that were killed left behind: temporary files of processes that are gone, or a day old."""
+    """Remove temporary files that killed processes have left: those whose process is gone, or that are a day old."""
     with contextlib.suppress(OSError):
         for entry in os.scandir(directory):
             match = _TEMPORARY.fullmatch(entry.name)
@@ -100,7 +102,7 @@ def _temporary_name(directory: str) -> str:
 
 
 def _host() -> str:
-    """Eight digits that tell this machine from others which write to the same directory."""
+    """Eight digits that distinguish this machine from others that write to the same directory."""
     return f"{zlib.crc32(platform.node().encode()):08x}"
 
 
@@ -117,7 +119,7 @@ def _is_stale(host: str | None, process: str | None, modified: float) -> bool:
 
 
 def _resolve(path: str | os.PathLike[str]) -> str:
-    """The absolute path behind symbolic links, refused where a rename would replace something that is not a file."""
+    """The absolute path to which symbolic links lead. It is refused if it is something other than a file."""
     target = os.path.realpath(path)
     if os.path.isdir(target) or not os.path.basename(target):
         raise IsADirectoryError(errno.EISDIR, "cannot write: expected a file, not a directory", os.fspath(path))
@@ -130,7 +132,10 @@ def _resolve(path: str | os.PathLike[str]) -> str:
 
 
 def _sync_directory(directory: str) -> None:
-    """Make the rename itself survive a power cut. The new file is in place already, so a refusal is no failure."""
+    """Flush the directory, so that the rename survives a power cut.
+
+    If the system refuses that, the new file is still there.
+    """
     with contextlib.suppress(OSError):
         descriptor = os.open(directory, os.O_RDONLY)
         try:

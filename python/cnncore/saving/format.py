@@ -31,7 +31,7 @@ Tensors = dict[str, NDArray[np.float32]]
 
 
 class ModelFile(NamedTuple):
-    """Content of a file: `config` is None where another program wrote it."""
+    """The content of a file. `config` is None if another program wrote the file."""
 
     config: dict[str, Any] | None
     tensors: Tensors
@@ -43,9 +43,9 @@ def write_file(path: str | os.PathLike[str], config: Mapping[str, Any], tensors:
     Raises
     ------
     ValueError
-        A tensor holds NaN or infinity (the file could never be loaded again).
+        A tensor holds NaN or infinity. Such a file could not be loaded again.
     OSError
-        The file cannot be written; what was there is intact.
+        The file cannot be written. An old file is still as it was.
     """
     for name, tensor in tensors.items():
         _check_finite(tensor, f"cannot save: tensor {name!r}")
@@ -57,8 +57,8 @@ def write_file(path: str | os.PathLike[str], config: Mapping[str, Any], tensors:
 def read_file(path: str | os.PathLike[str], max_bytes: int | None = None) -> ModelFile:
     """Read and check a file: structure, checksum, dtypes, finite values.
 
-    Memory is a small multiple of the file's size. The file is read, not mapped: another program may rewrite it
-    meanwhile.
+    It takes a small multiple of the size of the file as memory. The file is read and not mapped into memory, so nothing
+    bad happens if another program rewrites it meanwhile.
 
     Parameters
     ----------
@@ -96,7 +96,10 @@ def read_file(path: str | os.PathLike[str], max_bytes: int | None = None) -> Mod
 
 
 def _metadata(content: bytes) -> dict[str, str]:
-    """The text entries of a safetensors file whose structure was checked: its header is JSON behind eight bytes."""
+    """The text entries of a safetensors file, whose structure must have been checked.
+
+    Its header is JSON after eight bytes.
+    """
     size = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + size])
     metadata = header.get("__metadata__", {}) if isinstance(header, dict) else {}
@@ -118,7 +121,10 @@ def _read_config(metadata: Mapping[str, str], tensors: Tensors) -> dict[str, Any
 
 
 def parse_json(text: str | bytes, what: str) -> Any:
-    """The value of a JSON text; numbers that are not finite and texts nested too deep are ValueErrors."""
+    """The value of a JSON text.
+
+    Raises a ValueError for numbers that are not finite and for texts that are nested too deeply.
+    """
     try:
         return json.loads(text, parse_constant=_reject_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:

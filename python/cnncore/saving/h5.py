@@ -1,4 +1,4 @@
-"""HDF5 files: only what is stored in the very file is read, and nothing that is larger than what is stored."""
+"""HDF5 files. Only data that is stored in the file itself is read, and no array that claims to be much larger."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Array", "array_at", "group_at", "h5_bytes", "names_in", "open_h5", "
 
 Array = np.ndarray[Any, Any]
 
-_ATTRIBUTE_BYTES = 64512  # what an attribute of fixed length may hold
+_ATTRIBUTE_BYTES = 64512  # the largest size of an attribute of fixed length
 
 
 def _h5py() -> Any:
@@ -29,7 +29,7 @@ def _h5py() -> Any:
 
 
 def h5_bytes(write: Any) -> bytes:
-    """The bytes of the file that ``write(file)`` fills."""
+    """The bytes of an HDF5 file, into which ``write(file)`` writes."""
     content = io.BytesIO()
     with _h5py().File(content, "w") as file:
         write(file)
@@ -37,7 +37,7 @@ def h5_bytes(write: Any) -> bytes:
 
 
 def open_h5(content: bytes) -> Any:
-    """The file with these bytes, to be used in a ``with``."""
+    """The HDF5 file with these bytes, for a ``with`` statement."""
     h5py = _h5py()
     try:
         return h5py.File(io.BytesIO(content), "r")
@@ -46,7 +46,7 @@ def open_h5(content: bytes) -> Any:
 
 
 def _item(parent: Any, path: str) -> Any:
-    """What is at a path below a group, or None; links that lead elsewhere count as nothing."""
+    """The object at a path below a group, or None. Links that lead to other files are not followed."""
     h5py = _h5py()
     item = parent
     for part in path.split("/"):
@@ -74,12 +74,12 @@ def array_at(parent: Any, path: str, shape: tuple[int, ...] | None, name: str = 
     shape : tuple of int, optional
         The shape that they must have.
     name : str, optional
-        What messages call it; ``path`` by default.
+        The name in messages, by default ``path``.
 
     Raises
     ------
     ValueError
-        If there is nothing, or something else: not finite, of another shape, or not stored in this file.
+        If there are no such numbers, or they are not finite, have another shape, or are not stored in this file.
     """
     item, shown = _item(parent, path), printable(name or path)
     wanted = "" if shape is None else f" of shape {tuple(shape)}"
@@ -102,7 +102,10 @@ def array_at(parent: Any, path: str, shape: tuple[int, ...] | None, name: str = 
 
 
 def _bomb(item: Any) -> bool:
-    """Whether an array says that it is far larger than what is stored; compressed numbers are a quarter at best."""
+    """Whether an array claims to be much larger than the bytes that are stored.
+
+    Compressing saves three quarters at best.
+    """
     return bool(math.prod(item.shape) > 1000 and item.nbytes > 100 * max(item.id.get_storage_size(), 1))
 
 
@@ -119,7 +122,7 @@ def text_in(attributes: Any, name: str) -> str | None:
 
 
 def names_in(group: Any, name: str) -> list[str]:
-    """A list of names in attributes; long ones are cut into name0, name1 and so on."""
+    """A list of names that is stored in attributes. Long lists are cut into attributes name0, name1 and so on."""
     if name in group.attrs:
         parts = [group.attrs[name]]
     else:

@@ -1,4 +1,4 @@
-"""What ``compile`` was given, as files of Keras have it: the spellings of Keras 3 and of Keras 2."""
+"""The arguments of ``compile`` in files of Keras, in the spellings of Keras 3 and of Keras 2."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def compile_arguments(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def old_compile_config(config: Any) -> dict[str, Any]:
-    """The ``training_config`` of an HDF5 file, whose optimizer stands apart, in the spelling of Keras 3."""
+    """The ``training_config`` of an HDF5 file, whose optimizer is a separate entry, in the spelling of Keras 3."""
     if not isinstance(config, Mapping) or not isinstance(config.get("optimizer_config"), Mapping):
         raise ValueError("expected its training_config to describe an optimizer")
     entry = config["optimizer_config"]

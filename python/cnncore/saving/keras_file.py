@@ -30,12 +30,12 @@ from .limits import read_bounded
 
 __all__ = ["read_keras_model", "read_keras_weights", "write_keras_model", "write_keras_weights"]
 
-_WRITTEN_FOR = "3.0.0"  # the version of Keras that the files say they are of
+_WRITTEN_FOR = "3.0.0"  # the version of Keras that is named in the files
 _WEIGHTS = "model.weights.h5"
 
 
 def write_keras_model(model: Any, path: str | os.PathLike[str], include_optimizer: bool) -> None:
-    """Write ``model`` as Keras does; a ValueError if something in it has no counterpart there."""
+    """Write ``model`` as Keras does. Raises a ValueError if something in it does not exist in Keras."""
     with model.lock:
         description = keras_description(model)
         weights = write_keras_h5(model, include_optimizer and model.compiled)
@@ -107,7 +107,7 @@ def _members(content: bytes) -> dict[str, bytes]:
 
 
 def _member(archive: zipfile.ZipFile, name: str, size: int) -> bytes:
-    """A file in a zip; Keras stores them as they are, so that none is much larger than the zip."""
+    """A file in a zip archive. Keras does not compress them, so none may be much larger than the archive."""
     info = archive.getinfo(name)
     if info.file_size > 100 * size:
         raise ValueError(f"expected {name} of a size that the file can hold. Received: {info.file_size:,} bytes")
@@ -121,7 +121,7 @@ def _layer_at(model: Any, way: list[str | int]) -> Any:
 
 
 def _build(model: Any, description: Any) -> None:
-    """Build a model of a user's class for the shapes for which it was built."""
+    """Build a model of a user's class for the shapes for which it was built when it was saved."""
     shapes = description.get("input_shape") if isinstance(description, Mapping) else None
     if shapes:
         model.build_for_shapes(_sample_shapes(shapes))

@@ -21,14 +21,17 @@ from .limits import printable, read_bounded
 
 __all__ = ["is_old", "read_h5_model", "read_old_weights", "write_h5_model", "write_h5_weights"]
 
-_VERSION = "3.0.0"  # the version of Keras that the files say they are of
+_VERSION = "3.0.0"  # the version of Keras that is named in the files
 _TOP = "top_level_model_weights"
 
 
 def write_h5_model(model: Any, path: str | os.PathLike[str], include_optimizer: bool) -> None:
-    """Write ``model`` to an HDF5 file that Keras reads; a ValueError if something in it has no counterpart there.
+    """Write ``model`` to an HDF5 file that Keras can read.
 
-    The state of the optimizer is left out: Keras 3 reads it for no variables, so that its model could not be trained.
+    Raises a ValueError if something in it does not exist in Keras.
+
+    The state of the optimizer is left out. Keras 3 would assign it to an optimizer that has no variables yet, and the
+    model could not be trained afterwards.
     """
     if not model.is_graph:
         raise ValueError(
@@ -94,8 +97,9 @@ def is_old(file: Any) -> bool:
 
 
 def read_old_weights(group: Any, model: Any, skip_mismatch: bool, by_name: bool) -> None:
-    """Check all weights, then write them to the model's layers: those that have weights in their order, or those of
-    the same names.
+    """Check all weights, and then write them to the layers of the model.
+
+    Layers with weights are matched by their order, or by their names.
     """
     saved = {name: _arrays_of(group, name) for name in names_in(group, "layer_names")}
     layers = {layer.name: _stored_in(layer) for layer in model.layers}
@@ -132,7 +136,7 @@ def read_old_weights(group: Any, model: Any, skip_mismatch: bool, by_name: bool)
 
 # --- details ----------------------------------------------------------------------------------------------------------
 def _arrays_of(group: Any, name: str) -> list[tuple[Any, str]]:
-    """The weights of a layer: the group that has them, and their names in it."""
+    """Where the weights of a layer are: the group in the file, and their names in this group."""
     inner = group_at(group, name)
     if inner is None:
         raise ValueError(f"expected the weights of layer {printable(name)!r}. Received: nothing")

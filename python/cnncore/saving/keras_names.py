@@ -4,10 +4,10 @@ from __future__ import annotations
 
 __all__ = ["ACTIVATION_LAYERS", "KINDS", "NOT_ACCEPTED", "OWN_ARGUMENTS"]
 
-# Arguments of layers that Keras does not have, and the values that mean what Keras does.
+# Arguments of layers that Keras does not have, each with the value for which the layer does the same as in Keras.
 OWN_ARGUMENTS = {"precision": None, "input_shape": None, "derived_seed": None}
 
-# Arguments that are objects, by the ending of their name, and the module of Keras that has these.
+# Arguments that are objects: the ending of their name, and the module of Keras that has such objects.
 KINDS = {
     "initializer": "keras.initializers",
     "regularizer": "keras.regularizers",
@@ -15,8 +15,8 @@ KINDS = {
     "activation": "keras.layers",
 }
 
-# Arguments that all layers have here, but these layers of Keras have not.
+# Arguments that all layers have in this package, but which these layers do not have in Keras.
 NOT_ACCEPTED = {"SpatialDropout1D": ("trainable",), "SpatialDropout2D": ("trainable",)}
 
-# Activation functions whose arguments only layers of Keras have.
+# Activation functions with arguments. In Keras only layers can have these arguments.
 ACTIVATION_LAYERS = {"relu": "ReLU", "leaky_relu": "LeakyReLU", "elu": "ELU", "softmax": "Softmax"}

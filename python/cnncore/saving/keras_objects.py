@@ -1,4 +1,4 @@
-"""What is in a config beside plain data, as Keras describes it: objects by module and class, functions by name."""
+"""How Keras describes things in a config that are not plain data: objects by module and class, functions by name."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ REGISTRIES: dict[str, Registry[Any]] = {
 
 
 def serialized(value: Any, described: Callable[[Any], Any]) -> Any:
-    """Plain data for JSON; ``described`` says how layers are written."""
+    """Turn a value into plain data for JSON. ``described`` is the function that describes layers."""
     if value is None or isinstance(value, (str, bool, int, float)):
         return value
     if isinstance(value, np.generic):

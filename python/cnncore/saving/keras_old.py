@@ -19,7 +19,7 @@ _OPERATORS = {
     "math.negative": "Negative",
 }
 
-# Arguments that TensorFlow's Keras writes for layers which do not use them.
+# Arguments that TensorFlow's Keras also writes for layers that do not use them.
 _UNUSED = {
     "DepthwiseConv": ("groups", "filters", "kernel_initializer", "kernel_regularizer", "kernel_constraint"),
     "SeparableConv": ("groups", "kernel_initializer", "kernel_regularizer", "kernel_constraint"),
@@ -64,7 +64,7 @@ def _model(kind: str, config: dict[str, Any]) -> None:
 
 
 def _counted_from_one(structure: Any, models: set[Any]) -> Any:
-    """Outputs of models inside, whose calls Keras 3 counts from one there, and Keras 2 from zero."""
+    """The outputs of inner models. Keras 3 counts the calls of an inner model from one here, and Keras 2 from zero."""
     if isinstance(structure, list) and len(structure) == 3 and isinstance(structure[0], str):
         name, number, position = structure
         return [name, number + 1 if name in models and isinstance(number, int) else number, position]
@@ -105,7 +105,7 @@ def _value(value: Any) -> Any:
 
 # --- calls ------------------------------------------------------------------------------------------------------------
 def _nodes(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """The calls of a layer; those of Keras 2 are lists ["layer", call, output, arguments]."""
+    """The calls of a layer. In Keras 2 each is a list ["layer", call, output, arguments]."""
     nodes = entry.get("inbound_nodes")
     if not isinstance(nodes, list) or not any(isinstance(node, list) for node in nodes):
         return {}
@@ -137,7 +137,7 @@ def _argument(value: Any) -> Any:
 
 
 def _operator(entry: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
-    """An operator between tensors, which TensorFlow's Keras writes as a layer."""
+    """An operation between tensors, which TensorFlow's Keras writes as a layer."""
     kind = _OPERATORS.get(str(config.get("function")))
     if kind is None:
         raise ValueError(

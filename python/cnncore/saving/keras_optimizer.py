@@ -1,4 +1,4 @@
-"""The state of an optimizer as files of Keras have it: one list of variables, whose order each class decides."""
+"""The state of an optimizer in files of Keras: one list of variables, whose order depends on the class."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from .h5 import Array
 
 __all__ = ["put_named_variables", "put_variables", "variables_of"]
 
-# Vectors in the order of Keras' variables. Those of one group alternate, trained weight by trained weight.
+# The vectors of the state in the order of the variables of Keras. For a group of several vectors, Keras lists the
+# variables of all of them for the first trained weight, then those for the second one, and so on.
 _ORDER: dict[str, tuple[tuple[str, ...], ...]] = {
     "SGD": (("velocity",),),
     "RMSprop": (("velocity",), ("momentum",), ("average_gradient",)),
@@ -27,7 +28,7 @@ _ORDER: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 _COMMON: tuple[tuple[str, ...], ...] = (("average",), ("gradient_accumulator",))
 
-# What TensorFlow's Keras 2 calls the same vectors.
+# The names of the same vectors in TensorFlow's Keras 2.
 _OLD_NAMES = {
     "SGD": {"momentum": "velocity", "m": "velocity"},
     "RMSprop": {"rms": "velocity", "velocity": "velocity", "momentum": "momentum", "mg": "average_gradient"},
@@ -41,7 +42,7 @@ _OLD_NAMES = {
 
 
 def variables_of(model: Any) -> list[Array] | None:
-    """Keras' variables of the optimizer; None where its state has no counterpart there or is not made yet."""
+    """The optimizer's variables as Keras has them. None if Keras has no such state, or if it does not exist yet."""
     optimizer = model.optimizer
     if type(optimizer).__name__ not in _ORDER or not optimizer.built or not optimizer.trained_variables:
         return None
@@ -59,7 +60,7 @@ def variables_of(model: Any) -> list[Array] | None:
 def put_variables(model: Any, count: int, read: Callable[[int, tuple[int, ...]], Array]) -> None:
     """Take over ``count`` variables of Keras; ``read(number, shape)`` gives each of them.
 
-    A warning says so where they are not those of this optimizer: training begins anew then, as in Keras.
+    If they are not those of this optimizer, there is a warning, and the optimizer begins without state, as in Keras.
     """
     optimizer = model.optimizer
     if not count or not model.trainable_variables:
@@ -118,7 +119,7 @@ def _has_schedule(optimizer: Any) -> bool:
 
 
 def _places(model: Any) -> list[tuple[slice, tuple[int, ...]]]:
-    """Where the trained weights lie in the optimizer's vectors, in the order in which Keras lists them."""
+    """Where the trained weights are in the optimizer's vectors, in the order in which Keras lists them."""
     network = model.network
     slots = {}
     for slot in network.slots:
@@ -132,7 +133,7 @@ def _places(model: Any) -> list[tuple[slice, tuple[int, ...]]]:
 
 
 def _slots(optimizer: Any, places: list[tuple[slice, tuple[int, ...]]]) -> Iterator[tuple[str, slice, tuple[int, ...]]]:
-    """Vector, place and shape of each of Keras' variables behind the step and the learning rate."""
+    """Vector, place and shape of each of Keras' variables, without the step and the learning rate, which come first."""
     state = optimizer.state
     for group in (*_COMMON, *_ORDER[type(optimizer).__name__]):
         names = [name for name in group if name in state]
@@ -142,7 +143,7 @@ def _slots(optimizer: Any, places: list[tuple[slice, tuple[int, ...]]]) -> Itera
 
 
 def _product(optimizer: Any) -> float:
-    """Nadam's product of its momenta so far, which Keras keeps and this package computes from the step."""
+    """The product of Nadam's momenta so far. Keras stores it, and this package computes it from the step."""
     steps = np.arange(1, int(optimizer.iterations) + 1)
     return float(np.prod(optimizer.beta_1 * (1.0 - 0.5 * 0.96**steps)))
 

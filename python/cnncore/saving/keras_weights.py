@@ -41,7 +41,11 @@ class Stored(NamedTuple):
 
 
 def write_all(found: list[tuple[Stored, Array]]) -> None:
-    """Write arrays whose shapes were checked: the weights together, so that nobody computes with some of them."""
+    """Write arrays, whose shapes must have been checked.
+
+    All weights are written at once, so that no other thread computes with a part of
+    them.
+    """
     write_together([(stored.variable, array) for stored, array in found if stored.variable is not None])
     for stored, array in found:
         if stored.variable is None:
@@ -60,7 +64,10 @@ def stored_weights(layer: Any) -> list[Stored]:
 
 
 def _statistics(layer: Any) -> list[Stored]:
-    """Mean, variance and a count of what a Normalization layer learned from data; nothing where they were given."""
+    """Mean, variance and count that a Normalization layer has learned from data.
+
+    Nothing if they were given as arguments.
+    """
     if layer.input_mean is not None or not layer.built:
         return []
     held = {"mean": np.squeeze(layer.mean), "variance": np.squeeze(layer.variance)}
@@ -80,10 +87,10 @@ def _statistics(layer: Any) -> list[Stored]:
 
 
 def keras_paths(model: Any) -> dict[str, Any]:
-    """The layers with weights of their own by where Keras keeps them, each once.
+    """The layers that have weights of their own, by the paths that Keras has for them. Each layer occurs once.
 
-    A Sequential or functional model counts its layers by class; other layers and models name the attributes in which
-    they keep layers.
+    In a path, Keras numbers the layers of a Sequential or functional model by class. Layers inside other layers and
+    models have the name of the attribute that holds them.
     """
     return paths_from({"": model})
 
@@ -154,7 +161,7 @@ def write_keras_h5(model: Any, with_optimizer: bool) -> bytes:
 
 
 def finite(stored: Stored) -> Array:
-    """The array; a ValueError where it is not finite, since such a file could not be read."""
+    """Returns the array. Raises a ValueError if it is not finite, because such a file could not be read."""
     array = stored.read()
     if not np.isfinite(array).all():
         raise ValueError(f"cannot save: weight {stored.name!r}: expected finite values")
@@ -170,11 +177,11 @@ def read_keras_h5(
     ----------
     content : bytes
     layers : dict of str to Layer
-        By where Keras keeps their weights.
+        The layers by the paths that Keras has for their weights.
     skip_mismatch : bool
-        Leave out what is missing or has another shape, with a warning.
+        Leave out weights that are missing or have another shape, with a warning.
     by_name : bool
-        Find layers by the names in the file rather than by where they are, and leave out those that it does not have.
+        Find layers by the names in the file and not by their paths, and leave out layers that the file does not have.
     """
     found: list[tuple[Stored, Array]] = []
     skipped: list[str] = []
@@ -193,7 +200,7 @@ def read_keras_h5(
 
 
 def warn_of_skipped(names: list[str]) -> None:
-    """Say which weights a file left as they were."""
+    """Warn about the weights that were not read."""
     if names:
         shown = ", ".join(map(repr, names[:10])) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
         warnings.warn(

@@ -24,8 +24,8 @@ def keras_description(model: Any, sharing: bool = True) -> dict[str, Any]:
     ----------
     model : Model
     sharing : bool, default True
-        Say which layers are the same one in several of the models inside. Without, which is how HDF5 files are, a model
-        that has such layers is refused.
+        Whether to mark layers that several inner models have in common. HDF5 files cannot do that, and without it a
+        model with such layers is refused.
 
     Raises
     ------
@@ -38,15 +38,15 @@ def keras_description(model: Any, sharing: bool = True) -> dict[str, Any]:
 
 
 def layer_description(layer: Any) -> dict[str, Any]:
-    """A layer or model as Keras describes it, without weights and without what ``compile`` was given."""
+    """A layer or model as Keras describes it, without weights and without the arguments of ``compile``."""
     return _Writer(layer, sharing=True).layer(layer)
 
 
 class _Writer:
     """Descriptions of a model and of everything in it.
 
-    A layer that several models inside have is described in each of them, with the same "shared_object_id". Keras counts
-    the calls of a layer over all models that were read so far; so does ``calls``.
+    If several inner models have a layer in common, it is described in each of them, with the same "shared_object_id".
+    Keras counts the calls of a layer over all models that have been read so far, and so does ``calls``.
     """
 
     def __init__(self, model: Any, sharing: bool) -> None:
@@ -134,7 +134,7 @@ class _Writer:
 
 
 def _count(model: Any, counts: dict[int, int]) -> None:
-    """In how many of the models inside each layer is."""
+    """For each layer, how many of the inner models have it."""
     for layer in {id(item): item for item in getattr(model, "layers", [])}.values():
         counts[id(layer)] = counts.get(id(layer), 0) + 1
         if hasattr(layer, "graph") and counts[id(layer)] == 1:
@@ -163,7 +163,10 @@ def _plain(layer: Any, kind: str) -> dict[str, Any]:
 
 
 def _function_config(layer: Any) -> dict[str, Any]:
-    """The config of a Lambda layer: the name of its function, never its code, which nobody should run from a file."""
+    """The config of a Lambda layer.
+
+    It has the name of the function and not its code, because code from a file is dangerous.
+    """
     config = {key: value for key, value in layer.get_config().items() if key not in OWN_ARGUMENTS}
     name = registered_name(layer.function)
     config["function"] = {"module": "builtins", "class_name": "function", "config": name, "registered_name": "function"}
@@ -184,7 +187,7 @@ def _described(
 
 
 def _value(key: str, value: Any) -> Any:
-    """An argument; initializers and their like say where Keras has them."""
+    """An argument. Initializers and other objects are described with the module in which Keras has them."""
     if key.endswith("activation") and isinstance(value, dict) and str(value.get("class_name")).islower():
         kind = ACTIVATION_LAYERS.get(value["class_name"])
         if kind is None:
@@ -203,7 +206,10 @@ def _lists(value: Any) -> Any:
 
 
 def _as_output(tensor: KerasTensor, places: Mapping[int, list[Any]]) -> list[Any]:
-    """Keras counts calls of functional models inside from one where they give an output, and only there."""
+    """The number of a call of an inner functional model.
+
+    Where it gives an output, and only there, Keras counts from one.
+    """
     name, number, position = places[id(tensor)]
     return [name, number + (type(tensor.node.layer).__name__ == "Model"), position]
 

@@ -1,4 +1,4 @@
-"""What a file may do to whoever reads it: its size, and what of it may reach a message."""
+"""Limits for files, which may come from strangers: how large a file may be, and what messages may show of it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 __all__ = ["MAX_BYTES", "checked_size", "only_value_errors", "printable", "read_bounded"]
 
-MAX_BYTES = 2**32  # of a file that is read without asking for more
-_SHOWN = 500  # characters of a message
+MAX_BYTES = 2**32  # the largest file that is read, unless the caller allows more
+_SHOWN = 500  # a message shows at most so many characters of a file
 
 
 def checked_size(size: int, max_bytes: int | None, path: str) -> None:
@@ -42,7 +42,7 @@ def printable(text: object) -> str:
 
 @contextlib.contextmanager
 def only_value_errors(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Whatever reading a file raises becomes a ValueError that names the file and shows a bounded part of it."""
+    """Turn every error while a file is read into a ValueError that names the file and shows only a short part of it."""
     name = printable(os.fspath(path))
     try:
         yield
@@ -52,5 +52,5 @@ def only_value_errors(path: str | os.PathLike[str]) -> Iterator[None]:
         text = printable(error) or type(error).__name__
         kind = "" if isinstance(error, (ValueError, TypeError)) else f"{type(error).__name__}: "
         message = text if text.startswith(name) else f"{name}: {kind}{text}"
-        # The original is left out: its text may be as long as the file.
+        # The original exception is not attached, because its text may be as long as the file.
         raise ValueError(message) from None

@@ -26,14 +26,14 @@ def matching_weights(
     order : list of str or None
         The names of the saved model's weights, layer by layer, if the file tells.
     skip_mismatch : bool
-        Leave out what does not fit.
+        Leave out weights for which there is no tensor of the right shape.
     by_name : bool
-        Leave out what is not in both.
+        Leave out weights and tensors whose names are not in both.
 
     Raises
     ------
     ValueError
-        If something does not fit and is not to be left out.
+        If something does not fit, unless it may be left out.
     """
     if by_name:
         found = {name: tensors[name] for name in weights if name in tensors}
@@ -46,7 +46,7 @@ def matching_weights(
 
 
 def check_tensors(weights: Mapping[str, Any], tensors: Tensors) -> None:
-    """ValueError unless there is a tensor of the right shape for each weight, and no other."""
+    """Raise a ValueError unless there is a tensor of the right shape for each weight, and no other tensor."""
     missing, superfluous = sorted(weights.keys() - tensors.keys()), sorted(tensors.keys() - weights.keys())
     if missing:
         raise ValueError(f"expected the tensors of the model's layers. Missing: {_listed(missing)}")
@@ -60,12 +60,12 @@ def check_tensors(weights: Mapping[str, Any], tensors: Tensors) -> None:
 
 
 def assign(weights: Mapping[str, Any], tensors: Tensors) -> None:
-    """Write tensors, whose shapes were checked, to weights."""
+    """Write tensors to weights. Their shapes must have been checked."""
     write_together([(weights[name], tensor) for name, tensor in tensors.items()])
 
 
 def _renamed(weights: Mapping[str, Any], tensors: Tensors, order: Any) -> Tensors:
-    """Tensors by the names of the model's weights, if they are only called differently."""
+    """The tensors by the names of the model's weights, if only the names differ."""
     if set(weights) == set(tensors):
         return tensors
     if isinstance(order, list) and len(order) == len(weights) and set(map(str, order)) == set(tensors):
@@ -79,7 +79,10 @@ def _renamed(weights: Mapping[str, Any], tensors: Tensors, order: Any) -> Tensor
 
 
 def _names_counted_in_the_model(weights: Mapping[str, Any]) -> dict[str, str]:
-    """Names of weights as if this model were the first in its process; files of earlier versions have these."""
+    """The names that weights have if the model is the first one in its process.
+
+    Files of earlier versions have these names.
+    """
     layers = {id(variable.layer): variable.layer for variable in weights.values()}
     taken = {layer.name for layer in layers.values() if layer.has_own_name}
     names: dict[int, str] = {}

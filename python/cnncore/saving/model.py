@@ -112,7 +112,7 @@ def load_model(
     filepath : path
         The file.
     custom_objects : dict of str to class or function, optional
-        What names of layers, losses and functions that are not this package's own mean.
+        Layers, losses and functions by name, for names that are not this package's own.
     compile : bool, default True
         Restore the optimizer with its state, loss and metrics, if the model had them.
     safe_mode : bool, default True

@@ -61,7 +61,7 @@ def deserialize_keras_object(
     ----------
     config : dict, list or plain value
     custom_objects : dict of str to class or function, optional
-        What names that are not this package's own mean.
+        Classes and functions by name, for names that are not this package's own.
     safe_mode : bool, default True
         Accepted for compatibility with Keras: it is always safe.
 
