@@ -212,15 +212,18 @@ def test_callbacks_hear_what_a_long_step_does(name, words):
     assert any(text.startswith(words) for _, text in heard)
 
 
-def test_an_interrupted_step_leaves_the_weights_of_the_last_one():
+@pytest.mark.parametrize(
+    ("name", "moment"), [("newton_cg", "CG 2"), ("lbfgs", "line search 1"), ("levenberg_marquardt", "trial 1")]
+)
+def test_an_interrupted_step_leaves_the_weights_of_the_last_one(name, moment):
     x, y = wave()
 
     class Interrupt(callbacks.Callback):
         def on_train_batch_progress(self, batch, text):
-            if batch == 1 and text.startswith("CG 2"):
+            if batch == 1 and text.startswith(moment):
                 raise KeyboardInterrupt
 
-    expected, model = small_model("newton_cg"), small_model("newton_cg")
+    expected, model = small_model(name), small_model(name)
     expected.fit(x[:60], y[:60], batch_size=60, epochs=1, verbose=0, shuffle=False)
     with pytest.raises(KeyboardInterrupt):
         model.fit(x, y, batch_size=60, epochs=1, verbose=0, shuffle=False, callbacks=[Interrupt()])
