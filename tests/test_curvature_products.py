@@ -307,15 +307,63 @@ def test_vectors_must_be_finite(value, word):
         model.fisher_vector_product(IMAGES, LABELS, v)
 
 
-def test_layers_and_losses_in_python_are_named():
-    model = Sequential([layers.Input((3,)), layers.Dense(2), Doubled(name="twice"), layers.Dense(2)])
+class Squares(cnncore.losses.Loss):
+    def call(self, y_true, y_pred):
+        return np.mean((y_true - y_pred) ** 2, axis=-1)
+
+
+def sine(x):
+    return np.sin(x)
+
+
+IN_PYTHON = {
+    "a layer with its backward pass": lambda: Doubled(name="mine"),
+    "a layer that is differentiated": lambda: layers.Lambda(np.tanh, name="mine"),
+    "an activation": lambda: layers.Dense(3, activation=sine, name="mine"),
+}
+
+
+@pytest.mark.parametrize("kind", IN_PYTHON)
+def test_layers_in_python_are_named(kind):
+    """By the products, and by the optimizers that want them."""
+    x, y = np.ones((4, 3), np.float32), np.ones((4, 2), np.float32)
+    model = Sequential([layers.Input((3,)), layers.Dense(3), IN_PYTHON[kind](), layers.Dense(2)])
+    message = re.escape('layer "mine": expected an op with second derivatives, for a product with curvature.')
     model.compile(loss="mse")
-    with pytest.raises(ValueError, match=re.escape('layer "twice": expected an op with second derivatives')):
-        model.hessian_vector_product(np.ones((4, 3)), np.ones((4, 2)), np.ones(product_size(model)))
-    model = output_model("softmax")
-    model.compile(loss=lambda y, p: np.mean((y - p) ** 2, axis=-1))
-    with pytest.raises(ValueError, match="a loss in Python"):
-        model.gauss_newton_vector_product(np.ones((4, 3)), np.ones((4, 4)), np.ones(product_size(model)))
+    for product in KINDS:
+        with pytest.raises(ValueError, match=message):
+            getattr(model, f"{product}_vector_product")(x, y, np.ones(product_size(model)))
+    for optimizer in ("newton_cg", "levenberg_marquardt"):
+        model.compile(optimizer, "mse")
+        with pytest.raises(ValueError, match=message):
+            model.fit(x, y, verbose=0)
+
+
+def test_functions_of_numpy_are_named_and_arithmetic_has_products():
+    x, y = np.ones((4, 3), np.float32), np.ones((4, 2), np.float32)
+    inputs = layers.Input((3,))
+    hidden = layers.Dense(3)(inputs)
+    model = Model(inputs, layers.Dense(2)(np.sin(hidden)))
+    model.compile(loss="mse")
+    with pytest.raises(ValueError, match=r'layer "array_function\w*": .* Received: a layer in Python'):
+        model.hessian_vector_product(x, y, np.ones(product_size(model)))
+    model = Model(inputs, layers.Dense(2)(hidden * hidden + 1))
+    model.compile(loss="mse")
+    assert np.isfinite(model.hessian_vector_product(x, y, np.ones(product_size(model)))).all()
+
+
+@pytest.mark.parametrize(("loss", "name"), [(Squares(name="mine"), "mine"), (lambda y, p: Squares().call(y, p), "<l")])
+def test_losses_in_python_are_named(loss, name):
+    x, y = np.ones((4, 3), np.float32), np.ones((4, 4), np.float32)
+    model = output_model("linear")
+    model.compile(loss=loss)
+    for kind in KINDS:
+        with pytest.raises(ValueError, match=rf"\[{kind}_vector_product\] expected losses that .* the loss '{name}"):
+            getattr(model, f"{kind}_vector_product")(x, y, np.ones(product_size(model)))
+    for optimizer in ("newton_cg", "levenberg_marquardt"):
+        model.compile(optimizer, loss)
+        with pytest.raises(ValueError, match=f"the loss '{name}"):
+            model.fit(x, y, verbose=0)
 
 
 def test_several_outputs():

@@ -12,6 +12,7 @@ from cnncore import _checks
 from cnncore._checks import Float32
 from cnncore.losses.targets import finite
 from cnncore.models.fitting import Fitting
+from cnncore.models.steps import require_second_derivatives
 
 __all__ = ["CurvatureProduct", "Products"]
 
@@ -72,6 +73,7 @@ class CurvatureProduct:
             network = model._network_for_use()
             outputs = model._described_outputs()
             losses = [None if output.loss is None else output.loss.core(output.shape) for output in outputs]
+            require_second_derivatives(losses, self._owner)
             places = self._places(network)
             direction = np.zeros(network.parameter_count, np.float32)
             product = np.empty_like(direction)

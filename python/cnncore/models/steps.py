@@ -165,6 +165,7 @@ class BatchObjective:
 
         As the core computes it: nothing is dropped, and BatchNormalization takes its moving statistics.
         """
+        require_second_derivatives(self._losses, kind)
         batch, result = self._batch, np.zeros(direction.size, np.float32)
         rows = batch.rows if samples is None else min(samples, batch.rows)
         indices = np.arange(rows, dtype=np.int64) if batch.indices is None else batch.indices[:rows]
@@ -197,6 +198,24 @@ class BatchObjective:
     def factors(self, probe: FactorProbe, most_samples: int | None) -> list[tuple[Float32, Float32]]:
         """Those on this batch, at the last point."""
         return probe.factors(self._batch, self.step, most_samples)
+
+
+def require_second_derivatives(losses: Sequence[Any], owner: str) -> None:
+    """Refuse, by its name, a loss that is written in Python: only its value and gradient are known.
+
+    Parameters
+    ----------
+    losses : sequence of _core.Loss, callable or None
+        As the core takes them.
+    owner : str
+        Who asks, for the message.
+    """
+    for loss in losses:
+        if hasattr(loss, "__func__"):
+            raise ValueError(
+                f"[{owner}] expected losses that are built in, whose second derivatives are known. "
+                f"Received: the loss {loss.__self__.name!r}, which is written in Python"
+            )
 
 
 class EvaluationStep:
