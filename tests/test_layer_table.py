@@ -76,7 +76,7 @@ ARGUMENTS = [
     (lambda: layers.Conv2D(4, 3, activation=3), TypeError, "`activation` to be a name, a function, a layer or None"),
     (lambda: layers.Dense(4, activation="relu", dtype="float16"), ValueError, '`dtype` to be "float32"'),
     (lambda: layers.Dense(4, kernel_regularizer="l3"), ValueError, "Unknown regularizer 'l3'"),
-    (lambda: layers.Dense(4, kernel_regularizer=lambda w: 0.0), TypeError, "gradient of another function is not known"),
+    (lambda: layers.Dense(4, kernel_regularizer=3), TypeError, "expected an object, its name or its config"),
     (lambda: layers.Dense(4, kernel_constraint="max"), ValueError, "Unknown constraint 'max'"),
     (lambda: layers.Dense(4, unit=3), TypeError, "unknown argument 'unit'"),
     (lambda: layers.Dropout(1.0), ValueError, r"`rate` to be a finite number in \[0, 1\)"),

@@ -91,12 +91,13 @@ _LAYER_METHODS: dict[str, tuple[str, ...]] = {
 # Methods of a model that Keras calls and this package never calls, so that a subclass must not define them.
 UNCALLED = (
     *("train_step", "test_step", "predict_step", "make_train_function", "make_test_function"),
-    *("make_predict_function", "compute_loss", "compute_metrics", "stateless_compute_loss"),
+    *("make_predict_function", "compute_metrics", "stateless_compute_loss"),
 )
 
 _MODEL_METHODS: dict[str, tuple[str, ...]] = {
-    "training is one call of the core for each batch. For a loss of your own write a `Loss` or a function; for steps "
-    "of your own call `train_on_batch` or `gradients` in a loop": UNCALLED,
+    "training is one call of the core for each batch. For a loss of your own write a `Loss`, a function or a method "
+    "`compute_loss(x, y, y_pred, sample_weight)`; for steps of your own call `train_on_batch` or `gradients` in a "
+    "loop": UNCALLED,
     "`evaluate(return_dict=True)` says the values of metrics": ("get_metrics_result",),
     "`model.save` writes a file": ("export",),
     "`get_weights` and `set_weights` exchange the weights, `copy.deepcopy` copies a model": (

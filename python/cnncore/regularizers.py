@@ -6,13 +6,14 @@ computes them, and their gradients, in the pass over all gradients that each tra
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from cnncore import _checks
+from cnncore._custom_objects import function_name, named_function
 from cnncore._not_here import explain_missing
 from cnncore._registry import Registry
 
@@ -25,7 +26,9 @@ registry: Registry[Regularizer] = Registry("regularizer")
 
 
 class Regularizer:
-    """Base class of penalties, which have the form l1 * sum(|x|) + l2 * sum(x^2).
+    """Base class of penalties. Those of this package have the form l1 * sum(|x|) + l2 * sum(x^2), which the core
+    computes. A subclass with a ``__call__`` of its own computes in NumPy or :mod:`cnncore.ops`; its gradient is found
+    by recording what it does, and each step calls Python.
 
     Parameters
     ----------
@@ -37,6 +40,12 @@ class Regularizer:
     >>> L1L2(l1=0.1, l2=0.01)([1.0, -2.0])
     0.35
     """
+
+    is_own = False  # whether it is the user's, so that the core does not know it
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.is_own = cls.__call__ is not Regularizer.__call__
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
         owner = type(self).__name__
@@ -50,7 +59,7 @@ class Regularizer:
 
     def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor, ready for JSON."""
-        return {"l1": self.l1, "l2": self.l2}
+        return {} if self.is_own else {"l1": self.l1, "l2": self.l2}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Regularizer:
@@ -108,18 +117,49 @@ class L2(Regularizer):
         return {"l2": self.l2}
 
 
+@registry.register()
+class FunctionRegularizer(Regularizer):
+    """A function of the weights, or of a layer's outputs, as a penalty.
+
+    Parameters
+    ----------
+    function : callable
+        Returns a number, or an array that is summed. It computes in NumPy or :mod:`cnncore.ops`.
+
+    Examples
+    --------
+    >>> FunctionRegularizer(lambda x: np.abs(x).max())(np.array([1.0, -2.0]))
+    2.0
+    """
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self.function = function
+
+    def __call__(self, x: Any) -> Any:
+        value = np.sum(self.function(x))
+        return float(value) if isinstance(value, np.generic) else value
+
+    def get_config(self) -> dict[str, Any]:
+        """The name of the function. Reading a file needs the name in ``custom_objects=``, or registered."""
+        return {"function": function_name(self.function, "regularizer")}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> FunctionRegularizer:
+        return cls(named_function(config.get("function"), "regularizer"))
+
+
 l1, l2, l1_l2 = L1, L2, L1L2
 
 
 def get(identifier: Any) -> Regularizer | None:
-    """A regularizer from an object, a class, a name ("l1", "l2", "l1_l2"), a config, or None.
+    """A regularizer from an object, a class, a function, a name ("l1", "l2", "l1_l2"), a config, or None.
 
     Raises
     ------
     ValueError
         For an unknown name.
     TypeError
-        For a function: its gradient is not known. Use L1, L2 or L1L2, or write the penalty into a custom loss.
+        For anything else.
     """
     if isinstance(identifier, type) and issubclass(identifier, Regularizer):
         identifier = identifier()
@@ -132,11 +172,10 @@ def get(identifier: Any) -> Regularizer | None:
         )
     if isinstance(identifier, str) and identifier.lower() in ("l1_l2", "l1l2"):
         return L1L2(l1=0.01, l2=0.01)
+    if isinstance(identifier, str):
+        return get(registry.named(identifier))
     if callable(identifier) and not isinstance(identifier, type):
-        raise TypeError(
-            "[regularizers] expected L1, L2 or L1L2: the gradient of another function is not known. "
-            f"Received: {identifier!r}"
-        )
+        return identifier if isinstance(identifier, Regularizer) else FunctionRegularizer(identifier)
     return registry.get(identifier)
 
 

@@ -51,8 +51,10 @@ def activation(*parameters: str, aliases: tuple[str, ...] = ()) -> Callable[[F],
     return register
 
 
-def define(function: Callable[..., Any]) -> Definition | None:
+def define(function: Callable[..., Any] | None) -> Definition | None:
     """How the core computes a function of this package, or a ``functools.partial`` of one. None for other functions."""
+    if function is None:  # as users take an activation away from a layer
+        return Definition("linear", {})
     plain = function.func if isinstance(function, functools.partial) else function
     name = getattr(plain, "__name__", "")
     if functions.known_class(name) is not plain:

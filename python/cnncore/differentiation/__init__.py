@@ -5,6 +5,6 @@ arguments from a gradient of the result. NumPy lets such arrays define what its 
 """
 
 from cnncore.differentiation import arranging, elementwise, functions  # noqa: F401 (they register what NumPy can do)
-from cnncore.differentiation.traced import NotDifferentiableError, Traced, leaf_of, pullback
+from cnncore.differentiation.traced import NotDifferentiableError, Traced, leaf_of, pullback, value_of
 
-__all__ = ["NotDifferentiableError", "Traced", "leaf_of", "pullback"]
+__all__ = ["NotDifferentiableError", "Traced", "leaf_of", "pullback", "value_of"]

@@ -43,6 +43,7 @@ from cnncore._random import next_seed
 from cnncore._registry import Registry
 from cnncore._structure import flatten, map_structure
 from cnncore.layers import custom, eager
+from cnncore.layers.activity import add_penalties, is_own
 from cnncore.layers.arguments import checked_name, declared_shape, given_arguments, unknown_argument
 from cnncore.layers.loss_terms import add_loss
 from cnncore.layers.protocols import Graph
@@ -226,7 +227,11 @@ class Layer(Weighted):
         else:
             result = self.lower(graph, inputs)
         penalty = self.activity_regularizer
-        if penalty is None:
+        if is_own(penalty) or any(is_own(spec.regularizer) for spec in self._specs):
+            own = penalty if is_own(penalty) else None
+            outputs, first = flatten(result), graph.is_first_call
+            result = [add_penalties(graph, y, self, own, first and not i) for i, y in enumerate(outputs)]
+        if penalty is None or is_own(penalty):
             return result
         l1, l2 = float(getattr(penalty, "l1", 0.0)), float(getattr(penalty, "l2", 0.0))
         return [graph.add("activity_regularization", [item], self.name, l1=l1, l2=l2) for item in flatten(result)]
@@ -371,7 +376,7 @@ class Layer(Weighted):
     # --- copies ---------------------------------------------------------------------------------------------------
     def __getstate__(self) -> dict[str, Any]:
         # A copy has the values of the weights, but belongs to no graph of calls.
-        state = self.__dict__ | {"nodes": [], "_parameters": None, "_eager": {}}
+        state = self.__dict__ | {"nodes": [], "_parameters": None, "_eager": {}, "_handles": []}
         if self._parameters is not None:
             state["_held"] = [self._parameters.read(index) for index in range(len(self._specs))]
         return state
@@ -381,7 +386,7 @@ class Layer(Weighted):
         """The weight of that name, for properties such as ``kernel``."""
         for index, spec in enumerate(self._specs):
             if spec.name == name:
-                return Variable(self, index)
+                return self._handle(index)
         if not self.built:
             raise ValueError(f'Layer "{self.name}" is not built: it has no {name} before its input shape is known.')
         raise AttributeError(f'layer "{self.name}" has no {name}')

@@ -143,7 +143,8 @@ def _sorted_nodes(
             raise ValueError(
                 f"[{owner}] the outputs also need the tensor {tensor.name!r} of shape {tensor.shape}, which is not "
                 "among "
-                f"the inputs: {', '.join(item.name for item in inputs)}. Add it to `inputs`."
+                f"the inputs: {', '.join(item.name for item in inputs)}. Add it to `inputs`; a function or `call` of "
+                "yours must be passed every tensor that it computes with."
             )
         seen.setdefault(id(node.layer), len(seen))
         stack.append((tensor, True))

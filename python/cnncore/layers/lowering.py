@@ -108,6 +108,11 @@ class Lowering:
         return self.add("added_loss", inputs, weight=weight, summed=summed)
 
     @property
+    def is_first_call(self) -> bool:
+        """Whether the layer that is being lowered was not called before."""
+        return self._calls[self._current[-1]] == 1
+
+    @property
     def seed(self) -> int:
         """A seed for a layer that draws random numbers in training, from the model's seed, the layer's place and the
         number of the call.

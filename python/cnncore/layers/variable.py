@@ -151,6 +151,16 @@ class Variable(NDArrayOperatorsMixin):
         if leaf_of(self) is not None:
             raise NotDifferentiableError(f"{self.path} as a plain array has no gradient: compute with it as it is.")
 
+    def assign_add(self, value: ArrayLike) -> Variable:
+        """Add to the values; the weight itself, so that calls can follow one another."""
+        self.assign(self.numpy() + np.asarray(value))
+        return self
+
+    def assign_sub(self, value: ArrayLike) -> Variable:
+        """Subtract from the values; the weight itself."""
+        self.assign(self.numpy() - np.asarray(value))
+        return self
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         array = self.numpy() if copy else self.value
         return array if dtype is None else array.astype(dtype, copy=False)

@@ -36,7 +36,9 @@ class Weighted:
     """The part of a layer that holds weights: its own, and those of layers that are its attributes."""
 
     # Attributes that hold no other layers; all other attributes are searched for them.
-    _own = frozenset({"nodes", "_parameters", "_held", "_eager", "_specs", "activity_regularizer"})
+    _own = frozenset(
+        ("nodes", "_parameters", "_held", "_eager", "_specs", "_handles", "_given", "activity_regularizer")
+    )
 
     name: str
     built: bool
@@ -44,6 +46,7 @@ class Weighted:
     def __init__(self, trainable: bool) -> None:
         self._trainable = trainable
         self._specs: list[WeightSpec] = []
+        self._handles: list[Variable] = []
         self._parameters: Any = None
         self._held: list[np.ndarray] | None = None  # values that are written into the parameters when these are made
         self.seed_key: tuple[int, ...] | None = None  # decides the initial weights; a model that has a seed sets it
@@ -92,7 +95,13 @@ class Weighted:
             self._held = [self._parameters.read(index) for index in range(len(self._specs))]
             self._parameters = None
         self._specs.append(WeightSpec(name, size, initializer, trainable, regularizer, constraint))
-        return Variable(self, len(self._specs) - 1)
+        return self._handle(len(self._specs) - 1)
+
+    def _handle(self, index: int) -> Variable:
+        """The weight at a place: always the same object, so that lists of weights can be compared."""
+        while len(self._handles) <= index:
+            self._handles.append(Variable(self, len(self._handles)))
+        return self._handles[index]
 
     # --- weights --------------------------------------------------------------------------------------------------
     @property
@@ -143,7 +152,7 @@ class Weighted:
         return list({(id(item.layer), item.index): item for item in self._variables()}.values())
 
     def _variables(self) -> Iterable[Variable]:
-        own = [Variable(self, index) for index in range(len(self._specs))]
+        own = [self._handle(index) for index in range(len(self._specs))]
         yield from (item for item in own if item.spec.trainable)
         yield from (item for item in own if not item.spec.trainable)
         for layer in self.sublayers():
@@ -170,7 +179,7 @@ class Weighted:
         if not self._trainable:
             yield from self._variables()
             return
-        yield from (Variable(self, index) for index, spec in enumerate(self._specs) if not spec.trainable)
+        yield from (self._handle(index) for index, spec in enumerate(self._specs) if not spec.trainable)
         for layer in self.sublayers():
             yield from layer._frozen_variables()
 

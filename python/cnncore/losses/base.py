@@ -13,7 +13,7 @@ from cnncore import _checks, _core
 from cnncore._checks import Float32
 from cnncore._registry import Registry, snake_case
 from cnncore._scalar import Scalar
-from cnncore.differentiation import NotDifferentiableError, pullback
+from cnncore.differentiation import NotDifferentiableError, Traced, pullback
 from cnncore.losses import targets
 
 __all__ = ["Loss", "ValueAndGradient", "registry"]
@@ -78,6 +78,8 @@ class Loss:
 
     def call(self, y_true: Any, y_pred: Any) -> np.ndarray:
         """Losses before reduction, of shape (samples,) or (samples, ...)."""
+        if type(self).__call__ is not Loss.__call__:  # a subclass that says the loss of a whole batch
+            return self(y_true, y_pred)  # type: ignore[no-any-return]
         raise NotImplementedError(f"{type(self).__name__} must implement call(y_true, y_pred)")
 
     def gradient(self, y_true: Any, y_pred: Any) -> np.ndarray:
@@ -112,9 +114,17 @@ class Loss:
             It also has a method ``numpy()``. Without a reduction, a float32 array of the losses instead, each
             multiplied by its weight.
         """
+        if isinstance(y_pred, Traced):
+            return self._traced(y_true, y_pred, sample_weight)
         predictions = _checks.float32_array(y_pred, "y_pred", self.name)
         losses = self._losses(self._prepared(y_true, predictions), predictions)
         return self._reduced(losses, sample_weight)
+
+    def _traced(self, y_true: Any, y_pred: Traced, sample_weight: Any) -> Traced:
+        """The reduced loss inside a function that is being differentiated."""
+        predictions = np.asarray(y_pred.value, np.float32)
+        value, gradient = self.value_and_gradient(self._prepared(y_true, predictions), predictions, sample_weight)
+        return Traced(np.float32(value), [(y_pred, lambda dy: np.asarray(dy * gradient))])
 
     def prepare_targets(self, y: ArrayLike, output_shape: tuple[int, ...]) -> np.ndarray:
         """Check the targets, and convert them to what the loss needs, for predictions of shape ``output_shape`` for a

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from cnncore import _checks, _core
 from cnncore._checks import Float32
 from cnncore._scalar import Scalar
+from cnncore.differentiation import Traced
 from cnncore.layers.tensor import KerasTensor, loss_of_tensors
 from cnncore.losses import targets
 from cnncore.losses.base import Loss, ValueAndGradient
@@ -51,6 +52,8 @@ class CompiledLoss(Loss):
         if isinstance(y_pred, KerasTensor):
             rows = loss_of_tensors(type(self)(**{**self.get_config(), "reduction": None}), y_true, y_pred)
             return np.sum(rows) if self.reduction == "sum" else np.mean(rows)
+        if isinstance(y_pred, Traced):
+            return self._traced(y_true, y_pred, sample_weight)
         predictions = _checks.float32_array(y_pred, "y_pred", self.name)
         y, predictions = self._last(self._prepared(y_true, predictions), predictions)
         if self.reduction in (None, "none") or (sample_weight is not None and predictions.ndim == 1):

@@ -90,7 +90,9 @@ def _described(text: str, of_class: str, names: set[str]) -> str:
     return f"{summary}{described}\n\nReturns\n-------\n{returned}\n\nExamples\n{examples}"
 
 
-def _rows(loss: CompiledLoss, y_true: ArrayLike, y_pred: Any) -> np.ndarray:
+def _rows(loss: CompiledLoss, y_true: Any, y_pred: Any) -> np.ndarray:
+    if isinstance(y_true, (int, float)) and not isinstance(y_pred, KerasTensor):  # the same target everywhere
+        y_true = np.full(np.shape(y_pred), y_true, np.float32)
     if isinstance(y_pred, Traced):  # called inside a loss of the user that is being differentiated
         gradient = loss.gradient(y_true, y_pred.value)
         rows: Any = Traced(loss(y_true, y_pred.value), [(y_pred, lambda dy: gradient * np.expand_dims(dy, loss.axis))])

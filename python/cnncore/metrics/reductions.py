@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from cnncore import _checks
 from cnncore._custom_objects import function_name, named_function
+from cnncore.differentiation import value_of
 from cnncore.metrics.base import Metric, registry
 
 __all__ = ["Mean", "MeanMetricWrapper", "Sum", "known_functions"]
@@ -62,7 +63,7 @@ class Sum(Metric):
 
     def update_state(self, values: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
         """Add values of any shape. Weights have the shape of their first axes."""
-        array = _checks.numeric_array(values, "values", self.name).astype(np.float64)
+        array = _checks.numeric_array(value_of(values), "values", self.name).astype(np.float64)
         if sample_weight is not None:
             array, _ = _samplewise(array, sample_weight, np.sum, self.name)
         self.total.value += float(array.sum())
@@ -98,7 +99,7 @@ class Mean(Metric):
 
     def update_state(self, values: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
         """Add values whose first axis is that of the samples. The mean is taken over the other axes."""
-        self._add(_checks.numeric_array(values, "values", self.name), sample_weight)
+        self._add(_checks.numeric_array(value_of(values), "values", self.name), sample_weight)
 
     def result(self) -> float:
         """The mean so far; 0 before any sample."""

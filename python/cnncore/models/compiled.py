@@ -10,6 +10,7 @@ from cnncore import _checks, losses, optimizers
 from cnncore import metrics as metrics_module
 from cnncore._not_here import UNCALLED, why_not_here
 from cnncore.models.arrays import by_name
+from cnncore.models.own_loss import ModelLoss
 from cnncore.models.signature import Output
 from cnncore.models.structure import Structure
 
@@ -229,8 +230,53 @@ class Compiled(Structure):
             )
         if self._outputs is None or self._outputs[0] is not function:
             assert self._plan is not None
-            self._outputs = (function, self._plan.outputs(*self._known_outputs()))
+            outputs = self._plan.outputs(*self._known_outputs())
+            self._outputs = (function, self._with_own_loss(outputs) if self._says_its_loss else outputs)
         return self._outputs[1]
+
+    @property
+    def _says_its_loss(self) -> bool:
+        """Whether a subclass has ``compute_loss``."""
+        return type(self).compute_loss is not Compiled.compute_loss
+
+    def _with_own_loss(self, outputs: list[Output]) -> list[Output]:
+        if len(outputs) != 1:
+            raise ValueError(
+                f"[compile] expected a model with one output where its class has compute_loss. Received: "
+                f"{len(outputs)} outputs; write a loss for each of them, or add_loss in call"
+            )
+        return [outputs[0]._replace(loss=ModelLoss(self, outputs[0].loss))]
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+        **kwargs: Any,
+    ) -> Any:
+        """The loss of predictions, as ``compile`` was given it. ``fit`` and ``evaluate`` call the ``compute_loss`` of a
+        subclass, which computes in NumPy or :mod:`cnncore.ops`.
+
+        Parameters
+        ----------
+        x, y, y_pred, sample_weight : array_like
+            A batch; ``y_pred`` may be an array that is being differentiated.
+        training : bool, default True
+        **kwargs
+            Accepted for compatibility with Keras.
+
+        Returns
+        -------
+        float or array
+            The loss, without what regularizers and ``add_loss`` add to it.
+        """
+        self._require_compiled("compute_loss")
+        loss = self.loss
+        if not isinstance(loss, losses.Loss):
+            raise ValueError("[compute_loss] expected a model that was compiled with one loss.")
+        return loss(y, y_pred, sample_weight)
 
     def _require_compiled(self, what: str) -> None:
         if not self.compiled:
@@ -243,6 +289,8 @@ class Compiled(Structure):
     def _require_loss(self, what: str) -> None:
         self._require_compiled(what)
         assert self._plan is not None
+        if self._says_its_loss:
+            return
         if not self._plan.has_loss and not self._may_add_losses():
             raise ValueError(
                 f"[{what}] expected a model that was compiled with a loss, such as "

@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from cnncore import _checks
+from cnncore.layers.activity import is_known
 from cnncore.layers.base import structure_changed, structure_version
 from cnncore.layers.function import Function
 from cnncore.layers.loss_terms import LossTerms, add_loss, is_following, with_losses
@@ -122,7 +123,8 @@ class Networked:
         """The trained weights that have a regularizer, and it."""
         network = self._network_for_use()
         variables = [self.variable_of(slot) for slot in network.slots if slot.trainable]
-        return [(item, item.spec.regularizer) for item in variables if item.spec.regularizer is not None]
+        # what users write is a loss that the layer adds
+        return [(item, item.spec.regularizer) for item in variables if is_known(item.spec.regularizer)]
 
     # --- losses that are added to those of the outputs ---------------------------------------------------------------
     def add_loss(self, loss: Any, inputs: Any = None) -> None:

@@ -129,8 +129,10 @@ class Parts(Layer):
     @property
     def variables(self) -> list[Variable]:
         """All weights, layer by layer; writing to them changes the model."""
-        self._require_built()
-        return super().variables
+        found = super().variables
+        if not found:  # otherwise the layers were built in another model
+            self._require_built()
+        return found
 
     def named_weights(self) -> dict[str, Variable]:
         """All weights by name, such as "conv2d/kernel", layer by layer. Layers of different models inside this one may

@@ -13,6 +13,7 @@ from cnncore.errors import TrainingError
 from cnncore.layers.function import Function
 from cnncore.layers.lowering import lower
 from cnncore.models.factors import FactorProbe
+from cnncore.models.own_loss import show_inputs
 from cnncore.models.signature import Output
 from cnncore.models.sources import Batch
 from cnncore.optimizers.newton.objective import Vector
@@ -59,6 +60,7 @@ class TrainingStep:
         list of float
             The total loss before the update, then that of each output. Nothing is updated if the total is not finite.
         """
+        show_inputs(self._losses, batch)
         if self._optimizer.evaluates:
             return self._iterate(batch, room)
         with self._lock:
@@ -101,6 +103,7 @@ class TrainingStep:
 
     def gradients(self, batch: Batch) -> Float32:
         """A copy of the gradient of the total loss as one flat vector. The model does not change."""
+        show_inputs(self._losses, batch)
         with self._lock:
             network = self._network
             # these include the moving statistics, which the step below changes
@@ -244,6 +247,7 @@ class EvaluationStep:
     def __call__(self, batch: Batch) -> tuple[list[float], list[Float32]]:
         """The total loss and that of each output; and the predictions."""
         predictions = self._network.forward(batch.x)
+        show_inputs(self._losses, batch)
         losses = [
             0.0 if loss is None else float(loss(y, y_pred, weight))
             for loss, y, y_pred, weight in zip(self._losses, batch.y, predictions, batch.weight, strict=True)

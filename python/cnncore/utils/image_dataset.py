@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -158,6 +159,7 @@ class ImageDataset(PyDataset):
         self._shuffle_seed, self._epoch = shuffle_seed, 0
         self._cache: dict[int, np.ndarray] | None = None
         self._functions: list[Callable[..., Any]] = []
+        self._batches: range | None = None  # those of all batches that this data set has
         self._order = self._new_order()
 
     def _new_order(self) -> np.ndarray:
@@ -167,11 +169,14 @@ class ImageDataset(PyDataset):
         return order
 
     def __len__(self) -> int:
+        if self._batches is not None:
+            return len(self._batches)
         return -(-len(self.file_paths) // (self.batch_size or 1))
 
     def __getitem__(self, index: int) -> Any:
         if not 0 <= index < len(self):
             raise IndexError(f"[ImageDataset] expected a batch below {len(self)}. Received: {index}")
+        index = index if self._batches is None else self._batches[index]
         size = self.batch_size or 1
         chosen = self._order[index * size : (index + 1) * size]
         images = np.stack([self._image(int(i)) for i in chosen])
@@ -205,14 +210,36 @@ class ImageDataset(PyDataset):
         self._cache = {}
         return self
 
+    def take(self, count: int) -> ImageDataset:
+        """A data set of the first ``count`` batches of each pass; -1 means all."""
+        other = copy.copy(self)
+        if _checks.integer(count, "count", "ImageDataset.take", minimum=-1) >= 0:
+            other._batches = range(len(self))[:count]
+        return other
+
+    def skip(self, count: int) -> ImageDataset:
+        """A data set without the first ``count`` batches of each pass."""
+        other = copy.copy(self)
+        other._batches = range(len(self))[_checks.integer(count, "count", "ImageDataset.skip", minimum=0) :]
+        return other
+
+    def shuffle(self, buffer_size: Any = None, seed: Any = None, reshuffle_each_iteration: Any = None) -> ImageDataset:
+        """A data set whose pictures are shuffled before each pass: all of them, whatever ``buffer_size`` says."""
+        other = copy.copy(self)
+        if self._shuffle_seed is None:
+            other._shuffle_seed = next_seed() if seed is None else _checks.integer(seed, "seed", "ImageDataset.shuffle")
+            other._order = other._new_order()
+        return other
+
     def prefetch(self, buffer_size: Any = None) -> ImageDataset:
         """Return the data set itself: `fit` prepares batches ahead by itself."""
         return self
 
     def map(self, function: Callable[..., Any], num_parallel_calls: Any = None) -> ImageDataset:
-        """Apply `function` to the arrays of each batch, ``function(images, labels)``; the data set itself."""
-        self._functions.append(function)
-        return self
+        """A data set whose batches are what ``function(images, labels)`` makes of those of this one."""
+        other = copy.copy(self)
+        other._functions = [*self._functions, function]
+        return other
 
 
 def _read(path: str, color_mode: str, size: tuple[int, int], interpolation: str, crop: bool, pad: bool) -> np.ndarray:

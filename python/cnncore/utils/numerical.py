@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from cnncore._checks import integer, numeric_array
+from cnncore.differentiation import Traced
+from cnncore.layers.tensor import KerasTensor
 
 __all__ = ["normalize", "to_categorical"]
 
@@ -98,6 +100,9 @@ def normalize(x: Any, axis: int = -1, order: int | float = 2) -> np.ndarray:
     array([[0.6, 0.8],
            [0. , 0. ]])
     """
+    if isinstance(x, (Traced, KerasTensor)) and order == 2:
+        length = np.sqrt(np.sum(np.square(x), axis=axis, keepdims=True))
+        return x / np.maximum(length, 1e-12)  # type: ignore[no-any-return]
     values = numeric_array(x, "x", "normalize")
     if values.ndim == 0:
         raise ValueError(f"[normalize] expected an array. Received: the number {values}")

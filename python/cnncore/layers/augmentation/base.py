@@ -9,7 +9,7 @@ in the batch. So the images are the same at any number of threads and in any ord
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -101,7 +101,11 @@ class ImageLayer(Layer):
             self._calls += 1
             return self.process(as_images(arrays[0], self.name), 0, self._calls - 1, training)
 
-        return graph.add("host", inputs, self.name, forward=forward, backward=None, shape=shape)
+        return graph.add("host", inputs, self.name, forward=forward, backward=self._gradient(), shape=shape)
+
+    def _gradient(self) -> Callable[[Sequence[np.ndarray], np.ndarray], list[np.ndarray]] | None:
+        """The gradients of the images from that of the result, or None: most layers change images before training."""
+        return None
 
 
 class Augmentation(ImageLayer):

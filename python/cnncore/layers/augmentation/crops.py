@@ -179,6 +179,15 @@ class Resizing(_Sized):
             images = padded_to_aspect_ratio(images, self.height, self.width, self.fill_value)
         return resize(images, self.height, self.width, self.interpolation)
 
+    def _gradient(self) -> Any:
+        return None if self.crop_to_aspect_ratio or self.pad_to_aspect_ratio else self._backward
+
+    def _backward(self, arrays: Sequence[np.ndarray], dy: np.ndarray) -> list[np.ndarray]:
+        """Resizing is a product with a matrix on each side of the image, and so is its gradient."""
+        rows = _shares(arrays[0].shape[1], self.height, self.interpolation)
+        columns = _shares(arrays[0].shape[2], self.width, self.interpolation)
+        return [np.ascontiguousarray(np.einsum("yi,xj,nyxc->nijc", rows, columns, dy, optimize=True), np.float32)]
+
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
@@ -189,3 +198,9 @@ class Resizing(_Sized):
             "fill_value": self.fill_value,
             "antialias": False,
         }
+
+
+def _shares(before: int, after: int, interpolation: str) -> np.ndarray:
+    """Of how much of each of ``before`` rows each of ``after`` rows consists."""
+    one = np.eye(before, dtype=np.float32)[None, :, :, None]
+    return resize(one, after, before, interpolation)[0, :, :, 0]

@@ -1,0 +1,66 @@
+"""The loss of a model whose class says in ``compute_loss`` what is made small."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cnncore._checks import Float32
+from cnncore._structure import pack_like
+from cnncore.differentiation import NotDifferentiableError, Traced, pullback
+from cnncore.losses import Loss
+from cnncore.models.sources import Batch
+
+__all__ = ["ModelLoss", "show_inputs"]
+
+
+class ModelLoss(Loss):
+    """Calls ``model.compute_loss(x=..., y=..., y_pred=..., sample_weight=...)``.
+
+    Parameters
+    ----------
+    model : Model
+        A model with one output.
+    compiled : Loss or None
+        What ``compile`` was given, which prepares the targets.
+    """
+
+    def __init__(self, model: Any, compiled: Loss | None) -> None:
+        super().__init__(name="compute_loss")
+        self._model, self._compiled, self._x = model, compiled, None
+
+    def show(self, batch: Batch) -> None:
+        """Tell which inputs the next predictions belong to."""
+        rows = [x if batch.indices is None else x[batch.indices] for x in batch.x]
+        self._x = pack_like(self._model.graph.inputs, rows)
+
+    def prepare_targets(self, y: Any, output_shape: tuple[int, ...]) -> np.ndarray:
+        if self._compiled is not None:
+            return self._compiled.prepare_targets(y, output_shape)
+        return np.asarray(y)
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
+        return float(np.mean(self._value(y_true, y_pred, sample_weight)))
+
+    def value_and_gradient(
+        self, y_true: np.ndarray, y_pred: Float32, sample_weight: Float32 | None = None
+    ) -> tuple[float, Float32]:
+        try:
+            value, back = pullback(lambda y: np.mean(self._value(y_true, y, sample_weight)), [y_pred])
+        except NotDifferentiableError as error:
+            raise TypeError(f"[{type(self._model).__name__}.compute_loss] cannot be trained with: {error}") from error
+        (gradient,) = back(np.ones((), np.float32))
+        return float(value), np.require(gradient, np.float32, "C")
+
+    def _value(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
+        value = self._model.compute_loss(x=self._x, y=y_true, y_pred=y_pred, sample_weight=sample_weight)
+        return value if isinstance(value, Traced) else np.asarray(value, np.float32)
+
+
+def show_inputs(losses: list[Any], batch: Batch) -> None:
+    """Tell the losses that compute with the inputs of a batch what these are."""
+    for loss in losses:
+        owner = getattr(loss, "__self__", loss)
+        if isinstance(owner, ModelLoss):
+            owner.show(batch)
