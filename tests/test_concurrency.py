@@ -23,7 +23,7 @@ def model():
     return model
 
 
-@pytest.mark.parametrize("threads", [2, 4])
+@pytest.mark.parametrize("threads", [2, 4, 8])
 @pytest.mark.parametrize("samples", [1, 3, 64])
 def test_predictions_of_many_threads_are_those_of_one(model, threads, samples):
     starts = range(0, 64, samples) if samples < 64 else [0] * 8
@@ -58,6 +58,30 @@ def test_predictions_during_training_are_of_one_moment(model):
             thread.join()
     assert not wrong
     assert np.ptp(losses) < 1e-5
+
+
+def test_a_fit_reports_the_same_while_others_predict(model):
+    """Losses, metrics and validation of a training are those that it has alone, and so are the final weights."""
+    alone = copy.deepcopy(model)
+    options = {"batch_size": 16, "epochs": 6, "verbose": 0, "validation_data": (IMAGES[:24], LABELS[:24])}
+    expected = alone.fit(IMAGES, LABELS, **options).history
+    done = threading.Event()
+
+    def predict(samples):
+        while not done.is_set():
+            assert np.isfinite(model.predict(IMAGES[:samples])).all()
+
+    with ThreadPoolExecutor(3) as pool:
+        others = [pool.submit(predict, samples) for samples in (1, 5, 64)]
+        try:
+            found = model.fit(IMAGES, LABELS, **options).history
+        finally:
+            done.set()
+        for other in others:
+            other.result(timeout=60)
+    assert found == expected
+    for one, two in zip(model.get_weights(), alone.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
 
 
 def test_the_precision_may_change_during_predictions(model):

@@ -1,4 +1,7 @@
 // What networks compute: outputs, losses and gradients against definitions in double, whatever the batch is split into.
+#include <atomic>
+#include <thread>
+
 #include "isas.h"
 #include "reference_network.h"
 
@@ -227,4 +230,38 @@ TEST_CASE("dropout: a mask of the step and the sample, none in inference") {
                 others = std::count(first.begin(), first.end(), kept);
   CHECK(zeros + others == 1200);
   CHECK(std::abs(zeros - 300) < 5 * std::sqrt(1200 * 0.25 * 0.75));  // five standard deviations
+}
+
+TEST_CASE("forward: answers of several threads are those of one, also while another thread trains") {
+  for (const Model& model : models()) {
+    CAPTURE(model.name);
+    Random random(86);
+    ChainNetwork chain = model.network();
+    randomize(chain, random);
+    const Data data(chain, 24, most_of(model), random);
+    Network& network = chain.network;
+    const int64_t in = element_count(network.input_shape());
+    std::vector<float> expected(static_cast<size_t>(24 * data.outputs));
+    chain.forward(data.images(), expected.data());
+    // Without an optimizer the weights stay as they are, so every answer has to be the same.
+    std::atomic<bool> trains = true;
+    std::thread trainer([&] {
+      for (int step = 0; step < 20; ++step) chain.train_step(data.batch(model), model.spec(), nullptr, nullptr);
+      trains = false;
+    });
+    std::atomic<int> wrong = 0;
+    const auto predict = [&](int64_t step) {
+      std::vector<float> found(expected.size());
+      do {
+        for (int64_t n = 0; n < 24; n += step)
+          network.forward({{nullptr, data.floats.data() + n * in, step}}, {found.data() + n * data.outputs});
+        if (found != expected) ++wrong;
+      } while (trains);
+    };
+    std::vector<std::thread> threads;
+    for (const int64_t step : {1, 1, 8, 24}) threads.emplace_back(predict, step);
+    for (std::thread& thread : threads) thread.join();
+    trainer.join();
+    CHECK(wrong == 0);
+  }
 }
