@@ -61,7 +61,7 @@ def test_cifar10_cnn_halves_sizes_and_doubles_filters():
 
 
 def multiply_adds(model):
-    """Products of an inference of one sample in convolutions and dense layers."""
+    """How many multiplications the convolutions and dense layers of a model take for one sample."""
     total = 0
     for layer in model.layers:
         if isinstance(layer, (Conv2D, DepthwiseConv2D)):

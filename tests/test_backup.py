@@ -72,7 +72,7 @@ def test_a_killed_training_ends_with_the_same_bits(tmp_path, save_freq):
 
 
 class StopAt(Callback):
-    """Ends a training by an exception, as a power failure would."""
+    """A callback that ends a training by an exception, in the place of a power failure."""
 
     def __init__(self, epoch, batch):
         super().__init__()
@@ -87,7 +87,7 @@ class StopAt(Callback):
 
 
 def resume(make_model, data, directory, places, epochs=3, callbacks=lambda: [], **options):
-    """Train with interruptions; the model and history of the last run."""
+    """Train with interruptions, and return the model and the history of the last run."""
     for place in (*places, None):
         model = make_model(extra=[Dropout(0.3)])
         stop = [StopAt(*place)] if place else []
@@ -114,7 +114,7 @@ def test_any_batch_is_a_good_one_to_stop_at(make_model, stripes, tmp_path, place
 
 
 def test_callbacks_go_on_as_well(make_model, stripes, tmp_path):
-    """The patience of one and the best weights of another are counted on."""
+    """The patience of one callback and the best weights of another continue where they were."""
 
     def callbacks():
         values = LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(val_loss=[3, 1, 2, 2, 2, 2, 2][epoch]))
@@ -129,7 +129,7 @@ def test_callbacks_go_on_as_well(make_model, stripes, tmp_path):
 
 
 def test_two_states(make_model, stripes, tmp_path):
-    """The last but one is taken where the last cannot be read."""
+    """If the last backup cannot be read, the one before is used."""
     directory = tmp_path / "backup"
     options = {"double_checkpoint": True}
     with pytest.raises(RuntimeError, match="power failure"):

@@ -1,4 +1,4 @@
-"""What makes no sense is refused at the door: the message says what was expected and received, nothing is changed."""
+"""Arguments that make no sense are refused. The message says what was expected and received, and nothing is changed."""
 
 import re
 

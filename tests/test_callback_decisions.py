@@ -22,7 +22,7 @@ from cnncore.callbacks import (
 
 
 class Values(Callback):
-    """Puts given values into the logs; to be listed before the callback under test."""
+    """A callback that puts given values into the logs. It comes before the callback under test in the list."""
 
     def __init__(self, values, name="val_loss"):
         super().__init__()
@@ -70,7 +70,7 @@ class TestEarlyStopping:
         ]
 
     def test_best_weights_come_back_without_stopping(self, make_model, stripes):
-        """As in Keras: fit ends with the best weights, whether or not it was cut short."""
+        """As in Keras, fit ends with the best weights, whether it was stopped early or not."""
         model, best = make_model(), make_model()
         self.run(model, stripes, [3, 1, 2], patience=9, restore_best_weights=True)
         best.fit(*stripes, batch_size=120, epochs=2)
@@ -128,7 +128,7 @@ class TestModelCheckpoint:
         assert path.exists()
 
     def test_every_few_batches(self, make_model, stripes, tmp_path):
-        """Counted on from epoch to epoch: 4 batches an epoch, a file after the 3rd, 6th and 9th."""
+        """The count continues over epochs. With 4 batches in an epoch, files come after the 3rd, 6th and 9th batch."""
         path = tmp_path / "{epoch}-{batch}.safetensors"
         make_model().fit(*stripes, batch_size=30, epochs=3, callbacks=[ModelCheckpoint(path, save_freq=3)])
         names = sorted(file.name for file in tmp_path.iterdir())

@@ -10,7 +10,7 @@ from cnncore.callbacks.base import HOOKS
 
 
 class Recorder(Callback):
-    """Writes down every call."""
+    """A callback that writes down every call of a hook."""
 
     def __init__(self):
         super().__init__()
@@ -114,7 +114,7 @@ class TestLambdaCallback:
 
 @pytest.mark.parametrize("hook", [hook for hook in HOOKS if hook != "on_train_batch_progress"])
 def test_every_hook_of_keras_is_called(make_model, stripes, hook):
-    """Of a class that overrides it, and with the arguments that Keras gives it."""
+    """A hook that a class overrides is called with the arguments that Keras gives it."""
     calls = []
 
     def record(self, number=None, logs=None):

@@ -14,14 +14,14 @@ SEEDS = range(40)
 
 
 class Optimizer:
-    """As much of an optimizer as the callbacks look at."""
+    """A stand-in for an optimizer. It has only what the callbacks use."""
 
     def __init__(self):
         self.learning_rate = 1.0
 
 
 class Model:
-    """As much of a model as the callbacks look at."""
+    """A stand-in for a model. It has only what the callbacks use."""
 
     def __init__(self):
         self.stop_training, self.metrics, self.optimizer = False, [], Optimizer()
@@ -96,7 +96,7 @@ def test_decisions_are_those_of_keras(name, seed, tmp_path):
 
 
 def test_arguments_are_those_of_keras():
-    """Names, order and defaults of the constructors, but for those that make no sense here."""
+    """Names, order and defaults of the constructors' arguments are Keras', except for those that do not exist here."""
     import inspect
 
     left_out = {"TensorBoard": {"profile_batch", "embeddings_freq", "embeddings_metadata"}}

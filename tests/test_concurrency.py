@@ -1,4 +1,4 @@
-"""Several threads use one model at a time: every answer is that of a thread alone."""
+"""Several threads use one model at the same time. Every answer is the one that a single thread gets."""
 
 import copy
 import threading
@@ -36,7 +36,7 @@ def test_predictions_of_many_threads_are_those_of_one(model, threads, samples):
 
 
 def test_predictions_during_training_are_of_one_moment(model):
-    """Weights that stand still while training runs (a rate of 0) must give the same answers throughout."""
+    """With a learning rate of 0 the weights do not change in training, so all answers must be the same."""
     model.optimizer.learning_rate = 0.0
     model.layers[1].trainable = False  # its moving averages would move
     expected = model.predict(IMAGES)
@@ -140,7 +140,7 @@ def test_weights_may_be_set_during_predictions(model, tmp_path):
 
 
 def test_everything_at_a_time(model, tmp_path):
-    """Nothing is said about whose weights are there in the end, but every call returns and the model is whole."""
+    """It is not defined which weights the model has in the end, but every call returns, and the model works."""
     weights = [array.copy() for array in model.get_weights()]
     calls = [
         lambda: model.fit(IMAGES, LABELS, batch_size=16, epochs=1, verbose=0),

@@ -20,7 +20,7 @@ def isa(request):
 
 @st.composite
 def cases(draw):
-    """(image, kernel, options) of any small transposed convolution of which something is left."""
+    """(image, kernel, options) of any small transposed convolution whose output has at least one pixel."""
     kernel_size = draw(st.one_of(st.just((3, 3)), strategies.pairs(1, 5)))
     strides = draw(st.one_of(st.just((1, 1)), strategies.pairs(1, 3)))
     dilation_rate = draw(st.one_of(st.just((1, 1)), strategies.pairs(1, 2)))

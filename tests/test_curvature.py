@@ -1,4 +1,4 @@
-"""Products with curvature against the float64 reference: differences of its gradient along a direction."""
+"""Products with curvature against differences of the float64 reference's gradient along a direction."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ def mean_square(y_true, y_pred, sample_weight):
 
 
 def networks(graph):
-    """The engine's network and the reference's, with the same weights."""
+    """A network of the engine and one of the reference, with the same weights."""
     engine_held, reference_held = {}, {}
     for layer, arrays in graph.weights().items():
         shapes = [array.shape for array in arrays]
@@ -43,7 +43,7 @@ def networks(graph):
 
 
 def places(engine, reference):
-    """Of every trained weight: its part of the engine's flat vectors, and of the reference's."""
+    """For every trained weight, its part of the flat vectors of the engine and of the reference."""
     others = {(slot.layer, slot.index): slot for slot in reference.slots if slot.trainable}
     found = []
     for slot in engine.slots:
@@ -76,12 +76,12 @@ def differences(reference, x, y, chosen, direction):
 
 
 def linear(slope):
-    """A loss of this gradient."""
+    """A loss that has this gradient."""
     return lambda y_true, y_pred, sample_weight: (0.0, slope)
 
 
 def pulled_back(reference, x, y, slopes, chosen):
-    """The gradient of all trained weights, from those of the outputs."""
+    """The gradient of all trained weights, computed from the gradients of the outputs."""
     reference.train_step(x, y, **{**chosen, "losses": [linear(slope) for slope in slopes]})
     return reference.gradients.copy()
 
@@ -143,7 +143,7 @@ def test_hessian_products_of_random_graphs(seed):
 @pytest.mark.parametrize("kind", ["gauss_newton", "fisher"])
 @pytest.mark.parametrize("seed", SEEDS[::2])
 def test_gauss_newton_products_of_random_graphs(seed, kind):
-    """Of a mean of squares it is the Jacobian, twice the weights of the mean, and the Jacobian transposed."""
+    """For a mean of squares, the matrix is J^T W J, where J is the Jacobian and W has twice the weights of the mean."""
     graph = RandomGraph(seed)
     for node in graph.nodes:
         if node.kind == "activity_regularization":  # its own curvature is compared in the Hessian's
@@ -169,7 +169,7 @@ def test_gauss_newton_products_of_random_graphs(seed, kind):
 
 @pytest.mark.parametrize("kind", ["hessian", "gauss_newton", "fisher"])
 def test_products_of_random_graphs_are_symmetric(kind):
-    """U'Cv = v'Cu for random u and v, and v'Cv is not negative but for the Hessian."""
+    """U'Cv = v'Cu for random u and v. Except for the Hessian, v'Cv is not negative."""
     for seed in SEEDS:
         graph = RandomGraph(seed)
         engine, reference = networks(graph)

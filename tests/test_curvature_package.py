@@ -21,7 +21,7 @@ def small_model():
 
 @pytest.fixture
 def matrix():
-    """Symmetric, with known eigenvalues: many small ones of both signs, and some large."""
+    """A symmetric matrix with known eigenvalues: many small ones of both signs, and a few large ones."""
     values = np.concatenate([np.linspace(-1, 1, 60), [5.0, -7.0, 11.0]])
     q = np.linalg.qr(np.random.default_rng(0).standard_normal((63, 63)))[0]
     return (q * values) @ q.T

@@ -92,14 +92,14 @@ def has_fisher(loss):
 
 
 def output_model(last):
-    """Smooth, with one trained layer, so that differences of gradients are exact."""
+    """A smooth model with one trained layer, for which differences of gradients are exact."""
     model = Sequential([layers.Input((3,)), layers.Dense(4, activation="tanh"), layers.Dense(4, activation=last)])
     return model
 
 
 @pytest.mark.parametrize(("loss", "last", "y"), LOSSES, ids=IDS)
 class TestLosses:
-    """Each loss: its Hessian against differences of its gradient, and the signs of the others."""
+    """For each loss, the Hessian equals differences of the gradient, and no eigenvalue of the others is negative."""
 
     x = np.random.default_rng(7).standard_normal((40, 3)).astype(np.float32)
 
@@ -157,7 +157,7 @@ def test_gauss_newton_is_the_hessian_of_a_linear_network():
 
 
 def test_fisher_is_the_mean_of_outer_products_of_gradients():
-    """Over all targets of a row, weighted with their probabilities."""
+    """The Fisher matrix is the mean over all targets of a row, weighted with their probabilities."""
     model = output_model("softmax")
     model.compile(loss="sparse_categorical_crossentropy")
     x = RNG.standard_normal((5, 3)).astype(np.float32)
@@ -200,7 +200,7 @@ def test_blocks_add_up(kind):
 
 
 def test_large_samples_are_taken_one_by_one():
-    """A slice of them would not fit the memory that is meant for it."""
+    """A block of such samples would not fit into the memory that a product may use."""
     model = Sequential([layers.Input((120, 120, 2)), layers.Conv2D(32, 3, activation="gelu"), layers.Flatten()])
     model.add(layers.Dense(2))
     model.compile(loss="mse")

@@ -45,7 +45,7 @@ def document():
 
 
 def normalized():
-    """Batch normalization with its moving statistics, between smooth activations."""
+    """A network with batch normalization, which uses its moving statistics, between smooth activations."""
     model = Sequential(
         [
             layers.Input((12, 12, 3)),
@@ -72,7 +72,7 @@ def normalized():
 
 
 def branches():
-    """A sum, a product and a concatenation of branches, group normalization, PReLU and a transposed convolution."""
+    """A network with branches that are added, multiplied and joined, group normalization and a transposed convolution."""
     x = layers.Input((12, 12, 3))
     a = layers.Conv2D(4, 3, padding="same", activation="tanh")(x)
     b = layers.GroupNormalization(2)(layers.Conv2D(4, 1)(a))

@@ -9,7 +9,7 @@ from cnncore.layers import Dense, Layer
 
 
 class Counting(Layer):
-    """Adds a weight that counts the calls in training."""
+    """A layer that adds a weight, which counts the calls in training."""
 
     def build(self, input_shape):
         self.calls = self.add_weight(name="calls", shape=(1,), initializer="zeros", trainable=False)
@@ -26,7 +26,7 @@ class Counting(Layer):
 
 
 def finishes(call):
-    """Whether ``call`` returns: a deadlock of locks is not interrupted."""
+    """Whether ``call`` returns in time. Otherwise it waits for a lock for ever, which nothing can interrupt."""
     thread = threading.Thread(target=call, daemon=True)
     thread.start()
     thread.join(60)

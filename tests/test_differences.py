@@ -1,4 +1,4 @@
-"""docs/differences_from_keras.md: each of its rows names a test. Here are those that belong nowhere else."""
+"""Each row of docs/differences_from_keras.md names a test. Here are the tests that belong to no other file."""
 
 import ast
 import functools
@@ -46,7 +46,7 @@ def both(make):
 
 
 def predictions(layer, x, **arguments):
-    """What a layer without weights gives in each library."""
+    """The output of a layer without weights in each library."""
     models = both(lambda lib: lib.Sequential([lib.layers.Input(x.shape[1:]), getattr(lib.layers, layer)(**arguments)]))
     return models[0].predict(x), models[1].predict(x, verbose=0)
 
@@ -182,7 +182,7 @@ class TestLosses:
         assert loss([1], [[0.3, 0.7]]) == pytest.approx(float(expected), rel=1e-5)
 
     def test_the_name_l1_l2(self):
-        """Keras 2 knew the name, with these factors."""
+        """In Keras 2 the name existed, and meant these factors."""
         regularizer = cnncore.regularizers.get("l1_l2")
         assert (regularizer.l1, regularizer.l2) == (0.01, 0.01)
         with pytest.raises(ValueError, match="l1_l2"):

@@ -120,7 +120,7 @@ def test_what_cannot_be_differentiated(function, message):
 
 
 def network_of(layer, shapes):
-    """A network of the one layer behind a PReLU for each input, whose alphas show the gradients of the inputs."""
+    """A network of one layer, with a PReLU before each input, whose alphas show the gradients of the inputs."""
     inputs = [KerasTensor((None, *shape)) for shape in shapes]
     before = [layers.PReLU(alpha_initializer="ones", name=f"before{i}")(x) for i, x in enumerate(inputs)]
     output = layer(before if len(before) > 1 else before[0])

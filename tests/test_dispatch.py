@@ -1,4 +1,4 @@
-"""CNNCORE_ISA chooses the kernels of a process; what cannot be met is an error, never another ISA."""
+"""CNNCORE_ISA chooses the kernels of a process. If that is not possible it is an error, and no other ISA is taken."""
 
 import os
 import subprocess
@@ -88,7 +88,7 @@ def test_set_isa_refuses_what_it_cannot_run(name):
 
 
 def test_isas_agree():
-    """The same convolution on every ISA, up to the order of its sums; on integers, to the bit."""
+    """A convolution is the same on every ISA, except for the order of its sums. On integers the bits are equal."""
     rng = np.random.default_rng(0)
     x = rng.integers(-3, 4, (2, 9, 9, 5)).astype(np.float32)
     kernel = rng.integers(-3, 4, (3, 3, 5, 19)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Bad input at the door of a model: the message says what was expected and received, and nothing has changed."""
+"""Bad input of a model is refused. The message says what was expected and received, and the model does not change."""
 
 import numpy as np
 import pytest

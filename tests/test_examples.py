@@ -1,4 +1,4 @@
-"""The examples for beginners run as they are told to on the digits of the package, and learn."""
+"""The examples for beginners run with their options on the digits of the package, and learn."""
 
 import importlib.util
 import subprocess

@@ -25,7 +25,7 @@ def test_it_learns(make_model, stripes):
 
 class TestLogs:
     def test_are_means_over_samples(self, make_model, stripes):
-        """With a learning rate of zero they are what evaluate says, whatever the batches are."""
+        """With a learning rate of zero, loss and metrics are those of evaluate, whatever the batches are."""
         x, y = stripes
         y = utils.to_categorical(y)
         options = {"loss": "categorical_crossentropy", "metrics": ["accuracy", "mae", metrics.MeanSquaredError()]}
@@ -37,7 +37,7 @@ class TestLogs:
             assert {name: values[0] for name, values in history.items()} == pytest.approx(expected, rel=1e-5)
 
     def test_metrics_see_every_sample_once(self, make_model, stripes):
-        """More predictions than the buffer holds: the metric is updated in several goes."""
+        """With more predictions than the buffer holds, the metric is updated several times."""
         seen = []
 
         def count(y_true, y_pred):

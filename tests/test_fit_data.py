@@ -42,7 +42,7 @@ class Batches(utils.PyDataset):
 
 
 class KerasLike:
-    """As old scripts write it, without a base class."""
+    """A source of batches without a base class, as old scripts write it."""
 
     def __init__(self, x, y):
         self.x, self.y = x, y
@@ -56,7 +56,7 @@ class KerasLike:
 
 
 class TestSourcesOfBatches:
-    """Each trains like arrays that are not shuffled."""
+    """Training on each source gives the same as training on arrays that are not shuffled."""
 
     @pytest.fixture
     def expected(self, make_model, stripes):

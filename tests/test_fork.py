@@ -1,4 +1,4 @@
-"""A process that has trained can fork, and its children train: OpenMP's threads do not survive a fork."""
+"""A process that has trained can fork, and its children can train, though OpenMP's threads do not survive a fork."""
 
 import subprocess
 import sys
@@ -37,7 +37,7 @@ def train(steps=3):
 
 
 def run(body: str) -> str:
-    """Run a script in a process of its own; a hang is a failure."""
+    """Run a script in a process of its own. If it hangs, the test fails."""
     script = PREAMBLE + textwrap.dedent(body)
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", script]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
@@ -47,7 +47,7 @@ def run(body: str) -> str:
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16_3x", "bfloat16"])
 def test_fit_fork_fit(precision):
-    """The child goes on to the same bits as the parent."""
+    """The child continues its training and gets the same bits as the parent."""
     out = run(f"""
         network.precision = {precision!r}
         train()
@@ -137,7 +137,7 @@ def test_first_use_in_a_child_of_a_process_that_used_openmp(before, between):
 
 
 def test_a_child_of_one_thread_may_use_many():
-    """Only a process with other threads may have a pool that the child lost."""
+    """The pool of threads can only be lost if the parent had other threads. Otherwise the child may use many."""
     out = run("""
         import threading
         _core.set_num_threads(1)

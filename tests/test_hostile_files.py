@@ -1,4 +1,4 @@
-"""Files that mean harm, or that are rewritten, left over or too large."""
+"""Files that were made to do harm, and files that are rewritten, left over or too large."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from cnncore.saving.limits import printable
 
 
 def write(path, config, tensors=None, **header):
-    """A file with any config; its checksum is right."""
+    """A file with any config and the right checksum."""
     tensors = tensors or {}
     header = {"format_version": 1, "config": config, "sha256": file_format._checksum(config, tensors)} | header
     path.write_bytes(safetensors.numpy.save(tensors, {"cnncore": json.dumps(header)}))
@@ -162,7 +162,7 @@ def test_nothing_is_imported(tmp_path):
 
 
 def test_the_file_may_be_rewritten_while_it_is_read(tmp_path):
-    """What was read stays as it was: the file is not mapped."""
+    """Data that has been read does not change with the file, because the file is not mapped into memory."""
     path = tmp_path / "model.safetensors"
     Sequential([Dense(4, kernel_initializer="ones", input_shape=(3,))]).save(path)
     file = file_format.read_file(path)

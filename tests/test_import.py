@@ -1,4 +1,4 @@
-"""What importing the package costs: which other modules it brings."""
+"""Which other modules are loaded when the package is imported."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ SLOW += ["scipy", "tensorboardX", "torch", "tqdm", "urllib.request", "zipfile", 
 
 
 def run(code: str) -> str:
-    """What a fresh Python prints for `code`."""
+    """The output of `code` in a new Python process."""
     done = subprocess.run([sys.executable, "-c", code], check=True, timeout=120, capture_output=True, text=True)
     return done.stdout.strip()
 
@@ -38,7 +38,7 @@ def test_safetensors_is_loaded_for_files_only():
 
 
 def test_every_public_module_can_be_imported_first():
-    """No module relies on another one having been imported before."""
+    """Every module can be imported first, before any other one."""
     run(
         "import importlib, sys, cnncore\n"
         "for name in cnncore.__all__:\n"

@@ -1,4 +1,4 @@
-"""Ctrl-C ends a long call of the core within a part of it, and leaves everything usable."""
+"""Ctrl-C ends a long call of the core before it is done, and everything can be used afterwards."""
 
 import subprocess
 import sys

@@ -396,7 +396,7 @@ def read_or_refused(path):
 
 
 def refused(path):
-    """Nothing but a ValueError that names the file, if anything."""
+    """Reading such a file either works or raises a ValueError that names the file."""
     with pytest.raises(ValueError, match=re.escape(str(path))) as caught:
         read_or_refused(path)
     assert len(str(caught.value)) < 2000

@@ -1,4 +1,4 @@
-"""Files exchanged with Keras 3, both ways, and files in its format that mean harm."""
+"""Files that are exchanged with Keras 3 in both directions, and files in its format that were made to do harm."""
 
 import io
 import json

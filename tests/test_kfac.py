@@ -1,4 +1,4 @@
-"""K-FAC: factors against their definition in NumPy, steps against natural gradients, manners inside fit."""
+"""K-FAC: its factors equal their definition in NumPy, its steps equal natural gradients, and it works inside fit."""
 
 import itertools
 import json

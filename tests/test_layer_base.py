@@ -14,7 +14,7 @@ from cnncore.layers.tensor import NotTraceableError
 
 
 class Linear(Layer):
-    """A dense layer, as short as can be."""
+    """A dense layer, written as briefly as possible."""
 
     def __init__(self, units, **kwargs):
         super().__init__(**kwargs)

@@ -88,7 +88,7 @@ def test_types_are_shipped():
 
 
 def test_packages_have_no_cycles():
-    """Nor do the packages as a whole: one that another one uses does not use it, not even through other modules."""
+    """The same holds for packages: if one uses another, the other does not use it, not even through further modules."""
     known = modules()
     packages = {}
     for name, (tree, is_package) in known.items():

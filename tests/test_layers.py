@@ -140,7 +140,7 @@ def test_predictions_follow_a_view_as_long_as_it_lives_and_after():
 
 @pytest.mark.parametrize("lent", [False, True])
 def test_a_zero_hides_no_nan(lent):
-    """One sample leaves out what meets a zero, but zero times infinity is NaN, as it is in a batch."""
+    """With a single sample, products with zero are left out. But zero times infinity must be NaN, as in a batch."""
     model = Sequential([Dense(4, activation="relu", input_shape=(8,))], seed=1)
     view = model.layers[0].kernel
     view[3, 1], view[4, 2] = np.inf, np.nan

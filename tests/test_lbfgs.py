@@ -16,7 +16,7 @@ from cnncore.optimizers.newton import LBFGSMethod
 
 
 class LeastSquares:
-    """A network of the core as far as a training step sees it: y = x w, in float32."""
+    """A stand-in for a network of the core. It computes y = x w in float32, and has only what a training step uses."""
 
     def __init__(self, size=6, seed=0):
         rng = np.random.default_rng(seed)

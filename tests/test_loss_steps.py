@@ -1,4 +1,4 @@
-"""Losses inside of training steps: what a step reports and follows is what the loss says of the predictions."""
+"""Losses inside training steps: the loss and the gradient of a step are those of the loss for the same predictions."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Memory stays flat over thousands of calls of many shapes, and steps of training allocate nothing that stays."""
+"""Memory does not grow over thousands of calls with many shapes, and training steps leave nothing allocated."""
 
 import os
 import subprocess

@@ -95,7 +95,7 @@ def step(chain, x, y, loss="mean_squared_error", from_logits=False, indices=None
 
 
 def gap_mask(chain):
-    """True where the flat vectors belong to no slot."""
+    """An array that is true at the places of the flat vectors that belong to no slot."""
     mask = np.ones(chain.network.parameters.size, bool)
     for slot in chain.slots.values():
         mask[slot.offset : slot.offset + int(np.prod(slot.shape))] = False

@@ -29,7 +29,7 @@ class LeastSquares:
 
 
 class Rosenbrock(LeastSquares):
-    """The sum over pairs of 100 (b - a^2)^2 + (1 - a)^2, halved: a bent valley whose floor hardly falls."""
+    """Half the sum over pairs of 100 (b - a^2)^2 + (1 - a)^2, which is a bent valley with an almost level floor."""
 
     def residuals(self, w):
         return np.concatenate([10 * (w[1::2] - w[::2] ** 2), 1 - w[::2]])
@@ -43,7 +43,7 @@ class Rosenbrock(LeastSquares):
 
 
 class Quadratic:
-    """x A x / 2 - b x with eigenvalues from 1e-3 to 1e3: condition 1e6."""
+    """The function x A x / 2 - b x, where A has eigenvalues from 1e-3 to 1e3, so its condition number is 1e6."""
 
     def __init__(self, size=60, seed=0):
         rng = np.random.default_rng(seed)
@@ -107,7 +107,7 @@ def test_an_ill_conditioned_quadratic(method, tolerance):
 
 
 def test_lbfgs_on_an_ill_conditioned_quadratic_is_as_fast_as_scipys():
-    """Ten pairs know little of 60 eigenvalues over six decades: thousands of iterations, for SciPy, too."""
+    """Ten pairs of vectors say little about 60 eigenvalues. SciPy needs thousands of iterations here as well."""
     optimize = pytest.importorskip("scipy.optimize")
     objective = Quadratic()
     options = {"ftol": 0, "gtol": 0, "maxiter": 1000, "maxfun": 10**6}
@@ -180,7 +180,7 @@ def test_levenberg_marquardt_takes_no_more_evaluations_than_scipys(ill_condition
     optimize = pytest.importorskip("scipy.optimize")
 
     class Line(LeastSquares):
-        """Residuals J w - r with singular values from 1e-3 to 1: J^T J has the condition number 1e6."""
+        """Residuals J w - r, where J has singular values from 1e-3 to 1. The condition number of J^T J is 1e6."""
 
         def __init__(self):
             rng = np.random.default_rng(0)
@@ -257,7 +257,7 @@ def test_state_round_trip_is_exact(method):
 @pytest.mark.parametrize("method", METHODS)
 def test_trials_that_are_not_finite_are_recovered_from(method):
     class Cliff:
-        """-log(x) + x per coordinate: no value left of zero, where long steps land."""
+        """The sum of -log(x) + x over the coordinates. It has no value left of zero, where long steps end."""
 
         def value_and_gradient(self, point):
             with np.errstate(invalid="ignore", divide="ignore"):
@@ -283,7 +283,7 @@ def test_at_a_minimum_nothing_happens(method):
 
 def test_the_best_point_is_returned_and_a_bad_start_refused():
     class Steps:
-        """A method that goes uphill at the end."""
+        """A stand-in for a method whose last step raises the value."""
 
         def __init__(self):
             self.left = [2.0, 1.0, 5.0]

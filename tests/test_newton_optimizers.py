@@ -1,4 +1,4 @@
-"""Newton-CG, Levenberg-Marquardt and L-BFGS inside fit: convex optima, small networks, memory, manners."""
+"""Newton-CG, Levenberg-Marquardt and L-BFGS inside fit, on convex problems and small networks."""
 
 import itertools
 import json
@@ -33,7 +33,7 @@ def digits():
 
 @pytest.fixture(scope="module")
 def optimum(digits):
-    """The least loss, in float64 by SciPy; and the loss of a model's weights."""
+    """The smallest loss that SciPy finds in float64, and the loss of a model's weights."""
     optimize = pytest.importorskip("scipy.optimize")
     x = np.concatenate([digits[0].reshape(len(digits[0]), -1), np.ones((len(digits[0]), 1))], axis=1).astype(np.float64)
     y = np.eye(10)[digits[1]]

@@ -1,4 +1,4 @@
-"""Names that Keras has and this package has not: whoever asks for one is told why."""
+"""Names that Keras has and this package does not have. Asking for one says why."""
 
 import numpy as np
 import pytest
@@ -42,7 +42,7 @@ def test_layers_and_models_say_why():
 
 
 def test_attributes_of_users_come_first():
-    """The names are free: a layer of a user may have an attribute of that name."""
+    """The names are not reserved: a layer of a user may have an attribute with such a name."""
 
     class Logging(cnncore.Layer):
         def __init__(self):

@@ -1,4 +1,4 @@
-"""What scripts for Keras 2 write and Keras 3 calls differently."""
+"""Words of scripts for Keras 2 that have another name in Keras 3."""
 
 import json
 import pickle

@@ -98,7 +98,7 @@ def test_conv2d_of_tiny_images():
     ],
 )
 def test_large_conv2d(shape, kernel_shape, params):
-    """Large results may be written past the caches, into memory that was used before: the same bits as in pieces."""
+    """Large results may be written past the caches. They have the same bits as if they are computed in pieces."""
     rng = np.random.default_rng(0)
     x = rng.standard_normal((128, *shape), dtype=np.float32)
     kernel = rng.standard_normal(kernel_shape, dtype=np.float32)

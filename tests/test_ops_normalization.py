@@ -65,7 +65,7 @@ def test_batch_normalization(n, pixels, channels, seed):
 
 
 def test_batch_normalization_of_far_values():
-    """A mean of 1000 times the deviation costs digits of x, none of the variance."""
+    """If the mean is 1000 times the deviation, digits of x are lost, but no digits of the variance."""
     rng = np.random.default_rng(0)
     x = (1000 + rng.standard_normal((64, 20))).astype(np.float32)
     y, mean, variance = ops.batch_normalization(x, epsilon=0.0)

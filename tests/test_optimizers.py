@@ -82,7 +82,7 @@ EVERY = [
 
 @pytest.mark.parametrize("optimizer", EVERY, ids=lambda optimizer: type(optimizer).__name__)
 def test_state_round_trip(optimizer):
-    """A copy made of a description in JSON and of the state goes on bit by bit as the original."""
+    """A copy that is made from the description in JSON and the state continues with the same bits as the original."""
     rng = np.random.default_rng(1)
     x, y = rng.standard_normal((2, 16, 3))
 
@@ -576,7 +576,7 @@ class TestOldSpellings:
 
 
 class TestStepsThatOverflow:
-    """The last step of training leaves no loss behind that would tell."""
+    """After the last step no further loss is computed, which would show that weights have become infinite."""
 
     def model(self, optimizer):
         model = Sequential([Dense(1, use_bias=False, kernel_initializer="ones", input_shape=(1,))])

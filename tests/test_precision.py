@@ -224,7 +224,7 @@ BAD = [np.nan, np.inf, -np.inf, np.finfo(np.float32).max]  # the last is beyond 
 @pytest.mark.parametrize("bad", BAD, ids=str)
 @pytest.mark.parametrize("where", ["x", "kernel", "dy"])
 def test_nan_and_infinity_never_become_finite(where, bad, precision):
-    """Wherever float64 has no finite result, there is none either."""
+    """Where the result is not finite in float64, it is not finite here either."""
     rng = np.random.default_rng(0)
     for case in (
         {"x": (2, 6, 7, 16), "kernel": (3, 3, 16, 16), "dy": (2, 4, 5, 16)},
@@ -267,7 +267,7 @@ def one_layer(kind, precision):
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("kind", ["dense", "conv2d 5x5", "conv2d 3x3"])
 def test_an_image_alone_and_in_a_batch(kind, threads, precision):
-    """Each within its bound of the exact result, whatever the other path is."""
+    """Each of the two paths is within its error bound of the exact result."""
     rng = np.random.default_rng(0)
     network = one_layer(kind, precision)
     x = samples(rng, 7, *network.input_shape)

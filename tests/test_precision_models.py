@@ -272,7 +272,7 @@ def test_files_with_an_unknown_one_are_refused(path, where):
 
 
 def gradients(precision):
-    """Of a network without kinks: where a maximum or a ReLU changes its mind, no small difference stays small."""
+    """A network without kinks. At a kink, such as that of a ReLU, a small difference can become a large one."""
     chain = Chain(
         (14, 14, 16),
         [
@@ -322,7 +322,7 @@ def mnist5k_accuracy(precision, seed):
 
 
 def test_reduced_precision_learns_as_float32_does():
-    """The means of the seeds differ by what chance makes of them: 3 standard errors of a difference of two means."""
+    """The means over the seeds differ by no more than three standard errors of a difference of two means."""
     accuracies = {
         precision: np.array([mnist5k_accuracy(precision, seed) for seed in range(SEEDS)])
         for precision in ("float32", *REDUCED)

@@ -108,7 +108,7 @@ def test_exact_steps(name, precision):
 @pytest.mark.parametrize("precision", REDUCED)
 @pytest.mark.parametrize("name", ["conv, relu, pool, direct", "asymmetric padding", "strides", "1x1", "only dense"])
 def test_exact_steps_that_round(name, precision):
-    """Images, then gradients, of more than 8 bits; those that go deeper have more than 16."""
+    """First images and then gradients have more than 8 bits; in deeper layers they have more than 16."""
     chain, exact = make_chain(name, precision), make_chain(name, "float32")
     rng = np.random.default_rng(0)
     chain.initialize(rng, exact=True)

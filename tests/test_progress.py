@@ -15,7 +15,7 @@ LOGS = {"loss": 0.1234, "accuracy": 0.9876, "val_loss": 0.2345, "val_accuracy": 
 
 
 class Terminal(io.StringIO):
-    """Takes what is written to stderr and says that it is a terminal."""
+    """A stand-in for stderr that keeps what is written and says that it is a terminal."""
 
     def isatty(self):
         return True
@@ -32,7 +32,7 @@ class Terminal(io.StringIO):
 
 
 def use_terminal(monkeypatch):
-    """Put a terminal of 80 columns in the place of stderr."""
+    """Replace stderr by a terminal of 80 columns."""
     monkeypatch.setenv("COLUMNS", "80")
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)

@@ -52,7 +52,7 @@ def assert_near(actual, expected, what, scale=None):
 
 @pytest.mark.parametrize("seed", range(40))
 def test_graphs_are_what_they_should_be(seed):
-    """The generator itself: each graph runs in the reference and has a gradient somewhere."""
+    """Each graph that the generator makes runs in the reference and has a gradient that is not zero."""
     graph = RandomGraph(seed)
     network, _ = reference_of(graph)
     x, y = graph.batch(BATCH)

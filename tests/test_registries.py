@@ -1,4 +1,4 @@
-"""There is one of each: one place that finds things by name, one definition of a loss, one way to a prediction."""
+"""One place finds things by name, a loss has one definition, and there is one way to a prediction."""
 
 import ast
 import inspect
@@ -124,7 +124,7 @@ def test_one_definition_of_the_loss(loss, weights):
 
 
 def test_evaluation_calls_the_loss_that_training_takes(monkeypatch):
-    """No second loss in NumPy: with weights too, evaluation asks the core."""
+    """Evaluation computes the loss in the core, also with weights of samples, and never in NumPy."""
     model = small("mse", last=None)
     called = []
     built_in = type(losses.get("mse"))

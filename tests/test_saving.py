@@ -60,7 +60,7 @@ def path(tmp_path):
 
 
 def change(path, config=None, tensors=None, remove=()):
-    """Rewrite a file with parts of it changed, checksum included."""
+    """Write a file again with parts of it changed, and with the right checksum."""
     file = read_file(path)
     assert file.config is not None
     new_tensors = {name: tensor for name, tensor in (file.tensors | (tensors or {})).items() if name not in remove}

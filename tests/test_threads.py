@@ -241,7 +241,7 @@ print("the same")
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="address spaces are limited on Linux")
 @pytest.mark.parametrize("room", [100, 300, 1000])
 def test_more_threads_than_memory_has_room_for(room):
-    """OpenMP would end the process where a thread does not start."""
+    """If a thread could not be started, OpenMP would end the process."""
     command = [sys.executable, "-c", LIMITED.format(room=room)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.stdout == "the same\n", done.stderr

@@ -13,7 +13,7 @@ Y = RNG.normal(size=(40, 6)).astype(np.float32)
 
 
 class Transposed(Layer):
-    """The kernel of another layer, the other way round."""
+    """A layer that computes with the transposed kernel of another layer."""
 
     def __init__(self, dense, **kwargs):
         super().__init__(**kwargs)
@@ -27,7 +27,7 @@ class Transposed(Layer):
 
 
 class Gated(Layer):
-    """Weights of its own around a layer."""
+    """A layer with weights of its own that contains another layer."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)

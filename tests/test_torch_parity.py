@@ -38,7 +38,7 @@ def twice(length, magnitude):
 
 
 def test_bfloat16_of_both_in_one_process():
-    """A matrix unit is set up by whoever uses it: neither library leaves the other's products wrong."""
+    """Each library configures the matrix unit for itself, and the products of the other one are right afterwards."""
     rng = np.random.default_rng(0)
     x, kernel = (rng.standard_normal(shape, dtype=np.float32) for shape in ((4, 13, 13, 32), (3, 3, 32, 64)))
     a, b = (torch.from_numpy(rng.standard_normal((64, 96), dtype=np.float32)).bfloat16() for _ in range(2))

@@ -12,7 +12,7 @@ U = ref.UNIT_ROUNDOFF
 
 
 class Dropout(Layer):
-    """Only lowered: what it drops is read off the compiled network's outputs."""
+    """Dropout in the reference. What it drops is found from the outputs of the compiled network."""
 
     def __init__(self, rate, seed=0):
         self.rate, self.seed = rate, seed
@@ -205,7 +205,7 @@ def test_what_a_batch_leaves_in_memory_does_not_reach_the_next(before):
 
 
 def identity_with_dropout(rate, seed=0, units=64):
-    """X -> dropout -> x I, so that the outputs show what was dropped."""
+    """Dropout and a dense layer whose kernel is the identity, so that the outputs show what was dropped."""
     chain = Chain((units,), [Dropout(rate, seed), Dense(units, use_bias=False)])
     chain.view(chain.network.parameters, "layer_1/kernel")[...] = np.eye(units)
     return chain

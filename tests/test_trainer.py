@@ -89,7 +89,7 @@ class TestCompile:
         assert not np.array_equal(last[0], model.layers[-1].get_weights()[0])
 
     def test_the_optimizer_keeps_its_state_when_a_layer_is_frozen(self, make_model, stripes):
-        """Slot by slot: what is trained on goes on as it would have."""
+        """Weights that are still trained continue as if no layer had been frozen."""
         model = make_model(optimizer=optimizers.SGD(0.01, momentum=0.9))
         model.fit(*stripes)
         before = {(slot.layer, slot.index): slot for slot in model.network.slots}
@@ -115,7 +115,7 @@ class TestCompile:
 
 
 class TestOneLoss:
-    """9.5: train_on_batch, evaluate and test_on_batch agree on what the loss is."""
+    """train_on_batch, evaluate and test_on_batch report the same loss."""
 
     @pytest.mark.parametrize("scale", [1.0, 100.0])
     def test_also_where_softmax_is_saturated(self, make_model, stripes, scale):
@@ -142,7 +142,7 @@ class TestOneLoss:
 
 
 class TestAdvice:
-    """9.4: one warning for each mistake that trains without an error."""
+    """Mistakes that train without an error give one warning each."""
 
     def make(self, activation, loss, rescaling=False):
         first = [Rescaling(1 / 255, input_shape=(8, 8, 1))] if rescaling else []
@@ -219,7 +219,7 @@ class TestClassWeight:
 
 
 class TestMessages:
-    """9.19: the function that was called is the one that is named."""
+    """Messages name the function that was called."""
 
     @pytest.mark.parametrize("call", ["fit", "evaluate", "train_on_batch", "test_on_batch", "gradients"])
     def test_the_function_is_named(self, make_model, stripes, call):
@@ -265,7 +265,7 @@ class TestGradients:
 
 class TestNotFinite:
     def test_weights_that_overflow_in_the_last_step(self, stripes):
-        """9.14: fit does not return normally with infinite weights; the model has those of the epoch's beginning."""
+        """A fit with infinite weights raises an error, and the model gets the weights of the beginning of the epoch."""
         model = Sequential([Rescaling(1 / 255, input_shape=(8, 8, 1)), Flatten(), Dense(3, activation="softmax")])
         model.compile(optimizers.SGD(0.1), "sparse_categorical_crossentropy")
         model.fit(*stripes, batch_size=120)
