@@ -24,7 +24,7 @@ def formula(case):
 
 
 def tolerance(case):
-    """Losses are computed in float64, but binary crossentropy in float32 with an error of a few units in the last place."""
+    """Losses are computed in float64, but binary crossentropy in float32, with an error of a few last places."""
     return 2e-6 if case.kind == "binary_crossentropy" else 1e-9
 
 

@@ -72,7 +72,7 @@ def normalized():
 
 
 def branches():
-    """A network with branches that are added, multiplied and joined, group normalization and a transposed convolution."""
+    """A network with branches that are added, multiplied and joined, and with a transposed convolution."""
     x = layers.Input((12, 12, 3))
     a = layers.Conv2D(4, 3, padding="same", activation="tanh")(x)
     b = layers.GroupNormalization(2)(layers.Conv2D(4, 1)(a))
