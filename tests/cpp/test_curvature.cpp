@@ -57,7 +57,7 @@ TEST_CASE("curvature_product: symmetric, linear, and zero in the gaps") {
       Random random(83);
       ChainNetwork network = model.network();
       randomize(network, random);
-      const Data data(network, 20, 1, random);
+      const Data data(network, model.name == "large" ? 2 : 20, 1, random);
       const Product product{network, model, data.batch(model)};
       const Floats32 u = direction(network, random), v = direction(network, random);
       Floats32 twice = v;
@@ -87,7 +87,7 @@ TEST_CASE("curvature_product: the same bits at 1, 2, 3 and 8 threads") {
       Random random(84);
       ChainNetwork network = model.network();
       randomize(network, random);
-      const Data data(network, 60, 1, random);
+      const Data data(network, 24, 1, random);
       const Product product{network, model, data.batch(model)};
       const Floats32 v = direction(network, random);
       for (const CurvatureKind kind : kKinds) {
