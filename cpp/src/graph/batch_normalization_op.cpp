@@ -12,7 +12,7 @@
 namespace cnncore {
 namespace {
 
-struct Meaning {
+struct BatchNormMeaning {
   float momentum, epsilon;
   bool center, scale;
   bool frozen;  // the moving statistics are used in training as well
@@ -21,7 +21,8 @@ struct Meaning {
 
 // Which of the op's parameters are where; gamma and beta may be missing.
 struct Roles {
-  explicit Roles(const Meaning& m) : gamma(m.scale ? 0 : -1), beta(m.center ? m.scale : -1), mean(m.scale + m.center) {}
+  explicit Roles(const BatchNormMeaning& m)
+      : gamma(m.scale ? 0 : -1), beta(m.center ? m.scale : -1), mean(m.scale + m.center) {}
   int gamma, beta, mean;
   int variance() const { return mean + 1; }
 };
@@ -30,7 +31,7 @@ const float* value(const ParameterRef* parameters, int role) { return role < 0 ?
 
 class BatchNormalizationMap : public ChannelMap {
  public:
-  BatchNormalizationMap(const Meaning& m, int64_t channels) : m_(m), channels_(channels) {}
+  BatchNormalizationMap(const BatchNormMeaning& m, int64_t channels) : m_(m), channels_(channels) {}
   std::vector<ParameterSpec> parameters() const override {
     std::vector<ParameterSpec> specs;
     if (m_.scale) specs.push_back({"gamma", {channels_}});
@@ -47,7 +48,7 @@ class BatchNormalizationMap : public ChannelMap {
   }
 
  private:
-  Meaning m_;
+  BatchNormMeaning m_;
   int64_t channels_;
 };
 
@@ -64,7 +65,7 @@ struct BatchSums {
 
 class BatchNormalizationStep : public Step {
  public:
-  BatchNormalizationStep(const Meaning& m, const Shape& shape, const StepContext& context)
+  BatchNormalizationStep(const BatchNormMeaning& m, const Shape& shape, const StepContext& context)
       : m_(m),
         roles_(m),
         rows_(element_count(shape) / shape.back()),
@@ -149,7 +150,7 @@ class BatchNormalizationStep : public Step {
   }
   float* gradient_of(int role) const { return role < 0 ? nullptr : parameters_[static_cast<size_t>(role)].grad; }
 
-  Meaning m_;
+  BatchNormMeaning m_;
   Roles roles_;
   int64_t rows_, channels_;
   std::vector<ParameterRef> parameters_;
@@ -160,7 +161,7 @@ class BatchNormalizationStep : public Step {
 // y = (x - mean) s + beta; what the gradients of gamma and beta take are sums of dy and of dy x per channel.
 class FixedStatisticsStep : public StepWithTangents {
  public:
-  FixedStatisticsStep(const Meaning& m, std::shared_ptr<const ChannelMap> map, const Shape& shape,
+  FixedStatisticsStep(const BatchNormMeaning& m, std::shared_ptr<const ChannelMap> map, const Shape& shape,
                       const StepContext& context)
       : roles_(m),
         epsilon_(m.epsilon),
@@ -258,7 +259,7 @@ class FixedStatisticsStep : public StepWithTangents {
 
 class BatchNormalizationOp : public Op, public HasChannelMap {
  public:
-  BatchNormalizationOp(const Shape& shape, const Meaning& m)
+  BatchNormalizationOp(const Shape& shape, const BatchNormMeaning& m)
       : Op({shape}, shape), m_(m), map_(std::make_shared<BatchNormalizationMap>(m, shape.back())) {}
 
   std::vector<ParameterSpec> parameters() const override { return map_->parameters(); }
@@ -266,7 +267,7 @@ class BatchNormalizationOp : public Op, public HasChannelMap {
   OpPtr fused(const Op& next, Purpose purpose) const override {
     const auto* act = dynamic_cast<const ActivationOp*>(&next);
     if (purpose == Purpose::curvature || !act || m_.relu || act->as_part(purpose) != Activation::relu) return nullptr;
-    Meaning m = m_;
+    BatchNormMeaning m = m_;
     m.relu = true;
     return std::make_shared<BatchNormalizationOp>(output(), m);
   }
@@ -280,7 +281,7 @@ class BatchNormalizationOp : public Op, public HasChannelMap {
   }
 
  private:
-  Meaning m_;
+  BatchNormMeaning m_;
   std::shared_ptr<const BatchNormalizationMap> map_;
 };
 
@@ -292,8 +293,8 @@ OpPtr make_batch_normalization(AttributeReader& a, const std::vector<Shape>& inp
   const double momentum = a.real("momentum", 0.99), epsilon = a.real("epsilon", 1e-3);
   check(momentum >= 0.0 && momentum <= 1.0, a.op(), "expected a momentum in [0, 1]. Received: ", momentum);
   check(epsilon >= 0.0, a.op(), "expected an epsilon of at least 0. Received: ", epsilon);
-  Meaning m{static_cast<float>(momentum), static_cast<float>(epsilon), a.boolean("center", true),
-            a.boolean("scale", true), !a.boolean("trainable", true)};
+  BatchNormMeaning m{static_cast<float>(momentum), static_cast<float>(epsilon), a.boolean("center", true),
+                     a.boolean("scale", true), !a.boolean("trainable", true)};
   return std::make_shared<BatchNormalizationOp>(only_input(a, inputs), m);
 }
 

@@ -11,7 +11,7 @@
 namespace cnncore {
 namespace {
 
-struct Meaning {
+struct TransposeMeaning {
   Conv2dTransposeParams params;
   bool use_bias = true;
   Activation activation = Activation::linear;
@@ -20,7 +20,7 @@ struct Meaning {
 
 class Conv2dTransposeStep : public StepWithTangents {
  public:
-  Conv2dTransposeStep(const Meaning& m, const StepContext& context)
+  Conv2dTransposeStep(const TransposeMeaning& m, const StepContext& context)
       : plan_(params_in(m, context),
               {.activation = m.activation, .training = context.backward, .input_grad = context.any_input_grad()},
               context.kernels),
@@ -83,7 +83,7 @@ class Conv2dTransposeStep : public StepWithTangents {
   }
 
  private:
-  static Conv2dTransposeParams params_in(const Meaning& m, const StepContext& context) {
+  static Conv2dTransposeParams params_in(const TransposeMeaning& m, const StepContext& context) {
     Conv2dTransposeParams params = m.params;
     params.precision = m.precision.value_or(context.precision);
     return params;
@@ -130,7 +130,7 @@ class Conv2dTransposeStep : public StepWithTangents {
 
 class Conv2dTransposeOp : public Op {
  public:
-  explicit Conv2dTransposeOp(const Meaning& m)
+  explicit Conv2dTransposeOp(const TransposeMeaning& m)
       : Op({{m.params.in_height, m.params.in_width, m.params.in_channels}}, conv2d_transpose_output_shape(m.params)),
         m_(m) {}
   std::vector<ParameterSpec> parameters() const override {
@@ -143,7 +143,7 @@ class Conv2dTransposeOp : public Op {
     const auto* act = dynamic_cast<const ActivationOp*>(&next);
     if (purpose == Purpose::curvature || !act || m_.activation != Activation::linear || !act->as_part(purpose))
       return nullptr;
-    Meaning m = m_;
+    TransposeMeaning m = m_;
     m.activation = *act->as_part(purpose);
     return std::make_shared<Conv2dTransposeOp>(m);
   }
@@ -152,7 +152,7 @@ class Conv2dTransposeOp : public Op {
   }
 
  private:
-  Meaning m_;
+  TransposeMeaning m_;
 };
 
 }  // namespace
@@ -160,7 +160,7 @@ class Conv2dTransposeOp : public Op {
 OpPtr make_conv2d_transpose(AttributeReader& a, const std::vector<Shape>& inputs) {
   const Shape& in = image_input(a, inputs);
   const std::pair<int64_t, int64_t> ones(1, 1), zeros(0, 0);
-  Meaning m;
+  TransposeMeaning m;
   Conv2dTransposeParams& p = m.params;
   p.in_height = in[0], p.in_width = in[1], p.in_channels = in[2];
   p.filters = a.integer("filters");

@@ -12,13 +12,13 @@
 namespace cnncore {
 namespace {
 
-struct Meaning {
+struct NormMeaning {
   float epsilon;
   bool center, scale;
   int64_t parameters;  // length of gamma and beta
 };
 
-std::vector<ParameterSpec> parameters_of(const Meaning& m) {
+std::vector<ParameterSpec> parameters_of(const NormMeaning& m) {
   std::vector<ParameterSpec> specs;
   if (m.scale) specs.push_back({"gamma", {m.parameters}});
   if (m.center) specs.push_back({"beta", {m.parameters}});
@@ -29,7 +29,7 @@ std::vector<ParameterSpec> parameters_of(const Meaning& m) {
 // deviations that forward keeps for backward.
 class NormalizationStep : public StepWithTangents {
  public:
-  NormalizationStep(const Meaning& m, int64_t statistics, const StepContext& context)
+  NormalizationStep(const NormMeaning& m, int64_t statistics, const StepContext& context)
       : m_(m), statistics_(statistics), k_(context.kernels) {
     size_t next = 0;
     if (m.scale) gamma_ = context.parameters[next++];
@@ -92,7 +92,7 @@ class NormalizationStep : public StepWithTangents {
     return set;
   }
 
-  Meaning m_;
+  NormMeaning m_;
   int64_t statistics_;
   ParameterRef gamma_, beta_;
   const Kernels& k_;
@@ -100,7 +100,7 @@ class NormalizationStep : public StepWithTangents {
 
 class LayerNormalizationStep : public NormalizationStep {
  public:
-  LayerNormalizationStep(const Meaning& m, int64_t rows, const StepContext& context)
+  LayerNormalizationStep(const NormMeaning& m, int64_t rows, const StepContext& context)
       : NormalizationStep(m, rows, context), rows_(rows) {}
   void forward(const Run& run) const override {
     for (int64_t n = 0; n < run.count; ++n) {
@@ -144,7 +144,7 @@ class LayerNormalizationStep : public NormalizationStep {
 
 class GroupNormalizationStep : public NormalizationStep {
  public:
-  GroupNormalizationStep(const Meaning& m, int64_t pixels, int64_t groups, const StepContext& context)
+  GroupNormalizationStep(const NormMeaning& m, int64_t pixels, int64_t groups, const StepContext& context)
       : NormalizationStep(m, groups, context), norm_{pixels, m.parameters, groups, m.epsilon} {}
   int64_t scratch_size() const override { return NormalizationStep::scratch_size() + aligned(norm_.scratch_size()); }
   void forward(const Run& run) const override {
@@ -174,19 +174,19 @@ class GroupNormalizationStep : public NormalizationStep {
 
 class LayerNormalizationOp : public Op {
  public:
-  LayerNormalizationOp(const Shape& shape, const Meaning& m) : Op({shape}, shape), m_(m) {}
+  LayerNormalizationOp(const Shape& shape, const NormMeaning& m) : Op({shape}, shape), m_(m) {}
   std::vector<ParameterSpec> parameters() const override { return parameters_of(m_); }
   std::unique_ptr<Step> plan(const StepContext& context) const override {
     return std::make_unique<LayerNormalizationStep>(m_, element_count(output()) / m_.parameters, context);
   }
 
  private:
-  Meaning m_;
+  NormMeaning m_;
 };
 
 class GroupNormalizationOp : public Op {
  public:
-  GroupNormalizationOp(const Shape& shape, const Meaning& m, int64_t groups)
+  GroupNormalizationOp(const Shape& shape, const NormMeaning& m, int64_t groups)
       : Op({shape}, shape), m_(m), groups_(groups) {}
   std::vector<ParameterSpec> parameters() const override { return parameters_of(m_); }
   std::unique_ptr<Step> plan(const StepContext& context) const override {
@@ -194,11 +194,11 @@ class GroupNormalizationOp : public Op {
   }
 
  private:
-  Meaning m_;
+  NormMeaning m_;
   int64_t groups_;
 };
 
-Meaning meaning_of(AttributeReader& a, int64_t parameters) {
+NormMeaning meaning_of(AttributeReader& a, int64_t parameters) {
   const double epsilon = a.real("epsilon", 1e-3);
   check(epsilon >= 0.0, a.op(), "expected an epsilon of at least 0. Received: ", epsilon);
   return {static_cast<float>(epsilon), a.boolean("center", true), a.boolean("scale", true), parameters};

@@ -18,8 +18,8 @@
 namespace cnncore {
 namespace {
 
-constexpr int64_t kRowsPerTask = 48;  // of the moment: a multiple of every kernel's block of rows
-constexpr int64_t kPixels = 512;      // that a product takes at a time, about
+constexpr int64_t kMomentRowsPerTask = 48;  // of the moment: a multiple of every kernel's block of rows
+constexpr int64_t kPixels = 512;            // that a product takes at a time, about
 
 struct MomentMeaning {
   Conv2dParams params;  // the window; its filters are not used
@@ -77,9 +77,9 @@ class SecondMomentStep : public Step {
   int64_t gradient_tasks() const override { return moment_.grad ? row_tasks() + m_.use_bias : 0; }
 
   Range gradient(int64_t task, const BatchView& batch, float* scratch) const override {
-    const int64_t side = m_.side(), begin = std::min(task * kRowsPerTask, m_.depth());
+    const int64_t side = m_.side(), begin = std::min(task * kMomentRowsPerTask, m_.depth());
     const bool ones = task == row_tasks();
-    const int64_t end = ones ? side : std::min(begin + kRowsPerTask, m_.depth());
+    const int64_t end = ones ? side : std::min(begin + kMomentRowsPerTask, m_.depth());
     const float* x = m_.gradients ? batch.dy : batch.x[0];
     for (int64_t n = 0; n < batch.size; n += images_) {
       const int64_t count = std::min(images_, batch.size - n);
@@ -93,7 +93,7 @@ class SecondMomentStep : public Step {
   std::string describe() const override { return m_.gradients ? "second moment of gradients" : "second moment"; }
 
  private:
-  int64_t row_tasks() const { return (m_.depth() + kRowsPerTask - 1) / kRowsPerTask; }
+  int64_t row_tasks() const { return (m_.depth() + kMomentRowsPerTask - 1) / kMomentRowsPerTask; }
   bool bordered() const { return image_ != size_; }
 
   // Rows [begin, end) of the sum as far as the diagonal; what is above it follows by symmetry.

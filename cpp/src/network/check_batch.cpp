@@ -6,14 +6,14 @@
 namespace cnncore {
 namespace {
 
-constexpr const char* kOp = "[train_step] ";
+constexpr const char* kTrainStep = "[train_step] ";
 
 void check_output(const Shape& shape, const TrainBatch& batch, size_t o) {
   const OutputLoss& y = batch.y[o];
   if (!y.loss) return;
   check_loss(*y.loss, shape.back());
   const bool sparse = y.loss->kind == LossKind::sparse_categorical_crossentropy;
-  check(sparse == (y.y.labels != nullptr) && sparse != (y.y.values != nullptr), kOp,
+  check(sparse == (y.y.labels != nullptr) && sparse != (y.y.values != nullptr), kTrainStep,
         "expected integer labels for sparse_categorical_crossentropy and float targets for the other losses, for "
         "output ",
         o);
@@ -46,16 +46,16 @@ int64_t check_inputs(const char* op, const Graph& graph, const std::vector<Image
 }
 
 void check_batch(const Graph& graph, const std::vector<int>& outputs, const TrainBatch& batch) {
-  check(batch.size >= 1, kOp, "expected a batch of at least one sample. Received: ", batch.size);
-  const int64_t samples = check_inputs(kOp, graph, batch.x, nullptr, 0);
-  check(batch.y.size() == outputs.size(), kOp, "expected ", outputs.size(),
+  check(batch.size >= 1, kTrainStep, "expected a batch of at least one sample. Received: ", batch.size);
+  const int64_t samples = check_inputs(kTrainStep, graph, batch.x, nullptr, 0);
+  check(batch.y.size() == outputs.size(), kTrainStep, "expected ", outputs.size(),
         " targets, one for each output. Received: ", batch.y.size());
-  check(batch.outputs.empty() || batch.outputs.size() == outputs.size(), kOp, "expected memory for ", outputs.size(),
-        " outputs or none. Received: ", batch.outputs.size());
-  check(batch.indices || batch.size <= samples, kOp, "expected a batch of at most ", samples,
+  check(batch.outputs.empty() || batch.outputs.size() == outputs.size(), kTrainStep, "expected memory for ",
+        outputs.size(), " outputs or none. Received: ", batch.outputs.size());
+  check(batch.indices || batch.size <= samples, kTrainStep, "expected a batch of at most ", samples,
         " samples. Received: ", batch.size);
   for (int64_t n = 0; batch.indices && n < batch.size; ++n)
-    check(batch.indices[n] >= 0 && batch.indices[n] < samples, kOp, "expected indices in [0, ", samples,
+    check(batch.indices[n] >= 0 && batch.indices[n] < samples, kTrainStep, "expected indices in [0, ", samples,
           "). Received: ", batch.indices[n]);
   for (size_t o = 0; o < outputs.size(); ++o) check_output(graph.shape(outputs[o]), batch, o);
 }

@@ -12,10 +12,10 @@
 namespace cnncore {
 namespace {
 
-constexpr std::array kNames = {"linear",      "relu",        "sigmoid",      "tanh",      "softmax",  "leaky_relu",
-                               "relu6",       "elu",         "selu",         "celu",      "gelu",     "gelu_tanh",
-                               "silu",        "mish",        "hard_sigmoid", "hard_silu", "softplus", "softsign",
-                               "exponential", "log_sigmoid", "log_softmax"};
+constexpr std::array kActivationNames = {
+    "linear",       "relu",      "sigmoid",  "tanh",     "softmax",     "leaky_relu",  "relu6",
+    "elu",          "selu",      "celu",     "gelu",     "gelu_tanh",   "silu",        "mish",
+    "hard_sigmoid", "hard_silu", "softplus", "softsign", "exponential", "log_sigmoid", "log_softmax"};
 
 // How many rows a task has, so that it is worth a thread.
 int64_t rows_per_task(int64_t cols) { return std::max<int64_t>(1, 16384 / std::max<int64_t>(cols, 1)); }
@@ -45,14 +45,14 @@ Activation parse_activation(std::string_view name) {
   if (name == "swish") return Activation::silu;
   if (name == "hard_swish") return Activation::hard_silu;
   std::string known;
-  for (size_t i = 0; i < kNames.size(); ++i) {
-    if (name == kNames[i]) return static_cast<Activation>(i);
-    known += std::string(i ? ", " : "") + kNames[i];
+  for (size_t i = 0; i < kActivationNames.size(); ++i) {
+    if (name == kActivationNames[i]) return static_cast<Activation>(i);
+    known += std::string(i ? ", " : "") + kActivationNames[i];
   }
   fail("[activation] expected one of ", known, ". Received: '", name, "'");
 }
 
-const char* to_string(Activation activation) { return kNames[static_cast<size_t>(activation)]; }
+const char* to_string(Activation activation) { return kActivationNames[static_cast<size_t>(activation)]; }
 
 void validate(const ActivationSpec& spec) {
   const char* kind = to_string(spec.kind);

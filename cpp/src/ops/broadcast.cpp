@@ -19,23 +19,23 @@ std::string list_of(const std::vector<Shape>& shapes) {
 }
 
 // An axis, and for each operand the distance between neighbours along it, which is 0 where the operand repeats.
-struct Axis {
+struct BroadcastAxis {
   int64_t size;
   std::vector<int64_t> steps;
 };
 
 // Whether one loop can run over both axes: in every operand, a step along `outer` is as long as the whole of `inner`.
-bool joins(const Axis& outer, const Axis& inner) {
+bool joins(const BroadcastAxis& outer, const BroadcastAxis& inner) {
   for (size_t i = 0; i < inner.steps.size(); ++i)
     if (outer.steps[i] != inner.steps[i] * inner.size) return false;
   return true;
 }
 
-std::vector<Axis> joined_axes(const Shape& output, const std::vector<Shape>& inputs) {
-  std::vector<Axis> axes;  // from the last axis to the first
+std::vector<BroadcastAxis> joined_axes(const Shape& output, const std::vector<Shape>& inputs) {
+  std::vector<BroadcastAxis> axes;  // from the last axis to the first
   std::vector<int64_t> turn(inputs.size(), 1);
   for (size_t a = output.size(); a-- > 0;) {
-    Axis axis{output[a], {}};
+    BroadcastAxis axis{output[a], {}};
     for (size_t i = 0; i < inputs.size(); ++i) {
       axis.steps.push_back(inputs[i][a] == 1 ? 0 : turn[i]);
       turn[i] *= inputs[i][a];
@@ -49,7 +49,7 @@ std::vector<Axis> joined_axes(const Shape& output, const std::vector<Shape>& inp
   const std::vector<int64_t> none(inputs.size(), 0), ones(inputs.size(), 1);
   if (axes.empty()) axes.push_back({1, ones});
   if (axes.size() == 1) {  // a single row; the step to the next one would be the length of the row
-    Axis row{1, none};
+    BroadcastAxis row{1, none};
     for (size_t i = 0; i < inputs.size(); ++i) row.steps[i] = axes[0].steps[i] * axes[0].size;
     axes.push_back(row);
   }
@@ -74,7 +74,7 @@ Broadcast::Broadcast(const char* op, const std::vector<Shape>& inputs) {
     }
   }
   output_size_ = element_count(output_);
-  const std::vector<Axis> axes = joined_axes(output_, shapes);
+  const std::vector<BroadcastAxis> axes = joined_axes(output_, shapes);
   cols_ = axes[0].size, rows_ = axes[1].size, outer_ = 1;
   for (size_t a = 2; a < axes.size(); ++a) outer_ *= axes[a].size;
   for (size_t i = 0; i < inputs.size(); ++i) {

@@ -10,7 +10,7 @@
 namespace cnncore {
 namespace {
 
-constexpr int64_t kBlockRows = 64, kBlockCols = 256;
+constexpr int64_t kPoolBlockRows = 64, kPoolBlockCols = 256;
 
 void check_size(const char* op, int64_t pixels, int64_t channels) {
   check_sizes(op, {{"pixels", pixels}, {"channels", channels}}, 1);
@@ -23,13 +23,13 @@ void global_avg_pool_rows(const Kernels& k, int64_t count, int64_t pixels, int64
   const float share = 1.0f / static_cast<float>(pixels);
   for (int64_t n = 0; n < count; ++n, x += pixels * channels, y += channels) {
     std::fill_n(y, channels, 0.0f);
-    if (channels > kBlockCols || pixels <= kBlockRows) {
+    if (channels > kPoolBlockCols || pixels <= kPoolBlockRows) {
       k.sum_rows(x, y, pixels, channels);
     } else {  // sums blocks of pixels, and then the blocks, so that rounding errors stay small
-      float block[kBlockCols];
-      for (int64_t p = 0; p < pixels; p += kBlockRows) {
+      float block[kPoolBlockCols];
+      for (int64_t p = 0; p < pixels; p += kPoolBlockRows) {
         std::fill_n(block, channels, 0.0f);
-        k.sum_rows(x + p * channels, block, std::min(kBlockRows, pixels - p), channels);
+        k.sum_rows(x + p * channels, block, std::min(kPoolBlockRows, pixels - p), channels);
         k.accumulate(block, y, channels);
       }
     }
@@ -41,9 +41,9 @@ void global_avg_pool_rows_backward(const Kernels& k, int64_t count, int64_t pixe
                                    float* dx, bool accumulate) {
   const float share = 1.0f / static_cast<float>(pixels);
   for (int64_t n = 0; n < count; ++n, dy += channels) {
-    for (int64_t c = 0; c < channels; c += kBlockCols) {
-      const int64_t cols = std::min(kBlockCols, channels - c);
-      float shares[kBlockCols];
+    for (int64_t c = 0; c < channels; c += kPoolBlockCols) {
+      const int64_t cols = std::min(kPoolBlockCols, channels - c);
+      float shares[kPoolBlockCols];
       k.rescale_f32(dy + c, shares, cols, share, 0.0f);
       for (int64_t p = 0; p < pixels; ++p) {
         float* to = dx + (n * pixels + p) * channels + c;

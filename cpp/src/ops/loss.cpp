@@ -14,7 +14,7 @@
 namespace cnncore {
 namespace {
 
-constexpr std::array kNames = {
+constexpr std::array kLossNames = {
     "sparse_categorical_crossentropy",
     "categorical_crossentropy",
     "binary_crossentropy",
@@ -33,7 +33,7 @@ constexpr std::array kNames = {
     "poisson",
     "cosine_similarity",
 };
-static_assert(kNames.size() == static_cast<size_t>(LossKind::cosine_similarity) + 1);
+static_assert(kLossNames.size() == static_cast<size_t>(LossKind::cosine_similarity) + 1);
 
 constexpr int64_t kTaskFloats = 4096;  // a task has so many values, whatever the number of threads is
 constexpr int64_t kFlopsPerValue = 40;
@@ -59,14 +59,14 @@ void for_rows(int64_t rows, int64_t cols, Task task) {
 }  // namespace
 
 LossKind parse_loss(std::string_view name) {
-  for (size_t i = 0; i < kNames.size(); ++i)
-    if (name == kNames[i]) return static_cast<LossKind>(i);
+  for (size_t i = 0; i < kLossNames.size(); ++i)
+    if (name == kLossNames[i]) return static_cast<LossKind>(i);
   std::string known;
-  for (const char* other : kNames) known += (known.empty() ? "" : ", ") + std::string(other);
+  for (const char* other : kLossNames) known += (known.empty() ? "" : ", ") + std::string(other);
   fail("[loss] expected one of ", known, ". Received: '", name, "'");
 }
 
-const char* to_string(LossKind kind) { return kNames.at(static_cast<size_t>(kind)); }
+const char* to_string(LossKind kind) { return kLossNames.at(static_cast<size_t>(kind)); }
 
 void check_loss(const LossSpec& loss, int64_t cols) {
   const char* name = to_string(loss.kind);

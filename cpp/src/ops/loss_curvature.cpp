@@ -12,7 +12,7 @@ using pointwise::clip;
 using pointwise::inside;
 using rows::ClassTargets;
 
-constexpr std::array kNames = {"hessian", "gauss_newton", "fisher"};
+constexpr std::array kCurvatureNames = {"hessian", "gauss_newton", "fisher"};
 
 /// One row: y and its tangent, the number of the row, the factor of the product, and where the product is written.
 struct Row {
@@ -182,12 +182,12 @@ struct Pointwise {
 }  // namespace
 
 CurvatureKind parse_curvature(std::string_view name) {
-  for (size_t i = 0; i < kNames.size(); ++i)
-    if (name == kNames[i]) return static_cast<CurvatureKind>(i);
+  for (size_t i = 0; i < kCurvatureNames.size(); ++i)
+    if (name == kCurvatureNames[i]) return static_cast<CurvatureKind>(i);
   fail("[curvature] expected \"hessian\", \"gauss_newton\" or \"fisher\". Received: \"", name, "\"");
 }
 
-const char* to_string(CurvatureKind kind) { return kNames.at(static_cast<size_t>(kind)); }
+const char* to_string(CurvatureKind kind) { return kCurvatureNames.at(static_cast<size_t>(kind)); }
 
 void loss_rows_curvature(const LossSpec& loss, CurvatureKind kind, Output meaning, int64_t rows, int64_t cols,
                          const float* y, const float* y_tangent, const Targets& targets, const float* row_weight,

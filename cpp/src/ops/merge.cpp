@@ -11,7 +11,7 @@
 namespace cnncore {
 namespace {
 
-constexpr std::array kNames = {"add", "subtract", "multiply", "average", "maximum", "minimum"};
+constexpr std::array kMergeNames = {"add", "subtract", "multiply", "average", "maximum", "minimum"};
 
 std::string prefix(Merge kind) { return std::string("[") + to_string(kind) + "] "; }
 
@@ -30,12 +30,12 @@ MergeOp op_of(Merge kind) {
 }  // namespace
 
 Merge parse_merge(std::string_view name) {
-  for (size_t i = 0; i < kNames.size(); ++i)
-    if (name == kNames[i]) return static_cast<Merge>(i);
+  for (size_t i = 0; i < kMergeNames.size(); ++i)
+    if (name == kMergeNames[i]) return static_cast<Merge>(i);
   fail("[merge] expected one of add, subtract, multiply, average, maximum, minimum. Received: '", name, "'");
 }
 
-const char* to_string(Merge kind) { return kNames[static_cast<size_t>(kind)]; }
+const char* to_string(Merge kind) { return kMergeNames[static_cast<size_t>(kind)]; }
 
 MergePlan::MergePlan(Merge kind, const std::vector<Shape>& inputs)
     : kind_(kind), inputs_(static_cast<int>(inputs.size())), shapes_(prefix(kind).c_str(), inputs) {

@@ -12,7 +12,7 @@
 namespace cnncore {
 namespace {
 
-constexpr int64_t kRowsPerTask = 48;
+constexpr int64_t kMuonRowsPerTask = 48;
 
 // y += x w, where x is (rows, depth) and w is (depth, cols). x_offset and y_offset say where the rows of x and of y
 // begin.
@@ -27,12 +27,21 @@ struct Product {
 
 void add_product(const Product& p, const int32_t* term) {
   const Kernels& k = kernels();
-  const int64_t tasks = (p.rows + kRowsPerTask - 1) / kRowsPerTask;
+  const int64_t tasks = (p.rows + kMuonRowsPerTask - 1) / kMuonRowsPerTask;
   parallel_for(tasks, 2 * p.rows * p.depth * p.cols, [&](int64_t task, int) {
-    const int64_t begin = task * kRowsPerTask;
-    GemmArgs a{
-        p.x, p.x_offset + begin, term, std::min(kRowsPerTask, p.rows - begin), p.depth, p.cols, p.w, p.cols, nullptr,
-        p.y, p.y_offset + begin, false};
+    const int64_t begin = task * kMuonRowsPerTask;
+    GemmArgs a{p.x,
+               p.x_offset + begin,
+               term,
+               std::min(kMuonRowsPerTask, p.rows - begin),
+               p.depth,
+               p.cols,
+               p.w,
+               p.cols,
+               nullptr,
+               p.y,
+               p.y_offset + begin,
+               false};
     a.accumulate = true;
     k.gemm(a);
   });

@@ -14,20 +14,20 @@ namespace {
 std::string to_text(const std::vector<int>& dims) { return to_string(Shape(dims.begin(), dims.end())); }
 
 // An axis of the output, with the distance between neighbours along it in x and in y.
-struct Axis {
+struct PermutedAxis {
   int64_t size, from, to;
 };
 
 // The axes of the output from the last to the first. Two of them are joined if one loop can run over both in both
 // arrays.
-std::vector<Axis> joined_axes(const Shape& in, const std::vector<int>& dims) {
+std::vector<PermutedAxis> joined_axes(const Shape& in, const std::vector<int>& dims) {
   std::vector<int64_t> pitch(in.size(), 1);
   for (size_t a = in.size(); a-- > 1;) pitch[a - 1] = pitch[a] * in[a];
-  std::vector<Axis> axes;
+  std::vector<PermutedAxis> axes;
   int64_t to = 1;
   for (size_t a = dims.size(); a-- > 0;) {
     const size_t source = static_cast<size_t>(dims[a] - 1);
-    const Axis axis{in[source], pitch[source], to};
+    const PermutedAxis axis{in[source], pitch[source], to};
     to *= axis.size;
     if (axis.size == 1) continue;
     if (!axes.empty() && axis.from == axes.back().from * axes.back().size)
@@ -66,9 +66,9 @@ PermutePlan::PermutePlan(const Shape& in, const std::vector<int>& dims)
 }
 
 PermutePlan::Moves PermutePlan::moves(const Shape& in, const std::vector<int>& dims) {
-  std::vector<Axis> axes = joined_axes(in, dims);
+  std::vector<PermutedAxis> axes = joined_axes(in, dims);
   Moves m{{}, {}, 1, axes[0].size, 0, 0};
-  const auto contiguous = std::find_if(axes.begin(), axes.end(), [](const Axis& a) { return a.from == 1; });
+  const auto contiguous = std::find_if(axes.begin(), axes.end(), [](const PermutedAxis& a) { return a.from == 1; });
   if (contiguous != axes.begin()) {  // neighbours along the last axis of the output are in different rows of the input
     m.rows = axes[0].size, m.cols = contiguous->size;
     m.lds = axes[0].from, m.ldd = contiguous->to;
@@ -76,10 +76,10 @@ PermutePlan::Moves PermutePlan::moves(const Shape& in, const std::vector<int>& d
   }
   axes.erase(axes.begin());
   int64_t places = 1;
-  for (const Axis& axis : axes) places *= axis.size;
+  for (const PermutedAxis& axis : axes) places *= axis.size;
   for (int64_t i = 0; i < places; ++i) {
     int64_t rest = i, from = 0, to = 0;
-    for (const Axis& axis : axes) {
+    for (const PermutedAxis& axis : axes) {
       from += rest % axis.size * axis.from, to += rest % axis.size * axis.to;
       rest /= axis.size;
     }

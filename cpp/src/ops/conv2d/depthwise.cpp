@@ -170,14 +170,14 @@ class DepthwiseWeights : public SummedWeights {
   std::vector<PixelClass> classes_;
 };
 
-OperandNeeds forward_needs(const Conv2dProblem&, const Kernels&) { return {}; }
+OperandNeeds depthwise_forward_needs(const Conv2dProblem&, const Kernels&) { return {}; }
 OperandNeeds gradient_needs(const Conv2dProblem&, const Kernels&) { return {.framed_dy = true, .rounded_dy = true}; }
 
 }  // namespace
 
 const ForwardCandidate kDepthwiseForward = {.name = "depthwise",
                                             .speed = depthwise_speed,
-                                            .needs = forward_needs,
+                                            .needs = depthwise_forward_needs,
                                             .make = make_pass<ForwardPass, DepthwiseForward>};
 const DataCandidate kDepthwiseData = {
     .name = "depthwise", .speed = depthwise_speed, .needs = gradient_needs, .make = make_pass<DataPass, DepthwiseData>};

@@ -113,23 +113,27 @@ class DirectWeights : public SummedWeights {
   const Offsets& dy_offsets_;
 };
 
-OperandNeeds forward_needs(const Conv2dProblem& p, const Kernels&) {
+OperandNeeds direct_forward_needs(const Conv2dProblem& p, const Kernels&) {
   return {.framed_x = true, .x_border = p.params.padding};
 }
-OperandNeeds data_needs(const Conv2dProblem& p, const Kernels&) {
+OperandNeeds direct_data_needs(const Conv2dProblem& p, const Kernels&) {
   return {.framed_dy = true, .dy_border = data_border(p.params), .rounded_dy = true};
 }
-OperandNeeds weights_needs(const Conv2dProblem& p, const Kernels&) {
+OperandNeeds direct_weights_needs(const Conv2dProblem& p, const Kernels&) {
   return {.framed_x = true, .x_border = p.params.padding, .framed_dy = true, .rounded_dy = true};
 }
 
 }  // namespace
 
-const ForwardCandidate kDirectForward = {
-    .name = "direct", .speed = direct_speed, .needs = forward_needs, .make = make_pass<ForwardPass, DirectForward>};
+const ForwardCandidate kDirectForward = {.name = "direct",
+                                         .speed = direct_speed,
+                                         .needs = direct_forward_needs,
+                                         .make = make_pass<ForwardPass, DirectForward>};
 const DataCandidate kDirectData = {
-    .name = "direct", .speed = direct_speed, .needs = data_needs, .make = make_pass<DataPass, DirectData>};
-const WeightsCandidate kDirectWeights = {
-    .name = "direct", .speed = direct_speed, .needs = weights_needs, .make = make_pass<WeightsPass, DirectWeights>};
+    .name = "direct", .speed = direct_speed, .needs = direct_data_needs, .make = make_pass<DataPass, DirectData>};
+const WeightsCandidate kDirectWeights = {.name = "direct",
+                                         .speed = direct_speed,
+                                         .needs = direct_weights_needs,
+                                         .make = make_pass<WeightsPass, DirectWeights>};
 
 }  // namespace cnncore

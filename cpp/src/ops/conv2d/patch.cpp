@@ -32,11 +32,13 @@ class PatchWeights : public SummedWeights {
   const Offsets& windows_;
 };
 
-OperandNeeds needs(const Conv2dProblem& p, const Kernels&) { return {.framed_x = true, .x_border = p.params.padding}; }
+OperandNeeds patch_needs(const Conv2dProblem& p, const Kernels&) {
+  return {.framed_x = true, .x_border = p.params.padding};
+}
 
 }  // namespace
 
 const WeightsCandidate kPatchWeights = {
-    .name = "patch", .speed = patch_speed, .needs = needs, .make = make_pass<WeightsPass, PatchWeights>};
+    .name = "patch", .speed = patch_speed, .needs = patch_needs, .make = make_pass<WeightsPass, PatchWeights>};
 
 }  // namespace cnncore

@@ -8,7 +8,8 @@
 namespace cnncore {
 namespace {
 
-constexpr int64_t kBlock = 64;  // the kernel `planar` computes so many pixels at a time, with every instruction set
+constexpr int64_t kPlaneBlock =
+    64;  // the kernel `planar` computes so many pixels at a time, with every instruction set
 
 bool planes_apply(const Conv2dProblem& p, const Kernels& k) {
   const Conv2dParams& c = p.params;
@@ -17,7 +18,7 @@ bool planes_apply(const Conv2dProblem& p, const Kernels& k) {
   // 32-bit offsets must reach the planes of all filters. Each plane may be a block longer than its image.
   const Padding border = data_border(c);
   const int64_t plane = (p.out_height + border.top + border.bottom) * (p.out_width + border.left + border.right);
-  return c.filters * (2 * plane + 4 * kBlock) < std::numeric_limits<int32_t>::max();
+  return c.filters * (2 * plane + 4 * kPlaneBlock) < std::numeric_limits<int32_t>::max();
 }
 double planes_speed(const Conv2dProblem& p, const Kernels& k) { return planes_apply(p, k) ? 2.0 : 0.0; }
 
@@ -30,7 +31,7 @@ class PlanesData : public DataPass {
     taps_ = phase.taps;
     const int64_t pitch = frame_.full_width(), filters = p_.params.filters;
     length_ = (p_.params.in_height - 1) * pitch + p_.params.in_width;
-    const int64_t padded_length = (length_ + kBlock - 1) / kBlock * kBlock;
+    const int64_t padded_length = (length_ + kPlaneBlock - 1) / kPlaneBlock * kPlaneBlock;
     const int64_t base = phase.dy_offset.front(), reach = phase.tap_offset.empty() ? 0 : phase.tap_offset.front();
     dy_plane_ = aligned_count<float>(std::max((base + reach) / filters + padded_length, frame_.full_height() * pitch));
     dx_plane_ = padded_length;
@@ -90,13 +91,13 @@ class PlanesData : public DataPass {
   ScratchArray<float> dy_planes_, dx_planes_;
 };
 
-OperandNeeds needs(const Conv2dProblem& p, const Kernels&) {
+OperandNeeds planes_needs(const Conv2dProblem& p, const Kernels&) {
   return {.framed_dy = true, .dy_border = data_border(p.params), .rounded_dy = true};
 }
 
 }  // namespace
 
 const DataCandidate kPlanesData = {
-    .name = "planes", .speed = planes_speed, .needs = needs, .make = make_pass<DataPass, PlanesData>};
+    .name = "planes", .speed = planes_speed, .needs = planes_needs, .make = make_pass<DataPass, PlanesData>};
 
 }  // namespace cnncore

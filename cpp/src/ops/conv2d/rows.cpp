@@ -61,18 +61,18 @@ class RowsWeights : public SummedWeights {
   ScratchArray<float> planes_;
 };
 
-OperandNeeds forward_needs(const Conv2dProblem& p, const Kernels&) {
+OperandNeeds rows_forward_needs(const Conv2dProblem& p, const Kernels&) {
   return {.framed_x = true, .x_border = p.params.padding};
 }
-OperandNeeds weights_needs(const Conv2dProblem& p, const Kernels&) {
+OperandNeeds rows_weights_needs(const Conv2dProblem& p, const Kernels&) {
   return {.framed_x = true, .x_border = p.params.padding, .framed_dy = true, .rounded_dy = true};
 }
 
 }  // namespace
 
 const ForwardCandidate kRowsForward = {
-    .name = "rows", .speed = rows_speed, .needs = forward_needs, .make = make_pass<ForwardPass, RowsForward>};
+    .name = "rows", .speed = rows_speed, .needs = rows_forward_needs, .make = make_pass<ForwardPass, RowsForward>};
 const WeightsCandidate kRowsWeights = {
-    .name = "rows", .speed = rows_speed, .needs = weights_needs, .make = make_pass<WeightsPass, RowsWeights>};
+    .name = "rows", .speed = rows_speed, .needs = rows_weights_needs, .make = make_pass<WeightsPass, RowsWeights>};
 
 }  // namespace cnncore

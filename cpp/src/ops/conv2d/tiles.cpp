@@ -132,14 +132,14 @@ class TilesData : public DataPass {
   TileConvolution product_;
 };
 
-OperandNeeds forward_needs(const Conv2dProblem&, const Kernels&) { return {}; }
-OperandNeeds data_needs(const Conv2dProblem&, const Kernels&) { return {.framed_dy = true}; }
+OperandNeeds tiles_forward_needs(const Conv2dProblem&, const Kernels&) { return {}; }
+OperandNeeds tiles_data_needs(const Conv2dProblem&, const Kernels&) { return {.framed_dy = true}; }
 
 }  // namespace
 
 const ForwardCandidate kTilesForward = {
-    .name = "tiles", .speed = tiles_speed, .needs = forward_needs, .make = make_pass<ForwardPass, TilesForward>};
+    .name = "tiles", .speed = tiles_speed, .needs = tiles_forward_needs, .make = make_pass<ForwardPass, TilesForward>};
 const DataCandidate kTilesData = {
-    .name = "tiles", .speed = tiles_speed, .needs = data_needs, .make = make_pass<DataPass, TilesData>};
+    .name = "tiles", .speed = tiles_speed, .needs = tiles_data_needs, .make = make_pass<DataPass, TilesData>};
 
 }  // namespace cnncore

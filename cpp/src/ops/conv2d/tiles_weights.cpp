@@ -128,10 +128,10 @@ void TilesWeights::run(int64_t count, const WeightsRun& r) const {
 }
 
 // Takes so many images together that each sum has enough terms before it leaves the tile registers.
-OperandNeeds needs(const Conv2dProblem& p, const Kernels&) {
-  constexpr int64_t kPixels = 512, kMostImages = 8, kMostFloats = 1 << 22;
+OperandNeeds tiles_weights_needs(const Conv2dProblem& p, const Kernels&) {
+  constexpr int64_t kPixels = 512, kMostTiledImages = 8, kMostFloats = 1 << 22;
   const int64_t most =
-      std::clamp<int64_t>(kMostFloats / std::max(p.x_size(), p.pixels() * p.params.filters), 1, kMostImages);
+      std::clamp<int64_t>(kMostFloats / std::max(p.x_size(), p.pixels() * p.params.filters), 1, kMostTiledImages);
   const int64_t pixels = std::max<int64_t>(p.pixels(), 1);
   return {.images = std::clamp<int64_t>((kPixels + pixels - 1) / pixels, 1, most), .framed_dy = true};
 }
@@ -139,6 +139,6 @@ OperandNeeds needs(const Conv2dProblem& p, const Kernels&) {
 }  // namespace
 
 const WeightsCandidate kTilesWeights = {
-    .name = "tiles", .speed = tiles_speed, .needs = needs, .make = make_pass<WeightsPass, TilesWeights>};
+    .name = "tiles", .speed = tiles_speed, .needs = tiles_weights_needs, .make = make_pass<WeightsPass, TilesWeights>};
 
 }  // namespace cnncore

@@ -134,18 +134,20 @@ class WinnersWeights : public WeightsPass {
   int64_t rows_per_task_;
 };
 
-OperandNeeds data_needs(const Conv2dProblem& p, const Kernels&) {
+OperandNeeds winners_data_needs(const Conv2dProblem& p, const Kernels&) {
   return {.x_border = p.params.padding, .winner_lists = true};
 }
-OperandNeeds weights_needs(const Conv2dProblem& p, const Kernels& k) {
+OperandNeeds winners_weights_needs(const Conv2dProblem& p, const Kernels& k) {
   return {.framed_x = true, .x_border = p.params.padding, .x_overhang = Window(p, k).overhangs(), .winner_lists = true};
 }
 
 }  // namespace
 
 const DataCandidate kWinnersData = {
-    .name = "winners", .speed = winners_speed, .needs = data_needs, .make = make_pass<DataPass, WinnersData>};
-const WeightsCandidate kWinnersWeights = {
-    .name = "winners", .speed = winners_speed, .needs = weights_needs, .make = make_pass<WeightsPass, WinnersWeights>};
+    .name = "winners", .speed = winners_speed, .needs = winners_data_needs, .make = make_pass<DataPass, WinnersData>};
+const WeightsCandidate kWinnersWeights = {.name = "winners",
+                                          .speed = winners_speed,
+                                          .needs = winners_weights_needs,
+                                          .make = make_pass<WeightsPass, WinnersWeights>};
 
 }  // namespace cnncore

@@ -9,7 +9,7 @@ namespace {
 
 constexpr int64_t kSquaresPerCall = 192;
 constexpr int64_t kSquaresPerGradient = 64;
-constexpr int64_t kMostImages = 8;
+constexpr int64_t kMostWinogradImages = 8;
 
 // The size of what is computed: an image of height x width pixels with `channels` channels, from an image with `from`
 // channels.
@@ -38,7 +38,7 @@ double weights_speed(const Conv2dProblem& p, const Kernels& k) {
 
 int64_t images_for(int64_t wanted_squares, const Result& r) {
   const int64_t per_image = std::max<int64_t>(square_count(r.height, r.width), 1);
-  return std::clamp<int64_t>((wanted_squares + per_image - 1) / per_image, 1, kMostImages);
+  return std::clamp<int64_t>((wanted_squares + per_image - 1) / per_image, 1, kMostWinogradImages);
 }
 
 // If the result has an odd height or width, its last squares read one more row or column.
@@ -220,19 +220,19 @@ class WinogradWeights : public WeightsPass {
   ScratchArray<float> space_;
 };
 
-OperandNeeds forward_needs(const Conv2dProblem& p, const Kernels&) {
+OperandNeeds winograd_forward_needs(const Conv2dProblem& p, const Kernels&) {
   return {.images = images_for(kSquaresPerCall, output(p)),
           .framed_x = true,
           .x_border = grown(p.params.padding, output(p))};
 }
-OperandNeeds data_needs(const Conv2dProblem& p, const Kernels&) {
+OperandNeeds winograd_data_needs(const Conv2dProblem& p, const Kernels&) {
   // The windows of squares are one pixel larger than those of single pixels, so the last squares read one pixel more.
   Padding border = data_border(p.params);
   border.bottom = std::max(border.bottom, 2 - p.params.padding.bottom + p.params.in_height % 2);
   border.right = std::max(border.right, 2 - p.params.padding.right + p.params.in_width % 2);
   return {.framed_dy = true, .dy_border = border, .rounded_dy = true};
 }
-OperandNeeds weights_needs(const Conv2dProblem& p, const Kernels&) {
+OperandNeeds winograd_weights_needs(const Conv2dProblem& p, const Kernels&) {
   return {.images = images_for(kSquaresPerGradient, output(p)),
           .framed_x = true,
           .x_border = grown(p.params.padding, output(p)),
@@ -245,13 +245,13 @@ OperandNeeds weights_needs(const Conv2dProblem& p, const Kernels&) {
 
 const ForwardCandidate kWinogradForward = {.name = "winograd",
                                            .speed = forward_speed,
-                                           .needs = forward_needs,
+                                           .needs = winograd_forward_needs,
                                            .make = make_pass<ForwardPass, WinogradForward>};
 const DataCandidate kWinogradData = {
-    .name = "winograd", .speed = data_speed, .needs = data_needs, .make = make_pass<DataPass, WinogradData>};
+    .name = "winograd", .speed = data_speed, .needs = winograd_data_needs, .make = make_pass<DataPass, WinogradData>};
 const WeightsCandidate kWinogradWeights = {.name = "winograd",
                                            .speed = weights_speed,
-                                           .needs = weights_needs,
+                                           .needs = winograd_weights_needs,
                                            .make = make_pass<WeightsPass, WinogradWeights>};
 
 }  // namespace cnncore
