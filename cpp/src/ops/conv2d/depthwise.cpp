@@ -171,7 +171,9 @@ class DepthwiseWeights : public SummedWeights {
 };
 
 OperandNeeds depthwise_forward_needs(const Conv2dProblem&, const Kernels&) { return {}; }
-OperandNeeds gradient_needs(const Conv2dProblem&, const Kernels&) { return {.framed_dy = true, .rounded_dy = true}; }
+OperandNeeds depthwise_gradient_needs(const Conv2dProblem&, const Kernels&) {
+  return {.framed_dy = true, .rounded_dy = true};
+}
 
 }  // namespace
 
@@ -179,11 +181,13 @@ const ForwardCandidate kDepthwiseForward = {.name = "depthwise",
                                             .speed = depthwise_speed,
                                             .needs = depthwise_forward_needs,
                                             .make = make_pass<ForwardPass, DepthwiseForward>};
-const DataCandidate kDepthwiseData = {
-    .name = "depthwise", .speed = depthwise_speed, .needs = gradient_needs, .make = make_pass<DataPass, DepthwiseData>};
+const DataCandidate kDepthwiseData = {.name = "depthwise",
+                                      .speed = depthwise_speed,
+                                      .needs = depthwise_gradient_needs,
+                                      .make = make_pass<DataPass, DepthwiseData>};
 const WeightsCandidate kDepthwiseWeights = {.name = "depthwise",
                                             .speed = depthwise_speed,
-                                            .needs = gradient_needs,
+                                            .needs = depthwise_gradient_needs,
                                             .make = make_pass<WeightsPass, DepthwiseWeights>};
 
 }  // namespace cnncore

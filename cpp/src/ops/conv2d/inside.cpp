@@ -171,16 +171,22 @@ class InsideWeights : public SummedWeights {
   std::vector<Pixels> taps_;
 };
 
-OperandNeeds forward_needs(const Conv2dProblem&, const Kernels&) { return {.images = kImages}; }
-OperandNeeds gradient_needs(const Conv2dProblem&, const Kernels&) { return {.images = kImages, .framed_dy = true}; }
+OperandNeeds inside_forward_needs(const Conv2dProblem&, const Kernels&) { return {.images = kImages}; }
+OperandNeeds inside_gradient_needs(const Conv2dProblem&, const Kernels&) {
+  return {.images = kImages, .framed_dy = true};
+}
 
 }  // namespace
 
-const ForwardCandidate kInsideForward = {
-    .name = "inside", .speed = inside_speed, .needs = forward_needs, .make = make_pass<ForwardPass, InsideForward>};
+const ForwardCandidate kInsideForward = {.name = "inside",
+                                         .speed = inside_speed,
+                                         .needs = inside_forward_needs,
+                                         .make = make_pass<ForwardPass, InsideForward>};
 const DataCandidate kInsideData = {
-    .name = "inside", .speed = inside_speed, .needs = gradient_needs, .make = make_pass<DataPass, InsideData>};
-const WeightsCandidate kInsideWeights = {
-    .name = "inside", .speed = inside_speed, .needs = gradient_needs, .make = make_pass<WeightsPass, InsideWeights>};
+    .name = "inside", .speed = inside_speed, .needs = inside_gradient_needs, .make = make_pass<DataPass, InsideData>};
+const WeightsCandidate kInsideWeights = {.name = "inside",
+                                         .speed = inside_speed,
+                                         .needs = inside_gradient_needs,
+                                         .make = make_pass<WeightsPass, InsideWeights>};
 
 }  // namespace cnncore
