@@ -73,6 +73,24 @@ def test_load_idx_every_truncation_of_a_gzip_file_is_an_error(tmp_path):
             load_idx(path)
 
 
+def test_load_idx_with_one_flipped_bit_in_a_gzip_file_is_an_error_or_the_same_array(tmp_path):
+    data, messages = gzip.compress(GOOD_IDX, mtime=0), []
+    path = tmp_path / "flipped.gz"
+    path.write_bytes(data)
+    expected = load_idx(path)
+    for byte in range(len(data)):
+        for bit in range(8):
+            path.write_bytes(data[:byte] + bytes([data[byte] ^ 1 << bit]) + data[byte + 1 :])
+            try:
+                found = load_idx(path)
+            except ValueError as error:
+                messages.append(str(error))
+            else:  # a bit of the gzip header that means nothing, such as the time
+                np.testing.assert_array_equal(found, expected)
+    assert len(messages) > 8 * (len(data) - 10)
+    assert all("flipped.gz" in message for message in messages)
+
+
 def test_load_idx_a_small_file_cannot_fill_the_memory(tmp_path):
     path = tmp_path / "zeros.gz"
     shape = (70, 1024, 1024)

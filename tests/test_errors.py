@@ -24,6 +24,7 @@ BAD_DATA = [
     (X[:0], Y[:0], "expected at least one sample. Received: x is empty"),
     (X, Y + 1, r"expected labels in \[0, 3\), as the model has 3 outputs. Received: labels from 1 to 3"),
     (X, Y - 1, "Received: labels from -1 to 1"),
+    (X, np.where(Y == 1, np.nan, Y), r"\[sparse_categorical_crossentropy\] expected y to hold finite numbers. .* NaN"),
     (X, Y + 0.5, r"\[sparse_categorical_crossentropy\] expected integer labels in y. Received: numbers with fractions"),
     (X, utils.to_categorical(Y), 'For one-hot rows use loss="categorical_crossentropy". Received: y.shape=\\(12, 3\\)'),
     (X, ["a"] * 12, "expected y to hold real numbers"),

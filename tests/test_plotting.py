@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 import subprocess
 import sys
@@ -40,13 +41,38 @@ def test_plot_training_writes_a_png(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_the_curves_show_the_history(tmp_path, monkeypatch):
+@pytest.fixture
+def figures(monkeypatch):
+    """The figures that a test saves."""
     figure_module = pytest.importorskip("matplotlib.figure")
-    figures = []
+    saved = []
     save = figure_module.Figure.savefig
     monkeypatch.setattr(
-        figure_module.Figure, "savefig", lambda self, *args, **kw: (figures.append(self), save(self, *args, **kw))
+        figure_module.Figure, "savefig", lambda self, *args, **kw: (saved.append(self), save(self, *args, **kw))
     )
+    return saved
+
+
+def test_a_single_epoch_has_a_single_tick(tmp_path, figures):
+    history = {"loss": [1.0], "accuracy": [0.5]}
+    plotting.plot_training(history, np.array([0, 1]), np.array([1, 1]), tmp_path / "run.png")
+    for axes in figures[0].axes[:2]:
+        assert list(axes.get_xticks()) == [1]
+
+
+def test_the_labels_of_many_classes_do_not_overlap(tmp_path, figures):
+    classes = np.arange(43)
+    plotting.plot_training(HISTORY, classes, classes, tmp_path / "run.png")
+    axes = figures[0].axes[2]
+    figures[0].canvas.draw()
+    for labels, low, high in ((axes.get_xticklabels(), "x0", "x1"), (axes.get_yticklabels(), "y0", "y1")):
+        boxes = sorted((label.get_window_extent() for label in labels), key=lambda box: getattr(box, low))
+        assert len(boxes) > 5
+        assert all(getattr(one, high) <= getattr(two, low) for one, two in itertools.pairwise(boxes))
+    assert not axes.texts, "so many counts would overlap as well"
+
+
+def test_the_curves_show_the_history(tmp_path, figures):
     plotting.plot_training(HISTORY, np.array([0, 1]), np.array([1, 1]), tmp_path / "run.png")
     loss, accuracy, matrix = figures[0].axes
     assert [list(line.get_ydata()) for line in loss.lines] == [HISTORY["loss"], HISTORY["val_loss"]]
