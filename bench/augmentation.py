@@ -1,64 +1,91 @@
 """Flip and shift batches of images: cnncore's layers against torchvision's v2 transforms and Keras' layers.
 
-    python bench/augmentation.py                      # 128 images of 32x32x3, all cores of this process
-    python bench/augmentation.py --threads 1 --batch 64
+    python bench/augmentation.py                        # 128 images of 32x32x3, one thread, processor time
+    python bench/augmentation.py --threads 2 --clock wall
+    python bench/augmentation.py --python torchvision=~/other/bin/python    # a library of another environment
+    python bench/augmentation.py --training --threads 1 2    # the speed of fit with these layers, and without
 
-Every library that is installed is measured, in turns, in this process. cnncore, Keras and "torchvision, each image"
-give every image a flip and a shift of its own; "torchvision, one for all" gives the whole batch the same ones, which is
-less than what training needs. The first batch of each is checked: every image must be the original, shifted by at most
-4 pixels and flipped or not (bilinear shifts of Keras and cnncore are checked by their mean only).
+Every library is measured in a process of its own, in turns, over several rounds. Each library has the layout that it
+prefers and converts nothing. cnncore, Keras and "torchvision, each image" give every image a flip and a shift of its
+own; "torchvision, one for all" gives the whole batch the same ones, which is less than what training needs. The first
+batch of each is checked: every image must be the original, shifted by at most 4 pixels and flipped or not (bilinear
+shifts are checked by their mean only).
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
+import subprocess
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from host import describe_machine, machine
 
 SHIFT = 4
+PEERS = ["cnncore", "torchvision", "keras"]
+CLOCKS: dict[str, Callable[[], float]] = {"cpu": time.process_time, "wall": time.perf_counter}
 
 
-def cnncore_ways(images: np.ndarray, threads: int) -> Iterator[tuple[str, bool, Callable[[], np.ndarray]]]:
+class Way(NamedTuple):
+    """A way to change a batch: ``run`` is measured, ``result`` gives (n, height, width, channels) of what it made."""
+
+    label: str
+    kind: str  # "whole pixels" or "bilinear"
+    run: Callable[[], Any]
+    result: Callable[[Any], np.ndarray]
+
+
+def cnncore_ways(images: np.ndarray, threads: int) -> Iterator[Way]:
     """Whole-pixel shifts, which are copies, and Keras' bilinear ones."""
     import cnncore
     from cnncore.layers import RandomFlip, RandomTranslation
     from cnncore.layers.augmentation import augment_batch
 
     cnncore.set_num_threads(threads)
-    size = images.shape[1]
+    share = SHIFT / images.shape[1]
     flip = RandomFlip("horizontal", seed=1)
-    whole = RandomTranslation(SHIFT / size, SHIFT / size, fill_mode="constant", interpolation="nearest", seed=1)
-    between = RandomTranslation(SHIFT / size, SHIFT / size, fill_mode="constant", seed=1)
-    values = images.astype(np.float32)
-    yield "cnncore", True, lambda: augment_batch([flip, whole], images)[0]
-    yield "cnncore, bilinear", False, lambda: augment_batch([flip, between], images)[0]
-    yield "cnncore, bilinear, float32", False, lambda: augment_batch([flip, between], values)[0]
+    for kind, interpolation in (("whole pixels", "nearest"), ("bilinear", "bilinear")):
+        shift = RandomTranslation(share, share, fill_mode="constant", interpolation=interpolation, seed=1)
+
+        def run(shift: Any = shift) -> np.ndarray:
+            return augment_batch([flip, shift], images)[0]
+
+        yield Way("cnncore", kind, run, np.asarray)
 
 
-def torchvision_ways(images: np.ndarray, threads: int) -> Iterator[tuple[str, bool, Callable[[], np.ndarray]]]:
+def torchvision_ways(images: np.ndarray, threads: int) -> Iterator[Way]:
     """A transform per image, as data sets apply it, and one per batch."""
     import torch
-    from torchvision.transforms import v2
 
     torch.set_num_threads(threads)
+    # The transforms are made of PyTorch's own operators. torchvision describes operators of its compiled half as well,
+    # which a build for another PyTorch cannot load; without that description its import succeeds.
+    torch.library.register_fake = lambda *_, **__: lambda function: function
+    from torchvision.transforms import v2
+
     transform = v2.Compose([v2.RandomHorizontalFlip(), v2.RandomCrop(images.shape[1], padding=SHIFT)])
     batch = torch.from_numpy(images.transpose(0, 3, 1, 2).copy())
-    yield (
-        "torchvision, each image",
-        True,
-        lambda: torch.stack([transform(image) for image in batch]).permute(0, 2, 3, 1).numpy(),
-    )
-    yield "torchvision, one for all", True, lambda: transform(batch).permute(0, 2, 3, 1).numpy()
+
+    def each() -> Any:
+        return torch.stack([transform(image) for image in batch])
+
+    def result(changed: Any) -> np.ndarray:
+        return np.ascontiguousarray(changed.permute(0, 2, 3, 1).numpy())
+
+    yield Way("torchvision, each image", "whole pixels", each, result)
+    yield Way("torchvision, one for all", "whole pixels", lambda: transform(batch), result)
 
 
-def keras_ways(images: np.ndarray, threads: int) -> Iterator[tuple[str, bool, Callable[[], np.ndarray]]]:
+def keras_ways(images: np.ndarray, threads: int) -> Iterator[Way]:
     """Keras' layers, on whatever backend it is set to."""
     os.environ.setdefault("KERAS_BACKEND", "torch")
     import keras
@@ -69,20 +96,20 @@ def keras_ways(images: np.ndarray, threads: int) -> Iterator[tuple[str, bool, Ca
         torch.set_num_threads(threads)
     share = SHIFT / images.shape[1]
     flip = keras.layers.RandomFlip("horizontal", seed=1)
-    for interpolation in ("bilinear", "nearest"):
+    batch = keras.ops.convert_to_tensor(images)
+    for kind, interpolation in (("whole pixels", "nearest"), ("bilinear", "bilinear")):
         shift = keras.layers.RandomTranslation(share, share, fill_mode="constant", interpolation=interpolation, seed=1)
 
-        def run(shift: keras.layers.Layer = shift) -> np.ndarray:
-            result = shift(flip(images, training=True), training=True)
-            return np.asarray(keras.ops.convert_to_numpy(result))
+        def run(shift: Any = shift) -> Any:
+            return shift(flip(batch, training=True), training=True)
 
-        yield f"keras ({keras.backend.backend()}), {interpolation}", interpolation == "nearest", run
+        yield Way(f"keras ({keras.backend.backend()})", kind, run, lambda y: np.asarray(keras.ops.convert_to_numpy(y)))
 
 
-def check(images: np.ndarray, result: np.ndarray, whole_pixels: bool) -> None:
+def check(images: np.ndarray, result: np.ndarray, kind: str) -> None:
     """Raise AssertionError unless every image is the original, flipped or not and shifted."""
     assert result.shape == images.shape
-    if not whole_pixels:
+    if kind != "whole pixels":
         assert abs(float(result.mean()) - float(images.mean())) < 0.2 * float(images.mean())
         return
     size = images.shape[1]
@@ -97,50 +124,138 @@ def check(images: np.ndarray, result: np.ndarray, whole_pixels: bool) -> None:
         ), f"image {n} is no shift of the original"
 
 
-def measure(ways: dict[str, Callable[[], np.ndarray]], rounds: int, seconds: float) -> dict[str, list[float]]:
-    """Microseconds per batch of each, a figure per round; the libraries take turns."""
-    times: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(rounds):
-        for name, run in ways.items():
-            run()
-            durations = []
-            end = time.perf_counter() + seconds
-            while time.perf_counter() < end or len(durations) < 3:
-                start = time.perf_counter()
-                run()
-                durations.append(time.perf_counter() - start)
-            times[name].append(1e6 * statistics.median(durations))
-    return times
+def typical_time(run: Callable[[], Any], seconds: float, clock: Callable[[], float]) -> float:
+    """The median time of a call, in microseconds."""
+    durations = []
+    end = clock() + seconds
+    while clock() < end or len(durations) < 3:
+        start = clock()
+        run()
+        durations.append(clock() - start)
+    return 1e6 * statistics.median(durations)
+
+
+def work(args: argparse.Namespace) -> None:
+    """In a process of its own: check and measure one library, and print its times as JSON."""
+    warnings.simplefilter("ignore")
+    ways = {"cnncore": cnncore_ways, "torchvision": torchvision_ways, "keras": keras_ways}[args.worker]
+    pixels = np.random.default_rng(0).integers(1, 256, (args.batch, args.size, args.size, 3), dtype=np.uint8)
+    times = []
+    for dtype in ("uint8", "float32"):
+        images = pixels.astype(dtype)
+        for way in ways(images, args.threads[0]):
+            check(images, way.result(way.run()), way.kind)
+            times.append([way.label, way.kind, dtype, typical_time(way.run, args.seconds, CLOCKS[args.clock])])
+    print(json.dumps(times))
+
+
+def train(args: argparse.Namespace) -> None:
+    """In a process of its own: samples a second of ``fit`` without and with the layers, as JSON."""
+    import cnncore
+    from cnncore import Sequential
+    from cnncore.layers import Conv2D, Dense, Flatten, Input, MaxPooling2D, RandomFlip, RandomTranslation, Rescaling
+
+    cnncore.set_num_threads(args.threads[0])
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 256, (16 * args.batch, args.size, args.size, 3), dtype=np.uint8)
+    y = rng.integers(0, 10, len(x))
+    share = SHIFT / args.size
+    changes = [RandomFlip("horizontal"), RandomTranslation(share, share, fill_mode="constant", interpolation="nearest")]
+
+    def model(first: list[Any]) -> Any:
+        convolutions = [Conv2D(32, 3, activation="relu"), MaxPooling2D(), Conv2D(64, 3, activation="relu")]
+        inputs = [Input((args.size, args.size, 3)), *first, Rescaling(1 / 255)]
+        network = Sequential([*inputs, *convolutions, MaxPooling2D(), Flatten(), Dense(10, activation="softmax")])
+        network.compile("adam", "sparse_categorical_crossentropy")
+        network.fit(x, y, batch_size=args.batch, verbose=0)
+        return network
+
+    plain, augmented = model([]), model(changes)
+    clock = CLOCKS[args.clock]
+    speeds: dict[str, list[float]] = {"without": [], "with": []}
+    for _ in range(args.rounds):
+        for name, network in (("without", plain), ("with", augmented)):
+            start = clock()
+            network.fit(x, y, batch_size=args.batch, verbose=0)
+            speeds[name].append(len(x) / (clock() - start))
+    print(json.dumps(speeds))
+
+
+def in_a_process(args: argparse.Namespace, worker: str, threads: int) -> Any:
+    """What a worker prints; None, with a message, if its library is missing."""
+    pythons = dict(item.split("=", 1) for item in args.python)
+    python = os.path.expanduser(pythons.get(worker, sys.executable))
+    options = [f"--{name}={getattr(args, name)}" for name in ("batch", "size", "rounds", "seconds", "clock")]
+    command = [python, str(Path(__file__)), f"--worker={worker}", f"--threads={threads}", *options]
+
+    def bind() -> None:
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+    done = subprocess.run(command, env=environment, preexec_fn=bind, capture_output=True, text=True, check=False)
+    if done.returncode:
+        reason = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"exit code {done.returncode}"
+        if "AssertionError" in reason:
+            raise SystemExit(f"{worker} failed: {reason}")
+        print(f"{worker} is left out: {reason}")
+        return None
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def compare(args: argparse.Namespace, threads: int) -> None:
+    """Print a line for each library, kind of shift and type of image."""
+    times: dict[tuple[str, str, str], list[float]] = {}
+    peers = list(args.peers)
+    for _ in range(args.rounds):
+        for peer in list(peers):
+            measured = in_a_process(args, peer, threads)
+            if measured is None:
+                peers.remove(peer)
+                continue
+            for label, kind, dtype, value in measured:
+                times.setdefault((kind, dtype, label), []).append(value)
+    images = f"{args.batch} images of {args.size}x{args.size}x3"
+    print(f"{images}, threads: {threads}, us a batch ({args.clock} time): median (range)")
+    for kind, dtype, label in sorted(times, key=lambda key: key[:2]):
+        values = times[kind, dtype, label]
+        own = statistics.median(times.get((kind, dtype, "cnncore"), values))
+        median, span = statistics.median(values), f"({min(values):.0f}-{max(values):.0f})"
+        print(f"{kind:13} {dtype:8} {label:25} {median:8.0f} {span:15} {median / own:6.1f} x cnncore's time")
+
+
+def compare_training(args: argparse.Namespace, threads: int) -> None:
+    """Print how fast ``fit`` is with the layers, in shares of its speed without."""
+    speeds = in_a_process(args, "training", threads)
+    if speeds is not None:
+        ratios = [a / b for a, b in zip(speeds["with"], speeds["without"], strict=True)]
+        print(
+            f"training, threads: {threads}, {args.clock} time: {statistics.median(speeds['without']):.0f} images/s "
+            f"without, {statistics.median(speeds['with']):.0f} with; ratio {statistics.median(ratios):.3f} "
+            f"({min(ratios):.3f}-{max(ratios):.3f})"
+        )
 
 
 def main() -> None:
-    """Print a line for each library and how many times longer it takes than cnncore's copies."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--peers", nargs="+", choices=PEERS, default=PEERS)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--size", type=int, default=32)
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=0.3, help="per library and round")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=0.3, help="per library, kind of shift, type and round")
+    parser.add_argument("--clock", choices=CLOCKS, default=None, help="default: cpu for one thread, else wall")
+    parser.add_argument("--python", nargs="+", default=[], metavar="PEER=PATH", help="Python interpreters of peers")
+    parser.add_argument("--training", action="store_true", help="measure fit instead of the layers alone")
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
     args = parser.parse_args()
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: args.threads])
-    images = np.random.default_rng(0).integers(1, 256, (args.batch, args.size, args.size, 3), dtype=np.uint8)
-    ways: dict[str, Callable[[], np.ndarray]] = {}
-    for source in (cnncore_ways, torchvision_ways, keras_ways):
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                for name, whole_pixels, run in source(images, args.threads):
-                    check(images, run(), whole_pixels)
-                    ways[name] = run
-        except (ImportError, RuntimeError) as error:
-            print(f"{source.__name__.removesuffix('_ways')} is left out: {error}")
-    times = measure(ways, args.rounds, args.seconds)
+    if args.worker:
+        return train(args) if args.worker == "training" else work(args)
     print(describe_machine(machine()))
-    print(f"{args.batch} images of {args.size}x{args.size}x3, {args.threads} threads, us a batch: median (range)")
-    own = statistics.median(times["cnncore"])
-    for name, values in times.items():
-        median = statistics.median(values)
-        print(f"{name:30} {median:9.0f} ({min(values):.0f}-{max(values):.0f})  {median / own:6.1f} x cnncore's time")
+    given = args.clock
+    for threads in args.threads:
+        args.clock = given or ("cpu" if threads == 1 else "wall")
+        (compare_training if args.training else compare)(args, threads)
+    return None
 
 
 if __name__ == "__main__":

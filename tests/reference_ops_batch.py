@@ -106,6 +106,26 @@ class LayerNormalization(Op):
         return y, pullback
 
 
+@op("unit_normalization")
+class UnitNormalization(Op):
+    """The last ``axes`` axes as vectors, divided by their lengths."""
+
+    axes: int = 1
+
+    def forward(self, inputs, weights, context):
+        (x,) = inputs
+        axes = tuple(range(x.ndim - self.axes, x.ndim))
+        squares = np.square(x).sum(axis=axes, keepdims=True)
+        length = np.sqrt(np.maximum(squares, 1e-12))
+        y = x / length
+
+        def pullback(dy):
+            along = np.where(squares < 1e-12, 0.0, (y * dy).sum(axis=axes, keepdims=True))
+            return [(dy - y * along) / length], []
+
+        return y, pullback
+
+
 @op("group_normalization")
 class GroupNormalization(Op):
     """Over all values of a sample that belong to one of ``groups`` equal groups of channels."""

@@ -78,7 +78,7 @@ def branches():
     b = layers.GroupNormalization(2)(layers.Conv2D(4, 1)(a))
     c = layers.PReLU(shared_axes=[1, 2])(layers.Multiply()([a, b]))
     d = layers.Conv2DTranspose(4, 3, padding="same", activation="softplus")(layers.Add()([a, c]))
-    e = layers.GlobalAveragePooling2D()(layers.Concatenate()([c, d]))
+    e = layers.UnitNormalization()(layers.GlobalAveragePooling2D()(layers.Concatenate()([c, d])))
     model = Model(x, layers.Dense(5, activation="softmax")(e))
 
     def logits(x, w):
@@ -86,7 +86,7 @@ def branches():
         b = F.group_norm(conv(a, w[2], w[3]), 2, w[4], w[5], 1e-3)
         c = F.prelu(a * b, w[6].flatten())
         d = F.softplus(F.conv_transpose2d(a + c, w[7].permute(3, 2, 0, 1), w[8], padding=1))
-        return torch.cat([c, d], 1).mean((2, 3)) @ w[9] + w[10]
+        return F.normalize(torch.cat([c, d], 1).mean((2, 3)), eps=1e-6) @ w[9] + w[10]
 
     return model, logits
 

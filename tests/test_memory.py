@@ -52,6 +52,24 @@ def test_predicting_batches_of_50_sizes():
     assert growth("net.forward([images[: i % 50 + 1]])", warm_up=100, calls=2000) < 2**20
 
 
+def test_the_methods_of_a_model_on_batches_of_50_sizes():
+    body = """
+        if "model" not in globals():
+            from cnncore import Sequential
+            from cnncore.layers import Conv2D, Dense, Flatten
+            model = Sequential([Conv2D(4, 3, activation="relu", input_shape=(8, 8, 1)), Flatten(), Dense(3)])
+            model.compile("adam", "mse", metrics=["mae"])
+            x, y = np.zeros((50, 8, 8, 1), np.float32), np.zeros((50, 3), np.float32)
+        n = i % 50 + 1
+        model.predict(x[:n], verbose=0)
+        model(x[:n])
+        model.train_on_batch(x[:n], y[:n])
+        if n == 50:
+            model.fit(x, y, epochs=2, validation_split=0.2, verbose=0)
+    """
+    assert growth(body, warm_up=150, calls=1000) < 2**20
+
+
 def test_training_on_batches_of_50_sizes():
     body = """
         n = i % 50 + 1

@@ -55,6 +55,24 @@ py::array affine(const py::array& x, const Values<double>& matrices, Pair size, 
                     [&](const auto* from, auto* to) { augment_affine(p, m, from, to); });
 }
 
+using Range = std::pair<double, double>;
+
+Values<double> shift_matrices(const Array& u, Pair size, Range down, Range right, bool whole_pixels) {
+  check_rank("[augment_shift_matrices] ", "u", u, 2);
+  check_shape("[augment_shift_matrices] ", "u", u, {u.shape(0), 2});
+  Values<double> matrices({u.shape(0), py::ssize_t{6}});
+  const ShiftParams p{size.first, size.second, {down.first, down.second}, {right.first, right.second}, whole_pixels};
+  augment_shift_matrices(u.shape(0), p, u.data(), matrices.mutable_data());
+  return matrices;
+}
+
+void flip_matrices(Values<double>& matrices, const Array& u, Pair size, bool rows, bool columns) {
+  check_rank("[augment_flip_matrices] ", "u", u, 2);
+  check_shape("[augment_flip_matrices] ", "u", u, {u.shape(0), 2});
+  check_shape("[augment_flip_matrices] ", "matrices", matrices, {u.shape(0), 6});
+  augment_flip_matrices(u.shape(0), {size.first, size.second, rows, columns}, u.data(), matrices.mutable_data());
+}
+
 Array channel_means(const py::array& x) {
   constexpr const char* op = "[augment_channel_means] ";
   const ImageBatch b = batch_of(op, x);
@@ -113,6 +131,10 @@ py::array paste(const py::array& x, const Values<int64_t>& order, const Boxes& b
 void bind_augment(py::module_& m) {
   m.def("augment_affine", affine, py::arg("x"), py::arg("matrices"), py::arg("size"), py::arg("edge"), py::arg("fill"),
         py::arg("bilinear"));
+  m.def("augment_shift_matrices", shift_matrices, py::arg("u"), py::arg("size"), py::arg("down"), py::arg("right"),
+        py::arg("whole_pixels"));
+  m.def("augment_flip_matrices", flip_matrices, py::arg("matrices").noconvert(), py::arg("u"), py::arg("size"),
+        py::arg("rows"), py::arg("columns"));
   m.def("augment_channel_means", channel_means, py::arg("x"));
   m.def("augment_channels", channels, py::arg("x"), py::arg("scale"), py::arg("offset"), py::arg("low"),
         py::arg("high"));

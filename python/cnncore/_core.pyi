@@ -394,6 +394,16 @@ def augment_affine(
     fill: float,
     bilinear: bool,  # else the nearest pixel
 ) -> NDArray[Any]: ...
+def augment_shift_matrices(
+    u: Float32,
+    size: tuple[int, int],
+    down: tuple[float, float],
+    right: tuple[float, float],
+    whole_pixels: bool,
+) -> NDArray[np.float64]: ...
+def augment_flip_matrices(
+    matrices: NDArray[np.float64], u: Float32, size: tuple[int, int], rows: bool, columns: bool
+) -> None: ...
 def augment_channel_means(x: NDArray[Any]) -> Float32:
     """Shape (n, c)."""
 

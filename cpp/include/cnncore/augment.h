@@ -35,6 +35,23 @@ struct AffineParams {
 template <class T>
 void augment_affine(const AffineParams& params, const double* matrices, const T* x, T* y);
 
+/// Matrices of images that move down by `height` times a number of [down[0], down[1]) and to the right by `width` times
+/// one of [right[0], right[1]), which u[n, 2] in [0, 1) chooses; rounded to whole pixels if wanted.
+struct ShiftParams {
+  int64_t height = 0, width = 0;
+  double down[2] = {0, 0}, right[2] = {0, 0};
+  bool whole_pixels = false;
+};
+void augment_shift_matrices(int64_t samples, const ShiftParams& params, const float* u, double* matrices);
+
+/// Changes matrices so that they move images of height x width that are mirrored first: the columns where
+/// u[n, 0] < 0.5, the rows where u[n, 1] < 0.5, as far as these are to be mirrored.
+struct FlipParams {
+  int64_t height = 0, width = 0;
+  bool rows = false, columns = false;
+};
+void augment_flip_matrices(int64_t samples, const FlipParams& params, const float* u, double* matrices);
+
 /// Writes the mean of each channel of each image to means[n, c].
 template <class T>
 void augment_channel_means(const ImageBatch& images, const T* x, float* means);

@@ -2,40 +2,16 @@
 //   y[i, j] = x at (m0 i + m1 j + m2, m3 i + m4 j + m5), between pixels the weighted mean of the four around it.
 // Three ways to it, from the fastest: copies (whole pixels), rows and columns apart (no rotation), pixel by pixel.
 #include <cmath>
-#include <cstring>
 #include <vector>
 
+#include "augment/copy.h"
+#include "augment/edges.h"
 #include "augment/samples.h"
 #include "cnncore/augment.h"
 #include "runtime/check.h"
 
 namespace cnncore {
 namespace {
-
-constexpr int64_t kFill = -1;  // the index of a pixel that is the fill value
-
-int64_t modulo(int64_t i, int64_t n) {
-  const int64_t r = i % n;
-  return r < 0 ? r + n : r;
-}
-
-// The pixel that stands for pixel i of an axis of n pixels.
-int64_t edge_index(int64_t i, int64_t n, Edge edge) {
-  if (i >= 0 && i < n) return i;
-  switch (edge) {
-    case Edge::nearest: return i < 0 ? 0 : n - 1;
-    case Edge::reflect: {
-      const int64_t r = modulo(i, 2 * n);
-      return r < n ? r : 2 * n - 1 - r;
-    }
-    case Edge::grid_wrap: return modulo(i, n);
-    case Edge::wrap: {
-      const int64_t r = n == 1 ? 0 : modulo(i, n - 1);
-      return i < 0 && r == 0 ? n - 1 : r;
-    }
-    default: return kFill;
-  }
-}
 
 // A coordinate as two pixels and the weight of the second.
 struct Tap {
@@ -66,6 +42,7 @@ float lerp(float a, float b, float weight) { return a + weight * (b - a); }
 // The memory of one thread, kept from sample to sample.
 struct Scratch {
   std::vector<Tap> columns;
+  std::vector<int64_t> edge_columns;
   std::vector<float> row, in, out;
 };
 
@@ -74,70 +51,6 @@ bool moves_axes_apart(const double* m) { return m[1] == 0 && m[3] == 0; }
 bool moves_whole_pixels(const double* m) {
   return moves_axes_apart(m) && std::abs(m[0]) == 1 && std::abs(m[4]) == 1 && is_whole(m[2]) && is_whole(m[5]);
 }
-
-// --- whole pixels: rows are copied ----------------------------------------------------------------------------------
-template <class T, int C>
-class Copier {
- public:
-  Copier(const AffineParams& p, const double* m)
-      : p_(p),
-        channels_(C ? C : p.images.channels),
-        width_(p.images.width),
-        flip_(m[4] < 0),
-        row0_(static_cast<int64_t>(m[2])),
-        row_step_(m[0] < 0 ? -1 : 1),
-        column0_(static_cast<int64_t>(m[5])),
-        fill_(to_pixel<T>(p.fill)) {}
-
-  void run(const T* x, T* y) const {
-    // Output columns [begin, end) come from inside of the image.
-    const int64_t out = p_.out_width;
-    const int64_t begin = std::clamp<int64_t>(flip_ ? column0_ - width_ + 1 : -column0_, 0, out);
-    const int64_t end = std::clamp<int64_t>(flip_ ? column0_ + 1 : width_ - column0_, begin, out);
-    for (int64_t i = 0; i < p_.out_height; ++i) {
-      T* to = y + i * out * channels_;
-      const int64_t row = edge_index(row0_ + row_step_ * i, p_.images.height, p_.edge);
-      if (row == kFill) {
-        std::fill_n(to, out * channels_, fill_);
-        continue;
-      }
-      const T* from = x + row * width_ * channels_;
-      for (int64_t j = 0; j < begin; ++j) edge_pixel(from, to, j);
-      if (begin < end) inside(from + column(begin) * channels_, to + begin * channels_, end - begin);
-      for (int64_t j = end; j < out; ++j) edge_pixel(from, to, j);
-    }
-  }
-
- private:
-  int64_t column(int64_t j) const { return flip_ ? column0_ - j : column0_ + j; }
-
-  void edge_pixel(const T* from, T* to, int64_t j) const {
-    const int64_t source = edge_index(column(j), width_, p_.edge);
-    for (int64_t c = 0; c < channels_; ++c)
-      to[j * channels_ + c] = source == kFill ? fill_ : from[source * channels_ + c];
-  }
-
-  void inside(const T* from, T* to, int64_t count) const {
-    if (!flip_) {
-      std::memcpy(to, from, static_cast<size_t>(count * channels_) * sizeof(T));
-    } else if constexpr (sizeof(T) == 1 && C == 3) {
-      // Four bytes at a time, of which the next pixel overwrites the last. The pixel at the right end of the row is
-      // read by itself, since nothing may lie behind it, and so is the one that is written last.
-      std::memcpy(to, from, 3);
-      for (int64_t j = 1; j + 1 < count; ++j) std::memcpy(to + 3 * j, from - 3 * j, 4);
-      if (count > 1) std::memcpy(to + 3 * (count - 1), from - 3 * (count - 1), 3);
-    } else {
-      for (int64_t j = 0; j < count; ++j)
-        for (int64_t c = 0; c < channels_; ++c) to[j * channels_ + c] = from[c - j * channels_];
-    }
-  }
-
-  const AffineParams& p_;
-  const int64_t channels_, width_;
-  const bool flip_;
-  const int64_t row0_, row_step_, column0_;
-  const T fill_;
-};
 
 // --- between pixels, in float32 -------------------------------------------------------------------------------------
 template <int C>
@@ -308,12 +221,15 @@ void augment_affine(const AffineParams& params, const double* matrices, const T*
     check(std::abs(matrices[k]) <= kMost, op, "expected matrices of numbers up to ", kMost, ". Received: ", matrices[k],
           " for sample ", k / 6);
   const int64_t in = image_size(p.images), out = p.out_height * p.out_width * p.images.channels;
+  const PixelCopier copier(p, p.images.channels * static_cast<int64_t>(sizeof(T)), fill_bytes(to_pixel<T>(p.fill)));
   with_channels(p.images.channels, [&](auto channels) {
     for_each_sample(p.images.samples, 4 * out, [&](int64_t n) {
       static thread_local Scratch scratch;
       const double* m = matrices + 6 * n;
       if (moves_whole_pixels(m))
-        Copier<T, channels()>(p, m).run(x + n * in, y + n * out);
+        copier.run({static_cast<int64_t>(m[2]), m[0] < 0}, {static_cast<int64_t>(m[5]), m[4] < 0},
+                   reinterpret_cast<const uint8_t*>(x + n * in), reinterpret_cast<uint8_t*>(y + n * out),
+                   scratch.edge_columns);
       else
         blend<channels()>(p, m, x + n * in, y + n * out, scratch);
     });

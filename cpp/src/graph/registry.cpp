@@ -34,6 +34,7 @@
   X(reshape)                 \
   X(second_moment)           \
   X(subtract)                \
+  X(unit_normalization)      \
   X(upsampling2d)            \
   X(zero_padding2d)
 

@@ -16,6 +16,7 @@
 #include "kernels/contracts/elementwise.h"
 #include "kernels/contracts/gemm.h"
 #include "kernels/contracts/normalization.h"
+#include "kernels/contracts/pixels.h"
 #include "kernels/contracts/pool.h"
 #include "kernels/contracts/range.h"
 #include "kernels/contracts/tiles.h"

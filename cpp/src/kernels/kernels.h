@@ -83,6 +83,8 @@ struct Kernels {
   void (*dropout_mask)(const DropoutArgs&, float* mask);
   void (*gaussian_noise)(const GaussianArgs&, const float* x, float* y);
 
+  void (*mirror_rows)(const MirrorArgs&);
+
   /// y = x * scale + offset, where x are bytes or floats.
   void (*rescale_u8)(const uint8_t* x, float* y, int64_t size, float scale, float offset);
   void (*rescale_f32)(const float* x, float* y, int64_t size, float scale, float offset);

@@ -17,6 +17,7 @@
 #include "kernels/depthwise.inl.h"
 #include "kernels/sparse.inl.h"
 #include "kernels/optimizer.inl.h"
+#include "kernels/pixels.inl.h"
 #include "kernels/bfloat16.inl.h"
 #include "kernels/tiles.inl.h"
 #include "kernels/table.inl.h"

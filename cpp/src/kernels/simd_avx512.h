@@ -97,6 +97,13 @@ inline void store_u8_n(uint8_t* p, Vec a, int n) {
   _mm_mask_storeu_epi8(p, first_lanes(n), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(a)));
 }
 
+// Sixteen bytes put in order: y[k] = x[order[k]].
+inline void shuffle_bytes(const uint8_t* x, const uint8_t* order, uint8_t* y) {
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(x));
+  const __m128i from = _mm_loadu_si128(reinterpret_cast<const __m128i*>(order));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(y), _mm_shuffle_epi8(bytes, from));
+}
+
 // A table of 16 floats that is held in registers, and looking up values in it.
 inline Table16 load_table(const float* p) { return load(p); }
 // A table of the 4x4 patch p[row * stride + column].

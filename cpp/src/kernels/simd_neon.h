@@ -104,6 +104,11 @@ inline void store_u8_n(uint8_t* p, Vec a, int n) {
   if (n > 3) p[3] = static_cast<uint8_t>(bytes >> 24);
 }
 
+// Sixteen bytes put in order: y[k] = x[order[k]].
+inline void shuffle_bytes(const uint8_t* x, const uint8_t* order, uint8_t* y) {
+  vst1q_u8(y, vqtbl1q_u8(vld1q_u8(x), vld1q_u8(order)));
+}
+
 // A table of 16 floats that is held in registers as 64 bytes, and looking up values in it.
 inline uint8x16_t load_bytes(const float* p) { return vreinterpretq_u8_f32(load(p)); }
 inline Table16 load_table(const float* p) {

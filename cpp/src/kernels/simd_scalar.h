@@ -142,6 +142,11 @@ inline void store_u8_n(uint8_t* p, Vec a, int n) {
 }
 inline void store_u8(uint8_t* p, Vec a) { store_u8_n(p, a, kWidth); }
 
+// Sixteen bytes put in order: y[k] = x[order[k]].
+inline void shuffle_bytes(const uint8_t* x, const uint8_t* order, uint8_t* y) {
+  for (int k = 0; k < 16; ++k) y[k] = x[order[k]];
+}
+
 // A table of 16 floats, and looking up values in it.
 inline Table16 load_table(const float* p) {
   Table16 t;

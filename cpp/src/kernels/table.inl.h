@@ -58,6 +58,7 @@ constexpr Kernels kTable = {
     .dropout = dropout,
     .dropout_mask = dropout_mask,
     .gaussian_noise = gaussian_noise,
+    .mirror_rows = mirror_rows,
     .rescale_u8 = rescale_u8,
     .rescale_f32 = rescale_f32,
     .sum_rows = sum_rows,

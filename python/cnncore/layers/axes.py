@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from cnncore.layers.protocols import Graph
 
-__all__ = ["on_last_axis", "sample_axis"]
+__all__ = ["on_last_axes", "on_last_axis", "sample_axis"]
 
 
 def sample_axis(axis: int, rank: int, layer: str) -> int:
@@ -40,3 +40,13 @@ def on_last_axis(graph: Graph, x: int, axis: int, layer: str, add: Callable[[int
     dims[moved], dims[-1] = dims[-1], dims[moved]  # exchanging twice gives the original order
     y = add(graph.add("permute", [x], layer, dims=tuple(dims)))
     return graph.add("permute", [y], layer, dims=tuple(dims))
+
+
+def on_last_axes(graph: Graph, x: int, axes: Sequence[int], layer: str, add: Callable[[int], int]) -> int:
+    """Apply the op that ``add`` appends, which works on the last axes together, to these axes of a sample, in order."""
+    rank = len(graph.output_shape(x))
+    order = [axis for axis in range(rank) if axis not in axes] + list(axes)
+    if order == list(range(rank)):
+        return add(x)
+    y = add(graph.add("permute", [x], layer, dims=tuple(axis + 1 for axis in order)))
+    return graph.add("permute", [y], layer, dims=tuple(order.index(axis) + 1 for axis in range(rank)))

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from cnncore import _checks
-from cnncore._checks import Float32
-from cnncore.layers.axes import on_last_axis, sample_axis
+from cnncore.layers.axes import on_last_axes, on_last_axis, sample_axis
 from cnncore.layers.base import Layer, Shape, WeightSpec, registry
 from cnncore.layers.protocols import Graph
 from cnncore.layers.variable import Variable
@@ -245,8 +242,6 @@ class GroupNormalization(_ScaledAndCentered):
 class UnitNormalization(Layer):
     """Divide each vector by its length, x / sqrt(max(sum(x^2), 1e-12)).
 
-    Computed with NumPy, not in the core.
-
     Parameters
     ----------
     axis : int or sequence of int, default -1
@@ -271,21 +266,14 @@ class UnitNormalization(Layer):
             sample_axis(axis, len(input_shape), self.name)
         return input_shape
 
-    def _lengths(self, x: Float32) -> Float32:
-        squares = np.square(x).sum(axis=tuple(self.axis), keepdims=True)
-        return np.asarray(np.sqrt(np.maximum(squares, np.float32(1e-12))))
+    def lower(self, graph: Graph, inputs: Sequence[int]) -> int:
+        rank = len(graph.output_shape(inputs[0])) + 1
+        axes = sorted({sample_axis(axis, rank, self.name) for axis in self.axis})
 
-    def call(self, x: Float32) -> Float32:
-        return x / self._lengths(x)
+        def add(x: int) -> int:
+            return graph.add("unit_normalization", [x], self.name, axes=len(axes))
 
-    def backward(self, x: Float32, dy: Float32) -> Float32:
-        """The gradient of x: the gradient of the unit vector without its component along the vector, divided by the
-        length.
-        """
-        lengths = self._lengths(x)
-        unit = x / lengths
-        along = (unit * dy).sum(axis=tuple(self.axis), keepdims=True)
-        return np.asarray((dy - unit * along) / lengths)
+        return on_last_axes(graph, inputs[0], axes, self.name, add)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "axis": self.axis}

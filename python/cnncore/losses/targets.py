@@ -15,7 +15,7 @@ Shape = tuple[int, ...]
 
 def finite(array: np.ndarray, name: str, owner: str) -> None:
     """ValueError where a value is NaN or infinite."""
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
+    if array.dtype.kind == "f" and not np.logical_and.reduce(np.isfinite(array), axis=None):
         bad = "NaN" if np.isnan(array).any() else "infinity"
         raise ValueError(f"[{owner}] expected {name} to hold finite numbers. Received: {name} with {bad}")
 

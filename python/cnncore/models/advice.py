@@ -19,8 +19,8 @@ _FULL_SCALE = 2.0  # data whose greatest value is below this are assumed to be s
 
 def value_range(x: np.ndarray) -> tuple[float, float]:
     """The least and the greatest value among a few thousand samples, which are evenly spread over ``x``."""
-    part = x[:: -(-len(x) // _LOOKED_AT)]
-    return float(part.min()), float(part.max())
+    part = x if len(x) <= _LOOKED_AT else x[:: -(-len(x) // _LOOKED_AT)]
+    return float(np.minimum.reduce(part, axis=None)), float(np.maximum.reduce(part, axis=None))
 
 
 def advise_on_inputs(

@@ -222,7 +222,7 @@ class Fitting(Measuring):
             return make()
         if not self.optimizer.built:  # reset since the call before
             self.build_optimizer()
-        return self._remembered.get("step", (structure_version(), network, outputs, self.optimizer), make)
+        return self._remembered.get("step", (structure_version(), network, outputs, self._optimizer), make)
 
     def gradients(self, x: Any, y: Any, sample_weight: Any = None, flat: bool = False) -> Any:
         """The gradient of the loss with respect to the trained weights, as in a step of training.

@@ -193,7 +193,7 @@ def as_images(value: Any, owner: str) -> Images:
         )
     if array.ndim == 3:
         array = array[None]
-    return np.require(array, np.uint8 if array.dtype == np.uint8 else np.float32, ["C", "A"])
+    return _checks.contiguous(array, np.uint8 if array.dtype == np.uint8 else np.float32)
 
 
 def check_data_format(kwargs: dict[str, Any], owner: str) -> None:

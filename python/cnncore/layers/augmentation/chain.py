@@ -78,11 +78,7 @@ def augment_samples(
 
 def _flip_and_move(flip: RandomFlip, move: AffineAugmentation, x: Images, seed: int, step: int) -> Images:
     n, height, width = x.shape[:3]
-    m = move.matrices(move.draw(n, seed, step), height, width)
-    f = flip.matrices(flip.draw(n, seed, step), height, width)
-    # The matrix of a flip is diagonal: only its entries 0 and 4, and the offsets 2 and 5, differ from the identity.
-    m[:, :3] *= f[:, :1]
-    m[:, 2] += f[:, 2]
-    m[:, 3:] *= f[:, 4:5]
-    m[:, 5] += f[:, 5]
-    return _core.augment_affine(x, m, (height, width), move.edge, move.fill_value, move.interpolation == "bilinear")
+    matrices = move.matrices(move.draw(n, seed, step), height, width)
+    flip.change_matrices(matrices, flip.draw(n, seed, step), height, width)
+    bilinear = move.interpolation == "bilinear"
+    return _core.augment_affine(x, matrices, (height, width), move.edge, move.fill_value, bilinear)

@@ -67,9 +67,14 @@ class RandomFlip(Augmentation):
 
     def matrices(self, u: np.ndarray, height: int, width: int) -> np.ndarray:
         """The matrices (n, 6) for uniform numbers (n, 2)."""
-        across = (u[:, 0] < 0.5) & (self.mode != "vertical")
-        down = (u[:, 1] < 0.5) & (self.mode != "horizontal")
-        return _matrices(len(u), 1 - 2.0 * down, 0, (height - 1) * down, 0, 1 - 2.0 * across, (width - 1) * across)
+        matrices = _matrices(len(u), 1, 0, 0, 0, 1, 0)
+        self.change_matrices(matrices, u, height, width)
+        return matrices
+
+    def change_matrices(self, matrices: np.ndarray, u: np.ndarray, height: int, width: int) -> None:
+        """Make matrices (n, 6), in place, move images that this layer has changed before."""
+        rows, columns = self.mode != "horizontal", self.mode != "vertical"
+        _core.augment_flip_matrices(matrices, u, (height, width), rows, columns)
 
     def transform(self, images: Images, u: np.ndarray, generator: RandomKey) -> Images:
         height, width = images.shape[1:3]
@@ -154,10 +159,8 @@ class RandomTranslation(AffineAugmentation):
         self._width = factor_range(width_factor, "width_factor", "RandomTranslation")
 
     def matrices(self, u: np.ndarray, height: int, width: int) -> np.ndarray:
-        down, right = height * between(u[:, 0], self._height), width * between(u[:, 1], self._width)
-        if self.interpolation == "nearest":
-            down, right = np.floor(down + 0.5), np.floor(right + 0.5)
-        return _matrices(len(u), 1, 0, -down, 0, 1, -right)
+        whole_pixels = self.interpolation == "nearest"
+        return _core.augment_shift_matrices(u, (height, width), self._height, self._width, whole_pixels)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "height_factor": self.height_factor, "width_factor": self.width_factor}
