@@ -1,4 +1,4 @@
-"""Six optimizers on MNIST: training loss and test accuracy against epochs and against time.
+"""Seven optimizers on MNIST: training loss and test accuracy against epochs and against time.
 
     python examples/optimizers.py                     # 2,000 images, one seed
     python examples/optimizers.py --images 60000 --seeds 5 --curves full.jsonl --plot full.png
@@ -49,6 +49,7 @@ SMALL = {
     "lbfgs": Setting(lambda rate: optimizers.LBFGS(rate, iterations_per_batch=5), 1.0, 2000, 12),
     "newton_cg": Setting(lambda rate: optimizers.NewtonCG(rate, curvature_samples=500), 1.0, 2000, 15),
     "kfac": Setting(optimizers.KFAC, 0.3, 128, 6),
+    "soap": Setting(optimizers.SOAP, 0.01, 128, 8),
 }
 FULL = {
     "sgd": Setting(lambda rate: optimizers.SGD(rate, momentum=0.9), 0.05, 128, 3),
@@ -57,9 +58,10 @@ FULL = {
     "lbfgs": Setting(lambda rate: optimizers.LBFGS(rate, iterations_per_batch=3), 1.0, 6000, 3),
     "newton_cg": Setting(lambda rate: optimizers.NewtonCG(rate, curvature_samples=500), 1.0, 2000, 1),
     "kfac": Setting(optimizers.KFAC, 0.3, 128, 2),
+    "soap": Setting(optimizers.SOAP, 0.01, 128, 2),
 }
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
-SCHEDULED = ("sgd", "adam", "muon", "kfac")  # on all images; a line search needs no schedule
+SCHEDULED = ("sgd", "adam", "muon", "kfac", "soap")  # on all images; a line search needs no schedule
 
 
 class Curve(NamedTuple):

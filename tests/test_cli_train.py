@@ -60,7 +60,7 @@ def test_training_in_two_parts_equals_training_at_once(trained, dataset, tmp_pat
         np.testing.assert_array_equal(received, expected)
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "sgd", "adamw", "muon", "lbfgs", "newton_cg", "kfac"])
+@pytest.mark.parametrize("optimizer", ["adam", "sgd", "adamw", "muon", "lbfgs", "newton_cg", "kfac", "soap"])
 @pytest.mark.parametrize("model", ["lenet5", "oshea_nash"])
 def test_models_and_optimizers(dataset, tmp_path, model, optimizer):
     result = run(

@@ -20,11 +20,13 @@ from cnncore.optimizers.muon import Muon
 from cnncore.optimizers.newton_cg import NewtonCG
 from cnncore.optimizers.rmsprop import RMSprop
 from cnncore.optimizers.sgd import SGD
+from cnncore.optimizers.soap import SOAP
 
 __all__ = [
     "KFAC",
     "LBFGS",
     "SGD",
+    "SOAP",
     "Adadelta",
     "Adagrad",
     "Adam",
