@@ -74,7 +74,7 @@ def get_custom_objects() -> dict[str, Any]:
 
 
 def registered_name(obj: Any) -> str:
-    """The name under which files know a class or function."""
+    """The name by which files know ``obj``, a class or function."""
     for key, value in _registered.items():
         if value is obj:
             return key

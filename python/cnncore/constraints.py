@@ -194,7 +194,13 @@ max_norm, min_max_norm, non_neg, unit_norm = MaxNorm, MinMaxNorm, NonNeg, UnitNo
 
 
 def get(identifier: Any) -> Constraint | None:
-    """A constraint from an object, a class, a name such as "non_neg", a function of an array, a config, or None."""
+    """A constraint from an object, a class, a name such as "non_neg", a function of an array, a config, or None.
+
+
+    Parameters
+    ----------
+    identifier : Constraint, type, str, callable, dict or None
+    """
     if identifier is None or isinstance(identifier, Constraint):
         return identifier
     if callable(identifier) and not isinstance(identifier, type):

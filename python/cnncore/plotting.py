@@ -28,7 +28,7 @@ def require_matplotlib() -> None:
 
 
 def check_format(path: str | os.PathLike[str]) -> str:
-    """The format that a file's name asks for: png where it has no ending; ValueError for one that is not written."""
+    """The format that the ending of ``path`` names, or png. A format that is not written is a ValueError."""
     ending = os.path.splitext(os.fspath(path))[1].lower().removeprefix(".") or "png"
     if ending not in _FORMATS:
         raise ValueError(f"expected a plot's name to end in .{', .'.join(_FORMATS)}. Received: {os.fspath(path)}")
@@ -114,7 +114,7 @@ def plot_training(
 def save_figure(
     path: str | os.PathLike[str], draw: Callable[[Any], None], size: tuple[float, float] = (6.5, 4.5)
 ) -> None:
-    """Save what ``draw`` draws on a Figure of ``size`` inches; the ending of the name says the format."""
+    """Save what ``draw`` draws on a Figure of ``size`` inches to ``path``, whose ending names the format."""
     require_matplotlib()
     kind = check_format(path)
     # A Figure without pyplot, which would need global state and perhaps a window system.

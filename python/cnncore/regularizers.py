@@ -154,6 +154,11 @@ l1, l2, l1_l2 = L1, L2, L1L2
 def get(identifier: Any) -> Regularizer | None:
     """A regularizer from an object, a class, a function, a name ("l1", "l2", "l1_l2"), a config, or None.
 
+    Parameters
+    ----------
+    identifier : Regularizer, type, callable, str, dict or None
+
+
     Raises
     ------
     ValueError

@@ -101,7 +101,7 @@ def celu(x: ArrayLike, alpha: float = 1.0) -> Float32:
 
 @activation()
 def selu(x: ArrayLike) -> Float32:
-    """1.0507 times elu with alpha = 1.6733 (Klambauer et al., "Self-normalizing neural networks", 2017).
+    """1.0507 times elu of ``x`` with alpha = 1.6733 (Klambauer et al., "Self-normalizing neural networks", 2017).
 
     Examples
     --------

@@ -156,7 +156,7 @@ def softmax(x: ArrayLike, axis: int = -1) -> Float32:
 
 @activation("axis")
 def log_softmax(x: ArrayLike, axis: int = -1) -> Float32:
-    """The logarithm of :func:`softmax`, without overflow.
+    """The logarithm of the :func:`softmax` of ``x`` along ``axis``, computed without overflow.
 
     Examples
     --------

@@ -78,7 +78,7 @@ Axis = int | Sequence[int] | None
 
 
 def cast(x: Any, dtype: DTypeLike) -> Any:
-    """``x`` as an array of another type."""
+    """``x`` as an array of the type ``dtype``."""
     return (x if hasattr(x, "astype") else np.asarray(x)).astype(dtype)
 
 
@@ -88,12 +88,12 @@ def cast_to_floatx(x: Any) -> Any:
 
 
 def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """Sum over ``axis``, by default over all."""
+    """Sum of ``x`` over ``axis``, by default over all axes. ``keepdims`` keeps these axes with size 1."""
     return np.sum(x, axis=_axes(axis), keepdims=keepdims)
 
 
 def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """Mean over ``axis``, by default over all.
+    """Mean of ``x`` over ``axis``, by default over all axes. ``keepdims`` keeps these axes with size 1.
 
     Examples
     --------
@@ -104,27 +104,27 @@ def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 
 def var(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """Variance over ``axis``, by default over all."""
+    """Variance of ``x`` over ``axis``, by default over all axes. ``keepdims`` keeps these axes with size 1."""
     return np.var(x, axis=_axes(axis), keepdims=keepdims)
 
 
 def std(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """Standard deviation over ``axis``, by default over all."""
+    """Deviation of ``x`` from its mean over ``axis``, by default all. ``keepdims`` keeps these axes with size 1."""
     return np.std(x, axis=_axes(axis), keepdims=keepdims)
 
 
 def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """Largest value over ``axis``, by default over all."""
+    """Largest value of ``x`` over ``axis``, by default over all axes. ``keepdims`` keeps these axes with size 1."""
     return np.max(x, axis=_axes(axis), keepdims=keepdims)
 
 
 def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """Smallest value over ``axis``, by default over all."""
+    """Smallest value of ``x`` over ``axis``, by default over all axes. ``keepdims`` keeps these axes with size 1."""
     return np.min(x, axis=_axes(axis), keepdims=keepdims)
 
 
 def argmax(x: ArrayLike, axis: int = -1) -> Any:
-    """Position of the largest value along ``axis``."""
+    """Position of the largest value of ``x`` along ``axis``."""
     return np.argmax(x, axis=axis)
 
 
@@ -134,7 +134,7 @@ def clip(x: Any, min_value: float, max_value: float) -> Any:
 
 
 def concatenate(tensors: Sequence[Any], axis: int = -1) -> Any:
-    """Arrays one after the other along ``axis``."""
+    """The arrays ``tensors``, one after the other along ``axis``."""
     return np.concatenate(list(tensors), axis=axis)
 
 
@@ -144,7 +144,7 @@ def expand_dims(x: Any, axis: int = -1) -> Any:
 
 
 def flatten(x: Any) -> Any:
-    """All values as one axis.
+    """All values of ``x`` as one axis.
 
     A symbolic tensor keeps the axis of the batch: losses of its rows, and then their mean, are those of all values.
     """
@@ -152,23 +152,23 @@ def flatten(x: Any) -> Any:
 
 
 def one_hot(indices: ArrayLike, num_classes: int) -> np.ndarray:
-    """Rows with a 1 at the place of each label."""
+    """For each label in ``indices`` a row of ``num_classes`` values, with a 1 at the place of the label."""
     return np.asarray(np.eye(num_classes, dtype=np.float32)[np.asarray(indices)])
 
 
 def constant(value: Any, dtype: DTypeLike = "float32", shape: Sequence[int] | None = None) -> np.ndarray:
-    """An array of ``value``, repeated to ``shape``."""
+    """An array of the type ``dtype`` with ``value``, repeated to ``shape``."""
     array = np.asarray(value, dtype)
     return array if shape is None else np.broadcast_to(array, tuple(shape)).copy()
 
 
 def batch_flatten(x: Any) -> Any:
-    """The values of each sample as one axis."""
+    """The values of each sample of ``x`` as one axis."""
     return np.reshape(x, (len(x), -1))
 
 
 def dot(x: Any, y: Any) -> Any:
-    """The product of two matrices."""
+    """The product of two matrices ``x`` and ``y``."""
     return np.matmul(x, y)
 
 
@@ -188,25 +188,34 @@ def stop_gradient(x: Any) -> np.ndarray:
 
 
 def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> Any:
-    """-t log p - (1 - t) log(1 - p) for each value, with p limited to [epsilon, 1 - epsilon]."""
+    """-t log p - (1 - t) log(1 - p) for each value t of ``target``, with p limited to [epsilon, 1 - epsilon].
+
+    p are the values of ``output``, or with ``from_logits`` their sigmoid.
+    """
     p = np.clip(sigmoid(output) if from_logits else output, epsilon(), 1.0 - epsilon())
     return -(target * np.log(p) + (1.0 - target) * np.log(1.0 - p))
 
 
 def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Any:
-    """-sum t log p along ``axis``, with p divided by its sum and then limited to [epsilon, 1 - epsilon]."""
+    """-sum t log p along ``axis``, with p divided by its sum and then limited to [epsilon, 1 - epsilon].
+
+    t are the values of ``target``, and p those of ``output``, or with ``from_logits`` its softmax.
+    """
     p = softmax(output, axis=axis) if from_logits else output / np.sum(output, axis=axis, keepdims=True)
     return -np.sum(target * np.log(np.clip(p, epsilon(), 1.0 - epsilon())), axis=axis)
 
 
 def random_normal(shape: Sequence[int], mean: float = 0.0, stddev: float = 1.0, **kwargs: Any) -> np.ndarray:
-    """Normal values, which are different in each call. ``utils.set_random_seed`` makes them repeatable."""
+    """An array of this ``shape`` with normal values of this ``mean`` and standard deviation ``stddev``.
+
+    The values are different in each call. ``utils.set_random_seed`` makes them repeatable.
+    """
     values = generator(next_seed()).standard_normal(_sizes(shape), dtype=np.float32)
     return np.asarray(mean + stddev * values, np.float32)
 
 
 def random_uniform(shape: Sequence[int], minval: float = 0.0, maxval: float = 1.0, **kwargs: Any) -> np.ndarray:
-    """Uniform values in [minval, maxval), which are different in each call."""
+    """An array of this ``shape`` with uniform values in [minval, maxval), which are different in each call."""
     values = generator(next_seed()).random(_sizes(shape), dtype=np.float32)
     return np.asarray(minval + (maxval - minval) * values, np.float32)
 
@@ -219,12 +228,12 @@ equal, not_equal, greater, less, switch, squeeze = np.equal, np.not_equal, np.gr
 
 
 def permute_dimensions(x: Any, pattern: Sequence[int]) -> Any:
-    """``x`` with its axes in another order."""
+    """``x`` with its axes in the order of ``pattern``, which has the number of each axis once."""
     return np.transpose(x, tuple(pattern))
 
 
 def repeat_elements(x: Any, rep: int, axis: int) -> Any:
-    """Each part of ``x`` along ``axis`` several times."""
+    """Each part of ``x`` along ``axis``, repeated ``rep`` times."""
     return np.concatenate([part for index in range(x.shape[axis]) for part in [_part(x, index, axis)] * rep], axis)
 
 
@@ -235,12 +244,12 @@ def _part(x: Any, index: int, axis: int) -> Any:
 
 
 def any(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """Whether any value along ``axis`` is true."""
+    """Whether any value of ``x`` along ``axis`` is true. ``keepdims`` keeps these axes with size 1."""
     return np.any(x, axis=_axes(axis), keepdims=keepdims)
 
 
 def all(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """Whether all values along ``axis`` are true."""
+    """Whether all values of ``x`` along ``axis`` are true. ``keepdims`` keeps these axes with size 1."""
     return np.all(x, axis=_axes(axis), keepdims=keepdims)
 
 

@@ -53,7 +53,9 @@ def explain(name: str, known: list[str]) -> AttributeError | ImportError:
 
 
 def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Any:
-    """-log p of integer labels, with p not below epsilon.
+    """-log p of the integer labels ``target``, with p not below epsilon.
+
+    p are the probabilities along ``axis`` of ``output``, or with ``from_logits`` its softmax.
 
     Examples
     --------
@@ -64,7 +66,7 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
 
 
 def logsumexp(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
-    """log(sum(exp(x))) along ``axis``, without overflow."""
+    """log(sum(exp(x))) along ``axis``, without overflow. ``keepdims`` keeps this axis with size 1."""
     largest = np.max(x, axis=axis, keepdims=True)
     result = np.log(np.sum(np.exp(x - largest), axis=axis, keepdims=True)) + largest
     return result if keepdims else np.squeeze(result, axis=axis)
@@ -107,8 +109,9 @@ def learning_phase() -> int:
 
 
 def set_learning_phase(value: int) -> None:
-    """Has no effect, with a DeprecationWarning: ``fit`` trains, ``predict`` does not, and ``layer(x, training=True)``
-    chooses.
+    """Has no effect, whatever ``value`` is, and gives a DeprecationWarning.
+
+    ``fit`` trains, ``predict`` does not, and ``layer(x, training=True)`` chooses.
     """
     warnings.warn(
         "backend.set_learning_phase has no effect: write layer(x, training=True) or training=False.",
@@ -119,5 +122,5 @@ def set_learning_phase(value: int) -> None:
 
 @contextlib.contextmanager
 def name_scope(name: str) -> Iterator[str]:
-    """Has no effect: layers have names of their own."""
+    """Has no effect, whatever ``name`` is: layers have names of their own."""
     yield name

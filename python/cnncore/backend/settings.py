@@ -43,7 +43,7 @@ def image_data_format() -> str:
 
 
 def set_image_data_format(data_format: str) -> None:
-    """Accepts "channels_last", which is always used. Anything else is a ValueError."""
+    """Accepts "channels_last" as ``data_format``, which is always used. Anything else is a ValueError."""
     _checks.data_format(data_format, "set_image_data_format")
 
 
@@ -53,7 +53,7 @@ def floatx() -> str:
 
 
 def set_floatx(value: str) -> None:
-    """Accepts "float32", which is always used. Anything else is a ValueError."""
+    """Accepts the ``value`` "float32", which is always used. Anything else is a ValueError."""
     _checks.dtype(value, "set_floatx")
 
 
@@ -63,12 +63,15 @@ def epsilon() -> float:
 
 
 def set_epsilon(value: float) -> None:
-    """Change what :func:`epsilon` returns. The layers and losses of this package always use 1e-7."""
+    """Change the ``value`` that :func:`epsilon` returns. The layers and losses of this package always use 1e-7."""
     _Settings.epsilon = _checks.number(value, "value", "set_epsilon", minimum=0.0)
 
 
 def clear_session(free_memory: bool = True) -> None:
-    """Begin the names of layers at "conv2d", "dense", ... again. There is no other global state."""
+    """Begin the names of layers at "conv2d", "dense", ... again. There is no other global state.
+
+    ``free_memory`` has no effect.
+    """
     reset_names()
     _uids.clear()
 
@@ -101,7 +104,7 @@ def image_dim_ordering() -> str:
 
 
 def set_image_dim_ordering(dim_ordering: str) -> None:
-    """The name of :func:`set_image_data_format` in Keras 1: accepts "tf" and refuses "th"."""
+    """The name of :func:`set_image_data_format` in Keras 1: accepts "tf" as ``dim_ordering`` and refuses "th"."""
     _warn("set_image_dim_ordering", "set_image_data_format")
     set_image_data_format({"tf": "channels_last", "th": "channels_first"}.get(dim_ordering, dim_ordering))
 

@@ -11,12 +11,12 @@ __all__ = ["count_params", "function", "get_value", "int_shape", "ndim", "set_va
 
 
 def get_value(x: Any) -> Any:
-    """A copy of the values of a weight or array. A number, such as a learning rate, is returned as it is."""
+    """A copy of the values of ``x``, a weight or array. A number, such as a learning rate, is returned as it is."""
     return x if isinstance(x, (int, float)) else np.array(x)
 
 
 def set_value(x: Any, value: Any) -> None:
-    """Replace the values of a weight, or of any object with a method ``assign``."""
+    """Assign ``value`` to ``x``, which is a weight or any object with a method ``assign``."""
     if hasattr(x, "assign"):
         x.assign(value)
         return
@@ -29,14 +29,14 @@ def set_value(x: Any, value: Any) -> None:
 
 
 def count_params(weights: Any) -> int:
-    """Number of values of a weight or array, or of a list of them."""
+    """Number of values of a weight or array ``weights``, or of a list of them."""
     if isinstance(weights, (list, tuple)):
         return int(np.sum([np.prod(weight.shape) for weight in weights], dtype=np.int64))
     return int(np.prod(weights.shape, dtype=np.int64))
 
 
 def int_shape(x: Any) -> tuple[Any, ...]:
-    """The shape of an array, weight or symbolic tensor. For a symbolic tensor the batch axis is None."""
+    """The shape of ``x``, an array, weight or symbolic tensor. For a symbolic tensor the batch axis is None."""
     return tuple(x.shape) if hasattr(x, "shape") else np.shape(x)
 
 
@@ -44,12 +44,12 @@ shape = int_shape
 
 
 def ndim(x: Any) -> int:
-    """Number of axes."""
+    """Number of axes of ``x``."""
     return len(int_shape(x))
 
 
 def variable(value: Any, dtype: Any = None, name: str | None = None) -> np.ndarray:
-    """A float32 array of ``value`` that can be written to."""
+    """A float32 array of ``value`` that can be written to. ``dtype`` and ``name`` have no effect."""
     return np.array(value, np.float32)
 
 

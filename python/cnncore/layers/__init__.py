@@ -40,5 +40,11 @@ def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | N
 
 
 def get(identifier: Any) -> Layer:
-    """A layer from a layer, a config as :func:`serialize` gives it, a class or the name of one."""
+    """A layer from a layer, a config as :func:`serialize` gives it, a class or the name of one.
+
+
+    Parameters
+    ----------
+    identifier : Layer, dict, type or str
+    """
     return identifier if isinstance(identifier, Layer) else registry.get(identifier)

@@ -197,6 +197,7 @@ class Layer(Weighted):
         return outputs
 
     def call_on_tensors(self, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool | None) -> Any:
+        """The symbolic tensors that a call with symbolic tensors returns."""
         if self.one_input and not self._is_custom and args and isinstance(args[0], (list, tuple, dict)):
             raise ValueError(
                 f'Layer "{self.name}" expected one tensor as its input. Received: a {type(args[0]).__name__} of '

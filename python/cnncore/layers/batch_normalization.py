@@ -35,7 +35,7 @@ class BatchNormalization(Weighted):
     beta_initializer, gamma_initializer : default "zeros" and "ones"
     moving_mean_initializer, moving_variance_initializer : default "zeros" and "ones"
     beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint : optional
-    renorm, synchronized : False
+    renorm, renorm_clipping, renorm_momentum, synchronized : optional
         Other values are refused: batch renormalization and several devices are not supported.
     **kwargs
         ``name``, ``trainable``, ``dtype`` and ``input_shape``, see :class:`Layer`.

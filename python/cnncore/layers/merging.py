@@ -270,37 +270,37 @@ class Dot(_Merge):
 
 
 def add(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """The sum of a list of tensors; see :class:`Add`, whose arguments it takes."""
+    """The sum of ``inputs``, a list of tensors. See :class:`Add`, whose arguments it takes."""
     return Add(**kwargs)(inputs)
 
 
 def subtract(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """The first of two tensors less the second; see :class:`Subtract`, whose arguments it takes."""
+    """The first of the two tensors in ``inputs`` minus the second. See :class:`Subtract`, whose arguments it takes."""
     return Subtract(**kwargs)(inputs)
 
 
 def multiply(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """The product of a list of tensors; see :class:`Multiply`, whose arguments it takes."""
+    """The product of ``inputs``, a list of tensors. See :class:`Multiply`, whose arguments it takes."""
     return Multiply(**kwargs)(inputs)
 
 
 def average(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """The mean of a list of tensors; see :class:`Average`, whose arguments it takes."""
+    """The mean of ``inputs``, a list of tensors. See :class:`Average`, whose arguments it takes."""
     return Average(**kwargs)(inputs)
 
 
 def maximum(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """The largest of a list of tensors; see :class:`Maximum`, whose arguments it takes."""
+    """The largest of ``inputs``, a list of tensors. See :class:`Maximum`, whose arguments it takes."""
     return Maximum(**kwargs)(inputs)
 
 
 def minimum(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """The smallest of a list of tensors; see :class:`Minimum`, whose arguments it takes."""
+    """The smallest of ``inputs``, a list of tensors. See :class:`Minimum`, whose arguments it takes."""
     return Minimum(**kwargs)(inputs)
 
 
 def concatenate(inputs: Sequence[Any], axis: int = -1, **kwargs: Any) -> Any:
-    """A list of tensors one after the other; see :class:`Concatenate`.
+    """``inputs``, a list of tensors, one after the other along ``axis``. See :class:`Concatenate`.
 
     Examples
     --------
@@ -312,5 +312,5 @@ def concatenate(inputs: Sequence[Any], axis: int = -1, **kwargs: Any) -> Any:
 
 
 def dot(inputs: Sequence[Any], axes: int | Sequence[int] = -1, **kwargs: Any) -> Any:
-    """Sums of products of two tensors; see :class:`Dot`."""
+    """Sums of products of the two tensors in ``inputs`` along ``axes``. See :class:`Dot`."""
     return Dot(axes=axes, **kwargs)(inputs)

@@ -29,6 +29,8 @@ def _axes(axis: Any, owner: str) -> Any:
 def dice(y_true: ArrayLike, y_pred: Any, axis: Axis = None) -> Any:
     """1 - 2 sum(t y) / (sum(t) + sum(y)) over ``axis``, by default over all: see :class:`~cnncore.losses.Dice`.
 
+    t are the values of ``y_true``, and y those of ``y_pred``.
+
     >>> float(dice([[1.0, 0.0]], np.array([[0.5, 0.5]])))
     0.5
     """
@@ -38,6 +40,8 @@ def dice(y_true: ArrayLike, y_pred: Any, axis: Axis = None) -> Any:
 
 def tversky(y_true: ArrayLike, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: Axis = None) -> Any:
     """1 - sum(t y) / (sum(t y) + alpha sum(t (1 - y)) + beta sum((1 - t) y)) over ``axis``.
+
+    t are the values of ``y_true``, and y those of ``y_pred``.
 
     See :class:`~cnncore.losses.Tversky`.
 

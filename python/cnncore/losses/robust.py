@@ -17,6 +17,8 @@ __all__ = ["CategoricalGeneralizedCrossEntropy", "categorical_generalized_cross_
 def categorical_generalized_cross_entropy(y_true: ArrayLike, y_pred: Any, q: float) -> Any:
     """(1 - y_label^q) / q of integer labels: see :class:`~cnncore.losses.CategoricalGeneralizedCrossEntropy`.
 
+    The labels are ``y_true``, and y are the probabilities ``y_pred``.
+
     >>> categorical_generalized_cross_entropy([1], np.array([[0.75, 0.25]]), 0.5)
     array([1.])
     """

@@ -237,7 +237,7 @@ _OVER_CLASSES = (
 
 
 def unique_names(names: Iterable[str]) -> list[str]:
-    """Names for logs, each of which occurs once: as in Keras, the later ones get _1, _2, ...
+    """``names`` for logs, each of which occurs once: as in Keras, the later ones get _1, _2, ...
 
     >>> unique_names(["auc", "loss", "auc"])
     ['auc', 'loss', 'auc_1']

@@ -76,7 +76,7 @@ def _ready(array: np.ndarray, dtype: Any, shape: tuple[int, ...] | None = None) 
 
 
 def binary_accuracy(y_true: ArrayLike, y_pred: ArrayLike, threshold: float = 0.5) -> np.ndarray:
-    """Whether each prediction is on its target's side of ``threshold``: 1 or 0, of ``y_pred``'s shape.
+    """Whether each value of ``y_pred`` is on the same side of ``threshold`` as the target in ``y_true``.
 
     >>> binary_accuracy([[1], [0]], [[0.7], [0.6]])
     array([[1.],
@@ -87,7 +87,7 @@ def binary_accuracy(y_true: ArrayLike, y_pred: ArrayLike, threshold: float = 0.5
 
 
 def categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
-    """Whether the largest prediction of each row is where the row of targets has its largest value.
+    """Whether the largest value of each row of ``y_pred`` is where that row of ``y_true`` has its largest value.
 
     >>> categorical_accuracy([[0, 1], [1, 0]], [[0.1, 0.9], [0.2, 0.8]])
     array([1., 0.], dtype=float32)
@@ -99,7 +99,7 @@ def categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
 
 
 def sparse_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
-    """Whether the largest prediction of each row is at the integer label.
+    """Whether the largest value of each row of ``y_pred`` is at the integer label in ``y_true``.
 
     >>> sparse_categorical_accuracy([1, 0], [[0.1, 0.9], [0.2, 0.8]])
     array([1., 0.], dtype=float32)
@@ -110,7 +110,7 @@ def sparse_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndar
 
 
 def top_k_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike, k: int = 5) -> np.ndarray:
-    """Whether the class of each one-hot row is among the ``k`` largest predictions.
+    """Whether the class of each one-hot row of ``y_true`` is among the ``k`` largest predictions in ``y_pred``.
 
     >>> top_k_categorical_accuracy([[0, 0, 1]], [[0.5, 0.2, 0.3]], k=2)
     array([1.], dtype=float32)
@@ -124,7 +124,7 @@ def top_k_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike, k: int = 5)
 def sparse_top_k_categorical_accuracy(
     y_true: ArrayLike, y_pred: ArrayLike, k: int = 5, from_sorted_ids: bool = False
 ) -> np.ndarray:
-    """Whether each integer label is among the ``k`` largest predictions.
+    """Whether each integer label in ``y_true`` is among the ``k`` largest predictions of its row of ``y_pred``.
 
     With ``from_sorted_ids`` the predictions are the classes themselves, the best first.
 

@@ -64,7 +64,7 @@ def _centred(y_true: ArrayLike, y_pred: ArrayLike, axis: int, owner: str) -> tup
 
 
 def pearson_correlation(y_true: ArrayLike, y_pred: ArrayLike, axis: int = -1) -> np.ndarray:
-    """Pearson's correlation of targets and predictions along ``axis``: cov(t, y) / (std(t) std(y)).
+    """Pearson's correlation of ``y_true``, t, and ``y_pred``, y, along ``axis``: cov(t, y) / (std(t) std(y)).
 
     >>> pearson_correlation([[0.0, 1.0, 2.0]], [[1.0, 3.0, 5.0]])
     array([1.], dtype=float32)
@@ -76,6 +76,8 @@ def pearson_correlation(y_true: ArrayLike, y_pred: ArrayLike, axis: int = -1) ->
 
 def concordance_correlation(y_true: ArrayLike, y_pred: ArrayLike, axis: int = -1) -> np.ndarray:
     """Lin's concordance along ``axis``: 2 cov(t, y) / (var(t) + var(y) + (mean(t) - mean(y))^2).
+
+    t are the values of ``y_true``, and y those of ``y_pred``.
 
     >>> concordance_correlation([[0.0, 1.0]], [[1.0, 2.0]])
     array([0.3333333], dtype=float32)

@@ -307,6 +307,14 @@ def prelu(x: ArrayLike, alpha: ArrayLike) -> Float32:
 def prelu_backward(x: ArrayLike, alpha: ArrayLike, dy: ArrayLike) -> tuple[Float32, Float32]:
     """Gradients of :func:`prelu`: (dx, dalpha).
 
+    Parameters
+    ----------
+    x, alpha : array_like
+        The arguments of :func:`prelu`.
+    dy : array_like
+        The gradient of its output.
+
+
     Examples
     --------
     >>> prelu_backward([[-2.0, 3.0]], [0.5, 0.5], [[1.0, 1.0]])

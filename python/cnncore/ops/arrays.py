@@ -58,12 +58,12 @@ def numpy_function(name: str) -> Callable[..., Any]:
 
 
 def cast(x: Any, dtype: DTypeLike) -> Any:
-    """``x`` as an array of another type."""
+    """``x`` as an array of the type ``dtype``."""
     return (x if hasattr(x, "astype") else np.asarray(x)).astype(dtype)
 
 
 def convert_to_tensor(x: Any, dtype: DTypeLike | None = None) -> Any:
-    """``x`` as an array."""
+    """``x`` as an array, of the type ``dtype`` if one is given."""
     array = x if isinstance(x, Traced) else np.asarray(x)
     return array if dtype is None else array.astype(dtype)
 
@@ -89,7 +89,10 @@ def norm(
     axis: int | Sequence[int] | None = None,
     keepdims: bool = False,
 ) -> Any:
-    """The length of ``x`` along ``axis``: the root of its sum of squares."""
+    """The length of ``x`` along ``axis``: the root of its sum of squares, or the norm that ``ord`` names in NumPy.
+
+    ``keepdims`` keeps these axes with size 1.
+    """
     if ord not in (None, 2):
         raise ValueError(f"[norm] expected `ord` to be None or 2. Received: ord={ord!r}")
     axes = axis if axis is None or isinstance(axis, int) else tuple(axis)
@@ -97,7 +100,7 @@ def norm(
 
 
 def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: DTypeLike | None = None) -> np.ndarray:
-    """Rows with a 1 at the place of each label."""
+    """Arrays of ``num_classes`` values of type ``dtype`` along ``axis``, with a 1 at the place of each label ``x``."""
     labels = _checks.numeric_array(x, "x", "one_hot").astype(np.int64)
     count = _checks.integer(num_classes, "num_classes", "one_hot")
     if labels.size and not (labels.min() >= 0 and labels.max() < count):

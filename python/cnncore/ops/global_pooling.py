@@ -41,6 +41,14 @@ def global_avg_pool2d(x: ArrayLike) -> Float32:
 def global_avg_pool2d_backward(x_shape: Sequence[int], dy: ArrayLike) -> Float32:
     """Gradient of :func:`global_avg_pool2d` with respect to x, of which only the shape matters.
 
+    Parameters
+    ----------
+    x_shape : tuple of int
+        The shape of x.
+    dy : array_like
+        The gradient of its output.
+
+
     Examples
     --------
     >>> global_avg_pool2d_backward((1, 1, 2, 1), [[4.0]])[0, :, :, 0]
@@ -52,7 +60,7 @@ def global_avg_pool2d_backward(x_shape: Sequence[int], dy: ArrayLike) -> Float32
 
 
 def global_max_pool2d(x: ArrayLike) -> Float32:
-    """Largest of all pixels, per channel. Parameters, result and errors are those of :func:`global_avg_pool2d`.
+    """Largest of all pixels of ``x``, per channel. Result and errors are those of :func:`global_avg_pool2d`.
 
     Examples
     --------
@@ -63,7 +71,7 @@ def global_max_pool2d(x: ArrayLike) -> Float32:
 
 
 def global_max_pool2d_backward(x: ArrayLike, dy: ArrayLike) -> Float32:
-    """Gradient of :func:`global_max_pool2d`: dy goes to the first largest pixel of each channel.
+    """Gradient of :func:`global_max_pool2d` of ``x``: dy goes to the first largest pixel of each channel.
 
     Examples
     --------

@@ -48,7 +48,9 @@ def dense(x: ArrayLike, kernel: ArrayLike, bias: ArrayLike | None = None, *, pre
 def dense_backward(
     x: ArrayLike, kernel: ArrayLike, dy: ArrayLike, *, precision: str = "float32"
 ) -> tuple[Float32, Float32, Float32]:
-    """Gradients of :func:`dense`: (dx, dkernel, dbias) for the gradient dy, shape (batch, units), of its output.
+    """Gradients of :func:`dense` of ``x`` and ``kernel``: (dx, dkernel, dbias).
+
+    dy, of shape (batch, units), is the gradient of its output.
 
     ``precision`` is that of :func:`dense`; it holds for dy too.
 

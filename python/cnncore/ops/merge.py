@@ -55,6 +55,8 @@ def merge(inputs: Sequence[ArrayLike], kind: str, *, axis: int = -1) -> Float32:
 def merge_backward(inputs: Sequence[ArrayLike], dy: ArrayLike, kind: str, *, axis: int = -1) -> list[Float32]:
     """Gradients of :func:`merge` with respect to each input, for the gradient dy of its output.
 
+    ``kind`` and ``axis`` are those of :func:`merge`.
+
     Of several equal largest (or smallest) inputs the first receives the gradient, as in TensorFlow; PyTorch and JAX
     halve it between two.
 
@@ -106,6 +108,14 @@ def batch_dot_backward(
     x1: ArrayLike, x2: ArrayLike, dy: ArrayLike, axes: int | Sequence[int] = -1, normalize: bool = False
 ) -> tuple[Float32, Float32]:
     """Gradients of :func:`batch_dot` with respect to x1 and x2.
+
+    Parameters
+    ----------
+    x1, x2, axes, normalize
+        The arguments of :func:`batch_dot`.
+    dy : array_like
+        The gradient of its output.
+
 
     Examples
     --------

@@ -81,6 +81,8 @@ def batch_normalization_backward(
 ) -> _Gradients:
     """Gradients of :func:`batch_normalization` by the statistics of x: (dx, dgamma, dbeta).
 
+    ``gamma`` is the scale of the forward pass, and ``dy`` the gradient of its output.
+
     Examples
     --------
     >>> dx, dgamma, dbeta = batch_normalization_backward([[1.0], [3.0]], [[1.0], [2.0]], epsilon=0.0)
@@ -138,6 +140,8 @@ def layer_normalization_backward(
     x: ArrayLike, dy: ArrayLike, gamma: ArrayLike | None = None, *, axes: int = 1, epsilon: float = 1e-3
 ) -> _Gradients:
     """Gradients of :func:`layer_normalization`: (dx, dgamma, dbeta), the last two of the shape of the last axes.
+
+    ``x`` and ``gamma`` are those of the forward pass, and ``dy`` is the gradient of its output.
 
     Examples
     --------
@@ -199,6 +203,8 @@ def group_normalization_backward(
     x: ArrayLike, dy: ArrayLike, gamma: ArrayLike | None = None, *, groups: int = 32, epsilon: float = 1e-3
 ) -> _Gradients:
     """Gradients of :func:`group_normalization`: (dx, dgamma, dbeta).
+
+    ``x`` and ``gamma`` are those of the forward pass, and ``dy`` is the gradient of its output.
 
     Examples
     --------

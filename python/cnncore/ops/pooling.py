@@ -86,7 +86,9 @@ def avg_pool2d(
 ) -> Float32:
     """The mean of each window, per channel, over the pixels that are not padding, as in Keras.
 
-    Parameters, result and errors are those of :func:`max_pool2d`.
+    ``x``, ``pool_size``, ``strides`` and ``padding`` mean the same as in :func:`max_pool2d`.
+
+    Result and errors are those of :func:`max_pool2d` as well.
 
     Examples
     --------

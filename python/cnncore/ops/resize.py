@@ -53,7 +53,7 @@ def zero_padding2d(x: ArrayLike, padding: int | Sequence[Any] = 1) -> Float32:
 
 
 def zero_padding2d_backward(dy: ArrayLike, padding: int | Sequence[Any] = 1) -> Float32:
-    """Gradient of :func:`zero_padding2d`: the inside of dy.
+    """Gradient of :func:`zero_padding2d`: dy without its border, which is as wide as ``padding``.
 
     Examples
     --------
@@ -92,7 +92,7 @@ def cropping2d(x: ArrayLike, cropping: int | Sequence[Any] = ((0, 0), (0, 0))) -
 
 
 def cropping2d_backward(dy: ArrayLike, cropping: int | Sequence[Any] = ((0, 0), (0, 0))) -> Float32:
-    """Gradient of :func:`cropping2d`: dy with zeros around.
+    """Gradient of :func:`cropping2d`: dy inside a border of zeros, as wide as ``cropping``.
 
     Examples
     --------
@@ -133,7 +133,7 @@ def permute(x: ArrayLike, dims: Sequence[int]) -> Float32:
 
 
 def permute_backward(dy: ArrayLike, dims: Sequence[int]) -> Float32:
-    """Gradient of :func:`permute`: the axes of dy put back.
+    """Gradient of :func:`permute` with ``dims``: the axes of dy are put back.
 
     Examples
     --------
@@ -182,7 +182,9 @@ def upsampling2d(x: ArrayLike, size: Size = 2, interpolation: str = "nearest") -
 def upsampling2d_backward(
     x_shape: Sequence[int], dy: ArrayLike, size: Size = 2, interpolation: str = "nearest"
 ) -> Float32:
-    """Gradient of :func:`upsampling2d` with respect to x, of which only the shape matters.
+    """Gradient of :func:`upsampling2d` with respect to x, of which only the shape ``x_shape`` matters.
+
+    ``size`` and ``interpolation`` are those of the forward pass, and ``dy`` is the gradient of its output.
 
     Examples
     --------

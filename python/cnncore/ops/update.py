@@ -31,6 +31,8 @@ def sgd_update(
     params, grads, velocity : numpy.ndarray of float32, shape (size,)
         params and velocity are changed in place, so they must be C-contiguous float32. velocity is needed if momentum >
         0.
+    learning_rate, momentum : float, default 0.01 and 0
+    nesterov : bool, default False
 
     Examples
     --------
@@ -66,6 +68,8 @@ def adam_update(
         with zeros.
     step : int
         Number of this step, counted from 1.
+    learning_rate, beta_1, beta_2, epsilon : float, default 0.001, 0.9, 0.999 and 1e-7
+    weight_decay : float, default 0
 
     Notes
     -----

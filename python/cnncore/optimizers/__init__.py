@@ -60,6 +60,11 @@ nadam, rmsprop, sgd = lower_case(Nadam), lower_case(RMSprop), lower_case(SGD)
 def get(identifier: Any) -> Optimizer:
     """An optimizer from an object, a class, a name in any case such as ``"adam"``, or a config.
 
+    Parameters
+    ----------
+    identifier : Optimizer, type, str or dict
+
+
     Examples
     --------
     >>> get("RMSprop").get_config()["rho"]

@@ -43,6 +43,7 @@ class SeedGenerator:
     ----------
     seed : int, optional
         Drawn if it is missing.
+    name : str, optional
 
     Examples
     --------
@@ -113,7 +114,10 @@ def normal(shape: Sequence[int], mean: float = 0.0, stddev: float = 1.0, dtype: 
 def truncated_normal(
     shape: Sequence[int], mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Seed = None
 ) -> Any:
-    """Normal values within two standard deviations of the mean; those outside are drawn again."""
+    """Normal values within two standard deviations of the mean; those outside are drawn again.
+
+    ``shape``, ``mean``, ``stddev``, ``dtype`` and ``seed`` are those of :func:`normal`.
+    """
     draw = _draw(seed)
     values = draw.standard_normal(_shape(shape), dtype=np.float32)
     outside = np.abs(values) > _BOUND
@@ -126,14 +130,19 @@ def truncated_normal(
 def uniform(
     shape: Sequence[int], minval: float = 0.0, maxval: float = 1.0, dtype: Any = None, seed: Seed = None
 ) -> Any:
-    """Uniform values, ``minval`` <= value < ``maxval``; whole ones for a dtype of integers."""
+    """An array of this ``shape`` with values ``minval`` <= value < ``maxval``, whole ones for a dtype of integers.
+
+    ``seed`` is that of :func:`normal`.
+    """
     if dtype is not None and np.dtype(dtype).kind in "iu":
         return randint(shape, int(minval), int(maxval), dtype, seed)
     return _array(minval + (maxval - minval) * _draw(seed).random(_shape(shape), dtype=np.float32), dtype)
 
 
 def randint(shape: Sequence[int], minval: int, maxval: int, dtype: Any = "int32", seed: Seed = None) -> Any:
-    """Whole numbers, ``minval`` <= number < ``maxval``.
+    """An array of this ``shape`` with whole numbers, ``minval`` <= number < ``maxval``.
+
+    ``dtype`` is a type of integers, and ``seed`` is that of :func:`normal`.
 
     Examples
     --------
@@ -144,7 +153,9 @@ def randint(shape: Sequence[int], minval: int, maxval: int, dtype: Any = "int32"
 
 
 def categorical(logits: ArrayLike, num_samples: int, dtype: Any = "int32", seed: Seed = None) -> Any:
-    """Classes, drawn for each row with probabilities softmax(logits): an array (rows, num_samples).
+    """Classes, drawn for each row with probabilities softmax(logits): an array (rows, num_samples) of type ``dtype``.
+
+    ``seed`` is that of :func:`normal`.
 
     The largest of the logits plus Gumbel noise is such a draw.
     """
@@ -154,22 +165,31 @@ def categorical(logits: ArrayLike, num_samples: int, dtype: Any = "int32", seed:
 
 
 def beta(shape: Sequence[int], alpha: Any, beta: Any, dtype: Any = None, seed: Seed = None) -> Any:
-    """Values of the beta distribution."""
+    """An array of this ``shape`` with values of the beta distribution with parameters ``alpha`` and ``beta``.
+
+    ``dtype`` and ``seed`` are those of :func:`normal`.
+    """
     return _array(_draw(seed).beta(alpha, beta, _shape(shape)), dtype)
 
 
 def gamma(shape: Sequence[int], alpha: Any, dtype: Any = None, seed: Seed = None) -> Any:
-    """Values of the gamma distribution of scale 1."""
+    """An array of this ``shape`` with values of the gamma distribution with shape parameter ``alpha`` and scale 1.
+
+    ``dtype`` and ``seed`` are those of :func:`normal`.
+    """
     return _array(_draw(seed).gamma(alpha, size=_shape(shape)), dtype)
 
 
 def binomial(shape: Sequence[int], counts: Any, probabilities: Any, dtype: Any = None, seed: Seed = None) -> Any:
-    """How many of ``counts`` draws succeed."""
+    """An array of this ``shape``: how many of ``counts`` draws succeed with these ``probabilities``.
+
+    ``dtype`` and ``seed`` are those of :func:`normal`.
+    """
     return _array(_draw(seed).binomial(np.asarray(counts, np.int64), probabilities, _shape(shape)), dtype)
 
 
 def shuffle(x: ArrayLike, axis: int = 0, seed: Seed = None) -> Any:
-    """``x`` with its parts along ``axis`` in a random order."""
+    """``x`` with its parts along ``axis`` in a random order. ``seed`` is that of :func:`normal`."""
     return _draw(seed).permutation(np.asarray(x), axis=axis).view(Array)
 
 

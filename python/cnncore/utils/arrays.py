@@ -26,7 +26,7 @@ def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> 
 
 
 def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
-    """A batch as ``(x, y, sample_weight)``, with None for what it does not have.
+    """The batch ``data`` as ``(x, y, sample_weight)``, with None for what it does not have.
 
     Raises
     ------

@@ -30,28 +30,28 @@ get_registered_name = registered_name
 
 
 def clear_session(free_memory: bool = True) -> None:
-    """Do what :func:`cnncore.backend.clear_session` does."""
+    """Do what :func:`cnncore.backend.clear_session` does. ``free_memory`` has no effect."""
     from cnncore import backend  # later: backend stands on the layers
 
     backend.clear_session(free_memory)
 
 
 def is_keras_tensor(x: Any) -> bool:
-    """Do what :func:`cnncore.backend.is_keras_tensor` does."""
+    """Do what :func:`cnncore.backend.is_keras_tensor` does with ``x``."""
     from cnncore import backend
 
     return backend.is_keras_tensor(x)
 
 
 def serialize_keras_object(obj: Any) -> Any:
-    """Do what :func:`cnncore.saving.serialize_keras_object` does."""
+    """Do what :func:`cnncore.saving.serialize_keras_object` does with ``obj``."""
     from cnncore import saving  # later: few scripts need files
 
     return saving.serialize_keras_object(obj)
 
 
 def deserialize_keras_object(config: Any, custom_objects: Any = None, safe_mode: bool = True) -> Any:
-    """Do what :func:`cnncore.saving.deserialize_keras_object` does."""
+    """Call :func:`cnncore.saving.deserialize_keras_object` with ``config``, ``custom_objects`` and ``safe_mode``."""
     from cnncore import saving
 
     return saving.deserialize_keras_object(config, custom_objects, safe_mode)

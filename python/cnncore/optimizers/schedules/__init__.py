@@ -32,7 +32,7 @@ if not TYPE_CHECKING:
 
 
 def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:
-    """``{"class_name", "config"}`` of a schedule."""
+    """``{"class_name", "config"}`` of ``learning_rate_schedule``."""
     return registry.serialize(learning_rate_schedule)
 
 

@@ -49,6 +49,7 @@ class DataFrameIterator(FilesIterator):
     seed : int, optional
         Of the order and of all changes.
     data_format : {"channels_last"}, optional
+    dtype : {"float32"}, optional
     save_to_dir, save_prefix, save_format : optional
         Write each batch's images into this directory, to look at.
     subset : {"training", "validation"}, optional

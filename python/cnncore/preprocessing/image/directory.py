@@ -37,6 +37,7 @@ class DirectoryIterator(FilesIterator):
     seed : int, optional
         Of the order and of all changes.
     data_format : {"channels_last"}, optional
+    dtype : {"float32"}, optional
     save_to_dir, save_prefix, save_format : optional
         Write each batch's images into this directory, to look at.
     follow_links : bool, default False

@@ -109,7 +109,20 @@ class Iterator(PyDataset):
 
 
 class NumpyArrayIterator(Iterator):
-    """Batches of changed images from arrays; ``ImageDataGenerator.flow`` makes it and says what its parameters are."""
+    """Batches of changed images from arrays; ``ImageDataGenerator.flow`` makes it and says what its parameters are.
+
+
+    Parameters
+    ----------
+    x, y, sample_weight
+        The images, and labels and weights for them.
+    image_data_generator : ImageDataGenerator
+        What is done to the images.
+    batch_size, shuffle, seed, save_to_dir, save_prefix, save_format, subset, ignore_class_split
+        As in ``ImageDataGenerator.flow``.
+    data_format : {"channels_last"}, optional
+    dtype : {"float32"}, optional
+    """
 
     def __init__(
         self,

@@ -206,13 +206,19 @@ def apply_affine_transform(
 
 
 def apply_channel_shift(x: Any, intensity: float, channel_axis: int = 0) -> np.ndarray:
-    """Add a number to all values of one image, clipped to the image's own range."""
+    """Add the number ``intensity`` to all values of one image ``x``, clipped to the image's own range.
+
+    ``channel_axis`` says which axis the channels are.
+    """
     array = np.asarray(x)
     return np.clip(array + intensity, array.min(), array.max()).astype(array.dtype, copy=False)
 
 
 def apply_brightness_shift(x: Any, brightness: float, scale: bool = True) -> np.ndarray:
-    """Multiply the values of one image (height, width, channels), as Pillow does with bytes."""
+    """Multiply the values of one image (height, width, channels), as Pillow does with bytes.
+
+    ``x`` is the image and ``brightness`` the factor. With ``scale`` its values are first stretched to 0 to 255.
+    """
     image = np.asarray(x, np.float32)
     changed: np.ndarray = brightness_batch(image[None], [brightness], scale)[0]
     return changed
@@ -223,12 +229,12 @@ def _uniform(low: float, high: float) -> float:
 
 
 def random_rotation(x: Any, rg: float, **axes_and_fill: Any) -> np.ndarray:
-    """One image rotated by up to `rg` degrees; the other arguments are those of ``apply_affine_transform``."""
+    """One image ``x``, rotated by up to `rg` degrees; the other arguments are those of ``apply_affine_transform``."""
     return apply_affine_transform(x, theta=_uniform(-rg, rg), **_order(axes_and_fill))
 
 
 def random_shift(x: Any, wrg: float, hrg: float, **axes_and_fill: Any) -> np.ndarray:
-    """One image shifted by up to the shares `wrg` of its width and `hrg` of its height."""
+    """One image ``x``, shifted by up to the shares `wrg` of its width and `hrg` of its height."""
     if np.ndim(x) != 3:
         raise ValueError(f"[random_shift] expected one image of rank 3. Received: shape {np.shape(x)}")
     height, width = (np.shape(x)[axes_and_fill.get(name, axis)] for name, axis in (("row_axis", 1), ("col_axis", 2)))
@@ -237,12 +243,12 @@ def random_shift(x: Any, wrg: float, hrg: float, **axes_and_fill: Any) -> np.nda
 
 
 def random_shear(x: Any, intensity: float, **axes_and_fill: Any) -> np.ndarray:
-    """One image sheared by up to `intensity` degrees."""
+    """One image ``x``, sheared by up to `intensity` degrees."""
     return apply_affine_transform(x, shear=_uniform(-intensity, intensity), **_order(axes_and_fill))
 
 
 def random_zoom(x: Any, zoom_range: tuple[float, float], **axes_and_fill: Any) -> np.ndarray:
-    """One image zoomed by factors drawn from ``zoom_range``, for height and width apart."""
+    """One image ``x``, zoomed by factors drawn from ``zoom_range``, for height and width separately."""
     if len(zoom_range) != 2:
         raise ValueError(f"[random_zoom] expected `zoom_range` to be two numbers. Received: {zoom_range!r}")
     zx, zy = _uniform(*zoom_range), _uniform(*zoom_range)
@@ -250,12 +256,12 @@ def random_zoom(x: Any, zoom_range: tuple[float, float], **axes_and_fill: Any) -
 
 
 def random_channel_shift(x: Any, intensity_range: float, channel_axis: int = 0) -> np.ndarray:
-    """One image with up to `intensity_range` added to its values."""
+    """One image ``x`` with up to `intensity_range` added; ``channel_axis`` says which axis the channels are."""
     return apply_channel_shift(x, _uniform(-intensity_range, intensity_range), channel_axis)
 
 
 def random_brightness(x: Any, brightness_range: tuple[float, float], scale: bool = True) -> np.ndarray:
-    """One image multiplied by a factor drawn from ``brightness_range``."""
+    """One image ``x`` times a factor drawn from ``brightness_range``. ``scale``: see ``apply_brightness_shift``."""
     if len(brightness_range) != 2:
         raise ValueError(f"[random_brightness] expected two numbers. Received: {brightness_range!r}")
     return apply_brightness_shift(x, _uniform(*brightness_range), scale)
