@@ -25,7 +25,7 @@ class ActivationStep : public StepWithTangents {
     if (used(run).kind == Activation::linear || is_piecewise_linear(spec_)) return;
     if (!is_pointwise(spec_))
       return softmax_rows_second(spec_.kind, rows, cols_, {run.y, tangent.y, run.dy, tangent.dx[0]});
-    // dx' has f'(x) dy' and still wants f''(x) x' dy
+    // dx' has the term f'(x) dy' already. The term f''(x) x' dy is added here.
     activation_rows_second(k_, spec_, size, run.x[0], run.y, run.spare);
     for (int64_t i = 0; i < size; ++i) tangent.dx[0][i] += run.spare[i] * tangent.x[0][i] * run.dy[i];
   }
@@ -34,7 +34,7 @@ class ActivationStep : public StepWithTangents {
   std::string describe() const override { return to_string(spec_.kind); }
 
  private:
-  // The loss may take the activation's part itself.
+  // A loss may include the gradient of this activation in its own.
   ActivationSpec used(const Run& run) const { return run.dy_of_logits ? ActivationSpec(Activation::linear) : spec_; }
 
   ActivationSpec spec_;
@@ -56,7 +56,8 @@ std::unique_ptr<Step> ActivationOp::plan(const StepContext& context) const {
   return std::make_unique<ActivationStep>(output(), spec_, context.kernels);
 }
 
-// kind: a name of cnncore/activation.h; alpha, max_value and threshold where the kind has them.
+// Attributes: kind is a name of cnncore/activation.h. alpha, max_value and threshold are those of the kind, if it has
+// them.
 OpPtr make_activation(AttributeReader& a, const std::vector<Shape>& inputs) {
   ActivationSpec spec(parse_activation(a.text("kind")));
   spec.alpha = static_cast<float>(a.real("alpha", static_cast<double>(spec.alpha)));

@@ -11,8 +11,8 @@ class ActivationOp : public Op {
   ActivationOp(const Shape& shape, const ActivationSpec& spec) : Op({shape}, shape), spec_(spec) {}
 
   const ActivationSpec& spec() const { return spec_; }
-  /// The kind where it can be the last part of another op: it has its default parameters and, where the op will be run
-  /// backwards, its slope follows from its output.
+  /// The kind of activation, if it can be the last part of another op. For that it must have its default parameters,
+  /// and if there will be a backward pass, its derivative must be computable from its output.
   std::optional<Activation> as_part(Purpose purpose) const;
 
   bool is_view(Purpose) const override { return spec_.kind == Activation::linear; }

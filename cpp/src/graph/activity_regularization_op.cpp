@@ -1,4 +1,5 @@
-// y = x, and the loss grows by l1 * sum |x| + l2 * sum x^2 over the batch, divided by its size.
+// The output is the input. The op adds (l1 * sum |x| + l2 * sum x^2) / batch size to the loss, with sums over the
+// batch.
 #include <algorithm>
 #include <cmath>
 
@@ -31,7 +32,7 @@ class ActivityRegularizationStep : public StepWithTangents {
   void tangent(const Run& run, const Run& tangent) const override {
     std::copy_n(tangent.x[0], run.count * size_, tangent.y);
   }
-  // the second derivatives of its own losses are part of every kind of curvature
+  // The second derivatives of this loss are part of every kind of curvature.
   void backward_gauss_newton(const Run& run, const Run& tangent) const override {
     for (int64_t i = 0; tangent.dx[0] && i < run.count * size_; ++i)
       tangent.dx[0][i] = tangent.dy[i] + bend(run) * tangent.x[0][i];

@@ -1,5 +1,5 @@
-// y = x of the first input, and the loss grows by weight * the sum over the second input's sample, as a mean over the
-// batch, or with `summed` as a sum over it.
+// The output is the first input. The op adds weight * the sum of a sample of the second input to the loss. It is the
+// mean over the samples of a batch, or with `summed` their sum.
 #include <algorithm>
 #include <cmath>
 
@@ -26,7 +26,7 @@ class AddedLossStep : public StepWithTangents {
     if (run.dx[1])
       std::fill_n(run.dx[1], run.count * terms_, static_cast<float>(weight_) * (summed_ ? 1.0f : run.share));
   }
-  // The added loss is linear in its input: of its own it has no curvature.
+  // The added loss is linear in its input, so it has no second derivatives of its own.
   void tangent(const Run& run, const Run& tangent) const override {
     std::copy_n(tangent.x[0], run.count * size_, tangent.y);
   }

@@ -13,7 +13,7 @@ namespace cnncore {
 
 class AttributeReader {
  public:
-  /// `op` begins the messages: "[conv2d] ".
+  /// `op` is what messages begin with, such as "[conv2d] ".
   AttributeReader(std::string op, const Attributes& attributes) : op_(std::move(op)), attributes_(attributes) {}
 
   const std::string& op() const { return op_; }

@@ -1,6 +1,6 @@
 // Batch normalization (Ioffe and Szegedy, 2015) over the last axis, as in Keras; ops/normalization_rows.h has the
 // formulas. In training it needs the whole batch twice: for the statistics, and for the sums of the gradient. In
-// inference it is a map per channel, which the layer before takes into its kernel.
+// inference it is a map of each channel, which the layer before can include in its kernel.
 #include <algorithm>
 
 #include "graph/activation_op.h"
@@ -19,7 +19,7 @@ struct BatchNormMeaning {
   bool relu = false;
 };
 
-// Which of the op's parameters are where; gamma and beta may be missing.
+// At which place of the parameters each one is. There may be no gamma or no beta.
 struct Roles {
   explicit Roles(const BatchNormMeaning& m)
       : gamma(m.scale ? 0 : -1), beta(m.center ? m.scale : -1), mean(m.scale + m.center) {}
@@ -52,7 +52,8 @@ class BatchNormalizationMap : public ChannelMap {
   int64_t channels_;
 };
 
-// Sums of a shard, in its partial memory, and of the batch: doubles, zero at first.
+// The sums of a shard, which are in its memory for partial sums, and those of the batch. They are doubles, and zero at
+// first.
 struct BatchSums {
   BatchSums(float* memory, int64_t count) : at(reinterpret_cast<double*>(memory)), channels(count) {}
   static int64_t size(int64_t count) { return 2 * (1 + 4 * count); }  // floats
@@ -157,8 +158,9 @@ class BatchNormalizationStep : public Step {
   const Kernels& k_;
 };
 
-// In products with curvature: the moving statistics, and gamma and beta that are trained. With s = gamma * inverse,
-// y = (x - mean) s + beta; what the gradients of gamma and beta take are sums of dy and of dy x per channel.
+// The step for products with curvature. It uses the moving statistics, and gamma and beta are trained. With s = gamma *
+// inverse, y = (x - mean) s + beta. The gradients of gamma and beta are computed from the sums of dy and of dy x over
+// each channel.
 class FixedStatisticsStep : public StepWithTangents {
  public:
   FixedStatisticsStep(const BatchNormMeaning& m, std::shared_ptr<const ChannelMap> map, const Shape& shape,
@@ -237,12 +239,12 @@ class FixedStatisticsStep : public StepWithTangents {
   const float* tangent_of(int role) const {
     return role < 0 ? nullptr : parameters_[static_cast<size_t>(role)].tangent;
   }
-  // y = x times a scale per channel, and an offset where wanted
+  // y = x times the scale of each channel, and plus its offset if that is asked for.
   void scaled(const Run& run, const float* x, const float* packed, bool offset, float* y) const {
     normalize_rows(k_, run.count * rows_, channels_, x, nullptr, packed, offset ? packed + stride() : nullptr, false,
                    y);
   }
-  // sums[c] += dy x, or dy, as doubles in a memory of floats
+  // sums[c] += dy x, or dy if x is null. The sums are doubles in a memory of floats.
   void add_products(const Run& run, const float* dy, const float* x, float* sums) const {
     double* to = reinterpret_cast<double*>(sums);
     for (int64_t i = 0; i < run.count * rows_ * channels_; i += channels_)
@@ -271,7 +273,7 @@ class BatchNormalizationOp : public Op, public HasChannelMap {
     m.relu = true;
     return std::make_shared<BatchNormalizationOp>(output(), m);
   }
-  // In training the statistics are those of all pixels, so nothing of it can be left out.
+  // In training the statistics depend on all pixels, so none of them can be left out.
   std::unique_ptr<Step> plan(const StepContext& context) const override {
     if (context.purpose == Purpose::training && !m_.frozen)
       return std::make_unique<BatchNormalizationStep>(m_, output(), context);

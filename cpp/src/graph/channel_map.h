@@ -8,7 +8,8 @@
 
 namespace cnncore {
 
-/// y = x * scale[c] + offset[c] per channel c of the last axis, made from an op's parameters.
+/// A map y = x * scale[c] + offset[c], where c is the channel along the last axis. scale and offset are computed from
+/// parameters of an op.
 class ChannelMap {
  public:
   virtual ~ChannelMap() = default;
@@ -28,13 +29,14 @@ class HasChannelMap {
   virtual std::shared_ptr<const ChannelMap> channel_map() const = 0;
 };
 
-/// A kernel, whose last axis is that of the filters, and a bias, multiplied by a ChannelMap: the kernel and bias that
-/// compute both.
+/// A kernel and a bias that compute a layer and the ChannelMap after it at once. The last axis of the kernel is that of
+/// the filters.
 class FoldedKernel {
  public:
   FoldedKernel(std::shared_ptr<const ChannelMap> map, int64_t kernel_size, int64_t filters)
       : map_(std::move(map)), kernel_size_(kernel_size), filters_(filters) {}
-  /// Floats: the kernel, the bias, and the map while it is made.
+  /// The number of floats of memory that are needed: for the kernel, for the bias, and for the map while it is
+  /// computed.
   int64_t size() const { return aligned_count<float>(kernel_size_) + 2 * aligned_count<float>(filters_); }
   const float* kernel(const float* memory) const { return memory; }
   const float* bias(const float* memory) const { return memory + aligned_count<float>(kernel_size_); }

@@ -89,13 +89,14 @@ int to_axis(const AttributeReader& a, int64_t axis) {
 
 }  // namespace
 
-// axis: of the sample, from 0 on; a negative one counts from the last
+// Attributes: axis is counted from 0 without the batch axis; a negative axis counts from the last one.
 OpPtr make_concatenate(AttributeReader& a, const std::vector<Shape>& inputs) {
   check(!inputs.empty(), a.op(), "expected at least one input");
   return std::make_shared<ConcatenateOp>(to_axis(a, a.integer("axis", -1)), inputs);
 }
 
-// axes: an axis of both samples or one of each, from 0 on; negative ones count from the last
+// Attributes: axes is one axis for both inputs or one for each, counted from 0 without the batch axis; negative axes
+// count from the last one.
 OpPtr make_dot(AttributeReader& a, const std::vector<Shape>& inputs) {
   check(inputs.size() == 2, a.op(), "expected two inputs. Received: ", inputs.size());
   const auto [axis_1, axis_2] = a.pair("axes");

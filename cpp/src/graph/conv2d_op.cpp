@@ -17,9 +17,9 @@ struct Conv2dMeaning {
   Conv2dParams params;
   bool use_bias = true;
   Activation activation = Activation::linear;
-  std::optional<Precision> precision = {};          // none: the network's
-  bool max_pool = false;                            // of 2x2 windows, behind the activation
-  std::shared_ptr<const ChannelMap> map = nullptr;  // before the activation; inference
+  std::optional<Precision> precision = {};          // if there is none, that of the network
+  bool max_pool = false;                            // a 2x2 max-pool follows the activation
+  std::shared_ptr<const ChannelMap> map = nullptr;  // in inference: a map before the activation
 };
 
 Shape output_of(const Conv2dMeaning& m) {
@@ -134,7 +134,8 @@ class Conv2dStep : public StepWithTangents {
     if (task < plan_.pack_tasks()) plan_.pack(task, kernel, packed);
     if (tangent_ && task < tangent_->pack_tasks()) tangent_->pack(task, kernel, packed + plan_.packed_size());
   }
-  // `adds`: to what another call has left in partial, and without the bias, whose gradient that was.
+  // With `adds`, the result is added to what another call has written to partial, which includes the gradient of the
+  // bias already.
   void backward_of(const Run& run, const float* x, const float* packed, float* dx, float* partial,
                    bool adds = false) const {
     for_groups(run, plan_.backward_images(), [&](int64_t n, int64_t count) {
@@ -200,7 +201,7 @@ class Conv2dOp : public Op {
     Conv2dMeaning m = m_;
     if (const auto* act = dynamic_cast<const ActivationOp*>(&next); act && linear) {
       const std::optional<Activation> activation = act->as_part(purpose);
-      // relu alone has no second derivative, which the backward pass of a product would have to add
+      // Only relu can be fused for a product with curvature, because the second derivative of others would be needed.
       if (!activation || (purpose == Purpose::curvature && activation != Activation::relu)) return nullptr;
       m.activation = *activation;
       return std::make_shared<Conv2dOp>(m);

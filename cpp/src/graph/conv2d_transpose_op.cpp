@@ -15,7 +15,7 @@ struct TransposeMeaning {
   Conv2dTransposeParams params;
   bool use_bias = true;
   Activation activation = Activation::linear;
-  std::optional<Precision> precision = {};  // none: the network's
+  std::optional<Precision> precision = {};  // if there is none, that of the network
 };
 
 class Conv2dTransposeStep : public StepWithTangents {
@@ -35,7 +35,7 @@ class Conv2dTransposeStep : public StepWithTangents {
     backward_of(run, run.x[0], kernel_.value, run.packed, run.dx[0], trained() ? run.partial : nullptr);
   }
 
-  // Of products with curvature, which leave the activation to a step of its own: as of a convolution.
+  // In products with curvature the activation is a step of its own. The formulas are those of a convolution.
   void tangent(const Run& run, const Run& tangent) const override {
     const float* bias = bias_ ? bias_->tangent : nullptr;
     float* y = tangent.y;
@@ -99,7 +99,8 @@ class Conv2dTransposeStep : public StepWithTangents {
                                                               .winner = nullptr,
                                                               .scratch = run.scratch});
   }
-  // `adds`: to what another call has left in partial, and without the bias, whose gradient that was.
+  // With `adds`, the result is added to what another call has written to partial, which includes the gradient of the
+  // bias already.
   void backward_of(const Run& run, const float* x, const float* kernel, const float* packed, float* dx, float* partial,
                    bool adds = false) const {
     for (int64_t n = 0; n < run.count; n += plan_.backward_images()) {

@@ -14,8 +14,8 @@ struct DenseMeaning {
   DenseParams params;
   bool use_bias = true;
   Activation activation = Activation::linear;
-  std::optional<Precision> precision = {};          // none: the network's
-  std::shared_ptr<const ChannelMap> map = nullptr;  // before the activation; inference
+  std::optional<Precision> precision = {};          // if there is none, that of the network
+  std::shared_ptr<const ChannelMap> map = nullptr;  // in inference: a map before the activation
 };
 
 class DenseStep : public StepWithTangents {
@@ -37,7 +37,7 @@ class DenseStep : public StepWithTangents {
     if (run.dx[0]) plan_.backward_data(run.count, run.dy, run.packed, run.dx[0], run.scratch);
   }
 
-  // Of products with curvature, which leave the activation to a step of its own: y = x * kernel + bias.
+  // In products with curvature the activation is a step of its own, so this is y = x * kernel + bias.
   void tangent(const Run& run, const Run& tangent) const override {
     const float* bias = bias_ ? bias_->tangent : nullptr;
     float* y = tangent.y;
@@ -59,7 +59,8 @@ class DenseStep : public StepWithTangents {
   void pack_tangent(int64_t task, float* packed) const override {
     if (kernel_.tangent && plan_.packed_size() > 0) plan_.pack(task, kernel_.tangent, packed);
   }
-  // x dy' + x' dy: the second product is made beside the first, in the memory for the whole batch.
+  // The tangent of the gradient is x dy' + x' dy. The second product is computed in the memory for the whole batch, and
+  // then added to the first.
   int64_t batch_size(int64_t) const override { return kernel_.tangent ? kernel_.size : 0; }
   Range gradient_tangent(int64_t task, const BatchView& batch, const BatchView& tangent,
                          float* scratch) const override {

@@ -15,7 +15,7 @@ namespace {
 struct NormMeaning {
   float epsilon;
   bool center, scale;
-  int64_t parameters;  // length of gamma and beta
+  int64_t parameters;  // the length of gamma and beta
 };
 
 std::vector<ParameterSpec> parameters_of(const NormMeaning& m) {
@@ -68,7 +68,7 @@ class NormalizationStep : public StepWithTangents {
 
  protected:
   static int64_t aligned(int64_t count) { return aligned_count<float>(count); }
-  // Of sample n of a run: its means, and its inverse deviations `statistics_` further.
+  // Where the means of sample n of a run are. Its inverse deviations come `statistics_` floats later.
   float* statistics(const Run& run, int64_t n) const {
     return run.saved ? reinterpret_cast<float*>(run.saved) + n * 2 * statistics_ : run.scratch;
   }
@@ -206,7 +206,7 @@ NormMeaning meaning_of(AttributeReader& a, int64_t parameters) {
 
 }  // namespace
 
-// axes: how many of the last axes are normalized together
+// Attributes: axes says how many of the last axes are normalized together.
 OpPtr make_layer_normalization(AttributeReader& a, const std::vector<Shape>& inputs) {
   const Shape& shape = only_input(a, inputs);
   const int64_t rank = static_cast<int64_t>(shape.size()), axes = a.integer("axes", 1);
@@ -216,7 +216,7 @@ OpPtr make_layer_normalization(AttributeReader& a, const std::vector<Shape>& inp
   return std::make_shared<LayerNormalizationOp>(shape, meaning_of(a, size));
 }
 
-// groups: of channels, which are normalized together over all pixels
+// Attributes: groups is the number of groups of channels. Those of a group are normalized together over all pixels.
 OpPtr make_group_normalization(AttributeReader& a, const std::vector<Shape>& inputs) {
   const Shape& shape = only_input(a, inputs);
   const int64_t groups = a.integer("groups", 32);

@@ -19,8 +19,8 @@ class Op;
 class Step;
 using OpPtr = std::shared_ptr<const Op>;
 
-/// What a plan is made for: answers, steps of a training, or products with curvature, which have the backward pass of
-/// a training and the randomness and statistics of inference.
+/// What a plan is made for: inference, training steps, or products with curvature. The latter have a backward pass as
+/// training has, but use random numbers and statistics as inference does.
 enum class Purpose { inference, training, curvature };
 
 /// An array that an op needs. State, such as the moving statistics of BatchNormalization, is saved with a model but not
@@ -31,8 +31,8 @@ struct ParameterSpec {
   bool state = false;
 };
 
-/// Where one of a step's arrays lives. `grad` is null where the array is not trained. `tangent` is the part of the
-/// direction along which products with curvature are taken; null where there is none.
+/// Where one array of parameters of a step is. `grad` is null if the array is not trained. `tangent` is the direction
+/// along which products with curvature are computed, or null if there is none.
 struct ParameterRef {
   float* value = nullptr;
   float* grad = nullptr;

@@ -40,7 +40,7 @@ class PreluStep : public StepWithTangents {
   std::string describe() const override { return "prelu"; }
 
  private:
-  // to += alpha' times from, where x is not positive
+  // Adds alpha' * from to `to` where x is not positive.
   void add_where_negative(const Run& run, const float* from, float* to) const {
     if (!alpha_.tangent) return;
     const int64_t size = run.count * size_;
@@ -69,7 +69,7 @@ class PreluOp : public Op {
 
 }  // namespace
 
-// shared_axes: along which one alpha serves, counted from 1
+// Attributes: shared_axes are the axes along which one alpha is used for all places. They are counted from 1.
 OpPtr make_prelu(AttributeReader& a, const std::vector<Shape>& inputs) {
   const Shape& shape = only_input(a, inputs);
   Shape alpha = shape;

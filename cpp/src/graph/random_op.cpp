@@ -85,7 +85,8 @@ class GaussianNoiseOp : public Op {
 
 }  // namespace
 
-// rate: the share that is dropped; noise_shape: of the sample, with 1 along axes that share a draw
+// Attributes: rate is the share that is dropped. noise_shape is the shape of a sample, with 1 along axes that share a
+// draw.
 OpPtr make_dropout(AttributeReader& a, const std::vector<Shape>& inputs) {
   const Shape& shape = only_input(a, inputs);
   const double rate = a.real("rate");

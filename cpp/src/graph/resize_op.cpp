@@ -21,7 +21,7 @@ class Movement : public LinearStep {
   const char* name_;
 };
 
-// Zeros around an image, or the inside of one.
+// Adds a border of zeros to an image, or removes its border.
 class BorderStep : public Movement {
  public:
   BorderStep(bool pads, const ImageSize& in, const ImageSize& out, const Padding& border, const Kernels& kernels)
@@ -111,17 +111,17 @@ class PermuteOp : public Op {
 
 }  // namespace
 
-// padding: rows and columns of zeros
+// Attributes: padding is the number of rows and columns of zeros at each side.
 OpPtr make_zero_padding2d(AttributeReader& a, const std::vector<Shape>& inputs) {
   return std::make_shared<BorderOp>(true, image_input(a, inputs), a.padding("padding"));
 }
 
-// cropping: rows and columns that are left out
+// Attributes: cropping is the number of rows and columns that are left out at each side.
 OpPtr make_cropping2d(AttributeReader& a, const std::vector<Shape>& inputs) {
   return std::make_shared<BorderOp>(false, image_input(a, inputs), a.padding("cropping"));
 }
 
-// size: whole factors; interpolation: "nearest" or "bilinear"
+// Attributes: size has two whole factors. interpolation is "nearest" or "bilinear".
 OpPtr make_upsampling2d(AttributeReader& a, const std::vector<Shape>& inputs) {
   const std::pair<int64_t, int64_t> size = a.pair("size", std::pair<int64_t, int64_t>(2, 2));
   const std::string interpolation = a.text("interpolation", "nearest");
@@ -131,7 +131,7 @@ OpPtr make_upsampling2d(AttributeReader& a, const std::vector<Shape>& inputs) {
       Upsampling2dParams{size_of(image_input(a, inputs)), size.first, size.second, interpolation == "bilinear"});
 }
 
-// dims: which axis of the input each axis of the output is, counted from 1
+// Attributes: dims says for each axis of the output which axis of the input it is, counted from 1.
 OpPtr make_permute(AttributeReader& a, const std::vector<Shape>& inputs) {
   std::vector<int> dims;
   for (const int64_t d : a.integers("dims")) {

@@ -1,12 +1,12 @@
-// y = x, and beside it the second moment of what passes: sums of outer products, which curvature is estimated from.
-//
-// of "inputs":     the "gradient" of the parameter moment (d, d) is sum_n sum_p a a^T, where a is the window of sample
-// n
-//                  at position p, flat in the order of a convolution's kernel (a dense layer's whole input is one
-//                  window), and 1 behind it with use_bias.
-// of "gradients":  the same sum over dy, one vector of channels a position.
-//
-// The parameter's value is not read. Each entry is summed over the samples in their order, whatever the threads.
+// The output is the input. The op also computes a second moment, which is a sum of outer products, from which K-FAC
+// estimates the curvature. The sum is written as the "gradient" of a parameter `moment` of shape (d, d), whose value is
+// not read.
+//   of "inputs":     sum_n sum_p a a^T, where a is the window of sample n at position p, flat in the order of the
+//   kernel
+//                    of a convolution, and with use_bias a 1 after it. For a dense layer, the whole input is one
+//                    window.
+//   of "gradients":  sum_n sum_p g g^T, where g is dy of sample n at position p, with one value for each channel.
+// Each entry is summed over the samples in their order, whatever the number of threads.
 #include <algorithm>
 #include <numeric>
 #include <vector>
@@ -18,8 +18,9 @@
 namespace cnncore {
 namespace {
 
-constexpr int64_t kMomentRowsPerTask = 48;  // of the moment: a multiple of every kernel's block of rows
-constexpr int64_t kPixels = 512;            // that a product takes at a time, about
+// A task computes so many rows of the moment: a multiple of the number of rows that kernels keep in registers.
+constexpr int64_t kMomentRowsPerTask = 48;
+constexpr int64_t kPixels = 512;  // roughly how many positions a product takes at a time
 
 struct MomentMeaning {
   Conv2dParams params;  // the window; its filters are not used
@@ -36,7 +37,7 @@ Shape positions_of(const MomentMeaning& m) {
   return conv2d_output_shape(p);
 }
 
-// Neighbours in a window that lie side by side in memory.
+// Values of a window that are next to each other in memory.
 struct Columns {
   int64_t begin, count, offset;
 };
@@ -96,7 +97,7 @@ class SecondMomentStep : public Step {
   int64_t row_tasks() const { return (m_.depth() + kMomentRowsPerTask - 1) / kMomentRowsPerTask; }
   bool bordered() const { return image_ != size_; }
 
-  // Rows [begin, end) of the sum as far as the diagonal; what is above it follows by symmetry.
+  // Computes rows [begin, end) of the sum up to the diagonal. The rest follows by symmetry.
   void add(bool ones, int64_t begin, int64_t end, int64_t count, const float* x, bool first) const {
     static constexpr float kOne = 1.0f;
     for (const Columns& columns : columns_) {
@@ -115,7 +116,7 @@ class SecondMomentStep : public Step {
     }
   }
 
-  // Samples inside their borders of zeros.
+  // Copies samples into borders of zeros.
   const float* framed(const float* x, int64_t count, float* scratch) const {
     if (!bordered()) return x;
     const Conv2dParams& p = m_.params;
@@ -171,7 +172,7 @@ OpPtr make_second_moment(AttributeReader& a, const std::vector<Shape>& inputs) {
     std::tie(p.dilation_height, p.dilation_width) = a.pair("dilation_rate", one);
     if (a.has("padding")) p.padding = a.padding("padding");
   }
-  positions_of(m);  // throws for a window that makes no sense
+  positions_of(m);  // throws an exception if the window makes no sense
   return std::make_shared<SecondMomentOp>(in, m);
 }
 

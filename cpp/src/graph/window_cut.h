@@ -6,15 +6,15 @@
 
 namespace cnncore {
 
-/// One axis of a window: the input's size and the padding behind it, which are cut, and what stays.
+/// One axis of an op with a sliding window. The size of the input and the padding after it are what can be cut.
 struct WindowAxis {
   int64_t& size;
   int64_t& after;
   int64_t kernel, stride, before, dilation;
 };
 
-/// Cuts the axis so that it delivers `needed` outputs. False where it can't be cut exactly: a window that lies in the
-/// padding alone.
+/// Cuts the axis so that it gives exactly `needed` outputs. Returns false if that is impossible, because a window would
+/// lie completely in the padding.
 inline bool cut_window(WindowAxis axis, int64_t needed) {
   const int64_t reach = (needed - 1) * axis.stride + (axis.kernel - 1) * axis.dilation + 1 - axis.before;
   const int64_t size = std::clamp<int64_t>(reach, 1, axis.size);

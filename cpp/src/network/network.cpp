@@ -36,11 +36,11 @@ struct Network::Impl {
   Precision precision = Precision::float32;
   std::shared_ptr<ReadWriteLock> lock = std::make_shared<ReadWriteLock>();
   TrainingPlans training;
-  // products with curvature: along `direction`, of a block of samples; made when they are asked for
+  // For products with curvature along `direction`. They are made when the first product is asked for.
   Buffer<float> direction, block_product;
   std::unique_ptr<Curvature> curvature;
-  int64_t curvature_block = 0;  // what it was asked for
-  std::mutex planning;          // of inference, among readers
+  int64_t curvature_block = 0;  // the number of samples in a block for which they were made
+  std::mutex planning;          // held by a reader that makes a plan for inference
   std::shared_ptr<Inference> inference;
 
   Impl(Graph g, std::vector<int> out, const std::map<std::string, std::shared_ptr<Parameters>>& given)
@@ -75,7 +75,7 @@ struct Network::Impl {
     return *curvature;
   }
 
-  // Where samples are large, fewer are taken at a time.
+  // If samples are large, fewer are taken at a time.
   std::unique_ptr<Plan> curvature_plan(int64_t block) {
     int64_t slice = kTrainingSlice;
     for (;;) {

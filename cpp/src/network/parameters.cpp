@@ -37,8 +37,8 @@ const float* Parameters::data(size_t array) const {
 
 namespace {
 
-// Keeps everybody out who computes with some parameters; or only who changes them. What this thread holds itself, as
-// where a network calls a layer in Python, is not waited for.
+// Waits until nobody computes with some parameters, or until nobody changes them, and keeps others out. Locks that this
+// thread holds itself are not waited for; it holds some if a network has called a layer in Python.
 template <bool kWrite>
 class Exclusion {
  public:
@@ -51,7 +51,8 @@ class Exclusion {
     }
     std::sort(networks.begin(), networks.end());
     networks.erase(std::unique(networks.begin(), networks.end()), networks.end());
-    // Who holds a network already must not wait for another one, whose holder may wait for the first.
+    // A thread that holds the lock of one network must not wait for that of another, whose holder may wait for the
+    // first.
     if (held_by_this_thread.empty())
       for (const auto& network : networks) take(*network);
     for (const Parameters* owner : owners) take(owner->state().lock);
@@ -90,7 +91,7 @@ void write_parameters(const std::vector<ParameterValues>& all) {
     check_array(item.owner->state(), item.array);
     owners.push_back(item.owner);
   }
-  std::sort(owners.begin(), owners.end());  // as networks lock them
+  std::sort(owners.begin(), owners.end());  // in the order in which networks lock them
   owners.erase(std::unique(owners.begin(), owners.end()), owners.end());
   const Exclusion<true> exclusion(owners);
   for (const ParameterValues& item : all) {

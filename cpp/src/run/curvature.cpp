@@ -110,7 +110,7 @@ BatchView Curvature::view(const PlannedNode& node, BatchMemory& memory) const {
   return view;
 }
 
-// The product of Gauss-Newton uses x of the values, and dy of the tangents.
+// The Gauss-Newton product uses x of the values together with dy of the tangents.
 void Curvature::refresh_views(CurvatureKind kind) {
   for (size_t n = 0; n < plan_->nodes.size(); ++n) {
     BatchView& values = value_views_[n];

@@ -12,7 +12,8 @@ namespace cnncore {
 
 /// The number of samples in a block.
 constexpr int64_t kCurvatureBlock = 1024;
-/// Of the tensors of a slice, and of those of a block, as far as fewer samples help; each has tangents beside it.
+/// Limits for the memory of a slice and of a block. Larger samples are taken fewer at a time, but at least one. The
+/// tangents take as much memory again.
 constexpr int64_t kCurvatureFloats = int64_t{8} << 20;
 
 class Curvature {

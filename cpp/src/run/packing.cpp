@@ -7,7 +7,7 @@ namespace cnncore {
 
 PackedParameters::PackedParameters(const Plan& plan, const std::vector<BoundSlot>& bound, ParameterState state)
     : state_(state), packed_(plan.packed_floats) {
-  if (state.lent)  // copied before packing, so that the next comparison notices all later changes
+  if (state.lent)  // copy them before packing, so that the next comparison notices all later changes
     for (const BoundSlot& slot : bound) {
       seen_.emplace_back(slot.size);
       std::copy_n(slot.value, slot.size, seen_.back().data());

@@ -16,7 +16,7 @@ struct Run {
   int64_t first = 0;  ///< the place of the first sample in the batch, for steps that depend on it
   int64_t count = 0;
   int64_t training_step = 0;        ///< the number of the training step, for steps that depend on it
-  const float* const* x = nullptr;  ///< per input
+  const float* const* x = nullptr;  ///< one for each input
   float* y = nullptr;
   float* const* dx = nullptr;  ///< one for each input, which is overwritten, or null if its gradient is not needed
   float* dy = nullptr;         ///< may be changed, since nothing reads it after this step
@@ -78,12 +78,12 @@ class Step {
   virtual bool backward_reads_x() const { return true; }
   virtual bool backward_reads_y() const { return true; }
 
-  /// The forward pass of a slice is little work, reads x alone and changes nothing else than y: where y would have to
-  /// be kept in the memory of the batch for the way back, it is computed again instead.
+  /// Whether the forward pass is little work, reads x only and changes y only. If y would have to be kept in the memory
+  /// of the batch until the backward pass, it is then computed again instead.
   virtual bool repeats_forward() const { return false; }
 
-  /// Memory: floats per thread, floats of repacked parameters, floats of a shard's sums, bytes kept per sample, floats
-  /// for the whole batch.
+  /// How much memory the step needs: floats of scratch for each thread, floats of packed parameters, floats of the sums
+  /// of a shard, bytes that are kept for each sample, and floats for the whole batch.
   virtual int64_t scratch_size() const { return 0; }
   virtual int64_t packed_size() const { return 0; }
   virtual int64_t partial_size() const { return 0; }

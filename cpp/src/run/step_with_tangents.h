@@ -5,25 +5,25 @@
 
 namespace cnncore {
 
-/// A step with derivatives along a direction of the parameters, the `tangents` of its arrays (Pearlmutter, 1994). Of
-/// two Runs the second leads to the tangents of what the first leads to: its `packed` is the direction, and its partial
-/// sums become the product. x of an input that depends on no trained parameter is null there where it is the step's
-/// only input, else it points to zeros.
+/// A step that can also compute tangents: the derivatives of its arrays along a direction of the parameters
+/// (Pearlmutter, 1994). Where a function takes two Runs, the second one points to the tangents of the arrays of the
+/// first one. Its `packed` is the direction, and its partial sums become the product. If an input depends on no trained
+/// parameter, its tangent is zero: then x is null there if the step has no other input, and otherwise points to zeros.
 class StepWithTangents : public Step {
  public:
   const StepWithTangents* with_tangents() const final { return this; }
 
-  /// Packs the direction, as pack() does the parameters.
+  /// Packs the direction, as pack() packs the parameters.
   virtual void pack_tangent(int64_t /*task*/, float* /*packed*/) const {}
-  /// y', behind forward.
+  /// Computes y'. It is called after forward().
   virtual void tangent(const Run& run, const Run& tangent) const = 0;
-  /// dx and dx' from dy and dy', and the share in the tangent of the parameters' gradient. As it is here, it serves
-  /// steps whose backward pass depends on dy and on nothing else that has a tangent, kinks aside.
+  /// Computes dx and dx' from dy and dy', and what the samples contribute to the tangent of the gradient of the
+  /// parameters. This implementation is for steps whose backward pass depends on no array with a tangent except dy.
   virtual void backward_tangent(const Run& run, const Run& tangent) const {
     backward(run);
     backward_gauss_newton(run, tangent);
   }
-  /// Gauss-Newton's product keeps of that what backward makes of dy' alone.
+  /// The same for the Gauss-Newton product, which only has the terms that backward() computes from dy'.
   virtual void backward_gauss_newton(const Run& run, const Run& tangent) const {
     Run gradients = run;
     gradients.dx = tangent.dx, gradients.dy = tangent.dy, gradients.partial = tangent.partial;

@@ -7,7 +7,7 @@
 namespace cnncore {
 namespace {
 
-// Floats of the largest tensor of a slice.
+// The number of floats of the largest tensor of a slice.
 int64_t largest(const Plan& plan) {
   int64_t size = 0;
   for (const PlannedTensor& tensor : plan.tensors) size = std::max(size, tensor.size);

@@ -1,4 +1,4 @@
-// The steps of a plan on a slice of samples, together with their tangents: a product with curvature.
+// The steps of a plan on a slice of samples, together with their tangents, as products with curvature need them.
 #pragma once
 
 #include <vector>
@@ -8,8 +8,8 @@
 
 namespace cnncore {
 
-/// What each thread has for itself: values and gradients, their tangents in a memory of the same layout, zeros for
-/// inputs without a tangent, and room for the largest of a step's arrays.
+/// The memory of one thread: values and gradients, their tangents in the same layout, zeros for inputs without a
+/// tangent, and space for the largest array of a step.
 struct TangentMemory {
   explicit TangentMemory(const Plan& plan);
   ThreadMemory values, tangents;
@@ -25,7 +25,8 @@ class TangentSlices {
   const Slices& values() const { return values_; }
   const Slices& tangents() const { return tangents_; }
 
-  /// logits: outputs whose last activation the loss takes with it, by output. Their tangent is that of the logits.
+  /// `logits` says for each output whether the loss includes its last activation. Then its tangent is that of the
+  /// logits.
   void forward(const Phase& phase, const SliceOf& slice, const std::vector<uint8_t>& logits) const;
   void backward(const Phase& phase, const SliceOf& slice, const std::vector<uint8_t>& logits) const;
 

@@ -24,7 +24,7 @@ Training::Training(std::unique_ptr<Plan> plan, TrainingMemory& memory)
 
 void Training::take_memory() {
   if (!memory_.take(this, *plan_, shards_.count)) return;
-  for (BatchView& view : views_) view.x.clear();  // made of pointers into it
+  for (BatchView& view : views_) view.x.clear();  // these point into the memory
 }
 
 void Training::pack_parameters() {

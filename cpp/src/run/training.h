@@ -19,7 +19,7 @@ struct BatchLosses {
 
 class Training {
  public:
-  /// `memory` outlives it and may serve others between two steps.
+  /// `memory` must exist longer than this object. Between two steps, others may use it.
   Training(std::unique_ptr<Plan> plan, TrainingMemory& memory);
   ~Training() { memory_.leave(this); }
   Training(const Training&) = delete;

@@ -14,7 +14,7 @@ bool TrainingMemory::take(const void* user, const Plan& plan, int64_t shards) {
     batch_ = {};
     threads_.clear();
   }
-  user_ = nullptr;  // where memory runs out nobody has it
+  user_ = nullptr;  // if there is not enough memory, nobody is the user
   reserve(packed_, plan.packed_floats);
   batch_.reserve(plan, shards);
   for (const auto& thread : threads_) thread->reserve(plan);

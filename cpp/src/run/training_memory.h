@@ -8,14 +8,15 @@
 
 namespace cnncore {
 
-/// Shared by the training plans of a network, of which one runs at a time: nothing in it outlives a step. It grows to
-/// the largest plan, and shrinks again where much more is held than the next plan needs.
+/// The training plans of a network share this memory. Only one of them runs at a time, and nothing in it is needed
+/// after a step. It grows to the size that the largest plan needs, and becomes smaller again if it is much larger than
+/// what the next plan needs.
 class TrainingMemory {
  public:
-  /// Makes room for a plan of `shards` shards. True where another user had the memory since the last call: pointers
-  /// into it do not hold any longer.
+  /// Makes the memory large enough for a plan with `shards` shards. Returns true if another user has had the memory
+  /// since the last call, so that pointers into it are no longer valid.
   bool take(const void* user, const Plan& plan, int64_t shards);
-  /// A user that ends.
+  /// Says that a user does not exist any longer.
   void leave(const void* user) {
     if (user_ == user) user_ = nullptr;
   }
