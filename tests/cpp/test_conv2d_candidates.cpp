@@ -276,11 +276,12 @@ TEST_CASE("conv2d: every algorithm of every pass is the convolution, and any of 
       check_candidates(c, k, static_cast<uint64_t>(i), seen);
     }
     // those that random shapes seldom meet
-    for (const char* text : {"9x9x1 f8 k3x3 relu pool first", "8x8x1 f2 k3x3 p1", "9x9x32 f32 k3x3 p1 bfloat16",
-                             "8x8x32 f32 k3x3 p1 relu pool bfloat16_3x", "7x7x32 f32 k3x3 s2 p1 bfloat16",
-                             // channels that do not fill vectors; images smaller than the kernel's reach
-                             "8x8x24 f32 k3x3 p1 relu pool", "7x6x20 f32 k3x3 p1 relu", "3x3x24 f40 k3x3 p1 relu",
-                             "1x1x17 f18 k3x3 p1", "4x5x20 f33 k3x3 s2 p0,1,0,1", "5x4x16 f16 k3x3 d2 p3"}) {
+    for (const char* text :
+         {"9x9x1 f8 k3x3 relu pool first", "8x8x1 f2 k3x3 p1", "9x9x32 f32 k3x3 p1 bfloat16",
+          "8x8x32 f32 k3x3 p1 relu pool bfloat16_3x", "7x7x32 f32 k3x3 s2 p1 bfloat16",
+          // channels that do not fill vectors; images smaller than the kernel's reach
+          "8x8x24 f32 k3x3 p1 relu pool", "9x8x32 f48 k3x3 p1 relu pool", "7x6x20 f32 k3x3 p1 relu",
+          "3x3x24 f40 k3x3 p1 relu", "1x1x17 f18 k3x3 p1", "4x5x20 f33 k3x3 s2 p0,1,0,1", "5x4x16 f16 k3x3 d2 p3"}) {
       CAPTURE(std::string(text));
       check_candidates(parse_conv2d_case(text), k, 7, seen);
     }

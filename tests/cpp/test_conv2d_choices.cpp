@@ -17,7 +17,7 @@ constexpr const char* kChoices = R"(
 28x28x1 f32 k3x3 relu pool infer: direct none none
 28x28x1 f32 k3x3 relu pool: direct planes patch; scalar direct winners patch; neon direct winners patch
 28x28x1 f32 k3x3 relu first: direct none direct
-13x13x32 f64 k3x3 relu pool: winograd winners winners
+13x13x32 f64 k3x3 relu pool: winograd winners winners; avx512 winograd patch winners; avx512_bf16 winograd patch winners; amx winograd patch winners
 13x13x32 f64 k3x3 relu pool infer: winograd none none
 12x12x32 f64 k3x3 relu: winograd winograd winograd
 28x28x1 f6 k5x5 p2 relu pool first: direct none winners; avx512 direct none direct; avx512_bf16 direct none direct; amx direct none direct
@@ -27,11 +27,11 @@ constexpr const char* kChoices = R"(
 14x14x6 f16 k5x5: direct direct direct; avx512 direct planes direct; avx512_bf16 direct planes direct; amx direct planes direct
 5x5x16 f120 k5x5 relu: direct direct direct
 32x32x3 f32 k3x3 p1 relu first: direct none direct
-32x32x32 f32 k3x3 p1 relu pool: winograd winners winners
+32x32x32 f32 k3x3 p1 relu pool: winograd winners winners; avx512 winograd patch winners; avx512_bf16 winograd patch winners; amx winograd patch winners
 16x16x32 f64 k3x3 p1 relu: winograd winograd winograd
-16x16x64 f64 k3x3 p1 relu pool: winograd winners winners
+16x16x64 f64 k3x3 p1 relu pool: winograd winners winners; avx512 winograd patch winners; avx512_bf16 winograd patch winners; amx winograd patch winners
 8x8x64 f128 k3x3 p1 relu: winograd winograd winograd
-8x8x128 f128 k3x3 p1 relu pool: winograd winners winners
+8x8x128 f128 k3x3 p1 relu pool: winograd winners winners; avx512 winograd patch winners; avx512_bf16 winograd patch winners; amx winograd patch winners
 4x4x128 f128 k3x3 p1: winograd winograd winograd
 31x31x24 f32 k3x3 p1 pool: winograd winners winners
 3x3x128 f128 k3x3 p1: inside inside inside

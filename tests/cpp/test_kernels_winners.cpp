@@ -306,3 +306,40 @@ TEST_CASE("patch_weights is the gradient of a 3x3 kernel of one channel behind a
       for (const int64_t channels : channel_counts(k.width)) check_patch(k, grid, channels, random);
   });
 }
+
+namespace {
+
+void check_patch_data(const Kernels& k, const std::array<int64_t, 2>& grid, int64_t channels, int64_t filters,
+                      Random& random) {
+  const int64_t pitch = 2 * grid[1] + 2 + random.integer(0, 3), row = pitch * channels, block = 9 * k.width;
+  PooledGradient g(grid[0], grid[1], filters, pitch, channels, random);
+  Floats kernel(9 * channels * filters, random), dx(((2 * grid[0] + 1) * pitch + 2 * grid[1] + 2) * channels, random);
+  Ints kernel_offset(filters, random);
+  fill(kernel, random), fill(dx, random);
+  for (int64_t f = 0; f < filters; ++f) kernel_offset[f] = static_cast<int32_t>(block * f);
+  std::vector<Sum> expected(static_cast<size_t>(dx.size()));
+  for (size_t i = 0; i < expected.size(); ++i) expected[i].add(dx[static_cast<int64_t>(i)]);
+  for (int64_t q = 0; q < g.windows; ++q)
+    for (int64_t f = 0; f < filters; ++f)
+      for (int64_t t = 0; t < 9 && g.wins(q, f); ++t)
+        for (int64_t c = 0; c < channels; ++c)
+          expected[static_cast<size_t>(g.place(q, f) + t / 3 * row + t % 3 * channels + c)].add(
+              g.dy[q * filters + f], kernel[c / k.width * block * filters + block * f + t * k.width + c % k.width]);
+  k.patch_data({g.dy.data(), g.winner.data(), g.windows, filters, channels, g.candidate.data(), row, kernel.data(),
+                kernel_offset.data(), dx.data()});
+  Mismatches wrong;
+  for (size_t i = 0; i < expected.size(); ++i) wrong.expect(dx[static_cast<int64_t>(i)], expected[i]);
+  CAPTURE(wrong.worst);
+  CHECK(wrong.count == 0);
+  CHECK((g.intact() && kernel.intact() && kernel_offset.intact() && dx.intact()));
+}
+
+}  // namespace
+
+TEST_CASE("patch_data is the gradient of the input of a 3x3 convolution behind a max-pool") {
+  for_each_isa([](const Kernels& k) {
+    Random random(25);
+    for (const auto& grid : window_grids())
+      check_patch_data(k, grid, random.integer(1, 3) * k.width, random.integer(1, 5) * k.width, random);
+  });
+}

@@ -34,6 +34,7 @@ struct Kernels {
   void (*sparse_weights)(const SparseArgs&);
   void (*sparse_data)(const SparseArgs&);
   void (*patch_weights)(const PatchWeightsArgs&);
+  void (*patch_data)(const PatchDataArgs&);
 
   void (*max_pool)(const PoolArgs&);
   /// The tangent of max-pooling: y' = x' at the position of the maximum. x' is read from dx, and y' is written to y.

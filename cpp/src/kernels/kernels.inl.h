@@ -16,6 +16,7 @@
 #include "kernels/elementwise.inl.h"
 #include "kernels/depthwise.inl.h"
 #include "kernels/sparse.inl.h"
+#include "kernels/patch_data.inl.h"
 #include "kernels/optimizer.inl.h"
 #include "kernels/pixels.inl.h"
 #include "kernels/bfloat16.inl.h"

@@ -27,6 +27,7 @@ constexpr Kernels kTable = {
     .sparse_weights = sparse_weights,
     .sparse_data = sparse_data,
     .patch_weights = patch_weights,
+    .patch_data = patch_data,
     .max_pool = max_pool,
     .max_pool_tangent = max_pool_tangent,
     .max_pool_backward = max_pool_backward,

@@ -74,4 +74,20 @@ struct PatchWeightsArgs {
   float* dw;
 };
 
+/// The gradient of the input of a 3x3 convolution with stride 1 before a 2x2 max-pool. Channels and filters are
+/// multiples of `width`, and a kernel has its channels in blocks of `width`:
+///   dx[window_offset[q] + (i / 2 + t / 3) * row + (i % 2 + t % 3) * channels + c] +=
+///       dy[q][f] * kernel[9 * (c - c % width) * filters + kernel_offset[f] + t * width + c % width]
+/// for windows q, filters f whose winner i = winner[q][f] is less than 4, taps t < 9 and channels c.
+struct PatchDataArgs {
+  const float* dy;
+  const uint8_t* winner;
+  int64_t windows, filters, channels;
+  const int32_t* window_offset;  // the position of the 4x4 patch of each window in dx
+  int64_t row;                   // floats between rows of dx
+  const float* kernel;
+  const int32_t* kernel_offset;  // per filter: 9 * width * f
+  float* dx;
+};
+
 }  // namespace cnncore

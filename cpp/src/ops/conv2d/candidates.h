@@ -8,7 +8,7 @@ namespace cnncore {
 extern const ForwardCandidate kDirectForward, kRowsForward, kDepthwiseForward, kWinogradForward, kTilesForward,
     kInsideForward;
 extern const DataCandidate kDirectData, kPlanesData, kDepthwiseData, kWinogradData, kTilesData, kWinnersData,
-    kInsideData;
+    kInsideData, kPatchData;
 extern const WeightsCandidate kDirectWeights, kRowsWeights, kDepthwiseWeights, kWinogradWeights, kTilesWeights,
     kWinnersWeights, kPatchWeights, kInsideWeights;
 

@@ -10,8 +10,8 @@ namespace {
 
 constexpr const ForwardCandidate* kForward[] = {&kDepthwiseForward, &kRowsForward,   &kWinogradForward,
                                                 &kTilesForward,     &kInsideForward, &kDirectForward};
-constexpr const DataCandidate* kData[] = {&kDepthwiseData, &kWinnersData, &kPlanesData, &kWinogradData,
-                                          &kTilesData,     &kInsideData,  &kDirectData};
+constexpr const DataCandidate* kData[] = {&kDepthwiseData, &kPatchData, &kWinnersData, &kPlanesData,
+                                          &kWinogradData,  &kTilesData, &kInsideData,  &kDirectData};
 constexpr const WeightsCandidate* kWeights[] = {&kDepthwiseWeights, &kRowsWeights,  &kPatchWeights,  &kWinnersWeights,
                                                 &kWinogradWeights,  &kTilesWeights, &kInsideWeights, &kDirectWeights};
 
