@@ -13,9 +13,10 @@
 namespace cnncore {
 namespace {
 
-constexpr size_t kLarge = size_t{64} << 10;  // below, the allocator keeps pages itself
+constexpr size_t kLarge = size_t{64} << 10;  // for smaller blocks the allocator keeps pages itself
 constexpr size_t kMostKept = size_t{64} << 20;
-// Memory that a training step walks through again and again: in pages of 2 MB its addresses are found without waiting.
+// Large blocks are put into pages of 2 MB. A training step goes through its memory again and again, and with large
+// pages the processor can look up the addresses without waiting.
 constexpr size_t kHugePage = size_t{2} << 20;
 constexpr size_t kHuge = 2 * kHugePage;
 
@@ -24,10 +25,11 @@ struct Block {
   size_t size;
 };
 
-// Never destroyed: arrays may outlive every static object.
+// This object is never destroyed, because arrays may exist longer than any static object.
 struct Kept {
   std::mutex mutex;
-  std::vector<Block> blocks;  // the latest last: it is the one most likely to be in a cache
+  std::vector<Block>
+      blocks;  // the block that was given back last comes last; it is the most likely one to be in a cache
   size_t size = 0;
 };
 Kept& kept() {
@@ -35,7 +37,7 @@ Kept& kept() {
   return *instance;
 }
 
-// Sizes are rounded so that arrays of nearly one size share blocks.
+// Sizes are rounded, so that arrays of similar sizes can use the same blocks.
 size_t capacity(size_t bytes) {
   const size_t step = bytes < kLarge ? kAlignment : bytes < kHuge ? kLarge : kHugePage;
   if (bytes > SIZE_MAX - step) throw std::bad_alloc();
@@ -46,7 +48,8 @@ void* new_block(size_t size) {
   void* const data = std::aligned_alloc(size < kHuge ? kAlignment : kHugePage, size);
   if (!data) throw std::bad_alloc();
 #ifdef __linux__
-  if (size >= kHuge) madvise(data, size, MADV_HUGEPAGE);  // a wish: without it the pages are small
+  if (size >= kHuge)
+    madvise(data, size, MADV_HUGEPAGE);  // this is only a request; if it is refused, the pages are small
 #endif
   return data;
 }
@@ -57,7 +60,7 @@ void* take_block(size_t bytes) {
   const size_t size = capacity(bytes);
   if (size >= kLarge) {
     Kept& k = kept();
-    // Who cannot have the lock at once, a child of a fork for example, does without.
+    // If another thread holds the lock, which in the child of a fork can last for ever, the kept blocks are not used.
     if (const std::unique_lock lock(k.mutex, std::try_to_lock); lock)
       for (size_t i = k.blocks.size(); i-- > 0;) {
         if (k.blocks[i].size != size) continue;

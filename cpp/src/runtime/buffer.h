@@ -1,4 +1,4 @@
-// Memory aligned to a cache line, zeroed.
+// Memory that is aligned to a cache line and filled with zeros.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 
 namespace cnncore {
 
-/// Rounded up so that what follows stays aligned to a cache line.
+/// The number of values, rounded up so that what comes after them is aligned to a cache line as well.
 template <class T>
 constexpr int64_t aligned_count(int64_t count) {
   constexpr int64_t step = static_cast<int64_t>(kAlignment / sizeof(T));
@@ -24,7 +24,7 @@ class Buffer {
   Buffer() = default;
   explicit Buffer(int64_t count) : size_(count) {
     if (count < 0 || count > std::numeric_limits<int64_t>::max() / 16) throw std::bad_alloc();
-    // One cache line of slack: a vector that begins inside may be read whole.
+    // One cache line more, because a whole vector may be read from the last value on.
     const size_t bytes = static_cast<size_t>(aligned_count<T>(count)) * sizeof(T) + kAlignment;
     data_ = {static_cast<T*>(take_block(bytes)), Give{bytes}};
     std::memset(data_.get(), 0, bytes);

@@ -1,4 +1,4 @@
-// Errors at the door: what was expected and what was received.
+// Errors for wrong arguments. Messages say what was expected and what was received.
 #pragma once
 
 #include <sstream>

@@ -1,4 +1,5 @@
-// Which kernels run: the best this machine has, or the ones asked for; a request that cannot be met is an error.
+// Decides which kernels run: the best ones for this machine, or those that the user asks for. If the machine cannot run
+// these, it is an error.
 #include "runtime/dispatch.h"
 
 #include <array>
@@ -31,9 +32,9 @@ bool has_avx512() {
 }
 bool has_avx512_bf16() { return has_avx512() && __builtin_cpu_supports("avx512bf16"); }
 
-// AMX's tiles are state that the system must save: it has to know them (XCR0's bits 17 and 18) and to permit this
-// process to use them. The permission is asked for once, is kept across a fork, and can be refused, for example where a
-// thread has a small stack for signals.
+// The tiles of AMX are state that the system must save for each thread. So the system must support them (bits 17 and 18
+// of XCR0), and must allow this process to use them. The process asks for that once, and its children have the
+// permission too. It can be refused, for example if a thread has a stack for signals that is too small.
 enum class Amx { absent, refused, ready };
 Amx ask_for_amx() {
 #if defined(__linux__)
@@ -60,15 +61,15 @@ bool has_amx() { return amx() == Amx::ready; }
 
 struct Isa {
   const char* name;
-  const Kernels& (*kernels)();  // null: not in this build
+  const Kernels& (*kernels)();  // null if this build does not contain them
   bool (*supported)();
 };
 
-// From the plainest to the best.
+// From the simplest to the fastest.
 constexpr std::array kIsas = {
     Isa{"scalar", kernels_scalar, always},
 #if defined(CNNCORE_HAVE_NEON)
-    Isa{"neon", kernels_neon, always},  // part of every ARMv8
+    Isa{"neon", kernels_neon, always},  // every ARMv8 processor has it
 #else
     Isa{"neon", nullptr, nullptr},
 #endif

@@ -7,8 +7,8 @@ namespace cnncore {
 
 const Kernels& kernels();
 
-/// Kernels for products of so few columns (filters, or channels) that more than half of a 512-bit vector would be
-/// empty: those of 256 bits, which sum in the same order. Where there are none, k itself.
+/// The kernels for products with so few columns (filters or channels) that more than half of a 512-bit vector would be
+/// empty. They are those for 256-bit vectors, which sum in the same order. If there are none, they are k itself.
 const Kernels& kernels_for_columns(const Kernels& k, int64_t columns);
 
 }  // namespace cnncore

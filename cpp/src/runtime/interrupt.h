@@ -1,4 +1,4 @@
-// Long computations look now and then whether somebody wants them to end.
+// Long computations check from time to time whether they have been interrupted, for example by Ctrl-C.
 #pragma once
 
 #include <atomic>
@@ -9,15 +9,15 @@
 
 namespace cnncore {
 
-/// Of one computation on several threads. The calling thread, which is thread 0, asks the interrupt check about twenty
-/// times a second; all threads leave their remaining tasks out once it has said yes.
+/// Watches one computation on several threads for an interrupt. The calling thread, which is thread 0, calls the
+/// interrupt check about twenty times a second. Once it has returned true, all threads leave out the tasks that remain.
 class InterruptWatch {
  public:
   bool stopped(int thread) {
     if (thread == 0) look();
     return stopped_.load(std::memory_order_relaxed);
   }
-  /// Throws Interrupted where tasks were left out.
+  /// Throws Interrupted if tasks were left out.
   void finish() const;
 
  private:
@@ -27,12 +27,13 @@ class InterruptWatch {
   Clock::time_point last_ = Clock::now();
 };
 
-/// A thread's look at a watch from within a long task: only after so much work that looking costs nothing beside it.
+/// Lets a thread check for an interrupt within a long task. It does so only after enough work that checking takes
+/// practically no time.
 class WorkWatch {
  public:
   WorkWatch() = default;
   WorkWatch(InterruptWatch& watch, int thread) : watch_(&watch), thread_(thread) {}
-  /// `work`: floating-point operations that come next. True where they are to be left out.
+  /// `work` is the number of floating-point operations that come next. Returns true if they must be left out.
   bool stops_before(int64_t work) {
     if (!watch_) return false;
     done_ += work;
@@ -49,7 +50,7 @@ class WorkWatch {
   bool stopped_ = false;
 };
 
-/// parallel_for_on for long loops that may end early: throws Interrupted where somebody wants them to.
+/// parallel_for_on for long loops. It throws Interrupted if the loop was interrupted.
 template <class Task>
 void interruptible_for_on(int threads, int64_t tasks, Task&& task) {
   InterruptWatch watch;

@@ -1,5 +1,5 @@
-// A lock for many readers or one writer, in the order in which they come: readers that keep coming do not keep a writer
-// waiting for ever, which std::shared_mutex allows.
+// A lock for many readers or one writer. They get it in the order in which they ask. With std::shared_mutex, readers
+// that keep coming can make a writer wait for ever.
 #pragma once
 
 #include <mutex>

@@ -1,5 +1,5 @@
-// A thread's working memory, lent to an op as one block of floats: planned once as typed arrays that lie behind each
-// other, aligned to cache lines.
+// The scratch memory of a thread. An op gets it as one block of floats. Which arrays are in it is planned once: arrays
+// of different types, one after the other, aligned to cache lines.
 #pragma once
 
 #include <cstddef>
@@ -11,23 +11,23 @@
 
 namespace cnncore {
 
-/// Where an array of plain values lies in a block of scratch memory.
+/// Where an array is in a block of scratch memory.
 template <class T>
 class ScratchArray {
  public:
   ScratchArray() = default;
   ScratchArray(int64_t at, int64_t count) : at_(at), count_(count) {}
   int64_t size() const { return count_; }
-  /// The array inside a block. What it holds is not defined before it is written.
+  /// The array inside a block. Its values are undefined until they are written.
   T* in(float* scratch) const {
     static_assert(std::is_trivially_default_constructible_v<T> && std::is_trivially_destructible_v<T>);
     return std::launder(static_cast<T*>(::new (static_cast<void*>(scratch + at_)) T[static_cast<size_t>(count_)]));
   }
-  /// The same of a block that has been written.
+  /// The same for a block that has been written.
   const T* in(const float* scratch) const { return std::launder(reinterpret_cast<const T*>(scratch + at_)); }
 
  private:
-  int64_t at_ = 0, count_ = 0;  // the place in floats, the size in values
+  int64_t at_ = 0, count_ = 0;  // the place in the block, in floats, and the number of values
 };
 
 class ScratchLayout {
@@ -35,11 +35,11 @@ class ScratchLayout {
   template <class T>
   ScratchArray<T> take(int64_t count) {
     const ScratchArray<T> array(size_, count);
-    // one cache line more: a vector that begins inside may be read whole
+    // One cache line more, because a whole vector may be read from the last value on.
     if (count > 0) size_ += aligned_count<float>((count * static_cast<int64_t>(sizeof(T)) + 3) / 4) + kAlignment / 4;
     return array;
   }
-  /// Floats of the whole block.
+  /// The number of floats of the whole block.
   int64_t size() const { return size_; }
 
  private:

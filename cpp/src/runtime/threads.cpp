@@ -36,16 +36,17 @@ namespace {
 
 constexpr int kMaxThreads = 1024;
 [[maybe_unused]] constexpr int64_t kWorthThreads =
-    1 << 20;                         // floating-point operations: about ten microseconds of a core
-std::atomic<int> chosen_threads{0};  // 0: the default
+    1 << 20;                         // in floating-point operations: about ten microseconds of a core
+std::atomic<int> chosen_threads{0};  // 0 means the default
 
-// OpenMP's threads do not survive a fork, which the team of the thread that forked does not know: its next region would
-// wait for them for ever. In a child that thread therefore hands its regions over to a new one, which has a team of its
-// own. Other libraries use the same OpenMP, so that it does not matter whether this one had used it; and where this one
-// is loaded after the fork, it has to guess from the library of OpenMP: whether that was there before.
+// Whether the thread has lost its team of OpenMP threads by a fork. These threads do not exist in the child, but OpenMP
+// does not notice that, and the next parallel region would wait for them for ever. So in a child, such a thread lets a
+// new thread, which gets a team of its own, run its regions. It does not matter which library has used OpenMP before
+// the fork, because all of them share it. If this library is loaded after the fork, it cannot know whether there were
+// threads before, and assumes so if the library of OpenMP had been loaded before.
 thread_local bool team_lost = false;
 
-// A thread that runs the regions of another one.
+// A thread that runs the parallel regions of another thread.
 class Deputy {
  public:
   Deputy() {
@@ -83,9 +84,9 @@ class Deputy {
   std::function<void()>* task_ = nullptr;
 };
 
-thread_local Deputy* deputy = nullptr;  // never deleted: its thread waits until the process ends
+thread_local Deputy* deputy = nullptr;  // it is never deleted, because its thread waits until the process ends
 
-// Calls f(), which enters a region, on a thread whose team is alive.
+// Calls f(), which contains a parallel region, on a thread that has not lost its team.
 template <class Function>
 [[maybe_unused]] void with_team(Function f) {
   if (!team_lost) return f();
@@ -94,7 +95,7 @@ template <class Function>
 }
 
 #if defined(__linux__) && defined(_OPENMP)
-// The flags of this process, the seventh field behind the name of the program.
+// The flags of this process, which are the seventh field after the name of the program.
 int64_t process_flags() {
   std::ifstream file("/proc/self/stat");
   const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
@@ -105,7 +106,7 @@ int64_t process_flags() {
 }
 
 struct Loaded {
-  int count = 0, own = -1, openmp = -1;  // in the order in which libraries were loaded
+  int count = 0, own = -1, openmp = -1;  // positions in the order in which libraries were loaded
 };
 
 int note_library(dl_phdr_info* info, size_t, void* data) {
@@ -135,8 +136,9 @@ bool team_may_be_lost_already() {
   return pthread_atfork(nullptr, nullptr, [] { team_lost = true, deputy = nullptr; }) == 0;
 }();
 
-// OpenMP ends the process where it cannot create a thread. So threads are tried before it is asked for more of them:
-// as many at a time as it will have. Each thread of the program has a team of its own.
+// Returns how many of `wanted` threads can be started. OpenMP ends the process if it cannot create a thread. So before
+// it is asked for more threads than before, as many threads are created here at the same time. Each thread of the
+// program has a team of its own.
 int threads_that_start(int wanted) {
   thread_local int known = 1, tried = 1;
   if (wanted <= tried) return std::min(wanted, known);
@@ -144,7 +146,7 @@ int threads_that_start(int wanted) {
   std::mutex gate;
   int count = 0;
   {
-    const std::lock_guard hold(gate);  // none of them ends before all have started
+    const std::lock_guard hold(gate);  // no thread ends before all have started
     const auto wait = [](void* mutex) -> void* {
       const std::lock_guard pass(*static_cast<std::mutex*>(mutex));
       return nullptr;
@@ -154,7 +156,7 @@ int threads_that_start(int wanted) {
   }
   for (int i = 0; i < count; ++i) pthread_join(started[static_cast<size_t>(i)], nullptr);
   tried = wanted;
-  // Where they are too many, half of them leaves room for other things.
+  // If there were too many, only half of those that started are used, which leaves memory for other things.
   known = count == wanted - 1 ? wanted : std::max(1, count / 2);
   return std::min(wanted, known);
 }
@@ -162,15 +164,15 @@ int threads_that_start(int wanted) {
 int threads_that_start(int wanted) { return wanted; }
 #endif
 
-// A parallel region ends when its last thread does, and on a busy machine that thread may have to wait for a core: for
-// milliseconds, where the region's work takes microseconds. What a region's caller has waited in vain is therefore
-// followed by twenty times as long without regions, so that such waits cost at most a twentieth; by ten seconds at
-// most, for the machine may have slept. The results are the same bits on any number of threads.
+// Until when no parallel regions are used. A region ends when its last thread ends. If other programs use the cores,
+// that thread may wait for a core for milliseconds, though its work takes microseconds. After such a wait, the thread
+// that called works alone for twenty times as long as it has waited, but for at most ten seconds. So waiting takes at
+// most a twentieth of the time. The results have the same bits, because they do not depend on the number of threads.
 using Clock = std::chrono::steady_clock;
 std::atomic<Clock::rep> alone_until{std::numeric_limits<Clock::rep>::min()};
 
-// The region lasted from `begin` to `end`, the caller had work for `busy` of it and may expect the others to need about
-// as long.
+// Called after a region that lasted from `begin` to `end`. The calling thread worked for the time `busy`, and the
+// others should have needed about as long. If the region took much longer, the next ones are left out for a while.
 [[maybe_unused]] void note_region(Clock::time_point begin, Clock::time_point end, Clock::duration busy) {
   constexpr Clock::duration kUsual = std::chrono::microseconds(100), kMost = std::chrono::milliseconds(500);
   const Clock::duration waited = end - begin - busy;
@@ -185,7 +187,7 @@ int affinity_threads() {
   if (sched_getaffinity(0, sizeof cpus, &cpus) == 0) {
     int count = std::max(1, CPU_COUNT(&cpus));
 #if defined(_OPENMP)
-    // OMP_PROC_BIND and OMP_PLACES bind the first thread to some of the processor: OpenMP knows the rest.
+    // OMP_PROC_BIND and OMP_PLACES bind the first thread to a part of the processors. OpenMP knows about the others.
     if (omp_get_proc_bind() != omp_proc_bind_false) count = std::max(count, omp_get_num_procs());
 #endif
     return count;
@@ -194,7 +196,7 @@ int affinity_threads() {
   return std::max(1u, std::thread::hardware_concurrency());
 }
 
-// The cgroup's CPU quota in whole CPUs, or kMaxThreads where there is none.
+// The CPU quota of the cgroup in whole CPUs, or kMaxThreads if there is none.
 int quota_threads() {
   std::string quota;
   double period = 0;
@@ -212,7 +214,7 @@ int quota_threads() {
 
 int default_num_threads() {
   if (const char* text = std::getenv("OMP_NUM_THREADS"); text && *text) {
-    const int threads = std::atoi(text);  // the first of a list, as OpenMP takes it for the outermost level
+    const int threads = std::atoi(text);  // the first number of a list, which OpenMP uses for the outermost level
     if (threads > 0) return std::min(threads, kMaxThreads);
   }
   static const int threads = std::min({affinity_threads(), quota_threads(), kMaxThreads});
@@ -264,12 +266,13 @@ int threads_for(int64_t tasks, int64_t work) {
 
 namespace {
 
-// OpenMP's own barrier takes longer than some of the stages, and so do many looks at the clock: only long waits count.
+// Where the threads of a region meet. OpenMP's own barrier takes longer than some stages. Reading the clock often would
+// do so too, so only long waits are measured.
 class Meeting {
  public:
   explicit Meeting(std::atomic<int64_t>& arrived) : arrived_(arrived) {}
   void wait(int parts) {
-    constexpr int kShort = 200, kSpins = 2000;  // then another thread may need this core
+    constexpr int kShort = 200, kSpins = 2000;  // after that many, another thread may need this core
     due_ += parts;
     arrived_.fetch_add(1, std::memory_order_acq_rel);
     for (int i = 0; i < kShort; ++i) {
@@ -289,14 +292,15 @@ class Meeting {
     __builtin_ia32_pause();
 #endif
   }
-  std::atomic<int64_t>& arrived_;  // of all threads, at all meetings
+  std::atomic<int64_t>& arrived_;  // how often a thread has arrived, counted over all threads and all meetings
   int64_t due_ = 0;
   Clock::duration waited_{};
 };
 
 }  // namespace
 
-// The first exception of a region's tasks, which must not leave their thread; rethrown on the caller's.
+// Keeps the first exception of the tasks of a region. Exceptions must not leave a thread of OpenMP, so this one is
+// thrown again on the thread that called.
 class FirstException {
  public:
   template <class Function>

@@ -1,4 +1,4 @@
-// Threads: one parallel loop over independent tasks.
+// Threads: parallel loops over independent tasks.
 #pragma once
 
 #include <cstdint>
@@ -6,26 +6,26 @@
 
 namespace cnncore {
 
-/// Threads that a loop over `tasks` tasks of `work` floating-point operations in all will use. Work that would not keep
-/// a second thread busy for some microseconds stays on the caller's: waking a thread can cost more, and on a busy
-/// machine much more. Nor does a second thread help while the machine has no core for it: after a region that had to
-/// wait for one, the caller works alone for a while. Otherwise it is all threads: a team that changes its size makes
-/// OpenMP end threads and create them again.
+/// The number of threads that a loop over `tasks` tasks will use, which have `work` floating-point operations together.
+/// It is 1 if there is little work, because waking a second thread can take longer than the work itself. It is also 1
+/// for a while after a loop has had to wait for a thread that got no core. Otherwise it is the number of all threads,
+/// because OpenMP ends and creates threads when this number changes.
 int threads_for(int64_t tasks, int64_t work);
 
-/// The most that threads_for will return for this loop, for memory that is kept.
+/// The largest number that threads_for can return for such a loop. It is for memory that is allocated once.
 int most_threads_for(int64_t tasks, int64_t work);
 
-/// A reference to a callable (std::function may allocate, and a training step must not).
+/// A reference to something that can be called. (A std::function may allocate memory, and a training step must not.)
 struct TaskRef {
   void* object;
   void (*call)(void* object, int64_t task, int thread);
 };
 void parallel_for_tasks(int64_t tasks, int threads, TaskRef task);
 
-/// Calls task(i, thread) for i < tasks; `thread` counts from 0 below `threads` and names private memory. Which thread
-/// runs which task is not defined, so a task's result must not depend on it. Denormals are flushed inside, and only
-/// there. Where tasks throw, the others run all the same and the first exception is rethrown.
+/// Calls task(i, thread) for all i < tasks. `thread` is the number of the thread, from 0 to threads - 1, for memory
+/// that each thread has for itself. Which thread runs which task is not defined, and the result of a task must not
+/// depend on it. Tasks treat denormal numbers as zero. If tasks throw exceptions, all other tasks still run, and then
+/// the first exception is thrown again.
 template <class Task>
 void parallel_for_on(int threads, int64_t tasks, Task&& task) {
   using Callable = std::remove_reference_t<Task>;
@@ -34,9 +34,10 @@ void parallel_for_on(int threads, int64_t tasks, Task&& task) {
                       [](void* object, int64_t i, int thread) { (*static_cast<Callable*>(object))(i, thread); }});
 }
 
-/// Work in stages, for loops of microseconds: calls stage(s, part, parts) for s < stages, a part of every stage on the
-/// same thread, so that what it reads stays in that core's caches. Where a stage returns true, all its parts are done
-/// before the next begins; all parts must return the same. There may be fewer parts than `threads`.
+/// For work of microseconds that is done in stages. Calls stage(s, part, parts) for all s < stages and all parts. A
+/// part has the same thread in every stage, so that its data stays in the caches of that core. If a stage returns true,
+/// all of its parts are completed before the next stage begins; all parts must return the same. There may be fewer
+/// parts than `threads`.
 struct StageRef {
   void* object;
   bool (*call)(void* object, int64_t stage, int part, int parts);
@@ -52,7 +53,7 @@ void parallel_stages(int threads, int64_t stages, Stage&& stage) {
                       }});
 }
 
-/// parallel_for_on, on as many threads as the work deserves.
+/// parallel_for_on with the number of threads that threads_for returns.
 template <class Task>
 void parallel_for(int64_t tasks, int64_t work, Task&& task) {
   parallel_for_on(threads_for(tasks, work), tasks, task);
