@@ -8,7 +8,7 @@
 namespace cnncore {
 namespace {
 
-// A range that grows to include values.
+// A range of numbers, which is made larger to include further numbers.
 struct Range {
   int first = std::numeric_limits<int>::max(), last = -1;
   void touch(int at) { first = std::min(first, at), last = std::max(last, at); }
@@ -20,7 +20,7 @@ struct Moment {
   int item, segment, phase;
 };
 
-// From when to when something is used.
+// The time from the first use of something to its last use.
 struct Span {
   Range items, segments, phases;
   bool used() const { return segments.last >= 0; }
@@ -62,7 +62,8 @@ class Layout {
     return {2 * items_ - at.item, 2 * segments_ - at.segment, backward_phase(at.phase)};
   }
 
-  // Tensors that may be computed again on the way back. In curvature's products tangents are laid out like values.
+  // Finds tensors that can be computed again in the backward pass. Not in products with curvature, where tangents have
+  // the same places as values.
   void find_repeats() {
     for (PlannedNode& node : plan_.nodes)
       if (plan_.mode.purpose == Purpose::training && node.backward && node.step->whole_batch() &&
@@ -70,7 +71,7 @@ class Layout {
         repeats_[index(node.output)] = &node;
   }
 
-  // Where the way back uses a value.
+  // Whether and when the backward pass uses a value.
   Span& value_back(int tensor) { return repeats_[index(tensor)] ? again_[index(tensor)] : value_[index(tensor)]; }
 
   template <class Function>
@@ -180,8 +181,8 @@ class Layout {
     thread_places_.push_back(&place);
   }
 
-  // A value that one segment alone knows, in another phase on the way back than on the way there, is computed again; a
-  // segment begins with that. Others are kept.
+  // If only one segment uses a value, and its backward pass is in another phase than its forward pass, the value is
+  // computed again at the beginning of the backward pass. Other values are kept.
   void decide_repeat(size_t t) {
     Span &there = value_[t], &back = again_[t];
     if (!repeats_[t] || !back.used()) return;
@@ -265,7 +266,7 @@ class Layout {
   int items_ = 0, segments_ = 0, phases_ = 0;
   std::vector<Range> segment_items_;
   std::vector<Span> value_, again_, grad_;
-  std::vector<PlannedNode*> repeats_;  // per tensor: its writer, where that can write it a second time
+  std::vector<PlannedNode*> repeats_;  // for each tensor: the node that writes it, if that can compute it a second time
   std::vector<bool> whole_value_, whole_grad_;
   std::vector<Lifetime> thread_, batch_;
   std::vector<Place*> thread_places_, batch_places_;

@@ -5,8 +5,8 @@
 
 namespace cnncore {
 
-/// Gives every tensor a place for the time from its first writer to its last reader, and gives every node its parts of
-/// the memories.
+/// Gives every tensor a place in memory from the time when it is first written until it is last read, and gives every
+/// node its parts of the memories.
 void lay_out(Plan& plan);
 
 }  // namespace cnncore

@@ -53,7 +53,7 @@ class Lowering {
     for (size_t i = 0; i < kept_.size(); ++i)
       for (const int t : graph_.nodes()[i].inputs)
         if (kept_[i]) ++readers_[static_cast<size_t>(same(t))];
-    // two readers, so that an output is never fused into another op
+    // An output counts as having two readers, so that it is never fused into another op.
     for (const int t : result_.outputs) readers_[static_cast<size_t>(t)] += 2;
   }
 

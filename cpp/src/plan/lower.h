@@ -33,11 +33,11 @@ struct Lowered {
   std::vector<Shape> shapes;  ///< the shape of every tensor
 };
 
-/// slots[i] are those of the graph's node i.
+/// slots[i] are the slots of node i of the graph.
 Lowered lower(const Graph& graph, const std::vector<int>& outputs, const std::vector<std::vector<int>>& slots,
               Purpose purpose);
 
-/// Cuts the ops to what is needed; see lower().
+/// Makes ops compute only the rows and columns that are needed. lower() calls this.
 void cut_regions(Lowered& lowered);
 
 }  // namespace cnncore

@@ -6,12 +6,12 @@
 
 namespace cnncore {
 
-/// Wanted: `size` floats from time `first` to time `last`, both included, and at the same place for a second time; what
-/// they hold in between is lost.
+/// A need for `size` floats of memory from time `first` to time `last`, both included. The same place can be needed for
+/// a second time; in between it may be overwritten.
 struct Lifetime {
   int64_t size;
   int first, last;
-  int second_first = 0, second_last = -1;  ///< as it is: once only
+  int second_first = 0, second_last = -1;  ///< with these values there is no second time
   int64_t offset = 0;                      ///< set by place()
 };
 

@@ -30,12 +30,12 @@ struct PlannedNode {
   std::string name;
   std::vector<int> inputs;  // tensors
   int output = 0;
-  std::vector<bool> input_grad;  // for each input: backward writes its gradient
-  std::vector<bool> adds;        // for each input: another reader has written to its gradient before
-  bool backward = false;         // the node has a backward pass
+  std::vector<bool> input_grad;  // for each input: whether backward writes its gradient
+  std::vector<bool> adds;        // for each input: whether another reader has written to its gradient before
+  bool backward = false;         // whether the node has a backward pass
   bool saved_in_batch = false;
   bool repeated = false;  // the output is computed again for the backward pass of its segment
-  // where its parts of the memories begin; saved in bytes
+  // Where the parts of the memories begin that belong to the node: in floats, but `saved` in bytes.
   int64_t saved = 0, packed = 0, partial = 0, batch = 0;
 };
 

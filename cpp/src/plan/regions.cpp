@@ -68,8 +68,8 @@ class Regions {
   }
 
   const Lowered lowered_;
-  std::vector<bool> whole_;                   // per tensor
-  std::vector<std::optional<Shape>> needed_;  // per tensor: what its readers need
+  std::vector<bool> whole_;                   // for each tensor: whether all of it must be computed
+  std::vector<std::optional<Shape>> needed_;  // for each tensor: what its readers need
 };
 
 }  // namespace
