@@ -53,7 +53,7 @@ def activation(*parameters: str, aliases: tuple[str, ...] = ()) -> Callable[[F],
 
 def define(function: Callable[..., Any] | None) -> Definition | None:
     """How the core computes a function of this package, or a ``functools.partial`` of one. None for other functions."""
-    if function is None:  # as users take an activation away from a layer
+    if function is None:  # users assign None to remove the activation of a layer
         return Definition("linear", {})
     plain = function.func if isinstance(function, functools.partial) else function
     name = getattr(plain, "__name__", "")

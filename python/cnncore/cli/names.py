@@ -8,7 +8,7 @@ from typing import NamedTuple
 __all__ = ["BATCH_SIZE", "DATASETS", "DEFAULT_DATASET", "LARGE_BATCH_SIZE", "MODELS", "OPTIMIZERS", "Named"]
 
 BATCH_SIZE = 32
-LARGE_BATCH_SIZE = 2000  # of optimizers that search along a line: small batches would mislead them
+LARGE_BATCH_SIZE = 2000  # for optimizers that search along a line, which small batches would mislead
 DEFAULT_DATASET = "mnist5k"
 MODELS = ("mnist_cnn", "lenet5", "oshea_nash", "cifar10_cnn")
 OPTIMIZERS = (

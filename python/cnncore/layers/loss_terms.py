@@ -116,7 +116,7 @@ def _is_number(value: Any) -> bool:
 
 
 class _Collecting(threading.local):
-    terms: list[LossTerms] | None = None  # of the call that is being followed in this thread
+    terms: list[LossTerms] | None = None  # the terms of the call that this thread is following
 
 
 _collecting = _Collecting()

@@ -34,7 +34,7 @@ class TapedFunction:
         self, name: str, function: Callable[[Sequence[Any], bool], Any], variables: Sequence[Variable]
     ) -> None:
         self._name, self._function, self._variables = name, function, list(variables)
-        # Of the last forward pass in training: the way back, or why there is none; and the gradients, once known.
+        # For the last forward pass in training: its backward pass, or why there is none, and later the gradients.
         self._back: Callable[[np.ndarray], list[np.ndarray]] | NotDifferentiableError | None = None
         self._gradients: list[np.ndarray] | None = None
         self._inputs = 0

@@ -246,7 +246,7 @@ class Node:
 class _Hidden(threading.local):
     depth = 0
     following = False  # whether a call is followed: what reads values then would not follow them
-    called: set[int] | None = None  # of the layers that are called meanwhile, where somebody asks
+    called: set[int] | None = None  # the ids of the layers that are called, while somebody collects them
     numpy = True  # whether NumPy functions that are called on symbolic tensors become layers
 
 

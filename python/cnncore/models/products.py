@@ -44,7 +44,7 @@ class CurvatureProduct:
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:
-        """Of the trained weights, in the order of ``model.trainable_weights``."""
+        """The shapes of the trained weights, in the order of ``model.trainable_weights``."""
         return [tuple(variable.shape) for variable in self._model.trainable_variables]
 
     @property

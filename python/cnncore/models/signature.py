@@ -42,7 +42,7 @@ class Output(NamedTuple):
     """One output of a model and what it is trained for."""
 
     name: str
-    shape: tuple[int, ...]  # of a sample
+    shape: tuple[int, ...]  # the shape of a sample
     loss: Loss | None
     loss_weight: float
     metrics: list[tuple[str, Metric]]  # by their name in logs; these are not weighted by sample weights
@@ -66,7 +66,9 @@ class Signature(NamedTuple):
 
     def prepare_x(self, x: Any, owner: str) -> list[np.ndarray]:
         """One array for each input, all of the same length."""
-        if len(self.input_names) == 1 and type(x) is np.ndarray:  # as almost always: the rest has nothing to sort out
+        if (
+            len(self.input_names) == 1 and type(x) is np.ndarray
+        ):  # the usual case, in which there is nothing to sort out
             array = prepare_x(x, self.input_shapes[0], self.input_layers[0])
             if not len(array):
                 raise ValueError(f"[{owner}] expected at least one sample. Received: x is empty")

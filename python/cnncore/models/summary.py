@@ -15,7 +15,7 @@ from cnncore.layers.tensor import KerasTensor, Node
 
 __all__ = ["is_chain", "nodes_by_layer", "print_summary"]
 
-_WIDTHS = (28, 26, 11)  # of the columns at least, as in Keras
+_WIDTHS = (28, 26, 11)  # the smallest widths of the columns, as in Keras
 _GAP = 2
 _ENDS = {3: (0.45, 0.85, 1.0), 4: (0.33, 0.6, 0.72, 1.0), 5: (0.3, 0.54, 0.66, 0.88, 1.0)}  # shares of a given width
 

@@ -13,7 +13,7 @@ from cnncore.optimizers.newton.objective import Counted, CurvedObjective, Method
 
 __all__ = ["KINDS", "NOISE", "CurvedBatch", "Searching"]
 
-NOISE = 2e-7  # of a loss that is summed from float32 values
+NOISE = 2e-7  # the relative error of a loss that is summed from float32 values
 KINDS = ("gauss_newton", "hessian", "fisher")
 _NOT_HERE = (
     *("weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "use_ema", "ema_overwrite_frequency"),

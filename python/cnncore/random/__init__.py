@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 Seed = Any  # None, an int or a SeedGenerator
-_BOUND = 2.0  # of truncated normal values, in standard deviations
+_BOUND = 2.0  # truncated normal values are within so many standard deviations
 
 
 class SeedGenerator:
@@ -80,7 +80,7 @@ def _shape(shape: Any) -> tuple[int, ...]:
     if not isinstance(shape, (list, tuple)):
         shape = np.asarray(shape).tolist()
         shape = shape if isinstance(shape, list) else [shape]
-    if None in shape:  # of a symbolic tensor: the layer that asks for it is tried on arrays then
+    if None in shape:  # the shape of a symbolic tensor; the layer is called with arrays instead then
         raise NotTraceableError("The number of samples in a symbolic tensor is not known.")
     return tuple(int(size) for size in shape)
 

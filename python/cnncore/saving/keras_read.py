@@ -95,8 +95,8 @@ def mark_shared(entry: Any) -> None:
     Keras writes "shared_object_id" from the second time on, sometimes from the first; what it belongs to has the same
     class and name.
     """
-    numbers: dict[Any, int] = {}  # of a shared_object_id
-    first: dict[Any, dict[str, Any]] = {}  # by class and name, the last entry that is not a repetition
+    numbers: dict[Any, int] = {}  # the number "shared" of each shared_object_id
+    first: dict[Any, dict[str, Any]] = {}  # for each class and name, the last entry that is not a repetition
 
     def visit(layers: Any) -> None:
         for layer in layers if isinstance(layers, list) else []:
@@ -117,7 +117,7 @@ def mark_shared(entry: Any) -> None:
 def layer_paths(
     entry: Mapping[str, Any], prefix: str = "layers", seen: set[int] | None = None
 ) -> dict[str, list[str | int]]:
-    """Where Keras keeps weights: path in its file -> the way to the layer from the outermost model inwards, by names,
+    """Path of weights in a file of Keras -> the way to the layer from the outermost model inwards, by names,
     or by places in Sequential models. Layers that are shared have one path, the first.
     """
     from_here: dict[str, list[str | int]] = {}

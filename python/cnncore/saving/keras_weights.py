@@ -37,7 +37,7 @@ class Stored(NamedTuple):
     shape: tuple[int, ...]
     read: Callable[[], Array]
     write: Callable[[Array], None]
-    variable: Any = None  # where it is a weight of this package as it stands
+    variable: Any = None  # the weight of this package, if the array is one without changes
 
 
 def write_all(found: list[tuple[Stored, Array]]) -> None:

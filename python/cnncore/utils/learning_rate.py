@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LearningRateCurve", "find_learning_rate"]
 
-_SMOOTHING = 0.9  # of the running mean of losses
+_SMOOTHING = 0.9  # the decay of the running mean of losses
 _ALOUD = 4.0  # times the best loss: the run has diverged
 _OWNER = "find_learning_rate"
 

@@ -201,6 +201,6 @@ class Resizing(_Sized):
 
 
 def _shares(before: int, after: int, interpolation: str) -> np.ndarray:
-    """Of how much of each of ``before`` rows each of ``after`` rows consists."""
+    """A matrix (after, before) with the share that each of ``before`` rows has in each of ``after`` rows."""
     one = np.eye(before, dtype=np.float32)[None, :, :, None]
     return resize(one, after, before, interpolation)[0, :, :, 0]

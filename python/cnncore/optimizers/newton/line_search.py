@@ -132,7 +132,7 @@ class _Search:
 
 
 def _cubic_minimum(a: Trial, b: Trial, least: float, most: float) -> float:
-    """Where the cubic through both values and slopes is lowest, in [least, most]; the middle where there is none."""
+    """The lowest point in [least, most] of the cubic with both values and slopes; the middle if there is none."""
     if a.t > b.t:
         a, b = b, a
     if not (a.finite and b.finite) or a.t == b.t:

@@ -13,7 +13,7 @@ from cnncore.optimizers.newton.objective import Counted, Objective, Step, Vector
 __all__ = ["NewtonCGMethod", "Solution", "conjugate_gradients"]
 
 _HALVINGS = 30
-_DECREASE = 1e-4  # of what the slope promises
+_DECREASE = 1e-4  # a step must lower the value by at least this share of what the slope predicts
 _GROWTH = 1.3  # between two proposals of conjugate gradients that are kept
 
 
@@ -211,7 +211,7 @@ class NewtonCGMethod:
     def _adapt(self, gradient: Vector, solution: Solution, fall: float) -> None:
         """The damping of the next iteration, by how well the quadratic model foretold the value at its solution."""
         p = solution.proposals[-1]
-        product = solution.residual - gradient - self.damping * p  # of the curvature and p
+        product = solution.residual - gradient - self.damping * p  # the curvature times p
         model = dot(gradient, p) + 0.5 * dot(p, product)
         ratio = fall / model if model < 0 and np.isfinite(fall) else -np.inf
         if ratio < 0.25:
