@@ -65,6 +65,10 @@ _LAYERS: dict[str, tuple[str, ...]] = {
 # Layers of Keras 2.
 OLDER_LAYERS: dict[str, tuple[str, ...]] = {
     "write ReLU(threshold=theta)": ("ThresholdedReLU",),
+    "write Add, Multiply, Average, Maximum, Dot or Concatenate": ("Merge",),
+    "write Conv2D with dilation_rate=": ("AtrousConvolution1D", "AtrousConvolution2D"),
+    "write the Dense layers and Multiply, Maximum or Add of them": ("Highway", "MaxoutDense"),
+    "write `layer.trainable = False` or a Layer of your own": ("TimeDistributedDense",),
     "convolutions whose kernel differs from place to place are out of scope": (
         *("LocallyConnected1D", "LocallyConnected2D"),
     ),

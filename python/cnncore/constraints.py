@@ -7,7 +7,7 @@ Norms are taken over ``axis``, as in Keras: 0 means over the inputs of each unit
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from cnncore import _checks
 from cnncore._checks import Float32
+from cnncore._custom_objects import function_name
 from cnncore._not_here import missing
 from cnncore._registry import Registry
 
@@ -203,18 +204,17 @@ def get(identifier: Any) -> Constraint | None:
     """
     if identifier is None or isinstance(identifier, Constraint):
         return identifier
+    if isinstance(identifier, str):
+        return get(registry.named(identifier))
     if callable(identifier) and not isinstance(identifier, type):
         return identifier  # type: ignore[no-any-return]
     return registry.get(identifier)
 
 
-def serialize(constraint: Constraint | None) -> dict[str, Any] | None:
-    """``{"class_name", "config"}`` of ``constraint``; None of None."""
+def serialize(constraint: Constraint | Callable[[Any], Any] | None) -> dict[str, Any] | str | None:
+    """``{"class_name", "config"}`` of ``constraint``; the name of a function, which must have one; None of None."""
     if constraint is not None and not isinstance(constraint, Constraint):
-        raise TypeError(
-            "[constraints.serialize] expected a Constraint: a function cannot be written to a file, a subclass of "
-            f"Constraint can. Received: {constraint!r}"
-        )
+        return function_name(constraint, "constraint")
     return None if constraint is None else registry.serialize(constraint)
 
 

@@ -96,6 +96,10 @@ def _activated(tensor: Any, function: Any) -> Any:
     return registry.class_named("Activation")(function)(tensor)
 
 
+def _given(tensor: Any, made: tuple[str, dict[str, Any]]) -> Any:
+    return registry.class_named(made[0])(**made[1])(tensor)
+
+
 def _scaled(tensor: Any, scale: float, offset: float) -> Any:
     return registry.class_named("Rescaling")(float(scale), float(offset))(tensor)
 
@@ -128,3 +132,4 @@ register_operator("subtract", _subtract)
 register_operator("multiply", _multiply)
 register_operator("divide", _divide)
 register_operator("activation", _activated)
+register_operator("layer", _given)

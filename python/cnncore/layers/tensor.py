@@ -127,6 +127,10 @@ class KerasTensor:
         """An activation function of this tensor, as a layer."""
         return _operate("activation", self, function)
 
+    def given_to(self, kind: str, **arguments: Any) -> Any:
+        """What a new layer of that class makes of this tensor."""
+        return _operate("layer", self, (kind, arguments))
+
     def __getitem__(self, key: Any) -> Any:
         return apply_function("getitem", (self, key), {})
 

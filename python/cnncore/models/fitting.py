@@ -15,7 +15,7 @@ from cnncore.models.advice import advise_on_outputs
 from cnncore.models.interrupts import terminate_like_interrupt
 from cnncore.models.measuring import Measuring, as_keras_result
 from cnncore.models.meter import Meter
-from cnncore.models.old_words import fit_arguments
+from cnncore.models.old_words import check_reset, fit_arguments
 from cnncore.models.signature import Output
 from cnncore.models.steps import TrainingStep, first_non_finite_layer, raise_training_error
 
@@ -172,6 +172,8 @@ class Fitting(Measuring):
         sample_weight: Any = None,
         class_weight: Any = None,
         return_dict: bool = False,
+        *,
+        reset_metrics: bool = True,
     ) -> Any:
         """One update of the weights on one batch.
 
@@ -181,6 +183,8 @@ class Fitting(Measuring):
             As for :meth:`fit`.
         return_dict : bool, default False
             Values by name instead of in order.
+        reset_metrics : bool, default True
+            An argument of Keras 2. Only True, which is how it is: values are those of this batch.
 
         Returns
         -------
@@ -195,6 +199,7 @@ class Fitting(Measuring):
             If the loss becomes NaN or infinite; no weight is changed then.
         """
         owner = "train_on_batch"
+        check_reset(reset_metrics, owner)
         self._require_loss(owner)
         samples = self._samples((x, y, sample_weight), owner, class_weight)
         self._watch_range(samples.x)

@@ -13,6 +13,7 @@ from cnncore.callbacks.progress import make_progress
 from cnncore.models import loop
 from cnncore.models.advice import advise_on_outputs
 from cnncore.models.measuring import Measuring, as_keras_result
+from cnncore.models.old_words import check_reset
 
 __all__ = ["Inference"]
 
@@ -72,10 +73,19 @@ class Inference(Measuring):
             logs = loop.evaluate(network, outputs, source, hooks, self._penalty(), self._added_losses())
         return as_keras_result(logs, return_dict)
 
-    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
+    def test_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        return_dict: bool = False,
+        *,
+        reset_metrics: bool = True,
+    ) -> Any:
         """Loss and metrics on one batch, which stays in one piece; arguments and result are those of
-        :meth:`evaluate`.
+        :meth:`evaluate`. ``reset_metrics=True`` is accepted as in Keras 2: values are those of this batch.
         """
+        check_reset(reset_metrics, "test_on_batch")
         self._require_loss("test_on_batch")
         source = self._evaluation_data((x, y, sample_weight), None, None, "test_on_batch", whole=True)
         with self._own_outputs() as outputs:

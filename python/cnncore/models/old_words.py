@@ -107,5 +107,14 @@ class OldWords:
         return self.predict(generator, steps=steps, callbacks=callbacks, verbose=verbose)  # type: ignore[attr-defined]
 
 
+def check_reset(reset_metrics: bool, owner: str) -> None:
+    """Refuse Keras 2's ``reset_metrics=False``."""
+    if not reset_metrics:
+        raise ValueError(
+            f"[{owner}] expected reset_metrics=True: what is returned is always that of the batch alone. For values "
+            "over several batches update a metric of your own, or call evaluate. Received: reset_metrics=False"
+        )
+
+
 def _warn(old: str, new: str) -> None:
     warnings.warn(f"`{old}` is now called `{new}`.", DeprecationWarning, stacklevel=3)

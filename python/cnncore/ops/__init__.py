@@ -29,6 +29,7 @@ from __future__ import annotations
 from typing import Any
 
 from cnncore._not_here import missing
+from cnncore.ops import image, nn
 from cnncore.ops.activation import (
     activation,
     activation_backward,
@@ -83,7 +84,15 @@ from cnncore.ops.normalization import (
     layer_normalization,
     layer_normalization_backward,
 )
-from cnncore.ops.pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
+from cnncore.ops.parts import is_tensor, logsumexp, split, top_k, unstack
+from cnncore.ops.pooling import (
+    average_pool,
+    avg_pool2d,
+    avg_pool2d_backward,
+    max_pool,
+    max_pool2d,
+    max_pool2d_backward,
+)
 from cnncore.ops.random import (
     dropout,
     gaussian_noise,
@@ -104,6 +113,7 @@ __all__ = [
     "activation",
     "activation_backward",
     "adam_update",
+    "average_pool",
     "avg_pool2d",
     "avg_pool2d_backward",
     "batch_dot",
@@ -136,17 +146,22 @@ __all__ = [
     "group_normalization_backward",
     "hard_sigmoid",
     "hard_silu",
+    "image",
+    "is_tensor",
     "layer_normalization",
     "layer_normalization_backward",
     "leaky_relu",
     "log_sigmoid",
     "log_softmax",
+    "logsumexp",
+    "max_pool",
     "max_pool2d",
     "max_pool2d_backward",
     "mean_squared_error",
     "merge",
     "merge_backward",
     "mish",
+    "nn",
     "norm",
     "one_hot",
     "permute",
@@ -164,8 +179,11 @@ __all__ = [
     "softmax_cross_entropy",
     "softplus",
     "softsign",
+    "split",
     "stop_gradient",
     "tanh",
+    "top_k",
+    "unstack",
     "upsampling2d",
     "upsampling2d_backward",
     "zero_padding2d",

@@ -86,7 +86,7 @@ def _layer(kind: str, config: dict[str, Any]) -> None:
         if kind.startswith(stem):
             for key in unused:
                 config.pop(key, None)
-    if config.get("groups") == 1:
+    if "Conv" in kind and config.get("groups") == 1:
         del config["groups"]
 
 

@@ -1,0 +1,5 @@
+"""An old path of Keras: what it had is in ``cnncore.losses`` today."""
+
+from cnncore._old_modules import leading_to
+
+__getattr__ = leading_to("objectives", "cnncore.losses")

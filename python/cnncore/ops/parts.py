@@ -1,0 +1,91 @@
+"""Functions of ``keras.ops`` that NumPy has in another form: parts of arrays, largest values, sums of exponentials."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from cnncore import _checks
+from cnncore.differentiation import value_of
+
+__all__ = ["is_tensor", "logsumexp", "split", "top_k", "unstack"]
+
+
+def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Any]:
+    """``x`` in parts along an axis: that many equal ones, or parted before the given indices.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> [part.tolist() for part in split(np.arange(6), 3)], [part.tolist() for part in split(np.arange(4), [1])]
+    ([[0, 1], [2, 3], [4, 5]], [[0], [1, 2, 3]])
+    """
+    shape = np.shape(x) if not hasattr(x, "shape") else x.shape
+    axis = _checks.integer(axis, "axis", "split", -len(shape), len(shape) - 1) % len(shape)
+    size = shape[axis]
+    if isinstance(indices_or_sections, (list, tuple, np.ndarray)):
+        bounds = [0, *map(int, indices_or_sections), size]
+    else:
+        count = _checks.integer(indices_or_sections, "indices_or_sections", "split")
+        if size is None or size % count:
+            raise ValueError(f"[split] expected an axis that {count} divides. Received: {size} values")
+        bounds = list(range(0, size + 1, size // count))
+    before: tuple[Any, ...] = (slice(None),) * axis
+    array = x if hasattr(x, "__getitem__") and hasattr(x, "shape") else np.asarray(x)
+    keys = [(*before, slice(low, high)) for low, high in itertools.pairwise(bounds)]
+    return [array[key] for key in keys]
+
+
+def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
+    """The parts of ``x`` along an axis, without that axis.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> [part.tolist() for part in unstack(np.eye(2), axis=1)]
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
+    shape = x.shape
+    axis = _checks.integer(axis, "axis", "unstack", -len(shape), len(shape) - 1) % len(shape)
+    before: tuple[Any, ...] = (slice(None),) * axis
+    keys = [(*before, place) for place in range(shape[axis] if num is None else num)]
+    return [x[key] for key in keys]
+
+
+def top_k(x: Any, k: int, sorted: bool = True) -> tuple[np.ndarray, np.ndarray]:  # noqa: A002 (Keras' name)
+    """The ``k`` largest values along the last axis, from the largest on, and their places.
+
+    Examples
+    --------
+    >>> values, places = top_k([1.0, 3.0, 2.0], 2)
+    >>> values.tolist(), places.tolist()
+    ([3.0, 2.0], [1, 2])
+    """
+    values = np.asarray(value_of(x))
+    places = np.argsort(-values, axis=-1, kind="stable")[..., : _checks.integer(k, "k", "top_k")]
+    return np.take_along_axis(values, places, axis=-1), places.astype(np.int32)
+
+
+def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The logarithm of the sum of exponentials along an axis, without overflow.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> float(logsumexp(np.zeros(4)))
+    1.3862943611198906
+    """
+    axis = tuple(axis) if isinstance(axis, list) else axis
+    largest = np.max(x, axis=axis, keepdims=True)
+    result = np.log(np.sum(np.exp(x - largest), axis=axis, keepdims=True)) + largest
+    if keepdims:
+        return result
+    return np.reshape(result, ()) if axis is None else np.squeeze(result, axis=axis)
+
+
+def is_tensor(x: Any) -> bool:
+    """Whether ``x`` is an array or a symbolic tensor."""
+    return isinstance(x, np.ndarray) or hasattr(x, "activated")

@@ -1,0 +1,5 @@
+"""An old path of Keras: what it had is in ``cnncore.utils`` today."""
+
+from cnncore._old_modules import leading_to
+
+__getattr__ = leading_to("utils.data_utils", "cnncore.utils")

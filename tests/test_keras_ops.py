@@ -1,0 +1,95 @@
+"""Functions of ``keras.ops`` on arrays and on symbolic tensors, and where older versions of Keras had things."""
+
+import importlib
+
+import numpy as np
+import pytest
+
+import cnncore
+from cnncore import Input, Model, layers, models, ops
+
+X = np.random.default_rng(0).random((2, 8, 8, 4), np.float32)
+
+
+def test_tensors_and_arrays_give_the_same():
+    def compute(x):
+        a, b = ops.split(x, 2, axis=-1)
+        y = ops.max_pool(a + b, 2) + ops.average_pool(a, 2)
+        y = ops.image.extract_patches(ops.image.resize(y, (4, 6)), 2)
+        y = ops.nn.relu(y - 0.5) + ops.image.rgb_to_grayscale(y[..., :3])
+        first, second = ops.unstack(ops.logsumexp(y, axis=[1, 2], keepdims=True)[:, 0, :, :2], axis=2)
+        return ops.concatenate([first, second, ops.logsumexp(y, axis=[1, 2])], axis=-1)
+
+    x = Input((8, 8, 4))
+    model = Model(x, compute(x))
+    np.testing.assert_allclose(model(X), compute(X), rtol=1e-5)
+    other = models.model_from_json(model.to_json())
+    np.testing.assert_allclose(other(X), model(X))
+
+
+def test_parts_and_largest():
+    values, places = ops.top_k(np.float32([[1, 3, 2]]), 2)
+    assert values.tolist() == [[3, 2]]
+    assert places.tolist() == [[1, 2]]
+    assert [part.shape for part in ops.split(X, [1, 5], axis=1)] == [(2, 1, 8, 4), (2, 4, 8, 4), (2, 3, 8, 4)]
+    assert ops.is_tensor(X)
+    assert not ops.is_tensor([1])
+    with pytest.raises(ValueError, match=r"expected an axis that 3 divides. Received: 8 values"):
+        ops.split(X, 3, axis=1)
+    with pytest.raises(ValueError, match="expected patches side by side"):
+        ops.image.extract_patches(X, 3, strides=1)
+    with pytest.raises(ValueError, match="expected antialias=False"):
+        ops.image.resize(X, (2, 2), antialias=True)
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "today"),
+    [
+        ("engine.topology", "Layer", layers.Layer),
+        ("engine.training", "Model", Model),
+        ("engine", "Input", Input),
+        ("objectives", "mean_squared_error", cnncore.losses.mean_squared_error),
+        ("utils.vis_utils", "plot_model", cnncore.utils.plot_model),
+        ("utils.data_utils", "Sequence", cnncore.utils.Sequence),
+    ],
+)
+def test_modules_of_older_versions(module, name, today):
+    with pytest.warns(DeprecationWarning, match=f"cnncore.{module}.{name} is called"):
+        assert getattr(importlib.import_module(f"cnncore.{module}"), name) is today
+
+
+def test_names_of_older_versions_say_what_to_write():
+    with pytest.raises(AttributeError, match="pooch downloads files"):
+        _ = importlib.import_module("cnncore.utils.data_utils").get_file
+    with pytest.raises(AttributeError, match="write Add, Multiply"):
+        _ = layers.Merge
+    with pytest.raises(TypeError, match=r"is of Keras 1. Write layers.add"):
+        importlib.import_module("cnncore.layers.merge")([1], mode="sum")
+    model = cnncore.Sequential([Input((2,)), layers.Dense(1, kernel_constraint=abs)])
+    model.compile("sgd", "mse")
+    assert np.isfinite(model.train_on_batch(np.ones((2, 2)), np.ones((2, 1)), reset_metrics=True))
+    with pytest.raises(ValueError, match="expected reset_metrics=True"):
+        model.test_on_batch(np.ones((2, 2)), np.ones((2, 1)), reset_metrics=False)
+
+
+def test_a_constraint_that_is_a_function_is_kept_by_its_name(tmp_path):
+    def not_negative(weights):
+        return ops.where(weights < 0, ops.zeros_like(weights), weights)
+
+    model = cnncore.Sequential([Input((2,)), layers.Dense(1, kernel_constraint=not_negative)])
+    for name in ("m.safetensors", "m.keras", "m.h5"):
+        model.save(tmp_path / name)
+        other = cnncore.saving.load_model(tmp_path / name, custom_objects={"not_negative": not_negative})
+        assert other.layers[0].kernel_constraint is not_negative
+
+
+def test_a_layer_whose_call_uses_other_tensors_says_so():
+    outside = layers.Dense(2)(Input((2,)))
+
+    class Uses(layers.Layer):
+        def call(self, x):
+            self.add_loss(ops.mean(ops.square(x - outside)))
+            return x
+
+    with pytest.raises(ValueError, match="must be passed every tensor that it computes with"):
+        Uses()(Input((2,)))
