@@ -2,41 +2,23 @@
 
 import pytest
 
+import test_document
 from cnncore import Input, Model, Sequential, backend, utils
-from cnncore.layers import Add, Conv2D, Dense, Flatten, MaxPooling2D
+from cnncore.layers import Add, Conv2D, Dense
 
 # The document's model: its names and numbers, in columns that are aligned.
-SUMMARY = """\
+ROWS = [f" {name:<32}{shape!s:<26}{count}" for name, shape, count in test_document.SUMMARY]
+SUMMARY = f"""\
 Model: "sequential"
 _____________________________________________________________________
  Layer (type)                    Output Shape              Param #
 =====================================================================
- conv2d (Conv2D)                 (None, 26, 26, 32)        320
- max_pooling2d (MaxPooling2D)    (None, 13, 13, 32)        0
- conv2d_1 (Conv2D)               (None, 11, 11, 64)        18496
- max_pooling2d_1 (MaxPooling2D)  (None, 5, 5, 64)          0
- flatten (Flatten)               (None, 1600)              0
- dense (Dense)                   (None, 128)               204928
- dense_1 (Dense)                 (None, 10)                1290
+{chr(10).join(ROWS)}
 =====================================================================
 Total params: 225,034
 Trainable params: 225,034
 Non-trainable params: 0
 _____________________________________________________________________"""
-
-
-def document_model():
-    return Sequential(
-        [
-            Conv2D(32, kernel_size=(3, 3), activation="relu", input_shape=(28, 28, 1)),
-            MaxPooling2D(pool_size=(2, 2)),
-            Conv2D(64, kernel_size=(3, 3), activation="relu"),
-            MaxPooling2D(pool_size=(2, 2)),
-            Flatten(),
-            Dense(128, activation="relu"),
-            Dense(10, activation="softmax"),
-        ]
-    )
 
 
 def summary(model, **options):
@@ -56,7 +38,7 @@ def columns(lines):
 
 class TestTable:
     def test_the_document_s_model(self):
-        lines = summary(document_model())
+        lines = summary(test_document.sample_model())
         assert [line.rstrip() for line in lines] == SUMMARY.splitlines()
         assert len({len(line) for line in lines[1:-4]}) == 1  # every row is as wide as the rules
         assert columns(lines) == [1, 33, 59]
@@ -70,20 +52,20 @@ class TestTable:
         assert columns(summary(model))[1] > 45
 
     def test_a_given_width(self):
-        lines = summary(document_model(), line_length=100)
+        lines = summary(test_document.sample_model(), line_length=100)
         assert {len(line) for line in lines[1:-4]} == {100}
         backend.clear_session()
-        narrow = summary(document_model(), line_length=48)
+        narrow = summary(test_document.sample_model(), line_length=48)
         assert {len(line) for line in narrow[1:-4]} == {48}
         assert "max_pooling2d_1" in " ".join(narrow)
 
     def test_positions(self):
-        lines = summary(document_model(), line_length=100, positions=[0.5, 0.8, 1.0])
+        lines = summary(test_document.sample_model(), line_length=100, positions=[0.5, 0.8, 1.0])
         assert lines[2].index("Output Shape") == 51
-        assert summary(document_model(), positions=[40, 70, 80])[2].index("Output Shape") == 41
+        assert summary(test_document.sample_model(), positions=[40, 70, 80])[2].index("Output Shape") == 41
         for positions in ([0.5, 1.0], [0.01, 0.02, 1.0]):
             with pytest.raises(ValueError, match=r"\[summary\] expected"):
-                summary(document_model(), positions=positions)
+                summary(test_document.sample_model(), positions=positions)
 
     def test_graphs_tell_connections(self):
         x = Input((6, 6, 3))
@@ -104,12 +86,12 @@ class TestTable:
         assert next(line for line in lines if "dense_2 (Dense)" in line).split()[-1] == "Y"
 
     def test_a_range_of_layers(self):
-        lines = summary(document_model(), layer_range=["conv2d_1", "flatten"])
+        lines = summary(test_document.sample_model(), layer_range=["conv2d_1", "flatten"])
         assert sum("(" in line and ")" in line for line in lines[4:]) == 3
         with pytest.raises(ValueError, match="expected names of layers"):
-            summary(document_model(), layer_range=["nobody", "flatten"])
+            summary(test_document.sample_model(), layer_range=["nobody", "flatten"])
         with pytest.raises(ValueError, match="as two names"):
-            summary(document_model(), layer_range="conv2d")
+            summary(test_document.sample_model(), layer_range="conv2d")
 
 
 class TestPictures:
