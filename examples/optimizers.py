@@ -179,8 +179,8 @@ def draw(curves: dict[str, list[Curve]], path: str, title: str) -> None:
                     axis.plot(x, values, f"C{color}", marker=".", label=None if number else name, alpha=0.8)
     for row, label in zip(axes, ("training loss", "test error in %"), strict=True):
         row[0].set(ylabel=label, yscale="log")
-        for axis, name in zip(row, ("epochs", "seconds of training"), strict=True):
-            axis.set(xlabel=name)
+        for axis, name, scale in zip(row, ("epochs", "seconds of training"), ("linear", "log"), strict=True):
+            axis.set(xlabel=name, xscale=scale)
             axis.grid(alpha=0.3)
     axes[0, 0].legend()
     figure.suptitle(title)
