@@ -288,10 +288,11 @@ ATTRIBUTES: dict[str, Callable[[RandomGraph, Shape], dict[str, Any]]] = {
     "rescaling": lambda g, shape: {"scale": 0.5, "offset": 0.25},
     "activity_regularization": lambda g, shape: {"l1": 0.01, "l2": 0.02},
     "second_moment": _second_moment,
+    "unit_normalization": lambda g, shape: {"axes": g.draw(1, len(shape))},
 }
 ANY_OPS = (
     *("activation", "activation", "reshape", "permute", "prelu", "batch_normalization", "layer_normalization"),
-    *("group_normalization", "affine", "rescaling", "activity_regularization"),
+    *("group_normalization", "affine", "rescaling", "activity_regularization", "unit_normalization"),
 )
 VECTOR_OPS = ("dense", "dense", "dense", "second_moment", *ANY_OPS)
 IMAGE_OPS = (

@@ -164,6 +164,9 @@ OPS: dict[str, Op] = {
         normalized(x[0], tuple(range(x[0].ndim - a["axes"], x[0].ndim)), a["epsilon"]), w, a
     ),
     "group_normalization": lambda x, w, a: group_normalization(x[0], w, a),
+    "unit_normalization": lambda x, w, a: F.normalize(x[0].flatten(x[0].ndim - a["axes"]), dim=-1, eps=1e-6).reshape(
+        x[0].shape
+    ),
     "affine": lambda x, w, a: x[0] * w[0] + w[1],
     "rescaling": lambda x, w, a: x[0] * a["scale"] + a["offset"],
     "activity_regularization": lambda x, w, a: x[0],
