@@ -15,7 +15,9 @@ __all__ = ["is_tensor", "logsumexp", "split", "top_k", "unstack"]
 
 
 def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Any]:
-    """``x`` in parts along an axis: that many equal ones, or parted before the given indices.
+    """``x`` cut into parts along ``axis``.
+
+    ``indices_or_sections`` is the number of equal parts, or a list of the indices before which the parts begin.
 
     Examples
     --------
@@ -40,7 +42,7 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
 
 
 def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
-    """The parts of ``x`` along an axis, without that axis.
+    """The parts of ``x`` along ``axis``, without that axis. ``num`` is their number, and need not be given.
 
     Examples
     --------
@@ -56,7 +58,9 @@ def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
 
 
 def top_k(x: Any, k: int, sorted: bool = True) -> tuple[np.ndarray, np.ndarray]:  # noqa: A002 (Keras' name)
-    """The ``k`` largest values along the last axis, from the largest on, and their places.
+    """The ``k`` largest values of ``x`` along the last axis, and their places.
+
+    ``sorted`` is accepted for compatibility: the largest value always comes first.
 
     Examples
     --------
@@ -70,7 +74,9 @@ def top_k(x: Any, k: int, sorted: bool = True) -> tuple[np.ndarray, np.ndarray]:
 
 
 def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """The logarithm of the sum of exponentials along an axis, without overflow.
+    """The logarithm of the sum of the exponentials of ``x`` along ``axis``, computed without overflow.
+
+    ``keepdims`` keeps this axis with size 1.
 
     Examples
     --------

@@ -140,7 +140,15 @@ def avg_pool2d_backward(
 def max_pool(
     inputs: Any, pool_size: Size, strides: Size | None = None, padding: str = "valid", data_format: str | None = None
 ) -> Any:
-    """Keras' name of :func:`max_pool2d`; of a symbolic tensor it is the layer ``MaxPooling2D``."""
+    """Keras' name of :func:`max_pool2d`; of a symbolic tensor it is the layer ``MaxPooling2D``.
+
+
+    Parameters
+    ----------
+    inputs, pool_size, strides, padding
+        The arguments ``x``, ``pool_size``, ``strides`` and ``padding`` of :func:`max_pool2d`.
+    data_format : {"channels_last"}, optional
+    """
     _checks.data_format(data_format, "max_pool")
     if hasattr(inputs, "given_to"):
         return inputs.given_to("MaxPooling2D", pool_size=pool_size, strides=strides, padding=padding)
@@ -150,7 +158,15 @@ def max_pool(
 def average_pool(
     inputs: Any, pool_size: Size, strides: Size | None = None, padding: str = "valid", data_format: str | None = None
 ) -> Any:
-    """Keras' name of :func:`avg_pool2d`; of a symbolic tensor it is the layer ``AveragePooling2D``."""
+    """Keras' name of :func:`avg_pool2d`; of a symbolic tensor it is the layer ``AveragePooling2D``.
+
+
+    Parameters
+    ----------
+    inputs, pool_size, strides, padding
+        The arguments ``x``, ``pool_size``, ``strides`` and ``padding`` of :func:`avg_pool2d`.
+    data_format : {"channels_last"}, optional
+    """
     _checks.data_format(data_format, "average_pool")
     if hasattr(inputs, "given_to"):
         return inputs.given_to("AveragePooling2D", pool_size=pool_size, strides=strides, padding=padding)
