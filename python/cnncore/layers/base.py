@@ -31,9 +31,8 @@ A layer owns its weights: they are made when they are first needed after ``build
 
 from __future__ import annotations
 
-import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from cnncore import _checks, _layer_registry, regularizers
@@ -45,11 +44,12 @@ from cnncore._structure import flatten, map_structure
 from cnncore.layers import custom, eager
 from cnncore.layers.activity import add_penalties, is_own
 from cnncore.layers.arguments import checked_name, declared_shape, given_arguments, unknown_argument
+from cnncore.layers.connected import Connected
 from cnncore.layers.loss_terms import add_loss
 from cnncore.layers.protocols import Graph
 from cnncore.layers.tensor import KerasTensor, Node, is_symbolic
 from cnncore.layers.variable import Variable, WeightSpec
-from cnncore.layers.weights import Weighted, structure_changed, structure_version
+from cnncore.layers.weights import Weighted, building_once, structure_changed, structure_version
 
 __all__ = ["Layer", "Shape", "WeightSpec", "registry", "structure_changed", "structure_version"]
 
@@ -59,7 +59,7 @@ L = TypeVar("L", bound="Layer")
 registry: Registry[Layer] = _layer_registry.registry
 
 
-class Layer(Weighted):
+class Layer(Connected, Weighted):
     """Base class of all layers.
 
     Parameters
@@ -291,7 +291,7 @@ class Layer(Weighted):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "build" in vars(cls) and cls.builds_once:
-            cls.build = _once(cls.build)  # type: ignore[method-assign]
+            cls.build = building_once(cls.build)  # type: ignore[method-assign]
 
     builds_once = True  # a build of a subclass runs once, whoever calls it
 
@@ -333,42 +333,6 @@ class Layer(Weighted):
         """Whether the name was given by the user, rather than derived from the class."""
         return self._has_own_name
 
-    @property
-    def input(self) -> Any:
-        """The tensor, or the tensors, that the layer was first called on."""
-        return self._first_node("input").input
-
-    @property
-    def output(self) -> Any:
-        """The tensor, or the tensors, that the first call gave."""
-        return self._first_node("output").outputs
-
-    @property
-    def input_shape(self) -> Any:
-        """Shape of :attr:`input`, with the batch axis (None) in front; ValueError while it is not known."""
-        return map_structure(lambda tensor: tensor.shape, self.input)
-
-    @property
-    def output_shape(self) -> Any:
-        """Shape of :attr:`output`, with the batch axis (None) in front; ValueError while it is not known."""
-        return map_structure(lambda tensor: tensor.shape, self.output)
-
-    def forget(self, node: Node) -> None:
-        """Undo a call, so that it is no longer in :attr:`nodes`."""
-        if node in self.nodes:
-            self.nodes.remove(node)
-            for index, other in enumerate(self.nodes):
-                other.index = index
-
-    def _first_node(self, what: str) -> Node:
-        if not self.nodes:
-            raise ValueError(
-                f'Layer "{self.name}" has no {what} yet: call it on a tensor, or add it to a model whose input '
-                f"shape is "
-                "known (an Input, input_shape= on its first layer, or build)."
-            )
-        return self.nodes[0]
-
     def __repr__(self) -> str:
         shapes = f", {self.input_shape} -> {self.output_shape}" if self.nodes else ""
         count = f", {self.count_params():,} parameters" if self.built else ", not built"
@@ -402,23 +366,6 @@ class Layer(Weighted):
 
 
 explain_missing_methods(Layer, "Layer")
-
-
-def _once(build: Callable[..., None]) -> Callable[..., None]:
-    @functools.wraps(build)
-    def wrapped(self: Layer, *args: Any, **kwargs: Any) -> None:
-        if self.built:
-            return
-        count = len(self.specs)
-        try:
-            build(self, *args, **kwargs)
-        except BaseException:
-            del self.specs[count:]
-            self.built = False
-            raise
-        self.built = True
-
-    return wrapped
 
 
 def _shapes(structure: Any) -> Any:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from cnncore._random import next_seed
 from cnncore._structure import flatten
 from cnncore.layers.variable import Variable, WeightSpec, write_weights
 
-__all__ = ["Weighted", "structure_changed", "structure_version"]
+__all__ = ["Weighted", "building_once", "structure_changed", "structure_version"]
 
 _making = threading.Lock()  # held while parameters are made, so that two threads which ask for them get the same
 _version = 0  # counts changes after which networks may be out of date: of ``trainable``, or of the layers of a model
@@ -224,6 +225,25 @@ class Weighted:
     @property
     def _title(self) -> str:
         return f'layer "{self.name}"'
+
+
+def building_once(build: Callable[..., None]) -> Callable[..., None]:
+    """A method ``build`` that runs once, whoever calls it. If it fails, the layer has no more weights than before."""
+
+    @functools.wraps(build)
+    def wrapped(self: Weighted, *args: Any, **kwargs: Any) -> None:
+        if self.built:
+            return
+        count = len(self.specs)
+        try:
+            build(self, *args, **kwargs)
+        except BaseException:
+            del self.specs[count:]
+            self.built = False
+            raise
+        self.built = True
+
+    return wrapped
 
 
 def _numbered(stem: str) -> Iterable[str]:

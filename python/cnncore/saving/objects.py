@@ -12,9 +12,10 @@ from cnncore._custom_objects import custom_object, custom_object_scope
 from cnncore._registry import Registry
 from cnncore.layers.base import registry as layer_registry
 
+from .keras_graph import MODELS
 from .keras_objects import REGISTRIES, serialized
 from .keras_old import modern
-from .keras_read import MODELS, own_description
+from .keras_read import own_description
 from .keras_write import layer_description
 
 __all__ = ["deserialize_keras_object", "serialize_keras_object"]

@@ -1,0 +1,59 @@
+"""The calls of a layer on symbolic tensors, and the tensors and shapes of the first one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cnncore._structure import map_structure
+from cnncore.layers.tensor import Node
+
+__all__ = ["Connected"]
+
+
+class Connected:
+    """What knows the calls in which it takes part.
+
+    Attributes
+    ----------
+    nodes : list of Node
+        The calls on symbolic tensors, in their order.
+    """
+
+    name: str
+    nodes: list[Node]
+
+    @property
+    def input(self) -> Any:
+        """The tensor, or the tensors, that the layer was first called on."""
+        return self._first_node("input").input
+
+    @property
+    def output(self) -> Any:
+        """The tensor, or the tensors, that the first call gave."""
+        return self._first_node("output").outputs
+
+    @property
+    def input_shape(self) -> Any:
+        """Shape of :attr:`input`, with the batch axis (None) in front; ValueError while it is not known."""
+        return map_structure(lambda tensor: tensor.shape, self.input)
+
+    @property
+    def output_shape(self) -> Any:
+        """Shape of :attr:`output`, with the batch axis (None) in front; ValueError while it is not known."""
+        return map_structure(lambda tensor: tensor.shape, self.output)
+
+    def forget(self, node: Node) -> None:
+        """Undo a call, so that it is no longer in :attr:`nodes`."""
+        if node in self.nodes:
+            self.nodes.remove(node)
+            for index, other in enumerate(self.nodes):
+                other.index = index
+
+    def _first_node(self, what: str) -> Node:
+        if not self.nodes:
+            raise ValueError(
+                f'Layer "{self.name}" has no {what} yet: call it on a tensor, or add it to a model whose input '
+                f"shape is "
+                "known (an Input, input_shape= on its first layer, or build)."
+            )
+        return self.nodes[0]

@@ -1,0 +1,196 @@
+"""Graphs of layers in a ``config.json`` of Keras: which layer is called on which tensors, in an order that can run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from .keras_operations import Operation, is_operation, operation_layer
+from .limits import printable
+
+__all__ = ["MODELS", "functional", "is_model"]
+
+MODELS = ("Functional", "Model")  # what Keras calls a graph of layers
+
+
+class _Reference(NamedTuple):
+    """A tensor: output ``position`` of call ``number`` of a layer."""
+
+    layer: str
+    number: int
+    position: int
+
+
+def is_model(entry: Mapping[str, Any]) -> bool:
+    """Whether an entry describes a model by its layers, rather than a layer or a model of a class of a user."""
+    kind, config = entry.get("class_name"), entry.get("config")
+    listed = isinstance(config, Mapping) and isinstance(config.get("layers"), list)
+    return listed and (kind == "Sequential" or kind in MODELS or "input_layers" in config)  # type: ignore[operator]
+
+
+def functional(config: Mapping[str, Any], describe: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+    """The description of a functional model; ``describe`` gives that of each of its layers."""
+    entries = config.get("layers")
+    if not isinstance(entries, list):
+        raise ValueError("expected a functional model to have a list of layers")
+    layers, calls, counts = [], {}, {}
+    shared: set[str] = set()
+    numbers: dict[_Reference, int] = {}
+    for entry in entries:
+        if not isinstance(entry, Mapping) or not isinstance(entry.get("config"), Mapping):
+            raise ValueError("expected each layer of a functional model to have a config")
+        name = entry.get("name", entry["config"].get("name"))
+        nodes = _nodes(name, entry.get("inbound_nodes") or [])
+        operations = _operations(entry, nodes) if is_operation(entry) else []
+        described = operations[0].description if operations else describe(entry)
+        layers.append(described)
+        if is_model(entry) and entry["class_name"] != "Sequential":  # may have several outputs
+            counts[name] = len(_tensors_in(_outputs(entry["config"].get("output_layers"), {})))
+        if "shared" in described:
+            shared.add(name)
+        if described["class_name"] == "InputLayer":
+            numbers[_Reference(name, 0, 0)] = len(numbers)
+        for offset, node in enumerate(nodes):
+            args, kwargs = _references(node.get("args", [])), dict(_references(node.get("kwargs", {})))
+            if operations:
+                rewrite, kwargs = operations[offset].rewrite, {}
+                args = args if rewrite is None else rewrite(args)
+            calls[name, offset] = (args, {key: item for key, item in kwargs.items() if item is not None})
+    outputs = _outputs(config.get("output_layers"), counts)
+    calls, outputs = _counted_here(calls, outputs, shared)
+    ordered = _in_order(calls, numbers, counts)
+    return {
+        "name": config.get("name"),
+        "trainable": config.get("trainable", True),
+        "layers": layers,
+        "inputs": _numbered(_outputs(config.get("input_layers"), counts), numbers),
+        "calls": ordered,
+        "outputs": _numbered(outputs, numbers),
+    }
+
+
+def _nodes(name: Any, nodes: Any) -> list[Any]:
+    """The calls of a layer, if they are described at all."""
+    if not isinstance(name, str):
+        raise ValueError(f"expected layers to have names. Received: {printable(name)}")
+    if not isinstance(nodes, list) or not all(isinstance(node, Mapping) for node in nodes):
+        raise ValueError(f"expected the calls of layer {printable(name)!r} as a list. Received: {printable(nodes)}")
+    for node in nodes:
+        if not isinstance(node.get("kwargs", {}), Mapping) or not isinstance(node.get("args", []), list):
+            raise ValueError(f"expected the arguments of layer {printable(name)!r}. Received: {printable(node)}")
+    return nodes
+
+
+def _counted_here(calls: dict[Any, Any], outputs: Any, shared: set[str]) -> tuple[dict[Any, Any], Any]:
+    """Calls and outputs with the calls of ``shared`` layers counted from zero, without those in other models."""
+    lowest: dict[str, int] = {}
+    for item in _tensors_in([list(calls.values()), outputs]):
+        lowest[item.layer] = min(item.number, lowest.get(item.layer, item.number))
+
+    def counted(structure: Any) -> Any:
+        if isinstance(structure, _Reference):
+            first = lowest[structure.layer] if structure.layer in shared else 0
+            return structure._replace(number=structure.number - first)
+        if isinstance(structure, Mapping):
+            return {key: counted(value) for key, value in structure.items()}
+        return [counted(value) for value in structure] if isinstance(structure, list) else structure
+
+    if not shared:
+        return calls, outputs
+    return {key: (counted(args), counted(kwargs)) for key, (args, kwargs) in calls.items()}, counted(outputs)
+
+
+def _in_order(calls: dict[Any, Any], numbers: dict[_Reference, int], counts: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Calls in an order in which they can be made; ``numbers`` gets their results, one each or as ``counts`` says."""
+    waiting: dict[tuple[str, int], list[Any]] = {}
+    missing: dict[Any, int] = {}
+    ready = []
+    done = {(item.layer, item.number) for item in numbers}
+    for key, (args, kwargs) in calls.items():
+        needed = {(item.layer, item.number) for item in _tensors_in([args, kwargs])} - done
+        missing[key] = len(needed)
+        for other in needed:
+            waiting.setdefault(other, []).append(key)
+        if not needed:
+            ready.append(key)
+    ordered = []
+    while ready:
+        key = ready.pop(0)
+        args, kwargs = calls[key]
+        call = {"layer": key[0], "args": _numbered(args, numbers)}
+        if "training" in kwargs:
+            call["training"] = kwargs.pop("training")
+        if kwargs:
+            call["kwargs"] = _numbered(kwargs, numbers)
+        ordered.append(call)
+        for position in range(counts.get(key[0], 1)):
+            numbers[_Reference(key[0], key[1], position)] = len(numbers)
+        for other in waiting.pop(key, []):
+            missing[other] -= 1
+            if not missing[other]:
+                ready.append(other)
+    if len(ordered) != len(calls):
+        raise ValueError("expected a graph without loops whose tensors all come from its inputs")
+    return ordered
+
+
+def _tensors_in(structure: Any) -> list[_Reference]:
+    """The tensors in a structure."""
+    if isinstance(structure, _Reference):
+        return [structure]
+    if isinstance(structure, Mapping):
+        return [item for value in structure.values() for item in _tensors_in(value)]
+    if isinstance(structure, (list, tuple)):
+        return [item for value in structure for item in _tensors_in(value)]
+    return []
+
+
+def _references(structure: Any) -> Any:
+    if isinstance(structure, Mapping):
+        if structure.get("class_name") == "__keras_tensor__":
+            config = structure.get("config")
+            return _reference(config.get("keras_history") if isinstance(config, Mapping) else None)
+        return {key: _references(value) for key, value in structure.items()}
+    return [_references(value) for value in structure] if isinstance(structure, list) else structure
+
+
+def _outputs(structure: Any, models: Mapping[str, int]) -> Any:
+    """Inputs or outputs of a model. Keras counts calls of the ``models`` inside from one there, and only there."""
+    if isinstance(structure, list) and len(structure) == 3 and isinstance(structure[0], str):
+        layer, number, position = _reference(structure)
+        return _Reference(layer, number - (layer in models), position)
+    if isinstance(structure, Mapping):
+        return {key: _outputs(value, models) for key, value in structure.items()}
+    if isinstance(structure, list):
+        inner = [_outputs(value, models) for value in structure]
+        return inner[0] if len(inner) == 1 else inner
+    raise ValueError("expected the model's inputs and outputs to be tensors of its layers")
+
+
+def _reference(history: Any) -> _Reference:
+    if not isinstance(history, list) or len(history) != 3 or not isinstance(history[0], str):
+        raise ValueError("expected tensors to name a layer, a call and an output")
+    if not all(isinstance(number, int) and not isinstance(number, bool) for number in history[1:]):
+        raise ValueError(f"expected the call and the output of a tensor as numbers. Received: {printable(history)}")
+    return _Reference(*history)
+
+
+def _numbered(structure: Any, numbers: dict[_Reference, int]) -> Any:
+    if isinstance(structure, _Reference):
+        if structure not in numbers:
+            raise ValueError(f"expected tensors of the model's own layers. Received: {printable(structure.layer)}")
+        return {"tensor": numbers[structure]}
+    if isinstance(structure, Mapping):
+        return {key: _numbered(value, numbers) for key, value in structure.items()}
+    return [_numbered(value, numbers) for value in structure] if isinstance(structure, list) else structure
+
+
+def _operations(entry: Mapping[str, Any], nodes: list[Any]) -> list[Operation]:
+    """What the calls of an operation are here: one layer, and what it takes in each call."""
+    found = [
+        operation_layer(entry, _references(node.get("args", [])), _references(node.get("kwargs", {})), _Reference)
+        for node in nodes
+    ]
+    if not found or any(item.description != found[0].description for item in found):
+        raise ValueError(f"expected {printable(entry.get('class_name'))} to be called in one way")
+    return found
