@@ -94,9 +94,9 @@ def test_a_list_where_one_tensor_belongs(name):
     case = SINGLE[name]
     shape = case.shapes[0]
     for inputs in ([Input(shape), Input(shape)], (Input(shape),) * 2, [np.ones((2, *shape), np.float32)] * 2):
-        with pytest.raises(ValueError, match="expected one tensor as its input. Received: a"):
+        with pytest.raises(ValueError, match=r"expected one tensor as its input\. Received: a"):
             case.make()(inputs)
     layer = case.make()
     a, b = Input(shape), Input(shape)
-    with pytest.raises(ValueError, match="expected one tensor as its input. Received: a"):
+    with pytest.raises(ValueError, match=r"expected one tensor as its input\. Received: a"):
         Model([a, b], layer([a, b]))
