@@ -227,11 +227,12 @@ def compare_training(args: argparse.Namespace, threads: int) -> None:
     """Print how fast ``fit`` is with the layers, in shares of its speed without."""
     speeds = in_a_process(args, "training", threads)
     if speeds is not None:
+        without, augmented = max(speeds["without"]), max(speeds["with"])
         ratios = [a / b for a, b in zip(speeds["with"], speeds["without"], strict=True)]
         print(
-            f"training, threads: {threads}, {args.clock} time: {statistics.median(speeds['without']):.0f} images/s "
-            f"without, {statistics.median(speeds['with']):.0f} with; ratio {statistics.median(ratios):.3f} "
-            f"({min(ratios):.3f}-{max(ratios):.3f})"
+            f"training, threads: {threads}, {args.clock} time, the best of {args.rounds} rounds: "
+            f"{without:.0f} images/s without, {augmented:.0f} with: {100 * augmented / without:.0f} % "
+            f"(of single rounds {100 * min(ratios):.0f} to {100 * max(ratios):.0f} %)"
         )
 
 
