@@ -411,6 +411,18 @@ class TestArrays:
         with pytest.raises(ValueError, match="of the model that the optimizer has state for"):
             by_hand.optimizer.apply(gradients, by_fit.trainable_variables)
 
+    def test_the_state_can_be_made_for_variables_before_the_first_step(self):
+        model = Sequential([Dense(2, input_shape=(3,))])
+        optimizer, variables = Adam(), model.trainable_variables
+        optimizer.build(variables)
+        assert [array.shape for array in optimizer.variables] == [(), (), (3, 2), (3, 2), (2,), (2,)]
+        optimizer.apply([np.ones(v.shape) for v in variables], variables)
+        with pytest.raises(ValueError, match="the variables of the first call"):
+            optimizer.apply([np.ones(2)], variables[1:])
+        for wrong, message in (([], "at least one variable"), ([3], "variables of a model"), ("ab", "an integer")):
+            with pytest.raises((ValueError, TypeError), match=message):
+                Adam().build(wrong)
+
     def test_an_optimizer_without_a_model_takes_variables(self):
         model = Sequential([Dense(2, input_shape=(3,), kernel_initializer="zeros")])
         optimizer, variables = SGD(1.0), model.trainable_variables

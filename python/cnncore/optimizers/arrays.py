@@ -12,14 +12,14 @@ from cnncore import _checks
 from cnncore._checks import Float32
 from cnncore.optimizers.options import VariableRange
 
-__all__ = ["apply_to_arrays"]
+__all__ = ["apply_to_arrays", "place_variables"]
 
 
 def apply_to_arrays(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any]) -> None:
     """Make one step. The variables are those of a model, or writable float32 arrays; they are changed in place."""
     owner = type(optimizer).__name__
     gradients = _checked(owner, grads, variables)
-    size, ranges = _places(optimizer, variables)
+    size, ranges = place_variables(optimizer, variables)
     params, flat = np.zeros(size, np.float32), np.zeros(size, np.float32)
     for part, variable, gradient in zip(ranges, variables, gradients, strict=True):
         params[part.slice], flat[part.slice] = np.ravel(variable), gradient.ravel()
@@ -40,13 +40,9 @@ def _checked(owner: str, grads: Sequence[Any], variables: Sequence[Any]) -> list
             f"[{owner}] expected as many gradients as variables, at least one. Received: {len(grads)} and "
             f"{len(variables)}"
         )
+    _check_variables(owner, variables)
     gradients = [_checks.float32_array(gradient, "gradient", owner) for gradient in grads]
     for gradient, variable in zip(gradients, variables, strict=True):
-        is_array = isinstance(variable, np.ndarray) and variable.dtype == np.float32 and variable.flags.writeable
-        if not (is_array or _is_variable(variable)):
-            raise TypeError(
-                f"[{owner}] expected variables of a model, or writable float32 arrays. Received: {variable!r}"
-            )
         if gradient.shape != variable.shape:
             raise ValueError(
                 f"[{owner}] expected gradients of their variables' shapes, here {variable.shape}. "
@@ -55,11 +51,22 @@ def _checked(owner: str, grads: Sequence[Any], variables: Sequence[Any]) -> list
     return gradients
 
 
+def _check_variables(owner: str, variables: Sequence[Any]) -> None:
+    if not variables:
+        raise ValueError(f"[{owner}] expected at least one variable. Received: an empty list")
+    for variable in variables:
+        is_array = isinstance(variable, np.ndarray) and variable.dtype == np.float32 and variable.flags.writeable
+        if not (is_array or _is_variable(variable)):
+            raise TypeError(
+                f"[{owner}] expected variables of a model, or writable float32 arrays. Received: {variable!r}"
+            )
+
+
 def _is_variable(value: Any) -> bool:
     return hasattr(value, "trace_key")
 
 
-def _places(optimizer: Any, variables: Sequence[Any]) -> tuple[int, list[VariableRange]]:
+def place_variables(optimizer: Any, variables: Sequence[Any]) -> tuple[int, list[VariableRange]]:
     """The length of the optimizer's vectors, and where the variables are in them. Makes the vectors in the first call.
 
     An optimizer that has been trained with in a model goes on with the state of the model's variables.
@@ -74,6 +81,7 @@ def _places(optimizer: Any, variables: Sequence[Any]) -> tuple[int, list[Variabl
             )
         return optimizer.size, [of_model[key] for key in ids]
     if not optimizer.built:
+        _check_variables(type(optimizer).__name__, variables)
         offset, ranges = 0, []
         for index, item in enumerate(variables):
             name = item.path if _is_variable(item) else f"variable_{index}"

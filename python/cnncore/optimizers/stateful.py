@@ -10,6 +10,7 @@ import numpy as np
 
 from cnncore import _checks, _core
 from cnncore._checks import Float32
+from cnncore.optimizers.arrays import place_variables
 from cnncore.optimizers.options import DecayExclusions, Options, VariableRange, ranges_of
 from cnncore.optimizers.rated import Rated
 from cnncore.optimizers.variables import Iterations
@@ -92,13 +93,13 @@ class Stateful(Rated):
         parts = [state[name][part.slice].reshape(part.shape) for part in self.trained_variables for name in state]
         return [np.array(self.step, np.int64), np.array(self.learning_rate, np.float32), *parts]
 
-    def build(self, size: int, owner: Any = None, slots: Iterable[Any] = ()) -> None:
+    def build(self, size: Any, owner: Any = None, slots: Iterable[Any] = ()) -> None:
         """Make the state for ``size`` parameters, unless that has been done.
 
         Parameters
         ----------
-        size : int
-            Length of the flat vectors.
+        size : int, or list of variables
+            Length of the flat vectors. Or as in Keras the variables for which :meth:`apply` will be called.
         owner : object, optional
             The model. An optimizer belongs to one model.
         slots : iterable, optional
@@ -110,6 +111,10 @@ class Stateful(Rated):
         ValueError
             If the optimizer belongs to another model, or has state for another number of parameters.
         """
+        if isinstance(size, (list, tuple)):
+            place_variables(self, size)
+            return
+        size = _checks.integer(size, "size", type(self).__name__)
         if owner is not None and self.serves_another(owner):
             raise ValueError(f"[{type(self).__name__}] this optimizer is in use by another model: make a new one.")
         if self.array_ids and owner is not None:
