@@ -171,6 +171,52 @@ class TestModels:
         model = load_model(write(tmp_path / "m.h5", config))
         np.testing.assert_allclose(model.predict(X, verbose=0), expected(), rtol=1e-5, atol=1e-6)
 
+    @pytest.mark.parametrize(
+        ("function", "settings", "expected"),
+        [
+            ("nn.relu", {}, lambda x: np.maximum(x, 0)),
+            ("nn.leaky_relu", {"alpha": 0.5}, lambda x: np.maximum(x, x / 2)),
+            ("math.maximum", {"y": 0.5}, lambda x: np.maximum(x, 0.5)),
+            ("math.maximum", {"y": ["x", 0, 0]}, lambda x: x),
+            ("clip_by_value", {"clip_value_min": -1, "clip_value_max": 1}, lambda x: np.clip(x, -1, 1)),
+            ("math.reduce_mean", {"axis": [1, 2], "keepdims": None}, lambda x: x.mean((1, 2))),
+            ("reshape", {"shape": [-1, 128]}, lambda x: x.reshape(4, 128)),
+            ("cast", {"dtype": "float32"}, lambda x: x),
+            (
+                "__operators__.getitem",
+                {"slice_spec": [{"start": None, "stop": None, "step": None}, 1, {"start": 2, "stop": 7, "step": 2}]},
+                lambda x: x[:, 1, 2:7:2],
+            ),
+        ],
+    )
+    def test_functions_of_tensorflow(self, function, settings, expected, tmp_path):
+        kind = "SlicingOpLambda" if "getitem" in function else "TFOpLambda"
+        nodes = [["x", 0, 0, {**settings, "name": None}]]
+        layers = [
+            entry("InputLayer", plain("x", batch_input_shape=[None, 8, 8, 2]), name="x", inbound_nodes=[]),
+            entry(kind, plain("f", function=function), name="f", inbound_nodes=nodes),
+        ]
+        ends = {"input_layers": [["x", 0, 0]], "output_layers": [["f", 0, 0]]}
+        config = entry("Functional", {"name": "model", "layers": layers, **ends})
+        model = load_model(write(tmp_path / "m.h5", config, weights={"x": {}, "f": {}}))
+        np.testing.assert_allclose(model.predict(X, verbose=0), expected(X), rtol=1e-6)
+        nodes[0][3]["unknown"] = 1
+        with pytest.raises(ValueError, match="has no argument 'unknown' here"):
+            load_model(write(tmp_path / "m.h5", config, weights={"x": {}, "f": {}}))
+
+    @pytest.mark.parametrize("kind", ["BatchNormalizationV1", "BatchNormalizationV2"])
+    def test_layers_of_other_names(self, kind, tmp_path):
+        layers = chain()
+        for item in layers:
+            if item["class_name"] == "BatchNormalization":
+                item["class_name"] = kind
+                item["config"] |= {"fused": True, "renorm": False, "virtual_batch_size": None}
+        more = [entry("ThresholdedReLU", plain("t", theta=0.3)), entry("Softmax", plain("s", axis=[-1]))]
+        config = entry("Sequential", {"name": "sequential", "layers": layers + more})
+        model = load_model(write(tmp_path / "m.h5", config, weights={**WEIGHTS, "t": {}, "s": {}}))
+        y = np.exp(np.where(expected() > 0.3, expected(), 0))
+        np.testing.assert_allclose(model.predict(X, verbose=0), y / y.sum(1, keepdims=True), rtol=1e-5, atol=1e-6)
+
     def test_branches_operators_and_models_inside(self, tmp_path):
         start = plain("a", batch_input_shape=[None, 5], sparse=False, ragged=False)
         inner = {

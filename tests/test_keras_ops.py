@@ -58,6 +58,35 @@ def test_modules_of_older_versions(module, name, today):
         assert getattr(importlib.import_module(f"cnncore.{module}"), name) is today
 
 
+def test_metrics_of_keras_2():
+    class Count(cnncore.metrics.Metric):
+        def __init__(self):
+            super().__init__(name="count")
+            self.count = self.add_weight(name="count", initializer="zeros")
+
+        def update_state(self, y_true, y_pred, sample_weight=None):
+            self.count.assign_add(len(y_pred))
+
+        def result(self):
+            return float(self.count)
+
+        def reset_states(self):
+            self.count.assign(0.0)
+
+    model = cnncore.Sequential([Input((2,)), layers.Dense(1)])
+    model.compile("sgd", "mse", metrics=[Count()])
+    history = model.fit(np.ones((6, 2)), np.ones((6, 1)), epochs=2, verbose=0)
+    assert history.history["count"] == [6, 6]
+    metric = cnncore.metrics.Mean()
+    metric.update_state([4.0])
+    with pytest.warns(DeprecationWarning, match="reset_state today"):
+        metric.reset_states()
+    assert metric.result() == 0
+    x = Input((3, 4))
+    assert ops.shape(x) == (None, 3, 4)
+    assert ops.ndim(x) == 3
+
+
 def test_names_of_older_versions_say_what_to_write():
     with pytest.raises(AttributeError, match="pooch downloads files"):
         _ = importlib.import_module("cnncore.utils.data_utils").get_file

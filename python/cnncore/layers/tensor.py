@@ -177,6 +177,8 @@ class KerasTensor:
         return apply_function(ufunc, inputs, kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if function in (np.shape, np.ndim) and args and args[0] is self:
+            return self.shape if function is np.shape else self.ndim
         return apply_function(function, args, kwargs)
 
     def __bool__(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -51,6 +52,8 @@ class Metric:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if "reset_states" in vars(cls) and "reset_state" not in vars(cls):  # as Keras 2 called it
+            cls.reset_state = cls.reset_states  # type: ignore[method-assign]
         if "result" in vars(cls):
             cls.result = _with_numpy(cls.result)  # type: ignore[assignment, method-assign]
 
@@ -115,6 +118,11 @@ class Metric:
     def result(self) -> Any:
         """The value for all samples so far: a float, which also answers ``numpy()``, or an array."""
         raise NotImplementedError(f"{type(self).__name__} must implement result()")
+
+    def reset_states(self) -> None:
+        """Keras 2's name of :meth:`reset_state`."""
+        warnings.warn("Metric.reset_states is called reset_state today.", DeprecationWarning, stacklevel=2)
+        self.reset_state()
 
     def reset_state(self) -> None:
         """Forget all samples."""

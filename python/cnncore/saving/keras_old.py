@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .keras_tensorflow import FUNCTIONS, as_operation
 from .limits import printable
 
 __all__ = ["modern"]
@@ -19,11 +20,19 @@ _OPERATORS = {
     "math.negative": "Negative",
 }
 
+# Layers that have other names in Keras 3.
+_KINDS = {
+    "BatchNormalizationV1": "BatchNormalization",
+    "BatchNormalizationV2": "BatchNormalization",
+    "ThresholdedReLU": "ReLU",
+}
+
 # Arguments that TensorFlow's Keras also writes for layers that do not use them.
 _UNUSED = {
     "DepthwiseConv": ("groups", "filters", "kernel_initializer", "kernel_regularizer", "kernel_constraint"),
     "SeparableConv": ("groups", "kernel_initializer", "kernel_regularizer", "kernel_constraint"),
     "InputLayer": ("ragged", "sparse"),
+    "BatchNormalization": ("fused",),
 }
 
 
@@ -38,8 +47,9 @@ def modern(entry: Any) -> Any:
         return entry
     config = {key: _value(value) for key, value in config.items()}
     kind = str(entry.get("class_name"))
-    if kind == "TFOpLambda":
+    if kind in ("TFOpLambda", "SlicingOpLambda"):
         return _operator(entry, config)
+    entry["class_name"] = kind = _KINDS.get(kind, kind) if "class_name" in entry else kind
     if isinstance(config.get("layers"), list):
         _model(kind, config)
     else:
@@ -80,8 +90,10 @@ def _layer(kind: str, config: dict[str, Any]) -> None:
     if kind == "LeakyReLU" and "alpha" in config:
         config["negative_slope"] = config.pop("alpha")
     axis = config.get("axis")
-    if kind == "BatchNormalization" and isinstance(axis, list) and len(axis) == 1:
+    if kind in ("BatchNormalization", "Softmax") and isinstance(axis, list) and len(axis) == 1:
         config["axis"] = axis[0]
+    if kind == "ReLU" and "theta" in config:
+        config["threshold"] = config.pop("theta")
     for stem, unused in _UNUSED.items():
         if kind.startswith(stem):
             for key in unused:
@@ -138,10 +150,14 @@ def _argument(value: Any) -> Any:
 
 def _operator(entry: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
     """An operation between tensors, which TensorFlow's Keras writes as a layer."""
-    kind = _OPERATORS.get(str(config.get("function")))
+    function = str(config.get("function"))
+    if function in FUNCTIONS:
+        return as_operation(entry | _nodes(entry), entry.get("name", config.get("name")), function)
+    kind = _OPERATORS.get(function)
     if kind is None:
         raise ValueError(
-            f"expected layers and the operators +, -, * and /. Received: {printable(config.get('function'))}"
+            "expected layers, operators between tensors, and those functions of TensorFlow that NumPy has too or that "
+            f"are activations. Received: {printable(function)}"
         )
     described = entry | _nodes(entry)
     for node in described.get("inbound_nodes") or []:
