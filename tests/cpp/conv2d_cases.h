@@ -30,7 +30,7 @@ inline std::vector<int64_t> numbers(const std::string& text, char separator, siz
 
 /// "13x13x32 f64 k3x3" is an image, filters and a kernel. Further words: s2x1 strides, d2x2 dilation, g4 groups,
 /// p1 or p0,1,0,1 padding (top, bottom, left, right), relu and pool for what it is fused with, first for no gradient
-/// of the input, infer for no gradient at all, and a precision's name.
+/// of the input, infer for no gradient at all, skips where products with zero may be left out, and a precision's name.
 inline Conv2dCase parse_conv2d_case(const std::string& text) {
   Conv2dCase c;
   cnncore::Conv2dParams& p = c.params;
@@ -49,6 +49,8 @@ inline Conv2dCase parse_conv2d_case(const std::string& text) {
       c.fusion.input_grad = false;
     } else if (word == "infer") {
       c.fusion.training = false;
+    } else if (word == "skips") {
+      c.fusion.skip_zeros = true;
     } else if (word[0] == 'b') {
       p.precision = cnncore::parse_precision(word);
     } else if (word[0] == 'f' || word[0] == 'g') {
@@ -148,6 +150,9 @@ inline const std::vector<std::string>& conv2d_case_texts() {
       "10x10x1 f2 k3x3 pool first",
       "30x30x1 f4 k5x5 s2x1",
       "56x56x64 f64 k1x1 infer",
+      "25x5x64 f64 k1x1 relu infer skips",
+      "6x6x128 f128 k1x1 s2 infer skips",
+      "12x12x24 f96 k1x1 infer skips",
       // reduced precision
       "13x13x32 f64 k3x3 relu pool bfloat16",
       "13x13x32 f64 k3x3 relu pool bfloat16_3x",

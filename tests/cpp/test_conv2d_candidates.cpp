@@ -105,6 +105,7 @@ struct Expected {
         dy(pooled, random),
         y(static_cast<size_t>(sizes.y)) {
     fill(x, random), fill(kernel, random), fill(bias, random), fill(dy, random);
+    for (int64_t i = 0; c.fusion.skip_zeros && i < sizes.x; ++i) x[i] = std::max(x[i], 0.0f);
     for (int64_t i = 0; i < sizes.y; ++i) y[static_cast<size_t>(i)].add(bias[i % c.params.filters]);
     for_products(c.params, kBatch, [&](int64_t from, int64_t k, int64_t to) {
       y[static_cast<size_t>(to)].add(static_cast<double>(x[from]), static_cast<double>(kernel[k]));
@@ -172,7 +173,8 @@ struct Running {
                     .bias = e.bias.data(),
                     .y = e.output.data() + n * plan.output_size(),
                     .winner = e.problem.fusion.max_pool ? e.winner.data() + n * plan.output_size() : nullptr,
-                    .scratch = scratch.data()});
+                    .scratch = scratch.data(),
+                    .finite_kernel = true});
   }
   // Two partial sums: the first sample, and the others.
   void backward(const Expected& e, float* dx, float* dkernel, float* dbias) {
@@ -281,7 +283,9 @@ TEST_CASE("conv2d: every algorithm of every pass is the convolution, and any of 
           "8x8x32 f32 k3x3 p1 relu pool bfloat16_3x", "7x7x32 f32 k3x3 s2 p1 bfloat16",
           // channels that do not fill vectors; images smaller than the kernel's reach
           "8x8x24 f32 k3x3 p1 relu pool", "9x8x32 f48 k3x3 p1 relu pool", "7x6x20 f32 k3x3 p1 relu",
-          "3x3x24 f40 k3x3 p1 relu", "1x1x17 f18 k3x3 p1", "4x5x20 f33 k3x3 s2 p0,1,0,1", "5x4x16 f16 k3x3 d2 p3"}) {
+          "3x3x24 f40 k3x3 p1 relu", "1x1x17 f18 k3x3 p1", "4x5x20 f33 k3x3 s2 p0,1,0,1", "5x4x16 f16 k3x3 d2 p3",
+          // zeros that are left out
+          "7x5x37 f64 k1x1 relu skips", "5x5x200 f128 k1x1 s2x1 skips"}) {
       CAPTURE(std::string(text));
       check_candidates(parse_conv2d_case(text), k, 7, seen);
     }

@@ -71,6 +71,9 @@ constexpr const char* kChoices = R"(
 10x10x1 f2 k3x3 pool first: direct none patch
 30x30x1 f4 k5x5 s2x1: rows direct rows; scalar direct direct direct; neon direct direct direct
 56x56x64 f64 k1x1 infer: direct none none
+25x5x64 f64 k1x1 relu infer skips: pointwise none none
+6x6x128 f128 k1x1 s2 infer skips: pointwise none none
+12x12x24 f96 k1x1 infer skips: direct none none
 13x13x32 f64 k3x3 relu pool bfloat16: winograd winners winners; scalar tiles tiles tiles; avx512_bf16 tiles winners winners; amx tiles tiles tiles
 13x13x32 f64 k3x3 relu pool bfloat16_3x: winograd winners winners; scalar tiles tiles tiles; amx tiles tiles tiles
 16x16x32 f32 k3x3 p1 relu bfloat16: tiles tiles tiles; neon winograd winograd winograd; avx2 winograd winograd winograd; avx512 winograd winograd winograd

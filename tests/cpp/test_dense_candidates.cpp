@@ -90,8 +90,8 @@ void expect_gradients(const Layer& l, const Floats& before, double rounding) {
   CHECK(wrong.count == 0);
 }
 
-void check_forced(const DenseParams& p, const char* name, const Kernels& k, Random& random) {
-  const DensePlan plan(p, {.activation = Activation::relu}, 1, k, name);
+void check_forced(const DenseParams& p, const char* name, bool skip_zeros, const Kernels& k, Random& random) {
+  const DensePlan plan(p, {.activation = Activation::relu, .skip_zeros = skip_zeros}, 1, k, name);
   CHECK(std::string(plan.algorithm()) == name);
   Layer l(p, plan, random);
   const double rounding = rounding_of(p.precision);
@@ -129,7 +129,7 @@ TEST_CASE("dense: every algorithm is the layer, and one sample alone has the bit
       for (const DenseCandidate* candidate : dense_candidates()) {
         if (candidate->speed({p, {}, 64}, k) == 0) continue;
         seen.insert(candidate->name);
-        check_forced(p, candidate->name, k, random);
+        for (const bool skip_zeros : {false, true}) check_forced(p, candidate->name, skip_zeros, k, random);
       }
     }
   });

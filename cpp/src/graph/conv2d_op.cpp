@@ -35,7 +35,8 @@ class Conv2dStep : public StepWithTangents {
               {.activation = m.activation,
                .max_pool = m.max_pool,
                .training = context.backward,
-               .input_grad = context.any_input_grad()},
+               .input_grad = context.any_input_grad(),
+               .skip_zeros = context.purpose == Purpose::inference},
               context.kernels),
         kernel_(context.parameters[0]),
         bias_(m.use_bias ? std::optional(context.parameters[1]) : std::nullopt),
@@ -109,6 +110,10 @@ class Conv2dStep : public StepWithTangents {
     if (plan_.packed_size() > 0) plan_.pack(folded_->kernel(packed), packed + folded_size());
   }
 
+  bool finite_kernel(const float* packed) const override {
+    return !plan_.skips_zeros() || k_.all_finite(folded_ ? folded_->kernel(packed) : kernel_.value, kernel_.size);
+  }
+
   int64_t gradient_tasks() const override { return kernel_tasks() + trains_bias(); }
   Range gradient(int64_t task, const BatchView& batch, float*) const override {
     const Partials partials{batch.partials.first, batch.partials.count, batch.partials.stride};
@@ -167,7 +172,8 @@ class Conv2dStep : public StepWithTangents {
                     : nullptr,
             run.y + out,
             run.saved && pooled_ ? run.saved + out : nullptr,
-            run.scratch};
+            run.scratch,
+            run.finite_kernels};
   }
 
   Conv2dPlan plan_;

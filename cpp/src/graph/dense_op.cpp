@@ -21,7 +21,8 @@ struct DenseMeaning {
 class DenseStep : public StepWithTangents {
  public:
   DenseStep(const DenseMeaning& m, const StepContext& context)
-      : plan_(params_in(m, context), {m.activation, context.any_input_grad()}, context.slice, context.kernels),
+      : plan_(params_in(m, context), {m.activation, context.any_input_grad(), context.purpose == Purpose::inference},
+              context.slice, context.kernels),
         kernel_(context.parameters[0]),
         bias_(m.use_bias ? std::optional(context.parameters[1]) : std::nullopt),
         params_(m.params),

@@ -87,7 +87,8 @@ void gemm_store(const GemmArgs& a, const GemmCursor& at, const int32_t* x_offset
     float* y = at.y + y_offset[p];
     CNNCORE_UNROLL
     for (int v = 0; v < V; ++v) {
-      const Vec result = a.relu ? max(zero(), acc[p][v]) : acc[p][v];
+      const Vec sum = a.positive_zeros ? add(acc[p][v], zero()) : acc[p][v];
+      const Vec result = a.relu ? max(zero(), sum) : sum;
       if (!kTail && a.stream)
         store_streaming(y + v * kWidth, result);
       else

@@ -14,6 +14,7 @@ struct Kernels {
   int64_t width;  // how many floats a vector has
 
   void (*gemm)(const GemmArgs&);
+  void (*gemm_skip)(const GemmSkipArgs&);
   void (*gemm_rows)(const GemmRowsArgs&);
   void (*gemm_pool)(const GemmPoolArgs&);
   void (*gemm_weights)(const GemmWeightsArgs&);

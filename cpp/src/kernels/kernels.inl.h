@@ -1,6 +1,7 @@
 // All kernels. They are written once, in terms of the vector type and its functions (simd_<isa>.h), which must have
 // been included before this file.
 #include "kernels/gemm.inl.h"
+#include "kernels/gemm_skip.inl.h"
 #include "kernels/gemv.inl.h"
 #include "kernels/planar.inl.h"
 #include "kernels/winograd.inl.h"

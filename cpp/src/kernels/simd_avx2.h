@@ -37,7 +37,8 @@ inline Mask greater(Vec a, Vec b) { return _mm256_cmp_ps(a, b, _CMP_GT_OQ); }
 // a > b, or a is NaN. A maximum that is replaced where this is true becomes NaN if any value is.
 inline Mask greater_or_nan(Vec a, Vec b) { return _mm256_or_ps(greater(a, b), _mm256_cmp_ps(a, a, _CMP_UNORD_Q)); }
 inline Mask equal(Vec a, Vec b) { return _mm256_cmp_ps(a, b, _CMP_EQ_OQ); }
-inline Vec select(Mask m, Vec a, Vec b) { return _mm256_blendv_ps(b, a, m); }  // m ? a : b
+inline uint32_t mask_bits(Mask m) { return static_cast<uint32_t>(_mm256_movemask_ps(m)); }  // lane i is bit i
+inline Vec select(Mask m, Vec a, Vec b) { return _mm256_blendv_ps(b, a, m); }               // m ? a : b
 inline Vec round_nearest(Vec a) { return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 // 2^a for integral a in [-126, 127].
 inline Vec exp2_integral(Vec a) {

@@ -36,6 +36,7 @@ inline Mask greater_or_nan(Vec a, Vec b) {
   return static_cast<Mask>(greater(a, b) | _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q));
 }
 inline Mask equal(Vec a, Vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
+inline uint32_t mask_bits(Mask m) { return m; }                                    // lane i is bit i
 inline Vec select(Mask m, Vec a, Vec b) { return _mm512_mask_blend_ps(m, b, a); }  // m ? a : b
 inline Vec round_nearest(Vec a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 // 2^a for integral a in [-126, 127].

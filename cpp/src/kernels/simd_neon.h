@@ -41,6 +41,10 @@ inline Mask greater(Vec a, Vec b) { return vcgtq_f32(a, b); }
 // a > b, or a is NaN. A maximum that is replaced where this is true becomes NaN if any value is.
 inline Mask greater_or_nan(Vec a, Vec b) { return vornq_u32(greater(a, b), vceqq_f32(a, a)); }
 inline Mask equal(Vec a, Vec b) { return vceqq_f32(a, b); }
+inline uint32_t mask_bits(Mask m) {  // lane i is bit i
+  constexpr uint32_t kBits[4] = {1, 2, 4, 8};
+  return vaddvq_u32(vandq_u32(m, vld1q_u32(kBits)));
+}
 inline Vec select(Mask m, Vec a, Vec b) { return vbslq_f32(m, a, b); }  // m ? a : b
 // max(a, b) is b where either is NaN: relu(x) = max(zero, x) keeps a NaN.
 inline Vec max(Vec a, Vec b) { return select(greater(a, b), a, b); }

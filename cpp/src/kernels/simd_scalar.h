@@ -78,6 +78,11 @@ inline Mask equal(Vec a, Vec b) {
   for (int i = 0; i < kWidth; ++i) m.lane[i] = a.lane[i] == b.lane[i];
   return m;
 }
+inline uint32_t mask_bits(Mask m) {  // lane i is bit i
+  uint32_t bits = 0;
+  for (int i = 0; i < kWidth; ++i) bits |= static_cast<uint32_t>(m.lane[i]) << i;
+  return bits;
+}
 inline Vec select(Mask m, Vec a, Vec b) {  // m ? a : b
   return map([&](int i) { return m.lane[i] ? a.lane[i] : b.lane[i]; });
 }

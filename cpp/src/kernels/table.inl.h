@@ -8,6 +8,7 @@ constexpr Kernels kTable = {
     .name = CNNCORE_ISA_NAME,
     .width = kWidth,
     .gemm = gemm,
+    .gemm_skip = gemm_skip,
     .gemm_rows = gemm_rows,
     .gemm_pool = gemm_pool,
     .gemm_weights = gemm_weights,

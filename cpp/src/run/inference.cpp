@@ -151,6 +151,7 @@ void Inference::forward_many(const std::vector<Images>& x, const std::vector<flo
     if (watch.stopped(thread)) return;
     Slices own(plan_, *memory.threads[static_cast<size_t>(thread)], memory.batch, packed.data());
     own.watch(watch, thread);
+    own.finite_kernels(packed.finite());
     const int64_t first = task * size, count = std::min(size, samples - first);
     own.load(x, nullptr, {first, count});
     own.forward(plan_.phases[0], {first, count}, nullptr);
@@ -195,6 +196,7 @@ void Inference::forward_phases(const std::vector<Images>& x, const std::vector<f
         if (watch.stopped(thread)) return;
         Slices own(plan_, *memory.threads[static_cast<size_t>(thread)], memory.batch, packed.data());
         own.watch(watch, thread);
+        own.finite_kernels(packed.finite());
         const SliceOf slice{task * size, std::min(size, batch - task * size)};
         if (p == 0) own.load(part, nullptr, slice);
         own.forward(plan_.phases[p], slice, nullptr);

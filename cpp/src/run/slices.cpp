@@ -74,6 +74,7 @@ Run Slices::run(const PlannedNode& node, const SliceOf& slice, int64_t n, int64_
   run.y = part(output.value, node.output, slice.first, n);
   if (node.backward) run.dy = part(output.grad, node.output, slice.first, n);
   run.packed = packed_ + node.packed;
+  run.finite_kernels = finite_kernels_;
   run.scratch = thread_.scratch.data();
   run.batch = batch_.floats.data() + node.batch;
   if (!plan_.backward()) return run;

@@ -54,6 +54,8 @@ class Slices {
   Slices(const Plan& plan, ThreadMemory& thread, BatchMemory& batch, const float* packed)
       : plan_(plan), thread_(thread), batch_(batch), packed_(packed) {}
 
+  /// Tells the steps that no parameter holds infinity or NaN.
+  void finite_kernels(bool finite) { finite_kernels_ = finite; }
   /// Leaves steps out once `watch` says so; what is computed is of no use then.
   void watch(InterruptWatch& watch, int thread) { watch_ = WorkWatch(watch, thread); }
 
@@ -83,6 +85,7 @@ class Slices {
   ThreadMemory& thread_;
   BatchMemory& batch_;
   const float* packed_;
+  bool finite_kernels_ = false;
   mutable WorkWatch watch_;
 };
 

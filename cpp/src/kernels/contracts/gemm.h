@@ -20,6 +20,19 @@ struct GemmArgs {
   bool relu;
   bool stream = false;  // y is aligned to vectors and will not be read soon: write it past the caches
   bool accumulate = false;
+  bool positive_zeros = false;  // sums that are zero are +0, before relu
+};
+
+/// The same product for inputs that are zero in many places, as behind relu: terms whose x is zero are left out where
+/// that is faster, so w must be finite where `skips` is true. The terms of a pixel are neighbours: k_offset[k] = k, and
+/// at most kMostSkipTerms. cols is a multiple of kSkipColumns, and w holds panels of so many columns: w[(n / 64) *
+/// panel
+/// + k * 64 + n % 64]. Sums that are zero are +0, so that the bits depend on nothing but the operands. `stream` and
+/// ldw are not used.
+constexpr int64_t kSkipColumns = 64, kMostSkipTerms = 1024;
+struct GemmSkipArgs : GemmArgs {
+  int64_t panel;
+  bool skips;
 };
 
 /// The same product for few columns, at most width / 2. Pixels come in rows of `row` neighbours, which are one float

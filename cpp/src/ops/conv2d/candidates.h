@@ -5,8 +5,8 @@
 
 namespace cnncore {
 
-extern const ForwardCandidate kDirectForward, kRowsForward, kDepthwiseForward, kWinogradForward, kTilesForward,
-    kInsideForward;
+extern const ForwardCandidate kDirectForward, kRowsForward, kDepthwiseForward, kPointwiseForward, kWinogradForward,
+    kTilesForward, kInsideForward;
 extern const DataCandidate kDirectData, kPlanesData, kDepthwiseData, kWinogradData, kTilesData, kWinnersData,
     kInsideData, kPatchData;
 extern const WeightsCandidate kDirectWeights, kRowsWeights, kDepthwiseWeights, kWinogradWeights, kTilesWeights,

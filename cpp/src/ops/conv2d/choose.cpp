@@ -8,8 +8,9 @@
 namespace cnncore {
 namespace {
 
-constexpr const ForwardCandidate* kForward[] = {&kDepthwiseForward, &kRowsForward,   &kWinogradForward,
-                                                &kTilesForward,     &kInsideForward, &kDirectForward};
+constexpr const ForwardCandidate* kForward[] = {&kDepthwiseForward, &kRowsForward,  &kPointwiseForward,
+                                                &kWinogradForward,  &kTilesForward, &kInsideForward,
+                                                &kDirectForward};
 constexpr const DataCandidate* kData[] = {&kDepthwiseData, &kPatchData, &kWinnersData, &kPlanesData,
                                           &kWinogradData,  &kTilesData, &kInsideData,  &kDirectData};
 constexpr const WeightsCandidate* kWeights[] = {&kDepthwiseWeights, &kRowsWeights,  &kPatchWeights,  &kWinnersWeights,

@@ -62,6 +62,7 @@ struct ForwardRun {
   float* y = nullptr;
   uint8_t* winner = nullptr;  // may be null, in inference
   float* scratch = nullptr;
+  bool finite_kernel = false;  // products with zero may be left out
 };
 
 struct DataRun {

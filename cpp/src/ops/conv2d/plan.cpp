@@ -1,6 +1,7 @@
 #include "ops/conv2d/plan.h"
 
 #include "ops/activation_rows.h"
+#include "ops/conv2d/candidates.h"
 #include "ops/conv2d/frame.h"
 #include "ops/conv2d/weights_sum.h"
 
@@ -38,6 +39,7 @@ Conv2dPlan::Conv2dPlan(const Conv2dParams& params, const Conv2dFusion& fusion, c
     forward = &choose_forward(problem, kernels, passes.forced.forward);
     algorithms_.forward = forward->name;
     forward_needs_ = forward->needs(problem, kernels);
+    skips_zeros_ = forward == &kPointwiseForward;
   }
   if (passes.data) {
     data = &choose_data(problem, kernels, passes.forced.data);
@@ -102,7 +104,8 @@ ForwardRun Conv2dPlan::forward_run(int64_t count, const Conv2dRun& r) const {
           .bias = r.bias,
           .y = r.y,
           .winner = r.winner,
-          .scratch = r.scratch + operands_->scratch_size()};
+          .scratch = r.scratch + operands_->scratch_size(),
+          .finite_kernel = r.finite_kernel};
 }
 
 void Conv2dPlan::forward(int64_t count, Conv2dRun r) const {

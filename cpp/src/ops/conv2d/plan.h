@@ -18,6 +18,7 @@ struct Conv2dRun {
   float* y;
   uint8_t* winner;
   float* scratch;
+  bool finite_kernel = false;  // products with zero may be left out
 };
 
 /// The operands of a backward pass. It computes the gradient of the input, dx, and a partial sum of the gradients of
@@ -102,6 +103,9 @@ class Conv2dPlan {
   }
   void reduce_bias(const Partials& partials, float* dbias) const;
 
+  /// Whether forward leaves products with zero out, of a kernel that it is told is finite.
+  bool skips_zeros() const { return skips_zeros_; }
+
   Conv2dAlgorithms algorithms() const { return algorithms_; }
   std::string algorithm() const;
 
@@ -121,6 +125,7 @@ class Conv2dPlan {
   // forward, and the kernel packed for the gradient of the input.
   int64_t packed_rounded_ = 0, packed_forward_ = 0, packed_size_ = 0;
   int64_t kernel_partial_ = 0, pass_scratch_ = 0;
+  bool skips_zeros_ = false;
 };
 
 }  // namespace cnncore

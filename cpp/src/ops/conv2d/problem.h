@@ -14,7 +14,9 @@ struct Conv2dFusion {
       false;  ///< a 2x2 max-pool follows, and what it gets is never stored; the activation must be linear or relu
   bool training = true;    ///< backward will be called
   bool input_grad = true;  ///< backward will compute dx
-  bool stream = false;     ///< y (forward) or dx (backward) is aligned, and larger than what the caches keep
+  /// the kernel is packed once for many calls: products with zeros of x may be left out where it is finite
+  bool skip_zeros = false;
+  bool stream = false;  ///< y (forward) or dx (backward) is aligned, and larger than what the caches keep
 };
 
 struct Conv2dProblem {

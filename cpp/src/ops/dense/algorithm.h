@@ -14,6 +14,8 @@ namespace cnncore {
 struct DenseFusion {
   Activation activation = Activation::linear;
   bool input_grad = true;  ///< backward will compute dx
+  /// the kernel is packed once for many calls, and products with zeros of x may be left out if it is finite
+  bool skip_zeros = false;
 };
 
 struct DenseProblem {

@@ -6,6 +6,7 @@
 #include "ops/activation_rows.h"
 #include "ops/dense/one_sample.h"
 #include "ops/rounding.h"
+#include "ops/skip_panels.h"
 
 namespace cnncore {
 namespace {
@@ -21,9 +22,9 @@ class DirectDense : public DenseAlgorithm {
   DirectDense(const DenseProblem& problem, const Kernels& kernels);
 
   int64_t scratch_size() const override { return std::max(one_sample_.scratch_size(), layout_.size()); }
-  // The packed kernel consists of the kernel rounded (in a reduced precision, for forward) and the kernel transposed
-  // (for the gradient of the input).
-  int64_t packed_size() const override { return p_.kernel_size() * (p_.reduced() + p_.fusion.input_grad); }
+  // The packed kernel consists of the kernel rounded (in a reduced precision) or in panels (where zeros are skipped), for
+  // forward, and the kernel transposed (for the gradient of the input).
+  int64_t packed_size() const override { return packed_forward() + p_.kernel_size() * p_.fusion.input_grad; }
   int64_t tasks() const override { return (p_.params.features + kRowsPerTask - 1) / kRowsPerTask; }
   void pack(int64_t task, const float* kernel, float* packed) const override;
 
@@ -42,6 +43,11 @@ class DirectDense : public DenseAlgorithm {
 
  private:
   const float* operand_of(const float* dy, int64_t count, float* scratch) const;
+  bool skips_zeros() const {
+    return p_.fusion.skip_zeros && !p_.reduced() &&
+           takes_skips(p_.params.features / pieces_.count, p_.params.units, p_.kernel_size());
+  }
+  int64_t packed_forward() const { return p_.reduced() || skips_zeros() ? p_.kernel_size() : 0; }
   DenseRange rows_of(int64_t task) const {  // the rows of the kernel that belong to a task
     const int64_t begin = task * kRowsPerTask;
     return {begin, std::min(kRowsPerTask, p_.params.features - begin)};
@@ -79,6 +85,10 @@ void DirectDense::pack(int64_t task, const float* kernel, float* packed) const {
     from = rounded;
     packed += p_.kernel_size();
   }
+  if (skips_zeros()) {
+    pack_skip_panels(kernel, p_.params.features, p_.params.units, rows.begin, rows.begin + rows.size, packed);
+    packed += p_.kernel_size();
+  }
   if (p_.fusion.input_grad)
     k_.transpose(from, p_.params.units, packed + rows.begin, p_.params.features, rows.size, p_.params.units);
 }
@@ -96,19 +106,26 @@ void DirectDense::forward(int64_t count, const DenseRun& r) const {
     r.bias ? std::copy_n(r.bias, units, r.y + n * units) : std::fill_n(r.y + n * units, units, 0.0f);
   for (int64_t i = 0; i < pieces_.count; ++i) {
     const int64_t begin = pieces_.begin(i);
-    k_.gemm({.x = x + begin,
-             .x_offset = x_offset_.data(),
-             .k_offset = term_.data(),
-             .pixels = count,
-             .depth = pieces_.begin(i + 1) - begin,
-             .cols = units,
-             .w = kernel + begin * units,
-             .ldw = units,
-             .bias = nullptr,
-             .y = r.y,
-             .y_offset = y_offset_.data(),
-             .relu = p_.relu() && i + 1 == pieces_.count,
-             .accumulate = true});
+    const GemmArgs piece{.x = x + begin,
+                         .x_offset = x_offset_.data(),
+                         .k_offset = term_.data(),
+                         .pixels = count,
+                         .depth = pieces_.begin(i + 1) - begin,
+                         .cols = units,
+                         .w = kernel + begin * units,
+                         .ldw = units,
+                         .bias = nullptr,
+                         .y = r.y,
+                         .y_offset = y_offset_.data(),
+                         .relu = p_.relu() && i + 1 == pieces_.count,
+                         .accumulate = true};
+    if (!skips_zeros()) {
+      k_.gemm(piece);
+      continue;
+    }
+    GemmSkipArgs skipping{piece, p_.params.features * kSkipColumns, r.finite_kernel};
+    skipping.w = r.packed + begin * kSkipColumns;
+    k_.gemm_skip(skipping);
   }
 }
 
@@ -128,7 +145,7 @@ void DirectDense::backward_data(int64_t count, const float* dy, const float* pac
            .pixels = count,
            .depth = p_.params.units,
            .cols = p_.params.features,
-           .w = p_.reduced() ? packed + p_.kernel_size() : packed,
+           .w = packed + packed_forward(),
            .ldw = p_.params.features,
            .bias = nullptr,
            .y = dx,
