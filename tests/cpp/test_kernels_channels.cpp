@@ -76,6 +76,43 @@ void check_depthwise(const Kernels& k, int64_t pixels, int64_t taps, int64_t cha
   CHECK(same_bits(alone.data(), y.data(), y.size()));
 }
 
+// A whole image, with borders of no or one pixel; the taps that lie outside are left out.
+void check_depthwise_nine(const Kernels& k, int64_t height, int64_t width, int64_t channels, Random& random) {
+  const int64_t top = height < 3 ? 1 : random.integer(0, 1), left = width < 3 ? 1 : random.integer(0, 1);
+  const int64_t out_height = height + top + (height < 3 ? 1 : random.integer(0, 1)) - 2;
+  const int64_t out_width = width + left + (width < 3 ? 1 : random.integer(0, 1)) - 2;
+  Floats x(height * width * channels, random), w(9 * channels, random), bias(channels, random);
+  Floats y(out_height * out_width * channels, random), parts(y.size(), random);
+  fill(x, random), fill(w, random), fill(bias, random);
+  const bool with_bias = random.coin(), relu = random.coin();
+  DepthwiseNineArgs a{x.data(), height,    width, channels,   top, left, w.data(), with_bias ? bias.data() : nullptr,
+                      y.data(), out_width, 0,     out_height, relu};
+  k.depthwise_nine(a);
+  Mismatches wrong;
+  for (int64_t i = 0; i < out_height; ++i)
+    for (int64_t j = 0; j < out_width; ++j)
+      for (int64_t c = 0; c < channels; ++c) {
+        Sum s;
+        if (with_bias) s.add(bias[c]);
+        for (int64_t t = 0; t < 9; ++t) {
+          const int64_t row = i - top + t / 3, column = j - left + t % 3;
+          if (row >= 0 && row < height && column >= 0 && column < width)
+            s.add(x[(row * width + column) * channels + c], w[t * channels + c]);
+        }
+        wrong.expect(y[(i * out_width + j) * channels + c], relu ? std::max(0.0, s.value) : s.value, s.bound());
+      }
+  CAPTURE(wrong.worst);
+  CHECK(wrong.count == 0);
+  CHECK((x.intact() && w.intact() && bias.intact() && y.intact()));
+
+  a.y = parts.data();
+  for (int64_t begin = 0; begin < out_height; begin = a.row_end) {  // some rows at a time: the same bits
+    a.row_begin = begin, a.row_end = std::min(out_height, begin + random.integer(1, 3));
+    k.depthwise_nine(a);
+  }
+  CHECK(same_bits(parts.data(), y.data(), y.size()));
+}
+
 void check_depthwise_weights(const Kernels& k, int64_t pixels, int64_t taps, int64_t channels, Random& random) {
   Depthwise d(pixels, taps, channels, random);
   Places dy_offset(pixels, channels, random);
@@ -99,6 +136,15 @@ void check_depthwise_weights(const Kernels& k, int64_t pixels, int64_t taps, int
 }
 
 }  // namespace
+
+TEST_CASE("depthwise_nine is the sum over nine taps, within the image") {
+  for_each_isa([](const Kernels& k) {
+    Random random(12);
+    for (const int64_t channels : channel_counts(k.width))
+      for (const int64_t height : {1, 2, 3, 4, 6, 9, 13})
+        check_depthwise_nine(k, height, random.integer(1, 7), channels, random);
+  });
+}
 
 TEST_CASE("depthwise and depthwise_weights are the sums over each channel's taps") {
   for_each_isa([](const Kernels& k) {

@@ -27,6 +27,7 @@ struct Kernels {
   void (*winograd_gradient)(const WinogradGradientArgs&);
   void (*winograd_reduce)(const WinogradReduceArgs&);
   void (*depthwise)(const DepthwiseArgs&);
+  void (*depthwise_nine)(const DepthwiseNineArgs&);
   void (*depthwise_weights)(const DepthwiseWeightsArgs&);
 
   void (*winner_lists)(const WinnerListArgs&);

@@ -16,6 +16,7 @@
 #include "kernels/random.inl.h"
 #include "kernels/elementwise.inl.h"
 #include "kernels/depthwise.inl.h"
+#include "kernels/depthwise_nine.inl.h"
 #include "kernels/sparse.inl.h"
 #include "kernels/patch_data.inl.h"
 #include "kernels/optimizer.inl.h"

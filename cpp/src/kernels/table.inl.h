@@ -21,6 +21,7 @@ constexpr Kernels kTable = {
     .winograd_gradient = winograd_gradient,
     .winograd_reduce = winograd_reduce,
     .depthwise = depthwise,
+    .depthwise_nine = depthwise_nine,
     .depthwise_weights = depthwise_weights,
     .winner_lists = winner_lists,
     .unpool = unpool,

@@ -21,7 +21,8 @@
 namespace cnncore {
 namespace {
 
-constexpr int64_t kInferenceSlice = 16;
+// How many samples inference takes at a time: more of small ones, so that each reading of a kernel serves more of them.
+constexpr int64_t kInferenceSlice = 16, kSmallInferenceSlice = 48, kSmallSample = 1024;
 constexpr int64_t kInferenceBatch = 256;  // how many samples go through all phases together
 
 }  // namespace
@@ -75,6 +76,11 @@ struct Network::Impl {
     return *curvature;
   }
 
+  int64_t inference_slice() const {
+    const auto small = [](const Graph::Node& node) { return element_count(node.op->output()) <= kSmallSample; };
+    return std::all_of(graph.nodes().begin(), graph.nodes().end(), small) ? kSmallInferenceSlice : kInferenceSlice;
+  }
+
   // If samples are large, fewer are taken at a time.
   std::unique_ptr<Plan> curvature_plan(int64_t block) {
     int64_t slice = kTrainingSlice;
@@ -95,7 +101,7 @@ struct Network::Impl {
   std::shared_ptr<Inference> inference_plan() {
     const std::lock_guard guard(planning);
     if (!inference || &inference->plan().kernels != &kernels())
-      inference = std::make_shared<Inference>(plan({Purpose::inference, kInferenceSlice, kInferenceBatch, precision}),
+      inference = std::make_shared<Inference>(plan({Purpose::inference, inference_slice(), kInferenceBatch, precision}),
                                               slots.bind(nullptr));
     return inference;
   }

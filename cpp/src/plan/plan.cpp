@@ -197,10 +197,21 @@ class Planner {
     }
   }
 
+  // Whether the tensors of a segment would no longer fit the outer cache if its group became so large. Steps on small
+  // images want many of them. In training, what steps keep for the way back does not fit it anyway.
+  bool outgrows(const Segment& segment, int64_t group) const {
+    constexpr int64_t kCachedFloats = 1 << 16;
+    if (plan_.backward() || group <= segment.group) return false;
+    return std::any_of(segment.items.begin(), segment.items.end(), [&](const Item& item) {
+      return plan_.tensors[static_cast<size_t>(plan_.nodes[item.node].output)].size * group > kCachedFloats;
+    });
+  }
+
   void add_item(Phase& phase, Item item) {
     const Step& step = *plan_.nodes[item.node].step;
     const int64_t group = step.group(), backward = step.backward_group();
-    const bool joins = group > 0 && !phase.segments.empty() && phase.segments.back().group > 0;
+    const bool joins = group > 0 && !phase.segments.empty() && phase.segments.back().group > 0 &&
+                       !outgrows(phase.segments.back(), group);
     if (!joins) {
       phase.segments.push_back({{item}, group, backward});
       return;

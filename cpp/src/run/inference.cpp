@@ -29,12 +29,16 @@ void forward_in_pieces(const Step& step, const Run& run, int64_t stage, Part par
 
 }  // namespace
 
-/// A memory from the pool, or a new one. It is put into the pool at the end.
+/// What a call needs: the packed parameters, which are packed again where they have changed, and a memory from the pool
+/// or a new one, which is put into the pool at the end.
 class Inference::Borrowed {
  public:
-  explicit Borrowed(Inference& owner) : owner_(owner) {
+  Borrowed(Inference& owner, ParameterState parameters) : owner_(owner) {
     {
-      const std::lock_guard lock(owner.pooling_);
+      const std::lock_guard lock(owner.mutex_);
+      if (!owner.packed_ || !owner.packed_->current(owner.bound_, parameters))
+        owner.packed_ = std::make_shared<PackedParameters>(owner.plan_, owner.bound_, parameters);
+      packed_ = owner.packed_;
       if (!owner.pool_.empty()) {
         memory_ = std::move(owner.pool_.back());
         owner.pool_.pop_back();
@@ -43,15 +47,17 @@ class Inference::Borrowed {
     if (!memory_) memory_ = std::make_unique<Memory>(owner.plan_);
   }
   ~Borrowed() {
-    const std::lock_guard lock(owner_.pooling_);
+    const std::lock_guard lock(owner_.mutex_);
     if (owner_.pool_.size() < kMostPooled) owner_.pool_.push_back(std::move(memory_));
   }
   Borrowed(const Borrowed&) = delete;
   Borrowed& operator=(const Borrowed&) = delete;
-  Memory& operator*() const { return *memory_; }
+  Memory& memory() const { return *memory_; }
+  const PackedParameters& packed() const { return *packed_; }
 
  private:
   Inference& owner_;
+  std::shared_ptr<const PackedParameters> packed_;
   std::unique_ptr<Memory> memory_;
 };
 
@@ -60,25 +66,38 @@ Inference::Inference(std::unique_ptr<Plan> plan, std::vector<BoundSlot> bound)
   pool_.reserve(kMostPooled);
   for (size_t n = 0; n < plan_.nodes.size(); ++n) {
     const PlannedNode& node = plan_.nodes[n];
-    const bool reads_input = std::any_of(node.inputs.begin(), node.inputs.end(), [&](int t) {
-      return std::any_of(plan_.inputs.begin(), plan_.inputs.end(),
-                         [&](const PlannedInput& in) { return in.tensor == t; });
-    });
     for (int64_t i = 0; i < node.step->stages(); ++i)
-      stages_.push_back({n, i, node.step->shared(i) && node.step->flops() >= kWorthSharing, reads_input});
+      stages_.push_back({n, i, node.step->shared(i) && node.step->flops() >= kWorthSharing});
   }
 }
 
-std::shared_ptr<const PackedParameters> Inference::packed_for(ParameterState parameters) {
-  const std::lock_guard lock(packing_);
-  if (!packed_ || !packed_->current(bound_, parameters))
-    packed_ = std::make_shared<PackedParameters>(plan_, bound_, parameters);
-  return packed_;
+void Inference::reserve_threads(Memory& memory, int threads) const {
+  while (static_cast<int>(memory.stages.size()) < threads) {
+    if (memory.threads.size() == memory.stages.size())
+      memory.threads.push_back(std::make_unique<ThreadMemory>(plan_));
+    memory.stages.push_back(stage_runs(memory, *memory.threads.back()));
+  }
 }
 
-void Inference::reserve_threads(Memory& memory, int threads) const {
-  while (static_cast<int>(memory.threads.size()) < threads)
-    memory.threads.push_back(std::make_unique<ThreadMemory>(plan_));
+// Values are in the memory of the first thread, except for the inputs, of which each thread has a copy.
+std::vector<Inference::StageRun> Inference::stage_runs(Memory& memory, ThreadMemory& own) const {
+  ThreadMemory& first = *memory.threads[0];
+  const Slices own_slices(plan_, own, memory.batch, nullptr), slices(plan_, first, memory.batch, nullptr);
+  const auto is_input = [&](int tensor) {
+    return std::any_of(plan_.inputs.begin(), plan_.inputs.end(),
+                       [&](const PlannedInput& in) { return in.tensor == tensor; });
+  };
+  std::vector<StageRun> runs;
+  for (const Stage& stage : stages_) {
+    const PlannedNode& node = plan_.nodes[stage.node];
+    StageRun prepared;
+    for (const int t : node.inputs) prepared.x.push_back((is_input(t) ? own_slices : slices).value(t, 0));
+    prepared.run.count = 1, prepared.run.x = prepared.x.data(), prepared.run.y = slices.value(node.output, 0);
+    prepared.run.batch = memory.batch.floats.data() + node.batch;
+    prepared.run.scratch = own.scratch.data(), prepared.run.common = first.scratch.data();
+    runs.push_back(std::move(prepared));
+  }
+  return runs;
 }
 
 void Inference::copy_outputs(const Slices& slices, int64_t first, int64_t count, int64_t to,
@@ -90,36 +109,26 @@ void Inference::copy_outputs(const Slices& slices, int64_t first, int64_t count,
 }
 
 void Inference::forward(const std::vector<Images>& x, const std::vector<float*>& y, ParameterState parameters) {
-  const std::shared_ptr<const PackedParameters> packed = packed_for(parameters);
-  const Borrowed memory(*this);
-  if (plan_.phases.size() > 1) return forward_phases(x, y, *packed, *memory);
-  if (x[0].samples == 1 && !stages_.empty()) return forward_one(x, y, *packed, *memory);
-  forward_many(x, y, *packed, *memory);
+  const Borrowed borrowed(*this, parameters);
+  const PackedParameters& packed = borrowed.packed();
+  Memory& memory = borrowed.memory();
+  if (plan_.phases.size() > 1) return forward_phases(x, y, packed, memory);
+  if (x[0].samples == 1 && !stages_.empty()) return forward_one(x, y, packed, memory);
+  forward_many(x, y, packed, memory);
 }
 
 // Runs one part of a stage. Returns true if all parts must be done before the next stage begins.
 bool Inference::run_stage(size_t index, const std::vector<Images>& x, Part part, const PackedParameters& packed,
                           Memory& memory, InterruptWatch& watch) {
   const auto shared = [&](size_t i) { return i < stages_.size() && stages_[i].shared; };
-  ThreadMemory &own = *memory.threads[static_cast<size_t>(part.index)], &first = *memory.threads[0];
-  const Slices own_slices(plan_, own, memory.batch, packed.data());
-  const Stage& stage = stages_[index];
+  const size_t thread = static_cast<size_t>(part.index);
   // each thread has a copy of the input, which is faster than sharing it
-  if (index == 0) own_slices.load(x, nullptr, {0, 1});
+  if (index == 0) Slices(plan_, *memory.threads[thread], memory.batch, nullptr).load(x, nullptr, {0, 1});
   if (shared(index) || part.index == 0) {
+    const Stage& stage = stages_[index];
     const PlannedNode& node = plan_.nodes[stage.node];
-    // Values are in the memory of the first thread, except for the inputs, of which each thread has a copy.
-    Run run = own_slices.run(node, {0, 1}, 0, 1);
-    const Slices slices(plan_, first, memory.batch, packed.data());
-    for (size_t i = 0; i < node.inputs.size(); ++i) {
-      const bool input =
-          stage.reads_input && std::any_of(plan_.inputs.begin(), plan_.inputs.end(),
-                                           [&](const PlannedInput& in) { return in.tensor == node.inputs[i]; });
-      if (!input) own.x[i] = slices.value(node.inputs[i], 0);
-    }
-    run.y = slices.value(node.output, 0);
-    run.common = first.scratch.data();
-    run.finite_kernels = packed.finite();
+    Run run = memory.stages[thread][index].run;
+    run.packed = packed.data() + node.packed, run.finite_kernels = packed.finite();
     forward_in_pieces(*node.step, run, stage.stage, shared(index) ? part : Part{},
                       [&] { return watch.stopped(part.index); });
   }

@@ -19,11 +19,17 @@ class Inference {
   void forward(const std::vector<Images>& x, const std::vector<float*>& y, ParameterState parameters);
 
  private:
+  /// A part of the computation of one sample as a thread runs it: its pointers, but for the packed parameters.
+  struct StageRun {
+    Run run;
+    std::vector<const float*> x;  // what run.x points to
+  };
   /// The memory of one call, which comes from the pool and goes back to it.
   struct Memory {
     explicit Memory(const Plan& plan) : batch(plan, 1) {}
     BatchMemory batch;
     std::vector<std::unique_ptr<ThreadMemory>> threads;
+    std::vector<std::vector<StageRun>> stages;  // for each thread
   };
   class Borrowed;
   // A part of the computation of one sample.
@@ -31,10 +37,8 @@ class Inference {
     size_t node;
     int64_t stage;
     bool shared;
-    bool reads_input;
   };
 
-  std::shared_ptr<const PackedParameters> packed_for(ParameterState parameters);
   void forward_one(const std::vector<Images>& x, const std::vector<float*>& y, const PackedParameters& packed,
                    Memory& memory);
   bool run_stage(size_t index, const std::vector<Images>& x, Part part, const PackedParameters& packed, Memory& memory,
@@ -46,12 +50,13 @@ class Inference {
   void join(size_t node, int64_t samples, Memory& memory) const;
   void copy_outputs(const Slices& slices, int64_t first, int64_t count, int64_t to, const std::vector<float*>& y) const;
   void reserve_threads(Memory& memory, int threads) const;
+  std::vector<StageRun> stage_runs(Memory& memory, ThreadMemory& own) const;
 
   std::unique_ptr<Plan> own_plan_;
   const Plan& plan_;
   std::vector<BoundSlot> bound_;
   std::vector<Stage> stages_;
-  std::mutex packing_, pooling_;
+  std::mutex mutex_;  // of what follows
   std::shared_ptr<const PackedParameters> packed_;
   std::vector<std::unique_ptr<Memory>> pool_;
 };

@@ -19,6 +19,23 @@ struct DepthwiseArgs {
   bool stream = false;  // as in GemmArgs
 };
 
+/// Depthwise with a 3x3 kernel and strides of one over one image of height x width pixels, without a border: taps that
+/// lie outside of it are left out. For rows row_begin <= i < row_end of y and j < out_width
+///   y[(i * out_width + j) * channels + c] = act(bias[c] + sum_(r, t) x[i - top + r, j - left + t, c] * w[3 * r + t,
+///   c])
+/// `left` is 0 or 1, and the middle column of the kernel lies inside the image for every pixel of y.
+struct DepthwiseNineArgs {
+  const float* x;
+  int64_t height, width, channels;
+  int64_t top, left;
+  const float* w;
+  const float* bias;  // may be null
+  float* y;
+  int64_t out_width, row_begin, row_end;
+  bool relu;
+  bool stream = false;  // as in GemmArgs
+};
+
 /// dw[w_offset[t] + c] += sum_p x[x_offset[p] + tap_offset[t] + c] * dy[dy_offset[p] + c]
 struct DepthwiseWeightsArgs {
   const float* x;

@@ -92,19 +92,47 @@ class DepthwiseForward : public ForwardPass {
   explicit DepthwiseForward(Operands& operands)
       : p_(operands.problem()),
         k_(kernels_for_columns(operands.kernels(), p_.params.filters)),
-        image_(p_, operands.images()),
-        classes_(
-            output_classes(per_filter(p_), {p_.out_height, p_.out_width, p_.params.filters, {}}, operands.images())) {}
+        image_(p_, operands.images()) {
+    if (!has_nine_taps())
+      classes_ =
+          output_classes(per_filter(p_), {p_.out_height, p_.out_width, p_.params.filters, {}}, operands.images());
+  }
 
   int64_t scratch_size() const override { return image_.scratch_size(); }
   void run(int64_t count, Share share, const ForwardRun& r) const override {
+    const float* x = image_.repeat(count, r.x, r.scratch);
+    if (has_nine_taps()) return run_nine_taps(count, share, x, r);
     DepthwiseArgs a{};
-    a.x = image_.repeat(count, r.x, r.scratch), a.w = r.kernel, a.bias = r.bias, a.y = r.y;
+    a.x = x, a.w = r.kernel, a.bias = r.bias, a.y = r.y;
     a.channels = p_.params.filters, a.relu = p_.relu(), a.stream = p_.streams(a.channels, k_);
     run_classes(k_, classes_, count, share, a);
   }
 
  private:
+  bool has_nine_taps() const {
+    const Padding& border = p_.params.padding;
+    return p_.params.kernel_height == 3 && p_.params.kernel_width == 3 && p_.unit_strides() && p_.unit_dilation() &&
+           std::max({border.top, border.bottom, border.left, border.right}) <= 1;
+  }
+  void run_nine_taps(int64_t count, Share share, const float* x, const ForwardRun& r) const {
+    const int64_t channels = p_.params.filters, height = p_.params.in_height, width = p_.params.in_width;
+    for (int64_t n = 0; n < count; ++n)
+      k_.depthwise_nine({.x = x + n * height * width * channels,
+                         .height = height,
+                         .width = width,
+                         .channels = channels,
+                         .top = p_.params.padding.top,
+                         .left = p_.params.padding.left,
+                         .w = r.kernel,
+                         .bias = r.bias,
+                         .y = r.y + n * p_.out_height * p_.out_width * channels,
+                         .out_width = p_.out_width,
+                         .row_begin = share.begin(p_.out_height),
+                         .row_end = share.end(p_.out_height),
+                         .relu = p_.relu(),
+                         .stream = p_.streams(channels, k_)});
+  }
+
   const Conv2dProblem& p_;
   const Kernels& k_;
   RepeatedImage image_;
