@@ -22,8 +22,8 @@ class DirectDense : public DenseAlgorithm {
   DirectDense(const DenseProblem& problem, const Kernels& kernels);
 
   int64_t scratch_size() const override { return std::max(one_sample_.scratch_size(), layout_.size()); }
-  // The packed kernel consists of the kernel rounded (in a reduced precision) or in panels (where zeros are skipped), for
-  // forward, and the kernel transposed (for the gradient of the input).
+  // The packed kernel consists of the kernel rounded (in a reduced precision) or in panels (where zeros are skipped),
+  // for forward, and the kernel transposed (for the gradient of the input).
   int64_t packed_size() const override { return packed_forward() + p_.kernel_size() * p_.fusion.input_grad; }
   int64_t tasks() const override { return (p_.params.features + kRowsPerTask - 1) / kRowsPerTask; }
   void pack(int64_t task, const float* kernel, float* packed) const override;
