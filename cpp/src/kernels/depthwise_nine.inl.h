@@ -1,8 +1,9 @@
-// Depthwise convolution with a 3x3 kernel and strides of one: P pixels above one another share the rows of x between
-// them, so that each of its vectors is read once for the three rows of the kernel that meet it.
+// Depthwise convolution with a 3x3 kernel and strides of one. P pixels of a column are computed together, because
+// neighbouring pixels read the same rows of x: each vector of x is read once and multiplied by all three rows of the
+// kernel.
 //   i pixel, r row and t column of the kernel, c channel
 
-// The pixels of y from (row, column) down, under columns [kFirst, kEnd) of the kernel.
+// Computes the pixels of y from (row, column) downwards, with the columns [kFirst, kEnd) of the kernel.
 template <int P, int kFirst, int kEnd, bool kTail>
 void nine_block(const DepthwiseNineArgs& a, int64_t row, int64_t column, int64_t c, int lanes) {
   const auto read = [&](const float* from) { return kTail ? load_n(from, lanes) : load(from); };

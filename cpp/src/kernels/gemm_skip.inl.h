@@ -1,18 +1,18 @@
-// Products with inputs that are zero in many places, as what relu lets pass is: the terms that meet a zero are left
-// out.
-//   p pixel, k term of the sum, v vector of columns, word: 64 terms, each with a bit that says whether x is other than
-//   zero
+// Products with inputs that are zero in many places, as the output of a relu is. Terms in which x is zero are left out.
+//   p pixel, k term of the sum, v vector of columns
+//   word: 64 terms, with a bit for each that says whether its x is other than zero
 
 constexpr int kSkipVectors = static_cast<int>(kSkipColumns) / kWidth;
-// A row of w serves one pixel only, so sums of few vectors wait for one another; a second pixel fills the gaps.
+// Pixels are computed by themselves, because each leaves out other terms. An addition waits for the one before it in
+// the same sum. If a pixel has few vectors of columns, a second pixel is computed at the same time to fill that time.
 constexpr int kSkipPixels = 2 * kSkipVectors <= kRegisters / 2 ? 2 : 1;
-constexpr int kSkipStrip = 48;                   // pixels whose words are listed together
-constexpr int kSkipWords = kMostSkipTerms / 64;  // of a pixel
-constexpr int64_t kWordsTogether = 2;            // whose rows of w stay in the nearest cache
+constexpr int kSkipStrip = 48;                   // a strip is the pixels whose words are made together
+constexpr int kSkipWords = kMostSkipTerms / 64;  // the largest number of words of a pixel
+constexpr int64_t kWordsTogether = 2;            // the rows of w of so many words stay in the nearest cache
 
 using PixelWords = uint64_t[kSkipWords];
 
-// The words of a pixel; returns how many terms are not left out. NaN is not zero.
+// Makes the words of a pixel, and returns how many terms are not left out. NaN is not zero.
 inline int skip_words(const float* x, int64_t depth, PixelWords& words) {
   int terms = 0;
   for (int64_t word = 0; 64 * word < depth; ++word) {

@@ -1,5 +1,5 @@
-// A 1x1 convolution in inference: its input is behind a relu as a rule, and the terms that meet a zero are left out.
-// A sum has the same bits with them as without.
+// A 1x1 convolution in inference. Its input is usually the output of a relu, and terms with a zero are left out. The
+// sum has the same bits with and without these terms.
 #include "ops/conv2d/candidates.h"
 #include "ops/skip_panels.h"
 
