@@ -58,6 +58,28 @@ def test_modules_of_older_versions(module, name, today):
         assert getattr(importlib.import_module(f"cnncore.{module}"), name) is today
 
 
+def test_lists_that_grow_after_a_call():
+    """As in scripts of DenseNet, where the result of concatenate joins the list that it was computed from."""
+    x = start = Input((4, 4, 2))
+    features = [x]
+    for _ in range(3):
+        features.append(layers.Conv2D(2, 1)(x))
+        x = layers.concatenate(features)
+        features.append(x)
+    model = Model(start, x)
+    assert model.output_shape == (None, 4, 4, 22)
+    assert Model.from_config(model.get_config()).count_params() == model.count_params()
+
+
+def test_arguments_of_keras_2():
+    with pytest.warns(DeprecationWarning, match="is called `min_delta=` today"):
+        assert cnncore.callbacks.ReduceLROnPlateau(epsilon=0.5).min_delta == 0.5
+    cnncore.callbacks.ModelCheckpoint("m.keras", period=1)
+    with pytest.raises(ValueError, match=r"write save_freq=period \* steps_per_epoch"):
+        cnncore.callbacks.ModelCheckpoint("m.keras", period=2)
+    np.testing.assert_allclose(layers.Lambda(np.exp)([-1.0, 0.0]), np.exp([-1.0, 0.0]), rtol=1e-6)
+
+
 def test_metrics_of_keras_2():
     class Count(cnncore.metrics.Metric):
         def __init__(self):

@@ -39,6 +39,8 @@ class ModelCheckpoint(MonitorCallback):
         Whether to save after each epoch or each time after this many batches.
     initial_value_threshold : float, optional
         The value to be better than at first, for ``save_best_only``.
+    period : int, default 1
+        An argument of Keras 2. Only 1; ``save_freq`` says how often.
 
     Raises
     ------
@@ -64,8 +66,15 @@ class ModelCheckpoint(MonitorCallback):
         mode: str = "auto",
         save_freq: str | int = "epoch",
         initial_value_threshold: float | None = None,
+        *,
+        period: int = 1,
     ) -> None:
         super().__init__(monitor, mode, initial_value_threshold)
+        if period != 1:
+            raise ValueError(
+                "[ModelCheckpoint] period= is of Keras 2: write save_freq=period * steps_per_epoch, which counts "
+                f"batches. Received: period={period!r}"
+            )
         if isinstance(save_freq, str) and save_freq != "epoch":
             raise ValueError(
                 f'[ModelCheckpoint] expected `save_freq` to be "epoch" or a number. Received: {save_freq=}'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -76,6 +77,8 @@ class ReduceLROnPlateau(MonitorCallback):
         How many epochs after a change do not count.
     min_lr : float, default 0
         The rate never becomes less than this.
+    epsilon : float, optional
+        Keras 2's name of ``min_delta``.
 
     Raises
     ------
@@ -99,7 +102,13 @@ class ReduceLROnPlateau(MonitorCallback):
         min_delta: float = 1e-4,
         cooldown: int = 0,
         min_lr: float = 0.0,
+        *,
+        epsilon: float | None = None,
     ) -> None:
+        if epsilon is not None:
+            message = "`epsilon=` of ReduceLROnPlateau is called `min_delta=` today."
+            warnings.warn(message, DeprecationWarning, stacklevel=2)
+            min_delta = epsilon
         super().__init__(monitor, mode, min_delta=min_delta)
         owner = "ReduceLROnPlateau"
         self.factor = _checks.number(factor, "factor", owner, minimum=0.0, below=1.0)

@@ -6,9 +6,12 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from cnncore import _checks
 from cnncore._custom_objects import custom_object, registered_name
 from cnncore.layers.base import Layer, registry
+from cnncore.layers.tensor import Array, is_symbolic
 
 __all__ = ["Lambda"]
 
@@ -74,6 +77,12 @@ class Lambda(Layer):
         except ValueError:  # a function written in C
             self._takes_training = False
 
+    def __call__(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
+        """Apply the function. A list of numbers, or an array without a batch axis, is passed to it as it is."""
+        if len(args) == 1 and not kwargs and not is_symbolic(args) and _is_vector(args[0]):
+            return np.asarray(self.call(np.asarray(args[0], np.float32), training)).view(Array)
+        return super().__call__(*args, training=training, **kwargs)
+
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         extra = {"training": training} if self._takes_training else {}
         return self.function(inputs, **self.arguments, **extra)
@@ -109,3 +118,9 @@ class Lambda(Layer):
                 )
             config = config | {"function": found}
         return cls(**config)
+
+
+def _is_vector(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return all(isinstance(item, (int, float)) for item in value)
+    return isinstance(value, (int, float, np.ndarray, np.generic)) and np.ndim(value) < 2

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnncore._naming import unique_name
-from cnncore._structure import flatten
+from cnncore._structure import flatten, pack_like
 from cnncore.layers.protocols import AnyLayer
 
 __all__ = [
@@ -223,7 +223,10 @@ class Node:
         training: bool | None = None,
         direct: bool = False,
     ) -> None:
-        self.layer, self.args, self.kwargs, self.outputs, self.training = layer, args, kwargs, outputs, training
+        # copies of the lists among the arguments: scripts append the result to the list that they passed
+        self.args: tuple[Any, ...] = pack_like(args, flatten(args))
+        self.kwargs: dict[str, Any] = pack_like(kwargs, flatten(kwargs))
+        self.layer, self.outputs, self.training = layer, outputs, training
         self.direct = direct
         self.index = -1
         note_call(layer)
