@@ -23,12 +23,11 @@ struct GemmArgs {
   bool positive_zeros = false;  // sums that are zero are +0, before relu
 };
 
-/// The same product for inputs that are zero in many places, as behind relu: terms whose x is zero are left out where
-/// that is faster, so w must be finite where `skips` is true. The terms of a pixel are neighbours: k_offset[k] = k, and
-/// at most kMostSkipTerms. cols is a multiple of kSkipColumns, and w holds panels of so many columns: w[(n / 64) *
-/// panel
-/// + k * 64 + n % 64]. Sums that are zero are +0, so that the bits depend on nothing but the operands. `stream` and
-/// ldw are not used.
+/// The same product for inputs that are zero in many places, as after a relu. If `skips` is true, terms whose x is zero
+/// are left out where that is faster, so w must be finite. The terms of a pixel are neighbours, k_offset[k] = k, and
+/// there are at most kMostSkipTerms. cols is a multiple of kSkipColumns = 64, and w consists of panels of 64 columns:
+///   w[(n / 64) * panel + k * 64 + n % 64]
+/// Sums that are zero are +0, so that the bits depend on the operands only. `stream` and `ldw` are not used.
 constexpr int64_t kSkipColumns = 64, kMostSkipTerms = 1024;
 struct GemmSkipArgs : GemmArgs {
   int64_t panel;
