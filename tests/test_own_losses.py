@@ -177,3 +177,45 @@ def test_resizing_inside_a_model_has_a_gradient():
         gradients.append(net.gradients(x, y))
     for a, b in zip(*gradients, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+class Reconstructing(Model):
+    """Makes a layer in build, as Keras' models may."""
+
+    def __init__(self, units):
+        super().__init__()
+        self.hidden, self.out = layers.Dense(4), layers.Dense(units)
+
+    def build(self, input_shape):
+        self.reconstruct = layers.Dense(input_shape[-1])
+        super().build(input_shape)
+
+    def call(self, x):
+        z = self.hidden(x)
+        self.add_loss(0.05 * ops.mean(ops.square(self.reconstruct(z) - x)))
+        return self.out(z)
+
+
+@pytest.mark.parametrize("how", ["fit", "build", "call"])
+def test_models_that_make_layers_in_build(how):
+    model = Reconstructing(2)
+    if how == "fit":
+        trained(model, "mse")
+    elif how == "build":
+        model.build((None, 6))
+    else:
+        model(X)
+    assert len(model.weights) == 6
+    assert model.reconstruct.units == 6
+
+
+def test_warning_about_a_shared_optimizer_names_the_script():
+    optimizer, first, second = optimizers.SGD(), dense(), dense()
+    for model in (first, second):
+        model.compile(optimizer, "mse")
+    first.fit(X, Y, verbose=0)
+    for train in (second.fit, first.train_on_batch):
+        with pytest.warns(UserWarning, match="is in use by another model") as caught:
+            train(X, Y)
+        assert caught[0].filename == __file__
+        first.compile(second.optimizer, "mse")

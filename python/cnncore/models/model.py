@@ -133,6 +133,14 @@ class Model(Parts, Trainer, Stored, Networked, Layer):
         self._graph, self.built = graph, True
         self._discard_network()
 
+    _is_in_own_build = False  # whether a build of a user's class is running, which may end by calling this class'
+
+    @property
+    def _has_own_build(self) -> bool:
+        """Whether a class of a user makes layers in its ``build``."""
+        owner = next(cls for cls in type(self).__mro__ if "build" in vars(cls))
+        return not owner.__module__.startswith("cnncore.")
+
     @property
     def _follows_call(self) -> bool:
         """Whether a subclass says in ``call`` what the model computes."""
@@ -164,6 +172,12 @@ class Model(Parts, Trainer, Stored, Networked, Layer):
 
     def build_for_shapes(self, sample_shapes: Any) -> None:
         """Fix the shapes of the inputs, without the batch axis: a shape, or a list or dict of them."""
+        if self._graph is None and self._has_own_build and not self._is_in_own_build:
+            self._is_in_own_build = True
+            try:
+                self.build(map_shapes(lambda shape: (None, *shape), sample_shapes))
+            finally:
+                self._is_in_own_build = False
         with self._lock:
             if self._graph is not None:
                 return

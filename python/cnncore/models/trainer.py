@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import sys
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -58,7 +59,7 @@ class Trainer(Products, Inference, OldWords):
             warnings.warn(
                 f"{type(self.optimizer).__name__} is in use by another model, so {self.name!r} trains with a copy of "
                 "it from now on. Make an optimizer for each model.",
-                stacklevel=4,
+                stacklevel=_callers_level(),
             )
             self._optimizer = copy.deepcopy(self.optimizer)
             self._optimizer.reset()
@@ -132,3 +133,11 @@ class Trainer(Products, Inference, OldWords):
             "_outputs": None,
             "_loop": None,
         }
+
+
+def _callers_level() -> int:
+    """The ``stacklevel`` of whoever called this package, for a warning of the function that asks."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and str(frame.f_globals.get("__name__")).startswith("cnncore"):
+        frame, level = frame.f_back, level + 1
+    return level
