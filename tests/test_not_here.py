@@ -85,6 +85,7 @@ def test_the_package_has_keras_classes():
         ("from cnncore.layers import LSTM", "cannot import name 'LSTM' from 'cnncore.layers': recurrent networks"),
         ("from cnncore.datasets import imdb", "cannot import name 'imdb' from 'cnncore.datasets': they hold no images"),
         ("from cnncore import mixed_precision", "everything is float32"),
+        ("from cnncore.applications import VGG16", "weights of ImageNet are out of scope"),
     ],
 )
 def test_an_import_statement_says_why(statement, reason):

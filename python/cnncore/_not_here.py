@@ -174,6 +174,19 @@ REASONS: dict[str, dict[str, tuple[str, ...]]] = {
     "saving": {
         "a file is written from a model": ("KerasFileEditor",),
     },
+    "applications": {
+        "large networks and their weights of ImageNet are out of scope; `MobileNet` and small ones are here": (
+            *("ConvNeXtBase", "ConvNeXtLarge", "ConvNeXtSmall", "ConvNeXtTiny", "ConvNeXtXLarge", "DenseNet121"),
+            *("DenseNet169", "DenseNet201", "EfficientNetB0", "EfficientNetB1", "EfficientNetB2", "EfficientNetB3"),
+            *("EfficientNetB4", "EfficientNetB5", "EfficientNetB6", "EfficientNetB7", "EfficientNetV2B0"),
+            *("EfficientNetV2B1", "EfficientNetV2B2", "EfficientNetV2B3", "EfficientNetV2L", "EfficientNetV2M"),
+            *("EfficientNetV2S", "InceptionResNetV2", "InceptionV3", "MobileNetV2", "MobileNetV3Large"),
+            *("MobileNetV3Small", "NASNetLarge", "NASNetMobile", "ResNet101", "ResNet101V2", "ResNet152"),
+            *("ResNet152V2", "ResNet50", "ResNet50V2", "VGG16", "VGG19", "Xception", "convnext", "densenet"),
+            *("efficientnet", "efficientnet_v2", "imagenet_utils", "inception_resnet_v2", "inception_v3"),
+            *("mobilenet_v2", "mobilenet_v3", "nasnet", "resnet50", "resnet_v2", "vgg16", "vgg19", "xception"),
+        ),
+    },
     "datasets": {"they hold no images": ("boston_housing", "california_housing", "imdb", "reuters")},
     "utils": {
         "for text, sound, tables or boxes in pictures": (

@@ -11,6 +11,9 @@ yourself. ``docs/applications.md`` says how well and how fast each of them learn
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from cnncore._not_here import explain_missing
 from cnncore.applications.autoencoder import dense_autoencoder
 from cnncore.applications.cifar10_cnn import cifar10_cnn, cifar10_cnn_bn
 from cnncore.applications.ds_cnn import ds_cnn
@@ -35,3 +38,6 @@ __all__ = [
     "resnet20",
     "siamese",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = explain_missing("applications", __all__)
