@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from cnncore import Sequential, saving
+from cnncore import Input, Sequential, layers, saving
 from cnncore.layers import Conv2D, Dense
+from cnncore.layers.tensor import NotTraceableError
 from cnncore.models import model_from_json
 from cnncore.saving import format as file_format
 from cnncore.saving.limits import printable
@@ -58,6 +59,31 @@ def test_a_large_input_plans_nothing(tmp_path):
     model = saving.load_model(write(tmp_path / "large.safetensors", model_config(layers, (23000, 23000, 1))))
     assert model.output_shape == (None, 11500, 11500, 1)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KB; one image has 2,000,000
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "shape"),
+    [
+        ("tile", [{"tensor": 0}, [1, 10**9]], (4,)),
+        ("repeat", [{"tensor": 0}, 10**9, 1], (4,)),
+        ("pad", [{"tensor": 0}, [[0, 0], [10**9, 0]]], (4,)),
+        ("broadcast_to", [{"tensor": 0}, {"tuple": [2, 10**9, 4]}], (1, 4)),
+        ("exp", [{"tensor": 0}], (23000, 23000, 3)),
+        ("add", [{"tensor": 0}, {"array": [[[1.0]] * 100_000], "dtype": "float32"}], (1, 100_000)),
+        ("matmul", [{"tensor": 0}, {"array": [[1.0] * 100_000], "dtype": "float32"}], (100_000, 1)),
+        ("einsum", ["bi,j->bij", {"tensor": 0}, {"array": [1.0] * 100_000, "dtype": "float32"}], (100_000,)),
+        ("maximum", [{"tensor": 0}, {"array": [1], "dtype": "S2000000000"}], (4,)),
+    ],
+)
+def test_operations_between_tensors_allocate_little(function, arguments, shape):
+    config = {"function": function, "arguments": arguments, "keywords": {}}
+    layer = layers.deserialize({"class_name": "ArrayFunction", "config": config})
+    tracemalloc.start()
+    with pytest.raises(NotTraceableError, match=r"expected numpy|expected at most|expected an array of numbers"):
+        layer(Input(shape))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20e6
 
 
 def test_many_layers_take_linear_time(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from cnncore.differentiation.traced import FUNCTIONS, PLAIN, UFUNCS
 from cnncore.layers.base import Layer, Shape, registry
 from cnncore.layers.loss_terms import LossTerms, Term
 from cnncore.layers.protocols import Graph
+from cnncore.layers.result_size import LARGEST, check_result_size
 from cnncore.layers.taped import TapedFunction
 from cnncore.layers.tensor import KerasTensor, NotTraceableError, hidden_calls, register_operator
 from cnncore.layers.variable import Variable
@@ -73,20 +75,28 @@ class ArrayFunction(Layer):
             raise ValueError(f"[ArrayFunction] expected the name of a function that is known. Received: {function!r}")
         self.function, self.arguments, self.keywords = function, list(arguments), dict(keywords)
 
-    def _apply(self, *arrays: Any) -> Any:
+    def _apply(self, *arrays: Any, check: bool = False) -> Any:
         values = (list(arrays), self.used)
         arguments, keywords = (_filled(item, values) for item in (self.arguments, self.keywords))
+        if check:
+            check_result_size(self.function, arguments, keywords)
         result = _KNOWN[self.function](*arguments, **keywords)
         return np.reshape(result, (-1, 1)) if self.column else result
 
     def result_shapes(self, shapes: Sequence[Any]) -> list[tuple[int, ...]]:
         """Shapes of the results for two and for three samples."""
         results = []
+        size = sum(math.prod(shape[1:]) for shape in shapes)
+        if 2 * size > LARGEST:
+            most = f"{LARGEST // 2:,}"
+            raise NotTraceableError(
+                f"numpy.{self.function} expected at most {most} numbers a sample. Received: {size:,}"
+            )
         for samples in (2, 3):  # two batch sizes show which axis of the result is that of the batch
             ones = [np.ones((samples, *shape[1:]), np.float32) for shape in shapes]
             try:
                 with np.errstate(all="ignore"), hidden_calls():
-                    results.append(np.shape(self._apply(*ones)))
+                    results.append(np.shape(self._apply(*ones, check=True)))
             except (TypeError, ValueError, IndexError) as error:
                 raise NotTraceableError(f"numpy.{self.function} of symbolic tensors failed: {error}") from error
         return results
@@ -178,7 +188,10 @@ def _filled(item: Any, arrays: tuple[Sequence[Any], Sequence[Any]]) -> Any:
     if "tuple" in item:
         return tuple(_filled(entry, arrays) for entry in item["tuple"])
     if "array" in item:
-        return np.asarray(item["array"], item["dtype"])
+        dtype = np.dtype(item["dtype"])
+        if dtype.kind not in "biuf":
+            raise ValueError(f"expected an array of numbers. Received: dtype {dtype.name!r}")
+        return np.asarray(item["array"], dtype)
     return {key: _filled(entry, arrays) for key, entry in item.items()}
 
 

@@ -1,0 +1,87 @@
+"""How large the result of a NumPy function will be, before it is computed: a file may ask for any size."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+__all__ = ["LARGEST", "check_result_size"]
+
+LARGEST = 1 << 26  # numbers in the result for a few samples, which are 256 MB
+
+
+def check_result_size(name: str, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> None:
+    """Refuse a call of a NumPy function whose result has more than ``LARGEST`` numbers.
+
+    Parameters
+    ----------
+    name : str
+        The function's name in NumPy.
+    arguments, keywords : list, dict
+        What it is called with.
+
+    Raises
+    ------
+    ValueError
+        If the result is too large. Whatever else is wrong is left to NumPy.
+
+    Examples
+    --------
+    >>> check_result_size("tile", [np.ones((2, 3)), [1, 10**9]], {})
+    Traceback (most recent call last):
+    ValueError: expected numpy.tile to give at most 67,108,864 numbers for two samples. Received: 6,000,000,000
+    """
+    size = _size(name, [*arguments, *keywords.values()])
+    if size > LARGEST:
+        raise ValueError(
+            f"expected numpy.{name} to give at most {LARGEST:,} numbers for two samples. Received: {size:,}"
+        )
+
+
+def _size(name: str, values: Sequence[Any]) -> int:
+    arrays = [value for value in values if isinstance(value, np.ndarray)]
+    largest = max((array.size for array in arrays), default=1)
+    if name in ("tile", "repeat"):
+        return largest * math.prod(max(number, 1) for number in _integers(values))
+    if name == "broadcast_to":
+        return math.prod(max(number, 1) for number in _integers(values))
+    if name == "pad" and arrays:
+        border = sum(max(number, 0) for number in _integers(values))
+        return math.prod(size + border * (axis > 0) for axis, size in enumerate(arrays[0].shape))
+    if name in ("matmul", "dot") and len(arrays) == 2 and min(array.ndim for array in arrays) > 1:
+        left, right = (array.shape for array in arrays)
+        batches = [left[:-2], right[:-2]]
+        batch = math.prod(map(math.prod, batches)) if name == "dot" else _broadcast(batches)
+        return batch * int(left[-2]) * int(right[-1])
+    if name == "einsum" and values and isinstance(values[0], str):
+        return _einsum(values[0], arrays)
+    return _broadcast([array.shape for array in arrays]) if name not in ("concatenate", "stack") else largest
+
+
+def _integers(values: Any) -> list[int]:
+    """The integers in lists and tuples, and among the values themselves."""
+    if isinstance(values, (list, tuple)):
+        return [number for value in values for number in _integers(value)]
+    return [int(values)] if isinstance(values, (int, np.integer)) and not isinstance(values, bool) else []
+
+
+def _broadcast(shapes: Sequence[tuple[int, ...]]) -> int:
+    try:
+        return math.prod(np.broadcast_shapes(*shapes))
+    except ValueError:  # they do not fit, which NumPy says better
+        return max((math.prod(shape) for shape in shapes), default=1)
+
+
+def _einsum(subscripts: str, arrays: Sequence[np.ndarray]) -> int:
+    """The product of the sizes that the letters of the result have; of all sizes, where it does not name them."""
+    terms, arrow, result = subscripts.replace(" ", "").partition("->")
+    sizes: dict[str, int] = {}
+    for term, array in zip(terms.split(","), arrays, strict=False):
+        for letter, size in zip(term, array.shape, strict=False):
+            sizes[letter] = max(size, sizes.get(letter, 1))
+    if not arrow or "." in subscripts:
+        return math.prod(array.size for array in arrays) if len(arrays) > 1 else arrays[0].size if arrays else 1
+    return math.prod(sizes.get(letter, 1) for letter in result)
