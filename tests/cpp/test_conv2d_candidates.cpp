@@ -270,7 +270,9 @@ void check_candidates(const Conv2dCase& c, const Kernels& k, uint64_t seed, std:
 
 TEST_CASE("conv2d: every algorithm of every pass is the convolution, and any of them go together") {
   std::set<std::string> seen;
+  bool patches = false;  // whether a vector of this machine is wide enough for the gradient of the input by patches
   for_each_isa([&](const Kernels& k) {
+    patches |= k.width >= 16;
     Random random(91);
     for (int i = 0; i < 60; ++i) {
       const Conv2dCase c = random_case(random);
@@ -291,7 +293,8 @@ TEST_CASE("conv2d: every algorithm of every pass is the convolution, and any of 
     }
   });
   for (const auto* c : forward_candidates()) CHECK(seen.count(std::string("forward ") + c->name) == 1);
-  for (const auto* c : data_candidates()) CHECK(seen.count(std::string("data ") + c->name) == 1);
+  for (const auto* c : data_candidates())
+    if (patches || c->name != std::string("patch")) CHECK(seen.count(std::string("data ") + c->name) == 1);
   for (const auto* c : weights_candidates()) CHECK(seen.count(std::string("weights ") + c->name) == 1);
 }
 
