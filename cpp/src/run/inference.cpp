@@ -73,8 +73,7 @@ Inference::Inference(std::unique_ptr<Plan> plan, std::vector<BoundSlot> bound)
 
 void Inference::reserve_threads(Memory& memory, int threads) const {
   while (static_cast<int>(memory.stages.size()) < threads) {
-    if (memory.threads.size() == memory.stages.size())
-      memory.threads.push_back(std::make_unique<ThreadMemory>(plan_));
+    if (memory.threads.size() == memory.stages.size()) memory.threads.push_back(std::make_unique<ThreadMemory>(plan_));
     memory.stages.push_back(stage_runs(memory, *memory.threads.back()));
   }
 }
