@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import cnncore
-from cnncore import Input, Model, layers, models, ops
+from cnncore import Input, Model, layers, models, ops, saving
 
 X = np.random.default_rng(0).random((2, 8, 8, 4), np.float32)
 
@@ -144,3 +144,25 @@ def test_a_layer_whose_call_uses_other_tensors_says_so():
 
     with pytest.raises(ValueError, match="must be passed every tensor that it computes with"):
         Uses()(Input((2,)))
+
+
+def test_top_k_of_too_few():
+    with pytest.raises(ValueError, match=r"\[top_k\] expected at least 4 values"):
+        ops.top_k(np.ones((2, 3), np.float32), 4)
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        {"class_name": "__numpy__", "config": {"value": [1], "dtype": "S2000000000"}},
+        {"class_name": "__numpy__", "config": {"value": "x", "dtype": "float32"}},
+        {"class_name": "__numpy__", "config": {"value": [1], "dtype": "nope"}},
+        {"class_name": "__tuple__", "config": 5},
+        {"class_name": "L1", "config": 5},
+    ],
+)
+def test_descriptions_that_make_no_sense(description):
+    with pytest.raises(ValueError, match=r"\[deserialize_keras_object\] expected"):
+        saving.deserialize_keras_object(description)
+    with pytest.raises(TypeError, match="expected an array of numbers"):
+        saving.serialize_keras_object(np.array([object()]))

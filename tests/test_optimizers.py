@@ -612,3 +612,13 @@ class TestStepsThatOverflow:
         model = self.model(PlainDescent(1e38))
         with pytest.raises(TrainingError, match="left weights"):
             model.train_on_batch([[100.0]], [[0.0]])
+
+
+@pytest.mark.parametrize("gradient", [np.float32([np.nan, 0.0]), np.float32([np.inf, 0.0])])
+def test_gradients_that_are_not_finite_change_nothing(gradient):
+    weights = np.ones(2, np.float32)
+    with pytest.raises(ValueError, match="expected finite gradients"):
+        optimizers.Adam().apply([gradient], [weights])
+    assert weights.tolist() == [1.0, 1.0]
+    with pytest.raises(TypeError, match="expected gradients as a list"):
+        optimizers.Adam().apply(None, [weights])

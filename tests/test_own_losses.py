@@ -219,3 +219,27 @@ def test_warning_about_a_shared_optimizer_names_the_script():
             train(X, Y)
         assert caught[0].filename == __file__
         first.compile(second.optimizer, "mse")
+
+
+def test_what_is_no_loss_or_penalty_is_refused_in_words():
+    x, y = np.ones((4, 3), np.float32), np.ones((4, 2), np.float32)
+
+    class Silent(Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = layers.Dense(2)
+
+        def call(self, inputs):
+            return self.dense(inputs)
+
+        def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+            return None
+
+    model = Silent()
+    model.compile("sgd", "mse")
+    with pytest.raises(TypeError, match=r"\[Silent.compute_loss\] expected a number"):
+        model.fit(x, y, verbose=0)
+    model = Sequential([layers.Dense(2, kernel_regularizer=lambda w: None, input_shape=(3,))])
+    model.compile("sgd", "mse")
+    with pytest.raises(TypeError, match=r"\[regularizer\] expected the function to return numbers"):
+        model.fit(x, y, verbose=0)

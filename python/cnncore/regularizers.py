@@ -136,7 +136,10 @@ class FunctionRegularizer(Regularizer):
         self.function = function
 
     def __call__(self, x: Any) -> Any:
-        value = np.sum(self.function(x))
+        penalty = self.function(x)
+        if penalty is None or isinstance(penalty, str):
+            raise TypeError(f"[regularizer] expected the function to return numbers. Received: {penalty!r}")
+        value = np.sum(penalty)
         return float(value) if isinstance(value, np.generic) else value
 
     def get_config(self) -> dict[str, Any]:

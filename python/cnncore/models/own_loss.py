@@ -55,7 +55,15 @@ class ModelLoss(Loss):
 
     def _value(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
         value = self._model.compute_loss(x=self._x, y=y_true, y_pred=y_pred, sample_weight=sample_weight)
-        return value if isinstance(value, Traced) else np.asarray(value, np.float32)
+        if isinstance(value, Traced):
+            return value
+        array = np.asarray(value)
+        if array.dtype.kind not in "biuf":
+            raise TypeError(
+                f"[{type(self._model).__name__}.compute_loss] expected a number, or one for each sample. "
+                f"Received: {value!r}"
+            )
+        return array.astype(np.float32)
 
 
 def show_inputs(losses: list[Any], batch: Batch) -> None:

@@ -69,7 +69,10 @@ def top_k(x: Any, k: int, sorted: bool = True) -> tuple[np.ndarray, np.ndarray]:
     ([3.0, 2.0], [1, 2])
     """
     values = np.asarray(value_of(x))
-    places = np.argsort(-values, axis=-1, kind="stable")[..., : _checks.integer(k, "k", "top_k")]
+    count = _checks.integer(k, "k", "top_k")
+    if values.ndim == 0 or count > values.shape[-1]:
+        raise ValueError(f"[top_k] expected at least {count} values in the last axis. Received: x.shape={values.shape}")
+    places = np.argsort(-values, axis=-1, kind="stable")[..., :count]
     return np.take_along_axis(values, places, axis=-1), places.astype(np.int32)
 
 

@@ -35,6 +35,9 @@ def apply_to_arrays(optimizer: Any, grads: Sequence[Any], variables: Sequence[An
 
 
 def _checked(owner: str, grads: Sequence[Any], variables: Sequence[Any]) -> list[Float32]:
+    for name, value in (("gradients", grads), ("variables", variables)):
+        if not isinstance(value, (list, tuple)):
+            raise TypeError(f"[{owner}] expected {name} as a list. Received: {value!r}")
     if len(grads) != len(variables) or len(grads) == 0:
         raise ValueError(
             f"[{owner}] expected as many gradients as variables, at least one. Received: {len(grads)} and "
@@ -48,6 +51,8 @@ def _checked(owner: str, grads: Sequence[Any], variables: Sequence[Any]) -> list
                 f"[{owner}] expected gradients of their variables' shapes, here {variable.shape}. "
                 f"Received: {gradient.shape}"
             )
+        if not np.isfinite(gradient).all():
+            raise ValueError(f"[{owner}] expected finite gradients; the weights are as they were. Received: NaN or inf")
     return gradients
 
 

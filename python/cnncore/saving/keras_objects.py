@@ -37,6 +37,8 @@ def serialized(value: Any, described: Callable[[Any], Any]) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, np.ndarray):
+        if value.dtype.kind not in "biuf":
+            raise TypeError(f"[serialize_keras_object] expected an array of numbers. Received: dtype={value.dtype}")
         return {"class_name": "__numpy__", "config": {"value": value.tolist(), "dtype": value.dtype.name}}
     if isinstance(value, Mapping):
         return {key: serialized(item, described) for key, item in value.items()}

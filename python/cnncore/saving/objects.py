@@ -92,9 +92,11 @@ def _object(config: Any) -> Any:
     if kind == "function":
         return _function(inner)
     if kind in ("__numpy__", "__tensor__") and isinstance(inner, Mapping):
-        return np.asarray(inner.get("value"), inner.get("dtype"))
-    if kind == "__tuple__":
-        return tuple(_object(item) for item in inner or [])
+        return _array(inner)
+    if kind == "__tuple__" and isinstance(inner, (list, tuple)):
+        return tuple(_object(item) for item in inner)
+    if inner is not None and not isinstance(inner, Mapping):
+        raise ValueError(f"[deserialize_keras_object] expected the config of {kind!r} as a dict. Received: {inner!r}")
     registry = _registry_of(config)
     if registry is None:
         found = custom_object(str(config.get("registered_name") or kind)) or custom_object(kind)
@@ -108,6 +110,16 @@ def _object(config: Any) -> Any:
     if registry is layer_registry:
         return registry.deserialize(own_description(modern(config)))
     return registry.deserialize({"class_name": kind, "config": dict(inner or {})})
+
+
+def _array(config: Mapping[str, Any]) -> np.ndarray:
+    try:
+        dtype = np.dtype(config.get("dtype"))
+        if dtype.kind in "biuf":  # a text may claim any length, and objects hold anything
+            return np.asarray(config.get("value"), dtype)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"[deserialize_keras_object] expected an array of numbers: {error}") from error
+    raise ValueError(f"[deserialize_keras_object] expected an array of numbers. Received: dtype={dtype.name!r}")
 
 
 def _registry_of(config: Mapping[str, Any]) -> Registry[Any] | None:
