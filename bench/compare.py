@@ -12,8 +12,9 @@
 Every measurement is a process of its own (bench/peers/<name>_worker.py), bound to as many cores as it has threads, so
 that no library's threads disturb another's. Rounds are interleaved: all libraries are measured once before any is
 measured again, and the table shows the median and the range over rounds. Only ratios within one run mean much. Workers
-check their outputs, and in training the loss of the first batch, against NumPy, and that training has learnt; a failed
-check fails the run.
+check their outputs, and in training the losses of the first batch before and after a step on it, against NumPy, and
+that training has learnt; a failed check fails the run. A library that is not installed, or that cannot run, has a line
+in the table that says why.
 
 A peer is name[:variant][:precision]. One that names no precision has that of --precision if its library has it, else
 float32; the table says which. Ratios refer to the first cnncore of the list.
@@ -34,7 +35,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from data import MODELS, first_loss, write_data
+from data import MODELS, first_losses, write_data
 from host import ISA_VARIABLES, describe_machine, machine
 from peers.precisions import PRECISIONS, has_precision
 
@@ -102,8 +103,8 @@ def measure(peer: Peer, setting: Setting, folder: Path, args: argparse.Namespace
     command += ["--model", setting.model, "--data", str(folder / f"{setting.model}.npz"), "--task", setting.task]
     command += ["--batch", str(setting.batch), "--threads", str(setting.threads), "--seconds", str(args.seconds)]
     command += ["--clock", args.clock]
-    expected = args.first_losses.get((setting.model, setting.batch)) if setting.task == "train" else None
-    command += [] if expected is None else ["--first-loss", repr(expected)]
+    if setting.task == "train":
+        command += ["--first-losses", *map(repr, args.first_losses[setting.model, setting.batch])]
     environment = os.environ | {"OMP_NUM_THREADS": str(setting.threads)} | ISA_VARIABLES[setting.isa]
 
     def bind() -> None:
@@ -138,7 +139,7 @@ def run_rounds(
     for setting in settings(args):
         for number in range(args.rounds):
             for peer in args.peers:
-                if (peer, setting.isa) in missing or (setting.task == "train" and peer.name in INFERENCE_ONLY):
+                if reason_to_skip(peer, setting, missing):
                     continue
                 show_progress(f"{describe(setting)}, round {number + 1}: {peer.label} {peer.precision}")
                 result = measure(peer, setting, folder, args)
@@ -148,7 +149,17 @@ def run_rounds(
                     results.setdefault(setting, {}).setdefault(peer, []).append(result)
         show_progress("")
         print_setting(setting, summarize({setting: results.get(setting, {})}))
+        for peer in args.peers:
+            if reason := reason_to_skip(peer, setting, missing):
+                print(f"  {peer.label:<32} {peer.precision:<11}not measured: {reason}", flush=True)
     return results, missing
+
+
+def reason_to_skip(peer: Peer, setting: Setting, missing: dict[tuple[Peer, str], str]) -> str | None:
+    """Say why a library has no row in a setting; None where it has one."""
+    if setting.task == "train" and peer.name in INFERENCE_ONLY:
+        return "it only infers"
+    return missing.get((peer, setting.isa))
 
 
 def settings(args: argparse.Namespace) -> Iterator[Setting]:
@@ -277,15 +288,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         data = {model: write_data(Path(folder), model, args.images) for model in args.model}
         args.first_losses = {
-            (model, batch): first_loss(Path(folder), model, batch)
+            (model, batch): first_losses(Path(folder), model, batch)
             for model, batch in {(s.model, s.batch) for s in settings(args) if s.task == "train"}
         }
         host = machine() | {"data": data, "precision": args.precision}
         print(f"{describe_machine(host)}\n{'; '.join(f'{model} on {images}' for model, images in data.items())}")
         results, missing = run_rounds(args, Path(folder))
     rows = summarize(results)
-    for (peer, isa), reason in missing.items():
-        print(f"\n  {peer.label} {peer.precision}, isa {isa}: left out ({reason})")
     if args.json:
         raw = [setting._asdict() | p._asdict() | {"runs": r} for setting, by in results.items() for p, r in by.items()]
         left_out = [peer._asdict() | {"isa": isa, "reason": reason} for (peer, isa), reason in missing.items()]

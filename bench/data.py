@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent / "peers"))  # the workers' modules
 
 from layers import Model
 from models import MODELS, initial_weights
-from numpy_network import loss_of, reference_outputs
+from numpy_training import losses_of_two_steps
 
 TEST_IMAGES = 1000
 DEFAULT_IMAGES = {"mnist_cnn": 8192, "lenet5": 8192, "mobilenet": 1024}  # others: 2048
@@ -64,13 +64,10 @@ def write_data(folder: Path, name: str, images: int | None) -> str:
     return f"{size} images of {source}" if source else f"{size} synthetic samples"
 
 
-def first_loss(folder: Path, name: str, batch: int) -> float | None:
-    """Return the loss of the first images in training, before the first step; None where that is random."""
+def first_losses(folder: Path, name: str, batch: int) -> list[float]:
+    """Return the losses of the first images before and after a training step on them, without dropout."""
     model = MODELS[name]
-    if model.has_dropout:
-        return None
     with np.load(folder / f"{name}.npz") as file:
         x, y = file["x_train"][:batch].reshape(-1, *model.input_shape), file["y_train"][:batch]
     x = x / np.float32(255)
-    outputs = reference_outputs(model, initial_weights(model), x, training=True)
-    return loss_of(model, outputs, x if model.loss == "mse" else y)
+    return losses_of_two_steps(model, initial_weights(model), x, x if model.loss == "mse" else y)

@@ -1,17 +1,19 @@
-"""Keras: ``fit`` and ``predict_on_batch``, on TensorFlow unless KERAS_BACKEND names another.
+"""Keras: ``fit`` and ``predict_on_batch``, on the backend that KERAS_BACKEND names, else the first that is installed.
 
 bfloat16 is the policy "mixed_bfloat16" with a softmax in float32, as Keras' guide advises.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
 
 from common import run
 from keras_like import KerasLikePeer
 from layers import Model, Weights
 
-BACKEND = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+BACKENDS = ["tensorflow", "jax", "torch"]
+BACKEND = os.environ.setdefault("KERAS_BACKEND", next(filter(importlib.util.find_spec, BACKENDS), BACKENDS[0]))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 

@@ -122,10 +122,14 @@ class Model:
         """Whether training and inference differ by the statistics they use."""
         return any(isinstance(node.layer, BatchNorm) for node in self.nodes)
 
-    @property
-    def has_dropout(self) -> bool:
-        """Whether training is random."""
-        return any(isinstance(node.layer, Dropout) for node in self.nodes)
+    def without_dropout(self) -> Model:
+        """The same network whose training is not random: itself, where it has no dropout."""
+        if not any(isinstance(node.layer, Dropout) for node in self.nodes):
+            return self
+        model = Model(self.input_shape, self.loss)
+        for node in self.nodes:
+            model.add(Dropout(0.0) if isinstance(node.layer, Dropout) else node.layer, to=node.inputs)
+        return model
 
 
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:

@@ -75,23 +75,27 @@ def _apply(layer: Layer, inputs: list[np.ndarray], weights: list[np.ndarray], tr
         return windows.max(axis=(2, 4)) if layer.kind == "max" else windows.mean(axis=(2, 4))
     if isinstance(layer, GlobalAveragePool):
         return x.mean(axis=(1, 2))
-    return x + inputs[1] if isinstance(layer, Add) else x  # a dropout leaves x alone outside of training
+    return x + inputs[1] if isinstance(layer, Add) else x  # a dropout leaves x alone
 
 
-def reference_outputs(
+def forward_values(
     model: Model, weights: Weights, x: np.ndarray, training: bool = False, rounded: Rounding = np.float64
-) -> np.ndarray:
-    """Compute the network's output, in training with each batch normalization's statistics of this batch.
+) -> list[np.ndarray]:
+    """Compute the network's input and the output of each node, in training with this batch's statistics.
 
-    `rounded` is what happens to the operands of products, inputs and kernels; nothing at first.
+    `rounded` is what happens to the operands of products, inputs and kernels; nothing at first. Dropout does nothing,
+    in training either.
     """
-    if training and model.has_dropout:
-        raise ValueError("expected a network whose training is not random. Received: one with dropout")
     values = [x.astype(np.float64)]
     for node, own in zip(model.nodes, weights, strict=True):
         inputs = [values[i] for i in node.inputs]
         values.append(_apply(node.layer, inputs, [array.astype(np.float64) for array in own], training, rounded))
-    return values[-1]
+    return values
+
+
+def reference_outputs(model: Model, weights: Weights, x: np.ndarray, rounded: Rounding = np.float64) -> np.ndarray:
+    """Compute the network's output outside of training."""
+    return forward_values(model, weights, x, rounded=rounded)[-1]
 
 
 def set_moving_statistics(model: Model, weights: Weights, x: np.ndarray) -> None:
