@@ -311,7 +311,7 @@ def test_functions_are_described_by_their_name():
         other = losses.deserialize(config)
     assert other.function is quartic
     assert other.get_config() == loss.get_config()
-    with pytest.raises(ValueError, match=r"names the function 'quartic' as a loss, .* custom_objects={'quartic': the"):
+    with pytest.raises(ValueError, match=r"has 'quartic' as a loss, .* custom_objects={'quartic': the"):
         losses.deserialize(config)
     with pytest.raises(ValueError, match="is a function without a name, so it cannot be described in a file"):
         losses.serialize(losses.get(lambda t, p: p))

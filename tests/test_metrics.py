@@ -370,7 +370,7 @@ def test_functions_are_described_by_their_name():
     with custom_object_scope({"largest": largest}):
         metric = metrics.deserialize(config)
     assert (metric.name, metric([0], [[1.0, 0.5]])) == ("most", 2.0)
-    with pytest.raises(ValueError, match="names the function 'largest' as a metric, which is not known"):
+    with pytest.raises(ValueError, match="has 'largest' as a metric, but no function of that name"):
         metrics.deserialize(config)
 
 

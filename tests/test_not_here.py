@@ -16,7 +16,7 @@ from cnncore._not_here import REASONS, UNCALLED
         (cnncore, "xyz", r"has no attribute 'xyz'$"),
         (layers, "LSTM", "'LSTM': recurrent networks are out of scope"),
         (layers, "ThresholdedReLU", r"write ReLU\(threshold=theta\)"),
-        (losses, "CTC", "'CTC': it compares sequences of any length"),
+        (losses, "CTC", "'CTC': it compares sequences"),
         (callbacks, "RemoteMonitor", "it needs a server"),
         (utils, "get_file", "pooch"),
         (ops, "conv2", r"Did you mean \"conv2d\"\?"),
@@ -60,7 +60,7 @@ def test_attributes_of_users_come_first():
 def test_methods_that_would_never_be_called_are_refused(name):
     """Keras trains by ``train_step`` and the like. Ignoring a user's own in silence would train another model."""
     own = type("Own", (cnncore.Model,), {name: lambda self, *args: None, "call": lambda self, x: x})
-    with pytest.raises(TypeError, match=rf"\[compile\] Own\.{name} would never be called: training is one call"):
+    with pytest.raises(TypeError, match=rf"\[compile\] Own\.{name} would never be called: a step of training"):
         own().compile("sgd", "mse")
 
 

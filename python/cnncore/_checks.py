@@ -58,7 +58,7 @@ def boolean(value: Any, name: str, owner: str) -> bool:
 
 
 def choice(value: Any, name: str, owner: str, allowed: Sequence[str]) -> str:
-    """Check that a value is one of a few words. The message names the word that is most like it."""
+    """``value`` in lower case, if it is one of a few words. Otherwise the error suggests the most similar word."""
     if isinstance(value, str) and value.lower() in allowed:
         return value.lower()
     words = ", ".join(f'"{word}"' for word in allowed)
@@ -71,8 +71,7 @@ def data_format(value: Any, owner: str) -> str:
     if value is not None and not (isinstance(value, str) and value == "channels_last"):
         raise ValueError(
             f'[{owner}] expected `data_format` to be "channels_last": images are (height, width, channels) here. '
-            f"Move the "
-            f"channels of your arrays with numpy.moveaxis(x, 1, -1). Received: data_format={value!r}"
+            f"Move the channels of your arrays with numpy.moveaxis(x, 1, -1). Received: data_format={value!r}"
         )
     return "channels_last"
 
@@ -83,9 +82,8 @@ def dtype(value: Any, owner: str) -> str:
     name = getattr(value, "__name__", name) if isinstance(value, type) else name
     if name is not None and not (isinstance(name, str) and name == "float32"):
         raise ValueError(
-            f'[{owner}] expected `dtype` to be "float32" or None: weights and activities are always float32. For '
-            f"faster "
-            f'products of 16 bits use compile(precision="bfloat16"). Received: dtype={value!r}'
+            f'[{owner}] expected `dtype` to be "float32" or None: weights and activations are always float32. For '
+            f'faster products of 16 bits, use compile(precision="bfloat16"). Received: dtype={value!r}'
         )
     return "float32"
 
@@ -140,11 +138,11 @@ def explicit_padding(value: str | Padding, size: Sequence[int], window: Pair, st
 def transpose_padding(
     value: str | Padding, output_padding: Pair | None, window: Pair, strides: Pair, dilation: Pair
 ) -> tuple[Padding, Pair]:
-    """How much a transposed convolution cuts off its output, ((top, bottom), (left, right)), and how much it adds at
-    the end.
+    """How many pixels a transposed convolution cuts off its output, ((top, bottom), (left, right)), and how many it
+    adds at the bottom and on the right.
 
-    As in Keras, without an output padding "valid" gives (size - 1) stride + max(extent, stride) pixels, where the
-    extent is that of the dilated kernel, and "same" gives size * stride.
+    If `output_padding` is None, the sizes of the output are those of Keras: (size - 1) * stride + max(extent, stride)
+    for "valid", where the extent is that of the dilated kernel, and size * stride for "same".
     """
     crops, added = [], []
     for axis in (0, 1):
@@ -166,8 +164,8 @@ def transpose_padding(
 
 
 def output_size(size: int, window: int, stride: int, pad: Pair, dilation: int = 1) -> int:
-    """(W - F + 2P) / S + 1 rounded down, where F is the extent of the dilated window. Less than 1 if the window does
-    not fit.
+    """(W - F + P) / S + 1 rounded down, where W is `size`, F the extent of the dilated window, P the sum of `pad` and S
+    `stride`. It is less than 1 if the window does not fit.
     """
     return (size - ((window - 1) * dilation + 1) + pad[0] + pad[1]) // stride + 1
 
@@ -195,8 +193,8 @@ def numeric_array(value: Any, name: str, owner: str) -> np.ndarray:
 
 
 def contiguous(array: np.ndarray, dtype: Any) -> np.ndarray:
-    """The array in C order and aligned, with this dtype. Unlike ``np.require`` it costs almost nothing where that is so
-    already.
+    """The array in C order and aligned, with this dtype. If the array is like that already, this takes almost no time,
+    unlike ``np.require``.
     """
     flags = array.flags
     if array.dtype == dtype and flags.c_contiguous and flags.aligned:
@@ -214,7 +212,7 @@ def shape(value: Any, name: str, owner: str) -> tuple[int, ...]:
 
 
 def same_length(owner: str, **arrays: np.ndarray) -> int:
-    """The number of samples of arrays, which are given by name. It must be the same for all, and positive."""
+    """The number of samples of the arrays, which must be the same for all, and positive. Messages name them."""
     lengths = {name: len(array) for name, array in arrays.items()}
     if len(set(lengths.values())) != 1:
         received = ", ".join(f"{name}: {length}" for name, length in lengths.items())

@@ -1,4 +1,4 @@
-"""Classes and functions of users by name. Files name them, and reading a file never imports anything."""
+"""Classes and functions of users, found by their names in files. Reading a file never imports anything."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
 
 
 def get_custom_objects() -> dict[str, Any]:
-    """The dict of what is registered, by name; what is put into it counts as registered.
+    """The registered classes and functions by name, as a dict. Putting an object into it registers the object.
 
     Examples
     --------
@@ -88,27 +88,25 @@ def function_name(function: Any, what: str) -> str:
     name = registered_name(function)
     if not name.rpartition(">")[2].isidentifier():
         raise ValueError(
-            f"The {what} {name!r} is a function without a name, so it cannot be described in a file. Give it a name "
-            "with def, or compile the model again after loading."
+            f"The {what} {name!r} is a function without a name, so it cannot be described in a file. Define it with "
+            "def, or compile the model again after loading."
         )
     return name
 
 
 def named_function(name: Any, what: str) -> Any:
-    """The function that a file names. A name that is not known is a ValueError."""
+    """The function that a file names. An unknown name is a ValueError."""
     function = custom_object(name) if isinstance(name, str) else None
     if not callable(function):
         raise ValueError(
-            f"The file names the function {name!r} as a {what}, which is not known: load with "
+            f"The file has {name!r} as a {what}, but no function of that name is known: load with "
             f"custom_objects={{{name!r}: the function}}, or with compile=False."
         )
     return function
 
 
 def custom_object(name: str) -> Any:
-    """The object that a user gave this name, in a scope around this call or by registering it. None if
-    there is none.
-    """
+    """The object that a user gave this name, in a scope around this call or by registering it, or None."""
     for scope in reversed(_scopes.stack):
         if name in scope:
             return scope[name]

@@ -1,4 +1,4 @@
-"""The registry of layers and models, which activations need as well, since a layer may be an activation."""
+"""The registry of layers and models. It is a module of its own because activations need it, too: a layer may be one."""
 
 from __future__ import annotations
 

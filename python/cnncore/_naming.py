@@ -1,4 +1,4 @@
-"""Default names of layers and models. As in Keras they are counted in each process: ``conv2d``, ``conv2d_1``, ..."""
+"""Default names of layers and models, numbered in each process as in Keras: ``conv2d``, ``conv2d_1``, ..."""
 
 from __future__ import annotations
 

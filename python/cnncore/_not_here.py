@@ -1,4 +1,4 @@
-"""Names that Keras has and this package does not have, and why: for messages and for docs/keras_names.md."""
+"""Names that Keras has and this package does not have, with the reasons, for messages and docs/keras_names.md."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _LAYERS: dict[str, tuple[str, ...]] = {
         *("Bidirectional", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "GRU", "GRUCell", "LSTM", "LSTMCell", "RNN"),
         *("SimpleRNN", "SimpleRNNCell", "StackedRNNCells"),
     ),
-    "masks of missing steps are made for recurrent networks, which are out of scope": ("Masking",),
+    "masks of missing steps are for recurrent networks, which are out of scope": ("Masking",),
     "attention is out of scope": (
         *("AdditiveAttention", "Attention", "EinsumDense", "GroupQueryAttention", "MultiHeadAttention"),
         "RMSNormalization",
@@ -39,21 +39,21 @@ _LAYERS: dict[str, tuple[str, ...]] = {
         *("CategoryEncoding", "Discretization", "HashedCrossing", "Hashing", "IntegerLookup"),
         *("ReversibleEmbedding", "StringLookup", "TextVectorization"),
     ),
-    "sound has to be turned into spectrograms before": ("MelSpectrogram", "STFTSpectrogram"),
-    "layers of other frameworks cannot run in this core": (
+    "turn sound into spectrograms before it enters a model": ("MelSpectrogram", "STFTSpectrogram"),
+    "the C++ core cannot run layers of other frameworks": (
         *("FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper"),
     ),
     "boxes around objects are out of scope": ("MaxNumBoundingBoxes",),
-    "a pool whose window follows from the output: write AveragePooling2D or MaxPooling2D with that window": (
+    "write AveragePooling2D or MaxPooling2D with the window that gives the wanted size of the output": (
         *("AdaptiveAveragePooling1D", "AdaptiveAveragePooling2D", "AdaptiveMaxPooling1D", "AdaptiveMaxPooling2D"),
     ),
-    "write a Sequential model of the layers": ("Pipeline",),
-    "Dense and the activations act on the last axis anyway; other layers are applied to each step by Reshape": (
+    "write a Sequential model with the same layers": ("Pipeline",),
+    "Dense and the activations treat each step by itself without it; other layers on sequences are out of scope": (
         "TimeDistributed",
     ),
-    "write a Layer of your own that holds the other": ("SpectralNormalization", "Wrapper"),
-    "a layer says what it takes in compute_output_shape": ("InputSpec",),
-    "of the augmentations those are here that small images are trained with; write others as a Layer in NumPy": (
+    "write a Layer of your own that calls the other layer": ("SpectralNormalization", "Wrapper"),
+    "a layer checks the shape of its input in compute_output_shape": ("InputSpec",),
+    "only augmentations that are usual for small images are included; write others as a Layer in NumPy": (
         *("AugMix", "AutoContrast", "ContrastLimitedAdaptiveHistogramEqualization", "Equalization", "RandAugment"),
         *("RandomColorDegeneration", "RandomColorJitter", "RandomElasticTransform", "RandomGaussianBlur"),
         *("RandomGrayscale", "RandomHue", "RandomInvert", "RandomPerspective", "RandomPosterization"),
@@ -62,12 +62,12 @@ _LAYERS: dict[str, tuple[str, ...]] = {
 }
 
 
-# Layers of Keras 2.
+# Layers that only older versions of Keras have, in the same form.
 OLDER_LAYERS: dict[str, tuple[str, ...]] = {
     "write ReLU(threshold=theta)": ("ThresholdedReLU",),
     "write Add, Multiply, Average, Maximum, Dot or Concatenate": ("Merge",),
     "write Conv2D with dilation_rate=": ("AtrousConvolution1D", "AtrousConvolution2D"),
-    "write the Dense layers and Multiply, Maximum or Add of them": ("Highway", "MaxoutDense"),
+    "combine Dense layers with Multiply, Maximum or Add": ("Highway", "MaxoutDense"),
     "write `layer.trainable = False` or a Layer of your own": ("TimeDistributedDense",),
     "convolutions whose kernel differs from place to place are out of scope": (
         *("LocallyConnected1D", "LocallyConnected2D"),
@@ -76,15 +76,17 @@ OLDER_LAYERS: dict[str, tuple[str, ...]] = {
 
 _LAYER_METHODS: dict[str, tuple[str, ...]] = {
     "`add_loss` adds to the loss that `fit` and `evaluate` report": ("losses",),
-    "metrics are given to compile": ("add_metric", "metrics", "metrics_variables"),
+    "metrics are arguments of compile": ("add_metric", "metrics", "metrics_variables"),
     "weights are made by add_weight": ("add_variable",),
     "a layer is built from the shape of its input": ("build_from_config", "get_build_config"),
-    "masks of missing steps are made for recurrent networks, which are out of scope": (
+    "masks of missing steps are for recurrent networks, which are out of scope": (
         *("compute_mask", "supports_masking"),
     ),
-    "a layer says in compute_output_shape what it takes and gives": ("compute_output_spec", "input_spec"),
-    "everything is float32: `dtype` says it": ("compute_dtype", "dtype_policy", "input_dtype", "variable_dtype"),
-    "weights are read and written for all layers alike": ("load_own_variables", "save_own_variables"),
+    "compute_output_shape checks the shape of the input and returns that of the output": (
+        *("compute_output_spec", "input_spec"),
+    ),
+    "everything is float32, as `dtype` says": ("compute_dtype", "dtype_policy", "input_dtype", "variable_dtype"),
+    "the weights of all layers are read and written in the same way": ("load_own_variables", "save_own_variables"),
     "weights are float32 and are not quantized": (
         *("quantization_mode", "quantize", "quantized_build", "quantized_call"),
     ),
@@ -99,10 +101,10 @@ UNCALLED = (
 )
 
 _MODEL_METHODS: dict[str, tuple[str, ...]] = {
-    "training is one call of the core for each batch. For a loss of your own write a `Loss`, a function or a method "
-    "`compute_loss(x, y, y_pred, sample_weight)`; for steps of your own call `train_on_batch` or `gradients` in a "
+    "a step of training is one call of the C++ core. For a loss of your own, write a `Loss`, a function or a method "
+    "`compute_loss(x, y, y_pred, sample_weight)`; for steps of your own, call `train_on_batch` or `gradients` in a "
     "loop": UNCALLED,
-    "`evaluate(return_dict=True)` says the values of metrics": ("get_metrics_result",),
+    "`evaluate(return_dict=True)` returns the values of metrics": ("get_metrics_result",),
     "`model.save` writes a file": ("export",),
     "`get_weights` and `set_weights` exchange the weights, `copy.deepcopy` copies a model": (
         *("get_state_tree", "set_state_tree"),
@@ -111,29 +113,29 @@ _MODEL_METHODS: dict[str, tuple[str, ...]] = {
     "weights are float32 and are not quantized": ("get_quantization_layer_structure",),
 }
 
-# Module of Keras, or class, -> reason -> names that are not here. The package itself is "".
+# For each module of Keras, and for two classes: reason -> names that are not here. The package itself is "".
 REASONS: dict[str, dict[str, tuple[str, ...]]] = {
     "": {
-        "they are in the modules `layers.tensor` and `layers.variable`, which scripts do not need": (
+        "they are in the modules `layers.tensor` and `layers.variable`; scripts rarely need them": (
             *("KerasTensor", "Variable"),
         ),
         "everything is float32; `compile(precision=...)` chooses how products are computed": (
             *("DTypePolicy", "FloatDTypePolicy", "dtype_policies", "mixed_precision"),
         ),
         "the settings are in `cnncore.backend`": ("config",),
-        "a layer says what it takes in compute_output_shape": ("InputSpec",),
+        "a layer checks the shape of its input in compute_output_shape": ("InputSpec",),
         "`Model(inputs, outputs)` is the only graph of layers": ("Function", "Operation"),
         "there is one device, the CPU, and one process": ("device", "distribution"),
         "weights are float32 and are not quantized": ("Quantizer", "quantizers"),
-        "nothing is kept for the backward pass that would have to be computed again": ("RematScope", "remat"),
-        "a model is not a function without state": ("StatelessScope", "SymbolicScope"),
-        "lists, tuples and dicts may be nested anywhere": ("tree",),
+        "small networks need not compute values twice to save memory": ("RematScope", "remat"),
+        "a model keeps its state itself": ("StatelessScope", "SymbolicScope"),
+        "functions take nested lists, tuples and dicts as they are": ("tree",),
         "`utils.plot_model` draws models": ("visualization",),
         "models are written by `model.save`": ("export",),
-        "a teacher's predictions are targets like others": ("distillation",),
+        "train with the predictions of the teacher as targets": ("distillation",),
         "layers and models have a `name`": ("name_scope",),
-        "`cnncore.__version__` says it": ("version",),
-        "parts of Keras for its own use": ("src",),
+        "`cnncore.__version__` is the version": ("version",),
+        "it is internal to Keras": ("src",),
     },
     "Layer": _LAYER_METHODS,
     "Model": _MODEL_METHODS,
@@ -144,26 +146,26 @@ REASONS: dict[str, dict[str, tuple[str, ...]]] = {
             *("squareplus", "tanh_shrink", "threshold"),
         ),
     },
-    "initializers": {"sound has to be turned into spectrograms before": ("STFT", "STFTInitializer", "stft")},
+    "initializers": {"turn sound into spectrograms before it enters a model": ("STFT", "STFTInitializer", "stft")},
     "regularizers": {
-        "the core knows the sums of absolute values and of squares; see the Orthogonal initializer": (
+        "write it as a function of the weights, or use the initializer Orthogonal": (
             *("OrthogonalRegularizer", "orthogonal_regularizer"),
         ),
     },
     "constraints": {},
     "losses": {
-        "it compares sequences of any length": ("CTC", "ctc"),
-        "it compares every sample with every other one of the batch": ("Circle", "circle"),
+        "it compares sequences, which are out of scope": ("CTC", "ctc"),
+        "it compares each sample with all others of the batch": ("Circle", "circle"),
     },
     "metrics": {},
     "optimizers": {
-        "it saves memory that small networks do not need: `Adam`": ("Adafactor",),
-        "it is for batches of tens of thousands: `AdamW` with `clipnorm=`": ("Lamb",),
+        "it saves memory that small networks do not need; use `Adam`": ("Adafactor",),
+        "it is for batches of tens of thousands of samples; use `AdamW` with `clipnorm=`": ("Lamb",),
         "float32 and bfloat16 have the range that loss scaling makes up for in float16": ("LossScaleOptimizer",),
-        "one optimizer trains a model: write an `Optimizer` whose `update` treats parts differently": (
+        "a model has one optimizer; write an `Optimizer` whose `update` treats parts of the weights differently": (
             *("MultiOptimizer", "OptimizerMap"),
         ),
-        "`AdamW` with `use_ema=True`": ("ScheduleFreeAdamW",),
+        "use `AdamW` with `use_ema=True`": ("ScheduleFreeAdamW",),
     },
     "optimizers.schedules": {},
     "callbacks": {
@@ -172,10 +174,10 @@ REASONS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "models": {},
     "saving": {
-        "a file is written from a model": ("KerasFileEditor",),
+        "load the model, change it, and save it": ("KerasFileEditor",),
     },
     "applications": {
-        "large networks and their weights of ImageNet are out of scope; `MobileNet` and small ones are here": (
+        "large networks and their weights of ImageNet are out of scope; there are `MobileNet` and small networks": (
             *("ConvNeXtBase", "ConvNeXtLarge", "ConvNeXtSmall", "ConvNeXtTiny", "ConvNeXtXLarge", "DenseNet121"),
             *("DenseNet169", "DenseNet201", "EfficientNetB0", "EfficientNetB1", "EfficientNetB2", "EfficientNetB3"),
             *("EfficientNetB4", "EfficientNetB5", "EfficientNetB6", "EfficientNetB7", "EfficientNetV2B0"),
@@ -189,19 +191,19 @@ REASONS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "datasets": {"they hold no images": ("boston_housing", "california_housing", "imdb", "reuters")},
     "utils": {
-        "for text, sound, tables or boxes in pictures": (
+        "text, sound, tables and boxes in pictures are out of scope": (
             *("FeatureSpace", "audio_dataset_from_directory", "bounding_boxes", "pad_sequences"),
             *("text_dataset_from_directory", "timeseries_dataset_from_array"),
         ),
-        "`fit(verbose=...)` says what is shown": (
+        "`fit(verbose=...)` chooses what is shown": (
             *("disable_interactive_logging", "enable_interactive_logging", "is_interactive_logging_enabled"),
         ),
         "pooch downloads files: `pooch.retrieve`": ("get_file",),
-        "`plot_model` draws without it": ("model_to_dot",),
-        "`model.inputs` says it": ("get_source_inputs",),
+        "`plot_model` draws a model without it": ("model_to_dot",),
+        "`model.inputs` lists the inputs": ("get_source_inputs",),
         "everything is float32": ("standardize_dtype",),
-        "a dict does as well": ("Config",),
-        "parts of Keras for its own use": ("legacy",),
+        "a dict serves the same purpose": ("Config",),
+        "it is internal to Keras": ("legacy",),
     },
 }
 
@@ -231,13 +233,13 @@ def missing(module: str, name: str, known: Iterable[str]) -> AttributeError | Im
     full = f"cnncore.{module}" if module else "cnncore"
     hint = "" if name.startswith("_") else nearest(name, known)
     because = f": {reason}" if reason else f".{hint}" if hint else ""
-    if reason and _in_import_statement():  # which would swallow the reason of an AttributeError
+    if reason and _in_import_statement():  # it would replace the message of an AttributeError by its own
         return ImportError(f"cannot import name {name!r} from {full!r}{because}", name=full)
     return AttributeError(f"module {full!r} has no attribute {name!r}{because}")
 
 
 def _in_import_statement() -> bool:
-    """Whether the code that asked this package for a name is at a ``from ... import name``."""
+    """Whether the code that asked this package for a name is an import statement, ``from ... import name``."""
     import opcode
 
     frame = sys._getframe(1)
@@ -247,7 +249,7 @@ def _in_import_statement() -> bool:
 
 
 class NotHere:
-    """Stands in a class for a method that Keras has: whoever asks for it is told why there is none."""
+    """A stand-in for a method that Keras has and this package does not have. Its error gives the reason."""
 
     def __init__(self, name: str, reason: str) -> None:
         self.name, self.reason = name, reason
@@ -257,7 +259,7 @@ class NotHere:
 
 
 def explain_missing_methods(cls: type[Any], kind: str) -> None:
-    """Make the class `cls` say why it does not have the methods of Keras in the table `kind`."""
+    """Put stand-ins into the class `cls` for the missing methods that ``REASONS[kind]`` lists."""
     for reason, names in REASONS[kind].items():
         for name in names:
             setattr(cls, name, NotHere(name, reason))

@@ -1,4 +1,4 @@
-"""Modules that older versions of Keras had: their names lead to where things are today, with a DeprecationWarning."""
+"""Modules that only older versions of Keras have: their names are found elsewhere, with a DeprecationWarning."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["leading_to"]
 
 
 def leading_to(module: str, *today: str) -> Callable[[str], Any]:
-    """``__getattr__`` of the old module ``cnncore.<module>``, whose names are in the modules ``today``."""
+    """The ``__getattr__`` of the old module ``cnncore.<module>``: it looks for names in the modules ``today``."""
 
     def get(name: str) -> Any:
         if name.startswith("__"):

@@ -30,7 +30,7 @@ class Registry(Generic[T]):
     Parameters
     ----------
     kind : str
-        What they are, for messages.
+        What the members are called in messages.
     *modules : str
         Modules that register classes when they are imported. They are imported before a name is looked up, so that
         a file can be read in a process that has used none of them so far.
@@ -83,13 +83,13 @@ class Registry(Generic[T]):
         return self._classes.get(name)
 
     def named(self, name: str, owner: str = "") -> Any:
-        """The class or function with a name, in any case: one of this package, else one of the user.
+        """The class or function with a name, in lower or upper case: one of this package, otherwise one of the user.
 
         Parameters
         ----------
         name : str
         owner : str, optional
-            What the message of the ValueError begins with, if nothing has this name.
+            The function that asks. The message of the ValueError for an unknown name begins with it.
         """
         self._load_modules()
         own = self._aliases.get(name.lower())

@@ -20,12 +20,12 @@ class Scalar(float):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """That of a number: ()."""
+        """The shape of a number, which is ()."""
         return ()
 
     @property
     def dtype(self) -> np.dtype[np.float32]:
-        """float32."""
+        """NumPy's float32."""
         return np.dtype(np.float32)
 
     def numpy(self) -> Any:
@@ -33,4 +33,4 @@ class Scalar(float):
         return np.float32(self)
 
     def __reduce__(self) -> tuple[type[float], tuple[float]]:
-        return float, (float(self),)  # a pickle or a copy holds a plain number
+        return float, (float(self),)  # pickling and copying give a plain float

@@ -1,4 +1,4 @@
-"""Nested structures: lists, tuples and dicts of values. The inputs and outputs of layers and models may be such."""
+"""Nested structures: lists, tuples and dicts of values, such as the inputs and outputs of layers and models."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["flatten", "flatten_like", "map_structure", "pack_like", "same_struct
 
 
 def flatten(structure: Any) -> list[Any]:
-    """The values of a structure from left to right, and those of a dict in its own order.
+    """The values of a structure from left to right; the values of a dict in the order of its keys.
 
     Examples
     --------

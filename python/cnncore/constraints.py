@@ -197,7 +197,6 @@ max_norm, min_max_norm, non_neg, unit_norm = MaxNorm, MinMaxNorm, NonNeg, UnitNo
 def get(identifier: Any) -> Constraint | None:
     """A constraint from an object, a class, a name such as "non_neg", a function of an array, a config, or None.
 
-
     Parameters
     ----------
     identifier : Constraint, type, str, callable, dict or None

@@ -12,8 +12,9 @@ class TrainingError(ValueError):
     Attributes
     ----------
     epoch, step : int
-        Where it happened, counted from 1.
+        The epoch and the step in it where it happened, counted from 1.
     loss : float
+        The loss of that step.
     """
 
     def __init__(self, message: str, *, epoch: int, step: int, loss: float) -> None:

@@ -1,4 +1,4 @@
-"""Pictures of a training run. Needs matplotlib: ``pip install "cnncore[plot]"``."""
+"""Plots of a training run. They need matplotlib: ``pip install "cnncore[plot]"``."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def require_matplotlib() -> None:
 
 
 def check_format(path: str | os.PathLike[str]) -> str:
-    """The format that the ending of ``path`` names, or png. A format that is not written is a ValueError."""
+    """The image format that the ending of ``path`` names, or "png" without an ending. Others are a ValueError."""
     ending = os.path.splitext(os.fspath(path))[1].lower().removeprefix(".") or "png"
     if ending not in _FORMATS:
         raise ValueError(f"expected a plot's name to end in .{', .'.join(_FORMATS)}. Received: {os.fspath(path)}")
@@ -48,7 +48,7 @@ def confusion_matrix(y_true: NDArray[Any], y_pred: NDArray[Any], classes: int) -
     Returns
     -------
     ndarray of int64
-        (classes, classes): entry (i, j) counts the samples of class i that were taken for class j.
+        (classes, classes): entry (i, j) is the number of samples of class i for which class j was predicted.
 
     Raises
     ------
@@ -82,20 +82,20 @@ def plot_training(
     Parameters
     ----------
     history : mapping of str to sequence of float
-        ``History.history``: ``loss`` and, where there are, ``accuracy``, ``val_loss``, ``val_accuracy``, one per epoch.
+        ``History.history``: for each epoch ``loss`` and, if present, ``accuracy``, ``val_loss`` and ``val_accuracy``.
     y_true, y_pred : ndarray of int
         True and predicted classes of the held-out samples.
     path : path
-        The file, written atomically; its ending says the format: .png, .pdf, .svg or .jpg.
+        The file; its ending chooses the format: .png, .pdf, .svg or .jpg. A failure leaves an old file as it was.
     title : str, default ""
-        A line above the drawing.
+        A line above the plots.
 
     Raises
     ------
     ImportError
         matplotlib is missing.
     ValueError
-        The name has another ending.
+        The name has an ending that is not supported.
     OSError
         The file cannot be written.
     """

@@ -26,14 +26,14 @@ registry: Registry[Regularizer] = Registry("regularizer")
 
 
 class Regularizer:
-    """Base class of penalties. Those of this package have the form l1 * sum(|x|) + l2 * sum(x^2), which the core
-    computes. A subclass with a ``__call__`` of its own computes in NumPy or :mod:`cnncore.ops`; its gradient is found
-    by recording what it does, and each step calls Python.
+    """Base class of penalties. Those of this package have the form l1 * sum(|x|) + l2 * sum(x^2), which the C++ core
+    computes. A subclass may define ``__call__`` with NumPy or :mod:`cnncore.ops`. It is then called in each step and
+    differentiated automatically.
 
     Parameters
     ----------
     l1, l2 : float, default 0
-        Factors of both sums.
+        The factors of the two sums.
 
     Examples
     --------
@@ -41,7 +41,7 @@ class Regularizer:
     0.35
     """
 
-    is_own = False  # whether it is the user's, so that the core does not know it
+    is_own = False  # whether the class has a __call__ of its own, which the core cannot compute
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -78,7 +78,7 @@ class L1L2(Regularizer):
     Parameters
     ----------
     l1, l2 : float, default 0
-        The factors. Where a layer is given the name "l1_l2" instead of an object, both are 0.01.
+        The factors. The name "l1_l2", as an argument of a layer, means 0.01 for both.
 
     Examples
     --------
@@ -143,7 +143,7 @@ class FunctionRegularizer(Regularizer):
         return float(value) if isinstance(value, np.generic) else value
 
     def get_config(self) -> dict[str, Any]:
-        """The name of the function. Reading a file needs the name in ``custom_objects=``, or registered."""
+        """The name of the function. To read a file, pass the function in ``custom_objects=`` or register it."""
         return {"function": function_name(self.function, "regularizer")}
 
     @classmethod
@@ -160,7 +160,6 @@ def get(identifier: Any) -> Regularizer | None:
     Parameters
     ----------
     identifier : Regularizer, type, callable, str, dict or None
-
 
     Raises
     ------

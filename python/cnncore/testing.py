@@ -1,4 +1,4 @@
-"""Checks for authors of layers, losses and metrics."""
+"""Checks for authors of layers and losses."""
 
 from __future__ import annotations
 
@@ -33,15 +33,16 @@ def check_gradients(
     ----------
     part : Layer, or callable
     input_shape : tuple, or list of tuples
-        Shape of one sample, or of one sample of each input of the layer; for a loss that of its y_pred.
+        Shape of one sample of the input, or a list with a shape for each input; for a loss, the shape of its y_pred.
     batch_size : int, default 3
     inputs : array, or list of arrays, optional
-        Where to check, in place of random numbers of ``input_shape``: for a loss (y_true, y_pred).
+        Values at which to check, instead of random numbers of ``input_shape``; for a loss, (y_true, y_pred).
     epsilon : float, default 1e-3
+        The step of the differences.
     tolerance : float, default 1e-2
         Largest difference that is accepted, relative to the largest gradient.
     seed : int, default 0
-        Of the random numbers.
+        Seed of the random numbers.
 
     Raises
     ------
