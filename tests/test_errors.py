@@ -122,7 +122,7 @@ def test_failures_leave_an_unbuilt_model_unbuilt():
     model.compile(loss="sparse_categorical_crossentropy")
     for x, y, message in [
         (X[..., 0], Y, r'Input 0 of layer "conv2d" .* \(batch, height, width, channels\).*\(None, 8, 8\)'),
-        (X[:, :2], Y, 'Layer "conv2d": its window is larger than its input'),
+        (X[:, :2], Y, 'Layer "conv2d": expected a window that is not larger than'),
         (np.zeros(12), Y, "`shape of a sample of x` to be a non-empty tuple"),
     ]:
         with pytest.raises(ValueError, match=message):

@@ -109,12 +109,12 @@ class TestGraph:
 
     def test_an_input_that_is_missing(self):
         a, b = Input((3,), name="a"), Input((3,), name="b")
-        with pytest.raises(ValueError, match=r"also need the tensor 'b' .* Add it to `inputs`"):
+        with pytest.raises(ValueError, match=r"also computed from the tensor 'b' .* Add it to `inputs`"):
             Model(a, Add()([a, b]))
 
     def test_what_is_no_tensor(self):
         a = Input((3,))
-        with pytest.raises(TypeError, match="expected `outputs` to be tensors that come from Input and layers"):
+        with pytest.raises(TypeError, match="expected `outputs` to be tensors that Input or layers returned"):
             Model(a, Dense(3))
         with pytest.raises(ValueError, match="expected both inputs and outputs"):
             Model(a)
@@ -290,7 +290,7 @@ class TestSubclasses:
             def call(self, x):
                 return self.dense(x) if bool(x) else x
 
-        with pytest.raises(NotTraceableError, match=r'"wrong": its call uses layers, .* put the rest into a Lambda'):
+        with pytest.raises(NotTraceableError, match=r'"wrong": expected a call that uses layers .* into a Lambda'):
             Wrong()(np.ones((1, 2)))
 
     def test_subclass_that_is_made_of_tensors(self):

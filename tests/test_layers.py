@@ -165,8 +165,8 @@ def test_set_weights_is_all_or_nothing():
     model = Sequential([layer])
     before = layer.get_weights()
     for wrong, message in [
-        ([np.ones((3, 2))], r"expected 2 arrays: dense/kernel, dense/bias. Received: 1 arrays"),
-        ([np.ones((3, 2)), np.ones(3)], r"expected dense/bias of shape \(2,\). Received: shape \(3,\)"),
+        ([np.ones((3, 2))], r"expected 2 arrays \(dense/kernel, dense/bias\)\. Received: 1 arrays"),
+        ([np.ones((3, 2)), np.ones(3)], r"shape \(2,\) for dense/bias. Received: \(3,\)"),
         ([np.ones((3, 2)), ["a", "b"]], "expected weights to hold real numbers"),
     ]:
         with pytest.raises((ValueError, TypeError), match=message):
@@ -268,3 +268,47 @@ def test_a_layer_that_is_not_built_says_so():
         Dense(3).count_params()
     with pytest.raises(ValueError, match='Layer "conv2d" is not built'):
         _ = Conv2D(3, 3).kernel
+
+
+class TestCallsOnArrays:
+    """Networks are kept for calls on arrays: a call must get the one that was made for arguments like its own."""
+
+    A, B = np.float32([[5.0]]), np.float32([[1.0]])
+
+    def test_order_of_the_keys_of_a_dict(self):
+        class Difference(layers.Layer):
+            def call(self, inputs):
+                return inputs["a"] - inputs["b"]
+
+        layer = Difference()
+        assert layer({"a": self.A, "b": self.B}).numpy() == 4.0
+        assert layer({"b": self.B, "a": self.A}).numpy() == 4.0
+
+    def test_order_of_keyword_arguments(self):
+        class Difference(layers.Layer):
+            def call(self, a, b):
+                return a - b
+
+        layer = Difference()
+        assert layer(a=self.A, b=self.B).numpy() == 4.0
+        assert layer(b=self.B, a=self.A).numpy() == 4.0
+        assert layer(self.A, b=self.B).numpy() == 4.0
+
+    def test_a_list_and_a_dict(self):
+        class Either(layers.Layer):
+            def call(self, inputs):
+                return inputs[0] - inputs[1] if isinstance(inputs, list) else inputs["a"] + inputs["b"]
+
+        layer = Either()
+        assert layer([self.A, self.B]).numpy() == 4.0
+        assert layer({"a": self.A, "b": self.B}).numpy() == 6.0
+
+
+def test_divide_aligns_samples_of_different_rank():
+    x = np.arange(12, dtype=np.float32).reshape(4, 3)
+    y = np.arange(1, 49, dtype=np.float32).reshape(4, 4, 3)  # as many samples as steps
+    layer = layers.Divide()
+    np.testing.assert_allclose(layer([x, y]), x[:, None] / y, rtol=1e-6)
+    dy = np.ones((4, 4, 3), np.float32)
+    dx, _ = layer.backward([x, y], dy)
+    np.testing.assert_allclose(dx, (1 / y).sum(axis=1), rtol=1e-6)

@@ -83,7 +83,7 @@ def test_weights_of_the_constructor():
     layer = BatchNormalization(weights=statistics)
     layer(X)
     np.testing.assert_array_equal(layer.get_weights(), statistics)
-    with pytest.raises(ValueError, match=r"dense.*/kernel of shape \(4, 3\)"):
+    with pytest.raises(ValueError, match=r"shape \(4, 3\) for dense.*/kernel"):
         Sequential([Dense(3, weights=[kernel.T, bias], input_shape=(4,))])
 
 

@@ -191,9 +191,9 @@ class TestWeights:
         before = model.get_weights()
         wrong = [np.zeros_like(array) for array in before]
         wrong[-1] = np.zeros(7)
-        with pytest.raises(ValueError, match=r"expected dense_1/bias of shape \(1,\). Received: shape \(7,\)"):
+        with pytest.raises(ValueError, match=r"shape \(1,\) for dense_1/bias. Received: \(7,\)"):
             model.set_weights(wrong)
-        with pytest.raises(ValueError, match=r"expected 4 arrays: dense/kernel, .* Received: 3 arrays"):
+        with pytest.raises(ValueError, match=r"expected 4 arrays \(dense/kernel, .*\)\. Received: 3 arrays"):
             model.set_weights(wrong[:3])
         with pytest.raises(ValueError, match=r"missing=\['dense_1/bias'\], unknown=\['bias'\]"):
             model.set_named_weights({"dense/kernel": 0, "dense/bias": 0, "dense_1/kernel": 0, "bias": 0})

@@ -111,5 +111,5 @@ def test_weights_as_plain_arrays_are_refused_where_they_would_stay():
         def call(self, x):
             return self.dense(np.matmul(x, np.transpose(self.kernel)))
 
-    with pytest.raises(TypeError, match="kernel as a plain array would stay as it is now"):
+    with pytest.raises(TypeError, match="kernel cannot be read as an array here"):
         Sequential([Dense(6, input_shape=(6,)), Baked()])

@@ -26,7 +26,7 @@ CALLS = {
     "plot_model": (lambda: utils.plot_model("model"), "expected a model. Received: str"),
     "find_learning_rate": (lambda: utils.find_learning_rate(3, ONES, ONES), "expected a model. Received: int"),
     "correlation": (lambda: metrics.pearson_correlation(ONES, ONES, axis=4), "expected `axis`"),
-    "lambda": (lambda: Lambda(np.tanh).compute_output_shape((None, 3)), "was not given an output_shape"),
+    "lambda": (lambda: Lambda(np.tanh).compute_output_shape((None, 3)), "has no `output_shape`"),
 }
 
 

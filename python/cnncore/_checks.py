@@ -31,9 +31,16 @@ def integer(value: Any, name: str, owner: str, minimum: int = 1, maximum: int = 
     except TypeError:
         raise TypeError(f"[{owner}] expected `{name}` to be an integer. Received: {name}={value!r}") from None
     if not minimum <= number <= maximum:
-        bounds = f">= {minimum} and < 2**{maximum.bit_length()}"
+        largest = "< 2**31" if maximum == 2**31 - 1 else f"<= {maximum}"
+        bounds = f">= {minimum} and {largest}"
         raise ValueError(f"[{owner}] expected `{name}` {bounds}. Received: {name}={value!r}")
     return number
+
+
+def integers(value: Any, name: str, owner: str, minimum: int = 1, maximum: int = 2**31 - 1) -> tuple[int, ...]:
+    """An int, or a list or tuple of ints in [minimum, maximum], as a tuple."""
+    items = value if isinstance(value, (list, tuple)) else (value,)
+    return tuple(integer(item, name, owner, minimum, maximum) for item in items)
 
 
 def number(value: Any, name: str, owner: str, minimum: float = -math.inf, below: float = math.inf) -> float:

@@ -18,18 +18,19 @@ if not TYPE_CHECKING:
 
 
 def serialize(layer: Layer) -> dict[str, Any]:
-    """``{"class_name", "config"}`` of ``layer``, ready for JSON."""
+    """Describe a layer by a dict with the keys ``class_name`` and ``config``, which can be written as JSON."""
     return registry.serialize(layer)
 
 
 def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Layer:
-    """Inverse of :func:`serialize`.
+    """Make a layer from its description.
 
     Parameters
     ----------
     config : dict
+        As :func:`serialize` returns it.
     custom_objects : dict of str to class or function, optional
-        Classes and functions by name, for names that are not this package's own.
+        What the names in ``config`` mean that are not names of this package.
 
     Raises
     ------
@@ -40,11 +41,12 @@ def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | N
 
 
 def get(identifier: Any) -> Layer:
-    """A layer from a layer, a config as :func:`serialize` gives it, a class or the name of one.
-
+    """Return the layer that ``identifier`` describes.
 
     Parameters
     ----------
     identifier : Layer, dict, type or str
+        A layer, which is returned as it is; a dict as :func:`serialize` returns it; or a class or the name of a class,
+        of which a layer with default arguments is made.
     """
     return identifier if isinstance(identifier, Layer) else registry.get(identifier)

@@ -1,4 +1,4 @@
-"""Modules in which older versions of Keras had layers. They lead to ``cnncore.layers`` with a DeprecationWarning."""
+"""Modules that held layers in older versions of Keras. They refer to ``cnncore.layers``, with a DeprecationWarning."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["leading_to_layers"]
 
 
 def leading_to_layers(module: str) -> Callable[[str], Any]:
-    """``__getattr__`` of the old module ``cnncore.layers.<module>``."""
+    """Return the function ``__getattr__`` for the old module ``cnncore.layers.<module>``."""
 
     def get(name: str) -> Any:
         from cnncore import layers

@@ -53,13 +53,15 @@ class Activation(_SameShape):
 
 @registry.register("relu")
 class ReLU(_SameShape):
-    """max(x, 0) by default. In general ``max_value`` where x is larger than that, ``negative_slope * (x - threshold)``
-    where x is less than ``threshold``, and otherwise x.
+    """Replace negative values by 0: y = max(x, 0).
+
+    The arguments generalize this: y = ``negative_slope * (x - threshold)`` where x is less than ``threshold``, and
+    y = min(x, ``max_value``) elsewhere.
 
     Parameters
     ----------
     max_value : float, optional
-        6 makes it relu6.
+        The largest value of the output. There is no limit by default.
     negative_slope, threshold : float, default 0
     **kwargs
         ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
@@ -96,7 +98,7 @@ class ReLU(_SameShape):
 
 @registry.register("leaky_relu", "leakyrelu")
 class LeakyReLU(_SameShape):
-    """``x`` above 0, ``negative_slope * x`` below.
+    """y = x where x is positive, and y = ``negative_slope * x`` elsewhere.
 
     Parameters
     ----------
@@ -128,16 +130,21 @@ class LeakyReLU(_SameShape):
 
 @registry.register("prelu")
 class PReLU(Weighted):
-    """``x`` above 0, ``alpha * x`` below, with a learned ``alpha`` for each value (He et al., 2015).
+    """y = x where x is positive, and y = ``alpha * x`` elsewhere, where training changes ``alpha``.
 
     Parameters
     ----------
     alpha_initializer : default "zeros"
     alpha_regularizer, alpha_constraint : optional
-    shared_axes : sequence of int, optional
-        Axes along which alpha is the same, counted from 1: [1, 2] gives one for each channel of an image.
+    shared_axes : int or sequence of int, optional
+        The axes along which all values have the same alpha; axis 0 is that of the batch. By default each value of a
+        sample has its own alpha. With [1, 2] each channel of an image has one.
     **kwargs
         ``name``, ``trainable``, ``dtype`` and ``input_shape``, see :class:`Layer`.
+
+    Notes
+    -----
+    He et al., "Delving deep into rectifiers", 2015.
 
     Examples
     --------
@@ -156,8 +163,8 @@ class PReLU(Weighted):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        axes = [shared_axes] if isinstance(shared_axes, int) else shared_axes
-        self.shared_axes = None if axes is None else [_checks.integer(a, "shared_axes", "PReLU") for a in axes]
+        given = shared_axes
+        self.shared_axes = None if given is None else list(_checks.integers(given, "shared_axes", "PReLU"))
         self._keep_weight_options(
             alpha_initializer=alpha_initializer,
             alpha_regularizer=alpha_regularizer,
@@ -167,8 +174,8 @@ class PReLU(Weighted):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         if self.shared_axes and max(self.shared_axes) >= len(input_shape):
             raise ValueError(
-                f'Layer "{self.name}": expected `shared_axes` below {len(input_shape)} for an input of shape '
-                f"{input_shape}. Received: shared_axes={self.shared_axes}"
+                f'Layer "{self.name}": expected `shared_axes` less than {len(input_shape)}, the number of axes of an '
+                f"input of shape {input_shape}. Received: shared_axes={self.shared_axes}"
             )
         return input_shape
 
@@ -183,7 +190,7 @@ class PReLU(Weighted):
 
     @property
     def alpha(self) -> Variable:
-        """The slopes, of the shape of a sample with 1 along shared axes."""
+        """The slopes for negative values, in an array of the shape of a sample with length 1 along shared axes."""
         return self._weight("alpha")
 
     def get_config(self) -> dict[str, Any]:
@@ -192,13 +199,18 @@ class PReLU(Weighted):
 
 @registry.register()
 class ELU(_SameShape):
-    """``x`` above 0, ``alpha * (exp(x) - 1)`` below (Clevert, Unterthiner and Hochreiter, 2015).
+    """y = x where x is positive, and y = ``alpha * (exp(x) - 1)`` elsewhere.
 
     Parameters
     ----------
     alpha : float, default 1
     **kwargs
         ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
+
+    Notes
+    -----
+    Clevert, Unterthiner and Hochreiter, "Fast and accurate deep network learning by exponential linear units (ELUs)",
+    2015.
 
     Examples
     --------
@@ -219,12 +231,12 @@ class ELU(_SameShape):
 
 @registry.register()
 class Softmax(_SameShape):
-    """exp(x) / sum(exp(x)) along an axis.
+    """y = exp(x) / sum(exp(x)), where the sum is along one axis.
 
     Parameters
     ----------
     axis : int, default -1
-        Counted with the batch axis, which is 0.
+        The axis along which the outputs sum to 1. Axis 0, that of the batch, cannot be chosen.
     **kwargs
         ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
 

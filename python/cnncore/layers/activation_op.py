@@ -1,4 +1,4 @@
-"""The op of an activation, for layers that have one at their end and for the layer ``Activation``."""
+"""Ops of activation functions, for the layer ``Activation`` and for layers with an argument ``activation``."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["lower_activation"]
 
 
 def lower_activation(activation: Any, graph: Any, x: int, layer: str) -> int:
-    """Append the op of an activation to ``graph``, under the name of its layer, and return its output.
+    """Add the op of an activation to ``graph``, under the name of its layer, and return the id of the result.
 
-    An activation that is a layer becomes part of ``layer``. A NumPy function of the user becomes a call of Python,
-    whose gradient is found by recording what it does (:mod:`cnncore.differentiation`).
+    If the activation is itself a layer, its ops become part of ``layer``. A NumPy function that the user wrote becomes
+    an op that calls it; its gradient is found by recording what it does (:mod:`cnncore.differentiation`).
     """
     definition = define(activation)
     if is_layer(activation):
@@ -41,7 +41,7 @@ def lower_activation(activation: Any, graph: Any, x: int, layer: str) -> int:
 
 
 def _op_of(definition: Definition) -> tuple[str, dict[str, float]]:
-    """The name of an activation in the core and its arguments there, without those that have no effect."""
+    """Return the name that an activation has in the core, and the arguments that the core takes for it."""
     names = {"negative_slope": "alpha", "alpha": "alpha", "max_value": "max_value", "threshold": "threshold"}
     given = {names[key]: value for key, value in definition.arguments.items() if key in names and value is not None}
     kind = "gelu_tanh" if definition.arguments.get("approximate") else definition.name

@@ -1,4 +1,4 @@
-"""Penalties that are functions of the user: on the output of a layer and on its weights."""
+"""Penalties that the loss grows by: on the outputs of a layer, and on its weights where the user wrote the function."""
 
 from __future__ import annotations
 
@@ -7,44 +7,61 @@ from typing import Any
 
 import numpy as np
 
+from cnncore._structure import flatten
 from cnncore.layers.protocols import AnyLayer, Graph
 from cnncore.layers.taped import TapedFunction
 
 __all__ = ["add_penalties", "is_known", "is_own"]
 
 
-def add_penalties(graph: Graph, tensor: int, layer: AnyLayer, activity: Any, first: bool) -> int:
-    """Add to the loss what penalties return that the core does not compute; the id of ``tensor`` with it.
+def add_penalties(graph: Graph, layer: AnyLayer, result: Any) -> Any:
+    """Add the penalties of a layer to the loss, for one of its calls.
+
+    The core adds penalties on weights itself, unless a user wrote them as functions.
 
     Parameters
     ----------
     graph : Graph
-    tensor : int
-        An output of the layer.
     layer : Layer
-    activity : callable or None
-        The penalty on the output.
-    first : bool
-        Whether this is the first output and call of the layer, which brings the penalties on its weights.
+    result : int, or structure of ints
+        The ids of the outputs of the call.
+
+    Returns
+    -------
+    int, or list of ints
+        The ids to use in the place of ``result``. Its values are the same.
     """
-    if activity is not None:
-        # as in Keras, for one sample: the batch size does not change how strong it is
-        tensor = _with_penalty(graph, tensor, layer, lambda x: np.sum(activity(x)) / len(x), [])
-    for variable in layer.variables if first else ():
-        penalty = variable.spec.regularizer
-        if variable.layer is layer and variable.trainable and is_own(penalty):
-            tensor = _with_penalty(graph, tensor, layer, _of_weight(penalty, variable), [variable])
-    return tensor
+    penalty = layer.activity_regularizer
+    own = penalty if is_own(penalty) else None
+    if own is not None or any(is_own(spec.regularizer) for spec in layer.specs):
+        first = graph.is_first_call  # penalties on weights are added once, however often the layer is called
+        result = [_with_own(graph, y, layer, own, first and not i) for i, y in enumerate(flatten(result))]
+    if not is_known(penalty):
+        return result
+    l1, l2 = float(getattr(penalty, "l1", 0.0)), float(getattr(penalty, "l2", 0.0))
+    return [graph.add("activity_regularization", [item], layer.name, l1=l1, l2=l2) for item in flatten(result)]
 
 
 def is_own(penalty: Any) -> bool:
-    """Whether a penalty is a function of the user, rather than a sum of magnitudes and squares."""
+    """Whether a penalty is a function that the user wrote, rather than a sum of magnitudes and squares."""
     return penalty is not None and getattr(type(penalty), "is_own", True)
 
 
 def is_known(penalty: Any) -> bool:
     """Whether a penalty is one that the core computes."""
     return penalty is not None and not is_own(penalty)
+
+
+def _with_own(graph: Graph, tensor: int, layer: AnyLayer, activity: Any, weights: bool) -> int:
+    """Add the penalty ``activity`` on ``tensor``, and if ``weights`` is True those on the weights of the layer."""
+    if activity is not None:
+        # Like Keras, divide by the number of samples, so that the penalty does not depend on the batch size.
+        tensor = _with_penalty(graph, tensor, layer, lambda x: np.sum(activity(x)) / len(x), [])
+    for variable in layer.variables if weights else ():
+        penalty = variable.spec.regularizer
+        if variable.layer is layer and variable.trainable and is_own(penalty):
+            tensor = _with_penalty(graph, tensor, layer, _of_weight(penalty, variable), [variable])
+    return tensor
 
 
 def _of_weight(penalty: Callable[[Any], Any], variable: Any) -> Callable[[Any], Any]:
@@ -54,7 +71,9 @@ def _of_weight(penalty: Callable[[Any], Any], variable: Any) -> Callable[[Any], 
 def _with_penalty(
     graph: Graph, tensor: int, layer: AnyLayer, penalty: Callable[[Any], Any], variables: Sequence[Any]
 ) -> int:
-    """The penalty as a column (batch, 1) of equal numbers, whose mean is the penalty, as a loss."""
+    """Add ``penalty`` to the loss. An added loss has a value for each sample, of which the mean is taken, so the
+    penalty is repeated for each sample.
+    """
 
     def column(arrays: Sequence[Any], training: bool) -> Any:
         return np.sum(penalty(arrays[0])) * np.ones((len(arrays[0]), 1), np.float32)

@@ -1,4 +1,4 @@
-"""The layer that adds a loss to that of the model."""
+"""The layer that adds a further loss to the loss of the model."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ __all__ = ["AddedLoss"]
 
 
 class AddedLoss(Layer):
-    """The first input as it is; the second one is a loss of each sample, which the loss of the model grows by.
+    """Return the first input unchanged, and add the second one to the loss of the model.
+
+    The second input has the shape (batch, 1): a loss for each sample.
 
     Parameters
     ----------
     weight : float
-        Factor of the loss.
+        The factor by which the loss is multiplied.
     summed : bool
-        Whether the losses of the samples are summed; else their mean is taken.
+        True adds the sum over the samples, False their mean.
     """
 
     one_input = False

@@ -1,4 +1,4 @@
-"""The arguments that every layer has."""
+"""Checks of the arguments that every layer takes."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ _SHAPE_ARGUMENTS = ("input_shape", "input_dim", "batch_input_shape", "batch_shap
 
 
 def checked_name(name: Any, owner: str) -> str:
+    """Return ``name``, which must be a string that files and messages can show."""
     if not isinstance(name, str) or not name or "/" in name or not name.isprintable():
         raise ValueError(
             f"[{owner}] expected `name` to be a non-empty string of printable characters without '/'. "
@@ -23,18 +24,23 @@ def checked_name(name: Any, owner: str) -> str:
 
 
 def declared_shape(kwargs: dict[str, Any], owner: str) -> tuple[int, ...] | None:
-    """Remove the arguments that give the shape of a sample from ``kwargs``, and return that shape."""
+    """Remove the argument that gives the shape of a sample from ``kwargs``, and return the shape, or None."""
     given = {key: kwargs.pop(key) for key in _SHAPE_ARGUMENTS if kwargs.get(key) is not None}
     for key in _SHAPE_ARGUMENTS:
         kwargs.pop(key, None)
     if not given:
         return None
     if len(given) > 1:
-        raise ValueError(f"[{owner}] expected the input's shape once. Received: {given}")
+        raise ValueError(f"[{owner}] expected only one argument that gives the input's shape. Received: {given}")
     (key, value), *_ = given.items()
     if key == "input_dim":
         return (_checks.integer(value, key, owner),)
     if key in ("batch_input_shape", "batch_shape"):
+        if not isinstance(value, (list, tuple)) or len(value) < 2:
+            raise ValueError(
+                f"[{owner}] expected `{key}` to be the batch axis, None, and the shape of a sample. "
+                f"Received: {key}={value!r}"
+            )
         value = tuple(value)[1:]
     elif isinstance(value, (list, tuple)) and len(value) > 1 and value[0] is None:
         raise ValueError(
@@ -45,15 +51,16 @@ def declared_shape(kwargs: dict[str, Any], owner: str) -> tuple[int, ...] | None
 
 
 def given_arguments(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any] | None:
-    """The arguments of a constructor by name, with defaults. None if they cannot be written as JSON, or if some are not
-    passed by name.
+    """Return the arguments of a constructor by name, including defaults, or None if they cannot be kept in a file.
+
+    That is so if one of them cannot be written as JSON, or cannot be passed by name.
     """
     signature = inspect.signature(cls.__init__)  # type: ignore[misc]
     kinds = {parameter.kind for parameter in signature.parameters.values()}
     try:
         bound = signature.bind(None, *args, **kwargs)
     except TypeError:
-        return None  # the constructor says so
+        return None  # the arguments are wrong, and the constructor is about to say so
     bound.apply_defaults()
     if inspect.Parameter.POSITIONAL_ONLY in kinds:
         return None
@@ -79,7 +86,7 @@ def _is_plain(value: Any) -> bool:
     return value is None or isinstance(value, (str, bool, int, float))
 
 
-# Arguments of Keras 1, and what they are called today.
+# The names that arguments had in Keras 1, and their names today.
 _KERAS_1 = {
     **{"border_mode": "padding", "subsample": "strides", "nb_filter": "filters", "atrous_rate": "dilation_rate"},
     **{"nb_row": "kernel_size", "nb_col": "kernel_size", "filter_length": "kernel_size", "pool_length": "pool_size"},
@@ -90,6 +97,7 @@ _KERAS_1 = {
 
 
 def unknown_argument(cls: type, argument: str) -> str:
+    """Return the message for an argument that the constructor of a layer does not have."""
     if argument in _KERAS_1:
         return (
             f"[{cls.__name__}] {argument!r} is an argument of Keras 1: today it is called {_KERAS_1[argument]!r}. "

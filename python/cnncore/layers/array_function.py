@@ -1,4 +1,4 @@
-"""NumPy functions of symbolic tensors, as layers: ``x ** 2``, ``x[:, 1:]``, ``numpy.mean(x, axis=1)``."""
+"""Layers for NumPy functions that are called on symbolic tensors: ``x ** 2``, ``x[:, 1:]``, ``numpy.mean(x, 1)``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from cnncore._checks import Float32
+from cnncore._names import nearest
 from cnncore.differentiation import pullback
 from cnncore.differentiation.traced import FUNCTIONS, PLAIN, UFUNCS
 from cnncore.layers.base import Layer, Shape, registry
@@ -31,22 +32,22 @@ _KNOWN = {function.__name__: function for function in (*UFUNCS, *FUNCTIONS, *PLA
 
 @registry.register()
 class ArrayFunction(Layer):
-    """A layer that applies a NumPy function; it is made when a user applies one to symbolic tensors.
+    """Apply a NumPy function. Calling a NumPy function on symbolic tensors makes such a layer.
 
-    It calls Python in every step. The first axis of the result must be that of the batch. See
-    :mod:`cnncore.differentiation` for the functions that can be used.
+    The function is called in Python in every step. The first axis of its result must be that of the batch. The module
+    :mod:`cnncore.differentiation` lists the functions that can be used.
 
     Parameters
     ----------
     function : str
         Name of the function in NumPy, or "getitem" for indexing.
     arguments : list
-        The arguments by position. ``{"tensor": i}`` stands for input number i; slices and tuples are described by
-        dicts, too.
+        The positional arguments of the function. ``{"tensor": i}`` stands for input number i. Slices, tuples and arrays
+        are described by dicts, too, so that a file can hold them.
     keywords : dict
-        By name.
+        The keyword arguments of the function, described in the same way.
     column : bool, default False
-        Whether the result has one value for each sample, which becomes a column (batch, 1).
+        Whether the function returns one value for each sample. The output of the layer is then a column (batch, 1).
     **kwargs
         ``name``, see :class:`Layer`.
 
@@ -72,7 +73,10 @@ class ArrayFunction(Layer):
         self.column = column
         self.used: list[Variable] = []  # the weights that {"weight": i} stands for
         if function not in _KNOWN:
-            raise ValueError(f"[ArrayFunction] expected the name of a function that is known. Received: {function!r}")
+            raise ValueError(
+                f"[ArrayFunction] expected `function` to be a NumPy function that layers can use."
+                f"{nearest(str(function), _KNOWN)} Received: function={function!r}"
+            )
         self.function, self.arguments, self.keywords = function, list(arguments), dict(keywords)
 
     def _apply(self, *arrays: Any, check: bool = False) -> Any:
@@ -84,15 +88,15 @@ class ArrayFunction(Layer):
         return np.reshape(result, (-1, 1)) if self.column else result
 
     def result_shapes(self, shapes: Sequence[Any]) -> list[tuple[int, ...]]:
-        """Shapes of the results for two and for three samples."""
+        """Return the shapes of the results for two samples and for three."""
         results = []
         size = sum(math.prod(shape[1:]) for shape in shapes)
         if 2 * size > LARGEST:
             most = f"{LARGEST // 2:,}"
             raise NotTraceableError(
-                f"numpy.{self.function} expected at most {most} numbers a sample. Received: {size:,}"
+                f"numpy.{self.function} expected at most {most} numbers for each sample. Received: {size:,}"
             )
-        for samples in (2, 3):  # two batch sizes show which axis of the result is that of the batch
+        for samples in (2, 3):  # comparing the two shows which axis is that of the batch
             ones = [np.ones((samples, *shape[1:]), np.float32) for shape in shapes]
             try:
                 with np.errstate(all="ignore"), hidden_calls():
@@ -105,8 +109,9 @@ class ArrayFunction(Layer):
         results = self.result_shapes(input_shape if _is_list(input_shape) else [input_shape])
         if [shape[:1] for shape in results] != [(2,), (3,)] or len(results[0]) < 2 or results[0][1:] != results[1][1:]:
             raise NotTraceableError(
-                f"The result of numpy.{self.function} for 2 and 3 samples has the shapes {results[0]} and "
-                f"{results[1]}: expected the axis of the batch first, and at least one more. keepdims=True keeps axes."
+                f"Expected the first axis of the result of numpy.{self.function} to be that of the batch, and at least "
+                "one more axis; keepdims=True keeps axes. "
+                f"Received: shapes {results[0]} for 2 samples and {results[1]} for 3."
             )
         return (None, *results[0][1:])
 
@@ -130,8 +135,8 @@ class ArrayFunction(Layer):
         if self.used:
             names = ", ".join(variable.path for variable in self.used)
             raise ValueError(
-                f'Layer "{self.name}" computes with weights of other layers ({names}), which a file cannot describe: '
-                "do it in the call of a layer of your own."
+                f'Layer "{self.name}" computes with weights of other layers ({names}), which a file cannot describe. '
+                "Write a layer that computes the same in its `call`, and save the model again."
             )
         config = {"function": self.function, "arguments": self.arguments, "keywords": self.keywords}
         return {**super().get_config(), **config} | ({"column": True} if self.column else {})
@@ -142,7 +147,10 @@ def _is_list(shapes: Any) -> bool:
 
 
 def _described(item: Any, tensors: list[KerasTensor], used: list[Variable]) -> Any:
-    """A description of an argument that can be written as JSON. Tensors are appended to ``tensors``."""
+    """Describe an argument so that it can be written as JSON.
+
+    Tensors in it are appended to ``tensors`` and weights to ``used``; the description holds their numbers.
+    """
     if isinstance(item, KerasTensor):
         place = next((i for i, tensor in enumerate(tensors) if tensor is item), len(tensors))
         if place == len(tensors):
@@ -166,13 +174,13 @@ def _described(item: Any, tensors: list[KerasTensor], used: list[Variable]) -> A
     if item is None or isinstance(item, (bool, int, float, str)):
         return item
     raise NotTraceableError(
-        "Expected symbolic tensors, arrays and numbers; weights belong into a custom layer with no layers inside. "
+        "A NumPy function of a symbolic tensor expected tensors, weights, arrays and numbers as its arguments. "
         f"Received: {type(item).__name__}"
     )
 
 
 def _filled(item: Any, arrays: tuple[Sequence[Any], Sequence[Any]]) -> Any:
-    """Inverse of :func:`_described`, with arrays in the place of tensors."""
+    """Turn a description into the argument, with arrays in the place of tensors. ``arrays`` are (tensors, weights)."""
     if isinstance(item, list):
         return [_filled(entry, arrays) for entry in item]
     if not isinstance(item, dict):
@@ -196,10 +204,15 @@ def _filled(item: Any, arrays: tuple[Sequence[Any], Sequence[Any]]) -> Any:
 
 
 def _of_tensors(function: Any, arguments: tuple[Sequence[Any], dict[str, Any]]) -> Any:
-    """The result of a NumPy function that is called on symbolic tensors, or on lists of them."""
+    """Make a layer for a NumPy function that is called on symbolic tensors or lists of them, and return its result.
+
+    If the result has no axis besides that of the batch, it can only be a loss: then it is a :class:`LossTerms`.
+    """
     name = "getitem" if function == "getitem" else function.__name__
     if name not in _KNOWN:
-        raise NotTraceableError(f"numpy.{name} of a symbolic tensor is not known: use layers, or do it in a Lambda.")
+        raise NotTraceableError(
+            f"numpy.{name} cannot be called on a symbolic tensor: use layers, or call it in the function of a Lambda."
+        )
     tensors: list[KerasTensor] = []
     used: list[Variable] = []
     args, kwargs = arguments
@@ -215,7 +228,8 @@ def _of_tensors(function: Any, arguments: tuple[Sequence[Any], dict[str, Any]]) 
     shapes = layer.result_shapes([tensor.shape for tensor in tensors])
     if shapes == [(2,), (3,)]:
         return LossTerms([Term(1.0, "rows", made(keywords, column=True)(given))])
-    if shapes == [(), ()] and name in ("mean", "sum") and len(tensors) == 1:
+    options = [*args[2:], *(item for key, item in kwargs.items() if key not in ("axis", "keepdims"))]
+    if shapes == [(), ()] and name in ("mean", "sum") and len(tensors) == 1 and all(item is None for item in options):
         axes = {"tuple": list(range(1, tensors[0].ndim))}
         column = ArrayFunction(name, [{"tensor": 0}], {"axis": axes}, column=True)(given)
         return LossTerms([Term(1.0, "rows", column)]).reduced(name)

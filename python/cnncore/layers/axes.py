@@ -1,4 +1,4 @@
-"""Numbers of axes: in Keras the batch is axis 0, while the core counts the axes of a sample from 0."""
+"""Conversion of axis numbers: in Keras axis 0 is that of the batch; in the core it is the first axis of a sample."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ __all__ = ["on_last_axes", "on_last_axis", "sample_axis"]
 
 
 def sample_axis(axis: int, rank: int, layer: str) -> int:
-    """The number of an axis within a sample, given its number in an array of ``rank`` axes. The batch axis is a
-    ValueError.
+    """Return the number that an axis of an array of rank ``rank`` has within a sample.
+
+    Raises
+    ------
+    ValueError
+        For the batch axis, and for numbers that are out of range.
 
     Examples
     --------
@@ -21,16 +25,16 @@ def sample_axis(axis: int, rank: int, layer: str) -> int:
     positive = axis + rank if axis < 0 else axis
     if not 0 < positive < rank:
         raise ValueError(
-            f'Layer "{layer}": expected `axis` to be one of 1 to {rank - 1} or of -1 to {1 - rank} for an input of '
-            f"rank "
+            f'Layer "{layer}": expected `axis` from 1 to {rank - 1} or from {1 - rank} to -1 for an input of rank '
             f"{rank}; axis 0 is that of the batch. Received: axis={axis}"
         )
     return positive - 1
 
 
 def on_last_axis(graph: Graph, x: int, axis: int, layer: str, add: Callable[[int], int]) -> int:
-    """Apply the op that ``add`` appends, which works on the last axis, to another axis, by exchanging the two axes
-    before and after it.
+    """Apply an op that works on the last axis to another axis: exchange the two axes before the op and after it.
+
+    ``axis`` is counted with the batch axis. ``add`` adds the op to ``graph``.
     """
     rank = len(graph.output_shape(x))
     moved = sample_axis(axis, rank + 1, layer)
@@ -43,7 +47,10 @@ def on_last_axis(graph: Graph, x: int, axis: int, layer: str, add: Callable[[int
 
 
 def on_last_axes(graph: Graph, x: int, axes: Sequence[int], layer: str, add: Callable[[int], int]) -> int:
-    """Apply the op that ``add`` appends, which works on the last axes together, to these axes of a sample, in order."""
+    """Apply an op that works on the last axes together to other axes: move them to the end, and back after the op.
+
+    ``axes`` are axes of a sample, in order. ``add`` adds the op to ``graph``.
+    """
     rank = len(graph.output_shape(x))
     order = [axis for axis in range(rank) if axis not in axes] + list(axes)
     if order == list(range(rank)):

@@ -33,7 +33,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from cnncore import _checks, _layer_registry, regularizers
 from cnncore._naming import unique_name
@@ -42,9 +42,10 @@ from cnncore._random import next_seed
 from cnncore._registry import Registry
 from cnncore._structure import flatten, map_structure
 from cnncore.layers import custom, eager
-from cnncore.layers.activity import add_penalties, is_own
-from cnncore.layers.arguments import checked_name, declared_shape, given_arguments, unknown_argument
+from cnncore.layers.activity import add_penalties
+from cnncore.layers.arguments import checked_name, declared_shape, unknown_argument
 from cnncore.layers.connected import Connected
+from cnncore.layers.described import Described
 from cnncore.layers.loss_terms import add_loss
 from cnncore.layers.protocols import Graph
 from cnncore.layers.tensor import KerasTensor, Node, is_symbolic
@@ -54,12 +55,11 @@ from cnncore.layers.weights import Weighted, building_once, structure_changed, s
 __all__ = ["Layer", "Shape", "WeightSpec", "registry", "structure_changed", "structure_version"]
 
 Shape = tuple[Any, ...]  # the batch axis, None, then ints
-L = TypeVar("L", bound="Layer")
 
 registry: Registry[Layer] = _layer_registry.registry
 
 
-class Layer(Connected, Weighted):
+class Layer(Described, Connected, Weighted):
     """Base class of all layers.
 
     Parameters
@@ -71,12 +71,13 @@ class Layer(Connected, Weighted):
     dtype : str, optional
         Only "float32", the default, is accepted.
     name : str, optional
-        Unique in its model; ``conv2d``, ``conv2d_1``, ... by default, counted in this process.
+        A name that no other layer of the model has. By default the name of the class with a number that counts the
+        layers made in this process: ``conv2d``, ``conv2d_1``, ...
     input_shape : tuple of int, optional
-        Shape of one sample, for the first layer of a Sequential model. ``input_dim=n`` stands for ``input_shape=(n,)``,
-        ``batch_shape`` has the batch axis in front, and ``batch_input_shape`` is an older name of it.
+        Shape of one sample, for the first layer of a Sequential model. ``input_dim=n`` stands for
+        ``input_shape=(n,)``. ``batch_shape``, formerly ``batch_input_shape``, gives it with the batch axis in front.
     weights : list of array_like, optional
-        An argument of Keras 2: initial weights, which are set as by ``set_weights`` when the layer is built.
+        An argument of Keras 2: the initial weights, in the order of ``get_weights``.
 
     Attributes
     ----------
@@ -93,14 +94,7 @@ class Layer(Connected, Weighted):
         For an argument that makes no sense.
     """
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Layer:
-        """Remember what a class of a user was given, in case that it has no ``get_config``."""
-        layer = super().__new__(cls)
-        if not cls.__module__.startswith("cnncore."):
-            layer.__dict__["_given"] = given_arguments(cls, args, kwargs)
-        return layer
-
-    one_input = True  # False: lists and dicts of tensors are for this layer
+    one_input = True  # False in layers that are called on a list or a dict of tensors
 
     def __init__(
         self,
@@ -127,41 +121,19 @@ class Layer(Connected, Weighted):
 
     # --- what a subclass says -----------------------------------------------------------------------------------
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """Output shape for an input shape, both with the batch axis (None) in front; ValueError if it cannot be."""
+        """Return the output shape for an input shape, both with the batch axis (None) in front.
+
+        A ValueError says why the layer cannot take inputs of that shape.
+        """
         raise NotImplementedError(f"{type(self).__name__} must implement compute_output_shape(input_shape)")
 
     def weight_specs(self, input_shape: Any) -> list[WeightSpec]:
-        """The weights that the layer needs for an input shape, in order."""
+        """Describe the weights that the layer needs for an input shape, in the order in which its ops take them."""
         return []
 
     def lower(self, graph: Graph, inputs: Sequence[int]) -> Any:
-        """Add this layer's ops to ``graph``; the id of its output, or a list of ids."""
+        """Add this layer's ops to ``graph``, and return the id of the output, or a list of ids."""
         raise NotImplementedError(f"{type(self).__name__} must implement lower(graph, inputs), or call(...)")
-
-    def get_config(self) -> dict[str, Any]:
-        """Arguments of the constructor, ready for JSON."""
-        config: dict[str, Any] = {"name": self.name, "trainable": self._trainable}
-        if self.declared_input_shape is not None:
-            config["input_shape"] = list(self.declared_input_shape)
-        if self.activity_regularizer is not None:
-            config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
-        return self._with_given(config)
-
-    def _with_given(self, config: dict[str, Any]) -> dict[str, Any]:
-        """``config`` with what the constructor of a user's class was given, where the class has no ``get_config``."""
-        given = self.__dict__.get("_given")
-        own = next(cls for cls in type(self).__mro__ if "get_config" in vars(cls))
-        if given is None or not own.__module__.startswith("cnncore."):
-            return config
-        taken = inspect.signature(type(self).__init__).parameters
-        if not any(item.kind is item.VAR_KEYWORD for item in taken.values()):
-            config = {key: value for key, value in config.items() if key in taken}
-        return {**given, **config}
-
-    @classmethod
-    def from_config(cls: type[L], config: dict[str, Any]) -> L:
-        """Inverse of :meth:`get_config`."""
-        return cls(**config)
 
     # --- calls ----------------------------------------------------------------------------------------------------
     def __call__(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
@@ -170,26 +142,26 @@ class Layer(Connected, Weighted):
         Parameters
         ----------
         *args, **kwargs
-            A symbolic tensor, an array with the batch axis in front, or a list or dict of them as the layer wants it.
+            A symbolic tensor, an array with the batch axis in front, or a list or dict of them if the layer takes such.
         training : bool, optional
-            Whether to behave as in training: dropout drops, batch normalization uses the batch. On symbolic tensors
-            False fixes the behaviour of inference for this call, whatever the model does.
+            Whether to behave as in training: dropout drops values, batch normalization uses the statistics of the
+            batch. With symbolic tensors, False makes this call behave as in inference even while the model is trained.
 
         Returns
         -------
         KerasTensor or Array
-            A symbolic tensor for symbolic tensors. For arrays an ``Array``, which is a NumPy array with an additional
-            method ``numpy()``.
+            A symbolic tensor if the arguments are symbolic tensors. If they are arrays, an ``Array``, which is a NumPy
+            array with an additional method ``numpy()``.
         """
         if is_symbolic([args, kwargs]):
             return self.call_on_tensors(args, kwargs, training)
         return eager.call(self, args, kwargs, training)
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
-        """What the layer computes. Custom layers implement it in Python, see :mod:`cnncore.layers.custom`; other layers
-        implement ``lower`` instead.
+        """Compute the output. Custom layers implement this method, see :mod:`cnncore.layers.custom`.
 
-        A subclass of a layer that has one reaches it by ``super().call(x)``.
+        The layers of this package implement ``lower`` instead. A subclass of such a layer can use ``super().call(x)``
+        in its own ``call``: then the ops of the layer are added at this place.
         """
         shape = self.compute_output_shape(_shapes(args[0]))
         outputs = _tensors_of(shape)
@@ -197,7 +169,7 @@ class Layer(Connected, Weighted):
         return outputs
 
     def call_on_tensors(self, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool | None) -> Any:
-        """The symbolic tensors that a call with symbolic tensors returns."""
+        """Record a call with symbolic tensors, and return the symbolic tensors that are its outputs."""
         if self.one_input and not self._is_custom and args and isinstance(args[0], (list, tuple, dict)):
             raise ValueError(
                 f'Layer "{self.name}" expected one tensor as its input. Received: a {type(args[0]).__name__} of '
@@ -209,7 +181,7 @@ class Layer(Connected, Weighted):
         return outputs
 
     def output_shape_of_call(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-        """The shape of the result of a call, or a structure of shapes."""
+        """Return the shape of the result of a call, or a structure of shapes."""
         if self._is_custom:
             return custom.plan(self, args, kwargs).output_shape
         if len(args) != 1 or kwargs:
@@ -227,15 +199,7 @@ class Layer(Connected, Weighted):
             result = custom.plan(self, args, kwargs).lower(graph, self, inputs)
         else:
             result = self.lower(graph, inputs)
-        penalty = self.activity_regularizer
-        if is_own(penalty) or any(is_own(spec.regularizer) for spec in self._specs):
-            own = penalty if is_own(penalty) else None
-            outputs, first = flatten(result), graph.is_first_call
-            result = [add_penalties(graph, y, self, own, first and not i) for i, y in enumerate(outputs)]
-        if penalty is None or is_own(penalty):
-            return result
-        l1, l2 = float(getattr(penalty, "l1", 0.0)), float(getattr(penalty, "l2", 0.0))
-        return [graph.add("activity_regularization", [item], self.name, l1=l1, l2=l2) for item in flatten(result)]
+        return add_penalties(graph, self, result)
 
     @property
     def _is_custom(self) -> bool:
@@ -254,7 +218,7 @@ class Layer(Connected, Weighted):
 
     @property
     def eager_networks(self) -> dict[Any, Any]:
-        """Networks that were made for calls on arrays. They are kept for further calls with the same shapes."""
+        """The networks that calls on arrays made. They are kept for later calls with arrays of the same shapes."""
         return self._eager
 
     def add_loss(self, loss: Any, inputs: Any = None) -> None:
@@ -263,21 +227,22 @@ class Layer(Connected, Weighted):
         Parameters
         ----------
         loss : symbolic loss
-            Computed from what ``call`` was given, by NumPy, :mod:`cnncore.backend` or :mod:`cnncore.ops`: a mean or sum
-            over the batch, or values for each sample, of which the mean is taken.
+            Computed from the arguments of ``call`` with NumPy, :mod:`cnncore.backend` or :mod:`cnncore.ops`. It is
+            one number, a mean or sum over the batch, or one value for each sample, of which the mean is taken.
         inputs : optional
-            Accepted for Keras 2's sake.
+            Accepted for compatibility with Keras 2, and not used.
 
         Raises
         ------
         ValueError
-            Outside of ``call``, or for a number. A penalty on weights is their ``regularizer=``.
+            If it is called outside of ``call``, or with a loss that does not depend on symbolic tensors. Pass
+            ``regularizer=`` to ``add_weight`` for a penalty on a weight.
         """
         add_loss(type(self).__name__, loss)
 
     # --- building -------------------------------------------------------------------------------------------------
     def build(self, input_shape: Any) -> None:
-        """Fix the shapes of the weights for an input shape. Calling the layer does this by itself."""
+        """Determine the shapes of the weights from an input shape. The first call of the layer does this, too."""
         if not self.built:
             self._specs += self.weight_specs(input_shape)
             self.built = True
@@ -293,15 +258,18 @@ class Layer(Connected, Weighted):
         if "build" in vars(cls) and cls.builds_once:
             cls.build = building_once(cls.build)  # type: ignore[method-assign]
 
-    builds_once = True  # a build of a subclass runs once, whoever calls it
+    builds_once = True  # whether further calls of the ``build`` of a subclass do nothing
 
     def ensure_built(self, input_shape: Any, *more: Any) -> None:
-        """Build the layer if it is not built yet; otherwise check that its weights fit the input shape."""
+        """Build the layer if it is not built yet. Otherwise check that its weights fit the input shape.
+
+        ``more`` are the shapes of further inputs, for a ``build`` that takes several.
+        """
         if not self.built:
             if self.seed_key is None:
                 self.seed_key = (next_seed(),)
             if self.says_its_output_shape:
-                self.compute_output_shape(input_shape)  # raises an error if the shape is wrong, before anything changes
+                self.compute_output_shape(input_shape)  # raises an error for a wrong shape before anything is changed
             takes_all = more and len(inspect.signature(self.build).parameters) > 1
             self.build(input_shape, *(more if takes_all else ()))
             self._write_given_weights()
@@ -315,24 +283,6 @@ class Layer(Connected, Weighted):
                 )
 
     # --- what a user sees ---------------------------------------------------------------------------------------
-    @property
-    def name(self) -> str:
-        """The layer's name."""
-        return self._name
-
-    @name.setter
-    def name(self, value: str) -> None:
-        self._name, self._has_own_name = checked_name(value, type(self).__name__), True
-
-    def rename(self, name: str) -> None:
-        """Called by a model that has another layer with the same name, if the user did not choose the name."""
-        self._name = name
-
-    @property
-    def has_own_name(self) -> bool:
-        """Whether the name was given by the user, rather than derived from the class."""
-        return self._has_own_name
-
     def __repr__(self) -> str:
         shapes = f", {self.input_shape} -> {self.output_shape}" if self.nodes else ""
         count = f", {self.count_params():,} parameters" if self.built else ", not built"
@@ -340,7 +290,7 @@ class Layer(Connected, Weighted):
 
     # --- copies ---------------------------------------------------------------------------------------------------
     def __getstate__(self) -> dict[str, Any]:
-        # A copy has the values of the weights, but belongs to no graph of calls.
+        # A copy has the same weights, but the calls of the original are not calls of the copy.
         state = self.__dict__ | {"nodes": [], "_parameters": None, "_eager": {}, "_handles": []}
         if self._parameters is not None:
             state["_held"] = [self._parameters.read(index) for index in range(len(self._specs))]
@@ -348,7 +298,7 @@ class Layer(Connected, Weighted):
 
     # --- for subclasses -------------------------------------------------------------------------------------------
     def _weight(self, name: str) -> Variable:
-        """The weight of that name, for properties such as ``kernel``."""
+        """Return the weight of that name, for properties such as ``kernel``."""
         for index, spec in enumerate(self._specs):
             if spec.name == name:
                 return self._handle(index)
@@ -373,7 +323,7 @@ def _shapes(structure: Any) -> Any:
 
 
 def _tensors_of(shape: Any) -> Any:
-    """Symbolic tensors for a shape, or for a structure of shapes."""
+    """Make a symbolic tensor for a shape, or a structure of them for a structure of shapes."""
     if isinstance(shape, dict):
         return {key: _tensors_of(value) for key, value in shape.items()}
     if len(shape) and isinstance(shape[0], (tuple, list, dict)):

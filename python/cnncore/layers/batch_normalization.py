@@ -17,26 +17,29 @@ __all__ = ["BatchNormalization"]
 
 @registry.register()
 class BatchNormalization(Weighted):
-    """Bring each channel to mean 0 and variance 1, then to a learned mean ``beta`` and scale ``gamma``.
+    """Bring each channel to mean 0 and variance 1, then scale it by ``gamma`` and shift it by ``beta``.
 
-    In training, y = gamma (x - mean) / sqrt(variance + epsilon) + beta with the mean and variance of the batch (over
-    all axes but ``axis``, divided by the number of values), and the moving statistics follow: moving = moving *
-    momentum + batch * (1 - momentum). Inference uses the moving statistics. As in Keras, so does training if the layer
-    is not ``trainable``.
+    The output is y = gamma (x - mean) / sqrt(variance + epsilon) + beta. In training, mean and variance are those of
+    the batch, over all axes except ``axis``; the variance is the sum of squares divided by the number of values. Each
+    training step also updates the moving statistics: moving = moving * momentum + batch * (1 - momentum). In inference,
+    and as in Keras also in training if the layer is not ``trainable``, mean and variance are the moving statistics.
 
     Parameters
     ----------
     axis : int, default -1
         The axis of the channels, counted with the batch axis.
     momentum : float, default 0.99
+        The share of the moving statistics that a training step keeps, from 0 to 1.
     epsilon : float, default 0.001
+        A small number that is added to the variance, so that the division is always possible.
     center, scale : bool, default True
-        Whether there is a ``beta``, and whether there is a ``gamma``.
+        Whether there is a ``beta``, and whether there is a ``gamma``. Training changes both.
     beta_initializer, gamma_initializer : default "zeros" and "ones"
     moving_mean_initializer, moving_variance_initializer : default "zeros" and "ones"
     beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint : optional
     renorm, renorm_clipping, renorm_momentum, synchronized : optional
-        Other values are refused: batch renormalization and several devices are not supported.
+        Accepted for compatibility with Keras. ``renorm`` and ``synchronized`` must be False, since batch
+        renormalization and training on several devices are not supported; the other two are ignored.
     **kwargs
         ``name``, ``trainable``, ``dtype`` and ``input_shape``, see :class:`Layer`.
 
@@ -76,7 +79,7 @@ class BatchNormalization(Weighted):
     ) -> None:
         super().__init__(**kwargs)
         owner = type(self).__name__
-        if isinstance(axis, (list, tuple)) and len(axis) == 1:  # files of older versions have a list
+        if isinstance(axis, (list, tuple)) and len(axis) == 1:  # model files of older versions of Keras have a list
             (axis,) = axis
         self.axis = _checks.integer(axis, "axis", owner, minimum=-8, maximum=8)
         self.momentum = _checks.number(momentum, "momentum", owner, minimum=0.0, below=1.0 + 1e-9)
@@ -128,22 +131,22 @@ class BatchNormalization(Weighted):
 
     @property
     def gamma(self) -> Variable | None:
-        """The learned scale of each channel; None if ``scale`` is False."""
+        """The factor of each channel, of shape (channels,); None if ``scale`` is False."""
         return self._weight("gamma") if self.scale else None
 
     @property
     def beta(self) -> Variable | None:
-        """The learned mean of each channel; None if ``center`` is False."""
+        """The mean that each channel is shifted to, of shape (channels,); None if ``center`` is False."""
         return self._weight("beta") if self.center else None
 
     @property
     def moving_mean(self) -> Variable:
-        """The mean of each channel that inference uses."""
+        """The mean of each channel that inference uses, of shape (channels,)."""
         return self._weight("moving_mean")
 
     @property
     def moving_variance(self) -> Variable:
-        """The variance of each channel that inference uses."""
+        """The variance of each channel that inference uses, of shape (channels,)."""
         return self._weight("moving_variance")
 
     def get_config(self) -> dict[str, Any]:

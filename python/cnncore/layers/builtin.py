@@ -1,9 +1,9 @@
-"""Every layer by its public names."""
+"""All layers under their public names. Importing this module registers them, so that files can be read."""
 
 from __future__ import annotations
 
 from cnncore.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
-from cnncore.layers.added_loss import AddedLoss  # noqa: F401 (add_loss makes one)
+from cnncore.layers.added_loss import AddedLoss  # noqa: F401 (imported to be registered: add_loss uses it)
 from cnncore.layers.array_function import ArrayFunction
 from cnncore.layers.augmentation import (
     CenterCrop,
@@ -37,7 +37,7 @@ from cnncore.layers.global_pooling import (
 )
 from cnncore.layers.input_layer import Input, InputLayer
 from cnncore.layers.lambda_layer import Lambda
-from cnncore.layers.loss_rows import LossRows  # noqa: F401 (losses of symbolic tensors make one)
+from cnncore.layers.loss_rows import LossRows  # noqa: F401 (imported to be registered: losses of tensors use it)
 from cnncore.layers.merging import (
     Add,
     Average,

@@ -11,12 +11,12 @@ __all__ = ["Connected"]
 
 
 class Connected:
-    """What knows the calls in which it takes part.
+    """The part of a layer that knows where the layer was called.
 
     Attributes
     ----------
     nodes : list of Node
-        The calls on symbolic tensors, in their order.
+        The calls of the layer on symbolic tensors, the earliest first.
     """
 
     name: str
@@ -24,12 +24,12 @@ class Connected:
 
     @property
     def input(self) -> Any:
-        """The tensor, or the tensors, that the layer was first called on."""
+        """The tensor, or the structure of tensors, that the first call was given."""
         return self._first_node("input").input
 
     @property
     def output(self) -> Any:
-        """The tensor, or the tensors, that the first call gave."""
+        """The tensor, or the structure of tensors, that the first call returned."""
         return self._first_node("output").outputs
 
     @property
@@ -43,7 +43,7 @@ class Connected:
         return map_structure(lambda tensor: tensor.shape, self.output)
 
     def forget(self, node: Node) -> None:
-        """Undo a call, so that it is no longer in :attr:`nodes`."""
+        """Remove a call from :attr:`nodes`."""
         if node in self.nodes:
             self.nodes.remove(node)
             for index, other in enumerate(self.nodes):
@@ -52,8 +52,7 @@ class Connected:
     def _first_node(self, what: str) -> Node:
         if not self.nodes:
             raise ValueError(
-                f'Layer "{self.name}" has no {what} yet: call it on a tensor, or add it to a model whose input '
-                f"shape is "
-                "known (an Input, input_shape= on its first layer, or build)."
+                f'Layer "{self.name}" has no {what} yet: call it on a tensor, or add it to a model whose input shape '
+                "is known from an Input, from input_shape= of its first layer, or from build."
             )
         return self.nodes[0]

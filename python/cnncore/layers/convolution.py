@@ -95,12 +95,12 @@ class _Convolution(Windowed):
 
     @property
     def kernel(self) -> Variable:
-        """The kernel, of shape (height, width, channels / groups, filters), or without height for a sequence."""
+        """The kernel, (height, width, channels / groups, filters), or without the height for sequences."""
         return self._weight("kernel")
 
     @property
     def bias(self) -> Variable | None:
-        """The bias, (filters,); None without one."""
+        """The bias, of shape (filters,); None if ``use_bias`` is False."""
         return self._weight("bias") if self.use_bias else None
 
     def get_config(self) -> dict[str, Any]:
@@ -131,31 +131,33 @@ class Conv2D(_Convolution):
     kernel_size : int or two ints
         Height and width of the kernel.
     strides, dilation_rate : int or two ints, default 1
-        How far the kernel moves from one output to the next, and how far the pixels that it multiplies are apart.
-    padding : {"valid", "same"}, default "valid"
+        ``strides``: how many pixels the kernel moves from one output pixel to the next. ``dilation_rate``: the
+        distance, in pixels, between neighbouring pixels that the kernel multiplies.
+    padding : {"valid", "same"}, int, or ((top, bottom), (left, right)), default "valid"
         "valid" adds no padding. "same" adds zeros around the image, so that the output has ceil(size / stride) pixels
-        along each axis. An int or ((top, bottom), (left, right)) says the number of zeros.
+        along each axis. Numbers say how many rows and columns of zeros are added on all sides, or on each side.
     data_format : {"channels_last"}, optional
     groups : int, default 1
-        Channels and filters are divided into that many groups, and each filter sees the channels of its group only.
+        Channels and filters are divided into that many groups. Each filter sees only the channels of its group.
     activation : str or callable, optional
-        One of :mod:`cnncore.activations`; linear by default.
+        A name or function of :mod:`cnncore.activations`, or a NumPy function. None, the default, applies none.
     use_bias : bool, default True
     kernel_initializer, bias_initializer : default "glorot_uniform" and "zeros"
         Names or objects of :mod:`cnncore.initializers`.
     kernel_regularizer, bias_regularizer, activity_regularizer : optional
         Penalties of :mod:`cnncore.regularizers` on weights and on the output.
     kernel_constraint, bias_constraint : optional
-        Of :mod:`cnncore.constraints`.
+        Constraints of :mod:`cnncore.constraints`, which weights satisfy after each training step.
     precision : {"float32", "bfloat16_3x", "bfloat16"}, optional
-        How this layer computes products; by default as the model does, see ``Model.precision``.
+        The precision of the products in this layer, see ``Model.precision``, which is the default.
     **kwargs
         ``name``, ``trainable``, ``dtype`` and ``input_shape``, see :class:`Layer`.
 
     Raises
     ------
     ValueError
-        If an argument makes no sense, or when the layer is called, if the kernel is larger than the padded input.
+        If an argument is not one of the values above. Also when the layer is called, if the kernel is larger than the
+        input with its padding.
 
     Examples
     --------

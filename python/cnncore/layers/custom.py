@@ -1,9 +1,9 @@
 """Layers that users write, with ``build`` and ``call``, using other layers or plain NumPy.
 
-``call`` is first tried on symbolic tensors. If it only calls layers, or adds and multiplies tensors, it becomes the ops
-of these layers, and nothing else is needed. If it computes with NumPy, it becomes an op that calls Python in every
-step. In training, its gradient is found by recording what it does (:mod:`cnncore.differentiation`). A layer that has a
-method ``backward`` returns the gradient itself, which is faster and may use all of NumPy::
+``call`` is first called with symbolic tensors. If it only calls layers, or adds and multiplies tensors, the ops of
+these layers take its place, and it is not called again. If it computes with NumPy, it becomes an op that calls it in
+every step. In training, its gradient is found by recording what it does (:mod:`cnncore.differentiation`). A layer can
+also compute the gradient itself, in a method ``backward``. This is faster, and ``call`` may then use all of NumPy::
 
     class Softplus(Layer):
         def call(self, x):                       # x: an array, the batch axis in front
@@ -23,8 +23,9 @@ method ``backward`` returns the gradient itself, which is faster and may use all
             axes = tuple(range(x.ndim - 1))
             return dy * self.factor, [(dy * x).sum(axis=axes)]
 
-A layer of several inputs gets a list of arrays as ``x`` and returns a list of gradients. A layer that has ``backward``
-is always called with arrays. ``cnncore.testing.check_gradients`` compares ``backward`` with differences of ``call``.
+A layer of several inputs gets a list of arrays as ``x``, and its ``backward`` returns a list of gradients. The ``call``
+of a layer with ``backward`` always gets arrays, never symbolic tensors. ``cnncore.testing.check_gradients`` compares
+``backward`` with differences of ``call``.
 """
 
 from __future__ import annotations
@@ -53,19 +54,22 @@ class Plan:
     Attributes
     ----------
     function : Function or None
-        The calls of other layers.
+        The calls of other layers, or None if the layer is called in Python.
+    host : HostCall or None
+        The call in Python, or None if the layer consists of calls of other layers.
     output_shape : tuple, or structure of tuples
+        The shape of the result, or of each result, with the batch axis (None) in front.
     """
 
     def __init__(self, function: Function | None, host: HostCall | None, output_shape: Any) -> None:
         self.function, self.host, self.output_shape = function, host, output_shape
 
     def lower(self, graph: Graph, layer: AnyLayer, inputs: Sequence[int]) -> Any:
-        """Add it to ``graph``."""
+        """Add the ops to ``graph``, and return the id of the result, or a structure of ids."""
         if self.function is not None:
             return self.function.lower(graph, inputs)
         assert self.host is not None
-        if layer.sublayers() and not _has_backward(layer):  # it computes with weights of layers that it does not call
+        if layer.sublayers() and not _has_backward(layer):  # it uses weights of layers that it does not call
             variables = [variable for variable in layer.variables if variable.spec.trainable]
             return TapedFunction(layer.name, self.host.call, variables).lower(
                 graph, inputs, tuple(self.output_shape[1:])
@@ -83,18 +87,18 @@ class Plan:
 
 
 class HostCall:
-    """``call`` and ``backward`` of a layer, as the core calls them: with lists of arrays."""
+    """The functions by which the core calls ``call`` and ``backward`` of a layer, with lists of arrays."""
 
     def __init__(self, layer: AnyLayer, args: Any, kwargs: Any, output_shape: Any = None) -> None:
         self._layer, self._arguments, self.output_shape = layer, [list(args), dict(kwargs)], output_shape
         self._takes_training = takes_training(layer)
         self.trained = [index for index, spec in enumerate(layer.specs) if spec.trainable]
-        # Of the last forward pass in training: the function that goes back through it, or the error that says why there
-        # is none.
+        # For the last forward pass in training: the function that computes its gradients, or the error that says why
+        # there is none.
         self._back: Callable[[np.ndarray], list[np.ndarray]] | NotDifferentiableError | None = None
 
     def forward(self, arrays: Sequence[np.ndarray], training: bool) -> np.ndarray:
-        """The output for a batch."""
+        """Compute the output for a batch, and check it."""
         if training and not _has_backward(self._layer):
             result = self._forward_remembered(arrays)
         else:
@@ -110,7 +114,7 @@ class HostCall:
         return np.require(result, np.float32, ["C", "A"])
 
     def call(self, arrays: Sequence[Any], training: bool) -> Any:
-        """What the layer's ``call`` returns for arrays."""
+        """Call the layer's ``call`` with ``arrays`` in the place of the symbolic tensors, and return its result."""
         args, kwargs = self._filled(arrays)
         if self._takes_training:
             kwargs["training"] = training
@@ -118,8 +122,8 @@ class HostCall:
             return self._layer.call(*args, **kwargs)
 
     def _forward_remembered(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
-        """Compute the output, and keep what :meth:`backward` needs, so that a call that draws random numbers draws them
-        once.
+        """Compute the output and record how, so that :meth:`backward` need not call ``call`` a second time. A ``call``
+        that draws random numbers would draw others.
         """
         weights = [Variable(self._layer, index) for index in self.trained]
         arrays = [array.copy() for array in arrays]  # the core may reuse its arrays before the backward pass
@@ -131,7 +135,7 @@ class HostCall:
         return result
 
     def backward(self, arrays: Sequence[np.ndarray], dy: np.ndarray) -> list[np.ndarray]:
-        """Gradients of the inputs, then those of the trained weights."""
+        """Compute the gradients of the inputs, followed by those of the trained weights."""
         layer: Any = self._layer
         if not _has_backward(layer):
             if not callable(self._back):
@@ -163,7 +167,7 @@ class HostCall:
 
 
 def plan(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -> Plan:
-    """What a call with these arguments becomes; symbolic tensors in them stand for arrays."""
+    """Decide what a call with these arguments becomes. Symbolic tensors in them stand for arrays."""
     if not _has_backward(layer):
         traced = _trace(layer, args, kwargs)
         if traced is not None:
@@ -183,7 +187,7 @@ def _has_backward(layer: AnyLayer) -> bool:
 
 
 def _trace(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -> Function | None:
-    """The calls of other layers that ``call`` makes, or None if it computes with arrays."""
+    """Find the calls of other layers that ``call`` makes. Return None if it computes with arrays instead."""
     inputs: list[KerasTensor] = []
 
     def placeholder(leaf: Any) -> Any:
@@ -200,7 +204,7 @@ def _trace(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -> Func
         inner = {id(item) for item in _all_sublayers(layer)}
         if _adds_losses(layer) or inner & called:
             raise
-        if inner:  # it may compute with the weights of layers that it does not call
+        if inner:  # perhaps it uses the weights of its layers, but does not call the layers: then arrays will do
             with hidden_calls(called=called):
                 try:
                     _host_output_shape(layer, args, kwargs)
@@ -213,12 +217,12 @@ def _trace(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -> Func
 
 
 def follow(layer: AnyLayer, inputs: Any) -> Function:
-    """The calls of other layers that ``call`` makes on ``inputs``.
+    """Find the calls of other layers that ``call`` makes on ``inputs``.
 
     Raises
     ------
     NotTraceableError
-        If ``call`` does something else with them.
+        If ``call`` does anything else with them.
     """
     return Function(inputs, _followed(layer, [inputs], {}), layer.name)
 
@@ -229,7 +233,7 @@ def _all_sublayers(layer: Any) -> list[Any]:
 
 def _followed(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any], called: set[int] | None = None) -> Any:
     if takes_training(layer):
-        # training=True is right for both: layers that only act in training do nothing in inference
+        # Follow what call does in training. Layers such as Dropout turn themselves off in inference.
         kwargs["training"] = True
     try:
         follows_numpy = bool(layer.sublayers()) or _adds_losses(layer)
@@ -243,9 +247,8 @@ def _followed(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any], call
                 outputs = with_losses(outputs, losses)
     except NotTraceableError as error:
         raise NotTraceableError(
-            f'"{layer.name}": its call uses layers, so it must consist of calls of layers, and of functions of '
-            f"NumPy of "
-            f"their results; put the rest into a Lambda or a layer of its own. Received: {error}"
+            f'"{layer.name}": expected a call that uses layers to consist of calls of layers and of NumPy functions of '
+            f"their results. Put everything else into a Lambda or into a layer of its own. Received: {error}"
         ) from error
     return outputs
 
@@ -267,8 +270,7 @@ def _host_output_shape(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, A
     if result.ndim < 2 or len(result) != 1:
         raise ValueError(
             f'Layer "{layer.name}": expected call to return an array with the batch axis in front, of shape (1, ...) '
-            "for "
-            f"one sample. Received: {result.shape}"
+            f"for one sample. Received: {result.shape}"
         )
     return (None, *result.shape[1:])
 
@@ -278,14 +280,13 @@ def _checked_gradients(name: str, gradients: list[Any], shapes: list[tuple[int, 
     if [array.shape for array in arrays] != shapes:
         raise ValueError(
             f'Layer "{name}": expected backward to return gradients of shapes {shapes}, those of the inputs before '
-            "those "
-            f"of the weights. Received: {[array.shape for array in arrays]}"
+            f"those of the weights. Received: {[array.shape for array in arrays]}"
         )
     return [np.array(array, np.float32, order="C") for array in arrays]
 
 
 def fill_shapes(node_args: Any, shapes: Sequence[Any]) -> Any:
-    """The arguments of a call, in which each tensor is replaced by a tensor of another shape."""
+    """Return the arguments of a call with each tensor replaced by a tensor of the given shape."""
     leaves = flatten(node_args)
     rest = iter(shapes)
     return pack_like(node_args, [KerasTensor(next(rest)) if isinstance(x, KerasTensor) else x for x in leaves])

@@ -1,4 +1,4 @@
-"""Dense."""
+"""Dense, the fully connected layer."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ __all__ = ["Dense"]
 
 @registry.register()
 class Dense(Weighted):
-    """Fully connected layer: activation(x @ kernel + bias) along the last axis of x.
+    """Fully connected layer: y = activation(x @ kernel + bias), along the last axis of x.
 
     If the input has more axes than (batch, features), the layer is applied to each position separately, as in Keras.
-    Put a Flatten before it to apply it to all positions together.
+    Put a Flatten before it if each output is to depend on all positions.
 
     Parameters
     ----------
     units : int
         Number of outputs.
     activation : str or callable, optional
-        One of :mod:`cnncore.activations`; linear by default.
+        A name or function of :mod:`cnncore.activations`, or a NumPy function. None, the default, applies none.
     use_bias : bool, default True
     kernel_initializer, bias_initializer : default "glorot_uniform" and "zeros"
         Names or objects of :mod:`cnncore.initializers`.
     kernel_regularizer, bias_regularizer, activity_regularizer : optional
         Penalties of :mod:`cnncore.regularizers` on weights and on the output.
     kernel_constraint, bias_constraint : optional
-        Of :mod:`cnncore.constraints`.
+        Constraints of :mod:`cnncore.constraints`, which weights satisfy after each training step.
     precision : {"float32", "bfloat16_3x", "bfloat16"}, optional
-        How this layer computes products; by default as the model does, see ``Model.precision``.
+        The precision of the products in this layer, see ``Model.precision``, which is the default.
     **kwargs
         ``name``, ``trainable``, ``dtype``, ``input_shape`` and ``input_dim``, see :class:`Layer`.
 
     Raises
     ------
     ValueError
-        If an argument makes no sense.
+        If an argument is not one of the values above.
 
     Examples
     --------
@@ -104,7 +104,7 @@ class Dense(Weighted):
         *positions, features = graph.output_shape(x)
         if not positions:
             y = graph.add("dense", [x], self.name, units=self.units, **options)
-        else:  # the same products as those of a 1x1 convolution, whose kernel lies in memory in the same way
+        else:  # a 1x1 convolution computes the same, and its kernel has the same layout in memory
             if len(positions) != 2:
                 x = graph.add("reshape", [x], self.name, shape=(math.prod(positions), 1, features))
             y = graph.add("conv2d", [x], self.name, filters=self.units, kernel_size=(1, 1), **options)
@@ -114,12 +114,12 @@ class Dense(Weighted):
 
     @property
     def kernel(self) -> Variable:
-        """The kernel, (features, units)."""
+        """The kernel, of shape (features, units)."""
         return self._weight("kernel")
 
     @property
     def bias(self) -> Variable | None:
-        """The bias, (units,); None without one."""
+        """The bias, of shape (units,); None if ``use_bias`` is False."""
         return self._weight("bias") if self.use_bias else None
 
     def get_config(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""DepthwiseConv2D and DepthwiseConv1D: convolutions of each channel by itself."""
+"""DepthwiseConv2D and DepthwiseConv1D, which convolve each channel by itself."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Depthwise", "DepthwiseConv1D", "DepthwiseConv2D"]
 
 
 class Depthwise(Windowed):
-    """What depthwise and separable convolutions have in common: a kernel for each channel."""
+    """The base class of depthwise and separable convolutions, which have a kernel for each channel."""
 
     kernel_size: tuple[int, ...]
     strides: tuple[int, ...]
@@ -53,7 +53,7 @@ class Depthwise(Windowed):
         return (*self.kernel_size, input_shape[-1], self.depth_multiplier)
 
     def _depthwise(self, graph: Graph, image: int, use_bias: bool, activation: str, weights: list[int]) -> int:
-        """The convolution of each channel. The outputs of a channel lie side by side, like those of a group."""
+        """Add the convolution of each channel to ``graph``, as one whose groups are the channels."""
         channels = graph.output_shape(image)[2]
         return graph.add(
             "conv2d",
@@ -72,12 +72,12 @@ class Depthwise(Windowed):
 
     @property
     def depthwise_kernel(self) -> Variable:
-        """The kernel of each channel, (height, width, channels, depth_multiplier), without height for a sequence."""
+        """The kernels, (height, width, channels, depth_multiplier), or without the height for sequences."""
         return self._weight("depthwise_kernel")
 
     @property
     def bias(self) -> Variable | None:
-        """The bias, one value for each output channel; None without one."""
+        """The bias, with one value for each output channel; None if ``use_bias`` is False."""
         return self._weight("bias") if self.use_bias else None
 
     def get_config(self) -> dict[str, Any]:
@@ -135,7 +135,7 @@ class _DepthwiseConvolution(Depthwise):
         return (input_shape[0], *out, input_shape[-1] * self.depth_multiplier)
 
     def weight_specs(self, input_shape: Shape) -> list[WeightSpec]:
-        # Keras calls this weight "kernel" and its options "depthwise_...".
+        # Keras names this weight "kernel", but the arguments for it "depthwise_...".
         kernel = self._spec("kernel", self._kernel_shape(input_shape), stem="depthwise")
         return [kernel, self._spec("bias", (input_shape[-1] * self.depth_multiplier,))][: 1 + self.use_bias]
 
@@ -147,7 +147,7 @@ class _DepthwiseConvolution(Depthwise):
 
     @property
     def kernel(self) -> Variable:
-        """The kernel of each channel, (height, width, channels, depth_multiplier), without height for a sequence."""
+        """The kernels, (height, width, channels, depth_multiplier), or without the height for sequences."""
         return self._weight("kernel")
 
     depthwise_kernel = kernel
@@ -155,7 +155,7 @@ class _DepthwiseConvolution(Depthwise):
 
 @registry.register()
 class DepthwiseConv2D(_DepthwiseConvolution):
-    """Convolution of each channel of an image with kernels of its own.
+    """Convolve each channel of an image (batch, height, width, channels) with its own kernels.
 
     Parameters
     ----------
@@ -165,7 +165,8 @@ class DepthwiseConv2D(_DepthwiseConvolution):
     padding : {"valid", "same"}, default "valid"
         As for :class:`Conv2D`.
     depth_multiplier : int, default 1
-        The number of output channels for each input channel. Those of one input channel lie side by side.
+        The number of output channels for each input channel. The output channels of the first input channel come
+        first, then those of the second, and so on.
     data_format : {"channels_last"}, optional
     dilation_rate : int or two ints, default 1
     activation : str or callable, optional
@@ -186,7 +187,9 @@ class DepthwiseConv2D(_DepthwiseConvolution):
 
 @registry.register()
 class DepthwiseConv1D(_DepthwiseConvolution):
-    """Convolution of each channel of a sequence (batch, steps, channels); see :class:`DepthwiseConv2D`.
+    """Convolve each channel of a sequence (batch, steps, channels) with its own kernels.
+
+    The parameters are those of :class:`DepthwiseConv2D`, with one int where it takes two.
 
     Examples
     --------

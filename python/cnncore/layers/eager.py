@@ -1,4 +1,4 @@
-"""Calling a layer on arrays: a network is made for this one call, and kept for further calls with the same shapes."""
+"""Calls of a layer on arrays: a network is made for the first call, and kept for later calls with the same shapes."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from cnncore.layers.tensor import Array, KerasTensor, hidden_calls, note_call
 
 __all__ = ["call", "prepare", "run"]
 
-_KEPT = 8  # how many networks are kept for a layer, those of the last combinations of shapes
+_KEPT = 8  # how many networks are kept for each layer
 
 
 def call(layer: AnyLayer, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool | None) -> Any:
-    """The output of ``layer`` for arrays, as :class:`Array` or a structure of them."""
+    """Compute the output of ``layer`` for arrays, as an :class:`Array` or a structure of them."""
     note_call(layer)
     if not args and not kwargs:
         raise TypeError(f'Layer "{layer.name}" expected an input. Received: no arguments')
@@ -29,19 +29,19 @@ def call(layer: AnyLayer, args: tuple[Any, ...], kwargs: dict[str, Any], trainin
     arrays = [prepare(leaf, layer.name) for leaf in flatten([args, kwargs]) if _is_array(leaf)]
     if not arrays:
         raise TypeError(f'Layer "{layer.name}" expected tensors or arrays. Received: {type(x).__name__}')
-    key = (tuple(array.shape[1:] for array in arrays), training, layer.trainable, _frozen_key(args, kwargs))
+    key = (tuple(array.shape[1:] for array in arrays), training, layer.trainable, _call_key([args, kwargs]))
     network, structure = _network(layer, args, kwargs, training, key)
     return run(network, arrays, bool(training), structure)
 
 
 def run(network: Any, arrays: list[np.ndarray], training: bool, structure: Any) -> Any:
-    """The results of a network, nested as the outputs of the model are."""
+    """Compute the outputs of a network, and nest them like ``structure``."""
     results = network.forward(arrays, training)
     return pack_like(structure, [np.asarray(result).view(Array) for result in results])
 
 
 def prepare(value: Any, owner: str) -> np.ndarray:
-    """An array as the core takes it: uint8 or float32, in C order."""
+    """Return ``value`` as an array that the core takes: uint8 or float32, in C order."""
     array = _checks.numeric_array(value, "inputs", owner)
     if array.ndim < 2:
         raise ValueError(
@@ -84,5 +84,15 @@ def _is_plain_list(x: Any) -> bool:
     return isinstance(x, (list, tuple)) and not any(_is_array(leaf) for leaf in flatten(x))
 
 
-def _frozen_key(args: Any, kwargs: Any) -> str:
-    return repr([leaf for leaf in flatten([args, kwargs]) if not _is_array(leaf)])
+def _call_key(arguments: Any) -> str:
+    """A text that differs for calls that need different networks: how the arguments are nested, the order of the keys
+    of dicts, and all values but those of arrays.
+    """
+    return repr(map_structure(lambda leaf: _Placeholder() if _is_array(leaf) else leaf, arguments))
+
+
+class _Placeholder:
+    """Stands for an array in the text of :func:`_call_key`."""
+
+    def __repr__(self) -> str:
+        return "<array>"

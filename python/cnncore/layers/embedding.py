@@ -1,4 +1,4 @@
-"""Embedding: a vector of weights for each whole number."""
+"""Embedding, which replaces whole numbers by vectors of weights."""
 
 from __future__ import annotations
 
@@ -14,31 +14,32 @@ __all__ = ["Embedding"]
 
 @registry.register()
 class Embedding(Layer):
-    """y = embeddings[x]: a vector for each whole number, such as the label that a generator is given.
+    """Replace each whole number by a vector of weights: y = embeddings[x].
 
-    It calls Python in every step.
+    It serves, for example, to pass a class label to a network. The layer calls Python in every step.
 
     Parameters
     ----------
     input_dim : int
-        Numbers from 0 to ``input_dim - 1`` are known.
+        The number of vectors. The inputs are whole numbers from 0 to ``input_dim - 1``.
     output_dim : int
-        Length of a vector.
+        The length of each vector.
     embeddings_initializer : default "uniform"
     embeddings_regularizer, embeddings_constraint : optional
     mask_zero : bool, default False
-        Only False: masks are made for recurrent networks.
+        Must be False. Keras uses masks in recurrent layers, which this package does not have.
     weights : list of one array, optional
-        Initial vectors, (input_dim, output_dim).
+        The initial vectors, in an array of shape (input_dim, output_dim).
     input_length : int, optional
-        Whole numbers in a sample, where this is the first layer: Keras 2's ``input_shape=(input_length,)``.
+        An argument of Keras 2: how many whole numbers a sample has, if this is the first layer of a model.
+        ``input_length=n`` stands for ``input_shape=(n,)``.
     **kwargs
         ``name``, ``trainable`` and ``input_shape``, see :class:`Layer`.
 
     Raises
     ------
     ValueError
-        In a call with something else than whole numbers from 0 to ``input_dim - 1``.
+        When the layer is called, if the inputs are not whole numbers from 0 to ``input_dim - 1``.
 
     Examples
     --------
@@ -69,7 +70,10 @@ class Embedding(Layer):
         self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
         self.embeddings_constraint = constraints.get(embeddings_constraint)
         if mask_zero:
-            raise ValueError("[Embedding] expected `mask_zero` to be False. Received: mask_zero=True")
+            raise ValueError(
+                "[Embedding] expected `mask_zero` to be False: only recurrent layers use masks, and there are none "
+                f"here. Received: mask_zero={mask_zero!r}"
+            )
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape, self.output_dim)
@@ -87,21 +91,22 @@ class Embedding(Layer):
 
     @property
     def embeddings(self) -> Any:
-        """The vectors, (input_dim, output_dim)."""
+        """The vectors, of shape (input_dim, output_dim)."""
         return self._weight("embeddings")
 
     def call(self, inputs: Any) -> Any:
         return np.asarray(self.embeddings)[self._numbers(inputs)]
 
     def backward(self, inputs: Any, dy: np.ndarray) -> Any:
-        """No gradient for the numbers, and the sums of those of each vector."""
+        """Return zeros for the numbers, and for each vector the sum of the gradients of all its uses."""
         gradient = np.zeros((self.input_dim, self.output_dim), np.float32)
         np.add.at(gradient, self._numbers(inputs), dy)
         return np.zeros(np.shape(inputs), np.float32), [gradient] if self._specs[0].trainable else []
 
     def _numbers(self, inputs: Any) -> np.ndarray:
         values = np.asarray(inputs)
-        numbers = values.astype(np.int64)
+        with np.errstate(invalid="ignore"):  # NaN becomes a number that differs from it, which is refused below
+            numbers = values.astype(np.int64)
         if numbers.size and ((numbers != values).any() or numbers.min() < 0 or numbers.max() >= self.input_dim):
             raise ValueError(
                 f'Layer "{self.name}": expected whole numbers from 0 to {self.input_dim - 1}. '

@@ -1,4 +1,4 @@
-"""The calls that lead from input tensors to output tensors, in an order in which they can be computed."""
+"""The calls of layers by which output tensors are computed from input tensors, in an order that computes them."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ __all__ = ["Function"]
 
 
 class Function:
-    """A part of the graph of calls: everything between ``inputs`` and ``outputs``.
+    """All calls of layers that are needed to compute ``outputs`` from ``inputs``.
 
     Parameters
     ----------
     inputs, outputs : KerasTensor, or structure of them
     owner : str
-        Who asks, for messages.
+        The name in front of error messages.
 
     Attributes
     ----------
     nodes : list of Node
-        The calls, each after those whose results it needs, without the calls of ``InputLayer`` that made the inputs.
+        The calls. Each comes after those whose results it needs. The ``InputLayer`` objects of the inputs are left out.
     layers : list of Layer
         The layers that are called, each once, in the order of their first call.
 
@@ -45,12 +45,13 @@ class Function:
 
     @property
     def all_layers(self) -> list[Any]:
-        """All layers including those of the inputs, in the order in which Keras lists them: layers with a longer way to
-        the outputs come first. Equally far ones come in the order in which a search backwards from the outputs finds
-        them.
+        """All layers including those of the inputs, in the order in which Keras lists them.
+
+        Layers with more calls between them and the outputs come first. Layers with equally many come in the order in
+        which a search backwards from the outputs finds them.
         """
-        depths: dict[int, int] = {}  # for each call, how many calls are on its longest way to an output
-        far: dict[int, int] = {}  # the same for each layer
+        depths: dict[int, int] = {}  # for each call, how many calls there are on its longest way to an output
+        far: dict[int, int] = {}  # for each layer, the largest of these numbers
         for node in reversed(self.nodes):
             depth = max(depths.get(id(node), 0), far.get(id(node.layer), 0))
             depths[id(node)] = far[id(node.layer)] = depth
@@ -67,7 +68,7 @@ class Function:
         return sorted(layers.values(), key=lambda layer: (-far[id(layer)], self._seen.get(id(layer), -1)))
 
     def compute_output_shape(self, input_shapes: Sequence[tuple[Any, ...]]) -> Any:
-        """Shapes of the outputs, in their structure, for shapes of the inputs, in the order of ``input_list``."""
+        """Compute the shapes of the outputs, nested like them, from shapes of the inputs in order of ``input_list``."""
         known = {id(tensor): tuple(shape) for tensor, shape in zip(self.input_list, input_shapes, strict=True)}
         if all(tensor.shape == known[id(tensor)] for tensor in self.input_list):
             return map_structure(lambda tensor: tensor.shape, self.outputs)
@@ -82,9 +83,7 @@ class Function:
         return map_structure(lambda tensor: known[id(tensor)], self.outputs)
 
     def lower(self, graph: Graph, inputs: Sequence[int]) -> list[int]:
-        """Add the calls to ``graph``. ``inputs`` are the ids of the input tensors; the result are the ids of the
-        outputs.
-        """
+        """Add the calls to ``graph``, given the ids of the input tensors, and return the ids of the outputs."""
         ids = {id(tensor): number for tensor, number in zip(self.input_list, inputs, strict=True)}
         for node in self.nodes:
             results = graph.call(node, [ids[id(tensor)] for tensor in node.inputs])
@@ -93,7 +92,7 @@ class Function:
         return [ids[id(tensor)] for tensor in self.output_list]
 
     def apply(self, tensors: Sequence[KerasTensor]) -> Any:
-        """Call the same layers again, on other tensors; the result has the structure of the outputs."""
+        """Call the same layers again on other inputs, and return tensors that are nested like the outputs."""
         known = {id(old): new for old, new in zip(self.input_list, tensors, strict=True)}
         for node in self.nodes:
             args, kwargs = map_structure(lambda leaf: known.get(id(leaf), leaf), [node.args, node.kwargs])
@@ -109,7 +108,7 @@ def _tensors(structure: Any, what: str, owner: str) -> list[KerasTensor]:
     for leaf in leaves:
         if not isinstance(leaf, KerasTensor):
             raise TypeError(
-                f"[{owner}] expected `{what}` to be tensors that come from Input and layers. Received: {leaf!r}"
+                f"[{owner}] expected `{what}` to be tensors that Input or layers returned. Received: {leaf!r}"
             )
     if not leaves:
         raise ValueError(f"[{owner}] expected at least one tensor in `{what}`. Received: {structure!r}")
@@ -119,8 +118,9 @@ def _tensors(structure: Any, what: str, owner: str) -> list[KerasTensor]:
 def _sorted_nodes(
     inputs: list[KerasTensor], outputs: list[KerasTensor], owner: str
 ) -> tuple[list[Node], dict[int, int]]:
-    """The calls in order, and for each layer when a search backwards from the outputs first finds it."""
-    # A depth-first search without recursion, since a model may have thousands of layers in a row.
+    """Return the calls in order, and for each layer its rank among those that the search found, by its id."""
+    # This searches backwards from the outputs, depth first. It does not recurse, since models may have thousands of
+    # layers in a row.
     given = {id(tensor) for tensor in inputs}
     done: set[int] = set()
     nodes: list[Node] = []
@@ -141,10 +141,9 @@ def _sorted_nodes(
             continue
         if not node.inputs:
             raise ValueError(
-                f"[{owner}] the outputs also need the tensor {tensor.name!r} of shape {tensor.shape}, which is not "
-                "among "
-                f"the inputs: {', '.join(item.name for item in inputs)}. Add it to `inputs`; a function or `call` of "
-                "yours must be passed every tensor that it computes with."
+                f"[{owner}] the outputs are also computed from the tensor {tensor.name!r} of shape {tensor.shape}, "
+                f"which is not among the inputs: {', '.join(item.name for item in inputs)}. Add it to `inputs`. A "
+                "function or `call` that you write must get every tensor that it computes with as an argument."
             )
         seen.setdefault(id(node.layer), len(seen))
         stack.append((tensor, True))
@@ -153,12 +152,8 @@ def _sorted_nodes(
 
 
 def _shape_list(shapes: Any, count: int) -> list[Any]:
-    """The shapes of ``count`` outputs as a list, from a shape or a structure of shapes."""
-    if (
-        count == 1
-        and not isinstance(shapes, dict)
-        and all(size is None or not hasattr(size, "__len__") for size in shapes)
-    ):
+    """Return the shapes of ``count`` outputs as a list, from a shape or a structure of shapes."""
+    if count == 1 and not isinstance(shapes, dict) and not any(hasattr(size, "__len__") for size in shapes):
         return [shapes]
     values = list(shapes.values()) if isinstance(shapes, dict) else list(shapes)
     return [shape for value in values for shape in _shape_list(value, 1)]

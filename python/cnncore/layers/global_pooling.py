@@ -1,4 +1,4 @@
-"""The maximum or the mean of each channel over a whole image or sequence."""
+"""Layers that take the maximum or the mean of each channel over a whole image or sequence."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ class _GlobalPooling(Windowed):
 
 @registry.register("global_avg_pool2d", "globalavgpool2d")
 class GlobalAveragePooling2D(_GlobalPooling):
-    """Mean of each channel of an image; also named ``GlobalAvgPool2D``.
+    """Take the mean of each channel of an image (batch, height, width, channels); also named ``GlobalAvgPool2D``.
 
     Parameters
     ----------
     data_format : {"channels_last"}, optional
     keepdims : bool, default False
-        Keep the image's axes, of length 1.
+        Whether the output keeps the axes of height and width, with length 1.
     **kwargs
         ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
 
@@ -70,7 +70,9 @@ class GlobalAveragePooling2D(_GlobalPooling):
 
 @registry.register("global_max_pool2d", "globalmaxpool2d")
 class GlobalMaxPooling2D(_GlobalPooling):
-    """Largest value of each channel of an image; also named ``GlobalMaxPool2D``. See :class:`GlobalAveragePooling2D`.
+    """Take the largest value of each channel of an image; also named ``GlobalMaxPool2D``.
+
+    The parameters are those of :class:`GlobalAveragePooling2D`.
 
     Examples
     --------
@@ -83,7 +85,9 @@ class GlobalMaxPooling2D(_GlobalPooling):
 
 @registry.register("global_avg_pool1d", "globalavgpool1d")
 class GlobalAveragePooling1D(_GlobalPooling):
-    """Mean of each channel of a sequence; also named ``GlobalAvgPool1D``. See :class:`GlobalAveragePooling2D`.
+    """Take the mean of each channel of a sequence (batch, steps, channels); also named ``GlobalAvgPool1D``.
+
+    The parameters are those of :class:`GlobalAveragePooling2D`.
 
     Examples
     --------
@@ -96,7 +100,9 @@ class GlobalAveragePooling1D(_GlobalPooling):
 
 @registry.register("global_max_pool1d", "globalmaxpool1d")
 class GlobalMaxPooling1D(_GlobalPooling):
-    """Largest value of each channel of a sequence; also named ``GlobalMaxPool1D``. See :class:`GlobalAveragePooling2D`.
+    """Take the largest value of each channel of a sequence (batch, steps, channels); also named ``GlobalMaxPool1D``.
+
+    The parameters are those of :class:`GlobalAveragePooling2D`.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Lambda: a function as a layer."""
+"""Lambda, the layer that calls a function of the user."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ __all__ = ["Lambda"]
 
 @registry.register()
 class Lambda(Layer):
-    """A function of tensors or arrays as a layer.
+    """Apply a function of tensors or arrays.
 
-    A function that calls layers and uses ``+``, ``-``, ``*`` and ``/`` becomes these layers. A function that computes
-    with NumPy, or with :mod:`cnncore.backend`, is called in every step, and its gradient is found by recording what it
-    does, see :mod:`cnncore.differentiation`. If it uses functions whose gradient is not known, write a :class:`Layer`
-    with ``call`` and ``backward``.
+    A function that only calls layers and uses ``+``, ``-``, ``*`` and ``/`` is replaced by these layers. A function
+    that computes with NumPy, or with :mod:`cnncore.backend`, is called in every step, and its gradient is found by
+    recording what it does, see :mod:`cnncore.differentiation`. If it uses functions whose gradient is not known there,
+    write a :class:`Layer` with ``call`` and ``backward`` instead.
 
     Parameters
     ----------
     function : callable
-        Called with the arguments of the layer, which are arrays with the batch axis in front. It also gets
-        ``training``, if it has an argument of that name.
+        Called with what the layer is called with: arrays with the batch axis in front. If the function has an argument
+        named ``training``, it also gets that.
     output_shape : tuple of int, or callable, optional
-        The shape of one sample of the result, or a function that returns the shape of the result, with the batch axis,
-        for the shape of the input. By default it is found by calling the function on zeros.
+        The shape of one sample of the result. Or a function that returns the shape of the result from the shape of the
+        input, both with the batch axis in front. By default the shape is found by calling ``function`` on zeros.
     mask : None
-        Accepted for compatibility with Keras.
+        Accepted for compatibility with Keras, and not used.
     arguments : dict, optional
-        Further arguments of the function.
+        Further keyword arguments that ``function`` is called with.
     name : str, optional
 
     Raises
@@ -46,7 +46,7 @@ class Lambda(Layer):
 
     Notes
     -----
-    The file of a model holds the name of the function and never its code. When you load it, say what the name means:
+    The file of a model holds the name of the function and never its code. Pass the function when you load the model:
     ``load_model(path, custom_objects={name: function})``.
 
     Examples
@@ -78,7 +78,7 @@ class Lambda(Layer):
             self._takes_training = False
 
     def __call__(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
-        """Apply the function. A list of numbers, or an array without a batch axis, is passed to it as it is."""
+        """Apply the function. It can also be called on a number or a list of numbers, without a batch axis."""
         if len(args) == 1 and not kwargs and not is_symbolic(args) and _is_vector(args[0]):
             return np.asarray(self.call(np.asarray(args[0], np.float32), training)).view(Array)
         return super().__call__(*args, training=training, **kwargs)
@@ -96,13 +96,18 @@ class Lambda(Layer):
         if callable(self._output_shape):
             return tuple(self._output_shape(input_shape))
         if self._output_shape is None:
-            raise ValueError(f'Layer "{self.name}" was not given an output_shape: call it on a tensor to find out.')
-        return (None, *_checks.shape(tuple(self._output_shape), "output_shape", "Lambda"))
+            raise ValueError(
+                f'Layer "{self.name}" has no `output_shape`, so it must be called on a tensor to find the shape.'
+            )
+        return (None, *self._sizes_of_output())
+
+    def _sizes_of_output(self) -> tuple[int, ...]:
+        return _checks.shape(_checks.integers(self._output_shape, "output_shape", "Lambda"), "output_shape", "Lambda")
 
     def get_config(self) -> dict[str, Any]:
         config = {**super().get_config(), "function": registered_name(self.function)}
         if self._output_shape is not None and not callable(self._output_shape):
-            config["output_shape"] = list(self._output_shape)
+            config["output_shape"] = list(self._sizes_of_output())
         return config | ({"arguments": self.arguments} if self.arguments else {})
 
     @classmethod
@@ -113,8 +118,7 @@ class Lambda(Layer):
             if found is None:
                 raise ValueError(
                     f"The Lambda layer {config.get('name')!r} needs the function {function!r}, which is not in the "
-                    "file: "
-                    f"pass custom_objects={{{function!r}: the function}}."
+                    f"file: pass custom_objects={{{function!r}: the function}}."
                 )
             config = config | {"function": found}
         return cls(**config)

@@ -1,4 +1,4 @@
-"""Functions of :mod:`cnncore.losses` of symbolic tensors, for ``add_loss``."""
+"""The layer that functions of :mod:`cnncore.losses` make when they are called on symbolic tensors, for ``add_loss``."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ from cnncore.layers.tensor import KerasTensor, NotTraceableError, register_opera
 __all__ = ["LossRows"]
 
 _EPSILON = 1e-7
-# Losses of the difference of their arguments, so that the gradients are opposite.
+# Losses that depend only on y_pred - y_true, so that the gradient of one is that of the other with its sign changed.
 _OF_DIFFERENCES = ("mean_squared_error", "mean_absolute_error", "huber", "log_cosh")
 
 
 class LossRows(Layer):
-    """The loss of each row of two inputs, targets and predictions; without further axes a column (batch, 1).
+    """Compute the loss of each row of two inputs: the targets and the predictions, of one shape (batch, ..., classes).
+
+    The output has the shape (batch, ...), or (batch, 1) if there is no axis between the first and the last.
 
     Parameters
     ----------
     loss : Loss
-        A loss of the core without reduction.
+        A loss that the core computes, with ``reduction="none"``.
     """
 
     def __init__(self, loss: Any) -> None:
@@ -39,7 +41,7 @@ class LossRows(Layer):
         return rows[:, np.newaxis] if rows.ndim == 1 else rows
 
     def backward(self, inputs: Any, dy: np.ndarray) -> list[np.ndarray]:
-        """Gradients of targets and predictions."""
+        """Compute the gradients of the targets and of the predictions."""
         spread = dy if dy.ndim == 2 and np.ndim(inputs[1]) == 2 else dy[..., np.newaxis]
         gradient = np.asarray(self.loss.gradient(*inputs) * spread, np.float32)
         if self.loss.kind in _OF_DIFFERENCES:
@@ -48,7 +50,7 @@ class LossRows(Layer):
 
 
 def _of_targets(loss: Any, y_pred: np.ndarray) -> np.ndarray:
-    """The gradient of a cross-entropy, which is linear in the targets, with respect to them."""
+    """Compute the gradient of a cross-entropy with respect to the targets. It does not depend on them."""
     config = loss.get_config()
     logits = config["from_logits"]
     kept = 1.0 - config["label_smoothing"]
@@ -70,7 +72,8 @@ def _rows(loss: Any, tensors: tuple[Any, Any]) -> Any:
             )
     if loss.kind not in (*_OF_DIFFERENCES, "binary_crossentropy", "categorical_crossentropy"):
         raise NotTraceableError(
-            f"[{loss.name}] is not known for symbolic tensors: write it with NumPy, or as the loss of an output."
+            f"[{loss.name}] cannot be computed from symbolic tensors: write the formula with NumPy functions, or pass "
+            "the loss to `compile` for an output of the model."
         )
     rows = LossRows(loss)([y_true, y_pred])
     return LossTerms([Term(1.0, "rows", rows)]) if y_pred.ndim == 2 else rows

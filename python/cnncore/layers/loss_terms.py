@@ -1,4 +1,4 @@
-"""Losses without values: what reducing a symbolic tensor to one number a sample, or for the batch, gives."""
+"""Losses that are computed from symbolic tensors: one number for each sample, or one for the whole batch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ __all__ = ["LossTerms", "Term", "add_loss", "collected_losses", "is_following", 
 
 
 class Term(NamedTuple):
-    """``factor`` times a tensor (batch, 1): one value a sample (kind "rows"), their "mean" or their "sum"."""
+    """A part of a loss: ``factor`` times something that is computed from ``tensor``, of shape (batch, 1).
+
+    ``kind`` says what: "rows" is the value of each sample, "mean" the mean of these values and "sum" their sum.
+    """
 
     factor: float
     kind: str
@@ -25,10 +28,10 @@ class Term(NamedTuple):
 
 
 class LossTerms(NDArrayOperatorsMixin):
-    """A sum of :class:`Term`, to be given to ``add_loss``.
+    """A sum of objects of the class :class:`Term`, to be passed to ``add_loss``.
 
-    It can be added to others, multiplied by numbers and reduced by ``mean`` and ``sum``. What has one value for each
-    sample goes through other functions of NumPy as well.
+    Such sums can be added, multiplied by numbers, and reduced to one number by ``numpy.mean`` and ``numpy.sum``. A sum
+    that has a value for each sample can also be passed to NumPy functions that work on each value.
 
     Examples
     --------
@@ -52,20 +55,25 @@ class LossTerms(NDArrayOperatorsMixin):
     dtype = "float32"
 
     def scaled(self, factor: Any) -> LossTerms:
-        """Each term times a number."""
+        """Multiply by a number."""
         return LossTerms([term._replace(factor=term.factor * float(factor)) for term in self.terms])
 
     def reduced(self, kind: str = "mean") -> LossTerms:
-        """The mean or sum over the batch; what is one number already stays so."""
+        """Take the mean or the sum over the batch. Terms that are one number already do not change."""
         plain = [term for term in self.terms if term.kind != "rows"]
         if plain and kind == "sum" and len(plain) < len(self.terms):
-            raise NotTraceableError("A sum over the batch of something that is one number for the batch is not known.")
+            raise NotTraceableError(
+                "numpy.sum of a loss that is partly one number for the batch depends on the batch size, which is not "
+                "known: take the sum of each part instead."
+            )
         return LossTerms([term._replace(kind=kind) if term.kind == "rows" else term for term in self.terms])
 
     def rows(self) -> KerasTensor:
-        """One value a sample, as a tensor (batch, 1)."""
+        """Return the value of each sample, as a tensor of shape (batch, 1)."""
         if any(term.kind != "rows" for term in self.terms):
-            raise NotTraceableError("What is one number for the batch can only be added and multiplied by numbers.")
+            raise NotTraceableError(
+                "A loss that is one number for the batch can only be added to other losses and multiplied by numbers."
+            )
         first, *more = (term.tensor * term.factor if term.factor != 1 else term.tensor for term in self.terms)
         for tensor in more:
             first = first + tensor
@@ -75,7 +83,7 @@ class LossTerms(NDArrayOperatorsMixin):
         if method == "reduce" and ufunc is np.add:
             return self.reduced("sum")
         if method != "__call__":
-            raise NotTraceableError(f"numpy.{ufunc.__name__}.{method} of a loss is not known.")
+            raise NotTraceableError(f"numpy.{ufunc.__name__}.{method} cannot be computed from a loss.")
         left, right = inputs if len(inputs) == 2 else (*inputs, self)
         if ufunc is np.negative:
             return self.scaled(-1)
@@ -88,8 +96,8 @@ class LossTerms(NDArrayOperatorsMixin):
         tensors = [item.rows() if isinstance(item, LossTerms) else item for item in inputs]
         if any(isinstance(item, KerasTensor) and item.shape != (None, 1) for item in tensors):
             raise NotTraceableError(
-                f"numpy.{ufunc.__name__} of a loss of each sample and a tensor with further axes is not known. "
-                "keepdims=True keeps axes."
+                f"numpy.{ufunc.__name__} expected a tensor of shape (None, 1) beside a loss with one value for each "
+                "sample; keepdims=True keeps axes."
             )
         return LossTerms([Term(1.0, "rows", ufunc(*tensors, **kwargs))])
 
@@ -97,13 +105,14 @@ class LossTerms(NDArrayOperatorsMixin):
         axis = kwargs.get("axis", args[1] if len(args) > 1 else None)
         if function in (np.mean, np.average, np.sum) and axis in (None, 0, -1, (0,), (-1,)):
             return self.reduced("sum" if function is np.sum else "mean")
-        raise NotTraceableError(f"numpy.{function.__name__} of a loss is not known: mean and sum are.")
+        raise NotTraceableError(
+            f"numpy.{function.__name__} cannot be computed from a loss, only numpy.mean and numpy.sum over the batch."
+        )
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
         raise NotTraceableError(
-            "What has one value for each sample, or one for the batch, can only be a loss here: keepdims=True keeps "
-            "axes. "
-            f"Received: {self!r}"
+            "A result with one value for each sample, or one for the batch, can only be a loss here: keepdims=True "
+            f"keeps axes. Received: {self!r}"
         )
 
     def __repr__(self) -> str:
@@ -116,7 +125,7 @@ def _is_number(value: Any) -> bool:
 
 
 class _Collecting(threading.local):
-    terms: list[LossTerms] | None = None  # the terms of the call that this thread is following
+    terms: list[LossTerms] | None = None  # where this thread collects losses; None if it follows no call
 
 
 _collecting = _Collecting()
@@ -124,7 +133,7 @@ _collecting = _Collecting()
 
 @contextlib.contextmanager
 def collected_losses() -> Iterator[list[LossTerms]]:
-    """The losses that are added meanwhile."""
+    """Collect the losses that this thread adds inside the ``with`` block."""
     before, terms = _collecting.terms, list[LossTerms]()
     _collecting.terms = terms
     try:
@@ -134,12 +143,12 @@ def collected_losses() -> Iterator[list[LossTerms]]:
 
 
 def is_following() -> bool:
-    """Whether a call is being followed in this thread."""
+    """Whether this thread is inside a block of :func:`collected_losses`."""
     return _collecting.terms is not None
 
 
 def add_loss(owner: str, loss: Any) -> LossTerms:
-    """A loss as a layer or model adds it, checked; inside a call that is followed it is noted there."""
+    """Check a loss that the layer or model ``owner`` adds, and append it to the losses that are being collected."""
     parts = loss if isinstance(loss, (list, tuple)) else [loss]
     terms = LossTerms([term for part in parts for term in _checked(owner, part).terms])
     if _collecting.terms is not None:
@@ -151,14 +160,14 @@ def _checked(owner: str, loss: Any) -> LossTerms:
     reduced = np.mean(loss) if isinstance(loss, KerasTensor) else loss
     if not isinstance(reduced, LossTerms):
         raise ValueError(
-            f"[{owner}.add_loss] expected a loss that is computed from symbolic tensors, inside `call` from its "
-            f"inputs. A penalty on weights is their regularizer=. Received: {type(loss).__name__}"
+            f"[{owner}.add_loss] expected a loss that is computed from symbolic tensors, which inside `call` are its "
+            f"inputs. For a penalty on a weight pass regularizer= to add_weight. Received: {type(loss).__name__}"
         )
     return reduced.reduced()
 
 
 def with_losses(outputs: Any, losses: Sequence[LossTerms]) -> Any:
-    """The outputs, the first of which now brings the losses with it."""
+    """Return ``outputs`` with the first one replaced by a tensor of the same values that adds the losses."""
     leaves = flatten(outputs)
     first = leaves[0]
     for loss in losses:

@@ -1,4 +1,4 @@
-"""Turn layers into a network of the core, and give each op the name, weights and flags of its layer."""
+"""Conversion of layers into a network of the core. Each op gets the name, the weights and the flags of its layer."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ from cnncore.layers.tensor import Node
 
 __all__ = ["Lowering", "lower"]
 
-_MASK_STREAM = 1  # makes the seeds of dropout different from those of initial weights
+_MASK_STREAM = 1  # a part of the seeds of dropout, which makes them different from the seeds of initial weights
 _ONLY_IN_TRAINING = ("dropout", "gaussian_noise", "activity_regularization")
 
 
 class GraphLoss(NamedTuple):
-    """A loss that a layer adds: the tensor, which has one value a sample, its factor, and whether it is summed."""
+    """A loss that a layer adds: a tensor with one value for each sample, a factor, and whether the values are summed.
+
+    If they are not summed, their mean is taken.
+    """
 
     tensor: int
     weight: float
@@ -28,18 +31,18 @@ class GraphLoss(NamedTuple):
 
 
 class Lowering:
-    """The graph to which layers add their ops: a ``_core.GraphBuilder``, and what an op must know about its layer.
+    """The graph to which layers add their ops: a ``_core.GraphBuilder``, and the layers that the ops belong to.
 
     Attributes
     ----------
     builder : _core.GraphBuilder
-        What the ops are added to.
+        The graph in the core.
     parameters : dict of str to _core.Parameters
-        The weights of the layers so far, by the name under which the network knows the layer.
+        The weights of the layers so far. The keys are the names that the layers have in the network.
     layers : dict of str to Layer
-        The layers so far, by the same name.
+        The layers so far, by the same names.
     losses : list of GraphLoss
-        What layers added to the loss.
+        The losses that the layers added so far.
     """
 
     def __init__(self, seed: int = 0) -> None:
@@ -56,17 +59,17 @@ class Lowering:
         self.losses: list[GraphLoss] = []
 
     def input(self, shape: Sequence[int]) -> int:
-        """A new input for samples of ``shape``."""
+        """Add an input for samples of ``shape``, and return its id."""
         return self.builder.input(tuple(shape))
 
     def output_shape(self, tensor: int) -> tuple[int, ...]:
-        """The shape of a tensor, without the batch axis."""
+        """Return the shape of the tensor with this id, without the batch axis."""
         return tuple(self.builder.output_shape(tensor))
 
     def add(self, kind: str, inputs: Sequence[int], layer: str = "", /, **attributes: Any) -> int:
         """Add an op of the layer that is being lowered, and return the id of its output.
 
-        ``layer`` is the name of the layer. It is not used: the network gives each layer a name that no other layer has.
+        ``layer``, the name of the layer, is not used. Names of layers may repeat, so the network gives them others.
         """
         if self._training[-1] is False:
             if kind in _ONLY_IN_TRAINING:
@@ -78,7 +81,7 @@ class Lowering:
         return int(self.builder.add(kind, list(inputs), self._current[-1], **attributes))
 
     def call(self, node: Node, inputs: Sequence[int]) -> list[int]:
-        """Lower one call of a layer; the ids of its outputs."""
+        """Add the ops of one call of a layer, and return the ids of its outputs."""
         layer = node.layer
         name = self._name(layer)
         self._calls[name] = self._calls.get(name, 0) + 1
@@ -93,7 +96,7 @@ class Lowering:
         return flatten(result)
 
     def add_for(self, layer: AnyLayer, inputs: Sequence[int], **attributes: Any) -> int:
-        """Add an op that calls Python and has weights of ``layer``, not only of that which is being lowered."""
+        """Add an op that calls Python and has weights of ``layer``, which may differ from the layer being lowered."""
         self._current.append(self._name(layer))
         self._trainable.append(self._trainable[-1] and layer.trainable)
         try:
@@ -103,19 +106,20 @@ class Lowering:
             self._trainable.pop()
 
     def add_loss(self, inputs: Sequence[int], weight: float, summed: bool) -> int:
-        """Add a loss of the second input; the id of the first one with it."""
+        """Add the second input to the loss. Return an id that stands for the first input."""
         self.losses.append(GraphLoss(inputs[1], weight, summed))
         return self.add("added_loss", inputs, weight=weight, summed=summed)
 
     @property
     def is_first_call(self) -> bool:
-        """Whether the layer that is being lowered was not called before."""
+        """Whether this is the first call in the graph of the layer that is being lowered."""
         return self._calls[self._current[-1]] == 1
 
     @property
     def seed(self) -> int:
-        """A seed for a layer that draws random numbers in training, from the model's seed, the layer's place and the
-        number of the call.
+        """The seed for a layer that draws random numbers in training.
+
+        It depends on the model's seed, on the place of the layer, and on how often the layer was called before.
         """
         name = self._current[-1]
         key = (self._seed, self._places[name], _MASK_STREAM)
@@ -155,7 +159,7 @@ class Lowered:
         self._losses_network: _core.Network | None = None
 
     def added_losses(self, x: Sequence[Any]) -> float:
-        """What the layers add to the loss of a batch, as in inference."""
+        """Compute the sum of the losses that the layers add for a batch, with the layers as in inference."""
         if not self.losses:
             return 0.0
         if self._losses_network is None:
@@ -170,7 +174,7 @@ class Lowered:
 
 
 def lower(function: Function, seed: int = 0) -> Lowered:
-    """The network that computes a function's outputs from its inputs."""
+    """Make the network that computes the outputs of ``function`` from its inputs."""
     graph = Lowering(seed)
     inputs = [graph.input(tensor.shape[1:]) for tensor in function.input_list]
     return Lowered(graph, function.lower(graph, inputs))

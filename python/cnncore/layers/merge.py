@@ -1,4 +1,4 @@
-"""An old path of layers: they are in ``cnncore.layers`` today. In Keras 1 it was a function, which is refused."""
+"""An old path of layers: they are in ``cnncore.layers`` today. In Keras 1 ``merge`` was a function."""
 
 import sys
 import types
@@ -10,7 +10,7 @@ __getattr__ = leading_to_layers("merge")
 
 
 class _Function(types.ModuleType):
-    """The module, which says what to write when it is called as the function of Keras 1."""
+    """The class of this module. A module of it can be called like the function of Keras 1, and raises an error."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise TypeError(

@@ -1,4 +1,4 @@
-"""Layers of several inputs: sums, products, extremes, concatenation and dot products; and the same as functions."""
+"""Layers that combine several inputs, such as Add and Concatenate, and functions that make and call these layers."""
 
 from __future__ import annotations
 
@@ -35,23 +35,24 @@ class _Merge(Layer):
 
     one_input = False
 
-    fewest, most = 2, 10**6
+    fewest, most = 2, 10**6  # how many inputs the layer takes
 
     def _shapes(self, input_shape: Any) -> list[tuple[int, ...]]:
-        """Shapes of the samples; ValueError if there are too few or too many."""
+        """Return the shapes of the samples of each input. A ValueError says if there are too few or too many inputs."""
         is_list = isinstance(input_shape, (list, tuple)) and all(isinstance(s, (list, tuple)) for s in input_shape)
         if not is_list or not self.fewest <= len(input_shape) <= self.most:
             number = f"{self.fewest} tensors" if self.fewest == self.most else f"at least {self.fewest} tensors"
             raise ValueError(
                 f'Layer "{self.name}": expected a list of {number}. '
-                f"Received: {len(input_shape) if is_list else 1} of shape {input_shape}"
+                f"Received: {len(input_shape) if is_list else 1}, with shape {input_shape}"
             )
         return [tuple(shape[1:]) for shape in input_shape]
 
 
 class _Elementwise(_Merge):
-    """A layer that combines the values at the same place of each input. Inputs with fewer axes get axes of length 1 in
-    front.
+    """A layer that combines the values at the same place of each input.
+
+    Samples with fewer axes than others get axes of length 1 in front. Values are repeated along axes of length 1.
     """
 
     kind: str  # the name of the op
@@ -85,9 +86,9 @@ def _with_equal_rank(shapes: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
 
 @registry.register()
 class Add(_Elementwise):
-    """The sum of a list of tensors.
+    """Add a list of tensors, value by value.
 
-    Axes of length 1 are repeated where another input is longer.
+    Along axes where an input has length 1 and another is longer, its values are repeated.
 
     Examples
     --------
@@ -101,7 +102,7 @@ class Add(_Elementwise):
 
 @registry.register()
 class Subtract(_Elementwise):
-    """The first of two tensors less the second.
+    """Subtract the second of two tensors from the first, value by value.
 
     Examples
     --------
@@ -115,9 +116,9 @@ class Subtract(_Elementwise):
 
 @registry.register()
 class Multiply(_Elementwise):
-    """The product of a list of tensors, value by value.
+    """Multiply a list of tensors, value by value.
 
-    A gate of shape (batch, 1, 1, channels) scales the channels of an image.
+    Values are repeated as by :class:`Add`: a tensor of shape (batch, 1, 1, channels) scales the channels of an image.
 
     Examples
     --------
@@ -130,7 +131,7 @@ class Multiply(_Elementwise):
 
 @registry.register()
 class Average(_Elementwise):
-    """The mean of a list of tensors, value by value.
+    """Take the mean of a list of tensors, value by value.
 
     Examples
     --------
@@ -143,7 +144,9 @@ class Average(_Elementwise):
 
 @registry.register()
 class Maximum(_Elementwise):
-    """The largest of a list of tensors, value by value; the gradient goes to the first of equal ones.
+    """Take the largest of a list of tensors, value by value.
+
+    Where several inputs have the largest value, the first of them gets the gradient.
 
     Examples
     --------
@@ -156,7 +159,9 @@ class Maximum(_Elementwise):
 
 @registry.register()
 class Minimum(_Elementwise):
-    """The smallest of a list of tensors, value by value; the gradient goes to the first of equal ones.
+    """Take the smallest of a list of tensors, value by value.
+
+    Where several inputs have the smallest value, the first of them gets the gradient.
 
     Examples
     --------
@@ -169,12 +174,12 @@ class Minimum(_Elementwise):
 
 @registry.register()
 class Concatenate(_Merge):
-    """A list of tensors one after the other along an axis.
+    """Join a list of tensors along an axis.
 
     Parameters
     ----------
     axis : int, default -1
-        The axis, counted with the batch axis, which is 0 and cannot be chosen.
+        The axis along which the tensors are put one after the other. Axis 0, that of the batch, cannot be chosen.
     **kwargs
         ``name`` and ``dtype``, see :class:`Layer`.
 
@@ -196,7 +201,7 @@ class Concatenate(_Merge):
         others = {(*shape[:axis], *shape[axis + 1 :]) if len(shape) == len(shapes[0]) else shape for shape in shapes}
         if len(others) != 1 or len({len(shape) for shape in shapes}) != 1:
             raise ValueError(
-                f'Layer "{self.name}": expected inputs whose shapes differ along axis {self.axis} alone. '
+                f'Layer "{self.name}": expected inputs whose shapes differ only along axis {self.axis}. '
                 f"Received: shapes {input_shape}"
             )
         return (None, *shapes[0][:axis], sum(shape[axis] for shape in shapes), *shapes[0][axis + 1 :])
@@ -213,17 +218,17 @@ class Concatenate(_Merge):
 
 @registry.register()
 class Dot(_Merge):
-    """Sums of products of two tensors along an axis of each.
+    """Compute the dot products of two tensors along one axis of each.
 
-    The result has the other axes of the first tensor, then those of the second: vectors (batch, n) and (batch, n) give
-    (batch, 1), matrices (batch, a, n) and (batch, n, b) along axes (2, 1) give (batch, a, b).
+    The result has the remaining axes of the first tensor, then those of the second. Vectors (batch, n) and (batch, n)
+    give (batch, 1); matrices (batch, a, n) and (batch, n, b) with ``axes=(2, 1)`` give (batch, a, b).
 
     Parameters
     ----------
     axes : int or two ints
-        One axis for both inputs, or one for each. The batch axis, which is 0, cannot be chosen.
+        One axis for both inputs, or one for each. Axis 0, that of the batch, cannot be chosen.
     normalize : bool, default False
-        Divide each vector by its length first: the result is the cosine of the angle between them.
+        Whether each vector is divided by its length first. The results are then cosines of angles between vectors.
     **kwargs
         ``name`` and ``dtype``, see :class:`Layer`.
 
@@ -256,7 +261,7 @@ class Dot(_Merge):
         i, j = self._sample_axes((a, b))
         if a[i] != b[j]:
             raise ValueError(
-                f'Layer "{self.name}": expected inputs of one length along axes={self.axes}. '
+                f'Layer "{self.name}": expected both inputs to have the same length along axes={self.axes}. '
                 f"Received: shapes {input_shape}"
             )
         return (None, *((*a[:i], *a[i + 1 :], *b[:j], *b[j + 1 :]) or (1,)))
@@ -270,37 +275,37 @@ class Dot(_Merge):
 
 
 def add(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """The sum of ``inputs``, a list of tensors. See :class:`Add`, whose arguments it takes."""
+    """Add the tensors in the list ``inputs``. The keyword arguments are those of :class:`Add`."""
     return Add(**kwargs)(inputs)
 
 
 def subtract(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """The first of the two tensors in ``inputs`` minus the second. See :class:`Subtract`, whose arguments it takes."""
+    """Subtract the second tensor in ``inputs`` from the first. The keyword arguments are those of :class:`Subtract`."""
     return Subtract(**kwargs)(inputs)
 
 
 def multiply(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """The product of ``inputs``, a list of tensors. See :class:`Multiply`, whose arguments it takes."""
+    """Multiply the tensors in the list ``inputs``. The keyword arguments are those of :class:`Multiply`."""
     return Multiply(**kwargs)(inputs)
 
 
 def average(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """The mean of ``inputs``, a list of tensors. See :class:`Average`, whose arguments it takes."""
+    """Take the mean of the tensors in the list ``inputs``. The keyword arguments are those of :class:`Average`."""
     return Average(**kwargs)(inputs)
 
 
 def maximum(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """The largest of ``inputs``, a list of tensors. See :class:`Maximum`, whose arguments it takes."""
+    """Take the largest of ``inputs``, value by value. The keyword arguments are those of :class:`Maximum`."""
     return Maximum(**kwargs)(inputs)
 
 
 def minimum(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """The smallest of ``inputs``, a list of tensors. See :class:`Minimum`, whose arguments it takes."""
+    """Take the smallest of ``inputs``, value by value. The keyword arguments are those of :class:`Minimum`."""
     return Minimum(**kwargs)(inputs)
 
 
 def concatenate(inputs: Sequence[Any], axis: int = -1, **kwargs: Any) -> Any:
-    """``inputs``, a list of tensors, one after the other along ``axis``. See :class:`Concatenate`.
+    """Join the tensors in the list ``inputs`` along ``axis``. See :class:`Concatenate`.
 
     Examples
     --------
@@ -312,5 +317,5 @@ def concatenate(inputs: Sequence[Any], axis: int = -1, **kwargs: Any) -> Any:
 
 
 def dot(inputs: Sequence[Any], axes: int | Sequence[int] = -1, **kwargs: Any) -> Any:
-    """Sums of products of the two tensors in ``inputs`` along ``axes``. See :class:`Dot`."""
+    """Compute the dot products of the two tensors in ``inputs`` along ``axes``. See :class:`Dot`."""
     return Dot(axes=axes, **kwargs)(inputs)

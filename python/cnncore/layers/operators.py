@@ -1,4 +1,4 @@
-"""What ``+``, ``-``, ``*`` and ``/`` between symbolic tensors and numbers become."""
+"""The layers that ``+``, ``-``, ``*`` and ``/`` make when they are used with symbolic tensors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ __all__ = ["Divide"]
 
 @registry.register()
 class Divide(Layer):
-    """The quotient of two tensors, as the operator ``/`` makes it.
+    """Divide the first of two tensors by the second, value by value. The operator ``/`` makes such a layer.
+
+    Samples with fewer axes than the others get axes of length 1 in front, as for :class:`Add`.
 
     Examples
     --------
@@ -28,24 +30,32 @@ class Divide(Layer):
     one_input = False
 
     def call(self, inputs: Any) -> Any:
-        numerator, denominator = inputs
+        numerator, denominator = _with_equal_rank(inputs)
         return numerator / denominator
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return (None, *np.broadcast_shapes(*(shape[1:] for shape in input_shape)))
 
     def backward(self, inputs: Any, dy: Any) -> list[np.ndarray]:
-        """Gradients of numerator and denominator."""
-        numerator, denominator = inputs
-        return [
+        """Compute the gradients of the numerator and of the denominator."""
+        numerator, denominator = _with_equal_rank(inputs)
+        gradients = [
             _summed(dy / denominator, numerator.shape),
             _summed(-dy * numerator / denominator**2, denominator.shape),
         ]
+        return [gradient.reshape(x.shape) for gradient, x in zip(gradients, inputs, strict=True)]
 
 
 @registry.register()
 class Reciprocal(Layer):
-    """``numerator / x`` for a number, as the operator ``/`` makes it."""
+    """Divide a number by a tensor. The operator ``/`` makes such a layer.
+
+    Parameters
+    ----------
+    numerator : float, default 1
+    **kwargs
+        ``name``, see :class:`Layer`.
+    """
 
     def __init__(self, numerator: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -58,7 +68,7 @@ class Reciprocal(Layer):
         return input_shape
 
     def backward(self, x: Any, dy: Any) -> np.ndarray:
-        """Gradient of the denominator."""
+        """Compute the gradient of the denominator."""
         return np.asarray(-dy * self.numerator / x**2)
 
     def get_config(self) -> dict[str, Any]:
@@ -110,9 +120,8 @@ def _merged(kind: str, left: Any, right: Any) -> Any:
     for operand in (left, right):
         if not isinstance(operand, KerasTensor):
             raise NotTraceableError(
-                "Expected a symbolic tensor or a number as operand; arrays and weights belong into a Lambda or a "
-                "custom "
-                f"layer. Received: {type(operand).__name__}"
+                "An operator of a symbolic tensor expected a tensor, an array, a weight or a number as the other "
+                f"operand. Received: {type(operand).__name__}"
             )
     return registry.class_named(kind)()([left, right])
 
@@ -121,8 +130,14 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float, np.number)) or (isinstance(value, np.ndarray) and value.ndim == 0)
 
 
+def _with_equal_rank(arrays: Any) -> list[np.ndarray]:
+    """Insert axes of length 1 after the batch axis of arrays that have fewer axes than others."""
+    rank = max(np.ndim(x) for x in arrays)
+    return [np.reshape(x, (len(x), *[1] * (rank - np.ndim(x)), *np.shape(x)[1:])) for x in arrays]
+
+
 def _summed(gradient: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """The gradient of an operand that was broadcast, which is the sum over the axes along which it was repeated."""
+    """Sum the gradient of an operand over the axes along which its values were repeated."""
     axes = tuple(axis for axis, size in enumerate(shape) if size == 1 and gradient.shape[axis] != 1)
     return np.asarray(gradient.sum(axis=axes, keepdims=True) if axes else gradient)
 

@@ -1,5 +1,6 @@
-"""What the modules below :class:`Layer` know about a layer, and what a layer knows about the graph to which it adds
-ops.
+"""The methods of layers and graphs that other modules of this package use, as types.
+
+With these types, modules that :class:`Layer` imports need not import it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ __all__ = ["AnyLayer", "Graph"]
 
 
 class AnyLayer(Protocol):
-    """A layer, as tensors, calls and weights see it."""
+    """What the modules that :class:`Layer` imports need to know about it."""
 
     nodes: list[Any]
 
@@ -36,10 +37,12 @@ class AnyLayer(Protocol):
     def sublayers(self) -> Sequence[Any]: ...
     @property
     def eager_networks(self) -> dict[Any, Any]: ...
+    @property
+    def activity_regularizer(self) -> Any: ...
 
 
 class Graph(Protocol):
-    """The graph to which layers add their ops; see :class:`cnncore.layers.lowering.Lowering`."""
+    """What layers need to know about the graph to which they add ops, :class:`cnncore.layers.lowering.Lowering`."""
 
     def add(self, kind: str, inputs: Sequence[int], layer: str = "", /, **attributes: Any) -> int: ...
     def add_for(self, layer: Any, inputs: Sequence[int], **attributes: Any) -> int: ...

@@ -1,4 +1,4 @@
-"""Layers that only act in training: dropout, noise, and penalties on activities."""
+"""Layers that only act in training: dropout, noise, and penalties on the outputs of other layers."""
 
 from __future__ import annotations
 
@@ -40,17 +40,18 @@ class _Random(Layer):
 
 @registry.register()
 class Dropout(_Random):
-    """In training, set a random share of the values to zero and scale up the others; in inference, do nothing.
+    """In training, set randomly chosen values to zero and scale up the others. In inference, return the input.
 
     Parameters
     ----------
     rate : float
-        Share of the values that are dropped, 0 <= rate < 1. The others are divided by 1 - rate.
+        The share of the values that are set to zero, 0 <= rate < 1. The others are divided by 1 - rate, so that the
+        expected sum stays the same.
     noise_shape : tuple, optional
-        The shape of the mask, with the batch axis (None) in front. Along an axis where it is 1, all values are dropped
-        or kept together.
+        The shape of the mask that says which values are dropped, with the batch axis (None) in front. All values along
+        an axis where it is 1 are dropped or kept together. By default each value has its own place in the mask.
     seed : int, optional
-        Decides which values are dropped; derived from the model's seed by default.
+        Determines which values are dropped. By default it is derived from the model's seed.
     **kwargs
         ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
 
@@ -69,6 +70,10 @@ class Dropout(_Random):
     ) -> None:
         super().__init__(seed, **kwargs)
         self.rate = _checks.number(rate, "rate", type(self).__name__, minimum=0.0, below=1.0)
+        if noise_shape is not None and not isinstance(noise_shape, (list, tuple)):
+            raise TypeError(
+                f"[{type(self).__name__}] expected `noise_shape` to be a tuple. Received: noise_shape={noise_shape!r}"
+            )
         self.noise_shape = None if noise_shape is None else tuple(noise_shape)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -76,16 +81,15 @@ class Dropout(_Random):
         return input_shape
 
     def _mask_shape(self, sample: Shape) -> tuple[int, ...] | None:
-        """The shape of the mask of a sample, or None if it is the shape of the sample."""
+        """Return the shape of the mask of one sample, or None if that is the shape of the sample."""
         if self.noise_shape is None:
             return None
         batch, *given = self.noise_shape if len(self.noise_shape) == len(sample) + 1 else (0, 0)
         shape = tuple(size if wanted is None else wanted for wanted, size in zip(given, sample, strict=False))
         if batch is not None or any(wanted not in (1, size) for wanted, size in zip(shape, sample, strict=False)):
             raise ValueError(
-                f'Layer "{self.name}": expected `noise_shape` to be None for the batch axis, then 1 or the size of '
-                f"each "
-                f"axis of a sample of shape {tuple(sample)}. Received: noise_shape={self.noise_shape}"
+                f'Layer "{self.name}": expected `noise_shape` to be None for the batch axis, then for each axis of a '
+                f"sample of shape {tuple(sample)} 1 or its size. Received: noise_shape={self.noise_shape}"
             )
         return shape
 
@@ -99,7 +103,7 @@ class Dropout(_Random):
 
 
 class _SpatialDropout(Dropout):
-    """Dropout of whole channels."""
+    """The base class of layers that drop whole channels."""
 
     axes: str
 
@@ -121,7 +125,9 @@ class _SpatialDropout(Dropout):
 
 @registry.register()
 class SpatialDropout1D(_SpatialDropout):
-    """Dropout of whole channels of a sequence (batch, steps, channels); see :class:`SpatialDropout2D`.
+    """In training, set randomly chosen channels of sequences (batch, steps, channels) to zero.
+
+    See :class:`SpatialDropout2D`, whose parameters it has, except for ``data_format``.
 
     Examples
     --------
@@ -134,14 +140,17 @@ class SpatialDropout1D(_SpatialDropout):
 
 @registry.register()
 class SpatialDropout2D(_SpatialDropout):
-    """Dropout of whole channels of an image. Neighbouring pixels are alike, so dropping single ones has little effect.
+    """In training, set randomly chosen channels of images (batch, height, width, channels) to zero.
+
+    :class:`Dropout` has little effect on images, since the neighbours of a dropped pixel have similar values.
 
     Parameters
     ----------
     rate : float
-        Share of the channels that are dropped, 0 <= rate < 1.
+        The share of the channels that are set to zero, 0 <= rate < 1. The others are divided by 1 - rate.
     data_format : {"channels_last"}, optional
     seed : int, optional
+        Determines which channels are dropped. By default it is derived from the model's seed.
     **kwargs
         ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
 
@@ -167,14 +176,14 @@ class SpatialDropout2D(_SpatialDropout):
 
 @registry.register()
 class GaussianNoise(_Random):
-    """In training, add normal noise of mean 0; in inference, do nothing.
+    """In training, add noise with a normal distribution of mean 0. In inference, return the input.
 
     Parameters
     ----------
     stddev : float
         Standard deviation of the noise.
     seed : int, optional
-        Derived from the model's seed by default.
+        Determines the noise. By default it is derived from the model's seed.
     **kwargs
         ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
 
@@ -197,20 +206,22 @@ class GaussianNoise(_Random):
 
 @registry.register()
 class GaussianDropout(_Random):
-    """In training, multiply by normal noise of mean 1 and standard deviation sqrt(rate / (1 - rate)).
+    """In training, multiply each value by a random number. In inference, return the input.
+
+    The random numbers have a normal distribution of mean 1 and standard deviation sqrt(rate / (1 - rate)).
 
     Parameters
     ----------
     rate : float
-        0 <= rate < 1. The noise of a :class:`Dropout` with this rate has the same mean and standard deviation.
+        0 <= rate < 1. A :class:`Dropout` of this rate multiplies by numbers of the same mean and standard deviation.
     seed : int, optional
-        Derived from the model's seed by default.
+        Determines the random numbers. By default it is derived from the model's seed.
     **kwargs
         ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
 
     Notes
     -----
-    Srivastava et al., 2014, section 10.
+    Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", 2014, section 10.
 
     Examples
     --------
@@ -234,15 +245,17 @@ class GaussianDropout(_Random):
 
 @registry.register()
 class AlphaDropout(Dropout):
-    """In training, set a random share of the values to the least value of selu, and scale and shift all so that mean
-    and variance stay; in inference, do nothing.
+    """Dropout for networks of selu. In inference, return the input.
+
+    In training, set randomly chosen values to the limit of selu(x) for x to minus infinity. Then scale and shift all
+    values so that values of mean 0 and variance 1 keep that mean and variance.
 
     Parameters
     ----------
     rate : float
-        Share of the values that are dropped, 0 <= rate < 1.
+        The share of the values that are dropped, 0 <= rate < 1.
     noise_shape, seed : optional
-        As of :class:`Dropout`.
+        See :class:`Dropout`.
     **kwargs
         ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
 
@@ -261,8 +274,9 @@ class AlphaDropout(Dropout):
         if not self.rate:
             return inputs[0]
         factor, offset = self._lines()
-        # What dropout makes of ones is 0 or 1 / (1 - rate) in training, and 1 in inference. A factor and an offset are
-        # products of two lines through what they have to be there: (0, c a + b), (a, b) and (1, 0).
+        # Dropout of ones gives numbers d: 0 for dropped values and 1 / (1 - rate) for kept ones in training, and 1 in
+        # inference. The output is factor * x + offset. (factor, offset) must be (0, c a + b) for dropped values, (a, b)
+        # for kept ones, and (1, 0) in inference. They are d p(d) and (1 - d) q(d) with straight lines p and q.
         ones = graph.add("rescaling", inputs, self.name, scale=0.0, offset=1.0)
         drawn = super().lower(graph, [ones])
         factor_line, offset_line, falling = (
@@ -273,7 +287,7 @@ class AlphaDropout(Dropout):
         return graph.add("add", [scaled, graph.add("multiply", [falling, offset_line], self.name)], self.name)
 
     def _lines(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        """Slope and start of the lines p, q for which the factor is d p(d) and the offset (1 - d) q(d)."""
+        """Return the slopes of the lines p and q in :meth:`lower`, and their values at 0: two pairs of numbers."""
         kept = 1.0 - self.rate
         a = (kept * (1.0 + self.rate * _LEAST_SELU**2)) ** -0.5
         b = -a * _LEAST_SELU * self.rate
@@ -285,11 +299,12 @@ class AlphaDropout(Dropout):
 
 @registry.register()
 class ActivityRegularization(Layer):
-    """Add ``l1 * sum(|x|) + l2 * sum(x^2)``, as a mean over the batch, to the loss; the values pass unchanged.
+    """Return the input, and add ``l1 * sum(|x|) + l2 * sum(x^2)`` divided by the number of samples to the loss.
 
     Parameters
     ----------
     l1, l2 : float, default 0
+        The factors of the magnitudes and of the squares.
     **kwargs
         ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
 

@@ -1,4 +1,4 @@
-"""Layers that only arrange values: Flatten, Reshape, Permute, RepeatVector, Identity."""
+"""Layers that arrange values in another shape or order: Flatten, Reshape, Permute, RepeatVector, Identity."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ class Identity(Layer):
 
 @registry.register()
 class Flatten(Layer):
-    """Arrange the values of each sample along one axis: (batch, 7, 7, 64) becomes (batch, 3136). This takes no time.
+    """Arrange the values of each sample along one axis: (batch, 7, 7, 64) becomes (batch, 3136).
+
+    No values are moved in memory.
 
     Parameters
     ----------
@@ -64,12 +66,12 @@ class Flatten(Layer):
 
 @registry.register()
 class Reshape(Layer):
-    """Give the values of each sample another shape. This takes no time.
+    """Give each sample another shape, and keep its values in their order. No values are moved in memory.
 
     Parameters
     ----------
-    target_shape : tuple of int
-        The new shape without the batch axis. One size may be -1, and is then computed from the others.
+    target_shape : int or tuple of int
+        The new shape without the batch axis. One size may be -1; then it is computed from the others.
     **kwargs
         ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
 
@@ -88,14 +90,12 @@ class Reshape(Layer):
 
     def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        given = [target_shape] if isinstance(target_shape, int) else list(target_shape)
-        sizes = [size if size == -1 else _checks.integer(size, "target_shape", "Reshape") for size in given]
-        if not sizes or sizes.count(-1) > 1:
+        self.target_shape = _checks.integers(target_shape, "target_shape", "Reshape", minimum=-1)
+        if not self.target_shape or 0 in self.target_shape or self.target_shape.count(-1) > 1:
             raise ValueError(
-                f"[Reshape] expected `target_shape` with at least one size, at most one of them -1. "
-                f"Received: target_shape={target_shape!r}"
+                "[Reshape] expected `target_shape` to have at least one size, all of them positive except for at most "
+                f"one -1. Received: target_shape={target_shape!r}"
             )
-        self.target_shape = tuple(sizes)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         batch, *sample = input_shape
@@ -124,7 +124,8 @@ class Permute(Layer):
     Parameters
     ----------
     dims : tuple of int
-        The axes of the input in the order of the output, counted from 1: (2, 1) exchanges two.
+        The numbers of the input's axes in the order that they have in the output. The first axis after that of the
+        batch has the number 1: (2, 1) exchanges the two axes of a sample.
     **kwargs
         ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
 
@@ -136,9 +137,11 @@ class Permute(Layer):
 
     def __init__(self, dims: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.dims = tuple(dims)
+        self.dims = _checks.integers(dims, "dims", "Permute", minimum=0)
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
-            raise ValueError(f"[Permute] expected `dims` to be 1, 2, ... in some order. Received: dims={dims!r}")
+            raise ValueError(
+                f"[Permute] expected `dims` to be the numbers 1, 2, ... of axes in some order. Received: dims={dims!r}"
+            )
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         if len(input_shape) != len(self.dims) + 1:
@@ -162,6 +165,7 @@ class RepeatVector(Layer):
     Parameters
     ----------
     n : int
+        How often each vector is repeated.
     **kwargs
         ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
 

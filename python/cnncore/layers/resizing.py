@@ -15,10 +15,10 @@ __all__ = ["Cropping1D", "Cropping2D", "UpSampling1D", "UpSampling2D", "ZeroPadd
 
 
 class _Sided(Windowed):
-    """A layer with two numbers for each axis: before and after the image."""
+    """A layer with two numbers for each axis: one for the side before the image, and one for the side after it."""
 
     def _two_sides(self, value: Any, name: str) -> tuple[_checks.Pair, ...]:
-        """An int for all sides, for images also an int for each axis, or (before, after) for each axis."""
+        """Return (before, after) for each axis, from such pairs, from an int for each axis, or from one int for all."""
         owner = type(self).__name__
         if self.rank == 1:
             before, after = _checks.pair(value, name, owner, 0)
@@ -59,12 +59,13 @@ class _ZeroPadding(_Sided):
 
 @registry.register()
 class ZeroPadding2D(_ZeroPadding):
-    """Add rows and columns of zeros around an image.
+    """Add rows and columns of zeros around an image (batch, height, width, channels).
 
     Parameters
     ----------
     padding : int, two ints, or ((top, bottom), (left, right)), default 1
-        One int for all sides, two ints for (rows, columns).
+        How many are added. One int is for all sides. Of two ints, the first is for the top and the bottom, the second
+        for the left and the right.
     data_format : {"channels_last"}, optional
     **kwargs
         ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
@@ -82,8 +83,8 @@ class ZeroPadding1D(_ZeroPadding):
 
     Parameters
     ----------
-    padding : int or two ints, default 1
-        For both ends, or (before, after).
+    padding : int or (before, after), default 1
+        How many steps are added: one int for both ends, or an int for each.
     data_format : {"channels_last"}, optional
     **kwargs
         ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
@@ -114,9 +115,8 @@ class _Cropping(_Sided):
         out = [n - sum(side) for n, side in zip(size, self._sides_of_cropping, strict=True)]
         if min(out) < 1:
             raise ValueError(
-                f'Layer "{self.name}": expected `cropping` smaller than the input. Received: input shape '
-                f"{input_shape}, "
-                f"cropping={self.cropping}"
+                f'Layer "{self.name}": expected `cropping` to leave at least one row and column, or one step. '
+                f"Received: input shape {input_shape}, cropping={self.cropping}"
             )
         return (batch, *out, channels)
 
@@ -131,12 +131,13 @@ class _Cropping(_Sided):
 
 @registry.register()
 class Cropping2D(_Cropping):
-    """Cut off the outer rows and columns of an image.
+    """Cut off the outer rows and columns of an image (batch, height, width, channels).
 
     Parameters
     ----------
     cropping : int, two ints, or ((top, bottom), (left, right)), default ((0, 0), (0, 0))
-        One int for all sides, two ints for (rows, columns).
+        How many are cut off. One int is for all sides. Of two ints, the first is for the top and the bottom, the second
+        for the left and the right.
     data_format : {"channels_last"}, optional
     **kwargs
         ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
@@ -160,8 +161,8 @@ class Cropping1D(_Cropping):
 
     Parameters
     ----------
-    cropping : int or two ints, default (1, 1)
-        At both ends, or (before, after).
+    cropping : int or (before, after), default (1, 1)
+        How many steps are cut off: one int for both ends, or an int for each.
     **kwargs
         ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
 
@@ -203,11 +204,11 @@ class UpSampling2D(_UpSampling):
     Parameters
     ----------
     size : int or two ints, default 2
-        How many times as high and as wide the image becomes.
+        The factors by which height and width grow. One int is for both.
     data_format : {"channels_last"}, optional
     interpolation : {"nearest", "bilinear"}, default "nearest"
-        For "bilinear", each pixel is a point in the middle of a square. Beyond the outermost points the image has their
-        values.
+        "nearest" repeats each pixel. "bilinear" interpolates between the centres of neighbouring pixels. Outside of the
+        outermost centres, the values of the outermost pixels are used.
     **kwargs
         ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
 
@@ -226,7 +227,7 @@ class UpSampling2D(_UpSampling):
 
     @property
     def size(self) -> tuple[int, ...]:
-        """How many times as high and as wide the image becomes."""
+        """The factors by which height and width grow."""
         return self._factors
 
     def get_config(self) -> dict[str, Any]:
@@ -245,7 +246,7 @@ class UpSampling1D(_UpSampling):
     Parameters
     ----------
     size : int, default 2
-        How many times as long.
+        How often each step is repeated.
     **kwargs
         ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
 
@@ -262,7 +263,7 @@ class UpSampling1D(_UpSampling):
 
     @property
     def size(self) -> int:
-        """How many times as long."""
+        """How often each step is repeated."""
         return self._factors[0]
 
     def get_config(self) -> dict[str, Any]:

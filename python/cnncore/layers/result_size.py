@@ -1,4 +1,4 @@
-"""How large the result of a NumPy function will be, before it is computed: a file may ask for any size."""
+"""Limit for the results of NumPy functions. A model file can ask for a result of any size, so it is checked before."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 __all__ = ["LARGEST", "check_result_size"]
 
-LARGEST = 1 << 26  # numbers in the result for a few samples, which are 256 MB
+LARGEST = 1 << 26  # the largest allowed result for two or three samples, in numbers; they take 256 MB as float32
 
 
 def check_result_size(name: str, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> None:
@@ -21,12 +21,12 @@ def check_result_size(name: str, arguments: Sequence[Any], keywords: Mapping[str
     name : str
         The function's name in NumPy.
     arguments, keywords : list, dict
-        What it is called with.
+        The arguments that it is called with.
 
     Raises
     ------
     ValueError
-        If the result is too large. Whatever else is wrong is left to NumPy.
+        If the result would be too large. NumPy itself reports other errors when the function is called.
 
     Examples
     --------
@@ -42,6 +42,7 @@ def check_result_size(name: str, arguments: Sequence[Any], keywords: Mapping[str
 
 
 def _size(name: str, values: Sequence[Any]) -> int:
+    """Estimate how many numbers the result has; the true number is never larger if the arguments are valid."""
     arrays = [value for value in values if isinstance(value, np.ndarray)]
     largest = max((array.size for array in arrays), default=1)
     if name in ("tile", "repeat"):
@@ -62,7 +63,7 @@ def _size(name: str, values: Sequence[Any]) -> int:
 
 
 def _integers(values: Any) -> list[int]:
-    """The integers in lists and tuples, and among the values themselves."""
+    """Return the integers in nested lists and tuples, in order."""
     if isinstance(values, (list, tuple)):
         return [number for value in values for number in _integers(value)]
     return [int(values)] if isinstance(values, (int, np.integer)) and not isinstance(values, bool) else []
@@ -71,12 +72,15 @@ def _integers(values: Any) -> list[int]:
 def _broadcast(shapes: Sequence[tuple[int, ...]]) -> int:
     try:
         return math.prod(np.broadcast_shapes(*shapes))
-    except ValueError:  # they do not fit, which NumPy says better
+    except ValueError:  # the shapes do not fit together; NumPy says so when the function is called
         return max((math.prod(shape) for shape in shapes), default=1)
 
 
 def _einsum(subscripts: str, arrays: Sequence[np.ndarray]) -> int:
-    """The product of the sizes that the letters of the result have; of all sizes, where it does not name them."""
+    """Estimate the size of the result of einsum: the product of the sizes that the letters of the result stand for.
+
+    If the subscripts do not name the letters of the result, it is the product of the sizes of all arrays.
+    """
     terms, arrow, result = subscripts.replace(" ", "").partition("->")
     sizes: dict[str, int] = {}
     for term, array in zip(terms.split(","), arrays, strict=False):

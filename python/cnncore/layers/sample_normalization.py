@@ -15,8 +15,16 @@ from cnncore.layers.weighted import Weighted
 __all__ = ["GroupNormalization", "LayerNormalization", "UnitNormalization"]
 
 
+def _axes_of(axis: int | Sequence[int], owner: str) -> list[int]:
+    """Return the argument ``axis`` as a list of ints, which must not be empty."""
+    axes = list(_checks.integers(axis, "axis", owner, -8, 8))
+    if not axes:
+        raise ValueError(f"[{owner}] expected `axis` to be an integer or several of them. Received: axis={axis!r}")
+    return axes
+
+
 class _ScaledAndCentered(Weighted):
-    """A normalization with a learned scale ``gamma`` and mean ``beta``."""
+    """A normalization that is followed by a factor ``gamma`` and an offset ``beta``, which training changes."""
 
     epsilon: float
     center: bool
@@ -34,12 +42,12 @@ class _ScaledAndCentered(Weighted):
 
     @property
     def gamma(self) -> Variable | None:
-        """The learned scale; None if ``scale`` is False."""
+        """The factor; None if ``scale`` is False."""
         return self._weight("gamma") if self.scale else None
 
     @property
     def beta(self) -> Variable | None:
-        """The learned mean; None if ``center`` is False."""
+        """The offset; None if ``center`` is False."""
         return self._weight("beta") if self.center else None
 
     def get_config(self) -> dict[str, Any]:
@@ -48,18 +56,19 @@ class _ScaledAndCentered(Weighted):
 
 @registry.register()
 class LayerNormalization(_ScaledAndCentered):
-    """Bring the last axis, or the last axes, of each sample to mean 0 and variance 1, then scale and shift.
+    """Bring the values along one or several axes of each sample to mean 0 and variance 1, then scale and shift them.
 
-    y = gamma (x - mean) / sqrt(variance + epsilon) + beta.
+    The output is y = gamma (x - mean) / sqrt(variance + epsilon) + beta.
 
     Parameters
     ----------
     axis : int or sequence of int, default -1
-        The axes over which mean and variance are taken, counted with the batch axis: one axis, or the last several.
+        The axis or axes over which mean and variance are taken. Axis 0 is that of the batch. Several axes must be the
+        last ones of the input.
     epsilon : float, default 0.001
+        A small number that is added to the variance, so that the division is always possible.
     center, scale : bool, default True
-        Whether there is a ``beta``, and whether there is a ``gamma``, each with one value for each place along
-        ``axis``.
+        Whether there is a ``beta``, and whether there is a ``gamma``. Both have the sizes of the input along ``axis``.
     beta_initializer, gamma_initializer : default "zeros" and "ones"
     beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint : optional
     **kwargs
@@ -92,10 +101,8 @@ class LayerNormalization(_ScaledAndCentered):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if isinstance(axis, (list, tuple)):
-            self.axis: Any = [_checks.integer(item, "axis", "LayerNormalization", -8, 8) for item in axis]
-        else:
-            self.axis = _checks.integer(axis, "axis", "LayerNormalization", -8, 8)
+        axes = _axes_of(axis, "LayerNormalization")
+        self.axis: Any = axes if isinstance(axis, (list, tuple)) else axes[0]
         self._keep(
             epsilon,
             center,
@@ -109,13 +116,12 @@ class LayerNormalization(_ScaledAndCentered):
         )
 
     def _axes(self, rank: int) -> list[int]:
-        """The axes of a sample, in order. A ValueError unless it is one axis, or the last several ones."""
+        """Return the axes of a sample, in order. A ValueError says if they are not one axis or the last ones."""
         given = [self.axis] if isinstance(self.axis, int) else self.axis
         axes = sorted(sample_axis(axis, rank, self.name) for axis in given)
         if len(axes) != 1 and axes != list(range(rank - 1 - len(axes), rank - 1)):
             raise ValueError(
-                f'Layer "{self.name}": expected `axis` to be one axis or the last several ones of an input of rank '
-                f"{rank}. "
+                f'Layer "{self.name}": expected `axis` to be one axis, or the last axes of an input of rank {rank}. '
                 f"Received: axis={self.axis}"
             )
         return axes
@@ -153,16 +159,20 @@ class LayerNormalization(_ScaledAndCentered):
 class GroupNormalization(_ScaledAndCentered):
     """Bring groups of channels of each sample to mean 0 and variance 1, then scale and shift each channel.
 
+    The output is y = gamma (x - mean) / sqrt(variance + epsilon) + beta, with the mean and variance of all values of
+    the sample in the same group.
+
     Parameters
     ----------
     groups : int, default 32
-        The number of groups, by which the number of channels must be divisible. With -1 each channel is a group of its
-        own (instance normalization), with 1 all channels are one group.
+        The number of groups. The number of channels must be divisible by it. With -1 each channel is its own group
+        (instance normalization), with 1 all channels are one group.
     axis : int, default -1
-        The axis of the channels, counted with the batch axis.
+        The axis of the channels. Axis 0 is that of the batch.
     epsilon : float, default 0.001
+        A small number that is added to the variance, so that the division is always possible.
     center, scale : bool, default True
-        Whether there is a ``beta``, and whether there is a ``gamma``, each with one value for each channel.
+        Whether there is a ``beta``, and whether there is a ``gamma``. Both have one value for each channel.
     beta_initializer, gamma_initializer : default "zeros" and "ones"
     beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint : optional
     **kwargs
@@ -240,12 +250,12 @@ class GroupNormalization(_ScaledAndCentered):
 
 @registry.register()
 class UnitNormalization(Layer):
-    """Divide each vector by its length, x / sqrt(max(sum(x^2), 1e-12)).
+    """Divide each vector by its length: y = x / sqrt(max(sum(x^2), 1e-12)).
 
     Parameters
     ----------
     axis : int or sequence of int, default -1
-        The axes that make a vector, counted with the batch axis.
+        The axis or axes along which the values of a vector lie. Axis 0 is that of the batch.
     **kwargs
         ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
 
@@ -258,8 +268,7 @@ class UnitNormalization(Layer):
 
     def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        given = list(axis) if isinstance(axis, (list, tuple)) else [axis]
-        self.axis = [_checks.integer(item, "axis", "UnitNormalization", -8, 8) for item in given]
+        self.axis = _axes_of(axis, "UnitNormalization")
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         for axis in self.axis:

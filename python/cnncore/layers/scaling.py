@@ -1,4 +1,4 @@
-"""Layers that scale data: Rescaling by given numbers, Normalization by statistics of a data set."""
+"""Layers that scale data: Rescaling by given numbers, and Normalization by the mean and variance of a data set."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ from cnncore.layers.protocols import Graph
 
 __all__ = ["Normalization", "Rescaling"]
 
-_EPSILON = 1e-7  # smaller standard deviations are replaced by this one, as in Keras
+_EPSILON = 1e-7  # the smallest standard deviation that is divided by, as in Keras
 
 Float64 = NDArray[np.float64]
 
 
 @registry.register()
 class Rescaling(Layer):
-    """x * scale + offset. As the first layer it takes no time, since images are scaled while they are read.
+    """Compute y = x * scale + offset.
+
+    As the first layer of a model it costs almost nothing, since the core scales images while it reads them.
 
     Parameters
     ----------
@@ -63,24 +65,24 @@ class Rescaling(Layer):
 
 @registry.register()
 class Normalization(Layer):
-    """(x - mean) / sqrt(variance), with statistics that are given or found by :meth:`adapt`.
+    """Compute y = (x - mean) / sqrt(variance), with a mean and variance that are given or found by :meth:`adapt`.
 
     Parameters
     ----------
     axis : int, sequence of int, or None, default -1
-        The axes along which each place has its own statistics, counted with the batch axis. With None there is one mean
-        for all values.
+        The axes along which each place has its own mean and variance; -1 gives each channel its own. Axis 0 is that of
+        the batch. With None there is one mean and one variance for all values.
     mean, variance : array_like, optional
-        Give both or none. They are broadcast to the sizes along ``axis``.
+        Both or neither. They are broadcast to the sizes of the input along ``axis``.
     invert : bool, default False
-        Compute x * sqrt(variance) + mean instead.
+        Whether to compute y = x * sqrt(variance) + mean instead.
     **kwargs
         ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
 
     Notes
     -----
-    The layer computes x * scale + offset and keeps these two as weights; :attr:`mean` and :attr:`variance` are
-    computed from them. A standard deviation below 1e-7 is replaced by 1e-7.
+    The layer computes x * scale + offset. ``scale`` and ``offset`` are its weights, and :attr:`mean` and
+    :attr:`variance` are computed from them. A standard deviation below 1e-7 is replaced by 1e-7.
 
     Examples
     --------
@@ -100,12 +102,11 @@ class Normalization(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        given = () if axis is None else axis if isinstance(axis, (list, tuple)) else (axis,)
-        self.axis = tuple(_checks.integer(item, "axis", "Normalization", -8, 8) for item in given)
+        self.axis = () if axis is None else _checks.integers(axis, "axis", "Normalization", -8, 8)
         self.invert = _checks.boolean(invert, "invert", "Normalization")
         if (mean is None) != (variance is None):
             raise ValueError(
-                f"[Normalization] expected both `mean` and `variance`, or none. Received: {mean=}, {variance=}"
+                f"[Normalization] expected both `mean` and `variance`, or neither. Received: {mean=}, {variance=}"
             )
         self.input_mean = None if mean is None else _statistic(mean, "mean")
         self.input_variance = None if variance is None else _statistic(variance, "variance")
@@ -117,7 +118,7 @@ class Normalization(Layer):
         return input_shape
 
     def _kept(self, sample: Sequence[int]) -> list[int]:
-        """The axes of a sample along which each place has its own statistics."""
+        """Return the axes of a sample along which each place has its own statistics."""
         return sorted(sample_axis(axis, len(sample) + 1, self.name) for axis in self.axis)
 
     def _broadcast_shape(self, sample: Sequence[int]) -> tuple[int, ...]:
@@ -125,8 +126,9 @@ class Normalization(Layer):
         return tuple(size if axis in kept else 1 for axis, size in enumerate(sample))
 
     def _trailing(self, sample: Sequence[int]) -> tuple[int, ...]:
-        """The sizes of the last axes of a sample, as many as are needed to have a factor for each place
-        along ``axis``.
+        """Return the sizes of the last axes of a sample, beginning with the first one that is in ``axis``.
+
+        The weights have a value for each place along these axes, so that one op multiplies all of them.
         """
         return tuple(sample[min([*self._kept(sample), len(sample) - 1]) :])
 
@@ -146,16 +148,15 @@ class Normalization(Layer):
         return [WeightSpec("scale", size, scale, trainable=False), WeightSpec("offset", size, offset, trainable=False)]
 
     def _factors(self, sample: tuple[int, ...], mean: Any, variance: Any) -> tuple[Float64, Float64]:
-        """Scale and offset for each place in the trailing axes."""
+        """Compute the scale and the offset for each place along the axes of :meth:`_trailing`."""
         shape = self._broadcast_shape(sample)
         trailing = self._trailing(sample)
         try:
             mean, variance = (_spread(value, shape, self._kept(sample)) for value in (mean, variance))
         except ValueError:
             raise ValueError(
-                f'Layer "{self.name}": expected `mean` and `variance` that fit the axes {self.axis} of samples of '
-                f"shape "
-                f"{sample}. Received: shapes {np.shape(mean)} and {np.shape(variance)}"
+                f'Layer "{self.name}": expected `mean` and `variance` to broadcast to the axes {self.axis} of samples '
+                f"of shape {sample}. Received: shapes {np.shape(mean)} and {np.shape(variance)}"
             ) from None
         deviation = np.maximum(np.sqrt(variance), _EPSILON)
         scale, offset = (deviation, mean) if self.invert else (1 / deviation, -mean / deviation)
@@ -163,16 +164,16 @@ class Normalization(Layer):
         return np.broadcast_to(scale, target).ravel(), np.broadcast_to(offset, target).ravel()
 
     def adapt(self, data: Any, batch_size: int | None = None, steps: int | None = None) -> None:
-        """Compute the statistics of a data set, and normalize by them.
+        """Set the mean and variance to those of a data set.
 
         Parameters
         ----------
         data : array_like, or iterable of batches
-            With the batch axis in front. If batches are tuples (x, y), their x is used.
-        batch_size : ignored
-            Accepted for compatibility with Keras.
+            Arrays have the batch axis in front. If the batches are tuples (x, y), their x is used.
+        batch_size : int, optional
+            Accepted for compatibility with Keras, and not used.
         steps : int, optional
-            How many batches of an iterable to use; all by default.
+            How many batches of an iterable are used. By default all are.
         """
         mean, variance, sample = _statistics(data, self._kept, steps)
         if not self.built:
@@ -185,17 +186,22 @@ class Normalization(Layer):
 
     @property
     def statistics_shape(self) -> tuple[int, ...]:
-        """The sizes along ``axis`` of the samples that the layer was built for."""
+        """The sizes of the layer's input along ``axis``."""
         assert self._sample is not None
         return tuple(self._sample[axis] for axis in self._kept(self._sample))
 
     def set_statistics(self, mean: ArrayLike, variance: ArrayLike) -> None:
-        """Set the mean and the variance for each place along ``axis``, which :meth:`adapt` would compute.
+        """Set the mean and the variance for each place along ``axis``.
 
         Parameters
         ----------
         mean, variance : array_like
-            Of shape :attr:`statistics_shape`, or such that they broadcast to a sample.
+            Arrays of shape :attr:`statistics_shape`, or arrays that broadcast to the shape of a sample.
+
+        Raises
+        ------
+        ValueError
+            If the layer is not built.
         """
         if self._sample is None:
             raise ValueError(f'Layer "{self.name}": expected a layer that is built. Received: one that is not')
@@ -205,13 +211,13 @@ class Normalization(Layer):
 
     @property
     def mean(self) -> Float32:
-        """The mean, with the batch axis and all axes of a sample. Axes over which the mean was taken have length 1."""
+        """The mean, in an array with all axes of the input. Axes over which the mean was taken have length 1."""
         scale, offset = self._scale_and_offset()
         return offset if self.invert else -offset / scale
 
     @property
     def variance(self) -> Float32:
-        """The variance, of the shape of :attr:`mean`."""
+        """The variance, in an array of the shape of :attr:`mean`."""
         scale, _ = self._scale_and_offset()
         return np.asarray(scale**2 if self.invert else scale**-2, np.float32)
 
@@ -221,7 +227,7 @@ class Normalization(Layer):
         trailing = self._trailing(self._sample)
         lead = [1] * (len(self._sample) - len(trailing))
         shape = self._broadcast_shape(self._sample)
-        # repeat the statistics along the axes on which they do not depend
+        # along other axes than `axis` the values are repeated, and the first of them is taken
         first = tuple(slice(0, size) for size in shape)
         return [array.reshape(*lead, *trailing)[first][np.newaxis] for array in arrays]
 
@@ -251,9 +257,7 @@ def _statistic(value: ArrayLike, name: str) -> Float64:
 
 
 def _spread(value: Any, shape: Sequence[int], kept: Sequence[int]) -> Float64:
-    """A statistic as an array that broadcasts to ``shape``. It is given with the axes ``kept`` only, or with all axes
-    of a sample.
-    """
+    """Broadcast a mean or variance to ``shape``. It has either the axes ``kept`` only, or all axes of a sample."""
     array = np.asarray(value, np.float64)
     if array.ndim <= len(kept):
         target = [1] * len(shape)
@@ -266,7 +270,7 @@ def _spread(value: Any, shape: Sequence[int], kept: Sequence[int]) -> Float64:
 
 
 def _statistics(data: Any, kept: Any, steps: int | None) -> tuple[Float64, Float64, tuple[int, ...]]:
-    """The mean and variance over all samples and all axes except the kept ones, and the shape of a sample."""
+    """Return the mean and variance over all samples and all axes except the kept ones, and the shape of a sample."""
     count, mean, spread = 0, np.zeros(()), np.zeros(())
     sample: tuple[int, ...] = ()
     for number, batch in enumerate(_batches(data)):
@@ -277,7 +281,9 @@ def _statistics(data: Any, kept: Any, steps: int | None) -> tuple[Float64, Float
         size = math.prod(batch.shape[axis] for axis in axes)
         batch_mean = batch.mean(axis=axes, dtype=np.float64, keepdims=True)[0]
         batch_spread = size * batch.var(axis=axes, dtype=np.float64, keepdims=True)[0]
-        # Chan, Golub and LeVeque, 1979: the sum of squares of two sets about their common mean.
+        # `spread` is the sum of squares of the differences from the mean. The formula that combines those of two sets
+        # is that of Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing sample
+        # variances", 1979.
         total = count + size
         step = batch_mean - mean
         spread = spread + batch_spread + step**2 * (count * size / total)

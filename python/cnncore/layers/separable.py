@@ -1,4 +1,4 @@
-"""SeparableConv2D and SeparableConv1D: a convolution of each channel by itself, then one that mixes the channels."""
+"""SeparableConv2D and SeparableConv1D, which convolve each channel by itself and then mix the channels."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class _SeparableConvolution(Depthwise):
 
     @property
     def pointwise_kernel(self) -> Variable:
-        """The kernel that mixes channels, (1, 1, channels * depth_multiplier, filters)."""
+        """The kernel that mixes channels, (1, 1, channels * depth_multiplier, filters); for sequences with one 1."""
         return self._weight("pointwise_kernel")
 
     def get_config(self) -> dict[str, Any]:
@@ -97,14 +97,16 @@ class _SeparableConvolution(Depthwise):
 
 @registry.register("separable_convolution2d", "separableconvolution2d")
 class SeparableConv2D(_SeparableConvolution):
-    """A depthwise convolution, then one of 1x1 that mixes the channels; also named ``SeparableConvolution2D``.
+    """Convolve each channel of an image by itself, then mix the channels by a 1x1 convolution.
+
+    Also named ``SeparableConvolution2D``.
 
     Parameters
     ----------
     filters : int
         Number of output channels.
     kernel_size, strides, padding, data_format, dilation_rate, depth_multiplier
-        The arguments of the first convolution, as for :class:`DepthwiseConv2D`.
+        The arguments of the first convolution, see :class:`DepthwiseConv2D`.
     activation : str or callable, optional
         Applied after the second convolution; there is no activation between the two.
     use_bias : bool, default True
@@ -129,7 +131,10 @@ class SeparableConv2D(_SeparableConvolution):
 
 @registry.register("separable_convolution1d", "separableconvolution1d")
 class SeparableConv1D(_SeparableConvolution):
-    """A depthwise convolution of sequences, then one of size 1 that mixes the channels; see :class:`SeparableConv2D`.
+    """Convolve each channel of a sequence (batch, steps, channels) by itself, then mix the channels of each step.
+
+    The parameters are those of :class:`SeparableConv2D`, with one int where it takes two. Also named
+    ``SeparableConvolution1D``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Functions in NumPy that use weights of any layers: of the one that calls them, or of others, as tied weights are."""
+"""Ops for NumPy functions that use weights of several layers, such as a layer that also uses the weights of another."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ __all__ = ["TapedFunction"]
 
 
 class TapedFunction:
-    """A function of arrays and weights, as ops that call Python.
+    """Ops that call a Python function of arrays and weights.
 
-    The first op computes it. Each layer whose weights it uses adds an op that passes the result, and whose backward
-    pass says the gradients of its weights: an op of the core has the weights of one layer.
+    An op of the core can only have weights of one layer. So the first op computes the function and has no weights. For
+    each layer whose weights the function uses, another op follows. It returns its input unchanged in the forward pass,
+    and gives the gradients of the weights of its layer in the backward pass.
 
     Parameters
     ----------
@@ -27,20 +28,21 @@ class TapedFunction:
     function : callable
         Takes the list of arrays and ``training``, and returns an array.
     variables : list of Variable
-        The trained weights that it may use.
+        The trained weights that the function may use.
     """
 
     def __init__(
         self, name: str, function: Callable[[Sequence[Any], bool], Any], variables: Sequence[Variable]
     ) -> None:
         self._name, self._function, self._variables = name, function, list(variables)
-        # For the last forward pass in training: its backward pass, or why there is none, and later the gradients.
+        # For the last forward pass in training: the function that computes its gradients, or the error that says why
+        # there is none; and the gradients, once they are computed.
         self._back: Callable[[np.ndarray], list[np.ndarray]] | NotDifferentiableError | None = None
         self._gradients: list[np.ndarray] | None = None
         self._inputs = 0
 
     def lower(self, graph: Graph, inputs: Sequence[int], shape: tuple[int, ...]) -> int:
-        """Add the ops to ``graph``; the id of the result, whose samples have ``shape``."""
+        """Add the ops to ``graph``, and return the id of the result, whose samples have ``shape``."""
         result = graph.add("host", inputs, self._name, forward=self.forward, backward=self.backward, shape=shape)
         owners: dict[int, tuple[AnyLayer, list[int]]] = {}
         for place, variable in enumerate(self._variables):
@@ -58,19 +60,19 @@ class TapedFunction:
         return result
 
     def forward(self, arrays: Sequence[np.ndarray], training: bool) -> np.ndarray:
-        """The result for a batch."""
+        """Compute the result for a batch."""
         self._inputs, self._gradients = len(arrays), None
         if not training:
             return _plain(self._function(arrays, False))
         arrays = [array.copy() for array in arrays]  # the core may reuse its arrays before the backward pass
         try:
             result, self._back = pullback(lambda *args: self._function(args, True), arrays, self._variables)
-        except NotDifferentiableError as error:  # raised only if the gradient is needed
+        except NotDifferentiableError as error:  # the error is raised only if the gradient is needed
             self._back, result = error, self._function(arrays, True)
         return _plain(result)
 
     def backward(self, arrays: Sequence[np.ndarray], dy: np.ndarray) -> list[np.ndarray]:
-        """The gradients of the inputs."""
+        """Compute the gradients of the inputs."""
         return self._all_gradients(dy)[: self._inputs]
 
     def _backward_of(self, places: list[int]) -> Callable[..., list[np.ndarray]]:
@@ -81,7 +83,7 @@ class TapedFunction:
         return backward
 
     def _all_gradients(self, dy: np.ndarray) -> list[np.ndarray]:
-        if self._gradients is None:  # all ops get the same dy
+        if self._gradients is None:  # the first op that needs them computes them: all ops get the same dy
             if not callable(self._back):
                 raise ValueError(f'Layer "{self._name}" cannot be trained through: {self._back}') from self._back
             self._gradients = [np.array(gradient, np.float32, order="C") for gradient in self._back(dy)]

@@ -33,11 +33,11 @@ Shape = tuple[Any, ...]  # the batch axis, None, then ints
 
 
 class NotTraceableError(TypeError, AttributeError):
-    """Raised if something is done with a symbolic tensor that cannot be turned into a layer."""
+    """Raised if an operation on a symbolic tensor cannot be turned into a layer."""
 
 
 class Array(np.ndarray):
-    """What a layer or model returns when it is called on arrays: a NumPy array with a method ``numpy()``."""
+    """A NumPy array with a method ``numpy()``, as layers and models return it when they are called on arrays."""
 
     def numpy(self) -> np.ndarray:
         """The values as a plain NumPy array, without a copy."""
@@ -55,8 +55,9 @@ class History(NamedTuple):
 class KerasTensor:
     """A tensor without values: the result of ``Input`` or of calling a layer on such a tensor.
 
-    It has ``shape`` (the batch axis, None, in front), ``dtype``, ``name`` and ``history``. ``+``, ``-``, ``*`` and
-    ``/`` with another tensor or a number make a layer for this operation. Everything else is done by calling layers.
+    It has the attributes ``shape`` (with the batch axis, None, in front), ``dtype``, ``name`` and ``history``.
+    Operators such as ``+`` and NumPy functions make a layer for the operation, and return the tensor that this layer
+    returns.
 
     Examples
     --------
@@ -79,14 +80,14 @@ class KerasTensor:
 
     @property
     def node(self) -> Node:
-        """The call that gives this tensor."""
+        """The call of a layer that returned this tensor."""
         if self.source is None:
-            raise ValueError(f"Expected a tensor that comes from Input or a layer. Received: {self!r}")
+            raise ValueError(f"Expected a tensor that Input or a layer returned. Received: {self!r}")
         return self.source[0]
 
     @property
     def history(self) -> History | None:
-        """Which layer gives this tensor, and in which of its calls."""
+        """The layer that returned this tensor and the number of the call, or None if no layer did."""
         if self.source is None:
             return None
         node, position = self.source
@@ -95,7 +96,7 @@ class KerasTensor:
     def __repr__(self) -> str:
         return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
 
-    # --- arithmetic: each operator is a layer ---------------------------------------------------------------------
+    # --- arithmetic: each operator makes a layer ------------------------------------------------------------------
     def __add__(self, other: Any) -> Any:
         return _operate("add", self, other)
 
@@ -124,11 +125,11 @@ class KerasTensor:
         return _operate("multiply", self, -1.0)
 
     def activated(self, function: Callable[..., Any]) -> Any:
-        """An activation function of this tensor, as a layer."""
+        """Apply an activation function, as an ``Activation`` layer."""
         return _operate("activation", self, function)
 
     def given_to(self, kind: str, **arguments: Any) -> Any:
-        """What a new layer of that class makes of this tensor."""
+        """Call a new layer on this tensor. ``kind`` is the name of its class, ``arguments`` are for its constructor."""
         return _operate("layer", self, (kind, arguments))
 
     def __getitem__(self, key: Any) -> Any:
@@ -158,10 +159,10 @@ class KerasTensor:
     def __le__(self, other: Any) -> Any:
         return apply_function(np.less_equal, (self, other), {})
 
-    # --- what needs values is refused -----------------------------------------------------------------------------
+    # --- operations that need values raise an error ---------------------------------------------------------------
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
         raise NotTraceableError(
-            f"A symbolic tensor has no values, so NumPy cannot compute with it: use layers, or do it in a Lambda or "
+            f"A symbolic tensor has no values, so NumPy cannot compute with it: use layers, or do this in a Lambda or "
             f"custom layer. Received: {self!r}"
         )
 
@@ -183,7 +184,7 @@ class KerasTensor:
 
     def __bool__(self) -> bool:
         raise NotTraceableError(
-            f"A symbolic tensor has no values, so that its truth cannot decide anything. Received: {self!r}"
+            f"A symbolic tensor has no values, so it cannot be used as a condition. Received: {self!r}"
         )
 
     def __len__(self) -> int:
@@ -208,10 +209,10 @@ class Node:
         The arguments of the call. Tensors may be anywhere in nested lists, tuples and dicts.
     outputs : KerasTensor or structure of them
     training : bool, optional
-        The ``training`` argument of the call; None where none was given.
+        The ``training`` argument of the call, or None without one.
     direct : bool, default False
-        Whether the call was made by ``super().call(...)`` in a subclass, so that it means the ops of the layer and not
-        the ``call`` of the subclass.
+        Whether a subclass made the call by ``super().call(...)``. It then stands for the ops of the base class, and not
+        for the ``call`` of the subclass.
     """
 
     def __init__(
@@ -223,7 +224,8 @@ class Node:
         training: bool | None = None,
         direct: bool = False,
     ) -> None:
-        # copies of the lists among the arguments: scripts append the result to the list that they passed
+        # Lists and dicts among the arguments are copied, since scripts may change them later: some append the result of
+        # the call to the list that they passed.
         self.args: tuple[Any, ...] = pack_like(args, flatten(args))
         self.kwargs: dict[str, Any] = pack_like(kwargs, flatten(kwargs))
         self.layer, self.outputs, self.training = layer, outputs, training
@@ -254,9 +256,9 @@ class Node:
 
 class _Hidden(threading.local):
     depth = 0
-    following = False  # whether a call is followed: what reads values then would not follow them
-    called: set[int] | None = None  # the ids of the layers that are called, while somebody collects them
-    numpy = True  # whether NumPy functions that are called on symbolic tensors become layers
+    following = False  # whether the `call` of a layer runs with symbolic tensors, to find out what it does
+    called: set[int] | None = None  # where the ids of the layers that are called are collected, or None
+    numpy = True  # whether NumPy functions that are called on symbolic tensors make layers
 
 
 _hidden = _Hidden()
@@ -264,12 +266,18 @@ _hidden = _Hidden()
 
 @contextlib.contextmanager
 def hidden_calls(numpy: bool = True, following: bool = False, called: set[int] | None = None) -> Iterator[None]:
-    """Make calls that are not recorded as calls of the user, so that ``layer.input`` and ``layer.output`` do not
-    change.
+    """Hide the calls inside the ``with`` block: they do not change ``layer.input`` and ``layer.output``.
 
-    With ``numpy=False``, NumPy functions of symbolic tensors are refused, since a layer that consists of them is faster
-    as one call of Python than as several layers. With ``following=True`` weights refuse to be read as plain arrays,
-    which would stay as they are now. ``called`` collects the ids of the layers that are called.
+    Parameters
+    ----------
+    numpy : bool, default True
+        False makes NumPy functions of symbolic tensors raise an error. A custom layer that only consists of such
+        functions is faster if the core calls it as a whole than if each function is a layer.
+    following : bool, default False
+        True makes it an error to read a weight as an array. The result would hold the values of that moment for ever,
+        while training changes the weight.
+    called : set of int, optional
+        Where the ids of the layers that are called are added.
     """
     before = dict(_hidden.__dict__)
     _hidden.numpy, _hidden.following = numpy, following
@@ -284,8 +292,9 @@ def hidden_calls(numpy: bool = True, following: bool = False, called: set[int] |
 
 @contextlib.contextmanager
 def visible_calls() -> Iterator[None]:
-    """Calls meanwhile are part of a graph of their own, even inside :func:`hidden_calls`: a model that is called for
-    the first time while another layer's ``call`` is followed is built like any other.
+    """Record the calls inside the ``with`` block as usual, even inside :func:`hidden_calls`.
+
+    A model can be called for the first time inside the ``call`` of a layer. It is then built in such a block.
     """
     before = dict(_hidden.__dict__)
     _hidden.depth, _hidden.numpy, _hidden.following, _hidden.called = 0, True, False, None
@@ -301,48 +310,49 @@ def _restore(before: dict[str, Any]) -> None:
 
 
 def note_call(layer: AnyLayer) -> None:
-    """Tell whoever collects the layers that are called that this one is."""
+    """Add a layer to those that :func:`hidden_calls` collects."""
     if _hidden.called is not None:
         _hidden.called.add(id(layer))
 
 
 def is_followed() -> bool:
-    """Whether the ``call`` of a layer is being followed in this thread."""
+    """Whether this thread is running the ``call`` of a layer with symbolic tensors, to find out what it does."""
     return _hidden.following
 
 
 def is_symbolic(structure: Any) -> bool:
-    """Whether there is a symbolic tensor in a structure."""
+    """Whether a structure contains a symbolic tensor."""
     return any(isinstance(leaf, KerasTensor) for leaf in flatten(structure))
 
 
 _OF_UFUNC = {np.add: "add", np.subtract: "subtract", np.multiply: "multiply", np.true_divide: "divide"}
 
-# Filled by cnncore.layers.operators, whose layers are built on this module.
+# The functions that make layers for operations. The modules of these layers import this one, and register them here.
 _operators: dict[str, Callable[[Any, Any], Any]] = {}
 
 
 def register_operator(name: str, function: Callable[[Any, Any], Any]) -> None:
-    """Say what an operator ("add", "subtract", "multiply", "divide", "activation", "function", "added_loss", "loss")
-    makes of two operands.
+    """Register the function that makes a layer for an operation and calls it on the two operands.
+
+    ``name`` is "add", "subtract", "multiply", "divide", "activation", "layer", "function", "added_loss" or "loss".
     """
     _operators[name] = function
 
 
 def apply_function(function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
-    """NumPy's function of symbolic tensors as a layer."""
+    """Make a layer that calls a NumPy function, and call it on symbolic tensors."""
     if not _hidden.numpy:
-        raise NotTraceableError("A symbolic tensor has no values, so NumPy cannot compute with it.")
+        raise NotTraceableError("A symbolic tensor has no values, so NumPy cannot compute with it here.")
     return _operate("function", function, (args, kwargs))
 
 
 def attach_loss(tensor: Any, term: Any) -> Any:
-    """A tensor that brings a loss with it."""
+    """Return a tensor with the values of ``tensor`` that adds ``term`` to the loss of the model."""
     return _operate("added_loss", tensor, term)
 
 
 def loss_of_tensors(loss: Any, y_true: Any, y_pred: Any) -> Any:
-    """The losses of the rows of symbolic tensors."""
+    """Compute a loss of each row of two symbolic tensors, as a layer."""
     return _operate("loss", loss, (y_true, y_pred))
 
 

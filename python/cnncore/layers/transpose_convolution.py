@@ -1,4 +1,4 @@
-"""Conv2DTranspose and Conv1DTranspose."""
+"""Conv2DTranspose and Conv1DTranspose, the transposed convolutions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = [
 
 
 class _Cut(NamedTuple):
-    """How much is cut off the full output along one axis, and how many zeros are added at its end."""
+    """How many values are cut off the full output on each side of one axis, and how many are added at its end."""
 
     sides: _checks.Pair
     extra: int
@@ -86,10 +86,11 @@ class _TransposeConvolution(Windowed):
         return [(k - 1) * d + 1 for k, d in zip(self.kernel_size, self.dilation_rate, strict=True)]
 
     def _cut(self, axis: int) -> _Cut:
-        """For n pixels the full output has (n - 1) * stride + extent pixels. "same" cuts it to n * stride pixels.
+        """Compute how the full output, which has (n - 1) * stride + extent pixels for n pixels of the input, is cut.
 
-        ``output_padding`` asks for another length, as in Keras: (n - 1) * stride + extent % 2 + output_padding for
-        "same", and the full length plus output_padding for "valid".
+        With padding "same" it is cut to n * stride pixels. ``output_padding`` asks for another length, as in Keras:
+        (n - 1) * stride + extent % 2 + output_padding with "same", and the full length plus output_padding with
+        "valid".
         """
         extent, stride = self._extents()[axis], self.strides[axis]
         given = None if self.output_padding is None else self.output_padding[axis]
@@ -108,8 +109,8 @@ class _TransposeConvolution(Windowed):
             out.append((n - 1) * self.strides[axis] + extent - sum(cut.sides) + cut.extra)
         if min(out) < 1:
             raise ValueError(
-                f'Layer "{self.name}": its output would be empty. Received: input shape {input_shape}, '
-                f"kernel_size={self.kernel_size}, output_padding={self.output_padding}"
+                f'Layer "{self.name}": expected an output of at least one pixel along each axis. Received: input shape '
+                f"{input_shape}, kernel_size={self.kernel_size}, output_padding={self.output_padding}"
             )
         return (batch, *out, self.filters)
 
@@ -137,12 +138,12 @@ class _TransposeConvolution(Windowed):
 
     @property
     def kernel(self) -> Variable:
-        """The kernel, (height, width, filters, channels), without height for a sequence."""
+        """The kernel, (height, width, filters, channels), or without the height for sequences."""
         return self._weight("kernel")
 
     @property
     def bias(self) -> Variable | None:
-        """The bias, (filters,); None without one."""
+        """The bias, of shape (filters,); None if ``use_bias`` is False."""
         return self._weight("bias") if self.use_bias else None
 
     def get_config(self) -> dict[str, Any]:
@@ -164,24 +165,26 @@ class _TransposeConvolution(Windowed):
 
 @registry.register("convolution2d_transpose", "convolution2dtranspose", "deconvolution2d")
 class Conv2DTranspose(_TransposeConvolution):
-    """Transposed convolution: each pixel of the input adds a multiple of the kernel to a larger image. This computes
-    the gradient of a convolution.
+    """Transposed convolution: each pixel of the input adds a multiple of the kernel to a larger image.
 
-    Also named ``Convolution2DTranspose`` and, as in old scripts, ``Deconvolution2D``.
+    A convolution's backward pass computes the same. The layer is also named ``Convolution2DTranspose``, and in old
+    scripts ``Deconvolution2D``.
 
     Parameters
     ----------
     filters : int
         Number of output channels.
     kernel_size : int or two ints
+        Height and width of the kernel.
     strides : int or two ints, default 1
-        The distance in the output between the kernels of neighbouring pixels, and so how many times as large the image
-        becomes.
+        The distance in the output, in pixels, between the kernels of neighbouring pixels of the input. The output is
+        about this many times as large as the input.
     padding : {"valid", "same"}, default "valid"
-        With "same", the output is exactly ``strides`` times as large.
+        With "valid" nothing is cut off the output. With "same" the output is exactly ``strides`` times as large as the
+        input.
     output_padding : int or two ints, optional
-        Chooses the size of the output, where several sizes of an image give the same size after a convolution with
-        strides.
+        Chooses among the output sizes from which a convolution with these strides makes the input size. It must be
+        smaller than ``strides``.
     data_format : {"channels_last"}, optional
     dilation_rate : int or two ints, default 1
     activation : str or callable, optional
@@ -206,7 +209,9 @@ class Conv2DTranspose(_TransposeConvolution):
 
 @registry.register("convolution1d_transpose", "convolution1dtranspose")
 class Conv1DTranspose(_TransposeConvolution):
-    """The same for sequences (batch, steps, channels); see :class:`Conv2DTranspose`.
+    """Transposed convolution of sequences (batch, steps, channels); also named ``Convolution1DTranspose``.
+
+    The parameters are those of :class:`Conv2DTranspose`, with one int where it takes two.
 
     Examples
     --------

@@ -35,19 +35,19 @@ class WeightSpec(NamedTuple):
 class Variable(NDArrayOperatorsMixin):
     """One weight of a layer. It behaves like a NumPy array of its current values, and writing to it changes the layer.
 
-    ``numpy()`` is a copy, ``assign(value)`` replaces the values, ``value[...]`` reads and writes parts of them.
+    ``numpy()`` returns a copy, ``assign(value)`` replaces the values, and indexing reads and writes parts of them.
 
     Attributes
     ----------
     name : str
-        Within its layer: "kernel", "bias", ...
+        The name within the layer: "kernel", "bias", ...
     path : str
-        "<layer>/<name>".
+        The name of the layer and of the weight, "<layer>/<name>".
     shape : tuple of int
     dtype : numpy.dtype
         Always float32.
     trainable : bool
-        Whether training changes it.
+        Whether training changes the weight.
 
     Examples
     --------
@@ -61,40 +61,40 @@ class Variable(NDArrayOperatorsMixin):
     array([2., 2.], dtype=float32)
     """
 
-    __hash__ = object.__hash__  # equal only to itself as the key of a dict, as in Keras
+    __hash__ = object.__hash__  # as in Keras, so that weights can be keys of a dict
 
     def __init__(self, layer: Any, index: int) -> None:
         self._layer, self._index = layer, index
 
     @property
     def layer(self) -> Any:
-        """The layer that it belongs to."""
+        """The layer that has this weight."""
         return self._layer
 
     @property
     def index(self) -> int:
-        """Its place among the weights of its layer."""
+        """The place among the weights of the layer, counted from 0."""
         return self._index
 
     @property
     def spec(self) -> WeightSpec:
-        """Its description."""
+        """The description of this weight."""
         spec: WeightSpec = self._layer.specs[self._index]
         return spec
 
     @property
     def name(self) -> str:
-        """Within its layer: "kernel", "bias", ..."""
+        """The name within the layer: "kernel", "bias", ..."""
         return self.spec.name
 
     @property
     def path(self) -> str:
-        """The layer's name and the weight's."""
+        """The name of the layer and of the weight, "<layer>/<name>"."""
         return f"{self._layer.name}/{self.spec.name}"
 
     @property
     def trainable(self) -> bool:
-        """Whether training changes it."""
+        """Whether training changes the weight."""
         return self.spec.trainable and self._layer.trainable
 
     @property
@@ -114,7 +114,7 @@ class Variable(NDArrayOperatorsMixin):
 
     @property
     def value(self) -> np.ndarray:
-        """The weight itself as an array; writing to it changes the layer."""
+        """The memory of the weight as an array. Writing to it changes the layer."""
         self._keep_gradient()
         return np.asarray(self._layer.parameters.view(self._index))
 
@@ -129,12 +129,12 @@ class Variable(NDArrayOperatorsMixin):
         Raises
         ------
         ValueError
-            If ``value`` has another shape; nothing is written then.
+            If ``value`` has another shape. Then nothing is written.
         """
         write_weights(f'layer "{self._layer.name}"', [self], [value])
 
     def write(self, array: np.ndarray) -> None:
-        """Replace the values by an array of the right shape, which is not checked."""
+        """Replace the values by those of an array. Its shape is not checked."""
         self._layer.parameters.write(self._index, np.array(array, np.float32, order="C"))
 
     @property
@@ -145,19 +145,21 @@ class Variable(NDArrayOperatorsMixin):
     def _keep_gradient(self) -> None:
         if is_followed():
             raise NotTraceableError(
-                f"The weight {self.path} as a plain array would stay as it is now: compute with it and a tensor, as in "
-                "x * weight."
+                f"The weight {self.path} cannot be read as an array here, since training would not change the array: "
+                "compute with the weight itself and a tensor, as in x * weight."
             )
         if leaf_of(self) is not None:
-            raise NotDifferentiableError(f"{self.path} as a plain array has no gradient: compute with it as it is.")
+            raise NotDifferentiableError(
+                f"The weight {self.path} has no gradient if it is read as an array: compute with the weight itself."
+            )
 
     def assign_add(self, value: ArrayLike) -> Variable:
-        """Add to the values; the weight itself, so that calls can follow one another."""
+        """Add to the values, and return this weight."""
         self.assign(self.numpy() + np.asarray(value))
         return self
 
     def assign_sub(self, value: ArrayLike) -> Variable:
-        """Subtract from the values; the weight itself."""
+        """Subtract from the values, and return this weight."""
         self.assign(self.numpy() - np.asarray(value))
         return self
 
@@ -169,7 +171,7 @@ class Variable(NDArrayOperatorsMixin):
         if leaf_of(self) is not None:
             return getattr(ufunc, method)(*(_traced(item) for item in inputs), **kwargs)
         if any(isinstance(item, KerasTensor) for item in inputs):
-            return NotImplemented  # the tensor makes a layer of it
+            return NotImplemented  # then NumPy asks the tensor, which makes a layer of the operation
         plain = [item.value if isinstance(item, Variable) else item for item in inputs]
         if out is not None:
             kwargs["out"] = tuple(item.value if isinstance(item, Variable) else item for item in out)
@@ -192,7 +194,7 @@ class Variable(NDArrayOperatorsMixin):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name in ("_layer", "_index") or hasattr(type(self), name):
             if name in ("value", "numpy"):
-                self._keep_gradient()  # which is why the property could not be read
+                self._keep_gradient()  # raises again the error for which the property could not be read
             raise AttributeError(name)
         leaf = leaf_of(self)
         return getattr(self.value if leaf is None else leaf, name)
@@ -207,23 +209,23 @@ def _traced(item: Any) -> Any:
 
 
 def write_weights(owner: str, variables: list[Variable], weights: Any) -> None:
-    """Copy ``weights`` into ``variables`` after all of them were checked."""
+    """Check all of ``weights``, then copy them into ``variables``."""
     if not isinstance(weights, Iterable) or isinstance(weights, (str, bytes, dict)):
         raise TypeError(f"[{owner}] expected a list of arrays. Received: {type(weights).__name__}")
     arrays = [_checks.numeric_array(array, "weights", owner) for array in weights]
     if len(arrays) != len(variables):
         names = ", ".join(variable.path for variable in variables) or "none"
-        raise ValueError(f"[{owner}] expected {len(variables)} arrays: {names}. Received: {len(arrays)} arrays")
+        raise ValueError(f"[{owner}] expected {len(variables)} arrays ({names}). Received: {len(arrays)} arrays")
     for variable, array in zip(variables, arrays, strict=True):
         if array.shape != variable.shape:
             raise ValueError(
-                f"[{owner}] expected {variable.path} of shape {variable.shape}. Received: shape {array.shape}"
+                f"[{owner}] expected an array of shape {variable.shape} for {variable.path}. Received: {array.shape}"
             )
     write_together(list(zip(variables, arrays, strict=True)))
 
 
 def write_together(pairs: Sequence[tuple[Variable, np.ndarray]]) -> None:
-    """Write arrays of the right shapes to variables: whoever computes meanwhile sees all of them or none."""
+    """Write arrays of the right shapes to variables. Another thread that computes sees all new values or none."""
     _core.write_parameters(
         [
             (variable.layer.parameters, variable.index, np.array(array, np.float32, order="C"))

@@ -1,4 +1,4 @@
-"""What layers with weights have in common: initializers, regularizers and constraints, an activation, and windows."""
+"""Base classes of layers whose arguments describe their weights, and of layers that move a window over an image."""
 
 from __future__ import annotations
 
@@ -25,16 +25,18 @@ class Weighted(Layer):
     _weight_options: tuple[str, ...] = ()
 
     def _keep_weight_options(self, **options: Any) -> None:
-        """Turn the names of initializers and the like into objects, and keep these in attributes with the names of the
-        arguments.
+        """Turn the arguments for initializers, regularizers and constraints into objects.
+
+        Each object becomes an attribute with the name of its argument.
         """
         for name, value in options.items():
             setattr(self, name, _MODULES[name.rpartition("_")[2]].get(value))
         self._weight_options += tuple(options)
 
     def _spec(self, weight: str, shape: Sequence[int], trainable: bool = True, stem: str = "") -> WeightSpec:
-        """The description of a weight. ``stem`` is the first part of the names of its arguments, if that is not the
-        weight's name.
+        """Describe a weight by the arguments for it, such as ``kernel_initializer`` for the weight "kernel".
+
+        ``stem`` is the first part of the names of these arguments if it is not the name of the weight.
         """
         options: list[Any] = [getattr(self, f"{stem or weight}_{kind}", None) for kind in _MODULES]
         return WeightSpec(weight, tuple(shape), options[0], trainable, options[1], options[2])
@@ -47,15 +49,16 @@ class Weighted(Layer):
 
 
 class Windowed(Weighted):
-    """A layer that moves a window over an image, or over a sequence, which it treats as an image of one row.
+    """A layer that moves a window over an image or a sequence. A sequence is treated as an image of one row.
 
-    ``rank`` is the number of axes along which the window moves. Arguments for a sequence are tuples of one number.
+    ``rank`` is the number of axes along which the window moves: 2 for images, 1 for sequences. Sizes such as
+    ``kernel_size`` are kept as tuples of ``rank`` numbers.
     """
 
     rank = 2
 
     def _sizes(self, value: Any, name: str, minimum: int = 1) -> tuple[int, ...]:
-        """An int or ``rank`` of them."""
+        """Return an argument that is one int or ``rank`` ints as a tuple of ``rank`` ints."""
         owner = type(self).__name__
         if self.rank == 2:
             return _checks.pair(value, name, owner, minimum)
@@ -77,7 +80,7 @@ class Windowed(Weighted):
     def _sides(
         self, size: Sequence[int], window: Sequence[int], strides: Sequence[int], padding: Any, dilation: Sequence[int]
     ) -> tuple[_checks.Pair, ...]:
-        """The padding before and after each axis of an input of ``size``."""
+        """Compute the padding before and after each axis of an input of ``size``."""
         if padding == "causal":
             return (((window[0] - 1) * dilation[0], 0),)
         if self.rank == 1:
@@ -93,25 +96,25 @@ class Windowed(Weighted):
         padding: Any,
         dilation: Sequence[int] = (1, 1),
     ) -> list[int]:
-        """The size of the output along each axis. A window that does not fit is a ValueError that names the layer."""
+        """Compute the size of the output along each axis. A ValueError says if the window is larger than the input."""
         sides = self._sides(size, window, strides, padding, dilation)
         axes = range(self.rank)
         out = [_checks.output_size(size[i], window[i], strides[i], sides[i], dilation[i]) for i in axes]
         if min(out) < 1:
             names = "(height, width)" if self.rank == 2 else "(steps,)"
             raise ValueError(
-                f'Layer "{self.name}": its window is larger than its input, so the output would be empty. Received: '
+                f'Layer "{self.name}": expected a window that is not larger than the input. Received: '
                 f"input {names}={tuple(size)}, window={tuple(window)}, {padding=}, dilation_rate={tuple(dilation)}"
             )
         return out
 
     def _to_image(self, graph: Graph, x: int) -> int:
-        """A sequence (steps, channels) as an image of one row. An image stays as it is."""
+        """Turn a sequence (steps, channels) into an image of one row. An image is returned as it is."""
         shape = graph.output_shape(x)
         return x if len(shape) == 3 else graph.add("reshape", [x], self.name, shape=(1, *shape))
 
     def _from_image(self, graph: Graph, y: int) -> int:
-        """Inverse of :meth:`_to_image`."""
+        """Turn an image of one row back into a sequence, if the layer is one for sequences."""
         if self.rank == 2:
             return y
         return graph.add("reshape", [y], self.name, shape=graph.output_shape(y)[1:])
@@ -119,24 +122,24 @@ class Windowed(Weighted):
     def _window_attributes(
         self, graph: Graph, image: int, window: Sequence[int], strides: Sequence[int], padding: Any, dilation: Any
     ) -> dict[str, Any]:
-        """``strides`` and ``padding`` of an op on ``image``."""
+        """Return the attributes ``strides`` and ``padding`` for an op on ``image``."""
         size = graph.output_shape(image)[2 - self.rank : 2]
         sides = self._sides(size, window, strides, padding, dilation)
         return {"strides": pair_of(strides), "padding": ((0, 0), *sides)[-2:]}
 
     def _activate(self, graph: Graph, y: int, activation: Any) -> int:
-        """Add the op of an activation, if the op before it does not include the activation."""
+        """Add an op for the activation, unless the op before applies it."""
         if activations.fused_kind(activation) is not None:
             return y
         return lower_activation(activation, graph, y, self.name)
 
 
 def pair_of(sizes: Sequence[int]) -> _checks.Pair:
-    """Sizes along one axis or two as (height, width)."""
+    """Return sizes along one or two axes as (height, width). The height of a sequence is 1."""
     height, width = (1, *sizes)[-2:]
     return height, width
 
 
 def with_precision(precision: str | None) -> dict[str, Any]:
-    """The attribute ``precision`` of an op, which is left out if the layer has the precision of the model."""
+    """Return the attribute ``precision`` of an op as a dict, which is empty if the layer has that of the model."""
     return {} if precision is None else {"precision": precision}

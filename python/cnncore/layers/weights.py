@@ -1,4 +1,4 @@
-"""The weights of a layer: their names and shapes, the memory that holds them, and whether they are trained."""
+"""The part of a layer that holds its weights: their names and shapes, their memory, and whether they are trained."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from cnncore.layers.variable import Variable, WeightSpec, write_weights
 
 __all__ = ["Weighted", "building_once", "structure_changed", "structure_version"]
 
-_making = threading.Lock()  # held while parameters are made, so that two threads which ask for them get the same
-_version = 0  # counts changes after which networks may be out of date: of ``trainable``, or of the layers of a model
+_making = threading.Lock()  # held while parameters are made, so that two threads that ask for them get the same object
+_version = 0  # counts the changes of ``trainable`` and of the layers of models, which need new networks
 
 
 def structure_version() -> int:
-    """A number that changes whenever ``trainable`` of a layer, or the layers of a model, change."""
+    """Return a number that is different after ``trainable`` of a layer, or the layers of a model, were changed."""
     return _version
 
 
@@ -36,7 +36,7 @@ def structure_changed() -> None:
 class Weighted:
     """The part of a layer that holds weights: its own, and those of layers that are its attributes."""
 
-    # Attributes that hold no other layers; all other attributes are searched for them.
+    # Attributes that contain no layers. All other attributes are searched for layers inside this one.
     _own = frozenset(
         ("nodes", "_parameters", "_held", "_eager", "_specs", "_handles", "_given", "activity_regularizer")
     )
@@ -49,8 +49,8 @@ class Weighted:
         self._specs: list[WeightSpec] = []
         self._handles: list[Variable] = []
         self._parameters: Any = None
-        self._held: list[np.ndarray] | None = None  # values that are written into the parameters when these are made
-        self.seed_key: tuple[int, ...] | None = None  # decides the initial weights; a model that has a seed sets it
+        self._held: list[np.ndarray] | None = None  # the values of the weights while there is no memory for them yet
+        self.seed_key: tuple[int, ...] | None = None  # the seed of the initial weights; a model with a seed sets it
 
     def add_weight(
         self,
@@ -68,14 +68,17 @@ class Weighted:
         Parameters
         ----------
         shape : tuple of int, optional
-            A scalar by default.
+            By default the weight is a single number, of shape ().
         initializer : default "glorot_uniform"
+            A name or object of :mod:`cnncore.initializers`, or a function of a shape.
         dtype : optional
-            Only "float32".
+            Must be "float32", the default.
         trainable : bool, default True
+            Whether training changes the weight.
         regularizer, constraint : optional
+            Of :mod:`cnncore.regularizers` and :mod:`cnncore.constraints`.
         name : str, optional
-            "weight", "weight_1", ... by default.
+            A name that no other weight of the layer has. By default "weight", "weight_1", ...
 
         Returns
         -------
@@ -89,9 +92,11 @@ class Weighted:
         if name is None:
             name = next(item for item in _numbered("weight") if item not in taken)
         elif name in taken:
-            raise ValueError(f"[{owner}.add_weight] expected a name of its own. Received: name={name!r} twice")
+            raise ValueError(
+                f"[{owner}.add_weight] expected a name that no other weight of the layer has. Received: name={name!r}"
+            )
         initializer, regularizer, constraint = _weight_objects(initializer or "glorot_uniform", regularizer, constraint)
-        # a larger block of memory is needed: the values so far are kept, and written into it later
+        # A larger block of memory is needed. The values so far are kept, and written into it when it is made.
         if self._parameters is not None:
             self._held = [self._parameters.read(index) for index in range(len(self._specs))]
             self._parameters = None
@@ -99,7 +104,7 @@ class Weighted:
         return self._handle(len(self._specs) - 1)
 
     def _handle(self, index: int) -> Variable:
-        """The weight at a place: always the same object, so that lists of weights can be compared."""
+        """Return the weight at a place. It is always the same object, so that lists of weights can be compared."""
         while len(self._handles) <= index:
             self._handles.append(Variable(self, len(self._handles)))
         return self._handles[index]
@@ -112,7 +117,7 @@ class Weighted:
 
     @property
     def parameters(self) -> _core.Parameters:
-        """The block of memory that holds the weights, without those of layers inside it. Made when first asked for."""
+        """The memory of the weights, without those of layers inside this one. It is made when it is first needed."""
         if self._parameters is None:
             with _making:
                 self._make_parameters()
@@ -138,7 +143,7 @@ class Weighted:
         return self.seed_key
 
     def sublayers(self) -> list[Any]:
-        """The layers that this one keeps in its attributes, in lists, tuples and dicts too."""
+        """Return the layers that are attributes of this one, or are in lists, tuples and dicts that are attributes."""
         found: dict[int, Any] = {}
         for name, value in self.__dict__.items():
             if name not in self._own:
@@ -149,7 +154,7 @@ class Weighted:
 
     @property
     def variables(self) -> list[Variable]:
-        """All weights: first those of this layer, trained ones before others, then those of the layers inside it."""
+        """All weights: those of this layer, first the trained ones, then those of the layers inside it."""
         return list({(id(item.layer), item.index): item for item in self._variables()}.values())
 
     def _variables(self) -> Iterable[Variable]:
@@ -161,7 +166,7 @@ class Weighted:
 
     @property
     def weights(self) -> list[Variable]:
-        """All weights, layer by layer; writing to them changes the layer."""
+        """All weights, in the order of :attr:`variables`. Writing to them changes the layer."""
         return self.variables
 
     @property
@@ -172,7 +177,7 @@ class Weighted:
 
     @property
     def non_trainable_variables(self) -> list[Variable]:
-        """The weights that training does not change by gradients: frozen ones, and state such as moving statistics."""
+        """The weights that no gradient changes: those of layers that are not trained, and such as moving statistics."""
         frozen = {(id(item.layer), item.index) for item in self._frozen_variables()}
         return [item for item in self.variables if (id(item.layer), item.index) in frozen]
 
@@ -187,7 +192,7 @@ class Weighted:
     trainable_weights, non_trainable_weights = trainable_variables, non_trainable_variables
 
     def get_weights(self) -> list[np.ndarray]:
-        """Copies of the weights, in order (kernel, bias)."""
+        """Return copies of the weights, in the order of :attr:`weights`: kernel, then bias."""
         return [variable.numpy() for variable in self.weights]
 
     def set_weights(self, weights: Iterable[ArrayLike]) -> None:
@@ -201,7 +206,7 @@ class Weighted:
         write_weights(self._title, self.weights, weights)
 
     def count_params(self) -> int:
-        """Number of weights; ValueError while their shapes are not known."""
+        """Return how many numbers the weights consist of. A ValueError says if the layer is not built yet."""
         if not self.built:
             raise ValueError(f'Layer "{self.name}" is not built: its input shape is not known yet.')
         return sum(math.prod(variable.shape) for variable in self.weights)
@@ -209,8 +214,8 @@ class Weighted:
     # --- whether they are trained -------------------------------------------------------------------------------------
     @property
     def trainable(self) -> bool:
-        """Whether training changes the weights. Setting it sets it for the layers inside, too, and takes effect at
-        once.
+        """Whether training changes the weights. Setting it also sets it for the layers inside, and takes effect in the
+        next training step.
         """
         return self._trainable
 
@@ -228,7 +233,7 @@ class Weighted:
 
 
 def building_once(build: Callable[..., None]) -> Callable[..., None]:
-    """A method ``build`` that runs once, whoever calls it. If it fails, the layer has no more weights than before."""
+    """Wrap a method ``build`` so that further calls do nothing. If it fails, the weights that it made are removed."""
 
     @functools.wraps(build)
     def wrapped(self: Weighted, *args: Any, **kwargs: Any) -> None:

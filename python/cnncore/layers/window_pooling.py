@@ -1,4 +1,4 @@
-"""Max and average pooling of images and of sequences."""
+"""Layers for max pooling and average pooling of images and of sequences."""
 
 from __future__ import annotations
 
@@ -64,14 +64,15 @@ class _Pooling(Windowed):
 
 @registry.register("max_pool2d", "maxpool2d")
 class MaxPooling2D(_Pooling):
-    """Largest value of each window of an image, per channel; also named ``MaxPool2D``.
+    """Take the largest value of each channel in each window of an image; also named ``MaxPool2D``.
 
     Parameters
     ----------
     pool_size : int or two ints, default 2
+        Height and width of the window.
     strides : int or two ints, optional
-        How far the window moves from one output to the next; by default its size.
-    padding : {"valid", "same"}, default "valid"
+        How many pixels the window moves from one output pixel to the next. By default, its size.
+    padding : {"valid", "same"}, int, or ((top, bottom), (left, right)), default "valid"
         As for :class:`Conv2D`. Padding is never the largest value of a window.
     data_format : {"channels_last"}, optional
     name : str, optional
@@ -89,9 +90,9 @@ class MaxPooling2D(_Pooling):
 
 @registry.register("avg_pool2d", "avgpool2d")
 class AveragePooling2D(_Pooling):
-    """Mean of each window of an image, per channel, without padding; also named ``AvgPool2D``.
+    """Take the mean of each channel in each window of an image; also named ``AvgPool2D``.
 
-    Parameters are those of :class:`MaxPooling2D`.
+    Pixels of the padding do not count. The parameters are those of :class:`MaxPooling2D`.
 
     Examples
     --------
@@ -104,9 +105,9 @@ class AveragePooling2D(_Pooling):
 
 @registry.register("max_pool1d", "maxpool1d")
 class MaxPooling1D(_Pooling):
-    """Largest value of each window of a sequence (batch, steps, channels); also named ``MaxPool1D``.
+    """Take the largest value of each channel in each window of a sequence (batch, steps, channels).
 
-    Parameters are those of :class:`MaxPooling2D`, with one int where that takes two.
+    Also named ``MaxPool1D``. The parameters are those of :class:`MaxPooling2D`, with one int where it takes two.
 
     Examples
     --------
@@ -119,7 +120,9 @@ class MaxPooling1D(_Pooling):
 
 @registry.register("avg_pool1d", "avgpool1d")
 class AveragePooling1D(_Pooling):
-    """Mean of each window of a sequence (batch, steps, channels); also named ``AvgPool1D``. See :class:`MaxPooling1D`.
+    """Take the mean of each channel in each window of a sequence (batch, steps, channels).
+
+    Also named ``AvgPool1D``. The parameters are those of :class:`MaxPooling1D`. Steps of the padding do not count.
 
     Examples
     --------
