@@ -209,6 +209,14 @@ def contiguous(array: np.ndarray, dtype: Any) -> np.ndarray:
     return np.require(array, dtype, ["C", "A"])
 
 
+def shape_of_sample(value: Any, name: str, owner: str) -> tuple[Any, ...]:
+    """A shape without its batch axis: a tuple of positive ints, and None for sizes that may be any."""
+    if isinstance(value, (list, tuple)) and None in value:
+        known = iter(shape([1 if size is None else size for size in value], name, owner))
+        return tuple(None if given is None else size for given, size in zip(value, known, strict=True))
+    return shape(value, name, owner)
+
+
 def shape(value: Any, name: str, owner: str) -> tuple[int, ...]:
     """A shape without its batch axis: a tuple of positive ints."""
     if not isinstance(value, (list, tuple, np.ndarray)) or len(value) == 0:

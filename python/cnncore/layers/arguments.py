@@ -23,7 +23,7 @@ def checked_name(name: Any, owner: str) -> str:
     return name
 
 
-def declared_shape(kwargs: dict[str, Any], owner: str) -> tuple[int, ...] | None:
+def declared_shape(kwargs: dict[str, Any], owner: str) -> tuple[Any, ...] | None:
     """Remove the argument that gives the shape of a sample from ``kwargs``, and return the shape, or None."""
     given = {key: kwargs.pop(key) for key in _SHAPE_ARGUMENTS if kwargs.get(key) is not None}
     for key in _SHAPE_ARGUMENTS:
@@ -42,12 +42,12 @@ def declared_shape(kwargs: dict[str, Any], owner: str) -> tuple[int, ...] | None
                 f"Received: {key}={value!r}"
             )
         value = tuple(value)[1:]
-    elif isinstance(value, (list, tuple)) and len(value) > 1 and value[0] is None:
+    elif isinstance(value, (list, tuple)) and len(value) > 3 and value[0] is None:  # samples have three axes at most
         raise ValueError(
             f"[{owner}] expected `input_shape` without the batch axis. Received: input_shape={value!r}. "
             f"Write input_shape={tuple(value[1:])!r}."
         )
-    return _checks.shape(value, key, owner)
+    return _checks.shape_of_sample(value, key, owner)
 
 
 def given_arguments(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any] | None:

@@ -18,6 +18,7 @@ from cnncore.layers.protocols import Graph
 from cnncore.layers.result_size import LARGEST, check_result_size
 from cnncore.layers.taped import TapedFunction
 from cnncore.layers.tensor import KerasTensor, NotTraceableError, hidden_calls, register_operator
+from cnncore.layers.unknown_sizes import SMALL, filled
 from cnncore.layers.variable import Variable
 
 __all__ = ["ArrayFunction"]
@@ -60,6 +61,7 @@ class ArrayFunction(Layer):
     """
 
     one_input = False
+    sizes_to_ask_with = SMALL
 
     def __init__(
         self,
@@ -88,8 +90,8 @@ class ArrayFunction(Layer):
         return np.reshape(result, (-1, 1)) if self.column else result
 
     def result_shapes(self, shapes: Sequence[Any]) -> list[tuple[int, ...]]:
-        """Return the shapes of the results for two samples and for three."""
-        results = []
+        """Return the shapes of the results for two samples and for three. A size that is not known counts as 24."""
+        results, shapes = [], filled(list(shapes), SMALL[0][0])
         size = sum(math.prod(shape[1:]) for shape in shapes)
         if 2 * size > LARGEST:
             most = f"{LARGEST // 2:,}"

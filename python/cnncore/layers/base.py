@@ -49,12 +49,13 @@ from cnncore.layers.described import Described
 from cnncore.layers.loss_terms import add_loss
 from cnncore.layers.protocols import Graph
 from cnncore.layers.tensor import KerasTensor, Node, is_symbolic
+from cnncore.layers.unknown_sizes import LARGE, for_any_size, weights_of_any_size
 from cnncore.layers.variable import Variable, WeightSpec
 from cnncore.layers.weights import Weighted, building_once, structure_changed, structure_version
 
 __all__ = ["Layer", "Shape", "WeightSpec", "registry", "structure_changed", "structure_version"]
 
-Shape = tuple[Any, ...]  # the batch axis, None, then ints
+Shape = tuple[Any, ...]  # the batch axis, None, then ints, or None for sizes that are not known
 
 registry: Registry[Layer] = _layer_registry.registry
 
@@ -123,7 +124,8 @@ class Layer(Described, Connected, Weighted):
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the output shape for an input shape, both with the batch axis (None) in front.
 
-        A ValueError says why the layer cannot take inputs of that shape.
+        A ValueError says why the layer cannot take inputs of that shape. A subclass need not think of sizes that are
+        not known: it is called with two sizes in the place of each None.
         """
         raise NotImplementedError(f"{type(self).__name__} must implement compute_output_shape(input_shape)")
 
@@ -183,7 +185,7 @@ class Layer(Described, Connected, Weighted):
     def output_shape_of_call(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         """Return the shape of the result of a call, or a structure of shapes."""
         if self._is_custom:
-            return custom.plan(self, args, kwargs).output_shape
+            return custom.output_shape(self, args, kwargs)
         if len(args) != 1 or kwargs:
             raise TypeError(
                 f'Layer "{self.name}" expected one argument: a tensor or a list of them. Received: {len(args)} '
@@ -244,7 +246,7 @@ class Layer(Described, Connected, Weighted):
     def build(self, input_shape: Any) -> None:
         """Determine the shapes of the weights from an input shape. The first call of the layer does this, too."""
         if not self.built:
-            self._specs += self.weight_specs(input_shape)
+            self._specs += weights_of_any_size(self.weight_specs, input_shape, self.name)
             self.built = True
             self._write_given_weights()
 
@@ -257,8 +259,12 @@ class Layer(Described, Connected, Weighted):
         super().__init_subclass__(**kwargs)
         if "build" in vars(cls) and cls.builds_once:
             cls.build = building_once(cls.build)  # type: ignore[method-assign]
+        if "compute_output_shape" in vars(cls) and not cls.takes_unknown_sizes:
+            cls.compute_output_shape = for_any_size(cls.compute_output_shape)  # type: ignore[method-assign]
 
     builds_once = True  # whether further calls of the ``build`` of a subclass do nothing
+    takes_unknown_sizes = False  # whether compute_output_shape itself knows what to do with None
+    sizes_to_ask_with = LARGE  # otherwise it is called with these sizes, see unknown_sizes.py
 
     def ensure_built(self, input_shape: Any, *more: Any) -> None:
         """Build the layer if it is not built yet. Otherwise check that its weights fit the input shape.
@@ -274,7 +280,8 @@ class Layer(Described, Connected, Weighted):
             self.build(input_shape, *(more if takes_all else ()))
             self._write_given_weights()
             return
-        for held, spec in zip(self._specs, self.weight_specs(input_shape), strict=False):
+        wanted = weights_of_any_size(self.weight_specs, input_shape, self.name)
+        for held, spec in zip(self._specs, wanted, strict=False):
             if held.shape != spec.shape:
                 raise ValueError(
                     f'Layer "{self.name}" already has a {spec.name} of shape {held.shape}, but an input of shape '

@@ -43,9 +43,10 @@ from cnncore.layers.loss_terms import collected_losses, with_losses
 from cnncore.layers.protocols import AnyLayer, Graph
 from cnncore.layers.taped import TapedFunction
 from cnncore.layers.tensor import KerasTensor, NotTraceableError, hidden_calls
+from cnncore.layers.unknown_sizes import SMALL, UnknownSizeError, is_known, of_any_size
 from cnncore.layers.variable import Variable
 
-__all__ = ["HostCall", "Plan", "follow", "plan"]
+__all__ = ["HostCall", "Plan", "follow", "output_shape", "plan"]
 
 
 class Plan:
@@ -176,6 +177,33 @@ def plan(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -> Plan:
     return Plan(None, HostCall(layer, args, kwargs, shape), shape)
 
 
+def output_shape(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    """The shape of the result of a call, or a structure of shapes; sizes in it may be unknown if some of the arguments
+    are.
+    """
+    shapes = [leaf.shape for leaf in flatten([list(args), kwargs]) if isinstance(leaf, KerasTensor)]
+    if is_known(shapes):
+        return plan(layer, args, kwargs).output_shape
+    try:
+        return plan(layer, args, kwargs).output_shape  # what consists of layers need not know sizes
+    except UnknownSizeError:
+        raise
+    except (TypeError, ValueError):  # it computes with sizes, or with arrays
+        unbuilt = [inner for inner in _all_sublayers(layer) if not inner.built]
+
+    def computed(shapes: Any) -> Any:
+        known_args, known_kwargs = fill_shapes([list(args), kwargs], shapes)
+        return plan(layer, known_args, known_kwargs).output_shape
+
+    try:
+        return of_any_size(computed, shapes, SMALL)
+    except Exception:
+        for inner in unbuilt:  # their weights may have the shapes for a size that was only tried
+            inner.specs.clear()
+            inner.built = False
+        raise
+
+
 def takes_training(layer: AnyLayer) -> bool:
     """Whether ``call`` has an argument ``training``."""
     parameters = inspect.signature(layer.call).parameters
@@ -265,7 +293,9 @@ def _host_output_shape(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, A
     shapes = [leaf.shape for leaf in flatten([list(args), dict(kwargs)]) if isinstance(leaf, KerasTensor)]
     if layer.says_its_output_shape:
         first = map_structure(lambda leaf: leaf.shape if isinstance(leaf, KerasTensor) else leaf, args[0])
-        return tuple(layer.compute_output_shape(first))
+        said = tuple(layer.compute_output_shape(first))
+        if is_known(said) or not is_known(shapes):
+            return said
     result = HostCall(layer, args, kwargs).forward([np.zeros((1, *shape[1:]), np.float32) for shape in shapes], False)
     if result.ndim < 2 or len(result) != 1:
         raise ValueError(

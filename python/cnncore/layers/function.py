@@ -82,6 +82,10 @@ class Function:
                 known[id(tensor)] = tuple(shape)
         return map_structure(lambda tensor: known[id(tensor)], self.outputs)
 
+    def listed_shapes(self, shapes: Any) -> list[Any]:
+        """Shapes of the outputs, in their structure, in the order of ``output_list``."""
+        return _shape_list(shapes, len(self.output_list))
+
     def lower(self, graph: Graph, inputs: Sequence[int]) -> list[int]:
         """Add the calls to ``graph``, given the ids of the input tensors, and return the ids of the outputs."""
         ids = {id(tensor): number for tensor, number in zip(self.input_list, inputs, strict=True)}

@@ -18,8 +18,8 @@ class InputLayer(Layer):
 
     Parameters
     ----------
-    shape : tuple of int
-        Shape of one sample, of any rank from 1 on.
+    shape : tuple of int or None
+        Shape of one sample, of any rank from 1 on. None stands for any size, which differs from batch to batch.
     batch_size : int, optional
         Accepted for compatibility with Keras: any number of samples is taken.
     dtype : str, default "float32"
@@ -32,18 +32,18 @@ class InputLayer(Layer):
     Raises
     ------
     ValueError
-        If the shape is missing, or not a tuple of positive integers.
+        If the shape is missing, or not a tuple of positive integers and None.
     """
 
     def __init__(
         self,
-        shape: Iterable[int] | int | None = None,
+        shape: Iterable[int | None] | int | None = None,
         batch_size: int | None = None,
         dtype: Any = None,
         batch_shape: Iterable[int | None] | None = None,
         name: str | None = None,
         *,
-        input_shape: Iterable[int] | None = None,
+        input_shape: Iterable[int | None] | None = None,
         batch_input_shape: Iterable[int | None] | None = None,
         trainable: bool = True,
     ) -> None:
@@ -62,12 +62,12 @@ class InputLayer(Layer):
             raise ValueError("[Input] expected the shape of a sample, such as (28, 28, 1). Received: shape=None")
         if isinstance(shape, int):
             shape = (shape,)
-        self.declared_input_shape = _checks.shape(_sizes(shape), "shape", "Input")
+        self.declared_input_shape = _checks.shape_of_sample(shape, "shape", "Input")
         self.built = True
         Node(self, (), {}, KerasTensor((None, *self.declared_input_shape), self.input_dtype, self.name))
 
     @property
-    def sample_shape(self) -> tuple[int, ...]:
+    def sample_shape(self) -> tuple[Any, ...]:
         """Shape of one sample."""
         assert self.declared_input_shape is not None
         return self.declared_input_shape
@@ -95,7 +95,7 @@ class InputLayer(Layer):
 
 
 def Input(  # noqa: N802 (Keras' name)
-    shape: Iterable[int] | int | None = None,
+    shape: Iterable[int | None] | int | None = None,
     batch_size: int | None = None,
     dtype: Any = None,
     batch_shape: Iterable[int | None] | None = None,
@@ -105,8 +105,9 @@ def Input(  # noqa: N802 (Keras' name)
 
     Parameters
     ----------
-    shape : tuple of int
-        Shape of one sample, without the batch axis: (height, width, channels), (height, width), (features,), ...
+    shape : tuple of int or None
+        Shape of one sample, without the batch axis: (height, width, channels), (height, width), (features,), ... None
+        stands for any size, which may differ from batch to batch: (None, None, 3) are colour images of all sizes.
     batch_size : int, optional
         Accepted for compatibility with Keras: any number of samples is taken.
     dtype : str, default "float32"
@@ -123,7 +124,7 @@ def Input(  # noqa: N802 (Keras' name)
     Raises
     ------
     ValueError
-        If the shape is missing, or not a tuple of positive integers.
+        If the shape is missing, or not a tuple of positive integers and None.
 
     Examples
     --------
@@ -133,17 +134,9 @@ def Input(  # noqa: N802 (Keras' name)
     >>> y = Flatten()(Conv2D(32, 3)(x))
     >>> Model(x, y).output_shape
     (None, 21632)
+    >>> Conv2D(32, 3)(Input((None, None, 3))).shape
+    (None, None, None, 32)
     """
     layer = InputLayer(shape, batch_size, dtype, batch_shape, name)
     tensor: KerasTensor = layer.output
     return tensor
-
-
-def _sizes(shape: Any) -> Any:
-    if isinstance(shape, (list, tuple)) and None in shape:
-        raise ValueError(
-            "[Input] expected a shape of one sample with all its sizes known: images of varying size, None in a "
-            "shape, are "
-            f"not supported. Received: shape={tuple(shape)}"
-        )
-    return shape

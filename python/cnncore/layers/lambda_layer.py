@@ -101,8 +101,11 @@ class Lambda(Layer):
             )
         return (None, *self._sizes_of_output())
 
-    def _sizes_of_output(self) -> tuple[int, ...]:
-        return _checks.shape(_checks.integers(self._output_shape, "output_shape", "Lambda"), "output_shape", "Lambda")
+    def _sizes_of_output(self) -> tuple[Any, ...]:
+        given: Any = self._output_shape
+        if isinstance(given, (list, tuple)) and None in given:
+            return _checks.shape_of_sample(given, "output_shape", "Lambda")
+        return _checks.shape(_checks.integers(given, "output_shape", "Lambda"), "output_shape", "Lambda")
 
     def get_config(self) -> dict[str, Any]:
         config = {**super().get_config(), "function": registered_name(self.function)}

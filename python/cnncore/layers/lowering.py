@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -43,6 +44,8 @@ class Lowering:
         The layers so far, by the same names.
     losses : list of GraphLoss
         The losses that the layers added so far.
+    floats : int
+        How many values the ops so far give for a sample.
     """
 
     def __init__(self, seed: int = 0) -> None:
@@ -57,6 +60,7 @@ class Lowering:
         self.parameters: dict[str, _core.Parameters] = {}
         self.layers: dict[str, AnyLayer] = {}
         self.losses: list[GraphLoss] = []
+        self.floats = 0
 
     def input(self, shape: Sequence[int]) -> int:
         """Add an input for samples of ``shape``, and return its id."""
@@ -78,7 +82,9 @@ class Lowering:
                 attributes["trainable"] = False
         if not self._trainable[-1]:
             attributes["trainable"] = False
-        return int(self.builder.add(kind, list(inputs), self._current[-1], **attributes))
+        result = int(self.builder.add(kind, list(inputs), self._current[-1], **attributes))
+        self.floats += math.prod(self.builder.output_shape(result))
+        return result
 
     def call(self, node: Node, inputs: Sequence[int]) -> list[int]:
         """Add the ops of one call of a layer, and return the ids of its outputs."""
@@ -150,12 +156,14 @@ class Lowered:
     layers : dict of str to Layer
         By the name under which the network knows them.
     losses : list of GraphLoss
+    floats : int
+        How many values its ops give for a sample.
     """
 
     def __init__(self, graph: Lowering, outputs: list[int]) -> None:
         self._graph = graph
         self.network = _core.Network(graph.builder, outputs, graph.parameters)
-        self.layers, self.losses = graph.layers, graph.losses
+        self.layers, self.losses, self.floats = graph.layers, graph.losses, graph.floats
         self._losses_network: _core.Network | None = None
 
     def added_losses(self, x: Sequence[Any]) -> float:
@@ -173,8 +181,18 @@ class Lowered:
         )
 
 
-def lower(function: Function, seed: int = 0) -> Lowered:
-    """Make the network that computes the outputs of ``function`` from its inputs."""
+def lower(function: Function, seed: int = 0, shapes: Sequence[Sequence[int]] | None = None) -> Lowered:
+    """Make the network that computes the outputs of ``function`` from its inputs.
+
+    Parameters
+    ----------
+    function : Function
+    seed : int, default 0
+        Of what layers draw in training.
+    shapes : list of tuple of int, optional
+        The shapes of the samples of each input, which may be others than those that the layers were connected for.
+    """
     graph = Lowering(seed)
-    inputs = [graph.input(tensor.shape[1:]) for tensor in function.input_list]
+    shapes = [tensor.shape[1:] for tensor in function.input_list] if shapes is None else shapes
+    inputs = [graph.input(shape) for shape in shapes]
     return Lowered(graph, function.lower(graph, inputs))

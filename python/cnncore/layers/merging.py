@@ -9,6 +9,7 @@ from cnncore import _checks
 from cnncore.layers.axes import sample_axis
 from cnncore.layers.base import Layer, Shape, registry
 from cnncore.layers.protocols import Graph
+from cnncore.layers.unknown_sizes import broadcast
 
 __all__ = [
     "Add",
@@ -34,10 +35,11 @@ class _Merge(Layer):
     """A layer that is called on a list of tensors."""
 
     one_input = False
+    takes_unknown_sizes = True
 
     fewest, most = 2, 10**6  # how many inputs the layer takes
 
-    def _shapes(self, input_shape: Any) -> list[tuple[int, ...]]:
+    def _shapes(self, input_shape: Any) -> list[Shape]:
         """Return the shapes of the samples of each input. A ValueError says if there are too few or too many inputs."""
         is_list = isinstance(input_shape, (list, tuple)) and all(isinstance(s, (list, tuple)) for s in input_shape)
         if not is_list or not self.fewest <= len(input_shape) <= self.most:
@@ -58,16 +60,12 @@ class _Elementwise(_Merge):
     kind: str  # the name of the op
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
-        shapes = self._shapes(input_shape)
-        result: list[int] = []
-        for sizes in zip(*_with_equal_rank(shapes), strict=True):
-            different = set(sizes) - {1}
-            if len(different) > 1:
-                raise ValueError(
-                    f'Layer "{self.name}": expected inputs of one shape, or of length 1 along some axes. '
-                    f"Received: shapes {input_shape}"
-                )
-            result.append(max(sizes))
+        result = broadcast(_with_equal_rank(self._shapes(input_shape)))
+        if result is None:
+            raise ValueError(
+                f'Layer "{self.name}": expected inputs of one shape, or of length 1 along some axes. '
+                f"Received: shapes {input_shape}"
+            )
         return (None, *result)
 
     def lower(self, graph: Graph, inputs: Sequence[int]) -> int:
@@ -79,7 +77,7 @@ class _Elementwise(_Merge):
         return graph.add(self.kind, ids, self.name)
 
 
-def _with_equal_rank(shapes: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
+def _with_equal_rank(shapes: list[Shape]) -> list[Shape]:
     rank = max(len(shape) for shape in shapes)
     return [(*[1] * (rank - len(shape)), *shape) for shape in shapes]
 
@@ -198,13 +196,17 @@ class Concatenate(_Merge):
     def compute_output_shape(self, input_shape: Any) -> Shape:
         shapes = self._shapes(input_shape)
         axis = sample_axis(self.axis, len(shapes[0]) + 1, self.name)
-        others = {(*shape[:axis], *shape[axis + 1 :]) if len(shape) == len(shapes[0]) else shape for shape in shapes}
-        if len(others) != 1 or len({len(shape) for shape in shapes}) != 1:
+        same_rank = len({len(shape) for shape in shapes}) == 1
+        sizes = [{shape[i] for shape in shapes} for i in range(len(shapes[0]))] if same_rank else []
+        if not same_rank or any(len(found - {None}) > 1 for i, found in enumerate(sizes) if i != axis):
             raise ValueError(
                 f'Layer "{self.name}": expected inputs whose shapes differ only along axis {self.axis}. '
                 f"Received: shapes {input_shape}"
             )
-        return (None, *shapes[0][:axis], sum(shape[axis] for shape in shapes), *shapes[0][axis + 1 :])
+        result = [None if None in found else max(found) for found in sizes]
+        if result[axis] is not None:
+            result[axis] = sum(shape[axis] for shape in shapes)
+        return (None, *result)
 
     def lower(self, graph: Graph, inputs: Sequence[int]) -> int:
         if len(inputs) == 1:
@@ -259,7 +261,7 @@ class Dot(_Merge):
     def compute_output_shape(self, input_shape: Any) -> Shape:
         a, b = self._shapes(input_shape)
         i, j = self._sample_axes((a, b))
-        if a[i] != b[j]:
+        if a[i] != b[j] and None not in (a[i], b[j]):
             raise ValueError(
                 f'Layer "{self.name}": expected both inputs to have the same length along axes={self.axes}. '
                 f"Received: shapes {input_shape}"

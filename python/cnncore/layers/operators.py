@@ -8,6 +8,7 @@ import numpy as np
 
 from cnncore.layers.base import Layer, registry
 from cnncore.layers.tensor import KerasTensor, NotTraceableError, apply_function, register_operator
+from cnncore.layers.unknown_sizes import broadcast
 from cnncore.layers.variable import Variable
 
 __all__ = ["Divide"]
@@ -28,13 +29,18 @@ class Divide(Layer):
     """
 
     one_input = False
+    takes_unknown_sizes = True
 
     def call(self, inputs: Any) -> Any:
         numerator, denominator = _with_equal_rank(inputs)
         return numerator / denominator
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        return (None, *np.broadcast_shapes(*(shape[1:] for shape in input_shape)))
+        rank = max(len(shape) for shape in input_shape)
+        shape = broadcast([(*[1] * (rank - len(shape)), *shape[1:]) for shape in input_shape])
+        if shape is None:
+            raise ValueError(f'Layer "{self.name}": expected inputs of one shape. Received: shapes {input_shape}')
+        return (None, *shape)
 
     def backward(self, inputs: Any, dy: Any) -> list[np.ndarray]:
         """Compute the gradients of the numerator and of the denominator."""

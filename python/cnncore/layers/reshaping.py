@@ -88,6 +88,8 @@ class Reshape(Layer):
     (None, 9, 4)
     """
 
+    takes_unknown_sizes = True
+
     def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.target_shape = _checks.integers(target_shape, "target_shape", "Reshape", minimum=-1)
@@ -99,6 +101,8 @@ class Reshape(Layer):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         batch, *sample = input_shape
+        if None in sample:
+            return (batch, *(None if size == -1 else size for size in self.target_shape))
         count, known = math.prod(sample), math.prod(size for size in self.target_shape if size != -1)
         rest = count // known
         shape = tuple(rest if size == -1 else size for size in self.target_shape)

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from cnncore import _checks, _core, initializers
 from cnncore._random import next_seed
 from cnncore._structure import flatten
+from cnncore.layers.unknown_sizes import UnknownSizeError
 from cnncore.layers.variable import Variable, WeightSpec, write_weights
 
 __all__ = ["Weighted", "building_once", "structure_changed", "structure_version"]
@@ -87,7 +88,13 @@ class Weighted:
         """
         owner = type(self).__name__
         _checks.dtype(dtype, owner)
-        size = () if shape is None else tuple(_checks.integer(item, "shape", owner) for item in shape)
+        size = () if shape is None else tuple(shape)
+        if None in size:
+            raise UnknownSizeError(
+                f"[{owner}.add_weight] expected a shape whose sizes are all known. Received: shape={size}; give the "
+                "Input the size that the weight depends on"
+            )
+        size = tuple(_checks.integer(item, "shape", owner) for item in size)
         taken = {spec.name for spec in self._specs}
         if name is None:
             name = next(item for item in _numbered("weight") if item not in taken)

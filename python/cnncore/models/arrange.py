@@ -10,6 +10,7 @@ import numpy as np
 from cnncore._structure import flatten_like, same_structure
 from cnncore.layers import eager
 from cnncore.layers.tensor import KerasTensor
+from cnncore.layers.unknown_sizes import fits
 
 __all__ = ["arrange", "as_arrays", "fitting", "map_shapes"]
 
@@ -77,10 +78,10 @@ def fitting(x: Any, tensor: KerasTensor, owner: str) -> np.ndarray:
         If its shape is not that of the tensor.
     """
     array = eager.prepare(x, owner)
-    if (*array.shape[1:], 1) == tensor.shape[1:]:
+    if fits((*array.shape[1:], 1), tensor.shape[1:]):
         array = array[..., np.newaxis]
-    if array.shape[1:] != tensor.shape[1:]:
-        hint = " For a single sample pass x[None]." if array.shape == tensor.shape[1:] else ""
+    if not fits(array.shape[1:], tensor.shape[1:]):
+        hint = " For a single sample pass x[None]." if fits(array.shape, tensor.shape[1:]) else ""
         raise ValueError(
             f'Input "{tensor.name}" of model "{owner}" is incompatible with it: expected shape {tensor.shape}.{hint} '
             f"Received: shape={array.shape}"

@@ -10,6 +10,7 @@ import numpy as np
 from cnncore import _checks
 from cnncore._names import nearest
 from cnncore._structure import flatten_like, same_structure
+from cnncore.layers.unknown_sizes import fits
 
 __all__ = ["as_array", "batch_size_of", "by_name", "is_array", "prepare_x"]
 
@@ -82,19 +83,19 @@ def _from_mapping(data: Mapping[str, Any], structure: Any, names: Sequence[str],
     return [data.get(key) for key in keys]
 
 
-def prepare_x(x: Any, shape: tuple[int, ...], name: str) -> np.ndarray:
-    """Samples as a C-contiguous uint8 or float32 array (samples, *shape).
+def prepare_x(x: Any, shape: tuple[Any, ...], name: str) -> np.ndarray:
+    """Samples as a C-contiguous uint8 or float32 array (samples, *shape), where None in ``shape`` is any size.
 
     As in Keras, a last axis of size one may be missing or superfluous.
     """
     array = _checks.numeric_array(as_array(x), "x", name)
-    if array.shape[1:] != shape:
-        if (*array.shape[1:], 1) == shape and array.ndim:
+    if not fits(array.shape[1:], shape):
+        if fits((*array.shape[1:], 1), shape) and array.ndim:
             array = array[..., np.newaxis]
-        elif array.shape[1:] == (*shape, 1):
+        elif fits(array.shape[1:], (*shape, 1)):
             array = array[..., 0]
-    if array.ndim == 0 or array.shape[1:] != shape:
-        hint = " For a single sample pass x[None]." if array.shape == shape else ""
+    if array.ndim == 0 or not fits(array.shape[1:], shape):
+        hint = " For a single sample pass x[None]." if fits(array.shape, shape) else ""
         raise ValueError(
             f'Input 0 of layer "{name}" is incompatible with it: expected x of shape '
             f"(batch, {', '.join(map(str, shape))}).{hint} Received: x.shape={array.shape}"

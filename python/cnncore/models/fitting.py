@@ -208,7 +208,7 @@ class Fitting(Measuring):
             step, meter = self._step_and_meter(outputs)
             meter.reset()
             done = self.optimizer.step
-            values = step(batch, meter.room(samples.rows))
+            values = step(batch, meter.room(batch))
             if not math.isfinite(values[0]) or not step.finite:
                 raise_training_error(self, batch, 0, done, values[0])
             meter.add(values, batch)
@@ -221,7 +221,7 @@ class Fitting(Measuring):
         network = self._network_for_use()
 
         def make() -> tuple[TrainingStep, Meter]:
-            return TrainingStep(self, network, outputs), Meter(outputs, samples=1)
+            return TrainingStep(self, network, outputs), Meter(outputs, samples=1, network=network)
 
         if outputs is not self._described_outputs():  # copies, because another thread is using the metrics of the model
             return make()

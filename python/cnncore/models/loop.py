@@ -75,7 +75,7 @@ class TrainingLoop:
         self._model, self._network, self._outputs = model, network, outputs
         self._source, self._validation, self._shuffle = source, validation, shuffle
         self._step = TrainingStep(model, network, outputs)
-        self._meter = Meter(outputs, source.batch_size or 0, source.samples)
+        self._meter = Meter(outputs, source.batch_size or 0, source.samples, network)
         self._snapshot = _Snapshot(model, network)
         self._start: dict[str, Any] = {}
         self._epoch_number = self._batch = self._steps_before = 0
@@ -136,7 +136,7 @@ class TrainingLoop:
                 begin(index)
             if tell is not None:
                 step.report = functools.partial(tell, index)
-            values = step(batch, meter.room(batch.rows))
+            values = step(batch, meter.room(batch))
             if not isfinite(values[0]) or not step.finite:
                 self._stop_at(batch, index, values[0], callbacks)
                 break
@@ -255,5 +255,17 @@ def predict(network: Any, source: ArraySource | StreamSource, callbacks: Callbac
             callbacks.on_predict_batch_end(index, {"outputs": outputs[0] if len(outputs) == 1 else outputs})
     callbacks.on_predict_end()
     if source.samples is None:
-        return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
+        return [_joined(arrays) for arrays in zip(*parts, strict=True)]
     return [result[:place] for result in results]
+
+
+def _joined(arrays: Sequence[Float32]) -> Float32:
+    """The predictions of all batches as one array."""
+    shapes = {array.shape[1:] for array in arrays}
+    if len(shapes) > 1:
+        raise ValueError(
+            "[predict] expected batches whose predictions have one shape, since they become one array; call "
+            f"predict_on_batch for each batch instead. Received: shapes {', '.join(map(str, sorted(shapes)))} of a "
+            "sample"
+        )
+    return np.concatenate(arrays)

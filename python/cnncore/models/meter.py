@@ -30,12 +30,18 @@ class Meter:
     samples : int, optional
         The number of samples in an epoch, and so the largest number of predictions to keep. With 0 none are kept, and
         :meth:`measure` must be called instead.
+    network : optional
+        The model's network, which says the shapes of predictions where ``outputs`` have sizes that are None.
     """
 
-    def __init__(self, outputs: Sequence[Output], batch_size: int = 0, samples: int | None = None) -> None:
-        self._outputs = outputs
+    def __init__(
+        self, outputs: Sequence[Output], batch_size: int = 0, samples: int | None = None, network: Any = None
+    ) -> None:
+        self._outputs, self._network = outputs, network
         self._measured = samples != 0 and any(output.all_metrics for output in outputs)
-        row_bytes = max(4 * math.prod(output.shape) for output in outputs)
+        self._sized = all(None not in output.shape for output in outputs)
+        self._loose: list[Float32] = []  # predictions of a batch whose size is its own
+        row_bytes = max(4 * math.prod(output.shape) for output in outputs) if self._sized else _METRIC_BYTES
         wanted = _METRIC_BYTES // row_bytes if samples is None else min(samples, _METRIC_BYTES // row_bytes)
         self._make_buffers(max(batch_size, wanted, 1) if self._measured else 0)
         self.reset()
@@ -51,12 +57,17 @@ class Meter:
             for _, metric in output.all_metrics:
                 metric.reset_state()
 
-    def room(self, rows: int) -> list[Float32] | None:
-        """For each output an array to which the predictions of the next ``rows`` samples are written, or None if no
-        metric needs them.
+    def room(self, batch: Batch) -> list[Float32] | None:
+        """For each output an array to which the predictions of the next batch are written, or None if no metric needs
+        them.
         """
         if not self._measured:
             return None
+        rows = batch.rows
+        if not self._sized:
+            shapes = self._network.output_shapes_for(batch.x)
+            self._loose = [np.empty((rows, *shape), np.float32) for shape in shapes]
+            return self._loose
         stop = self._filled + rows
         if stop > self._rows:
             self._update_metrics()
@@ -77,14 +88,17 @@ class Meter:
             for index, loss in enumerate(losses):
                 self.sums[index] += loss * rows
         self.done += rows
-        if self._measured:
+        if self._loose:
+            self.measure(self._loose, batch)
+            self._loose = []
+        elif self._measured:
             self._filled += rows
             self._pending.append((batch.y, batch.weight, batch.indices))  # not the images, which may be large
 
     def measure(self, predictions: Sequence[Float32], batch: Batch) -> None:
         """Call the metrics with a batch at once."""
         for output, y_pred, y, weight in zip(self._outputs, predictions, batch.y, batch.weight, strict=True):
-            _update(output, y, y_pred, weight)
+            _update(output, _rows(y, batch), y_pred, _rows(weight, batch))
 
     def logs(self) -> dict[str, Any]:
         """The means so far, by name: the loss, that of each output if there are several, and the metrics."""
@@ -102,6 +116,8 @@ class Meter:
 
     def _make_buffers(self, rows: int) -> None:
         self._rows = rows
+        if not self._sized:
+            return
         self._buffers = [np.empty((rows, *output.shape), np.float32) for output in self._outputs]
 
     def _update_metrics(self) -> None:
@@ -123,6 +139,10 @@ def _update(output: Output, y: Any, y_pred: Float32, weight: np.ndarray | None) 
         metric.update_state(y, y_pred)
     for _, metric in output.weighted_metrics:
         metric.update_state(y, y_pred, sample_weight=weight)
+
+
+def _rows(array: np.ndarray | None, batch: Batch) -> np.ndarray | None:
+    return array if array is None or batch.indices is None else array[batch.indices]
 
 
 def _gathered(parts: list[tuple[np.ndarray | None, np.ndarray | None]]) -> np.ndarray | None:

@@ -82,6 +82,7 @@ class Model(Parts, Trainer, Stored, Networked, Layer):
     one_input = False
 
     builds_once = False
+    takes_unknown_sizes = True
     _own = Layer._own | {"_graph", "_lowered", "_lowered_key", "_lock"}
 
     def __init__(
@@ -163,7 +164,9 @@ class Model(Parts, Trainer, Stored, Networked, Layer):
             if input_shape is None:
                 self._require_built()
             owner = f"{type(self).__name__}.build"
-            self.build_for_shapes(map_shapes(lambda s: _checks.shape(s[1:], "input_shape", owner), input_shape))
+            self.build_for_shapes(
+                map_shapes(lambda s: _checks.shape_of_sample(s[1:], "input_shape", owner), input_shape)
+            )
 
     def _build_for(self, x: Any) -> None:
         """Fix the shapes of the inputs by data, if they are not known."""

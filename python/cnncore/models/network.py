@@ -6,13 +6,15 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from cnncore import _checks
-from cnncore.layers.activity import is_known
+from cnncore.layers.activity import is_known as is_known_penalty
 from cnncore.layers.base import structure_changed, structure_version
 from cnncore.layers.function import Function
 from cnncore.layers.loss_terms import LossTerms, add_loss, is_following, with_losses
 from cnncore.layers.lowering import lower
 from cnncore.layers.tensor import KerasTensor, Node, hidden_calls
+from cnncore.layers.unknown_sizes import is_known
 from cnncore.layers.variable import Variable
+from cnncore.models.sized_networks import LoweredBySize, SizedNetworks
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +34,7 @@ class Networked:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._precision = "float32"
-        self._lowered: Lowered | None = None
+        self._lowered: Lowered | LoweredBySize | None = None
         self._lowered_key: Any = None
         self._checked_version = -1
         self._losses: list[LossTerms] = []  # given to add_loss
@@ -56,7 +58,7 @@ class Networked:
             return Function(function.inputs, with_losses(function.outputs, self._losses), self.name)
 
     # --- the network ------------------------------------------------------------------------------------------------
-    def _network_for_use(self) -> _core.Network:
+    def _network_for_use(self) -> _core.Network | SizedNetworks:
         """The network of the model as it is now; ValueError while the shape of the input is not known."""
         if self._lowered is None or self._checked_version != structure_version():
             self._refresh()
@@ -64,9 +66,9 @@ class Networked:
         return self._lowered.network
 
     @property
-    def network(self) -> _core.Network:
+    def network(self) -> _core.Network | SizedNetworks:
         """The model in the core. Its ``slots`` say which weights it has, ``gradients`` are those of the last step, and
-        ``describe()`` prints its plan.
+        ``describe()`` prints its plan. If sizes of the inputs are None, it stands for a network for each size.
         """
         return self._network_for_use()
 
@@ -76,10 +78,11 @@ class Networked:
             key = (id(function), _state_of(function.layers))
             if self._lowered is None or key != self._lowered_key:
                 old, before = self._lowered, None if self._lowered is None else self._lowered.network
-                lowered = lower(self.trained_function, self.seed)
+                lowered = self._lower()
                 lowered.network.precision = self._precision
                 lowered.network.step = self._held_step if before is None else before.step
-                _set_regularizers(lowered)
+                if isinstance(before, SizedNetworks) and isinstance(lowered.network, SizedNetworks):
+                    lowered.network.sizes_as_in(before)
                 self._lowered, self._lowered_key = lowered, key
                 try:
                     self._network_replaced(before, lowered.network)
@@ -87,6 +90,24 @@ class Networked:
                     self._lowered = old
                     raise
             self._checked_version = version
+
+    def _lower(self) -> Lowered | LoweredBySize:
+        function, seed = self.trained_function, self.seed
+
+        def make(shapes: Any) -> Lowered:
+            lowered = lower(function, seed, shapes)
+            _set_regularizers(lowered)
+            return lowered
+
+        if all(is_known(tensor.shape) for tensor in function.input_list):
+            return make(None)
+        return LoweredBySize(make, function)
+
+    def _expect_sizes_of(self, arrays: list[np.ndarray]) -> None:
+        """Take data as the example for what is asked of the network before it computes, if sizes may be any."""
+        network = self._network_for_use()
+        if isinstance(network, SizedNetworks):
+            network.expect(arrays)
 
     def _discard_network(self) -> None:
         """Make another network before the next use, because the graph of layers has changed."""
@@ -124,7 +145,7 @@ class Networked:
         network = self._network_for_use()
         variables = [self.variable_of(slot) for slot in network.slots if slot.trainable]
         # what users write is a loss that the layer adds
-        return [(item, item.spec.regularizer) for item in variables if is_known(item.spec.regularizer)]
+        return [(item, item.spec.regularizer) for item in variables if is_known_penalty(item.spec.regularizer)]
 
     # --- losses that are added to those of the outputs ---------------------------------------------------------------
     def add_loss(self, loss: Any, inputs: Any = None) -> None:

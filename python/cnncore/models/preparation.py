@@ -4,6 +4,7 @@ shapes are not known.
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from cnncore import _checks
 from cnncore.layers.base import structure_version
+from cnncore.layers.unknown_sizes import is_known
 from cnncore.models.advice import advise_on_inputs, value_range
 from cnncore.models.augmenter import make_augmenter
 from cnncore.models.compiled import Compiled
@@ -52,14 +54,19 @@ class Preparation(Compiled):
                 Output(name, shape, None, 1.0, [], []) for name, shape in zip(self.output_names, shapes, strict=True)
             ]
         layers = [first] if len(names) == 1 else names
-        return Signature(function.inputs, names, inputs, layers, function.outputs, outputs)
+        sizes = None
+        if not all(is_known(tensor.shape) for tensor in function.output_list):
+            sizes = functools.lru_cache(maxsize=256)(functools.partial(_output_shapes, function))
+        return Signature(function.inputs, names, inputs, layers, function.outputs, outputs, sizes)
 
     # --- arrays ---------------------------------------------------------------------------------------------------
     def _samples(self, data: tuple[Any, Any, Any], owner: str, class_weight: Any = None) -> Samples:
         """Checked samples of arrays with targets."""
         self._build_for(data[0])
         self._require_loss(owner)
-        return self._signature().prepare(*data, owner, class_weight)
+        samples = self._signature().prepare(*data, owner, class_weight)
+        self._expect_sizes_of(samples.x)
+        return samples
 
     def _inputs(self, x: Any, owner: str) -> list[np.ndarray]:
         """Checked arrays without targets."""
@@ -173,12 +180,20 @@ class Preparation(Compiled):
         source = StreamSource(data[0], lambda first: self._signature(), owner, steps, class_weight)
         self._build_for(source.peek())
         self._require_loss(owner)
+        if not all(is_known(tensor.shape) for tensor in self._function.input_list):
+            self._expect_sizes_of(source.some_inputs())
         return source
 
     def _penalty(self) -> float:
         """What the regularizers of the weights add to the loss."""
         terms = self._remembered.get("penalties", (self._network_for_use(),), self._regularized)
         return sum(float(regularizer(variable.numpy())) for variable, regularizer in terms)
+
+
+def _output_shapes(function: Any, shapes: tuple[tuple[int, ...], ...]) -> list[tuple[int, ...]]:
+    """The shapes of the samples of a model's outputs for those of its inputs."""
+    results = function.compute_output_shape([(None, *shape) for shape in shapes])
+    return [tuple(shape[1:]) for shape in function.listed_shapes(results)]
 
 
 def _evaluation_size(batch_size: int | None, owner: str = "fit") -> int:

@@ -157,7 +157,7 @@ class Sequential(Model):
                 "[Sequential.build] expected `input_shape` as a tuple with the batch axis in front. Received: "
                 f"{input_shape!r:.80}"
             )
-        self._fix_shape(_checks.shape(tuple(input_shape)[1:], "input_shape", "Sequential.build"))
+        self._fix_shape(_checks.shape_of_sample(tuple(input_shape)[1:], "input_shape", "Sequential.build"))
 
     # --- details --------------------------------------------------------------------------------------------------
     def _set_input(self, layer: InputLayer) -> None:
@@ -193,7 +193,7 @@ class Sequential(Model):
             )
         return result
 
-    def _fix_shape(self, sample_shape: tuple[int, ...]) -> None:
+    def _fix_shape(self, sample_shape: tuple[Any, ...]) -> None:
         if self._input_layer is not None:
             if self._input_layer.sample_shape != sample_shape:
                 raise ValueError(
@@ -220,7 +220,7 @@ class Sequential(Model):
 
     def build_for_shapes(self, sample_shapes: Any) -> None:
         if self._input_layer is None:
-            self._fix_shape(_checks.shape(sample_shapes, "shape of a sample of x", self.name))
+            self._fix_shape(_checks.shape_of_sample(sample_shapes, "shape of a sample of x", self.name))
 
     def ensure_built(self, input_shape: Any, *more: Any) -> None:
         """Build the model if it is not; called on a tensor it takes its shape."""

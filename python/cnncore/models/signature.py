@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,7 +42,7 @@ class Output(NamedTuple):
     """One output of a model and what it is trained for."""
 
     name: str
-    shape: tuple[int, ...]  # the shape of a sample
+    shape: tuple[Any, ...]  # the shape of a sample; sizes are None where they depend on those of the inputs
     loss: Loss | None
     loss_weight: float
     metrics: list[tuple[str, Metric]]  # by their name in logs; these are not weighted by sample weights
@@ -59,10 +59,20 @@ class Signature(NamedTuple):
 
     input_structure: Any
     input_names: Sequence[str]
-    input_shapes: Sequence[tuple[int, ...]]
+    input_shapes: Sequence[tuple[Any, ...]]
     input_layers: Sequence[str]  # whom messages about x name
     output_structure: Any
     outputs: Sequence[Output]
+    # from the shapes of the inputs' samples to those of the outputs'; None where these are known
+    output_shapes: Callable[[tuple[tuple[int, ...], ...]], Sequence[tuple[int, ...]]] | None = None
+
+    def for_sizes_of(self, arrays: Sequence[np.ndarray]) -> Signature:
+        """The signature for inputs of these sizes."""
+        if self.output_shapes is None:
+            return self
+        shapes = self.output_shapes(tuple(array.shape[1:] for array in arrays))
+        outputs = [output._replace(shape=shape) for output, shape in zip(self.outputs, shapes, strict=True)]
+        return self._replace(outputs=outputs, output_shapes=None)
 
     def prepare_x(self, x: Any, owner: str) -> list[np.ndarray]:
         """One array for each input, all of the same length."""
@@ -99,6 +109,13 @@ class Signature(NamedTuple):
         class_weight : dict of int to float, optional
         """
         arrays = self.prepare_x(x, owner)
+        if self.output_shapes is not None:
+            return self.for_sizes_of(arrays)._with_targets(arrays, y, sample_weight, owner, class_weight)
+        return self._with_targets(arrays, y, sample_weight, owner, class_weight)
+
+    def _with_targets(
+        self, arrays: list[np.ndarray], y: Any, sample_weight: Any, owner: str, class_weight: Any
+    ) -> Samples:
         rows = len(arrays[0])
         targets = self._targets(y, owner)
         weights = self._weights(sample_weight, rows, owner)

@@ -311,7 +311,7 @@ def first_non_finite_layer(function: Function, x: list[np.ndarray], precision: s
     if not all(np.isfinite(array).all() for array in x):
         return "input"
     tensors = [tensor for node in function.nodes for tensor in node.output_list]
-    network = lower(Function(function.inputs, tensors)).network
+    network = lower(Function(function.inputs, tensors), shapes=[array.shape[1:] for array in x]).network
     network.precision = precision
     for tensor, y in zip(tensors, network.forward(x), strict=True):
         if not np.isfinite(y).all():

@@ -134,4 +134,4 @@ def _sample_shapes(shapes: Any) -> Any:
         raise ValueError("expected shapes to be lists")
     if shapes and all(isinstance(item, (list, Mapping)) for item in shapes):
         return [_sample_shapes(item) for item in shapes]
-    return _checks.shape(tuple(shapes[1:]), "input_shape", "load_model")
+    return _checks.shape_of_sample(tuple(shapes[1:]), "input_shape", "load_model")

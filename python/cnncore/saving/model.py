@@ -281,7 +281,7 @@ def _tuples(structure: Any) -> Any:
         return {key: _tuples(value) for key, value in structure.items()}
     if isinstance(structure, list) and structure and all(isinstance(item, (list, dict)) for item in structure):
         return [_tuples(item) for item in structure]
-    return _checks.shape(structure, "input_shapes", "load_model")
+    return _checks.shape_of_sample(structure, "input_shapes", "load_model")
 
 
 def _restore(model: Any, file: ModelFile, compile: bool) -> None:  # noqa: A002

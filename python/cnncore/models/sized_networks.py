@@ -1,0 +1,255 @@
+"""SizedNetworks: the network of a model whose inputs may have any size, which is a network of the core for each."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cnncore import _core
+from cnncore._checks import Float32
+from cnncore.layers.function import Function
+from cnncore.layers.lowering import Lowered
+from cnncore.layers.unknown_sizes import filled, fits
+
+__all__ = ["LoweredBySize", "SizedNetworks"]
+
+Key = tuple[tuple[int, ...], ...]  # the shapes of the samples of each input
+
+_MOST_NETWORKS = 16
+_MOST_BYTES = 1 << 30  # of the values between layers, as they are estimated, of all networks but the one used last
+_SIZES_TO_TRY = (32, 64, 128, 256, 512, 1024, 48, 96, 224, 299, 7, 1)
+
+
+class _Slot(NamedTuple):
+    """What two networks must have in common to share the state of an optimizer."""
+
+    layer: str
+    array: int
+    offset: int
+    shape: tuple[int, ...]
+    trainable: bool
+
+
+class _Kept:
+    """A network for one size, and about how many bytes its batches took."""
+
+    def __init__(self, lowered: Lowered) -> None:
+        self.lowered = lowered
+        self.bytes = 0
+
+
+class SizedNetworks:
+    """Networks of the core that share the weights of one model, behind the methods of one ``_core.Network``.
+
+    A network is made when data of its size are first seen, and of many networks those that were used longest ago are
+    dropped. All of them have the same trained vectors, so that an optimizer need not know of them, and the same number
+    of steps. Any number of threads may call :meth:`forward` at a time, also while another one trains.
+
+    Parameters
+    ----------
+    make : callable
+        The network for shapes of the samples of each input.
+    function : Function
+        What the networks compute. Its inputs have sizes that are None.
+    """
+
+    def __init__(self, make: Callable[[Key], Lowered], function: Function) -> None:
+        self._make, self._function = make, function
+        self._wanted = [tuple(tensor.shape[1:]) for tensor in function.input_list]
+        self._kept: OrderedDict[Key, _Kept] = OrderedDict()
+        self._lock = threading.RLock()
+        self._layout: list[_Slot] | None = None
+        self._gradients: Float32 | None = None
+        self._precision = "float32"
+        self._last: Key | None = None
+        self.step = 0
+
+    # --- a network for a size ---------------------------------------------------------------------------------------
+    def lowered_for(self, key: Key, rows: int = 1) -> Lowered:
+        """The network for shapes of samples, which is about to compute with ``rows`` of them."""
+        with self._lock:
+            kept = self._kept.get(key)
+            if kept is None:
+                kept = self._kept[key] = _Kept(self._made(key))
+            self._kept.move_to_end(key)
+            self._last = key
+            kept.bytes = max(kept.bytes, 4 * kept.lowered.floats * rows)
+            while len(self._kept) > 1 and (
+                len(self._kept) > _MOST_NETWORKS or sum(item.bytes for item in self._kept.values()) > _MOST_BYTES
+            ):
+                self._kept.popitem(last=False)
+            return kept.lowered
+
+    def _made(self, key: Key) -> Lowered:
+        for shape, wanted in zip(key, self._wanted, strict=True):
+            if not fits(shape, wanted):
+                raise ValueError(f"expected samples of shape {wanted}. Received: {shape}")
+        self._function.compute_output_shape([(None, *shape) for shape in key])  # says in words what does not fit
+        lowered = self._make(key)
+        lowered.network.precision = self._precision
+        layout = [_Slot(s.layer, s.index, s.offset, tuple(s.shape), s.trainable) for s in lowered.network.slots]
+        if self._layout is None:
+            self._layout = layout
+        elif layout != self._layout:
+            raise ValueError(
+                "expected a model that uses the same weights for images of every size. Received: other weights for "
+                f"samples of shape {', '.join(map(str, key))}"
+            )
+        return lowered
+
+    def _for(self, x: Sequence[Any], rows: int | None = None) -> _core.Network:
+        if len(x) != len(self._wanted):
+            raise ValueError(f"expected {len(self._wanted)} inputs. Received: {len(x)}")
+        key = tuple(array.shape[1:] for array in x)
+        return self.lowered_for(key, len(x[0]) if rows is None else rows).network
+
+    @property
+    def any(self) -> Lowered:
+        """The network for the size that was used last; before any data are seen, for one that fits."""
+        with self._lock:
+            if self._last is not None:
+                return self.lowered_for(self._last)
+            failed: ValueError | None = None
+            for size in _SIZES_TO_TRY:
+                try:
+                    return self.lowered_for(tuple(filled((None, *shape), size)[1:] for shape in self._wanted))
+                except ValueError as error:
+                    failed = failed or error
+            raise ValueError(
+                f"expected a model that some square images fit, to know which weights it trains; call it on data "
+                f"first. Received: {failed}"
+            ) from failed
+
+    def __len__(self) -> int:
+        """How many networks are kept."""
+        return len(self._kept)
+
+    def expect(self, x: Sequence[np.ndarray]) -> None:
+        """Take these arrays as the example of a size that fits, if none has been seen."""
+        if self._last is None:
+            self._last = tuple(array.shape[1:] for array in x)
+
+    def sizes_as_in(self, other: SizedNetworks) -> None:
+        """Begin with the size that other networks were used for."""
+        self._last = other._last
+
+    # --- what a network has ----------------------------------------------------------------------------------------
+    @property
+    def slots(self) -> list[Any]:
+        """The arrays of weights, which all networks have in common."""
+        return list(self.any.network.slots)
+
+    @property
+    def parameter_count(self) -> int:
+        """The length of the vectors of what is trained."""
+        return self.any.network.parameter_count
+
+    @property
+    def input_shapes(self) -> list[tuple[Any, ...]]:
+        """The shapes of samples, with None for any size."""
+        return list(self._wanted)
+
+    @property
+    def output_shapes(self) -> list[tuple[Any, ...]]:
+        """The shapes of the outputs for a sample, with None for sizes that depend on those of the inputs."""
+        return [tuple(tensor.shape[1:]) for tensor in self._function.output_list]
+
+    def output_shapes_for(self, x: Sequence[np.ndarray]) -> list[tuple[int, ...]]:
+        """The shapes of the outputs for samples of these inputs."""
+        return list(self._for(x).output_shapes)
+
+    @property
+    def precision(self) -> str:
+        """The precision of layers that have none of their own."""
+        return self._precision
+
+    @precision.setter
+    def precision(self, value: str) -> None:
+        with self._lock:
+            self._precision = value
+            for kept in self._kept.values():
+                kept.lowered.network.precision = value
+
+    @property
+    def gradients(self) -> Float32:
+        """The gradients of the last step."""
+        if self._gradients is None:
+            self._gradients = np.zeros(self.parameter_count, np.float32)
+        return self._gradients
+
+    def parameters(self, layer: str) -> _core.Parameters:
+        """The weights of a layer."""
+        return self.any.network.parameters(layer)
+
+    def get_parameters(self) -> Float32:
+        """A copy of what is trained, as one vector."""
+        return self.any.network.get_parameters()
+
+    def set_parameters(self, values: Float32) -> None:
+        """Replace what is trained."""
+        self.any.network.set_parameters(values)
+
+    # --- what a network does ---------------------------------------------------------------------------------------
+    def forward(self, x: Sequence[np.ndarray], training: bool = False) -> list[Float32]:
+        """The outputs for arrays of uint8 or float32, one for each input."""
+        network = self._for(x)
+        if training:
+            network.step = self.step
+        return network.forward(x, training)
+
+    def train_step(
+        self,
+        x: Sequence[np.ndarray],
+        y: Any = None,
+        losses: Any = None,
+        loss_weights: Any = None,
+        sample_weight: Any = None,
+        indices: Any = None,
+        *more: Any,
+        **options: Any,
+    ) -> list[float]:
+        """A step of training with the network for the size of ``x``. The arguments are those of ``_core.Network``."""
+        network = self._for(x, None if indices is None else len(indices))
+        network.step = self.step
+        values = network.train_step(x, y, losses, loss_weights, sample_weight, indices, *more, **options)
+        self.step, self._gradients = network.step, network.gradients
+        return values
+
+    def curvature_product(self, kind: str, x: Sequence[np.ndarray], *arguments: Any, **options: Any) -> None:
+        """A product with curvature on samples of one size."""
+        self._for(x).curvature_product(kind, x, *arguments, **options)
+
+    def describe(self) -> str:
+        """The plans of the networks of all sizes that are kept, as text."""
+        with self._lock:
+            return "".join(kept.lowered.network.describe() for kept in self._kept.values())
+
+
+class LoweredBySize:
+    """What :class:`cnncore.layers.lowering.Lowered` is for one size, for all of them.
+
+    Attributes
+    ----------
+    network : SizedNetworks
+    """
+
+    def __init__(self, make: Callable[[Key], Lowered], function: Function) -> None:
+        self.network = SizedNetworks(make, function)
+
+    @property
+    def layers(self) -> dict[str, Any]:
+        """The layers by the names under which the networks know them."""
+        return self.network.any.layers
+
+    @property
+    def losses(self) -> list[Any]:
+        """What layers add to the loss."""
+        return self.network.any.losses
+
+    def added_losses(self, x: Sequence[Any]) -> float:
+        """What the layers add to the loss of a batch, as in inference."""
+        return self.network.lowered_for(tuple(array.shape[1:] for array in x), len(x[0])).added_losses(x)
