@@ -115,6 +115,19 @@ def test_what_scripts_call_on_tensorflows_data_sets(folder):
     np.testing.assert_array_equal(data[0][0], first)
 
 
+def test_take_and_skip_one_after_the_other(folder):
+    data = image_dataset_from_directory(
+        folder, labels=list(range(10)), batch_size=1, image_size=4, shuffle=False, verbose=False
+    )
+
+    def labels(part):
+        return [int(part[i][1][0]) for i in range(len(part))]
+
+    assert labels(data.skip(2).take(3)) == [2, 3, 4]
+    assert labels(data.skip(2).skip(5)) == [7, 8, 9]
+    assert labels(data.take(5).skip(3)) == [3, 4]
+
+
 def test_sizes_and_colours(folder):
     for options in ({"crop_to_aspect_ratio": True}, {"pad_to_aspect_ratio": True}, {"interpolation": "nearest"}):
         x, _ = image_dataset_from_directory(folder, image_size=4, verbose=False, **options)[0]
@@ -128,6 +141,9 @@ def test_sizes_and_colours(folder):
     [
         ({"labels": "guessed"}, "labels='guessed'"),
         ({"labels": [1, 2]}, "expected 10 labels"),
+        ({"labels": [0.5] * 10}, "expected whole numbers as labels"),
+        ({"labels": [1, 2] * 5, "label_mode": "categorical"}, "labels from 0 to 1.*Received: labels from 1 to 2"),
+        ({"labels": [3, 7] * 5, "label_mode": "binary"}, "labels from 0 to 1.*Received: labels from 3 to 7"),
         ({"label_mode": "float"}, "label_mode"),
         ({"labels": None, "class_names": ["apples"]}, "class_names"),
         ({"class_names": ["plums"]}, r"among the folders \['apples', 'pears'\]"),

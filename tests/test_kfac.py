@@ -347,7 +347,7 @@ def test_description_and_arguments():
 def test_a_factor_that_cannot_be_inverted_is_refused():
     x, y = digits(50)
     x[..., :5, :] = 0  # windows that are always black
-    with pytest.raises(ValueError, match=r"\[KFAC\] expected a damping with which factors can be inverted"):
+    with pytest.raises(ValueError, match=r"\[KFAC\] expected a `damping` large enough for the factors to be inverted"):
         compiled(KFAC(damping=0.0)).fit(x, y, epochs=1, verbose=0)
 
 

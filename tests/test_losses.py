@@ -104,7 +104,7 @@ def test_weights_of_samples_and_of_rows(shape):
 
 
 def test_weights_that_do_not_fit():
-    with pytest.raises(ValueError, match=r"sample_weight of shape \(3,\), as the losses.*sample_weight.shape=\(4,\)"):
+    with pytest.raises(ValueError, match=r"sample_weight of shape \(3,\), like the losses.*sample_weight.shape=\(4,\)"):
         losses.MeanSquaredError()(np.zeros((3, 2)), np.zeros((3, 2)), np.ones(4))
 
 
@@ -176,12 +176,17 @@ def test_labels_of_booleans_and_frames():
         (SPARSE(), [0, np.nan], (3,), "expected y to hold finite numbers. Received: y with NaN"),
         (SPARSE(), [0, np.inf], (3,), "expected y to hold finite numbers. Received: y with infinity"),
         (SPARSE(), np.zeros((2, 4)), (4, 3), r"expected y of shape \(samples, 4\)"),
-        (losses.CategoricalCrossentropy(), [0, 1], (3,), r"\(samples, 3\), as the predictions. For integer labels use"),
+        (
+            losses.CategoricalCrossentropy(),
+            [0, 1],
+            (3,),
+            r"\(samples, 3\), like the predictions. For integer labels use",
+        ),
         (
             losses.MeanSquaredError(),
             np.zeros((2, 3)),
             (4,),
-            r"\(samples, 4\), as the predictions. Received: .*\(2, 3\)",
+            r"\(samples, 4\), like the predictions. Received: .*\(2, 3\)",
         ),
         (losses.MeanSquaredError(), [[np.nan]], (1,), "Received: y with NaN"),
     ],
@@ -326,7 +331,9 @@ def test_custom_losses_of_one_number():
     value, gradient = losses.get(mean_square).core((2,))(y_true, y_pred)
     assert value == 7.5
     np.testing.assert_array_equal(gradient, y_pred / 2)
-    with pytest.raises(ValueError, match=r"one loss for each sample where samples have weights\. Received: one number"):
+    with pytest.raises(
+        ValueError, match=r"one value for each sample, since the samples have weights\. Received: one number"
+    ):
         losses.get(mean_square).core((2,))(y_true, y_pred, np.ones(2, np.float32))
 
 
@@ -404,10 +411,15 @@ def test_custom_losses_of_the_wrong_shape():
 @pytest.mark.parametrize(
     ("loss", "activation", "shape", "message"),
     [
-        (SPARSE(), "linear", (10,), "has activation 'linear', so its outputs are no probabilities.*from_logits=True"),
-        (SPARSE(), "relu", (10,), "'relu', so its outputs are no probabilities"),
-        (losses.CategoricalCrossentropy(), "tanh", (10,), 'Use activation="softmax" there'),
-        (losses.BinaryCrossentropy(), "linear", (1,), 'Use activation="sigmoid" there'),
+        (
+            SPARSE(),
+            "linear",
+            (10,),
+            "has activation 'linear', so its outputs are not the probabilities.*from_logits=True",
+        ),
+        (SPARSE(), "relu", (10,), "'relu', so its outputs are not the probabilities"),
+        (losses.CategoricalCrossentropy(), "tanh", (10,), 'Use activation="softmax" in that layer'),
+        (losses.BinaryCrossentropy(), "linear", (1,), 'Use activation="sigmoid" in that layer'),
         (SPARSE(from_logits=True), "softmax", (10,), "from_logits=True applies softmax once more"),
         (losses.BinaryCrossentropy(from_logits=True), "sigmoid", (1,), "applies sigmoid once more"),
         (SPARSE(from_logits=True), "relu", (10,), "cuts off all negative logits"),

@@ -423,7 +423,7 @@ def test_custom_metrics():
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda: metrics.Precision(thresholds=[0.1, 2]), ValueError, r"`thresholds` in \[0, 1\]. Received"),
+        (lambda: metrics.Precision(thresholds=[0.1, 2]), ValueError, r"one or more numbers in \[0, 1\]. Received"),
         (lambda: metrics.AUC(curve="roc curve"), ValueError, '`curve` to be one of "ROC", "PR", "PRGAIN". Received'),
         (lambda: metrics.AUC(num_thresholds=1), ValueError, "`num_thresholds` >= 2"),
         (lambda: metrics.AUC(num_labels=3), ValueError, "`num_labels` only with multi_label=True"),

@@ -408,7 +408,7 @@ class TestArrays:
             by_fit.train_on_batch(x, y)
         for a, b in zip(by_hand.get_weights(), by_fit.get_weights(), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-5)
-        with pytest.raises(ValueError, match="of the model that the optimizer has state for"):
+        with pytest.raises(ValueError, match="of the model that the optimizer is used in"):
             by_hand.optimizer.apply(gradients, by_fit.trainable_variables)
 
     def test_the_state_can_be_made_for_variables_before_the_first_step(self):

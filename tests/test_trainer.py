@@ -153,8 +153,8 @@ class TestAdvice:
     @pytest.mark.parametrize(
         ("activation", "from_logits", "message"),
         [
-            (None, False, "no probabilities"),
-            ("relu", False, "no probabilities"),
+            (None, False, "not the probabilities"),
+            ("relu", False, "not the probabilities"),
             ("softmax", True, "applies softmax once more"),
             ("relu", True, "cuts off all negative logits"),
         ],

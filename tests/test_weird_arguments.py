@@ -20,6 +20,25 @@ CALLS = {
     "top k": (lambda: metrics.sparse_top_k_categorical_accuracy([1], ONES[:1], "x"), "expected `k` to be an integer"),
     "dice": (lambda: losses.dice("ab", ONES), "expected y_true to hold real numbers"),
     "tversky": (lambda: losses.tversky(ONES, ONES, axis="x"), "expected `axis` to be an integer"),
+    "a label that is no class": (
+        lambda: losses.categorical_generalized_cross_entropy([3, 0], ONES, 0.5),
+        r"expected labels in \[0, 3\).*Received: labels from 0 to 3",
+    ),
+    "a threshold beyond 1": (lambda: metrics.AUC(thresholds=[2.0]), r"expected `thresholds` in \[0, 1\]"),
+    "a threshold that is a word": (
+        lambda: metrics.Precision(thresholds="high"),
+        "expected `thresholds` to be a number",
+    ),
+    "no thresholds": (lambda: metrics.Precision(thresholds=[]), "one or more numbers in"),
+    "a limit that is no power of 2": (
+        lambda: metrics.IoU(5, [5]),
+        r"expected `target_class_ids` >= 0 and <= 4. Received: target_class_ids=5",
+    ),
+    "a size that is no pair": (lambda: utils.smart_resize(np.ones((2, 2, 3)), "big"), "expected `size` to be an int"),
+    "num_labels": (lambda: metrics.AUC(multi_label=True, num_labels=-1), "expected `num_labels` >= 1"),
+    "other columns": (lambda: metrics.AUC(multi_label=True, num_labels=2)(ONES, ONES), "with 2 columns, as before"),
+    "too few label_weights": (lambda: metrics.AUC(label_weights=[1.0])(ONES, ONES), "one of `label_weights` for each"),
+    "sample_weight": (lambda: metrics.F1Score()(ONES, ONES, [1, 2, 3]), "expected sample_weight for predictions of"),
     "deserialize": (lambda: activations.deserialize(3), "expected a name or a dict"),
     "serialize": (lambda: initializers.serialize(ONES), "expected an object with get_config"),
     "normalize": (lambda: utils.normalize(3.0), "expected an array. Received: the number 3.0"),
@@ -35,6 +54,25 @@ def test_functions(name):
     call, message = CALLS[name]
     with pytest.raises((ValueError, TypeError), match=message):
         call()
+
+
+@pytest.mark.parametrize("metric", [metrics.ConfusionMatrix(), metrics.F1Score(), metrics.R2Score()])
+def test_metrics_refuse_a_batch_with_other_columns(metric):
+    metric.update_state(ONES, ONES)
+    with pytest.raises(ValueError, match="with 3 columns, as before"):
+        metric.update_state(ONES[:, :2], ONES[:, :2])
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("thresholds", [0.5, [0.0, 0.5, 1.0], [0.2, 0.7]])
+def test_a_prediction_that_is_not_a_number_is_above_no_threshold(thresholds):
+    found = metrics.TruePositives(thresholds)([1, 1], [np.nan, 0.9])
+    assert np.array_equal(found, np.less(thresholds, 0.9))
+
+
+@pytest.mark.parametrize("loss", [losses.dice, losses.tversky])
+def test_losses_of_regions_take_lists(loss):
+    assert abs(float(loss([[1.0, 0.0]], [[0.5, 0.5]])) - 0.5) < 1e-6
 
 
 ON_MODELS = {

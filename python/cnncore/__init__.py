@@ -85,7 +85,8 @@ __all__ = [
     "wrappers",
 ]
 
-# ``import cnncore`` loads the core alone. Every other name is loaded when it is first used, from the module given here.
+# ``import cnncore`` only loads the core. Every other name is loaded when it is first used. These are not modules; the
+# table says in which module each of them is.
 _HOME = {
     "Initializer": "initializers",
     "Input": "layers",

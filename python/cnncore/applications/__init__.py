@@ -1,8 +1,9 @@
 """Small networks under their usual names, ready to compile and fit.
 
-Each function returns a new, uncompiled model with random weights. Networks for images begin with a ``Rescaling`` layer
-(``rescale=True``, the default), so that images go in as they are, uint8 from 0 to 255; without it, scale them to [0, 1]
-yourself. ``docs/applications.md`` says how well and how fast each of them learns.
+Each function returns a new, uncompiled model with random weights. Most networks for images begin with a ``Rescaling``
+layer (``rescale=True``, the default), so that they take images as they are, uint8 from 0 to 255. With
+``rescale=False``, scale the images to [0, 1] yourself. ``docs/applications.md`` says how well and how fast each of the
+networks learns.
 
 >>> from cnncore import applications
 >>> applications.mnist_cnn().count_params()

@@ -1,4 +1,4 @@
-"""What several of the networks are built of."""
+"""Parts that several of the networks are built from."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["chain", "conv_bn", "image_input"]
 
 
 def chain(name: str, input_shape: tuple[int, ...], rescale: bool, layers: Sequence[Layer]) -> Sequential:
-    """A model of layers in a row, with ``Rescaling(1/255)`` in front where it is asked for.
+    """A model of layers one after another. With ``rescale`` it begins with ``Rescaling(1/255)``.
 
     Examples
     --------
@@ -26,7 +26,7 @@ def chain(name: str, input_shape: tuple[int, ...], rescale: bool, layers: Sequen
 
 
 def image_input(input_shape: tuple[int, ...], rescale: bool) -> tuple[Any, Any]:
-    """The input of a graph, and the same tensor scaled to [0, 1] where that is asked for.
+    """The input of a graph, and the tensor to go on with: with ``rescale`` the input scaled to [0, 1], else the input.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""An autoencoder of dense layers, which finds sounds it has not learned."""
+"""An autoencoder of dense layers, which detects sounds of kinds that it was not trained on."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ __all__ = ["dense_autoencoder"]
 def dense_autoencoder(input_size: int = 640, hidden: int = 128, code: int = 8) -> Sequential:
     """The autoencoder for anomaly detection of MLPerf Tiny: 269,992 parameters.
 
-    Four dense layers lead to a code of 8 numbers and four lead back, each with batch normalization and ReLU. Trained to
-    give back what goes in, it does so badly where the input is of a kind that it has not seen.
+    Four dense layers lead to a code of 8 numbers and four lead back, each with batch normalization and ReLU. The
+    network is trained to reproduce its input. It reproduces inputs badly that differ from all it was trained on, so
+    that a large error is a sign of an anomaly.
 
     Parameters
     ----------
     input_size : int, default 640
-        Features of a sample: 5 frames of a log-mel spectrogram with 128 bands each.
+        The number of features of a sample: 5 frames of a log-mel spectrogram with 128 bands each.
     hidden : int, default 128
-        Units of the eight layers around the code.
+        The number of units in each of the eight layers around the code.
     code : int, default 8
+        The number of units of the code.
 
     Returns
     -------
@@ -30,8 +32,8 @@ def dense_autoencoder(input_size: int = 640, hidden: int = 128, code: int = 8) -
 
     Notes
     -----
-    Source: MLPerf Tiny (arXiv:2106.07597) and its repository mlcommons/tiny, which asks for an area under the curve of
-    0.85 on the toy cars of ToyADMOS; the network is the baseline of DCASE 2020, task 2.
+    Source: MLPerf Tiny (arXiv:2106.07597) and its repository mlcommons/tiny, which requires an area under the ROC curve
+    of 0.85 on the toy cars of ToyADMOS. The network is the baseline of DCASE 2020, task 2.
 
     Examples
     --------

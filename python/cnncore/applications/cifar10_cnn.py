@@ -1,4 +1,4 @@
-"""Pairs of convolutions for small colour images, without and with batch normalization."""
+"""Two networks of pairs of convolutions for small colour images, without and with batch normalization."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ def cifar10_cnn(rescale: bool = True, input_shape: tuple[int, int, int] = (32, 3
 
     Notes
     -----
-    The pattern (pairs of "same" 3x3 convolutions, halving sizes, doubling filters) is VGG's: K. Simonyan,
-    A. Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", 2014, cut down to CIFAR-10.
+    The pattern is that of VGG, on a smaller scale: pairs of 3x3 convolutions with padding "same", after each of which
+    the size of the image is halved and the number of filters doubled (K. Simonyan, A. Zisserman, "Very Deep
+    Convolutional Networks for Large-Scale Image Recognition", 2014).
 
     Examples
     --------
@@ -52,7 +53,7 @@ def cifar10_cnn_bn(
 ) -> Sequential:
     """The network of :func:`cifar10_cnn` with batch normalization after each convolution, before its ReLU.
 
-    The convolutions have no bias: the normalization would take it away again.
+    The convolutions have no bias, because the normalization would subtract it again.
 
     Parameters
     ----------

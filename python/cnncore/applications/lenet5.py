@@ -28,8 +28,9 @@ def lenet5(rescale: bool = True, input_shape: tuple[int, int, int] = (28, 28, 1)
     Notes
     -----
     Source: Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-based learning applied to document recognition",
-    1998. Like the paper's network: the sizes of all layers, 5x5 kernels, tanh, average pooling; padding "same" stands
-    for its 32x32 input. Unlike it, as usual: plain pooling without weights, a full second convolution, softmax output.
+    1998. As in the paper are the sizes of all layers, the 5x5 kernels, tanh and average pooling. Padding "same" on
+    28x28 images replaces the paper's 32x32 input. As in most implementations, pooling has no weights, each filter of
+    the second convolution reads all channels, and the output is a softmax; in the paper these three are different.
 
     Examples
     --------

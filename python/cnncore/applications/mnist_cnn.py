@@ -27,8 +27,8 @@ def mnist_cnn(rescale: bool = True, input_shape: tuple[int, int, int] = (28, 28,
 
     Notes
     -----
-    Source: G. Pavuluri, "Introduction to Convolutional Neural Networks" (blog post), the sample code; the same network
-    is in many Keras tutorials.
+    Source: the sample code of G. Pavuluri, "Introduction to Convolutional Neural Networks" (blog post). The same
+    network is in many Keras tutorials.
 
     Examples
     --------

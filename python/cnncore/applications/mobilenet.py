@@ -1,4 +1,4 @@
-"""MobileNet, version 1: with Keras' arguments, and at a quarter of its width as MLPerf Tiny has it."""
+"""MobileNet, version 1: with Keras' arguments, and with a quarter of the filters as in MLPerf Tiny."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _FILTERS = (64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024, 1024)
 
 
 def _blocks(alpha: float) -> Iterator[tuple[int, int]]:
-    """Filters and strides of the 13 blocks: an image is halved wherever the number of filters first doubles."""
+    """The filters and strides of the 13 blocks. A block that doubles the number of filters halves the image."""
     before = _FILTERS[0]
     for filters in _FILTERS:
         yield int(filters * alpha), 2 if filters > before else 1
@@ -54,36 +54,38 @@ def MobileNet(  # noqa: N802 (Keras' name)
 ) -> Model:
     """MobileNet with Keras' arguments, layers and names of layers.
 
-    Images are expected from -1 to 1, as Keras' ``mobilenet.preprocess_input`` makes them: there is no ``Rescaling``.
+    The values of images should be from -1 to 1, as Keras' ``mobilenet.preprocess_input`` makes them. The model has no
+    ``Rescaling`` layer.
 
     Parameters
     ----------
     input_shape : (height, width, channels), optional
         (224, 224, 3) by default.
     alpha : float, default 1.0
-        What the number of filters of each layer is multiplied by, rounded down.
+        The factor of the number of filters of each layer. The products are rounded down.
     depth_multiplier : int, default 1
-        Depthwise filters of each channel.
+        The number of depthwise filters for each channel.
     dropout : float, default 1e-3
-        Rate of the dropout in front of the last layer.
+        The rate of the dropout in front of the last layer.
     include_top : bool, default True
-        Whether the layers that tell the classes are there.
+        Whether the model ends with the layers that classify.
     weights : str or path, optional
         A file to load weights from (``load_weights``). None, the default, draws random ones. Keras' default,
         "imagenet", is refused: no trained weights come with this package.
     input_tensor : KerasTensor, optional
-        The result of ``Input``, in place of ``input_shape``.
+        The result of ``Input``, instead of ``input_shape``.
     pooling : "avg", "max" or None, default None
-        Without the top: pool the last image to a vector.
+        With ``include_top=False``: how the last image is pooled to a vector. With None it is not pooled.
     classes : int, default 1000
     classifier_activation : str or callable, default "softmax"
     name : str, optional
-        Of the model; "mobilenet_1.00_224" or the like by default.
+        The name of the model. By default it says alpha and the height of the images, such as "mobilenet_1.00_224".
 
     Returns
     -------
     Model
-        Output (n, classes) with the top; (n, height / 32, width / 32, 1024 alpha) without; (n, 1024 alpha) pooled.
+        The output has shape (n, classes) with ``include_top``, (n, 1024 alpha) with ``pooling``, and otherwise
+        (n, height / 32, width / 32, 1024 alpha).
 
     Raises
     ------
@@ -155,9 +157,9 @@ def _separable(x: Any, number: int, filters: int, strides: int, depth_multiplier
 def mobilenet_025(
     rescale: bool = True, input_shape: tuple[int, int, int] = (96, 96, 3), classes: int = 2, l2: float = 1e-4
 ) -> Model:
-    """MobileNet at a quarter of its width, the network for visual wake words of MLPerf Tiny: 221,794 parameters.
+    """MobileNet with a quarter of the filters, the network for visual wake words of MLPerf Tiny: 221,794 parameters.
 
-    Unlike :func:`MobileNet` it has ReLU in place of ReLU6, biases in all convolutions, and a dense layer at the end.
+    Unlike :func:`MobileNet` it has ReLU instead of ReLU6, biases in all convolutions, and a dense layer at the end.
 
     Parameters
     ----------
@@ -166,7 +168,7 @@ def mobilenet_025(
     input_shape : (height, width, channels), optional
         Another size of images, at least 32x32.
     classes : int, default 2
-        With a person in the picture and without.
+        By default two: with a person in the picture, and without.
     l2 : float, default 1e-4
         The kernels of convolutions add ``l2`` times the sum of their squares to the loss, as in the source.
 
@@ -177,8 +179,8 @@ def mobilenet_025(
 
     Notes
     -----
-    Source: MLPerf Tiny (arXiv:2106.07597) and its repository mlcommons/tiny, which asks for 80 % on Visual Wake Words;
-    the network is that of arXiv:1704.04861.
+    Source: MLPerf Tiny (arXiv:2106.07597) and its repository mlcommons/tiny, which requires an accuracy of 80 % on
+    Visual Wake Words. The network is that of arXiv:1704.04861.
 
     Examples
     --------

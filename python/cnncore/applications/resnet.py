@@ -17,12 +17,14 @@ def resnet8(
 ) -> Model:
     """ResNet-8, the network for image classification of MLPerf Tiny: 78,666 parameters.
 
-    A convolution, then three residual blocks of 16, 32 and 64 filters; the second and the third halve the image.
+    A convolution comes first, then three residual blocks of 16, 32 and 64 filters. The second and the third block halve
+    the image.
 
     Parameters
     ----------
     rescale : bool, default True
-        Begin with ``Rescaling(1/255)``, which has no parameters. (The source feeds 0 to 255.)
+        Begin with ``Rescaling(1/255)``, which has no parameters. (In the source, the network takes values from 0 to
+        255.)
     input_shape : (height, width, channels), optional
         Another size of images.
     classes : int, default 10
@@ -37,7 +39,7 @@ def resnet8(
     Notes
     -----
     Source: C. Banbury and others, "MLPerf Tiny Benchmark", 2021, arXiv:2106.07597, and its repository mlcommons/tiny,
-    which asks for 85 % on CIFAR-10. The shortcut of a block that halves the image is a 1x1 convolution.
+    which requires an accuracy of 85 % on CIFAR-10. The shortcut of a block that halves the image is a 1x1 convolution.
 
     Examples
     --------
@@ -63,8 +65,8 @@ def resnet20(
 ) -> Model:
     """ResNet-20 for CIFAR-10: 0.27 million parameters in 19 convolutions and a dense layer.
 
-    A convolution of 16 filters, then nine residual blocks: three each of 16, 32 and 64 filters, of which the first one
-    with 32 and the first one with 64 halve the image.
+    A convolution of 16 filters comes first, then nine residual blocks: three of 16, three of 32 and three of 64
+    filters. The first block of 32 filters and the first block of 64 filters halve the image.
 
     Parameters
     ----------
@@ -74,7 +76,7 @@ def resnet20(
         Another size of images.
     classes : int, default 10
     l2 : float, default 1e-4
-        The kernels add ``l2`` times the sum of their squares to the loss; the source's weight decay.
+        All kernels add ``l2`` times the sum of their squares to the loss. This is the weight decay of the source.
 
     Returns
     -------
@@ -84,9 +86,9 @@ def resnet20(
 
     Notes
     -----
-    Source: K. He, X. Zhang, S. Ren, J. Sun, "Deep Residual Learning for Image Recognition", 2015, section 4.2, with
-    8.75 % error in its table 6. Its shortcuts between sizes are the paper's option B, a 1x1 convolution with batch
-    normalization; option A, which fills with zeros, has 2,752 parameters less.
+    Source: K. He, X. Zhang, S. Ren, J. Sun, "Deep Residual Learning for Image Recognition", 2015, section 4.2; table 6
+    there reports an error of 8.75 %. Where the size changes, shortcuts are the paper's option B, a 1x1 convolution with
+    batch normalization. With option A, which fills up with zeros, there would be 2,752 parameters less.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""A siamese network: two images, one set of weights, and whether they show the same."""
+"""A siamese network, which says whether two images are of the same class. Both pass through the same weights."""
 
 from __future__ import annotations
 
@@ -12,30 +12,32 @@ __all__ = ["siamese"]
 def siamese(
     rescale: bool = True, input_shape: tuple[int, int, int] = (28, 28, 1), embedding: Model | None = None
 ) -> Model:
-    """Two images through the same network; from the distance of their features, how probably they are of one class.
+    """A network that takes two images, and estimates the probability that both are of the same class.
 
-    The output is sigmoid(w |f(a) - f(b)| + c), in which f is the shared network, and w and c are learned.
+    For images a and b the output is sigmoid(w |f(a) - f(b)| + c), where f is a network that both images pass through,
+    and w and c are learned.
 
     Parameters
     ----------
     rescale : bool, default True
-        Begin the shared network with ``Rescaling(1/255)``. Without meaning where ``embedding`` is given.
+        Begin the shared network with ``Rescaling(1/255)``. This has no effect if ``embedding`` is given.
     input_shape : (height, width, channels), optional
-        Another size of images. Where ``embedding`` is given, its input counts.
+        Another size of images. This has no effect if ``embedding`` is given.
     embedding : Model, optional
-        The shared network, from an image to a vector. By default two convolutions of 16 and 32 filters with pooling and
-        a dense layer of 64 units; ``model.get_layer("embedding")`` gives it back.
+        The shared network f, which turns an image into a vector. By default it has two convolutions of 16 and 32
+        filters with pooling, and a dense layer of 64 units; ``model.get_layer("embedding")`` returns it.
 
     Returns
     -------
     Model
-        Two inputs (n, 28, 28, 1), output (n, 1): near 1 where both are of one class. Compile it with the loss
-        "binary_crossentropy" and labels 1 for pairs of one class, else 0. 56,129 parameters with the default network.
+        Two inputs (n, 28, 28, 1), output (n, 1): near 1 if both images are of the same class. Compile it with the loss
+        "binary_crossentropy", and use label 1 for pairs of the same class and 0 for others. With the default network
+        there are 56,129 parameters.
 
     Notes
     -----
-    Source: G. Koch, R. Zemel, R. Salakhutdinov, "Siamese Neural Networks for One-shot Image Recognition", 2015: the
-    shared weights, the weighted distance and the loss; its network is larger.
+    The shared weights, the weighted distance and the loss are those of G. Koch, R. Zemel, R. Salakhutdinov, "Siamese
+    Neural Networks for One-shot Image Recognition", 2015. The network there is larger.
 
     Examples
     --------

@@ -1,6 +1,6 @@
-"""The curvature of a model's loss: its matrices as operators, their eigenvalues and traces, and pictures of the loss.
+"""The curvature of a model's loss: matrices as operators, their eigenvalues and traces, and pictures of the loss.
 
-Nothing here makes a matrix: everything is computed from products with vectors.
+The matrices are never stored: everything is computed from their products with vectors.
 
 >>> from cnncore import Sequential
 >>> from cnncore.layers import Dense

@@ -22,7 +22,7 @@ class Landscape:
     Attributes
     ----------
     first, second : numpy.ndarray of float64, shape (points,)
-        Steps along the two directions; ``second`` is ``[0.0]`` where there is one direction.
+        Steps along the two directions. If there is only one direction, ``second`` is ``[0.0]``.
     losses : numpy.ndarray of float64, shape (len(first), len(second))
         ``losses[i, j]`` is the loss at weights + first[i] * direction 0 + second[j] * direction 1.
     """
@@ -76,8 +76,8 @@ def loss_landscape(
 ) -> Landscape:
     r"""The loss at :math:`w + a d_0 + b d_1` for a and b from ``-span`` to ``span``.
 
-    The loss is that of ``evaluate``. The weights of the model are changed meanwhile and put back in the end, also after
-    an error.
+    w are the weights of the model, and :math:`d_0` and :math:`d_1` two directions. The loss is that of ``evaluate``.
+    The weights are changed while this function runs. They are restored at the end, also after an error.
 
     Parameters
     ----------
@@ -86,21 +86,21 @@ def loss_landscape(
     x, y, sample_weight
         Samples, as for ``evaluate``.
     directions : one or two vectors, optional
-        Each a flat array with a number for each trained weight, or a list of arrays of the shapes of
-        ``model.trainable_weights``. By default two random ones, in which each filter has the length of the model's
-        filter and vectors, such as biases, are zero: pictures of networks can be compared then, although weights before
-        a relu can be scaled without changing anything.
+        Each is a flat array with a number for each trained weight, or a list of arrays of the shapes of
+        ``model.trainable_weights``. By default there are two random directions. Each of their filters has the same
+        length as the model's filter, and vectors, such as biases, are zero. This makes pictures of different networks
+        comparable, although a network computes the same if weights before a relu are scaled up and those after it down.
     span : float, default 1
         The largest step.
     points : int, default 21
-        Steps along each direction.
+        The number of steps along each direction.
     seed : int, default 0
-        Of the random directions.
+        The seed of the random directions.
 
     Returns
     -------
     Landscape
-        With a method ``plot``.
+        It has a method ``plot``.
 
     Raises
     ------
@@ -156,7 +156,9 @@ def _random_directions(weights: Sequence[Float32], seed: int) -> list[list[Float
 
 
 def _like_filters(random: np.random.Generator, weight: Float32) -> Float32:
-    """Random filters, along the last axis, as long as those of ``weight``; zeros for a vector."""
+    """A random array whose filters, along the last axis, have the lengths of those of ``weight``. If ``weight`` is a
+    vector, zeros.
+    """
     drawn = random.standard_normal(weight.shape)
     if weight.ndim < 2:
         return np.zeros_like(weight)

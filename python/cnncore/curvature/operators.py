@@ -1,4 +1,4 @@
-"""Curvature matrices as operators: they multiply vectors, and SciPy's sparse solvers take them as they are."""
+"""Curvature matrices as operators, which multiply vectors and can be passed to SciPy's sparse solvers."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ __all__ = ["CurvatureOperator", "FisherOperator", "GaussNewtonOperator", "Hessia
 class CurvatureOperator:
     """What the three operators have in common.
 
-    The samples are checked once, when the operator is made. Its products are taken at the weights that the model has
-    when they are asked for.
+    The samples are checked once, when the operator is made. A product uses the weights that the model has at the time
+    of the product.
 
     Parameters
     ----------
@@ -31,15 +31,15 @@ class CurvatureOperator:
     Attributes
     ----------
     shape : tuple of int
-        (n, n), n the number of trained weights.
+        (n, n), where n is the number of trained weights.
     dtype : numpy.dtype
         float32.
 
     Raises
     ------
     ValueError
-        If the model is not compiled, or shapes do not fit. A product raises it where a layer or the loss has no second
-        derivatives here.
+        If the model is not compiled, or shapes do not fit. Products raise it if second derivatives of a layer or of the
+        loss are not implemented.
     """
 
     _kind: ClassVar[str]
@@ -50,7 +50,7 @@ class CurvatureOperator:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(n, n), n the number of trained weights."""
+        """(n, n), where n is the number of trained weights."""
         return self._product.size, self._product.size
 
     def matvec(self, v: Any) -> Float32:
@@ -59,12 +59,12 @@ class CurvatureOperator:
         Parameters
         ----------
         v : array_like, shape (n,) or (n, 1)
-            In the order of ``model.trainable_weights``, without gaps.
+            A number for each weight, in the order of ``model.trainable_weights``.
 
         Returns
         -------
         numpy.ndarray of float32
-            Of the shape of ``v``.
+            It has the shape of ``v``.
         """
         array = _checks.float32_array(v, "v", type(self).__name__)
         product: Float32 = self._product(array.reshape(-1) if array.ndim == 2 and array.shape[1] == 1 else array)
@@ -101,10 +101,10 @@ class CurvatureOperator:
 
 
 class HessianOperator(CurvatureOperator):
-    """The second derivatives of a model's loss; :meth:`Model.hessian_vector_product` says what that is.
+    """The second derivatives of a model's loss. :meth:`Model.hessian_vector_product` explains what they are.
 
-    Parameters, attributes and errors are those of :class:`CurvatureOperator`. SciPy's solvers, such as
-    ``scipy.sparse.linalg.eigsh``, take the operator as it is.
+    Parameters, attributes and errors are those of :class:`CurvatureOperator`. The operator can be passed to SciPy's
+    solvers, such as ``scipy.sparse.linalg.eigsh``.
 
     Examples
     --------
@@ -112,7 +112,7 @@ class HessianOperator(CurvatureOperator):
     >>> from cnncore.layers import Dense
     >>> model = Sequential([Dense(1, input_shape=(1,))])
     >>> model.compile(loss="mse")
-    >>> hessian = HessianOperator(model, [[3.0]], [[0.0]])  # of (3 w + b)^2
+    >>> hessian = HessianOperator(model, [[3.0]], [[0.0]])  # the loss is (3 w + b)^2
     >>> hessian @ [1.0, 0.0]
     array([18.,  6.], dtype=float32)
     """
@@ -121,7 +121,7 @@ class HessianOperator(CurvatureOperator):
 
 
 class GaussNewtonOperator(CurvatureOperator):
-    """The generalized Gauss-Newton matrix; :meth:`Model.gauss_newton_vector_product` says what that is.
+    """The generalized Gauss-Newton matrix. :meth:`Model.gauss_newton_vector_product` explains what it is.
 
     Parameters, attributes and errors are those of :class:`CurvatureOperator`.
 
@@ -139,7 +139,7 @@ class GaussNewtonOperator(CurvatureOperator):
 
 
 class FisherOperator(CurvatureOperator):
-    """The Fisher information matrix; :meth:`Model.fisher_vector_product` says what that is.
+    """The Fisher information matrix. :meth:`Model.fisher_vector_product` explains what it is.
 
     Parameters, attributes and errors are those of :class:`CurvatureOperator`.
 

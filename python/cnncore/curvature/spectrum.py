@@ -1,4 +1,4 @@
-"""Eigenvalues, trace and density of eigenvalues of a symmetric operator, from products with vectors alone."""
+"""The eigenvalues of a symmetric operator, their sum and their density, computed only from products with vectors."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class SpectralDensity:
     Attributes
     ----------
     eigenvalues : numpy.ndarray of float64, shape (points,)
-        A grid.
+        A grid of evenly spaced values.
     density : numpy.ndarray of float64, shape (points,)
-        The share of eigenvalues near each point of it, per unit; its integral is 1.
+        The density of eigenvalues at each point of the grid. Its integral is 1.
     nodes, weights : numpy.ndarray of float64
-        The quadrature behind it: a share ``weights[i]`` of all eigenvalues is represented by ``nodes[i]``.
+        What the density is made of: ``nodes[i]`` stands for a share ``weights[i]`` of all eigenvalues.
     """
 
     eigenvalues: Vector
@@ -67,7 +67,15 @@ class SpectralDensity:
 
 
 class _Lanczos:
-    """An orthonormal basis of the space of products, and the operator's tridiagonal form in it."""
+    """An orthonormal basis of the space of b, A b, A^2 b, ..., and the tridiagonal matrix of the operator A in it.
+
+    Parameters
+    ----------
+    operator : object with ``@``
+        A.
+    start : numpy.ndarray of float64
+        b.
+    """
 
     def __init__(self, operator: Any, start: Vector) -> None:
         self._operator = operator
@@ -76,14 +84,14 @@ class _Lanczos:
         self.basis = [start / np.sqrt(dot(start, start))]
 
     def step(self) -> bool:
-        """One product; False where the space is complete."""
+        """Compute one product, and return whether it added a vector to the basis."""
         v = self.basis[-1]
         w = np.asarray(self._operator @ v.astype(np.float32), np.float64)
         if not np.isfinite(w).all():
             raise ValueError("[curvature] expected finite products. Received: NaN or infinity; are the weights finite?")
         self.diagonal.append(dot(v, w))
         size = np.sqrt(dot(w, w))
-        for _ in range(2):  # the second time removes what rounding left
+        for _ in range(2):  # the second round removes the rounding errors of the first
             for other in self.basis:
                 w -= dot(other, w) * other
         length = np.sqrt(dot(w, w))
@@ -94,7 +102,7 @@ class _Lanczos:
         return True
 
     def solve(self) -> tuple[Vector, Vector]:
-        """Eigenvalues in rising order, and their vectors in the basis."""
+        """The eigenvalues of the tridiagonal matrix in ascending order, and its eigenvectors as columns."""
         count = len(self.diagonal)
         side = np.array(self.side[: count - 1])
         matrix = np.diag(self.diagonal) + np.diag(side, 1) + np.diag(side, -1)
@@ -122,41 +130,42 @@ def top_eigenvalues(
 ) -> Any:
     r"""The eigenvalues of largest magnitude, by Lanczos' method.
 
-    A basis of :math:`b, A b, A^2 b, \ldots` from a random b is kept orthogonal; the eigenvalues of A in this space tend
-    to the outer ones of A. It ends when the residual :math:`\|A u - \lambda u\|` of each is below
-    ``tolerance`` :math:`|\lambda|`. Memory: a float64 vector for each product.
+    The method builds an orthogonal basis of the space of :math:`b, A b, A^2 b, \ldots` for a random b. The eigenvalues
+    of A restricted to this space converge to the largest and smallest ones of A. It ends when the residual
+    :math:`\|A u - \lambda u\|` of each wanted eigenvalue is below ``tolerance`` :math:`|\lambda|`. Each product adds a
+    float64 vector to the memory that is needed.
 
     Parameters
     ----------
     operator : CurvatureOperator, or anything symmetric with ``shape`` and ``@``
         The matrix.
     count : int, default 1
-        Number of eigenvalues.
+        The number of eigenvalues.
     tolerance : float, default 1e-3
-        Of the residuals.
+        The largest residual of an eigenvalue, as a share of its magnitude.
     most_products : int, default 100
-        Products after which it ends in any case.
+        The method ends after this number of products even if residuals are larger.
     seed : int, default 0
-        Of the random start.
+        The seed of the random b.
     return_vectors : bool, default False
         Whether to return the eigenvectors as well.
 
     Returns
     -------
     values : numpy.ndarray of float64, shape (count,)
-        The largest magnitude first.
+        The eigenvalues, that of the largest magnitude first.
     vectors : numpy.ndarray of float64, shape (n, count)
-        Unit eigenvectors; only with ``return_vectors``.
+        Eigenvectors of length 1, as columns. They are only returned with ``return_vectors``.
 
     Raises
     ------
     ValueError
-        If there are not so many eigenvalues, or a product is not finite.
+        If ``count`` is larger than the number of eigenvalues, or a product is not finite.
 
     Notes
     -----
-    Lanczos, "An iteration method for the solution of the eigenvalue problem", 1950. Of an eigenvalue that occurs
-    several times, one is found.
+    Lanczos, "An iteration method for the solution of the eigenvalue problem", 1950. An eigenvalue that occurs several
+    times is found only once; zeros at the end stand for eigenvalues that were not found.
 
     Examples
     --------
@@ -190,21 +199,22 @@ def top_eigenvalues(
 def trace(operator: Any, vectors: int = 32, seed: int = 0) -> Estimate:
     r"""The sum of the eigenvalues, estimated by Hutchinson's method.
 
-    For z of random signs the mean of :math:`z^T A z` is the trace; its variance is :math:`2 \sum_{i \ne j} A_{ij}^2`.
+    For vectors z of random signs, the mean of :math:`z^T A z` is the trace, and its variance is :math:`2 \sum_{i \ne j}
+    A_{ij}^2`.
 
     Parameters
     ----------
     operator : CurvatureOperator, or anything symmetric with ``shape`` and ``@``
         The matrix.
     vectors : int, default 32
-        Number of random vectors, with one product each; at least 2.
+        The number of random vectors, at least 2. Each takes one product.
     seed : int, default 0
-        Of the random vectors.
+        The seed of the random vectors.
 
     Returns
     -------
     Estimate
-        ``value`` and ``error``, the standard error of the mean.
+        It has the attributes ``value`` and ``error``, the standard error of the value.
 
     Notes
     -----
@@ -235,29 +245,30 @@ def spectral_density(
 ) -> SpectralDensity:
     r"""The density of eigenvalues, by stochastic Lanczos quadrature.
 
-    From each random vector z, ``steps`` steps of Lanczos' method give eigenvalues :math:`\theta_i` of a small matrix
-    and squared first components :math:`\tau_i^2` of its eigenvectors; :math:`\sum_i \tau_i^2 f(\theta_i)`, averaged
-    over z, estimates the mean of f over the eigenvalues of A. Here f is a Gaussian around each point of a grid.
+    Lanczos' method starts from several random vectors z. From each, ``steps`` steps give a small matrix with
+    eigenvalues :math:`\theta_i`, and :math:`\tau_i` are the first components of its eigenvectors. The sum
+    :math:`\sum_i \tau_i^2 f(\theta_i)`, averaged over z, estimates the mean of f over the eigenvalues of A. The density
+    at a point of the grid is this mean for a Gaussian f around the point.
 
     Parameters
     ----------
     operator : CurvatureOperator, or anything symmetric with ``shape`` and ``@``
         The matrix.
     steps : int, default 64
-        Products for each vector.
+        The number of products for each vector.
     vectors : int, default 4
-        Number of random vectors.
+        The number of random vectors.
     points : int, default 1000
-        Of the grid.
+        The number of points of the grid.
     width : float, optional
-        Standard deviation of the Gaussian; a hundredth of the eigenvalues' range by default.
+        The standard deviation of the Gaussian. By default it is a hundredth of the range of the eigenvalues.
     seed : int, default 0
-        Of the random vectors.
+        The seed of the random vectors.
 
     Returns
     -------
     SpectralDensity
-        With a method ``plot``.
+        It has a method ``plot``.
 
     Notes
     -----

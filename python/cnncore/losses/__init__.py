@@ -1,4 +1,4 @@
-"""Losses with the names they have in Keras: as classes, functions and strings. Training uses the same code of the core.
+"""Losses with the names they have in Keras, as classes, functions and strings. Training runs the same code.
 
 >>> from cnncore import losses
 >>> losses.get("mse")([[1.0]], [[3.0]])

@@ -78,7 +78,7 @@ class Loss:
 
     def call(self, y_true: Any, y_pred: Any) -> np.ndarray:
         """Losses before reduction, of shape (samples,) or (samples, ...)."""
-        if type(self).__call__ is not Loss.__call__:  # a subclass that says the loss of a whole batch
+        if type(self).__call__ is not Loss.__call__:  # the subclass computes the loss of a whole batch instead
             return self(y_true, y_pred)  # type: ignore[no-any-return]
         raise NotImplementedError(f"{type(self).__name__} must implement call(y_true, y_pred)")
 
@@ -92,8 +92,7 @@ class Loss:
         except NotDifferentiableError as error:
             raise NotDifferentiableError(
                 f"[{self.name}] cannot be trained with: {error} Or let {type(self).__name__} implement "
-                f"gradient(y_true, "
-                "y_pred), the derivative of the sum of the losses with respect to y_pred: for example "
+                "gradient(y_true, y_pred), the derivative of the sum of the losses with respect to y_pred: for example "
                 "2 * (y_pred - y_true) for losses of ((y_pred - y_true) ** 2).sum(axis=-1)."
             ) from error
         return np.asarray(back(np.ones(losses.shape, np.float32))[0], np.float32)
@@ -127,13 +126,19 @@ class Loss:
         return Traced(np.float32(value), [(y_pred, lambda dy: np.asarray(dy * gradient))])
 
     def prepare_targets(self, y: ArrayLike, output_shape: tuple[int, ...]) -> np.ndarray:
-        """Check the targets, and convert them to what the loss needs, for predictions of shape ``output_shape`` for a
-        sample.
+        """Check the targets, and convert them to the array that the loss computes with.
+
+        Parameters
+        ----------
+        y : array_like, (samples, ...)
+            The targets as the user passed them.
+        output_shape : tuple of int
+            The shape of the predictions for one sample.
 
         Returns
         -------
         numpy.ndarray
-            float32 values for a loss that a user writes, with a last axis of length 1 if the predictions have one.
+            For a loss that a user writes: float32, with a last axis of length 1 if the predictions have one.
         """
         array = _checks.numeric_array(y, "y", self.name)
         if array.ndim and (*array.shape[1:], 1) == output_shape:
@@ -141,12 +146,18 @@ class Loss:
         return _checks.contiguous(array, np.float32)
 
     def core(self, output_shape: tuple[int, ...]) -> _core.Loss | ValueAndGradient:
-        """What a training step of the core needs, for predictions of shape ``output_shape`` for a sample.
+        """The object with which a training step of the core computes this loss and its gradient.
+
+        Parameters
+        ----------
+        output_shape : tuple of int
+            The shape of the predictions for one sample.
 
         Returns
         -------
         _core.Loss or callable
-            A callable takes (y_true, y_pred, sample_weight or None), and returns the reduced loss and its gradient.
+            A loss that the core knows, or else a callable that takes (y_true, y_pred, sample_weight or None) and
+            returns the reduced loss and its gradient.
         """
         if self.reduction in (None, "none"):
             raise ValueError(
@@ -219,7 +230,8 @@ class Loss:
     def _fitting_weights(self, sample_weight: ArrayLike, losses: np.ndarray) -> Float32:
         if losses.ndim == 0 and np.size(sample_weight) > 1:
             raise ValueError(
-                f"[{self.name}] expected one loss for each sample where samples have weights. Received: one number"
+                f"[{self.name}] expected the loss to return one value for each sample, since the samples have weights. "
+                "Received: one number"
             )
         return targets.sample_weights(sample_weight, self.name, losses.shape)
 

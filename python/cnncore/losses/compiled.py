@@ -1,4 +1,4 @@
-"""Losses that the core computes: arrays are prepared here, values and gradients come from ``_core.Loss``."""
+"""Losses that the core computes: Python prepares the arrays, and ``_core.Loss`` computes values and gradients."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class CompiledLoss(Loss):
         self.__init__(**state["config"])  # type: ignore[misc]
 
     def call(self, y_true: Any, y_pred: Any) -> np.ndarray:
-        """Losses before reduction, of the predictions' shape without its ``axis``; float64."""
+        """Losses before reduction: float64, of the predictions' shape without the axis ``axis``."""
         predictions = _checks.float32_array(y_pred, "y_pred", self.name)
         y = self._prepared(y_true, predictions)
         return self._core.values(*self._last(y, predictions))
@@ -61,7 +61,7 @@ class CompiledLoss(Loss):
         return Scalar(self._core(y, predictions, self._weights(sample_weight, predictions)))
 
     def gradient(self, y_true: Any, y_pred: Any) -> np.ndarray:
-        """Derivative of the sum of the losses with respect to ``y_pred``, of its shape."""
+        """The derivative of the sum of the losses with respect to ``y_pred``: float32, of the shape of ``y_pred``."""
         predictions = _checks.float32_array(y_pred, "y_pred", self.name)
         y, last = self._last(self._prepared(y_true, predictions), predictions)
         summed = _core.Loss(self.kind, reduction="sum", **self._parameters)

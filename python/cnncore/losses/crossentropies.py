@@ -1,4 +1,4 @@
-"""Crossentropies: predictions are probabilities or logits.
+"""Crossentropies: losses of predictions that are probabilities or logits.
 
 As in Keras, probabilities are clipped to [1e-7, 1 - 1e-7] before the logarithm, in training and in evaluation.
 """
@@ -61,10 +61,11 @@ class SparseCategoricalCrossentropy(_Crossentropy):
     Parameters
     ----------
     from_logits : bool, default False
-        Whether the model ends without softmax. The loss is then log(sum(exp(y))) - y_label, which is computed without
-        rounding probabilities.
+        Whether the model ends without softmax, so that its outputs y are logits. The loss is then
+        log(sum(exp(y))) - y_label. No probability is computed on the way, so that small ones are not rounded to 0.
     ignore_class : int, optional
-        A label that has no loss and does not count in the mean, for example the border of objects in a segmentation.
+        Places with this label have no loss and do not count in the mean. An example is the label of the borders
+        between objects in a segmentation.
     reduction : str or None, default "sum_over_batch_size"
         See :class:`~cnncore.losses.Loss`.
     axis : int, default -1
@@ -73,8 +74,8 @@ class SparseCategoricalCrossentropy(_Crossentropy):
     dtype : str, optional
         Only "float32".
     label_smoothing : float in [0, 1], default 0
-        The target of the true class becomes 1 - s + s / classes, and that of the other classes s / classes, as in
-        PyTorch's ``CrossEntropyLoss``. Keras does not have this argument.
+        With a smoothing of s, the target of the true class becomes 1 - s + s / classes, and that of the other classes
+        s / classes, as in PyTorch's ``CrossEntropyLoss``. Keras does not have this argument.
 
     Examples
     --------
@@ -115,15 +116,18 @@ class SparseCategoricalCrossentropy(_Crossentropy):
 
 @registry.register()
 class CategoricalCrossentropy(_Crossentropy):
-    """Crossentropy of one-hot rows or other distributions: -sum(t log(p)), with p the predictions divided by their sum.
+    """Crossentropy of targets t that are one-hot rows or other distributions: -sum(t log(p)).
+
+    The probabilities p are the predictions divided by their sum.
 
     Parameters
     ----------
     from_logits : bool, default False
-        Whether the model ends without softmax, which the loss then applies itself without rounding its logarithm.
+        Whether the model ends without softmax. The loss then computes the logarithm of the softmax itself, without
+        rounding small probabilities to 0.
     label_smoothing : float in [0, 1], default 0
-        Targets t become t (1 - s) + s / classes (Szegedy et al., "Rethinking the Inception Architecture for Computer
-        Vision", 2016).
+        With a smoothing of s, targets t become t (1 - s) + s / classes (Szegedy et al., "Rethinking the Inception
+        Architecture for Computer Vision", 2016).
     axis : int, default -1
         The axis of the classes. The mean is taken over the samples and all other axes.
     reduction : str or None, default "sum_over_batch_size"
@@ -160,18 +164,19 @@ class CategoricalCrossentropy(_Crossentropy):
 class CategoricalFocalCrossentropy(_Crossentropy):
     """-sum(alpha (1 - p)^gamma t log(p)): crossentropy in which samples that are predicted well count less.
 
-    From Lin et al., "Focal Loss for Dense Object Detection", 2017, for several classes.
+    The targets t are one-hot rows, and the probabilities p are the predictions divided by their sum. From Lin et al.,
+    "Focal Loss for Dense Object Detection", 2017, for several classes.
 
     Parameters
     ----------
     alpha : float or list of float, default 0.25
-        Weight of every class, or a list with one for each.
+        The weight of every class, or a list with one weight for each class.
     gamma : float, default 2
-        The larger, the less count samples that are predicted well already; at least 0.
+        At least 0. The larger it is, the less a sample counts whose class already has a high probability.
     from_logits : bool, default False
-        Whether the model ends without softmax, which the loss then applies itself.
+        Whether the model ends without softmax. The loss then applies it itself.
     label_smoothing : float in [0, 1], default 0
-        Targets t become t (1 - s) + s / classes.
+        With a smoothing of s, targets t become t (1 - s) + s / classes.
     axis : int, default -1
         The axis of the classes. The mean is taken over the samples and all other axes.
     reduction : str or None, default "sum_over_batch_size"
@@ -221,12 +226,15 @@ class CategoricalFocalCrossentropy(_Crossentropy):
 class BinaryCrossentropy(_Crossentropy):
     """mean(-t log(p) - (1 - t) log(1 - p)): for one output that is a probability, or several independent ones.
 
+    The targets t are between 0 and 1, and p are the predictions.
+
     Parameters
     ----------
     from_logits : bool, default False
-        Whether the model ends without sigmoid, which the loss then applies itself without rounding its logarithm.
+        Whether the model ends without sigmoid. The loss then computes the logarithm of the sigmoid itself, without
+        rounding small probabilities to 0.
     label_smoothing : float in [0, 1], default 0
-        Targets t become t (1 - s) + s / 2.
+        With a smoothing of s, targets t become t (1 - s) + s / 2.
     axis : int, default -1
         The axis over which the mean is taken; the others are averaged with the samples.
     reduction : str or None, default "sum_over_batch_size"
@@ -257,22 +265,23 @@ class BinaryCrossentropy(_Crossentropy):
 
 @registry.register()
 class BinaryFocalCrossentropy(_Crossentropy):
-    """mean(w (1 - q)^gamma crossentropy), q = t p + (1 - t)(1 - p): outputs that are predicted well count less.
+    """mean(w (1 - q)^gamma crossentropy): binary crossentropy in which outputs that are predicted well count less.
 
+    With targets t and predictions p, q = t p + (1 - t) (1 - p) is the probability that is predicted for the true class.
     From Lin et al., "Focal Loss for Dense Object Detection", 2017.
 
     Parameters
     ----------
     apply_class_balancing : bool, default False
-        Whether w is alpha for class 1 and 1 - alpha for class 0; else it is 1.
+        Whether the weight w is alpha for class 1 and 1 - alpha for class 0. Otherwise it is 1.
     alpha : float, default 0.25
         The weight of class 1.
     gamma : float, default 2
-        The larger, the less count outputs that are predicted well already; at least 0.
+        At least 0. The larger it is, the less an output counts whose true class already has a high probability.
     from_logits : bool, default False
-        Whether the model ends without sigmoid, which the loss then applies itself.
+        Whether the model ends without sigmoid. The loss then applies it itself.
     label_smoothing : float in [0, 1], default 0
-        Targets t become t (1 - s) + s / 2.
+        With a smoothing of s, targets t become t (1 - s) + s / 2.
     axis : int, default -1
         The axis over which the mean is taken; the others are averaged with the samples.
     reduction : str or None, default "sum_over_batch_size"

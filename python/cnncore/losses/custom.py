@@ -1,4 +1,4 @@
-"""A loss that is a function of the user."""
+"""A loss that is a function written by the user."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ class FunctionLoss(Loss):
     """A function ``(y_true, y_pred) -> losses`` as a loss. ``compile(loss=function)`` makes such a loss.
 
     The function returns one value for each sample, or one number for the batch; in the second case samples cannot have
-    weights. If it is written in NumPy or with :mod:`cnncore.backend`, :mod:`cnncore.differentiation` finds its
-    gradient. It may also return ``(losses, gradient)``, where ``gradient`` is the derivative of the sum of the losses
-    with respect to ``y_pred``. This is faster, and necessary if it uses functions that cannot be differentiated.
+    weights. If the function is written in NumPy or with :mod:`cnncore.backend`, :mod:`cnncore.differentiation` finds
+    its gradient. The function may also return ``(losses, gradient)``, where ``gradient`` is the derivative of the sum
+    of the losses with respect to ``y_pred``. This is faster, and necessary if the function calls others that cannot be
+    differentiated.
 
     Parameters
     ----------
@@ -68,7 +69,7 @@ class FunctionLoss(Loss):
         """The name of the function and the other arguments. A function without a name, such as a lambda, is a
         ValueError.
 
-        Reading a file with this loss needs the name: register it, or pass ``custom_objects={name: function}``.
+        Reading a file with this loss needs the function: register it, or pass ``custom_objects={name: function}``.
         """
         return {"function": function_name(self.function, "loss"), "reduction": self.reduction, "name": self.name}
 

@@ -10,7 +10,7 @@ __all__ = ["KLDivergence", "Poisson"]
 
 @registry.register("kld", "kullback_leibler_divergence")
 class KLDivergence(CompiledLoss):
-    """sum(t log(t / y)), with both clipped to [1e-7, 1] (Kullback and Leibler, 1951).
+    """sum(t log(t / y)) of targets t and predictions y, both clipped to [1e-7, 1] (Kullback and Leibler, 1951).
 
     Parameters
     ----------
@@ -39,7 +39,9 @@ class KLDivergence(CompiledLoss):
 
 @registry.register()
 class Poisson(CompiledLoss):
-    """mean(y - t log(y + 1e-7)): minus the log likelihood of counts t at rates y, without what depends on t alone.
+    """mean(y - t log(y + 1e-7)): minus the log likelihood of counts t (the targets) at rates y (the predictions).
+
+    The terms of the likelihood that depend on t alone are left out.
 
     Parameters
     ----------

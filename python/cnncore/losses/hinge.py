@@ -1,4 +1,4 @@
-"""Hinge losses: predictions are not probabilities, but should be on the right side of a margin."""
+"""Hinge losses: the predictions are scores rather than probabilities, and should lie beyond a margin."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["CategoricalHinge", "Hinge", "SquaredHinge", "signs"]
 
 
 def signs(y: np.ndarray) -> np.ndarray:
-    """Labels of 0 and 1 as -1 and 1. Other targets stay as they are."""
+    """Targets as -1 and 1 if all of them are 0 or 1. Other targets stay as they are."""
     return 2 * y - 1 if ((y == 0) | (y == 1)).all() else y
 
 
@@ -25,7 +25,7 @@ class _Hinge(CompiledLoss):
 
 @registry.register()
 class Hinge(_Hinge):
-    """mean(max(1 - t y, 0)), for targets -1 and 1; where all of them are 0 or 1, 0 means -1.
+    """mean(max(1 - t y, 0)) of predictions y and targets t of -1 and 1. If all targets are 0 or 1, 0 stands for -1.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class Hinge(_Hinge):
 
 @registry.register()
 class SquaredHinge(_Hinge):
-    """mean(max(1 - t y, 0)^2), for targets -1 and 1; where all of them are 0 or 1, 0 means -1.
+    """mean(max(1 - t y, 0)^2) of predictions y and targets t of -1 and 1. If all targets are 0 or 1, 0 stands for -1.
 
     Parameters
     ----------
@@ -83,7 +83,9 @@ class SquaredHinge(_Hinge):
 
 @registry.register()
 class CategoricalHinge(CompiledLoss):
-    """max(1 + max((1 - t) y) - sum(t y), 0), for one-hot rows: the true class has to win by 1.
+    """max(1 + max((1 - t) y) - sum(t y), 0) of predictions y and one-hot targets t.
+
+    It is 0 if the prediction for the true class exceeds all others by 1 or more.
 
     Parameters
     ----------

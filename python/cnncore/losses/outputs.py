@@ -1,4 +1,4 @@
-"""Whether the last activation of a model fits its loss. Such mistakes give no error, but the model learns little."""
+"""Check that the last activation of a model fits its loss: with a wrong pair the model trains, but learns little."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def _advice(loss: Loss, activation: str, outputs: int | None) -> str | None:
         return None
     if activation not in _PROBABILITIES:
         return (
-            f"the last layer has activation {activation!r}, so its outputs are no probabilities, which {loss.name} "
-            f'expects. Use activation="{proper}" there, or from_logits=True in the loss if it has no activation'
+            f"the last layer has activation {activation!r}, so its outputs are not the probabilities that {loss.name} "
+            f'expects. Use activation="{proper}" in that layer, or no activation and from_logits=True in the loss'
         )
     if activation == "softmax" and outputs == 1:
         return (
@@ -60,15 +60,15 @@ def check_output(
     last_activation : str or None
         The name of the activation that gives the model's outputs, "linear" if there is none, None if it is not known.
     output_shape : tuple of int, optional
-        Of a sample.
+        The shape of the model's output for one sample.
     stacklevel : int, default 2
-        Of the warning: whose line it shows.
+        As for ``warnings.warn``: the warning names the line of the caller at this level, 2 for the direct one.
 
     Warns
     -----
     UserWarning
-        Probabilities are expected and the activation gives none, softmax or sigmoid is applied twice, relu cuts off
-        logits, or a softmax has one output.
+        If the loss expects probabilities but the activation gives none, if softmax or sigmoid is applied twice, if relu
+        cuts off logits, or if a softmax has only one output.
 
     Examples
     --------

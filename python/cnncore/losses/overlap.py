@@ -1,4 +1,4 @@
-"""Losses of segmentations, by how far predicted and true regions overlap."""
+"""Losses for segmentation: how little the predicted and the true regions overlap."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cnncore import _checks
+from cnncore.differentiation import Traced
+from cnncore.layers.tensor import KerasTensor
 from cnncore.losses import targets
 from cnncore.losses.base import Loss, registry
 
@@ -18,7 +20,7 @@ _EPSILON = 1e-7
 
 
 def _axes(axis: Any, owner: str) -> Any:
-    """``axis`` as NumPy takes it."""
+    """Check ``axis``, and convert a list to the tuple that NumPy expects."""
     if axis is None:
         return None
     if isinstance(axis, (list, tuple)):
@@ -34,6 +36,7 @@ def dice(y_true: ArrayLike, y_pred: Any, axis: Axis = None) -> Any:
     >>> float(dice([[1.0, 0.0]], np.array([[0.5, 0.5]])))
     0.5
     """
+    y_pred = y_pred if isinstance(y_pred, (Traced, KerasTensor)) else _checks.float32_array(y_pred, "y_pred", "dice")
     t, over = _checks.numeric_array(y_true, "y_true", "dice").astype(np.float32), _axes(axis, "dice")
     return 1 - 2 * np.sum(t * y_pred, axis=over) / (np.sum(t, axis=over) + np.sum(y_pred, axis=over) + _EPSILON)
 
@@ -48,6 +51,7 @@ def tversky(y_true: ArrayLike, y_pred: Any, alpha: float = 0.5, beta: float = 0.
     >>> round(float(tversky([[1.0, 0.0]], np.array([[0.5, 0.5]]))), 4)
     0.5
     """
+    y_pred = y_pred if isinstance(y_pred, (Traced, KerasTensor)) else _checks.float32_array(y_pred, "y_pred", "tversky")
     t, over = _checks.numeric_array(y_true, "y_true", "tversky").astype(np.float32), _axes(axis, "tversky")
     common = np.sum(t * y_pred, axis=over)
     missed, added = np.sum(t * (1 - y_pred), axis=over), np.sum((1 - t) * y_pred, axis=over)
@@ -71,9 +75,9 @@ class _Overlap(Loss):
 
 @registry.register()
 class Dice(_Overlap):
-    """1 - 2 sum(t y) / (sum(t) + sum(y)): one minus Dice's coefficient of two regions.
+    """1 - 2 sum(t y) / (sum(t) + sum(y)): one minus Dice's coefficient of the true region t and the predicted region y.
 
-    Milletari et al., "V-Net: Fully Convolutional Neural Networks for Volumetric Medical Image Segmentation", 2016.
+    From Milletari et al., "V-Net: Fully Convolutional Neural Networks for Volumetric Medical Image Segmentation", 2016.
 
     Parameters
     ----------
@@ -106,16 +110,17 @@ class Dice(_Overlap):
 
 @registry.register()
 class Tversky(_Overlap):
-    """1 - sum(t y) / (sum(t y) + alpha sum(t (1 - y)) + beta sum((1 - t) y)); Dice's loss where both are 1/2.
+    """1 - sum(t y) / (sum(t y) + alpha sum(t (1 - y)) + beta sum((1 - t) y)), of targets t and predictions y.
 
-    Salehi et al., "Tversky Loss Function for Image Segmentation Using 3D Fully Convolutional Deep Networks", 2017.
+    If alpha and beta are 1/2, this is Dice's loss. From Salehi et al., "Tversky Loss Function for Image Segmentation
+    Using 3D Fully Convolutional Deep Networks", 2017.
 
     Parameters
     ----------
     alpha : float, default 0.5
-        The weight of what the prediction misses.
+        The weight of false negatives: of the part of the true region that the prediction misses.
     beta : float, default 0.5
-        The weight of what the prediction has too much.
+        The weight of false positives: of the part of the predicted region that is outside the true one.
     reduction : str or None, default "sum_over_batch_size"
         See :class:`~cnncore.losses.Loss`.
     name : str, default "tversky"

@@ -17,7 +17,7 @@ _LEAST = 1e-7  # probabilities are clipped to [_LEAST, 1 - _LEAST], as in the lo
 
 
 def has_likelihood(loss: Loss) -> bool:
-    """Whether :func:`sampled_gradient` knows what the predictions of ``loss`` say of the targets."""
+    """Whether :func:`sampled_gradient` knows which distribution of targets the predictions of ``loss`` describe."""
     known = isinstance(loss, (SparseCategoricalCrossentropy, CategoricalCrossentropy, BinaryCrossentropy))
     if isinstance(loss, SparseCategoricalCrossentropy) and loss.get_config().get("ignore_class") is not None:
         return False
@@ -26,10 +26,11 @@ def has_likelihood(loss: Loss) -> bool:
 
 
 def sampled_gradient(loss: Loss, y_pred: Float32, weight: Float32 | None, draw: np.random.Generator) -> Float32:
-    r"""For each sample a gradient whose second moment is the curvature of ``loss`` over its predictions.
+    r"""Draw for each sample a gradient whose second moment is the curvature of ``loss`` with respect to predictions.
 
-    A crossentropy is :math:`-\log p(y \mid x)`: with a target drawn from that distribution its gradient g has
-    :math:`E[g g^T] = F`, the Fisher information. A mean of squares is, but for a factor, that of a normal distribution.
+    A crossentropy is :math:`-\log p(y \mid x)`. If the target is drawn from that distribution, the gradient g of the
+    loss has :math:`E[g g^T] = F`, the Fisher information. A mean of squares is, up to a constant factor, the negative
+    log-likelihood of a normal distribution.
 
     Parameters
     ----------
@@ -37,20 +38,20 @@ def sampled_gradient(loss: Loss, y_pred: Float32, weight: Float32 | None, draw: 
         One for which :func:`has_likelihood` is true.
     y_pred : numpy.ndarray of float32, shape (samples, ..., columns)
     weight : numpy.ndarray of float32, optional
-        Sample weights, (samples,) or (samples, ...): they multiply the curvature.
+        Sample weights, (samples,) or (samples, ...), by which the curvature is multiplied.
     draw : numpy.random.Generator
 
     Returns
     -------
     numpy.ndarray of float32, of the shape of ``y_pred``
-        So that the mean over samples of its outer products is the curvature of the reduced loss.
+        The expected mean over samples of its outer products is the curvature of the reduced loss.
 
     Examples
     --------
     >>> from cnncore.losses import BinaryCrossentropy
     >>> p = np.full((100_000, 1), 0.2, np.float32)
     >>> g = sampled_gradient(BinaryCrossentropy(), p, None, np.random.default_rng(0))
-    >>> round(float((g**2).mean()), 1)  # 1 / p (1 - p)
+    >>> round(float((g**2).mean()), 1)  # about 1 / (p (1 - p)) = 6.25
     6.2
     """
     rows = y_pred.reshape(-1, y_pred.shape[-1]).astype(np.float64)
@@ -88,7 +89,7 @@ def _softmax(rows: np.ndarray) -> np.ndarray:
 
 
 def _row_weights(loss: Loss, shape: tuple[int, ...], weight: Float32 | None) -> np.ndarray:
-    """What the curvature of each row is multiplied with, so that the mean over samples is that of the reduced loss."""
+    """The factor of each row's curvature that makes the mean over samples the curvature of the reduced loss."""
     samples, rows = shape[0], math.prod(shape)
     weights = np.ones(shape) if weight is None else np.empty(shape)
     if weight is not None:

@@ -1,4 +1,4 @@
-"""Losses of values: differences between predictions and targets of the same shape, and their directions."""
+"""Losses for regression: how far predictions are from targets of the same shape, or how far their directions differ."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = [
 
 @registry.register("mse")
 class MeanSquaredError(CompiledLoss):
-    """mean((y - t)^2), for targets of the predictions' shape.
+    """mean((y - t)^2) of predictions y and targets t of the same shape.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class MeanSquaredError(CompiledLoss):
 
 @registry.register("mae")
 class MeanAbsoluteError(CompiledLoss):
-    """mean(|y - t|), for targets of the predictions' shape.
+    """mean(|y - t|) of predictions y and targets t of the same shape.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ class MeanAbsoluteError(CompiledLoss):
 
 @registry.register("mape")
 class MeanAbsolutePercentageError(CompiledLoss):
-    """100 mean(|y - t| / max(|t|, 1e-7)): the error in per cent of the target.
+    """100 mean(|y - t| / max(|t|, 1e-7)): the error of predictions y as a percentage of their targets t.
 
     Parameters
     ----------
@@ -108,7 +108,9 @@ class MeanAbsolutePercentageError(CompiledLoss):
 
 @registry.register("msle")
 class MeanSquaredLogarithmicError(CompiledLoss):
-    """mean((log(1 + y) - log(1 + t))^2), with both at least 1e-7: squared errors of ratios.
+    """mean((log(1 + y) - log(1 + t))^2) of predictions y and targets t: it depends on their ratio.
+
+    Smaller values than 1e-7 are raised to 1e-7 first.
 
     Parameters
     ----------
@@ -137,10 +139,10 @@ class MeanSquaredLogarithmicError(CompiledLoss):
 
 @registry.register("huber_loss")
 class Huber(CompiledLoss):
-    """mean(d^2 / 2) where |d| <= delta, else delta |d| - delta^2 / 2, with d = y - t.
+    """The mean of d^2 / 2 where |d| <= delta, and of delta |d| - delta^2 / 2 elsewhere.
 
-    The loss grows like a square near the target and like a straight line far away, so that outliers count less (Huber,
-    "Robust Estimation of a Location Parameter", 1964).
+    The differences d are predictions minus targets. The loss grows like a square near the target and like a straight
+    line far away, so that outliers count less (Huber, "Robust Estimation of a Location Parameter", 1964).
 
     Parameters
     ----------
@@ -176,7 +178,7 @@ class Huber(CompiledLoss):
 
 @registry.register("logcosh")
 class LogCosh(CompiledLoss):
-    """mean(log(cosh(y - t))): d^2 / 2 near the target, |d| - log(2) far away.
+    """mean(log(cosh(d))) of differences d = y - t: about d^2 / 2 near the target, and |d| - log(2) far away.
 
     Parameters
     ----------
@@ -205,7 +207,9 @@ class LogCosh(CompiledLoss):
 
 @registry.register()
 class CosineSimilarity(CompiledLoss):
-    """-sum(t y) / (|t| |y|): minus the cosine of the angle between target and prediction, -1 where they agree.
+    """-sum(t y) / (|t| |y|): minus the cosine of the angle between target t and prediction y.
+
+    It is -1 if both have the same direction.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A crossentropy that forgives wrong labels."""
+"""A crossentropy on which wrong labels have less influence."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cnncore import _checks
+from cnncore.differentiation import Traced
+from cnncore.layers.tensor import KerasTensor
 from cnncore.losses import targets
 from cnncore.losses.base import Loss, registry
 
@@ -20,23 +22,29 @@ def categorical_generalized_cross_entropy(y_true: ArrayLike, y_pred: Any, q: flo
     The labels are ``y_true``, and y are the probabilities ``y_pred``.
 
     >>> categorical_generalized_cross_entropy([1], np.array([[0.75, 0.25]]), 0.5)
-    array([1.])
+    array([1.], dtype=float32)
     """
-    if not np.ndim(y_pred):
-        raise ValueError("[categorical_generalized_cross_entropy] expected y_pred with an axis of classes.")
-    one_hot = np.eye(y_pred.shape[-1], dtype=np.float32)[np.asarray(y_true).astype(np.int64)]
-    return (1 - np.sum(one_hot * y_pred, axis=-1) ** q) / q
+    owner = "categorical_generalized_cross_entropy"
+    scores = y_pred if isinstance(y_pred, (Traced, KerasTensor)) else _checks.float32_array(y_pred, "y_pred", owner)
+    if not scores.shape:
+        raise ValueError(f"[{owner}] expected y_pred with an axis of classes. Received: a number")
+    labels = _checks.numeric_array(y_true, "y_true", owner).astype(np.int64)
+    targets.check_range(labels, owner, scores.shape[-1])
+    one_hot = np.eye(scores.shape[-1], dtype=np.float32)[labels]
+    return (1 - np.sum(one_hot * scores, axis=-1) ** q) / q
 
 
 @registry.register()
 class CategoricalGeneralizedCrossEntropy(Loss):
-    """(1 - y_label^q) / q: between crossentropy (q near 0) and the mean absolute error (q near 1).
+    """(1 - y_label^q) / q, where y_label is the predicted probability of the integer label.
 
-    Zhang and Sabuncu, "Generalized Cross Entropy Loss for Training Deep Neural Networks with Noisy Labels", 2018.
+    From Zhang and Sabuncu, "Generalized Cross Entropy Loss for Training Deep Neural Networks with Noisy Labels", 2018.
 
     Parameters
     ----------
     q : float in (0, 1), default 0.5
+        Near 0 the loss is like crossentropy. Near 1 it is like the mean absolute error, on which wrong labels have
+        less influence.
     reduction : str or None, default "sum_over_batch_size"
         See :class:`~cnncore.losses.Loss`.
     name : str, default "categorical_generalized_cross_entropy"

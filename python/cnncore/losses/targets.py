@@ -1,4 +1,4 @@
-"""Check targets and weights once, before anything is computed, and convert them to what losses need."""
+"""Check targets and sample weights once, before anything is computed, and convert them to what losses need."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from numpy.typing import ArrayLike
 from cnncore import _checks
 from cnncore._checks import Float32
 
-__all__ = ["Shape", "finite", "full", "labels", "sample_weights"]
+__all__ = ["Shape", "check_range", "finite", "full", "labels", "sample_weights"]
 
 Shape = tuple[int, ...]
 
 
 def finite(array: np.ndarray, name: str, owner: str) -> None:
-    """ValueError where a value is NaN or infinite."""
+    """Raise a ValueError if a value is NaN or infinite."""
     if array.dtype.kind == "f" and not np.logical_and.reduce(np.isfinite(array), axis=None):
         bad = "NaN" if np.isnan(array).any() else "infinity"
         raise ValueError(f"[{owner}] expected {name} to hold finite numbers. Received: {name} with {bad}")
@@ -44,11 +44,12 @@ def labels(y: ArrayLike, owner: str, rows: Shape, classes: int, ignore_class: in
         raise ValueError(
             f"[{owner}] expected integer labels in y. Received: numbers with fractions, y.dtype={array.dtype}"
         )
-    _check_range(integers, owner, classes, ignore_class)
+    check_range(integers, owner, classes, ignore_class)
     return np.ascontiguousarray(integers)
 
 
-def _check_range(integers: np.ndarray, owner: str, classes: int, ignore_class: int | None) -> None:
+def check_range(integers: np.ndarray, owner: str, classes: int, ignore_class: int | None = None) -> None:
+    """Raise a ValueError if a label is not in [0, classes). The label ``ignore_class`` is allowed as well."""
     counted = integers if ignore_class is None else integers[integers != ignore_class]
     if counted.size and (counted.min() < 0 or counted.max() >= classes):
         besides = "" if ignore_class is None else f" or {ignore_class}, which is ignored"
@@ -73,7 +74,7 @@ def full(y: ArrayLike, owner: str, output_shape: Shape, hint: str = "") -> Float
     if array.ndim == 0 or array.shape[1:] != output_shape:
         expected = ", ".join(map(str, ("samples", *output_shape))) + ("" if output_shape else ",")
         raise ValueError(
-            f"[{owner}] expected y of shape ({expected}), as the predictions.{hint} Received: y.shape={array.shape}"
+            f"[{owner}] expected y of shape ({expected}), like the predictions.{hint} Received: y.shape={array.shape}"
         )
     finite(array, "y", owner)
     return _checks.contiguous(array, np.float32)
@@ -82,8 +83,8 @@ def full(y: ArrayLike, owner: str, output_shape: Shape, hint: str = "") -> Float
 def sample_weights(weights: ArrayLike, owner: str, rows: Shape) -> Float32:
     """Weights that fit losses of shape ``rows``, whose first axis is that of the samples.
 
-    There is one weight for each loss, or one for each place of the first axes, such as one for all pixels of a sample.
-    Last axes of length 1 may be there or not.
+    There is one weight for each loss, or one for each index of the first axes, such as one for all pixels of a sample.
+    The weights may have further axes of length 1 at the end, which are dropped.
 
     Returns
     -------
@@ -99,7 +100,7 @@ def sample_weights(weights: ArrayLike, owner: str, rows: Shape) -> Float32:
         array = array[..., 0]
     if array.shape != rows[: array.ndim]:
         raise ValueError(
-            f"[{owner}] expected sample_weight of shape {rows}, as the losses, or of its first axes. "
+            f"[{owner}] expected sample_weight of shape {rows}, like the losses, or of the first axes of this shape. "
             f"Received: sample_weight.shape={np.shape(weights)}"
         )
     return array

@@ -186,7 +186,7 @@ def get(
     ----------
     identifier : Metric, type, callable, Loss, str or dict
         A name is that of a function or a class, or a short name such as "mse"; logs then use the same name. A function
-        takes (y_true, y_pred), and returns one value for each sample or one number.
+        takes (y_true, y_pred), and returns one value for each sample, or one number for all of them.
     loss : Loss, optional
         The loss that decides which accuracy the names "accuracy" and "acc" stand for.
     output_shape, target_shape : tuple of int, optional
@@ -237,7 +237,7 @@ _OVER_CLASSES = (
 
 
 def unique_names(names: Iterable[str]) -> list[str]:
-    """``names`` for logs, each of which occurs once: as in Keras, the later ones get _1, _2, ...
+    """``names`` without repetitions, for logs: as in Keras, a name that occurred before gets _1, _2, ...
 
     >>> unique_names(["auc", "loss", "auc"])
     ['auc', 'loss', 'auc_1']

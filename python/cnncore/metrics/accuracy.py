@@ -27,7 +27,7 @@ __all__ = [
 
 
 def same_rank(y_true: ArrayLike, y_pred: ArrayLike, owner: str) -> tuple[np.ndarray, np.ndarray]:
-    """Targets and predictions as arrays of one shape. A last axis of length 1 may be there or not."""
+    """Targets and predictions as arrays of one shape. One of them may lack a last axis of length 1."""
     targets, predictions = np.asarray(y_true), np.asarray(y_pred)
     if targets.shape != predictions.shape:
         if (*targets.shape, 1) == predictions.shape or targets.shape == (*predictions.shape, 1):
@@ -126,7 +126,7 @@ def sparse_top_k_categorical_accuracy(
 ) -> np.ndarray:
     """Whether each integer label in ``y_true`` is among the ``k`` largest predictions of its row of ``y_pred``.
 
-    With ``from_sorted_ids`` the predictions are the classes themselves, the best first.
+    With ``from_sorted_ids`` each row of predictions lists class indices, the best first.
 
     >>> sparse_top_k_categorical_accuracy([2], [[0.5, 0.2, 0.3]], k=2)
     array([1.], dtype=float32)
@@ -177,7 +177,7 @@ class BinaryAccuracy(PairMean):
     dtype : str, optional
         Accepted for compatibility with Keras.
     threshold : float, default 0.5
-        0 for predictions that are logits.
+        Use 0 if the predictions are logits.
 
     Examples
     --------
@@ -262,7 +262,7 @@ class SparseCategoricalAccuracy(PairMean):
     ) -> None:
         labels, scores = np.asarray(y_true), np.asarray(y_pred)
         if sample_weight is None and _ready(scores, np.float32) and _ready(labels, np.int64, scores.shape[:-1]):
-            # arrays as training has them: the core counts them directly
+            # training passes arrays like these: the core can count the hits without any conversion
             self.total.value += _core.count_hits(labels, scores)
             self.count.value += len(labels)
         else:
@@ -319,7 +319,7 @@ class SparseTopKCategoricalAccuracy(_TopK):
     dtype : str, optional
         Accepted for compatibility with Keras.
     from_sorted_ids : bool, default False
-        Whether the predictions are classes, the best first, rather than scores.
+        Whether each row of predictions lists class indices, the best first, rather than a score for each class.
 
     Examples
     --------

@@ -52,12 +52,12 @@ class Metric:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if "reset_states" in vars(cls) and "reset_state" not in vars(cls):  # as Keras 2 called it
+        if "reset_states" in vars(cls) and "reset_state" not in vars(cls):  # the name of reset_state in Keras 2
             cls.reset_state = cls.reset_states  # type: ignore[method-assign]
         if "result" in vars(cls):
             cls.result = _with_numpy(cls.result)  # type: ignore[assignment, method-assign]
 
-    _direction: str | None = None  # "up" where more is better, "down" where less is, as in Keras
+    _direction: str | None = None  # as in Keras: "up" if a larger value is better, "down" if a smaller one is
 
     def __init__(self, dtype: str | None = None, name: str | None = None) -> None:
         self.name = name or unique_name(type(self).__name__)
@@ -67,7 +67,7 @@ class Metric:
     def add_variable(
         self, shape: Any = (), initializer: Any = "zeros", dtype: str | None = None, name: str | None = None
     ) -> State:
-        """A state of this metric: a number, or an array of a shape.
+        """Make a state of this metric: a number, or an array, that starts anew with ``reset_state``.
 
         Parameters
         ----------
@@ -80,7 +80,7 @@ class Metric:
         Returns
         -------
         State
-            With ``assign``, ``assign_add``, ``numpy``; it behaves like an array.
+            It behaves like an array, and has the methods ``assign``, ``assign_add``, ``assign_sub`` and ``numpy``.
         """
         state = State(variable_shape(shape), "zeros" if initializer is None else initializer, name)
         self._states.append(state)
@@ -89,7 +89,7 @@ class Metric:
     def add_weight(
         self, shape: Any = (), initializer: Any = "zeros", dtype: str | None = None, name: str | None = None
     ) -> State:
-        """Do the same as :meth:`add_variable`; this is its older name in Keras, whose first argument was the name."""
+        """The older name of :meth:`add_variable` in Keras. Its first argument may also be the name of the state."""
         if isinstance(shape, str):
             shape, name = (), shape
         return self.add_variable(shape, initializer, dtype, name)
@@ -101,7 +101,7 @@ class Metric:
         return [*self._states, *(state for metric in inner for state in metric.variables)]
 
     def check_targets(self, y_true: np.ndarray, output_shape: tuple[int, ...]) -> None:
-        """Raise a ValueError if targets do not fit predictions of a shape. This is called before training.
+        """Raise a ValueError if the targets do not fit the predictions. This is called before training.
 
         Parameters
         ----------
@@ -116,7 +116,7 @@ class Metric:
         raise NotImplementedError(f"{type(self).__name__} must implement update_state(y_true, y_pred, sample_weight)")
 
     def result(self) -> Any:
-        """The value for all samples so far: a float, which also answers ``numpy()``, or an array."""
+        """The value for all samples so far: a float that also has a method ``numpy()``, or an array."""
         raise NotImplementedError(f"{type(self).__name__} must implement result()")
 
     def reset_states(self) -> None:
@@ -148,7 +148,7 @@ class Metric:
 
 
 def _with_numpy(result: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """``result`` with numbers that answer ``numpy()``."""
+    """``result`` changed so that a float it returns also has a method ``numpy()``."""
 
     @functools.wraps(result)
     def wrapped(self: Any) -> Any:
@@ -159,6 +159,6 @@ def _with_numpy(result: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def divide(numerator: ArrayLike, denominator: ArrayLike) -> np.ndarray:
-    """The quotient, 0 where the denominator is 0."""
+    """The quotient, or 0 where the denominator is 0."""
     top, bottom = np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
     return np.divide(top, bottom, out=np.zeros(np.broadcast_shapes(top.shape, bottom.shape)), where=bottom != 0)

@@ -1,4 +1,4 @@
-"""Metrics of a confusion matrix: which class is predicted as which, and how well regions overlap."""
+"""Metrics that count pairs of true and predicted classes: the confusion matrix, and how well regions overlap."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from cnncore import _checks
 from cnncore.metrics.base import Metric, divide, registry
-from cnncore.metrics.state import State
+from cnncore.metrics.state import State, same_columns
 
 __all__ = ["BinaryIoU", "ConfusionMatrix", "IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU"]
 
@@ -39,14 +39,14 @@ def _pairs(
 
 @registry.register()
 class ConfusionMatrix(Metric):
-    """How often each class was predicted as each other class: rows are true classes, columns are predicted classes.
+    """How often each class is predicted as each class: rows are true classes, columns are predicted classes.
 
     Parameters
     ----------
     num_classes : int, optional
         The number of the model's outputs by default.
     normalize : {"true", "pred", "all"}, optional
-        Divide by the sum of each row, of each column, or of all.
+        Divide each count by the sum of its row ("true"), of its column ("pred"), or of all counts ("all").
     name : str, default "confusion_matrix"
     dtype : str, optional
         Accepted for compatibility with Keras.
@@ -72,7 +72,7 @@ class ConfusionMatrix(Metric):
                 f"Received: normalize={normalize!r}"
             )
         self.normalize = normalize
-        self.num_classes = None if num_classes is None else _checks.integer(num_classes, "num_classes", "Confusion", 2)
+        self.num_classes = None if num_classes is None else _checks.integer(num_classes, "num_classes", self.name, 2)
         self._matrix: State | None = None
 
     def update_state(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
@@ -83,7 +83,7 @@ class ConfusionMatrix(Metric):
         y_true : array_like
             Integer labels, or one-hot rows of the predictions' shape.
         y_pred : array_like, (samples, ..., classes)
-            Scores of the classes, or for a single output the probabilities of class 1.
+            Scores of the classes. With a single output, the probabilities of class 1.
         sample_weight : array_like, optional
         """
         scores = _checks.float32_array(y_pred, "y_pred", self.name)
@@ -97,6 +97,7 @@ class ConfusionMatrix(Metric):
         classes = self.num_classes or outputs
         if self._matrix is None:
             self._matrix = self.add_variable((classes, classes), name="matrix")
+        same_columns([self._matrix], classes, self.name)
         self._matrix.value += _pairs(truth, predicted, sample_weight, classes, self.name)
 
     def result(self) -> np.ndarray:
@@ -114,13 +115,15 @@ class ConfusionMatrix(Metric):
 
 @registry.register()
 class IoU(Metric):
-    """Intersection over union of some classes: tp / (tp + fp + fn) of each, and their mean (Jaccard, 1901).
+    """The mean of tp / (tp + fp + fn), intersection over union, over some classes (Jaccard, 1901).
+
+    For each class, tp, fp and fn are the numbers of true positives, false positives and false negatives.
 
     Parameters
     ----------
     num_classes : int
     target_class_ids : list of int
-        The classes to count. Those that never occur are left out.
+        The classes to take the mean over. Classes that occur neither in targets nor in predictions are left out.
     name : str, optional
     dtype : str, optional
         Accepted for compatibility with Keras.
@@ -174,7 +177,7 @@ class IoU(Metric):
         self.total_cm.value += _pairs(truth, predicted, sample_weight, self.num_classes, self.name)
 
     def result(self) -> float:
-        """The mean over the classes so far; 0 before any of them occurred."""
+        """The mean over the classes so far; 0 if none of them has occurred yet."""
         counts = self.total_cm.value
         hits = np.diag(counts)[self.target_class_ids]
         union = (counts.sum(axis=0) + counts.sum(axis=1) - np.diag(counts))[self.target_class_ids]

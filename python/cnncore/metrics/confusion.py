@@ -1,4 +1,4 @@
-"""True and false positives and negatives at thresholds, and ratios of them: precision and recall."""
+"""Counts of true and false positives and negatives at thresholds, and their ratios: precision and recall."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ NEVER = -1e10  # the score of predictions that are not among the top k, which is
 
 
 def evenly_spaced(thresholds: np.ndarray) -> bool:
-    """Whether thresholds divide [0, 1] evenly, their ends included."""
+    """Whether the thresholds are evenly spaced from 0 to 1, both included."""
     return len(thresholds) >= 3 and np.allclose(thresholds, np.linspace(0, 1, len(thresholds)), rtol=1e-5, atol=1e-7)
 
 
 class Counts:
-    """Weighted counts of one batch: how many positives and negatives are predicted above each threshold, and in all."""
+    """Weighted counts of true and false positives and negatives in one batch, for each threshold."""
 
     def __init__(
         self,
@@ -52,7 +52,8 @@ class Counts:
 
     @staticmethod
     def _thresholds_below(thresholds: np.ndarray, y_pred: np.ndarray, even: bool) -> np.ndarray:
-        """How many thresholds each prediction exceeds. They are compared in float32, as in Keras."""
+        """How many thresholds each prediction exceeds, compared in float32 as in Keras. NaN exceeds none."""
+        y_pred = np.where(np.isnan(y_pred), np.float32(-np.inf), y_pred)
         if not even:
             return np.asarray(np.searchsorted(thresholds.astype(np.float32), y_pred, side="left"))
         outside = thresholds[0] < 0  # the first threshold lies below 0, so that everything exceeds it
@@ -61,7 +62,7 @@ class Counts:
 
 
 class CountingMetric(Metric):
-    """A metric with counts at thresholds. ``kept`` names the counts that it keeps."""
+    """Base class of metrics that count positives and negatives at thresholds. ``kept`` names the counts to keep."""
 
     kept: tuple[str, ...] = ()
 
@@ -79,9 +80,12 @@ class CountingMetric(Metric):
         self.top_k = None if top_k is None else _checks.integer(top_k, "top_k", owner)
         self.class_id = None if class_id is None else _checks.integer(class_id, "class_id", owner, 0)
         given = (0.5 if top_k is None else NEVER) if thresholds is None else thresholds
-        many = [float(t) for t in np.atleast_1d(np.asarray(given, np.float64))]
-        if thresholds is not None and not all(0 <= t <= 1 for t in many):
-            raise ValueError(f"[{owner}] expected `thresholds` in [0, 1]. Received: thresholds={thresholds!r}")
+        many = [_checks.number(t, "thresholds", owner) for t in (given if np.ndim(given) else [given])]  # type: ignore[union-attr]
+        if thresholds is not None and not (many and all(0 <= t <= 1 for t in many)):
+            raise ValueError(
+                f"[{owner}] expected `thresholds` to be one or more numbers in [0, 1]. "
+                f"Received: thresholds={thresholds!r}"
+            )
         self.thresholds = many
         self._order = np.argsort(many)
         self._even = evenly_spaced(np.asarray(many))
@@ -129,7 +133,7 @@ def comparable(y_true: ArrayLike, y_pred: ArrayLike, owner: str) -> tuple[np.nda
 
 
 def broadcast_weights(sample_weight: ArrayLike | None, predictions: np.ndarray, owner: str) -> np.ndarray | None:
-    """Weights of samples as weights of all predictions."""
+    """Sample weights as an array of the predictions' shape; None if there are none."""
     if sample_weight is None:
         return None
     weights = _checks.numeric_array(sample_weight, "sample_weight", owner).astype(np.float64)
@@ -267,7 +271,7 @@ class _Ratio(CountingMetric):
         super().__init__(thresholds, top_k, class_id, name, dtype)
 
     def result(self) -> Any:
-        """The ratio, or an array with one for each threshold; 0 where nothing counts."""
+        """The ratio, or an array with one for each threshold; 0 where the denominator is 0."""
         first, second = (self._sums[kind].value for kind in self.kept)
         return self._one_or_all(divide(first, first + second))
 
@@ -277,7 +281,7 @@ class _Ratio(CountingMetric):
 
 @registry.register()
 class Precision(_Ratio):
-    """true positives / (true positives + false positives): which share of what is predicted as positive is positive.
+    """true positives / (true positives + false positives): the share of the predicted positives that are positive.
 
     Parameters
     ----------
@@ -303,7 +307,7 @@ class Precision(_Ratio):
 
 @registry.register()
 class Recall(_Ratio):
-    """true positives / (true positives + false negatives): which share of the positives is predicted as such.
+    """true positives / (true positives + false negatives): the share of the positives that are predicted as such.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ __all__ = [
 
 @registry.register("rmse")
 class RootMeanSquaredError(Mean):
-    """sqrt(mean((y - t)^2)), the mean over all samples before the root.
+    """sqrt(mean((y - t)^2)) of predictions y and targets t. The mean over all samples is taken before the root.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class RootMeanSquaredError(Mean):
 
 
 def _centred(y_true: ArrayLike, y_pred: ArrayLike, axis: int, owner: str) -> tuple[np.ndarray, ...]:
-    """Targets and predictions less their means along ``axis``, and the means."""
+    """Targets minus their mean along ``axis``, predictions minus their mean, and the two means."""
     targets, predictions = same_rank(y_true, _checks.float32_array(y_pred, "y_pred", owner), owner)
     axis = _checks.integer(axis, "axis", owner, -targets.ndim, targets.ndim - 1)
     pair = targets.astype(np.float64), predictions.astype(np.float64)
@@ -101,7 +101,7 @@ class _Correlation(PairMean):
 
 @registry.register()
 class PearsonCorrelation(_Correlation):
-    """Mean over samples of Pearson's correlation along an axis: cov(t, y) / (std(t) std(y)).
+    """The mean over samples of Pearson's correlation of targets t and predictions y: cov(t, y) / (std(t) std(y)).
 
     Parameters
     ----------
@@ -125,7 +125,10 @@ class PearsonCorrelation(_Correlation):
 
 @registry.register()
 class ConcordanceCorrelation(_Correlation):
-    """Mean over samples of Lin's concordance correlation along an axis ("A Concordance Correlation Coefficient", 1989).
+    """The mean over samples of Lin's concordance correlation of targets t and predictions y.
+
+    It is 2 cov(t, y) / (var(t) + var(y) + (mean(t) - mean(y))^2) (Lin, "A Concordance Correlation Coefficient to
+    Evaluate Reproducibility", 1989).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Means of crossentropies as metrics."""
+"""Metrics that are means of crossentropies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["BinaryCrossentropy", "CategoricalCrossentropy", "SparseCategoricalCr
 
 @registry.register("bce")
 class BinaryCrossentropy(LossMean):
-    """Mean of -t log(y) - (1 - t) log(1 - y).
+    """The mean of -t log(y) - (1 - t) log(1 - y) over targets t and predictions y.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class BinaryCrossentropy(LossMean):
 
 @registry.register()
 class CategoricalCrossentropy(LossMean):
-    """Mean of -sum(t log(y)), for one-hot rows and predictions divided by their sum.
+    """The mean of -sum(t log(y)) over one-hot rows t and predictions y that are divided by their sum.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ class CategoricalCrossentropy(LossMean):
 
 @registry.register()
 class SparseCategoricalCrossentropy(LossMean):
-    """Mean of -log(y_label), for integer labels and predictions divided by their sum.
+    """The mean of -log(y_label) over integer labels and predictions y that are divided by their sum.
 
     Parameters
     ----------

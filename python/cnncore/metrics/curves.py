@@ -1,4 +1,4 @@
-"""The area under a curve: ROC, precision over recall, or their gains."""
+"""The area under the ROC curve, or under the curve of precision over recall or of their gains."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from cnncore import _checks
 from cnncore.metrics.base import Metric, divide, registry
 from cnncore.metrics.confusion import Counts, broadcast_weights, comparable, evenly_spaced
+from cnncore.metrics.state import same_columns
 
 __all__ = ["AUC"]
 
@@ -46,11 +47,11 @@ class AUC(Metric):
     dtype : str, optional
         Accepted for compatibility with Keras.
     thresholds : list of float in [0, 1], optional
-        Use these thresholds, and 0 and 1, instead of evenly spaced ones.
+        Use these thresholds, and also 0 and 1, instead of evenly spaced ones.
     multi_label : bool, default False
-        Whether each column is a label of its own, and the result the mean of their areas.
+        Whether each column of the predictions is a label of its own. The result is then the mean of the columns' areas.
     num_labels : int, optional
-        The number of columns with ``multi_label``; by default that of the first predictions.
+        The number of columns, with ``multi_label``. By default the first batch of predictions says how many there are.
     label_weights : list of float, optional
         Weights of the columns.
     from_logits : bool, default False
@@ -86,6 +87,8 @@ class AUC(Metric):
             if thresholds is None
             else np.sort(np.asarray([_checks.number(t, "thresholds", "AUC") for t in thresholds]))
         )
+        if inner.size and not 0 <= inner[0] <= inner[-1] <= 1:
+            raise ValueError(f"[AUC] expected `thresholds` in [0, 1]. Received: thresholds={thresholds!r}")
         self._even = evenly_spaced(np.concatenate([[0.0], inner, [1.0]]))
         self._thresholds = np.concatenate([[-1e-7], inner, [1 + 1e-7]])
         self.num_thresholds = len(self._thresholds)
@@ -93,7 +96,7 @@ class AUC(Metric):
         self.from_logits = _checks.boolean(from_logits, "from_logits", "AUC")
         if num_labels is not None and not multi_label:
             raise ValueError("[AUC] expected `num_labels` only with multi_label=True. Received: multi_label=False")
-        self.num_labels = num_labels
+        self.num_labels = None if num_labels is None else _checks.integer(num_labels, "num_labels", "AUC")
         self.label_weights = None if label_weights is None else np.asarray(label_weights, np.float64)
         self._sums: dict[str, Any] = {}
         if not multi_label or num_labels:
@@ -105,7 +108,7 @@ class AUC(Metric):
 
     @property
     def thresholds(self) -> list[float]:
-        """All thresholds, the outer ones a little beyond 0 and 1."""
+        """All thresholds. The first is slightly below 0, and the last slightly above 1."""
         return [float(t) for t in self._thresholds]
 
     def check_targets(self, y_true: np.ndarray, output_shape: tuple[int, ...]) -> None:
@@ -130,6 +133,13 @@ class AUC(Metric):
             )
         if not self._sums:
             self._make_states(predictions.shape[-1])
+        if self.multi_label:
+            same_columns(self._sums.values(), predictions.shape[-1], self.name)
+        if self.label_weights is not None and self.label_weights.shape != predictions.shape[-1:]:
+            raise ValueError(
+                f"[{self.name}] expected one of `label_weights` for each column of the predictions, which have shape "
+                f"{predictions.shape}. Received: label_weights.shape={self.label_weights.shape}"
+            )
         if self.from_logits:
             predictions = 1 / (1 + np.exp(-predictions))
         weights = broadcast_weights(sample_weight, predictions, self.name)
@@ -162,7 +172,7 @@ class AUC(Metric):
         return float(divide((areas * self.label_weights).sum(), self.label_weights.sum()))
 
     def _points(self, tp: np.ndarray, fp: np.ndarray, tn: np.ndarray, fn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """X and y of the curve at each threshold."""
+        """The coordinates x and y of the curve's points, one for each threshold."""
         if self.curve == "ROC":
             return divide(fp, fp + tn), divide(tp, tp + fn)
         if self.curve == "PR":
@@ -186,8 +196,8 @@ class AUC(Metric):
 
 
 def _interpolated_precision(tp: np.ndarray, fp: np.ndarray, fn: np.ndarray) -> np.ndarray:
-    """The areas under the curve of precision over recall between thresholds, if true positives grow linearly with all
-    predicted positives.
+    """The areas under the curve of precision over recall between consecutive thresholds. Between two thresholds the
+    number of true positives is taken to grow linearly with the number of predicted positives.
     """
     positive = tp + fp
     more_true, more = tp[:-1] - tp[1:], positive[:-1] - positive[1:]

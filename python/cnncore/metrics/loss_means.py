@@ -1,4 +1,4 @@
-"""Means of losses of values as metrics."""
+"""Metrics that are means of losses: of regression losses, divergences and hinge losses."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = [
 
 
 class LossMean(PairMean):
-    """The mean of a loss over samples. A subclass names the loss."""
+    """Base class of metrics that are the mean of a loss over samples. A subclass says which loss."""
 
     _direction = "down"
 
@@ -37,8 +37,8 @@ class LossMean(PairMean):
         self._loss = loss(name=self.name, **options)
 
     def rows(self, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
-        """The losses of samples, or of rows of them."""
-        self._loss.name = self.name  # the name that messages use
+        """The losses before the mean: one for each sample, or one for each row of a sample."""
+        self._loss.name = self.name  # messages begin with this name
         if not isinstance(self._loss, losses.SparseCategoricalCrossentropy):
             y_true, y_pred = same_rank(y_true, y_pred, self.name)
         return self._loss.call(y_true, y_pred)
@@ -46,7 +46,7 @@ class LossMean(PairMean):
 
 @registry.register("mse")
 class MeanSquaredError(LossMean):
-    """Mean of (y - t)^2.
+    """The mean of (y - t)^2 over predictions y and targets t.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class MeanSquaredError(LossMean):
 
 @registry.register("mae")
 class MeanAbsoluteError(LossMean):
-    """Mean of |y - t|.
+    """The mean of |y - t| over predictions y and targets t.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ class MeanAbsoluteError(LossMean):
 
 @registry.register("mape")
 class MeanAbsolutePercentageError(LossMean):
-    """Mean of 100 |y - t| / max(|t|, 1e-7).
+    """The mean of 100 |y - t| / max(|t|, 1e-7) over predictions y and targets t.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ class MeanAbsolutePercentageError(LossMean):
 
 @registry.register("msle")
 class MeanSquaredLogarithmicError(LossMean):
-    """Mean of (log(1 + y) - log(1 + t))^2, with both at least 1e-7.
+    """The mean of (log(1 + y) - log(1 + t))^2 over predictions y and targets t, both raised to at least 1e-7.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ class MeanSquaredLogarithmicError(LossMean):
 
 @registry.register("logcosh", "log_cosh")
 class LogCoshError(LossMean):
-    """Mean of log(cosh(y - t)).
+    """The mean of log(cosh(y - t)) over predictions y and targets t.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ class LogCoshError(LossMean):
 
 @registry.register("kld", "kullback_leibler_divergence")
 class KLDivergence(LossMean):
-    """Mean of sum(t log(t / y)), with both clipped to [1e-7, 1].
+    """The mean of sum(t log(t / y)) over targets t and predictions y, both clipped to [1e-7, 1].
 
     Parameters
     ----------
@@ -166,7 +166,7 @@ class KLDivergence(LossMean):
 
 @registry.register()
 class Poisson(LossMean):
-    """Mean of y - t log(y + 1e-7).
+    """The mean of y - t log(y + 1e-7) over predictions y and targets t.
 
     Parameters
     ----------
@@ -186,7 +186,9 @@ class Poisson(LossMean):
 
 @registry.register()
 class Hinge(LossMean):
-    """Mean of max(1 - t y, 0), for targets -1 and 1; where all of a batch are 0 or 1, 0 means -1.
+    """The mean of max(1 - t y, 0) over predictions y and targets t of -1 and 1.
+
+    If all targets of a batch are 0 or 1, 0 stands for -1.
 
     Parameters
     ----------
@@ -206,7 +208,9 @@ class Hinge(LossMean):
 
 @registry.register()
 class SquaredHinge(LossMean):
-    """Mean of max(1 - t y, 0)^2, for targets -1 and 1; where all of a batch are 0 or 1, 0 means -1.
+    """The mean of max(1 - t y, 0)^2 over predictions y and targets t of -1 and 1.
+
+    If all targets of a batch are 0 or 1, 0 stands for -1.
 
     Parameters
     ----------
@@ -226,7 +230,7 @@ class SquaredHinge(LossMean):
 
 @registry.register()
 class CategoricalHinge(LossMean):
-    """Mean of max(1 + max((1 - t) y) - sum(t y), 0), for one-hot rows.
+    """The mean of max(1 + max((1 - t) y) - sum(t y), 0) over predictions y and one-hot targets t.
 
     Parameters
     ----------
@@ -246,7 +250,7 @@ class CategoricalHinge(LossMean):
 
 @registry.register()
 class CosineSimilarity(LossMean):
-    """Mean of sum(t y) / (|t| |y|): 1 where predictions point in the direction of their targets.
+    """The mean of sum(t y) / (|t| |y|): 1 if all predictions y point in the direction of their targets t.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The best value of one ratio at the thresholds where another ratio is high enough."""
+"""Metrics that give the best value of one ratio among the thresholds at which another ratio is high enough."""
 
 from __future__ import annotations
 

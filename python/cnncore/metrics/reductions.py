@@ -21,7 +21,7 @@ known_functions: dict[str, Callable[..., Any]] = {}  # the functions of this pac
 def _samplewise(
     values: np.ndarray, sample_weight: ArrayLike, reduce: Callable[..., Any], owner: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Values and weights, one for each sample. Further axes are reduced in the same way as in Keras."""
+    """Values times weights, and weights, one for each sample. ``reduce`` reduces further axes as Keras does."""
     weights = _checks.numeric_array(sample_weight, "sample_weight", owner).astype(np.float64)
     if weights.ndim == values.ndim + 1 and weights.shape[-1] == 1:
         weights = weights[..., 0]
@@ -62,7 +62,7 @@ class Sum(Metric):
         self.total = self.add_variable(name="total")
 
     def update_state(self, values: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
-        """Add values of any shape. Weights have the shape of their first axes."""
+        """Add values of any shape. The shape of the weights is that of the values, or that of their first axes."""
         array = _checks.numeric_array(value_of(values), "values", self.name).astype(np.float64)
         if sample_weight is not None:
             array, _ = _samplewise(array, sample_weight, np.sum, self.name)

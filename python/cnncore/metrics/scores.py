@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike
 
 from cnncore import _checks
 from cnncore.metrics.base import Metric, divide, registry
-from cnncore.metrics.confusion import comparable
+from cnncore.metrics.confusion import broadcast_weights, comparable
+from cnncore.metrics.state import same_columns
 
 __all__ = ["F1Score", "FBetaScore", "R2Score"]
 
@@ -17,8 +18,8 @@ _EPSILON = 1e-7
 
 
 class _Columns(Metric):
-    """A metric with a state for each column of predictions (samples, columns). The first batch says how
-    many there are.
+    """Base class of metrics with sums for each column of predictions (samples, columns). The first batch says how many
+    columns there are.
     """
 
     kinds: tuple[str, ...] = ()
@@ -44,11 +45,9 @@ class _Columns(Metric):
             )
         if not self._sums:
             self._sums = {kind: self.add_variable((predictions.shape[1],), name=kind) for kind in self.kinds}
-        weights = np.ones((len(predictions), 1))
-        if sample_weight is not None:
-            given = _checks.numeric_array(sample_weight, "sample_weight", self.name).astype(np.float64)
-            weights = given.reshape(len(given), -1)
-        return targets.astype(np.float64), predictions, np.broadcast_to(weights, predictions.shape)
+        same_columns(self._sums.values(), predictions.shape[1], self.name)
+        weights = broadcast_weights(1.0 if sample_weight is None else sample_weight, predictions, self.name)
+        return targets.astype(np.float64), predictions, np.asarray(weights)
 
     def _add(self, **values: np.ndarray) -> None:
         for kind, value in values.items():
@@ -126,7 +125,7 @@ class FBetaScore(_Columns):
         )
 
     def result(self) -> Any:
-        """The score so far: a float, or an array of the classes without averaging."""
+        """The score so far: a float, or without averaging an array with one score for each class."""
         if not self._sums:
             return 0.0
         tp, fp, fn, weights = (self._sums[kind].value for kind in self.kinds)
@@ -180,7 +179,7 @@ class F1Score(FBetaScore):
 
 @registry.register()
 class R2Score(_Columns):
-    """1 - sum((t - y)^2) / sum((t - mean(t))^2): which share of the targets' variance the predictions explain.
+    """1 - sum((t - y)^2) / sum((t - mean(t))^2): the share of the variance of targets t that predictions y explain.
 
     Parameters
     ----------
@@ -188,7 +187,8 @@ class R2Score(_Columns):
         How the scores of several outputs become one: by their mean, or by their mean weighted with their variance. With
         None, an array of the scores.
     num_regressors : int, default 0
-        If it is more than 0, the adjusted score for that number of predictors.
+        If it is more than 0, the score is adjusted for that number of predictors p and n samples:
+        1 - (1 - score) (n - 1) / (n - p - 1).
     name : str, default "r2_score"
     dtype : str, optional
         Accepted for compatibility with Keras.
@@ -236,7 +236,7 @@ class R2Score(_Columns):
         self.num_samples.value += truth.size
 
     def result(self) -> Any:
-        """The score so far: a float, or an array of the outputs without aggregation."""
+        """The score so far: a float, or without aggregation an array with one score for each output."""
         if not self._sums:
             return 0.0
         squares, total, residual, count = (self._sums[kind].value for kind in self.kinds)

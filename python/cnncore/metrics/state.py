@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ class State(NDArrayOperatorsMixin):
     ----------
     shape : tuple of int
     initializer : {"zeros", "ones"}, default "zeros"
-        Its values at first, and after ``reset``.
+        The values at the beginning and after ``reset``.
     name : str, optional
 
     Examples
@@ -73,7 +74,7 @@ class State(NDArrayOperatorsMixin):
 
     @property
     def dtype(self) -> np.dtype[np.float64]:
-        """Always float64: sums over millions of samples stay exact."""
+        """Always float64, so that rounding does not spoil sums over millions of samples."""
         return np.dtype(np.float64)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
@@ -96,6 +97,16 @@ class State(NDArrayOperatorsMixin):
         return f"<State {self.name}, shape={self.shape}, value={self.value}>"
 
 
+def same_columns(states: Iterable[State], columns: int, owner: str) -> None:
+    """Raise a ValueError if a batch has another number of columns than the states of earlier batches."""
+    for state in states:
+        if state.shape[-1] != columns:
+            raise ValueError(
+                f"[{owner}] expected predictions with {state.shape[-1]} columns, as before. "
+                f"Received: {columns} columns. Use another metric object for other predictions"
+            )
+
+
 def variable_shape(shape: Any) -> tuple[int, ...]:
-    """The checked shape of a state; () for a number."""
+    """Check the shape of a state. () and [] mean a single number."""
     return () if tuple(np.atleast_1d(shape)) == () else _checks.shape(np.atleast_1d(shape), "shape", "add_variable")

@@ -63,7 +63,11 @@ def get(identifier: Any) -> Optimizer:
     Parameters
     ----------
     identifier : Optimizer, type, str or dict
+        A class is constructed with its default arguments, and so is a class given by name.
 
+    Returns
+    -------
+    Optimizer
 
     Examples
     --------

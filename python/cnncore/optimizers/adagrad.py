@@ -12,8 +12,8 @@ __all__ = ["Adadelta", "Adagrad"]
 
 @registry.register()
 class Adagrad(Optimizer):
-    r"""Steps are divided by the root of the sum of all squared gradients, so that weights of rare features move
-    further.
+    r"""Each weight's step is divided by the root of the sum of its squared gradients so far, so that weights of rare
+    features move further.
 
     .. math::
         a &\leftarrow a + g^2 \\
@@ -22,7 +22,7 @@ class Adagrad(Optimizer):
     Parameters
     ----------
     learning_rate : float or callable, default 0.001
-        A number, or a schedule (see :mod:`cnncore.optimizers.schedules`). The paper has 0.01.
+        A number, or a schedule (see :mod:`cnncore.optimizers.schedules`). The paper uses 0.01.
     initial_accumulator_value : float, default 0.1
         The initial value of a.
     epsilon : float, default 1e-7
@@ -90,7 +90,7 @@ class Adagrad(Optimizer):
 
 @registry.register()
 class Adadelta(Optimizer):
-    r"""Steps have the size of earlier steps, and do not depend on the scale of the gradient.
+    r"""The size of a step follows from the sizes of earlier steps, and does not depend on the scale of the gradient.
 
     .. math::
         a &\leftarrow \rho a + (1 - \rho) g^2 \\
@@ -101,7 +101,7 @@ class Adadelta(Optimizer):
     Parameters
     ----------
     learning_rate : float or callable, default 0.001
-        A number, or a schedule (see :mod:`cnncore.optimizers.schedules`). The paper has 1.
+        A number, or a schedule (see :mod:`cnncore.optimizers.schedules`). The paper uses 1.
     rho : float, default 0.95
         Decay of the running means, in [0, 1).
     epsilon : float, default 1e-7

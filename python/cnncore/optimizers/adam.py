@@ -12,7 +12,7 @@ __all__ = ["Adam", "AdamW"]
 
 @registry.register()
 class Adam(Optimizer):
-    r"""Steps along the running mean of the gradient, divided by the root of that of its square.
+    r"""Steps along the running mean of the gradient, divided by the root of the running mean of its square.
 
     .. math::
         m &\leftarrow \beta_1 m + (1 - \beta_1) g \\
@@ -36,7 +36,7 @@ class Adam(Optimizer):
     Notes
     -----
     Kingma and Ba, "Adam: a method for stochastic optimization", 2015; Reddi, Kale and Kumar, "On the convergence of
-    Adam and beyond", 2018. Epsilon is the paper's "epsilon hat", as in Keras.
+    Adam and beyond", 2018. As in Keras, epsilon is what the first paper calls "epsilon hat".
 
     Examples
     --------
@@ -98,7 +98,7 @@ class Adam(Optimizer):
 
 @registry.register("adamw")
 class AdamW(Adam):
-    """Adam with weight decay that does not pass through the moments: before each step
+    """Adam with weight decay that is not part of the gradient: before each step,
     ``w -= learning_rate * weight_decay * w``.
 
     Parameters

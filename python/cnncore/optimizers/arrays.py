@@ -1,4 +1,4 @@
-"""An optimizer on a list of arrays or of a model's variables, without ``fit``."""
+"""Steps of an optimizer on a list of arrays or of a model's variables, without ``fit``."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ def _checked(owner: str, grads: Sequence[Any], variables: Sequence[Any]) -> list
     for gradient, variable in zip(gradients, variables, strict=True):
         if gradient.shape != variable.shape:
             raise ValueError(
-                f"[{owner}] expected gradients of their variables' shapes, here {variable.shape}. "
+                f"[{owner}] expected each gradient to have the shape of its variable, here {variable.shape}. "
                 f"Received: {gradient.shape}"
             )
         if not np.isfinite(gradient).all():
-            raise ValueError(f"[{owner}] expected finite gradients; the weights are as they were. Received: NaN or inf")
+            raise ValueError(f"[{owner}] expected finite gradients. No weight has changed. Received: NaN or infinity")
     return gradients
 
 
@@ -72,17 +72,17 @@ def _is_variable(value: Any) -> bool:
 
 
 def place_variables(optimizer: Any, variables: Sequence[Any]) -> tuple[int, list[VariableRange]]:
-    """The length of the optimizer's vectors, and where the variables are in them. Makes the vectors in the first call.
+    """The length of the optimizer's vectors, and where the variables are in them. The first call makes the vectors.
 
-    An optimizer that has been trained with in a model goes on with the state of the model's variables.
+    An optimizer with which a model was trained goes on with the state that it has for the model's variables.
     """
     ids = [item.trace_key if _is_variable(item) else id(item) for item in variables]
     of_model = {} if optimizer.array_ids else optimizer.ranges_in_model()
     if of_model:
         if not set(ids) <= set(of_model):
             raise ValueError(
-                f"[{type(optimizer).__name__}] expected trained variables of the model that the optimizer has state "
-                "for: make a new optimizer for others."
+                f"[{type(optimizer).__name__}] expected trainable variables of the model that the optimizer is used "
+                "in: make a new optimizer for others."
             )
         return optimizer.size, [of_model[key] for key in ids]
     if not optimizer.built:

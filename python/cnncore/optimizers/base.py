@@ -1,5 +1,5 @@
-"""Optimizer: the base class. Optimizers work on flat vectors: the built-in ones in one pass of the core, others in
-NumPy.
+"""The base class of optimizers. They work on flat vectors of all weights: the built-in ones in one pass of the core,
+others in NumPy.
 """
 
 from __future__ import annotations
@@ -28,12 +28,13 @@ registry: Registry[Optimizer] = Registry("optimizer")
 class Optimizer(Stateful):
     """Base class of optimizers. Your own optimizer implements ``update``, and keeps its vectors in ``self.state``.
 
-    These are the arguments that all optimizers have. By default a step follows the formula of the optimizer alone.
+    All optimizers have these arguments. With their defaults, a step follows the formula of the optimizer and nothing
+    else.
 
     Parameters
     ----------
     learning_rate : float or callable
-        A number, or a schedule: a function of the number of steps done (see :mod:`cnncore.optimizers.schedules`).
+        A number, or a schedule: a function of the number of batches so far (see :mod:`cnncore.optimizers.schedules`).
     weight_decay : float, optional
         Before each step ``params -= learning_rate * weight_decay * params``; see :meth:`exclude_from_weight_decay`.
     clipnorm : float, optional
@@ -47,14 +48,14 @@ class Optimizer(Stateful):
         these averages as its weights.
     ema_momentum : float, default 0.99
     ema_overwrite_frequency : int, optional
-        During training, the averages replace the weights every time after this number of steps.
+        During training, the averages replace the weights each time this number of steps has passed.
     loss_scale_factor : float, optional
         :meth:`scale_loss` multiplies by it, and :meth:`apply` divides by it. It has no effect in ``fit``, which
         computes in float32.
     gradient_accumulation_steps : int, optional
         The weights move once for this number of batches, by the mean of their gradients.
     name : str, optional
-        By default made from the name of the class.
+        By default it is made from the name of the class.
     **kwargs
         Arguments of older versions of Keras, ``lr`` and ``decay``, with a DeprecationWarning that says what to write.
 
@@ -78,7 +79,7 @@ class Optimizer(Stateful):
     """
 
     evaluates = False  # whether a step evaluates the loss at several points, so that fit calls ``iterate``
-    large_batches = False  # whether it needs large batches
+    large_batches = False  # whether it only works well with large batches
 
     def __init__(
         self,
@@ -117,7 +118,7 @@ class Optimizer(Stateful):
         rate = float(self.learning_rate) if self.schedule is None else self.schedule
         return f"{type(self).__name__}(learning_rate={rate!r})"
 
-    # --- what a subclass says -----------------------------------------------------------------------------------
+    # --- what a subclass implements -----------------------------------------------------------------------------
     def update(self, params: Float32, grads: Float32, step: int) -> None:
         """Change ``params`` in place.
 
@@ -184,7 +185,7 @@ class Optimizer(Stateful):
             optimizer.exclusions = DecayExclusions(*excluded)
         return optimizer
 
-    # --- what all can do -------------------------------------------------------------------------------------------
+    # --- what every optimizer has ----------------------------------------------------------------------------------
     @property
     def weight_decay(self) -> float | None:
         """The argument of this name."""
@@ -277,7 +278,8 @@ class Optimizer(Stateful):
         Parameters
         ----------
         network : object
-            With ``get_parameters() -> flat float32 vector`` and ``set_parameters(vector)``.
+            An object with methods ``get_parameters()``, which returns a flat float32 vector, and
+            ``set_parameters(vector)``.
         """
         if self.use_ema and self.step > 0:
             network.set_parameters(self._with_averages(network.get_parameters())[0])

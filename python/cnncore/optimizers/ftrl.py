@@ -14,8 +14,8 @@ __all__ = ["Ftrl"]
 class Ftrl(Optimizer):
     r""""Follow the regularized leader": sparse weights under an L1 penalty.
 
-    With :math:`p = -` ``learning_rate_power``, the strengths :math:`\lambda_1, \lambda_2`, the shrinkage
-    :math:`\lambda_s` and :math:`\ell = \lambda_2 + \beta / (2 \eta)`:
+    Here p is minus ``learning_rate_power``; :math:`\lambda_1` and :math:`\lambda_2` are the strengths of the L1 and the
+    L2 penalty, :math:`\lambda_s` is the shrinkage, and :math:`\ell = \lambda_2 + \beta / (2 \eta)`:
 
     .. math::
         n' &= n + g^2 \\
@@ -31,15 +31,17 @@ class Ftrl(Optimizer):
     initial_accumulator_value : float, default 0.1
         The initial value of n.
     l1_regularization_strength, l2_regularization_strength : float, default 0
+        :math:`\lambda_1` and :math:`\lambda_2`; at least 0.
     l2_shrinkage_regularization_strength, beta : float, default 0
+        :math:`\lambda_s` and :math:`\beta`; at least 0.
     weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency, \
     loss_scale_factor, gradient_accumulation_steps, name
         As in :class:`Optimizer`.
 
     Notes
     -----
-    McMahan et al., "Ad click prediction: a view from the trenches", 2013. As in Keras, the first step replaces the
-    initial values of the weights by values that follow from the gradient.
+    McMahan et al., "Ad click prediction: a view from the trenches", 2013. As in Keras, z is 0 at first, and so the
+    first step replaces the initial values of the weights by values that depend almost only on the gradient.
 
     Examples
     --------

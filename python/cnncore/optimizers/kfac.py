@@ -64,10 +64,10 @@ class KFAC(Optimizer):
         model predicts, which gives the Fisher matrix; it is possible for crossentropies and the mean squared error.
         "empirical" takes the targets of the batch, and is possible for every loss.
     factor_samples : int, default 32
-        On how many samples of a batch the factors are estimated. None means all.
+        The number of samples of a batch on which the factors are estimated. None means all.
     most_rows : int, default 256
-        A dense layer with more inputs than this does not store A. It keeps the inputs of so many samples, the last
-        ones, of which A is a weighted mean of outer products, and multiplies by the inverse with the help of these.
+        A dense layer with more inputs than this does not store A. It keeps the inputs of that many samples, the latest
+        ones: A is the weighted mean of their outer products, and products with its inverse are computed from them.
         That takes a fraction of the time and memory.
     rest_rate : float, default 0.001
         The learning rate of Adam for all other weights.
@@ -93,7 +93,7 @@ class KFAC(Optimizer):
     >>> model = Sequential([Dense(1, input_shape=(3,))], seed=0)
     >>> model.compile(KFAC(learning_rate=1.0, norm_limit=0.0, damping=1e-6, factor_samples=None), "mse")
     >>> history = model.fit(x, x @ [[1.0], [2.0], [3.0]] + 1, batch_size=64, epochs=2, verbose=0)
-    >>> model.get_weights()[0].ravel().round(1)  # linear: the first step goes almost all the way
+    >>> model.get_weights()[0].ravel().round(1)  # the model is linear: the first step nearly reaches the solution
     array([1., 2., 3.], dtype=float32)
     """
 
@@ -193,8 +193,8 @@ class KFAC(Optimizer):
             item.invert(self.damping)
 
     def _natural(self, grads: Float32) -> tuple[Float32, float]:
-        """The gradient times the inverse of the curvature, and its norm in the curvature. Weights without a factor get
-        zero.
+        """U, the inverse of the curvature times the gradient, and its squared length in the norm of the curvature. U is
+        zero for weights that have no factors.
         """
         natural, norm = np.zeros_like(grads), 0.0
         for item in self._curvature:
@@ -205,7 +205,7 @@ class KFAC(Optimizer):
         return natural, norm
 
     def _move_rest(self, params: Float32, grads: Float32, step: int) -> None:
-        """Adam, for the variables that no block has."""
+        """Move the variables that belong to no block, by Adam."""
         kept = {place for item in self._curvature for place in (item.block.kernel, item.block.bias)}
         rest = [variable.slice for variable in self.trained_variables if variable.offset not in kept]
         if not rest:

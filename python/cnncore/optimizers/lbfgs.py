@@ -20,22 +20,22 @@ class LBFGS(Searching):
     r"""Steps along :math:`-H g`, where H is an estimate of the inverse Hessian from the last steps. A line search finds
     their length.
 
-    A step evaluates the loss of its batch at one or a few points, until Wolfe's strong conditions hold. The loss of a
-    batch never rises in its step. Use the whole data as one batch, or large batches: small batches give a poor estimate
-    of the curvature.
+    A step evaluates the loss of its batch at one or a few points, until Wolfe's strong conditions hold. A step never
+    makes the loss of its own batch larger. Use the whole data as one batch, or large batches: small batches give a poor
+    estimate of the curvature.
 
     Parameters
     ----------
     learning_rate : float or callable, default 1
         The first step length that the line search tries. Leave it at 1.
     history_size : int, default 10
-        How many steps are kept, each with two vectors of the size of the parameters.
+        The number of steps that are remembered. Each takes two vectors of the size of the parameters.
     iterations_per_batch : int, default 1
         The number of iterations on each batch.
     max_evaluations : int, default 25
         The largest number of evaluations in a line search.
     name : str, optional
-        There are no weight decay, clipping and averages: regularizers of layers are part of the loss.
+        Weight decay, clipping and averages are not available. Regularizers of layers are part of the loss.
 
     See Also
     --------

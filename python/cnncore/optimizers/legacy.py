@@ -1,4 +1,4 @@
-"""``optimizers.legacy`` of Keras 2.11 and later: the classes of :mod:`cnncore.optimizers` under this path."""
+"""The path ``optimizers.legacy`` of Keras 2.11 and later. It has the classes of :mod:`cnncore.optimizers`."""
 
 from __future__ import annotations
 

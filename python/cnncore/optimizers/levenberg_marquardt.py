@@ -18,12 +18,12 @@ __all__ = ["LevenbergMarquardt"]
 
 @registry.register()
 class LevenbergMarquardt(Searching):
-    r"""Steps :math:`p = -(B + \lambda D)^{-1} g`, where B is the whole Gauss-Newton matrix.
+    r"""Steps :math:`p = -(B + \lambda D)^{-1} g`, where g is the gradient and B the whole Gauss-Newton matrix.
 
     It is meant for small networks and squared losses, for which B is close to the Hessian when the residuals are small.
-    Other losses are possible too. D has the largest values that the diagonal of B has had so far. If a step does not
-    lower the loss, it is tried again with a larger :math:`\lambda`. If the loss falls as much as the quadratic model
-    predicts, :math:`\lambda` is divided by three. Use the whole data as one batch.
+    Other losses are possible too. D is a diagonal matrix with the largest values that the diagonal of B has had so far.
+    If a step does not lower the loss, it is tried again with a larger :math:`\lambda`. If the loss falls as much as the
+    quadratic model predicts, :math:`\lambda` is divided by three. Use the whole data as one batch.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class LevenbergMarquardt(Searching):
     iterations_per_batch : int, default 1
         The number of iterations on each batch.
     name : str, optional
-        There are no weight decay, clipping and averages: regularizers of layers are part of the loss.
+        Weight decay, clipping and averages are not available. Regularizers of layers are part of the loss.
 
     See Also
     --------
@@ -109,7 +109,17 @@ class LevenbergMarquardt(Searching):
 
 
 class _Gathered:
-    """The objective as a function of a vector that has only the trained weights, without gaps between them."""
+    """The objective as a function of a vector that holds only the trained weights, without gaps between them.
+
+    Parameters
+    ----------
+    objective : Objective
+        A function of all weights.
+    params : numpy.ndarray, shape (size,)
+        All weights. Those that are not trained keep these values.
+    places : numpy.ndarray of int
+        The indices of the trained weights.
+    """
 
     def __init__(self, objective: Any, params: np.ndarray, places: np.ndarray) -> None:
         self._objective, self._params, self._places = objective, params.astype(np.float64), places
@@ -120,12 +130,12 @@ class _Gathered:
         return np.asarray(whole, np.float64)
 
     def value_and_gradient(self, point: Vector) -> tuple[float, Vector]:
-        """The objective's."""
+        """Value and gradient of the objective with respect to the trained weights."""
         value, gradient = self._objective.value_and_gradient(self._spread(point, self._params))
         return value, np.asarray(gradient[self._places], np.float64)
 
     def curvature_product(self, point: Vector, direction: Vector) -> Vector:
-        """The objective's."""
+        """The product with the objective's Gauss-Newton matrix of the trained weights."""
         curved = CurvedBatch(self._objective, "gauss_newton", None)
         direction = self._spread(direction, np.zeros_like(self._params))
         product = curved.curvature_product(self._spread(point, self._params), direction)

@@ -21,11 +21,11 @@ class Lion(Optimizer):
     Parameters
     ----------
     learning_rate : float or callable, default 0.001
-        A number, or a schedule. A third to a tenth of Adam's is usual.
+        A number, or a schedule (see :mod:`cnncore.optimizers.schedules`). A third to a tenth of Adam's is usual.
     beta_1 : float, default 0.9
-        In (0, 1].
+        The weight of the running mean in the direction of a step, in (0, 1].
     beta_2 : float, default 0.99
-        In [0, 1).
+        Decay of the running mean, in [0, 1).
     weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency, \
     loss_scale_factor, gradient_accumulation_steps, name
         As in :class:`Optimizer`.

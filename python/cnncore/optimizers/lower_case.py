@@ -10,13 +10,13 @@ __all__ = ["lower_case"]
 
 
 def lower_case(cls: type[Any]) -> Callable[..., Any]:
-    """A function that makes an object of the class, with a DeprecationWarning."""
+    """A function that gives a DeprecationWarning and makes an object of the class ``cls``."""
 
     def make(*args: Any, **kwargs: Any) -> Any:
         message = f"`optimizers.{cls.__name__.lower()}` is now called `optimizers.{cls.__name__}`."
         warnings.warn(message, DeprecationWarning, stacklevel=2)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # `lr` is older still
+            warnings.simplefilter("ignore", DeprecationWarning)  # one warning is enough if `lr` is used, too
             return cls(*args, **kwargs)
 
     make.__name__ = make.__qualname__ = cls.__name__.lower()

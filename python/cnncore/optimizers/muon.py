@@ -17,13 +17,13 @@ __all__ = ["Muon"]
 class Muon(Optimizer):
     r"""Matrices move along their momentum, with all its singular values brought near 1. Other variables move by AdamW.
 
-    With the momentum :math:`M \leftarrow \mu M + G` (Nesterov: :math:`\mu M + G` after that), X = M / \|M\|, and
-    ``ns_steps`` times
+    The momentum of a matrix with gradient G is :math:`M \leftarrow \mu M + G`, and with ``nesterov`` the matrix moves
+    along :math:`\mu M + G` instead of M. From :math:`X = M / \|M\|` on, this is repeated ``ns_steps`` times:
 
     .. math::
-        A = X X^T, \quad X \leftarrow a X + (b A + c A^2) X,
+        A = X X^T, \quad X \leftarrow a X + (b A + c A^2) X
 
-    a matrix of r rows and c columns moves by :math:`-\eta\, \rho \sqrt{\max(r, c)}\, X`, where :math:`\rho` is
+    Then the matrix moves by :math:`-\eta\, \rho \sqrt{\max(\text{rows}, \text{columns})}\, X`, where :math:`\rho` is
     ``rms_rate``. The kernels of convolutions are matrices of (height * width * channels) rows and (filters) columns.
 
     Parameters
@@ -43,14 +43,17 @@ class Muon(Optimizer):
     exclude_embeddings : bool, default True
         AdamW moves variables with "embedding" in their path.
     muon_a, muon_b, muon_c : float, default 3.4445, -4.7750 and 2.0315
-        The coefficients above.
+        The coefficients a, b and c of the formula.
     adam_lr_ratio : float, default 1
         The learning rate of AdamW divided by that of Muon.
     momentum : float, default 0.95
+        :math:`\mu`, in [0, 1].
     ns_steps : int, default 5
+        The number of repetitions. With more of them, the singular values come closer to 1.
     nesterov : bool, default True
-    rms_rate : float, default 0.2
-        With None, the step is not scaled by the shape.
+        Whether the gradient is added to the momentum once more, as the formula says.
+    rms_rate : float or None, default 0.2
+        :math:`\rho`. With None, the step is not scaled by the shape.
     flatten_convolutions : bool, default True
         Whether Muon also moves the kernels of convolutions. Keras does not have this argument, and moves them by AdamW.
 

@@ -21,10 +21,10 @@ class NewtonCG(Searching):
     r"""Newton's method without its matrix, also called Hessian-free: conjugate gradients solve
     :math:`(B + \lambda I) p = -g`.
 
-    B is the curvature of the loss. Only products of B with vectors are computed, and each takes as long as a few
-    gradients. A step along p is shortened until the loss falls. The quadratic model predicts how much the loss falls.
-    If it falls by less than a quarter of that, the damping :math:`\lambda` is multiplied by 3/2, and if it falls by
-    more than three quarters, by 2/3. Use the whole data as one batch, or large batches.
+    g is the gradient and B the curvature of the loss. Only products of B with vectors are computed, and each takes as
+    long as a few gradients. A step along p is shortened until the loss falls. The quadratic model predicts how much the
+    loss falls. If it falls by less than a quarter of that, the damping :math:`\lambda` is multiplied by 3/2, and if it
+    falls by more than three quarters, by 2/3. Use the whole data as one batch, or large batches.
 
     Parameters
     ----------
@@ -46,12 +46,13 @@ class NewtonCG(Searching):
     curvature_samples : int, optional
         The number of samples of the batch on which B is computed, by default all. A quarter of them saves much time.
     diagonal_products : int, default 0
-        At the beginning of a step, so many products with random signs estimate the diagonal d of B. Then
-        :math:`(d + \lambda)^{3/4}` is the preconditioner of the equation.
+        The number of products with vectors of random signs by which the diagonal d of B is estimated at the beginning
+        of a step. Then :math:`(d + \lambda)^{3/4}` is the preconditioner of conjugate gradients. 0 means that there is
+        no preconditioner.
     iterations_per_batch : int, default 1
         The number of iterations on each batch.
     name : str, optional
-        There are no weight decay, clipping and averages: regularizers of layers are part of the loss.
+        Weight decay, clipping and averages are not available. Regularizers of layers are part of the loss.
 
     See Also
     --------
@@ -60,8 +61,8 @@ class NewtonCG(Searching):
     Notes
     -----
     Martens, "Deep learning via Hessian-free optimization", 2010; the estimate of the diagonal is that of Bekas,
-    Kokiopoulou and Saad, "An estimator for the diagonal of a matrix", 2007. Products see no dropout, and moving
-    statistics in BatchNormalization.
+    Kokiopoulou and Saad, "An estimator for the diagonal of a matrix", 2007. Products are computed without dropout, and
+    BatchNormalization uses its moving statistics in them.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Arguments of older versions of Keras, and their names of today."""
+"""Arguments that optimizers had in older versions of Keras, ``lr`` and ``decay``, and what replaces them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,19 @@ from cnncore.optimizers.schedules import InverseTimeDecay
 
 __all__ = ["learning_rate_of"]
 
-_CALLER = 4  # stack level of the code with Adam(lr=...): above this function, Optimizer.__init__ and Adam.__init__
+_CALLER = 4  # stack level of the call of Adam(lr=...): above this function, Optimizer.__init__ and Adam.__init__
 
 
 def learning_rate_of(owner: str, learning_rate: Any, kwargs: dict[str, Any]) -> float | Callable[[int], float]:
-    """The learning rate that the arguments ``lr`` and ``decay`` of older versions of Keras stand for."""
+    """The learning rate, if need be from the arguments ``lr`` and ``decay`` in ``kwargs``, with a DeprecationWarning.
+
+    Raises
+    ------
+    TypeError
+        If ``kwargs`` has other arguments.
+    ValueError
+        If ``decay`` is given together with a schedule.
+    """
     if "lr" in kwargs:
         warnings.warn(
             f"`lr` is now called `learning_rate`: {owner}(learning_rate=...).",

@@ -37,12 +37,12 @@ class VariableRange:
 
     @property
     def slice(self) -> slice:
-        """The slice of a flat vector that belongs to it."""
+        """The part of a flat vector that belongs to this variable."""
         return slice(self.offset, self.offset + int(np.prod(self.shape, dtype=np.int64)))
 
 
 def ranges_of(slots: Iterable[Any]) -> list[VariableRange]:
-    """The places of the trained variables, from the slots of a network."""
+    """The places of the trained variables, made from the slots of a network."""
     ranges = []
     for slot in slots:
         if slot.offset < 0 or not getattr(slot, "trainable", True):
@@ -72,7 +72,7 @@ def path_of(variable: Any) -> str:
 
 
 class Options:
-    """The arguments that all optimizers have in common, checked."""
+    """The arguments that all optimizers have in common. They are checked, and kept as attributes."""
 
     def __init__(
         self,
@@ -126,14 +126,22 @@ class Options:
         return {name: getattr(self, name) for name in names.split()}
 
     def for_core(self) -> dict[str, Any]:
-        """The arguments of ``set_options`` in the core, where 0 means that an option is not used."""
+        """The arguments of ``set_options`` in the core. There, 0 means that an option is not used."""
         config = self.get_config()
         del config["loss_scale_factor"]
         return {name: 0 if value is None else value for name, value in config.items()}
 
 
 class DecayExclusions:
-    """Variables whose weights do not decay."""
+    """The variables whose weights do not decay.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Paths of variables.
+    patterns : iterable of str
+        Regular expressions: a variable does not decay if one of them matches a part of its path.
+    """
 
     def __init__(self, names: Iterable[str] = (), patterns: Iterable[str] = ()) -> None:
         self.names, self.patterns = sorted(set(names)), sorted(set(patterns))
@@ -142,12 +150,12 @@ class DecayExclusions:
         return bool(self.names or self.patterns)
 
     def decays(self, name: str) -> bool:
-        """Whether the variable of this name decays."""
+        """Whether the variable with the path ``name`` decays."""
         return name not in self.names and not any(re.search(pattern, name) for pattern in self.patterns)
 
 
 def clip(grads: Float32, options: Options, variables: Sequence[VariableRange]) -> Float32:
-    """The clipped gradients, in a new array if they are changed."""
+    """The clipped gradients: a new array if clipping changes them, and otherwise ``grads`` itself."""
     if options.clipvalue:
         limited: Float32 = np.clip(grads, np.float32(-options.clipvalue), np.float32(options.clipvalue))
         return limited

@@ -17,9 +17,9 @@ Rate = float | Callable[[int], float]
 
 
 class Rated:
-    """The part of an optimizer that has a learning rate, and passes it on to its rule in the core."""
+    """The part of an optimizer that keeps the learning rate, and passes it on to the rule in the core."""
 
-    rule: _core.Optimizer | None  # the rule in the core, once the size of the model is known
+    rule: _core.Optimizer | None  # what updates the weights in the core; None before the size of the model is known
     _schedule: Callable[[int], float] | None
     _learning_rate: float
 
@@ -30,8 +30,8 @@ class Rated:
 
     @property
     def learning_rate(self) -> LearningRate:
-        """The rate of the next step: a float with ``assign`` and ``numpy``. Assign a number or a schedule to change
-        it.
+        """The rate of the next step: a float with methods ``assign`` and ``numpy``. To change it, assign a number or a
+        schedule to this attribute.
         """
         rate = self._learning_rate
         if self._schedule is not None:
@@ -60,14 +60,14 @@ class Rated:
             return schedules.serialize(self._schedule)
         if self._schedule is not None:
             raise ValueError(
-                f"[{type(self).__name__}] a learning rate given as a plain function cannot be described in a file: "
-                f"use a class of cnncore.optimizers.schedules. Received: learning_rate={self._schedule!r}"
+                f"[{type(self).__name__}] expected a learning rate that can be saved: a number, or an object of a "
+                f"class of cnncore.optimizers.schedules. Received: the function {self._schedule!r}"
             )
         return self._learning_rate
 
     @property
     def schedule(self) -> Callable[[int], float] | None:
-        """The function of the step that sets the learning rate, if there is one."""
+        """The function that gives the learning rate of each step; None if the rate is a number."""
         return self._schedule
 
     @property
@@ -82,7 +82,7 @@ class Rated:
         self.learning_rate = value
 
     def prepare_step(self) -> _core.Optimizer | None:
-        """The rule for the next step, with its learning rate set."""
+        """The rule in the core, with the learning rate of the next step; None if ``update`` computes the step."""
         if self.rule is not None and self._schedule is not None:
             self.rule.learning_rate = float(self.learning_rate)
         return self.rule

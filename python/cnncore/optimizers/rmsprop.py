@@ -29,7 +29,7 @@ class RMSprop(Optimizer):
     rho : float, default 0.9
         Decay of the running mean, in [0, 1).
     momentum : float, default 0
-        0 <= momentum <= 1.
+        :math:`\mu`, in [0, 1].
     epsilon : float, default 1e-7
         Added below the root.
     centered : bool, default False

@@ -1,4 +1,4 @@
-"""Optimizers that look at a batch's loss from several points: what those around a method of ``newton`` share."""
+"""The base class of optimizers that run a method of :mod:`cnncore.optimizers.newton` on each batch."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ _NOT_HERE = (
 
 
 class Searching(Optimizer):
-    """Base of optimizers whose step is some iterations of a method on one batch.
+    """Base class of optimizers whose step consists of one or more iterations of a method on one batch.
 
-    A subclass makes ``self.method``, and tells its memory between steps by ``_remember`` and ``_recall``.
+    A subclass makes ``self.method``. Between steps it keeps the method's memory with ``_remember``, and gives it back
+    with ``_recall``.
     """
 
     evaluates = True
@@ -38,8 +39,8 @@ class Searching(Optimizer):
         given = [option for option in _NOT_HERE if kwargs.get(option)]
         if given:
             raise ValueError(
-                f"[{owner}] expected no `{given[0]}`: a step is judged by the loss that it lowers, and nothing beside "
-                f"the loss may change it. Use regularizers of layers, which are part of the loss. "
+                f"[{owner}] expected no `{given[0]}`: a step is accepted if it lowers the loss, so nothing but the "
+                "loss may move the weights. Use regularizers of layers, which are part of the loss. "
                 f"Received: {given[0]}={kwargs[given[0]]!r}"
             )
         super().__init__(learning_rate, name=name, **kwargs)
@@ -74,30 +75,30 @@ class Searching(Optimizer):
         return self.method.step(objective, point)
 
     def _recall(self) -> None:
-        """Give the method what :attr:`state` and :attr:`memory` hold."""
+        """Load the method's memory from :attr:`state` and :attr:`memory`."""
         raise NotImplementedError
 
     def _remember(self) -> None:
-        """Put what the method knows into :attr:`state` and :attr:`memory`, in float32."""
+        """Store the method's memory in :attr:`state` and :attr:`memory`, in float32."""
         raise NotImplementedError
 
 
 class CurvedBatch:
-    """The objective of a batch with products of one kind of curvature.
+    """The objective of a batch, with products of one kind of curvature.
 
     Parameters
     ----------
     objective : CurvedObjective or BatchObjective
     kind : {"gauss_newton", "hessian", "fisher"}
     samples : int, optional
-        Of the batch, on which products are computed. All by default.
+        The number of samples of the batch on which products are computed. All by default.
     """
 
     def __init__(self, objective: Any, kind: str, samples: int | None) -> None:
         self._objective, self._kind, self._samples = objective, kind, samples
 
     def value_and_gradient(self, point: Vector) -> tuple[float, Vector]:
-        """The objective's."""
+        """Value and gradient of the objective."""
         result: tuple[float, Vector] = self._objective.value_and_gradient(point)
         return result
 
@@ -111,7 +112,7 @@ class CurvedBatch:
         return result
 
     def report(self, text: str) -> None:
-        """Tell what a long iteration does."""
+        """Tell the objective what a long iteration is doing, if it has a method ``report``."""
         tell = getattr(self._objective, "report", None)
         if tell is not None:
             tell(text)

@@ -25,9 +25,9 @@ class SGD(Optimizer):
     learning_rate : float or callable, default 0.01
         A number, or a schedule (see :mod:`cnncore.optimizers.schedules`).
     momentum : float, default 0
-        0 <= momentum <= 1.
+        :math:`\mu`, in [0, 1].
     nesterov : bool, default False
-        Nesterov's form of momentum.
+        Whether to use Nesterov's form of momentum, the last formula.
     weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency, \
     loss_scale_factor, gradient_accumulation_steps, name
         As in :class:`Optimizer`.

@@ -1,4 +1,4 @@
-"""SOAP: Adam in the coordinates in which Shampoo's factors are diagonal."""
+"""SOAP: Adam in a basis in which the factors of Shampoo, another optimizer, are diagonal."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ _SIDES = ("rows", "columns")
 
 @registry.register()
 class SOAP(Optimizer):
-    r"""Adam in the eigenvectors of Shampoo's two factors, which turn slowly.
+    r"""Adam in the basis of the eigenvectors of two matrices, which are running means of products of the gradient.
 
-    Each kernel is a matrix of its inputs (rows) and its units or filters (columns). With G its gradient, the factors
-    are the running means
+    Each kernel is a matrix with a row for each input, and a column for each unit or filter. G is its gradient. The two
+    matrices are the factors of the optimizer Shampoo:
 
     .. math::
         L \leftarrow \beta_2 L + (1 - \beta_2) G G^T, \quad R \leftarrow \beta_2 R + (1 - \beta_2) G^T G
 
-    and :math:`Q_L`, :math:`Q_R` their eigenvectors. A step is one of Adam, taken in these coordinates:
+    :math:`Q_L` and :math:`Q_R` are matrices of their eigenvectors. A step is one of Adam, computed in this basis:
 
     .. math::
         M &\leftarrow \beta_1 M + (1 - \beta_1) G, \quad
         V \leftarrow \beta_2 V + (1 - \beta_2) (Q_L^T G Q_R)^2, \\
         w &\leftarrow w - \eta\, Q_L \frac{Q_L^T M Q_R / (1 - \beta_1^t)}{\sqrt{V / (1 - \beta_2^t)} + \epsilon} Q_R^T.
 
-    The first step only computes the eigenvectors: those of its own gradient would make a matrix of zeros and rounding
-    of it. Every ``refresh_steps`` steps one iteration of :math:`Q \leftarrow \mathrm{qr}(L Q)` follows the factors.
-    Biases and other vectors are moved by Adam.
+    The first step only computes the eigenvectors and moves nothing: in the basis of its own eigenvectors, a gradient is
+    a matrix of little but zeros and rounding errors. Every ``refresh_steps`` steps the eigenvectors are adapted to the
+    new factors by one iteration of :math:`Q \leftarrow \mathrm{qr}(L Q)`. Biases and other vectors are moved by Adam.
 
     Parameters
     ----------
     learning_rate : float or callable, default 0.003
         :math:`\eta`: a number, or a schedule (see :mod:`cnncore.optimizers.schedules`).
     beta_1, beta_2 : float, default 0.95
-        In [0, 1).
+        Decay of the running means, in [0, 1).
     epsilon : float, default 1e-8
-        Added to the root, which it keeps from zero.
+        Added to the root, so that the divisor is never zero.
     refresh_steps : int, default 10
-        After how many steps the eigenvectors follow the factors.
+        The number of steps after which the eigenvectors are adapted to the factors again.
     largest_factor : int, default 512
-        A side of a matrix that is longer than this has no factor; nothing is turned along it.
+        If a matrix has more rows than this, L and its eigenvectors are left out, and if it has more columns, R.
     weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency, \
     loss_scale_factor, gradient_accumulation_steps, name
         As in :class:`Optimizer`.
@@ -56,15 +56,15 @@ class SOAP(Optimizer):
     Notes
     -----
     Vyas, Morwani, Zhao, Shapira, Brandfonbrener, Janson and Kakade, "SOAP: improving and stabilizing Shampoo using
-    Adam", 2024; Gupta, Koren and Singer, "Shampoo: preconditioned stochastic tensor optimization", 2018. The products
-    are NumPy's.
+    Adam", 2024; Gupta, Koren and Singer, "Shampoo: preconditioned stochastic tensor optimization", 2018. NumPy computes
+    the products of matrices.
 
     Examples
     --------
     >>> import numpy as np
     >>> weights, optimizer = np.eye(2, dtype=np.float32), SOAP(0.5)
     >>> for _ in range(2):
-    ...     steps = optimizer.apply_gradients([(2 * weights, weights)])  # of the sum of squares
+    ...     steps = optimizer.apply_gradients([(2 * weights, weights)])  # the gradient of the sum of squares
     >>> weights.round(3)
     array([[0.5, 0. ],
            [0. , 0.5]], dtype=float32)
@@ -112,10 +112,10 @@ class SOAP(Optimizer):
 
     def update(self, params: Float32, grads: Float32, step: int) -> None:
         if not np.isfinite(grads).all():
-            params[...] = np.nan  # as Adam would leave them; no eigenvectors come of that
+            params[...] = np.nan  # as after a step of Adam; the gradient has no eigenvectors
             return
         means, squares = (self.state.setdefault(name, np.zeros_like(params)) for name in ("mean", "square"))
-        moves = step - 1  # with this one
+        moves = step - 1  # the number of steps that move weights, this one included
         unbiased = [np.float32(1.0 - beta**moves if moves else 1.0) for beta in (self.beta_1, self.beta_2)]
         rate = np.float32(float(self.learning_rate)) / unbiased[0]
         for number, variable in enumerate(self.trained_variables):
@@ -132,7 +132,7 @@ class SOAP(Optimizer):
                 self._refresh(number, square)
 
     def _follow(self, number: int, gradient: Float32) -> dict[str, Float32]:
-        """Let the factors of a variable take in a gradient; the eigenvectors of each."""
+        """Add a gradient to the factors of a variable, and return the eigenvectors of each factor."""
         bases = {}
         for axis, side in enumerate(_SIDES):
             size = gradient.shape[axis]
@@ -148,7 +148,9 @@ class SOAP(Optimizer):
         return bases
 
     def _refresh(self, number: int, square: Float32) -> None:
-        """One step of the iteration for the eigenvectors, those of large eigenvalues first; V keeps their order."""
+        """Make one iteration for the eigenvectors, and sort them by eigenvalue, the largest first. V, ``square``, is
+        sorted in the same order.
+        """
         for axis, side in enumerate(_SIDES):
             basis = self.memory.get(f"variable_{number}/{side}_basis")
             if basis is None:
@@ -164,18 +166,18 @@ class SOAP(Optimizer):
 
 
 def _matrix_shape(variable: VariableRange) -> tuple[int, int]:
-    """Rows and columns: all axes but the last are rows. A vector is one row."""
+    """The numbers of rows and columns. All axes but the last form the rows. A vector is a matrix of one row."""
     *rest, last = variable.shape or (1,)
     return int(np.prod(rest, dtype=np.int64)), last
 
 
 def _turned(matrix: Float32, bases: dict[str, Float32]) -> Float32:
-    """The matrix in the coordinates of the eigenvectors."""
+    """The matrix in the basis of the eigenvectors: Q_L^T matrix Q_R."""
     matrix = bases["rows"].T @ matrix if "rows" in bases else matrix
     return matrix @ bases["columns"] if "columns" in bases else matrix
 
 
 def _turned_back(matrix: Float32, bases: dict[str, Float32]) -> Float32:
-    """Inverse of :func:`_turned`."""
+    """Inverse of :func:`_turned`: Q_L matrix Q_R^T."""
     matrix = bases["rows"] @ matrix if "rows" in bases else matrix
     return matrix @ bases["columns"].T if "columns" in bases else matrix

@@ -17,11 +17,11 @@ from cnncore.optimizers.variables import Iterations
 
 __all__ = ["MEMORY", "Stateful", "copied"]
 
-MEMORY = "memory/"  # the names of state other than vectors begin with this
+MEMORY = "memory/"  # in state_dict, the names of arrays other than vectors begin with this
 
 
 class Stateful(Rated):
-    """The part of an optimizer that keeps vectors from step to step, in the core or in NumPy."""
+    """The part of an optimizer that keeps vectors from one step to the next, in the core or in NumPy."""
 
     options: Options
 
@@ -35,7 +35,7 @@ class Stateful(Rated):
         self._finite = True
         self._size: int | None = None
         self._owner: weakref.ref[Any] | None = None
-        self.array_ids: list[Any] = []  # which arrays or variables it has state for, if no model
+        self.array_ids: list[Any] = []  # without a model: the arrays or variables that the state is for
 
     def make_rule(self, size: int) -> _core.Optimizer | None:
         """The core's update rule for ``size`` parameters, or None if ``update`` computes the step."""
@@ -43,8 +43,8 @@ class Stateful(Rated):
 
     @property
     def step(self) -> int:
-        """The number of batches so far, including those whose gradients are only accumulated. Schedules
-        depend on it.
+        """The number of batches so far, including those whose gradients were only accumulated. Schedules depend on
+        it.
         """
         return self._step if self.rule is None else self.rule.step
 
@@ -58,7 +58,7 @@ class Stateful(Rated):
 
     @property
     def iterations(self) -> Iterations:
-        """Number of steps done."""
+        """The number of steps done. Batches whose gradients were only accumulated do not count."""
         every = self.options.gradient_accumulation_steps or 1
         return Iterations(self.step // every, lambda value: setattr(self, "step", value * every))
 
@@ -69,8 +69,8 @@ class Stateful(Rated):
 
     @property
     def state(self) -> dict[str, Float32]:
-        """The vectors that are kept from step to step. Those of built-in optimizers are views of vectors of
-        the core.
+        """The vectors that are kept from one step to the next, by name. Those of built-in optimizers are views of
+        vectors of the core.
         """
         return self._state if self.rule is None else self.rule.state
 
@@ -81,7 +81,7 @@ class Stateful(Rated):
 
     @property
     def built(self) -> bool:
-        """Whether the state is there."""
+        """Whether the state has been made."""
         return self._size is not None
 
     @property
@@ -99,7 +99,7 @@ class Stateful(Rated):
         Parameters
         ----------
         size : int, or list of variables
-            Length of the flat vectors. Or as in Keras the variables for which :meth:`apply` will be called.
+            The length of the flat vectors. Or, as in Keras, the variables for which :meth:`apply` will be called.
         owner : object, optional
             The model. An optimizer belongs to one model.
         slots : iterable, optional
@@ -143,8 +143,8 @@ class Stateful(Rated):
         return self._size or 0
 
     def ranges_in_model(self) -> dict[Any, VariableRange]:
-        """Where the trained variables of the model that the state belongs to are in its vectors, by their trace keys;
-        empty if it belongs to none.
+        """The places in the state's vectors of the model's trained variables, by trace key. Empty if the state belongs
+        to no model.
         """
         model = self._owner() if self._owner is not None else None
         if model is None or not self.built:
@@ -179,7 +179,7 @@ class Stateful(Rated):
         Parameters
         ----------
         into : dict, optional
-            What an earlier call returned, and what is not needed any more: its arrays are written again.
+            The result of an earlier call that is not needed any more. Its arrays are overwritten and returned again.
         """
         old = into or {}
         vectors = {name: copied(vector, old.get(name)) for name, vector in self.state.items()}

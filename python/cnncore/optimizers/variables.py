@@ -39,7 +39,7 @@ class LearningRate(float):
         return value
 
     def __reduce__(self) -> tuple[type[float], tuple[float]]:
-        return float, (float(self),)  # the copy does not belong to an optimizer
+        return float, (float(self),)  # a copy is a plain float, which belongs to no optimizer
 
 
 class Iterations(int):

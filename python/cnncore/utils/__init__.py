@@ -1,4 +1,4 @@
-"""Seeds, one-hot labels, pictures as arrays, and the base class of data sets that make their own batches."""
+"""Helpers: seeds, one-hot labels, pictures as arrays, data sets that make their own batches, and drawings of models."""
 
 from typing import TYPE_CHECKING
 

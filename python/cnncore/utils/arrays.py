@@ -13,7 +13,7 @@ __all__ = ["pack_x_y_sample_weight", "split_dataset", "unpack_x_y_sample_weight"
 
 
 def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
-    """``x``, ``(x, y)`` or ``(x, y, sample_weight)``, as `fit` takes a batch.
+    """Pack a batch as `fit` expects it: as ``x``, ``(x, y)`` or ``(x, y, sample_weight)``.
 
     Examples
     --------
@@ -26,12 +26,12 @@ def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> 
 
 
 def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
-    """The batch ``data`` as ``(x, y, sample_weight)``, with None for what it does not have.
+    """The batch ``data`` as ``(x, y, sample_weight)``. Parts that it does not have are None.
 
     Raises
     ------
     ValueError
-        A tuple of more than three.
+        If ``data`` has more than three parts.
 
     Examples
     --------
@@ -57,21 +57,21 @@ def split_dataset(
     ----------
     dataset : array_like or tuple of them
     left_size, right_size : float in (0, 1) or int, optional
-        A share or a number of samples. One of them is enough.
+        The size of each part, as a share or as a number of samples. If only one is given, the other part is the rest.
     shuffle : bool, default False
-        Draw the samples of both parts at random.
+        Whether the samples of both parts are chosen at random.
     seed : int, optional
-        Of the shuffling.
+        The seed of the shuffling.
 
     Returns
     -------
     left, right
-        Arrays, or tuples of them as given.
+        Arrays, or tuples of arrays if a tuple was given.
 
     Raises
     ------
     ValueError
-        Arrays of unequal length, no size, or sizes that leave nothing or ask for too much.
+        If arrays differ in length, if no size is given, or if a part would be empty or both together too large.
 
     Examples
     --------

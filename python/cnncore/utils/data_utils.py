@@ -1,4 +1,4 @@
-"""An old path of Keras: what it had is in ``cnncore.utils`` today."""
+"""``utils.data_utils`` of Keras 2. What it had is in ``cnncore.utils`` today."""
 
 from cnncore._old_modules import leading_to
 

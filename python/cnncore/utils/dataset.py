@@ -11,15 +11,15 @@ __all__ = ["PyDataset", "Sequence"]
 
 
 class PyDataset:
-    """A data set that gives its batches by number to `fit`, `evaluate` and `predict`.
+    """Base class of data sets from which `fit`, `evaluate` and `predict` get batches by number.
 
-    A subclass has ``__getitem__(index)``, which returns batch number `index` as ``x``, ``(x, y)`` or
-    ``(x, y, sample_weight)``, and ``__len__()``, the number of batches of an epoch.
+    A subclass implements ``__getitem__(index)``, which returns batch number `index` as ``x``, ``(x, y)`` or
+    ``(x, y, sample_weight)``, and ``__len__()``, which returns the number of batches of an epoch.
 
     Parameters
     ----------
     workers : int, default 1
-        How many threads prepare batches ahead of their use; 0 prepares each one when it is needed.
+        How many threads prepare batches before they are needed. With 0, each batch is prepared when it is needed.
     use_multiprocessing : bool, default False
         Accepted for compatibility with Keras: batches are always prepared by threads, since NumPy and the core release
         the GIL.
@@ -60,7 +60,7 @@ class PyDataset:
 
     @property
     def num_batches(self) -> int | None:
-        """The number of batches of an epoch; a subclass that never ends overrides it and returns None."""
+        """The number of batches of an epoch. A data set without an end overrides this and returns None."""
         return len(self)
 
     def __iter__(self) -> Iterator[Any]:
@@ -68,10 +68,10 @@ class PyDataset:
             yield self[index]
 
     def on_epoch_begin(self) -> None:
-        """Called before each epoch."""
+        """Do nothing. `fit` calls this before each epoch, and a subclass may override it."""
 
     def on_epoch_end(self) -> None:
-        """Called after each epoch. A subclass may shuffle here."""
+        """Do nothing. `fit` calls this after each epoch, and a subclass may override it, for example to shuffle."""
 
 
 Sequence = PyDataset  # Keras' older name

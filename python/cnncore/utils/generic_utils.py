@@ -1,4 +1,4 @@
-"""What Keras 2 had in ``utils.generic_utils``."""
+"""``utils.generic_utils`` of Keras 2."""
 
 from cnncore.utils.progbar import Progbar
 from cnncore.utils.session import (

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from cnncore import _checks
 from cnncore._images import INTERPOLATIONS, centred_crop, resize
 
 __all__ = ["array_to_img", "img_to_array", "load_img", "save_img", "smart_resize"]
@@ -43,15 +44,16 @@ def load_img(
     path : path or io.BytesIO
         The file, or its bytes.
     color_mode : {"rgb", "rgba", "grayscale"}, default "rgb"
-        What the picture is converted to. Grey pictures of 16 or 32 bits keep their depth in "grayscale".
+        The colours to which the picture is converted. "grayscale" leaves grey pictures of 16 or 32 bits as they are.
     target_size : (height, width), optional
         The size to which the picture is resized; by default it keeps its size.
     interpolation : {"nearest", "bilinear", "bicubic", "hamming", "box", "lanczos"}, default "nearest"
-        How it is resized.
+        How the picture is resized.
     keep_aspect_ratio : bool, default False
-        Cut the largest centred part with the target's proportions instead of distorting the picture.
+        Whether to resize only the largest centred part with the proportions of the target, so that the picture is not
+        distorted.
     grayscale : bool, optional
-        Keras 2's word for ``color_mode="grayscale"``, with a DeprecationWarning.
+        Keras 2's argument for ``color_mode="grayscale"``. It gives a DeprecationWarning.
 
     Returns
     -------
@@ -60,11 +62,11 @@ def load_img(
     Raises
     ------
     ImportError
-        Pillow is missing.
+        If Pillow is missing.
     ValueError
-        An unknown colour mode or interpolation.
+        If the colour mode or the interpolation is unknown.
     OSError
-        The file cannot be read, or is not a picture.
+        If the file cannot be read, or is not a picture.
 
     Examples
     --------
@@ -90,7 +92,7 @@ def load_img(
         image.load()
     if target_size is None:
         return image
-    height, width = target_size
+    height, width = _checks.pair(target_size, "target_size", "load_img")
     if image.size == (width, height):
         return image
     resample = getattr(image_module.Resampling, interpolation.upper())
@@ -105,7 +107,7 @@ def _convert(image: Any, color_mode: str) -> Any:
 
 
 def _centred_box(size: tuple[int, int], target: tuple[int, int]) -> tuple[int, int, int, int]:
-    """The largest centred box (left, top, right, bottom) with the target's proportions."""
+    """The largest centred box (left, top, right, bottom) whose proportions are those of the target."""
     width, height = size
     crop_width = max(1, min(width, height * target[0] // target[1]))
     crop_height = max(1, min(height, width * target[1] // target[0]))
@@ -129,14 +131,15 @@ def img_to_array(img: Any, data_format: str | None = None, dtype: Any = None) ->
     img : PIL.Image.Image
         The picture.
     data_format : {"channels_last", "channels_first"}, optional
-        Where the channels go; last by default.
+        Where the array has its channels; last by default.
     dtype : dtype, optional
         float32 by default.
 
     Returns
     -------
     numpy.ndarray
-        (height, width, channels), values as in the picture, mostly 0-255. A grey picture has one channel.
+        An array of shape (height, width, channels) with the values of the picture, which are mostly from 0 to 255. A
+        grey picture has one channel.
 
     Examples
     --------
@@ -159,23 +162,23 @@ def array_to_img(x: Any, data_format: str | None = None, scale: bool = True, dty
     Parameters
     ----------
     x : array_like, shape (height, width, channels)
-        1, 3 or 4 channels.
+        An image with 1, 3 or 4 channels.
     data_format : {"channels_last", "channels_first"}, optional
         Where the channels are; last by default.
     scale : bool, default True
-        Stretch the values to 0-255, smallest to largest.
+        Whether to stretch the values so that the smallest becomes 0 and the largest 255.
     dtype : dtype, optional
         The type to compute in; float32 by default.
 
     Returns
     -------
     PIL.Image.Image
-        Grey, RGB or RGBA of 8 bits; grey of 32 bits where unscaled values exceed 255.
+        Grey, RGB or RGBA of 8 bits. If values of a grey image exceed 255, grey of 32 bits.
 
     Raises
     ------
     ValueError
-        Another rank or number of channels.
+        If the array has another rank or number of channels.
 
     Examples
     --------
@@ -215,15 +218,15 @@ def save_img(
     Parameters
     ----------
     path : path
-        The file; its ending says the format.
+        The file. The ending of its name says the format.
     x : array_like, shape (height, width, channels)
-        1, 3 or 4 channels.
+        An image with 1, 3 or 4 channels.
     data_format : {"channels_last", "channels_first"}, optional
         Where the channels are; last by default.
     file_format : str, optional
         The format, such as "png", if the ending does not say it.
     scale : bool, default True
-        Stretch the values to 0-255.
+        Whether to stretch the values so that the smallest becomes 0 and the largest 255.
     **kwargs
         Passed to ``PIL.Image.Image.save``.
 
@@ -242,12 +245,12 @@ def save_img(
 def smart_resize(
     x: Any, size: tuple[int, int], interpolation: str = "bilinear", data_format: str = "channels_last"
 ) -> np.ndarray:
-    """Resize images without distorting them: the largest centred part with the target's proportions.
+    """Resize images without distorting them: only the largest centred part with the proportions of ``size`` is kept.
 
     Parameters
     ----------
     x : array_like, shape (height, width, channels) or (n, height, width, channels)
-        uint8 stays uint8; all others become float32.
+        One image or several. uint8 stays uint8; all other types become float32.
     size : (height, width)
     interpolation : {"bilinear", "nearest"}, default "bilinear"
     data_format : {"channels_last"}
@@ -269,7 +272,7 @@ def smart_resize(
     if array.ndim not in (3, 4):
         raise ValueError(f"[smart_resize] expected images of rank 3 or 4. Received: shape {array.shape}")
     images = np.require(array, np.uint8 if array.dtype == np.uint8 else np.float32, ["C", "A"])
-    height, width = size
+    height, width = _checks.pair(size, "size", "smart_resize")
     resized = resize(
         centred_crop(images if array.ndim == 4 else images[None], height, width), height, width, interpolation
     )

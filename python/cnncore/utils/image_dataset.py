@@ -51,24 +51,27 @@ def image_dataset_from_directory(
     directory : path
         With ``labels="inferred"`` it must have a folder for each class. Otherwise all pictures in it are used.
     labels : "inferred", None or list of int, default "inferred"
-        From the folders, none, or one for each picture in alphabetical order of their paths.
+        "inferred" means the folders, and None no labels. A list has a label for each picture, in the alphabetical order
+        of their paths.
     label_mode : {"int", "categorical", "binary", None}, default "int"
-        int32 numbers, one-hot float32 rows, float32 0 or 1 of shape (n, 1), or no labels.
+        "int" gives int32 numbers, "categorical" one-hot float32 rows, "binary" float32 numbers 0 and 1 of shape (n, 1),
+        and None no labels.
     class_names : list of str, optional
-        Names of the folders in the order of the classes. Alphabetical by default.
+        The names of the folders in the order of the classes. By default the order is alphabetical.
     color_mode : {"rgb", "rgba", "grayscale"}, default "rgb"
     batch_size : int, default 32
         None gives single images.
     image_size : int or (height, width), default (256, 256)
-        To which all pictures are brought.
+        The size to which all pictures are resized.
     shuffle : bool, default True
-        Another order in each epoch; False keeps the alphabetical order.
+        Whether each epoch has another order. With False the order is alphabetical.
     seed : int, optional
-        Of the shuffling and of the split.
+        The seed of the shuffling and of the split.
     validation_split : float in (0, 1), optional
         The share of the pictures that is used for validation.
     subset : {"training", "validation", "both"}, optional
-        Which part; "both" gives a list of the two. Needs `validation_split`, and a `seed` where pictures are shuffled.
+        Which part to return; "both" returns a list of the two. This needs `validation_split`, and for one part of
+        shuffled pictures also `seed`.
     interpolation : {"bilinear", "nearest"}, default "bilinear"
         How pictures are resized.
     follow_links : bool, default False
@@ -82,16 +85,17 @@ def image_dataset_from_directory(
     Returns
     -------
     ImageDataset or list of two
-        Gives ``(images, labels)`` or ``images``: float32 (n, height, width, channels) with values of 0 to 255.
+        Each batch is ``(images, labels)``, or ``images`` without labels. Images are float32 of shape
+        (n, height, width, channels), with values from 0 to 255.
 
     Raises
     ------
     ImportError
-        Pillow is missing.
+        If Pillow is missing.
     FileNotFoundError
-        The directory is missing.
+        If the directory is missing.
     ValueError
-        An argument makes no sense, or there are no pictures.
+        If an argument makes no sense, or there are no pictures.
 
     Examples
     --------
@@ -105,6 +109,8 @@ def image_dataset_from_directory(
     if labels is None or label_mode is None:
         labels, label_mode = None, None
     paths, numbers, names = _index(directory, labels, class_names, follow_links)
+    if label_mode in ("categorical", "binary") and numbers is not None and not isinstance(labels, str):
+        _check_counted(numbers, len(names or ()))
     if not paths:
         raise ValueError(f"[{_OWNER}] expected pictures ({', '.join(_ENDINGS)}) in {directory}. Received: none")
     if label_mode == "binary" and len(names or ()) != 2:
@@ -133,13 +139,15 @@ def image_dataset_from_directory(
 
 
 class ImageDataset(PyDataset):
-    """Pictures in files as batches, read when they are asked for; `image_dataset_from_directory` makes it.
+    """Batches of pictures, which are read from their files when a batch is asked for.
+
+    :func:`image_dataset_from_directory` makes it.
 
     Attributes
     ----------
     class_names : list of str or None
     file_paths : list of str
-        In the order before the first epoch's shuffling.
+        The paths of all pictures, in their order before the first epoch's shuffling.
     """
 
     def __init__(
@@ -159,7 +167,7 @@ class ImageDataset(PyDataset):
         self._shuffle_seed, self._epoch = shuffle_seed, 0
         self._cache: dict[int, np.ndarray] | None = None
         self._functions: list[Callable[..., Any]] = []
-        self._batches: range | None = None  # those of all batches that this data set has
+        self._batches: range | None = None  # the numbers of the batches that `take` and `skip` left; None means all
         self._order = self._new_order()
 
     def _new_order(self) -> np.ndarray:
@@ -206,25 +214,28 @@ class ImageDataset(PyDataset):
 
     # --- what scripts call on TensorFlow's data sets --------------------------------------------------------------
     def cache(self) -> ImageDataset:
-        """Keep the pictures in memory once they were read; this data set itself."""
+        """Keep each picture in memory after it has been read. Returns this data set itself."""
         self._cache = {}
         return self
 
+    def _all_batches(self) -> range:
+        return range(len(self)) if self._batches is None else self._batches
+
     def take(self, count: int) -> ImageDataset:
-        """A data set of the first ``count`` batches of each pass; -1 means all."""
+        """A data set of the first ``count`` batches of each epoch; -1 means all."""
         other = copy.copy(self)
         if _checks.integer(count, "count", "ImageDataset.take", minimum=-1) >= 0:
-            other._batches = range(len(self))[:count]
+            other._batches = self._all_batches()[:count]
         return other
 
     def skip(self, count: int) -> ImageDataset:
-        """A data set without the first ``count`` batches of each pass."""
+        """A data set without the first ``count`` batches of each epoch."""
         other = copy.copy(self)
-        other._batches = range(len(self))[_checks.integer(count, "count", "ImageDataset.skip", minimum=0) :]
+        other._batches = self._all_batches()[_checks.integer(count, "count", "ImageDataset.skip", minimum=0) :]
         return other
 
     def shuffle(self, buffer_size: Any = None, seed: Any = None, reshuffle_each_iteration: Any = None) -> ImageDataset:
-        """A data set whose pictures are shuffled before each pass: all of them, whatever ``buffer_size`` says."""
+        """A data set whose pictures are shuffled before each epoch. All are shuffled, whatever ``buffer_size`` is."""
         other = copy.copy(self)
         if self._shuffle_seed is None:
             other._shuffle_seed = next_seed() if seed is None else _checks.integer(seed, "seed", "ImageDataset.shuffle")
@@ -236,7 +247,7 @@ class ImageDataset(PyDataset):
         return self
 
     def map(self, function: Callable[..., Any], num_parallel_calls: Any = None) -> ImageDataset:
-        """A data set whose batches are what ``function(images, labels)`` makes of those of this one."""
+        """A data set whose batches are the results of ``function(images, labels)`` for the batches of this one."""
         other = copy.copy(self)
         other._functions = [*self._functions, function]
         return other
@@ -264,7 +275,7 @@ def _encode(labels: np.ndarray, label_mode: str | None, classes: int) -> np.ndar
 def _index(
     directory: str | os.PathLike[str], labels: Any, class_names: list[str] | None, follow_links: bool
 ) -> tuple[list[str], np.ndarray | None, list[str] | None]:
-    """Paths, their labels and the names of the classes."""
+    """The paths of all pictures, their labels, and the names of the classes."""
     root = Path(directory)
     if not root.is_dir():
         raise FileNotFoundError(f"[{_OWNER}] expected a directory. Received: {directory}")
@@ -274,7 +285,11 @@ def _index(
             return paths, None, None
         numbers = _checks.numeric_array(labels, "labels", _OWNER)
         if numbers.shape != (len(paths),):
-            raise ValueError(f"[{_OWNER}] expected {len(paths)} labels, one a picture. Received: {numbers.shape}")
+            raise ValueError(
+                f"[{_OWNER}] expected {len(paths)} labels, one for each picture. Received: shape {numbers.shape}"
+            )
+        if not np.array_equal(numbers, numbers.astype(np.int64)):
+            raise ValueError(f"[{_OWNER}] expected whole numbers as labels. Received: dtype {numbers.dtype}")
         return paths, numbers.astype(np.int64), [str(label) for label in sorted(set(numbers.tolist()))]
     found = sorted(entry.name for entry in os.scandir(root) if entry.is_dir() and not entry.name.startswith("."))
     names = found if class_names is None else list(class_names)
@@ -283,6 +298,14 @@ def _index(
     by_class = [_pictures(root / name, follow_links) for name in names]
     numbers = np.repeat(np.arange(len(names)), [len(paths) for paths in by_class])
     return [path for paths in by_class for path in paths], numbers, names
+
+
+def _check_counted(labels: np.ndarray, classes: int) -> None:
+    if labels.size and (labels.min() < 0 or labels.max() >= classes):
+        raise ValueError(
+            f"[{_OWNER}] expected labels from 0 to {classes - 1}, since there are {classes} different ones. "
+            f"Received: labels from {labels.min()} to {labels.max()}"
+        )
 
 
 def _pictures(folder: Path, follow_links: bool) -> list[str]:

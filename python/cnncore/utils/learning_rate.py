@@ -1,4 +1,4 @@
-"""A learning rate from one short run in which it rises: the finder of Smith."""
+"""Find a good learning rate in one short run in which the rate rises, as Smith proposed."""
 
 from __future__ import annotations
 
@@ -20,22 +20,23 @@ if TYPE_CHECKING:
 __all__ = ["LearningRateCurve", "find_learning_rate"]
 
 _SMOOTHING = 0.9  # the decay of the running mean of losses
-_ALOUD = 4.0  # times the best loss: the run has diverged
+_DIVERGED = 4.0  # the run ends if the loss is this many times the best loss
 _OWNER = "find_learning_rate"
 
 
 @dataclass(frozen=True)
 class LearningRateCurve:
-    """The loss against the learning rate.
+    """How the loss depends on the learning rate.
 
     Attributes
     ----------
     learning_rates, losses : numpy.ndarray of float64, shape (steps,)
-        The loss of each batch before its step, and that step's rate.
+        The rate of each step, and the loss of its batch before the step.
     smoothed : numpy.ndarray of float64, shape (steps,)
-        A running mean of the losses, corrected for its beginning.
+        A running mean of the losses: a mean in which each loss has 0.9 times the weight of the next one.
     suggestion : float
-        A tenth of the rate at which the smoothed loss is lowest: there it falls fast, far from where training diverges.
+        A tenth of the rate at which the smoothed loss is lowest. At that rate the loss falls fast, and the rate is far
+        below those at which training diverges.
     """
 
     learning_rates: NDArray[np.float64]
@@ -49,12 +50,12 @@ class LearningRateCurve:
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            Where to draw; a new figure of ``matplotlib.pyplot`` by default, which ``pyplot.show()`` shows.
+            The axes to draw into. By default a new figure of ``matplotlib.pyplot``, which ``pyplot.show()`` shows.
 
         Returns
         -------
         matplotlib.axes.Axes
-            ``curve.plot().figure.savefig("rates.png")`` writes a picture.
+            For example, ``curve.plot().figure.savefig("rates.png")`` writes a picture.
 
         Raises
         ------
@@ -87,33 +88,34 @@ def find_learning_rate(
     steps: int = 100,
     seed: int = 0,
 ) -> LearningRateCurve:
-    """Train for some steps while the learning rate rises from ``lowest`` to ``highest``, and say where it does best.
+    """Train for some steps while the learning rate rises from ``lowest`` to ``highest``, and suggest a rate.
 
-    The run ends early where the loss has grown to four times its best, or is no longer finite. Afterwards weights,
-    optimizer and random numbers of the model are what they were.
+    The run ends early if the loss has grown to four times its lowest value, or is no longer finite. Afterwards the
+    model's weights, optimizer and random numbers are what they were before.
 
     Parameters
     ----------
     model : Model
-        Compiled.
+        A compiled model.
     x, y
         Arrays, or lists or dicts of them, as ``train_on_batch`` takes them.
     batch_size : int, default 32
     lowest, highest : float, default 1e-6 and 1
+        The rates of the first and the last step. From each step to the next the rate grows by the same factor.
     steps : int, default 100
-        Steps of the whole range, at least 10; the data is gone through as often as they need.
+        The number of steps, at least 10. If they need more batches than there are, the data is used again.
     seed : int, default 0
-        Of the order of the samples.
+        The seed of the order of the samples.
 
     Returns
     -------
     LearningRateCurve
-        ``curve.suggestion`` is a good rate to begin with, ``curve.plot()`` shows why.
+        Its ``suggestion`` is a good rate to begin with, and its ``plot()`` shows why.
 
     Raises
     ------
     ValueError
-        If the arguments make no sense, or the run ends before there is a curve.
+        If the arguments make no sense, or the run ends before its fifth step.
 
     Notes
     -----
@@ -150,10 +152,10 @@ def find_learning_rate(
 
 
 class _Before:
-    """What a model was before the run."""
+    """The state of a model before the run."""
 
     def __init__(self, model: Any, x: Any) -> None:
-        model.predict_on_batch(x)  # builds the model, if it is not
+        model.predict_on_batch(x)  # builds the model, if it has not been built
         self._model, self._weights, self._step = model, model.get_weights(), model.network.step
         optimizer = model.optimizer
         self._state = optimizer.state_dict() if optimizer.built else None
@@ -183,7 +185,7 @@ def _run(model: Any, x: Any, y: Any, rates: NDArray[np.float64], batches: Iterat
         mean = _SMOOTHING * mean + (1.0 - _SMOOTHING) * loss
         smoothed = mean / (1.0 - _SMOOTHING ** len(losses))
         best = min(best, smoothed)
-        if smoothed > _ALOUD * best and best > 0:
+        if smoothed > _DIVERGED * best and best > 0:
             break
     return losses
 

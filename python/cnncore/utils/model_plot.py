@@ -1,4 +1,4 @@
-"""A picture of a model's graph."""
+"""Draw the graph of a model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ARROW = {"arrowstyle": "->", "shrinkA": 0, "shrinkB": 0}
 
 class _Box(NamedTuple):
     lines: list[str]
-    rank: int  # the number of calls on the longest way from an input
+    rank: int  # the number of arrows on the longest path from an input to this box
 
 
 class _Drawing(NamedTuple):
@@ -37,26 +37,26 @@ def plot_model(
 ) -> Any:
     """Draw a model's layers and the tensors between them.
 
-    The package graphviz draws it if it and its program ``dot`` are installed, else matplotlib does.
+    If the package graphviz and its program ``dot`` are installed, they are used, and otherwise matplotlib.
 
     Parameters
     ----------
     model : Model
-        Whose input shape is known.
+        A model whose input shape is known.
     to_file : path, default "model.png"
-        The name's ending says the format: png, pdf, svg, ...
+        The file to write. The ending of its name says the format: png, pdf, svg, ...
     show_shapes, show_dtype, show_layer_names : bool, default False
         What to write into the boxes besides the class of the layer.
     rankdir : {"TB", "LR"}, default "TB"
-        From top to bottom, or from left to right.
+        Whether to draw from top to bottom or from left to right.
     expand_nested : bool, default False
-        Whether to draw the layers of models inside.
+        Whether to draw the layers inside models that are used as layers.
     dpi : int, default 200
         Dots per inch.
     show_layer_activations, show_trainable : bool, default False
-        Whether to write the activation, and whether the layer is trained.
+        Whether to write the layer's activation, and whether the layer is trained.
     **kwargs
-        ``layer_range`` and ``splines`` are accepted for Keras' sake.
+        ``layer_range`` and ``splines`` are accepted for compatibility with Keras, and have no effect.
 
     Returns
     -------
@@ -97,7 +97,11 @@ def plot_model(
 def _collect(
     model: Any, drawing: _Drawing, options: dict[str, bool], expand: bool, prefix: str, made_by: dict[int, str]
 ) -> dict[int, str]:
-    """Add a model's boxes and arrows; ``made_by`` says which box gives a tensor."""
+    """Add a model's boxes and arrows to ``drawing``.
+
+    ``made_by`` maps the id of each tensor to the key of the box that makes it. The returned dict includes the tensors
+    of this model.
+    """
     graph = model.graph
     for tensor in graph.input_list:
         if id(tensor) not in made_by:
@@ -141,7 +145,7 @@ def _lines(layer: Any, node: Any, options: dict[str, bool]) -> list[str]:
 
 
 def _with_graphviz(drawing: _Drawing, path: str, rankdir: str, dpi: int) -> bool:
-    """Draw with graphviz; False if it is not installed."""
+    """Draw with graphviz, and return whether it is installed."""
     try:
         import graphviz
     except ImportError:
@@ -160,7 +164,7 @@ def _with_graphviz(drawing: _Drawing, path: str, rankdir: str, dpi: int) -> bool
 
 
 def _with_matplotlib(drawing: _Drawing, path: str, rankdir: str, dpi: int) -> None:
-    from matplotlib.figure import Figure  # no pyplot: nothing is shown, and no state is kept
+    from matplotlib.figure import Figure  # unlike pyplot, this shows nothing and keeps no list of figures
 
     ranks: dict[int, list[str]] = {}
     for key, box in drawing.boxes.items():
@@ -187,12 +191,12 @@ def _with_matplotlib(drawing: _Drawing, path: str, rankdir: str, dpi: int) -> No
     style = {"boxstyle": "round", "facecolor": "white", "edgecolor": "black"}
     for key, box in drawing.boxes.items():
         axes.text(*places[key], "\n".join(box.lines), ha="center", va="center", fontsize=9, bbox=style)
-    largest = 200 * max(1.0, 60 / max(size))  # pixels are bounded by the writer of PNG files
+    largest = 200 * max(1.0, 60 / max(size))  # the writer of PNG files refuses pictures with too many pixels
     figure.savefig(path, dpi=min(dpi, largest))
 
 
 def _edge(places: Any, drawing: _Drawing, key: str, rankdir: str, side: int) -> tuple[float, float]:
-    """Where arrows reach (side 1) or leave (side -1) a box, in inches."""
+    """The point where arrows reach (side 1) or leave (side -1) a box, in inches."""
     x, y = places[key]
     lines = drawing.boxes[key].lines
     if rankdir == "TB":

@@ -1,4 +1,4 @@
-"""The name that :mod:`cnncore.utils` had in Keras 2. Each use gives a DeprecationWarning."""
+"""``utils.np_utils`` of Keras 2. Its functions are in :mod:`cnncore.utils`; using them here is deprecated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One-hot rows of labels, and vectors of length one."""
+"""Turn labels into one-hot rows, and divide vectors by their lengths."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     Parameters
     ----------
     x : array_like of int, any shape; a last axis of length 1 is dropped
-        Labels from 0 on. Floats that are whole numbers and strings of digits are taken as the integers they stand for.
+        Labels, counted from 0. Floats must be whole numbers. Strings of digits stand for integers.
     num_classes : int, optional
-        Width of the rows; the largest label plus one by default.
+        The length of the rows. By default it is the largest label plus one.
 
     Returns
     -------
@@ -31,7 +31,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     Raises
     ------
     TypeError
-        Labels that are not numbers.
+        If labels are not numbers.
     ValueError
         If a label is negative, not a whole number or not below ``num_classes``. (Keras counts negative labels from the
         end and cuts fractions off.)
@@ -69,7 +69,8 @@ def _whole_numbers(x: Any) -> np.ndarray:
         numbers = values.astype(np.float64)
     except (ValueError, TypeError):
         raise TypeError(
-            "[to_categorical] expected labels that are integers; np.unique(x, return_inverse=True)[1] numbers others. "
+            "[to_categorical] expected labels that are integers; np.unique(x, return_inverse=True)[1] turns other "
+            "labels into integers. "
             f"Received: dtype {values.dtype}"
         ) from None
     if not np.isfinite(numbers).all() or (numbers != np.floor(numbers)).any():
@@ -87,12 +88,12 @@ def normalize(x: Any, axis: int = -1, order: int | float = 2) -> np.ndarray:
     axis : int, default -1
         The axis of the vectors.
     order : int or float, default 2
-        Which norm: 2 is Euclid's, 1 the sum of magnitudes, ``numpy.inf`` the largest magnitude.
+        The norm: 2 is the Euclidean norm, 1 the sum of magnitudes, and ``numpy.inf`` the largest magnitude.
 
     Returns
     -------
     numpy.ndarray
-        The shape of `x`. Vectors of zeros stay zeros.
+        An array of the shape of `x`. Vectors of zeros stay zeros.
 
     Examples
     --------

@@ -15,22 +15,22 @@ __all__ = ["Progbar"]
 
 
 class Progbar:
-    """A progress bar for a loop, such as one over ``train_on_batch``; it goes where that of ``fit`` goes.
+    """A progress bar for a loop of your own, such as one over ``train_on_batch``. It looks like that of ``fit``.
 
     Parameters
     ----------
     target : int or None
-        Number of steps; None where it is not known.
+        The number of steps, or None if it is not known.
     width : int
-        Accepted for Keras' sake: the bar fits the terminal.
+        Accepted for compatibility with Keras. The bar is as wide as the terminal allows.
     verbose : {0, 1, 2}, default 1
-        A bar (1), one line at the end (2), nothing (0).
+        1 shows a bar, 2 prints one line at the end, and 0 shows nothing.
     interval : float, default 0.05
-        Least number of seconds between two drawings.
+        The bar is drawn at most once in this number of seconds.
     stateful_metrics : iterable of str, optional
-        Names whose values are shown as they are; those of others are averaged over the steps.
+        The names of values that are shown as they are. All others are averaged over the steps.
     unit_name : str
-        Accepted for Keras' sake.
+        Accepted for compatibility with Keras.
 
     Examples
     --------
@@ -55,7 +55,7 @@ class Progbar:
             raise ValueError(f"[Progbar] expected `verbose` to be 0, 1 or 2. Received: verbose={verbose!r}")
         self.verbose, self.interval = verbose, interval
         self.stateful_metrics = set(stateful_metrics or ())
-        self._sums: dict[str, tuple[float, float]] = {}  # of each name: sum of value times steps, and steps
+        self._sums: dict[str, tuple[float, float]] = {}  # by name: the sum of values times steps, and of steps
         self._done, self._start, self._next = 0, time.monotonic(), 0.0
         self._line: Any = None
 
@@ -64,14 +64,14 @@ class Progbar:
         return {name: total / steps for name, (total, steps) in self._sums.items()}
 
     def update(self, current: int, values: Any = None, finalize: bool | None = None) -> None:
-        """Say how far the loop is.
+        """Show how far the loop is.
 
         Parameters
         ----------
         current : int
-            Number of steps done.
+            The number of steps done.
         values : list of (name, value), optional
-            Of the steps since the last call.
+            The values of the steps since the last call.
         finalize : bool, optional
             Whether this is the last call; by default, whether ``current`` has reached the target.
         """
@@ -87,10 +87,11 @@ class Progbar:
             self._draw(last)
         elif self.verbose == 2 and last:
             seconds = time.monotonic() - self._start
-            print(f"{current}/{self.target} - {seconds:.1f}s - {format_logs(self.values(), ' - ', ': ')}", flush=True)
+            steps_done = f"{current}" if self.target is None else f"{current}/{self.target}"
+            print(f"{steps_done} - {seconds:.1f}s - {format_logs(self.values(), ' - ', ': ')}", flush=True)
 
     def add(self, n: int, values: Any = None) -> None:
-        """Say that ``n`` more steps are done."""
+        """Show that ``n`` more steps are done, with their ``values`` as in :meth:`update`."""
         self.update(self._done + n, values)
 
     def _draw(self, last: bool) -> None:

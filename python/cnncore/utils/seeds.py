@@ -17,7 +17,7 @@ def set_random_seed(seed: int) -> None:
     Parameters
     ----------
     seed : int
-        0 <= seed < 2**31.
+        At least 0 and less than 2**31.
 
     Examples
     --------
@@ -32,5 +32,5 @@ def set_random_seed(seed: int) -> None:
 
     seed = integer(seed, "seed", "set_random_seed", minimum=0)
     random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002 (for code that draws from the old global stream)
+    np.random.seed(seed)  # noqa: NPY002 (for scripts that use NumPy's old global random numbers)
     reset_seed_stream(seed)

@@ -1,4 +1,4 @@
-"""Names that Keras has in `utils` too; what they do is said where they are at home."""
+"""Functions that Keras offers in ``utils`` as well as in the modules that define them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ get_registered_name = registered_name
 
 def clear_session(free_memory: bool = True) -> None:
     """Do what :func:`cnncore.backend.clear_session` does. ``free_memory`` has no effect."""
-    from cnncore import backend  # later: backend stands on the layers
+    from cnncore import backend  # imported here because backend imports the layers, which import utils
 
     backend.clear_session(free_memory)
 
@@ -45,7 +45,7 @@ def is_keras_tensor(x: Any) -> bool:
 
 def serialize_keras_object(obj: Any) -> Any:
     """Do what :func:`cnncore.saving.serialize_keras_object` does with ``obj``."""
-    from cnncore import saving  # later: few scripts need files
+    from cnncore import saving  # imported here because few scripts need it
 
     return saving.serialize_keras_object(obj)
 

@@ -1,7 +1,7 @@
 """Newton-type methods on flat vectors: L-BFGS, Newton-CG (Hessian-free) and Levenberg-Marquardt.
 
 A method asks an :class:`Objective` for values, gradients and products with its curvature, and knows nothing of models.
-:func:`minimize` runs it; ``method.step`` is one iteration, for loops of your own.
+:func:`minimize` runs a method until it converges. ``method.step`` makes one iteration, for loops of your own.
 """
 
 from __future__ import annotations

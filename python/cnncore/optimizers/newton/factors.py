@@ -18,28 +18,28 @@ _TINY = 1e-30
 
 @dataclass(frozen=True)
 class Block:
-    r"""A kernel and its bias, whose curvature is taken as the Kronecker product of two factors.
+    r"""A kernel and its bias, whose curvature is approximated by the Kronecker product of two factors, A and G.
 
     Attributes
     ----------
     name : str
-        Of the kernel, such as "dense/kernel".
+        The path of the kernel, such as "dense/kernel".
     kernel : int
-        Where the kernel lies in the flat vectors.
+        The index in the flat vectors at which the kernel begins.
     bias : int or None
-        Where the bias lies; None without one.
+        The index at which the bias begins; None if there is no bias.
     depth : int
-        Rows of kernel and bias as a matrix: the length of a window, and 1 for the bias.
+        The number of rows of the matrix that kernel and bias form: the values of a window, and one more with a bias.
     units : int
-        Its columns.
+        The number of columns of this matrix.
     by_rows : bool
-        How A is known: as the matrix itself, (depth, depth); or by rows R, (samples, depth), with A = R^T R, where the
-        depth is so large that the rows of the last samples say the same in less.
+        Whether A is stored as rows R of shape (samples, depth) with A = R^T R, rather than as the matrix itself,
+        (depth, depth). If the depth is large, the rows of the latest samples take less memory.
 
     Notes
     -----
-    :math:`A = E[\sum_t a_t a_t^T]` over the positions t of a convolution's windows a, with 1 for the bias behind;
-    :math:`G = E[\sum_t g_t g_t^T] / T`, g the gradient before the activation (Grosse and Martens, 2016).
+    :math:`A = E[\sum_t a_t a_t^T]`, where t runs over the T windows a of a convolution, each with a 1 appended for the
+    bias. :math:`G = E[\sum_t g_t g_t^T] / T`, where g is the gradient before the activation (Grosse and Martens, 2016).
     """
 
     name: str
@@ -70,16 +70,17 @@ class Curvature:
     r"""The running means of a block's factors, and the product with their damped inverse.
 
     The inverses are those of :math:`A + \pi \sqrt\lambda I` and :math:`G + \sqrt\lambda / \pi I`, with :math:`\pi^2 =
-    \frac{\operatorname{tr} A / \dim A}{\operatorname{tr} G / \dim G}` (Martens and Grosse, 2015, section 6.3); by rows
-    :math:`(R^T R + \gamma I)^{-1} = (I - R^T (R R^T + \gamma I)^{-1} R) / \gamma`. They are computed in float64.
+    \frac{\operatorname{tr} A / \dim A}{\operatorname{tr} G / \dim G}` (Martens and Grosse, 2015, section 6.3). If A is
+    stored by rows, :math:`(R^T R + \gamma I)^{-1} = (I - R^T (R R^T + \gamma I)^{-1} R) / \gamma` is used. Inverses are
+    computed in float64.
 
     Parameters
     ----------
     block : Block
     memory : dict of str to numpy.ndarray
-        Where the arrays are kept.
+        The dict in which the means and inverses are kept.
     key : str
-        Begins their names.
+        The beginning of their names in this dict.
 
     Examples
     --------
@@ -103,7 +104,7 @@ class Curvature:
 
     @property
     def begun(self) -> bool:
-        """Whether there are inverses; ValueError if there are some of another network."""
+        """Whether there are inverses. Those of another network are a ValueError."""
         expected = {"a": self.block.depth, "g": self.block.units, "g_inverse": self.block.units}
         found = {name: self._memory.get(f"{self._key}/{name}") for name in expected}
         if all(array is None for array in found.values()):
@@ -118,7 +119,9 @@ class Curvature:
         return True
 
     def refresh(self, inputs: Float32, gradients: Float32, keep: float, most_rows: int) -> None:
-        """Let the means take an estimate: mean = keep mean + (1 - keep) estimate. Of rows the last are kept."""
+        """Add an estimate to the means: mean = keep * mean + (1 - keep) * estimate. If A is stored by rows, the latest
+        ``most_rows`` rows are kept, and scaled so that the trace of A stays the same.
+        """
         keep, new = np.float32(keep), np.float32(1.0 - keep)
         if keep == 0:
             self._set("a", inputs)
@@ -133,15 +136,12 @@ class Curvature:
             self._set("a", keep * self._get("a") + new * inputs)
 
     def invert(self, damping: float) -> None:
-        """Compute the inverses that :meth:`solve` takes from now on."""
+        """Compute the damped inverses that :meth:`solve` uses from now on."""
         a, g = self._get("a"), self._get("g").astype(np.float64)
         trace = _squares(a) if self.block.by_rows else float(np.trace(a, dtype=np.float64))
         if not (np.isfinite(trace) and np.isfinite(g).all()):
-            a, g, trace = (
-                np.full_like(a, np.nan),
-                np.full_like(g, np.nan),
-                np.nan,
-            )  # training ends where weights are NaN
+            # training ends with an error as soon as weights are NaN
+            a, g, trace = np.full_like(a, np.nan), np.full_like(g, np.nan), np.nan
         ratio = np.maximum(trace / self.block.depth, _TINY) / np.maximum(np.trace(g) / self.block.units, _TINY)
         pi, root = np.sqrt(ratio), np.sqrt(damping)
         matrix = _core.dense(a, np.ascontiguousarray(a.T), None, "float32") if self.block.by_rows else a
@@ -175,6 +175,6 @@ def _inverse(matrix: NDArray[np.float64], damping: float) -> NDArray[np.float64]
         return _core.spd_inverse(matrix)
     except ValueError:
         raise ValueError(
-            f"[KFAC] expected a damping with which factors can be inverted: raise `damping`. Received: {damping:g} on "
-            "the diagonal of a singular factor"
+            "[KFAC] expected a `damping` large enough for the factors to be inverted: use a larger one. "
+            f"Received: a singular factor, with {damping:g} added to its diagonal"
         ) from None

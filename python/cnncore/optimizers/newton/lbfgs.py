@@ -1,4 +1,4 @@
-"""L-BFGS: a model of the inverse Hessian from the last steps and changes of the gradient."""
+"""L-BFGS: the inverse Hessian is estimated from the latest steps and the changes of the gradient in them."""
 
 from __future__ import annotations
 
@@ -13,30 +13,32 @@ from cnncore.optimizers.newton.objective import Counted, Objective, Step, Vector
 
 __all__ = ["LBFGSMethod"]
 
-_LEAST_COSINE = 1e-10  # a step and a change that are nearly orthogonal say nothing
+_LEAST_COSINE = 1e-10  # a pair is dropped if step and change of the gradient are closer to orthogonal than this
 
 
 class LBFGSMethod:
     r"""Limited-memory BFGS with a line search for Wolfe's strong conditions.
 
-    With the pairs :math:`s_i = w_{i+1} - w_i,\ y_i = g_{i+1} - g_i` of the last ``history_size`` iterations the
-    direction is :math:`d = -H g`, where H is what BFGS makes of :math:`\frac{s^T y}{y^T y} I` by
+    The method remembers the pairs :math:`s_i = w_{i+1} - w_i,\ y_i = g_{i+1} - g_i` of the last ``history_size``
+    iterations. The direction of a step is :math:`d = -H g`. H begins as :math:`\frac{s^T y}{y^T y} I` of the latest
+    pair, and each pair, the oldest first, changes it by
 
     .. math::
-        H \leftarrow (I - \rho s y^T) H (I - \rho y s^T) + \rho s s^T, \quad \rho = 1 / y^T s,
+        H \leftarrow (I - \rho s y^T) H (I - \rho y s^T) + \rho s s^T, \quad \rho = 1 / y^T s.
 
-    computed by the two loops of Nocedal. The first step, of which nothing is known, is at most 1 long in the 1-norm.
+    H itself is not stored: Nocedal's two loops compute its product with g. The first step, before which there are no
+    pairs, has a length of at most 1 in the 1-norm.
 
     Parameters
     ----------
     history_size : int, default 10
-        Pairs that are kept, of 2 n numbers each.
+        The number of pairs that are remembered. For n parameters, a pair has 2 n numbers.
     learning_rate : float, default 1
         The first step length that the line search tries.
     rules : Wolfe, optional
-        What the line search asks for.
+        The conditions that end the line search.
     storage : dtype, default float64
-        Of the pairs. Arithmetic is float64 in any case.
+        The dtype in which pairs are stored. All arithmetic is float64.
 
     Notes
     -----
@@ -83,13 +85,15 @@ class LBFGSMethod:
         return result
 
     def remember(self, step: Vector, change: Vector) -> None:
-        """Keep a pair, if the curvature along it is positive."""
+        """Remember a pair, unless the curvature along the step is negative or close to 0."""
         if dot(step, change) > _LEAST_COSINE * np.sqrt(dot(step, step) * dot(change, change)):
             self._steps = [*self._steps, step.astype(self._storage)][-self.history_size :]
             self._changes = [*self._changes, change.astype(self._storage)][-self.history_size :]
 
     def step(self, objective: Objective, point: Vector) -> Step:
-        """One iteration. A direction that leads nowhere is forgotten together with its history."""
+        """Make one iteration. If the line search finds no lower value, the pairs are forgotten and it is tried again
+        along the gradient.
+        """
         counted = objective if isinstance(objective, Counted) else Counted(objective)
         before = counted.evaluations
         value, gradient = counted.value_and_gradient(point)
@@ -127,7 +131,7 @@ class LBFGSMethod:
         return Step(point + found.t * direction, found.value, found.gradient, length=found.t)
 
     def state_dict(self) -> dict[str, Any]:
-        """The pairs, oldest first."""
+        """The pairs, the oldest first."""
         return {"steps": np.array(self._steps), "changes": np.array(self._changes)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

@@ -15,19 +15,21 @@ _TRIALS = 30
 
 
 class LevenbergMarquardtMethod:
-    r"""Steps :math:`p = -(B + \lambda D)^{-1} g` that are taken only where they lower the objective.
+    r"""Steps :math:`p = -(B + \lambda D)^{-1} g`, which are only taken if they lower the objective.
 
-    B is the Gauss-Newton matrix, whose columns are its products with unit vectors; D is the largest diagonal of B so
-    far, so that the method does not depend on the scale of the parameters. With the ratio r of the objective's fall and
-    the model's a step with r > 0 is taken and :math:`\lambda \leftarrow \lambda \max(1/3, 1 - (2 r - 1)^3)`; otherwise
-    :math:`\lambda \leftarrow \nu \lambda`, :math:`\nu = 2, 4, 8, \ldots`.
+    g is the gradient, and B the Gauss-Newton matrix, whose columns are computed as products with unit vectors. D is a
+    diagonal matrix with the largest values that the diagonal of B has had so far, so that the method does not depend on
+    the scale of the parameters. r is the ratio between how much the objective falls in the step and how much the
+    quadratic model predicts. If r > 0, the step is taken, and :math:`\lambda \leftarrow \lambda \max(1/3, 1 - (2 r -
+    1)^3)`. Otherwise :math:`\lambda \leftarrow \nu \lambda` with :math:`\nu = 2, 4, 8, \ldots`, and a new step is
+    tried.
 
     Parameters
     ----------
     damping : float, default 1e-3
-        The first :math:`\lambda`.
+        The :math:`\lambda` to begin with.
     most_parameters : int, default 5000
-        B has this number squared of float64 values; more are refused.
+        An objective of more parameters is refused. For n parameters, B has n * n float64 values.
 
     Notes
     -----
@@ -53,7 +55,7 @@ class LevenbergMarquardtMethod:
         self._diagonal: Vector | None = None
 
     def step(self, objective: Objective, point: Vector) -> Step:
-        """One iteration: trials with growing damping until one lowers the objective.
+        """Make one iteration: try steps with more and more damping until one of them lowers the objective.
 
         Raises
         ------
@@ -63,7 +65,7 @@ class LevenbergMarquardtMethod:
         if point.size > self.most_parameters:
             raise ValueError(
                 f"[LevenbergMarquardt] expected at most {self.most_parameters} parameters, since the method stores a "
-                f"matrix of their number squared: use LBFGS or NewtonCG, or raise `most_parameters`. "
+                "matrix with as many rows and columns: use LBFGS or NewtonCG, or raise `most_parameters`. "
                 f"Received: {point.size}"
             )
         counted = objective if isinstance(objective, Counted) else Counted(objective)
@@ -114,7 +116,7 @@ class LevenbergMarquardtMethod:
 
 
 def _solve(matrix: Vector, right: Vector) -> Vector:
-    """The solution; the shortest one of least squares where the matrix is singular."""
+    """The solution x of matrix x = right. If the matrix is singular, the shortest least-squares solution."""
     try:
         return np.asarray(np.linalg.solve(matrix, right), np.float64)
     except np.linalg.LinAlgError:

@@ -1,8 +1,8 @@
-"""A line search that ends where Wolfe's strong conditions hold.
+"""A line search that ends at a point where Wolfe's strong conditions hold.
 
-f(t), the value at point + t * direction, is followed outward until a minimum is bracketed; then cubic interpolation
-narrows the bracket. Nocedal and Wright, "Numerical optimization", 2006, algorithms 3.5 and 3.6, with the safeguards of
-Schmidt's minFunc, which PyTorch's L-BFGS has, too.
+f(t) is the value at point + t * direction. The search tries larger and larger t until there is a minimum between two
+of them, the bracket. Then it narrows the bracket by cubic interpolation. The algorithms are 3.5 and 3.6 of Nocedal and
+Wright, "Numerical optimization", 2006, with the safeguards of Schmidt's minFunc, which PyTorch's L-BFGS has, too.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from cnncore.optimizers.newton.objective import Vector
 
 __all__ = ["Trial", "Wolfe", "strong_wolfe"]
 
-_TINY_CHANGE = 1e-9  # a bracket in which no coordinate moves further is not narrowed
+_TINY_CHANGE = 1e-9  # a bracket is not narrowed further if no coordinate differs by more than this between its ends
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A point on the line: its distance, value, slope along the line, and gradient."""
+    """A point on the line: its distance t, the value there, the slope along the line, and the gradient."""
 
     t: float
     value: float
@@ -30,16 +30,25 @@ class Trial:
 
     @property
     def finite(self) -> bool:
-        """Whether it can be interpolated."""
+        """Whether value and slope are finite, so that a cubic can be laid through them."""
         return bool(np.isfinite(self.value) and np.isfinite(self.slope))
 
 
 @dataclass(frozen=True)
 class Wolfe:
-    """The conditions: the value falls by ``decrease`` of what the slope promises, the slope to ``slope`` of itself.
+    """The conditions that end a line search, f(t) being the value at distance t.
 
-    Values that differ by less than ``noise`` of themselves count as equal: near a minimum, where a fall drowns in
-    rounding, the slope alone decides.
+    Attributes
+    ----------
+    decrease : float, default 1e-4
+        The first condition: f(t) <= f(0) + decrease * t * f'(0).
+    slope : float, default 0.9
+        The second condition: abs(f'(t)) <= slope * abs(f'(0)).
+    most_evaluations : int, default 25
+        The search ends after this number of evaluations even if the conditions do not hold.
+    noise : float, default 1e-15
+        Values that differ by less than noise * abs(f(0)) count as equal. Near a minimum, where rounding hides whether
+        the value falls, the slope alone decides.
     """
 
     decrease: float = 1e-4
@@ -49,24 +58,24 @@ class Wolfe:
 
 
 def strong_wolfe(evaluate: Callable[[float], Trial], start: Trial, t: float, reach: float, rules: Wolfe) -> Trial:
-    """A point along the line whose value is not higher than at ``start``; ``start`` if none was found.
+    """Find a point on the line whose value is not higher than that of ``start``. If there is none, return ``start``.
 
     Parameters
     ----------
     evaluate : callable
-        ``evaluate(t)`` gives the trial at distance t.
+        ``evaluate(t)`` returns the trial at distance t.
     start : Trial
-        At t = 0, with a negative slope.
+        The trial at t = 0. Its slope is negative.
     t : float
         The first distance to try.
     reach : float
-        The largest coordinate of the direction.
+        The largest absolute value in the direction.
     rules : Wolfe
 
     Returns
     -------
     Trial
-        It meets both conditions unless evaluations ran out.
+        A trial that meets both conditions, unless the search used up its evaluations or the bracket became tiny.
     """
     search = _Search(evaluate, start, reach, rules)
     bracket = search.bracket(t)
@@ -90,7 +99,7 @@ class _Search:
         return abs(trial.slope) <= -self._rules.slope * self._start.slope
 
     def bracket(self, t: float) -> list[Trial]:
-        """One trial that meets the conditions, or two with such a point between them."""
+        """One trial that meets the conditions, or two trials between which there is a point that does."""
         previous, trial, first = self._start, self._try(t), True
         while self._left > 0:
             if self._too_high(trial) or (not first and trial.value >= previous.value + self._noise):
@@ -104,7 +113,7 @@ class _Search:
         return [self._start, trial]
 
     def zoom(self, low: Trial, high: Trial) -> Trial:
-        """Narrow the bracket; ``low`` is its end with the lower value."""
+        """Narrow the bracket until a trial meets the conditions. ``low`` is the end with the lower value."""
         if high.finite and high.value < low.value - self._noise:
             low, high = high, low
         stuck = False
@@ -132,7 +141,9 @@ class _Search:
 
 
 def _cubic_minimum(a: Trial, b: Trial, least: float, most: float) -> float:
-    """The lowest point in [least, most] of the cubic with both values and slopes; the middle if there is none."""
+    """Where in [least, most] the cubic through both trials, with their slopes, is lowest. If it has no minimum, the
+    middle of [least, most].
+    """
     if a.t > b.t:
         a, b = b, a
     if not (a.finite and b.finite) or a.t == b.t:

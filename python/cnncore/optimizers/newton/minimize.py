@@ -1,4 +1,4 @@
-"""Run a method until nothing is left to gain."""
+"""Repeat the iterations of a method until it converges."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _NOISE = 1e-15
 
 @dataclass(frozen=True)
 class Result:
-    """The best point that was seen, and what it took to find it.
+    """The best point that was found, and how much work that was.
 
     Attributes
     ----------
     point, value, gradient
-        The best point.
+        The best point, and the objective's value and gradient there.
     iterations, evaluations, products : int
-        Iterations, calls of ``value_and_gradient`` and of ``curvature_product``.
+        The numbers of iterations, of calls of ``value_and_gradient`` and of calls of ``curvature_product``.
     converged : bool
-        Whether the gradient's norm is within ``tolerance``.
+        Whether the norm of the gradient is at most ``tolerance``.
     """
 
     point: Vector
@@ -45,7 +45,8 @@ def minimize(
     tolerance: float = 1e-8,
     callback: Callable[[int, Step], None] | None = None,
 ) -> Result:
-    """Iterate from ``start`` until the gradient's norm is at most ``tolerance``, or the method stays where it is.
+    """Iterate from ``start`` until the norm of the gradient is at most ``tolerance`` or two iterations in a row find no
+    better point.
 
     Parameters
     ----------
@@ -53,10 +54,11 @@ def minimize(
     objective : Objective
     start : numpy.ndarray of float64
     iterations : int, default 100
-        The most iterations.
+        The largest number of iterations.
     tolerance : float, default 1e-8
+        The norm of the gradient at which the method has converged.
     callback : callable, optional
-        ``callback(iteration, step)`` after each iteration, counted from 1.
+        ``callback(iteration, step)`` is called after each iteration. Iterations are counted from 1.
 
     Returns
     -------
@@ -65,7 +67,7 @@ def minimize(
     Raises
     ------
     ValueError
-        If value or gradient at ``start`` are not finite.
+        If the value or the gradient at ``start`` is not finite.
 
     Examples
     --------
@@ -96,7 +98,7 @@ def minimize(
 
 
 def _better(a: Step, b: Step) -> bool:
-    """Whether a's value is lower, or where rounding hides that, its gradient smaller."""
+    """Whether the value of ``a`` is lower. If rounding hides which is lower, whether its gradient is smaller."""
     if abs(a.value - b.value) <= _NOISE * abs(b.value):
         return bool(np.linalg.norm(a.gradient) < np.linalg.norm(b.gradient))
     return a.value < b.value

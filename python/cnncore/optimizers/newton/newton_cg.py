@@ -1,4 +1,6 @@
-"""Newton-CG, also called Hessian-free: Newton's equation is solved by conjugate gradients, from curvature products."""
+"""Newton-CG, also called Hessian-free optimization: conjugate gradients solve Newton's equation, using only products
+with the curvature.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +16,21 @@ __all__ = ["NewtonCGMethod", "Solution", "conjugate_gradients"]
 
 _HALVINGS = 30
 _DECREASE = 1e-4  # a step must lower the value by at least this share of what the slope predicts
-_GROWTH = 1.3  # between two proposals of conjugate gradients that are kept
+_GROWTH = 1.3  # ratio of the numbers of the iterations whose solutions are kept as proposals
 
 
 class Solution(NamedTuple):
-    """Proposals along the way of conjugate gradients, the last one last; its residual, and the products it took."""
+    """What conjugate gradients found.
+
+    Attributes
+    ----------
+    proposals : list of numpy.ndarray
+        Approximate solutions of some iterations. The last one is the final solution.
+    residual : numpy.ndarray
+        The residual of the final solution, A p + gradient.
+    products : int
+        The number of products with A.
+    """
 
     proposals: list[Vector]
     residual: Vector
@@ -35,11 +47,34 @@ def conjugate_gradients(
     preconditioner: Vector | None = None,
     report: Callable[[str], None] | None = None,
 ) -> Solution:
-    """Solve A p = -gradient for a symmetric A given by its products.
+    """Solve A p = -gradient for a symmetric matrix A of which only products are known.
 
-    It ends where the last tenth of the iterations (at least ten) lowered the quadratic model p A p / 2 + gradient p by
-    less than ``progress`` of its value an iteration (Martens), where the residual's norm is below ``tolerance``, after
-    ``most`` iterations, or at a direction without positive curvature, which is followed only if it is the first.
+    Parameters
+    ----------
+    product : callable
+        ``product(v)`` returns A v.
+    gradient, start : numpy.ndarray of float64
+        The right side and the first p.
+    most : int
+        The largest number of iterations.
+    progress : float
+        Iterations end if the last tenth of them (at least ten) lowered the quadratic model p A p / 2 + gradient p on
+        average by less than this share of its value (Martens, 2010).
+    tolerance : float
+        Iterations end if the norm of the residual is at most this.
+    preconditioner : numpy.ndarray, optional
+        An estimate of A's diagonal.
+    report : callable, optional
+        Called with a line of text after each iteration.
+
+    Returns
+    -------
+    Solution
+
+    Notes
+    -----
+    Iterations also end at a direction with a curvature of 0 or less. Such a direction is only followed if it is the
+    first one.
     """
     p = start.copy()
     residual = product(p) + gradient if p.any() else gradient.copy()
@@ -82,32 +117,34 @@ def conjugate_gradients(
 class NewtonCGMethod:
     r"""Newton's method with Martens' damping.
 
-    Conjugate gradients solve :math:`(B + \lambda I) p = -g`, from 0.95 times the last solution on. Among the proposals
-    on their way the latest is taken before which the objective no longer falls, then shortened until it falls enough.
-    With the ratio r of the objective's fall and the model's, :math:`\lambda` becomes :math:`3 \lambda / 2` where
-    r < 1/4, and :math:`2 \lambda / 3` where r > 3/4. As the gradient falls, so does the tolerance of the solution, and
-    the last iterations are Newton's.
+    Conjugate gradients solve :math:`(B + \lambda I) p = -g`, where B is the curvature and g the gradient. They start
+    from ``decay`` times the solution of the iteration before, and propose several approximate solutions on their way.
+    The method goes back from the last proposal to earlier ones as long as that lowers the objective, and then shortens
+    the step until the objective falls enough. r is the ratio between how much the objective falls at the last proposal
+    and how much the quadratic model predicts: :math:`\lambda` becomes :math:`3 \lambda / 2` if r < 1/4, and
+    :math:`2 \lambda / 3` if r > 3/4. The smaller the gradient, the more exactly the equation is solved, so that the
+    last iterations are like those of Newton's method.
 
     Parameters
     ----------
     damping : float, default 1
-        The first :math:`\lambda`.
+        The :math:`\lambda` to begin with.
     most_products : int, default 250
-        The most iterations of conjugate gradients.
+        The largest number of iterations of conjugate gradients.
     progress : float, default 5e-4
-        Conjugate gradients stop where an iteration lowers the model by a smaller part of its value.
+        Conjugate gradients stop if an iteration lowers the quadratic model by less than this share of its value.
     decay : float, default 0.95
-        What the last solution is multiplied with to begin the next.
+        The factor of the last solution, from which conjugate gradients start.
     preconditioner : callable, optional
-        ``preconditioner(point) -> vector that is not negative``, an estimate of the curvature's diagonal; it is used as
-        ``(vector + damping) ** 0.75``.
+        ``preconditioner(point)`` returns an estimate of the curvature's diagonal, a vector without negative values. It
+        is used as ``(vector + damping) ** 0.75``.
     residual : float, default 0.5
-        Conjugate gradients stop, too, where the residual is this small beside the gradient, and smaller as the
-        gradient falls. 0: only by ``progress``, as Martens does.
+        Conjugate gradients also stop if the norm of the residual is at most this share of the gradient's norm. The
+        share shrinks as the gradient does. With 0, only ``progress`` decides, as in Martens' paper.
     learning_rate : float, default 1
-        What the solution is multiplied with at first; shorter steps are tried where the value does not fall enough.
+        The factor of the solution that is tried first. Smaller factors are tried if the value does not fall enough.
     noise : float, default 1e-15
-        Values that differ by less than this part of themselves are equal.
+        Values whose relative difference is smaller than this count as equal.
 
     Notes
     -----
@@ -150,7 +187,7 @@ class NewtonCGMethod:
         self._first_norm = 0.0
 
     def step(self, objective: Objective, point: Vector) -> Step:
-        """One iteration."""
+        """Make one iteration."""
         counted = objective if isinstance(objective, Counted) else Counted(objective)
         evaluations, products = counted.evaluations, counted.products
         value, gradient = counted.value_and_gradient(point)
@@ -160,7 +197,7 @@ class NewtonCGMethod:
             return Step(point, value, gradient, damping=self.damping)
         begun = self._last is not None
         solution = self._solve(counted, point, gradient, norm)
-        if begun and dot(gradient, solution.proposals[-1]) >= 0:  # the last solution led astray
+        if begun and dot(gradient, solution.proposals[-1]) >= 0:  # uphill: start again from 0
             self._last = None
             solution = self._solve(counted, point, gradient, norm)
         reached = counted.value_and_gradient(point + solution.proposals[-1])[0]
@@ -190,7 +227,9 @@ class NewtonCGMethod:
     def _descend(
         self, objective: Counted, point: Vector, value: float, gradient: Vector, proposals: list[Vector], reached: float
     ) -> Step:
-        """Go back through the proposals while that lowers the objective, then shorten the one that is left."""
+        """Go back through the proposals as long as that lowers the objective, then shorten the best one until the
+        objective falls enough.
+        """
         best, best_value = proposals[-1], reached
         for proposal in reversed(proposals[:-1]):
             new_value = objective.value_and_gradient(point + proposal)[0]
@@ -205,11 +244,11 @@ class NewtonCGMethod:
             if finite and new_value <= value + _DECREASE * length * min(slope, 0.0) + self.noise * abs(value):
                 return Step(point + length * best, new_value, new_gradient, length=length)
             length *= 0.5
-        self._last = None  # a solution that leads nowhere is no beginning
+        self._last = None  # this solution does not lower the objective: the next one starts from 0
         return Step(point, value, gradient)
 
     def _adapt(self, gradient: Vector, solution: Solution, fall: float) -> None:
-        """The damping of the next iteration, by how well the quadratic model foretold the value at its solution."""
+        """Set the damping of the next iteration, by how well the quadratic model predicted the objective's fall."""
         p = solution.proposals[-1]
         product = solution.residual - gradient - self.damping * p  # the curvature times p
         model = dot(gradient, p) + 0.5 * dot(p, product)
@@ -220,7 +259,7 @@ class NewtonCGMethod:
             self.damping *= 2.0 / 3.0
 
     def state_dict(self) -> dict[str, Any]:
-        """The damping, the first gradient's norm and the last solution."""
+        """The damping, the norm of the first gradient, and the last solution."""
         last = np.empty(0) if self._last is None else self._last.copy()
         return {"damping": self.damping, "first_norm": self._first_norm, "last": last}
 

@@ -1,4 +1,4 @@
-"""What a method asks for, and what an iteration tells."""
+"""The interfaces between methods and the functions they minimize, and the result of one iteration."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Vector = NDArray[np.float64]
 
 
 def dot(a: NDArray[Any], b: NDArray[Any]) -> float:
-    """The inner product. Not by BLAS, whose threads would wait for the core's to give their cores back."""
+    """The inner product, without BLAS: its threads would compete for the processor with the threads of the core."""
     return float(np.einsum("i,i->", a, b, dtype=np.float64, casting="safe"))
 
 
 class Objective(Protocol):
-    """A function of one flat vector. Points and results are float64, whatever it computes in."""
+    """A function of one flat vector. Points and results are float64, even if it computes in another precision."""
 
     def value_and_gradient(self, point: Vector) -> tuple[float, Vector]:
         """The value, which may be infinite or NaN, and the gradient, a new vector."""
@@ -36,18 +36,18 @@ class CurvedObjective(Objective, Protocol):
 
 @dataclass
 class Step:
-    """One iteration.
+    """The result of one iteration.
 
     Attributes
     ----------
     point, value, gradient
-        Where the method is now, the objective there and its gradient.
+        The point that the method has reached, and the objective's value and gradient there.
     length : float
-        What the proposed step was multiplied with; 0 where the method stayed.
+        The factor by which the proposed step was multiplied; 0 if the method stayed at its point.
     evaluations, products : int
-        Calls of ``value_and_gradient`` and of ``curvature_product``.
+        The numbers of calls of ``value_and_gradient`` and of ``curvature_product``.
     damping : float
-        Added to the curvature's diagonal, for the methods that do.
+        The number that was added to the curvature's diagonal; 0 for methods without damping.
     """
 
     point: Vector
@@ -60,10 +60,10 @@ class Step:
 
 
 class Method(Protocol):
-    """An iteration with a memory."""
+    """A method that makes iterations, and keeps a memory between them."""
 
     def step(self, objective: Objective, point: Vector) -> Step:
-        """One iteration from ``point``."""
+        """Make one iteration from ``point``."""
         ...
 
     def state_dict(self) -> dict[str, Any]:
@@ -85,7 +85,7 @@ class Counted:
         self._last: tuple[float, Vector] = (np.nan, np.empty(0))
 
     def value_and_gradient(self, point: Vector) -> tuple[float, Vector]:
-        """The objective's, computed once where it is asked for the last point again."""
+        """Value and gradient of the objective. They are not computed again if the point is the same as last time."""
         if self._point is None or not np.array_equal(point, self._point):
             self.evaluations += 1
             value, gradient = self.objective.value_and_gradient(point)
@@ -93,13 +93,13 @@ class Counted:
         return self._last
 
     def report(self, text: str) -> None:
-        """Tell what a long iteration does, where somebody listens."""
+        """Tell the objective what a long iteration is doing, if it has a method ``report``."""
         tell = getattr(self.objective, "report", None)
         if tell is not None:
             tell(text)
 
     def curvature_product(self, point: Vector, direction: Vector) -> Vector:
-        """The objective's."""
+        """The product with the objective's curvature."""
         self.products += 1
         curved = cast("CurvedObjective", self.objective)
         return np.asarray(curved.curvature_product(point, direction), np.float64)

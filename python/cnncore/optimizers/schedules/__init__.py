@@ -1,4 +1,4 @@
-"""Learning rates that change from step to step. A schedule is called with the number of steps done, from 0 on."""
+"""Learning rates that change from step to step. A schedule is called with the number of batches so far, 0 at first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The base class of schedules, and checks that they share."""
+"""The base class of schedules, and the checks that they share."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ registry: Registry[LearningRateSchedule] = Registry("learning rate schedule")
 
 
 class LearningRateSchedule:
-    """Base class of schedules: ``__call__(step)`` returns the rate, and ``get_config()`` the arguments of the
-    constructor.
+    """Base class of schedules. A subclass implements ``__call__(step)``, which returns the learning rate.
 
-    A plain function of the step can be used as well, but only instances of this class can be saved with a model.
+    ``get_config()`` returns the arguments of the constructor. A plain function of the step can be used as a learning
+    rate as well, but only instances of this class can be saved with a model.
 
     Examples
     --------
@@ -49,12 +49,12 @@ class LearningRateSchedule:
 
 
 def rate(value: Any, name: str, owner: object) -> float:
-    """A number >= 0."""
+    """``value`` as a finite float that is at least 0."""
     return _checks.number(value, name, type(owner).__name__, minimum=0.0)
 
 
 def duration(value: Any, name: str, owner: object) -> float:
-    """A number of steps > 0; it need not be whole."""
+    """``value`` as a number of steps greater than 0. It need not be a whole number."""
     steps = _checks.number(value, name, type(owner).__name__)
     if steps <= 0:
         raise ValueError(f"[{type(owner).__name__}] expected `{name}` > 0. Received: {name}={value!r}")

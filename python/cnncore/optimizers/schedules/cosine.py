@@ -1,4 +1,4 @@
-"""Schedules along cosines."""
+"""Schedules in which the learning rate follows half a cosine."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ __all__ = ["CosineDecay", "CosineDecayRestarts", "OneCycle"]
 
 @registry.register()
 class CosineDecay(LearningRateSchedule):
-    """Half a cosine from the initial rate down to ``alpha`` times that rate, with an optional linear warm-up before.
+    """Half a cosine from the initial rate down to ``alpha`` times that rate, optionally after a linear warm-up.
 
     Parameters
     ----------
     initial_learning_rate : float
     decay_steps : float
+        The number of steps in which the rate falls, without the warm-up.
     alpha : float, default 0
-        The fraction of the rate that is left at the end, and after it.
+        The fraction of the rate that is left at the end. The rate stays there afterwards.
     name : str, default "CosineDecay"
     warmup_target : float, optional
-        The rate at the end of the warm-up, which begins with the initial rate.
+        The rate at the end of the warm-up. The warm-up begins with the initial rate. By default there is no warm-up.
     warmup_steps : float, default 0
+        The number of steps of the warm-up.
 
     Notes
     -----
@@ -71,8 +73,9 @@ class CosineDecayRestarts(LearningRateSchedule):
     first_decay_steps : float
         The number of steps of the first half cosine.
     t_mul : float, default 2
-        At least 1.
+        How many times as long as the one before each half cosine is; at least 1.
     m_mul : float, default 1
+        How many times as high as the one before each half cosine is.
     alpha : float, default 0
         The rate is never less than this fraction of the initial rate.
     name : str, default "SGDRDecay"
@@ -124,7 +127,7 @@ class OneCycle(LearningRateSchedule):
     ----------
     max_learning_rate : float
     total_steps : int
-        Usually epochs * ceil(samples / batch size).
+        The number of steps of the training: usually epochs * ceil(samples / batch size).
     warmup_fraction : float, default 0.3
         The share of the steps in which the rate rises, in [0, 1).
     initial_divisor : float, default 25

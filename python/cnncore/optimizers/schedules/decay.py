@@ -20,8 +20,9 @@ class ExponentialDecay(LearningRateSchedule):
     ----------
     initial_learning_rate : float
     decay_steps : float
-        The number of steps in which the rate is multiplied by ``decay_rate``.
+        After this number of steps, the rate has been multiplied by ``decay_rate`` once.
     decay_rate : float
+        The factor.
     staircase : bool, default False
         Round the exponent down, so that the rate changes once every ``decay_steps`` steps.
     name : str, default "ExponentialDecay"
@@ -91,7 +92,7 @@ class InverseTimeDecay(LearningRateSchedule):
 
 @registry.register()
 class PolynomialDecay(LearningRateSchedule):
-    """``(initial - end) * (1 - step / decay_steps) ** power + end``, and ``end`` from then on.
+    """``(initial - end) * (1 - step / decay_steps) ** power + end``, and ``end`` after ``decay_steps`` steps.
 
     Parameters
     ----------
@@ -100,8 +101,8 @@ class PolynomialDecay(LearningRateSchedule):
     end_learning_rate : float, default 0.0001
     power : float, default 1
     cycle : bool, default False
-        After ``decay_steps`` steps, use the next multiple of ``decay_steps`` instead, so that the rate rises and falls
-        again.
+        Whether the formula uses the smallest multiple of ``decay_steps`` that is not less than the step instead of
+        ``decay_steps``. At each multiple the rate is then raised, and falls again.
     name : str, default "PolynomialDecay"
 
     Examples
