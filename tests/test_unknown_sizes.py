@@ -158,7 +158,7 @@ class TestPrediction:
             model.predict(images(2, 9, 8))
         with pytest.raises(ValueError, match=r"expected y of shape \(samples, 8, 8, 1\)"):
             model.evaluate(images(2, 8, 8), [np.ones((2, 8, 9, 1)), [0, 1]])
-        with pytest.raises(ValueError, match="window is larger"):
+        with pytest.raises(ValueError, match="not larger than the input"):
             Sequential([Input((None, None, 1)), layers.Conv2D(1, 5)]).predict(images(1, 4, 9, 1))
 
     def test_an_axis_for_channels_may_be_left_out(self):
