@@ -219,7 +219,7 @@ class TestNonFiniteLoss:
             model.fit(*stripes)
 
     def test_weights_of_samples_are_named(self, stripes):
-        with pytest.raises(TrainingError, match=r"all predictions are finite, .* is not"):
+        with pytest.raises(TrainingError, match=r"all predictions are finite, but .* is not"):
             self.make().fit(*stripes, sample_weight=np.full(120, np.nan))
 
     def test_on_a_batch(self, stripes):

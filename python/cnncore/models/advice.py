@@ -26,7 +26,7 @@ def value_range(x: np.ndarray) -> tuple[float, float]:
 def advise_on_inputs(
     layers: Iterable[Any], ranges: Sequence[tuple[float, float]], arrays: Sequence[np.ndarray], given: set[str]
 ) -> None:
-    """Warn about floats from 0 to 1 where the model itself divides pixels by 255."""
+    """Warn about floats from 0 to 1 if the model itself divides pixels by 255."""
     if len(arrays) != 1 or arrays[0].dtype == np.uint8 or "range" in given:
         return
     first = next((layer for layer in layers if type(layer).__name__ != "InputLayer"), None)
@@ -54,7 +54,7 @@ def advise_on_outputs(outputs: Sequence[Output], tensors: Sequence[Any], given: 
 
 
 def final_activation(tensor: Any) -> str | None:
-    """The name of the activation behind a tensor: "linear" for a layer without one, None if it is not known."""
+    """The name of the activation that computed a tensor: "linear" for a layer without one, None if it is not known."""
     layer = getattr(getattr(tensor, "node", None), "layer", None)
     kind = type(layer).__name__
     if kind in ("Softmax", "ReLU", "LeakyReLU", "ELU"):

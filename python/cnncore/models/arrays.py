@@ -1,4 +1,4 @@
-"""Turn what users pass as data into arrays of the right shape, and copy it only where that is necessary."""
+"""Turn what users pass as data into arrays of the right shape. It is copied only if that is necessary."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def as_array(value: Any) -> Any:
 
 
 def by_name(data: Any, structure: Any, names: Sequence[str], what: str, owner: str) -> list[Any]:
-    """The parts of ``data`` for each input or output of a model, in order; None where a dict leaves one out.
+    """The parts of ``data`` for the inputs or outputs of a model, in order. None for those that a dict leaves out.
 
     Parameters
     ----------

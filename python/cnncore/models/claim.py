@@ -11,7 +11,7 @@ __all__ = ["Claim"]
 class Claim:
     """A lock that never waits: the value of its ``with`` statement says whether the block has the lock.
 
-    Nobody holds a copy or a pickle of it.
+    Copies and pickles of a claim are not held, even if the original is.
 
     Examples
     --------

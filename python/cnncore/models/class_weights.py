@@ -1,4 +1,4 @@
-"""Weights of samples by their class."""
+"""Weights of samples that follow from their classes."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def weights_of_classes(
     Raises
     ------
     ValueError
-        If a class is not one of the model's, a weight is negative, or the targets name no class for each sample.
+        If the model has no such class, a weight is negative, or the targets do not give one class for each sample.
     TypeError
-        If ``class_weight`` is no dict of numbers.
+        If ``class_weight`` is not a dict of numbers.
 
     Examples
     --------
@@ -67,7 +67,7 @@ def weights_of_classes(
 
 
 def _labels(y: np.ndarray) -> Any:
-    """The class of each sample; None if the targets do not say one class for each sample."""
+    """The class of each sample. None if the targets do not give one class for each sample."""
     if y.ndim == 1:
         return y.astype(np.int64)
     if y.ndim != 2:

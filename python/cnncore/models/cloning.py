@@ -31,10 +31,10 @@ def clone_model(
     model : Model
         A functional or Sequential model. Models inside are cloned by their config, as other layers are.
     input_tensors : KerasTensor, or list or dict of them, optional
-        What the new model begins with; new inputs by default.
+        Inputs of the new model, made by ``Input``; new ones by default.
     clone_function : callable, optional
-        Called with each layer but the inputs; the layer to use in its place. By default a new layer with the same
-        config.
+        Called with each layer that is not an input; returns the layer to use instead. By default this is a new layer
+        with the same config.
 
     Returns
     -------
@@ -114,7 +114,7 @@ def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None =
     Raises
     ------
     ValueError
-        If the text is not JSON or no description of a model.
+        If the text is not JSON, or does not describe a model.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The arguments of ``compile``: an entry for each output, whether they are given as one object, a list or a dict."""
+"""The arguments of ``compile``, which are one object, a list or a dict, as an entry for each output of the model."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ class Plan:
         result = []
         for index, (name, shape) in enumerate(zip(names, shapes, strict=True)):
             loss, prefix = per_loss[index], "" if count == 1 else f"{name}_"
-            plain, heavy = (
+            plain, with_weights = (
                 [metrics_module.get(item, loss, shape) for item in group[index]] for group in (metrics, weighted)
             )
             taken = {metric.name for metric in plain}
             logged = metrics_module.unique_names(
                 [metric.name for metric in plain]
-                + [f"{'weighted_' if metric.name in taken else ''}{metric.name}" for metric in heavy]
+                + [f"{'weighted_' if metric.name in taken else ''}{metric.name}" for metric in with_weights]
             )
-            named = [(f"{prefix}{key}", metric) for key, metric in zip(logged, [*plain, *heavy], strict=True)]
+            named = [(f"{prefix}{key}", metric) for key, metric in zip(logged, [*plain, *with_weights], strict=True)]
             result.append(
                 Output(
                     name,

@@ -38,7 +38,7 @@ class Compiled(Structure):
         *,
         precision: str = "float32",
     ) -> None:
-        """Choose how to train. The model is left as it was if an argument makes no sense.
+        """Choose how to train. If an argument is refused, the model is left as it was.
 
         Parameters
         ----------
@@ -46,27 +46,26 @@ class Compiled(Structure):
             A name or an object of :mod:`cnncore.optimizers`.
         loss : str, Loss or callable, optional
             A name, an object or a function of :mod:`cnncore.losses`, or your own Loss; for a model with several outputs
-            one for all, a list, or a dict by the outputs' names. Training needs one.
+            one loss for all, a list, or a dict by the outputs' names. Training needs a loss.
         loss_weights : float, list or dict, optional
             How much the loss of each output counts in the total; 1 by default.
         metrics : list, optional
             Names ("accuracy", "mae", "mse", ...), objects of :mod:`cnncore.metrics`, or functions
             ``(y_true, y_pred) -> one value for each sample``; for a model with several outputs a list of such lists, or
-            a dict by the outputs' names. They do not see sample weights.
+            a dict by the outputs' names. Sample weights have no effect on them.
         weighted_metrics : list, optional
-            Likewise, for metrics that weight samples by ``sample_weight`` and ``class_weight``.
+            Likewise, but ``sample_weight`` and ``class_weight`` weight the samples of these metrics.
         run_eagerly, steps_per_execution, jit_compile, auto_scale_loss
-            Accepted for compatibility with Keras, without an effect: the core always runs compiled code, one step after
-            another.
+            Accepted for compatibility with Keras, without an effect: there is one way to run, and it is compiled.
         precision : {"float32", "bfloat16_3x", "bfloat16"}, default "float32"
-            The precision of layers that have none of their own. It does not change the weights.
+            The precision of products in layers that have no precision of their own. The weights stay as they are.
 
         Raises
         ------
         ValueError
             If a name is not known.
         TypeError
-            If an argument is something else.
+            If an argument is of a wrong type.
 
         Examples
         --------
@@ -108,14 +107,14 @@ class Compiled(Structure):
 
     @property
     def loss(self) -> Any:
-        """The loss, or the losses as ``compile`` was given them, as objects."""
+        """The loss as an object, or the list or dict of losses that ``compile`` was given, as objects."""
         self._require_compiled("loss")
         assert self._plan is not None
         return self._plan.loss
 
     @property
     def metrics(self) -> list[Any]:
-        """The metrics of all outputs, beyond the losses."""
+        """The metrics of all outputs, without the losses."""
         self._require_compiled("metrics")
         return [metric for output in self._described_outputs() for _, metric in output.all_metrics]
 
@@ -178,13 +177,13 @@ class Compiled(Structure):
 
     @property
     def _says_its_loss(self) -> bool:
-        """Whether a subclass has ``compute_loss``."""
+        """Whether a subclass defines ``compute_loss``."""
         return type(self).compute_loss is not Compiled.compute_loss
 
     def _with_own_loss(self, outputs: list[Output]) -> list[Output]:
         if len(outputs) != 1:
             raise ValueError(
-                f"[compile] expected a model with one output where its class has compute_loss. Received: "
+                f"[compile] expected a model with one output, because its class defines compute_loss. Received: "
                 f"{len(outputs)} outputs; write a loss for each of them, or add_loss in call"
             )
         return [outputs[0]._replace(loss=ModelLoss(self, outputs[0].loss))]
@@ -198,8 +197,8 @@ class Compiled(Structure):
         training: bool = True,
         **kwargs: Any,
     ) -> Any:
-        """The loss of predictions, as ``compile`` was given it. ``fit`` and ``evaluate`` call the ``compute_loss`` of a
-        subclass, which computes in NumPy or :mod:`cnncore.ops`.
+        """The value of the loss that ``compile`` was given. A subclass may define another ``compute_loss`` with NumPy
+        or :mod:`cnncore.ops`, which ``fit`` and ``evaluate`` then call.
 
         Parameters
         ----------
@@ -225,7 +224,7 @@ class Compiled(Structure):
             raise ValueError(f"[{what}] expected a compiled model: call model.compile(optimizer, loss, metrics) first.")
 
     def _may_add_losses(self) -> bool:
-        """Whether layers add to the loss, or may turn out to when the model is built."""
+        """Whether layers add to the loss. True if the model is not built, since that is not known then."""
         return not self.built or self._added_losses() is not None
 
     def _require_loss(self, what: str) -> None:

@@ -24,9 +24,10 @@ _WINDOW = ("kernel_size", "strides", "dilation_rate", "padding")
 
 @dataclass(frozen=True)
 class _Call:
-    """One use of a layer's kernel: the layer, its weights, what tells of the inputs and the gradients of its product.
+    """One use of a layer's kernel: the layer, the indices of its weights, and where inputs and gradients are observed.
 
-    ``inputs`` is the name of a probe, or the number of a tensor whose rows are taken themselves.
+    ``gradients`` is the name of a probe, which sums second moments. ``inputs`` is the name of a probe, too, or the
+    number of a tensor whose values are taken row by row.
     """
 
     layer: str
@@ -47,7 +48,7 @@ class _ProbedGraph(Lowering):
         self._most_rows = most_rows
 
     def add(self, kind: str, inputs: Sequence[int], layer: str = "", /, **attributes: Any) -> int:
-        if kind == "activity_regularization":  # its gradient is no derivative of a sample's loss
+        if kind == "activity_regularization":  # its gradient is not part of the loss of a sample
             return inputs[0]
         product = kind in ("conv2d", "dense")
         probed = product and self._trainable[-1] and attributes.get("groups", 1) == 1
@@ -93,7 +94,7 @@ class FactorProbe:
     fisher : {"model", "empirical"}
         Whether targets are drawn from the model's own predictions, or are those of the batch.
     most_rows : int
-        A dense layer with more inputs than that is described by rows.
+        A dense layer with more inputs is described by the rows of its input instead of their second moments.
 
     Attributes
     ----------
@@ -103,7 +104,7 @@ class FactorProbe:
     Raises
     ------
     ValueError
-        If ``fisher`` is "model" and a loss is no negative log-likelihood that targets can be drawn from.
+        If ``fisher`` is "model" and a loss is not a negative log-likelihood from which targets can be drawn.
     """
 
     def __init__(self, model: Any, network: Any, outputs: Sequence[Any], fisher: str, most_rows: int) -> None:
@@ -137,7 +138,7 @@ class FactorProbe:
         )
 
     def factors(self, batch: Any, step: int, most_samples: int | None) -> list[tuple[Float32, Float32]]:
-        """What each block's factors are on the first ``most_samples`` of a batch: see :class:`Block`.
+        """The factors of each block, estimated on the first ``most_samples`` of a batch: see :class:`Block`.
 
         Parameters
         ----------
@@ -145,7 +146,7 @@ class FactorProbe:
         step : int
             The network's step, which chooses the masks of dropout and the targets that are drawn.
         most_samples : int, optional
-            All of the batch by default.
+            The whole batch by default.
         """
         count = batch.rows if most_samples is None else min(most_samples, batch.rows)
         indices = np.arange(count, dtype=np.int64) if batch.indices is None else batch.indices[:count]
@@ -189,7 +190,7 @@ class FactorProbe:
         return parts[0] if len(parts) == 1 else np.asarray(np.sum(parts, axis=0))
 
     def _gradient(self, number: int, rows: int, step: int) -> Callable[..., Any] | None:
-        """What the probe takes as the loss of an output: it returns samples' own gradients, not those of a mean."""
+        """What the probe uses as the loss of an output: its gradients are those of each sample's own loss."""
         output = self._outputs[number]
         if output.loss is None:
             return None

@@ -91,11 +91,11 @@ class Fitting(Measuring):
         initial_epoch : int, default 0
             How many epochs were done before, when training is continued.
         steps_per_epoch : int, optional
-            Batches in an epoch; needed for sources of batches that never end.
+            The number of batches in an epoch. It is needed for sources of batches that never end.
         validation_steps : int, optional
-            Batches of the validation data to evaluate on; all by default.
+            The number of batches of the validation data to evaluate on; all by default.
         validation_batch_size : int, optional
-            How many samples are evaluated at once, which limits the memory that this needs.
+            The number of samples that are evaluated at a time, 1,024 by default. Fewer take less memory.
         validation_freq : int or list of int, default 1
             Evaluate after every so many epochs, or after these epochs, counted from 1.
         **old_words
@@ -105,8 +105,9 @@ class Fitting(Measuring):
         Returns
         -------
         History
-            ``history.history`` maps "loss", for several outputs "<output>_loss", the metrics' names, and all of them
-            with ``val_`` in front to one value an epoch. It is kept as ``model.history``.
+            ``history.history`` is a dict of lists with a value for each epoch. Its keys are "loss", "<output>_loss" if
+            there are several outputs, the names of the metrics, and with validation all of these with "val_" in
+            front. The History is also kept as ``model.history``.
 
         Raises
         ------
@@ -182,9 +183,9 @@ class Fitting(Measuring):
         x, y, sample_weight, class_weight
             As for :meth:`fit`.
         return_dict : bool, default False
-            Values by name instead of in order.
+            Whether to return a dict of values by name instead of a list.
         reset_metrics : bool, default True
-            An argument of Keras 2. Only True, which is how it is: values are those of this batch.
+            An argument of Keras 2, which must be True: values are always those of this batch.
 
         Returns
         -------
@@ -280,7 +281,7 @@ class Fitting(Measuring):
         Returns
         -------
         str or None
-            Its name; "input" if ``x`` itself is not finite, None if every output is.
+            The name of the layer; "input" if ``x`` itself is not finite, None if all outputs are finite.
         """
         arrays = self._inputs(x, "first_non_finite_layer")
         return first_non_finite_layer(self._function, arrays, self.precision)

@@ -1,4 +1,4 @@
-"""The methods that change nothing: ``evaluate``, ``predict`` and theirs for one batch."""
+"""The methods that do not change a model: ``evaluate``, ``predict``, ``test_on_batch`` and ``predict_on_batch``."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ class Inference(Measuring):
         x, y, sample_weight
             Arrays or a source of batches, as for :meth:`fit`.
         batch_size : int, optional
-            Samples that are computed at once, which limits the memory it takes.
+            The number of samples that are computed at a time, 1,024 by default. Fewer take less memory.
         verbose : {"auto", 0, 1, 2}, default "auto"
             A progress bar on stderr (1), a line on stdout (2), or nothing (0, "auto").
         steps : int, optional
-            Batches to evaluate on; all by default.
+            The number of batches to evaluate on; all by default.
         callbacks : list of Callback, optional
             Their ``on_test_...`` hooks are called.
         return_dict : bool, default False
-            Values by name instead of in order.
+            Whether to return a dict of values by name instead of a list.
 
         Returns
         -------
@@ -82,8 +82,8 @@ class Inference(Measuring):
         *,
         reset_metrics: bool = True,
     ) -> Any:
-        """Loss and metrics on one batch, which stays in one piece; arguments and result are those of
-        :meth:`evaluate`. ``reset_metrics=True`` is accepted as in Keras 2: values are those of this batch.
+        """Loss and metrics on one batch, which is not divided into smaller ones. Arguments and result are those of
+        :meth:`evaluate`. ``reset_metrics`` is an argument of Keras 2 and must be True.
         """
         check_reset(reset_metrics, "test_on_batch")
         self._require_loss("test_on_batch")
@@ -111,18 +111,18 @@ class Inference(Measuring):
         x : array_like, or a list or dict of them; or a source of batches
             Samples, shape (samples, *input_shape), as for :meth:`fit`.
         batch_size : int, optional
-            Samples that are computed at once, which limits the memory it takes.
+            The number of samples that are computed at a time, 1,024 by default. Fewer take less memory.
         verbose : {"auto", 0, 1, 2}, default "auto"
-            A progress bar on stderr (1), else nothing.
+            A progress bar on stderr (1), or nothing.
         steps : int, optional
-            Batches to predict; all by default.
+            The number of batches to predict; all by default.
         callbacks : list of Callback, optional
             Their ``on_predict_...`` hooks are called.
 
         Returns
         -------
         numpy.ndarray of float32, shape (samples, *output_shape)
-            For several outputs arrays in the structure of the model's outputs.
+            For several outputs, arrays in a list or dict like the model's outputs.
         """
         if callbacks is None and steps is None and verbose in ("auto", 0, 2) and self._is_one_slice(x, batch_size):
             return self.predict_on_batch(x)
@@ -137,18 +137,18 @@ class Inference(Measuring):
         return self._packed(results)
 
     def _packed(self, results: Any) -> Any:
-        """The results as the outputs are nested. A list of one output stands for that output, as in Keras."""
+        """The results, nested like the model's outputs. A list of one output becomes that output, as in Keras."""
         outputs = self._function.outputs
         if not isinstance(outputs, (list, tuple, dict)):
-            return results[0]  # at once: for one small sample, nesting takes a tenth of the time
+            return results[0]  # the lines below would take a tenth of the time of a small sample
         return without_list_of_one(pack_like(outputs, results))
 
     def predict_on_batch(self, x: Any) -> Any:
-        """Outputs for one batch, at the least cost: :meth:`predict` without slices."""
+        """Outputs for one batch, in the shortest time: :meth:`predict` without dividing the batch."""
         if type(x) is np.ndarray and x.size and self.built:
             try:
                 return self._packed(self._network_for_use().forward([x]))
-            except (TypeError, ValueError):  # no array as the core wants it: to be converted, or refused in words
+            except (TypeError, ValueError):  # the core does not take this array: convert it below, or say why not
                 pass
         arrays = self._inputs(x, "predict")  # may build the model
         return self._packed(self._network_for_use().forward(arrays))

@@ -1,4 +1,4 @@
-"""The loops of ``fit``, ``evaluate`` and ``predict``: epochs and batches, callbacks, and what they are told."""
+"""The loops of ``fit``, ``evaluate`` and ``predict`` over epochs and batches, which call the callbacks."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Validation:
     source : ArraySource or StreamSource
         The data.
     frequency : int or collection of int
-        Every so many epochs, or after these epochs, counted from 1.
+        Evaluate after every ``frequency`` epochs; or after the epochs in this collection, counted from 1.
     """
 
     def __init__(self, source: ArraySource | StreamSource, frequency: Any) -> None:
@@ -81,7 +81,7 @@ class TrainingLoop:
         self._epoch_number = self._batch = self._steps_before = 0
 
     def run(self, epochs: range, callbacks: CallbackList) -> None:
-        """Train for these epochs. If a callback has restored a position, train only what is left of them."""
+        """Train for these epochs. If a callback has restored a position, only the rest is trained."""
         model, first = self._model, epochs.start
         callbacks.on_train_begin()
         logs: dict[str, Any] = {}
@@ -99,7 +99,7 @@ class TrainingLoop:
             model.optimizer.finalize_variable_values(self._network)
         callbacks.on_train_end(logs)
 
-    # --- where it is: saved and restored by BackupAndRestore ------------------------------------------------------
+    # --- the position in the data, which BackupAndRestore saves and restores --------------------------------------
     @property
     def position(self) -> dict[str, Any]:
         """Which batches are done, as data that can be written as JSON."""
@@ -216,7 +216,7 @@ def evaluate(
     penalty: float,
     added: Any = None,
 ) -> dict[str, Any]:
-    """Losses and metrics of a model as it is, by name; with the hooks of an evaluation."""
+    """Losses and metrics by name, without changing the model. Calls the hooks of an evaluation."""
     step, meter = EvaluationStep(network, outputs, penalty, added), Meter(outputs, samples=0)
     begin, end = (callbacks.listens(f"on_test_batch_{when}") for when in ("begin", "end"))
     callbacks.on_test_begin()
@@ -234,7 +234,7 @@ def evaluate(
 
 
 def predict(network: Any, source: ArraySource | StreamSource, callbacks: CallbackList) -> list[Float32]:
-    """The predictions of a model, one array for each output; with the hooks of a prediction."""
+    """The predictions of a model, one array for each output. Calls the hooks of a prediction."""
     begin, end = (callbacks.listens(f"on_predict_batch_{when}") for when in ("begin", "end"))
     callbacks.on_predict_begin()
     results: list[Float32] = []

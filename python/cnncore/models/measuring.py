@@ -18,7 +18,7 @@ class Measuring(Preparation):
     _metrics_in_use: Claim
 
     def _own_outputs(self) -> _OwnOutputs:
-        """A ``with`` block's outputs, with metrics for it alone: copies of them if another thread is using them."""
+        """The outputs for a ``with`` block, whose metrics no other thread uses: copies, if the model's are in use."""
         return _OwnOutputs(self._described_outputs(), self._metrics_in_use)
 
 

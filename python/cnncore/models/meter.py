@@ -15,7 +15,7 @@ from cnncore.models.sources import Batch
 __all__ = ["Meter"]
 
 _Targets = tuple[list["np.ndarray | None"], list["Float32 | None"], "np.ndarray | None"]  # y, weight, indices
-_METRIC_BYTES = 1 << 20  # values of the predictions of one output that are collected before its metrics are called
+_METRIC_BYTES = 1 << 20  # bytes of predictions of one output that are collected before its metrics are called
 
 
 class Meter:
@@ -47,7 +47,7 @@ class Meter:
         self.reset()
 
     def reset(self) -> None:
-        """Begin an epoch."""
+        """Forget everything, at the beginning of an epoch."""
         # the total loss and the loss of each output, each multiplied by the number of samples
         self.sums = [0.0] * (len(self._outputs) + 1)
         self.done = 0
@@ -96,7 +96,7 @@ class Meter:
             self._pending.append((batch.y, batch.weight, batch.indices))  # not the images, which may be large
 
     def measure(self, predictions: Sequence[Float32], batch: Batch) -> None:
-        """Call the metrics with a batch at once."""
+        """Call the metrics with a batch, without collecting its predictions first."""
         for output, y_pred, y, weight in zip(self._outputs, predictions, batch.y, batch.weight, strict=True):
             _update(output, _rows(y, batch), y_pred, _rows(weight, batch))
 

@@ -39,8 +39,9 @@ class Model(Parts, Trainer, Stored, Networked, Layer):
     """A graph of layers with any number of inputs and outputs.
 
     There are three ways to make one. ``Model(inputs, outputs)`` takes the layers between tensors; :class:`Sequential`
-    is a chain; and a subclass with a method ``call`` that calls layers is followed once, when the shape of its input is
-    known. A model is a layer itself: call it on tensors to make it part of another model, or on arrays.
+    is a chain; and for a subclass with a method ``call``, this method runs once, when the shape of its input is known,
+    and the layers that it calls become the graph. A model is a layer itself: call it on tensors to make it part of
+    another model, or on arrays.
 
     Parameters
     ----------
@@ -52,20 +53,20 @@ class Model(Parts, Trainer, Stored, Networked, Layer):
     trainable : bool, default True
         False freezes all layers.
     seed : int, optional
-        Of dropout and shuffling, and in Sequential of initial weights; by default from
-        :func:`cnncore.utils.set_random_seed`, else random.
+        Seed of dropout and shuffling. By default it follows from :func:`cnncore.utils.set_random_seed`, and without
+        that it is random.
 
     Attributes
     ----------
     metadata : dict
-        Facts that files keep, ready for JSON: what the model was trained on, and whatever you add.
+        Facts that are saved with the model: what it was trained on, and what you add. They must be possible in JSON.
 
     Raises
     ------
     ValueError
         If the outputs cannot be computed from the inputs, or two layers have the same name.
     TypeError
-        If something in ``inputs`` or ``outputs`` is no tensor.
+        If something in ``inputs`` or ``outputs`` is not a tensor.
 
     Examples
     --------
@@ -113,8 +114,7 @@ class Model(Parts, Trainer, Stored, Networked, Layer):
         elif type(self) is Model:
             raise ValueError(
                 "[Model] expected Model(inputs, outputs), a Sequential, or a subclass with a method call. Received: "
-                "neither "
-                "inputs nor outputs"
+                "neither inputs nor outputs"
             )
         if not trainable:
             self.trainable = False
@@ -134,17 +134,17 @@ class Model(Parts, Trainer, Stored, Networked, Layer):
         self._graph, self.built = graph, True
         self._discard_network()
 
-    _is_in_own_build = False  # whether a build of a user's class is running, which may end by calling this class'
+    _is_in_own_build = False  # True while the build of a user's class runs, which may call Model.build at its end
 
     @property
     def _has_own_build(self) -> bool:
-        """Whether a class of a user makes layers in its ``build``."""
+        """Whether a user's class defines ``build``, to make its layers there."""
         owner = next(cls for cls in type(self).__mro__ if "build" in vars(cls))
         return not owner.__module__.startswith("cnncore.")
 
     @property
     def _follows_call(self) -> bool:
-        """Whether a subclass says in ``call`` what the model computes."""
+        """Whether a subclass defines ``call``."""
         return type(self).call is not Model.call
 
     def build(self, input_shape: Any = None) -> None:
@@ -192,7 +192,7 @@ class Model(Parts, Trainer, Stored, Networked, Layer):
             self._set_graph(function.inputs, function.outputs)
 
     def ensure_built(self, input_shape: Any, *more: Any) -> None:
-        """Build the model if it is not; called on tensors it takes their shapes."""
+        """Build the model for inputs of this shape, if it is not built."""
         if self._graph is None:
             self.build_for_shapes(map_shapes(lambda shape: tuple(shape[1:]), input_shape))
 
@@ -203,14 +203,14 @@ class Model(Parts, Trainer, Stored, Networked, Layer):
         Parameters
         ----------
         *args
-            A tensor or array with the batch axis in front, or a list or dict of them as the model was made.
+            A tensor or array with the batch axis in front, or a list or dict of them, nested like the model's inputs.
         training : bool, optional
-            Whether to behave as in training: dropout drops, batch normalization uses the batch. On tensors False fixes
-            the behaviour of inference for this call.
+            Whether to behave as in training: dropout drops, batch normalization uses the batch. In a call on tensors,
+            False means that this call behaves as in inference even while the model is trained.
 
         Returns
         -------
-        KerasTensor or Array, or the structure of them that the model's outputs have
+        KerasTensor or Array, or several of them, nested like the model's outputs
         """
         if is_symbolic([args, kwargs]) or (self._follows_call and (len(args) != 1 or kwargs)):
             return super().__call__(*args, training=training, **kwargs)
@@ -224,7 +224,7 @@ class Model(Parts, Trainer, Stored, Networked, Layer):
         return without_list_of_one(eager.run(self._network_for_use(), arrays, bool(training), graph.outputs))
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """What the model computes; subclasses may say it with calls of layers."""
+        """What the model computes. A subclass may define it by calls of layers."""
         if is_symbolic(inputs):
             return self._function.apply(arrange(self._function.inputs, self.input_names, inputs, self.name))
         return Model.__call__(self, inputs, training=training)
@@ -243,7 +243,7 @@ class Model(Parts, Trainer, Stored, Networked, Layer):
 
     @property
     def is_graph(self) -> bool:
-        """Whether the layers are a chain or a graph of calls rather than what a ``call`` of a subclass uses."""
+        """Whether the model was made from layers or tensors. False for a subclass with a method ``call``."""
         return not self._follows_call
 
     @property
@@ -355,8 +355,7 @@ class Model(Parts, Trainer, Stored, Networked, Layer):
             return f"<{type(self).__name__} {self.name}, not built>"
         return (
             f"<{type(self).__name__} {self.name}: {len(self.layers)} layers, {self.input_shape} -> "
-            f"{self.output_shape}, "
-            f"{self.count_params():,} parameters>"
+            f"{self.output_shape}, {self.count_params():,} parameters>"
         )
 
 

@@ -37,10 +37,10 @@ class Networked:
         self._lowered: Lowered | LoweredBySize | None = None
         self._lowered_key: Any = None
         self._checked_version = -1
-        self._losses: list[LossTerms] = []  # given to add_loss
+        self._losses: list[LossTerms] = []  # what add_loss was given
         self._held_step = 0  # the number of steps done, while there is no network that counts them
 
-    # --- what the model says ----------------------------------------------------------------------------------------
+    # --- what other parts of the model define -----------------------------------------------------------------------
     @property
     def _function(self) -> Function:
         raise NotImplementedError
@@ -67,8 +67,9 @@ class Networked:
 
     @property
     def network(self) -> _core.Network | SizedNetworks:
-        """The model in the core. Its ``slots`` say which weights it has, ``gradients`` are those of the last step, and
-        ``describe()`` prints its plan. If sizes of the inputs are None, it stands for a network for each size.
+        """The model in the core. Its ``slots`` list the weights, ``gradients`` are those of the last step, and
+        ``describe()`` returns a text about its plan. If sizes of the inputs are None, it stands for a network for each
+        size.
         """
         return self._network_for_use()
 
@@ -141,24 +142,25 @@ class Networked:
         return [(item, item.spec.constraint) for item in variables if item.spec.constraint is not None]
 
     def _regularized(self) -> list[tuple[Variable, Any]]:
-        """The trained weights that have a regularizer, and it."""
+        """The trained weights that have a regularizer, with their regularizers."""
         network = self._network_for_use()
         variables = [self.variable_of(slot) for slot in network.slots if slot.trainable]
-        # what users write is a loss that the layer adds
+        # a regularizer that a user wrote is not among them: it is a loss that the layer adds
         return [(item, item.spec.regularizer) for item in variables if is_known_penalty(item.spec.regularizer)]
 
     # --- losses that are added to those of the outputs ---------------------------------------------------------------
     def add_loss(self, loss: Any, inputs: Any = None) -> None:
-        """Add a loss of the model's own tensors to that of its outputs; in ``call`` of a subclass, of those there.
+        """Add a loss that is computed from tensors inside the model to the loss of its outputs.
 
-        A file does not hold a loss that was added from outside: call it again after loading.
+        A subclass may call it in its ``call``. Elsewhere, what is added is not saved in files: call it again after
+        loading.
 
         Parameters
         ----------
-        loss : symbolic loss
-            Such as ``K.mean(K.sum(K.square(z), axis=-1))`` of a tensor ``z`` inside the model.
+        loss : KerasTensor
+            The loss, such as ``K.mean(K.sum(K.square(z), axis=-1))`` of a tensor ``z`` inside the model.
         inputs : optional
-            Accepted for Keras 2's sake.
+            Accepted for compatibility with Keras 2.
         """
         terms = add_loss("Model", loss)
         if not is_following():
@@ -167,7 +169,7 @@ class Networked:
             structure_changed()
 
     def _added_losses(self) -> Any:
-        """A function from a batch to what is added to the loss of the outputs; None where nothing is."""
+        """A function that computes from the inputs of a batch what is added to the loss. None if nothing is added."""
         self._network_for_use()
         assert self._lowered is not None
         return self._lowered.added_losses if self._lowered.losses else None
@@ -212,10 +214,11 @@ class Networked:
         """How products are computed in layers without a precision of their own: "float32" (the default), "bfloat16_3x"
         or "bfloat16". ``compile`` sets it, and it can be assigned at any time, without changing the weights.
 
-        In the last two, the inputs, kernels and gradients that enter a product are rounded: to 16 bits of mantissa, the
-        sum of two bfloat16 values, or to 8 bits, one bfloat16 value; float32 has 24. Sums, biases, stored weights and
-        the optimizer are float32 in every mode, and so are layers with few channels: convolutions with groups or with
-        less than 16 input channels or filters, dense layers with less than 32 features or 16 units.
+        A float32 number has a mantissa of 24 bits. In "bfloat16_3x", the inputs, kernels and gradients that are
+        multiplied are rounded to 16 bits, which are the sum of two bfloat16 values; in "bfloat16" to 8 bits, which are
+        one bfloat16 value. Sums, biases, stored weights and the optimizer are always float32. So are layers with few
+        channels: convolutions with groups, or with fewer than 16 input channels or filters, and dense layers with fewer
+        than 32 features or 16 units.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Methods and arguments of Keras 2 that have another name in Keras 3. Each gives a warning with the name of today."""
+"""Methods and arguments of Keras 2 that have another name in Keras 3. Using one gives a warning with today's name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["OldWords", "fit_arguments"]
+__all__ = ["OldWords", "check_reset", "fit_arguments"]
 
 _WITHOUT_EFFECT = ("workers", "use_multiprocessing", "max_queue_size")
 
@@ -35,7 +35,7 @@ class OldWords:
     """The generator methods of Keras 2, and its methods of classifiers."""
 
     def predict_classes(self, x: Any, batch_size: int | None = None, verbose: str | int = 0) -> np.ndarray:
-        """The class of each sample: of the largest output, or whether a single output is above 0.5."""
+        """The class of each sample: the index of the largest output, or 1 if a single output is above 0.5, else 0."""
         _warn("predict_classes(x)", "np.argmax(model.predict(x), axis=-1)")
         values = np.asarray(self.predict(x, batch_size=batch_size, verbose=verbose))  # type: ignore[attr-defined]
         return values.argmax(axis=-1) if values.shape[-1] > 1 else (values > 0.5).astype(np.int32)
@@ -111,8 +111,8 @@ def check_reset(reset_metrics: bool, owner: str) -> None:
     """Refuse Keras 2's ``reset_metrics=False``."""
     if not reset_metrics:
         raise ValueError(
-            f"[{owner}] expected reset_metrics=True: what is returned is always that of the batch alone. For values "
-            "over several batches update a metric of your own, or call evaluate. Received: reset_metrics=False"
+            f"[{owner}] expected reset_metrics=True, because the result is always that of this batch alone. For values "
+            "over several batches, update a metric of your own, or call evaluate. Received: reset_metrics=False"
         )
 
 

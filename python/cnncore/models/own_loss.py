@@ -1,4 +1,4 @@
-"""The loss of a model whose class says in ``compute_loss`` what is made small."""
+"""The loss of a model whose class defines ``compute_loss``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ModelLoss(Loss):
     model : Model
         A model with one output.
     compiled : Loss or None
-        What ``compile`` was given, which prepares the targets.
+        The loss that ``compile`` was given, which prepares the targets.
     """
 
     def __init__(self, model: Any, compiled: Loss | None) -> None:
@@ -31,7 +31,7 @@ class ModelLoss(Loss):
         self._model, self._compiled, self._x = model, compiled, None
 
     def show(self, batch: Batch) -> None:
-        """Tell which inputs the next predictions belong to."""
+        """Keep the inputs that the next predictions belong to, for ``compute_loss``."""
         rows = [x if batch.indices is None else x[batch.indices] for x in batch.x]
         self._x = pack_like(self._model.graph.inputs, rows)
 
@@ -67,7 +67,7 @@ class ModelLoss(Loss):
 
 
 def show_inputs(losses: list[Any], batch: Batch) -> None:
-    """Tell the losses that compute with the inputs of a batch what these are."""
+    """Pass the inputs of a batch to the losses that compute with them."""
     for loss in losses:
         owner = getattr(loss, "__self__", loss)
         if isinstance(owner, ModelLoss):

@@ -1,4 +1,4 @@
-"""What a model is made of: layers, inputs and outputs, and weights by name."""
+"""The part of a model with its layers, its inputs and outputs, and its weights by name."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ __all__ = ["Parts"]
 
 
 class Parts(Layer):
-    """The part of a model that says what it is made of."""
+    """The part of a model that lists its layers, inputs, outputs and weights."""
 
     _graph: Function | None
 
     @property
     def _follows_call(self) -> bool:
-        """Whether a subclass says in ``call`` what the model computes."""
+        """Whether a subclass defines ``call``."""
         raise NotImplementedError
 
     @property
@@ -108,12 +108,12 @@ class Parts(Layer):
 
     @property
     def input_names(self) -> list[str]:
-        """Names of the inputs: those of their ``Input``."""
+        """Names of the inputs, as given to ``Input``."""
         return [tensor.node.layer.name for tensor in self._function.input_list]
 
     @property
     def output_names(self) -> list[str]:
-        """Names of the outputs: the keys of a dict of outputs, else the names of the layers that give them."""
+        """Names of the outputs: the keys of a dict of outputs, otherwise the names of the layers that compute them."""
         if isinstance(self.output, dict) and len(self.output) == len(self.outputs):
             return list(self.output)
         names: list[str] = []

@@ -24,7 +24,7 @@ from cnncore.models.streams import StreamSource
 
 __all__ = ["Preparation"]
 
-EVALUATION_BATCH = 1024  # after how many samples Ctrl-C is noticed
+EVALUATION_BATCH = 1024  # samples that are computed at a time by default; Ctrl-C is noticed after each of these
 
 
 class Preparation(Compiled):
@@ -86,7 +86,7 @@ class Preparation(Compiled):
         return Batch(*samples, None, samples.rows)
 
     def _watch_range(self, arrays: list[np.ndarray]) -> None:
-        """Remember the range of the training data, and warn if it is probably a mistake."""
+        """Remember the range of the values in the training data, and warn if it is probably a mistake."""
         ranges = [value_range(array) for array in arrays]
         before = self.input_range or ranges
         self.input_range = [

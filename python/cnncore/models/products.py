@@ -18,7 +18,7 @@ __all__ = ["CurvatureProduct", "Products"]
 
 
 class CurvatureProduct:
-    """One kind of curvature of a model on fixed data, times any vectors.
+    """Multiplies vectors by one kind of curvature of a model's loss on fixed data.
 
     The data are checked once. Each call reads the weights that the model has then.
 
@@ -31,7 +31,7 @@ class CurvatureProduct:
     data : (x, y, sample_weight)
         As for ``fit``.
     owner : str
-        Who asks, for messages.
+        The function that messages name.
     """
 
     def __init__(self, model: Any, kind: str, data: tuple[Any, Any, Any], owner: str) -> None:
@@ -49,14 +49,14 @@ class CurvatureProduct:
 
     @property
     def size(self) -> int:
-        """Numbers in a vector."""
+        """The length of a flat vector."""
         return sum(math.prod(shape) for shape in self.shapes)
 
     def __call__(self, v: Any) -> Any:
         """The product, in the form of ``v``: one flat array, or a list of arrays of the weights' shapes."""
         if isinstance(v, (list, tuple)) and not _is_flat(v):
-            product = self._of(self._joined(v))
-            return self._parted(product)
+            product = self._of(self._as_flat(v))
+            return self._as_list(product)
         flat = _checks.float32_array(v, "v", self._owner)
         if flat.shape != (self.size,):
             raise ValueError(
@@ -95,7 +95,7 @@ class CurvatureProduct:
         return result
 
     def _places(self, network: Any) -> list[tuple[slice, slice]]:
-        """Where each trained weight is in a vector without gaps, and in the network's."""
+        """For each trained weight, its place in a vector without gaps, and its place in the network's vector."""
         begins, at = {}, 0
         for variable in self._model.trainable_variables:
             begins[variable.trace_key] = at
@@ -107,7 +107,7 @@ class CurvatureProduct:
                 found.append((slice(begin, begin + size), slice(slot.offset, slot.offset + size)))
         return found
 
-    def _joined(self, v: Sequence[Any]) -> Float32:
+    def _as_flat(self, v: Sequence[Any]) -> Float32:
         arrays = [_checks.float32_array(array, f"v[{i}]", self._owner) for i, array in enumerate(v)]
         received = [array.shape for array in arrays]
         if received != self.shapes:
@@ -117,7 +117,7 @@ class CurvatureProduct:
             )
         return np.concatenate([np.zeros(0, np.float32), *(array.ravel() for array in arrays)])
 
-    def _parted(self, flat: Float32) -> list[Float32]:
+    def _as_list(self, flat: Float32) -> list[Float32]:
         ends = np.cumsum([math.prod(shape) for shape in self.shapes])
         return [part.reshape(shape) for part, shape in zip(np.split(flat, ends[:-1]), self.shapes, strict=True)]
 
@@ -139,17 +139,17 @@ class Products(Fitting):
         .. math:: H v = \frac{d}{dt} \nabla L(w + t v) \Big|_{t=0}, \quad H_{ij} = \frac{\partial^2 L}{\partial w_i
             \partial w_j}.
 
-        It costs about three gradients, of any number of samples: derivatives along v go forward through the network
-        together with the values, and then back. Nothing in the model changes. Layers behave as in inference: Dropout
-        drops nothing, BatchNormalization takes its moving statistics. All arithmetic is float32.
+        It takes about as long as three gradients on the same samples: derivatives along v go forward through the
+        network together with the values, and then back. Nothing in the model changes. Layers behave as in inference:
+        Dropout drops nothing, and BatchNormalization uses its moving statistics. All arithmetic is float32.
 
         Parameters
         ----------
         x, y : array_like, or lists or dicts of them
             Samples and targets, as for :meth:`fit`; any number of samples.
         v : array_like, shape (trained weights,), or list of array_like
-            One number for each trained weight, in the order of ``model.trainable_weights`` without gaps; or a list of
-            arrays of their shapes.
+            One number for each trained weight, in the order of ``model.trainable_weights``; or a list of arrays of
+            their shapes.
         sample_weight : array_like, optional
             As for :meth:`fit`.
 
@@ -161,14 +161,14 @@ class Products(Fitting):
         Raises
         ------
         ValueError
-            If a layer or a loss has no second derivatives here, such as one that is written in Python: the message
-            names it. Or if shapes do not fit.
+            If the second derivatives of a layer or a loss are not known, because it is written in Python: the message
+            names it. Also if shapes do not fit.
 
         Notes
         -----
-        Pearlmutter, "Fast exact multiplication by the Hessian", 1994. At kinks, as of relu, and where two values of a
-        pool's window are equal, second derivatives do not exist; they are taken as those of the piece that the forward
-        pass is on.
+        Pearlmutter, "Fast exact multiplication by the Hessian", 1994. At the kink of a relu, and where the
+        largest value occurs twice in a window of a max-pool, second derivatives do not exist. There, those of the
+        smooth piece that the forward pass chose are used.
 
         Examples
         --------
@@ -187,10 +187,10 @@ class Products(Fitting):
         .. math:: G v = \frac{1}{N} \sum_n J_n^T H_n J_n v + (\text{second derivatives of the penalties}) v
 
         :math:`J_n` is the Jacobian of the network's output z for sample n and :math:`H_n` the matrix of second
-        derivatives of the sample's loss in z. Where the last activation is a softmax or sigmoid under its
-        cross-entropy, z is what goes into it. G has no negative eigenvalues, and equals the Hessian where the network
-        is linear in its weights or fits the data. It costs about two gradients. Layers behave as in
-        :meth:`hessian_vector_product`.
+        derivatives of the sample's loss with respect to z. If the last activation is a softmax or a sigmoid, and the
+        loss is the cross-entropy that belongs to it, z is the input of this activation. G has no negative eigenvalues,
+        and equals the Hessian where the network is linear in its weights or fits the data exactly. It takes about as
+        long as two gradients. Layers behave as in :meth:`hessian_vector_product`.
 
         Parameters
         ----------
@@ -209,11 +209,11 @@ class Products(Fitting):
 
         Notes
         -----
-        Schraudolph, "Fast curvature matrix-vector products for second-order gradient descent", 2002; Martens, "Deep
-        learning via Hessian-free optimization", 2010. Of losses that are not convex in the output
-        :math:`H_n` keeps what is never negative: the derivative of a squared difference of logarithms or of directions
-        (mean_squared_logarithmic_error, cosine_similarity) without the second derivatives of the logarithm or the
-        direction, and the positive part of each focal term.
+        Schraudolph, "Fast curvature matrix-vector products for second-order gradient descent", 2002;
+        Martens, "Deep learning via Hessian-free optimization", 2010. For losses that are not convex in the output,
+        :math:`H_n` has only terms that are never negative. For mean_squared_logarithmic_error and cosine_similarity, it
+        leaves out the second derivatives of the logarithm and of the direction. For focal losses, it has the positive
+        part of each term.
 
         Examples
         --------
@@ -233,10 +233,10 @@ class Products(Fitting):
         .. math:: F v = \frac{1}{N} \sum_n J_n^T \, \mathrm{E}_{t \sim p(t|z_n)} [H_n(t)] \, J_n v
             + (\text{second derivatives of the penalties}) v
 
-        The loss is taken for the negative logarithm of a likelihood p, and targets t as the model itself would draw
-        them; the y that is given says only how the loss is averaged. For cross-entropies over logits, or with the last
-        activation inside, and for mean_squared_error it is the Gauss-Newton matrix. Layers behave as in
-        :meth:`hessian_vector_product`.
+        The loss is regarded as the negative logarithm of a likelihood p. The expectation is over targets t that have
+        the probabilities which the model predicts; the given y only decides how the loss is averaged. For
+        cross-entropies of logits, for cross-entropies of the activation that belongs to them, and for
+        mean_squared_error it is the Gauss-Newton matrix. Layers behave as in :meth:`hessian_vector_product`.
 
         Parameters
         ----------
@@ -251,8 +251,8 @@ class Products(Fitting):
         Raises
         ------
         ValueError
-            As for :meth:`hessian_vector_product`; and if the loss is no negative logarithm of a likelihood. Those are
-            the cross-entropies, mean_squared_error, kl_divergence and poisson.
+            As for :meth:`hessian_vector_product`. Also if the loss is not the negative logarithm of a likelihood. The
+            cross-entropies, mean_squared_error, kl_divergence and poisson are.
 
         Notes
         -----

@@ -37,7 +37,8 @@ class Sequential(Model):
     name : str, optional
         "sequential", "sequential_1", ... by default.
     seed : int, optional
-        Of initial weights, dropout and shuffling; by default from :func:`cnncore.utils.set_random_seed`, else random.
+        Seed of initial weights, dropout and shuffling. By default it follows from
+        :func:`cnncore.utils.set_random_seed`, and without that it is random.
 
     Examples
     --------
@@ -64,7 +65,7 @@ class Sequential(Model):
         super().__init__(name=name, seed=seed)
         self._layers: list[Layer] = []
         self._input_layer: InputLayer | None = None
-        self._input_is_given = False  # as the first element, rather than by a layer's input_shape or by data
+        self._input_is_given = False  # whether it was added, instead of made for a layer's input_shape or for data
         self._taken: set[str] = set()  # names of the layers
         self._tensors: list[KerasTensor] = []  # the output of each layer, once the shape of a sample is known
         if isinstance(layers, (str, Layer)) or (layers is not None and not isinstance(layers, Iterable)):
@@ -223,7 +224,7 @@ class Sequential(Model):
             self._fix_shape(_checks.shape_of_sample(sample_shapes, "shape of a sample of x", self.name))
 
     def ensure_built(self, input_shape: Any, *more: Any) -> None:
-        """Build the model if it is not; called on a tensor it takes its shape."""
+        """Build the model for an input of this shape, if it is not built."""
         self.build_for_shapes(tuple(input_shape[1:]))
 
     def _changed(self) -> None:
@@ -309,7 +310,7 @@ class Sequential(Model):
 
 
 def _check_chain(layers: list[Layer], shape: Any) -> None:
-    """ValueError if a layer cannot take what the one before gives; nothing is changed."""
+    """Raise a ValueError if a layer cannot take the output of the layer before it. Nothing is changed."""
     for layer in layers:
         if not layer.says_its_output_shape or (isinstance(layer, Model) and not layer.built):
             return

@@ -22,7 +22,7 @@ class Samples(NamedTuple):
 
     x: list[np.ndarray]  # uint8 or float32, (samples, *shape)
     y: list[np.ndarray | None]  # int64 labels or float32 values, depending on the loss
-    weight: list[Float32 | None]  # (samples,) or one for each row
+    weight: list[Float32 | None]  # (samples,), or with more axes if each row of a sample has a weight of its own
 
     @property
     def rows(self) -> int:
@@ -50,7 +50,7 @@ class Output(NamedTuple):
 
     @property
     def all_metrics(self) -> list[tuple[str, Metric]]:
-        """Those without and those with weights."""
+        """The metrics without and those with weights."""
         return [*self.metrics, *self.weighted_metrics]
 
 
@@ -60,7 +60,7 @@ class Signature(NamedTuple):
     input_structure: Any
     input_names: Sequence[str]
     input_shapes: Sequence[tuple[Any, ...]]
-    input_layers: Sequence[str]  # whom messages about x name
+    input_layers: Sequence[str]  # the names of layers that messages about x mention
     output_structure: Any
     outputs: Sequence[Output]
     # from the shapes of the inputs' samples to those of the outputs'; None where these are known
@@ -98,12 +98,12 @@ class Signature(NamedTuple):
         return arrays
 
     def prepare(self, x: Any, y: Any, sample_weight: Any, owner: str, class_weight: Any = None) -> Samples:
-        """Samples of data with targets; ValueError or TypeError where something does not fit.
+        """Check data with targets and turn them into samples. Raises ValueError or TypeError if something does not fit.
 
         Parameters
         ----------
         x, y, sample_weight : array_like, or lists or dicts of them by the names of inputs and outputs
-            One ``sample_weight`` counts for all outputs.
+            A single array as ``sample_weight`` applies to all outputs.
         owner : str
             The function that messages name.
         class_weight : dict of int to float, optional
@@ -132,7 +132,7 @@ class Signature(NamedTuple):
     def _targets(self, y: Any, owner: str) -> list[np.ndarray | None]:
         if y is None:
             if all(output.loss is None and not output.all_metrics for output in self.outputs):
-                return [None] * len(self.outputs)  # the loss is what layers add
+                return [None] * len(self.outputs)  # layers add the only loss
             raise ValueError(f"[{owner}] expected targets. Received: y=None")
         names = [output.name for output in self.outputs]
         parts = by_name(y, self.output_structure, names, "y", owner)

@@ -22,7 +22,7 @@ Order = Callable[[int, int], np.ndarray]
 
 
 class Batch(NamedTuple):
-    """What one step works on: the samples ``indices`` of some arrays, or all of their samples if that is None."""
+    """The batch of one step: the samples of some arrays whose numbers are in ``indices``, or all if that is None."""
 
     x: list[np.ndarray]
     y: list[np.ndarray | None]
@@ -39,7 +39,7 @@ class Source(Protocol):
     batch_size: int | None
 
     def epoch(self, order: Order, number: int, skip: int = 0, first_step: int = 0) -> Iterator[Batch]:
-        """The batches of an epoch but for the first ``skip``.
+        """The batches of an epoch, without the first ``skip`` ones.
 
         ``first_step`` is the number of the epoch's first step.
         """
@@ -71,7 +71,7 @@ class ArraySource:
         self._augment = augment
 
     def epoch(self, order: Order, number: int, skip: int = 0, first_step: int = 0) -> Iterator[Batch]:
-        """The batches of an epoch but for the first ``skip``."""
+        """The batches of an epoch, without the first ``skip`` ones."""
         data, groups = self.data, self._groups(order, number, skip)
         if self._augment is None:
             for indices in groups:

@@ -36,13 +36,13 @@ class TrainingStep:
     Attributes
     ----------
     report : callable, optional
-        ``report(text)`` is told what an optimizer does that takes long.
+        Called as ``report(text)`` to say what the optimizer is doing, if a step takes long.
     finite : bool
         False if the last update left NaN or infinity in the weights or the state of the optimizer.
     """
 
     def __init__(self, model: Any, network: Any, outputs: Sequence[Output]) -> None:
-        model.build_optimizer()  # which may be another one afterwards
+        model.build_optimizer()  # this may replace model.optimizer, so it comes first
         self._model, self._network, self._optimizer, self._lock = model, network, model.optimizer, model._lock
         self._losses = [None if output.loss is None else output.loss.core(output.shape) for output in outputs]
         self._loss_weights = [output.loss_weight for output in outputs]
@@ -96,7 +96,7 @@ class TrainingStep:
         return objective.values
 
     def _make_probe(self, fisher: str, most_rows: int) -> FactorProbe:
-        """What estimates Kronecker factors, made when it is needed first."""
+        """The object that estimates Kronecker factors. It is made when it is needed for the first time."""
         if self._probe is None:
             self._probe = FactorProbe(self._model, self._network, self._outputs, fisher, most_rows)
         return self._probe
@@ -145,7 +145,7 @@ class BatchObjective:
         self.values: list[float] = []
 
     def value_and_gradient(self, point: Vector) -> tuple[float, Vector]:
-        """The total loss, NaN where it is not finite, and its gradient."""
+        """The total loss and its gradient. The gradient is NaN if the loss is not finite."""
         network, batch = self._network, self._batch
         self._go_to(point)
         network.step = self.step
@@ -159,14 +159,14 @@ class BatchObjective:
         return values[0], gradient if math.isfinite(values[0]) else np.full_like(gradient, np.nan)
 
     def report(self, text: str) -> None:
-        """Tell what the optimizer does, where somebody listens."""
+        """Pass on a text about what the optimizer is doing, if anybody listens."""
         if self._report is not None:
             self._report(text)
 
     def product(self, kind: str, samples: int | None, point: Vector, direction: Vector) -> Vector:
         """The curvature at ``point`` on the first ``samples`` of the batch, all by default, times ``direction``.
 
-        As the core computes it: nothing is dropped, and BatchNormalization takes its moving statistics.
+        Layers behave as in inference: nothing is dropped, and BatchNormalization uses its moving statistics.
         """
         require_second_derivatives(self._losses, kind)
         batch, result = self._batch, np.zeros(direction.size, np.float32)
@@ -193,25 +193,25 @@ class BatchObjective:
             self._point = wanted
 
     def probe(self, fisher: str, most_rows: int) -> FactorProbe:
-        """What estimates the Kronecker factors of the model's curvature."""
+        """The object that estimates the Kronecker factors of the model's curvature."""
         if self._make_probe is None:
             raise ValueError("[KFAC] expected the batch of a model, inside fit. Received: a batch without a model")
         return self._make_probe(fisher, most_rows)
 
     def factors(self, probe: FactorProbe, most_samples: int | None) -> list[tuple[Float32, Float32]]:
-        """Those on this batch, at the last point."""
+        """The Kronecker factors on this batch, at the point that was evaluated last."""
         return probe.factors(self._batch, self.step, most_samples)
 
 
 def require_second_derivatives(losses: Sequence[Any], owner: str) -> None:
-    """Refuse, by its name, a loss that is written in Python: only its value and gradient are known.
+    """Raise a ValueError that names a loss which is written in Python, since its second derivatives are not known.
 
     Parameters
     ----------
     losses : sequence of _core.Loss, callable or None
         As the core takes them.
     owner : str
-        Who asks, for the message.
+        The function that the message names.
     """
     for loss in losses:
         if hasattr(loss, "__func__"):
@@ -233,19 +233,19 @@ class EvaluationStep:
     penalty : float
         What the regularizers of the weights add to the total.
     added : callable, optional
-        What layers add to the total, from the inputs of a batch.
+        Computes from the inputs of a batch what layers add to the total.
     """
 
     def __init__(self, network: Any, outputs: Sequence[Output], penalty: float, added: Any = None) -> None:
         self._network, self._outputs, self._penalty, self._added = network, outputs, penalty, added
         cores = [None if output.loss is None else output.loss.core(output.shape) for output in outputs]
-        # A loss in Python takes part in training by its value and gradient, and here by its value alone.
+        # Training needs the value and the gradient of a loss that is written in Python; here its value is enough.
         self._losses: list[Any] = [
             output.loss if hasattr(core, "__func__") else core for core, output in zip(cores, outputs, strict=True)
         ]
 
     def __call__(self, batch: Batch) -> tuple[list[float], list[Float32]]:
-        """The total loss and that of each output; and the predictions."""
+        """The losses, first the total and then that of each output; and the predictions."""
         predictions = self._network.forward(batch.x)
         show_inputs(self._losses, batch)
         losses = [
@@ -267,13 +267,13 @@ def raise_training_error(
     model : Trainer
         The model.
     batch : Batch
-        What the step worked on.
+        The batch of the step.
     epoch, step : int
         Counted from 0.
     loss : float
         The loss of the step.
     kept : str
-        The end of a sentence that says which weights the model has now.
+        The end of the sentence "The model has the weights it had ...".
     """
     x, y, weight = (
         [a if a is None or batch.indices is None else a[batch.indices] for a in arrays]
@@ -302,8 +302,8 @@ def _cause(model: Any, x: list[np.ndarray], y: list[Any], weight: list[Any]) -> 
         return f"the output of layer {layer!r} is not finite"
     for name, arrays in (("y", y), ("sample_weight", weight)):
         if any(a is not None and not np.isfinite(a).all() for a in arrays):
-            return f"all predictions are finite, {name} is not"
-    return "all predictions are finite, the loss is not"
+            return f"all predictions are finite, but {name} is not"
+    return "all predictions are finite, but the loss is not"
 
 
 def first_non_finite_layer(function: Function, x: list[np.ndarray], precision: str = "float32") -> str | None:

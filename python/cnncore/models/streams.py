@@ -32,9 +32,9 @@ class StreamSource:
     owner : str
         The function that messages name.
     steps : int, optional
-        Batches in an epoch.
+        The number of batches in an epoch.
     class_weight : dict, optional
-        As for ``fit``.
+        The weight of each class, as for ``fit``.
     targets : bool, default True
         Whether batches must have targets.
 
@@ -63,7 +63,7 @@ class StreamSource:
         self._indexed = hasattr(data, "__getitem__") and hasattr(data, "__len__")
         self._iterator: Iterator[Any] | None = None
         self._first: list[Any] = []  # a batch that was read before its epoch began
-        self._looked_at: Any = None  # the inputs of a batch that does not have to be kept for an epoch
+        self._looked_at: Any = None  # the inputs of batch 0 of a source that can be asked for it again
 
     def peek(self) -> Any:
         """The ``x`` of the first batch. The batch is kept, and an epoch still begins with it."""
@@ -113,7 +113,7 @@ class StreamSource:
 
     # --- raw batches ----------------------------------------------------------------------------------------------
     def _order_indices(self, order: Order) -> Iterator[Any]:
-        """The batches of a data set that has them by number, in random order if ``fit`` shuffles."""
+        """The batches of a data set whose batches have numbers, in random order if ``fit`` shuffles."""
         if self.steps is None:
             raise ValueError(
                 f"[{self._owner}] expected the number of batches in an epoch (steps_per_epoch=) for a data set that "
@@ -129,7 +129,7 @@ class StreamSource:
         return (self._data[index] for index in indices)
 
     def _raw(self, wanted: int | None) -> Iterator[Any]:
-        """The next ``wanted`` batches, or without a number those of one pass through the data."""
+        """The next ``wanted`` batches; if it is None, the batches of one pass through the data."""
         one_shot = hasattr(self._data, "__next__")
         given = 0
         while wanted is None or given < wanted:
@@ -200,7 +200,7 @@ class StreamSource:
 
 
 def _in_parallel(get: Callable[[int], Any], indices: Iterator[int], workers: int, depth: int) -> Iterator[Any]:
-    """``get(index)`` for each index, in order; ``workers`` threads are up to ``depth`` results ahead."""
+    """``get(index)`` for each index, in order. ``workers`` threads compute up to ``depth`` results in advance."""
     from concurrent.futures import Future, ThreadPoolExecutor
 
     with ThreadPoolExecutor(workers, thread_name_prefix="cnncore-worker") as pool:

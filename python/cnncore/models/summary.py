@@ -1,4 +1,4 @@
-"""The table of ``summary``: layer, output shape, number of parameters, and what else was asked for."""
+"""The table of ``summary``: layers, output shapes, numbers of parameters, and optional columns."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def _reference(tensor: KerasTensor) -> str:
 
 
 def _widths(rows: list[list[str]], line_length: int | None, positions: Sequence[float] | None) -> list[int]:
-    """Widths of the columns, the space behind their text included."""
+    """Widths of the columns, including the space after their text."""
     columns = len(rows[0])
     if line_length is None and positions is None:
         needed = [max(len(row[column]) for row in rows) + _GAP for column in range(columns)]

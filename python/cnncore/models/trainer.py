@@ -54,7 +54,7 @@ class Trainer(Products, Inference, OldWords):
         """
         network = self._network_for_use()
         if not network.parameter_count:
-            raise ValueError(f'[fit] model "{self.name}" has no weights: there is nothing to train. evaluate tests it.')
+            raise ValueError(f'[fit] model "{self.name}" has no trainable weights, so there is nothing to train.')
         if self.optimizer.serves_another(self):
             warnings.warn(
                 f"{type(self.optimizer).__name__} is in use by another model, so {self.name!r} trains with a copy of "
@@ -81,7 +81,7 @@ class Trainer(Products, Inference, OldWords):
         self._loop.position = position
 
     def get_compile_config(self) -> dict[str, Any]:
-        """What ``compile`` was given and which values training has seen, ready for JSON.
+        """The arguments of ``compile`` and the range of the training data, ready for JSON.
 
         Raises
         ------
@@ -105,7 +105,8 @@ class Trainer(Products, Inference, OldWords):
             return
         before, places = optimizer.state_dict(), {(slot.layer, slot.index): slot for slot in old.slots}
         optimizer.build_for(new.parameter_count, ranges_of(new.slots))
-        begun = {} if optimizer.rule is None else optimizer.state  # the state of variables that were not trained so far
+        # the state with which variables begin that were not trained so far
+        begun = {} if optimizer.rule is None else optimizer.state
         nothing = np.zeros(new.parameter_count, np.float32)
         after = {
             name: np.array(begun.get(name, nothing))
@@ -136,7 +137,7 @@ class Trainer(Products, Inference, OldWords):
 
 
 def _callers_level() -> int:
-    """The ``stacklevel`` of whoever called this package, for a warning of the function that asks."""
+    """The ``stacklevel`` with which a warning of the calling function points to the program that uses this package."""
     frame, level = sys._getframe(1), 1
     while frame.f_back is not None and str(frame.f_globals.get("__name__")).startswith("cnncore"):
         frame, level = frame.f_back, level + 1
