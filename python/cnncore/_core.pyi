@@ -81,8 +81,8 @@ def dense_backward(
     x: Float32, kernel: Float32, dy: Float32, precision: str = "float32"
 ) -> tuple[Float32, Float32, Float32]: ...
 
-# Activations by name, with alpha, max_value and threshold as `activation_defaults` gives them. Backward and the second
-# slope read x where activation_needs_input(kind), else y; the other may be None.
+# Activations by name. `activation_defaults` returns the defaults of alpha, max_value and threshold. The backward pass
+# and the second derivative read x if activation_needs_input(kind), else y; the one they do not read may be None.
 def activation_defaults(kind: str) -> tuple[float, float, float]: ...
 def activation_needs_input(kind: str) -> bool: ...
 def activation(x: Float32, kind: str, alpha: float, max_value: float, threshold: float) -> Float32: ...
@@ -93,7 +93,7 @@ def activation_second(
     x: Float32 | None, y: Float32 | None, kind: str, alpha: float, max_value: float, threshold: float
 ) -> Float32: ...
 
-# Over the last axis of float32 predictions of any rank; labels int64 of their shape without it.
+# These work along the last axis of predictions of any rank. Labels have the shape of the predictions without that axis.
 def argmax(x: Float32) -> NDArray[np.int64]: ...
 def count_hits(labels: NDArray[np.int64], y_pred: Float32) -> int: ...  # rows whose largest value is at the label
 def top_k_hits(labels: NDArray[np.int64], y_pred: Float32, k: int) -> NDArray[np.uint8]: ...
@@ -101,8 +101,9 @@ def top_k_hits(labels: NDArray[np.int64], y_pred: Float32, k: int) -> NDArray[np
 class Loss:
     """A loss and its parameters. A row is the last axis of ``y_pred``, float32 of any rank.
 
-    ``y_true``: int64 labels of shape ``y_pred.shape[:-1]`` for ``sparse_categorical_crossentropy``, else float32 of
-    ``y_pred.shape``. ``sample_weight``: float32, one for each row, or for each of the first axes of rows.
+    ``y_true`` has int64 labels of shape ``y_pred.shape[:-1]`` for ``sparse_categorical_crossentropy``, and for other
+    losses float32 values of shape ``y_pred.shape``. ``sample_weight`` is float32, of the shape of the rows or of their
+    first axes.
     """
 
     def __init__(
@@ -158,8 +159,8 @@ def group_normalization_backward(
     x: Float32, mean: Float32, inverse: Float32, dy: Float32, gamma: Float32 | None, groups: int
 ) -> tuple[Float32, Float32, Float32]: ...
 
-# Several inputs, the batch first. kind: "add" "subtract" "multiply" "average" "maximum" "minimum". Axes are those of
-# samples, from 0.
+# Ops with several inputs, whose first axis is the batch. An axis is counted from 0 without the batch axis.
+# kind: "add" "subtract" "multiply" "average" "maximum" "minimum"
 def merge(x: Sequence[Float32], kind: str) -> Float32: ...
 def merge_backward(x: Sequence[Float32], dy: Float32, kind: str) -> list[Float32]: ...
 def concatenate(x: Sequence[Float32], axis: int) -> Float32: ...
@@ -169,7 +170,7 @@ def dot_backward(
     x1: Float32, x2: Float32, dy: Float32, axis_1: int, axis_2: int, normalize: bool
 ) -> tuple[Float32, Float32]: ...
 
-# Pixels moved, repeated, drawn.
+# Ops that move or repeat pixels, take means or maxima of them, or change them at random.
 def zero_padding2d(x: Float32, sides: Padding) -> Float32: ...
 def cropping2d(x: Float32, sides: Padding) -> Float32: ...
 def permute(x: Float32, dims: Sequence[int]) -> Float32: ...  # dims count from 1
@@ -182,14 +183,14 @@ def global_max_pool2d_backward(x: Float32, dy: Float32) -> Float32: ...
 def dropout(x: Float32, rate: float, seed: int, step: int, noise_shape: Sequence[int]) -> Float32: ...
 def gaussian_noise(x: Float32, stddev: float, seed: int, step: int) -> Float32: ...
 
-# Mean over the batch; (loss, dlogits). labels: int64 (n,) or float32 one-hot (n, classes).
+# Both return the mean loss of the batch and its gradient. labels: int64 (n,) or float32 one-hot rows (n, classes).
 def softmax_cross_entropy(logits: Float32, labels: NDArray[Any]) -> tuple[float, Float32]: ...
 def mean_squared_error(y_pred: Float32, y_true: Float32) -> tuple[float, Float32]: ...  # (loss, dy_pred)
 
-# The inverse of a symmetric positive definite matrix, of which what is above the diagonal is read.
+# The inverse of a symmetric positive definite matrix. Only the diagonal and what is above it are read.
 def spd_inverse(matrix: NDArray[np.float64]) -> NDArray[np.float64]: ...
 
-# --- optimizers: one fused pass over flat vectors, in place. `step` counts from 1 ------------------------------------
+# --- optimizers: they update flat vectors in place, in one pass. `step` counts from 1 ---------------------------------
 def sgd_update(
     params: Float32, grads: Float32, velocity: Float32 | None, learning_rate: float, momentum: float, nesterov: bool
 ) -> None: ...
@@ -209,7 +210,7 @@ def adam_update(
 Variable = tuple[str, int, Sequence[int], bool]  # name, offset, shape, whether weight_decay applies
 
 class Optimizer:
-    """An update rule for ``Network.train_step``. Its state vectors are owned here and visible as arrays."""
+    """An update rule for ``Network.train_step``. It owns its state vectors; ``state`` shows them as arrays."""
 
     learning_rate: float
     step: int  # calls of apply so far
@@ -300,21 +301,21 @@ class GraphBuilder:
     def __init__(self) -> None: ...
     def input(self, shape: Sequence[int]) -> int: ...  # without the batch axis: (h, w, c), (features,), ...
     def add(self, kind: str, inputs: Sequence[int], layer: str, /, **attributes: Any) -> int:
-        """Append an op of a layer; the number of its output.
+        """Append an op of a layer, and return the number of its output tensor.
 
-        Every kind takes ``weights``, the numbers of the layer's arrays that are its parameters (0, 1, ... by default),
-        and ``trainable``. "host" is a call of Python: ``forward(arrays, training)``, ``backward(arrays, dy)``,
-        ``shape``, and ``parameters``, the shapes of its weights.
+        Every kind takes ``weights``, the indices of the layer's arrays that are its parameters (0, 1, ... by default),
+        and ``trainable``. The kind "host" calls Python. Its attributes are ``forward(arrays, training)``,
+        ``backward(arrays, dy)``, ``shape``, and ``parameters``, the shapes of its weights.
         """
     def output_shape(self, tensor: int) -> tuple[int, ...]: ...  # without the batch axis
 
 class Parameters:
-    """The weights of a layer: one aligned block of float32. Networks refer to it, any number of them."""
+    """The weights of a layer: one aligned block of float32. Any number of networks can share it."""
 
     def __init__(self, shapes: Sequence[Sequence[int]]) -> None: ...
     @property
     def shapes(self) -> list[tuple[int, ...]]: ...
-    def view(self, index: int) -> Float32: ...  # writable; networks look for changes while it lives
+    def view(self, index: int) -> Float32: ...  # writable; while it exists, networks check for changes before each call
     def read(self, index: int) -> Float32: ...  # a copy
     def write(self, index: int, values: Float32) -> None: ...
 
@@ -351,7 +352,7 @@ class Network:
     def set_parameters(self, values: Float32) -> None: ...
     def set_regularizer(self, slot: int, l1: float, l2: float) -> None: ...  # l1 sum |w| + l2 sum w^2 join the loss
     def forward(self, x: Sequence[NDArray[Any]], training: bool = False) -> list[Float32]:
-        """Outputs for x, an array of uint8 or float32 for each input; any number of threads may call it."""
+        """The outputs for x, a uint8 or float32 array for each input. Any number of threads may call this at a time."""
     def train_step(
         self,
         x: Sequence[NDArray[Any]],  # whole data sets, uint8 or float32
@@ -364,9 +365,9 @@ class Network:
         outputs: Sequence[Float32] | None = None,  # receive the predictions of the forward pass
         keep_state: bool = False,  # moving statistics and the step's number stay
     ) -> list[float]:
-        """One step; [total loss, loss of each output] of the batch before the update.
+        """Make one step, and return [total loss, loss of each output] of the batch before the update.
 
-        The total is NaN where a gradient or a loss is not finite; the parameters are left untouched then.
+        If a gradient or a loss is not finite, the total is NaN and the parameters are left untouched.
         """
     def curvature_product(
         self,
@@ -381,11 +382,13 @@ class Network:
         v: Float32,  # flat, with the gaps of the gradients
         out: Float32,  # receives the product
     ) -> None:
-        """Nothing changes; nothing is dropped, and batch normalization takes its moving statistics."""
+        """Write the curvature of the loss times ``v`` into ``out``. Dropout drops nothing, batch normalization uses its
+        moving statistics, and neither weights nor state change.
+        """
     def describe(self) -> str:
-        """The plan as text: ops, fusions, regions computed, memory."""
+        """The plan as text: its ops, which of them are fused, which regions of tensors are computed, and the memory."""
 
-# --- augmentation: images (n, h, w, c), uint8 or float32, C-contiguous; results have their type ---------------------
+# --- augmentation: images are (n, h, w, c), uint8 or float32 and C-contiguous; results have the same type -------------
 def augment_affine(
     x: NDArray[Any],
     matrices: NDArray[np.float64],  # (n, 6): y[i, j] = x at row m0 i + m1 j + m2, column m3 i + m4 j + m5
@@ -405,10 +408,10 @@ def augment_flip_matrices(
     matrices: NDArray[np.float64], u: Float32, size: tuple[int, int], rows: bool, columns: bool
 ) -> None: ...
 def augment_channel_means(x: NDArray[Any]) -> Float32:
-    """Shape (n, c)."""
+    """The mean of each channel of each image, of shape (n, c)."""
 
 def augment_channels(x: NDArray[Any], scale: Float32, offset: Float32, low: Float32, high: Float32) -> NDArray[Any]:
-    """Scale (n, c) * x + offset (n, c), clipped to [low (n,), high (n,)]."""
+    """Compute scale * x + offset, clipped to [low, high]. Scale and offset are (n, c), low and high (n,)."""
 
 def augment_erase(
     x: NDArray[Any],
@@ -421,13 +424,13 @@ def augment_erase(
     step: int,
 ) -> NDArray[Any]: ...
 def augment_mix(x: NDArray[Any], order: NDArray[np.int64], weight: Float32) -> NDArray[Any]:
-    """Each weight[n] x[n] + (1 - weight[n]) x[order[n]]."""
+    """Mix each image with another one: weight[n] x[n] + (1 - weight[n]) x[order[n]]."""
 
 def augment_paste(x: NDArray[Any], order: NDArray[np.int64], boxes: NDArray[np.int64]) -> NDArray[Any]:
-    """Each x[n] with its box taken from x[order[n]]."""
+    """Replace the pixels of x[n] inside box n by those of x[order[n]]."""
 
 def augment_uniform(seed: int, step: int, samples: int, count: int) -> Float32:
-    """Numbers (samples, count) in [0, 1), a function of seed, step and their place."""
+    """Random numbers in [0, 1) of shape (samples, count). Each depends only on seed, step and its place."""
 
 def limit_augment_threads(threads: int) -> None:
-    """For calls from this thread: 1 for one thread, 0 for all."""
+    """Set how many threads augmentation uses if it is called from this thread: 1, or 0 for all."""

@@ -12,10 +12,10 @@ INTERPOLATIONS = ("bilinear", "nearest")
 
 
 def resize(images: np.ndarray, height: int, width: int, interpolation: str = "bilinear") -> np.ndarray:
-    """Bring images (n, h, w, c), uint8 or float32, to another size.
+    """Resize images (n, h, w, c) of uint8 or float32.
 
-    The centres of pixels are at 0.5, 1.5, ..., as in TensorFlow and in PyTorch with align_corners=False. The image is
-    not smoothed before.
+    The centres of pixels are at 0.5, 1.5, ..., as in TensorFlow and in PyTorch with align_corners=False. Images are not
+    smoothed before they are made smaller.
     """
     n, rows, columns = images.shape[:3]
     if (rows, columns) == (height, width):

@@ -1,4 +1,6 @@
-"""Where seeds come from: one process-wide stream, random until ``utils.set_random_seed`` is called."""
+"""The seeds of all random numbers. They come from one stream of the process that ``utils.set_random_seed`` begins anew;
+before that they are drawn from the operating system.
+"""
 
 from __future__ import annotations
 

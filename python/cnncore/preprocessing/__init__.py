@@ -1,4 +1,4 @@
-"""Preparation of data, as Keras' users know it: :mod:`cnncore.preprocessing.image`."""
+"""``preprocessing`` of Keras. It has one module, :mod:`cnncore.preprocessing.image`."""
 
 from cnncore.utils.image_dataset import image_dataset_from_directory
 

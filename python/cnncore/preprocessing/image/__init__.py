@@ -1,4 +1,4 @@
-"""``ImageDataGenerator`` and its parts, as in Keras' ``preprocessing.image``, computed for whole batches in C++."""
+"""``ImageDataGenerator`` and what belongs to it, as in Keras' ``preprocessing.image``. C++ changes whole batches."""
 
 from cnncore.utils.image import array_to_img, img_to_array, load_img, save_img, smart_resize
 

@@ -1,4 +1,4 @@
-"""Batches of changed images from a table that names files and labels."""
+"""Batches of randomly changed images from a table of files and labels."""
 
 from __future__ import annotations
 
@@ -19,65 +19,70 @@ _CLASS_MODES = (*_OF_CLASSES, "input", "multi_output", "raw", None)
 
 
 class DataFrameIterator(FilesIterator):
-    """Batches of changed images from a table whose rows name a picture and its label. Needs Pillow.
+    """Batches of randomly changed images from a table. Each row names a picture and its label. Needs Pillow.
 
     Parameters
     ----------
     dataframe : pandas.DataFrame, or dict of sequences
-        The columns, all of one length.
+        The columns, all of the same length.
     directory : path, optional
-        What the names of files are relative to; the current directory by default.
+        The directory to which the names of files are relative. By default it is the current one.
     image_data_generator : ImageDataGenerator
-        What is done to the images.
+        The generator that changes and normalizes the images.
     x_col : str, default "filename"
-        The column of the files' names.
+        The column with the names of the files.
     y_col : str or list of str, default "class"
-        The column of the labels, or several of them for the modes "raw" and "multi_output".
+        The column of the labels. For the modes "raw" and "multi_output" there may be several columns.
     weight_col : str, optional
-        A column of numbers: the weights of the samples.
+        A column with the weights of the samples, which are numbers.
     target_size : (height, width), default (256, 256)
-        To which all pictures are brought.
+        The size to which all pictures are resized.
     color_mode : {"rgb", "rgba", "grayscale"}, default "rgb"
     classes : sequence of str, optional
-        The classes in their order; rows of others are left out. By default all that occur, in alphabetical order.
+        The classes in their order; rows of other classes are left out. By default all classes that occur, in
+        alphabetical order.
     class_mode : {"categorical", "binary", "sparse", "input", "multi_output", "raw", None}, default "categorical"
-        "categorical": one-hot rows, with several ones where a label is a list of classes. "binary" and "sparse": the
-        number of the class. "raw": the values of the column. "multi_output": a list of arrays, one per column of
-        ``y_col``. "input": the images themselves. None: images alone.
+        What the labels are. "categorical": one-hot rows, with several ones if a label is a list of classes. "binary"
+        and "sparse": the numbers of the classes. "raw": the values of the column. "multi_output": a list of arrays, one
+        for each column of ``y_col``. "input": the images themselves. None: there are no labels.
     batch_size : int, default 32
     shuffle : bool, default True
+        Whether each epoch has another order.
     seed : int, optional
-        Of the order and of all changes.
+        The seed of the order and of all changes.
     data_format : {"channels_last"}, optional
     dtype : {"float32"}, optional
     save_to_dir, save_prefix, save_format : optional
-        Write each batch's images into this directory, to look at.
+        A directory into which the images of each batch are written, the beginning of their names, and their format.
     subset : {"training", "validation"}, optional
-        Which part of the generator's ``validation_split`` of the rows; validation is the first part.
+        Which part of the rows to use. The generator's ``validation_split`` is the share of the validation part, which
+        comes first.
     interpolation : str, default "nearest"
         How pictures are resized, see ``load_img``.
     keep_aspect_ratio : bool, default False
-        Cut pictures to the target's proportions instead of distorting them.
+        Whether to cut pictures to the proportions of ``target_size`` instead of distorting them.
     validate_filenames : bool, default True
-        Leave out rows whose file is missing or no picture, with a warning. False: trust the table.
+        Whether to leave out rows whose file is missing or not a picture, with a warning. With False, files are not
+        checked.
 
     Attributes
     ----------
     samples, n : int
-        Number of pictures.
+        The number of pictures.
     class_indices : dict of str to int
-        In the modes with classes.
+        The number of each class, in the modes with classes.
     classes : list
-        Number of each picture's class, or list of numbers.
+        The number of each picture's class, or a list of numbers.
     filenames, filepaths : list of str
     image_shape : (height, width, channels)
 
     Raises
     ------
     ValueError
-        An unknown mode or column; no pictures; not two classes in the mode "binary".
+        If the mode or a column is unknown, if there are no pictures, or if there are not two classes in the mode
+        "binary".
     TypeError
-        Names or labels that are no text where text is needed; weights that are no numbers.
+        If names or labels are not text where text is needed, or weights are not numbers.
     """
 
     def __init__(
@@ -147,14 +152,14 @@ class DataFrameIterator(FilesIterator):
         super().__init__(self.samples, batch_size, shuffle, seed)
 
     def _valid(self, names: Sequence[str], x_col: str) -> list[int]:
-        """The rows whose file exists and is a picture by its name."""
+        """The rows whose file exists and has the name of a picture."""
         paths = [os.path.join(self.directory, name) for name in names]
         rows = [row for row, path in enumerate(paths) if path.lower().endswith(ENDINGS) and os.path.isfile(path)]
         if len(rows) < len(names):
             missing = next(path for row, path in enumerate(paths) if row not in set(rows))
             warnings.warn(
-                f"[{_OWNER}] {len(names) - len(rows)} files of the column {x_col!r} are missing or no pictures, and "
-                f"left out; the first is {missing}",
+                f"[{_OWNER}] {len(names) - len(rows)} files of the column {x_col!r} are left out, because they are "
+                f"missing or not pictures. The first is {missing}",
                 stacklevel=4,
             )
         return rows
@@ -167,7 +172,7 @@ class DataFrameIterator(FilesIterator):
 
     @property
     def labels(self) -> Any:
-        """Numbers of the classes, or the values of the modes "raw" and "multi_output"."""
+        """The numbers of the classes. In the modes "raw" and "multi_output", the values of the columns."""
         return self._targets if self.class_mode in ("multi_output", "raw") else self.classes
 
     def _get_batches_of_transformed_samples(self, index_array: np.ndarray, random: Any) -> Any:
@@ -206,7 +211,7 @@ def _texts(values: list[Any], argument: str) -> list[str]:
 
 
 def _labels(values: list[Any], class_mode: str) -> list[Any]:
-    """The labels, checked: names of classes, or in the mode "categorical" lists of them as well."""
+    """Check that labels are names of classes. In the mode "categorical" they may also be lists of names."""
     if class_mode != "categorical":
         return _texts(values, "y_col")
     for value in values:
@@ -217,7 +222,7 @@ def _labels(values: list[Any], class_mode: str) -> list[Any]:
 def _rows_of_classes(
     labels: list[Any], rows: list[int], classes: Iterable[str] | None
 ) -> tuple[list[int], dict[str, int]]:
-    """The rows that have at least one of the classes, and the number of each class."""
+    """The rows whose label has at least one of the classes, and the number of each class."""
     of_row = {row: labels[row] if isinstance(labels[row], (list, tuple)) else [labels[row]] for row in rows}
     names = sorted({name for of in of_row.values() for name in of}) if classes is None else list(dict.fromkeys(classes))
     indices = {name: index for index, name in enumerate(names)}
@@ -231,7 +236,7 @@ def _numbers(label: Any, indices: dict[str, int]) -> Any:
 
 
 def _targets(table: Any, y_col: Any, rows: list[int], class_mode: str) -> Any:
-    """The columns' values of the rows: one array, or for "multi_output" one for each column."""
+    """The values of the columns in the given rows: one array, or for "multi_output" one array for each column."""
     if class_mode == "raw":
         columns = [_column(table, name) for name in y_col] if isinstance(y_col, list) else _column(table, y_col)
         return (np.array(columns).T if isinstance(y_col, list) else np.array(columns))[rows]

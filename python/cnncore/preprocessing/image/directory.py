@@ -1,4 +1,4 @@
-"""Batches of changed images from a directory with a folder for each class."""
+"""Batches of randomly changed images from a directory with a folder for each class."""
 
 from __future__ import annotations
 
@@ -17,45 +17,49 @@ _CLASS_MODES = ("categorical", "binary", "sparse", "input", None)
 
 
 class DirectoryIterator(FilesIterator):
-    """Batches of changed images from a directory with a folder of pictures for each class. Needs Pillow.
+    """Batches of randomly changed images from a directory with a folder of pictures for each class. Needs Pillow.
 
     Parameters
     ----------
     directory : path
-        Holds the folders.
+        The directory with the folders.
     image_data_generator : ImageDataGenerator
-        What is done to the images.
+        The generator that changes and normalizes the images.
     target_size : (height, width), default (256, 256)
-        To which all pictures are brought.
+        The size to which all pictures are resized.
     color_mode : {"rgb", "rgba", "grayscale"}, default "rgb"
     classes : sequence of str, optional
-        Names of the folders, in the order of the classes. By default all folders in alphabetical order.
+        The names of the folders, in the order of the classes. By default all folders in alphabetical order.
     class_mode : {"categorical", "binary", "sparse", "input", None}, default "categorical"
-        Labels as one-hot rows, as float32 numbers, or the images themselves; None gives images alone.
+        What the labels are: one-hot rows for "categorical", float32 numbers of the classes for "binary" and "sparse",
+        and the images themselves for "input". With None there are no labels.
     batch_size : int, default 32
     shuffle : bool, default True
+        Whether each epoch has another order.
     seed : int, optional
-        Of the order and of all changes.
+        The seed of the order and of all changes.
     data_format : {"channels_last"}, optional
     dtype : {"float32"}, optional
     save_to_dir, save_prefix, save_format : optional
-        Write each batch's images into this directory, to look at.
+        A directory into which the images of each batch are written, the beginning of their names, and their format.
     follow_links : bool, default False
-        Follow symbolic links to folders.
+        Whether to follow symbolic links to folders.
     subset : {"training", "validation"}, optional
-        Which part of the generator's ``validation_split`` of each class; validation is the first part.
+        Which part of each class to use. The generator's ``validation_split`` is the share of the validation part, which
+        comes first.
     interpolation : str, default "nearest"
         How pictures are resized, see ``load_img``.
     keep_aspect_ratio : bool, default False
-        Cut pictures to the target's proportions instead of distorting them.
+        Whether to cut pictures to the proportions of ``target_size`` instead of distorting them.
 
     Attributes
     ----------
     samples, n : int
-        Number of pictures.
+        The number of pictures.
     class_indices : dict of str to int
+        The number of each class.
     classes : ndarray of int32
-        Class of each picture.
+        The number of each picture's class.
     filenames, filepaths : list of str
     num_classes : int
     image_shape : (height, width, channels)
@@ -63,9 +67,9 @@ class DirectoryIterator(FilesIterator):
     Raises
     ------
     FileNotFoundError
-        The directory, or the folder of a class, is missing.
+        If the directory or the folder of a class is missing.
     ValueError
-        An unknown mode; no pictures.
+        If the mode is unknown.
     """
 
     def __init__(
@@ -129,7 +133,7 @@ class DirectoryIterator(FilesIterator):
 
     @property
     def labels(self) -> np.ndarray:
-        """Class of each picture."""
+        """The number of each picture's class."""
         return self.classes
 
     def _get_batches_of_transformed_samples(self, index_array: np.ndarray, random: Any) -> Any:
@@ -145,12 +149,12 @@ class DirectoryIterator(FilesIterator):
 
 
 def class_folders(directory: str | os.PathLike[str]) -> list[str]:
-    """Names of the folders in a directory, in alphabetical order."""
+    """The names of the folders in a directory, in alphabetical order."""
     return sorted(entry.name for entry in os.scandir(directory) if entry.is_dir())
 
 
 def picture_files(folder: Path, follow_links: bool = False, endings: tuple[str, ...] = ENDINGS) -> list[str]:
-    """Paths of the pictures in a folder and in those inside it, relative to it, in a fixed order."""
+    """The paths of the pictures in a folder and in the folders inside it, relative to the folder and sorted."""
     if not folder.is_dir():
         raise FileNotFoundError(f"expected a folder of pictures. Received: {folder}")
     found = []

@@ -1,4 +1,4 @@
-"""What iterators over picture files have in common, wherever the list of files comes from."""
+"""What iterators over picture files have in common."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ CHANNELS = {"rgb": 3, "rgba": 4, "grayscale": 1}
 
 
 class FilesIterator(Iterator):
-    """Batches of changed images from files. A subclass lists the files and gives their labels.
+    """Batches of randomly changed images from files. A subclass lists the files, and adds the labels to each batch.
 
     Parameters
     ----------
     owner : str
-        The method that the user called, for error messages.
+        The method that the user called. Error messages begin with it.
     directory : path
-        What the names of files are relative to.
+        The directory to which the names of files are relative.
     image_data_generator, target_size, color_mode, interpolation, keep_aspect_ratio, save_to_dir, save_prefix, \
     save_format, subset
         As in :class:`DirectoryIterator`.
@@ -60,11 +60,11 @@ class FilesIterator(Iterator):
 
     @property
     def filepaths(self) -> list[str]:
-        """Paths of all pictures."""
+        """The paths of all pictures."""
         return [os.path.join(self.directory, name) for name in self.filenames]
 
     def _part(self, count: int) -> slice:
-        """Which of ``count`` pictures belong to the subset: validation is the first part."""
+        """Which of ``count`` pictures belong to the subset. The validation part comes first."""
         first = int(self.image_data_generator._validation_split * count) if self.subset else 0
         return slice(0, first) if self.subset == "validation" else slice(first, count)
 

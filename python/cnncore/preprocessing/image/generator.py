@@ -1,4 +1,4 @@
-"""ImageDataGenerator: which changes training images get, and their normalization."""
+"""ImageDataGenerator: batches of images that are changed at random and normalized."""
 
 from __future__ import annotations
 
@@ -15,62 +15,66 @@ from .dataframe import DataFrameIterator
 from .directory import DirectoryIterator
 from .iterators import NumpyArrayIterator
 from .normalization import Normalization
-from .transforms import check_fill_mode, transform_batch
+from .random_changes import RandomChanges
+from .transforms import check_fill_mode
 
 __all__ = ["ImageDataGenerator"]
 
 _OWNER = "ImageDataGenerator"
 
 
-class ImageDataGenerator(Normalization):
+class ImageDataGenerator(RandomChanges, Normalization):
     """Batches of randomly changed and normalized images.
 
     Parameters
     ----------
     featurewise_center, featurewise_std_normalization : bool, default False
-        Subtract the data set's mean per channel, divide by its standard deviation; `fit` computes them.
+        Whether to subtract the mean of each channel over the data set, and whether to divide by the standard deviation.
+        `fit` computes them.
     samplewise_center, samplewise_std_normalization : bool, default False
-        The same with each image's own mean and deviation.
+        The same with the mean and the standard deviation of each image.
     zca_whitening : bool, default False
-        Multiply each image, as a vector, by the matrix that makes the data set's pixels uncorrelated (Krizhevsky,
-        2009); `fit` computes it.
+        Whether to multiply each image, as a vector, by a matrix that makes the pixels of the data set uncorrelated
+        (Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009). `fit` computes it.
     zca_epsilon : float, default 1e-6
         Added to the singular values.
     rotation_range : float, default 0
-        Degrees.
+        Images are rotated by up to this number of degrees in either direction.
     width_shift_range, height_shift_range : float, int or sequence, default 0
-        Below 1 a share of the width or height; an int n draws whole pixels between -n and n; of a sequence an item is
-        drawn, with a random sign.
+        How far images are shifted in either direction: up to a share of the width or height for a float below 1, by
+        less than n whole pixels for an int n, and by one of the numbers for a sequence. A float of 1 or more is a
+        number of pixels.
     brightness_range : two floats, optional
-        A factor is drawn between them.
+        The brightness is multiplied by a factor between them.
     shear_range : float, default 0
-        Degrees.
+        Images are sheared by up to this number of degrees in either direction.
     zoom_range : float or two floats, default 0
-        z stands for (1 - z, 1 + z); rows and columns are zoomed apart. Below 1 magnifies.
+        The range of the factors for rows and for columns, which are drawn separately. A number z stands for
+        (1 - z, 1 + z). Factors below 1 magnify the image.
     channel_shift_range : float, default 0
-        A number up to this is added to the values.
+        A number between minus this and this is added to all values of an image.
     fill_mode : {"nearest", "constant", "reflect", "wrap"}, default "nearest"
-        What lies beyond the edges, as in ``scipy.ndimage``.
+        Which values pixels from beyond the edges get, as in ``scipy.ndimage``.
     cval : float, default 0
-        For ``fill_mode="constant"``.
+        The value for ``fill_mode="constant"``.
     horizontal_flip, vertical_flip : bool, default False
-        Mirror half of the images.
+        Whether each image is mirrored with a probability of one half.
     rescale : float, optional
-        Multiplied with all values, after the changes.
+        A factor by which all values are multiplied, after the random changes.
     preprocessing_function : callable, optional
-        Applied to each changed image (height, width, channels) before anything else of the normalization.
+        It is applied to each changed image, of shape (height, width, channels), before all other normalization.
     data_format : {"channels_last"}, optional
     validation_split : float, default 0
-        Share of the images that ``subset="validation"`` of the `flow` methods gives.
+        The share of the images that belongs to ``subset="validation"`` in the `flow` methods.
     interpolation_order : {0, 1}, default 1
-        Nearest pixel or linear interpolation.
+        0 takes the nearest pixel, and 1 interpolates linearly.
     dtype : optional
         Only "float32".
 
     Notes
     -----
-    Keras exchanges the two shifts: there `width_shift_range` moves images up and down. It also turns images that are
-    not square about a point beside their centre. Here both do what they say.
+    Two things differ from Keras. Keras exchanges the two shifts, so that `width_shift_range` moves images up and down.
+    And it rotates images that are not square about a point that is not their centre.
 
     Examples
     --------
@@ -148,7 +152,7 @@ class ImageDataGenerator(Normalization):
         ignore_class_split: bool = False,
         subset: str | None = None,
     ) -> NumpyArrayIterator:
-        """Batches from arrays, for ever.
+        """An endless iterator over batches of images in arrays.
 
         Parameters
         ----------
@@ -157,21 +161,21 @@ class ImageDataGenerator(Normalization):
             Labels.
         batch_size : int, default 32
         shuffle : bool, default True
-            Another order in each epoch.
+            Whether each epoch has another order.
         sample_weight : array_like, optional
         seed : int, optional
-            Of the order and of all changes.
+            The seed of the order and of all changes.
         save_to_dir, save_prefix, save_format : optional
-            Write each batch's images into this directory, to look at.
+            A directory into which the images of each batch are written, the beginning of their names, and their format.
         ignore_class_split : bool, default False
-            Do not complain where the two subsets have different classes.
+            Whether the two subsets may have different classes. Otherwise this is an error.
         subset : {"training", "validation"}, optional
-            Which part of ``validation_split``; validation is the first part.
+            Which part of the images to use. The share of the validation part is ``validation_split``; it comes first.
 
         Returns
         -------
         NumpyArrayIterator
-            Gives ``x``, ``(x, y)`` or ``(x, y, sample_weight)``; `fit` takes it.
+            Batches are ``x``, ``(x, y)`` or ``(x, y, sample_weight)``. It can be passed to `fit`.
         """
         return NumpyArrayIterator(
             x,
@@ -206,7 +210,7 @@ class ImageDataGenerator(Normalization):
         interpolation: str = "nearest",
         keep_aspect_ratio: bool = False,
     ) -> DirectoryIterator:
-        """Batches from a directory with a folder of pictures for each class, for ever. Needs Pillow.
+        """An endless iterator over batches from a directory with a folder of pictures for each class. Needs Pillow.
 
         See :class:`DirectoryIterator` for the parameters.
         """
@@ -250,7 +254,7 @@ class ImageDataGenerator(Normalization):
         interpolation: str = "nearest",
         validate_filenames: bool = True,
     ) -> DataFrameIterator:
-        """Batches from a table of picture files and their labels, such as a pandas frame, for ever. Needs Pillow.
+        """An endless iterator over batches from a table of files and labels, such as a pandas frame. Needs Pillow.
 
         See :class:`DataFrameIterator` for the parameters.
         """
@@ -275,80 +279,6 @@ class ImageDataGenerator(Normalization):
             interpolation=interpolation,
             validate_filenames=validate_filenames,
         )
-
-    # --- changes --------------------------------------------------------------------------------------------------
-    def get_random_transform(self, img_shape: Sequence[int], seed: int | None = None) -> dict[str, Any]:
-        """Draw the parameters of one image's change, for `apply_transform`.
-
-        Parameters
-        ----------
-        img_shape : (height, width, channels)
-        seed : int, optional
-
-        Returns
-        -------
-        dict
-            ``theta``, ``tx`` (columns), ``ty`` (rows), ``shear``, ``zx``, ``zy``, ``flip_horizontal``,
-            ``flip_vertical``, ``channel_shift_intensity``, ``brightness``.
-        """
-        random = self._random if seed is None else np.random.RandomState(seed)
-        return self.draw_transform(img_shape, random)
-
-    def draw_transform(self, img_shape: Sequence[int], random: Any) -> dict[str, Any]:
-        """`get_random_transform` with the numbers of a ``numpy.random.RandomState``, in Keras' order."""
-        height, width = img_shape[:2]
-        theta = random.uniform(-self.rotation_range, self.rotation_range) if self.rotation_range else 0
-        ty = _draw_shift(self.height_shift_range, height, random)
-        tx = _draw_shift(self.width_shift_range, width, random)
-        shear = random.uniform(-self.shear_range, self.shear_range) if self.shear_range else 0
-        zx, zy = (1, 1) if self.zoom_range == [1, 1] else random.uniform(*self.zoom_range, 2)
-        flip_horizontal = (random.random_sample() < 0.5) * self.horizontal_flip
-        flip_vertical = (random.random_sample() < 0.5) * self.vertical_flip
-        intensity, brightness = None, None
-        if self.channel_shift_range:
-            intensity = random.uniform(-self.channel_shift_range, self.channel_shift_range)
-        if self.brightness_range is not None:
-            brightness = random.uniform(*self.brightness_range)
-        return {
-            "theta": theta,
-            "tx": tx,
-            "ty": ty,
-            "shear": shear,
-            "zx": zx,
-            "zy": zy,
-            "flip_horizontal": flip_horizontal,
-            "flip_vertical": flip_vertical,
-            "channel_shift_intensity": intensity,
-            "brightness": brightness,
-        }
-
-    def apply_transform(self, x: Any, transform_parameters: dict[str, Any]) -> np.ndarray:
-        """Change one image (height, width, channels) as the parameters say."""
-        image = _checks.float32_array(x, "x", f"{_OWNER}.apply_transform", 3, "height, width, channels")
-        changed: np.ndarray = self.transform_images(image[None], [transform_parameters])[0]
-        return changed
-
-    def transform_images(self, images: np.ndarray, parameters: Sequence[dict[str, Any]]) -> np.ndarray:
-        """A float32 batch, each image changed by its own parameters."""
-        return transform_batch(images, parameters, self.fill_mode, self.cval, self.interpolation_order)
-
-    def _changed(self, images: np.ndarray, random: Any) -> np.ndarray:
-        return self.transform_images(images, [self.draw_transform(images.shape[1:], random) for _ in images])
-
-    def random_transform(self, x: Any, seed: int | None = None) -> np.ndarray:
-        """Change one image at random."""
-        return self.apply_transform(x, self.get_random_transform(np.shape(x), seed))
-
-
-def _draw_shift(shift_range: Any, size: int, random: Any) -> float:
-    """Pixels by which an image moves."""
-    if np.ndim(shift_range) == 0 and not shift_range:
-        return 0.0
-    try:
-        shift = float(random.choice(shift_range)) * int(random.choice([-1, 1]))
-    except ValueError:  # a float is no set of choices
-        shift = float(random.uniform(-shift_range, shift_range))
-    return shift * size if np.max(shift_range) < 1 else shift
 
 
 def _two_numbers(value: Any, name: str) -> list[float]:

@@ -1,4 +1,4 @@
-"""Iterators over batches of changed images: for ever with ``next``, by number with ``[index]`` in `fit`."""
+"""Iterators over batches of randomly changed images. ``next`` never ends; `fit` asks for batches by number."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ __all__ = ["Iterator", "NumpyArrayIterator"]
 
 
 class Iterator(PyDataset):
-    """Base class: the order of samples, and the random numbers that decide how they are changed.
+    """Base class of the iterators. It keeps the order of samples, and the random numbers that decide how they change.
 
     Parameters
     ----------
     n : int
-        Number of samples.
+        The number of samples.
     batch_size : int
     shuffle : bool
-        Another order in each epoch.
+        Whether each epoch has another order.
     seed : int, optional
-        Of the order and of all changes: batch number b of the run draws from ``seed + b``, as in Keras.
+        The seed of the order and of all changes. As in Keras, the seed of batch number b, counted over all epochs, is
+        ``seed + b``.
     """
 
     def __init__(self, n: int, batch_size: int, shuffle: bool, seed: int | None, **kwargs: Any) -> None:
@@ -44,7 +45,7 @@ class Iterator(PyDataset):
         raise NotImplementedError(f"{type(self).__name__} must make a batch of the samples in index_array")
 
     def _next_random(self) -> Any:
-        """The source of the next batch's numbers."""
+        """The source of random numbers for the next batch."""
         number = self.total_batches_seen
         self.total_batches_seen += 1
         if self.seed is None:
@@ -69,7 +70,7 @@ class Iterator(PyDataset):
         )
 
     def on_epoch_end(self) -> None:
-        """Draw another order."""
+        """Draw a new order."""
         with self.lock:
             self._set_index_array(self._random)
 
@@ -92,7 +93,7 @@ class Iterator(PyDataset):
         return self._get_batches_of_transformed_samples(chosen, random)
 
     def next(self) -> Any:
-        """The next batch; after the last one of an epoch comes the first one of the next."""
+        """The next batch. After the last batch of an epoch comes the first one of the next epoch."""
         return self.__next__()
 
     def _save(self, images: np.ndarray, indices: np.ndarray) -> None:
@@ -109,15 +110,14 @@ class Iterator(PyDataset):
 
 
 class NumpyArrayIterator(Iterator):
-    """Batches of changed images from arrays; ``ImageDataGenerator.flow`` makes it and says what its parameters are.
-
+    """Batches of randomly changed images from arrays. ``ImageDataGenerator.flow`` makes it.
 
     Parameters
     ----------
     x, y, sample_weight
-        The images, and labels and weights for them.
+        The images, their labels and their weights.
     image_data_generator : ImageDataGenerator
-        What is done to the images.
+        The generator that changes and normalizes the images.
     batch_size, shuffle, seed, save_to_dir, save_prefix, save_format, subset, ignore_class_split
         As in ``ImageDataGenerator.flow``.
     data_format : {"channels_last"}, optional
@@ -179,7 +179,7 @@ class NumpyArrayIterator(Iterator):
 
 
 def _subset(subset: str | None, validation_split: float, n: int) -> slice:
-    """Which samples belong to a subset: validation is the first part."""
+    """Which samples belong to a subset. The validation part comes first."""
     if subset not in (None, "training", "validation"):
         raise ValueError(f'[flow] expected subset "training" or "validation". Received: subset={subset!r}')
     count = int(n * validation_split)
@@ -193,6 +193,6 @@ def _check_classes(y: np.ndarray, part: slice) -> None:
     inside[part] = True
     if not np.array_equal(np.unique(y[inside]), np.unique(y[~inside])):
         raise ValueError(
-            "[flow] expected the same classes in both subsets. If the data is sorted by class, shuffle it first; "
-            "ignore_class_split=True accepts it. Received: different classes"
+            "[flow] expected the same classes in both subsets. If the data is sorted by class, shuffle it first. "
+            "ignore_class_split=True allows different classes. Received: different classes"
         )

@@ -1,4 +1,4 @@
-"""The normalization of ``ImageDataGenerator``: means, deviations, ZCA."""
+"""The normalization of ``ImageDataGenerator``: centring, division by standard deviations, and ZCA whitening."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _OWNER = "ImageDataGenerator"
 
 
 class Normalization:
-    """The normalization of all images, after the random changes. See ``ImageDataGenerator`` for the attributes."""
+    """The normalization of images after their random changes. ``ImageDataGenerator`` describes the attributes."""
 
     featurewise_center: bool
     samplewise_center: bool
@@ -32,10 +32,10 @@ class Normalization:
     _random: Any
 
     def _changed(self, images: np.ndarray, random: Any) -> np.ndarray:
-        raise NotImplementedError("a generator of images changes them at random")
+        raise NotImplementedError("a subclass changes images at random")
 
     def _settle_normalization(self) -> None:
-        """Set options that follow from other options, with a warning, as in Keras."""
+        """As in Keras, set the options that follow from other options, with a warning."""
 
         def imply(condition: bool, name: str, value: bool, cause: str) -> None:
             if condition and getattr(self, name) != value:
@@ -50,7 +50,7 @@ class Normalization:
         imply(self.samplewise_std_normalization, "samplewise_center", True, cause)
 
     def standardize(self, x: Any) -> np.ndarray:
-        """The normalization alone, of one image or of a batch.
+        """Normalize one image or a batch, without random changes.
 
         Parameters
         ----------
@@ -87,21 +87,21 @@ class Normalization:
     @staticmethod
     def _fitted(value: Any, name: str) -> bool:
         if value is None:
-            warnings.warn(f"[{_OWNER}] {name}=True has no effect before fit(x) was called", stacklevel=4)
+            warnings.warn(f"[{_OWNER}] {name}=True has no effect before fit(x) is called", stacklevel=4)
         return value is not None
 
     def fit(self, x: Any, augment: bool = False, rounds: int = 1, seed: int | None = None) -> None:
-        """Compute what featurewise normalization and ZCA need from training images.
+        """Compute from training images what featurewise normalization and ZCA whitening need.
 
         Parameters
         ----------
         x : array_like, shape (n, height, width, channels)
         augment : bool, default False
-            Compute it from randomly changed images.
+            Whether to use randomly changed images.
         rounds : int, default 1
-            How often each image is changed for that.
+            With ``augment``, the number of changed images that are made of each image.
         seed : int, optional
-            Of these changes.
+            The seed of these changes.
         """
         images = _checks.float32_array(x, "x", f"{_OWNER}.fit", 4, "n, height, width, channels")
         images = images * np.float32(self.rescale) if self.rescale else images.copy()

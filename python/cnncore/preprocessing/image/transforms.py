@@ -1,7 +1,7 @@
-"""The changes of images by ``ImageDataGenerator``, for a batch (n, height, width, channels) or for one image.
+"""The changes that ``ImageDataGenerator`` makes to images.
 
-Functions that Keras has take one image and its axes; those with ``batch`` in their name take a batch and a dict of
-parameters per image.
+Functions with ``batch`` in their name take images of shape (n, height, width, channels), and parameters for each image.
+The others are functions of Keras: they take one image, and some also the numbers of its axes.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _ORDERS = (0, 1)
 
 
 def check_fill_mode(fill_mode: Any, order: Any, owner: str) -> None:
-    """ValueError unless the core has them."""
+    """Raise a ValueError if the core does not have this fill mode or this order of interpolation."""
     if fill_mode not in FILL_MODES:
         raise ValueError(
             f"[{owner}] expected `fill_mode` to be one of {', '.join(FILL_MODES)}. Received: fill_mode={fill_mode!r}"
@@ -50,10 +50,11 @@ def check_fill_mode(fill_mode: Any, order: Any, owner: str) -> None:
 
 
 def affine_matrices(parameters: Sequence[Parameters], height: int, width: int) -> np.ndarray:
-    """Matrices (n, 6) for the core: where each output pixel comes from.
+    """Matrices of shape (n, 6) for the core, which say from which place of the input each output pixel comes.
 
-    The pixel (x, y), seen from the image's centre, comes from R S H Z (x, y): rotated by `theta` degrees, shifted by
-    `tx` columns and `ty` rows, sheared by `shear` degrees, and zoomed by `zx` and `zy`. Flips come last.
+    With coordinates (x, y) from the image's centre, the output pixel at (x, y) comes from R S H Z (x, y). R rotates by
+    `theta` degrees, S shifts by `tx` columns and `ty` rows, H shears by `shear` degrees, and Z zooms by `zx` and `zy`.
+    Flips are applied last, to the result.
     """
     n = len(parameters)
 
@@ -75,7 +76,7 @@ def affine_matrices(parameters: Sequence[Parameters], height: int, width: int) -
     offset = product[:, :2, 2] + centre - product[:, :2, :2] @ centre
     across = np.array([bool(p.get("flip_horizontal", False)) for p in parameters])
     down = np.array([bool(p.get("flip_vertical", False)) for p in parameters])
-    linear = product[:, :2, :2].copy()  # columns: what one column, one row to the right and down means
+    linear = product[:, :2, :2].copy()  # its columns: how far the input place moves per output column, per output row
     offset = offset + linear[:, :, 0] * ((width - 1) * across)[:, None]
     offset = offset + linear[:, :, 1] * ((height - 1) * down)[:, None]
     linear[:, :, 0] *= np.where(across, -1, 1)[:, None]
@@ -88,7 +89,7 @@ def affine_matrices(parameters: Sequence[Parameters], height: int, width: int) -
 def transform_batch(
     images: np.ndarray, parameters: Sequence[Parameters], fill_mode: str = "nearest", cval: float = 0.0, order: int = 1
 ) -> np.ndarray:
-    """A float32 batch, each image changed by its own parameters, as ``apply_transform`` names them."""
+    """Change each image of a float32 batch by its own parameters, which have the names of ``get_random_transform``."""
     height, width = images.shape[1:3]
     matrices = affine_matrices(parameters, height, width)
     if (matrices != [1, 0, 0, 0, 1, 0]).any():
@@ -105,17 +106,17 @@ def transform_batch(
 
 
 def channel_shift_batch(images: np.ndarray, intensities: Sequence[float]) -> np.ndarray:
-    """A number added to all values of each image, clipped to the image's own range."""
+    """Add a number to all values of each image. Results are clipped to the image's range of values before."""
     low, high = (np.ascontiguousarray(f(images, axis=(1, 2, 3)), np.float32) for f in (np.min, np.max))
     offset = np.repeat(np.array(intensities, np.float32)[:, None], images.shape[3], axis=1)
     return _core.augment_channels(images, np.ones_like(offset), offset, low, high)
 
 
 def brightness_batch(images: np.ndarray, factors: Sequence[float], scale: bool) -> np.ndarray:
-    """Each image's values multiplied by its factor, as Pillow's ``ImageEnhance.Brightness`` does with bytes.
+    """Multiply the values of each image by its factor, as Pillow's ``ImageEnhance.Brightness`` does with bytes.
 
-    Values are cut to whole numbers before and after. Images with values outside of 0 to 255 are brought to that range
-    first, and back afterwards; with `scale` all are, and stay there.
+    Values are rounded down to whole numbers before and after. Images with values outside of 0 to 255 are first
+    stretched to this range, and back afterwards. With `scale` all images are stretched to it, and stay like that.
     """
     low = images.min(axis=(1, 2, 3), keepdims=True)
     high = images.max(axis=(1, 2, 3), keepdims=True)
@@ -127,7 +128,7 @@ def brightness_batch(images: np.ndarray, factors: Sequence[float], scale: bool) 
     if not scale:
         result = np.where(outside, result / 255 * (high - low) + low, result).astype(np.float32)
     if images.shape[3] == 4:
-        result[..., 3] = stretched[..., 3]  # transparency has no brightness
+        result[..., 3] = stretched[..., 3]  # the fourth channel is transparency, which stays
     return result
 
 
@@ -172,24 +173,24 @@ def apply_affine_transform(
     x : array_like of rank 3
         The image; by default its channels come first, as in Keras.
     theta, shear : float, default 0
-        Degrees.
+        The angles in degrees.
     tx, ty : float, default 0
-        Columns and rows by which the image moves to the left and up.
+        The numbers of columns and rows by which the image moves to the left and up.
     zx, zy : float, default 1
-        Below 1 magnifies.
+        The factors for columns and rows. Below 1 they magnify the image.
     row_axis, col_axis, channel_axis : int, default 1, 2, 0
-        What the axes are.
+        The axes of the rows, the columns and the channels.
     fill_mode : {"nearest", "constant", "reflect", "wrap"}, default "nearest"
-        What lies beyond the edges, as in ``scipy.ndimage``.
+        Which values pixels from beyond the edges get, as in ``scipy.ndimage``.
     cval : float, default 0
-        For "constant".
+        The value for ``fill_mode="constant"``.
     order : {0, 1}, default 1
-        Nearest pixel or linear interpolation.
+        0 takes the nearest pixel, and 1 interpolates linearly.
 
     Returns
     -------
     numpy.ndarray
-        Shape and dtype of `x`.
+        The changed image, with the shape and dtype of `x`.
 
     Examples
     --------
@@ -206,18 +207,18 @@ def apply_affine_transform(
 
 
 def apply_channel_shift(x: Any, intensity: float, channel_axis: int = 0) -> np.ndarray:
-    """Add the number ``intensity`` to all values of one image ``x``, clipped to the image's own range.
+    """Add the number ``intensity`` to all values of one image ``x``. Results are clipped to the range of ``x``.
 
-    ``channel_axis`` says which axis the channels are.
+    ``channel_axis`` is accepted for compatibility with Keras, and has no effect.
     """
     array = np.asarray(x)
     return np.clip(array + intensity, array.min(), array.max()).astype(array.dtype, copy=False)
 
 
 def apply_brightness_shift(x: Any, brightness: float, scale: bool = True) -> np.ndarray:
-    """Multiply the values of one image (height, width, channels), as Pillow does with bytes.
+    """Multiply the values of one image ``x``, (height, width, channels), by the factor ``brightness``, as Pillow does.
 
-    ``x`` is the image and ``brightness`` the factor. With ``scale`` its values are first stretched to 0 to 255.
+    With ``scale`` the values of the image are first stretched to the range from 0 to 255.
     """
     image = np.asarray(x, np.float32)
     changed: np.ndarray = brightness_batch(image[None], [brightness], scale)[0]
@@ -229,12 +230,12 @@ def _uniform(low: float, high: float) -> float:
 
 
 def random_rotation(x: Any, rg: float, **axes_and_fill: Any) -> np.ndarray:
-    """One image ``x``, rotated by up to `rg` degrees; the other arguments are those of ``apply_affine_transform``."""
+    """Rotate one image ``x`` by up to `rg` degrees. Other arguments are passed to ``apply_affine_transform``."""
     return apply_affine_transform(x, theta=_uniform(-rg, rg), **_order(axes_and_fill))
 
 
 def random_shift(x: Any, wrg: float, hrg: float, **axes_and_fill: Any) -> np.ndarray:
-    """One image ``x``, shifted by up to the shares `wrg` of its width and `hrg` of its height."""
+    """Shift one image ``x`` by up to the shares `wrg` of its width and `hrg` of its height."""
     if np.ndim(x) != 3:
         raise ValueError(f"[random_shift] expected one image of rank 3. Received: shape {np.shape(x)}")
     height, width = (np.shape(x)[axes_and_fill.get(name, axis)] for name, axis in (("row_axis", 1), ("col_axis", 2)))
@@ -243,12 +244,12 @@ def random_shift(x: Any, wrg: float, hrg: float, **axes_and_fill: Any) -> np.nda
 
 
 def random_shear(x: Any, intensity: float, **axes_and_fill: Any) -> np.ndarray:
-    """One image ``x``, sheared by up to `intensity` degrees."""
+    """Shear one image ``x`` by up to `intensity` degrees."""
     return apply_affine_transform(x, shear=_uniform(-intensity, intensity), **_order(axes_and_fill))
 
 
 def random_zoom(x: Any, zoom_range: tuple[float, float], **axes_and_fill: Any) -> np.ndarray:
-    """One image ``x``, zoomed by factors drawn from ``zoom_range``, for height and width separately."""
+    """Zoom one image ``x`` by two factors from ``zoom_range``, which are drawn separately for height and width."""
     if len(zoom_range) != 2:
         raise ValueError(f"[random_zoom] expected `zoom_range` to be two numbers. Received: {zoom_range!r}")
     zx, zy = _uniform(*zoom_range), _uniform(*zoom_range)
@@ -256,19 +257,19 @@ def random_zoom(x: Any, zoom_range: tuple[float, float], **axes_and_fill: Any) -
 
 
 def random_channel_shift(x: Any, intensity_range: float, channel_axis: int = 0) -> np.ndarray:
-    """One image ``x`` with up to `intensity_range` added; ``channel_axis`` says which axis the channels are."""
+    """Add one number between plus and minus `intensity_range` to an image ``x``. ``channel_axis`` has no effect."""
     return apply_channel_shift(x, _uniform(-intensity_range, intensity_range), channel_axis)
 
 
 def random_brightness(x: Any, brightness_range: tuple[float, float], scale: bool = True) -> np.ndarray:
-    """One image ``x`` times a factor drawn from ``brightness_range``. ``scale``: see ``apply_brightness_shift``."""
+    """Call ``apply_brightness_shift`` with an image ``x``, a factor drawn from ``brightness_range``, and ``scale``."""
     if len(brightness_range) != 2:
         raise ValueError(f"[random_brightness] expected two numbers. Received: {brightness_range!r}")
     return apply_brightness_shift(x, _uniform(*brightness_range), scale)
 
 
 def _order(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Keras calls the order `interpolation_order` in the functions that draw."""
+    """Rename the argument `interpolation_order` of Keras' random functions to `order`."""
     if "interpolation_order" in arguments:
         arguments["order"] = arguments.pop("interpolation_order")
     return arguments
