@@ -174,6 +174,35 @@ class TestPrediction:
         expected = np.concatenate([classes.predict_on_batch(x) for x in source])
         np.testing.assert_array_equal(classes.predict(iter(source)), expected)
 
+    def test_predictions_of_new_sizes_during_training_are_of_one_moment(self):
+        """With a learning rate of 0 the weights do not change in training, so all answers must be the same."""
+        model = compiled(cnncore, two_headed(cnncore))
+        model.optimizer.learning_rate = 0.0
+        model.layers[2].trainable = False  # its moving averages would move
+        data = {size: images(2, size, 6) for size in range(6, 50, 2)}
+        expected = {size: model.predict(x) for size, x in data.items()}
+        done, wrong = threading.Event(), []
+
+        def predict(sizes):
+            while not done.is_set():
+                for size in sizes:
+                    for y, wanted in zip(model.predict(data[size]), expected[size], strict=True):
+                        if not np.array_equal(y, wanted):
+                            wrong.append(size)
+
+        orders = list(data), list(data)[::-1]
+        threads = [threading.Thread(target=predict, args=(order,)) for order in orders]
+        for thread in threads:
+            thread.start()
+        try:
+            for _ in range(5):
+                model.fit(batches(), verbose=0)
+        finally:
+            done.set()
+            for thread in threads:
+                thread.join()
+        assert not wrong
+
     def test_many_sizes_are_not_all_kept(self):
         model = Sequential([Input((None, None, 1)), layers.Conv2D(2, 3)])
         first = model.predict(images(1, 5, 5, 1))

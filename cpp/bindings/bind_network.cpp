@@ -225,7 +225,8 @@ void bind_network(py::module_& m) {
       .def_readonly("trainable", &ParameterSlot::trainable);
   py::class_<Network>(m, "Network")
       .def(py::init<Graph, std::vector<int>, std::map<std::string, std::shared_ptr<Parameters>>>(), py::arg("graph"),
-           py::arg("outputs"), py::arg("parameters") = std::map<std::string, std::shared_ptr<Parameters>>{})
+           py::arg("outputs"), py::arg("parameters") = std::map<std::string, std::shared_ptr<Parameters>>{},
+           py::call_guard<py::gil_scoped_release>())  // it may wait for a call of another network
       .def_property_readonly("input_shapes",
                              [](const Network& n) {
                                py::list shapes;

@@ -52,6 +52,7 @@ struct Network::Impl {
     gradients = Buffer<float>(slots.count);
     std::sort(sorted.begin(), sorted.end());
     for (Parameters* layer : sorted) layer->state().add_network(lock);
+    wait_for_sole_users(sorted);
   }
   ~Impl() {
     for (Parameters* layer : sorted) layer->state().remove_network(lock);

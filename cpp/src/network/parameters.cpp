@@ -101,6 +101,13 @@ void write_parameters(const std::vector<ParameterValues>& all) {
   for (const Parameters* owner : owners) ++owner->state().version;
 }
 
+void wait_for_sole_users(const std::vector<Parameters*>& sorted) {
+  std::vector<const Parameters*> owners;
+  for (const Parameters* layer : sorted)
+    if (layer->state().networks == 2) owners.push_back(layer);
+  if (!owners.empty()) const Exclusion<true> exclusion(owners);
+}
+
 Parameters::Loan::Loan(std::shared_ptr<Parameters> owner, size_t array) : owner_(std::move(owner)) {
   State& state = owner_->state();
   check_array(state, array);

@@ -40,6 +40,11 @@ struct Parameters::State {
   int64_t size(size_t i) const { return element_count(shapes[i]); }
 };
 
+/// Waits for running calls of a network that was the only one to use some of these parameters. Such calls do not hold
+/// the locks of the parameters; all later ones do, since another network has been added. `sorted` is in order of
+/// addresses.
+void wait_for_sole_users(const std::vector<Parameters*>& sorted);
+
 /// The locks of networks that this thread holds: a layer in Python that is called by a network may read and write its
 /// weights.
 inline thread_local std::vector<const ReadWriteLock*> held_by_this_thread;
