@@ -27,8 +27,9 @@ inline Shape shape_of(const py::array& a) { return Shape(a.shape(), a.shape() + 
 
 /// The shape of a batch of samples.
 inline Shape batched(int64_t batch, const Shape& sample) {
-  Shape shape{batch};
-  shape.insert(shape.end(), sample.begin(), sample.end());
+  Shape shape(sample.size() + 1);
+  shape[0] = batch;
+  std::copy(sample.begin(), sample.end(), shape.begin() + 1);
   return shape;
 }
 

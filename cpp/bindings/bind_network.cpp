@@ -24,6 +24,7 @@ Images to_images(const char* op, const py::array& x, const Shape& sample) {
 std::vector<py::array> to_arrays(const char* op, const py::object& x) {
   std::vector<py::array> arrays;
   if (py::isinstance<py::list>(x) || py::isinstance<py::tuple>(x)) {
+    arrays.reserve(py::len(x));
     for (const py::handle item : x) {
       if (!py::isinstance<py::array>(item))
         throw py::type_error(std::string(op) + "expected a list of arrays. Received: a list with a " +
@@ -39,6 +40,7 @@ std::vector<py::array> to_arrays(const char* op, const py::object& x) {
 std::vector<Images> to_inputs(const char* op, const Network& net, const std::vector<py::array>& x) {
   check(x.size() == net.input_count(), op, "expected ", net.input_count(), " inputs. Received: ", x.size());
   std::vector<Images> inputs;
+  inputs.reserve(x.size());
   for (size_t i = 0; i < x.size(); ++i) inputs.push_back(to_images(op, x[i], net.input_shape(i)));
   return inputs;
 }
@@ -47,12 +49,12 @@ py::list forward(Network& net, const py::object& x, bool training) {
   const std::vector<py::array> arrays = to_arrays("[forward] ", x);
   const std::vector<Images> inputs = to_inputs("[forward] ", net, arrays);
   const int64_t samples = inputs.empty() ? 0 : inputs.front().samples;
-  py::list results;
-  std::vector<float*> y;
-  for (size_t o = 0; o < net.output_count(); ++o) {
+  py::list results(net.output_count());
+  std::vector<float*> y(net.output_count());
+  for (size_t o = 0; o < y.size(); ++o) {
     Array result = empty(batched(samples, net.output_shape(o)));
-    y.push_back(result.mutable_data());
-    results.append(std::move(result));
+    y[o] = result.mutable_data();
+    PyList_SET_ITEM(results.ptr(), static_cast<py::ssize_t>(o), result.release().ptr());
   }
   {
     const py::gil_scoped_release release;

@@ -82,19 +82,20 @@ void gemm_store(const GemmArgs& a, const GemmCursor& at, const int32_t* x_offset
                         add(acc[p][v], zero()));  // adding zero turns -0 into 0
     }
   }
-  CNNCORE_UNROLL
-  for (int p = 0; p < P; ++p) {
-    float* y = at.y + y_offset[p];
+  // The choices are made once for the block. Inside of the loops they would be made again for each vector.
+  const auto for_all = [&](auto f) {
     CNNCORE_UNROLL
-    for (int v = 0; v < V; ++v) {
-      const Vec sum = a.positive_zeros ? add(acc[p][v], zero()) : acc[p][v];
-      const Vec result = a.relu ? max(zero(), sum) : sum;
-      if (!kTail && a.stream)
-        store_streaming(y + v * kWidth, result);
-      else
-        store_column<kTail, V>(y, v, at.tail, result);
+    for (int p = 0; p < P; ++p) {
+      CNNCORE_UNROLL
+      for (int v = 0; v < V; ++v) f(p, v);
     }
-  }
+  };
+  if (a.positive_zeros) for_all([&](int p, int v) { acc[p][v] = add(acc[p][v], zero()); });
+  if (a.relu) for_all([&](int p, int v) { acc[p][v] = max(zero(), acc[p][v]); });
+  if (!kTail && a.stream)
+    for_all([&](int p, int v) { store_streaming(at.y + y_offset[p] + v * kWidth, acc[p][v]); });
+  else
+    for_all([&](int p, int v) { store_column<kTail, V>(at.y + y_offset[p], v, at.tail, acc[p][v]); });
 }
 
 // The last pixels, where fewer than P are left. The list is filled up by repeating its last entry. That writes the same

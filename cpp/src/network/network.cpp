@@ -41,8 +41,10 @@ struct Network::Impl {
   Buffer<float> direction, block_product;
   std::unique_ptr<Curvature> curvature;
   int64_t curvature_block = 0;  // the number of samples in a block for which they were made
-  std::mutex planning;          // held by a reader that makes a plan for inference
-  std::shared_ptr<Inference> inference;
+  // A plan for inference on each instruction set that was asked for. They stay, because other readers may use them.
+  std::mutex planning;  // held by a reader that makes one
+  std::vector<std::unique_ptr<Inference>> inferences;
+  std::atomic<Inference*> inference{nullptr};  // the last one that was asked for
 
   Impl(Graph g, std::vector<int> out, const std::map<std::string, std::shared_ptr<Parameters>>& given)
       : graph(std::move(g)), outputs(std::move(out)), slots(graph, given), sorted(slots.layers) {
@@ -99,12 +101,23 @@ struct Network::Impl {
     }
   }
 
-  std::shared_ptr<Inference> inference_plan() {
+  Inference& inference_plan() {
+    const auto fits = [](const Inference& made) { return &made.plan().kernels == &kernels(); };
+    if (Inference* last = inference.load(std::memory_order_acquire); last && fits(*last)) return *last;
     const std::lock_guard guard(planning);
-    if (!inference || &inference->plan().kernels != &kernels())
-      inference = std::make_shared<Inference>(plan({Purpose::inference, inference_slice(), kInferenceBatch, precision}),
-                                              slots.bind(nullptr));
-    return inference;
+    for (const auto& made : inferences)
+      if (fits(*made)) return use(*made);
+    const PlanMode mode{Purpose::inference, inference_slice(), kInferenceBatch, precision};
+    inferences.push_back(std::make_unique<Inference>(plan(mode), slots.bind(nullptr)));
+    return use(*inferences.back());
+  }
+  Inference& use(Inference& made) {
+    inference.store(&made, std::memory_order_release);
+    return made;
+  }
+  void forget_inference() {  // while nobody else uses the network
+    inference.store(nullptr, std::memory_order_relaxed);
+    inferences.clear();
   }
 
   // Loans are read before versions, so that what was written before a loan ended is part of the version that is read.
@@ -187,7 +200,7 @@ void Network::set_precision(Precision precision) {
   if (precision == impl_->precision) return;
   impl_->precision = precision;
   impl_->training.clear();
-  impl_->inference.reset();
+  impl_->forget_inference();
 }
 
 void Network::set_regularizer(size_t slot, float l1, float l2) {
@@ -201,7 +214,7 @@ void Network::forward(const std::vector<Images>& x, const std::vector<float*>& y
   if (check_inputs("[forward] ", impl_->graph, x, &y, output_count()) == 0) return;
   const ReadAccess access(*impl_->lock, impl_->sorted);
   const ParameterState state = impl_->parameter_state();
-  impl_->inference_plan()->forward(x, y, state);
+  impl_->inference_plan().forward(x, y, state);
 }
 
 void Network::forward_training(const std::vector<Images>& x, const std::vector<float*>& y) {
@@ -261,7 +274,7 @@ void Network::curvature_product(CurvatureKind kind, const TrainBatch& batch, con
 
 std::string Network::describe() const {
   const WriteAccess access(*impl_->lock, impl_->sorted);
-  return impl_->inference_plan()->plan().describe() + impl_->training.describe();
+  return impl_->inference_plan().plan().describe() + impl_->training.describe();
 }
 
 }  // namespace cnncore

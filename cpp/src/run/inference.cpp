@@ -16,8 +16,8 @@ constexpr int64_t kPiece = int64_t{1} << 31;  // floating-point operations betwe
 
 // Runs a part of a stage. If it takes long, it is divided into several smaller parts.
 template <class Stopped>
-void forward_in_pieces(const Step& step, const Run& run, int64_t stage, Part part, Stopped stopped) {
-  const int64_t work = step.flops() / part.count;
+void forward_in_pieces(const Step& step, const Run& run, int64_t stage, int64_t flops, Part part, Stopped stopped) {
+  const int64_t work = flops / part.count;
   if (work < kPiece || !step.shared(stage)) {
     if (work < kPiece || !stopped()) step.forward_stage(run, stage, part);
     return;
@@ -66,8 +66,9 @@ Inference::Inference(std::unique_ptr<Plan> plan, std::vector<BoundSlot> bound)
   pool_.reserve(kMostPooled);
   for (size_t n = 0; n < plan_.nodes.size(); ++n) {
     const PlannedNode& node = plan_.nodes[n];
+    const int64_t work = node.step->flops();
     for (int64_t i = 0; i < node.step->stages(); ++i)
-      stages_.push_back({n, i, node.step->shared(i) && node.step->flops() >= kWorthSharing});
+      stages_.push_back({n, i, work, node.step->shared(i) && work >= kWorthSharing});
   }
 }
 
@@ -128,7 +129,7 @@ bool Inference::run_stage(size_t index, const std::vector<Images>& x, Part part,
     const PlannedNode& node = plan_.nodes[stage.node];
     Run run = memory.stages[thread][index].run;
     run.packed = packed.data() + node.packed, run.finite_kernels = packed.finite();
-    forward_in_pieces(*node.step, run, stage.stage, shared(index) ? part : Part{},
+    forward_in_pieces(*node.step, run, stage.stage, stage.work, shared(index) ? part : Part{},
                       [&] { return watch.stopped(part.index); });
   }
   return shared(index) || shared(index + 1);

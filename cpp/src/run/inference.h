@@ -35,7 +35,7 @@ class Inference {
   // A part of the computation of one sample.
   struct Stage {
     size_t node;
-    int64_t stage;
+    int64_t stage, work;
     bool shared;
   };
 

@@ -14,8 +14,10 @@ void set_interrupt_check(bool (*interrupted)()) { check_for_interrupt = interrup
 void InterruptWatch::look() {
   constexpr auto kPeriod = std::chrono::milliseconds(50);
   const Clock::time_point now = Clock::now();
-  if (now - last_ < kPeriod) return;
+  const bool first = last_ == Clock::time_point{};
+  if (!first && now - last_ < kPeriod) return;
   last_ = now;
+  if (first) return;
   bool (*const check)() = check_for_interrupt;
   if (check && check()) stopped_.store(true, std::memory_order_relaxed);
 }

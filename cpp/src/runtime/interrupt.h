@@ -24,7 +24,7 @@ class InterruptWatch {
   using Clock = std::chrono::steady_clock;
   void look();
   std::atomic<bool> stopped_{false};
-  Clock::time_point last_ = Clock::now();
+  Clock::time_point last_{};  // zero before the first look, since reading the clock takes long for small work
 };
 
 /// Lets a thread check for an interrupt within a long task. It does so only after enough work that checking takes

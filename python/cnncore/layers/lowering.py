@@ -158,10 +158,12 @@ class Lowered:
     losses : list of GraphLoss
     floats : int
         How many values its ops give for a sample.
+    one_output : bool
+        Whether the function has a single output that is in no list, tuple or dict.
     """
 
-    def __init__(self, graph: Lowering, outputs: list[int]) -> None:
-        self._graph = graph
+    def __init__(self, graph: Lowering, outputs: list[int], one_output: bool) -> None:
+        self._graph, self.one_output = graph, one_output
         self.network = _core.Network(graph.builder, outputs, graph.parameters)
         self.layers, self.losses, self.floats = graph.layers, graph.losses, graph.floats
         self._losses_network: _core.Network | None = None
@@ -195,4 +197,5 @@ def lower(function: Function, seed: int = 0, shapes: Sequence[Sequence[int]] | N
     graph = Lowering(seed)
     shapes = [tensor.shape[1:] for tensor in function.input_list] if shapes is None else shapes
     inputs = [graph.input(shape) for shape in shapes]
-    return Lowered(graph, function.lower(graph, inputs))
+    one_output = not isinstance(function.outputs, (list, tuple, dict))
+    return Lowered(graph, function.lower(graph, inputs), one_output)

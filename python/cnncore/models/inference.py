@@ -138,16 +138,16 @@ class Inference(Measuring):
 
     def _packed(self, results: Any) -> Any:
         """The results, nested like the model's outputs. A list of one output becomes that output, as in Keras."""
-        outputs = self._function.outputs
-        if not isinstance(outputs, (list, tuple, dict)):
-            return results[0]  # the lines below would take a tenth of the time of a small sample
-        return without_list_of_one(pack_like(outputs, results))
+        return without_list_of_one(pack_like(self._function.outputs, results))
 
     def predict_on_batch(self, x: Any) -> Any:
         """Outputs for one batch, in the shortest time: :meth:`predict` without dividing the batch."""
         if type(x) is np.ndarray and x.size and self.built:
             try:
-                return self._packed(self._network_for_use().forward([x]))
+                lowered = self._lowered_for_use()
+                results = lowered.network.forward([x])
+                # _packed would take a twentieth of the time of a small sample
+                return results[0] if lowered.one_output else self._packed(results)
             except (TypeError, ValueError):  # the core does not take this array: convert it below, or say why not
                 pass
         arrays = self._inputs(x, "predict")  # may build the model

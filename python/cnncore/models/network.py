@@ -60,10 +60,15 @@ class Networked:
     # --- the network ------------------------------------------------------------------------------------------------
     def _network_for_use(self) -> _core.Network | SizedNetworks:
         """The network of the model as it is now; ValueError while the shape of the input is not known."""
-        if self._lowered is None or self._checked_version != structure_version():
+        return self._lowered_for_use().network
+
+    def _lowered_for_use(self) -> Lowered | LoweredBySize:
+        lowered = self._lowered
+        if lowered is None or self._checked_version != structure_version():
             self._refresh()
-        assert self._lowered is not None
-        return self._lowered.network
+            lowered = self._lowered
+            assert lowered is not None
+        return lowered
 
     @property
     def network(self) -> _core.Network | SizedNetworks:

@@ -235,10 +235,13 @@ class LoweredBySize:
     Attributes
     ----------
     network : SizedNetworks
+    one_output : bool
+        Whether the function has a single output that is in no list, tuple or dict.
     """
 
     def __init__(self, make: Callable[[Key], Lowered], function: Function) -> None:
         self.network = SizedNetworks(make, function)
+        self.one_output = not isinstance(function.outputs, (list, tuple, dict))
 
     @property
     def layers(self) -> dict[str, Any]:
