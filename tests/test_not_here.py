@@ -28,17 +28,17 @@ def test_modules_say_why(module, name, message):
 
 
 def test_layers_and_models_say_why():
-    class Penalized(cnncore.Layer):
+    class Measured(cnncore.Layer):
         def call(self, x):
-            return x * len(self.losses)
+            return x * len(self.metrics_variables)
 
-    with pytest.raises(AttributeError, match="'losses': `add_loss` adds to the loss"):
-        Penalized()(np.ones((2, 3)))
+    with pytest.raises(AttributeError, match="'metrics_variables': metrics are arguments of compile"):
+        Measured()(np.ones((2, 3)))
     model = cnncore.Sequential([layers.Dense(1, input_shape=(2,))])
     with pytest.raises(AttributeError, match=r"'export': `model.save` writes a file"):
         model.export("x")
     assert not hasattr(model, "export")
-    assert not hasattr(cnncore.Model, "train_step")
+    assert not hasattr(cnncore.Model, "predict_step")
 
 
 def test_attributes_of_users_come_first():
@@ -47,13 +47,13 @@ def test_attributes_of_users_come_first():
     class Logging(cnncore.Layer):
         def __init__(self):
             super().__init__()
-            self.losses = ["mine"]
+            self.metrics_variables = ["mine"]
 
-        def add_loss(self, value):
+        def add_metric(self, value):
             return value
 
-    assert Logging().losses == ["mine"]
-    assert Logging().add_loss(2) == 2
+    assert Logging().metrics_variables == ["mine"]
+    assert Logging().add_metric(2) == 2
 
 
 @pytest.mark.parametrize("name", UNCALLED)

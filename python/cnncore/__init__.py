@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         testing,
         utils,
     )
+    from cnncore.differentiation import GradientTape
     from cnncore.errors import TrainingError
     from cnncore.initializers import Initializer
     from cnncore.layers import Input
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from cnncore.regularizers import Regularizer
 
 __all__ = [
+    "GradientTape",
     "Initializer",
     "Input",
     "Layer",
@@ -88,6 +90,7 @@ __all__ = [
 # ``import cnncore`` only loads the core. Every other name is loaded when it is first used. These are not modules; the
 # table says in which module each of them is.
 _HOME = {
+    "GradientTape": "differentiation",
     "Initializer": "initializers",
     "Input": "layers",
     "Layer": "layers",

@@ -75,7 +75,6 @@ OLDER_LAYERS: dict[str, tuple[str, ...]] = {
 }
 
 _LAYER_METHODS: dict[str, tuple[str, ...]] = {
-    "`add_loss` adds to the loss that `fit` and `evaluate` report": ("losses",),
     "metrics are arguments of compile": ("add_metric", "metrics", "metrics_variables"),
     "weights are made by add_weight": ("add_variable",),
     "a layer is built from the shape of its input": ("build_from_config", "get_build_config"),
@@ -96,15 +95,13 @@ _LAYER_METHODS: dict[str, tuple[str, ...]] = {
 
 # Methods of a model that Keras calls and this package never calls, so that a subclass must not define them.
 UNCALLED = (
-    *("train_step", "test_step", "predict_step", "make_train_function", "make_test_function"),
-    *("make_predict_function", "compute_metrics", "stateless_compute_loss"),
+    *("predict_step", "make_train_function", "make_test_function", "make_predict_function"),
+    "stateless_compute_loss",
 )
 
 _MODEL_METHODS: dict[str, tuple[str, ...]] = {
-    "a step of training is one call of the C++ core. For a loss of your own, write a `Loss`, a function or a method "
-    "`compute_loss(x, y, y_pred, sample_weight)`; for steps of your own, call `train_on_batch` or `gradients` in a "
-    "loop": UNCALLED,
-    "`evaluate(return_dict=True)` returns the values of metrics": ("get_metrics_result",),
+    "a step of training is one call of the C++ core. For steps of your own write `train_step` and `test_step`, for a "
+    "loss of your own a `Loss`, a function or a method `compute_loss(x, y, y_pred, sample_weight)`": UNCALLED,
     "`model.save` writes a file": ("export",),
     "`get_weights` and `set_weights` exchange the weights, `copy.deepcopy` copies a model": (
         *("get_state_tree", "set_state_tree"),

@@ -16,6 +16,7 @@ from cnncore import _checks
 from cnncore._custom_objects import function_name, named_function
 from cnncore._not_here import explain_missing
 from cnncore._registry import Registry
+from cnncore.differentiation import Traced, leaf_of
 
 __all__ = ["L1", "L1L2", "L2", "Regularizer", "deserialize", "get", "l1", "l1_l2", "l2", "serialize"]
 
@@ -54,6 +55,9 @@ class Regularizer:
 
     def __call__(self, x: ArrayLike) -> float:
         """The penalty of ``x``, an array of any shape."""
+        leaf = leaf_of(x) if hasattr(x, "trace_key") else x
+        if isinstance(leaf, Traced):
+            return self.l1 * np.abs(leaf).sum() + self.l2 * np.square(leaf).sum()  # type: ignore[no-any-return]
         array = np.asarray(x, np.float64)
         return float(self.l1 * np.abs(array).sum() + self.l2 * np.square(array).sum())
 

@@ -6,14 +6,15 @@ Reverse mode: Griewank and Walther, "Evaluating derivatives", 2008, chapter 3.
 from __future__ import annotations
 
 import itertools
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-__all__ = ["NotDifferentiableError", "Traced", "leaf_of", "pullback", "value_of"]
+from cnncore.differentiation.state import leaf_of, state
+
+__all__ = ["NotDifferentiableError", "Traced", "backward", "pullback", "value_of"]
 
 Array = np.ndarray
 # an operand, and a function from the gradient of the result to the gradient of the operand
@@ -50,6 +51,8 @@ class Traced(NDArrayOperatorsMixin):
 
     # --- what NumPy asks ------------------------------------------------------------------------------------------
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if kwargs.get("out") is not None and kwargs["out"][0] is inputs[0] and method == "__call__":
+            kwargs.pop("out")  # ``y += x`` with a plain array y gives y another meaning, as with Keras' tensors
         inputs = _with_leaves(inputs)
         if method == "reduce" and ufunc in _REDUCTIONS and len(inputs) == 1:
             return FUNCTIONS[_REDUCTIONS[ufunc]](*inputs, **_without_defaults(kwargs))
@@ -71,9 +74,15 @@ class Traced(NDArrayOperatorsMixin):
         return rule(*_with_leaves(args), **kwargs)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
-        raise NotDifferentiableError(
-            "numpy.array and numpy.asarray would lose the gradient: compute with the argument as it is."
-        )
+        if state.leaves is not None:
+            raise NotDifferentiableError(
+                "numpy.array and numpy.asarray would lose the gradient: compute with the argument as it is."
+            )
+        return np.array(self.value, dtype, copy=bool(copy) or None)  # what a tape has recorded may be looked at
+
+    def numpy(self) -> Array:
+        """The values as a plain array, which has no gradient."""
+        return np.asarray(self)
 
     # --- what arrays have -----------------------------------------------------------------------------------------
     @property
@@ -140,7 +149,12 @@ class Traced(NDArrayOperatorsMixin):
         return lambda *args, **kwargs: FUNCTIONS[function](self, *args, **kwargs)
 
     def __float__(self) -> float:
-        raise NotDifferentiableError("float() would lose the gradient: compute with the array as it is.")
+        if state.leaves is not None:
+            raise NotDifferentiableError("float() would lose the gradient: compute with the array as it is.")
+        return float(self.value)
+
+    def __format__(self, specification: str) -> str:
+        return format(self.value[()] if self.value.ndim == 0 else self.value, specification)
 
     def __bool__(self) -> bool:
         return bool(self.value)
@@ -158,23 +172,13 @@ def value_of(item: Any) -> Any:
     return item
 
 
-class _Weights(threading.local):
-    leaves: dict[Any, Traced] | None = None  # the weights of the function that this thread is differentiating
-
-
-_weights = _Weights()
-
-
-def leaf_of(weight: Any) -> Traced | None:
-    """The array that stands for a weight while a function that may use it is being differentiated, or None."""
-    return None if _weights.leaves is None else _weights.leaves.get(weight.trace_key)
-
-
 def _with_leaves(item: Any) -> Any:
     if isinstance(item, (list, tuple)):
         return type(item)(_with_leaves(entry) for entry in item)
-    leaf = leaf_of(item) if hasattr(item, "trace_key") else None
-    return item if leaf is None else leaf
+    if hasattr(item, "trace_key"):
+        leaf = leaf_of(item)
+        return item if leaf is None else leaf
+    return item.watched() if hasattr(item, "watched") else item
 
 
 def pullback(
@@ -210,38 +214,58 @@ def pullback(
     """
     inputs = [Traced(array) for array in arrays]
     own = [Traced(weight.value) for weight in weights]
-    before = _weights.leaves
-    _weights.leaves = {weight.trace_key: leaf for weight, leaf in zip(weights, own, strict=True)}
+    before = state.leaves
+    state.leaves = {weight.trace_key: leaf for weight, leaf in zip(weights, own, strict=True)}
     try:
         result = function(*inputs)
     finally:
-        _weights.leaves = before
+        state.leaves = before
     leaves = inputs + own
     if not isinstance(result, Traced):  # the result does not depend on the arguments
         constant = np.asarray(result)
         return constant, lambda dy: [np.zeros_like(leaf.value) for leaf in leaves]
-    return result.value, lambda dy: _backward(result, np.asarray(dy), leaves)
+
+    def back(dy: Array) -> list[Array]:
+        gradients = backward([(result, np.asarray(dy))], leaves)
+        return [
+            np.zeros_like(leaf.value) if gradient is None else gradient
+            for leaf, gradient in zip(leaves, gradients, strict=True)
+        ]
+
+    return result.value, back
 
 
-def _backward(result: Traced, dy: Array, leaves: Sequence[Traced]) -> list[Array]:
-    gradients: dict[int, Array] = {id(result): np.broadcast_to(dy, result.shape)}
-    for node in _newest_first(result):
+def backward(results: Sequence[tuple[Traced, Array]], leaves: Sequence[Traced]) -> list[Array | None]:
+    """The gradients of ``leaves`` from those of results: a list of results, each with its gradient.
+
+    None for a leaf from which no result was computed. Only what lies between leaves and results is computed.
+    """
+    nodes = _newest_first([result for result, _ in results])
+    wanted = {id(leaf) for leaf in leaves}
+    for node in reversed(nodes):
+        if any(id(operand) in wanted for operand, _ in node.sources):
+            wanted.add(id(node))
+    gradients: dict[int, Array] = {}
+
+    def add(node: Traced, part: Array) -> None:
+        before = gradients.get(id(node))
+        gradients[id(node)] = part if before is None else before + part
+
+    for result, dy in results:
+        add(result, np.broadcast_to(dy, result.shape))
+    for node in nodes:
         gradient = gradients.get(id(node))
-        if gradient is None:
-            continue
-        for operand, back in node.sources:
-            part = back(gradient)
-            before = gradients.get(id(operand))
-            gradients[id(operand)] = part if before is None else before + part
-    return [
-        np.zeros_like(leaf.value) if id(leaf) not in gradients else np.asarray(gradients[id(leaf)]) for leaf in leaves
-    ]
+        if gradient is not None:
+            for operand, back in node.sources:
+                if id(operand) in wanted:
+                    add(operand, back(gradient))
+    return [None if id(leaf) not in gradients else np.asarray(gradients[id(leaf)]) for leaf in leaves]
 
 
-def _newest_first(result: Traced) -> list[Traced]:
-    """All arrays from which ``result`` was computed, each before its operands."""
+def _newest_first(results: list[Traced]) -> list[Traced]:
+    """All arrays from which ``results`` were computed, each before its operands."""
     found: dict[int, Traced] = {}
-    stack = [result]
+    stack = list(results)
     while stack:
         node = stack.pop()
         if id(node) not in found:

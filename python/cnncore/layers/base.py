@@ -242,6 +242,23 @@ class Layer(Described, Connected, Weighted):
         """
         add_loss(type(self).__name__, loss)
 
+    @property
+    def losses(self) -> list[Any]:
+        """The penalties of the regularizers of this layer's trained weights and of those of layers inside it, now.
+
+        What ``add_loss`` adds is not among them: it is computed with the outputs.
+
+        Examples
+        --------
+        >>> from cnncore.layers import Dense
+        >>> layer = Dense(1, kernel_initializer="ones", kernel_regularizer="l2")
+        >>> layer.build((None, 3))
+        >>> layer.losses
+        [0.03]
+        """
+        variables = self.trainable_variables if self.built else []
+        return [item.spec.regularizer(item) for item in variables if item.spec.regularizer is not None]
+
     # --- building -------------------------------------------------------------------------------------------------
     def build(self, input_shape: Any) -> None:
         """Determine the shapes of the weights from an input shape. The first call of the layer does this, too."""

@@ -70,6 +70,7 @@ class Plan:
         if self.function is not None:
             return self.function.lower(graph, inputs)
         assert self.host is not None
+        self.host.is_inference = graph.is_inference
         if layer.sublayers() and not _has_backward(layer):  # it uses weights of layers that it does not call
             variables = [variable for variable in layer.variables if variable.spec.trainable]
             return TapedFunction(layer.name, self.host.call, variables).lower(
@@ -93,6 +94,7 @@ class HostCall:
     def __init__(self, layer: AnyLayer, args: Any, kwargs: Any, output_shape: Any = None) -> None:
         self._layer, self._arguments, self.output_shape = layer, [list(args), dict(kwargs)], output_shape
         self._takes_training = takes_training(layer)
+        self.is_inference = False  # whether the call behaves as in inference, also in training
         self.trained = [index for index, spec in enumerate(layer.specs) if spec.trainable]
         # For the last forward pass in training: the function that computes its gradients, or the error that says why
         # there is none.
@@ -118,7 +120,7 @@ class HostCall:
         """Call the layer's ``call`` with ``arrays`` in the place of the symbolic tensors, and return its result."""
         args, kwargs = self._filled(arrays)
         if self._takes_training:
-            kwargs["training"] = training
+            kwargs["training"] = training and not self.is_inference
         with hidden_calls():
             return self._layer.call(*args, **kwargs)
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
 
 from cnncore import _checks
 from cnncore._structure import flatten, map_structure, pack_like
+from cnncore.differentiation import current_recording, seen, value_of
 from cnncore.layers.function import Function
 from cnncore.layers.lowering import lower
 from cnncore.layers.protocols import AnyLayer
+from cnncore.layers.recorded import record
 from cnncore.layers.tensor import Array, KerasTensor, hidden_calls, note_call
 
 __all__ = ["call", "prepare", "run"]
@@ -26,10 +29,14 @@ def call(layer: AnyLayer, args: tuple[Any, ...], kwargs: dict[str, Any], trainin
     x = args[0] if args else next(iter(kwargs.values()))
     if len(args) == 1 and not kwargs and _is_plain_list(x):
         args = (np.asarray(x, np.float32),)
-    arrays = [prepare(leaf, layer.name) for leaf in flatten([args, kwargs]) if _is_array(leaf)]
+    values = [seen(leaf) for leaf in flatten([args, kwargs]) if _is_array(leaf)]
+    arrays = [prepare(value_of(value), layer.name) for value in values]
     if not arrays:
         raise TypeError(f'Layer "{layer.name}" expected tensors or arrays. Received: {type(x).__name__}')
     key = (tuple(array.shape[1:] for array in arrays), training, layer.trainable, _call_key([args, kwargs]))
+    if current_recording() is not None:
+        function = functools.partial(_function, layer, args, kwargs, None)
+        return record(layer, key[::3], function, values, arrays, bool(training))
     network, structure = _network(layer, args, kwargs, training, key)
     return run(network, arrays, bool(training), structure)
 
@@ -55,24 +62,29 @@ def _network(layer: AnyLayer, args: Any, kwargs: Any, training: bool | None, key
     kept = layer.eager_networks
     found = kept.get(key)
     if found is None:
-        inputs: list[KerasTensor] = []
-
-        def placeholder(leaf: Any) -> Any:
-            if not _is_array(leaf):
-                return leaf
-            tensor = KerasTensor((None, *np.shape(leaf)[1:]), name="input")
-            inputs.append(tensor)
-            return tensor
-
-        symbolic_args, symbolic_kwargs = map_structure(placeholder, [args, kwargs])
-        with hidden_calls():  # a call on arrays must not become part of a graph
-            outputs = layer.call_on_tensors(tuple(symbolic_args), symbolic_kwargs, training)
-        function = Function(inputs, outputs, layer.name)
-        found = (lower(function).network, outputs)
+        function = _function(layer, args, kwargs, training)
+        found = (lower(function).network, function.outputs)
         while len(kept) >= _KEPT:
             kept.pop(next(iter(kept)))
         kept[key] = found
     return found
+
+
+def _function(layer: AnyLayer, args: Any, kwargs: Any, training: bool | None) -> Function:
+    """The call with symbolic tensors in the place of arrays."""
+    inputs: list[KerasTensor] = []
+
+    def placeholder(leaf: Any) -> Any:
+        if not _is_array(leaf):
+            return leaf
+        tensor = KerasTensor((None, *np.shape(leaf)[1:]), name="input")
+        inputs.append(tensor)
+        return tensor
+
+    symbolic_args, symbolic_kwargs = map_structure(placeholder, [args, kwargs])
+    with hidden_calls():  # a call on arrays must not become part of a graph
+        outputs = layer.call_on_tensors(tuple(symbolic_args), symbolic_kwargs, training)
+    return Function(inputs, outputs, layer.name)
 
 
 def _is_array(leaf: Any) -> bool:

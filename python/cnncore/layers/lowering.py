@@ -122,6 +122,11 @@ class Lowering:
         return self._calls[self._current[-1]] == 1
 
     @property
+    def is_inference(self) -> bool:
+        """Whether the layer that is being lowered behaves as in inference, also in training."""
+        return self._training[-1] is False
+
+    @property
     def seed(self) -> int:
         """The seed for a layer that draws random numbers in training.
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from cnncore._naming import unique_name
 from cnncore._structure import flatten, pack_like
+from cnncore.differentiation import Array
 from cnncore.layers.protocols import AnyLayer
 
 __all__ = [
@@ -34,14 +35,6 @@ Shape = tuple[Any, ...]  # the batch axis, None, then ints
 
 class NotTraceableError(TypeError, AttributeError):
     """Raised if an operation on a symbolic tensor cannot be turned into a layer."""
-
-
-class Array(np.ndarray):
-    """A NumPy array with a method ``numpy()``, as layers and models return it when they are called on arrays."""
-
-    def numpy(self) -> np.ndarray:
-        """The values as a plain NumPy array, without a copy."""
-        return self.view(np.ndarray)
 
 
 class History(NamedTuple):

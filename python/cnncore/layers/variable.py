@@ -10,7 +10,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import ArrayLike
 
 from cnncore import _checks, _core
-from cnncore.differentiation import NotDifferentiableError, leaf_of
+from cnncore.differentiation import NotDifferentiableError, is_bound, leaf_of
 from cnncore.initializers import Initializer
 from cnncore.layers.tensor import KerasTensor, NotTraceableError, is_followed
 
@@ -148,7 +148,7 @@ class Variable(NDArrayOperatorsMixin):
                 f"The weight {self.path} cannot be read as an array here, since training would not change the array: "
                 "compute with the weight itself and a tensor, as in x * weight."
             )
-        if leaf_of(self) is not None:
+        if is_bound(self):
             raise NotDifferentiableError(
                 f"The weight {self.path} has no gradient if it is read as an array: compute with the weight itself."
             )

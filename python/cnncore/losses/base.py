@@ -13,7 +13,7 @@ from cnncore import _checks, _core
 from cnncore._checks import Float32
 from cnncore._registry import Registry, snake_case
 from cnncore._scalar import Scalar
-from cnncore.differentiation import NotDifferentiableError, Traced, pullback
+from cnncore.differentiation import NotDifferentiableError, Traced, pullback, seen, value_of
 from cnncore.losses import targets
 
 __all__ = ["Loss", "ValueAndGradient", "registry"]
@@ -113,17 +113,49 @@ class Loss:
             It also has a method ``numpy()``. Without a reduction, a float32 array of the losses instead, each
             multiplied by its weight.
         """
-        if isinstance(y_pred, Traced):
+        y_true, y_pred = seen(y_true), seen(y_pred)
+        if isinstance(y_pred, Traced) or isinstance(y_true, Traced):
             return self._traced(y_true, y_pred, sample_weight)
         predictions = _checks.float32_array(y_pred, "y_pred", self.name)
         losses = self._losses(self._prepared(y_true, predictions), predictions)
         return self._reduced(losses, sample_weight)
 
-    def _traced(self, y_true: Any, y_pred: Traced, sample_weight: Any) -> Traced:
-        """The reduced loss inside a function that is being differentiated."""
-        predictions = np.asarray(y_pred.value, np.float32)
-        value, gradient = self.value_and_gradient(self._prepared(y_true, predictions), predictions, sample_weight)
-        return Traced(np.float32(value), [(y_pred, lambda dy: np.asarray(dy * gradient))])
+    def _traced(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
+        """The loss inside a function that is being differentiated, or while a tape is open."""
+        predictions = np.asarray(value_of(y_pred), np.float32)
+        prepared = self._prepared(value_of(y_true), predictions)
+        if self.reduction in (None, "none"):
+            value: Any = self._reduced(self._losses(prepared, predictions), sample_weight)
+            axis, weight = (
+                getattr(self, "axis", -1),
+                self._fitting_weights(1.0 if sample_weight is None else sample_weight, value),
+            )
+            gradient = np.asarray(self.gradient(prepared, predictions), np.float32)
+
+            def spread(dy: np.ndarray) -> np.ndarray:
+                rows = dy * np.reshape(weight, weight.shape + (1,) * (dy.ndim - weight.ndim))
+                if rows.ndim == gradient.ndim - 1:
+                    return np.expand_dims(rows, axis)
+                return np.reshape(rows, rows.shape + (1,) * (gradient.ndim - rows.ndim))
+        else:
+            total, gradient = self.value_and_gradient(prepared, predictions, sample_weight)
+            value = np.float32(total)
+
+            def spread(dy: np.ndarray) -> np.ndarray:
+                return dy
+
+        sources = [(y_pred, lambda dy: np.asarray(gradient * spread(dy)))] if isinstance(y_pred, Traced) else []
+        if isinstance(y_true, Traced):
+            shape = y_true.shape
+            sources.append((y_true, lambda dy: np.reshape(self._of_targets(gradient) * spread(dy), shape)))
+        return Traced(value, sources)
+
+    def _of_targets(self, gradient: np.ndarray) -> np.ndarray:
+        """The gradient with respect to ``y_true``, given that with respect to ``y_pred``."""
+        raise NotDifferentiableError(
+            f"[{self.name}] the gradient with respect to y_true is not known: compute the loss with functions of "
+            "cnncore.ops, or take targets that do not depend on what is trained, as by ops.stop_gradient."
+        )
 
     def prepare_targets(self, y: ArrayLike, output_shape: tuple[int, ...]) -> np.ndarray:
         """Check the targets, and convert them to the array that the loss computes with.

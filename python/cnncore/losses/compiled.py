@@ -10,12 +10,15 @@ from numpy.typing import ArrayLike
 from cnncore import _checks, _core
 from cnncore._checks import Float32
 from cnncore._scalar import Scalar
-from cnncore.differentiation import Traced
+from cnncore.differentiation import Traced, seen
 from cnncore.layers.tensor import KerasTensor, loss_of_tensors
 from cnncore.losses import targets
 from cnncore.losses.base import Loss, ValueAndGradient
 
 __all__ = ["CompiledLoss"]
+
+# Losses of the difference of their arguments, so that the gradients are opposite.
+_OF_DIFFERENCES = ("mean_squared_error", "mean_absolute_error", "huber", "log_cosh")
 
 
 class CompiledLoss(Loss):
@@ -52,7 +55,8 @@ class CompiledLoss(Loss):
         if isinstance(y_pred, KerasTensor):
             rows = loss_of_tensors(type(self)(**{**self.get_config(), "reduction": None}), y_true, y_pred)
             return np.sum(rows) if self.reduction == "sum" else np.mean(rows)
-        if isinstance(y_pred, Traced):
+        y_true, y_pred = seen(y_true), seen(y_pred)
+        if isinstance(y_pred, Traced) or isinstance(y_true, Traced):
             return self._traced(y_true, y_pred, sample_weight)
         predictions = _checks.float32_array(y_pred, "y_pred", self.name)
         y, predictions = self._last(self._prepared(y_true, predictions), predictions)
@@ -74,6 +78,9 @@ class CompiledLoss(Loss):
         y, last = self._last(self._prepared(y_true, predictions), predictions)
         value, gradient = self._core.value_and_gradient(y, last, self._weights(sample_weight, last))
         return value, self._back(gradient)
+
+    def _of_targets(self, gradient: np.ndarray) -> np.ndarray:
+        return -gradient if self.kind in _OF_DIFFERENCES else super()._of_targets(gradient)
 
     def core(self, output_shape: tuple[int, ...]) -> _core.Loss | ValueAndGradient:
         python = super().core(output_shape)

@@ -7,12 +7,13 @@ from typing import Any
 
 from cnncore import _checks, losses, optimizers
 from cnncore._not_here import UNCALLED, why_not_here
+from cnncore._structure import flatten
 from cnncore.models.compile_plan import Plan, keras_2_order
 from cnncore.models.own_loss import ModelLoss
 from cnncore.models.signature import Output
 from cnncore.models.structure import Structure
 
-__all__ = ["Compiled"]
+__all__ = ["Compiled", "each"]
 
 
 class Compiled(Structure):
@@ -155,7 +156,7 @@ class Compiled(Structure):
     # --- details --------------------------------------------------------------------------------------------------
     def _known_function(self) -> Any:
         """The model's graph if its outputs are known, else None."""
-        return self._function if self.built else None
+        return self._function if self._is_graph_known else None
 
     def _known_outputs(self) -> tuple[Any, list[str], list[tuple[int, ...]]]:
         """Structure, names and shapes of the outputs of :meth:`_known_function`."""
@@ -211,13 +212,30 @@ class Compiled(Structure):
         Returns
         -------
         float or array
-            The loss, without what regularizers and ``add_loss`` add to it.
+            The loss with :attr:`losses`, the penalties of regularizers. Where ``fit`` and ``evaluate`` call the
+            ``compute_loss`` of a subclass, without them: the core adds them itself then.
         """
+        loss = self._loss_of_outputs(y, y_pred, sample_weight)
+        for penalty in () if self._penalties_come_later else self.losses:
+            loss = loss + penalty
+        return loss
+
+    _penalties_come_later = False  # set while ``fit`` or ``evaluate`` call ``compute_loss``
+
+    def _loss_of_outputs(self, y: Any, y_pred: Any, sample_weight: Any) -> Any:
         self._require_compiled("compute_loss")
-        loss = self.loss
-        if not isinstance(loss, losses.Loss):
-            raise ValueError("[compute_loss] expected a model that was compiled with one loss.")
-        return loss(y, y_pred, sample_weight)
+        if isinstance(self.loss, losses.Loss):
+            return self.loss(y, y_pred, sample_weight)
+        outputs = self._described_outputs()
+        parts = zip(outputs, *(each(value, len(outputs)) for value in (y, y_pred, sample_weight)), strict=True)
+        values = [
+            output.loss_weight * output.loss(target, prediction, weight)
+            for output, target, prediction, weight in parts
+            if output.loss is not None
+        ]
+        if not values:
+            raise ValueError("[compute_loss] expected a model that was compiled with a loss. Received: loss=None")
+        return sum(values)
 
     def _require_compiled(self, what: str) -> None:
         if not self.compiled:
@@ -227,13 +245,21 @@ class Compiled(Structure):
         """Whether layers add to the loss. True if the model is not built, since that is not known then."""
         return not self.built or self._added_losses() is not None
 
+    @property
+    def _has_loss(self) -> bool:
+        """Whether ``compile`` was given a loss, or a subclass has ``compute_loss``."""
+        return self._says_its_loss or (self._plan is not None and self._plan.has_loss)
+
     def _require_loss(self, what: str) -> None:
         self._require_compiled(what)
-        assert self._plan is not None
-        if self._says_its_loss:
-            return
-        if not self._plan.has_loss and not self._may_add_losses():
+        if not self._has_loss and not self._may_add_losses():
             raise ValueError(
                 f"[{what}] expected a model that was compiled with a loss, such as "
                 'model.compile("adam", loss="sparse_categorical_crossentropy"). Received: loss=None'
             )
+
+
+def each(value: Any, count: int) -> list[Any]:
+    """The part of a structure of targets, predictions or weights for each of ``count`` outputs."""
+    leaves = flatten(value)
+    return leaves * count if len(leaves) == 1 else leaves

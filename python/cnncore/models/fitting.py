@@ -13,16 +13,18 @@ from cnncore.layers.base import structure_version
 from cnncore.models import loop
 from cnncore.models.advice import advise_on_outputs
 from cnncore.models.interrupts import terminate_like_interrupt
-from cnncore.models.measuring import Measuring, as_keras_result
+from cnncore.models.measuring import as_keras_result
 from cnncore.models.meter import Meter
 from cnncore.models.old_words import check_reset, fit_arguments
+from cnncore.models.own_fit import OwnFit
+from cnncore.models.own_loop import one_step
 from cnncore.models.signature import Output
 from cnncore.models.steps import TrainingStep, first_non_finite_layer, raise_training_error
 
 __all__ = ["Fitting"]
 
 
-class Fitting(Measuring):
+class Fitting(OwnFit):
     """The part of a model that trains.
 
     Attributes
@@ -129,19 +131,18 @@ class Fitting(Measuring):
         >>> len(history.history["loss"]), history.history["loss"][-1] < history.history["loss"][0]
         (3, True)
         """
-        self._require_loss("fit")
         epochs = fit_arguments(old_words, epochs)
+        if not self._trains_itself:
+            self._require_loss("fit")
         first = _checks.integer(initial_epoch, "initial_epoch", "fit", minimum=0)
         last = _checks.integer(epochs, "epochs", "fit", minimum=0)
         shuffle = _checks.boolean(shuffle, "shuffle", "fit")
         progress = make_progress(verbose)
-        source, validation = self._training_data(
-            (x, y, sample_weight),
-            class_weight,
-            batch_size,
-            steps_per_epoch,
-            (validation_split, validation_data, validation_steps, validation_batch_size, validation_freq),
-        )
+        held_out = (validation_split, validation_data, validation_steps, validation_batch_size, validation_freq)
+        arguments = ((x, y, sample_weight), class_weight, batch_size, steps_per_epoch, held_out)
+        if self._trains_itself:
+            return self._fit_by_steps(*arguments, range(first, last), shuffle, callbacks, verbose, progress)
+        source, validation = self._training_data(*arguments)
         self._watch_range(source.some_inputs())
         hooks = CallbackList(
             callbacks,
@@ -201,6 +202,8 @@ class Fitting(Measuring):
         """
         owner = "train_on_batch"
         check_reset(reset_metrics, owner)
+        if self._trains_itself:
+            return as_keras_result(one_step(self, "train_step", (x, y, sample_weight), class_weight), return_dict)
         self._require_loss(owner)
         samples = self._samples((x, y, sample_weight), owner, class_weight)
         self._watch_range(samples.x)

@@ -12,13 +12,15 @@ from cnncore.callbacks import Callback, CallbackList
 from cnncore.callbacks.progress import make_progress
 from cnncore.models import loop
 from cnncore.models.advice import advise_on_outputs
-from cnncore.models.measuring import Measuring, as_keras_result
+from cnncore.models.measuring import as_keras_result
 from cnncore.models.old_words import check_reset
+from cnncore.models.own_fit import OwnFit
+from cnncore.models.own_loop import one_step
 
 __all__ = ["Inference"]
 
 
-class Inference(Measuring):
+class Inference(OwnFit):
     """The part of a model that evaluates and predicts."""
 
     # --- evaluation -----------------------------------------------------------------------------------------------
@@ -61,8 +63,12 @@ class Inference(Measuring):
             If shapes, labels or arguments do not fit.
         """
         owner = "evaluate"
-        self._require_loss(owner)
         progress = make_progress(verbose, owner)
+        if self._tests_itself:
+            hooks = CallbackList(callbacks, model=self, progress=progress, owner=owner, verbose=verbose, epochs=1)
+            logs = self._evaluate_by_steps((x, y, sample_weight), batch_size, steps, hooks)
+            return as_keras_result(logs, return_dict)
+        self._require_loss(owner)
         source = self._evaluation_data((x, y, sample_weight), batch_size, steps, owner)
         hooks = CallbackList(
             callbacks, model=self, progress=progress, owner=owner, verbose=verbose, epochs=1, steps=source.steps
@@ -86,6 +92,8 @@ class Inference(Measuring):
         :meth:`evaluate`. ``reset_metrics`` is an argument of Keras 2 and must be True.
         """
         check_reset(reset_metrics, "test_on_batch")
+        if self._tests_itself:
+            return as_keras_result(one_step(self, "test_step", (x, y, sample_weight)), return_dict)
         self._require_loss("test_on_batch")
         source = self._evaluation_data((x, y, sample_weight), None, None, "test_on_batch", whole=True)
         with self._own_outputs() as outputs:

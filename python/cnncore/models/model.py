@@ -18,6 +18,7 @@ from cnncore._naming import unique_name
 from cnncore._not_here import explain_missing_methods
 from cnncore._random import next_seed
 from cnncore._structure import map_structure, pack_like, without_list_of_one
+from cnncore.differentiation import current_recording, seen, value_of
 from cnncore.layers import custom, eager
 from cnncore.layers.base import Layer, registry
 from cnncore.layers.function import Function
@@ -27,6 +28,7 @@ from cnncore.models.arrange import arrange, as_arrays, fitting, map_shapes
 from cnncore.models.graph_config import describe, descriptions_of, layers_from, lookup, rebuild, sharing
 from cnncore.models.network import Networked
 from cnncore.models.parts import Parts
+from cnncore.models.recorded import recorded_call
 from cnncore.models.stored import Stored
 from cnncore.models.summary import print_summary
 from cnncore.models.trainer import Trainer
@@ -218,9 +220,11 @@ class Model(Parts, Trainer, Stored, Networked, Layer):
             raise TypeError(f'Model "{self.name}" expected one argument: its inputs. Received: {len(args)} arguments')
         self._build_for(args[0])
         graph = self._function
-        values = arrange(graph.inputs, self.input_names, args[0], self.name)
-        arrays = [fitting(x, tensor, self.name) for x, tensor in zip(values, graph.input_list, strict=True)]
-        arrays = self._changed_images(arrays, training)
+        values = [seen(x) for x in arrange(graph.inputs, self.input_names, args[0], self.name)]
+        arrays = [fitting(value_of(x), tensor, self.name) for x, tensor in zip(values, graph.input_list, strict=True)]
+        if current_recording() is not None:
+            return without_list_of_one(recorded_call(self, values, arrays, training))
+        arrays = self.changed_images(arrays, training)
         return without_list_of_one(eager.run(self._network_for_use(), arrays, bool(training), graph.outputs))
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:

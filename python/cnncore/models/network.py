@@ -51,11 +51,16 @@ class Networked:
     @property
     def trained_function(self) -> Function:
         """What the network computes: the model's function without the layers that only change training images."""
-        function = _without(self._function, self._augmentation_nodes())
+        function = self.function_without_augmentation
         if not self._losses:
             return function
         with hidden_calls():
             return Function(function.inputs, with_losses(function.outputs, self._losses), self.name)
+
+    @property
+    def function_without_augmentation(self) -> Function:
+        """The model's function without the layers at its beginning that only change training images."""
+        return _without(self._function, self._augmentation_nodes())
 
     # --- the network ------------------------------------------------------------------------------------------------
     def _network_for_use(self) -> _core.Network | SizedNetworks:
@@ -185,7 +190,7 @@ class Networked:
         """The layers at the very beginning that only change training images; the network leaves them out."""
         return [layer for node in self._augmentation_nodes() for layer in _augmenting(node.layer)]
 
-    def _changed_images(self, arrays: list[np.ndarray], training: bool | None) -> list[np.ndarray]:
+    def changed_images(self, arrays: list[np.ndarray], training: bool | None) -> list[np.ndarray]:
         """The inputs of a call on arrays, changed by the layers of :attr:`_augmentation` in training.
 
         A model that has no other layers also changes them if ``training`` is not given, as each of these layers does by

@@ -54,7 +54,11 @@ class ModelLoss(Loss):
         return float(value), np.require(gradient, np.float32, "C")
 
     def _value(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
-        value = self._model.compute_loss(x=self._x, y=y_true, y_pred=y_pred, sample_weight=sample_weight)
+        self._model._penalties_come_later = True
+        try:
+            value = self._model.compute_loss(x=self._x, y=y_true, y_pred=y_pred, sample_weight=sample_weight)
+        finally:
+            self._model._penalties_come_later = False
         if isinstance(value, Traced):
             return value
         array = np.asarray(value)

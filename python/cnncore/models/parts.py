@@ -40,6 +40,11 @@ class Parts(Layer):
         """
         return self._function
 
+    @property
+    def _is_graph_known(self) -> bool:
+        """Whether it is known what the model computes, so that :attr:`graph` can be asked for."""
+        return self._graph is not None
+
     def _require_built(self) -> None:
         if self._graph is None:
             raise ValueError(

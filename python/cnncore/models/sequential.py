@@ -240,6 +240,10 @@ class Sequential(Model):
             self._graph = Function(self._input_layer.output, self._tensors[-1], self.name)
         return self._graph
 
+    @property
+    def _is_graph_known(self) -> bool:
+        return self.built
+
     def _require_built(self) -> None:
         if not self.built:
             raise ValueError(

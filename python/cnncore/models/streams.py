@@ -81,11 +81,7 @@ class StreamSource:
 
     def epoch(self, order: Order, number: int, skip: int = 0, first_step: int = 0) -> Iterator[Batch]:
         """The batches of an epoch, without the first ``skip`` ones."""
-        hook = getattr(self._data, "on_epoch_begin", None)
-        if hook is not None:
-            hook()
-        raw = self._order_indices(order) if self._indexed else self._raw(self._wanted)
-        numbered = enumerate(self._checked(raw, number))
+        numbered = enumerate(self.raw_epoch(order, number))
         workers = getattr(self._data, "workers", 1)
 
         def prepare(item: tuple[int, Any]) -> Batch:
@@ -98,6 +94,13 @@ class StreamSource:
             depth = getattr(self._data, "max_queue_size", 10)
             with Prefetcher(skipped, depth=depth, transform=prepare) as batches:
                 yield from batches
+
+    def raw_epoch(self, order: Order, number: int) -> Iterator[Any]:
+        """The batches of an epoch as the source gives them."""
+        hook = getattr(self._data, "on_epoch_begin", None)
+        if hook is not None:
+            hook()
+        yield from self._checked(self._order_indices(order) if self._indexed else self._raw(self._wanted), number)
         hook = getattr(self._data, "on_epoch_end", None)
         if hook is not None:
             hook()

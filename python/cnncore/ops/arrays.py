@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from cnncore import _checks
-from cnncore.differentiation import Traced
+from cnncore.differentiation import Array, Traced
 
 __all__ = [
     "NUMPY_NAMES",
@@ -64,7 +64,7 @@ def cast(x: Any, dtype: DTypeLike) -> Any:
 
 def convert_to_tensor(x: Any, dtype: DTypeLike | None = None) -> Any:
     """``x`` as an array, of the type ``dtype`` if one is given."""
-    array = x if isinstance(x, Traced) else np.asarray(x)
+    array = x if isinstance(x, (Traced, Array)) else np.asarray(x).view(Array)
     return array if dtype is None else array.astype(dtype)
 
 

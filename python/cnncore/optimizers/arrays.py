@@ -44,6 +44,13 @@ def _checked(owner: str, grads: Sequence[Any], variables: Sequence[Any]) -> list
             f"{len(variables)}"
         )
     _check_variables(owner, variables)
+    missing = [place for place, gradient in enumerate(grads) if gradient is None]
+    if missing:
+        name = getattr(variables[missing[0]], "path", f"number {missing[0]}")
+        raise ValueError(
+            f"[{owner}] expected a gradient for each variable. Received: None for {len(missing)} of them, the first is "
+            f"{name}: the loss does not depend on it, or it was computed outside of the block of the tape"
+        )
     gradients = [_checks.float32_array(gradient, "gradient", owner) for gradient in grads]
     for gradient, variable in zip(gradients, variables, strict=True):
         if gradient.shape != variable.shape:
@@ -79,12 +86,14 @@ def place_variables(optimizer: Any, variables: Sequence[Any]) -> tuple[int, list
     ids = [item.trace_key if _is_variable(item) else id(item) for item in variables]
     of_model = {} if optimizer.array_ids else optimizer.ranges_in_model()
     if of_model:
-        if not set(ids) <= set(of_model):
+        if set(ids) <= set(of_model):
+            return optimizer.size, [of_model[key] for key in ids]
+        if optimizer.step:
             raise ValueError(
                 f"[{type(optimizer).__name__}] expected trainable variables of the model that the optimizer is used "
                 "in: make a new optimizer for others."
             )
-        return optimizer.size, [of_model[key] for key in ids]
+        optimizer.reset()
     if not optimizer.built:
         _check_variables(type(optimizer).__name__, variables)
         offset, ranges = 0, []

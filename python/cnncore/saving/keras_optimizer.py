@@ -42,9 +42,13 @@ _OLD_NAMES = {
 
 
 def variables_of(model: Any) -> list[Array] | None:
-    """The optimizer's variables as Keras has them. None if Keras has no such state, or if it does not exist yet."""
+    """The optimizer's variables as Keras has them. None if Keras has no such state, if it does not exist yet, or if it
+    is that of a list of variables that ``apply`` was called with.
+    """
     optimizer = model.optimizer
-    if type(optimizer).__name__ not in _ORDER or not optimizer.built or not optimizer.trained_variables:
+    if optimizer.array_ids or not optimizer.built or not optimizer.trained_variables:
+        return None
+    if type(optimizer).__name__ not in _ORDER:
         return None
     found: list[Array] = [np.array(optimizer.step, np.int32)]
     if not _has_schedule(optimizer):

@@ -245,7 +245,8 @@ def load_weights(
 def _training(model: Any, weights: Mapping[str, Any]) -> tuple[dict[str, Any], Tensors]:
     """What the optimizer is and has, as a description and as tensors."""
     network = model.network
-    state = model.optimizer.state_dict()
+    by_hand = bool(model.optimizer.array_ids)  # the state is that of a list of variables that ``apply`` was called with
+    state = {"step": np.int64(0)} if by_hand else model.optimizer.state_dict()
     step = int(state.pop("step"))
     names = {(id(variable.layer), variable.index): name for name, variable in weights.items()}
     tensors: Tensors = {f"{_OPTIMIZER_MEMORY}/{name}": state.pop(f"{MEMORY}{name}") for name in model.optimizer.memory}

@@ -96,10 +96,12 @@ class ImageLayer(Layer):
         before they reach the network.
         """
         shape = self.compute_output_shape((None, *graph.output_shape(inputs[0])))[1:]
+        is_inference = graph.is_inference
 
         def forward(arrays: Sequence[np.ndarray], training: bool) -> np.ndarray:
             self._calls += 1
-            return self.process(as_images(arrays[0], self.name), 0, self._calls - 1, training)
+            images = as_images(arrays[0], self.name)
+            return self.process(images, 0, self._calls - 1, training and not is_inference)
 
         return graph.add("host", inputs, self.name, forward=forward, backward=self._gradient(), shape=shape)
 

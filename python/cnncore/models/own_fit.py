@@ -1,0 +1,79 @@
+"""``fit`` and ``evaluate`` of a class that has a ``train_step`` or ``test_step`` of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cnncore import _checks
+from cnncore.callbacks import CallbackList, History
+from cnncore.models.own_loop import RawData, evaluate_by_steps, fit_by_steps
+from cnncore.models.own_steps import OwnSteps
+from cnncore.models.sources import is_stream, unpack
+
+__all__ = ["OwnFit"]
+
+
+class OwnFit(OwnSteps):
+    """The part of a model that runs the steps of a subclass."""
+
+    history: History | None
+    stop_training: bool
+
+    def _fit_by_steps(
+        self,
+        data: tuple[Any, Any, Any],
+        class_weight: Any,
+        batch_size: int | None,
+        steps: int | None,
+        held_out: tuple[Any, Any, int | None, int | None, Any],
+        epochs: range,
+        shuffle: bool,
+        callbacks: Any,
+        verbose: Any,
+        progress: Any,
+    ) -> History:
+        """``fit`` with the arguments that it has checked."""
+        self._require_compiled("fit")
+        source = RawData(data, batch_size, "fit", steps, class_weight)
+        split, validation_data, validation_steps, validation_batch_size, frequency = held_out
+        rest: RawData | None = None
+        if validation_data is None and split:
+            source, rest = source.split(_checks.number(split, "validation_split", "fit", minimum=0.0, below=1.0))
+        hooks = CallbackList(
+            callbacks,
+            add_history=True,
+            model=self,
+            progress=progress,
+            verbose=verbose,
+            epochs=epochs.stop,
+            steps=source.steps,
+            samples=source.samples,
+            batch_size=source.batch_size,
+            do_validation=validation_data is not None or rest is not None,
+        )
+
+        def evaluate() -> Any:
+            size = validation_batch_size or source.batch_size
+            if rest is not None:
+                data = unpack(next(rest.whole()), "fit")
+            else:
+                data = (validation_data, None, None) if is_stream(validation_data) else unpack(validation_data, "fit")
+            x, y, weight = data
+            return self.evaluate(x, y, size, 0, weight, validation_steps, return_dict=True)  # type: ignore[attr-defined]
+
+        def is_due(epoch: int) -> bool:
+            return (epoch + 1) % frequency == 0 if isinstance(frequency, int) else epoch + 1 in frequency
+
+        self.history, self.stop_training = hooks.history, False
+        evaluated = rest is not None or validation_data is not None
+        with hooks:
+            fit_by_steps(self, source, (is_due, evaluate) if evaluated else None, epochs, shuffle, hooks)
+        return hooks.history
+
+    def _evaluate_by_steps(
+        self, data: tuple[Any, Any, Any], batch_size: int | None, steps: int | None, hooks: CallbackList
+    ) -> dict[str, Any]:
+        """What ``evaluate`` returns, as a dict."""
+        self._require_compiled("evaluate")
+        with hooks:
+            return evaluate_by_steps(self, RawData(data, batch_size, "evaluate", steps), hooks)

@@ -1,0 +1,184 @@
+"""Steps of training and of evaluation that a class says itself, in ``train_step`` and ``test_step``."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from cnncore import metrics as metrics_module
+from cnncore._structure import flatten
+from cnncore.differentiation import GradientTape
+from cnncore.models.compiled import each
+from cnncore.models.measuring import Measuring
+from cnncore.models.sources import unpack
+
+__all__ = ["OwnSteps", "plain_logs"]
+
+
+class OwnSteps(Measuring):
+    """The part of a model with the steps that a subclass may replace.
+
+    ``fit`` calls ``train_step`` for each batch if a subclass has one of these methods, and ``evaluate`` calls
+    ``test_step`` if a subclass has that or ``compute_metrics``. Otherwise the core makes each step in one call, which
+    is faster.
+    """
+
+    _loss_mean: metrics_module.Mean | None = None
+
+    @property
+    def _trains_itself(self) -> bool:
+        """Whether ``fit`` is to call :meth:`train_step`."""
+        return self._tests_itself or self._replaces("train_step")
+
+    @property
+    def _tests_itself(self) -> bool:
+        """Whether ``evaluate`` is to call :meth:`test_step`."""
+        return self._replaces("test_step", "compute_metrics")
+
+    def _replaces(self, *names: str) -> bool:
+        return any(getattr(type(self), name) is not getattr(OwnSteps, name) for name in names)
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """One update of the weights; a subclass may do it in another way.
+
+        Parameters
+        ----------
+        data : x, (x, y) or (x, y, sample_weight)
+            A batch of arrays, as ``fit`` was given them.
+
+        Returns
+        -------
+        dict of str to float
+            What the logs of the epoch say so far.
+
+        Examples
+        --------
+        >>> import cnncore
+        >>> class Model(cnncore.Model):
+        ...     def train_step(self, data):
+        ...         x, y = data
+        ...         with cnncore.GradientTape() as tape:
+        ...             y_pred = self(x, training=True)
+        ...             loss = self.compute_loss(y=y, y_pred=y_pred)
+        ...         gradients = tape.gradient(loss, self.trainable_variables)
+        ...         self.optimizer.apply_gradients(zip(gradients, self.trainable_variables))
+        ...         return {"loss": loss}
+        >>> x = cnncore.Input((1,))
+        >>> model = Model(x, cnncore.layers.Dense(1, kernel_initializer="zeros")(x))
+        >>> model.compile("sgd", "mse")
+        >>> model.fit(np.ones((4, 1)), np.ones((4, 1)), verbose=0).history
+        {'loss': [1.0]}
+        """
+        x, y, sample_weight = unpack(data, "train_step")
+        with GradientTape() as tape:
+            y_pred = self(x, training=True)  # type: ignore[operator]
+            loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight)
+        variables = self.trainable_variables
+        self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+        self._loss_tracker.update_state(float(loss), sample_weight=len(flatten(x)[0]))
+        return self.compute_metrics(x, y, y_pred, sample_weight)
+
+    def test_step(self, data: Any) -> dict[str, Any]:
+        """Loss and metrics of one batch; ``data`` and result as for :meth:`train_step`."""
+        x, y, sample_weight = unpack(data, "test_step")
+        y_pred = self(x, training=False)  # type: ignore[operator]
+        loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=False)
+        self._loss_tracker.update_state(float(loss), sample_weight=len(flatten(x)[0]))
+        return self.compute_metrics(x, y, y_pred, sample_weight)
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
+        """Update the metrics of ``compile`` with a batch, and return all of :meth:`get_metrics_result`."""
+        self._update_metrics(y, y_pred, sample_weight)
+        return self.get_metrics_result()
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """The values of :attr:`metrics` by name."""
+        return {metric.name: metric.result() for metric in self.metrics}
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The metrics of all outputs, beyond the losses. In a model with a ``train_step`` or ``test_step`` of its own,
+        the mean of the loss comes first, then the metrics that are attributes of the model.
+        """
+        if not (self._trains_itself or self._tests_itself):
+            return super().metrics
+        leaves = [leaf for value in list(vars(self).values()) for leaf in flatten(value)]
+        own = [leaf for leaf in leaves if isinstance(leaf, metrics_module.Metric) and leaf is not self._loss_mean]
+        self._require_compiled("metrics")
+        mean = [self._loss_tracker] if self._has_loss else []
+        return [*mean, *own, *(super().metrics if self._known_function() is not None else [])]
+
+    # --- Keras 2 ----------------------------------------------------------------------------------------------------
+    @property
+    def compiled_loss(self) -> Any:
+        """Keras 2's way to the loss of ``compile``: ``(y, y_pred, sample_weight, regularization_losses=self.losses)``.
+        It also updates the mean that the logs call "loss".
+        """
+        _warn("compiled_loss", "self.compute_loss(y=y, y_pred=y_pred)")
+        return self._old_loss
+
+    @property
+    def compiled_metrics(self) -> Any:
+        """Keras 2's way to the metrics of ``compile``: it has ``update_state(y, y_pred, sample_weight)``."""
+        _warn("compiled_metrics", "self.compute_metrics(x, y, y_pred)")
+        return _OldMetrics(self)
+
+    def _old_loss(self, y: Any, y_pred: Any, sample_weight: Any = None, regularization_losses: Any = None) -> Any:
+        loss = self._loss_of_outputs(y, y_pred, sample_weight)
+        for penalty in regularization_losses or ():
+            loss = loss + penalty
+        self._loss_tracker.update_state(float(loss), sample_weight=len(flatten(y)[0]))
+        return loss
+
+    # --- details ----------------------------------------------------------------------------------------------------
+    def prepare_optimizer(self) -> None:
+        """Give the optimizer its state for the weights of this model, which files keep, before a ``train_step`` uses
+        it. Without a known graph, or for weights of other models, the first step does this.
+        """
+        if self._is_graph_known and not self.optimizer.built and self._network_for_use().parameter_count:
+            self.build_optimizer()
+
+    @property
+    def _loss_tracker(self) -> metrics_module.Mean:
+        if self._loss_mean is None:
+            self._loss_mean = metrics_module.Mean(name="loss")
+        return self._loss_mean
+
+    def _update_metrics(self, y: Any, y_pred: Any, sample_weight: Any) -> None:
+        outputs = self._described_outputs()
+        for output, target, prediction, weight in zip(
+            outputs, *(each(value, len(outputs)) for value in (y, y_pred, sample_weight)), strict=True
+        ):
+            array = np.asarray(prediction, np.float32)
+            for _, metric in output.metrics:
+                metric.update_state(target, array)
+            for _, metric in output.weighted_metrics:
+                metric.update_state(target, array, sample_weight=weight)
+
+
+class _OldMetrics:
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def update_state(self, y: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take a batch into account."""
+        self._model._update_metrics(y, y_pred, sample_weight)
+
+
+def _warn(old: str, new: str) -> None:
+    warnings.warn(f"Keras 2's `self.{old}` is written `{new}` today.", DeprecationWarning, stacklevel=3)
+
+
+def plain_logs(logs: Any, owner: str) -> dict[str, Any]:
+    """What a step returned, with numbers as floats and dicts inside it in its place."""
+    if not isinstance(logs, dict):
+        raise TypeError(f"[{owner}] expected a dict of values by name. Received: {type(logs).__name__}")
+    found: dict[str, Any] = {}
+    for name, value in logs.items():
+        if isinstance(value, dict):
+            found.update(plain_logs(value, owner))
+        else:
+            found[str(name)] = float(value) if np.ndim(value) == 0 else np.asarray(value)
+    return found

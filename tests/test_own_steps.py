@@ -1,0 +1,244 @@
+"""Classes with a ``train_step``, ``test_step`` or ``compute_metrics`` of their own, as Keras' guides write them."""
+
+import numpy as np
+import pytest
+
+import cnncore
+from cnncore import Input, Model, layers, losses, metrics
+
+RNG = np.random.default_rng(2)
+X, Y = RNG.random((40, 3), np.float32), RNG.random((40, 1), np.float32)
+
+
+class Stepping(Model):
+    def train_step(self, data):
+        x, y, sample_weight = data if len(data) == 3 else (*data, None)
+        with cnncore.GradientTape() as tape:
+            y_pred = self(x, training=True)
+            loss = self.compute_loss(y=y, y_pred=y_pred, sample_weight=sample_weight)
+        gradients = tape.gradient(loss, self.trainable_variables)
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
+        for metric in self.metrics:
+            if metric.name == "loss":
+                metric.update_state(loss, sample_weight=len(x))
+            else:
+                metric.update_state(y, y_pred, sample_weight=sample_weight)
+        return {metric.name: metric.result() for metric in self.metrics}
+
+
+class Untouched(Model):
+    """Calls the steps of the base class."""
+
+    def train_step(self, data):
+        return super().train_step(data)
+
+    def test_step(self, data):
+        return super().test_step(data)
+
+
+def made(cls, **kwargs):
+    cnncore.utils.set_random_seed(1)
+    x = Input((3,))
+    hidden = layers.Dense(4, activation="tanh", kernel_regularizer=kwargs.pop("regularizer", None))(x)
+    model = cls(x, layers.Dense(1)(hidden), seed=4)
+    model.compile(**{"optimizer": "adam", "loss": "mse", "metrics": ["mae"]} | kwargs)
+    return model
+
+
+@pytest.mark.parametrize("cls", [Stepping, Untouched])
+@pytest.mark.parametrize("regularizer", [None, "l1_l2"])
+def test_the_same_as_the_core(cls, regularizer):
+    own, core = made(cls, regularizer=regularizer), made(Model, regularizer=regularizer)
+    arguments = {"epochs": 3, "batch_size": 8, "shuffle": False, "verbose": 0, "validation_data": (X[:9], Y[:9])}
+    mine, expected = own.fit(X, Y, **arguments).history, core.fit(X, Y, **arguments).history
+    assert list(mine) == list(expected)
+    for name in expected:
+        np.testing.assert_allclose(mine[name], expected[name], rtol=2e-4, err_msg=name)
+    np.testing.assert_allclose(own.predict(X), core.predict(X), atol=1e-4)
+    np.testing.assert_allclose(own.evaluate(X, Y, verbose=0), core.evaluate(X, Y, verbose=0), rtol=1e-4)
+
+
+def test_weights_of_samples_and_classes():
+    weight = RNG.random(40)
+    own, core = made(Stepping), made(Model)
+    for model in (own, core):
+        model.fit(X, Y, sample_weight=weight, batch_size=10, shuffle=False, verbose=0)
+    np.testing.assert_allclose(own.predict(X), core.predict(X), atol=1e-5)
+    seen = []
+
+    class Seeing(Model):
+        def train_step(self, data):
+            seen.append(data)
+            return {"loss": 0.0}
+
+    labels = np.tile([0, 1], 20)
+    made(Seeing).fit(X, labels, class_weight={1: 5.0}, batch_size=40, shuffle=False, verbose=0)
+    np.testing.assert_array_equal(seen[0][2], np.where(labels, 5.0, 1.0))
+
+
+def test_what_a_step_is_given():
+    seen = []
+
+    class Seeing(Model):
+        def train_step(self, data):
+            seen.append(data)
+            return {"loss": 1.0, "more": {"inner": np.float32(2)}}
+
+    model = Seeing()
+    model.compile()
+    history = model.fit(np.arange(6, dtype=np.float64)[:, None], batch_size=4, shuffle=False, verbose=0)
+    assert [len(batch) for batch in seen] == [4, 2]
+    assert seen[0].dtype == np.float32
+    assert seen[0].numpy().shape == (4, 1)
+    assert history.history == {"loss": [1.0], "inner": [2.0]}
+    seen.clear()
+    model.fit(({"a": X}, Y) for _ in range(3))
+    assert len(seen) == 3
+    assert seen[0][0]["a"].shape == X.shape
+    seen.clear()
+    model.fit(X, Y, batch_size=8, epochs=2, verbose=0)
+    first, second = (np.concatenate([x for x, _ in seen[i : i + 5]]) for i in (0, 5))
+    assert not np.array_equal(first, second)
+    assert not np.array_equal(first, X)
+    np.testing.assert_array_equal(np.sort(first, axis=0), np.sort(X, axis=0))
+    assert model.train_on_batch(X, Y, return_dict=True) == {"loss": 1.0, "inner": 2.0}
+
+
+def test_a_pair_of_models_with_two_optimizers():
+    class Pair(Model):
+        def __init__(self, generator, judge):
+            super().__init__()
+            self.generator, self.judge = generator, judge
+            self.mean = metrics.Mean(name="g_loss")
+            self.built = True
+
+        def compile(self, g_optimizer, d_optimizer, loss_fn):
+            super().compile()
+            self.g_optimizer, self.d_optimizer, self.loss_fn = g_optimizer, d_optimizer, loss_fn
+
+        def train_step(self, real):
+            noise = cnncore.random.normal((len(real), 2))
+            both = np.concatenate([self.generator(noise), real])
+            labels = np.repeat([[1.0], [0.0]], len(real), axis=0)
+            with cnncore.GradientTape() as tape:
+                d_loss = self.loss_fn(labels, self.judge(both))
+            self.d_optimizer.apply(tape.gradient(d_loss, self.judge.trainable_weights), self.judge.trainable_weights)
+            with cnncore.GradientTape() as tape:
+                g_loss = self.loss_fn(np.zeros((len(real), 1)), self.judge(self.generator(noise)))
+            weights = self.generator.trainable_weights
+            self.g_optimizer.apply(tape.gradient(g_loss, weights), weights)
+            self.mean.update_state(g_loss)
+            return self.get_metrics_result()
+
+    generator = cnncore.Sequential([Input((2,)), layers.Dense(3)])
+    judge = cnncore.Sequential([Input((3,)), layers.Dense(4, activation="relu"), layers.Dense(1)])
+    pair = Pair(generator, judge)
+    pair.compile("adam", "adam", losses.BinaryCrossentropy(from_logits=True))
+    pair.g_optimizer = pair.d_optimizer = None
+    pair.compile(cnncore.optimizers.Adam(), cnncore.optimizers.Adam(), losses.BinaryCrossentropy(from_logits=True))
+    before = [model.get_weights() for model in (generator, judge)]
+    history = pair.fit(X, epochs=2, verbose=0).history
+    assert list(history) == ["g_loss"]
+    assert len(history["g_loss"]) == 2
+    for model, weights in zip((generator, judge), before, strict=True):
+        assert all((new != old).any() for new, old in zip(model.get_weights(), weights, strict=True))
+
+
+def test_evaluation_and_early_stopping():
+    class Testing(Model):
+        def test_step(self, data):
+            x, y = data
+            error = np.abs(np.asarray(self(x, training=False)) - y).max()
+            return {"largest": error}
+
+    model = made(Testing)
+    expected = np.abs(model.predict(X) - Y)[-8:].max()
+    assert model.evaluate(X, Y, batch_size=32, verbose=0) == pytest.approx(expected)
+    assert model.test_on_batch(X[-8:], Y[-8:]) == pytest.approx(expected)
+    stop = cnncore.callbacks.LambdaCallback(on_train_batch_end=lambda b, logs: setattr(model, "stop_training", True))
+    assert "val_largest" in model.fit(X, Y, epochs=5, callbacks=[stop], validation_split=0.25, verbose=0).history
+    stepping = made(Stepping)
+    stop = cnncore.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: setattr(stepping, "stop_training", epoch == 1)
+    )
+    history = stepping.fit(X, Y, epochs=5, callbacks=[stop], validation_split=0.25, verbose=0).history
+    assert list(history) == ["loss", "mae", "val_loss", "val_mae"]
+    assert len(history["loss"]) == 2
+
+
+def test_metrics_say_the_result():
+    class Measured(Model):
+        def compute_metrics(self, x, y, y_pred, sample_weight=None):
+            return {**super().compute_metrics(x, y, y_pred, sample_weight), "rows": len(y)}
+
+    model = made(Measured)
+    history = model.fit(X, Y, verbose=0, validation_data=(X, Y)).history
+    assert list(history) == ["loss", "mae", "rows", "val_loss", "val_mae", "val_rows"]
+    plain = made(Model)
+    plain.evaluate(X, Y, verbose=0)
+    assert list(plain.get_metrics_result()) == ["mae"]
+
+
+def test_words_of_keras_2():
+    class Old(Model):
+        def train_step(self, data):
+            x, y = data
+            with cnncore.GradientTape() as tape:
+                y_pred = self(x, training=True)
+                loss = self.compiled_loss(y, y_pred, regularization_losses=self.losses)
+            gradients = tape.gradient(loss, self.trainable_variables)
+            self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
+            self.compiled_metrics.update_state(y, y_pred)
+            return {metric.name: metric.result() for metric in self.metrics}
+
+    own, core = made(Old, regularizer="l2"), made(Model, regularizer="l2")
+    with pytest.warns(DeprecationWarning, match="compiled_(loss|metrics)"):
+        mine = own.fit(X, Y, verbose=0, shuffle=False).history
+    expected = core.fit(X, Y, verbose=0, shuffle=False).history
+    for name in expected:
+        np.testing.assert_allclose(mine[name], expected[name], rtol=1e-4)
+
+
+def test_mistakes():
+    class Silent(Model):
+        def train_step(self, data):
+            pass
+
+    with pytest.raises(TypeError, match=r"\[Silent.train_step\] expected a dict of values"):
+        made(Silent).fit(X, Y, verbose=0)
+    with pytest.raises(ValueError, match="as many samples everywhere"):
+        made(Stepping).fit(X, Y[:3], verbose=0)
+    with pytest.raises(ValueError, match="expected a compiled model"):
+        Stepping(x := Input((3,)), layers.Dense(1)(x)).fit(X, Y)
+    with pytest.raises(ValueError, match="only with arrays"):
+        made(Stepping).fit(iter([(X, Y)]), validation_split=0.5)
+
+
+def test_a_file_keeps_what_was_trained(tmp_path):
+    model = made(Stepping)
+    model.fit(X, Y, verbose=0)
+    model.save(tmp_path / "model.keras")
+    again = cnncore.saving.load_model(tmp_path / "model.keras", custom_objects={"Stepping": Stepping})
+    np.testing.assert_array_equal(model.predict(X), again.predict(X))
+    again.fit(X, Y, verbose=0)
+
+
+@pytest.mark.parametrize("suffix", ["keras", "safetensors"])
+def test_files_of_models_that_were_trained_in_a_loop_of_the_user(tmp_path, suffix):
+    """The optimizer's state is that of a list of variables then, and is not written."""
+    model = made(Model)
+    with cnncore.GradientTape() as tape:
+        loss = model.loss(Y, model(X, training=True))
+    gradients = tape.gradient(loss, model.trainable_weights)
+    model.optimizer.apply_gradients(zip(gradients, model.trainable_weights, strict=True))
+    model.save(tmp_path / f"model.{suffix}")
+    np.testing.assert_array_equal(model.predict(X), cnncore.saving.load_model(tmp_path / f"model.{suffix}").predict(X))
+
+
+def test_missing_gradients_are_named():
+    model = made(Model)
+    with cnncore.GradientTape() as tape:
+        loss = model.layers[1](X)
+    weights = model.trainable_weights
+    with pytest.raises(ValueError, match=r"None for 2 of them, the first is dense.*kernel: the loss does not depend"):
+        model.optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
