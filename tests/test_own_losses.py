@@ -139,7 +139,7 @@ def test_compute_loss_of_the_base_class():
     assert_same(trained(Plain(dense()), "mse"), trained(dense(), "mse"))
     x = Input((6,))
     several = Model(x, [layers.Dense(2)(x), layers.Dense(2)(x)])
-    with pytest.raises(ValueError, match="expected a model with one output where its class has compute_loss"):
+    with pytest.raises(ValueError, match="expected a model with one output, because its class defines"):
         trained(Plain(several), ["mse", "mse"], [Y, Y])
 
 
