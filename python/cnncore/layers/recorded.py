@@ -126,7 +126,7 @@ class _Call:
                 )
             self._probes.append(probe)
             ids.append(number)
-        lowered = Lowered(graph, function.lower(graph, ids))
+        lowered = Lowered(graph, function.lower(graph, ids), one_output=False)
         self._network: _core.Network = lowered.network
         self._places = [
             (Variable(lowered.layers[slot.layer], slot.index), slot)
