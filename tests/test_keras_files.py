@@ -164,7 +164,7 @@ class TestExchange:
 
     def test_a_chain_with_a_layer_twice_is_refused(self, tmp_path):
         dense = Dense(3)
-        with pytest.raises(ValueError, match="a layer that is there twice"):
+        with pytest.raises(ValueError, match="contains a layer twice"):
             Sequential([Input((3,)), dense, dense]).save(tmp_path / "m.keras")
 
     def test_normalization_that_was_adapted(self, tmp_path):

@@ -130,5 +130,5 @@ def test_state_that_does_not_fit_is_said(tmp_path):
     with h5py.File(tmp_path / "o.h5", "a") as file:
         names = file["optimizer_weights"].attrs["weight_names"]
         file["optimizer_weights"].attrs["weight_names"] = names[:-1]
-    with pytest.warns(UserWarning, match="the optimizer begins anew"):
+    with pytest.warns(UserWarning, match="the optimizer begins without state"):
         assert load_model(tmp_path / "o.h5").optimizer.iterations == 0

@@ -57,7 +57,7 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
-    """Raise the errors now that :func:`write_atomically` would raise later, so that no work is lost.
+    """Raise the errors that :func:`write_atomically` would raise, before there is work that could be lost.
 
     Raises
     ------

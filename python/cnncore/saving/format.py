@@ -69,7 +69,7 @@ def read_file(path: str | os.PathLike[str], max_bytes: int | None = None) -> Mod
     Raises
     ------
     ValueError
-        The file is truncated, corrupted, too large, no safetensors file, of a newer format, or holds a tensor that is
+        The file is truncated, corrupted, too large, not a safetensors file, of a newer format, or has a tensor that is
         not float32 or not finite. The message names the file and what is wrong.
     OSError
         The file cannot be opened.

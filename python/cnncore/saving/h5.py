@@ -1,4 +1,4 @@
-"""HDF5 files. Only data that is stored in the file itself is read, and no array that claims to be much larger."""
+"""HDF5 files. Only arrays are read that are stored in the file itself, and whose size fits their stored bytes."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def array_at(parent: Any, path: str, shape: tuple[int, ...] | None, name: str = 
     path : str
         Below ``parent``.
     shape : tuple of int, optional
-        The shape that they must have.
+        The shape that the array must have.
     name : str, optional
         The name in messages, by default ``path``.
 
@@ -102,9 +102,9 @@ def array_at(parent: Any, path: str, shape: tuple[int, ...] | None, name: str = 
 
 
 def _bomb(item: Any) -> bool:
-    """Whether an array claims to be much larger than the bytes that are stored.
+    """Whether the stated size of an array is more than a hundred times that of its stored bytes.
 
-    Compressing saves three quarters at best.
+    Compressing weights saves three quarters at best.
     """
     return bool(math.prod(item.shape) > 1000 and item.nbytes > 100 * max(item.id.get_storage_size(), 1))
 

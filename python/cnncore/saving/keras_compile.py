@@ -1,4 +1,4 @@
-"""The arguments of ``compile`` in files of Keras, in the spellings of Keras 3 and of Keras 2."""
+"""The arguments of ``compile`` in files of Keras 3 and of Keras 2."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _WITHOUT_EFFECT = ("dtype", "fn", "loss_scale_factor", "jit_compile", "is_legacy
 
 
 def compile_arguments(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What ``compile_from_config`` takes, without what Keras says about its own machinery."""
+    """The arguments for ``compile_from_config``, without those that only concern Keras."""
     if not isinstance(config, Mapping):
-        raise ValueError(f"expected what compile was given as a dict. Received: {type(config).__name__}")
+        raise ValueError(f"expected the arguments of compile as a dict. Received: {type(config).__name__}")
     found = {key: _own(config[key]) for key in _KNOWN if config.get(key) is not None}
     for key in ("metrics", "weighted_metrics"):
         value = found.get(key)
@@ -24,7 +24,7 @@ def compile_arguments(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def old_compile_config(config: Any) -> dict[str, Any]:
-    """The ``training_config`` of an HDF5 file, whose optimizer is a separate entry, in the spelling of Keras 3."""
+    """The ``training_config`` of an HDF5 file, whose optimizer is a separate entry, in the form of Keras 3."""
     if not isinstance(config, Mapping) or not isinstance(config.get("optimizer_config"), Mapping):
         raise ValueError("expected its training_config to describe an optimizer")
     entry = config["optimizer_config"]
@@ -58,7 +58,7 @@ def _own(value: Any) -> Any:
 
 
 def compile_config(model: Any) -> dict[str, Any]:
-    """What ``compile`` was given, as Keras writes it."""
+    """The arguments of ``compile``, as Keras writes them."""
     config = model.get_compile_config()
 
     def described(value: Any, module: str) -> Any:

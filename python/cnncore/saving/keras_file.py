@@ -1,7 +1,7 @@
 """Files of Keras 3, ``.keras`` and ``.weights.h5``: a zip of JSON and an HDF5 file with the weights.
 
-Layers and weights are exchanged with Keras both ways, and so is what ``compile`` was given with the state of the
-optimizer. That needs the package h5py, as ``cnncore[keras]`` installs it.
+Layers, weights, the arguments of ``compile`` and the state of the optimizer are read and written. That needs the
+package h5py, which ``cnncore[keras]`` installs.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def read_keras_model(path: str | os.PathLike[str], compile: bool, max_bytes: int
 def read_keras_weights(
     model: Any, path: str | os.PathLike[str], max_bytes: int | None, skip_mismatch: bool, by_name: bool
 ) -> None:
-    """Read the weights in a file of Keras, of whatever format, into a model of the same layers."""
+    """Read the weights in a file of Keras, of any of its formats, into a model of the same layers."""
     content = read_bounded(path, max_bytes)
     if zipfile.is_zipfile(io.BytesIO(content)):
         content = _members(content)[_WEIGHTS]
@@ -121,7 +121,7 @@ def _layer_at(model: Any, way: list[str | int]) -> Any:
 
 
 def _build(model: Any, description: Any) -> None:
-    """Build a model of a user's class for the shapes for which it was built when it was saved."""
+    """Build a model of a user's class for the shapes that its inputs had when it was saved."""
     shapes = description.get("input_shape") if isinstance(description, Mapping) else None
     if shapes:
         model.build_for_shapes(_sample_shapes(shapes))

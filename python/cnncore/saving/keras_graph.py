@@ -1,4 +1,4 @@
-"""Graphs of layers in a ``config.json`` of Keras: which layer is called on which tensors, in an order that can run."""
+"""Graphs in a ``config.json`` of Keras: the calls of layers on tensors, sorted into an order in which they can run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class _Reference(NamedTuple):
 
 
 def is_model(entry: Mapping[str, Any]) -> bool:
-    """Whether an entry describes a model by its layers, rather than a layer or a model of a class of a user."""
+    """Whether an entry describes a model by its layers. Other entries are layers, and models of users' classes."""
     kind, config = entry.get("class_name"), entry.get("config")
     listed = isinstance(config, Mapping) and isinstance(config.get("layers"), list)
     return listed and (kind == "Sequential" or kind in MODELS or "input_layers" in config)  # type: ignore[operator]
@@ -82,7 +82,7 @@ def _nodes(name: Any, nodes: Any) -> list[Any]:
 
 
 def _counted_here(calls: dict[Any, Any], outputs: Any, shared: set[str]) -> tuple[dict[Any, Any], Any]:
-    """Calls and outputs with the calls of ``shared`` layers counted from zero, without those in other models."""
+    """The same calls and outputs, with the calls of ``shared`` layers counted from zero in this model alone."""
     lowest: dict[str, int] = {}
     for item in _tensors_in([list(calls.values()), outputs]):
         lowest[item.layer] = min(item.number, lowest.get(item.layer, item.number))
@@ -101,7 +101,7 @@ def _counted_here(calls: dict[Any, Any], outputs: Any, shared: set[str]) -> tupl
 
 
 def _in_order(calls: dict[Any, Any], numbers: dict[_Reference, int], counts: Mapping[str, int]) -> list[dict[str, Any]]:
-    """Calls in an order in which they can be made; ``numbers`` gets their results, one each or as ``counts`` says."""
+    """The calls in an order in which they can be made. The numbers of their outputs are added to ``numbers``."""
     waiting: dict[tuple[str, int], list[Any]] = {}
     missing: dict[Any, int] = {}
     ready = []
@@ -155,7 +155,7 @@ def _references(structure: Any) -> Any:
 
 
 def _outputs(structure: Any, models: Mapping[str, int]) -> Any:
-    """Inputs or outputs of a model. Keras counts calls of the ``models`` inside from one there, and only there."""
+    """Inputs or outputs of a model. In this place only, Keras counts the calls of the inner ``models`` from one."""
     if isinstance(structure, list) and len(structure) == 3 and isinstance(structure[0], str):
         layer, number, position = _reference(structure)
         return _Reference(layer, number - (layer in models), position)
@@ -186,7 +186,7 @@ def _numbered(structure: Any, numbers: dict[_Reference, int]) -> Any:
 
 
 def _operations(entry: Mapping[str, Any], nodes: list[Any]) -> list[Operation]:
-    """What the calls of an operation are here: one layer, and what it takes in each call."""
+    """The layers that compute an operation, one for each of its calls. They must be alike."""
     found = [
         operation_layer(entry, _references(node.get("args", [])), _references(node.get("kwargs", {})), _Reference)
         for node in nodes

@@ -1,4 +1,4 @@
-"""Where names and arguments differ between this package and Keras."""
+"""Names and arguments that differ between this package and Keras."""
 
 from __future__ import annotations
 

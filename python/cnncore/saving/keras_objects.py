@@ -1,4 +1,4 @@
-"""How Keras describes things in a config that are not plain data: objects by module and class, functions by name."""
+"""Describe values in configs as Keras does: objects by their module and class, functions by their names."""
 
 from __future__ import annotations
 

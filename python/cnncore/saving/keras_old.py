@@ -1,4 +1,4 @@
-"""Descriptions of models in the spellings of Keras 2 and TensorFlow's Keras, rewritten in that of Keras 3."""
+"""Rewrite descriptions of models by Keras 2 and TensorFlow's Keras in the form of Keras 3."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _UNUSED = {
 
 
 def modern(entry: Any) -> Any:
-    """A description of a layer or model, and of all layers in it, in the spelling of Keras 3."""
+    """A description of a layer or model, and of all layers in it, in the form of Keras 3."""
     if not isinstance(entry, Mapping) or "config" not in entry:
         return entry
     entry, config = dict(entry), entry["config"]
@@ -74,7 +74,9 @@ def _model(kind: str, config: dict[str, Any]) -> None:
 
 
 def _counted_from_one(structure: Any, models: set[Any]) -> Any:
-    """The outputs of inner models. Keras 3 counts the calls of an inner model from one here, and Keras 2 from zero."""
+    """The outputs of a model in the form of Keras 3, which counts the calls of an inner model from one; Keras 2: from
+    zero.
+    """
     if isinstance(structure, list) and len(structure) == 3 and isinstance(structure[0], str):
         name, number, position = structure
         return [name, number + 1 if name in models and isinstance(number, int) else number, position]

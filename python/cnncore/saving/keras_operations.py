@@ -1,7 +1,7 @@
 """Operations between tensors, which Keras writes into a graph without a layer: ``ops.mean(x)``, ``x[:, 1:]``.
 
-Those of ``keras.ops.nn`` that are activations or pools are layers here, and the others are
-:class:`cnncore.layers.array_function.ArrayFunction`, whose arguments a file describes.
+Activations and pools of ``keras.ops.nn`` become layers of this package. Other operations become the layer
+:class:`cnncore.layers.array_function.ArrayFunction`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["Operation", "is_operation", "operation_entry", "operation_layer"]
 
 NUMPY = "keras.src.ops.numpy"
 
-# Class of Keras -> name of NumPy's function, and the arguments in Keras' config in the order of NumPy's.
+# For each class of Keras: the name of NumPy's function, and the entries of Keras' config in the order of its arguments.
 _FUNCTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     **{kind: (kind.lower(), ("axis", "keepdims")) for kind in ("Mean", "Sum", "Max", "Min", "Prod", "Var", "Std")},
     **{kind: (kind.lower(), ("axis",)) for kind in ("Squeeze", "Concatenate", "Stack", "Flip", "Argmax", "Argmin")},
@@ -40,10 +40,10 @@ _FUNCTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "GetItem": ("getitem", ()),
 }
 _KINDS = {function: kind for kind, (function, _) in _FUNCTIONS.items()} | {"true_divide": "TrueDivide"}
-# NumPy's words for arguments, by those in Keras' config.
+# The names of arguments in NumPy, by their names in Keras' config.
 _NUMPY_WORDS = {"newshape": "shape", "x_min": "a_min", "x_max": "a_max", "repeats": "reps"}
 
-# Operations that take one tensor and are layers here: the layer, and its arguments by those of the operation.
+# Operations of one tensor that become the layer Activation, with the names of the activations.
 _ACTIVATIONS = {
     **{"Relu": "relu", "Relu6": "relu6", "Sigmoid": "sigmoid", "Elu": "elu", "Selu": "selu", "Celu": "celu"},
     **{"Gelu": "gelu", "Silu": "silu", "HardSigmoid": "hard_sigmoid", "HardSilu": "hard_silu", "Softplus": "softplus"},
@@ -55,14 +55,14 @@ _KNOWN = {*_FUNCTIONS, *_ACTIVATIONS, "MaxPool", "AveragePool", "Resize", "Cast"
 
 
 class Operation(NamedTuple):
-    """The layer of this package that stands for an operation, and what of its call's arguments this layer takes."""
+    """A layer of this package that computes an operation, and a function that selects its arguments from a call's."""
 
     description: dict[str, Any]
     rewrite: Callable[[list[Any]], list[Any]] | None = None
 
 
 def is_operation(entry: Mapping[str, Any]) -> bool:
-    """Whether an entry is an operation rather than a layer; HDF5 files say so only by what layers alone have."""
+    """Whether an entry is an operation rather than a layer. In HDF5 files, only layers have an entry "trainable"."""
     if "module" in entry:
         return str(entry["module"]).startswith("keras.src.ops.")
     kind, config = entry.get("class_name"), entry.get("config")
@@ -73,14 +73,16 @@ def is_operation(entry: Mapping[str, Any]) -> bool:
 def operation_layer(
     entry: Mapping[str, Any], args: Sequence[Any], kwargs: Mapping[str, Any], tensor: type
 ) -> Operation:
-    """What an operation of Keras is here.
+    """The layer of this package that computes an operation of Keras.
 
     Parameters
     ----------
     entry : dict
-        Its description.
+        The description of the operation.
     args, kwargs : list, dict
-        Of its call; tensors are of the type ``tensor``.
+        The arguments of its call.
+    tensor : type
+        The class of the tensors among the arguments.
 
     Raises
     ------
@@ -118,7 +120,7 @@ def operation_layer(
         keywords["constant_values"] = kwargs["constant_values"]
     if function in ("concatenate", "stack"):
         described = [described]
-    if function in ("reshape", "clip", "tile"):  # whose words differ between versions of NumPy
+    if function in ("reshape", "clip", "tile"):  # their names differ between versions of NumPy
         described += [keywords.pop(word) for word in list(keywords)]
     arguments = {"function": function, "arguments": described, "keywords": keywords, "name": name}
     return Operation({"class_name": "ArrayFunction", "config": arguments}, lambda _: [order if order[1:] else order[0]])
@@ -158,16 +160,19 @@ def _arithmetic(kind: str, name: Any, operands: list[Any], tensor: type) -> Oper
     number = right if isinstance(left, tensor) else left
     if isinstance(number, bool) or not isinstance(number, (int, float)):
         return None
+    if kind in ("Divide", "TrueDivide") and right == 0:
+        return None  # NumPy's division gives the infinities that no factor gives
     if kind in ("Divide", "TrueDivide") and not isinstance(left, tensor):
         config = {"numerator": number, "name": name}
         return Operation({"class_name": "Reciprocal", "config": config}, lambda given: given[1:])
-    scale, offset = {
-        "Add": (1.0, number),
-        "Subtract": (1.0, -number) if isinstance(left, tensor) else (-1.0, number),
-        "Multiply": (number, 0.0),
-        "Divide": (1.0 / number if number else 0.0, 0.0),
-        "TrueDivide": (1.0 / number if number else 0.0, 0.0),
-    }[kind]
+    if kind in ("Divide", "TrueDivide"):
+        scale, offset = 1.0 / number, 0.0
+    else:
+        scale, offset = {
+            "Add": (1.0, number),
+            "Subtract": (1.0, -number) if isinstance(left, tensor) else (-1.0, number),
+            "Multiply": (number, 0.0),
+        }[kind]
     config = {"scale": float(scale), "offset": float(offset), "name": name}
     return Operation(
         {"class_name": "Rescaling", "config": config},
@@ -204,8 +209,8 @@ def _layer_of(kind: str, config: Mapping[str, Any]) -> tuple[str, dict[str, Any]
 
 # --- writing ----------------------------------------------------------------------------------------------------------
 def operation_entry(layer: Any, kind: str) -> tuple[str, dict[str, Any], Callable[[list[Any]], list[Any]]] | None:
-    """Class and config of the operation of Keras that a layer of this package stands for, and what it is called with,
-    given what the layer is called with. None if the layer is a layer in Keras, too.
+    """For a layer that is an operation in Keras: the class and config of the operation, and a function that turns the
+    arguments of the layer's call into those of the operation. None if the layer is a layer in Keras, too.
 
     Raises
     ------

@@ -62,7 +62,7 @@ def variables_of(model: Any) -> list[Array] | None:
 
 
 def put_variables(model: Any, count: int, read: Callable[[int, tuple[int, ...]], Array]) -> None:
-    """Take over ``count`` variables of Keras; ``read(number, shape)`` gives each of them.
+    """Give the optimizer the state in ``count`` variables of Keras; ``read(number, shape)`` returns each of them.
 
     If they are not those of this optimizer, there is a warning, and the optimizer begins without state, as in Keras.
     """
@@ -87,8 +87,8 @@ def put_variables(model: Any, count: int, read: Callable[[int, tuple[int, ...]],
 
 
 def put_named_variables(model: Any, names: list[str], read: Callable[[str, tuple[int, ...]], Array]) -> None:
-    """Take over variables by the names that TensorFlow's Keras 2 gives them, "Adam/dense/kernel/m:0" or
-    "Adam/m/dense/kernel:0".
+    """Give the optimizer the state in variables of TensorFlow's Keras 2, found by their names: "Adam/dense/kernel/m:0"
+    or "Adam/m/dense/kernel:0".
     """
     optimizer = model.optimizer
     kind = "Adam" if type(optimizer).__name__ == "AdamW" else type(optimizer).__name__
@@ -153,4 +153,4 @@ def _product(optimizer: Any) -> float:
 
 
 def _warn(reason: str) -> None:
-    warnings.warn(f"[load_model] {reason}: the optimizer begins anew.", UserWarning, stacklevel=4)
+    warnings.warn(f"[load_model] {reason}: the optimizer begins without state.", UserWarning, stacklevel=4)

@@ -1,4 +1,4 @@
-"""From the ``config.json`` of a file of Keras to a description of this package. Nothing is imported or executed."""
+"""Translate Keras' descriptions of models into those of this package. Nothing is imported or executed."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def own_description(entry: Any) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If the description makes no sense, or says something that this package does not have.
+        If the description makes no sense, or contains something that this package does not have.
     """
     if not isinstance(entry, Mapping) or not isinstance(entry.get("config"), Mapping):
         raise ValueError("expected the description of a layer to have a class_name and a config")
@@ -54,13 +54,13 @@ def own_description(entry: Any) -> dict[str, Any]:
 
 
 def _custom_name(entry: Mapping[str, Any]) -> Any:
-    """The name under which users gave the class: that with its package, where they registered it."""
+    """The name of a user's class: the registered name, which contains its package, or else the name of the class."""
     name = entry.get("registered_name")
     return name if isinstance(name, str) and custom_object(name) is not None else entry["class_name"]
 
 
 def _custom_config(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """The config of a class of a user, which knows what is in it; a type of numbers says nothing here."""
+    """The config of a user's class as it is, without types of numbers, because everything is float32 here."""
     config = entry["config"]
     if is_model(entry):
         return functional(config, own_description)
@@ -68,7 +68,7 @@ def _custom_config(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def description_from_json(config: Any) -> Any:
-    """The description in a text of ``to_json``, of this package or of Keras, as this package reads it."""
+    """A description that ``to_json`` wrote, of this package or of Keras, as this package reads it."""
     if not isinstance(config, Mapping):
         return config
     if config.get("class_name") not in (*MODELS, "Sequential") or not isinstance(config.get("config"), (Mapping, list)):
@@ -82,10 +82,10 @@ def description_from_json(config: Any) -> Any:
 
 
 def mark_shared(entry: Any) -> None:
-    """Give layers that are the same one, in several of the models inside, a number "shared".
+    """Mark a layer that occurs in several inner models by the same number "shared" in all of its entries.
 
-    Keras writes "shared_object_id" from the second time on, sometimes from the first; what it belongs to has the same
-    class and name.
+    Keras writes an entry "shared_object_id" for all occurrences but the first, and sometimes for the first, too. The
+    first occurrence is found by its class and name.
     """
     numbers: dict[Any, int] = {}  # the number "shared" of each shared_object_id
     first: dict[Any, dict[str, Any]] = {}  # for each class and name, the last entry that is not a repetition
@@ -109,8 +109,9 @@ def mark_shared(entry: Any) -> None:
 def layer_paths(
     entry: Mapping[str, Any], prefix: str = "layers", seen: set[int] | None = None
 ) -> dict[str, list[str | int]]:
-    """Path of weights in a file of Keras -> the way to the layer from the outermost model inwards, by names,
-    or by places in Sequential models. Layers that are shared have one path, the first.
+    """For each path of weights in a file of Keras, how to find the layer: the names of the models around it, from the
+    outermost one inwards, and its own name. In Sequential models, numbers stand for names. A shared layer has only its
+    first path.
     """
     from_here: dict[str, list[str | int]] = {}
     seen = set() if seen is None else seen
@@ -169,7 +170,7 @@ def _sample(shape: Any) -> list[Any]:
 
 
 def _arguments(kind: Any, config: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of a layer that this package has; others must say what is the case here anyway."""
+    """The arguments of a layer that this package has. Others must have a value that changes nothing."""
     if not isinstance(kind, str):
         raise ValueError(f"expected the name of a class. Received: {printable(kind)}")
     known = _parameters(kind)
@@ -212,12 +213,12 @@ def _function_arguments(config: Mapping[str, Any]) -> dict[str, Any]:
 def _parameters(kind: str) -> set[str]:
     cls = registry.known_class(kind) or custom_object(kind)
     if cls is None:
-        return set()  # the registry says that it is not known
+        return set()  # the registry raises the error
     return {*inspect.signature(cls).parameters, "name", "trainable", "activity_regularizer"} - {"args", "kwargs"}
 
 
 def _own_value(value: Any) -> Any:
-    """Objects without the module in which Keras has them; functions by their names."""
+    """A value in which objects have no module, and functions are their names."""
     if isinstance(value, Mapping):
         if value.get("class_name") == "function":
             return value.get("config")

@@ -1,4 +1,4 @@
-"""Functions of TensorFlow between tensors, which its Keras writes as layers, as operations of Keras 3."""
+"""Functions of TensorFlow, which its Keras writes as layers: turn them into operations of Keras 3."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["FUNCTIONS", "as_operation"]
 
 _REDUCED = {"axis": "axis", "keepdims": "keepdims"}
 
-# Function -> module and class of Keras' operation, and its settings by the arguments of the function.
+# For each function: module and class of Keras' operation, and the names of its settings by those of the arguments.
 FUNCTIONS: dict[str, tuple[str, str, dict[str, str]]] = {
     **{f"nn.{name}": ("nn", kind, {}) for name, kind in (("relu", "Relu"), ("silu", "Silu"), ("swish", "Silu"))},
     **{f"nn.{name}": ("nn", kind, {}) for name, kind in (("elu", "Elu"), ("selu", "Selu"), ("softplus", "Softplus"))},
@@ -44,7 +44,7 @@ def as_operation(entry: Mapping[str, Any], name: Any, function: str) -> dict[str
     Parameters
     ----------
     entry : dict
-        Its calls are in the form of Keras 3, and hold the settings.
+        The entry, whose calls are in the form of Keras 3 and contain the settings.
     name : str
     function : str
         One of :data:`FUNCTIONS`.

@@ -37,14 +37,13 @@ class Stored(NamedTuple):
     shape: tuple[int, ...]
     read: Callable[[], Array]
     write: Callable[[Array], None]
-    variable: Any = None  # the weight of this package, if the array is one without changes
+    variable: Any = None  # the weight of this package, if the array is stored as it is
 
 
 def write_all(found: list[tuple[Stored, Array]]) -> None:
     """Write arrays, whose shapes must have been checked.
 
-    All weights are written at once, so that no other thread computes with a part of
-    them.
+    All weights are written at once, so that no other thread computes with some old and some new ones.
     """
     write_together([(stored.variable, array) for stored, array in found if stored.variable is not None])
     for stored, array in found:
@@ -66,7 +65,7 @@ def stored_weights(layer: Any) -> list[Stored]:
 def _statistics(layer: Any) -> list[Stored]:
     """Mean, variance and count that a Normalization layer has learned from data.
 
-    Nothing if they were given as arguments.
+    An empty list if they were given as arguments.
     """
     if layer.input_mean is not None or not layer.built:
         return []
@@ -96,7 +95,7 @@ def keras_paths(model: Any) -> dict[str, Any]:
 
 
 def paths_from(layers: Mapping[str, Any]) -> dict[str, Any]:
-    """The layers with weights among ``layers``, by path, and inside them."""
+    """The layers with weights among ``layers`` and inside them, by path."""
     found: dict[str, Any] = {}
     seen: set[int] = set()
     for path, layer in layers.items():
@@ -127,7 +126,7 @@ def _collect(layer: Any, path: str, found: dict[str, Any], seen: set[int]) -> No
 
 
 def _collect_in(container: Any, path: str, found: dict[str, Any], seen: set[int]) -> None:
-    """What is in a list or dict, counted by class."""
+    """Collect the layers in a list or dict. Their paths have a number for each class."""
     used: dict[str, int] = {}
     for item in container.values() if isinstance(container, dict) else container:
         inner = isinstance(item, (list, tuple, dict))
@@ -230,7 +229,7 @@ def _by_name(file: Any, layers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def state_in_keras_h5(content: bytes, model: Any) -> None:
-    """Take over the optimizer's state, if the file has one."""
+    """Give the optimizer of the model the state that is in the file, if there is any."""
     with open_h5(content) as file:
         group = group_at(file, "optimizer/vars")
         count = 0 if group is None else sum(re.fullmatch(r"[0-9]{1,9}", key) is not None for key in group)

@@ -18,13 +18,13 @@ __all__ = ["keras_description", "layer_description"]
 
 
 def keras_description(model: Any, sharing: bool = True) -> dict[str, Any]:
-    """What Keras calls the serialized model.
+    """The content of ``config.json``: the model and the arguments of ``compile``, as Keras describes them.
 
     Parameters
     ----------
     model : Model
     sharing : bool, default True
-        Whether to mark layers that several inner models have in common. HDF5 files cannot do that, and without it a
+        Whether to mark layers that several inner models have in common. HDF5 files have no such marks, so for them a
         model with such layers is refused.
 
     Raises
@@ -87,7 +87,7 @@ class _Writer:
     def _sequential(self, model: Any) -> dict[str, Any]:
         if len({id(layer) for layer in model.layers}) < len(model.layers):
             raise ValueError(
-                f'model "{model.name}": Keras\' files have no Sequential model with a layer that is there twice; '
+                f'model "{model.name}": Keras\' files cannot hold a Sequential model that contains a layer twice; '
                 "Model(inputs, outputs) can be written, and a name that ends in .safetensors saves any model."
             )
         layers = [self._counted(layer) for layer in model.layers]
@@ -134,7 +134,7 @@ class _Writer:
 
 
 def _count(model: Any, counts: dict[int, int]) -> None:
-    """For each layer, how many of the inner models have it."""
+    """Count for each layer the inner models that contain it."""
     for layer in {id(item): item for item in getattr(model, "layers", [])}.values():
         counts[id(layer)] = counts.get(id(layer), 0) + 1
         if hasattr(layer, "graph") and counts[id(layer)] == 1:
@@ -191,7 +191,9 @@ def _value(key: str, value: Any) -> Any:
     if key.endswith("activation") and isinstance(value, dict) and str(value.get("class_name")).islower():
         kind = ACTIVATION_LAYERS.get(value["class_name"])
         if kind is None:
-            raise ValueError(f"Keras' files cannot say that {value['class_name']} has arguments. Received: {value}")
+            raise ValueError(
+                f"Keras' files cannot hold arguments of the activation {value['class_name']!r}. Received: {value}"
+            )
         value = {"class_name": kind, "config": value["config"]}
     for ending, module in KINDS.items():
         if key.endswith(ending) and isinstance(value, dict) and "class_name" in value:
@@ -206,16 +208,16 @@ def _lists(value: Any) -> Any:
 
 
 def _as_output(tensor: KerasTensor, places: Mapping[int, list[Any]]) -> list[Any]:
-    """The number of a call of an inner functional model.
+    """An output of a model, as the layer, its call and its output.
 
-    Where it gives an output, and only there, Keras counts from one.
+    Keras counts the calls of an inner functional model from one here, and from zero everywhere else.
     """
     name, number, position = places[id(tensor)]
     return [name, number + (type(tensor.node.layer).__name__ == "Model"), position]
 
 
 def _listed(structure: Any) -> Any:
-    """A single tensor as Keras writes it: in a list."""
+    """The structure, with a single tensor in a list, as Keras writes it."""
     return [structure] if isinstance(structure, KerasTensor) else structure
 
 

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 __all__ = ["MAX_BYTES", "checked_size", "only_value_errors", "printable", "read_bounded"]
 
 MAX_BYTES = 2**32  # the largest file that is read, unless the caller allows more
-_SHOWN = 500  # a message shows at most so many characters of a file
+_SHOWN = 500  # the largest number of characters of a file that a message shows
 
 
 def checked_size(size: int, max_bytes: int | None, path: str) -> None:
-    """ValueError if a file of ``size`` bytes is larger than the caller allows; ``None`` is :data:`MAX_BYTES`."""
+    """Raise a ValueError if a file of ``size`` bytes is larger than ``max_bytes``; None means :data:`MAX_BYTES`."""
     limit = MAX_BYTES if max_bytes is None else max_bytes
     if size > limit:
         raise ValueError(f"{path}: expected at most {limit:,} bytes. Received: {size:,}. Pass max_bytes= to read it.")

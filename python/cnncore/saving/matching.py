@@ -1,4 +1,4 @@
-"""Which tensor of a file belongs to which weight of a model."""
+"""Find the tensor of a file that belongs to each weight of a model."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def matching_weights(
     weights : dict of str to Variable
     tensors : dict of str to array
     order : list of str or None
-        The names of the saved model's weights, layer by layer, if the file tells.
+        The names of the saved model's weights, layer by layer, if the file has them.
     skip_mismatch : bool
         Leave out weights for which there is no tensor of the right shape.
     by_name : bool

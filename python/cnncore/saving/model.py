@@ -1,35 +1,27 @@
-"""Models to files and back. A loaded model is complete and checked, or there is none."""
+"""Save models and load them. Loading returns a complete and checked model, or raises an error."""
 
 from __future__ import annotations
 
-import math
 import os
 import warnings
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from cnncore import _checks, _core
 from cnncore._custom_objects import custom_object_scope
 from cnncore._structure import map_structure
 from cnncore.layers.base import Layer, registry
-from cnncore.optimizers.stateful import MEMORY
 
 from .format import ModelFile, Tensors, read_file, write_file
 from .keras_file import read_keras_model, read_keras_weights, write_keras_model, write_keras_weights
 from .keras_h5 import read_h5_model, write_h5_model, write_h5_weights
 from .limits import only_value_errors, printable
 from .matching import assign, matching_weights
+from .training_state import OPTIMIZER, OPTIMIZER_MEMORY, memory_of, restore_optimizer, training_state
 
 __all__ = ["load_model", "load_weights", "save_model", "save_weights"]
 
 _H5 = (".h5", ".hdf5")
-
-# Tensors are named like the weights, "conv2d/kernel"; the optimizer's vectors are cut in the same way and have its
-# name in front: "optimizer/m/conv2d/kernel". So a file does not depend on how the core lays out its buffers.
-_OPTIMIZER = "optimizer"
-_OPTIMIZER_MEMORY = f"{_OPTIMIZER}/memory"
 
 
 def save_model(
@@ -37,28 +29,28 @@ def save_model(
 ) -> None:
     """Write the whole model to one file: layers, weights, seed and, if it is compiled, the state of training.
 
-    Training that goes on with the loaded model gives bit for bit what it would have given without the interruption.
-    While another thread trains the model, what is written is one moment between two of its steps.
+    If training continues with the loaded model, it gives the same bits as without the interruption. If another thread
+    trains the model during the call, the file has the state between two of its steps.
 
     Parameters
     ----------
     model : Model
         A model whose input shape is known.
     filepath : path
-        Where to write; any name, ``.safetensors`` is suggested. Names that end in ``.keras`` or ``.h5`` make files for
-        Keras, which hold neither seeds nor what Keras does not have. An existing file is replaced atomically: after a
-        failure, whatever it is, the old content is intact.
+        Where to write. Names that end in ``.keras``, ``.h5`` or ``.hdf5`` make files for Keras, which contain no seeds
+        and nothing that Keras does not have. Any other name makes a safetensors file; ``.safetensors`` is usual. An
+        existing file is replaced atomically: after any failure, its old content is intact.
     overwrite : bool, default True
-        False makes an existing file an error.
+        If False, an existing file is an error.
     include_optimizer : bool, default True
-        False leaves the state of training out.
+        Whether to save the state of training.
 
     Raises
     ------
     ValueError
         The shape of the model's input is not known, weights are not finite, or a part cannot be described in a file (a
-        function as metric or as learning rate; `save_weights` still works). Or the name ends like a format that is not
-        written.
+        function as metric or as learning rate; `save_weights` still works). Or the ending of the name is that of
+        another kind of file.
     FileExistsError
         The file exists and ``overwrite`` is False.
     OSError
@@ -81,7 +73,7 @@ def save_model(
     with model.lock:
         weights = model.named_weights()
         tensors: Tensors = {name: variable.numpy() for name, variable in weights.items()}
-        training, state = _training(model, weights) if include_optimizer and model.compiled else (None, {})
+        training, state = training_state(model, weights) if include_optimizer and model.compiled else (None, {})
         config = {
             "kind": "model",
             **registry.serialize(model),
@@ -114,7 +106,7 @@ def load_model(
     custom_objects : dict of str to class or function, optional
         Layers, losses and functions by name, for names that are not this package's own.
     compile : bool, default True
-        Restore the optimizer with its state, loss and metrics, if the model had them.
+        Whether to compile the model as it was, with the state of the optimizer, if the file has it.
     safe_mode : bool, default True
         Accepted for compatibility with Keras: reading is always safe.
     max_bytes : int, optional
@@ -158,13 +150,13 @@ def save_weights(model: Any, filepath: str | os.PathLike[str], overwrite: bool =
     filepath : path
         Where to write, as for :func:`save_model`.
     overwrite : bool, default True
-        False makes an existing file an error.
+        If False, an existing file is an error.
 
     Raises
     ------
     ValueError
-        The shape of the model's input is not known, weights are not finite, or the name ends like a format that is not
-        written.
+        The shape of the model's input is not known, weights are not finite, or the ending of the name is that of
+        another kind of file.
     FileExistsError
         The file exists and ``overwrite`` is False.
     OSError
@@ -198,8 +190,8 @@ def load_weights(
 ) -> None:
     """Read weights into a model. All are checked before the first is written.
 
-    Weights are matched by their names. Where a model was made later in its process, so that ``dense`` became
-    ``dense_1``, they are matched by their order.
+    Weights are matched by their names. If names differ only in their numbers, as ``dense`` and ``dense_1`` do when
+    other models were made before, weights are matched by their order.
 
     Parameters
     ----------
@@ -210,9 +202,9 @@ def load_weights(
         weights (``conv2d/kernel``, ...), or a file of Keras (``.keras``, ``.h5``), where layers are matched by their
         order.
     skip_mismatch : bool, default False
-        Leave weights alone whose shape in the file is another one, or that the file does not have.
+        Whether to leave those weights as they are that the file does not have, or has with another shape.
     by_name : bool, default False
-        Read the weights whose names are both in the file and in the model, and leave all others alone.
+        Whether to read only the weights whose names are both in the file and in the model.
     max_bytes : int, optional
         Largest file that is read; 4 GiB by default.
 
@@ -234,7 +226,7 @@ def load_weights(
         weights = model.named_weights()
         tensors = dict(file.tensors)
         if file.config is not None and file.config.get("kind") == "model":
-            tensors = {k: v for k, v in tensors.items() if k in weights or not k.startswith(f"{_OPTIMIZER}/")}
+            tensors = {k: v for k, v in tensors.items() if k in weights or not k.startswith(f"{OPTIMIZER}/")}
         order = None if file.config is None else file.config.get("weights")
         found = matching_weights(weights, tensors, order, skip_mismatch, by_name)
     with model.lock:
@@ -242,30 +234,6 @@ def load_weights(
 
 
 # --- details ----------------------------------------------------------------------------------------------------------
-def _training(model: Any, weights: Mapping[str, Any]) -> tuple[dict[str, Any], Tensors]:
-    """What the optimizer is and has, as a description and as tensors."""
-    network = model.network
-    by_hand = bool(model.optimizer.array_ids)  # the state is that of a list of variables that ``apply`` was called with
-    state = {"step": np.int64(0)} if by_hand else model.optimizer.state_dict()
-    step = int(state.pop("step"))
-    names = {(id(variable.layer), variable.index): name for name, variable in weights.items()}
-    tensors: Tensors = {f"{_OPTIMIZER_MEMORY}/{name}": state.pop(f"{MEMORY}{name}") for name in model.optimizer.memory}
-    for vector_name, vector in state.items():
-        for slot in network.slots:
-            if slot.offset >= 0:
-                variable = model.variable_of(slot)
-                name = f"{_OPTIMIZER}/{vector_name}/{names[id(variable.layer), variable.index]}"
-                tensors[name] = _part(vector, slot).reshape(variable.shape)
-    description = {"compile": model.get_compile_config(), "step": step, "state": sorted(state)}
-    if model.optimizer.memory:
-        description["memory"] = {name: list(array.shape) for name, array in model.optimizer.memory.items()}
-    return description, tensors
-
-
-def _part(vector: np.ndarray, slot: Any) -> np.ndarray:
-    return vector[slot.offset : slot.offset + math.prod(slot.shape)]
-
-
 def _build(config: Mapping[str, Any]) -> Any:
     """The model that `config` describes; its weights are not allocated yet."""
     model: Any = registry.deserialize({"class_name": _entry(config, "class_name"), "config": _entry(config, "config")})
@@ -277,7 +245,7 @@ def _build(config: Mapping[str, Any]) -> Any:
 
 
 def _tuples(structure: Any) -> Any:
-    """Lists of sizes as tuples, lists and dicts of them as they are."""
+    """The same structure of lists and dicts, with each shape as a tuple."""
     if isinstance(structure, dict):
         return {key: _tuples(value) for key, value in structure.items()}
     if isinstance(structure, list) and structure and all(isinstance(item, (list, dict)) for item in structure):
@@ -292,10 +260,10 @@ def _restore(model: Any, file: ModelFile, compile: bool) -> None:  # noqa: A002
     # allocated.
     weights = model.named_weights()
     vectors = _entry(training, "state") if training else []
-    prefixes = tuple(f"{_OPTIMIZER}/{vector}/" for vector in vectors)
+    prefixes = tuple(f"{OPTIMIZER}/{vector}/" for vector in vectors)
     state = {name: tensor for name, tensor in file.tensors.items() if prefixes and name.startswith(prefixes)}
-    memory = _memory(training.get("memory", {}) if training else {}, file.tensors)
-    others = {*state, *(f"{_OPTIMIZER_MEMORY}/{name}" for name in memory)}
+    memory = memory_of(training.get("memory", {}) if training else {}, file.tensors)
+    others = {*state, *(f"{OPTIMIZER_MEMORY}/{name}" for name in memory)}
     rest = {name: tensor for name, tensor in file.tensors.items() if name not in others}
     found = matching_weights(weights, rest, config.get("weights"), skip_mismatch=False, by_name=False)
     assign(weights, found)
@@ -309,51 +277,7 @@ def _restore(model: Any, file: ModelFile, compile: bool) -> None:  # noqa: A002
     if vectors or step:
         saved_as = {id(tensor): name for name, tensor in rest.items()}
         names = {(id(v.layer), v.index): saved_as[id(found[name])] for name, v in weights.items()}
-        _restore_optimizer(model, names, vectors, state, step, memory)
-
-
-def _memory(shapes: Any, tensors: Tensors) -> Tensors:
-    """What the optimizer keeps beside vectors, by the names that it has for them."""
-    if not isinstance(shapes, Mapping):
-        raise ValueError("expected the optimizer's memory to be described by names and shapes")
-    found: Tensors = {}
-    for name, shape in shapes.items():
-        tensor = tensors.get(f"{_OPTIMIZER_MEMORY}/{name}")
-        if tensor is None or list(tensor.shape) != shape:
-            received = "nothing" if tensor is None else f"shape {tensor.shape}"
-            raise ValueError(f"expected the optimizer's {printable(name)} of shape {shape}. Received: {received}")
-        found[name] = tensor
-    return found
-
-
-def _restore_optimizer(
-    model: Any, names: Mapping[tuple[int, int], str], vectors: Any, state: Tensors, step: int, memory: Tensors
-) -> None:
-    """The optimizer's vectors; ``names`` are the file's names of weights, by layer and index."""
-    network = model.network
-    loaded: dict[str, Any] = {"step": np.int64(step)}
-    used = 0
-    for vector in vectors:
-        loaded[vector] = np.zeros(network.parameter_count, np.float32)
-        for slot in network.slots:
-            if slot.offset < 0:
-                continue
-            variable = model.variable_of(slot)
-            name = f"{_OPTIMIZER}/{vector}/{names[id(variable.layer), variable.index]}"
-            if name not in state:
-                raise ValueError(
-                    f"expected the optimizer's vectors for all trained weights. Missing: {printable(name)}"
-                )
-            if state[name].shape != variable.shape:
-                raise ValueError(
-                    f"tensor {printable(name)!r}: expected shape {variable.shape}. Received: {state[name].shape}"
-                )
-            _part(loaded[vector], slot)[...] = state[name].ravel()
-            used += 1
-    if used != len(state):
-        raise ValueError("expected only the optimizer's vectors of weights that are trained. Received: more of them")
-    model.build_optimizer()
-    model.optimizer.load_state_dict({**loaded, **{f"{MEMORY}{name}": array for name, array in memory.items()}})
+        restore_optimizer(model, names, vectors, state, step, memory)
 
 
 def _entry(config: Any, name: str) -> Any:
@@ -374,7 +298,7 @@ def _check_target(filepath: str | os.PathLike[str], overwrite: bool, owner: str)
 
 
 def _check_format(filepath: str | os.PathLike[str], owner: str) -> None:
-    """Refuse names that promise what is not written: weights alone are in .weights.h5, as in Keras."""
+    """Refuse a name that belongs to another kind of file. As in Keras, .weights.h5 files have only weights."""
     if not isinstance(filepath, (str, os.PathLike)):
         raise TypeError(f"[{owner}] expected the name of a file. Received: {type(filepath).__name__}")
     path = os.fspath(filepath)

@@ -1,4 +1,4 @@
-"""Any object as plain data and back, as Keras' ``saving`` does it: for the configs of users' layers."""
+"""Turn objects into plain data and back, as the module ``saving`` of Keras does. Users' layers need it in configs."""
 
 from __future__ import annotations
 
