@@ -11,6 +11,8 @@ import pytest
 
 from cnncore.callbacks import BackupAndRestore, Callback, EarlyStopping, LambdaCallback, ReduceLROnPlateau
 from cnncore.layers import Dropout
+from cnncore.optimizers import SGD
+from cnncore.optimizers.schedules import ExponentialDecay
 
 SCRIPT = """
     import sys, time
@@ -117,6 +119,22 @@ def test_any_batch_is_a_good_one_to_stop_at(make_model, stripes, tmp_path, place
     assert np.array_equal(weights_of(model), weights_of(whole))
     assert resumed.history["loss"] == pytest.approx(history.history["loss"])
     assert resumed.epoch == [0, 1, 2]
+
+
+@pytest.mark.parametrize("schedule", [ExponentialDecay(0.1, 2, 0.5), lambda step: 0.1 * 0.5 ** (step // 2)])
+def test_a_schedule_goes_on(make_model, stripes, tmp_path, schedule):
+    """The rate of the step at which training was interrupted must not replace the schedule."""
+
+    def compiled(**options):
+        model = make_model(**options)
+        model.compile(SGD(schedule), "sparse_categorical_crossentropy")
+        return model
+
+    whole = compiled(extra=[Dropout(0.3)])
+    whole.fit(*stripes, batch_size=20, epochs=3)
+    model, _ = resume(compiled, stripes, tmp_path / "backup", [(1, 2)])
+    assert model.optimizer.schedule is schedule
+    assert np.array_equal(weights_of(model), weights_of(whole))
 
 
 def test_callbacks_go_on_as_well(make_model, stripes, tmp_path):

@@ -347,6 +347,21 @@ class TestPartsOfUsers:
             model.save(tmp_path / name)
             np.testing.assert_allclose(saving.load_model(tmp_path / name)(x), model.predict(x, verbose=0), atol=1e-5)
 
+    def test_a_division_by_zero_gives_infinity(self, tmp_path):
+        x = keras.Input((2,))
+        keras.Model(x, keras.ops.divide(x, 0.0)).save(tmp_path / "m.keras")
+        with np.errstate(divide="ignore"):
+            y = saving.load_model(tmp_path / "m.keras")(np.float32([[1, -2]]))
+        assert np.asarray(y).tolist() == [[np.inf, -np.inf]]
+
+    def test_divisions_by_arrays_go_both_ways(self, tmp_path):
+        a, b, numbers = keras.Input((2,)), Input((2,)), np.float32([2, 4])
+        x = np.float32([[1, -2]])
+        keras.Model(a, a / numbers).save(tmp_path / "k.keras")
+        assert np.asarray(saving.load_model(tmp_path / "k.keras")(x)).tolist() == [[0.5, -0.5]]
+        Model(b, cnncore.ops.divide(b, numbers)).save(tmp_path / "m.keras")
+        assert keras.models.load_model(tmp_path / "m.keras").predict(x, verbose=0).tolist() == [[0.5, -0.5]]
+
 
 class TestRefused:
     @pytest.mark.parametrize(

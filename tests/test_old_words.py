@@ -52,7 +52,7 @@ def test_callbacks_find_old_names(tmp_path):
             seen.append(logs.get("acc"))
 
     checkpoint = ModelCheckpoint(str(tmp_path / "{epoch}-{val_acc:.2f}.safetensors"), monitor="val_acc")
-    with pytest.warns(DeprecationWarning, match="The logs call"):
+    with pytest.warns(DeprecationWarning, match="The logs have no"):
         history = classifier().fit(
             X, Y, validation_data=(X, Y), callbacks=[Watch(), checkpoint, EarlyStopping("val_acc")], verbose=0
         )

@@ -1,4 +1,4 @@
-"""BackupAndRestore: training that was killed continues where it was."""
+"""BackupAndRestore: continue training that was killed."""
 
 from __future__ import annotations
 
@@ -25,18 +25,19 @@ class BackupAndRestore(Callback):
     """Save the state of training regularly, so that a script that was killed continues from there when it is started
     again.
 
-    The state is everything the end result depends on: weights, the optimizer's vectors and step, the counter behind
-    dropout, the place in the epoch and its order of samples, and what the other callbacks remember (the history, the
-    best value of EarlyStopping, ...). A script that fixes its seed therefore ends with the same bits, however often it
-    was interrupted, provided that its data source gives the same batches again. Only the metrics of the epoch in which
-    it was interrupted differ: they count from the interruption. At the end of the training the backup is removed.
+    The state is everything that the final result depends on: weights, the optimizer's vectors and step, the number that
+    decides what dropout drops, the place in the epoch and its order of samples, and the state of the other callbacks
+    (the history, the best value of EarlyStopping, ...). So a script that sets a seed ends with the same bits, no matter
+    how often it was interrupted, provided that its data source gives the same batches again. Only the metrics of the
+    epoch in which it was interrupted differ: they count from the interruption. At the end of training, the backup is
+    removed.
 
     Parameters
     ----------
     backup_dir : str or path
         A directory of its own for this training; it is made if it does not exist.
     save_freq : "epoch" or int, default "epoch"
-        Whether to save after each epoch or each time after this many batches.
+        When to save: after each epoch, or each time after this many batches.
     double_checkpoint : bool, default False
         Whether to keep the state before the last one as well, in case the last one cannot be read.
     delete_checkpoint : bool, default True
@@ -75,7 +76,7 @@ class BackupAndRestore(Callback):
         )
         self.double_checkpoint = _checks.boolean(double_checkpoint, "double_checkpoint", owner)
         self.delete_checkpoint = _checks.boolean(delete_checkpoint, "delete_checkpoint", owner)
-        self.companions: list[Callback] = []  # all callbacks of this training
+        self.companions: list[Callback] = []  # all callbacks of this training, set by CallbackList
         self._batches = 0
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
@@ -163,12 +164,12 @@ class BackupAndRestore(Callback):
 
 
 def _constant_rate(optimizer: Any) -> float | None:
-    """The learning rate if it is a number, which callbacks may have changed; None for a schedule."""
-    return None if callable(optimizer.get_config()["learning_rate"]) else float(optimizer.learning_rate)
+    """The learning rate if it is a number, which callbacks may have changed. None for a schedule, which stays."""
+    return None if optimizer.schedule is not None else float(optimizer.learning_rate)
 
 
 def _pack(value: Any, arrays: dict[str, np.ndarray]) -> Any:
-    """``value`` for JSON; its arrays are added to ``arrays``."""
+    """``value`` in a form for JSON, in which names stand for arrays. The arrays are added to ``arrays``."""
     if isinstance(value, np.ndarray):
         key = f"callbacks/{len(arrays)}"
         arrays[key] = value
@@ -193,7 +194,7 @@ def _write(path: Path, arrays: dict[str, np.ndarray]) -> None:
     """Write a file so that it exists completely or not at all, even if the machine stops meanwhile."""
     partial = path.with_suffix(".partial")
     with partial.open("wb") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]  # the names are no keywords of savez
+        np.savez(file, **arrays)  # type: ignore[arg-type]  # none of the names is a keyword of savez
         file.flush()
         os.fsync(file.fileno())
     os.replace(partial, path)

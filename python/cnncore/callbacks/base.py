@@ -12,8 +12,8 @@ Logs = dict[str, Any]
 class Callback:
     """Base class of callbacks: override the hooks you need. A hook that no callback overrides costs nothing.
 
-    Every hook has an argument ``logs``, a dict of names and values. The hooks that end an epoch or a batch find the
-    loss and the metrics in it; one dict is handed from callback to callback, so that what one adds the next ones see.
+    Every hook has an argument ``logs``, a dict of values by their names. At the end of an epoch or a batch, it contains
+    the loss and the metrics. All callbacks get the same dict, so that each one sees what those before it have added.
     Keras' older names ``on_batch_begin`` and ``on_batch_end`` are called for batches of training unless
     ``on_train_batch_begin`` or ``on_train_batch_end`` is overridden.
 
@@ -72,7 +72,7 @@ class Callback:
         self.on_batch_begin(batch, logs=logs)
 
     def on_train_batch_progress(self, batch: int, text: str) -> None:
-        """Inside a batch that takes long: what the optimizer does, such as "CG 12, residual 3.1e-04"."""
+        """Called during a batch that takes long. ``text`` says what is being done: "CG 12, residual 3.1e-04"."""
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Called after a batch of training. ``logs`` has the means of the epoch so far."""
@@ -86,7 +86,7 @@ class Callback:
 
     # --- evaluation -----------------------------------------------------------------------------------------------
     def on_test_begin(self, logs: Logs | None = None) -> None:
-        """Called at the start of ``evaluate``, and of the validation that ``fit`` makes."""
+        """Called at the start of ``evaluate``, and of each validation in ``fit``."""
 
     def on_test_end(self, logs: Logs | None = None) -> None:
         """Called at the end of an evaluation. ``logs`` has its loss and metrics."""
@@ -112,7 +112,7 @@ class Callback:
 
     # --- beyond Keras ---------------------------------------------------------------------------------------------
     def close(self) -> None:
-        """Called when ``fit`` ends in any way, also by an exception: release what is held."""
+        """Called when ``fit``, ``evaluate`` or ``predict`` ends, also by an exception, to close files and the like."""
 
     def get_state(self) -> dict[str, Any]:
         """The state that the callback needs if training continues in another process.

@@ -21,17 +21,17 @@ class CallbackList:
     callbacks : Callback or list of Callback, optional
         The user's callbacks.
     add_history : bool, default False
-        Whether a :class:`History` follows them if there is none among them.
+        Whether to add a :class:`History` after them if they contain none.
     add_progbar : bool, default False
-        Whether a :class:`ProgbarLogger` comes last if there is none among them.
+        Whether to add a :class:`ProgbarLogger` at the end if they contain none.
     model : Model, optional
         The model that all callbacks get.
     progress : list of Callback, optional
-        Displays that come last, if the caller has chosen them.
+        Displays that the caller has chosen. They come last.
     owner : str, default "fit"
         The function that messages name.
     **params
-        The ``params`` of all callbacks.
+        Passed to all callbacks as their ``params``.
 
     Raises
     ------
@@ -78,12 +78,12 @@ class CallbackList:
         self._due = [0.0] * len(self._train_batch_end)
 
     def set_model(self, model: Any) -> None:
-        """Tell all callbacks the model."""
+        """Pass the model to all callbacks."""
         for callback in self.callbacks:
             callback.set_model(model)
 
     def set_params(self, params: dict[str, Any]) -> None:
-        """Tell all callbacks the parameters of the call."""
+        """Pass the parameters of the call to all callbacks."""
         self.params = params
         for callback in self.callbacks:
             callback.set_params(params)
@@ -205,7 +205,7 @@ def get_states(callbacks: Iterable[Callback]) -> list[dict[str, Any]]:
 
 
 def set_states(callbacks: Iterable[Callback], states: list[dict[str, Any]]) -> None:
-    """Inverse of :func:`get_states`: a state goes to the next callback of its class."""
+    """Inverse of :func:`get_states`: each callback gets the first state of its class that no other has got."""
     waiting = list(states)
     for callback in callbacks:
         for entry in waiting:

@@ -22,9 +22,9 @@ class ModelCheckpoint(MonitorCallback):
     Parameters
     ----------
     filepath : str or path
-        Where to save, as for ``model.save``. It may name values of the logs:
-        ``"model-{epoch:02d}-{val_loss:.3f}.safetensors"``, with epochs counted from 1, and ``{batch}`` where
-        ``save_freq`` is a number. Its directory is made if it does not exist.
+        Where to save, as for ``model.save``. It may contain values of the logs:
+        ``"model-{epoch:02d}-{val_loss:.3f}.safetensors"``. Epochs are counted from 1. ``{batch}`` is available if
+        ``save_freq`` is a number. The directory is made if it does not exist.
     monitor : str, default "val_loss"
         A name in the logs, for ``save_best_only``.
     verbose : {0, 1}, default 0
@@ -34,20 +34,20 @@ class ModelCheckpoint(MonitorCallback):
     save_weights_only : bool, default False
         Whether to leave out layers and training state (``model.save_weights``).
     mode : {"auto", "min", "max"}, default "auto"
-        Which direction is better; see :class:`cnncore.callbacks.monitor.MonitorCallback`.
+        Whether lower or higher values are better; see :class:`cnncore.callbacks.monitor.MonitorCallback`.
     save_freq : "epoch" or int, default "epoch"
-        Whether to save after each epoch or each time after this many batches.
+        When to save: after each epoch, or each time after this many batches.
     initial_value_threshold : float, optional
-        The value to be better than at first, for ``save_best_only``.
+        For ``save_best_only``: the value that the first saved model must be better than.
     period : int, default 1
-        An argument of Keras 2. Only 1; ``save_freq`` says how often.
+        An argument of Keras 2, which must be 1. ``save_freq`` says how often to save.
 
     Raises
     ------
     OSError
         At the start of training, if nothing can be written there.
     ValueError
-        If ``save_freq`` is something else; and on saving, if ``filepath`` names values that the logs do not have.
+        If ``save_freq`` is something else; and on saving, if ``filepath`` contains values that the logs do not have.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""EarlyStopping: end training that makes no more progress."""
+"""EarlyStopping: end training when a value stops improving."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["EarlyStopping"]
 
 
 class EarlyStopping(MonitorCallback):
-    """Stop when a value has not become better for some epochs.
+    """Stop training when a value of the logs has not become better for some epochs.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class EarlyStopping(MonitorCallback):
     mode : {"auto", "min", "max"}, default "auto"
         Whether lower or higher values are better; see :class:`cnncore.callbacks.monitor.MonitorCallback`.
     baseline : float, optional
-        As long as the value is not better than this, no epoch counts as an improvement that restarts the patience.
+        An epoch whose value is not better than this does not restart the patience, even if it is the best so far.
     restore_best_weights : bool, default False
         Whether to end with the weights of the best epoch instead of the last ones.
     start_from_epoch : int, default 0

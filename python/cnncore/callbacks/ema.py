@@ -10,12 +10,13 @@ __all__ = ["SwapEMAWeights"]
 
 
 class SwapEMAWeights(Callback):
-    """Use the optimizer's moving averages of the weights in evaluations, and train on with the weights themselves.
+    """Evaluate with the optimizer's moving averages of the weights, but train with the weights themselves.
 
     Parameters
     ----------
     swap_on_epoch : bool, default False
-        Whether to swap at the end of each epoch, so that checkpoints hold the averages too, and back at the next begin.
+        Whether to use the averages from the end of each epoch to the beginning of the next one, so that checkpoints
+        contain them, too.
 
     Raises
     ------

@@ -18,8 +18,8 @@ class History(Callback):
     epoch : list of int
         The epochs, counted from 0.
     history : dict of str to list of float
-        For each name in the logs its values, one an epoch. Names of Keras 2 ("acc", "lr") find them too, with a
-        DeprecationWarning.
+        For each name in the logs, a list with its value in each epoch. Names of Keras 2 ("acc", "lr") work as well,
+        with a DeprecationWarning.
     model : Model
         The model that was trained. It is left out when a history is pickled or copied.
 

@@ -30,7 +30,7 @@ class LambdaCallback(Callback):
     ValueError
         If there is no such hook.
     TypeError
-        If a hook cannot be called.
+        If an argument is not a function.
 
     Examples
     --------

@@ -57,7 +57,7 @@ class LearningRateScheduler(Callback):
 
 
 class ReduceLROnPlateau(MonitorCallback):
-    """Lower the learning rate when a value has not become better for some epochs.
+    """Lower the learning rate when a value of the logs has not become better for some epochs.
 
     Parameters
     ----------
@@ -70,11 +70,11 @@ class ReduceLROnPlateau(MonitorCallback):
     verbose : {0, 1}, default 0
         Whether to print the new rate.
     mode : {"auto", "min", "max"}, default "auto"
-        Which direction is better; see :class:`cnncore.callbacks.monitor.MonitorCallback`.
+        Whether lower or higher values are better; see :class:`cnncore.callbacks.monitor.MonitorCallback`.
     min_delta : float, default 1e-4
         A value counts as better only if it is better by more than this.
     cooldown : int, default 0
-        How many epochs after a change do not count.
+        After a change, epochs without an improvement are not counted for this many epochs.
     min_lr : float, default 0
         The rate never becomes less than this.
     epsilon : float, optional

@@ -25,9 +25,9 @@ class CSVLogger(Callback):
     filename : str or path
         Where to write.
     separator : str, default ","
-        What stands between two values of a line.
+        The text between two values of a line.
     append : bool, default False
-        Whether to go on with a file that exists, instead of replacing it.
+        Whether to append to an existing file instead of replacing it.
 
     Raises
     ------
@@ -78,7 +78,7 @@ class TerminateOnNaN(Callback):
     """End training when the loss is NaN or infinite.
 
     ``fit`` itself stops with a :class:`cnncore.TrainingError` on such a loss, before it changes any weight. This
-    callback turns that into a quiet end: the model keeps its weights, and ``fit`` returns its history.
+    callback ends training without an error: the model keeps its weights, and ``fit`` returns the history.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ class TerminateOnNaN(Callback):
 
 
 def _as_text(value: Any) -> Any:
-    """A value of the logs for a CSV file; an array as Keras writes it."""
+    """A value of the logs for a CSV file. Arrays have the form that Keras writes."""
     if isinstance(value, str) or np.ndim(value) == 0:
         return value
     return f'"[{", ".join(map(str, np.asarray(value).tolist()))}]"'

@@ -25,10 +25,11 @@ class MonitorCallback(Callback):
     monitor : str, default "val_loss"
         A name in the logs.
     mode : {"auto", "min", "max"}, default "auto"
-        Which direction is better. "auto" means down for losses, what a metric itself says, and otherwise what its name
-        says (up for a name that ends in "accuracy", "acc" or "auc").
+        Whether lower or higher values are better. "auto" means lower for losses. For metrics it asks the metric, and
+        otherwise follows the name: higher if it ends in "accuracy", "acc" or "auc", lower if it ends in "loss",
+        "error" and the like.
     baseline : float, optional
-        The value to be better than at first; by default the first value is the best so far.
+        The value with which the first one is compared. By default, any first value counts as better.
     min_delta : float, default 0
         A value counts as better only if it is better by more than this.
 
@@ -40,7 +41,7 @@ class MonitorCallback(Callback):
     Raises
     ------
     ValueError
-        If ``mode`` is another word; and during training, if the direction is "auto" and cannot be told.
+        If ``mode`` is another word; and during training, if ``mode`` is "auto" and the name does not decide it.
 
     Examples
     --------
@@ -63,7 +64,7 @@ class MonitorCallback(Callback):
         self.min_delta = abs(_checks.number(min_delta, "min_delta", owner))
 
     def improves(self, value: float, reference: float | None) -> bool:
-        """Whether ``value`` is better than ``reference``; any value is better than None."""
+        """Whether ``value`` is better than ``reference``. Any value is better than None."""
         if reference is None:
             return True
         if self._goes_up():
@@ -71,7 +72,7 @@ class MonitorCallback(Callback):
         return bool(value + self.min_delta < reference)
 
     def value(self, logs: Logs | None) -> float | None:
-        """The watched value; None after a warning if the logs do not have it."""
+        """The watched value. If the logs do not have it, there is a warning, and the result is None."""
         logs = logs or {}
         value = logs.get(self.monitor)
         if value is None:

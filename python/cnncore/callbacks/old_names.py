@@ -1,4 +1,4 @@
-"""Logs that also answer to names which they had in Keras 2."""
+"""Logs whose values are also found by their names in Keras 2."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 __all__ = ["NamedValues"]
 
-# Each pair has one meaning; which of the two is in the logs depends on what was asked for.
+# Both names of a pair have the same meaning. Which one is in the logs depends on the arguments of compile.
 _PAIRS = (
     ("acc", "accuracy"),
     ("lr", "learning_rate"),
@@ -18,11 +18,11 @@ _OTHER = dict(_PAIRS) | {new: old for old, new in _PAIRS}
 
 
 class NamedValues(dict[str, Any]):
-    """A dict of the logs in which ``values["acc"]`` and ``values.get("acc")`` find "accuracy", with a
-    DeprecationWarning, where there is no "acc".
+    """A dict of the logs in which ``values["acc"]`` and ``values.get("acc")`` find "accuracy" if there is no "acc",
+    with a DeprecationWarning.
 
     The same holds for "lr" and "learning_rate", "mse" and "mean_squared_error", "mae" and "mean_absolute_error", the
-    other way round, and with ``val_`` in front. ``in``, ``keys()`` and the like know the true names only.
+    other way round, and with ``val_`` in front. ``in``, ``keys()`` and the like use the true names only.
 
     Examples
     --------
@@ -54,9 +54,9 @@ class NamedValues(dict[str, Any]):
         other = str(name[: len(name) - len(stem)]) + _OTHER[stem]
         if other not in self:
             return None
-        message = f"The logs call {name!r} {other!r}, as compile's `metrics` or today's Keras do."
+        message = f"The logs have no {name!r}, but {other!r}, which means the same."
         warnings.warn(message, DeprecationWarning, stacklevel=stacklevel)
         return other
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return dict, (dict(self),)  # a pickle holds a plain dict
+        return dict, (dict(self),)  # pickling gives a plain dict

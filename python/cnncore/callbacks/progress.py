@@ -31,8 +31,8 @@ _MAX_BAR, _MIN_BAR = 25, 5  # width of the bar in characters
 class ProgressBar(Callback):
     """A line for each epoch that is drawn again and again: batches done, time left, loss and metrics.
 
-    It goes to stderr, fits the width of the terminal, and in a notebook stays as text in the saved cell. Evaluations
-    and predictions have one as well, unless they are the validation inside ``fit``.
+    It goes to stderr and fits the width of the terminal. In a notebook, its last text stays in the saved cell. Calls of
+    ``evaluate`` and ``predict`` have such a line, too, but not the validation in ``fit``.
 
     Examples
     --------
@@ -177,7 +177,7 @@ class EpochLines(Callback):
 
 
 class _Line(Protocol):
-    """A place that shows one line of text after another."""
+    """A place where one line of text is shown and replaced."""
 
     def columns(self) -> int: ...
     def show(self, text: str) -> None: ...
@@ -202,7 +202,9 @@ class TerminalLine:
             self._shown = text
 
     def end(self, text: str | None) -> None:
-        """Replace the line by its last text, which may be several lines, or leave it; then begin a new one."""
+        """Replace the line by its last text, which may have several lines, or leave it if that is None; begin a new
+        line.
+        """
         if sys.stderr is not None and (text is not None or self._shown):
             first, *rest = (self._shown if text is None else text).split("\n")
             sys.stderr.write("\n".join(["\r" + first.ljust(len(self._shown)), *rest]) + "\n")

@@ -1,4 +1,4 @@
-"""TensorBoard: the logs, the weights' histograms and images of filters, for TensorBoard to show."""
+"""TensorBoard: write logs, histograms of weights and images of filters, which TensorBoard shows."""
 
 from __future__ import annotations
 
@@ -27,28 +27,29 @@ class TensorBoard(Callback):
 
     It needs the package tensorboardX: ``pip install cnncore[tensorboard]``.
 
-    The directory "train" below ``log_dir`` gets "epoch_loss", the other logs of an epoch and "epoch_learning_rate"; the
-    directory "validation" those of the validation, and "evaluation_loss_vs_iterations" of each evaluation.
+    In the directory ``log_dir``, "train" has the logs of each epoch ("epoch_loss", ...) and "epoch_learning_rate", and
+    "validation" has the logs of each validation and "evaluation_loss_vs_iterations" of each evaluation.
 
     Parameters
     ----------
     log_dir : str or path, default "logs"
         Where to write.
     histogram_freq : int, default 0
-        Write the distribution of each weight after every so many epochs; 0 means never.
+        Write the distribution of each weight each time after this many epochs; 0 means never.
     write_graph : bool, default True
         Whether to write a table of the model's layers.
     write_images : bool, default False
         Whether to write the weights as images: the filters of a convolution as small grey pictures. They are written
-        together with the distributions, or after every epoch where ``histogram_freq`` is 0 (Keras writes none then).
+        together with the distributions, or after every epoch if ``histogram_freq`` is 0 (Keras writes none then).
     write_steps_per_second : bool, default False
-        Whether to write the number of steps in a second.
+        Whether to write the number of steps per second.
     update_freq : "epoch", "batch" or int, default "epoch"
-        Also write the logs of every batch ("batch", or 1) or of every so many.
+        "epoch" writes logs after epochs only. "batch" also writes them after each batch, and a number n after every n
+        batches.
     **without_effect
-        Arguments of Keras for what is not written here, profiles (``profile_batch``), projections of embeddings
-        (``embeddings_freq`` and the like) and gradients (``write_grads``): a UserWarning says so where they are asked
-        for. ``batch_size`` of Keras 2 has no meaning any more.
+        Arguments of Keras for profiles (``profile_batch``), projections of embeddings (``embeddings_freq`` and the
+        like) and gradients (``write_grads``), which are not written: a UserWarning says so. ``batch_size`` of Keras 2
+        has no effect.
 
     Raises
     ------
@@ -169,7 +170,7 @@ class TensorBoard(Callback):
 
 
 def _layers_of(model: Any) -> Iterator[Any]:
-    """The layers of a model, those of models inside it in their place."""
+    """The layers of a model, in which the layers of an inner model stand in its place."""
     for layer in model.layers:
         if hasattr(layer, "layers"):
             yield from _layers_of(layer)

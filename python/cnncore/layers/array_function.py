@@ -28,7 +28,11 @@ def _getitem(x: Any, key: Any) -> Any:
     return x[key]
 
 
-_KNOWN = {function.__name__: function for function in (*UFUNCS, *FUNCTIONS, *PLAIN)} | {"getitem": _getitem}
+_KNOWN = {function.__name__: function for function in (*UFUNCS, *FUNCTIONS, *PLAIN)} | {
+    "getitem": _getitem,
+    "divide": np.divide,
+    "true_divide": np.divide,  # the name of numpy.divide in older versions of NumPy
+}
 
 
 @registry.register()
@@ -79,7 +83,8 @@ class ArrayFunction(Layer):
                 f"[ArrayFunction] expected `function` to be a NumPy function that layers can use."
                 f"{nearest(str(function), _KNOWN)} Received: function={function!r}"
             )
-        self.function, self.arguments, self.keywords = function, list(arguments), dict(keywords)
+        self.function = "divide" if function == "true_divide" else function
+        self.arguments, self.keywords = list(arguments), dict(keywords)
 
     def _apply(self, *arrays: Any, check: bool = False) -> Any:
         values = (list(arrays), self.used)

@@ -22,8 +22,8 @@ _FUNCTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     **{kind: (kind.lower(), ()) for kind in ("Square", "Sqrt", "Exp", "Log", "Absolute", "Tanh", "Sin", "Cos", "Sign")},
     **{kind: (kind.lower(), ()) for kind in ("Floor", "Ceil", "Log1p", "Expm1", "Power", "Maximum", "Minimum")},
     **{kind: (kind.lower(), ()) for kind in ("Matmul", "Where", "Greater", "Less", "Add", "Subtract", "Multiply")},
-    "Divide": ("true_divide", ()),
-    "TrueDivide": ("true_divide", ()),
+    "Divide": ("divide", ()),
+    "TrueDivide": ("divide", ()),
     "Negative": ("negative", ()),
     "GreaterEqual": ("greater_equal", ()),
     "LessEqual": ("less_equal", ()),
@@ -39,7 +39,7 @@ _FUNCTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "Moveaxis": ("moveaxis", ("source", "destination")),
     "GetItem": ("getitem", ()),
 }
-_KINDS = {function: kind for kind, (function, _) in _FUNCTIONS.items()} | {"true_divide": "TrueDivide"}
+_KINDS = {function: kind for kind, (function, _) in _FUNCTIONS.items()} | {"divide": "TrueDivide"}
 # The names of arguments in NumPy, by their names in Keras' config.
 _NUMPY_WORDS = {"newshape": "shape", "x_min": "a_min", "x_max": "a_max", "repeats": "reps"}
 
