@@ -25,9 +25,9 @@ def test_history_answers_to_old_names():
     model = classifier()
     history = model.fit(X, Y, validation_data=(X, Y), verbose=0).history
     assert list(history) == ["loss", "accuracy", "val_loss", "val_accuracy"]
-    with pytest.warns(DeprecationWarning, match="'val_acc' 'val_accuracy'"):
+    with pytest.warns(DeprecationWarning, match="no 'val_acc', but 'val_accuracy'"):
         assert history["val_acc"] == history["val_accuracy"]
-    with pytest.warns(DeprecationWarning, match="'acc' 'accuracy'"):
+    with pytest.warns(DeprecationWarning, match="no 'acc', but 'accuracy'"):
         assert history.get("acc") == history["accuracy"]
     with pytest.raises(KeyError, match="'lr'"):
         history["lr"]
@@ -40,7 +40,7 @@ def test_history_answers_to_old_names():
 def test_the_other_way_round():
     history = classifier(["acc"]).fit(X, Y, verbose=0).history
     assert list(history) == ["loss", "acc"]
-    with pytest.warns(DeprecationWarning, match="'accuracy' 'acc'"):
+    with pytest.warns(DeprecationWarning, match="no 'accuracy', but 'acc'"):
         assert history["accuracy"] == history["acc"]
 
 
