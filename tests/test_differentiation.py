@@ -43,6 +43,14 @@ FUNCTIONS = {
     "einsum over one": (lambda a, b: np.einsum("ij,ik->i", a, b), [A, B]),
     "sums": (lambda a: np.sum(a) + a.sum(axis=0) + np.sum(a, axis=1, keepdims=True) + np.mean(a, axis=(0, 1)), [A]),
     "moments": (lambda a: np.var(a, axis=-1) + a.std() + a.mean(), [A]),
+    "averages": (
+        lambda a, b: np.average(a, weights=b) + np.average(a, 1, np.array([1.0, 2.0, 3.0])) + np.average(a, axis=-1),
+        [A, B],
+    ),
+    "reduce": (lambda a: np.add.reduce(a) + np.maximum.reduce(a, 0) + np.add.reduce(a, axis=(0, 1)), [A]),
+    "clip between arrays": (lambda a, b: np.clip(a, 0.5 * b, 2.0 * b) + np.clip(np.ones((4, 3)), None, a), [A, B]),
+    "joined flat": (lambda a, b: np.concatenate([a * b, a], axis=None), [A, B]),
+    "repeats as arrays": (lambda a: np.tile(a, np.array([2, 1])) * np.pad(a, ((4, 0), (0, 0)), constant_values=2), [A]),
     "maximum of all": (lambda a: np.max(a, axis=1) - a.min() + np.max(a, axis=(0, 1), keepdims=True)[0], [A]),
     "where": (lambda a, b: np.where(a > b, a * 2, b), [A, B]),
     "clip": (lambda a: np.clip(a, 0.5, 1.0) + a.clip(None, 0.9), [A]),
@@ -96,6 +104,11 @@ def test_the_root_of_zero_has_a_finite_slope():
     np.testing.assert_array_equal(back(np.array(1.0))[0], np.zeros(3))
 
 
+def test_the_power_zero_has_a_finite_slope():
+    _, back = pullback(lambda a: a**0, [np.zeros(3)])
+    np.testing.assert_array_equal(back(np.ones(3))[0], np.zeros(3))
+
+
 def test_a_constant_has_no_gradient():
     result, back = pullback(lambda a: np.ones(2), [A])
     np.testing.assert_array_equal(result, np.ones(2))
@@ -105,12 +118,16 @@ def test_a_constant_has_no_gradient():
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        (lambda a: np.asarray(a) * 2, "would lose the gradient"),
+        (lambda a: np.asarray(a) * 2, "The gradient would be lost"),
         (lambda a: np.sort(a), r"gradient of numpy.sort is not known"),
         (lambda a: np.cbrt(a), r"gradient of numpy.cbrt is not known"),
-        (lambda a: float(a.sum()) * a, "would lose the gradient"),
+        (lambda a: float(a.sum()) * a, "The gradient would be lost"),
         (lambda a: np.einsum("ij", a), "for subscripts with '->'"),
-        (lambda a: np.dot(a[None], a.T), "numpy.dot of more than two axes"),
+        (lambda a: np.sum(a, initial=3.0), "gradient of numpy.sum with these arguments is not known"),
+        (lambda a: a.sum(where=a > 0), "gradient of numpy.sum with these arguments is not known"),
+        (lambda a: np.add.reduce(a, initial=5.0), "gradient of numpy.add.reduce with .* is not known"),
+        (lambda a: np.reshape(a, (3, 4), order="F"), "gradient of numpy.reshape with order='F' is not known"),
+        (lambda a: np.dot(a[None], a.T), "numpy.dot is not known for arrays with more than two axes"),
         (lambda a: np.add.accumulate(a), "numpy.add.accumulate"),
     ],
 )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import cnncore
-from cnncore import Input, Model, layers, models, ops, saving
+from cnncore import Input, Model, layers, models, ops, random, saving
 
 X = np.random.default_rng(0).random((2, 8, 8, 4), np.float32)
 
@@ -34,7 +34,7 @@ def test_parts_and_largest():
     assert [part.shape for part in ops.split(X, [1, 5], axis=1)] == [(2, 1, 8, 4), (2, 4, 8, 4), (2, 3, 8, 4)]
     assert ops.is_tensor(X)
     assert not ops.is_tensor([1])
-    with pytest.raises(ValueError, match=r"expected an axis that 3 divides. Received: 8 values"):
+    with pytest.raises(ValueError, match=r"divisible by 3. Received: length 8"):
         ops.split(X, 3, axis=1)
     with pytest.raises(ValueError, match="expected patches side by side"):
         ops.image.extract_patches(X, 3, strides=1)
@@ -142,7 +142,7 @@ def test_a_layer_whose_call_uses_other_tensors_says_so():
             self.add_loss(ops.mean(ops.square(x - outside)))
             return x
 
-    with pytest.raises(ValueError, match="must be passed every tensor that it computes with"):
+    with pytest.raises(ValueError, match="must get every tensor that it computes with"):
         Uses()(Input((2,)))
 
 
@@ -166,3 +166,35 @@ def test_descriptions_that_make_no_sense(description):
         saving.deserialize_keras_object(description)
     with pytest.raises(TypeError, match="expected an array of numbers"):
         saving.serialize_keras_object(np.array([object()]))
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: ops.one_hot([0.5], 2), ValueError, "labels to be whole numbers from 0 to 1"),
+        (lambda: ops.one_hot([np.nan], 2), ValueError, "labels to be whole numbers from 0 to 1"),
+        (lambda: ops.unstack(X, num=1), ValueError, "`num` to be the length of axis 0"),
+        (lambda: ops.split(X, ["a"]), TypeError, "`indices_or_sections` to be an integer"),
+        (lambda: ops.image.resize(X[0, 0], (4, 4)), ValueError, "images of rank 4"),
+        (lambda: ops.image.extract_patches(X, 9), ValueError, "images of at least 9 x 9 pixels"),
+        (lambda: ops.image.rgb_to_grayscale(X[..., :1]), ValueError, "images with 3 channels"),
+        (lambda: ops.conv2d(X, np.ones((3, 3, 4, 2)), groups=1.5), TypeError, "`groups` to be an integer"),
+        (lambda: ops.sgd_update(np.ones(2, "f"), np.ones(2, "f"), learning_rate="a"), TypeError, "to be a number"),
+        (lambda: random.categorical([0.0, 1.0], 3), ValueError, "`logits` of shape"),
+        (lambda: random.dropout(X, 0.5, noise_shape=(1,)), ValueError, "`noise_shape` with 4 sizes"),
+        (lambda: random.normal((2.5,)), TypeError, "`shape` to be an integer"),
+    ],
+)
+def test_arguments_that_make_no_sense(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_one_image_without_the_batch_axis():
+    np.testing.assert_array_equal(ops.image.extract_patches(X[0], 2), ops.image.extract_patches(X, 2)[0])
+
+
+def test_a_symbolic_tensor_is_a_tensor_already():
+    x = Input((3,))
+    assert ops.convert_to_tensor(x) is x
+    assert ops.convert_to_tensor(x, dtype="float32") is x

@@ -163,12 +163,15 @@ X = np.ones((2, 3, 4), np.float32)
     ("call", "message"),
     [
         (lambda: ops.batch_normalization(X, np.ones(3)), r"\[batch_normalization\] expected gamma of shape \(4,\)"),
-        (lambda: ops.batch_normalization(X, mean=np.ones(4)), r"expected both `mean` and `variance`, or none"),
+        (lambda: ops.batch_normalization(X, mean=np.ones(4)), r"expected both `mean` and `variance`, or neither"),
         (lambda: ops.batch_normalization(X, epsilon=-1.0), r"expected `epsilon` to be a finite number in \[0, inf\)"),
         (lambda: ops.batch_normalization(X[0, 0]), r"expected x of rank 2 or more with at least one row"),
         (lambda: ops.batch_normalization(X[:0]), "at least one row"),
         (lambda: ops.batch_normalization_backward(X, X[:1]), r"expected dy of shape \(2, 3, 4\)"),
-        (lambda: ops.layer_normalization(X, axes=4), r"\[layer_normalization\] expected `axes` up to the rank of x"),
+        (
+            lambda: ops.layer_normalization(X, axes=4),
+            r"\[layer_normalization\] expected `axes` to be at most the rank of x",
+        ),
         (
             lambda: ops.layer_normalization(X, np.ones(3)),
             r"expected gamma of shape \(4,\). Received: gamma.shape=\(3,\)",

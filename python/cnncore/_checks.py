@@ -31,7 +31,7 @@ def integer(value: Any, name: str, owner: str, minimum: int = 1, maximum: int = 
     except TypeError:
         raise TypeError(f"[{owner}] expected `{name}` to be an integer. Received: {name}={value!r}") from None
     if not minimum <= number <= maximum:
-        largest = "< 2**31" if maximum == 2**31 - 1 else f"<= {maximum}"
+        largest = f"< 2**{maximum.bit_length()}" if maximum >= 2**31 - 1 else f"<= {maximum}"
         bounds = f">= {minimum} and {largest}"
         raise ValueError(f"[{owner}] expected `{name}` {bounds}. Received: {name}={value!r}")
     return number

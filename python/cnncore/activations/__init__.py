@@ -1,4 +1,7 @@
-"""Activation functions: on arrays, on symbolic tensors, and as the ``activation=`` of layers by name or as a function.
+"""Activation functions.
+
+They can be called on arrays and on symbolic tensors. Layers take them as the argument ``activation``, where a name can
+stand for a function.
 
 Examples
 --------
@@ -75,26 +78,27 @@ __all__ = [
 if not TYPE_CHECKING:
     __getattr__ = explain_missing("activations", __all__)
 
-# The kinds that the ops of convolutions and dense layers apply themselves, without another pass over the output.
+# The activations that the ops of convolutions and dense layers compute themselves, so that no other op is needed.
 _FUSED = ("linear", "relu", "sigmoid", "tanh", "softmax")
 
 
 def get(identifier: Any, owner: str = "activations.get") -> Callable[..., Any]:
-    """An activation function from a name, a function, a layer, a config of :func:`serialize`, or None (linear).
+    """Return the activation function that ``identifier`` describes.
 
     Parameters
     ----------
     identifier : str, callable, Layer, dict or None
-        Other callables must be NumPy functions of one array, whose result has the shape of the array.
+        A name; a description as :func:`serialize` returns it; None for ``linear``; or the function itself. That may be
+        one of this module, a layer, or a NumPy function of one array whose result has the shape of the array.
     owner : str
-        The function that messages name.
+        The name in front of error messages.
 
     Raises
     ------
     ValueError
         For a name that no activation has.
     TypeError
-        For anything else.
+        If ``identifier`` is something else.
 
     Examples
     --------
@@ -121,7 +125,7 @@ def is_layer(activation: Any) -> bool:
 
 
 def serialize(activation: Callable[..., Any]) -> str | dict[str, Any]:
-    """The name of an activation, or a dict for JSON if it has arguments or is a layer.
+    """Return the name of an activation, or a dict that can be written as JSON if it has arguments or is a layer.
 
     Examples
     --------
@@ -139,13 +143,14 @@ def serialize(activation: Callable[..., Any]) -> str | dict[str, Any]:
 
 
 def deserialize(config: str | dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Callable[..., Any]:
-    """Inverse of :func:`serialize`.
+    """Return the activation function that a description stands for.
 
     Parameters
     ----------
     config : str or dict
+        As :func:`serialize` returns it.
     custom_objects : dict of str to function, optional
-        Classes and functions by name, for names that are not this package's own.
+        What the names in ``config`` mean that are not names of this package.
     """
     with custom_object_scope(custom_objects):
         if isinstance(config, str):
@@ -161,7 +166,7 @@ def deserialize(config: str | dict[str, Any], custom_objects: Mapping[str, Any] 
 
 
 def fused_kind(activation: Callable[..., Any]) -> str | None:
-    """The kind that an op with ``activation=`` computes itself, or None if another op has to follow."""
+    """Return the name of an activation that an op such as "dense" computes itself, or None if another op must do it."""
     definition = define(activation)
     if definition is None or definition.name not in _FUSED or definition.arguments:
         return None

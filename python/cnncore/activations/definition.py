@@ -1,4 +1,4 @@
-"""The registration of activation functions, with their names here and in the core."""
+"""The register of activation functions, and how the core computes each of them."""
 
 from __future__ import annotations
 
@@ -21,16 +21,17 @@ functions: Registry[Any] = Registry("activation")
 
 
 class Definition(NamedTuple):
-    """An activation function with its name and the arguments that were bound to it."""
+    """The name of an activation function, and the arguments that ``functools.partial`` fixed for it."""
 
     name: str
     arguments: dict[str, Any]
 
 
 def activation(*parameters: str, aliases: tuple[str, ...] = ()) -> Callable[[F], F]:
-    """Register an activation function under its name; ``parameters`` are those arguments that the core takes too.
+    """Return a decorator that registers an activation function under its name and ``aliases``.
 
-    The function then also takes a symbolic tensor: it becomes an ``Activation`` layer.
+    ``parameters`` are the names of those arguments of the function that the core takes, too. When the registered
+    function is called on a symbolic tensor, it makes an ``Activation`` layer.
     """
 
     def register(function: F) -> F:
@@ -52,7 +53,7 @@ def activation(*parameters: str, aliases: tuple[str, ...] = ()) -> Callable[[F],
 
 
 def define(function: Callable[..., Any] | None) -> Definition | None:
-    """How the core computes a function of this package, or a ``functools.partial`` of one. None for other functions."""
+    """Describe a function of this package, or a ``functools.partial`` of one. Return None for other functions."""
     if function is None:  # users assign None to remove the activation of a layer
         return Definition("linear", {})
     plain = function.func if isinstance(function, functools.partial) else function
@@ -68,15 +69,15 @@ def define(function: Callable[..., Any] | None) -> Definition | None:
 
 
 class OwnFunction:
-    """A function of the user, in the form in which the core calls it."""
+    """The functions by which the core calls an activation function that a user wrote."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
 
     def forward(self, arrays: Sequence[Float32], training: bool) -> Float32:
-        """The function's value."""
+        """Call the function on a batch."""
         return np.array(self._function(arrays[0]), np.float32, order="C")
 
     def backward(self, arrays: Sequence[Float32], dy: Float32) -> list[Float32]:
-        """The gradient of the array. Raises a NotDifferentiableError if the function cannot be differentiated."""
+        """Compute the gradient of the input. Raises a NotDifferentiableError if it cannot be found."""
         return [np.array(dx, np.float32, order="C") for dx in pullback(self._function, arrays[:1])[1](dy)]

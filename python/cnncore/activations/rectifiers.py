@@ -25,16 +25,18 @@ def linear(x: ArrayLike) -> Float32:
 
 @activation("negative_slope", "max_value", "threshold")
 def relu(x: ArrayLike, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Float32:
-    """max(x, 0) by default. In general x from ``threshold`` on, at most ``max_value``, and ``negative_slope * (x -
-    threshold)`` below it.
+    """Compute y = max(x, 0) by default.
+
+    In general, y = ``negative_slope * (x - threshold)`` where x is less than ``threshold``, and
+    y = min(x, ``max_value``) elsewhere.
 
     Parameters
     ----------
     x : array_like
-        Of any shape.
+        An array of any shape.
     negative_slope : float, default 0
     max_value : float, optional
-        The largest value of the result.
+        The largest value of the result. There is no limit by default.
     threshold : float, default 0
 
     Returns
@@ -53,7 +55,7 @@ def relu(x: ArrayLike, negative_slope: float = 0.0, max_value: float | None = No
 
 @activation()
 def relu6(x: ArrayLike) -> Float32:
-    """min(max(x, 0), 6).
+    """Compute y = min(max(x, 0), 6), value by value.
 
     Examples
     --------
@@ -65,7 +67,7 @@ def relu6(x: ArrayLike) -> Float32:
 
 @activation("negative_slope")
 def leaky_relu(x: ArrayLike, negative_slope: float = 0.2) -> Float32:
-    """``x`` above 0, ``negative_slope * x`` below.
+    """Compute y = x where x is positive, and y = ``negative_slope * x`` elsewhere.
 
     Examples
     --------
@@ -77,7 +79,7 @@ def leaky_relu(x: ArrayLike, negative_slope: float = 0.2) -> Float32:
 
 @activation("alpha")
 def elu(x: ArrayLike, alpha: float = 1.0) -> Float32:
-    """``x`` above 0, ``alpha * (exp(x) - 1)`` below (Clevert, Unterthiner and Hochreiter, 2015).
+    """Compute y = x where x is positive, and y = ``alpha * (exp(x) - 1)`` elsewhere (Clevert et al., 2015).
 
     Examples
     --------
@@ -89,7 +91,9 @@ def elu(x: ArrayLike, alpha: float = 1.0) -> Float32:
 
 @activation("alpha")
 def celu(x: ArrayLike, alpha: float = 1.0) -> Float32:
-    """``x`` above 0, ``alpha * (exp(x / alpha) - 1)`` below (Barron, 2017): elu with a slope of 1 on both sides of 0.
+    """Compute y = x where x is positive, and y = ``alpha * (exp(x / alpha) - 1)`` elsewhere (Barron, 2017).
+
+    This is :func:`elu` changed so that its slope at 0 is 1 for every ``alpha``.
 
     Examples
     --------
@@ -101,7 +105,7 @@ def celu(x: ArrayLike, alpha: float = 1.0) -> Float32:
 
 @activation()
 def selu(x: ArrayLike) -> Float32:
-    """1.0507 times elu of ``x`` with alpha = 1.6733 (Klambauer et al., "Self-normalizing neural networks", 2017).
+    """Compute y = 1.0507 * elu(x, alpha=1.6733) (Klambauer et al., "Self-normalizing neural networks", 2017).
 
     Examples
     --------
@@ -113,7 +117,7 @@ def selu(x: ArrayLike) -> Float32:
 
 @activation()
 def hard_sigmoid(x: ArrayLike) -> Float32:
-    """relu6(x + 3) / 6.
+    """Compute y = relu6(x + 3) / 6, a piecewise linear function that is close to the sigmoid.
 
     Examples
     --------
@@ -125,7 +129,7 @@ def hard_sigmoid(x: ArrayLike) -> Float32:
 
 @activation(aliases=("hard_swish",))
 def hard_silu(x: ArrayLike) -> Float32:
-    """X * relu6(x + 3) / 6 (Howard et al., "Searching for MobileNetV3", 2019); also named ``hard_swish``.
+    """Compute y = x * relu6(x + 3) / 6 (Howard et al., "Searching for MobileNetV3", 2019); also named ``hard_swish``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Activation functions with exponentials: sigmoid and tanh and their relatives, gelu, softmax."""
+"""Smooth activation functions: sigmoid and tanh and their relatives, gelu, softmax."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = [
 
 @activation()
 def sigmoid(x: ArrayLike) -> Float32:
-    """1 / (1 + exp(-x)).
+    """Compute y = 1 / (1 + exp(-x)), value by value.
 
     Examples
     --------
@@ -37,7 +37,7 @@ def sigmoid(x: ArrayLike) -> Float32:
 
 @activation()
 def tanh(x: ArrayLike) -> Float32:
-    """(exp(x) - exp(-x)) / (exp(x) + exp(-x)).
+    """Compute y = (exp(x) - exp(-x)) / (exp(x) + exp(-x)), the hyperbolic tangent.
 
     Examples
     --------
@@ -49,7 +49,7 @@ def tanh(x: ArrayLike) -> Float32:
 
 @activation(aliases=("swish",))
 def silu(x: ArrayLike) -> Float32:
-    """X * sigmoid(x) (Elfwing, Uchibe and Doya, 2017); also named ``swish``.
+    """Compute y = x * sigmoid(x) (Elfwing, Uchibe and Doya, 2017); also named ``swish``.
 
     Examples
     --------
@@ -61,7 +61,7 @@ def silu(x: ArrayLike) -> Float32:
 
 @activation()
 def mish(x: ArrayLike) -> Float32:
-    """X * tanh(softplus(x)) (Misra, 2019).
+    """Compute y = x * tanh(softplus(x)) (Misra, 2019).
 
     Examples
     --------
@@ -73,14 +73,16 @@ def mish(x: ArrayLike) -> Float32:
 
 @activation("approximate")
 def gelu(x: ArrayLike, approximate: bool = False) -> Float32:
-    """X times the share of a standard normal distribution below x (Hendrycks and Gimpel, 2016).
+    """Compute y = x * P(x), where P(x) is the probability that a standard normal number is less than x.
+
+    Hendrycks and Gimpel, "Gaussian error linear units (GELUs)", 2016.
 
     Parameters
     ----------
     x : array_like
-        Of any shape.
+        An array of any shape.
     approximate : bool, default False
-        Take x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))), off by up to 0.0005.
+        Whether to compute x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))) instead, which differs by up to 0.0005.
 
     Returns
     -------
@@ -96,7 +98,7 @@ def gelu(x: ArrayLike, approximate: bool = False) -> Float32:
 
 @activation()
 def softplus(x: ArrayLike) -> Float32:
-    """log(1 + exp(x)).
+    """Compute y = log(1 + exp(x)), computed without overflow.
 
     Examples
     --------
@@ -108,7 +110,7 @@ def softplus(x: ArrayLike) -> Float32:
 
 @activation()
 def softsign(x: ArrayLike) -> Float32:
-    """X / (1 + abs(x)).
+    """Compute y = x / (1 + abs(x)), value by value.
 
     Examples
     --------
@@ -120,7 +122,7 @@ def softsign(x: ArrayLike) -> Float32:
 
 @activation()
 def exponential(x: ArrayLike) -> Float32:
-    """exp(x).
+    """Compute y = exp(x), value by value.
 
     Examples
     --------
@@ -132,7 +134,7 @@ def exponential(x: ArrayLike) -> Float32:
 
 @activation()
 def log_sigmoid(x: ArrayLike) -> Float32:
-    """log(1 / (1 + exp(-x))).
+    """Compute y = log(1 / (1 + exp(-x))), the logarithm of the sigmoid.
 
     Examples
     --------
@@ -144,7 +146,7 @@ def log_sigmoid(x: ArrayLike) -> Float32:
 
 @activation("axis")
 def softmax(x: ArrayLike, axis: int = -1) -> Float32:
-    """exp(x) / sum(exp(x)) along ``axis``.
+    """Compute y = exp(x) / sum(exp(x)), where the sum is along ``axis``.
 
     Examples
     --------
@@ -156,7 +158,7 @@ def softmax(x: ArrayLike, axis: int = -1) -> Float32:
 
 @activation("axis")
 def log_softmax(x: ArrayLike, axis: int = -1) -> Float32:
-    """The logarithm of the :func:`softmax` of ``x`` along ``axis``, computed without overflow.
+    """Compute y = log(softmax(x)) along ``axis``, computed without overflow.
 
     Examples
     --------

@@ -1,11 +1,12 @@
-"""Gradients of what users write in NumPy: a Lambda, an activation or a loss can be trained with them.
+"""Gradients of functions that users write with NumPy, such as the function of a Lambda, an activation or a loss.
 
-:func:`pullback` calls a function with arrays that record what is done to them, and then computes the gradients of the
-arguments from a gradient of the result. NumPy lets such arrays define what its functions do with them. A
-:class:`GradientTape` records in the same way what is computed inside a ``with`` block, calls of models included.
+:func:`pullback` calls such a function with objects that record each NumPy function that is called on them. From this
+record it computes the gradients of the arguments, given the gradient of the result. NumPy passes calls of its functions
+to the objects, by the protocols ``__array_ufunc__`` and ``__array_function__``. A :class:`GradientTape` records in the
+same way what is computed inside a ``with`` block, including calls of models.
 """
 
-from cnncore.differentiation import arranging, elementwise, functions  # noqa: F401 (they register what NumPy can do)
+from cnncore.differentiation import arranging, elementwise, functions  # noqa: F401 (imported to register gradients)
 from cnncore.differentiation.array import Array, seen
 from cnncore.differentiation.state import current_recording, is_bound, leaf_of, recording_into
 from cnncore.differentiation.tape import GradientTape

@@ -1,4 +1,4 @@
-"""Gradients of NumPy functions that repeat, shift and pad arrays, and of sums along an axis."""
+"""Gradients of NumPy functions that repeat, shift, pad and pick values, and of cumulative sums."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _rule(function: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 def _pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = 0) -> Traced:
     if mode != "constant":
         raise NotDifferentiableError(f"The gradient of numpy.pad with mode={mode!r} is not known.")
-    y = np.pad(x.value, pad_width, constant_values=constant_values or 0)
+    y = np.pad(x.value, pad_width, constant_values=0 if constant_values is None else constant_values)
     widths = np.broadcast_to(np.asarray(pad_width), (x.ndim, 2))
     inside = tuple(slice(int(low), int(low) + size) for (low, _), size in zip(widths, x.shape, strict=True))
     return Traced(y, [(x, lambda dy: dy[inside])])
@@ -52,7 +52,7 @@ def _repeat(x: Any, repeats: Any, axis: int | None = None) -> Traced:
 @_rule(np.tile)
 def _tile(x: Any, reps: Any) -> Traced:
     y = np.tile(x.value, reps)
-    counts = tuple(reps) if isinstance(reps, (list, tuple)) else (int(reps),)
+    counts = tuple(int(count) for count in np.atleast_1d(reps))
     counts = (1,) * (y.ndim - len(counts)) + counts
     shape = (1,) * (y.ndim - x.ndim) + x.shape
     parts = [size for pair in zip(counts, shape, strict=True) for size in pair]

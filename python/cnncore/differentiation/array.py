@@ -1,4 +1,4 @@
-"""The arrays that layers and functions return: NumPy arrays that a tape can watch."""
+"""The arrays that layers and functions return. They are NumPy arrays of which a tape can record the use."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ __all__ = ["Array", "seen"]
 
 
 class Array(np.ndarray):
-    """What a layer or model returns when it is called on arrays: a NumPy array with a method ``numpy()``."""
+    """A NumPy array with a method ``numpy()``, as layers and models return it when they are called on arrays."""
 
     def numpy(self) -> np.ndarray:
-        """The values as a plain NumPy array, without a copy."""
+        """Return the values as a plain NumPy array, without a copy."""
         return self.view(np.ndarray)
 
     def watched(self) -> Any:
-        """What stands for the array in what an open tape records; the array itself where none watches it."""
+        """Return the object that stands for this array in the record of an open tape, or else the array itself."""
         return self
 
     def begin_watching(self) -> None:
-        """Let open tapes record what is computed from this array, from now on."""
-        self.__class__ = WatchedArray  # NumPy asks it then what is to be done
+        """Let open tapes record from now on what is computed from this array."""
+        self.__class__ = WatchedArray  # NumPy passes calls of its functions to an array of this class
 
 
 class WatchedArray(Array):
-    """An array that a tape watches. Where no tape is open, it is like any other."""
+    """An array that a tape watches. While no tape is open, it behaves like any other array."""
 
     def watched(self) -> Any:
         recording = current_recording()
@@ -45,17 +45,17 @@ class WatchedArray(Array):
         return self.watched()[key]
 
     def __array_finalize__(self, source: Any) -> None:
-        if isinstance(source, WatchedArray):  # a view or copy is another array, which nobody watches
+        if isinstance(source, WatchedArray):  # views and copies are other arrays, which no tape watches
             self.__class__ = Array  # type: ignore[assignment]
 
 
 def seen(value: Any) -> Any:
-    """What an open tape has recorded for an array that it watches, or the value itself."""
+    """Return the object that stands for an array in the record of an open tape, or the value itself without one."""
     return value.watched() if isinstance(value, Array) else value
 
 
 def _seen(item: Any) -> Any:
-    """An argument of a NumPy function with what stands for the watched arrays in it."""
+    """Replace the watched arrays in an argument of a NumPy function by the objects that stand for them."""
     if isinstance(item, (list, tuple)):
         return type(item)(_seen(entry) for entry in item)
     return item.watched() if isinstance(item, WatchedArray) else item

@@ -1,4 +1,4 @@
-"""Derivatives of elementwise NumPy functions, and of the product of matrices."""
+"""Derivatives of NumPy functions that compute each value by itself, and gradients of products of matrices."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from cnncore.differentiation.traced import PLAIN, UFUNCS, Array, Traced, value_o
 
 __all__ = ["apply", "unbroadcast"]
 
-# For each function: from the operands and the result to the derivative with respect to each operand.
+# For each NumPy function a function of the operands and the result, which returns the derivative for each operand.
 _SLOPES: dict[Any, Callable[..., tuple[Any, ...]]] = {
     np.add: lambda a, b, y: (1.0, 1.0),
     np.subtract: lambda a, b, y: (1.0, -1.0),
     np.multiply: lambda a, b, y: (b, a),
     np.true_divide: lambda a, b, y: (1.0 / b, -y / b),
-    np.power: lambda a, b, y: (b * a ** (b - 1.0), _log_where_positive(a) * y),
+    np.power: lambda a, b, y: (b * np.where(np.equal(b, 0), 1.0, a) ** (b - 1.0), _log_where_positive(a) * y),
     np.maximum: lambda a, b, y: (_first(a, b, np.greater), 1.0 - _first(a, b, np.greater)),
     np.minimum: lambda a, b, y: (_first(a, b, np.less), 1.0 - _first(a, b, np.less)),
     np.logaddexp: lambda a, b, y: (np.exp(a - y), np.exp(b - y)),
@@ -51,7 +51,7 @@ PLAIN |= {
 
 
 def _first(a: Any, b: Any, wins: Any) -> Array:
-    """1 where the first operand is chosen, 1/2 where both are equal, otherwise 0."""
+    """Return 1 where the result is the first operand, 1/2 where both are equal, and 0 elsewhere."""
     return np.asarray(np.where(np.equal(a, b), 0.5, wins(a, b)))
 
 
@@ -60,9 +60,7 @@ def _nonzero(y: Any) -> Array:
 
 
 def _finite(slope: Any, where: Any) -> Array:
-    """The derivative, or 0 where it would be infinite, so that the root of exactly 0 does not make a training step
-    fail.
-    """
+    """Return the derivative, or 0 where it would be infinite. So sqrt(0) does not make a training step fail."""
     return np.where(where, slope, 0.0)
 
 
@@ -71,14 +69,14 @@ def _log_where_positive(a: Any) -> Array:
 
 
 def unbroadcast(dy: Array, shape: tuple[int, ...]) -> Array:
-    """The sum of ``dy`` over the axes along which an operand of ``shape`` was repeated."""
+    """Sum ``dy`` over the axes along which NumPy repeated an operand of ``shape``."""
     lead = dy.ndim - len(shape)
     axes = (*range(lead), *(a + lead for a, size in enumerate(shape) if size == 1 and dy.shape[a + lead] != 1))
     return dy.sum(axis=axes, keepdims=True).reshape(shape) if axes else dy
 
 
 def apply(ufunc: Any, *operands: Any) -> Traced:
-    """The result of an elementwise function of plain and traced arrays."""
+    """Compute a function from ``_SLOPES`` of operands of which at least one is traced, and record the call."""
     values = [value_of(item) for item in operands]
     y = ufunc(*values)
     slopes: list[Any] = []
@@ -103,7 +101,10 @@ UFUNCS[np.float_power] = _rule(np.power)
 
 
 def matmul(a: Any, b: Any) -> Traced:
-    """The product of matrices, or of stacks of matrices. Vectors count as matrices of one row or column."""
+    """Compute the product of matrices or stacks of matrices, and record the call.
+
+    As in NumPy, a vector counts as a matrix of one row on the left, and of one column on the right.
+    """
     x, y = value_of(a), value_of(b)
     rows, columns = np.atleast_2d(x), y[:, np.newaxis] if np.ndim(y) == 1 else y
     product = np.matmul(x, y)

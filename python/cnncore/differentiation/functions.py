@@ -1,4 +1,4 @@
-"""Gradients of NumPy functions that sum, select and arrange values."""
+"""Gradients of NumPy functions that sum, select and arrange values, and of dot and einsum."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _rule(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 def _spread(dy: Array, shape: tuple[int, ...], axis: Any, keepdims: bool) -> Array:
-    """Repeat a reduced array along the axes over which it was reduced."""
+    """Repeat the gradient of a sum along the axes that were summed, so that it has the shape of the operand."""
     if not keepdims and axis is not None:
         dy = np.expand_dims(dy, axis)
     elif not keepdims:
@@ -46,7 +46,17 @@ def _sum(x: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims
     return Traced(y, [(x, lambda dy: _spread(dy, x.shape, axis, keepdims))])
 
 
-@_rule(np.mean, np.average)
+@_rule(np.average)
+def _average(x: Any, axis: Any = None, weights: Any = None, *, keepdims: bool = False) -> Any:
+    if weights is None:
+        return _mean(x, axis=axis, keepdims=keepdims)
+    if np.ndim(weights) == 1 and isinstance(axis, int):  # a weight for each place along the axis
+        weights = np.reshape(weights, [-1 if a == axis % x.ndim else 1 for a in range(x.ndim)])
+    weights = np.broadcast_to(weights, x.shape)
+    return np.sum(x * weights, axis=axis, keepdims=keepdims) / np.sum(weights, axis=axis, keepdims=keepdims)
+
+
+@_rule(np.mean)
 def _mean(x: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False) -> Any:
     total = _sum(x, axis=axis, keepdims=keepdims)
     return total * total.value.dtype.type(total.size / max(x.size, 1))
@@ -69,7 +79,7 @@ def _extreme(reduce: Any) -> Callable[..., Traced]:
         axis = tuple(axis) if isinstance(axis, list) else axis
         kept = reduce(x.value, axis=axis, keepdims=True)
         winners = np.equal(x.value, kept)
-        share = winners / winners.sum(axis=axis, keepdims=True)  # equal maxima share the gradient
+        share = winners / winners.sum(axis=axis, keepdims=True)  # values that are equal get equal parts of the gradient
         y = reduce(x.value, axis=axis, keepdims=keepdims)
         return Traced(y, [(x, lambda dy: np.asarray(_spread(dy, x.shape, axis, keepdims) * share, dy.dtype))])
 
@@ -101,6 +111,9 @@ def _where_back(chosen: Any, taken: bool, shape: tuple[int, ...]) -> Callable[[A
 @_rule(np.clip)
 def _clip(x: Any, a_min: Any = None, a_max: Any = None, **kwargs: Any) -> Any:
     low, high = kwargs.get("min", a_min), kwargs.get("max", a_max)
+    if isinstance(low, Traced) or isinstance(high, Traced):
+        above = x if low is None else np.maximum(x, low)
+        return above if high is None else np.minimum(above, high)
     y = np.clip(x.value, low, high)
     inside = np.ones(x.shape, bool)
     inside &= True if low is None else np.greater_equal(x.value, low)
@@ -116,7 +129,9 @@ def _moved(x: Any, function: Callable[[Array], Array], inverse: Callable[[Array]
 
 
 @_rule(np.reshape)
-def _reshape(x: Any, shape: Any, **kwargs: Any) -> Traced:
+def _reshape(x: Any, shape: Any, order: str = "C") -> Traced:
+    if order != "C":
+        raise NotDifferentiableError(f"The gradient of numpy.reshape with order={order!r} is not known.")
     return _moved(x, lambda v: v.reshape(shape), lambda dy: dy.reshape(x.shape))
 
 
@@ -162,7 +177,9 @@ def _broadcast_to(x: Any, shape: Any) -> Traced:
 
 
 @_rule(np.concatenate)
-def _concatenate(arrays: Sequence[Any], axis: int = 0) -> Traced:
+def _concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Traced:
+    if axis is None:
+        arrays, axis = [np.ravel(item) for item in arrays], 0
     values = [np.asarray(value_of(item)) for item in arrays]
     ends = np.cumsum([value.shape[axis] for value in values])
     sources = []
@@ -186,7 +203,9 @@ def _dot(a: Any, b: Any) -> Any:
     if np.ndim(a) == 0 or np.ndim(b) == 0:
         return a * b
     if np.ndim(a) > 2 or np.ndim(b) > 2:
-        raise NotDifferentiableError("The gradient of numpy.dot of more than two axes is not known: use numpy.matmul.")
+        raise NotDifferentiableError(
+            "The gradient of numpy.dot is not known for arrays with more than two axes: use numpy.matmul."
+        )
     return matmul(a, b)
 
 
@@ -196,8 +215,8 @@ def _einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Traced:
     names = given.split(",")
     if not arrow or "." in given or any(len(set(name)) != len(name) for name in names):
         raise NotDifferentiableError(
-            "The gradient of numpy.einsum is known for subscripts with '->', without '...' and without letters that an "
-            f"operand has twice. Received: {subscripts!r}"
+            "The gradient of numpy.einsum is only known for subscripts with '->', without '...', and without a letter "
+            f"that an operand has twice. Received: {subscripts!r}"
         )
     values = [np.asarray(value_of(item)) for item in operands]
     sources = []

@@ -1,4 +1,4 @@
-"""What a thread is differentiating now: a function, whose weights stand for themselves, or what open tapes record."""
+"""What each thread is differentiating at the moment: a function (:func:`pullback`), or what open tapes record."""
 
 from __future__ import annotations
 
@@ -11,33 +11,34 @@ __all__ = ["current_recording", "is_bound", "leaf_of", "recording_into", "state"
 
 
 class _State(threading.local):
-    leaves: dict[Any, Any] | None = None  # by key, the weights of the function that is being differentiated
-    recording: Any = None  # a Recording while a tape is open
+    # The arrays that stand for the weights of the function that is being differentiated, by the keys of the weights.
+    leaves: dict[Any, Any] | None = None
+    recording: Any = None  # a Recording while a tape is open, else None
 
 
 state = _State()
 
 
 def leaf_of(weight: Any) -> Any:
-    """The array that stands for a weight while a function that may use it is being differentiated, or None."""
+    """Return the array that stands for a weight in what this thread is differentiating, or None."""
     if state.leaves is not None:
         return state.leaves.get(weight.trace_key)
     return None if state.recording is None or not weight.trainable else state.recording.weight(weight)
 
 
 def is_bound(weight: Any) -> bool:
-    """Whether a weight's plain values would lose a gradient that the function being differentiated needs."""
+    """Whether the function that is being differentiated needs the gradient of a weight."""
     return state.leaves is not None and weight.trace_key in state.leaves
 
 
 def current_recording() -> Any:
-    """What this thread's open tapes record; None without tapes, and inside a function that is being differentiated."""
+    """Return the record of this thread's open tapes. It is None without tapes, and inside of :func:`pullback`."""
     return state.recording if state.leaves is None else None
 
 
 @contextlib.contextmanager
 def recording_into(recording: Any) -> Iterator[None]:
-    """Record there meanwhile; None: nowhere."""
+    """Let the ``with`` block record into ``recording``, or record nothing if that is None."""
     before, state.recording = state.recording, recording
     try:
         yield

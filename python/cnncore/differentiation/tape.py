@@ -1,4 +1,4 @@
-"""GradientTape: records what a ``with`` block computes, so that gradients of its results can be asked for."""
+"""GradientTape, which records what a ``with`` block computes and then computes gradients of its results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["GradientTape", "Recording"]
 
 
 class Recording:
-    """What the open tapes of a thread record: what is computed from weights and from watched arrays.
+    """The record of the open tapes of a thread: everything that is computed from weights and from watched arrays.
 
     Attributes
     ----------
@@ -26,22 +26,22 @@ class Recording:
     def __init__(self) -> None:
         self.tapes: list[GradientTape] = []
         self._leaves: dict[Any, Traced] = {}
-        self._watched: dict[int, tuple[Any, Traced]] = {}  # the arrays too, so that no other one gets their id
+        self._watched: dict[int, tuple[Any, Traced]] = {}  # by id; the arrays are kept, so that ids stay unique
 
     def weight(self, weight: Any) -> Traced:
-        """A weight with its values of now, to compute with."""
+        """Return an object with the present values of a weight, to be used in its place in computations."""
         return Traced(weight.numpy(), [(self.leaf(weight), _unchanged)])
 
     def leaf(self, weight: Any) -> Traced:
-        """The operand that all uses of a weight come from. It stands for the weight, not for its values."""
+        """Return the object that collects the gradients of all uses of a weight. It has no values."""
         return self._leaves.setdefault(weight.trace_key, Traced(np.empty(0)))
 
     def watch(self, array: Any) -> None:
-        """Record what is computed from an array from now on."""
+        """Record from now on what is computed from an array."""
         self._watched[id(array)] = (array, Traced(array.numpy()))
 
     def find(self, source: Any) -> Traced | None:
-        """What stands for a weight or a watched array, or None where nothing was computed from it."""
+        """Return the object that stands for a weight or a watched array in the record, or None if there is none."""
         if isinstance(source, Traced):
             return source
         if hasattr(source, "trace_key"):
@@ -51,16 +51,17 @@ class Recording:
 
 
 class GradientTape:
-    """Records what is computed inside a ``with`` block from the trained weights of models and layers, for gradients.
+    """Record what a ``with`` block computes from the trained weights of models and layers, and compute gradients.
 
-    It has the form of TensorFlow's class of this name, which ``train_step`` methods and training loops for Keras are
-    written with. Models and layers that are called on arrays are recorded, the losses of :mod:`cnncore.losses`, and
-    the functions of NumPy and :mod:`cnncore.ops` that :mod:`cnncore.differentiation` knows.
+    It is used like TensorFlow's class of the same name, for which ``train_step`` methods and training loops of Keras
+    are written. It records calls of models and layers on arrays, the losses of :mod:`cnncore.losses`, and those
+    functions of NumPy and :mod:`cnncore.ops` whose gradients :mod:`cnncore.differentiation` knows.
 
     Parameters
     ----------
-    persistent, watch_accessed_variables : bool
-        Accepted for TensorFlow's sake: gradients may be asked for any number of times, and all weights are recorded.
+    persistent, watch_accessed_variables : bool, default False and True
+        Accepted for compatibility with TensorFlow, and not used: :meth:`gradient` can always be called several times,
+        and all trained weights are recorded.
 
     Examples
     --------
@@ -90,13 +91,13 @@ class GradientTape:
             state.recording = None
 
     def watch(self, tensor: Any) -> None:
-        """Record what is computed from an array, so that gradients with respect to it can be asked for.
+        """Record what is computed from an array, so that :meth:`gradient` can be called with it.
 
         Parameters
         ----------
         tensor : Array, or a list of them
-            What a layer, a model, :func:`cnncore.ops.convert_to_tensor` or another function of :mod:`cnncore.ops`
-            returned. A plain NumPy array does not tell what is computed from it.
+            An array that a layer, a model, :func:`cnncore.ops.convert_to_tensor` or another function of
+            :mod:`cnncore.ops` returned. The use of plain NumPy arrays cannot be recorded.
 
         Raises
         ------
@@ -115,10 +116,10 @@ class GradientTape:
         """
         for leaf in flatten(tensor):
             if isinstance(leaf, Traced) or hasattr(leaf, "trace_key"):
-                continue  # it is recorded anyway
+                continue  # the use of weights and of results is recorded in any case
             if not hasattr(leaf, "watched"):
                 raise TypeError(
-                    "[GradientTape.watch] expected an array that tells what is computed from it: write `x = "
+                    "[GradientTape.watch] expected an array that a layer or cnncore.ops returned: write `x = "
                     f"cnncore.ops.convert_to_tensor(x)` before. Received: {type(leaf).__name__}"
                 )
             self._used().watch(leaf)
@@ -127,7 +128,7 @@ class GradientTape:
     def gradient(
         self, target: Any, sources: Any, output_gradients: Any = None, unconnected_gradients: str = "none"
     ) -> Any:
-        """The derivative of the sum of all values of ``target`` with respect to ``sources``.
+        """Compute the derivatives of the sum of all values of ``target`` with respect to ``sources``.
 
         Parameters
         ----------
@@ -136,9 +137,9 @@ class GradientTape:
         sources : weight or array, or a structure of them
             Weights of models and layers, watched arrays, or arrays that were computed inside the block.
         output_gradients : array, or list of arrays, optional
-            Factors of the values of ``target``.
+            Factors by which the values of ``target`` are multiplied before they are summed.
         unconnected_gradients : {"none", "zero"}, default "none"
-            What stands for the gradient of a source that ``target`` was not computed from.
+            Whether the gradient of a source from which ``target`` was not computed is None or an array of zeros.
 
         Returns
         -------
@@ -147,14 +148,14 @@ class GradientTape:
         Raises
         ------
         NotDifferentiableError
-            If something was done in between whose gradient is not known, or in the block of another tape, which
-            would have to know the gradients of gradients.
+            If ``target`` was computed by a function whose gradient is not known. Also if this is called inside the
+            block of another tape, which would need gradients of gradients.
         """
         recording = self._used()
         if any(tape is not self for tape in itertools.takewhile(lambda tape: tape is not self, recording.tapes)):
             raise NotDifferentiableError(
-                "[GradientTape.gradient] expected to be called after the blocks of the tapes around it: gradients of "
-                "gradients, such as a penalty on the size of a gradient, are not known here."
+                "[GradientTape.gradient] expected no other tape to be open around this one: gradients of gradients, "
+                "such as a penalty on the size of a gradient, are not supported."
             )
         targets = flatten(target)
         factors = [None] * len(targets) if output_gradients is None else flatten(output_gradients)
@@ -177,7 +178,7 @@ class GradientTape:
 
     def _used(self) -> Recording:
         if self._recording is None:
-            raise ValueError("[GradientTape] expected a tape that was opened: with GradientTape() as tape: ...")
+            raise ValueError("[GradientTape] expected a tape that was used as `with GradientTape() as tape: ...`.")
         return self._recording
 
 

@@ -5,6 +5,7 @@ Reverse mode: Griewank and Walther, "Evaluating derivatives", 2008, chapter 3.
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,10 +18,10 @@ from cnncore.differentiation.state import leaf_of, state
 __all__ = ["NotDifferentiableError", "Traced", "backward", "pullback", "value_of"]
 
 Array = np.ndarray
-# an operand, and a function from the gradient of the result to the gradient of the operand
+# An operand, and a function that computes the gradient of the operand from the gradient of the result.
 Source = tuple["Traced", Callable[[Array], Array]]
 
-# Filled by elementwise.py and functions.py.
+# What Traced does for each NumPy function. The other modules of this package fill these.
 UFUNCS: dict[Any, Callable[..., Any]] = {}
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 # Functions whose gradient is zero, such as comparisons and rounding. They return plain arrays.
@@ -30,17 +31,20 @@ _order = itertools.count()
 
 
 class NotDifferentiableError(TypeError):
-    """Raised if a NumPy function is used whose gradient is not known."""
+    """Raised if a function uses NumPy in a way for which the gradient is not known."""
 
 
 class Traced(NDArrayOperatorsMixin):
-    """An array inside a function that is being differentiated. In NumPy functions it behaves like a NumPy array.
+    """An array inside a function that is being differentiated. NumPy functions take it like a NumPy array.
 
     Attributes
     ----------
     value : numpy.ndarray
+        The values.
     sources : list of (Traced, function)
-        The operands that it was computed from, and for each a function that computes its gradient.
+        The arrays from which it was computed. For each, a function that computes its gradient from that of this array.
+    order : int
+        A number that is larger for arrays that were made later.
     """
 
     __slots__ = ("order", "sources", "value")
@@ -49,13 +53,13 @@ class Traced(NDArrayOperatorsMixin):
     def __init__(self, value: Any, sources: Sequence[Source] = ()) -> None:
         self.value, self.sources, self.order = np.asarray(value), list(sources), next(_order)
 
-    # --- what NumPy asks ------------------------------------------------------------------------------------------
+    # --- calls of NumPy functions, which NumPy passes to these methods --------------------------------------------
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if kwargs.get("out") is not None and kwargs["out"][0] is inputs[0] and method == "__call__":
-            kwargs.pop("out")  # ``y += x`` with a plain array y gives y another meaning, as with Keras' tensors
+            kwargs.pop("out")  # ``y += x`` with a plain array y means ``y = y + x``, as for Keras' tensors
         inputs = _with_leaves(inputs)
         if method == "reduce" and ufunc in _REDUCTIONS and len(inputs) == 1:
-            return FUNCTIONS[_REDUCTIONS[ufunc]](*inputs, **_without_defaults(kwargs))
+            return _reduced(ufunc, inputs[0], **kwargs)
         if method != "__call__" or kwargs.get("out") is not None or kwargs.get("where", True) is not True:
             raise NotDifferentiableError(f"The gradient of numpy.{ufunc.__name__}.{method} with {kwargs} is not known.")
         if ufunc in PLAIN:
@@ -71,46 +75,47 @@ class Traced(NDArrayOperatorsMixin):
         rule = FUNCTIONS.get(function)
         if rule is None:
             raise NotDifferentiableError(_unknown(function.__name__))
-        return rule(*_with_leaves(args), **kwargs)
+        return _called(rule, function.__name__, _with_leaves(args), kwargs)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
         if state.leaves is not None:
             raise NotDifferentiableError(
-                "numpy.array and numpy.asarray would lose the gradient: compute with the argument as it is."
+                "The gradient would be lost if this array were converted by numpy.array or numpy.asarray: compute with "
+                "the array as it is."
             )
-        return np.array(self.value, dtype, copy=bool(copy) or None)  # what a tape has recorded may be looked at
+        return np.array(self.value, dtype, copy=bool(copy) or None)  # an array that a tape recorded may be read
 
     def numpy(self) -> Array:
-        """The values as a plain array, which has no gradient."""
+        """Return the values as a plain array, which has no gradient."""
         return np.asarray(self)
 
-    # --- what arrays have -----------------------------------------------------------------------------------------
+    # --- attributes and methods of arrays -------------------------------------------------------------------------
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of the array."""
+        """The shape of the array."""
         return self.value.shape
 
     @property
     def ndim(self) -> int:
-        """Number of axes."""
+        """The number of axes."""
         return self.value.ndim
 
     @property
     def size(self) -> int:
-        """Number of values."""
+        """The number of values."""
         return self.value.size
 
     @property
     def dtype(self) -> Any:
-        """Type of the values."""
+        """The type of the values."""
         return self.value.dtype
 
     @property
     def T(self) -> Any:  # noqa: N802 (NumPy's name)
-        """The axes in the opposite order."""
+        """The array with its axes in the opposite order."""
         return FUNCTIONS[np.transpose](self)
 
-    # ``x -= y`` inside the function gives x another meaning and leaves the array alone, as with Keras' tensors.
+    # ``x -= y`` means ``x = x - y``, as for Keras' tensors: it gives the result the name x, and changes no array.
     __iadd__, __isub__ = NDArrayOperatorsMixin.__add__, NDArrayOperatorsMixin.__sub__
     __imul__, __itruediv__ = NDArrayOperatorsMixin.__mul__, NDArrayOperatorsMixin.__truediv__
 
@@ -129,28 +134,30 @@ class Traced(NDArrayOperatorsMixin):
         return Traced(self.value[key], [(self, back)])
 
     def astype(self, dtype: Any, **kwargs: Any) -> Any:
-        """The same values in another type. Only float64 and float32 have a gradient."""
+        """Convert the values to another type. Only types of floating point numbers keep the gradient."""
         if np.dtype(dtype).kind != "f":
             return self.value.astype(dtype)
         return Traced(self.value.astype(dtype), [(self, lambda dy: dy)])
 
     def reshape(self, *shape: Any) -> Any:
-        """The values in another shape."""
+        """Return the values in another shape."""
         return FUNCTIONS[np.reshape](self, shape[0] if len(shape) == 1 else shape)
 
     def transpose(self, *axes: Any) -> Any:
-        """The axes in another order."""
+        """Return the array with its axes in another order."""
         return FUNCTIONS[np.transpose](self, (axes[0] if len(axes) == 1 else axes) or None)
 
     def __getattr__(self, name: str) -> Any:
         function = getattr(np, name, None)
         if name.startswith("_") or function not in FUNCTIONS:
             raise AttributeError(f"An array that is being differentiated has no {name!r}.")
-        return lambda *args, **kwargs: FUNCTIONS[function](self, *args, **kwargs)
+        return lambda *args, **kwargs: _called(FUNCTIONS[function], name, (self, *args), kwargs)
 
     def __float__(self) -> float:
         if state.leaves is not None:
-            raise NotDifferentiableError("float() would lose the gradient: compute with the array as it is.")
+            raise NotDifferentiableError(
+                "The gradient would be lost if this array were converted by float(): compute with the array as it is."
+            )
         return float(self.value)
 
     def __format__(self, specification: str) -> str:
@@ -164,7 +171,7 @@ class Traced(NDArrayOperatorsMixin):
 
 
 def value_of(item: Any) -> Any:
-    """The plain values of an argument."""
+    """Return the argument of a NumPy function with plain arrays in the place of traced ones."""
     if isinstance(item, Traced):
         return item.value
     if isinstance(item, (list, tuple)):
@@ -184,15 +191,16 @@ def _with_leaves(item: Any) -> Any:
 def pullback(
     function: Callable[..., Any], arrays: Sequence[Array], weights: Sequence[Any] = ()
 ) -> tuple[Array, Callable[[Array], list[Array]]]:
-    """The result of ``function(*arrays)``, and a function that computes gradients from that of the result.
+    """Compute ``function(*arrays)``, and make a function that computes the gradients of the arrays.
 
     Parameters
     ----------
     function : callable
-        A function that uses NumPy. Each argument is an array, or an object that behaves like one.
+        A function that uses NumPy. It is called with objects that behave like arrays.
     arrays : list of numpy.ndarray
+        The arguments.
     weights : list, optional
-        Weights of a layer that the function may use: objects with ``value`` and ``trace_key``.
+        Weights of layers that the function may use: objects with ``value`` and ``trace_key``.
 
     Returns
     -------
@@ -203,7 +211,7 @@ def pullback(
     Raises
     ------
     NotDifferentiableError
-        If the function converts an array to something else, or uses a NumPy function whose gradient is not known.
+        If the function converts an array to something else, or calls a NumPy function whose gradient is not known.
 
     Examples
     --------
@@ -236,9 +244,10 @@ def pullback(
 
 
 def backward(results: Sequence[tuple[Traced, Array]], leaves: Sequence[Traced]) -> list[Array | None]:
-    """The gradients of ``leaves`` from those of results: a list of results, each with its gradient.
+    """Compute the gradients of ``leaves``, given pairs of a result and the gradient of that result.
 
-    None for a leaf from which no result was computed. Only what lies between leaves and results is computed.
+    The gradient of a leaf is None if no result was computed from it. Gradients of other arrays are only computed where
+    those of the leaves need them.
     """
     nodes = _newest_first([result for result, _ in results])
     wanted = {id(leaf) for leaf in leaves}
@@ -263,7 +272,7 @@ def backward(results: Sequence[tuple[Traced, Array]], leaves: Sequence[Traced]) 
 
 
 def _newest_first(results: list[Traced]) -> list[Traced]:
-    """All arrays from which ``results`` were computed, each before its operands."""
+    """Return all arrays from which ``results`` were computed. Each comes before those from which it was computed."""
     found: dict[int, Traced] = {}
     stack = list(results)
     while stack:
@@ -277,9 +286,27 @@ def _newest_first(results: list[Traced]) -> list[Traced]:
 _REDUCTIONS = {np.add: np.sum, np.maximum: np.max, np.minimum: np.min}
 
 
-def _without_defaults(kwargs: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in kwargs.items() if key in ("axis", "keepdims")}
+def _reduced(ufunc: Any, x: Traced, axis: Any = 0, keepdims: bool = False, **options: Any) -> Any:
+    """Compute ``ufunc.reduce``, whose axis is 0 by default, unlike that of ``numpy.sum``."""
+    if any(value is not None and value is not True for value in options.values()):  # such as initial=3, where=mask
+        raise NotDifferentiableError(f"The gradient of numpy.{ufunc.__name__}.reduce with {options} is not known.")
+    return FUNCTIONS[_REDUCTIONS[ufunc]](x, axis=axis, keepdims=keepdims)
+
+
+def _called(rule: Callable[..., Any], name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    """Call the rule for a NumPy function. Arguments that the rule does not have are a NotDifferentiableError."""
+    try:
+        return rule(*args, **kwargs)
+    except TypeError as error:
+        try:
+            inspect.signature(rule).bind(*args, **kwargs)
+        except TypeError:
+            given = f"{len(args)} arguments" + "".join(f", {key}" for key in kwargs)
+            raise NotDifferentiableError(
+                f"The gradient of numpy.{name} with these arguments is not known. Received: {given}"
+            ) from error
+        raise
 
 
 def _unknown(name: str) -> str:
-    return f"The gradient of numpy.{name} is not known: write a Layer with call and backward, or use another function."
+    return f"The gradient of numpy.{name} is not known: use another function, or write a Layer with call and backward."

@@ -1,6 +1,7 @@
-"""Initial weights: the initializers of Keras, with random numbers from NumPy's PCG64.
+"""Initializers, which make the initial weights of layers. The random numbers come from NumPy's generator PCG64.
 
-Each is a class (``HeNormal(seed=1)``), which is also called ``he_normal``, and has a name (``"he_normal"``).
+Each initializer is a class, such as ``HeNormal``, which is also available as ``he_normal``. Arguments of layers also
+take its name, ``"he_normal"``.
 """
 
 from __future__ import annotations
@@ -75,19 +76,21 @@ __all__ = [
 
 
 def get(identifier: Any) -> Initializer:
-    """An initializer from an object, a class, a name such as "he_normal", a config, or a function of a shape.
+    """Return the initializer that ``identifier`` describes.
 
     Parameters
     ----------
     identifier : Initializer, type, str, dict or callable
-        A function is called as ``function(shape, dtype="float32")``, or with the shape alone if it takes no dtype.
+        An initializer; a class or its name, of which an object with default arguments is made; a description as
+        :func:`serialize` returns it; or a function that returns an array of a shape. The function is called as
+        ``function(shape, dtype="float32")``, or as ``function(shape)`` if it has no argument ``dtype``.
 
     Raises
     ------
     ValueError
         For an unknown name.
     TypeError
-        For anything else.
+        If ``identifier`` is something else.
 
     Examples
     --------
@@ -109,9 +112,9 @@ def get(identifier: Any) -> Initializer:
 
 
 def serialize(initializer: Initializer) -> dict[str, Any]:
-    """``{"class_name", "config"}`` of ``initializer``.
+    """Describe an initializer by a dict with the keys ``class_name`` and ``config``.
 
-    A function is described by its name. Reading the description needs this name among the custom objects.
+    A function is described by its name. :func:`deserialize` then needs the function in ``custom_objects``.
     """
     if isinstance(initializer, CallableInitializer):
         function = initializer.function
@@ -121,13 +124,19 @@ def serialize(initializer: Initializer) -> dict[str, Any]:
 
 
 def deserialize(config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Initializer:
-    """Inverse of :func:`serialize`; an unknown class is a ValueError.
+    """Make an initializer from its description.
 
     Parameters
     ----------
     config : dict
+        As :func:`serialize` returns it.
     custom_objects : dict of str to class or function, optional
-        Classes and functions by name, for names that are not this package's own.
+        What the names in ``config`` mean that are not names of this package.
+
+    Raises
+    ------
+    ValueError
+        If the class is not known.
     """
     with custom_object_scope(custom_objects):
         return get(config)

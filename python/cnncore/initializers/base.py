@@ -1,4 +1,4 @@
-"""The base class of initializers, and a class that makes an initializer of any function of a shape."""
+"""The base class of initializers, and the class that turns a function of a shape into an initializer."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ registry: Registry[Initializer] = Registry("initializer")
 
 
 class Initializer:
-    """Base class. A subclass implements ``draw(shape, rng)`` and, if it has arguments, ``get_config()``.
+    """Base class of initializers.
+
+    A subclass implements ``draw(shape, rng)``. If its constructor has arguments, it also implements ``get_config()``.
 
     Parameters
     ----------
     seed : int, optional
-        Makes every call return the same values. By default a model derives a seed for each weight from its own seed,
-        and a call outside a model uses a new seed (see :func:`cnncore.utils.set_random_seed`).
+        With a seed, every call returns the same values. By default a model derives a seed for each weight from the seed
+        of the model, and a call outside of a model uses a new seed, see :func:`cnncore.utils.set_random_seed`.
 
     Examples
     --------
@@ -42,7 +44,10 @@ class Initializer:
         self.seed = None if seed is None else _checks.integer(seed, "seed", type(self).__name__, minimum=0)
 
     def __call__(self, shape: Sequence[int], seed: int | Sequence[int] | None = None, dtype: Any = None) -> np.ndarray:
-        """Values of ``shape`` as float32. ``seed`` is used if the initializer has no seed."""
+        """Return an array of ``shape`` with float32 values.
+
+        ``seed``, an int or a sequence of ints, is used if the initializer has no seed. ``dtype`` must be "float32".
+        """
         _checks.dtype(dtype, type(self).__name__)
         if self.seed is not None:
             seed = self.seed
@@ -53,16 +58,16 @@ class Initializer:
         return np.ascontiguousarray(values, dtype=np.float32)
 
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-        """Values of ``shape`` from the generator ``rng``."""
+        """Return an array of ``shape``, with random numbers from the generator ``rng`` if any are needed."""
         raise NotImplementedError(f"{type(self).__name__} must implement draw(shape, rng)")
 
     def get_config(self) -> dict[str, Any]:
-        """Arguments of the constructor, ready for JSON."""
+        """Return the arguments of the constructor as a dict that can be written as JSON."""
         return {} if self.seed is None else {"seed": self.seed}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Initializer:
-        """Inverse of :meth:`get_config`."""
+        """Make an initializer from a dict that :meth:`get_config` returned."""
         return cls(**config)
 
     def __repr__(self) -> str:
@@ -71,7 +76,12 @@ class Initializer:
 
 
 class CallableInitializer(Initializer):
-    """An initializer made of a function or an object that is called as ``function(shape, dtype=...)``, as in Keras.
+    """An initializer that calls a function of a shape.
+
+    Parameters
+    ----------
+    function : callable
+        Called as ``function(shape, dtype="float32")``, or as ``function(shape)`` if it has no argument ``dtype``.
 
     Examples
     --------

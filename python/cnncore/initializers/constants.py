@@ -22,7 +22,7 @@ class _Fixed(Initializer):
 
 @registry.register("zero")
 class Zeros(_Fixed):
-    """All zeros, the default of biases."""
+    """Zeros everywhere; the default for biases."""
 
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         return np.zeros(shape)
@@ -30,7 +30,7 @@ class Zeros(_Fixed):
 
 @registry.register("one")
 class Ones(_Fixed):
-    """All ones."""
+    """Ones everywhere; the default for the factors ``gamma`` of normalization layers."""
 
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         return np.ones(shape)
@@ -38,7 +38,12 @@ class Ones(_Fixed):
 
 @registry.register()
 class Constant(_Fixed):
-    """``value`` (default 0) everywhere: a number, or an array that is broadcast to the shape of the weight.
+    """The same value everywhere.
+
+    Parameters
+    ----------
+    value : float or array_like, default 0
+        An array is broadcast to the shape of the weight.
 
     Examples
     --------
@@ -57,7 +62,7 @@ class Constant(_Fixed):
             return np.broadcast_to(np.asarray(self.value), shape)
         except ValueError:
             raise ValueError(
-                f"[Constant] expected a value that fits a weight of shape {shape}. "
+                f"[Constant] expected a value that broadcasts to the shape of the weight, {shape}. "
                 f"Received: an array of shape {np.shape(self.value)}"
             ) from None
 
@@ -67,7 +72,12 @@ class Constant(_Fixed):
 
 @registry.register("identity_initializer", "identityinitializer")
 class Identity(_Fixed):
-    """``gain`` (default 1) times the identity matrix; for kernels of dense layers.
+    """The identity matrix times a number, for the kernels of dense layers.
+
+    Parameters
+    ----------
+    gain : float, default 1
+        The value on the diagonal.
 
     Examples
     --------
@@ -83,7 +93,7 @@ class Identity(_Fixed):
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         if len(shape) != 2:
             raise ValueError(
-                f"[Identity] expected a weight of rank 2; Dirac is for convolutions. Received: shape={shape}"
+                f"[Identity] expected a weight of rank 2 (for convolutions use Dirac). Received: shape={shape}"
             )
         return self.gain * np.eye(shape[0], shape[1])
 
@@ -93,10 +103,10 @@ class Identity(_Fixed):
 
 @registry.register()
 class Dirac(_Fixed):
-    """A kernel with which a convolution returns its input: 1 in the centre, from each channel to the filter of the same
-    number.
+    """A kernel with which a convolution returns its input.
 
-    If there are more filters than channels, the others are 0. PyTorch has this as ``dirac_``; Keras does not have it.
+    The weight from channel i to filter i is 1 in the centre of the kernel; all other weights are 0. Keras does not have
+    this initializer; in PyTorch it is called ``dirac_``.
 
     Examples
     --------

@@ -1,8 +1,4 @@
-"""Initializers with a given mean and deviation (normal, uniform, truncated normal), and orthogonal matrices.
-
-Orthogonal: Saxe, McClelland and Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep linear neural
-networks", 2013.
-"""
+"""Initializers whose random numbers have a distribution that does not depend on the shape, and Orthogonal."""
 
 from __future__ import annotations
 
@@ -19,7 +15,16 @@ __all__ = ["Orthogonal", "RandomNormal", "RandomUniform", "TruncatedNormal", "tr
 
 @registry.register("normal")
 class RandomNormal(Initializer):
-    """Normal with ``mean`` (default 0) and ``stddev`` (default 0.05)."""
+    """Random numbers with a normal distribution.
+
+    Parameters
+    ----------
+    mean : float, default 0
+    stddev : float, default 0.05
+        The standard deviation.
+    seed : int, optional
+        See :class:`Initializer`.
+    """
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
         super().__init__(seed)
@@ -35,7 +40,9 @@ class RandomNormal(Initializer):
 
 @registry.register()
 class TruncatedNormal(RandomNormal):
-    """Like :class:`RandomNormal`, but values more than two ``stddev`` from the mean are drawn again.
+    """Random numbers with a normal distribution, of which none is more than ``2 * stddev`` away from the mean.
+
+    Numbers further away are drawn again. The parameters are those of :class:`RandomNormal`.
 
     Examples
     --------
@@ -49,7 +56,14 @@ class TruncatedNormal(RandomNormal):
 
 @registry.register("uniform")
 class RandomUniform(Initializer):
-    """Uniform in [``minval``, ``maxval``) (default +-0.05)."""
+    """Random numbers with a uniform distribution in the interval [``minval``, ``maxval``).
+
+    Parameters
+    ----------
+    minval, maxval : float, default -0.05 and 0.05
+    seed : int, optional
+        See :class:`Initializer`.
+    """
 
     def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None) -> None:
         super().__init__(seed)
@@ -65,10 +79,21 @@ class RandomUniform(Initializer):
 
 @registry.register("orthogonal_initializer", "orthogonalinitializer")
 class Orthogonal(Initializer):
-    """``gain`` (default 1) times a random matrix with orthonormal rows or columns, whichever are fewer.
+    """A random matrix times a number. Its rows or its columns, whichever are fewer, are orthonormal.
 
-    For a kernel, the last axis gives the columns of the matrix, and all others together give the rows. Saxe, McClelland
-    and Ganguli, 2013.
+    The columns of the matrix are the last axis of the weight, and its rows are all other axes together.
+
+    Parameters
+    ----------
+    gain : float, default 1
+        The number.
+    seed : int, optional
+        See :class:`Initializer`.
+
+    Notes
+    -----
+    Saxe, McClelland and Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep linear neural
+    networks", 2013.
 
     Examples
     --------
@@ -87,7 +112,7 @@ class Orthogonal(Initializer):
             raise ValueError(f"[Orthogonal] expected a weight of at least two axes. Received: shape={shape}")
         rows, columns = math.prod(shape[:-1]), shape[-1]
         q, r = np.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))
-        q *= np.sign(np.diag(r))  # makes all rotations equally likely
+        q *= np.sign(np.diag(r))  # makes all orthogonal matrices equally likely
         return self.gain * (q if rows >= columns else q.T).reshape(shape)
 
     def get_config(self) -> dict[str, Any]:
@@ -95,7 +120,7 @@ class Orthogonal(Initializer):
 
 
 def truncated_normal_values(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """Standard normal values. Those beyond +-2 are drawn again until there are none."""
+    """Draw standard normal numbers. Those with a magnitude above 2 are drawn again until there are none."""
     values = rng.standard_normal(shape, dtype=np.float32)
     while (outside := np.abs(values) > 2.0).any():
         values[outside] = rng.standard_normal(int(outside.sum()), dtype=np.float32)

@@ -1,7 +1,7 @@
-"""Initializers whose variance depends on the size of the weight: those of Glorot, He and LeCun.
+"""Initializers whose variance depends on the shape of the weight: those of Glorot, He and LeCun.
 
-Glorot: Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010.
-He: He et al., "Delving deep into rectifiers", 2015. LeCun: LeCun et al., "Efficient BackProp", 1998.
+Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010;
+He et al., "Delving deep into rectifiers", 2015; LeCun et al., "Efficient BackProp", 1998.
 """
 
 from __future__ import annotations
@@ -36,16 +36,17 @@ _DISTRIBUTIONS = ("truncated_normal", "untruncated_normal", "uniform")
 
 @registry.register()
 class VarianceScaling(Initializer):
-    """Zero mean and a variance of ``scale / fan``.
+    """Random numbers with mean 0 and variance ``scale / fan``.
 
     Parameters
     ----------
     scale : float, default 1
     mode : {"fan_in", "fan_out", "fan_avg"}, default "fan_in"
-        The number of :func:`compute_fans` by which the variance is divided; "fan_avg" is the mean of both.
+        What ``fan`` is: one of the two numbers that :func:`compute_fans` returns, or their mean.
     distribution : {"truncated_normal", "untruncated_normal", "uniform"}, default "truncated_normal"
-        "normal" is another word for the first.
+        "normal" is another name of "truncated_normal".
     seed : int, optional
+        See :class:`Initializer`.
 
     Examples
     --------
@@ -82,7 +83,13 @@ class VarianceScaling(Initializer):
 
 
 class _Named(VarianceScaling):
-    """An initializer with fixed parameters, except for the seed."""
+    """The base class of initializers that are a :class:`VarianceScaling` with fixed arguments.
+
+    Parameters
+    ----------
+    seed : int, optional
+        See :class:`Initializer`.
+    """
 
     arguments: ClassVar[tuple[float, str, str]]
 
@@ -97,7 +104,9 @@ class _Named(VarianceScaling):
 
 @registry.register("xavier_uniform")
 class GlorotUniform(_Named):
-    """Uniform in +-sqrt(6 / (fan_in + fan_out)), the default of kernels.
+    """Random numbers with a uniform distribution between -a and a, where a = sqrt(6 / (fan_in + fan_out)).
+
+    It is the default for kernels. See :func:`compute_fans`. By Glorot and Bengio, 2010.
 
     Examples
     --------
@@ -112,41 +121,59 @@ class GlorotUniform(_Named):
 
 @registry.register("xavier_normal")
 class GlorotNormal(_Named):
-    """Truncated normal with variance 2 / (fan_in + fan_out)."""
+    """Random numbers with a truncated normal distribution of variance 2 / (fan_in + fan_out).
+
+    See :func:`compute_fans`. By Glorot and Bengio, 2010.
+    """
 
     arguments = (1.0, "fan_avg", "truncated_normal")
 
 
 @registry.register("kaiming_uniform")
 class HeUniform(_Named):
-    """Uniform in +-sqrt(6 / fan_in)."""
+    """Random numbers with a uniform distribution between -a and a, where a = sqrt(6 / fan_in).
+
+    See :func:`compute_fans`. By He et al., 2015.
+    """
 
     arguments = (2.0, "fan_in", "uniform")
 
 
 @registry.register("kaiming_normal")
 class HeNormal(_Named):
-    """Truncated normal with variance 2 / fan_in."""
+    """Random numbers with a truncated normal distribution of variance 2 / fan_in.
+
+    See :func:`compute_fans`. By He et al., 2015.
+    """
 
     arguments = (2.0, "fan_in", "truncated_normal")
 
 
 @registry.register()
 class LecunUniform(_Named):
-    """Uniform in +-sqrt(3 / fan_in)."""
+    """Random numbers with a uniform distribution between -a and a, where a = sqrt(3 / fan_in).
+
+    See :func:`compute_fans`. By LeCun et al., 1998.
+    """
 
     arguments = (1.0, "fan_in", "uniform")
 
 
 @registry.register()
 class LecunNormal(_Named):
-    """Truncated normal with variance 1 / fan_in, made for selu."""
+    """Random numbers with a truncated normal distribution of variance 1 / fan_in, as selu needs it.
+
+    See :func:`compute_fans`. By LeCun et al., 1998.
+    """
 
     arguments = (1.0, "fan_in", "truncated_normal")
 
 
 def compute_fans(shape: Sequence[int]) -> tuple[float, float]:
-    """(fan_in, fan_out) of a kernel of ``shape`` (..., inputs, outputs): each times the receptive field's size.
+    """Compute (fan_in, fan_out) of a kernel: how many inputs each output has, and how many outputs each input has.
+
+    For a kernel of shape (..., inputs, outputs) they are ``inputs`` and ``outputs``, times the product of the other
+    sizes. For a weight with fewer than two axes both are the number of values.
 
     Examples
     --------

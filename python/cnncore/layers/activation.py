@@ -98,7 +98,7 @@ class ReLU(_SameShape):
 
 @registry.register("leaky_relu", "leakyrelu")
 class LeakyReLU(_SameShape):
-    """y = x where x is positive, and y = ``negative_slope * x`` elsewhere.
+    """Compute y = x where x is positive, and y = ``negative_slope * x`` elsewhere.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ class LeakyReLU(_SameShape):
 
 @registry.register("prelu")
 class PReLU(Weighted):
-    """y = x where x is positive, and y = ``alpha * x`` elsewhere, where training changes ``alpha``.
+    """Compute y = x where x is positive, and y = ``alpha * x`` elsewhere, where training changes ``alpha``.
 
     Parameters
     ----------
@@ -199,7 +199,7 @@ class PReLU(Weighted):
 
 @registry.register()
 class ELU(_SameShape):
-    """y = x where x is positive, and y = ``alpha * (exp(x) - 1)`` elsewhere.
+    """Compute y = x where x is positive, and y = ``alpha * (exp(x) - 1)`` elsewhere.
 
     Parameters
     ----------
@@ -231,7 +231,7 @@ class ELU(_SameShape):
 
 @registry.register()
 class Softmax(_SameShape):
-    """y = exp(x) / sum(exp(x)), where the sum is along one axis.
+    """Compute y = exp(x) / sum(exp(x)), where the sum is along one axis.
 
     Parameters
     ----------

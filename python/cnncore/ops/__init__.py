@@ -1,27 +1,32 @@
-"""Ops as plain functions from NumPy arrays to NumPy arrays: the forward and the backward pass of each layer.
+"""Ops as functions of NumPy arrays that return NumPy arrays: the forward and the backward pass of each layer.
 
-Images are (batch, height, width, channels), convolution kernels (height, width, inputs per group, outputs), everything
-is float32. Arguments may be anything that ``numpy.asarray`` turns into numbers. They are copied only if they are not
-C-contiguous float32. Results are new arrays, except in the two optimizer updates.
+Images have the shape (batch, height, width, channels), and kernels of convolutions (height, width, inputs per group,
+outputs). All arrays are float32. Arguments may be anything that ``numpy.asarray`` turns into numbers; they are copied
+only if they are not C-contiguous float32 arrays. Results are new arrays, except in the two updates of optimizers.
 
-Padding is ``"valid"`` (none), ``"same"`` (Keras' rule: output size = ceil(size / stride), the odd pixel at the bottom
-and right), an int P on every side, or ``((top, bottom), (left, right))``.
+The argument ``padding`` is one of:
 
-``precision`` says how the operands of products, x, kernel and dy, are rounded; sums and results are float32. If a and b
-are the operands, the additional error of an element, compared with float32, is at most:
+- ``"valid"``: no padding.
+- ``"same"``: as much as makes the output size ceil(size / stride). If that is an odd number of rows or columns, there
+  is one more at the bottom or on the right than on the other side, as in Keras.
+- an int: that many rows and columns on every side.
+- ``((top, bottom), (left, right))``: numbers for each side.
+
+The argument ``precision`` says how the operands of products (x, kernel and dy) are rounded before they are multiplied.
+Sums and results are always float32. The error of a sum of products a * b, compared with float32, is at most:
 
 - ``"float32"``: 0. Operands have 24 bits of mantissa.
-- ``"bfloat16_3x"``: 5e-5 sum |a| |b|. Operands have 16 bits of mantissa: they are the sum of two bfloat16 values.
+- ``"bfloat16_3x"``: 5e-5 sum |a| |b|. Operands have 16 bits of mantissa: each is the sum of two bfloat16 numbers.
 - ``"bfloat16"``: 8e-3 sum |a| |b|. Operands have 8 bits of mantissa.
 
-Numbers below 1.2e-38 in magnitude (denormals) are replaced by zero inside the ops, since processors compute slowly with
-them. So a gradient that small becomes zero, for example in :func:`max_pool2d_backward`, while PyTorch keeps it.
-
 Convolutions with groups or with fewer than 16 input channels or filters, and dense layers with fewer than 32 features
-or 16 units, always compute in float32. In all others, numbers beyond 3.39e38, the largest bfloat16 number, become
-infinite.
+or 16 units, compute in float32 at every precision. In all others, operands beyond 3.39e38, the largest bfloat16 number,
+become infinite when they are rounded.
 
-``ops.mean``, ``ops.square`` and other names of ``keras.ops`` that NumPy also has are the NumPy functions.
+The ops replace numbers below 1.2e-38 in magnitude (denormals) by zero, since processors compute slowly with them. So a
+gradient that small becomes zero, for example in :func:`max_pool2d_backward`, while PyTorch keeps it.
+
+Names of ``keras.ops`` that NumPy also has, such as ``ops.mean`` and ``ops.square``, are the NumPy functions.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Activations that are computed element by element, softmax and log_softmax over the last axis, and their gradients."""
+"""Activation functions and their gradients, computed by the core."""
 
 from __future__ import annotations
 
@@ -45,21 +45,22 @@ def activation(
     max_value: float | None = None,
     threshold: float | None = None,
 ) -> Float32:
-    """Apply the activation called ``kind`` to x, of any shape.
+    """Apply the activation function called ``kind``.
 
     Parameters
     ----------
     x : array_like
+        An array of any shape.
     kind : str
         ``"linear"``, ``"relu"``, ``"leaky_relu"``, ``"relu6"``, ``"elu"``, ``"selu"``, ``"celu"``, ``"gelu"``,
-        ``"gelu_tanh"`` (gelu by its tanh approximation), ``"silu"`` or ``"swish"``, ``"mish"``, ``"sigmoid"``,
+        ``"gelu_tanh"`` (gelu with ``approximate=True``), ``"silu"`` or ``"swish"``, ``"mish"``, ``"sigmoid"``,
         ``"hard_sigmoid"``, ``"hard_silu"`` or ``"hard_swish"``, ``"tanh"``, ``"softplus"``, ``"softsign"``,
-        ``"exponential"``, ``"log_sigmoid"``, or over the last axis ``"softmax"``, ``"log_softmax"``.
-        The function of the same name in :mod:`cnncore.ops` has its formula.
+        ``"exponential"``, ``"log_sigmoid"``, or one of ``"softmax"`` and ``"log_softmax"``, which sum over the last
+        axis. The formulas are those of the functions of the same names in :mod:`cnncore.ops`.
     alpha : float, optional
-        The slope of relu and leaky_relu below the threshold, alpha of elu and celu. Keras' defaults where None.
+        The slope of relu and leaky_relu below the threshold, or ``alpha`` of elu and celu. The defaults are Keras'.
     max_value, threshold : float, optional
-        Of relu, leaky_relu and relu6.
+        Arguments of relu, leaky_relu and relu6, see :func:`relu`.
 
     Returns
     -------
@@ -68,7 +69,7 @@ def activation(
     Raises
     ------
     ValueError
-        If the name is not known or a parameter makes no sense.
+        If the name is not known, or if the function does not have a parameter that is given.
 
     Examples
     --------
@@ -89,7 +90,7 @@ def activation(
 
 
 def _config(kind: str, options: dict[str, float | None]) -> dict[str, Any]:
-    """An activation as :mod:`cnncore.activations` describes it."""
+    """Describe an activation as :func:`cnncore.activations.serialize` does."""
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     if "alpha" in given and kind in ("relu", "leaky_relu"):
         given["negative_slope"] = given.pop("alpha")
@@ -99,7 +100,7 @@ def _config(kind: str, options: dict[str, float | None]) -> dict[str, Any]:
 
 
 def _traced(x: Traced, kind: str, options: dict[str, float | None]) -> Any:
-    """The activation of an array inside a function that is being differentiated."""
+    """Apply an activation to an array inside a function that is being differentiated."""
     y = activation(x.value, kind, **options)
     return Traced(y, [(x, lambda dy: activation_backward(y, dy, kind, x=x.value, **options))])
 
@@ -114,18 +115,21 @@ def activation_backward(
     max_value: float | None = None,
     threshold: float | None = None,
 ) -> Float32:
-    """Gradient of :func:`activation` with respect to x, from its output y and the gradient dy of that output.
+    """Compute the gradient of :func:`activation` with respect to x.
 
-    The gradients of gelu, gelu_tanh, silu, mish, hard_silu and softsign need ``x``, and y may be None. The others need
-    y, and do not read x.
+    For gelu, gelu_tanh, silu, mish, hard_silu and softsign it is computed from ``x``, and ``y`` may be None. For all
+    other functions it is computed from ``y``, and ``x`` is not used.
 
     Parameters
     ----------
     y : array_like or None
+        The output of :func:`activation`.
     dy : array_like, shape of y
+        The gradient of the loss with respect to the output.
     kind, alpha, max_value, threshold
         As given to :func:`activation`.
     x : array_like, optional
+        The input of :func:`activation`.
 
     Returns
     -------
@@ -148,7 +152,7 @@ def activation_backward(
 def _parameters(
     kind: str, alpha: float | None, max_value: float | None, threshold: float | None
 ) -> tuple[float, float, float]:
-    """The parameters of a kind, Keras' defaults for those that are not given."""
+    """Return the parameters of an activation. Those that are not given have Keras' defaults."""
     given = {"alpha": alpha, "max_value": max_value, "threshold": threshold}
     if not isinstance(kind, str):
         raise TypeError(f"[activation] expected `kind` to be a name. Received: {type(kind).__name__}")
@@ -158,7 +162,7 @@ def _parameters(
         if value is None:
             continue
         if name not in allowed:
-            raise ValueError(f"[{kind}] expected no `{name}`, which it does not have. Received: {name}={value!r}")
+            raise ValueError(f"[{kind}] expected no `{name}`: {kind} does not have it. Received: {name}={value!r}")
         defaults[name] = math.inf if value == math.inf else _checks.number(value, name, kind)
     return defaults["alpha"], defaults["max_value"], defaults["threshold"]
 
@@ -173,37 +177,40 @@ _PARAMETERS = {
 
 
 def relu(x: ArrayLike, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Float32:
-    """min(x, max_value) where x > threshold, else negative_slope * (x - threshold); max(x, 0) by default."""
+    """Compute min(x, max_value) where x >= threshold, and negative_slope * (x - threshold) elsewhere.
+
+    By default this is max(x, 0).
+    """
     return activation(x, "relu", alpha=negative_slope, max_value=max_value, threshold=threshold)
 
 
 def leaky_relu(x: ArrayLike, negative_slope: float = 0.2) -> Float32:
-    """X where x > 0, else negative_slope * x."""
+    """Compute x where x > 0, and negative_slope * x elsewhere."""
     return activation(x, "leaky_relu", alpha=negative_slope)
 
 
 def relu6(x: ArrayLike) -> Float32:
-    """min(max(x, 0), 6)."""
+    """Compute min(max(x, 0), 6)."""
     return activation(x, "relu6")
 
 
 def elu(x: ArrayLike, alpha: float = 1.0) -> Float32:
-    """X where x > 0, else alpha * (exp(x) - 1) (Clevert et al., 2016)."""
+    """Compute x where x > 0, and alpha * (exp(x) - 1) elsewhere (Clevert et al., 2015)."""
     return activation(x, "elu", alpha=alpha)
 
 
 def selu(x: ArrayLike) -> Float32:
-    """1.0507 * elu(x, alpha=1.67326), which keeps mean 0 and variance 1 (Klambauer et al., 2017)."""
+    """Compute 1.0507 * elu(x, alpha=1.67326) (Klambauer et al., 2017)."""
     return activation(x, "selu")
 
 
 def celu(x: ArrayLike, alpha: float = 1.0) -> Float32:
-    """X where x > 0, else alpha * (exp(x / alpha) - 1) (Barron, 2017)."""
+    """Compute x where x > 0, and alpha * (exp(x / alpha) - 1) elsewhere (Barron, 2017)."""
     return activation(x, "celu", alpha=alpha)
 
 
 def gelu(x: ArrayLike, approximate: bool = False) -> Float32:
-    """X times the normal distribution function of x (Hendrycks and Gimpel, 2016).
+    """Compute x times the probability that a standard normal number is less than x (Hendrycks and Gimpel, 2016).
 
     ``approximate=True`` computes 0.5 * x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))).
     """
@@ -211,62 +218,62 @@ def gelu(x: ArrayLike, approximate: bool = False) -> Float32:
 
 
 def silu(x: ArrayLike) -> Float32:
-    """X * sigmoid(x), also called swish (Ramachandran et al., 2017)."""
+    """Compute x * sigmoid(x), which is also called swish (Elfwing et al., 2017)."""
     return activation(x, "silu")
 
 
 def mish(x: ArrayLike) -> Float32:
-    """X * tanh(softplus(x)) (Misra, 2019)."""
+    """Compute x * tanh(softplus(x)) (Misra, 2019)."""
     return activation(x, "mish")
 
 
 def sigmoid(x: ArrayLike) -> Float32:
-    """1 / (1 + exp(-x))."""
+    """Compute 1 / (1 + exp(-x))."""
     return activation(x, "sigmoid")
 
 
 def hard_sigmoid(x: ArrayLike) -> Float32:
-    """min(max(x / 6 + 0.5, 0), 1)."""
+    """Compute min(max(x / 6 + 0.5, 0), 1)."""
     return activation(x, "hard_sigmoid")
 
 
 def hard_silu(x: ArrayLike) -> Float32:
-    """X * hard_sigmoid(x), also called hard swish (Howard et al., 2019)."""
+    """Compute x * hard_sigmoid(x), which is also called hard swish (Howard et al., 2019)."""
     return activation(x, "hard_silu")
 
 
 def tanh(x: ArrayLike) -> Float32:
-    """Hyperbolic tangent of x."""
+    """Compute the hyperbolic tangent of x."""
     return activation(x, "tanh")
 
 
 def softplus(x: ArrayLike) -> Float32:
-    """log(1 + exp(x))."""
+    """Compute log(1 + exp(x))."""
     return activation(x, "softplus")
 
 
 def softsign(x: ArrayLike) -> Float32:
-    """X / (1 + |x|)."""
+    """Compute x / (1 + |x|)."""
     return activation(x, "softsign")
 
 
 def exponential(x: ArrayLike) -> Float32:
-    """exp(x)."""
+    """Compute exp(x)."""
     return activation(x, "exponential")
 
 
 def log_sigmoid(x: ArrayLike) -> Float32:
-    """log(1 / (1 + exp(-x)))."""
+    """Compute log(1 / (1 + exp(-x)))."""
     return activation(x, "log_sigmoid")
 
 
 def softmax(x: ArrayLike, axis: int = -1) -> Float32:
-    """exp(x) / sum(exp(x)) over ``axis``."""
+    """Compute exp(x) / sum(exp(x)), where the sum is along ``axis``."""
     return _along(axis, x, "softmax")
 
 
 def log_softmax(x: ArrayLike, axis: int = -1) -> Float32:
-    """X - log(sum(exp(x))) over ``axis``."""
+    """Compute x - log(sum(exp(x))), where the sum is along ``axis``."""
     return _along(axis, x, "log_softmax")
 
 
@@ -279,13 +286,13 @@ def _along(axis: int, x: Any, kind: str) -> Float32:
 
 
 def prelu(x: ArrayLike, alpha: ArrayLike) -> Float32:
-    """X where x > 0, else alpha * x, with an alpha per element or shared along axes (He et al., 2015).
+    """Compute x where x > 0, and alpha * x elsewhere (He et al., 2015).
 
     Parameters
     ----------
     x : array_like, shape (batch, ...)
     alpha : array_like
-        The shape of a sample, with 1 along axes that share a value.
+        An array of the shape of a sample, or of length 1 along axes where all values have the same alpha.
 
     Returns
     -------
@@ -305,15 +312,19 @@ def prelu(x: ArrayLike, alpha: ArrayLike) -> Float32:
 
 
 def prelu_backward(x: ArrayLike, alpha: ArrayLike, dy: ArrayLike) -> tuple[Float32, Float32]:
-    """Gradients of :func:`prelu`: (dx, dalpha).
+    """Compute the gradients of :func:`prelu` with respect to x and alpha.
 
     Parameters
     ----------
     x, alpha : array_like
         The arguments of :func:`prelu`.
-    dy : array_like
-        The gradient of its output.
+    dy : array_like, shape of x
+        The gradient of the loss with respect to the output.
 
+    Returns
+    -------
+    dx, dalpha : numpy.ndarray of float32
+        Arrays of the shapes of x and alpha.
 
     Examples
     --------

@@ -45,7 +45,7 @@ NUMPY_NAMES = (
 
 @functools.cache
 def numpy_function(name: str) -> Callable[..., Any]:
-    """NumPy's function of that name, which takes ``axis`` as a list of ints, too, where it takes several."""
+    """Return NumPy's function of that name. If it takes several axes, it also takes them as a list, as in Keras."""
     function: Callable[..., Any] = getattr(np, name)
     if name not in _WITH_AXES:
         return function
@@ -58,28 +58,30 @@ def numpy_function(name: str) -> Callable[..., Any]:
 
 
 def cast(x: Any, dtype: DTypeLike) -> Any:
-    """``x`` as an array of the type ``dtype``."""
+    """Convert ``x`` to an array of the type ``dtype``."""
     return (x if hasattr(x, "astype") else np.asarray(x)).astype(dtype)
 
 
 def convert_to_tensor(x: Any, dtype: DTypeLike | None = None) -> Any:
-    """``x`` as an array, of the type ``dtype`` if one is given."""
+    """Convert ``x`` to an array, of the type ``dtype`` if one is given. Symbolic tensors are returned as they are."""
+    if hasattr(x, "activated") and dtype in (None, "float32", np.float32):  # a symbolic tensor
+        return x
     array = x if isinstance(x, (Traced, Array)) else np.asarray(x).view(Array)
     return array if dtype is None else array.astype(dtype)
 
 
 def convert_to_numpy(x: Any) -> np.ndarray:
-    """``x`` as an array."""
+    """Convert ``x`` to a NumPy array."""
     return np.asarray(x)
 
 
 def stop_gradient(x: Any) -> Any:
-    """``x`` as a constant, through which no gradient passes."""
+    """Return ``x`` as a constant, through which no gradient passes."""
     return x.value if isinstance(x, Traced) else x
 
 
 def rsqrt(x: Any) -> Any:
-    """1 / sqrt(x)."""
+    """Compute 1 / sqrt(x)."""
     return 1.0 / np.sqrt(x)
 
 
@@ -89,9 +91,17 @@ def norm(
     axis: int | Sequence[int] | None = None,
     keepdims: bool = False,
 ) -> Any:
-    """The length of ``x`` along ``axis``: the root of its sum of squares, or the norm that ``ord`` names in NumPy.
+    """Compute the length of the vectors along ``axis``: the square root of the sum of the squares.
 
-    ``keepdims`` keeps these axes with size 1.
+    Parameters
+    ----------
+    x : array_like
+    ord : {None, 2}
+        Other norms are not supported.
+    axis : int or sequence of int, optional
+        The axes that are summed; all by default.
+    keepdims : bool, default False
+        Whether to keep the summed axes, with length 1.
     """
     if ord not in (None, 2):
         raise ValueError(f"[norm] expected `ord` to be None or 2. Received: ord={ord!r}")
@@ -100,10 +110,31 @@ def norm(
 
 
 def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: DTypeLike | None = None) -> np.ndarray:
-    """Arrays of ``num_classes`` values of type ``dtype`` along ``axis``, with a 1 at the place of each label ``x``."""
-    labels = _checks.numeric_array(x, "x", "one_hot").astype(np.int64)
+    """Turn labels into vectors that have a 1 at the place of the label and 0 elsewhere.
+
+    Parameters
+    ----------
+    x : array_like
+        Whole numbers from 0 to ``num_classes - 1``, in an array of any shape.
+    num_classes : int
+        The length of the vectors.
+    axis : int, default -1
+        The axis of the result along which the vectors lie.
+    dtype : optional, default "float32"
+
+    Raises
+    ------
+    ValueError
+        If a label is not a whole number from 0 to ``num_classes - 1``.
+    """
+    given = _checks.numeric_array(x, "x", "one_hot")
     count = _checks.integer(num_classes, "num_classes", "one_hot")
-    if labels.size and not (labels.min() >= 0 and labels.max() < count):
-        raise ValueError(f"[one_hot] expected labels in [0, {count}). Received: {labels.min()} to {labels.max()}")
+    with np.errstate(invalid="ignore"):  # NaN becomes a number that differs from it, which is refused below
+        labels = given.astype(np.int64)
+    if labels.size and ((labels != given).any() or labels.min() < 0 or labels.max() >= count):
+        raise ValueError(
+            f"[one_hot] expected labels to be whole numbers from 0 to {count - 1}. "
+            f"Received: labels from {given.min()} to {given.max()}"
+        )
     rows = np.eye(count, dtype=dtype or np.float32)[labels]
     return np.moveaxis(rows, -1, axis)

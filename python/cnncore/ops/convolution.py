@@ -1,4 +1,4 @@
-"""conv2d and its gradients, and the formula of the output size."""
+"""The convolution conv2d, its gradients, and the formula for the size of its output."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _KERNEL = "height, width, inputs, outputs"
 
 
 def conv_output_size(size: int, kernel_size: int, padding: int = 0, stride: int = 1) -> int:
-    """(W - F + 2P) / S + 1 rounded down: the size of the output of a convolution or a pool.
+    """Compute the size of the output of a convolution or a pooling: (W - F + 2 P) / S + 1, rounded down.
 
     Parameters
     ----------
     size, kernel_size, padding, stride : int
-        W, F, P and S.
+        The numbers W, F, P and S of the formula. The padding is that on each of the two sides.
 
     Raises
     ------
@@ -56,7 +56,10 @@ def conv2d(
     groups: int = 1,
     precision: str = "float32",
 ) -> Float32:
-    """Cross-correlate images with a kernel: each output is the sum of a patch times the kernel, plus the bias.
+    """Convolve images with a kernel.
+
+    Each output is the sum over a patch of the image of pixel times kernel, plus the bias. Mathematicians call this a
+    cross-correlation, since the kernel is not mirrored.
 
     Parameters
     ----------
@@ -64,12 +67,13 @@ def conv2d(
     kernel : array_like, shape (kernel height, kernel width, channels / groups, filters)
     bias : array_like, shape (filters,), optional
     strides, dilation_rate : int or two ints, default 1
-        How far the patch moves from one output to the next, and how far the pixels in it are apart.
-    padding : default "valid"
+        ``strides``: how many pixels the patch moves from one output to the next. ``dilation_rate``: the distance, in
+        pixels, between neighbouring pixels of the patch.
+    padding : str, int or two pairs of ints, default "valid"
         See :mod:`cnncore.ops`.
     groups : int, default 1
-        Channels and filters are divided into that many independent groups; ``groups = channels`` is a depthwise
-        convolution.
+        Channels and filters are divided into that many groups. Each filter sees only the channels of its group. With as
+        many groups as channels this is a depthwise convolution.
     precision : {"float32", "bfloat16_3x", "bfloat16"}, default "float32"
         How x and kernel are rounded in products; see :mod:`cnncore.ops`.
 
@@ -80,11 +84,11 @@ def conv2d(
     Raises
     ------
     ValueError
-        If ranks, channels or sizes do not fit together, or the kernel is larger than the padded input.
+        If the shapes of the arrays do not fit together, or the kernel is larger than the padded input.
 
     Examples
     --------
-    The worked example of a 6x6 image with padding 1 and a 3x3 kernel, at the patch 2 2 0 / 1 2 1 / 2 1 1:
+    A 3x3 kernel gives one number for a 3x3 patch, and an image of the same size for a 6x6 image with padding 1:
 
     >>> import numpy as np
     >>> patch = np.array([[2, 2, 0], [1, 2, 1], [2, 1, 1]]).reshape(1, 3, 3, 1)
@@ -98,6 +102,7 @@ def conv2d(
     if bias is not None:
         bias = _checks.float32_array(bias, "bias", "conv2d", 1, "filters")
     options = _window("conv2d", x, window, strides, padding, dilation_rate)
+    groups = _checks.integer(groups, "groups", "conv2d")
     return _core.conv2d(x, kernel, bias, *options, groups, _checks.precision(precision, "conv2d"))
 
 
@@ -112,26 +117,26 @@ def conv2d_backward(
     groups: int = 1,
     precision: str = "float32",
 ) -> tuple[Float32, Float32, Float32]:
-    """Gradients of :func:`conv2d` with respect to its three arrays.
+    """Compute the gradients of :func:`conv2d` with respect to x, kernel and bias.
 
     Parameters
     ----------
     x, kernel, strides, padding, dilation_rate, groups
         As given to :func:`conv2d`.
     dy : array_like, shape of the output
-        Gradient of the loss with respect to the output.
+        The gradient of the loss with respect to the output.
     precision : {"float32", "bfloat16_3x", "bfloat16"}, default "float32"
         How x, kernel and dy are rounded in products; see :mod:`cnncore.ops`.
 
     Returns
     -------
     dx, dkernel, dbias : numpy.ndarray of float32
-        Shapes of x, of kernel, and (filters,).
+        Arrays of the shapes of x and of kernel, and of shape (filters,).
 
     Raises
     ------
     ValueError
-        As :func:`conv2d`, and if dy does not have the output's shape.
+        As in :func:`conv2d`, and if dy does not have the shape of the output.
 
     Examples
     --------
@@ -149,8 +154,9 @@ def conv2d_backward(
     x, kernel, window = _conv2d_arrays(owner, x, kernel)
     dy = _checks.float32_array(dy, "dy", owner, 4, "batch, height, width, filters")
     options = _window(owner, x, window, strides, padding, dilation_rate)
+    groups = _checks.integer(groups, "groups", owner)
     grads = _core.conv2d_backward(x, kernel, dy, *options, groups, precision=_checks.precision(precision, owner))
-    # A gradient that is not needed is None. Here all are needed.
+    # The core returns None for gradients that it is told to leave out. Here it computes all three.
     return cast("tuple[Float32, Float32, Float32]", grads)
 
 

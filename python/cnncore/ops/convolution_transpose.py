@@ -1,4 +1,4 @@
-"""conv2d_transpose and its gradients."""
+"""The transposed convolution conv2d_transpose and its gradients."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ def conv2d_transpose(
     dilation_rate: Size = 1,
     precision: str = "float32",
 ) -> Float32:
-    """Add a multiple of the kernel to a larger image for each pixel. This computes the gradient of a convolution's
-    input.
+    """Transposed convolution: each pixel of x adds a multiple of the kernel to a larger image.
+
+    :func:`conv2d_backward` computes the gradient of its input in the same way.
 
     Parameters
     ----------
@@ -32,15 +33,16 @@ def conv2d_transpose(
     kernel : array_like, shape (kernel height, kernel width, filters, channels)
     bias : array_like, shape (filters,), optional
     strides, dilation_rate : int or two ints, default 1
-        How far the kernel moves in the output from one pixel to the next, and how far its elements are apart.
-    padding : default "valid"
-        How much is cut off the output: nothing ("valid"), as much as makes its size equal to size * stride ("same"), an
-        int for every side, or ``((top, bottom), (left, right))``.
+        ``strides``: the distance in the output, in pixels, between the kernels of neighbouring pixels of x.
+        ``dilation_rate``: the distance, in pixels, between neighbouring values of a kernel.
+    padding : str, int or two pairs of ints, default "valid"
+        How many rows and columns are cut off the output: none with "valid"; with "same" as many as leave
+        size * stride pixels; an int for every side; or ``((top, bottom), (left, right))``.
     output_padding : int or two ints, optional
-        Additional rows and columns at the bottom and right of the output, fewer than the strides. By default, as in
-        Keras, the output gets size * stride pixels with "same", and also with "valid" if the kernel is smaller than the
-        stride; otherwise there are none. If it is given with "same", the size is (size - 1) stride + extent - 2 (extent
-        // 2) + output_padding.
+        How many rows and columns are added at the bottom and on the right of the output; less than ``strides``. By
+        default, as in Keras, none are added, except that with "valid" the output has at least size * stride pixels. If
+        it is given together with "same", the output has (size - 1) stride + extent - 2 (extent // 2) + output_padding
+        pixels along each axis.
     precision : {"float32", "bfloat16_3x", "bfloat16"}, default "float32"
         How x and kernel are rounded in products; see :mod:`cnncore.ops`.
 
@@ -53,7 +55,7 @@ def conv2d_transpose(
     Raises
     ------
     ValueError
-        If ranks, channels or sizes do not fit together, or nothing of the output is left.
+        If the shapes of the arrays do not fit together, or the whole output would be cut off.
 
     References
     ----------
@@ -90,26 +92,26 @@ def conv2d_transpose_backward(
     dilation_rate: Size = 1,
     precision: str = "float32",
 ) -> tuple[Float32, Float32, Float32]:
-    """Gradients of :func:`conv2d_transpose` with respect to its three arrays.
+    """Compute the gradients of :func:`conv2d_transpose` with respect to x, kernel and bias.
 
     Parameters
     ----------
     x, kernel, strides, padding, output_padding, dilation_rate
         As given to :func:`conv2d_transpose`.
     dy : array_like, shape of the output
-        Gradient of the loss with respect to the output.
+        The gradient of the loss with respect to the output.
     precision : {"float32", "bfloat16_3x", "bfloat16"}, default "float32"
         How x, kernel and dy are rounded in products; see :mod:`cnncore.ops`.
 
     Returns
     -------
     dx, dkernel, dbias : numpy.ndarray of float32
-        Shapes of x, of kernel, and (filters,).
+        Arrays of the shapes of x and of kernel, and of shape (filters,).
 
     Raises
     ------
     ValueError
-        As :func:`conv2d_transpose`, and if dy does not have the output's shape.
+        As in :func:`conv2d_transpose`, and if dy does not have the shape of the output.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Global average and maximum of images, per channel, and their gradients."""
+"""The mean and the maximum of each channel over whole images, and their gradients."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _IMAGES = "batch, height, width, channels"
 
 
 def global_avg_pool2d(x: ArrayLike) -> Float32:
-    """Mean over all pixels, per channel.
+    """Compute the mean of each channel over all pixels of an image.
 
     Parameters
     ----------
@@ -39,15 +39,18 @@ def global_avg_pool2d(x: ArrayLike) -> Float32:
 
 
 def global_avg_pool2d_backward(x_shape: Sequence[int], dy: ArrayLike) -> Float32:
-    """Gradient of :func:`global_avg_pool2d` with respect to x, of which only the shape matters.
+    """Compute the gradient of :func:`global_avg_pool2d` with respect to x, which depends only on the shape of x.
 
     Parameters
     ----------
     x_shape : tuple of int
-        The shape of x.
-    dy : array_like
-        The gradient of its output.
+        The shape of x, (batch, height, width, channels).
+    dy : array_like, shape (batch, channels)
+        The gradient of the loss with respect to the output.
 
+    Returns
+    -------
+    numpy.ndarray of float32, shape x_shape
 
     Examples
     --------
@@ -60,7 +63,9 @@ def global_avg_pool2d_backward(x_shape: Sequence[int], dy: ArrayLike) -> Float32
 
 
 def global_max_pool2d(x: ArrayLike) -> Float32:
-    """Largest of all pixels of ``x``, per channel. Result and errors are those of :func:`global_avg_pool2d`.
+    """Find the largest value of each channel over all pixels of an image.
+
+    The argument ``x``, the shape of the result and the errors are those of :func:`global_avg_pool2d`.
 
     Examples
     --------
@@ -71,7 +76,9 @@ def global_max_pool2d(x: ArrayLike) -> Float32:
 
 
 def global_max_pool2d_backward(x: ArrayLike, dy: ArrayLike) -> Float32:
-    """Gradient of :func:`global_max_pool2d` of ``x``: dy goes to the first largest pixel of each channel.
+    """Compute the gradient of :func:`global_max_pool2d` with respect to ``x``, from the gradient ``dy`` of its output.
+
+    The gradient of each channel goes to the first pixel that has the largest value.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Functions of ``keras.ops.image``: of images (batch, height, width, channels), or of one without the batch axis."""
+"""Functions of ``keras.ops.image``, for images of shape (batch, height, width, channels) or one image without batch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["extract_patches", "resize", "rgb_to_grayscale"]
 
 
 def resize(images: Any, size: Any, interpolation: str = "bilinear", antialias: bool = False) -> Any:
-    """Images of another size; of a symbolic tensor this is the layer ``Resizing``.
+    """Scale images to another size. With a symbolic tensor this makes the layer ``Resizing``.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ def resize(images: Any, size: Any, interpolation: str = "bilinear", antialias: b
     size : (height, width)
     interpolation : {"bilinear", "nearest"}, default "bilinear"
     antialias : bool, default False
-        Only False: nothing is smoothed before images are made smaller.
+        Must be False. Smoothing images before they are made smaller is not supported.
 
     Examples
     --------
@@ -31,13 +31,14 @@ def resize(images: Any, size: Any, interpolation: str = "bilinear", antialias: b
     """
     if antialias or interpolation not in INTERPOLATIONS:
         raise ValueError(
-            f"[resize] expected antialias=False and an interpolation among {', '.join(INTERPOLATIONS)}. "
+            f"[resize] expected antialias=False and `interpolation` to be one of {', '.join(INTERPOLATIONS)}. "
             f"Received: antialias={antialias}, interpolation={interpolation!r}"
         )
     height, width = _checks.pair(size, "size", "resize")
     if hasattr(images, "given_to"):  # a symbolic tensor
         return images.given_to("Resizing", height=height, width=width, interpolation=interpolation)
     array = _checks.numeric_array(images, "images", "resize")
+    _check_rank(array.shape, "resize")
     dtype = np.uint8 if array.dtype == np.uint8 else np.float32
     batch = np.ascontiguousarray(array if array.ndim == 4 else array[None], dtype)
     result = resized(batch, height, width, interpolation)
@@ -45,17 +46,29 @@ def resize(images: Any, size: Any, interpolation: str = "bilinear", antialias: b
 
 
 def extract_patches(images: Any, size: Any, strides: Any = None, dilation_rate: Any = 1, padding: str = "valid") -> Any:
-    """The patches of images, side by side: (batch, rows, columns, height * width * channels).
+    """Cut images into patches that do not overlap, and return the values of each patch as a vector.
 
     Parameters
     ----------
-    images : array_like or symbolic tensor, (batch, height, width, channels)
+    images : array_like or symbolic tensor, (batch, height, width, channels) or (height, width, channels)
+        Rows at the bottom and columns on the right that do not fill a patch are left out.
     size : int or (height, width)
+        The size of a patch.
     strides : int or two ints, optional
-        Only ``size``, the default, so that patches do not overlap.
+        Must be equal to ``size``, the default. Patches that overlap are not supported.
     dilation_rate : int, default 1
-        Only 1.
+        Must be 1.
     padding : {"valid"}
+
+    Returns
+    -------
+    array or symbolic tensor, (batch, rows, columns, patch height * patch width * channels)
+        Without the batch axis if ``images`` has none.
+
+    Raises
+    ------
+    ValueError
+        If the images are smaller than a patch, or an argument has a value that is not supported.
 
     Examples
     --------
@@ -69,19 +82,54 @@ def extract_patches(images: Any, size: Any, strides: Any = None, dilation_rate: 
             "[extract_patches] expected patches side by side: strides equal to size, no dilation and padding='valid'. "
             f"Received: {size=}, {strides=}, {dilation_rate=}, {padding=}"
         )
+    if not hasattr(images, "shape"):
+        images = _checks.numeric_array(images, "images", "extract_patches")
+    _check_rank(images.shape, "extract_patches")
+    if len(images.shape) == 3:
+        return extract_patches(images[np.newaxis], size)[0]
     _, height, width, channels = images.shape
     rows, columns = height // high, width // wide
+    if not rows or not columns:
+        raise ValueError(
+            f"[extract_patches] expected images of at least {high} x {wide} pixels. Received: shape {images.shape}"
+        )
     cut = images[:, : rows * high, : columns * wide]
     parts = np.transpose(np.reshape(cut, (-1, rows, high, columns, wide, channels)), (0, 1, 3, 2, 4, 5))
     return np.reshape(parts, (-1, rows, columns, high * wide * channels))
 
 
 def rgb_to_grayscale(images: Any) -> Any:
-    """Grey images with one channel: 0.2989 red + 0.587 green + 0.114 blue.
+    """Turn coloured images into grey ones with one channel: 0.2989 red + 0.587 green + 0.114 blue.
+
+    Parameters
+    ----------
+    images : array_like or symbolic tensor, (batch, height, width, 3) or (height, width, 3)
+
+    Returns
+    -------
+    array or symbolic tensor, (batch, height, width, 1) or (height, width, 1)
+
+    Raises
+    ------
+    ValueError
+        If the images do not have three channels.
 
     Examples
     --------
     >>> rgb_to_grayscale(np.ones((1, 1, 3))).shape
     (1, 1, 1)
     """
+    if not hasattr(images, "shape"):
+        images = _checks.numeric_array(images, "images", "rgb_to_grayscale")
+    _check_rank(images.shape, "rgb_to_grayscale")
+    if images.shape[-1] != 3:
+        raise ValueError(f"[rgb_to_grayscale] expected images with 3 channels. Received: shape {tuple(images.shape)}")
     return np.sum(images * np.array([0.2989, 0.587, 0.114], np.float32), axis=-1, keepdims=True)
+
+
+def _check_rank(shape: Any, owner: str) -> None:
+    if len(shape) not in (3, 4):
+        raise ValueError(
+            f"[{owner}] expected images of rank 4 (batch, height, width, channels), or one image of rank 3. "
+            f"Received: shape {tuple(shape)}"
+        )

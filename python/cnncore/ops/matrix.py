@@ -1,4 +1,4 @@
-"""Dense layers and losses, with their gradients."""
+"""The product of a dense layer, two losses, and their gradients."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def dense(x: ArrayLike, kernel: ArrayLike, bias: ArrayLike | None = None, *, pre
     kernel : array_like, shape (features, units)
     bias : array_like, shape (units,), optional
     precision : {"float32", "bfloat16_3x", "bfloat16"}, default "float32"
-        How exactly x and kernel enter the products; see :mod:`cnncore.ops`.
+        How x and kernel are rounded in products; see :mod:`cnncore.ops`.
 
     Returns
     -------
@@ -29,11 +29,11 @@ def dense(x: ArrayLike, kernel: ArrayLike, bias: ArrayLike | None = None, *, pre
     Raises
     ------
     ValueError
-        If ranks or sizes do not fit together.
+        If the shapes of the arrays do not fit together.
 
     Examples
     --------
-    The single neuron f(x * w + w0), before its f:
+    A single neuron with the input 2, the weight 3 and the bias 1:
 
     >>> dense([[2.0]], [[3.0]], [1.0])
     array([[7.]], dtype=float32)
@@ -48,11 +48,21 @@ def dense(x: ArrayLike, kernel: ArrayLike, bias: ArrayLike | None = None, *, pre
 def dense_backward(
     x: ArrayLike, kernel: ArrayLike, dy: ArrayLike, *, precision: str = "float32"
 ) -> tuple[Float32, Float32, Float32]:
-    """Gradients of :func:`dense` of ``x`` and ``kernel``: (dx, dkernel, dbias).
+    """Compute the gradients of :func:`dense` with respect to x, kernel and bias.
 
-    dy, of shape (batch, units), is the gradient of its output.
+    Parameters
+    ----------
+    x, kernel : array_like
+        As given to :func:`dense`.
+    dy : array_like, shape (batch, units)
+        The gradient of the loss with respect to the output.
+    precision : {"float32", "bfloat16_3x", "bfloat16"}, default "float32"
+        How x, kernel and dy are rounded in products; see :mod:`cnncore.ops`.
 
-    ``precision`` is that of :func:`dense`; it holds for dy too.
+    Returns
+    -------
+    dx, dkernel, dbias : numpy.ndarray of float32
+        Arrays of the shapes of x and of kernel, and of shape (units,).
 
     Examples
     --------
@@ -66,23 +76,25 @@ def dense_backward(
 
 
 def softmax_cross_entropy(logits: ArrayLike, labels: ArrayLike) -> tuple[float, Float32]:
-    """Mean cross-entropy of softmax(logits) against labels, and its gradient.
+    """Compute the mean cross-entropy between labels and softmax(logits), and its gradient.
 
     Parameters
     ----------
     logits : array_like, shape (batch, classes)
     labels : array_like of int, shape (batch,), or of float, shape (batch, classes)
-        Class numbers, or one row of probabilities for each sample.
+        The number of the class of each sample, or the probabilities of all classes for each sample.
 
     Returns
     -------
     loss : float
+        The mean over the samples.
     dlogits : numpy.ndarray of float32, shape (batch, classes)
+        The gradient of the loss with respect to the logits.
 
     Raises
     ------
     ValueError
-        If shapes do not fit together or a label is outside [0, classes).
+        If the shapes do not fit together, or a class number is not from 0 to classes - 1.
 
     Examples
     --------
@@ -98,7 +110,9 @@ def softmax_cross_entropy(logits: ArrayLike, labels: ArrayLike) -> tuple[float, 
 
 
 def mean_squared_error(y_pred: ArrayLike, y_true: ArrayLike) -> tuple[float, Float32]:
-    """Mean of (y_pred - y_true)^2 over all elements, and its gradient with respect to y_pred.
+    """Compute the mean of (y_pred - y_true)^2 over all values, and its gradient with respect to ``y_pred``.
+
+    ``y_pred`` and ``y_true`` are arrays of the same shape.
 
     Examples
     --------

@@ -1,7 +1,8 @@
-"""Ops with several inputs: sums, products, extrema, concatenation, products over an axis, and their gradients.
+"""Ops with several inputs, such as sums, concatenation and dot products, and their gradients.
 
-Inputs are arrays whose first axis is the batch. Inputs of elementwise ops may have axes of size 1, which are repeated.
-As in Keras, an input with fewer axes gets axes of size 1 after the batch axis.
+The first axis of each input is that of the batch. Ops that combine the values at the same place of each input repeat
+the values along axes of length 1, where another input is longer. As in Keras, an input with fewer axes than another one
+gets axes of length 1 after the batch axis.
 """
 
 from __future__ import annotations
@@ -18,26 +19,26 @@ __all__ = ["batch_dot", "batch_dot_backward", "merge", "merge_backward"]
 
 
 def merge(inputs: Sequence[ArrayLike], kind: str, *, axis: int = -1) -> Float32:
-    """Combine arrays element by element, or put them one after another.
+    """Combine arrays value by value, or join them along an axis.
 
     Parameters
     ----------
     inputs : sequence of array_like, shape (batch, ...) each
     kind : {"add", "subtract", "multiply", "average", "maximum", "minimum", "concatenate"}
-        ``"subtract"`` takes two inputs, the others any number. A maximum or minimum is NaN if an input is NaN.
+        ``"subtract"`` takes two inputs, the others any number. A maximum or minimum is NaN where an input is NaN.
     axis : int, default -1
-        The axis of ``"concatenate"``, along which the inputs may have different sizes. It must not be 0, the batch
-        axis.
+        The axis along which ``"concatenate"`` joins the arrays, and along which their sizes may differ. Axis 0, that of
+        the batch, cannot be chosen.
 
     Returns
     -------
     numpy.ndarray of float32
-        An array of the common shape; for ``"concatenate"`` the sizes along ``axis`` are added.
+        An array of the shape of the inputs. For ``"concatenate"`` its size along ``axis`` is the sum of theirs.
 
     Raises
     ------
     ValueError
-        If the name is not known or shapes do not fit together.
+        If ``kind`` is not known, or the shapes do not fit together.
 
     Examples
     --------
@@ -53,12 +54,11 @@ def merge(inputs: Sequence[ArrayLike], kind: str, *, axis: int = -1) -> Float32:
 
 
 def merge_backward(inputs: Sequence[ArrayLike], dy: ArrayLike, kind: str, *, axis: int = -1) -> list[Float32]:
-    """Gradients of :func:`merge` with respect to each input, for the gradient dy of its output.
+    """Compute the gradients of :func:`merge` with respect to each input.
 
-    ``kind`` and ``axis`` are those of :func:`merge`.
-
-    Of several equal largest (or smallest) inputs the first receives the gradient, as in TensorFlow; PyTorch and JAX
-    halve it between two.
+    ``dy`` is the gradient of the loss with respect to the output. ``inputs``, ``kind`` and ``axis`` are those of
+    :func:`merge`. Where several inputs of a maximum (or minimum) have the largest (or smallest) value, the first of
+    them gets the gradient, as in TensorFlow. PyTorch and JAX divide it equally.
 
     Examples
     --------
@@ -73,26 +73,27 @@ def merge_backward(inputs: Sequence[ArrayLike], dy: ArrayLike, kind: str, *, axi
 
 
 def batch_dot(x1: ArrayLike, x2: ArrayLike, axes: int | Sequence[int] = -1, normalize: bool = False) -> Float32:
-    """Products of x1 and x2, summed over an axis of each, sample by sample (Keras' ``Dot``).
+    """Compute the dot products of the vectors of x1 and x2, separately for each sample, as Keras' layer ``Dot`` does.
 
     Parameters
     ----------
     x1, x2 : array_like, shape (batch, ...)
     axes : int or two ints, default -1
-        The axes over which products are summed. They must not be 0, the batch axis.
+        The axis along which the vectors lie, for both arrays or for each. Axis 0, that of the batch, cannot be chosen.
     normalize : bool, default False
-        Whether to divide each vector by its length first, or by 1e-7 if it is shorter. The results are then cosines.
+        Whether to divide each vector by its length first. The results are then cosines of angles. A vector that is
+        shorter than 1e-7 is divided by 1e-7.
 
     Returns
     -------
     numpy.ndarray of float32
-        The axes of x1 without the summed one, followed by those of x2 without the batch axis and the summed one;
-        (batch, 1) if there are no other axes.
+        An array with the axes of x1 except that of the vectors, followed by those of x2 except the batch and that of
+        the vectors. Its shape is (batch, 1) if there are no other axes.
 
     Raises
     ------
     ValueError
-        If the axes do not exist or have different sizes.
+        If an axis does not exist, or the vectors have different lengths.
 
     Examples
     --------
@@ -107,15 +108,19 @@ def batch_dot(x1: ArrayLike, x2: ArrayLike, axes: int | Sequence[int] = -1, norm
 def batch_dot_backward(
     x1: ArrayLike, x2: ArrayLike, dy: ArrayLike, axes: int | Sequence[int] = -1, normalize: bool = False
 ) -> tuple[Float32, Float32]:
-    """Gradients of :func:`batch_dot` with respect to x1 and x2.
+    """Compute the gradients of :func:`batch_dot` with respect to x1 and x2.
 
     Parameters
     ----------
     x1, x2, axes, normalize
-        The arguments of :func:`batch_dot`.
-    dy : array_like
-        The gradient of its output.
+        As given to :func:`batch_dot`.
+    dy : array_like, shape of the output
+        The gradient of the loss with respect to the output.
 
+    Returns
+    -------
+    dx1, dx2 : numpy.ndarray of float32
+        Arrays of the shapes of x1 and x2.
 
     Examples
     --------
@@ -141,10 +146,10 @@ def _arrays(inputs: Any, owner: str) -> list[Float32]:
 
 
 def _sample_axis(axis: Any, rank: int, name: str, owner: str) -> int:
-    """An axis of an array with a batch axis, as an axis of its samples."""
+    """Return the number that an axis of an array of rank ``rank`` has in its samples, whose first axis is 0."""
     number = _checks.integer(axis, name, owner, minimum=-rank)
     if not number % max(rank, 1) >= 1 or number >= rank:
-        raise ValueError(f"[{owner}] expected `{name}` to be an axis behind the batch. Received: {name}={axis!r}")
+        raise ValueError(f"[{owner}] expected `{name}` to be an axis after the batch axis. Received: {name}={axis!r}")
     return number % rank - 1
 
 

@@ -1,7 +1,7 @@
 """Batch, layer and group normalization and their gradients.
 
-All compute gamma * (x - mean) / sqrt(variance + epsilon) + beta, where mean and variance are taken over a set of values
-and the variance is the mean of the squared deviations (divided by n, not by n - 1).
+All of them compute gamma * (x - mean) / sqrt(variance + epsilon) + beta. They differ in the set of values of which mean
+and variance are taken. The variance is the mean of the squared deviations: it is divided by n, not by n - 1.
 """
 
 from __future__ import annotations
@@ -43,19 +43,19 @@ def batch_normalization(
     gamma, beta : array_like, shape (channels,), optional
         Ones and zeros by default.
     mean, variance : array_like, shape (channels,), optional
-        Inference: these are used instead of those of x. Both or none.
+        Both or neither. If they are given, as in inference, they are used instead of the mean and variance of x.
     epsilon : float, default 1e-3
 
     Returns
     -------
     y : numpy.ndarray of float32, shape of x
     mean, variance : numpy.ndarray of float32, shape (channels,)
-        What was used.
+        The mean and variance that were used.
 
     Raises
     ------
     ValueError
-        If shapes do not fit together, or one of mean and variance is given alone.
+        If the shapes do not fit together, or only one of mean and variance is given.
 
     Examples
     --------
@@ -70,7 +70,7 @@ def batch_normalization(
     mean, variance = _vector(mean, "mean", owner), _vector(variance, "variance", owner)
     if (mean is None) != (variance is None):
         given = "mean" if variance is None else "variance"
-        raise ValueError(f"[{owner}] expected both `mean` and `variance`, or none. Received: only `{given}`")
+        raise ValueError(f"[{owner}] expected both `mean` and `variance`, or neither. Received: only `{given}`")
     if mean is None or variance is None:
         return _core.batch_normalization(x, gamma, beta, epsilon)
     return _core.batch_normalization_inference(x, mean, variance, gamma, beta, epsilon), mean, variance
@@ -79,9 +79,9 @@ def batch_normalization(
 def batch_normalization_backward(
     x: ArrayLike, dy: ArrayLike, gamma: ArrayLike | None = None, *, epsilon: float = 1e-3
 ) -> _Gradients:
-    """Gradients of :func:`batch_normalization` by the statistics of x: (dx, dgamma, dbeta).
+    """Compute the gradients of :func:`batch_normalization` without ``mean`` and ``variance``: (dx, dgamma, dbeta).
 
-    ``gamma`` is the scale of the forward pass, and ``dy`` the gradient of its output.
+    ``x``, ``gamma`` and ``epsilon`` are those of the forward pass, and ``dy`` is the gradient of its output.
 
     Examples
     --------
@@ -104,7 +104,7 @@ def layer_normalization(
     axes: int = 1,
     epsilon: float = 1e-3,
 ) -> Float32:
-    """Normalize over the last ``axes`` axes of x, each position of the others by itself (Ba et al., 2016).
+    """Normalize by the mean and variance over the last axes of x (Ba et al., 2016).
 
     Parameters
     ----------
@@ -112,6 +112,7 @@ def layer_normalization(
     gamma, beta : array_like, shape of the last ``axes`` axes of x, optional
         Ones and zeros by default.
     axes : int, default 1
+        The number of axes over which mean and variance are taken.
     epsilon : float, default 1e-3
 
     Returns
@@ -121,7 +122,7 @@ def layer_normalization(
     Raises
     ------
     ValueError
-        If x has fewer axes or shapes do not fit together.
+        If x has fewer than ``axes`` axes, or the shapes do not fit together.
 
     Examples
     --------
@@ -139,9 +140,9 @@ def layer_normalization(
 def layer_normalization_backward(
     x: ArrayLike, dy: ArrayLike, gamma: ArrayLike | None = None, *, axes: int = 1, epsilon: float = 1e-3
 ) -> _Gradients:
-    """Gradients of :func:`layer_normalization`: (dx, dgamma, dbeta), the last two of the shape of the last axes.
+    """Compute the gradients of :func:`layer_normalization`: (dx, dgamma, dbeta).
 
-    ``x`` and ``gamma`` are those of the forward pass, and ``dy`` is the gradient of its output.
+    ``x``, ``gamma``, ``axes`` and ``epsilon`` are those of the forward pass, and ``dy`` is the gradient of its output.
 
     Examples
     --------
@@ -167,7 +168,7 @@ def group_normalization(
     groups: int = 32,
     epsilon: float = 1e-3,
 ) -> Float32:
-    """Normalize each sample over all positions of each of ``groups`` groups of channels (Wu and He, 2018).
+    """Normalize by the mean and variance of each group of channels of each sample (Wu and He, 2018).
 
     Parameters
     ----------
@@ -175,7 +176,7 @@ def group_normalization(
     gamma, beta : array_like, shape (channels,), optional
         Ones and zeros by default.
     groups : int, default 32
-        A divisor of the number of channels.
+        The number of groups. The number of channels must be divisible by it.
     epsilon : float, default 1e-3
 
     Returns
@@ -185,7 +186,7 @@ def group_normalization(
     Raises
     ------
     ValueError
-        If groups do not divide the channels or shapes do not fit together.
+        If the number of channels is not divisible by ``groups``, or the shapes do not fit together.
 
     Examples
     --------
@@ -202,9 +203,9 @@ def group_normalization(
 def group_normalization_backward(
     x: ArrayLike, dy: ArrayLike, gamma: ArrayLike | None = None, *, groups: int = 32, epsilon: float = 1e-3
 ) -> _Gradients:
-    """Gradients of :func:`group_normalization`: (dx, dgamma, dbeta).
+    """Compute the gradients of :func:`group_normalization`: (dx, dgamma, dbeta).
 
-    ``x`` and ``gamma`` are those of the forward pass, and ``dy`` is the gradient of its output.
+    ``x``, ``gamma``, ``groups`` and ``epsilon`` are those of the forward pass, and ``dy`` is its output's gradient.
 
     Examples
     --------
@@ -224,9 +225,11 @@ def _vector(value: Any, name: str, owner: str) -> Float32 | None:
 
 
 def _like_last(value: Any, name: str, owner: str, x: Float32, axes: int) -> Float32 | None:
-    """``value`` of the shape of x's last axes, as a vector."""
+    """Check that ``value`` has the shape of the last axes of x, and return it as a vector."""
     if axes > x.ndim:
-        raise ValueError(f"[{owner}] expected `axes` up to the rank of x. Received: axes={axes}, x.shape={x.shape}")
+        raise ValueError(
+            f"[{owner}] expected `axes` to be at most the rank of x, {x.ndim}. Received: {axes=}, shape {x.shape}"
+        )
     if value is None:
         return None
     array, shape = _checks.float32_array(value, name, owner), x.shape[x.ndim - axes :]

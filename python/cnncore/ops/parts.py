@@ -1,4 +1,4 @@
-"""Functions of ``keras.ops`` that NumPy has in another form: parts of arrays, largest values, sums of exponentials."""
+"""Functions of ``keras.ops`` that NumPy does not have, or that take other arguments there."""
 
 from __future__ import annotations
 
@@ -15,9 +15,23 @@ __all__ = ["is_tensor", "logsumexp", "split", "top_k", "unstack"]
 
 
 def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Any]:
-    """``x`` cut into parts along ``axis``.
+    """Cut ``x`` into parts along ``axis``.
 
-    ``indices_or_sections`` is the number of equal parts, or a list of the indices before which the parts begin.
+    Parameters
+    ----------
+    x : array_like or symbolic tensor
+    indices_or_sections : int or list of int
+        How many equal parts there are, or the indices at which all parts but the first begin.
+    axis : int, default 0
+
+    Returns
+    -------
+    list of arrays or of symbolic tensors
+
+    Raises
+    ------
+    ValueError
+        If the axis cannot be divided into that many equal parts.
 
     Examples
     --------
@@ -29,11 +43,11 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
     axis = _checks.integer(axis, "axis", "split", -len(shape), len(shape) - 1) % len(shape)
     size = shape[axis]
     if isinstance(indices_or_sections, (list, tuple, np.ndarray)):
-        bounds = [0, *map(int, indices_or_sections), size]
+        bounds = [0, *_checks.integers(list(indices_or_sections), "indices_or_sections", "split", minimum=0), size]
     else:
         count = _checks.integer(indices_or_sections, "indices_or_sections", "split")
         if size is None or size % count:
-            raise ValueError(f"[split] expected an axis that {count} divides. Received: {size} values")
+            raise ValueError(f"[split] expected an axis whose length is divisible by {count}. Received: length {size}")
         bounds = list(range(0, size + 1, size // count))
     before: tuple[Any, ...] = (slice(None),) * axis
     array = x if hasattr(x, "__getitem__") and hasattr(x, "shape") else np.asarray(x)
@@ -42,7 +56,9 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
 
 
 def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
-    """The parts of ``x`` along ``axis``, without that axis. ``num`` is their number, and need not be given.
+    """Return the parts of ``x`` along ``axis`` as a list. The parts do not have that axis.
+
+    ``num`` is the length of the axis. It is only needed for an axis of a symbolic tensor whose length is not known.
 
     Examples
     --------
@@ -50,17 +66,21 @@ def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
     >>> [part.tolist() for part in unstack(np.eye(2), axis=1)]
     [[1.0, 0.0], [0.0, 1.0]]
     """
+    x = x if hasattr(x, "shape") else np.asarray(x)
     shape = x.shape
     axis = _checks.integer(axis, "axis", "unstack", -len(shape), len(shape) - 1) % len(shape)
+    size = shape[axis] if num is None else _checks.integer(num, "num", "unstack", minimum=0)
+    if size is None or shape[axis] not in (None, size):
+        raise ValueError(f"[unstack] expected `num` to be the length of axis {axis}. Received: {num=}, shape {shape}")
     before: tuple[Any, ...] = (slice(None),) * axis
-    keys = [(*before, place) for place in range(shape[axis] if num is None else num)]
+    keys = [(*before, place) for place in range(size)]
     return [x[key] for key in keys]
 
 
 def top_k(x: Any, k: int, sorted: bool = True) -> tuple[np.ndarray, np.ndarray]:  # noqa: A002 (Keras' name)
-    """The ``k`` largest values of ``x`` along the last axis, and their places.
+    """Find the ``k`` largest values of ``x`` along the last axis, and their indices.
 
-    ``sorted`` is accepted for compatibility: the largest value always comes first.
+    ``sorted`` is accepted for compatibility with Keras, and not used: the largest value always comes first.
 
     Examples
     --------
@@ -77,9 +97,9 @@ def top_k(x: Any, k: int, sorted: bool = True) -> tuple[np.ndarray, np.ndarray]:
 
 
 def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """The logarithm of the sum of the exponentials of ``x`` along ``axis``, computed without overflow.
+    """Compute log(sum(exp(x))) without overflow, where the sum is along ``axis``, or over all values if it is None.
 
-    ``keepdims`` keeps this axis with size 1.
+    ``keepdims`` keeps the summed axes, with length 1.
 
     Examples
     --------

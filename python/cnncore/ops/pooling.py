@@ -1,4 +1,4 @@
-"""Max and average pooling and their gradients."""
+"""Max pooling, average pooling, and their gradients."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ _IMAGES = "batch, height, width, channels"
 def max_pool2d(
     x: ArrayLike, pool_size: Size = 2, strides: Size | None = None, padding: PaddingArgument = "valid"
 ) -> Float32:
-    """The largest value of each window, per channel. Padding is never the largest value.
+    """Find the largest value of each channel in each window of an image.
 
     Parameters
     ----------
     x : array_like, shape (batch, height, width, channels)
     pool_size : int or two ints, default 2
+        Height and width of the window.
     strides : int or two ints, optional
-        How far the window moves from one output to the next; by default its size.
-    padding : default "valid"
-        See :mod:`cnncore.ops`.
+        How many pixels the window moves from one output to the next. By default, its size.
+    padding : str, int or two pairs of ints, default "valid"
+        See :mod:`cnncore.ops`. Padding is never the largest value of a window.
 
     Returns
     -------
@@ -36,7 +37,7 @@ def max_pool2d(
     Raises
     ------
     ValueError
-        If x is not of rank 4 or the window is larger than the padded input.
+        If x is not of rank 4, or the window is larger than the padded input.
 
     Examples
     --------
@@ -57,13 +58,16 @@ def max_pool2d_backward(
     strides: Size | None = None,
     padding: PaddingArgument = "valid",
 ) -> Float32:
-    """Gradient of :func:`max_pool2d` with respect to x: dy goes to the first largest value of each window.
+    """Compute the gradient of :func:`max_pool2d` with respect to x.
+
+    The gradient of each window goes to the first pixel that has the largest value.
 
     Parameters
     ----------
     x, pool_size, strides, padding
         As given to :func:`max_pool2d`.
     dy : array_like, shape of the output
+        The gradient of the loss with respect to the output.
 
     Returns
     -------
@@ -84,11 +88,10 @@ def max_pool2d_backward(
 def avg_pool2d(
     x: ArrayLike, pool_size: Size = 2, strides: Size | None = None, padding: PaddingArgument = "valid"
 ) -> Float32:
-    """The mean of each window, per channel, over the pixels that are not padding, as in Keras.
+    """Compute the mean of each channel in each window of an image. As in Keras, pixels of the padding do not count.
 
-    ``x``, ``pool_size``, ``strides`` and ``padding`` mean the same as in :func:`max_pool2d`.
-
-    Result and errors are those of :func:`max_pool2d` as well.
+    ``x``, ``pool_size``, ``strides`` and ``padding``, the shape of the result and the errors are those of
+    :func:`max_pool2d`.
 
     Examples
     --------
@@ -109,13 +112,14 @@ def avg_pool2d_backward(
     strides: Size | None = None,
     padding: PaddingArgument = "valid",
 ) -> Float32:
-    """Gradient of :func:`avg_pool2d` with respect to x, of which only the shape is needed.
+    """Compute the gradient of :func:`avg_pool2d` with respect to x, which depends only on the shape of x.
 
     Parameters
     ----------
     x_shape : four ints
-        (batch, height, width, channels) of the input.
+        The shape of x, (batch, height, width, channels).
     dy : array_like, shape of the output
+        The gradient of the loss with respect to the output.
     pool_size, strides, padding
         As given to :func:`avg_pool2d`.
 
@@ -140,8 +144,7 @@ def avg_pool2d_backward(
 def max_pool(
     inputs: Any, pool_size: Size, strides: Size | None = None, padding: str = "valid", data_format: str | None = None
 ) -> Any:
-    """Keras' name of :func:`max_pool2d`; of a symbolic tensor it is the layer ``MaxPooling2D``.
-
+    """Call :func:`max_pool2d` under its name in Keras. With a symbolic tensor this makes the layer ``MaxPooling2D``.
 
     Parameters
     ----------
@@ -158,8 +161,7 @@ def max_pool(
 def average_pool(
     inputs: Any, pool_size: Size, strides: Size | None = None, padding: str = "valid", data_format: str | None = None
 ) -> Any:
-    """Keras' name of :func:`avg_pool2d`; of a symbolic tensor it is the layer ``AveragePooling2D``.
-
+    """Call :func:`avg_pool2d` under its name in Keras. With a symbolic tensor this makes an ``AveragePooling2D`` layer.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Dropout and noise. The random number of an element depends only on (seed, step, sample, element)."""
+"""Dropout and noise. Each random number depends only on the seed, the step, and the place of its value in the array."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ _MOST = 2**64 - 1
 def dropout(
     x: ArrayLike, rate: float, *, seed: int, step: int = 0, noise_shape: Sequence[int] | None = None
 ) -> Float32:
-    """Set elements to zero with probability ``rate`` and divide the others by 1 - rate (Srivastava et al., 2014).
+    """Set values to zero with the probability ``rate``, and divide the others by 1 - rate (Srivastava et al., 2014).
 
-    The gradient is the same function of dy.
+    The gradient of the input is the same function, with the same seed and step, of the gradient of the output.
 
     Parameters
     ----------
     x : array_like, shape (batch, ...)
     rate : float in [0, 1)
     seed, step : int
-        Each pair gives other random numbers, which are the same on every machine.
+        Each pair gives different random numbers. They are the same on every machine.
     noise_shape : sequence of int, optional
-        The shape of a sample, with 1 along axes whose places are dropped together; ``(1, 1, channels)`` drops whole
-        channels.
+        The shape of a sample, or 1 along axes where all values are dropped or kept together: ``(1, 1, channels)`` drops
+        whole channels of an image.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def dropout(
     Raises
     ------
     ValueError
-        If the rate is outside [0, 1) or the noise shape does not fit.
+        If the rate is not in [0, 1), or ``noise_shape`` does not fit the shape of a sample.
 
     Examples
     --------
@@ -53,14 +53,16 @@ def dropout(
 
 
 def gaussian_noise(x: ArrayLike, stddev: float, *, seed: int, step: int = 0) -> Float32:
-    """Add normal noise of standard deviation ``stddev``; the gradient is dy.
+    """Add noise with a normal distribution of mean 0 and standard deviation ``stddev``.
+
+    The gradient of the input is the gradient of the output.
 
     Parameters
     ----------
     x : array_like, shape (batch, ...)
     stddev : float >= 0
     seed, step : int
-        Each pair gives other random numbers.
+        Each pair gives different random numbers.
 
     Returns
     -------

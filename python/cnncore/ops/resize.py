@@ -1,4 +1,4 @@
-"""Padding, cropping, upsampling of images, permutation of axes, and their gradients."""
+"""Zero padding, cropping and upsampling of images, permutation of axes, and the gradients of all of them."""
 
 from __future__ import annotations
 
@@ -25,13 +25,14 @@ _IMAGES = "batch, height, width, channels"
 
 
 def zero_padding2d(x: ArrayLike, padding: int | Sequence[Any] = 1) -> Float32:
-    """Put zeros around images.
+    """Add rows and columns of zeros around images.
 
     Parameters
     ----------
     x : array_like, shape (batch, height, width, channels)
-    padding : int, two ints or two pairs of ints, default 1
-        On every side; above and below, left and right; or ((top, bottom), (left, right)).
+    padding : int, two ints, or ((top, bottom), (left, right)), default 1
+        How many are added. One int is for all sides. Of two ints, the first is for the top and the bottom, the second
+        for the left and the right.
 
     Returns
     -------
@@ -40,7 +41,7 @@ def zero_padding2d(x: ArrayLike, padding: int | Sequence[Any] = 1) -> Float32:
     Raises
     ------
     ValueError
-        If x is not of rank 4 or a size is negative.
+        If x is not of rank 4, or a number is negative.
 
     Examples
     --------
@@ -53,7 +54,9 @@ def zero_padding2d(x: ArrayLike, padding: int | Sequence[Any] = 1) -> Float32:
 
 
 def zero_padding2d_backward(dy: ArrayLike, padding: int | Sequence[Any] = 1) -> Float32:
-    """Gradient of :func:`zero_padding2d`: dy without its border, which is as wide as ``padding``.
+    """Compute the gradient of :func:`zero_padding2d` with respect to x: cut the border off ``dy``.
+
+    ``dy`` is the gradient of the output, and ``padding`` is that of the forward pass.
 
     Examples
     --------
@@ -70,8 +73,9 @@ def cropping2d(x: ArrayLike, cropping: int | Sequence[Any] = ((0, 0), (0, 0))) -
     Parameters
     ----------
     x : array_like, shape (batch, height, width, channels)
-    cropping : int, two ints or two pairs of ints, default none
-        On every side; above and below, left and right; or ((top, bottom), (left, right)).
+    cropping : int, two ints, or ((top, bottom), (left, right)), default ((0, 0), (0, 0))
+        How many are cut off. One int is for all sides. Of two ints, the first is for the top and the bottom, the second
+        for the left and the right.
 
     Returns
     -------
@@ -80,7 +84,7 @@ def cropping2d(x: ArrayLike, cropping: int | Sequence[Any] = ((0, 0), (0, 0))) -
     Raises
     ------
     ValueError
-        If x is not of rank 4 or nothing would be left.
+        If x is not of rank 4, or no row or column would be left.
 
     Examples
     --------
@@ -92,7 +96,9 @@ def cropping2d(x: ArrayLike, cropping: int | Sequence[Any] = ((0, 0), (0, 0))) -
 
 
 def cropping2d_backward(dy: ArrayLike, cropping: int | Sequence[Any] = ((0, 0), (0, 0))) -> Float32:
-    """Gradient of :func:`cropping2d`: dy inside a border of zeros, as wide as ``cropping``.
+    """Compute the gradient of :func:`cropping2d` with respect to x: add zeros around ``dy``.
+
+    ``dy`` is the gradient of the output, and ``cropping`` is that of the forward pass.
 
     Examples
     --------
@@ -105,13 +111,14 @@ def cropping2d_backward(dy: ArrayLike, cropping: int | Sequence[Any] = ((0, 0), 
 
 
 def permute(x: ArrayLike, dims: Sequence[int]) -> Float32:
-    """Put the axes of samples in another order.
+    """Bring the axes of samples into another order.
 
     Parameters
     ----------
     x : array_like, shape (batch, ...)
     dims : sequence of int
-        Axis a of the result is axis ``dims[a - 1]`` of x; both count from 1, behind the batch.
+        The numbers of the axes of x in the order that they have in the result. Axis 0 is that of the batch, which is
+        not in ``dims``.
 
     Returns
     -------
@@ -120,7 +127,7 @@ def permute(x: ArrayLike, dims: Sequence[int]) -> Float32:
     Raises
     ------
     ValueError
-        If dims are not each of 1 to the rank of a sample, once.
+        If ``dims`` does not have each of the numbers from 1 to the rank of a sample once.
 
     Examples
     --------
@@ -133,7 +140,9 @@ def permute(x: ArrayLike, dims: Sequence[int]) -> Float32:
 
 
 def permute_backward(dy: ArrayLike, dims: Sequence[int]) -> Float32:
-    """Gradient of :func:`permute` with ``dims``: the axes of dy are put back.
+    """Compute the gradient of :func:`permute` with respect to x: bring the axes of ``dy`` back into their order.
+
+    ``dy`` is the gradient of the output, and ``dims`` is that of the forward pass.
 
     Examples
     --------
@@ -153,10 +162,10 @@ def upsampling2d(x: ArrayLike, size: Size = 2, interpolation: str = "nearest") -
     ----------
     x : array_like, shape (batch, height, width, channels)
     size : int or two ints, default 2
-        Factors of height and width.
+        The factors by which height and width grow.
     interpolation : {"nearest", "bilinear"}, default "nearest"
-        ``"nearest"`` repeats pixels. ``"bilinear"`` mixes the four nearest by half-pixel centres: pixel o of the result
-        lies at (o + 1/2) / size - 1/2, held inside the image.
+        ``"nearest"`` repeats each pixel. ``"bilinear"`` interpolates between the centres of neighbouring pixels: pixel
+        i of the result is at (i + 1/2) / size - 1/2 in x, or at the nearest place inside the image.
 
     Returns
     -------
@@ -165,7 +174,7 @@ def upsampling2d(x: ArrayLike, size: Size = 2, interpolation: str = "nearest") -
     Raises
     ------
     ValueError
-        If x is not of rank 4 or the interpolation is not known.
+        If x is not of rank 4, or the interpolation is not known.
 
     Examples
     --------
@@ -182,7 +191,7 @@ def upsampling2d(x: ArrayLike, size: Size = 2, interpolation: str = "nearest") -
 def upsampling2d_backward(
     x_shape: Sequence[int], dy: ArrayLike, size: Size = 2, interpolation: str = "nearest"
 ) -> Float32:
-    """Gradient of :func:`upsampling2d` with respect to x, of which only the shape ``x_shape`` matters.
+    """Compute the gradient of :func:`upsampling2d` with respect to x, which depends only on the shape ``x_shape`` of x.
 
     ``size`` and ``interpolation`` are those of the forward pass, and ``dy`` is the gradient of its output.
 
@@ -197,7 +206,7 @@ def upsampling2d_backward(
 
 
 def _sides(value: Any, name: str, owner: str) -> Padding:
-    """((top, bottom), (left, right)) of one of Keras' three forms."""
+    """Return ((top, bottom), (left, right)) for an argument in one of the three forms that Keras takes."""
     rows, columns = value if isinstance(value, (list, tuple)) and len(value) == 2 else (value, value)
     return _checks.pair(rows, name, owner, 0), _checks.pair(columns, name, owner, 0)
 

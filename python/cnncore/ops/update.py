@@ -1,4 +1,4 @@
-"""The update rules of two optimizers: one pass over flat vectors, which are changed in place."""
+"""The steps of two optimizers, which change vectors of weights in place."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ def sgd_update(
     nesterov: bool = False,
     velocity: Float32 | None = None,
 ) -> None:
-    """One step of gradient descent, in place.
+    """Do one step of gradient descent in place.
 
-    Without momentum params -= learning_rate * grads. With it velocity = momentum * velocity - learning_rate * grads
-    and params += velocity (Nesterov: params += momentum * velocity - learning_rate * grads).
+    Without momentum: params -= learning_rate * grads. With momentum: velocity = momentum * velocity - learning_rate *
+    grads, then params += velocity, or with ``nesterov`` params += momentum * velocity - learning_rate * grads.
 
     Parameters
     ----------
     params, grads, velocity : numpy.ndarray of float32, shape (size,)
-        params and velocity are changed in place, so they must be C-contiguous float32. velocity is needed if momentum >
-        0.
+        ``params`` and ``velocity`` are changed, so they must be C-contiguous float32 arrays. ``velocity`` is only
+        needed if momentum > 0; it begins with zeros.
     learning_rate, momentum : float, default 0.01 and 0
     nesterov : bool, default False
 
@@ -43,7 +43,9 @@ def sgd_update(
     array([0.5, 0.5], dtype=float32)
     """
     _check_vectors("sgd_update", params=params, grads=grads, velocity=velocity)
-    _core.sgd_update(params, grads, velocity, learning_rate, momentum, nesterov)
+    rate = _checks.number(learning_rate, "learning_rate", "sgd_update")
+    momentum = _checks.number(momentum, "momentum", "sgd_update")
+    _core.sgd_update(params, grads, velocity, rate, momentum, _checks.boolean(nesterov, "nesterov", "sgd_update"))
 
 
 def adam_update(
@@ -59,15 +61,18 @@ def adam_update(
     epsilon: float = 1e-7,
     weight_decay: float = 0.0,
 ) -> None:
-    """One step of Adam in place, or of AdamW where weight_decay > 0.
+    """Do one step of Adam in place, or of AdamW if weight_decay > 0.
+
+    m = beta_1 * m + (1 - beta_1) * grads and v = beta_2 * v + (1 - beta_2) * grads^2, then params -= learning_rate *
+    weight_decay * params and params -= learning_rate * sqrt(1 - beta_2^step) / (1 - beta_1^step) * m / (sqrt(v) +
+    epsilon).
 
     Parameters
     ----------
     params, grads, m, v : numpy.ndarray of float32, shape (size,)
-        All except grads are changed in place, so they must be C-contiguous float32. m and v, the running moments, begin
-        with zeros.
+        All except ``grads`` are changed, so they must be C-contiguous float32 arrays. ``m`` and ``v`` begin with zeros.
     step : int
-        Number of this step, counted from 1.
+        The number of this step, counted from 1.
     learning_rate, beta_1, beta_2, epsilon : float, default 0.001, 0.9, 0.999 and 1e-7
     weight_decay : float, default 0
 
@@ -86,11 +91,14 @@ def adam_update(
     """
     _check_vectors("adam_update", params=params, grads=grads, m=m, v=v)
     step = _checks.integer(step, "step", "adam_update")
-    _core.adam_update(params, grads, m, v, step, learning_rate, beta_1, beta_2, epsilon, weight_decay)
+    given = {"learning_rate": learning_rate, "beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon}
+    given["weight_decay"] = weight_decay
+    options = {name: _checks.number(value, name, "adam_update") for name, value in given.items()}
+    _core.adam_update(params, grads, m, v, step, **options)
 
 
 def _check_vectors(owner: str, **vectors: Any) -> None:
-    """What is updated where it is has to be an array already; the core says which."""
+    """Refuse anything but arrays, since a copy would be changed instead. The core checks shapes and types of arrays."""
     for name, vector in vectors.items():
         if vector is not None and not isinstance(vector, np.ndarray):
             raise TypeError(f"[{owner}] expected `{name}` to be an array of float32. Received: {type(vector).__name__}")

@@ -1,8 +1,12 @@
-"""Random numbers under Keras' names: NumPy arrays, drawn by NumPy's generators.
+"""The functions of ``keras.random``. They return NumPy arrays with numbers from NumPy's generators.
 
-``seed`` is None (new numbers at each call, which ``utils.set_random_seed`` makes repeatable), a whole number (the same
-numbers at each call), or a :class:`SeedGenerator` (a repeatable stream of new numbers). Gradients pass through what is
-computed with the numbers, and through :func:`dropout`.
+All of them take an argument ``seed``:
+
+- None: each call returns new numbers. After :func:`cnncore.utils.set_random_seed` a program repeats them.
+- a whole number: each call returns the same numbers.
+- a :class:`SeedGenerator`: each call returns new numbers, and a program repeats them when it runs again.
+
+Random numbers are constants for gradients. :func:`dropout` passes gradients to its input.
 """
 
 from __future__ import annotations
@@ -33,17 +37,20 @@ __all__ = [
 ]
 
 Seed = Any  # None, an int or a SeedGenerator
-_BOUND = 2.0  # truncated normal values are within so many standard deviations
+_BOUND = 2.0  # how many standard deviations a truncated normal number may be away from the mean
 
 
 class SeedGenerator:
-    """A stream of seeds: functions that are given it draw new numbers at each call, the same ones in each process.
+    """A sequence of seeds for the functions of this module.
+
+    A function that gets it as ``seed`` returns new numbers at each call. A program that runs again gets the same ones.
 
     Parameters
     ----------
     seed : int, optional
-        Drawn if it is missing.
+        Determines the sequence. By default it is random.
     name : str, optional
+        Accepted for compatibility with Keras.
 
     Examples
     --------
@@ -61,12 +68,12 @@ class SeedGenerator:
         self._count = 0
 
     def next(self) -> tuple[int, int]:
-        """The next seed."""
+        """Return the next seed of the sequence."""
         self._count += 1
         return self.seed, self._count - 1
 
     def get_config(self) -> dict[str, Any]:
-        """Arguments of the constructor, ready for JSON."""
+        """Return the arguments of the constructor as a dict that can be written as JSON."""
         return {"seed": self.seed}
 
 
@@ -77,12 +84,11 @@ def _draw(seed: Seed) -> np.random.Generator:
 
 
 def _shape(shape: Any) -> tuple[int, ...]:
-    if not isinstance(shape, (list, tuple)):
-        shape = np.asarray(shape).tolist()
-        shape = shape if isinstance(shape, list) else [shape]
-    if None in shape:  # the shape of a symbolic tensor; the layer is called with arrays instead then
+    if isinstance(shape, np.ndarray):
+        shape = shape.tolist()
+    if isinstance(shape, (list, tuple)) and None in shape:  # of a symbolic tensor; a layer is then called with arrays
         raise NotTraceableError("The number of samples in a symbolic tensor is not known.")
-    return tuple(int(size) for size in shape)
+    return _checks.integers(shape, "shape", "random", minimum=0)
 
 
 def _array(values: Any, dtype: Any) -> Any:
@@ -90,14 +96,16 @@ def _array(values: Any, dtype: Any) -> Any:
 
 
 def normal(shape: Sequence[int], mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Seed = None) -> Any:
-    """Normal values.
+    """Draw numbers with a normal distribution.
 
     Parameters
     ----------
-    shape : tuple of int
+    shape : int or tuple of int
     mean, stddev : float, default 0 and 1
+        The mean and the standard deviation.
     dtype : optional, default "float32"
     seed : int or SeedGenerator, optional
+        See :mod:`cnncore.random`.
 
     Returns
     -------
@@ -114,7 +122,7 @@ def normal(shape: Sequence[int], mean: float = 0.0, stddev: float = 1.0, dtype: 
 def truncated_normal(
     shape: Sequence[int], mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Seed = None
 ) -> Any:
-    """Normal values within two standard deviations of the mean; those outside are drawn again.
+    """Draw numbers with a normal distribution. Those more than two standard deviations from the mean are drawn again.
 
     ``shape``, ``mean``, ``stddev``, ``dtype`` and ``seed`` are those of :func:`normal`.
     """
@@ -130,9 +138,9 @@ def truncated_normal(
 def uniform(
     shape: Sequence[int], minval: float = 0.0, maxval: float = 1.0, dtype: Any = None, seed: Seed = None
 ) -> Any:
-    """An array of this ``shape`` with values ``minval`` <= value < ``maxval``, whole ones for a dtype of integers.
+    """Draw numbers with a uniform distribution, ``minval`` <= number < ``maxval``.
 
-    ``seed`` is that of :func:`normal`.
+    They are whole numbers if ``dtype`` is a type of integers. ``shape`` and ``seed`` are those of :func:`normal`.
     """
     if dtype is not None and np.dtype(dtype).kind in "iu":
         return randint(shape, int(minval), int(maxval), dtype, seed)
@@ -140,9 +148,9 @@ def uniform(
 
 
 def randint(shape: Sequence[int], minval: int, maxval: int, dtype: Any = "int32", seed: Seed = None) -> Any:
-    """An array of this ``shape`` with whole numbers, ``minval`` <= number < ``maxval``.
+    """Draw whole numbers, each with the same probability, ``minval`` <= number < ``maxval``.
 
-    ``dtype`` is a type of integers, and ``seed`` is that of :func:`normal`.
+    ``dtype`` is a type of integers. ``shape`` and ``seed`` are those of :func:`normal`.
 
     Examples
     --------
@@ -153,56 +161,74 @@ def randint(shape: Sequence[int], minval: int, maxval: int, dtype: Any = "int32"
 
 
 def categorical(logits: ArrayLike, num_samples: int, dtype: Any = "int32", seed: Seed = None) -> Any:
-    """Classes, drawn for each row with probabilities softmax(logits): an array (rows, num_samples) of type ``dtype``.
+    """Draw class numbers with the probabilities softmax(logits).
 
-    ``seed`` is that of :func:`normal`.
+    Parameters
+    ----------
+    logits : array_like, shape (batch, classes)
+    num_samples : int
+        How many numbers are drawn for each row.
+    dtype : optional, default "int32"
+    seed : int or SeedGenerator, optional
+        See :mod:`cnncore.random`.
 
-    The largest of the logits plus Gumbel noise is such a draw.
+    Returns
+    -------
+    Array of shape (batch, num_samples)
+
+    Notes
+    -----
+    The class with the largest sum of its logit and a random number of the Gumbel distribution has this probability.
     """
-    rows = np.asarray(logits, np.float64)
+    rows = _checks.numeric_array(logits, "logits", "categorical").astype(np.float64)
+    num_samples = _checks.integer(num_samples, "num_samples", "categorical", minimum=0)
+    if rows.ndim != 2:
+        raise ValueError(f"[categorical] expected `logits` of shape (batch, classes). Received: shape {rows.shape}")
     noise = _draw(seed).gumbel(size=(len(rows), num_samples, rows.shape[-1]))
     return _array(np.argmax(rows[:, np.newaxis] + noise, axis=-1), dtype)
 
 
 def beta(shape: Sequence[int], alpha: Any, beta: Any, dtype: Any = None, seed: Seed = None) -> Any:
-    """An array of this ``shape`` with values of the beta distribution with parameters ``alpha`` and ``beta``.
+    """Draw numbers with the beta distribution that has the parameters ``alpha`` and ``beta``.
 
-    ``dtype`` and ``seed`` are those of :func:`normal`.
+    ``shape``, ``dtype`` and ``seed`` are those of :func:`normal`.
     """
     return _array(_draw(seed).beta(alpha, beta, _shape(shape)), dtype)
 
 
 def gamma(shape: Sequence[int], alpha: Any, dtype: Any = None, seed: Seed = None) -> Any:
-    """An array of this ``shape`` with values of the gamma distribution with shape parameter ``alpha`` and scale 1.
+    """Draw numbers with the gamma distribution that has the shape parameter ``alpha`` and the scale 1.
 
-    ``dtype`` and ``seed`` are those of :func:`normal`.
+    ``shape``, ``dtype`` and ``seed`` are those of :func:`normal`.
     """
     return _array(_draw(seed).gamma(alpha, size=_shape(shape)), dtype)
 
 
 def binomial(shape: Sequence[int], counts: Any, probabilities: Any, dtype: Any = None, seed: Seed = None) -> Any:
-    """An array of this ``shape``: how many of ``counts`` draws succeed with these ``probabilities``.
+    """Draw numbers of successes in ``counts`` trials, each of which succeeds with a probability of ``probabilities``.
 
-    ``dtype`` and ``seed`` are those of :func:`normal`.
+    ``shape``, ``dtype`` and ``seed`` are those of :func:`normal`.
     """
     return _array(_draw(seed).binomial(np.asarray(counts, np.int64), probabilities, _shape(shape)), dtype)
 
 
 def shuffle(x: ArrayLike, axis: int = 0, seed: Seed = None) -> Any:
-    """``x`` with its parts along ``axis`` in a random order. ``seed`` is that of :func:`normal`."""
+    """Bring the parts of ``x`` along ``axis`` into a random order. ``seed`` is that of :func:`normal`."""
     return _draw(seed).permutation(np.asarray(x), axis=axis).view(Array)
 
 
 def dropout(inputs: Any, rate: float, noise_shape: Sequence[int | None] | None = None, seed: Seed = None) -> Any:
-    """A random share of the values set to zero, the others divided by 1 - ``rate``.
+    """Set values to zero with the probability ``rate``, and divide the others by 1 - ``rate``.
 
     Parameters
     ----------
-    inputs : array
+    inputs : array_like
     rate : float, 0 <= rate < 1
     noise_shape : tuple, optional
-        Along axes where it is 1, all values share one draw.
+        For each axis of ``inputs`` None, its length, or 1. All values along an axis where it is 1 are dropped or kept
+        together.
     seed : int or SeedGenerator, optional
+        See :mod:`cnncore.random`.
 
     Examples
     --------
@@ -212,6 +238,10 @@ def dropout(inputs: Any, rate: float, noise_shape: Sequence[int | None] | None =
     rate = _checks.number(rate, "rate", "dropout", minimum=0.0, below=1.0)
     sizes = inputs.shape if hasattr(inputs, "shape") else np.shape(inputs)
     if noise_shape is not None:
+        if len(noise_shape) != len(sizes):
+            raise ValueError(
+                f"[dropout] expected `noise_shape` with {len(sizes)} sizes. Received: noise_shape={noise_shape}"
+            )
         sizes = [size if wanted is None else wanted for wanted, size in zip(noise_shape, sizes, strict=True)]
     kept = _draw(seed).random(_shape(sizes), dtype=np.float32) >= rate
     return inputs * (kept / np.float32(1.0 - rate)).astype(np.float32)
