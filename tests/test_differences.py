@@ -56,17 +56,6 @@ def dense(library, **arguments):
 
 
 class TestModels:
-    @pytest.mark.filterwarnings("ignore")
-    def test_sizes_that_are_given_are_checked(self):
-        def model(k, shape):
-            return k.Sequential([k.layers.Input(shape), k.layers.Conv2D(2, 3)])
-
-        x = np.zeros((1, 9, 9, 3), np.float32)
-        assert model(keras, (8, 8, 3)).predict(x, verbose=0).shape == (1, 7, 7, 2)
-        with pytest.raises(ValueError, match=r"expected x of shape \(batch, 8, 8, 3\)"):
-            model(cnncore, (8, 8, 3)).predict(x)
-        assert model(cnncore, (None, None, 3)).predict(x).shape == (1, 7, 7, 2)
-
     def test_channels_come_last(self):
         keras.layers.Conv2D(2, 3, data_format="channels_first")
         with pytest.raises(ValueError, match=r"numpy.moveaxis\(x, 1, -1\)"):

@@ -156,11 +156,11 @@ class Compiled(Structure):
     # --- details --------------------------------------------------------------------------------------------------
     def _known_function(self) -> Any:
         """The model's graph if its outputs are known, else None."""
-        return self._function if self._is_graph_known else None
+        return self._used_function if self._is_graph_known else None
 
     def _known_outputs(self) -> tuple[Any, list[str], list[tuple[int, ...]]]:
         """Structure, names and shapes of the outputs of :meth:`_known_function`."""
-        function = self._function
+        function = self._used_function
         return function.outputs, list(self.output_names), [tuple(t.shape[1:]) for t in function.output_list]
 
     def _described_outputs(self) -> list[Output]:

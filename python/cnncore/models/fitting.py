@@ -157,7 +157,7 @@ class Fitting(OwnFit):
             do_validation=validation is not None,
         )
         self.history, self.stop_training = hooks.history, False
-        network = self._network_for_use()
+        network = self._network_for_batches(source, None if validation is None else validation.source)
         with self._own_outputs() as outputs, terminate_like_interrupt(), hooks:
             advise_on_outputs(outputs, self._function.output_list, self._advised)
             self._loop = loop.TrainingLoop(self, network, outputs, source, validation, shuffle)

@@ -73,7 +73,7 @@ class Inference(OwnFit):
         hooks = CallbackList(
             callbacks, model=self, progress=progress, owner=owner, verbose=verbose, epochs=1, steps=source.steps
         )
-        network = self._network_for_use()
+        network = self._network_for_batches(source)
         with self._own_outputs() as outputs, hooks:
             advise_on_outputs(outputs, self._function.output_list, self._advised)
             logs = loop.evaluate(network, outputs, source, hooks, self._penalty(), self._added_losses())
@@ -141,7 +141,7 @@ class Inference(OwnFit):
             callbacks, model=self, progress=progress, owner=owner, verbose=verbose, epochs=1, steps=source.steps
         )
         with hooks:
-            results = loop.predict(self._network_for_use(), source, hooks)
+            results = loop.predict(self._network_for_batches(source), source, hooks)
         return self._packed(results)
 
     def _packed(self, results: Any) -> Any:

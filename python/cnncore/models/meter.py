@@ -40,6 +40,8 @@ class Meter:
         self._outputs, self._network = outputs, network
         self._measured = samples != 0 and any(output.all_metrics for output in outputs)
         self._sized = all(None not in output.shape for output in outputs)
+        if getattr(network, "may_change", False):  # then images of another size may come
+            self._sized &= all(len(output.shape) == 1 for output in outputs)
         self._loose: list[Float32] = []  # predictions of a batch whose size is its own
         row_bytes = max(4 * math.prod(output.shape) for output in outputs) if self._sized else _METRIC_BYTES
         wanted = _METRIC_BYTES // row_bytes if samples is None else min(samples, _METRIC_BYTES // row_bytes)

@@ -27,7 +27,7 @@ from cnncore.layers.tensor import KerasTensor, Node, is_symbolic, visible_calls
 from cnncore.models.arrange import arrange, as_arrays, fitting, map_shapes
 from cnncore.models.graph_config import describe, descriptions_of, layers_from, lookup, rebuild, sharing
 from cnncore.models.network import Networked
-from cnncore.models.parts import Parts
+from cnncore.models.other_sizes import OtherSizes
 from cnncore.models.recorded import recorded_call
 from cnncore.models.stored import Stored
 from cnncore.models.summary import print_summary
@@ -37,7 +37,7 @@ __all__ = ["Model"]
 
 
 @registry.register("functional")
-class Model(Parts, Trainer, Stored, Networked, Layer):
+class Model(OtherSizes, Trainer, Stored, Networked, Layer):
     """A graph of layers with any number of inputs and outputs.
 
     There are three ways to make one. ``Model(inputs, outputs)`` takes the layers between tensors; :class:`Sequential`
@@ -86,7 +86,7 @@ class Model(Parts, Trainer, Stored, Networked, Layer):
 
     builds_once = False
     takes_unknown_sizes = True
-    _own = Layer._own | {"_graph", "_lowered", "_lowered_key", "_lock"}
+    _own = Layer._own | {"_graph", "_wider", "_lowered", "_lowered_key", "_lock"}
 
     def __init__(
         self,
@@ -133,7 +133,7 @@ class Model(Parts, Trainer, Stored, Networked, Layer):
             outputs = graph.apply(fresh)
             graph = Function(pack_like(inputs, fresh), outputs, owner)
         _check_names(graph.all_layers, owner)
-        self._graph, self.built = graph, True
+        self._graph, self._wider, self.built = graph, None, True
         self._discard_network()
 
     _is_in_own_build = False  # True while the build of a user's class runs, which may call Model.build at its end
@@ -148,6 +148,11 @@ class Model(Parts, Trainer, Stored, Networked, Layer):
     def _follows_call(self) -> bool:
         """Whether a subclass defines ``call``."""
         return type(self).call is not Model.call
+
+    @property
+    def takes_other_sizes(self) -> bool:
+        """Whether data may have other sizes than the model was built for, if its layers can take them."""
+        return self._follows_call
 
     def build(self, input_shape: Any = None) -> None:
         """Fix the shape of the input.
@@ -174,6 +179,8 @@ class Model(Parts, Trainer, Stored, Networked, Layer):
         """Fix the shapes of the inputs by data, if they are not known."""
         if self._graph is None:
             self.build_for_shapes(map_structure(lambda leaf: tuple(np.shape(leaf)[1:]), as_arrays(x)))
+        else:
+            self._accept_sizes_of(x)
 
     def build_for_shapes(self, sample_shapes: Any) -> None:
         """Fix the shapes of the inputs, without the batch axis: a shape, or a list or dict of them."""
@@ -219,7 +226,7 @@ class Model(Parts, Trainer, Stored, Networked, Layer):
         if len(args) != 1:
             raise TypeError(f'Model "{self.name}" expected one argument: its inputs. Received: {len(args)} arguments')
         self._build_for(args[0])
-        graph = self._function
+        graph = self._used_function
         values = [seen(x) for x in arrange(graph.inputs, self.input_names, args[0], self.name)]
         arrays = [fitting(value_of(x), tensor, self.name) for x, tensor in zip(values, graph.input_list, strict=True)]
         if current_recording() is not None:

@@ -42,7 +42,7 @@ class Networked:
 
     # --- what other parts of the model define -----------------------------------------------------------------------
     @property
-    def _function(self) -> Function:
+    def _used_function(self) -> Function:
         raise NotImplementedError
 
     def _network_replaced(self, old: Any, new: Any) -> None:
@@ -60,7 +60,7 @@ class Networked:
     @property
     def function_without_augmentation(self) -> Function:
         """The model's function without the layers at its beginning that only change training images."""
-        return _without(self._function, self._augmentation_nodes())
+        return _without(self._used_function, self._augmentation_nodes())
 
     # --- the network ------------------------------------------------------------------------------------------------
     def _network_for_use(self) -> _core.Network | SizedNetworks:
@@ -85,14 +85,14 @@ class Networked:
 
     def _refresh(self) -> None:
         with self._lock:
-            version, function = structure_version(), self._function
+            version, function = structure_version(), self._used_function
             key = (id(function), _state_of(function.layers))
             if self._lowered is None or key != self._lowered_key:
                 old, before = self._lowered, None if self._lowered is None else self._lowered.network
                 lowered = self._lower()
                 lowered.network.precision = self._precision
                 lowered.network.step = self._held_step if before is None else before.step
-                if isinstance(before, SizedNetworks) and isinstance(lowered.network, SizedNetworks):
+                if before is not None and isinstance(lowered.network, SizedNetworks):
                     lowered.network.sizes_as_in(before)
                 self._lowered, self._lowered_key = lowered, key
                 try:
@@ -197,14 +197,14 @@ class Networked:
         itself.
         """
         layers = self._augmentation
-        alone = len(self._augmentation_nodes()) == len(self._function.nodes)
+        alone = len(self._augmentation_nodes()) == len(self._used_function.nodes)
         if layers and (training or (training is None and alone)):
             for layer in layers:
                 arrays = [layer.augment(arrays[0]), *arrays[1:]]
         return arrays
 
     def _augmentation_nodes(self) -> list[Node]:
-        function = self._function
+        function = self._used_function
         if len(function.input_list) != 1:
             return []
         nodes: list[Node] = []

@@ -17,6 +17,7 @@ from cnncore.models.advice import advise_on_inputs, value_range
 from cnncore.models.augmenter import make_augmenter
 from cnncore.models.compiled import Compiled
 from cnncore.models.loop import Validation
+from cnncore.models.other_sizes import CurrentNetwork
 from cnncore.models.remembered import Remembered
 from cnncore.models.signature import Output, Samples, Signature
 from cnncore.models.sources import ArraySource, Batch, is_stream, unpack
@@ -38,11 +39,22 @@ class Preparation(Compiled):
         """What the data of the model must look like. The model must be built."""
         if not with_targets:
             return self._make_signature(with_targets)
-        sources = (structure_version(), self._function, self._described_outputs())
+        sources = (structure_version(), self._used_function, self._described_outputs())
         return self._remembered.get("signature", sources, lambda: self._make_signature(with_targets))
 
+    def _signature_for(self, x: Any, with_targets: bool = True) -> Signature:
+        """What a batch ``x`` must look like, which may be the first one of another size than before."""
+        self._build_for(x)
+        return self._signature(with_targets)
+
+    def _network_for_batches(self, *sources: Any) -> Any:
+        """The network for a loop over the batches of sources."""
+        if self.takes_other_sizes and any(isinstance(source, StreamSource) for source in sources):
+            return CurrentNetwork(self)
+        return self._network_for_use()
+
     def _make_signature(self, with_targets: bool) -> Signature:
-        function = self._function
+        function = self._used_function
         inputs = [tuple(tensor.shape[1:]) for tensor in function.input_list]
         names = list(self.input_names)
         first = next((layer.name for layer in self.layers if type(layer).__name__ != "InputLayer"), names[0])
@@ -158,7 +170,7 @@ class Preparation(Compiled):
         size = _evaluation_size(batch_size, "predict")
         steps = _optional(steps, "steps", "predict")
         if is_stream(x):
-            source = StreamSource(x, lambda first: self._signature(False), "predict", steps, targets=False)
+            source = StreamSource(x, lambda first: self._signature_for(first, False), "predict", steps, targets=False)
             self._build_for(source.peek())
             return source
         nothing = [None] * len(self._signature_outputs(x))
@@ -177,10 +189,10 @@ class Preparation(Compiled):
                 f"[{owner}] expected `{name}` to come with each batch, since x is a source of batches "
                 f"({type(data[0]).__name__}). Received: {name} as well"
             )
-        source = StreamSource(data[0], lambda first: self._signature(), owner, steps, class_weight)
+        source = StreamSource(data[0], self._signature_for, owner, steps, class_weight)
         self._build_for(source.peek())
         self._require_loss(owner)
-        if not all(is_known(tensor.shape) for tensor in self._function.input_list):
+        if not all(is_known(tensor.shape) for tensor in self._used_function.input_list):
             self._expect_sizes_of(source.some_inputs())
         return source
 

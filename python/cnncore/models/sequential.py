@@ -218,6 +218,8 @@ class Sequential(Model):
             self._require_built()
         if self._input_layer is None:
             self.build_for_shapes(tuple(np.shape(as_arrays(x))[1:]))
+        else:
+            self._accept_sizes_of(x)
 
     def build_for_shapes(self, sample_shapes: Any) -> None:
         if self._input_layer is None:
@@ -227,8 +229,10 @@ class Sequential(Model):
         """Build the model for an input of this shape, if it is not built."""
         self.build_for_shapes(tuple(input_shape[1:]))
 
+    takes_other_sizes = True  # as far as its layers do
+
     def _changed(self) -> None:
-        self._graph = None
+        self._graph = self._wider = None
         self.built = self._input_layer is not None and bool(self._layers)
         structure_changed()
 

@@ -130,12 +130,15 @@ class SizedNetworks:
 
     def expect(self, x: Sequence[np.ndarray]) -> None:
         """Take these arrays as the example of a size that fits, if none has been seen."""
-        if self._last is None:
-            self._last = tuple(array.shape[1:] for array in x)
+        shapes = tuple(array.shape[1:] for array in x)
+        if self._last is None and all(map(fits, shapes, self._wanted)):
+            self._last = shapes
 
-    def sizes_as_in(self, other: SizedNetworks) -> None:
-        """Begin with the size that other networks were used for."""
-        self._last = other._last
+    def sizes_as_in(self, other: _core.Network | SizedNetworks) -> None:
+        """Begin with the size that another network is for."""
+        last = other._last if isinstance(other, SizedNetworks) else tuple(map(tuple, other.input_shapes))
+        if last is not None and all(map(fits, last, self._wanted)):
+            self._last = last
 
     # --- what a network has ----------------------------------------------------------------------------------------
     @property

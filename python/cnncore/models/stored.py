@@ -49,7 +49,7 @@ class Stored:
     def __getstate__(self) -> dict[str, Any]:
         with self._lock:
             state: dict[str, Any] = super().__getstate__()  # type: ignore[misc]  # the layer's
-            for name in ("_lock", "_lowered", "_lowered_key", "_graph"):
+            for name in ("_lock", "_lowered", "_lowered_key", "_graph", "_wider"):
                 state.pop(name, None)
             state |= {"_held_step": self.steps_done, "_checked_version": -1} | self._training_attributes()
             if self._graph is not None:

@@ -1,0 +1,127 @@
+"""Data of another size than a model was built for: Sequential models and subclasses take them where their layers can.
+
+Keras does so, because such a model calls its layers one after another, whatever the size of the data is. The model
+still has the shapes that it was built for. Its networks are made from a second graph, in which the sizes that turned
+out to vary are None.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cnncore._structure import pack_like
+from cnncore.layers import custom
+from cnncore.layers.base import structure_changed
+from cnncore.layers.function import Function
+from cnncore.layers.tensor import KerasTensor, hidden_calls
+from cnncore.layers.unknown_sizes import fits
+from cnncore.models.arrange import arrange
+from cnncore.models.parts import Parts
+
+__all__ = ["CurrentNetwork", "OtherSizes"]
+
+
+class OtherSizes(Parts):
+    """The part of a model that takes data of other sizes than it was built for."""
+
+    _wider: Function | None = None  # the graph in which sizes that vary are None
+
+    @property
+    def takes_other_sizes(self) -> bool:
+        """Whether data may have other sizes than the model was built for, if its layers can take them."""
+        raise NotImplementedError
+
+    @property
+    def _used_function(self) -> Function:
+        """The function that networks compute: that of the model, whose sizes may be None where data have others."""
+        return self._function if self._wider is None else self._wider
+
+    def _accept_sizes_of(self, x: Any) -> None:
+        """Let sizes vary in which data differ from what the model was built for, if the layers can take them.
+
+        Nothing happens if they cannot, or if something else is wrong: whoever prepares the data says so.
+        """
+        function = self._used_function
+        if not self.takes_other_sizes:
+            return
+        tensors = function.input_list
+        if len(tensors) == 1:
+            if isinstance(x, (list, tuple)) and len(x) == 1:
+                x = x[0]
+            values = [x]
+        else:
+            try:
+                values = arrange(function.inputs, self.input_names, x, self.name)
+            except ValueError:
+                return
+        shapes = [_shape_like(value, tensor.shape) for value, tensor in zip(values, tensors, strict=True)]
+        wanted = [tuple(tensor.shape) for tensor in tensors]
+        if all(shape is None or fits(shape, own) for shape, own in zip(shapes, wanted, strict=True)):
+            return
+        wider = [
+            own if shape is None else (*(a if a == b else None for a, b in zip(own, shape, strict=True)),)
+            for shape, own in zip(shapes, wanted, strict=True)
+        ]
+        self._widen(wider, [own if shape is None else shape for shape, own in zip(shapes, wanted, strict=True)])
+
+    def _widen(self, wider: list[tuple[Any, ...]], shapes: list[tuple[Any, ...]]) -> None:
+        function = self._function
+        fresh = [
+            KerasTensor(shape, tensor.dtype, tensor.name)
+            for shape, tensor in zip(wider, function.input_list, strict=True)
+        ]
+        inputs = pack_like(function.inputs, fresh)
+        try:
+            with hidden_calls():
+                if self._follows_call:
+                    found = custom.follow(self, inputs)
+                else:
+                    found = Function(inputs, function.apply(fresh), self.name)
+            found.compute_output_shape(shapes)
+        except (ValueError, TypeError):
+            return
+        self._wider = found
+        structure_changed()
+
+
+class CurrentNetwork:
+    """The network that a model has at the time of each call, for loops over batches that may bring another size.
+
+    Parameters
+    ----------
+    model : Model
+    """
+
+    may_change = True
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model._network_for_use(), name)
+
+    @property
+    def step(self) -> int:
+        """The number of steps done."""
+        return int(self._model.steps_done)
+
+    @step.setter
+    def step(self, value: int) -> None:
+        self._model.steps_done = value
+
+    def output_shapes_for(self, x: Any) -> list[tuple[int, ...]]:
+        """The shapes of the outputs for samples of these inputs."""
+        network = self._model._network_for_use()
+        found = getattr(network, "output_shapes_for", None)
+        return list(network.output_shapes) if found is None else list(found(x))
+
+
+def _shape_like(value: Any, wanted: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    """The shape of an array, if it differs from ``wanted`` in the sizes of axes that are neither first nor last."""
+    shape = getattr(value, "shape", None)
+    if shape is None or isinstance(value, KerasTensor):
+        return None
+    shape = (None, *(int(size) for size in tuple(shape)[1:]))
+    if wanted[-1] == 1 and len(shape) == len(wanted) - 1:
+        shape = (*shape, 1)
+    return shape if len(shape) == len(wanted) and shape[-1] == wanted[-1] else None
