@@ -1,6 +1,7 @@
 """Models whose inputs have sizes that are None: their graph, networks for the sizes of data, training, files."""
 
 import copy
+import json
 import os
 import pickle
 import threading
@@ -264,15 +265,16 @@ class TestTraining:
         for ours, theirs in zip(model.predict(x), oracle.predict(x, verbose=0), strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4)
 
-    @pytest.mark.parametrize("optimizer", ["adam", "soap", "lion"])
+    @pytest.mark.parametrize("optimizer", ["adam", "soap", "lion", "kfac"])
     def test_equals_models_of_each_size(self, optimizer):
         """The weights and the optimizer's state are carried from size to size by hand in the other model."""
         model, state = two_headed(cnncore), None
         weights = model.get_weights()
         model.compile(optimizer, ["mse", "sparse_categorical_crossentropy"])
-        for x, y in batches():
+        for step, (x, y) in enumerate(batches()):
             loss = model.train_on_batch(x, list(y))
             fixed = two_headed(cnncore, x.shape[1:])
+            fixed.seed, fixed.steps_done = model.seed, step  # which decide what KFAC draws
             fixed.compile(optimizer, ["mse", "sparse_categorical_crossentropy"])
             fixed.set_weights(weights)
             fixed.build_optimizer()
@@ -310,6 +312,17 @@ class TestTraining:
         for x, y in data:
             model.train_on_batch(x, list(y))
         np.testing.assert_array_equal(model.layers[1].get_weights(), before)
+
+    def test_products_with_curvature(self):
+        model = Sequential([Input((None, None, 2)), layers.Conv2D(2, 3), layers.GlobalAveragePooling2D()])
+        fixed = Sequential([Input((9, 7, 2)), layers.Conv2D(2, 3), layers.GlobalAveragePooling2D()])
+        fixed.set_weights(model.get_weights())
+        x, y, v = images(4, 9, 7), np.ones((4, 2)), np.ones(38, np.float32)
+        products = []
+        for m in (model, fixed):
+            m.compile("sgd", "mse")
+            products.append(cnncore.curvature.HessianOperator(m, x, y) @ v)
+        np.testing.assert_array_equal(*products)
 
     def test_gradients(self):
         model = compiled(cnncore, two_headed(cnncore))
@@ -354,7 +367,16 @@ class TestFiles:
         for result in results:
             for y, wanted in zip(result, expected, strict=True):
                 np.testing.assert_allclose(y, wanted, rtol=1e-4, atol=1e-5)
-        assert model_from_json(model.to_json()).output_shape == [(*ANY, 1), (None, 3)]
+        for described in (model, oracle):
+            assert model_from_json(described.to_json()).output_shape == [(*ANY, 1), (None, 3)]
+
+    def test_an_older_description(self):
+        """As Keras 2 wrote it."""
+        conv = {"name": "c", "filters": 2, "kernel_size": [3, 3], "batch_input_shape": [None, None, None, 1]}
+        layer = {"class_name": "Conv2D", "config": conv}
+        config = {"class_name": "Sequential", "config": {"name": "s", "layers": [layer]}, "keras_version": "2.3.1"}
+        model = model_from_json(json.dumps(config))
+        assert model.output_shape == (*ANY, 2)
 
     def test_sequential(self, tmp_path):
         model = Sequential([Input((None, None, 1)), layers.Conv2D(2, 3), layers.GlobalAveragePooling2D()])

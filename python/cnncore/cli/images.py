@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnncore.datasets import load_idx
+from cnncore.layers.unknown_sizes import fits
 
 __all__ = ["fit_shape", "load_images"]
 
@@ -17,8 +18,8 @@ _NPY_MAGIC = b"\x93NUMPY"
 _IDX_MAGICS = (b"\0\0", b"\x1f\x8b")
 
 
-def fit_shape(x: NDArray[Any], input_shape: tuple[int, ...], name: str) -> NDArray[Any]:
-    """`x` as a batch (n, *input_shape). Missing axes for channel and batch are added.
+def fit_shape(x: NDArray[Any], input_shape: tuple[Any, ...], name: str) -> NDArray[Any]:
+    """`x` as a batch (n, *input_shape), where None is any size. Missing axes for channel and batch are added.
 
     Raises
     ------
@@ -26,22 +27,23 @@ def fit_shape(x: NDArray[Any], input_shape: tuple[int, ...], name: str) -> NDArr
         The sizes do not fit. The message has both shapes.
     """
     height_width, channels = input_shape[:-1], input_shape[-1]
-    if channels == 1 and height_width in (x.shape, x.shape[1:]):
+    complete = fits(x.shape, input_shape) or fits(x.shape[1:], input_shape)
+    if channels == 1 and not complete and (fits(x.shape, height_width) or fits(x.shape[1:], height_width)):
         x = x[..., None]
     if x.ndim == len(input_shape):
         x = x[None]
-    if x.shape[1:] != input_shape:
+    if not fits(x.shape[1:], input_shape):
         raise ValueError(f"{name}: expected images of shape {input_shape}, as the model has it. Received: {x.shape}")
     return x
 
 
-def load_images(paths: list[Path], input_shape: tuple[int, ...]) -> Iterator[tuple[str, NDArray[Any]]]:
+def load_images(paths: list[Path], input_shape: tuple[Any, ...]) -> Iterator[tuple[str, NDArray[Any]]]:
     """For each file its name and its images as a batch (n, *input_shape)."""
     for path in paths:
         yield str(path), fit_shape(_load_image(path, input_shape), input_shape, str(path))
 
 
-def _load_image(path: Path, input_shape: tuple[int, ...]) -> NDArray[Any]:
+def _load_image(path: Path, input_shape: tuple[Any, ...]) -> NDArray[Any]:
     """The array in a file, whose first bytes say what it is: .npy, IDX (plain or gzip), or an image that Pillow can
     read.
     """

@@ -95,6 +95,8 @@ class FactorProbe:
         Whether targets are drawn from the model's own predictions, or are those of the batch.
     most_rows : int
         A dense layer with more inputs is described by the rows of its input instead of their second moments.
+    shapes : list of tuple of int, optional
+        The shapes of the samples of each input, where the model does not fix them.
 
     Attributes
     ----------
@@ -107,7 +109,15 @@ class FactorProbe:
         If ``fisher`` is "model" and a loss is not a negative log-likelihood from which targets can be drawn.
     """
 
-    def __init__(self, model: Any, network: Any, outputs: Sequence[Any], fisher: str, most_rows: int) -> None:
+    def __init__(
+        self,
+        model: Any,
+        network: Any,
+        outputs: Sequence[Any],
+        fisher: str,
+        most_rows: int,
+        shapes: Sequence[tuple[int, ...]] | None = None,
+    ) -> None:
         for output in outputs if fisher == "model" else ():
             if output.loss is not None and not has_likelihood(output.loss):
                 raise ValueError(
@@ -115,7 +125,8 @@ class FactorProbe:
                     f'drawn; fisher="empirical" takes any loss. Received: {output.loss.name}'
                 )
         function, graph = model.trained_function, _ProbedGraph(model.seed, most_rows)
-        tensors = function.lower(graph, [graph.input(tensor.shape[1:]) for tensor in function.input_list])
+        shapes = [tensor.shape[1:] for tensor in function.input_list] if shapes is None else shapes
+        tensors = function.lower(graph, [graph.input(shape) for shape in shapes])
         rows = [call.inputs for call in graph.calls if isinstance(call.inputs, int)]
         self._row_places = {tensor: place for place, tensor in enumerate(rows, len(outputs))}
         self._row_sizes = [graph.output_shape(tensor)[-1] for tensor in rows]

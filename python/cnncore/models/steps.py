@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
@@ -19,6 +20,8 @@ from cnncore.models.sources import Batch
 from cnncore.optimizers.newton.objective import Vector
 
 __all__ = ["EvaluationStep", "TrainingStep", "first_non_finite_layer", "raise_training_error"]
+
+_MOST_PROBES = 8  # how many sizes of samples a step keeps them for
 
 
 class TrainingStep:
@@ -48,7 +51,7 @@ class TrainingStep:
         self._loss_weights = [output.loss_weight for output in outputs]
         self._constraints = list(model._constraints())
         self._outputs = outputs
-        self._probe: FactorProbe | None = None
+        self._probes: dict[tuple[tuple[int, ...], ...], FactorProbe] = {}
         self.finite = True
         self.report: Callable[[str], None] | None = None
 
@@ -81,9 +84,8 @@ class TrainingStep:
         """A step of an optimizer that evaluates the loss at several points."""
         with self._lock:
             network = self._network
-            objective = BatchObjective(
-                network, batch, self._losses, self._loss_weights, room, self._make_probe, self.report
-            )
+            make_probe = functools.partial(self._make_probe, tuple(array.shape[1:] for array in batch.x))
+            objective = BatchObjective(network, batch, self._losses, self._loss_weights, room, make_probe, self.report)
             params = network.get_parameters()
             try:
                 params = self._optimizer.iterate(objective, params)
@@ -95,11 +97,17 @@ class TrainingStep:
             self.finite = self._optimizer.finite
         return objective.values
 
-    def _make_probe(self, fisher: str, most_rows: int) -> FactorProbe:
-        """The object that estimates Kronecker factors. It is made when it is needed for the first time."""
-        if self._probe is None:
-            self._probe = FactorProbe(self._model, self._network, self._outputs, fisher, most_rows)
-        return self._probe
+    def _make_probe(self, shapes: tuple[tuple[int, ...], ...], fisher: str, most_rows: int) -> FactorProbe:
+        """The object that estimates Kronecker factors from samples of these shapes. It is made when it is needed for
+        the first time. Of many sizes, the ones that were seen first are forgotten.
+        """
+        probe = self._probes.get(shapes)
+        if probe is None:
+            probe = FactorProbe(self._model, self._network, self._outputs, fisher, most_rows, shapes)
+            while len(self._probes) >= _MOST_PROBES:
+                self._probes.pop(next(iter(self._probes)))
+            self._probes[shapes] = probe
+        return probe
 
     def gradients(self, batch: Batch) -> Float32:
         """A copy of the gradient of the total loss as one flat vector. The model does not change."""
