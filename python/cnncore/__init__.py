@@ -13,6 +13,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from cnncore._core import __version__, get_num_threads, set_num_threads
+from cnncore._missing_modules import explain_missing_modules
 
 if TYPE_CHECKING:
     from cnncore import (
@@ -102,6 +103,9 @@ _HOME = {
     "Sequential": "models",
     "TrainingError": "errors",
 }
+
+
+explain_missing_modules()
 
 
 def __getattr__(name: str) -> Any:

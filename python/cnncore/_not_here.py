@@ -15,6 +15,8 @@ __all__ = [
     "explain_missing",
     "explain_missing_methods",
     "missing",
+    "why_no_module",
+    "why_no_name",
     "why_not_here",
 ]
 
@@ -74,6 +76,20 @@ OLDER_LAYERS: dict[str, tuple[str, ...]] = {
     ),
 }
 
+# Modules that only older versions of Keras have, or that are no part of its public names, by their paths.
+_MODULES: dict[str, tuple[str, ...]] = {
+    "`model.summary()` prints the layers, `model.count_params()` counts the weights": ("utils.layer_utils",),
+    "there is one device, the CPU": ("utils.multi_gpu_utils", "utils.training_utils"),
+    "h5py reads such files: `h5py.File`": ("utils.io_utils",),
+    "recurrent networks are out of scope": (
+        *("layers.recurrent", "layers.cudnn_recurrent", "layers.convolutional_recurrent", "layers.rnn"),
+    ),
+    "convolutions whose kernel differs from place to place are out of scope": ("layers.local",),
+    "write a Layer of your own that holds the other": ("layers.wrappers",),
+    "words and sequences are out of scope": ("preprocessing.text", "preprocessing.sequence"),
+    "small images are scaled by `layers.Rescaling` or `x / 255`": ("applications.imagenet_utils",),
+}
+
 _LAYER_METHODS: dict[str, tuple[str, ...]] = {
     "metrics are arguments of compile": ("add_metric", "metrics", "metrics_variables"),
     "weights are made by add_weight": ("add_variable",),
@@ -103,6 +119,7 @@ _MODEL_METHODS: dict[str, tuple[str, ...]] = {
     "a step of training is one call of the C++ core. For steps of your own write `train_step` and `test_step`, for a "
     "loss of your own a `Loss`, a function or a method `compute_loss(x, y, y_pred, sample_weight)`": UNCALLED,
     "`model.save` writes a file": ("export",),
+    "YAML can hold code that runs when it is read, as Keras found: `to_json` describes a model": ("to_yaml",),
     "`get_weights` and `set_weights` exchange the weights, `copy.deepcopy` copies a model": (
         *("get_state_tree", "set_state_tree"),
     ),
@@ -216,6 +233,34 @@ def why_not_here(module: str, name: str) -> str | None:
     """
     tables = [REASONS.get(module, {})] + ([OLDER_LAYERS] if module == "layers" else [])
     return next((reason for table in tables for reason, names in table.items() if name in names), None)
+
+
+def why_no_module(path: str) -> str | None:
+    """Explain why the package has no module ``path``, such as "applications.vgg16"; None for an unknown path.
+
+    Examples
+    --------
+    >>> why_no_module("layers.recurrent")
+    'recurrent networks are out of scope'
+    """
+    for reason, paths in _MODULES.items():
+        if path in paths:
+            return reason
+    parent, _, name = path.rpartition(".")
+    return why_not_here(parent, name)
+
+
+def why_no_name(kind: str, name: str) -> str | None:
+    """Explain why there is no optimizer, loss, layer, ... that Keras knows under a name in any case.
+
+    Examples
+    --------
+    >>> why_no_name("optimizer", "lamb")
+    'it is for batches of tens of thousands: use `AdamW` with `clipnorm=`'
+    """
+    groups = REASONS.get({"loss": "losses"}.get(kind, f"{kind}s"), {})
+    wanted = name.lower()
+    return next((reason for reason, names in groups.items() if wanted in (item.lower() for item in names)), None)
 
 
 def missing(module: str, name: str, known: Iterable[str]) -> AttributeError | ImportError:

@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from cnncore._custom_objects import custom_object, custom_object_scope, registered_name
 from cnncore._names import nearest
+from cnncore._not_here import why_no_name
 
 T = TypeVar("T")
 C = TypeVar("C", bound=type[Any])
@@ -97,7 +98,9 @@ class Registry(Generic[T]):
         if found is None:
             known = ", ".join(sorted({snake_case(known) for known in self._classes}))
             where = f"[{owner}] " if owner else ""
-            raise ValueError(f"{where}Unknown {self.kind} {name!r}.{nearest(name, self._aliases)} Known: {known}")
+            reason = why_no_name(self.kind, name)
+            because = nearest(name, self._aliases) if reason is None else f" It is not here: {reason}."
+            raise ValueError(f"{where}Unknown {self.kind} {name!r}.{because} Known: {known}")
         return found
 
     def deserialize(self, config: Any, custom_objects: Mapping[str, Any] | None = None) -> T:

@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 _REASONS = {
-    "gradients": "the gradients of the loss are `model.gradients(x, y)`, and those of layers follow from their `call`",
+    "gradients": "gradients are computed from values: record them with `cnncore.GradientTape`",
     "placeholder": "a tensor without values is made by `Input(shape)`",
     "get_session": "there is no session: arrays have values",
     "set_session": "there is no session: arrays have values",

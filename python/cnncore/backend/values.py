@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -53,13 +53,14 @@ def variable(value: Any, dtype: Any = None, name: str | None = None) -> np.ndarr
     return np.array(value, np.float32)
 
 
-def function(inputs: Any, outputs: Any) -> Callable[[Sequence[Any]], list[np.ndarray]]:
+def function(inputs: Any, outputs: Any) -> Callable[[Any], list[np.ndarray]]:
     """A function that takes arrays for some tensors of a model and returns the values of others.
 
     Parameters
     ----------
     inputs, outputs : symbolic tensor or list of them
-        For example ``[model.input]`` and ``[model.layers[0].output]``.
+        For example ``[model.input]`` and ``[model.layers[0].output]``. The inputs may have :func:`learning_phase` among
+        them, as in Keras 2: the function then takes 1 there to compute as in training, or 0.
 
     Returns
     -------
@@ -79,10 +80,14 @@ def function(inputs: Any, outputs: Any) -> Callable[[Sequence[Any]], list[np.nda
 
     sources = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
     results = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
-    model = Model(sources, results)
+    phases = [place for place, source in enumerate(sources) if isinstance(source, int)]
+    model = Model([source for source in sources if not isinstance(source, int)], results)
 
-    def run(arrays: Sequence[Any]) -> list[np.ndarray]:
-        values = model.predict_on_batch([np.asarray(array) for array in arrays])
-        return list(values) if isinstance(values, list) else [values]
+    def run(arrays: Any) -> list[np.ndarray]:
+        given = list(arrays) if isinstance(arrays, (list, tuple)) else [arrays]
+        training = any(given[place] for place in phases if place < len(given))
+        data = [np.asarray(array) for place, array in enumerate(given) if place not in phases]
+        values = model(data, training=training)
+        return [np.asarray(value) for value in (values if isinstance(values, list) else [values])]
 
     return run

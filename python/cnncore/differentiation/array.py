@@ -35,8 +35,14 @@ class WatchedArray(Array):
         found = None if recording is None else recording.find(self)
         return self.numpy() if found is None else found
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        return getattr(ufunc, method)(*_seen(inputs), **kwargs)
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **kwargs: Any) -> Any:
+        operands = _seen(inputs)
+        recorded = any(not isinstance(item, np.ndarray) and hasattr(item, "sources") for item in operands)
+        if out is None or (recorded and out[0] is inputs[0]):  # ``x += y`` gives x another meaning while it is recorded
+            return getattr(ufunc, method)(*operands, **kwargs)
+        plain = tuple(item.numpy() if isinstance(item, Array) else item for item in out)
+        getattr(ufunc, method)(*operands, out=plain, **kwargs)
+        return out[0] if len(out) == 1 else out
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         return function(*_seen(args), **kwargs)

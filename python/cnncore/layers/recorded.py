@@ -190,7 +190,11 @@ class _Call:
         self._state_is_new = False
         flat = network.gradients
         return [
-            *(probe.gradient for probe in self._probes if probe is not None and probe.gradient is not None),
+            *(
+                np.zeros(array.shape, np.float32) if probe.gradient is None else probe.gradient
+                for probe, array in zip(self._probes, self._arrays, strict=True)
+                if probe is not None
+            ),
             *(
                 np.array(flat[slot.offset : slot.offset + math.prod(slot.shape)]).reshape(slot.shape)
                 for _, slot in self._places

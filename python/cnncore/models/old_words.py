@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["OldWords", "check_reset", "fit_arguments"]
+__all__ = ["OldWords", "check_format", "check_reset", "fit_arguments"]
 
 _WITHOUT_EFFECT = ("workers", "use_multiprocessing", "max_queue_size")
 
@@ -29,6 +29,19 @@ def fit_arguments(old_words: dict[str, Any], epochs: int) -> int:
         else:
             raise TypeError(f"fit() got an unexpected keyword argument {word!r}")
     return epochs
+
+
+def check_format(save_format: str | None, filepath: Any) -> None:
+    """Warn of Keras 2's argument ``save_format`` where it says what the file's name says; otherwise it is an error."""
+    if save_format is None:
+        return
+    ends = {"h5": (".h5", ".hdf5"), "hdf5": (".h5", ".hdf5"), "keras": (".keras",)}.get(save_format, ())
+    if not ends or not str(filepath).endswith(ends):
+        raise ValueError(
+            "[save] expected no `save_format`: a file whose name ends in .keras or .h5 has that format, and the format "
+            f"tf is not written. Received: filepath={str(filepath)!r}, {save_format=}"
+        )
+    _warn("save_format=", "a name that ends in .keras or .h5")
 
 
 class OldWords:

@@ -12,6 +12,7 @@ from cnncore._structure import flatten
 from cnncore.differentiation import GradientTape
 from cnncore.models.compiled import each
 from cnncore.models.measuring import Measuring
+from cnncore.models.signature import Output
 from cnncore.models.sources import unpack
 
 __all__ = ["OwnSteps", "plain_logs"]
@@ -26,6 +27,7 @@ class OwnSteps(Measuring):
     """
 
     _loss_mean: metrics_module.Mean | None = None
+    _loose_outputs: tuple[Any, list[Output]] | None = None  # what was compiled, and the outputs of :meth:`_outputs_of`
 
     @property
     def _trains_itself(self) -> bool:
@@ -108,7 +110,9 @@ class OwnSteps(Measuring):
         own = [leaf for leaf in leaves if isinstance(leaf, metrics_module.Metric) and leaf is not self._loss_mean]
         self._require_compiled("metrics")
         mean = [self._loss_tracker] if self._has_loss else []
-        return [*mean, *own, *(super().metrics if self._known_function() is not None else [])]
+        if self._known_function() is not None:
+            return [*mean, *own, *super().metrics]
+        return [*mean, *own, *(metric for output in self._outputs_seen() for _, metric in output.all_metrics)]
 
     # --- Keras 2 ----------------------------------------------------------------------------------------------------
     @property
@@ -146,8 +150,25 @@ class OwnSteps(Measuring):
             self._loss_mean = metrics_module.Mean(name="loss")
         return self._loss_mean
 
+    def _outputs_seen(self) -> list[Output]:
+        """What the metrics of a model without a graph are computed from, if they have been."""
+        seen = self._loose_outputs
+        return [] if seen is None or seen[0] is not self._plan else seen[1]
+
+    def _outputs_of(self, y_pred: Any) -> list[Output]:
+        """The outputs; for a model without a graph, which calls other models, outputs like ``y_pred``."""
+        if self._known_function() is not None:
+            return self._described_outputs()
+        if not self._outputs_seen():
+            self._require_compiled("compute_metrics")
+            assert self._plan is not None
+            leaves = flatten(y_pred)
+            names = [f"output_{place}" for place in range(1, len(leaves) + 1)]
+            self._loose_outputs = (self._plan, self._plan.outputs(y_pred, names, [leaf.shape[1:] for leaf in leaves]))
+        return self._outputs_seen()
+
     def _update_metrics(self, y: Any, y_pred: Any, sample_weight: Any) -> None:
-        outputs = self._described_outputs()
+        outputs = self._outputs_of(y_pred)
         for output, target, prediction, weight in zip(
             outputs, *(each(value, len(outputs)) for value in (y, y_pred, sample_weight)), strict=True
         ):

@@ -9,6 +9,7 @@ from typing import Any
 
 from cnncore.layers.function import Function
 from cnncore.models.graph_config import describe, lookup, rebuild
+from cnncore.models.old_words import check_format
 
 __all__ = ["Stored"]
 
@@ -24,19 +25,30 @@ class Stored:
     _training_attributes: Any
 
     # --- files --------------------------------------------------------------------------------------------------------
-    def save(self, filepath: str | PathLike[str], overwrite: bool = True) -> None:
+    def save(
+        self,
+        filepath: str | PathLike[str],
+        overwrite: bool = True,
+        include_optimizer: bool = True,
+        save_format: str | None = None,
+    ) -> None:
         """Write the whole model to a file: layers, weights, and the state of training if it was compiled.
 
-        :func:`cnncore.saving.load_model` reads it. See :func:`cnncore.saving.save_model`.
+        :func:`cnncore.saving.load_model` reads it. See :func:`cnncore.saving.save_model`. ``save_format`` is an
+        argument of Keras 2: the end of the file's name says the format today.
         """
         from cnncore import saving
 
-        saving.save_model(self, filepath, overwrite=overwrite)
+        check_format(save_format, filepath)
+        saving.save_model(self, filepath, overwrite=overwrite, include_optimizer=include_optimizer)
 
-    def save_weights(self, filepath: str | PathLike[str], overwrite: bool = True) -> None:
+    def save_weights(
+        self, filepath: str | PathLike[str], overwrite: bool = True, save_format: str | None = None
+    ) -> None:
         """Write the weights alone to a file. See :func:`cnncore.saving.save_weights`."""
         from cnncore import saving
 
+        check_format(save_format, filepath)
         saving.save_weights(self, filepath, overwrite=overwrite)
 
     def load_weights(self, filepath: str | PathLike[str], skip_mismatch: bool = False, by_name: bool = False) -> None:

@@ -73,6 +73,19 @@ from cnncore.ops.arrays import (
 )
 from cnncore.ops.convolution import conv2d, conv2d_backward, conv_output_size
 from cnncore.ops.convolution_transpose import conv2d_transpose, conv2d_transpose_backward
+from cnncore.ops.functional import (
+    cond,
+    fori_loop,
+    in_top_k,
+    map,  # noqa: A004 (Keras' name)
+    moments,
+    multi_hot,
+    normalize,
+    slice,  # noqa: A004 (Keras' name)
+    slice_update,
+    vectorized_map,
+    while_loop,
+)
 from cnncore.ops.global_pooling import (
     global_avg_pool2d,
     global_avg_pool2d_backward,
@@ -127,6 +140,7 @@ __all__ = [
     "batch_normalization_backward",
     "cast",
     "celu",
+    "cond",
     "conv2d",
     "conv2d_backward",
     "conv2d_transpose",
@@ -141,6 +155,7 @@ __all__ = [
     "dropout",
     "elu",
     "exponential",
+    "fori_loop",
     "gaussian_noise",
     "gelu",
     "global_avg_pool2d",
@@ -152,6 +167,7 @@ __all__ = [
     "hard_sigmoid",
     "hard_silu",
     "image",
+    "in_top_k",
     "is_tensor",
     "layer_normalization",
     "layer_normalization_backward",
@@ -159,6 +175,7 @@ __all__ = [
     "log_sigmoid",
     "log_softmax",
     "logsumexp",
+    "map",
     "max_pool",
     "max_pool2d",
     "max_pool2d_backward",
@@ -166,8 +183,11 @@ __all__ = [
     "merge",
     "merge_backward",
     "mish",
+    "moments",
+    "multi_hot",
     "nn",
     "norm",
+    "normalize",
     "one_hot",
     "permute",
     "permute_backward",
@@ -180,6 +200,8 @@ __all__ = [
     "sgd_update",
     "sigmoid",
     "silu",
+    "slice",
+    "slice_update",
     "softmax",
     "softmax_cross_entropy",
     "softplus",
@@ -191,6 +213,8 @@ __all__ = [
     "unstack",
     "upsampling2d",
     "upsampling2d_backward",
+    "vectorized_map",
+    "while_loop",
     "zero_padding2d",
     "zero_padding2d_backward",
 ]

@@ -29,6 +29,12 @@ __all__ = [
 
 _WITH_AXES = ("all", "any", "argmax", "argmin", "max", "mean", "min", "prod", "squeeze", "std", "sum", "var")
 NUMPY_NAMES = (
+    *("allclose", "amax", "amin", "append", "arccosh", "arcsinh", "arctanh", "array_split", "average", "bincount"),
+    *("bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "conj", "copy", "correlate", "cross", "cumprod"),
+    *("deg2rad", "diagonal", "diff", "digitize", "dstack", "empty", "empty_like", "exp2", "flipud", "fliplr"),
+    *("heaviside", "histogram", "hypot", "inner", "isin", "kron", "logspace", "meshgrid", "nanmax", "nanmean"),
+    *("nanmin", "nansum", "nonzero", "percentile", "ptp", "quantile", "rad2deg", "real", "rot90", "searchsorted"),
+    *("select", "sinc", "trace", "tri", "trunc", "unique", "vdot"),
     *("cumsum", "count_nonzero", "floor_divide", "full_like", "isinf", "mod", "outer", "pad", "prod", "repeat", "roll"),
     *("sort", "take", "take_along_axis", "tan", "tensordot", "tile", "tril", "triu", "arccos", "arcsin"),
     *("hstack", "vstack", "isclose", "logical_xor", "median", "nan_to_num", "identity", "array", "arctan2", "diag"),

@@ -12,6 +12,8 @@ from cnncore._images import resize as resized
 
 __all__ = ["extract_patches", "resize", "rgb_to_grayscale"]
 
+_LARGEST = 1 << 36  # bytes of a result: far beyond what small images need, and no size that was mistyped
+
 
 def resize(images: Any, size: Any, interpolation: str = "bilinear", antialias: bool = False) -> Any:
     """Scale images to another size. With a symbolic tensor this makes the layer ``Resizing``.
@@ -41,6 +43,12 @@ def resize(images: Any, size: Any, interpolation: str = "bilinear", antialias: b
     _check_rank(array.shape, "resize")
     dtype = np.uint8 if array.dtype == np.uint8 else np.float32
     batch = np.ascontiguousarray(array if array.ndim == 4 else array[None], dtype)
+    bytes_needed = batch.itemsize * len(batch) * batch.shape[-1] * height * width
+    if batch.ndim == 4 and bytes_needed > _LARGEST:
+        raise ValueError(
+            f"[resize] expected a result of at most {_LARGEST >> 30} GiB. Received: {size=}, which makes "
+            f"{bytes_needed / 2**30:.1f} GiB of images of shape {array.shape}"
+        )
     result = resized(batch, height, width, interpolation)
     return result if array.ndim == 4 else result[0]
 

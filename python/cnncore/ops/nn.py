@@ -19,6 +19,7 @@ from cnncore.ops.activation import (
     softsign,
 )
 from cnncore.ops.arrays import one_hot
+from cnncore.ops.functional import moments, multi_hot, normalize
 from cnncore.ops.pooling import average_pool, max_pool
 
 __all__ = [
@@ -32,6 +33,9 @@ __all__ = [
     "log_sigmoid",
     "log_softmax",
     "max_pool",
+    "moments",
+    "multi_hot",
+    "normalize",
     "one_hot",
     "relu",
     "relu6",

@@ -6,6 +6,7 @@ from typing import Any
 
 from cnncore import _checks, _core
 from cnncore.optimizers.base import Optimizer, Rate, registry
+from cnncore.optimizers.old_spellings import epsilon_of
 
 __all__ = ["Adadelta", "Adagrad"]
 
@@ -45,7 +46,7 @@ class Adagrad(Optimizer):
         self,
         learning_rate: Rate = 0.001,
         initial_accumulator_value: float = 0.1,
-        epsilon: float = 1e-7,
+        epsilon: float | None = 1e-7,
         weight_decay: float | None = None,
         clipnorm: float | None = None,
         clipvalue: float | None = None,
@@ -75,7 +76,7 @@ class Adagrad(Optimizer):
         self.initial_accumulator_value = _checks.number(
             initial_accumulator_value, "initial_accumulator_value", "Adagrad", minimum=0.0
         )
-        self.epsilon = _checks.number(epsilon, "epsilon", "Adagrad", minimum=0.0)
+        self.epsilon = epsilon_of(epsilon, "Adagrad")
 
     def make_rule(self, size: int) -> _core.Optimizer:
         return _core.Adagrad(size, self.initial_accumulator_value, self.epsilon)
@@ -124,7 +125,7 @@ class Adadelta(Optimizer):
         self,
         learning_rate: Rate = 0.001,
         rho: float = 0.95,
-        epsilon: float = 1e-7,
+        epsilon: float | None = 1e-7,
         weight_decay: float | None = None,
         clipnorm: float | None = None,
         clipvalue: float | None = None,
@@ -152,7 +153,7 @@ class Adadelta(Optimizer):
             **kwargs,
         )
         self.rho = _checks.number(rho, "rho", "Adadelta", minimum=0.0, below=1.0)
-        self.epsilon = _checks.number(epsilon, "epsilon", "Adadelta", minimum=0.0)
+        self.epsilon = epsilon_of(epsilon, "Adadelta")
 
     def make_rule(self, size: int) -> _core.Optimizer:
         return _core.Adadelta(size, self.rho, self.epsilon)

@@ -6,6 +6,7 @@ from typing import Any
 
 from cnncore import _checks, _core
 from cnncore.optimizers.base import Optimizer, Rate, registry
+from cnncore.optimizers.old_spellings import epsilon_of
 
 __all__ = ["Adam", "AdamW"]
 
@@ -49,7 +50,7 @@ class Adam(Optimizer):
         learning_rate: Rate = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
-        epsilon: float = 1e-7,
+        epsilon: float | None = 1e-7,
         amsgrad: bool = False,
         weight_decay: float | None = None,
         clipnorm: float | None = None,
@@ -80,7 +81,7 @@ class Adam(Optimizer):
         owner = type(self).__name__
         self.beta_1 = _checks.number(beta_1, "beta_1", owner, minimum=0.0, below=1.0)
         self.beta_2 = _checks.number(beta_2, "beta_2", owner, minimum=0.0, below=1.0)
-        self.epsilon = _checks.number(epsilon, "epsilon", owner, minimum=0.0)
+        self.epsilon = epsilon_of(epsilon, owner)
         self.amsgrad = _checks.boolean(amsgrad, "amsgrad", owner)
 
     def make_rule(self, size: int) -> _core.Optimizer:
@@ -128,7 +129,7 @@ class AdamW(Adam):
         weight_decay: float = 0.004,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
-        epsilon: float = 1e-7,
+        epsilon: float | None = 1e-7,
         amsgrad: bool = False,
         clipnorm: float | None = None,
         clipvalue: float | None = None,

@@ -6,6 +6,7 @@ from typing import Any
 
 from cnncore import _checks, _core
 from cnncore.optimizers.base import Optimizer, Rate, registry
+from cnncore.optimizers.old_spellings import epsilon_of
 
 __all__ = ["Adamax", "Nadam"]
 
@@ -47,7 +48,7 @@ class Nadam(Optimizer):
         learning_rate: Rate = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
-        epsilon: float = 1e-7,
+        epsilon: float | None = 1e-7,
         weight_decay: float | None = None,
         clipnorm: float | None = None,
         clipvalue: float | None = None,
@@ -76,7 +77,7 @@ class Nadam(Optimizer):
         )
         self.beta_1 = _checks.number(beta_1, "beta_1", "Nadam", minimum=0.0, below=1.0)
         self.beta_2 = _checks.number(beta_2, "beta_2", "Nadam", minimum=0.0, below=1.0)
-        self.epsilon = _checks.number(epsilon, "epsilon", "Nadam", minimum=0.0)
+        self.epsilon = epsilon_of(epsilon, "Nadam")
 
     def make_rule(self, size: int) -> _core.Optimizer:
         return _core.Nadam(size, self.beta_1, self.beta_2, self.epsilon)
@@ -121,7 +122,7 @@ class Adamax(Optimizer):
         learning_rate: Rate = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
-        epsilon: float = 1e-7,
+        epsilon: float | None = 1e-7,
         weight_decay: float | None = None,
         clipnorm: float | None = None,
         clipvalue: float | None = None,
@@ -150,7 +151,7 @@ class Adamax(Optimizer):
         )
         self.beta_1 = _checks.number(beta_1, "beta_1", "Adamax", minimum=0.0, below=1.0)
         self.beta_2 = _checks.number(beta_2, "beta_2", "Adamax", minimum=0.0, below=1.0)
-        self.epsilon = _checks.number(epsilon, "epsilon", "Adamax", minimum=0.0)
+        self.epsilon = epsilon_of(epsilon, "Adamax")
 
     def make_rule(self, size: int) -> _core.Optimizer:
         return _core.Adamax(size, self.beta_1, self.beta_2, self.epsilon)

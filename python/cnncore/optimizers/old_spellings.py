@@ -6,9 +6,10 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from cnncore import _checks
 from cnncore.optimizers.schedules import InverseTimeDecay
 
-__all__ = ["learning_rate_of"]
+__all__ = ["epsilon_of", "learning_rate_of"]
 
 _CALLER = 4  # stack level of the call of Adam(lr=...): above this function, Optimizer.__init__ and Adam.__init__
 
@@ -45,3 +46,8 @@ def learning_rate_of(owner: str, learning_rate: Any, kwargs: dict[str, Any]) -> 
         raise TypeError(f"[{owner}] unexpected arguments. Received: {', '.join(sorted(kwargs))}")
     rate: float | Callable[[int], float] = learning_rate
     return rate
+
+
+def epsilon_of(epsilon: float | None, owner: str) -> float:
+    """The argument ``epsilon``, checked. None stood for the default in Keras 2, and still does."""
+    return 1e-7 if epsilon is None else _checks.number(epsilon, "epsilon", owner, minimum=0.0)

@@ -6,6 +6,7 @@ from typing import Any
 
 from cnncore import _checks, _core
 from cnncore.optimizers.base import Optimizer, Rate, registry
+from cnncore.optimizers.old_spellings import epsilon_of
 from cnncore.optimizers.options import momentum_of
 
 __all__ = ["RMSprop"]
@@ -54,7 +55,7 @@ class RMSprop(Optimizer):
         learning_rate: Rate = 0.001,
         rho: float = 0.9,
         momentum: float = 0.0,
-        epsilon: float = 1e-7,
+        epsilon: float | None = 1e-7,
         centered: bool = False,
         weight_decay: float | None = None,
         clipnorm: float | None = None,
@@ -84,7 +85,7 @@ class RMSprop(Optimizer):
         )
         self.rho = _checks.number(rho, "rho", "RMSprop", minimum=0.0, below=1.0)
         self.momentum = momentum_of(momentum, "RMSprop")
-        self.epsilon = _checks.number(epsilon, "epsilon", "RMSprop", minimum=0.0)
+        self.epsilon = epsilon_of(epsilon, "RMSprop")
         self.centered = _checks.boolean(centered, "centered", "RMSprop")
 
     def make_rule(self, size: int) -> _core.Optimizer:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,8 +12,9 @@ import numpy as np
 from cnncore import _checks
 from cnncore._images import INTERPOLATIONS, centred_crop, padded_to_aspect_ratio, resize
 from cnncore._random import next_seed
+from cnncore.differentiation import Array
+from cnncore.utils.dataset_words import BatchedPictures
 
-from .dataset import PyDataset
 from .image import img_to_array, load_img, pillow
 
 __all__ = ["ImageDataset", "image_dataset_from_directory"]
@@ -138,7 +138,7 @@ def image_dataset_from_directory(
     return [make("training"), make("validation")] if subset == "both" else make(subset)
 
 
-class ImageDataset(PyDataset):
+class ImageDataset(BatchedPictures):
     """Batches of pictures, which are read from their files when a batch is asked for.
 
     :func:`image_dataset_from_directory` makes it.
@@ -191,6 +191,7 @@ class ImageDataset(PyDataset):
         labels = None if self._labels is None else self._labels[chosen]
         if self.batch_size is None:
             images, labels = images[0], None if labels is None else labels[0]
+        images, labels = np.asarray(images).view(Array), None if labels is None else np.asarray(labels).view(Array)
         batch = images if labels is None else (images, labels)
         for function in self._functions:
             batch = function(*batch) if isinstance(batch, tuple) else function(batch)
@@ -211,46 +212,6 @@ class ImageDataset(PyDataset):
         if index not in self._cache:
             self._cache[index] = _read(self.file_paths[index], **self._options)
         return self._cache[index]
-
-    # --- what scripts call on TensorFlow's data sets --------------------------------------------------------------
-    def cache(self) -> ImageDataset:
-        """Keep each picture in memory after it has been read. Returns this data set itself."""
-        self._cache = {}
-        return self
-
-    def _all_batches(self) -> range:
-        return range(len(self)) if self._batches is None else self._batches
-
-    def take(self, count: int) -> ImageDataset:
-        """A data set of the first ``count`` batches of each epoch; -1 means all."""
-        other = copy.copy(self)
-        if _checks.integer(count, "count", "ImageDataset.take", minimum=-1) >= 0:
-            other._batches = self._all_batches()[:count]
-        return other
-
-    def skip(self, count: int) -> ImageDataset:
-        """A data set without the first ``count`` batches of each epoch."""
-        other = copy.copy(self)
-        other._batches = self._all_batches()[_checks.integer(count, "count", "ImageDataset.skip", minimum=0) :]
-        return other
-
-    def shuffle(self, buffer_size: Any = None, seed: Any = None, reshuffle_each_iteration: Any = None) -> ImageDataset:
-        """A data set whose pictures are shuffled before each epoch. All are shuffled, whatever ``buffer_size`` is."""
-        other = copy.copy(self)
-        if self._shuffle_seed is None:
-            other._shuffle_seed = next_seed() if seed is None else _checks.integer(seed, "seed", "ImageDataset.shuffle")
-            other._order = other._new_order()
-        return other
-
-    def prefetch(self, buffer_size: Any = None) -> ImageDataset:
-        """Return the data set itself: `fit` prepares batches ahead by itself."""
-        return self
-
-    def map(self, function: Callable[..., Any], num_parallel_calls: Any = None) -> ImageDataset:
-        """A data set whose batches are the results of ``function(images, labels)`` for the batches of this one."""
-        other = copy.copy(self)
-        other._functions = [*self._functions, function]
-        return other
 
 
 def _read(path: str, color_mode: str, size: tuple[int, int], interpolation: str, crop: bool, pad: bool) -> np.ndarray:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from cnncore import _core
+from cnncore import _checks, _core
 from cnncore._random import next_seed
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "brightness_batch",
     "channel_shift_batch",
     "check_fill_mode",
+    "flip_axis",
     "random_brightness",
     "random_channel_shift",
     "random_rotation",
@@ -273,3 +274,14 @@ def _order(arguments: dict[str, Any]) -> dict[str, Any]:
     if "interpolation_order" in arguments:
         arguments["order"] = arguments.pop("interpolation_order")
     return arguments
+
+
+def flip_axis(x: np.ndarray, axis: int) -> np.ndarray:
+    """Return the array ``x`` with the values along ``axis`` in the opposite order. Keras 2 has this function.
+
+    Examples
+    --------
+    >>> flip_axis(np.array([[1, 2]]), 1)
+    array([[2, 1]])
+    """
+    return np.flip(x, _checks.integer(axis, "axis", "flip_axis", -np.ndim(x), np.ndim(x) - 1))

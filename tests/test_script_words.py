@@ -1,0 +1,180 @@
+"""What scripts for Keras write that is easily forgotten: old arguments and paths, small functions, missing modules."""
+
+import importlib
+
+import numpy as np
+import pytest
+
+import cnncore
+from cnncore import backend, layers, ops, optimizers, saving
+from cnncore.preprocessing import image
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture
+def model():
+    model = cnncore.Sequential([cnncore.Input((4,)), layers.Dense(3), layers.Dropout(0.9), layers.Dense(2)])
+    model.compile("adam", "mse")
+    model.fit(np.ones((8, 4)), np.ones((8, 2)), verbose=0)
+    return model
+
+
+def test_save_without_the_optimizer(model, tmp_path):
+    model.save(tmp_path / "model.h5", include_optimizer=False)
+    assert not saving.load_model(tmp_path / "model.h5").compiled
+    with pytest.warns(DeprecationWarning, match="save_format"):
+        model.save(tmp_path / "all.h5", save_format="h5")
+    assert saving.load_model(tmp_path / "all.h5").compiled
+    with pytest.warns(DeprecationWarning, match="save_format"):
+        model.save_weights(tmp_path / "all.weights.h5", save_format="h5")
+    for name, save_format in (("model", "tf"), ("model.keras", "h5")):
+        with pytest.raises(ValueError, match=r"\[save\] expected no `save_format`"):
+            model.save(tmp_path / name, save_format=save_format)
+    with pytest.raises(AttributeError, match="`to_json` describes a model"):
+        model.to_yaml()
+
+
+def test_function_with_a_learning_phase(model):
+    x = np.ones((5, 4), np.float32)
+    function = backend.function([model.input, backend.learning_phase()], [model.layers[1].output])
+    hidden = backend.function(model.input, model.layers[0].output)(x)[0]
+    np.testing.assert_allclose(function([x, 0])[0], hidden, rtol=1e-6)
+    assert (function([x, 1])[0] == 0).any()
+    assert (function([x])[0] != 0).all()
+
+
+@pytest.mark.parametrize("name", ["Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Nadam", "RMSprop"])
+def test_no_epsilon_is_the_default(name):
+    assert getattr(optimizers, name)(epsilon=None).epsilon == getattr(optimizers, name)().epsilon
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [("adam_v2", "Adam"), ("gradient_descent_v2", "SGD"), ("rmsprop_v2", "RMSprop"), ("experimental", "AdamW")],
+)
+def test_old_paths_of_optimizers(path, name):
+    with pytest.warns(DeprecationWarning, match=rf"cnncore.optimizers.{name} today"):
+        assert getattr(getattr(optimizers, path), name) is getattr(optimizers, name)
+    assert importlib.import_module(f"cnncore.optimizers.{path}") is getattr(optimizers, path)
+
+
+def test_names_that_are_not_here_say_why():
+    with pytest.raises(ValueError, match=r"Unknown optimizer 'adafactor'. It is not here: it saves memory"):
+        optimizers.get("adafactor")
+    with pytest.raises(ValueError, match=r"Unknown optimizer 'adan'. Did you mean"):
+        optimizers.get("adan")
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("applications.vgg16", "large networks"),
+        ("applications.imagenet_utils", "small images are scaled"),
+        ("utils.layer_utils", r"`model.summary\(\)` prints"),
+        ("layers.recurrent", "recurrent networks"),
+        ("preprocessing.text", "words and sequences"),
+    ],
+)
+def test_modules_that_are_not_here_say_why(path, message):
+    with pytest.raises(ModuleNotFoundError, match=message) as raised:
+        importlib.import_module(f"cnncore.{path}")
+    assert raised.value.name == f"cnncore.{path}"
+    with pytest.raises(ModuleNotFoundError, match=message):
+        exec(f"from cnncore.{path} import anything")
+
+
+def test_other_modules_are_not_explained():
+    with pytest.raises(ModuleNotFoundError, match=r"^No module named 'cnncore.layers.nothing'$"):
+        importlib.import_module("cnncore.layers.nothing")
+    assert importlib.util.find_spec("cnncore.nothing") is None
+    with pytest.raises(ImportError, match="recurrent networks are out of scope"):
+        exec("from cnncore.layers import LSTM")
+
+
+def test_flip_axis():
+    np.testing.assert_array_equal(image.flip_axis(np.arange(6).reshape(1, 2, 3), 2), [[[2, 1, 0], [5, 4, 3]]])
+    with pytest.raises(ValueError, match="flip_axis"):
+        image.flip_axis(np.ones(3), 1)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    pillow = pytest.importorskip("PIL.Image")
+    for label in ("a", "b"):
+        (tmp_path / label).mkdir()
+        for number in range(5):
+            picture = RNG.integers(0, 255, (8, 8, 3), dtype=np.uint8)
+            pillow.fromarray(picture).save(tmp_path / label / f"{number}.png")
+    return cnncore.utils.image_dataset_from_directory(tmp_path, image_size=(8, 8), batch_size=4, seed=3)
+
+
+def test_words_of_data_sets(pictures):
+    images, labels = next(iter(pictures))
+    assert images.numpy().shape == (4, 8, 8, 3)
+    assert labels.numpy().shape == (4,)
+    assert pictures.cardinality() == len(pictures) == 3
+    singles = pictures.unbatch()
+    assert [x.shape for x, _ in singles] == [(8, 8, 3)] * 10
+    assert [len(x) for x, _ in singles.batch(3)] == [3, 3, 3, 1]
+    assert [len(x) for x, _ in singles.batch(3, drop_remainder=True)] == [3, 3, 3]
+    assert all(type(x) is np.ndarray for x, _ in pictures.as_numpy_iterator())
+
+
+def test_mistakes_with_data_sets(pictures):
+    with pytest.raises(ValueError, match="buffer_size"):
+        pictures.shuffle(-1)
+    with pytest.raises(ValueError, match="Received: batches of 4"):
+        pictures.batch(2)
+    with pytest.raises(ValueError, match="call unbatch before them"):
+        pictures.map(lambda x, y: (x, y)).unbatch()
+    with pytest.raises(AttributeError, match="'repeat': fit reads the data again"):
+        pictures.repeat(2)
+    with pytest.raises(AttributeError, match=r"no attribute 'nothing'$"):
+        _ = pictures.nothing
+
+
+def test_normalize():
+    x = RNG.normal(size=(3, 4)).astype(np.float32)
+    np.testing.assert_allclose(np.linalg.norm(ops.normalize(x), axis=-1), 1, rtol=1e-6)
+    np.testing.assert_allclose(np.abs(ops.normalize(x, axis=0, order=1)).sum(axis=0), 1, rtol=1e-6)
+    np.testing.assert_array_equal(ops.normalize(np.zeros((2, 2), np.float32)), 0)
+    with cnncore.GradientTape() as tape:
+        watched = ops.convert_to_tensor(x)
+        tape.watch(watched)
+        y = ops.normalize(watched)
+    gradient = tape.gradient(y, watched, output_gradients=np.asarray(y))
+    np.testing.assert_allclose(gradient, 0, atol=1e-6)  # the length of a row does not matter
+
+
+def test_loops_and_choices():
+    assert ops.while_loop(lambda i, s: i < 4, lambda i, s: (i + 1, s + i), (0, 0)) == (4, 6)
+    assert ops.while_loop(lambda i: True, lambda i: i + 1, 0, maximum_iterations=3) == 3
+    assert ops.cond(np.bool_(False), lambda: 1, lambda: 2) == 2
+    mapped = ops.vectorized_map(lambda pair: {"sum": pair[0] + pair[1]}, (np.arange(3), np.arange(3)))
+    assert mapped["sum"].tolist() == [0, 2, 4]
+    assert ops.in_top_k([2, 0], [[1.0, 3.0, 2.0], [0.0, 1.0, 2.0]], k=2).tolist() == [True, False]
+    assert ops.amax(np.float32([1, 5])) == 5
+
+
+def test_mistakes_with_functions():
+    with pytest.raises(ValueError, match=r"\[slice\] expected a part inside"):
+        ops.slice(np.ones((2, 2)), (1, 1), (2, 1))
+    with pytest.raises(ValueError, match="labels in"):
+        ops.in_top_k([3], [[1.0, 2.0]], k=1)
+    with pytest.raises(ValueError, match="labels below 2"):
+        ops.multi_hot([[2]], 2)
+    with pytest.raises(ValueError, match=r"\[resize\] expected a result of at most 64 GiB"):
+        ops.image.resize(np.ones((2, 8, 8, 3)), (10**6, 10**6))
+
+
+def test_a_sum_in_place_after_a_tape():
+    x = ops.convert_to_tensor(np.float32([1.0, 2.0]))
+    with cnncore.GradientTape() as tape:
+        tape.watch(x)
+        y = x
+        y += 1.0
+        total = ops.sum(y * x)
+    assert tape.gradient(total, x).tolist() == [3.0, 5.0]
+    x += 1.0
+    assert x.tolist() == [2.0, 3.0]
