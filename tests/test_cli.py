@@ -151,7 +151,7 @@ def test_ctrl_c_ends_the_training_and_keeps_the_last_whole_epoch(dataset, tmp_pa
         _, stderr = process.communicate()
     assert process.returncode == 1
     assert "Traceback" not in stderr
-    epochs = re.search(rf"interrupted: {re.escape(str(out))} holds the weights of epoch (\d+)\n$", stderr)
+    epochs = re.search(rf"interrupted: {re.escape(str(out))} has the weights of epoch (\d+)\n$", stderr)
     assert epochs is not None
     assert list(tmp_path.iterdir()) == [out]
     reference = tmp_path / "reference"
@@ -171,7 +171,7 @@ def test_ctrl_c_in_the_first_epoch_says_that_nothing_was_saved(dataset, tmp_path
         interrupt(process, lambda: True)
         _, stderr = process.communicate()
     assert process.returncode == 1
-    assert stderr.endswith("cnncore train: interrupted: no epoch ended, nothing is saved\n")
+    assert stderr.endswith("cnncore train: interrupted: no epoch was completed, so nothing is saved\n")
     assert not out.exists()
 
 

@@ -104,11 +104,11 @@ def test_predict_warns_of_images_that_are_unlike_those_in_training(trained, tmp_
     right = run("predict", path, "right.npy", cwd=tmp_path)
     assert right.stderr == ""
     scaled = run("predict", path, "scaled.npy", cwd=tmp_path)
-    assert "scaled.npy: the values go from 0 to 1, and the model was made for 0 to 255: multiply them by 255" in (
+    assert "scaled.npy: the values go from 0 to 1, but the model was made for 0 to 255: multiply them by 255" in (
         scaled.stderr
     )
     dark = run("predict", path, "dark.npy", cwd=tmp_path)
-    assert "dark.npy: the background is light, and in training it was dark: --invert exchanges" in dark.stderr
+    assert "dark.npy: the background is light, but in training it was dark: --invert exchanges" in dark.stderr
     inverted = run("predict", path, "dark.npy", "--invert", cwd=tmp_path)
     assert inverted.stderr == ""
     assert inverted.stdout.split("\t")[1:] == right.stdout.split("\t")[1:]

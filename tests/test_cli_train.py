@@ -107,7 +107,7 @@ def test_a_loss_that_is_not_finite_is_a_failure_and_keeps_the_last_epoch(dataset
     result = run("train", "--data", dataset, "--optimizer", "sgd", "--lr", 1e30, "--epochs", 2, cwd=tmp_path)
     assert result.returncode == 1
     assert "in epoch 1, step 2" in result.stderr
-    assert "no epoch ended, nothing is saved" in result.stderr
+    assert "no epoch was completed, so nothing is saved" in result.stderr
     assert not any(tmp_path.iterdir())
 
 
@@ -128,7 +128,7 @@ def test_a_second_run_keeps_the_file_of_the_first(dataset, tmp_path):
     assert run("train", *options, cwd=tmp_path).returncode == 0
     first = (tmp_path / "mnist_cnn.safetensors").read_bytes()
     result = run("train", *options, "--seed", 1, cwd=tmp_path)
-    assert "mnist_cnn.safetensors is there already and is kept" in result.stderr
+    assert "mnist_cnn.safetensors exists and is kept" in result.stderr
     assert "saved: mnist_cnn-2.safetensors" in result.stdout
     assert (tmp_path / "mnist_cnn.safetensors").read_bytes() == first
     assert (tmp_path / "mnist_cnn-2.safetensors").read_bytes() != first

@@ -246,3 +246,13 @@ def test_a_list_of_one_output_is_that_output(nest):
     assert isinstance(model.output, nest)
     assert isinstance(Model(x, [y, x]).predict(X), list)
     assert set(Model(x, {"y": y}).predict(X)) == {"y"}
+
+
+@pytest.mark.parametrize("draw", [K.random_normal, K.random_uniform])
+def test_random_values_of_a_seed(draw):
+    """The argument seed= was accepted and ignored."""
+    assert np.array_equal(draw((8,), seed=3), draw((8,), seed=3))
+    assert not np.array_equal(draw((8,), seed=3), draw((8,), seed=4))
+    assert not np.array_equal(draw((8,)), draw((8,)))
+    with pytest.raises(TypeError, match="unexpected keyword argument 'sead'"):
+        draw((8,), sead=3)

@@ -83,7 +83,7 @@ def build(learning_rate=0.1, units=2):
 def test_keras_2_classifier_in_a_search():
     from cnncore.wrappers.scikit_learn import KerasClassifier
 
-    with pytest.warns(DeprecationWarning, match=r"today it is `wrappers.SKLearnClassifier`"):
+    with pytest.warns(DeprecationWarning, match=r"use `wrappers.SKLearnClassifier`"):
         classifier = KerasClassifier(build_fn=build, epochs=10, batch_size=8, verbose=0)
     search = model_selection.GridSearchCV(classifier, {"learning_rate": [0.0, 0.1], "epochs": [10]}, cv=2)
     search.fit(X, LABELS)
@@ -103,3 +103,9 @@ def test_keras_2_regressor():
     assert len(history.history["loss"]) == 1
     assert regressor.predict(X).shape == (60,)
     assert regressor.score(X, y) == pytest.approx(-np.mean((regressor.predict(X) - y) ** 2), rel=1e-4)
+
+
+@pytest.mark.parametrize("model", [Sequential([Dense(2, input_shape=(3,))]), lambda X, y: Sequential([Dense(2)])])
+def test_a_model_that_is_not_compiled_is_refused_by_the_estimator(model):
+    with pytest.raises(ValueError, match=r"\[SKLearnClassifier\] expected a compiled model, or a function"):
+        wrappers.SKLearnClassifier(model).fit(X, LABELS)

@@ -1,4 +1,4 @@
-"""An old path of Keras: what it had is in ``cnncore.losses`` today."""
+"""An old module of Keras. Its names are in ``cnncore.losses`` today."""
 
 from cnncore._old_modules import leading_to
 

@@ -1,7 +1,9 @@
-"""The functions of Keras' backend: settings, most of which have one value here, names, and functions of arrays.
+"""The functions of Keras' backend: settings, most of which have only one possible value, names, and functions of
+arrays.
 
-``cnncore.backend`` is often imported as ``K``. Functions take and give NumPy arrays. A Lambda layer, an activation or a
-loss written with them can be trained: their gradients are known (:mod:`cnncore.differentiation`).
+``cnncore.backend`` is often imported as ``K``. Its functions take and return NumPy arrays. A Lambda layer, an
+activation or a loss that is written with them can be trained, because their gradients are known
+(:mod:`cnncore.differentiation`).
 """
 
 # ruff: noqa: A004 (these are Keras' names, and the functions are called as K.sum and the like)

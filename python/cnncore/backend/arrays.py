@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from cnncore import _checks
 from cnncore._random import generator, next_seed
 from cnncore.activations import sigmoid, softmax
 from cnncore.backend.settings import epsilon
@@ -109,7 +110,7 @@ def var(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 
 def std(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """Deviation of ``x`` from its mean over ``axis``, by default all. ``keepdims`` keeps these axes with size 1."""
+    """Standard deviation of ``x`` over ``axis``, by default all. ``keepdims`` keeps these axes with size 1."""
     return np.std(x, axis=_axes(axis), keepdims=keepdims)
 
 
@@ -146,7 +147,7 @@ def expand_dims(x: Any, axis: int = -1) -> Any:
 def flatten(x: Any) -> Any:
     """All values of ``x`` as one axis.
 
-    A symbolic tensor keeps the axis of the batch: losses of its rows, and then their mean, are those of all values.
+    A symbolic tensor keeps the axis of the batch. The mean over all values is the same as the mean over its rows.
     """
     return np.reshape(x, (-1, int(np.prod(x.shape[1:])))) if isinstance(x, KerasTensor) else np.ravel(x)
 
@@ -205,18 +206,26 @@ def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False
     return -np.sum(target * np.log(np.clip(p, epsilon(), 1.0 - epsilon())), axis=axis)
 
 
-def random_normal(shape: Sequence[int], mean: float = 0.0, stddev: float = 1.0, **kwargs: Any) -> np.ndarray:
+def random_normal(
+    shape: Sequence[int], mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: int | None = None
+) -> np.ndarray:
     """An array of this ``shape`` with normal values of this ``mean`` and standard deviation ``stddev``.
 
-    The values are different in each call. ``utils.set_random_seed`` makes them repeatable.
+    Without a ``seed``, the values are different in each call, and ``utils.set_random_seed`` makes them repeatable. With
+    a ``seed``, all calls give the same values. The result is float32, whatever ``dtype`` is.
     """
-    values = generator(next_seed()).standard_normal(_sizes(shape), dtype=np.float32)
+    values = _drawing(seed, "random_normal").standard_normal(_sizes(shape), dtype=np.float32)
     return np.asarray(mean + stddev * values, np.float32)
 
 
-def random_uniform(shape: Sequence[int], minval: float = 0.0, maxval: float = 1.0, **kwargs: Any) -> np.ndarray:
-    """An array of this ``shape`` with uniform values in [minval, maxval), which are different in each call."""
-    values = generator(next_seed()).random(_sizes(shape), dtype=np.float32)
+def random_uniform(
+    shape: Sequence[int], minval: float = 0.0, maxval: float = 1.0, dtype: Any = None, seed: int | None = None
+) -> np.ndarray:
+    """An array of this ``shape`` with uniform values in [minval, maxval).
+
+    ``dtype`` and ``seed`` have the same meaning as for :func:`random_normal`.
+    """
+    values = _drawing(seed, "random_uniform").random(_sizes(shape), dtype=np.float32)
     return np.asarray(minval + (maxval - minval) * values, np.float32)
 
 
@@ -251,6 +260,10 @@ def any(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 def all(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """Whether all values of ``x`` along ``axis`` are true. ``keepdims`` keeps these axes with size 1."""
     return np.all(x, axis=_axes(axis), keepdims=keepdims)
+
+
+def _drawing(seed: int | None, owner: str) -> np.random.Generator:
+    return generator(next_seed() if seed is None else _checks.integer(seed, "seed", owner, minimum=0))
 
 
 def _sizes(shape: Sequence[int | None]) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""Functions that only older versions of the backend had, and reasons why others are not here."""
+"""Functions that only older versions of the backend had, and the reasons why others are missing."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ __all__ = [
 ]
 
 _REASONS = {
-    "gradients": "gradients are computed from values: record them with `cnncore.GradientTape`",
+    "gradients": "`model.gradients(x, y)` computes those of the loss, and `cnncore.GradientTape` those of other values",
     "placeholder": "a tensor without values is made by `Input(shape)`",
     "get_session": "there is no session: arrays have values",
     "set_session": "there is no session: arrays have values",
     "conv2d": "convolutions of arrays are in `cnncore.ops`, those of tensors are layers",
     "pool2d": "pools of arrays are in `cnncore.ops`, those of tensors are layers",
-    "resize_images": "the layer `UpSampling2D` does it",
+    "resize_images": "the layer `UpSampling2D` resizes images",
     "in_train_phase": "`call` has an argument `training`",
     "update": "a weight has a method `assign`",
     "update_add": "a weight has a method `assign`",
     "rnn": "recurrent networks are out of scope",
-    "ctc_batch_cost": "it compares sequences of any length",
+    "ctc_batch_cost": "it compares sequences, which are out of scope",
 }
 
 arange, cos, cumsum, sin, tile = np.arange, np.cos, np.cumsum, np.sin, np.tile
 
 
 def explain(name: str, known: list[str]) -> AttributeError | ImportError:
-    """What to raise where the backend is asked for a name that it does not have."""
+    """The error to raise if the backend is asked for a name that it does not have."""
     if name in _REASONS:
         return AttributeError(f"module 'cnncore.backend' has no attribute {name!r}: {_REASONS[name]}")
     return missing("backend", name, known)
@@ -79,8 +79,8 @@ def batch_dot(x: Any, y: Any, axes: Any = None) -> Any:
     ----------
     x, y : array, (samples, ...)
     axes : int or pair of int, optional
-        The axis of each that is summed over, counted with that of the samples; by default the last one of ``x`` and
-        the one before the last of ``y``.
+        For each array, the axis to sum over; axis 0 is that of the samples. By default these are the last axis of ``x``
+        and the last but one of ``y``.
 
     Examples
     --------
@@ -104,14 +104,14 @@ def batch_dot(x: Any, y: Any, axes: Any = None) -> Any:
 
 
 def learning_phase() -> int:
-    """Always 0: whether a call is part of training is said by its argument ``training``."""
+    """Always 0. The argument ``training`` of a call says whether it is part of training."""
     return 0
 
 
 def set_learning_phase(value: int) -> None:
     """Has no effect, whatever ``value`` is, and gives a DeprecationWarning.
 
-    ``fit`` trains, ``predict`` does not, and ``layer(x, training=True)`` chooses.
+    ``fit`` trains, ``predict`` does not, and in ``layer(x, training=True)`` the argument decides.
     """
     warnings.warn(
         "backend.set_learning_phase has no effect: write layer(x, training=True) or training=False.",

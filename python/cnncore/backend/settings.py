@@ -1,4 +1,4 @@
-"""Settings, most of which have one value here, and names."""
+"""Settings, most of which have only one possible value, and names."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def set_image_data_format(data_format: str) -> None:
 
 
 def floatx() -> str:
-    """The type of weights and activities: always "float32"."""
+    """The type of weights and activations: always "float32"."""
     return "float32"
 
 
@@ -68,7 +68,7 @@ def set_epsilon(value: float) -> None:
 
 
 def clear_session(free_memory: bool = True) -> None:
-    """Begin the names of layers at "conv2d", "dense", ... again. There is no other global state.
+    """Start the names of layers at "conv2d", "dense", ... again. There is no other global state.
 
     ``free_memory`` has no effect.
     """

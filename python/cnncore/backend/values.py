@@ -65,7 +65,7 @@ def function(inputs: Any, outputs: Any) -> Callable[[Any], list[np.ndarray]]:
     Returns
     -------
     callable
-        Takes a list of arrays, and gives a list of arrays.
+        A function from a list of arrays to a list of arrays.
 
     Examples
     --------

@@ -18,8 +18,8 @@ __all__ = ["main"]
 
 OK, FAILED, BAD_INPUT = 0, 1, 2
 
-# Most errors of the operating system are about a path that the user gave (exit code 2). These are not: a full or
-# failing disk, and a failed download, which has no errno (exit code 1).
+# Most errors of the operating system are about a path that the user gave: exit code 2. A full or failing disk, and a
+# failed download, which has no errno, are not: exit code 1.
 _FAILURES = (None, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 

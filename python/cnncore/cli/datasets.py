@@ -1,4 +1,4 @@
-"""The data sets of the command line: those with a name, and files of the user."""
+"""The data sets that the command line can load: those with a name, and files of the user."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def _load_idx_directory(directory: Path) -> Data:
 
 
 def _hold_out(name: str, x: NDArray[Any], y: NDArray[Any]) -> Data:
-    """Split with a fixed seed, the same for train and evaluate."""
+    """Hold out some samples for validation, which are the same for the commands train and evaluate."""
     count = round(_HELD_OUT * len(x))
     if count == 0:
         raise ValueError(f"{name}: expected at least 3 samples, to hold some out. Received: {len(x)}")

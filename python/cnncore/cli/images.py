@@ -44,9 +44,7 @@ def load_images(paths: list[Path], input_shape: tuple[Any, ...]) -> Iterator[tup
 
 
 def _load_image(path: Path, input_shape: tuple[Any, ...]) -> NDArray[Any]:
-    """The array in a file, whose first bytes say what it is: .npy, IDX (plain or gzip), or an image that Pillow can
-    read.
-    """
+    """The array in a file. Its first bytes say whether it is .npy, IDX (plain or gzip), or else an image for Pillow."""
     with path.open("rb") as file:
         start = file.read(len(_NPY_MAGIC))
     if start == _NPY_MAGIC:

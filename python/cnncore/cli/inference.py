@@ -40,8 +40,8 @@ def _evaluate(model: Any, arguments: argparse.Namespace) -> int:
     seen_in = seen_in_training(model, data.name)
     if seen_in is not None:
         note(
-            f"the model was trained on {seen_in}, which has these images: the figures say nothing about new ones. "
-            f"For those give --data {seen_in}"
+            f"the model was trained on {seen_in}, which has these images, so the figures say nothing about new ones; "
+            f"--data {seen_in} evaluates on images that are new to the model"
         )
         held_out = "training"
     results = model.evaluate(x, data.y_test, batch_size=arguments.batch_size, verbose=0, return_dict=True)
@@ -52,7 +52,7 @@ def _evaluate(model: Any, arguments: argparse.Namespace) -> int:
 
 
 def _default_dataset(model: Any) -> str:
-    """The data that the model was trained on last. Its held-out images were not used for training."""
+    """The data set that the model was trained on last, whose held-out images were not used for training."""
     entry = recorded(model)
     return str(entry["data"][-1]) if entry is not None else DEFAULT_DATASET
 
@@ -71,7 +71,7 @@ def _predict(model: Any, arguments: argparse.Namespace) -> int:
         rows = model.predict(x, verbose=0)
         if not _are_probabilities(rows):
             if not logits:
-                note("the model's outputs are no probabilities but logits; their softmax is shown")
+                note("the model's outputs are not probabilities but logits; their softmax is shown")
             logits, rows = True, _softmax(rows)
         for index, row in enumerate(rows):
             where = name if len(rows) == 1 else f"{name}[{index}]"

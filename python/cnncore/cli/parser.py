@@ -26,10 +26,10 @@ DEFAULT_SEED = 0
 
 _EXIT_CODES = "exit codes: 0 done, 1 failed or interrupted, 2 bad usage or bad input"
 
-_PRECISION = """--precision is how many bits of mantissa Conv2D and Dense keep of the numbers they multiply: float32 24,
-bfloat16_3x 16, bfloat16 8. Stored weights and sums are float32 in any case, and so are layers with few channels. The
-last two can save time where the CPU multiplies bfloat16 itself, which 'cnncore info' tells; elsewhere they are emulated
-and save none."""
+_PRECISION = """--precision chooses how exact the numbers are that Conv2D and Dense layers multiply: 24 bits of mantissa
+(float32), 16 (bfloat16_3x) or 8 (bfloat16). Stored weights and sums are always float32, and so are layers with few
+channels. bfloat16_3x and bfloat16 can save time if the CPU has instructions for bfloat16, which 'cnncore info' says;
+otherwise they are emulated and save no time."""
 
 _DATA = "data sets:\n" + "\n".join(
     line
@@ -37,25 +37,25 @@ _DATA = "data sets:\n" + "\n".join(
     for line in textwrap.wrap(entry.description, 96, initial_indent=f"  {name:<15}", subsequent_indent=" " * 17)
 )
 _DATA += f"""
-  FILE.npz       own images: arrays x and y, or x_train, y_train, x_test and y_test
-  IMAGES.idx     own images in an IDX file, plain or .gz, with their labels in --labels
-  DIRECTORY      own images in IDX files named like MNIST's: train-images*, train-labels*, t10k-images*, t10k-labels*
+  FILE.npz       your own images: arrays x and y, or x_train, y_train, x_test and y_test
+  IMAGES.idx     your own images in an IDX file, plain or .gz, with their labels in --labels
+  DIRECTORY      your images in IDX files named like MNIST's: train-images*, train-labels*, t10k-images*, t10k-labels*
 
-All but {DEFAULT_DATASET} and your own files are downloaded once and checked, or taken from --data-dir. Files without a
-test part have 20 % held out for validation, always the same images."""
+All but {DEFAULT_DATASET} and your own files are downloaded once and checked, or read from --data-dir. If there are no
+test images, 20 % of the images are held out for validation, always the same ones."""
 
 _TRAIN_EXAMPLES = f"""examples:
   cnncore train                                 the 5,000 digits inside the package, about a minute at most
   cnncore train --data mnist --epochs 3         all 60,000 digits
   cnncore train --data mnist --data-dir ~/data  the same from IDX files on this machine
   cnncore train --data cifar10                  colour photographs
-  cnncore train --data mine.npz --plot run.png  own images
-  cnncore train --model mnist_cnn.safetensors   go on where an earlier run ended
+  cnncore train --data mine.npz --plot run.png  your own images
+  cnncore train --model mnist_cnn.safetensors   continue the training of a saved model
 
 {_DATA}
 
-Ctrl-C stops at once; the file then holds the weights of the last whole epoch. A saved model goes on with its own
-optimizer, loss and metrics: --lr changes the learning rate alone, --optimizer the optimizer alone.
+Ctrl-C stops the training; the file then has the weights of the last complete epoch. A saved model is trained with the
+optimizer, loss and metrics that were saved with it; --lr changes only its learning rate, --optimizer its optimizer.
 
 {_PRECISION}
 
@@ -64,11 +64,11 @@ optimizer, loss and metrics: --lr changes the learning rate alone, --optimizer t
 _EVALUATE_EXAMPLES = f"""examples:
   cnncore evaluate mnist_cnn.safetensors
   cnncore evaluate mnist_cnn.safetensors --data mnist --data-dir ~/data
-  cnncore evaluate mnist_cnn.safetensors --precision bfloat16   what that would cost in accuracy
+  cnncore evaluate mnist_cnn.safetensors --precision bfloat16   the accuracy in bfloat16
 
 {_DATA}
 
-Without --data it is the data that the model was trained on, of which the held-out images are used.
+Without --data, the model is evaluated on the held-out images of the data that it was trained on.
 
 {_PRECISION}
 
@@ -78,9 +78,9 @@ _PREDICT_EXAMPLES = f"""examples:
   cnncore predict mnist_cnn.safetensors digit.png
   cnncore predict mnist_cnn.safetensors digits.npy t10k-images-idx3-ubyte.gz
 
-Images must have the size of the model's input; MNIST's digits are bright on dark, and --invert is for dark ones on a
-bright ground. Transparent pictures are shown on white. Printed is one line per image: where it is from, the class and
-its probability, separated by tabs.
+Images must have the size of the model's input. MNIST's digits are bright on a dark background; use --invert for dark
+digits on a bright background. Transparent pictures are put on white. Each line of the output has the file of an image,
+its class and the probability of this class, separated by tabs.
 
 {_PRECISION}
 
@@ -88,17 +88,19 @@ its probability, separated by tabs.
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of all commands. Parsed arguments have `command`, and `module`, whose function ``run`` runs the
-    command.
+    """The parser of all commands. Parsed arguments have the name of the command and of its module, which has a function
+    ``run``.
     """
     parser = argparse.ArgumentParser(
         prog="cnncore",
         description="Train and run small convolutional networks on a CPU.",
-        epilog="'cnncore COMMAND --help' has the options and examples of a command.\n" + _EXIT_CODES,
+        epilog="'cnncore COMMAND --help' shows the options and examples of a command.\n" + _EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action=_Print, what="version", help="print the version")
-    parser.add_argument("--cmakedir", action=_Print, what="cmakedir", help="print where find_package(cnncore) looks")
+    parser.add_argument(
+        "--cmakedir", action=_Print, what="cmakedir", help="print the directory for CMake's cnncore_DIR"
+    )
     parser.add_argument("--includedir", action=_Print, what="includedir", help="print the directory of the C++ headers")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_train(commands)
@@ -116,31 +118,35 @@ def _add_train(commands: Any) -> None:
     train.add_argument(
         "--model",
         metavar="NAME|PATH",
-        help=f"{', '.join(MODELS)} or a saved model (mnist_cnn; for colour images cifar10_cnn)",
+        help=f"{', '.join(MODELS)}, or a saved model (mnist_cnn; for colour images cifar10_cnn)",
     )
     train.add_argument("--epochs", type=positive_int, default=DEFAULT_EPOCHS, help="passes over the data (%(default)s)")
     train.add_argument(
-        "--batch-size", type=positive_int, help=f"({BATCH_SIZE}; with lbfgs and newton_cg {LARGE_BATCH_SIZE:,})"
+        "--batch-size",
+        type=positive_int,
+        help=f"images in a batch ({BATCH_SIZE}; with lbfgs, newton_cg, levenberg_marquardt {LARGE_BATCH_SIZE:,})",
     )
     train.add_argument(
         "--optimizer",
         choices=OPTIMIZERS,
         metavar="NAME",
-        help=f"(adam; for a saved model its own) one of {', '.join(OPTIMIZERS)}; sgd has momentum 0.9",
+        help=f"{', '.join(OPTIMIZERS)}; sgd has momentum 0.9 (adam; for a saved model its own)",
     )
     train.add_argument("--lr", type=positive_float, help="learning rate (the optimizer's default)")
-    train.add_argument("--seed", type=seed, default=DEFAULT_SEED, help="of initial weights and shuffling (%(default)s)")
+    train.add_argument(
+        "--seed", type=seed, default=DEFAULT_SEED, help="seed of initial weights and shuffling (%(default)s)"
+    )
     _add_precision(train, "float32; for a saved model its own")
     _add_threads(train)
     train.add_argument(
         "--out", type=Path, help="where to save (a new MODEL.safetensors; for a saved model its own file)"
     )
-    train.add_argument("--force", action="store_true", help="replace a file that is there already")
+    train.add_argument("--force", action="store_true", help="replace an existing file")
     train.add_argument(
         "--plot",
         type=Path,
         metavar="FILE",
-        help='draw the run as .png, .pdf, .svg or .jpg (needs pip install "cnncore[plot]")',
+        help='save plots of the run as .png, .pdf, .svg or .jpg (needs pip install "cnncore[plot]")',
     )
 
 
@@ -149,7 +155,7 @@ def _add_evaluate(commands: Any) -> None:
     evaluate.set_defaults(module="inference")
     evaluate.add_argument("file", type=Path, metavar="FILE", help="a saved model")
     _add_dataset(evaluate, "what the model was trained on")
-    evaluate.add_argument("--batch-size", type=positive_int, default=256, help="(%(default)s)")
+    evaluate.add_argument("--batch-size", type=positive_int, default=256, help="images in a batch (%(default)s)")
     _add_precision(evaluate, "the model's own")
     _add_threads(evaluate)
 
@@ -161,7 +167,7 @@ def _add_predict(commands: Any) -> None:
     predict.add_argument(
         "images", type=Path, nargs="+", metavar="IMAGE", help='.npy or IDX, or PNG (needs pip install "cnncore[image]")'
     )
-    predict.add_argument("--invert", action="store_true", help="exchange light and dark first")
+    predict.add_argument("--invert", action="store_true", help="exchange light and dark before predicting")
     _add_precision(predict, "the model's own")
     _add_threads(predict)
 
@@ -183,18 +189,22 @@ def _add_dataset(parser: argparse.ArgumentParser, default: str) -> None:
         "--data",
         "--dataset",
         metavar="NAME|PATH",
-        help=f"{names}, or files of your own: see below ({default})",
+        help=f"{names}, or your own files, see below ({default})",
     )
     parser.add_argument("--labels", type=Path, metavar="FILE", help="the labels of --data IMAGES.idx")
-    parser.add_argument("--data-dir", type=Path, metavar="D", help="directory of downloaded files ($CNNCORE_DATA_DIR)")
+    parser.add_argument(
+        "--data-dir", type=Path, metavar="D", help="directory with the files of the data set ($CNNCORE_DATA_DIR)"
+    )
 
 
 def _add_precision(parser: argparse.ArgumentParser, default: str) -> None:
-    parser.add_argument("--precision", choices=PRECISIONS, help=f"arithmetic, see below ({default})")
+    parser.add_argument("--precision", choices=PRECISIONS, help=f"precision of products, see below ({default})")
 
 
 def _add_threads(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--threads", type=positive_int, help="(all cores this process may use)")
+    parser.add_argument(
+        "--threads", type=positive_int, help="number of threads (one for each core that this process may use)"
+    )
 
 
 class _Print(argparse.Action):
@@ -215,12 +225,12 @@ class _Print(argparse.Action):
 
 
 def positive_int(text: str) -> int:
-    """An option's value: an integer of at least 1."""
+    """The value of an option that takes an integer of at least 1."""
     return _integer(text, 1)
 
 
 def seed(text: str) -> int:
-    """An option's value: an integer of at least 0."""
+    """The value of an option that takes an integer of at least 0."""
     return _integer(text, 0)
 
 
@@ -235,7 +245,7 @@ def _integer(text: str, minimum: int) -> int:
 
 
 def positive_float(text: str) -> float:
-    """An option's value: a finite number above 0."""
+    """The value of an option that takes a finite number above 0."""
     try:
         value = float(text)
     except ValueError:

@@ -25,9 +25,10 @@ __all__ = [
 
 KEY = "trained_on"  # the key in the metadata of a model
 
-# images whose values are that many times smaller or larger than in training are assumed to be scaled differently
+# If values are this many times smaller or larger than in training, images are assumed to be scaled differently.
 _FAR = 50
-# as a share of the range of values; if the border differs by more, light and dark are assumed to be exchanged
+# If the mean of the border differs from that in training by more than this share of the range of values, light and dark
+# are assumed to be exchanged.
 _UNLIKE = 0.6
 
 
@@ -99,7 +100,7 @@ def warn_of_differences(model: Any, x: NDArray[Any], where: str) -> None:
     extent, own = max(abs(low), abs(high)), float(np.abs(x).max())
     if own > 0 and extent > 0 and not 1 / _FAR <= own / extent <= _FAR:
         note(
-            f"{where}: the values go from {x.min():g} to {x.max():g}, and the model was made for {low:g} to {high:g}: "
+            f"{where}: the values go from {x.min():g} to {x.max():g}, but the model was made for {low:g} to {high:g}: "
             f"multiply them by {_factor(extent / own)}"
         )
         return
@@ -110,13 +111,13 @@ def warn_of_differences(model: Any, x: NDArray[Any], where: str) -> None:
     if abs(difference) > _UNLIKE * (high - low):
         shades = ("light", "dark") if difference > 0 else ("dark", "light")
         note(
-            f"{where}: the background is {shades[0]}, and in training it was {shades[1]}: "
+            f"{where}: the background is {shades[0]}, but in training it was {shades[1]}: "
             "--invert exchanges light and dark"
         )
 
 
 def _factor(ratio: float) -> str:
-    """A factor as text: 255 if it is nearly that, otherwise with two digits."""
+    """A factor as text: "255" or "1/255" if it is nearly that, otherwise with two digits."""
     if 200 < ratio < 320:
         return "255"
     return "1/255" if 200 < 1 / ratio < 320 else f"{ratio:.2g}"

@@ -1,4 +1,4 @@
-"""--threads."""
+"""The option --threads."""
 
 from __future__ import annotations
 

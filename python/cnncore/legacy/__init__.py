@@ -1,3 +1,3 @@
-"""Names of earlier versions of Keras."""
+"""Modules under their paths in earlier versions of Keras."""
 
 __all__ = []

@@ -1,4 +1,4 @@
-"""Models as estimators of scikit-learn, for cross-validation and searches; needs the package scikit-learn."""
+"""Models as estimators of scikit-learn, for cross-validation and searches. They need the package scikit-learn."""
 
 from __future__ import annotations
 

@@ -34,9 +34,9 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             model = self.model(x, y, **(self.model_kwargs or {}))
         else:
             model = clone_model(self.model)
-            if self.model.optimizer is not None:
+            if self.model.compiled:
                 model.compile_from_config(self.model.get_compile_config())
-        if not isinstance(model, Model) or model.optimizer is None:
+        if not isinstance(model, Model) or not model.compiled:
             raise ValueError(
                 f"[{type(self).__name__}] expected a compiled model, or a function that makes one of (X, y). "
                 f"Received: {model!r}"
@@ -57,17 +57,18 @@ class SKLearnClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
     model : Model, or callable
         A compiled model, which is cloned with new weights for each fit; or a function of (X, y) that makes one.
     warm_start : bool, default False
-        Whether ``fit`` goes on with the model of the last fit.
+        Whether ``fit`` continues to train the model of the last call.
     model_kwargs : dict, optional
-        Further arguments of the function.
+        Further arguments for the function.
     fit_kwargs : dict, optional
-        Arguments of ``Model.fit``, such as ``epochs``.
+        Arguments for ``Model.fit``, such as ``epochs``.
 
     Attributes
     ----------
     model_ : Model
         The trained model.
     history_ : History
+        The history of its training.
     classes_ : numpy.ndarray
         The labels, in order. The model is trained on their one-hot rows.
 
@@ -102,7 +103,7 @@ class SKLearnClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
 
 
 class SKLearnRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]
-    """A regressor for scikit-learn; its parameters are those of :class:`SKLearnClassifier`."""
+    """A regressor for scikit-learn. It has the parameters of :class:`SKLearnClassifier`."""
 
     def fit(self, X: Any, y: Any, **kwargs: Any) -> SKLearnRegressor:
         """Train a model; further arguments are those of ``Model.fit``."""

@@ -25,15 +25,15 @@ _FIT = frozenset(inspect.signature(Model.fit).parameters) | {"nb_epoch"}
 class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     def __init__(self, build_fn: Callable[..., Any] | None = None, **sk_params: Any) -> None:
         warnings.warn(
-            f"`wrappers.scikit_learn.{type(self).__name__}` is Keras 2's word: today it is `wrappers.SKLearn"
-            f"{type(self).__name__.removeprefix('Keras')}`.",
+            f"`wrappers.scikit_learn.{type(self).__name__}` is a class of Keras 2; use `wrappers.SKLearn"
+            f"{type(self).__name__.removeprefix('Keras')}` today.",
             DeprecationWarning,
             stacklevel=2,
         )
         self.build_fn, self.sk_params = build_fn, sk_params
 
     def __sklearn_clone__(self) -> Any:
-        """Another one with the same parameters, not trained."""
+        """An untrained copy with the same parameters."""
         clone = object.__new__(type(self))
         clone.build_fn, clone.sk_params = self.build_fn, dict(self.sk_params)
         return clone
@@ -58,7 +58,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         return self
 
     def fit(self, x: Any, y: Any, **kwargs: Any) -> Any:
-        """Build a model and train it; further arguments are those of ``Model.fit``. Returns its history."""
+        """Build a model, train it, and return the history. Further arguments are those of ``Model.fit``."""
         given = {**self.sk_params, **kwargs}
         build = self.build_fn if self.build_fn is not None else self.__call__
         self.model = build(**{name: given[name] for name in self._build_arguments() if name in given})
@@ -82,9 +82,9 @@ class KerasClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
     Parameters
     ----------
     build_fn : callable
-        Makes a compiled model.
+        A function that returns a compiled model.
     **sk_params
-        Arguments of ``build_fn``, and of ``Model.fit`` such as ``epochs`` and ``batch_size``.
+        Arguments for ``build_fn`` and for ``Model.fit``, such as ``epochs`` and ``batch_size``.
 
     Attributes
     ----------
@@ -103,31 +103,31 @@ class KerasClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
         return to_categorical(numbers.ravel(), len(self.classes_)) if one_hot else numbers.ravel()
 
     def predict(self, x: Any, **kwargs: Any) -> np.ndarray:
-        """The label of the largest output, or of an output above 0.5."""
+        """The label of the largest output. A single output above 0.5 means the second label."""
         values = self._predictions(x, kwargs)
         numbers = values.argmax(axis=-1) if values.shape[-1] > 1 else (values > 0.5).astype(int).ravel()
         return np.asarray(self.classes_[numbers])
 
     def predict_proba(self, x: Any, **kwargs: Any) -> np.ndarray:
-        """The model's outputs; for a single one, of both classes."""
+        """The probabilities of all classes. For a model with a single output p, these are 1 - p and p."""
         values = self._predictions(x, kwargs)
         return np.hstack([1 - values, values]) if values.shape[1] == 1 else values
 
     def score(self, x: Any, y: Any, **kwargs: Any) -> float:
-        """The share of right labels."""
+        """The share of labels that are predicted correctly."""
         labels = np.asarray(y)
         labels = labels.argmax(axis=-1) if labels.ndim == 2 and labels.shape[1] > 1 else labels.ravel()
         return float((self.predict(x, **kwargs).ravel() == labels).mean())
 
 
 class KerasRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]
-    """A regressor for scikit-learn; its parameters are those of :class:`KerasClassifier`."""
+    """A regressor for scikit-learn. It has the parameters of :class:`KerasClassifier`."""
 
     def predict(self, x: Any, **kwargs: Any) -> np.ndarray:
         """The model's outputs."""
         return np.squeeze(self._predictions(x, kwargs), axis=-1)
 
     def score(self, x: Any, y: Any, **kwargs: Any) -> float:
-        """Minus the loss: larger is better."""
+        """The negative loss, so that larger values are better."""
         loss = self.model.evaluate(np.asarray(x), np.asarray(y), verbose=0, **kwargs)
         return -float(loss[0] if isinstance(loss, list) else loss)

@@ -1,4 +1,4 @@
-"""What is in :mod:`cnncore.preprocessing`."""
+"""The same as :mod:`cnncore.preprocessing`."""
 
 from . import image
 
