@@ -31,7 +31,7 @@ void augment_channels(const ImageBatch& b, const float* scale, const float* offs
   check_images("[augment_channels] ", b);
   with_channels(b.channels, [&](auto fixed) {
     const int64_t channels = fixed() ? fixed() : b.channels;
-    for_each_sample(b.samples, 2 * image_size(b), [&, channels](int64_t n) {
+    for_each_sample(b.samples, 2 * image_size(b), [&](int64_t n) {
       const T* from = x + n * image_size(b);
       T* to = y + n * image_size(b);
       const float *s = scale + n * channels, *o = offset + n * channels;

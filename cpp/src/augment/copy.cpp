@@ -146,7 +146,7 @@ void PixelCopier::copy_inside(const Columns& columns, const uint8_t* from, int64
 
 void PixelCopier::copy_edges(const Columns& columns, const uint8_t* from, int64_t stride, int64_t count,
                              uint8_t* to) const {
-  const auto [begin, end] = columns.inside;
+  const int64_t begin = columns.inside.begin, end = columns.inside.end;
   if (!columns.sources) {
     fill_bytes_of_rows(fill_, begin * pixel_bytes_, count, out_stride_, to);
     fill_bytes_of_rows(fill_, (params_.out_width - end) * pixel_bytes_, count, out_stride_, to + end * pixel_bytes_);

@@ -49,7 +49,7 @@ class UnitNormalizationStep : public StepWithTangents {
     if (!run.dx[0]) return;
     for (int64_t at = 0; at < run.count * vectors_ * size_; at += size_) {
       const VectorLength length = vector_length(run.x[0] + at, size_);
-      gradient(length, run.y + at, run.dy + at, run.dx[0] + at);
+      multiply_by_jacobian(length, run.y + at, run.dy + at, run.dx[0] + at);
     }
   }
 
@@ -57,7 +57,7 @@ class UnitNormalizationStep : public StepWithTangents {
     for (int64_t at = 0; at < run.count * vectors_ * size_; at += size_) {
       float* to = tangent.y + at;
       if (tangent.x[0])  // the derivative is symmetric: forwards it is what it is on the way back
-        gradient(vector_length(run.x[0] + at, size_), run.y + at, tangent.x[0] + at, to);
+        multiply_by_jacobian(vector_length(run.x[0] + at, size_), run.y + at, tangent.x[0] + at, to);
       else
         std::fill_n(to, size_, 0.0f);
     }
@@ -71,8 +71,8 @@ class UnitNormalizationStep : public StepWithTangents {
       const VectorLength length = vector_length(run.x[0] + at, size_);
       const float *y = run.y + at, *dy = run.dy + at, *x_tangent = tangent.x[0] ? tangent.x[0] + at : nullptr;
       float *dx = run.dx[0] + at, *dx_tangent = tangent.dx[0] + at;
-      gradient(length, y, dy, dx);
-      gradient(length, y, tangent.dy + at, dx_tangent);
+      multiply_by_jacobian(length, y, dy, dx);
+      multiply_by_jacobian(length, y, tangent.dy + at, dx_tangent);
       if (!x_tangent || !length.depends_on_x) continue;
       const float a = dot_in_lanes(y, dy, size_), b = dot_in_lanes(y, x_tangent, size_);
       const float along = (dot_in_lanes(x_tangent, dy, size_) - a * b) / length.value;  // y' . dy
@@ -86,10 +86,10 @@ class UnitNormalizationStep : public StepWithTangents {
   std::string describe() const override { return "unit_normalization"; }
 
  private:
-  // (dy - y (y . dy)) / L; dx may be dy.
-  void gradient(const VectorLength& length, const float* y, const float* dy, float* dx) const {
-    const float along = length.depends_on_x ? dot_in_lanes(y, dy, size_) : 0.0f;
-    for (int64_t i = 0; i < size_; ++i) dx[i] = (dy[i] - y[i] * along) / length.value;
+  // result = (v - y (y . v)) / L: the product of the Jacobian of y, which is symmetric, with v. The result may be v.
+  void multiply_by_jacobian(const VectorLength& length, const float* y, const float* v, float* result) const {
+    const float along = length.depends_on_x ? dot_in_lanes(y, v, size_) : 0.0f;
+    for (int64_t i = 0; i < size_; ++i) result[i] = (v[i] - y[i] * along) / length.value;
   }
 
   int64_t vectors_, size_;
