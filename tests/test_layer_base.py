@@ -192,7 +192,7 @@ class TestCustom:
     def test_what_has_no_gradient_on_results_of_layers_is_refused(self):
         class Mixed(Block):
             def call(self, x):
-                return np.sort(self.inner[0](x))
+                return np.partition(self.inner[0](x), 2)
 
         with pytest.raises(NotTraceableError, match=r'"mixed": expected a call that uses layers .* a layer of its own'):
             Mixed()(Input((5,)))
@@ -236,7 +236,7 @@ class TestCopies:
 
 
 @pytest.mark.parametrize(
-    "use", [lambda x: x[0], lambda x: np.sort(x), bool, len, lambda x: x.sum(), lambda x: x.numpy()]
+    "use", [lambda x: x[0], lambda x: np.partition(x, 1), bool, len, lambda x: x.sum(), lambda x: x.numpy()]
 )
 def test_what_needs_values_is_refused(use):
     with pytest.raises(NotTraceableError):

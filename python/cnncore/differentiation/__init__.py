@@ -6,7 +6,7 @@ to the objects, by the protocols ``__array_ufunc__`` and ``__array_function__``.
 same way what is computed inside a ``with`` block, including calls of models.
 """
 
-from cnncore.differentiation import arranging, elementwise, functions  # noqa: F401 (imported to register gradients)
+from cnncore.differentiation import arranging, compositions, elementwise, functions, places  # noqa: F401 (imported to register gradients)
 from cnncore.differentiation.array import Array, seen
 from cnncore.differentiation.state import current_recording, is_bound, leaf_of, recording_into
 from cnncore.differentiation.tape import GradientTape

@@ -42,17 +42,37 @@ _SLOPES: dict[Any, Callable[..., tuple[Any, ...]]] = {
     np.absolute: lambda a, y: (np.sign(a),),
     np.fabs: lambda a, y: (np.sign(a),),
     np.reciprocal: lambda a, y: (-y * y,),
+    np.arcsin: lambda a, y: (1.0 / np.sqrt(1.0 - a * a),),
+    np.arccos: lambda a, y: (-1.0 / np.sqrt(1.0 - a * a),),
+    np.arcsinh: lambda a, y: (1.0 / np.sqrt(1.0 + a * a),),
+    np.arccosh: lambda a, y: (1.0 / np.sqrt(a * a - 1.0),),
+    np.arctanh: lambda a, y: (1.0 / (1.0 - a * a),),
+    np.cbrt: lambda a, y: (_finite(1.0 / (3.0 * _nonzero(y) ** 2), y != 0),),
+    np.exp2: lambda a, y: (y * np.log(2.0),),
+    np.deg2rad: lambda a, y: (np.pi / 180.0,),
+    np.rad2deg: lambda a, y: (180.0 / np.pi,),
+    np.hypot: lambda a, b, y: (_finite(a / _nonzero(y), y != 0), _finite(b / _nonzero(y), y != 0)),
+    np.mod: lambda a, b, y: (1.0, -np.floor(a / b)),
+    np.logaddexp2: lambda a, b, y: (np.exp2(a - y), np.exp2(b - y)),
+    np.fmax: lambda a, b, y: (_first_number(a, b, np.greater), _first_number(b, a, np.greater)),
+    np.fmin: lambda a, b, y: (_first_number(a, b, np.less), _first_number(b, a, np.less)),
 }
 
 PLAIN |= {
     *(np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal, np.isnan, np.isfinite, np.isinf),
     *(np.sign, np.floor, np.ceil, np.rint, np.trunc, np.logical_and, np.logical_or, np.logical_not, np.floor_divide),
+    *(np.logical_xor, np.heaviside, np.signbit),
 }
 
 
 def _first(a: Any, b: Any, wins: Any) -> Array:
     """Return 1 where the result is the first operand, 1/2 where both are equal, and 0 elsewhere."""
     return np.asarray(np.where(np.equal(a, b), 0.5, wins(a, b)))
+
+
+def _first_number(a: Any, b: Any, wins: Any) -> Array:
+    """The same for functions that leave NaN out: the other operand is chosen where one is NaN."""
+    return np.where(np.isnan(b), np.where(np.isnan(a), 0.5, 1.0), np.where(np.isnan(a), 0.0, _first(a, b, wins)))
 
 
 def _nonzero(y: Any) -> Array:

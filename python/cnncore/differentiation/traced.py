@@ -283,7 +283,7 @@ def _newest_first(results: list[Traced]) -> list[Traced]:
     return sorted(found.values(), key=lambda node: -node.order)
 
 
-_REDUCTIONS = {np.add: np.sum, np.maximum: np.max, np.minimum: np.min}
+_REDUCTIONS = {np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min}
 
 
 def _reduced(ufunc: Any, x: Traced, axis: Any = 0, keepdims: bool = False, **options: Any) -> Any:
