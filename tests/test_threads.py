@@ -136,6 +136,30 @@ def test_one_image(layers, name, precision):
             np.testing.assert_array_equal(chain.network.forward(images), whole)
 
 
+@pytest.mark.parametrize("name", checking.FLOAT32_ISAS)
+def test_one_image_through_a_residual_network(name):
+    """Threads share sums of layers between convolutions, and each reads rows that others have written."""
+
+    def conv(graph, x, layer, **options):
+        y = graph.add("conv2d", [x], layer, filters=32, kernel_size=(3, 3), **options)
+        return graph.add("activation", [y], layer + "_relu", kind="relu")
+
+    rng = np.random.default_rng(0)
+    image = rng.random((1, 23, 30, 16), dtype=np.float32)
+    with checking.forced_isa(name):
+        graph = _core.GraphBuilder()
+        x = graph.input(image.shape[1:])
+        same = {"padding": ((1, 1), (1, 1))}
+        first = conv(graph, x, "first", **same)
+        second = conv(graph, conv(graph, first, "second", **same), "third", **same)
+        total = graph.add("activation", [graph.add("add", [first, second], "sum")], "sum_relu", kind="relu")
+        left = conv(graph, total, "left", strides=(2, 2), **same)
+        right = conv(graph, total, "right", strides=(2, 2), padding=((0, 2), (2, 0)))
+        network = _core.Network(graph, [graph.add("add", [left, right], "end")])
+        network.set_parameters(rng.normal(0, 0.1, network.parameter_count).astype(np.float32))
+        assert_same_bits(lambda: network.forward([image]))
+
+
 def test_hundred_steps_of_sgd():
     def sgd(size):
         return _core.Sgd(size, momentum=0.9, nesterov=True)

@@ -176,6 +176,31 @@ struct Running {
                     .scratch = scratch.data(),
                     .finite_kernel = true});
   }
+  // Every image once more, in parts as threads that share it compute them, each in scratch memory that begins as NaN.
+  void check_parts(const Expected& e, Random& random) const {
+    for (const int64_t parts : {2, 3, 7}) {
+      for (int64_t n = 0; n < kBatch; ++n) {
+        Floats y(plan.output_size(), random);
+        bool whole = true;
+        for (int64_t part = 0; part < parts; ++part) {
+          Floats own(plan.scratch_size() + 16, random);
+          plan.forward_part(part, parts,
+                            {.x = e.x.data() + n * plan.input_size(),
+                             .kernel = e.kernel.data(),
+                             .packed = packed.data(),
+                             .bias = e.bias.data(),
+                             .y = y.data(),
+                             .winner = nullptr,
+                             .scratch = own.data(),
+                             .finite_kernel = true});
+          whole = whole && own.intact();
+        }
+        CAPTURE(parts);
+        CHECK(same_bits(y.data(), e.output.data() + n * plan.output_size(), plan.output_size()));
+        CHECK((whole && y.intact()));
+      }
+    }
+  }
   // Two partial sums: the first sample, and the others.
   void backward(const Expected& e, float* dx, float* dkernel, float* dbias) {
     for (int64_t n = 0, step = 0; n < kBatch; n += step) {
@@ -232,6 +257,7 @@ void check_forced(const Conv2dCase& c, const Kernels& k, const Conv2dForced& for
   running.pack(e);
   running.forward(e);
   check_output(e, names.forward);
+  running.check_parts(e, random);
   e.backward();
   Floats dx(e.sizes.x, random), dkernel(e.sizes.kernel, random), dbias(c.params.filters, random);
   running.backward(e, dx.data(), dkernel.data(), dbias.data());

@@ -14,6 +14,10 @@ class MergeStep : public StepWithTangents {
   MergeStep(Merge kind, bool relu, const std::vector<Shape>& inputs, const Kernels& kernels)
       : kind_(kind), relu_(relu), plan_(kind, inputs), inputs_(inputs.size()), k_(kernels) {}
   void forward(const Run& run) const override { plan_.forward(k_, run.count, run.x, run.y, relu_); }
+  bool shared(int64_t) const override { return true; }
+  void forward_stage(const Run& run, int64_t, Part part) const override {
+    plan_.forward_part(k_, run.count, run.x, run.y, relu_, part.index, part.count);
+  }
   void backward(const Run& run) const override {
     for (size_t i = 0; i < inputs_; ++i) {
       if (!run.dx[i]) continue;

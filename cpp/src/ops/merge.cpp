@@ -42,7 +42,8 @@ MergePlan::MergePlan(Merge kind, const std::vector<Shape>& inputs)
   check(kind != Merge::subtract || inputs_ == 2, "[subtract] expected two inputs. Received: ", inputs_);
 }
 
-void MergePlan::forward(const Kernels& k, int64_t count, const float* const* x, float* y, bool relu) const {
+void MergePlan::forward_part(const Kernels& k, int64_t count, const float* const* x, float* y, bool relu, int64_t part,
+                             int64_t parts) const {
   const MergeOp op = op_of(kind_);
   const auto run = [&](const Broadcast::Block& b) {
     float* out = y + shapes_.output_offset(b);
@@ -63,7 +64,14 @@ void MergePlan::forward(const Kernels& k, int64_t count, const float* const* x, 
   };
   // With two inputs each element is written once, so blocks may be large. Otherwise a block is read again for each
   // further input, and should still be in the caches then.
-  shapes_.for_blocks(count, run, inputs_ <= 2 && !relu ? 64 * Broadcast::kBlock : 4 * Broadcast::kBlock);
+  if (parts == 1)
+    return shapes_.for_blocks(count, run, inputs_ <= 2 && !relu ? 64 * Broadcast::kBlock : 4 * Broadcast::kBlock);
+  int64_t blocks = 0, block = 0;
+  shapes_.for_blocks(count, [&](const Broadcast::Block&) { ++blocks; });
+  shapes_.for_blocks(count, [&](const Broadcast::Block& b) {
+    if (block * parts >= part * blocks && block * parts < (part + 1) * blocks) run(b);
+    ++block;
+  });
 }
 
 // t = start, multiplied by all inputs except `input`. If `replaced` is another input, its tangent takes its place.

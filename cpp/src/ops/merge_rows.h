@@ -19,7 +19,12 @@ class MergePlan {
 
   /// Computes `count` samples. y may be the same array as x[0] if that has the shape of the output. With `relu`, y =
   /// max(0, x[0] op x[1] op ...).
-  void forward(const Kernels& k, int64_t count, const float* const* x, float* y, bool relu = false) const;
+  void forward(const Kernels& k, int64_t count, const float* const* x, float* y, bool relu = false) const {
+    forward_part(k, count, x, y, relu, 0, 1);
+  }
+  /// Computes part number `part` of `parts` of that.
+  void forward_part(const Kernels& k, int64_t count, const float* const* x, float* y, bool relu, int64_t part,
+                    int64_t parts) const;
 
   /// Computes the gradient of one input, summed over the axes along which this input repeats. With `accumulate` it is
   /// added to dx, otherwise dx is overwritten. If several inputs are equally large, the gradient of a maximum goes to

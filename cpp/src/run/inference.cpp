@@ -70,6 +70,10 @@ Inference::Inference(std::unique_ptr<Plan> plan, std::vector<BoundSlot> bound)
     for (int64_t i = 0; i < node.step->stages(); ++i)
       stages_.push_back({n, i, work, node.step->shared(i) && work >= kWorthSharing});
   }
+  // Threads wait before and after a shared stage. So between two of them, sharing a small stage costs no wait.
+  for (size_t i = 1; i + 1 < stages_.size(); ++i)
+    if (stages_[i - 1].shared && stages_[i + 1].shared)
+      stages_[i].shared = plan_.nodes[stages_[i].node].step->shared(stages_[i].stage);
 }
 
 void Inference::reserve_threads(Memory& memory, int threads) const {

@@ -33,6 +33,10 @@ class DirectForward : public ForwardPass {
       pool ? k_.gemm_pool(a) : k_.gemm(a);
     }
   }
+  IndexRange output_rows(Share share) const override {
+    const int64_t side = p_.fusion.max_pool ? 2 : 1, outputs = p_.pixels() / (side * side);
+    return rows_of_units(share.begin(outputs), share.end(outputs), p_.used_width / side, side);
+  }
 
  private:
   const Conv2dProblem& p_;

@@ -8,28 +8,38 @@
 
 namespace cnncore {
 
-/// Calls row(y, plain, framed) for each row of each image: `plain` and `framed` are offsets in floats.
+/// Calls row(plain, framed, width) for the given rows of each image: `plain` and `framed` are offsets in floats.
 template <class Function>
-void for_rows(const Frame& frame, int64_t count, Function row) {
+void for_rows(const Frame& frame, int64_t count, IndexRange rows, Function row) {
   const int64_t width = frame.width * frame.channels;
   for (int64_t n = 0; n < count; ++n)
-    for (int64_t y = 0; y < frame.height; ++y)
+    for (int64_t y = rows.begin; y < rows.end; ++y)
       row((n * frame.height + y) * width, n * frame.size() + frame.offset(y, 0), width);
 }
+/// The same for all rows.
+template <class Function>
+void for_rows(const Frame& frame, int64_t count, Function row) {
+  for_rows(frame, count, {0, frame.height}, row);
+}
 
-/// Sets the borders of `count` frames to zero, and leaves the images inside them as they are.
-inline void clear_border(const Frame& frame, int64_t count, float* framed) {
+/// Sets the borders of `count` frames to zero, of the given rows of the images and above and below them. The images
+/// inside are left as they are.
+inline void clear_border(const Frame& frame, int64_t count, IndexRange rows, float* framed) {
   if (!frame.has_border()) return;
   const int64_t pitch = frame.full_width() * frame.channels;
   const int64_t left = frame.border.left * frame.channels, right = frame.border.right * frame.channels;
   for (int64_t n = 0; n < count; ++n, framed += frame.size()) {
     std::fill_n(framed, frame.border.top * pitch, 0.0f);
-    for (int64_t y = frame.border.top; y < frame.border.top + frame.height; ++y) {
+    for (int64_t y = frame.border.top + rows.begin; y < frame.border.top + rows.end; ++y) {
       std::fill_n(framed + y * pitch, left, 0.0f);
       std::fill_n(framed + (y + 1) * pitch - right, right, 0.0f);
     }
     std::fill_n(framed + (frame.border.top + frame.height) * pitch, frame.border.bottom * pitch, 0.0f);
   }
+}
+
+inline void clear_border(const Frame& frame, int64_t count, float* framed) {
+  clear_border(frame, count, {0, frame.height}, framed);
 }
 
 inline void copy_into_frame(const Frame& frame, int64_t count, const float* plain, float* framed) {

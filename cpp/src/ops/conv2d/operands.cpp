@@ -98,11 +98,19 @@ void Operands::round(const float* x, float* y, int64_t size) const {
   round_operand(k_, problem_.params.precision, x, y, size);
 }
 
-const float* Operands::frame_x(int64_t count, const float* x, bool overhang, float* scratch) const {
+IndexRange Operands::rows_read_by(IndexRange output_rows) const {
+  const Conv2dParams& p = problem_.params;
+  const int64_t reach = (p.kernel_height - 1) * p.dilation_height + 1;
+  const auto inside = [&](int64_t row) { return std::clamp<int64_t>(row - p.padding.top, 0, p.in_height); };
+  if (output_rows.size() == 0) return {0, 0};
+  return {inside(output_rows.begin * p.stride_height), inside((output_rows.end - 1) * p.stride_height + reach)};
+}
+
+const float* Operands::frame_x(int64_t count, const float* x, bool overhang, IndexRange rows, float* scratch) const {
   if (!copies_x(overhang)) return x;
   float* framed = x_copy_.in(scratch);
-  clear_border(x_frame_, count, framed);
-  for_rows(x_frame_, count, [&](int64_t from, int64_t to, int64_t width) {
+  clear_border(x_frame_, count, rows, framed);
+  for_rows(x_frame_, count, rows, [&](int64_t from, int64_t to, int64_t width) {
     problem_.reduced() ? round(x + from, framed + to, width) : void(std::copy_n(x + from, width, framed + to));
   });
   return framed;

@@ -40,8 +40,12 @@ class Operands {
 
   int64_t scratch_size() const { return layout_.size(); }
   /// Returns x in its frame. That is x itself if it need not be copied, otherwise a copy in scratch. With `overhang` it
-  /// is always a copy, in which vectors may be read beyond the last row.
-  const float* frame_x(int64_t count, const float* x, bool overhang, float* scratch) const;
+  /// is always a copy, in which vectors may be read beyond the last row. In a copy, only the given rows of each image
+  /// are set, and the border at their sides, above and below the image.
+  const float* frame_x(int64_t count, const float* x, bool overhang, IndexRange rows, float* scratch) const;
+  IndexRange all_rows() const { return {0, x_frame_.height}; }
+  /// The rows of an image of x that rows of the output read.
+  IndexRange rows_read_by(IndexRange output_rows) const;
   /// Whether frame_x copies x.
   bool copies_x(bool overhang) const { return x_frame_.has_border() || problem_.reduced() || overhang; }
   struct GradientRun {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 
 #include "cnncore/tensor.h"
 #include "kernels/contracts.h"
@@ -101,7 +102,16 @@ class ForwardPass : public Pass {
   /// Computes a share of the output of `count` consecutive images. If count > 1, the share must be everything. The pass
   /// applies the activation if it is relu; any other activation is left to the caller.
   virtual void run(int64_t count, Share share, const ForwardRun& run) const = 0;
+  /// The rows of the output of one image that a share has pixels of. Only the rows of x that these read are put in the
+  /// frame. By default they are all rows that there may be.
+  virtual IndexRange output_rows(Share /*share*/) const { return {0, std::numeric_limits<int32_t>::max()}; }
 };
+
+/// The rows that have units [begin, end), which are listed row by row: `per_row` of them in every `height` rows.
+inline IndexRange rows_of_units(int64_t begin, int64_t end, int64_t per_row, int64_t height) {
+  if (begin >= end) return {0, 0};
+  return {begin / per_row * height, ((end - 1) / per_row + 1) * height};
+}
 
 class DataPass : public Pass {
  public:

@@ -97,8 +97,9 @@ void Conv2dPlan::pack(const float* kernel, float* packed) const {
   for (int64_t task = 0; task < pack_tasks(); ++task) pack(task, kernel, packed);
 }
 
-ForwardRun Conv2dPlan::forward_run(int64_t count, const Conv2dRun& r) const {
-  return {.x = forward_needs_.framed_x ? operands_->frame_x(count, r.x, false, r.scratch) : r.x,
+// `rows` are the rows of x that are read.
+ForwardRun Conv2dPlan::forward_run(int64_t count, IndexRange rows, const Conv2dRun& r) const {
+  return {.x = forward_needs_.framed_x ? operands_->frame_x(count, r.x, false, rows, r.scratch) : r.x,
           .kernel = problem().reduced() ? r.packed : r.kernel,
           .packed = r.packed + packed_rounded_,
           .bias = r.bias,
@@ -109,7 +110,7 @@ ForwardRun Conv2dPlan::forward_run(int64_t count, const Conv2dRun& r) const {
 }
 
 void Conv2dPlan::forward(int64_t count, Conv2dRun r) const {
-  forward_->run(count, {}, forward_run(count, r));
+  forward_->run(count, {}, forward_run(count, operands_->all_rows(), r));
   const int64_t filters = problem().params.filters;
   if (!problem().relu())
     activation_rows(kernels(), problem().fusion.activation, count * output_size() / filters, filters, r.y, r.y);
@@ -118,7 +119,8 @@ void Conv2dPlan::forward(int64_t count, Conv2dRun r) const {
 bool Conv2dPlan::splits() const { return problem().relu() || problem().fusion.activation == Activation::linear; }
 
 void Conv2dPlan::forward_part(int64_t part, int64_t parts, Conv2dRun r) const {
-  forward_->run(1, {part, parts}, forward_run(1, r));
+  const Share share{part, parts};
+  forward_->run(1, share, forward_run(1, operands_->rows_read_by(forward_->output_rows(share)), r));
 }
 
 void Conv2dPlan::backward(int64_t count, const Conv2dBackwardRun& r) const {
@@ -136,12 +138,11 @@ void Conv2dPlan::backward(int64_t count, const Conv2dBackwardRun& r) const {
                                                               .scratch = r.scratch});
   float* scratch = r.scratch + operands_->scratch_size();
   if (weights) {
-    const bool frame = weights_needs_.framed_x;
-    weights_->run(count, {.x = frame ? operands_->frame_x(count, r.x, weights_needs_.x_overhang, r.scratch) : r.x,
-                          .gradient = gradient,
-                          .partial = r.partial,
-                          .overwrite = r.overwrite,
-                          .scratch = scratch});
+    const float* x = r.x;
+    if (weights_needs_.framed_x)
+      x = operands_->frame_x(count, r.x, weights_needs_.x_overhang, operands_->all_rows(), r.scratch);
+    weights_->run(count,
+                  {.x = x, .gradient = gradient, .partial = r.partial, .overwrite = r.overwrite, .scratch = scratch});
   }
   if (data)
     data_->run(

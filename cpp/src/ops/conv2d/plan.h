@@ -113,7 +113,7 @@ class Conv2dPlan {
   const Conv2dProblem& problem() const { return operands_->problem(); }
   const Kernels& kernels() const { return operands_->kernels(); }
   void plan_memory();
-  ForwardRun forward_run(int64_t count, const Conv2dRun& run) const;
+  ForwardRun forward_run(int64_t count, IndexRange rows, const Conv2dRun& run) const;
 
   Conv2dAlgorithms algorithms_{"none", "none", "none"};
   OperandNeeds forward_needs_, data_needs_, weights_needs_;

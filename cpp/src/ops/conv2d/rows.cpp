@@ -26,6 +26,7 @@ class RowsForward : public ForwardPass {
     a.y = r.y, a.y_offset = tables_.y_offset.data() + begin, a.relu = p_.relu();
     k_.gemm_rows(a);
   }
+  IndexRange output_rows(Share share) const override { return {share.begin(p_.out_height), share.end(p_.out_height)}; }
 
  private:
   const Conv2dProblem& p_;

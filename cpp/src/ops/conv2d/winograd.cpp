@@ -93,6 +93,9 @@ class WinogradForward : public ForwardPass {
     a.relu = p_.relu(), a.stream = p_.streams(a.filters, k_), a.winner = r.winner, a.scratch = space_.in(r.scratch);
     k_.winograd(a);
   }
+  IndexRange output_rows(Share share) const override {
+    return rows_of_units(share.begin(squares_.per_image), share.end(squares_.per_image), (p_.used_width + 1) / 2, 2);
+  }
 
  private:
   const Conv2dProblem& p_;
