@@ -1,15 +1,15 @@
-"""Flip and shift batches of images: cnncore's layers against torchvision's v2 transforms and Keras' layers.
+"""Flip and shift batches of images: measures cnncore's layers, torchvision's v2 transforms and Keras' layers.
 
     python bench/augmentation.py                        # 128 images of 32x32x3, one thread, processor time
     python bench/augmentation.py --threads 2 --clock wall
     python bench/augmentation.py --python torchvision=~/other/bin/python    # a library of another environment
     python bench/augmentation.py --training --threads 1 2    # the speed of fit with these layers, and without
 
-Every library is measured in a process of its own, in turns, over several rounds. Each library has the layout that it
-prefers and converts nothing. cnncore, Keras and "torchvision, each image" give every image a flip and a shift of its
-own; "torchvision, one for all" gives the whole batch the same ones, which is less than what training needs. The first
-batch of each is checked: every image must be the original, shifted by at most 4 pixels and flipped or not (bilinear
-shifts are checked by their mean only).
+Every library is measured in a process of its own, and the libraries take turns over several rounds. Images have the
+layout that each library prefers, so that nothing is converted. cnncore, Keras and "torchvision, each image" give every
+image a flip and a shift of its own. "torchvision, one for all" gives the whole batch the same ones, which is less than
+training needs. The first batch of each is checked: every image must be the original, shifted by at most 4 pixels and
+perhaps flipped. Of bilinear shifts, only the mean is checked.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ CLOCKS: dict[str, Callable[[], float]] = {"cpu": time.process_time, "wall": time
 
 
 class Way(NamedTuple):
-    """A way to change a batch: ``run`` is measured, ``result`` gives (n, height, width, channels) of what it made."""
+    """A way to change a batch: ``run`` is measured; ``result`` makes NHWC images of what it returns."""
 
     label: str
     kind: str  # "whole pixels" or "bilinear"
@@ -45,7 +45,7 @@ class Way(NamedTuple):
 
 
 def cnncore_ways(images: np.ndarray, threads: int) -> Iterator[Way]:
-    """Whole-pixel shifts, which are copies, and Keras' bilinear ones."""
+    """Shifts by whole pixels, which are copies, and bilinear shifts, as Keras makes them."""
     import cnncore
     from cnncore.layers import RandomFlip, RandomTranslation
     from cnncore.layers.augmentation import augment_batch
@@ -86,7 +86,7 @@ def torchvision_ways(images: np.ndarray, threads: int) -> Iterator[Way]:
 
 
 def keras_ways(images: np.ndarray, threads: int) -> Iterator[Way]:
-    """Keras' layers, on whatever backend it is set to."""
+    """Keras' layers, on the backend that KERAS_BACKEND names, or PyTorch."""
     os.environ.setdefault("KERAS_BACKEND", "torch")
     import keras
 
@@ -121,7 +121,7 @@ def check(images: np.ndarray, result: np.ndarray, kind: str) -> None:
             for dy in range(2 * SHIFT + 1)
             for dx in range(2 * SHIFT + 1)
             for p in [padded[n, dy : dy + size, dx : dx + size]]
-        ), f"image {n} is no shift of the original"
+        ), f"image {n} is not a shift of the original"
 
 
 def typical_time(run: Callable[[], Any], seconds: float, clock: Callable[[], float]) -> float:
@@ -182,7 +182,7 @@ def train(args: argparse.Namespace) -> None:
 
 
 def in_a_process(args: argparse.Namespace, worker: str, threads: int) -> Any:
-    """What a worker prints; None, with a message, if its library is missing."""
+    """What a worker prints. None, after a message, if its library is missing."""
     pythons = dict(item.split("=", 1) for item in args.python)
     python = os.path.expanduser(pythons.get(worker, sys.executable))
     options = [f"--{name}={getattr(args, name)}" for name in ("batch", "size", "rounds", "seconds", "clock")]
@@ -224,7 +224,7 @@ def compare(args: argparse.Namespace, threads: int) -> None:
 
 
 def compare_training(args: argparse.Namespace, threads: int) -> None:
-    """Print how fast ``fit`` is with the layers, in shares of its speed without."""
+    """Print the speed of ``fit`` with the layers, and its ratio to the speed without them."""
     speeds = in_a_process(args, "training", threads)
     if speeds is not None:
         without, augmented = max(speeds["without"]), max(speeds["with"])
@@ -243,7 +243,9 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=32)
     parser.add_argument("--threads", type=int, nargs="+", default=[1])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=0.3, help="per library, kind of shift, type and round")
+    parser.add_argument(
+        "--seconds", type=float, default=0.3, help="time for each library, kind of shift, type and round"
+    )
     parser.add_argument("--clock", choices=CLOCKS, default=None, help="default: cpu for one thread, else wall")
     parser.add_argument("--python", nargs="+", default=[], metavar="PEER=PATH", help="Python interpreters of peers")
     parser.add_argument("--training", action="store_true", help="measure fit instead of the layers alone")

@@ -1,11 +1,13 @@
-"""examples/cifar10_recipe.py beside the same recipe in PyTorch: accuracy over some seeds, and seconds of an epoch.
+"""Compare examples/cifar10_recipe.py with the same recipe in PyTorch: accuracy over some seeds, and seconds of an
+epoch.
 
     python bench/cifar10_recipe_torch.py [--seeds 3] [--epochs 8] [--width 32] [--threads 2] [--data-dir FOLDER]
     python bench/cifar10_recipe_torch.py --seeds 0 --rounds 5 [--clock cpu --threads 1]
 
-The data, the whitening, the first kernels, the changes of images, the numbers and the test are the same. Both train
-with as many threads, one after the other, seed after seed; `--rounds` times single epochs in turn. PyTorch's tensors
-are channels-last, which is faster here. Muon is written out, because PyTorch's own takes matrices only.
+The data, the whitening, the initial kernels, the augmentation, the settings and the test are the same. For each seed,
+both libraries train one after the other, with the same number of threads; `--rounds` measures single epochs in turn.
+PyTorch's tensors are channels-last, which is faster here. Muon is written here, because PyTorch's Muon takes only
+matrices.
 """
 
 import argparse
@@ -27,7 +29,7 @@ CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
 
 def kernel_of(values: np.ndarray) -> nn.Parameter:
-    """A kernel (height, width, channels, filters) as PyTorch has it."""
+    """A kernel (height, width, channels, filters) in PyTorch's layout."""
     return nn.Parameter(torch.from_numpy(np.ascontiguousarray(values.transpose(3, 2, 0, 1))))
 
 
@@ -66,7 +68,7 @@ def logits(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """Kernels as matrices of filters x inputs, orthogonalised by five Newton-Schulz steps."""
+    """Muon for kernels, as matrices of filters x inputs, which five Newton-Schulz steps orthogonalize."""
 
     def __init__(self, parameters: list[nn.Parameter], lr: float, momentum: float, decay: float) -> None:
         super().__init__(parameters, {"lr": lr, "momentum": momentum, "decay": decay})
@@ -90,7 +92,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def shifted(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Each image (n, 3, 32, 32) shifted by up to two pixels, its border mirrored."""
+    """Images (n, 3, 32, 32), each shifted by up to two pixels. The pixels beyond the border are mirrored."""
     size, shift = images.shape[-1], recipe.SHIFT
     around = torch.cat([torch.arange(shift).flip(0), torch.arange(size), size - 1 - torch.arange(shift)])
     padded = images[:, :, around][:, :, :, around]
@@ -160,13 +162,15 @@ class Library:
 def main(arguments: list[str] | None = None) -> dict[str, tuple[float, float]]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3, help="networks to train to the end (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=0, help="single epochs to time in turn (%(default)s)")
-    parser.add_argument("--epochs", type=int, default=8, help="(%(default)s)")
-    parser.add_argument("--width", type=int, default=32, help="(%(default)s)")
-    parser.add_argument("--threads", type=int, default=2, help="(%(default)s)")
-    parser.add_argument("--images", type=int, help="how many training images to take")
+    parser.add_argument(
+        "--rounds", type=int, default=0, help="number of single epochs to measure in turn (%(default)s)"
+    )
+    parser.add_argument("--epochs", type=int, default=8, help="passes over the images (%(default)s)")
+    parser.add_argument("--width", type=int, default=32, help="filters of the first group (%(default)s)")
+    parser.add_argument("--threads", type=int, default=2, help="threads of each library (%(default)s)")
+    parser.add_argument("--images", type=int, help="number of training images (all)")
     parser.add_argument("--clock", choices=CLOCKS, default="wall", help="cpu: time of the process, for busy machines")
-    parser.add_argument("--data-dir")
+    parser.add_argument("--data-dir", help="directory of CIFAR-10's files ($CNNCORE_DATA_DIR)")
     args = parser.parse_args(arguments)
     if args.clock == "cpu" and args.threads > 1:
         parser.error("--clock cpu: expected --threads 1, because threads that wait take time as well")

@@ -1,23 +1,23 @@
-"""Train and run a network in cnncore and in every other library that is installed, side by side.
+"""Train and run a network in cnncore and in every other library that is installed, and compare the speed.
 
     python bench/compare.py                                    # the README's model, both tasks, 1 and 2 threads
     python bench/compare.py --peers cnncore torch:channels_last --batch 128 --task train
     python bench/compare.py --model lenet5 cifar10_cnn --isa best avx2 --task train --batch 128
-    python bench/compare.py --model resnet8 ds_cnn mobilenet autoencoder      # MLPerf Tiny's networks
-    python bench/compare.py --precision bfloat16               # everyone's own bfloat16, where there is one
+    python bench/compare.py --model resnet8 ds_cnn mobilenet autoencoder      # the networks of MLPerf Tiny
+    python bench/compare.py --precision bfloat16               # bfloat16 in each library that has it
     python bench/compare.py --peers cnncore cnncore:bfloat16_3x cnncore:bfloat16 torch:channels_last:bfloat16
     python bench/compare.py --python torch=~/other/bin/python  # a library of another environment
     python bench/compare.py --json out.json --plot out.png
 
 Every measurement is a process of its own (bench/peers/<name>_worker.py), bound to as many cores as it has threads, so
-that no library's threads disturb another's. Rounds are interleaved: all libraries are measured once before any is
-measured again, and the table shows the median and the range over rounds. Only ratios within one run mean much. Workers
-check their outputs, and in training the losses of the first batch before and after a step on it, against NumPy, and
-that training has learnt; a failed check fails the run. A library that is not installed, or that cannot run, has a line
-in the table that says why.
+that the threads of one library do not disturb another. Rounds are interleaved: all libraries are measured once before
+any is measured again, and the table shows the median and the range over rounds. Only ratios within one run mean much.
+Workers check their outputs, and in training the losses of the first batch before and after a step on it, against NumPy,
+and that training has learnt; a failed check fails the run. A library that is not installed, or that cannot run, has a
+line in the table that says why.
 
-A peer is name[:variant][:precision]. One that names no precision has that of --precision if its library has it, else
-float32; the table says which. Ratios refer to the first cnncore of the list.
+A peer is written as name[:variant][:precision]. Without a precision, it has that of --precision if its library has it,
+otherwise float32; the table says which. Ratios refer to the first cnncore in the list.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ class Peer(NamedTuple):
 
 
 def parse_peer(text: str, precision: str) -> Peer:
-    """Read name[:variant][:precision]; without a precision, the given one where the library has it.
+    """Read name[:variant][:precision]. Without a precision, the peer has the given one, if its library has it.
 
-    Raises ValueError for what cannot be measured.
+    Raises a ValueError for a peer that cannot be measured.
     """
     name, *options = text.split(":")
     variants = [option for option in options if option in VARIANTS.get(name, [])]
@@ -78,7 +78,7 @@ def parse_peer(text: str, precision: str) -> Peer:
 
 
 class Setting(NamedTuple):
-    """One cell of the table, but for the library."""
+    """What is measured of each library: a cell of the table without the library."""
 
     model: str
     isa: str
@@ -111,7 +111,7 @@ def measure(peer: Peer, setting: Setting, folder: Path, args: argparse.Namespace
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: setting.threads])
 
     done = subprocess.run(command, env=environment, preexec_fn=bind, capture_output=True, text=True, check=False)
-    if done.returncode < 0 and name != "cnncore":  # the library has crashed: not our result to judge
+    if done.returncode < 0 and name != "cnncore":  # the library has crashed, which says nothing about cnncore
         return {"missing": f"ended by {signal.Signals(-done.returncode).name}: {done.stderr.strip()[-200:]}"}
     if done.returncode != 0:
         raise SystemExit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
@@ -122,7 +122,7 @@ def measure(peer: Peer, setting: Setting, folder: Path, args: argparse.Namespace
 
 
 def show_progress(text: str) -> None:
-    """Replace the line on the terminal, if there is one."""
+    """Replace the last line on the terminal, if stderr is one."""
     if sys.stderr.isatty():
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
@@ -130,9 +130,9 @@ def show_progress(text: str) -> None:
 def run_rounds(
     args: argparse.Namespace, folder: Path
 ) -> tuple[dict[Setting, dict[Peer, list[dict[str, Any]]]], dict[tuple[Peer, str], str]]:
-    """Measure everything, interleaved, and print each setting's part of the table when it is done.
+    """Measure everything in turns, and print the part of the table that belongs to a setting when it is done.
 
-    Returns results by setting and peer, and why a peer is left out with an ISA.
+    Returns the results by setting and peer, and the reasons why peers are left out, by peer and instruction set.
     """
     results: dict[Setting, dict[Peer, list[dict[str, Any]]]] = {}
     missing: dict[tuple[Peer, str], str] = {}
@@ -156,7 +156,7 @@ def run_rounds(
 
 
 def reason_to_skip(peer: Peer, setting: Setting, missing: dict[tuple[Peer, str], str]) -> str | None:
-    """Say why a library has no row in a setting; None where it has one."""
+    """The reason why a library is not measured in a setting. None if it is measured."""
     if setting.task == "train" and peer.name in INFERENCE_ONLY:
         return "it only infers"
     return missing.get((peer, setting.isa))
@@ -175,7 +175,7 @@ def settings(args: argparse.Namespace) -> Iterator[Setting]:
 
 
 def summarize(results: dict[Setting, dict[Peer, list[dict[str, Any]]]]) -> list[dict[str, Any]]:
-    """One row per setting and peer: median and range over rounds, and how many times faster the first cnncore is."""
+    """Rows for settings and peers: median and range over rounds, and how many times as fast the first cnncore is."""
     rows = []
     for setting, by_peer in results.items():
         rates = {peer: [r["images_per_second"] for r in runs] for peer, runs in by_peer.items()}
@@ -193,7 +193,7 @@ def summarize(results: dict[Setting, dict[Peer, list[dict[str, Any]]]]) -> list[
 
 
 def print_setting(setting: Setting, rows: list[dict[str, Any]]) -> None:
-    """Print a block of the table, a line per peer."""
+    """Print a block of the table, with a line for each peer."""
     own = " ".join(["cnncore", rows[0]["cnncore_precision"] or ""]) if rows else "cnncore"
     columns = f"{'us/batch':>10}{'images/s':>10}  {'range':<17}{'peak MB':>8}  {own} is"
     print(f"\n{describe(setting)}\n  {'library':<32} {'precision':<11}{columns}")
@@ -207,7 +207,7 @@ def print_setting(setting: Setting, rows: list[dict[str, Any]]) -> None:
 
 
 def plot(rows: list[dict[str, Any]], path: Path) -> None:
-    """Bars of images a second, one panel per setting."""
+    """Draw bars of images per second, with a panel for each setting."""
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:
@@ -225,7 +225,7 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
 
 
 def parse_arguments() -> argparse.Namespace:
-    """Read the command line; ``python`` becomes a dict, ``peers`` become Peers."""
+    """Read the command line. ``python`` becomes a dict, and ``peers`` a list of Peer."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", nargs="+", choices=MODELS, default=["mnist_cnn"], help="default: mnist_cnn")
     parser.add_argument("--task", nargs="+", choices=["train", "infer"], default=["train", "infer"])
@@ -237,7 +237,7 @@ def parse_arguments() -> argparse.Namespace:
         "--clock",
         choices=["wall", "cpu"],
         default="wall",
-        help="cpu: the processor's time of a worker, which other work on the machine disturbs less; with one thread",
+        help="cpu: the processor time of a worker, which other programs disturb less; only with one thread",
     )
     parser.add_argument(
         "--images", type=int, help="size of the training set (default: 8192 of MNIST, else 2048 or 1024)"
@@ -246,18 +246,18 @@ def parse_arguments() -> argparse.Namespace:
         "--peers",
         nargs="+",
         metavar="PEER",
-        help=f"default: {' '.join(PEERS)}, and with a reduced --precision also cnncore:float32; "
-        "there are torch:compile and precisions such as cnncore:bfloat16_3x, torch:channels_last:bfloat16 as well",
+        help=f"default: {' '.join(PEERS)}, and with a reduced --precision also cnncore:float32. "
+        "Others are torch:compile, and peers with a precision, such as torch:channels_last:bfloat16",
     )
     parser.add_argument(
         "--precision",
         choices=PRECISIONS,
         default="float32",
-        help="of the peers that name none and have it; of other libraries it is their own reduced mode: PyTorch's "
-        "autocast, Keras' \"mixed_bfloat16\", JAX' type, OpenVINO's hint (default: float32)",
+        help="the precision of peers that name none, if their libraries have it: autocast in PyTorch, the policy "
+        "mixed_bfloat16 in Keras, the type of arrays in JAX, a hint in OpenVINO (default: float32)",
     )
     parser.add_argument(
-        "--python", nargs="+", action="extend", default=[], metavar="PEER=PATH", help="interpreter of a peer"
+        "--python", nargs="+", action="extend", default=[], metavar="PEER=PATH", help="Python interpreter of a peer"
     )
     parser.add_argument(
         "--isa",
@@ -266,8 +266,8 @@ def parse_arguments() -> argparse.Namespace:
         default=["best"],
         help="the instruction set that cnncore, oneDNN, MKL and XLA are limited to (default: best, no limit)",
     )
-    parser.add_argument("--json", type=Path, help="write rows, raw results and the machine")
-    parser.add_argument("--plot", type=Path, help="draw the table")
+    parser.add_argument("--json", type=Path, help="write rows, raw results and a description of the machine")
+    parser.add_argument("--plot", type=Path, help="draw the table as a picture")
     args = parser.parse_args()
     pairs = [entry.partition("=") for entry in args.python]
     args.python = {name: os.path.expanduser(path) for name, _, path in pairs}

@@ -1,4 +1,5 @@
-"""conv2d forward, dX and dW: cnncore against PyTorch's operators (oneDNN), shape by shape.
+"""Compare convolutions in cnncore and PyTorch (oneDNN), shape by shape: forward, gradients of input (dx) and kernel
+(dw).
 
     python bench/compare_ops.py                                  # 1 and 2 threads, this machine's best ISA
     python bench/compare_ops.py --isa avx2 --threads 2           # both limited to AVX2
@@ -6,14 +7,14 @@
     python bench/compare_ops.py --precision bfloat16_3x          # against cnncore in float32
     python bench/compare_ops.py --python torch=~/other/bin/python --json out.json
 
-Each library is one process, bound to as many cores as it has threads, which waits on a pipe while the other works.
-Rounds are interleaved: for every shape and direction the libraries take turns. Of PyTorch's two memory formats the
-faster one counts, chosen per shape and direction. The table shows medians over rounds, the range of the ratio within
-rounds, and geometric means. In the first round the results of both libraries are compared with each other.
+Each library has one process, bound to as many cores as it has threads, which waits on a pipe while the other one works.
+For every shape and direction, the libraries take turns over several rounds. For each shape and direction, the faster of
+PyTorch's two memory formats counts. The table shows medians over rounds, the range of the ratios of single rounds, and
+geometric means. In the first round, the results of both libraries are compared with each other.
 
-With a reduced precision the shapes are those with at least 32 channels per group: thin layers have little to gain, and
-cnncore leaves those with fewer than 16 in float32. Its arrays are float32 in every precision, so that rounding them is
-timed; PyTorch's tensors are bfloat16 already.
+In a reduced precision, only shapes with at least 32 channels in each group are measured: layers with few channels gain
+little, and cnncore computes those with fewer than 16 in float32. cnncore's arrays are float32 in every precision, so
+its time includes the rounding; PyTorch's tensors are bfloat16 before.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ PAUSE = 0.02  # seconds between turns, in which the other library's threads stop
 
 
 def read_shapes(pattern: str, channels: int) -> list[Conv2dShape]:
-    """Rows of conv2d_shapes.csv whose name contains the pattern, with at least that many channels per group."""
+    """Rows of conv2d_shapes.csv whose name contains the pattern, with at least ``channels`` channels in each group."""
     with (Path(__file__).parent / "conv2d_shapes.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     shapes = [Conv2dShape(name=row.pop("name"), **{key: int(value) for key, value in row.items()}) for row in rows]
@@ -54,7 +55,7 @@ def read_shapes(pattern: str, channels: int) -> list[Conv2dShape]:
 
 
 class Worker:
-    """A library's process: requests in, answers out."""
+    """The process of a library, which answers requests."""
 
     def __init__(self, library: str, python: str, threads: int, isa: str, precision: str) -> None:
         environment = os.environ | {"OMP_NUM_THREADS": str(threads)} | ISA_VARIABLES[isa]
@@ -91,9 +92,10 @@ class Worker:
 def check_results(folder: Path, what: str, terms: int, precision: str) -> None:
     """Compare all saved results with cnncore's.
 
-    Sums of zero-mean terms, added in different orders, differ by about sqrt(terms) float32 roundings of their own size.
-    Rounded operands change a term by up to two units, 0.6 in root mean square, independently; 0.9 if both libraries
-    round, in different ways. A sum of such terms changes by as much of its own size. bfloat16 results are rounded too.
+    If terms of mean zero are added in different orders, their sums differ by about sqrt(terms) times the rounding error
+    of a float32 number of their size. Rounding the two operands of a product changes it by up to two unit roundoffs,
+    0.6 in root mean square; 0.9 if both libraries round, in different ways. These errors are independent, so a sum of
+    products changes by the same share of its size. Results in bfloat16 are rounded, too.
     """
     own = np.load(folder / "own-nhwc.npy").astype(np.float64)
     unit = 0.0 if precision == "float32" else UNIT_ROUNDOFF[precision]
@@ -107,7 +109,7 @@ def check_results(folder: Path, what: str, terms: int, precision: str) -> None:
 
 
 def terms_of(shape: Conv2dShape, direction: str, batch: int) -> int:
-    """Length of the longest sum behind one element of the result."""
+    """The number of terms in the longest sum that gives an element of the result."""
     if direction == "dw":
         return batch * shape.out_size**2
     return shape.kernel**2 * (shape.in_channels if direction == "forward" else shape.filters) // shape.groups
@@ -116,7 +118,7 @@ def terms_of(shape: Conv2dShape, direction: str, batch: int) -> int:
 def run(
     workers: dict[str, Worker], shapes: list[Conv2dShape], args: argparse.Namespace, threads: int
 ) -> list[dict[str, Any]]:
-    """Measure every shape and direction, the workers "own" and "other" taking turns."""
+    """Measure every shape and direction, in which the workers "own" and "other" take turns."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for shape in shapes:
@@ -164,7 +166,7 @@ def print_row(row: dict[str, Any]) -> None:
 
 
 def print_means(rows: list[dict[str, Any]]) -> None:
-    """Print the geometric mean and the lowest ratio per direction."""
+    """Print the geometric mean and the lowest ratio of each direction."""
     for direction in DIRECTIONS:
         own = [row for row in rows if row["direction"] == direction]
         if own:
@@ -174,7 +176,7 @@ def print_means(rows: list[dict[str, Any]]) -> None:
 
 
 def parse_arguments() -> argparse.Namespace:
-    """Read the command line; ``python`` becomes a dict."""
+    """Read the command line. ``python`` becomes a dict."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--batch", type=int, default=64)
@@ -186,19 +188,21 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--against",
         choices=["torch", "cnncore"],
-        help="torch in the same precision, or cnncore in float32 (default: torch; cnncore for bfloat16_3x, which torch "
-        "does not have: it would run in float32)",
+        help="torch in the same precision, or cnncore in float32 (default: torch, but cnncore for bfloat16_3x, which "
+        "torch does not have)",
     )
-    parser.add_argument("--isa", choices=ISA_VARIABLES, default="best", help="what both are limited to (default: best)")
+    parser.add_argument(
+        "--isa", choices=ISA_VARIABLES, default="best", help="the instruction set of both (default: best)"
+    )
     parser.add_argument(
         "--python",
         nargs="+",
         action="extend",
         default=[],
         metavar="LIBRARY=PATH",
-        help="interpreter of cnncore or torch",
+        help="Python interpreter of cnncore or torch",
     )
-    parser.add_argument("--json", type=Path, help="write rows, all times and the machine")
+    parser.add_argument("--json", type=Path, help="write rows, all times and a description of the machine")
     args = parser.parse_args()
     pairs = [entry.partition("=") for entry in args.python]
     args.python = {name: os.path.expanduser(path) for name, _, path in pairs}

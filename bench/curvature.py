@@ -1,10 +1,10 @@
-"""What a product with curvature costs, in gradients of the same samples.
+"""The time of a product with the curvature of a network, compared with that of a gradient of the same samples.
 
-    python bench/curvature.py                          # the document's network, 1,000 images
+    python bench/curvature.py                          # the README's network, 1,000 images
     python bench/curvature.py --samples 5000 --threads 2
 
-The figures are medians over rounds; in each round the gradient and the products take turns, so that other load on the
-machine meets all of them alike.
+The figures are medians over rounds. In each round, the gradient and the products take turns, so that other load on the
+machine affects all of them alike.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from host import describe_machine, machine
 KINDS = ("gauss_newton", "hessian")
 
 
-def document_network() -> Sequential:
+def readme_network() -> Sequential:
     """Two convolutions with pools, two dense layers: 225,034 weights."""
     return Sequential(
         [
@@ -40,7 +40,7 @@ def document_network() -> Sequential:
 
 def measure(samples: int, rounds: int) -> dict[str, float]:
     """Seconds of the gradient and of each product."""
-    model = document_network()
+    model = readme_network()
     model.compile(loss="sparse_categorical_crossentropy")
     rng = np.random.default_rng(0)
     x = rng.integers(0, 256, (samples, 28, 28, 1)).astype(np.uint8)

@@ -20,9 +20,9 @@ DEFAULT_IMAGES = {"mnist_cnn": 8192, "lenet5": 8192, "mobilenet": 1024}  # other
 
 
 def _synthetic(model: Model, images: int) -> dict[str, np.ndarray]:
-    """Images of each class around a pattern of its own, so that a network can learn; bytes.
+    """Synthetic uint8 images: each class has a pattern, to which noise is added, so that a network can learn it.
 
-    What an autoencoder is to return are sums of a few patterns.
+    For an autoencoder, images are sums of a few patterns.
     """
     rng = np.random.default_rng(0)
     classes = model.shapes[-1][0] if model.loss == "crossentropy" else 8
@@ -36,7 +36,7 @@ def _synthetic(model: Model, images: int) -> dict[str, np.ndarray]:
 
 
 def _data_set(name: str, images: int) -> dict[str, np.ndarray]:
-    """As many images of a data set; a small one is repeated."""
+    """The first images of a data set; those of a small one are repeated."""
     from cnncore.datasets import cifar10, mnist, mnist5k
 
     source = {"cifar10": cifar10, "mnist": mnist, "mnist5k": mnist5k}[name]
@@ -49,10 +49,10 @@ def _data_set(name: str, images: int) -> dict[str, np.ndarray]:
 
 
 def write_data(folder: Path, name: str, images: int | None) -> str:
-    """Write the data set that all workers of a model read; return what it is.
+    """Write the data set that all workers of a model read, and return a description of it.
 
-    MNIST comes from CNNCORE_DATA_DIR, else its 5,000 embedded images are used; CIFAR-10 as its loader finds it. Images
-    of other shapes are synthetic.
+    MNIST is read from CNNCORE_DATA_DIR if that is set; otherwise the 5,000 images of the package are used. CIFAR-10 is
+    found by its loader. Images of other shapes are synthetic.
     """
     model = MODELS[name]
     size = images or DEFAULT_IMAGES.get(name, 2048)

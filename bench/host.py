@@ -8,7 +8,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
-# The same ceiling for the kernels of every library that has such a switch (ONNX Runtime has none).
+# Environment variables that limit the instruction set of every library that has such a switch (ONNX Runtime has none).
 ISA_VARIABLES: dict[str, dict[str, str]] = {
     "best": {},
     "avx2": {
@@ -36,7 +36,7 @@ ISA_VARIABLES: dict[str, dict[str, str]] = {
 
 
 def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
+    """Facts about this machine, which belong to the figures."""
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     cpu = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
     flags = next((line.split() for line in lines if line.startswith("flags")), [])

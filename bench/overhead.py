@@ -1,11 +1,11 @@
-"""What Python costs around the core: each method of a model against the call of the core that it makes.
+"""What Python costs around the core: compares each method of a model with the call of the core that it makes.
 
     python bench/overhead.py                    # one thread, processor time
     python bench/overhead.py --rounds 9
 
-Of every pair the two are measured in turns, and the least time of several rounds counts, since whatever else the
-machine does can only add to it. The network of the first four lines is next to nothing, so that its own time does not
-hide what is measured; the line of the metrics has the network of the document.
+The two take turns, and the shortest time of several rounds counts, because other load on the machine can only make it
+longer. The network of the first lines is tiny, so that its own time does not hide what is measured. The lines about
+metrics use the README's network.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def least(rounds: int, *functions: Callable[[], Any]) -> list[float]:
 
 
 def tiny_model() -> tuple[Any, np.ndarray, np.ndarray]:
-    """A network of nothing, and a batch for it."""
+    """A tiny network, and a batch for it."""
     model = Sequential([Dense(4, activation="relu", input_shape=(8,)), Dense(2)])
     model.compile("adam", "mse")
     rng = np.random.default_rng(0)
@@ -47,7 +47,7 @@ def tiny_model() -> tuple[Any, np.ndarray, np.ndarray]:
 
 
 def of_steps(rounds: int) -> None:
-    """``fit``, an epoch, and ``train_on_batch``, against ``Network.train_step``."""
+    """Compare ``fit``, an epoch, and ``train_on_batch`` with ``Network.train_step``."""
     model, x, y = tiny_model()
     network, rule = model.network, model.optimizer.rule
     losses = [cnncore.losses.get("mse").core((2,))]
@@ -105,7 +105,7 @@ def of_metrics(rounds: int) -> None:
         model.fit(x, y, verbose=0)
         runs.append(lambda model=model: model.fit(x, y, verbose=0))
     without, one, two = least(rounds, *runs)
-    print(f"fit of the document's CNN           {1e3 * without:7.1f} ms: 2,048 images without metrics")
+    print(f"fit of the README's network           {1e3 * without:7.1f} ms: 2,048 images without metrics")
     print(f"with accuracy                       {1e3 * one:7.1f} ms: {100 * (one / without - 1):+.1f} %")
     print(f"with accuracy and top-3 accuracy    {1e3 * two:7.1f} ms: {100 * (two / without - 1):+.1f} %")
 

@@ -1,12 +1,13 @@
-"""Draw what bench_ops measured under this machine's roofs: GFLOP/s against arithmetic intensity.
+"""Draw the results of bench_ops below the limits ("roofs") of this machine: GFLOP/s by arithmetic intensity.
 
     OMP_NUM_THREADS=1 build/bench/bench_ops --benchmark_out=ops.json --benchmark_out_format=json
     python bench/roofline.py ops.json --plot roofline.png
 
-The sloping roof is the measured memory bandwidth times the intensity (operations per byte that must be read or written
-at least once); the flat one is the measured peak of the FMA units. Operations are those of the definition: points above
-the flat roof use an algorithm that needs fewer, points above the slope work on data that is still in the caches. The
-table lists each op's share of the roof above it, lowest first.
+The intensity of an op is the number of its operations divided by the number of bytes that must be read or written at
+least once. The sloping roof is the measured memory bandwidth times the intensity; the flat roof is the measured peak of
+the FMA units. Operations are counted by the definition of the op. So a point above the flat roof has an algorithm that
+needs fewer operations, and a point above the sloping roof has data that is still in the caches. The table lists what
+share of its roof each op reaches, beginning with the lowest.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Point(NamedTuple):
 
 
 def read_points(report: dict[str, Any], isa: str) -> list[Point]:
-    """Return the ops of this ISA whose operations are counted; with repetitions, their medians."""
+    """Return the ops of this instruction set for which operations are counted; of repeated runs, their medians."""
     bandwidth, peak = float(report["context"]["memory_gbs"]), float(report["context"][f"peak_gflops_{isa}"])
     runs = [run for run in report["benchmarks"] if "flop/byte" in run and f"/{isa}/" in run["run_name"]]
     if any(run["run_type"] == "aggregate" for run in runs):
@@ -48,7 +49,7 @@ def read_points(report: dict[str, Any], isa: str) -> list[Point]:
 
 
 def print_table(points: list[Point]) -> None:
-    """Print a line per op, the farthest from its roof first."""
+    """Print a line for each op, beginning with the one that is farthest from its roof."""
     print(f"{'op':<48}{'flop/byte':>10}{'GFLOP/s':>10}{'roof':>8}{'share':>8}")
     for point in sorted(points, key=lambda point: point.share):
         print(f"{point.name:<48}{point.intensity:>10.1f}{point.gflops:>10.1f}{point.roof:>8.0f}{point.share:>8.0%}")

@@ -2,9 +2,10 @@
 
     python bench/zoo.py [--models resnet8 ds_cnn] [--epochs 3] [--threads 2] [--clock wall] [--data-dir FOLDER]
 
-Networks for 28x28 images learn the 5,000 digits of the package, those for 32x32x3 CIFAR-10 (skipped without its files);
-of the others only the speed is measured, on random numbers. All of them: Adam with a cosine rate, batch 64, uint8
-images as they are, nothing changed or chosen. Accuracy is that of the last weights on the validation or test images.
+Networks for 28x28 images are trained on the digits of the package, and networks for 32x32x3 images on CIFAR-10, if its
+files are there. Of the others, only the speed is measured, on random numbers. All are trained in the same way: Adam
+with a learning rate that falls along a cosine, batches of 64 uint8 images, no augmentation. The accuracy is that of the
+final weights on the validation or test images.
 """
 
 import argparse
@@ -27,7 +28,7 @@ BATCH, RATE = 64, 2e-3
 
 
 def multiply_adds(model) -> int:
-    """Products of an inference of one sample in convolutions and dense layers."""
+    """The number of products that the convolutions and dense layers of a model need for one sample."""
     total = 0
     for layer in model.layers:
         if isinstance(layer, cnncore.Model):
@@ -39,7 +40,7 @@ def multiply_adds(model) -> int:
 
 
 def random_data(model, count: int):
-    """Random inputs, and targets of the form that the model's output has."""
+    """Random inputs, targets that fit the model's output, and the name of a loss."""
     rng = np.random.default_rng(0)
     shapes = model.input_shape if isinstance(model.input_shape, list) else [model.input_shape]
     inputs = [rng.integers(0, 256, (count, *shape[1:]), dtype=np.uint8) for shape in shapes]
@@ -73,7 +74,7 @@ def speeds(name: str, clock) -> tuple[float, float]:
 
 
 def accuracy(name: str, epochs: int, data_dir: str | None) -> float | None:
-    """On images that were not trained on; None where there is no data for the network."""
+    """The accuracy on images that were not used for training. None if there is no data for the network."""
     if name in DIGITS:
         (x, y), (x_test, y_test) = mnist5k.load_data()
         x, x_test = x[..., None], x_test[..., None]
@@ -105,7 +106,8 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error("--clock cpu: expected --threads 1, because threads that wait take time as well")
     cnncore.set_num_threads(args.threads)
     print(
-        f"| network | parameters | million multiply-adds | training, us | inference, us | after {args.epochs} epochs |"
+        "| network | parameters | million multiply-adds | training, us per sample | inference, us per sample "
+        f"| test accuracy after {args.epochs} epochs |"
     )
     print("|---|---|---|---|---|---|")
     for name in args.models:

@@ -1,10 +1,10 @@
-"""Squeeze images of digits through 16 numbers and draw them again from those.
+"""Describe images of digits by 16 numbers each, and draw them again from these numbers.
 
     python examples/autoencoder.py [--epochs 20] [--picture digits.png] [--quick]
 
-The encoder turns an image into a code, the decoder turns the code into an image. Both are trained together, with the
-image itself as the target, so that the 16 numbers come to hold what matters. The picture shows digits that the network
-has not learned, above what comes out. (pip install "cnncore[plot]" for the picture.)
+The encoder turns an image into a code of 16 numbers, and the decoder turns the code into an image. Both are trained
+together, with the image itself as the target. The picture shows digits that were not used for training in its upper
+row, and what the decoder draws in its lower row. It needs matplotlib: pip install "cnncore[plot]".
 """
 
 import argparse
@@ -51,8 +51,8 @@ def draw(path: str, images: np.ndarray, reconstructions: np.ndarray) -> None:
 
 def main(arguments: list[str] | None = None) -> dict[str, float]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=20, help="(%(default)s)")
-    parser.add_argument("--picture", metavar="FILE", help="draw digits and what becomes of them, such as digits.png")
+    parser.add_argument("--epochs", type=int, default=20, help="passes over the images (%(default)s)")
+    parser.add_argument("--picture", metavar="FILE", help="where to save the picture, such as digits.png")
     parser.add_argument("--quick", action="store_true", help="four epochs")
     args = parser.parse_args(arguments)
     cnncore.utils.set_random_seed(0)

@@ -1,15 +1,16 @@
-"""A fast recipe for CIFAR-10, after Keller Jordan's airbench, cut down to what a processor trains in minutes.
+"""A fast recipe for CIFAR-10, after Keller Jordan's airbench, made small enough that a CPU trains it in minutes.
 
     python examples/cifar10_recipe.py [--epochs 8] [--width 32] [--data-dir FOLDER] [--quick]
 
-What makes it learn quickly:
+It learns quickly for these reasons:
 
-1. The first convolution is not learned. Its filters are the directions in which small patches of the training images
-   vary, each scaled to the same strength ("whitening"), so that the next layer gets independent numbers.
-2. Batch normalization and GELU follow every other convolution, which begins as a copy of its input.
-3. Muon moves the kernels; its rate rises, then falls to zero. Smoothed labels keep the network from being too sure.
-4. Each image is mirrored in every second epoch and shifted by up to two pixels. In the test, six views of an image are
-   averaged.
+1. The first convolution is not trained. Its filters are the principal components of small patches of the training
+   images, each scaled to the same variance ("whitening"), so that the next layer gets uncorrelated numbers.
+2. Batch normalization and GELU follow each of the other convolutions, whose first filters initially copy the input.
+3. Muon updates the kernels; its rate rises, and then falls to zero. Smoothed labels keep the network from becoming too
+   confident.
+4. Each image is mirrored in every second epoch and shifted by up to two pixels. In the test, the outputs for six views
+   of an image are averaged.
 
 Source: K. Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", 2024, arXiv:2404.00498, and its repository
 KellerJordan/cifar10-airbench. bench/cifar10_recipe_torch.py is the same recipe in PyTorch and compares the two.
@@ -39,12 +40,12 @@ from cnncore.losses import SparseCategoricalCrossentropy
 from cnncore.optimizers import Muon
 from cnncore.optimizers.schedules import OneCycle
 
-BATCH, SMOOTHING, SHIFT = 250, 0.2, 2  # images of a step; of labels; pixels
-RATE, RISE, MOMENTUM, DECAY = 0.02, 0.23, 0.85, 0.01  # Muon's; RISE is the share of the steps in which the rate rises
+BATCH, SMOOTHING, SHIFT = 250, 0.2, 2  # images in a batch; smoothing of labels; pixels of the largest shift
+RATE, RISE, MOMENTUM, DECAY = 0.02, 0.23, 0.85, 0.01  # of Muon; RISE is the share of the steps in which the rate rises
 
 
 def whitening(images: np.ndarray, size: int = 2) -> list[np.ndarray]:
-    """Kernel and bias of a convolution that whitens patches of size x size: every direction and its negative."""
+    """Kernel and bias of a convolution that whitens patches of size x size: each filter and its negative."""
     channels = images.shape[3]
     patches = np.lib.stride_tricks.sliding_window_view(images / np.float32(255), (size, size), axis=(1, 2))
     patches = patches.transpose(0, 1, 2, 4, 5, 3).reshape(-1, size * size * channels)
@@ -100,7 +101,7 @@ def train(model: Sequential, x: np.ndarray, y: np.ndarray, epochs: int, seed: in
     rate = OneCycle(RATE, epochs * -(-len(x) // BATCH), warmup_fraction=RISE)
     optimizer = Muon(
         rate, weight_decay=DECAY, adam_weight_decay=DECAY, momentum=MOMENTUM, exclude_layers=["head"]
-    )  # AdamW moves what is no kernel of a convolution
+    )  # AdamW updates the head and all weights that are not kernels
     model.compile(
         optimizer, SparseCategoricalCrossentropy(from_logits=True, label_smoothing=SMOOTHING), metrics=["accuracy"]
     )
@@ -112,7 +113,9 @@ def train(model: Sequential, x: np.ndarray, y: np.ndarray, epochs: int, seed: in
 
 
 def predict(predict_logits: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
-    """Logits (n, 10), the mean of six views: as it is (counted twice) and shifted by a pixel, each also mirrored."""
+    """Logits (n, 10), the mean over six views: the image itself, with double weight, and two shifts, each also
+    mirrored.
+    """
     padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="symmetric")
     height, width = x.shape[1:3]
     total = np.zeros((len(x), 10), np.float32)
@@ -124,9 +127,9 @@ def predict(predict_logits: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -
 
 def main(arguments: list[str] | None = None) -> dict[str, float]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=8, help="(%(default)s)")
+    parser.add_argument("--epochs", type=int, default=8, help="passes over the images (%(default)s)")
     parser.add_argument("--width", type=int, default=32, help="filters of the first group (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="(%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the weights and the order of images (%(default)s)")
     parser.add_argument("--quick", action="store_true", help="two epochs of 2,000 images with 8 filters")
     parser.add_argument("--data-dir", help="directory of CIFAR-10's files ($CNNCORE_DATA_DIR)")
     args = parser.parse_args(arguments)

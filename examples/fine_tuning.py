@@ -1,14 +1,14 @@
-"""Teach a trained network new classes with few images: first its last layer alone, then all of it, gently.
+"""Teach a trained network new classes with few images: train first its last layer alone, then all layers.
 
     python examples/fine_tuning.py [--images 3] [--quick]
 
-A network learns the digits 0 to 4 from all images that there are. Then it shall tell 5 to 9 apart, of which we pretend
-to have three images each:
+A network learns the digits 0 to 4 from all of their images. Then it has to learn 5 to 9, from only three images of
+each:
 
-1. Its convolutions are kept and frozen; only a new last layer learns. Three images cannot spoil what they know.
-2. They are unfrozen, and everything learns a little further with a small rate.
+1. Its convolutions are kept and frozen, and only a new last layer is trained.
+2. The convolutions are unfrozen, and all layers are trained with a small learning rate.
 
-A network of the same kind that begins from nothing is trained on the same few images, to compare.
+For comparison, a new network of the same kind is trained on the same few images.
 """
 
 import argparse
@@ -71,7 +71,7 @@ def main(arguments: list[str] | None = None) -> dict[str, float]:
     result["last layer alone"] = accuracy(model)
 
     base.trainable = True
-    small_steps = Adam(1e-4)  # they keep what is there
+    small_steps = Adam(1e-4)  # change the trained weights only a little
     model.compile(small_steps, "sparse_categorical_crossentropy", metrics=["accuracy"])
     model.fit(new_images, new_labels, batch_size=16, epochs=30, verbose=0)
     result["then everything"] = accuracy(model)

@@ -1,18 +1,18 @@
-"""Train MNIST to 99.5 % of the test set, in three passes over the images.
+"""Train MNIST to 99.5 % test accuracy in three passes over the images.
 
     python examples/mnist_99.py [--seeds 3] [--threads 2] [--data-dir FOLDER]
     python examples/mnist_99.py --validate       # train on 50,000 images, test on the other 10,000 of the training set
     python examples/mnist_99.py --quick          # two passes over the digits that come with the package
 
-What it takes:
+These are the ingredients:
 
 1. Three convolutions, each with pooling, batch normalization and ReLU: 105,000 parameters.
-2. Every image is turned by up to 15 degrees and shifted by up to two pixels, anew in each pass.
-3. Muon moves the kernels. Its rate rises and falls once (one-cycle), so that training ends where it is quiet.
-4. Smoothed labels, and in the test the mean over an image and the same shifted by a pixel in four directions.
+2. In each pass, every image is rotated by up to 15 degrees and shifted by up to two pixels at random.
+3. Muon updates the kernels. Its learning rate rises once and then falls to zero (one-cycle).
+4. Labels are smoothed. In the test, the outputs for an image and for four shifts of it by one pixel are averaged.
 
-All sizes and rates were chosen with --validate, not on the test set. The clock runs from the images in memory to a
-trained network. examples/mnist_fast.py is about 99 % in half a second.
+All sizes and rates were chosen with --validate, not on the test set. The time begins with the images in memory and ends
+with a trained network. examples/mnist_fast.py reaches 99 % in half a second.
 """
 
 import argparse
@@ -79,8 +79,8 @@ def predict(model: Sequential, x: np.ndarray) -> np.ndarray:
 def main(arguments: list[str] | None = None) -> dict[str, float]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3, help="number of networks to train (%(default)s)")
-    parser.add_argument("--threads", type=int, help="default: as many as the machine grants")
-    parser.add_argument("--validate", action="store_true", help="leave the test set alone")
+    parser.add_argument("--threads", type=int, help="number of threads (one for each core that this process may use)")
+    parser.add_argument("--validate", action="store_true", help="test on images of the training set instead")
     parser.add_argument("--quick", action="store_true", help="one network, on the 5,000 digits of the package")
     parser.add_argument("--data-dir", help="directory of MNIST's files ($CNNCORE_DATA_DIR)")
     args = parser.parse_args(arguments)

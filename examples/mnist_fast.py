@@ -1,14 +1,15 @@
-"""Train MNIST to 99 % test accuracy in about half a second on two cores with AVX-512, a second with AVX2.
+"""Train MNIST to 99 % test accuracy in about half a second on two cores with AVX-512, or in a second with AVX2.
 
     python examples/mnist_fast.py [--seeds 10] [--threads 2] [--data-dir FOLDER]
 
-The clock runs from the images in memory (60,000, uint8) to a trained network: labels, model, initial weights and all
-training are inside, loading and the test are not. What makes it short:
+The time begins with the 60,000 uint8 images in memory and ends with a trained network. It contains the preparation of
+labels, the model, its initial weights and all training, but not the loading of the data and the test. It is short for
+these reasons:
 
-1. A small network, with a rate that goes up to 0.01 and down to zero within about 700 steps of 64 images.
-2. A third of the images is seen once. Then the network trains three times on those 8,000 of all 60,000 images whose
-   digit it finds least probable: the others have little left to teach it.
-3. Smoothed labels (0.82 for the digit, 0.02 for the others) keep the hard images from being learned by heart.
+1. The network is small, and its learning rate rises to 0.01 and falls to zero within about 700 steps of 64 images.
+2. A third of the images is used once. Then the network is trained three times on those 8,000 of all 60,000 images for
+   whose digit it predicts the lowest probability. It would learn little from the others.
+3. Smoothed labels (0.82 for the digit, 0.02 for the others) keep the network from learning the hard images by heart.
 
 The sizes and rates were chosen on 10,000 images held out from the training set, not on the test set.
 """
@@ -26,8 +27,8 @@ from cnncore.optimizers import Adam
 from cnncore.optimizers.schedules import OneCycle
 
 BATCH = 64
-FIRST = 20_000  # images seen once
-HARD, HARD_EPOCHS = 8_000, 3  # images seen after that, and how often
+FIRST = 20_000  # images that are used once
+HARD, HARD_EPOCHS = 8_000, 3  # images that are used after that, and how often
 RATE, SMOOTHING = 0.01, 0.2
 
 
@@ -57,7 +58,7 @@ def train(x: np.ndarray, y: np.ndarray, seed: int) -> Sequential:
     first = np.random.default_rng(seed).permutation(len(x))[:FIRST]
     model.fit(x[first], targets[first], batch_size=BATCH, verbose=0)
 
-    of_label = model.predict(x)[np.arange(len(x)), y]  # probability given to the right digit
+    of_label = model.predict(x)[np.arange(len(x)), y]  # the predicted probability of the right digit
     hard = np.argpartition(of_label, HARD)[:HARD]
     model.fit(x[hard], targets[hard], batch_size=BATCH, epochs=HARD_EPOCHS, verbose=0)
     return model
@@ -66,8 +67,8 @@ def train(x: np.ndarray, y: np.ndarray, seed: int) -> Sequential:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=10, help="number of networks to train")
-    parser.add_argument("--threads", type=int, help="default: as many as the machine grants")
-    parser.add_argument("--data-dir")
+    parser.add_argument("--threads", type=int, help="number of threads (one for each core that this process may use)")
+    parser.add_argument("--data-dir", help="directory of MNIST's files ($CNNCORE_DATA_DIR)")
     args = parser.parse_args()
     if args.threads is not None:
         cnncore.set_num_threads(args.threads)

@@ -1,6 +1,6 @@
 """The sample code of "Introduction to Convolutional Neural Networks" (G. Pavuluri), with only its imports changed.
 
-What follows the model's summary trains it on the digits that ship with the package.
+The lines after the summary of the model, which the document does not have, train it on the digits of the package.
 """
 
 from cnncore import Sequential

@@ -1,16 +1,16 @@
-"""Seven optimizers on MNIST: training loss and test accuracy against epochs and against time.
+"""Seven optimizers on MNIST: training loss and test accuracy by epochs and by time.
 
     python examples/optimizers.py                     # 2,000 images, one seed
     python examples/optimizers.py --images 60000 --seeds 5 --curves full.jsonl --plot full.png
     python examples/optimizers.py --images 60000 --only adam kfac --epochs 1
-    python examples/optimizers.py --quick             # the digits of the package, a few epochs: does it run?
+    python examples/optimizers.py --quick             # a short trial on the digits of the package
     python examples/optimizers.py --only adam kfac
 
-The network is the README's, with 225,034 weights. Each optimizer has the batch size that suits it and, on all 60,000
-images, a learning rate that falls along a cosine to zero at its last epoch. The time is that of training alone, without
-the evaluations in between; on a machine that has other work, ``--clock cpu --threads 1`` takes processor time instead.
-With ``--curves`` each training is written to a file, and those that the file holds already are not done again. The
-table is on stdout, progress on stderr.
+The network is the README's, with 225,034 weights. Each optimizer has the batch size that suits it. On all 60,000
+images, the learning rate falls along a cosine and reaches zero at the end of the last epoch, except for L-BFGS and
+Newton-CG. The time is that of training alone, without the evaluations in between; if other programs run, measure
+processor time with ``--clock cpu --threads 1``. ``--curves`` writes the result of each training to a file, and does not
+repeat a training whose result the file contains. The table goes to stdout, progress to stderr.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ from cnncore.optimizers.schedules import CosineDecay
 
 
 class Setting(NamedTuple):
-    """How to train by one optimizer."""
+    """How to train with one optimizer."""
 
-    make: Callable[[Any], optimizers.Optimizer]  # of a learning rate
+    make: Callable[[Any], optimizers.Optimizer]  # makes the optimizer for a learning rate
     rate: float
     batch_size: int
     epochs: int
@@ -65,7 +65,7 @@ SCHEDULED = ("sgd", "adam", "muon", "kfac", "soap")  # on all images; a line sea
 
 
 class Curve(NamedTuple):
-    """One training: after each epoch."""
+    """The results of one training after each epoch."""
 
     seconds: list[float]
     loss: list[float]  # on the training images
@@ -73,7 +73,7 @@ class Curve(NamedTuple):
 
 
 class Measure(Callback):
-    """Evaluates after each epoch, beside the clock."""
+    """Evaluates after each epoch, and measures the time of training without these evaluations."""
 
     def __init__(self, data: Any, clock: Callable[[], float]) -> None:
         super().__init__()
@@ -107,7 +107,7 @@ def train(name: str, setting: Setting, seed: int, data: Any, scheduled: bool, cl
 
 
 class Curves:
-    """Curves by optimizer, epochs and seed, in a file of one JSON object a line where there is one."""
+    """Curves by optimizer, epochs and seed. They are kept in a file with one JSON value in each line."""
 
     def __init__(self, path: str | None) -> None:
         self.path = Path(path) if path else None
@@ -115,7 +115,7 @@ class Curves:
         self.known = {tuple(key): Curve(*curve) for key, curve in map(json.loads, lines)}
 
     def get(self, key: tuple[Any, ...], make: Callable[[], Curve]) -> Curve:
-        """What the file holds under the key, or else a new one."""
+        """The curve that the file has for the key, or else a new one."""
         if key not in self.known:
             self.known[key] = make()
             if self.path:
@@ -139,7 +139,7 @@ def first(values: list[float], reached: Callable[[float], bool]) -> int | None:
 
 
 def report(curves: dict[str, list[Curve]], target: float) -> None:
-    """The table: medians over seeds."""
+    """Print the table, which has medians over seeds."""
     print(
         f"{'optimizer':<10} {'epochs':>6} {'seconds':>8} {'loss':>9} {'accuracy':>9}   "
         f"{'loss <= ' + format(target, '.4f'):>22} {'accuracy >= 99 %':>18}"
@@ -190,13 +190,15 @@ def draw(curves: dict[str, list[Curve]], path: str, title: str) -> None:
 
 def main(argv: Sequence[str] | None = None) -> dict[str, list[Curve]]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=2000, help="of the training set (%(default)s)")
-    parser.add_argument("--seeds", type=int, default=1, help="networks by each optimizer (%(default)s)")
-    parser.add_argument("--epochs", type=int, help="instead of what suits each optimizer")
-    parser.add_argument("--only", nargs="+", choices=list(SMALL), help="these optimizers alone")
+    parser.add_argument("--images", type=int, default=2000, help="number of training images (%(default)s)")
+    parser.add_argument("--seeds", type=int, default=1, help="number of networks for each optimizer (%(default)s)")
+    parser.add_argument("--epochs", type=int, help="the same number of epochs for all optimizers")
+    parser.add_argument("--only", nargs="+", choices=list(SMALL), help="only these optimizers")
     parser.add_argument("--quick", action="store_true", help="500 images of the package, a tenth of the epochs")
-    parser.add_argument("--clock", choices=list(CLOCKS), default="wall", help="(%(default)s)")
-    parser.add_argument("--threads", type=int, help="of cnncore")
+    parser.add_argument(
+        "--clock", choices=list(CLOCKS), default="wall", help="elapsed time or processor time (%(default)s)"
+    )
+    parser.add_argument("--threads", type=int, help="number of threads of cnncore")
     parser.add_argument("--curves", help="a file of curves to read and to add to, such as full.jsonl")
     parser.add_argument("--plot", help="a picture of the curves, such as optimizers.png; needs matplotlib")
     parser.add_argument("--data-dir", help="directory of MNIST's files ($CNNCORE_DATA_DIR)")
@@ -208,7 +210,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, list[Curve]]:
     settings = FULL if full else SMALL
     curves: dict[str, list[Curve]] = {}
     stored = Curves(args.curves)
-    for seed in range(args.seeds):  # seeds outside, so that what else the machine does meets all optimizers
+    for seed in range(args.seeds):  # the outer loop, so that other load affects all optimizers alike
         for name in args.only or settings:
             setting = settings[name]
             if args.epochs:

@@ -2,9 +2,9 @@
 
     python examples/precision_accuracy.py [--seeds 5] [--epochs 3] [--data-dir FOLDER]
 
-The network is that of `cnncore train --dataset mnist`: 32 and 64 filters, 128 units. Its first convolution (one input
-channel) and its last layer (10 units) are too small for anything but float32; the other two, which hold nearly all of
-the arithmetic, are multiplied in the precision named. The table is on stdout, progress on stderr.
+The network is that of `cnncore train --data mnist`: 32 and 64 filters, 128 units. Its first convolution (one input
+channel) and its last layer (10 units) are so small that they always compute in float32. The other two layers, which do
+nearly all of the arithmetic, compute in the given precision. The table goes to stdout, progress to stderr.
 """
 
 import argparse
@@ -32,8 +32,8 @@ def accuracy(precision: str, seed: int, data: tuple, epochs: int, batch_size: in
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5, help="networks to train in each precision (%(default)s)")
-    parser.add_argument("--epochs", type=int, default=3, help="(%(default)s)")
-    parser.add_argument("--batch-size", type=int, default=32, help="(%(default)s)")
+    parser.add_argument("--epochs", type=int, default=3, help="passes over the images (%(default)s)")
+    parser.add_argument("--batch-size", type=int, default=32, help="images in a batch (%(default)s)")
     parser.add_argument("--data-dir", help="directory of MNIST's files ($CNNCORE_DATA_DIR)")
     args = parser.parse_args()
 

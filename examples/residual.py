@@ -2,9 +2,9 @@
 
     python examples/residual.py [--blocks 2] [--epochs 10] [--quick]
 
-Two convolutions and their input, added up, are a block. Where the image gets smaller, the input takes a 1x1 convolution
-to the same size. Networks of dozens of such blocks can be trained, because the gradient has a short way back.
-`cnncore.applications` has ResNet-8 and ResNet-20 ready made.
+A block adds its input to the output of two convolutions. If these change the size of the image, a 1x1 convolution
+brings the input to the same size. Networks with dozens of such blocks can be trained, because the gradient has a short
+way back through the additions. `cnncore.applications` has ResNet-8 and ResNet-20.
 """
 
 import argparse
@@ -38,8 +38,8 @@ def make_model(blocks: int) -> Model:
 
 def main(arguments: list[str] | None = None) -> dict[str, float]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--blocks", type=int, default=2, help="of each size (%(default)s)")
-    parser.add_argument("--epochs", type=int, default=10, help="(%(default)s)")
+    parser.add_argument("--blocks", type=int, default=2, help="number of blocks of each size (%(default)s)")
+    parser.add_argument("--epochs", type=int, default=10, help="passes over the images (%(default)s)")
     parser.add_argument("--quick", action="store_true", help="one block of each size, two epochs")
     args = parser.parse_args(arguments)
     cnncore.utils.set_random_seed(0)

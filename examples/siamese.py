@@ -2,9 +2,10 @@
 
     python examples/siamese.py [--epochs 10] [--quick]
 
-Both images go through the same small network, whose weights exist once; what comes out of it is compared. The network
-is trained on pairs: "same" or "different". Afterwards it can name a digit that it gets to see: it is compared with a
-few examples of each digit, and the most similar ones win. It has never been told which digit is which.
+Both images go through the same small network, with the same weights, and its two outputs are compared. The network is
+trained on pairs of images that show the same digit or different ones. Afterwards it can recognize digits, although it
+was never told which image shows which digit: a new image is compared with five examples of each digit, and gets the
+name of those that are most similar.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from cnncore.datasets import mnist5k
 
 
 def make_pairs(y: np.ndarray, pairs: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Indices of first and second images, and 1 where both are of one class: half of the pairs."""
+    """Indices of the first and the second images, and 1 for pairs of the same class, which are half of them, else 0."""
     of_class = [np.flatnonzero(y == label) for label in range(10)]
     first = rng.integers(0, len(y), pairs)
     same = np.arange(pairs) % 2
@@ -29,7 +30,7 @@ def make_pairs(y: np.ndarray, pairs: int, rng: np.random.Generator) -> tuple[np.
 
 def main(arguments: list[str] | None = None) -> dict[str, float]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=10, help="(%(default)s)")
+    parser.add_argument("--epochs", type=int, default=10, help="passes over the pairs (%(default)s)")
     parser.add_argument("--quick", action="store_true", help="fewer pairs, four epochs")
     args = parser.parse_args(arguments)
     cnncore.utils.set_random_seed(0)

@@ -2,8 +2,8 @@
 
     python examples/two_inputs.py [--epochs 10] [--quick]
 
-The image goes through convolutions; what they make of it is put beside the number, and dense layers decide. Whoever
-sees the number alone can be right three times out of four; the rest has to be read from the image.
+The image goes through convolutions, whose output is concatenated with the number, and dense layers decide. A guess by
+the number alone is right about three times out of four; for the rest, the network has to read the image.
 """
 
 import argparse
@@ -36,7 +36,7 @@ def with_numbers(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> tupl
 
 def main(arguments: list[str] | None = None) -> dict[str, float]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=10, help="(%(default)s)")
+    parser.add_argument("--epochs", type=int, default=10, help="passes over the images (%(default)s)")
     parser.add_argument("--quick", action="store_true", help="six epochs")
     args = parser.parse_args(arguments)
     cnncore.utils.set_random_seed(0)

@@ -2,8 +2,8 @@
 
     python examples/two_outputs.py [--epochs 20] [--quick]
 
-Digits are put at random places on a larger picture. Convolutions serve both outputs; each output has its own last
-layers and its own loss. The losses are added up, weighted by `loss_weights`.
+Digits are put at random places on a larger picture. Both outputs use the same convolutions; each output has its own
+last layers and its own loss. The losses are multiplied by `loss_weights` and added.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from cnncore import Input, Model
 from cnncore.datasets import mnist5k
 from cnncore.layers import Conv2D, Dense, Flatten, MaxPooling2D, Rescaling
 
-SIZE, ROOM = 44, 16  # of the picture, and how far a digit may be moved on it
+SIZE, ROOM = 44, 16  # pixels: the size of the picture, and how far a digit may be moved on it
 
 
 def make_model() -> Model:
@@ -30,7 +30,7 @@ def make_model() -> Model:
 
 
 def place_at_random(x: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures (n, 44, 44, 1), and by how much of the room each digit is moved down and to the right (n, 2), 0 to 1."""
+    """Pictures (n, 44, 44, 1), and how far each digit is moved down and to the right (n, 2), as a share of ROOM."""
     moves = rng.integers(0, ROOM + 1, (len(x), 2))
     pictures = np.zeros((len(x), SIZE, SIZE, 1), np.uint8)
     for picture, image, (down, right) in zip(pictures, x, moves, strict=True):
@@ -40,7 +40,7 @@ def place_at_random(x: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray
 
 def main(arguments: list[str] | None = None) -> dict[str, float]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=20, help="(%(default)s)")
+    parser.add_argument("--epochs", type=int, default=20, help="passes over the pictures (%(default)s)")
     parser.add_argument("--quick", action="store_true", help="five epochs")
     args = parser.parse_args(arguments)
     cnncore.utils.set_random_seed(0)
@@ -62,7 +62,7 @@ def main(arguments: list[str] | None = None) -> dict[str, float]:
 
     results = model.evaluate(test_pictures, {"digit": y_test, "place": test_places}, verbose=0, return_dict=True)
     accuracy, pixels = results["digit_accuracy"], ROOM * results["place_mae"]
-    print(f"digit: {accuracy:.1%} right; place: wrong by {pixels:.2f} pixels in the mean")
+    print(f"digit: {accuracy:.1%} right; place: wrong by {pixels:.2f} pixels on average")
     return {"accuracy": accuracy, "pixels": pixels}
 
 

@@ -1,4 +1,4 @@
-"""cnncore, as a user runs it: ``Model.fit`` and ``predict_on_batch``."""
+"""cnncore through its public Python API: ``Model.fit`` and ``predict_on_batch``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from layers import Model, Weights
 
 
 class CnncorePeer(KerasLikePeer):
-    """The public Python API."""
+    """cnncore with the methods that it shares with Keras."""
 
     def __init__(self, model: Model, weights: Weights, threads: int, variant: str, precision: str) -> None:
         import cnncore

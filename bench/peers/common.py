@@ -1,8 +1,8 @@
-"""What every worker of ``bench/compare.py`` shares: arguments, checks and the clock.
+"""The parts that all workers of ``bench/compare.py`` share: arguments, checks and the clock.
 
 A worker is one process that measures one library in one setting and prints one line of JSON. It subclasses
 ``Peer`` and calls ``run``. All libraries start from the same weights and see the same arrays: images are float32 in
-[0, 1], NHWC, labels int64; an autoencoder's labels are its inputs, the same array.
+[0, 1], NHWC, and labels int64. The labels of an autoencoder are its inputs, as the same array.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from models import MODELS, initial_weights
 from numpy_network import loss_of, reference_outputs
 from precisions import PRECISIONS, round_operand
 
-LEAST_STEPS = 48  # what the slowest learner here needs until its test loss has visibly fallen
+LEAST_STEPS = 48  # the steps that the slowest network needs until its test loss has fallen clearly
 
 
 Clock = Callable[[], float]
@@ -43,32 +43,32 @@ class Peer(abc.ABC):
         """
 
     def load(self, x: np.ndarray, y: np.ndarray) -> Any:
-        """Put a data set into the library's own form; not timed."""
+        """Convert a data set to the library's own form. This is not timed."""
         return x, y
 
     def train_epoch(self, data: Any, batch: int) -> float:
-        """Train one shuffled epoch, return the mean loss."""
+        """Train one epoch in random order, and return the mean loss."""
         raise TypeError(f"{type(self).__name__} only infers")
 
     @abc.abstractmethod
     def predict(self, x: np.ndarray) -> np.ndarray:
-        """Probabilities, or an autoencoder's values; NumPy in and NumPy out."""
+        """Probabilities, or the outputs of an autoencoder, from a NumPy array to a NumPy array."""
 
 
 def _error_bounds(
     model: Model, weights: Weights, x: np.ndarray, expected: np.ndarray, precision: str
 ) -> tuple[float, float]:
-    """Between which two errors the outputs of a library with this precision lie.
+    """The least and the largest error that the outputs of a library may have in this precision.
 
-    For reduced precisions the scale is the error of the reference itself once the operands of its products are rounded.
-    A library rounds the same operands, so its largest error over these outputs is another maximum of about the same
-    distribution. It may round results as well, or drop the product of the low halves: at most as many errors again, a
-    factor of sqrt(2); the rest of the factor 4 is for one maximum against another. The errors of float32 sums are small
-    beside both scales as long as sqrt(terms) is below 2**8.
+    In a reduced precision, the scale is the error of the reference if the operands of its products are rounded. A
+    library rounds the same operands, so its largest error is the maximum of another sample of about the same
+    distribution. It may also round results, or leave out the product of the low halves, which adds at most as many
+    errors again: a factor of sqrt(2). The rest of the factor 4 allows for the difference between two such maxima. The
+    errors of float32 sums are small compared with the scale as long as sqrt(terms) is below 2**8.
 
-    Errors may be smaller, for layers that stay in float32. Those of float32 alone are about 2**-16 of bfloat16's, times
-    sqrt(terms), so that an error below a sixteenth of the scale shows a library that ignored what it was asked for.
-    (bfloat16_3x is too near to float32 for that.)
+    Errors may be smaller if some layers stay in float32. The errors of float32 are about 2**-16 * sqrt(terms) times
+    those of bfloat16. So an error below a sixteenth of the scale shows that a library ignored the precision.
+    bfloat16_3x is too close to float32 for this check.
     """
     if precision == "float32":
         return 0.0, 1e-4 * max(1.0, float(np.abs(expected).max()))
@@ -88,10 +88,10 @@ def _check_outputs(peer: Peer, model: Model, weights: Weights, x: np.ndarray, pr
 
 
 def _check_first_losses(peer: Peer, arrays: dict[str, np.ndarray], batch: int, expected: list[float]) -> None:
-    """Train on the first images twice: the losses show what the network, and what a step makes of them.
+    """Train on the first images twice, and check the losses before and after the first step.
 
-    Adam divides each gradient by its size, so that gradients that are next to nothing, and rounded, still move weights,
-    and libraries add different constants to that size: one part in twenty of what the step changes is allowed for.
+    Adam divides each gradient by its size. So tiny gradients, which consist of rounding errors, still change weights,
+    and libraries add different constants to that size. Therefore the change of the loss may differ by a twentieth.
     """
     before, after = expected
     data = peer.load(*_part(arrays, batch))
@@ -105,7 +105,7 @@ def _check_first_losses(peer: Peer, arrays: dict[str, np.ndarray], batch: int, e
 
 
 def _part(arrays: dict[str, np.ndarray], count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the first samples to train on; where labels are the inputs, the same array twice."""
+    """The first samples and labels to train on. If the labels are the inputs, both are the same array."""
     x = arrays["x_train"][:count]
     return x, x if arrays["y_train"] is arrays["x_train"] else arrays["y_train"][:count]
 
@@ -119,7 +119,7 @@ def _loss_and_accuracy(peer: Peer, model: Model, arrays: dict[str, np.ndarray]) 
 def measure_training(
     peer: Peer, model: Model, arrays: dict[str, np.ndarray], batch: int, seconds: float, clock: Clock
 ) -> dict[str, Any]:
-    """Whole epochs until the time is over; images a second, and a check that the network has learnt."""
+    """Train whole epochs until the time is over. Returns images per second, after a check that the loss has fallen."""
     available = len(arrays["x_train"])
     images = available // batch * batch  # no short batch: some libraries compile once per shape
     if images == 0:
@@ -137,7 +137,7 @@ def measure_training(
         losses.append(peer.train_epoch(data, batch))
 
     loss, accuracy = _loss_and_accuracy(peer, model, arrays)
-    # Moving statistics of a batch normalization need more steps until the loss outside of training says anything.
+    # With batch normalization, the test loss means little until the moving statistics have seen more steps.
     kind, before, after = ("training", first, losses[-1]) if model.has_batch_norm else ("test", loss_before, loss)
     if not after < 0.97 * before:
         raise RuntimeError(f"nothing learnt: the {kind} loss was {before:.3f} at first and is {after:.3f}")
@@ -152,7 +152,7 @@ def measure_training(
 def measure_inference(
     peer: Peer, model: Model, arrays: dict[str, np.ndarray], batch: int, seconds: float, clock: Clock
 ) -> dict[str, Any]:
-    """Calls of ``predict`` on one batch until the time is over; from the median time of a call."""
+    """Call ``predict`` on one batch until the time is over. The speed follows from the median time of a call."""
     x = np.ascontiguousarray(np.resize(arrays["x_test"], (batch, *arrays["x_test"].shape[1:])))
     for _ in range(3):
         p = peer.predict(x)
@@ -169,7 +169,7 @@ def measure_inference(
 
 
 def _peak_mb() -> float:
-    """Most memory that this process has held; getrusage would count its parent's pages before exec as well."""
+    """The most memory that this process has used. getrusage would also count the pages of its parent before exec."""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
@@ -178,7 +178,7 @@ def _peak_mb() -> float:
 
 
 def run(peer_class: type[Peer]) -> None:
-    """Measure as the command line says; print one line of JSON."""
+    """Measure what the command line asks for, and print one line of JSON."""
     parser = argparse.ArgumentParser(description="One measurement for bench/compare.py, as one line of JSON.")
     parser.add_argument("--task", choices=["train", "infer"], default="train")
     parser.add_argument("--model", choices=MODELS, default="mnist_cnn")
@@ -189,7 +189,10 @@ def run(peer_class: type[Peer]) -> None:
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--clock", choices=CLOCKS, default="wall")
     parser.add_argument(
-        "--first-losses", type=float, nargs=2, help="of the first batch before and after a training step, to compare"
+        "--first-losses",
+        type=float,
+        nargs=2,
+        help="the right losses of the first batch before and after a training step",
     )
     parser.add_argument("--data", required=True, help=".npz with x_train, y_train, x_test, y_test; uint8 images")
     args = parser.parse_args()
@@ -205,14 +208,14 @@ def run(peer_class: type[Peer]) -> None:
     try:
         peer = peer_class(model, weights, args.threads, args.variant, args.precision)
         peer.predict(arrays["x_test"][:8])
-    except Exception as error:  # each library has its own way to say that this processor has no bfloat16 for it
+    except Exception as error:  # libraries raise different errors if this processor has no bfloat16 for them
         if args.precision == "float32" and not isinstance(error, ImportError):
             raise
         print(json.dumps({"missing": " ".join(str(error).split())[-300:]}))
         return
     _check_outputs(peer, model, weights, arrays["x_test"][:8], args.precision)
     if args.first_losses is not None and args.precision == "float32":
-        calm = model.without_dropout()  # a network whose training is not random, so that it can be compared
+        calm = model.without_dropout()  # its training is not random, so that losses can be compared
         checked = peer if calm is model else peer_class(calm, weights, args.threads, args.variant, args.precision)
         _check_first_losses(checked, arrays, args.batch, args.first_losses)
     measure = measure_training if args.task == "train" else measure_inference

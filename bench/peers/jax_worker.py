@@ -1,6 +1,6 @@
-"""JAX: a jitted training step with Adam, NHWC; its thread pool follows the process' affinity.
+"""JAX: a jitted training step with Adam, in NHWC. The size of its thread pool follows the affinity of the process.
 
-bfloat16 is the type of layers, images and copies of the weights; weights, optimizer and softmax stay float32.
+In bfloat16, layers, images and copies of the weights are bfloat16; weights, optimizer and softmax stay float32.
 """
 
 from __future__ import annotations

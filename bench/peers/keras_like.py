@@ -1,4 +1,4 @@
-"""The network through Keras' interface, which cnncore has too: ``fit`` and ``predict_on_batch``."""
+"""Networks in Keras' API, which cnncore has, too: ``fit`` and ``predict_on_batch``."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _own_layer(layers: Any, layer: Layer, softmax: Any) -> Any:
 
 
 class KerasLikePeer(Peer):
-    """What Keras and cnncore share; subclasses import the library and call ``build``."""
+    """The part that the peers for Keras and cnncore share. Subclasses import the library and call ``build``."""
 
     def build(self, library: Any, model: Model, weights: Weights, softmax: Any = "softmax", **settings: Any) -> None:
         """Connect the layers and compile with `settings`; `softmax` is the activation of the last layer."""

@@ -1,6 +1,6 @@
-"""Keras: ``fit`` and ``predict_on_batch``, on the backend that KERAS_BACKEND names, else the first that is installed.
+"""Keras: ``fit`` and ``predict_on_batch``, with the backend that KERAS_BACKEND names, or the first that is installed.
 
-bfloat16 is the policy "mixed_bfloat16" with a softmax in float32, as Keras' guide advises.
+In bfloat16, the policy is "mixed_bfloat16" with a softmax in float32, as Keras' guide advises.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def _limit_threads(threads: int) -> str:
-    """Prepare the backend, return its name and version; JAX' threads follow the process' affinity."""
+    """Prepare the backend, and return its name and version. The threads of JAX follow the affinity of the process."""
     if BACKEND == "jax":
         import jax
 

@@ -1,8 +1,8 @@
-"""The words in which ``models.py`` describes a network: layers, and which reads which.
+"""The classes with which ``models.py`` describes networks: layers, and graphs of them.
 
 Images are float32, NHWC; kernels of convolutions HWIO, depthwise ones (height, width, channels, 1), dense ones
-(in, out). "same" padding is Keras': an output of ceil(size / stride), and the odd row or column of zeros goes below or
-to the right.
+(in, out). Padding "same" is that of Keras: the output has ceil(size / stride) pixels, and an odd row or column of zeros
+is added at the bottom or on the right.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Shape = tuple[int, ...]
 Weights = list[list[np.ndarray]]  # per layer, in Keras' order
 
 BATCH_NORM_EPSILON = 1e-3  # Keras' default
-BATCH_NORM_MOMENTUM = 0.9  # Keras' 0.99 needs more steps than a benchmark has until its statistics say anything
+BATCH_NORM_MOMENTUM = 0.9  # with Keras' 0.99, the moving statistics need more steps than a benchmark has
 
 
 class Conv(NamedTuple):
@@ -28,7 +28,7 @@ class Conv(NamedTuple):
 
 
 class DepthwiseConv(NamedTuple):
-    """One filter a channel, "same" padding."""
+    """A convolution with one filter for each channel."""
 
     kernel: tuple[int, int] = (3, 3)
     stride: int = 1
@@ -36,24 +36,24 @@ class DepthwiseConv(NamedTuple):
 
 
 class BatchNorm(NamedTuple):
-    """Over the last axis. Weights: gamma, beta, and the moving mean and variance, which are not trained."""
+    """Normalization of each channel (the last axis). Weights: gamma, beta, and the moving mean and variance."""
 
 
 class Activate(NamedTuple):
-    """An activation as a layer of its own, as it stands behind a batch normalization."""
+    """An activation as a layer of its own, such as after a batch normalization."""
 
     activation: str = "relu"
 
 
 class Pool(NamedTuple):
-    """Windows side by side."""
+    """Pooling over windows that do not overlap."""
 
     kind: str  # "max" or "average"
     size: tuple[int, int] = (2, 2)
 
 
 class GlobalAveragePool(NamedTuple):
-    """Each channel's mean."""
+    """The mean of each channel."""
 
 
 class Add(NamedTuple):
@@ -65,7 +65,7 @@ class Dropout(NamedTuple):
 
 
 class Dense(NamedTuple):
-    """Flattens its input where that is an image. A last "softmax" is in the loss in some libraries."""
+    """A dense layer, which flattens images. In some libraries, a "softmax" of the last layer is part of the loss."""
 
     units: int
     activation: str = "linear"
@@ -92,11 +92,11 @@ class Model:
 
     @property
     def last(self) -> int:
-        """The value that was added last."""
+        """The number of the value that was added last."""
         return len(self.nodes)
 
     def add(self, *layers: Layer, to: int | tuple[int, ...] | None = None) -> int:
-        """Append layers, the first of which reads the value `to` (two of them for ``Add``; default: the last)."""
+        """Append layers. The first one reads the value `to`, by default the last one; ``Add`` reads two values."""
         inputs = (self.last if to is None else to,) if not isinstance(to, tuple) else to
         for layer in layers:
             self.shapes.append(_output_shape(layer, self.shapes[inputs[0]]))
@@ -109,21 +109,21 @@ class Model:
         return [(node.layer, self.shapes[node.inputs[0]]) for node in self.nodes]
 
     def read_last_by(self) -> list[list[int]]:
-        """Per node, the values that no later node reads."""
+        """For each node, the values that it reads and no later node does."""
         last = {value: i for i, node in enumerate(self.nodes) for value in node.inputs}
         return [[value for value, reader in last.items() if reader == i] for i in range(len(self.nodes))]
 
     def weight_shapes(self) -> list[list[Shape]]:
-        """Per layer."""
+        """The shapes of the weights of each layer."""
         return [_weight_shapes(layer, x) for layer, x in self.with_inputs()]
 
     @property
     def has_batch_norm(self) -> bool:
-        """Whether training and inference differ by the statistics they use."""
+        """Whether there is a batch normalization, which behaves differently in training."""
         return any(isinstance(node.layer, BatchNorm) for node in self.nodes)
 
     def without_dropout(self) -> Model:
-        """The same network whose training is not random: itself, where it has no dropout."""
+        """The network without dropout, so that its training is not random. Itself if it has no dropout."""
         if not any(isinstance(node.layer, Dropout) for node in self.nodes):
             return self
         model = Model(self.input_shape, self.loss)
@@ -133,13 +133,13 @@ class Model:
 
 
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
-    """Rows of zeros before and behind that "same" padding wants."""
+    """The rows of zeros above and below the image that padding "same" needs."""
     total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
     return total // 2, total - total // 2
 
 
 def padding_of(layer: Conv | DepthwiseConv, x: Shape) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Rows above and below, columns to the left and right of an input of this shape."""
+    """The padding of an input of this shape: rows above and below, columns to the left and to the right."""
     if layer.padding == "valid":
         return (0, 0), (0, 0)
     rows, columns = (same_padding(x[i], layer.kernel[i], layer.stride) for i in range(2))

@@ -1,4 +1,4 @@
-"""The networks that ``bench/compare.py`` runs, described once for all libraries, and their first weights.
+"""The networks that ``bench/compare.py`` runs, described once for all libraries, and their initial weights.
 
 Those of MLPerf Tiny follow https://github.com/mlcommons/tiny (benchmark/training), without its weight decay.
 """
@@ -48,7 +48,7 @@ def _cifar10_cnn() -> Model:
 
 
 def _cifar10_cnn_bn() -> Model:
-    """The same with a batch normalization before each activation."""
+    """``_cifar10_cnn`` with a batch normalization before each activation."""
     model = Model((32, 32, 3))
     for filters in (32, 64, 128):
         model.add(*[Conv(filters, padding="same"), BatchNorm(), Activate()] * 2, Pool("max"))
@@ -57,7 +57,7 @@ def _cifar10_cnn_bn() -> Model:
 
 
 def _add_residual_stack(model: Model, filters: int, stride: int, use_bias: bool) -> None:
-    """Two convolutions around which the input is added, through a 1x1 convolution where its shape differs."""
+    """Add two convolutions, and to their output the input, after a 1x1 convolution if its shape differs."""
     conv = Conv(filters, padding="same", use_bias=use_bias)
     x = model.last
     body = model.add(conv._replace(stride=stride), BatchNorm(), Activate(), conv, BatchNorm())
@@ -135,9 +135,9 @@ MODELS = {
 
 
 def initial_weights(model: Model) -> Weights:
-    """Glorot-uniform kernels and zero biases from a fixed seed; batch normalizations as if they had been trained.
+    """Glorot-uniform kernels and zero biases from a fixed seed, and batch normalizations as if they had been trained.
 
-    (So that outputs depend on the inputs, and that a library shows that mixes scales and statistics up.)
+    With these, outputs depend on the inputs, and a library that confuses scales and statistics gives wrong outputs.
     """
     rng = np.random.default_rng(0)
     weights = []
@@ -157,7 +157,7 @@ def initial_weights(model: Model) -> Weights:
 
 
 def to_channels_first(model: Model, weights: Weights) -> Weights:
-    """Rearrange for libraries that keep channels first: kernels OIHW and (out, in), flattened in the order c, y, x."""
+    """Weights for libraries with channels first: kernels OIHW and (out, in), with images flattened as c, y, x."""
     result = []
     for (layer, x), own in zip(model.with_inputs(), weights, strict=True):
         rearranged = list(own)

@@ -1,4 +1,4 @@
-"""The networks of ``models.py`` in NumPy, float64: what every library is checked against."""
+"""The networks of ``models.py`` in NumPy, in float64. The outputs of every library are compared with these."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _ACTIVATIONS = {
 
 
 def _convolution(layer: Conv | DepthwiseConv, x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """Sum of products over each window; one tap at a time, so that no array of windows is made."""
+    """A convolution, as a sum over the elements of the kernel, so that no array of windows is made."""
     padded = np.pad(x, ((0, 0), *padding_of(layer, x.shape[1:]), (0, 0)))
     s = layer.stride
     height, width = ((padded.shape[1 + i] - layer.kernel[i]) // s + 1 for i in range(2))

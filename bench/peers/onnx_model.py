@@ -1,4 +1,4 @@
-"""A network as ONNX bytes, for the runtimes that only infer."""
+"""Networks as ONNX bytes, for the libraries that only run inference."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ACTIVATIONS = {"relu": ["Relu"], "tanh": ["Tanh"], "softmax": ["Softmax"], "lin
 
 
 class _Graph:
-    """Nodes and constants as they grow."""
+    """Nodes and constants of an ONNX graph that is being built."""
 
     def __init__(self) -> None:
         from onnx import helper, numpy_helper
@@ -78,7 +78,7 @@ def _add_layer(graph: _Graph, layer: Layer, x: Shape, inputs: list[str], weights
 
 
 def onnx_bytes(model: Model, weights: Weights) -> bytes:
-    """Build the graph: input "x" (n, c, h, w) or (n, values), output "p" (n, classes or values)."""
+    """The graph with the input "x", (n, c, h, w) or (n, values), and the output "p", (n, classes or values)."""
     from onnx import TensorProto, helper
 
     graph = _Graph()

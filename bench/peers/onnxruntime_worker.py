@@ -1,4 +1,4 @@
-"""ONNX Runtime, inference only, float32 only: it has no bfloat16 kernels for CPUs."""
+"""ONNX Runtime: inference in float32 only, since it has no bfloat16 kernels for CPUs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""OpenVINO, inference only, with the arithmetic that is asked for (it would choose bfloat16 by itself)."""
+"""OpenVINO: inference only, in the precision that is asked for, because OpenVINO would choose bfloat16 by itself."""
 
 from __future__ import annotations
 

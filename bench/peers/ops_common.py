@@ -1,4 +1,4 @@
-"""What the workers of ``bench/compare_ops.py`` share: the protocol, the data, and the clock.
+"""The parts that the workers of ``bench/compare_ops.py`` share: the protocol, the data, and the clock.
 
 A worker is one process with one library. It reads requests from stdin and answers each with one line of JSON on
 stdout: {"shape": {...}, "direction": "forward" | "dx" | "dw", "batch": 64, "seconds": 0.1, "save": path or null} ->
@@ -15,8 +15,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-
-Call = Callable[[], np.ndarray]  # computes once; the result in NHWC / HWIO, converted lazily where it costs
 
 
 class Conv2dShape(NamedTuple):
@@ -36,7 +34,7 @@ class Conv2dShape(NamedTuple):
         return (self.size - self.kernel + 2 * self.padding) // self.stride + 1
 
     def flops(self, batch: int) -> int:
-        """Multiplications and additions of any direction, padding included."""
+        """The number of multiplications and additions of each direction, including those with padding."""
         taps = self.kernel**2 * self.in_channels // self.groups
         return 2 * batch * self.out_size**2 * taps * self.filters
 
@@ -80,7 +78,9 @@ def time_call(call: Callable[[], Any], seconds: float) -> float:
 
 
 class Operation(NamedTuple):
-    """One direction in one layout: what is timed, and how its result becomes a NumPy array (NHWC, HWIO)."""
+    """One direction in one layout: the call that is timed, and a function from its result to a NumPy array (NHWC,
+    HWIO).
+    """
 
     call: Callable[[], Any]
     to_numpy: Callable[[Any], np.ndarray]
@@ -89,7 +89,7 @@ class Operation(NamedTuple):
 def serve(
     version: str, operations: Callable[[Conv2dShape, Arrays, str, str], dict[str, Operation]], precision: str
 ) -> None:
-    """Answer requests until stdin ends. `operations` gives one direction's operations by layout."""
+    """Answer requests until stdin ends. `operations` returns the operations of one direction, by layout."""
     print(json.dumps({"version": version}), flush=True)
     for line in sys.stdin:
         request = json.loads(line)

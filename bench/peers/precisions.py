@@ -1,4 +1,4 @@
-"""The precisions of products that the benchmarks compare: who has which, and how operands are rounded."""
+"""The precisions of products that the benchmarks compare: which libraries have them, and how operands are rounded."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 # The largest relative error of an operand.
 UNIT_ROUNDOFF = {"float32": 2.0**-24, "bfloat16_3x": 2.0**-16, "bfloat16": 2.0**-8}
 PRECISIONS = list(UNIT_ROUNDOFF)
-# Modes beside float32. ONNX Runtime has no bfloat16 kernels for CPUs.
+# The precisions of each library besides float32. ONNX Runtime has no bfloat16 kernels for CPUs.
 REDUCED_PRECISIONS = {
     "cnncore": ["bfloat16_3x", "bfloat16"],
     "torch": ["bfloat16"],
@@ -18,7 +18,7 @@ REDUCED_PRECISIONS = {
 
 
 def has_precision(library: str, precision: str) -> bool:
-    """Whether the library, as its worker runs it, has this mode."""
+    """Whether the worker of the library can compute in this precision."""
     return precision == "float32" or precision in REDUCED_PRECISIONS.get(library, [])
 
 
@@ -29,7 +29,9 @@ def _to_bfloat16(x: np.ndarray) -> np.ndarray:
 
 
 def round_operand(x: np.ndarray, precision: str) -> np.ndarray:
-    """Round finite numbers as the operands of a product are; float64. bfloat16_3x is the sum of two bfloat16 values."""
+    """Round finite numbers like operands of products, in float64. In bfloat16_3x they become sums of two bfloat16
+    values.
+    """
     if precision == "float32":
         return x.astype(np.float64)
     high = _to_bfloat16(x)

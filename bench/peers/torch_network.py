@@ -24,7 +24,7 @@ from layers import (
 
 
 def _convolution(nn: Any, layer: Conv | DepthwiseConv, x: Shape) -> list[Any]:
-    """With a padding of its own where that is not the same on both sides, which Conv2d cannot do."""
+    """A convolution, after a padding layer if the sides have different paddings, which Conv2d does not support."""
     (top, bottom), (left, right) = padding_of(layer, x)
     symmetric = top == bottom and left == right
     depthwise = isinstance(layer, DepthwiseConv)
@@ -41,7 +41,7 @@ def _convolution(nn: Any, layer: Conv | DepthwiseConv, x: Shape) -> list[Any]:
 
 
 def _modules(nn: Any, layer: Layer, x: Shape) -> list[Any]:
-    """What a layer becomes; logits instead of a softmax, which is in the loss."""
+    """The modules for a layer. A softmax becomes nothing, because the loss contains it."""
     activations = {"relu": [nn.ReLU()], "tanh": [nn.Tanh()], "softmax": [], "linear": []}
     if isinstance(layer, Conv):
         return _convolution(nn, layer, x) + activations[layer.activation]
@@ -63,7 +63,7 @@ def _modules(nn: Any, layer: Layer, x: Shape) -> list[Any]:
 
 
 def build(torch: Any, model: Model) -> Any:
-    """Make the module; its ``layers`` are those of the model, in order."""
+    """Make the module, whose ``layers`` are those of the model in the same order."""
     nn = torch.nn
     released = model.read_last_by()
 

@@ -1,6 +1,6 @@
 """PyTorch's convolution (oneDNN) for ``bench/compare_ops.py``, in both memory formats.
 
-In bfloat16 all operands and results are bfloat16 tensors already, as they are between layers under autocast.
+In bfloat16, all operands and results are bfloat16 tensors, as between layers under autocast.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def _to_hwio(tensor: torch.Tensor) -> np.ndarray:
 
 
 def operations(shape: Conv2dShape, arrays: Arrays, direction: str, precision: str) -> dict[str, Operation]:
-    """Forward through ``functional.conv2d``, gradients through the operator that autograd calls, with its masks."""
+    """Forward calls ``functional.conv2d``. Gradients call the operator that autograd calls, with its masks."""
     s = shape
     dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
     tensors = [torch.from_numpy(array).to(dtype) for array in arrays]

@@ -1,6 +1,6 @@
-"""PyTorch: the usual eager loop (variants: channels_last, compile); the data set is one tensor in memory.
+"""PyTorch: the usual eager loop over a tensor in memory. The variants are channels_last and compile.
 
-bfloat16 is ``torch.autocast`` around forward pass and loss: parameters and optimizer stay float32.
+In bfloat16, ``torch.autocast`` is around the forward pass and the loss; parameters and optimizer stay float32.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch_network import build, set_weights
 
 
 class TorchPeer(Peer):
-    """NCHW modules; images are given as views of NHWC arrays, in the memory format of the variant."""
+    """Modules in NCHW. Images are views of NHWC arrays, in the memory format of the variant."""
 
     def __init__(self, model: Model, weights: Weights, threads: int, variant: str, precision: str) -> None:
         import torch
