@@ -89,6 +89,8 @@ def prepare_x(x: Any, shape: tuple[Any, ...], name: str) -> np.ndarray:
     As in Keras, a last axis of size one may be missing or superfluous.
     """
     array = _checks.numeric_array(as_array(x), "x", name)
+    if array.shape[1:] == shape:
+        return _checks.contiguous(array, array.dtype if array.dtype in _DTYPES else np.float32)
     if not fits(array.shape[1:], shape):
         if fits((*array.shape[1:], 1), shape) and array.ndim:
             array = array[..., np.newaxis]

@@ -133,7 +133,7 @@ class Model(OtherSizes, Trainer, Stored, Networked, Layer):
             outputs = graph.apply(fresh)
             graph = Function(pack_like(inputs, fresh), outputs, owner)
         _check_names(graph.all_layers, owner)
-        self._graph, self._wider, self.built = graph, None, True
+        self._graph, self._wider, self._sizes_that_fit, self.built = graph, None, None, True
         self._discard_network()
 
     _is_in_own_build = False  # True while the build of a user's class runs, which may call Model.build at its end

@@ -25,6 +25,7 @@ class OtherSizes(Parts):
     """The part of a model that takes data of other sizes than it was built for."""
 
     _wider: Function | None = None  # the graph in which sizes that vary are None
+    _sizes_that_fit: Any = None  # the shape of the samples that were looked at last, of a model with one input
 
     @property
     def takes_other_sizes(self) -> bool:
@@ -41,9 +42,13 @@ class OtherSizes(Parts):
 
         Nothing happens if they cannot, or if something else is wrong: whoever prepares the data says so.
         """
-        function = self._used_function
+        shape = getattr(x, "shape", None)
+        if shape is not None and shape[1:] == self._sizes_that_fit:  # at once, since each step asks
+            return
+        self._sizes_that_fit = None
         if not self.takes_other_sizes:
             return
+        function = self._used_function
         tensors = function.input_list
         if len(tensors) == 1:
             if isinstance(x, (list, tuple)) and len(x) == 1:
@@ -57,6 +62,8 @@ class OtherSizes(Parts):
         shapes = [_shape_like(value, tensor.shape) for value, tensor in zip(values, tensors, strict=True)]
         wanted = [tuple(tensor.shape) for tensor in tensors]
         if all(shape is None or fits(shape, own) for shape, own in zip(shapes, wanted, strict=True)):
+            if len(shapes) == 1 and shapes[0] is not None:
+                self._sizes_that_fit = tuple(values[0].shape[1:])
             return
         wider = [
             own if shape is None else (*(a if a == b else None for a, b in zip(own, shape, strict=True)),)

@@ -69,15 +69,18 @@ class Preparation(Compiled):
         sizes = None
         if not all(is_known(tensor.shape) for tensor in function.output_list):
             sizes = functools.lru_cache(maxsize=256)(functools.partial(_output_shapes, function))
-        return Signature(function.inputs, names, inputs, layers, function.outputs, outputs, sizes)
+        any_size = any(None in shape for shape in inputs)
+        return Signature(function.inputs, names, inputs, layers, function.outputs, outputs, any_size, sizes)
 
     # --- arrays ---------------------------------------------------------------------------------------------------
     def _samples(self, data: tuple[Any, Any, Any], owner: str, class_weight: Any = None) -> Samples:
         """Checked samples of arrays with targets."""
         self._build_for(data[0])
         self._require_loss(owner)
-        samples = self._signature().prepare(*data, owner, class_weight)
-        self._expect_sizes_of(samples.x)
+        signature = self._signature()
+        samples = signature.prepare(*data, owner, class_weight)
+        if signature.any_size:
+            self._expect_sizes_of(samples.x)
         return samples
 
     def _inputs(self, x: Any, owner: str) -> list[np.ndarray]:
@@ -192,7 +195,7 @@ class Preparation(Compiled):
         source = StreamSource(data[0], self._signature_for, owner, steps, class_weight)
         self._build_for(source.peek())
         self._require_loss(owner)
-        if not all(is_known(tensor.shape) for tensor in self._used_function.input_list):
+        if self._signature().any_size:
             self._expect_sizes_of(source.some_inputs())
         return source
 

@@ -232,7 +232,7 @@ class Sequential(Model):
     takes_other_sizes = True  # as far as its layers do
 
     def _changed(self) -> None:
-        self._graph = self._wider = None
+        self._graph = self._wider = self._sizes_that_fit = None
         self.built = self._input_layer is not None and bool(self._layers)
         structure_changed()
 

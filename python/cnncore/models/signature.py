@@ -63,6 +63,7 @@ class Signature(NamedTuple):
     input_layers: Sequence[str]  # the names of layers that messages about x mention
     output_structure: Any
     outputs: Sequence[Output]
+    any_size: bool = False  # whether a size of an input is None
     # from the shapes of the inputs' samples to those of the outputs'; None where these are known
     output_shapes: Callable[[tuple[tuple[int, ...], ...]], Sequence[tuple[int, ...]]] | None = None
 
