@@ -89,19 +89,17 @@ def prepare_x(x: Any, shape: tuple[Any, ...], name: str) -> np.ndarray:
     As in Keras, a last axis of size one may be missing or superfluous.
     """
     array = _checks.numeric_array(as_array(x), "x", name)
-    if array.shape[1:] == shape:
-        return _checks.contiguous(array, array.dtype if array.dtype in _DTYPES else np.float32)
-    if not fits(array.shape[1:], shape):
+    if array.shape[1:] != shape and not fits(array.shape[1:], shape):  # the first is quicker
         if fits((*array.shape[1:], 1), shape) and array.ndim:
             array = array[..., np.newaxis]
         elif fits(array.shape[1:], (*shape, 1)):
             array = array[..., 0]
-    if array.ndim == 0 or not fits(array.shape[1:], shape):
-        hint = " For a single sample pass x[None]." if fits(array.shape, shape) else ""
-        raise ValueError(
-            f'Input 0 of layer "{name}" is incompatible with it: expected x of shape '
-            f"(batch, {', '.join(map(str, shape))}).{hint} Received: x.shape={array.shape}"
-        )
+        else:
+            hint = " For a single sample pass x[None]." if fits(array.shape, shape) else ""
+            raise ValueError(
+                f'Input 0 of layer "{name}" is incompatible with it: expected x of shape '
+                f"(batch, {', '.join(map(str, shape))}).{hint} Received: x.shape={array.shape}"
+            )
     return _checks.contiguous(array, array.dtype if array.dtype in _DTYPES else np.float32)
 
 
