@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import cnncore
-from cnncore import Input, Model, layers, losses, metrics
+from cnncore import Input, Model, callbacks, layers, losses, metrics
 
 RNG = np.random.default_rng(2)
 X, Y = RNG.random((40, 3), np.float32), RNG.random((40, 1), np.float32)
@@ -206,7 +206,7 @@ def test_mistakes():
 
     with pytest.raises(TypeError, match=r"\[Silent.train_step\] expected a dict of values"):
         made(Silent).fit(X, Y, verbose=0)
-    with pytest.raises(ValueError, match="as many samples everywhere"):
+    with pytest.raises(ValueError, match="expected arrays of the same length"):
         made(Stepping).fit(X, Y[:3], verbose=0)
     with pytest.raises(ValueError, match="expected a compiled model"):
         Stepping(x := Input((3,)), layers.Dense(1)(x)).fit(X, Y)
@@ -242,3 +242,41 @@ def test_missing_gradients_are_named():
     weights = model.trainable_weights
     with pytest.raises(ValueError, match=r"None for 2 of them, the first is dense.*kernel: the loss does not depend"):
         model.optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
+
+
+def test_a_fit_that_was_killed_continues(tmp_path):
+    """BackupAndRestore takes up a ``train_step`` at the batch at which it was interrupted."""
+
+    class Stop(callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            if self.model.optimizer.iterations == 7:
+                raise RuntimeError("power failure")
+
+    def trained(*more):
+        cnncore.utils.set_random_seed(0)
+        x = cnncore.Input((3,))
+        model = Untouched(x, layers.Dense(1)(x))
+        model.compile("adam", "mse")
+        rng = np.random.default_rng(0)
+        try:
+            model.fit(rng.random((20, 3)), rng.random((20, 1)), batch_size=4, epochs=3, verbose=0, callbacks=[*more])
+        except RuntimeError:
+            return None
+        return model
+
+    whole = trained()
+    assert trained(callbacks.BackupAndRestore(tmp_path / "b", save_freq=2), Stop()) is None
+    again = trained(callbacks.BackupAndRestore(tmp_path / "b", save_freq=2))
+    assert again.optimizer.iterations == whole.optimizer.iterations == 15
+    for a, b in zip(again.get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("frequency", [0, "often"])
+def test_a_frequency_of_validation_that_makes_no_sense(frequency):
+    x = cnncore.Input((3,))
+    model = Untouched(x, layers.Dense(1)(x))
+    model.compile("adam", "mse")
+    data = np.ones((4, 3)), np.ones((4, 1))
+    with pytest.raises((TypeError, ValueError), match="validation_freq"):
+        model.fit(*data, validation_data=data, validation_freq=frequency, verbose=0)

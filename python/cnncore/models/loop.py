@@ -34,7 +34,7 @@ class Validation:
         Evaluate after every ``frequency`` epochs; or after the epochs in this collection, counted from 1.
     """
 
-    def __init__(self, source: ArraySource | StreamSource, frequency: Any) -> None:
+    def __init__(self, source: Any, frequency: Any) -> None:
         self.source, self._frequency = source, frequency
 
     def is_due(self, epoch: int) -> bool:

@@ -1,4 +1,4 @@
-"""``fit`` and ``evaluate`` of a class that has a ``train_step`` or ``test_step`` of its own."""
+"""``fit`` and ``evaluate`` of classes that define ``train_step`` or ``test_step``."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from typing import Any
 
 from cnncore import _checks
 from cnncore.callbacks import CallbackList, History
-from cnncore.models.own_loop import RawData, evaluate_by_steps, fit_by_steps
+from cnncore.models.interrupts import terminate_like_interrupt
+from cnncore.models.loop import Validation
+from cnncore.models.own_loop import OwnLoop, RawData, evaluate_by_steps
 from cnncore.models.own_steps import OwnSteps
+from cnncore.models.preparation import checked_frequency
 from cnncore.models.sources import is_stream, unpack
 
 __all__ = ["OwnFit"]
@@ -18,6 +21,7 @@ class OwnFit(OwnSteps):
 
     history: History | None
     stop_training: bool
+    _loop: Any
 
     def _fit_by_steps(
         self,
@@ -32,7 +36,7 @@ class OwnFit(OwnSteps):
         verbose: Any,
         progress: Any,
     ) -> History:
-        """``fit`` with the arguments that it has checked."""
+        """Train by :meth:`train_step`. The arguments are those of ``fit``."""
         self._require_compiled("fit")
         source = RawData(data, batch_size, "fit", steps, class_weight)
         split, validation_data, validation_steps, validation_batch_size, frequency = held_out
@@ -61,19 +65,22 @@ class OwnFit(OwnSteps):
             x, y, weight = data
             return self.evaluate(x, y, size, 0, weight, validation_steps, return_dict=True)  # type: ignore[attr-defined]
 
-        def is_due(epoch: int) -> bool:
-            return (epoch + 1) % frequency == 0 if isinstance(frequency, int) else epoch + 1 in frequency
-
         self.history, self.stop_training = hooks.history, False
-        evaluated = rest is not None or validation_data is not None
-        with hooks:
-            fit_by_steps(self, source, (is_due, evaluate) if evaluated else None, epochs, shuffle, hooks)
+        validation: Any = None
+        if rest is not None or validation_data is not None:
+            validation = Validation(rest, checked_frequency(frequency)).is_due, evaluate
+        with terminate_like_interrupt(), hooks:
+            self._loop = OwnLoop(self, source, validation, shuffle)
+            try:
+                self._loop.run(epochs, hooks)
+            finally:
+                self._loop = None
         return hooks.history
 
     def _evaluate_by_steps(
         self, data: tuple[Any, Any, Any], batch_size: int | None, steps: int | None, hooks: CallbackList
     ) -> dict[str, Any]:
-        """What ``evaluate`` returns, as a dict."""
+        """Evaluate by :meth:`test_step`; the losses and metrics by name."""
         self._require_compiled("evaluate")
         with hooks:
             return evaluate_by_steps(self, RawData(data, batch_size, "evaluate", steps), hooks)

@@ -1,7 +1,8 @@
-"""The loops of ``fit`` and ``evaluate`` for classes that have a ``train_step`` or ``test_step`` of their own."""
+"""The loops of ``fit`` and ``evaluate`` for classes that define ``train_step`` or ``test_step``."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -19,24 +20,24 @@ from cnncore.models.own_steps import plain_logs
 from cnncore.models.sources import is_stream, unpack
 from cnncore.models.streams import StreamSource
 
-__all__ = ["RawData", "evaluate_by_steps", "fit_by_steps", "one_step"]
+__all__ = ["OwnLoop", "RawData", "evaluate_by_steps", "one_step"]
 
 
 class RawData:
-    """Batches as a ``train_step`` gets them: as the user gave them, but as arrays, and floats as float32.
+    """Batches as a ``train_step`` gets them: what the user passed, as arrays, in which floats are float32.
 
     Parameters
     ----------
     data : (x, y, sample_weight)
-        Arrays, or nested structures of them; or a source of batches, and twice None.
+        Arrays, or nested structures of them; or a source of batches, None and None.
     batch_size : int, optional
-        Of arrays; 32 by default.
+        Samples in a batch of arrays; 32 by default.
     owner : str
-        Who asks, for messages.
+        The function that messages name.
     steps : int, optional
-        Batches in an epoch.
+        The number of batches in an epoch.
     class_weight : dict, optional
-        As for ``fit``.
+        The weight of each class, as for ``fit``.
     """
 
     def __init__(
@@ -62,16 +63,14 @@ class RawData:
         self._data[2] = self._weighted(self._data[1], self._data[2])
         lengths = {len(leaf) for leaf in flatten(self._data) if leaf is not None}
         if len(lengths) != 1 or lengths == {0}:
-            raise ValueError(f"[{owner}] expected as many samples everywhere. Received: lengths {sorted(lengths)}")
+            raise ValueError(f"[{owner}] expected arrays of the same length. Received: lengths {sorted(lengths)}")
         self.batch_size = 32 if batch_size is None else _checks.integer(batch_size, "batch_size", owner)
         self.samples = lengths.pop()
         rounds = -(-self.samples // self.batch_size)
         self.steps = rounds if limit is None else limit
 
     def epoch(self, number: int, seed: int | None) -> Iterator[Any]:
-        """The batches of an epoch, each as x, (x, y) or (x, y, sample_weight); in random order where there is a
-        seed.
-        """
+        """The batches of an epoch, each as x, (x, y) or (x, y, sample_weight). With a seed, their order is random."""
 
         def order(count: int, offset: int) -> np.ndarray:
             return np.arange(count) if seed is None else generator(seed, number, offset).permutation(count)
@@ -112,49 +111,75 @@ class RawData:
         if self._class_weight is None:
             return weight
         if not isinstance(y, np.ndarray):
-            raise ValueError(f"[{self._owner}] expected one array of targets where there is a class_weight.")
+            raise ValueError(f"[{self._owner}] expected one array of targets, since there is a class_weight.")
         classes = y.shape[-1] if y.ndim > 1 and y.shape[-1] > 1 else max(int(y.max()) + 1, *self._class_weight, 1) + 1
         factors = weights_of_classes(self._class_weight, np.asarray(y), (int(classes),), self._owner)
         return (factors if weight is None else weight * factors).view(Array)
 
 
-def fit_by_steps(model: Any, data: RawData, validation: Any, epochs: range, shuffle: bool, hooks: CallbackList) -> None:
-    """Train ``model`` by its ``train_step``.
+class OwnLoop:
+    """Trains a model by its ``train_step``.
 
     Parameters
     ----------
     model : Model
+        A compiled model.
     data : RawData
+        The training data.
     validation : (callable, callable) or None
-        Whether an epoch, counted from 0, is followed by an evaluation; and the evaluation, which returns logs.
-    epochs : range
+        A function that says whether an epoch, counted from 0, is followed by an evaluation; and the evaluation, which
+        returns logs.
     shuffle : bool
-    hooks : CallbackList
+        Whether each epoch has a random order.
     """
-    owner = f"{type(model).__name__}.train_step"
-    model.prepare_optimizer()
-    hooks.on_train_begin()
-    logs: dict[str, Any] = {}
-    for epoch in epochs:
+
+    def __init__(self, model: Any, data: RawData, validation: Any, shuffle: bool) -> None:
+        self._model, self._data, self._validation = model, data, validation
+        self._seed = model.seed if shuffle else None
+        self._position = {"epoch": 0, "batch": 0}
+        self._start: dict[str, int] = {}
+
+    @property
+    def position(self) -> dict[str, int]:
+        """Which batches are done, for BackupAndRestore. Assigning it in ``on_train_begin`` chooses where to start."""
+        return dict(self._position)
+
+    @position.setter
+    def position(self, position: dict[str, int]) -> None:
+        self._start = dict(position)
+
+    def run(self, epochs: range, hooks: CallbackList) -> None:
+        """Train for these epochs. If a callback has restored a position, only the rest is trained."""
+        model = self._model
+        model.prepare_optimizer()
+        hooks.on_train_begin()
+        logs: dict[str, Any] = {}
+        for epoch in range(max(self._start.get("epoch", 0), epochs.start), epochs.stop):
+            hooks.on_epoch_begin(epoch)
+            logs = NamedValues(self._run_epoch(epoch, hooks))
+            if self._validation is not None and self._validation[0](epoch):
+                logs.update({f"val_{name}": value for name, value in self._validation[1]().items()})
+            hooks.on_epoch_end(epoch, logs)
+            if model.stop_training:
+                break
+        hooks.on_train_end(logs)
+
+    def _run_epoch(self, epoch: int, hooks: CallbackList) -> dict[str, Any]:
+        model, skip = self._model, self._start.get("batch", 0) if epoch == self._start.get("epoch") else 0
         _reset(model)
-        hooks.on_epoch_begin(epoch)
-        for index, batch in enumerate(data.epoch(epoch, model.seed if shuffle else None)):
+        logs: dict[str, Any] = {}
+        for index, batch in itertools.islice(enumerate(self._data.epoch(epoch, self._seed)), skip, None):
             hooks.on_train_batch_begin(index)
-            logs = plain_logs(model.train_step(batch), owner)
+            logs = plain_logs(model.train_step(batch), f"{type(model).__name__}.train_step")
+            self._position = {"epoch": epoch, "batch": index + 1}
             hooks.on_train_batch_end(index, dict(logs))
             if model.stop_training:
                 break
-        logs = NamedValues(logs)
-        if validation is not None and validation[0](epoch):
-            logs.update({f"val_{name}": value for name, value in validation[1]().items()})
-        hooks.on_epoch_end(epoch, logs)
-        if model.stop_training:
-            break
-    hooks.on_train_end(logs)
+        return logs
 
 
 def evaluate_by_steps(model: Any, data: RawData, hooks: CallbackList) -> dict[str, Any]:
-    """What ``model.test_step`` says of ``data``."""
+    """The logs of an evaluation of ``data`` by ``model.test_step``."""
     _reset(model)
     hooks.on_test_begin()
     logs: dict[str, Any] = {}
@@ -167,7 +192,7 @@ def evaluate_by_steps(model: Any, data: RawData, hooks: CallbackList) -> dict[st
 
 
 def one_step(model: Any, step: str, data: tuple[Any, Any, Any], class_weight: Any = None) -> dict[str, Any]:
-    """What a step of ``model`` says of one batch alone."""
+    """The logs of the method ``step`` of ``model`` for one batch alone."""
     _reset(model)
     if step == "train_step":
         model.prepare_optimizer()

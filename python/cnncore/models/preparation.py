@@ -23,7 +23,7 @@ from cnncore.models.signature import Output, Samples, Signature
 from cnncore.models.sources import ArraySource, Batch, is_stream, unpack
 from cnncore.models.streams import StreamSource
 
-__all__ = ["Preparation"]
+__all__ = ["Preparation", "checked_frequency"]
 
 EVALUATION_BATCH = 1024  # samples that are computed at a time by default; Ctrl-C is noticed after each of these
 
@@ -141,8 +141,8 @@ class Preparation(Compiled):
             source = ArraySource(samples, size, steps, make_augmenter(self._augmentation, self.seed))
         if held_out is not None:
             rest_source = self._validation_source(held_out, validation_batch_size, validation_steps)
-            return source, Validation(rest_source, _frequency(frequency))
-        return source, None if rest is None else Validation(rest, _frequency(frequency))
+            return source, Validation(rest_source, checked_frequency(frequency))
+        return source, None if rest is None else Validation(rest, checked_frequency(frequency))
 
     def _validation_source(
         self, held_out: Any, batch_size: int | None, steps: int | None
@@ -219,8 +219,8 @@ def _optional(value: int | None, name: str, owner: str) -> int | None:
     return None if value is None else _checks.integer(value, name, owner)
 
 
-def _frequency(value: Any) -> Any:
-    """A number of epochs, or a set of epochs."""
+def checked_frequency(value: Any) -> Any:
+    """The argument ``validation_freq`` of ``fit`` as a number of epochs, or a set of epochs."""
     if isinstance(value, (list, tuple, set, frozenset, range)):
         return {_checks.integer(epoch, "validation_freq", "fit") for epoch in value}
     return _checks.integer(value, "validation_freq", "fit")
