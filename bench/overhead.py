@@ -76,7 +76,7 @@ def of_steps(rounds: int) -> None:
 
 
 def of_predictions(rounds: int) -> None:
-    """``predict`` and a call for one sample, against ``Network.forward``."""
+    """Compare ``predict`` and a call for one sample with ``Network.forward``."""
     model, x, _ = tiny_model()
     network, one = model.network, x[:1]
     calls: list[Callable[[Any], Any]] = [lambda a: network.forward([a]), model.predict, model]
@@ -95,7 +95,7 @@ def of_predictions(rounds: int) -> None:
 
 
 def of_metrics(rounds: int) -> None:
-    """``fit`` of the document's network with metrics, in shares of its speed without."""
+    """Compare ``fit`` of the README's network with metrics and without."""
     rng = np.random.default_rng(0)
     x, y = rng.integers(0, 256, (2048, 28, 28, 1), np.uint8), rng.integers(0, 10, 2048)
     runs = []
@@ -105,7 +105,7 @@ def of_metrics(rounds: int) -> None:
         model.fit(x, y, verbose=0)
         runs.append(lambda model=model: model.fit(x, y, verbose=0))
     without, one, two = least(rounds, *runs)
-    print(f"fit of the README's network           {1e3 * without:7.1f} ms: 2,048 images without metrics")
+    print(f"fit of the README's network         {1e3 * without:7.1f} ms: 2,048 images without metrics")
     print(f"with accuracy                       {1e3 * one:7.1f} ms: {100 * (one / without - 1):+.1f} %")
     print(f"with accuracy and top-3 accuracy    {1e3 * two:7.1f} ms: {100 * (two / without - 1):+.1f} %")
 

@@ -12,7 +12,7 @@ from cnncore import _core
 
 
 def aligned(array: np.ndarray) -> np.ndarray:
-    """The array on a cache line, as the other library's tensors and the results of ops are."""
+    """A copy of the array that begins at a cache line, like the tensors of the other library and the results of ops."""
     memory = np.empty(array.nbytes + 64, np.uint8)
     begin = -memory.ctypes.data % 64
     copy = memory[begin : begin + array.nbytes].view(array.dtype).reshape(array.shape)
@@ -21,7 +21,7 @@ def aligned(array: np.ndarray) -> np.ndarray:
 
 
 def operations(shape: Conv2dShape, arrays: Arrays, direction: str, precision: str) -> dict[str, Operation]:
-    """The gradients alone: ``_core`` can skip what the public ``ops.conv2d_backward`` always returns.
+    """Operations of ``_core``, which can compute a single gradient; the public ``ops.conv2d_backward`` returns all.
 
     Arrays are float32 in every precision; rounding them is part of the operation.
     """

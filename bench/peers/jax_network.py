@@ -25,14 +25,14 @@ from layers import (
 
 
 def split_state(model: Model, weights: Weights) -> tuple[Weights, Weights]:
-    """What is trained, and moving statistics, per layer."""
+    """The trained weights of each layer, and its moving statistics."""
     moving = [isinstance(node.layer, BatchNorm) for node in model.nodes]
     trained = [own[:2] if m else own for own, m in zip(weights, moving, strict=True)]
     return trained, [own[2:] if m else [] for own, m in zip(weights, moving, strict=True)]
 
 
 class Network:
-    """Calls give logits and the moving statistics after them."""
+    """A network. Calling it returns the logits and the new moving statistics."""
 
     def __init__(self, jax: Any, model: Model, dtype: Any) -> None:
         self.jax, self.jnp, self.lax = jax, jax.numpy, jax.lax
@@ -41,7 +41,7 @@ class Network:
         self.activations = {"relu": jax.nn.relu, "tanh": self.jnp.tanh, "softmax": _same, "linear": _same}
 
     def __call__(self, weights: Any, state: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
-        """Run the network; `key` makes dropouts and says that this is training."""
+        """Run the network. With a `key`, which dropout needs, it behaves as in training."""
         values, moved = [x.astype(self.dtype)], []
         for i, node in enumerate(self.model.nodes):
             inputs = [values[j] for j in node.inputs]

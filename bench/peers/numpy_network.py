@@ -81,10 +81,10 @@ def _apply(layer: Layer, inputs: list[np.ndarray], weights: list[np.ndarray], tr
 def forward_values(
     model: Model, weights: Weights, x: np.ndarray, training: bool = False, rounded: Rounding = np.float64
 ) -> list[np.ndarray]:
-    """Compute the network's input and the output of each node, in training with this batch's statistics.
+    """Return the network's input and the output of each node. In training, the statistics are those of this batch.
 
-    `rounded` is what happens to the operands of products, inputs and kernels; nothing at first. Dropout does nothing,
-    in training either.
+    `rounded` is applied to the operands of products, which are inputs and kernels; by default it rounds nothing.
+    Dropout does nothing, not even in training.
     """
     values = [x.astype(np.float64)]
     for node, own in zip(model.nodes, weights, strict=True):
@@ -94,12 +94,12 @@ def forward_values(
 
 
 def reference_outputs(model: Model, weights: Weights, x: np.ndarray, rounded: Rounding = np.float64) -> np.ndarray:
-    """Compute the network's output outside of training."""
+    """Return the output of the network in inference."""
     return forward_values(model, weights, x, rounded=rounded)[-1]
 
 
 def set_moving_statistics(model: Model, weights: Weights, x: np.ndarray) -> None:
-    """Give each batch normalization the mean and the variance of what reaches it of `x`, as if it had been trained."""
+    """Set the statistics of each batch normalization to those of its input for `x`, as if it had been trained."""
     values = [x.astype(np.float64)]
     for node, own in zip(model.nodes, weights, strict=True):
         inputs = [values[i] for i in node.inputs]
@@ -110,7 +110,7 @@ def set_moving_statistics(model: Model, weights: Weights, x: np.ndarray) -> None
 
 
 def loss_of(model: Model, outputs: np.ndarray, y: np.ndarray) -> float:
-    """Mean loss of outputs: of probabilities and classes, or of values and what they should be."""
+    """The mean loss of outputs: of probabilities and the right classes, or of values and the right values."""
     if model.loss == "mse":
         return float(np.square(outputs - y).mean())
     return float(-np.log(outputs[np.arange(len(y)), y] + 1e-12).mean())

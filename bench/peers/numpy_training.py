@@ -1,4 +1,4 @@
-"""A training step of the networks of ``models.py`` in NumPy, float64: gradients written out, and Adam's first step."""
+"""A training step of the networks of ``models.py`` in NumPy (float64): gradients, and the first step of Adam."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from layers import (
 from numpy_network import forward_values, loss_of
 
 LEARNING_RATE = 1e-3  # Adam's default in every library
-EPSILON = 1e-7 / np.sqrt(1e-3)  # as Keras divides by it in the first step; PyTorch's is smaller
+EPSILON = 1e-7 / np.sqrt(1e-3)  # the number that Keras adds to |gradient| in the first step; PyTorch's is smaller
 
 
 def _through_activation(activation: str, y: np.ndarray, dy: np.ndarray) -> np.ndarray:
@@ -33,7 +33,7 @@ def _through_activation(activation: str, y: np.ndarray, dy: np.ndarray) -> np.nd
 def _through_convolution(
     layer: Conv | DepthwiseConv, x: np.ndarray, kernel: np.ndarray, dy: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The gradients of the input and of the kernel, tap by tap as in the forward pass."""
+    """The gradients of the input and of the kernel, as sums over the elements of the kernel."""
     (top, bottom), (left, right) = padding_of(layer, x.shape[1:])
     padded = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)))
     s, (height, width) = layer.stride, dy.shape[1:3]
@@ -51,7 +51,7 @@ def _through_convolution(
 
 
 def _through_batch_norm(x: np.ndarray, gamma: np.ndarray, dy: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
-    """With the statistics of this batch, which depend on x as well."""
+    """The gradients of a batch normalization that uses the statistics of this batch, which depend on x, too."""
     axes = tuple(range(x.ndim - 1))
     scale = 1 / np.sqrt(x.var(axis=axes) + BATCH_NORM_EPSILON)
     normal = (x - x.mean(axis=axes)) * scale
@@ -93,7 +93,7 @@ def _backward(
 def loss_and_gradients(
     model: Model, weights: Weights, x: np.ndarray, targets: np.ndarray
 ) -> tuple[float, list[list[np.ndarray]]]:
-    """The loss of a batch in training without dropout, and its gradient by each weight that is trained."""
+    """The loss of a batch in training without dropout, and its gradient with respect to each trained weight."""
     exact = [[array.astype(np.float64) for array in own] for own in weights]
     values = forward_values(model, exact, x, training=True)
     outputs = values[-1]
@@ -114,7 +114,7 @@ def losses_of_two_steps(model: Model, weights: Weights, x: np.ndarray, targets: 
     before, gradients = loss_and_gradients(model, weights, x, targets)
     stepped = [list(own) for own in weights]
     for own, grads in zip(stepped, gradients, strict=True):
-        # Adam's first step is the learning rate times the sign, but for gradients that are next to nothing.
+        # Except for tiny gradients, Adam's first step is the learning rate times the sign of the gradient.
         own[: len(grads)] = [w - LEARNING_RATE * g / (np.abs(g) + EPSILON) for w, g in zip(own, grads, strict=False)]
     outputs = forward_values(model, stepped, x, training=True)[-1]
     return [before, loss_of(model, outputs, targets)]

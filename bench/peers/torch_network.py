@@ -82,7 +82,7 @@ def build(torch: Any, model: Model) -> Any:
                     values[i + 1] = values[node.inputs[0]] + values[node.inputs[1]]
                 else:
                     values[i + 1] = module(values[node.inputs[0]])
-                for value in released[i]:  # so that its memory is free for the next
+                for value in released[i]:  # so that their memory can be used again
                     del values[value]
             return values[model.last]
 

@@ -1,4 +1,4 @@
-"""Modules that Keras has and this package does not have: importing them says why."""
+"""Modules that Keras has and this package does not have. The error for importing one gives the reason."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["explain_missing_modules"]
 
 
 class _Explaining:
-    """A finder of modules that finds none. It comes last, and its error has the reason if there is one."""
+    """A finder of modules that finds none. Python asks it last, and its error gives the reason if one is known."""
 
     @staticmethod
     def find_spec(fullname: str, path: Any = None, target: Any = None) -> None:
@@ -25,5 +25,5 @@ class _Explaining:
 
 
 def explain_missing_modules() -> None:
-    """Let imports of missing modules say why, from now on."""
+    """From now on, errors for missing modules give the reason."""
     sys.meta_path.append(_Explaining)

@@ -1,8 +1,8 @@
-"""Data of another size than a model was built for: Sequential models and subclasses take them where their layers can.
+"""Data of other sizes than a model was built for: Sequential models and subclasses take them if their layers can.
 
-Keras does so, because such a model calls its layers one after another, whatever the size of the data is. The model
-still has the shapes that it was built for. Its networks are made from a second graph, in which the sizes that turned
-out to vary are None.
+Keras accepts such data, because there such a model calls its layers one after another, whatever the size of the data.
+The model keeps the shapes that it was built for. Its networks are made from a second graph, in which sizes that have
+turned out to vary are None.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ class OtherSizes(Parts):
 
     @property
     def _used_function(self) -> Function:
-        """The function that networks compute: that of the model, whose sizes may be None where data have others."""
+        """The function that networks compute: that of the model, or the one in which sizes that vary are None."""
         return self._function if self._wider is None else self._wider
 
     def _accept_sizes_of(self, x: Any) -> None:
-        """Let sizes vary in which data differ from what the model was built for, if the layers can take them.
+        """If the sizes of data differ from those the model was built for, let them vary, provided that the layers can.
 
-        Nothing happens if they cannot, or if something else is wrong: whoever prepares the data says so.
+        Nothing happens if they cannot, or if something else is wrong: the check of the data raises the error.
         """
         shape = getattr(x, "shape", None)
         if shape is not None and shape[1:] == self._sizes_that_fit:  # at once, since each step asks
@@ -109,7 +109,7 @@ class CurrentNetwork:
 
     @property
     def step(self) -> int:
-        """The number of steps done."""
+        """The number of steps that were done."""
         return int(self._model.steps_done)
 
     @step.setter
@@ -124,7 +124,7 @@ class CurrentNetwork:
 
 
 def _shape_like(value: Any, wanted: tuple[Any, ...]) -> tuple[Any, ...] | None:
-    """The shape of an array, if it differs from ``wanted`` in the sizes of axes that are neither first nor last."""
+    """The shape of an array. None unless it has the rank and the last size of ``wanted``."""
     shape = getattr(value, "shape", None)
     if shape is None or isinstance(value, KerasTensor):
         return None

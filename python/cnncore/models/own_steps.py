@@ -1,4 +1,4 @@
-"""Steps of training and of evaluation that a class says itself, in ``train_step`` and ``test_step``."""
+"""Steps of training and of evaluation that a class may define: ``train_step`` and ``test_step``."""
 
 from __future__ import annotations
 
@@ -27,33 +27,34 @@ class OwnSteps(Measuring):
     """
 
     _loss_mean: metrics_module.Mean | None = None
-    _loose_outputs: tuple[Any, list[Output]] | None = None  # what was compiled, and the outputs of :meth:`_outputs_of`
+    # what was compiled, and the outputs that :meth:`_outputs_of` made for it
+    _loose_outputs: tuple[Any, list[Output]] | None = None
 
     @property
     def _trains_itself(self) -> bool:
-        """Whether ``fit`` is to call :meth:`train_step`."""
+        """Whether ``fit`` calls :meth:`train_step`."""
         return self._tests_itself or self._replaces("train_step")
 
     @property
     def _tests_itself(self) -> bool:
-        """Whether ``evaluate`` is to call :meth:`test_step`."""
+        """Whether ``evaluate`` calls :meth:`test_step`."""
         return self._replaces("test_step", "compute_metrics")
 
     def _replaces(self, *names: str) -> bool:
         return any(getattr(type(self), name) is not getattr(OwnSteps, name) for name in names)
 
     def train_step(self, data: Any) -> dict[str, Any]:
-        """One update of the weights; a subclass may do it in another way.
+        """Update the weights once. A subclass may define another way to do it.
 
         Parameters
         ----------
         data : x, (x, y) or (x, y, sample_weight)
-            A batch of arrays, as ``fit`` was given them.
+            A batch of the arrays that ``fit`` was given.
 
         Returns
         -------
         dict of str to float
-            What the logs of the epoch say so far.
+            The logs of the epoch so far.
 
         Examples
         --------
@@ -91,7 +92,7 @@ class OwnSteps(Measuring):
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
-        """Update the metrics of ``compile`` with a batch, and return all of :meth:`get_metrics_result`."""
+        """Update the metrics of ``compile`` with a batch, and return the result of :meth:`get_metrics_result`."""
         self._update_metrics(y, y_pred, sample_weight)
         return self.get_metrics_result()
 
@@ -101,8 +102,8 @@ class OwnSteps(Measuring):
 
     @property
     def metrics(self) -> list[Any]:
-        """The metrics of all outputs, beyond the losses. In a model with a ``train_step`` or ``test_step`` of its own,
-        the mean of the loss comes first, then the metrics that are attributes of the model.
+        """The metrics of all outputs, without the losses. If a subclass defines ``train_step`` or ``test_step``, the
+        mean of the loss comes first, then the metrics that are attributes of the model.
         """
         if not (self._trains_itself or self._tests_itself):
             return super().metrics
@@ -138,8 +139,8 @@ class OwnSteps(Measuring):
 
     # --- details ----------------------------------------------------------------------------------------------------
     def prepare_optimizer(self) -> None:
-        """Give the optimizer its state for the weights of this model, which files keep, before a ``train_step`` uses
-        it. Without a known graph, or for weights of other models, the first step does this.
+        """Make the state of the optimizer for the weights of this model before a ``train_step`` uses it, so that files
+        contain it. Without a known graph, or for weights of other models, the first step makes the state.
         """
         if self._is_graph_known and not self.optimizer.built and self._network_for_use().parameter_count:
             self.build_optimizer()
@@ -151,12 +152,12 @@ class OwnSteps(Measuring):
         return self._loss_mean
 
     def _outputs_seen(self) -> list[Output]:
-        """What the metrics of a model without a graph are computed from, if they have been."""
+        """The outputs from which the metrics of a model without a graph are computed, if it has any."""
         seen = self._loose_outputs
         return [] if seen is None or seen[0] is not self._plan else seen[1]
 
     def _outputs_of(self, y_pred: Any) -> list[Output]:
-        """The outputs; for a model without a graph, which calls other models, outputs like ``y_pred``."""
+        """The outputs of the model. Without a graph, as in a model that calls others, they follow ``y_pred``."""
         if self._known_function() is not None:
             return self._described_outputs()
         if not self._outputs_seen():
@@ -184,16 +185,16 @@ class _OldMetrics:
         self._model = model
 
     def update_state(self, y: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Take a batch into account."""
+        """Update the metrics with a batch."""
         self._model._update_metrics(y, y_pred, sample_weight)
 
 
 def _warn(old: str, new: str) -> None:
-    warnings.warn(f"Keras 2's `self.{old}` is written `{new}` today.", DeprecationWarning, stacklevel=3)
+    warnings.warn(f"`self.{old}` is Keras 2's way to write `{new}`.", DeprecationWarning, stacklevel=3)
 
 
 def plain_logs(logs: Any, owner: str) -> dict[str, Any]:
-    """What a step returned, with numbers as floats and dicts inside it in its place."""
+    """The dict that a step returned, with numbers as floats, and with the entries of inner dicts in their place."""
     if not isinstance(logs, dict):
         raise TypeError(f"[{owner}] expected a dict of values by name. Received: {type(logs).__name__}")
     found: dict[str, Any] = {}

@@ -17,16 +17,16 @@ __all__ = ["recorded_call"]
 
 
 def recorded_call(model: Any, values: Sequence[Any], arrays: list[np.ndarray], training: bool | None) -> Any:
-    """The outputs of ``model``, recorded.
+    """The outputs of ``model``, recorded on the tape.
 
-    Outputs that other outputs are computed from, as in a model that shows a layer inside it beside its prediction,
-    are computed first, so that gradients with respect to them can be asked for.
+    If outputs are computed from other outputs, as in a model that returns an inner layer and its prediction, the others
+    are computed first, so that the tape can give gradients with respect to them.
 
     Parameters
     ----------
     model : Model
     values, arrays : list
-        The inputs, and their values as the core takes them.
+        The inputs, and their values as arrays that the core takes.
     training : bool or None
     """
     if not any(isinstance(value, Traced) for value in values):
@@ -55,7 +55,7 @@ def _itself(function: Function) -> Function:
 def _stages(function: Function) -> list[list[Any]]:
     """The outputs in groups, each of which is computed from the inputs and the groups before."""
     outputs = list({id(tensor): tensor for tensor in function.output_list}.values())
-    behind: dict[int, set[int]] = {}  # for each tensor the outputs that it was computed from
+    behind: dict[int, set[int]] = {}  # for each tensor, the outputs from which it was computed
     marked = {id(tensor) for tensor in outputs}
     for node in function.nodes:
         found: set[int] = set()

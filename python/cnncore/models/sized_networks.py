@@ -1,4 +1,4 @@
-"""SizedNetworks: the network of a model whose inputs may have any size, which is a network of the core for each."""
+"""SizedNetworks: the network of a model whose inputs may have any size. It has a network of the core for each size."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ __all__ = ["LoweredBySize", "SizedNetworks"]
 Key = tuple[tuple[int, ...], ...]  # the shapes of the samples of each input
 
 _MOST_NETWORKS = 16
-_MOST_BYTES = 1 << 30  # of the values between layers, as they are estimated, of all networks but the one used last
+_MOST_BYTES = 1 << 30  # the estimated memory of the values between layers in all networks that are kept
 _SIZES_TO_TRY = (32, 64, 128, 256, 512, 1024, 48, 96, 224, 299, 7, 1)
 
 
 class _Slot(NamedTuple):
-    """What two networks must have in common to share the state of an optimizer."""
+    """What must be equal in two networks that share the state of an optimizer."""
 
     layer: str
     array: int
@@ -45,16 +45,17 @@ class _Kept:
 class SizedNetworks:
     """Networks of the core that share the weights of one model, behind the methods of one ``_core.Network``.
 
-    A network is made when data of its size are first seen, and of many networks those that were used longest ago are
-    dropped. All of them have the same trained vectors, so that an optimizer need not know of them, and the same number
-    of steps. Any number of threads may call :meth:`forward` at a time, also while another one trains.
+    A network is made when data of its size are used for the first time. If there are too many networks, those that were
+    used longest ago are dropped. All have the same vector of trained weights, so that an optimizer need not know of
+    them, and the same number of steps. Any number of threads may call :meth:`forward` at a time, also while another one
+    trains.
 
     Parameters
     ----------
     make : callable
-        The network for shapes of the samples of each input.
+        Makes the network for given shapes of the samples of each input.
     function : Function
-        What the networks compute. Its inputs have sizes that are None.
+        The function that the networks compute. Sizes of its inputs are None.
     """
 
     def __init__(self, make: Callable[[Key], Lowered], function: Function) -> None:
@@ -70,7 +71,7 @@ class SizedNetworks:
 
     # --- a network for a size ---------------------------------------------------------------------------------------
     def lowered_for(self, key: Key, rows: int = 1) -> Lowered:
-        """The network for shapes of samples, which is about to compute with ``rows`` of them."""
+        """The network for samples of these shapes, which is going to compute with ``rows`` of them."""
         with self._lock:
             kept = self._kept.get(key)
             if kept is None:
@@ -88,7 +89,7 @@ class SizedNetworks:
         for shape, wanted in zip(key, self._wanted, strict=True):
             if not fits(shape, wanted):
                 raise ValueError(f"expected samples of shape {wanted}. Received: {shape}")
-        self._function.compute_output_shape([(None, *shape) for shape in key])  # says in words what does not fit
+        self._function.compute_output_shape([(None, *shape) for shape in key])  # its error says what does not fit
         lowered = self._make(key)
         lowered.network.precision = self._precision
         layout = [_Slot(s.layer, s.index, s.offset, tuple(s.shape), s.trainable) for s in lowered.network.slots]
@@ -109,7 +110,7 @@ class SizedNetworks:
 
     @property
     def any(self) -> Lowered:
-        """The network for the size that was used last; before any data are seen, for one that fits."""
+        """The network for the size that was used last. If none was used, the network for some size that fits."""
         with self._lock:
             if self._last is not None:
                 return self.lowered_for(self._last)
@@ -125,17 +126,17 @@ class SizedNetworks:
             ) from failed
 
     def __len__(self) -> int:
-        """How many networks are kept."""
+        """The number of networks that are kept."""
         return len(self._kept)
 
     def expect(self, x: Sequence[np.ndarray]) -> None:
-        """Take these arrays as the example of a size that fits, if none has been seen."""
+        """Remember the sizes of these arrays as sizes that fit, if no data have been used."""
         shapes = tuple(array.shape[1:] for array in x)
         if self._last is None and all(map(fits, shapes, self._wanted)):
             self._last = shapes
 
     def sizes_as_in(self, other: _core.Network | SizedNetworks) -> None:
-        """Begin with the size that another network is for."""
+        """Remember the sizes of another network as sizes that fit."""
         last = other._last if isinstance(other, SizedNetworks) else tuple(map(tuple, other.input_shapes))
         if last is not None and all(map(fits, last, self._wanted)):
             self._last = last
@@ -148,7 +149,7 @@ class SizedNetworks:
 
     @property
     def parameter_count(self) -> int:
-        """The length of the vectors of what is trained."""
+        """The number of trained weights, which is the length of the flat vectors."""
         return self.any.network.parameter_count
 
     @property
@@ -189,11 +190,11 @@ class SizedNetworks:
         return self.any.network.parameters(layer)
 
     def get_parameters(self) -> Float32:
-        """A copy of what is trained, as one vector."""
+        """A copy of the trained weights, as one vector."""
         return self.any.network.get_parameters()
 
     def set_parameters(self, values: Float32) -> None:
-        """Replace what is trained."""
+        """Replace the trained weights."""
         self.any.network.set_parameters(values)
 
     # --- what a network does ---------------------------------------------------------------------------------------
@@ -227,13 +228,13 @@ class SizedNetworks:
         self._for(x).curvature_product(kind, x, *arguments, **options)
 
     def describe(self) -> str:
-        """The plans of the networks of all sizes that are kept, as text."""
+        """The plans of all networks that are kept, as text."""
         with self._lock:
             return "".join(kept.lowered.network.describe() for kept in self._kept.values())
 
 
 class LoweredBySize:
-    """What :class:`cnncore.layers.lowering.Lowered` is for one size, for all of them.
+    """The same as :class:`cnncore.layers.lowering.Lowered`, but for data of any size.
 
     Attributes
     ----------
@@ -253,9 +254,9 @@ class LoweredBySize:
 
     @property
     def losses(self) -> list[Any]:
-        """What layers add to the loss."""
+        """The terms that layers add to the loss."""
         return self.network.any.losses
 
     def added_losses(self, x: Sequence[Any]) -> float:
-        """What the layers add to the loss of a batch, as in inference."""
+        """The sum of what the layers add to the loss of a batch, as in inference."""
         return self.network.lowered_for(tuple(array.shape[1:] for array in x), len(x[0])).added_losses(x)
