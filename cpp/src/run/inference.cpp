@@ -14,6 +14,13 @@ constexpr int64_t kWorthSharing = 1 << 17;
 constexpr size_t kMostPooled = 8;             // how many memories are kept
 constexpr int64_t kPiece = int64_t{1} << 31;  // floating-point operations between two checks for interrupts
 
+// How many samples a thread takes at a time. Threads take equally many slices, and slices are about equally large.
+int64_t slice_for(int64_t samples, int64_t threads, int64_t most) {
+  if (threads == 1) return std::min(samples, most);
+  const int64_t slices = (samples + threads * most - 1) / (threads * most) * threads;
+  return (samples + slices - 1) / slices;
+}
+
 // Runs a part of a stage. If it takes long, it is divided into several smaller parts.
 template <class Stopped>
 void forward_in_pieces(const Step& step, const Run& run, int64_t stage, int64_t flops, Part part, Stopped stopped) {
@@ -156,8 +163,7 @@ void Inference::forward_many(const std::vector<Images>& x, const std::vector<flo
                              Memory& memory) {
   const int64_t samples = x[0].samples, work = samples * plan_.flops;
   const int threads = threads_for(samples, work);
-  const int64_t size = std::clamp<int64_t>((samples + threads - 1) / threads, 1, plan_.mode.slice);
-  const int64_t slices = (samples + size - 1) / size;
+  const int64_t size = slice_for(samples, threads, plan_.mode.slice), slices = (samples + size - 1) / size;
   reserve_threads(memory, most_threads_for(samples, work));
   InterruptWatch watch;
   parallel_for_on(threads, slices, [&](int64_t task, int thread) {
