@@ -178,3 +178,37 @@ def test_a_sum_in_place_after_a_tape():
     assert tape.gradient(total, x).tolist() == [3.0, 5.0]
     x += 1.0
     assert x.tolist() == [2.0, 3.0]
+
+
+class Totals(layers.Layer):
+    """Keras' guide to layers has this one: a result without the axis of the batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.total = self.add_weight(shape=(2,), initializer="zeros", trainable=False)
+
+    def call(self, x, training=None):
+        self.total.assign_add(ops.sum(x, axis=0))
+        return self.total
+
+
+def test_a_call_on_arrays_may_sum_over_the_batch():
+    layer = Totals()
+    for expected in (3.0, 6.0):
+        np.testing.assert_array_equal(layer(np.ones((3, 2), np.float32)), expected)
+    with pytest.raises(ValueError, match="batch axis in front"):
+        layer(cnncore.Input((2,)))
+
+
+class Penalized(layers.Layer):
+    def call(self, x):
+        self.add_loss(0.5 * ops.mean(ops.square(x)))
+        return x
+
+
+def test_losses_of_the_last_call():
+    layer = Penalized()
+    assert layer.losses == []
+    for value in (2.0, 4.0):
+        layer(np.full((3, 2), value, np.float32))
+        assert layer.losses == [0.5 * value**2]

@@ -31,6 +31,7 @@ A layer owns its weights: they are made when they are first needed after ``build
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Sequence
 from typing import Any
@@ -244,9 +245,8 @@ class Layer(Described, Connected, Weighted):
 
     @property
     def losses(self) -> list[Any]:
-        """The penalties of the regularizers of this layer's trained weights and of those of layers inside it, now.
-
-        What ``add_loss`` adds is not among them: it is computed with the outputs.
+        """The penalties of the regularizers of this layer's trained weights and of those of layers inside it, now, and
+        what ``add_loss`` added in the last call of this layer on arrays.
 
         Examples
         --------
@@ -257,7 +257,15 @@ class Layer(Described, Connected, Weighted):
         [0.03]
         """
         variables = self.trainable_variables if self.built else []
-        return [item.spec.regularizer(item) for item in variables if item.spec.regularizer is not None]
+        penalties = [item.spec.regularizer(item) for item in variables if item.spec.regularizer is not None]
+        return penalties if self._call_losses is None else penalties + self._call_losses()
+
+    _call_losses: Any = None  # what the last call on arrays added to the loss, if it added something
+
+    def note_losses_of_call(self, lowered: Any, arrays: list[Any]) -> None:
+        """Keep what :attr:`losses` needs of a call on arrays: the network, and the arrays, if it adds to the loss."""
+        if lowered.losses or self._call_losses is not None:
+            self._call_losses = functools.partial(lowered.each_added_loss, arrays) if lowered.losses else None
 
     # --- building -------------------------------------------------------------------------------------------------
     def build(self, input_shape: Any) -> None:
@@ -315,7 +323,7 @@ class Layer(Described, Connected, Weighted):
     # --- copies ---------------------------------------------------------------------------------------------------
     def __getstate__(self) -> dict[str, Any]:
         # A copy has the same weights, but the calls of the original are not calls of the copy.
-        state = self.__dict__ | {"nodes": [], "_parameters": None, "_eager": {}, "_handles": []}
+        state = self.__dict__ | {"nodes": [], "_parameters": None, "_eager": {}, "_handles": [], "_call_losses": None}
         if self._parameters is not None:
             state["_held"] = [self._parameters.read(index) for index in range(len(self._specs))]
         return state

@@ -46,7 +46,11 @@ from cnncore.layers.tensor import KerasTensor, NotTraceableError, hidden_calls
 from cnncore.layers.unknown_sizes import SMALL, UnknownSizeError, is_known, of_any_size
 from cnncore.layers.variable import Variable
 
-__all__ = ["HostCall", "Plan", "follow", "output_shape", "plan"]
+__all__ = ["HostCall", "NoBatchAxisError", "Plan", "follow", "output_shape", "plan"]
+
+
+class NoBatchAxisError(ValueError):
+    """Raised if the ``call`` of a layer in NumPy returns something that is not one result for each sample."""
 
 
 class Plan:
@@ -300,7 +304,7 @@ def _host_output_shape(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, A
             return said
     result = HostCall(layer, args, kwargs).forward([np.zeros((1, *shape[1:]), np.float32) for shape in shapes], False)
     if result.ndim < 2 or len(result) != 1:
-        raise ValueError(
+        raise NoBatchAxisError(
             f'Layer "{layer.name}": expected call to return an array with the batch axis in front, of shape (1, ...) '
             f"for one sample. Received: {result.shape}"
         )

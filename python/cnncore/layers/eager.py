@@ -10,6 +10,7 @@ import numpy as np
 from cnncore import _checks
 from cnncore._structure import flatten, map_structure, pack_like
 from cnncore.differentiation import current_recording, seen, value_of
+from cnncore.layers.custom import NoBatchAxisError, takes_training
 from cnncore.layers.function import Function
 from cnncore.layers.lowering import lower
 from cnncore.layers.protocols import AnyLayer
@@ -37,8 +38,14 @@ def call(layer: AnyLayer, args: tuple[Any, ...], kwargs: dict[str, Any], trainin
     if current_recording() is not None:
         function = functools.partial(_function, layer, args, kwargs, None)
         return record(layer, key[::3], function, values, arrays, bool(training))
-    network, structure = _network(layer, args, kwargs, training, key)
-    return run(network, arrays, bool(training), structure)
+    try:
+        lowered, structure = _network(layer, args, kwargs, training, key)
+    except NoBatchAxisError:  # a layer that sums over the batch, for example: a model cannot have it, a call can
+        if takes_training(layer):
+            kwargs = {**kwargs, "training": training}
+        return map_structure(lambda result: np.asarray(result).view(Array), layer.call(*args, **kwargs))
+    layer.note_losses_of_call(lowered, arrays)
+    return run(lowered.network, arrays, bool(training), structure)
 
 
 def run(network: Any, arrays: list[np.ndarray], training: bool, structure: Any) -> Any:
@@ -63,7 +70,7 @@ def _network(layer: AnyLayer, args: Any, kwargs: Any, training: bool | None, key
     found = kept.get(key)
     if found is None:
         function = _function(layer, args, kwargs, training)
-        found = (lower(function).network, function.outputs)
+        found = (lower(function), function.outputs)
         while len(kept) >= _KEPT:
             kept.pop(next(iter(kept)))
         kept[key] = found

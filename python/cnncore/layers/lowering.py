@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,13 +48,14 @@ class Lowering:
         How many values the ops so far give for a sample.
     """
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, trainable: Mapping[int, bool] | None = None) -> None:
         self.builder = _core.GraphBuilder()
         self._seed = seed
         self._names: dict[int, str] = {}
         self._places: dict[str, int] = {}
         self._calls: dict[str, int] = {}
         self._current: list[str] = []
+        self._flags = trainable or {}
         self._trainable = [True]
         self._training: list[bool | None] = [None]
         self.parameters: dict[str, _core.Parameters] = {}
@@ -92,7 +93,7 @@ class Lowering:
         name = self._name(layer)
         self._calls[name] = self._calls.get(name, 0) + 1
         self._current.append(name)
-        self._trainable.append(self._trainable[-1] and layer.trainable)
+        self._trainable.append(self._trainable[-1] and self._flags.get(id(layer), layer.trainable))
         self._training.append(self._training[-1] if node.training is None else node.training)
         try:
             result = layer.lower_call(self, node, inputs)
@@ -104,7 +105,7 @@ class Lowering:
     def add_for(self, layer: AnyLayer, inputs: Sequence[int], **attributes: Any) -> int:
         """Add an op that calls Python and has weights of ``layer``, which may differ from the layer being lowered."""
         self._current.append(self._name(layer))
-        self._trainable.append(self._trainable[-1] and layer.trainable)
+        self._trainable.append(self._trainable[-1] and self._flags.get(id(layer), layer.trainable))
         try:
             return self.add("host", inputs, **attributes)
         finally:
@@ -175,20 +176,29 @@ class Lowered:
 
     def added_losses(self, x: Sequence[Any]) -> float:
         """Compute the sum of the losses that the layers add for a batch, with the layers as in inference."""
+        return sum(self.each_added_loss(x))
+
+    def each_added_loss(self, x: Sequence[Any]) -> list[float]:
+        """Compute what each call of ``add_loss`` adds for a batch, with the layers as in inference."""
         if not self.losses:
-            return 0.0
+            return []
         if self._losses_network is None:
             tensors = [loss.tensor for loss in self.losses]
             self._losses_network = _core.Network(self._graph.builder, tensors, self._graph.parameters)
         self._losses_network.precision = self.network.precision
         values = self._losses_network.forward(list(x))
-        return sum(
+        return [
             loss.weight * float(value.sum(dtype=np.float64) if loss.summed else value.mean(dtype=np.float64))
             for loss, value in zip(self.losses, values, strict=True)
-        )
+        ]
 
 
-def lower(function: Function, seed: int = 0, shapes: Sequence[Sequence[int]] | None = None) -> Lowered:
+def lower(
+    function: Function,
+    seed: int = 0,
+    shapes: Sequence[Sequence[int]] | None = None,
+    trainable: Mapping[int, bool] | None = None,
+) -> Lowered:
     """Make the network that computes the outputs of ``function`` from its inputs.
 
     Parameters
@@ -198,8 +208,10 @@ def lower(function: Function, seed: int = 0, shapes: Sequence[Sequence[int]] | N
         Of what layers draw in training.
     shapes : list of tuple of int, optional
         The shapes of the samples of each input, which may be others than those that the layers were connected for.
+    trainable : dict of int to bool, optional
+        For layers, by their ids, what stands for their attribute ``trainable``.
     """
-    graph = Lowering(seed)
+    graph = Lowering(seed, trainable)
     shapes = [tensor.shape[1:] for tensor in function.input_list] if shapes is None else shapes
     inputs = [graph.input(shape) for shape in shapes]
     one_output = not isinstance(function.outputs, (list, tuple, dict))

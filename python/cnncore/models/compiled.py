@@ -9,6 +9,7 @@ from cnncore import _checks, losses, optimizers
 from cnncore._not_here import UNCALLED, why_not_here
 from cnncore._structure import flatten
 from cnncore.models.compile_plan import Plan, keras_2_order
+from cnncore.models.frozen import note_compile
 from cnncore.models.own_loss import ModelLoss
 from cnncore.models.signature import Output
 from cnncore.models.structure import Structure
@@ -86,6 +87,7 @@ class Compiled(Structure):
         if self._known_function() is not None:  # the names of the outputs are known, so that a wrong one is found now
             plan.outputs(*self._known_outputs())
         self._optimizer, self._plan, self._outputs = new_optimizer, plan, None
+        note_compile(self)
         self.precision = new_precision
 
     def _refuse_methods_of_keras(self) -> None:

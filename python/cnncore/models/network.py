@@ -14,6 +14,7 @@ from cnncore.layers.lowering import lower
 from cnncore.layers.tensor import KerasTensor, Node, hidden_calls
 from cnncore.layers.unknown_sizes import is_known
 from cnncore.layers.variable import Variable
+from cnncore.models.frozen import Flags
 from cnncore.models.sized_networks import LoweredBySize, SizedNetworks
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Networked:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
+        self.trainable_flags = Flags()
         self._precision = "float32"
         self._lowered: Lowered | LoweredBySize | None = None
         self._lowered_key: Any = None
@@ -86,7 +88,7 @@ class Networked:
     def _refresh(self) -> None:
         with self._lock:
             version, function = structure_version(), self._used_function
-            key = (id(function), _state_of(function.layers))
+            key = (id(function), _state_of(function.layers), tuple(self.trainable_flags.kept.items()))
             if self._lowered is None or key != self._lowered_key:
                 old, before = self._lowered, None if self._lowered is None else self._lowered.network
                 lowered = self._lower()
@@ -106,7 +108,7 @@ class Networked:
         function, seed = self.trained_function, self.seed
 
         def make(shapes: Any) -> Lowered:
-            lowered = lower(function, seed, shapes)
+            lowered = lower(function, seed, shapes, self.trainable_flags.kept)
             _set_regularizers(lowered)
             return lowered
 

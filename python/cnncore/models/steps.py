@@ -51,6 +51,7 @@ class TrainingStep:
         self._loss_weights = [output.loss_weight for output in outputs]
         self._constraints = list(model._constraints())
         self._outputs = outputs
+        self._has_weights = network.parameter_count > 0
         self._probes: dict[tuple[tuple[int, ...], ...], FactorProbe] = {}
         self.finite = True
         self.report: Callable[[str], None] | None = None
@@ -64,6 +65,8 @@ class TrainingStep:
             The total loss before the update, then that of each output. Nothing is updated if the total is not finite.
         """
         show_inputs(self._losses, batch)
+        if not self._has_weights:
+            return self._measure(batch, room)
         if self._optimizer.evaluates:
             return self._iterate(batch, room)
         with self._lock:
@@ -78,6 +81,14 @@ class TrainingStep:
             for variable, constraint in self._constraints:
                 variable.assign(constraint(variable.numpy()))
             self.finite = (self._optimizer if rule is None else rule).finite
+        return values
+
+    def _measure(self, batch: Batch, room: list[Float32] | None) -> list[float]:
+        """Compute the losses of a model without weights."""
+        with self._lock:
+            values: list[float] = self._network.train_step(
+                batch.x, batch.y, self._losses, self._loss_weights, batch.weight, batch.indices, None, room
+            )
         return values
 
     def _iterate(self, batch: Batch, room: list[Float32] | None) -> list[float]:

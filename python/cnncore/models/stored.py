@@ -8,6 +8,7 @@ from os import PathLike
 from typing import Any
 
 from cnncore.layers.function import Function
+from cnncore.models.frozen import Flags
 from cnncore.models.graph_config import describe, lookup, rebuild
 from cnncore.models.old_words import check_format
 
@@ -61,7 +62,7 @@ class Stored:
     def __getstate__(self) -> dict[str, Any]:
         with self._lock:
             state: dict[str, Any] = super().__getstate__()  # type: ignore[misc]  # the layer's
-            for name in ("_lock", "_lowered", "_lowered_key", "_graph", "_wider"):
+            for name in ("_lock", "_lowered", "_lowered_key", "_graph", "_wider", "trainable_flags"):
                 state.pop(name, None)
             state |= {"_held_step": self.steps_done, "_checked_version": -1} | self._training_attributes()
             if self._graph is not None:
@@ -73,6 +74,7 @@ class Stored:
         graph, layers = state.pop("graph", None), state.pop("graph_layers", [])
         self.__dict__.update(state)
         self._lock, self._lowered, self._lowered_key, self._graph = threading.RLock(), None, None, None
+        self.trainable_flags = Flags()
         if graph is not None:
             inputs, outputs = rebuild(graph, *lookup(layers))
             self._graph = Function(inputs, outputs, type(self).__name__)

@@ -53,8 +53,13 @@ class Trainer(Products, Inference, OldWords):
         scripts for Keras 2 compile several models with one optimizer.
         """
         network = self._network_for_use()
+        if not any(slot.trainable for slot in network.slots):
+            warnings.warn(
+                f"The model {self.name!r} has no trainable weights: training measures the loss and changes nothing.",
+                stacklevel=_callers_level(),
+            )
         if not network.parameter_count:
-            raise ValueError(f'[fit] model "{self.name}" has no trainable weights, so there is nothing to train.')
+            return
         if self.optimizer.serves_another(self):
             warnings.warn(
                 f"{type(self.optimizer).__name__} is in use by another model, so {self.name!r} trains with a copy of "
