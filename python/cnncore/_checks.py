@@ -210,7 +210,7 @@ def contiguous(array: np.ndarray, dtype: Any) -> np.ndarray:
 
 
 def shape_of_sample(value: Any, name: str, owner: str) -> tuple[Any, ...]:
-    """A shape without its batch axis: a tuple of positive ints, and None for sizes that may be any."""
+    """A shape without its batch axis: a tuple of positive ints, and None for sizes that may have any value."""
     if isinstance(value, (list, tuple)) and None in value:
         known = iter(shape([1 if size is None else size for size in value], name, owner))
         return tuple(None if given is None else size for given, size in zip(value, known, strict=True))

@@ -76,7 +76,7 @@ OLDER_LAYERS: dict[str, tuple[str, ...]] = {
     ),
 }
 
-# Modules that only older versions of Keras have, or that are no part of its public names, by their paths.
+# Modules that only older versions of Keras have, or that are not public, by their paths.
 _MODULES: dict[str, tuple[str, ...]] = {
     "`model.summary()` prints the layers, `model.count_params()` counts the weights": ("utils.layer_utils",),
     "there is one device, the CPU": ("utils.multi_gpu_utils", "utils.training_utils"),
@@ -251,7 +251,7 @@ def why_no_module(path: str) -> str | None:
 
 
 def why_no_name(kind: str, name: str) -> str | None:
-    """Explain why there is no optimizer, loss, layer, ... that Keras knows under a name in any case.
+    """Explain why there is no optimizer, loss, layer, ... of a name that Keras knows, in lower or upper case.
 
     Examples
     --------

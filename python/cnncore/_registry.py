@@ -99,7 +99,7 @@ class Registry(Generic[T]):
             known = ", ".join(sorted({snake_case(known) for known in self._classes}))
             where = f"[{owner}] " if owner else ""
             reason = why_no_name(self.kind, name)
-            because = nearest(name, self._aliases) if reason is None else f" It is not here: {reason}."
+            because = nearest(name, self._aliases) if reason is None else f" It is not available: {reason}."
             raise ValueError(f"{where}Unknown {self.kind} {name!r}.{because} Known: {known}")
         return found
 

@@ -19,7 +19,7 @@ _IDX_MAGICS = (b"\0\0", b"\x1f\x8b")
 
 
 def fit_shape(x: NDArray[Any], input_shape: tuple[Any, ...], name: str) -> NDArray[Any]:
-    """`x` as a batch (n, *input_shape), where None is any size. Missing axes for channel and batch are added.
+    """`x` as a batch (n, *input_shape), in which None allows any size. Missing axes for channel and batch are added.
 
     Raises
     ------

@@ -84,7 +84,7 @@ def _from_mapping(data: Mapping[str, Any], structure: Any, names: Sequence[str],
 
 
 def prepare_x(x: Any, shape: tuple[Any, ...], name: str) -> np.ndarray:
-    """Samples as a C-contiguous uint8 or float32 array (samples, *shape), where None in ``shape`` is any size.
+    """Samples as a C-contiguous uint8 or float32 array (samples, *shape). None in ``shape`` allows any size.
 
     As in Keras, a last axis of size one may be missing or superfluous.
     """

@@ -222,7 +222,7 @@ class Compiled(Structure):
             loss = loss + penalty
         return loss
 
-    _penalties_come_later = False  # set while ``fit`` or ``evaluate`` call ``compute_loss``
+    _penalties_come_later = False  # True while ``fit`` or ``evaluate`` calls ``compute_loss``
 
     def _loss_of_outputs(self, y: Any, y_pred: Any, sample_weight: Any) -> Any:
         self._require_compiled("compute_loss")
@@ -249,7 +249,7 @@ class Compiled(Structure):
 
     @property
     def _has_loss(self) -> bool:
-        """Whether ``compile`` was given a loss, or a subclass has ``compute_loss``."""
+        """Whether ``compile`` was given a loss, or a subclass defines ``compute_loss``."""
         return self._says_its_loss or (self._plan is not None and self._plan.has_loss)
 
     def _require_loss(self, what: str) -> None:

@@ -96,7 +96,7 @@ class FactorProbe:
     most_rows : int
         A dense layer with more inputs is described by the rows of its input instead of their second moments.
     shapes : list of tuple of int, optional
-        The shapes of the samples of each input, where the model does not fix them.
+        The shapes of the samples of each input, if the model does not fix them.
 
     Attributes
     ----------

@@ -31,7 +31,7 @@ class Meter:
         The number of samples in an epoch, and so the largest number of predictions to keep. With 0 none are kept, and
         :meth:`measure` must be called instead.
     network : optional
-        The model's network, which says the shapes of predictions where ``outputs`` have sizes that are None.
+        The model's network. It knows the shapes of predictions if sizes of ``outputs`` are None.
     """
 
     def __init__(
@@ -40,9 +40,9 @@ class Meter:
         self._outputs, self._network = outputs, network
         self._measured = samples != 0 and any(output.all_metrics for output in outputs)
         self._sized = all(None not in output.shape for output in outputs)
-        if getattr(network, "may_change", False):  # then images of another size may come
+        if getattr(network, "may_change", False):  # a later batch may have images of another size
             self._sized &= all(len(output.shape) == 1 for output in outputs)
-        self._loose: list[Float32] = []  # predictions of a batch whose size is its own
+        self._loose: list[Float32] = []  # predictions of one batch, if batches have different sizes
         row_bytes = max(4 * math.prod(output.shape) for output in outputs) if self._sized else _METRIC_BYTES
         wanted = _METRIC_BYTES // row_bytes if samples is None else min(samples, _METRIC_BYTES // row_bytes)
         self._make_buffers(max(batch_size, wanted, 1) if self._measured else 0)

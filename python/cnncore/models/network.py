@@ -117,7 +117,7 @@ class Networked:
         return LoweredBySize(make, function)
 
     def _expect_sizes_of(self, arrays: list[np.ndarray]) -> None:
-        """Take data as the example for what is asked of the network before it computes, if sizes may be any."""
+        """Remember the sizes of data, for questions to a network whose inputs may have any size before it computes."""
         network = self._network_for_use()
         if isinstance(network, SizedNetworks):
             network.expect(arrays)

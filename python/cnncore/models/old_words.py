@@ -32,7 +32,7 @@ def fit_arguments(old_words: dict[str, Any], epochs: int) -> int:
 
 
 def check_format(save_format: str | None, filepath: Any) -> None:
-    """Warn of Keras 2's argument ``save_format`` where it says what the file's name says; otherwise it is an error."""
+    """Warn of the argument ``save_format`` of Keras 2 if it agrees with the name of the file; else raise an error."""
     if save_format is None:
         return
     ends = {"h5": (".h5", ".hdf5"), "hdf5": (".h5", ".hdf5"), "keras": (".keras",)}.get(save_format, ())

@@ -42,7 +42,7 @@ class Parts(Layer):
 
     @property
     def _is_graph_known(self) -> bool:
-        """Whether it is known what the model computes, so that :attr:`graph` can be asked for."""
+        """Whether the graph of the model is known, so that :attr:`graph` does not raise an error."""
         return self._graph is not None
 
     def _require_built(self) -> None:

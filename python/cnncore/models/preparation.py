@@ -43,7 +43,7 @@ class Preparation(Compiled):
         return self._remembered.get("signature", sources, lambda: self._make_signature(with_targets))
 
     def _signature_for(self, x: Any, with_targets: bool = True) -> Signature:
-        """What a batch ``x`` must look like, which may be the first one of another size than before."""
+        """What a batch ``x`` must look like. Its sizes may differ from those of earlier batches."""
         self._build_for(x)
         return self._signature(with_targets)
 

@@ -229,7 +229,7 @@ class Sequential(Model):
         """Build the model for an input of this shape, if it is not built."""
         self.build_for_shapes(tuple(input_shape[1:]))
 
-    takes_other_sizes = True  # as far as its layers do
+    takes_other_sizes = True  # if its layers do
 
     def _changed(self) -> None:
         self._graph = self._wider = self._sizes_that_fit = None

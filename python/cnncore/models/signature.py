@@ -42,7 +42,7 @@ class Output(NamedTuple):
     """One output of a model and what it is trained for."""
 
     name: str
-    shape: tuple[Any, ...]  # the shape of a sample; sizes are None where they depend on those of the inputs
+    shape: tuple[Any, ...]  # the shape of a sample; sizes that depend on those of the inputs are None
     loss: Loss | None
     loss_weight: float
     metrics: list[tuple[str, Metric]]  # by their name in logs; these are not weighted by sample weights
@@ -64,11 +64,11 @@ class Signature(NamedTuple):
     output_structure: Any
     outputs: Sequence[Output]
     any_size: bool = False  # whether a size of an input is None
-    # from the shapes of the inputs' samples to those of the outputs'; None where these are known
+    # from the shapes of samples of the inputs to those of the outputs; None if the latter are known
     output_shapes: Callable[[tuple[tuple[int, ...], ...]], Sequence[tuple[int, ...]]] | None = None
 
     def for_sizes_of(self, arrays: Sequence[np.ndarray]) -> Signature:
-        """The signature for inputs of these sizes."""
+        """The signature for inputs with the sizes of these arrays."""
         if self.output_shapes is None:
             return self
         shapes = self.output_shapes(tuple(array.shape[1:] for array in arrays))

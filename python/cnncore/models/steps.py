@@ -21,7 +21,7 @@ from cnncore.optimizers.newton.objective import Vector
 
 __all__ = ["EvaluationStep", "TrainingStep", "first_non_finite_layer", "raise_training_error"]
 
-_MOST_PROBES = 8  # how many sizes of samples a step keeps them for
+_MOST_PROBES = 8  # the largest number of sizes of samples for which a step keeps a probe
 
 
 class TrainingStep:

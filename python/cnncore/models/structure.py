@@ -10,7 +10,7 @@ What the structure gives to ``Trainer`` (``self`` is the model):
 ``_build_for(x)``
     Fixes the shapes of the inputs by data: an array, or a list or dict of arrays. Does nothing if they are known.
 ``_expect_sizes_of(arrays)``
-    Where sizes of the inputs are None: takes checked arrays as the example of a size that fits.
+    If sizes of the inputs are None: remembers the sizes of checked arrays as sizes that fit.
 ``graph``
     The graph of layers. Its ``inputs`` and ``outputs`` are what the user gave: a tensor, or nested lists and dicts of
     tensors. Its ``input_list`` and ``output_list`` are these tensors in the order in which the network takes and gives

@@ -24,7 +24,8 @@ OPTIMIZER_MEMORY = f"{OPTIMIZER}/memory"
 def training_state(model: Any, weights: Mapping[str, Any]) -> tuple[dict[str, Any], Tensors]:
     """The optimizer and its state, as a description and as tensors."""
     network = model.network
-    by_hand = bool(model.optimizer.array_ids)  # the state is that of a list of variables that `apply` was called with
+    # whether the state belongs to a list of variables that `apply` was called with
+    by_hand = bool(model.optimizer.array_ids)
     state = {"step": np.int64(0)} if by_hand else model.optimizer.state_dict()
     step = int(state.pop("step"))
     names = {(id(variable.layer), variable.index): name for name, variable in weights.items()}
