@@ -285,6 +285,49 @@ class TestTraining:
             for ours, theirs in zip(model.get_weights(), weights, strict=True):
                 np.testing.assert_array_equal(ours, theirs)
 
+    def test_the_same_bits_at_any_number_of_threads(self):
+        start, before, found = two_headed(cnncore).get_weights(), cnncore.get_num_threads(), []
+        try:
+            for threads in (1, 2, 5):
+                cnncore.set_num_threads(threads)
+                model = compiled(cnncore, two_headed(cnncore))
+                model.set_weights(start)
+                logs = model.fit(batches(), verbose=0).history
+                found.append([*model.get_weights(), *logs.values(), *model.predict(images(3, 14, 6))])
+        finally:
+            cnncore.set_num_threads(before)
+        for other in found[1:]:
+            for a, b in zip(found[0], other, strict=True):
+                np.testing.assert_array_equal(a, b)
+
+    def test_own_steps_on_a_tape(self):
+        """A subclass whose call is followed, whose train_step is its own, and whose batches have several sizes."""
+
+        class Net(Model):
+            def __init__(self):
+                super().__init__()
+                self.conv = layers.Conv2D(1, 3, padding="same")
+
+            def call(self, x):
+                return self.conv(x)
+
+            def train_step(self, data):
+                x, y = data
+                with cnncore.GradientTape() as tape:
+                    loss = self.compute_loss(y=y, y_pred=self(x, training=True))
+                gradients = tape.gradient(loss, self.trainable_variables)
+                self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
+                return {"loss": loss}
+
+        own, plain = Net(), Sequential([layers.Conv2D(1, 3, padding="same")])
+        for model in (own, plain):
+            model.build((None, 5, 5, 1))
+            model.compile("adam", "mse")
+        own.set_weights(plain.get_weights())
+        for model in (own, plain):
+            model.fit(squares(5, 7, 6), verbose=0)
+        np.testing.assert_allclose(own.conv.kernel, plain.layers[0].kernel, rtol=1e-4, atol=1e-6)
+
     def test_dropout_counts_the_steps_of_all_sizes(self):
         model = Sequential([Input((None, None, 1)), layers.Dropout(0.5), layers.Conv2D(1, 1)], seed=3)
         model.compile("sgd", "mse")
@@ -533,6 +576,28 @@ class TestOtherSizesThanBefore:
         for ours, theirs in zip(model.get_weights(), wide.get_weights(), strict=True):
             np.testing.assert_array_equal(ours, theirs)
 
+    def test_the_state_of_the_optimizer_when_a_size_comes_late(self):
+        """A batch of another size comes after steps that nobody prepared ahead."""
+        data = [(x, x) for x, _ in squares(8, 8, 12, 8)]
+
+        class Lazy(cnncore.utils.PyDataset):
+            workers = 0
+
+            def __len__(self):
+                return len(data)
+
+            def __getitem__(self, index):
+                return data[index]
+
+        model, wide = chain(cnncore, Input((8, 8, 1))), chain(cnncore, Input((None, None, 1)))
+        wide.set_weights(model.get_weights())
+        for m in (model, wide):
+            m.compile("adam", "mse")
+            m.fit(Lazy(), shuffle=False, verbose=0)
+        assert model.optimizer.step == model.steps_done == 4
+        for ours, theirs in zip(model.get_weights(), wide.get_weights(), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
     def test_a_subclass(self):
         class Net(Model):
             def __init__(self):
@@ -546,6 +611,28 @@ class TestOtherSizesThanBefore:
         small, large = images(2, 8, 8, 1), images(2, 9, 12, 1)
         assert model(small).shape == model.predict(large).shape == (2, 2)
         np.testing.assert_allclose(model(large), model.head(model.pool(model.conv(large))), rtol=1e-5, atol=1e-6)
+
+    def test_a_subclass_that_computes_with_sizes(self):
+        class Net(Model):
+            def __init__(self):
+                super().__init__()
+                self.conv = layers.Conv2D(2, 1)
+
+            def call(self, inputs):
+                x = inputs["image"]
+                y = self.conv(x) / (x.shape[1] * x.shape[2])
+                return layers.MaxPooling2D()(y) if x.shape[1] > 8 else y
+
+        model = Net()
+        model.compile("sgd", "mse")
+        for height, width, rows, columns in ((8, 8, 8, 8), (9, 12, 4, 6), (7, 8, 7, 8), (8, 8, 8, 8)):
+            x = {"image": images(2, height, width, 1)}
+            y = model.conv(x["image"]) / (height * width)
+            y = layers.MaxPooling2D()(y) if height > 8 else y
+            assert y.shape == (2, rows, columns, 2)
+            np.testing.assert_allclose(model(x), y, rtol=1e-5, atol=1e-6)
+            model.fit(x, np.zeros(y.shape), verbose=0)
+        assert model.steps_done == 4
 
     @pytest.mark.parametrize(
         ("make", "shape"),

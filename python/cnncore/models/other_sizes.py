@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from cnncore._structure import pack_like
+from cnncore._structure import flatten, pack_like
 from cnncore.layers import custom
 from cnncore.layers.base import structure_changed
 from cnncore.layers.function import Function
 from cnncore.layers.tensor import KerasTensor, hidden_calls
-from cnncore.layers.unknown_sizes import fits
+from cnncore.layers.unknown_sizes import UnknownSizeError, fits, is_known
 from cnncore.models.arrange import arrange
 from cnncore.models.parts import Parts
 
@@ -50,15 +50,10 @@ class OtherSizes(Parts):
             return
         function = self._used_function
         tensors = function.input_list
-        if len(tensors) == 1:
-            if isinstance(x, (list, tuple)) and len(x) == 1:
-                x = x[0]
-            values = [x]
-        else:
-            try:
-                values = arrange(function.inputs, self.input_names, x, self.name)
-            except ValueError:
-                return
+        try:
+            values = arrange(function.inputs, self.input_names, x, self.name)
+        except ValueError:
+            return
         shapes = [_shape_like(value, tensor.shape) for value, tensor in zip(values, tensors, strict=True)]
         wanted = [tuple(tensor.shape) for tensor in tensors]
         if all(shape is None or fits(shape, own) for shape, own in zip(shapes, wanted, strict=True)):
@@ -71,6 +66,18 @@ class OtherSizes(Parts):
         ]
         self._widen(wider, [own if shape is None else shape for shape, own in zip(shapes, wanted, strict=True)])
 
+    def _followed(self, inputs: Any) -> Function:
+        """What the ``call`` of a subclass does with tensors. If it computes with sizes that they do not know, this is
+        a single node, which is followed for each size of the data.
+        """
+        try:
+            return custom.follow(self, inputs)
+        except (TypeError, ValueError) as error:
+            if isinstance(error, UnknownSizeError) or all(is_known(tensor.shape) for tensor in flatten(inputs)):
+                raise
+        with hidden_calls():
+            return Function(inputs, self.call_on_tensors((inputs,), {}, None), self.name)
+
     def _widen(self, wider: list[tuple[Any, ...]], shapes: list[tuple[Any, ...]]) -> None:
         function = self._function
         fresh = [
@@ -81,7 +88,7 @@ class OtherSizes(Parts):
         try:
             with hidden_calls():
                 if self._follows_call:
-                    found = custom.follow(self, inputs)
+                    found = self._followed(inputs)
                 else:
                     found = Function(inputs, function.apply(fresh), self.name)
             found.compute_output_shape(shapes)
@@ -104,8 +111,12 @@ class CurrentNetwork:
     def __init__(self, model: Any) -> None:
         self._model = model
 
+    def now(self) -> Any:
+        """The network of the model as it is now."""
+        return self._model._network_for_use()
+
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._model._network_for_use(), name)
+        return getattr(self.now(), name)
 
     @property
     def step(self) -> int:
@@ -118,7 +129,7 @@ class CurrentNetwork:
 
     def output_shapes_for(self, x: Any) -> list[tuple[int, ...]]:
         """The shapes of the outputs for samples of these inputs."""
-        network = self._model._network_for_use()
+        network = self.now()
         found = getattr(network, "output_shapes_for", None)
         return list(network.output_shapes) if found is None else list(found(x))
 

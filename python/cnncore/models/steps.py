@@ -14,6 +14,7 @@ from cnncore.errors import TrainingError
 from cnncore.layers.function import Function
 from cnncore.layers.lowering import lower
 from cnncore.models.factors import FactorProbe
+from cnncore.models.other_sizes import CurrentNetwork
 from cnncore.models.own_loss import show_inputs
 from cnncore.models.signature import Output
 from cnncore.models.sources import Batch
@@ -49,6 +50,7 @@ class TrainingStep:
         self._model, self._network, self._optimizer, self._lock = model, network, model.optimizer, model._lock
         self._losses = [None if output.loss is None else output.loss.core(output.shape) for output in outputs]
         self._loss_weights = [output.loss_weight for output in outputs]
+        self._may_change = isinstance(network, CurrentNetwork)
         self._constraints = list(model._constraints())
         self._outputs = outputs
         self._has_weights = network.parameter_count > 0
@@ -70,14 +72,16 @@ class TrainingStep:
         if self._optimizer.evaluates:
             return self._iterate(batch, room)
         with self._lock:
+            # a network that is new gets the optimizer's state, which is done before the step is prepared
+            network = self._network.now() if self._may_change else self._network
             rule = self._optimizer.prepare_step()
-            values: list[float] = self._network.train_step(
+            values: list[float] = network.train_step(
                 batch.x, batch.y, self._losses, self._loss_weights, batch.weight, batch.indices, rule, room
             )
             if rule is None and math.isfinite(values[0]):
-                parameters = self._network.get_parameters()
-                self._optimizer.apply_flat(parameters, self._network.gradients)
-                self._network.set_parameters(parameters)
+                parameters = network.get_parameters()
+                self._optimizer.apply_flat(parameters, network.gradients)
+                network.set_parameters(parameters)
             for variable, constraint in self._constraints:
                 variable.assign(constraint(variable.numpy()))
             self.finite = (self._optimizer if rule is None else rule).finite
@@ -94,7 +98,7 @@ class TrainingStep:
     def _iterate(self, batch: Batch, room: list[Float32] | None) -> list[float]:
         """A step of an optimizer that evaluates the loss at several points."""
         with self._lock:
-            network = self._network
+            network = self._network.now() if self._may_change else self._network
             make_probe = functools.partial(self._make_probe, tuple(array.shape[1:] for array in batch.x))
             objective = BatchObjective(network, batch, self._losses, self._loss_weights, room, make_probe, self.report)
             params = network.get_parameters()
