@@ -8,6 +8,7 @@ import pytest
 from cnncore import Sequential, TrainingError, losses, metrics, optimizers, utils
 from cnncore.callbacks import Callback, LambdaCallback
 from cnncore.layers import Conv2D, Dense, Dropout, Flatten
+from cnncore.models.class_weights import weights_of_classes
 
 
 def same_weights(a, b):
@@ -189,6 +190,12 @@ class TestWeighting:
         one_hot = make_model(loss="categorical_crossentropy")
         one_hot.fit(x, utils.to_categorical(y), class_weight={0: 0.5, 2: 3.0})
         assert same_weights(by_class, one_hot)
+
+    @pytest.mark.parametrize("shape", [(4,), (4, 1)])
+    def test_the_class_of_a_target_that_is_not_whole_is_the_nearest(self, shape):
+        """As in Keras: 0.9, a smoothed 1, has the weight of class 1."""
+        targets = np.array([0.1, 0.9, 1.0, 0.0], np.float32).reshape(shape)
+        assert weights_of_classes({1: 5.0}, targets, (1,), "fit").tolist() == [1.0, 5.0, 5.0, 1.0]
 
 
 class TestNonFiniteLoss:

@@ -66,6 +66,8 @@ class TestTable:
         for positions in ([0.5, 1.0], [0.01, 0.02, 1.0]):
             with pytest.raises(ValueError, match=r"\[summary\] expected"):
                 summary(test_document.sample_model(), positions=positions)
+        with pytest.raises(TypeError, match=r"\[summary\] expected `positions` to be a number"):
+            summary(test_document.sample_model(), positions=[0.5, 0.8, "wide"])
 
     def test_graphs_tell_connections(self):
         x = Input((6, 6, 3))

@@ -67,9 +67,11 @@ def weights_of_classes(
 
 
 def _labels(y: np.ndarray) -> Any:
-    """The class of each sample. None if the targets do not give one class for each sample."""
-    if y.ndim == 1:
-        return y.astype(np.int64)
-    if y.ndim != 2:
+    """The class of each sample, to which targets that are not whole are rounded, as in Keras. None if the targets do
+    not give one class for each sample.
+    """
+    if y.ndim not in (1, 2):
         return None
-    return y[:, 0].astype(np.int64) if y.shape[1] == 1 else y.argmax(axis=-1)
+    if y.ndim == 2 and y.shape[1] > 1:
+        return y.argmax(axis=-1)
+    return np.rint(y.ravel()).astype(np.int64)

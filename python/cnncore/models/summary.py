@@ -122,7 +122,7 @@ def _widths(rows: list[list[str]], line_length: int | None, positions: Sequence[
     length = line_length or sum(_WIDTHS)
     if not isinstance(positions, (list, tuple, type(None))):
         raise TypeError(f"[summary] expected `positions` as a list. Received: positions={positions!r:.80}")
-    given = list(positions or _ENDS[columns])
+    given = [_checks.number(end, "positions", "summary") for end in positions or _ENDS[columns]]
     if len(given) != columns:
         raise ValueError(f"[summary] expected {columns} positions. Received: positions={positions!r}")
     ends = [int(end * length) if given[-1] <= 1 else int(end) for end in given]
