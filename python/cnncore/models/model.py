@@ -1,13 +1,13 @@
 """Model: a graph of layers, called like a layer and described for files.
 
-What a model is made of is in ``parts.py``, its network in the core in ``network.py``, and how it is trained in
-``trainer.py``. ``structure.py`` says what these halves know of each other.
+The layers, inputs and weights of a model are in ``parts.py``, its summary and config in ``described.py``, its network
+in the core in ``network.py``, and its training in ``trainer.py``. ``structure.py`` says what the structure of a model
+and its training know of each other.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,19 +25,19 @@ from cnncore.layers.function import Function
 from cnncore.layers.input_layer import Input, InputLayer
 from cnncore.layers.tensor import KerasTensor, Node, is_symbolic, visible_calls
 from cnncore.models.arrange import arrange, as_arrays, fitting, map_shapes
-from cnncore.models.graph_config import describe, descriptions_of, layers_from, lookup, rebuild, sharing
+from cnncore.models.described import Described
+from cnncore.models.graph_config import layers_from, lookup, rebuild, sharing
 from cnncore.models.network import Networked
 from cnncore.models.other_sizes import OtherSizes
 from cnncore.models.recorded import recorded_call
 from cnncore.models.stored import Stored
-from cnncore.models.summary import print_summary
 from cnncore.models.trainer import Trainer
 
 __all__ = ["Model"]
 
 
 @registry.register("functional")
-class Model(OtherSizes, Trainer, Stored, Networked, Layer):
+class Model(Described, OtherSizes, Trainer, Stored, Networked, Layer):
     """A graph of layers with any number of inputs and outputs.
 
     There are three ways to make one. ``Model(inputs, outputs)`` takes the layers between tensors; :class:`Sequential`
@@ -273,54 +273,10 @@ class Model(OtherSizes, Trainer, Stored, Networked, Layer):
     def lower(self, graph: Any, inputs: Sequence[int]) -> list[int]:
         return self._function.lower(graph, inputs)
 
-    # --- description --------------------------------------------------------------------------------------------------
-    def summary(
-        self,
-        line_length: int | None = None,
-        positions: Sequence[float] | None = None,
-        print_fn: Callable[[str], Any] | None = None,
-        expand_nested: bool = False,
-        show_trainable: bool = False,
-        layer_range: Sequence[str] | None = None,
-    ) -> None:
-        """Print layers, output shapes and numbers of parameters.
-
-        Parameters
-        ----------
-        line_length : int, optional
-            Width of the table; as wide as its content needs by default, but at least 65 characters.
-        positions : list of float, optional
-            Where the columns end: fractions of the width, or absolute positions.
-        print_fn : callable, default print
-            Called with each line.
-        expand_nested : bool, default False
-            Whether to show the layers of models inside.
-        show_trainable : bool, default False
-            Whether to show which layers are trained.
-        layer_range : (str, str), optional
-            Names, or regular expressions, of the first and the last layer to show.
-
-        Raises
-        ------
-        ValueError
-            If the shape of the input is not known.
-        """
-        self._require_built()
-        print_summary(self, line_length, positions, print_fn or print, expand_nested, show_trainable, layer_range)
-
-    def get_config(self) -> dict[str, Any]:
-        """Layers, their calls, seed and precision, ready for JSON."""
-        base = {"name": self.name, "trainable": self._trainable}
-        if self._follows_call or type(self).__init__ is not Model.__init__:
-            return self._with_given(base)
-        with sharing():
-            layers = descriptions_of(self.layers)
-        return base | {
-            "seed": self.seed,
-            "precision": self.precision,
-            "layers": layers,
-            **describe(self._function),
-        }
+    # --- from files ---------------------------------------------------------------------------------------------------
+    @property
+    def _has_own_constructor(self) -> bool:
+        return type(self).__init__ is not Model.__init__
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
@@ -350,24 +306,6 @@ class Model(OtherSizes, Trainer, Stored, Networked, Layer):
         model.precision = config.get("precision", "float32")
         model._trainable = _checks.boolean(config.get("trainable", True), "trainable", cls.__name__)
         return model
-
-    def to_json(self, **kwargs: Any) -> str:
-        """The model's structure, without weights, as JSON; :func:`cnncore.models.model_from_json` reads it.
-
-        Parameters
-        ----------
-        **kwargs
-            For :func:`json.dumps`.
-        """
-        return str(json.dumps(registry.serialize(self), **kwargs))
-
-    def __repr__(self) -> str:
-        if not self.built:
-            return f"<{type(self).__name__} {self.name}, not built>"
-        return (
-            f"<{type(self).__name__} {self.name}: {len(self.layers)} layers, {self.input_shape} -> "
-            f"{self.output_shape}, {self.count_params():,} parameters>"
-        )
 
 
 def _check_names(layers: list[Layer], owner: str) -> None:
