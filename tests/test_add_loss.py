@@ -5,9 +5,10 @@ import pytest
 
 from cnncore import Input, Model, Sequential, losses, ops
 from cnncore import backend as K  # noqa: N812 (as scripts call it)
-from cnncore.layers import Conv2D, Dense, Flatten, Lambda, Layer
+from cnncore.layers import ActivityRegularization, Conv2D, Dense, Flatten, Lambda, Layer
 from cnncore.models import clone_model
 from cnncore.optimizers import SGD
+from cnncore.regularizers import L1L2
 from cnncore.testing import check_gradients
 
 RNG = np.random.default_rng(0)
@@ -207,3 +208,23 @@ def test_what_is_refused():
     with pytest.raises(ValueError, match="compiled with a loss"):
         late.fit(X, Y)
     assert Lambda(lambda v: K.mean(v, axis=1, keepdims=True))(X).shape == (48, 1)
+
+
+def test_evaluate_counts_penalties_of_activities():
+    """As Keras does, for a layer's own regularizer and for the layer that is one: the mean over the samples."""
+    x = np.float32([[1.0, 2.0], [3.0, -4.0]])
+    model = Sequential(
+        [
+            Input((2,)),
+            Dense(2, kernel_initializer="identity", activity_regularizer=L1L2(0.1, 0.01)),
+            ActivityRegularization(l1=0.5),
+        ]
+    )
+    model.compile(SGD(0.0), "mse")
+    expected = (0.6 * np.abs(x).sum() + 0.01 * np.square(x).sum()) / 2
+    assert model.evaluate(x, x, verbose=0) == pytest.approx(expected, rel=1e-6)
+    assert model.evaluate(x, x, batch_size=1, verbose=0) == pytest.approx(expected, rel=1e-6)
+    assert model.train_on_batch(x, x) == pytest.approx(expected, rel=1e-6)
+    layer = model.layers[0]
+    layer(x)
+    assert layer.losses == [pytest.approx((0.1 * np.abs(x).sum() + 0.01 * np.square(x).sum()) / 2)]

@@ -133,16 +133,6 @@ class TestTraining:
         own, mean = model.train_on_batch(self.x, self.y), theirs.train_on_batch(self.x, self.y)
         assert own < float(np.ravel(mean)[0])  # Keras' value contains the greater loss of the first batch
 
-    def test_evaluate_leaves_out_activity_regularizers(self):
-        def value(library):
-            model = dense(library, kernel_initializer="ones", activity_regularizer=library.regularizers.L2(0.5))
-            model.compile("sgd", "mse")
-            return model.evaluate(self.x, model.predict(self.x, verbose=0), verbose=0)
-
-        ours, theirs = both(value)
-        assert ours == pytest.approx(0.0, abs=1e-6)
-        assert theirs > 0.1
-
     def test_nothing_is_printed_unless_asked_for(self, capsys):
         model = dense(cnncore)
         model.compile("sgd", "mse")

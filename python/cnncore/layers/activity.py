@@ -11,7 +11,7 @@ from cnncore._structure import flatten
 from cnncore.layers.protocols import AnyLayer, Graph
 from cnncore.layers.taped import TapedFunction
 
-__all__ = ["add_penalties", "is_known", "is_own"]
+__all__ = ["add_penalties", "is_known", "is_own", "penalized"]
 
 
 def add_penalties(graph: Graph, layer: AnyLayer, result: Any) -> Any:
@@ -39,7 +39,22 @@ def add_penalties(graph: Graph, layer: AnyLayer, result: Any) -> Any:
     if not is_known(penalty):
         return result
     l1, l2 = float(getattr(penalty, "l1", 0.0)), float(getattr(penalty, "l2", 0.0))
-    return [graph.add("activity_regularization", [item], layer.name, l1=l1, l2=l2) for item in flatten(result)]
+    return [penalized(graph, item, layer.name, l1, l2) for item in flatten(result)]
+
+
+def penalized(graph: Graph, tensor: int, name: str, l1: float, l2: float) -> int:
+    """Add a penalty that the core computes on a tensor, and return the id to use in its place.
+
+    The core adds it in training. An evaluation does not compute what happens in training only, so it asks for the
+    penalty of each sample.
+    """
+
+    def of_each(arrays: Sequence[Any], training: bool) -> Any:
+        rows = arrays[0].reshape(len(arrays[0]), -1).astype(np.float64)
+        return (l1 * np.abs(rows).sum(axis=1) + l2 * np.square(rows).sum(axis=1)).astype(np.float32)[:, np.newaxis]
+
+    graph.note_loss(graph.add("host", [tensor], name, forward=of_each, backward=None, shape=(1,)))
+    return graph.add("activity_regularization", [tensor], name, l1=l1, l2=l2)
 
 
 def is_own(penalty: Any) -> bool:
