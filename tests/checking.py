@@ -1,4 +1,4 @@
-"""What several test modules need: comparing within a bound, forcing an ISA, arrays that expose stray reads."""
+"""Helpers that several test modules share: comparing within a bound, forcing an ISA, arrays that expose stray reads."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 import reference as ref
 from cnncore import _core
 
-# Every ISA the library knows, so that a machine without one shows a skipped test, not a missing one.
+# Every ISA that the library knows, so that on a machine without one of them the test is skipped, not left out.
 KNOWN_ISAS = ("scalar", "avx2", "avx512", "avx512_bf16", "amx", "neon")
-# Those with float32 kernels of their own: avx512_bf16 and amx are avx512 with products of bfloat16.
+# The ISAs that have their own float32 kernels. avx512_bf16 and amx use those of avx512 and add products of bfloat16.
 FLOAT32_ISAS = ("scalar", "avx2", "avx512", "neon")
 
 GUARD = 64  # floats on either side of an array, more than any vector register holds
@@ -20,7 +20,7 @@ GUARD = 64  # floats on either side of an array, more than any vector register h
 
 @contextmanager
 def forced_isa(name: str) -> Iterator[None]:
-    """Run the body with the kernels of one ISA; skip where this machine lacks it."""
+    """Run the body with the kernels of one ISA; skip the test if this machine does not have it."""
     if name not in _core.available_isas():
         pytest.skip(f"this machine has no {name}; it has {', '.join(_core.available_isas())}")
     before = _core.isa()
@@ -43,9 +43,9 @@ def num_threads(threads: int) -> Iterator[None]:
 
 
 def guarded(values: NDArray[np.floating], offset: int = 0) -> NDArray[np.float32]:
-    """A C-contiguous float32 copy between NaNs, ``offset`` floats from where the allocator aligns.
+    """Return a C-contiguous float32 copy with NaNs before and after it, ``offset`` floats behind an aligned address.
 
-    A kernel that reads past either end takes a NaN into its sums; one that assumes alignment faults.
+    A kernel that reads past either end gets a NaN into its sums. A kernel that wrongly assumes alignment crashes.
     """
     buffer = np.full(values.size + 2 * GUARD, np.nan, np.float32)
     inside = buffer[GUARD + offset : GUARD + offset + values.size].reshape(values.shape)
@@ -60,11 +60,11 @@ def samples(rng: np.random.Generator, *shape: int, exact: bool = False) -> NDArr
 
 
 def assert_close(actual: NDArray[np.float32], expected: ref.Array, bound: ref.Array | float, what: str = "") -> None:
-    """Each element within its own bound, none of them NaN."""
+    """Assert that each element is within its own bound of the expected one, and that none is NaN."""
     assert actual.dtype == np.float32, what
     assert actual.shape == expected.shape, what
     error = np.abs(actual - expected)
-    if not np.all(error <= bound):  # also where an error is NaN
+    if not np.all(error <= bound):  # true for a NaN as well
         excess = np.where(np.isnan(error), np.inf, error - bound)
         worst = np.unravel_index(np.argmax(excess), excess.shape)
         limit = float(np.broadcast_to(bound, error.shape)[worst])

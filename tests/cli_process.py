@@ -1,4 +1,4 @@
-"""The command line in a process of its own, and a model that it trained: shared by the tests of the command line."""
+"""Shared by the tests of the command line: runs it in a separate process, and gives a model that it trained."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ COMMAND = [sys.executable, "-m", "cnncore"]
 
 
 def run(*arguments, cwd=None, **environment):
-    """The finished process of ``cnncore *arguments``."""
+    """Run ``cnncore *arguments`` and return the finished process."""
     variables = {name: value for name, value in os.environ.items() if name != "CNNCORE_DATA_DIR"}
     return subprocess.run(
         [*COMMAND, *map(str, arguments)],
@@ -39,7 +39,7 @@ def dataset(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def trained(dataset, tmp_path_factory):
-    """A saved model and what training it printed."""
+    """The path of a saved model, and the text that its training printed."""
     path = tmp_path_factory.mktemp("model") / "model.safetensors"
     result = run("train", "--data", dataset, "--epochs", 6, "--batch-size", 16, "--out", path)
     assert result.returncode == 0, result.stderr

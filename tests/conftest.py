@@ -1,7 +1,7 @@
-"""Fixtures shared by the tests of the Python layer: a data set a tiny network learns, and such a network.
+"""Fixtures shared by the tests of the Python layer: a data set that a tiny network can learn, and such a network.
 
-``pytest --precision bfloat16`` (or bfloat16_3x) runs the suite on networks that compute in that precision wherever they
-are asked for float32, but for tests marked ``names_precision``.
+``pytest --precision bfloat16`` (or bfloat16_3x) runs the suite with networks that compute in that precision wherever
+they are asked for float32. Tests marked ``names_precision`` are skipped then.
 """
 
 import signal
@@ -25,7 +25,8 @@ def pytest_configure(config):
     config.addinivalue_line(
         "markers", "names_precision: says itself what it computes in, or holds float32 to its own accuracy"
     )
-    # A shell's background jobs ignore Ctrl-C, and so would the programs that tests start and interrupt.
+    # Background jobs of a shell ignore Ctrl-C (SIGINT), and the programs that tests start and interrupt would inherit
+    # this.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.option.precision != FLOAT32:
         _core.Network = network_in(config.option.precision)
@@ -35,12 +36,14 @@ def pytest_collection_modifyitems(config, items):
     if config.option.precision == FLOAT32:
         return
     for item in items:
-        if item.get_closest_marker("names_precision") or item.name.endswith(".Networked.precision"):  # its docstring
+        if item.get_closest_marker("names_precision") or item.name.endswith(
+            ".Networked.precision"
+        ):  # the docstring of the property
             item.add_marker(pytest.mark.skip(reason="names its precision or holds float32 to its accuracy"))
 
 
 def network_in(precision):
-    """A class of networks that take float32 for ``precision``."""
+    """Return a class of networks that compute in ``precision`` where they are asked for float32."""
 
     class Network(_core.Network):
         def __init__(self, graph, outputs, parameters=None):
@@ -62,14 +65,14 @@ def network_in(precision):
 
 @pytest.fixture(autouse=True)
 def _seeded():
-    """Every test draws the same numbers and gives the same names, whatever ran before it."""
+    """Give every test the same random numbers and the same automatic names, whatever tests ran before it."""
     _naming.reset_names()
     utils.set_random_seed(20)
 
 
 @pytest.fixture
 def stripes():
-    """(x, y): 120 noisy uint8 images of 8x8 with a bright band of rows that tells one of three classes."""
+    """(x, y): 120 noisy uint8 images of 8x8 and their labels 0 to 2, which the place of a bright band of rows tells."""
     rng = np.random.default_rng(0)
     y = rng.integers(0, CLASSES, 120)
     x = rng.integers(0, 120, (120, 8, 8, 1))
@@ -80,7 +83,7 @@ def stripes():
 
 @pytest.fixture
 def make_model():
-    """A function that makes a small compiled network for ``stripes``; equal seeds make equal networks."""
+    """A function that makes a small compiled network for ``stripes``; equal seeds give equal networks."""
 
     def make(seed=1, optimizer="adam", extra=(), **options):
         layers = [

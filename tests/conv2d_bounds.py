@@ -17,15 +17,15 @@ OUTPUT = np.array([[1, 1, 1, 0], [0, 1, -1, -1]])
 
 
 def winograd_may_apply(case: strategies.Conv2dCase) -> bool:
-    """3x3, dense, whole vectors of channels on some ISA."""
+    """Whether some ISA may use Winograd's algorithm: 3x3 kernels, one group, channels that fill whole vectors."""
     plain = case.strides == case.dilation_rate == (1, 1) and case.groups == 1 and case.kernel_shape[:2] == (3, 3)
     return plain and case.kernel_shape[2] % 4 == 0 and case.kernel_shape[3] % 4 == 0
 
 
 def conv2d_bounds(case: strategies.Conv2dCase, x, kernel, bias, dy, products=1):
-    """The bounds of y, dx, dkernel and dbias; zero for integers, whose sums have no rounding error.
+    """Return the error bounds of y, dx, dkernel and dbias; they are 0 for integers, whose sums have no rounding error.
 
-    ``products`` is how many products make a term of a sum.
+    ``products`` is how many products each term of a sum consists of.
     """
     if case.exact:
         return 0.0, 0.0, 0.0, 0.0
@@ -46,7 +46,7 @@ def conv2d_bounds(case: strategies.Conv2dCase, x, kernel, bias, dy, products=1):
 
 
 def _transform(matrix, tiles, absolute):
-    """M tile M^T over the last two axes."""
+    """Return M tile M^T for the matrix M and every tile; a tile is the last two axes."""
     matrix = abs(matrix) if absolute else matrix
     return matrix @ tiles @ matrix.T
 
@@ -64,7 +64,7 @@ def _output_size(x_shape, padding):
 
 
 def winograd(x, kernel, padding, absolute=False):
-    """conv2d by F(2x2, 3x3); with ``absolute`` its sums over absolute values."""
+    """conv2d by Winograd's F(2x2, 3x3); with ``absolute``, the same sums over absolute values."""
     return _winograd_of(ref._pad(x, padding), kernel, _output_size(x.shape, padding), absolute)
 
 
@@ -78,7 +78,7 @@ def _winograd_of(padded, kernel, out, absolute):
 
 
 def winograd_dx(x_shape, kernel, dy, padding, absolute=False):
-    """The gradient of the input: dy inside a border, convolved with the kernel turned by half a turn."""
+    """The gradient of the input: dy with a border of zeros, convolved with the kernel rotated by 180 degrees."""
     border = tuple((2 - before, 2 - after) for before, after in padding)
     framed = ref._pad(dy, tuple((max(0, b), max(0, a)) for b, a in border))
     framed = ref._crop(framed, tuple((max(0, -b), max(0, -a)) for b, a in border))

@@ -1,6 +1,6 @@
-"""The table of Keras' public names in docs/keras_names.md: which are here, and why others are not.
+"""The table of Keras' public names in docs/keras_names.md: the names that cnncore has, and why it lacks the others.
 
-``python tests/keras_names.py`` writes it; ``test_keras_names.py`` compares it with the installed Keras.
+``python tests/keras_names.py`` writes the table; ``test_keras_names.py`` compares it with the installed Keras.
 """
 
 import functools
@@ -35,10 +35,10 @@ def keras():
 
 
 def theirs(module: str) -> list[str]:
-    """Public names of a module of Keras."""
+    """The public names of a module or class of Keras."""
     found = keras()
     if module in CLASSES:
-        # Without what comes from PyTorch, when that is what computes.
+        # Names that the class inherits from PyTorch, when PyTorch is Keras' backend, are not Keras' names.
         classes = [cls for cls in getattr(found, module).__mro__ if "torch" not in cls.__module__]
         names = {name for cls in classes for name in vars(cls)}
         names -= set(theirs("Layer")) if module == "Model" else set()
@@ -48,7 +48,7 @@ def theirs(module: str) -> list[str]:
 
 
 def ours(module: str) -> set[str]:
-    """Names of the module of this package."""
+    """The names of a module or class of this package."""
     if module in CLASSES:
         found = type(example(module))
         return {name for name in dir(found) if hasattr(found, name)} | set(vars(example(module)))
@@ -59,7 +59,7 @@ def ours(module: str) -> set[str]:
 
 @functools.cache
 def example(name: str) -> object:
-    """An object of a class, since attributes may be made in its constructor."""
+    """An object of the class: some attributes exist only after its constructor has run."""
     layer = cnncore.layers.Dense(1, input_shape=(1,))
     if name == "Layer":
         cnncore.Sequential([layer])
@@ -71,7 +71,7 @@ def example(name: str) -> object:
 
 
 def page() -> str:
-    """The whole page."""
+    """The text of docs/keras_names.md."""
     parts = [INTRODUCTION.format(version=".".join(keras().__version__.split(".")[:2]))]
     for module, reasons in REASONS.items():
         names = theirs(module)

@@ -1,4 +1,4 @@
-"""Layers with arguments and input shapes, for every test that goes over all of them."""
+"""Layers with arguments and input shapes, for the tests that check every layer."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +12,10 @@ IMAGE, SEQUENCE, VECTOR = (6, 7, 4), (9, 4), (8,)
 
 @dataclass
 class Case:
-    """``name`` is a class of cnncore.layers and of keras.layers; shapes are those of samples."""
+    """A layer to test: a class ``name`` of cnncore.layers and keras.layers, its arguments, and its inputs' shapes.
+
+    The shapes are those of one sample, without the batch axis.
+    """
 
     name: str
     shapes: list[tuple[int, ...]]
@@ -23,7 +26,7 @@ class Case:
 
     @property
     def inputs(self):
-        """Arrays, one by one or in a list, as the layer is called with them."""
+        """What the layer is called with: an array, or a list of arrays."""
         rng = np.random.default_rng(len(self.name))
         arrays = [rng.standard_normal((3, *shape)).astype(np.float32) for shape in self.shapes]
         return arrays if len(arrays) > 1 or self.name == "Concatenate" else arrays[0]

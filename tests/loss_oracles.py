@@ -198,7 +198,10 @@ json.dump(results, sys.stdout)
 
 
 def keras_case(case):
-    """(name, options, [(y_true, y_pred)]) for Keras, saturated predictions included; None if it has no such loss."""
+    """Return what Keras is asked for a case: (name of the loss, its options, [(y_true, y_pred)]), or None.
+
+    Predictions of 0 and 1 and large logits are among the data. None means that Keras has no such loss.
+    """
     options = dict(case.parameters)
     if case.kind == "sparse_categorical_crossentropy" and "label_smoothing" in options:
         return None
@@ -210,7 +213,7 @@ def keras_case(case):
         y_true, y_pred = case.data(rng, (30, 4))
         edge = rng.choice([0, 1e-9, 1e-7, 2e-7, 0.5, 1 - 3e-7, 1], y_pred.shape)
         edge[:, 0] += 1e-3
-        # Keras rounds a sigmoid to float32 before it takes 1 - p of it: its focal losses of large logits are not exact
+        # Keras rounds a sigmoid p to float32 before it computes 1 - p, so its focal losses of large logits are inexact.
         scale = 0.5 if case.kind == "binary_focal_crossentropy" else 20
         data.append((y_true, (scale * y_pred if options.get("from_logits") else edge).astype(np.float32)))
     return case.kind, options, data
@@ -232,7 +235,7 @@ def _all_of_keras():
 
 
 def keras_losses(case):
-    """[(y_true, y_pred, Keras' losses)] for the core's arrays."""
+    """Return [(y_true, y_pred, Keras' losses)] for a case; an empty list if Keras has no such loss."""
     asked = keras_case(case)
     if asked is None:
         return []

@@ -1,7 +1,8 @@
-"""Random graphs: branches, tensors read by several ops, layers called twice, several inputs and outputs, any op.
+"""Random graphs of any ops, with branches, tensors that several ops read, layers that are called twice, and several
+inputs and outputs.
 
-``RandomGraph(seed)`` decides everything by its seed. ``build`` adds the same ops to any builder, the compiled engine's
-or the reference's, so that both compute the same network.
+The seed of ``RandomGraph(seed)`` decides everything. ``build`` adds the same ops to any builder, that of the compiled
+engine or that of the reference, so that both compute the same network.
 """
 
 from collections.abc import Callable
@@ -36,7 +37,7 @@ FUSED = ("linear", "linear", "relu", "sigmoid", "tanh", "softmax")
 
 @dataclass
 class Node:
-    """One op: what ``GraphBuilder.add`` is called with."""
+    """One op: the arguments of ``GraphBuilder.add``."""
 
     kind: str
     inputs: list[int]
@@ -46,7 +47,10 @@ class Node:
 
 @dataclass
 class RandomGraph:
-    """``inputs`` are sample shapes; tensors are numbered, inputs first, then the nodes' outputs."""
+    """A graph of random ops. ``inputs`` are the shapes of samples.
+
+    Tensors have numbers: first come the inputs, then the outputs of the nodes.
+    """
 
     seed: int
     inputs: list[Shape] = field(default_factory=list)
@@ -105,12 +109,12 @@ class RandomGraph:
         self.nodes.append(Node(kind, inputs, layer, attributes))
 
     def _some_tensor(self) -> int:
-        """Mostly one of the last tensors, so that graphs get deep."""
+        """The number of a tensor: mostly the last one, so that graphs get deep."""
         count = len(self.shapes)
         return count - 1 if self.chance(0.6) else self.draw(0, count - 1)
 
     def _shared_with(self, shape: Shape) -> Node | None:
-        """Now and then a layer that was called on a tensor of this shape before."""
+        """Sometimes a node whose layer is to be called again, on another tensor of ``shape``; otherwise None."""
         fitting = [n for n in self.nodes if n.kind in PARAMETERS and self.shapes[n.inputs[0]] == shape]
         return self.pick(fitting) if fitting and self.chance(0.4) else None
 
@@ -141,7 +145,7 @@ class RandomGraph:
         first = len(self.inputs)
         unread = [i for i in range(first, len(self.shapes)) if i not in read]
         self.outputs = list(unread)
-        if self.chance(0.3):  # an output that is read as well
+        if self.chance(0.3):  # add an output that other nodes read, too
             extra = self.draw(first, len(self.shapes) - 1)
             self.outputs += [extra] if extra not in self.outputs else []
 
@@ -154,7 +158,7 @@ class RandomGraph:
         return builder, [ids[i] for i in self.outputs]
 
     def weight_shapes(self) -> list[list[Shape]]:
-        """For each node the shapes in which its op wants the weights of its layer."""
+        """For each node, the shapes in which its op expects the weights of its layer."""
         found = []
         for node in self._builder.nodes[len(self.inputs) :]:
             parameters = node.op.parameters(*(self.shapes[i] for i in node.inputs)) if node.op else []
@@ -174,7 +178,7 @@ class RandomGraph:
         return found
 
     def batch(self, size: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Inputs and targets."""
+        """Random inputs and targets."""
         rng = np.random.default_rng((self.seed, 2))
         x = [rng.standard_normal((size, *shape)).astype(np.float32) for shape in self.inputs]
         y = [rng.standard_normal((size, *self.shapes[i])).astype(np.float32) for i in self.outputs]

@@ -1,8 +1,9 @@
-"""Every op of the library in plain float64 NumPy, forward and backward, as its definition reads.
+"""Every op of the library in plain float64 NumPy, forward and backward, written as it is defined.
 
-Nothing here is clever: a convolution or a pooling is a loop over the positions of its window, and the
-backward pass sends each gradient back through the same positions. ``test_reference.py`` proves the forward
-passes by literal loops and the backward passes by numerical gradients; the compiled ops are then compared to these.
+The code is simple on purpose: a convolution or a pooling is a loop over the positions of its window, and the
+backward pass sends each gradient back through the same positions. ``test_reference.py`` checks the forward
+passes against plain loops and the backward passes against numerical gradients; the compiled ops are then compared to
+these functions.
 
 Layouts: images (n, h, w, c), kernels (kh, kw, c / groups, filters), padding ((top, bottom), (left, right)).
 """
@@ -22,15 +23,15 @@ SMALLEST_NORMAL = 2.0**-126
 
 
 def tolerance(length: int, magnitude: ArrayLike) -> Array:
-    """How far a float32 sum of ``length`` products may lie from the exact one.
+    """Return how far a float32 sum of ``length`` products may lie from the exact sum.
 
     ``magnitude`` is the same sum over absolute values, u = 2**-24. In any order of summation, with or without
     fused multiply-add, the error is at most ``length * u * magnitude`` to first order (Higham, Accuracy and
-    Stability of Numerical Algorithms, section 3.1). For long sums that is far too generous to notice a lost term,
-    so the probabilistic bound ``c * sqrt(length) * u * magnitude`` (Higham and Mary, A New Approach to
-    Probabilistic Rounding Error Analysis, 2019) takes over: rounding errors that behave as independent exceed
-    it with probability 2 exp(-c**2 / 2), which for c = 8 is 3e-14 per element. Two more operations are granted
-    for the bias and a division, and one smallest normal number per term for results that underflow.
+    Stability of Numerical Algorithms, section 3.1). For long sums this bound is so wide that a missing term would
+    pass, so there the probabilistic bound ``c * sqrt(length) * u * magnitude`` is used (Higham and Mary, A New
+    Approach to Probabilistic Rounding Error Analysis, 2019): independent rounding errors exceed it with probability
+    2 exp(-c**2 / 2), which is 3e-14 per element for c = 8. ``length`` is increased by two operations for the bias and
+    a division, and each term may be off by the smallest normal number, for results that underflow.
     """
     operations = length + 2
     growth = min(float(operations), 8.0 * np.sqrt(operations))
@@ -53,12 +54,12 @@ def numerical_gradient(function: Callable[[Array], float], x: Array, step: float
 
 
 def output_size(size: int, kernel: int, stride: int, padding: Pair = (0, 0), dilation: int = 1) -> int:
-    """(W - F + 2P) / S + 1, where F is the extent of the dilated kernel and 2P the padding of both sides."""
+    """Return (W - F + 2P) / S + 1, where F is the extent of the dilated kernel and 2P the sum of the padding."""
     return (size - ((kernel - 1) * dilation + 1) + sum(padding)) // stride + 1
 
 
 def same_padding(size: int, kernel: int, stride: int, dilation: int = 1) -> Pair:
-    """Keras' rule: ceil(size / stride) outputs, and the odd element of padding goes after the image."""
+    """Keras' rule: ceil(size / stride) outputs; if the padding is odd, the larger part goes behind the image."""
     extent = (kernel - 1) * dilation + 1
     total = max((-(-size // stride) - 1) * stride + extent - size, 0)
     return total // 2, total - total // 2
@@ -76,7 +77,7 @@ def _crop(x: Array, padding: Padding) -> Array:
 def _taps(
     padded: Array, kernel: Pair, out: Pair, strides: Pair, dilation: Pair = (1, 1)
 ) -> Iterator[tuple[Pair, Array]]:
-    """For each position in the window, row by row: the view of ``padded`` it meets, one pixel per output pixel."""
+    """For each position in the window, row by row: a view of its pixels in ``padded``, one for each output pixel."""
     for i in range(kernel[0]):
         for j in range(kernel[1]):
             rows = slice(i * dilation[0], i * dilation[0] + (out[0] - 1) * strides[0] + 1, strides[0])
@@ -155,7 +156,7 @@ def dense_backward(x: ArrayLike, kernel: ArrayLike, dy: ArrayLike) -> tuple[Arra
 
 
 def _winners(x: Array, pool_size: Pair, strides: Pair, padding: Padding) -> tuple[Array, NDArray[np.intp]]:
-    """Each window's maximum and its first position in row-major order; padding never wins."""
+    """The maximum of each window and its first position in row-major order; padding is never the maximum."""
     out = _out_shape(x, pool_size, strides, padding)
     windows = np.stack([seen for _, seen in _taps(_pad(x, padding, -np.inf), pool_size, out, strides)])
     return windows.max(axis=0), windows.argmax(axis=0)
@@ -169,7 +170,7 @@ def max_pool2d(x: ArrayLike, pool_size: Pair, strides: Pair, padding: Padding = 
 def max_pool2d_backward(
     x: ArrayLike, dy: ArrayLike, pool_size: Pair, strides: Pair, padding: Padding = NO_PADDING
 ) -> Array:
-    """Each gradient goes to the pixel that won its window, the first one where several are equal."""
+    """Each gradient goes to the largest pixel of its window; of several equal ones, to the first."""
     x, dy = np.asarray(x, np.float64), np.asarray(dy, np.float64)
     _, winner = _winners(x, pool_size, strides, padding)
     dpadded = np.zeros_like(_pad(x, padding))
@@ -270,7 +271,7 @@ def mean_squared_error(y_pred: ArrayLike, y_true: ArrayLike, weights: ArrayLike 
 def sgd_update(
     params: Array, grads: Array, velocity: Array, learning_rate: float, momentum: float = 0.0, nesterov: bool = False
 ) -> tuple[Array, Array]:
-    """Keras' SGD: v = m v - lr g; w += v, or w += m v - lr g where Nesterov."""
+    """Keras' SGD: v = m v - lr g; then w += v, or with Nesterov momentum w += m v - lr g."""
     velocity = momentum * velocity - learning_rate * grads
     return params + (momentum * velocity - learning_rate * grads if nesterov else velocity), velocity
 

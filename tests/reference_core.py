@@ -1,7 +1,7 @@
 """The graph and the network of ``cnncore._core`` in float64 NumPy: what the compiled engine is compared to.
 
-Names, arguments and meaning are those of the compiled classes; arithmetic is one op after
-the other over the whole batch.
+Names, arguments and meaning are those of the compiled classes. The ops are computed one after the other, each for the
+whole batch.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ ALIGNMENT = 16  # floats: where a slot may begin in the flat vectors
 
 
 class Node(NamedTuple):
-    """One op of a graph; tensors are numbered, and a node's output has the node's own number."""
+    """One op of a graph, or an input. The output tensor of a node has the number of the node."""
 
     layer: str
     op: Op | None  # None: an input of the graph
@@ -36,7 +36,7 @@ class GraphBuilder:
         self.nodes: list[Node] = []
 
     def input(self, shape: Sequence[int]) -> int:
-        """An input of samples of ``shape``; returns the number of its tensor."""
+        """Append an input of samples of ``shape``; returns the number of its tensor."""
         shape = tuple(int(size) for size in shape)
         if not shape or min(shape) < 1:
             raise ValueError(f"[input] expected a shape of positive sizes. Received: {shape}")
@@ -56,7 +56,7 @@ class GraphBuilder:
     ) -> int:
         """Append an op; returns the number of its output tensor.
 
-        ``weights`` says which arrays of the layer's ``Parameters`` are the op's, in the op's order.
+        ``weights`` are the numbers of the arrays in the layer's ``Parameters`` that the op uses, in the op's order.
         """
         if kind not in OPS:
             raise ValueError(f'Layer "{layer}": expected a kind of op among {", ".join(OPS)}. Received: {kind!r}')
@@ -106,7 +106,10 @@ class Parameters:
 
 
 class Slot(NamedTuple):
-    """Where an array of a layer lies in the flat vectors of parameters and gradients; -1: in neither."""
+    """Where an array of a layer lies in the flat vectors of parameters and gradients.
+
+    If it is in neither, because it is not trained, ``offset`` is -1.
+    """
 
     layer: str
     index: int
@@ -119,8 +122,8 @@ class Slot(NamedTuple):
 class Network:
     """A graph that computes.
 
-    ``masks`` may hold, by the name of a layer, the factor of its dropout or the addend of its noise; what is not given
-    is drawn by NumPy, and so differs from the compiled engine's.
+    ``masks`` may hold, by the name of a layer, the array that its dropout multiplies by or that its noise adds. The
+    arrays that are not given are drawn by NumPy, so they differ from those of the compiled engine.
     """
 
     result_dtype: Any = np.float64
@@ -201,7 +204,7 @@ class Network:
         return Context(training and (node.trainable or not isinstance(node.op, BatchNormalization)), draw)
 
     def _run(self, x: Sequence[np.ndarray], training: bool) -> tuple[list[Array], list[Any], list[Context | None]]:
-        """All tensors, the way back through each op, and what each op left behind."""
+        """Return, for each node, its tensor, the function that gives its gradients, and the context that it filled."""
         rest = [np.asarray(array, np.float64) for array in x]
         expected = [node.shape for node in self.nodes if node.op is None]
         if [array.shape[1:] for array in rest] != expected:
@@ -283,7 +286,7 @@ class Network:
         for slot, place in self._trained():
             self.gradients[place] = dweights.get((slot.layer, slot.index), np.zeros(prod(slot.shape)))
         if not (np.isfinite(total) and np.isfinite(self.gradients).all()):
-            return [float(total) if not np.isfinite(total) else np.nan, *values]  # and nothing is updated
+            return [float(total) if not np.isfinite(total) else np.nan, *values]  # in which case nothing is updated
         self._finish(contexts, optimizer)
         return [float(total), *values]
 
@@ -295,7 +298,7 @@ class Network:
         for number in reversed(range(len(self.nodes))):
             node, dy, context = self.nodes[number], dtensors[number], contexts[number]
             if context is not None and context.loss and dy is None:
-                dy = np.zeros_like(tensors[number])  # nothing but the op's own term of the loss
+                dy = np.zeros_like(tensors[number])  # only the op's own term of the loss has a gradient
             if node.op is None or dy is None:
                 continue
             dinputs, dparameters = pullbacks[number](dy)
@@ -308,7 +311,7 @@ class Network:
         return dweights
 
     def _regularize(self, dweights: dict[tuple[str, int], Array]) -> float:
-        """The penalties' sum; their gradients are added to ``dweights``."""
+        """Return the sum of the penalties, and add their gradients to ``dweights``."""
         total = 0.0
         for number, (l1, l2) in self._regularizers.items():
             slot = self.slots[number]
@@ -333,7 +336,7 @@ class Network:
 
 
 def _loss(loss: Any) -> Callable[..., tuple[float, Array]]:
-    """A loss of the compiled core as a function of its value and gradient; a function as it is."""
+    """Return ``loss`` if it is a function; for a loss of the core, a function that gives its value and gradient."""
     return getattr(loss, "value_and_gradient", loss)
 
 

@@ -1,6 +1,6 @@
-"""Whole networks in float64: the reference ops in a chain, beside the compiled network that they describe.
+"""Whole networks in float64: the reference ops in a chain, and the compiled network of the same layers.
 
-A ``Chain`` is built from layer descriptions; ``chain.network`` is the compiled one, with the same parameters.
+A ``Chain`` is built from descriptions of layers; ``chain.network`` is the compiled network, with the same parameters.
 """
 
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ from cnncore import _core
 
 @dataclass
 class Layer:
-    """``lower`` adds the layer to a graph; ``forward`` keeps what ``backward`` needs.
+    """Base of the layers. ``lower`` adds the layer to a graph; ``forward`` keeps what ``backward`` needs.
 
-    ``peak`` is the largest sum of absolute values met on the way: while it stays below 2**24 units of the
-    smallest value, float32 arithmetic on the same numbers is exact in any order.
+    ``peak`` is the largest sum of absolute values so far. If all values are multiples of a unit and ``peak`` is below
+    2**24 units, float32 arithmetic on the same numbers is exact in any order.
     """
 
     parameters = ()
@@ -46,11 +46,11 @@ class Rescaling(Layer):
 
 @dataclass
 class Product(Layer):
-    """What convolutions and dense layers share: a kernel, a bias, an activation, and rounded operands.
+    """Base of convolutions and dense layers: a kernel, a bias, an activation, and rounded operands.
 
-    The gradient of the bias is a sum and not a product, so it is summed from dy as it was before rounding.
-    ``alternatives`` has what a reduced precision may give instead: the gradient of the kernel without the products of
-    the smaller halves of bfloat16_3x.
+    The gradient of the bias is a sum and not a product, so it is summed from dy before dy is rounded.
+    ``alternatives`` holds another result that a reduced precision may give: for bfloat16_3x, the gradient of the kernel
+    without the products of the two smaller halves.
     """
 
     @property
@@ -178,7 +178,7 @@ class Activation(Layer):
 
 @dataclass
 class Slot:
-    """A weight's place in the flat vectors."""
+    """Where a weight lies in the flat vectors of parameters and gradients."""
 
     name: str  # "layer_0/kernel"
     shape: tuple[int, ...]
@@ -186,8 +186,9 @@ class Slot:
 
 
 class ChainNetwork:
-    """A network of the core with one input and one output. ``parameters`` is a flat vector that may be written to at
-    any time; the core's network gets it before each call.
+    """A network of the core with one input and one output.
+
+    ``parameters`` is a flat vector that may be written to at any time; it is copied to the core before each call.
     """
 
     def __init__(self, core):
@@ -237,7 +238,7 @@ class ChainNetwork:
 
 
 class Chain:
-    """Layers in a row, in float64, and ``network``, the compiled one."""
+    """Layers in a row, computed in float64, and ``network``, the compiled network of the same layers."""
 
     def __init__(self, input_shape: tuple[int, ...], layers: list[Layer]) -> None:
         graph = _core.GraphBuilder()
@@ -256,7 +257,11 @@ class Chain:
         return flat[slot.offset : slot.offset + int(np.prod(slot.shape))].reshape(slot.shape)
 
     def initialize(self, rng: np.random.Generator, exact: bool) -> None:
-        """-1, 0 and 1, at most some 16 per sum not 0; or normal values scaled so that activations keep their size."""
+        """Write random parameters.
+
+        With ``exact`` they are -1, 0 and 1, of which at most about 16 in each sum are not 0. Otherwise they are normal
+        values, scaled so that activations keep their size.
+        """
         for name, slot in self.slots.items():
             fan_in = int(np.prod(slot.shape[:-1])) if name.endswith("kernel") else 1
             if exact:
@@ -274,7 +279,7 @@ class Chain:
         return y
 
     def loss(self, y_pred: ref.Array, y: NDArray, loss: str, from_logits: bool, weights: NDArray | None = None):
-        """(loss, dy_pred); probabilities that do not sum to one are divided by their sum."""
+        """Return (loss, dy_pred). Probabilities that do not sum to one are divided by their sum."""
         if loss == "mean_squared_error":
             return ref.mean_squared_error(y_pred, y, weights)
         if from_logits:
@@ -286,7 +291,7 @@ class Chain:
         return value, scale[:, None] * (share - targets / y_pred)
 
     def backward(self, dy: ref.Array) -> dict[str, ref.Array]:
-        """The gradient of every parameter by the name of its slot."""
+        """Return the gradient of every parameter, by the name of its slot."""
         gradients = {}
         for index, layer in reversed(list(enumerate(self.layers))):
             dy, own = layer.backward(dy)

@@ -1,7 +1,7 @@
-"""The ops of a network in float64: what a reference op is, and those with a window or a kernel.
+"""The ops of a network in float64: the base class of reference ops, and the ops with a window or a kernel.
 
 ``OPS[kind](**attributes)`` makes an op. Shapes are those of samples; arrays have the batch axis in front. The
-other kinds are in ``reference_ops_pointwise.py``, ``reference_ops_batch.py`` and ``reference_ops_layout.py``.
+other ops are in ``reference_ops_pointwise.py``, ``reference_ops_batch.py`` and ``reference_ops_layout.py``.
 """
 
 from collections.abc import Callable
@@ -15,13 +15,13 @@ import reference as ref
 Array = ref.Array
 Shape = tuple[int, ...]
 Gradients = list[Array]
-Pullback = Callable[[Array], tuple[Gradients, Gradients]]  # dy -> gradients of the inputs, and of the weights
+Pullback = Callable[[Array], tuple[Gradients, Gradients]]  # dy -> (gradients of the inputs, gradients of the weights)
 
 OPS: dict[str, type["Op"]] = {}
 
 
 class Parameter(NamedTuple):
-    """An array that an op needs. ``state`` is not trained: the op itself renews it."""
+    """An array that an op needs. An array with ``state`` is not trained: the op itself updates it."""
 
     name: str
     shape: Shape
@@ -30,21 +30,22 @@ class Parameter(NamedTuple):
 
 @dataclass
 class Context:
-    """What a run tells an op, and what the op leaves there."""
+    """What a run of the network tells an op, and what the op returns beside its output."""
 
     training: bool = False
     draw: Callable[[Shape, Callable[[np.random.Generator, Shape], Array]], Array] | None = None
-    # How state is renewed after the step, by number of the parameter: a layer that is called twice does it twice.
+    # By the number of a parameter with state, the function that updates it after the step. A layer that is called twice
+    # is updated twice.
     states: dict[int, Callable[[Array], Array]] = field(default_factory=dict)
-    loss: float = 0.0  # a term of the total loss
+    loss: float = 0.0  # the op's term of the total loss
 
 
 @dataclass
 class Op:
-    """Base of all ops: one input whose shape stays, no parameters."""
+    """Base of all ops. By default an op has one input, an output of the same shape, and no parameters."""
 
     def infer(self, *shapes: Shape) -> Shape:
-        """Shape of an output sample; ValueError if the inputs do not fit."""
+        """Return the shape of an output sample; raises ValueError if the shapes of the inputs are not allowed."""
         self.expect(len(shapes) == 1, "one input", shapes)
         return shapes[0]
 
@@ -71,7 +72,7 @@ def op(kind: str) -> Callable[[type[Op]], type[Op]]:
 
 
 class Image(Op):
-    """An op on one image (height, width, channels)."""
+    """Base of the ops with one input, an image (height, width, channels)."""
 
     def infer(self, *shapes: Shape) -> Shape:
         self.expect(len(shapes) == 1 and len(shapes[0]) == 3, "one input (height, width, channels)", shapes)
@@ -84,7 +85,7 @@ class Image(Op):
 
 
 def with_activation(y: Array, pullback: Pullback, name: str) -> tuple[Array, Pullback]:
-    """``y`` after an activation that is part of its op."""
+    """Apply the activation that is part of an op to its output ``y``, and extend its pullback."""
     if name == "linear":
         return y, pullback
     after, activation_pullback = OPS["activation"](kind=name).forward([y], [], Context())
@@ -130,7 +131,7 @@ class Conv2D(Image):
 
 @op("conv2d_transpose")
 class Conv2DTranspose(Image):
-    """Each input pixel adds its multiple of the kernel to the output, which is cropped by ``padding`` at last."""
+    """Each input pixel adds the kernel, times its value, to the output; at last ``padding`` is cut off the output."""
 
     filters: int
     kernel_size: ref.Pair

@@ -1,6 +1,4 @@
-"""Reference ops that take statistics: normalizations by those of the batch, of a sample's last axes, or of groups of
-channels, and second moments.
-"""
+"""Reference ops that compute statistics: the normalizations, and second moments."""
 
 import numpy as np
 
@@ -9,21 +7,21 @@ from reference_ops import Array, Context, Op, Parameter, Shape, op
 
 
 def normalized(x: Array, axes: tuple[int, ...], epsilon: float) -> tuple[Array, Array, Array, Array]:
-    """(x - mean) / sqrt(variance + epsilon) over ``axes``; and mean, variance, and the divisor."""
+    """Return y = (x - mean) / sqrt(variance + epsilon) over ``axes``, the mean, the variance, and the divisor."""
     mean, variance = x.mean(axis=axes, keepdims=True), x.var(axis=axes, keepdims=True)
     deviation = np.sqrt(variance + epsilon)
     return (x - mean) / deviation, mean, variance, deviation
 
 
 def normalized_pullback(unit: Array, deviation: Array, axes: tuple[int, ...], dunit: Array) -> Array:
-    """The gradient of x from that of (x - mean) / deviation."""
+    """Return the gradient of x from ``dunit``, the gradient of unit = (x - mean) / deviation."""
     mean = dunit.mean(axis=axes, keepdims=True)
     slope = (dunit * unit).mean(axis=axes, keepdims=True)
     return (dunit - mean - unit * slope) / deviation
 
 
 def scale_and_center(unit: Array, weights: list[Array], scale: bool, center: bool) -> tuple[Array, Array]:
-    """(gamma unit + beta, gamma), where an absent gamma is 1 and an absent beta 0."""
+    """Return (gamma * unit + beta, gamma). Without ``scale``, gamma is 1; without ``center``, beta is 0."""
     rest = list(weights)
     gamma = rest.pop(0) if scale else np.ones(1)
     beta = rest.pop(0) if center else np.zeros(1)
@@ -31,7 +29,7 @@ def scale_and_center(unit: Array, weights: list[Array], scale: bool, center: boo
 
 
 def weight_gradients(dy: Array, unit: Array, shape: Shape, scale: bool, center: bool) -> list[Array]:
-    """Those of gamma and beta of ``shape``, as far as they are there."""
+    """Return the gradients of gamma, if ``scale``, and of beta, if ``center``; both have ``shape``."""
     axes = tuple(range(dy.ndim - len(shape)))
     return [(dy * unit).sum(axis=axes)] * scale + [dy.sum(axis=axes)] * center
 
@@ -42,9 +40,10 @@ def gamma_and_beta(shape: Shape, scale: bool, center: bool) -> list[Parameter]:
 
 @op("batch_normalization")
 class BatchNormalization(Op):
-    """Per channel (last axis): statistics of the batch in training, the moving ones in inference.
+    """Normalizes each channel (last axis) by the statistics of the batch in training, by moving averages in inference.
 
-    Keras 3's rule: moving = moving * momentum + batch * (1 - momentum), with the variance divided by n, not n - 1.
+    Keras 3 updates them by moving = moving * momentum + batch * (1 - momentum), where the variance of the batch is
+    divided by n, not by n - 1.
     """
 
     momentum: float = 0.99
@@ -83,7 +82,7 @@ class BatchNormalization(Op):
 
 @op("layer_normalization")
 class LayerNormalization(Op):
-    """Over the last ``axes`` axes of each sample."""
+    """Normalizes each sample over its last ``axes`` axes."""
 
     epsilon: float = 1e-3
     center: bool = True
@@ -108,7 +107,7 @@ class LayerNormalization(Op):
 
 @op("unit_normalization")
 class UnitNormalization(Op):
-    """The last ``axes`` axes as vectors, divided by their lengths."""
+    """Divides each vector by its length; a vector is made of the last ``axes`` axes."""
 
     axes: int = 1
 
@@ -128,7 +127,7 @@ class UnitNormalization(Op):
 
 @op("group_normalization")
 class GroupNormalization(Op):
-    """Over all values of a sample that belong to one of ``groups`` equal groups of channels."""
+    """Divides the channels into ``groups`` equal groups and normalizes the values of each sample and group together."""
 
     groups: int
     epsilon: float = 1e-3
@@ -160,8 +159,10 @@ class GroupNormalization(Op):
 
 @op("second_moment")
 class SecondMoment(Op):
-    """Nothing but a sum beside it: in training the moment's gradient is that of outer products of windows of x, or of
-    the pixels of dy.
+    """Passes its input unchanged, and in training gives a second moment as the "gradient" of its parameter.
+
+    The moment is the sum of the outer products r r^T, where the vectors r are the windows of x, or the pixels of dy if
+    ``of`` is "gradients".
     """
 
     of: str
@@ -180,7 +181,7 @@ class SecondMoment(Op):
         return [Parameter("moment", (side, side))]
 
     def windows(self, x: Array) -> Array:
-        """(all positions of all samples, values of a window), with a one behind them where there is a bias."""
+        """Return the vectors r as rows: (positions of all samples, values of a window, and a 1 if there is a bias)."""
         image = x.reshape(len(x), 1, 1, -1) if x.ndim == 2 else x
         if self.of == "gradients":
             return image.reshape(-1, image.shape[-1])

@@ -1,4 +1,4 @@
-"""Reference ops that move values: shapes, padding, resizing, concatenation; products of two inputs; functions."""
+"""Reference ops that move values (reshape, padding, resizing, concatenation), dot products, and Python functions."""
 
 from collections.abc import Callable, Sequence
 
@@ -61,7 +61,10 @@ class Cropping2D(Image):
 
 
 def resize_matrix(size: int, factor: int, interpolation: str) -> Array:
-    """(size * factor, size): each output pixel as a mean of input pixels. Pixels are areas; their centres are met."""
+    """Return (size * factor, size): row i holds the weights of the input pixels in output pixel i.
+
+    A pixel is an area, and positions are those of the centres of the areas.
+    """
     matrix = np.zeros((size * factor, size))
     for row in range(size * factor):
         if interpolation == "nearest":
@@ -113,7 +116,10 @@ class Concatenate(Op):
 
 @op("dot")
 class Dot(Op):
-    """Sums of products along one axis of each input (counted from 0 in a sample): its other axes, then the second's."""
+    """Sums of products along one axis of each input; axes of a sample count from 0.
+
+    The output has the other axes of the first input, then those of the second.
+    """
 
     axes: tuple[int, int] | int
     normalize: bool = False
@@ -130,7 +136,7 @@ class Dot(Op):
 
     def forward(self, inputs, weights, context):
         a, b = self._axes(tuple(x.shape[1:] for x in inputs))
-        # Both as (batch, other axes as one, the axis of the sum).
+        # Both inputs as arrays (batch, all other axes as one, the axis of the sum).
         moved = [np.moveaxis(x, axis + 1, -1) for x, axis in zip(inputs, (a, b), strict=True)]
         rows = [x.reshape(len(x), -1, x.shape[-1]) for x in moved]
         units, norms = list(rows), [np.ones(1)] * 2
@@ -158,10 +164,10 @@ class Dot(Op):
 
 @op("host")
 class Host(Op):
-    """A Python function of the inputs; ``backward(inputs, dy)`` gives a list: the gradients of the inputs, then of the
-    weights.
+    """A Python function of the inputs.
 
-    ``parameters`` are the shapes of its weights, which ``forward`` and ``backward`` read on their own.
+    ``backward(inputs, dy)`` returns one list: the gradients of the inputs, then those of the weights. ``parameters``
+    are the shapes of the weights; ``forward`` and ``backward`` do not get the weights as arguments.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Hypothesis strategies: shapes around the sizes of vector registers and register blocks, and their odd cousins."""
+"""Hypothesis strategies: shapes of about the sizes of vector registers and register blocks, and a little off them."""
 
 import os
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import reference as ref
 
-# In CI the same examples every time, so that a red run means a change; elsewhere new ones.
+# CI uses the same examples in every run, so that a failure means that the code changed; elsewhere they are new ones.
 settings.register_profile(
     "cnncore",
     deadline=None,
@@ -19,9 +19,9 @@ settings.register_profile(
 )
 settings.load_profile("cnncore")
 
-# Around the multiples of 4, 8, 16, 32 and 64 lanes.
+# Small multiples of 4, 8, 16, 32 and 64 lanes of a vector, and the numbers next to them.
 CHANNELS = st.sampled_from([1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65])
-# Enough for a reduced precision; units for bfloat16 take multiples of 32.
+# Enough channels for a reduced precision. The matrix units for bfloat16 read multiples of 32 channels.
 WIDE_CHANNELS = st.sampled_from([16, 17, 24, 31, 32, 32, 33, 48, 64, 64, 65, 96, 128])
 LENGTHS = st.sampled_from([1, 2, 3, 5, 7, 8, 10, 15, 16, 17, 31, 33, 64, 65, 100, 127, 128, 129, 257, 1000])
 BATCHES = st.integers(1, 5)
@@ -58,7 +58,7 @@ class Conv2dCase:
 
 @st.composite
 def conv2d_cases(draw: st.DrawFn, wide: bool = False) -> Conv2dCase:
-    """Any convolution of small size: dense, grouped or depthwise; ``wide``: dense ones of many channels."""
+    """Any small convolution: dense, grouped or depthwise. With ``wide``, only dense ones with many channels."""
     kind = "dense" if wide else draw(st.sampled_from(["dense", "dense", "grouped", "depthwise"]))
     channels = WIDE_CHANNELS if wide else CHANNELS
     if kind == "dense":
@@ -87,7 +87,7 @@ def conv2d_cases(draw: st.DrawFn, wide: bool = False) -> Conv2dCase:
 
 
 def _sizes(draw: st.DrawFn, window: ref.Pair, padding: ref.Padding, dilation: ref.Pair = (1, 1)) -> ref.Pair:
-    """An image at least as large as the window, often exactly as large."""
+    """Draw the height and width of an image that is at least as large as the window, often exactly as large."""
     smallest = [max(1, (k - 1) * d + 1 - sum(pad)) for k, d, pad in zip(window, dilation, padding, strict=True)]
     return tuple(size + draw(st.one_of(st.just(0), st.integers(0, 9))) for size in smallest)
 
@@ -112,7 +112,7 @@ class Pool2dCase:
 
 @st.composite
 def pool2d_cases(draw: st.DrawFn) -> Pool2dCase:
-    """Any pooling of small size. Padding stays below the window, so that each window meets the image."""
+    """Any small pooling. The padding is smaller than the window, so that each window meets the image."""
     pool_size = draw(st.one_of(st.just((2, 2)), pairs(1, 4)))
     strides = draw(st.one_of(st.just(pool_size), pairs(1, 5)))
     pad = [draw(pairs(0, size - 1)) for size in pool_size]

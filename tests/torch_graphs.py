@@ -1,6 +1,6 @@
-"""Random graphs in PyTorch, float64: an oracle that differentiates as often as wanted.
+"""Random graphs in PyTorch, in float64: a reference that can be differentiated more than once.
 
-Samples are laid out as everywhere else, (n, h, w, c). Batch normalization takes its moving statistics, as products with
+Arrays have the layout of the library, (n, h, w, c). Batch normalization uses its moving statistics, as products with
 curvature do.
 """
 
@@ -20,7 +20,7 @@ Op = Callable[[list[Tensor], list[Tensor], dict[str, Any]], Tensor]
 
 
 def first(x: Tensor) -> Tensor:
-    """Channels first, as PyTorch wants them."""
+    """Move the channels to the front of a sample, where PyTorch expects them."""
     return x.permute(0, 3, 1, 2)
 
 
@@ -29,7 +29,7 @@ def last(x: Tensor) -> Tensor:
 
 
 def sides(padding: Any) -> list[int]:
-    """Padding as F.pad counts it, from the last axis."""
+    """Return the padding in the order of F.pad, which begins with the last axis."""
     (top, bottom), (left, right) = padding
     return [left, right, top, bottom]
 
@@ -99,7 +99,7 @@ def upsampling2d(x: Tensor, a: dict[str, Any]) -> Tensor:
 
 
 def scaled(unit: Tensor, w: list[Tensor], a: dict[str, Any]) -> Tensor:
-    """Gamma unit + beta, as far as they are there."""
+    """Return gamma * unit + beta, without gamma or beta if the attributes say so."""
     rest = list(w)
     unit = unit * rest.pop(0) if a["scale"] else unit
     return unit + rest.pop(0) if a["center"] else unit
@@ -120,7 +120,7 @@ def group_normalization(x: Tensor, w: list[Tensor], a: dict[str, Any]) -> Tensor
 
 
 def dot(x: list[Tensor], a: dict[str, Any]) -> Tensor:
-    """Over the last axis of both, as random graphs have it."""
+    """The product along the last axis of both inputs: random graphs use no other axes."""
     x = [F.normalize(v, dim=-1, eps=1e-6) if a["normalize"] else v for v in x]
     rows, columns = (v.reshape(len(v), -1, v.shape[-1]) for v in x)
     shape = (*x[0].shape[1:-1], *x[1].shape[1:-1]) or (1,)
@@ -135,7 +135,7 @@ def product(x: list[Tensor]) -> Tensor:
 
 
 def extreme(x: list[Tensor], sign: float) -> Tensor:
-    """The largest or smallest input; the first of equal ones takes the gradient."""
+    """The largest or smallest input; of several equal ones, the first gets the gradient."""
     y = x[0]
     for other in x[1:]:
         y = torch.where(sign * other > sign * y, other, y)
@@ -208,7 +208,7 @@ class TorchGraph:
         return found
 
     def outputs(self, x: list[Tensor], weights: tuple[Tensor, ...]) -> list[Tensor]:
-        """The outputs, and behind them what each op with a loss of its own takes into it."""
+        """The outputs, and behind them the tensor that each node in ``adding`` computes its loss from."""
         found = self.tensors(x, weights)
         return [found[i] for i in self.graph.outputs] + [found[node.inputs[-1]] for node in self.adding()]
 
@@ -217,7 +217,7 @@ class TorchGraph:
         return [node for node in self.graph.nodes if node.kind in ("activity_regularization", "added_loss")]
 
     def own_losses(self, seen: list[Tensor]) -> Tensor:
-        """The sum of these losses, of what ``outputs`` has put behind the outputs."""
+        """The sum of the losses of these nodes; ``seen`` are the tensors that ``outputs`` appends."""
         total = torch.zeros((), dtype=torch.float64)
         for node, x in zip(self.adding(), seen, strict=True):
             a = node.attributes

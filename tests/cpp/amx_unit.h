@@ -1,6 +1,6 @@
-// AMX's instructions on a CPU that has none: each one traps (SIGILL), is decoded and carried out here, after Intel's
-// "Architecture Instruction Set Extensions Programming Reference", chapter 3. So the machine code that was compiled
-// for AMX runs everywhere, with its tile configuration, strides and operands.
+// Emulates AMX on a CPU that does not have it, so that the machine code compiled for AMX runs everywhere, with its tile
+// configuration, strides and operands. Each AMX instruction traps (SIGILL); the handler here decodes it and does its
+// work, following Intel's "Architecture Instruction Set Extensions Programming Reference", chapter 3.
 #pragma once
 
 #if defined(__x86_64__) && defined(__linux__)
@@ -15,7 +15,7 @@ namespace testing {
 
 class AmxUnit {
  public:
-  /// Instructions are carried out while one exists; one at a time.
+  /// AMX instructions are emulated while an object of this class exists. There may be only one at a time.
   AmxUnit() {
     state() = {};
     struct sigaction action{};
@@ -29,7 +29,8 @@ class AmxUnit {
 
   static bool configured() { return state().configured; }
   static int64_t products() { return state().products; }
-  /// Instructions that the real unit would have refused: no configuration, a bad one, or tiles that do not fit.
+  /// The number of instructions that the real unit would have refused: without a configuration, with a bad one, or on
+  /// tiles whose sizes do not fit.
   static int64_t faults() { return state().faults; }
 
  private:
@@ -48,7 +49,7 @@ class AmxUnit {
     return s;
   }
 
-  // A three-byte VEX prefix, an opcode, ModRM and perhaps SIB and a displacement.
+  // A decoded instruction: a three-byte VEX prefix, an opcode, ModRM, and in some an SIB byte and a displacement.
   struct Instruction {
     int opcode, prefix, reg, rm, vvvv, length;  // prefix: 0 none, 1 66, 2 F3, 3 F2
     bool memory;
@@ -146,7 +147,7 @@ class AmxUnit {
     return f;
   }
 
-  // c += a b: the even and the odd terms are summed by themselves.
+  // c += a b. The even terms and the odd terms are summed separately.
   static bool multiply(int c, int a, int b) {
     usable(a), usable(b), usable(c);
     State& s = state();
@@ -173,7 +174,7 @@ class AmxUnit {
     if (decode(context, instruction) && carry_out(instruction))
       context.uc_mcontext.gregs[REG_RIP] += instruction.length;
     else
-      signal(SIGILL, SIG_DFL);  // none of AMX's: the instruction traps again, for good
+      signal(SIGILL, SIG_DFL);  // not an instruction of AMX: it traps again and ends the program
   }
 
   struct sigaction before_{};

@@ -16,14 +16,14 @@
 
 namespace testing {
 
-/// Half the distance from 1 to the next float: one rounding is off by at most this, relatively.
+/// Half the distance from 1 to the next float: the largest relative error of one rounding.
 constexpr double kUnit = 0x1p-24;
 
-/// One generator a test case, so that a case does not depend on those before it.
+/// A random number generator. Every test case makes its own, so that it does not depend on the cases before it.
 class Random {
  public:
   explicit Random(uint64_t seed) : engine_(seed) {}
-  int64_t integer(int64_t least, int64_t most) {  // both included
+  int64_t integer(int64_t least, int64_t most) {  // both bounds are possible values
     return least + static_cast<int64_t>(engine_() % static_cast<uint64_t>(most - least + 1));
   }
   float real(float least, float most) {
@@ -39,9 +39,10 @@ class Random {
   std::mt19937_64 engine_;
 };
 
-/// An array against an unreadable page, at its end or at its beginning; on the other side lie canaries. An access
-/// beyond the page's edge stops the test, by masked loads too (which a sanitizer does not see); a write over the
-/// canaries is found by `intact`. The elements begin as `kUntouched` bytes, a NaN in floats.
+/// An array with an unreadable page directly behind it (`at_end`) or directly before it, and canary bytes on the other
+/// side. An access to the page stops the test, even by a masked load, which a sanitizer does not see; `intact` finds
+/// out whether something wrote over the canaries. The elements are first filled with `kUntouched` bytes, which make a
+/// float a NaN.
 template <class T>
 class Array {
  public:
@@ -100,7 +101,7 @@ void fill(Container& a, Random& random, float least = -1.0f, float most = 1.0f) 
   for (int64_t i = 0; i < static_cast<int64_t>(a.size()); ++i) a.data()[i] = random.real(least, most);
 }
 
-/// Small integers: sums are exact and equal values frequent.
+/// Fills the array with small integers, so that sums are exact and equal values are frequent.
 inline void fill_integers(Floats& a, Random& random, int64_t reach) {
   for (int64_t i = 0; i < a.size(); ++i) a[i] = static_cast<float>(random.integer(-reach, reach));
 }
@@ -130,7 +131,7 @@ struct Offsets : Ints {
   }
 };
 
-/// `size` places for rows of `cols` values in shuffled order, with gaps between them.
+/// `size` offsets, in shuffled order, of rows of `cols` values that do not overlap and may have gaps between them.
 struct Places : Ints {
   Places(int64_t size, int64_t cols, Random& random) : Ints(size, random) {
     const int64_t pitch = cols + random.integer(0, 3);
@@ -139,15 +140,15 @@ struct Places : Ints {
   }
 };
 
-/// Elements that have been written.
+/// The number of elements that have been written.
 inline int64_t covered(const Floats& y) {
   int64_t count = 0;
   for (int64_t i = 0; i < y.size(); ++i) count += !y.untouched(i);
   return count;
 }
 
-/// A sum in double beside what bounds its float32 error: in any order, n products or terms are off by at most n + 1
-/// roundings of the sum of their magnitudes (one more for the term that is added to).
+/// A sum in double, and a bound of the error of the same sum in float32. In any order, a sum of n terms or products
+/// is off by at most n + 1 roundings of the sum of the terms' magnitudes; the 1 is for the value they are added to.
 struct Sum {
   double value = 0, magnitude = 0;
   int64_t terms = 0;
@@ -159,7 +160,7 @@ struct Sum {
   }
 };
 
-/// Counts what lies outside its bound, so that a test makes one assertion an array.
+/// Counts the values that lie outside their bounds, so that a test needs only one assertion per array.
 struct Mismatches {
   int64_t count = 0;
   double worst = 0;  // error over bound

@@ -1,5 +1,4 @@
-// Convolutions written as text, one list of them that tests of the choice of algorithms share, and machines to plan
-// for.
+// Shared by the tests that choose algorithms: convolutions described by a text, a list of them, and machines.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -18,7 +17,7 @@ struct Conv2dCase {
   cnncore::Conv2dFusion fusion;
 };
 
-/// Numbers separated by `separator`; a single one stands for all `count`.
+/// Reads `count` numbers that are separated by `separator`; a single number stands for all of them.
 inline std::vector<int64_t> numbers(const std::string& text, char separator, size_t count) {
   std::vector<int64_t> values;
   std::istringstream stream(text);
@@ -28,9 +27,10 @@ inline std::vector<int64_t> numbers(const std::string& text, char separator, siz
   return values;
 }
 
-/// "13x13x32 f64 k3x3" is an image, filters and a kernel. Further words: s2x1 strides, d2x2 dilation, g4 groups,
-/// p1 or p0,1,0,1 padding (top, bottom, left, right), relu and pool for what it is fused with, first for no gradient
-/// of the input, infer for no gradient at all, skips where products with zero may be left out, and a precision's name.
+/// Reads a convolution from a text such as "13x13x32 f64 k3x3": the image, the number of filters, the kernel. More
+/// words may follow: "s2x1" strides, "d2x2" dilation, "g4" groups, "p1" or "p0,1,0,1" padding (top, bottom, left,
+/// right); "relu" and "pool" if these are fused with it; "first" if the gradient of the input is not needed, "infer" if
+/// no gradient is; "skips" if products with zero may be left out; and the name of a precision.
 inline Conv2dCase parse_conv2d_case(const std::string& text) {
   Conv2dCase c;
   cnncore::Conv2dParams& p = c.params;
@@ -68,7 +68,8 @@ inline Conv2dCase parse_conv2d_case(const std::string& text) {
   return c;
 }
 
-/// What a choice of algorithms sees of a machine. Planning calls no kernel, so that any machine can plan for another.
+/// The properties of a machine that the choice of algorithms depends on. Planning calls no kernel, so a machine can
+/// plan for any other machine.
 inline cnncore::Kernels planning_kernels(const char* name, int64_t width, double tile_gain) {
   cnncore::Kernels k = cnncore::kernels_scalar();
   k.name = name, k.width = width, k.tile_gain = tile_gain;
@@ -81,10 +82,10 @@ inline std::vector<cnncore::Kernels> planning_machines() {
           planning_kernels("avx512_bf16", 16, 2.0), planning_kernels("amx", 16, 16.0)};
 }
 
-/// Every algorithm of every pass occurs among them, on one machine or another.
+/// The list of convolutions. Each algorithm of each pass is chosen for at least one of them on at least one machine.
 inline const std::vector<std::string>& conv2d_case_texts() {
   static const std::vector<std::string> texts = {
-      // the document's network, and the same without what it is fused with
+      // the network of the seed document, and the same convolutions without relu and pool
       "28x28x1 f32 k3x3 relu pool first",
       "28x28x1 f32 k3x3 relu pool infer",
       "28x28x1 f32 k3x3 relu pool",

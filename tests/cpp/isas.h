@@ -1,4 +1,4 @@
-// Runs a test on every instruction set of the build that this machine has, and says which it lacks.
+// Runs a test on every instruction set that this build and this machine have, and says which ones the machine lacks.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -23,7 +23,7 @@ inline std::vector<std::string> built_isas() {
 #endif
 }
 
-/// Calls f(kernels) with each set in use; the one in use before is put back.
+/// Selects one instruction set after the other and calls f(kernels) for each; then selects the first one again.
 template <class Function>
 void for_each_isa(Function f) {
   const std::string before = cnncore::isa();

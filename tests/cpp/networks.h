@@ -1,7 +1,9 @@
-// Small networks that between them take every path of the planner, and what they compute, in double.
+// Small networks that together take every path of the planner, with data and random weights for them.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <variant>
@@ -27,7 +29,7 @@ inline cnncore::Pool2dParams window(int64_t size, int64_t stride, cnncore::Paddi
   return p;
 }
 
-/// A chain of ops as it is added to a graph, with what each op is, so that a reference can compute it as well.
+/// A graph that is a chain of ops, and a list of these ops, from which a reference can compute the same network.
 class Chain {
  public:
   struct Rescaling {
@@ -148,14 +150,14 @@ class ChainNetwork {
   const std::vector<cnncore::ParameterSlot>& slots() const { return slots_; }
   int64_t parameter_count() const { return network.parameter_count(); }
   float* gradients() { return network.gradients(); }
-  /// What is written here is the network's from its next call on.
+  /// The parameters, to be written to; the network uses what was written from the next call on.
   float* parameters() {
     read();
     written_ = true;
     return flat_.data();
   }
 
-  /// The parameters as they are.
+  /// A copy of the parameters.
   std::vector<float> values() {
     write();
     std::vector<float> flat(flat_.size());
@@ -168,7 +170,7 @@ class ChainNetwork {
     x_.assign(1, x), y_.assign(1, y);
     network.forward(x_, y_);
   }
-  /// The loss; NaN where it or a gradient is not finite.
+  /// Returns the loss, or NaN if the loss or a gradient is not finite.
   double train_step(const Batch& batch, const cnncore::LossSpec& loss, cnncore::Optimizer* optimizer, float* outputs) {
     write();
     take(batch, loss, outputs);
@@ -207,8 +209,8 @@ class ChainNetwork {
   std::vector<float*> y_;
 };
 
-/// A network to build, and the loss it is trained with. `reductions` is the sum of the lengths of its layers' sums,
-/// with Winograd's extra roundings where that may be used: float32 errors of results and gradients grow with it.
+/// A network to build, and its loss. `reductions` is the number of terms of its sums, added up over the layers, with
+/// extra roundings where Winograd's algorithm may be used: float32 errors of results and gradients grow with it.
 struct Model {
   std::string name;
   cnncore::LossKind loss;
@@ -288,7 +290,7 @@ inline std::vector<Model> models() {
   };
 }
 
-/// Enough work in every kind of layer for threads to share a single image.
+/// A network in which every kind of layer has so much work that threads share a single image.
 inline Model large_model() {
   using namespace cnncore;
   using enum Activation;
@@ -304,7 +306,7 @@ inline Model large_model() {
           }};
 }
 
-/// Samples for a network: floats, the bytes they are equal to, labels and targets.
+/// Samples for a network: images as bytes, the same images as floats, labels, and targets.
 struct Data {
   int64_t samples, outputs;
   std::vector<uint8_t> bytes;
@@ -324,6 +326,17 @@ struct Data {
       labels.push_back(random.integer(0, outputs - 1));
     }
   }
+  /// The same samples in reverse order.
+  Data reversed() const {
+    const auto reverse_rows = [this](auto& values) {
+      const ptrdiff_t width = static_cast<ptrdiff_t>(values.size()) / samples;
+      for (auto row = values.begin(); row != values.end(); row += width) std::reverse(row, row + width);
+      std::reverse(values.begin(), values.end());
+    };
+    Data other = *this;
+    reverse_rows(other.bytes), reverse_rows(other.floats), reverse_rows(other.targets), reverse_rows(other.labels);
+    return other;
+  }
   cnncore::Images images() const { return {nullptr, floats.data(), samples}; }
   Batch batch(const Model& model) const {
     const bool sparse = model.loss == cnncore::LossKind::sparse_categorical_crossentropy;
@@ -331,10 +344,10 @@ struct Data {
   }
 };
 
-/// Values of the bytes: the first model scales them, the others take them as they are.
+/// The largest value of the bytes: the model "one channel" scales its input, the others do not.
 inline float most_of(const Model& model) { return model.name.starts_with("one channel") ? 255.0f : 2.0f; }
 
-/// Weights drawn so that values neither vanish nor explode.
+/// Draws random weights of a size at which the values of the layers neither vanish nor explode.
 inline void randomize(ChainNetwork& network, Random& random) {
   for (const cnncore::ParameterSlot& slot : network.slots()) {
     const int64_t size = cnncore::element_count(slot.shape),

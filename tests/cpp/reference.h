@@ -1,4 +1,4 @@
-// The ops as loops over their definitions, in double, with what bounds the float32 error of each result.
+// The ops in double, as loops that follow their definitions, and bounds of the float32 error of each result.
 #pragma once
 
 #include <algorithm>
@@ -34,7 +34,7 @@ void for_products(const cnncore::Conv2dParams& p, int64_t batch, Function f) {
           }
 }
 
-/// Calls f(y index, x indices) for every window and channel of a pool.
+/// Calls f(y index, x indices) for every window and channel of a pooling.
 template <class Function>
 void for_windows(const cnncore::Pool2dParams& p, int64_t batch, Function f) {
   const cnncore::Shape out = cnncore::pool2d_output_shape(p);
@@ -52,7 +52,7 @@ void for_windows(const cnncore::Pool2dParams& p, int64_t batch, Function f) {
         }
 }
 
-/// Sizes of a convolution's arrays.
+/// The numbers of elements of a convolution's arrays.
 struct ConvSizes {
   int64_t x, kernel, y;
   ConvSizes(const cnncore::Conv2dParams& p, int64_t batch)
@@ -61,13 +61,13 @@ struct ConvSizes {
         y(batch * cnncore::element_count(cnncore::conv2d_output_shape(p))) {}
 };
 
-/// Such a convolution may be computed by Winograd's F(2x2, 3x3), whose error has a bound of its own.
+/// Whether the convolution may be computed by Winograd's F(2x2, 3x3), whose error needs another bound.
 inline bool may_use_winograd(const cnncore::Conv2dParams& p) {
   return p.kernel_height == 3 && p.kernel_width == 3 && p.stride_height == 1 && p.stride_width == 1 &&
          p.dilation_height == 1 && p.dilation_width == 1 && p.groups == 1;
 }
 
-/// An image's values by magnitude, zero outside: what a tile of Winograd's algorithm reads.
+/// The magnitudes of an image's values, and 0 outside the image, as tiles of Winograd's algorithm read them.
 struct Magnitudes {
   const float* values;
   int64_t height, width, channels, top, left;  // top and left: the border before the image
@@ -78,7 +78,7 @@ struct Magnitudes {
   }
 };
 
-/// Bounds for convolutions that may use Winograd's algorithm.
+/// Error bounds of the output of a convolution that may use Winograd's algorithm.
 inline std::vector<double> tiled_bounds(const cnncore::Conv2dParams& p, int64_t batch, const float* x,
                                         const float* kernel) {
   const cnncore::Shape out = cnncore::conv2d_output_shape(p);
@@ -90,7 +90,7 @@ inline std::vector<double> tiled_bounds(const cnncore::Conv2dParams& p, int64_t 
       });
 }
 
-/// The gradient of the input: a convolution of dy with the kernel turned around.
+/// Error bounds of the gradient of the input, which is a convolution of dy with the kernel rotated by 180 degrees.
 inline std::vector<double> tiled_data_bounds(const cnncore::Conv2dParams& p, int64_t batch, const float* dy,
                                              const float* kernel) {
   const cnncore::Shape out = cnncore::conv2d_output_shape(p);
@@ -110,7 +110,7 @@ inline std::vector<double> tiled_kernel_bounds(const cnncore::Conv2dParams& p, i
                                 Magnitudes{dy, out[0], out[1], p.filters, 0, 0});
 }
 
-/// The place of a window's maximum: the first one.
+/// The index of the maximum of a window; of several equal ones, the first.
 inline int64_t place_of_maximum(const float* x, const std::vector<int64_t>& window) {
   int64_t best = window.front();
   for (const int64_t at : window)

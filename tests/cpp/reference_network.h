@@ -1,4 +1,4 @@
-// A network's outputs and loss in double: the ops of its graph one after the other, as they are defined.
+// Computes the outputs and the loss of a network in double, one op after the other, following their definitions.
 #pragma once
 
 #include <span>
@@ -22,7 +22,7 @@ class ReferenceNetwork {
     return values;
   }
 
-  /// Keras' losses of `outputs`, the mean over the batch.
+  /// Returns the mean over the batch of Keras' loss of `outputs`.
   double loss(const Values& outputs, const Data& data) const {
     const size_t count = static_cast<size_t>(data.outputs);
     double sum = 0;

@@ -1,5 +1,5 @@
-// A steady-state training step, a product with curvature and a forward pass allocate nothing: every allocation of the
-// process is counted.
+// A training step, a product with curvature and a forward pass allocate no memory, except in the first calls. The test
+// counts every allocation of the process.
 #include <malloc.h>
 
 #include <atomic>
@@ -20,14 +20,13 @@ std::atomic<int64_t> allocations{0};
 }
 
 #if defined(__SANITIZE_ADDRESS__) || TEST_HAS_FEATURE(address_sanitizer)
-// The sanitizer's allocator reports to a hook.
+// The allocator of a sanitizer calls a hook for each allocation.
 extern "C" int __sanitizer_install_malloc_and_free_hooks(void (*malloc_hook)(const volatile void*, size_t),
                                                          void (*free_hook)(const volatile void*));
 [[maybe_unused]] static const int installed = __sanitizer_install_malloc_and_free_hooks(
     [](const volatile void*, size_t) { ++allocations; }, [](const volatile void*) {});
 #elif defined(__GLIBC__)
-// The program's definitions take the place of the C library's, also for operator new, std::aligned_alloc's callers and
-// libgomp.
+// These definitions replace those of the C library, also for operator new, std::aligned_alloc and libgomp.
 extern "C" {
 void* __libc_malloc(size_t);
 void* __libc_calloc(size_t, size_t);
@@ -51,7 +50,7 @@ using namespace testing;
 
 namespace {
 
-// What f allocates, once it has run twice.
+// Returns the number of allocations of f when it runs for the third time.
 template <class Function>
 int64_t allocated_by(Function f) {
   f(), f();
@@ -65,7 +64,7 @@ int64_t allocated_by(Function f) {
 TEST_CASE("the counter counts") {
   const auto counts = [](auto allocate, auto free) {
     const int64_t before = allocations;
-    void* volatile kept = allocate();  // or the compiler drops the pair
+    void* volatile kept = allocate();  // volatile, or the compiler removes the allocation and its release
     free(kept);
     return allocations == before + 1;
   };

@@ -1,4 +1,5 @@
-// Augmentation through the C++ API: what moves, what is refused, and the same bits at any number of threads.
+// Augmentation through the C++ API: where pixels go, which arguments are refused, and that any number of threads gives
+// the same bits.
 #include <doctest/doctest.h>
 
 #include <numeric>

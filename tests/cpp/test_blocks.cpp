@@ -1,4 +1,4 @@
-// Memory that is given back and taken again.
+// Blocks of memory: they are given back and taken again.
 #include <doctest/doctest.h>
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Every algorithm of every pass by itself, forced where it applies, against loops over the definition in double.
+// Every algorithm of every pass of conv2d, wherever it applies, against loops that follow the definition, in double.
 #include <map>
 #include <set>
 
@@ -13,7 +13,7 @@ namespace {
 
 constexpr int64_t kBatch = 3;
 
-// Small convolutions of every kind; channels and filters are whole vectors and tiles often enough.
+// Draws a small convolution of any kind. Channels and filters often fill whole vectors and tiles.
 Conv2dCase random_case(Random& random) {
   for (;;) {
     Conv2dCase c;
@@ -57,7 +57,7 @@ std::string to_text(const Conv2dCase& c) {
          (c.fusion.activation == Activation::relu ? ", relu" : "") + (c.fusion.input_grad ? "" : ", no dx");
 }
 
-// The largest error of one product, relative: that of both operands' rounding.
+// The largest relative error of one product, which comes from rounding its two operands.
 double rounding_of(const Conv2dProblem& p) {
   switch (p.params.precision) {
     case Precision::bfloat16: return 0x1p-7;
@@ -66,8 +66,8 @@ double rounding_of(const Conv2dProblem& p) {
   }
 }
 
-// What an element of a sum may be off by: its own terms' roundings; for Winograd's algorithm a multiple of the largest
-// element's magnitude, because its squares mix neighbours.
+// How far an element of a sum may be off: by the roundings of its own terms; for Winograd's algorithm by a multiple of
+// the largest element's magnitude, because that algorithm mixes the pixels of a square.
 struct Tolerance {
   const Conv2dProblem& problem;
   std::string algorithm;
@@ -83,7 +83,7 @@ struct Tolerance {
   }
 };
 
-// One convolution's arrays and what they should become.
+// The arrays of one convolution and the expected results.
 struct Expected {
   Conv2dProblem problem;
   ConvSizes sizes;
@@ -111,7 +111,7 @@ struct Expected {
       y[static_cast<size_t>(to)].add(static_cast<double>(x[from]), static_cast<double>(kernel[k]));
     });
   }
-  // Index before the pool of place i (0 to 3) of element e of the output.
+  // Returns the index, in the array before the pool, of pixel i (0 to 3) of the window of output element e.
   int64_t before_pool(int64_t e, int64_t i) const {
     const int64_t filters = problem.params.filters, width = problem.used_width / 2, height = problem.used_height / 2;
     const int64_t f = e % filters, q = e / filters;
@@ -149,7 +149,8 @@ void expect_sums(const char* what, const float* values, const Sums& sums, const 
   CHECK(wrong.count == 0);
 }
 
-// A plan and the memory that it wants. Scratch and partial sums begin as NaN: nothing may be read before it is written.
+// A plan and the memory that it needs. Scratch memory and partial sums are first filled with NaN, because the plan must
+// write each value before it reads it.
 struct Running {
   Conv2dPlan plan;
   Floats packed, scratch, partials;
@@ -239,7 +240,7 @@ void check_output(const Expected& e, const char* algorithm) {
       most = std::max(most, sum.value), bound = std::max(bound, tolerance.of(sum));
     }
     wrong.expect(static_cast<double>(value), most, bound);
-    const uint8_t winner = e.winner[static_cast<size_t>(i)];  // its value is about the largest
+    const uint8_t winner = e.winner[static_cast<size_t>(i)];  // the value there must be about the largest
     const double won = winner < 4 ? e.y[static_cast<size_t>(e.before_pool(i, winner))].value : 0.0;
     wrong.expect(won, most, 2 * bound);
   }
@@ -247,7 +248,7 @@ void check_output(const Expected& e, const char* algorithm) {
   CHECK(wrong.count == 0);
 }
 
-// Runs the plan with these algorithms and checks all that they compute.
+// Runs the plan with the given algorithms and checks everything that they compute.
 void check_forced(const Conv2dCase& c, const Kernels& k, const Conv2dForced& forced, uint64_t seed) {
   Random random(seed);
   Expected e(c, random);
@@ -278,7 +279,7 @@ std::vector<const char*> applying(const Candidates& candidates, const Conv2dProb
   return names;
 }
 
-// Each that applies beside the fastest of the other passes, and any three together.
+// Checks each algorithm that applies together with the fastest ones of the other passes, and one random combination.
 void check_candidates(const Conv2dCase& c, const Kernels& k, uint64_t seed, std::set<std::string>& seen) {
   const Conv2dProblem problem(c.params, c.fusion);
   const auto forward = applying(forward_candidates(), problem, k), data = applying(data_candidates(), problem, k),
@@ -305,14 +306,14 @@ TEST_CASE("conv2d: every algorithm of every pass is the convolution, and any of 
       CAPTURE(to_text(c));
       check_candidates(c, k, static_cast<uint64_t>(i), seen);
     }
-    // those that random shapes seldom meet
+    // cases that random shapes seldom produce
     for (const char* text :
          {"9x9x1 f8 k3x3 relu pool first", "8x8x1 f2 k3x3 p1", "9x9x32 f32 k3x3 p1 bfloat16",
           "8x8x32 f32 k3x3 p1 relu pool bfloat16_3x", "7x7x32 f32 k3x3 s2 p1 bfloat16",
           // channels that do not fill vectors; images smaller than the kernel's reach
           "8x8x24 f32 k3x3 p1 relu pool", "9x8x32 f48 k3x3 p1 relu pool", "7x6x20 f32 k3x3 p1 relu",
           "3x3x24 f40 k3x3 p1 relu", "1x1x17 f18 k3x3 p1", "4x5x20 f33 k3x3 s2 p0,1,0,1", "5x4x16 f16 k3x3 d2 p3",
-          // zeros that are left out
+          // products with zero that are left out
           "7x5x37 f64 k1x1 relu skips", "5x5x200 f128 k1x1 s2x1 skips"}) {
       CAPTURE(std::string(text));
       check_candidates(parse_conv2d_case(text), k, 7, seen);

@@ -1,4 +1,4 @@
-// Which algorithm each pass of a convolution takes on each machine: a table that only a measurement may change.
+// A table of the algorithm that each pass of a convolution uses on each machine. Change it only after a measurement.
 #include <algorithm>
 #include <limits>
 #include <map>
@@ -10,8 +10,8 @@ using namespace testing;
 
 namespace {
 
-// A line per convolution: what forward, the gradient of the input and the gradient of the kernel take, then the
-// machines that differ.
+// One line per convolution: the algorithms of the forward pass, of the gradient of the input and of the gradient of the
+// kernel; then the machines that use other ones.
 constexpr const char* kChoices = R"(
 28x28x1 f32 k3x3 relu pool first: direct none patch
 28x28x1 f32 k3x3 relu pool infer: direct none none
@@ -92,7 +92,7 @@ std::string choice(const Conv2dCase& c, const Kernels& machine) {
   return std::string(names.forward) + " " + names.data + " " + names.weights;
 }
 
-// The table's line for a convolution; the commonest choice comes first.
+// Makes the line of the table for a convolution; the choice of most machines comes first.
 std::string line_of(const std::string& text) {
   const std::vector<Kernels> machines = planning_machines();
   std::vector<std::string> choices;
@@ -115,7 +115,7 @@ std::string line_of(const std::string& text) {
 TEST_CASE("conv2d: every pass takes the algorithm of the table") {
   std::istringstream table(kChoices);
   std::string line;
-  std::getline(table, line);  // what follows the opening bracket
+  std::getline(table, line);  // skip the rest of the line with the opening bracket
   for (const std::string& text : conv2d_case_texts()) {
     std::getline(table, line);
     CHECK(line_of(text) == line);
@@ -124,7 +124,7 @@ TEST_CASE("conv2d: every pass takes the algorithm of the table") {
 }
 
 TEST_CASE("conv2d: images that are taken together fit 32-bit offsets") {
-  // sixteen images of one output pixel each would be taken together, if they were not so large
+  // sixteen images with one output pixel each would be computed together if they were not so large
   const Conv2dCase c = parse_conv2d_case("12000x12000x1 f1 k1x1 s12000 infer");
   for (const Kernels& machine : planning_machines()) {
     const Conv2dPlan plan(c.params, c.fusion, machine);
@@ -134,7 +134,7 @@ TEST_CASE("conv2d: images that are taken together fit 32-bit offsets") {
 }
 
 TEST_CASE("conv2d: a large kernel is packed and its gradient summed in tasks enough for many cores") {
-  const std::vector<Kernels> machines = planning_machines();  // the plans refer to them
+  const std::vector<Kernels> machines = planning_machines();  // the plans refer to these objects
   for (const char* text : {"14x14x512 f512 k1x1 s2", "14x14x256 f256 k3x3"}) {
     const Conv2dCase c = parse_conv2d_case(text);
     const Conv2dPlan plan(c.params, c.fusion, machines[2]);
@@ -149,6 +149,6 @@ TEST_CASE("conv2d: a large kernel is packed and its gradient summed in tasks eno
       for (int64_t piece = 0; piece < range.pieces; ++piece)
         for (int64_t i = 0; i < range.size; ++i) ++written[static_cast<size_t>(range.begin + piece * range.step + i)];
     }
-    CHECK(std::count(written.begin(), written.end(), 1) == size);  // each once
+    CHECK(std::count(written.begin(), written.end(), 1) == size);  // each element was written once
   }
 }

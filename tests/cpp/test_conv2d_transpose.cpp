@@ -1,4 +1,5 @@
-// The plan of a transposed convolution, as networks run it: fused activations, samples in groups, two partial sums.
+// The plan of a transposed convolution, used as networks use it: with fused activations, with samples in groups, and
+// with two partial sums.
 #include "arrays.h"
 #include "isas.h"
 #include "ops/conv2d_transpose_plan.h"
@@ -10,7 +11,7 @@ namespace {
 
 constexpr int64_t kBatch = 5;
 
-// Calls f(x index, kernel index, y index) for every product.
+// Calls f(x index, kernel index, y index) for every product of the transposed convolution.
 template <class Function>
 void for_products(const Conv2dTransposeParams& p, Function f) {
   const Shape out = conv2d_transpose_output_shape(p);
@@ -30,7 +31,7 @@ void for_products(const Conv2dTransposeParams& p, Function f) {
           }
 }
 
-// Small integers, so that every sum is exact.
+// Returns small random integers, so that every sum is exact.
 void check_plan(const Conv2dTransposeParams& p, Activation activation, const Kernels& k, Random& random) {
   const Conv2dTransposePlan plan(p, {.activation = activation}, k);
   const int64_t kernel_size = p.kernel_height * p.kernel_width * p.filters * p.in_channels;

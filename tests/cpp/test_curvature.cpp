@@ -1,5 +1,6 @@
-// Products with curvature: symmetric, linear in the direction, the same bits at any number of threads, and what is
-// refused. Their values are compared with the float64 reference from Python, for every op and loss.
+// Products with curvature: they are symmetric and linear in the direction, any number of threads gives the same bits,
+// and wrong arguments are refused. The tests in Python compare their values with a float64 reference, for every op and
+// loss.
 #include "isas.h"
 #include "networks.h"
 
@@ -18,7 +19,7 @@ double inner(const Floats32& a, const Floats32& b) {
   return sum;
 }
 
-// Random values in the slots; the gaps hold what must not be read.
+// Returns random values in the slots; the gaps between slots hold values that must not be read.
 Floats32 direction(const ChainNetwork& network, Random& random) {
   Floats32 v(static_cast<size_t>(network.parameter_count()), std::nanf(""));
   for (const ParameterSlot& slot : network.slots())

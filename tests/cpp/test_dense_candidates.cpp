@@ -1,5 +1,5 @@
-// Every algorithm of the fully connected layer, forced where it applies, against loops in double; one sample alone as
-// well, shared by any number of parts.
+// Every algorithm of the fully connected layer, wherever it applies, against loops in double. A single sample is also
+// computed alone, in any number of parts.
 #include <set>
 
 #include "arrays.h"
@@ -36,7 +36,7 @@ struct Layer {
         common(plan.scratch_size() + 16, random),
         alone(p.units, random) {
     for (Floats* a : {&x, &kernel, &bias, &dy}) fill(*a, random);
-    for (int64_t i = 0; i < x.size(); i += 3) x[i] = 0;  // what one sample leaves out
+    for (int64_t i = 0; i < x.size(); i += 3) x[i] = 0;  // zeros, which the algorithm for one sample leaves out
   }
   DenseRun run(float* to) {
     return {.x = x.data(),
@@ -98,7 +98,7 @@ void check_forced(const DenseParams& p, const char* name, bool skip_zeros, const
   for (int64_t task = plan.tasks(); task-- > 0;) plan.pack(task, l.kernel.data(), l.packed.data());
   plan.forward(kBatch, l.run(l.y.data()));
   expect_output(l, rounding);
-  for (const int64_t parts : {1, 2, 5}) {  // the first sample alone: the same bits
+  for (const int64_t parts : {1, 2, 5}) {  // the first sample alone must give the same bits
     for (int64_t part = 0; part < parts; ++part) plan.forward_part(part, parts, l.run(l.alone.data()), l.common.data());
     plan.join_parts(l.run(l.alone.data()), l.common.data());
     CHECK(same_bits(l.alone.data(), l.y.data(), p.units));

@@ -1,4 +1,4 @@
-// Building graphs: shapes, refusals, and what the planner makes of them.
+// Building graphs: their shapes, the errors for wrong arguments, and the plans that are made from them.
 #include "arrays.h"
 #include "isas.h"
 #include "networks.h"
@@ -6,7 +6,7 @@
 using namespace cnncore;
 using namespace testing;
 
-TEST_CASE("graph: the document's model has its shapes and parameters") {
+TEST_CASE("graph: the model of the seed document has its shapes and parameters") {
   Chain graph;
   int t = graph.input({28, 28, 1});
   t = graph.conv2d(t, conv(32, 3), true, Activation::relu, "conv2d");

@@ -1,4 +1,4 @@
-// The activations of every instruction set against double: value, gradient and second slope.
+// The activations of every instruction set against double: value, gradient and second derivative.
 #include <functional>
 
 #include "arrays.h"
@@ -11,7 +11,7 @@ using namespace testing;
 namespace {
 
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN(), kInfinity = std::numeric_limits<float>::infinity();
-// An exponential below the least normal float is zero; slopes multiply it by powers of x.
+// The kernels give 0 for an exponential below the least normal float, and slopes multiply it by powers of x.
 double underflow(double x) { return 4 * std::numeric_limits<float>::min() * std::pow(1 + x * x, 2); }
 
 double sigmoid(double x) { return x > 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x)); }
@@ -20,8 +20,8 @@ double phi(double x) { return std::exp(-x * x / 2) / std::sqrt(2 * M_PI); }
 
 using Function = std::function<double(double)>;
 
-// value f, slope f', second slope f'', and how far the argument's rounding moves each: a number of units times
-// (1 + growth(x)), since e^(w (1 + u)) is off by |w| u.
+// The value f, the slope f', the second derivative f'', and how far the rounding of the argument changes each: by a
+// number of units times (1 + growth(x)), since e^(w (1 + u)) has a relative error of |w| u.
 struct Case {
   ActivationSpec spec;
   Function value, slope, second;
@@ -115,7 +115,7 @@ std::vector<Case> cases() {
   };
 }
 
-// Where backward reads the output, its rounding moves the slopes by so much.
+// How far the rounding of the output changes the slopes of the activations whose backward pass reads the output.
 double lost_to_output(const Case& c, double x) {
   return needs_input(c.spec) ? 0 : 4 * kUnit * std::fmax(1, std::fabs(c.value(x)));
 }

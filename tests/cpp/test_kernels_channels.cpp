@@ -1,4 +1,4 @@
-// The kernels whose vectors run over channels, depthwise convolution and pooling, against sums in double.
+// The kernels whose vectors hold neighbouring channels (depthwise convolution and pooling), against sums in double.
 #include "arrays.h"
 #include "isas.h"
 
@@ -11,7 +11,7 @@ std::vector<int64_t> channel_counts(int64_t width) {
   return {1, 2, 3, width - 1, width, width + 1, 2 * width - 1, 2 * width, 3 * width + 1, 5 * width + 3};
 }
 
-// Positions of whole pixels: multiples of the channels.
+// Random offsets of whole pixels, which are multiples of the number of channels.
 struct Pixels : Ints {
   Pixels(int64_t size, int64_t reach, int64_t channels, Random& random) : Ints(size, random) {
     for (int64_t i = 0; i < size; ++i) data()[i] = static_cast<int32_t>(channels * random.integer(0, reach - 1));
@@ -76,7 +76,7 @@ void check_depthwise(const Kernels& k, int64_t pixels, int64_t taps, int64_t cha
   CHECK(same_bits(alone.data(), y.data(), y.size()));
 }
 
-// A whole image, with borders of no or one pixel; the taps that lie outside are left out.
+// A whole image with borders of 0 or 1 pixels; the taps that lie outside the image are left out.
 void check_depthwise_nine(const Kernels& k, int64_t height, int64_t width, int64_t channels, Random& random) {
   const int64_t top = height < 3 ? 1 : random.integer(0, 1), left = width < 3 ? 1 : random.integer(0, 1);
   const int64_t out_height = height + top + (height < 3 ? 1 : random.integer(0, 1)) - 2;
@@ -106,7 +106,7 @@ void check_depthwise_nine(const Kernels& k, int64_t height, int64_t width, int64
   CHECK((x.intact() && w.intact() && bias.intact() && y.intact()));
 
   a.y = parts.data();
-  for (int64_t begin = 0; begin < out_height; begin = a.row_end) {  // some rows at a time: the same bits
+  for (int64_t begin = 0; begin < out_height; begin = a.row_end) {  // a few rows at a time must give the same bits
     a.row_begin = begin, a.row_end = std::min(out_height, begin + random.integer(1, 3));
     k.depthwise_nine(a);
   }
@@ -202,7 +202,8 @@ struct Windows {
   bool intact() const { return begin.intact() && offset.intact() && x.intact() && dy.intact(); }
 };
 
-// The place of the maximum: the first, but a NaN wins over numbers and the last NaN over others.
+// Returns the place of the maximum, the first of several equal ones. A NaN wins over numbers, and the last NaN over
+// other NaNs.
 size_t place_of_maximum(const Windows& w, size_t q, int64_t c) {
   size_t best = 0;
   for (size_t i = 1; i < w.positions[q].size(); ++i) {

@@ -10,7 +10,7 @@ using namespace testing;
 namespace {
 
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN(), kInfinity = std::numeric_limits<float>::infinity();
-// e^x does not go below the least normal float, about.
+// The kernels do not give values of e^x below about the least normal float.
 constexpr double kUnderflow = 2.0 * std::numeric_limits<float>::min();
 
 // The published accuracy of the polynomials (Moshier's Cephes library: expf and tanhf).
@@ -21,11 +21,11 @@ std::vector<int64_t> sizes(int64_t width) {
 }
 
 double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
-// 1 / (1 + e): the relative error of e counts by its share of the sum; two roundings beside it.
+// The error of 1 / (1 + e): the relative error of e times e's share of the sum, and two more roundings.
 double sigmoid_bound(double x) {
   return sigmoid(x) * ((1 - sigmoid(x)) * (kExpError + kUnit) + 2 * kUnit) * (1 + kUnit) + kUnderflow;
 }
-// The polynomial near zero, 1 - 2 / (e^2x + 1) elsewhere.
+// tanh is a polynomial near zero and 1 - 2 / (e^2x + 1) elsewhere.
 double tanh_bound(double x) {
   const double part = 2 * sigmoid(-2 * x), share = sigmoid(2 * x);  // 2 / (e + 1) and e / (e + 1)
   return std::fabs(std::tanh(x)) * (kTanhError + kUnit) + part * (share * kExpError + 2 * kUnit);
@@ -56,7 +56,7 @@ void check_activation(const Kernels& k, Activation kind, const std::function<dou
   }
 }
 
-// From y, as tanh's would be where x is beyond the float range: |y| <= 1.
+// The gradient is computed from y, and |y| <= 1 as for tanh.
 void check_activation_backward(const Kernels& k, Activation kind, const std::function<double(double)>& derivative,
                                const std::function<double(double)>& bound, Random& random) {
   for (const int64_t size : sizes(k.width)) {
@@ -189,7 +189,7 @@ TEST_CASE("sum_rows, sum_winners and accumulate") {
       }
       k.sum_rows(x.data(), all.data(), rows, cols);
       for (int64_t i = 0; i < x.size(); ++i)
-        if (winner[i] == 4) x[i] = kNan;  // must not be looked at
+        if (winner[i] == 4) x[i] = kNan;  // must not be read
       k.sum_winners(x.data(), winner.data(), won.data(), rows, cols);
       Mismatches wrong;
       for (int64_t c = 0; c < cols; ++c) {

@@ -7,7 +7,7 @@ using namespace testing;
 
 namespace {
 
-// One, blocks and their neighbours, primes.
+// Sizes: one, the sizes of blocks and their neighbours, and primes.
 std::vector<int64_t> pixel_counts() {
   return {1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 16, 17, 23, 24, 25, 29, 36, 48, 53};
 }
@@ -29,7 +29,7 @@ std::vector<int64_t> column_counts(int64_t width) {
 }
 std::vector<int64_t> depths() { return {1, 2, 3, 5, 8, 9, 10, 12, 13, 27, 31, 64}; }
 
-// The operands of one product, each array just as large as the contract names.
+// The operands of one product. Each array has exactly the size that the kernel's contract allows it to access.
 struct Product {
   int64_t pixels, depth, cols, ldw;
   Offsets x_offset, k_offset;
@@ -90,7 +90,7 @@ void check_gemm(const Kernels& k, int64_t pixels, int64_t depth, int64_t cols, R
   CHECK(covered(y) == pixels * cols);  // nothing in the gaps
   CHECK((product.intact() && y_offset.intact() && y.intact()));
 
-  // Each pixel alone, and each half of the columns alone: the same bits.
+  // Each pixel alone, and each half of the columns alone, must give the same bits.
   Floats one(cols, random);
   Ints origin(1, random);
   origin[0] = 0;
@@ -151,8 +151,8 @@ struct Winner {
   uint8_t index;
 };
 
-// The maximum of four, its first place; a NaN wins over numbers, the last NaN over others. 4 where relu lets nothing
-// pass.
+// Returns the maximum of four values and its first place. A NaN wins over numbers, and the last NaN over other NaNs.
+// The place is 4 if relu makes the output 0.
 Winner pooled(const float (&v)[4], bool relu) {
   Winner best{v[0], 0};
   for (uint8_t i = 1; i < 4; ++i)
@@ -200,7 +200,7 @@ void check_gemm_pool(const Kernels& k, int64_t windows, int64_t cols, Values val
   CHECK(touched == windows * cols);
   if (values != Values::nans) CHECK(covered(y) == windows * cols);
 
-  // Window by window, and without winners: the same bits.
+  // Each window alone, without winners, must give the same bits.
   a.winner = nullptr, a.y = alone.data(), a.pixels = 4;
   for (int64_t q = 0; q < windows; ++q, a.x_offset += 4, ++a.y_offset) k.gemm_pool(a);
   CHECK(same_bits(alone.data(), y.data(), y.size()));
@@ -255,14 +255,14 @@ void check_gemm_weights(const Kernels& k, int64_t pixels, int64_t depth, int64_t
   CHECK(covered(dw) == depth * cols);
   CHECK((product.intact() && dy.intact() && dw.intact()));
 
-  // Row by row: the same bits.
+  // Each row alone must give the same bits.
   const std::vector<float> together = dw.copy();
   std::copy(before.begin(), before.end(), dw.data());
   a.depth = 1;
   for (int64_t t = 0; t < depth; ++t, ++a.k_offset, a.dw += product.ldw) k.gemm_weights(a);
   CHECK(same_bits(together.data(), dw.data(), dw.size()));
 
-  // Set instead of added to: what zeros become.
+  // With `overwrite` the kernel must give what it gives when it adds to zeros.
   a.depth = depth, a.k_offset = product.k_offset.data(), a.dw = dw.data();
   Floats zeros(dw.size(), random);
   for (int64_t t = 0; t < depth; ++t) std::fill_n(zeros.data() + t * product.ldw, cols, 0.0f);

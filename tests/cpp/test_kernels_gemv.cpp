@@ -7,7 +7,7 @@ using namespace testing;
 
 namespace {
 
-// Values of which about one in `zeros` of four is zero, of either sign.
+// Fills the array with random values; about `zeros` of four are zero, of either sign.
 void fill_sparse(Floats& x, Random& random, int64_t zeros) {
   for (int64_t i = 0; i < x.size(); ++i)
     x[i] = random.integer(0, 3) < zeros ? (random.coin() ? 0.0f : -0.0f) : random.real(-1, 1);
@@ -30,7 +30,7 @@ void check_list(const Kernels& k, const Floats& x, Random& random) {
   CHECK((x.intact() && value.intact() && index.intact()));
 }
 
-// Pieces of up to `most` terms each, over rows of w in any order.
+// The rows of w are listed in any order and summed in pieces of up to `most` terms.
 void check_gemv(const Kernels& k, int64_t pieces, int64_t most, int64_t cols, Random& random) {
   std::vector<int64_t> bound = {random.integer(0, 3)};
   for (int64_t i = 0; i < pieces; ++i) bound.push_back(bound.back() + random.integer(0, most));
@@ -55,7 +55,7 @@ void check_gemv(const Kernels& k, int64_t pieces, int64_t most, int64_t cols, Ra
   CHECK((x.intact() && w.intact() && row.intact() && y.intact()));
 }
 
-// Leaving out what is zero makes no difference to the bits of gemm's sum.
+// The bits must be those of gemm, which does not leave out the zeros.
 void check_same_bits_as_gemm(const Kernels& k, int64_t depth, int64_t cols, Random& random) {
   Floats x(depth, random), w(depth * cols, random), y(cols, random), piece(cols, random), value(depth + 16, random);
   fill_sparse(x, random, 2), fill(w, random), fill(y, random);

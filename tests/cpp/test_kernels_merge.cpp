@@ -21,7 +21,7 @@ Shape random_shape(Random& random) {
   return shape;
 }
 
-// The shape with some axes repeated, at times with its leading ones left out.
+// Returns a shape that broadcasts to `shape`: some axes have size 1, and sometimes the leading axes are left out.
 Shape repeated(Shape shape, Random& random) {
   for (int64_t& size : shape)
     if (random.coin()) size = 1;
@@ -29,7 +29,7 @@ Shape repeated(Shape shape, Random& random) {
   return shape;
 }
 
-// Where element `at` of the output lies in an input.
+// Returns the index in an input of element `at` of the output.
 int64_t source(const Shape& output, const Shape& input, int64_t at) {
   int64_t offset = 0, step = 1;
   for (size_t a = output.size(), i = input.size(); i-- > 0;) {
@@ -79,7 +79,8 @@ void check_merge(const Kernels& k, Merge kind, const std::vector<Shape>& shapes,
   std::vector<const float*> pointers;
   for (const Shape& shape : shapes) {
     x.emplace_back(static_cast<size_t>(kCount * element_count(shape)));
-    for (float& value : x.back()) value = static_cast<float>(random.integer(-3, 3));  // equal ones are frequent
+    for (float& value : x.back())
+      value = static_cast<float>(random.integer(-3, 3));  // so that equal values are frequent
     pointers.push_back(x.back().data());
   }
   Floats y(kCount * size, random), dy(kCount * size, random);
@@ -151,7 +152,7 @@ TEST_CASE("a maximum or minimum keeps a NaN, whichever input it is in") {
 
 TEST_CASE("merges refuse what makes no sense") {
   CHECK_THROWS_WITH_AS(MergePlan(Merge::add, {{2, 3}, {2, 4}}),
-                       "[add] expected shapes that are equal, or 1, along every axis. Received: (2, 3), (2, 4)",
+                       "[add] expected shapes whose sizes along every axis are equal or 1. Received: (2, 3), (2, 4)",
                        std::invalid_argument);
   CHECK_THROWS_WITH_AS(MergePlan(Merge::subtract, {{2}, {2}, {2}}), "[subtract] expected two inputs. Received: 3",
                        std::invalid_argument);
@@ -198,7 +199,7 @@ TEST_CASE("prelu with shared axes") {
 
 TEST_CASE("concatenation and its parts") {
   for_each_isa([](const Kernels& k) {
-    const float a[] = {1, 2, 3, 4}, b[] = {5, 6};  // samples (2, 1), (1, 1): two and two
+    const float a[] = {1, 2, 3, 4}, b[] = {5, 6};  // two samples of shape (2, 1) and two of shape (1, 1)
     const float* x[] = {a, b};
     const ConcatenatePlan plan(0, {{2, 1}, {1, 1}});
     CHECK(plan.output_shape() == Shape{3, 1});
@@ -212,7 +213,7 @@ TEST_CASE("concatenation and its parts") {
   });
   CHECK(ConcatenatePlan(-2, {{2, 3}, {4, 3}}).output_shape() == Shape{6, 3});
   CHECK_THROWS_WITH_AS(ConcatenatePlan(1, {{2, 3}, {4, 3}}),
-                       "[concatenate] expected shapes that are equal but along axis 1. Received: (2, 3), (4, 3)",
+                       "[concatenate] expected shapes that are equal except along axis 1. Received: (2, 3), (4, 3)",
                        std::invalid_argument);
   CHECK_THROWS_WITH_AS(ConcatenatePlan(2, {{2, 3}}),
                        "[concatenate] expected an axis of samples of shape (2, 3). Received: 2", std::invalid_argument);

@@ -15,7 +15,7 @@ struct Statistics {
   double inverse() const { return 1 / std::sqrt(variance + static_cast<double>(kEpsilon)); }
 };
 
-// Over x[i * step], i < count.
+// The mean and the variance of x[i * step] for i < count.
 Statistics statistics_of(const float* x, int64_t count, int64_t step) {
   double sum = 0, squares = 0;
   for (int64_t i = 0; i < count; ++i) sum += x[i * step];
@@ -30,7 +30,7 @@ void check_batch(const Kernels& k, int64_t rows, int64_t channels, bool relu, Ra
   Floats x(rows * channels, random), y(x.size(), random), dy(x.size(), random), dx(x.size(), random);
   Floats gamma(channels, random), beta(channels, random);
   fill(x, random, 99, 101), fill(dy, random), fill(gamma, random, 0.5f, 2), fill(beta, random);
-  // in two parts, as slices would be
+  // in two parts, as if two threads had summed them
   std::vector<double> doubles(static_cast<size_t>(8 * channels));
   const auto array = [&](int64_t i) { return doubles.data() + i * channels; };
   Moments all{0, array(0), array(1)}, rest{0, array(2), array(3)};
@@ -65,7 +65,7 @@ void check_batch(const Kernels& k, int64_t rows, int64_t channels, bool relu, Ra
   const double n = static_cast<double>(rows);
   for (int64_t c = 0; c < channels; ++c) {
     const Statistics s = statistics_of(x.data() + c, rows, channels);
-    // x lies near 100 and spreads by 1: an x that is off by one unit of 100 moves xhat by its inverse deviation
+    // x lies near 100 with a deviation of about 1: a rounding error of x changes xhat by the error over the deviation
     const double blur = 8 * kUnit * 101 * s.inverse();
     wrong.expect(mean[c], s.mean, 4 * kUnit * 101);
     wrong.expect(inverse[c], s.inverse(), s.inverse() * (8 * kUnit + blur * blur + blur / std::sqrt(n)));
@@ -91,7 +91,8 @@ void check_batch(const Kernels& k, int64_t rows, int64_t channels, bool relu, Ra
   CHECK((x.intact() && y.intact() && dy.intact() && dx.intact() && gamma.intact() && beta.intact()));
 }
 
-// Rows or groups: `count` sets of values at offset(set, i), i < size, each with its gamma at channel(set, i).
+// Checks a normalization over rows or groups: `count` sets of values at offset(set, i), i < size; the gamma of each
+// value is at channel(set, i).
 template <class Offset, class Channel>
 void check_sets(const Floats& x, const Floats& y, const Floats& dy, const Floats& dx, const Floats& gamma,
                 const Floats& beta, const Floats& dgamma, const Floats& dbeta, int64_t count, int64_t size,

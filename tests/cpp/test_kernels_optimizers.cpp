@@ -1,4 +1,4 @@
-// The optimizers' kernels of every instruction set, against their formulas in double.
+// The kernels of the optimizers on every instruction set, against their formulas in double.
 #include <functional>
 
 #include "arrays.h"
@@ -34,7 +34,8 @@ struct Element {
   Tracked p, g, a, b, c;
 };
 
-// `rule` changes the element that the kernel was given; those of the vectors that it does not use stay as they are.
+// `rule` computes in double what the kernel computes for one element. Vectors that the rule does not use must not
+// change.
 void check_against(const Vectors& v, const std::function<void(Element&)>& rule) {
   Mismatches wrong;
   for (int64_t i = 0; i < v.size(); ++i) {
@@ -126,7 +127,9 @@ TEST_CASE("rmsprop is its formula, with and without momentum, centered or not") 
   for (const bool momentum : {false, true})
     for (const bool centered : {false, true})
       for_vectors([&](const OptimizerKernels& k, Vectors& v, Random&) {
-        constexpr float epsilon = 2.0f;  // a variance below zero, which no history of gradients gives, has no root
+        // The random state may have a negative variance, which gradients never produce; this epsilon makes its root
+        // real.
+        constexpr float epsilon = 2.0f;
         k.rmsprop({v.params.data(), v.grads.data(), v.b.data(), momentum ? v.a.data() : nullptr,
                    centered ? v.c.data() : nullptr, v.size(), kRate, kBeta2, kRest2, kBeta1, epsilon});
         check_against(v, [&](Element& e) {

@@ -25,7 +25,7 @@ TEST_CASE("rows of pixels are mirrored, and nothing beside them is read or writt
     for (const int64_t pixel_bytes : {1, 2, 3, 4, 5, 8, 12, 16, 20})
       for (int64_t pixels = 1; pixels <= 40; ++pixels) {
         const int64_t rows = 3, row = pixels * pixel_bytes, gap = random.integer(0, 5);
-        // x has exactly its rows, so that a sanitizer sees a read beyond them.
+        // x has exactly the size of its rows, so that a sanitizer sees a read beyond them.
         const std::vector<uint8_t> x = random_bytes(rows * row, random);
         std::vector<uint8_t> y(static_cast<size_t>(rows * (row + gap)), 0);
         const bool upwards = pixels % 2 == 0;
@@ -65,7 +65,7 @@ TEST_CASE("random shifts and flips are what their numbers say, with a frame of t
     for (int64_t n = 0; n < kSamples; ++n)
       for (int64_t at = 0; at < kSize * kSize * kChannels; ++at) {
         const int64_t c = at % kChannels, column = at / kChannels % kSize, row = at / kChannels / kSize;
-        // where the pixel is after the flip, then before it
+        // the place of the pixel after the flip, then before it
         int64_t i = row + static_cast<int64_t>(shifted[static_cast<size_t>(6 * n + 2)]);
         int64_t j = column + static_cast<int64_t>(shifted[static_cast<size_t>(6 * n + 5)]);
         const bool inside = i >= 0 && i < kSize && j >= 0 && j < kSize;

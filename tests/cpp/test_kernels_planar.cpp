@@ -1,4 +1,4 @@
-// planar against sums in double; gemm_rows, and stores past the caches, against plain gemm.
+// planar against sums in double; gemm_rows and gemm with stores that bypass the caches, against gemm.
 #include "arrays.h"
 #include "isas.h"
 
@@ -7,7 +7,7 @@ using namespace testing;
 
 namespace {
 
-constexpr int64_t kBlock = 64;  // of pixels, which are read and written whole
+constexpr int64_t kBlock = 64;  // pixels: they are read and written in whole blocks
 
 void check_planar(const Kernels& k, int64_t length, int64_t depth, int64_t cols, Random& random) {
   const int64_t whole = (length + kBlock - 1) / kBlock * kBlock, ldw = cols + random.integer(0, 3),
@@ -30,7 +30,8 @@ void check_planar(const Kernels& k, int64_t length, int64_t depth, int64_t cols,
   CHECK((k_offset.intact() && x.intact() && w.intact() && y.intact()));
 }
 
-// Rows of neighbouring pixels: in x one float apart, in y (or dy) `cols`, its rows in any order and with gaps.
+// Rows of neighbouring pixels. The pixels of a row are 1 float apart in x and `cols` floats in y (or dy), whose rows
+// lie in any order and with gaps.
 struct Rows {
   Ints x_offset, y_offset;
   Rows(int64_t rows, int64_t row, int64_t cols, Random& random)
@@ -45,7 +46,7 @@ struct Rows {
   bool intact() const { return x_offset.intact() && y_offset.intact(); }
 };
 
-// The bits of gemm.
+// gemm must give the same bits.
 void check_gemm_rows(const Kernels& k, int64_t rows, int64_t row, int64_t depth, int64_t cols, Random& random) {
   const int64_t pixels = rows * row, ldw = cols + random.integer(0, 3);
   Offsets k_offset(depth, 40, random);

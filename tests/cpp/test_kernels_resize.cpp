@@ -96,7 +96,7 @@ TEST_CASE("any permutation of axes") {
 
 namespace {
 
-// The pixels of one axis that make output pixel o, with their shares.
+// The input pixels along one axis that output pixel o is computed from, and their weights.
 std::vector<std::pair<int64_t, double>> shares(int64_t size, int64_t factor, bool bilinear, int64_t o) {
   if (!bilinear) return {{o / factor, 1.0}};
   const double at = (static_cast<double>(o) + 0.5) / static_cast<double>(factor) - 0.5;
@@ -230,9 +230,10 @@ TEST_CASE("dropout: an element's fate follows from seed, step, sample and elemen
   });
   CHECK_THROWS_WITH_AS(DropoutPlan(1.0f, 0, {3}, {3}), "[dropout] expected a rate in [0, 1). Received: 1",
                        std::invalid_argument);
-  CHECK_THROWS_WITH_AS(DropoutPlan(0.5f, 0, {4, 3}, {2, 3}),
-                       "[dropout] expected shapes that are equal, or 1, along every axis. Received: (4, 3), (2, 3)",
-                       std::invalid_argument);
+  CHECK_THROWS_WITH_AS(
+      DropoutPlan(0.5f, 0, {4, 3}, {2, 3}),
+      "[dropout] expected shapes whose sizes along every axis are equal or 1. Received: (4, 3), (2, 3)",
+      std::invalid_argument);
 }
 
 TEST_CASE("gaussian noise: normal draws of the generator") {
@@ -245,7 +246,7 @@ TEST_CASE("gaussian noise: normal draws of the generator") {
       Mismatches wrong;
       for (int64_t at = 0; at < x.size(); ++at) {
         const uint64_t bits = draw(3, 4, 6 + at / size, at % size);
-        // the float nearest to (top 24 bits + 1/2) / 2^24, and the low 24 bits as a turn
+        // the float nearest to (top 24 bits + 1/2) / 2^24, and the low 24 bits as a fraction of a full turn
         const double u = (static_cast<float>(bits >> 40) + 0.5f) * 0x1p-24f;
         const double turn = (static_cast<double>(bits & 0xffffff) - 0x800000) * 0x1p-24;
         const double radius = std::sqrt(-2 * std::log(u)), normal = radius * std::cos(2 * M_PI * turn);

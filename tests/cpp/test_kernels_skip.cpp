@@ -7,8 +7,8 @@ using namespace testing;
 
 namespace {
 
-// The operands of one product, each array just as large as the contract names. Every fourth pixel has no zeros, and
-// `zeros` of eight values of the others are zero, of either sign.
+// The operands of one product. Each array has exactly the size that the kernel's contract allows it to access. Every
+// fourth pixel has no zeros; of the others, about `zeros` of eight values are zero, of either sign.
 struct Product {
   int64_t pixels, depth, cols;
   Places x_offset, y_offset;
@@ -80,7 +80,7 @@ void check_product(const Kernels& k, int64_t pixels, int64_t depth, int64_t cols
   CHECK(covered(product.y) == pixels * cols);
   CHECK(product.intact());
 
-  // the same bits where nothing is left out, and of each pixel alone
+  // the bits must be the same if nothing is left out, and for each pixel alone
   const std::vector<float> all = product.y.copy();
   a.skips = false;
   product.run(k, a);

@@ -1,4 +1,4 @@
-// bfloat16: rounding, tiles and their products, on every instruction set.
+// bfloat16 on every instruction set: rounding, tiles, and products of tiles.
 #include <cmath>
 
 #include "amx_unit.h"
@@ -19,7 +19,7 @@ float from_bfloat16(uint16_t value) {
   return f;
 }
 
-// The nearer of the two neighbours of 8 bits of mantissa, the even one where both are as near.
+// Returns the nearest number with 8 bits of mantissa; of two equally near ones, the one with an even mantissa.
 float nearest_bfloat16(float x) {
   if (!std::isfinite(x) || x == 0.0f) return x;
   int exponent;
@@ -65,7 +65,7 @@ TEST_CASE("values are rounded to the nearest bfloat16, ties to even, or to the s
         wrong += !same_bits(&one[i], &first, 1) || from_bfloat16(high[i]) != first;
         wrong += two[i] != (std::isfinite(x[i]) ? first + rest : x[i]);
         wrong += std::isfinite(x[i]) && from_bfloat16(low[i]) != rest;
-        // two terms keep 16 bits
+        // the sum of two terms keeps 16 bits
         wrong += std::isfinite(x[i]) && std::fabs(double(two[i]) - double(x[i])) > std::ldexp(std::fabs(x[i]), -16);
       }
       CHECK(wrong == 0);
@@ -176,7 +176,7 @@ void check_product(Product product, int64_t rows, int64_t cols, int64_t steps, b
                 " times its bound");
   CHECK((a.intact() && b.intact() && c.intact() && a_step.intact() && b_step.intact()));
 
-  // The last row alone: the same bits.
+  // The last row alone must give the same bits.
   Floats alone((kTileRows - 1) * ldc + cols, random);
   const int64_t r = rows - 1;
   Halves last((kTileRows - 1) * lda + largest(a_step) + kTileTerms, random);
@@ -194,7 +194,7 @@ void check_products(Product product) {
   for (const int64_t rows : {1, 2, 4, 7, 8, 11, 12, 13, 23, 31, 32, 33, 64, 77})
     for (const int64_t cols : {32, 64, 96, 160})
       check_product(product, rows, cols, random.integer(1, 9), random.coin(), random);
-  check_product(product, 40, 32, 0, false, random);  // nothing to add: zeros
+  check_product(product, 40, 32, 0, false, random);  // a sum of no terms is zero
 }
 
 }  // namespace

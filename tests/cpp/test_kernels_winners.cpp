@@ -1,4 +1,4 @@
-// The kernels that visit only the winners of a fused max-pool, against the dense gradient.
+// The kernels that compute only with the winners of a fused max-pool, against kernels that read the whole gradient.
 #include <array>
 
 #include "arrays.h"
@@ -11,7 +11,8 @@ namespace {
 
 int64_t padded_to_16(int64_t size) { return (size + 15) / 16 * 16; }
 
-// A gradient behind a 2x2 max-pool over rows x cols windows: dy, winners (4: none), and where each window's pixels lie.
+// The gradient behind a 2x2 max-pool of rows x cols windows: dy, the winner of each window (4: none), and the places of
+// the window's pixels.
 struct PooledGradient {
   int64_t rows, cols, windows, padded, channels;
   Floats dy;
@@ -89,7 +90,7 @@ void check_unpool(const Kernels& k, PooledGradient& g, Random& random) {
   CHECK((full.intact() && g.intact()));
 }
 
-// The first row of windows, over pixels that lie side by side.
+// Checks read_winners on the first row of windows: it must read the winner of each window, and 0 where there is none.
 void check_read_winners(const Kernels& k, PooledGradient& g, Random& random) {
   const int64_t row = 2 * g.cols * g.channels + random.integer(0, 3);
   Floats x(2 * row, random), y(g.cols * g.channels, random);
@@ -139,7 +140,7 @@ struct Sparse {
   Ints segment;
   Floats x, dwt, wt, dx;
 
-  // The image's rows are `pitch` pixels of `pixel` floats apart.
+  // The rows of the image are `pitch` pixels apart, and a pixel has `pixel` floats.
   Sparse(const Kernels& k, int64_t kernel_height, int64_t row_floats, const std::array<int64_t, 2>& grid,
          int64_t filters, int64_t pixel, Random& random)
       : height(kernel_height),
@@ -159,7 +160,7 @@ struct Sparse {
     for (int64_t i = 0; i < wt.size(); ++i)
       if (i % padded_row >= row) wt[i] = 0.0f;
   }
-  // Returns the floats of x: whole vectors from the last winner's last segment on.
+  // Sets the segments. Returns the number of floats of x, which ends with the last segment of the last winner.
   int64_t fill_segments(int64_t width, int64_t pitch) {
     const int64_t per_row = vectors / height;
     for (int64_t j = 0; j < vectors; ++j) segment[j] = static_cast<int32_t>(j / per_row * pitch + j % per_row * width);
@@ -250,7 +251,7 @@ TEST_CASE("sparse_weights is gemm_weights of the unpooled gradient") {
     for (int64_t ky = 0; ky < kKernel; ++ky)
       for (int64_t i = 0; i < kKernel * pixel; ++i)
         k_offset[ky * kKernel * pixel + i] = static_cast<int32_t>(ky * pitch * pixel + i);
-    // dense reads pixels that never win as well
+    // the other kernel also reads pixels that never win
     Floats x(largest(x_offset) + largest(k_offset) + 1, random);
     fill(x, random);
     std::copy_n(s.x.data(), std::min(s.x.size(), x.size()), x.data());
@@ -262,7 +263,7 @@ TEST_CASE("sparse_weights is gemm_weights of the unpooled gradient") {
     Mismatches wrong;
     for (int64_t c = 0; c < filters; ++c) {
       for (int64_t i = 0; i < s.ld; ++i) {
-        Sum bound;  // of each of the two, so twice it between them
+        Sum bound;  // the bound of each of the two results, which may therefore differ by twice the bound
         for (int64_t q = 0; q < g.windows; ++q)
           if (g.wins(q, c)) bound.add(g.dy[q * filters + c], s.x[g.place(q, c) + k_offset[i]]);
         wrong.expect(s.dwt[c * s.ld + i], dw[i * filters + c], 2 * bound.bound());

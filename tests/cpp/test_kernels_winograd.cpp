@@ -8,7 +8,7 @@ using namespace testing;
 
 namespace {
 
-// `squares` squares over one row of 4x4 patches, anywhere in an image of `pitch` pixels a row.
+// `squares` squares, whose 4x4 patches may be anywhere in an image with rows of `pitch` pixels.
 struct Squared {
   static constexpr int64_t kRows = 9, kPitch = 11;
   int64_t squares, channels, filters;
@@ -29,7 +29,7 @@ struct Squared {
     fill(x, random), fill(kernel, random), fill(bias, random);
     for (int64_t t = 0; t < 9; ++t) tap.push_back(t * channels * filters);
   }
-  // Returns the floats of x: up to the last pixel of the last square.
+  // Returns the number of floats of x: up to the last pixel of the last square.
   int64_t place_squares(Random& random) {
     for (int64_t t = 0; t < squares; ++t)
       x_offset[t] =
@@ -59,7 +59,7 @@ struct Squared {
           s += static_cast<double>(at(square, row + y, column + xx, c)) * weight(y, xx, c, f);
     return s;
   }
-  // Bounds of [square][2][2][f].
+  // Error bounds of the outputs [square][2][2][f].
   std::vector<double> bounds() const {
     return winograd_bounds(
         {squares, 2, 2, channels, filters},
@@ -96,7 +96,7 @@ void check_winograd(const Kernels& k, int64_t squares, int64_t channels, int64_t
   CHECK(covered(y) == 4 * squares * t.filters);
   CHECK((t.intact() && y_offset.intact() && y.intact()));
 
-  // Tile by square: the same bits.
+  // Each square alone must give the same bits.
   Floats alone(y.size(), random);
   a.y = alone.data(), a.squares = 1;
   for (int64_t square = 0; square < squares; ++square, ++a.x_offset, a.y_offset += 4) k.winograd(a);
@@ -181,7 +181,7 @@ TEST_CASE("winograd_weights takes its taps in any order and row pitch") {
     Squared t(k, 1, 2 * k.width, 3, random);
     k.winograd_weights(
         {t.kernel.data(), t.tap.data(), t.filters, t.channels, t.filters, t.packed.data(), {0, t.channels}});
-    // The same kernels behind each other in reverse, their rows three floats further apart.
+    // The same kernels in reverse order, with rows that are three floats further apart.
     const int64_t pitch = t.filters + 3;
     Floats other((9 * t.channels - 1) * pitch + t.filters, random), packed(t.packed.size(), random);
     std::vector<int64_t> tap;
@@ -191,7 +191,7 @@ TEST_CASE("winograd_weights takes its taps in any order and row pitch") {
         std::copy_n(t.kernel.data() + (i * t.channels + c) * t.filters, t.filters,
                     other.data() + tap.back() + c * pitch);
     }
-    // channel by channel, which writes the same
+    // channel by channel, which must write the same values
     for (int64_t c = t.channels; c-- > 0;)
       k.winograd_weights({other.data(), tap.data(), pitch, t.channels, t.filters, packed.data(), {c, c + 1}});
     CHECK(same_bits(packed.data(), t.packed.data(), packed.size()));
@@ -222,7 +222,7 @@ struct GradientSquares {
     fill(x, random), fill(dy, random);
     for (int64_t c = 0; c < channels; ++c) count_up[c] = static_cast<int32_t>(c);
   }
-  // Squares of `side` pixels anywhere; returns the floats up to the last one's end.
+  // Places squares of `side` pixels anywhere; returns the number of floats up to the end of the last one.
   static int64_t place(Ints& offset, int64_t side, int64_t depth, Random& random) {
     for (int64_t t = 0; t < offset.size(); ++t) offset[t] = static_cast<int32_t>(random.integer(0, 5 * kPitch) * depth);
     return largest(offset) + ((side - 1) * kPitch + side) * depth;

@@ -1,4 +1,4 @@
-// Losses through the public C++ API, and the runtime's switches.
+// Losses, and the settings of the runtime, through the public C++ API.
 #include <cstdlib>
 
 #include "arrays.h"
@@ -48,8 +48,8 @@ TEST_CASE("softmax_cross_entropy: value and gradient, from labels and from proba
         expected += std::log(sum) + top - row[l.labels[static_cast<size_t>(n)]];
         for (int64_t c = 0; c < kClasses; ++c) {
           const double p = std::exp(row[c] - top) / sum, target = c == l.labels[static_cast<size_t>(n)];
-          // The argument of exp is rounded, so its magnitude counts; exp itself (3), the same in the sum (3 + log
-          // classes), the sum and the scale.
+          // The roundings: of the argument of exp, times its magnitude; of exp itself (3); of the same exp in the sum
+          // (3 + log classes); of the sum; and of the scale.
           wrong.expect(l.gradient[static_cast<size_t>(n * kClasses + c)], (p - target) / kBatch,
                        ((top - row[c] + 10 + kClasses) * p + 3) * kUnit / kBatch);
         }
@@ -70,7 +70,7 @@ TEST_CASE("losses refuse labels out of range and unknown names") {
     CHECK_THROWS_WITH_AS(
         softmax_cross_entropy(kBatch, kClasses, l.logits.data(), {l.labels.data(), nullptr}, l.gradient.data()),
         text.c_str(), std::invalid_argument);
-    for (const float g : l.gradient) CHECK(g == 3.0f);  // nothing half done
+    for (const float g : l.gradient) CHECK(g == 3.0f);  // nothing was written
   }
   CHECK(parse_loss("mean_squared_error") == LossKind::mean_squared_error);
   CHECK_THROWS_WITH_AS(parse_loss("hing"),

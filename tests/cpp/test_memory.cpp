@@ -1,4 +1,4 @@
-// Places in an arena: what lives at the same time does not share memory, what does not may.
+// Places of tensors in an arena: tensors that are needed at the same time do not share memory; others may.
 #include "plan/memory.h"
 
 #include <doctest/doctest.h>
@@ -8,7 +8,7 @@ using namespace cnncore;
 TEST_CASE("tensors that live one after another share their place") {
   Lifetime a{.size = 100, .first = 0, .last = 1}, b{.size = 100, .first = 2, .last = 3};
   Lifetime both{.size = 16, .first = 1, .last = 2};
-  CHECK(place({&a, &b, &both}) == 128);  // whole cache lines
+  CHECK(place({&a, &b, &both}) == 128);  // rounded up to whole cache lines
   CHECK(a.offset == b.offset);
   CHECK(both.offset >= 100);
 }
@@ -20,6 +20,6 @@ TEST_CASE("a tensor that lives twice keeps its place free for others in between 
   CHECK(place({&twice, &between, &second, &also_twice}) == 96);
   CHECK(twice.offset == 0);
   CHECK(between.offset == 0);      // in the gap
-  CHECK(second.offset == 64);      // it meets the second time
-  CHECK(also_twice.offset == 64);  // the second times meet; `second` is over by then
+  CHECK(second.offset == 64);      // both are needed at the second time
+  CHECK(also_twice.offset == 64);  // as above; `second` is no longer needed by then
 }

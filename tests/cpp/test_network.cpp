@@ -1,4 +1,4 @@
-// What networks compute: outputs, losses and gradients against definitions in double, whatever the batch is split into.
+// Outputs, losses and gradients of networks against their definitions in double, however the batch is split.
 #include <atomic>
 #include <thread>
 
@@ -23,10 +23,10 @@ double largest_of(std::span<const double> values) {
   return most;
 }
 
-// The error of float32 sums of `reductions` terms in all, relative to the largest result.
+// The error of float32 sums with `reductions` terms in total, relative to the largest result.
 double relative_bound(const Model& model) { return static_cast<double>(model.reductions) * kUnit; }
 
-// Indices of at most `most` parameters of each slot.
+// Returns the indices of at most `most` parameters of each slot.
 std::vector<int64_t> chosen_parameters(const ChainNetwork& network, int64_t most, Random& random) {
   std::vector<int64_t> chosen;
   for (const ParameterSlot& slot : network.slots()) {
@@ -63,7 +63,7 @@ TEST_CASE("forward: every model's outputs, and the loss of its predictions") {
 }
 
 TEST_CASE("train_step: the gradients are the numerical ones") {
-  std::vector<double> numerical;  // of every model, the same for every instruction set
+  std::vector<double> numerical;  // of all models; computed once for all instruction sets
   for_each_isa([&](const Kernels&) {
     size_t next = 0;
     for (const Model& model : models()) {
@@ -81,7 +81,8 @@ TEST_CASE("train_step: the gradients are the numerical ones") {
       const size_t first = next;
       for (const int64_t i : chosen) {
         if (next++ < numerical.size()) continue;
-        constexpr double kStep = 1e-6;  // an error of about 1e-12 from the step, 1e-10 from the difference
+        constexpr double kStep =
+            1e-6;  // the error is about 1e-12 from the size of the step and 1e-10 from rounding of the difference
         const double at = params[static_cast<size_t>(i)];
         params[static_cast<size_t>(i)] = at + kStep;
         const double above = loss();
@@ -165,7 +166,7 @@ TEST_CASE("train_step: outputs, weights of samples, indices and the gaps between
       const size_t count = static_cast<size_t>(network.parameter_count());
       const auto gradients = [&] { return std::vector<float>(network.gradients(), network.gradients() + count); };
 
-      // The outputs are inference's.
+      // The outputs are those of a forward pass.
       std::vector<float> outputs(static_cast<size_t>(9 * data.outputs)), predictions(outputs.size());
       Batch batch = data.batch(model);
       const double loss = network.train_step(batch, model.spec(), nullptr, outputs.data());
@@ -174,13 +175,16 @@ TEST_CASE("train_step: outputs, weights of samples, indices and the gaps between
       const std::vector<float> whole = gradients();
       CHECK(network.network.step == 1);
 
-      // Indices only say where the samples lie: in reverse and back again.
-      std::vector<int64_t> indices = {0, 1, 2, 3, 4, 5, 6, 7, 8};
+      // Indices select the samples: samples in reverse order with reversed indices give the same result.
+      const Data backwards = data.reversed();
+      std::vector<int64_t> indices = {8, 7, 6, 5, 4, 3, 2, 1, 0};
+      batch = backwards.batch(model);
       batch.indices = indices.data();
       CHECK(network.train_step(batch, model.spec(), nullptr, nullptr) == loss);
       CHECK(gradients() == whole);
 
-      // Weights scale each sample's part: all 2 doubles loss and gradient exactly, all 0 leave nothing.
+      // Sample weights scale each sample's part: with weights 2, loss and gradient double exactly; with weights 0 they
+      // are 0.
       std::vector<float> weights(9, 2.0f);
       batch.sample_weight = weights.data();
       CHECK(network.train_step(batch, model.spec(), nullptr, nullptr) == 2 * loss);
@@ -211,7 +215,8 @@ TEST_CASE("dropout: a mask of the step and the sample, none in inference") {
   const int output = graph.dense(dropped, 400, false, Activation::linear, "out");
   ChainNetwork network(std::move(graph.graph), output);
   float* kernel = network.parameters();
-  for (int64_t i = 0; i < 400; ++i) kernel[i * 400 + i] = 1.0f;  // the identity: outputs show the mask
+  for (int64_t i = 0; i < 400; ++i)
+    kernel[i * 400 + i] = 1.0f;  // the identity matrix, so that the outputs show the mask
   const std::vector<float> x(3 * 400, 1.0f), targets(3 * 400);
   std::vector<float> first(x.size()), again(x.size()), next(x.size()), inference(x.size());
   const Batch batch{{nullptr, x.data(), 3}, {nullptr, targets.data()}, nullptr, 3, nullptr};
@@ -223,7 +228,7 @@ TEST_CASE("dropout: a mask of the step and the sample, none in inference") {
   network.forward({nullptr, x.data(), 3}, inference.data());
   CHECK(first == again);
   CHECK(first != next);
-  CHECK(!same_bits(first.data(), first.data() + 400, 400));  // samples have masks of their own
+  CHECK(!same_bits(first.data(), first.data() + 400, 400));  // each sample has a different mask
   CHECK(inference == x);
   const float kept = 1.0f / (1.0f - 0.25f);
   const int64_t zeros = std::count(first.begin(), first.end(), 0.0f),

@@ -164,7 +164,7 @@ TEST_CASE("activation: in rows, in place, by name") {
       double sum = 0, of_gradient = 0;
       for (size_t c = 0; c < 5; ++c) sum += y[5 * r + c], of_gradient += dx[5 * r + c];
       CHECK(sum == doctest::Approx(1).epsilon(10 * kUnit));
-      CHECK(std::fabs(of_gradient) <= 10 * kUnit);  // what is added to all logits changes nothing
+      CHECK(std::fabs(of_gradient) <= 10 * kUnit);  // a constant added to all logits changes nothing
     }
     activation(Activation::relu, 7, 5, x.data(), x.data());
     for (const float value : x) CHECK(value >= 0);

@@ -1,4 +1,4 @@
-// conv2d and conv2d_backward against loops over their definition.
+// conv2d and conv2d_backward against loops that follow their definition.
 #include "arrays.h"
 #include "isas.h"
 #include "reference.h"
@@ -31,7 +31,7 @@ std::string to_text(const Case& c) {
          to_string(Shape{p.padding.top, p.padding.bottom, p.padding.left, p.padding.right});
 }
 
-// Any parameters that make sense.
+// Returns random valid parameters.
 Case random_case(Random& random) {
   const auto small = [&](int64_t most) { return random.integer(1, most); };
   for (;;) {
@@ -52,11 +52,11 @@ Case random_case(Random& random) {
   }
 }
 
-// Shapes that take paths of their own: many samples, whole vectors of channels, a kernel as large as the input.
+// Returns shapes for which special code runs: many samples, whole vectors of channels, a kernel as large as the input.
 std::vector<Case> chosen_cases() {
   std::vector<Case> cases = {
       {square(5, 3, 4, 5), 70}, {square(1, 7, 33, 1), 131}, {square(9, 1, 32, 3), 9}, {square(4, 64, 10, 1), 3}};
-  for (const int64_t size : {4, 5, 8, 9}) {  // Winograd's, where a vector's width divides the channels
+  for (const int64_t size : {4, 5, 8, 9}) {  // Winograd's algorithm, if the channels fill whole vectors
     cases.push_back({square(size, 16, 32, 3), 3});
     cases.push_back({square(size, 32, 16, 3), 2});
     cases.push_back({square(size, 32, 32, 3), 17});
@@ -89,7 +89,7 @@ struct Arrays {
   }
 };
 
-// `tiled` is the bound of Winograd's algorithm, where that may be used.
+// `tiled` is the bound of Winograd's algorithm, if that may be used.
 void expect_all(Mismatches& wrong, const Floats& result, const Sums& sums, const std::vector<double>& tiled) {
   for (int64_t i = 0; i < result.size(); ++i) {
     const Sum& sum = sums[static_cast<size_t>(i)];

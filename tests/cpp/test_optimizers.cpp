@@ -1,4 +1,4 @@
-// Optimizers through the public C++ API: what they share, and rules with state of their own.
+// Optimizers through the public C++ API: what all optimizers share, and rules that keep state.
 #include <algorithm>
 #include <functional>
 #include <stdexcept>
@@ -27,7 +27,7 @@ bool apply(Optimizer& optimizer, std::vector<float>& params, const std::vector<f
   return optimizer.apply({&all, 1});
 }
 
-// Plain descent of rate 1 shows what the rule was given as its gradient.
+// Gradient descent with a learning rate of 1: the change of the parameters is the gradient that the rule was given.
 std::vector<float> given(Optimizer& optimizer, const std::vector<float>& grads) {
   std::vector<float> params(grads.size());
   optimizer.learning_rate = 1.0f;
@@ -74,7 +74,8 @@ TEST_CASE("a step is the same however its ranges are cut and ordered, at any num
       }
       CHECK(optimizer.step == 3);
       if (whole || threads > 1) results.push_back(params);
-      if (!whole) check_close(params, {results[0].begin(), results[0].end()}, 1e-6);  // the norm is summed otherwise
+      if (!whole)
+        check_close(params, {results[0].begin(), results[0].end()}, 1e-6);  // the norm is summed in another order
     }
   set_num_threads(before);
   CHECK(results[0] == results[1]);
@@ -115,7 +116,7 @@ TEST_CASE("gradients are clipped: by variable, all together, by value") {
   optimizer.set_options({.clipvalue = 0.5f});
   g = given(optimizer, grads);
   for (const size_t i : {size_t{0}, size_t{4999}, size_t{5008}}) CHECK(g[i] == std::clamp(grads[i], -0.5f, 0.5f));
-  // A norm beyond float32's squares is still a norm.
+  // The norm is right even if the squares are too large for float32.
   std::vector<float> huge(kSize, 1e30f);
   optimizer.set_options({.clipnorm = 1.0f});
   CHECK(norm(given(optimizer, huge), 0, 5000) == doctest::Approx(1.0).epsilon(1e-5));
@@ -264,7 +265,7 @@ TEST_CASE("nadam goes on where its step is set, forward or back") {
 
 namespace {
 
-// Muon's direction of a matrix, in double.
+// Returns Muon's direction for a matrix, in double.
 std::vector<double> orthogonalized(const std::vector<float>& g, size_t rows, size_t cols, int steps) {
   const bool tall = rows > cols;
   const size_t n = std::min(rows, cols), length = std::max(rows, cols);

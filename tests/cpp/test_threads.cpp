@@ -1,4 +1,4 @@
-// Sharing work between threads, and giving it up for a while where the machine has no core for them.
+// Sharing work between threads, and pausing that for a while if the machine has no free core for them.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -23,7 +23,7 @@ struct TwoThreads {
   ~TwoThreads() { set_num_threads(before); }
 };
 
-// True once threads may be used: at once, or when a pause has passed.
+// Waits until threads may be used: at once, or after a pause. Returns false if that takes longer than `patience`.
 bool may_share_within(std::chrono::seconds patience) {
   for (const auto begin = Clock::now(); Clock::now() - begin < patience;
        std::this_thread::sleep_for(std::chrono::milliseconds(10)))

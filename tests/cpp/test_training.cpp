@@ -1,5 +1,4 @@
-// Training steps one after the other: the same bits at any number of threads, and nothing left behind by what came
-// before.
+// Sequences of training steps: any number of threads gives the same bits, and no step is affected by what ran before.
 #include <limits>
 #include <utility>
 
@@ -11,7 +10,7 @@ using namespace testing;
 
 namespace {
 
-// The seed document's model, small: every part of a training step, and enough work for several threads.
+// A small version of the seed document's model. It has every part of a training step, and work for several threads.
 Model seed_model() {
   return {"seed", LossKind::sparse_categorical_crossentropy, false, 0, [](Chain& g) {
             int t = g.rescaling(g.input({20, 20, 1}), 1.0f / 255, 0.0f, "scale");
@@ -46,7 +45,7 @@ struct Training {
     batch.indices = order.data() + first, batch.size = size;
     return network.train_step(batch, model.spec(), &optimizer, nullptr);
   }
-  // Parameters and the optimizer's state, one behind the other.
+  // The parameters, followed by the state of the optimizer.
   std::vector<float> state() {
     const float* parameters = network.parameters();
     std::vector<float> all(parameters, parameters + network.parameter_count());
@@ -96,13 +95,13 @@ TEST_CASE("training lowers the loss") {
     const double first = training.step(0, 12);
     double last = 0;
     for (int i = 0; i < 150; ++i) last = training.step(0, 12);
-    CHECK(last < first / 4);  // random labels are learned by heart
+    CHECK(last < first / 4);  // the network memorizes the random labels
   });
 }
 
 TEST_CASE("training: batches of other sizes leave nothing behind") {
   for_each_isa([](const Kernels&) {
-    // A short batch, a single sample, the usual size again; more sizes than plans are kept.
+    // A short batch, a single sample, the usual size again: more different sizes than the network keeps plans for.
     Training mixed(seed_model());
     const std::vector<int64_t> sizes = {32, 7, 1, 32, 96, 5, 6, 8, 32};
     for (const int64_t size : sizes) {
@@ -140,7 +139,7 @@ TEST_CASE("training: the instruction set may change on the way") {
 
 namespace {
 
-// forward, of two images and of one, agrees with a network that has never seen other weights.
+// Checks that forward of two images and of one gives the result of a new network that never had other weights.
 void check_forward_is_fresh(ChainNetwork& network, const Model& model, const Data& data) {
   ChainNetwork fresh = model.network();
   fresh.network.set_parameters(network.values().data());
@@ -175,7 +174,7 @@ TEST_CASE("forward sees weights that were written from outside, as long as they 
         check_forward_is_fresh(network, model, data);
         loan.data()[0] += 0.5f;
       }
-      check_forward_is_fresh(network, model, data);  // written before it was returned
+      check_forward_is_fresh(network, model, data);  // the weights were written before they were returned
       check_forward_is_fresh(network, model, data);
       std::vector<float> values(static_cast<size_t>(element_count(slot.shape)), 0.125f);
       layer->write(static_cast<size_t>(slot.index), values.data());
@@ -197,7 +196,7 @@ TEST_CASE("forward sees the weights of each training step") {
 
 namespace {
 
-// A step on data of which one value has been spoilt changes nothing, and training goes on as if it had not been.
+// Checks that a step on data with one bad value changes nothing, and that training continues as if it had not happened.
 void check_refused_step(const Model& model, float value) {
   CAPTURE(model.name);
   CAPTURE(value);

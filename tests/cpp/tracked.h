@@ -5,8 +5,8 @@
 
 namespace testing {
 
-/// `value` in double, and how far a float32 computation of the same expression may be off. Every operation adds half a
-/// unit in the last place of its result to what its operands bring along; a fused product is never worse.
+/// A value in double, and a bound of the error of the same expression in float32. Every operation adds half a unit in
+/// the last place of its result to the errors of its operands; a fused multiply-add is never worse.
 struct Tracked {
   double value = 0, error = 0;
 

@@ -1,4 +1,4 @@
-// What bounds the float32 error of Winograd's algorithms: their sums with the magnitudes of all terms, times the
+// Bounds of the float32 error of Winograd's algorithms: the sums of the magnitudes of all terms, times the number of
 // roundings that a term goes through.
 #pragma once
 
@@ -12,7 +12,7 @@ namespace testing {
 
 using Square = std::array<double, 16>;
 
-// |B^T| d |B|, |G| g |G^T| of a 3x3 kernel, |G| e |G^T| of a 2x2 gradient.
+// |B^T| d |B| of a 4x4 tile, |G| g |G^T| of a 3x3 kernel, and |G| e |G^T| of a 2x2 gradient.
 constexpr double kInputLines[4][4] = {{1, 0, 1, 0}, {0, 1, 1, 0}, {0, 1, 1, 0}, {0, 1, 0, 1}};
 constexpr double kKernelLines[4][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, 0.5, 0.5}, {0, 0, 1}};
 constexpr double kGradientLines[4][2] = {{1, 0}, {0.5, 0.5}, {0.5, 0.5}, {0, 1}};
@@ -26,7 +26,7 @@ Square transformed(const double (&lines)[4][N], Values values) {
   return square;
 }
 
-/// Sizes of a 3x3 convolution whose output is cut into 2x2 tiles from its first pixel on.
+/// The sizes of a 3x3 convolution whose output is cut into 2x2 tiles, beginning at its first pixel.
 struct TiledSizes {
   int64_t batch, height, width, channels, filters;  // height and width of the output
 
@@ -38,8 +38,9 @@ struct TiledSizes {
   }
 };
 
-/// Bounds of y[n][i][j][f] without a bias, from magnitudes d(n, y, x, c) of the padded input, zero outside, and g(ky,
-/// kx, c, f). 2 roundings in B^T d B, 4 in G g G^T, 1 product, a sum over channels, 4 in A^T m A, 1 for a bias.
+/// Returns bounds of y[n][i][j][f] without its bias. d(n, y, x, c) are the magnitudes of the padded input, zero outside
+/// it; g(ky, kx, c, f) are those of the kernel. The roundings are 2 in B^T d B, 4 in G g G^T, 1 of the product, those
+/// of the sum over the channels, 4 in A^T m A, and 1 for a bias.
 template <class Data, class Kernel>
 std::vector<double> winograd_bounds(const TiledSizes& s, Data d, Kernel g) {
   constexpr double kLines[2][4] = {{1, 1, 1, 0}, {0, 1, 1, 1}};
@@ -69,9 +70,9 @@ std::vector<double> winograd_bounds(const TiledSizes& s, Data d, Kernel g) {
   return bounds;
 }
 
-/// Bounds of dkernel[ky][kx][c][f], from magnitudes of the padded input and e(n, i, j, f) of the output's gradient,
-/// zero outside. 2 roundings in B^T d B, 2 in G e G^T, 1 product, a sum over tiles, 4 in A^T m A, 1 for what is added
-/// to.
+/// Returns bounds of dkernel[ky][kx][c][f]. d(n, y, x, c) are the magnitudes of the padded input and e(n, i, j, f)
+/// those of the gradient of the output, both zero outside. The roundings are 2 in B^T d B, 2 in G e G^T, 1 of the
+/// product, those of the sum over the tiles, 4 in A^T m A, and 1 for the value that is added to.
 template <class Data, class Gradient>
 std::vector<double> winograd_kernel_bounds(const TiledSizes& s, Data d, Gradient e) {
   constexpr double kLines[3][4] = {{1, 1, 1, 0}, {0, 1, 1, 0}, {0, 1, 1, 1}};

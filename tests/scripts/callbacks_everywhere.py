@@ -1,4 +1,4 @@
-"""The callbacks that tutorials put together: early stopping, checkpoints, a plateau, a log file."""
+"""Callbacks that tutorials use together: early stopping, checkpoints, a lower rate on a plateau, a log file."""
 
 import csv
 import os

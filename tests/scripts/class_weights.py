@@ -1,4 +1,4 @@
-"""Rare classes count more."""
+"""Class weights: the samples of a rare class count more."""
 
 import numpy as np
 

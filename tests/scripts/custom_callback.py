@@ -1,4 +1,4 @@
-"""A callback of one's own: batch hooks, logs, and stopping the training."""
+"""Callbacks that the user writes: batch hooks, logs, and stopping the training."""
 
 import numpy as np
 

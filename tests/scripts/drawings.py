@@ -1,4 +1,4 @@
-"""What a model looks like: its summary, its description as JSON, a drawing, and copies of it."""
+"""Showing and copying a model: its summary, a drawing, its description as JSON, and copies made in three ways."""
 
 import pickle
 

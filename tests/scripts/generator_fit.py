@@ -1,4 +1,4 @@
-"""Training from a generator that never ends, and the methods of Keras 2 that did it once."""
+"""Training from a generator that never ends, with fit and with the old methods of Keras 2 for generators."""
 
 import warnings
 

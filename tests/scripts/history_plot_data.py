@@ -1,4 +1,4 @@
-"""What plots of learning curves read from the history."""
+"""The numbers that scripts read from the history to plot learning curves."""
 
 import pickle
 

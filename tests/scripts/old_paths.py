@@ -1,4 +1,4 @@
-"""A script of the days of Keras 2: module paths, lr= and decay=, maxnorm, acc, K.function. Each old word warns."""
+"""A script for Keras 2: old module paths, lr= and decay=, maxnorm, acc, K.function. Each old name gives a warning."""
 
 import warnings
 

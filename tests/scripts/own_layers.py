@@ -1,4 +1,4 @@
-"""Layers and models of one's own: weights in NumPy without a gradient written down, a subclassed model with ops."""
+"""Layers and models that the user writes: a layer with weights and no hand-written gradient, a subclass of Model."""
 
 import numpy as np
 

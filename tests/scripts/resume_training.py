@@ -1,4 +1,4 @@
-"""Save after some epochs, load, and go on where the training was."""
+"""Save a model after some epochs, load it, and continue the training where it stopped."""
 
 import numpy as np
 

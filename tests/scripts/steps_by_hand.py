@@ -1,4 +1,4 @@
-"""A training loop of one's own: gradients of a batch, clipped, and applied by an optimizer."""
+"""A training loop written by hand: gradients of a batch, clipped, and applied by an optimizer."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Freeze the first layers, train the last one, then train all with a small rate."""
+"""Freeze the first layers, train the last one, then train all layers with a small learning rate."""
 
 import numpy as np
 

@@ -127,7 +127,7 @@ void depthwise(const DepthwiseArgs& a) {
 }
 
 template <int N>
-struct Count {  // passes a number that is known when compiling as an argument of a function
+struct Count {  // an argument that passes a number to a function as a constant
   static constexpr int value = N;
 };
 
@@ -218,8 +218,8 @@ void depthwise_weights_channels(const DepthwiseWeightsArgs& a, int64_t step, Str
 
 void depthwise_weights(const DepthwiseWeightsArgs& a) {
   const int64_t step = nine_taps_step(a);
-  constexpr int64_t kStrip =
-      64;  // so few pixels that the rows they read stay in the nearest cache while the loop over channels runs
+  // A strip has so few pixels that the rows they read stay in the nearest cache while the loop over channels runs.
+  constexpr int64_t kStrip = 64;
   for (int64_t p = 0; p < a.pixels; p += kStrip) {
     const Strip strip{p, p + kStrip < a.pixels ? p + kStrip : a.pixels};
     int64_t c = 0;

@@ -4,8 +4,8 @@ void round_bfloat16(const float* x, float* y, int64_t size, int terms) {
   if (terms == 1) return map_vectors(x, y, size, [](Vec v) { return nearest_bfloat16(v); });
   map_vectors(x, y, size, [](Vec v) {
     const Vec high = nearest_bfloat16(v);
-    const Mask finite = equal(
-        sub(high, high), zero());  // the error of rounding an infinity would be inf - inf = NaN, so it is taken as zero
+    // The error of rounding an infinity would be inf - inf = NaN, so it is taken as zero.
+    const Mask finite = equal(sub(high, high), zero());
     return select(finite, add(high, nearest_bfloat16(sub(v, high))), high);
   });
 }

@@ -34,9 +34,9 @@ inline void store_column(float* p, int v, int tail, Vec a) {
     store(p + v * kWidth, a);
 }
 
-// A product of a single pixel prefetches the row of w that is so many rows ahead. It does too little arithmetic to hide
-// the time that rows take from the outer caches, and the hardware does not predict reads of a few vectors with gaps
-// between them.
+// A product of a single pixel prefetches the row of w that is this many rows ahead. It does too little arithmetic to
+// hide the time that rows take from the outer caches, and the hardware does not predict reads of a few vectors with
+// gaps between them.
 constexpr int kRowsAhead = 8;
 
 // acc[p][v] = bias[v] + sum_k x[p][k] * w[k][v]
@@ -293,9 +293,8 @@ template <int V, bool kTail>
 void gemm_weights_columns(const GemmWeightsArgs& a, int64_t n, int tail) {
   constexpr int kWeightRows = V == 1 ? kNarrowPixels : kBlockPixels;
   int64_t k = 0;
-  const auto nine = [&] {
-    return kManyRegisters && a.depth - k == 9;
-  };  // all nine terms of a 3x3 kernel over one channel, or the last nine of others
+  // All nine terms of a 3x3 kernel over one channel, or the last nine terms of another kernel, are one block.
+  const auto nine = [&] { return kManyRegisters && a.depth - k == 9; };
   for (; k + kWeightRows <= a.depth && !nine(); k += kWeightRows)
     gemm_weights_block<kWeightRows, V, kTail>(a, k, n, tail);
   if (nine()) return gemm_weights_block<9, V, kTail>(a, k, n, tail);

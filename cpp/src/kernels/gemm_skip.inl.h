@@ -8,7 +8,7 @@ constexpr int kSkipVectors = static_cast<int>(kSkipColumns) / kWidth;
 constexpr int kSkipPixels = 2 * kSkipVectors <= kRegisters / 2 ? 2 : 1;
 constexpr int kSkipStrip = 48;                   // a strip is the pixels whose words are made together
 constexpr int kSkipWords = kMostSkipTerms / 64;  // the largest number of words of a pixel
-constexpr int64_t kWordsTogether = 2;            // the rows of w of so many words stay in the nearest cache
+constexpr int64_t kWordsTogether = 2;            // the rows of w for this many words stay in the nearest cache
 
 using PixelWords = uint64_t[kSkipWords];
 
@@ -30,7 +30,7 @@ inline int skip_words(const float* x, int64_t depth, PixelWords& words) {
   return terms;
 }
 
-// Lists the words of a strip. Returns false where its first pixels have so many terms that blocks of pixels are faster.
+// Lists the words of a strip. Returns false if its first pixels have so many terms that blocks of pixels are faster.
 inline bool list_words(const GemmSkipArgs& a, int64_t begin, int64_t pixels, PixelWords* words) {
   constexpr int64_t kSample = 8;
   int64_t terms = 0;
@@ -41,13 +41,14 @@ inline bool list_words(const GemmSkipArgs& a, int64_t begin, int64_t pixels, Pix
   return true;
 }
 
-struct SkipBlock {  // of one panel's columns, and some of the words of a strip
+struct SkipBlock {  // the columns of one panel, and some of the words of a strip
   const float* w;
   const float* bias;
   float* y;
   const PixelWords* words;
-  float* sums;  // of the words before
-  int64_t strip, first_word, end_word, all_words;
+  float* sums;    // of each pixel, over the words before first_word
+  int64_t strip;  // the first pixel
+  int64_t first_word, end_word, all_words;
 };
 
 template <int N>
@@ -91,7 +92,7 @@ void skip_pixels(const GemmSkipArgs& a, const SkipBlock& b, int64_t p) {
         store(sums + i * kSkipColumns + v * kWidth, acc[i][v]);
         continue;
       }
-      const Vec sum = add(acc[i][v], zero());  // -0 is 0
+      const Vec sum = add(acc[i][v], zero());  // turns -0 into 0
       const Vec all = a.accumulate ? add(load(y + v * kWidth), sum) : sum;
       store(y + v * kWidth, a.relu ? max(zero(), all) : all);
     }

@@ -1,5 +1,6 @@
-// The kernels for neon: compiled with that ISA's flags, everything in an unnamed namespace, no library headers
-// (an inline function compiled here could be the copy that the linker keeps for machines without this ISA).
+// The kernels for NEON. This file is compiled with the flags of that instruction set, so everything is in an unnamed
+// namespace, and no headers of the library are included: the linker could keep an inline function that is compiled
+// here, and call it on machines that do not have these instructions.
 #include <arm_neon.h>
 
 #include "kernels/kernels.h"

@@ -121,6 +121,8 @@ struct Kernels {
   void (*tile_product)(const TileProductArgs&);
   double tile_gain;
 
+  /// From then on, operations of this thread treat denormal numbers as zero. Returns the state before, which
+  /// restore_denormals takes.
   uint32_t (*flush_denormals)();
   void (*restore_denormals)(uint32_t);
 };
@@ -129,8 +131,8 @@ struct Kernels {
 const Kernels& kernels_scalar() noexcept;
 const Kernels& kernels_avx2() noexcept;
 const Kernels& kernels_avx512() noexcept;
-const Kernels& kernels_avx512_bf16() noexcept;  // avx512 with its tile_product
-const Kernels& kernels_amx() noexcept;          // avx512_bf16 with its tile_product
+const Kernels& kernels_avx512_bf16() noexcept;  // avx512 with conversions and a tile_product of its own
+const Kernels& kernels_amx() noexcept;          // avx512_bf16 with another tile_product
 const Kernels& kernels_neon() noexcept;
 
 }  // namespace cnncore

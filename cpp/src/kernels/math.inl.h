@@ -25,8 +25,8 @@ inline Vec negative(Vec x) { return sub(zero(), x); }
 inline Vec absolute(Vec x) { return max(x, negative(x)); }
 inline Vec clamp(Vec x, float least, float most) { return max(set1(least), min(set1(most), x)); }
 
-// Splits x = n log 2 + r + low, where n is an integer and |r| <= log(2) / 2. `tail` is (e^r - 1 - r) / r, from a
-// polynomial of degree 6.
+// Splits x = n log 2 + r, where n is an integer and |r| <= log(2) / 2. log 2 is taken as the sum of two floats, so that
+// r is accurate. `tail` is (e^r - 1 - r) / r, from a polynomial of degree 6.
 struct ReducedExp {
   Vec n, r, tail;
 };

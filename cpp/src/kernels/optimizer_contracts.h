@@ -6,9 +6,8 @@
 
 namespace cnncore {
 
-/// velocity = momentum * velocity - learning_rate * g, and then p += velocity. With `nesterov`, p += momentum *
-/// velocity
-/// - learning_rate * g instead. If velocity is null, p -= learning_rate * g.
+/// velocity = momentum velocity - learning_rate g;   p += velocity. With `nesterov` the second formula is
+/// p += momentum velocity - learning_rate g instead. If velocity is null, p -= learning_rate g.
 struct SgdArgs {
   float* params;
   const float* grads;

@@ -1,16 +1,17 @@
-// The gradient of the input of a 3x3 convolution behind a 2x2 max-pool, window by window: all winners of a window reach
-// the same 4x4 pixels, which stay in registers while the winners go by. Each filter has one winner in a window. Filters
-// are sorted by where it is, so that the nine pixels that a filter reaches are known in advance.
+// The gradient of the input of a 3x3 convolution before a 2x2 max-pool, window by window. All winners of a window reach
+// the same 4x4 pixels, which stay in registers while the gradients of the winners are added. Each filter has one winner
+// in a window. The filters are sorted by the place of their winner, so that the code for a place knows the nine pixels
+// that it reaches.
 //   q window, f filter, i place of the winner in the window (0 to 3), e entry of a list
 
-constexpr int kPatchVectors = 2;   // of filters: their kernels stay in the nearest cache
-constexpr int kPatchWindows = 32;  // whose winners are listed at a time
+constexpr int kPatchVectors = 2;   // vectors of filters in a block; their kernels stay in the nearest cache
+constexpr int kPatchWindows = 32;  // the number of windows whose winners are listed at a time
 
-// The winners of a window among a block of filters, sorted by their place: those at place i end at end[i].
+// The winners of a window among a block of filters, sorted by place: the entries of place i end before end[i].
 struct PatchWinners {
   static constexpr int kCapacity = (kPatchVectors + 1) * kWidth;  // compress_store writes a vector beyond the last one
   float value[kCapacity];
-  int32_t kernel[kCapacity];  // where the nine taps of the filter begin
+  int32_t kernel[kCapacity];  // the position of the nine taps of the winner's filter
   int end[4];
 };
 
@@ -29,7 +30,7 @@ inline void list_patch_winners(const PatchDataArgs& a, int64_t window, int64_t f
   }
 }
 
-// Adds what the winners at place I reach.
+// Adds the gradients of the winners at place I to the nine pixels that they reach.
 template <int I>
 inline void add_patch_winners(const PatchWinners& list, const float* kernels, Vec (&patch)[16]) {
   for (int e = I == 0 ? 0 : list.end[I - 1]; e < list.end[I]; ++e) {

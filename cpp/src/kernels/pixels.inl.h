@@ -1,14 +1,14 @@
-// Rows of pixels from right to left (contracts/pixels.h). A vector of bytes or floats is put in order by one
-// instruction: the whole pixels at its end come to its beginning in reverse order, and the next store overwrites what
-// lies behind them.
+// Mirrors rows of pixels (contracts/pixels.h). One instruction reorders a vector of bytes or floats: it puts the whole
+// pixels at the end of the vector at its beginning, in reverse order. The next store overwrites the spare bytes after
+// them.
 
-// Pixels j and more of a row, sixteen bytes at a time. The last block ends where the row ends: the bytes before its
-// pixels, which are there already, are put back.
+// Mirrors a row from pixel j on, sixteen bytes at a time. The last block ends where the row ends, so it overwrites
+// bytes that are already right. These are put back.
 template <int kBytes>
 inline void mirror_bytes(const uint8_t* x, int64_t pixels, int64_t j, uint8_t* y) {
   constexpr int kPixels = 16 / kBytes, kSpare = 16 - kPixels * kBytes;
   struct Order {
-    uint8_t spare_first[16] = {}, spare_last[16] = {};  // which side of the pixels the spare bytes of x are on
+    uint8_t spare_first[16] = {}, spare_last[16] = {};  // for x with spare bytes before or after its whole pixels
     constexpr Order() {
       for (int k = 0; k < kPixels * kBytes; ++k) {
         const int from = (kPixels - 1 - k / kBytes) * kBytes + k % kBytes;
@@ -31,7 +31,7 @@ inline void mirror_bytes(const uint8_t* x, int64_t pixels, int64_t j, uint8_t* y
   __builtin_memcpy(last, before, kSpare);
 }
 
-// As many pixels of three floats as vectors take; returns how many these are.
+// Mirrors as many pixels of three floats as whole vectors can take, and returns their number.
 inline int64_t mirror_floats(const uint8_t* x, int64_t pixels, uint8_t* y) {
   constexpr int kPixels = kWidth / 3, kFloats = 3 * kPixels;
   struct Order {
@@ -55,7 +55,7 @@ void mirror_rows_of(const MirrorArgs& a) {
     const uint8_t* x = a.x + r * a.x_stride;
     uint8_t* y = a.y + r * a.y_stride;
     int64_t done = 0;
-    // Their loads and stores, unlike those of four floats in plain C++, take any address.
+    // Vectors of eight or more floats can be loaded from and stored to any address.
     if constexpr (kBytes == 12 && kWidth >= 8) done = mirror_floats(x, a.pixels, y);
     mirror_bytes<kBytes>(x, a.pixels, done, y);
   }

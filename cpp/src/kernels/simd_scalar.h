@@ -1,7 +1,7 @@
-// The vector type of the kernels and its functions in plain C++, for any machine. A vector has 4 floats, in a type that
-// GCC and Clang offer beside the language and compile for whatever the machine has: on x86-64 without further
-// instruction sets that is SSE2. This file is included inside an unnamed namespace. Tests compare every other
-// instruction set with this one, so it is kept as simple as possible.
+// The vector type of the kernels and its functions in plain C++, for any machine. A vector has 4 floats. Its type is an
+// extension of GCC and Clang, which they compile for the instructions that every machine of the architecture has; on
+// x86-64 these are SSE2. This file is included inside an unnamed namespace. Tests compare every other instruction set
+// with this one, so it is kept as simple as possible.
 constexpr int kWidth = 4;
 constexpr int kRegisters = 16;
 typedef float Floats __attribute__((vector_size(4 * kWidth)));

@@ -20,7 +20,7 @@ inline void winograd_input_line(Vec (&d)[16], int first, int step) {
   d[first + 3 * step] = sub(b, e);
 }
 
-// A transformed pixel takes whole vectors. The lanes behind its last channel are zero.
+// The floats of a transformed pixel: its channels, rounded up to whole vectors. The lanes after the last channel are 0.
 inline int64_t winograd_pitch(int64_t channels) { return (channels + kWidth - 1) / kWidth * kWidth; }
 
 // Writes B^T d B for a vector of channels of a 4x4 patch: its 16 places are `step` floats apart.
@@ -150,9 +150,9 @@ void winograd_squares(const WinogradArgs& a, int64_t square) {
 void winograd(const WinogradArgs& a) {
   int64_t t = 0;
   constexpr int T = kWinogradSquares;
+  // If a single square would be left, the last block has one square more. For example, 25 squares are taken as 12 + 13.
   for (; t + T <= a.squares && !(kManyRegisters && a.squares - t == T + 1); t += T) winograd_squares<T>(a, t);
-  if (kManyRegisters && a.squares - t == T + 1)
-    winograd_squares<T + 1>(a, t), t += T + 1;  // for example, 25 squares are taken as 12 + 13
+  if (kManyRegisters && a.squares - t == T + 1) winograd_squares<T + 1>(a, t), t += T + 1;
   for (; t + 4 <= a.squares; t += 4) winograd_squares<4>(a, t);
   for (; t < a.squares; ++t) winograd_squares<1>(a, t);
   if (a.stream) fence_stores();

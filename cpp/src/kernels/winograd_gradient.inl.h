@@ -8,8 +8,8 @@
 //       | 0   -1  |
 //   t square, i one of the 16 elements of a transformed square, c channel, f filter
 
-constexpr int64_t kGradientSquares =
-    96;  // with more squares at a time, the transformed ones would not stay in the second-level cache
+// With more squares at a time, the transformed squares would not stay in the second-level cache.
+constexpr int64_t kGradientSquares = 96;
 
 // Writes patch[i][t][f] = (G dy G^T)[i] of `squares` squares, beginning at `square`.
 inline void winograd_gradient_squares(const WinogradGradientArgs& a, int64_t square, int64_t squares, float* patch) {

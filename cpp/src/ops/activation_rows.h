@@ -71,7 +71,8 @@ struct SoftmaxSecond {
   float* dx_tangent;
 };
 
-/// Adds to dx' what it contains because y changes. dx is the result of activation_rows_backward:
+/// activation_rows_backward computes dx from dy and y, and the tangent of dx has terms with the tangent of dy and terms
+/// with the tangent of y. This adds the terms with the tangent of y, written y' here:
 ///   softmax      dx = y (dy - sum(y dy)):  dx' += y' (dy - sum(y dy)) - y sum(y' dy)
 ///   log_softmax  dx = dy - e^y sum(dy):    dx' -= e^y y' sum(dy)
 void softmax_rows_second(Activation kind, int64_t rows, int64_t cols, const SoftmaxSecond& a);

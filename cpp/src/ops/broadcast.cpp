@@ -18,7 +18,8 @@ std::string list_of(const std::vector<Shape>& shapes) {
   return text;
 }
 
-// An axis, and for each operand the distance between neighbours along it, which is 0 where the operand repeats.
+// An axis, and for each operand the distance between neighbours along it. It is 0 if the operand repeats along the
+// axis.
 struct BroadcastAxis {
   int64_t size;
   std::vector<int64_t> steps;
@@ -69,7 +70,7 @@ Broadcast::Broadcast(const char* op, const std::vector<Shape>& inputs) {
     for (size_t a = 0; a < rank; ++a) {
       const int64_t size = shapes.back()[a];
       check(size == 1 || output_[a] == 1 || size == output_[a], op,
-            "expected shapes that are equal, or 1, along every axis. Received: ", list_of(inputs));
+            "expected shapes whose sizes along every axis are equal or 1. Received: ", list_of(inputs));
       if (size != 1) output_[a] = size;
     }
   }

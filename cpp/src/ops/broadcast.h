@@ -38,7 +38,8 @@ class Broadcast {
           for (int64_t c = 0; c < cols_; c += size)
             f(Block{n, o, r, c, std::min(step, rows_ - r), std::min(size, cols_ - c)});
   }
-  /// Where a block begins in an input, and the same with the steps from row to row and from column to column.
+  /// offset() says where a block begins in an input. operand() also has the steps from row to row and from column to
+  /// column.
   int64_t offset(int input, const Block& b) const {
     const Walk& w = operands_[static_cast<size_t>(input)];
     return b.sample * w.size + w.outer[static_cast<size_t>(b.outer)] + b.row * w.row + b.col * w.step;
@@ -46,7 +47,7 @@ class Broadcast {
   Operand operand(int input, const Block& b, const float* data) const {
     return {data + offset(input, b), row(input), step(input)};
   }
-  /// The distance, in floats, from a row to the next and from a column to the next. It is 0 where the input repeats.
+  /// The distance, in floats, from a row to the next and from a column to the next; 0 if the input repeats.
   int64_t row(int input) const { return operands_[static_cast<size_t>(input)].row; }
   int64_t step(int input) const { return operands_[static_cast<size_t>(input)].step; }
   /// Where a block begins in the output. Its rows are cols() floats apart.

@@ -25,7 +25,7 @@ ConcatenatePlan::ConcatenatePlan(int axis, const std::vector<Shape>& inputs) : o
   for (const Shape& shape : inputs) {
     bool fits = shape.size() == output_.size();
     for (size_t a = 0; fits && a < shape.size(); ++a) fits = a == joined || shape[a] == inputs[0][a];
-    check(fits, "[concatenate] expected shapes that are equal but along axis ", axis,
+    check(fits, "[concatenate] expected shapes that are equal except along axis ", axis,
           ". Received: ", to_string(inputs[0]), ", ", to_string(shape));
     begin_.push_back(row_);
     row_ += shape[joined] * inner;

@@ -1,6 +1,6 @@
-// A transposed convolution that is prepared for one shape. It uses the passes of the convolution that it transposes:
-// its output is what that convolution has as gradient of its input, its dx is the convolution of dy, and its dkernel is
-// the gradient of the kernel of that convolution with x and dy exchanged.
+// A transposed convolution that is prepared for one shape. It uses the passes of the convolution that it transposes.
+// Its output is computed like the gradient of the input of that convolution, its dx is the convolution of dy, and its
+// dkernel is the gradient of the kernel of that convolution with x and dy exchanged.
 #pragma once
 
 #include "cnncore/conv2d_transpose.h"
@@ -8,7 +8,7 @@
 
 namespace cnncore {
 
-/// The convolution whose gradient of the input this is. It goes from the shape of the output to that of the input.
+/// The convolution that this one transposes. It goes from the shape of this one's output to that of its input.
 Conv2dParams transposed(const Conv2dTransposeParams& params);
 
 class Conv2dTransposePlan {
@@ -53,7 +53,7 @@ class Conv2dTransposePlan {
   Conv2dPlan plan_;
   int64_t backward_images_;
   ScratchLayout layout_;    // the scratch memory that comes after that of plan_
-  ScratchArray<float> dy_;  // the gradient of what the activation got
+  ScratchArray<float> dy_;  // the gradient of the input of the activation
 };
 
 }  // namespace cnncore

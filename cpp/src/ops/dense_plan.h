@@ -30,8 +30,8 @@ class DensePlan {
   void forward_part(int64_t part, int64_t parts, DenseRun run, float* common) const;
   void join_parts(DenseRun run, const float* common) const;
 
-  /// Turns dy, the gradient of what the activation returned, into the gradient of what it got. y is the output of
-  /// forward. If y is null, dy is that gradient already, and stays as it is.
+  /// Turns dy, the gradient of the output of the activation, into the gradient of its input. y is the output of
+  /// forward. If y is null, dy is the gradient of the input already, and stays as it is.
   void activation_gradient(int64_t count, const float* y, float* dy) const;
 
   /// Packs the kernel into the layout that the products need, which has to be done after each change of the kernel. The

@@ -9,7 +9,7 @@
 namespace cnncore {
 namespace {
 
-constexpr double kShortest = 1e-7;  // vectors count as at least so long; the number is Keras'
+constexpr double kShortest = 1e-7;  // shorter vectors count as this long, as in Keras
 
 double product(int64_t terms, const float* a, int64_t a_step, const float* b, int64_t b_step) {
   double sum = 0;
@@ -123,9 +123,9 @@ void DotPlan::tangent(int64_t count, const Tangents& a, float* y_tangent) const 
     }
 }
 
-// With u = x / length, g = sum_j dy_j v_j and a = u g, the gradient is dx = (g - a u) / length. Its tangent is dx' =
-// (g'
-// - a u' - a' u - (u x') dx) / length, where a and a' are computed as sums of dy y.
+// With u = x / length, g = sum_j dy_j v_j and a = u g, the gradient is dx = (g - a u) / length. Its tangent is
+//   dx' = (g' - a u' - a' u - (u x') dx) / length
+// where a is computed as the sum of dy y, and a' as the tangent of this sum.
 void DotPlan::backward_tangent(int64_t count, int input, const Tangents& a, const float* dx, float* dx_tangent) const {
   const Side &own = sides_[input], &other = sides_[1 - input];
   const int64_t own_step = input ? 1 : other.vectors(), other_step = input ? own.vectors() : 1;  // in dy

@@ -35,7 +35,7 @@ constexpr std::array kLossNames = {
 };
 static_assert(kLossNames.size() == static_cast<size_t>(LossKind::cosine_similarity) + 1);
 
-constexpr int64_t kTaskFloats = 4096;  // a task has so many values, whatever the number of threads is
+constexpr int64_t kTaskFloats = 4096;  // the values of a task; it does not depend on the number of threads
 constexpr int64_t kFlopsPerValue = 40;
 
 void check_labels(const LossSpec& loss, int64_t rows, int64_t cols, const Targets& targets) {

@@ -26,8 +26,8 @@ inline float log(float x) {
   return x == x ? result : x;
 }
 
-/// e^x for x in [-87, 0], with an error of about two units in the last place, and 0 for smaller x. x is split into n
-/// log(2) + r. NaN stays NaN.
+/// e^x for x in [-87, 0], with an error of about two units in the last place. For smaller x, e^-87. x is split into
+/// n log(2) + r. NaN stays NaN.
 inline float exp_negative(float x) {
   constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
   const float bounded = x < -87.0f ? -87.0f : x;
@@ -56,8 +56,8 @@ struct Terms {
   float value[kBlock], slope[kBlock];
 };
 
-/// For outputs y that are probabilities, which are clipped as in Keras. With `fused`, the gradient is that of the
-/// logits, from which a sigmoid made y.
+/// The losses and derivatives for outputs y that are probabilities. These are clipped as in Keras. With `fused`, a
+/// sigmoid has made y from logits, and derivatives are taken by the logits.
 inline void probabilities(int64_t count, const float* y, const float* t, float keep, float shift, bool fused,
                           Terms& terms) {
   constexpr float kLeast = static_cast<float>(pointwise::kEpsilon), kMost = static_cast<float>(pointwise::kMost);

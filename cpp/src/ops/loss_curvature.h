@@ -8,8 +8,7 @@ namespace cnncore {
 
 /// dy_tangent = scale * weight[r] * M_r y_tangent for each row r. The matrix M_r depends on `kind`:
 ///   hessian       the second derivatives of the loss of the row
-///   gauss_newton  a matrix without negative eigenvalues. For a convex loss it is the same matrix. For a loss that is
-///   the
+///   gauss_newton  a matrix without negative eigenvalues. For a convex loss it is the Hessian. For a loss that is the
 ///                 square of something, it has the second derivatives of the square only. For crossentropies of values
 ///                 y, it is what the Hessian is for rows that sum to one. For other losses it has, value by value, the
 ///                 second derivative if that is positive and otherwise zero.

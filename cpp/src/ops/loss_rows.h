@@ -7,25 +7,25 @@
 
 namespace cnncore {
 
-/// What the output of a network is for its loss. `softmax` and `sigmoid` say that this activation made the output, and
-/// that dy shall be the gradient of its input, the logits; then the backward pass of the activation is left out. This
-/// gradient is that of the loss without clipping, so that a sample which is predicted wrongly with great certainty
-/// still has a gradient.
+/// How a loss treats the output of a network. `values` means that dy is the gradient of the output. `softmax` and
+/// `sigmoid` mean that this activation has made the output, and that dy is the gradient of the activation's input, the
+/// logits. Then the backward pass of the activation is left out. The gradient of the logits is that of the loss without
+/// clipping, so that a sample whose class is predicted wrongly with great certainty still has a gradient.
 enum class Output { values, softmax, sigmoid };
 
 /// Returns softmax or sigmoid if the loss can include the gradient of the last activation in its own, otherwise values.
 Output output_meaning(const LossSpec& loss, Activation last);
 
-/// Returns sum_r weight[r] * loss(row r). If row_weight is null, all weights are 1. If dy (rows, cols) is not null,
-/// scale
-/// * weight[r] * d loss(row r) / dy is written there. Rows whose label is the `ignore_class` of the loss have loss and
-/// gradient 0. The labels must have been checked before. This allocates nothing.
+/// Returns sum_r weight[r] * loss(row r). If row_weight is null, all weights are 1. If dy is not null, the gradient is
+/// written there, (rows, cols): scale * weight[r] times the derivative of loss(row r). Rows whose label is the
+/// `ignore_class` of the loss have loss and gradient 0. The labels must have been checked before. This allocates
+/// nothing.
 double loss_rows(const Kernels& kernels, const LossSpec& loss, Output meaning, int64_t rows, int64_t cols,
                  const float* y, const Targets& targets, const float* row_weight, float scale, float* dy);
 
 /// What these rows contribute to the divisor of the reduced loss: the number of rows that are not ignored, or the sum
-/// of their weights. Sum this over the batch, call `loss_divisor` with the sum, and call loss_rows with scale = weight
-/// of the loss / divisor.
+/// of their weights. A caller sums this over the batch, calls `loss_divisor` with the sum, and calls loss_rows with the
+/// weight of the loss divided by the divisor as scale.
 double row_count(const LossSpec& loss, int64_t rows, const Targets& targets, const float* row_weight);
 /// The divisor of the reduced loss. It is 1 for Reduction::sum. If no row counts, it is infinite, so that loss and
 /// gradient are 0.

@@ -33,11 +33,11 @@ class MergePlan {
   void backward(const Kernels& k, int64_t count, int input, const float* const* x, const float* dy, float* dx,
                 bool accumulate) const;
 
-  /// Computes y' from the tangents of the inputs.
+  /// Computes the tangent of y from the tangents of the inputs.
   void tangent(const Kernels& k, int64_t count, const float* const* x, const float* const* x_tangent,
                float* y_tangent) const;
-  /// Adds to dx' what it contains because the other inputs change. The rest of dx' is the gradient that backward
-  /// computes from dy'.
+  /// Adds to the tangent of dx the terms with the tangents of the other inputs. The rest of it is what backward
+  /// computes from the tangent of dy.
   void add_second(const Kernels& k, int64_t count, int input, const float* const* x, const float* const* x_tangent,
                   const float* dy, float* dx_tangent) const;
 
@@ -90,9 +90,9 @@ class DotPlan {
     const float *y, *dy;
     const float *y_tangent, *dy_tangent;
   };
-  /// Computes y' from the tangents of both inputs.
+  /// Computes the tangent of y from the tangents of both inputs.
   void tangent(int64_t count, const Tangents& a, float* y_tangent) const;
-  /// Computes dx' of input 0 or 1. dx must be the gradient that backward has computed from dy.
+  /// Computes the tangent of the gradient of input 0 or 1. dx must be the gradient that backward has computed from dy.
   void backward_tangent(int64_t count, int input, const Tangents& a, const float* dx, float* dx_tangent) const;
 
  private:
@@ -101,9 +101,8 @@ class DotPlan {
     int64_t outer, inner, terms;  // the sample has the shape (outer, terms, inner)
     int64_t vectors() const { return outer * inner; }
     int64_t size() const { return vectors() * terms; }
-    int64_t begin(int64_t i) const {
-      return i / inner * inner * terms + i % inner;
-    }  // term t is t * inner floats later
+    // Where vector i begins. Its terms are `inner` floats apart.
+    int64_t begin(int64_t i) const { return i / inner * inner * terms + i % inner; }
   };
   double inverse_length(const Side& s, const float* v) const;
   Unit unit(const Side& s, const float* v, const float* v_tangent) const;

@@ -18,11 +18,12 @@ struct NormalizedSet {
   const float* beta_tangent = nullptr;
 };
 
-/// y' = gamma u' + gamma' u + beta', where u' = inverse (x' - mean(x') - u mean(u x')).
+/// Computes the tangent of y: y' = gamma u' + gamma' u + beta', where u' = inverse (x' - mean(x') - u mean(u x')).
 void normalized_tangent(const NormalizedSet& set, float* y_tangent);
 
-/// dx = inverse (g - mean(g) - u mean(u g)), where g = gamma dy, and the tangent of dx. Each is skipped if it is null.
-/// To the tangents of dgamma and dbeta, dy' u + dy u' and dy' are added, if they are not null.
+/// What normalized_second writes: dx = inverse (g - mean(g) - u mean(u g)), where g = gamma dy, and the tangent of dx.
+/// Both are skipped if dx is null. It also adds dy' u + dy u' to the tangent of dgamma, and dy' to that of dbeta, if
+/// these are not null.
 struct NormalizedGradients {
   const float* dy;
   const float* dy_tangent;

@@ -9,7 +9,7 @@ namespace cnncore {
 namespace {
 
 constexpr int64_t kBlockRows = 128;  // the rows of a block, which are summed in float and stay in the nearest caches
-constexpr int64_t kBlockCols = 256;  // so many columns are computed at a time, in arrays on the stack
+constexpr int64_t kBlockCols = 256;  // the columns that are computed at a time, in arrays on the stack
 constexpr int64_t kFoldedCols = 64;  // rows that are narrower are joined: several of them are read as one row
 
 // How many rows with this number of channels are read as one row.
@@ -37,8 +37,8 @@ struct Folded {
   const float* of[4];
 };
 
-// Calls f(first value, rows, columns, arrays) once for all rows, of which narrow ones are read several as one, and a
-// second time for the rows that are left over.
+// Calls f(first value, rows, columns, arrays) for all rows. If rows are narrow, several of them are read as one row,
+// and f is called a second time for the rows that are left over.
 template <class Function>
 void for_folded(int64_t rows, int64_t channels, std::initializer_list<const float*> arrays, Function f) {
   const int64_t fold = rows < 4 * folds(channels) ? 1 : folds(channels), whole = rows / fold;
@@ -80,8 +80,7 @@ void observe_rows(const Kernels& k, int64_t rows, int64_t channels, const float*
     for (int64_t begin = 0; begin < width; begin += kBlockCols) {
       const int64_t cols = std::min(kBlockCols, width - begin), step = fold > 1 ? channels : cols;
       k.moments({x + first * channels + begin, width, count, cols, mean, rest, deviations});
-      for (int64_t at = 0; at < cols;
-           at += step) {  // columns [at, at + step) are all channels of one of the joined rows
+      for (int64_t at = 0; at < cols; at += step) {  // columns [at, at + step) are channels of one of the joined rows
         const auto off = [&](int64_t c) { return static_cast<double>(rest[at + c]) * share; };
         const auto mean_of = [&](int64_t c) { return static_cast<double>(mean[at + c]) + off(c); };
         const auto deviations_of = [&](int64_t c) {

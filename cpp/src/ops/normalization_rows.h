@@ -2,9 +2,10 @@
 // allocated.
 //
 // Batch normalization in training needs sums over the whole batch twice, so it is done in steps:
-//   forward   observe_rows on every slice, combine in a fixed order, batch_statistics, normalize_rows on every slice
-//   backward  observe_gradient_rows on every slice, combine, batch_norm_gradients, normalize_rows_backward on every
-//   slice
+//   forward:  observe_rows on every slice, combine_moments in a fixed order, batch_statistics, and normalize_rows on
+//             every slice
+//   backward: observe_gradient_rows on every slice, combine_gradient_moments in a fixed order, batch_norm_gradients,
+//             and normalize_rows_backward on every slice
 // Let xhat = (x - mean) * inverse and inverse = 1 / sqrt(variance + epsilon), where the variance is the mean of the
 // squared deviations. (Keras uses the same variance for the moving one.) Then
 //   y = xhat * gamma + beta,  dx = gamma * inverse * (dy - mean(dy) - xhat * mean(dy * xhat))

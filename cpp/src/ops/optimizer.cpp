@@ -127,7 +127,7 @@ void Optimizer::find_scales() {
   for_pieces([&](Piece& piece) {
     piece.squares = static_cast<double>(k.optimizer.sum_squares(piece.grads, piece.size));
     if (std::isfinite(piece.squares)) return;
-    piece.squares = 0;  // the sum overflows a float, though its root would not
+    piece.squares = 0;  // the sum is too large for a float, though its root is not: sum again in double
     for (int64_t i = 0; i < piece.size; ++i) piece.squares += static_cast<double>(piece.grads[i]) * piece.grads[i];
   });
   std::fill(squares_.begin(), squares_.end(), 0.0);

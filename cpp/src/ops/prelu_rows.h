@@ -16,7 +16,7 @@ class PreluPlan {
   /// Overwrites dx, and adds to dalpha. Each is skipped if it is null. dx and dy may be the same array.
   void backward(const Kernels& k, int64_t count, const float* x, const float* alpha, const float* dy, float* dx,
                 float* dalpha) const;
-  /// Adds to the tangent of dalpha what it contains because x changes: x' dy where x is not positive.
+  /// Adds to the tangent of dalpha the terms with the tangent of x, which are x' dy where x is not positive.
   void add_second(const Kernels& k, int64_t count, const float* x, const float* x_tangent, const float* dy,
                   float* dalpha) const;
 

@@ -13,8 +13,8 @@ struct Shards {
   static constexpr int64_t kLeast = 8;
   /// The number of shards of a large batch, which is enough work for as many cores.
   static constexpr int64_t kCount = 64;
-  /// The partial sums of all shards together take at most so many floats, unless there would be fewer than kFewest
-  /// shards then.
+  /// The partial sums of all shards together take at most kPartialFloats floats, unless that would mean fewer than
+  /// kFewest shards.
   static constexpr int64_t kPartialFloats = int64_t{8} << 20, kFewest = 8;
 
   /// Makes at most kCount shards of at least kLeast samples. `partial_floats` is the number of floats of the partial

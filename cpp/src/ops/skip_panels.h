@@ -1,4 +1,4 @@
-// Products whose inputs are zero in many places (GemmSkipArgs): when they are worth it, and the layout of their kernel.
+// Products that leave out zeros of their input (GemmSkipArgs): when they are worth it, and the layout of their kernel.
 #pragma once
 
 #include <algorithm>

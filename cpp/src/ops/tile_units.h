@@ -20,13 +20,13 @@ inline double tile_speed(const Kernels& kernels, Precision precision) {
   return kernels.tile_gain / static_cast<double>(products_of(precision));
 }
 
-/// The number of blocks of kTileRows that are needed for so many rows or terms.
+/// The number of blocks of kTileRows that `size` rows or terms need.
 inline int64_t tiles_for(int64_t size) { return (size + kTileRows - 1) / kTileRows; }
 
-/// The number of floats that take as much memory as so many bfloat16 values, rounded up to whole cache lines.
+/// The number of floats that take as much memory as `halves` bfloat16 values, rounded up to whole cache lines.
 inline int64_t floats_for(int64_t halves) { return aligned_count<float>((halves + 1) / 2); }
 
-/// Views an array of floats, whose memory is used for bfloat16 values, as these.
+/// An array of floats whose memory is used for bfloat16 values, as an array of these.
 inline uint16_t* halves(float* floats) { return reinterpret_cast<uint16_t*>(floats); }
 inline const uint16_t* halves(const float* floats) { return reinterpret_cast<const uint16_t*>(floats); }
 

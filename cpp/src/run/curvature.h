@@ -55,7 +55,7 @@ class Curvature {
   std::unique_ptr<Plan> plan_;
   OutputLosses losses_;
   Shards shards_;      // of the current block
-  int64_t first_ = 0;  // its first sample
+  int64_t first_ = 0;  // the first sample of the current block
   Buffer<float> packed_, packed_tangents_;
   BatchMemory values_, tangents_;
   std::vector<std::unique_ptr<TangentMemory>> threads_;

@@ -9,7 +9,7 @@
 namespace cnncore {
 namespace {
 
-// Floating-point operations. With fewer, waiting at the end of a shared stage takes longer than sharing saves.
+// In floating-point operations: if a stage has fewer, waiting at its end takes longer than sharing it saves.
 constexpr int64_t kWorthSharing = 1 << 17;
 constexpr size_t kMostPooled = 8;             // how many memories are kept
 constexpr int64_t kPiece = int64_t{1} << 31;  // floating-point operations between two checks for interrupts
@@ -36,8 +36,8 @@ void forward_in_pieces(const Step& step, const Run& run, int64_t stage, int64_t 
 
 }  // namespace
 
-/// What a call needs: the packed parameters, which are packed again where they have changed, and a memory from the pool
-/// or a new one, which is put into the pool at the end.
+/// What a call borrows: the packed parameters, which are packed again if they have changed, and a memory. It comes from
+/// the pool, or is new if the pool is empty, and is put into the pool at the end of the call.
 class Inference::Borrowed {
  public:
   Borrowed(Inference& owner, ParameterState parameters) : owner_(owner) {

@@ -1,4 +1,4 @@
-// Inference: a plan, its packed parameters, and a pool of memories, so that any number of threads can use it at a time.
+// Inference: a plan, its packed parameters, and a pool of memories. Any number of threads can use it at the same time.
 #pragma once
 
 #include <memory>
@@ -19,7 +19,7 @@ class Inference {
   void forward(const std::vector<Images>& x, const std::vector<float*>& y, ParameterState parameters);
 
  private:
-  /// A part of the computation of one sample as a thread runs it: its pointers, but for the packed parameters.
+  /// The pointers with which a thread runs a stage of one sample, except for that to the packed parameters.
   struct StageRun {
     Run run;
     std::vector<const float*> x;  // what run.x points to
@@ -32,7 +32,7 @@ class Inference {
     std::vector<std::vector<StageRun>> stages;  // for each thread
   };
   class Borrowed;
-  // A part of the computation of one sample.
+  /// A part of the computation of one sample: a stage of a step.
   struct Stage {
     size_t node;
     int64_t stage, work;
@@ -56,7 +56,7 @@ class Inference {
   const Plan& plan_;
   std::vector<BoundSlot> bound_;
   std::vector<Stage> stages_;
-  std::mutex mutex_;  // of what follows
+  std::mutex mutex_;  // protects packed_ and pool_
   std::shared_ptr<const PackedParameters> packed_;
   std::vector<std::unique_ptr<Memory>> pool_;
 };

@@ -23,7 +23,7 @@ class OutputLosses {
 
   /// Returns the loss of sample n, multiplied by its weight. Writes the gradient of the total loss of the batch to dy.
   double sample(const TrainBatch& batch, size_t output, int64_t n, const float* y, float* dy) const;
-  /// Computes dy' from y', the tangents in a product with curvature.
+  /// In a product with curvature: computes the tangent of dy from that of y.
   void sample_curvature(CurvatureKind kind, const TrainBatch& batch, size_t output, int64_t n, const float* y,
                         const float* y_tangent, float* dy_tangent) const;
 

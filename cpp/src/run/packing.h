@@ -21,17 +21,18 @@ class PackedParameters {
   /// `bound` are all parameters that the plan reads.
   PackedParameters(const Plan& plan, const std::vector<BoundSlot>& bound, ParameterState state);
 
-  /// Whether they still have the values of the parameters. Parameters on loan are compared with a copy.
+  /// Whether the parameters still have the values that were packed. Parameters that somebody may write to at any time
+  /// (`lent`) are compared with a copy.
   bool current(const std::vector<BoundSlot>& bound, ParameterState state) const;
   const float* data() const { return packed_.data(); }
-  /// Whether no kernel holds infinity or NaN, and no parameters are on loan.
+  /// Whether no kernel holds infinity or NaN, and nobody may write to the parameters at any time.
   bool finite() const { return finite_; }
 
  private:
   ParameterState state_;
   bool finite_ = false;
   Buffer<float> packed_;
-  std::vector<Buffer<float>> seen_;  // for each slot, a copy of parameters on loan
+  std::vector<Buffer<float>> seen_;  // for each slot, a copy of the parameters if they are lent
 };
 
 }  // namespace cnncore

@@ -11,7 +11,7 @@
 
 namespace cnncore {
 
-/// Makes a buffer larger if it is too small. Its content is lost then.
+/// Makes a buffer larger if it is too small. Then its content is lost.
 template <class T>
 void reserve(Buffer<T>& buffer, int64_t count) {
   if (buffer.size() >= count) return;
@@ -31,7 +31,8 @@ struct ThreadMemory {
   int64_t bytes() const;
 };
 
-/// The memory that all threads share: tensors of the whole batch, sums of shards, packed parameters.
+/// The memory that all threads share: tensors of the whole batch, sums of shards, and what the forward pass keeps for
+/// the backward pass of another phase.
 struct BatchMemory {
   BatchMemory() = default;
   BatchMemory(const Plan& plan, int64_t shards) { reserve(plan, shards); }
@@ -56,7 +57,7 @@ class Slices {
 
   /// Tells the steps that no parameter holds infinity or NaN.
   void finite_kernels(bool finite) { finite_kernels_ = finite; }
-  /// Leaves steps out once `watch` says so; what is computed is of no use then.
+  /// Lets `watch` stop the work: the steps that remain are left out, and the results must not be used.
   void watch(InterruptWatch& watch, int thread) { watch_ = WorkWatch(watch, thread); }
 
   float* value(int tensor, int64_t first) const { return at(plan_.tensors[index(tensor)].value, tensor, first); }
@@ -71,8 +72,8 @@ class Slices {
   /// The pointers of a node for samples [n, n + count) of the slice. They are valid until the next call.
   Run run(const PlannedNode& node, const SliceOf& slice, int64_t n, int64_t count) const;
 
-  /// Steps overwrite dx. If another reader of the tensor has written it before, divert() makes the step write to
-  /// another place, and the second function adds that to dx.
+  /// A step overwrites dx. If another step that reads the same tensor has already written dx, divert() makes this step
+  /// write to another place, and rejoin() adds what is there to dx.
   void divert(const PlannedNode& node, const Run& run) const;
   void rejoin(const PlannedNode& node, const Run& run) const;
 

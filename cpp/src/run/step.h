@@ -99,22 +99,23 @@ class Step {
   /// Whether the packed kernel holds neither infinity nor NaN.
   virtual bool finite_kernel(const float* /*packed*/) const { return true; }
 
-  /// After the slices: computes the gradient of a range of a parameter, in independent tasks. The range may repeat,
-  /// with as many values again every `step` floats.
+  /// A range of the gradient of a parameter: `pieces` pieces of `size` floats, which begin `step` floats apart.
   struct Range {
     float* grads;
     int64_t size;
     int64_t pieces = 1, step = 0;
   };
+  /// After the slices: computes the gradients of the parameters, in independent tasks. Each returns the range that it
+  /// has written.
   virtual int64_t gradient_tasks() const { return 0; }
   virtual Range gradient(int64_t /*task*/, const BatchView&, float* /*scratch*/) const { return {}; }
   /// Whether the gradient of the parameters reads x and dy of the whole batch.
   virtual bool batch_gradient() const { return false; }
 
-  /// A step that needs the whole batch, such as for its statistics or because it is a layer in Python, divides the work
-  /// into two phases. Before the barrier, `observe` is called for every slice; then `join` is called once, and
-  /// `forward` belongs to the next phase. Backward it is the same, with `observe_gradient`, `join_gradient`, and
-  /// `backward` in the phase before.
+  /// Whether the step needs the whole batch, for example for its statistics or because it is a layer in Python. Such a
+  /// step divides the work into two phases. In the first, `observe` is called for every slice. Then `join` is called
+  /// once, and in the second phase `forward` for every slice. The backward pass goes the other way: `observe_gradient`
+  /// in the second phase, then `join_gradient` once, and `backward` in the first.
   virtual bool whole_batch() const { return false; }
   virtual void observe(const Run&) const {}
   virtual void join(const BatchView&) const {}

@@ -15,15 +15,16 @@ class StepWithTangents : public Step {
 
   /// Packs the direction, as pack() packs the parameters.
   virtual void pack_tangent(int64_t /*task*/, float* /*packed*/) const {}
-  /// Computes y'. It is called after forward().
+  /// Computes the tangent of y. It is called after forward().
   virtual void tangent(const Run& run, const Run& tangent) const = 0;
-  /// Computes dx and dx' from dy and dy', and what the samples contribute to the tangent of the gradient of the
-  /// parameters. This implementation is for steps whose backward pass depends on no array with a tangent except dy.
+  /// Computes dx from dy, the tangent of dx from that of dy, and what the samples contribute to the tangent of the
+  /// gradient of the parameters. This implementation is for steps whose backward pass depends on no array with a
+  /// tangent except dy.
   virtual void backward_tangent(const Run& run, const Run& tangent) const {
     backward(run);
     backward_gauss_newton(run, tangent);
   }
-  /// The same for the Gauss-Newton product, which only has the terms that backward() computes from dy'.
+  /// The same for the Gauss-Newton product, which only has the terms that backward() computes from the tangent of dy.
   virtual void backward_gauss_newton(const Run& run, const Run& tangent) const {
     Run gradients = run;
     gradients.dx = tangent.dx, gradients.dy = tangent.dy, gradients.partial = tangent.partial;

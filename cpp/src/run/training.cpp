@@ -95,10 +95,10 @@ void Training::run_phases(const TrainBatch& batch, int64_t step, bool backward) 
   take_memory();
   pack_parameters();
   for (size_t p = 0; p <= last; ++p) {
-    const bool turns = fused && p == last;
+    const bool goes_back = fused && p == last;  // from the forward pass straight to the backward pass, slice by slice
     for_slices(step, watch, [&](Slices& own, const SliceOf& slice) {
       forward_slice(p, batch, own, slice);
-      if (!turns) return;
+      if (!goes_back) return;
       slice_losses(batch, own, slice);
       own.backward(plan_->phases[p], slice, output_losses_.logits());
     });

@@ -62,7 +62,7 @@ class Training {
   Shards shards_;
   TrainingMemory& memory_;
   std::vector<Task> pack_tasks_, gradient_tasks_;
-  std::vector<BatchView> views_;  // per node
+  std::vector<BatchView> views_;  // one for each node
   OutputLosses output_losses_;
   std::vector<double> shard_losses_;  // [shard][output, then steps]
   BatchLosses losses_;

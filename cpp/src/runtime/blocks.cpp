@@ -28,8 +28,7 @@ struct Block {
 // This object is never destroyed, because arrays may exist longer than any static object.
 struct Kept {
   std::mutex mutex;
-  std::vector<Block>
-      blocks;  // the block that was given back last comes last; it is the most likely one to be in a cache
+  std::vector<Block> blocks;  // the last one was given back last, and is the most likely one to be in a cache
   size_t size = 0;
 };
 Kept& kept() {

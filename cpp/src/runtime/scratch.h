@@ -1,5 +1,5 @@
-// The scratch memory of a thread. An op gets it as one block of floats. Which arrays are in it is planned once: arrays
-// of different types, one after the other, aligned to cache lines.
+// The scratch memory of a thread. An op gets it as one block of floats. Its arrays, which may have different types, lie
+// one after the other in this block, aligned to cache lines. Their places are planned once, by a ScratchLayout.
 #pragma once
 
 #include <cstddef>

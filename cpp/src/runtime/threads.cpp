@@ -28,14 +28,15 @@ namespace cnncore {
 namespace {
 
 constexpr int kMaxThreads = 1024;
-[[maybe_unused]] constexpr int64_t kWorthThreads =
-    1 << 20;                         // in floating-point operations: about ten microseconds of a core
+// In floating-point operations: about ten microseconds of a core.
+[[maybe_unused]] constexpr int64_t kWorthThreads = 1 << 20;
 std::atomic<int> chosen_threads{0};  // 0 means the default
 
-// Until when no parallel regions are used. A region ends when its last thread ends. If other programs use the cores,
-// that thread may wait for a core for milliseconds, though its work takes microseconds. After such a wait, the thread
-// that called works alone for twenty times as long as it has waited, but for at most ten seconds. So waiting takes at
-// most a twentieth of the time. The results have the same bits, because they do not depend on the number of threads.
+// The time until which no parallel regions are used. A region ends when its last thread ends. If other programs use the
+// cores, that thread may wait for a core for milliseconds, though its work takes microseconds. After such a wait, the
+// thread that called works alone for twenty times as long as it has waited, but for at most ten seconds. So waiting
+// takes at most a twentieth of the time. The results have the same bits, because they do not depend on the number of
+// threads.
 using Clock = std::chrono::steady_clock;
 std::atomic<Clock::rep> alone_until{std::numeric_limits<Clock::rep>::min()};
 
@@ -134,8 +135,8 @@ int threads_for(int64_t tasks, int64_t work) {
 
 namespace {
 
-// Where the threads of a region meet. OpenMP's own barrier takes longer than some stages. Reading the clock often would
-// do so too, so only long waits are measured.
+// A barrier for the threads of a region. OpenMP's own barrier takes longer than some stages. Reading the clock takes
+// time as well, so only long waits are measured.
 class Meeting {
  public:
   explicit Meeting(std::atomic<int64_t>& arrived) : arrived_(arrived) {}
@@ -165,8 +166,6 @@ class Meeting {
   Clock::duration waited_{};
 };
 
-}  // namespace
-
 // Keeps the first exception of the tasks of a region. Exceptions must not leave a thread of OpenMP, so this one is
 // thrown again on the thread that called.
 class FirstException {
@@ -187,6 +186,8 @@ class FirstException {
   std::atomic<bool> taken_{false};
   std::exception_ptr exception_;
 };
+
+}  // namespace
 
 void parallel_stages_of(int threads, int64_t stages, StageRef stage) {
   const Kernels& k = kernels();

@@ -4,7 +4,8 @@
 
 namespace cnncore {
 
-/// Depthwise: y[y_offset[p] + c] = act(bias[c] + sum_t x[x_offset[p] + tap_offset[t] + c] * w[w_offset[t] + c])
+/// A depthwise convolution with any window:
+///   y[y_offset[p] + c] = act(bias[c] + sum_t x[x_offset[p] + tap_offset[t] + c] * w[w_offset[t] + c])
 struct DepthwiseArgs {
   const float* x;
   const int32_t* x_offset;
@@ -19,10 +20,10 @@ struct DepthwiseArgs {
   bool stream = false;  // as in GemmArgs
 };
 
-/// Depthwise with a 3x3 kernel and strides of one over one image of height x width pixels, without a border: taps that
-/// lie outside of it are left out. For rows row_begin <= i < row_end of y and j < out_width
-///   y[(i * out_width + j) * channels + c] = act(bias[c] + sum_(r, t) x[i - top + r, j - left + t, c] * w[3 * r + t,
-///   c])
+/// A depthwise convolution with a 3x3 kernel and strides of one over one image of height x width pixels. The image has
+/// no border of zeros: taps that lie outside of it are left out. For row_begin <= i < row_end and j < out_width
+///   y[(i * out_width + j) * channels + c] =
+///       act(bias[c] + sum_(r, t) x[i - top + r, j - left + t, c] * w[3 * r + t, c])
 /// `left` is 0 or 1, and the middle column of the kernel lies inside the image for every pixel of y.
 struct DepthwiseNineArgs {
   const float* x;

@@ -5,8 +5,8 @@
 
 namespace cnncore {
 
-/// An operand of an element-wise operation over rows x cols: its value at (r, c) is data[r * row + c * step]. A step of
-/// 0 repeats a value along the row, a row of 0 repeats the row.
+/// An operand of an element-wise operation over rows x cols: its value at (r, c) is data[r * row + c * step]. If step
+/// is 0, one value is repeated along the row. If row is 0, one row is repeated for all rows.
 struct Operand {
   const float* data;
   int64_t row;
@@ -77,8 +77,10 @@ struct BilinearArgs {
 };
 
 /// Element i < size is multiplied by `scale` if the upper half of draw(key, first + i) is at least `threshold`, and
-/// otherwise zero. draw(key, i) = mix(key + 0x9e3779b97f4a7c15 * i), and mix(z) does three things in this order: z = (z
-/// ^ z >> 30) * 0xbf58476d1ce4e5b9, z = (z ^ z >> 27) * 0x94d049bb133111eb, z = z ^ z >> 31 (SplitMix64).
+/// otherwise zero. draw(key, i) = mix(key + 0x9e3779b97f4a7c15 * i), where mix(z) is the last part of SplitMix64:
+///   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9
+///   z = (z ^ (z >> 27)) * 0x94d049bb133111eb
+///   z = z ^ (z >> 31)
 struct DropoutArgs {
   uint64_t key;
   int64_t first, size;
@@ -86,7 +88,7 @@ struct DropoutArgs {
   float scale;
 };
 
-/// y[i] = x[i] + stddev * n(draw(key, i)), where n makes a normal number of a draw.
+/// y[i] = x[i] + stddev * n(draw(key, i)), where n turns a draw into a normally distributed number.
 struct GaussianArgs {
   uint64_t key;
   int64_t size;

@@ -53,8 +53,9 @@ struct WinogradGradientArgs {
   bool overwrite = false;  // du is set, not added to
 };
 
-/// Taps 3 * ky to 3 * ky + 2 of the kernel's gradient, from the sum of `count` du that are `stride` floats apart: dw[kx
-/// * channels * filters + i] for places i = c * filters + f in `range`, which consists of whole vectors.
+/// Taps 3 * ky to 3 * ky + 2 of the kernel's gradient, from the sum of `count` du that are `stride` floats apart.
+/// Writes dw[kx * channels * filters + i] for kx < 3 and for the places i = c * filters + f in `range`, which consists
+/// of whole vectors.
 struct WinogradReduceArgs {
   const float* du;
   int64_t count, stride, ky, channels, filters;

@@ -12,8 +12,8 @@ namespace cnncore {
 template <class AnyPass>
 struct Candidate {
   const char* name;
-  /// How many times as fast as the direct sum it was measured to be (bench/bench_candidates.cpp); 0 where it does not
-  /// apply.
+  /// How many times as fast as the direct sum the algorithm was measured to be (bench/bench_candidates.cpp), or 0 if it
+  /// does not apply.
   double (*speed)(const Conv2dProblem& problem, const Kernels& kernels);
   OperandNeeds (*needs)(const Conv2dProblem& problem, const Kernels& kernels);
   std::unique_ptr<AnyPass> (*make)(Operands& operands);

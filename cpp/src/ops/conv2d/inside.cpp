@@ -9,9 +9,9 @@
 namespace cnncore {
 namespace {
 
-constexpr int64_t kLeastChannels = 16;  // with fewer, the sum over a single tap is too short for a call
-constexpr int64_t kImages = 8;          // taken together, because a class may have a single pixel of each image
-// How fast its products are, compared with those of the direct sum: there are fewer pixels in each of them.
+constexpr int64_t kLeastChannels = 16;  // with fewer, the sum over a single tap is too short for a call of a kernel
+constexpr int64_t kImages = 8;  // images that a call takes together, because a class may have one pixel of each image
+// The speed of these products, compared with those of the direct sum. They are slower, because each has fewer pixels.
 constexpr double kEfficiency = 0.8;
 
 // The number of taps that lie inside the image, added up over the places of one axis.

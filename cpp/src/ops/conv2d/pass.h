@@ -26,13 +26,13 @@ struct Share {
 
 /// What a pass needs of the operands that passes share (operands.h).
 struct OperandNeeds {
-  int64_t images = 1;         // how many images a call had best take together
+  int64_t images = 1;         // how many images a call should take together
   bool framed_x = false;      // x inside a border of zeros, of at least x_border
   Padding x_border = {};      // used if framed_x
   bool x_overhang = false;    // the pass reads vectors that reach beyond the last row of a frame
   bool framed_dy = false;     // the gradient before the activation and the pool, in a border of at least dy_border
   Padding dy_border = {};     // used if framed_dy
-  bool rounded_dy = false;    // framed dy is rounded, as the products of a reduced precision want it
+  bool rounded_dy = false;    // framed dy is rounded, as the products of a reduced precision need it
   bool winner_lists = false;  // the winners of the fused max-pool as lists
 };
 
@@ -119,8 +119,8 @@ class DataPass : public Pass {
   virtual void run(int64_t count, const DataRun& run) const = 0;
 };
 
-/// Which part of the flat gradient of a kernel a task writes: `size` floats from `begin` on. With pieces > 1, the same
-/// again `step` floats later, and so on.
+/// The part of the flat gradient of a kernel that a task writes: `pieces` pieces of `size` floats. The first one begins
+/// at `begin`, and each further one `step` floats after the one before.
 struct GradientRange {
   int64_t begin, size;
   int64_t pieces = 1, step = 0;

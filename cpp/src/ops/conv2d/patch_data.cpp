@@ -1,5 +1,5 @@
-// The gradient of the input of a 3x3 convolution behind a fused 2x2 max-pool: the 4x4 pixels that a window of the pool
-// reaches stay in registers while its winners go by (kernels/patch_data.inl.h).
+// The gradient of the input of a 3x3 convolution with a fused 2x2 max-pool. The 4x4 pixels that a window of the pool
+// reaches stay in registers while the gradients of its winners are added (kernels/patch_data.inl.h).
 #include "ops/conv2d/candidates.h"
 #include "ops/conv2d/frame.h"
 
@@ -58,7 +58,7 @@ class PatchData : public DataPass {
   const Conv2dProblem& p_;
   const Kernels& k_;
   const Frame& frame_;
-  const Offsets& windows_;  // of which the first ones are the windows' first pixels
+  const Offsets& windows_;  // it begins with the offsets of the first pixel of each window
   bool framed_;
   Offsets kernel_offset_;
   ScratchLayout layout_;

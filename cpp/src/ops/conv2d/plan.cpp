@@ -8,12 +8,12 @@
 namespace cnncore {
 namespace {
 
-// Small images are taken together, until a call has so many pixels: a few times as many as the largest block of pixels
-// that a kernel keeps in registers. But no more than kMostImages images are.
+// Small images are taken together until a call has this many pixels, which is a few times the largest block of pixels
+// that a kernel keeps in registers. A call takes at most kMostImages images.
 constexpr int64_t kPixelsPerCall = 48;
 constexpr int64_t kMostImages = 16;
 
-// A task of packing gets about so many floats of the kernel. Its number of channels is a multiple of kChannelStep.
+// A task of packing gets about this many floats of the kernel. Its number of channels is a multiple of kChannelStep.
 constexpr int64_t kFloatsPerPacking = 1 << 13;
 constexpr int64_t kChannelStep = kTileRows;
 

@@ -89,9 +89,9 @@ class Conv2dPlan {
   /// Computes the gradients of `count` images, count <= backward_images().
   void backward(int64_t count, const Conv2dBackwardRun& run) const;
 
-  /// Computes the output of a transposed convolution, which is what this convolution has as gradient of its input. So x
-  /// plays the role of dy, and y that of dx. The bias, with one value per channel, may be null; it is added to y before
-  /// relu. count <= backward_images().
+  /// Computes the output of a transposed convolution. It is computed like the gradient of the input of this
+  /// convolution, where x plays the role of dy, and y that of dx. The bias, with one value per channel, may be null; it
+  /// is added to y before relu. count <= backward_images().
   void transposed(int64_t count, const Conv2dRun& run, bool relu) const;
 
   /// Sums partial gradients to dkernel. The work is cut into independent tasks, and each returns which part of the flat
@@ -103,7 +103,7 @@ class Conv2dPlan {
   }
   void reduce_bias(const Partials& partials, float* dbias) const;
 
-  /// Whether forward leaves products with zero out, of a kernel that it is told is finite.
+  /// Whether forward leaves out products with zeros of x if Conv2dRun says that the kernel is finite.
   bool skips_zeros() const { return skips_zeros_; }
 
   Conv2dAlgorithms algorithms() const { return algorithms_; }

@@ -8,8 +8,8 @@
 namespace cnncore {
 namespace {
 
-constexpr int64_t kPlaneBlock =
-    64;  // the kernel `planar` computes so many pixels at a time, with every instruction set
+// The kernel `planar` computes this many pixels at a time, with every instruction set.
+constexpr int64_t kPlaneBlock = 64;
 
 bool planes_apply(const Conv2dProblem& p, const Kernels& k) {
   const Conv2dParams& c = p.params;

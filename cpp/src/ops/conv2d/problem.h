@@ -10,11 +10,11 @@ namespace cnncore {
 /// What a convolution is fused with, and what has to be computed.
 struct Conv2dFusion {
   Activation activation = Activation::linear;
-  bool max_pool =
-      false;  ///< a 2x2 max-pool follows, and what it gets is never stored; the activation must be linear or relu
+  /// a 2x2 max-pool follows, and its input is never stored; the activation must be linear or relu
+  bool max_pool = false;
   bool training = true;    ///< backward will be called
   bool input_grad = true;  ///< backward will compute dx
-  /// the kernel is packed once for many calls: products with zeros of x may be left out where it is finite
+  /// the kernel is packed once for many calls, and products with zeros of x may be left out if it is finite
   bool skip_zeros = false;
   bool stream = false;  ///< y (forward) or dx (backward) is aligned, and larger than what the caches keep
 };

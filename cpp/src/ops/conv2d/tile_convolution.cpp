@@ -6,8 +6,8 @@
 namespace cnncore {
 namespace {
 
-// A chunk is the part of the output whose sums are computed before bias, relu and pool are applied to them. It has so
-// many floats, which stay in the nearest cache.
+// A chunk is the part of the output whose sums are computed before bias, relu and pool are applied to them. It has at
+// most this many floats, so that they stay in the nearest cache.
 constexpr int64_t kChunkFloats = 8192;
 
 }  // namespace
@@ -19,8 +19,8 @@ TileConvolution::TileConvolution(const TileShape& shape, std::vector<TileProduct
     for (const TileTap& tap : product.taps) planes_.meet(tap);
   for (const TileProduct& product : products)
     for (const TileTap& tap : product.taps) planes_.hold(tap, product.height, product.width);
-  frame_size_ = (planes_.pixels() + kTileRows) *
-                shape.x.channels;  // the products read whole blocks of pixels, also beyond the last pixel
+  // The products read whole blocks of pixels, also beyond the last pixel.
+  frame_size_ = (planes_.pixels() + kTileRows) * shape.x.channels;
   int64_t most_sums = 0;
   for (TileProduct& product : products) {
     Planned planned;
@@ -129,8 +129,8 @@ void TileConvolution::pack(IndexRange channels, const float* kernel, float* pack
 void TileConvolution::pack_exchanged(IndexRange filters, const float* kernel, float* packed) const {
   const int64_t channels = shape_.x.channels, count = filters.size();
   const bool two = terms_of(shape_.precision) == 2;
-  float* tap_kernel =
-      packed + packed_size_ + filters.begin * channels;  // this tap of these filters: channels x count floats
+  // One tap of the filters in the range: channels x count floats.
+  float* tap_kernel = packed + packed_size_ + filters.begin * channels;
   for (const Planned& planned : products_) {
     int64_t index = 0;
     for (const TileTap& tap : planned.product.taps) {

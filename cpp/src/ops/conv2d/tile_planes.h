@@ -5,7 +5,7 @@
 
 namespace cnncore {
 
-/// Where one tap of the kernel reads.
+/// The place at which one tap of the kernel reads.
 struct TileTap {
   int64_t y, x;    // the distance from stride times the position of the output; may be negative
   int64_t kernel;  // the number of the tap in the kernel

@@ -1,4 +1,4 @@
-// What algorithms have in common whose partial sums of the gradient of the kernel have the layout of the gradient
+// The common part of the algorithms for the gradient of the kernel whose partial sums have the layout of the gradient
 // itself.
 #pragma once
 
@@ -12,8 +12,8 @@ inline void sum_partials(const Kernels& k, const Partials& partials, int64_t at,
   for (int64_t i = 1; i < partials.count; ++i) k.accumulate(partials.first + i * partials.stride + at, to, size);
 }
 
-/// One task of a sum over partials computes so many floats of the gradient. That is enough work to be worth handing to
-/// a thread, and a large kernel still has enough tasks for a machine with many cores.
+/// One task of a sum over partials computes this many floats of the gradient. That is enough work to be worth handing
+/// to a thread, and a large kernel still has enough tasks for a machine with many cores.
 constexpr int64_t kFloatsPerReduction = 4096;
 
 class SummedWeights : public WeightsPass {

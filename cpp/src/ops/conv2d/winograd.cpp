@@ -21,9 +21,10 @@ Result input_gradient(const Conv2dProblem& p) {
   return {p.params.in_height, p.params.in_width, p.params.in_channels, p.params.filters};
 }
 
-// Whether this is worth it: sixteen products for each square must be clearly fewer than nine for each pixel, which the
-// direct sum takes, and vectors of the result must be full. The image that is read needs one full vector at least: of a
-// last vector with fewer channels, only the transform has empty lanes.
+// Whether Winograd's algorithm is worth it. Its sixteen products for each square must be clearly fewer than the nine
+// products for each pixel that the direct sum takes, and the vectors of the result must be full. The image that is read
+// must have at least one full vector of channels. A last vector with fewer channels is allowed, because only the
+// transformation of the image computes its empty lanes in vain.
 bool pays(const Conv2dProblem& p, const Result& r, const Kernels& k) {
   return p.params.kernel_height == 3 && p.params.kernel_width == 3 && p.unit_strides() && p.unit_dilation() &&
          p.params.groups == 1 && r.from >= k.width && r.channels % k.width == 0 &&

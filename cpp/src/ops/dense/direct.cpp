@@ -11,7 +11,7 @@
 namespace cnncore {
 namespace {
 
-// A task has so many rows of dkernel: a multiple of the number of rows that kernels keep in registers, on every
+// A task has this many rows of dkernel: a multiple of the number of rows that kernels keep in registers, on every
 // instruction set.
 constexpr int64_t kRowsPerTask = 48;
 
@@ -22,8 +22,8 @@ class DirectDense : public DenseAlgorithm {
   DirectDense(const DenseProblem& problem, const Kernels& kernels);
 
   int64_t scratch_size() const override { return std::max(one_sample_.scratch_size(), layout_.size()); }
-  // The packed kernel consists of the kernel rounded (in a reduced precision) or in panels (where zeros are skipped),
-  // for forward, and the kernel transposed (for the gradient of the input).
+  // The packed kernel consists of two parts. The first is for forward: the kernel rounded (in a reduced precision), or
+  // in panels (if zeros are skipped). The second is for the gradient of the input: the kernel transposed.
   int64_t packed_size() const override { return packed_forward() + p_.kernel_size() * p_.fusion.input_grad; }
   int64_t tasks() const override { return (p_.params.features + kRowsPerTask - 1) / kRowsPerTask; }
   void pack(int64_t task, const float* kernel, float* packed) const override;
@@ -129,8 +129,8 @@ void DirectDense::forward(int64_t count, const DenseRun& r) const {
   }
 }
 
-// dy as it is multiplied, in a reduced precision rounded. The gradient of the bias, which is a sum and not a product,
-// reads dy as it was.
+// Returns dy as an operand of a product: rounded in a reduced precision, and otherwise as it is. The gradient of the
+// bias, which is a sum and not a product, reads dy without rounding.
 const float* DirectDense::operand_of(const float* dy, int64_t count, float* scratch) const {
   if (!p_.reduced()) return dy;
   float* rounded = rounded_dy_.in(scratch);

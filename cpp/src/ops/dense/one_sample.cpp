@@ -18,8 +18,8 @@ FeaturePieces::FeaturePieces(int64_t feature_count)
 
 OneSample::OneSample(const DenseProblem& problem, const Kernels& kernels)
     : p_(problem), k_(kernels), pieces_(problem.params.features) {
-  value_ = layout_.take<float>(p_.params.features +
-                               kAlignment / 4);  // the kernel `nonzeros` may overwrite some places after the list
+  // The kernel `nonzeros` may overwrite some places after the lists.
+  value_ = layout_.take<float>(p_.params.features + kAlignment / 4);
   row_ = layout_.take<int32_t>(p_.params.features + kAlignment / 4);
   sums_ = layout_.take<float>(pieces_.count * aligned_count<float>(p_.params.units));
 }

@@ -12,8 +12,8 @@ namespace {
 using Offsets = std::vector<int32_t>;
 
 constexpr int64_t kTasks = 8;            // the gradient of the kernel has few tasks, because each of them packs dy
-constexpr int64_t kChunkColumns = 128;   // so many columns are summed before bias and relu are applied to them
-constexpr int64_t kSamplesPerSum = 256;  // the gradient of the kernel takes so many samples at a time
+constexpr int64_t kChunkColumns = 128;   // the columns that are summed before bias and relu are applied to them
+constexpr int64_t kSamplesPerSum = 256;  // the samples that the gradient of the kernel takes at a time
 
 int64_t whole_tiles(int64_t size) { return (size + kTileRows - 1) / kTileRows * kTileRows; }
 
@@ -22,7 +22,7 @@ void clear_terms(uint16_t* a, int64_t rows) {
   for (int64_t r = 0; r < rows; ++r) std::fill_n(a + r * kSamplesPerSum, kTileTerms, uint16_t{0});
 }
 
-// This applies if features and units fill whole tiles.
+// Products of tiles apply if features and units fill whole tiles.
 double tiles_speed(const DenseProblem& p, const Kernels& k) {
   return p.params.features % kTileRows == 0 && p.params.units % kTileRows == 0 ? tile_speed(k, p.params.precision)
                                                                                : 0.0;
