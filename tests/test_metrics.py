@@ -289,7 +289,7 @@ def test_results_are_those_of_scikit_learn():
 
 
 def test_ignored_labels_count_in_no_metric():
-    # In the loss they do not either. Keras divides by their number too, but where samples have weights.
+    # They do not count in the loss either. Keras without weights divides by the number of all labels.
     rng = np.random.default_rng(5)
     y_true, y_pred = pixels(rng, 6)
     weight = rng.random(6)
@@ -300,6 +300,17 @@ def test_ignored_labels_count_in_no_metric():
         assert metric(y_true.reshape(60), y_pred.reshape(60, 3), None if w is None else rows.ravel()) == pytest.approx(
             reduced(y_true, y_pred, rows), rel=1e-6
         )
+
+
+def test_ignored_labels_and_a_column_of_weights():
+    y_true, y_pred, weight = [0, 2, 1], np.array([[0.2, 0.5, 0.3], [0.1, 0.1, 0.8], [0.3, 0.6, 0.1]]), [1.0, 2.0, 3.0]
+    metric = metrics.SparseCategoricalCrossentropy(ignore_class=2)
+    expected = -(np.log(0.2) + 3 * np.log(0.6)) / 4
+    assert metric(y_true, y_pred, weight) == pytest.approx(expected)
+    metric.reset_state()
+    assert metric(y_true, y_pred, np.reshape(weight, (3, 1))) == pytest.approx(expected)
+    with pytest.raises(ValueError, match="sample_weight of the shape"):
+        metric(y_true, y_pred, weight[:2])
 
 
 def test_mean_and_sum():
@@ -432,6 +443,17 @@ def test_custom_metrics():
         (lambda: metrics.F1Score(threshold=0.0), ValueError, r"`threshold` in \(0, 1\]"),
         (lambda: metrics.R2Score("mean"), ValueError, "`class_aggregation` to be None"),
         (lambda: metrics.IoU(2, [2]), ValueError, "`target_class_ids` >= 0"),
+        (lambda: metrics.MeanIoU("two"), TypeError, "`num_classes` to be an integer. Received: num_classes='two'"),
+        (
+            lambda: metrics.OneHotIoU(2, [0], axis=5)(np.eye(2), np.eye(2)),
+            ValueError,
+            r"y_true with an axis 5. Received: shape \(2, 2\)",
+        ),
+        (
+            lambda: metrics.SparseCategoricalCrossentropy(ignore_class=0)(np.eye(2, dtype=int), np.eye(2)),
+            ValueError,
+            r"integer labels. .* Received: y.shape=\(2, 2\)",
+        ),
         (lambda: metrics.ConfusionMatrix(normalize="rows"), ValueError, '`normalize` to be None, "true"'),
         (lambda: metrics.SensitivityAtSpecificity(1.5), ValueError, r"`specificity` in \[0, 1\]"),
         (lambda: metrics.TopKCategoricalAccuracy(0), ValueError, "`k` >= 1"),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from cnncore import _checks
 from cnncore.metrics.base import Metric, divide, registry
@@ -159,7 +159,7 @@ class IoU(Metric):
         self.target_class_ids = [
             _checks.integer(target, "target_class_ids", owner, 0, num_classes - 1) for target in target_class_ids
         ]
-        self.ignore_class, self.axis = ignore_class, axis
+        self.ignore_class, self.axis = ignore_class, _checks.integer(axis, "axis", owner, -(2**31))
         self.sparse_y_true = _checks.boolean(sparse_y_true, "sparse_y_true", owner)
         self.sparse_y_pred = _checks.boolean(sparse_y_pred, "sparse_y_pred", owner)
         self.total_cm = self.add_variable((num_classes, num_classes), name="total_confusion_matrix")
@@ -169,12 +169,21 @@ class IoU(Metric):
         truth = _checks.numeric_array(y_true, "y_true", self.name)
         predicted = _checks.numeric_array(y_pred, "y_pred", self.name)
         if not self.sparse_y_true:
-            truth = truth.argmax(axis=self.axis)
+            truth = self._labels(truth, "y_true")
         if not self.sparse_y_pred:
-            predicted = predicted.argmax(axis=self.axis)
+            predicted = self._labels(predicted, "y_pred")
         if self.ignore_class is not None:
             truth = np.where(truth == self.ignore_class, -1, truth)
         self.total_cm.value += _pairs(truth, predicted, sample_weight, self.num_classes, self.name)
+
+    def _labels(self, rows: NDArray[Any], argument: str) -> NDArray[Any]:
+        """Return the class with the largest value in each row along the axis of the classes."""
+        if not -rows.ndim <= self.axis < rows.ndim:
+            raise ValueError(
+                f"[{self.name}] expected {argument} with an axis {self.axis}. Received: shape {rows.shape}"
+            )
+        labels: NDArray[Any] = rows.argmax(axis=self.axis)
+        return labels
 
     def result(self) -> float:
         """The mean over the classes so far; 0 if none of them has occurred yet."""
@@ -263,7 +272,8 @@ class MeanIoU(IoU):
         sparse_y_pred: bool = True,
         axis: int = -1,
     ) -> None:
-        super().__init__(num_classes, range(num_classes), name, dtype, ignore_class, sparse_y_true, sparse_y_pred, axis)
+        classes = range(_checks.integer(num_classes, "num_classes", type(self).__name__))
+        super().__init__(num_classes, classes, name, dtype, ignore_class, sparse_y_true, sparse_y_pred, axis)
 
     def get_config(self) -> dict[str, Any]:
         return self._config_without("target_class_ids")

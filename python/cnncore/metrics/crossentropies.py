@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from cnncore import losses
 from cnncore.metrics.base import registry
@@ -128,12 +128,26 @@ class SparseCategoricalCrossentropy(LossMean):
     ) -> None:
         """Take more samples into account. Rows whose label is ``ignore_class`` do not count."""
         if self.ignore_class is not None:
-            counted = (np.asarray(y_true) != self.ignore_class).astype(np.float64)
-            rows = np.ndim(y_pred) - 1
-            counted = counted.reshape(counted.shape[:rows])
-            weights = 1.0 if sample_weight is None else np.asarray(sample_weight, np.float64)
-            sample_weight = counted * np.reshape(weights, np.shape(weights) + (1,) * (rows - np.ndim(weights)))
+            sample_weight = self._weights(np.asarray(y_true), np.ndim(y_pred) - 1, sample_weight)
         super().update_state(y_true, y_pred, sample_weight)
+
+    def _weights(self, y_true: NDArray[Any], rank: int, sample_weight: ArrayLike | None) -> ArrayLike:
+        """Return the weights with 0 for ignored labels; weights of a wrong shape as they are, for the loss to refuse.
+
+        ``rank`` is the number of axes of the losses.
+        """
+
+        def without_last_axis(array: NDArray[Any], rank: int) -> NDArray[Any]:
+            return array[..., 0] if array.ndim == rank + 1 and array.shape[-1] == 1 else array
+
+        counted = without_last_axis((y_true != self.ignore_class).astype(np.float64), rank)
+        if sample_weight is None:
+            return counted
+        weights = without_last_axis(np.asarray(sample_weight, np.float64), counted.ndim)
+        if weights.shape != counted.shape[: weights.ndim]:
+            return sample_weight
+        product: NDArray[Any] = counted * weights.reshape(weights.shape + (1,) * (counted.ndim - weights.ndim))
+        return product
 
     def get_config(self) -> dict[str, Any]:
         own = {"from_logits": self.from_logits, "ignore_class": self.ignore_class, "axis": self.axis}
