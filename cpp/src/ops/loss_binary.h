@@ -26,7 +26,7 @@ inline float log(float x) {
   return x == x ? result : x;
 }
 
-/// e^x for x in [-87, 0], with an error of about two units in the last place. For smaller x, e^-87. x is split into
+/// e^x for x in [-87, 0], with an error of about two units in the last place; e^-87 for smaller x. x is split into
 /// n log(2) + r. NaN stays NaN.
 inline float exp_negative(float x) {
   constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
