@@ -4,13 +4,17 @@
     python bench/overhead.py --rounds 9
 
 The two take turns, and the shortest time of several rounds counts, because other load on the machine can only make it
-longer. The network of the first lines is tiny, so that its own time does not hide what is measured. The lines about
-metrics use the README's network.
+longer. How much longer a method takes than the core is the median of the rounds, with their range. The network of the
+first lines is tiny, so that its own time does not hide what is measured. The lines about metrics use the README's
+network.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
+import statistics
 import time
 from collections.abc import Callable
 from typing import Any
@@ -25,15 +29,24 @@ from host import describe_machine, machine
 STEPS = 2000
 
 
-def least(rounds: int, *functions: Callable[[], Any]) -> list[float]:
-    """The least processor time of each function, in seconds; they take turns."""
+def in_turns(rounds: int, *functions: Callable[[], Any]) -> list[list[float]]:
+    """The processor times of each function in each round, in seconds; they take turns."""
     times: list[list[float]] = [[] for _ in functions]
     for _ in range(rounds):
         for function, durations in zip(functions, times, strict=True):
             start = time.process_time()
             function()
             durations.append(time.process_time() - start)
-    return [min(durations) for durations in times]
+    return times
+
+
+def show(name: str, times: list[float], core: list[float] | None = None) -> None:
+    """Print the least time of a step, and how much longer it takes than a step of the core."""
+    line = f"{name:36}{1e6 * min(times) / STEPS:7.1f} us"
+    if core is not None:
+        more = [1e6 * (t - c) / STEPS for t, c in zip(times, core, strict=True)]
+        line += f": {statistics.median(more):.1f} more ({min(more):.1f} to {max(more):.1f})"
+    print(line)
 
 
 def tiny_model() -> tuple[Any, np.ndarray, np.ndarray]:
@@ -61,6 +74,10 @@ def of_steps(rounds: int) -> None:
     def fit() -> None:
         model.fit(many_x, many_y, batch_size=32, verbose=0)
 
+    def fit_with_bar() -> None:
+        with contextlib.redirect_stderr(io.StringIO()):
+            model.fit(many_x, many_y, batch_size=32, verbose=1)
+
     def epochs() -> None:
         model.fit(x, y, batch_size=32, epochs=STEPS, verbose=0)
 
@@ -68,11 +85,12 @@ def of_steps(rounds: int) -> None:
         for _ in range(STEPS):
             model.train_on_batch(x, y)
 
-    step, in_fit, epoch, on_batch = (1e6 * t / STEPS for t in least(rounds, core, fit, epochs, on_batches))
-    print(f"a step of the core                  {step:7.1f} us")
-    print(f"a step in fit                       {in_fit:7.1f} us: {in_fit - step:.1f} more")
-    print(f"an epoch of one step                {epoch:7.1f} us: {epoch - in_fit:.1f} more than a step in fit")
-    print(f"train_on_batch                      {on_batch:7.1f} us: {on_batch - step:.1f} more than the core's step")
+    step, quiet, bar, epoch, on_batch = in_turns(rounds, core, fit, fit_with_bar, epochs, on_batches)
+    show("a step of the core", step)
+    show("a step in fit", quiet, step)
+    show("a step in fit with a progress bar", bar, step)
+    show("an epoch of one step", epoch, step)
+    show("train_on_batch", on_batch, step)
 
 
 def of_predictions(rounds: int) -> None:
@@ -88,10 +106,10 @@ def of_predictions(rounds: int) -> None:
 
         return run
 
-    forward, predict, call = (1e6 * t / STEPS for t in least(rounds, *map(repeated, calls)))
-    print(f"the core's forward pass, one sample {forward:7.1f} us")
-    print(f"predict                             {predict:7.1f} us: {predict - forward:.1f} more")
-    print(f"model(x)                            {call:7.1f} us: {call - forward:.1f} more")
+    forward, predict, call = in_turns(rounds, *map(repeated, calls))
+    show("the core's forward pass, one sample", forward)
+    show("predict", predict, forward)
+    show("model(x)", call, forward)
 
 
 def of_metrics(rounds: int) -> None:
@@ -104,10 +122,13 @@ def of_metrics(rounds: int) -> None:
         model.compile("adam", "sparse_categorical_crossentropy", metrics=metrics)
         model.fit(x, y, verbose=0)
         runs.append(lambda model=model: model.fit(x, y, verbose=0))
-    without, one, two = least(rounds, *runs)
-    print(f"fit of the README's network         {1e3 * without:7.1f} ms: 2,048 images without metrics")
-    print(f"with accuracy                       {1e3 * one:7.1f} ms: {100 * (one / without - 1):+.1f} %")
-    print(f"with accuracy and top-3 accuracy    {1e3 * two:7.1f} ms: {100 * (two / without - 1):+.1f} %")
+    without, *others = in_turns(rounds, *runs)
+    title = "fit of the README's network"
+    print(f"{title:36}{1e3 * min(without):7.1f} ms: 2,048 images without metrics")
+    for name, times in zip(("with accuracy", "with accuracy and top-3 accuracy"), others, strict=True):
+        more = [100 * (t / w - 1) for t, w in zip(times, without, strict=True)]
+        spread = f"{statistics.median(more):+.1f} % ({min(more):+.1f} to {max(more):+.1f} %)"
+        print(f"{name:36}{1e3 * min(times):7.1f} ms: {spread}")
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from cnncore.differentiation import NotDifferentiableError, Traced, pullback
 from cnncore.losses import Loss
 from cnncore.models.sources import Batch
 
-__all__ = ["ModelLoss", "show_inputs"]
+__all__ = ["ModelLoss", "losses_with_inputs"]
 
 
 class ModelLoss(Loss):
@@ -70,9 +71,7 @@ class ModelLoss(Loss):
         return array.astype(np.float32)
 
 
-def show_inputs(losses: list[Any], batch: Batch) -> None:
-    """Pass the inputs of a batch to the losses that compute with them."""
-    for loss in losses:
-        owner = getattr(loss, "__self__", loss)
-        if isinstance(owner, ModelLoss):
-            owner.show(batch)
+def losses_with_inputs(losses: Sequence[Any]) -> list[ModelLoss]:
+    """Those of the losses that compute with the inputs of a batch and must be shown it before each step."""
+    owners = [getattr(loss, "__self__", loss) for loss in losses]
+    return [owner for owner in owners if isinstance(owner, ModelLoss)]

@@ -15,7 +15,7 @@ from cnncore.layers.function import Function
 from cnncore.layers.lowering import lower
 from cnncore.models.factors import FactorProbe
 from cnncore.models.other_sizes import CurrentNetwork
-from cnncore.models.own_loss import show_inputs
+from cnncore.models.own_loss import losses_with_inputs
 from cnncore.models.signature import Output
 from cnncore.models.sources import Batch
 from cnncore.optimizers.newton.objective import Vector
@@ -49,6 +49,7 @@ class TrainingStep:
         model.build_optimizer()  # this may replace model.optimizer, so it comes first
         self._model, self._network, self._optimizer, self._lock = model, network, model.optimizer, model._lock
         self._losses = [None if output.loss is None else output.loss.core(output.shape) for output in outputs]
+        self._losses_with_inputs = losses_with_inputs(self._losses)
         self._loss_weights = [output.loss_weight for output in outputs]
         self._may_change = isinstance(network, CurrentNetwork)
         self._constraints = list(model._constraints())
@@ -66,7 +67,8 @@ class TrainingStep:
         list of float
             The total loss before the update, then that of each output. Nothing is updated if the total is not finite.
         """
-        show_inputs(self._losses, batch)
+        for loss in self._losses_with_inputs:
+            loss.show(batch)
         if not self._has_weights:
             return self._measure(batch, room)
         if self._optimizer.evaluates:
@@ -126,7 +128,8 @@ class TrainingStep:
 
     def gradients(self, batch: Batch) -> Float32:
         """A copy of the gradient of the total loss as one flat vector. The model does not change."""
-        show_inputs(self._losses, batch)
+        for loss in self._losses_with_inputs:
+            loss.show(batch)
         with self._lock:
             network = self._network
             # these include the moving statistics, which the step below changes
@@ -266,11 +269,13 @@ class EvaluationStep:
         self._losses: list[Any] = [
             output.loss if hasattr(core, "__func__") else core for core, output in zip(cores, outputs, strict=True)
         ]
+        self._losses_with_inputs = losses_with_inputs(self._losses)
 
     def __call__(self, batch: Batch) -> tuple[list[float], list[Float32]]:
         """The losses, first the total and then that of each output; and the predictions."""
         predictions = self._network.forward(batch.x)
-        show_inputs(self._losses, batch)
+        for shown in self._losses_with_inputs:
+            shown.show(batch)
         losses = [
             0.0 if loss is None else float(loss(y, y_pred, weight))
             for loss, y, y_pred, weight in zip(self._losses, batch.y, predictions, batch.weight, strict=True)
