@@ -230,6 +230,61 @@ class TestSourcesThatFail:
         with pytest.raises(ValueError, match=rf"\[fit\] expected `{name}`"):
             make_model().fit(batches(*stripes), **options)
 
+    def test_validation_data_has_a_name_of_its_own(self, make_model, stripes):
+        def source():
+            yield from list(batches(*stripes))[:1]
+            raise OSError("the disk is gone")
+
+        for data, error, message in [
+            (source(), RuntimeError, r"the validation data failed at batch 2: OSError"),
+            (batches(*stripes), ValueError, r"the validation data ended after batch 4 of 5\. An iterator"),
+            (
+                iter([(stripes[0], stripes[1] + 3)]),
+                ValueError,
+                "batch 1 of the validation data does not fit: .* labels",
+            ),
+        ]:
+            steps = 5 if error is ValueError and "ended" in message else None
+            with pytest.raises(error, match=message):
+                make_model().fit(*stripes, validation_data=data, validation_steps=steps, verbose=0)
+
+    def test_evaluation_has_no_epochs(self, make_model, stripes):
+        with pytest.raises(ValueError, match=r"\[evaluate\] batch 1 does not fit: .* labels"):
+            make_model().evaluate(iter([(stripes[0], stripes[1] + 3)]), verbose=0)
+
+    def test_the_first_batch_does_not_fit(self, make_model, stripes):
+        class Nothing:
+            def __len__(self):
+                return 2
+
+            def __getitem__(self, index):
+                return None
+
+        with pytest.raises(ValueError, match=r"batch 1 does not fit: \[fit\] expected data for every input"):
+            make_model().fit(Nothing())
+
+    @pytest.mark.parametrize("data", [batches, dict])
+    def test_data_that_was_not_called(self, make_model, data):
+        with pytest.raises(TypeError, match=rf"Received: the (function|class) '{data.__name__}'. Call it"):
+            make_model().fit(data)
+
+    @pytest.mark.parametrize(
+        ("setting", "error"),
+        [({"workers": -1}, ValueError), ({"workers": "2"}, TypeError), ({"max_queue_size": 0}, ValueError)],
+    )
+    def test_settings_of_a_data_set(self, make_model, stripes, setting, error):
+        class Data:
+            def __len__(self):
+                return 1
+
+            def __getitem__(self, index):
+                return stripes
+
+        data = Data()
+        vars(data).update(setting)
+        with pytest.raises(error, match=rf"\[fit\] expected `{next(iter(setting))}`"):
+            make_model().fit(data)
+
     def test_nothing_at_all(self, make_model):
         with pytest.raises(ValueError, match="at least one batch"):
             make_model().fit(iter([]))

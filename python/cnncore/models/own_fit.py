@@ -61,7 +61,11 @@ class OwnFit(OwnSteps):
             if rest is not None:
                 data = unpack(next(rest.whole()), "fit")
             else:
-                data = (validation_data, None, None) if is_stream(validation_data) else unpack(validation_data, "fit")
+                data = (
+                    (validation_data, None, None)
+                    if is_stream(validation_data, "fit")
+                    else unpack(validation_data, "fit")
+                )
             x, y, weight = data
             return self.evaluate(x, y, size, 0, weight, validation_steps, return_dict=True)  # type: ignore[attr-defined]
 

@@ -53,7 +53,7 @@ class RawData:
         self.samples: int | None = None
         self._stream: StreamSource | None = None
         limit = None if steps is None else _checks.integer(steps, "steps", owner)
-        if is_stream(data[0]):
+        if is_stream(data[0], owner):
             self._stream = StreamSource(data[0], _never, owner, limit)
             self.steps = self._stream.steps
             return

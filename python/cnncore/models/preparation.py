@@ -125,7 +125,7 @@ class Preparation(Compiled):
         steps = _optional(steps, "steps_per_epoch", "fit")
         rest: ArraySource | None = None
         source: ArraySource | StreamSource
-        if is_stream(data[0]):
+        if is_stream(data[0], "fit"):
             if fraction:
                 raise ValueError(
                     "[fit] expected `validation_split` only with arrays, since batches cannot be split. "
@@ -147,8 +147,10 @@ class Preparation(Compiled):
     def _validation_source(
         self, held_out: Any, batch_size: int | None, steps: int | None
     ) -> ArraySource | StreamSource:
-        if is_stream(held_out):
-            return self._evaluation_data((held_out, None, None), batch_size, steps, "fit")
+        if is_stream(held_out, "fit"):
+            _evaluation_size(batch_size, "fit")
+            steps = _optional(steps, "validation_steps", "fit")
+            return self._stream((held_out, None, None), "fit", steps, name="the validation data")
         if not isinstance(held_out, (tuple, list)) or len(held_out) not in (2, 3):
             size = f" of {len(held_out)}" if isinstance(held_out, (tuple, list)) else ""
             raise ValueError(
@@ -163,7 +165,7 @@ class Preparation(Compiled):
         """Batches with targets, in order."""
         size = _evaluation_size(batch_size, owner)
         steps = _optional(steps, "steps", owner)
-        if is_stream(data[0]):
+        if is_stream(data[0], owner):
             return self._stream(data, owner, steps)
         samples = self._samples(data, owner)
         return ArraySource(samples, samples.rows if whole else size, steps)
@@ -172,7 +174,7 @@ class Preparation(Compiled):
         """Batches without targets, in order."""
         size = _evaluation_size(batch_size, "predict")
         steps = _optional(steps, "steps", "predict")
-        if is_stream(x):
+        if is_stream(x, "predict"):
             source = StreamSource(x, lambda first: self._signature_for(first, False), "predict", steps, targets=False)
             self._build_for(source.peek())
             return source
@@ -184,15 +186,21 @@ class Preparation(Compiled):
         return list(self._function.output_list)
 
     def _stream(
-        self, data: tuple[Any, Any, Any], owner: str, steps: int | None, class_weight: Any = None
+        self,
+        data: tuple[Any, Any, Any],
+        owner: str,
+        steps: int | None,
+        class_weight: Any = None,
+        name: str = "the data source",
     ) -> StreamSource:
         if data[1] is not None or data[2] is not None:
-            name = "y" if data[1] is not None else "sample_weight"
+            given = "y" if data[1] is not None else "sample_weight"
             raise ValueError(
-                f"[{owner}] expected `{name}` to come with each batch, since x is a source of batches "
-                f"({type(data[0]).__name__}). Received: {name} as well"
+                f"[{owner}] expected `{given}` to come with each batch, since x is a source of batches "
+                f"({type(data[0]).__name__}). Received: {given} as well"
             )
         source = StreamSource(data[0], self._signature_for, owner, steps, class_weight)
+        source.name = name
         self._build_for(source.peek())
         self._require_loss(owner)
         if self._signature().any_size:

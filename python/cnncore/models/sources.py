@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol
 
@@ -120,8 +121,20 @@ class ArraySource:
         return Batch(*part, None, part.rows)
 
 
-def is_stream(data: Any) -> bool:
-    """Whether ``data`` gives batches, instead of being samples."""
+def is_stream(data: Any, owner: str) -> bool:
+    """Whether ``data`` gives batches, instead of being samples.
+
+    Raises
+    ------
+    TypeError
+        If it is a function or a class, which would have to be called to make the data.
+    """
+    if isinstance(data, type) or inspect.isroutine(data):
+        kind = "class" if isinstance(data, type) else "function"
+        raise TypeError(
+            f"[{owner}] expected arrays or a source of batches. Received: the {kind} {data.__name__!r}. Call it to "
+            "make the data"
+        )
     if data is None or is_array(data) or isinstance(data, (list, tuple, dict, str, bytes)):
         return False
     return hasattr(data, "__iter__") or (hasattr(data, "__getitem__") and hasattr(data, "__len__"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from cnncore import _checks
 from cnncore._pipeline import Prefetcher
 from cnncore.models.augmenter import Augmenter
 from cnncore.models.signature import Samples, Signature
@@ -42,6 +44,8 @@ class StreamSource:
     ----------
     augment : Augmenter or None
         Changes the images of a batch.
+    name : str
+        What messages call it.
     """
 
     def __init__(
@@ -54,6 +58,9 @@ class StreamSource:
         targets: bool = True,
     ) -> None:
         self._data, self._signature, self._owner = data, signature, owner
+        self.name = "the data source"  # for messages
+        self._workers = _checks.integer(getattr(data, "workers", 1), "workers", owner, minimum=0)
+        self._depth = _checks.integer(getattr(data, "max_queue_size", 10), "max_queue_size", owner)
         self._class_weight, self._targets = class_weight, targets
         self.augment: Augmenter | None = None
         self._wanted = steps
@@ -69,33 +76,33 @@ class StreamSource:
         """The ``x`` of the first batch. The batch is kept, and an epoch still begins with it."""
         if self._indexed:
             if self._looked_at is None:
-                batch = self._read(iter([0]), 0, 0, lambda index: self._data[index])
-                self._looked_at = unpack(batch, self._owner)[0]
+                batch = self._read(iter([0]), 0, None, lambda index: self._data[index])
+                with self._fitting(0, None):
+                    self._looked_at = unpack(batch, self._owner)[0]
             return self._looked_at
         if not self._first:
-            batch = self._read(self._raw(1), 0, 0)
+            batch = self._read(self._raw(1), 0, None)
             if batch is _END:
                 raise ValueError(f"[{self._owner}] expected at least one batch. Received: a data source without any")
             self._first.append(batch)
-        return unpack(self._first[0], self._owner)[0]
+        with self._fitting(0, None):
+            return unpack(self._first[0], self._owner)[0]
 
-    def epoch(self, order: Order, number: int, skip: int = 0, first_step: int = 0) -> Iterator[Batch]:
+    def epoch(self, order: Order, number: int | None, skip: int = 0, first_step: int = 0) -> Iterator[Batch]:
         """The batches of an epoch, without the first ``skip`` ones."""
         numbered = enumerate(self.raw_epoch(order, number))
-        workers = getattr(self._data, "workers", 1)
 
         def prepare(item: tuple[int, Any]) -> Batch:
             return self._prepare(item, number, first_step)
 
         skipped = itertools.islice(numbered, skip, None) if skip else numbered
-        if workers == 0:
+        if self._workers == 0:
             yield from map(prepare, skipped)
         else:
-            depth = getattr(self._data, "max_queue_size", 10)
-            with Prefetcher(skipped, depth=depth, transform=prepare) as batches:
+            with Prefetcher(skipped, depth=self._depth, transform=prepare) as batches:
                 yield from batches
 
-    def raw_epoch(self, order: Order, number: int) -> Iterator[Any]:
+    def raw_epoch(self, order: Order, number: int | None) -> Iterator[Any]:
         """The batches of an epoch as the source gives them."""
         hook = getattr(self._data, "on_epoch_begin", None)
         if hook is not None:
@@ -108,11 +115,12 @@ class StreamSource:
     def some_inputs(self) -> list[np.ndarray]:
         """The inputs of the first batch."""
         x = self.peek()
-        return self._signature(x).prepare_x(x, self._owner)
+        with self._fitting(0, None):
+            return self._signature(x).prepare_x(x, self._owner)
 
     def slices(self) -> Iterator[Batch]:
         """The batches in their own order; for evaluation and prediction."""
-        return self.epoch(lambda count, offset: np.arange(count), 0)
+        return self.epoch(lambda count, offset: np.arange(count), None)
 
     # --- raw batches ----------------------------------------------------------------------------------------------
     def _order_indices(self, order: Order) -> Iterator[Any]:
@@ -125,10 +133,8 @@ class StreamSource:
         length, wanted = _length(self._data) or self.steps, self.steps
         rounds = range(0, wanted, max(length, 1))
         indices = (int(index) for start in rounds for index in order(length, start)[: wanted - start])
-        workers = getattr(self._data, "workers", 1)
-        if workers > 1:
-            depth = max(getattr(self._data, "max_queue_size", 10), workers)
-            return _in_parallel(self._data.__getitem__, indices, workers, depth)
+        if self._workers > 1:
+            return _in_parallel(self._data.__getitem__, indices, self._workers, max(self._depth, self._workers))
         return (self._data[index] for index in indices)
 
     def _raw(self, wanted: int | None) -> Iterator[Any]:
@@ -154,7 +160,7 @@ class StreamSource:
             yield batch
             given += 1
 
-    def _checked(self, raw: Iterator[Any], epoch: int) -> Iterator[Any]:
+    def _checked(self, raw: Iterator[Any], epoch: int | None) -> Iterator[Any]:
         """The same batches, with an error if the source fails or ends too early."""
         count = 0
         while True:
@@ -167,26 +173,36 @@ class StreamSource:
         if count == 0 or (expected is not None and count < expected):
             more = "" if expected is None else f" of {expected}"
             raise ValueError(
-                f"[{self._owner}] expected more batches. Received: the data source ended after batch {count}{more} of "
-                f"epoch {epoch + 1}. An iterator can be read once only: pass steps_per_epoch=, or an object that can "
+                f"[{self._owner}] expected more batches. Received: {self.name} ended after batch {count}{more}"
+                f"{_of_epoch(epoch)}. An iterator can be read once only: pass steps_per_epoch=, or an object that can "
                 "be iterated again"
             )
         if self.steps is None:
             self.steps = count
 
-    def _read(self, raw: Iterator[Any], count: int, epoch: int, get: Callable[[Any], Any] | None = None) -> Any:
+    def _read(self, raw: Iterator[Any], count: int, epoch: int | None, get: Callable[[Any], Any] | None = None) -> Any:
         try:
             item = next(raw, _END)
             return item if get is None else get(item)
         except Exception as error:
             raise RuntimeError(
-                f"[{self._owner}] the data source failed at batch {count + 1} of epoch {epoch + 1}: "
+                f"[{self._owner}] {self.name} failed at batch {count + 1}{_of_epoch(epoch)}: "
                 f"{type(error).__name__}: {error}"
             ) from error
 
-    def _prepare(self, item: tuple[int, Any], epoch: int, first_step: int) -> Batch:
-        number, batch = item
+    @contextlib.contextmanager
+    def _fitting(self, count: int, epoch: int | None) -> Iterator[None]:
+        """Errors of what does not fit the model name the batch."""
         try:
+            yield
+        except (ValueError, TypeError) as error:
+            name = "" if self.name == "the data source" else f" of {self.name}"
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"[{self._owner}] batch {count + 1}{_of_epoch(epoch)}{name} does not fit: {error}") from error
+
+    def _prepare(self, item: tuple[int, Any], epoch: int | None, first_step: int) -> Batch:
+        number, batch = item
+        with self._fitting(number, epoch):
             x, y, weight = unpack(batch, self._owner)
             signature = self._signature(x)
             if self._targets:
@@ -194,12 +210,14 @@ class StreamSource:
             else:
                 count = len(signature.outputs)
                 samples = Samples(signature.prepare_x(x, self._owner), [None] * count, [None] * count)
-        except (ValueError, TypeError) as error:
-            message = f"[{self._owner}] batch {number + 1} of epoch {epoch + 1} does not fit: {error}"
-            raise type(error)(message) from error
         if self.augment is not None:
             samples = self.augment(samples, first_step + number)
         return Batch(*samples, None, samples.rows)
+
+
+def _of_epoch(epoch: int | None) -> str:
+    """For messages; only training has epochs."""
+    return "" if epoch is None else f" of epoch {epoch + 1}"
 
 
 def _in_parallel(get: Callable[[int], Any], indices: Iterator[int], workers: int, depth: int) -> Iterator[Any]:
