@@ -73,6 +73,25 @@ void flip_matrices(Values<double>& matrices, const Array& u, Pair size, bool row
   augment_flip_matrices(u.shape(0), {size.first, size.second, rows, columns}, u.data(), matrices.mutable_data());
 }
 
+using Key = std::pair<uint64_t, uint64_t>;
+
+py::array flip_and_shift(const py::array& x, Key flip, bool rows, bool columns, Key shift, Range down, Range right,
+                         const std::string& edge, float fill, bool bilinear) {
+  constexpr const char* op = "[augment_flip_and_shift] ";
+  const ImageBatch b = batch_of(op, x);
+  const AffineParams p{b, b.height, b.width, parse_edge(edge), fill, bilinear};
+  const ShiftParams moves{b.height, b.width, {down.first, down.second}, {right.first, right.second}, !bilinear};
+  return map_images(op, x, shape_of(x), [&](const auto* from, auto* to) {
+    std::vector<float> u(static_cast<size_t>(2 * b.samples));
+    std::vector<double> matrices(static_cast<size_t>(6 * b.samples));
+    augment_uniform(shift.first, shift.second, b.samples, 2, u.data());
+    augment_shift_matrices(b.samples, moves, u.data(), matrices.data());
+    augment_uniform(flip.first, flip.second, b.samples, 2, u.data());
+    augment_flip_matrices(b.samples, {b.height, b.width, rows, columns}, u.data(), matrices.data());
+    augment_affine(p, matrices.data(), from, to);
+  });
+}
+
 Array channel_means(const py::array& x) {
   constexpr const char* op = "[augment_channel_means] ";
   const ImageBatch b = batch_of(op, x);
@@ -135,6 +154,8 @@ void bind_augment(py::module_& m) {
         py::arg("whole_pixels"));
   m.def("augment_flip_matrices", flip_matrices, py::arg("matrices").noconvert(), py::arg("u"), py::arg("size"),
         py::arg("rows"), py::arg("columns"));
+  m.def("augment_flip_and_shift", flip_and_shift, py::arg("x"), py::arg("flip"), py::arg("rows"), py::arg("columns"),
+        py::arg("shift"), py::arg("down"), py::arg("right"), py::arg("edge"), py::arg("fill"), py::arg("bilinear"));
   m.def("augment_channel_means", channel_means, py::arg("x"));
   m.def("augment_channels", channels, py::arg("x"), py::arg("scale"), py::arg("offset"), py::arg("low"),
         py::arg("high"));

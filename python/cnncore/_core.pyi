@@ -407,6 +407,20 @@ def augment_shift_matrices(
 def augment_flip_matrices(
     matrices: NDArray[np.float64], u: Float32, size: tuple[int, int], rows: bool, columns: bool
 ) -> None: ...
+def augment_flip_and_shift(
+    x: NDArray[Any],
+    flip: tuple[int, int],
+    rows: bool,
+    columns: bool,
+    shift: tuple[int, int],
+    down: tuple[float, float],
+    right: tuple[float, float],
+    edge: str,
+    fill: float,
+    bilinear: bool,
+) -> NDArray[Any]:
+    """The numbers of ``augment_uniform(*flip, n, 2)`` say what is flipped, those of ``shift`` how far it moves then."""
+
 def augment_channel_means(x: NDArray[Any]) -> Float32:
     """The mean of each channel of each image, of shape (n, c)."""
 

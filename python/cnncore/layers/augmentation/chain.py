@@ -7,8 +7,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cnncore import _core
-
 from .base import Augmentation, Images, as_images
 from .geometry import AffineAugmentation, RandomFlip
 
@@ -66,7 +64,7 @@ def augment_samples(
         layer = layers[index]
         following = layers[index + 1] if index + 1 < len(layers) else None
         if type(layer) is RandomFlip and isinstance(following, AffineAugmentation):
-            images = _flip_and_move(layer, following, images, seed, step)
+            images = following.augment_flipped(layer, images, seed, step)
             index += 2
             continue
         if layer.changes_labels:
@@ -74,11 +72,3 @@ def augment_samples(
         images = layer.augment(images, seed, step)
         index += 1
     return images, mixed
-
-
-def _flip_and_move(flip: RandomFlip, move: AffineAugmentation, x: Images, seed: int, step: int) -> Images:
-    n, height, width = x.shape[:3]
-    matrices = move.matrices(move.draw(n, seed, step), height, width)
-    flip.change_matrices(matrices, flip.draw(n, seed, step), height, width)
-    bilinear = move.interpolation == "bilinear"
-    return _core.augment_affine(x, matrices, (height, width), move.edge, move.fill_value, bilinear)

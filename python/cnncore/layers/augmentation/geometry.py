@@ -64,6 +64,7 @@ class RandomFlip(Augmentation):
     def __init__(self, mode: str = "horizontal_and_vertical", seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(seed, **kwargs)
         self.mode = choice(mode, "mode", "RandomFlip", _MODES)
+        self.flips_rows, self.flips_columns = self.mode != "horizontal", self.mode != "vertical"
 
     def matrices(self, u: np.ndarray, height: int, width: int) -> np.ndarray:
         """The matrices (n, 6) for uniform numbers (n, 2)."""
@@ -73,8 +74,7 @@ class RandomFlip(Augmentation):
 
     def change_matrices(self, matrices: np.ndarray, u: np.ndarray, height: int, width: int) -> None:
         """Make matrices (n, 6), in place, move images that this layer has changed before."""
-        rows, columns = self.mode != "horizontal", self.mode != "vertical"
-        _core.augment_flip_matrices(matrices, u, (height, width), rows, columns)
+        _core.augment_flip_matrices(matrices, u, (height, width), self.flips_rows, self.flips_columns)
 
     def transform(self, images: Images, u: np.ndarray, generator: RandomKey) -> Images:
         height, width = images.shape[1:3]
@@ -98,6 +98,14 @@ class AffineAugmentation(Augmentation):
     def matrices(self, u: np.ndarray, height: int, width: int) -> np.ndarray:
         """The matrices (n, 6) for uniform numbers (n, draws)."""
         raise NotImplementedError(f"{type(self).__name__} must implement matrices(u, height, width)")
+
+    def augment_flipped(self, flip: RandomFlip, images: Images, seed: int, step: int) -> Images:
+        """The same as ``self.augment(flip.augment(images, seed, step), seed, step)``, in one pass over the pixels."""
+        n, height, width = images.shape[:3]
+        matrices = self.matrices(self.draw(n, seed, step), height, width)
+        flip.change_matrices(matrices, flip.draw(n, seed, step), height, width)
+        bilinear = self.interpolation == "bilinear"
+        return _core.augment_affine(images, matrices, (height, width), self.edge, self.fill_value, bilinear)
 
     def transform(self, images: Images, u: np.ndarray, generator: RandomKey) -> Images:
         height, width = images.shape[1:3]
@@ -161,6 +169,14 @@ class RandomTranslation(AffineAugmentation):
     def matrices(self, u: np.ndarray, height: int, width: int) -> np.ndarray:
         whole_pixels = self.interpolation == "nearest"
         return _core.augment_shift_matrices(u, (height, width), self._height, self._width, whole_pixels)
+
+    def augment_flipped(self, flip: RandomFlip, images: Images, seed: int, step: int) -> Images:
+        return _core.augment_flip_and_shift(
+            images,
+            *(flip._key(seed, step), flip.flips_rows, flip.flips_columns),
+            *(self._key(seed, step), self._height, self._width),
+            *(self.edge, self.fill_value, self.interpolation == "bilinear"),
+        )
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "height_factor": self.height_factor, "width_factor": self.width_factor}
