@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
-from cnncore import _naming, initializers
+from cnncore import Model, _naming, initializers, optimizers
 from cnncore.layers.base import Layer, WeightSpec
 from cnncore.layers.input_layer import Input
 from cnncore.layers.lambda_layer import Lambda
@@ -188,6 +188,30 @@ class TestCustom:
         layer = Mixed()
         x = np.ones((2, 5), np.float32)
         np.testing.assert_allclose(layer(x), np.exp(layer.inner[0](x)), rtol=1e-6)
+
+    def test_several_results_computed_with_numpy(self):
+        class Two(Layer):
+            def build(self, input_shape):
+                self.w = self.add_weight(shape=(input_shape[-1],), initializer="ones", name="w")
+                self.v = self.add_weight(shape=(input_shape[-1],), initializer="ones", name="v")
+
+            def call(self, x, y):
+                return np.exp(x) * self.w, np.sum(np.square(y * self.w + self.v), -1, keepdims=True)
+
+        x, y = Input((4,)), Input((4,))
+        layer = Two()
+        model = Model([x, y], layer(x, y))
+        ones = np.ones((3, 4), np.float32)
+        first, second = model.predict([ones, ones], verbose=0)
+        np.testing.assert_allclose(first, np.full((3, 4), np.e), rtol=1e-6)
+        np.testing.assert_array_equal(second, np.full((3, 1), 16))
+        np.testing.assert_array_equal(layer(ones, ones)[1], second)
+
+        # The loss is mean((e w - 1)^2) + (sum((w + v)^2) - 1)^2 with all w = v = 1.
+        model.compile(optimizers.SGD(1e-3), "mse")
+        model.fit([ones, ones], [ones, np.ones((3, 1))], verbose=0)
+        np.testing.assert_allclose(layer.w.numpy(), 1 - 1e-3 * (2 * (np.e - 1) * np.e / 4 + 2 * 15 * 4), rtol=1e-5)
+        np.testing.assert_allclose(layer.v.numpy(), 1 - 1e-3 * 2 * 15 * 4, rtol=1e-5)
 
     def test_what_has_no_gradient_on_results_of_layers_is_refused(self):
         class Mixed(Block):

@@ -177,6 +177,8 @@ def plan(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -> Plan:
     """Decide what a call with these arguments becomes. Symbolic tensors in them stand for arrays."""
     if not _has_backward(layer):
         traced = _trace(layer, args, kwargs)
+        if traced is None and _returns_several(layer, args, kwargs):  # an op in Python has one result
+            traced = _trace(layer, args, kwargs, follows_numpy=True)
         if traced is not None:
             return Plan(traced, None, map_structure(lambda tensor: tensor.shape, traced.outputs))
     shape = _host_output_shape(layer, args, kwargs)
@@ -220,8 +222,22 @@ def _has_backward(layer: AnyLayer) -> bool:
     return hasattr(type(layer), "backward")
 
 
-def _trace(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -> Function | None:
-    """Find the calls of other layers that ``call`` makes. Return None if it computes with arrays instead."""
+def _returns_several(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -> bool:
+    """Whether ``call`` returns a list, tuple or dict of arrays."""
+    shapes = [leaf.shape for leaf in flatten([list(args), kwargs]) if isinstance(leaf, KerasTensor)]
+    if layer.says_its_output_shape or layer.sublayers() or not is_known(shapes):
+        return False
+    result = HostCall(layer, args, kwargs).call([np.zeros((1, *shape[1:]), np.float32) for shape in shapes], False)
+    return isinstance(result, (list, tuple, dict)) and any(isinstance(leaf, np.ndarray) for leaf in flatten(result))
+
+
+def _trace(
+    layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any], follows_numpy: bool = False
+) -> Function | None:
+    """Find the calls of other layers that ``call`` makes, and with ``follows_numpy`` those of NumPy functions.
+
+    Return None if it computes with arrays instead.
+    """
     inputs: list[KerasTensor] = []
 
     def placeholder(leaf: Any) -> Any:
@@ -233,8 +249,10 @@ def _trace(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -> Func
     traced_args, traced_kwargs = map_structure(placeholder, [list(args), dict(kwargs)])
     called: set[int] = set()
     try:
-        outputs = _followed(layer, traced_args, traced_kwargs, called)
+        outputs = _followed(layer, traced_args, traced_kwargs, called, follows_numpy)
     except NotTraceableError as error:
+        if follows_numpy:
+            raise
         inner = {id(item) for item in _all_sublayers(layer)}
         if _adds_losses(layer) or inner & called:
             raise
@@ -265,12 +283,18 @@ def _all_sublayers(layer: Any) -> list[Any]:
     return [inner for direct in layer.sublayers() for inner in (direct, *_all_sublayers(direct))]
 
 
-def _followed(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any], called: set[int] | None = None) -> Any:
+def _followed(
+    layer: AnyLayer,
+    args: Sequence[Any],
+    kwargs: dict[str, Any],
+    called: set[int] | None = None,
+    follows_numpy: bool = False,
+) -> Any:
     if takes_training(layer):
         # Follow what call does in training. Layers such as Dropout turn themselves off in inference.
         kwargs["training"] = True
     try:
-        follows_numpy = bool(layer.sublayers()) or _adds_losses(layer)
+        follows_numpy = follows_numpy or bool(layer.sublayers()) or _adds_losses(layer)
         with hidden_calls(follows_numpy, following=True, called=called), collected_losses() as losses:
             outputs = layer.call(*args, **kwargs)
         if not all(isinstance(leaf, KerasTensor) for leaf in flatten(outputs)):
