@@ -177,11 +177,12 @@ class TestPrediction:
 
     def test_predictions_of_new_sizes_during_training_are_of_one_moment(self):
         """With a learning rate of 0 the weights do not change in training, so all answers must be the same."""
-        model = compiled(cnncore, two_headed(cnncore))
-        model.optimizer.learning_rate = 0.0
-        model.layers[2].trainable = False  # its moving averages would move
+        model = two_headed(cnncore)
         data = {size: images(2, size, 6) for size in range(6, 50, 2)}
         expected = {size: model.predict(x) for size, x in data.items()}
+        model = compiled(cnncore, clone_with_weights(model))  # whose networks are all made below
+        model.optimizer.learning_rate = 0.0
+        model.layers[2].trainable = False  # its moving averages would move
         done, wrong = threading.Event(), []
 
         def predict(sizes):

@@ -88,7 +88,7 @@ class SizedNetworks:
     def _made(self, key: Key) -> Lowered:
         for shape, wanted in zip(key, self._wanted, strict=True):
             if not fits(shape, wanted):
-                raise ValueError(f"expected samples of shape {wanted}. Received: {shape}")
+                raise ValueError(f"[network] expected samples of shape {wanted}. Received: {shape}")
         self._function.compute_output_shape([(None, *shape) for shape in key])  # its error says what does not fit
         lowered = self._make(key)
         lowered.network.precision = self._precision
@@ -97,14 +97,14 @@ class SizedNetworks:
             self._layout = layout
         elif layout != self._layout:
             raise ValueError(
-                "expected a model that uses the same weights for images of every size. Received: other weights for "
-                f"samples of shape {', '.join(map(str, key))}"
+                "[network] expected a model that uses the same weights for images of every size. Received: other "
+                f"weights for samples of shape {', '.join(map(str, key))}"
             )
         return lowered
 
     def _for(self, x: Sequence[Any], rows: int | None = None) -> _core.Network:
         if len(x) != len(self._wanted):
-            raise ValueError(f"expected {len(self._wanted)} inputs. Received: {len(x)}")
+            raise ValueError(f"[network] expected {len(self._wanted)} inputs. Received: {len(x)}")
         key = tuple(array.shape[1:] for array in x)
         return self.lowered_for(key, len(x[0]) if rows is None else rows).network
 
@@ -121,8 +121,8 @@ class SizedNetworks:
                 except ValueError as error:
                     failed = failed or error
             raise ValueError(
-                f"expected a model that some square images fit, to know which weights it trains; call it on data "
-                f"first. Received: {failed}"
+                "[network] expected a model that some square images fit, to know which weights it trains. Call it on "
+                f"data first. Received: {failed}"
             ) from failed
 
     def __len__(self) -> int:
