@@ -25,7 +25,7 @@ class TestConfig:
         with pytest.raises(ValueError, match="metric '<lambda>' is a function"):
             model.get_compile_config()
         model = make_model(optimizer=cnncore.optimizers.SGD(lambda step: 0.1))
-        with pytest.raises(ValueError, match="learning rate given as a plain function"):
+        with pytest.raises(ValueError, match="expected a learning rate that can be saved"):
             model.get_compile_config()
 
 

@@ -128,7 +128,7 @@ class TestInitializers:
         kernel = initializers.Dirac()((3, 5, 2, 2))
         assert kernel.sum() == 2
         np.testing.assert_array_equal(kernel[1, 2], np.eye(2))
-        with pytest.raises(ValueError, match="rank 2; Dirac is for convolutions"):
+        with pytest.raises(ValueError, match="rank 2 .for convolutions use Dirac."):
             initializers.Identity()((3, 3, 1, 1))
         with pytest.raises(ValueError, match="kernel of a convolution"):
             initializers.Dirac()((3, 3))
@@ -137,7 +137,7 @@ class TestInitializers:
 
     def test_arrays_are_constants(self):
         np.testing.assert_array_equal(initializers.Constant([1.0, 2.0])((3, 2)), [[1, 2]] * 3)
-        with pytest.raises(ValueError, match=r"fits a weight of shape \(2,\)"):
+        with pytest.raises(ValueError, match=r"broadcasts to the shape of the weight, \(2,\)"):
             initializers.Constant([1.0, 2.0, 3.0])((2,))
 
     def test_functions_of_a_shape(self):
