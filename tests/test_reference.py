@@ -93,16 +93,17 @@ def test_conv2d_gradients(case):
 
 @pytest.mark.parametrize("padding", [((0, 0), (0, 0)), ((1, 1), (1, 1)), ((2, 0), (0, 3))], ids=str)
 @pytest.mark.parametrize("size", [(4, 4), (5, 6), (3, 7)], ids=str)
-def test_winograd_is_a_convolution(size, padding):
+@pytest.mark.parametrize("side", [2, 4])
+def test_winograd_is_a_convolution(side, size, padding):
     """The formula behind the error bound, without its absolute values, gives the convolution and its gradients."""
     x, kernel = random(2, *size, 3), random(3, 3, 3, 4)
     y = ref.conv2d(x, kernel, padding=padding)
-    np.testing.assert_allclose(conv2d_bounds.winograd(x, kernel, padding), y, atol=1e-12)
+    np.testing.assert_allclose(conv2d_bounds.winograd(x, kernel, padding, side), y, atol=1e-12)
     dy = random(*y.shape)
     dx, dkernel, _ = ref.conv2d_backward(x, kernel, dy, padding=padding)
-    np.testing.assert_allclose(conv2d_bounds.winograd_dx(x.shape, kernel, dy, padding), dx, atol=1e-12)
-    np.testing.assert_allclose(conv2d_bounds.winograd_dkernel(x, dy, padding), dkernel, atol=1e-12)
-    assert np.all(conv2d_bounds.winograd(abs(x), abs(kernel), padding, absolute=True) >= abs(y) - 1e-12)
+    np.testing.assert_allclose(conv2d_bounds.winograd_dx(x.shape, kernel, dy, padding, side), dx, atol=1e-12)
+    np.testing.assert_allclose(conv2d_bounds.winograd_dkernel(x, dy, padding, side), dkernel, atol=1e-12)
+    assert np.all(conv2d_bounds.winograd(abs(x), abs(kernel), padding, side, absolute=True) >= abs(y) - 1e-12)
 
 
 def image_windows(x, pool_size, strides, padding):

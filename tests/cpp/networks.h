@@ -217,6 +217,7 @@ struct Model {
   bool from_logits;
   int64_t reductions;
   std::function<int(Chain&)> build;  // returns the output
+  bool rounds = false;               // training may use larger squares of Winograd's algorithm than inference
 
   cnncore::LossSpec spec() const { return {.kind = loss, .from_logits = from_logits}; }
 
@@ -254,7 +255,8 @@ inline std::vector<Model> models() {
          t = g.max_pool2d(t, window(2, 2), "pool");
          t = g.avg_pool2d(t, window(3, 3), "mean");
          return g.activation(g.dense(g.flatten(t, "flat"), 5, true, linear, "out"), softmax, "probabilities");
-       }},
+       },
+       true},
       {"groups, depthwise, strides, dilation, overlapping windows, squares", kSquares, false, 18 + 9 + 8 + 9 + 25 + 24,
        [](Chain& g) {
          int t = g.conv2d(g.input({13, 12, 4}), conv(6, 3, 1, {}, 2), true, sigmoid, "grouped");

@@ -61,7 +61,7 @@ struct ConvSizes {
         y(batch * cnncore::element_count(cnncore::conv2d_output_shape(p))) {}
 };
 
-/// Whether the convolution may be computed by Winograd's F(2x2, 3x3), whose error needs another bound.
+/// Such a convolution may be computed by Winograd's algorithms, whose errors have bounds of their own.
 inline bool may_use_winograd(const cnncore::Conv2dParams& p) {
   return p.kernel_height == 3 && p.kernel_width == 3 && p.stride_height == 1 && p.stride_width == 1 &&
          p.dilation_height == 1 && p.dilation_width == 1 && p.groups == 1;
@@ -78,7 +78,13 @@ struct Magnitudes {
   }
 };
 
-/// Error bounds of the output of a convolution that may use Winograd's algorithm.
+/// The larger bound of each value.
+inline std::vector<double> larger_bounds(std::vector<double> a, const std::vector<double>& b) {
+  for (size_t i = 0; i < a.size(); ++i) a[i] = std::max(a[i], b[i]);
+  return a;
+}
+
+/// Bounds for convolutions that may use Winograd's algorithm. Gradients may use squares of 4x4 pixels.
 inline std::vector<double> tiled_bounds(const cnncore::Conv2dParams& p, int64_t batch, const float* x,
                                         const float* kernel) {
   const cnncore::Shape out = cnncore::conv2d_output_shape(p);
@@ -94,20 +100,26 @@ inline std::vector<double> tiled_bounds(const cnncore::Conv2dParams& p, int64_t 
 inline std::vector<double> tiled_data_bounds(const cnncore::Conv2dParams& p, int64_t batch, const float* dy,
                                              const float* kernel) {
   const cnncore::Shape out = cnncore::conv2d_output_shape(p);
-  return winograd_bounds({batch, p.in_height, p.in_width, p.filters, p.in_channels},
-                         Magnitudes{dy, out[0], out[1], p.filters, 2 - p.padding.top, 2 - p.padding.left},
-                         [&](int64_t ky, int64_t kx, int64_t f, int64_t c) {
-                           const int64_t tap = (2 - ky) * 3 + 2 - kx;
-                           return std::fabs(static_cast<double>(kernel[(tap * p.in_channels + c) * p.filters + f]));
-                         });
+  const auto of = [&](int64_t side) {
+    return winograd_bounds({batch, p.in_height, p.in_width, p.filters, p.in_channels, side},
+                           Magnitudes{dy, out[0], out[1], p.filters, 2 - p.padding.top, 2 - p.padding.left},
+                           [&](int64_t ky, int64_t kx, int64_t f, int64_t c) {
+                             const int64_t tap = (2 - ky) * 3 + 2 - kx;
+                             return std::fabs(static_cast<double>(kernel[(tap * p.in_channels + c) * p.filters + f]));
+                           });
+  };
+  return larger_bounds(of(2), of(4));
 }
 
 inline std::vector<double> tiled_kernel_bounds(const cnncore::Conv2dParams& p, int64_t batch, const float* x,
                                                const float* dy) {
   const cnncore::Shape out = cnncore::conv2d_output_shape(p);
-  return winograd_kernel_bounds({batch, out[0], out[1], p.in_channels, p.filters},
-                                Magnitudes{x, p.in_height, p.in_width, p.in_channels, p.padding.top, p.padding.left},
-                                Magnitudes{dy, out[0], out[1], p.filters, 0, 0});
+  const auto of = [&](int64_t side) {
+    return winograd_kernel_bounds({batch, out[0], out[1], p.in_channels, p.filters, side},
+                                  Magnitudes{x, p.in_height, p.in_width, p.in_channels, p.padding.top, p.padding.left},
+                                  Magnitudes{dy, out[0], out[1], p.filters, 0, 0});
+  };
+  return larger_bounds(of(2), of(4));
 }
 
 /// The index of the maximum of a window; of several equal ones, the first.

@@ -66,8 +66,8 @@ double rounding_of(const Conv2dProblem& p) {
   }
 }
 
-// How far an element of a sum may be off: by the roundings of its own terms; for Winograd's algorithm by a multiple of
-// the largest element's magnitude, because that algorithm mixes the pixels of a square.
+// What an element of a sum may be off by: its own terms' roundings; for Winograd's algorithms a multiple of the largest
+// element's magnitude, because its squares mix neighbours.
 struct Tolerance {
   const Conv2dProblem& problem;
   std::string algorithm;
@@ -78,7 +78,7 @@ struct Tolerance {
   }
   double of(const Sum& sum) const {
     const double rounded = rounding_of(problem) * sum.magnitude;
-    if (algorithm != "winograd") return sum.bound(2) + rounded;
+    if (algorithm != "winograd" && algorithm != "winograd4") return sum.bound(2) + rounded;
     return 64 * kUnit * largest + 4 * rounding_of(problem) * largest;
   }
 };
@@ -306,15 +306,15 @@ TEST_CASE("conv2d: every algorithm of every pass is the convolution, and any of 
       CAPTURE(to_text(c));
       check_candidates(c, k, static_cast<uint64_t>(i), seen);
     }
-    // cases that random shapes seldom produce
-    for (const char* text :
-         {"9x9x1 f8 k3x3 relu pool first", "8x8x1 f2 k3x3 p1", "9x9x32 f32 k3x3 p1 bfloat16",
-          "8x8x32 f32 k3x3 p1 relu pool bfloat16_3x", "7x7x32 f32 k3x3 s2 p1 bfloat16",
-          // channels that do not fill vectors; images smaller than the kernel's reach
-          "8x8x24 f32 k3x3 p1 relu pool", "9x8x32 f48 k3x3 p1 relu pool", "7x6x20 f32 k3x3 p1 relu",
-          "3x3x24 f40 k3x3 p1 relu", "1x1x17 f18 k3x3 p1", "4x5x20 f33 k3x3 s2 p0,1,0,1", "5x4x16 f16 k3x3 d2 p3",
-          // products with zero that are left out
-          "7x5x37 f64 k1x1 relu skips", "5x5x200 f128 k1x1 s2x1 skips"}) {
+    // those that random shapes seldom meet
+    for (const char* text : {"9x9x1 f8 k3x3 relu pool first", "8x8x1 f2 k3x3 p1", "9x9x32 f32 k3x3 p1 bfloat16",
+                             "8x8x32 f32 k3x3 p1 relu pool bfloat16_3x", "7x7x32 f32 k3x3 s2 p1 bfloat16",
+                             // channels that do not fill vectors; images smaller than the kernel's reach
+                             "8x8x24 f32 k3x3 p1 relu pool", "9x8x32 f48 k3x3 p1 relu pool", "7x6x20 f32 k3x3 p1 relu",
+                             "3x3x24 f40 k3x3 p1 relu", "16x15x16 f16 k3x3 p1 relu", "13x14x32 f16 k3x3 p1 relu pool",
+                             "1x1x17 f18 k3x3 p1", "4x5x20 f33 k3x3 s2 p0,1,0,1", "5x4x16 f16 k3x3 d2 p3",
+                             // zeros that are left out
+                             "7x5x37 f64 k1x1 relu skips", "5x5x200 f128 k1x1 s2x1 skips"}) {
       CAPTURE(std::string(text));
       check_candidates(parse_conv2d_case(text), k, 7, seen);
     }

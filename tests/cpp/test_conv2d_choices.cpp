@@ -19,7 +19,7 @@ constexpr const char* kChoices = R"(
 28x28x1 f32 k3x3 relu first: direct none direct
 13x13x32 f64 k3x3 relu pool: winograd winners winners; avx512 winograd patch winners; avx512_bf16 winograd patch winners; amx winograd patch winners
 13x13x32 f64 k3x3 relu pool infer: winograd none none
-12x12x32 f64 k3x3 relu: winograd winograd winograd
+12x12x32 f64 k3x3 relu: winograd winograd4 winograd
 28x28x1 f6 k5x5 p2 relu pool first: direct none winners; avx512 direct none direct; avx512_bf16 direct none direct; amx direct none direct
 28x28x1 f6 k5x5 p2 first: direct none direct; avx512 rows none rows; avx512_bf16 rows none rows; amx rows none rows
 28x28x1 f6 k5x5 p2: direct planes direct; avx512 rows planes rows; avx512_bf16 rows planes rows; amx rows planes rows
@@ -27,20 +27,20 @@ constexpr const char* kChoices = R"(
 14x14x6 f16 k5x5: direct direct direct; avx512 direct planes direct; avx512_bf16 direct planes direct; amx direct planes direct
 5x5x16 f120 k5x5 relu: direct direct direct
 32x32x3 f32 k3x3 p1 relu first: direct none direct
-32x32x32 f32 k3x3 p1 relu pool: winograd winners winners; avx512 winograd patch winners; avx512_bf16 winograd patch winners; amx winograd patch winners
-16x16x32 f64 k3x3 p1 relu: winograd winograd winograd
-16x16x64 f64 k3x3 p1 relu pool: winograd winners winners; avx512 winograd patch winners; avx512_bf16 winograd patch winners; amx winograd patch winners
-8x8x64 f128 k3x3 p1 relu: winograd winograd winograd
-8x8x128 f128 k3x3 p1 relu pool: winograd winners winners; avx512 winograd patch winners; avx512_bf16 winograd patch winners; amx winograd patch winners
-4x4x128 f128 k3x3 p1: winograd winograd winograd
-31x31x24 f32 k3x3 p1 pool: winograd winners winners
+32x32x32 f32 k3x3 p1 relu pool: winograd4 winograd4 winners; avx512 winograd4 patch winners; avx512_bf16 winograd4 patch winners; amx winograd4 patch winners
+16x16x32 f64 k3x3 p1 relu: winograd4 winograd4 winograd4
+16x16x64 f64 k3x3 p1 relu pool: winograd4 winograd4 winners; avx512 winograd4 patch winners; avx512_bf16 winograd4 patch winners; amx winograd4 patch winners
+8x8x64 f128 k3x3 p1 relu: winograd4 winograd4 winograd4
+8x8x128 f128 k3x3 p1 relu pool: winograd4 winners winners; avx512 winograd4 patch winners; avx512_bf16 winograd4 patch winners; amx winograd4 patch winners
+4x4x128 f128 k3x3 p1: winograd4 winograd4 winograd4
+31x31x24 f32 k3x3 p1 pool: winograd4 winograd4 winners; avx512 winograd4 winners winners; avx512_bf16 winograd4 winners winners; amx winograd4 winners winners
 3x3x128 f128 k3x3 p1: inside inside inside
 32x32x3 f16 k3x3 p1 first: direct none direct
-32x32x16 f16 k3x3 p1: winograd winograd winograd
+32x32x16 f16 k3x3 p1: winograd4 winograd4 winograd4
 32x32x16 f32 k3x3 s2 p0,1,0,1: direct direct direct
 32x32x16 f32 k1x1 s2: direct direct direct
-16x16x32 f32 k3x3 p1: winograd winograd winograd
-8x8x64 f64 k3x3 p1: winograd winograd winograd
+16x16x32 f32 k3x3 p1: winograd4 winograd4 winograd4
+8x8x64 f64 k3x3 p1: winograd4 winograd4 winograd4
 49x10x1 f64 k10x4 s2 p4,5,1,1 first: direct none direct
 25x5x64 f64 k3x3 g64 p1: depthwise depthwise depthwise
 25x5x64 f64 k1x1: direct direct direct
@@ -59,7 +59,7 @@ constexpr const char* kChoices = R"(
 17x17x16 f16 k3x3 d2 p2: direct direct direct
 13x13x16 f8 k3x3 d2 pool: direct direct direct
 11x11x3 f17 k4x4 s3: direct direct direct
-7x7x48 f48 k3x3: winograd winograd winograd
+7x7x48 f48 k3x3: winograd winograd4 winograd
 5x5x32 f32 k3x3 p1: winograd winograd winograd
 3x3x16 f16 k3x3 p1: inside inside inside
 1x1x64 f10 k1x1: direct direct direct

@@ -8,36 +8,40 @@ using namespace testing;
 
 namespace {
 
-// `squares` squares, whose 4x4 patches may be anywhere in an image with rows of `pitch` pixels.
+// `squares` squares of side x side outputs, whose patches lie anywhere in an image of `pitch` pixels a row.
 struct Squared {
   static constexpr int64_t kRows = 9, kPitch = 11;
-  int64_t squares, channels, filters;
+  int64_t side, pixels, squares, channels, filters;
   Ints x_offset;
   Floats x, kernel, packed, bias, scratch;
   std::vector<int64_t> tap;
 
-  Squared(const Kernels& k, int64_t square_count, int64_t channel_count, int64_t filter_vectors, Random& random)
-      : squares(square_count),
+  Squared(const Kernels& k, int64_t square_side, int64_t square_count, int64_t channel_count, int64_t filter_vectors,
+          Random& random)
+      : side(square_side),
+        pixels(side * side),
+        squares(square_count),
         channels(channel_count),
         filters(filter_vectors * k.width),
         x_offset(squares, random),
         x(place_squares(random), random),
         kernel(9 * channels * filters, random),
-        packed(16 * channels * filters, random),
+        packed((side + 2) * (side + 2) * channels * filters, random),
         bias(filters, random),
-        scratch(16 * 13 * ((channels + k.width - 1) / k.width * k.width + 2 * k.width), random) {
+        scratch((side + 2) * (side + 2) * 13 * ((channels + k.width - 1) / k.width * k.width + 2 * k.width), random) {
     fill(x, random), fill(kernel, random), fill(bias, random);
     for (int64_t t = 0; t < 9; ++t) tap.push_back(t * channels * filters);
   }
   // Returns the number of floats of x: up to the last pixel of the last square.
   int64_t place_squares(Random& random) {
     for (int64_t t = 0; t < squares; ++t)
-      x_offset[t] =
-          static_cast<int32_t>((random.integer(0, kRows - 4) * kPitch + random.integer(0, kPitch - 4)) * channels);
-    return largest(x_offset) + (3 * kPitch + 4) * channels;
+      x_offset[t] = static_cast<int32_t>(
+          (random.integer(0, kRows - side - 2) * kPitch + random.integer(0, kPitch - side - 2)) * channels);
+    return largest(x_offset) + ((side + 1) * kPitch + side + 2) * channels;
   }
   WinogradArgs args(Floats& y, Ints& y_offset, bool with_bias, bool relu, bool pool, uint8_t* winner) {
     WinogradArgs a{};
+    a.side = side;
     a.x = x.data(), a.x_offset = x_offset.data(), a.x_pixel = channels, a.x_row = kPitch * channels;
     a.squares = squares, a.channels = channels, a.filters = filters;
     a.w = packed.data(), a.bias = with_bias ? bias.data() : nullptr;
@@ -59,10 +63,13 @@ struct Squared {
           s += static_cast<double>(at(square, row + y, column + xx, c)) * weight(y, xx, c, f);
     return s;
   }
-  // Error bounds of the outputs [square][2][2][f].
+  void pack(const Kernels& k) {
+    k.winograd_weights({side, kernel.data(), tap.data(), filters, channels, filters, packed.data(), {0, channels}});
+  }
+  // Bounds of [square][side][side][f].
   std::vector<double> bounds() const {
     return winograd_bounds(
-        {squares, 2, 2, channels, filters},
+        {squares, side, side, channels, filters, side},
         [&](int64_t t, int64_t y, int64_t xx, int64_t c) { return std::fabs(static_cast<double>(at(t, y, xx, c))); },
         [&](int64_t y, int64_t xx, int64_t c, int64_t f) {
           return std::fabs(static_cast<double>(weight(y, xx, c, f)));
@@ -73,33 +80,33 @@ struct Squared {
   }
 };
 
-void check_winograd(const Kernels& k, int64_t squares, int64_t channels, int64_t filter_vectors, Random& random) {
-  Squared t(k, squares, channels, filter_vectors, random);
-  k.winograd_weights(
-      {t.kernel.data(), t.tap.data(), t.filters, t.channels, t.filters, t.packed.data(), {0, t.channels}});
-  Places y_offset(4 * squares, t.filters, random);
+void check_winograd(const Kernels& k, int64_t side, int64_t squares, int64_t channels, int64_t filter_vectors,
+                    Random& random) {
+  Squared t(k, side, squares, channels, filter_vectors, random);
+  t.pack(k);
+  Places y_offset(t.pixels * squares, t.filters, random);
   Floats y(largest(y_offset) + t.filters, random);
   const bool with_bias = random.coin(), relu = random.coin();
   WinogradArgs a = t.args(y, y_offset, with_bias, relu, false, nullptr);
   k.winograd(a);
   Mismatches wrong;
   const std::vector<double> bounds = t.bounds();
-  for (int64_t pixel = 0; pixel < 4 * squares; ++pixel)
+  for (int64_t pixel = 0; pixel < t.pixels * squares; ++pixel)
     for (int64_t f = 0; f < t.filters; ++f) {
-      const double expected = t.sum(pixel / 4, pixel % 4 / 2, pixel % 2, f, with_bias);
+      const double expected = t.sum(pixel / t.pixels, pixel % t.pixels / side, pixel % side, f, with_bias);
       const double bound =
           bounds[static_cast<size_t>(pixel * t.filters + f)] + (with_bias ? kUnit * std::fabs(t.bias[f]) : 0);
       wrong.expect(y[y_offset[pixel] + f], relu ? std::max(0.0, expected) : expected, bound);
     }
   CAPTURE(wrong.worst);
   CHECK(wrong.count == 0);
-  CHECK(covered(y) == 4 * squares * t.filters);
+  CHECK(covered(y) == t.pixels * squares * t.filters);
   CHECK((t.intact() && y_offset.intact() && y.intact()));
 
   // Each square alone must give the same bits.
   Floats alone(y.size(), random);
   a.y = alone.data(), a.squares = 1;
-  for (int64_t square = 0; square < squares; ++square, ++a.x_offset, a.y_offset += 4) k.winograd(a);
+  for (int64_t square = 0; square < squares; ++square, ++a.x_offset, a.y_offset += t.pixels) k.winograd(a);
   CHECK(same_bits(alone.data(), y.data(), y.size()));
 }
 
@@ -109,79 +116,91 @@ TEST_CASE("winograd is the 3x3 convolution, whatever squares are taken together"
   for_each_isa([](const Kernels& k) {
     Random random(71);
     for (const int64_t squares : {1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 14, 25, 26})
-      check_winograd(k, squares, random.integer(1, 3 * k.width), random.integer(1, 3), random);
+      for (const int64_t side : {2, 4})
+        check_winograd(k, side, squares, random.integer(1, 3 * k.width), random.integer(1, 3), random);
   });
 }
 
-TEST_CASE("winograd: a square at an odd edge writes the pixels inside only") {
+TEST_CASE("winograd: a square at an edge writes the pixels inside only") {
   for_each_isa([](const Kernels& k) {
     Random random(72);
-    Squared t(k, 5, k.width, 3, random);
-    k.winograd_weights(
-        {t.kernel.data(), t.tap.data(), t.filters, t.channels, t.filters, t.packed.data(), {0, t.channels}});
-    Places whole_offset(20, t.filters, random);
-    Floats whole(largest(whole_offset) + t.filters, random), y(whole.size(), random);
-    k.winograd(t.args(whole, whole_offset, true, false, false, nullptr));
-    Ints y_offset(20, random);
-    std::vector<bool> inside(20);
-    for (size_t i = 0; i < 20; ++i) {
-      inside[i] = i % 4 == 0 || random.coin();
-      y_offset[static_cast<int64_t>(i)] = whole_offset[static_cast<int64_t>(inside[i] ? i : i / 4 * 4)];
-    }
-    k.winograd(t.args(y, y_offset, true, false, false, nullptr));
-    for (int64_t i = 0; i < 20; ++i) {
-      const float* pixel = y.data() + whole_offset[i];
-      if (inside[static_cast<size_t>(i)])
-        CHECK(same_bits(pixel, whole.data() + whole_offset[i], t.filters));
-      else
-        CHECK(y.untouched(whole_offset[i]));
+    for (const int64_t side : {2, 4}) {
+      Squared t(k, side, 5, k.width, 3, random);
+      t.pack(k);
+      const int64_t pixels = 5 * t.pixels;
+      Places whole_offset(pixels, t.filters, random);
+      Floats whole(largest(whole_offset) + t.filters, random), y(whole.size(), random);
+      k.winograd(t.args(whole, whole_offset, true, false, false, nullptr));
+      Ints y_offset(pixels, random);
+      std::vector<bool> inside(static_cast<size_t>(pixels));
+      for (int64_t i = 0; i < pixels; ++i) {
+        const bool is_inside = i % t.pixels == 0 || random.coin();
+        inside[static_cast<size_t>(i)] = is_inside;
+        y_offset[i] = whole_offset[is_inside ? i : i / t.pixels * t.pixels];
+      }
+      k.winograd(t.args(y, y_offset, true, false, false, nullptr));
+      for (int64_t i = 0; i < pixels; ++i) {
+        const float* pixel = y.data() + whole_offset[i];
+        if (inside[static_cast<size_t>(i)])
+          CHECK(same_bits(pixel, whole.data() + whole_offset[i], t.filters));
+        else
+          CHECK(y.untouched(whole_offset[i]));
+      }
     }
   });
 }
 
-TEST_CASE("winograd with a pool is the maximum of its four pixels, bit by bit") {
+namespace {
+
+// With ties, all numbers are small integers, so that many of the four are equal.
+void check_pool(const Kernels& k, int64_t side, bool relu, bool ties, Random& random) {
+  Squared t(k, side, 13, 2 * k.width, 3, random);
+  if (ties)
+    fill_integers(t.x, random, 1), fill_integers(t.kernel, random, 1), std::fill_n(t.bias.data(), t.bias.size(), 0.0f);
+  t.pack(k);
+  const int64_t windows = t.squares * t.pixels / 4, across = side / 2;
+  Places pixel_offset(t.pixels * t.squares, t.filters, random), y_offset(windows, t.filters, random);
+  Floats pixels(largest(pixel_offset) + t.filters, random), y(largest(y_offset) + t.filters, random),
+      silent(y.size(), random);
+  Bytes winner(y.size(), random);
+  k.winograd(t.args(pixels, pixel_offset, true, false, false, nullptr));
+  k.winograd(t.args(y, y_offset, true, relu, true, winner.data()));
+  k.winograd(t.args(silent, y_offset, true, relu, true, nullptr));
+  int64_t wrong = 0;
+  for (int64_t q = 0; q < windows; ++q)
+    for (int64_t f = 0; f < t.filters; ++f) {
+      const int64_t square = q / (t.pixels / 4), window = q % (t.pixels / 4);
+      const int64_t first = square * t.pixels + window / across * 2 * side + window % across * 2;
+      const auto pixel = [&](int64_t i) { return pixels[pixel_offset[first + i / 2 * side + i % 2] + f]; };
+      uint8_t best = 0;
+      for (uint8_t i = 1; i < 4; ++i)
+        if (pixel(i) > pixel(best)) best = i;
+      const float value = relu && pixel(best) < 0 ? 0.0f : pixel(best);
+      wrong += y[y_offset[q] + f] != value || winner[y_offset[q] + f] != (relu && !(pixel(best) > 0) ? 4 : best);
+    }
+  CHECK(wrong == 0);
+  CHECK(same_bits(y.data(), silent.data(), y.size()));
+  CHECK((t.intact() && pixels.intact() && y.intact() && winner.intact()));
+}
+
+}  // namespace
+
+TEST_CASE("winograd with a pool is the maximum of each 2x2 window, bit by bit") {
   for_each_isa([](const Kernels& k) {
     Random random(73);
-    for (const bool relu : {false, true}) {
-      for (const bool ties : {false, true}) {
-        Squared t(k, 13, 2 * k.width, 3, random);
-        if (ties)
-          fill_integers(t.x, random, 1), fill_integers(t.kernel, random, 1),
-              std::fill_n(t.bias.data(), t.bias.size(), 0.0f);
-        k.winograd_weights(
-            {t.kernel.data(), t.tap.data(), t.filters, t.channels, t.filters, t.packed.data(), {0, t.channels}});
-        Places four_offset(4 * t.squares, t.filters, random), y_offset(t.squares, t.filters, random);
-        Floats four(largest(four_offset) + t.filters, random), y(largest(y_offset) + t.filters, random),
-            silent(y.size(), random);
-        Bytes winner(y.size(), random);
-        k.winograd(t.args(four, four_offset, true, false, false, nullptr));
-        k.winograd(t.args(y, y_offset, true, relu, true, winner.data()));
-        k.winograd(t.args(silent, y_offset, true, relu, true, nullptr));
-        int64_t wrong = 0;
-        for (int64_t q = 0; q < t.squares; ++q)
-          for (int64_t f = 0; f < t.filters; ++f) {
-            uint8_t best = 0;
-            const auto pixel = [&](int64_t i) { return four[four_offset[4 * q + i] + f]; };
-            for (uint8_t i = 1; i < 4; ++i)
-              if (pixel(i) > pixel(best)) best = i;
-            const float value = relu && pixel(best) < 0 ? 0.0f : pixel(best);
-            wrong += y[y_offset[q] + f] != value || winner[y_offset[q] + f] != (relu && !(pixel(best) > 0) ? 4 : best);
-          }
-        CHECK(wrong == 0);
-        CHECK(same_bits(y.data(), silent.data(), y.size()));
-        CHECK((t.intact() && four.intact() && y.intact() && winner.intact()));
-      }
-    }
+    for (const int64_t side : {2, 4})
+      for (const bool relu : {false, true})
+        for (const bool ties : {false, true}) check_pool(k, side, relu, ties, random);
   });
 }
 
 TEST_CASE("winograd_weights takes its taps in any order and row pitch") {
   for_each_isa([](const Kernels& k) {
     Random random(74);
-    Squared t(k, 1, 2 * k.width, 3, random);
-    k.winograd_weights(
-        {t.kernel.data(), t.tap.data(), t.filters, t.channels, t.filters, t.packed.data(), {0, t.channels}});
-    // The same kernels in reverse order, with rows that are three floats further apart.
+    const int64_t side = random.coin() ? 2 : 4;
+    Squared t(k, side, 1, 2 * k.width, 3, random);
+    t.pack(k);
+    // The same kernels behind each other in reverse, their rows three floats further apart.
     const int64_t pitch = t.filters + 3;
     Floats other((9 * t.channels - 1) * pitch + t.filters, random), packed(t.packed.size(), random);
     std::vector<int64_t> tap;
@@ -193,7 +212,7 @@ TEST_CASE("winograd_weights takes its taps in any order and row pitch") {
     }
     // channel by channel, which must write the same values
     for (int64_t c = t.channels; c-- > 0;)
-      k.winograd_weights({other.data(), tap.data(), pitch, t.channels, t.filters, packed.data(), {c, c + 1}});
+      k.winograd_weights({side, other.data(), tap.data(), pitch, t.channels, t.filters, packed.data(), {c, c + 1}});
     CHECK(same_bits(packed.data(), t.packed.data(), packed.size()));
     CHECK((other.intact() && packed.intact()));
   });
@@ -201,36 +220,37 @@ TEST_CASE("winograd_weights takes its taps in any order and row pitch") {
 
 namespace {
 
-// Squares of 4x4 inputs and 2x2 gradients, and where they lie.
+// Squares of gradients and the inputs that they saw, and where they lie.
 struct GradientSquares {
   static constexpr int64_t kPitch = 13;
-  int64_t squares, channels, filters;
+  int64_t side, squares, channels, filters;
   Ints x_offset, dy_offset, count_up;
   Floats x, dy, du, scratch;
 
-  GradientSquares(const Kernels& k, int64_t square_count, Random& random)
-      : squares(square_count),
+  GradientSquares(const Kernels& k, int64_t square_side, int64_t square_count, Random& random)
+      : side(square_side),
+        squares(square_count),
         channels(k.width * random.integer(1, 3)),
         filters(k.width * random.integer(1, 3)),
         x_offset(squares, random),
         dy_offset(squares, random),
         count_up(channels, random),
-        x(place(x_offset, 4, channels, random), random),
-        dy(place(dy_offset, 2, filters, random), random),
-        du(16 * channels * filters, random),
-        scratch(16 * 96 * (channels + filters), random) {
+        x(place(x_offset, side + 2, channels, random), random),
+        dy(place(dy_offset, side, filters, random), random),
+        du((side + 2) * (side + 2) * channels * filters, random),
+        scratch(winograd_gradient_space(side) * (channels + filters), random) {
     fill(x, random), fill(dy, random);
     for (int64_t c = 0; c < channels; ++c) count_up[c] = static_cast<int32_t>(c);
   }
-  // Places squares of `side` pixels anywhere; returns the number of floats up to the end of the last one.
-  static int64_t place(Ints& offset, int64_t side, int64_t depth, Random& random) {
+  // Squares of `size` pixels anywhere; returns the floats up to the last one's end.
+  static int64_t place(Ints& offset, int64_t size, int64_t depth, Random& random) {
     for (int64_t t = 0; t < offset.size(); ++t) offset[t] = static_cast<int32_t>(random.integer(0, 5 * kPitch) * depth);
-    return largest(offset) + ((side - 1) * kPitch + side) * depth;
+    return largest(offset) + ((size - 1) * kPitch + size) * depth;
   }
   void run(const Kernels& k) {
-    k.winograd_gradient({x.data(), x_offset.data(), channels, kPitch * channels, dy.data(), dy_offset.data(), filters,
-                         kPitch * filters, squares, channels, filters, count_up.data(), du.data(), scratch.data(),
-                         true});
+    k.winograd_gradient({side, x.data(), x_offset.data(), channels, kPitch * channels, dy.data(), dy_offset.data(),
+                         filters, kPitch * filters, squares, channels, filters, count_up.data(), du.data(),
+                         scratch.data(), true});
   }
   double input(int64_t t, int64_t y, int64_t xx, int64_t c) const {
     return x[x_offset[t] + (y * kPitch + xx) * channels + c];
@@ -241,12 +261,13 @@ struct GradientSquares {
   double sum(int64_t ky, int64_t kx, int64_t c, int64_t f) const {
     double s = 0;
     for (int64_t t = 0; t < squares; ++t)
-      for (int64_t i = 0; i < 4; ++i) s += input(t, ky + i / 2, kx + i % 2, c) * gradient(t, i / 2, i % 2, f);
+      for (int64_t i = 0; i < side * side; ++i)
+        s += input(t, ky + i / side, kx + i % side, c) * gradient(t, i / side, i % side, f);
     return s;
   }
   std::vector<double> bounds() const {
     return winograd_kernel_bounds(
-        {squares, 2, 2, channels, filters},
+        {squares, side, side, channels, filters, side},
         [&](int64_t t, int64_t y, int64_t xx, int64_t c) { return std::fabs(input(t, y, xx, c)); },
         [&](int64_t t, int64_t y, int64_t xx, int64_t f) { return std::fabs(gradient(t, y, xx, f)); });
   }
@@ -258,44 +279,53 @@ struct GradientSquares {
 
 }  // namespace
 
+namespace {
+
+void check_gradient(const Kernels& k, int64_t side, int64_t squares, Random& random) {
+  GradientSquares t(k, side, squares, random);
+  t.run(k);
+  const int64_t plane = t.channels * t.filters;
+  Floats dw(9 * plane, random);
+  k.winograd_reduce({side, t.du.data(), 1, 0, t.channels, t.filters, dw.data(), {0, plane}});
+  const std::vector<double> bounds = t.bounds();
+  Mismatches wrong;
+  for (int64_t i = 0; i < dw.size(); ++i) {
+    const int64_t f = i % t.filters, c = i / t.filters % t.channels, tap = i / plane;
+    wrong.expect(dw[i], t.sum(tap / 3, tap % 3, c, f), bounds[static_cast<size_t>(i)]);
+  }
+  CAPTURE(wrong.worst);
+  CHECK(wrong.count == 0);
+  CHECK((t.intact() && dw.intact()));
+}
+
+}  // namespace
+
 TEST_CASE("winograd_gradient and winograd_reduce are the gradient of a 3x3 kernel") {
   for_each_isa([](const Kernels& k) {
     Random random(75);
-    for (const int64_t squares : {1, 2, 5, 63, 64, 65, 96, 97, 130}) {
-      CAPTURE(squares);
-      GradientSquares t(k, squares, random);
-      t.run(k);
-      const int64_t row = 3 * t.channels * t.filters;
-      Floats dw(3 * row, random);
-      for (int64_t ky = 0; ky < 3; ++ky)
-        k.winograd_reduce({t.du.data(), 1, 0, ky, t.channels, t.filters, dw.data() + ky * row, {0, row / 3}});
-      const std::vector<double> bounds = t.bounds();
-      Mismatches wrong;
-      for (int64_t i = 0; i < dw.size(); ++i) {
-        const int64_t f = i % t.filters, c = i / t.filters % t.channels, tap = i / t.filters / t.channels;
-        wrong.expect(dw[i], t.sum(tap / 3, tap % 3, c, f), bounds[static_cast<size_t>(i)]);
+    for (const int64_t side : {2, 4})
+      for (const int64_t squares : {1, 2, 5, 31, 32, 33, 47, 48, 49, 63, 64, 65, 96, 97, 130}) {
+        CAPTURE(side);
+        CAPTURE(squares);
+        check_gradient(k, side, squares, random);
       }
-      CAPTURE(wrong.worst);
-      CHECK(wrong.count == 0);
-      CHECK((t.intact() && dw.intact()));
-    }
   });
 }
 
 TEST_CASE("winograd_reduce sums its parts in order") {
   for_each_isa([](const Kernels& k) {
     Random random(76);
-    const int64_t channels = k.width, filters = 2 * k.width, size = 16 * channels * filters, stride = size + 5,
-                  row = 3 * channels * filters;
-    Floats parts(2 * stride + size, random), total(size, random), dw(row, random), expected(row, random);
-    fill(parts, random);
-    for (int64_t i = 0; i < size; ++i) total[i] = parts[i] + parts[stride + i] + parts[2 * stride + i];
-    for (int64_t ky = 0; ky < 3; ++ky) {
-      for (int64_t at = 0; at < row / 3; at += k.width)  // vector by vector
-        k.winograd_reduce({parts.data(), 3, stride, ky, channels, filters, dw.data(), {at, at + k.width}});
-      k.winograd_reduce({total.data(), 1, 0, ky, channels, filters, expected.data(), {0, row / 3}});
-      CHECK(same_bits(dw.data(), expected.data(), row));
+    for (const int64_t side : {2, 4}) {
+      const int64_t channels = k.width, filters = 2 * k.width, plane = channels * filters,
+                    size = (side + 2) * (side + 2) * plane, stride = size + 5;
+      Floats parts(2 * stride + size, random), total(size, random), dw(9 * plane, random), expected(9 * plane, random);
+      fill(parts, random);
+      for (int64_t i = 0; i < size; ++i) total[i] = parts[i] + parts[stride + i] + parts[2 * stride + i];
+      for (int64_t at = 0; at < plane; at += k.width)  // vector by vector
+        k.winograd_reduce({side, parts.data(), 3, stride, channels, filters, dw.data(), {at, at + k.width}});
+      k.winograd_reduce({side, total.data(), 1, 0, channels, filters, expected.data(), {0, plane}});
+      CHECK(same_bits(dw.data(), expected.data(), 9 * plane));
+      CHECK((parts.intact() && dw.intact()));
     }
-    CHECK((parts.intact() && dw.intact()));
   });
 }

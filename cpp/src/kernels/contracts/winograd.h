@@ -7,11 +7,13 @@
 
 namespace cnncore {
 
-/// A 3x3 convolution with stride 1, computed in 2x2 squares of its output, where filters are a multiple of `width`.
-/// Square t reads 4x4 pixels, beginning at x_offset[t]. It writes its four pixels to y_offset[4 t ..], the
-/// last one first. If a pixel is outside the output, its offset is that of the first pixel, which is written last. With
-/// `pool` it writes the maximum of the four to y_offset[t], as gemm_pool does.
+/// A 3x3 convolution with stride 1, computed in squares of `side` x `side` outputs, where filters are a multiple of
+/// `width`. `side` is 2 or 4. Square t reads (side + 2) x (side + 2) pixels, beginning at x_offset[t]. It writes its
+/// pixels to y_offset[side^2 t ..], row by row, the last one first. If a pixel is outside the output, its offset is
+/// that of the first pixel, which is written last. With `pool` it writes the maxima of its 2x2 windows to
+/// y_offset[side^2 / 4 t ..] in the same order, as gemm_pool does.
 struct WinogradArgs {
+  int64_t side;
   const float* x;
   const int32_t* x_offset;
   int64_t x_pixel, x_row;  // floats between neighbours
@@ -23,12 +25,13 @@ struct WinogradArgs {
   bool relu, pool;
   bool stream = false;  // as in GemmArgs, without pool
   uint8_t* winner;      // may be null
-  float* scratch;       // 16 * 13 * (channels in whole vectors + 2 * width) floats
+  float* scratch;       // (side + 2)^2 * 13 * (channels in whole vectors + 2 * width) floats
 };
 
-/// Writes the transformed kernels of the channels in `range`; all kernels have 16 * channels * filters floats. Kernel
-/// element (tap, c, f) is at tap[] + c * kernel_row + f.
+/// Writes the transformed kernels of the channels in `range`; all kernels have (side + 2)^2 * channels * filters
+/// floats. Kernel element (tap, c, f) is at tap[] + c * kernel_row + f.
 struct WinogradWeightsArgs {
+  int64_t side;
   const float* kernel;
   const int64_t* tap;  // the positions of the nine taps, row by row
   int64_t kernel_row, channels, filters;
@@ -36,10 +39,12 @@ struct WinogradWeightsArgs {
   IndexRange range;
 };
 
-/// The gradient of a 3x3 kernel from squares of 4x4 inputs and 2x2 gradients (Winograd's F(3x3, 2x2)), in transformed
-/// form:
-///   du[i][c][f] += sum_t (B^T x B)[i][c] * (G dy G^T)[i][f]      i < 16; channels and filters multiples of width
+/// The gradient of a 3x3 kernel from squares of side x side gradients and the (side + 2) x (side + 2) inputs that they
+/// saw (Winograd's F(3x3, side x side)), in transformed form:
+///   du[i][c][f] += sum_t (B^T x B)[i][c] * (G dy G^T)[i][f]      i < (side + 2)^2; channels, filters multiples of
+///   width
 struct WinogradGradientArgs {
+  int64_t side;
   const float* x;
   const int32_t* x_offset;  // per square
   int64_t x_pixel, x_row;
@@ -49,16 +54,17 @@ struct WinogradGradientArgs {
   int64_t squares, channels, filters;
   const int32_t* count_up;  // 0, 1, 2, ... up to channels
   float* du;
-  float* scratch;          // 16 * 96 * (channels + filters) floats
+  float* scratch;          // winograd_gradient_space(side) * (channels + filters) floats
   bool overwrite = false;  // du is set, not added to
 };
+constexpr int64_t winograd_gradient_space(int64_t side) { return side == 2 ? 16 * 96 : 36 * 48; }
 
-/// Taps 3 * ky to 3 * ky + 2 of the kernel's gradient, from the sum of `count` du that are `stride` floats apart.
-/// Writes dw[kx * channels * filters + i] for kx < 3 and for the places i = c * filters + f in `range`, which consists
-/// of whole vectors.
+/// The gradient of the kernel, from the sum of `count` du that are `stride` floats apart: dw[tap * channels * filters +
+/// i] for its nine taps, and for places i = c * filters + f in `range`, which consists of whole vectors.
 struct WinogradReduceArgs {
+  int64_t side;
   const float* du;
-  int64_t count, stride, ky, channels, filters;
+  int64_t count, stride, channels, filters;
   float* dw;
   IndexRange range;
 };

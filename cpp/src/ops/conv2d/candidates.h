@@ -6,11 +6,11 @@
 namespace cnncore {
 
 extern const ForwardCandidate kDirectForward, kRowsForward, kDepthwiseForward, kPointwiseForward, kWinogradForward,
-    kTilesForward, kInsideForward;
-extern const DataCandidate kDirectData, kPlanesData, kDepthwiseData, kWinogradData, kTilesData, kWinnersData,
-    kInsideData, kPatchData;
-extern const WeightsCandidate kDirectWeights, kRowsWeights, kDepthwiseWeights, kWinogradWeights, kTilesWeights,
-    kWinnersWeights, kPatchWeights, kInsideWeights;
+    kLargeWinogradForward, kTilesForward, kInsideForward;
+extern const DataCandidate kDirectData, kPlanesData, kDepthwiseData, kWinogradData, kLargeWinogradData, kTilesData,
+    kWinnersData, kInsideData, kPatchData;
+extern const WeightsCandidate kDirectWeights, kRowsWeights, kDepthwiseWeights, kWinogradWeights, kLargeWinogradWeights,
+    kTilesWeights, kWinnersWeights, kPatchWeights, kInsideWeights;
 
 /// Makes a pass of the class Algorithm. It is used as the `make` of a candidate.
 template <class AnyPass, class Algorithm>

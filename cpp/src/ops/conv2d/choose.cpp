@@ -8,13 +8,14 @@
 namespace cnncore {
 namespace {
 
-constexpr const ForwardCandidate* kForward[] = {&kDepthwiseForward, &kRowsForward,  &kPointwiseForward,
-                                                &kWinogradForward,  &kTilesForward, &kInsideForward,
-                                                &kDirectForward};
-constexpr const DataCandidate* kData[] = {&kDepthwiseData, &kPatchData, &kWinnersData, &kPlanesData,
-                                          &kWinogradData,  &kTilesData, &kInsideData,  &kDirectData};
-constexpr const WeightsCandidate* kWeights[] = {&kDepthwiseWeights, &kRowsWeights,  &kPatchWeights,  &kWinnersWeights,
-                                                &kWinogradWeights,  &kTilesWeights, &kInsideWeights, &kDirectWeights};
+constexpr const ForwardCandidate* kForward[] = {&kDepthwiseForward, &kRowsForward,          &kPointwiseForward,
+                                                &kWinogradForward,  &kLargeWinogradForward, &kTilesForward,
+                                                &kInsideForward,    &kDirectForward};
+constexpr const DataCandidate* kData[] = {&kDepthwiseData,     &kPatchData, &kWinnersData, &kPlanesData, &kWinogradData,
+                                          &kLargeWinogradData, &kTilesData, &kInsideData,  &kDirectData};
+constexpr const WeightsCandidate* kWeights[] = {&kDepthwiseWeights, &kRowsWeights,     &kPatchWeights,
+                                                &kWinnersWeights,   &kWinogradWeights, &kLargeWinogradWeights,
+                                                &kTilesWeights,     &kInsideWeights,   &kDirectWeights};
 
 template <class AnyPass>
 const Candidate<AnyPass>& choose(std::span<const Candidate<AnyPass>* const> candidates, const Conv2dProblem& problem,

@@ -99,20 +99,24 @@ ForwardTables forward_tables(const Conv2dParams& p, const Frame& x, int64_t imag
   return tables;
 }
 
-int64_t square_count(int64_t height, int64_t width) { return (height + 1) / 2 * ((width + 1) / 2); }
+int64_t square_count(int64_t height, int64_t width, int64_t side) {
+  return (height + side - 1) / side * ((width + side - 1) / side);
+}
 
-Squares squares(const Frame& x, int32_t x_begin, const Frame& y, int64_t images) {
+Squares squares(const Frame& x, int32_t x_begin, const Frame& y, int64_t images, int64_t side, bool pool) {
   Squares squares;
-  squares.per_image = square_count(y.height, y.width);
+  squares.per_image = square_count(y.height, y.width, side);
+  const int64_t step = pool ? 2 : 1;
   for (int64_t n = 0; n < images; ++n) {
-    for (int64_t i = 0; i < y.height; i += 2) {
-      for (int64_t j = 0; j < y.width; j += 2) {
-        squares.x_offset.push_back(static_cast<int32_t>(n * x.size() + (i * x.full_width() + j) * x.channels) +
+    for (int64_t i = 0; i < y.height; i += side) {
+      for (int64_t j = 0; j < y.width; j += side) {
+        squares.x_offset.push_back(static_cast<int32_t>(n * x.size() + step * (i * x.full_width() + j) * x.channels) +
                                    x_begin);
-        for (int64_t k = 0; k < 4; ++k) {
-          const bool inside = i + k / 2 < y.height && j + k % 2 < y.width;
+        for (int64_t k = 0; k < side * side; ++k) {
+          const int64_t row = i + k / side, column = j + k % side;
+          const bool inside = row < y.height && column < y.width;
           squares.y_offset.push_back(static_cast<int32_t>(n * y.size()) +
-                                     (inside ? y.offset(i + k / 2, j + k % 2) : y.offset(i, j)));
+                                     (inside ? y.offset(row, column) : y.offset(i, j)));
         }
       }
     }

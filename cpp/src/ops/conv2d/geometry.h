@@ -37,15 +37,17 @@ struct ForwardTables {
 };
 ForwardTables forward_tables(const Conv2dParams& params, const Frame& x, int64_t images, PixelOrder order);
 
-/// The 2x2 squares that cover an output of height x width pixels, for Winograd's algorithm.
+/// The squares that cover an output, for Winograd's algorithm. Each is `side` pixels high and wide.
 struct Squares {
   int64_t per_image = 0;
-  Offsets x_offset;  // for each square: where the 4x4 pixels that it reads begin
-  Offsets y_offset;  // four for each square, one per pixel; a pixel outside the output has the offset of the first one
+  Offsets x_offset;  // for each square: where the pixels that it reads begin
+  Offsets y_offset;  // for each square: its pixels, row by row; one outside the output has the offset of the first one
 };
-int64_t square_count(int64_t height, int64_t width);
-/// x_begin is the offset in a frame of x at which the pixels of the first square begin. y is the plain output.
-Squares squares(const Frame& x, int32_t x_begin, const Frame& y, int64_t images);
+int64_t square_count(int64_t height, int64_t width, int64_t side);
+/// x_begin is the offset in a frame of x at which the pixels of the first square begin. y is the plain output. If it is
+/// the output of a 2x2 pool, a pixel of y stands for two rows and columns of what the pool reads, whose squares have
+/// sides of 2 * side.
+Squares squares(const Frame& x, int32_t x_begin, const Frame& y, int64_t images, int64_t side, bool pool);
 
 /// The offsets of the output pixels in consecutive frames of dy, in the given order.
 Offsets output_offsets(const Frame& dy, int64_t images, PixelOrder order);

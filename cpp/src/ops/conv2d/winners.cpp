@@ -29,6 +29,13 @@ double winners_speed(const Conv2dProblem& p, const Kernels& k) {
   return p.fusion.max_pool && p.params.groups == 1 && p.params.dilation_width == 1 && full >= 0.5 ? 3.2 * full : 0.0;
 }
 
+// The gradient of the input is written at places that follow no order, so it had best stay in the first cache.
+constexpr int64_t kFirstCacheFloats = 8192;
+double winners_data_speed(const Conv2dProblem& p, const Kernels& k) {
+  const int64_t size = p.params.in_height * p.params.in_width * p.params.in_channels;
+  return winners_speed(p, k) * (size <= kFirstCacheFloats ? 1.0 : 0.5);
+}
+
 // Where the vectors of a window begin, relative to the beginning of the window in the frame of x.
 Offsets vector_offsets(Operands& operands) {
   const Conv2dProblem& p = operands.problem();
@@ -143,8 +150,10 @@ OperandNeeds winners_weights_needs(const Conv2dProblem& p, const Kernels& k) {
 
 }  // namespace
 
-const DataCandidate kWinnersData = {
-    .name = "winners", .speed = winners_speed, .needs = winners_data_needs, .make = make_pass<DataPass, WinnersData>};
+const DataCandidate kWinnersData = {.name = "winners",
+                                    .speed = winners_data_speed,
+                                    .needs = winners_data_needs,
+                                    .make = make_pass<DataPass, WinnersData>};
 const WeightsCandidate kWinnersWeights = {.name = "winners",
                                           .speed = winners_speed,
                                           .needs = winners_weights_needs,
