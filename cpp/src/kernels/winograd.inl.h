@@ -7,8 +7,8 @@
 //         | 0 -1  1  0 |        | 1/2 -1/2  1/2 |
 //         | 0  1  0 -1 |        |  0    0    1  |
 // F(4x4, 3x3) reads a 6x6 patch, and takes 36 products where the direct sum takes 144. It multiplies polynomials by
-// their values at 0, a, -a, b, -b and infinity. For a = 3/4 and b = 3/2, rounding errors are a third of those of the
-// usual 1 and 2, because the powers of both are near 1:
+// their values at 0, a, -a, b, -b and infinity. With a = 3/4 and b = 3/2, rounding errors are smaller than with the
+// usual 1 and 2, because the powers of both are nearer to 1:
 //   B^T = | aabb    0   -aa-bb   0      1  0 |    G = | 1/aabb   0     0   |    A^T = | 1  1   1   1   1   0 |
 //         |  0    -abb   -bb     a      1  0 |        |  1/n   a/n   aa/n  |          | 0  a  -a   b  -b   0 |
 //         |  0     abb   -bb    -a      1  0 |        |  1/n  -a/n   aa/n  |          | 0  aa  aa  bb  bb  0 |
