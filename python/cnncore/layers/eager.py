@@ -10,8 +10,9 @@ import numpy as np
 from cnncore import _checks
 from cnncore._structure import flatten, map_structure, pack_like
 from cnncore.differentiation import current_recording, seen, value_of
-from cnncore.layers.custom import NoBatchAxisError, takes_training
+from cnncore.layers.custom import NoBatchAxisError
 from cnncore.layers.function import Function
+from cnncore.layers.host_call import takes_training
 from cnncore.layers.lowering import lower
 from cnncore.layers.protocols import AnyLayer
 from cnncore.layers.recorded import record
