@@ -128,7 +128,7 @@ class TestInitializers:
         kernel = initializers.Dirac()((3, 5, 2, 2))
         assert kernel.sum() == 2
         np.testing.assert_array_equal(kernel[1, 2], np.eye(2))
-        with pytest.raises(ValueError, match="rank 2 .for convolutions use Dirac."):
+        with pytest.raises(ValueError, match="expected a weight of rank 2"):
             initializers.Identity()((3, 3, 1, 1))
         with pytest.raises(ValueError, match="kernel of a convolution"):
             initializers.Dirac()((3, 3))
