@@ -414,6 +414,18 @@ class TestFiles:
         for described in (model, oracle):
             assert model_from_json(described.to_json()).output_shape == [(*ANY, 1), (None, 3)]
 
+    def test_two_inputs_of_related_sizes(self, tmp_path):
+        large, small = Input((None, None, 1)), Input((None, None, 1))
+        y = layers.Concatenate()([layers.MaxPooling2D(4)(large), small])
+        model = Model([large, small], layers.Conv2D(1, 1)(y))
+        model.compile("adam", "mse")
+        data = [images(2, 8, 12, 1), images(2, 2, 3, 1)], images(2, 2, 3, 1)
+        model.train_on_batch(*data)
+        model.save(tmp_path / "model.safetensors")
+        loaded = load_model(tmp_path / "model.safetensors")
+        assert loaded.train_on_batch(*data) == model.train_on_batch(*data)
+        np.testing.assert_array_equal(loaded.predict(data[0]), model.predict(data[0]))
+
     def test_an_older_description(self):
         """As Keras 2 wrote it."""
         conv = {"name": "c", "filters": 2, "kernel_size": [3, 3], "batch_input_shape": [None, None, None, 1]}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +23,13 @@ Key = tuple[tuple[int, ...], ...]  # the shapes of the samples of each input
 _MOST_NETWORKS = 16
 _MOST_BYTES = 1 << 30  # the estimated memory of the values between layers in all networks that are kept
 _SIZES_TO_TRY = (32, 64, 128, 256, 512, 1024, 48, 96, 224, 299, 7, 1)
+
+
+def _sizes_to_try(inputs: int) -> Iterator[tuple[int, ...]]:
+    """Sizes for each of several inputs: the same for all, then one that is a multiple of another."""
+    yield from ((size,) * inputs for size in _SIZES_TO_TRY)
+    if inputs > 1:
+        yield from itertools.islice(itertools.product((32, 64, 128, 16, 256), repeat=inputs), 625)
 
 
 class _Slot(NamedTuple):
@@ -115,9 +123,10 @@ class SizedNetworks:
             if self._last is not None:
                 return self.lowered_for(self._last)
             failed: ValueError | None = None
-            for size in _SIZES_TO_TRY:
+            for sizes in _sizes_to_try(len(self._wanted)):
+                pairs = zip(self._wanted, sizes, strict=True)
                 try:
-                    return self.lowered_for(tuple(filled((None, *shape), size)[1:] for shape in self._wanted))
+                    return self.lowered_for(tuple(filled((None, *shape), size)[1:] for shape, size in pairs))
                 except ValueError as error:
                     failed = failed or error
             raise ValueError(
