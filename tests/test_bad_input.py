@@ -132,7 +132,7 @@ BAD_UPDATES = {
     "sgd: lengths": (lambda: ops.sgd_update(zeros(4), zeros(5)), r"grads of shape \(4,\). Received: \(5,\)"),
     "sgd: no velocity": (
         lambda: ops.sgd_update(zeros(4), zeros(4), momentum=0.9),
-        "a velocity where momentum is not 0",
+        "expected a velocity, since momentum is not 0",
     ),
     "sgd: velocity": (
         lambda: ops.sgd_update(zeros(4), V, momentum=0.9, velocity=zeros(5)),
@@ -359,7 +359,7 @@ def test_train_step_refuses(name):
         (IMAGES[0], ValueError, r"x of shape \(5, 5, 6, 4\). Received: \(5, 6, 4\)"),
         (zeros(8, 5, 6, 3), ValueError, r"x of shape \(8, 5, 6, 4\). Received: \(8, 5, 6, 3\)"),
         (zeros(8, 5, 6, 4, dtype=np.float64), TypeError, "x of dtype uint8 or float32. Received: float64"),
-        (zeros(8, 5, 12, 4)[:, :, ::2], ValueError, "a C-contiguous x"),
+        (zeros(8, 5, 12, 4)[:, :, ::2], ValueError, "x to be C-contiguous"),
     ],
 )
 def test_forward_refuses(x, exception, message):

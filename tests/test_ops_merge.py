@@ -132,7 +132,7 @@ X = np.ones((2, 3, 4), np.float32)
             lambda: ops.merge([X, X[:, :2]], "add"),
             r"\[add\] expected shapes whose sizes along every axis are equal or 1\. Received: \(3, 4\), \(2, 4\)",
         ),
-        (lambda: ops.merge([X, X[:1]], "add"), r"\[add\] expected inputs of one batch size"),
+        (lambda: ops.merge([X, X[:1]], "add"), r"\[add\] expected inputs of the same batch size"),
         (lambda: ops.merge(X, "add"), r"\[add\] expected `inputs` to be a list of arrays"),
         (lambda: ops.merge([], "add"), r"\[add\] expected `inputs` to be a list of arrays"),
         (lambda: ops.merge([X, X, X], "subtract"), r"\[subtract\] expected two inputs. Received: 3"),
@@ -146,7 +146,7 @@ X = np.ones((2, 3, 4), np.float32)
         (lambda: ops.batch_dot(X, X, (1, 2)), r"\[dot\] expected axes of the same size"),
         (lambda: ops.batch_dot(X, X, 0), r"\[batch_dot\] expected `axes` to be an axis after the batch axis"),
         (lambda: ops.batch_dot(X, X, (1, 1, 1)), r"\[batch_dot\] expected `axes` to be an integer or two"),
-        (lambda: ops.batch_dot(X, X[:1]), r"\[dot\] expected inputs of one batch size"),
+        (lambda: ops.batch_dot(X, X[:1]), r"\[dot\] expected inputs of the same batch size"),
     ],
 )
 def test_wrong_input(call, message):

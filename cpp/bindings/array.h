@@ -1,4 +1,5 @@
-// NumPy arrays as borrowed views, after checks. Nothing is converted or copied here; cnncore.ops and models do that.
+// Checks of NumPy arrays, and conversions between them and the types of the core. Values are neither converted nor
+// copied here; the Python code does that before.
 #pragma once
 
 #include <pybind11/numpy.h>
@@ -25,7 +26,7 @@ inline Padding to_padding(const PaddingPairs& p) {
 
 inline Shape shape_of(const py::array& a) { return Shape(a.shape(), a.shape() + a.ndim()); }
 
-/// The shape of a batch of samples.
+/// Returns the shape of a batch of samples.
 inline Shape batched(int64_t batch, const Shape& sample) {
   Shape shape(sample.size() + 1);
   shape[0] = batch;
@@ -42,13 +43,13 @@ inline void check_rank(const char* op, const char* name, const py::array& a, int
   check(a.ndim() == rank, op, "expected ", name, " of rank ", rank, ". Received: shape ", to_string(shape_of(a)));
 }
 
-/// The values of a float32 array of the caller, which must be writable.
+/// Returns the values of an array of the caller. Throws std::invalid_argument if the array is read-only.
 inline float* writable(const char* op, const char* name, const Array& a) {
-  check(a.writeable(), op, "expected ", name, " to be writable");
+  check(a.writeable(), op, "expected ", name, " to be writable. Received: a read-only array");
   return const_cast<float*>(a.data());
 }
 
-/// The array, which must be float32 and C-contiguous. Otherwise a TypeError or ValueError; it is never copied.
+/// Returns the array itself, which must be float32 and C-contiguous. Otherwise Python gets a TypeError or a ValueError.
 inline Array float32(const char* op, const char* name, const py::array& a) {
   if (!py::isinstance<py::array_t<float>>(a))
     throw py::type_error(std::string(op) + "expected " + name +
@@ -57,13 +58,13 @@ inline Array float32(const char* op, const char* name, const py::array& a) {
   return py::reinterpret_borrow<Array>(a);
 }
 
-/// A new array. Large arrays are aligned to cache lines, which is faster for the kernels.
+/// Makes an array without setting its values. Large arrays are aligned to cache lines, so that kernels are faster.
 inline Array empty(const Shape& shape) {
   constexpr int64_t kSmall = 1024;
-  const int64_t count = element_count(shape);            // throws if it is too large
-  if (count >= std::numeric_limits<int64_t>::max() / 8)  // a text for every array would take time
+  const int64_t count = element_count(shape);            // throws an exception if it is too large
+  if (count >= std::numeric_limits<int64_t>::max() / 8)  // the text of the shape is made only if it is needed
     check(false, "[array] expected a result that fits memory. Received: shape ", to_string(shape));
-  if (count <= kSmall) return Array(shape);  // faster in NumPy
+  if (count <= kSmall) return Array(shape);  // NumPy allocates small arrays faster
   const size_t bytes = static_cast<size_t>(aligned_count<float>(std::max<int64_t>(count, 1))) * sizeof(float);
   void* data = take_block(bytes);
   const py::capsule owner(data, nullptr, [](PyObject* self) {
@@ -79,19 +80,19 @@ inline py::tuple to_tuple(const Shape& shape) {
   return t;
 }
 
-/// An array over memory that `owner` keeps alive.
+/// Makes an array whose values are in memory that belongs to `owner`. The array keeps `owner` alive.
 inline Array view(float* data, int64_t size, const py::object& owner) {
   return Array({size}, {sizeof(float)}, data, owner);
 }
 
-/// The values of a bias of `size` values, or null if there is none.
+/// Returns the values of a bias, which must have `size` values, or null if there is no bias.
 inline const float* bias_data(const char* op, const std::optional<Array>& bias, int64_t size) {
   if (!bias) return nullptr;
   check_shape(op, "bias", *bias, {size});
   return bias->data();
 }
 
-/// A gradient to return, or None if it is not needed.
+/// A gradient that is returned to Python, or None if it is not wanted.
 struct GradientArray {
   GradientArray(bool wanted, const Shape& shape) {
     if (!wanted) return;
@@ -102,12 +103,13 @@ struct GradientArray {
   float* data = nullptr;
 };
 
-/// The targets of `samples` samples of shape `output`: values (float32), or labels (int64), which do not have the last
-/// axis. The array must outlive the result.
+/// Returns the targets of `samples` samples for an output of shape `output`. y has either float32 values in the shape
+/// of the output, or int64 labels in this shape without the last axis. The array must exist as long as the result is
+/// used.
 inline Targets to_targets(const char* op, const py::array& y, int64_t samples, const Shape& output) {
-  check(y.ndim() >= 1 && y.shape(0) == samples, op, "expected as many targets as samples, ", samples,
-        ". Received: shape ", to_string(shape_of(y)));
-  check(y.flags() & py::array::c_style, op, "expected C-contiguous targets");
+  check(y.ndim() >= 1 && y.shape(0) == samples, op, "expected targets for ", samples, " samples. Received: shape ",
+        to_string(shape_of(y)));
+  check(y.flags() & py::array::c_style, op, "expected C-contiguous targets. Received: an array in another order");
   if (py::isinstance<py::array_t<int64_t>>(y)) {
     Shape labels{samples};
     labels.insert(labels.end(), output.begin(), output.end() - 1);
@@ -118,8 +120,8 @@ inline Targets to_targets(const char* op, const py::array& y, int64_t samples, c
     throw py::type_error(std::string(op) +
                          "expected targets of dtype int64 or float32. Received: " + std::string(py::str(y.dtype())));
   const int64_t outputs = element_count(output);
-  check(y.size() == samples * outputs, op, "expected targets with ", outputs, " values a sample. Received: shape ",
-        to_string(shape_of(y)));
+  check(y.size() == samples * outputs, op, "expected targets with ", outputs,
+        " values for each sample. Received: shape ", to_string(shape_of(y)));
   return {nullptr, static_cast<const float*>(y.data())};
 }
 

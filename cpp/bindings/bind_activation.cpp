@@ -1,4 +1,4 @@
-// Activations of arrays, and PReLU.
+// Activation functions of arrays, and PReLU.
 #include <optional>
 
 #include "array.h"
@@ -19,12 +19,12 @@ ActivationSpec activation_spec(const std::string& kind, float alpha, float max_v
   return spec;
 }
 
-// Of x and y the one that backward reads, with the shape of the result.
+// Returns the array that the backward pass reads: x or y.
 const Array& saved_by_forward(const char* op, const ActivationSpec& spec, const std::optional<Array>& x,
                               const std::optional<Array>& y) {
   const std::optional<Array>& saved = needs_input(spec) ? x : y;
   check(saved.has_value(), op, "expected the ", needs_input(spec) ? "input x" : "output y", " of '",
-        to_string(spec.kind), "'");
+        to_string(spec.kind), "'. Received: None");
   return *saved;
 }
 

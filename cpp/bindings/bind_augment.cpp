@@ -1,4 +1,4 @@
-// Augmentation: batches of images (samples, height, width, channels), uint8 or float32, in and out.
+// Augmentation of batches of images: arrays (samples, height, width, channels) of uint8 or float32.
 #include "array.h"
 #include "cnncore/augment.h"
 
@@ -11,12 +11,14 @@ using Boxes = Values<int64_t>;
 
 ImageBatch batch_of(const char* op, const py::array& x) {
   check_rank(op, "images", x, 4);
-  check(x.flags() & py::array::c_style, op, "expected C-contiguous images");
-  check(x.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_, op, "expected aligned images");
+  check(x.flags() & py::array::c_style, op, "expected C-contiguous images. Received: an array in another order");
+  check(x.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_, op,
+        "expected an array that is aligned in memory. Received: one that is not");
   return {x.shape(0), x.shape(1), x.shape(2), x.shape(3)};
 }
 
-// Calls run(x, y) with pointers to the images and to a new array of this shape and of their type, without the GIL.
+// Makes an array of this shape and of the type of x, and calls run(from, to) without the GIL. `from` are the values of
+// x, and `to` those of the new array.
 template <class Run>
 py::array map_images(const char* op, const py::array& x, const Shape& shape, Run&& run) {
   if (py::isinstance<py::array_t<uint8_t>>(x)) {

@@ -1,4 +1,4 @@
-// Graphs and the parameters of layers.
+// Graphs, and the parameters of layers.
 #include "array.h"
 #include "graph/op.h"
 #include "host_op.h"
@@ -8,7 +8,8 @@ namespace {
 
 bool is_list(const py::handle& value) { return py::isinstance<py::tuple>(value) || py::isinstance<py::list>(value); }
 
-// Numbers of a list, of lists in a list likewise: ((1, 2), (3, 4)) is 1, 2, 3, 4.
+// Appends the numbers of a list, and of lists inside it: ((1, 2), (3, 4)) gives 1, 2, 3, 4. `integers` becomes false if
+// one of them is no integer.
 void append_numbers(const std::string& name, const py::handle& value, std::vector<double>& numbers, bool& integers) {
   if (is_list(value)) {
     for (const py::handle item : value) append_numbers(name, item, numbers, integers);
@@ -39,7 +40,7 @@ Attribute to_attribute(const std::string& name, const py::handle& value) {
     int overflow = 0;
     const long long number = PyLong_AsLongLongAndOverflow(index.ptr(), &overflow);
     if (overflow == 0) return static_cast<int64_t>(number);
-    // seeds are 64 bits without a sign
+    // The number may be a seed, which has 64 bits without a sign.
     const unsigned long long large = PyLong_AsUnsignedLongLong(index.ptr());
     if (PyErr_Occurred()) {
       PyErr_Clear();
@@ -79,7 +80,7 @@ void bind_parameters(py::module_& m) {
       .def(
           "view",
           [](const std::shared_ptr<Parameters>& p, size_t index) {
-            auto loan = std::make_unique<Parameters::Loan>(p, index);  // while the array lives
+            auto loan = std::make_unique<Parameters::Loan>(p, index);  // exists as long as the array
             float* data = loan->data();
             const py::capsule owner(loan.release(), [](void* held) { delete static_cast<Parameters::Loan*>(held); });
             const Shape& shape = p->shapes()[index];
@@ -116,7 +117,7 @@ void bind_graph(py::module_& m) {
   py::class_<Graph>(m, "GraphBuilder")
       .def(py::init<>())
       .def("input", &Graph::input, py::arg("shape"))
-      .def("add", add)  // kind, inputs, layer; without names, since an attribute may be called kind as well
+      .def("add", add)  // kind, inputs and layer have no names, since an attribute may be called kind, too
       .def("output_shape", [](const Graph& g, int tensor) { return to_tuple(g.shape(tensor)); }, py::arg("tensor"));
   bind_parameters(m);
   m.def(

@@ -1,4 +1,4 @@
-// Loss: a LossSpec, and its values and gradients on arrays without a network.
+// The class Loss: a LossSpec with methods that compute its values and gradients for arrays.
 #include "array.h"
 
 namespace cnncore {
@@ -26,13 +26,13 @@ std::string name_of(Reduction reduction) {
   return "";
 }
 
-// Arrays that a loss compares: `samples` is the first axis, a row the last.
+// The arrays that a loss compares. Their last axis is a row.
 struct Compared {
-  Shape shape;  // of one loss a row
+  Shape shape;  // that of an array with one value for each row
   int64_t rows, cols;
   Array y_pred;
   Targets targets;
-  std::vector<float> weights;  // one a row, or none
+  std::vector<float> weights;  // one for each row, or empty
 
   const float* row_weight() const { return weights.empty() ? nullptr : weights.data(); }
 };
@@ -42,20 +42,21 @@ Targets row_targets(const LossSpec& loss, const py::array& y_true, const Compare
   const Shape expected = sparse ? c.shape : shape_of(c.y_pred);
   const std::string op = std::string("[") + to_string(loss.kind) + "] ";
   check_shape(op.c_str(), "y_true", y_true, expected);
-  check(y_true.flags() & py::array::c_style, op, "expected y_true to be C-contiguous");
+  check(y_true.flags() & py::array::c_style, op, "expected y_true to be C-contiguous. Received: another order");
   if (!sparse) return {nullptr, float32(op.c_str(), "y_true", y_true).data()};
   if (!py::isinstance<py::array_t<int64_t>>(y_true))
     throw py::type_error(op + "expected labels of dtype int64. Received: " + std::string(py::str(y_true.dtype())));
   return {static_cast<const int64_t*>(y_true.data()), nullptr};
 }
 
-// Weights of rows, or of what several rows belong to: of samples, for images.
+// Returns the weights of rows. `sample_weight` may have fewer axes, such as a weight for each sample, which is then
+// that of all rows of the sample.
 std::vector<float> row_weights(const py::array& sample_weight, const Compared& c) {
   const Array w = float32("[loss] ", "sample_weight", sample_weight);
   const Shape shape = shape_of(w);
   check(shape.size() <= c.shape.size() && std::equal(shape.begin(), shape.end(), c.shape.begin()),
-        "[loss] expected sample_weight for rows of shape ", to_string(c.shape),
-        ", or for their first axes. Received: shape ", to_string(shape));
+        "[loss] expected sample_weight of shape ", to_string(c.shape), ", or of its first axes. Received: shape ",
+        to_string(shape));
   std::vector<float> weights(static_cast<size_t>(c.rows));
   const int64_t each = w.size() > 0 ? c.rows / w.size() : 1;
   for (int64_t r = 0; r < c.rows; ++r) weights[static_cast<size_t>(r)] = w.data()[r / each];

@@ -1,16 +1,16 @@
-// Layers of several inputs: lists of arrays, the first axis of each being the batch.
+// Ops with several inputs, which are lists of arrays. The first axis of each array is that of the batch.
 #include "array.h"
 
 namespace cnncore {
 namespace {
 
 Shape sample_shape(const char* op, const py::array& a) {
-  check(a.ndim() >= 2, op, "expected inputs of rank 2 or more, the batch first. Received: shape ",
+  check(a.ndim() >= 2, op, "expected inputs of rank 2 or more, with the batch axis in front. Received: shape ",
         to_string(shape_of(a)));
   return Shape(a.shape() + 1, a.shape() + a.ndim());
 }
 
-// The inputs' sample shapes and data, all of one batch size.
+// The values of the inputs and the shapes of their samples. All inputs have the same batch size.
 struct Inputs {
   Inputs(const char* op, const std::vector<Array>& arrays) {
     check(!arrays.empty(), op, "expected at least one input");
@@ -18,7 +18,7 @@ struct Inputs {
     for (const Array& a : arrays) {
       shapes.push_back(sample_shape(op, a));
       data.push_back(a.data());
-      check(a.shape(0) == batch, op, "expected inputs of one batch size. Received: shapes ",
+      check(a.shape(0) == batch, op, "expected inputs of the same batch size. Received: shapes ",
             to_string(shape_of(arrays[0])), ", ", to_string(shape_of(a)));
     }
   }
@@ -27,7 +27,7 @@ struct Inputs {
   std::vector<const float*> data;
 };
 
-// New arrays of the inputs' shapes.
+// New arrays of the shapes of the inputs.
 struct Gradients {
   explicit Gradients(const Inputs& inputs) {
     for (const Shape& shape : inputs.shapes) {

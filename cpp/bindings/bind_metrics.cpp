@@ -1,10 +1,10 @@
-// What metrics count, over the last axis of predictions.
+// Functions for metrics that look at the values along the last axis of predictions.
 #include "array.h"
 
 namespace cnncore {
 namespace {
 
-// The shape of one value a row of y_pred.
+// Returns the shape of an array with one value for each row of y_pred.
 Shape row_shape(const char* op, const Array& y_pred) {
   check(y_pred.ndim() >= 1 && y_pred.shape(y_pred.ndim() - 1) >= 1, op,
         "expected predictions with values on their last axis. Received: shape ", to_string(shape_of(y_pred)));

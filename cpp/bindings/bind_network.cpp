@@ -1,4 +1,4 @@
-// Networks: arrays in, arrays out, the GIL released.
+// Networks. While they compute, the GIL is released.
 #include <algorithm>
 #include <cmath>
 
@@ -7,20 +7,22 @@
 namespace cnncore {
 namespace {
 
-// x (samples, *input_shape), uint8 or float32, C-contiguous. The array must outlive the result.
+// Returns the images of x, an array (samples, *input_shape) of uint8 or float32. The array must exist as long as the
+// result is used.
 Images to_images(const char* op, const py::array& x, const Shape& sample) {
   const auto rank = static_cast<py::ssize_t>(sample.size()) + 1;
   if (x.ndim() != rank || !std::equal(sample.begin(), sample.end(), x.shape() + 1))
     check_shape(op, "x", x, batched(x.ndim() ? x.shape(0) : 0, sample));
-  check(x.flags() & py::array::c_style, op, "expected a C-contiguous x");
-  check(x.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_, op, "expected an aligned x");
+  check(x.flags() & py::array::c_style, op, "expected x to be C-contiguous. Received: an array in another order");
+  check(x.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_, op,
+        "expected x to be aligned in memory. Received: an array that is not");
   if (py::isinstance<py::array_t<uint8_t>>(x)) return {static_cast<const uint8_t*>(x.data()), nullptr, x.shape(0)};
   if (py::isinstance<py::array_t<float>>(x)) return {nullptr, static_cast<const float*>(x.data()), x.shape(0)};
   throw py::type_error(std::string(op) +
                        "expected x of dtype uint8 or float32. Received: " + std::string(py::str(x.dtype())));
 }
 
-// One array for each input of the network, from whatever a caller passed.
+// Returns the arrays of a list or tuple. Anything else is a TypeError.
 std::vector<py::array> to_arrays(const char* op, const py::object& x) {
   std::vector<py::array> arrays;
   if (py::isinstance<py::list>(x) || py::isinstance<py::tuple>(x)) {
@@ -65,7 +67,7 @@ py::list forward(Network& net, const py::object& x, bool training) {
 
 using Indices = py::array_t<int64_t, py::array::c_style>;
 
-// A loss that Python computes on a whole batch.
+// Makes a loss that calls a Python function with a whole batch.
 BatchLoss python_loss(const py::object& function, const py::object& y, const py::object& sample_weight,
                       const std::optional<Indices>& indices, const Shape& output) {
   return [function, y, sample_weight, indices, output](int64_t size, const float* y_pred, float* dy_pred) {

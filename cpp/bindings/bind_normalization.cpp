@@ -1,4 +1,4 @@
-// Normalization: arrays of any rank whose last axes are normalized or hold the channels.
+// Batch, layer and group normalization of arrays of any rank.
 #include <optional>
 
 #include "array.h"
@@ -77,7 +77,8 @@ void bind_batch(py::module_& m) {
       py::arg("gamma").noconvert(), py::arg("epsilon"));
 }
 
-// x seen as rows of the product of its last `axes` sizes; gamma and beta have that many values.
+// Returns the sizes of x as a matrix: a row has the values along the last `axes` axes. gamma and beta have the size of
+// a row.
 LayerNormParams layer_params(const char* op, const Array& x, int64_t axes, float epsilon) {
   check(axes >= 1 && axes <= x.ndim(), op, "expected a number of axes between 1 and the rank of x, ", x.ndim(),
         ". Received: ", axes);

@@ -1,5 +1,5 @@
-// The stateless ops: each checks shapes, releases the GIL and computes. Here are two losses and two optimizers, and the
-// list of all ops.
+// Functions of arrays that have no state: two losses, the steps of two optimizers, and inverses of matrices. bind_ops()
+// also adds those of the other files.
 #include <algorithm>
 #include <optional>
 
@@ -44,7 +44,7 @@ void bind_updates(py::module_& m) {
          float momentum, bool nesterov) {
         check_shape("[sgd] ", "grads", grads, shape_of(params));
         if (velocity) check_shape("[sgd] ", "velocity", *velocity, shape_of(params));
-        check(velocity || momentum == 0.0f, "[sgd] expected a velocity where momentum is not 0");
+        check(velocity || momentum == 0.0f, "[sgd] expected a velocity, since momentum is not 0. Received: None");
         sgd_update(params.size(), writable("[sgd] ", "params", params), grads.data(),
                    velocity ? writable("[sgd] ", "velocity", *velocity) : nullptr, learning_rate, momentum, nesterov);
       },

@@ -1,4 +1,4 @@
-// The optimizers' update rules.
+// The classes of optimizers.
 #include "array.h"
 
 namespace cnncore {

@@ -1,4 +1,4 @@
-// Pooling of arrays.
+// Max pooling and average pooling of arrays.
 #include "array.h"
 
 namespace cnncore {

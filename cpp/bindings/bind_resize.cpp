@@ -1,4 +1,4 @@
-// Padding, cropping, permutation, upsampling, global pooling; dropout and noise.
+// Zero padding, cropping, permutation, upsampling, global pooling, dropout and noise of arrays.
 #include "array.h"
 
 namespace cnncore {
@@ -11,7 +11,7 @@ ImageSize image_size(const char* op, const Shape& shape) {
   return {shape[1], shape[2], shape[3]};
 }
 
-// A new array of this shape, filled by `compute` without the GIL.
+// Makes an array of this shape, and calls compute(values) without the GIL to set its values.
 template <class Function>
 Array computed(const Shape& shape, Function compute) {
   Array y = empty(shape);

@@ -7,7 +7,8 @@
 namespace cnncore {
 namespace {
 
-// Python objects may only be dropped with the GIL held, and the last reference to an op may go anywhere.
+// A Python function. A reference to it must only be deleted with the GIL held, while the op that has the reference may
+// be deleted by any thread. So the destructor takes the GIL.
 class Callable {
  public:
   explicit Callable(py::object function) : function_(std::move(function)) {}
@@ -45,7 +46,8 @@ void copy_result(const std::string& layer, const char* what, const py::handle& r
   const auto array = py::array_t<float, py::array::c_style | py::array::forcecast>::ensure(result);
   if (!array) {
     PyErr_Clear();
-    fail("layer \"", layer, "\": expected an array as ", what);
+    fail("layer \"", layer, "\": expected an array as ", what,
+         ". Received: ", std::string(py::str(py::type::of(result).attr("__name__"))));
   }
   check(array.size() == size, "layer \"", layer, "\": expected ", what, " of ", size, " values. Received: shape ",
         to_string(shape_of(array)));
@@ -60,9 +62,10 @@ class HostStep : public Step {
         output_(output),
         training_(context.purpose == Purpose::training),
         parameters_(context.parameters) {
-    check(!context.backward || m.backward->exists(), "layer \"", m.layer,
-          "\": it has no backward pass, so it can be used in inference, but what comes before it cannot be trained. "
-          "Give it a method backward(x, dy), or set trainable = False on the layers before it.");
+    check(
+        !context.backward || m.backward->exists(), "layer \"", m.layer,
+        "\": it has no backward pass, so layers before it cannot be trained. Give it a method backward(x, dy), or set "
+        "trainable = False for the layers before it.");
     size_ = element_count(output);
     for (size_t i = 0; i < inputs.size(); ++i) {
       input_at_.push_back(input_size_);
@@ -106,7 +109,7 @@ class HostStep : public Step {
     }
   }
   int64_t gradient_tasks() const override { return static_cast<int64_t>(parameters_.size()); }
-  Range gradient(int64_t task, const BatchView&, float*) const override {  // join_gradient has written it
+  Range gradient(int64_t task, const BatchView&, float*) const override {  // join_gradient has written the gradient
     const ParameterRef& parameter = parameters_[static_cast<size_t>(task)];
     return {parameter.grad, parameter.grad ? parameter.size : 0};
   }
@@ -125,8 +128,8 @@ class HostStep : public Step {
   bool training_;
   std::vector<ParameterRef> parameters_;
   int64_t size_ = 0, input_size_ = 0;
-  std::vector<int64_t> input_at_;  // where the gradients of the inputs begin, in floats a sample
-  mutable int64_t samples_ = 0;    // of the batch; training plans run one at a time
+  std::vector<int64_t> input_at_;  // where the gradients of the inputs begin, in floats for each sample
+  mutable int64_t samples_ = 0;    // the size of the batch, for backward(); only one training step runs at a time
 };
 
 class HostOp : public Op {
@@ -153,7 +156,7 @@ int add_host_op(Graph& graph, const std::vector<int>& inputs, const std::string&
     return attributes.contains(name) ? py::object(attributes[name]) : py::object(py::none());
   };
   HostMeaning m{layer, std::make_shared<Callable>(get("forward")), std::make_shared<Callable>(get("backward")), {}};
-  check(m.forward->exists(), "layer \"", layer, "\": [host] expected a function `forward`");
+  check(m.forward->exists(), "layer \"", layer, "\": [host] expected a function `forward`. Received: None");
   if (!get("parameters").is_none()) m.parameters = get("parameters").cast<std::vector<Shape>>();
   std::vector<int64_t> weights;
   if (!get("weights").is_none()) weights = get("weights").cast<std::vector<int64_t>>();

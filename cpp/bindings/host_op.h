@@ -1,12 +1,18 @@
-// An op that calls Python: a user's own layer, on whole batches.
+// An op that calls Python functions with whole batches. Layers and functions that users write become such ops.
 #pragma once
 
 #include "array.h"
 
 namespace cnncore {
 
-/// Attributes: forward(list of arrays, training) -> array, backward(list of arrays, dy) -> list of the gradients of the
-/// inputs and then of the parameters (None: inference only), shape (of an output sample), parameters (list of shapes).
+/// Adds such an op to a graph. Attributes:
+///   forward     a function (list of arrays, training) that returns an array
+///   backward    a function (list of arrays, dy) that returns the list of the gradients of the inputs, followed by
+///   those
+///               of the parameters; without it the op can only be used in inference
+///   shape       the shape of a sample of the output
+///   parameters  the shapes of the parameters
+///   weights, trainable  as for all ops
 int add_host_op(Graph& graph, const std::vector<int>& inputs, const std::string& layer, const py::kwargs& attributes);
 
 }  // namespace cnncore

@@ -1,4 +1,4 @@
-// The module cnncore._core: runtime, ops, optimizers, network.
+// The Python module cnncore._core, which gives access to the C++ library.
 #include "array.h"
 
 namespace cnncore {

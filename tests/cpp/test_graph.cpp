@@ -62,8 +62,12 @@ TEST_CASE("graph: what makes no sense is refused by name") {
           [](Chain& g) { g.dropout(g.input({4}), 1.0f, 0, "d"); });
   refuses("layer \"x\": [activation] expected no attribute of this name. Received: slope",
           [](Chain& g) { g.graph.add("activation", {g.input({4})}, "x", {{"kind", "relu"}, {"slope", 2}}); });
-  refuses("layer \"x\": [permute] expected the attribute dims, which is missing",
+  refuses("layer \"x\": [permute] expected the attribute dims. Received: no attribute of this name",
           [](Chain& g) { g.graph.add("permute", {g.input({4, 3})}, "x"); });
+  refuses("layer \"x\": [dense] expected the attribute units to be a whole number. Received: many",
+          [](Chain& g) { g.graph.add("dense", {g.input({4})}, "x", {{"units", "many"}}); });
+  refuses("layer \"x\": [dense] expected the attribute use_bias to be true or false. Received: a list of 2 numbers",
+          [](Chain& g) { g.graph.add("dense", {g.input({4})}, "x", {{"units", 2}, {"use_bias", {1, 0}}}); });
 }
 
 TEST_CASE("network: outputs that are no tensors are refused") {

@@ -250,9 +250,8 @@ TEST_CASE("train_step refuses what makes no sense, and changes nothing") {
   int64_t indices[2] = {3, -1};
   refuses("[train_step] expected indices in [0, 8). Received: -1", [&](B b, L, O) { b.indices = indices, b.size = 2; });
   refuses(
-      "[train_step] expected integer labels for sparse_categorical_crossentropy and float targets for the other "
-      "losses, "
-      "for output 0",
+      "[train_step] expected labels for sparse_categorical_crossentropy, and values for all other losses. Received: "
+      "labels for output 0",
       [](B, L l, O) { l.kind = LossKind::mean_squared_error; });
   std::vector<int64_t> labels(8, 3);
   labels[5] = 10;

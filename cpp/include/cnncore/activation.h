@@ -1,4 +1,4 @@
-// Activations that are computed element by element, and softmax and log_softmax over the last axis.
+// Activation functions. softmax and log_softmax work on rows (the last axis), all others on each value by itself.
 #pragma once
 
 #include <cstdint>
@@ -10,15 +10,15 @@
 
 namespace cnncore {
 
-/// The activation with this name in Keras: "relu", "leaky_relu", "silu" or "swish", ...; "gelu_tanh" is
+/// Returns the activation with this name in Keras, such as "relu", "silu" or "swish". "gelu_tanh" is
 /// gelu(approximate=True). Throws std::invalid_argument for another name.
 Activation parse_activation(std::string_view name);
 const char* to_string(Activation activation);
 
-/// Throws std::invalid_argument if a parameter makes no sense for the kind.
+/// Throws std::invalid_argument if a parameter has a value that the kind does not allow.
 void validate(const ActivationSpec& spec);
 
-/// Whether backward reads the input x. Otherwise it reads the output y only.
+/// Whether the backward pass reads the input x. Otherwise it reads only the output y.
 constexpr bool needs_input(const ActivationSpec& spec) {
   switch (spec.kind) {
     case Activation::gelu:
@@ -31,26 +31,28 @@ constexpr bool needs_input(const ActivationSpec& spec) {
   }
 }
 
-/// Whether y[i] depends on x[i] alone. softmax and log_softmax depend on a whole row.
+/// Whether y[i] depends on x[i] alone. In softmax and log_softmax it depends on a whole row.
 constexpr bool is_pointwise(const ActivationSpec& spec) {
   return spec.kind != Activation::softmax && spec.kind != Activation::log_softmax;
 }
 
-/// y = f(x) over (rows, cols); softmax and log_softmax are taken over each row. x and y may be the same array.
+/// Computes y = f(x) for an array (rows, cols). x and y may be the same array.
 void activation(const ActivationSpec& spec, int64_t rows, int64_t cols, const float* x, float* y);
 
-/// dx = f'(x) dy, from the input x (null unless needs_input) or the output y (null if needs_input) of the forward pass.
+/// Computes dx = f'(x) dy from the input x of the forward pass if needs_input(spec), otherwise from its output y. The
+/// array that is not needed may be null.
 void activation_backward(const ActivationSpec& spec, int64_t rows, int64_t cols, const float* x, const float* y,
                          const float* dy, float* dx);
 
-/// d2 = f''(x) element by element, from the array that backward reads. Only for pointwise kinds.
+/// Computes the second derivative d2 = f''(x) of each value, from the array that the backward pass reads. The kind must
+/// be pointwise.
 void activation_second(const ActivationSpec& spec, int64_t size, const float* x, const float* y, float* d2);
 
-/// PReLU for a batch: y = x where x > 0, otherwise alpha * x. alpha has the shape of a sample, or 1 along axes whose
-/// places share one alpha.
+/// PReLU for a batch: y = x where x > 0, and y = alpha * x elsewhere. alpha has the shape of a sample, or length 1
+/// along axes where all values have the same alpha.
 void prelu(const Shape& sample, const Shape& alpha_shape, int64_t batch, const float* x, const float* alpha, float* y);
 
-/// Computes dx (skipped if null), and dalpha, which is the sum over the batch and the shared axes.
+/// Computes dx, unless it is null, and dalpha, which is summed over the batch and the shared axes.
 void prelu_backward(const Shape& sample, const Shape& alpha_shape, int64_t batch, const float* x, const float* alpha,
                     const float* dy, float* dx, float* dalpha);
 

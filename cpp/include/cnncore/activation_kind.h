@@ -1,4 +1,5 @@
-// The activations and their parameters. A header of its own because kernels include it: no library headers here.
+// The activation functions and their parameters. Kernels include this header, so it must not include the standard
+// library.
 #pragma once
 
 namespace cnncore {
@@ -14,8 +15,8 @@ enum class Activation {
   elu,
   selu,
   celu,
-  gelu,       // x times the normal distribution function
-  gelu_tanh,  // its approximation by a tanh
+  gelu,       // x times the probability that a standard normal number is less than x
+  gelu_tanh,  // an approximation of gelu by a tanh
   silu,
   mish,
   hard_sigmoid,
@@ -27,7 +28,7 @@ enum class Activation {
   log_softmax,
 };
 
-/// An activation with its parameters; a kind alone stands for Keras' defaults.
+/// An activation with its parameters. If it is made of a kind alone, the parameters are Keras' defaults.
 ///   relu, leaky_relu, relu6   y = min(x, max_value) where x > threshold, else alpha * (x - threshold)
 ///   elu                       y = x where x > 0, else alpha * (e^x - 1)
 ///   celu                      y = x where x > 0, else alpha * (e^(x / alpha) - 1)
@@ -38,7 +39,7 @@ struct ActivationSpec {
   float threshold = 0.0f;
 
   constexpr ActivationSpec() = default;
-  constexpr ActivationSpec(Activation activation) : kind(activation) {  // NOLINT: a kind is a spec
+  constexpr ActivationSpec(Activation activation) : kind(activation) {  // NOLINT: converts a kind on purpose
     if (kind == Activation::leaky_relu) alpha = 0.2f;
     if (kind == Activation::elu || kind == Activation::celu) alpha = 1.0f;
     if (kind == Activation::relu6) max_value = 6.0f;

@@ -1,4 +1,4 @@
-// What an op is told when it is added to a graph: named values, the same words in C++ and in Python.
+// The attributes of an op that is added to a graph: values with names. The names are the same in C++ and in Python.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 
 namespace cnncore {
 
-/// A value: a truth value, a whole number, a real number, a text, or a list of numbers.
+/// The value of an attribute: a truth value, a whole number, a real number, a text, or a list of numbers.
 class Attribute {
  public:
   using Integers = std::vector<int64_t>;
@@ -34,7 +34,7 @@ class Attribute {
   std::variant<bool, int64_t, double, std::string, Integers, Reals> value_;
 };
 
-/// {{"filters", 32}, {"kernel_size", {3, 3}}, {"activation", "relu"}}
+/// Attributes by name, for example {{"filters", 32}, {"kernel_size", {3, 3}}, {"activation", "relu"}}.
 using Attributes = std::map<std::string, Attribute, std::less<>>;
 
 }  // namespace cnncore

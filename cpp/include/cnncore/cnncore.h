@@ -1,4 +1,4 @@
-// Everything a C++ program needs: small CNNs trained and run on a CPU.
+// Includes all public headers of cnncore, a library that trains and runs small CNNs on a CPU.
 #pragma once
 
 #include "cnncore/activation.h"

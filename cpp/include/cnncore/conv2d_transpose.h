@@ -1,5 +1,5 @@
-// Transposed two-dimensional convolution: computes what the gradient of a convolution's input is, and makes images
-// larger.
+// Transposed two-dimensional convolution, which makes images larger. The backward pass of a convolution computes the
+// gradient of its input in the same way.
 #pragma once
 
 #include "cnncore/precision.h"
@@ -7,9 +7,10 @@
 
 namespace cnncore {
 
-/// x (batch, in_height, in_width, in_channels), kernel (kernel_height, kernel_width, filters, in_channels), bias
-/// (filters), y (batch, out_height, out_width, filters). `padding` is cut off the output, output_padding (less than the
-/// stride) adds rows and columns at its bottom and right:
+/// The sizes of a transposed convolution. The arrays have the shapes x (batch, in_height, in_width, in_channels),
+/// kernel (kernel_height, kernel_width, filters, in_channels), bias (filters), y (batch, out_height, out_width,
+/// filters). `padding` says how many rows and columns are cut off the output, and output_padding how many are added at
+/// its bottom and on its right, which must be fewer than the stride:
 ///   out_height = (in_height - 1) * stride_height + (kernel_height - 1) * dilation_height + 1
 ///                - padding.top - padding.bottom + output_padding_height
 struct Conv2dTransposeParams {
@@ -22,15 +23,17 @@ struct Conv2dTransposeParams {
   Precision precision = Precision::float32;
 };
 
-/// {out_height, out_width, filters}; throws std::invalid_argument for parameters that make no sense.
+/// Returns {out_height, out_width, filters}. Throws std::invalid_argument if a parameter is out of range, or the whole
+/// output would be cut off.
 Shape conv2d_transpose_output_shape(const Conv2dTransposeParams& params);
 
-/// Each x[n, i, j, c] adds x * kernel[ky, kx, f, c] to y[n, i * stride + ky * dilation - top, ..., f], which begins as
-/// bias[f]. bias may be null.
+/// Computes y, which begins as bias[f]: each x[n, i, j, c] adds x[n, i, j, c] * kernel[ky, kx, f, c] to
+/// y[n, i * stride + ky * dilation - top, ..., f]. bias may be null.
 void conv2d_transpose(const Conv2dTransposeParams& params, int64_t batch, const float* x, const float* kernel,
                       const float* bias, float* y);
 
-/// Computes dx, dkernel and dbias from dy = dL/dy, and overwrites what they held. Each is skipped if it is null.
+/// Computes the gradients dx, dkernel and dbias from dy, the gradient of y. Gradients whose pointers are null are not
+/// computed.
 void conv2d_transpose_backward(const Conv2dTransposeParams& params, int64_t batch, const float* x, const float* kernel,
                                const float* dy, float* dx, float* dkernel, float* dbias);
 

@@ -1,4 +1,4 @@
-// Layers with several inputs. Shapes are those of samples, without the batch axis.
+// Ops with several inputs. Shapes are those of samples, without the batch axis.
 #pragma once
 
 #include <string_view>
@@ -10,26 +10,28 @@ namespace cnncore {
 
 enum class Merge { add, subtract, multiply, average, maximum, minimum };
 
-/// The names above; throws std::invalid_argument for another one.
+/// Returns the kind with one of the names above. Throws std::invalid_argument for another name.
 Merge parse_merge(std::string_view name);
 const char* to_string(Merge kind);
 
-/// y = x[0] op x[1] op ... over a batch, with NumPy's broadcasting of the shapes.
+/// Combines the values at the same place of all inputs. Shapes are broadcast as in NumPy.
 Shape merge_output_shape(Merge kind, const std::vector<Shape>& inputs);
 void merge(Merge kind, const std::vector<Shape>& inputs, int64_t batch, const float* const* x, float* y);
 
-/// Computes dx[i] from dy, summed over the axes along which input i was repeated. Entries of dx that are null are
-/// skipped. If several inputs are equally large (small), the first one gets the gradient.
+/// Computes the gradient dx[i] of each input i from dy, summed over the axes along which the input was repeated.
+/// Gradients whose pointers are null are not computed. If several inputs of a maximum (minimum) have the largest
+/// (smallest) value, the first of them gets the gradient.
 void merge_backward(Merge kind, const std::vector<Shape>& inputs, int64_t batch, const float* const* x, const float* dy,
                     float* const* dx);
 
-/// The inputs one after another along an axis of the sample. A negative axis counts from the last one.
+/// Joins the inputs along an axis of the sample; axis 0 is the first one after the batch. A negative axis counts from
+/// the last one.
 Shape concatenate_output_shape(int axis, const std::vector<Shape>& inputs);
 void concatenate(int axis, const std::vector<Shape>& inputs, int64_t batch, const float* const* x, float* y);
 void concatenate_backward(int axis, const std::vector<Shape>& inputs, int64_t batch, const float* dy, float* const* dx);
 
-/// Products of two inputs, summed over an axis of each sample (counted from 0). With `normalize`, the vectors are
-/// divided by their length first.
+/// The dot products of the vectors along one axis of each input; axis 0 is the first one after the batch. With
+/// `normalize`, the vectors are divided by their lengths first.
 struct DotParams {
   Shape x1, x2;
   int axis_1 = 0, axis_2 = 0;

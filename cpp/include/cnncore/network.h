@@ -1,4 +1,4 @@
-// A whole network: any graph of ops, planned once, and executed in one call for each batch.
+// A network: a graph of ops, which is planned once and then runs each batch in one call.
 #pragma once
 
 #include <functional>
@@ -20,7 +20,7 @@ namespace cnncore {
 
 class Op;
 
-/// Ops and the tensors between them, appended in topological order.
+/// The ops of a network and the tensors between them. An op is added after the ops whose outputs it reads.
 class Graph {
  public:
   struct Node {
@@ -37,16 +37,17 @@ class Graph {
 
   /// Appends an op that reads `inputs` and returns the id of its output tensor.
   ///
-  /// kind: "conv2d", "dense", "add", ...: docs/cpp.md lists the kinds, their attributes and parameters.
-  /// layer: the layer that the op is part of. Ops of one layer take their parameters from the same Parameters.
+  /// kind: "conv2d", "dense", "add", ...; docs/cpp.md lists the kinds, their attributes and parameters.
+  /// layer: the name of the layer that the op is part of. All ops of a layer use the same Parameters.
   /// attributes: those of the kind, and for every kind
-  ///   activation  a name of cnncore/activation.h: applied to the output
-  /// weights     the arrays of the layer's Parameters that the op uses, by default the first ones in order
-  ///   trainable   false: the parameters keep their values in training
-  /// Throws std::invalid_argument, naming the layer, for what makes no sense.
+  ///   activation  the name of an activation (cnncore/activation.h) that is applied to the output; "linear" by default
+  ///   weights     which arrays of the layer's Parameters the op uses; by default the first ones, in order
+  ///   trainable   whether training changes the parameters; true by default
+  /// Throws std::invalid_argument with the name of the layer if an attribute is not known or out of range, or if the
+  /// op cannot take inputs of these shapes.
   int add(const std::string& kind, const std::vector<int>& inputs, const std::string& layer,
           Attributes attributes = {});
-  /// Does the same for an op that the caller has made.
+  /// Appends an op that the caller has made.
   int add(std::shared_ptr<const Op> op, const std::vector<int>& inputs, const std::string& layer,
           std::vector<int64_t> weights = {}, bool trainable = true);
 
@@ -72,12 +73,13 @@ class Parameters {
 
   const std::vector<Shape>& shapes() const;
   const float* data(size_t array) const;
-  /// Copies element_count(shapes()[array]) values in or out. This waits for a training step that is running.
+  /// Copies the values of an array to `values`, or from there. Waits until no training step uses the parameters, and
+  /// write() also until no other call does.
   void read(size_t array, float* values) const;
   void write(size_t array, const float* values);
 
-  /// Allows its owner to write to an array at any time. While a loan exists, networks look for changes in each call,
-  /// which takes some microseconds.
+  /// Allows its owner to write to an array at any time. While a loan exists, networks must expect that the values have
+  /// changed before each call, and prepare them anew, which takes some microseconds.
   class Loan {
    public:
     Loan(std::shared_ptr<Parameters> owner, size_t array);
@@ -98,36 +100,36 @@ class Parameters {
   std::unique_ptr<State> state_;
 };
 
-/// Values for an array of parameters.
+/// The new values of one array of parameters, for write_parameters.
 struct ParameterValues {
   Parameters* owner;
   size_t array;
   const float* values;
 };
 
-/// Parameters::write of several arrays: whoever computes with them sees all of the new values or none.
+/// Writes several arrays at once: a call of a network uses all of the new values or none of them.
 void write_parameters(const std::vector<ParameterValues>& all);
 
-/// An array of a network's parameters.
+/// One array of the parameters of a network.
 struct ParameterSlot {
   std::string layer;
   int64_t index;     ///< which array of the layer's Parameters it is
-  std::string name;  ///< "kernel"
+  std::string name;  ///< such as "kernel"
   Shape shape;
-  /// the position of its gradient in the flat vectors, a multiple of 16; -1 for state, which is not trained
+  /// the position of its values in the flat vectors, a multiple of 16; -1 for state such as moving statistics
   int64_t offset;
   bool trainable;
 };
 
-/// Samples in memory, as bytes or as floats, of shape (samples, *input_shape).
+/// Samples in memory: an array (samples, *input_shape) of bytes or of floats. The other pointer is null.
 struct Images {
   const uint8_t* bytes = nullptr;
   const float* floats = nullptr;
   int64_t samples = 0;
 };
 
-/// A loss that is not built in, for a whole batch. It reads y_pred (size, *output_shape), returns the loss, and writes
-/// its gradient to dy_pred.
+/// A loss that the caller computes, for a whole batch. The function reads y_pred (size, *output_shape), returns the
+/// loss, and writes its gradient to dy_pred.
 using BatchLoss = std::function<double(int64_t size, const float* y_pred, float* dy_pred)>;
 
 /// The loss and the targets of one output. An output that has neither a loss nor a batch_loss is not trained.
@@ -135,35 +137,36 @@ struct OutputLoss {
   std::optional<LossSpec> loss = {};
   BatchLoss batch_loss = {};
   float weight = 1.0f;                   ///< the factor of this output's loss in the total loss
-  Targets y = {};                        ///< indexed like x
-  const float* sample_weight = nullptr;  ///< one for each sample of x; the loss is sum(weight * loss) / rows
+  Targets y = {};                        ///< the targets of all samples of x
+  const float* sample_weight = nullptr;  ///< the weights of all samples of x, or null; see Reduction
   /// whether sample_weight has one weight for each row of a sample, instead of one for each sample
   bool row_weights = false;
 };
 
+/// The samples of a training step.
 struct TrainBatch {
   std::vector<Images> x;             ///< one for each input
-  std::vector<OutputLoss> y;         ///< per output
+  std::vector<OutputLoss> y;         ///< one for each output
   const int64_t* indices = nullptr;  ///< which samples are in the batch; if null, the first `size` samples
   int64_t size = 0;
-  std::vector<float*> outputs = {};  ///< empty, or one for each output: where to write the predictions, or null
+  std::vector<float*> outputs = {};  ///< where the predictions of each output are written, or null; it may be empty
 };
 
-/// The losses of a step, computed before its update.
+/// The losses of a training step, computed with the weights before its update.
 struct StepResult {
-  /// the weighted sum of the losses of all outputs, and the penalties of regularizers
+  /// the weighted sum of the losses of all outputs, plus the penalties of regularizers
   double total = 0;
   /// the loss of each output, without its weight; valid until the next step of the network
   std::span<const double> outputs;
-  bool finite = true;  ///< false if the loss or a gradient holds NaN or infinity; nothing was updated then
+  bool finite = true;  ///< false if the loss or a gradient is NaN or infinite; then nothing was updated
 };
 
-/// A graph with its Parameters, and the plans, gradients and memory for running it. Any number of threads may call
-/// forward at a time, also while another thread trains. A call that changes the network or its parameters waits for
-/// running calls, and other calls wait for it.
+/// A graph with its Parameters, and the plans, gradients and memory to run it. Any number of threads may call forward
+/// at the same time. A call that changes the network or its parameters, such as a training step, waits for all running
+/// calls, and other calls wait until it is done.
 class Network {
  public:
-  /// `parameters` are the Parameters of layers by name. For all other layers the network makes them.
+  /// `parameters` are the Parameters of layers, by their names. The network makes those of all other layers.
   Network(Graph graph, std::vector<int> outputs, std::map<std::string, std::shared_ptr<Parameters>> parameters = {});
   ~Network();
   Network(Network&&) noexcept;
@@ -178,39 +181,42 @@ class Network {
 
   /// The length of the flat vectors of trained parameters and gradients, including the gaps between the slots.
   int64_t parameter_count() const;
-  /// Copies the flat vector of parameters out of the network, or into it.
+  /// Copies the trained parameters into the flat vector, or the flat vector into the parameters.
   void get_parameters(float* flat) const;
   void set_parameters(const float* flat);
-  /// The flat vector of gradients of the last step.
+  /// The flat vector of the gradients of the last training step.
   float* gradients();
 
-  /// The number of steps done, which decides what dropout drops. Set it to resume training exactly.
+  /// The number of training steps so far. Random numbers, such as those of dropout, depend on it; set it to continue a
+  /// training exactly.
   int64_t step = 0;
 
-  /// The precision of layers that have none of their own; float32 by default.
+  /// The precision of layers for which no precision was given. It is float32 by default.
   Precision precision() const;
   void set_precision(Precision precision);
 
-  /// Adds l1 * sum |w| + l2 * sum w^2 over this slot to the loss.
+  /// Adds the penalty l1 * sum |w| + l2 * sum w^2 of the weights w of a slot to the loss of training steps.
   void set_regularizer(size_t slot, float l1, float l2);
 
-  /// Inference: writes the outputs y[i] of shape (samples, *output_shape(i)). Throws std::invalid_argument if an input
-  /// or an output is missing.
+  /// Inference: computes the outputs y[i] of shape (samples, *output_shape(i)). Throws std::invalid_argument if an
+  /// input or the memory of an output is missing.
   void forward(const std::vector<Images>& x, const std::vector<float*>& y);
-  /// Does the same as in training: dropout drops values, and BatchNormalization uses the statistics of the batch.
+  /// Computes the outputs as in training: dropout drops values, and BatchNormalization uses the statistics of the
+  /// batch.
   void forward_training(const std::vector<Images>& x, const std::vector<float*>& y);
 
-  /// One training step: forward pass, losses, gradients, and the update if an optimizer is given. If the loss or a
-  /// gradient is not finite, nothing is updated. With `keep_state`, moving statistics do not change.
+  /// Makes one training step: forward pass, losses, gradients, and the update of the parameters if `optimizer` is not
+  /// null. If the loss or a gradient is not finite, nothing is updated. With `keep_state`, moving statistics do not
+  /// change.
   StepResult train_step(const TrainBatch& batch, Optimizer* optimizer, bool keep_state = false);
 
-  /// product = the curvature of the total loss of a batch of any size, regularizers included, times `direction`; both
-  /// are flat vectors like the gradients, and of the parameters that are trained. Nothing is dropped,
-  /// BatchNormalization takes its moving statistics, and all arithmetic is float32. The network stays as it is. Throws
-  /// std::invalid_argument, naming the layer or the loss, where there is no such product.
+  /// Multiplies the curvature of the total loss of a batch by `direction`, and writes the result to `product`. Both are
+  /// flat vectors like that of the gradients. The loss includes the penalties of regularizers. Layers behave as in
+  /// inference, and products are computed in float32. The network does not change. Throws std::invalid_argument with
+  /// the name of the layer or the loss if the product is not known for it.
   void curvature_product(CurvatureKind kind, const TrainBatch& batch, const float* direction, float* product);
 
-  /// Describes the plan as text: the ops, what is fused, regions and memory.
+  /// Describes the plans as text: the ops that run, which of them are fused, their sizes and their memory.
   std::string describe() const;
 
  private:
@@ -218,8 +224,8 @@ class Network {
   std::unique_ptr<Impl> impl_;
 };
 
-/// `interrupted` is called about twenty times a second by a thread that waits for a long computation. If it returns
-/// true, the computation ends with an Interrupted exception. The Python module checks for Ctrl-C in this way.
+/// Sets a function that is called about twenty times a second during long computations. If it returns true, the
+/// computation ends with the exception Interrupted. The Python module checks for Ctrl-C in this way.
 void set_interrupt_check(bool (*interrupted)());
 struct Interrupted : std::exception {
   const char* what() const noexcept override { return "the computation was interrupted"; }

@@ -1,4 +1,4 @@
-// Optimizers: functions of the flat vectors of parameters and gradients, each computed in one pass.
+// Optimizers, which change parameters by their gradients. Parameters and gradients of all variables are flat vectors.
 #pragma once
 
 #include <array>
@@ -28,25 +28,26 @@ struct UpdateRange {
   const float* grads;
 };
 
-/// What every optimizer can do in addition to its formula. A number of zero means that an option is not used.
+/// Options that every optimizer has in addition to its formula. An option that is zero is not used.
 struct OptimizerOptions {
-  /// Before the step w -= learning_rate * weight_decay * w (Loshchilov and Hutter, "Decoupled weight decay
+  /// Before each step, w -= learning_rate * weight_decay * w (Loshchilov and Hutter, "Decoupled weight decay
   /// regularization", 2019).
   double weight_decay = 0;
-  /// At most one of these may be set. clipnorm limits the norm of the gradient of each variable, global_clipnorm that
-  /// of all gradients together, and clipvalue limits each value.
+  /// At most one of these may be set. clipnorm limits the norm of the gradient of each variable, global_clipnorm the
+  /// norm of all gradients together, and clipvalue the magnitude of each value of a gradient.
   float clipnorm = 0, global_clipnorm = 0, clipvalue = 0;
-  /// The parameters move once for this number of calls of `apply`, by the mean of their gradients.
+  /// If this is more than 1, the parameters change once for this number of calls of `apply`, by the mean of the
+  /// gradients of these calls.
   int64_t gradient_accumulation_steps = 0;
-  /// Keeps average = ema_momentum * average + (1 - ema_momentum) * w, which replaces the parameters every
-  /// ema_overwrite_frequency steps.
+  /// Whether to keep a moving average of the parameters, average = ema_momentum * average + (1 - ema_momentum) * w. It
+  /// replaces the parameters every ema_overwrite_frequency steps.
   bool use_ema = false;
   double ema_momentum = 0.99;
   int64_t ema_overwrite_frequency = 0;
 };
 
-/// A rule that moves parameters along their gradient. `apply` makes a whole step; a subclass implements the rule in
-/// `begin_step` and `update`, and makes its state vectors by `add_state`.
+/// The base class of optimizers. `apply` makes a whole step. A subclass implements its formula in `begin_step` and
+/// `update`, and makes vectors for its state by `add_state`.
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
@@ -56,51 +57,54 @@ class Optimizer {
   float learning_rate = 0.01f;
   int64_t step = 0;  ///< the number of calls of `apply` so far
 
-  /// Throws std::invalid_argument for options that make no sense. The state of new options begins with zeros.
+  /// Throws std::invalid_argument if an option is out of range. The state of options that were not used before begins
+  /// with zeros.
   void set_options(const OptimizerOptions& options);
   const OptimizerOptions& options() const { return options_; }
-  /// Says where the variables are, in ascending order and without overlap, for the norms and the decay of each
-  /// variable. Before this is called, the whole vector is one variable. Numbers between variables are never changed.
+  /// Sets where the variables are in the flat vectors, in ascending order and without overlap. Norms and weight decay
+  /// depend on it. Before this is called, the whole vector counts as one variable. Numbers between variables are never
+  /// changed.
   void set_variables(std::vector<VariableRange> variables);
   const std::vector<VariableRange>& variables() const { return variables_; }
 
   /// Makes one step on parameters that are given as ranges, in any order. Parameters outside all ranges do not change.
-  /// It runs on several threads, gives the same bits at any number of threads, and allocates nothing from the second
-  /// call on. Returns `finite()`. An exception from `update` is thrown again when all threads are done; parameters that
-  /// have moved by then are not moved back.
+  /// It runs on several threads, gives the same bits at any number of threads, and allocates no memory from the second
+  /// call on. Returns `finite()`. If `update` throws an exception, it is thrown again when all threads are done;
+  /// parameters that have changed by then are not restored.
   bool apply(std::span<const UpdateRange> ranges);
-  /// Whether the last step left neither NaN nor infinity in the parameters and second moments. (With an infinite second
-  /// moment a parameter would never move again.)
+  /// Whether all parameters and second moments were finite after the last step. (With an infinite second moment a
+  /// parameter would never change again.)
   bool finite() const { return finite_; }
 
   /// The state vectors by name, each with `size()` floats.
   std::map<std::string, std::vector<float>*> state();
   int64_t size() const { return size_; }
-  /// How often the parameters have moved. This is `step`, unless gradients are accumulated.
+  /// How often the parameters have changed. This is `step`, unless gradients are accumulated.
   int64_t updates() const { return step / every(); }
 
  protected:
   /// A part of one variable that is small enough for the nearest caches.
   struct Piece : UpdateRange {
     size_t variable = 0;
-    double squares = 0;  // sum of the squared gradients
+    double squares = 0;  // the sum of the squared gradients
     bool finite = true;
   };
 
   explicit Optimizer(int64_t size);
-  /// Makes a state vector of zeros. Its address does not change as long as the optimizer exists.
+  /// Makes a state vector that is filled with `value`. Its address does not change as long as the optimizer exists.
   float* add_state(const std::string& name, float value = 0.0f);
 
-  /// Called once before the parameters move. Updates are counted from 1.
+  /// Called once before the parameters change. `update` counts these calls from 1.
   virtual void begin_step(int64_t update);
-  /// Changes params[i] and the state at `offset + i` by grads[i], for i < size. Different threads call it for different
-  /// ranges. Returns whether all values that it wrote are finite.
+  /// Changes params[i] and the state at `offset + i` by grads[i], for i < size. Several threads call it at the same
+  /// time, for different ranges. Returns whether all values that it wrote are finite.
   virtual bool update(int64_t offset, int64_t size, float* params, const float* grads) = 0;
-  /// For rules that need whole variables: called after begin_step with the ranges for which `update` will be called.
+  /// Called after begin_step with the ranges for which `update` will be called. It is for formulas that need all values
+  /// of a variable.
   virtual void prepare(std::span<const Piece> pieces);
   virtual double weight_decay(const VariableRange& variable) const;
-  /// Returns the clipped gradient of a piece, which is written to `scratch` (kPieceSize floats) if it differs from
-  /// piece.grads.
+  /// Returns the gradient of a piece after clipping and accumulation. If it differs from piece.grads, it is written to
+  /// `scratch`, which has kPieceSize floats.
   const float* gradient(const Piece& piece, float* scratch) const;
 
   static constexpr int64_t kPieceSize = 4096;
@@ -126,14 +130,14 @@ class Optimizer {
   std::vector<std::unique_ptr<State>> state_;
   float *accumulator_ = nullptr, *average_ = nullptr;
   std::vector<Piece> pieces_;
-  std::vector<float> scale_;     // of each variable's gradient
-  std::vector<double> squares_;  // of each variable
-  bool clips_ = false;           // gradients are scaled or limited in this step
+  std::vector<float> scale_;     // for each variable, the factor of its gradient
+  std::vector<double> squares_;  // for each variable, the sum of its squared gradients
+  bool clips_ = false;           // whether gradients are scaled or limited in this step
   bool finite_ = true;
 };
 
-/// Gradient descent: v = momentum * v - rate * g; w += v, or w += momentum * v - rate * g (Nesterov). Without momentum
-/// w -= rate * g.
+/// Gradient descent: w -= rate * g. With momentum: v = momentum * v - rate * g, then w += v, or with `nesterov`
+/// w += momentum * v - rate * g.
 class Sgd : public Optimizer {
  public:
   explicit Sgd(int64_t size, float momentum = 0.0f, bool nesterov = false);
@@ -147,9 +151,10 @@ class Sgd : public Optimizer {
   float* velocity_ = nullptr;
 };
 
-/// Adam (Kingma and Ba, 2015): m and v are the running means of g and g^2, and w -= rate * sqrt(1 - beta_2^t) / (1 -
-/// beta_1^t) * m / (sqrt(v) + epsilon). As in Keras, epsilon is outside the bias correction. With `amsgrad` the largest
-/// v so far is used instead of v (Reddi, Kale and Kumar, 2018). With options().weight_decay this is AdamW.
+/// Adam (Kingma and Ba, 2015): m and v are running means of g and g^2, and w -= rate * sqrt(1 - beta_2^t) / (1 -
+/// beta_1^t) * m / (sqrt(v) + epsilon) in step t. As in Keras, epsilon is added to sqrt(v) without a correction of
+/// its bias. With `amsgrad`, the largest v so far is used instead of v (Reddi, Kale and Kumar, 2018). With
+/// options().weight_decay this is AdamW.
 class Adam : public Optimizer {
  public:
   explicit Adam(int64_t size, double beta_1 = 0.9, double beta_2 = 0.999, float epsilon = 1e-7f, bool amsgrad = false);
@@ -164,7 +169,7 @@ class Adam : public Optimizer {
   float *m_, *v_, *largest_ = nullptr;
 };
 
-/// Adam with Nesterov's momentum (Dozat, 2016), with the schedule of the momentum that Keras has.
+/// Nadam, Adam with Nesterov's momentum (Dozat, 2016). The momentum changes from step to step as in Keras.
 class Nadam : public Optimizer {
  public:
   explicit Nadam(int64_t size, double beta_1 = 0.9, double beta_2 = 0.999, float epsilon = 1e-7f);
@@ -177,12 +182,12 @@ class Nadam : public Optimizer {
   double momentum(int64_t update) const;
   double beta_1_, beta_2_;
   float epsilon_, from_m_ = 0.0f, from_g_ = 0.0f, unbias_ = 1.0f;
-  double product_ = 1.0;  // of the momenta of the first `product_updates_` updates
+  double product_ = 1.0;  // the product of the momenta of the first `product_updates_` updates
   int64_t product_updates_ = 0;
   float *m_, *v_;
 };
 
-/// Adam with the infinity norm (Kingma and Ba, 2015, section 7).
+/// Adamax, Adam with the infinity norm (Kingma and Ba, 2015, section 7).
 class Adamax : public Optimizer {
  public:
   explicit Adamax(int64_t size, double beta_1 = 0.9, double beta_2 = 0.999, float epsilon = 1e-7f);
@@ -197,8 +202,8 @@ class Adamax : public Optimizer {
   float *m_, *u_;
 };
 
-/// RMSprop (Tieleman and Hinton, 2012): w -= rate * g / sqrt(running mean of g^2 + epsilon), optionally with momentum.
-/// With `centered`, the square of the running mean of g is subtracted under the root (Graves, 2013).
+/// RMSprop (Tieleman and Hinton, 2012): w -= rate * g / sqrt(v + epsilon), where v is the running mean of g^2,
+/// optionally with momentum. With `centered`, the square of the running mean of g is subtracted from v (Graves, 2013).
 class Rmsprop : public Optimizer {
  public:
   explicit Rmsprop(int64_t size, double rho = 0.9, float momentum = 0.0f, float epsilon = 1e-7f, bool centered = false);
@@ -212,7 +217,8 @@ class Rmsprop : public Optimizer {
   float *velocity_, *momentum_ = nullptr, *average_gradient_ = nullptr;
 };
 
-/// Adagrad (Duchi, Hazan and Singer, 2011): w -= rate * g / sqrt(sum of g^2 + epsilon).
+/// Adagrad (Duchi, Hazan and Singer, 2011): w -= rate * g / sqrt(s + epsilon), where s is the sum of g^2 over all
+/// steps.
 class Adagrad : public Optimizer {
  public:
   explicit Adagrad(int64_t size, float initial_accumulator_value = 0.1f, float epsilon = 1e-7f);
@@ -225,7 +231,8 @@ class Adagrad : public Optimizer {
   float* accumulator_;
 };
 
-/// Adadelta (Zeiler, 2012): the step is g, scaled by the ratio of the running root mean squares of steps and gradients.
+/// Adadelta (Zeiler, 2012): w changes by g times the ratio of two running root mean squares, that of the changes so far
+/// and that of the gradients.
 class Adadelta : public Optimizer {
  public:
   explicit Adadelta(int64_t size, double rho = 0.95, float epsilon = 1e-7f);
@@ -257,7 +264,7 @@ struct FtrlParams {
   float l1 = 0.0f, l2 = 0.0f, l2_shrinkage = 0.0f, beta = 0.0f;
 };
 
-/// Ftrl, "follow the regularized leader" (McMahan et al., 2013), in the form that Keras has.
+/// Ftrl, "follow the regularized leader" (McMahan et al., 2013), with the formula that Keras uses.
 class Ftrl : public Optimizer {
  public:
   explicit Ftrl(int64_t size, const FtrlParams& params = {});
@@ -278,16 +285,15 @@ struct MuonParams {
   float adam_lr_ratio = 1.0f, momentum = 0.95f;
   int ns_steps = 5;
   bool nesterov = true;
-  float rms_rate = 0.2f;  ///< 0: the step is not scaled by sqrt(max(rows, columns)) * rms_rate
+  float rms_rate = 0.2f;  ///< the step is multiplied by sqrt(max(rows, columns)) * rms_rate, unless this is 0
 };
 
-/// Muon (Jordan et al., 2024; scaled as in Liu et al., 2025): a matrix moves along its momentum, with all singular
-/// values brought near 1 by Newton-Schulz iterations. Other variables move by Adam. The caller says which variables are
-/// matrices.
+/// Muon (Jordan et al., 2024; scaled as in Liu et al., 2025): a matrix changes along its momentum, whose singular
+/// values are brought near 1 by Newton-Schulz iterations. Other variables change as by Adam.
 class Muon : public Optimizer {
  public:
-  /// `matrices` has (rows, columns) for each variable, or {0, 0} for those that Adam moves.
   Muon(int64_t size, const MuonParams& params);
+  /// Sets which variables are matrices: (rows, columns) for each variable, or {0, 0} for those that Adam changes.
   void set_matrices(std::vector<std::array<int64_t, 2>> matrices);
 
  protected:
@@ -305,13 +311,13 @@ class Muon : public Optimizer {
   float alpha_ = 0.0f;
   std::vector<std::array<int64_t, 2>> matrices_;
   float *momentum_, *velocity_;
-  std::vector<float> direction_;                             // of the matrices' steps, flat
-  std::vector<float> x_, x_transposed_, gram_, polynomial_;  // of the largest matrix
+  std::vector<float> direction_;                             // the directions of the matrices' steps, a flat vector
+  std::vector<float> x_, x_transposed_, gram_, polynomial_;  // memory for the largest matrix
   std::vector<int32_t> row_offset_, gram_offset_, term_;
-  std::vector<char> moved_;  // by variable
+  std::vector<char> moved_;  // for each variable, whether it is a matrix that changes in this step
 };
 
-/// One step of Sgd and of Adam on vectors of the caller, which are changed in place. `step` counts from 1.
+/// Make one step of Sgd or of Adam on vectors of the caller, which are changed in place. `step` counts from 1.
 void sgd_update(int64_t size, float* params, const float* grads, float* velocity, float learning_rate, float momentum,
                 bool nesterov);
 void adam_update(int64_t size, float* params, const float* grads, float* m, float* v, int64_t step, float learning_rate,

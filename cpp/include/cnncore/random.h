@@ -1,13 +1,14 @@
-// Dropout and noise. The random number of an element depends only on (seed, step, sample, element), so that the same
-// call gives the same values at any number of threads and on any machine.
+// Dropout and noise. Each random number depends only on the seed, the step, and the place of its value in the batch. So
+// the same call gives the same values at any number of threads and on any machine.
 #pragma once
 
 #include "cnncore/tensor.h"
 
 namespace cnncore {
 
-/// y = x / (1 - rate) where an element is kept, otherwise 0. `noise` is the shape of a sample, with 1 along axes whose
-/// places are dropped together: (1, 1, channels) drops whole channels. The gradient of x is the same function of dy.
+/// Dropout: y = 0 with the probability `rate`, and y = x / (1 - rate) otherwise. `noise` is the shape of a sample, or 1
+/// along axes where all values are dropped or kept together: (1, 1, channels) drops whole channels. The gradient of x
+/// is the same function of the gradient of y.
 struct DropoutParams {
   float rate = 0.5f;  // in [0, 1)
   uint64_t seed = 0, step = 0;
@@ -15,7 +16,7 @@ struct DropoutParams {
 };
 void dropout(const DropoutParams& params, int64_t batch, const float* x, float* y);
 
-/// y = x + stddev * normal numbers, for samples of `size` values.
+/// Noise: y = x + stddev * z, where z are standard normal numbers. A sample has `size` values.
 struct GaussianNoiseParams {
   float stddev = 1.0f;
   uint64_t seed = 0, step = 0;

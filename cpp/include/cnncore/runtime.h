@@ -1,4 +1,4 @@
-// The instruction set that the kernels use, and the number of threads.
+// The choice of the instruction set that kernels use and of the number of threads, and facts about the build.
 #pragma once
 
 #include <map>
@@ -13,15 +13,15 @@ std::string isa();
 std::vector<std::string> available_isas();
 void set_isa(const std::string& name);
 
-/// The number of threads of a parallel region. The default is OMP_NUM_THREADS, or the smaller of the CPU affinity and
-/// the quota of the cgroup.
+/// The number of threads that computations use. By default it is the environment variable OMP_NUM_THREADS, or without
+/// that the number of CPUs that the process may use: the smaller of its CPU affinity and the quota of its cgroup.
 int num_threads();
 void set_num_threads(int threads);
 int default_num_threads();
 
-/// The unit that multiplies bfloat16 values with the instruction set in use: "amx", "avx512_bf16", or "float32" if they
-/// are emulated, because there is no such unit or it is not faster. If the CPU has AMX but the system refuses its use,
-/// the text says so.
+/// The unit of the CPU that multiplies bfloat16 numbers: "amx" or "avx512_bf16". It is "float32" if the CPU has no such
+/// unit, if it would not be faster, or if the instruction set in use is another one; then float32 numbers that are
+/// rounded to bfloat16 are multiplied. If the CPU has AMX but the system refuses its use, the text says so.
 std::string bfloat16_unit();
 
 /// Facts about this build, with the keys "compiler", "openmp", "isas" and "version".

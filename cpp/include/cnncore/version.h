@@ -1,4 +1,4 @@
-// The version is written here only; CMake and pyproject.toml read it from this file.
+// The version of cnncore. CMake and pyproject.toml read it from this file.
 #pragma once
 
 namespace cnncore {

@@ -1,6 +1,8 @@
-// One sampler for everything that moves pixels: flips, shifts, crops, rotation, zoom, shear, resizing.
-//   y[i, j] = x at (m0 i + m1 j + m2, m3 i + m4 j + m5), between pixels the weighted mean of the four around it.
-// Three ways to it, from the fastest: copies (whole pixels), rows and columns apart (no rotation), pixel by pixel.
+// augment_affine, which moves pixels for flips, shifts, crops, rotations, zooms, shears and resizing.
+//   y[i, j] = x at row m0 i + m1 j + m2 and column m3 i + m4 j + m5. Between pixels this is a weighted mean of the four
+//   pixels around the place.
+// There are three implementations. The fastest copies pixels, if images move by whole pixels. The second one treats
+// rows and columns separately, if there is no rotation or shear. The third one computes pixel by pixel.
 #include <cmath>
 #include <vector>
 
@@ -13,7 +15,7 @@
 namespace cnncore {
 namespace {
 
-// A coordinate as two pixels and the weight of the second.
+// The two pixels of an axis between which a coordinate lies, and the weight of the second one.
 struct Tap {
   int64_t first, second;
   float weight;
@@ -39,7 +41,7 @@ Tap make_tap(double c, int64_t n, Edge edge, bool bilinear) {
 
 float lerp(float a, float b, float weight) { return a + weight * (b - a); }
 
-// The memory of one thread, kept from sample to sample.
+// The memory of one thread, which is used for one sample after the other.
 struct Scratch {
   std::vector<Tap> columns;
   std::vector<int64_t> edge_columns;
@@ -52,7 +54,8 @@ bool moves_whole_pixels(const double* m) {
   return moves_axes_apart(m) && std::abs(m[0]) == 1 && std::abs(m[4]) == 1 && is_whole(m[2]) && is_whole(m[5]);
 }
 
-// --- between pixels, in float32 -------------------------------------------------------------------------------------
+// --- interpolation between pixels, in float32
+// -------------------------------------------------------------------------------------
 template <int C>
 class Blender {
  public:
@@ -76,13 +79,14 @@ class Blender {
  private:
   int64_t row_size() const { return width_ * channels_; }
 
-  // No rotation: a row is blended from two, then its pixels from neighbours.
+  // Without rotation and shear, an output row is first blended from two input rows, and then its pixels from
+  // neighbouring pixels of that row.
   void rows_and_columns() {
     std::vector<Tap>& columns = scratch_.columns;
     columns.clear();
     for (int64_t j = 0; j < p_.out_width; ++j)
       columns.push_back(make_tap(m_[4] * static_cast<double>(j) + m_[5], width_, p_.edge, p_.bilinear));
-    // The blended row, with one pixel of the fill value behind it.
+    // The blended row, followed by one pixel of the fill value.
     scratch_.row.resize(static_cast<size_t>(row_size() + channels_));
     float* row = scratch_.row.data();
     std::fill_n(row + row_size(), channels_, p_.fill);
@@ -122,7 +126,8 @@ class Blender {
     for (int64_t c = 0; c < channels_; ++c) to[c] = lerp(first[c], second[c], tap.weight);
   }
 
-  // Columns that follow one another: inside of the image one weight and one distance serve a whole run.
+  // For images that are not zoomed along this axis: all columns that come from inside the image have the same weight
+  // and the same distance to their input pixels.
   void blend_shifted(const std::vector<Tap>& columns, const float* row, float* to) {
     const auto column0 = static_cast<int64_t>(std::floor(m_[5]));
     const int64_t begin = std::clamp<int64_t>(-column0, 0, p_.out_width);
@@ -139,7 +144,7 @@ class Blender {
     for (int64_t j = end; j < p_.out_width; ++j) blend_pixel(columns[static_cast<size_t>(j)], row, to + j * channels_);
   }
 
-  // Anything else.
+  // Computes each pixel by itself, for any matrix.
   void pixels() {
     for (int64_t i = 0; i < p_.out_height; ++i) {
       const double row0 = m_[0] * static_cast<double>(i) + m_[2], column0 = m_[3] * static_cast<double>(i) + m_[5];
@@ -181,7 +186,7 @@ class Blender {
   const int64_t height_, width_, channels_;
 };
 
-// Bytes are blended as floats: the whole image is converted there and back, which vectorizes.
+// Bytes are blended as floats. The whole image is converted before and after, in loops that compilers vectorize.
 template <int C>
 void blend(const AffineParams& p, const double* m, const float* x, float* y, Scratch& scratch) {
   Blender<C>(p, m, x, y, scratch).run();
@@ -194,7 +199,7 @@ void blend(const AffineParams& p, const double* m, const uint8_t* x, uint8_t* y,
   std::copy_n(x, in, scratch.in.data());
   Blender<C>(p, m, scratch.in.data(), scratch.out.data(), scratch).run();
   const float* blended = scratch.out.data();
-  for (int64_t k = 0; k < out; ++k) y[k] = round_to_byte(blended[k]);  // means of bytes and of a fill value like them
+  for (int64_t k = 0; k < out; ++k) y[k] = round_to_byte(blended[k]);  // means of values from 0 to 255
 }
 
 }  // namespace
@@ -206,7 +211,8 @@ Edge parse_edge(const std::string& name) {
   if (name == "reflect") return Edge::reflect;
   if (name == "wrap") return Edge::wrap;
   if (name == "grid_wrap") return Edge::grid_wrap;
-  fail("[augment] expected an edge constant, grid_constant, nearest, reflect, wrap or grid_wrap. Received: ", name);
+  fail("[augment] expected an edge named constant, grid_constant, nearest, reflect, wrap or grid_wrap. Received: ",
+       name);
 }
 
 template <class T>
@@ -214,12 +220,12 @@ void augment_affine(const AffineParams& params, const double* matrices, const T*
   AffineParams p = params;
   if (std::is_same_v<T, uint8_t>) p.fill = std::min(std::max(0.0f, p.fill), 255.0f);
   constexpr const char* op = "[augment_affine] ";
-  constexpr double kMost = 1e6;  // coordinates stay far inside of what an integer and a double hold
+  constexpr double kMost = 1e6;  // with this limit, integers and doubles can hold all coordinates
   check_images(op, p.images);
   check_images(op, {p.images.samples, p.out_height, p.out_width, p.images.channels});
   for (int64_t k = 0; k < 6 * p.images.samples; ++k)
-    check(std::abs(matrices[k]) <= kMost, op, "expected matrices of numbers up to ", kMost, ". Received: ", matrices[k],
-          " for sample ", k / 6);
+    check(std::abs(matrices[k]) <= kMost, op, "expected matrices of numbers from -", kMost, " to ", kMost,
+          ". Received: ", matrices[k], " for sample ", k / 6);
   const int64_t in = image_size(p.images), out = p.out_height * p.out_width * p.images.channels;
   const PixelCopier copier(p, p.images.channels * static_cast<int64_t>(sizeof(T)), fill_bytes(to_pixel<T>(p.fill)));
   with_channels(p.images.channels, [&](auto channels) {

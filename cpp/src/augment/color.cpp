@@ -1,4 +1,5 @@
-// What changes the values of pixels where they are: a line per channel, and boxes that are erased.
+// Augmentation that changes the values of pixels without moving them: a factor and an offset for each channel, and
+// boxes that are erased.
 #include <cmath>
 #include <cstring>
 #include <numbers>
@@ -47,7 +48,7 @@ void augment_channels(const ImageBatch& b, const float* scale, const float* offs
 
 namespace {
 
-// Box and Muller's way from two uniform numbers to two normal ones.
+// Standard normal numbers, computed from uniform ones by the method of Box and Muller.
 class NormalStream {
  public:
   NormalStream(uint64_t seed, uint64_t step, uint64_t sample) : uniform_(seed, step, sample) {}

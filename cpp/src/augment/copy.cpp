@@ -10,14 +10,15 @@
 namespace cnncore {
 namespace {
 
-// The output pixels of an axis that come from inside of its n input pixels.
+// The range of output pixels of an axis that are copies of one of its n input pixels.
 IndexRange pixels_inside(AxisMove move, int64_t n, int64_t out) {
   const int64_t begin = std::clamp<int64_t>(move.mirrored ? move.start - n + 1 : -move.start, 0, out);
   const int64_t end = std::clamp<int64_t>(move.mirrored ? move.start + 1 : n - move.start, begin, out);
   return {begin, end};
 }
 
-// Two stores that overlap, of kBytes / 2 each, take less time than a call of memset.
+// Fills n bytes, kBytes / 2 <= n <= kBytes, of each row by two copies of kBytes / 2 bytes that may overlap. This takes
+// less time than a call of memset.
 template <int kBytes>
 void fill_with_two_stores(const FillBytes& value, int64_t n, int64_t rows, int64_t stride, uint8_t* to) {
   for (int64_t r = 0; r < rows; ++r, to += stride) {
@@ -26,7 +27,7 @@ void fill_with_two_stores(const FillBytes& value, int64_t n, int64_t rows, int64
   }
 }
 
-// n bytes of each row.
+// Fills n bytes of each row.
 void fill_bytes_of_rows(const FillBytes& value, int64_t n, int64_t rows, int64_t stride, uint8_t* to) {
   if (n >= 16 && n <= 32) return fill_with_two_stores<32>(value, n, rows, stride, to);
   if (n >= 8 && n < 16) return fill_with_two_stores<16>(value, n, rows, stride, to);
@@ -42,7 +43,7 @@ void fill_bytes_of_rows(const FillBytes& value, int64_t n, int64_t rows, int64_t
   }
 }
 
-// For the few kilobytes of an image this is faster than the instruction for long copies that memcpy would take.
+// Copies an image. For its few kilobytes this is faster than memcpy, which takes an instruction for long copies.
 void copy_image_bytes(const uint8_t* from, int64_t n, uint8_t* to) {
   constexpr int64_t kBlock = 64;
   int64_t k = 0;
@@ -50,7 +51,8 @@ void copy_image_bytes(const uint8_t* from, int64_t n, uint8_t* to) {
   std::memcpy(to + k, from + k, static_cast<size_t>(n - k));
 }
 
-// Calls f(std::integral_constant<int, B>) with the bytes of a pixel where copies of a known size are worth it, else 0.
+// Calls f(std::integral_constant<int, B>()), where B is the number of bytes of a pixel if that is one for which
+// compilers make fast copies, and 0 otherwise.
 template <class F>
 void with_pixel_bytes(int64_t bytes, F&& f) {
   switch (bytes) {
@@ -79,7 +81,7 @@ FillBytes fill_bytes(float value) {
 struct PixelCopier::Columns {
   AxisMove move;
   IndexRange inside;
-  const int64_t* sources;  // of the columns before `inside`, then of those behind it; null: they are filled
+  const int64_t* sources;  // the input columns for those before `inside`, then for those after it; null: fill them
 };
 
 PixelCopier::PixelCopier(const AffineParams& params, int64_t pixel_bytes, const FillBytes& fill)
@@ -136,7 +138,7 @@ void PixelCopier::copy_inside(const Columns& columns, const uint8_t* from, int64
   if (columns.move.mirrored) {
     kernels_.mirror_rows({first, stride, target, out_stride_, count, end - begin, pixel_bytes_});
   } else if (stride == out_stride_) {
-    // All rows in one go: what comes between them lands in columns beyond the edges, which are written afterwards.
+    // Copies all rows at once. The bytes between them go to columns beyond the edges, which are written afterwards.
     copy_image_bytes(first, (count - 1) * stride + bytes, target);
   } else {
     for (int64_t r = 0; r < count; ++r)

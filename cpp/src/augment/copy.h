@@ -1,4 +1,4 @@
-// Images that move by whole pixels, mirrored or not: rows are copied, of pixels of any type.
+// Copies of images that move by whole pixels and may be mirrored. Pixels can have any type.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ struct AxisMove {
   int64_t source(int64_t i) const { return mirrored ? start - i : start + i; }
 };
 
-/// What a fill value is made of: 16 bytes that begin with it and repeat it.
+/// 16 bytes that are filled with copies of a fill value.
 struct FillBytes {
   uint8_t bytes[16];
 };
@@ -25,14 +25,14 @@ FillBytes fill_bytes(float value);
 
 class PixelCopier {
  public:
-  /// pixel_bytes: the channels of a pixel together. Keeps a reference to `params`.
+  /// `pixel_bytes` is the size of a pixel with all its channels. The object keeps a reference to `params`.
   PixelCopier(const AffineParams& params, int64_t pixel_bytes, const FillBytes& fill);
 
-  /// Writes an image that is moved. `edge_columns` is memory that is used again from image to image.
+  /// Copies an image x to y, moved along both axes. `edge_columns` is memory that calls can use one after the other.
   void run(AxisMove rows, AxisMove columns, const uint8_t* x, uint8_t* y, std::vector<int64_t>& edge_columns) const;
 
  private:
-  struct Columns;  // which output columns come from inside of the image, and where the others come from
+  struct Columns;  // which output columns are copies of columns of the image, and which pixels the others get
   Columns plan_columns(AxisMove columns, std::vector<int64_t>& edge_columns) const;
   void copy_rows(const Columns& columns, const uint8_t* from, int64_t stride, int64_t count, uint8_t* to) const;
   void copy_inside(const Columns& columns, const uint8_t* from, int64_t stride, int64_t count, uint8_t* to) const;
@@ -40,7 +40,7 @@ class PixelCopier {
 
   const AffineParams& params_;
   const Kernels& kernels_;
-  const int64_t pixel_bytes_, in_stride_, out_stride_;  // strides of rows, in bytes
+  const int64_t pixel_bytes_, in_stride_, out_stride_;  // in bytes; strides are those of rows
   const FillBytes fill_;
 };
 

@@ -1,4 +1,4 @@
-// The pixel that stands for one beyond the edges of an image.
+// Which pixels of an image take the place of pixels beyond its edges.
 #pragma once
 
 #include <cstdint>
@@ -7,14 +7,14 @@
 
 namespace cnncore {
 
-constexpr int64_t kFill = -1;  // the index of a pixel that is the fill value
+constexpr int64_t kFill = -1;  // the index that stands for the fill value
 
 inline int64_t modulo(int64_t i, int64_t n) {
   const int64_t r = i % n;
   return r < 0 ? r + n : r;
 }
 
-/// The pixel that stands for pixel i of an axis of n pixels.
+/// Returns the index of the pixel that takes the place of pixel i of an axis of n pixels, or kFill.
 inline int64_t edge_index(int64_t i, int64_t n, Edge edge) {
   if (i >= 0 && i < n) return i;
   switch (edge) {

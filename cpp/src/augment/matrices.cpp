@@ -1,4 +1,4 @@
-// The matrices of random shifts and flips, for augment_affine, out of uniform numbers.
+// The matrices of random shifts and flips for augment_affine, which are computed from uniform random numbers.
 #include <cmath>
 
 #include "cnncore/augment.h"

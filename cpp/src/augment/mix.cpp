@@ -1,4 +1,4 @@
-// What combines two images of a batch: weighted sums, and a box of one pasted into the other.
+// Augmentation that combines two images of a batch: weighted sums, and images with a box of another image.
 #include <cstring>
 
 #include "augment/samples.h"

@@ -1,5 +1,6 @@
-// Numbers that are a function of (seed, step, sample, index), so that any thread can draw any of them: SplitMix64
-// (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014), one stream per sample.
+// Random numbers that depend only on the seed, the step, the sample and the index, so that any thread can compute any
+// of them. Each sample has its own stream of the generator SplitMix64 (Steele, Lea and Flood, "Fast splittable
+// pseudorandom number generators", OOPSLA 2014).
 #pragma once
 
 #include <cstdint>
@@ -18,7 +19,7 @@ class SampleStream {
       : state_(mix_bits(mix_bits(mix_bits(seed + kGolden) ^ (step + 1) * kGolden) ^ (sample + 1) * kGolden)) {}
 
   uint64_t next() { return mix_bits(state_ += kGolden); }
-  /// In [0, 1), with 24 bits.
+  /// Returns a number in [0, 1), with 24 random bits.
   float uniform() { return static_cast<float>(next() >> 40) * 0x1p-24f; }
 
  private:

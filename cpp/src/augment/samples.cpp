@@ -15,7 +15,8 @@ thread_local int thread_limit = 0;
 void limit_augment_threads(int threads) { thread_limit = threads; }
 
 int augment_threads(int64_t tasks, int64_t work) {
-  return thread_limit == 1 ? 1 : threads_for(tasks, work);  // a team of another size would end OpenMP's threads
+  // Other limits are not used, since OpenMP ends its threads and makes new ones when their number changes.
+  return thread_limit == 1 ? 1 : threads_for(tasks, work);
 }
 
 void check_images(const char* op, const ImageBatch& b) {

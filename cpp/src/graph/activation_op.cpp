@@ -34,7 +34,7 @@ class ActivationStep : public StepWithTangents {
   std::string describe() const override { return to_string(spec_.kind); }
 
  private:
-  // A loss may include the gradient of this activation in its own.
+  // The gradient that a loss has written may already include that of this activation.
   ActivationSpec used(const Run& run) const { return run.dy_of_logits ? ActivationSpec(Activation::linear) : spec_; }
 
   ActivationSpec spec_;
@@ -56,8 +56,8 @@ std::unique_ptr<Step> ActivationOp::plan(const StepContext& context) const {
   return std::make_unique<ActivationStep>(output(), spec_, context.kernels);
 }
 
-// Attributes: kind is a name of cnncore/activation.h. alpha, max_value and threshold are those of the kind, if it has
-// them.
+// Attributes: kind is the name of an activation, see cnncore/activation.h. alpha, max_value and threshold are its
+// parameters.
 OpPtr make_activation(AttributeReader& a, const std::vector<Shape>& inputs) {
   ActivationSpec spec(parse_activation(a.text("kind")));
   spec.alpha = static_cast<float>(a.real("alpha", static_cast<double>(spec.alpha)));

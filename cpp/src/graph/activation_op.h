@@ -1,4 +1,4 @@
-// An activation as an op. Layers with a kernel include it if they can.
+// An op that applies an activation. Ops with a kernel are fused with it if that is possible.
 #pragma once
 
 #include "graph/op.h"

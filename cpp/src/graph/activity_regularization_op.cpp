@@ -1,5 +1,5 @@
-// The output is the input. The op adds (l1 * sum |x| + l2 * sum x^2) / batch size to the loss, with sums over the
-// batch.
+// activity_regularization returns its input, and adds (l1 * sum |x| + l2 * sum x^2) / batch size to the loss. The sums
+// are over all values of the batch.
 #include <algorithm>
 #include <cmath>
 
@@ -41,6 +41,7 @@ class ActivityRegularizationStep : public StepWithTangents {
   std::string describe() const override { return "activity_regularization"; }
 
  private:
+  // The second derivative of the loss with respect to a value.
   float bend(const Run& run) const { return static_cast<float>(2 * l2_) * run.share; }
 
   double l1_, l2_;

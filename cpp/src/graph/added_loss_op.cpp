@@ -1,5 +1,5 @@
-// The output is the first input. The op adds weight * the sum of a sample of the second input to the loss. It is the
-// mean over the samples of a batch, or with `summed` their sum.
+// added_loss returns its first input, and adds weight * m to the loss. A sample's loss is the sum of its values in the
+// second input, and m is the mean of the losses of all samples, or with `summed` their sum.
 #include <algorithm>
 #include <cmath>
 

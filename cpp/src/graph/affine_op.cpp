@@ -1,5 +1,5 @@
-// y = x * scale + offset, with a scale and an offset for every channel of the last axis. They are not trained. The
-// layer Normalization computes them from data.
+// affine computes y = x * scale + offset, with a scale and an offset for each channel (the last axis). They are not
+// trained. The layer Normalization computes them from data.
 #include <algorithm>
 
 #include "graph/channel_map.h"

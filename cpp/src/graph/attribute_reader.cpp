@@ -1,5 +1,8 @@
 #include "graph/attribute_reader.h"
 
+#include <sstream>
+#include <type_traits>
+
 #include "runtime/check.h"
 
 namespace cnncore {
@@ -7,7 +10,7 @@ namespace cnncore {
 const Attribute* AttributeReader::find(std::string_view name, bool required) {
   const auto found = attributes_.find(name);
   if (found == attributes_.end()) {
-    check(!required, op_, "expected the attribute ", name, ", which is missing");
+    check(!required, op_, "expected the attribute ", name, ". Received: no attribute of this name");
     return nullptr;
   }
   read_.emplace(name);
@@ -15,7 +18,20 @@ const Attribute* AttributeReader::find(std::string_view name, bool required) {
 }
 
 void AttributeReader::wrong(std::string_view name, const char* expected) const {
-  fail(op_, "expected the attribute ", name, " to be ", expected);
+  const auto text = [](const auto& value) {
+    using Value = std::decay_t<decltype(value)>;
+    std::ostringstream out;
+    if constexpr (std::is_same_v<Value, bool>) {
+      out << (value ? "true" : "false");
+    } else if constexpr (std::is_arithmetic_v<Value> || std::is_same_v<Value, std::string>) {
+      out << value;
+    } else {
+      out << "a list of " << value.size() << " numbers";
+    }
+    return out.str();
+  };
+  fail(op_, "expected the attribute ", name, " to be ", expected,
+       ". Received: ", std::visit(text, attributes_.find(name)->second.value()));
 }
 
 bool AttributeReader::boolean(std::string_view name, std::optional<bool> fallback) {

@@ -1,6 +1,7 @@
-// Batch normalization (Ioffe and Szegedy, 2015) over the last axis, as in Keras; ops/normalization_rows.h has the
-// formulas. In training it needs the whole batch twice: for the statistics, and for the sums of the gradient. In
-// inference it is a map of each channel, which the layer before can include in its kernel.
+// batch_normalization (Ioffe and Szegedy, 2015) normalizes each channel (the last axis), as in Keras. The formulas are
+// in ops/normalization_rows.h. In training it needs the whole batch twice: for the mean and variance, and for the sums
+// of gradients. In inference it multiplies each channel by a factor and adds an offset, which the layer before can
+// include in its kernel and bias.
 #include <algorithm>
 
 #include "graph/activation_op.h"
@@ -19,7 +20,7 @@ struct BatchNormMeaning {
   bool relu = false;
 };
 
-// At which place of the parameters each one is. There may be no gamma or no beta.
+// The places of gamma, beta, mean and variance among the parameters. gamma and beta are -1 if there are none.
 struct Roles {
   explicit Roles(const BatchNormMeaning& m)
       : gamma(m.scale ? 0 : -1), beta(m.center ? m.scale : -1), mean(m.scale + m.center) {}
@@ -52,8 +53,7 @@ class BatchNormalizationMap : public ChannelMap {
   int64_t channels_;
 };
 
-// The sums of a shard, which are in its memory for partial sums, and those of the batch. They are doubles, and zero at
-// first.
+// The sums of a shard, in its memory for partial sums, or those of the batch. They are doubles, and begin with zeros.
 struct BatchSums {
   BatchSums(float* memory, int64_t count) : at(reinterpret_cast<double*>(memory)), channels(count) {}
   static int64_t size(int64_t count) { return 2 * (1 + 4 * count); }  // floats
@@ -124,13 +124,13 @@ class BatchNormalizationStep : public Step {
       normalize_rows_backward(k_, run.count * rows_, channels_, run.x[0], part(run.batch, kMean), run.dy,
                               coefficients(run.batch), run.dx[0]);
   }
-  bool backward_reads_y() const override { return false; }  // observe_gradient does
+  bool backward_reads_y() const override { return false; }  // only observe_gradient reads it
   bool repeats_forward() const override { return true; }
 
   int64_t gradient_tasks() const override {
     return (gradient_of(roles_.gamma) != nullptr) + (gradient_of(roles_.beta) != nullptr);
   }
-  Range gradient(int64_t task, const BatchView&, float*) const override {  // join_gradient has written them
+  Range gradient(int64_t task, const BatchView&, float*) const override {  // join_gradient has written the gradients
     const bool gamma = task == 0 && gradient_of(roles_.gamma);
     return {gradient_of(gamma ? roles_.gamma : roles_.beta), channels_};
   }
@@ -158,9 +158,9 @@ class BatchNormalizationStep : public Step {
   const Kernels& k_;
 };
 
-// The step for products with curvature. It uses the moving statistics, and gamma and beta are trained. With s = gamma *
-// inverse, y = (x - mean) s + beta. The gradients of gamma and beta are computed from the sums of dy and of dy x over
-// each channel.
+// The step for products with curvature. It uses the moving statistics, while gamma and beta are trained. It computes
+// y = (x - mean) s + beta, where s = gamma / sqrt(variance + epsilon). The gradients of gamma and beta follow from the
+// sums of dy and of dy * x over each channel.
 class FixedStatisticsStep : public StepWithTangents {
  public:
   FixedStatisticsStep(const BatchNormMeaning& m, std::shared_ptr<const ChannelMap> map, const Shape& shape,
@@ -239,12 +239,12 @@ class FixedStatisticsStep : public StepWithTangents {
   const float* tangent_of(int role) const {
     return role < 0 ? nullptr : parameters_[static_cast<size_t>(role)].tangent;
   }
-  // y = x times the scale of each channel, and plus its offset if that is asked for.
+  // Computes y = x times the scale of each channel, plus the offset of the channel if `offset` is true.
   void scaled(const Run& run, const float* x, const float* packed, bool offset, float* y) const {
     normalize_rows(k_, run.count * rows_, channels_, x, nullptr, packed, offset ? packed + stride() : nullptr, false,
                    y);
   }
-  // sums[c] += dy x, or dy if x is null. The sums are doubles in a memory of floats.
+  // Adds dy * x, or dy if x is null, to the sum of each channel. The sums are doubles in a memory of floats.
   void add_products(const Run& run, const float* dy, const float* x, float* sums) const {
     double* to = reinterpret_cast<double*>(sums);
     for (int64_t i = 0; i < run.count * rows_ * channels_; i += channels_)
@@ -289,8 +289,8 @@ class BatchNormalizationOp : public Op, public HasChannelMap {
 
 }  // namespace
 
-// momentum, epsilon: Keras' (0.99, 0.001); center, scale: with beta, with gamma. Where it is not trainable,
-// training uses the moving statistics and leaves them as they are, as in Keras.
+// Attributes: momentum (0.99 by default) and epsilon (0.001), as in Keras. center and scale say whether there is a beta
+// and a gamma. If trainable is false, training uses the moving statistics and does not change them, as in Keras.
 OpPtr make_batch_normalization(AttributeReader& a, const std::vector<Shape>& inputs) {
   const double momentum = a.real("momentum", 0.99), epsilon = a.real("epsilon", 1e-3);
   check(momentum >= 0.0 && momentum <= 1.0, a.op(), "expected a momentum in [0, 1]. Received: ", momentum);

@@ -25,7 +25,7 @@ class ChannelMapStep : public StepWithTangents {
     if (run.dx[0])
       affine_rows_backward(k_, run.count * rows_, channels_, run.packed, relu_ ? run.y : nullptr, run.dy, run.dx[0]);
   }
-  // without a relu, as products with curvature have it
+  // In products with curvature, no relu is fused with this step.
   void tangent(const Run& run, const Run& tangent) const override {
     normalize_rows(k_, run.count * rows_, channels_, tangent.x[0], nullptr, run.packed, nullptr, false, tangent.y);
   }

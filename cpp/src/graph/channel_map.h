@@ -1,5 +1,5 @@
-// What a layer with a kernel can include if it follows the layer: an affine map for each filter (batch normalization in
-// inference), and an activation.
+// Maps y = x * scale + offset for each channel, such as batch normalization in inference. An op with a kernel that
+// comes before such a map can include it in its kernel and bias.
 #pragma once
 
 #include "graph/op.h"
@@ -14,29 +14,28 @@ class ChannelMap {
  public:
   virtual ~ChannelMap() = default;
   virtual std::vector<ParameterSpec> parameters() const = 0;
-  /// `parameters` are in the order of the specs.
+  /// Computes scale and offset for each channel. `parameters` are in the order of parameters().
   virtual void evaluate(const ParameterRef* parameters, int64_t channels, float* scale, float* offset) const = 0;
 };
 
-/// A step that only computes this map, optionally followed by a relu.
+/// Makes a step that only computes a map. It is followed by a relu if `relu` is true.
 std::unique_ptr<Step> make_channel_map_step(std::shared_ptr<const ChannelMap> map, const Shape& shape, bool relu,
                                             const std::string& name, const StepContext& context);
 
-/// A base class of ops that are a ChannelMap in inference, by which other ops find the map.
+/// A base class of ops that compute a ChannelMap in inference. Other ops get the map from it.
 class HasChannelMap {
  public:
   virtual ~HasChannelMap() = default;
   virtual std::shared_ptr<const ChannelMap> channel_map() const = 0;
 };
 
-/// A kernel and a bias that compute a layer and the ChannelMap after it at once. The last axis of the kernel is that of
-/// the filters.
+/// A kernel and a bias that compute both an op and the ChannelMap after it. The last axis of the kernel is that of the
+/// filters.
 class FoldedKernel {
  public:
   FoldedKernel(std::shared_ptr<const ChannelMap> map, int64_t kernel_size, int64_t filters)
       : map_(std::move(map)), kernel_size_(kernel_size), filters_(filters) {}
-  /// The number of floats of memory that are needed: for the kernel, for the bias, and for the map while it is
-  /// computed.
+  /// The number of floats that `memory` needs: for the kernel, for the bias, and for the map while it is computed.
   int64_t size() const { return aligned_count<float>(kernel_size_) + 2 * aligned_count<float>(filters_); }
   const float* kernel(const float* memory) const { return memory; }
   const float* bias(const float* memory) const { return memory + aligned_count<float>(kernel_size_); }

@@ -1,4 +1,4 @@
-// concatenate and dot in a graph: cnncore/merge.h says what they compute.
+// The ops concatenate and dot. cnncore/merge.h says what they compute.
 #include <limits>
 
 #include "ops/merge_rows.h"

@@ -1,4 +1,4 @@
-// Convolution in a graph: cnncore/conv2d.h says what it computes, ops/conv2d/plan.h how.
+// The op conv2d. cnncore/conv2d.h says what it computes, and ops/conv2d/plan.h how.
 #include <algorithm>
 #include <optional>
 
@@ -17,9 +17,9 @@ struct Conv2dMeaning {
   Conv2dParams params;
   bool use_bias = true;
   Activation activation = Activation::linear;
-  std::optional<Precision> precision = {};          // if there is none, that of the network
-  bool max_pool = false;                            // a 2x2 max-pool follows the activation
-  std::shared_ptr<const ChannelMap> map = nullptr;  // in inference: a map before the activation
+  std::optional<Precision> precision = {};          // by default that of the network
+  bool max_pool = false;                            // whether a 2x2 max-pool follows the activation
+  std::shared_ptr<const ChannelMap> map = nullptr;  // in inference, a map between the convolution and the activation
 };
 
 Shape output_of(const Conv2dMeaning& m) {
@@ -139,8 +139,8 @@ class Conv2dStep : public StepWithTangents {
     if (task < plan_.pack_tasks()) plan_.pack(task, kernel, packed);
     if (tangent_ && task < tangent_->pack_tasks()) tangent_->pack(task, kernel, packed + plan_.packed_size());
   }
-  // With `adds`, the result is added to what another call has written to partial, which includes the gradient of the
-  // bias already.
+  // With `adds`, the gradient of the kernel is added to the one that another call has written to `partial`. That call
+  // has also written the gradient of the bias.
   void backward_of(const Run& run, const float* x, const float* packed, float* dx, float* partial,
                    bool adds = false) const {
     for_groups(run, plan_.backward_images(), [&](int64_t n, int64_t count) {
@@ -207,7 +207,7 @@ class Conv2dOp : public Op {
     Conv2dMeaning m = m_;
     if (const auto* act = dynamic_cast<const ActivationOp*>(&next); act && linear) {
       const std::optional<Activation> activation = act->as_part(purpose);
-      // Only relu can be fused for a product with curvature, because the second derivative of others would be needed.
+      // For products with curvature only relu can be fused, since the second derivatives of others are not zero.
       if (!activation || (purpose == Purpose::curvature && activation != Activation::relu)) return nullptr;
       m.activation = *activation;
       return std::make_shared<Conv2dOp>(m);

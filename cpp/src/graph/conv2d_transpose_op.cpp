@@ -1,4 +1,4 @@
-// Transposed convolution in a graph: cnncore/conv2d_transpose.h says what it computes, ops/conv2d_transpose_plan.h how.
+// The op conv2d_transpose. cnncore/conv2d_transpose.h says what it computes, and ops/conv2d_transpose_plan.h how.
 #include <algorithm>
 #include <optional>
 #include <tuple>
@@ -15,7 +15,7 @@ struct TransposeMeaning {
   Conv2dTransposeParams params;
   bool use_bias = true;
   Activation activation = Activation::linear;
-  std::optional<Precision> precision = {};  // if there is none, that of the network
+  std::optional<Precision> precision = {};  // by default that of the network
 };
 
 class Conv2dTransposeStep : public StepWithTangents {
@@ -99,8 +99,8 @@ class Conv2dTransposeStep : public StepWithTangents {
                                                               .winner = nullptr,
                                                               .scratch = run.scratch});
   }
-  // With `adds`, the result is added to what another call has written to partial, which includes the gradient of the
-  // bias already.
+  // With `adds`, the gradient of the kernel is added to the one that another call has written to `partial`. That call
+  // has also written the gradient of the bias.
   void backward_of(const Run& run, const float* x, const float* kernel, const float* packed, float* dx, float* partial,
                    bool adds = false) const {
     for (int64_t n = 0; n < run.count; n += plan_.backward_images()) {

@@ -1,4 +1,4 @@
-// A fully connected layer in a graph: cnncore/dense.h says what it computes, ops/dense_plan.h how.
+// The op dense. cnncore/dense.h says what it computes, and ops/dense_plan.h how.
 #include <optional>
 
 #include "graph/activation_op.h"
@@ -14,8 +14,8 @@ struct DenseMeaning {
   DenseParams params;
   bool use_bias = true;
   Activation activation = Activation::linear;
-  std::optional<Precision> precision = {};          // if there is none, that of the network
-  std::shared_ptr<const ChannelMap> map = nullptr;  // in inference: a map before the activation
+  std::optional<Precision> precision = {};          // by default that of the network
+  std::shared_ptr<const ChannelMap> map = nullptr;  // in inference, a map between the product and the activation
 };
 
 class DenseStep : public StepWithTangents {

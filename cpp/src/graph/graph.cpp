@@ -1,4 +1,4 @@
-// Building a graph. Every op checks its inputs and infers the shape of its output.
+// Adds ops to a graph. The function that makes an op checks the shapes of its inputs and finds the shape of its output.
 #include <algorithm>
 
 #include "cnncore/network.h"

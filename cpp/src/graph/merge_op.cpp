@@ -1,4 +1,4 @@
-// add, subtract, multiply, average, maximum and minimum in a graph: cnncore/merge.h says what they compute.
+// The ops add, subtract, multiply, average, maximum and minimum. cnncore/merge.h says what they compute.
 #include <algorithm>
 
 #include "graph/activation_op.h"
@@ -21,7 +21,7 @@ class MergeStep : public StepWithTangents {
   void backward(const Run& run) const override {
     for (size_t i = 0; i < inputs_; ++i) {
       if (!run.dx[i]) continue;
-      if (relu_)  // a sum follows, so every input has the same gradient
+      if (relu_)  // the op is a sum before the relu, so every input has the same gradient
         k_.activation_backward(Activation::relu, run.y, run.dy, run.dx[i],
                                run.count * element_count(plan_.output_shape()));
       else
@@ -53,7 +53,7 @@ class MergeOp : public Op {
  public:
   MergeOp(Merge kind, bool relu, const std::vector<Shape>& inputs)
       : Op(inputs, merge_output_shape(kind, inputs)), kind_(kind), relu_(relu) {}
-  // A sum of equal shapes can be fused with the relu after it, which occurs in residual networks.
+  // A sum of inputs of the same shape can be fused with the relu after it. Residual networks have such sums.
   OpPtr fused(const Op& next, Purpose purpose) const override {
     const auto* act = dynamic_cast<const ActivationOp*>(&next);
     const bool relu = act && act->as_part(purpose) == Activation::relu;

@@ -1,5 +1,5 @@
-// layer_normalization and group_normalization in a graph: statistics of one sample, so they need no batch.
-// ops/normalization_rows.h has the formulas.
+// The ops layer_normalization and group_normalization. Mean and variance are those of one sample, so the steps do not
+// need the whole batch. ops/normalization_rows.h has the formulas.
 #include <algorithm>
 
 #include "ops/normalization_curvature.h"
@@ -25,8 +25,8 @@ std::vector<ParameterSpec> parameters_of(const NormMeaning& m) {
   return specs;
 }
 
-// What both have in common: gamma and beta, the sums of their gradients over samples, and the means and inverse
-// deviations that forward keeps for backward.
+// The base class of both steps: gamma and beta, the sums of their gradients over samples, and the means and inverse
+// deviations that the forward pass keeps for the backward pass.
 class NormalizationStep : public StepWithTangents {
  public:
   NormalizationStep(const NormMeaning& m, int64_t statistics, const StepContext& context)
@@ -68,15 +68,15 @@ class NormalizationStep : public StepWithTangents {
 
  protected:
   static int64_t aligned(int64_t count) { return aligned_count<float>(count); }
-  // Where the means of sample n of a run are. Its inverse deviations come `statistics_` floats later.
+  // Returns the address of the means of sample n of a run. The inverse deviations follow after `statistics_` floats.
   float* statistics(const Run& run, int64_t n) const {
     return run.saved ? reinterpret_cast<float*>(run.saved) + n * 2 * statistics_ : run.scratch;
   }
   float* dgamma(const Run& run) const { return gamma_.grad ? run.partial : nullptr; }
   float* dbeta(const Run& run) const { return beta_.grad ? run.partial + aligned(m_.parameters) : nullptr; }
 
-  // The sets of values that are normalized together, `statistics` of them in a sample of size() values: where the i-th
-  // begins, which parameter its first value has, and its form.
+  // Describe the sets of values that are normalized together. A sample of size() values has `statistics` such sets. Set
+  // i begins at value begin(i) of the sample, and its first value has the parameter first_parameter(i).
   virtual int64_t size() const = 0;
   virtual int64_t begin(int64_t i) const = 0;
   virtual int64_t first_parameter(int64_t i) const = 0;
@@ -216,12 +216,12 @@ OpPtr make_layer_normalization(AttributeReader& a, const std::vector<Shape>& inp
   return std::make_shared<LayerNormalizationOp>(shape, meaning_of(a, size));
 }
 
-// Attributes: groups is the number of groups of channels. Those of a group are normalized together over all pixels.
+// Attributes: groups is the number of groups of channels. The channels of a group are normalized together.
 OpPtr make_group_normalization(AttributeReader& a, const std::vector<Shape>& inputs) {
   const Shape& shape = only_input(a, inputs);
   const int64_t groups = a.integer("groups", 32);
-  check(groups >= 1 && shape.back() % groups == 0, a.op(), "expected groups that divide the ", shape.back(),
-        " channels. Received: ", groups);
+  check(groups >= 1 && shape.back() % groups == 0, a.op(), "expected a number of groups by which ", shape.back(),
+        " channels are divisible. Received: ", groups);
   return std::make_shared<GroupNormalizationOp>(shape, meaning_of(a, shape.back()), groups);
 }
 

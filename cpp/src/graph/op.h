@@ -19,20 +19,20 @@ class Op;
 class Step;
 using OpPtr = std::shared_ptr<const Op>;
 
-/// What a plan is made for: inference, training steps, or products with curvature. The latter have a backward pass as
-/// training has, but use random numbers and statistics as inference does.
+/// What a plan is made for: inference, training steps, or products with curvature. Products with curvature have a
+/// backward pass like training, but nothing is drawn at random, and moving statistics are used, as in inference.
 enum class Purpose { inference, training, curvature };
 
-/// An array that an op needs. State, such as the moving statistics of BatchNormalization, is saved with a model but not
-/// trained.
+/// An array of parameters that an op needs. `state` is true for arrays that are saved with a model but not trained,
+/// such as the moving statistics of BatchNormalization.
 struct ParameterSpec {
   std::string name;
   Shape shape;
   bool state = false;
 };
 
-/// Where one array of parameters of a step is. `grad` is null if the array is not trained. `tangent` is the direction
-/// along which products with curvature are computed, or null if there is none.
+/// The addresses of one array of parameters of a step. `grad` is null if the array is not trained. `tangent` is the
+/// direction along which products with curvature are computed, or null in other plans.
 struct ParameterRef {
   float* value = nullptr;
   float* grad = nullptr;
@@ -40,7 +40,7 @@ struct ParameterRef {
   const float* tangent = nullptr;
 };
 
-/// y = x * scale + offset, which can be computed while samples are read.
+/// The map y = x * scale + offset, which can be computed while samples are read.
 struct Scaling {
   float scale = 1.0f, offset = 0.0f;
 };
@@ -76,15 +76,16 @@ class Op {
   /// This op fused with `next`, the only reader of its output, or null if they cannot be fused. The parameters of
   /// `next` follow those of this op.
   virtual OpPtr fused(const Op& /*next*/, Purpose /*purpose*/) const { return nullptr; }
-  /// The same op if only the first rows and columns of its output are needed. It reads only what it needs for them.
-  /// Null if it must compute all of its output.
+  /// The same op for an output with fewer rows and columns, if the last ones are not needed. It also reads fewer rows
+  /// and columns of its input, if it can. Null if the op must compute its whole output.
   virtual OpPtr cut(const Shape& /*output*/) const { return nullptr; }
   /// Whether the output has the same memory as the input, so that no step is needed.
   virtual bool is_view(Purpose /*purpose*/) const { return false; }
+  /// The map that the op computes, if it is a Scaling.
   virtual std::optional<Scaling> scaling() const { return {}; }
-  /// The activation at the end of the op, if it gives a probability distribution or a probability. Some losses include
-  /// its gradient in their own.
+  /// The activation at the end of the op, if there is one. Some losses compute its gradient together with their own.
   virtual std::optional<Activation> last_activation() const { return {}; }
+  /// Prepares the op for one shape and instruction set.
   virtual std::unique_ptr<Step> plan(const StepContext& context) const = 0;
 
  protected:
@@ -92,16 +93,17 @@ class Op {
   Shape output_;
 };
 
-/// Makes an op for inputs of these shapes. Throws std::invalid_argument if attributes or shapes make no sense.
+/// A function that makes an op for inputs of these shapes. It throws std::invalid_argument if an attribute is out of
+/// range or the op cannot take inputs of these shapes.
 using MakeOp = OpPtr (*)(AttributeReader& attributes, const std::vector<Shape>& inputs);
 
-/// The function that makes ops of this kind. Throws std::invalid_argument if there is no such kind (registry.cpp lists
-/// them).
+/// Returns the function that makes ops of this kind. Throws std::invalid_argument for a kind that is not in
+/// registry.cpp.
 MakeOp find_op(const std::string& kind);
 
-/// The shape of the single input. Several inputs are an error.
+/// Returns the shape of the only input. Throws std::invalid_argument if there are several.
 const Shape& only_input(const AttributeReader& attributes, const std::vector<Shape>& inputs);
-/// The shape of the single input, which must be an image (height, width, channels).
+/// Returns the shape of the only input. Throws std::invalid_argument if it is not an image (height, width, channels).
 const Shape& image_input(const AttributeReader& attributes, const std::vector<Shape>& inputs);
 
 }  // namespace cnncore

@@ -1,4 +1,4 @@
-// Pooling in a graph: cnncore/pool2d.h says what it computes.
+// The ops max_pool2d and avg_pool2d. cnncore/pool2d.h says what they compute.
 #pragma once
 
 #include "cnncore/pool2d.h"
@@ -15,7 +15,7 @@ class Pool2dOp : public Op {
         max_(max) {}
 
   bool is_max() const { return max_; }
-  /// Windows of 2x2 pixels that neither overlap nor leave out a pixel between them, without padding.
+  /// Whether the windows are 2x2 pixels side by side, without padding.
   bool is_2x2() const;
 
   OpPtr cut(const Shape& output) const override;

@@ -1,4 +1,4 @@
-// PReLU in a graph: y = x where x > 0, else alpha * x with a learned alpha; ops/prelu_rows.h computes it.
+// The op prelu: y = x where x > 0, and y = alpha * x elsewhere, where alpha is trained. ops/prelu_rows.h computes it.
 #include <algorithm>
 
 #include "ops/prelu_rows.h"
@@ -69,7 +69,7 @@ class PreluOp : public Op {
 
 }  // namespace
 
-// Attributes: shared_axes are the axes along which one alpha is used for all places. They are counted from 1.
+// Attributes: shared_axes are the axes along which all values have the same alpha. The first axis of a sample is 1.
 OpPtr make_prelu(AttributeReader& a, const std::vector<Shape>& inputs) {
   const Shape& shape = only_input(a, inputs);
   Shape alpha = shape;

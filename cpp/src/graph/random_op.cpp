@@ -1,4 +1,5 @@
-// dropout and gaussian_noise in a graph. In inference they are the input itself. ops/random_rows.h says what is drawn.
+// The ops dropout and gaussian_noise, which return their input in inference. ops/random_rows.h computes the random
+// numbers.
 #include <algorithm>
 
 #include "ops/random_rows.h"
@@ -85,8 +86,8 @@ class GaussianNoiseOp : public Op {
 
 }  // namespace
 
-// Attributes: rate is the share that is dropped. noise_shape is the shape of a sample, with 1 along axes that share a
-// draw.
+// Attributes: rate is the probability with which a value is dropped. noise_shape is the shape of a sample, or 1 along
+// axes where all values are dropped or kept together.
 OpPtr make_dropout(AttributeReader& a, const std::vector<Shape>& inputs) {
   const Shape& shape = only_input(a, inputs);
   const double rate = a.real("rate");
@@ -102,7 +103,7 @@ OpPtr make_dropout(AttributeReader& a, const std::vector<Shape>& inputs) {
 
 OpPtr make_gaussian_noise(AttributeReader& a, const std::vector<Shape>& inputs) {
   const double stddev = a.real("stddev");
-  check(stddev >= 0.0 && stddev < 1e30, a.op(), "expected a stddev of at least 0. Received: ", stddev);
+  check(stddev >= 0.0 && stddev < 1e30, a.op(), "expected a stddev in [0, 1e30). Received: ", stddev);
   return std::make_shared<GaussianNoiseOp>(only_input(a, inputs), stddev, static_cast<uint64_t>(a.integer("seed", 0)));
 }
 

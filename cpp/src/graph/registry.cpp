@@ -1,5 +1,4 @@
-// Every kind of op with its name and the function that makes it. A new op adds a line here, and nothing else outside
-// its own file.
+// The list of all kinds of ops. A new op needs a line here, and no other change outside its own file.
 #include <algorithm>
 
 #include "graph/op.h"

@@ -1,4 +1,5 @@
-// y = x * scale + offset. At the input of a network it takes no time, since it is computed while samples are read.
+// The op rescaling: y = x * scale + offset. As the first op of a network it needs no step, since it is computed while
+// samples are read.
 #include "run/step_with_tangents.h"
 
 namespace cnncore {

@@ -1,4 +1,4 @@
-// The same values in another shape. The output has the memory of the input.
+// The op reshape, which gives values another shape. It needs no step, since the output has the memory of the input.
 #include "run/step.h"
 #include "runtime/check.h"
 

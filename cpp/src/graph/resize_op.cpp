@@ -1,4 +1,4 @@
-// zero_padding2d, cropping2d, upsampling2d and permute in a graph: cnncore/resize.h says what they compute.
+// The ops zero_padding2d, cropping2d, upsampling2d and permute. cnncore/resize.h says what they compute.
 #include "ops/resize_rows.h"
 #include "run/step_with_tangents.h"
 #include "runtime/check.h"
@@ -111,17 +111,17 @@ class PermuteOp : public Op {
 
 }  // namespace
 
-// Attributes: padding is the number of rows and columns of zeros at each side.
+// Attributes: padding is the number of rows and columns of zeros on each side.
 OpPtr make_zero_padding2d(AttributeReader& a, const std::vector<Shape>& inputs) {
   return std::make_shared<BorderOp>(true, image_input(a, inputs), a.padding("padding"));
 }
 
-// Attributes: cropping is the number of rows and columns that are left out at each side.
+// Attributes: cropping is the number of rows and columns that are cut off on each side.
 OpPtr make_cropping2d(AttributeReader& a, const std::vector<Shape>& inputs) {
   return std::make_shared<BorderOp>(false, image_input(a, inputs), a.padding("cropping"));
 }
 
-// Attributes: size has two whole factors. interpolation is "nearest" or "bilinear".
+// Attributes: size has the factors of height and width. interpolation is "nearest" or "bilinear".
 OpPtr make_upsampling2d(AttributeReader& a, const std::vector<Shape>& inputs) {
   const std::pair<int64_t, int64_t> size = a.pair("size", std::pair<int64_t, int64_t>(2, 2));
   const std::string interpolation = a.text("interpolation", "nearest");
@@ -131,7 +131,8 @@ OpPtr make_upsampling2d(AttributeReader& a, const std::vector<Shape>& inputs) {
       Upsampling2dParams{size_of(image_input(a, inputs)), size.first, size.second, interpolation == "bilinear"});
 }
 
-// Attributes: dims says for each axis of the output which axis of the input it is, counted from 1.
+// Attributes: dims are the numbers of the input's axes in the order that they have in the output. The first axis of a
+// sample is 1.
 OpPtr make_permute(AttributeReader& a, const std::vector<Shape>& inputs) {
   std::vector<int> dims;
   for (const int64_t d : a.integers("dims")) {

@@ -1,12 +1,12 @@
-// The output is the input. The op also computes a second moment, which is a sum of outer products, from which K-FAC
-// estimates the curvature. The sum is written as the "gradient" of a parameter `moment` of shape (d, d), whose value is
-// not read.
-//   of "inputs":     sum_n sum_p a a^T, where a is the window of sample n at position p, flat in the order of the
-//   kernel
-//                    of a convolution, and with use_bias a 1 after it. For a dense layer, the whole input is one
-//                    window.
-//   of "gradients":  sum_n sum_p g g^T, where g is dy of sample n at position p, with one value for each channel.
-// Each entry is summed over the samples in their order, whatever the number of threads.
+// second_moment returns its input. In training it also computes a sum of outer products (a second moment), from which
+// the optimizer K-FAC estimates the curvature. The sum is written as the "gradient" of a parameter `moment` of shape
+// (d, d). The value of this parameter is never read. The attribute `of` says which vectors are multiplied:
+//   "inputs":     sum_n sum_p a a^T, where a is the window of sample n at position p. Its values are in the order of
+//   the
+//                 kernel of a convolution, and with use_bias they are followed by a 1. For a dense layer, the whole
+//                 input is one window.
+//   "gradients":  sum_n sum_p g g^T, where g is the gradient of all channels of sample n at position p.
+// Each number is summed over the samples in their order, at any number of threads.
 #include <algorithm>
 #include <numeric>
 #include <vector>
@@ -18,9 +18,9 @@
 namespace cnncore {
 namespace {
 
-// A task computes so many rows of the moment: a multiple of the number of rows that kernels keep in registers.
+// The number of rows of the moment that a task computes. It is a multiple of the rows that kernels keep in registers.
 constexpr int64_t kMomentRowsPerTask = 48;
-constexpr int64_t kPixels = 512;  // roughly how many positions a product takes at a time
+constexpr int64_t kPixels = 512;  // roughly how many positions are multiplied in one call of a kernel
 
 struct MomentMeaning {
   Conv2dParams params;  // the window; its filters are not used
@@ -158,7 +158,8 @@ OpPtr make_second_moment(AttributeReader& a, const std::vector<Shape>& inputs) {
   check(in.size() == 1 || in.size() == 3, a.op(),
         "expected an input of shape (features,) or (height, width, channels). Received: ", to_string(in));
   const std::string of = a.text("of");
-  check(of == "inputs" || of == "gradients", a.op(), "expected of \"inputs\" or \"gradients\". Received: \"", of, "\"");
+  check(of == "inputs" || of == "gradients", a.op(),
+        "expected the attribute of to be \"inputs\" or \"gradients\". Received: \"", of, "\"");
   MomentMeaning m;
   m.gradients = of == "gradients";
   Conv2dParams& p = m.params;
@@ -172,7 +173,7 @@ OpPtr make_second_moment(AttributeReader& a, const std::vector<Shape>& inputs) {
     std::tie(p.dilation_height, p.dilation_width) = a.pair("dilation_rate", one);
     if (a.has("padding")) p.padding = a.padding("padding");
   }
-  positions_of(m);  // throws an exception if the window makes no sense
+  positions_of(m);  // throws an exception if the window does not fit the input
   return std::make_shared<SecondMomentOp>(in, m);
 }
 

@@ -1,6 +1,6 @@
-// unit_normalization in a graph: vectors divided by their length.
-//   y = x / L,  L = sqrt(max(sum x^2, 1e-12))
-//   dx = (dy - y (y . dy)) / L,  or dy / L where the sum is below 1e-12, since L does not depend on x there.
+// The op unit_normalization, which divides vectors by their length L.
+//   y = x / L, where L = sqrt(max(sum x^2, 1e-12))
+//   dx = (dy - y (y . dy)) / L. If the sum is less than 1e-12, L does not depend on x, and dx = dy / L.
 #include <algorithm>
 #include <cmath>
 
@@ -12,7 +12,7 @@ namespace {
 
 constexpr float kLeastSquares = 1e-12f;
 
-// a . b, of which every eighth term is summed apart, so that compilers can use vectors.
+// Computes the dot product of a and b as eight separate sums of every eighth term, so that compilers can use vectors.
 float dot_in_lanes(const float* a, const float* b, int64_t n) {
   constexpr int64_t kLanes = 8;
   float sums[kLanes] = {};
@@ -30,7 +30,7 @@ struct VectorLength {
 
 VectorLength vector_length(const float* x, int64_t n) {
   const float squares = dot_in_lanes(x, x, n);
-  // in this order a NaN stays one
+  // With this comparison, the length of a vector with NaN is NaN.
   return {std::sqrt(squares < kLeastSquares ? kLeastSquares : squares), !(squares < kLeastSquares)};
 }
 
@@ -56,7 +56,7 @@ class UnitNormalizationStep : public StepWithTangents {
   void tangent(const Run& run, const Run& tangent) const override {
     for (int64_t at = 0; at < run.count * vectors_ * size_; at += size_) {
       float* to = tangent.y + at;
-      if (tangent.x[0])  // the derivative is symmetric: forwards it is what it is on the way back
+      if (tangent.x[0])  // the matrix of derivatives is symmetric, so the tangent has the formula of the gradient
         multiply_by_jacobian(vector_length(run.x[0] + at, size_), run.y + at, tangent.x[0] + at, to);
       else
         std::fill_n(to, size_, 0.0f);
@@ -86,7 +86,7 @@ class UnitNormalizationStep : public StepWithTangents {
   std::string describe() const override { return "unit_normalization"; }
 
  private:
-  // result = (v - y (y . v)) / L: the product of the Jacobian of y, which is symmetric, with v. The result may be v.
+  // Computes result = (v - y (y . v)) / L, the product of the matrix of derivatives of y and v. result may be v.
   void multiply_by_jacobian(const VectorLength& length, const float* y, const float* v, float* result) const {
     const float along = length.depends_on_x ? dot_in_lanes(y, v, size_) : 0.0f;
     for (int64_t i = 0; i < size_; ++i) result[i] = (v[i] - y[i] * along) / length.value;
@@ -108,7 +108,7 @@ class UnitNormalizationOp : public Op {
 
 }  // namespace
 
-// axes: how many of the last axes make a vector
+// Attributes: axes is the number of the last axes along which the values of a vector lie.
 OpPtr make_unit_normalization(AttributeReader& a, const std::vector<Shape>& inputs) {
   const Shape& shape = only_input(a, inputs);
   const int64_t rank = static_cast<int64_t>(shape.size()), axes = a.integer("axes", 1);

@@ -1,4 +1,5 @@
-// How much of its input an op with a sliding window reads, if only the first rows and columns of its output are needed.
+// Computes how much of its input an op with a sliding window reads if the last rows and columns of its output are not
+// needed.
 #pragma once
 
 #include <algorithm>
@@ -6,7 +7,7 @@
 
 namespace cnncore {
 
-/// One axis of an op with a sliding window. The size of the input and the padding after it are what can be cut.
+/// One axis of an op with a sliding window. cut_window() changes the size of the input and the padding after it.
 struct WindowAxis {
   int64_t& size;
   int64_t& after;

@@ -1,4 +1,4 @@
-// Locks of a network and its parameters: any number of readers, or one writer, may use them at a time.
+// Locks of a network and its parameters. Any number of readers may hold them at the same time, or one writer.
 #pragma once
 
 #include <vector>

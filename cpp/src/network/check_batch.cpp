@@ -14,9 +14,8 @@ void check_output(const Shape& shape, const TrainBatch& batch, size_t o) {
   check_loss(*y.loss, shape.back());
   const bool sparse = y.loss->kind == LossKind::sparse_categorical_crossentropy;
   check(sparse == (y.y.labels != nullptr) && sparse != (y.y.values != nullptr), kTrainStep,
-        "expected integer labels for sparse_categorical_crossentropy and float targets for the other losses, for "
-        "output ",
-        o);
+        "expected labels for sparse_categorical_crossentropy, and values for all other losses. Received: ",
+        y.y.labels ? (y.y.values ? "both" : "labels") : (y.y.values ? "values" : "neither"), " for output ", o);
   if (!sparse) return;
   const int64_t rows = element_count(shape) / shape.back();
   for (int64_t n = 0; n < batch.size; ++n) {
@@ -32,10 +31,10 @@ int64_t check_inputs(const char* op, const Graph& graph, const std::vector<Image
   check(x.size() == graph.inputs().size(), op, "expected ", graph.inputs().size(), " inputs. Received: ", x.size());
   const int64_t samples = x.front().samples;
   for (const Images& images : x) {
-    check(images.samples == samples && samples >= 0, op, "expected as many samples in every input. Received: ", samples,
-          " and ", images.samples);
+    check(images.samples == samples && samples >= 0, op,
+          "expected the same number of samples in every input. Received: ", samples, " and ", images.samples);
     check(samples == 0 || (images.bytes == nullptr) != (images.floats == nullptr), op,
-          "expected either bytes or floats as samples");
+          "expected either bytes or floats as samples. Received: ", images.bytes ? "both" : "neither");
   }
   if (y) {
     check(y->size() == outputs, op, "expected ", outputs, " outputs. Received: ", y->size());
@@ -51,7 +50,7 @@ void check_batch(const Graph& graph, const std::vector<int>& outputs, const Trai
   check(batch.y.size() == outputs.size(), kTrainStep, "expected ", outputs.size(),
         " targets, one for each output. Received: ", batch.y.size());
   check(batch.outputs.empty() || batch.outputs.size() == outputs.size(), kTrainStep, "expected memory for ",
-        outputs.size(), " outputs or none. Received: ", batch.outputs.size());
+        outputs.size(), " outputs, or for none. Received: memory for ", batch.outputs.size());
   check(batch.indices || batch.size <= samples, kTrainStep, "expected a batch of at most ", samples,
         " samples. Received: ", batch.size);
   for (int64_t n = 0; batch.indices && n < batch.size; ++n)
@@ -63,7 +62,7 @@ void check_batch(const Graph& graph, const std::vector<int>& outputs, const Trai
 void check_curvature(CurvatureKind kind, const TrainBatch& batch) {
   for (const OutputLoss& y : batch.y) {
     check(!y.batch_loss, "[", to_string(kind),
-          "] expected losses that are built in, whose second derivatives are known. Received: a loss in Python");
+          "] expected losses of this library, whose second derivatives are known. Received: a loss of the caller");
     if (y.loss) check_loss_curvature(*y.loss, kind);
   }
 }

@@ -1,4 +1,4 @@
-// Checks of the arguments of a network, once, before anything is computed.
+// Checks of the arguments of a network's functions, which are made once, before anything is computed.
 #pragma once
 
 #include "cnncore/network.h"
@@ -10,10 +10,10 @@ namespace cnncore {
 int64_t check_inputs(const char* op, const Graph& graph, const std::vector<Images>& x, const std::vector<float*>* y,
                      size_t outputs);
 
-/// Throws std::invalid_argument if something is missing, or an index or a label is out of range.
+/// Throws std::invalid_argument if an array is missing, or an index or a label is out of range.
 void check_batch(const Graph& graph, const std::vector<int>& outputs, const TrainBatch& batch);
 
-/// Throws std::invalid_argument if a loss has no second derivatives.
+/// Throws std::invalid_argument if the second derivatives of a loss are not known.
 void check_curvature(CurvatureKind kind, const TrainBatch& batch);
 
 }  // namespace cnncore

@@ -1,4 +1,4 @@
-// A network: its parameters, its plans by batch size, and locks. run/ has the code that runs a batch.
+// A network: its parameters, its plans for batch sizes, and its locks. The code that runs a batch is in run/.
 #include "cnncore/network.h"
 
 #include <algorithm>

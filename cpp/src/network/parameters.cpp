@@ -37,8 +37,9 @@ const float* Parameters::data(size_t array) const {
 
 namespace {
 
-// Waits until nobody computes with some parameters, or until nobody changes them, and keeps others out. Locks that this
-// thread holds itself are not waited for; it holds some if a network has called a layer in Python.
+// Keeps other threads from computing with some parameters (kWrite), or only from changing them, and waits until they
+// are done. It does not wait for locks that this thread holds itself, as it does inside a layer in Python that a
+// network has called.
 template <bool kWrite>
 class Exclusion {
  public:
@@ -71,7 +72,7 @@ class Exclusion {
     kWrite ? lock.lock() : lock.lock_shared();
     taken_.push_back(&lock);
   }
-  std::vector<Parameters::State::NetworkLock> networks_;  // kept alive
+  std::vector<Parameters::State::NetworkLock> networks_;  // so that the locks exist as long as they are held
   std::vector<ReadWriteLock*> taken_;
 };
 

@@ -1,4 +1,4 @@
-// What networks know about the Parameters of a layer, besides their values.
+// The values of the Parameters of a layer, and what networks must know to use them.
 #pragma once
 
 #include <algorithm>
@@ -17,12 +17,12 @@ struct Parameters::State {
   std::vector<Shape> shapes;
   std::vector<int64_t> offsets;  // the offsets of the arrays, in floats
   Buffer<float> values;
-  std::atomic<int64_t> version{0};   // counts everything that may have changed the values
+  std::atomic<int64_t> version{0};   // grows whenever the values may have changed
   std::atomic<int64_t> loans{0};     // how many loans there are, whose owners may write at any time
   std::atomic<int64_t> networks{0};  // how many networks use them
   mutable ReadWriteLock lock;        // used by read() and write(), and by networks that share them
 
-  // The locks of these networks, which keep read() and write() out while they compute.
+  // The locks of these networks. read() and write() wait for them while the networks compute.
   using NetworkLock = std::shared_ptr<ReadWriteLock>;
   mutable std::mutex registering;
   std::vector<NetworkLock> network_locks;

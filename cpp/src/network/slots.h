@@ -19,10 +19,10 @@ struct Slots {
   std::vector<BoundSlot> bind(float* gradients, const float* direction = nullptr) const;
 
   std::vector<ParameterSlot> list;
-  std::vector<std::vector<int>> of_node;  // per node of the graph, in the order of the op's parameters
+  std::vector<std::vector<int>> of_node;  // for each node of the graph, in the order of the op's parameters
   std::map<std::string, std::shared_ptr<Parameters>> parameters;  // by layer
-  std::vector<Parameters*> layers;                                // each once
-  int64_t count = 0;                                              // of the flat vectors
+  std::vector<Parameters*> layers;                                // the same, each once
+  int64_t count = 0;                                              // the length of the flat vectors
 
  private:
   void collect(const Graph& graph);

@@ -1,4 +1,4 @@
-// Training plans by batch size: the usual one, the last short one of an epoch, and their like.
+// Plans for training steps, by batch size. There are several, since the last batch of an epoch may be smaller.
 #pragma once
 
 #include <list>
@@ -17,16 +17,16 @@ class TrainingPlans {
   /// A batch size, and whether losses are computed for the whole batch.
   using Key = std::pair<int64_t, bool>;
 
-  /// The plan for a key, or null if there is none or another instruction set has been chosen since it was made.
+  /// Returns the plan for a key, or null if there is none that was made for these kernels.
   Training* find(const Key& key, const Kernels& kernels);
-  /// A new one. Of many the one that was used longest ago is dropped.
+  /// Adds a plan. If there are too many, the one that has not been used for the longest time is removed.
   Training& add(const Key& key, std::unique_ptr<Plan> plan);
   void clear() { plans_.clear(); }
   std::string describe() const;
 
  private:
   TrainingMemory memory_;
-  std::list<std::pair<Key, std::unique_ptr<Training>>> plans_;  // the one used last in front
+  std::list<std::pair<Key, std::unique_ptr<Training>>> plans_;  // the one that was used last comes first
 };
 
 }  // namespace cnncore

@@ -7,8 +7,8 @@
 
 namespace cnncore {
 
-/// y = x. The planner adds it where two outputs of a network would have one memory, in which the gradient of each loss
-/// would overwrite that of the other.
+/// Copies x to y. The planner adds this step if two outputs of a network would have the same memory. Each loss writes
+/// the gradient of its output, so that one would overwrite the other.
 class CopyStep : public LinearStep {
  public:
   explicit CopyStep(int64_t size) : size_(size) {}

@@ -8,7 +8,7 @@
 namespace cnncore {
 namespace {
 
-// A range of numbers, which is made larger to include further numbers.
+// A range of numbers. touch() makes it larger, so that it includes a further number.
 struct Range {
   int first = std::numeric_limits<int>::max(), last = -1;
   void touch(int at) { first = std::min(first, at), last = std::max(last, at); }
@@ -62,16 +62,16 @@ class Layout {
     return {2 * items_ - at.item, 2 * segments_ - at.segment, backward_phase(at.phase)};
   }
 
-  // Finds tensors that can be computed again in the backward pass. Not in products with curvature, where tangents have
-  // the same places as values.
+  // Finds tensors that can be computed again in the backward pass. There are none in products with curvature, where
+  // tangents have the same places as values.
   void find_repeats() {
     for (PlannedNode& node : plan_.nodes)
       if (plan_.mode.purpose == Purpose::training && node.backward && node.step->whole_batch() &&
-          node.step->repeats_forward())  // backward, so that what it reads is there as well
+          node.step->repeats_forward())  // a node with a backward pass, for which its inputs are kept
         repeats_[index(node.output)] = &node;
   }
 
-  // Whether and when the backward pass uses a value.
+  // The time in which the backward pass uses a value. If the value can be computed again, it is kept separately.
   Span& value_back(int tensor) { return repeats_[index(tensor)] ? again_[index(tensor)] : value_[index(tensor)]; }
 
   template <class Function>
@@ -127,7 +127,7 @@ class Layout {
       grad_[index(output.tensor)].touch(end);
       if (plan_.mode.separate_loss) whole_value_[index(output.tensor)] = whole_grad_[index(output.tensor)] = true;
     }
-    // inputs are loaded before anything else
+    // Inputs are loaded before anything else happens.
     for (const PlannedInput& input : plan_.inputs)
       if (value_[index(input.tensor)].used()) value_[index(input.tensor)].touch({});
   }

@@ -38,7 +38,7 @@ class Lowering {
     }
   }
 
-  // Replaces views of the same shape by the tensor itself.
+  // Replaces outputs of ops that do nothing (views with the shape of their input) by the input.
   void drop_identities() {
     for (size_t i = 0; i < kept_.size(); ++i) {
       const Graph::Node& node = graph_.nodes()[i];
@@ -97,8 +97,8 @@ class Lowering {
   const Graph& graph_;
   const std::vector<std::vector<int>>& slots_;
   Purpose purpose_;
-  std::vector<int> same_as_, readers_;  // per tensor
-  std::vector<bool> kept_;              // per node
+  std::vector<int> same_as_, readers_;  // for each tensor
+  std::vector<bool> kept_;              // for each node
   Lowered result_;
 };
 

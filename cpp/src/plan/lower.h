@@ -1,5 +1,5 @@
-// Turns a graph into the ops that a plan runs: only those that the outputs need, fused, and only for the rows and
-// columns that are needed.
+// Turns a graph into the ops that a plan runs. Ops that the outputs do not need are left out, ops are fused where that
+// is possible, and ops compute only the rows and columns that are needed.
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@
 
 namespace cnncore {
 
-/// An op, or several fused ones.
+/// An op, or several ops that are fused.
 struct LoweredNode {
   std::string name;  ///< the name of the layer, or the names of fused layers
   OpPtr op;
@@ -22,7 +22,7 @@ struct LoweredNode {
 /// How the samples of one input are read.
 struct LoweredInput {
   int tensor;
-  Shape whole, used;  ///< the shape of a sample of the caller, and of the rows and columns of it that are read
+  Shape whole, used;  ///< the shape of a sample of the caller, and the shape of the part of it that is read
   Scaling scaling;
 };
 
@@ -33,7 +33,7 @@ struct Lowered {
   std::vector<Shape> shapes;  ///< the shape of every tensor
 };
 
-/// slots[i] are the slots of node i of the graph.
+/// Lowers a graph. slots[i] are the slots of node i of the graph.
 Lowered lower(const Graph& graph, const std::vector<int>& outputs, const std::vector<std::vector<int>>& slots,
               Purpose purpose);
 

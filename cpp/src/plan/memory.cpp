@@ -23,7 +23,7 @@ int64_t place(std::vector<Lifetime*> lifetimes) {
   std::stable_sort(lifetimes.begin(), lifetimes.end(),
                    [](const Lifetime* a, const Lifetime* b) { return a->size > b->size; });
   int64_t total = 0;
-  std::vector<const Lifetime*> placed, together;  // by offset
+  std::vector<const Lifetime*> placed, together;  // in the order of their offsets
   for (Lifetime* wanted : lifetimes) {
     together.clear();
     for (const Lifetime* other : placed)

@@ -1,4 +1,4 @@
-// Places in an arena for tensors that are needed for a part of the time.
+// Places in one block of memory (an arena) for tensors that are needed only for a part of the time.
 #pragma once
 
 #include <cstdint>

@@ -91,8 +91,8 @@ class Planner {
     plan_.nodes.push_back(std::move(planned));
   }
 
-  // The first op with a parameter writes the gradient of the parameter. Further ops write to another place, which is
-  // added afterwards.
+  // The first op that uses a parameter writes the gradient of the parameter. Each further op writes to a place of its
+  // own, from which the gradient is added afterwards.
   std::vector<ParameterRef> parameters(const LoweredNode& node) {
     std::vector<ParameterRef> refs;
     for (const int slot : node.slots) {
@@ -107,7 +107,8 @@ class Planner {
     return refs;
   }
 
-  // The memory for all of them is allocated once; it has as many floats as all gradients of the network for each op.
+  // Returns the place for the gradient of a further op. The memory for all these places is allocated at once. It has
+  // room for the gradients of all parameters of all ops.
   float* shared_place(size_t index) {
     if (plan_.shared_memory.size() == 0) {
       int64_t total = 0;
@@ -133,7 +134,8 @@ class Planner {
     plan_.outputs.push_back({place, element_count(shape), shape.back(), activation});
   }
 
-  // Every loss writes the gradient of its output, so that two outputs cannot have the memory of one tensor.
+  // Adds a copy of an output, since two outputs cannot have the same memory: every loss writes the gradient of its
+  // output.
   int add_copy(int tensor) {
     PlannedNode copy;
     copy.name = "copy";
@@ -197,8 +199,9 @@ class Planner {
     }
   }
 
-  // Whether the tensors of a segment would no longer fit the outer cache if its group became so large. Steps on small
-  // images want many of them. In training, what steps keep for the way back does not fit it anyway.
+  // Whether an output of a segment would be too large for the outer cache if a group had this number of samples. Steps
+  // on small images want groups of many samples. In training this does not matter, since the values that steps keep for
+  // the backward pass are larger than the cache in any case.
   bool outgrows(const Segment& segment, int64_t group) const {
     constexpr int64_t kCachedFloats = 1 << 16;
     if (plan_.backward() || group <= segment.group) return false;
@@ -225,9 +228,9 @@ class Planner {
   Plan& plan_;
   const Lowered& lowered_;
   const std::vector<BoundSlot>& bound_;
-  std::vector<int> storage_;  // for each lowered tensor, the planned tensor; views share one
-  std::map<int, std::optional<Activation>> last_op_;
-  std::set<int> written_;  // slots
+  std::vector<int> storage_;                          // for each lowered tensor, the planned tensor; views share one
+  std::map<int, std::optional<Activation>> last_op_;  // for each lowered tensor, the last activation of its op
+  std::set<int> written_;                             // the slots whose gradients are written by an op
 };
 
 std::string places(const Plan& plan, const PlannedNode& node) {

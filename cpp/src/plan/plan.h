@@ -1,4 +1,5 @@
-// A plan: a network prepared for training or inference. It is plain data, which execution, describe() and tests read.
+// A plan: a network that is prepared for training or inference. It is plain data. The code in run/ executes it, and
+// describe() and tests read it.
 #pragma once
 
 #include <memory>
@@ -31,11 +32,11 @@ struct PlannedNode {
   std::vector<int> inputs;  // tensors
   int output = 0;
   std::vector<bool> input_grad;  // for each input: whether backward writes its gradient
-  std::vector<bool> adds;        // for each input: whether another reader has written to its gradient before
+  std::vector<bool> adds;        // for each input: whether its gradient is added to one that another node has written
   bool backward = false;         // whether the node has a backward pass
   bool saved_in_batch = false;
   bool repeated = false;  // the output is computed again for the backward pass of its segment
-  // Where the parts of the memories begin that belong to the node: in floats, but `saved` in bytes.
+  // Where the node's parts of the memories begin. They are counted in floats, except for `saved`, which is in bytes.
   int64_t saved = 0, packed = 0, partial = 0, batch = 0;
 };
 
@@ -82,7 +83,7 @@ struct BoundSlot {
   const float* tangent;  // null if it is not trained, or outside products with curvature
 };
 
-/// A gradient in `from`, which a further op with the same parameters has written.
+/// A gradient that a further op with the same parameters has written to `from`. It is added to `to`.
 struct SharedGradient {
   float* from;
   float* to;

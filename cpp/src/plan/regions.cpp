@@ -1,5 +1,5 @@
-// Rows and columns that no later op reads are not computed. If a pool or a stride leaves out the last rows or columns,
-// the ops before it compute less.
+// Finds the rows and columns of tensors that no later op reads, and cuts ops so that they do not compute them. A pool
+// or a stride may leave out the last rows and columns of its input.
 #include <optional>
 
 #include "plan/lower.h"
@@ -7,8 +7,8 @@
 namespace cnncore {
 namespace {
 
-// Which tensors must be whole is found by trial. If an op cannot compute less, or readers need different parts, its
-// output is marked as whole, and all ops are cut again. Each failure marks another tensor, so this ends.
+// Tries to cut all ops. If an op cannot compute less, or the readers of its output need different parts, the output is
+// marked as whole, and all ops are cut again from the beginning. Each attempt marks a further tensor, so this ends.
 class Regions {
  public:
   explicit Regions(const Lowered& lowered) : lowered_(lowered), whole_(lowered.shapes.size()) {

@@ -27,8 +27,8 @@ def linear(x: ArrayLike) -> Float32:
 def relu(x: ArrayLike, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Float32:
     """Compute y = max(x, 0) by default.
 
-    In general, y = ``negative_slope * (x - threshold)`` where x is less than ``threshold``, and
-    y = min(x, ``max_value``) elsewhere.
+    In general, y = min(x, ``max_value``) where x is greater than ``threshold``, and
+    y = ``negative_slope * (x - threshold)`` elsewhere.
 
     Parameters
     ----------

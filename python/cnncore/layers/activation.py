@@ -55,8 +55,8 @@ class Activation(_SameShape):
 class ReLU(_SameShape):
     """Replace negative values by 0: y = max(x, 0).
 
-    The arguments generalize this: y = ``negative_slope * (x - threshold)`` where x is less than ``threshold``, and
-    y = min(x, ``max_value``) elsewhere.
+    The arguments generalize this: y = min(x, ``max_value``) where x is greater than ``threshold``, and
+    y = ``negative_slope * (x - threshold)`` elsewhere.
 
     Parameters
     ----------

@@ -177,7 +177,7 @@ _PARAMETERS = {
 
 
 def relu(x: ArrayLike, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Float32:
-    """Compute min(x, max_value) where x >= threshold, and negative_slope * (x - threshold) elsewhere.
+    """Compute min(x, max_value) where x > threshold, and negative_slope * (x - threshold) elsewhere.
 
     By default this is max(x, 0).
     """
