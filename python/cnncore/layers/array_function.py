@@ -95,7 +95,7 @@ class ArrayFunction(Layer):
         return np.reshape(result, (-1, 1)) if self.column else result
 
     def result_shapes(self, shapes: Sequence[Any]) -> list[tuple[int, ...]]:
-        """Return the shapes of the results for two samples and for three. A size that is not known counts as 24."""
+        """Return the shapes of the results for two samples and for three, with 24 in the place of unknown sizes."""
         results, shapes = [], filled(list(shapes), SMALL[0][0])
         size = sum(math.prod(shape[1:]) for shape in shapes)
         if 2 * size > LARGEST:

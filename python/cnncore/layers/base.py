@@ -125,8 +125,8 @@ class Layer(Described, Connected, Weighted):
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the output shape for an input shape, both with the batch axis (None) in front.
 
-        A ValueError says why the layer cannot take inputs of that shape. A subclass need not think of sizes that are
-        not known: it is called with two sizes in the place of each None.
+        A ValueError says why the layer cannot take inputs of that shape. Subclasses need not
+        handle sizes that are not known (None), since the method is called with numbers in their place.
         """
         raise NotImplementedError(f"{type(self).__name__} must implement compute_output_shape(input_shape)")
 
@@ -245,8 +245,9 @@ class Layer(Described, Connected, Weighted):
 
     @property
     def losses(self) -> list[Any]:
-        """The penalties of the regularizers of this layer's trained weights and of those of layers inside it, now, and
-        what ``add_loss`` added in the last call of this layer on arrays.
+        """The present penalties on the trained weights of this layer and of layers inside it, one for each regularizer.
+
+        They are followed by the losses that ``add_loss`` added in the last call of this layer on arrays.
 
         Examples
         --------
@@ -288,8 +289,8 @@ class Layer(Described, Connected, Weighted):
             cls.compute_output_shape = for_any_size(cls.compute_output_shape)  # type: ignore[method-assign]
 
     builds_once = True  # whether further calls of the ``build`` of a subclass do nothing
-    takes_unknown_sizes = False  # whether compute_output_shape itself knows what to do with None
-    sizes_to_ask_with = LARGE  # otherwise it is called with these sizes, see unknown_sizes.py
+    takes_unknown_sizes = False  # whether compute_output_shape handles sizes that are None itself
+    sizes_to_ask_with = LARGE  # if not, the numbers that take the place of None, see unknown_sizes.py
 
     def ensure_built(self, input_shape: Any, *more: Any) -> None:
         """Build the layer if it is not built yet. Otherwise check that its weights fit the input shape.

@@ -103,17 +103,18 @@ def plan(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -> Plan:
 
 
 def output_shape(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-    """The shape of the result of a call, or a structure of shapes; sizes in it may be unknown if some of the arguments
-    are.
+    """Return the shape of the result of a call, or a structure of shapes.
+
+    If sizes of the arguments are not known (None), sizes of the result may be None, too.
     """
     shapes = [leaf.shape for leaf in flatten([list(args), kwargs]) if isinstance(leaf, KerasTensor)]
     if is_known(shapes):
         return plan(layer, args, kwargs).output_shape
     try:
-        return plan(layer, args, kwargs).output_shape  # what consists of layers need not know sizes
+        return plan(layer, args, kwargs).output_shape  # calls of other layers can do without sizes
     except UnknownSizeError:
         raise
-    except (TypeError, ValueError):  # it computes with sizes, or with arrays
+    except (TypeError, ValueError):  # the call computes with sizes or with arrays
         unbuilt = [inner for inner in _all_sublayers(layer) if not inner.built]
 
     def computed(shapes: Any) -> Any:
@@ -123,7 +124,7 @@ def output_shape(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -
     try:
         return of_any_size(computed, shapes, SMALL)
     except Exception:
-        for inner in unbuilt:  # their weights may have the shapes for a size that was only tried
+        for inner in unbuilt:  # their weights may have been built for one of the sizes that were tried
             inner.specs.clear()
             inner.built = False
         raise

@@ -79,7 +79,7 @@ def _network(layer: AnyLayer, args: Any, kwargs: Any, training: bool | None, key
 
 
 def _function(layer: AnyLayer, args: Any, kwargs: Any, training: bool | None) -> Function:
-    """The call with symbolic tensors in the place of arrays."""
+    """Call the layer with symbolic tensors in the place of arrays, and return the function that this call computes."""
     inputs: list[KerasTensor] = []
 
     def placeholder(leaf: Any) -> Any:

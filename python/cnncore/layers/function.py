@@ -83,7 +83,7 @@ class Function:
         return map_structure(lambda tensor: known[id(tensor)], self.outputs)
 
     def listed_shapes(self, shapes: Any) -> list[Any]:
-        """Shapes of the outputs, in their structure, in the order of ``output_list``."""
+        """Return shapes that are nested like the outputs as a list, in the order of ``output_list``."""
         return _shape_list(shapes, len(self.output_list))
 
     def lower(self, graph: Graph, inputs: Sequence[int]) -> list[int]:

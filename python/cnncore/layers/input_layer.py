@@ -19,7 +19,7 @@ class InputLayer(Layer):
     Parameters
     ----------
     shape : tuple of int or None
-        Shape of one sample, of any rank from 1 on. None stands for any size, which differs from batch to batch.
+        Shape of one sample, with at least one axis. None stands for any size, which may differ from batch to batch.
     batch_size : int, optional
         Accepted for compatibility with Keras: any number of samples is taken.
     dtype : str, default "float32"

@@ -45,7 +45,7 @@ class Lowering:
     losses : list of GraphLoss
         The losses that the layers added so far.
     floats : int
-        How many values the ops so far give for a sample.
+        How many values the outputs of all ops so far have for one sample.
     """
 
     def __init__(self, seed: int = 0, trainable: Mapping[int, bool] | None = None) -> None:
@@ -167,9 +167,9 @@ class Lowered:
         By the name under which the network knows them.
     losses : list of GraphLoss
     floats : int
-        How many values its ops give for a sample.
+        How many values the outputs of all ops have for one sample.
     one_output : bool
-        Whether the function has a single output that is in no list, tuple or dict.
+        Whether the output is a single tensor, and not a list, tuple or dict.
     """
 
     def __init__(self, graph: Lowering, outputs: list[int], one_output: bool) -> None:
@@ -209,11 +209,11 @@ def lower(
     ----------
     function : Function
     seed : int, default 0
-        Of what layers draw in training.
+        The seed from which the seeds of random numbers in training are derived.
     shapes : list of tuple of int, optional
-        The shapes of the samples of each input, which may be others than those that the layers were connected for.
+        The shapes of the samples of each input. By default those of the symbolic tensors.
     trainable : dict of int to bool, optional
-        For layers, by their ids, what stands for their attribute ``trainable``.
+        The values that are used instead of the attribute ``trainable`` of layers. The keys are the ids of the layers.
     """
     graph = Lowering(seed, trainable)
     shapes = [tensor.shape[1:] for tensor in function.input_list] if shapes is None else shapes

@@ -1,4 +1,4 @@
-"""Calls of layers and models on arrays while a tape is open: the call, and its backward pass through the core."""
+"""Calls of layers and models on arrays while a tape is open, and the backward passes of these calls in the core."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from cnncore.layers.weights import Weighted
 
 __all__ = ["record"]
 
-_steps = itertools.count()  # what dropout drops differs from call to call
-_KEPT = 8  # how many combinations of shapes a layer keeps networks for
+_steps = itertools.count()  # numbers of calls, so that dropout draws other random numbers in each call
+_KEPT = 8  # for how many combinations of shapes a layer keeps networks
 
 
 class _InputProbe(Weighted):
-    """A stand-in for a layer that takes an input to the network and keeps its gradient.
+    """A layer that is put behind an input of the network, and keeps the gradient of this input.
 
-    Its one weight is never used: it makes the core compute the gradient up to here.
+    It has a weight that it does not use. The core computes gradients only where weights are trained before an op.
     """
 
     def __init__(self) -> None:
@@ -41,24 +41,25 @@ class _InputProbe(Weighted):
         return []
 
     def forward(self, arrays: Sequence[np.ndarray], training: bool) -> np.ndarray:
-        """The input as it is."""
+        """Return a copy of the input."""
         return np.array(arrays[0], np.float32, order="C")
 
     def backward(self, arrays: Sequence[np.ndarray], dy: np.ndarray) -> list[np.ndarray]:
-        """Keep the gradient."""
+        """Keep the gradient of the input."""
         self.gradient = np.array(dy)
         return [np.array(dy, np.float32, order="C"), np.zeros(1, np.float32)]
 
 
 class _RecordingLowering(Lowering):
-    """A graph whose ops in Python compute once, though the core runs forward twice.
+    """A graph for calls that a tape records.
 
-    Random numbers that they draw are the same in both passes then.
+    The core computes the forward pass twice: in the call, and again before its backward pass. The second time, ops that
+    call Python return the results of the first time, so that random numbers in them are the same.
 
     Attributes
     ----------
     replays : bool
-        Whether ops in Python give again what they computed last.
+        Whether ops that call Python return their last results instead of computing.
     """
 
     def __init__(self, seed: int, training: bool) -> None:
@@ -78,10 +79,11 @@ class _RecordingLowering(Lowering):
         return inputs[0]
 
     def refuse_losses(self) -> None:
-        """Refuse a layer that adds to the loss by itself."""
+        """Raise an error for a layer that adds to the loss itself."""
         raise NotDifferentiableError(
-            f'[GradientTape] layer "{self._current[-1]}" adds a loss by itself, by add_loss or as a regularizer of its '
-            "output: compute this penalty where the loss is computed, from what the layer returns."
+            f"[GradientTape] expected layers that do not add to the loss themselves. Received: layer "
+            f'"{self._current[-1]}", which does so by add_loss or by a regularizer of its output. Compute this penalty '
+            "from the output of the layer, where you compute the loss."
         )
 
     def _computing_once(self, forward: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
@@ -96,12 +98,12 @@ class _RecordingLowering(Lowering):
 
 
 class _Call:
-    """The network of one call that a tape has recorded; further calls may use it when this one is forgotten.
+    """A network for a call that a tape records. Further calls can use it when the results of this call are deleted.
 
     Attributes
     ----------
     outputs : KerasTensor, or structure of them
-        How the results are nested.
+        Symbolic tensors that are nested like the results.
     """
 
     def __init__(
@@ -138,9 +140,9 @@ class _Call:
         self._gradients: tuple[np.ndarray, list[np.ndarray]] | None = None
 
     def run(self, values: Sequence[Any], arrays: list[np.ndarray], idle: list[_Call]) -> list[Traced]:
-        """The results for ``arrays``, which stand for ``values``.
+        """Compute the results for ``arrays``, which are the values of ``values``.
 
-        When they are forgotten, this is put into ``idle``.
+        When the results are deleted, this object is appended to ``idle``.
         """
         network = self._network
         self._arrays, self._step, self._gradients, self._state_is_new = arrays, next(_steps), None, True
@@ -163,7 +165,7 @@ class _Call:
         ]
 
     def gradients(self, dy: np.ndarray) -> list[np.ndarray]:
-        """The gradients of the inputs that are wanted, then those of the weights."""
+        """Compute the gradients of the inputs for which they are wanted, followed by those of the weights."""
         if self._gradients is None or self._gradients[0] is not dy:
             with recording_into(None):
                 self._gradients = (dy, self._backward(np.asarray(dy, np.float32)))
@@ -203,13 +205,13 @@ class _Call:
 
 
 class _Use:
-    """What the results of a call hold on to, so that nobody else uses its network meanwhile."""
+    """A reference of the results to the network of their call. While it exists, no other call uses the network."""
 
     def __init__(self, call: _Call) -> None:
         self._call = call
 
     def back(self, place: int) -> Callable[[np.ndarray], np.ndarray]:
-        """From the gradient of all results to that of one operand."""
+        """Return the function that computes the gradient of one operand from that of all results."""
         return lambda dy: self._call.gradients(dy)[place]
 
 
@@ -221,20 +223,20 @@ def record(
     arrays: list[np.ndarray],
     training: bool,
 ) -> Any:
-    """The results of a call while a tape is open, in the structure of the function's outputs.
+    """Compute the results of a call while a tape is open. They are nested like the outputs of the function.
 
     Parameters
     ----------
     owner : Layer
-        What is called; it keeps networks for further calls.
+        The layer or model that is called. It keeps networks for further calls.
     key
-        What the network depends on besides the layers.
+        A value that differs for calls that need different networks.
     function : callable
-        Makes the function of symbolic tensors that the call computes.
+        Returns the function of symbolic tensors that the call computes.
     values : list
-        The inputs: arrays, or arrays that the tape has recorded.
+        The inputs: arrays, or objects that stand for arrays in the record of the tape.
     arrays : list of numpy.ndarray
-        Their values, as the core takes them.
+        The values of the inputs, in a type that the core takes.
     training : bool
         Whether to behave as in training.
     """
@@ -252,5 +254,5 @@ def record(
 
 
 def _state_of(layer: Any) -> Any:
-    """What a network depends on besides the calls of layers."""
+    """Return a value that changes when a layer, or one inside it, needs a new network."""
     return layer.trainable, len(layer.specs), tuple(_state_of(inner) for inner in layer.sublayers())

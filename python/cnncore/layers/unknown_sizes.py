@@ -1,8 +1,8 @@
-"""Shapes with sizes that are not known yet, None behind the batch axis: what layers make of them.
+"""Shapes with sizes that are not known yet, which are None. The batch axis, which is None too, does not count.
 
-A layer says what it makes of sizes that are known. To find out what it makes of others, it is asked twice, with two
-different sizes in their place: what differs between its answers is unknown. Keras does the same where it runs on JAX or
-PyTorch. A network of the core is made later, for the sizes that data have.
+A layer computes its output shape from sizes that are known. For a size that is not known, it is asked twice, with two
+different numbers in its place. Sizes that differ between the two answers are not known either. Keras does the same on
+JAX and PyTorch. The networks of the core are made later, for the sizes that the data have.
 """
 
 from __future__ import annotations
@@ -23,20 +23,21 @@ __all__ = [
     "weights_of_any_size",
 ]
 
-Sizes = tuple[tuple[int, int], ...]  # pairs of sizes to ask with, one after another until there is an answer
+# Pairs of numbers to ask with. Each pair is tried only if the one before it gives an error or an empty result.
+Sizes = tuple[tuple[int, int], ...]
 
-# These are multiples of all numbers up to 10, of most products of them, and longer than any window.
+# These are multiples of all numbers up to 10 and of most products of them, and larger than any window.
 LARGE: Sizes = ((322_560, 645_120),)
-# For functions that are computed to see which shapes their results have.
+# For functions that must be called on arrays to find the shapes of their results.
 SMALL: Sizes = ((24, 48), (120, 240), (480, 960))
 
 
 class UnknownSizeError(ValueError):
-    """The shape of a weight would depend on a size that is not known."""
+    """Raised if the shape of a weight depends on a size that is not known."""
 
 
 def is_known(shapes: Any) -> bool:
-    """Whether all sizes of a shape, or of a list or dict of shapes, are known. The batch axis in front does not count.
+    """Whether all sizes except the batch axis are known, in a shape or in a list or dict of shapes.
 
     Examples
     --------
@@ -62,7 +63,7 @@ def fits(shape: tuple[Any, ...], wanted: tuple[Any, ...]) -> bool:
 
 
 def filled(shapes: Any, size: int) -> Any:
-    """The same shapes with a size in the place of each that is not known.
+    """Put ``size`` in the place of each size that is not known.
 
     Examples
     --------
@@ -77,21 +78,21 @@ def filled(shapes: Any, size: int) -> Any:
 
 
 def of_any_size(compute: Callable[[Any], Any], shapes: Any, sizes: Sizes = LARGE) -> Any:
-    """What ``compute`` makes of shapes, with None for sizes that depend on unknown ones.
+    """Call ``compute`` for shapes with sizes that are not known. In the result, sizes that depend on them are None.
 
     Parameters
     ----------
     compute : callable
-        From a shape, or a list or dict of shapes, to another one.
+        A function of a shape, or of a list or dict of shapes, that returns one of these.
     shapes : tuple, or list or dict of tuples
-        With the batch axis in front.
+        The argument of ``compute``. Shapes have the batch axis in front.
     sizes : tuple of (int, int)
-        What to put in the place of None.
+        The pairs of numbers that are put in the place of None.
 
     Raises
     ------
     ValueError, TypeError
-        What ``compute`` raises for the last of ``sizes``.
+        If ``compute`` raises it for the last of ``sizes``.
 
     Examples
     --------
@@ -105,7 +106,7 @@ def of_any_size(compute: Callable[[Any], Any], shapes: Any, sizes: Sizes = LARGE
             result = _combined(compute(filled(shapes, first)), compute(filled(shapes, second)))
         except (ValueError, TypeError, IndexError) as error:
             if place == len(sizes):
-                if type(error) is ValueError:  # its message would name a size that nobody gave
+                if type(error) is ValueError:  # the message may name a size that the user has not given
                     words = str(error).replace(str(first), "None").replace(str(second), "None")
                     raise ValueError(words) from None
                 raise
@@ -116,7 +117,7 @@ def of_any_size(compute: Callable[[Any], Any], shapes: Any, sizes: Sizes = LARGE
 
 
 def for_any_size(method: Callable[..., Any]) -> Callable[..., Any]:
-    """A method ``compute_output_shape`` that is asked with sizes that are known, and so takes others too."""
+    """Wrap a method ``compute_output_shape``, so that it also takes shapes with sizes that are not known."""
 
     @functools.wraps(method)
     def wrapped(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -128,12 +129,12 @@ def for_any_size(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def weights_of_any_size(specs: Callable[[Any], list[Any]], shapes: Any, name: str) -> list[Any]:
-    """The descriptions of a layer's weights, which must not depend on sizes that are not known.
+    """Return the descriptions of a layer's weights for shapes in which sizes may not be known.
 
     Raises
     ------
     UnknownSizeError
-        If one does; the message names the axis.
+        If the shape of a weight depends on such a size. The message names the axis.
     """
     if not _has_unknown(shapes):
         return specs(shapes)
@@ -152,7 +153,7 @@ def weights_of_any_size(specs: Callable[[Any], list[Any]], shapes: Any, name: st
 
 
 def broadcast(shapes: Iterable[tuple[Any, ...]]) -> tuple[Any, ...] | None:
-    """The shape that shapes of equal rank have together, None if they do not fit; unknown sizes stay unknown.
+    """Broadcast shapes of the same rank, in which sizes may be None. Return None if they do not fit together.
 
     Examples
     --------
@@ -174,12 +175,12 @@ def _is_shape(value: Any) -> bool:
 
 
 def _has_unknown(shapes: Any) -> bool:
-    """Whether these are shapes, and some sizes are not known."""
+    """Whether ``shapes`` is a shape or a structure of shapes in which some sizes are not known."""
     return isinstance(shapes, (tuple, list, dict)) and len(shapes) > 0 and not is_known(shapes)
 
 
 def _combined(first: Any, second: Any) -> Any:
-    """Two answers as one, with None where they differ."""
+    """Combine two results of ``compute`` into one, with None for sizes in which they differ."""
     if isinstance(first, dict):
         return {key: _combined(value, second[key]) for key, value in first.items()}
     if _is_shape(first):
@@ -198,7 +199,7 @@ def _unknown_axes(shape: Any) -> list[int]:
 
 
 def _depends(specs: Callable[[Any], list[Any]], shape: Any, axis: int) -> bool:
-    """Whether the shape of a weight changes with one size."""
+    """Whether the shape of a weight depends on the size along an axis."""
     ((first, second),) = LARGE
     one, other = list(filled(shape, first)), list(filled(shape, first))
     other[axis] = second

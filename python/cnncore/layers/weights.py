@@ -91,8 +91,8 @@ class Weighted:
         size = () if shape is None else tuple(shape)
         if None in size:
             raise UnknownSizeError(
-                f"[{owner}.add_weight] expected a shape whose sizes are all known. Received: shape={size}; give the "
-                "Input the size that the weight depends on"
+                f"[{owner}.add_weight] expected a shape whose sizes are all known: give the Input the size on which "
+                f"the weight depends. Received: shape={size}"
             )
         size = tuple(_checks.integer(item, "shape", owner) for item in size)
         taken = {spec.name for spec in self._specs}
