@@ -1,13 +1,13 @@
-"""Layers that change training images at random, in C++ and for all images of a batch in parallel.
+"""Layers that change training images at random. The core computes the changes, for several images in parallel.
 
-At the beginning of a model they only act in training, on a thread that prepares the next batches. They can also be
+At the beginning of a model they only act in training, in a thread that prepares the next batches. They can also be
 called on arrays::
 
     model = Sequential([Input((32, 32, 3)), RandomFlip("horizontal"), RandomTranslation(0.1, 0.1), Conv2D(...), ...])
     changed = RandomFlip("horizontal")(images)
 
-How a layer changes an image depends on the layer's seed, on the number of the step, and on the image's place in the
-batch.
+How a layer changes an image depends only on the seed of the layer, the number of the step, and the place of the image
+in the batch.
 """
 
 from .base import Augmentation, ImageLayer

@@ -1,9 +1,9 @@
-"""What layers that change images have in common: arguments, random numbers, calls on arrays, and their place in a
-model.
+"""The base classes of layers that change images, and checks of their arguments.
 
-A layer implements ``transform(images, u)``, which changes a batch of images by ``draws`` uniform random numbers for
-each image. These numbers depend on the layer's seed, on the seed and the step of the caller, and on the image's place
-in the batch. So the images are the same at any number of threads and in any order of calls.
+A layer that uses random numbers implements ``transform(images, u, generator)``, which changes a batch of images. ``u``
+has ``draws`` uniform random numbers for each image. These numbers depend only on the seed of the layer, the seed and
+the step of the caller, and the place of the image in the batch. So the results are the same at any number of threads
+and in any order of calls.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _MASK = (1 << 64) - 1
 
 
 class ImageLayer(Layer):
-    """Base class of layers that work on whole images, in NumPy arrays as well as in a model."""
+    """Base class of layers that change whole images, both when they are called on arrays and in a model."""
 
     changes_labels = False
 
     # --- what a subclass says -----------------------------------------------------------------------------------
     def process(self, images: Images, seed: int, step: int, training: bool) -> Images:
-        """The layer's result for checked images (n, height, width, channels) of uint8 or float32."""
+        """Compute the result for images (n, height, width, channels) of uint8 or float32, which have been checked."""
         raise NotImplementedError(f"{type(self).__name__} must implement process(images, seed, step, training)")
 
     # --- calls on arrays ----------------------------------------------------------------------------------------
@@ -45,15 +45,16 @@ class ImageLayer(Layer):
         Parameters
         ----------
         *args
-            A tensor; or one image (height, width, channels) or a batch of them, as an array; or a dict of them.
+            A symbolic tensor; an array with one image (height, width, channels) or a batch of images; or a dict with
+            such an array.
         training : bool, optional
-            As in Keras, True by default for layers that use random numbers, when they are called on arrays: each call
-            changes the images differently. False returns the images unchanged.
+            Whether to change the images at random, differently in each call; False returns them unchanged. As in Keras,
+            it is True by default when a layer that uses random numbers is called on arrays.
 
         Returns
         -------
         KerasTensor, Array or dict
-            The changed images, in the form in which they were given. uint8 images stay uint8; others are float32.
+            The changed images, in the form of the argument. Images of uint8 stay uint8; all others become float32.
         """
         if len(args) != 1 or kwargs or is_symbolic(args):
             return super().__call__(*args, training=training, **kwargs)
@@ -85,15 +86,15 @@ class ImageLayer(Layer):
 
     # --- in a model ---------------------------------------------------------------------------------------------
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """The input's shape."""
+        """Return the shape of the input."""
         self._expect_rank(input_shape, "batch, height, width, channels")
         return input_shape
 
     def lower(self, graph: Any, inputs: Sequence[int]) -> Any:
-        """An op that calls this layer in each step.
+        """Add an op that calls this layer in each step.
 
-        This is not used for layers at the very beginning of a model: there the images are changed on another thread,
-        before they reach the network.
+        This is not used for layers at the beginning of a model. There another thread changes the images before they
+        reach the network.
         """
         shape = self.compute_output_shape((None, *graph.output_shape(inputs[0])))[1:]
         is_inference = graph.is_inference
@@ -106,7 +107,10 @@ class ImageLayer(Layer):
         return graph.add("host", inputs, self.name, forward=forward, backward=self._gradient(), shape=shape)
 
     def _gradient(self) -> Callable[[Sequence[np.ndarray], np.ndarray], list[np.ndarray]] | None:
-        """The gradients of the images from that of the result, or None: most layers change images before training."""
+        """Return a function that computes the gradient of the images, or None if there is none.
+
+        Most layers need none, since they are the first ones of a model.
+        """
         return None
 
 
@@ -116,7 +120,7 @@ class Augmentation(ImageLayer):
     Parameters
     ----------
     seed : int, optional
-        Layers with the same seed change the same batch in the same way. By default each layer has its own seed.
+        Layers with the same seed change images in the same way. By default each layer has its own seed.
     **kwargs
         See :class:`cnncore.layers.Layer`.
     """
@@ -131,11 +135,11 @@ class Augmentation(ImageLayer):
         self._own_seed = next_seed() if self.seed is None else self.seed
 
     def transform(self, images: Images, u: np.ndarray, generator: RandomKey) -> Images:
-        """The changed images; ``u`` are uniform numbers in [0, 1) of shape (n, draws)."""
+        """Change images by uniform random numbers ``u`` in [0, 1), of shape (n, draws)."""
         raise NotImplementedError(f"{type(self).__name__} must implement transform(images, u, generator)")
 
     def process(self, images: Images, seed: int, step: int, training: bool) -> Images:
-        """The changed images in training, otherwise the images."""
+        """Return the changed images in training, and the images themselves otherwise."""
         return self.augment(images, seed, step) if training else images
 
     def augment(self, images: Any, seed: int = 0, step: int | None = None) -> Images:
@@ -144,10 +148,9 @@ class Augmentation(ImageLayer):
         Parameters
         ----------
         images : array_like, shape (n, height, width, channels)
-            uint8 images stay uint8; others become float32.
+            Images of uint8 stay uint8; all others become float32.
         seed : int, default 0
-            Decides how an image is changed, together with the layer's own seed, the step and the image's place in the
-            batch.
+            How an image is changed depends on this seed, the seed of the layer, the step, and the place in the batch.
         step : int, optional
             By default the number of calls of the layer so far.
 
@@ -163,11 +166,11 @@ class Augmentation(ImageLayer):
         return self.transform(x, self.draw(len(x), seed, step), self._key(seed, step))
 
     def draw(self, n: int, seed: int, step: int) -> np.ndarray:
-        """The uniform numbers (n, draws) that ``augment(images, seed, step)`` uses."""
+        """Return the uniform random numbers (n, draws) that ``augment(images, seed, step)`` uses."""
         return _core.augment_uniform(*self._key(seed, step), n, self.draws)
 
     def augment_labels(self, labels: Any, images: Any, seed: int, step: int) -> Any:
-        """The labels that belong to ``augment(images, seed, step)``; most layers leave them as they are."""
+        """Return the labels for the result of ``augment(images, seed, step)``. Most layers do not change them."""
         return labels
 
     def _labels(self, labels: Any, images: Images, step: int, training: bool) -> Any:
@@ -178,7 +181,7 @@ class Augmentation(ImageLayer):
         return mixed, step & _MASK
 
     def get_config(self) -> dict[str, Any]:
-        """Arguments of the constructor, ready for JSON."""
+        """Return the arguments of the constructor as a dict that can be written as JSON."""
         return {**super().get_config(), "seed": self.seed}
 
 
@@ -186,7 +189,7 @@ RandomKey = tuple[int, int]  # the seed and the step from which the core makes r
 
 
 def as_images(value: Any, owner: str) -> Images:
-    """A batch of images as the core reads it: uint8 or float32 in C order. A single image becomes a batch of one."""
+    """Convert images to a batch that the core takes: uint8 or float32 in C order. One image becomes a batch of one."""
     array = _checks.numeric_array(value, "images", owner)
     if array.ndim not in (3, 4):
         raise ValueError(
@@ -199,17 +202,17 @@ def as_images(value: Any, owner: str) -> Images:
 
 
 def check_data_format(kwargs: dict[str, Any], owner: str) -> None:
-    """Remove ``data_format`` from ``kwargs``; only "channels_last" is accepted."""
+    """Remove ``data_format`` from ``kwargs``. It must be "channels_last" or None."""
     value = kwargs.pop("data_format", None)
     if value not in (None, "channels_last"):
         raise ValueError(
-            f'[{owner}] expected data_format="channels_last": images have their channels last here. '
+            f'[{owner}] expected data_format="channels_last", since the channels must be the last axis of images. '
             f"Received: data_format={value!r}"
         )
 
 
 def factor_range(value: Any, name: str, owner: str, least: float = -1.0, most: float = 1.0) -> tuple[float, float]:
-    """A factor f as (-f, f), but not below ``least``; or two numbers in order."""
+    """Return an argument that is two numbers or one number f as (low, high). f stands for (-f, f), or (least, f)."""
     bounds = f"in [{least:g}, {most:g}]"
     if isinstance(value, (list, tuple)):
         if len(value) != 2:
@@ -224,7 +227,7 @@ def factor_range(value: Any, name: str, owner: str, least: float = -1.0, most: f
 
 
 def value_range(value: Any, owner: str) -> tuple[float, float]:
-    """The lowest and the highest value of a pixel."""
+    """Return the lowest and the highest value that a pixel can have, from an argument of two numbers."""
     if not isinstance(value, (list, tuple)) or len(value) != 2:
         raise ValueError(f"[{owner}] expected `value_range` to be two numbers. Received: {value!r}")
     low, high = sorted(_checks.number(item, "value_range", owner) for item in value)
@@ -232,7 +235,7 @@ def value_range(value: Any, owner: str) -> tuple[float, float]:
 
 
 def choice(value: Any, name: str, owner: str, known: Sequence[str]) -> str:
-    """``value``, checked to be one of ``known``."""
+    """Return ``value``, which must be one of ``known``."""
     if value not in known:
         raise ValueError(f"[{owner}] expected `{name}` to be one of {', '.join(known)}. Received: {name}={value!r}")
     return str(value)
@@ -245,5 +248,5 @@ def between(u: np.ndarray, bounds: tuple[float, float]) -> np.ndarray:
 
 
 def radians(factor: np.ndarray) -> np.ndarray:
-    """Shares of a full turn as angles."""
+    """Convert shares of a full turn to angles in radians."""
     return 2 * math.pi * factor

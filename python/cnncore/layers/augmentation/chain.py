@@ -1,5 +1,6 @@
-"""Apply several augmentation layers to a batch, one after another. A flip is combined with the next layer that moves
-pixels.
+"""Functions that apply several augmentation layers to a batch, one after the other.
+
+A flip and a layer after it that moves pixels are computed together.
 """
 
 from __future__ import annotations
@@ -16,30 +17,30 @@ __all__ = ["augment_batch", "augment_samples"]
 def augment_batch(
     layers: Sequence[Augmentation], images: Any, labels: Any = None, seed: int = 0, step: int = 0
 ) -> tuple[Images, Any]:
-    """Change a batch of images, and the labels that belong to it, by all layers in turn.
+    """Change a batch of images, and their labels, by one layer after the other.
 
     Parameters
     ----------
     layers : sequence of Augmentation
-        In this order.
+        The layers, in the order in which they are applied.
     images : array_like, shape (n, height, width, channels)
-        uint8 stays uint8; all others become float32.
+        Images of uint8 stay uint8; all others become float32.
     labels : array_like, optional
-        Changed by layers that mix images, `MixUp` and `CutMix`, which need one-hot rows.
+        ``MixUp`` and ``CutMix`` change the labels, too; they need one-hot rows.
     seed, step : int, default 0
-        Decide how an image is changed, together with each layer's own seed and the image's place in the batch.
+        How an image is changed depends on these, on the seed of each layer, and on the place in the batch.
 
     Returns
     -------
     images : numpy.ndarray
         New images of the same shape.
     labels
-        As given, or mixed.
+        The labels, mixed if a layer mixes images.
 
     Notes
     -----
-    The result is that of ``layer.augment(images, seed, step)`` for each layer in turn. A flip and a following
-    layer that moves pixels are done in one pass, which gives the same result.
+    The result is that of ``layer.augment(images, seed, step)`` for one layer after the other. A flip and a layer after
+    it that moves pixels are computed in one pass, which gives the same result.
 
     Examples
     --------
@@ -57,7 +58,10 @@ def augment_batch(
 def augment_samples(
     layers: Sequence[Augmentation], images: Images, targets: Sequence[Any], seed: int, step: int
 ) -> tuple[Images, list[Any]]:
-    """:func:`augment_batch` for checked images with any number of targets, of which some may be None."""
+    """Do what :func:`augment_batch` does, for images that have been checked and any number of targets.
+
+    Targets may be None.
+    """
     mixed = list(targets)
     index = 0
     while index < len(layers):

@@ -1,4 +1,4 @@
-"""Layers that change the values of pixels without moving them: contrast, brightness, erased boxes."""
+"""Layers that change the values of pixels without moving them: their contrast, their brightness, and boxes of them."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ def _per_image(value: float, n: int) -> np.ndarray:
 
 @registry.register()
 class RandomContrast(Augmentation):
-    """Change the contrast of images at random: y = (x - m) f + m, with m the mean of a channel of the image.
+    """Change the contrast of images at random: y = (x - m) f + m, where m is the mean of a channel of the image.
 
     Parameters
     ----------
     factor : float or two floats in [0, 1]
-        f is drawn from [1 - lower, 1 + upper]. One number stands for both bounds.
+        f is drawn from [1 - lower, 1 + upper], where lower and upper are the two numbers. One number is for both.
     value_range : two floats, default (0, 255)
         The range to which the results are clipped.
     seed : int, optional
-        Layers with equal seeds change equal batches alike. By default each layer has a seed of its own.
+        Layers with the same seed change images in the same way. By default each layer has its own seed.
     **kwargs
         See :class:`cnncore.layers.Layer`.
 
@@ -61,16 +61,16 @@ class RandomContrast(Augmentation):
 
 @registry.register()
 class RandomBrightness(Augmentation):
-    """Add to all pixels of an image a number drawn at random.
+    """Add a random number to all pixels of an image.
 
     Parameters
     ----------
     factor : float or two floats in [-1, 1]
-        The number is a share of the range of values, and is drawn between these two; f stands for (-f, f).
+        The bounds between which the number is drawn, as shares of the range of values. f stands for (-f, f).
     value_range : two floats, default (0, 255)
-        The range of values, to which the results are clipped. After a ``Rescaling(1 / 255)`` it is (0, 1).
+        The range of values, to which the results are clipped. After a ``Rescaling(1 / 255)`` it should be (0, 1).
     seed : int, optional
-        Layers with equal seeds change equal batches alike. By default each layer has a seed of its own.
+        Layers with the same seed change images in the same way. By default each layer has its own seed.
     **kwargs
         See :class:`cnncore.layers.Layer`.
 
@@ -101,24 +101,30 @@ class RandomBrightness(Augmentation):
 
 @registry.register()
 class RandomErasing(Augmentation):
-    """Overwrite a box of images at random (Zhong et al., arXiv:1708.04896; cutout, arXiv:1708.04552).
+    """Overwrite a random box of each image with noise or a fixed value.
 
     Parameters
     ----------
     factor : float or two floats in [0, 1], default 1.0
-        The probability that a box of an image is erased is drawn between these two; f stands for (0, f). With (1, 1) a
-        box of every image is erased.
+        The bounds between which the probability of a change is drawn for each image. f stands for (0, f). With (1, 1)
+        every image is changed.
     scale : float or two floats in [0, 1], default (0.02, 0.33)
-        For each side of the box a number is drawn between these two. Its square root is the side, as a share of the
-        image's side.
-    fill_value : float or a float per channel, optional
-        The values in the box. By default normal noise, whose standard deviation is the highest value of the range.
+        For each side of the box a number is drawn between these two. The square root of the number is the length of
+        the side, as a share of the image's side.
+    fill_value : float or a float for each channel, optional
+        The values in the box. By default noise with a normal distribution, whose standard deviation is the highest
+        value of ``value_range``.
     value_range : two floats, default (0, 255)
         The range to which the values in the box are clipped.
     seed : int, optional
-        Layers with equal seeds change equal batches alike. By default each layer has a seed of its own.
+        Layers with the same seed change images in the same way. By default each layer has its own seed.
     **kwargs
         See :class:`cnncore.layers.Layer`.
+
+    Notes
+    -----
+    Zhong et al., "Random erasing data augmentation", 2017, arXiv:1708.04896; DeVries and Taylor, "Improved
+    regularization of convolutional neural networks with cutout", 2017, arXiv:1708.04552.
 
     Examples
     --------
@@ -177,8 +183,10 @@ class RandomErasing(Augmentation):
 
 
 def random_boxes(sides: np.ndarray, u: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Boxes (n, 4) as (top, bottom, left, right). `sides` (n, 2) are shares of width and height, and `u` decides the
-    places.
+    """Make boxes (n, 4) of (top, bottom, left, right) for images of ``shape``.
+
+    ``sides`` (n, 2) are the sizes of the boxes as shares of width and height, and uniform numbers ``u`` (n, 2) choose
+    their places.
     """
     width, height = shape[2], shape[1]
     lengths = sides * [width, height]
@@ -189,4 +197,4 @@ def random_boxes(sides: np.ndarray, u: np.ndarray, shape: tuple[int, ...]) -> np
     return inside
 
 
-_range = value_range  # the classes have an argument of this name
+_range = value_range  # another name, since the classes have an argument named value_range

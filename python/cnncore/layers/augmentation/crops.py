@@ -1,4 +1,4 @@
-"""Layers that change the size of images by cropping or resizing."""
+"""Layers that change the size of images: they cut out parts, or scale images."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["CenterCrop", "RandomCrop", "Resizing"]
 
 
 class _Sized(ImageLayer):
-    """A layer whose results are images of height x width."""
+    """A layer whose results are images of a fixed height and width."""
 
     def __init__(self, height: int, width: int, **kwargs: Any) -> None:
         owner = type(self).__name__
@@ -31,7 +31,7 @@ class _Sized(ImageLayer):
         return (input_shape[0], self.height, self.width, input_shape[3])
 
     def _smart_resize(self, images: Images) -> Images:
-        """The largest centred part with the right proportions, resized."""
+        """Scale the largest centred part that has the proportions of the result."""
         return resize(centred_crop(images, self.height, self.width), self.height, self.width)
 
     def get_config(self) -> dict[str, Any]:
@@ -40,14 +40,14 @@ class _Sized(ImageLayer):
 
 @registry.register()
 class RandomCrop(_Sized):
-    """Cut a part of height x width out of each image: at a random place in training, and in the centre otherwise.
+    """Cut a part out of each image: at a random place in training, and in the centre otherwise.
 
     Parameters
     ----------
     height, width : int
-        Size of the result. Images that are smaller are cut to its proportions and resized.
+        The size of the part. Images that are smaller are cut to its proportions and scaled.
     seed : int, optional
-        Layers with equal seeds change equal batches alike. By default each layer has a seed of its own.
+        Layers with the same seed change images in the same way. By default each layer has its own seed.
     **kwargs
         See :class:`cnncore.layers.Layer`.
 
@@ -85,12 +85,12 @@ class RandomCrop(_Sized):
 
 @registry.register()
 class CenterCrop(_Sized):
-    """Cut the centred part of height x width out of images.
+    """Cut the part in the centre out of each image.
 
     Parameters
     ----------
     height, width : int
-        Size of the result. Images that are smaller are cut to its proportions and resized.
+        The size of the part. Images that are smaller are cut to its proportions and scaled.
     **kwargs
         See :class:`cnncore.layers.Layer`.
 
@@ -108,7 +108,7 @@ class CenterCrop(_Sized):
         return np.ascontiguousarray(images[:, top : top + self.height, left : left + self.width])
 
     def lower(self, graph: Any, inputs: Sequence[int]) -> Any:
-        """Add an op of the core if nothing has to be resized."""
+        """Add an op of the core, unless images must be scaled."""
         rows, columns, _ = graph.output_shape(inputs[0])
         if rows < self.height or columns < self.width:
             return super().lower(graph, inputs)
@@ -119,22 +119,24 @@ class CenterCrop(_Sized):
 
 @registry.register()
 class Resizing(_Sized):
-    """Bring images to another size.
+    """Scale images to another size.
 
     Parameters
     ----------
     height, width : int
-        Size of the result.
+        The size of the result.
     interpolation : {"bilinear", "nearest"}, default "bilinear"
-        Keras' other ways are not here.
+        The other values that Keras has are not supported.
     crop_to_aspect_ratio : bool, default False
-        Cut the largest centred part with the result's proportions instead of distorting the image.
+        Whether to scale only the largest centred part with the proportions of the result, instead of distorting the
+        image.
     pad_to_aspect_ratio : bool, default False
-        Put `fill_value` around the image instead of distorting it.
+        Whether to add pixels of ``fill_value`` around the image, instead of distorting it.
     fill_mode : {"constant"}, default "constant"
     fill_value : float, default 0
+        The value of the pixels that ``pad_to_aspect_ratio`` adds.
     antialias : bool, default False
-        Only False: nothing is smoothed before images are made smaller.
+        Must be False. Smoothing images before they are made smaller is not supported.
     **kwargs
         See :class:`cnncore.layers.Layer`.
 
@@ -163,13 +165,13 @@ class Resizing(_Sized):
         self.pad_to_aspect_ratio = _checks.boolean(pad_to_aspect_ratio, "pad_to_aspect_ratio", "Resizing")
         if self.crop_to_aspect_ratio and self.pad_to_aspect_ratio:
             raise ValueError(
-                "[Resizing] expected one of `crop_to_aspect_ratio` and `pad_to_aspect_ratio`. Received: both"
+                "[Resizing] expected only one of `crop_to_aspect_ratio` and `pad_to_aspect_ratio`. Received: both"
             )
         self.fill_mode = choice(fill_mode, "fill_mode", "Resizing", ("constant",))
         self.fill_value = _checks.number(fill_value, "fill_value", "Resizing")
         if antialias:
             raise ValueError(
-                "[Resizing] expected antialias=False: images are not smoothed here. Received: antialias=True"
+                "[Resizing] expected antialias=False, since smoothing is not supported. Received: antialias=True"
             )
 
     def process(self, images: Images, seed: int, step: int, training: bool) -> Images:
@@ -183,7 +185,7 @@ class Resizing(_Sized):
         return None if self.crop_to_aspect_ratio or self.pad_to_aspect_ratio else self._backward
 
     def _backward(self, arrays: Sequence[np.ndarray], dy: np.ndarray) -> list[np.ndarray]:
-        """Resizing is a product with a matrix on each side of the image, and so is its gradient."""
+        """Compute the gradient of the images. Scaling multiplies an image by a matrix on each side; so does this."""
         rows = _shares(arrays[0].shape[1], self.height, self.interpolation)
         columns = _shares(arrays[0].shape[2], self.width, self.interpolation)
         return [np.ascontiguousarray(np.einsum("yi,xj,nyxc->nijc", rows, columns, dy, optimize=True), np.float32)]
@@ -201,6 +203,6 @@ class Resizing(_Sized):
 
 
 def _shares(before: int, after: int, interpolation: str) -> np.ndarray:
-    """A matrix (after, before) with the share that each of ``before`` rows has in each of ``after`` rows."""
+    """Return a matrix (after, before) with the share of each input row in each row of the result."""
     one = np.eye(before, dtype=np.float32)[None, :, :, None]
     return resize(one, after, before, interpolation)[0, :, :, 0]

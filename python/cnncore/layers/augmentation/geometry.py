@@ -1,4 +1,4 @@
-"""Layers that move the pixels of training images: flips, shifts, rotation, zoom."""
+"""Layers that move the pixels of training images at random: flips, shifts, rotations, zooms."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ _INTERPOLATIONS = ("bilinear", "nearest")
 _MODES = ("horizontal", "vertical", "horizontal_and_vertical")
 
 _FILL = """fill_mode : {"reflect", "wrap", "constant", "nearest"}, default "reflect"
-        What lies beyond the edges: the image mirrored (d c b a | a b c d | d c b a), repeated, `fill_value`, or its
-        last pixels.
+        What takes the place of pixels beyond the edges: the mirrored image (d c b a | a b c d | d c b a), the repeated
+        image, ``fill_value``, or the pixels at the edge.
     interpolation : {"bilinear", "nearest"}, default "bilinear"
-        Between pixels: the weighted mean of the four around, or the nearest one.
+        The value at a place between pixels: a weighted mean of the four pixels around it, or the nearest pixel.
     seed : int, optional
-        Layers with equal seeds change equal batches alike. By default each layer has a seed of its own.
+        Layers with the same seed change images in the same way. By default each layer has its own seed.
     fill_value : float, default 0
-        For ``fill_mode="constant"``.
+        The value beyond the edges with ``fill_mode="constant"``.
     **kwargs
         See :class:`cnncore.layers.Layer`."""
 
 
 def _matrices(n: int, *entries: Any) -> np.ndarray:
-    """(n, 6): row' = m0 i + m1 j + m2, column' = m3 i + m4 j + m5 of the source pixel of output pixel (i, j)."""
+    """Make matrices m (n, 6): pixel (i, j) of the result is at (m0 i + m1 j + m2, m3 i + m4 j + m5) in the image."""
     m = np.empty((n, 6))
     for column, entry in enumerate(entries):
         m[:, column] = entry
@@ -40,14 +40,15 @@ def _matrices(n: int, *entries: Any) -> np.ndarray:
 
 @registry.register()
 class RandomFlip(Augmentation):
-    """Mirror images at random, each with probability 1/2.
+    """Mirror images at random, with a probability of 1/2.
 
     Parameters
     ----------
     mode : {"horizontal", "vertical", "horizontal_and_vertical"}, default "horizontal_and_vertical"
-        Left and right exchanged, top and bottom, or both, each decided by itself.
+        "horizontal" exchanges left and right, "vertical" exchanges top and bottom. "horizontal_and_vertical" does both,
+        each with a probability of 1/2.
     seed : int, optional
-        Layers with equal seeds change equal batches alike. By default each layer has a seed of its own.
+        Layers with the same seed change images in the same way. By default each layer has its own seed.
     **kwargs
         See :class:`cnncore.layers.Layer`.
 
@@ -67,13 +68,13 @@ class RandomFlip(Augmentation):
         self.flips_rows, self.flips_columns = self.mode != "horizontal", self.mode != "vertical"
 
     def matrices(self, u: np.ndarray, height: int, width: int) -> np.ndarray:
-        """The matrices (n, 6) for uniform numbers (n, 2)."""
+        """Return the matrices (n, 6) for uniform random numbers (n, 2)."""
         matrices = _matrices(len(u), 1, 0, 0, 0, 1, 0)
         self.change_matrices(matrices, u, height, width)
         return matrices
 
     def change_matrices(self, matrices: np.ndarray, u: np.ndarray, height: int, width: int) -> None:
-        """Make matrices (n, 6), in place, move images that this layer has changed before."""
+        """Change matrices (n, 6) in place, so that they also do what this layer does before they move images."""
         _core.augment_flip_matrices(matrices, u, (height, width), self.flips_rows, self.flips_columns)
 
     def transform(self, images: Images, u: np.ndarray, generator: RandomKey) -> Images:
@@ -85,22 +86,22 @@ class RandomFlip(Augmentation):
 
 
 class AffineAugmentation(Augmentation):
-    """A layer whose transformation is a matrix per image."""
+    """A layer that moves the pixels of each image by a matrix."""
 
     def __init__(self, fill_mode: str, interpolation: str, seed: int | None, fill_value: float, **kwargs: Any) -> None:
         super().__init__(seed, **kwargs)
         owner = type(self).__name__
         self.fill_mode = choice(fill_mode, "fill_mode", owner, tuple(_EDGES))
-        self.edge = _EDGES[self.fill_mode]  # as the core names it
+        self.edge = _EDGES[self.fill_mode]  # the name in the core
         self.interpolation = choice(interpolation, "interpolation", owner, _INTERPOLATIONS)
         self.fill_value = _checks.number(fill_value, "fill_value", owner)
 
     def matrices(self, u: np.ndarray, height: int, width: int) -> np.ndarray:
-        """The matrices (n, 6) for uniform numbers (n, draws)."""
+        """Return the matrices (n, 6) for uniform random numbers (n, draws)."""
         raise NotImplementedError(f"{type(self).__name__} must implement matrices(u, height, width)")
 
     def augment_flipped(self, flip: RandomFlip, images: Images, seed: int, step: int) -> Images:
-        """The same as ``self.augment(flip.augment(images, seed, step), seed, step)``, in one pass over the pixels."""
+        """Compute ``self.augment(flip.augment(images, seed, step), seed, step)`` in one pass over the pixels."""
         n, height, width = images.shape[:3]
         matrices = self.matrices(self.draw(n, seed, step), height, width)
         flip.change_matrices(matrices, flip.draw(n, seed, step), height, width)
@@ -132,14 +133,15 @@ def _documented(cls: type) -> type:
 class RandomTranslation(AffineAugmentation):
     """Shift images at random.
 
-    With ``interpolation="nearest"`` shifts are rounded to whole pixels, which are copied: the fastest way.
+    With ``interpolation="nearest"`` shifts are rounded to whole pixels. This is fastest, since pixels are only copied.
 
     Parameters
     ----------
     height_factor : float or two floats in [-1, 1]
-        Shift downwards as a share of the height, drawn between the two; f stands for (-f, f). Negative is up.
+        The bounds between which the shift is drawn, as shares of the height. f stands for (-f, f). Images move down, or
+        up for negative numbers.
     width_factor : float or two floats in [-1, 1]
-        Shift to the right as a share of the width. Negative is to the left.
+        The same for shifts to the right, or to the left for negative numbers, as shares of the width.
     {fill}
 
     Examples
@@ -190,7 +192,8 @@ class RandomRotation(AffineAugmentation):
     Parameters
     ----------
     factor : float or two floats in [-1, 1]
-        Angle as a share of a full turn, drawn between the two, positive to the left; f stands for (-f, f).
+        The bounds between which the angle is drawn, as shares of a full turn. f stands for (-f, f). Images turn
+        counterclockwise, or clockwise for negative numbers.
     {fill}
 
     Examples
@@ -229,13 +232,13 @@ class RandomRotation(AffineAugmentation):
 @registry.register()
 @_documented
 class RandomZoom(AffineAugmentation):
-    """Magnify or shrink images about their centre at random.
+    """Magnify images or make them smaller at random. Their centre stays in place.
 
     Parameters
     ----------
     height_factor : float or two floats in (-1, 1]
-        Change of the height, drawn between the two: -0.2 magnifies, so that 80 % of the image fill it, 0.2 shrinks; f
-        stands for (-f, f).
+        The bounds between which a number z is drawn. f stands for (-f, f). The part of the image that is scaled to the
+        height of the result has 1 + z times this height: -0.2 magnifies, and 0.2 makes the image smaller.
     width_factor : float or two floats in (-1, 1], optional
         The same for the width. By default the image keeps its proportions.
     {fill}

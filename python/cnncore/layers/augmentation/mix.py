@@ -17,23 +17,23 @@ __all__ = ["CutMix", "MixUp"]
 
 
 class _Mixing(Augmentation):
-    """A layer that takes a part of each image from another one, and the same part of the label."""
+    """A layer that replaces a part of each image by that of another one, and the same part of its label."""
 
     changes_labels = True
 
     def plan(self, shape: tuple[int, ...], key: RandomKey) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-        """For each image the index of its partner, the share of the label that it keeps, and a box."""
+        """Return for each image the index of the other one, the share of the label that is kept, and a box or None."""
         raise NotImplementedError(f"{type(self).__name__} must implement plan(shape, key)")
 
     def augment_labels(self, labels: Any, images: Any, seed: int, step: int) -> np.ndarray:
-        """Labels mixed like the images of ``augment(images, seed, step)``.
+        """Mix labels in the way in which ``augment(images, seed, step)`` mixes images.
 
         Parameters
         ----------
         labels : array_like, shape (n, classes)
             One-hot rows.
         images : array_like, shape (n, height, width, channels)
-            The images before or after the change: only their shape counts.
+            The images before or after they are mixed. Only their shape is used.
         seed, step : int
             As given to ``augment``.
 
@@ -47,7 +47,8 @@ class _Mixing(Augmentation):
         if is_class or rows.ndim < 2 or len(rows) != len(images):
             raise ValueError(
                 f"[{owner}] expected one-hot labels of shape ({len(images)}, classes), since labels are mixed like "
-                f"images: cnncore.utils.to_categorical makes them. Received: {rows.dtype} of shape {rows.shape}"
+                "images; cnncore.utils.to_categorical makes them from class numbers. "
+                f"Received: {rows.dtype} of shape {rows.shape}"
             )
         order, weight, _ = self.plan(np.shape(images), self._key(seed, step))
         values = rows.astype(np.float32)
@@ -58,22 +59,23 @@ class _Mixing(Augmentation):
 
 @registry.register()
 class MixUp(_Mixing):
-    """Mix each image of a batch, and its label, with another one (Zhang et al., arXiv:1710.09412).
+    """Mix each image of a batch, and its label, with another one: y = w x + (1 - w) x'.
 
-    y = w x + (1 - w) x', w drawn from a Beta(alpha, alpha) distribution for each image.
+    For each image, w is drawn from a beta distribution whose two parameters are ``alpha``.
 
     Parameters
     ----------
     alpha : float, default 0.2
-        Small values keep most images nearly as they are; 1 draws w uniformly.
+        With small values, w is nearly 0 or 1 for most images. With 1, its distribution is uniform.
     seed : int, optional
-        Layers with equal seeds change equal batches alike. By default each layer has a seed of its own.
+        Layers with the same seed change images in the same way. By default each layer has its own seed.
     **kwargs
         See :class:`cnncore.layers.Layer`.
 
     Notes
     -----
-    Labels must be one-hot. Call the layer on ``{"images": x, "labels": y}``, or train a model that begins with it.
+    Labels must be one-hot. Call the layer on ``{"images": x, "labels": y}``, or train a model whose first layer it is.
+    Zhang et al., "mixup: beyond empirical risk minimization", 2018, arXiv:1710.09412.
 
     Examples
     --------
@@ -103,21 +105,23 @@ class MixUp(_Mixing):
 
 @registry.register()
 class CutMix(_Mixing):
-    """Replace a box of each image by that of another one, and as much of its label (Yun et al., arXiv:1905.04899).
+    """Replace a box of each image by that of another image, and the same share of its label.
 
     Parameters
     ----------
     factor : float or two floats in [0, 1], default 1.0
-        alpha is drawn between the two for each batch; f stands for (0, f). The share of an image that is kept is drawn
-        from a Beta(alpha, alpha) distribution.
+        The bounds between which a number alpha is drawn for each batch. f stands for (0, f). The share of an image that
+        is kept is drawn from a beta distribution whose two parameters are alpha.
     seed : int, optional
-        Layers with equal seeds change equal batches alike. By default each layer has a seed of its own.
+        Layers with the same seed change images in the same way. By default each layer has its own seed.
     **kwargs
         See :class:`cnncore.layers.Layer`.
 
     Notes
     -----
-    Labels must be one-hot. Call the layer on ``{"images": x, "labels": y}``, or train a model that begins with it.
+    Labels must be one-hot. Call the layer on ``{"images": x, "labels": y}``, or train a model whose first layer it is.
+    Yun et al., "CutMix: regularization strategy to train strong classifiers with localizable features", 2019,
+    arXiv:1905.04899.
 
     Examples
     --------
