@@ -176,7 +176,7 @@ X = np.ones((2, 3, 4), np.float32)
             lambda: ops.layer_normalization(X, np.ones(3)),
             r"expected gamma of shape \(4,\). Received: gamma.shape=\(3,\)",
         ),
-        (lambda: ops.group_normalization(X, groups=3), r"groups by which 4 channels are divisible. Received: 3"),
+        (lambda: ops.group_normalization(X, groups=3), r"expected groups that divide the 4 channels. Received: 3"),
         (lambda: ops.group_normalization(X, groups=0), r"expected `groups` >= 1"),
     ],
 )
