@@ -485,3 +485,61 @@ class TestHostile:
             archive.writestr("config.json", b" " * 10**8)
         with pytest.raises(ValueError, match="of a size that the file can hold"):
             saving.load_model(path)
+
+
+def small_weights(w):
+    return abs(w).sum() * 0.01
+
+
+def not_negative(w):
+    return w * (w > 0)
+
+
+def all_ones(shape, dtype=None):
+    return np.ones(shape, np.float32)
+
+
+class Squares(cnncore.regularizers.Regularizer):
+    def __init__(self, factor=0.1):
+        self.factor = factor
+
+    def __call__(self, x):
+        return self.factor * np.square(x).sum()
+
+    def get_config(self):
+        return {"factor": self.factor}
+
+
+class KerasSquares(keras.regularizers.Regularizer):
+    def __init__(self, factor=0.1):
+        self.factor = factor
+
+    def __call__(self, x):
+        return self.factor * keras.ops.sum(keras.ops.square(x))
+
+    def get_config(self):
+        return {"factor": self.factor}
+
+
+@pytest.mark.parametrize("suffix", ["keras", "h5"])
+def test_functions_and_classes_of_users_beside_weights(tmp_path, suffix):
+    """Regularizers, constraints and initializers of users: Keras reads them by the names that it would write."""
+    functions = {"small_weights": small_weights, "not_negative": not_negative, "all_ones": all_ones}
+    model = Sequential(
+        [
+            Input((4,)),
+            Dense(3, kernel_regularizer=small_weights, kernel_constraint=not_negative, bias_initializer=all_ones),
+            Dense(2, kernel_regularizer=Squares(0.5)),
+        ]
+    )
+    path = tmp_path / f"model.{suffix}"
+    model.save(path)
+    first, second = keras.models.load_model(path, custom_objects={**functions, "Squares": KerasSquares}).layers
+    assert first.kernel_regularizer is small_weights
+    assert first.kernel_constraint is not_negative
+    assert second.kernel_regularizer.factor == 0.5
+    again = saving.load_model(path, custom_objects={**functions, "Squares": Squares})
+    assert again.layers[0].kernel_regularizer.function is small_weights
+    assert again.layers[1].kernel_regularizer.factor == 0.5
+    x = np.ones((2, 4), np.float32)
+    np.testing.assert_array_equal(again.predict(x), model.predict(x))

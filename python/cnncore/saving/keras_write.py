@@ -11,7 +11,7 @@ from cnncore.layers.tensor import KerasTensor
 
 from .keras_compile import compile_config
 from .keras_names import ACTIVATION_LAYERS, KINDS, NOT_ACCEPTED, OWN_ARGUMENTS
-from .keras_objects import serialized
+from .keras_objects import REGISTRIES, serialized
 from .keras_operations import NUMPY, operation_entry
 
 __all__ = ["keras_description", "layer_description"]
@@ -197,8 +197,28 @@ def _value(key: str, value: Any) -> Any:
         value = {"class_name": kind, "config": value["config"]}
     for ending, module in KINDS.items():
         if key.endswith(ending) and isinstance(value, dict) and "class_name" in value:
-            return {"module": module, **value, "registered_name": None}
+            return _object(module, value)
+        if key.endswith(ending) and isinstance(value, str):
+            return _function(value)
     return _lists(value)
+
+
+def _object(module: str, value: dict[str, Any]) -> dict[str, Any]:
+    """An initializer, regularizer or constraint; ``module`` is where Keras has its own ones."""
+    name, config = str(value["class_name"]), value["config"]
+    if name == "FunctionRegularizer":
+        return _function(config["function"])
+    if REGISTRIES[module].known_class(name) is not None:
+        return {"module": module, **value, "registered_name": None}
+    if not config:  # a function, or a class without arguments: Keras takes either under the name of a function
+        return _function(name)
+    return {"module": None, "class_name": name.rpartition(">")[2], "config": config, "registered_name": name}
+
+
+def _function(name: str) -> dict[str, Any]:
+    """A function of the user by its name, and by its package if it was registered."""
+    entry = {"module": "builtins", "class_name": "function", "config": name.rpartition(">")[2]}
+    return {**entry, "registered_name": name if ">" in name else "function"}
 
 
 def _lists(value: Any) -> Any:
