@@ -47,6 +47,10 @@ from cnncore.layers.unknown_sizes import SMALL, UnknownSizeError, is_known, of_a
 __all__ = ["NoBatchAxisError", "Plan", "follow", "output_shape", "plan"]
 
 
+class _SeveralResultsError(ValueError):
+    """Raised if the ``call`` of a layer in NumPy returns a list, tuple or dict of arrays."""
+
+
 class NoBatchAxisError(ValueError):
     """Raised if the ``call`` of a layer in NumPy returns something that is not one result for each sample."""
 
@@ -94,11 +98,14 @@ def plan(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -> Plan:
     """Decide what a call with these arguments becomes. Symbolic tensors in them stand for arrays."""
     if not has_backward(layer):
         traced = _trace(layer, args, kwargs)
-        if traced is None and _returns_several(layer, args, kwargs):  # an op in Python has one result
-            traced = _trace(layer, args, kwargs, follows_numpy=True)
         if traced is not None:
             return Plan(traced, None, map_structure(lambda tensor: tensor.shape, traced.outputs))
-    shape = _host_output_shape(layer, args, kwargs)
+    try:
+        shape = _host_output_shape(layer, args, kwargs)
+    except _SeveralResultsError:  # an op in Python has one result
+        traced = _trace(layer, args, kwargs, follows_numpy=True)
+        assert traced is not None
+        return Plan(traced, None, map_structure(lambda tensor: tensor.shape, traced.outputs))
     return Plan(None, HostCall(layer, args, kwargs, shape), shape)
 
 
@@ -128,15 +135,6 @@ def output_shape(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -
             inner.specs.clear()
             inner.built = False
         raise
-
-
-def _returns_several(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -> bool:
-    """Whether ``call`` returns a list, tuple or dict of arrays."""
-    shapes = [leaf.shape for leaf in flatten([list(args), kwargs]) if isinstance(leaf, KerasTensor)]
-    if layer.says_its_output_shape or layer.sublayers() or not is_known(shapes):
-        return False
-    result = HostCall(layer, args, kwargs).call([np.zeros((1, *shape[1:]), np.float32) for shape in shapes], False)
-    return isinstance(result, (list, tuple, dict)) and any(isinstance(leaf, np.ndarray) for leaf in flatten(result))
 
 
 def _trace(
@@ -234,7 +232,17 @@ def _host_output_shape(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, A
         said = tuple(layer.compute_output_shape(first))
         if is_known(said) or not is_known(shapes):
             return said
-    result = HostCall(layer, args, kwargs).forward([np.zeros((1, *shape[1:]), np.float32) for shape in shapes], False)
+    arrays = [np.zeros((1, *shape[1:]), np.float32) for shape in shapes]
+    host = HostCall(layer, args, kwargs)
+    returned = host.call(arrays, False)
+    if isinstance(returned, (list, tuple, dict)) and any(isinstance(leaf, np.ndarray) for leaf in flatten(returned)):
+        if has_backward(layer):
+            raise ValueError(
+                f'Layer "{layer.name}": expected a layer with `backward` to return one array. Received: '
+                f"{type(returned).__name__}"
+            )
+        raise _SeveralResultsError
+    result = host.checked(returned, arrays)
     if result.ndim < 2 or len(result) != 1:
         raise NoBatchAxisError(
             f'Layer "{layer.name}": expected call to return an array with the batch axis in front, of shape (1, ...) '

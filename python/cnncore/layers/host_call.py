@@ -44,7 +44,12 @@ class HostCall:
         if training and not has_backward(self._layer):
             result = self._forward_remembered(arrays)
         else:
-            result = np.asarray(self.call(arrays, training))
+            result = self.call(arrays, training)
+        return self.checked(result, arrays)
+
+    def checked(self, returned: Any, arrays: Sequence[np.ndarray]) -> np.ndarray:
+        """Return what ``call`` returned as an array of float32. Raise an error if it is no such array."""
+        result = np.asarray(returned)
         if result.dtype.kind not in "fiub":
             raise TypeError(f'Layer "{self._layer.name}": expected call to return numbers. Received: {result.dtype}')
         expected = None if self.output_shape is None else (len(arrays[0]), *self.output_shape[1:])
