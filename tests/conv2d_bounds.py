@@ -39,9 +39,11 @@ OUTPUT = {2: np.array([[1, 1, 1, 0], [0, 1, -1, -1]]), 4: _values(4).T}
 
 
 def winograd_may_apply(case: strategies.Conv2dCase) -> bool:
-    """Whether some ISA may use Winograd's algorithm: 3x3 kernels, one group, channels that fill whole vectors."""
+    """Whether some ISA may use Winograd's algorithm in some pass: 3x3 kernels, one group, and inputs or filters that
+    fill whole vectors.
+    """
     plain = case.strides == case.dilation_rate == (1, 1) and case.groups == 1 and case.kernel_shape[:2] == (3, 3)
-    return plain and case.kernel_shape[2] % 4 == 0 and case.kernel_shape[3] % 4 == 0
+    return plain and (case.kernel_shape[2] % 4 == 0 or case.kernel_shape[3] % 4 == 0)
 
 
 def large_winograd_may_apply(case: strategies.Conv2dCase) -> bool:

@@ -64,6 +64,12 @@ def actual(x, kernel, bias, dy, options):
 NAMES = ("y", "dx", "dkernel", "dbias")
 
 
+def squares_may_apply(kernel, options):
+    """Whether Winograd's algorithm F(4x4, 3x3) may compute gradients."""
+    plain = options["strides"] == options["dilation_rate"] == (1, 1) and kernel.shape[:2] == (3, 3)
+    return plain and any(channels % 4 == 0 for channels in kernel.shape[2:]) and max(kernel.shape[2:]) >= 16
+
+
 @settings(max_examples=150)
 @given(cases(), st.integers(0, 2**31))
 def test_integers_are_exact(case, seed):
@@ -72,8 +78,12 @@ def test_integers_are_exact(case, seed):
     x, kernel = samples(rng, *x_shape, exact=True), samples(rng, *kernel_shape, exact=True)
     bias = samples(rng, kernel_shape[2], exact=True)
     dy, expected = reference(x, kernel, bias, lambda shape: samples(rng, *shape, exact=True), options)
-    for name, ours, theirs in zip(NAMES, actual(x, kernel, bias, dy, options), expected, strict=True):
-        assert_close(ours, theirs, 0.0, name)
+    _, sizes = reference(abs(x), abs(kernel), abs(bias), abs(dy), options)
+    for name, ours, theirs, size in zip(NAMES, actual(x, kernel, bias, dy, options), expected, sizes, strict=True):
+        # Gradients may be computed in squares of 4x4 pixels, whose products are not integers. They mix the pixels of a
+        # square, so an error is relative to the largest sum of absolute values, not to that of its own pixel.
+        rounds = name in ("dx", "dkernel") and squares_may_apply(kernel, options)
+        assert_close(ours, theirs, 1e-5 * size.max() if rounds else 0.0, name)
 
 
 # x, kernel, options, what is cut off at the top and left: decoders of small autoencoders, and odd ones

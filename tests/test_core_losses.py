@@ -105,7 +105,9 @@ def test_weights_of_samples_hold_for_all_their_pixels():
     assert loss(y_true, y_pred, np.array([1, 3], np.float32)) == pytest.approx(expected, rel=1e-12)
     per_pixel = np.broadcast_to(np.array([1, 3], np.float32).reshape(2, 1, 1), (2, 3, 4)).copy()
     assert loss(y_true, y_pred, per_pixel) == pytest.approx(expected, rel=1e-12)
-    with pytest.raises(ValueError, match=r"sample_weight for rows of shape \(2, 3, 4\).* Received: shape \(3,\)"):
+    with pytest.raises(
+        ValueError, match=r"sample_weight of shape \(2, 3, 4\), or of its first axes. Received: shape \(3,\)"
+    ):
         loss(y_true, y_pred, np.ones(3, np.float32))
 
 

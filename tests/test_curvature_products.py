@@ -117,7 +117,7 @@ class TestLosses:
         v /= np.linalg.norm(v)
         start, ends = model.get_weights(), []
         for sign in (1, -1):
-            model.set_weights([w + sign * 5e-3 * d for w, d in zip(start, product._parted(v), strict=True)])
+            model.set_weights([w + sign * 5e-3 * d for w, d in zip(start, product._as_list(v), strict=True)])
             ends.append(np.concatenate([g.ravel() for g in model.gradients(self.x, y, weight)]).astype(np.float64))
         model.set_weights(start)
         expected = (ends[0] - ends[1]) / 1e-2

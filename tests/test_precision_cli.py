@@ -87,8 +87,8 @@ def test_help_says_what_to_choose(command, capsys):
         main([command, "--help"])
     text = " ".join(capsys.readouterr().out.split())
     assert "--precision {float32,bfloat16_3x,bfloat16}" in text
-    assert "float32 24, bfloat16_3x 16, bfloat16 8" in text
-    assert "where the CPU multiplies bfloat16 itself, which 'cnncore info' tells" in text
+    assert "24 bits of mantissa (float32), 16 (bfloat16_3x) or 8 (bfloat16)" in text
+    assert "if the CPU has instructions for bfloat16, which 'cnncore info' says" in text
     with pytest.raises(SystemExit, match=r"^2$"):
         main([command, "--precision", "float16"])
     assert "invalid choice: 'float16'" in capsys.readouterr().err

@@ -83,7 +83,7 @@ Conv2dTransposePlan::Conv2dTransposePlan(const Conv2dTransposeParams& params, co
     : k_(kernels),
       activation_(fusion.activation),
       filters_(params.filters),
-      plan_(transposed(params), {.stream = fusion.stream}, kernels,
+      plan_(transposed(params), {.training = fusion.training, .stream = fusion.stream}, kernels,
             {.forward = fusion.training && fusion.input_grad, .data = true, .weights = fusion.training}),
       backward_images_(std::min(plan_.images(), plan_.backward_images())) {
   if (fusion.training && activation_ != Activation::linear) dy_ = layout_.take<float>(backward_images_ * output_size());

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cnncore.layers.base import registry
 from cnncore.models.graph_config import describe, descriptions_of, sharing
@@ -20,10 +20,11 @@ class Described(Parts):
     seed: int
     precision: str
 
-    @property
-    def _has_own_constructor(self) -> bool:
-        """Whether a subclass defines ``__init__``, so that the arguments describe the model."""
-        raise NotImplementedError
+    if TYPE_CHECKING:
+
+        @property
+        def _has_own_constructor(self) -> bool:
+            """Whether a subclass defines ``__init__``, so that the arguments describe the model."""
 
     def summary(
         self,

@@ -7,7 +7,7 @@ turned out to vary are None.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cnncore._structure import flatten, pack_like
 from cnncore.layers import custom
@@ -27,10 +27,11 @@ class OtherSizes(Parts):
     _wider: Function | None = None  # the graph in which sizes that vary are None
     _sizes_that_fit: Any = None  # the shape of the samples that were looked at last, of a model with one input
 
-    @property
-    def takes_other_sizes(self) -> bool:
-        """Whether data may have other sizes than the model was built for, if its layers can take them."""
-        raise NotImplementedError
+    if TYPE_CHECKING:
+
+        @property
+        def takes_other_sizes(self) -> bool:
+            """Whether data may have other sizes than the model was built for, if its layers can take them."""
 
     @property
     def _used_function(self) -> Function:
