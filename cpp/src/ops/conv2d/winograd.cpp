@@ -138,7 +138,8 @@ class WinogradForward : public ForwardPass {
     k_.winograd(a);
   }
   IndexRange output_rows(Share share) const override {
-    return rows_of_units(share.begin(squares_.per_image), share.end(squares_.per_image), (p_.used_width + S - 1) / S, S);
+    return rows_of_units(share.begin(squares_.per_image), share.end(squares_.per_image), (p_.used_width + S - 1) / S,
+                         S);
   }
 
  private:
