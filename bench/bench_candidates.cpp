@@ -1,5 +1,6 @@
-// How many times as fast as the direct sum each algorithm of a convolution is, pass by pass, on one thread: what the
-// speeds in cpp/src/ops/conv2d come from. Runs of all algorithms alternate, and the fastest of each counts.
+// Measures how many times as fast as the direct sum each algorithm of a convolution is, for each pass, on one thread.
+// The speeds in cpp/src/ops/conv2d were measured by this program. The algorithms take turns, and the fastest run of
+// each counts.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>

@@ -1,6 +1,6 @@
-// The usual MNIST network (conv 32, pool, conv 64, pool, dense 128, dense 10): images a second, trained with Adam and
-// inferred, per batch size, thread count and instruction set. Training must lower the loss and inference must agree
-// with the scalar kernels; a wrong result fails the program.
+// Measures how many images a second the usual MNIST network (conv 32, pool, conv 64, pool, dense 128, dense 10) trains
+// with Adam and infers, for several batch sizes, numbers of threads and instruction sets. The program fails if training
+// does not lower the loss, or if inference gives other results than the scalar kernels.
 //
 //   bench_network --benchmark_filter='train/avx2/batch:128/'
 #include <benchmark/benchmark.h>
@@ -23,7 +23,8 @@ struct DataSet {
   std::vector<int64_t> labels;
 };
 
-/// A bright square, whose place is the class, in noise: as costly as real digits, and quickly learnt.
+/// Images of noise with a bright square, whose place is the class. They cost as much time as real digits, and are
+/// learnt quickly.
 const DataSet& data_set() {
   static const DataSet data = [] {
     DataSet d{std::vector<uint8_t>(kImages * kPixels), std::vector<int64_t>(kImages)};
@@ -55,7 +56,7 @@ Network make_network() {
   Network network(std::move(graph), {t});
 
   std::minstd_rand random(1);
-  for (const ParameterSlot& slot : network.slots()) {  // Glorot's uniform kernels, zero biases
+  for (const ParameterSlot& slot : network.slots()) {  // kernels by Glorot's uniform rule; biases stay zero
     const Shape& s = slot.shape;
     if (s.size() == 1) continue;
     const int64_t field = element_count(s) / (s[s.size() - 1] * s[s.size() - 2]);

@@ -1,10 +1,11 @@
-// Every op and direction over a table of small-CNN shapes, per instruction set: time, GFLOP/s beside the measured peak
-// of the FMA units (in bfloat16 of the unit for tiles, where there is one), GB/s beside the measured memory bandwidth.
-// Operations are those of the definition, so an algorithm that needs fewer (Winograd's) can exceed the peak, and what
-// stays in the caches exceeds the memory's bandwidth. Each result is checked after timing; a wrong one fails the
-// program.
+// Measures every op, forward and backward, for a table of shapes of small CNNs and on each instruction set. It prints
+// the time, GFLOP/s beside the measured peak of the multiply-add units (for tiles of bfloat16 that of the tile unit, if
+// the machine has one), and GB/s beside the measured bandwidth of the memory. Operations are counted by the definition
+// of the op. So an algorithm that needs fewer, such as Winograd's, can exceed the peak, and data that stay in the
+// caches can exceed the bandwidth of the memory. Each result is checked after timing, and the program fails if one is
+// wrong.
 //
-//   bench_ops --benchmark_filter='conv2d/.*/avx2'        one op, one ISA
+//   bench_ops --benchmark_filter='conv2d/.*/avx2'        one op on one instruction set
 //   OMP_NUM_THREADS=1 bench_ops --benchmark_out=ops.json  one thread; bench/roofline.py draws the file
 #include <benchmark/benchmark.h>
 
@@ -23,7 +24,7 @@ bool all_correct = true;
 void run(benchmark::State& state, const std::string& isa, double memory_gbs, const std::function<Case()>& make) {
   set_isa(isa);
   const Case c = make();
-  c.call();  // pages touched, threads awake
+  c.call();  // so that memory has been touched and threads are awake
   const auto start = std::chrono::steady_clock::now();
   for (auto _ : state) c.call();
   const std::chrono::duration<double, std::nano> elapsed = std::chrono::steady_clock::now() - start;
@@ -35,8 +36,8 @@ void run(benchmark::State& state, const std::string& isa, double memory_gbs, con
   }
   if (c.flops > 0.0) {
     state.counters["GFLOP/s"] = c.flops / nanoseconds;
-    state.counters["of_peak"] =
-        c.flops / nanoseconds / peak_gflops(isa, c.precision, 3);  // measured here: clocks change within minutes
+    // The peak is measured now, because the clock of the CPU changes within minutes.
+    state.counters["of_peak"] = c.flops / nanoseconds / peak_gflops(isa, c.precision, 3);
     state.counters["flop/byte"] = c.flops / c.bytes;
   }
   state.counters["GB/s"] = c.bytes / nanoseconds;

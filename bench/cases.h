@@ -1,4 +1,5 @@
-// A case: one op and direction on one shape, with its data, what it costs, and how its result is checked.
+// A benchmark case: the forward or backward pass of an op on one shape, with its data, its cost, and a check of its
+// result.
 #pragma once
 
 #include <functional>
@@ -16,13 +17,13 @@ namespace cnncore::bench {
 
 struct Case {
   std::function<void()> call;
-  std::function<std::string()> check;  // after calls: empty, or what is wrong
-  double flops;                        // of a call; 0 where counting them says nothing
-  double bytes;                        // of a call: every input read once, every output written once
+  std::function<std::string()> check;  // after the calls: an empty text, or what is wrong
+  double flops;                        // of a call; 0 if their number means nothing
+  double bytes;                        // of a call that reads every input once and writes every output once
   Precision precision = Precision::float32;
 };
 
-/// Data is made when a case runs, and goes with it.
+/// The data are made when the case runs, and freed after it.
 struct NamedCase {
   std::string name;  // "conv2d/forward/13x13x32->64 3x3"
   std::function<Case()> make;
@@ -54,12 +55,12 @@ inline std::shared_ptr<Arrays> random_arrays(std::initializer_list<int64_t> size
   return arrays;
 }
 
-/// Half the distance between neighbours, relatively, of the values that operands are rounded to.
+/// Operands are rounded to values of lower precision. This is half the relative distance between two such neighbours.
 inline double rounding_unit(Precision precision) {
   return precision == Precision::bfloat16 ? 0x1p-8 : precision == Precision::bfloat16_3x ? 0x1p-16 : 0.0;
 }
 
-/// Compare some 500 elements, spread over the whole array, with their definition.
+/// Compares about 500 elements, spread over the whole array, with the definition of the op.
 template <class Reference>
 std::string check_elements(const char* what, const float* values, int64_t size, Reference reference,
                            Precision precision = Precision::float32) {

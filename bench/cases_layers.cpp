@@ -75,7 +75,7 @@ struct DenseSizes {
   double flops() const { return 2.0 * static_cast<double>(batch * kernel()); }
 };
 
-// The element (row, column) of a product whose terms are a[row * a_row + k * a_step] * b[column * b_column + k *
+// The element (row, column) of a product: the sum over k of a[row * a_row + k * a_step] * b[column * b_column + k *
 // b_step].
 struct Factor {
   const float* data;

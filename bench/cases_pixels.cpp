@@ -48,7 +48,7 @@ Case batch_norm(const Image& image) {
               sum.add((*a)[3][i % channels]);
               sum.add(((*a)[0][i] - c.mean) / std::sqrt(c.variance + static_cast<double>(p.epsilon)),
                       (*a)[2][i % channels]);
-              sum.add(1e-6);  // for the roundings of mean and deviation
+              sum.add(1e-6);  // leaves room for the rounding of the mean and of the deviation
               sum.add(-1e-6);
               return sum;
             });

@@ -37,7 +37,7 @@ Sum activation_at(Activation kind, const Rows& rows, const float* x, int64_t i) 
   }
 }
 
-// From the output y; terms are listed one by one where they cancel.
+// The derivatives, from the output y. Terms that nearly cancel are added one by one, so that the tolerance counts them.
 Sum activation_backward_at(Activation kind, const Rows& rows, const float* y, const float* dy, int64_t i) {
   const double v = y[i];
   Sum sum;
@@ -76,8 +76,7 @@ Case backward(Activation kind, const Rows& rows) {
           0.0, bytes_of({rows.size(), rows.size(), rows.size()})};
 }
 
-// --- losses: the gradient is checked
-// -----------------------------------------------------------------------------------
+// --- losses (the check is of the gradient) ---------------------------------------------------------------------------
 
 Case cross_entropy(const Rows& rows) {
   auto a = random_arrays({rows.size(), rows.size()});
@@ -110,13 +109,12 @@ Case squared_error(const Rows& rows) {
           0.0, bytes_of({rows.size(), rows.size(), rows.size()})};
 }
 
-// --- optimizers
-// ----------------------------------------------------------------------------------------------------------
+// --- optimizers ------------------------------------------------------------------------------------------------------
 
 constexpr int64_t kParameters = 225034;  // of the usual MNIST network
 constexpr float kRate = 1e-3f, kMomentum = 0.9f, kBeta1 = 0.9f, kBeta2 = 0.999f, kEpsilon = 1e-7f;
 
-// Updates accumulate over the timed calls, so the check makes one more from known values.
+// The timed calls update the same weights again and again, so the check makes one more update, from known values.
 Case sgd(bool with_velocity) {
   auto a = random_arrays({kParameters, kParameters, kParameters});
   const auto velocity = [=] { return with_velocity ? (*a)[2] : nullptr; };

@@ -14,7 +14,7 @@
 
 namespace cnncore::bench {
 
-// One per compilation of peak_loop.cpp.
+// One for each instruction set for which peak_loop.cpp is compiled.
 using PeakLoop = int64_t(int64_t iterations, float* sink);
 PeakLoop peak_loop_scalar;
 #if defined(__x86_64__)
@@ -78,7 +78,7 @@ double peak_gflops(const std::string& isa, Precision precision, int bursts) {
   PeakLoop* loop = peak_loop(isa);
   constexpr int64_t iterations = 1'000'000;
   const int threads = num_threads();
-  Buffer<float> sinks(threads * 16);  // a cache line each
+  Buffer<float> sinks(threads * 16);  // a cache line for each thread
   int64_t flops = 0;
   const double seconds = least_seconds(bursts, [&] {
     parallel_for_on(threads, threads, [&](int64_t i, int) {
@@ -90,7 +90,7 @@ double peak_gflops(const std::string& isa, Precision precision, int bursts) {
 }
 
 double memory_bandwidth() {
-  constexpr int64_t size = 128 << 20;  // far beyond any cache
+  constexpr int64_t size = 128 << 20;  // far larger than any cache
   const int threads = num_threads();
   const Buffer<char> from(size), to(size);
   const int64_t part = size / threads;

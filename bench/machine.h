@@ -1,4 +1,4 @@
-// What this machine could do at best: the roofs under which the benchmarks are read.
+// Measures the highest speeds of this machine, with which the benchmarks compare what they measure.
 #pragma once
 
 #include <string>
@@ -7,12 +7,12 @@
 
 namespace cnncore::bench {
 
-/// GFLOP/s of fused multiply-adds in registers, on as many threads as the library uses; the best of some bursts of 2
-/// ms, because what disturbs a burst only makes it slower. In another precision than float32: of the products of tiles
-/// whose operands stay in the nearest cache, where the ISA has a unit for them.
+/// GFLOP/s of fused multiply-adds in registers, on as many threads as the library uses. Returns the best of several
+/// bursts of 2 ms, because disturbances only make a burst slower. For another precision than float32 it measures
+/// products of tiles whose operands stay in the nearest cache, if the instruction set has a unit for them.
 double peak_gflops(const std::string& isa, Precision precision, int bursts);
 
-/// GB/s of copying arrays far larger than the caches, read and written bytes counted, on as many threads.
+/// GB/s of copying arrays that are far larger than the caches, on as many threads. Read and written bytes both count.
 double memory_bandwidth();
 
 }  // namespace cnncore::bench

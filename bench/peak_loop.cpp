@@ -1,6 +1,6 @@
-// Nothing but multiply-adds in registers: CMake compiles this file once per ISA, with that ISA's flags and with its own
-// name in CNNCORE_PEAK_LOOP. The vectors are the widest that the flags allow; -ffp-contract=fast makes the product and
-// the sum one instruction where the ISA has it.
+// A loop of multiply-adds in registers, and nothing else. CMake compiles this file once for each instruction set, with
+// the flags of that set and with a name of its own in CNNCORE_PEAK_LOOP. The vectors are the widest that the flags
+// allow. -ffp-contract=fast joins the product and the sum in one instruction if the set has one.
 #include <cstdint>
 
 #include "kernels/unroll.h"
@@ -15,9 +15,10 @@ constexpr int kWidth = 8;
 constexpr int kWidth = 4;
 #endif
 using Vec = float __attribute__((vector_size(4 * kWidth)));
-constexpr int kSums = 12;  // two units of latency 4 need eight in flight
+constexpr int kSums = 12;  // two units that take four cycles need eight independent sums to stay busy
 
-/// Does `iterations` rounds, keeps their sum from being optimised away, and returns the operations of one round.
+/// Does `iterations` rounds, uses their sum so that the compiler cannot leave them out, and returns the number of
+/// operations of one round.
 int64_t CNNCORE_PEAK_LOOP(int64_t iterations, float* sink) {
   Vec sum[kSums];
   for (int j = 0; j < kSums; ++j) sum[j] = Vec{} + static_cast<float>(j);

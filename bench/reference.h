@@ -1,5 +1,6 @@
-// The value of one output element of every op, straight from its definition, in double: what a benchmark's results are
-// checked against. Each takes the element's flat index, and reports the terms of its sum as well, for the tolerance.
+// The value of one output element of every op, computed from its definition in double precision. Results of benchmarks
+// are checked against it. Each function takes the flat index of the element. It also reports the terms of its sum, from
+// which the tolerance follows.
 #pragma once
 
 #include <cmath>
@@ -20,9 +21,9 @@ struct Sum {
     squares += a * b * a * b;
     ++terms;
   }
-  /// Rounding of a float32 sum whose terms have either sign: a random walk of sqrt(terms) steps, each 2^-24 of a
-  /// partial sum that is itself about sqrt(squares); and operands that are rounded to `unit` first, where they are.
-  /// Eight times that is never reached by chance.
+  /// How far a float32 sum of terms of either sign may be from the exact one. Its rounding errors are a random walk of
+  /// as many steps as terms, each 2^-24 of a partial sum of about sqrt(squares). Operands that are rounded first add
+  /// their relative error `unit`. The tolerance is eight times the expected error, which chance does not reach.
   double tolerance(double unit = 0.0) const {
     return 8.0 * std::sqrt(squares) * (std::sqrt(static_cast<double>(terms)) * 0x1p-24 + unit);
   }
@@ -113,7 +114,7 @@ class Conv2dReference {
   int64_t channels_, filters_;
 };
 
-// Without padding: that is all the table of benchmarks has.
+// Pools without padding, since the table of benchmarks has no others.
 class Pool2dReference {
  public:
   Pool2dReference(const Pool2dParams& params, int64_t batch)

@@ -21,7 +21,7 @@ struct Conv2dShape {
   int64_t kernel_size() const {
     return params.kernel_height * params.kernel_width * params.in_channels / params.groups * params.filters;
   }
-  /// Multiplications and additions of any direction, those with padding included.
+  /// Multiplications and additions of one pass, forward or backward, including those with padding.
   double flops(int64_t batch) const {
     return 2.0 * static_cast<double>(out_size(batch)) * static_cast<double>(kernel_size() / params.filters);
   }

@@ -1,4 +1,4 @@
-# Fails where an isa_*.cpp object defines a weak symbol. The linker keeps one copy of a weak (inline) function: if that
+# Fails if the object of an isa_*.cpp defines a weak symbol. The linker keeps one copy of a weak (inline) function: if that
 # were the one compiled with AVX-512, every machine without AVX-512 would crash in it.
 foreach(object ${OBJECTS})
   if(object MATCHES "/isa_[^/]*$")
