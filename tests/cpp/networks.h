@@ -330,13 +330,13 @@ struct Data {
   }
   /// The same samples in reverse order.
   Data reversed() const {
-    const auto reverse_rows = [this](auto& values) {
-      const ptrdiff_t width = static_cast<ptrdiff_t>(values.size()) / samples;
-      for (auto row = values.begin(); row != values.end(); row += width) std::reverse(row, row + width);
-      std::reverse(values.begin(), values.end());
-    };
     Data other = *this;
-    reverse_rows(other.bytes), reverse_rows(other.floats), reverse_rows(other.targets), reverse_rows(other.labels);
+    const auto copy_rows = [this](const auto& from, auto& to) {
+      const size_t rows = static_cast<size_t>(samples), width = from.size() / rows;
+      for (size_t i = 0; i < from.size(); ++i) to[(rows - 1 - i / width) * width + i % width] = from[i];
+    };
+    copy_rows(bytes, other.bytes), copy_rows(floats, other.floats);
+    copy_rows(targets, other.targets), copy_rows(labels, other.labels);
     return other;
   }
   cnncore::Images images() const { return {nullptr, floats.data(), samples}; }
