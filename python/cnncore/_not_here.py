@@ -256,7 +256,7 @@ def why_no_name(kind: str, name: str) -> str | None:
     Examples
     --------
     >>> why_no_name("optimizer", "lamb")
-    'it is for batches of tens of thousands: use `AdamW` with `clipnorm=`'
+    'it is for batches of tens of thousands of samples; use `AdamW` with `clipnorm=`'
     """
     groups = REASONS.get({"loss": "losses"}.get(kind, f"{kind}s"), {})
     wanted = name.lower()
