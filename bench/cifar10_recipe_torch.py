@@ -190,7 +190,8 @@ def main(arguments: list[str] | None = None) -> dict[str, tuple[float, float]]:
         accuracy = np.mean([of[0] for of in found[: args.seeds]]) if args.seeds else np.nan
         seconds = np.median([of[1] for of in found])
         means[name] = float(accuracy), float(seconds)
-        print(f"{name:<8} mean accuracy {accuracy:.2%}, median {seconds:.2f} s an epoch")
+        trained = f"mean accuracy {accuracy:.2%}, " if args.seeds else ""
+        print(f"{name:<8} {trained}median {seconds:.2f} s an epoch")
     print(f"PyTorch takes {means['torch'][1] / means['cnncore'][1]:.2f} times as long")
     return means
 
