@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from cnncore.differentiation.traced import FUNCTIONS, Array, NotDifferentiableError, Traced, value_of
+from cnncore.differentiation.traced import Array, NotDifferentiableError, Traced, gradient_rule, value_of
 
 __all__ = []
 
 
-def _rule(function: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    def register(rule: Callable[..., Any]) -> Callable[..., Any]:
-        FUNCTIONS[function] = rule
-        return rule
-
-    return register
-
-
-@_rule(np.pad)
+@gradient_rule(np.pad)
 def _pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = 0) -> Traced:
     if mode != "constant":
         raise NotDifferentiableError(f"The gradient of numpy.pad with mode={mode!r} is not known.")
@@ -30,13 +21,13 @@ def _pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = 
     return Traced(y, [(x, lambda dy: dy[inside])])
 
 
-@_rule(np.roll)
+@gradient_rule(np.roll)
 def _roll(x: Any, shift: Any, axis: Any = None) -> Traced:
     back = tuple(-item for item in shift) if isinstance(shift, (list, tuple)) else -shift
     return Traced(np.roll(x.value, shift, axis), [(x, lambda dy: np.roll(dy, back, axis))])
 
 
-@_rule(np.repeat)
+@gradient_rule(np.repeat)
 def _repeat(x: Any, repeats: Any, axis: int | None = None) -> Traced:
     places = np.repeat(np.arange(x.size if axis is None else x.shape[axis]), repeats)
 
@@ -49,7 +40,7 @@ def _repeat(x: Any, repeats: Any, axis: int | None = None) -> Traced:
     return Traced(np.repeat(x.value, repeats, axis), [(x, back)])
 
 
-@_rule(np.tile)
+@gradient_rule(np.tile)
 def _tile(x: Any, reps: Any) -> Traced:
     y = np.tile(x.value, reps)
     counts = tuple(int(count) for count in np.atleast_1d(reps))
@@ -59,7 +50,7 @@ def _tile(x: Any, reps: Any) -> Traced:
     return Traced(y, [(x, lambda dy: dy.reshape(parts).sum(axis=tuple(range(0, 2 * y.ndim, 2))).reshape(x.shape))])
 
 
-@_rule(np.cumsum)
+@gradient_rule(np.cumsum)
 def _cumsum(x: Any, axis: int | None = None) -> Traced:
     def back(dy: Array) -> Array:
         along = 0 if axis is None else axis
@@ -68,7 +59,7 @@ def _cumsum(x: Any, axis: int | None = None) -> Traced:
     return Traced(np.cumsum(x.value, axis), [(x, back)])
 
 
-@_rule(np.take)
+@gradient_rule(np.take)
 def _take(x: Any, indices: Any, axis: int | None = None) -> Traced:
     chosen = np.asarray(value_of(indices)).astype(np.int64)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from cnncore.differentiation.traced import FUNCTIONS, PLAIN, Array, NotDifferentiableError, Traced, value_of
+from cnncore.differentiation.traced import PLAIN, Array, NotDifferentiableError, Traced, gradient_rule, value_of
 
 __all__ = []
 
@@ -17,30 +17,21 @@ PLAIN |= {
 }
 
 
-def _rule(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    def register(rule: Callable[..., Any]) -> Callable[..., Any]:
-        for function in functions:
-            FUNCTIONS[function] = rule
-        return rule
-
-    return register
-
-
 # --- values one by one --------------------------------------------------------------------------------------------
 
 
-@_rule(np.copy, np.real, np.conj)
+@gradient_rule(np.copy, np.real, np.conj)
 def _itself(x: Any) -> Any:
     return x * 1
 
 
-@_rule(np.nan_to_num)
+@gradient_rule(np.nan_to_num)
 def _nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
     constant = np.nan_to_num(x.value, nan=nan, posinf=posinf, neginf=neginf)
     return np.where(np.isfinite(x.value), x, constant)
 
 
-@_rule(np.sinc)
+@gradient_rule(np.sinc)
 def _sinc(x: Any) -> Traced:
     y, away = np.sinc(x.value), x.value != 0
 
@@ -51,14 +42,14 @@ def _sinc(x: Any) -> Traced:
     return Traced(y, [(x, back)])
 
 
-@_rule(np.full_like)
+@gradient_rule(np.full_like)
 def _full_like(x: Any, fill_value: Any, dtype: Any = None) -> Any:
     if isinstance(fill_value, Traced):
         return fill_value * np.ones(np.shape(value_of(x)), fill_value.dtype)
     return np.full_like(value_of(x), value_of(fill_value), dtype)
 
 
-@_rule(np.select)
+@gradient_rule(np.select)
 def _select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
     result = default
     for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
@@ -69,7 +60,7 @@ def _select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0
 # --- along axes ---------------------------------------------------------------------------------------------------
 
 
-@_rule(np.prod)
+@gradient_rule(np.prod)
 def _prod(x: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False) -> Traced:
     axes = tuple(range(x.ndim)) if axis is None else tuple(a % x.ndim for a in np.atleast_1d(axis))
     y = np.prod(x.value, axis=axes, keepdims=True)
@@ -88,12 +79,12 @@ def _prod(x: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdim
     return Traced(y if keepdims else y.squeeze(axes), [(x, back)])
 
 
-@_rule(np.ptp)
+@gradient_rule(np.ptp)
 def _ptp(x: Any, axis: Any = None, out: None = None, keepdims: bool = False) -> Any:
     return np.max(x, axis=axis, keepdims=keepdims) - np.min(x, axis=axis, keepdims=keepdims)
 
 
-@_rule(np.median)
+@gradient_rule(np.median)
 def _median(
     x: Any, axis: int | None = None, out: None = None, overwrite_input: bool = False, keepdims: bool = False
 ) -> Any:
@@ -105,18 +96,18 @@ def _median(
     return np.where(np.isnan(np.median(x.value, axis, keepdims=keepdims)), np.nan, middle)
 
 
-@_rule(np.nansum)
+@gradient_rule(np.nansum)
 def _nansum(x: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False) -> Any:
     return np.sum(np.where(np.isnan(x.value), 0, x), axis=axis, keepdims=keepdims)
 
 
-@_rule(np.nanmean)
+@gradient_rule(np.nanmean)
 def _nanmean(x: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False) -> Any:
     count = np.sum(~np.isnan(x.value), axis=axis, keepdims=keepdims).astype(x.dtype)
     return _nansum(x, axis=axis, keepdims=keepdims) / count
 
 
-@_rule(np.diff)
+@gradient_rule(np.diff)
 def _diff(a: Any, n: int = 1, axis: int = -1) -> Any:
     for _ in range(n):
         size = a.shape[axis]
@@ -124,7 +115,7 @@ def _diff(a: Any, n: int = 1, axis: int = -1) -> Any:
     return a
 
 
-@_rule(np.trace)
+@gradient_rule(np.trace)
 def _trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1)
 
@@ -132,23 +123,23 @@ def _trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
 # --- joined arrays ------------------------------------------------------------------------------------------------
 
 
-@_rule(np.append)
+@gradient_rule(np.append)
 def _append(arr: Any, values: Any, axis: int | None = None) -> Any:
     return np.concatenate([arr, values], axis)
 
 
-@_rule(np.hstack)
+@gradient_rule(np.hstack)
 def _hstack(tup: Sequence[Any]) -> Any:
     arrays = [_with_axes(item, 1) for item in tup]
     return np.concatenate(arrays, 0 if np.ndim(value_of(arrays[0])) == 1 else 1)
 
 
-@_rule(np.vstack)
+@gradient_rule(np.vstack)
 def _vstack(tup: Sequence[Any]) -> Any:
     return np.concatenate([_with_axes(item, 2) for item in tup], 0)
 
 
-@_rule(np.dstack)
+@gradient_rule(np.dstack)
 def _dstack(tup: Sequence[Any]) -> Any:
     return np.concatenate([_with_axes(item, 3) for item in tup], 2)
 
@@ -166,24 +157,24 @@ def _with_axes(x: Any, rank: int) -> Any:
 # --- products -----------------------------------------------------------------------------------------------------
 
 
-@_rule(np.outer)
+@gradient_rule(np.outer)
 def _outer(a: Any, b: Any) -> Any:
     return np.reshape(a, (-1, 1)) * np.reshape(b, (1, -1))
 
 
-@_rule(np.inner)
+@gradient_rule(np.inner)
 def _inner(a: Any, b: Any) -> Any:
     if np.ndim(value_of(a)) == 0 or np.ndim(value_of(b)) == 0:
         return a * b
     return np.tensordot(a, b, (-1, -1))
 
 
-@_rule(np.vdot)
+@gradient_rule(np.vdot)
 def _vdot(a: Any, b: Any) -> Any:
     return np.sum(np.reshape(a, (-1,)) * np.reshape(b, (-1,)))
 
 
-@_rule(np.tensordot)
+@gradient_rule(np.tensordot)
 def _tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     left, right = np.shape(value_of(a)), np.shape(value_of(b))
     if isinstance(axes, int):
@@ -205,7 +196,7 @@ def _from_front(axes: Any, rank: int) -> list[int]:
     return [int(axis) % rank for axis in np.atleast_1d(axes)]
 
 
-@_rule(np.linalg.norm)
+@gradient_rule(np.linalg.norm)
 def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:  # noqa: A002 (NumPy's name)
     vectors = axis is not None and np.ndim(axis) == 0
     if ord == 1 and vectors:

@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 
 from cnncore.differentiation.elementwise import matmul, unbroadcast
-from cnncore.differentiation.traced import FUNCTIONS, PLAIN, Array, NotDifferentiableError, Traced, value_of
+from cnncore.differentiation.traced import (
+    FUNCTIONS,
+    PLAIN,
+    Array,
+    NotDifferentiableError,
+    Traced,
+    gradient_rule,
+    value_of,
+)
 
 __all__ = []
 
@@ -16,15 +24,6 @@ PLAIN |= {
     *(np.shape, np.ndim, np.size, np.argmax, np.argmin, np.zeros_like, np.ones_like, np.round, np.isclose, np.any),
     *(np.all, np.argsort, np.result_type),
 }
-
-
-def _rule(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    def register(rule: Callable[..., Any]) -> Callable[..., Any]:
-        for function in functions:
-            FUNCTIONS[function] = rule
-        return rule
-
-    return register
 
 
 # --- sums and extremes --------------------------------------------------------------------------------------------
@@ -39,14 +38,14 @@ def _spread(dy: Array, shape: tuple[int, ...], axis: Any, keepdims: bool) -> Arr
     return np.broadcast_to(dy, shape)
 
 
-@_rule(np.sum)
+@gradient_rule(np.sum)
 def _sum(x: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False) -> Traced:
     axis = tuple(axis) if isinstance(axis, list) else axis
     y = x.value.sum(axis=axis, keepdims=keepdims)
     return Traced(y, [(x, lambda dy: _spread(dy, x.shape, axis, keepdims))])
 
 
-@_rule(np.average)
+@gradient_rule(np.average)
 def _average(x: Any, axis: Any = None, weights: Any = None, *, keepdims: bool = False) -> Any:
     if weights is None:
         return _mean(x, axis=axis, keepdims=keepdims)
@@ -56,20 +55,20 @@ def _average(x: Any, axis: Any = None, weights: Any = None, *, keepdims: bool = 
     return np.sum(x * weights, axis=axis, keepdims=keepdims) / np.sum(weights, axis=axis, keepdims=keepdims)
 
 
-@_rule(np.mean)
+@gradient_rule(np.mean)
 def _mean(x: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False) -> Any:
     total = _sum(x, axis=axis, keepdims=keepdims)
     return total * total.value.dtype.type(total.size / max(x.size, 1))
 
 
-@_rule(np.var)
+@gradient_rule(np.var)
 def _var(x: Any, axis: Any = None, dtype: Any = None, out: None = None, ddof: float = 0, keepdims: bool = False) -> Any:
     centred = x - _mean(x, axis=axis, keepdims=True)
     total = _sum(np.square(centred), axis=axis, keepdims=keepdims)
     return total * total.value.dtype.type(1.0 / (x.size / max(total.size, 1) - ddof))
 
 
-@_rule(np.std)
+@gradient_rule(np.std)
 def _std(x: Any, *args: Any, **kwargs: Any) -> Any:
     return np.sqrt(_var(x, *args, **kwargs))
 
@@ -93,7 +92,7 @@ FUNCTIONS[np.min] = FUNCTIONS[np.amin] = _extreme(np.min)
 # --- choices ------------------------------------------------------------------------------------------------------
 
 
-@_rule(np.where)
+@gradient_rule(np.where)
 def _where(condition: Any, a: Any, b: Any) -> Traced:
     chosen = value_of(condition)
     y = np.where(chosen, value_of(a), value_of(b))
@@ -108,7 +107,7 @@ def _where_back(chosen: Any, taken: bool, shape: tuple[int, ...]) -> Callable[[A
     return lambda dy: unbroadcast(np.where(chosen, dy, 0) if taken else np.where(chosen, 0, dy), shape)
 
 
-@_rule(np.clip)
+@gradient_rule(np.clip)
 def _clip(x: Any, a_min: Any = None, a_max: Any = None, **kwargs: Any) -> Any:
     low, high = kwargs.get("min", a_min), kwargs.get("max", a_max)
     if isinstance(low, Traced) or isinstance(high, Traced):
@@ -128,55 +127,55 @@ def _moved(x: Any, function: Callable[[Array], Array], inverse: Callable[[Array]
     return Traced(function(x.value), [(x, inverse)])
 
 
-@_rule(np.reshape)
+@gradient_rule(np.reshape)
 def _reshape(x: Any, shape: Any, order: str = "C") -> Traced:
     if order != "C":
         raise NotDifferentiableError(f"The gradient of numpy.reshape with order={order!r} is not known.")
     return _moved(x, lambda v: v.reshape(shape), lambda dy: dy.reshape(x.shape))
 
 
-@_rule(np.ravel)
+@gradient_rule(np.ravel)
 def _ravel(x: Any) -> Any:
     return _reshape(x, (-1,))
 
 
-@_rule(np.squeeze)
+@gradient_rule(np.squeeze)
 def _squeeze(x: Any, axis: Any = None) -> Any:
     return _reshape(x, np.squeeze(x.value, axis=axis).shape)
 
 
-@_rule(np.expand_dims)
+@gradient_rule(np.expand_dims)
 def _expand_dims(x: Any, axis: Any) -> Any:
     return _reshape(x, np.expand_dims(x.value, axis).shape)
 
 
-@_rule(np.transpose)
+@gradient_rule(np.transpose)
 def _transpose(x: Any, axes: Any = None) -> Traced:
     order = tuple(range(x.ndim))[::-1] if axes is None else tuple(axis % x.ndim for axis in axes)
     return _moved(x, lambda v: v.transpose(order), lambda dy: dy.transpose(np.argsort(order)))
 
 
-@_rule(np.swapaxes)
+@gradient_rule(np.swapaxes)
 def _swapaxes(x: Any, axis1: int, axis2: int) -> Traced:
     return _moved(x, lambda v: v.swapaxes(axis1, axis2), lambda dy: dy.swapaxes(axis1, axis2))
 
 
-@_rule(np.moveaxis)
+@gradient_rule(np.moveaxis)
 def _moveaxis(x: Any, source: Any, destination: Any) -> Traced:
     return _moved(x, lambda v: np.moveaxis(v, source, destination), lambda dy: np.moveaxis(dy, destination, source))
 
 
-@_rule(np.flip)
+@gradient_rule(np.flip)
 def _flip(x: Any, axis: Any = None) -> Traced:
     return _moved(x, lambda v: np.flip(v, axis), lambda dy: np.flip(dy, axis))
 
 
-@_rule(np.broadcast_to)
+@gradient_rule(np.broadcast_to)
 def _broadcast_to(x: Any, shape: Any) -> Traced:
     return _moved(x, lambda v: np.broadcast_to(v, shape), lambda dy: unbroadcast(dy, x.shape))
 
 
-@_rule(np.concatenate)
+@gradient_rule(np.concatenate)
 def _concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Traced:
     if axis is None:
         arrays, axis = [np.ravel(item) for item in arrays], 0
@@ -190,7 +189,7 @@ def _concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Traced:
     return Traced(np.concatenate(values, axis), sources)
 
 
-@_rule(np.stack)
+@gradient_rule(np.stack)
 def _stack(arrays: Sequence[Any], axis: int = 0) -> Any:
     return _concatenate([np.expand_dims(item, axis) for item in arrays], axis)
 
@@ -198,7 +197,7 @@ def _stack(arrays: Sequence[Any], axis: int = 0) -> Any:
 # --- products -----------------------------------------------------------------------------------------------------
 
 
-@_rule(np.dot)
+@gradient_rule(np.dot)
 def _dot(a: Any, b: Any) -> Any:
     if np.ndim(a) == 0 or np.ndim(b) == 0:
         return a * b
@@ -209,7 +208,7 @@ def _dot(a: Any, b: Any) -> Any:
     return matmul(a, b)
 
 
-@_rule(np.einsum)
+@gradient_rule(np.einsum)
 def _einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Traced:
     given, arrow, result = subscripts.replace(" ", "").partition("->")
     names = given.split(",")

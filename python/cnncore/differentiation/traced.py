@@ -15,7 +15,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from cnncore.differentiation.state import leaf_of, state
 
-__all__ = ["NotDifferentiableError", "Traced", "backward", "pullback", "value_of"]
+__all__ = ["NotDifferentiableError", "Traced", "backward", "gradient_rule", "pullback", "value_of"]
 
 Array = np.ndarray
 # An operand, and a function that computes the gradient of the operand from the gradient of the result.
@@ -26,6 +26,18 @@ UFUNCS: dict[Any, Callable[..., Any]] = {}
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 # Functions whose gradient is zero, such as comparisons and rounding. They return plain arrays.
 PLAIN: set[Any] = set()
+
+
+def gradient_rule(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register what computes NumPy functions of traced arrays, and with them their gradients."""
+
+    def register(rule: Callable[..., Any]) -> Callable[..., Any]:
+        for function in functions:
+            FUNCTIONS[function] = rule
+        return rule
+
+    return register
+
 
 _order = itertools.count()
 
