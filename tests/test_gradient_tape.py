@@ -248,3 +248,20 @@ def test_a_model_for_any_size():
             tape.watch(images)
             value = ops.sum(model(images))
         np.testing.assert_allclose(tape.gradient(value, images)[0, 0, 0], [1 / size**2])
+
+
+@pytest.mark.parametrize(
+    ("sources", "options", "error", "message"),
+    [
+        ("w", {}, TypeError, "expected weights or arrays as sources. Received: 'w' of type str"),
+        (None, {}, TypeError, "expected weights or arrays as sources. Received: None"),
+        ([], {"unconnected_gradients": "nil"}, ValueError, "to be 'none' or 'zero'. Received: 'nil'"),
+        ([], {"output_gradients": np.ones(7)}, ValueError, r"shapes of the targets, \(3, 2\). Received: shape \(7,\)"),
+    ],
+)
+def test_arguments_of_gradient_that_make_no_sense(sources, options, error, message):
+    model = cnncore.Sequential([layers.Dense(2, input_shape=(4,))])
+    with cnncore.GradientTape() as tape:
+        y = model(np.ones((3, 4), np.float32), training=True)
+    with pytest.raises(error, match=message):
+        tape.gradient(y, sources, **options)

@@ -198,3 +198,25 @@ def test_a_symbolic_tensor_is_a_tensor_already():
     x = Input((3,))
     assert ops.convert_to_tensor(x) is x
     assert ops.convert_to_tensor(x, dtype="float32") is x
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: ops.multi_hot([0.5], 3), r"\[multi_hot\] expected arrays of labels below 3. Received: \[0.5\]"),
+        (lambda: ops.cond(True, 1, 2), r"\[cond\] expected `true_fn` to be a function. Received: true_fn=1"),
+        (lambda: ops.while_loop(1, 2, [3]), r"\[while_loop\] expected `cond` to be a function"),
+        (lambda: ops.fori_loop("a", 3, max, 0), r"\[fori_loop\] expected `lower` to be an integer"),
+        (lambda: ops.map(5, [1]), r"\[map\] expected `f` to be a function"),
+        (lambda: ops.map(abs, []), r"\[map\] expected arrays with the same number of entries. Received: \[\]"),
+        (lambda: ops.map(abs, 5), r"\[map\] expected arrays with the same number of entries. Received: 5"),
+    ],
+)
+def test_functions_and_labels_that_make_no_sense(call, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        call()
+
+
+def test_a_prediction_that_is_no_number_is_in_no_top_k():
+    assert ops.in_top_k([0, 0], [[np.nan, 1], [3, 1]], 1).tolist() == [False, True]
+    assert ops.slice([[1, 2]], (0, 1), (1, 1)).tolist() == [[2]]

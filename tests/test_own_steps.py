@@ -280,3 +280,23 @@ def test_a_frequency_of_validation_that_makes_no_sense(frequency):
     data = np.ones((4, 3)), np.ones((4, 1))
     with pytest.raises((TypeError, ValueError), match="validation_freq"):
         model.fit(*data, validation_data=data, validation_freq=frequency, verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("x", "logs", "message"),
+    [
+        (np.ones((3, 4)), {"loss": "a"}, "expected numbers or arrays of numbers. Received: loss='a' of type str"),
+        ("abc", {"loss": 1.0}, "expected arrays of numbers. Received: <U3"),
+        (None, {"loss": 1.0}, "expected samples. Received: x=None"),
+    ],
+)
+def test_what_steps_cannot_take_or_return(x, logs, message):
+    class Own(cnncore.Model):
+        def train_step(self, data):
+            return logs
+
+    inputs = cnncore.Input((4,))
+    model = Own(inputs, cnncore.layers.Dense(1)(inputs))
+    model.compile("sgd", "mse")
+    with pytest.raises((TypeError, ValueError), match=message):
+        model.fit(x, verbose=0)

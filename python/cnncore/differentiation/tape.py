@@ -157,10 +157,21 @@ class GradientTape:
                 "[GradientTape.gradient] expected no other tape to be open around this one: gradients of gradients, "
                 "such as a penalty on the size of a gradient, are not supported."
             )
+        if unconnected_gradients not in ("none", "zero"):
+            raise ValueError(
+                "[GradientTape.gradient] expected `unconnected_gradients` to be 'none' or 'zero'. "
+                f"Received: {unconnected_gradients!r}"
+            )
+        for source in flatten(sources):
+            if not isinstance(source, (Traced, np.ndarray)) and not hasattr(source, "trace_key"):
+                raise TypeError(
+                    "[GradientTape.gradient] expected weights or arrays as sources. "
+                    f"Received: {source!r:.80} of type {type(source).__name__}"
+                )
         targets = flatten(target)
         factors = [None] * len(targets) if output_gradients is None else flatten(output_gradients)
         results = [
-            (item, np.ones(item.shape, np.float32) if factor is None else np.asarray(factor, np.float32))
+            (item, np.ones(item.shape, np.float32) if factor is None else _factor(factor, item.shape))
             for item, factor in zip(targets, factors, strict=True)
             if isinstance(item, Traced)
         ]
@@ -180,6 +191,16 @@ class GradientTape:
         if self._recording is None:
             raise ValueError("[GradientTape] expected a tape that was used as `with GradientTape() as tape: ...`.")
         return self._recording
+
+
+def _factor(factor: Any, shape: tuple[int, ...]) -> np.ndarray:
+    array = np.asarray(factor, np.float32)
+    if array.shape not in (shape, ()):
+        raise ValueError(
+            f"[GradientTape.gradient] expected `output_gradients` of the shapes of the targets, {shape}. "
+            f"Received: shape {array.shape}"
+        )
+    return array
 
 
 def _result(source: Any, gradient: Any, unconnected: str) -> Any:

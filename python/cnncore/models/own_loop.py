@@ -61,6 +61,11 @@ class RawData:
             raise ValueError(f"[{owner}] expected samples. Received: x={data[0]!r}")
         self._data = [None if part is None else map_structure(_array, part) for part in data]
         self._data[2] = self._weighted(self._data[1], self._data[2])
+        for leaf in flatten(self._data):
+            if leaf is not None and (leaf.ndim == 0 or leaf.dtype.kind not in "fiub"):
+                raise TypeError(f"[{owner}] expected arrays of numbers. Received: {leaf.dtype}, shape {leaf.shape}")
+        if self._data[0] is None:
+            raise ValueError(f"[{owner}] expected samples. Received: x=None")
         lengths = {len(leaf) for leaf in flatten(self._data) if leaf is not None}
         if len(lengths) != 1 or lengths == {0}:
             raise ValueError(f"[{owner}] expected arrays of the same length. Received: lengths {sorted(lengths)}")

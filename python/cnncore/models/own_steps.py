@@ -202,5 +202,11 @@ def plain_logs(logs: Any, owner: str) -> dict[str, Any]:
         if isinstance(value, dict):
             found.update(plain_logs(value, owner))
         else:
-            found[str(name)] = float(value) if np.ndim(value) == 0 else np.asarray(value)
+            try:
+                found[str(name)] = float(value) if np.ndim(value) == 0 else np.asarray(value, np.float64)
+            except (TypeError, ValueError):
+                raise TypeError(
+                    f"[{owner}] expected numbers or arrays of numbers. Received: {name}={value!r:.80} of type "
+                    f"{type(value).__name__}"
+                ) from None
     return found

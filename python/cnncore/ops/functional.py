@@ -78,7 +78,7 @@ def in_top_k(targets: Any, predictions: Any, k: int) -> np.ndarray:
     targets : array_like of int, shape (rows,)
         The labels.
     predictions : array_like, shape (rows, classes)
-        Equal predictions share a place.
+        Equal predictions share a place. A label whose own prediction is NaN or infinite is not among the largest.
     k : int
         How many places count.
 
@@ -98,7 +98,7 @@ def in_top_k(targets: Any, predictions: Any, k: int) -> np.ndarray:
     if labels.size and not (labels.min() >= 0 and labels.max() < values.shape[1]):
         raise ValueError(f"[in_top_k] expected labels in [0, {values.shape[1]}). Received: {labels.tolist()!r:.80}")
     own = np.take_along_axis(values, labels[:, np.newaxis], axis=1)
-    return np.asarray((values > own).sum(axis=1) < count)
+    return np.asarray(((values > own).sum(axis=1) < count) & np.isfinite(own[:, 0]))
 
 
 def multi_hot(inputs: Any, num_classes: int, axis: int = -1, dtype: DTypeLike | None = None) -> np.ndarray:
@@ -120,10 +120,11 @@ def multi_hot(inputs: Any, num_classes: int, axis: int = -1, dtype: DTypeLike | 
     >>> multi_hot([[0, 2], [1, -1]], num_classes=3).tolist()
     [[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]
     """
-    labels = _checks.numeric_array(inputs, "inputs", "multi_hot").astype(np.int64)
+    given = _checks.numeric_array(inputs, "inputs", "multi_hot")
+    labels = given.astype(np.int64)
     count = _checks.integer(num_classes, "num_classes", "multi_hot")
-    if labels.ndim == 0 or (labels.size and labels.max() >= count):
-        raise ValueError(f"[multi_hot] expected arrays of labels below {count}. Received: {labels.tolist()!r:.80}")
+    if labels.ndim == 0 or not np.array_equal(labels, given) or (labels.size and labels.max() >= count):
+        raise ValueError(f"[multi_hot] expected arrays of labels below {count}. Received: {given.tolist()!r:.80}")
     places = labels[..., np.newaxis] == np.arange(count)
     return np.moveaxis(places.any(axis=-2).astype(dtype or np.float32), -1, axis)
 
@@ -137,7 +138,8 @@ def slice(inputs: Any, start_indices: Sequence[int], shape: Sequence[int]) -> An
     >>> slice(np.arange(6).reshape(2, 3), (0, 1), (2, 2)).tolist()
     [[1, 2], [4, 5]]
     """
-    return inputs[_places(inputs, start_indices, shape, "slice")]
+    array = inputs if hasattr(inputs, "ndim") else np.asarray(inputs)
+    return array[_places(array, start_indices, shape, "slice")]
 
 
 def slice_update(inputs: Any, start_indices: Sequence[int], updates: Any) -> np.ndarray:
@@ -152,6 +154,12 @@ def slice_update(inputs: Any, start_indices: Sequence[int], updates: Any) -> np.
     result = np.array(value_of(inputs))
     result[_places(result, start_indices, np.shape(updates), "slice_update")] = value_of(updates)
     return result
+
+
+def _require_functions(owner: str, **functions: Any) -> None:
+    for name, function in functions.items():
+        if not callable(function):
+            raise TypeError(f"[{owner}] expected `{name}` to be a function. Received: {name}={function!r:.80}")
 
 
 def _places(array: Any, start: Sequence[int], shape: Sequence[int], owner: str) -> tuple[Any, ...]:
@@ -177,6 +185,7 @@ def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> 
     >>> cond(2 > 1, lambda: "yes", lambda: "no")
     'yes'
     """
+    _require_functions("cond", true_fn=true_fn, false_fn=false_fn)
     return true_fn() if bool(pred) else false_fn()
 
 
@@ -196,6 +205,7 @@ def while_loop(
     >>> while_loop(lambda i: i < 5, lambda i: i + 2, [0])
     [6]
     """
+    _require_functions("while_loop", cond=cond, body=body)
     several = isinstance(loop_vars, (list, tuple))
     values = list(loop_vars) if several else [loop_vars]
     done = 0
@@ -216,8 +226,10 @@ def fori_loop(lower: int, upper: int, body_fun: Callable[[int, Any], Any], init_
     >>> fori_loop(0, 4, lambda i, total: total + i, 0)
     6
     """
+    _require_functions("fori_loop", body_fun=body_fun)
+    limits = [_checks.integer(item, name, "fori_loop", -(2**31)) for item, name in ((lower, "lower"), (upper, "upper"))]
     value = init_val
-    for i in range(int(lower), int(upper)):
+    for i in range(*limits):
         value = body_fun(i, value)
     return value
 
@@ -233,9 +245,11 @@ def map(f: Callable[[Any], Any], xs: Any) -> Any:  # noqa: A001 (Keras' name)
     >>> map(lambda row: row.sum(), np.ones((2, 3))).tolist()
     [3.0, 3.0]
     """
-    count = len(flatten(xs)[0])
-    if not count:
-        raise ValueError("[map] expected at least one entry. Received: an empty array")
+    _require_functions("map", f=f)
+    lengths = {np.shape(leaf)[0] if np.ndim(leaf) else 0 for leaf in flatten(xs)}
+    if len(lengths) != 1 or lengths == {0}:
+        raise ValueError(f"[map] expected arrays with the same number of entries. Received: {xs!r:.80}")
+    count = lengths.pop()
     results = [f(pack_like(xs, [leaf[place] for leaf in flatten(xs)])) for place in range(count)]
     columns = zip(*(flatten(result) for result in results), strict=True)
     return pack_like(results[0], [np.stack(list(column)) for column in columns])
