@@ -103,9 +103,10 @@ void write_parameters(const std::vector<ParameterValues>& all) {
 }
 
 void wait_for_sole_users(const std::vector<Parameters*>& sorted) {
+  if (!held_by_this_thread.empty()) return;  // then Exclusion does not wait for networks, so nothing would be gained
   std::vector<const Parameters*> owners;
   for (const Parameters* layer : sorted)
-    if (layer->state().networks == 2) owners.push_back(layer);
+    if (layer->state().networks > 1) owners.push_back(layer);
   if (!owners.empty()) const Exclusion<true> exclusion(owners);
 }
 

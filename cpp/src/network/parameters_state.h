@@ -40,9 +40,9 @@ struct Parameters::State {
   int64_t size(size_t i) const { return element_count(shapes[i]); }
 };
 
-/// Waits for running calls of a network that was the only one to use some of these parameters. Such calls do not hold
-/// the locks of the parameters; all later ones do, since another network has been added. `sorted` is in order of
-/// addresses.
+/// Called when a network has been added. Waits for running calls of networks that share these parameters. A call of the
+/// network that was the only one to use them holds no lock of the parameters; all later calls do. Several networks may
+/// be added at a time, and each of them waits. `sorted` is in order of addresses.
 void wait_for_sole_users(const std::vector<Parameters*>& sorted);
 
 /// The locks of networks that this thread holds: a layer in Python that is called by a network may read and write its
