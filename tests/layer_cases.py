@@ -136,6 +136,7 @@ ACTIVATIONS = [
 REGULARIZATIONS = [
     case("Dropout", IMAGE, rate=0.5, noise_shape=(None, 1, 1, 4)),
     case("Dropout", VECTOR, rate=0.3, seed=5),
+    case("Dropout", VECTOR, rate=1.0),
     case("AlphaDropout", IMAGE, rate=0.3),
     case("SpatialDropout1D", SEQUENCE, rate=0.5),
     case("SpatialDropout2D", IMAGE, rate=0.5),

@@ -49,10 +49,12 @@ class Node:
 class RandomGraph:
     """A graph of random ops. ``inputs`` are the shapes of samples.
 
-    Tensors have numbers: first come the inputs, then the outputs of the nodes.
+    Tensors have numbers: first come the inputs, then the outputs of the nodes. A ``wide`` graph has so many channels
+    and units that its products compute in a reduced precision if they are asked to.
     """
 
     seed: int
+    wide: bool = False
     inputs: list[Shape] = field(default_factory=list)
     nodes: list[Node] = field(default_factory=list)
     outputs: list[int] = field(default_factory=list)
@@ -60,8 +62,8 @@ class RandomGraph:
     def __post_init__(self) -> None:
         self.rng = np.random.default_rng(self.seed)
         self._builder = reference_core.GraphBuilder()
-        image = (self.draw(3, 8), self.draw(3, 8), self.draw(1, 5))
-        for shape in [image, *[image, (self.draw(2, 9),)][: self.draw(0, 2)]]:
+        image = (self.draw(3, 8), self.draw(3, 8), self.width(1, 5))
+        for shape in [image, *[image, (self.width(2, 9),)][: self.draw(0, 2)]]:
             self.inputs.append(shape)
             self._builder.input(shape)
         while len(self.nodes) < self.draw(3, 12):
@@ -79,6 +81,10 @@ class RandomGraph:
 
     def chance(self, share: float) -> bool:
         return bool(self.rng.random() < share)
+
+    def width(self, low: int, high: int) -> int:
+        """A number of channels or units: in [low, high], or more in wide graphs."""
+        return self.draw(32, 48) if self.wide else self.draw(low, high)
 
     def pair(self, low: int, high: int) -> tuple[int, int]:
         return self.draw(low, high), self.draw(low, high)
@@ -103,7 +109,7 @@ class RandomGraph:
             self._builder.add(kind, inputs, layer, **attributes)
         except ValueError:  # an empty output, or too large a window
             return
-        if prod(self.shapes[-1]) > 2000:
+        if prod(self.shapes[-1]) > (4000 if self.wide else 2000):
             self._builder.nodes.pop()
             return
         self.nodes.append(Node(kind, inputs, layer, attributes))
@@ -127,6 +133,8 @@ class RandomGraph:
             return "added_loss", [x, self._some_tensor()], {"weight": weight, "summed": self.chance(0.5)}
         shape = self.shapes[x]
         kinds = IMAGE_OPS if len(shape) == 3 else VECTOR_OPS if len(shape) == 1 else ANY_OPS
+        if self.wide and len(shape) in (1, 3) and self.chance(0.5):
+            kinds = [kind for kind in kinds if kind in PRODUCTS]
         kind = self.pick(kinds)
         return kind, [x], ATTRIBUTES[kind](self, shape)
 
@@ -212,7 +220,7 @@ def _window(g: RandomGraph, key: str) -> dict[str, Any]:
 def _conv2d(g: RandomGraph, shape: Shape) -> dict[str, Any]:
     groups = g.pick([n for n in (1, 1, shape[2]) if shape[2] % n == 0])
     options = {
-        "filters": groups * g.draw(1, 4),
+        "filters": g.width(1, 4) if groups == 1 else groups * g.draw(1, 4),
         "groups": groups,
         "use_bias": g.chance(0.7),
         **_window(g, "kernel_size"),
@@ -225,7 +233,7 @@ def _conv2d(g: RandomGraph, shape: Shape) -> dict[str, Any]:
 def _conv2d_transpose(g: RandomGraph, shape: Shape) -> dict[str, Any]:
     size, strides = g.pair(1, 3), g.pair(1, 2)
     return {
-        "filters": g.draw(1, 4),
+        "filters": g.width(1, 4),
         "kernel_size": size,
         "strides": strides,
         "padding": (g.pair(0, (size[0] - 1) // 2), g.pair(0, (size[1] - 1) // 2)),
@@ -274,7 +282,7 @@ ATTRIBUTES: dict[str, Callable[[RandomGraph, Shape], dict[str, Any]]] = {
     "conv2d_transpose": _conv2d_transpose,
     "max_pool2d": lambda g, shape: _window(g, "pool_size"),
     "avg_pool2d": lambda g, shape: _window(g, "pool_size"),
-    "dense": lambda g, shape: {"units": g.draw(1, 12), "use_bias": g.chance(0.7), "activation": g.pick(FUSED)},
+    "dense": lambda g, shape: {"units": g.width(1, 12), "use_bias": g.chance(0.7), "activation": g.pick(FUSED)},
     "reshape": _reshape,
     "permute": lambda g, shape: {"dims": tuple(int(d) + 1 for d in g.rng.permutation(len(shape)))},
     "zero_padding2d": lambda g, shape: {"padding": _sides(g, shape)},
@@ -298,6 +306,7 @@ ANY_OPS = (
     *("activation", "activation", "reshape", "permute", "prelu", "batch_normalization", "layer_normalization"),
     *("group_normalization", "affine", "rescaling", "activity_regularization", "unit_normalization"),
 )
+PRODUCTS = ("conv2d", "conv2d_transpose", "dense")
 VECTOR_OPS = ("dense", "dense", "dense", "second_moment", *ANY_OPS)
 IMAGE_OPS = (
     *("conv2d", "conv2d", "conv2d", "conv2d_transpose", "max_pool2d", "avg_pool2d", "zero_padding2d", "cropping2d"),

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+import precision as rounding
 import reference as ref
 
 Array = ref.Array
@@ -84,12 +85,40 @@ class Image(Op):
         raise NotImplementedError
 
 
+def rounded_product(
+    x: Array,
+    kernel: Array,
+    used: str,
+    forward: Callable[[Array, Array], Array],
+    backward: Callable[[Array, Array, Array], tuple[Array, Array]],
+) -> tuple[Array, Callable[[Array], tuple[Array, Array]]]:
+    """A product of ``x`` and ``kernel`` in the precision ``used``: every operand is rounded.
+
+    Returns the output, and the function from ``dy`` to ``dx`` and ``dkernel``.
+    """
+    x, kernel = rounding.operand(x, used), rounding.operand(kernel, used)
+    return forward(x, kernel), lambda dy: backward(x, kernel, rounding.operand(dy, used))
+
+
 def with_activation(y: Array, pullback: Pullback, name: str) -> tuple[Array, Pullback]:
     """Apply the activation that is part of an op to its output ``y``, and extend its pullback."""
     if name == "linear":
         return y, pullback
     after, activation_pullback = OPS["activation"](kind=name).forward([y], [], Context())
     return after, lambda dy: pullback(activation_pullback(dy)[0][0])
+
+
+def with_bias(
+    product: tuple[Array, Callable[[Array], tuple[Array, Array]]], bias: list[Array], activation: str
+) -> tuple[Array, Pullback]:
+    """Add a bias to a rounded product, if there is one, and apply an activation. Sums of dy are not rounded."""
+    y, product_pullback = product
+
+    def pullback(dy: Array) -> tuple[Gradients, Gradients]:
+        dx, dkernel = product_pullback(dy)
+        return [dx], [dkernel, *(dy.sum(axis=tuple(range(dy.ndim - 1))) for _ in bias)]
+
+    return with_activation(y + bias[0] if bias else y, pullback, activation)
 
 
 @op("conv2d")
@@ -118,15 +147,17 @@ class Conv2D(Image):
         return [kernel, Parameter("bias", (self.filters,))][: 1 + self.use_bias]
 
     def forward(self, inputs, weights, context):
-        (x,), kernel = inputs, weights[0]
         options = (tuple(self.strides), self.padding, tuple(self.dilation_rate), self.groups)
-
-        def pullback(dy):
-            dx, *dweights = ref.conv2d_backward(x, kernel, dy, *options)
-            return [dx], dweights[: len(weights)]
-
-        y = ref.conv2d(x, kernel, weights[1] if self.use_bias else None, *options)
-        return with_activation(y, pullback, self.activation)
+        kernel = weights[0]
+        used = rounding.conv2d_precision(kernel.shape, self.groups, self.precision or rounding.FLOAT32)
+        product = rounded_product(
+            inputs[0],
+            kernel,
+            used,
+            lambda x, k: ref.conv2d(x, k, None, *options),
+            lambda x, k, dy: ref.conv2d_backward(x, k, dy, *options)[:2],
+        )
+        return with_bias(product, weights[1:], self.activation)
 
 
 @op("conv2d_transpose")
@@ -156,21 +187,24 @@ class Conv2DTranspose(Image):
         return [kernel, Parameter("bias", (self.filters,))][: 1 + self.use_bias]
 
     def forward(self, inputs, weights, context):
-        (x,), kernel = inputs, weights[0]
-        window = (kernel.shape[:2], x.shape[1:3], self.strides, self.dilation_rate)
-        full = np.zeros((len(x), *self.full_size(x.shape[1:]), self.filters))
-        for (i, j), met in ref._taps(full, *window):
-            met += x @ kernel[i, j].T
-        y = ref._crop(full, self.padding)
+        kernel = weights[0]
+        window = (kernel.shape[:2], inputs[0].shape[1:3], self.strides, self.dilation_rate)
 
-        def pullback(dy):
+        def forward(x, kernel):
+            full = np.zeros((len(x), *self.full_size(x.shape[1:]), self.filters))
+            for (i, j), met in ref._taps(full, *window):
+                met += x @ kernel[i, j].T
+            return ref._crop(full, self.padding)
+
+        def backward(x, kernel, dy):
             dx, dkernel = np.zeros_like(x), np.zeros_like(kernel)
             for (i, j), met in ref._taps(ref._pad(dy, self.padding), *window):
                 dx += met @ kernel[i, j]
                 dkernel[i, j] = np.tensordot(met, x, axes=((0, 1, 2), (0, 1, 2)))
-            return [dx], [dkernel, dy.sum(axis=(0, 1, 2))][: len(weights)]
+            return dx, dkernel
 
-        return with_activation(y + weights[1] if self.use_bias else y, pullback, self.activation)
+        used = rounding.conv2d_precision(kernel.shape, 1, self.precision or rounding.FLOAT32)
+        return with_bias(rounded_product(inputs[0], kernel, used, forward, backward), weights[1:], self.activation)
 
 
 @op("dense")
@@ -189,13 +223,11 @@ class Dense(Op):
         return [kernel, Parameter("bias", (self.units,))][: 1 + self.use_bias]
 
     def forward(self, inputs, weights, context):
-        (x,), kernel = inputs, weights[0]
-
-        def pullback(dy):
-            dx, *dweights = ref.dense_backward(x, kernel, dy)
-            return [dx], dweights[: len(weights)]
-
-        return with_activation(ref.dense(x, *weights), pullback, self.activation)
+        used = rounding.dense_precision(*weights[0].shape, self.precision or rounding.FLOAT32)
+        product = rounded_product(
+            inputs[0], weights[0], used, ref.dense, lambda x, k, dy: ref.dense_backward(x, k, dy)[:2]
+        )
+        return with_bias(product, weights[1:], self.activation)
 
 
 @dataclass

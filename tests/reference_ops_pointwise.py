@@ -187,7 +187,7 @@ class Dropout(Op):
             return x, lambda dy: ([dy], [])
         keep = 1.0 - self.rate
         shape = (len(x), *(x.shape[1:] if self.noise_shape is None else self.noise_shape))
-        factor = context.draw(shape, lambda rng, size: (rng.random(size) < keep) / keep)
+        factor = context.draw(shape, lambda rng, size: (rng.random(size) < keep) / (keep or 1.0))
         return x * factor, lambda dy: ([dy * factor], [])
 
 

@@ -207,7 +207,7 @@ BAD_GRAPHS = {
         "max_pool2d: window": (lambda g, x: pool(g, x, "max_pool2d", (2, 7)), ["pool_a", "7"]),
         "avg_pool2d: strides": (lambda g, x: pool(g, x, "avg_pool2d", (2, 2), (0, 2)), ["pool_a", "stride"]),
         "dense: of an image": (lambda g, x: g.add("dense", [x], "dense_a", units=2), ["dense_a", "(5, 6, 4)"]),
-        "dropout: rate 1": (lambda g, x: g.add("dropout", [x], "drop_a", rate=1.0), ["drop_a", "rate", "1"]),
+        "dropout: rate 2": (lambda g, x: g.add("dropout", [x], "drop_a", rate=2.0), ["drop_a", "rate", "2"]),
         "dropout: rate -0.1": (lambda g, x: g.add("dropout", [x], "drop_a", rate=-0.1), ["drop_a", "rate", "-0.1"]),
         "activation: kind": (lambda g, x: g.add("activation", [x], "act_a", kind="swosh"), ["act_a", "swosh"]),
         "unknown kind": (lambda g, x: g.add("conv4d", [x], "conv_a"), ["conv_a", "conv4d"]),

@@ -222,11 +222,12 @@ class TestFiles:
         model = dense(cnncore)
         model.compile("muon", "mse")
         model.fit(np.ones((4, 3)), np.ones((4, 2)), verbose=0)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            for ending, steps in ((".safetensors", 1), (".keras", 0)):
+        model.save(tmp_path / "model.safetensors")
+        assert cnncore.saving.load_model(tmp_path / "model.safetensors").optimizer.iterations == 1
+        for ending in (".keras", ".h5"):
+            with pytest.warns(UserWarning, match="files have no state of Muon: .* ends in .safetensors keeps it"):
                 model.save(tmp_path / f"model{ending}")
-                assert cnncore.saving.load_model(tmp_path / f"model{ending}").optimizer.iterations == steps
+            assert cnncore.saving.load_model(tmp_path / f"model{ending}").optimizer.iterations == 0
 
     def test_layers_of_other_types_compute_in_float32(self, tmp_path):
         keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, dtype="float16")]).save(tmp_path / "model.keras")

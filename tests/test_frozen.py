@@ -1,6 +1,8 @@
 """Which weights are trained where ``trainable`` changes after ``compile``: in one model, in two with common layers."""
 
 import copy
+import gc
+import weakref
 
 import numpy as np
 import pytest
@@ -65,3 +67,15 @@ def test_constraints_and_penalties_hold_where_a_model_trains():
     Sequential([judge]).compile("sgd", "mse")
     judge.train_on_batch(X, np.ones((8, 1)))
     assert np.linalg.norm(judge.layers[0].kernel) <= 0.010001
+
+
+def test_a_new_layer_does_not_inherit_the_flag_of_a_layer_that_is_gone():
+    model = Sequential([Input((3,)), layers.Dense(4), layers.Dense(2)])
+    model.compile("sgd", "mse")
+    removed = weakref.ref(model.layers[-1])
+    model.pop()
+    gc.collect()
+    assert removed() is not None, "the id of the removed layer could become that of a new one"
+    model.compile("sgd", "mse")
+    gc.collect()
+    assert removed() is None

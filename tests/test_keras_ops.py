@@ -27,6 +27,21 @@ def test_tensors_and_arrays_give_the_same():
     np.testing.assert_allclose(other(X), model(X))
 
 
+def test_logsumexp_of_infinities():
+    x = np.float32([[-np.inf, -np.inf], [np.inf, 1], [-np.inf, 2], [np.nan, 1]])
+    for function in (ops.logsumexp, cnncore.backend.logsumexp):
+        np.testing.assert_array_equal(function(x, axis=1), np.float32([-np.inf, np.inf, 2, np.nan]))
+    tensor = Input((2,))
+    np.testing.assert_array_equal(
+        Model(tensor, ops.logsumexp(tensor, axis=1, keepdims=True))(x), ops.logsumexp(x, axis=1, keepdims=True)
+    )
+    with cnncore.GradientTape() as tape:
+        z = ops.convert_to_tensor(x)
+        tape.watch(z)
+        y = ops.logsumexp(z[2:3], axis=1)
+    np.testing.assert_array_equal(tape.gradient(y, z)[2], [0, 1])
+
+
 def test_parts_and_largest():
     values, places = ops.top_k(np.float32([[1, 3, 2]]), 2)
     assert values.tolist() == [[3, 2]]

@@ -79,7 +79,7 @@ ARGUMENTS = [
     (lambda: layers.Dense(4, kernel_regularizer=3), TypeError, "expected an object, its name or its config"),
     (lambda: layers.Dense(4, kernel_constraint="max"), ValueError, "Unknown constraint 'max'"),
     (lambda: layers.Dense(4, unit=3), TypeError, "unknown argument 'unit'"),
-    (lambda: layers.Dropout(1.0), ValueError, r"`rate` to be a finite number in \[0, 1\)"),
+    (lambda: layers.Dropout(1.5), ValueError, r"`rate` to be a finite number in \[0, 1\]"),
     (lambda: layers.LeakyReLU(-1.0), ValueError, "`negative_slope`"),
     (lambda: layers.Reshape((-1, -1)), ValueError, "except for at most one -1"),
     (lambda: layers.Permute((0, 1)), ValueError, r"the numbers 1, 2, ... of axes in some order"),

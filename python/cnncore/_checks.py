@@ -43,16 +43,25 @@ def integers(value: Any, name: str, owner: str, minimum: int = 1, maximum: int =
     return tuple(integer(item, name, owner, minimum, maximum) for item in items)
 
 
-def number(value: Any, name: str, owner: str, minimum: float = -math.inf, below: float = math.inf) -> float:
-    """``value`` as a finite float in [minimum, below)."""
+def number(
+    value: Any,
+    name: str,
+    owner: str,
+    minimum: float = -math.inf,
+    below: float = math.inf,
+    maximum: float = math.inf,
+) -> float:
+    """``value`` as a finite float in [minimum, below), or in [minimum, maximum] if that is given."""
     if isinstance(value, (bool, str, bytes)):
         raise TypeError(f"[{owner}] expected `{name}` to be a number. Received: {name}={value!r}")
     try:
         result = float(value)
     except (TypeError, ValueError):
         raise TypeError(f"[{owner}] expected `{name}` to be a number. Received: {name}={value!r}") from None
-    if not math.isfinite(result) or not minimum <= result < below:
-        bounds = f" in [{minimum:g}, {below:g})" if math.isfinite(minimum) or math.isfinite(below) else ""
+    if not math.isfinite(result) or not (minimum <= result < below and result <= maximum):
+        end = f"{maximum:g}]" if math.isfinite(maximum) else f"{below:g})"
+        bounded = any(map(math.isfinite, (minimum, below, maximum)))
+        bounds = f" in [{minimum:g}, {end}" if bounded else ""
         raise ValueError(f"[{owner}] expected `{name}` to be a finite number{bounds}. Received: {name}={value!r}")
     return result
 

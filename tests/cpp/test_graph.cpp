@@ -58,8 +58,8 @@ TEST_CASE("graph: what makes no sense is refused by name") {
       [](Chain& g) { g.dense(g.input({4, 4, 2}), 3, true, Activation::relu, "d"); });
   refuses("layer \"d\": [dense] expected units between 1 and 2147483647. Received: 0",
           [](Chain& g) { g.dense(g.input({4}), 0, true, Activation::relu, "d"); });
-  refuses("layer \"d\": [dropout] expected a rate in [0, 1). Received: 1",
-          [](Chain& g) { g.dropout(g.input({4}), 1.0f, 0, "d"); });
+  refuses("layer \"d\": [dropout] expected a rate in [0, 1]. Received: 2",
+          [](Chain& g) { g.dropout(g.input({4}), 2.0f, 0, "d"); });
   refuses("layer \"x\": [activation] expected no attribute of this name. Received: slope",
           [](Chain& g) { g.graph.add("activation", {g.input({4})}, "x", {{"kind", "relu"}, {"slope", 2}}); });
   refuses("layer \"x\": [permute] expected the attribute dims. Received: no attribute of this name",

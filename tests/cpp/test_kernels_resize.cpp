@@ -209,7 +209,7 @@ TEST_CASE("dropout: an element's fate follows from seed, step, sample and elemen
       Shape noise = sample;
       for (int64_t& size : noise)
         if (i % 3 && random.coin()) size = 1;
-      const float rate = random.pick<float>({0.0f, 0.1f, 0.5f, 0.9f});
+      const float rate = random.pick<float>({0.0f, 0.1f, 0.5f, 0.9f, 1.0f});
       const uint64_t seed = static_cast<uint64_t>(random.integer(0, 1000)), step = 7;
       const int64_t size = size_of(in), first = 5;
       Floats x(kCount * size, random), y(x.size(), random);
@@ -221,14 +221,14 @@ TEST_CASE("dropout: an element's fate follows from seed, step, sample and elemen
         int64_t element = 0;
         for (size_t a = 0; a < 3; ++a) element = element * noise[a] + (noise[a] == 1 ? 0 : place[a]);
         const uint64_t top = draw(seed, step, first + at / size, element) >> 32;
-        const bool kept = top >= static_cast<uint32_t>(static_cast<double>(rate) * 4294967296.0);
+        const bool kept = rate < 1.0f && top >= static_cast<uint32_t>(static_cast<double>(rate) * 4294967296.0);
         wrong.expect(y[at], kept ? x[at] * (1.0f / (1.0f - rate)) : 0.0f, 0);
       }
       CHECK(wrong.count == 0);
       CHECK((x.intact() && y.intact()));
     }
   });
-  CHECK_THROWS_WITH_AS(DropoutPlan(1.0f, 0, {3}, {3}), "[dropout] expected a rate in [0, 1). Received: 1",
+  CHECK_THROWS_WITH_AS(DropoutPlan(1.5f, 0, {3}, {3}), "[dropout] expected a rate in [0, 1]. Received: 1.5",
                        std::invalid_argument);
   CHECK_THROWS_WITH_AS(
       DropoutPlan(0.5f, 0, {4, 3}, {2, 3}),

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <stdexcept>
 #include <thread>
 #include <vector>
 
@@ -67,6 +68,24 @@ TEST_CASE("all parts of a stage are done before the next begins") {
       });
       CHECK(wrong == 0);
       CHECK(std::all_of(done.begin(), done.end(), [&](const auto& n) { return n == done[0]; }));
+    }
+  }
+}
+
+TEST_CASE("an exception of a stage reaches the caller, and no later stage runs on its results") {
+  const TwoThreads two;
+  for (const int threads : {1, 2}) {
+    for (int repeat = 0; repeat < 100; ++repeat) {
+      for (const int thrower : {0, 1, -1}) {  // -1: every part throws
+        std::atomic<int> later{0};
+        const auto stage = [&](int64_t s, int part, int parts) {
+          if (s > 2) ++later;
+          if (s == 2 && (thrower < 0 || thrower % parts == part)) throw std::runtime_error("stage 2");
+          return s % 2 == 0;
+        };
+        CHECK_THROWS_WITH(parallel_stages(threads, 20, stage), "stage 2");
+        CHECK(later == 0);
+      }
     }
   }
 }

@@ -10,7 +10,7 @@ namespace cnncore {
 /// along axes where all values are dropped or kept together: (1, 1, channels) drops whole channels. The gradient of x
 /// is the same function of the gradient of y.
 struct DropoutParams {
-  float rate = 0.5f;  // in [0, 1)
+  float rate = 0.5f;  // in [0, 1]
   uint64_t seed = 0, step = 0;
   Shape sample, noise;
 };

@@ -91,7 +91,7 @@ class GaussianNoiseOp : public Op {
 OpPtr make_dropout(AttributeReader& a, const std::vector<Shape>& inputs) {
   const Shape& shape = only_input(a, inputs);
   const double rate = a.real("rate");
-  check(rate >= 0.0 && rate < 1.0, a.op(), "expected a rate in [0, 1). Received: ", rate);
+  check(rate >= 0.0 && rate <= 1.0, a.op(), "expected a rate in [0, 1]. Received: ", rate);
   const Shape noise = a.integers("noise_shape", shape);
   check(noise.size() == shape.size(), a.op(), "expected a noise_shape of rank ", shape.size(),
         ". Received: ", to_string(noise));

@@ -21,6 +21,27 @@ inline bool neighbours(const Args& a, int64_t p, int64_t step) {
   return all;
 }
 
+// Writes a vector of y, or its first `lanes` channels.
+template <bool kTail, class Args>
+inline void write_output(const Args& a, float* y, Vec sum, int lanes) {
+  const Vec result = a.relu ? max(zero(), sum) : sum;
+  if (kTail)
+    store_n(y, result, lanes);
+  else if (a.stream)
+    store_streaming(y, result);
+  else
+    store(y, result);
+}
+
+// Adds a vector, or its first `lanes` channels, to a gradient.
+template <bool kTail>
+inline void add_to(float* dw, Vec sum, int lanes) {
+  if (kTail)
+    store_n(dw, add(load_n(dw, lanes), sum), lanes);
+  else
+    store(dw, add(load(dw), sum));
+}
+
 // P neighbouring pixels and nine taps. Each column of x is read once, and used for all the taps that meet it.
 template <int P, bool kTail>
 void depthwise_nine_block(const DepthwiseArgs& a, int64_t step, int64_t p, int64_t c, int lanes) {
@@ -44,16 +65,7 @@ void depthwise_nine_block(const DepthwiseArgs& a, int64_t step, int64_t p, int64
     }
   }
   CNNCORE_UNROLL
-  for (int i = 0; i < P; ++i) {
-    float* y = a.y + a.y_offset[p + i] + c;
-    const Vec result = a.relu ? max(zero(), acc[i]) : acc[i];
-    if (kTail)
-      store_n(y, result, lanes);
-    else if (a.stream)
-      store_streaming(y, result);
-    else
-      store(y, result);
-  }
+  for (int i = 0; i < P; ++i) write_output<kTail>(a, a.y + a.y_offset[p + i] + c, acc[i], lanes);
 }
 
 template <int P>
@@ -93,15 +105,7 @@ void depthwise_block(const DepthwiseArgs& a, int64_t p, int64_t c, int lanes) {
   for (int i = 0; i < P; ++i) {
     float* y = a.y + a.y_offset[p + i] + c;
     CNNCORE_UNROLL
-    for (int v = 0; v < V; ++v) {
-      const Vec result = a.relu ? max(zero(), acc[i][v]) : acc[i][v];
-      if (kTail)
-        store_n(y + v * kWidth, result, lanes);
-      else if (a.stream)
-        store_streaming(y + v * kWidth, result);
-      else
-        store(y + v * kWidth, result);
-    }
+    for (int v = 0; v < V; ++v) write_output<kTail>(a, y + v * kWidth, acc[i][v], lanes);
   }
 }
 
@@ -152,14 +156,7 @@ void depthwise_weights_block(const DepthwiseWeightsArgs& a, Strip strip, int64_t
     for (int i = 0; i < T; ++i) acc[i] = fmadd(read(x + offset[i]), g, acc[i]);
   }
   CNNCORE_UNROLL
-  for (int i = 0; i < T; ++i) {
-    float* dw = a.dw + a.w_offset[t + i] + c;
-    const Vec sum = add(read(dw), acc[i]);
-    if (kTail)
-      store_n(dw, sum, lanes);
-    else
-      store(dw, sum);
-  }
+  for (int i = 0; i < T; ++i) add_to<kTail>(a.dw + a.w_offset[t + i] + c, acc[i], lanes);
 }
 
 // The gradient for nine taps, where neighbouring pixels share columns of x.
@@ -196,14 +193,7 @@ void depthwise_nine_weights(const DepthwiseWeightsArgs& a, int64_t step, Strip s
       add_pixels(Count<1>(), p), ++p;
   }
   CNNCORE_UNROLL
-  for (int t = 0; t < 9; ++t) {
-    float* dw = a.dw + a.w_offset[t] + c;
-    const Vec sum = add(read(dw), acc[t]);
-    if (kTail)
-      store_n(dw, sum, lanes);
-    else
-      store(dw, sum);
-  }
+  for (int t = 0; t < 9; ++t) add_to<kTail>(a.dw + a.w_offset[t] + c, acc[t], lanes);
 }
 
 template <bool kTail>

@@ -30,16 +30,8 @@ void nine_block(const DepthwiseNineArgs& a, int64_t row, int64_t column, int64_t
     }
   }
   CNNCORE_UNROLL
-  for (int i = 0; i < P; ++i) {
-    float* y = a.y + ((row + i) * a.out_width + column) * a.channels + c;
-    const Vec result = a.relu ? max(zero(), acc[i]) : acc[i];
-    if (kTail)
-      store_n(y, result, lanes);
-    else if (a.stream)
-      store_streaming(y, result);
-    else
-      store(y, result);
-  }
+  for (int i = 0; i < P; ++i)
+    write_output<kTail>(a, a.y + ((row + i) * a.out_width + column) * a.channels + c, acc[i], lanes);
 }
 
 template <int P, int kFirst, int kEnd>

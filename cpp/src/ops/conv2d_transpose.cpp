@@ -5,13 +5,10 @@
 #include "ops/activation_rows.h"
 #include "ops/conv2d/weights_sum.h"
 #include "ops/conv2d_transpose_plan.h"
-#include "ops/shards.h"
+#include "ops/convolution_of_arrays.h"
 #include "ops/validate.h"
-#include "runtime/buffer.h"
 #include "runtime/check.h"
 #include "runtime/dispatch.h"
-#include "runtime/interrupt.h"
-#include "runtime/threads.h"
 
 namespace cnncore {
 namespace {
@@ -35,11 +32,6 @@ int64_t transposed_size(int64_t size, int64_t kernel, int64_t stride, int64_t di
   check(result >= 1, kOp, "expected a padding that leaves something of the output's ", whole,
         " pixels. Received: ", padding.before, " and ", padding.after);
   return result;
-}
-
-// Packs the kernel in tasks, on several threads.
-void pack(const Conv2dTransposePlan& plan, const float* kernel, float* packed) {
-  parallel_for(plan.pack_tasks(), 4 * plan.packed_size(), [&](int64_t task, int) { plan.pack(task, kernel, packed); });
 }
 
 }  // namespace
@@ -132,51 +124,13 @@ std::string Conv2dTransposePlan::algorithm() const {
 void conv2d_transpose(const Conv2dTransposeParams& params, int64_t batch, const float* x, const float* kernel,
                       const float* bias, float* y) {
   const Conv2dTransposePlan plan(params, {.training = false}, kernels());
-  const Buffer<float> packed(plan.packed_size());
-  pack(plan, kernel, packed.data());
-  const int64_t step = plan.images(), tasks = (batch + step - 1) / step;
-  const int64_t scratch = aligned_count<float>(plan.scratch_size());
-  const int threads = threads_for(tasks, batch * plan.flops());
-  const Buffer<float> memory(scratch * threads);
-  interruptible_for_on(threads, tasks, [&](int64_t task, int thread) {
-    const int64_t n = task * step;
-    plan.forward(std::min(step, batch - n), {.x = x + n * plan.input_size(),
-                                             .kernel = kernel,
-                                             .packed = packed.data(),
-                                             .bias = bias,
-                                             .y = y + n * plan.output_size(),
-                                             .winner = nullptr,
-                                             .scratch = memory.data() + thread * scratch});
-  });
+  forward_of_arrays(plan, batch, {.x = x, .kernel = kernel, .bias = bias, .y = y});
 }
 
 void conv2d_transpose_backward(const Conv2dTransposeParams& params, int64_t batch, const float* x, const float* kernel,
                                const float* dy, float* dx, float* dkernel, float* dbias) {
   const Conv2dTransposePlan plan(params, {.input_grad = dx != nullptr}, kernels());
-  const Shards shards(batch, dkernel ? plan.partial_size() : 0);
-  const int64_t scratch = aligned_count<float>(plan.scratch_size());
-  const int threads = threads_for(shards.count, 2 * batch * plan.flops());
-  const Buffer<float> memory(scratch * threads), packed(plan.packed_size());
-  const bool weights = dkernel || dbias;
-  const Buffer<float> partials(weights ? plan.partial_size() * shards.count : 0);
-  pack(plan, kernel, packed.data());
-  interruptible_for_on(threads, shards.count, [&](int64_t shard, int thread) {
-    for (int64_t n = shards.begin(shard); n < shards.end(shard); n += plan.backward_images()) {
-      plan.backward(std::min(plan.backward_images(), shards.end(shard) - n),
-                    {.x = x + n * plan.input_size(),
-                     .dy = dy + n * plan.output_size(),
-                     .kernel = kernel,
-                     .packed = packed.data(),
-                     .dx = dx ? dx + n * plan.input_size() : nullptr,
-                     .partial = weights ? partials.data() + shard * plan.partial_size() : nullptr,
-                     .overwrite = n == shards.begin(shard),
-                     .scratch = memory.data() + thread * scratch});
-    }
-  });
-  const Partials sums{partials.data(), shards.count, plan.partial_size()};
-  if (dkernel)
-    parallel_for(plan.reduce_tasks(), partials.size(), [&](int64_t task, int) { plan.reduce(task, sums, dkernel); });
-  if (dbias) plan.reduce_bias(sums, dbias);
+  backward_of_arrays(plan, batch, {.x = x, .kernel = kernel, .dy = dy, .dx = dx, .dkernel = dkernel, .dbias = dbias});
 }
 
 }  // namespace cnncore

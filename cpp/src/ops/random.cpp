@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <limits>
 
 #include "cnncore/random.h"
@@ -27,10 +28,10 @@ uint64_t key_of(uint64_t seed, uint64_t step, int64_t sample) {
 
 DropoutPlan::DropoutPlan(float rate, uint64_t seed, const Shape& sample, const Shape& noise)
     : seed_(seed),
-      threshold_(static_cast<uint32_t>(rate * 4294967296.0)),
-      scale_(1.0f / (1.0f - rate)),
+      threshold_(rate < 1.0f ? static_cast<uint32_t>(rate * 4294967296.0) : 0),
+      scale_(rate < 1.0f ? 1.0f / (1.0f - rate) : 0.0f),
       shapes_("[dropout] ", {sample, noise}) {
-  check(rate >= 0.0f && rate < 1.0f, "[dropout] expected a rate in [0, 1). Received: ", rate);
+  check(rate >= 0.0f && rate <= 1.0f, "[dropout] expected a rate in [0, 1]. Received: ", rate);
   check(noise.size() == sample.size() && shapes_.output_shape() == sample,
         "[dropout] expected a noise shape with the sample's sizes, or 1. Received: x ", to_string(sample),
         ", noise shape ", to_string(noise));
@@ -39,6 +40,10 @@ DropoutPlan::DropoutPlan(float rate, uint64_t seed, const Shape& sample, const S
 void DropoutPlan::run(const Kernels& k, uint64_t step_of_training, int64_t first, int64_t count, const float* x,
                       float* y) const {
   const int64_t size = shapes_.output_size();
+  if (scale_ == 0.0f) {  // a rate of 1 drops all, even infinities, which a product with 0 would not
+    std::fill_n(y, count * size, 0.0f);
+    return;
+  }
   if (!shapes_.repeats(1)) {
     for (int64_t n = 0; n < count; ++n)
       k.dropout({key_of(seed_, step_of_training, first + n), 0, size, threshold_, scale_}, x + n * size, y + n * size);

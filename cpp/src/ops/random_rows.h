@@ -11,7 +11,7 @@ namespace cnncore {
 /// axes that share one draw. For example, (1, 1, channels) is spatial dropout.
 class DropoutPlan {
  public:
-  /// The rate must be in [0, 1).
+  /// The rate must be in [0, 1].
   DropoutPlan(float rate, uint64_t seed, const Shape& sample, const Shape& noise);
 
   /// Computes `count` samples, of which the first one has the number `first` in its batch. The backward pass is the

@@ -153,6 +153,8 @@ class Meeting {
       i < kSpins ? pause() : std::this_thread::yield();
     waited_ += Clock::now() - begin;
   }
+  // From now on, nobody waits at any meeting. It may be called by each of kMaxThreads threads.
+  void leave() { arrived_.fetch_add(int64_t{1} << 50, std::memory_order_acq_rel); }
   Clock::duration waited() const { return waited_; }
 
  private:
@@ -166,21 +168,25 @@ class Meeting {
   Clock::duration waited_{};
 };
 
-// Keeps the first exception of the tasks of a region. Exceptions must not leave a thread of OpenMP, so this one is
-// thrown again on the thread that called.
+// Keeps the first exception of the tasks or stages of a region. Exceptions must not leave a thread of OpenMP, so this
+// one is thrown again on the thread that called.
 class FirstException {
  public:
+  // Returns false if f threw an exception.
   template <class Function>
-  void guard(Function f) noexcept {
+  bool guard(Function f) noexcept {
     try {
       f();
+      return true;
     } catch (...) {
       if (!taken_.exchange(true)) exception_ = std::current_exception();
+      return false;
     }
   }
   void rethrow() const {
     if (taken_) std::rethrow_exception(exception_);
   }
+  bool taken() const { return taken_; }
 
  private:
   std::atomic<bool> taken_{false};
@@ -196,26 +202,36 @@ void parallel_stages_of(int threads, int64_t stages, StageRef stage) {
     const Clock::time_point begin = Clock::now();
     Clock::duration busy{};
     std::atomic<int64_t> arrived{0};
+    FirstException thrown;
     with_team([&] {
 #pragma omp parallel num_threads(threads)
       {
         const int part = omp_get_thread_num(), parts = omp_get_num_threads();
         const uint32_t saved = k.flush_denormals();
         Meeting meeting(arrived);
-        for (int64_t s = 0; s < stages; ++s)
-          if (stage.call(stage.object, s, part, parts)) meeting.wait(parts);
+        bool failed = false;
+        for (int64_t s = 0; s < stages && !failed; ++s) {
+          bool meet = false;
+          failed = !thrown.guard([&] { meet = stage.call(stage.object, s, part, parts); });
+          if (failed) meeting.leave();
+          if (meet) meeting.wait(parts), failed = thrown.taken();
+        }
         k.restore_denormals(saved);
         if (part == 0) busy = Clock::now() - begin - meeting.waited();
       }
     });
     note_region(begin, Clock::now(), busy);
-    return;
+    return thrown.rethrow();
   }
 #endif
   (void)threads;
   const uint32_t saved = k.flush_denormals();
-  for (int64_t s = 0; s < stages; ++s) stage.call(stage.object, s, 0, 1);
+  FirstException thrown;
+  thrown.guard([&] {
+    for (int64_t s = 0; s < stages; ++s) stage.call(stage.object, s, 0, 1);
+  });
   k.restore_denormals(saved);
+  thrown.rethrow();
 }
 
 void parallel_for_tasks(int64_t tasks, int threads, TaskRef task) {

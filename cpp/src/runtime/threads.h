@@ -37,7 +37,8 @@ void parallel_for_on(int threads, int64_t tasks, Task&& task) {
 /// For work of microseconds that is done in stages. Calls stage(s, part, parts) for all s < stages and all parts. A
 /// part has the same thread in every stage, so that its data stays in the caches of that core. If a stage returns true,
 /// all of its parts are completed before the next stage begins; all parts must return the same. There may be fewer
-/// parts than `threads`.
+/// parts than `threads`. If a part throws an exception, the stages after the next wait are left out, and then the first
+/// exception is thrown again.
 struct StageRef {
   void* object;
   bool (*call)(void* object, int64_t stage, int part, int parts);

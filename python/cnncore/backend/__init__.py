@@ -75,7 +75,6 @@ from cnncore.backend.older import (
     cumsum,
     explain,
     learning_phase,
-    logsumexp,
     name_scope,
     set_learning_phase,
     sin,
@@ -97,6 +96,7 @@ from cnncore.backend.settings import (
     set_image_dim_ordering,
 )
 from cnncore.backend.values import count_params, function, get_value, int_shape, ndim, set_value, shape, variable
+from cnncore.ops.parts import logsumexp
 
 eval = get_value  # noqa: A001
 

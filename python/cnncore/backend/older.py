@@ -19,7 +19,6 @@ __all__ = [
     "cumsum",
     "explain",
     "learning_phase",
-    "logsumexp",
     "name_scope",
     "set_learning_phase",
     "sin",
@@ -63,13 +62,6 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
     array([0.6931472], dtype=float32)
     """
     return _sparse_rows(target, output, from_logits=from_logits, axis=axis)
-
-
-def logsumexp(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
-    """log(sum(exp(x))) along ``axis``, without overflow. ``keepdims`` keeps this axis with size 1."""
-    largest = np.max(x, axis=axis, keepdims=True)
-    result = np.log(np.sum(np.exp(x - largest), axis=axis, keepdims=True)) + largest
-    return result if keepdims else np.squeeze(result, axis=axis)
 
 
 def batch_dot(x: Any, y: Any, axes: Any = None) -> Any:

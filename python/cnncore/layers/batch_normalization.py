@@ -82,7 +82,7 @@ class BatchNormalization(Weighted):
         if isinstance(axis, (list, tuple)) and len(axis) == 1:  # model files of older versions of Keras have a list
             (axis,) = axis
         self.axis = _checks.integer(axis, "axis", owner, minimum=-8, maximum=8)
-        self.momentum = _checks.number(momentum, "momentum", owner, minimum=0.0, below=1.0 + 1e-9)
+        self.momentum = _checks.number(momentum, "momentum", owner, minimum=0.0, maximum=1.0)
         self.epsilon = _checks.number(epsilon, "epsilon", owner, minimum=0.0)
         self.center = _checks.boolean(center, "center", owner)
         self.scale = _checks.boolean(scale, "scale", owner)

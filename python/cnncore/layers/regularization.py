@@ -45,7 +45,7 @@ class Dropout(_Random):
     Parameters
     ----------
     rate : float
-        The share of the values that are set to zero, 0 <= rate < 1. The others are divided by 1 - rate, so that the
+        The share of the values that are set to zero, 0 <= rate <= 1. The others are divided by 1 - rate, so that the
         expected sum stays the same.
     noise_shape : tuple, optional
         The shape of the mask that says which values are dropped, with the batch axis (None) in front. All values along
@@ -69,7 +69,7 @@ class Dropout(_Random):
         self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: int | None = None, **kwargs: Any
     ) -> None:
         super().__init__(seed, **kwargs)
-        self.rate = _checks.number(rate, "rate", type(self).__name__, minimum=0.0, below=1.0)
+        self.rate = _checks.number(rate, "rate", type(self).__name__, minimum=0.0, maximum=1.0)
         if noise_shape is not None and not isinstance(noise_shape, (list, tuple)):
             raise TypeError(
                 f"[{type(self).__name__}] expected `noise_shape` to be a tuple. Received: noise_shape={noise_shape!r}"
@@ -147,7 +147,7 @@ class SpatialDropout2D(_SpatialDropout):
     Parameters
     ----------
     rate : float
-        The share of the channels that are set to zero, 0 <= rate < 1. The others are divided by 1 - rate.
+        The share of the channels that are set to zero, 0 <= rate <= 1. The others are divided by 1 - rate.
     data_format : {"channels_last"}, optional
     seed : int, optional
         Determines which channels are dropped. By default it is derived from the model's seed.
@@ -269,6 +269,12 @@ class AlphaDropout(Dropout):
     >>> AlphaDropout(0.5).compute_output_shape((None, 128))
     (None, 128)
     """
+
+    def __init__(
+        self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: int | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(rate, noise_shape, seed, **kwargs)
+        _checks.number(rate, "rate", "AlphaDropout", minimum=0.0, below=1.0)  # the formula divides by 1 - rate
 
     def lower(self, graph: Graph, inputs: Sequence[int]) -> int:
         if not self.rate:

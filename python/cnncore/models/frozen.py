@@ -8,6 +8,7 @@ compiled, and both are trained. Each of them trains what was trainable when it w
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterator
 from typing import Any
 
 from cnncore.layers.base import structure_changed
@@ -24,6 +25,8 @@ class Flags:
     ----------
     at_compile : dict of int to bool
         For each layer, by its id, when the model was compiled.
+    layers : list of Layer
+        These layers. They are held, because the id of a layer that no longer exists may become that of a new one.
     kept : dict of int to bool
         The same for those layers whose flag had changed when another model with them was compiled. They hold for this
         model until it is compiled again.
@@ -31,13 +34,16 @@ class Flags:
 
     def __init__(self) -> None:
         self.at_compile: dict[int, bool] = {}
+        self.layers: list[Any] = []
         self.kept: dict[int, bool] = {}
 
 
 def note_compile(model: Any) -> None:
     """Note that a model is being compiled."""
-    own = _flags_of(model)
-    model.trainable_flags.at_compile, before, model.trainable_flags.kept = own, model.trainable_flags.kept, {}
+    layers = list(_layers_of(model))
+    own = {id(layer): layer.trainable for layer in layers}
+    before = model.trainable_flags.kept
+    model.trainable_flags.at_compile, model.trainable_flags.layers, model.trainable_flags.kept = own, layers, {}
     changed = bool(before)
     for other in list(_compiled):
         if other is not model:
@@ -51,9 +57,7 @@ def note_compile(model: Any) -> None:
         structure_changed()
 
 
-def _flags_of(model: Any) -> dict[int, bool]:
-    found: dict[int, bool] = {}
+def _layers_of(model: Any) -> Iterator[Any]:
     for layer in model.sublayers():
-        found[id(layer)] = layer.trainable
-        found |= _flags_of(layer)
-    return found
+        yield layer
+        yield from _layers_of(layer)

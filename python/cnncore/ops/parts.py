@@ -109,7 +109,10 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """
     axis = tuple(axis) if isinstance(axis, list) else axis
     largest = np.max(x, axis=axis, keepdims=True)
-    result = np.log(np.sum(np.exp(x - largest), axis=axis, keepdims=True)) + largest
+    largest = np.where(np.isfinite(largest), largest, np.float32(0))  # an infinity minus itself would be NaN
+    total = np.sum(np.exp(x - largest), axis=axis, keepdims=True)
+    nothing = np.equal(total, 0)  # all values are -inf, and so is the result
+    result = np.log(np.where(nothing, np.float32(1), total)) + np.where(nothing, np.float32(-np.inf), largest)
     if keepdims:
         return result
     return np.reshape(result, ()) if axis is None else np.squeeze(result, axis=axis)

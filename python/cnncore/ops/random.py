@@ -24,7 +24,7 @@ def dropout(
     Parameters
     ----------
     x : array_like, shape (batch, ...)
-    rate : float in [0, 1)
+    rate : float in [0, 1]
     seed, step : int
         Each pair gives different random numbers. They are the same on every machine.
     noise_shape : sequence of int, optional
@@ -38,7 +38,7 @@ def dropout(
     Raises
     ------
     ValueError
-        If the rate is not in [0, 1), or ``noise_shape`` does not fit the shape of a sample.
+        If the rate is not in [0, 1], or ``noise_shape`` does not fit the shape of a sample.
 
     Examples
     --------

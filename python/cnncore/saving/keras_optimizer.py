@@ -10,7 +10,7 @@ import numpy as np
 
 from .h5 import Array
 
-__all__ = ["put_named_variables", "put_variables", "variables_of"]
+__all__ = ["put_named_variables", "put_variables", "variables_of", "warn_of_lost_state"]
 
 # The vectors of the state in the order of the variables of Keras. For a group of several vectors, Keras lists the
 # variables of all of them for the first trained weight, then those for the second one, and so on.
@@ -59,6 +59,25 @@ def variables_of(model: Any) -> list[Array] | None:
     if type(optimizer).__name__ == "Nadam":
         found.append(np.array(_product(optimizer), np.float32))
     return found
+
+
+def warn_of_lost_state(model: Any, old: bool) -> None:
+    """Warn if the optimizer of a model that is saved has a state that files of Keras, or ``old`` HDF5 files, lack."""
+    optimizer = model.optimizer if model.compiled else None
+    if optimizer is None or not optimizer.built or not optimizer.iterations:
+        return
+    kind = type(optimizer).__name__
+    if not old and kind in _ORDER:
+        return
+    file, other = "Keras' files", ".safetensors"
+    if kind in _ORDER:
+        file, other = "HDF5 files", ".keras or .safetensors"
+    warnings.warn(
+        f"[save_model] {file} have no state of {kind}: after loading, the optimizer begins without state. A name that "
+        f"ends in {other} keeps it, and include_optimizer=False says that it is not needed.",
+        UserWarning,
+        stacklevel=3,
+    )
 
 
 def put_variables(model: Any, count: int, read: Callable[[int, tuple[int, ...]], Array]) -> None:

@@ -15,6 +15,7 @@ from cnncore.layers.base import Layer, registry
 from .format import ModelFile, Tensors, read_file, write_file
 from .keras_file import read_keras_model, read_keras_weights, write_keras_model, write_keras_weights
 from .keras_h5 import read_h5_model, write_h5_model, write_h5_weights
+from .keras_optimizer import warn_of_lost_state
 from .limits import only_value_errors, printable
 from .matching import assign, matching_weights
 from .training_state import OPTIMIZER, OPTIMIZER_MEMORY, memory_of, restore_optimizer, training_state
@@ -38,8 +39,10 @@ def save_model(
         A model whose input shape is known.
     filepath : path
         Where to write. Names that end in ``.keras``, ``.h5`` or ``.hdf5`` make files for Keras, which contain no seeds
-        and nothing that Keras does not have. Any other name makes a safetensors file; ``.safetensors`` is usual. An
-        existing file is replaced atomically: after any failure, its old content is intact.
+        and nothing that Keras does not have. HDF5 files have no state of an optimizer, and ``.keras`` files none of
+        Muon and of the Newton-type optimizers; a warning says when such a state is left out. Any other name makes a
+        safetensors file; ``.safetensors`` is usual. An existing file is replaced atomically: after any failure, its old
+        content is intact.
     overwrite : bool, default True
         If False, an existing file is an error.
     include_optimizer : bool, default True
@@ -69,6 +72,8 @@ def save_model(
     if _ends(filepath, ".keras", *_H5):
         write = write_keras_model if _ends(filepath, ".keras") else write_h5_model
         write(model, filepath, include_optimizer)
+        if include_optimizer:
+            warn_of_lost_state(model, old=_ends(filepath, *_H5))
         return
     with model.lock:
         weights = model.named_weights()
