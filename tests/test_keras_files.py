@@ -106,7 +106,7 @@ class TestModels:
         assert other.evaluate(x, y, verbose=0) == pytest.approx(theirs.evaluate(x, y, verbose=0), rel=1e-5)
         other.fit(x, y, verbose=0)
 
-    @pytest.mark.parametrize("case", layer_cases.CASES, ids=str)
+    @pytest.mark.parametrize("case", [case for case in layer_cases.CASES if hasattr(keras.layers, case.name)], ids=str)
     def test_every_layer(self, case, tmp_path):
         inputs = [Input(shape) for shape in case.shapes]
         x = case.inputs

@@ -20,6 +20,7 @@ def model():
     return model
 
 
+@pytest.mark.filterwarnings("ignore:.*HDF5 files have no state of")
 def test_save_without_the_optimizer(model, tmp_path):
     model.save(tmp_path / "model.h5", include_optimizer=False)
     assert not saving.load_model(tmp_path / "model.h5").compiled

@@ -377,6 +377,7 @@ class TestTraining:
 
 
 class TestFiles:
+    @pytest.mark.filterwarnings("ignore:.*HDF5 files have no state of")
     @pytest.mark.parametrize("ending", ["safetensors", "keras", "h5"])
     def test_saved_and_loaded(self, tmp_path, ending):
         model = compiled(cnncore, two_headed(cnncore))

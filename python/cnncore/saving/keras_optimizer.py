@@ -67,7 +67,7 @@ def warn_of_lost_state(model: Any, old: bool) -> None:
     if optimizer is None or not optimizer.built or not optimizer.iterations:
         return
     kind = type(optimizer).__name__
-    if not old and kind in _ORDER:
+    if kind in _ORDER and not (old and (optimizer.state or _has_schedule(optimizer))):
         return
     file, other = "Keras' files", ".safetensors"
     if kind in _ORDER:
