@@ -90,8 +90,8 @@ def test_a_layer_adds_a_loss_in_call():
     assert model.evaluate(X, verbose=0) == pytest.approx(expected, rel=1e-4)
     assert model.test_on_batch(X) == pytest.approx(expected, rel=1e-4)
     model.compile("adam", "mse")
-    history = model.fit(X, X, epochs=20, validation_data=(X, X), verbose=0).history
-    assert history["loss"][-1] < history["loss"][0]
+    history = model.fit(X, X, epochs=60, validation_data=(X, X), verbose=0).history
+    assert np.mean(history["loss"][-10:]) < np.mean(history["loss"][:10])  # single losses depend on random numbers
 
 
 def test_loss_of_symbolic_tensors_alone():
@@ -192,12 +192,12 @@ def test_what_is_refused():
     with pytest.raises(ValueError, match=r"\[Model.add_loss\] expected a loss that is computed from symbolic tensors"):
         model.add_loss(0.5)
     with pytest.raises(TypeError, match=r"numpy\.max cannot be computed from a loss"):
-        np.max(np.sum(z, axis=-1))
-    with pytest.raises(TypeError, match="can only be a loss here: keepdims=True keeps axes"):
-        Dense(2)(np.sum(z, axis=-1))
+        np.max(np.mean(z))
+    with pytest.raises(TypeError, match="can only be a loss here: choose axes so that the axis of the batch remains"):
+        Dense(2)(np.sum(z))
     with pytest.raises(TypeError, match="one number for the batch"):
         np.exp(np.mean(z))
-    with pytest.raises(TypeError, match="keepdims=True keeps axes"):
+    with pytest.raises(TypeError, match=r"expand_dims adds an axis. Received: shapes \(None,\) and \(None, 4\)"):
         np.sum(z, axis=-1) * z
     with pytest.raises(TypeError, match=r"\[poisson\] cannot be computed from symbolic tensors"):
         losses.poisson(z, z)

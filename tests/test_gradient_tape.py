@@ -96,12 +96,12 @@ def test_random_numbers_are_those_that_the_loss_was_computed_with():
 
 
 def test_dropout_drops_the_same_values():
-    model = Sequential([Input((50,)), layers.Dropout(0.5), layers.Dense(1, kernel_initializer="ones", use_bias=False)])
+    model = Sequential([Input((50,)), layers.Dropout(0.5), layers.Dense(1, use_bias=False)])
     with GradientTape() as tape:
         y = model(np.ones((1, 50), np.float32), training=True)
         again = model(np.ones((1, 50), np.float32), training=True)
     (gradient,) = tape.gradient(y, model.trainable_weights)
-    assert gradient.sum() == pytest.approx(float(y[0, 0]))
+    assert (gradient * model.get_weights()[0]).sum() == pytest.approx(float(y[0, 0]), rel=1e-4)
     assert float(again[0, 0]) != float(y[0, 0])
 
 
@@ -182,12 +182,6 @@ def test_tapes_that_overlap():
 
 def test_what_is_refused():
     x = ops.convert_to_tensor([2.0])
-    with GradientTape():
-        with GradientTape() as inner:
-            inner.watch(x)
-            y = x**2
-        with pytest.raises(NotDifferentiableError, match="gradients of gradients"):
-            inner.gradient(y, x)
     with GradientTape() as tape, pytest.raises(TypeError, match=r"x = cnncore.ops.convert_to_tensor"):
         tape.watch(np.ones(3))
     with pytest.raises(ValueError, match="a tape that was used as"):

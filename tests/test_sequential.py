@@ -96,7 +96,7 @@ class TestShapes:
         model = Sequential([Dense(3, input_shape=(4,))])
         with pytest.raises(ValueError, match=r"expected shape \(None, 4\). Received: shape=\(2, 5\)"):
             model(np.ones((2, 5)))
-        with pytest.raises(ValueError, match="with the batch axis in front"):
+        with pytest.raises(ValueError, match=r"For a single sample pass x\[None\]"):
             model(np.ones(4))
 
 

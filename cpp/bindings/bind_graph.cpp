@@ -2,6 +2,7 @@
 #include "array.h"
 #include "graph/op.h"
 #include "host_op.h"
+#include "tangent_ops.h"
 
 namespace cnncore {
 namespace {
@@ -60,6 +61,8 @@ Attribute to_attribute(const std::string& name, const py::handle& value) {
 int add(Graph& graph, const std::string& kind, const std::vector<int>& inputs, const std::string& layer,
         const py::kwargs& attributes) {
   if (kind == "host") return add_host_op(graph, inputs, layer, attributes);
+  if (kind == "tangent_source" || kind == "tangent_probe")
+    return add_tangent_op(graph, kind, inputs, layer, attributes);
   Attributes converted;
   for (const auto& [key, value] : attributes) {
     const std::string name = key.cast<std::string>();

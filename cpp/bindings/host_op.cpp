@@ -2,45 +2,17 @@
 
 #include <algorithm>
 
+#include "callable.h"
 #include "run/step.h"
 
 namespace cnncore {
 namespace {
-
-// A Python function. A reference to it must only be deleted with the GIL held, while the op that has the reference may
-// be deleted by any thread. So the destructor takes the GIL.
-class Callable {
- public:
-  explicit Callable(py::object function) : function_(std::move(function)) {}
-  ~Callable() {
-    const py::gil_scoped_acquire gil;
-    function_ = py::object();
-  }
-  Callable(const Callable&) = delete;
-  Callable& operator=(const Callable&) = delete;
-  bool exists() const { return function_.ptr() != nullptr && !function_.is_none(); }
-  template <class... Arguments>
-  py::object operator()(Arguments&&... arguments) const {
-    return function_(std::forward<Arguments>(arguments)...);
-  }
-
- private:
-  py::object function_;
-};
 
 struct HostMeaning {
   std::string layer;
   std::shared_ptr<const Callable> forward, backward;
   std::vector<Shape> parameters;
 };
-
-Array copy_of(const float* values, int64_t samples, const Shape& shape) {
-  Shape whole{samples};
-  whole.insert(whole.end(), shape.begin(), shape.end());
-  Array array = empty(whole);
-  std::copy_n(values, array.size(), array.mutable_data());
-  return array;
-}
 
 void copy_result(const std::string& layer, const char* what, const py::handle& result, int64_t size, float* to) {
   const auto array = py::array_t<float, py::array::c_style | py::array::forcecast>::ensure(result);
@@ -164,7 +136,7 @@ int add_host_op(Graph& graph, const std::vector<int>& inputs, const std::string&
   std::vector<Shape> shapes;
   for (const int t : inputs) shapes.push_back(graph.shape(t));
   const Shape output = get("shape").cast<Shape>();
-  check(!output.empty() && !inputs.empty(), "layer \"", layer, "\": [host] expected an input and an output shape");
+  check(!inputs.empty(), "layer \"", layer, "\": [host] expected an input");
   return graph.add(std::make_shared<HostOp>(std::move(shapes), output, std::move(m)), inputs, layer, weights,
                    trainable);
 }

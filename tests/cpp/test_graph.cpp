@@ -40,7 +40,10 @@ TEST_CASE("graph: what makes no sense is refused by name") {
     Chain graph;
     CHECK_THROWS_WITH_AS(build(graph), text, std::invalid_argument);
   };
-  refuses("[input] expected a shape of rank 1 or more. Received: ()", [](Chain& g) { g.input({}); });
+  refuses(
+      "layer \"d\": [dense] expected samples with at least one axis. Received: a tensor with a single value for each "
+      "sample",
+      [](Chain& g) { g.dense(g.input({}), 2, true, Activation::relu, "d"); });
   refuses("[input] expected positive sizes. Received: (28, 0, 1)", [](Chain& g) { g.input({28, 0, 1}); });
   refuses("layer \"d\": [graph] expected a tensor id in [0, 1). Received: 5",
           [](Chain& g) { g.input({3}), g.dense(5, 2, true, Activation::relu, "d"); });

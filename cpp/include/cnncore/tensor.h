@@ -8,11 +8,15 @@
 
 namespace cnncore {
 
-/// The shape of one sample of a tensor, without the batch axis: {height, width, channels} or {features}.
+/// The shape of one sample of a tensor, without the batch axis: {height, width, channels} or {features}. It is {} if
+/// there is a single value for each sample.
 using Shape = std::vector<int64_t>;
 
 /// Returns the product of the sizes. Throws std::invalid_argument if it is too large.
 int64_t element_count(const Shape& shape);
+
+/// Returns the length of the last axis, or 1 for the shape {}.
+inline int64_t last_size(const Shape& shape) { return shape.empty() ? 1 : shape.back(); }
 
 /// Returns the shape as text, such as "(28, 28, 1)".
 std::string to_string(const Shape& shape);

@@ -2,6 +2,7 @@
 
 #include "cnncore/activation.h"
 #include "run/step_with_tangents.h"
+#include "runtime/check.h"
 
 namespace cnncore {
 namespace {
@@ -9,7 +10,7 @@ namespace {
 class ActivationStep : public StepWithTangents {
  public:
   ActivationStep(const Shape& shape, const ActivationSpec& spec, const Kernels& kernels)
-      : spec_(spec), rows_(element_count(shape) / shape.back()), cols_(shape.back()), k_(kernels) {}
+      : spec_(spec), rows_(element_count(shape) / last_size(shape)), cols_(last_size(shape)), k_(kernels) {}
   void forward(const Run& run) const override { activation_rows(k_, spec_, run.count * rows_, cols_, run.x[0], run.y); }
   void backward(const Run& run) const override {
     if (!run.dx[0]) return;
@@ -64,7 +65,10 @@ OpPtr make_activation(AttributeReader& a, const std::vector<Shape>& inputs) {
   spec.max_value = static_cast<float>(a.real("max_value", static_cast<double>(spec.max_value)));
   spec.threshold = static_cast<float>(a.real("threshold", static_cast<double>(spec.threshold)));
   validate(spec);
-  return std::make_shared<ActivationOp>(only_input(a, inputs), spec);
+  const Shape& shape = only_input(a, inputs);
+  check(!shape.empty() || is_pointwise(spec), a.op(), "expected samples with at least one axis, over which a ",
+        to_string(spec.kind), " is taken. Received: a tensor with a single value for each sample");
+  return std::make_shared<ActivationOp>(shape, spec);
 }
 
 }  // namespace cnncore

@@ -9,7 +9,6 @@
 namespace cnncore {
 
 int Graph::input(const Shape& shape) {
-  check(!shape.empty(), "[input] expected a shape of rank 1 or more. Received: ", to_string(shape));
   for (const int64_t size : shape) check(size >= 1, "[input] expected positive sizes. Received: ", to_string(shape));
   check_image_fits("[input] ", element_count(shape), 1, 1, "a sample");
   inputs_.push_back(tensor_count());
@@ -30,6 +29,9 @@ int Graph::add(const std::string& kind, const std::vector<int>& inputs, const st
     for (const int t : inputs) shapes.push_back(shape(t));
     const MakeOp make = find_op(kind);
     AttributeReader reader("[" + kind + "] ", attributes);
+    for (const Shape& shape : shapes)
+      check(!shape.empty() || takes_single_values(kind), reader.op(),
+            "expected samples with at least one axis. Received: a tensor with a single value for each sample");
     std::vector<int64_t> weights = reader.integers("weights", std::vector<int64_t>{});
     const bool trainable = reader.boolean("trainable", true);
     const std::string activation = reader.text("activation", "linear");

@@ -100,6 +100,8 @@ using MakeOp = OpPtr (*)(AttributeReader& attributes, const std::vector<Shape>& 
 /// Returns the function that makes ops of this kind. Throws std::invalid_argument for a kind that is not in
 /// registry.cpp.
 MakeOp find_op(const std::string& kind);
+/// Whether ops of this kind also take inputs of the shape (), which have a single value for each sample.
+bool takes_single_values(const std::string& kind);
 
 /// Returns the shape of the only input. Throws std::invalid_argument if there are several.
 const Shape& only_input(const AttributeReader& attributes, const std::vector<Shape>& inputs);

@@ -1,5 +1,6 @@
 // The list of all kinds of ops. A new op needs a line here, and no other change outside its own file.
 #include <algorithm>
+#include <string_view>
 
 #include "graph/op.h"
 #include "runtime/check.h"
@@ -62,6 +63,23 @@ MakeOp find_op(const std::string& kind) {
   std::string known;
   for (const Entry& entry : kOps) known += (known.empty() ? "" : ", ") + std::string(entry.kind);
   fail("[graph] expected one of the ops ", known, ". Received: '", kind, "'");
+}
+
+bool takes_single_values(const std::string& kind) {
+  constexpr std::string_view kinds[] = {"activation",
+                                        "activity_regularization",
+                                        "add",
+                                        "added_loss",
+                                        "average",
+                                        "dropout",
+                                        "gaussian_noise",
+                                        "maximum",
+                                        "minimum",
+                                        "multiply",
+                                        "rescaling",
+                                        "reshape",
+                                        "subtract"};
+  return std::find(std::begin(kinds), std::end(kinds), kind) != std::end(kinds);
 }
 
 const Shape& only_input(const AttributeReader& attributes, const std::vector<Shape>& inputs) {

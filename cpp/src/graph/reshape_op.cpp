@@ -17,7 +17,6 @@ class ReshapeOp : public Op {
 OpPtr make_reshape(AttributeReader& a, const std::vector<Shape>& inputs) {
   const Shape& in = only_input(a, inputs);
   const Shape out = a.integers("shape");
-  check(!out.empty(), a.op(), "expected a shape of rank 1 or more. Received: ", to_string(out));
   for (const int64_t size : out) check(size >= 1, a.op(), "expected positive sizes. Received: ", to_string(out));
   check(element_count(out) == element_count(in), a.op(), "expected a shape of ", element_count(in),
         " values, as the input ", to_string(in), " has. Received: ", to_string(out));

@@ -11,16 +11,16 @@ constexpr const char* kTrainStep = "[train_step] ";
 void check_output(const Shape& shape, const TrainBatch& batch, size_t o) {
   const OutputLoss& y = batch.y[o];
   if (!y.loss) return;
-  check_loss(*y.loss, shape.back());
+  check_loss(*y.loss, last_size(shape));
   const bool sparse = y.loss->kind == LossKind::sparse_categorical_crossentropy;
   check(sparse == (y.y.labels != nullptr) && sparse != (y.y.values != nullptr), kTrainStep,
         "expected labels for sparse_categorical_crossentropy, and values for all other losses. Received: ",
         y.y.labels ? (y.y.values ? "both" : "labels") : (y.y.values ? "values" : "neither"), " for output ", o);
   if (!sparse) return;
-  const int64_t rows = element_count(shape) / shape.back();
+  const int64_t rows = element_count(shape) / last_size(shape);
   for (int64_t n = 0; n < batch.size; ++n) {
     const int64_t sample = batch.indices ? batch.indices[n] : n;
-    for (int64_t r = 0; r < rows; ++r) check_label(*y.loss, y.y.labels[sample * rows + r], shape.back());
+    for (int64_t r = 0; r < rows; ++r) check_label(*y.loss, y.y.labels[sample * rows + r], last_size(shape));
   }
 }
 

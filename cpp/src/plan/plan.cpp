@@ -131,7 +131,7 @@ class Planner {
     if (readers == 1 && last_op_.count(tensor)) activation = last_op_[tensor];
     const auto shares = [&](const PlannedOutput& other) { return other.tensor == place; };
     if (wants_grad && std::any_of(plan_.outputs.begin(), plan_.outputs.end(), shares)) place = add_copy(tensor);
-    plan_.outputs.push_back({place, element_count(shape), shape.back(), activation});
+    plan_.outputs.push_back({place, element_count(shape), last_size(shape), activation});
   }
 
   // Adds a copy of an output, since two outputs cannot have the same memory: every loss writes the gradient of its

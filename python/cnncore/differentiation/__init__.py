@@ -8,9 +8,9 @@ same way what is computed inside a ``with`` block, including calls of models.
 
 from cnncore.differentiation import arranging, compositions, elementwise, functions, places  # noqa: F401 (imported to register gradients)
 from cnncore.differentiation.array import Array, seen
-from cnncore.differentiation.state import current_recording, is_bound, leaf_of, recording_into
+from cnncore.differentiation.state import current_recording, is_bound, is_recording_backward, leaf_of, recording_into
 from cnncore.differentiation.tape import GradientTape
-from cnncore.differentiation.traced import NotDifferentiableError, Traced, pullback, value_of
+from cnncore.differentiation.traced import NotDifferentiableError, Traced, first_order, pullback, value_of
 
 __all__ = [
     "Array",
@@ -18,7 +18,9 @@ __all__ = [
     "NotDifferentiableError",
     "Traced",
     "current_recording",
+    "first_order",
     "is_bound",
+    "is_recording_backward",
     "leaf_of",
     "pullback",
     "recording_into",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from cnncore.differentiation.traced import Array, NotDifferentiableError, Traced, gradient_rule, value_of
+from cnncore.differentiation.traced import Array, NotDifferentiableError, Traced, gradient_rule, linear, value_of
 
 __all__ = []
 
@@ -31,13 +32,15 @@ def _roll(x: Any, shift: Any, axis: Any = None) -> Traced:
 def _repeat(x: Any, repeats: Any, axis: int | None = None) -> Traced:
     places = np.repeat(np.arange(x.size if axis is None else x.shape[axis]), repeats)
 
+    shape = x.shape
+
     def back(dy: Array) -> Array:
         along = 0 if axis is None else axis
-        dx = np.zeros(x.size if axis is None else x.shape, dy.dtype)
+        dx = np.zeros(math.prod(shape) if axis is None else shape, dy.dtype)
         np.add.at(np.moveaxis(dx, along, 0), places, np.moveaxis(dy, along, 0))
-        return np.asarray(dx.reshape(x.shape))
+        return np.asarray(dx.reshape(shape))
 
-    return Traced(np.repeat(x.value, repeats, axis), [(x, back)])
+    return Traced(np.repeat(x.value, repeats, axis), [(x, linear(back, lambda dx: np.repeat(dx, repeats, axis)))])
 
 
 @gradient_rule(np.tile)
@@ -52,9 +55,9 @@ def _tile(x: Any, reps: Any) -> Traced:
 
 @gradient_rule(np.cumsum)
 def _cumsum(x: Any, axis: int | None = None) -> Traced:
-    def back(dy: Array) -> Array:
+    def back(dy: Array) -> Any:
         along = 0 if axis is None else axis
-        return np.asarray(np.flip(np.cumsum(np.flip(dy, along), axis), along).reshape(x.shape))
+        return np.flip(np.cumsum(np.flip(dy, along), axis), along).reshape(x.shape)
 
     return Traced(np.cumsum(x.value, axis), [(x, back)])
 
@@ -63,15 +66,17 @@ def _cumsum(x: Any, axis: int | None = None) -> Traced:
 def _take(x: Any, indices: Any, axis: int | None = None) -> Traced:
     chosen = np.asarray(value_of(indices)).astype(np.int64)
 
+    shape = x.shape
+
     def back(dy: Array) -> Array:
         if axis is None:
-            flat = np.zeros(x.size, dy.dtype)
+            flat = np.zeros(math.prod(shape), dy.dtype)
             np.add.at(flat, chosen, dy)
-            return np.asarray(flat.reshape(x.shape))
-        dx = np.zeros(x.shape, dy.dtype)
-        front = axis % x.ndim
+            return np.asarray(flat.reshape(shape))
+        dx = np.zeros(shape, dy.dtype)
+        front = axis % len(shape)
         moved = np.moveaxis(dy, range(front, front + chosen.ndim), range(chosen.ndim))
         np.add.at(np.moveaxis(dx, front, 0), chosen, moved)
         return dx
 
-    return Traced(np.take(x.value, chosen, axis), [(x, back)])
+    return Traced(np.take(x.value, chosen, axis), [(x, linear(back, lambda dx: np.take(dx, chosen, axis)))])

@@ -7,7 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from cnncore.differentiation.traced import PLAIN, Array, NotDifferentiableError, Traced, gradient_rule, value_of
+from cnncore.differentiation.traced import (
+    PLAIN,
+    Array,
+    NotDifferentiableError,
+    Traced,
+    first_order,
+    gradient_rule,
+    value_of,
+)
 
 __all__ = []
 
@@ -36,6 +44,7 @@ def _sinc(x: Any) -> Traced:
     y, away = np.sinc(x.value), x.value != 0
 
     def back(dy: Array) -> Array:
+        first_order("numpy.sinc")
         slope = (np.cos(np.pi * x.value) - y) / np.where(away, x.value, 1.0)
         return np.asarray(dy * np.where(away, slope, 0.0), dy.dtype)
 
@@ -67,6 +76,7 @@ def _prod(x: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdim
 
     def back(dy: Array) -> Array:
         """Multiply by the product of the other values, which stays right where a value is zero."""
+        first_order("numpy.prod")
         kept = [a for a in range(x.ndim) if a not in axes]
         moved = x.value.transpose([*kept, *axes])
         flat = moved.reshape(*moved.shape[: len(kept)], -1)

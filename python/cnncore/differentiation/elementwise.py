@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from cnncore.differentiation.traced import PLAIN, UFUNCS, Array, Traced, value_of
+from cnncore.differentiation.state import state
+from cnncore.differentiation.traced import PLAIN, UFUNCS, Array, Traced, like, value_of
 
 __all__ = ["apply", "unbroadcast"]
 
@@ -103,6 +104,9 @@ def apply(ufunc: Any, *operands: Any) -> Traced:
 
     def back(number: int, shape: tuple[int, ...]) -> Callable[[Array], Array]:
         def of(dy: Array) -> Array:
+            if state.records_backward:  # the slopes are computed again, in a way that is recorded
+                slope = _SLOPES[ufunc](*operands, ufunc(*operands))[number]
+                return unbroadcast(like(dy, dy * slope), shape)
             if not slopes:
                 slopes.extend(_SLOPES[ufunc](*values, y))
             return unbroadcast(np.asarray(dy * slopes[number], dy.dtype), shape)
@@ -131,11 +135,13 @@ def matmul(a: Any, b: Any) -> Traced:
     full = np.matmul(rows, columns).shape
 
     def back_a(dy: Array) -> Array:
-        gradient = np.matmul(dy.reshape(full), np.swapaxes(columns, -1, -2))
+        other = np.reshape(b, columns.shape) if state.records_backward else columns
+        gradient = np.matmul(dy.reshape(full), np.swapaxes(other, -1, -2))
         return np.reshape(unbroadcast(gradient, rows.shape), np.shape(x))
 
     def back_b(dy: Array) -> Array:
-        gradient = np.matmul(np.swapaxes(rows, -1, -2), dy.reshape(full))
+        other = np.reshape(a, rows.shape) if state.records_backward else rows
+        gradient = np.matmul(np.swapaxes(other, -1, -2), dy.reshape(full))
         return np.reshape(unbroadcast(gradient, columns.shape), np.shape(y))
 
     pairs = [(a, back_a), (b, back_b)]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from cnncore.differentiation.elementwise import matmul, unbroadcast
+from cnncore.differentiation.state import state
 from cnncore.differentiation.traced import (
     FUNCTIONS,
     PLAIN,
@@ -15,6 +16,7 @@ from cnncore.differentiation.traced import (
     NotDifferentiableError,
     Traced,
     gradient_rule,
+    like,
     value_of,
 )
 
@@ -80,7 +82,7 @@ def _extreme(reduce: Any) -> Callable[..., Traced]:
         winners = np.equal(x.value, kept)
         share = winners / winners.sum(axis=axis, keepdims=True)  # values that are equal get equal parts of the gradient
         y = reduce(x.value, axis=axis, keepdims=keepdims)
-        return Traced(y, [(x, lambda dy: np.asarray(_spread(dy, x.shape, axis, keepdims) * share, dy.dtype))])
+        return Traced(y, [(x, lambda dy: like(dy, _spread(dy, x.shape, axis, keepdims) * share))])
 
     return rule
 
@@ -221,18 +223,21 @@ def _einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Traced:
     sources = []
     for number, item in enumerate(operands):
         if isinstance(item, Traced):
-            sources.append((item, _einsum_back(names, values, number, result)))
+            sources.append((item, _einsum_back(names, values, operands, number, result)))
     return Traced(np.einsum(subscripts, *values), sources)
 
 
-def _einsum_back(names: list[str], values: list[Array], number: int, result: str) -> Callable[[Array], Array]:
+def _einsum_back(
+    names: list[str], values: list[Array], operands: Sequence[Any], number: int, result: str
+) -> Callable[[Array], Array]:
     others = [i for i in range(len(names)) if i != number]
     known = set(result).union(*(names[i] for i in others))
     kept = "".join(letter for letter in names[number] if letter in known)
     subscripts = ",".join([result, *(names[i] for i in others)]) + "->" + kept
 
     def back(dy: Array) -> Array:
-        part = np.einsum(subscripts, dy, *(values[i] for i in others))
+        factors = operands if state.records_backward else values
+        part = np.einsum(subscripts, dy, *(factors[i] for i in others))
         shape = [size if a in kept else 1 for a, size in zip(names[number], values[number].shape, strict=True)]
         return np.broadcast_to(part.reshape(shape), values[number].shape)
 

@@ -6,25 +6,30 @@ returns says where each value came from, and so where its gradient belongs.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from cnncore.differentiation.traced import FUNCTIONS, Array, NotDifferentiableError, Traced, value_of
+from cnncore.differentiation.traced import FUNCTIONS, Array, NotDifferentiableError, Traced, linear, value_of
 
 __all__ = []
 
 
 def _scattered(x: Any, y: Array, places: Array) -> Traced:
     """``y`` as a result whose gradient goes to the places of ``x``, counted from 1; place 0 stands for a constant."""
+    shape = x.shape
 
     def back(dy: Array) -> Array:
-        flat = np.zeros(x.size + 1, dy.dtype)
+        flat = np.zeros(math.prod(shape) + 1, dy.dtype)
         np.add.at(flat, places.ravel(), dy.ravel())
-        return np.asarray(flat[1:].reshape(x.shape))
+        return np.asarray(flat[1:].reshape(shape))
 
-    return Traced(y, [(x, back)])
+    def forward(dx: Array) -> Any:
+        return np.concatenate([np.zeros(1, dx.dtype), dx.ravel()])[places]
+
+    return Traced(y, [(x, linear(back, forward))])
 
 
 def _places(x: Any) -> Array:

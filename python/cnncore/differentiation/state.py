@@ -7,13 +7,22 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["current_recording", "is_bound", "leaf_of", "recording_into", "state"]
+__all__ = [
+    "current_recording",
+    "is_bound",
+    "is_recording_backward",
+    "leaf_of",
+    "recording_backward",
+    "recording_into",
+    "state",
+]
 
 
 class _State(threading.local):
     # The arrays that stand for the weights of the function that is being differentiated, by the keys of the weights.
     leaves: dict[Any, Any] | None = None
     recording: Any = None  # a Recording while a tape is open, else None
+    records_backward = False  # whether a backward pass is recorded, so that gradients of its results can be computed
 
 
 state = _State()
@@ -36,11 +45,27 @@ def current_recording() -> Any:
     return state.recording if state.leaves is None else None
 
 
+def is_recording_backward() -> bool:
+    """Whether this thread records what backward passes compute."""
+    return state.records_backward
+
+
 @contextlib.contextmanager
 def recording_into(recording: Any) -> Iterator[None]:
     """Let the ``with`` block record into ``recording``, or record nothing if that is None."""
-    before, state.recording = state.recording, recording
+    before = state.recording, state.records_backward
+    state.recording, state.records_backward = recording, False
     try:
         yield
     finally:
-        state.recording = before
+        state.recording, state.records_backward = before
+
+
+@contextlib.contextmanager
+def recording_backward(records: bool) -> Iterator[None]:
+    """Let backward passes in the ``with`` block be recorded, or not."""
+    before, state.records_backward = state.records_backward, records
+    try:
+        yield
+    finally:
+        state.records_backward = before

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import numpy as np
 
 from cnncore._structure import flatten, pack_like
-from cnncore.differentiation.state import state
-from cnncore.differentiation.traced import NotDifferentiableError, Traced, backward
+from cnncore.differentiation.state import recording_backward, state
+from cnncore.differentiation.traced import Traced, backward
 
 __all__ = ["GradientTape", "Recording"]
 
@@ -59,9 +58,17 @@ class GradientTape:
 
     Parameters
     ----------
-    persistent, watch_accessed_variables : bool, default False and True
-        Accepted for compatibility with TensorFlow, and not used: :meth:`gradient` can always be called several times,
-        and all trained weights are recorded.
+    persistent : bool, default False
+        Whether :meth:`gradient` can be called inside the block so that the tape records its results, too. It can be
+        called several times in any case.
+    watch_accessed_variables : bool, default True
+        Accepted for compatibility with TensorFlow, and not used: all trained weights are recorded.
+
+    Notes
+    -----
+    Inside the block of one tape, another tape may compute gradients, of which the first one computes gradients in turn.
+    So a penalty on the size of a gradient can be trained, as in WGAN-GP (Gulrajani et al., 2017). For models and
+    layers, gradients of gradients are products with second derivatives (Pearlmutter, 1994), which the core computes.
 
     Examples
     --------
@@ -72,10 +79,24 @@ class GradientTape:
     ...     loss = losses.MeanSquaredError()([[2.0]], model(np.float32([[1.0]]), training=True))
     >>> float(loss), [gradient.tolist() for gradient in tape.gradient(loss, model.trainable_weights)]
     (4.0, [[[-4.0]], [-4.0]])
+
+    The second derivative of x^3:
+
+    >>> from cnncore import ops
+    >>> x = ops.convert_to_tensor([2.0])
+    >>> with GradientTape() as tape:
+    ...     tape.watch(x)
+    ...     with GradientTape() as inner:
+    ...         inner.watch(x)
+    ...         y = x**3
+    ...     slope = inner.gradient(y, x)
+    >>> tape.gradient(slope, x).tolist()
+    [12.0]
     """
 
     def __init__(self, persistent: bool = False, watch_accessed_variables: bool = True) -> None:
         self._recording: Recording | None = None
+        self._persistent = bool(persistent)
 
     def __enter__(self) -> GradientTape:
         if state.recording is None:
@@ -148,15 +169,12 @@ class GradientTape:
         Raises
         ------
         NotDifferentiableError
-            If ``target`` was computed by a function whose gradient is not known. Also if this is called inside the
-            block of another tape, which would need gradients of gradients.
+            If ``target`` was computed by a function whose gradient is not known. Also if another tape records this
+            gradient, and the gradient of the gradient is not known: for layers that compute in Python, for batch
+            normalization in training, for the objects and functions of :mod:`cnncore.losses`, and for third
+            derivatives of models.
         """
         recording = self._used()
-        if any(tape is not self for tape in itertools.takewhile(lambda tape: tape is not self, recording.tapes)):
-            raise NotDifferentiableError(
-                "[GradientTape.gradient] expected no other tape to be open around this one: gradients of gradients, "
-                "such as a penalty on the size of a gradient, are not supported."
-            )
         if unconnected_gradients not in ("none", "zero"):
             raise ValueError(
                 "[GradientTape.gradient] expected `unconnected_gradients` to be 'none' or 'zero'. "
@@ -178,7 +196,9 @@ class GradientTape:
         wanted = flatten(sources)
         places = [recording.find(source) for source in wanted]
         nothing = Traced(np.empty(0))
-        gradients = backward(results, [nothing if place is None else place for place in places])
+        is_recorded = any(tape is not self or tape._persistent for tape in recording.tapes)
+        with recording_backward(is_recorded):
+            gradients = backward(results, [nothing if place is None else place for place in places])
         return pack_like(
             sources,
             [
@@ -193,8 +213,8 @@ class GradientTape:
         return self._recording
 
 
-def _factor(factor: Any, shape: tuple[int, ...]) -> np.ndarray:
-    array = np.asarray(factor, np.float32)
+def _factor(factor: Any, shape: tuple[int, ...]) -> Any:
+    array = factor if isinstance(factor, Traced) else np.asarray(factor, np.float32)
     if array.shape not in (shape, ()):
         raise ValueError(
             f"[GradientTape.gradient] expected `output_gradients` of the shapes of the targets, {shape}. "
@@ -206,7 +226,7 @@ def _factor(factor: Any, shape: tuple[int, ...]) -> np.ndarray:
 def _result(source: Any, gradient: Any, unconnected: str) -> Any:
     if gradient is None:
         return np.zeros(np.shape(source), np.float32) if unconnected == "zero" else None
-    return np.array(gradient, np.float32)
+    return gradient if isinstance(gradient, Traced) else np.array(gradient, np.float32)
 
 
 def _unchanged(dy: np.ndarray) -> np.ndarray:

@@ -15,7 +15,17 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from cnncore.differentiation.state import leaf_of, state
 
-__all__ = ["NotDifferentiableError", "Traced", "backward", "gradient_rule", "pullback", "value_of"]
+__all__ = [
+    "NotDifferentiableError",
+    "Traced",
+    "backward",
+    "first_order",
+    "gradient_rule",
+    "like",
+    "linear",
+    "pullback",
+    "value_of",
+]
 
 Array = np.ndarray
 # An operand, and a function that computes the gradient of the operand from the gradient of the result.
@@ -37,6 +47,31 @@ def gradient_rule(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..
         return rule
 
     return register
+
+
+def first_order(name: str) -> None:
+    """Raise an error if gradients of a gradient are wanted, for a function ``name`` for which they are not known."""
+    if state.records_backward:
+        raise NotDifferentiableError(
+            f"[GradientTape.gradient] gradients of gradients are not known for {name}: use other functions of "
+            "cnncore.ops in the inner tape."
+        )
+
+
+def linear(function: Callable[[Array], Array], transposed: Callable[[Array], Array]) -> Callable[[Any], Any]:
+    """Return a linear function of gradients that can be recorded; the gradient of each is computed by the other."""
+
+    def of(dy: Any) -> Any:
+        if not isinstance(dy, Traced):
+            return function(dy)
+        return Traced(function(dy.value), [(dy, linear(transposed, function))])
+
+    return of
+
+
+def like(dy: Any, gradient: Any) -> Any:
+    """Return a gradient with the type of ``dy``. A recorded gradient stays as it is."""
+    return gradient if isinstance(gradient, Traced) else np.asarray(gradient, dy.dtype)
 
 
 _order = itertools.count()
@@ -90,6 +125,7 @@ class Traced(NDArrayOperatorsMixin):
         return _called(rule, function.__name__, _with_leaves(args), kwargs)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
+        first_order("a function that this gradient needs")
         if state.leaves is not None:
             raise NotDifferentiableError(
                 "The gradient would be lost if this array were converted by numpy.array or numpy.asarray: compute with "
@@ -138,12 +174,14 @@ class Traced(NDArrayOperatorsMixin):
         return (self[i] for i in range(len(self.value)))
 
     def __getitem__(self, key: Any) -> Traced:
-        def back(dy: Array) -> Array:
-            dx = np.zeros_like(self.value, dtype=dy.dtype)
+        shape = self.shape
+
+        def scatter(dy: Array) -> Array:
+            dx = np.zeros(shape, dy.dtype)
             np.add.at(dx, key, dy)
             return dx
 
-        return Traced(self.value[key], [(self, back)])
+        return Traced(self.value[key], [(self, linear(scatter, lambda dx: dx[key]))])
 
     def astype(self, dtype: Any, **kwargs: Any) -> Any:
         """Convert the values to another type. Only types of floating point numbers keep the gradient."""
@@ -255,7 +293,7 @@ def pullback(
     return result.value, back
 
 
-def backward(results: Sequence[tuple[Traced, Array]], leaves: Sequence[Traced]) -> list[Array | None]:
+def backward(results: Sequence[tuple[Traced, Any]], leaves: Sequence[Traced]) -> list[Any]:
     """Compute the gradients of ``leaves``, given pairs of a result and the gradient of that result.
 
     The gradient of a leaf is None if no result was computed from it. Gradients of other arrays are only computed where
@@ -266,9 +304,9 @@ def backward(results: Sequence[tuple[Traced, Array]], leaves: Sequence[Traced]) 
     for node in reversed(nodes):
         if any(id(operand) in wanted for operand, _ in node.sources):
             wanted.add(id(node))
-    gradients: dict[int, Array] = {}
+    gradients: dict[int, Any] = {}
 
-    def add(node: Traced, part: Array) -> None:
+    def add(node: Traced, part: Any) -> None:
         before = gradients.get(id(node))
         gradients[id(node)] = part if before is None else before + part
 
@@ -280,7 +318,8 @@ def backward(results: Sequence[tuple[Traced, Array]], leaves: Sequence[Traced]) 
             for operand, back in node.sources:
                 if id(operand) in wanted:
                     add(operand, back(gradient))
-    return [None if id(leaf) not in gradients else np.asarray(gradients[id(leaf)]) for leaf in leaves]
+    found = [gradients.get(id(leaf)) for leaf in leaves]
+    return [item if item is None or isinstance(item, Traced) else np.asarray(item) for item in found]
 
 
 def _newest_first(results: list[Traced]) -> list[Traced]:

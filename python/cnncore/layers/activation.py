@@ -19,6 +19,8 @@ __all__ = ["ELU", "Activation", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
 
 
 class _SameShape(Layer):
+    takes_single_values = True
+
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
@@ -246,6 +248,8 @@ class Softmax(_SameShape):
     >>> Softmax()(np.zeros((1, 4), np.float32)).numpy()
     array([[0.25, 0.25, 0.25, 0.25]], dtype=float32)
     """
+
+    takes_single_values = False
 
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)

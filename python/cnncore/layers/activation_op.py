@@ -37,6 +37,8 @@ def lower_activation(activation: Any, graph: Any, x: int, layer: str) -> int:
     def add(y: int) -> int:
         return graph.add("activation", [y], layer, kind=kind, **attributes)  # type: ignore[no-any-return]
 
+    if not graph.output_shape(x):  # a single value for each sample
+        return add(x)
     return on_last_axis(graph, x, definition.arguments.get("axis", -1), layer, add)
 
 

@@ -16,7 +16,7 @@ __all__ = ["AddedLoss"]
 class AddedLoss(Layer):
     """Return the first input unchanged, and add the second one to the loss of the model.
 
-    The second input has the shape (batch, 1): a loss for each sample.
+    The second input is a loss for each sample, of shape (batch,) or (batch, 1).
 
     Parameters
     ----------
@@ -25,6 +25,8 @@ class AddedLoss(Layer):
     summed : bool
         True adds the sum over the samples, False their mean.
     """
+
+    takes_single_values = True
 
     one_input = False
 

@@ -51,8 +51,6 @@ class ArrayFunction(Layer):
         are described by dicts, too, so that a file can hold them.
     keywords : dict
         The keyword arguments of the function, described in the same way.
-    column : bool, default False
-        Whether the function returns one value for each sample. The output of the layer is then a column (batch, 1).
     **kwargs
         ``name``, see :class:`Layer`.
 
@@ -64,6 +62,8 @@ class ArrayFunction(Layer):
     array([[2.]], dtype=float32)
     """
 
+    takes_single_values = True
+
     one_input = False
     sizes_to_ask_with = SMALL
 
@@ -72,11 +72,9 @@ class ArrayFunction(Layer):
         function: str,
         arguments: Sequence[Any],
         keywords: dict[str, Any],
-        column: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.column = column
         self.used: list[Variable] = []  # the weights that {"weight": i} stands for
         if function not in _KNOWN:
             raise ValueError(
@@ -91,8 +89,7 @@ class ArrayFunction(Layer):
         arguments, keywords = (_filled(item, values) for item in (self.arguments, self.keywords))
         if check:
             check_result_size(self.function, arguments, keywords)
-        result = _KNOWN[self.function](*arguments, **keywords)
-        return np.reshape(result, (-1, 1)) if self.column else result
+        return _KNOWN[self.function](*arguments, **keywords)
 
     def result_shapes(self, shapes: Sequence[Any]) -> list[tuple[int, ...]]:
         """Return the shapes of the results for two samples and for three, with 24 in the place of unknown sizes."""
@@ -114,10 +111,9 @@ class ArrayFunction(Layer):
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
         results = self.result_shapes(input_shape if _is_list(input_shape) else [input_shape])
-        if [shape[:1] for shape in results] != [(2,), (3,)] or len(results[0]) < 2 or results[0][1:] != results[1][1:]:
+        if [shape[:1] for shape in results] != [(2,), (3,)] or results[0][1:] != results[1][1:]:
             raise NotTraceableError(
-                f"Expected the first axis of the result of numpy.{self.function} to be that of the batch, and at least "
-                "one more axis; keepdims=True keeps axes. "
+                f"Expected the first axis of the result of numpy.{self.function} to be that of the batch. "
                 f"Received: shapes {results[0]} for 2 samples and {results[1]} for 3."
             )
         return (None, *results[0][1:])
@@ -146,7 +142,7 @@ class ArrayFunction(Layer):
                 "Write a layer that computes the same in its `call`, and save the model again."
             )
         config = {"function": self.function, "arguments": self.arguments, "keywords": self.keywords}
-        return {**super().get_config(), **config} | ({"column": True} if self.column else {})
+        return {**super().get_config(), **config}
 
 
 def _is_list(shapes: Any) -> bool:
@@ -213,7 +209,7 @@ def _filled(item: Any, arrays: tuple[Sequence[Any], Sequence[Any]]) -> Any:
 def _of_tensors(function: Any, arguments: tuple[Sequence[Any], dict[str, Any]]) -> Any:
     """Make a layer for a NumPy function that is called on symbolic tensors or lists of them, and return its result.
 
-    If the result has no axis besides that of the batch, it can only be a loss: then it is a :class:`LossTerms`.
+    The mean and the sum of all values of the batch can only be a loss: then the result is a :class:`LossTerms`.
     """
     name = "getitem" if function == "getitem" else function.__name__
     if name not in _KNOWN:
@@ -225,22 +221,16 @@ def _of_tensors(function: Any, arguments: tuple[Sequence[Any], dict[str, Any]]) 
     args, kwargs = arguments
     described = [_described(item, tensors, used) for item in args]
     keywords = {key: _described(item, tensors, used) for key, item in kwargs.items()}
-
-    def made(keywords: dict[str, Any], column: bool = False) -> ArrayFunction:
-        function = ArrayFunction(name, described, keywords, column=column)
-        function.used = used
-        return function
-
-    layer, given = made(keywords), tensors if len(tensors) > 1 else tensors[0]
-    shapes = layer.result_shapes([tensor.shape for tensor in tensors])
-    if shapes == [(2,), (3,)]:
-        return LossTerms([Term(1.0, "rows", made(keywords, column=True)(given))])
+    layer = ArrayFunction(name, described, keywords)
+    layer.used = used
     options = [*args[2:], *(item for key, item in kwargs.items() if key not in ("axis", "keepdims"))]
-    if shapes == [(), ()] and name in ("mean", "sum") and len(tensors) == 1 and all(item is None for item in options):
-        axes = {"tuple": list(range(1, tensors[0].ndim))}
-        column = ArrayFunction(name, [{"tensor": 0}], {"axis": axes}, column=True)(given)
-        return LossTerms([Term(1.0, "rows", column)]).reduced(name)
-    return layer(given)
+    if name in ("mean", "sum") and len(tensors) == 1 and all(item is None for item in options):
+        (tensor,) = tensors
+        if layer.result_shapes([tensor.shape]) == [(), ()]:
+            axes = {"tuple": list(range(1, tensor.ndim))}
+            rows = ArrayFunction(name, [{"tensor": 0}], {"axis": axes})(tensor) if tensor.ndim > 1 else tensor
+            return LossTerms([Term(1.0, "rows", rows)]).reduced(name)
+    return layer(tensors if len(tensors) > 1 else tensors[0])
 
 
 register_operator("function", _of_tensors)

@@ -97,6 +97,7 @@ class Layer(Described, Connected, Weighted):
     """
 
     one_input = True  # False in layers that are called on a list or a dict of tensors
+    takes_single_values = False  # whether inputs of shape (batch,) are taken; those of custom layers may always be such
 
     def __init__(
         self,
@@ -178,6 +179,8 @@ class Layer(Described, Connected, Weighted):
                 f'Layer "{self.name}" expected one tensor as its input. Received: a {type(args[0]).__name__} of '
                 f"{len(flatten(args[0]))}. Layers such as Add and Concatenate make one tensor of several."
             )
+        if not (self.takes_single_values or self._is_custom):
+            self._expect_axes([args, kwargs])
         self.ensure_built(*_shapes(list(args) or list(kwargs.values())))
         outputs = _tensors_of(self.output_shape_of_call(args, kwargs))
         Node(self, args, kwargs, outputs, training)
@@ -338,6 +341,14 @@ class Layer(Described, Connected, Weighted):
         if not self.built:
             raise ValueError(f'Layer "{self.name}" is not built: it has no {name} before its input shape is known.')
         raise AttributeError(f'layer "{self.name}" has no {name}')
+
+    def _expect_axes(self, arguments: Any) -> None:
+        for leaf in flatten(arguments):
+            if isinstance(leaf, KerasTensor) and leaf.ndim == 1:
+                raise ValueError(
+                    f'Layer "{self.name}" expected an input with at least one axis besides that of the batch; '
+                    f"Reshape((1,)) adds one. Received: shape={leaf.shape}"
+                )
 
     def _expect_rank(self, input_shape: Shape, axes: str) -> None:
         expected = axes.count(",") + 1

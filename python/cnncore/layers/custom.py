@@ -243,12 +243,18 @@ def _host_output_shape(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, A
             )
         raise _SeveralResultsError
     result = host.checked(returned, arrays)
-    if result.ndim < 2 or len(result) != 1:
+    if result.ndim == 0 or len(result) != 1 or (result.ndim == 1 and not _follows_batch(host, shapes)):
         raise NoBatchAxisError(
             f'Layer "{layer.name}": expected call to return an array with the batch axis in front, of shape (1, ...) '
             f"for one sample. Received: {result.shape}"
         )
     return (None, *result.shape[1:])
+
+
+def _follows_batch(host: HostCall, shapes: Sequence[Any]) -> bool:
+    """Whether a call whose result for one sample is a single number gives two numbers for two samples."""
+    result = host.call([np.zeros((2, *shape[1:]), np.float32) for shape in shapes], False)
+    return bool(np.shape(result) == (2,))
 
 
 def fill_shapes(node_args: Any, shapes: Sequence[Any]) -> Any:

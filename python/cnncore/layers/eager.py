@@ -58,7 +58,7 @@ def run(network: Any, arrays: list[np.ndarray], training: bool, structure: Any) 
 def prepare(value: Any, owner: str) -> np.ndarray:
     """Return ``value`` as an array that the core takes: uint8 or float32, in C order."""
     array = _checks.numeric_array(value, "inputs", owner)
-    if array.ndim < 2:
+    if array.ndim == 0:
         raise ValueError(
             f'Input 0 of layer "{owner}" is incompatible with it: expected an array with the batch axis in front. '
             f"Received: shape={array.shape}"

@@ -19,7 +19,8 @@ class InputLayer(Layer):
     Parameters
     ----------
     shape : tuple of int or None
-        Shape of one sample, with at least one axis. None stands for any size, which may differ from batch to batch.
+        Shape of one sample, or () for samples that are single numbers. None stands for any size, which may differ from
+        batch to batch.
     batch_size : int, optional
         Accepted for compatibility with Keras: any number of samples is taken.
     dtype : str, default "float32"
@@ -62,7 +63,8 @@ class InputLayer(Layer):
             raise ValueError("[Input] expected the shape of a sample, such as (28, 28, 1). Received: shape=None")
         if isinstance(shape, int):
             shape = (shape,)
-        self.declared_input_shape = _checks.shape_of_sample(shape, "shape", "Input")
+        single = isinstance(shape, (tuple, list)) and not shape
+        self.declared_input_shape = () if single else _checks.shape_of_sample(shape, "shape", "Input")
         self.built = True
         Node(self, (), {}, KerasTensor((None, *self.declared_input_shape), self.input_dtype, self.name))
 

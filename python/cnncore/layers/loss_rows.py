@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from cnncore.layers.base import Layer, Shape
-from cnncore.layers.loss_terms import LossTerms, Term
 from cnncore.layers.tensor import KerasTensor, NotTraceableError, register_operator
 
 __all__ = ["LossRows"]
@@ -20,7 +19,7 @@ _OF_DIFFERENCES = ("mean_squared_error", "mean_absolute_error", "huber", "log_co
 class LossRows(Layer):
     """Compute the loss of each row of two inputs: the targets and the predictions, of one shape (batch, ..., classes).
 
-    The output has the shape (batch, ...), or (batch, 1) if there is no axis between the first and the last.
+    The output has the shape (batch, ...).
 
     Parameters
     ----------
@@ -33,16 +32,14 @@ class LossRows(Layer):
         self.loss = loss
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
-        rows = tuple(input_shape[1])[:-1]
-        return (*rows, 1) if len(rows) == 1 else rows
+        return tuple(input_shape[1])[:-1]
 
     def call(self, inputs: Any) -> Any:
-        rows = np.asarray(self.loss(*inputs))
-        return rows[:, np.newaxis] if rows.ndim == 1 else rows
+        return np.asarray(self.loss(*inputs))
 
     def backward(self, inputs: Any, dy: np.ndarray) -> list[np.ndarray]:
         """Compute the gradients of the targets and of the predictions."""
-        spread = dy if dy.ndim == 2 and np.ndim(inputs[1]) == 2 else dy[..., np.newaxis]
+        spread = dy[..., np.newaxis]
         gradient = np.asarray(self.loss.gradient(*inputs) * spread, np.float32)
         if self.loss.kind in _OF_DIFFERENCES:
             return [-gradient, gradient]
@@ -75,8 +72,12 @@ def _rows(loss: Any, tensors: tuple[Any, Any]) -> Any:
             f"[{loss.name}] cannot be computed from symbolic tensors: write the formula with NumPy functions, or pass "
             "the loss to `compile` for an output of the model."
         )
-    rows = LossRows(loss)([y_true, y_pred])
-    return LossTerms([Term(1.0, "rows", rows)]) if y_pred.ndim == 2 else rows
+    if y_pred.ndim < 2:
+        raise NotTraceableError(
+            f"[{loss.name}] expected symbolic tensors with at least one axis besides that of the batch. "
+            f"Received: y_pred of shape {y_pred.shape}"
+        )
+    return LossRows(loss)([y_true, y_pred])
 
 
 register_operator("loss", _rows)

@@ -1,4 +1,4 @@
-"""Losses that are computed from symbolic tensors: one number for each sample, or one for the whole batch."""
+"""Losses of a whole batch that are computed from symbolic tensors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["LossTerms", "Term", "add_loss", "collected_losses", "is_following", 
 
 
 class Term(NamedTuple):
-    """A part of a loss: ``factor`` times something that is computed from ``tensor``, of shape (batch, 1).
+    """A part of a loss: ``factor`` times something that is computed from ``tensor``, of shape (batch,).
 
     ``kind`` says what: "rows" is the value of each sample, "mean" the mean of these values and "sum" their sum.
     """
@@ -30,8 +30,8 @@ class Term(NamedTuple):
 class LossTerms(NDArrayOperatorsMixin):
     """A sum of objects of the class :class:`Term`, to be passed to ``add_loss``.
 
-    Such sums can be added, multiplied by numbers, and reduced to one number by ``numpy.mean`` and ``numpy.sum``. A sum
-    that has a value for each sample can also be passed to NumPy functions that work on each value.
+    Such sums can be added to each other and to tensors of shape (batch,), multiplied by numbers, and reduced to one
+    number by ``numpy.mean`` and ``numpy.sum``.
 
     Examples
     --------
@@ -39,7 +39,7 @@ class LossTerms(NDArrayOperatorsMixin):
     >>> x = Input((3,))
     >>> loss = np.mean(0.5 * np.sum(np.square(x), axis=-1))
     >>> [(term.factor, term.kind, term.tensor.shape) for term in loss.terms]
-    [(0.5, 'mean', (None, 1))]
+    [(0.5, 'mean', (None,))]
     """
 
     __hash__ = object.__hash__
@@ -49,7 +49,7 @@ class LossTerms(NDArrayOperatorsMixin):
 
     @property
     def shape(self) -> tuple[Any, ...]:
-        """(None,) while there is a value for each sample, () afterwards."""
+        """(None,) if a tensor with a value for each sample was added, () otherwise."""
         return (None,) if any(term.kind == "rows" for term in self.terms) else ()
 
     dtype = "float32"
@@ -68,17 +68,6 @@ class LossTerms(NDArrayOperatorsMixin):
             )
         return LossTerms([term._replace(kind=kind) if term.kind == "rows" else term for term in self.terms])
 
-    def rows(self) -> KerasTensor:
-        """Return the value of each sample, as a tensor of shape (batch, 1)."""
-        if any(term.kind != "rows" for term in self.terms):
-            raise NotTraceableError(
-                "A loss that is one number for the batch can only be added to other losses and multiplied by numbers."
-            )
-        first, *more = (term.tensor * term.factor if term.factor != 1 else term.tensor for term in self.terms)
-        for tensor in more:
-            first = first + tensor
-        return first
-
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method == "reduce" and ufunc is np.add:
             return self.reduced("sum")
@@ -91,15 +80,13 @@ class LossTerms(NDArrayOperatorsMixin):
             return self.scaled(left if _is_number(left) else right)
         if ufunc is np.true_divide and _is_number(right):
             return self.scaled(1 / float(right))
+        left, right = (_of_rows(item) for item in (left, right))
         if ufunc in (np.add, np.subtract) and isinstance(left, LossTerms) and isinstance(right, LossTerms):
             return LossTerms(left.terms + (right if ufunc is np.add else right.scaled(-1)).terms)
-        tensors = [item.rows() if isinstance(item, LossTerms) else item for item in inputs]
-        if any(isinstance(item, KerasTensor) and item.shape != (None, 1) for item in tensors):
-            raise NotTraceableError(
-                f"numpy.{ufunc.__name__} expected a tensor of shape (None, 1) beside a loss with one value for each "
-                "sample; keepdims=True keeps axes."
-            )
-        return LossTerms([Term(1.0, "rows", ufunc(*tensors, **kwargs))])
+        raise NotTraceableError(
+            "A loss that is one number for the batch can only be added to other losses and multiplied by numbers. "
+            f"Received: numpy.{ufunc.__name__}"
+        )
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         axis = kwargs.get("axis", args[1] if len(args) > 1 else None)
@@ -111,13 +98,18 @@ class LossTerms(NDArrayOperatorsMixin):
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
         raise NotTraceableError(
-            "A result with one value for each sample, or one for the batch, can only be a loss here: keepdims=True "
-            f"keeps axes. Received: {self!r}"
+            "A result that is one number for the batch can only be a loss here: choose axes so that the axis of the "
+            f"batch remains. Received: {self!r}"
         )
 
     def __repr__(self) -> str:
         terms = " + ".join(f"{term.factor:g} {term.kind}({term.tensor.name})" for term in self.terms)
         return f"<LossTerms {terms}>"
+
+
+def _of_rows(item: Any) -> Any:
+    """The values of a tensor of shape (batch,) as a part of a loss; anything else as it is."""
+    return LossTerms([Term(1.0, "rows", item)]) if isinstance(item, KerasTensor) and item.ndim == 1 else item
 
 
 def _is_number(value: Any) -> bool:

@@ -102,12 +102,14 @@ class Lowering:
                 stack.pop()
         return flatten(result)
 
-    def add_for(self, layer: AnyLayer, inputs: Sequence[int], **attributes: Any) -> int:
-        """Add an op that calls Python and has weights of ``layer``, which may differ from the layer being lowered."""
+    def add_for(self, layer: AnyLayer, inputs: Sequence[int], *, op: str = "host", **attributes: Any) -> int:
+        """Add an op with weights of ``layer``, which may differ from the layer being lowered. By default it calls
+        Python.
+        """
         self._current.append(self._name(layer))
         self._trainable.append(self._trainable[-1] and self._flags.get(id(layer), layer.trainable))
         try:
-            return self.add("host", inputs, **attributes)
+            return self.add(op, inputs, **attributes)
         finally:
             self._current.pop()
             self._trainable.pop()

@@ -57,6 +57,8 @@ class _Elementwise(_Merge):
     Samples with fewer axes than others get axes of length 1 in front. Values are repeated along axes of length 1.
     """
 
+    takes_single_values = True
+
     kind: str  # the name of the op
 
     def compute_output_shape(self, input_shape: Any) -> Shape:

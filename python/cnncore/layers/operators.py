@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from cnncore.layers.base import Layer, registry
+from cnncore.layers.loss_terms import LossTerms
 from cnncore.layers.tensor import KerasTensor, NotTraceableError, apply_function, register_operator
 from cnncore.layers.unknown_sizes import broadcast
 from cnncore.layers.variable import Variable
@@ -123,12 +124,19 @@ def _scaled(tensor: Any, scale: float, offset: float) -> Any:
 def _merged(kind: str, left: Any, right: Any) -> Any:
     if isinstance(left, (np.ndarray, Variable)) or isinstance(right, (np.ndarray, Variable)):
         return apply_function(_UFUNCS[kind], (left, right), {})
+    if isinstance(left, LossTerms) or isinstance(right, LossTerms):
+        return (left if isinstance(left, LossTerms) else right).__array_ufunc__(_UFUNCS[kind], "__call__", left, right)
     for operand in (left, right):
         if not isinstance(operand, KerasTensor):
             raise NotTraceableError(
                 "An operator of a symbolic tensor expected a tensor, an array, a weight or a number as the other "
                 f"operand. Received: {type(operand).__name__}"
             )
+    if left.ndim != right.ndim and 1 in (left.ndim, right.ndim):
+        raise NotTraceableError(
+            "An operator expected two tensors with a single value for each sample, (None,), or two with further axes; "
+            f"numpy.expand_dims adds an axis. Received: shapes {left.shape} and {right.shape}"
+        )
     return registry.class_named(kind)()([left, right])
 
 

@@ -2,52 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from cnncore import _core
 from cnncore._structure import pack_like
-from cnncore.differentiation import NotDifferentiableError, Traced, current_recording, recording_into
-from cnncore.initializers import Zeros
+from cnncore.differentiation import (
+    NotDifferentiableError,
+    Traced,
+    current_recording,
+    first_order,
+    is_recording_backward,
+    recording_into,
+    value_of,
+)
 from cnncore.layers.function import Function
+from cnncore.layers.input_probe import InputProbe
 from cnncore.layers.lowering import Lowered, Lowering
-from cnncore.layers.variable import Variable, WeightSpec
-from cnncore.layers.weights import Weighted
+from cnncore.layers.second_derivatives import SecondDerivatives
+from cnncore.layers.variable import Variable
 
 __all__ = ["record"]
 
 _steps = itertools.count()  # numbers of calls, so that dropout draws other random numbers in each call
 _KEPT = 8  # for how many combinations of shapes a layer keeps networks
-
-
-class _InputProbe(Weighted):
-    """A layer that is put behind an input of the network, and keeps the gradient of this input.
-
-    It has a weight that it does not use. The core computes gradients only where weights are trained before an op.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(True)
-        self.name = "input"
-        self._specs = [WeightSpec("unused", (1,), Zeros())]
-        self.gradient: np.ndarray | None = None
-
-    def sublayers(self) -> list[Any]:
-        return []
-
-    def forward(self, arrays: Sequence[np.ndarray], training: bool) -> np.ndarray:
-        """Return a copy of the input."""
-        return np.array(arrays[0], np.float32, order="C")
-
-    def backward(self, arrays: Sequence[np.ndarray], dy: np.ndarray) -> list[np.ndarray]:
-        """Keep the gradient of the input."""
-        self.gradient = np.array(dy)
-        return [np.array(dy, np.float32, order="C"), np.zeros(1, np.float32)]
 
 
 class _RecordingLowering(Lowering):
@@ -110,12 +94,14 @@ class _Call:
         self, function: Function, shapes: Sequence[Any], wanted: Sequence[bool], seed: int, training: bool
     ) -> None:
         self.outputs = function.outputs
+        self._made_of = function, shapes, wanted, seed, training
+        self._second: SecondDerivatives | None = None
         self._graph = graph = _RecordingLowering(seed, training)
-        self._probes: list[_InputProbe | None] = []
+        self._probes: list[InputProbe | None] = []
         ids = []
         for shape, is_wanted in zip(shapes, wanted, strict=True):
             number = graph.input(shape)
-            probe: Any = _InputProbe() if is_wanted else None
+            probe: Any = InputProbe() if is_wanted else None
             if probe is not None:
                 number = graph.add_for(
                     probe,
@@ -133,7 +119,7 @@ class _Call:
         self._places = [
             (Variable(lowered.layers[slot.layer], slot.index), slot)
             for slot in self._network.slots
-            if slot.trainable and not isinstance(lowered.layers[slot.layer], _InputProbe)
+            if slot.trainable and not isinstance(lowered.layers[slot.layer], InputProbe)
         ]
         self._arrays: list[np.ndarray] = []
         self._step, self._weights, self._state_is_new = 0, np.empty(0, np.float32), True
@@ -152,17 +138,13 @@ class _Call:
         recording = current_recording()
         operands = [value for value in values if isinstance(value, Traced)]
         operands += [recording.leaf(variable) for variable, _ in self._places]
-        use = _Use(self)
+        use = _Use(self, operands)
         weakref.finalize(use, idle.append, self)
         everything = Traced(
             np.concatenate([output.ravel() for output in outputs]),
             [(operand, use.back(place)) for place, operand in enumerate(operands)],
         )
-        ends = np.cumsum([output.size for output in outputs])
-        return [
-            everything[slice(int(end) - output.size, int(end))].reshape(output.shape)
-            for output, end in zip(outputs, ends, strict=True)
-        ]
+        return _split(everything, [output.shape for output in outputs])
 
     def gradients(self, dy: np.ndarray) -> list[np.ndarray]:
         """Compute the gradients of the inputs for which they are wanted, followed by those of the weights."""
@@ -172,23 +154,14 @@ class _Call:
         return self._gradients[1]
 
     def _backward(self, dy: np.ndarray) -> list[np.ndarray]:
-        network, rows = self._network, len(self._arrays[0])
-        sizes = [rows * math.prod(shape) for shape in network.output_shapes]
-        parts = np.split(dy, np.cumsum(sizes)[:-1])
-        losses = [(lambda y, y_pred, weight, part=part: (0.0, part.reshape(y_pred.shape))) for part in parts]
-        now = network.get_parameters()
-        moved = not np.array_equal(now, self._weights)
-        if moved:
-            network.set_parameters(self._weights)
+        network, parts = self._network, self._of_results(dy)
+        losses = [(lambda y, y_pred, weight, part=part: (0.0, part)) for part in parts]
         self._graph.replays, network.step = True, self._step
-        try:
-            none = [None] * len(losses)
+        none = [None] * len(losses)
+        with self._weights_of_call():
             network.train_step(
                 self._arrays, none, losses, [1.0] * len(losses), none, None, None, None, not self._state_is_new
             )
-        finally:
-            if moved:
-                network.set_parameters(now)
         self._state_is_new = False
         flat = network.gradients
         return [
@@ -203,16 +176,91 @@ class _Call:
             ),
         ]
 
+    def second(self, dy: np.ndarray, factors: np.ndarray) -> list[np.ndarray]:
+        """Compute the gradients of the sum of all gradients times ``factors``: with respect to ``dy``, the factors of
+        the results, and then in the order of :meth:`gradients`.
+        """
+        if self._second is None:
+            self._second = SecondDerivatives(*self._made_of)
+        inputs = [array.shape for array, wanted in zip(self._arrays, self._made_of[2], strict=True) if wanted]
+        parts = _split(factors, [*inputs, *(slot.shape for _, slot in self._places)])
+        count = len(inputs)
+        variables = [variable for variable, _ in self._places]
+        with recording_into(None), self._weights_of_call():
+            of_dy, of_inputs, of_weights = self._second.gradients(
+                self._arrays,
+                self._of_results(dy),
+                parts[:count],
+                list(zip(variables, parts[count:], strict=True)),
+                self._step,
+            )
+        return [np.concatenate([part.ravel() for part in of_dy]), *of_inputs, *of_weights]
+
+    def _of_results(self, flat: np.ndarray) -> list[np.ndarray]:
+        rows = len(self._arrays[0])
+        return _split(flat, [(rows, *shape) for shape in self._network.output_shapes])
+
+    @contextlib.contextmanager
+    def _weights_of_call(self) -> Iterator[None]:
+        """Give the weights the values that they had in the call, and then their present values again."""
+        network = self._network
+        now = network.get_parameters()
+        moved = not np.array_equal(now, self._weights)
+        if moved:
+            network.set_parameters(self._weights)
+        try:
+            yield
+        finally:
+            if moved:
+                network.set_parameters(now)
+
 
 class _Use:
-    """A reference of the results to the network of their call. While it exists, no other call uses the network."""
+    """A reference of the results to the network of their call. While it exists, no other call uses the network.
 
-    def __init__(self, call: _Call) -> None:
-        self._call = call
+    Parameters
+    ----------
+    call : _Call
+    operands : list of Traced
+        What the results were computed from: the inputs that have a gradient, then the weights.
+    """
 
-    def back(self, place: int) -> Callable[[np.ndarray], np.ndarray]:
+    def __init__(self, call: _Call, operands: Sequence[Traced]) -> None:
+        self._call, self._operands = call, operands
+        self._recorded: tuple[Any, list[Any]] | None = None
+
+    def back(self, place: int) -> Callable[[Any], Any]:
         """Return the function that computes the gradient of one operand from that of all results."""
-        return lambda dy: self._call.gradients(dy)[place]
+        return lambda dy: (self._record(dy) if is_recording_backward() else self._call.gradients(dy))[place]
+
+    def _record(self, dy: Any) -> list[Any]:
+        """Compute the gradients of all operands, and record that they depend on ``dy`` and on the operands."""
+        if self._recorded is None or self._recorded[0] is not dy:
+            values = np.asarray(value_of(dy), np.float32)
+            gradients = self._call.gradients(values)
+            kept: list[Any] = []
+
+            def back(place: int) -> Callable[[np.ndarray], np.ndarray]:
+                def of(factors: np.ndarray) -> np.ndarray:
+                    first_order("gradients of gradients of a model or layer")
+                    if not kept or kept[0] is not factors:
+                        kept[:] = [factors, self._call.second(values, factors)]
+                    return np.asarray(kept[1][place])
+
+                return of
+
+            sources = [(dy, back(0))] if isinstance(dy, Traced) else []
+            sources += [(operand, back(place)) for place, operand in enumerate(self._operands, 1)]
+            flat = Traced(np.concatenate([gradient.ravel() for gradient in gradients]), sources)
+            self._recorded = (dy, _split(flat, [gradient.shape for gradient in gradients]))
+        return self._recorded[1]
+
+
+def _split(flat: Any, shapes: Sequence[tuple[int, ...]]) -> list[Any]:
+    """Return the parts of a vector as arrays of these shapes."""
+    sizes = [math.prod(shape) for shape in shapes]
+    ends = [int(end) for end in np.cumsum(sizes)]
+    return [flat[end - size : end].reshape(shape) for end, size, shape in zip(ends, sizes, shapes, strict=True)]
 
 
 def record(

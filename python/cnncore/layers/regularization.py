@@ -27,6 +27,8 @@ _LEAST_SELU = -1.7580993408473766  # the limit of selu(x) for x to minus infinit
 class _Random(Layer):
     """A layer that uses random numbers in training, and returns its input in inference."""
 
+    takes_single_values = True
+
     def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.seed = None if seed is None else _checks.integer(seed, "seed", type(self).__name__, minimum=0)
@@ -319,6 +321,8 @@ class ActivityRegularization(Layer):
     >>> ActivityRegularization(l1=0.01).compute_output_shape((None, 128))
     (None, 128)
     """
+
+    takes_single_values = True
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
         penalty = regularizers.L1L2(l1=l1, l2=l2)

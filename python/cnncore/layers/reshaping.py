@@ -23,6 +23,8 @@ class Identity(Layer):
     (None, 5, 5, 64)
     """
 
+    takes_single_values = True
+
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
@@ -48,6 +50,8 @@ class Flatten(Layer):
     (None, 1600)
     """
 
+    takes_single_values = True
+
     def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.data_format = _checks.data_format(data_format, "Flatten")
@@ -71,7 +75,8 @@ class Reshape(Layer):
     Parameters
     ----------
     target_shape : int or tuple of int
-        The new shape without the batch axis. One size may be -1; then it is computed from the others.
+        The new shape without the batch axis; () for samples of one value. One size may be -1; then it is computed from
+        the others.
     **kwargs
         ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
 
@@ -88,15 +93,15 @@ class Reshape(Layer):
     (None, 9, 4)
     """
 
-    takes_unknown_sizes = True
+    takes_unknown_sizes = takes_single_values = True
 
     def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.target_shape = _checks.integers(target_shape, "target_shape", "Reshape", minimum=-1)
-        if not self.target_shape or 0 in self.target_shape or self.target_shape.count(-1) > 1:
+        if 0 in self.target_shape or self.target_shape.count(-1) > 1:
             raise ValueError(
-                "[Reshape] expected `target_shape` to have at least one size, all of them positive except for at most "
-                f"one -1. Received: target_shape={target_shape!r}"
+                "[Reshape] expected the sizes of `target_shape` to be positive except for at most one -1. "
+                f"Received: target_shape={target_shape!r}"
             )
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

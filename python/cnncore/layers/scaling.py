@@ -42,6 +42,8 @@ class Rescaling(Layer):
     (None, 28, 28, 1)
     """
 
+    takes_single_values = True
+
     def __init__(self, scale: float, offset: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if np.ndim(scale) or np.ndim(offset):

@@ -13,7 +13,7 @@ from cnncore import _checks, _core
 from cnncore._checks import Float32
 from cnncore._registry import Registry, snake_case
 from cnncore._scalar import Scalar
-from cnncore.differentiation import NotDifferentiableError, Traced, pullback, seen, value_of
+from cnncore.differentiation import NotDifferentiableError, Traced, first_order, pullback, seen, value_of
 from cnncore.losses import targets
 
 __all__ = ["Loss", "ValueAndGradient", "registry"]
@@ -144,10 +144,17 @@ class Loss:
             def spread(dy: np.ndarray) -> np.ndarray:
                 return dy
 
-        sources = [(y_pred, lambda dy: np.asarray(gradient * spread(dy)))] if isinstance(y_pred, Traced) else []
+        def of_predictions(dy: np.ndarray) -> np.ndarray:
+            first_order(f"the loss {self.name}")
+            return np.asarray(gradient * spread(dy))
+
+        def of_targets(dy: np.ndarray) -> np.ndarray:
+            first_order(f"the loss {self.name}")
+            return np.reshape(self._of_targets(gradient) * spread(dy), np.shape(y_true))
+
+        sources = [(y_pred, of_predictions)] if isinstance(y_pred, Traced) else []
         if isinstance(y_true, Traced):
-            shape = y_true.shape
-            sources.append((y_true, lambda dy: np.reshape(self._of_targets(gradient) * spread(dy), shape)))
+            sources.append((y_true, of_targets))
         return Traced(value, sources)
 
     def _of_targets(self, gradient: np.ndarray) -> np.ndarray:

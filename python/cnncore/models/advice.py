@@ -49,7 +49,7 @@ def advise_on_outputs(outputs: Sequence[Output], tensors: Sequence[Any], given: 
     if "activation" not in given:
         given.add("activation")
         for output, tensor in zip(outputs, tensors, strict=True):
-            if output.loss is not None and output.shape[-1] is not None:
+            if output.loss is not None and None not in output.shape[-1:]:
                 check_output(output.loss, final_activation(tensor), output.shape, stacklevel=4)
 
 

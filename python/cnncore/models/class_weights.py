@@ -47,7 +47,7 @@ def weights_of_classes(
     """
     if not isinstance(class_weight, Mapping):
         raise TypeError(f"[{owner}] expected `class_weight` to be a dict. Received: class_weight={class_weight!r}")
-    classes = output_shape[-1] if output_shape[-1] > 1 else 2
+    classes = max(output_shape[-1], 2) if output_shape else 2
     table = np.ones(classes, np.float32)
     for key, value in class_weight.items():
         index = _checks.integer(key, "class_weight key", owner, minimum=0)

@@ -83,6 +83,7 @@ class Model(Described, OtherSizes, Trainer, Stored, Networked, Layer):
     """
 
     one_input = False
+    takes_single_values = True
 
     builds_once = False
     takes_unknown_sizes = True

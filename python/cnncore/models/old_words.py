@@ -51,7 +51,7 @@ class OldWords:
         """The class of each sample: the index of the largest output, or 1 if a single output is above 0.5, else 0."""
         _warn("predict_classes(x)", "np.argmax(model.predict(x), axis=-1)")
         values = np.asarray(self.predict(x, batch_size=batch_size, verbose=verbose))  # type: ignore[attr-defined]
-        return values.argmax(axis=-1) if values.shape[-1] > 1 else (values > 0.5).astype(np.int32)
+        return values.argmax(axis=-1) if values.ndim > 1 and values.shape[-1] > 1 else (values > 0.5).astype(np.int32)
 
     def predict_proba(self, x: Any, batch_size: int | None = None, verbose: str | int = 0) -> Any:
         """Keras 2's name of ``predict`` for classifiers."""

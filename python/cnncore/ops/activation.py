@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 
 from cnncore import _checks, _core
 from cnncore._checks import Float32
-from cnncore.differentiation import Traced
+from cnncore.differentiation import Traced, is_recording_backward, seen
+from cnncore.ops.activation_slopes import gradient_of
 
 __all__ = [
     "activation",
@@ -79,6 +80,7 @@ def activation(
     array([-0.5,  2. ], dtype=float32)
     """
     options: dict[str, Any] = {"alpha": alpha, "max_value": max_value, "threshold": threshold}
+    x = seen(x)  # an array that a tape watches
     if isinstance(x, Traced):
         return _traced(x, kind, options)  # type: ignore[no-any-return]
     if hasattr(x, "activated"):  # a symbolic tensor
@@ -102,7 +104,20 @@ def _config(kind: str, options: dict[str, float | None]) -> dict[str, Any]:
 def _traced(x: Traced, kind: str, options: dict[str, float | None]) -> Any:
     """Apply an activation to an array inside a function that is being differentiated."""
     y = activation(x.value, kind, **options)
-    return Traced(y, [(x, lambda dy: activation_backward(y, dy, kind, x=x.value, **options))])
+
+    def back(dy: Any) -> Any:
+        if not is_recording_backward():
+            return activation_backward(y, dy, kind, x=x.value, **options)
+
+        def applied(x: Any, other: str) -> Any:
+            return activation(x, other, **(options if other == kind else {}))
+
+        def slope() -> Any:
+            return activation_backward(y, np.ones_like(y), kind, x=x.value, **options)
+
+        return gradient_of(kind, x, dy, options["alpha"], applied, slope)
+
+    return Traced(y, [(x, back)])
 
 
 def activation_backward(

@@ -105,12 +105,15 @@ class KerasClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
     def predict(self, x: Any, **kwargs: Any) -> np.ndarray:
         """The label of the largest output. A single output above 0.5 means the second label."""
         values = self._predictions(x, kwargs)
-        numbers = values.argmax(axis=-1) if values.shape[-1] > 1 else (values > 0.5).astype(int).ravel()
+        numbers = (
+            values.argmax(axis=-1) if values.ndim > 1 and values.shape[-1] > 1 else (values > 0.5).astype(int).ravel()
+        )
         return np.asarray(self.classes_[numbers])
 
     def predict_proba(self, x: Any, **kwargs: Any) -> np.ndarray:
         """The probabilities of all classes. For a model with a single output p, these are 1 - p and p."""
         values = self._predictions(x, kwargs)
+        values = values.reshape(len(values), -1)
         return np.hstack([1 - values, values]) if values.shape[1] == 1 else values
 
     def score(self, x: Any, y: Any, **kwargs: Any) -> float:

@@ -1,0 +1,337 @@
+"""Gradients of gradients: tapes inside tapes, compared with PyTorch's double backward pass, and WGAN-GP."""
+
+import os
+
+import numpy as np
+import pytest
+
+import cnncore
+from cnncore import GradientTape, Input, Model, Sequential, layers, losses, ops
+from cnncore.differentiation import NotDifferentiableError
+
+os.environ.setdefault("KERAS_BACKEND", "torch")
+RNG = np.random.default_rng(11)
+
+
+def penalty(discriminator, x, training=None):
+    """The gradient penalty of WGAN-GP plus the mean of the results, which also has gradients of first order."""
+    with GradientTape() as inner:
+        inner.watch(x)
+        result = discriminator(x, training=training)
+    gradient = inner.gradient(result, [x])[0]
+    norm = ops.sqrt(ops.sum(ops.square(gradient), axis=tuple(range(1, gradient.ndim))) + 1e-6)
+    return ops.mean((norm - 1.0) ** 2) + ops.mean(result)
+
+
+def gradients_of_penalty(discriminator, images, training=None):
+    with GradientTape() as tape:
+        loss = penalty(discriminator, ops.convert_to_tensor(images), training)
+    return float(loss), tape.gradient(loss, discriminator.trainable_variables)
+
+
+def random_discriminator(rng):
+    """Some layers drawn at random, with dropout that the comparison turns off."""
+    choices = [
+        lambda: layers.Conv2D(int(rng.integers(2, 6)), 3, strides=int(rng.integers(1, 3)), padding="same"),
+        lambda: layers.Conv2D(3, 3, activation="tanh"),
+        lambda: layers.DepthwiseConv2D(3, padding="same"),
+        lambda: layers.LeakyReLU(negative_slope=0.2),
+        lambda: layers.Activation(str(rng.choice(["tanh", "sigmoid", "softplus", "silu", "elu"]))),
+        lambda: layers.LayerNormalization(),
+        lambda: layers.AveragePooling2D(2),
+        lambda: layers.MaxPooling2D(2),
+        lambda: layers.Dropout(0.3),
+        lambda: layers.BatchNormalization(trainable=False),
+        lambda: layers.Rescaling(0.5, 0.1),
+    ]
+    stack = [choices[i]() for i in rng.integers(0, len(choices), 4)]
+    head = [layers.Flatten(), layers.Dense(5, activation="softplus"), layers.Dense(1)]
+    model = Sequential([Input((9, 9, 2)), layers.Conv2D(4, 3), *stack, *head])
+    for weight in model.weights:
+        offset = 1.0 if weight.name in ("moving_variance", "gamma") else 0.0
+        weight.assign(np.abs(offset + rng.normal(0, 0.3, weight.shape)) if offset else rng.normal(0, 0.3, weight.shape))
+    return model
+
+
+def torch_penalty(model, images, path):
+    """The same in PyTorch, by Keras' layers, which are read from a file."""
+    torch = pytest.importorskip("torch")
+    keras = pytest.importorskip("keras")
+    if keras.backend.backend() != "torch":
+        pytest.skip("compares with Keras on PyTorch")
+    model.save(path)
+    other = keras.models.load_model(path)
+    x = torch.tensor(images, requires_grad=True)
+    result = other(x, training=False)
+    (gradient,) = torch.autograd.grad(result.sum(), x, create_graph=True)
+    norm = torch.sqrt((gradient**2).sum(dim=(1, 2, 3)) + 1e-6)
+    loss = ((norm - 1.0) ** 2).mean() + result.mean()
+    found = torch.autograd.grad(loss, [weight.value for weight in other.trainable_weights])
+    return float(loss.detach()), [item.detach().numpy() for item in found]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_discriminators(seed, tmp_path):
+    rng = np.random.default_rng(seed)
+    model, images = random_discriminator(rng), rng.normal(size=(7, 9, 9, 2)).astype(np.float32)
+    expected_loss, expected = torch_penalty(model, images, tmp_path / "discriminator.keras")
+    loss, found = gradients_of_penalty(model, images, training=False)
+    assert loss == pytest.approx(expected_loss, rel=1e-4)
+    for mine, theirs, weight in zip(found, expected, model.trainable_variables, strict=True):
+        scale = max(1.0, float(np.abs(theirs).max()))
+        np.testing.assert_allclose(np.ravel(mine), np.ravel(theirs), atol=2e-4 * scale, err_msg=weight.path)
+
+
+def differences(function, weights, step=2e-2):
+    """The gradients of a function of the values of weights, by differences along random directions."""
+    found = []
+    for weight in weights:
+        values, direction = weight.numpy().copy(), RNG.normal(size=weight.shape).astype(np.float32)
+        ends = []
+        for sign in (1, -1):
+            weight.assign(values + sign * step * direction)
+            ends.append(function())
+        weight.assign(values)
+        found.append((direction, (ends[0] - ends[1]) / (2 * step)))
+    return found
+
+
+def same_slopes(gradients, slopes, tolerance=2e-3):
+    for gradient, (direction, slope) in zip(gradients, slopes, strict=True):
+        assert float(np.sum(np.asarray(gradient) * direction)) == pytest.approx(slope, rel=2e-2, abs=tolerance)
+
+
+def smooth(*more):
+    return Sequential([Input((4,)), layers.Dense(6, activation="tanh"), *more, layers.Dense(1)])
+
+
+def test_dropout_and_noise_are_those_of_the_inner_gradient():
+    more = [layers.Dropout(0.4), layers.GaussianNoise(0.3), layers.GaussianDropout(0.2), layers.SpatialDropout1D(0.3)]
+    model = Sequential([Input((5, 4)), layers.Dense(6, activation="tanh"), *more, layers.Flatten(), layers.Dense(1)])
+    x = ops.convert_to_tensor(RNG.normal(size=(30, 5, 4)).astype(np.float32))
+    with GradientTape() as tape:
+        with GradientTape() as inner:
+            inner.watch(x)
+            result = model(x, training=True)
+        loss = ops.sum(ops.square(inner.gradient(result, x)))
+    found = tape.gradient(loss, model.trainable_variables)
+    head = model.trainable_variables[2].numpy()
+    assert float(np.sum(found[2] * head)) == pytest.approx(2 * float(loss), rel=1e-4)  # of degree 2 in this kernel
+
+
+def test_the_source_of_the_inner_gradient_may_depend_on_weights():
+    first, second = Sequential([Input((4,)), layers.Dense(4, activation="tanh")]), smooth()
+    images = RNG.normal(size=(8, 4)).astype(np.float32)
+
+    def loss():
+        x = first(images)
+        with GradientTape() as inner:
+            inner.watch(x)
+            y = ops.tanh(second(x)) * 2.0
+        return ops.sum(ops.square(inner.gradient(y, x)))
+
+    weights = [*first.trainable_variables, *second.trainable_variables]
+    with GradientTape() as tape:
+        value = loss()
+    found = tape.gradient(value, weights)
+
+    def value_of_loss():
+        with GradientTape():
+            return float(loss())
+
+    same_slopes(found, differences(value_of_loss, weights), tolerance=5e-3)
+
+
+def test_a_penalty_on_the_gradient_of_weights():
+    model = smooth()
+    x, y = RNG.normal(size=(8, 4)).astype(np.float32), RNG.normal(size=(8, 1)).astype(np.float32)
+
+    def loss():
+        with GradientTape() as inner:
+            error = ops.mean(ops.square(model(x) - y))
+        gradients = inner.gradient(error, model.trainable_variables)
+        return error + sum(ops.sum(ops.square(gradient)) for gradient in gradients)
+
+    with GradientTape() as tape:
+        value = loss()
+    found = tape.gradient(value, model.trainable_variables)
+
+    def value_of_loss():
+        with GradientTape():
+            return float(loss())
+
+    same_slopes(found, differences(value_of_loss, model.trainable_variables), tolerance=5e-3)
+
+
+@pytest.mark.parametrize(
+    ("function", "second"),
+    [
+        (lambda x: ops.sum(x**3), lambda x: 6 * x),
+        (lambda x: ops.sum(ops.exp(x) * ops.sin(x)), lambda x: 2 * np.exp(x) * np.cos(x)),
+        (lambda x: ops.sum(ops.sqrt(x) / x), lambda x: 0.75 * x**-2.5),
+        (lambda x: ops.sum(ops.log(1 + x[1:])), lambda x: np.where(np.arange(3) > 0, -1 / (1 + x) ** 2, 0)),
+        (lambda x: ops.sum(ops.tanh(ops.reshape(x, (3, 1)))), lambda x: -2 * np.tanh(x) * (1 - np.tanh(x) ** 2)),
+        (lambda x: ops.mean(ops.concatenate([x, x * x])), lambda x: np.full(3, 2 / 6)),
+        (lambda x: ops.sum(ops.matmul(ops.reshape(x, (1, 3)), ops.reshape(x, (3, 1)))), lambda x: np.full(3, 2.0)),
+        (lambda x: ops.sum(ops.einsum("i,i->", x, x)), lambda x: np.full(3, 2.0)),
+        (
+            lambda x: ops.sum(ops.repeat(x, 2) ** 2 + ops.take(ops.repeat(x, 2), [0, 2, 4, 0, 2, 4])),
+            lambda x: np.full(3, 4.0),
+        ),
+        (lambda x: ops.sum(ops.sigmoid(x)), lambda x: -np.tanh(x / 2) / (2 * np.cosh(x / 2)) ** 2),
+        (lambda x: ops.sum(ops.softplus(x - 1)), lambda x: 1 / (2 * np.cosh((x - 1) / 2)) ** 2),
+        (lambda x: ops.sum(ops.leaky_relu(x - 1) * x), lambda x: np.where(x > 1, 2.0, 0.4)),
+        (lambda x: ops.sum(ops.elu(x - 1)), lambda x: np.where(x > 1, 0.0, np.exp(x - 1))),
+        (lambda x: ops.sum(ops.softsign(x)), lambda x: -2 / (1 + x) ** 3),
+        (lambda x: ops.sum(ops.log_softmax(x)), lambda x: np.zeros(3)),
+        (lambda x: ops.sum(ops.square(ops.softmax(x) - ops.softmax(x))), lambda x: np.zeros(3)),
+        (lambda x: ops.max(x) ** 2, lambda x: np.where(x == x.max(), 2.0, 0.0)),
+    ],
+)
+@pytest.mark.parametrize("persistent", [False, True])
+def test_functions_of_ops(function, second, persistent):
+    values = np.array([0.3, 1.2, 0.7], np.float32)
+    x = ops.convert_to_tensor(values)
+    with GradientTape(persistent=persistent) as outer:
+        outer.watch(x)
+        if persistent:
+            gradient = outer.gradient(function(x), x)
+        else:
+            with GradientTape() as inner:
+                inner.watch(x)
+                y = function(x)
+            gradient = inner.gradient(y, x)
+    np.testing.assert_allclose(outer.gradient(gradient, x), second(values), rtol=1e-4, atol=1e-5)
+
+
+def test_third_derivatives_of_functions():
+    x = ops.convert_to_tensor([2.0])
+    with GradientTape() as first:
+        first.watch(x)
+        with GradientTape() as second:
+            second.watch(x)
+            with GradientTape() as third:
+                third.watch(x)
+                y = x**4
+            slope = third.gradient(y, x)
+        bend = second.gradient(slope, x)
+    np.testing.assert_allclose(first.gradient(bend, x), [48.0])
+
+
+def test_what_is_refused():
+    x = ops.convert_to_tensor(RNG.normal(size=(4, 4)))
+    normalized = smooth(layers.BatchNormalization())
+    assert all(item is not None for item in gradients_of_penalty(normalized, np.asarray(x), training=False)[1][:2])
+    with pytest.raises(NotDifferentiableError, match=r"not known for layer 'batch_normalization.*LayerNormalization"):
+        gradients_of_penalty(normalized, np.asarray(x), training=True)
+    inputs = Input((4,))
+    for model, name in (
+        (Model(inputs, ops.sum(layers.Dense(3)(inputs), axis=-1)), "array_function"),
+        (Model(inputs, layers.Lambda(lambda t: np.tanh(t), name="own")(inputs)), "own"),
+    ):
+        with pytest.raises(NotDifferentiableError, match=f"not known for layer '{name}.*computes in Python"):
+            gradients_of_penalty(Sequential([Input((4,)), layers.Dense(4), model]), np.asarray(x))
+    with GradientTape() as outer:
+        outer.watch(x)
+        y = ops.gelu(x)
+        with pytest.raises(NotDifferentiableError, match="not known for the activation gelu"), GradientTape() as inner:
+            inner.gradient(y, x)
+    model = smooth()
+    with GradientTape() as outer:
+        with GradientTape() as inner:
+            error = losses.MeanSquaredError()(np.zeros((4, 1)), model(x))
+        with pytest.raises(NotDifferentiableError, match="not known for the loss mean_squared_error"):
+            inner.gradient(error, model.trainable_variables)
+        with GradientTape() as middle:
+            middle.watch(x)
+            with GradientTape() as inner:
+                inner.watch(x)
+                y = ops.sum(model(x))
+            first = ops.sum(inner.gradient(y, x) ** 2)
+        with pytest.raises(NotDifferentiableError, match="gradients of gradients of a model"):
+            middle.gradient(first, x)
+    assert outer is not None
+
+
+class WGAN(cnncore.Model):
+    """The model of Keras' guide "Wasserstein GAN with gradient penalty", for vectors in the place of images."""
+
+    def __init__(self, discriminator, generator, latent_dim, discriminator_extra_steps=2, gp_weight=10.0):
+        super().__init__()
+        self.discriminator, self.generator, self.latent_dim = discriminator, generator, latent_dim
+        self.d_steps, self.gp_weight = discriminator_extra_steps, gp_weight
+
+    def compile(self, d_optimizer, g_optimizer, d_loss_fn, g_loss_fn):
+        super().compile()
+        self.d_optimizer, self.g_optimizer = d_optimizer, g_optimizer
+        self.d_loss_fn, self.g_loss_fn = d_loss_fn, g_loss_fn
+
+    def gradient_penalty(self, batch_size, real_images, fake_images):
+        alpha = cnncore.random.uniform([batch_size, 1, 1, 1], 0.0, 1.0)
+        interpolated = real_images + alpha * (fake_images - real_images)
+        with GradientTape() as gp_tape:
+            gp_tape.watch(interpolated)
+            pred = self.discriminator(interpolated, training=True)
+        grads = gp_tape.gradient(pred, [interpolated])[0]
+        norm = ops.sqrt(ops.sum(ops.square(grads), axis=[1, 2, 3]))
+        return ops.mean((norm - 1.0) ** 2)
+
+    def train_step(self, real_images):
+        if isinstance(real_images, tuple):
+            real_images = real_images[0]
+        batch_size = ops.shape(real_images)[0]
+        for _ in range(self.d_steps):
+            latent = cnncore.random.normal(shape=(batch_size, self.latent_dim))
+            with GradientTape() as tape:
+                fake_images = self.generator(latent, training=True)
+                fake_logits = self.discriminator(fake_images, training=True)
+                real_logits = self.discriminator(real_images, training=True)
+                d_cost = self.d_loss_fn(real_img=real_logits, fake_img=fake_logits)
+                gp = self.gradient_penalty(batch_size, real_images, fake_images)
+                d_loss = d_cost + gp * self.gp_weight
+            d_gradient = tape.gradient(d_loss, self.discriminator.trainable_variables)
+            self.d_optimizer.apply_gradients(zip(d_gradient, self.discriminator.trainable_variables, strict=True))
+        latent = cnncore.random.normal(shape=(batch_size, self.latent_dim))
+        with GradientTape() as tape:
+            gen_img_logits = self.discriminator(self.generator(latent, training=True), training=True)
+            g_loss = self.g_loss_fn(gen_img_logits)
+        gen_gradient = tape.gradient(g_loss, self.generator.trainable_variables)
+        self.g_optimizer.apply_gradients(zip(gen_gradient, self.generator.trainable_variables, strict=True))
+        return {"d_loss": d_loss, "g_loss": g_loss, "gp": gp}
+
+
+def test_the_guide_on_wgan_gp():
+    discriminator = Sequential(
+        [
+            Input((8, 8, 1)),
+            layers.Conv2D(8, 3, strides=2, padding="same"),
+            layers.LeakyReLU(negative_slope=0.2),
+            layers.Dropout(0.3),
+            layers.Flatten(),
+            layers.Dropout(0.2),
+            layers.Dense(1),
+        ]
+    )
+    generator = Sequential(
+        [
+            Input((4,)),
+            layers.Dense(4 * 4 * 4, use_bias=False),
+            layers.BatchNormalization(),
+            layers.LeakyReLU(negative_slope=0.2),
+            layers.Reshape((4, 4, 4)),
+            layers.UpSampling2D(2),
+            layers.Conv2D(1, 3, padding="same", activation="tanh"),
+        ]
+    )
+    model = WGAN(discriminator, generator, latent_dim=4)
+    model.compile(
+        d_optimizer=cnncore.optimizers.Adam(0.005, beta_1=0.5, beta_2=0.9),
+        g_optimizer=cnncore.optimizers.Adam(0.001, beta_1=0.5, beta_2=0.9),
+        d_loss_fn=lambda real_img, fake_img: ops.mean(fake_img) - ops.mean(real_img),
+        g_loss_fn=lambda fake_img: -ops.mean(fake_img),
+    )
+    images = np.clip(RNG.normal(0.5, 0.2, (96, 8, 8, 1)), -1, 1).astype(np.float32)
+    history = model.fit(images, batch_size=32, epochs=8, verbose=0).history
+    assert np.isfinite(history["gp"]).all()
+    assert history["d_loss"][-1] < history["d_loss"][0]
+    assert history["gp"][-1] < 0.5  # the gradients of the discriminator have lengths near 1
