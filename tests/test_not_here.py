@@ -38,7 +38,7 @@ def test_layers_and_models_say_why():
     with pytest.raises(AttributeError, match=r"'export': `model.save` writes a file"):
         model.export("x")
     assert not hasattr(model, "export")
-    assert not hasattr(cnncore.Model, "predict_step")
+    assert not hasattr(cnncore.Model, "stateless_compute_loss")
 
 
 def test_attributes_of_users_come_first():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import cnncore
-from cnncore import Input, Model, callbacks, layers, losses, metrics
+from cnncore import Input, Model, callbacks, layers, losses, metrics, ops
 
 RNG = np.random.default_rng(2)
 X, Y = RNG.random((40, 3), np.float32), RNG.random((40, 1), np.float32)
@@ -300,3 +300,60 @@ def test_what_steps_cannot_take_or_return(x, logs, message):
     model.compile("sgd", "mse")
     with pytest.raises((TypeError, ValueError), match=message):
         model.fit(x, verbose=0)
+
+
+# --- predict_step ---------------------------------------------------------------------------------------------------
+
+
+class Classes(cnncore.Model):
+    """Predicts classes and their probabilities, and counts its steps."""
+
+    steps = 0
+
+    def predict_step(self, data):
+        self.steps += 1
+        y = super().predict_step(data)
+        return {"class": np.argmax(y, axis=-1), "p": ops.max(y, axis=-1)}
+
+
+def test_predict_calls_predict_step():
+    x = Input((6,))
+    model = Classes(x, layers.Dense(3, activation="softmax")(layers.Dropout(0.5)(x)))
+    values = np.random.default_rng(0).normal(size=(50, 6)).astype(np.float32)
+    expected = np.asarray(model(values))
+    seen = []
+    hooks = cnncore.callbacks.LambdaCallback(on_predict_batch_end=lambda index, logs: seen.append(logs["outputs"]))
+    found = model.predict(values, batch_size=20, verbose=0, callbacks=[hooks])
+    assert model.steps == 3
+    assert [len(outputs["p"]) for outputs in seen] == [20, 20, 10]
+    np.testing.assert_array_equal(found["class"], expected.argmax(axis=-1))
+    np.testing.assert_allclose(found["p"], expected.max(axis=-1), rtol=1e-6)
+    np.testing.assert_allclose(model.predict_on_batch(values)["p"], found["p"], rtol=1e-6)
+    assert model.steps == 4
+    np.testing.assert_array_equal(model.predict(zip([values], [values], strict=True))["class"], found["class"])
+    assert len(model.predict(values, batch_size=10, steps=2)["p"]) == 20
+
+
+def test_predict_step_must_return_arrays():
+    class Wrong(cnncore.Model):
+        def predict_step(self, data):
+            return "nothing" if len(data) > 3 else 3.0
+
+    x = Input((2,))
+    model = Wrong(x, x)
+    for count in (4, 2):
+        with pytest.raises(TypeError, match=r"\[Wrong.predict_step\] expected arrays with the batch axis in front"):
+            model.predict(np.ones((count, 2)))
+
+
+def test_functions_of_one_step():
+    x = Input((2,))
+    model = cnncore.Model(x, layers.Dense(1)(x))
+    model.compile("sgd", "mse")
+    batch = np.ones((4, 2), np.float32), np.ones((4, 1), np.float32)
+    np.testing.assert_array_equal(model.make_predict_function()(iter([batch])), model(batch[0]))
+    before = model.make_test_function()(iter([batch]))["loss"]
+    model.make_train_function()(iter([batch]))
+    assert model.make_test_function()(batch)["loss"] < before
+    with pytest.warns(DeprecationWarning, match="make_predict_function"):
+        model._make_predict_function()

@@ -122,6 +122,15 @@ def test_words_of_data_sets(pictures):
     assert all(type(x) is np.ndarray for x, _ in pictures.as_numpy_iterator())
 
 
+def test_data_sets_repeat(pictures):
+    assert pictures.repeat() is pictures
+    twice = pictures.take(2).repeat(2)
+    assert len(twice) == twice.cardinality() == 4
+    labels = [np.asarray(y).tolist() for _, y in twice]
+    assert labels[:2] == labels[2:]
+    assert len(pictures.repeat(3).skip(1)) == 3 * len(pictures) - 1
+
+
 def test_mistakes_with_data_sets(pictures):
     with pytest.raises(ValueError, match="buffer_size"):
         pictures.shuffle(-1)
@@ -129,8 +138,10 @@ def test_mistakes_with_data_sets(pictures):
         pictures.batch(2)
     with pytest.raises(ValueError, match="call unbatch before them"):
         pictures.map(lambda x, y: (x, y)).unbatch()
-    with pytest.raises(AttributeError, match="'repeat': fit reads the data again"):
-        pictures.repeat(2)
+    with pytest.raises(ValueError, match="count"):
+        pictures.repeat(-2)
+    with pytest.raises(AttributeError, match="'filter': choose the files and labels before"):
+        pictures.filter(len)
     with pytest.raises(AttributeError, match=r"no attribute 'nothing'$"):
         _ = pictures.nothing
 

@@ -12,6 +12,7 @@ __all__ = [
     "OLDER_LAYERS",
     "REASONS",
     "UNCALLED",
+    "WHY_UNCALLED",
     "explain_missing",
     "explain_missing_methods",
     "missing",
@@ -110,14 +111,15 @@ _LAYER_METHODS: dict[str, tuple[str, ...]] = {
 }
 
 # Methods of a model that Keras calls and this package never calls, so that a subclass must not define them.
-UNCALLED = (
-    *("predict_step", "make_train_function", "make_test_function", "make_predict_function"),
-    "stateless_compute_loss",
+UNCALLED = ("make_train_function", "make_test_function", "make_predict_function", "stateless_compute_loss")
+WHY_UNCALLED = (
+    "a step of training is one call of the C++ core. For steps of your own write `train_step`, `test_step` and "
+    "`predict_step`, for a loss of your own a `Loss`, a function or a method `compute_loss(x, y, y_pred, "
+    "sample_weight)`"
 )
 
 _MODEL_METHODS: dict[str, tuple[str, ...]] = {
-    "a step of training is one call of the C++ core. For steps of your own write `train_step` and `test_step`, for a "
-    "loss of your own a `Loss`, a function or a method `compute_loss(x, y, y_pred, sample_weight)`": UNCALLED,
+    WHY_UNCALLED: ("stateless_compute_loss",),
     "`model.save` writes a file": ("export",),
     "YAML can hold code that runs when it is read, as Keras found: `to_json` describes a model": ("to_yaml",),
     "`get_weights` and `set_weights` exchange the weights, `copy.deepcopy` copies a model": (

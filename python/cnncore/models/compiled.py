@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cnncore import _checks, losses, optimizers
-from cnncore._not_here import UNCALLED, why_not_here
+from cnncore._not_here import UNCALLED, WHY_UNCALLED
 from cnncore._structure import flatten
 from cnncore.models.compile_plan import Plan, keras_2_order
 from cnncore.models.frozen import note_compile
@@ -92,9 +92,9 @@ class Compiled(Structure):
 
     def _refuse_methods_of_keras(self) -> None:
         for name in UNCALLED:
-            if hasattr(type(self), name):
-                reason = why_not_here("Model", name)
-                raise TypeError(f"[compile] {type(self).__name__}.{name} would never be called: {reason}.")
+            defined = (cls for cls in type(self).__mro__ if not cls.__module__.startswith("cnncore."))
+            if any(name in vars(cls) for cls in defined):
+                raise TypeError(f"[compile] {type(self).__name__}.{name} would never be called: {WHY_UNCALLED}.")
 
     @property
     def compiled(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cnncore._structure import pack_like, without_list_of_one
+from cnncore._structure import flatten, pack_like, without_list_of_one
 from cnncore.callbacks import Callback, CallbackList
 from cnncore.callbacks.progress import make_progress
 from cnncore.models import loop
@@ -132,10 +132,20 @@ class Inference(OwnFit):
         numpy.ndarray of float32, shape (samples, *output_shape)
             For several outputs, arrays in a list or dict like the model's outputs.
         """
-        if callbacks is None and steps is None and verbose in ("auto", 0, 2) and self._is_one_slice(x, batch_size):
+        by_steps = self._predicts_itself
+        if (
+            callbacks is None
+            and steps is None
+            and not by_steps
+            and verbose in ("auto", 0, 2)
+            and self._is_one_slice(x, batch_size)
+        ):
             return self.predict_on_batch(x)
         owner = "predict"
         progress = make_progress(verbose, owner) if verbose != 2 else []
+        if by_steps:
+            hooks = CallbackList(callbacks, model=self, progress=progress, owner=owner, verbose=verbose, epochs=1)
+            return self._predict_by_steps(x, batch_size, steps, hooks)
         source = self._prediction_data(x, batch_size, steps)
         hooks = CallbackList(
             callbacks, model=self, progress=progress, owner=owner, verbose=verbose, epochs=1, steps=source.steps
@@ -150,6 +160,8 @@ class Inference(OwnFit):
 
     def predict_on_batch(self, x: Any) -> Any:
         """Outputs for one batch, in the shortest time: :meth:`predict` without dividing the batch."""
+        if self._predicts_itself:
+            return self._predict_by_steps(x, max(len(flatten(x)[0]), 1), None, CallbackList())
         if type(x) is np.ndarray and x.size and self.built:
             try:
                 lowered = self._lowered_for_use()

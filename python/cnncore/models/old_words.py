@@ -53,6 +53,11 @@ class OldWords:
         values = np.asarray(self.predict(x, batch_size=batch_size, verbose=verbose))  # type: ignore[attr-defined]
         return values.argmax(axis=-1) if values.ndim > 1 and values.shape[-1] > 1 else (values > 0.5).astype(np.int32)
 
+    def _make_predict_function(self) -> Any:
+        """A method of Keras 2 that scripts call before threads use a model, which is not needed here."""
+        _warn("_make_predict_function()", "make_predict_function()")
+        return self.make_predict_function()  # type: ignore[attr-defined]
+
     def predict_proba(self, x: Any, batch_size: int | None = None, verbose: str | int = 0) -> Any:
         """Keras 2's name of ``predict`` for classifiers."""
         _warn("predict_proba", "predict")

@@ -1,14 +1,15 @@
-"""``fit`` and ``evaluate`` of classes that define ``train_step`` or ``test_step``."""
+"""``fit``, ``evaluate`` and ``predict`` of classes that define their own steps."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from cnncore import _checks
 from cnncore.callbacks import CallbackList, History
 from cnncore.models.interrupts import terminate_like_interrupt
 from cnncore.models.loop import Validation
-from cnncore.models.own_loop import OwnLoop, RawData, evaluate_by_steps
+from cnncore.models.own_loop import OwnLoop, RawData, evaluate_by_steps, predict_by_steps
 from cnncore.models.own_steps import OwnSteps
 from cnncore.models.preparation import checked_frequency
 from cnncore.models.sources import is_stream, unpack
@@ -88,3 +89,28 @@ class OwnFit(OwnSteps):
         self._require_compiled("evaluate")
         with hooks:
             return evaluate_by_steps(self, RawData(data, batch_size, "evaluate", steps), hooks)
+
+    def _predict_by_steps(self, x: Any, batch_size: int | None, steps: int | None, hooks: CallbackList) -> Any:
+        """Predict by :meth:`predict_step`."""
+        with hooks:
+            return predict_by_steps(self, RawData((x, None, None), batch_size, "predict", steps), hooks)
+
+    # --- functions that run one step --------------------------------------------------------------------------------
+    def make_train_function(self, force: bool = False) -> Callable[[Any], Any]:
+        """A function that takes an iterator over batches, and calls :meth:`train_step` with the next one.
+
+        ``force`` is accepted for compatibility with Keras.
+        """
+        return lambda data: self.train_step(_next_of(data))
+
+    def make_test_function(self, force: bool = False) -> Callable[[Any], Any]:
+        """The same for :meth:`test_step`."""
+        return lambda data: self.test_step(_next_of(data))
+
+    def make_predict_function(self, force: bool = False) -> Callable[[Any], Any]:
+        """The same for :meth:`predict_step`. It need not be called before threads use a model."""
+        return lambda data: self.predict_step(_next_of(data))
+
+
+def _next_of(data: Any) -> Any:
+    return next(data) if hasattr(data, "__next__") else data

@@ -1,4 +1,4 @@
-"""The loops of ``fit`` and ``evaluate`` for classes that define ``train_step`` or ``test_step``."""
+"""The loops of ``fit``, ``evaluate`` and ``predict`` for classes that define their own steps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from cnncore import _checks
 from cnncore._random import generator
-from cnncore._structure import flatten, map_structure
+from cnncore._structure import flatten, map_structure, pack_like
 from cnncore.callbacks import CallbackList
 from cnncore.callbacks.old_names import NamedValues
 from cnncore.differentiation import Array
@@ -20,7 +20,7 @@ from cnncore.models.own_steps import plain_logs
 from cnncore.models.sources import is_stream, unpack
 from cnncore.models.streams import StreamSource
 
-__all__ = ["OwnLoop", "RawData", "evaluate_by_steps", "one_step"]
+__all__ = ["OwnLoop", "RawData", "evaluate_by_steps", "one_step", "predict_by_steps"]
 
 
 class RawData:
@@ -194,6 +194,27 @@ def evaluate_by_steps(model: Any, data: RawData, hooks: CallbackList) -> dict[st
         hooks.on_test_batch_end(index, dict(logs))
     hooks.on_test_end(logs)
     return logs
+
+
+def predict_by_steps(model: Any, data: RawData, hooks: CallbackList) -> Any:
+    """The results of ``model.predict_step`` for all batches, joined along their first axes."""
+    owner = f"{type(model).__name__}.predict_step"
+    hooks.on_predict_begin()
+    parts: list[list[np.ndarray]] = []
+    first: Any = None
+    for index, batch in enumerate(data.epoch(0, None)):
+        hooks.on_predict_batch_begin(index)
+        result = model.predict_step(batch)
+        first = result if first is None else first
+        leaves = [np.asarray(leaf) for leaf in flatten(result)]
+        if any(leaf.ndim == 0 or leaf.dtype.kind not in "fiub" for leaf in leaves):
+            raise TypeError(f"[{owner}] expected arrays with the batch axis in front. Received: {result!r:.80}")
+        parts.append(leaves)
+        hooks.on_predict_batch_end(index, {"outputs": result})
+    hooks.on_predict_end()
+    if len({tuple(leaf.shape[1:] for leaf in leaves) for leaves in parts}) > 1:
+        raise ValueError(f"[{owner}] expected results of one shape for all batches, since they become one array.")
+    return pack_like(first, [np.concatenate(arrays) for arrays in zip(*parts, strict=True)])
 
 
 def one_step(model: Any, step: str, data: tuple[Any, Any, Any], class_weight: Any = None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Steps of training and of evaluation that a class may define: ``train_step`` and ``test_step``."""
+"""Steps that a class may define: ``train_step``, ``test_step`` and ``predict_step``."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class OwnSteps(Measuring):
     """The part of a model with the steps that a subclass may replace.
 
     ``fit`` calls ``train_step`` for each batch if a subclass has one of these methods, and ``evaluate`` calls
-    ``test_step`` if a subclass has that or ``compute_metrics``. Otherwise the core makes each step in one call, which
-    is faster.
+    ``test_step`` if a subclass has that or ``compute_metrics``. ``predict`` calls ``predict_step`` if a subclass has
+    that. Otherwise the core makes each step in one call, which is faster.
     """
 
     _loss_mean: metrics_module.Mean | None = None
@@ -39,6 +39,11 @@ class OwnSteps(Measuring):
     def _tests_itself(self) -> bool:
         """Whether ``evaluate`` calls :meth:`test_step`."""
         return self._replaces("test_step", "compute_metrics")
+
+    @property
+    def _predicts_itself(self) -> bool:
+        """Whether ``predict`` calls :meth:`predict_step`."""
+        return type(self).predict_step is not OwnSteps.predict_step
 
     def _replaces(self, *names: str) -> bool:
         return any(getattr(type(self), name) is not getattr(OwnSteps, name) for name in names)
@@ -80,16 +85,30 @@ class OwnSteps(Measuring):
             loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight)
         variables = self.trainable_variables
         self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
-        self._loss_tracker.update_state(float(loss), sample_weight=len(flatten(x)[0]))
-        return self.compute_metrics(x, y, y_pred, sample_weight)
+        return self._logs_of(loss, x, y, y_pred, sample_weight)
 
     def test_step(self, data: Any) -> dict[str, Any]:
         """Loss and metrics of one batch; ``data`` and result as for :meth:`train_step`."""
         x, y, sample_weight = unpack(data, "test_step")
         y_pred = self(x, training=False)  # type: ignore[operator]
         loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=False)
-        self._loss_tracker.update_state(float(loss), sample_weight=len(flatten(x)[0]))
-        return self.compute_metrics(x, y, y_pred, sample_weight)
+        return self._logs_of(loss, x, y, y_pred, sample_weight)
+
+    def predict_step(self, data: Any) -> Any:
+        """Predictions for one batch: an array, or a list, tuple or dict of arrays. ``data`` as for :meth:`train_step`.
+
+        Examples
+        --------
+        >>> import cnncore
+        >>> class Classifier(cnncore.Model):
+        ...     def predict_step(self, data):
+        ...         return np.argmax(super().predict_step(data), axis=-1)
+        >>> x = cnncore.Input((3,))
+        >>> Classifier(x, x).predict(np.eye(3), verbose=0)
+        array([0, 1, 2])
+        """
+        x, _, _ = unpack(data, "predict_step")
+        return self(x, training=False)  # type: ignore[operator]
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
         """Update the metrics of ``compile`` with a batch, and return the result of :meth:`get_metrics_result`."""
@@ -136,6 +155,12 @@ class OwnSteps(Measuring):
             loss = loss + penalty
         self._loss_tracker.update_state(float(loss), sample_weight=len(flatten(y)[0]))
         return loss
+
+    def _logs_of(self, loss: Any, x: Any, y: Any, y_pred: Any, sample_weight: Any) -> dict[str, Any]:
+        if not self._trains_itself:  # a script calls a step of a model that has none of its own
+            return {"loss": float(loss), **self.compute_metrics(x, y, y_pred, sample_weight)}
+        self._loss_tracker.update_state(float(loss), sample_weight=len(flatten(x)[0]))
+        return self.compute_metrics(x, y, y_pred, sample_weight)
 
     # --- details ----------------------------------------------------------------------------------------------------
     def prepare_optimizer(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -18,7 +18,6 @@ __all__ = ["BatchedPictures"]
 D = TypeVar("D", bound="BatchedPictures")
 
 _NOT_HERE = {
-    "repeat": "fit reads the data again in each epoch, and more often if steps_per_epoch asks for more batches",
     "filter": "choose the files and labels before, or write a PyDataset",
     "concatenate": "write a PyDataset whose __getitem__ takes a batch from one data set or the other",
     "apply": "map applies a function to each batch",
@@ -34,7 +33,7 @@ class BatchedPictures(PyDataset):
     _shuffle_seed: int | None
     _cache: dict[int, np.ndarray] | None
     _functions: list[Callable[..., Any]]
-    _batches: range | None
+    _batches: Sequence[int] | None
     _order: np.ndarray
     _new_order: Callable[[], np.ndarray]
 
@@ -47,7 +46,7 @@ class BatchedPictures(PyDataset):
         self._cache = {}
         return self
 
-    def _all_batches(self) -> range:
+    def _all_batches(self) -> Sequence[int]:
         return range(len(self)) if self._batches is None else self._batches
 
     def take(self: D, count: int) -> D:
@@ -61,6 +60,18 @@ class BatchedPictures(PyDataset):
         """A data set without the first ``count`` batches of each epoch."""
         other = copy.copy(self)
         other._batches = self._all_batches()[_checks.integer(count, "count", "ImageDataset.skip", minimum=0) :]
+        return other
+
+    def repeat(self: D, count: int | None = None) -> D:
+        """A data set whose epochs have the batches ``count`` times, in the same order.
+
+        Without a number, or with -1, it is this data set itself: ``fit`` reads the data again in each epoch, and more
+        often if ``steps_per_epoch`` asks for more batches.
+        """
+        if count is None or _checks.integer(count, "count", "ImageDataset.repeat", minimum=-1) == -1:
+            return self
+        other = copy.copy(self)
+        other._batches = list(self._all_batches()) * count
         return other
 
     def shuffle(self: D, buffer_size: Any = None, seed: Any = None, reshuffle_each_iteration: Any = None) -> D:
@@ -113,8 +124,8 @@ class BatchedPictures(PyDataset):
     def _regrouped(self: D, batch_size: int | None, owner: str) -> D:
         if self._functions or self._batches is not None:
             raise ValueError(
-                f"[{type(self).__name__}.{owner}] expected a data set that map, take and skip were not called on: call "
-                f"{owner} before them."
+                f"[{type(self).__name__}.{owner}] expected a data set that map, take, skip and repeat were not called "
+                f"on: call {owner} before them."
             )
         other = copy.copy(self)
         other.batch_size = batch_size

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -167,7 +167,9 @@ class ImageDataset(BatchedPictures):
         self._shuffle_seed, self._epoch = shuffle_seed, 0
         self._cache: dict[int, np.ndarray] | None = None
         self._functions: list[Callable[..., Any]] = []
-        self._batches: range | None = None  # the numbers of the batches that `take` and `skip` left; None means all
+        self._batches: Sequence[int] | None = (
+            None  # the numbers of the batches that `take` and `skip` left; None means all
+        )
         self._order = self._new_order()
 
     def _new_order(self) -> np.ndarray:
