@@ -172,7 +172,7 @@ void check_group(const Kernels& k, int64_t samples, const GroupNorm& op, Random&
 TEST_CASE("batch normalization, in two parts") {
   for_each_isa([](const Kernels& k) {
     Random random(71);
-    for (const int64_t channels : {1, 3, 8, 15, 16, 17, 33, 64, 257, 300})
+    for (const int64_t channels : {1, 3, 8, 15, 16, 17, 33, 64, 128, 145, 257, 300})
       for (const int64_t rows : {2, 3, 64, 70, 500}) check_batch(k, rows, channels, random.coin(), random);
   });
 }

@@ -75,6 +75,9 @@ class BatchNormalizationStep : public Step {
         k_(context.kernels) {}
 
   bool whole_batch() const override { return true; }
+  // The statistics of a call are combined with those before in double precision, which would take longer than all else
+  // if a call had a single row.
+  int64_t group() const override { return std::max<int64_t>(1, kRowsTogether / rows_); }
   int64_t partial_size() const override { return BatchSums::size(channels_); }
   int64_t batch_size(int64_t) const override {
     return aligned_count<float>(BatchSums::size(channels_)) + 6 * aligned_count<float>(channels_);
@@ -142,6 +145,7 @@ class BatchNormalizationStep : public Step {
   std::string describe() const override { return m_.relu ? "batch_normalization and relu" : "batch_normalization"; }
 
  private:
+  static constexpr int64_t kRowsTogether = 16;
   enum Array { kMean, kInverse, kScale, kDyScale, kDySlope, kDyOffset };
   float* part(float* batch, Array array) const {
     return batch + aligned_count<float>(BatchSums::size(channels_)) + array * aligned_count<float>(channels_);
