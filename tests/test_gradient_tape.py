@@ -201,7 +201,7 @@ def test_targets_that_are_trained():
         loss = losses.MeanSquaredError()(model(x), np.zeros((1, 2)))
     np.testing.assert_allclose(tape.gradient(loss, model.trainable_weights)[1], [1.0, 2.0])
     with GradientTape() as tape:
-        loss = losses.KLDivergence()(model(x), np.float32([[0.5, 0.5]]))
+        loss = losses.Hinge()(model(x), np.float32([[0.5, 0.5]]))
     with pytest.raises(NotDifferentiableError, match="y_true is not known"):
         tape.gradient(loss, model.trainable_weights)
 

@@ -8,7 +8,16 @@ same way what is computed inside a ``with`` block, including calls of models.
 
 from cnncore.differentiation import arranging, compositions, elementwise, functions, places  # noqa: F401 (imported to register gradients)
 from cnncore.differentiation.array import Array, seen
-from cnncore.differentiation.state import current_recording, is_bound, is_recording_backward, leaf_of, recording_into
+from cnncore.differentiation.state import (
+    collector_of,
+    current_recording,
+    is_bound,
+    is_pulled_back,
+    is_recording_backward,
+    keeping_gradients,
+    leaf_of,
+    recording_into,
+)
 from cnncore.differentiation.tape import GradientTape
 from cnncore.differentiation.traced import NotDifferentiableError, Traced, first_order, pullback, value_of
 
@@ -17,10 +26,13 @@ __all__ = [
     "GradientTape",
     "NotDifferentiableError",
     "Traced",
+    "collector_of",
     "current_recording",
     "first_order",
     "is_bound",
+    "is_pulled_back",
     "is_recording_backward",
+    "keeping_gradients",
     "leaf_of",
     "pullback",
     "recording_into",

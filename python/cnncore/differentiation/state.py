@@ -8,10 +8,14 @@ from collections.abc import Iterator
 from typing import Any
 
 __all__ = [
+    "collector_of",
     "current_recording",
     "is_bound",
+    "is_pulled_back",
     "is_recording_backward",
+    "keeping_gradients",
     "leaf_of",
+    "must_keep_gradients",
     "recording_backward",
     "recording_into",
     "state",
@@ -23,6 +27,7 @@ class _State(threading.local):
     leaves: dict[Any, Any] | None = None
     recording: Any = None  # a Recording while a tape is open, else None
     records_backward = False  # whether a backward pass is recorded, so that gradients of its results can be computed
+    keeps_gradients = False  # whether it is an error to convert a recorded array to one that is not recorded
 
 
 state = _State()
@@ -40,6 +45,18 @@ def is_bound(weight: Any) -> bool:
     return state.leaves is not None and weight.trace_key in state.leaves
 
 
+def is_pulled_back() -> bool:
+    """Whether this thread is inside of a function that :func:`pullback` differentiates."""
+    return state.leaves is not None
+
+
+def collector_of(weight: Any) -> Any:
+    """Return the object that collects the gradients of all uses of a weight, or None if its gradient is not wanted."""
+    if state.leaves is not None:
+        return state.leaves.get(weight.trace_key)
+    return None if state.recording is None else state.recording.leaf(weight)
+
+
 def current_recording() -> Any:
     """Return the record of this thread's open tapes. It is None without tapes, and inside of :func:`pullback`."""
     return state.recording if state.leaves is None else None
@@ -48,6 +65,21 @@ def current_recording() -> Any:
 def is_recording_backward() -> bool:
     """Whether this thread records what backward passes compute."""
     return state.records_backward
+
+
+def must_keep_gradients() -> bool:
+    """Whether it is an error to convert an array that is differentiated to one that is not, as by numpy.asarray."""
+    return state.leaves is not None or state.keeps_gradients
+
+
+@contextlib.contextmanager
+def keeping_gradients() -> Iterator[None]:
+    """Make it an error in the ``with`` block to convert a recorded array to one that is not recorded."""
+    before, state.keeps_gradients = state.keeps_gradients, True
+    try:
+        yield
+    finally:
+        state.keeps_gradients = before
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from cnncore.differentiation.state import leaf_of, state
+from cnncore.differentiation.state import leaf_of, must_keep_gradients, state
 
 __all__ = [
     "NotDifferentiableError",
@@ -126,7 +126,7 @@ class Traced(NDArrayOperatorsMixin):
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
         first_order("a function that this gradient needs")
-        if state.leaves is not None:
+        if must_keep_gradients():
             raise NotDifferentiableError(
                 "The gradient would be lost if this array were converted by numpy.array or numpy.asarray: compute with "
                 "the array as it is."

@@ -9,13 +9,13 @@ import numpy as np
 
 from cnncore import _checks
 from cnncore._structure import flatten, map_structure, pack_like
-from cnncore.differentiation import current_recording, seen, value_of
+from cnncore.differentiation import seen, value_of
 from cnncore.layers.custom import NoBatchAxisError
 from cnncore.layers.function import Function
 from cnncore.layers.host_call import takes_training
 from cnncore.layers.lowering import lower
 from cnncore.layers.protocols import AnyLayer
-from cnncore.layers.recorded import record
+from cnncore.layers.recorded import is_recorded, record
 from cnncore.layers.tensor import Array, KerasTensor, hidden_calls, note_call
 
 __all__ = ["call", "prepare", "run"]
@@ -36,7 +36,7 @@ def call(layer: AnyLayer, args: tuple[Any, ...], kwargs: dict[str, Any], trainin
     if not arrays:
         raise TypeError(f'Layer "{layer.name}" expected tensors or arrays. Received: {type(x).__name__}')
     key = (tuple(array.shape[1:] for array in arrays), training, layer.trainable, _call_key([args, kwargs]))
-    if current_recording() is not None:
+    if is_recorded(layer, values):
         function = functools.partial(_function, layer, args, kwargs, None)
         return record(layer, key[::3], function, values, arrays, bool(training))
     try:

@@ -16,8 +16,11 @@ from cnncore._structure import pack_like
 from cnncore.differentiation import (
     NotDifferentiableError,
     Traced,
+    collector_of,
     current_recording,
     first_order,
+    is_bound,
+    is_pulled_back,
     is_recording_backward,
     recording_into,
     value_of,
@@ -28,7 +31,7 @@ from cnncore.layers.lowering import Lowered, Lowering
 from cnncore.layers.second_derivatives import SecondDerivatives
 from cnncore.layers.variable import Variable
 
-__all__ = ["record"]
+__all__ = ["is_recorded", "record"]
 
 _steps = itertools.count()  # numbers of calls, so that dropout draws other random numbers in each call
 _KEPT = 8  # for how many combinations of shapes a layer keeps networks
@@ -135,9 +138,9 @@ class _Call:
         self._weights = network.get_parameters()
         self._graph.replays, network.step = False, self._step
         outputs = network.forward(arrays, True)
-        recording = current_recording()
         operands = [value for value in values if isinstance(value, Traced)]
-        operands += [recording.leaf(variable) for variable, _ in self._places]
+        collectors = (collector_of(variable) for variable, _ in self._places)
+        operands += [Traced(np.empty(0)) if collector is None else collector for collector in collectors]
         use = _Use(self, operands)
         weakref.finalize(use, idle.append, self)
         everything = Traced(
@@ -261,6 +264,17 @@ def _split(flat: Any, shapes: Sequence[tuple[int, ...]]) -> list[Any]:
     sizes = [math.prod(shape) for shape in shapes]
     ends = [int(end) for end in np.cumsum(sizes)]
     return [flat[end - size : end].reshape(shape) for end, size, shape in zip(ends, sizes, shapes, strict=True)]
+
+
+def is_recorded(layer: Any, values: Sequence[Any]) -> bool:
+    """Whether a call of a layer or model on ``values`` is part of something that is being differentiated: it happens
+    while a tape is open, or inside of a function that is differentiated with respect to one of the values or weights.
+    """
+    if current_recording() is not None:
+        return True
+    return is_pulled_back() and (
+        any(isinstance(value, Traced) for value in values) or any(is_bound(weight) for weight in layer.variables)
+    )
 
 
 def record(

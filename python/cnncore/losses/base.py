@@ -13,7 +13,16 @@ from cnncore import _checks, _core
 from cnncore._checks import Float32
 from cnncore._registry import Registry, snake_case
 from cnncore._scalar import Scalar
-from cnncore.differentiation import NotDifferentiableError, Traced, first_order, pullback, seen, value_of
+from cnncore.differentiation import (
+    NotDifferentiableError,
+    Traced,
+    current_recording,
+    first_order,
+    keeping_gradients,
+    pullback,
+    seen,
+    value_of,
+)
 from cnncore.losses import targets
 
 __all__ = ["Loss", "ValueAndGradient", "registry"]
@@ -124,6 +133,11 @@ class Loss:
         """The loss inside a function that is being differentiated, or while a tape is open."""
         predictions = np.asarray(value_of(y_pred), np.float32)
         prepared = self._prepared(value_of(y_true), predictions)
+        if current_recording() is not None:
+            targets = np.reshape(y_true, prepared.shape) if isinstance(y_true, Traced) else prepared
+            losses = self._recorded(targets, y_pred)
+            if losses is not None:
+                return self._reduced_record(losses, sample_weight)
         if self.reduction in (None, "none"):
             value: Any = self._reduced(self._losses(prepared, predictions), sample_weight)
             axis, weight = (
@@ -131,6 +145,9 @@ class Loss:
                 self._fitting_weights(1.0 if sample_weight is None else sample_weight, value),
             )
             gradient = np.asarray(self.gradient(prepared, predictions), np.float32)
+
+            def share() -> Any:
+                return 1.0
 
             def spread(dy: np.ndarray) -> np.ndarray:
                 rows = dy * np.reshape(weight, weight.shape + (1,) * (dy.ndim - weight.ndim))
@@ -141,6 +158,9 @@ class Loss:
             total, gradient = self.value_and_gradient(prepared, predictions, sample_weight)
             value = np.float32(total)
 
+            def share() -> Any:
+                return self._share(self._losses(prepared, predictions), predictions, sample_weight)
+
             def spread(dy: np.ndarray) -> np.ndarray:
                 return dy
 
@@ -150,19 +170,42 @@ class Loss:
 
         def of_targets(dy: np.ndarray) -> np.ndarray:
             first_order(f"the loss {self.name}")
-            return np.reshape(self._of_targets(gradient) * spread(dy), np.shape(y_true))
+            return np.reshape(self._of_targets(prepared, predictions) * share() * spread(dy), np.shape(y_true))
 
         sources = [(y_pred, of_predictions)] if isinstance(y_pred, Traced) else []
         if isinstance(y_true, Traced):
             sources.append((y_true, of_targets))
         return Traced(value, sources)
 
-    def _of_targets(self, gradient: np.ndarray) -> np.ndarray:
-        """The gradient with respect to ``y_true``, given that with respect to ``y_pred``."""
-        raise NotDifferentiableError(
-            f"[{self.name}] the gradient with respect to y_true is not known: compute the loss with functions of "
-            "cnncore.ops, or take targets that do not depend on what is trained, as by ops.stop_gradient."
-        )
+    def _recorded(self, y_true: Any, y_pred: Any) -> Any:
+        """The losses before reduction as a tape records them, with all weights that are used, or None if the gradient
+        is computed in another way. Losses that users write without a gradient of their own are recorded.
+        """
+        if type(self).gradient is not Loss.gradient or type(self).__module__.startswith("cnncore."):
+            return None
+        with keeping_gradients():
+            return self.call(y_true, y_pred)
+
+    def _reduced_record(self, losses: Any, sample_weight: Any) -> Any:
+        values = self._checked(value_of(losses), value_of(losses))
+        if sample_weight is not None:
+            weights = self._fitting_weights(sample_weight, values)
+            losses = losses * weights.reshape(weights.shape + (1,) * (values.ndim - weights.ndim))
+        if self.reduction in (None, "none"):
+            return losses
+        divisor = self._divisor(values, sample_weight)
+        return np.sum(losses) * np.float32(1 / divisor if divisor else 0.0)
+
+    def _of_targets(self, y_true: np.ndarray, y_pred: Float32) -> np.ndarray:
+        """The derivative of ``call(y_true, y_pred).sum()`` with respect to ``y_true``."""
+        try:
+            losses, back = pullback(lambda y: self.call(y, y_pred), [np.asarray(y_true, np.float32)])
+        except NotDifferentiableError as error:
+            raise NotDifferentiableError(
+                f"[{self.name}] the gradient with respect to y_true is not known: compute the loss with functions of "
+                "cnncore.ops, or take targets that do not depend on what is trained, as by ops.stop_gradient."
+            ) from error
+        return np.asarray(back(np.ones(losses.shape, np.float32))[0])
 
     def prepare_targets(self, y: ArrayLike, output_shape: tuple[int, ...]) -> np.ndarray:
         """Check the targets, and convert them to the array that the loss computes with.
@@ -220,17 +263,22 @@ class Loss:
             raise ValueError(
                 f"[{self.name}] expected a gradient of y_pred's shape {y_pred.shape}. Received: {gradient.shape}"
             )
+        share = self._share(losses, y_pred, sample_weight)
+        return float(self._reduced(losses, sample_weight)), np.require(gradient * share, np.float32, "C")
+
+    def _share(self, losses: np.ndarray, y_pred: Float32, sample_weight: ArrayLike | None) -> np.ndarray:
+        """How much each loss counts in the reduced loss, in an array that can be multiplied by the gradient."""
         divisor = self._divisor(losses, sample_weight)
         share = np.asarray(1 / divisor if divisor else 0.0)
-        if sample_weight is not None:
-            weights = self._fitting_weights(sample_weight, losses)
-            if weights.shape != y_pred.shape[: weights.ndim]:
-                raise ValueError(
-                    f"[{self.name}] expected sample_weight of shape {losses.shape[:1]}, one for each sample, since the "
-                    f"losses have other axes than y_pred. Received: sample_weight.shape={weights.shape}"
-                )
-            share = share * weights.reshape(weights.shape + (1,) * (y_pred.ndim - weights.ndim))
-        return float(self._reduced(losses, sample_weight)), np.require(gradient * share, np.float32, "C")
+        if sample_weight is None:
+            return share
+        weights = self._fitting_weights(sample_weight, losses)
+        if weights.shape != y_pred.shape[: weights.ndim]:
+            raise ValueError(
+                f"[{self.name}] expected sample_weight of shape {losses.shape[:1]}, one for each sample, since the "
+                f"losses have other axes than y_pred. Received: sample_weight.shape={weights.shape}"
+            )
+        return np.asarray(share * weights.reshape(weights.shape + (1,) * (y_pred.ndim - weights.ndim)))
 
     def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor, ready for JSON."""

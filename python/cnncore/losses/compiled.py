@@ -14,6 +14,7 @@ from cnncore.differentiation import Traced, seen
 from cnncore.layers.tensor import KerasTensor, loss_of_tensors
 from cnncore.losses import targets
 from cnncore.losses.base import Loss, ValueAndGradient
+from cnncore.losses.target_gradients import OF_TARGETS
 
 __all__ = ["CompiledLoss"]
 
@@ -79,8 +80,13 @@ class CompiledLoss(Loss):
         value, gradient = self._core.value_and_gradient(y, last, self._weights(sample_weight, last))
         return value, self._back(gradient)
 
-    def _of_targets(self, gradient: np.ndarray) -> np.ndarray:
-        return -gradient if self.kind in _OF_DIFFERENCES else super()._of_targets(gradient)
+    def _of_targets(self, y_true: np.ndarray, y_pred: Float32) -> np.ndarray:
+        if self.kind in _OF_DIFFERENCES:
+            return -self.gradient(y_true, y_pred)
+        if self.kind not in OF_TARGETS:
+            return super()._of_targets(y_true, y_pred)
+        y, last = self._last(y_true, y_pred)
+        return self._back(np.asarray(OF_TARGETS[self.kind](y, last, self), np.float32))
 
     def core(self, output_shape: tuple[int, ...]) -> _core.Loss | ValueAndGradient:
         python = super().core(output_shape)

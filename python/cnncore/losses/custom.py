@@ -9,7 +9,7 @@ import numpy as np
 
 from cnncore._checks import Float32
 from cnncore._custom_objects import function_name, named_function
-from cnncore.differentiation import NotDifferentiableError, pullback
+from cnncore.differentiation import NotDifferentiableError, keeping_gradients, pullback
 from cnncore.losses.base import Loss, registry
 
 __all__ = ["FunctionLoss"]
@@ -80,6 +80,11 @@ class FunctionLoss(Loss):
 
     def __repr__(self) -> str:
         return f"FunctionLoss({self.name})"
+
+    def _recorded(self, y_true: Any, y_pred: Any) -> Any:
+        with keeping_gradients():
+            result = self.function(y_true, y_pred)
+        return None if isinstance(result, tuple) else result
 
     def _losses_and_gradient(self, y_true: np.ndarray, y_pred: Float32) -> tuple[np.ndarray, np.ndarray]:
         result = self.function(y_true, y_pred)

@@ -61,6 +61,11 @@ class Plan:
             )
         return result
 
+    def losses_of_user(self) -> list[Any]:
+        """The functions and objects of classes that a user wrote, among the losses."""
+        given = [getattr(loss, "function", loss) for loss in _leaves(self.loss) if loss is not None]
+        return [loss for loss in given if not type(loss).__module__.startswith("cnncore.")]
+
     def get_config(self) -> dict[str, Any]:
         """The arguments, ready for JSON; ValueError if one of them cannot be described."""
         config: dict[str, Any] = {"loss": _map(_described_loss, self.loss)}

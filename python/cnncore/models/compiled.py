@@ -184,11 +184,8 @@ class Compiled(Structure):
         return type(self).compute_loss is not Compiled.compute_loss
 
     def _with_own_loss(self, outputs: list[Output]) -> list[Output]:
-        if len(outputs) != 1:
-            raise ValueError(
-                f"[compile] expected a model with one output, because its class defines compute_loss. Received: "
-                f"{len(outputs)} outputs; write a loss for each of them, or add_loss in call"
-            )
+        if len(outputs) != 1:  # then `train_step` calls it
+            return outputs
         return [outputs[0]._replace(loss=ModelLoss(self, outputs[0].loss))]
 
     def compute_loss(

@@ -132,6 +132,7 @@ class Fitting(OwnFit):
         (3, True)
         """
         epochs = fit_arguments(old_words, epochs)
+        self._learn_outputs(x, "fit")
         if not self._trains_itself:
             self._require_loss("fit")
         first = _checks.integer(initial_epoch, "initial_epoch", "fit", minimum=0)
@@ -202,6 +203,7 @@ class Fitting(OwnFit):
         """
         owner = "train_on_batch"
         check_reset(reset_metrics, owner)
+        self._learn_outputs(x, owner)
         if self._trains_itself:
             return as_keras_result(one_step(self, "train_step", (x, y, sample_weight), class_weight), return_dict)
         self._require_loss(owner)

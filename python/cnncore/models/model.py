@@ -18,11 +18,12 @@ from cnncore._naming import unique_name
 from cnncore._not_here import explain_missing_methods
 from cnncore._random import next_seed
 from cnncore._structure import map_structure, pack_like, without_list_of_one
-from cnncore.differentiation import current_recording, seen, value_of
+from cnncore.differentiation import seen, value_of
 from cnncore.layers import custom, eager
 from cnncore.layers.base import Layer, registry
 from cnncore.layers.function import Function
 from cnncore.layers.input_layer import Input, InputLayer
+from cnncore.layers.recorded import is_recorded
 from cnncore.layers.tensor import KerasTensor, Node, is_symbolic, visible_calls
 from cnncore.models.arrange import arrange, as_arrays, fitting, map_shapes
 from cnncore.models.described import Described
@@ -230,7 +231,7 @@ class Model(Described, OtherSizes, Trainer, Stored, Networked, Layer):
         graph = self._used_function
         values = [seen(x) for x in arrange(graph.inputs, self.input_names, args[0], self.name)]
         arrays = [fitting(value_of(x), tensor, self.name) for x, tensor in zip(values, graph.input_list, strict=True)]
-        if current_recording() is not None:
+        if is_recorded(self, values):
             return without_list_of_one(recorded_call(self, values, arrays, training))
         arrays = self.changed_images(arrays, training)
         return without_list_of_one(eager.run(self._network_for_use(), arrays, bool(training), graph.outputs))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from typing import Any
 
@@ -11,9 +12,10 @@ from cnncore import metrics as metrics_module
 from cnncore._structure import flatten
 from cnncore.differentiation import GradientTape
 from cnncore.models.compiled import each
+from cnncore.models.loss_weights import uses_weights
 from cnncore.models.measuring import Measuring
 from cnncore.models.signature import Output
-from cnncore.models.sources import unpack
+from cnncore.models.sources import is_stream, unpack
 
 __all__ = ["OwnSteps", "plain_logs"]
 
@@ -22,8 +24,9 @@ class OwnSteps(Measuring):
     """The part of a model with the steps that a subclass may replace.
 
     ``fit`` calls ``train_step`` for each batch if a subclass has one of these methods, and ``evaluate`` calls
-    ``test_step`` if a subclass has that or ``compute_metrics``. ``predict`` calls ``predict_step`` if a subclass has
-    that. Otherwise the core makes each step in one call, which is faster.
+    ``test_step`` if a subclass has that or ``compute_metrics``. Both are also called if the loss computes with weights
+    of the model (:mod:`cnncore.models.loss_weights`). ``predict`` calls ``predict_step`` if a subclass has that.
+    Otherwise the core makes each step in one call, which is faster.
     """
 
     _loss_mean: metrics_module.Mean | None = None
@@ -38,7 +41,21 @@ class OwnSteps(Measuring):
     @property
     def _tests_itself(self) -> bool:
         """Whether ``evaluate`` calls :meth:`test_step`."""
-        return self._replaces("test_step", "compute_metrics")
+        return self._replaces("test_step", "compute_metrics") or self._loss_needs_a_tape()
+
+    def _loss_needs_a_tape(self) -> bool:
+        """Whether the core cannot train with a loss that the user wrote, because the loss computes with weights of the
+        model, or because a ``compute_loss`` computes with several outputs.
+        """
+        plan = self._plan
+        if plan is None:
+            return False
+        if self._says_its_loss:
+            function = self._known_function()
+            if function is not None and len(function.output_list) > 1:
+                return True
+            return uses_weights(self, plan, [self.compute_loss, *plan.losses_of_user()])
+        return uses_weights(self, plan, plan.losses_of_user())
 
     @property
     def _predicts_itself(self) -> bool:
@@ -47,6 +64,12 @@ class OwnSteps(Measuring):
 
     def _replaces(self, *names: str) -> bool:
         return any(getattr(type(self), name) is not getattr(OwnSteps, name) for name in names)
+
+    def _learn_outputs(self, x: Any, owner: str) -> None:
+        """Build a model whose class defines ``compute_loss`` for arrays ``x``: its outputs say how it is trained."""
+        has_own_steps = self._replaces("train_step", "test_step", "compute_metrics")
+        if self._says_its_loss and not has_own_steps and not self._is_graph_known and not is_stream(x, owner):
+            self._build_for(x)
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """Update the weights once. A subclass may define another way to do it.
@@ -91,7 +114,11 @@ class OwnSteps(Measuring):
         """Loss and metrics of one batch; ``data`` and result as for :meth:`train_step`."""
         x, y, sample_weight = unpack(data, "test_step")
         y_pred = self(x, training=False)  # type: ignore[operator]
-        loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=False)
+        parameters = inspect.signature(self.compute_loss).parameters  # that of a subclass may not have `training`
+        takes_training = "training" in parameters or any(item.kind is item.VAR_KEYWORD for item in parameters.values())
+        loss = self.compute_loss(
+            x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, **({"training": False} if takes_training else {})
+        )
         return self._logs_of(loss, x, y, y_pred, sample_weight)
 
     def predict_step(self, data: Any) -> Any:
