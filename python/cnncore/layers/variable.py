@@ -10,7 +10,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import ArrayLike
 
 from cnncore import _checks, _core
-from cnncore.differentiation import NotDifferentiableError, is_bound, leaf_of
+from cnncore.differentiation import Array, NotDifferentiableError, is_bound, leaf_of
 from cnncore.initializers import Initializer
 from cnncore.layers.tensor import KerasTensor, NotTraceableError, is_followed
 
@@ -122,6 +122,18 @@ class Variable(NDArrayOperatorsMixin):
         """A copy of the values."""
         self._keep_gradient()
         return np.asarray(self._layer.parameters.read(self._index))
+
+    def as_operand(self) -> Any:
+        """What takes the place of this weight in a computation: an array of its present values, or what stands for it
+        in the computation that is being differentiated.
+
+        Raises
+        ------
+        NotTraceableError
+            While the ``call`` of a layer runs with symbolic tensors.
+        """
+        leaf = leaf_of(self)
+        return self.numpy().view(Array) if leaf is None else leaf
 
     def assign(self, value: ArrayLike) -> None:
         """Replace the values.

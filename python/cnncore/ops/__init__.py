@@ -26,7 +26,7 @@ become infinite when they are rounded.
 The ops replace numbers below 1.2e-38 in magnitude (denormals) by zero, since processors compute slowly with them. So a
 gradient that small becomes zero, for example in :func:`max_pool2d_backward`, while PyTorch keeps it.
 
-Names of ``keras.ops`` that NumPy also has, such as ``ops.mean`` and ``ops.square``, are the NumPy functions.
+Names of ``keras.ops`` that NumPy also has, such as ``ops.mean`` and ``ops.square``, call the NumPy functions.
 """
 
 from __future__ import annotations

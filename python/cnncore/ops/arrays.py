@@ -51,25 +51,48 @@ NUMPY_NAMES = (
 
 @functools.cache
 def numpy_function(name: str) -> Callable[..., Any]:
-    """Return NumPy's function of that name. If it takes several axes, it also takes them as a list, as in Keras."""
+    """Return NumPy's function of that name, whose results a tape can watch (:class:`~cnncore.differentiation.Array`).
+
+    If it takes several axes, it also takes them as a list, as in Keras.
+    """
     function: Callable[..., Any] = getattr(np, name)
-    if name not in _WITH_AXES:
-        return function
+    takes_axes = name in _WITH_AXES
 
     @functools.wraps(function)
-    def with_axes(x: Any, axis: Any = None, *args: Any, **kwargs: Any) -> Any:
-        return function(x, tuple(axis) if isinstance(axis, list) else axis, *args, **kwargs)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        if takes_axes:
+            args, kwargs = _axes_as_tuple(args, kwargs)
+        return _watchable(function(*args, **kwargs))
 
-    return with_axes
+    return called
+
+
+def _axes_as_tuple(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    if len(args) > 1 and isinstance(args[1], list):
+        return (args[0], tuple(args[1]), *args[2:]), kwargs
+    return (args, {**kwargs, "axis": tuple(kwargs["axis"])}) if isinstance(kwargs.get("axis"), list) else (args, kwargs)
+
+
+def _watchable(result: Any) -> Any:
+    """Return a plain NumPy array as one that a tape can watch, and anything else as it is."""
+    return result.view(Array) if type(result) is np.ndarray else result
 
 
 def cast(x: Any, dtype: DTypeLike) -> Any:
     """Convert ``x`` to an array of the type ``dtype``."""
-    return (x if hasattr(x, "astype") else np.asarray(x)).astype(dtype)
+    if hasattr(type(x), "as_operand"):  # a weight
+        x = x.as_operand()
+    return _watchable((x if hasattr(x, "astype") else np.asarray(x)).astype(dtype))
 
 
 def convert_to_tensor(x: Any, dtype: DTypeLike | None = None) -> Any:
-    """Convert ``x`` to an array, of the type ``dtype`` if one is given. Symbolic tensors are returned as they are."""
+    """Convert ``x`` to an array, of the type ``dtype`` if one is given.
+
+    Symbolic tensors are returned as they are. A weight becomes an array of its present values, through which gradients
+    of the weight pass.
+    """
+    if hasattr(type(x), "as_operand"):  # a weight
+        x = x.as_operand()
     if hasattr(x, "activated") and dtype in (None, "float32", np.float32):  # a symbolic tensor
         return x
     array = x if isinstance(x, (Traced, Array)) else np.asarray(x).view(Array)
