@@ -72,7 +72,7 @@ void skip_pixels(const GemmSkipArgs& a, const SkipBlock& b, int64_t p) {
     const auto add_term = [&](int i) {
       const int k = __builtin_ctzll(left[i]);
       left[i] &= left[i] - 1;
-      const Vec factor = set1(x[i][k]);
+      const Vec factor = set1_at(x[i] + k);
       CNNCORE_UNROLL
       for (int v = 0; v < kSkipVectors; ++v)
         acc[i][v] = fmadd(factor, load(w + k * kSkipColumns + v * kWidth), acc[i][v]);

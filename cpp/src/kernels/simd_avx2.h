@@ -14,6 +14,7 @@ inline __m256i first_lanes(int n) { return _mm256_loadu_si256(reinterpret_cast<c
 
 inline Vec zero() { return _mm256_setzero_ps(); }
 inline Vec set1(float a) { return _mm256_set1_ps(a); }
+inline Vec set1_at(const float* p) { return set1(*p); }
 inline Vec load(const float* p) { return _mm256_loadu_ps(p); }
 inline Vec load_n(const float* p, int n) { return _mm256_maskload_ps(p, first_lanes(n)); }
 inline void store(float* p, Vec a) { _mm256_storeu_ps(p, a); }

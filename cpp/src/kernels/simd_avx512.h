@@ -11,6 +11,15 @@ inline __mmask16 first_lanes(int n) { return static_cast<__mmask16>((1u << n) - 
 
 inline Vec zero() { return _mm512_setzero_ps(); }
 inline Vec set1(float a) { return _mm512_set1_ps(a); }
+// set1(*p), through an integer register. On processors that load one whole vector in a cycle, this leaves time for
+// other loads.
+inline Vec set1_at(const float* p) {
+  uint32_t bits;
+  __builtin_memcpy(&bits, p, sizeof bits);
+  __m512i all;
+  asm("vpbroadcastd %1, %0" : "=v"(all) : "r"(bits));
+  return _mm512_castsi512_ps(all);
+}
 inline Vec load(const float* p) { return _mm512_loadu_ps(p); }
 inline Vec load_n(const float* p, int n) { return _mm512_maskz_loadu_ps(first_lanes(n), p); }
 inline void store(float* p, Vec a) { _mm512_storeu_ps(p, a); }

@@ -9,6 +9,7 @@ using Table16 = uint8x16x4_t;
 
 inline Vec zero() { return vdupq_n_f32(0.0f); }
 inline Vec set1(float a) { return vdupq_n_f32(a); }
+inline Vec set1_at(const float* p) { return set1(*p); }
 inline Vec load(const float* p) { return vld1q_f32(p); }
 inline Vec load_n(const float* p, int n) {
   switch (n) {

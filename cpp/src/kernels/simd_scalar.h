@@ -27,6 +27,7 @@ inline Vec map(Function f) {
 
 inline Vec set1(float a) { return {Floats{a, a, a, a}}; }
 inline Vec zero() { return set1(0.0f); }
+inline Vec set1_at(const float* p) { return set1(*p); }
 inline Vec load(const float* p) {
   Vec r;
   __builtin_memcpy(&r.lane, p, sizeof r.lane);
