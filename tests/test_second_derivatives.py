@@ -96,7 +96,7 @@ def differences(function, weights, step=2e-2):
     return found
 
 
-def same_slopes(gradients, slopes, tolerance=2e-3):
+def same_slopes(gradients, slopes, tolerance):
     for gradient, (direction, slope) in zip(gradients, slopes, strict=True):
         assert float(np.sum(np.asarray(gradient) * direction)) == pytest.approx(slope, rel=2e-2, abs=tolerance)
 
@@ -161,6 +161,49 @@ def test_a_penalty_on_the_gradient_of_weights():
             return float(loss())
 
     same_slopes(found, differences(value_of_loss, model.trainable_variables), tolerance=5e-3)
+
+
+class Own(losses.Loss):
+    def call(self, y_true, y_pred):
+        return ops.sum(ops.log(1.0 + ops.square(y_true - y_pred)), axis=-1)
+
+
+CLASSES = np.eye(3, dtype=np.float32)[[0, 2, 1, 1, 0, 2]]
+VALUES = RNG.normal(size=(6, 3)).astype(np.float32)
+LOSSES = [
+    (losses.MeanSquaredError(), VALUES),
+    (losses.Huber(reduction="sum"), VALUES),
+    (losses.CategoricalCrossentropy(from_logits=True), CLASSES),
+    (losses.SparseCategoricalCrossentropy(from_logits=True), CLASSES.argmax(axis=-1)),
+    (losses.BinaryCrossentropy(from_logits=True, reduction="mean_with_sample_weight"), CLASSES),
+    (losses.LogCosh(reduction=None), VALUES),
+    (Own(), VALUES),
+    (Own(reduction=None), VALUES),
+]
+
+
+@pytest.mark.parametrize("weight", [None, np.linspace(0.5, 2, 6).astype(np.float32)], ids=["plain", "weighted"])
+@pytest.mark.parametrize(("loss", "y"), LOSSES, ids=lambda item: getattr(item, "name", ""))
+def test_losses_in_the_inner_tape(loss, y, weight):
+    model = Sequential([Input((4,)), layers.Dense(5, activation="tanh"), layers.Dense(3)])
+    x = ops.convert_to_tensor(RNG.normal(size=(6, 4)).astype(np.float32))
+
+    def squares():
+        with GradientTape() as inner:
+            inner.watch(x)
+            error = ops.sum(ops.square(loss(y, model(x), sample_weight=weight)))
+        return ops.sum(ops.square(inner.gradient(error, x)))
+
+    with GradientTape() as tape:
+        value = squares()
+    found = tape.gradient(value, model.trainable_variables)
+
+    def value_of_squares():
+        with GradientTape():
+            return float(squares())
+
+    scale = max(1.0, max(float(np.abs(item).max()) for item in found))
+    same_slopes(found, differences(value_of_squares, model.trainable_variables, 1e-2), tolerance=2e-2 * scale)
 
 
 @pytest.mark.parametrize(
@@ -236,11 +279,17 @@ def test_what_is_refused():
         y = ops.gelu(x)
         with pytest.raises(NotDifferentiableError, match="not known for the activation gelu"), GradientTape() as inner:
             inner.gradient(y, x)
-    model = smooth()
+    model, y_true = smooth(), np.zeros((4, 1), np.float32)
     with GradientTape() as outer:
         with GradientTape() as inner:
-            error = losses.MeanSquaredError()(np.zeros((4, 1)), model(x))
-        with pytest.raises(NotDifferentiableError, match="not known for the loss mean_squared_error"):
+            inner.watch(x)
+            error = losses.CategoricalCrossentropy(axis=1)(np.ones((4, 2, 2)), ops.reshape(ops.exp(x), (4, 2, 2)))
+        with pytest.raises(NotDifferentiableError, match="not known for the loss categorical_crossentropy with axis=1"):
+            inner.gradient(error, x)
+    with GradientTape() as outer:
+        with GradientTape() as inner:
+            error = losses.MeanSquaredError()(model(x), y_true)
+        with pytest.raises(NotDifferentiableError, match="not known for the targets of the loss mean_squared_error"):
             inner.gradient(error, model.trainable_variables)
         with GradientTape() as middle:
             middle.watch(x)

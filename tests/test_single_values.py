@@ -50,6 +50,7 @@ def test_values_of_functions_layers_and_lambdas():
     for result in (
         ops.sum(ops.abs(a - b), axis=1),
         Lambda(lambda pair: ops.sum(ops.abs(pair[0] - pair[1]), axis=1))([a, b]),
+        Lambda(lambda pair: ops.sum(ops.abs(pair[0] - pair[1]), axis=1), output_shape=())([a, b]),
         ops.squeeze(ops.sum(ops.abs(a - b), axis=1, keepdims=True), -1),
         Reshape(())(ops.sum(ops.abs(a - b), axis=1, keepdims=True)),
     ):
@@ -134,6 +135,11 @@ def test_inputs_of_single_numbers():
     table, kernel, bias = model.get_weights()
     labels = np.array([3, 1, 9])
     np.testing.assert_allclose(model.predict(labels, verbose=0), table[labels] @ kernel + bias, rtol=1e-5, atol=1e-6)
+
+
+def test_one_hot_vectors_of_single_numbers():
+    label = Input((), dtype="int32")
+    np.testing.assert_array_equal(Model(label, ops.one_hot(label, 4)).predict([2, 0], verbose=0), np.eye(4)[[2, 0]])
 
 
 def test_layers_that_take_them():

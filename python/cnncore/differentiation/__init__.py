@@ -19,13 +19,14 @@ from cnncore.differentiation.state import (
     recording_into,
 )
 from cnncore.differentiation.tape import GradientTape
-from cnncore.differentiation.traced import NotDifferentiableError, Traced, first_order, pullback, value_of
+from cnncore.differentiation.traced import NotDifferentiableError, Traced, backward, first_order, pullback, value_of
 
 __all__ = [
     "Array",
     "GradientTape",
     "NotDifferentiableError",
     "Traced",
+    "backward",
     "collector_of",
     "current_recording",
     "first_order",

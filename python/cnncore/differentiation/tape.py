@@ -171,8 +171,7 @@ class GradientTape:
         NotDifferentiableError
             If ``target`` was computed by a function whose gradient is not known. Also if another tape records this
             gradient, and the gradient of the gradient is not known: for layers that compute in Python, for batch
-            normalization in training, for the objects and functions of :mod:`cnncore.losses`, and for third
-            derivatives of models.
+            normalization in training, for the targets of losses, for some losses, and for third derivatives of models.
         """
         recording = self._used()
         if unconnected_gradients not in ("none", "zero"):

@@ -103,6 +103,8 @@ class Lambda(Layer):
 
     def _sizes_of_output(self) -> tuple[Any, ...]:
         given: Any = self._output_shape
+        if isinstance(given, (list, tuple)) and not given:  # a single value for each sample
+            return ()
         if isinstance(given, (list, tuple)) and None in given:
             return _checks.shape_of_sample(given, "output_shape", "Lambda")
         return _checks.shape(_checks.integers(given, "output_shape", "Lambda"), "output_shape", "Lambda")

@@ -16,8 +16,10 @@ from cnncore._scalar import Scalar
 from cnncore.differentiation import (
     NotDifferentiableError,
     Traced,
+    backward,
     current_recording,
     first_order,
+    is_recording_backward,
     keeping_gradients,
     pullback,
     seen,
@@ -164,15 +166,16 @@ class Loss:
             def spread(dy: np.ndarray) -> np.ndarray:
                 return dy
 
-        def of_predictions(dy: np.ndarray) -> np.ndarray:
-            first_order(f"the loss {self.name}")
+        def of_predictions(dy: Any) -> Any:
+            if is_recording_backward():
+                return self._recorded_gradient(prepared, y_pred, sample_weight, dy)
             return np.asarray(gradient * spread(dy))
 
         def of_targets(dy: np.ndarray) -> np.ndarray:
-            first_order(f"the loss {self.name}")
+            first_order(f"the targets of the loss {self.name}")
             return np.reshape(self._of_targets(prepared, predictions) * share() * spread(dy), np.shape(y_true))
 
-        sources = [(y_pred, of_predictions)] if isinstance(y_pred, Traced) else []
+        sources: list[Any] = [(y_pred, of_predictions)] if isinstance(y_pred, Traced) else []
         if isinstance(y_true, Traced):
             sources.append((y_true, of_targets))
         return Traced(value, sources)
@@ -206,6 +209,21 @@ class Loss:
                 "cnncore.ops, or take targets that do not depend on what is trained, as by ops.stop_gradient."
             ) from error
         return np.asarray(back(np.ones(losses.shape, np.float32))[0])
+
+    def _recorded_gradient(self, y_true: np.ndarray, y_pred: Any, sample_weight: Any, dy: Any) -> Any:
+        """The gradient of ``y_pred``, computed in a way that open tapes record."""
+        losses: Any = self.call(y_true, y_pred)
+        if not isinstance(losses, Traced):  # they do not depend on the predictions
+            return np.zeros(y_pred.shape, np.float32)
+        values = losses.value
+        weights = self._fitting_weights(1.0 if sample_weight is None else sample_weight, values)
+        if self.reduction not in (None, "none"):
+            divisor = self._divisor(values, sample_weight)
+            weights = np.asarray(weights / divisor if divisor else 0.0, np.float32)
+        weighted = losses * weights.reshape(weights.shape + (1,) * (values.ndim - weights.ndim))
+        total = weighted if self.reduction in (None, "none") else np.sum(weighted)
+        (gradient,) = backward([(total, dy)], [y_pred])
+        return gradient
 
     def prepare_targets(self, y: ArrayLike, output_shape: tuple[int, ...]) -> np.ndarray:
         """Check the targets, and convert them to the array that the loss computes with.

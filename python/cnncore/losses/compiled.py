@@ -10,10 +10,11 @@ from numpy.typing import ArrayLike
 from cnncore import _checks, _core
 from cnncore._checks import Float32
 from cnncore._scalar import Scalar
-from cnncore.differentiation import Traced, seen
+from cnncore.differentiation import Traced, first_order, seen, value_of
 from cnncore.layers.tensor import KerasTensor, loss_of_tensors
 from cnncore.losses import targets
 from cnncore.losses.base import Loss, ValueAndGradient
+from cnncore.losses.second import hessian_product
 from cnncore.losses.target_gradients import OF_TARGETS
 
 __all__ = ["CompiledLoss"]
@@ -87,6 +88,34 @@ class CompiledLoss(Loss):
             return super()._of_targets(y_true, y_pred)
         y, last = self._last(y_true, y_pred)
         return self._back(np.asarray(OF_TARGETS[self.kind](y, last, self), np.float32))
+
+    def _recorded_gradient(self, y_true: np.ndarray, y_pred: Any, sample_weight: Any, dy: Any) -> Any:
+        if not self._is_last(y_pred.ndim):
+            first_order(f"the loss {self.name} with axis={self.axis}")
+        predictions = np.asarray(y_pred.value, np.float32)
+        weights = None if sample_weight is None else self._weights(sample_weight, predictions)
+        factor, loss = value_of(dy), self._core
+        if self.reduction in (None, "none"):  # a sum with the weights dy
+            rows = predictions.shape[:-1]
+            fitting = 1.0 if weights is None else weights.reshape(weights.shape + (1,) * (len(rows) - weights.ndim))
+            weights, factor = np.asarray(np.broadcast_to(factor * fitting, rows), np.float32), 1.0
+            loss = _core.Loss(self.kind, reduction="sum", **self._parameters)
+            slopes = self.gradient(y_true, predictions) * np.asarray(fitting)[..., np.newaxis]
+            gradient = slopes * value_of(dy)[..., np.newaxis]
+        else:
+            slopes = self.value_and_gradient(y_true, predictions, sample_weight)[1]
+            gradient = slopes * factor
+
+        def of_predictions(direction: np.ndarray) -> np.ndarray:
+            first_order(f"gradients of gradients of the loss {self.name}")
+            product = hessian_product(loss, y_true, np.atleast_2d(predictions), weights, np.atleast_2d(direction))
+            return np.asarray(factor * product.reshape(predictions.shape))
+
+        def of_factor(direction: np.ndarray) -> np.ndarray:
+            return np.asarray((direction * slopes).sum(axis=-1 if np.ndim(dy) else None))
+
+        sources: list[Any] = [(y_pred, of_predictions)]
+        return Traced(gradient, sources + ([(dy, of_factor)] if isinstance(dy, Traced) else []))
 
     def core(self, output_shape: tuple[int, ...]) -> _core.Loss | ValueAndGradient:
         python = super().core(output_shape)

@@ -138,7 +138,7 @@ def norm(
     return np.sqrt(np.sum(np.square(x), axis=axes, keepdims=keepdims))
 
 
-def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: DTypeLike | None = None) -> np.ndarray:
+def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: DTypeLike | None = None) -> Any:
     """Turn labels into vectors that have a 1 at the place of the label and 0 elsewhere.
 
     Parameters
@@ -156,8 +156,10 @@ def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: DTypeLike | None = 
     ValueError
         If a label is not a whole number from 0 to ``num_classes - 1``.
     """
-    given = _checks.numeric_array(x, "x", "one_hot")
     count = _checks.integer(num_classes, "num_classes", "one_hot")
+    if hasattr(x, "activated") and axis in (-1, x.ndim):  # a symbolic tensor, whose labels cannot be checked
+        return np.equal(np.expand_dims(x, -1), np.arange(count))
+    given = _checks.numeric_array(x, "x", "one_hot")
     with np.errstate(invalid="ignore"):  # NaN becomes a number that differs from it, which is refused below
         labels = given.astype(np.int64)
     if labels.size and ((labels != given).any() or labels.min() < 0 or labels.max() >= count):
