@@ -1,4 +1,4 @@
-"""In inference, products with zeros of the input are left out: the outputs are the same as with them."""
+"""Products with zeros of the input are left out: the outputs are the same as with them."""
 
 from __future__ import annotations
 
@@ -54,3 +54,20 @@ def test_zero_times_infinity_is_no_number(x, index):
     model.set_weights(weights)
     for n in (1, 37):
         assert np.isnan(model.predict_on_batch(x[:n])).any()
+
+
+@pytest.mark.parametrize("batch", [5, 67])
+def test_training_leaves_products_out_as_inference_does(batch):
+    x = np.random.default_rng(1).standard_normal((batch, 7, 5, 6)).astype(np.float32)
+    model = pointwise_model(4)
+    np.testing.assert_array_equal(model(x, training=True), model.predict(x))
+
+
+@pytest.mark.parametrize("index", [1, 4])
+def test_zero_times_infinity_is_no_number_in_training(index):
+    x = np.random.default_rng(2).standard_normal((67, 7, 5, 6)).astype(np.float32)
+    model = pointwise_model(5)
+    weights = model.get_weights()
+    weights[2 * index][:] = np.inf
+    model.set_weights(weights)
+    assert np.isnan(model(x, training=True)).any()

@@ -21,8 +21,8 @@ struct DenseMeaning {
 class DenseStep : public StepWithTangents {
  public:
   DenseStep(const DenseMeaning& m, const StepContext& context)
-      : plan_(params_in(m, context), {m.activation, context.any_input_grad(), context.purpose == Purpose::inference},
-              context.slice, context.kernels),
+      : plan_(params_in(m, context), {m.activation, context.any_input_grad(), skips_zeros(context)}, context.slice,
+              context.kernels),
         kernel_(context.parameters[0]),
         bias_(m.use_bias ? std::optional(context.parameters[1]) : std::nullopt),
         params_(m.params),
@@ -113,6 +113,12 @@ class DenseStep : public StepWithTangents {
     }
     const DensePlan::Range range = plan_.weights(task, samples, x, dy, kernel_.grad, scratch);
     return {kernel_.grad + range.begin, range.size};
+  }
+  // In training the kernel is packed for this purpose in each step, which is only worth it for many samples.
+  static bool skips_zeros(const StepContext& context) {
+    constexpr int64_t kLeastBatch = 64;
+    return context.purpose == Purpose::inference ||
+           (context.purpose == Purpose::training && context.batch >= kLeastBatch);
   }
   static DenseParams params_in(const DenseMeaning& m, const StepContext& context) {
     DenseParams params = m.params;

@@ -32,9 +32,16 @@ void Training::pack_parameters() {
     const Task& task = pack_tasks_[static_cast<size_t>(i)];
     task.node->step->pack(task.index, memory_.packed() + task.node->packed);
   });
+  finite_kernels_ = std::all_of(plan_->nodes.begin(), plan_->nodes.end(), [&](const PlannedNode& node) {
+    return node.step->finite_kernel(memory_.packed() + node.packed);
+  });
 }
 
-Slices Training::slices(int thread) { return {*plan_, memory_.thread(thread), memory_.batch(), memory_.packed()}; }
+Slices Training::slices(int thread) {
+  Slices own(*plan_, memory_.thread(thread), memory_.batch(), memory_.packed());
+  own.finite_kernels(finite_kernels_);
+  return own;
+}
 
 SliceOf Training::slice_of(int64_t shard, int64_t first, int64_t step) const {
   return {.first = first,

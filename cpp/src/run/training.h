@@ -66,6 +66,7 @@ class Training {
   OutputLosses output_losses_;
   std::vector<double> shard_losses_;  // [shard][output, then steps]
   BatchLosses losses_;
+  bool finite_kernels_ = false;  // of the current step
 };
 
 }  // namespace cnncore

@@ -1,4 +1,4 @@
-// A 1x1 convolution in inference. Its input is usually the output of a relu, and terms with a zero are left out. The
+// A 1x1 convolution. Its input is usually the output of a relu, and terms with a zero are left out. The
 // sum has the same bits with and without these terms.
 #include "ops/conv2d/candidates.h"
 #include "ops/skip_panels.h"
