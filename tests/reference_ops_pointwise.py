@@ -66,17 +66,36 @@ def _hard_sigmoid(x: Array) -> tuple[Array, Array]:
     return np.clip(x / 6 + 0.5, 0.0, 1.0), np.where(np.abs(x) < 3, 1 / 6, 0.0)
 
 
+def _shrinking(x: Array, alpha: float | None, threshold: float | None) -> dict[str, Callable[[], tuple[Array, Array]]]:
+    """Return the activations that shrink values, and the piecewise relatives of tanh and softplus."""
+    t, b = 0.5 if threshold is None else threshold, 4.0 if alpha is None else alpha
+    far, root, half = np.abs(x) > t, np.sqrt(x * x + max(b, 0.0)), np.clip((x + 1) / 2, 0.0, 1.0)
+    flat = np.where(np.abs(x) < 1, 1.0, 0.0)
+    lowest, least = (threshold or 0.0), (alpha or 0.0)
+    return {
+        "hard_shrink": lambda: (np.where(far, x, 0.0), np.where(far, 1.0, 0.0)),
+        "soft_shrink": lambda: (np.where(far, x - t * np.sign(x), 0.0), np.where(far, 1.0, 0.0)),
+        "tanh_shrink": lambda: (x - np.tanh(x), np.tanh(x) ** 2),
+        "hard_tanh": lambda: (np.clip(x, -1.0, 1.0), flat),
+        "threshold": lambda: (np.where(x > lowest, x, least), np.where(x > lowest, 1.0, 0.0)),
+        "squareplus": lambda: ((x + root) / 2, (1 + x / root) / 2),
+        "sparse_plus": lambda: (np.where(x > 1, x, half * half), half),
+        "sparse_sigmoid": lambda: (half, 0.5 * flat),
+    }
+
+
 def pointwise(kind: str, x: Array, options: dict[str, float]) -> tuple[Array, Array]:
     """Return the values of an activation and its slopes, element by element."""
     s = sigmoid(x)
     t = np.tanh(softplus(x)) if kind == "mish" else np.tanh(x)
     negative = np.minimum(x, 0.0)
     alpha, top, threshold = options["alpha"], options["max_value"], options["threshold"]
+    corner = threshold or 0.0
     cases: dict[str, Callable[[], tuple[Array, Array]]] = {
         "linear": lambda: (x.copy(), np.ones_like(x)),
-        "relu": lambda: _relu(x, alpha or 0.0, top, threshold),
+        "relu": lambda: _relu(x, alpha or 0.0, top, corner),
         "relu6": lambda: _relu(x, 0.0, 6.0, 0.0),
-        "leaky_relu": lambda: _relu(x, 0.2 if alpha is None else alpha, top, threshold),
+        "leaky_relu": lambda: _relu(x, 0.2 if alpha is None else alpha, top, corner),
         "elu": lambda: _elu(x, 1.0 if alpha is None else alpha),
         "celu": lambda: (
             np.where(x > 0, x, (alpha or 1.0) * (np.exp(negative / (alpha or 1.0)) - 1)),
@@ -98,6 +117,7 @@ def pointwise(kind: str, x: Array, options: dict[str, float]) -> tuple[Array, Ar
         "softsign": lambda: (x / (1 + np.abs(x)), 1 / (1 + np.abs(x)) ** 2),
         "exponential": lambda: (np.exp(x), np.exp(x)),
         "log_sigmoid": lambda: (-softplus(-x), sigmoid(-x)),
+        **_shrinking(x, alpha, threshold),
     }
     return cases[kind]()
 
@@ -105,7 +125,8 @@ def pointwise(kind: str, x: Array, options: dict[str, float]) -> tuple[Array, Ar
 ACTIVATIONS = (
     *("linear", "relu", "relu6", "leaky_relu", "elu", "celu", "selu", "gelu", "gelu_tanh", "silu", "mish", "sigmoid"),
     *("hard_sigmoid", "hard_silu", "tanh", "softplus", "softsign", "exponential", "log_sigmoid", "softmax"),
-    "log_softmax",
+    *("log_softmax", "hard_shrink", "soft_shrink", "tanh_shrink", "hard_tanh", "threshold", "squareplus"),
+    *("sparse_plus", "sparse_sigmoid"),
 )
 
 
@@ -116,7 +137,7 @@ class Activation(Op):
     kind: str
     alpha: float | None = None  # of relu and leaky_relu: the slope below the threshold
     max_value: float | None = None
-    threshold: float = 0.0
+    threshold: float | None = None
 
     def __post_init__(self):
         self.kind = {"swish": "silu", "hard_swish": "hard_silu"}.get(self.kind, self.kind)

@@ -29,6 +29,7 @@ SCALING = ("VarianceScaling", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUn
 NOT_HERE = {
     "layers.Dense": {"lora_rank", "lora_alpha", "quantization_config"},
     "layers.Embedding": {"lora_rank", "lora_alpha", "quantization_config"},
+    "layers.EinsumDense": {"lora_rank", "lora_alpha", "quantization_config", "gptq_unpacked_column_size"},
     "layers.Input": {"sparse", "ragged", "tensor", "optional"},
     "layers.InputLayer": {"sparse", "ragged", "input_tensor", "optional"},
     "layers.Layer": {"autocast"},

@@ -154,8 +154,8 @@ def test_old_spellings_say_the_new_ones():
 
 
 def test_names_that_are_not_here_say_why():
-    with pytest.raises(AttributeError, match="'LSTM': recurrent networks are out of scope"):
-        _ = cnncore.layers.LSTM
+    with pytest.raises(AttributeError, match="'Conv3D': volumes and videos are out of scope"):
+        _ = cnncore.layers.Conv3D
     with pytest.raises(AttributeError, match=r"'Cnov2D'\. Did you mean"):
         _ = cnncore.layers.Cnov2D
 

@@ -18,6 +18,10 @@ PARAMETERS = [
     ("leaky_relu", {"alpha": 0.3}),
     ("elu", {"alpha": 0.5}),
     ("celu", {"alpha": 2.0}),
+    ("hard_shrink", {"threshold": 0.3}),
+    ("soft_shrink", {"threshold": 0.3}),
+    ("threshold", {"alpha": -2.0, "threshold": -0.4}),
+    ("squareplus", {"alpha": 0.5}),
 ]
 
 
@@ -70,7 +74,7 @@ def test_second_slope(kind):
 def test_function_of_each_name():
     x = np.linspace(-3, 3, 25, dtype=np.float32)
     for kind in reference_ops_pointwise.ACTIVATIONS:
-        if kind in ("linear", "gelu_tanh"):
+        if kind in ("linear", "gelu_tanh", "threshold"):
             continue
         np.testing.assert_array_equal(getattr(ops, kind)(x), ops.activation(x, kind))
     np.testing.assert_array_equal(ops.gelu(x, approximate=True), ops.activation(x, "gelu_tanh"))

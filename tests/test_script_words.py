@@ -73,7 +73,7 @@ def test_names_that_are_not_here_say_why():
         ("applications.vgg16", "large networks"),
         ("applications.imagenet_utils", "small images are scaled"),
         ("utils.layer_utils", r"`model.summary\(\)` prints"),
-        ("layers.recurrent", "recurrent networks"),
+        ("layers.rnn", "recurrent layers are in"),
         ("preprocessing.text", "words and sequences"),
     ],
 )
@@ -89,8 +89,8 @@ def test_other_modules_are_not_explained():
     with pytest.raises(ModuleNotFoundError, match=r"^No module named 'cnncore.layers.nothing'$"):
         importlib.import_module("cnncore.layers.nothing")
     assert importlib.util.find_spec("cnncore.nothing") is None
-    with pytest.raises(ImportError, match="recurrent networks are out of scope"):
-        exec("from cnncore.layers import LSTM")
+    with pytest.raises(ImportError, match="volumes and videos are out of scope"):
+        exec("from cnncore.layers import Conv3D")
 
 
 def test_flip_axis():

@@ -29,15 +29,12 @@ _LAYERS: dict[str, tuple[str, ...]] = {
         *("GlobalAvgPool3D", "GlobalMaxPool3D", "GlobalMaxPooling3D", "MaxPool3D", "MaxPooling3D"),
         *("SpatialDropout3D", "UpSampling3D", "ZeroPadding3D"),
     ),
-    "recurrent networks are out of scope": (
-        *("Bidirectional", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "GRU", "GRUCell", "LSTM", "LSTMCell", "RNN"),
-        *("SimpleRNN", "SimpleRNNCell", "StackedRNNCells"),
+    "SimpleRNN, LSTM and GRU are whole layers: write a Layer of your own for another recurrence": (
+        *("GRUCell", "LSTMCell", "RNN", "SimpleRNNCell", "StackedRNNCells"),
     ),
-    "masks of missing steps are for recurrent networks, which are out of scope": ("Masking",),
-    "attention is out of scope": (
-        *("AdditiveAttention", "Attention", "EinsumDense", "GroupQueryAttention", "MultiHeadAttention"),
-        "RMSNormalization",
-    ),
+    "videos are out of scope": ("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"),
+    "sequences have one length: their steps are all used": ("Masking",),
+    "write MultiHeadAttention, or Dense layers and `ops.dot_product_attention`": ("GroupQueryAttention",),
     "words and categories are out of scope": (
         *("CategoryEncoding", "Discretization", "HashedCrossing", "Hashing", "IntegerLookup"),
         *("ReversibleEmbedding", "StringLookup", "TextVectorization"),
@@ -51,10 +48,7 @@ _LAYERS: dict[str, tuple[str, ...]] = {
         *("AdaptiveAveragePooling1D", "AdaptiveAveragePooling2D", "AdaptiveMaxPooling1D", "AdaptiveMaxPooling2D"),
     ),
     "write a Sequential model with the same layers": ("Pipeline",),
-    "Dense and the activations treat each step by itself without it; other layers on sequences are out of scope": (
-        "TimeDistributed",
-    ),
-    "write a Layer of your own that calls the other layer": ("SpectralNormalization", "Wrapper"),
+    "write a Layer of your own that calls the other layer": ("SpectralNormalization",),
     "a layer checks the shape of its input in compute_output_shape": ("InputSpec",),
     "only augmentations that are usual for small images are included; write others as a Layer in NumPy": (
         *("AugMix", "AutoContrast", "ContrastLimitedAdaptiveHistogramEqualization", "Equalization", "RandAugment"),
@@ -82,11 +76,10 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "`model.summary()` prints the layers, `model.count_params()` counts the weights": ("utils.layer_utils",),
     "there is one device, the CPU": ("utils.multi_gpu_utils", "utils.training_utils"),
     "h5py reads such files: `h5py.File`": ("utils.io_utils",),
-    "recurrent networks are out of scope": (
-        *("layers.recurrent", "layers.cudnn_recurrent", "layers.convolutional_recurrent", "layers.rnn"),
+    "recurrent layers are in `cnncore.layers`": (
+        *("layers.cudnn_recurrent", "layers.convolutional_recurrent", "layers.rnn"),
     ),
     "convolutions whose kernel differs from place to place are out of scope": ("layers.local",),
-    "write a Layer of your own that holds the other": ("layers.wrappers",),
     "words and sequences are out of scope": ("preprocessing.text", "preprocessing.sequence"),
     "small images are scaled by `layers.Rescaling` or `x / 255`": ("applications.imagenet_utils",),
 }
@@ -95,9 +88,7 @@ _LAYER_METHODS: dict[str, tuple[str, ...]] = {
     "metrics are arguments of compile": ("add_metric", "metrics", "metrics_variables"),
     "weights are made by add_weight": ("add_variable",),
     "a layer is built from the shape of its input": ("build_from_config", "get_build_config"),
-    "masks of missing steps are for recurrent networks, which are out of scope": (
-        *("compute_mask", "supports_masking"),
-    ),
+    "sequences have one length: their steps are all used": (*("compute_mask", "supports_masking"),),
     "compute_output_shape checks the shape of the input and returns that of the output": (
         *("compute_output_spec", "input_spec"),
     ),
@@ -156,12 +147,7 @@ REASONS: dict[str, dict[str, tuple[str, ...]]] = {
     "Layer": _LAYER_METHODS,
     "Model": _MODEL_METHODS,
     "layers": _LAYERS,
-    "activations": {
-        "rare in small networks; write it as a NumPy function, or as a Layer with backward": (
-            *("glu", "hard_shrink", "hard_tanh", "soft_shrink", "sparse_plus", "sparse_sigmoid", "sparsemax"),
-            *("squareplus", "tanh_shrink", "threshold"),
-        ),
-    },
+    "activations": {},
     "initializers": {"turn sound into spectrograms before it enters a model": ("STFT", "STFTInitializer", "stft")},
     "regularizers": {
         "write it as a function of the weights, or use the initializer Orthogonal": (
@@ -230,8 +216,8 @@ def why_not_here(module: str, name: str) -> str | None:
 
     Examples
     --------
-    >>> why_not_here("layers", "LSTM")
-    'recurrent networks are out of scope'
+    >>> why_not_here("layers", "ConvLSTM2D")
+    'videos are out of scope'
     """
     tables = [REASONS.get(module, {})] + ([OLDER_LAYERS] if module == "layers" else [])
     return next((reason for table in tables for reason, names in table.items() if name in names), None)
@@ -242,8 +228,8 @@ def why_no_module(path: str) -> str | None:
 
     Examples
     --------
-    >>> why_no_module("layers.recurrent")
-    'recurrent networks are out of scope'
+    >>> why_no_module("layers.rnn")
+    'recurrent layers are in `cnncore.layers`'
     """
     for reason, paths in _MODULES.items():
         if path in paths:

@@ -71,6 +71,36 @@ Case mish_case() {
           }};
 }
 
+std::vector<Case> shrinking_cases() {
+  const auto zero = [](double) { return 0.0; };
+  const auto kept = [](double x) { return std::fabs(x) > 0.5 ? 1.0 : 0.0; };
+  const auto t = [](double x) { return std::tanh(x); };
+  return {
+      {Activation::hard_shrink, [](double x) { return std::fabs(x) > 0.5 ? x : 0; }, kept, zero},
+      {Activation::soft_shrink, [](double x) { return std::copysign(std::fmax(std::fabs(x) - 0.5, 0), x); }, kept,
+       zero},
+      {Activation::tanh_shrink, [=](double x) { return x - t(x); }, [=](double x) { return t(x) * t(x); },
+       [=](double x) { return 2 * t(x) * (1 - t(x) * t(x)); },
+       [=](double x) { return x == 0 ? 0 : std::fmin(1e30, std::fabs(x / (x - t(x)))); }},  // the difference cancels
+      {with(Activation::threshold, -0.25f, kInfinity, -0.5f), [](double x) { return x > -0.5 ? x : -0.25; },
+       [](double x) { return x > -0.5 ? 1.0 : 0.0; }, zero},
+  };
+}
+
+Case squareplus_case(double b) {
+  const auto s = [=](double x) { return std::sqrt(x * x + b); };
+  return {with(Activation::squareplus, static_cast<float>(b)),
+          [=](double x) { return x > 0 ? (x + s(x)) / 2 : b / (2 * (s(x) - x)); },
+          [=](double x) { return (x > 0 ? (x + s(x)) / 2 : b / (2 * (s(x) - x))) / s(x); },
+          [=](double x) { return b / (2 * std::pow(s(x), 3)); }};
+}
+
+Case sparse_plus_case() {
+  const auto half = [](double x) { return std::fmin(std::fmax((x + 1) / 2, 0), 1); };
+  return {Activation::sparse_plus, [=](double x) { return x > 1 ? x : half(x) * half(x); }, half,
+          [](double x) { return std::fabs(x) < 1 ? 0.5 : 0; }};
+}
+
 std::vector<Case> cases() {
   const auto celu = [](double a) {
     return Case{with(Activation::celu, static_cast<float>(a)),
@@ -112,6 +142,13 @@ std::vector<Case> cases() {
        [](double x) { return std::exp(x); }},
       {Activation::log_sigmoid, [](double x) { return -softplus(-x); }, [](double x) { return sigmoid(-x); },
        [](double x) { return -sigmoid(x) * sigmoid(-x); }},
+      {Activation::hard_tanh, [](double x) { return std::fmin(std::fmax(x, -1), 1); },
+       [](double x) { return std::fabs(x) < 1 ? 1 : 0; }, [](double) { return 0.0; }},
+      {Activation::sparse_sigmoid, [](double x) { return std::fmin(std::fmax((x + 1) / 2, 0), 1); },
+       [](double x) { return std::fabs(x) < 1 ? 0.5 : 0; }, [](double) { return 0.0; }},
+      sparse_plus_case(),
+      squareplus_case(4.0),
+      squareplus_case(0.25),
   };
 }
 
@@ -173,7 +210,9 @@ void check_limits(const Kernels& k, const Case& c) {
 TEST_CASE("each activation, its gradient and its second slope") {
   for_each_isa([](const Kernels& k) {
     Random random(61);
-    for (const Case& c : cases())
+    std::vector<Case> all = cases();
+    for (const Case& c : shrinking_cases()) all.push_back(c);
+    for (const Case& c : all)
       for (const int64_t size : {int64_t{1}, k.width - 1, k.width, 2 * k.width + 1, int64_t{331}})
         check_case(k, c, size, random);
   });
@@ -182,6 +221,7 @@ TEST_CASE("each activation, its gradient and its second slope") {
 TEST_CASE("activations of infinities and NaN") {
   for_each_isa([](const Kernels& k) {
     for (const Case& c : cases()) check_limits(k, c);
+    for (const Case& c : shrinking_cases()) check_limits(k, c);
   });
 }
 

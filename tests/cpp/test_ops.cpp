@@ -173,9 +173,11 @@ TEST_CASE("activation: in rows, in place, by name") {
     CHECK(std::string(to_string(parse_activation(name))) == name);
   CHECK(parse_activation("swish") == Activation::silu);
   CHECK(parse_activation("hard_swish") == Activation::hard_silu);
-  CHECK_THROWS_WITH_AS(parse_activation("glu"),
-                       "[activation] expected one of linear, relu, sigmoid, tanh, softmax, leaky_relu, relu6, elu, "
-                       "selu, celu, gelu, gelu_tanh, silu, mish, hard_sigmoid, hard_silu, softplus, softsign, "
-                       "exponential, log_sigmoid, log_softmax. Received: 'glu'",
-                       std::invalid_argument);
+  CHECK_THROWS_WITH_AS(
+      parse_activation("glu"),
+      "[activation] expected one of linear, relu, sigmoid, tanh, softmax, leaky_relu, relu6, elu, "
+      "selu, celu, gelu, gelu_tanh, silu, mish, hard_sigmoid, hard_silu, softplus, softsign, "
+      "exponential, log_sigmoid, log_softmax, hard_shrink, soft_shrink, tanh_shrink, hard_tanh, threshold, "
+      "squareplus, sparse_plus, sparse_sigmoid. Received: 'glu'",
+      std::invalid_argument);
 }

@@ -26,7 +26,11 @@ constexpr bool needs_input(const ActivationSpec& spec) {
     case Activation::silu:
     case Activation::mish:
     case Activation::hard_silu:
-    case Activation::softsign: return true;
+    case Activation::softsign:
+    case Activation::tanh_shrink:
+    case Activation::threshold:
+    case Activation::squareplus:
+    case Activation::sparse_plus: return true;
     default: return false;
   }
 }

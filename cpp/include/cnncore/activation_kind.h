@@ -26,12 +26,24 @@ enum class Activation {
   exponential,
   log_sigmoid,
   log_softmax,
+  hard_shrink,
+  soft_shrink,
+  tanh_shrink,
+  hard_tanh,
+  threshold,
+  squareplus,
+  sparse_plus,
+  sparse_sigmoid,
 };
 
 /// An activation with its parameters. If it is made of a kind alone, the parameters are Keras' defaults.
 ///   relu, leaky_relu, relu6   y = min(x, max_value) where x > threshold, else alpha * (x - threshold)
 ///   elu                       y = x where x > 0, else alpha * (e^x - 1)
 ///   celu                      y = x where x > 0, else alpha * (e^(x / alpha) - 1)
+///   hard_shrink               y = x where |x| > threshold, else 0
+///   soft_shrink               y = x - threshold where x > threshold, x + threshold where x < -threshold, else 0
+///   threshold                 y = x where x > threshold, else alpha
+///   squareplus                y = (x + sqrt(x^2 + alpha)) / 2
 struct ActivationSpec {
   Activation kind = Activation::linear;
   float alpha = 0.0f;
@@ -43,6 +55,8 @@ struct ActivationSpec {
     if (kind == Activation::leaky_relu) alpha = 0.2f;
     if (kind == Activation::elu || kind == Activation::celu) alpha = 1.0f;
     if (kind == Activation::relu6) max_value = 6.0f;
+    if (kind == Activation::hard_shrink || kind == Activation::soft_shrink) threshold = 0.5f;
+    if (kind == Activation::squareplus) alpha = 4.0f;
   }
 };
 

@@ -198,6 +198,85 @@ struct Exponential {
   Vec second(Vec y) const { return y; }
 };
 
+struct HardShrink {
+  Vec threshold;  // 0 or more
+  Vec value(Vec x) const { return select(greater_or_nan(absolute(x), threshold), x, zero()); }
+  Vec gradient(Vec y, Vec dy) const { return keep_where(greater(absolute(y), zero()), dy); }
+  Vec second(Vec) const { return zero(); }
+};
+
+struct SoftShrink {
+  Vec threshold;  // 0 or more
+  Vec value(Vec x) const { return sub(max(threshold, x), max(threshold, negative(x))); }
+  Vec gradient(Vec y, Vec dy) const { return keep_where(greater(absolute(y), zero()), dy); }
+  Vec second(Vec) const { return zero(); }
+};
+
+struct TanhShrink {
+  Vec value(Vec x) const { return sub(x, tanh(x)); }
+  Vec gradient(Vec x, Vec dy) const {
+    const Vec t = tanh(x);
+    return mul(dy, mul(t, t));
+  }
+  Vec second(Vec x) const {  // 2 t (1 - t^2), where 1 - t^2 = 4 sigmoid(2 x) sigmoid(-2 x) loses nothing for large x
+    const Sigmoids s = sigmoids(add(x, x));
+    return mul(mul(set1(8.0f), tanh(x)), mul(s.of_x, s.of_minus_x));
+  }
+};
+
+struct HardTanh {
+  Vec value(Vec x) const { return clamp(x, -1.0f, 1.0f); }
+  Vec gradient(Vec y, Vec dy) const { return keep_where(greater(set1(1.0f), absolute(y)), dy); }
+  Vec second(Vec) const { return zero(); }
+};
+
+// x where x > threshold, otherwise another value.
+struct Threshold {
+  Vec threshold, otherwise;
+  Vec value(Vec x) const { return select(greater_or_nan(x, threshold), x, otherwise); }
+  Vec gradient(Vec x, Vec dy) const { return keep_where(greater(x, threshold), dy); }
+  Vec second(Vec) const { return zero(); }
+};
+
+// (x + s) / 2 with s = sqrt(x^2 + b). Where x is negative it is computed as b / (2 (s - x)), where nothing cancels.
+struct Squareplus {
+  Vec b;  // above 0
+  Vec root(Vec near) const { return sqrt(fmadd(near, near, b)); }
+  Vec near_value(Vec near, Vec s) const {
+    const Vec far = add(absolute(near), s), half = set1(0.5f);
+    return select(greater(near, zero()), mul(half, far), mul(half, div(b, far)));
+  }
+  Vec value(Vec x) const {
+    const Vec near = clamp(x, -1e18f, 1e18f);
+    return max(near_value(near, root(near)), x);
+  }
+  Vec gradient(Vec x, Vec dy) const {
+    const Vec near = clamp(x, -1e18f, 1e18f), s = root(near);
+    return mul(dy, div(near_value(near, s), s));
+  }
+  Vec second(Vec x) const {
+    const Vec s = root(clamp(x, -1e12f, 1e12f));
+    return div(mul(set1(0.5f), b), mul(s, mul(s, s)));
+  }
+};
+
+// 0 where x <= -1, (x + 1)^2 / 4 between -1 and 1, x where x >= 1.
+struct SparsePlus {
+  static Vec slope(Vec x) { return min(set1(1.0f), max(zero(), fmadd(x, set1(0.5f), set1(0.5f)))); }
+  Vec value(Vec x) const { return select(greater(x, set1(1.0f)), x, mul(slope(x), slope(x))); }
+  Vec gradient(Vec x, Vec dy) const { return mul(dy, slope(x)); }
+  Vec second(Vec x) const { return keep_where(greater(set1(1.0f), absolute(x)), set1(0.5f)); }
+};
+
+// The slope of sparse_plus.
+struct SparseSigmoid {
+  Vec value(Vec x) const { return SparsePlus::slope(x); }
+  Vec gradient(Vec y, Vec dy) const {
+    return keep_where(greater(set1(1.0f), y), keep_where(greater(y, zero()), mul(dy, set1(0.5f))));
+  }
+  Vec second(Vec) const { return zero(); }
+};
+
 struct Linear {
   Vec value(Vec x) const { return x; }
   Vec gradient(Vec, Vec dy) const { return dy; }
@@ -229,6 +308,14 @@ inline void with_activation(const ActivationSpec& spec, Function f) {
     case Activation::softsign: return f(Softsign{});
     case Activation::exponential: return f(Exponential{});
     case Activation::log_sigmoid: return f(LogSigmoid{});
+    case Activation::hard_shrink: return f(HardShrink{set1(spec.threshold)});
+    case Activation::soft_shrink: return f(SoftShrink{set1(spec.threshold)});
+    case Activation::tanh_shrink: return f(TanhShrink{});
+    case Activation::hard_tanh: return f(HardTanh{});
+    case Activation::threshold: return f(Threshold{set1(spec.threshold), set1(spec.alpha)});
+    case Activation::squareplus: return f(Squareplus{set1(spec.alpha)});
+    case Activation::sparse_plus: return f(SparsePlus{});
+    case Activation::sparse_sigmoid: return f(SparseSigmoid{});
     case Activation::linear:
     case Activation::softmax:
     case Activation::log_softmax: return f(Linear{});

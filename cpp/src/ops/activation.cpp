@@ -12,10 +12,12 @@
 namespace cnncore {
 namespace {
 
-constexpr std::array kActivationNames = {
-    "linear",       "relu",      "sigmoid",  "tanh",     "softmax",     "leaky_relu",  "relu6",
-    "elu",          "selu",      "celu",     "gelu",     "gelu_tanh",   "silu",        "mish",
-    "hard_sigmoid", "hard_silu", "softplus", "softsign", "exponential", "log_sigmoid", "log_softmax"};
+constexpr std::array kActivationNames = {"linear",      "relu",        "sigmoid",     "tanh",          "softmax",
+                                         "leaky_relu",  "relu6",       "elu",         "selu",          "celu",
+                                         "gelu",        "gelu_tanh",   "silu",        "mish",          "hard_sigmoid",
+                                         "hard_silu",   "softplus",    "softsign",    "exponential",   "log_sigmoid",
+                                         "log_softmax", "hard_shrink", "soft_shrink", "tanh_shrink",   "hard_tanh",
+                                         "threshold",   "squareplus",  "sparse_plus", "sparse_sigmoid"};
 
 // How many rows a task has, so that it is worth a thread.
 int64_t rows_per_task(int64_t cols) { return std::max<int64_t>(1, 16384 / std::max<int64_t>(cols, 1)); }
@@ -56,10 +58,18 @@ const char* to_string(Activation activation) { return kActivationNames[static_ca
 
 void validate(const ActivationSpec& spec) {
   const char* kind = to_string(spec.kind);
+  if (spec.kind == Activation::threshold) {
+    check(std::isfinite(spec.alpha) && std::isfinite(spec.threshold),
+          "[threshold] expected a threshold and a default value that are finite. Received: ", spec.threshold, " and ",
+          spec.alpha);
+    return;
+  }
   const bool is_relu = spec.kind == Activation::relu || spec.kind == Activation::leaky_relu;
   check(std::isfinite(spec.alpha) && spec.alpha >= 0.0f, "[", kind, "] expected ",
         is_relu ? "a negative_slope" : "an alpha", " that is finite and not negative. Received: ", spec.alpha);
   check(spec.kind != Activation::celu || spec.alpha > 0.0f, "[celu] expected an alpha above 0. Received: ", spec.alpha);
+  check(spec.kind != Activation::squareplus || spec.alpha > 0.0f,
+        "[squareplus] expected a b above 0. Received: ", spec.alpha);
   check(spec.max_value >= 0.0f, "[", kind, "] expected a max_value of 0 or more. Received: ", spec.max_value);
   check(std::isfinite(spec.threshold) && spec.threshold >= 0.0f, "[", kind,
         "] expected a threshold that is finite and not negative. Received: ", spec.threshold);

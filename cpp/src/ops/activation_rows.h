@@ -58,7 +58,12 @@ constexpr bool is_piecewise_linear(const ActivationSpec& spec) {
     case Activation::relu:
     case Activation::leaky_relu:
     case Activation::relu6:
-    case Activation::hard_sigmoid: return true;
+    case Activation::hard_sigmoid:
+    case Activation::hard_shrink:
+    case Activation::soft_shrink:
+    case Activation::hard_tanh:
+    case Activation::threshold:
+    case Activation::sparse_sigmoid: return true;
     default: return false;
   }
 }

@@ -20,6 +20,7 @@ from cnncore._custom_objects import custom_object_scope
 from cnncore._layer_registry import registry
 from cnncore._not_here import explain_missing
 from cnncore.activations.definition import define, functions
+from cnncore.activations.gates import glu, sparsemax
 from cnncore.activations.rectifiers import (
     celu,
     elu,
@@ -30,6 +31,16 @@ from cnncore.activations.rectifiers import (
     relu,
     relu6,
     selu,
+)
+from cnncore.activations.shrinkage import (
+    hard_shrink,
+    hard_tanh,
+    soft_shrink,
+    sparse_plus,
+    sparse_sigmoid,
+    squareplus,
+    tanh_shrink,
+    threshold,
 )
 from cnncore.activations.smooth import (
     exponential,
@@ -54,9 +65,12 @@ __all__ = [
     "exponential",
     "gelu",
     "get",
+    "glu",
+    "hard_shrink",
     "hard_sigmoid",
     "hard_silu",
     "hard_swish",
+    "hard_tanh",
     "leaky_relu",
     "linear",
     "log_sigmoid",
@@ -68,11 +82,18 @@ __all__ = [
     "serialize",
     "sigmoid",
     "silu",
+    "soft_shrink",
     "softmax",
     "softplus",
     "softsign",
+    "sparse_plus",
+    "sparse_sigmoid",
+    "sparsemax",
+    "squareplus",
     "swish",
     "tanh",
+    "tanh_shrink",
+    "threshold",
 ]
 
 if not TYPE_CHECKING:

@@ -37,7 +37,7 @@ _REASONS = {
     "in_train_phase": "`call` has an argument `training`",
     "update": "a weight has a method `assign`",
     "update_add": "a weight has a method `assign`",
-    "rnn": "recurrent networks are out of scope",
+    "rnn": "recurrent layers are in `cnncore.layers`",
     "ctc_batch_cost": "it compares sequences, which are out of scope",
 }
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from cnncore import _checks, activations
-from cnncore.layers.activation_op import lower_activation
+from cnncore.activations.definition import define
+from cnncore.layers.activation_op import lower_activation, lower_glu
 from cnncore.layers.axes import sample_axis
 from cnncore.layers.base import Layer, Shape, WeightSpec, registry
 from cnncore.layers.protocols import Graph
@@ -46,7 +47,23 @@ class Activation(_SameShape):
         super().__init__(**kwargs)
         self.activation = activations.get(activation, "Activation")
 
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        gate = define(self.activation)
+        if gate is None or gate.name != "glu":
+            return input_shape
+        axis = sample_axis(gate.arguments.get("axis", -1), len(input_shape), self.name) + 1
+        if input_shape[axis] % 2:
+            raise ValueError(
+                f'Layer "{self.name}": expected an even size along axis {axis}, which glu halves. '
+                f"Received: shape {input_shape}"
+            )
+        return (*input_shape[:axis], input_shape[axis] // 2, *input_shape[axis + 1 :])
+
     def lower(self, graph: Graph, inputs: Sequence[int]) -> int:
+        shape = graph.output_shape(inputs[0])
+        result = self.compute_output_shape((None, *shape))[1:]
+        if result != shape:
+            return lower_glu(self.activation, graph, inputs[0], self.name, result)
         return lower_activation(self.activation, graph, inputs[0], self.name)
 
     def get_config(self) -> dict[str, Any]:

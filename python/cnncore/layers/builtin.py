@@ -5,6 +5,7 @@ from __future__ import annotations
 from cnncore.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from cnncore.layers.added_loss import AddedLoss  # noqa: F401 (imported to be registered: add_loss uses it)
 from cnncore.layers.array_function import ArrayFunction
+from cnncore.layers.attention import AdditiveAttention, Attention, MultiHeadAttention
 from cnncore.layers.augmentation import (
     CenterCrop,
     CutMix,
@@ -24,6 +25,7 @@ from cnncore.layers.batch_normalization import BatchNormalization
 from cnncore.layers.convolution import Conv1D, Conv2D, Convolution1D, Convolution2D
 from cnncore.layers.dense import Dense
 from cnncore.layers.depthwise import DepthwiseConv1D, DepthwiseConv2D
+from cnncore.layers.einsum_dense import EinsumDense
 from cnncore.layers.embedding import Embedding
 from cnncore.layers.global_pooling import (
     GlobalAveragePooling1D,
@@ -57,6 +59,7 @@ from cnncore.layers.merging import (
     subtract,
 )
 from cnncore.layers.operators import Divide
+from cnncore.layers.recurrent import GRU, LSTM, SimpleRNN
 from cnncore.layers.regularization import (
     ActivityRegularization,
     AlphaDropout,
@@ -68,6 +71,7 @@ from cnncore.layers.regularization import (
 )
 from cnncore.layers.reshaping import Flatten, Identity, Permute, RepeatVector, Reshape
 from cnncore.layers.resizing import Cropping1D, Cropping2D, UpSampling1D, UpSampling2D, ZeroPadding1D, ZeroPadding2D
+from cnncore.layers.rms_normalization import RMSNormalization
 from cnncore.layers.sample_normalization import GroupNormalization, LayerNormalization, UnitNormalization
 from cnncore.layers.scaling import Normalization, Rescaling
 from cnncore.layers.separable import (
@@ -93,20 +97,26 @@ from cnncore.layers.window_pooling import (
     MaxPooling1D,
     MaxPooling2D,
 )
+from cnncore.layers.wrappers import Bidirectional, TimeDistributed, Wrapper
 
 __all__ = [
     "ELU",
+    "GRU",
+    "LSTM",
     "Activation",
     "ActivityRegularization",
     "Add",
+    "AdditiveAttention",
     "AlphaDropout",
     "ArrayFunction",
+    "Attention",
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",
     "AvgPool1D",
     "AvgPool2D",
     "BatchNormalization",
+    "Bidirectional",
     "CenterCrop",
     "Concatenate",
     "Conv1D",
@@ -127,6 +137,7 @@ __all__ = [
     "Divide",
     "Dot",
     "Dropout",
+    "EinsumDense",
     "Embedding",
     "Flatten",
     "GaussianDropout",
@@ -154,10 +165,12 @@ __all__ = [
     "Maximum",
     "Minimum",
     "MixUp",
+    "MultiHeadAttention",
     "Multiply",
     "Normalization",
     "PReLU",
     "Permute",
+    "RMSNormalization",
     "RandomBrightness",
     "RandomContrast",
     "RandomCrop",
@@ -175,13 +188,16 @@ __all__ = [
     "SeparableConv2D",
     "SeparableConvolution1D",
     "SeparableConvolution2D",
+    "SimpleRNN",
     "Softmax",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "Subtract",
+    "TimeDistributed",
     "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",
+    "Wrapper",
     "ZeroPadding1D",
     "ZeroPadding2D",
     "add",

@@ -27,7 +27,7 @@ class Embedding(Layer):
     embeddings_initializer : default "uniform"
     embeddings_regularizer, embeddings_constraint : optional
     mask_zero : bool, default False
-        Must be False. Keras uses masks in recurrent layers, which this package does not have.
+        Must be False. Keras' recurrent layers leave out steps of this number; those of this package use all steps.
     weights : list of one array, optional
         The initial vectors, in an array of shape (input_dim, output_dim).
     input_length : int, optional
@@ -71,8 +71,8 @@ class Embedding(Layer):
         self.embeddings_constraint = constraints.get(embeddings_constraint)
         if mask_zero:
             raise ValueError(
-                "[Embedding] expected `mask_zero` to be False: only recurrent layers use masks, and there are none "
-                f"here. Received: mask_zero={mask_zero!r}"
+                "[Embedding] expected `mask_zero` to be False: recurrent layers use all steps here. "
+                f"Received: mask_zero={mask_zero!r}"
             )
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

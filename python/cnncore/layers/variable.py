@@ -190,6 +190,13 @@ class Variable(NDArrayOperatorsMixin):
         result = getattr(ufunc, method)(*plain, **kwargs)
         return out[0] if out is not None and len(out) == 1 else result
 
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if any(issubclass(kind, KerasTensor) for kind in types):
+            return NotImplemented  # then NumPy asks the tensor, which makes a layer of the call
+        if function in _OF_SHAPES and args[0] is self:
+            return function(np.broadcast_to(np.float32(0), self.shape), *args[1:], **kwargs)
+        return function(*_values(args), **{key: _values(item) for key, item in kwargs.items()})
+
     def __getitem__(self, key: Any) -> Any:
         leaf = leaf_of(self)
         return self.value[key] if leaf is None else leaf[key]
@@ -218,6 +225,19 @@ class Variable(NDArrayOperatorsMixin):
 def _traced(item: Any) -> Any:
     leaf = leaf_of(item) if isinstance(item, Variable) else None
     return item if leaf is None else leaf
+
+
+_OF_SHAPES = (np.shape, np.ndim, np.size)
+
+
+def _values(item: Any) -> Any:
+    """Replace weights among arguments by the arrays that stand for them, or by their values."""
+    if isinstance(item, (list, tuple)):
+        return type(item)(_values(entry) for entry in item)
+    if not isinstance(item, Variable):
+        return item
+    leaf = leaf_of(item)
+    return item.value if leaf is None else leaf
 
 
 def write_weights(owner: str, variables: list[Variable], weights: Any) -> None:

@@ -34,7 +34,7 @@ from __future__ import annotations
 from typing import Any
 
 from cnncore._not_here import missing
-from cnncore.ops import image, nn
+from cnncore.ops import attention, image, linalg, nn, numpy, recurrence
 from cnncore.ops.activation import (
     activation,
     activation_backward,
@@ -71,8 +71,10 @@ from cnncore.ops.arrays import (
     rsqrt,
     stop_gradient,
 )
+from cnncore.ops.attention import dot_product_attention
 from cnncore.ops.convolution import conv2d, conv2d_backward, conv_output_size
 from cnncore.ops.convolution_transpose import conv2d_transpose, conv2d_transpose_backward
+from cnncore.ops.crossentropies import binary_crossentropy, categorical_crossentropy, sparse_categorical_crossentropy
 from cnncore.ops.functional import (
     cond,
     fori_loop,
@@ -86,11 +88,29 @@ from cnncore.ops.functional import (
     vectorized_map,
     while_loop,
 )
+from cnncore.ops.gates import glu, sparsemax
 from cnncore.ops.global_pooling import (
     global_avg_pool2d,
     global_avg_pool2d_backward,
     global_max_pool2d,
     global_max_pool2d_backward,
+)
+from cnncore.ops.iteration import associative_scan, scan, switch, vectorize
+from cnncore.ops.linalg import (
+    cholesky,
+    cholesky_inverse,
+    det,
+    eig,
+    eigh,
+    inv,
+    logdet,
+    lstsq,
+    matrix_rank,
+    pinv,
+    qr,
+    solve,
+    solve_triangular,
+    svd,
 )
 from cnncore.ops.matrix import dense, dense_backward, mean_squared_error, softmax_cross_entropy
 from cnncore.ops.merge import batch_dot, batch_dot_backward, merge, merge_backward
@@ -102,12 +122,12 @@ from cnncore.ops.normalization import (
     layer_normalization,
     layer_normalization_backward,
 )
+from cnncore.ops.normalizing import rms_normalization
 from cnncore.ops.parts import is_tensor, logsumexp, split, top_k, unstack
+from cnncore.ops.patches import depth_to_space, extract_sequences, fold, space_to_depth, unfold
 from cnncore.ops.pooling import (
-    average_pool,
     avg_pool2d,
     avg_pool2d_backward,
-    max_pool,
     max_pool2d,
     max_pool2d_backward,
 )
@@ -125,12 +145,41 @@ from cnncore.ops.resize import (
     zero_padding2d,
     zero_padding2d_backward,
 )
+from cnncore.ops.scattering import scatter, scatter_update, segment_max, segment_min, segment_prod, segment_sum
+from cnncore.ops.shrinkage import (
+    hard_shrink,
+    hard_tanh,
+    soft_shrink,
+    sparse_plus,
+    sparse_sigmoid,
+    squareplus,
+    tanh_shrink,
+    threshold,
+)
+from cnncore.ops.special import (
+    cdist,
+    custom_gradient,
+    divide_no_nan,
+    dtype,
+    erf,
+    erfc,
+    erfinv,
+    get_item,
+    psnr,
+    saturate_cast,
+    view_as_complex,
+    view_as_real,
+)
+from cnncore.ops.spectra import fft, fft2, ifft2, irfft, rfft
 from cnncore.ops.update import adam_update, sgd_update
+from cnncore.ops.windows import average_pool, conv, conv_transpose, depthwise_conv, max_pool, separable_conv
 
 __all__ = [
     "activation",
     "activation_backward",
     "adam_update",
+    "associative_scan",
+    "attention",
     "average_pool",
     "avg_pool2d",
     "avg_pool2d_backward",
@@ -138,44 +187,79 @@ __all__ = [
     "batch_dot_backward",
     "batch_normalization",
     "batch_normalization_backward",
+    "binary_crossentropy",
     "cast",
+    "categorical_crossentropy",
+    "cdist",
     "celu",
+    "cholesky",
+    "cholesky_inverse",
     "cond",
+    "conv",
     "conv2d",
     "conv2d_backward",
     "conv2d_transpose",
     "conv2d_transpose_backward",
     "conv_output_size",
+    "conv_transpose",
     "convert_to_numpy",
     "convert_to_tensor",
     "cropping2d",
     "cropping2d_backward",
+    "custom_gradient",
     "dense",
     "dense_backward",
+    "depth_to_space",
+    "depthwise_conv",
+    "det",
+    "divide_no_nan",
+    "dot_product_attention",
     "dropout",
+    "dtype",
+    "eig",
+    "eigh",
     "elu",
+    "erf",
+    "erfc",
+    "erfinv",
     "exponential",
+    "extract_sequences",
+    "fft",
+    "fft2",
+    "fold",
     "fori_loop",
     "gaussian_noise",
     "gelu",
+    "get_item",
     "global_avg_pool2d",
     "global_avg_pool2d_backward",
     "global_max_pool2d",
     "global_max_pool2d_backward",
+    "glu",
     "group_normalization",
     "group_normalization_backward",
+    "hard_shrink",
     "hard_sigmoid",
     "hard_silu",
+    "hard_swish",
+    "hard_tanh",
+    "ifft2",
     "image",
     "in_top_k",
+    "inv",
+    "irfft",
     "is_tensor",
     "layer_normalization",
     "layer_normalization_backward",
     "leaky_relu",
+    "linalg",
     "log_sigmoid",
     "log_softmax",
+    "logdet",
     "logsumexp",
+    "lstsq",
     "map",
+    "matrix_rank",
     "max_pool",
     "max_pool2d",
     "max_pool2d_backward",
@@ -188,36 +272,77 @@ __all__ = [
     "nn",
     "norm",
     "normalize",
+    "numpy",
     "one_hot",
     "permute",
     "permute_backward",
+    "pinv",
     "prelu",
     "prelu_backward",
+    "psnr",
+    "qr",
+    "recurrence",
     "relu",
     "relu6",
+    "rfft",
+    "rms_normalization",
     "rsqrt",
+    "saturate_cast",
+    "scan",
+    "scatter",
+    "scatter_update",
+    "segment_max",
+    "segment_min",
+    "segment_prod",
+    "segment_sum",
     "selu",
+    "separable_conv",
     "sgd_update",
     "sigmoid",
     "silu",
     "slice",
     "slice_update",
+    "soft_shrink",
     "softmax",
     "softmax_cross_entropy",
     "softplus",
     "softsign",
+    "solve",
+    "solve_triangular",
+    "space_to_depth",
+    "sparse_categorical_crossentropy",
+    "sparse_plus",
+    "sparse_sigmoid",
+    "sparsemax",
     "split",
+    "squareplus",
     "stop_gradient",
+    "svd",
+    "swish",
+    "switch",
     "tanh",
+    "tanh_shrink",
+    "threshold",
     "top_k",
+    "unfold",
     "unstack",
     "upsampling2d",
     "upsampling2d_backward",
+    "vectorize",
     "vectorized_map",
+    "view_as_complex",
+    "view_as_real",
     "while_loop",
     "zero_padding2d",
     "zero_padding2d_backward",
 ]
+
+
+swish, hard_swish = silu, hard_silu
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *NUMPY_NAMES})
 
 
 def __getattr__(name: str) -> Any:

@@ -56,12 +56,16 @@ def activation(
         ``"linear"``, ``"relu"``, ``"leaky_relu"``, ``"relu6"``, ``"elu"``, ``"selu"``, ``"celu"``, ``"gelu"``,
         ``"gelu_tanh"`` (gelu with ``approximate=True``), ``"silu"`` or ``"swish"``, ``"mish"``, ``"sigmoid"``,
         ``"hard_sigmoid"``, ``"hard_silu"`` or ``"hard_swish"``, ``"tanh"``, ``"softplus"``, ``"softsign"``,
-        ``"exponential"``, ``"log_sigmoid"``, or one of ``"softmax"`` and ``"log_softmax"``, which sum over the last
-        axis. The formulas are those of the functions of the same names in :mod:`cnncore.ops`.
+        ``"exponential"``, ``"log_sigmoid"``, ``"hard_shrink"``, ``"soft_shrink"``, ``"tanh_shrink"``,
+        ``"hard_tanh"``, ``"threshold"``, ``"squareplus"``, ``"sparse_plus"``, ``"sparse_sigmoid"``, or one of
+        ``"softmax"`` and ``"log_softmax"``, which sum over the last axis. The formulas are those of the functions of
+        the same names in :mod:`cnncore.ops`.
     alpha : float, optional
-        The slope of relu and leaky_relu below the threshold, or ``alpha`` of elu and celu. The defaults are Keras'.
+        The slope of relu and leaky_relu below the threshold, ``alpha`` of elu and celu, the default value of threshold,
+        or ``b`` of squareplus. The defaults are Keras'.
     max_value, threshold : float, optional
-        Arguments of relu, leaky_relu and relu6, see :func:`relu`.
+        Arguments of relu, leaky_relu and relu6, see :func:`relu`. The shrinking functions and threshold have a
+        threshold, too.
 
     Returns
     -------
@@ -132,8 +136,9 @@ def activation_backward(
 ) -> Float32:
     """Compute the gradient of :func:`activation` with respect to x.
 
-    For gelu, gelu_tanh, silu, mish, hard_silu and softsign it is computed from ``x``, and ``y`` may be None. For all
-    other functions it is computed from ``y``, and ``x`` is not used.
+    For gelu, gelu_tanh, silu, mish, hard_silu, softsign, tanh_shrink, threshold, squareplus and sparse_plus it is
+    computed from ``x``, and ``y`` may be None. For all other functions it is computed from ``y``, and ``x`` is not
+    used.
 
     Parameters
     ----------
@@ -188,6 +193,10 @@ _PARAMETERS = {
     "relu6": ("alpha", "max_value", "threshold"),
     "elu": ("alpha",),
     "celu": ("alpha",),
+    "hard_shrink": ("threshold",),
+    "soft_shrink": ("threshold",),
+    "threshold": ("alpha", "threshold"),
+    "squareplus": ("alpha",),
 }
 
 

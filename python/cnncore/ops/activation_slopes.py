@@ -31,10 +31,15 @@ _GRADIENTS: dict[str, Callable[..., Any]] = {
     "silu": lambda x, y, dy, s, alpha: dy * (s + y * (1.0 - s)),
     "softsign": lambda x, y, dy, s, alpha: dy / np.square(1.0 + np.abs(x)),
     "elu": lambda x, y, dy, s, alpha: dy * np.where(np.greater(x, 0), 1.0, y + alpha),
+    "tanh_shrink": lambda x, y, dy, s, alpha: dy * np.square(x - y),
+    "sparse_plus": lambda x, y, dy, s, alpha: dy * np.clip(x * 0.5 + 0.5, 0.0, 1.0),
     "softmax": lambda x, y, dy, s, alpha: _of_softmax(y, dy),
     "log_softmax": lambda x, y, dy, s, alpha: _of_log_softmax(y, dy),
 }
-_PIECEWISE_LINEAR = ("relu", "leaky_relu", "relu6", "hard_sigmoid")
+_PIECEWISE_LINEAR = (
+    *("relu", "leaky_relu", "relu6", "hard_sigmoid", "hard_shrink", "soft_shrink", "hard_tanh", "threshold"),
+    "sparse_sigmoid",
+)
 
 
 def gradient_of(

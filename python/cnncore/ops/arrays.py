@@ -45,7 +45,22 @@ NUMPY_NAMES = (
     *("max", "maximum", "mean", "min", "minimum", "moveaxis", "multiply", "ndim", "negative", "not_equal", "ones"),
     *("ones_like", "power", "ravel", "reciprocal", "reshape", "round", "shape", "sign", "sin", "sinh", "size"),
     *("sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "transpose", "true_divide", "var"),
-    *("where", "zeros", "zeros_like"),
+    *("where", "zeros", "zeros_like", "angle", "argpartition", "bartlett", "bitwise_invert", "bitwise_left_shift"),
+    *("bitwise_right_shift", "blackman", "cbrt", "conjugate", "corrcoef", "diagflat", "dsplit", "fabs", "fmax", "fmin"),
+    *("fmod", "gcd", "geomspace", "hamming", "hanning", "hsplit", "i0", "imag", "isneginf", "isposinf", "isreal"),
+    *("kaiser", "lcm", "ldexp", "left_shift", "logaddexp2", "nanargmax", "nanargmin", "nancumprod", "nancumsum"),
+    *(
+        "nanmedian",
+        "nanpercentile",
+        "nanprod",
+        "nanquantile",
+        "nanstd",
+        "nanvar",
+        "nextafter",
+        "right_shift",
+        "signbit",
+    ),
+    *("signbit", "trapezoid", "unravel_index", "vander", "vsplit"),
 )
 
 

@@ -7,12 +7,14 @@ and variance are taken. The variance is the mean of the squared deviations: it i
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from numpy.typing import ArrayLike
 
 from cnncore import _checks, _core
 from cnncore._checks import Float32
+from cnncore.ops.normalizing import normalized_by, normalized_layer
 
 __all__ = [
     "batch_normalization",
@@ -30,11 +32,14 @@ def batch_normalization(
     x: ArrayLike,
     gamma: ArrayLike | None = None,
     beta: ArrayLike | None = None,
+    axis: int | None = None,
+    offset: Any = None,
+    scale: Any = None,
+    epsilon: float = 1e-3,
     *,
     mean: ArrayLike | None = None,
     variance: ArrayLike | None = None,
-    epsilon: float = 1e-3,
-) -> tuple[Float32, Float32, Float32]:
+) -> Any:
     """Normalize each channel by its mean and variance over the batch and all positions (Ioffe and Szegedy, 2015).
 
     Parameters
@@ -44,6 +49,9 @@ def batch_normalization(
         Ones and zeros by default.
     mean, variance : array_like, shape (channels,), optional
         Both or neither. If they are given, as in inference, they are used instead of the mean and variance of x.
+    axis, offset, scale : optional
+        With ``axis`` this is Keras' function ``batch_normalization(x, mean, variance, axis, offset, scale, epsilon)``,
+        which returns y alone, see :func:`cnncore.ops.nn.batch_normalization`.
     epsilon : float, default 1e-3
 
     Returns
@@ -64,6 +72,9 @@ def batch_normalization(
     (array([-1.,  1.], dtype=float32), array([2.], dtype=float32), array([1.], dtype=float32))
     """
     owner = "batch_normalization"
+    if axis is not None:
+        mean, variance = gamma if mean is None else mean, beta if variance is None else variance
+        return normalized_by(x, mean, variance, axis, offset, scale, epsilon)
     x = _checks.float32_array(x, "x", owner)
     gamma, beta = _vector(gamma, "gamma", owner), _vector(beta, "beta", owner)
     epsilon = _checks.number(epsilon, "epsilon", owner, 0.0)
@@ -100,9 +111,10 @@ def layer_normalization(
     x: ArrayLike,
     gamma: ArrayLike | None = None,
     beta: ArrayLike | None = None,
+    axis: int | Sequence[int] | None = None,
+    epsilon: float = 1e-3,
     *,
     axes: int = 1,
-    epsilon: float = 1e-3,
 ) -> Float32:
     """Normalize by the mean and variance over the last axes of x (Ba et al., 2016).
 
@@ -111,6 +123,8 @@ def layer_normalization(
     x : array_like
     gamma, beta : array_like, shape of the last ``axes`` axes of x, optional
         Ones and zeros by default.
+    axis : int or sequence of int, optional
+        The axes over which mean and variance are taken, as in Keras, instead of ``axes``.
     axes : int, default 1
         The number of axes over which mean and variance are taken.
     epsilon : float, default 1e-3
@@ -131,6 +145,8 @@ def layer_normalization(
            [-1.,  1.]], dtype=float32)
     """
     owner = "layer_normalization"
+    if axis is not None:
+        return normalized_layer(x, gamma, beta, axis, epsilon)  # type: ignore[no-any-return]
     x = _checks.float32_array(x, "x", owner)
     axes, epsilon = _checks.integer(axes, "axes", owner), _checks.number(epsilon, "epsilon", owner, 0.0)
     gamma, beta = _like_last(gamma, "gamma", owner, x, axes), _like_last(beta, "beta", owner, x, axes)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from cnncore import _checks, _core
 from cnncore._checks import Float32, PaddingArgument, Pair, Size
 
-__all__ = ["average_pool", "avg_pool2d", "avg_pool2d_backward", "max_pool", "max_pool2d", "max_pool2d_backward"]
+__all__ = ["avg_pool2d", "avg_pool2d_backward", "max_pool2d", "max_pool2d_backward"]
 
 _IMAGES = "batch, height, width, channels"
 
@@ -139,40 +139,6 @@ def avg_pool2d_backward(
         raise ValueError(f"[{owner}] expected x_shape of rank 4 ({_IMAGES}). Received: x_shape={x_shape}")
     dy = _checks.float32_array(dy, "dy", owner, 4, _IMAGES)
     return _core.avg_pool2d_backward(x_shape, dy, *_pool(owner, x_shape, pool_size, strides, padding))
-
-
-def max_pool(
-    inputs: Any, pool_size: Size, strides: Size | None = None, padding: str = "valid", data_format: str | None = None
-) -> Any:
-    """Call :func:`max_pool2d` under its name in Keras. With a symbolic tensor this makes the layer ``MaxPooling2D``.
-
-    Parameters
-    ----------
-    inputs, pool_size, strides, padding
-        The arguments ``x``, ``pool_size``, ``strides`` and ``padding`` of :func:`max_pool2d`.
-    data_format : {"channels_last"}, optional
-    """
-    _checks.data_format(data_format, "max_pool")
-    if hasattr(inputs, "given_to"):
-        return inputs.given_to("MaxPooling2D", pool_size=pool_size, strides=strides, padding=padding)
-    return max_pool2d(inputs, pool_size, strides, padding)
-
-
-def average_pool(
-    inputs: Any, pool_size: Size, strides: Size | None = None, padding: str = "valid", data_format: str | None = None
-) -> Any:
-    """Call :func:`avg_pool2d` under its name in Keras. With a symbolic tensor this makes an ``AveragePooling2D`` layer.
-
-    Parameters
-    ----------
-    inputs, pool_size, strides, padding
-        The arguments ``x``, ``pool_size``, ``strides`` and ``padding`` of :func:`avg_pool2d`.
-    data_format : {"channels_last"}, optional
-    """
-    _checks.data_format(data_format, "average_pool")
-    if hasattr(inputs, "given_to"):
-        return inputs.given_to("AveragePooling2D", pool_size=pool_size, strides=strides, padding=padding)
-    return avg_pool2d(inputs, pool_size, strides, padding)
 
 
 def _pool(

@@ -50,7 +50,7 @@ def write_file(path: str | os.PathLike[str], config: Mapping[str, Any], tensors:
     for name, tensor in tensors.items():
         _check_finite(tensor, f"cannot save: tensor {name!r}")
     header = {"format_version": FORMAT_VERSION, "config": config, "sha256": _checksum(config, tensors)}
-    contiguous = {name: np.ascontiguousarray(tensor, np.float32) for name, tensor in tensors.items()}
+    contiguous = {name: np.asarray(tensor, np.float32, order="C") for name, tensor in tensors.items()}
     write_atomically(path, safetensors.numpy.save(contiguous, {_METADATA_KEY: _to_json(header)}))
 
 

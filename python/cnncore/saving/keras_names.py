@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["ACTIVATION_LAYERS", "KINDS", "NOT_ACCEPTED", "OWN_ARGUMENTS"]
+__all__ = ["ACTIVATION_LAYERS", "KINDS", "NOT_ACCEPTED", "OWN_ARGUMENTS", "WRAPPED"]
 
 # Arguments of layers that Keras does not have, each with the value for which the layer does the same as in Keras.
 OWN_ARGUMENTS = {"precision": None, "input_shape": None, "derived_seed": None}
@@ -17,6 +17,9 @@ KINDS = {
 
 # Arguments that all layers have in this package, but which these layers do not have in Keras.
 NOT_ACCEPTED = {"SpatialDropout1D": ("trainable",), "SpatialDropout2D": ("trainable",)}
+
+# Arguments of layers that are layers.
+WRAPPED = ("layer", "backward_layer")
 
 # Activation functions with arguments. In Keras only layers can have these arguments.
 ACTIVATION_LAYERS = {"relu": "ReLU", "leaky_relu": "LeakyReLU", "elu": "ELU", "softmax": "Softmax"}

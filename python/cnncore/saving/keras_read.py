@@ -12,6 +12,7 @@ from cnncore._registry import snake_case
 from cnncore.layers.base import registry
 
 from .keras_graph import MODELS, functional, is_model
+from .keras_names import WRAPPED
 from .keras_old import modern
 from .keras_operations import is_operation
 from .limits import printable
@@ -178,7 +179,7 @@ def _arguments(kind: Any, config: Mapping[str, Any]) -> dict[str, Any]:
         return _function_arguments(config)
     result = {}
     for key, value in config.items():
-        own = _own_value(value)
+        own = own_description(value) if key in WRAPPED and isinstance(value, Mapping) else _own_value(value)
         if key == "dtype":
             _check_dtype(own)
         if key in known and key != "dtype":

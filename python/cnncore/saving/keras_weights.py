@@ -107,9 +107,9 @@ def _collect(layer: Any, path: str, found: dict[str, Any], seen: set[int]) -> No
     if id(layer) in seen:
         return
     seen.add(id(layer))
-    if stored_weights(layer):
-        found[path] = layer
     start = f"{path}/" if path else ""
+    if stored_weights(layer):
+        found[start + layer.keras_weights_in if hasattr(layer, "keras_weights_in") else path] = layer
     if getattr(layer, "is_graph", False):
         children: dict[str, Any] = {"layers": layer.layers}
     else:

@@ -10,7 +10,7 @@ from cnncore._structure import map_structure
 from cnncore.layers.tensor import KerasTensor
 
 from .keras_compile import compile_config
-from .keras_names import ACTIVATION_LAYERS, KINDS, NOT_ACCEPTED, OWN_ARGUMENTS
+from .keras_names import ACTIVATION_LAYERS, KINDS, NOT_ACCEPTED, OWN_ARGUMENTS, WRAPPED
 from .keras_objects import REGISTRIES, serialized
 from .keras_operations import NUMPY, operation_entry
 
@@ -180,14 +180,25 @@ def _described(
     if kind == "Functional":
         entry["registered_name"] = "Functional"
     if layer.nodes and kind not in ("InputLayer", "Functional") and module != NUMPY:
-        entry["build_config"] = {"input_shape": _lists(map_structure(_shape, layer.nodes[0].input))}
+        entry["build_config"] = _build_config(layer)
     elif registered is not None and hasattr(type(layer), "named_weights") and layer.built:
         entry["build_config"] = {"input_shape": _lists(map_structure(_shape, layer.graph.inputs))}
     return entry
 
 
+def _build_config(layer: Any) -> dict[str, Any]:
+    """The shapes from which Keras builds a layer before it reads the weights."""
+    names = getattr(type(layer), "keras_shape_names", ())
+    if names:
+        shapes = [_shape(tensor) for tensor in layer.nodes[0].inputs]
+        return {"shapes_dict": dict(zip(names, shapes, strict=False))}
+    return {"input_shape": _lists(map_structure(_shape, layer.nodes[0].input))}
+
+
 def _value(key: str, value: Any) -> Any:
     """An argument. Initializers and other objects are described with the module in which Keras has them."""
+    if key in WRAPPED and isinstance(value, dict):
+        return _plain(REGISTRIES["keras.layers"].deserialize(value), str(value["class_name"]))
     if key.endswith("activation") and isinstance(value, dict) and str(value.get("class_name")).islower():
         kind = ACTIVATION_LAYERS.get(value["class_name"])
         if kind is None:

@@ -1,0 +1,361 @@
+"""Attention layers: Attention, AdditiveAttention and MultiHeadAttention. They call NumPy in every step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from cnncore import _checks, constraints, initializers, ops, regularizers
+from cnncore.layers.base import Layer, Shape, WeightSpec, registry
+from cnncore.layers.einsum_dense import EinsumDense, projection
+from cnncore.layers.regularization import Dropout
+
+__all__ = ["AdditiveAttention", "Attention", "MultiHeadAttention"]
+
+
+def causal(targets: int, sources: int) -> np.ndarray:
+    """Return for each target which sources are at its own place or before it, (targets, sources)."""
+    return np.tril(np.ones((targets, sources), bool))
+
+
+@registry.register()
+class Attention(Layer):
+    """Compute for each query a mean of the values, weighted by softmax of the products of the query with the keys.
+
+    The layer is called on a list ``[query, value]`` or ``[query, value, key]`` of tensors (batch, places, size). The
+    values are the keys if there are no others.
+
+    Parameters
+    ----------
+    use_scale : bool, default False
+        Whether the products are multiplied by a trained number.
+    score_mode : {"dot", "concat"}
+        Whether query and key are multiplied, or the sum of tanh(query + key) is taken, times a trained number.
+    dropout : float, default 0
+        The share of the weights that are set to 0 in training.
+    seed : int, optional
+    **kwargs
+        ``name`` and ``trainable``, see :class:`Layer`.
+
+    Notes
+    -----
+    Luong, Pham and Manning, "Effective approaches to attention-based neural machine translation", 2015.
+
+    Examples
+    --------
+    >>> x = np.ones((2, 5, 3), np.float32)
+    >>> Attention()([x, x]).shape
+    (2, 5, 3)
+    """
+
+    one_input = False
+
+    def __init__(
+        self,
+        use_scale: bool = False,
+        score_mode: str = "dot",
+        dropout: float = 0.0,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        owner = type(self).__name__
+        self.use_scale = _checks.boolean(use_scale, "use_scale", owner)
+        self.score_mode = _checks.choice(score_mode, "score_mode", owner, ("dot", "concat"))
+        self.dropout = _checks.number(dropout, "dropout", owner, minimum=0.0, below=1.0)
+        self.seed = seed
+        self._random = np.random.default_rng(seed)
+
+    def _check(self, shapes: Any) -> None:
+        if (
+            not isinstance(shapes, (list, tuple))
+            or len(shapes) not in (2, 3)
+            or isinstance(shapes[0], (int, type(None)))
+        ):
+            raise ValueError(
+                f'Layer "{self.name}": expected a list [query, value] or [query, value, key]. '
+                f"Received: {type(shapes).__name__} of {len(shapes)}"
+            )
+
+    def compute_output_shape(self, input_shape: Any) -> Shape:
+        self._check(input_shape)
+        return (*input_shape[0][:-1], input_shape[1][-1])
+
+    def weight_specs(self, input_shape: Any) -> list[WeightSpec]:
+        one = initializers.get("ones")
+        names = ["scale"] * self.use_scale + ["concat_score_weight"] * (self.score_mode == "concat")
+        return [WeightSpec(name, (), one) for name in names]
+
+    def _scores(self, query: Any, key: Any) -> Any:
+        scale = self._weight("scale") if self.use_scale else None
+        if self.score_mode == "dot":
+            scores = np.matmul(query, np.swapaxes(key, -2, -1))
+            return scores if scale is None else scores * scale
+        together = np.expand_dims(query, -2) + np.expand_dims(key, -3)
+        summed = np.sum(np.tanh(together if scale is None else together * scale), axis=-1)
+        return summed * self._weight("concat_score_weight")
+
+    def call(
+        self,
+        inputs: Any,
+        mask: Any = None,
+        training: bool = False,
+        return_attention_scores: bool = False,
+        use_causal_mask: bool = False,
+    ) -> Any:
+        query, value = inputs[0], inputs[1]
+        key = inputs[2] if len(inputs) > 2 else value
+        scores = self._scores(query, key)
+        allowed = None if mask is None or mask[1] is None else np.expand_dims(np.asarray(mask[1], bool), -2)
+        if use_causal_mask:
+            lower = causal(query.shape[-2], key.shape[-2])
+            allowed = lower if allowed is None else np.logical_and(allowed, lower)
+        weights = ops.attention.attention_weights(scores, allowed)
+        if training and self.dropout:
+            kept = self._random.random(weights.shape, np.float32) >= self.dropout
+            weights = weights * (kept / np.float32(1 - self.dropout)).astype(np.float32)
+        result = np.matmul(weights, value)
+        if mask is not None and mask[0] is not None:
+            result = result * np.expand_dims(np.asarray(mask[0], np.float32), -1)
+        return (result, weights) if return_attention_scores else result
+
+    def get_config(self) -> dict[str, Any]:
+        config = {"use_scale": self.use_scale, "dropout": self.dropout, "seed": self.seed}
+        return {**super().get_config(), **config, "score_mode": self.score_mode}
+
+
+@registry.register()
+class AdditiveAttention(Attention):
+    """Compute for each query a mean of the values, weighted by softmax of the sum of tanh(query + key).
+
+    It is called like :class:`Attention`.
+
+    Parameters
+    ----------
+    use_scale : bool, default True
+        Whether each value of tanh is multiplied by a trained number of its own.
+    dropout : float, default 0
+        The share of the weights that are set to 0 in training.
+    seed : int, optional
+    **kwargs
+        ``name`` and ``trainable``, see :class:`Layer`.
+
+    Notes
+    -----
+    Bahdanau, Cho and Bengio, "Neural machine translation by jointly learning to align and translate", 2014.
+
+    Examples
+    --------
+    >>> x = np.ones((2, 5, 3), np.float32)
+    >>> AdditiveAttention()([x, x]).shape
+    (2, 5, 3)
+    """
+
+    def __init__(self, use_scale: bool = True, dropout: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(use_scale=use_scale, dropout=dropout, **kwargs)
+
+    def weight_specs(self, input_shape: Any) -> list[WeightSpec]:
+        size = input_shape[0][-1]
+        return [WeightSpec("scale", (size,), initializers.get("glorot_uniform"))] * self.use_scale
+
+    def _scores(self, query: Any, key: Any) -> Any:
+        summed = np.tanh(np.expand_dims(query, -2) + np.expand_dims(key, -3))
+        return np.sum(summed * self._weight("scale") if self.use_scale else summed, axis=-1)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        del config["score_mode"]
+        return config
+
+
+@registry.register()
+class MultiHeadAttention(Layer):
+    """Attention of several heads, each with projections of its own of the queries, keys and values.
+
+    ``layer(query, value, key=None)`` is called on tensors (batch, places, size) or (batch, height, width, size); then
+    all pixels attend to all pixels. The values are the keys if there are no others.
+
+    Parameters
+    ----------
+    num_heads : int
+    key_dim : int
+        The size of the queries and keys of a head.
+    value_dim : int, optional
+        The size of the values of a head, by default ``key_dim``.
+    dropout : float, default 0
+        The share of the attention weights that are set to 0 in training.
+    use_bias : bool, default True
+    output_shape : int or sequence of int, optional
+        The sizes of the last axes of the output, by default that of the query.
+    attention_axes, sliding_window, flash_attention : optional
+        Must be None: attention is over all places.
+    kernel_initializer, bias_initializer : default "glorot_uniform" and "zeros"
+    kernel_regularizer, bias_regularizer, activity_regularizer, kernel_constraint, bias_constraint : optional
+    use_gate : bool, default False
+        Whether the result of a head is multiplied by the sigmoid of another projection of the query.
+    seed : int, optional
+    **kwargs
+        ``name`` and ``trainable``, see :class:`Layer`.
+
+    Notes
+    -----
+    Vaswani et al., "Attention is all you need", 2017.
+
+    Examples
+    --------
+    >>> x = np.ones((2, 5, 6), np.float32)
+    >>> MultiHeadAttention(num_heads=2, key_dim=3)(x, x).shape
+    (2, 5, 6)
+    """
+
+    one_input = False
+    keras_shape_names = ("query_shape", "value_shape", "key_shape")
+
+    def __init__(
+        self,
+        num_heads: int,
+        key_dim: int,
+        value_dim: int | None = None,
+        dropout: float = 0.0,
+        use_bias: bool = True,
+        output_shape: Any = None,
+        attention_axes: Any = None,
+        sliding_window: int | None = None,
+        flash_attention: bool | None = None,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        use_gate: bool = False,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        owner = "MultiHeadAttention"
+        self.num_heads = _checks.integer(num_heads, "num_heads", owner)
+        self.key_dim = _checks.integer(key_dim, "key_dim", owner)
+        self.value_dim = self.key_dim if value_dim is None else _checks.integer(value_dim, "value_dim", owner)
+        self.dropout = _checks.number(dropout, "dropout", owner, minimum=0.0, below=1.0)
+        self.use_bias = _checks.boolean(use_bias, "use_bias", owner)
+        self.use_gate = _checks.boolean(use_gate, "use_gate", owner)
+        if sliding_window is not None:
+            raise ValueError(f"[{owner}] expected sliding_window=None. Received: sliding_window={sliding_window!r}")
+        self.made = None if output_shape is None else list(_checks.integers(output_shape, "output_shape", owner))
+        self.attention_axes, self.seed = attention_axes, seed
+        self._options: dict[str, Any] = {
+            "kernel_initializer": kernel_initializer,
+            "bias_initializer": bias_initializer,
+            "kernel_regularizer": kernel_regularizer,
+            "bias_regularizer": bias_regularizer,
+            "kernel_constraint": kernel_constraint,
+            "bias_constraint": bias_constraint,
+        }
+
+    def _projection(
+        self, kept: int, summed: int, made: Sequence[int], name: str, activation: Any = None
+    ) -> EinsumDense:
+        equation, bias_axes = projection(kept, summed, made)
+        shape = [*[None] * (kept - 1), *made]
+        axes = bias_axes if self.use_bias else None
+        return EinsumDense(equation, shape, activation, axes, name=name, **self._options)
+
+    def build(self, query_shape: Shape, value_shape: Shape | None = None, key_shape: Shape | None = None) -> None:
+        """Make the projections for the shapes of query, value and key."""
+        value_shape = query_shape if value_shape is None else value_shape
+        rank = len(query_shape)
+        if rank not in (3, 4) or len(value_shape) != rank:
+            raise ValueError(
+                f'Layer "{self.name}": expected query and value (batch, places, size), or images. '
+                f"Received: shapes {query_shape} and {value_shape}"
+            )
+        places = list(range(1, rank - 1))
+        if self.attention_axes is not None and sorted(np.atleast_1d(self.attention_axes) % rank) != places:
+            raise ValueError(
+                f'Layer "{self.name}": expected `attention_axes` to be all axes of places. '
+                f"Received: attention_axes={self.attention_axes!r}"
+            )
+        heads = self.num_heads
+        self.query_dense = self._projection(rank - 1, 1, [heads, self.key_dim], "query")
+        self.key_dense = self._projection(rank - 1, 1, [heads, self.key_dim], "key")
+        self.value_dense = self._projection(rank - 1, 1, [heads, self.value_dim], "value")
+        self.output_dense = self._projection(rank - 1, 2, self.made or [query_shape[-1]], "attention_output")
+        if self.use_gate:
+            self._gate_dense = self._projection(rank - 1, 1, [heads, self.value_dim], "gate", "sigmoid")
+        self._dropout_layer = Dropout(self.dropout, seed=self.seed)
+        self.query_dense.build(query_shape)
+        self.key_dense.build(value_shape if key_shape is None else key_shape)
+        self.value_dense.build(value_shape)
+        if self.use_gate:
+            self._gate_dense.build(query_shape)
+        self.output_dense.build((*query_shape[:-1], heads, self.value_dim))
+
+    def compute_output_shape(self, query_shape: Shape, value_shape: Any = None, key_shape: Any = None) -> Shape:
+        """Return the shape of the output for those of query, value and key."""
+        return (*query_shape[:-1], *(self.made or [query_shape[-1]]))
+
+    def call(
+        self,
+        query: Any,
+        value: Any,
+        key: Any = None,
+        query_mask: Any = None,
+        value_mask: Any = None,
+        key_mask: Any = None,
+        attention_mask: Any = None,
+        return_attention_scores: bool = False,
+        training: bool | None = None,
+        use_causal_mask: bool = False,
+    ) -> Any:
+        mask = _joined_mask(query_mask, value_mask, key_mask, attention_mask)
+        heads = self._heads(self.query_dense(query)), self._heads(self.key_dense(value if key is None else key))
+        values = self._heads(self.value_dense(value))
+        weights = ops.attention.head_weights(*heads, 1.0 / math.sqrt(self.key_dim), mask, use_causal_mask)
+        weights = self._dropout_layer(weights, training=training) if self.dropout else weights
+        result = np.einsum("bnts,bsnh->btnh", weights, values)
+        if len(query.shape) == 4:
+            result = np.reshape(result, (-1, *query.shape[1:3], self.num_heads, self.value_dim))
+        result = self.output_dense(result * self._gate_dense(query) if self.use_gate else result)
+        return (result, weights) if return_attention_scores else result
+
+    def _heads(self, projected: Any) -> Any:
+        """Return the projection of images as that of a sequence of pixels."""
+        shape = projected.shape
+        return projected if len(shape) == 4 else np.reshape(projected, (-1, shape[1] * shape[2], *shape[3:]))
+
+    def get_config(self) -> dict[str, Any]:
+        modules: dict[str, Any] = {"initializer": initializers, "regularizer": regularizers, "constraint": constraints}
+        options = {
+            name: modules[kind].serialize(modules[kind].get(value))
+            for name, value in self._options.items()
+            for kind in [name.rpartition("_")[2]]
+        }
+        return {
+            **super().get_config(),
+            **options,
+            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
+            "num_heads": self.num_heads,
+            "key_dim": self.key_dim,
+            "value_dim": self.value_dim,
+            "dropout": self.dropout,
+            "use_bias": self.use_bias,
+            "use_gate": self.use_gate,
+            "output_shape": self.made,
+            "attention_axes": self.attention_axes,
+            "seed": self.seed,
+        }
+
+
+def _joined_mask(query_mask: Any, value_mask: Any, key_mask: Any, attention_mask: Any) -> Any:
+    """Combine masks of places (batch, places) and a mask (batch, targets, sources) into one of the latter shape."""
+    found = None if attention_mask is None else attention_mask
+    for mask, axis in ((query_mask, -1), (value_mask, -2), (key_mask, -2)):
+        if mask is not None:
+            wider = np.expand_dims(mask, axis)
+            found = wider if found is None else np.logical_and(found, wider)
+    return found

@@ -1,0 +1,130 @@
+"""Functions of ``keras.ops`` that call functions in turn: scan, associative_scan, switch, vectorize."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from cnncore import _checks
+from cnncore._structure import flatten, pack_like
+
+__all__ = ["associative_scan", "scan", "switch", "vectorize"]
+
+
+def scan(
+    f: Callable[[Any, Any], tuple[Any, Any]],
+    init: Any,
+    xs: Any = None,
+    length: int | None = None,
+    reverse: bool = False,
+    unroll: int = 1,
+) -> tuple[Any, Any]:
+    """Call ``f(carry, x)`` for each entry of the first axis of ``xs``.
+
+    Parameters
+    ----------
+    f : callable
+        Takes the carry and an entry, and returns the next carry and a result.
+    init : array or structure of arrays
+        The first carry.
+    xs : array or structure of arrays, optional
+        Without it, ``f`` gets None ``length`` times.
+    length : int, optional
+        The number of calls; by default the length of the first axis of ``xs``.
+    reverse : bool, default False
+        Whether to begin with the last entry.
+    unroll : int, default 1
+        Accepted for compatibility with Keras, and not used.
+
+    Returns
+    -------
+    carry, results
+        The last carry, and the results, stacked in the order of ``xs``.
+
+    Examples
+    --------
+    >>> carry, sums = scan(lambda total, x: (total + x, total + x), 0.0, np.arange(4.0))
+    >>> float(carry), sums.tolist()
+    (6.0, [0.0, 1.0, 3.0, 6.0])
+    """
+    if not callable(f):
+        raise TypeError(f"[scan] expected `f` to be a function. Received: f={f!r:.80}")
+    leaves = [] if xs is None else flatten(xs)
+    lengths = {np.shape(leaf)[0] for leaf in leaves}
+    lengths |= set() if length is None else {_checks.integer(length, "length", "scan")}
+    if len(lengths) != 1:
+        raise ValueError(f"[scan] expected xs or length, with the same number of entries. Received: {sorted(lengths)}")
+    places = range(lengths.pop())
+    carry, results = init, []
+    for place in reversed(places) if reverse else places:
+        x = None if xs is None else pack_like(xs, [leaf[place] for leaf in leaves])
+        carry, result = f(carry, x)
+        results.append(result)
+    if reverse:
+        results.reverse()
+    if results[0] is None:
+        return carry, None
+    columns = zip(*(flatten(result) for result in results), strict=True)
+    return carry, pack_like(results[0], [np.stack(list(column)) for column in columns])
+
+
+def associative_scan(f: Callable[[Any, Any], Any], elems: Any, reverse: bool = False, axis: int = 0) -> Any:
+    """Combine the entries along an axis one after the other, and return the result after each.
+
+    Parameters
+    ----------
+    f : callable
+        Takes two entries, or two structures of them, and combines them.
+    elems : array or structure of arrays
+    reverse : bool, default False
+        Whether to begin with the last entry.
+    axis : int, default 0
+
+    Examples
+    --------
+    >>> associative_scan(lambda a, b: a + b, np.arange(5)).tolist()
+    [0, 1, 3, 6, 10]
+    """
+    if not callable(f):
+        raise TypeError(f"[associative_scan] expected `f` to be a function. Received: f={f!r:.80}")
+    leaves = [np.moveaxis(leaf, axis, 0) for leaf in flatten(elems)]
+    count = np.shape(leaves[0])[0]
+    order = range(count - 1, -1, -1) if reverse else range(count)
+    results: list[list[Any]] = []
+    for place in order:
+        entry = [leaf[place : place + 1] for leaf in leaves]
+        if results:
+            entry = flatten(f(pack_like(elems, results[-1]), pack_like(elems, entry)))
+        results.append(entry)
+    if reverse:
+        results.reverse()
+    columns = zip(*results, strict=True)
+    return pack_like(elems, [np.moveaxis(np.concatenate(list(column)), 0, axis) for column in columns])
+
+
+def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
+    """Return ``branches[index](*operands)``. An index outside of the list means its first or last function.
+
+    Examples
+    --------
+    >>> switch(1, [lambda x: x + 1, lambda x: x * 10], 3)
+    30
+    """
+    if not branches or not all(callable(branch) for branch in branches):
+        raise TypeError(f"[switch] expected `branches` to be a list of functions. Received: {branches!r:.80}")
+    return branches[min(max(int(index), 0), len(branches) - 1)](*operands)
+
+
+def vectorize(pyfunc: Callable[..., Any], *, excluded: Any = None, signature: str | None = None) -> Callable[..., Any]:
+    """Return a function that calls ``pyfunc`` for each entry of arrays.
+
+    ``excluded`` and ``signature`` are those of ``numpy.vectorize``.
+
+    Examples
+    --------
+    >>> vectorize(lambda a, b: a if a > b else b)([1, 5], 3).tolist()
+    [3, 5]
+    """
+    return np.vectorize(pyfunc, excluded=excluded, signature=signature)

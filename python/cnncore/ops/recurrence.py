@@ -1,0 +1,251 @@
+"""Recurrent networks on sequences (batch, steps, features): simple_rnn, lstm and gru, with their gradients.
+
+Each function goes through the steps of a sequence. In the backward pass it goes through them from the last to the first
+(backpropagation through time; Werbos, 1990).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from cnncore.differentiation import pullback, value_of
+from cnncore.ops.activation import activation as named_activation
+from cnncore.ops.definition import op, recorded, together
+
+__all__ = ["gru", "lstm", "simple_rnn"]
+
+_Back = Callable[[np.ndarray], list[np.ndarray]]
+
+
+def _arrays(*items: Any) -> list[np.ndarray]:
+    return [np.asarray(value_of(item), np.float32) for item in items]
+
+
+def _projected(x: np.ndarray, kernel: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    return np.reshape(x.reshape(-1, x.shape[-1]) @ kernel + bias, (*x.shape[:2], -1))
+
+
+def _of_projection(x: np.ndarray, kernel: np.ndarray, dz: np.ndarray) -> list[np.ndarray]:
+    """Return the gradients of x, kernel and bias from that of the projection."""
+    flat = dz.reshape(-1, dz.shape[-1])
+    dx = (flat @ kernel.T).reshape(x.shape)
+    return [dx, x.reshape(-1, x.shape[-1]).T @ flat, flat.sum(axis=0)]
+
+
+def _function(activation: Any) -> Callable[[Any], Any]:
+    """Return an activation of this package by its name, or the function itself."""
+    if not isinstance(activation, str):
+        return activation  # type: ignore[no-any-return]
+    return functools.partial(named_activation, kind=activation)
+
+
+def _masked(h: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    return h if mask is None else h * mask
+
+
+def _steps(count: int) -> range:
+    return range(count - 1, -1, -1)
+
+
+@op
+def simple_rnn(x: Any, kernel: Any, recurrent_kernel: Any, bias: Any, h: Any, activation: Any, mask: Any = None) -> Any:
+    """Compute h = activation(x kernel + h recurrent_kernel + bias) for each step.
+
+    Parameters
+    ----------
+    x : array, (batch, steps, features)
+    kernel, recurrent_kernel, bias : array, (features, units), (units, units) and (units,)
+    h : array, (batch, units)
+        The state before the first step.
+    activation : callable or str
+        A function of arrays whose gradient is known, or the name of one of :func:`activation`.
+    mask : array, (batch, units), optional
+        The state is multiplied by it before each product with ``recurrent_kernel``.
+
+    Returns
+    -------
+    array, (batch, steps, units)
+        The state after each step.
+
+    Examples
+    --------
+    >>> one = np.ones((1, 1), np.float32)
+    >>> simple_rnn(np.ones((1, 3, 1)), one, one, np.zeros(1), np.zeros((1, 1)), lambda z: z * 1).ravel()
+    array([1., 2., 3.], dtype=float32)
+    """
+    xs, w, u, b, state = _arrays(x, kernel, recurrent_kernel, bias, h)
+    z, f = _projected(xs, w, b), _function(activation)
+    backs: list[_Back] = []
+    ys = np.empty((len(xs), xs.shape[1] + 1, len(u)), np.float32)
+    ys[:, 0] = state
+    for t in range(xs.shape[1]):
+        ys[:, t + 1], back = pullback(f, [z[:, t] + _masked(ys[:, t], mask) @ u])
+        backs.append(back)
+
+    def gradients(dy: np.ndarray) -> list[np.ndarray]:
+        dz, dh, du = np.empty_like(z), np.zeros_like(state), np.zeros_like(u)
+        for t in _steps(len(backs)):
+            (dz[:, t],) = backs[t](dy[:, t] + dh)
+            du += _masked(ys[:, t], mask).T @ dz[:, t]
+            dh = _masked(dz[:, t] @ u.T, mask)
+        dx, dw, db = _of_projection(xs, w, dz)
+        return [dx, dw, du, db, dh]
+
+    return recorded(ys[:, 1:], together([x, kernel, recurrent_kernel, bias, h], gradients))
+
+
+@op
+def lstm(
+    x: Any,
+    kernel: Any,
+    recurrent_kernel: Any,
+    bias: Any,
+    h: Any,
+    c: Any,
+    activation: Any,
+    recurrent_activation: Any,
+    mask: Any = None,
+) -> Any:
+    """Go through a sequence with long short-term memory (Hochreiter and Schmidhuber, 1997).
+
+    With z = x kernel + h recurrent_kernel + bias, which has four parts i, f, g and o, and s = recurrent_activation:
+    c = s(f) c + s(i) activation(g), and h = s(o) activation(c).
+
+    Parameters
+    ----------
+    x : array, (batch, steps, features)
+    kernel, recurrent_kernel, bias : array, (features, 4 units), (units, 4 units) and (4 units,)
+    h, c : array, (batch, units)
+        The states before the first step.
+    activation, recurrent_activation : callable or str
+        Functions of arrays whose gradients are known, or names of those of :func:`activation`.
+    mask : array, (batch, units), optional
+        h is multiplied by it before each product with ``recurrent_kernel``.
+
+    Returns
+    -------
+    array, (batch, steps, 2 units)
+        h and c after each step.
+
+    Examples
+    --------
+    >>> state, zeros = np.zeros((1, 2)), np.zeros
+    >>> lstm(zeros((1, 3, 1)), zeros((1, 8)), zeros((2, 8)), zeros(8), state, state, np.tanh, np.tanh).shape
+    (1, 3, 4)
+    """
+    xs, w, u, b, h0, c0 = _arrays(x, kernel, recurrent_kernel, bias, h, c)
+    z, units = _projected(xs, w, b), len(u)
+    main, gate = _function(activation), _function(recurrent_activation)
+    saved: list[Any] = []
+    ys = np.empty((len(xs), xs.shape[1] + 1, 2 * units), np.float32)
+    ys[:, 0, :units], ys[:, 0, units:] = h0, c0
+    for t in range(xs.shape[1]):
+        before = ys[:, t, units:]
+        i, f, g, o = np.split(z[:, t] + _masked(ys[:, t, :units], mask) @ u, 4, axis=-1)
+        (si, back_i), (sf, back_f) = pullback(gate, [i]), pullback(gate, [f])
+        (ag, back_g), (so, back_o) = pullback(main, [g]), pullback(gate, [o])
+        ac, back_c = pullback(main, [sf * before + si * ag])
+        ys[:, t + 1, units:] = sf * before + si * ag
+        ys[:, t + 1, :units] = so * ac
+        saved.append(((si, sf, ag, so, ac), (back_i, back_f, back_g, back_o, back_c)))
+
+    def gradients(dy: np.ndarray) -> list[np.ndarray]:
+        dz, du = np.empty_like(z), np.zeros_like(u)
+        dh, dc = np.zeros_like(h0), np.zeros_like(c0)
+        for t in _steps(len(saved)):
+            (si, sf, ag, so, ac), (back_i, back_f, back_g, back_o, back_c) = saved[t]
+            dh = dh + dy[:, t, :units]
+            dc = dc + dy[:, t, units:] + back_c(dh * so)[0]
+            parts = back_i(dc * ag) + back_f(dc * ys[:, t, units:]) + back_g(dc * si) + back_o(dh * ac)
+            dz[:, t] = np.concatenate(parts, axis=-1)
+            du += _masked(ys[:, t, :units], mask).T @ dz[:, t]
+            dh, dc = _masked(dz[:, t] @ u.T, mask), dc * sf
+        dx, dw, db = _of_projection(xs, w, dz)
+        return [dx, dw, du, db, dh, dc]
+
+    return recorded(ys[:, 1:], together([x, kernel, recurrent_kernel, bias, h, c], gradients))
+
+
+@op
+def gru(
+    x: Any,
+    kernel: Any,
+    recurrent_kernel: Any,
+    bias: Any,
+    recurrent_bias: Any,
+    h: Any,
+    activation: Any,
+    recurrent_activation: Any,
+    reset_after: bool = True,
+    mask: Any = None,
+) -> Any:
+    """Go through a sequence with gated recurrent units (Cho et al., 2014).
+
+    The projections of x have three parts z, r and g. With s = recurrent_activation: z and r get the products of h and
+    pass through s; g = activation(g + r (h recurrent_kernel + recurrent_bias)); and h = s(z) h + (1 - s(z)) g. Without
+    ``reset_after``, g = activation(g + (r h) recurrent_kernel + recurrent_bias).
+
+    Parameters
+    ----------
+    x : array, (batch, steps, features)
+    kernel, recurrent_kernel : array, (features, 3 units) and (units, 3 units)
+    bias, recurrent_bias : array, (3 units,)
+    h : array, (batch, units)
+        The state before the first step.
+    activation, recurrent_activation : callable or str
+        Functions of arrays whose gradients are known, or names of those of :func:`activation`.
+    reset_after : bool, default True
+    mask : array, (batch, units), optional
+        h is multiplied by it before each product with ``recurrent_kernel``.
+
+    Returns
+    -------
+    array, (batch, steps, units)
+        The state after each step.
+
+    Examples
+    --------
+    >>> zeros = np.zeros
+    >>> gru(zeros((1, 3, 1)), zeros((1, 6)), zeros((2, 6)), zeros(6), zeros(6), zeros((1, 2)), np.tanh, np.tanh).shape
+    (1, 3, 2)
+    """
+    xs, w, u, b, rb, state = _arrays(x, kernel, recurrent_kernel, bias, recurrent_bias, h)
+    z, units = _projected(xs, w, b), len(u)
+    gates, last = 2 * units, u[:, 2 * units :]
+    main, gate = _function(activation), _function(recurrent_activation)
+    saved: list[Any] = []
+    ys = np.empty((len(xs), xs.shape[1] + 1, units), np.float32)
+    ys[:, 0] = state
+    for t in range(xs.shape[1]):
+        before = _masked(ys[:, t], mask)
+        open_z, open_r = np.split(z[:, t, :gates] + before @ u[:, :gates] + rb[:gates], 2, axis=-1)
+        (sz, back_z), (sr, back_r) = pullback(gate, [open_z]), pullback(gate, [open_r])
+        inner = before @ last + rb[gates:] if reset_after else (sr * before) @ last + rb[gates:]
+        new, back_g = pullback(main, [z[:, t, gates:] + (sr * inner if reset_after else inner)])
+        ys[:, t + 1] = sz * before + (1 - sz) * new  # as in Keras, with the masked state
+        saved.append((sz, sr, inner, new, back_z, back_r, back_g))
+
+    def gradients(dy: np.ndarray) -> list[np.ndarray]:
+        dz, du, drb, dh = np.empty_like(z), np.zeros_like(u), np.zeros_like(rb), np.zeros_like(state)
+        for t in _steps(len(saved)):
+            sz, sr, inner, new, back_z, back_r, back_g = saved[t]
+            before, total = _masked(ys[:, t], mask), dh + dy[:, t]
+            (dg,) = back_g(total * (1 - sz))
+            d_inner = dg * sr if reset_after else dg
+            d_last = d_inner @ last.T
+            (dr,) = back_r(dg * inner if reset_after else d_last * before)
+            (dopen,) = back_z(total * (before - new))
+            dz[:, t] = np.concatenate([dopen, dr, dg], axis=-1)
+            du[:, :gates] += before.T @ dz[:, t, :gates]
+            du[:, gates:] += (before if reset_after else sr * before).T @ d_inner
+            drb += np.concatenate([dz[:, t, :gates], d_inner], axis=-1).sum(axis=0)
+            through = dz[:, t, :gates] @ u[:, :gates].T + (d_last if reset_after else d_last * sr)
+            dh = _masked(total * sz + through, mask)
+        dx, dw, db = _of_projection(xs, w, dz)
+        return [dx, dw, du, db, drb, dh]
+
+    return recorded(ys[:, 1:], together([x, kernel, recurrent_kernel, bias, recurrent_bias, h], gradients))

@@ -1,0 +1,149 @@
+"""Functions of ``keras.ops`` against Keras: values, gradients under a tape, and symbolic tensors."""
+
+import importlib
+import os
+import warnings
+
+import numpy as np
+import pytest
+
+from cnncore import GradientTape, ops
+
+RNG = np.random.default_rng(0)
+
+
+def normal(*shape):
+    return RNG.standard_normal(shape).astype(np.float32)
+
+
+def positive(n):
+    matrix = normal(n, n)
+    return matrix @ matrix.T + n * np.eye(n, dtype=np.float32)
+
+
+IMAGES, STEPS, ROWS = normal(2, 6, 7, 4), normal(2, 9, 4), normal(3, 5)
+SHARES = np.abs(ROWS) / np.abs(ROWS).sum(axis=1, keepdims=True)
+VECTOR = normal(4)
+
+# The path of a function in keras.ops, the arrays whose gradients are compared, and the other arguments.
+DIFFERENTIABLE = [
+    ("conv", [IMAGES, normal(3, 2, 4, 5)], {"strides": 2, "padding": "same"}),
+    ("conv", [IMAGES, normal(3, 2, 2, 6)], {"dilation_rate": 2}),
+    ("conv", [STEPS, normal(3, 4, 5)], {"strides": 2}),
+    ("depthwise_conv", [IMAGES, normal(3, 2, 4, 2)], {"padding": "same"}),
+    ("depthwise_conv", [STEPS, normal(3, 4, 1)], {}),
+    ("separable_conv", [IMAGES, normal(3, 2, 4, 2), normal(1, 1, 8, 3)], {}),
+    ("conv_transpose", [IMAGES, normal(3, 3, 2, 4)], {"strides": 2, "padding": "same"}),
+    ("conv_transpose", [STEPS, normal(3, 2, 4)], {"strides": 2}),
+    ("max_pool", [IMAGES], {"pool_size": 2}),
+    ("max_pool", [STEPS], {"pool_size": 3, "strides": 2, "padding": "same"}),
+    ("average_pool", [IMAGES], {"pool_size": (3, 2), "strides": 1}),
+    ("average_pool", [STEPS], {"pool_size": 2}),
+    ("nn.batch_normalization", [IMAGES, VECTOR, VECTOR**2], {"axis": -1}),
+    ("batch_normalization", [IMAGES, VECTOR, VECTOR**2], {"axis": -1, "offset": VECTOR, "scale": VECTOR}),
+    ("nn.layer_normalization", [IMAGES, VECTOR, VECTOR], {"axis": -1}),
+    ("layer_normalization", [ROWS], {"axis": -1, "epsilon": 0.01}),
+    ("rms_normalization", [IMAGES, VECTOR], {}),
+    ("binary_crossentropy", [SHARES, SHARES[::-1].copy()], {}),
+    ("binary_crossentropy", [SHARES, ROWS], {"from_logits": True}),
+    ("categorical_crossentropy", [SHARES, SHARES[::-1].copy()], {}),
+    ("categorical_crossentropy", [SHARES, ROWS], {"from_logits": True}),
+    ("glu", [IMAGES], {}),
+    ("glu", [IMAGES], {"axis": 1}),
+    ("hard_shrink", [ROWS], {}),
+    ("soft_shrink", [ROWS], {"threshold": 0.2}),
+    ("tanh_shrink", [ROWS], {}),
+    ("hard_tanh", [ROWS], {}),
+    ("threshold", [ROWS], {"threshold": -0.2, "default_value": -1.5}),
+    ("squareplus", [ROWS], {"b": 2}),
+    ("sparse_plus", [ROWS], {}),
+    ("sparse_sigmoid", [ROWS], {}),
+    ("unfold", [IMAGES], {"kernel_size": 3, "padding": 1, "stride": 2}),
+    ("unfold", [IMAGES], {"kernel_size": (2, 1), "dilation": 2}),
+    ("fold", [normal(2, 12, 4)], {"output_size": (3, 3), "kernel_size": 2}),
+    ("extract_sequences", [ROWS], {"sequence_length": 3, "sequence_stride": 2}),
+    ("space_to_depth", [normal(2, 4, 6, 3)], {"block_size": 2}),
+    ("depth_to_space", [normal(2, 4, 6, 12)], {"block_size": 2}),
+    ("erf", [ROWS], {}),
+    ("erfc", [ROWS], {}),
+    ("erfinv", [np.tanh(ROWS)], {}),
+    ("cdist", [ROWS, normal(4, 5)], {}),
+    ("psnr", [ROWS, normal(3, 5)], {"max_val": 2.0}),
+    ("inv", [positive(3)], {}),
+    ("det", [positive(3)], {}),
+    ("logdet", [positive(3)], {}),
+    ("solve", [positive(3), normal(3, 2)], {}),
+    ("cholesky", [positive(3)], {}),
+    ("dot_product_attention", [normal(2, 3, 4, 5), normal(2, 6, 4, 5), normal(2, 6, 4, 5)], {}),
+    ("dot_product_attention", [normal(2, 3, 4, 5), normal(2, 3, 4, 5), normal(2, 3, 4, 5)], {"is_causal": True}),
+]
+
+# The path of a function, and all its arguments, for functions whose values alone are compared.
+VALUES = [
+    ("sparse_categorical_crossentropy", [np.array([1, 0, 4]), SHARES], {}),
+    ("sparse_categorical_crossentropy", [np.array([1, 0, 4]), ROWS], {"from_logits": True}),
+    ("scatter", [np.array([[0], [2], [2]]), normal(3, 2)], {"shape": (4, 2)}),
+    ("scatter_update", [normal(4, 3), np.array([[0, 1], [2, 2]]), normal(2)], {}),
+    ("scatter_update", [normal(4, 3), np.array([[0], [2]]), normal(2, 3)], {"reduction": "add"}),
+    ("segment_sum", [normal(4), np.array([0, 1, 1, 3])], {}),
+    ("segment_max", [normal(4), np.array([0, 1, 1, 2])], {}),
+    ("divide_no_nan", [normal(3), np.float32([1, 0, 2])], {}),
+    ("rfft", [ROWS], {}),
+    ("fft", [(ROWS, ROWS[::-1].copy())], {}),
+    ("qr", [normal(4, 2)], {}),
+    ("svd", [normal(4, 2)], {"compute_uv": False}),
+    ("eigh", [positive(3)], {}),
+    ("pinv", [normal(4, 2)], {}),
+    ("lstsq", [normal(4, 2), normal(4)], {}),
+    ("solve_triangular", [np.triu(positive(3)), normal(3, 2)], {}),
+    ("saturate_cast", [np.float32([-3, 300]), "uint8"], {}),
+    ("logaddexp2", [ROWS, ROWS[::-1].copy()], {}),
+    ("nanvar", [ROWS], {}),
+]
+
+
+@pytest.fixture(scope="module")
+def keras_ops():
+    os.environ.setdefault("KERAS_BACKEND", "torch")
+    pytest.importorskip("torch")
+    pytest.importorskip("keras")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return importlib.import_module("keras").ops
+
+
+def at(module, path):
+    for name in path.split("."):
+        module = getattr(module, name)
+    return module
+
+
+def listed(result):
+    parts = result if isinstance(result, (list, tuple)) else [result]
+    return [part.detach().numpy() if hasattr(part, "detach") else np.asarray(part) for part in parts]
+
+
+@pytest.mark.parametrize(("path", "arrays", "options"), DIFFERENTIABLE, ids=lambda item: str(item)[:20])
+def test_values_and_gradients(path, arrays, options, keras_ops):
+    torch = pytest.importorskip("torch")
+    tensors = [torch.tensor(array, requires_grad=True) for array in arrays]
+    expected = at(keras_ops, path)(*tensors, **options)
+    factors = np.random.default_rng(1).standard_normal(tuple(expected.shape)).astype(np.float32)
+    expected.backward(torch.tensor(factors))
+    ours = [ops.convert_to_tensor(array) for array in arrays]
+    np.testing.assert_allclose(at(ops, path)(*ours, **options), expected.detach(), rtol=1e-4, atol=1e-5)
+    with GradientTape() as tape:
+        tape.watch(ours)
+        y = at(ops, path)(*ours, **options)
+    gradients = tape.gradient(y, ours, output_gradients=factors)
+    for gradient, tensor in zip(gradients, tensors, strict=True):
+        np.testing.assert_allclose(gradient, tensor.grad, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(("path", "arguments", "options"), VALUES, ids=lambda item: str(item)[:20])
+def test_values(path, arguments, options, keras_ops):
+    expected = listed(at(keras_ops, path)(*arguments, **options))
+    found = listed(at(ops, path)(*arguments, **options))
+    for ours, theirs in zip(found, expected, strict=True):
+        assert ours.dtype.kind == theirs.dtype.kind
+        np.testing.assert_allclose(abs(ours), abs(theirs), rtol=1e-4, atol=1e-5)  # columns of q may change their sign
