@@ -1,4 +1,5 @@
-// Mirrored rows of pixels on every instruction set, and copies of moved images, against their definitions.
+// Rows of pixels that move, perhaps mirrored, on every instruction set, and copies of moved images, against their
+// definitions.
 #include <cstdint>
 #include <vector>
 
@@ -17,32 +18,59 @@ std::vector<uint8_t> random_bytes(int64_t size, Random& random) {
   return bytes;
 }
 
+// What move_rows should write, by its contract. Pixels that are copied are never 0.
+std::vector<uint8_t> moved(const MoveArgs& a) {
+  std::vector<uint8_t> y;
+  const auto fill = [&](int64_t n) {
+    for (int64_t k = 0; k < n; ++k) y.push_back(a.fill[k % kFillBytes]);
+  };
+  fill(a.before);
+  for (int64_t r = 0; r < a.rows; ++r) {
+    if (r > 0) fill(a.gap);
+    for (int64_t j = 0; j < a.pixels; ++j) {
+      const uint8_t* pixel = a.x + r * a.x_stride + (a.mirrored ? a.pixels - 1 - j : j) * a.pixel_bytes;
+      y.insert(y.end(), pixel, pixel + a.pixel_bytes);
+    }
+  }
+  fill(a.after);
+  return y;
+}
+
 }  // namespace
 
-TEST_CASE("rows of pixels are mirrored, and nothing beside them is read or written") {
+TEST_CASE("rows of pixels move between fill values, and nothing beside them is read or written") {
   for_each_isa([](const Kernels& k) {
     Random random(17);
+    std::vector<uint8_t> fill(kFillBytes);
+    for (size_t i = 0; i < fill.size(); ++i) fill[i] = static_cast<uint8_t>(200 + i % 4);
     for (const int64_t pixel_bytes : {1, 2, 3, 4, 5, 8, 12, 16, 20})
-      for (int64_t pixels = 1; pixels <= 40; ++pixels) {
-        const int64_t rows = 3, row = pixels * pixel_bytes, gap = random.integer(0, 5);
-        // x has exactly the size of its rows, so that a sanitizer sees a read beyond them.
-        const std::vector<uint8_t> x = random_bytes(rows * row, random);
-        std::vector<uint8_t> y(static_cast<size_t>(rows * (row + gap)), 0);
-        const bool upwards = pixels % 2 == 0;
-        k.mirror_rows({x.data() + (upwards ? (rows - 1) * row : 0), upwards ? -row : row, y.data(), row + gap, rows,
-                       pixels, pixel_bytes});
-        int64_t wrong = 0;
-        for (int64_t r = 0; r < rows; ++r) {
-          const uint8_t* from = x.data() + (upwards ? rows - 1 - r : r) * row;
-          const uint8_t* to = y.data() + r * (row + gap);
-          for (int64_t at = 0; at < row; ++at)
-            wrong += to[at] != from[(pixels - 1 - at / pixel_bytes) * pixel_bytes + at % pixel_bytes];
-          for (int64_t at = row; at < row + gap; ++at) wrong += to[at] != 0;
+      for (int64_t pixels = 0; pixels <= 40; ++pixels)
+        for (const bool mirrored : {false, true}) {
+          const int64_t rows = random.integer(0, 3), row = pixels * pixel_bytes;
+          const auto some = [&] { return 4 * pixel_bytes * random.integer(0, random.integer(0, 9)); };
+          // x has exactly the size of its rows, so that a sanitizer sees a read beyond them.
+          const std::vector<uint8_t> x = random_bytes(rows * row, random);
+          const bool upwards = random.integer(0, 1) == 1 && rows > 0;
+          MoveArgs a{x.data() + (upwards ? (rows - 1) * row : 0),
+                     upwards ? -row : row,
+                     rows,
+                     pixels,
+                     pixel_bytes,
+                     mirrored,
+                     nullptr,
+                     some(),
+                     some(),
+                     some(),
+                     fill.data()};
+          std::vector<uint8_t> expected = moved(a), y(expected.size() + 70, 0);
+          expected.resize(y.size(), 0);
+          a.y = y.data();
+          k.move_rows(a);
+          CAPTURE(pixel_bytes);
+          CAPTURE(pixels);
+          CAPTURE(mirrored);
+          CHECK(y == expected);
         }
-        CAPTURE(pixel_bytes);
-        CAPTURE(pixels);
-        CHECK(wrong == 0);
-      }
   });
 }
 

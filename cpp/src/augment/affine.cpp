@@ -48,7 +48,8 @@ struct Scratch {
   std::vector<float> row, in, out;
 };
 
-bool is_whole(double v) { return v == std::floor(v); }
+// For numbers of at most kMost. std::floor takes longer on a machine without instructions for it.
+bool is_whole(double v) { return v == static_cast<double>(static_cast<int64_t>(v)); }
 bool moves_axes_apart(const double* m) { return m[1] == 0 && m[3] == 0; }
 bool moves_whole_pixels(const double* m) {
   return moves_axes_apart(m) && std::abs(m[0]) == 1 && std::abs(m[4]) == 1 && is_whole(m[2]) && is_whole(m[5]);

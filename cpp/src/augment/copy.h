@@ -16,9 +16,9 @@ struct AxisMove {
   int64_t source(int64_t i) const { return mirrored ? start - i : start + i; }
 };
 
-/// 16 bytes that are filled with copies of a fill value.
+/// As many bytes as MoveArgs::fill has, filled with copies of a fill value.
 struct FillBytes {
-  uint8_t bytes[16];
+  uint8_t bytes[kFillBytes];
 };
 FillBytes fill_bytes(uint8_t value);
 FillBytes fill_bytes(float value);
@@ -32,11 +32,15 @@ class PixelCopier {
   void run(AxisMove rows, AxisMove columns, const uint8_t* x, uint8_t* y, std::vector<int64_t>& edge_columns) const;
 
  private:
-  struct Columns;  // which output columns are copies of columns of the image, and which pixels the others get
-  Columns plan_columns(AxisMove columns, std::vector<int64_t>& edge_columns) const;
-  void copy_rows(const Columns& columns, const uint8_t* from, int64_t stride, int64_t count, uint8_t* to) const;
-  void copy_inside(const Columns& columns, const uint8_t* from, int64_t stride, int64_t count, uint8_t* to) const;
-  void copy_edges(const Columns& columns, const uint8_t* from, int64_t stride, int64_t count, uint8_t* to) const;
+  struct Rows {  // some rows of the image, and the output rows that are copies of them
+    const uint8_t* x;
+    int64_t x_stride, count;
+    uint8_t* y;
+    int64_t above, below;  // rows of fill values before and after them
+  };
+  void move(const Rows& rows, AxisMove columns, IndexRange inside) const;
+  void list_edge_columns(AxisMove columns, IndexRange inside, std::vector<int64_t>& edge_columns) const;
+  void copy_edges(const Rows& rows, IndexRange inside, const std::vector<int64_t>& edge_columns) const;
 
   const AffineParams& params_;
   const Kernels& kernels_;

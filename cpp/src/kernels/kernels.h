@@ -86,7 +86,7 @@ struct Kernels {
   void (*dropout_mask)(const DropoutArgs&, float* mask);
   void (*gaussian_noise)(const GaussianArgs&, const float* x, float* y);
 
-  void (*mirror_rows)(const MirrorArgs&);
+  void (*move_rows)(const MoveArgs&);
 
   /// y = x * scale + offset, where x are bytes or floats.
   void (*rescale_u8)(const uint8_t* x, float* y, int64_t size, float scale, float offset);
