@@ -8,7 +8,6 @@ import os
 import pickle
 import subprocess
 import sys
-import timeit
 
 import numpy as np
 import pytest
@@ -493,12 +492,17 @@ def test_accuracy_of_odd_predictions():
         assert metrics.SparseCategoricalAccuracy()(np.array([2, 0], dtype), np.eye(3)[[2, 1]]) == 0.5
 
 
-def test_accuracy_of_a_batch_takes_microseconds():
+def test_accuracy_of_a_batch_takes_few_calls():
+    """They stand for its time, which a test cannot measure on a busy machine."""
     rng = np.random.default_rng(2)
     labels_, scores = rng.integers(0, 10, 32), rng.random((32, 10), np.float32)
     rows = np.eye(10, dtype=np.float32)[labels_]
     for metric, y_true in ((metrics.SparseCategoricalAccuracy(), labels_), (metrics.CategoricalAccuracy(), rows)):
-        seconds = (
-            min(timeit.repeat(functools.partial(metric.update_state, y_true, scores), number=200, repeat=20)) / 200
-        )
-        assert seconds < 20e-6  # about 2 on an idle machine
+        metric.update_state(y_true, scores)
+        events = []
+        sys.setprofile(lambda frame, event, arg, events=events: events.append(event))
+        try:
+            metric.update_state(y_true, scores)
+        finally:
+            sys.setprofile(None)
+        assert sum(event in ("call", "c_call") for event in events) < 20, events

@@ -79,7 +79,13 @@ OPTIONS = [
     {"learning_rate": 0.05},
 ]
 CASES = OWN + [(name, options) for name in ("SGD", "Adam", "Muon") for options in OPTIONS]
-CASES += [(name, {"weight_decay": 0.2, "global_clipnorm": 0.4}) for name in STATES]
+# Together these have every option, for every optimizer.
+TOGETHER = [
+    {"weight_decay": 0.2, "global_clipnorm": 0.4},
+    {"clipnorm": 0.3, "gradient_accumulation_steps": 3, "use_ema": True, "ema_overwrite_frequency": 2},
+    {"clipvalue": 0.1, "use_ema": True, "ema_momentum": 0.8},
+]
+CASES += [(name, options) for name in STATES for options in TOGETHER]
 
 
 def gradients(seed):
