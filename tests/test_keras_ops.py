@@ -125,8 +125,8 @@ def test_metrics_of_keras_2():
 
 
 def test_names_of_older_versions_say_what_to_write():
-    with pytest.raises(AttributeError, match="pooch downloads files"):
-        _ = importlib.import_module("cnncore.utils.data_utils").get_file
+    with pytest.raises(AttributeError, match="draws a model without it"):
+        _ = importlib.import_module("cnncore.utils.vis_utils").model_to_dot
     with pytest.raises(AttributeError, match="write Add, Multiply"):
         _ = layers.Merge
     with pytest.raises(TypeError, match=r"is of Keras 1. Write layers.add"):

@@ -11,14 +11,14 @@ from cnncore._not_here import REASONS, UNCALLED
 @pytest.mark.parametrize(
     ("module", "name", "message"),
     [
-        (cnncore, "mixed_precision", r"'mixed_precision': everything is float32; `compile\(precision=...\)`"),
+        (cnncore, "dtype_policies", r"'dtype_policies': everything is float32; `compile\(precision=...\)`"),
         (cnncore, "Sequentail", r"'Sequentail'\. Did you mean \"Sequential\"\?"),
         (cnncore, "xyz", r"has no attribute 'xyz'$"),
         (layers, "ConvLSTM2D", "'ConvLSTM2D': videos are out of scope"),
         (layers, "ThresholdedReLU", r"write ReLU\(threshold=theta\)"),
         (losses, "CTC", "'CTC': it compares sequences"),
         (callbacks, "RemoteMonitor", "it needs a server"),
-        (utils, "get_file", "pooch"),
+        (utils, "model_to_dot", "draws a model without it"),
         (ops, "conv2", r"Did you mean \"conv2d\"\?"),
     ],
 )
@@ -84,7 +84,7 @@ def test_the_package_has_keras_classes():
     [
         ("from cnncore.layers import Conv3D", "cannot import name 'Conv3D' from 'cnncore.layers': volumes and videos"),
         ("from cnncore.datasets import imdb", "cannot import name 'imdb' from 'cnncore.datasets': they hold no images"),
-        ("from cnncore import mixed_precision", "everything is float32"),
+        ("from cnncore import dtype_policies", "everything is float32"),
         ("from cnncore.applications import VGG16", "weights of ImageNet are out of scope"),
     ],
 )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         legacy,
         losses,
         metrics,
+        mixed_precision,
         models,
         ops,
         optimizers,
@@ -43,16 +44,23 @@ if TYPE_CHECKING:
     from cnncore.initializers import Initializer
     from cnncore.layers import Input
     from cnncore.layers.base import Layer
+    from cnncore.layers.input_spec import InputSpec
+    from cnncore.layers.tensor import KerasTensor
     from cnncore.losses import Loss
     from cnncore.metrics import Metric
+    from cnncore.mixed_precision import DTypePolicy
     from cnncore.models import Model, Sequential
     from cnncore.optimizers import Optimizer
     from cnncore.regularizers import Regularizer
+    from cnncore.scopes import device, name_scope, version
 
 __all__ = [
+    "DTypePolicy",
     "GradientTape",
     "Initializer",
     "Input",
+    "InputSpec",
+    "KerasTensor",
     "Layer",
     "Loss",
     "Metric",
@@ -66,16 +74,20 @@ __all__ = [
     "applications",
     "backend",
     "callbacks",
+    "config",
     "constraints",
     "curvature",
     "datasets",
+    "device",
     "get_num_threads",
     "initializers",
     "layers",
     "legacy",
     "losses",
     "metrics",
+    "mixed_precision",
     "models",
+    "name_scope",
     "ops",
     "optimizers",
     "preprocessing",
@@ -84,13 +96,21 @@ __all__ = [
     "saving",
     "set_num_threads",
     "testing",
+    "tree",
     "utils",
+    "version",
     "wrappers",
 ]
 
 # ``import cnncore`` only loads the core. Every other name is loaded when it is first used. These are not modules; the
 # table says in which module each of them is.
 _HOME = {
+    "DTypePolicy": "mixed_precision",
+    "InputSpec": "layers.input_spec",
+    "KerasTensor": "layers.tensor",
+    "device": "scopes",
+    "name_scope": "scopes",
+    "version": "scopes",
     "GradientTape": "differentiation",
     "Initializer": "initializers",
     "Input": "layers",

@@ -49,7 +49,6 @@ _LAYERS: dict[str, tuple[str, ...]] = {
     ),
     "write a Sequential model with the same layers": ("Pipeline",),
     "write a Layer of your own that calls the other layer": ("SpectralNormalization",),
-    "a layer checks the shape of its input in compute_output_shape": ("InputSpec",),
     "only augmentations that are usual for small images are included; write others as a Layer in NumPy": (
         *("AugMix", "AutoContrast", "ContrastLimitedAdaptiveHistogramEqualization", "Equalization", "RandAugment"),
         *("RandomColorDegeneration", "RandomColorJitter", "RandomElasticTransform", "RandomGaussianBlur"),
@@ -80,7 +79,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
         *("layers.cudnn_recurrent", "layers.convolutional_recurrent", "layers.rnn"),
     ),
     "convolutions whose kernel differs from place to place are out of scope": ("layers.local",),
-    "words and sequences are out of scope": ("preprocessing.text", "preprocessing.sequence"),
+    "words and sequences are out of scope": ("preprocessing.text",),
     "small images are scaled by `layers.Rescaling` or `x / 255`": ("applications.imagenet_utils",),
 }
 
@@ -123,25 +122,18 @@ _MODEL_METHODS: dict[str, tuple[str, ...]] = {
 # For each module of Keras, and for two classes: reason -> names that are not here. The package itself is "".
 REASONS: dict[str, dict[str, tuple[str, ...]]] = {
     "": {
-        "they are in the modules `layers.tensor` and `layers.variable`; scripts rarely need them": (
-            *("KerasTensor", "Variable"),
-        ),
+        "weights belong to layers: `layer.add_weight` makes them": ("Variable",),
         "everything is float32; `compile(precision=...)` chooses how products are computed": (
-            *("DTypePolicy", "FloatDTypePolicy", "dtype_policies", "mixed_precision"),
+            *("FloatDTypePolicy", "dtype_policies"),
         ),
-        "the settings are in `cnncore.backend`": ("config",),
-        "a layer checks the shape of its input in compute_output_shape": ("InputSpec",),
         "`Model(inputs, outputs)` is the only graph of layers": ("Function", "Operation"),
-        "there is one device, the CPU, and one process": ("device", "distribution"),
+        "there is one device, the CPU, and one process": ("distribution",),
         "weights are float32 and are not quantized": ("Quantizer", "quantizers"),
         "small networks need not compute values twice to save memory": ("RematScope", "remat"),
         "a model keeps its state itself": ("StatelessScope", "SymbolicScope"),
-        "functions take nested lists, tuples and dicts as they are": ("tree",),
         "`utils.plot_model` draws models": ("visualization",),
         "models are written by `model.save`": ("export",),
         "train with the predictions of the teacher as targets": ("distillation",),
-        "layers and models have a `name`": ("name_scope",),
-        "`cnncore.__version__` is the version": ("version",),
         "it is internal to Keras": ("src",),
     },
     "Layer": _LAYER_METHODS,
@@ -174,6 +166,46 @@ REASONS: dict[str, dict[str, tuple[str, ...]]] = {
         "it needs a server that listens: write a `LambdaCallback` that sends the logs": ("RemoteMonitor",),
         "`ModelCheckpoint` and `BackupAndRestore` write files": ("OrbaxCheckpoint",),
     },
+    "config": {
+        "attention has one implementation": (
+            *("disable_flash_attention", "enable_flash_attention", "is_flash_attention_enabled"),
+        ),
+        "code in files is never run": ("enable_unsafe_deserialization",),
+        "there is one backend": ("is_nnx_enabled", "set_backend"),
+        "write `fit(epochs=..., steps_per_epoch=...)`": (
+            *("max_epochs", "max_steps_per_epoch", "set_max_epochs", "set_max_steps_per_epoch"),
+        ),
+    },
+    "mixed_precision": {},
+    "tree": {
+        "write a function that goes through lists and dicts": (
+            *("MAP_TO_NONE", "assert_same_paths", "flatten_with_path", "map_shape_structure", "map_structure_up_to"),
+            "traverse",
+        ),
+    },
+    "ops": {
+        "sequences of sounds and words are out of scope": ("ctc_decode", "ctc_loss", "istft", "stft"),
+        "write AveragePooling2D or MaxPooling2D with the window that gives the wanted size of the output": (
+            *("adaptive_average_pool", "adaptive_max_pool"),
+        ),
+        "gradients are computed backward, by GradientTape": ("jvp",),
+        "scipy has it: `scipy.linalg.lu_factor`": ("lu_factor",),
+        "write reshape and transpose": ("rearrange",),
+        "arrays are real: `view_as_complex` makes complex ones": ("polar",),
+        "an array is converted by cast": ("view",),
+    },
+    "ops.image": {
+        "volumes and videos are out of scope": ("extract_patches_3d",),
+        "write them with NumPy, or use the layers that change images": (
+            *("affine_transform", "elastic_transform", "gaussian_blur", "map_coordinates", "perspective_transform"),
+            *("scale_and_translate", "sobel_edges", "ssim", "hsv_to_rgb", "rgb_to_hsv"),
+        ),
+        "write ops.pad, or a slice": ("crop_images", "pad_images"),
+    },
+    "ops.linalg": {
+        "gradients are computed backward, by GradientTape": ("jvp",),
+        "scipy has it: `scipy.linalg.lu_factor`": ("lu_factor",),
+    },
     "models": {},
     "saving": {
         "load the model, change it, and save it": ("KerasFileEditor",),
@@ -194,16 +226,11 @@ REASONS: dict[str, dict[str, tuple[str, ...]]] = {
     "datasets": {"they hold no images": ("boston_housing", "california_housing", "imdb", "reuters")},
     "utils": {
         "text, sound, tables and boxes in pictures are out of scope": (
-            *("FeatureSpace", "audio_dataset_from_directory", "bounding_boxes", "pad_sequences"),
+            *("FeatureSpace", "audio_dataset_from_directory", "bounding_boxes"),
             *("text_dataset_from_directory", "timeseries_dataset_from_array"),
         ),
-        "`fit(verbose=...)` chooses what is shown": (
-            *("disable_interactive_logging", "enable_interactive_logging", "is_interactive_logging_enabled"),
-        ),
-        "pooch downloads files: `pooch.retrieve`": ("get_file",),
         "`plot_model` draws a model without it": ("model_to_dot",),
         "`model.inputs` lists the inputs": ("get_source_inputs",),
-        "everything is float32": ("standardize_dtype",),
         "a dict serves the same purpose": ("Config",),
         "it is internal to Keras": ("legacy",),
     },

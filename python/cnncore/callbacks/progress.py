@@ -7,6 +7,7 @@ import sys
 import time
 from typing import Any, Protocol
 
+from cnncore._logging import is_interactive_logging_enabled
 from cnncore.callbacks.base import Callback, Logs
 
 __all__ = [
@@ -329,6 +330,8 @@ def make_progress(verbose: Any, owner: str = "fit") -> list[Callback]:
     if not isinstance(verbose, (str, int)) or verbose not in ("auto", 0, 1, 2):
         raise ValueError(f'[{owner}] expected `verbose` to be "auto", 0, 1 or 2. Received: verbose={verbose!r}')
     if verbose == "auto":
+        if not is_interactive_logging_enabled():
+            return []
         if in_notebook() or (sys.stderr is not None and sys.stderr.isatty()):
             return [ProgressBar()] if owner == "fit" else []
         return [EpochLines("stderr")] if owner == "fit" else []

@@ -38,6 +38,7 @@ from cnncore.layers.global_pooling import (
     GlobalMaxPooling2D,
 )
 from cnncore.layers.input_layer import Input, InputLayer
+from cnncore.layers.input_spec import InputSpec
 from cnncore.layers.lambda_layer import Lambda
 from cnncore.layers.loss_rows import LossRows  # noqa: F401 (imported to be registered: losses of tensors use it)
 from cnncore.layers.merging import (
@@ -154,6 +155,7 @@ __all__ = [
     "Identity",
     "Input",
     "InputLayer",
+    "InputSpec",
     "Lambda",
     "Layer",
     "LayerNormalization",

@@ -27,6 +27,7 @@ __all__ = [
     "norm",
     "pinv",
     "qr",
+    "slogdet",
     "solve",
     "solve_triangular",
     "svd",
@@ -115,6 +116,18 @@ def solve(a: Any, b: Any) -> Any:
         return [-db @ _t(y), db[..., 0] if vector else db]
 
     return recorded(y[..., 0] if vector else y, together([a, b], gradients))
+
+
+def slogdet(x: Any) -> tuple[Any, Any]:
+    """Compute the sign of the determinant of the square matrices ``x``, and the logarithm of its size.
+
+    Examples
+    --------
+    >>> [float(part) for part in slogdet([[-1.0, 0.0], [0.0, 1.0]])]
+    [-1.0, 0.0]
+    """
+    sign, logarithm = np.linalg.slogdet(_matrix(x, "slogdet"))
+    return sign, logarithm
 
 
 def solve_triangular(a: Any, b: Any, lower: bool = False) -> Any:

@@ -1,7 +1,7 @@
-"""``preprocessing`` of Keras. It has one module, :mod:`cnncore.preprocessing.image`."""
+"""``preprocessing`` of Keras, with the modules :mod:`image <cnncore.preprocessing.image>` and ``sequence``."""
 
 from cnncore.utils.image_dataset import image_dataset_from_directory
 
-from . import image
+from . import image, sequence
 
-__all__ = ["image", "image_dataset_from_directory"]
+__all__ = ["image", "image_dataset_from_directory", "sequence"]

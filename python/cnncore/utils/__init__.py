@@ -2,17 +2,24 @@
 
 from typing import TYPE_CHECKING
 
+from cnncore._logging import (
+    disable_interactive_logging,
+    enable_interactive_logging,
+    is_interactive_logging_enabled,
+)
 from cnncore._not_here import explain_missing
 
 from .arrays import pack_x_y_sample_weight, split_dataset, unpack_x_y_sample_weight
 from .dataset import PyDataset, Sequence
+from .files import get_file
 from .image import array_to_img, img_to_array, load_img, save_img, smart_resize
 from .image_dataset import image_dataset_from_directory
 from .learning_rate import LearningRateCurve, find_learning_rate
 from .model_plot import plot_model
-from .numerical import normalize, to_categorical
+from .numerical import normalize, standardize_dtype, to_categorical
 from .progbar import Progbar
 from .seeds import set_random_seed
+from .sequences import pad_sequences
 from .session import (
     CustomObjectScope,
     clear_session,
@@ -36,16 +43,21 @@ __all__ = [
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",
+    "disable_interactive_logging",
+    "enable_interactive_logging",
     "find_learning_rate",
     "get_custom_objects",
+    "get_file",
     "get_registered_name",
     "get_registered_object",
     "image_dataset_from_directory",
     "img_to_array",
+    "is_interactive_logging_enabled",
     "is_keras_tensor",
     "load_img",
     "normalize",
     "pack_x_y_sample_weight",
+    "pad_sequences",
     "plot_model",
     "register_keras_serializable",
     "save_img",
@@ -53,6 +65,7 @@ __all__ = [
     "set_random_seed",
     "smart_resize",
     "split_dataset",
+    "standardize_dtype",
     "to_categorical",
     "unpack_x_y_sample_weight",
 ]

@@ -10,7 +10,7 @@ from cnncore._checks import integer, numeric_array
 from cnncore.differentiation import Traced
 from cnncore.layers.tensor import KerasTensor
 
-__all__ = ["normalize", "to_categorical"]
+__all__ = ["normalize", "standardize_dtype", "to_categorical"]
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
@@ -112,3 +112,21 @@ def normalize(x: Any, axis: int = -1, order: int | float = 2) -> np.ndarray:
     norms[norms == 0] = 1
     result: np.ndarray = values / np.expand_dims(norms, axis)
     return result
+
+
+def standardize_dtype(dtype: Any) -> str:
+    """Return the name of ``dtype``, a type of numbers; None stands for float32.
+
+    Examples
+    --------
+    >>> standardize_dtype(None), standardize_dtype(int)
+    ('float32', 'int32')
+    """
+    if dtype in (int, "int"):
+        return "int32"
+    if dtype in (float, "float", None):
+        return "float32"
+    try:
+        return str(np.dtype(getattr(dtype, "name", dtype)))
+    except TypeError:
+        raise ValueError(f"[standardize_dtype] expected the name of a type of numbers. Received: {dtype!r}") from None

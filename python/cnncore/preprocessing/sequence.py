@@ -1,0 +1,5 @@
+"""``preprocessing.sequence`` of Keras."""
+
+from cnncore.utils.sequences import pad_sequences
+
+__all__ = ["pad_sequences"]
