@@ -16,6 +16,7 @@ __all__ = [
     "named_function",
     "register_keras_serializable",
     "registered_name",
+    "scoped_object",
 ]
 
 T = TypeVar("T")
@@ -105,11 +106,21 @@ def named_function(name: Any, what: str) -> Any:
     return function
 
 
+def scoped_object(name: str) -> Any:
+    """The object that a scope around this call gives this name, or None. The name may begin with a package."""
+    plain = name.rpartition(">")[2]
+    for scope in reversed(_scopes.stack):
+        for known in (name, plain):
+            if known in scope:
+                return scope[known]
+    return None
+
+
 def custom_object(name: str) -> Any:
     """The object that a user gave this name, in a scope around this call or by registering it, or None."""
-    for scope in reversed(_scopes.stack):
-        if name in scope:
-            return scope[name]
+    found = scoped_object(name)
+    if found is not None:
+        return found
     if name in _registered:
         return _registered[name]
     for key, value in _registered.items():

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
-from cnncore._custom_objects import custom_object, custom_object_scope, registered_name
+from cnncore._custom_objects import custom_object, custom_object_scope, registered_name, scoped_object
 from cnncore._names import nearest
 from cnncore._not_here import why_no_name
 
@@ -71,6 +71,8 @@ class Registry(Generic[T]):
         name = type(obj).__name__
         if self._classes.get(name) is not type(obj):
             name = registered_name(type(obj))
+            if name in self._classes:  # a class of the user with the name of one of this package
+                name = f"Custom>{name}"
         return {"class_name": name, "config": obj.get_config()}
 
     def class_named(self, name: str) -> Any:
@@ -113,7 +115,7 @@ class Registry(Generic[T]):
         if not isinstance(config, dict) or not isinstance(config.get("class_name"), str):
             raise ValueError(f'[{self.kind}] expected {{"class_name", "config"}}. Received: {config!r}')
         name, arguments = config["class_name"], config.get("config", {})
-        found: Any = self._classes.get(name) or custom_object(name)
+        found: Any = scoped_object(name) or self._classes.get(name) or custom_object(name)
         if not isinstance(found, type):
             hint = nearest(name, self._classes)
             raise ValueError(f"Unknown {self.kind} {name!r}.{hint} Known: {', '.join(sorted(self._classes))}")

@@ -1,5 +1,5 @@
-// The ops dropout and gaussian_noise, which return their input in inference. ops/random_rows.h computes the random
-// numbers.
+// The ops dropout and gaussian_noise, which return their input in inference unless they are to act always.
+// ops/random_rows.h computes the random numbers.
 #include <algorithm>
 
 #include "ops/random_rows.h"
@@ -8,6 +8,10 @@
 
 namespace cnncore {
 namespace {
+
+bool acts(Purpose purpose, bool always) {
+  return purpose == Purpose::training || (always && purpose == Purpose::inference);
+}
 
 class DropoutStep : public Step {
  public:
@@ -31,12 +35,12 @@ class DropoutStep : public Step {
 
 class DropoutOp : public Op {
  public:
-  DropoutOp(const Shape& shape, double rate, uint64_t seed, const Shape& noise)
-      : Op({shape}, shape), rate_(rate), seed_(seed), noise_(noise) {}
-  bool is_view(Purpose purpose) const override { return purpose != Purpose::training || rate_ == 0.0; }
+  DropoutOp(const Shape& shape, double rate, uint64_t seed, const Shape& noise, bool always)
+      : Op({shape}, shape), rate_(rate), seed_(seed), noise_(noise), always_(always) {}
+  bool is_view(Purpose purpose) const override { return !acts(purpose, always_) || rate_ == 0.0; }
   OpPtr cut(const Shape& output) const override {
     if (noise_ != this->output() && output != this->output()) return nullptr;
-    return std::make_shared<DropoutOp>(output, rate_, seed_, noise_ == this->output() ? output : noise_);
+    return std::make_shared<DropoutOp>(output, rate_, seed_, noise_ == this->output() ? output : noise_, always_);
   }
   std::unique_ptr<Step> plan(const StepContext& context) const override {
     return std::make_unique<DropoutStep>(rate_, seed_, output(), noise_, context.kernels);
@@ -46,6 +50,7 @@ class DropoutOp : public Op {
   double rate_;
   uint64_t seed_;
   Shape noise_;
+  bool always_;
 };
 
 class GaussianNoiseStep : public Step {
@@ -72,9 +77,9 @@ class GaussianNoiseStep : public Step {
 
 class GaussianNoiseOp : public Op {
  public:
-  GaussianNoiseOp(const Shape& shape, double stddev, uint64_t seed)
-      : Op({shape}, shape), stddev_(stddev), seed_(seed) {}
-  bool is_view(Purpose purpose) const override { return purpose != Purpose::training || stddev_ == 0.0; }
+  GaussianNoiseOp(const Shape& shape, double stddev, uint64_t seed, bool always)
+      : Op({shape}, shape), stddev_(stddev), seed_(seed), always_(always) {}
+  bool is_view(Purpose purpose) const override { return !acts(purpose, always_) || stddev_ == 0.0; }
   std::unique_ptr<Step> plan(const StepContext& context) const override {
     return std::make_unique<GaussianNoiseStep>(stddev_, seed_, element_count(output()), context.kernels);
   }
@@ -82,12 +87,13 @@ class GaussianNoiseOp : public Op {
  private:
   double stddev_;
   uint64_t seed_;
+  bool always_;
 };
 
 }  // namespace
 
 // Attributes: rate is the probability with which a value is dropped. noise_shape is the shape of a sample, or 1 along
-// axes where all values are dropped or kept together.
+// axes where all values are dropped or kept together. With always, values are also dropped in inference.
 OpPtr make_dropout(AttributeReader& a, const std::vector<Shape>& inputs) {
   const Shape& shape = only_input(a, inputs);
   const double rate = a.real("rate");
@@ -98,13 +104,15 @@ OpPtr make_dropout(AttributeReader& a, const std::vector<Shape>& inputs) {
   for (size_t i = 0; i < shape.size(); ++i)
     check(noise[i] == shape[i] || noise[i] == 1, a.op(), "expected a noise_shape with the sizes of ", to_string(shape),
           " or 1. Received: ", to_string(noise));
-  return std::make_shared<DropoutOp>(shape, rate, static_cast<uint64_t>(a.integer("seed", 0)), noise);
+  return std::make_shared<DropoutOp>(shape, rate, static_cast<uint64_t>(a.integer("seed", 0)), noise,
+                                     a.boolean("always", false));
 }
 
 OpPtr make_gaussian_noise(AttributeReader& a, const std::vector<Shape>& inputs) {
   const double stddev = a.real("stddev");
   check(stddev >= 0.0 && stddev < 1e30, a.op(), "expected a stddev in [0, 1e30). Received: ", stddev);
-  return std::make_shared<GaussianNoiseOp>(only_input(a, inputs), stddev, static_cast<uint64_t>(a.integer("seed", 0)));
+  return std::make_shared<GaussianNoiseOp>(only_input(a, inputs), stddev, static_cast<uint64_t>(a.integer("seed", 0)),
+                                           a.boolean("always", false));
 }
 
 }  // namespace cnncore

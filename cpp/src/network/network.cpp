@@ -45,6 +45,8 @@ struct Network::Impl {
   std::mutex planning;  // held by a reader that makes one
   std::vector<std::unique_ptr<Inference>> inferences;
   std::atomic<Inference*> inference{nullptr};  // the last one that was asked for
+  // The number of the next call of forward, far from the numbers of training steps. It grows by the number of samples.
+  std::atomic<int64_t> forward_calls{int64_t{1} << 40};
 
   Impl(Graph g, std::vector<int> out, const std::map<std::string, std::shared_ptr<Parameters>>& given)
       : graph(std::move(g)), outputs(std::move(out)), slots(graph, given), sorted(slots.layers) {
@@ -211,10 +213,11 @@ void Network::set_regularizer(size_t slot, float l1, float l2) {
 }
 
 void Network::forward(const std::vector<Images>& x, const std::vector<float*>& y) {
-  if (check_inputs("[forward] ", impl_->graph, x, &y, output_count()) == 0) return;
+  const int64_t samples = check_inputs("[forward] ", impl_->graph, x, &y, output_count());
+  if (samples == 0) return;
   const ReadAccess access(*impl_->lock, impl_->sorted);
   const ParameterState state = impl_->parameter_state();
-  impl_->inference_plan().forward(x, y, state);
+  impl_->inference_plan().forward(x, y, state, impl_->forward_calls.fetch_add(samples));
 }
 
 void Network::forward_training(const std::vector<Images>& x, const std::vector<float*>& y) {

@@ -119,18 +119,19 @@ void Inference::copy_outputs(const Slices& slices, int64_t first, int64_t count,
   }
 }
 
-void Inference::forward(const std::vector<Images>& x, const std::vector<float*>& y, ParameterState parameters) {
+void Inference::forward(const std::vector<Images>& x, const std::vector<float*>& y, ParameterState parameters,
+                        int64_t call) {
   const Borrowed borrowed(*this, parameters);
   const PackedParameters& packed = borrowed.packed();
   Memory& memory = borrowed.memory();
-  if (plan_.phases.size() > 1) return forward_phases(x, y, packed, memory);
-  if (x[0].samples == 1 && !stages_.empty()) return forward_one(x, y, packed, memory);
-  forward_many(x, y, packed, memory);
+  if (plan_.phases.size() > 1) return forward_phases(x, y, packed, memory, call);
+  if (x[0].samples == 1 && !stages_.empty()) return forward_one(x, y, packed, memory, call);
+  forward_many(x, y, packed, memory, call);
 }
 
 // Runs one part of a stage. Returns true if all parts must be done before the next stage begins.
 bool Inference::run_stage(size_t index, const std::vector<Images>& x, Part part, const PackedParameters& packed,
-                          Memory& memory, InterruptWatch& watch) {
+                          Memory& memory, int64_t call, InterruptWatch& watch) {
   const auto shared = [&](size_t i) { return i < stages_.size() && stages_[i].shared; };
   const size_t thread = static_cast<size_t>(part.index);
   // each thread has a copy of the input, which is faster than sharing it
@@ -139,7 +140,7 @@ bool Inference::run_stage(size_t index, const std::vector<Images>& x, Part part,
     const Stage& stage = stages_[index];
     const PlannedNode& node = plan_.nodes[stage.node];
     Run run = memory.stages[thread][index].run;
-    run.packed = packed.data() + node.packed, run.finite_kernels = packed.finite();
+    run.packed = packed.data() + node.packed, run.finite_kernels = packed.finite(), run.training_step = call;
     forward_in_pieces(*node.step, run, stage.stage, stage.work, shared(index) ? part : Part{},
                       [&] { return watch.stopped(part.index); });
   }
@@ -148,19 +149,19 @@ bool Inference::run_stage(size_t index, const std::vector<Images>& x, Part part,
 
 // One sample. All threads share the work if that is faster.
 void Inference::forward_one(const std::vector<Images>& x, const std::vector<float*>& y, const PackedParameters& packed,
-                            Memory& memory) {
+                            Memory& memory, int64_t call) {
   const int threads = threads_for(2, plan_.flops);
   reserve_threads(memory, most_threads_for(2, plan_.flops));
   InterruptWatch watch;
   parallel_stages(threads, static_cast<int64_t>(stages_.size()), [&](int64_t s, int thread, int count) {
-    return run_stage(static_cast<size_t>(s), x, {thread, count}, packed, memory, watch);
+    return run_stage(static_cast<size_t>(s), x, {thread, count}, packed, memory, call, watch);
   });
   watch.finish();
   copy_outputs(Slices(plan_, *memory.threads[0], memory.batch, packed.data()), 0, 1, 0, y);
 }
 
 void Inference::forward_many(const std::vector<Images>& x, const std::vector<float*>& y, const PackedParameters& packed,
-                             Memory& memory) {
+                             Memory& memory, int64_t call) {
   const int64_t samples = x[0].samples, work = samples * plan_.flops;
   const int threads = threads_for(samples, work);
   const int64_t size = slice_for(samples, threads, plan_.mode.slice), slices = (samples + size - 1) / size;
@@ -173,7 +174,7 @@ void Inference::forward_many(const std::vector<Images>& x, const std::vector<flo
     own.finite_kernels(packed.finite());
     const int64_t first = task * size, count = std::min(size, samples - first);
     own.load(x, nullptr, {first, count});
-    own.forward(plan_.phases[0], {first, count}, nullptr);
+    own.forward(plan_.phases[0], {.first = first, .count = count, .training_step = call}, nullptr);
     copy_outputs(own, first, count, first, y);
   });
   watch.finish();
@@ -196,7 +197,7 @@ void Inference::join(size_t n, int64_t samples, Memory& memory) const {
 // For networks with steps that need many samples at a time: as many samples as the batch of the plan go through all
 // phases together.
 void Inference::forward_phases(const std::vector<Images>& x, const std::vector<float*>& y,
-                               const PackedParameters& packed, Memory& memory) {
+                               const PackedParameters& packed, Memory& memory, int64_t call) {
   const int64_t samples = x[0].samples;
   InterruptWatch watch;
   for (int64_t begin = 0; begin < samples; begin += plan_.mode.batch) {
@@ -216,7 +217,8 @@ void Inference::forward_phases(const std::vector<Images>& x, const std::vector<f
         Slices own(plan_, *memory.threads[static_cast<size_t>(thread)], memory.batch, packed.data());
         own.watch(watch, thread);
         own.finite_kernels(packed.finite());
-        const SliceOf slice{task * size, std::min(size, batch - task * size)};
+        const SliceOf slice{
+            .first = task * size, .count = std::min(size, batch - task * size), .training_step = call + begin};
         if (p == 0) own.load(part, nullptr, slice);
         own.forward(plan_.phases[p], slice, nullptr);
         if (p + 1 == plan_.phases.size()) copy_outputs(own, slice.first, slice.count, begin + slice.first, y);

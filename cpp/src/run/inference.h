@@ -16,7 +16,8 @@ class Inference {
   Inference(std::unique_ptr<Plan> plan, std::vector<BoundSlot> bound);
 
   const Plan& plan() const { return plan_; }
-  void forward(const std::vector<Images>& x, const std::vector<float*>& y, ParameterState parameters);
+  /// `call` is the number of the call, from which steps that draw random numbers derive them.
+  void forward(const std::vector<Images>& x, const std::vector<float*>& y, ParameterState parameters, int64_t call);
 
  private:
   /// The pointers with which a thread runs a stage of one sample, except for that to the packed parameters.
@@ -40,13 +41,13 @@ class Inference {
   };
 
   void forward_one(const std::vector<Images>& x, const std::vector<float*>& y, const PackedParameters& packed,
-                   Memory& memory);
+                   Memory& memory, int64_t call);
   bool run_stage(size_t index, const std::vector<Images>& x, Part part, const PackedParameters& packed, Memory& memory,
-                 InterruptWatch& watch);
+                 int64_t call, InterruptWatch& watch);
   void forward_many(const std::vector<Images>& x, const std::vector<float*>& y, const PackedParameters& packed,
-                    Memory& memory);
+                    Memory& memory, int64_t call);
   void forward_phases(const std::vector<Images>& x, const std::vector<float*>& y, const PackedParameters& packed,
-                      Memory& memory);
+                      Memory& memory, int64_t call);
   void join(size_t node, int64_t samples, Memory& memory) const;
   void copy_outputs(const Slices& slices, int64_t first, int64_t count, int64_t to, const std::vector<float*>& y) const;
   void reserve_threads(Memory& memory, int threads) const;

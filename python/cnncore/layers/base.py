@@ -167,9 +167,10 @@ class Layer(Described, Connected, Weighted):
         The layers of this package implement ``lower`` instead. A subclass of such a layer can use ``super().call(x)``
         in its own ``call``: then the ops of the layer are added at this place.
         """
-        shape = self.compute_output_shape(_shapes(args[0]))
-        outputs = _tensors_of(shape)
-        Node(self, args, kwargs, outputs, direct=True)
+        x, *more = args  # perhaps `training` comes second
+        training = kwargs.pop("training", more.pop(0) if more and not is_symbolic(more[0]) else None)
+        outputs = _tensors_of(self.compute_output_shape(_shapes(x)))
+        Node(self, (x, *more), kwargs, outputs, training, direct=True)
         return outputs
 
     def call_on_tensors(self, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool | None) -> Any:

@@ -41,7 +41,7 @@ from cnncore.layers.host_call import HostCall, has_backward, takes_training
 from cnncore.layers.loss_terms import collected_losses, with_losses
 from cnncore.layers.protocols import AnyLayer, Graph
 from cnncore.layers.taped import TapedFunction
-from cnncore.layers.tensor import KerasTensor, NotTraceableError, hidden_calls
+from cnncore.layers.tensor import AS_THE_MODEL, KerasTensor, NotTraceableError, hidden_calls
 from cnncore.layers.unknown_sizes import SMALL, UnknownSizeError, is_known, of_any_size
 
 __all__ = ["NoBatchAxisError", "Plan", "follow", "output_shape", "plan"]
@@ -76,7 +76,7 @@ class Plan:
         if self.function is not None:
             return self.function.lower(graph, inputs)
         assert self.host is not None
-        self.host.is_inference = graph.is_inference
+        self.host.is_inference, self.host.is_always_training = graph.is_inference, graph.is_always_training
         if layer.sublayers() and not has_backward(layer):  # it uses weights of layers that it does not call
             variables = [variable for variable in layer.variables if variable.spec.trainable]
             return TapedFunction(layer.name, self.host.call, variables).lower(
@@ -198,7 +198,7 @@ def _followed(
 ) -> Any:
     if takes_training(layer):
         # Follow what call does in training. Layers such as Dropout turn themselves off in inference.
-        kwargs["training"] = True
+        kwargs["training"] = AS_THE_MODEL
     try:
         follows_numpy = follows_numpy or bool(layer.sublayers()) or _adds_losses(layer)
         with hidden_calls(follows_numpy, following=True, called=called), collected_losses() as losses:

@@ -34,6 +34,7 @@ class HostCall:
         self._layer, self._arguments, self.output_shape = layer, [list(args), dict(kwargs)], output_shape
         self._takes_training = takes_training(layer)
         self.is_inference = False  # whether the call behaves as in inference, also in training
+        self.is_always_training = False  # whether the call behaves as in training, also in inference
         self.trained = [index for index, spec in enumerate(layer.specs) if spec.trainable]
         # For the last forward pass in training: the function that computes its gradients, or the error that says why
         # there is none.
@@ -64,7 +65,7 @@ class HostCall:
         """Call the layer's ``call`` with ``arrays`` in the place of the symbolic tensors, and return its result."""
         args, kwargs = self._filled(arrays)
         if self._takes_training:
-            kwargs["training"] = training and not self.is_inference
+            kwargs["training"] = (training or self.is_always_training) and not self.is_inference
         with hidden_calls():
             return self._layer.call(*args, **kwargs)
 

@@ -17,7 +17,8 @@ from cnncore.layers.tensor import Node
 __all__ = ["Lowering", "lower"]
 
 _MASK_STREAM = 1  # a part of the seeds of dropout, which makes them different from the seeds of initial weights
-_ONLY_IN_TRAINING = ("dropout", "gaussian_noise", "activity_regularization")
+_RANDOM = ("dropout", "gaussian_noise")
+_ONLY_IN_TRAINING = (*_RANDOM, "activity_regularization")
 
 
 class GraphLoss(NamedTuple):
@@ -81,6 +82,8 @@ class Lowering:
                 return inputs[0]
             if kind == "batch_normalization":
                 attributes["trainable"] = False
+        if self.is_always_training and kind in _RANDOM:
+            attributes["always"] = True
         if not self._trainable[-1]:
             attributes["trainable"] = False
         result = int(self.builder.add(kind, list(inputs), self._current[-1], **attributes))
@@ -132,6 +135,11 @@ class Lowering:
     def is_inference(self) -> bool:
         """Whether the layer that is being lowered behaves as in inference, also in training."""
         return self._training[-1] is False
+
+    @property
+    def is_always_training(self) -> bool:
+        """Whether the layer that is being lowered behaves as in training, also in inference."""
+        return bool(self._training[-1])
 
     @property
     def seed(self) -> int:

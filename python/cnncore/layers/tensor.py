@@ -15,6 +15,7 @@ from cnncore.differentiation import Array
 from cnncore.layers.protocols import AnyLayer
 
 __all__ = [
+    "AS_THE_MODEL",
     "Array",
     "History",
     "KerasTensor",
@@ -31,6 +32,18 @@ __all__ = [
 ]
 
 Shape = tuple[Any, ...]  # the batch axis, None, then ints
+
+
+class _AsTheModel(int):
+    """A true value that differs from True."""
+
+    def __repr__(self) -> str:
+        return "True"
+
+
+# What `training` is in a `call` that is followed with symbolic tensors. Layers to which it is passed on behave as in
+# training while the model is trained. A layer that is called with True does so in inference, too.
+AS_THE_MODEL = _AsTheModel(1)
 
 
 class NotTraceableError(TypeError, AttributeError):
@@ -221,7 +234,8 @@ class Node:
         # the call to the list that they passed.
         self.args: tuple[Any, ...] = pack_like(args, flatten(args))
         self.kwargs: dict[str, Any] = pack_like(kwargs, flatten(kwargs))
-        self.layer, self.outputs, self.training = layer, outputs, training
+        self.layer, self.outputs = layer, outputs
+        self.training = None if isinstance(training, _AsTheModel) else training
         self.direct = direct
         self.index = -1
         note_call(layer)

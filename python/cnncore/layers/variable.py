@@ -113,6 +113,16 @@ class Variable(NDArrayOperatorsMixin):
         return len(self.spec.shape)
 
     @property
+    def constraint(self) -> Any:
+        """What is applied to the weight after each training step, or None."""
+        return self.spec.constraint
+
+    @property
+    def regularizer(self) -> Any:
+        """What adds a penalty on the weight to the loss, or None."""
+        return self.spec.regularizer
+
+    @property
     def value(self) -> np.ndarray:
         """The memory of the weight as an array. Writing to it changes the layer."""
         self._keep_gradient()

@@ -111,6 +111,8 @@ def _metric_list(metrics: Any, name: str, loss: Any) -> Any:
 
     def checked(identifier: Any) -> Any:
         metric = metrics_module.get(identifier, first)  # raises an error if the name is not known
+        if isinstance(identifier, dict) and not type(metric).__module__.startswith("cnncore."):
+            return metric  # the class of a user may be known only now, while a file is read
         return metric if isinstance(identifier, type) else identifier
 
     return _map(checked, dict(metrics) if isinstance(metrics, Mapping) else list(metrics))
