@@ -4,7 +4,8 @@ The bound of a direct sum is ``reference.tolerance`` of the same sum over absolu
 F(2x2, 3x3) and F(4x4, 3x3) (Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, 2016) mix the pixels of
 a tile before they sum over channels, so their rounding errors are relative to sums over the tile. Where the library may
 choose them, the bound is the tolerance of Winograd's own formula over absolute values: of its matrices, its images and
-its kernels. F(4x4, 3x3) may serve in training only, and rounds the products of integers, too.
+its kernels. F(4x4, 3x3) may serve in networks and for gradients only, and rounds the
+products of integers, too.
 """
 
 import numpy as np

@@ -30,7 +30,8 @@ inline std::vector<int64_t> numbers(const std::string& text, char separator, siz
 /// Reads a convolution from a text such as "13x13x32 f64 k3x3": the image, the number of filters, the kernel. More
 /// words may follow: "s2x1" strides, "d2x2" dilation, "g4" groups, "p1" or "p0,1,0,1" padding (top, bottom, left,
 /// right); "relu" and "pool" if these are fused with it; "first" if the gradient of the input is not needed, "infer" if
-/// no gradient is; "skips" if products with zero may be left out; and the name of a precision.
+/// no gradient is; "skips" if it is part of a network, so that products with zero may be left out; and the name of a
+/// precision.
 inline Conv2dCase parse_conv2d_case(const std::string& text) {
   Conv2dCase c;
   cnncore::Conv2dParams& p = c.params;
@@ -50,7 +51,7 @@ inline Conv2dCase parse_conv2d_case(const std::string& text) {
     } else if (word == "infer") {
       c.fusion.training = false;
     } else if (word == "skips") {
-      c.fusion.skip_zeros = true;
+      c.fusion.in_network = true;
     } else if (word[0] == 'b') {
       p.precision = cnncore::parse_precision(word);
     } else if (word[0] == 'f' || word[0] == 'g') {
@@ -154,6 +155,8 @@ inline const std::vector<std::string>& conv2d_case_texts() {
       "25x5x64 f64 k1x1 relu infer skips",
       "6x6x128 f128 k1x1 s2 infer skips",
       "12x12x24 f96 k1x1 infer skips",
+      "16x16x32 f32 k3x3 p1 relu infer skips",
+      "8x8x256 f256 k3x3 p1 infer skips",
       // reduced precision
       "13x13x32 f64 k3x3 relu pool bfloat16",
       "13x13x32 f64 k3x3 relu pool bfloat16_3x",

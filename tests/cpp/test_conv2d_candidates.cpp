@@ -105,7 +105,7 @@ struct Expected {
         dy(pooled, random),
         y(static_cast<size_t>(sizes.y)) {
     fill(x, random), fill(kernel, random), fill(bias, random), fill(dy, random);
-    for (int64_t i = 0; c.fusion.skip_zeros && i < sizes.x; ++i) x[i] = std::max(x[i], 0.0f);
+    for (int64_t i = 0; c.fusion.in_network && i < sizes.x; ++i) x[i] = std::max(x[i], 0.0f);
     for (int64_t i = 0; i < sizes.y; ++i) y[static_cast<size_t>(i)].add(bias[i % c.params.filters]);
     for_products(c.params, kBatch, [&](int64_t from, int64_t k, int64_t to) {
       y[static_cast<size_t>(to)].add(static_cast<double>(x[from]), static_cast<double>(kernel[k]));

@@ -36,7 +36,7 @@ class Conv2dStep : public StepWithTangents {
                .max_pool = m.max_pool,
                .training = context.backward,
                .input_grad = context.any_input_grad(),
-               .skip_zeros = context.purpose != Purpose::curvature},
+               .in_network = context.purpose != Purpose::curvature},
               context.kernels),
         kernel_(context.parameters[0]),
         bias_(m.use_bias ? std::optional(context.parameters[1]) : std::nullopt),

@@ -8,7 +8,7 @@ namespace {
 
 double pointwise_speed(const Conv2dProblem& p, const Kernels&) {
   const Padding& border = p.params.padding;
-  const bool applies = p.fusion.skip_zeros && p.taps() == 1 && p.params.groups == 1 && !p.fusion.max_pool &&
+  const bool applies = p.fusion.in_network && p.taps() == 1 && p.params.groups == 1 && !p.fusion.max_pool &&
                        !p.reduced() && !(border.top || border.bottom || border.left || border.right);
   return applies && takes_skips(p.depth(), p.params.filters, p.kernel_size()) ? 1.4 : 0.0;
 }

@@ -14,8 +14,8 @@ struct Conv2dFusion {
   bool max_pool = false;
   bool training = true;    ///< backward will be called
   bool input_grad = true;  ///< backward will compute dx
-  /// the kernel is packed once for many calls, and products with zeros of x may be left out if it is finite
-  bool skip_zeros = false;
+  /// the kernel is packed for many images, and if it is finite, products with zeros of x may be left out
+  bool in_network = false;
   bool stream = false;  ///< y (forward) or dx (backward) is aligned, and larger than what the caches keep
 };
 

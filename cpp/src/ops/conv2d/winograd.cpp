@@ -42,12 +42,15 @@ double kept(const Result& r) {
   return static_cast<double>(r.height * r.width * elements(4)) / static_cast<double>(16 * r.products(4));
 }
 
-// Squares of 4x4 outputs round more, and the transformed kernel is so large that a single image would wait for it to
-// come from memory. So they are used in training only, and not where precision is reduced.
-constexpr int64_t kLeastChannels = 16;
+// Squares of 4x4 outputs round more, and transforming their kernel takes longer. So they are used in networks only,
+// where a transformed kernel serves many images, and not where precision is reduced. In inference a single image would
+// wait for a very large kernel to come from memory.
+constexpr int64_t kLeastChannels = 16, kMostForOneImage = int64_t{1} << 20;
 constexpr double kLeastKept = 0.7;
 bool pays_large(const Conv2dProblem& p, const Result& r, const Kernels& k) {
-  return p.fusion.training && !p.reduced() && r.from >= kLeastChannels && pays(p, r, k, 4) && kept(r) >= kLeastKept;
+  const bool serves_many =
+      p.fusion.training || (p.fusion.in_network && elements(4) * r.from * r.channels <= kMostForOneImage);
+  return serves_many && !p.reduced() && r.from >= kLeastChannels && pays(p, r, k, 4) && kept(r) >= kLeastKept;
 }
 
 constexpr double kLarge = 2.6, kLargeWeights = 2.0;
