@@ -35,6 +35,20 @@ TEST_CASE("graph: the model of the seed document has its shapes and parameters")
   CHECK(plan.find("pooled") != std::string::npos);
 }
 
+TEST_CASE("graph: samples of a single value") {
+  Graph graph;
+  const int x = graph.input({});
+  const int y = graph.add("activation", {graph.add("rescaling", {x}, "r", {{"scale", 2.0}, {"offset", -1.0}})}, "a",
+                          {{"kind", "relu"}});
+  const int sum = graph.add("add", {x, y}, "sum");
+  CHECK(graph.shape(sum).empty());
+  Network network(std::move(graph), {sum});
+  const std::vector<float> values = {-1.0f, 0.25f, 3.0f};
+  std::vector<float> out(3);
+  network.forward({{.floats = values.data(), .samples = 3}}, {out.data()});
+  CHECK(out == std::vector<float>{-1.0f, 0.25f, 8.0f});
+}
+
 TEST_CASE("graph: what makes no sense is refused by name") {
   const auto refuses = [](const char* text, auto build) {
     Chain graph;

@@ -27,6 +27,11 @@ class Recording:
         self._leaves: dict[Any, Traced] = {}
         self._watched: dict[int, tuple[Any, Traced]] = {}  # by id; the arrays are kept, so that ids stay unique
 
+    @property
+    def may_record_gradients(self) -> bool:
+        """Whether one of the open tapes may record a gradient that another one computes, or that it computes itself."""
+        return len(self.tapes) > 1 or any(tape.persistent for tape in self.tapes)
+
     def weight(self, weight: Any) -> Traced:
         """Return an object with the present values of a weight, to be used in its place in computations."""
         return Traced(weight.numpy(), [(self.leaf(weight), _unchanged)])
@@ -96,7 +101,7 @@ class GradientTape:
 
     def __init__(self, persistent: bool = False, watch_accessed_variables: bool = True) -> None:
         self._recording: Recording | None = None
-        self._persistent = bool(persistent)
+        self.persistent = bool(persistent)
 
     def __enter__(self) -> GradientTape:
         if state.recording is None:
@@ -170,8 +175,8 @@ class GradientTape:
         ------
         NotDifferentiableError
             If ``target`` was computed by a function whose gradient is not known. Also if another tape records this
-            gradient, and the gradient of the gradient is not known: for layers that compute in Python, for batch
-            normalization in training, for the targets of losses, for some losses, and for third derivatives of models.
+            gradient, and the gradient of the gradient is not known: for layers with a method ``backward``, for the
+            targets of losses, and for third derivatives of models.
         """
         recording = self._used()
         if unconnected_gradients not in ("none", "zero"):
@@ -195,7 +200,7 @@ class GradientTape:
         wanted = flatten(sources)
         places = [recording.find(source) for source in wanted]
         nothing = Traced(np.empty(0))
-        is_recorded = any(tape is not self or tape._persistent for tape in recording.tapes)
+        is_recorded = any(tape is not self or tape.persistent for tape in recording.tapes)
         with recording_backward(is_recorded):
             gradients = backward(results, [nothing if place is None else place for place in places])
         return pack_like(

@@ -97,6 +97,7 @@ class Layer(Described, Connected, Weighted):
     """
 
     one_input = True  # False in layers that are called on a list or a dict of tensors
+    records_call = False  # whether the gradient of `call` is known although there is a `backward`
     takes_single_values = False  # whether inputs of shape (batch,) are taken; those of custom layers may always be such
 
     def __init__(
@@ -175,12 +176,12 @@ class Layer(Described, Connected, Weighted):
 
     def call_on_tensors(self, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool | None) -> Any:
         """Record a call with symbolic tensors, and return the symbolic tensors that are its outputs."""
-        if self.one_input and not self._is_custom and args and isinstance(args[0], (list, tuple, dict)):
+        if self.one_input and not self.is_custom and args and isinstance(args[0], (list, tuple, dict)):
             raise ValueError(
                 f'Layer "{self.name}" expected one tensor as its input. Received: a {type(args[0]).__name__} of '
                 f"{len(flatten(args[0]))}. Layers such as Add and Concatenate make one tensor of several."
             )
-        if not (self.takes_single_values or self._is_custom):
+        if not (self.takes_single_values or self.is_custom):
             self._expect_axes([args, kwargs])
         self.ensure_built(*_shapes(list(args) or list(kwargs.values())))
         outputs = _tensors_of(self.output_shape_of_call(args, kwargs))
@@ -189,7 +190,7 @@ class Layer(Described, Connected, Weighted):
 
     def output_shape_of_call(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         """Return the shape of the result of a call, or a structure of shapes."""
-        if self._is_custom:
+        if self.is_custom:
             return custom.output_shape(self, args, kwargs)
         if len(args) != 1 or kwargs:
             raise TypeError(
@@ -200,7 +201,7 @@ class Layer(Described, Connected, Weighted):
 
     def lower_call(self, graph: Graph, node: Node, inputs: Sequence[int]) -> Any:
         """Add the ops of one call to ``graph``."""
-        if self._is_custom and not node.direct:
+        if self.is_custom and not node.direct:
             shapes = [(None, *graph.output_shape(number)) for number in inputs]
             args, kwargs = custom.fill_shapes([list(node.args), node.kwargs], shapes)
             result = custom.plan(self, args, kwargs).lower(graph, self, inputs)
@@ -209,7 +210,7 @@ class Layer(Described, Connected, Weighted):
         return add_penalties(graph, self, result)
 
     @property
-    def _is_custom(self) -> bool:
+    def is_custom(self) -> bool:
         """Whether the layer's class, or one of its base classes, implements ``call``."""
         cls = type(self)
         if cls.call is Layer.call:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from cnncore import _checks
+from cnncore.differentiation import value_of
 from cnncore.layers.axes import on_last_axis, sample_axis
 from cnncore.layers.base import Shape, WeightSpec, registry
 from cnncore.layers.protocols import Graph
@@ -128,6 +131,25 @@ class BatchNormalization(Weighted):
             )
 
         return on_last_axis(graph, inputs[0], self.axis, self.name, add)
+
+    def recorded_with_numpy(self, inputs: Sequence[Any], training: bool) -> Any:
+        """Compute the layer in training with functions of NumPy, whose use tapes record, and update the moving
+        statistics. None in inference.
+        """
+        if not (training and self.trainable):
+            return None
+        (x,) = inputs
+        axis = self.axis % x.ndim
+        others = tuple(place for place in range(x.ndim) if place != axis)
+        shape = [x.shape[axis] if place == axis else 1 for place in range(x.ndim)]
+        mean = np.mean(x, axis=others, keepdims=True)
+        variance = np.mean(np.square(x - mean), axis=others, keepdims=True)
+        for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            moving.assign(self.momentum * moving.numpy() + (1 - self.momentum) * np.ravel(value_of(value)))
+        y = (x - mean) / np.sqrt(variance + np.float32(self.epsilon))
+        for weight, combine in ((self.gamma, np.multiply), (self.beta, np.add)):
+            y = y if weight is None else combine(y, np.reshape(weight, shape))
+        return y
 
     @property
     def gamma(self) -> Variable | None:

@@ -15,7 +15,7 @@ from cnncore.layers.function import Function
 from cnncore.layers.host_call import takes_training
 from cnncore.layers.lowering import lower
 from cnncore.layers.protocols import AnyLayer
-from cnncore.layers.recorded import is_recorded, record
+from cnncore.layers.recording import is_recorded, record
 from cnncore.layers.tensor import Array, KerasTensor, hidden_calls, note_call
 
 __all__ = ["call", "prepare", "run"]

@@ -142,6 +142,11 @@ class Lowering:
         return bool(self._training[-1])
 
     @property
+    def is_trained(self) -> bool:
+        """Whether the layer that is being lowered behaves as in training, and its weights are trained."""
+        return not self.is_inference and self._trainable[-1]
+
+    @property
     def seed(self) -> int:
         """The seed for a layer that draws random numbers in training.
 

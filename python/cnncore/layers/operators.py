@@ -30,7 +30,7 @@ class Divide(Layer):
     """
 
     one_input = False
-    takes_unknown_sizes = True
+    takes_unknown_sizes = records_call = True
 
     def call(self, inputs: Any) -> Any:
         numerator, denominator = _with_equal_rank(inputs)
@@ -68,8 +68,10 @@ class Reciprocal(Layer):
         super().__init__(**kwargs)
         self.numerator = float(numerator)
 
+    records_call = True
+
     def call(self, x: Any) -> Any:
-        return self.numerator / np.asarray(x)
+        return self.numerator / x
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape

@@ -12,15 +12,11 @@ from typing import Any
 import numpy as np
 
 from cnncore import _core
-from cnncore._structure import pack_like
 from cnncore.differentiation import (
     NotDifferentiableError,
     Traced,
     collector_of,
-    current_recording,
     first_order,
-    is_bound,
-    is_pulled_back,
     is_recording_backward,
     recording_into,
     value_of,
@@ -28,10 +24,10 @@ from cnncore.differentiation import (
 from cnncore.layers.function import Function
 from cnncore.layers.input_probe import InputProbe
 from cnncore.layers.lowering import Lowered, Lowering
-from cnncore.layers.second_derivatives import SecondDerivatives
+from cnncore.layers.second_derivatives import SecondDerivatives, uses_batch_statistics
 from cnncore.layers.variable import Variable
 
-__all__ = ["is_recorded", "record"]
+__all__ = ["RecordedCall", "prepared_call"]
 
 _steps = itertools.count()  # numbers of calls, so that dropout draws other random numbers in each call
 _KEPT = 8  # for how many combinations of shapes a layer keeps networks
@@ -47,17 +43,22 @@ class _RecordingLowering(Lowering):
     ----------
     replays : bool
         Whether ops that call Python return their last results instead of computing.
+    is_twice_differentiable : bool
+        Whether the core knows gradients of gradients of all ops.
     """
 
     def __init__(self, seed: int, training: bool) -> None:
         super().__init__(seed)
         self._training = [None if training else False]
-        self.replays = False
+        self.replays, self.is_twice_differentiable = False, True
 
     def add(self, kind: str, inputs: Sequence[int], layer: str = "", /, **attributes: Any) -> int:
         if kind == "activity_regularization":
             self.refuse_losses()
+        if uses_batch_statistics(self, kind, attributes):
+            self.is_twice_differentiable = False
         if kind == "host":
+            self.is_twice_differentiable = False
             attributes["forward"] = self._computing_once(attributes["forward"])
         return super().add(kind, inputs, layer, **attributes)
 
@@ -84,19 +85,21 @@ class _RecordingLowering(Lowering):
         return computed
 
 
-class _Call:
+class RecordedCall:
     """A network for a call that a tape records. Further calls can use it when the results of this call are deleted.
 
     Attributes
     ----------
-    outputs : KerasTensor, or structure of them
-        Symbolic tensors that are nested like the results.
+    function : Function
+        What the call computes.
+    is_twice_differentiable : bool
+        Whether the core knows its gradients of gradients.
     """
 
     def __init__(
         self, function: Function, shapes: Sequence[Any], wanted: Sequence[bool], seed: int, training: bool
     ) -> None:
-        self.outputs = function.outputs
+        self.function = function
         self._made_of = function, shapes, wanted, seed, training
         self._second: SecondDerivatives | None = None
         self._graph = graph = _RecordingLowering(seed, training)
@@ -117,7 +120,9 @@ class _Call:
                 )
             self._probes.append(probe)
             ids.append(number)
+        graph.is_twice_differentiable = True  # the probes do not count
         lowered = Lowered(graph, function.lower(graph, ids), one_output=False)
+        self.is_twice_differentiable = graph.is_twice_differentiable
         self._network: _core.Network = lowered.network
         self._places = [
             (Variable(lowered.layers[slot.layer], slot.index), slot)
@@ -128,7 +133,7 @@ class _Call:
         self._step, self._weights, self._state_is_new = 0, np.empty(0, np.float32), True
         self._gradients: tuple[np.ndarray, list[np.ndarray]] | None = None
 
-    def run(self, values: Sequence[Any], arrays: list[np.ndarray], idle: list[_Call]) -> list[Traced]:
+    def run(self, values: Sequence[Any], arrays: list[np.ndarray], idle: list[RecordedCall]) -> list[Traced]:
         """Compute the results for ``arrays``, which are the values of ``values``.
 
         When the results are deleted, this object is appended to ``idle``.
@@ -223,12 +228,12 @@ class _Use:
 
     Parameters
     ----------
-    call : _Call
+    call : RecordedCall
     operands : list of Traced
         What the results were computed from: the inputs that have a gradient, then the weights.
     """
 
-    def __init__(self, call: _Call, operands: Sequence[Traced]) -> None:
+    def __init__(self, call: RecordedCall, operands: Sequence[Traced]) -> None:
         self._call, self._operands = call, operands
         self._recorded: tuple[Any, list[Any]] | None = None
 
@@ -266,26 +271,10 @@ def _split(flat: Any, shapes: Sequence[tuple[int, ...]]) -> list[Any]:
     return [flat[end - size : end].reshape(shape) for end, size, shape in zip(ends, sizes, shapes, strict=True)]
 
 
-def is_recorded(layer: Any, values: Sequence[Any]) -> bool:
-    """Whether a call of a layer or model on ``values`` is part of something that is being differentiated: it happens
-    while a tape is open, or inside of a function that is differentiated with respect to one of the values or weights.
-    """
-    if current_recording() is not None:
-        return True
-    return is_pulled_back() and (
-        any(isinstance(value, Traced) for value in values) or any(is_bound(weight) for weight in layer.variables)
-    )
-
-
-def record(
-    owner: Any,
-    key: Any,
-    function: Callable[[], Function],
-    values: Sequence[Any],
-    arrays: list[np.ndarray],
-    training: bool,
-) -> Any:
-    """Compute the results of a call while a tape is open. They are nested like the outputs of the function.
+def prepared_call(
+    owner: Any, key: Any, function: Callable[[], Function], values: Sequence[Any], training: bool
+) -> tuple[RecordedCall, list[RecordedCall]]:
+    """Return a network for a call, and the list to which it is appended when the results of the call are deleted.
 
     Parameters
     ----------
@@ -297,22 +286,21 @@ def record(
         Returns the function of symbolic tensors that the call computes.
     values : list
         The inputs: arrays, or objects that stand for arrays in the record of the tape.
-    arrays : list of numpy.ndarray
-        The values of the inputs, in a type that the core takes.
     training : bool
         Whether to behave as in training.
     """
     wanted = tuple(isinstance(value, Traced) for value in values)
     kept = owner.eager_networks
-    shapes = tuple(array.shape[1:] for array in arrays)
+    shapes = tuple(tuple(value.shape[1:]) for value in values)
     key = ("recorded", key, shapes, wanted, training, _state_of(owner))
     if key not in kept:
         while len(kept) >= _KEPT:
             kept.pop(next(iter(kept)))
         kept[key] = []
+    if kept[key]:
+        return kept[key].pop(), kept[key]
     with recording_into(None):
-        call = kept[key].pop() if kept[key] else _Call(function(), shapes, wanted, getattr(owner, "seed", 0), training)
-    return pack_like(call.outputs, call.run(values, arrays, kept[key]))
+        return RecordedCall(function(), shapes, wanted, getattr(owner, "seed", 0), training), kept[key]
 
 
 def _state_of(layer: Any) -> Any:

@@ -19,7 +19,7 @@ from cnncore.layers.function import Function
 from cnncore.layers.input_probe import InputProbe
 from cnncore.layers.lowering import Lowered, Lowering
 
-__all__ = ["SecondDerivatives"]
+__all__ = ["SecondDerivatives", "uses_batch_statistics"]
 
 
 class _Collector:
@@ -59,10 +59,10 @@ class _Lowering(Lowering):
                 f"[GradientTape.gradient] gradients of gradients are not known for layer {name!r}, which computes in "
                 "Python: use layers of this package in its place."
             )
-        if kind == "batch_normalization" and is_training and self._trainable[-1]:
+        if uses_batch_statistics(self, kind, attributes):
             raise NotDifferentiableError(
                 f"[GradientTape.gradient] gradients of gradients are not known for layer {name!r}, since they would "
-                "depend on the statistics of the batch. Use LayerNormalization, or call the model with training=False."
+                "depend on the statistics of the batch. Call the model inside of both tapes."
             )
         if kind in ("dropout", "gaussian_noise") and is_training:
             return self._add_random(kind, inputs[0], attributes)
@@ -85,6 +85,11 @@ class _Lowering(Lowering):
         drawn = self.input(shape)
         self.fillers.append((shape, values))
         return super().add("multiply" if kind == "dropout" else "add", [x, drawn])
+
+
+def uses_batch_statistics(graph: Lowering, kind: str, attributes: dict[str, Any]) -> bool:
+    """Whether an op is a batch normalization that behaves as in training."""
+    return kind == "batch_normalization" and graph.is_trained and attributes.get("trainable", True)
 
 
 class SecondDerivatives:

@@ -23,7 +23,7 @@ from cnncore.layers import custom, eager
 from cnncore.layers.base import Layer, registry
 from cnncore.layers.function import Function
 from cnncore.layers.input_layer import Input, InputLayer
-from cnncore.layers.recorded import is_recorded
+from cnncore.layers.recording import is_recorded
 from cnncore.layers.tensor import KerasTensor, Node, is_symbolic, visible_calls
 from cnncore.models.arrange import arrange, as_arrays, fitting, map_shapes
 from cnncore.models.described import Described
@@ -243,7 +243,7 @@ class Model(Described, OtherSizes, Trainer, Stored, Networked, Layer):
         return Model.__call__(self, inputs, training=training)
 
     def call_on_tensors(self, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool | None) -> Any:
-        if self._is_custom:
+        if self.is_custom:
             return super().call_on_tensors(args, kwargs, training)
         if len(args) != 1 or kwargs:
             raise TypeError(f'Model "{self.name}" expected one argument: its inputs. Received: {len(args)} arguments')
@@ -260,7 +260,7 @@ class Model(Described, OtherSizes, Trainer, Stored, Networked, Layer):
         return not self._follows_call
 
     @property
-    def _is_custom(self) -> bool:
+    def is_custom(self) -> bool:
         return self._follows_call
 
     def compute_output_shape(self, input_shape: Any) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 from cnncore._structure import map_structure
 from cnncore.differentiation import Traced, value_of
 from cnncore.layers.function import Function
-from cnncore.layers.recorded import record
+from cnncore.layers.recording import record
 
 __all__ = ["recorded_call"]
 
