@@ -259,3 +259,32 @@ def test_arguments_of_gradient_that_make_no_sense(sources, options, error, messa
         y = model(np.ones((3, 4), np.float32), training=True)
     with pytest.raises(error, match=message):
         tape.gradient(y, sources, **options)
+
+
+def test_jacobians():
+    model = Sequential([Input((3,)), layers.Dense(2, activation="tanh")])
+    kernel, bias = model.get_weights()
+    x = ops.convert_to_tensor(np.float32([[0.1, 0.2, 0.3], [-0.4, 0.5, 1.0]]))
+    with GradientTape() as tape:
+        tape.watch(x)
+        y = model(x)
+    slopes = (1 - np.tanh(np.asarray(x) @ kernel + bias) ** 2)[..., np.newaxis] * kernel.T
+    np.testing.assert_allclose(tape.batch_jacobian(y, x), slopes, rtol=1e-5)
+    whole, of_kernel, nothing = tape.jacobian(y, [x, model.trainable_weights[0], ops.convert_to_tensor([1.0])])
+    assert whole.shape == (2, 2, 2, 3)
+    np.testing.assert_allclose(whole[[0, 1], :, [0, 1]], slopes, rtol=1e-5)
+    np.testing.assert_array_equal(whole[0, :, 1], np.zeros((2, 3)))
+    assert of_kernel.shape == (2, 2, 3, 2)
+    assert nothing is None
+    with pytest.raises(ValueError, match="same number of samples"):
+        tape.batch_jacobian(y, model.trainable_weights[0])
+
+
+def test_stop_recording():
+    x = ops.convert_to_tensor([3.0])
+    with GradientTape() as tape:
+        tape.watch(x)
+        with tape.stop_recording():
+            factor = x**2
+        y = factor * x
+    assert tape.gradient(y, x) == [9.0]

@@ -2,56 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 from typing import Any
 
 import numpy as np
 
 from cnncore._structure import flatten, pack_like
-from cnncore.differentiation.state import recording_backward, state
+from cnncore.differentiation.recording import Recording
+from cnncore.differentiation.state import recording_backward, recording_into, state
 from cnncore.differentiation.traced import Traced, backward
 
-__all__ = ["GradientTape", "Recording"]
-
-
-class Recording:
-    """The record of the open tapes of a thread: everything that is computed from weights and from watched arrays.
-
-    Attributes
-    ----------
-    tapes : list of GradientTape
-        The open tapes, the outermost first.
-    """
-
-    def __init__(self) -> None:
-        self.tapes: list[GradientTape] = []
-        self._leaves: dict[Any, Traced] = {}
-        self._watched: dict[int, tuple[Any, Traced]] = {}  # by id; the arrays are kept, so that ids stay unique
-
-    @property
-    def may_record_gradients(self) -> bool:
-        """Whether one of the open tapes may record a gradient that another one computes, or that it computes itself."""
-        return len(self.tapes) > 1 or any(tape.persistent for tape in self.tapes)
-
-    def weight(self, weight: Any) -> Traced:
-        """Return an object with the present values of a weight, to be used in its place in computations."""
-        return Traced(weight.numpy(), [(self.leaf(weight), _unchanged)])
-
-    def leaf(self, weight: Any) -> Traced:
-        """Return the object that collects the gradients of all uses of a weight. It has no values."""
-        return self._leaves.setdefault(weight.trace_key, Traced(np.empty(0)))
-
-    def watch(self, array: Any) -> None:
-        """Record from now on what is computed from an array."""
-        self._watched[id(array)] = (array, Traced(array.numpy()))
-
-    def find(self, source: Any) -> Traced | None:
-        """Return the object that stands for a weight or a watched array in the record, or None if there is none."""
-        if isinstance(source, Traced):
-            return source
-        if hasattr(source, "trace_key"):
-            return self._leaves.get(source.trace_key)
-        watched = self._watched.get(id(source))
-        return None if watched is None else watched[1]
+__all__ = ["GradientTape"]
 
 
 class GradientTape:
@@ -102,6 +64,7 @@ class GradientTape:
     def __init__(self, persistent: bool = False, watch_accessed_variables: bool = True) -> None:
         self._recording: Recording | None = None
         self.persistent = bool(persistent)
+        self.watches = False
 
     def __enter__(self) -> GradientTape:
         if state.recording is None:
@@ -140,6 +103,7 @@ class GradientTape:
         >>> tape.gradient(y, x).tolist()
         [6.0]
         """
+        self.watches = True
         for leaf in flatten(tensor):
             if isinstance(leaf, Traced) or hasattr(leaf, "trace_key"):
                 continue  # the use of weights and of results is recorded in any case
@@ -211,6 +175,94 @@ class GradientTape:
             ],
         )
 
+    def jacobian(self, target: Any, sources: Any, unconnected_gradients: str = "none") -> Any:
+        """Compute the derivatives of each value of ``target``, by a call of :meth:`gradient` for each value.
+
+        Parameters
+        ----------
+        target : array
+            Computed inside the ``with`` block.
+        sources, unconnected_gradients
+            As for :meth:`gradient`.
+
+        Returns
+        -------
+        array of shape (*target.shape, *source.shape) or None, in the structure of ``sources``
+
+        Examples
+        --------
+        >>> from cnncore import ops
+        >>> x = ops.convert_to_tensor([1.0, 2.0])
+        >>> with GradientTape() as tape:
+        ...     tape.watch(x)
+        ...     y = x**2
+        >>> tape.jacobian(y, x).tolist()
+        [[2.0, 0.0], [0.0, 4.0]]
+        """
+        units = np.eye(np.size(target), dtype=np.float32)
+        rows = [
+            flatten(self.gradient(target, sources, unit.reshape(np.shape(target)), unconnected_gradients))
+            for unit in units
+        ]
+        parts = [
+            None if row[0] is None else np.reshape(np.stack(row), (*np.shape(target), *np.shape(row[0])))
+            for row in zip(*rows, strict=True)
+        ]
+        return pack_like(sources, parts)
+
+    def batch_jacobian(self, target: Any, source: Any, unconnected_gradients: str = "none") -> Any:
+        """Compute the derivatives of each value of a sample of ``target`` by the same sample of ``source``.
+
+        Parameters
+        ----------
+        target, source : array of shape (batch, ...)
+            Sample number i of ``target`` must depend on no other sample of ``source``.
+        unconnected_gradients : {"none", "zero"}, default "none"
+
+        Returns
+        -------
+        array of shape (batch, *target.shape[1:], *source.shape[1:]), or None
+
+        Examples
+        --------
+        >>> from cnncore import ops
+        >>> x = ops.convert_to_tensor([[1.0, 2.0]])
+        >>> with GradientTape() as tape:
+        ...     tape.watch(x)
+        ...     y = x**2
+        >>> tape.batch_jacobian(y, x).tolist()
+        [[[2.0, 0.0], [0.0, 4.0]]]
+        """
+        shape = np.shape(target)
+        if not shape or np.shape(source)[:1] != shape[:1]:
+            raise ValueError(
+                "[GradientTape.batch_jacobian] expected a target and a source with the same number of samples. "
+                f"Received: shapes {shape} and {np.shape(source)}"
+            )
+        units = np.eye(math.prod(shape[1:]), dtype=np.float32)
+        each = [np.broadcast_to(unit.reshape(shape[1:]), shape) for unit in units]
+        rows = [self.gradient(target, source, factor, unconnected_gradients) for factor in each]
+        if rows[0] is None:
+            return None
+        return np.reshape(np.stack(rows, axis=1), (*shape, *np.shape(rows[0])[1:]))
+
+    def stop_recording(self) -> contextlib.AbstractContextManager[None]:
+        """Return an object for a ``with`` block inside of which no tape records anything.
+
+        Examples
+        --------
+        >>> from cnncore import ops
+        >>> x = ops.convert_to_tensor([3.0])
+        >>> with GradientTape() as tape:
+        ...     tape.watch(x)
+        ...     with tape.stop_recording():
+        ...         factor = x * 1.0
+        ...     y = factor * x
+        >>> tape.gradient(y, x).tolist()
+        [3.0]
+        """
+        return recording_into(None)
+
     def _used(self) -> Recording:
         if self._recording is None:
             raise ValueError("[GradientTape] expected a tape that was used as `with GradientTape() as tape: ...`.")
@@ -231,7 +283,3 @@ def _result(source: Any, gradient: Any, unconnected: str) -> Any:
     if gradient is None:
         return np.zeros(np.shape(source), np.float32) if unconnected == "zero" else None
     return gradient if isinstance(gradient, Traced) else np.array(gradient, np.float32)
-
-
-def _unchanged(dy: np.ndarray) -> np.ndarray:
-    return dy

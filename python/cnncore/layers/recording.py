@@ -1,8 +1,8 @@
 """Calls of layers and models that are part of something that is being differentiated.
 
 Such a call is usually computed by one network. The core does not know gradients of gradients of layers that compute in
-Python, and of batch normalization in training. So where they may be wanted, which is inside of two tapes, each layer of
-a model with such layers is called by itself, and what they do with NumPy is recorded.
+Python, and of batch normalization in training. So where they may be wanted, which is inside of two tapes of which one
+watches an array, each layer of a model with such layers is called by itself, and what they do with NumPy is recorded.
 """
 
 from __future__ import annotations

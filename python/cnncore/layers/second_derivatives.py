@@ -57,12 +57,12 @@ class _Lowering(Lowering):
         if kind == "host":
             raise NotDifferentiableError(
                 f"[GradientTape.gradient] gradients of gradients are not known for layer {name!r}, which computes in "
-                "Python: use layers of this package in its place."
+                "Python. If it has no method `backward`, let the inner tape watch the input of the model."
             )
         if uses_batch_statistics(self, kind, attributes):
             raise NotDifferentiableError(
                 f"[GradientTape.gradient] gradients of gradients are not known for layer {name!r}, since they would "
-                "depend on the statistics of the batch. Call the model inside of both tapes."
+                "depend on the statistics of the batch. Let the inner tape watch the input of the model."
             )
         if kind in ("dropout", "gaussian_noise") and is_training:
             return self._add_random(kind, inputs[0], attributes)

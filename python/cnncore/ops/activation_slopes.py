@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from cnncore.differentiation import first_order
+from cnncore.differentiation import Traced, first_order, value_of
 
 __all__ = ["gradient_of"]
 
@@ -20,6 +21,32 @@ def _of_log_softmax(y: Any, dy: Any) -> Any:
     return dy - np.exp(y) * np.sum(dy, axis=-1, keepdims=True)
 
 
+def _of_gelu(x: Any) -> Any:
+    """Phi(x) + x phi(x), with the distribution function Phi and the density phi of a standard normal number."""
+    values = np.asarray(value_of(x), np.float64)
+    below = np.array([0.5 * (1.0 + math.erf(number / math.sqrt(2.0))) for number in values.ravel()])
+    density = np.exp(-0.5 * np.square(x)) / math.sqrt(2.0 * math.pi)
+
+    def back(dy: Any) -> Any:
+        return dy * np.exp(-0.5 * np.square(x)) / math.sqrt(2.0 * math.pi)
+
+    share = below.reshape(values.shape).astype(np.float32)
+    return (Traced(share, [(x, back)]) if isinstance(x, Traced) else share) + x * density
+
+
+def _of_gelu_tanh(x: Any) -> Any:
+    factor = math.sqrt(2.0 / math.pi)
+    t = np.tanh(factor * (x + 0.044715 * x**3))
+    return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * factor * (1.0 + 3.0 * 0.044715 * np.square(x))
+
+
+def _of_mish(x: Any, s: Any) -> Any:
+    t = np.tanh(np.logaddexp(x, 0.0))
+    return t + x * (1.0 - t * t) * s
+
+
+_SELU_SCALE, _SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
+
 # For each activation a function (x, y, dy, sigmoid of x, alpha) that computes the gradient of x.
 _GRADIENTS: dict[str, Callable[..., Any]] = {
     "linear": lambda x, y, dy, s, alpha: dy,
@@ -31,6 +58,11 @@ _GRADIENTS: dict[str, Callable[..., Any]] = {
     "silu": lambda x, y, dy, s, alpha: dy * (s + y * (1.0 - s)),
     "softsign": lambda x, y, dy, s, alpha: dy / np.square(1.0 + np.abs(x)),
     "elu": lambda x, y, dy, s, alpha: dy * np.where(np.greater(x, 0), 1.0, y + alpha),
+    "selu": lambda x, y, dy, s, alpha: dy * np.where(np.greater(x, 0), _SELU_SCALE, y + _SELU_SCALE * _SELU_ALPHA),
+    "celu": lambda x, y, dy, s, alpha: dy * np.where(np.greater(x, 0), 1.0, y / alpha + 1.0),
+    "gelu": lambda x, y, dy, s, alpha: dy * _of_gelu(x),
+    "gelu_tanh": lambda x, y, dy, s, alpha: dy * _of_gelu_tanh(x),
+    "mish": lambda x, y, dy, s, alpha: dy * _of_mish(x, s),
     "tanh_shrink": lambda x, y, dy, s, alpha: dy * np.square(x - y),
     "sparse_plus": lambda x, y, dy, s, alpha: dy * np.clip(x * 0.5 + 0.5, 0.0, 1.0),
     "softmax": lambda x, y, dy, s, alpha: _of_softmax(y, dy),
