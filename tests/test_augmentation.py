@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import colorsys
 import os
 import warnings
 
 import numpy as np
 import pytest
 
-from cnncore import _core
+from cnncore import _core, ops
 from cnncore.layers import augmentation as layers
 from cnncore.layers.augmentation import Augmentation
 from cnncore.layers.base import registry
@@ -21,6 +22,13 @@ RANDOM = {
     "RandomContrast": lambda **o: layers.RandomContrast(0.5, **o),
     "RandomBrightness": lambda **o: layers.RandomBrightness(0.3, **o),
     "RandomErasing": lambda **o: layers.RandomErasing(**o),
+    "RandomHue": lambda **o: layers.RandomHue(0.5, **o),
+    "RandomSaturation": lambda **o: layers.RandomSaturation(0.9, **o),
+    "RandomInvert": lambda **o: layers.RandomInvert(**o),
+    "RandomPosterization": lambda **o: layers.RandomPosterization((1, 7), **o),
+    "Solarization": lambda **o: layers.Solarization(0.3, 0.7, **o),
+    "RandomGrayscale": lambda **o: layers.RandomGrayscale(**o),
+    "RandomColorJitter": lambda **o: layers.RandomColorJitter((0, 255), 0.2, 0.3, (0.3, 0.7), 0.2, **o),
     "MixUp": lambda **o: layers.MixUp(0.5, **o),
     "CutMix": lambda **o: layers.CutMix(**o),
 }
@@ -194,6 +202,36 @@ def test_values_and_sizes_are_keras(keras_layers, name, arguments):
     expected = np.asarray(getattr(keras_layers, name)(**arguments)(x.copy(), training=True).cpu())
     y = getattr(layers, name)(**arguments)(x, training=True)
     np.testing.assert_allclose(y, expected, atol=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("RandomHue", {"factor": (1.0, 1.0), "value_range": (0, 1)}),
+        ("RandomHue", {"factor": (0.0, 0.0), "value_range": (0, 1)}),
+        ("RandomSaturation", {"factor": (0.3, 0.3), "value_range": (0, 1)}),
+        ("RandomSaturation", {"factor": (0.0, 0.0), "value_range": (0, 1)}),
+        ("RandomInvert", {"factor": (1.0, 1.0), "value_range": (0, 1)}),
+        ("RandomPosterization", {"factor": (3, 3), "value_range": (0, 255)}),
+        ("Solarization", {"addition_factor": 0.0, "threshold_factor": (0.0, 0.0), "value_range": (0, 255)}),
+        ("RandomGrayscale", {"factor": 1.0}),
+    ],
+)
+def test_colours_are_keras(keras_layers, name, arguments):
+    x = images(samples=3, dtype=np.float32)
+    x = x / 255 if arguments.get("value_range") == (0, 1) else x
+    expected = np.asarray(getattr(keras_layers, name)(**arguments)(x.copy(), training=True).cpu())
+    np.testing.assert_allclose(getattr(layers, name)(**arguments)(x), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_hue_saturation_and_value():
+    colours = images(samples=2, dtype=np.float32) / 255
+    expected = [colorsys.rgb_to_hsv(*map(float, colour)) for colour in colours.reshape(-1, 3)]
+    hsv = ops.image.rgb_to_hsv(colours)
+    np.testing.assert_allclose(hsv.reshape(-1, 3), expected, atol=1e-5)
+    np.testing.assert_allclose(ops.image.hsv_to_rgb(hsv), colours, atol=1e-5)
+    with pytest.raises(ValueError, match="expected images with 3 channels"):
+        layers.RandomHue(0.5)(images(channels=1))
 
 
 def test_contrast_is_keras_formula(keras_layers):

@@ -6,7 +6,7 @@ import numpy as np
 
 from cnncore import _core
 
-__all__ = ["centred_crop", "padded_to_aspect_ratio", "resize"]
+__all__ = ["centred_crop", "hsv_to_rgb", "padded_to_aspect_ratio", "resize", "rgb_to_hsv"]
 
 INTERPOLATIONS = ("bilinear", "nearest")
 
@@ -44,3 +44,28 @@ def padded_to_aspect_ratio(images: np.ndarray, height: int, width: int, fill_val
     padded = np.full((n, all_rows, all_columns, channels), fill_value, images.dtype)
     padded[:, top : top + rows, left : left + columns] = images
     return padded
+
+
+def rgb_to_hsv(images: np.ndarray) -> np.ndarray:
+    """Hue, saturation and value of colours (..., 3) of red, green and blue between 0 and 1.
+
+    Smith, "Color gamut transform pairs", 1978. The hue is a share of a full turn, in [0, 1).
+    """
+    red, green, blue = images[..., 0], images[..., 1], images[..., 2]
+    value, spread = images.max(axis=-1), np.ptp(images, axis=-1)
+    there = np.where(spread > 0, spread, 1)
+    sixth = np.where(value == green, (blue - red) / there + 2, (red - green) / there + 4)
+    sixth = np.where(value == red, (green - blue) / there, sixth)
+    hue = np.where(spread > 0, np.mod(sixth / 6, 1), 0)
+    saturation = np.where(value > 0, spread / np.where(value > 0, value, 1), 0)
+    return np.stack([hue, saturation, value], axis=-1).astype(images.dtype)
+
+
+def hsv_to_rgb(images: np.ndarray) -> np.ndarray:
+    """The inverse of :func:`rgb_to_hsv`."""
+    hue, saturation, value = images[..., 0], images[..., 1], images[..., 2]
+    parts = []
+    for start in (5, 3, 1):
+        place = np.mod(start + 6 * hue, 6)
+        parts.append(value - value * saturation * np.clip(np.minimum(place, 4 - place), 0, 1))
+    return np.stack(parts, axis=-1).astype(images.dtype)

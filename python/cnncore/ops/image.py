@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from cnncore import _checks
+from cnncore import _checks, _images
 from cnncore._images import INTERPOLATIONS
 from cnncore._images import resize as resized
 
-__all__ = ["extract_patches", "resize", "rgb_to_grayscale"]
+__all__ = ["extract_patches", "hsv_to_rgb", "resize", "rgb_to_grayscale", "rgb_to_hsv"]
 
 _LARGEST = 1 << 36  # bytes of a result: far beyond what small images need, and no size that was mistyped
 
@@ -133,6 +133,44 @@ def rgb_to_grayscale(images: Any) -> Any:
     if images.shape[-1] != 3:
         raise ValueError(f"[rgb_to_grayscale] expected images with 3 channels. Received: shape {tuple(images.shape)}")
     return np.sum(images * np.array([0.2989, 0.587, 0.114], np.float32), axis=-1, keepdims=True)
+
+
+def rgb_to_hsv(images: Any) -> np.ndarray:
+    """Turn colours of red, green and blue between 0 and 1 into hue, saturation and value, all between 0 and 1.
+
+    Parameters
+    ----------
+    images : array_like, (..., 3)
+
+    Examples
+    --------
+    >>> rgb_to_hsv([[[0.0, 0.5, 0.0]]]).round(2).tolist()
+    [[[0.33, 1.0, 0.5]]]
+    """
+    return _images.rgb_to_hsv(_colours(images, "rgb_to_hsv"))
+
+
+def hsv_to_rgb(images: Any) -> np.ndarray:
+    """Turn hue, saturation and value into colours of red, green and blue; the inverse of :func:`rgb_to_hsv`.
+
+    Parameters
+    ----------
+    images : array_like, (..., 3)
+
+    Examples
+    --------
+    >>> hsv_to_rgb([[[0.5, 1.0, 1.0]]]).tolist()
+    [[[0.0, 1.0, 1.0]]]
+    """
+    return _images.hsv_to_rgb(_colours(images, "hsv_to_rgb"))
+
+
+def _colours(images: Any, owner: str) -> np.ndarray:
+    array = _checks.float32_array(images, "images", owner)
+    _check_rank(array.shape, owner)
+    if array.shape[-1] != 3:
+        raise ValueError(f"[{owner}] expected images with 3 channels. Received: shape {array.shape}")
+    return array
 
 
 def _check_rank(shape: Any, owner: str) -> None:

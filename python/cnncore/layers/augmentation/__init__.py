@@ -16,6 +16,15 @@ from .color import RandomBrightness, RandomContrast, RandomErasing
 from .crops import CenterCrop, RandomCrop, Resizing
 from .geometry import RandomFlip, RandomRotation, RandomTranslation, RandomZoom
 from .mix import CutMix, MixUp
+from .palette import (
+    RandomColorJitter,
+    RandomGrayscale,
+    RandomHue,
+    RandomInvert,
+    RandomPosterization,
+    RandomSaturation,
+    Solarization,
+)
 
 __all__ = [
     "Augmentation",
@@ -24,14 +33,21 @@ __all__ = [
     "ImageLayer",
     "MixUp",
     "RandomBrightness",
+    "RandomColorJitter",
     "RandomContrast",
     "RandomCrop",
     "RandomErasing",
     "RandomFlip",
+    "RandomGrayscale",
+    "RandomHue",
+    "RandomInvert",
+    "RandomPosterization",
     "RandomRotation",
+    "RandomSaturation",
     "RandomTranslation",
     "RandomZoom",
     "Resizing",
+    "Solarization",
     "augment_batch",
     "augment_samples",
 ]
