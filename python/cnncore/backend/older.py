@@ -27,7 +27,8 @@ __all__ = [
 ]
 
 _REASONS = {
-    "gradients": "`model.gradients(x, y)` computes those of the loss, and `cnncore.GradientTape` those of other values",
+    "gradients": "`model.gradients(x, y)` computes those of the loss, and `cnncore.GradientTape` those of others: "
+    "call `Model(model.inputs, [layer.output, model.output])` inside of a tape, then `tape.gradient(score, output)`",
     "placeholder": "a tensor without values is made by `Input(shape)`",
     "get_session": "there is no session: arrays have values",
     "set_session": "there is no session: arrays have values",

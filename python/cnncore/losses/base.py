@@ -17,15 +17,13 @@ from cnncore.differentiation import (
     NotDifferentiableError,
     Traced,
     backward,
-    current_recording,
-    first_order,
-    is_recording_backward,
     keeping_gradients,
     pullback,
     seen,
     value_of,
 )
 from cnncore.losses import targets
+from cnncore.losses.traced import traced
 
 __all__ = ["Loss", "ValueAndGradient", "registry"]
 
@@ -126,59 +124,10 @@ class Loss:
         """
         y_true, y_pred = seen(y_true), seen(y_pred)
         if isinstance(y_pred, Traced) or isinstance(y_true, Traced):
-            return self._traced(y_true, y_pred, sample_weight)
+            return traced(self, y_true, y_pred, sample_weight)
         predictions = _checks.float32_array(y_pred, "y_pred", self.name)
         losses = self._losses(self._prepared(y_true, predictions), predictions)
         return self._reduced(losses, sample_weight)
-
-    def _traced(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
-        """The loss inside a function that is being differentiated, or while a tape is open."""
-        predictions = np.asarray(value_of(y_pred), np.float32)
-        prepared = self._prepared(value_of(y_true), predictions)
-        if current_recording() is not None:
-            targets = np.reshape(y_true, prepared.shape) if isinstance(y_true, Traced) else prepared
-            losses = self._recorded(targets, y_pred)
-            if losses is not None:
-                return self._reduced_record(losses, sample_weight)
-        if self.reduction in (None, "none"):
-            value: Any = self._reduced(self._losses(prepared, predictions), sample_weight)
-            axis, weight = (
-                getattr(self, "axis", -1),
-                self._fitting_weights(1.0 if sample_weight is None else sample_weight, value),
-            )
-            gradient = np.asarray(self.gradient(prepared, predictions), np.float32)
-
-            def share() -> Any:
-                return 1.0
-
-            def spread(dy: np.ndarray) -> np.ndarray:
-                rows = dy * np.reshape(weight, weight.shape + (1,) * (dy.ndim - weight.ndim))
-                if rows.ndim == gradient.ndim - 1:
-                    return np.expand_dims(rows, axis)
-                return np.reshape(rows, rows.shape + (1,) * (gradient.ndim - rows.ndim))
-        else:
-            total, gradient = self.value_and_gradient(prepared, predictions, sample_weight)
-            value = np.float32(total)
-
-            def share() -> Any:
-                return self._share(self._losses(prepared, predictions), predictions, sample_weight)
-
-            def spread(dy: np.ndarray) -> np.ndarray:
-                return dy
-
-        def of_predictions(dy: Any) -> Any:
-            if is_recording_backward():
-                return self._recorded_gradient(prepared, y_pred, sample_weight, dy)
-            return np.asarray(gradient * spread(dy))
-
-        def of_targets(dy: np.ndarray) -> np.ndarray:
-            first_order(f"the targets of the loss {self.name}")
-            return np.reshape(self._of_targets(prepared, predictions) * share() * spread(dy), np.shape(y_true))
-
-        sources: list[Any] = [(y_pred, of_predictions)] if isinstance(y_pred, Traced) else []
-        if isinstance(y_true, Traced):
-            sources.append((y_true, of_targets))
-        return Traced(value, sources)
 
     def _recorded(self, y_true: Any, y_pred: Any) -> Any:
         """The losses before reduction as a tape records them, with all weights that are used, or None if the gradient
@@ -215,14 +164,7 @@ class Loss:
         losses: Any = self.call(y_true, y_pred)
         if not isinstance(losses, Traced):  # they do not depend on the predictions
             return np.zeros(y_pred.shape, np.float32)
-        values = losses.value
-        weights = self._fitting_weights(1.0 if sample_weight is None else sample_weight, values)
-        if self.reduction not in (None, "none"):
-            divisor = self._divisor(values, sample_weight)
-            weights = np.asarray(weights / divisor if divisor else 0.0, np.float32)
-        weighted = losses * weights.reshape(weights.shape + (1,) * (values.ndim - weights.ndim))
-        total = weighted if self.reduction in (None, "none") else np.sum(weighted)
-        (gradient,) = backward([(total, dy)], [y_pred])
+        (gradient,) = backward([(self._reduced_record(losses, sample_weight), dy)], [y_pred])
         return gradient
 
     def prepare_targets(self, y: ArrayLike, output_shape: tuple[int, ...]) -> np.ndarray:

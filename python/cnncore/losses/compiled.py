@@ -16,6 +16,7 @@ from cnncore.losses import targets
 from cnncore.losses.base import Loss, ValueAndGradient
 from cnncore.losses.second import hessian_product
 from cnncore.losses.target_gradients import OF_TARGETS
+from cnncore.losses.traced import traced
 
 __all__ = ["CompiledLoss"]
 
@@ -59,7 +60,7 @@ class CompiledLoss(Loss):
             return np.sum(rows) if self.reduction == "sum" else np.mean(rows)
         y_true, y_pred = seen(y_true), seen(y_pred)
         if isinstance(y_pred, Traced) or isinstance(y_true, Traced):
-            return self._traced(y_true, y_pred, sample_weight)
+            return traced(self, y_true, y_pred, sample_weight)
         predictions = _checks.float32_array(y_pred, "y_pred", self.name)
         y, predictions = self._last(self._prepared(y_true, predictions), predictions)
         if self.reduction in (None, "none") or (sample_weight is not None and predictions.ndim == 1):
