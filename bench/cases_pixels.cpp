@@ -64,16 +64,24 @@ Case batch_norm_backward(const Image& image) {
     const Channel of_c = channel_of((*a)[0], rows, channels, c);
     (*a)[4][c] = static_cast<float>(of_c.mean), (*a)[5][c] = static_cast<float>(of_c.variance);
   }
-  return {
-      [=] { batch_normalization_backward(p, (*a)[0], (*a)[3], (*a)[4], (*a)[5], (*a)[1], (*a)[2], (*a)[6], (*a)[7]); },
-      [=] {
-        return check_elements("dbeta", (*a)[7], channels, [&](int64_t c) {
-          Sum sum;
-          for (int64_t r = 0; r < rows; ++r) sum.add((*a)[1][r * channels + c]);
-          return sum;
-        });
-      },
-      0.0, bytes_of({size, size, size, size, size})};
+  return {[=] {
+            batch_normalization_backward(p, {.x = (*a)[0],
+                                             .gamma = (*a)[3],
+                                             .mean = (*a)[4],
+                                             .variance = (*a)[5],
+                                             .dy = (*a)[1],
+                                             .dx = (*a)[2],
+                                             .dgamma = (*a)[6],
+                                             .dbeta = (*a)[7]});
+          },
+          [=] {
+            return check_elements("dbeta", (*a)[7], channels, [&](int64_t c) {
+              Sum sum;
+              for (int64_t r = 0; r < rows; ++r) sum.add((*a)[1][r * channels + c]);
+              return sum;
+            });
+          },
+          0.0, bytes_of({size, size, size, size, size})};
 }
 
 // --- merges, pixels, draws -------------------------------------------------------------------------------------------

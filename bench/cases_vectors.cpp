@@ -145,7 +145,8 @@ Case adam() {
   };
   reset();
   const auto call = [=] {
-    adam_update(kParameters, (*a)[0], (*a)[1], (*a)[2], (*a)[3], 1, kRate, kBeta1, kBeta2, kEpsilon, 0.0f);
+    adam_update({.learning_rate = kRate, .beta_1 = kBeta1, .beta_2 = kBeta2, .epsilon = kEpsilon},
+                {.size = kParameters, .params = (*a)[0], .grads = (*a)[1], .m = (*a)[2], .v = (*a)[3]});
   };
   return {call,
           [=] {

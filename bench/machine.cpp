@@ -61,8 +61,18 @@ double tile_gflops(int bursts) {
   const double seconds = least_seconds(bursts, [&] {
     parallel_for_on(threads, threads, [&](int64_t i, int) {
       for (int64_t call = 0; call < calls; ++call)
-        kernels().tile_product({a.data(), kTileTerms, nowhere.data(), b.data(), kTileSize, nowhere.data(), rows, cols,
-                                steps, c.data() + i * rows * cols, cols, false});
+        kernels().tile_product({.a = a.data(),
+                                .lda = kTileTerms,
+                                .a_step = nowhere.data(),
+                                .b = b.data(),
+                                .b_block = kTileSize,
+                                .b_step = nowhere.data(),
+                                .rows = rows,
+                                .cols = cols,
+                                .steps = steps,
+                                .c = c.data() + i * rows * cols,
+                                .ldc = cols,
+                                .accumulate = false});
     });
   });
   return static_cast<double>(2 * rows * cols * steps * kTileTerms * calls * threads) / seconds / 1e9;

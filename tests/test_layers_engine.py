@@ -64,13 +64,21 @@ def assert_gradients_near(engine, reference):
 
 @pytest.mark.parametrize("case", layer_cases.CASES, ids=str)
 def test_ten_steps_equal_the_reference(case):
+    compare_ten_steps(case, ISAS[len(str(case)) % len(ISAS)])
+
+
+def compare_ten_steps(case, isa, torch_network=None):
+    """Train a layer for ten steps in the engine and in the reference, and with ``torch_network`` in PyTorch, too."""
     layer = case.make()
-    with forced_isa(ISAS[len(str(case)) % len(ISAS)]):
+    with forced_isa(isa):
         engine, reference, engine_held, reference_held = networks(layer, case.shapes)
+        others = [] if torch_network is None else [torch_network(reference)]
         rng = np.random.default_rng(5)
         x = [rng.standard_normal((5, *shape)).astype(np.float32) for shape in case.shapes]
         y = [rng.standard_normal((5, *reference.nodes[reference.outputs[0]].shape)).astype(np.float32)]
         assert_near(engine.forward(x)[0], reference.forward(x)[0], "inference")
+        for other in others:
+            assert_near(other.forward(x), reference.forward(x)[0], "inference in PyTorch")
         if isinstance(layer, RANDOM):
             return  # the masks are the engine's own
         for step in range(STEPS):
@@ -80,9 +88,13 @@ def test_ten_steps_equal_the_reference(case):
                 assert_gradients_near(engine, reference)
             descend(engine)
             descend(reference)
+            for other in others:
+                assert_near(other.step(x, y[0], RATE), losses[1][0], f"loss of step {step} in PyTorch")
         for name, parameters in reference_held.items():
             for index, expected in enumerate(parameters.arrays):
                 assert_near(engine_held[name].read(index), expected, f"{name} {index} after {STEPS} steps")
+                for other in others:
+                    assert_near(other.weight(name, index), expected, f"{name} {index} in PyTorch")
 
 
 @pytest.mark.parametrize("case", layer_cases.CASES, ids=str)

@@ -68,8 +68,14 @@ void bind_batch(py::module_& m) {
         float *to = dx.mutable_data(), *dgamma_to = dgamma.mutable_data(), *dbeta_to = dbeta.mutable_data();
         {
           py::gil_scoped_release release;
-          batch_normalization_backward(p, x.data(), g, mean.data(), variance.data(), dy.data(), to, dgamma_to,
-                                       dbeta_to);
+          batch_normalization_backward(p, {.x = x.data(),
+                                           .gamma = g,
+                                           .mean = mean.data(),
+                                           .variance = variance.data(),
+                                           .dy = dy.data(),
+                                           .dx = to,
+                                           .dgamma = dgamma_to,
+                                           .dbeta = dbeta_to});
         }
         return py::make_tuple(dx, dgamma, dbeta);
       },
@@ -117,7 +123,14 @@ void bind_layer(py::module_& m) {
         float *to = dx.mutable_data(), *dgamma_to = dgamma.mutable_data(), *dbeta_to = dbeta.mutable_data();
         {
           py::gil_scoped_release release;
-          layer_normalization_backward(p, x.data(), g, mean.data(), inverse.data(), dy.data(), to, dgamma_to, dbeta_to);
+          layer_normalization_backward(p, {.x = x.data(),
+                                           .gamma = g,
+                                           .mean = mean.data(),
+                                           .inverse = inverse.data(),
+                                           .dy = dy.data(),
+                                           .dx = to,
+                                           .dgamma = dgamma_to,
+                                           .dbeta = dbeta_to});
         }
         return py::make_tuple(dx, dgamma, dbeta);
       },
@@ -162,7 +175,14 @@ void bind_group(py::module_& m) {
         float *to = dx.mutable_data(), *dgamma_to = dgamma.mutable_data(), *dbeta_to = dbeta.mutable_data();
         {
           py::gil_scoped_release release;
-          group_normalization_backward(p, x.data(), g, mean.data(), inverse.data(), dy.data(), to, dgamma_to, dbeta_to);
+          group_normalization_backward(p, {.x = x.data(),
+                                           .gamma = g,
+                                           .mean = mean.data(),
+                                           .inverse = inverse.data(),
+                                           .dy = dy.data(),
+                                           .dx = to,
+                                           .dgamma = dgamma_to,
+                                           .dbeta = dbeta_to});
         }
         return py::make_tuple(dx, dgamma, dbeta);
       },

@@ -57,9 +57,17 @@ void bind_updates(py::module_& m) {
         check_shape("[adam] ", "grads", grads, shape_of(params));
         check_shape("[adam] ", "m", moment_1, shape_of(params));
         check_shape("[adam] ", "v", moment_2, shape_of(params));
-        adam_update(params.size(), writable("[adam] ", "params", params), grads.data(),
-                    writable("[adam] ", "m", moment_1), writable("[adam] ", "v", moment_2), step, learning_rate, beta_1,
-                    beta_2, epsilon, weight_decay);
+        adam_update({.step = step,
+                     .learning_rate = learning_rate,
+                     .beta_1 = beta_1,
+                     .beta_2 = beta_2,
+                     .epsilon = epsilon,
+                     .weight_decay = weight_decay},
+                    {.size = params.size(),
+                     .params = writable("[adam] ", "params", params),
+                     .grads = grads.data(),
+                     .m = writable("[adam] ", "m", moment_1),
+                     .v = writable("[adam] ", "v", moment_2)});
       },
       py::arg("params").noconvert(), py::arg("grads").noconvert(), py::arg("m").noconvert(), py::arg("v").noconvert(),
       py::arg("step"), py::arg("learning_rate"), py::arg("beta_1"), py::arg("beta_2"), py::arg("epsilon"),

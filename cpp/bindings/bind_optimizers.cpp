@@ -16,8 +16,14 @@ void set_variables(Optimizer& optimizer, const std::vector<Variable>& variables)
 void set_options(Optimizer& optimizer, double weight_decay, float clipnorm, float global_clipnorm, float clipvalue,
                  int64_t gradient_accumulation_steps, bool use_ema, double ema_momentum,
                  int64_t ema_overwrite_frequency) {
-  optimizer.set_options({weight_decay, clipnorm, global_clipnorm, clipvalue, gradient_accumulation_steps, use_ema,
-                         ema_momentum, ema_overwrite_frequency});
+  optimizer.set_options({.weight_decay = weight_decay,
+                         .clipnorm = clipnorm,
+                         .global_clipnorm = global_clipnorm,
+                         .clipvalue = clipvalue,
+                         .gradient_accumulation_steps = gradient_accumulation_steps,
+                         .use_ema = use_ema,
+                         .ema_momentum = ema_momentum,
+                         .ema_overwrite_frequency = ema_overwrite_frequency});
 }
 
 bool apply(Optimizer& optimizer, const py::array& params, const py::array& grads) {
@@ -55,9 +61,18 @@ void bind_muon(py::module_& m) {
       .def(py::init([](int64_t size, double adam_beta_1, double adam_beta_2, float epsilon, double adam_weight_decay,
                        std::array<float, 3> coefficients, float adam_lr_ratio, float momentum, int ns_steps,
                        bool nesterov, float rms_rate) {
-             return std::make_unique<Muon>(size, MuonParams{adam_beta_1, adam_beta_2, epsilon, adam_weight_decay,
-                                                            coefficients[0], coefficients[1], coefficients[2],
-                                                            adam_lr_ratio, momentum, ns_steps, nesterov, rms_rate});
+             return std::make_unique<Muon>(size, MuonParams{.adam_beta_1 = adam_beta_1,
+                                                            .adam_beta_2 = adam_beta_2,
+                                                            .epsilon = epsilon,
+                                                            .adam_weight_decay = adam_weight_decay,
+                                                            .a = coefficients[0],
+                                                            .b = coefficients[1],
+                                                            .c = coefficients[2],
+                                                            .adam_lr_ratio = adam_lr_ratio,
+                                                            .momentum = momentum,
+                                                            .ns_steps = ns_steps,
+                                                            .nesterov = nesterov,
+                                                            .rms_rate = rms_rate});
            }),
            py::arg("size"), py::arg("adam_beta_1"), py::arg("adam_beta_2"), py::arg("epsilon"),
            py::arg("adam_weight_decay"), py::arg("coefficients"), py::arg("adam_lr_ratio"), py::arg("momentum"),

@@ -7,8 +7,14 @@ namespace {
 Pool2dParams pool2d_params(const char* op, const Shape& x, Pair pool_size, Pair strides, const PaddingPairs& padding) {
   check(x.size() == 4, "[", op, "] expected x of rank 4 (batch, height, width, channels). Received: shape ",
         to_string(x));
-  const Pool2dParams p{
-      x[1], x[2], x[3], pool_size.first, pool_size.second, strides.first, strides.second, to_padding(padding)};
+  const Pool2dParams p{.in_height = x[1],
+                       .in_width = x[2],
+                       .channels = x[3],
+                       .pool_height = pool_size.first,
+                       .pool_width = pool_size.second,
+                       .stride_height = strides.first,
+                       .stride_width = strides.second,
+                       .padding = to_padding(padding)};
   (void)pool2d_output_shape(p, op);
   return p;
 }

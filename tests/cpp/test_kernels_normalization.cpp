@@ -43,7 +43,14 @@ void check_batch(const Kernels& k, int64_t rows, int64_t channels, bool relu, Ra
   float *mean = floats.data(), *inverse = mean + channels, *scale = inverse + channels;
   batch_statistics(channels, all, kEpsilon, mean, inverse);
   batch_norm_scale(channels, gamma.data(), inverse, scale);
-  normalize_rows(k, rows, channels, x.data(), mean, scale, beta.data(), relu, y.data());
+  normalize_rows(k, {.x = x.data(),
+                     .rows = rows,
+                     .cols = channels,
+                     .mean = mean,
+                     .scale = scale,
+                     .offset = beta.data(),
+                     .relu = relu,
+                     .y = y.data()});
   Floats masked(x.size(), random);
   std::copy_n(dy.data(), dy.size(), masked.data());
   const auto observe_gradient = [&](int64_t begin, int64_t end, const GradientMoments& m) {
@@ -157,9 +164,24 @@ void check_group(const Kernels& k, int64_t samples, const GroupNorm& op, Random&
   float* floats = reinterpret_cast<float*>(scratch.data());
   fill(x, random, -1, 3), fill(dy, random), fill(gamma, random), fill(beta, random);
   std::fill_n(dgamma.data(), op.channels, 0.0f), std::fill_n(dbeta.data(), op.channels, 0.0f);
-  op.forward(k, samples, x.data(), gamma.data(), beta.data(), y.data(), mean.data(), inverse.data(), floats);
-  op.backward(k, samples, x.data(), gamma.data(), mean.data(), inverse.data(), dy.data(), dx.data(), dgamma.data(),
-              dbeta.data(), floats);
+  op.forward(k, samples,
+             {.x = x.data(),
+              .gamma = gamma.data(),
+              .beta = beta.data(),
+              .y = y.data(),
+              .mean = mean.data(),
+              .inverse = inverse.data()},
+             floats);
+  op.backward(k, samples,
+              {.x = x.data(),
+               .gamma = gamma.data(),
+               .mean = mean.data(),
+               .inverse = inverse.data(),
+               .dy = dy.data(),
+               .dx = dx.data(),
+               .dgamma = dgamma.data(),
+               .dbeta = dbeta.data()},
+              floats);
   const auto channel = [=](int64_t set, int64_t i) { return set % op.groups * width + i % width; };
   check_sets(
       x, y, dy, dx, gamma, beta, dgamma, dbeta, samples * op.groups, op.pixels * width,

@@ -242,7 +242,7 @@ TEST_CASE("gaussian noise: normal draws of the generator") {
     for (const int64_t size : {1, 15, 64, 65, 1000}) {
       Floats x(kCount * size, random), y(x.size(), random);
       fill(x, random);
-      gaussian_noise_rows(k, 0.5f, 3, 4, 6, kCount, size, x.data(), y.data());
+      gaussian_noise_rows(k, {.stddev = 0.5f, .seed = 3, .step = 4, .size = size}, 6, kCount, x.data(), y.data());
       Mismatches wrong;
       for (int64_t at = 0; at < x.size(); ++at) {
         const uint64_t bits = draw(3, 4, 6 + at / size, at % size);
@@ -262,7 +262,7 @@ TEST_CASE("gaussian noise: normal draws of the generator") {
 TEST_CASE("gaussian noise has the moments of a normal distribution") {
   constexpr int64_t kSize = 200000;
   std::vector<float> x(kSize), y(kSize);
-  gaussian_noise_rows(kernels(), 1.0f, 1, 2, 0, 1, kSize, x.data(), y.data());
+  gaussian_noise_rows(kernels(), {.seed = 1, .step = 2, .size = kSize}, 0, 1, x.data(), y.data());
   double moments[4] = {};
   for (const float v : y)
     for (int i = 0; i < 4; ++i) moments[i] += std::pow(v, i + 1) / kSize;

@@ -243,7 +243,8 @@ TEST_CASE("the functions of optimizers are the classes' rules") {
   Sgd sgd(20, 0.5f, true);
   for (int64_t step = 1; step <= 3; ++step) {
     apply(adam, params, grads), apply(sgd, params_sgd, grads);
-    adam_update(20, same.data(), grads.data(), m.data(), v.data(), step, 0.001f, 0.9, 0.999, 1e-7f, 0.1);
+    adam_update({.step = step, .weight_decay = 0.1},
+                {.size = 20, .params = same.data(), .grads = grads.data(), .m = m.data(), .v = v.data()});
     sgd_update(20, same_sgd.data(), grads.data(), velocity.data(), 0.01f, 0.5f, true);
   }
   CHECK(params == same);
@@ -354,6 +355,6 @@ TEST_CASE("optimizers refuse what makes no sense") {
           "[optimizer] expected gradient_accumulation_steps >= 2, or 0. Received: 1");
   refused([&] { sgd.set_options({.ema_momentum = 2.0}); }, "[optimizer] expected ema_momentum in [0, 1]. Received: 2");
   float p = 0;
-  refused([&] { adam_update(1, &p, &p, &p, &p, 0, 0.1f, 0.9, 0.999, 1e-7f, 0); },
+  refused([&] { adam_update({.step = 0}, {.size = 1, .params = &p, .grads = &p, .m = &p, .v = &p}); },
           "[adam] expected step >= 1. Received: 0");
 }

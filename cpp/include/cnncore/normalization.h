@@ -22,8 +22,17 @@ void batch_normalization_inference(const BatchNormParams& params, const float* x
                                    const float* mean, const float* variance, float* y);
 /// Computes the gradients in training, from the mean and variance that the forward pass wrote. dgamma and dbeta have
 /// `channels` values.
-void batch_normalization_backward(const BatchNormParams& params, const float* x, const float* gamma, const float* mean,
-                                  const float* variance, const float* dy, float* dx, float* dgamma, float* dbeta);
+struct BatchNormBackward {
+  const float* x;
+  const float* gamma = nullptr;
+  const float* mean;
+  const float* variance;
+  const float* dy;
+  float* dx;
+  float* dgamma;
+  float* dbeta;
+};
+void batch_normalization_backward(const BatchNormParams& params, const BatchNormBackward& of);
 
 /// Layer normalization: mean and variance of each row. gamma and beta have a value for each column. The forward pass
 /// writes `mean` and `inverse`, which is 1 / sqrt(variance + epsilon), for each row; the backward pass reads them.
@@ -33,8 +42,18 @@ struct LayerNormParams {
 };
 void layer_normalization(const LayerNormParams& params, const float* x, const float* gamma, const float* beta, float* y,
                          float* mean, float* inverse);
-void layer_normalization_backward(const LayerNormParams& params, const float* x, const float* gamma, const float* mean,
-                                  const float* inverse, const float* dy, float* dx, float* dgamma, float* dbeta);
+/// The arrays of the backward pass of layer and group normalization.
+struct RowNormBackward {
+  const float* x;
+  const float* gamma = nullptr;
+  const float* mean;
+  const float* inverse;
+  const float* dy;
+  float* dx;
+  float* dgamma;
+  float* dbeta;
+};
+void layer_normalization_backward(const LayerNormParams& params, const RowNormBackward& of);
 
 /// Group normalization: the channels of each sample are divided into `groups` groups, with a mean and variance for
 /// each. gamma and beta have a value for each channel, `mean` and `inverse` one for each sample and group.
@@ -44,7 +63,6 @@ struct GroupNormParams {
 };
 void group_normalization(const GroupNormParams& params, const float* x, const float* gamma, const float* beta, float* y,
                          float* mean, float* inverse);
-void group_normalization_backward(const GroupNormParams& params, const float* x, const float* gamma, const float* mean,
-                                  const float* inverse, const float* dy, float* dx, float* dgamma, float* dbeta);
+void group_normalization_backward(const GroupNormParams& params, const RowNormBackward& of);
 
 }  // namespace cnncore

@@ -317,10 +317,24 @@ class Muon : public Optimizer {
   std::vector<char> moved_;  // for each variable, whether it is a matrix that changes in this step
 };
 
-/// Make one step of Sgd or of Adam on vectors of the caller, which are changed in place. `step` counts from 1.
+struct AdamUpdate {
+  int64_t step = 1;  ///< counts from 1
+  float learning_rate = 0.001f;
+  double beta_1 = 0.9, beta_2 = 0.999;
+  float epsilon = 1e-7f;
+  double weight_decay = 0.0;
+};
+struct AdamVectors {
+  int64_t size;
+  float* params;
+  const float* grads;
+  float* m;
+  float* v;
+};
+
+/// Make one step of Sgd or of Adam on vectors of the caller, which are changed in place.
 void sgd_update(int64_t size, float* params, const float* grads, float* velocity, float learning_rate, float momentum,
                 bool nesterov);
-void adam_update(int64_t size, float* params, const float* grads, float* m, float* v, int64_t step, float learning_rate,
-                 double beta_1, double beta_2, float epsilon, double weight_decay);
+void adam_update(const AdamUpdate& update, const AdamVectors& vectors);
 
 }  // namespace cnncore

@@ -101,8 +101,14 @@ class BatchNormalizationStep : public Step {
                      part(batch.batch, kScale));
   }
   void forward(const Run& run) const override {
-    normalize_rows(k_, run.count * rows_, channels_, run.x[0], part(run.batch, kMean), part(run.batch, kScale),
-                   value(parameters_.data(), roles_.beta), m_.relu, run.y);
+    normalize_rows(k_, {.x = run.x[0],
+                        .rows = run.count * rows_,
+                        .cols = channels_,
+                        .mean = part(run.batch, kMean),
+                        .scale = part(run.batch, kScale),
+                        .offset = value(parameters_.data(), roles_.beta),
+                        .relu = m_.relu,
+                        .y = run.y});
   }
 
   void observe_gradient(const Run& run) const override {
@@ -245,8 +251,14 @@ class FixedStatisticsStep : public StepWithTangents {
   }
   // Computes y = x times the scale of each channel, plus the offset of the channel if `offset` is true.
   void scaled(const Run& run, const float* x, const float* packed, bool offset, float* y) const {
-    normalize_rows(k_, run.count * rows_, channels_, x, nullptr, packed, offset ? packed + stride() : nullptr, false,
-                   y);
+    normalize_rows(k_, {.x = x,
+                        .rows = run.count * rows_,
+                        .cols = channels_,
+                        .mean = nullptr,
+                        .scale = packed,
+                        .offset = offset ? packed + stride() : nullptr,
+                        .relu = false,
+                        .y = y});
   }
   // Adds dy * x, or dy if x is null, to the sum of each channel. The sums are doubles in a memory of floats.
   void add_products(const Run& run, const float* dy, const float* x, float* sums) const {

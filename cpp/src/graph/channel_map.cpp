@@ -19,7 +19,14 @@ class ChannelMapStep : public StepWithTangents {
         k_(context.kernels) {}
 
   void forward(const Run& run) const override {
-    normalize_rows(k_, run.count * rows_, channels_, run.x[0], nullptr, run.packed, offset(run.packed), relu_, run.y);
+    normalize_rows(k_, {.x = run.x[0],
+                        .rows = run.count * rows_,
+                        .cols = channels_,
+                        .mean = nullptr,
+                        .scale = run.packed,
+                        .offset = offset(run.packed),
+                        .relu = relu_,
+                        .y = run.y});
   }
   void backward(const Run& run) const override {
     if (run.dx[0])
@@ -27,7 +34,14 @@ class ChannelMapStep : public StepWithTangents {
   }
   // In products with curvature, no relu is fused with this step.
   void tangent(const Run& run, const Run& tangent) const override {
-    normalize_rows(k_, run.count * rows_, channels_, tangent.x[0], nullptr, run.packed, nullptr, false, tangent.y);
+    normalize_rows(k_, {.x = tangent.x[0],
+                        .rows = run.count * rows_,
+                        .cols = channels_,
+                        .mean = nullptr,
+                        .scale = run.packed,
+                        .offset = nullptr,
+                        .relu = false,
+                        .y = tangent.y});
   }
   bool backward_reads_x() const override { return false; }
   bool backward_reads_y() const override { return relu_; }

@@ -164,16 +164,16 @@ class Conv2dStep : public StepWithTangents {
   bool trained() const { return trains_kernel() || trains_bias(); }
   Conv2dRun operands(const Run& run, int64_t n) const {
     const int64_t out = n * plan_.output_size();
-    return {run.x[0] + n * plan_.input_size(),
-            folded_ ? folded_->kernel(run.packed) : kernel_.value,
-            run.packed + folded_size(),
-            folded_ ? folded_->bias(run.packed)
-            : bias_ ? bias_->value
-                    : nullptr,
-            run.y + out,
-            run.saved && pooled_ ? run.saved + out : nullptr,
-            run.scratch,
-            run.finite_kernels};
+    return {.x = run.x[0] + n * plan_.input_size(),
+            .kernel = folded_ ? folded_->kernel(run.packed) : kernel_.value,
+            .packed = run.packed + folded_size(),
+            .bias = folded_ ? folded_->bias(run.packed)
+                    : bias_ ? bias_->value
+                            : nullptr,
+            .y = run.y + out,
+            .winner = run.saved && pooled_ ? run.saved + out : nullptr,
+            .scratch = run.scratch,
+            .finite_kernel = run.finite_kernels};
   }
 
   Conv2dPlan plan_;

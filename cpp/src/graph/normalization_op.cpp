@@ -150,15 +150,29 @@ class GroupNormalizationStep : public NormalizationStep {
   void forward(const Run& run) const override {
     for (int64_t n = 0; n < run.count; ++n) {
       float* mean = statistics(run, n);
-      norm_.forward(k_, 1, run.x[0] + n * size(), gamma_.value, beta_.value, run.y + n * size(), mean,
-                    mean + statistics_, scratch(run));
+      norm_.forward(k_, 1,
+                    {.x = run.x[0] + n * size(),
+                     .gamma = gamma_.value,
+                     .beta = beta_.value,
+                     .y = run.y + n * size(),
+                     .mean = mean,
+                     .inverse = mean + statistics_},
+                    scratch(run));
     }
   }
   void backward(const Run& run) const override {
     for (int64_t n = 0; n < run.count; ++n) {
       const float* mean = statistics(run, n);
-      norm_.backward(k_, 1, run.x[0] + n * size(), gamma_.value, mean, mean + statistics_, run.dy + n * size(),
-                     run.dx[0] ? run.dx[0] + n * size() : nullptr, dgamma(run), dbeta(run), scratch(run));
+      norm_.backward(k_, 1,
+                     {.x = run.x[0] + n * size(),
+                      .gamma = gamma_.value,
+                      .mean = mean,
+                      .inverse = mean + statistics_,
+                      .dy = run.dy + n * size(),
+                      .dx = run.dx[0] ? run.dx[0] + n * size() : nullptr,
+                      .dgamma = dgamma(run),
+                      .dbeta = dbeta(run)},
+                     scratch(run));
     }
   }
   std::string describe() const override { return "group_normalization"; }

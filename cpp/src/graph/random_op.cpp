@@ -58,7 +58,8 @@ class GaussianNoiseStep : public Step {
   GaussianNoiseStep(double stddev, uint64_t seed, int64_t size, const Kernels& kernels)
       : stddev_(static_cast<float>(stddev)), seed_(seed), size_(size), k_(kernels) {}
   void forward(const Run& run) const override {
-    gaussian_noise_rows(k_, stddev_, seed_, static_cast<uint64_t>(run.training_step), run.first, run.count, size_,
+    const uint64_t step = static_cast<uint64_t>(run.training_step);
+    gaussian_noise_rows(k_, {.stddev = stddev_, .seed = seed_, .step = step, .size = size_}, run.first, run.count,
                         run.x[0], run.y);
   }
   void backward(const Run& run) const override {

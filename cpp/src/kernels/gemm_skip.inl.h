@@ -118,7 +118,16 @@ void gemm_skip(const GemmSkipArgs& a) {
       const float* w = a.w + n / kSkipColumns * a.panel;
       const float* bias = a.bias ? a.bias + n : nullptr;
       if (skips) {
-        skip_strip(a, {w, bias, a.y + n, words, sums, begin, 0, 0, (a.depth + 63) / 64}, pixels);
+        const SkipBlock block{.w = w,
+                              .bias = bias,
+                              .y = a.y + n,
+                              .words = words,
+                              .sums = sums,
+                              .strip = begin,
+                              .first_word = 0,
+                              .end_word = 0,
+                              .all_words = (a.depth + 63) / 64};
+        skip_strip(a, block, pixels);
         continue;
       }
       GemmArgs all = a;

@@ -67,4 +67,19 @@ class Broadcast {
   std::vector<Walk> operands_;
 };
 
+/// Adds t, which has a value for each element of a block, to a gradient `dx` of an operand. Where the operand repeats,
+/// the values are summed.
+inline void add_to_operand(void (*merge_reduce)(const MergeReduceArgs&), const Broadcast::Block& b, const float* t,
+                           const Operand& dx) {
+  merge_reduce({.t = t,
+                .t_row = b.cols,
+                .rows = b.rows,
+                .cols = b.cols,
+                .scale = 1.0f,
+                .dx = const_cast<float*>(dx.data),
+                .row = dx.row,
+                .step = dx.step,
+                .accumulate = true});
+}
+
 }  // namespace cnncore

@@ -88,8 +88,9 @@ void loss_values(const LossSpec& loss, int64_t rows, int64_t cols, const float* 
   check_labels(loss, rows, cols, targets);
   for_rows(rows, cols, [&](int64_t first, int64_t count) {
     for (int64_t r = first; r < first + count; ++r)
-      values[r] = loss_rows(kernels(), loss, Output::values, 1, cols, y_pred + r * cols, advanced(targets, r, cols),
-                            nullptr, 1.0f, nullptr);
+      values[r] =
+          loss_rows(kernels(), loss,
+                    {.rows = 1, .cols = cols, .y = y_pred + r * cols, .targets = advanced(targets, r, cols)}, nullptr);
   });
 }
 
@@ -102,9 +103,14 @@ double reduced_loss(const LossSpec& loss, int64_t rows, int64_t cols, const floa
   const int64_t size = std::max<int64_t>(1, kTaskFloats / cols);
   std::vector<double> sums(static_cast<size_t>((rows + size - 1) / size));
   for_rows(rows, cols, [&](int64_t first, int64_t count) {
-    sums[static_cast<size_t>(first / size)] =
-        loss_rows(kernels(), loss, Output::values, count, cols, y_pred + first * cols, advanced(targets, first, cols),
-                  row_weight ? row_weight + first : nullptr, scale, dy_pred ? dy_pred + first * cols : nullptr);
+    sums[static_cast<size_t>(first / size)] = loss_rows(kernels(), loss,
+                                                        {.rows = count,
+                                                         .cols = cols,
+                                                         .y = y_pred + first * cols,
+                                                         .targets = advanced(targets, first, cols),
+                                                         .row_weight = row_weight ? row_weight + first : nullptr,
+                                                         .scale = scale},
+                                                        dy_pred ? dy_pred + first * cols : nullptr);
   });
   double sum = 0;
   for (const double part : sums) sum += part;

@@ -189,14 +189,15 @@ CurvatureKind parse_curvature(std::string_view name) {
 
 const char* to_string(CurvatureKind kind) { return kCurvatureNames.at(static_cast<size_t>(kind)); }
 
-void loss_rows_curvature(const LossSpec& loss, CurvatureKind kind, Output meaning, int64_t rows, int64_t cols,
-                         const float* y, const float* y_tangent, const Targets& targets, const float* row_weight,
-                         float scale, float* dy_tangent) {
+void loss_rows_curvature(const LossSpec& loss, CurvatureKind kind, const LossRows& of, const float* y_tangent,
+                         float* dy_tangent) {
+  const int64_t cols = of.cols;
+  const Targets& targets = of.targets;
   const ClassTargets classes(loss, targets, cols);
-  const Pointwise second{loss, kind, meaning};
-  for (int64_t r = 0; r < rows; ++r) {
-    const Row row{y + r * cols,         y_tangent + r * cols, r, cols, scale * (row_weight ? row_weight[r] : 1.0),
-                  dy_tangent + r * cols};
+  const Pointwise second{loss, kind, of.meaning};
+  for (int64_t r = 0; r < of.rows; ++r) {
+    const double weight = of.scale * (of.row_weight ? of.row_weight[r] : 1.0);
+    const Row row{of.y + r * cols, y_tangent + r * cols, r, cols, weight, dy_tangent + r * cols};
     if (loss.ignore_class && targets.labels && targets.labels[r] == *loss.ignore_class) {
       std::fill_n(row.out, cols, 0.0f);
       continue;
@@ -204,7 +205,7 @@ void loss_rows_curvature(const LossSpec& loss, CurvatureKind kind, Output meanin
     const float* t = targets.values ? targets.values + r * cols : nullptr;
     switch (loss.kind) {
       case LossKind::sparse_categorical_crossentropy:
-      case LossKind::categorical_crossentropy: class_crossentropy(row, classes, loss, kind, meaning); break;
+      case LossKind::categorical_crossentropy: class_crossentropy(row, classes, loss, kind, of.meaning); break;
       case LossKind::categorical_focal_crossentropy: focal_crossentropy(row, classes, loss, kind); break;
       case LossKind::cosine_similarity: cosine_similarity(row, t, kind); break;
       case LossKind::categorical_hinge: std::fill_n(row.out, cols, 0.0f); break;

@@ -15,9 +15,8 @@ namespace cnncore {
 ///   fisher        the mean of the Hessian over random targets, whose probabilities are y
 /// For Output::softmax and sigmoid, derivatives are taken by the logits, and y_tangent is the tangent of the logits.
 /// Rows whose label is ignored give zeros. check_loss_curvature must have been called before.
-void loss_rows_curvature(const LossSpec& loss, CurvatureKind kind, Output meaning, int64_t rows, int64_t cols,
-                         const float* y, const float* y_tangent, const Targets& targets, const float* row_weight,
-                         float scale, float* dy_tangent);
+void loss_rows_curvature(const LossSpec& loss, CurvatureKind kind, const LossRows& of, const float* y_tangent,
+                         float* dy_tangent);
 
 /// Throws std::invalid_argument if `kind` is fisher and the loss is not the negative logarithm of a likelihood, because
 /// then it has no Fisher matrix.

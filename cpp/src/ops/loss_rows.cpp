@@ -118,9 +118,18 @@ Output output_meaning(const LossSpec& loss, Activation last) {
   return Output::values;
 }
 
-double loss_rows(const Kernels& kernels, const LossSpec& loss, Output meaning, int64_t rows, int64_t cols,
-                 const float* y, const Targets& targets, const float* row_weight, float scale, float* dy) {
-  const Batch b{loss, rows, cols, y, targets, row_weight, scale, dy};
+double loss_rows(const Kernels& kernels, const LossSpec& loss, const LossRows& of, float* dy) {
+  const Output meaning = of.meaning;
+  const int64_t cols = of.cols;
+  const Targets& targets = of.targets;
+  const Batch b{.loss = loss,
+                .rows = of.rows,
+                .cols = cols,
+                .y = of.y,
+                .targets = targets,
+                .row_weight = of.row_weight,
+                .scale = of.scale,
+                .dy = dy};
   switch (loss.kind) {
     case LossKind::sparse_categorical_crossentropy:
     case LossKind::categorical_crossentropy: {

@@ -16,12 +16,21 @@ enum class Output { values, softmax, sigmoid };
 /// Returns softmax or sigmoid if the loss can include the gradient of the last activation in its own, otherwise values.
 Output output_meaning(const LossSpec& loss, Activation last);
 
-/// Returns sum_r weight[r] * loss(row r). If row_weight is null, all weights are 1. If dy is not null, the gradient is
-/// written there, (rows, cols): scale * weight[r] times the derivative of loss(row r). Rows whose label is the
-/// `ignore_class` of the loss have loss and gradient 0. The labels must have been checked before. This allocates
-/// nothing.
-double loss_rows(const Kernels& kernels, const LossSpec& loss, Output meaning, int64_t rows, int64_t cols,
-                 const float* y, const Targets& targets, const float* row_weight, float scale, float* dy);
+/// Some rows of an output with their targets. If row_weight is null, all weights are 1. Gradients are multiplied by
+/// `scale`.
+struct LossRows {
+  Output meaning = Output::values;
+  int64_t rows, cols;
+  const float* y;
+  Targets targets;
+  const float* row_weight = nullptr;
+  float scale = 1.0f;
+};
+
+/// Returns sum_r weight[r] * loss(row r). If dy is not null, the gradient is written there, (rows, cols): scale *
+/// weight[r] times the derivative of loss(row r). Rows whose label is the `ignore_class` of the loss have loss and
+/// gradient 0. The labels must have been checked before. This allocates nothing.
+double loss_rows(const Kernels& kernels, const LossSpec& loss, const LossRows& of, float* dy);
 
 /// What these rows contribute to the divisor of the reduced loss: the number of rows that are not ignored, or the sum
 /// of their weights. A caller sums this over the batch, calls `loss_divisor` with the sum, and calls loss_rows with the

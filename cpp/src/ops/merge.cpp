@@ -120,7 +120,7 @@ void MergePlan::add_second(const Kernels& k, int64_t count, int input, const flo
     for (int i = 0; i < inputs_; ++i) {
       if (i == input) continue;
       product_without(k, b, input, {dy + shapes_.output_offset(b), shapes_.cols(), 1}, x, i, x_tangent, t);
-      k.merge_reduce({t, b.cols, b.rows, b.cols, 1.0f, const_cast<float*>(own.data), own.row, own.step, true});
+      add_to_operand(k.merge_reduce, b, t, own);
     }
   });
 }
@@ -141,8 +141,15 @@ void MergePlan::backward(const Kernels& k, int64_t count, int input, const float
       gradient = t, row = b.cols;
     }
     const Operand own = shapes_.operand(input, b, dx);
-    k.merge_reduce(
-        {gradient, row, b.rows, b.cols, scale, const_cast<float*>(own.data), own.row, own.step, accumulate || repeats});
+    k.merge_reduce({.t = gradient,
+                    .t_row = row,
+                    .rows = b.rows,
+                    .cols = b.cols,
+                    .scale = scale,
+                    .dx = const_cast<float*>(own.data),
+                    .row = own.row,
+                    .step = own.step,
+                    .accumulate = accumulate || repeats});
   });
 }
 

@@ -30,19 +30,11 @@ void add_product(const Product& p, const int32_t* term) {
   const int64_t tasks = (p.rows + kMuonRowsPerTask - 1) / kMuonRowsPerTask;
   parallel_for(tasks, 2 * p.rows * p.depth * p.cols, [&](int64_t task, int) {
     const int64_t begin = task * kMuonRowsPerTask;
-    GemmArgs a{p.x,
-               p.x_offset + begin,
-               term,
-               std::min(kMuonRowsPerTask, p.rows - begin),
-               p.depth,
-               p.cols,
-               p.w,
-               p.cols,
-               nullptr,
-               p.y,
-               p.y_offset + begin,
-               false};
-    a.accumulate = true;
+    GemmArgs a{};
+    a.x = p.x, a.x_offset = p.x_offset + begin, a.k_offset = term;
+    a.pixels = std::min(kMuonRowsPerTask, p.rows - begin), a.depth = p.depth, a.cols = p.cols;
+    a.w = p.w, a.ldw = p.cols;
+    a.y = p.y, a.y_offset = p.y_offset + begin, a.accumulate = true;
     k.gemm(a);
   });
 }
@@ -144,15 +136,39 @@ void Muon::orthogonalize(int64_t rows, int64_t cols, float* x) {
   for (int i = 0; i < params_.ns_steps; ++i) {
     k.transpose(matrix, length, transposed, n, n, length);
     std::fill_n(gram, n * n, 0.0f);
-    add_product({n, length, n, matrix, row_offset_.data(), transposed, gram, gram_offset_.data()}, term_.data());
+    add_product({.rows = n,
+                 .depth = length,
+                 .cols = n,
+                 .x = matrix,
+                 .x_offset = row_offset_.data(),
+                 .w = transposed,
+                 .y = gram,
+                 .y_offset = gram_offset_.data()},
+                term_.data());
     // b A + c A A = (b I + c A) A. The factor b I + c A is written over the transposed matrix, which is not read again.
     k.rescale_f32(gram, transposed, n * n, params_.c, 0.0f);
     for (int64_t j = 0; j < n; ++j) transposed[j * n + j] += params_.b;
     std::fill_n(polynomial, n * n, 0.0f);
-    add_product({n, n, n, transposed, gram_offset_.data(), gram, polynomial, gram_offset_.data()}, term_.data());
+    add_product({.rows = n,
+                 .depth = n,
+                 .cols = n,
+                 .x = transposed,
+                 .x_offset = gram_offset_.data(),
+                 .w = gram,
+                 .y = polynomial,
+                 .y_offset = gram_offset_.data()},
+                term_.data());
     for (int64_t j = 0; j < n; ++j) polynomial[j * n + j] += params_.a;
     std::fill_n(transposed, size, 0.0f);
-    add_product({n, n, length, polynomial, gram_offset_.data(), matrix, transposed, row_offset_.data()}, term_.data());
+    add_product({.rows = n,
+                 .depth = n,
+                 .cols = length,
+                 .x = polynomial,
+                 .x_offset = gram_offset_.data(),
+                 .w = matrix,
+                 .y = transposed,
+                 .y_offset = row_offset_.data()},
+                term_.data());
     std::copy_n(transposed, size, matrix);
   }
   const float factor =
@@ -167,11 +183,25 @@ void Muon::orthogonalize(int64_t rows, int64_t cols, float* x) {
 bool Muon::update(int64_t offset, int64_t size, float* params, const float* grads) {
   const OptimizerKernels& k = kernels().optimizer;
   if (is_matrix(variable_at(offset)))
-    return k.sgd({params, direction_.data() + offset, nullptr, size, learning_rate, 0.0f, false});
-  return k.adam({params, grads, momentum_ + offset, velocity_ + offset, nullptr, size,
-                 static_cast<float>(params_.adam_beta_1), static_cast<float>(1.0 - params_.adam_beta_1),
-                 static_cast<float>(params_.adam_beta_2), static_cast<float>(1.0 - params_.adam_beta_2),
-                 params_.epsilon, alpha_});
+    return k.sgd({.params = params,
+                  .grads = direction_.data() + offset,
+                  .velocity = nullptr,
+                  .size = size,
+                  .learning_rate = learning_rate,
+                  .momentum = 0.0f,
+                  .nesterov = false});
+  return k.adam({.params = params,
+                 .grads = grads,
+                 .m = momentum_ + offset,
+                 .v = velocity_ + offset,
+                 .largest = nullptr,
+                 .size = size,
+                 .beta_1 = static_cast<float>(params_.adam_beta_1),
+                 .rest_1 = static_cast<float>(1.0 - params_.adam_beta_1),
+                 .beta_2 = static_cast<float>(params_.adam_beta_2),
+                 .rest_2 = static_cast<float>(1.0 - params_.adam_beta_2),
+                 .epsilon = params_.epsilon,
+                 .alpha = alpha_});
 }
 
 }  // namespace cnncore

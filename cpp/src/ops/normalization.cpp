@@ -87,7 +87,14 @@ void batch_normalization(const BatchNormParams& p, const float* x, const float* 
     variance[c] = static_cast<float>(all.deviations[c] / static_cast<double>(all.count));
   batch_norm_scale(channels, gamma, scale.data(), scale.data());
   for_pieces(pieces, channels, 4, [&](int64_t, int64_t at, int64_t rows) {
-    normalize_rows(kernels(), rows, channels, x + at, mean, scale.data(), beta, false, y + at);
+    normalize_rows(kernels(), {.x = x + at,
+                               .rows = rows,
+                               .cols = channels,
+                               .mean = mean,
+                               .scale = scale.data(),
+                               .offset = beta,
+                               .relu = false,
+                               .y = y + at});
   });
 }
 
@@ -98,12 +105,18 @@ void batch_normalization_inference(const BatchNormParams& p, const float* x, con
   inverse_deviation(p.channels, variance, p.epsilon, scale.data());
   batch_norm_scale(p.channels, gamma, scale.data(), scale.data());
   for_pieces(Pieces(p.rows, p.channels), p.channels, 4, [&](int64_t, int64_t at, int64_t rows) {
-    normalize_rows(kernels(), rows, p.channels, x + at, mean, scale.data(), beta, false, y + at);
+    normalize_rows(kernels(), {.x = x + at,
+                               .rows = rows,
+                               .cols = p.channels,
+                               .mean = mean,
+                               .scale = scale.data(),
+                               .offset = beta,
+                               .relu = false,
+                               .y = y + at});
   });
 }
 
-void batch_normalization_backward(const BatchNormParams& p, const float* x, const float* gamma, const float* mean,
-                                  const float* variance, const float* dy, float* dx, float* dgamma, float* dbeta) {
+void batch_normalization_backward(const BatchNormParams& p, const BatchNormBackward& of) {
   validate(p);
   const int64_t channels = p.channels;
   const Pieces pieces(p.rows, channels);
@@ -113,17 +126,17 @@ void batch_normalization_backward(const BatchNormParams& p, const float* x, cons
     return GradientMoments{sum, sum + channels};
   };
   for_pieces(pieces, channels, 4, [&](int64_t i, int64_t at, int64_t rows) {
-    observe_gradient_rows(kernels(), rows, channels, x + at, mean, dy + at, sums_of(i));
+    observe_gradient_rows(kernels(), rows, channels, of.x + at, of.mean, of.dy + at, sums_of(i));
   });
   const GradientMoments all = sums_of(pieces.count());
   for (int64_t i = 0; i < pieces.count(); ++i) combine_gradient_moments(channels, sums_of(i), all);
   std::vector<float> floats(static_cast<size_t>(4 * channels));
   float* inverse = floats.data();
   const NormalizeCoefficients out{inverse + channels, inverse + 2 * channels, inverse + 3 * channels};
-  inverse_deviation(channels, variance, p.epsilon, inverse);
-  batch_norm_gradients(channels, p.rows, gamma, inverse, all, dgamma, dbeta, out);
+  inverse_deviation(channels, of.variance, p.epsilon, inverse);
+  batch_norm_gradients(channels, p.rows, of.gamma, inverse, all, of.dgamma, of.dbeta, out);
   for_pieces(pieces, channels, 6, [&](int64_t, int64_t at, int64_t rows) {
-    normalize_rows_backward(kernels(), rows, channels, x + at, mean, dy + at, out, dx + at);
+    normalize_rows_backward(kernels(), rows, channels, of.x + at, of.mean, of.dy + at, out, of.dx + at);
   });
 }
 
@@ -133,25 +146,40 @@ void layer_normalization(const LayerNormParams& p, const float* x, const float* 
   const Pieces pieces(p.rows, p.cols);
   for_pieces(pieces, p.cols, 8, [&](int64_t i, int64_t at, int64_t rows) {
     const int64_t r = i * pieces.step;
-    layer_norm_rows(kernels(), {x + at, rows, p.cols, gamma, beta, p.epsilon, y + at, mean + r, inverse + r});
+    layer_norm_rows(kernels(), {.x = x + at,
+                                .rows = rows,
+                                .cols = p.cols,
+                                .gamma = gamma,
+                                .beta = beta,
+                                .epsilon = p.epsilon,
+                                .y = y + at,
+                                .mean = mean + r,
+                                .inverse = inverse + r});
   });
 }
 
-void layer_normalization_backward(const LayerNormParams& p, const float* x, const float* gamma, const float* mean,
-                                  const float* inverse, const float* dy, float* dx, float* dgamma, float* dbeta) {
+void layer_normalization_backward(const LayerNormParams& p, const RowNormBackward& of) {
   validate(p);
   const Pieces pieces(p.rows, p.cols);
   std::vector<float> partials(static_cast<size_t>(pieces.count() * 2 * p.cols));
   for_pieces(pieces, p.cols, 12, [&](int64_t i, int64_t at, int64_t rows) {
     const int64_t r = i * pieces.step;
     float* partial = partials.data() + i * 2 * p.cols;
-    layer_norm_rows_backward(
-        kernels(), {x + at, dy + at, rows, p.cols, gamma, mean + r, inverse + r, dx + at, partial, partial + p.cols});
+    layer_norm_rows_backward(kernels(), {.x = of.x + at,
+                                         .dy = of.dy + at,
+                                         .rows = rows,
+                                         .cols = p.cols,
+                                         .gamma = of.gamma,
+                                         .mean = of.mean + r,
+                                         .inverse = of.inverse + r,
+                                         .dx = of.dx + at,
+                                         .dgamma = partial,
+                                         .dbeta = partial + p.cols});
   });
-  std::fill_n(dgamma, p.cols, 0.0f), std::fill_n(dbeta, p.cols, 0.0f);
+  std::fill_n(of.dgamma, p.cols, 0.0f), std::fill_n(of.dbeta, p.cols, 0.0f);
   for (int64_t i = 0; i < pieces.count(); ++i) {
-    kernels().accumulate(partials.data() + i * 2 * p.cols, dgamma, p.cols);
-    kernels().accumulate(partials.data() + (i * 2 + 1) * p.cols, dbeta, p.cols);
+    kernels().accumulate(partials.data() + i * 2 * p.cols, of.dgamma, p.cols);
+    kernels().accumulate(partials.data() + (i * 2 + 1) * p.cols, of.dbeta, p.cols);
   }
 }
 
@@ -163,13 +191,18 @@ void group_normalization(const GroupNormParams& p, const float* x, const float* 
   std::vector<double> scratch(static_cast<size_t>(shards.count * op.scratch_size()));
   parallel_for(shards.count, 8 * p.batch * p.pixels * p.channels, [&](int64_t s, int) {
     const int64_t n = shards.begin(s), at = n * p.pixels * p.channels;
-    op.forward(kernels(), shards.end(s) - n, x + at, gamma, beta, y + at, mean + n * p.groups, inverse + n * p.groups,
+    op.forward(kernels(), shards.end(s) - n,
+               {.x = x + at,
+                .gamma = gamma,
+                .beta = beta,
+                .y = y + at,
+                .mean = mean + n * p.groups,
+                .inverse = inverse + n * p.groups},
                reinterpret_cast<float*>(scratch.data() + s * op.scratch_size()));
   });
 }
 
-void group_normalization_backward(const GroupNormParams& p, const float* x, const float* gamma, const float* mean,
-                                  const float* inverse, const float* dy, float* dx, float* dgamma, float* dbeta) {
+void group_normalization_backward(const GroupNormParams& p, const RowNormBackward& of) {
   validate(p);
   const GroupNorm op{p.pixels, p.channels, p.groups, p.epsilon};
   const Shards shards(p.batch);
@@ -178,14 +211,21 @@ void group_normalization_backward(const GroupNormParams& p, const float* x, cons
   parallel_for(shards.count, 12 * p.batch * p.pixels * p.channels, [&](int64_t s, int) {
     const int64_t n = shards.begin(s), at = n * p.pixels * p.channels;
     float* partial = partials.data() + s * 2 * p.channels;
-    op.backward(kernels(), shards.end(s) - n, x + at, gamma, mean + n * p.groups, inverse + n * p.groups, dy + at,
-                dx + at, partial, partial + p.channels,
+    op.backward(kernels(), shards.end(s) - n,
+                {.x = of.x + at,
+                 .gamma = of.gamma,
+                 .mean = of.mean + n * p.groups,
+                 .inverse = of.inverse + n * p.groups,
+                 .dy = of.dy + at,
+                 .dx = of.dx + at,
+                 .dgamma = partial,
+                 .dbeta = partial + p.channels},
                 reinterpret_cast<float*>(scratch.data() + s * op.scratch_size()));
   });
-  std::fill_n(dgamma, p.channels, 0.0f), std::fill_n(dbeta, p.channels, 0.0f);
+  std::fill_n(of.dgamma, p.channels, 0.0f), std::fill_n(of.dbeta, p.channels, 0.0f);
   for (int64_t s = 0; s < shards.count; ++s) {
-    kernels().accumulate(partials.data() + s * 2 * p.channels, dgamma, p.channels);
-    kernels().accumulate(partials.data() + (s * 2 + 1) * p.channels, dbeta, p.channels);
+    kernels().accumulate(partials.data() + s * 2 * p.channels, of.dgamma, p.channels);
+    kernels().accumulate(partials.data() + (s * 2 + 1) * p.channels, of.dbeta, p.channels);
   }
 }
 

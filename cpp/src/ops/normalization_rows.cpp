@@ -131,28 +131,51 @@ void batch_norm_affine(int64_t channels, const float* gamma, const float* beta, 
   for (int64_t c = 0; c < channels; ++c) offset[c] = (beta ? beta[c] : 0.0f) - mean[c] * scale[c];
 }
 
-void normalize_rows(const Kernels& k, int64_t rows, int64_t channels, const float* x, const float* mean,
-                    const float* scale, const float* offset, bool relu, float* y) {
-  for_folded(rows, channels, {mean, scale, offset}, [&](int64_t first, int64_t count, int64_t cols, const Folded& a) {
-    k.normalize({x + first, count, cols, a.of[0], a.of[1], a.of[2], relu, y + first});
-  });
+void normalize_rows(const Kernels& k, const NormalizeArgs& of) {
+  for_folded(of.rows, of.cols, {of.mean, of.scale, of.offset},
+             [&](int64_t first, int64_t count, int64_t cols, const Folded& a) {
+               k.normalize({.x = of.x + first,
+                            .rows = count,
+                            .cols = cols,
+                            .mean = a.of[0],
+                            .scale = a.of[1],
+                            .offset = a.of[2],
+                            .relu = of.relu,
+                            .y = of.y + first});
+             });
 }
 
 namespace {
 
 // If a relu follows, y is its output, and dy is written to g with zeros where y is not positive. Otherwise both are
 // null.
-void observe_gradients(const Kernels& k, int64_t rows, int64_t channels, const float* x, const float* mean,
-                       const float* y, const float* dy, float* g, const GradientMoments& m) {
+struct ObservedGradients {
+  const float* x;
+  const float* mean;
+  const float* y;
+  const float* dy;
+  float* g;
+};
+
+void observe_gradients(const Kernels& k, int64_t rows, int64_t channels, const ObservedGradients& of,
+                       const GradientMoments& m) {
   float sum[kBlockCols], product[kBlockCols], folded_mean[kBlockCols];
   for_blocks(rows, channels, [&](int64_t first, int64_t count, int64_t fold) {
     const int64_t width = fold * channels;
     if (fold > 1)
-      for (int64_t i = 0; i < fold; ++i) std::copy_n(mean, channels, folded_mean + i * channels);
+      for (int64_t i = 0; i < fold; ++i) std::copy_n(of.mean, channels, folded_mean + i * channels);
     for (int64_t begin = 0; begin < width; begin += kBlockCols) {
       const int64_t cols = std::min(kBlockCols, width - begin), at = first * channels + begin;
-      k.gradient_moments({x + at, y ? y + at : nullptr, dy + at, g ? g + at : nullptr, width, count, cols,
-                          fold > 1 ? folded_mean : mean + begin, sum, product});
+      k.gradient_moments({.x = of.x + at,
+                          .y = of.y ? of.y + at : nullptr,
+                          .dy = of.dy + at,
+                          .g = of.g ? of.g + at : nullptr,
+                          .ld = width,
+                          .rows = count,
+                          .cols = cols,
+                          .mean = fold > 1 ? folded_mean : of.mean + begin,
+                          .sum = sum,
+                          .product = product});
       for (int64_t c = 0; c < cols; ++c) {
         const int64_t channel = fold > 1 ? c % channels : begin + c;
         m.sum[channel] += static_cast<double>(sum[c]);
@@ -166,12 +189,12 @@ void observe_gradients(const Kernels& k, int64_t rows, int64_t channels, const f
 
 void observe_gradient_rows(const Kernels& k, int64_t rows, int64_t channels, const float* x, const float* mean,
                            const float* dy, const GradientMoments& m) {
-  observe_gradients(k, rows, channels, x, mean, nullptr, dy, nullptr, m);
+  observe_gradients(k, rows, channels, {.x = x, .mean = mean, .y = nullptr, .dy = dy, .g = nullptr}, m);
 }
 
 void observe_relu_gradient_rows(const Kernels& k, int64_t rows, int64_t channels, const float* x, const float* mean,
                                 const float* y, float* dy, const GradientMoments& m) {
-  observe_gradients(k, rows, channels, x, mean, y, dy, dy, m);
+  observe_gradients(k, rows, channels, {.x = x, .mean = mean, .y = y, .dy = dy, .g = dy}, m);
 }
 
 void combine_gradient_moments(int64_t channels, const GradientMoments& more, const GradientMoments& m) {
@@ -193,11 +216,18 @@ void batch_norm_gradients(int64_t channels, int64_t count, const float* gamma, c
 
 void normalize_rows_backward(const Kernels& k, int64_t rows, int64_t channels, const float* x, const float* mean,
                              const float* dy, const NormalizeCoefficients& coefficients, float* dx) {
-  for_folded(
-      rows, channels, {mean, coefficients.scale, coefficients.slope, coefficients.offset},
-      [&](int64_t first, int64_t count, int64_t cols, const Folded& a) {
-        k.normalize_backward({x + first, dy + first, count, cols, a.of[0], a.of[1], a.of[2], a.of[3], dx + first});
-      });
+  for_folded(rows, channels, {mean, coefficients.scale, coefficients.slope, coefficients.offset},
+             [&](int64_t first, int64_t count, int64_t cols, const Folded& a) {
+               k.normalize_backward({.x = x + first,
+                                     .dy = dy + first,
+                                     .rows = count,
+                                     .cols = cols,
+                                     .mean = a.of[0],
+                                     .scale = a.of[1],
+                                     .slope = a.of[2],
+                                     .offset = a.of[3],
+                                     .dx = dx + first});
+             });
 }
 
 void affine_rows_backward(const Kernels& k, int64_t rows, int64_t channels, const float* scale, const float* y,
@@ -206,57 +236,71 @@ void affine_rows_backward(const Kernels& k, int64_t rows, int64_t channels, cons
     k.activation_backward(Activation::relu, y, dy, dx, rows * channels);
     dy = dx;
   }
-  k.normalize({dy, rows, channels, nullptr, scale, nullptr, false, dx});
+  k.normalize({.x = dy,
+               .rows = rows,
+               .cols = channels,
+               .mean = nullptr,
+               .scale = scale,
+               .offset = nullptr,
+               .relu = false,
+               .y = dx});
 }
 
-void GroupNorm::forward(const Kernels& k, int64_t samples, const float* x, const float* gamma, const float* beta,
-                        float* y, float* mean, float* inverse, float* scratch) const {
+void GroupNorm::forward(const Kernels& k, int64_t samples, const GroupNormForward& of, float* scratch) const {
   double* doubles = reinterpret_cast<double*>(scratch);
   float *middle = scratch + 4 * channels, *scale = middle + channels;
   const int64_t width = channels / groups, size = pixels * channels;
-  for (int64_t n = 0; n < samples; ++n, x += size, y += size) {
+  for (int64_t n = 0; n < samples; ++n) {
+    float *mean = of.mean + n * groups, *inverse = of.inverse + n * groups;
     Moments m{0, doubles, doubles + channels};
-    observe_rows(k, pixels, channels, x, m);
+    observe_rows(k, pixels, channels, of.x + n * size, m);
     for (int64_t g = 0; g < groups; ++g) {
       double one_mean = 0, one_deviation = 0;
       Moments group{0, &one_mean, &one_deviation};
       for (int64_t c = g * width; c < (g + 1) * width; ++c)
         combine_moments(1, {pixels, m.mean + c, m.deviations + c}, group);
-      batch_statistics(1, group, epsilon, mean + n * groups + g, inverse + n * groups + g);
-      std::fill_n(middle + g * width, width, mean[n * groups + g]);
-      std::fill_n(scale + g * width, width, inverse[n * groups + g]);
+      batch_statistics(1, group, epsilon, mean + g, inverse + g);
+      std::fill_n(middle + g * width, width, mean[g]);
+      std::fill_n(scale + g * width, width, inverse[g]);
     }
-    batch_norm_scale(channels, gamma, scale, scale);
-    normalize_rows(k, pixels, channels, x, middle, scale, beta, false, y);
+    batch_norm_scale(channels, of.gamma, scale, scale);
+    normalize_rows(k, {.x = of.x + n * size,
+                       .rows = pixels,
+                       .cols = channels,
+                       .mean = middle,
+                       .scale = scale,
+                       .offset = of.beta,
+                       .relu = false,
+                       .y = of.y + n * size});
   }
 }
 
-void GroupNorm::backward(const Kernels& k, int64_t samples, const float* x, const float* gamma, const float* mean,
-                         const float* inverse, const float* dy, float* dx, float* dgamma, float* dbeta,
-                         float* scratch) const {
+void GroupNorm::backward(const Kernels& k, int64_t samples, const RowNormBackward& of, float* scratch) const {
   double* doubles = reinterpret_cast<double*>(scratch);
   float* middle = scratch + 4 * channels;
   const NormalizeCoefficients out{middle + channels, middle + 2 * channels, middle + 3 * channels};
   const GradientMoments m{doubles, doubles + channels};
   const int64_t width = channels / groups, size = pixels * channels;
-  for (int64_t n = 0; n < samples; ++n, x += size, dy += size) {
+  for (int64_t n = 0; n < samples; ++n) {
+    const float *x = of.x + n * size, *dy = of.dy + n * size;
+    const float *mean = of.mean + n * groups, *inverse = of.inverse + n * groups;
     std::fill_n(doubles, 2 * channels, 0.0);
-    for (int64_t g = 0; g < groups; ++g) std::fill_n(middle + g * width, width, mean[n * groups + g]);
+    for (int64_t g = 0; g < groups; ++g) std::fill_n(middle + g * width, width, mean[g]);
     observe_gradient_rows(k, pixels, channels, x, middle, dy, m);
     for (int64_t g = 0; g < groups; ++g) {
-      const double by = static_cast<double>(inverse[n * groups + g]), share = by / static_cast<double>(pixels * width);
+      const double by = static_cast<double>(inverse[g]), share = by / static_cast<double>(pixels * width);
       double sum = 0, product = 0;
       for (int64_t c = g * width; c < (g + 1) * width; ++c) {
-        const double weight = gamma ? static_cast<double>(gamma[c]) : 1.0;
+        const double weight = of.gamma ? static_cast<double>(of.gamma[c]) : 1.0;
         sum += weight * m.sum[c], product += weight * m.product[c];
-        if (dgamma) dgamma[c] += static_cast<float>(m.product[c] * by);
-        if (dbeta) dbeta[c] += static_cast<float>(m.sum[c]);
+        if (of.dgamma) of.dgamma[c] += static_cast<float>(m.product[c] * by);
+        if (of.dbeta) of.dbeta[c] += static_cast<float>(m.sum[c]);
         out.scale[c] = static_cast<float>(weight * by);
       }
       std::fill_n(out.slope + g * width, width, static_cast<float>(-by * by * product * share));
       std::fill_n(out.offset + g * width, width, static_cast<float>(-sum * share));
     }
-    if (dx) normalize_rows_backward(k, pixels, channels, x, middle, dy, out, dx + n * size);
+    if (of.dx) normalize_rows_backward(k, pixels, channels, x, middle, dy, out, of.dx + n * size);
   }
 }
 

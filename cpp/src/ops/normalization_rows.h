@@ -13,6 +13,7 @@
 // backward pass gets y, a relu follows the normalization, so dy counts only where y > 0.
 #pragma once
 
+#include "cnncore/normalization.h"
 #include "kernels/kernels.h"
 
 namespace cnncore {
@@ -48,10 +49,9 @@ void batch_norm_scale(int64_t channels, const float* gamma, const float* inverse
 void batch_norm_affine(int64_t channels, const float* gamma, const float* beta, const float* mean, const float* inverse,
                        float* scale, float* offset);
 
-/// y = (x - mean) * scale + offset, and then relu if that is asked for. A mean or an offset that is null stands for
-/// zeros. x and y may be the same array.
-void normalize_rows(const Kernels& k, int64_t rows, int64_t channels, const float* x, const float* mean,
-                    const float* scale, const float* offset, bool relu, float* y);
+/// y = (x - mean) * scale + offset, and then relu if that is asked for, as NormalizeArgs says; the columns are the
+/// channels. x and y may be the same array.
+void normalize_rows(const Kernels& k, const NormalizeArgs& of);
 
 /// For each channel, the sums of dy and of dy * (x - mean). The arrays must hold zeros at first.
 struct GradientMoments {
@@ -90,15 +90,22 @@ inline void layer_norm_rows_backward(const Kernels& k, const LayerNormBackwardAr
 /// Group normalization of samples with pixels x channels values. Mean and variance are taken over all pixels of the
 /// channels / groups neighbouring channels of a group. mean and inverse have a value for each sample and group. The
 /// backward pass adds to dgamma and dbeta.
+struct GroupNormForward {
+  const float* x;
+  const float* gamma;
+  const float* beta;
+  float* y;
+  float* mean;
+  float* inverse;
+};
 struct GroupNorm {
   int64_t pixels, channels, groups;
   float epsilon;
   /// The number of floats of scratch memory that both passes need, which must be aligned like doubles.
   int64_t scratch_size() const { return 8 * channels; }
-  void forward(const Kernels& k, int64_t samples, const float* x, const float* gamma, const float* beta, float* y,
-               float* mean, float* inverse, float* scratch) const;
-  void backward(const Kernels& k, int64_t samples, const float* x, const float* gamma, const float* mean,
-                const float* inverse, const float* dy, float* dx, float* dgamma, float* dbeta, float* scratch) const;
+  void forward(const Kernels& k, int64_t samples, const GroupNormForward& of, float* scratch) const;
+  /// Gradients whose pointer is null are skipped.
+  void backward(const Kernels& k, int64_t samples, const RowNormBackward& of, float* scratch) const;
 };
 
 }  // namespace cnncore

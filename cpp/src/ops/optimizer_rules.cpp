@@ -38,8 +38,13 @@ Sgd::Sgd(int64_t size, float momentum, bool nesterov) : Optimizer(size), momentu
 }
 
 bool Sgd::update(int64_t offset, int64_t size, float* params, const float* grads) {
-  return rules().sgd(
-      {params, grads, velocity_ ? velocity_ + offset : nullptr, size, learning_rate, momentum_, nesterov_});
+  return rules().sgd({.params = params,
+                      .grads = grads,
+                      .velocity = velocity_ ? velocity_ + offset : nullptr,
+                      .size = size,
+                      .learning_rate = learning_rate,
+                      .momentum = momentum_,
+                      .nesterov = nesterov_});
 }
 
 Adam::Adam(int64_t size, double beta_1, double beta_2, float epsilon, bool amsgrad)
@@ -54,9 +59,18 @@ Adam::Adam(int64_t size, double beta_1, double beta_2, float epsilon, bool amsgr
 void Adam::begin_step(int64_t update) { alpha_ = adam_alpha(learning_rate, beta_1_, beta_2_, update); }
 
 bool Adam::update(int64_t offset, int64_t size, float* params, const float* grads) {
-  return rules().adam({params, grads, m_ + offset, v_ + offset, largest_ ? largest_ + offset : nullptr, size,
-                       static_cast<float>(beta_1_), rest(beta_1_), static_cast<float>(beta_2_), rest(beta_2_), epsilon_,
-                       alpha_});
+  return rules().adam({.params = params,
+                       .grads = grads,
+                       .m = m_ + offset,
+                       .v = v_ + offset,
+                       .largest = largest_ ? largest_ + offset : nullptr,
+                       .size = size,
+                       .beta_1 = static_cast<float>(beta_1_),
+                       .rest_1 = rest(beta_1_),
+                       .beta_2 = static_cast<float>(beta_2_),
+                       .rest_2 = rest(beta_2_),
+                       .epsilon = epsilon_,
+                       .alpha = alpha_});
 }
 
 Nadam::Nadam(int64_t size, double beta_1, double beta_2, float epsilon)
@@ -82,8 +96,19 @@ void Nadam::begin_step(int64_t update) {
 }
 
 bool Nadam::update(int64_t offset, int64_t size, float* params, const float* grads) {
-  return rules().nadam({params, grads, m_ + offset, v_ + offset, size, static_cast<float>(beta_1_), rest(beta_1_),
-                        static_cast<float>(beta_2_), rest(beta_2_), epsilon_, from_m_, from_g_, unbias_});
+  return rules().nadam({.params = params,
+                        .grads = grads,
+                        .m = m_ + offset,
+                        .v = v_ + offset,
+                        .size = size,
+                        .beta_1 = static_cast<float>(beta_1_),
+                        .rest_1 = rest(beta_1_),
+                        .beta_2 = static_cast<float>(beta_2_),
+                        .rest_2 = rest(beta_2_),
+                        .epsilon = epsilon_,
+                        .from_m = from_m_,
+                        .from_g = from_g_,
+                        .unbias = unbias_});
 }
 
 Adamax::Adamax(int64_t size, double beta_1, double beta_2, float epsilon)
@@ -99,8 +124,16 @@ void Adamax::begin_step(int64_t update) {
 }
 
 bool Adamax::update(int64_t offset, int64_t size, float* params, const float* grads) {
-  return rules().adamax({params, grads, m_ + offset, u_ + offset, size, static_cast<float>(beta_1_), rest(beta_1_),
-                         static_cast<float>(beta_2_), epsilon_, alpha_});
+  return rules().adamax({.params = params,
+                         .grads = grads,
+                         .m = m_ + offset,
+                         .u = u_ + offset,
+                         .size = size,
+                         .beta_1 = static_cast<float>(beta_1_),
+                         .rest_1 = rest(beta_1_),
+                         .beta_2 = static_cast<float>(beta_2_),
+                         .epsilon = epsilon_,
+                         .alpha = alpha_});
 }
 
 Rmsprop::Rmsprop(int64_t size, double rho, float momentum, float epsilon, bool centered)
@@ -114,9 +147,17 @@ Rmsprop::Rmsprop(int64_t size, double rho, float momentum, float epsilon, bool c
 }
 
 bool Rmsprop::update(int64_t offset, int64_t size, float* params, const float* grads) {
-  return rules().rmsprop({params, grads, velocity_ + offset, momentum_ ? momentum_ + offset : nullptr,
-                          average_gradient_ ? average_gradient_ + offset : nullptr, size, learning_rate,
-                          static_cast<float>(rho_), rest(rho_), decay_, epsilon_});
+  return rules().rmsprop({.params = params,
+                          .grads = grads,
+                          .velocity = velocity_ + offset,
+                          .momentum = momentum_ ? momentum_ + offset : nullptr,
+                          .average = average_gradient_ ? average_gradient_ + offset : nullptr,
+                          .size = size,
+                          .learning_rate = learning_rate,
+                          .rho = static_cast<float>(rho_),
+                          .rest = rest(rho_),
+                          .decay = decay_,
+                          .epsilon = epsilon_});
 }
 
 Adagrad::Adagrad(int64_t size, float initial_accumulator_value, float epsilon)
@@ -142,8 +183,15 @@ Adadelta::Adadelta(int64_t size, double rho, float epsilon)
 }
 
 bool Adadelta::update(int64_t offset, int64_t size, float* params, const float* grads) {
-  return rules().adadelta({params, grads, accumulated_grad_ + offset, accumulated_delta_var_ + offset, size,
-                           learning_rate, static_cast<float>(rho_), rest(rho_), epsilon_});
+  return rules().adadelta({.params = params,
+                           .grads = grads,
+                           .squares = accumulated_grad_ + offset,
+                           .moves = accumulated_delta_var_ + offset,
+                           .size = size,
+                           .learning_rate = learning_rate,
+                           .rho = static_cast<float>(rho_),
+                           .rest = rest(rho_),
+                           .epsilon = epsilon_});
 }
 
 Lion::Lion(int64_t size, double beta_1, double beta_2)
@@ -154,8 +202,15 @@ Lion::Lion(int64_t size, double beta_1, double beta_2)
 }
 
 bool Lion::update(int64_t offset, int64_t size, float* params, const float* grads) {
-  return rules().lion({params, grads, m_ + offset, size, learning_rate, static_cast<float>(beta_1_), rest(beta_1_),
-                       static_cast<float>(beta_2_), rest(beta_2_)});
+  return rules().lion({.params = params,
+                       .grads = grads,
+                       .m = m_ + offset,
+                       .size = size,
+                       .learning_rate = learning_rate,
+                       .beta_1 = static_cast<float>(beta_1_),
+                       .rest_1 = rest(beta_1_),
+                       .beta_2 = static_cast<float>(beta_2_),
+                       .rest_2 = rest(beta_2_)});
 }
 
 Ftrl::Ftrl(int64_t size, const FtrlParams& params)
@@ -194,19 +249,33 @@ bool Ftrl::update(int64_t offset, int64_t size, float* params, const float* grad
 void sgd_update(int64_t size, float* params, const float* grads, float* velocity, float learning_rate, float momentum,
                 bool nesterov) {
   check_momentum(momentum);
-  rules().sgd({params, grads, velocity, size, learning_rate, momentum, nesterov});
+  rules().sgd({.params = params,
+               .grads = grads,
+               .velocity = velocity,
+               .size = size,
+               .learning_rate = learning_rate,
+               .momentum = momentum,
+               .nesterov = nesterov});
 }
 
-void adam_update(int64_t size, float* params, const float* grads, float* m, float* v, int64_t step, float learning_rate,
-                 double beta_1, double beta_2, float epsilon, double weight_decay) {
-  check(step >= 1, "[adam] expected step >= 1. Received: ", step);
-  check_fraction("beta_1", beta_1);
-  check_fraction("beta_2", beta_2);
-  const float alpha = adam_alpha(learning_rate, beta_1, beta_2, step);
-  const float kept = static_cast<float>(1.0 - learning_rate * weight_decay);
-  if (kept != 1.0f) kernels().rescale_f32(params, params, size, kept, 0.0f);
-  rules().adam({params, grads, m, v, nullptr, size, static_cast<float>(beta_1), rest(beta_1),
-                static_cast<float>(beta_2), rest(beta_2), epsilon, alpha});
+void adam_update(const AdamUpdate& u, const AdamVectors& of) {
+  check(u.step >= 1, "[adam] expected step >= 1. Received: ", u.step);
+  check_fraction("beta_1", u.beta_1);
+  check_fraction("beta_2", u.beta_2);
+  const float kept = static_cast<float>(1.0 - u.learning_rate * u.weight_decay);
+  if (kept != 1.0f) kernels().rescale_f32(of.params, of.params, of.size, kept, 0.0f);
+  rules().adam({.params = of.params,
+                .grads = of.grads,
+                .m = of.m,
+                .v = of.v,
+                .largest = nullptr,
+                .size = of.size,
+                .beta_1 = static_cast<float>(u.beta_1),
+                .rest_1 = rest(u.beta_1),
+                .beta_2 = static_cast<float>(u.beta_2),
+                .rest_2 = rest(u.beta_2),
+                .epsilon = u.epsilon,
+                .alpha = adam_alpha(u.learning_rate, u.beta_1, u.beta_2, u.step)});
 }
 
 }  // namespace cnncore

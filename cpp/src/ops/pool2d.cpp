@@ -47,8 +47,14 @@ Pool2dPlan::Pool2dPlan(const Pool2dParams& params, Kind kind, const Kernels& ker
 
 PoolArgs Pool2dPlan::image(int64_t n, const float* x, float* y, const float* dy, float* dx) const {
   const int64_t out = n * output_size(), in = n * x_size_;
-  return {x ? x + in : nullptr, window_offset_.data(), window_begin_.data(),    windows_,
-          params_.channels,     y ? y + out : nullptr, dy ? dy + out : nullptr, dx ? dx + in : nullptr};
+  return {.x = x ? x + in : nullptr,
+          .window_offset = window_offset_.data(),
+          .window_begin = window_begin_.data(),
+          .windows = windows_,
+          .channels = params_.channels,
+          .y = y ? y + out : nullptr,
+          .dy = dy ? dy + out : nullptr,
+          .dx = dx ? dx + in : nullptr};
 }
 
 void Pool2dPlan::forward(int64_t count, const float* x, float* y) const {

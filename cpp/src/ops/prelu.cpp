@@ -41,7 +41,7 @@ void PreluPlan::backward(const Kernels& k, int64_t count, const float* x, const 
         {x + at, alpha_of(shapes_, b, alpha), dy + at, b.rows, b.cols, dx ? dx + at : nullptr, dalpha ? t : nullptr});
     if (!dalpha) return;
     const Operand own = alpha_of(shapes_, b, dalpha);
-    k.merge_reduce({t, b.cols, b.rows, b.cols, 1.0f, const_cast<float*>(own.data), own.row, own.step, true});
+    add_to_operand(k.merge_reduce, b, t, own);
   });
 }
 
@@ -52,7 +52,7 @@ void PreluPlan::add_second(const Kernels& k, int64_t count, const float* x, cons
     const int64_t at = shapes_.output_offset(b);
     for (int64_t i = 0; i < b.rows * b.cols; ++i) t[i] = x[at + i] > 0.0f ? 0.0f : x_tangent[at + i] * dy[at + i];
     const Operand own = alpha_of(shapes_, b, dalpha);
-    k.merge_reduce({t, b.cols, b.rows, b.cols, 1.0f, const_cast<float*>(own.data), own.row, own.step, true});
+    add_to_operand(k.merge_reduce, b, t, own);
   });
 }
 

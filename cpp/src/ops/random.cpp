@@ -66,10 +66,10 @@ void DropoutPlan::run(const Kernels& k, uint64_t step_of_training, int64_t first
   });
 }
 
-void gaussian_noise_rows(const Kernels& k, float stddev, uint64_t seed, uint64_t step, int64_t first, int64_t count,
-                         int64_t size, const float* x, float* y) {
+void gaussian_noise_rows(const Kernels& k, const GaussianNoiseParams& p, int64_t first, int64_t count, const float* x,
+                         float* y) {
   for (int64_t n = 0; n < count; ++n)
-    k.gaussian_noise({key_of(seed, step, first + n), size, stddev}, x + n * size, y + n * size);
+    k.gaussian_noise({key_of(p.seed, p.step, first + n), p.size, p.stddev}, x + n * p.size, y + n * p.size);
 }
 
 void dropout(const DropoutParams& p, int64_t batch, const float* x, float* y) {
@@ -83,9 +83,8 @@ void gaussian_noise(const GaussianNoiseParams& p, int64_t batch, const float* x,
   check(p.stddev >= 0.0f && p.stddev <= std::numeric_limits<float>::max(),
         "[gaussian_noise] expected a stddev that is finite and not negative. Received: ", p.stddev);
   check(p.size >= 0, "[gaussian_noise] expected a size of 0 or more. Received: ", p.size);
-  parallel_for(batch, 32 * batch * p.size, [&](int64_t n, int) {
-    gaussian_noise_rows(kernels(), p.stddev, p.seed, p.step, n, 1, p.size, x + n * p.size, y + n * p.size);
-  });
+  parallel_for(batch, 32 * batch * p.size,
+               [&](int64_t n, int) { gaussian_noise_rows(kernels(), p, n, 1, x + n * p.size, y + n * p.size); });
 }
 
 }  // namespace cnncore

@@ -2,6 +2,7 @@
 // element) only. So it is the same at any number of threads, and backward can draw it again.
 #pragma once
 
+#include "cnncore/random.h"
 #include "kernels/kernels.h"
 #include "ops/broadcast.h"
 
@@ -26,7 +27,7 @@ class DropoutPlan {
 };
 
 /// y = x + stddev * (normally distributed numbers). The gradient of x is dy. x and y may be the same array.
-void gaussian_noise_rows(const Kernels& k, float stddev, uint64_t seed, uint64_t step, int64_t first, int64_t count,
-                         int64_t size, const float* x, float* y);
+void gaussian_noise_rows(const Kernels& k, const GaussianNoiseParams& p, int64_t first, int64_t count, const float* x,
+                         float* y);
 
 }  // namespace cnncore

@@ -56,12 +56,21 @@ double OutputLosses::sample(const TrainBatch& batch, size_t o, int64_t n, const 
     std::fill_n(dy, output.size, 0.0f);
     return 0;
   }
+  const float weight = weight_of(wanted, sample_of(batch, n));
+  return weight * loss_rows(plan_.kernels, *wanted.loss, rows_of(batch, o, n, y), dy);
+}
+
+LossRows OutputLosses::rows_of(const TrainBatch& batch, size_t o, int64_t n, const float* y) const {
+  const PlannedOutput& output = plan_.outputs[o];
+  const OutputLoss& wanted = batch.y[o];
   const int64_t sample = sample_of(batch, n), rows = output.size / output.columns;
-  const float weight = weight_of(wanted, sample);
-  const float scale = wanted.weight * weight / static_cast<float>(divisor_[o]);
-  return weight * loss_rows(plan_.kernels, *wanted.loss, meaning_[o], rows, output.columns, y,
-                            targets_of(wanted.y, sample, rows, output.columns), row_weights_of(wanted, sample, rows),
-                            scale, dy);
+  return {.meaning = meaning_[o],
+          .rows = rows,
+          .cols = output.columns,
+          .y = y,
+          .targets = targets_of(wanted.y, sample, rows, output.columns),
+          .row_weight = row_weights_of(wanted, sample, rows),
+          .scale = wanted.weight * weight_of(wanted, sample) / static_cast<float>(divisor_[o])};
 }
 
 void OutputLosses::sample_curvature(CurvatureKind kind, const TrainBatch& batch, size_t o, int64_t n, const float* y,
@@ -72,11 +81,7 @@ void OutputLosses::sample_curvature(CurvatureKind kind, const TrainBatch& batch,
     std::fill_n(dy_tangent, output.size, 0.0f);
     return;
   }
-  const int64_t sample = sample_of(batch, n), rows = output.size / output.columns;
-  const float scale = wanted.weight * weight_of(wanted, sample) / static_cast<float>(divisor_[o]);
-  loss_rows_curvature(*wanted.loss, kind, meaning_[o], rows, output.columns, y, y_tangent,
-                      targets_of(wanted.y, sample, rows, output.columns), row_weights_of(wanted, sample, rows), scale,
-                      dy_tangent);
+  loss_rows_curvature(*wanted.loss, kind, rows_of(batch, o, n, y), y_tangent, dy_tangent);
 }
 
 }  // namespace cnncore

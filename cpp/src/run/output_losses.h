@@ -28,6 +28,9 @@ class OutputLosses {
                         const float* y_tangent, float* dy_tangent) const;
 
  private:
+  // The rows of output o of sample n of the batch.
+  LossRows rows_of(const TrainBatch& batch, size_t o, int64_t n, const float* y) const;
+
   const Plan& plan_;
   // for each output: how the loss uses it, and the factor of its gradient
   std::vector<Output> meaning_;

@@ -63,9 +63,11 @@ std::vector<Sum> sums_of(std::vector<PixelClass> classes, int64_t filters, int64
   return sums;
 }
 
-// Computes y = act(bias + the sums). Each tap of w has `depth` rows of `a.cols` columns.
-void run_sums(const Kernels& k, const std::vector<Sum>& sums, int64_t depth, int64_t count, Share share, const float* w,
-              const float* bias, bool relu, GemmArgs a) {
+// Computes y = act(bias + the sums). `whole` has the arrays, the columns and whether a relu follows. Each tap of its w
+// has `depth` rows.
+void run_sums(const Kernels& k, const std::vector<Sum>& sums, int64_t depth, int64_t count, Share share,
+              const GemmArgs& whole) {
+  GemmArgs a = whole;
   a.ldw = a.cols;
   for (const Sum& sum : sums) {
     const int64_t begin = share.begin(count * sum.pixels.per_image);
@@ -73,9 +75,9 @@ void run_sums(const Kernels& k, const std::vector<Sum>& sums, int64_t depth, int
     a.pixels = share.end(count * sum.pixels.per_image) - begin;
     for (const TapRun& run : sum.runs) {
       a.k_offset = run.k_offset.data(), a.depth = static_cast<int64_t>(run.k_offset.size());
-      a.w = w + run.row * depth * a.cols;
-      a.accumulate = &run != &sum.runs.front(), a.bias = a.accumulate ? nullptr : bias;
-      a.relu = relu && &run == &sum.runs.back();
+      a.w = whole.w + run.row * depth * a.cols;
+      a.accumulate = &run != &sum.runs.front(), a.bias = a.accumulate ? nullptr : whole.bias;
+      a.relu = whole.relu && &run == &sum.runs.back();
       if (a.pixels > 0) k.gemm(a);
     }
   }
@@ -90,8 +92,8 @@ class InsideForward : public ForwardPass {
   }
   void run(int64_t count, Share share, const ForwardRun& r) const override {
     GemmArgs a{};
-    a.x = r.x, a.y = r.y, a.cols = p_.params.filters;
-    run_sums(k_, sums_, p_.params.in_channels, count, share, r.kernel, r.bias, p_.relu(), a);
+    a.x = r.x, a.y = r.y, a.cols = p_.params.filters, a.w = r.kernel, a.bias = r.bias, a.relu = p_.relu();
+    run_sums(k_, sums_, p_.params.in_channels, count, share, a);
   }
 
  private:
@@ -115,7 +117,8 @@ class InsideData : public DataPass {
   void run(int64_t count, const DataRun& r) const override {
     GemmArgs a{};
     a.x = r.gradient.framed, a.y = r.dx, a.cols = p_.params.in_channels;
-    run_sums(k_, sums_, p_.params.filters, count, {}, r.packed, r.bias, r.relu, a);
+    a.w = r.packed, a.bias = r.bias, a.relu = r.relu;
+    run_sums(k_, sums_, p_.params.filters, count, {}, a);
   }
 
  private:
