@@ -133,8 +133,12 @@ std::vector<NamedCase> layer_cases() {
   // The pools of the usual MNIST network, of LeNet-5, and overlapping windows.
   for (const auto& [size, channels, window] :
        {std::array<int64_t, 3>{26, 32, 2}, {11, 64, 2}, {28, 6, 2}, {10, 16, 2}, {32, 32, 3}}) {
-    const PoolSizes s(
-        {.in_height = size, .in_width = size, .channels = channels, .pool_height = window, .pool_width = window});
+    const PoolSizes s({.in_height = size,
+                       .in_width = size,
+                       .channels = channels,
+                       .pool_height = window,
+                       .pool_width = window,
+                       .padding = {}});
     const std::string name = pool_name(s.params);
     cases.push_back({"max_pool2d/forward/" + name, [s] { return max_pool(s); }});
     cases.push_back({"max_pool2d/backward/" + name, [s] { return max_pool_backward(s); }});

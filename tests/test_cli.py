@@ -134,14 +134,8 @@ def interrupt(process: subprocess.Popen, condition) -> None:
 
 
 def start_training(*arguments) -> subprocess.Popen:
-    """Ctrl-C works in the process, even where these tests run in the background of a shell, which ignores it."""
-    return subprocess.Popen(
-        [*COMMAND, "train", *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
+    command = [*COMMAND, "train", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def test_ctrl_c_ends_the_training_and_keeps_the_last_whole_epoch(dataset, tmp_path):

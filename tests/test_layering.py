@@ -1,6 +1,7 @@
 """No module of the package imports, at once or later or only for annotations, one that imports it."""
 
 import ast
+import re
 from pathlib import Path
 
 import cnncore
@@ -108,3 +109,26 @@ def test_every_file_is_looked_at():
         name.split(".")[1] for name in modules() if "." in name
     }
     assert len(modules()) == len(list(ROOT.rglob("*.py")))
+
+
+SOURCES = Path(__file__).parents[1] / "cpp" / "src"
+# From the lowest: what the files of a folder may not include.
+ABOVE = {
+    "kernels": ("runtime", "ops", "graph", "plan", "run", "network"),
+    "runtime": ("ops", "graph", "plan", "run", "network"),
+    "ops": ("graph", "plan", "run", "network"),
+    "augment": ("ops", "graph", "plan", "run", "network"),
+    **dict.fromkeys(("graph", "plan", "run"), ("network",)),
+}
+
+
+def test_no_file_of_the_core_includes_one_above():
+    includes = {
+        str(path.relative_to(SOURCES)): set(re.findall(r'^#include "(\w+/[\w./]+)"', path.read_text(), re.MULTILINE))
+        for path in [*SOURCES.rglob("*.h"), *SOURCES.rglob("*.cpp")]
+    }
+    assert len(includes) > 200
+    for name, others in includes.items():
+        above = ABOVE.get(name.partition("/")[0], ())
+        assert not [other for other in others if other.partition("/")[0] in above], name
+    assert cycle({name: others & includes.keys() - {name} for name, others in includes.items()}) is None

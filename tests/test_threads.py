@@ -110,6 +110,20 @@ def test_hundred_steps(layers, batch):
     assert_same_bits(lambda: train((14, 14, 1), layers, batch, _core.Adam, steps=100))
 
 
+def test_as_many_threads_as_shards():
+    """A batch of 512 has 64 shards. Each of 64 threads may take one, and the bits are those of one thread."""
+
+    def run():
+        return train((14, 14, 1), SMALL_CNN, 512, _core.Adam, steps=2)
+
+    with checking.num_threads(1):
+        expected = run()
+    with checking.num_threads(64):
+        actual = run()
+    for left, right in zip(actual, expected, strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("batch", [32, 7])
 def test_steps_of_the_seed_model(batch, precision):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cnncore.layers.base import Layer
-from cnncore.layers.tensor import hidden_calls
+from cnncore.layers.call_record import hidden_calls
 
 __all__ = ["check_gradients"]
 

@@ -13,11 +13,12 @@ from cnncore._names import nearest
 from cnncore.differentiation import pullback
 from cnncore.differentiation.traced import FUNCTIONS, PLAIN, UFUNCS
 from cnncore.layers.base import Layer, Shape, registry
+from cnncore.layers.call_record import hidden_calls
 from cnncore.layers.loss_terms import LossTerms, Term
 from cnncore.layers.protocols import Graph
 from cnncore.layers.result_size import LARGEST, check_result_size
 from cnncore.layers.taped import TapedFunction
-from cnncore.layers.tensor import KerasTensor, NotTraceableError, hidden_calls, register_operator
+from cnncore.layers.tensor import KerasTensor, NotTraceableError, register_operator
 from cnncore.layers.unknown_sizes import SMALL, filled
 from cnncore.layers.variable import Variable
 

@@ -36,12 +36,13 @@ from typing import Any
 import numpy as np
 
 from cnncore._structure import flatten, map_structure, pack_like
+from cnncore.layers.call_record import hidden_calls
 from cnncore.layers.function import Function
 from cnncore.layers.host_call import HostCall, has_backward, takes_training
 from cnncore.layers.loss_terms import collected_losses, with_losses
 from cnncore.layers.protocols import AnyLayer, Graph
 from cnncore.layers.taped import TapedFunction
-from cnncore.layers.tensor import AS_THE_MODEL, KerasTensor, NotTraceableError, hidden_calls
+from cnncore.layers.tensor import AS_THE_MODEL, KerasTensor, NotTraceableError
 from cnncore.layers.unknown_sizes import SMALL, UnknownSizeError, is_known, of_any_size
 
 __all__ = ["NoBatchAxisError", "Plan", "follow", "output_shape", "plan"]

@@ -10,13 +10,14 @@ import numpy as np
 from cnncore import _checks
 from cnncore._structure import flatten, map_structure, pack_like
 from cnncore.differentiation import seen, value_of
+from cnncore.layers.call_record import hidden_calls, note_call
 from cnncore.layers.custom import NoBatchAxisError
 from cnncore.layers.function import Function
 from cnncore.layers.host_call import takes_training
 from cnncore.layers.lowering import lower
 from cnncore.layers.protocols import AnyLayer
 from cnncore.layers.recording import is_recorded, record
-from cnncore.layers.tensor import Array, KerasTensor, hidden_calls, note_call
+from cnncore.layers.tensor import Array, KerasTensor
 
 __all__ = ["call", "prepare", "run"]
 

@@ -10,8 +10,9 @@ import numpy as np
 
 from cnncore._structure import map_structure
 from cnncore.differentiation import NotDifferentiableError, pullback
+from cnncore.layers.call_record import hidden_calls
 from cnncore.layers.protocols import AnyLayer
-from cnncore.layers.tensor import KerasTensor, hidden_calls
+from cnncore.layers.tensor import KerasTensor
 from cnncore.layers.variable import Variable
 
 __all__ = ["HostCall", "has_backward", "takes_training"]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +10,7 @@ import numpy as np
 from cnncore._naming import unique_name
 from cnncore._structure import flatten, pack_like
 from cnncore.differentiation import Array
+from cnncore.layers.call_record import calls_are_hidden, note_call, numpy_is_followed
 from cnncore.layers.protocols import AnyLayer
 
 __all__ = [
@@ -23,12 +22,8 @@ __all__ = [
     "NotTraceableError",
     "apply_function",
     "attach_loss",
-    "hidden_calls",
-    "is_followed",
     "is_symbolic",
     "loss_of_tensors",
-    "note_call",
-    "visible_calls",
 ]
 
 Shape = tuple[Any, ...]  # the batch axis, None, then ints
@@ -239,7 +234,7 @@ class Node:
         self.direct = direct
         self.index = -1
         note_call(layer)
-        if not _hidden.depth:
+        if not calls_are_hidden():
             self.index = len(layer.nodes)
             layer.nodes.append(self)
         for position, tensor in enumerate(flatten(outputs)):
@@ -259,72 +254,6 @@ class Node:
     def output_list(self) -> list[KerasTensor]:
         """The outputs, in order."""
         return flatten(self.outputs)
-
-
-class _Hidden(threading.local):
-    depth = 0
-    following = False  # whether the `call` of a layer runs with symbolic tensors, to find out what it does
-    called: set[int] | None = None  # where the ids of the layers that are called are collected, or None
-    numpy = True  # whether NumPy functions that are called on symbolic tensors make layers
-
-
-_hidden = _Hidden()
-
-
-@contextlib.contextmanager
-def hidden_calls(numpy: bool = True, following: bool = False, called: set[int] | None = None) -> Iterator[None]:
-    """Hide the calls inside the ``with`` block: they do not change ``layer.input`` and ``layer.output``.
-
-    Parameters
-    ----------
-    numpy : bool, default True
-        False makes NumPy functions of symbolic tensors raise an error. A custom layer that only consists of such
-        functions is faster if the core calls it as a whole than if each function is a layer.
-    following : bool, default False
-        True makes it an error to read a weight as an array. The result would hold the values of that moment for ever,
-        while training changes the weight.
-    called : set of int, optional
-        Where the ids of the layers that are called are added.
-    """
-    before = dict(_hidden.__dict__)
-    _hidden.numpy, _hidden.following = numpy, following
-    if called is not None:
-        _hidden.called = called
-    _hidden.depth += 1
-    try:
-        yield
-    finally:
-        _restore(before)
-
-
-@contextlib.contextmanager
-def visible_calls() -> Iterator[None]:
-    """Record the calls inside the ``with`` block as usual, even inside :func:`hidden_calls`.
-
-    A model can be called for the first time inside the ``call`` of a layer. It is then built in such a block.
-    """
-    before = dict(_hidden.__dict__)
-    _hidden.depth, _hidden.numpy, _hidden.following, _hidden.called = 0, True, False, None
-    try:
-        yield
-    finally:
-        _restore(before)
-
-
-def _restore(before: dict[str, Any]) -> None:
-    _hidden.__dict__.clear()
-    _hidden.__dict__.update(before)
-
-
-def note_call(layer: AnyLayer) -> None:
-    """Add a layer to those that :func:`hidden_calls` collects."""
-    if _hidden.called is not None:
-        _hidden.called.add(id(layer))
-
-
-def is_followed() -> bool:
-    """Whether this thread is running the ``call`` of a layer with symbolic tensors, to find out what it does."""
-    return _hidden.following
 
 
 def is_symbolic(structure: Any) -> bool:
@@ -348,7 +277,7 @@ def register_operator(name: str, function: Callable[[Any, Any], Any]) -> None:
 
 def apply_function(function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     """Make a layer that calls a NumPy function, and call it on symbolic tensors."""
-    if not _hidden.numpy:
+    if not numpy_is_followed():
         raise NotTraceableError("A symbolic tensor has no values, so NumPy cannot compute with it here.")
     return _operate("function", function, (args, kwargs))
 

@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike
 from cnncore import _checks, _core
 from cnncore.differentiation import Array, NotDifferentiableError, is_bound, leaf_of
 from cnncore.initializers import Initializer
-from cnncore.layers.tensor import KerasTensor, NotTraceableError, is_followed
+from cnncore.layers.call_record import is_followed
+from cnncore.layers.tensor import KerasTensor, NotTraceableError
 
 __all__ = ["Variable", "WeightSpec", "write_together", "write_weights"]
 

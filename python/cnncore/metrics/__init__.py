@@ -50,7 +50,7 @@ from cnncore.metrics.accuracy import (
     top_k_categorical_accuracy,
 )
 from cnncore.metrics.base import Metric, registry
-from cnncore.metrics.classes import BinaryIoU, ConfusionMatrix, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU
+from cnncore.metrics.classes import ConfusionMatrix
 from cnncore.metrics.confusion import FalseNegatives, FalsePositives, Precision, Recall, TrueNegatives, TruePositives
 from cnncore.metrics.correlation import (
     ConcordanceCorrelation,
@@ -61,6 +61,7 @@ from cnncore.metrics.correlation import (
 )
 from cnncore.metrics.crossentropies import BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy
 from cnncore.metrics.curves import AUC
+from cnncore.metrics.intersections import BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU
 from cnncore.metrics.loss_means import (
     CategoricalHinge,
     CosineSimilarity,

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from cnncore import _checks
 from cnncore.layers.activity import is_known as is_known_penalty
 from cnncore.layers.base import structure_changed, structure_version
+from cnncore.layers.call_record import hidden_calls
 from cnncore.layers.function import Function
 from cnncore.layers.loss_terms import LossTerms, add_loss, is_following, with_losses
 from cnncore.layers.lowering import lower
-from cnncore.layers.tensor import KerasTensor, Node, hidden_calls
+from cnncore.layers.tensor import KerasTensor, Node
 from cnncore.layers.unknown_sizes import is_known
 from cnncore.layers.variable import Variable
 from cnncore.models.frozen import Flags

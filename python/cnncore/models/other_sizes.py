@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from cnncore._structure import flatten, pack_like
 from cnncore.layers import custom
 from cnncore.layers.base import structure_changed
+from cnncore.layers.call_record import hidden_calls
 from cnncore.layers.function import Function
-from cnncore.layers.tensor import KerasTensor, hidden_calls
+from cnncore.layers.tensor import KerasTensor
 from cnncore.layers.unknown_sizes import UnknownSizeError, fits, is_known
 from cnncore.models.arrange import arrange
 from cnncore.models.parts import Parts

@@ -1,0 +1,88 @@
+"""Whether calls of layers on symbolic tensors are recorded, and what is noted meanwhile: one state for each thread."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from cnncore.layers.protocols import AnyLayer
+
+__all__ = ["calls_are_hidden", "hidden_calls", "is_followed", "note_call", "numpy_is_followed", "visible_calls"]
+
+
+class _Hidden(threading.local):
+    depth = 0
+    following = False  # whether the `call` of a layer runs with symbolic tensors, to find out what it does
+    called: set[int] | None = None  # where the ids of the layers that are called are collected, or None
+    numpy = True  # whether NumPy functions that are called on symbolic tensors make layers
+
+
+_hidden = _Hidden()
+
+
+@contextlib.contextmanager
+def hidden_calls(numpy: bool = True, following: bool = False, called: set[int] | None = None) -> Iterator[None]:
+    """Hide the calls inside the ``with`` block: they do not change ``layer.input`` and ``layer.output``.
+
+    Parameters
+    ----------
+    numpy : bool, default True
+        False makes NumPy functions of symbolic tensors raise an error. A custom layer that only consists of such
+        functions is faster if the core calls it as a whole than if each function is a layer.
+    following : bool, default False
+        True makes it an error to read a weight as an array. The result would hold the values of that moment for ever,
+        while training changes the weight.
+    called : set of int, optional
+        Where the ids of the layers that are called are added.
+    """
+    before = dict(_hidden.__dict__)
+    _hidden.numpy, _hidden.following = numpy, following
+    if called is not None:
+        _hidden.called = called
+    _hidden.depth += 1
+    try:
+        yield
+    finally:
+        _restore(before)
+
+
+@contextlib.contextmanager
+def visible_calls() -> Iterator[None]:
+    """Record the calls inside the ``with`` block as usual, even inside :func:`hidden_calls`.
+
+    A model can be called for the first time inside the ``call`` of a layer. It is then built in such a block.
+    """
+    before = dict(_hidden.__dict__)
+    _hidden.depth, _hidden.numpy, _hidden.following, _hidden.called = 0, True, False, None
+    try:
+        yield
+    finally:
+        _restore(before)
+
+
+def _restore(before: dict[str, Any]) -> None:
+    _hidden.__dict__.clear()
+    _hidden.__dict__.update(before)
+
+
+def note_call(layer: AnyLayer) -> None:
+    """Add a layer to those that :func:`hidden_calls` collects."""
+    if _hidden.called is not None:
+        _hidden.called.add(id(layer))
+
+
+def is_followed() -> bool:
+    """Whether this thread is running the ``call`` of a layer with symbolic tensors, to find out what it does."""
+    return _hidden.following
+
+
+def numpy_is_followed() -> bool:
+    """Whether NumPy functions that are called on symbolic tensors make layers."""
+    return _hidden.numpy
+
+
+def calls_are_hidden() -> bool:
+    """Whether this thread is inside :func:`hidden_calls`."""
+    return _hidden.depth > 0
