@@ -7,7 +7,8 @@ import warnings
 import numpy as np
 import pytest
 
-from cnncore import GradientTape, ops
+from cnncore import GradientTape, Input, Model, Sequential, layers, ops, saving
+from cnncore.differentiation import NotDifferentiableError
 
 RNG = np.random.default_rng(0)
 
@@ -64,6 +65,12 @@ DIFFERENTIABLE = [
     ("extract_sequences", [ROWS], {"sequence_length": 3, "sequence_stride": 2}),
     ("space_to_depth", [normal(2, 4, 6, 3)], {"block_size": 2}),
     ("depth_to_space", [normal(2, 4, 6, 12)], {"block_size": 2}),
+    ("image.resize", [IMAGES], {"size": (9, 4)}),
+    ("image.resize", [IMAGES], {"size": (3, 14), "interpolation": "nearest"}),
+    ("image.extract_patches", [IMAGES], {"size": 3, "strides": 2, "padding": "same"}),
+    ("image.extract_patches", [IMAGES], {"size": (2, 3), "strides": (1, 1)}),
+    ("image.pad_images", [IMAGES], {"top_padding": 1, "left_padding": 2, "target_height": 9, "target_width": 9}),
+    ("image.crop_images", [IMAGES], {"top_cropping": 1, "left_cropping": 2, "target_height": 4, "target_width": 3}),
     ("erf", [ROWS], {}),
     ("erfc", [ROWS], {}),
     ("erfinv", [np.tanh(ROWS)], {}),
@@ -147,3 +154,55 @@ def test_values(path, arguments, options, keras_ops):
     for ours, theirs in zip(found, expected, strict=True):
         assert ours.dtype.kind == theirs.dtype.kind
         np.testing.assert_allclose(abs(ours), abs(theirs), rtol=1e-4, atol=1e-5)  # columns of q may change their sign
+
+
+def test_functions_of_tensors_are_layers(tmp_path):
+    x = Input((8, 8, 4))
+    enlarged = ops.glu(ops.conv(ops.depth_to_space(x, 2), normal(3, 3, 1, 2)))
+    patches = ops.sparsemax(ops.hard_tanh(ops.image.extract_patches(x, 3, strides=2)))
+    model = Model(x, [enlarged, patches])
+    images = normal(2, 8, 8, 4)
+    model.save(tmp_path / "m.safetensors")
+    copy = saving.load_model(tmp_path / "m.safetensors")
+    for ours, read in zip(model.predict(images, verbose=0), copy.predict(images, verbose=0), strict=True):
+        np.testing.assert_array_equal(ours, read)
+    np.testing.assert_allclose(np.sum(model.predict(images, verbose=0)[1], axis=-1), 1, rtol=1e-5)
+
+
+def test_a_layer_of_ones_own_convolves():
+    class Block(layers.Layer):
+        def build(self, input_shape):
+            self.kernel = self.add_weight(shape=(3, 3, input_shape[-1], 4), initializer="glorot_uniform", name="kernel")
+
+        def call(self, x):
+            return ops.relu(ops.max_pool(ops.conv(x, self.kernel, padding="same"), 2))
+
+    model = Sequential([Input((8, 8, 4)), Block(), layers.Flatten(), layers.Dense(1)])
+    model.compile("adam", "mse")
+    x, y = normal(16, 8, 8, 4), normal(16, 1)
+    losses = model.fit(x, y, epochs=8, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+
+
+def test_a_gradient_of_ones_own():
+    @ops.custom_gradient
+    def reversed_gradient(x):
+        return x * 1.0, lambda upstream: -3.0 * upstream
+
+    x = ops.convert_to_tensor(normal(3))
+    with GradientTape() as tape:
+        tape.watch(x)
+        y = reversed_gradient(x)
+    np.testing.assert_array_equal(tape.gradient(y, x), np.full(3, -3, np.float32))
+
+
+def test_functions_without_gradients_say_so():
+    x = ops.convert_to_tensor(ROWS)
+    with GradientTape() as tape:
+        tape.watch(x)
+        with pytest.raises(NotDifferentiableError, match="segment_max"):
+            ops.segment_max(x, [0, 0, 1])
+    with pytest.raises(ValueError, match="expected two of top_padding"):
+        ops.image.pad_images(IMAGES, 1, 1)
+    with pytest.raises(ValueError, match="expected sizes that fit together"):
+        ops.image.crop_images(IMAGES, 5, 0, target_height=4, target_width=3)

@@ -199,7 +199,6 @@ REASONS: dict[str, dict[str, tuple[str, ...]]] = {
             *("affine_transform", "elastic_transform", "gaussian_blur", "map_coordinates", "perspective_transform"),
             *("scale_and_translate", "sobel_edges", "ssim"),
         ),
-        "write ops.pad, or a slice": ("crop_images", "pad_images"),
     },
     "ops.linalg": {
         "gradients are computed backward, by GradientTape": ("jvp",),

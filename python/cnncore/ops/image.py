@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,19 @@ import numpy as np
 from cnncore import _checks, _images
 from cnncore._images import INTERPOLATIONS
 from cnncore._images import resize as resized
+from cnncore.differentiation import value_of
+from cnncore.ops.definition import op, recorded
+from cnncore.ops.windows import conv
 
-__all__ = ["extract_patches", "hsv_to_rgb", "resize", "rgb_to_grayscale", "rgb_to_hsv"]
+__all__ = [
+    "crop_images",
+    "extract_patches",
+    "hsv_to_rgb",
+    "pad_images",
+    "resize",
+    "rgb_to_grayscale",
+    "rgb_to_hsv",
+]
 
 _LARGEST = 1 << 36  # bytes of a result: far beyond what small images need, and no size that was mistyped
 
@@ -39,7 +51,13 @@ def resize(images: Any, size: Any, interpolation: str = "bilinear", antialias: b
     height, width = _checks.pair(size, "size", "resize")
     if hasattr(images, "given_to"):  # a symbolic tensor
         return images.given_to("Resizing", height=height, width=width, interpolation=interpolation)
-    array = _checks.numeric_array(images, "images", "resize")
+    return _resized(images, (height, width), interpolation)
+
+
+@op
+def _resized(images: Any, size: tuple[int, int], interpolation: str) -> Any:
+    height, width = size
+    array = _checks.numeric_array(value_of(images), "images", "resize")
     _check_rank(array.shape, "resize")
     dtype = np.uint8 if array.dtype == np.uint8 else np.float32
     batch = np.ascontiguousarray(array if array.ndim == 4 else array[None], dtype)
@@ -50,23 +68,37 @@ def resize(images: Any, size: Any, interpolation: str = "bilinear", antialias: b
             f"{bytes_needed / 2**30:.1f} GiB of images of shape {array.shape}"
         )
     result = resized(batch, height, width, interpolation)
-    return result if array.ndim == 4 else result[0]
+
+    def back(dy: np.ndarray) -> np.ndarray:
+        """Multiply by the weights with which each row and each column of the images was used."""
+        rows, columns = (_weights(batch.shape[1 + axis], size[axis], interpolation) for axis in (0, 1))
+        dx = np.einsum("hy,wx,nhwc->nyxc", rows, columns, dy.reshape(result.shape), optimize=True)
+        return np.asarray(dx.reshape(array.shape), dy.dtype)
+
+    return recorded(result if array.ndim == 4 else result[0], [(images, back)])
+
+
+def _weights(before: int, after: int, interpolation: str) -> np.ndarray:
+    """Return the weights (after, before) with which resizing computes a row from the rows of an image."""
+    rows = np.eye(before, dtype=np.float32).reshape(1, before, 1, before)
+    return resized(rows, after, 1, interpolation)[0, :, 0]
 
 
 def extract_patches(images: Any, size: Any, strides: Any = None, dilation_rate: Any = 1, padding: str = "valid") -> Any:
-    """Cut images into patches that do not overlap, and return the values of each patch as a vector.
+    """Cut images into patches, and return the values of each patch as a vector.
 
     Parameters
     ----------
     images : array_like or symbolic tensor, (batch, height, width, channels) or (height, width, channels)
-        Rows at the bottom and columns on the right that do not fill a patch are left out.
+        With ``padding="valid"``, rows at the bottom and columns on the right that do not fill a patch are left out.
     size : int or (height, width)
         The size of a patch.
     strides : int or two ints, optional
-        Must be equal to ``size``, the default. Patches that overlap are not supported.
-    dilation_rate : int, default 1
-        Must be 1.
-    padding : {"valid"}
+        The distance between patches, by default their size: then they do not overlap.
+    dilation_rate : int or two ints, default 1
+        The distance between neighbouring pixels of a patch.
+    padding : {"valid", "same"}
+        "same" adds zeros, so that there are ceil(size / stride) patches along each axis.
 
     Returns
     -------
@@ -85,16 +117,13 @@ def extract_patches(images: Any, size: Any, strides: Any = None, dilation_rate: 
     """
     high, wide = _checks.pair(size, "size", "extract_patches")
     steps = (high, wide) if strides is None else _checks.pair(strides, "strides", "extract_patches")
-    if steps != (high, wide) or dilation_rate not in (1, (1, 1)) or padding != "valid":
-        raise ValueError(
-            "[extract_patches] expected patches side by side: strides equal to size, no dilation and padding='valid'. "
-            f"Received: {size=}, {strides=}, {dilation_rate=}, {padding=}"
-        )
     if not hasattr(images, "shape"):
         images = _checks.numeric_array(images, "images", "extract_patches")
     _check_rank(images.shape, "extract_patches")
     if len(images.shape) == 3:
-        return extract_patches(images[np.newaxis], size)[0]
+        return extract_patches(images[np.newaxis], size, strides, dilation_rate, padding)[0]
+    if steps != (high, wide) or dilation_rate not in (1, (1, 1), [1, 1]) or padding != "valid":
+        return _overlapping_patches(images, (high, wide), steps, dilation_rate, padding)
     _, height, width, channels = images.shape
     rows, columns = height // high, width // wide
     if not rows or not columns:
@@ -104,6 +133,111 @@ def extract_patches(images: Any, size: Any, strides: Any = None, dilation_rate: 
     cut = images[:, : rows * high, : columns * wide]
     parts = np.transpose(np.reshape(cut, (-1, rows, high, columns, wide, channels)), (0, 1, 3, 2, 4, 5))
     return np.reshape(parts, (-1, rows, columns, high * wide * channels))
+
+
+@op
+def _overlapping_patches(images: Any, size: tuple[int, int], strides: Any, dilation_rate: Any, padding: str) -> Any:
+    """Cut images into patches by a convolution, whose kernel copies each value of a patch."""
+    values = math.prod(size) * images.shape[3]
+    kernel = np.eye(values, dtype=np.float32).reshape(*size, images.shape[3], values)
+    return conv(images, kernel, strides, padding, None, dilation_rate)
+
+
+def pad_images(
+    images: Any,
+    top_padding: int | None = None,
+    left_padding: int | None = None,
+    bottom_padding: int | None = None,
+    right_padding: int | None = None,
+    target_height: int | None = None,
+    target_width: int | None = None,
+    data_format: str | None = None,
+) -> Any:
+    """Add rows and columns of zeros to images.
+
+    Parameters
+    ----------
+    images : array or symbolic tensor, (batch, height, width, channels) or (height, width, channels)
+    top_padding, bottom_padding, target_height : int
+        Two of them: how many rows are added at the top and at the bottom, and the resulting height.
+    left_padding, right_padding, target_width : int
+        Two of them: how many columns are added on the left and on the right, and the resulting width.
+    data_format : {"channels_last"}, optional
+
+    Examples
+    --------
+    >>> pad_images(np.ones((2, 2, 1)), 1, 0, target_height=4, target_width=2)[:, 0, 0].tolist()
+    [0.0, 1.0, 1.0, 0.0]
+    """
+    _checks.data_format(data_format, "pad_images")
+    images = images if hasattr(images, "shape") else np.asarray(images)
+    _check_rank(images.shape, "pad_images")
+    height, width = images.shape[-3:-1]
+    rows = _two_of(
+        "pad_images", ("top_padding", top_padding), ("bottom_padding", bottom_padding), target_height, height
+    )
+    columns = _two_of(
+        "pad_images", ("left_padding", left_padding), ("right_padding", right_padding), target_width, width
+    )
+    return np.pad(images, [(0, 0)] * (len(images.shape) - 3) + [rows, columns, (0, 0)])
+
+
+def crop_images(
+    images: Any,
+    top_cropping: int | None = None,
+    left_cropping: int | None = None,
+    bottom_cropping: int | None = None,
+    right_cropping: int | None = None,
+    target_height: int | None = None,
+    target_width: int | None = None,
+    data_format: str | None = None,
+) -> Any:
+    """Leave out rows and columns at the edges of images.
+
+    Parameters
+    ----------
+    images : array or symbolic tensor, (batch, height, width, channels) or (height, width, channels)
+    top_cropping, bottom_cropping, target_height : int
+        Two of them: how many rows are left out at the top and at the bottom, and the resulting height.
+    left_cropping, right_cropping, target_width : int
+        Two of them: how many columns are left out on the left and on the right, and the resulting width.
+    data_format : {"channels_last"}, optional
+
+    Examples
+    --------
+    >>> crop_images(np.arange(4.0).reshape(4, 1, 1), 1, 0, target_height=2, target_width=1).ravel().tolist()
+    [1.0, 2.0]
+    """
+    _checks.data_format(data_format, "crop_images")
+    images = images if hasattr(images, "shape") else np.asarray(images)
+    _check_rank(images.shape, "crop_images")
+    height, width = images.shape[-3:-1]
+    top, _ = _two_of(
+        "crop_images", ("top_cropping", top_cropping), ("bottom_cropping", bottom_cropping), height, target_height
+    )
+    left, _ = _two_of(
+        "crop_images", ("left_cropping", left_cropping), ("right_cropping", right_cropping), width, target_width
+    )
+    bottom = height - (bottom_cropping or 0) if target_height is None else top + target_height
+    right = width - (right_cropping or 0) if target_width is None else left + target_width
+    return images[..., top:bottom, left:right, :]
+
+
+def _two_of(owner: str, first: tuple[str, Any], last: tuple[str, Any], large: Any, small: Any) -> tuple[int, int]:
+    """Return how many rows there are before and after ``small`` ones among ``large`` ones."""
+    given = {name: value for name, value in (first, last) if value is not None}
+    numbers = {name: _checks.integer(value, name, owner, minimum=0) for name, value in given.items()}
+    sized = large is not None and small is not None
+    if len(numbers) + sized != 2:
+        raise ValueError(
+            f"[{owner}] expected two of {first[0]}, {last[0]} and the size of the result. Received: {sorted(numbers)}"
+        )
+    if not sized:
+        return numbers[first[0]], numbers[last[0]]
+    rest = large - small - sum(numbers.values())
+    if rest < 0:
+        raise ValueError(f"[{owner}] expected sizes that fit together. Received: {large} and {small} pixels, {numbers}")
+    return numbers.get(first[0], rest), numbers.get(last[0], rest)
 
 
 def rgb_to_grayscale(images: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cnncore import _checks
-from cnncore.differentiation import Traced, value_of
+from cnncore.differentiation import NotDifferentiableError, Traced, seen, value_of
 from cnncore.ops.definition import op, recorded
 
 __all__ = ["scatter", "scatter_update", "segment_max", "segment_min", "segment_prod", "segment_sum"]
@@ -108,8 +108,6 @@ def scatter_update(inputs: Any, indices: Any, updates: Any, reduction: str | Non
 
 
 def _not_differentiable(name: str) -> None:
-    from cnncore.differentiation import NotDifferentiableError
-
     raise NotDifferentiableError(f"The gradient of {name} is not known.")
 
 
@@ -185,7 +183,7 @@ def segment_prod(data: Any, segment_ids: Any, num_segments: int | None = None, s
 
 
 def _combined(combine: Any, empty: float, data: Any, segment_ids: Any, num_segments: Any, owner: str) -> np.ndarray:
-    if isinstance(data, Traced):
+    if isinstance(seen(data), Traced):
         _not_differentiable(f"cnncore.ops.{owner}")
     array, ids, count = _segments(data, segment_ids, num_segments, owner)
     inside = (ids >= 0) & (ids < count)
