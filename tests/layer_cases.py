@@ -120,7 +120,8 @@ ACTIVATIONS = [
         for name in (
             *("linear", "relu", "relu6", "leaky_relu", "elu", "celu", "selu", "gelu", "silu", "swish", "mish"),
             *("sigmoid", "hard_sigmoid", "hard_silu", "hard_swish", "tanh", "softplus", "softsign", "exponential"),
-            *("log_sigmoid", "softmax", "log_softmax"),
+            *("log_sigmoid", "softmax", "log_softmax", "hard_shrink", "soft_shrink", "tanh_shrink", "hard_tanh"),
+            *("squareplus", "sparse_plus", "sparse_sigmoid"),
         )
     ),
     case("ReLU", IMAGE),

@@ -158,6 +158,7 @@ def test_masks_of_attention():
         (lambda: layers.Dense(4, activation="glu")(array(2, 5)), r"Add Activation\(\"glu\"\)"),
         (lambda: layers.Activation("glu")(array(2, 5)), "expected an even size"),
         (lambda: layers.MultiHeadAttention(2, 3, sliding_window=2), "expected sliding_window=None"),
+        (lambda: layers.Activation("threshold")(array(2, 5)), r"\[threshold\] expected functools\.partial"),
     ],
 )
 def test_wrong_arguments(make, message):

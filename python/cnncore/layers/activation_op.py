@@ -59,6 +59,11 @@ def _in_python(activation: Any, graph: Any, x: int, layer: str, shape: Any) -> i
 
 def _op_of(definition: Definition) -> tuple[str, dict[str, float]]:
     """Return the name that an activation has in the core, and the arguments that the core takes for it."""
+    if definition.name == "threshold" and len(definition.arguments) < 2:
+        raise ValueError(
+            "[threshold] expected functools.partial(threshold, threshold=..., default_value=...) as the activation. "
+            "Received: the activation without its arguments"
+        )
     names = {"negative_slope": "alpha", "alpha": "alpha", "max_value": "max_value", "threshold": "threshold"}
     names |= {"b": "alpha", "default_value": "alpha"}
     given = {names[key]: value for key, value in definition.arguments.items() if key in names and value is not None}
