@@ -357,3 +357,19 @@ def test_functions_of_one_step():
     assert model.make_test_function()(batch)["loss"] < before
     with pytest.warns(DeprecationWarning, match="make_predict_function"):
         model._make_predict_function()
+
+
+def test_an_optimizer_that_was_built_for_variables_before_compile():
+    """As in Keras' guides: ``optimizer.build(model.trainable_variables)``."""
+    x = np.ones((4, 2), np.float32)
+    models = [cnncore.Sequential([Input((2,)), layers.Dense(1, kernel_initializer="ones")]) for _ in range(2)]
+    rates = []
+    for model, builds in zip(models, (True, False), strict=True):
+        optimizer = cnncore.optimizers.Adam(0.01)
+        if builds:
+            optimizer.build(model.trainable_variables)
+        model.compile(optimizer, "mse")
+        model.train_on_batch(x, x[:, :1])
+        model.fit(x, x[:, :1], verbose=0)
+        rates.append(model.get_weights()[0])
+    np.testing.assert_array_equal(*rates)

@@ -117,6 +117,8 @@ class Stateful(Rated):
         size = _checks.integer(size, "size", type(self).__name__)
         if owner is not None and self.serves_another(owner):
             raise ValueError(f"[{type(self).__name__}] this optimizer is in use by another model: make a new one.")
+        if self.array_ids and owner is not None and not self.step:
+            self.reset()  # it was only built for variables, and has done no step
         if self.array_ids and owner is not None:
             raise ValueError(
                 f"[{type(self).__name__}] this optimizer has state for the variables that `apply` was called with, in "
