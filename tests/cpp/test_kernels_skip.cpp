@@ -1,4 +1,4 @@
-// gemm_skip of every instruction set against sums in double, whatever is left out.
+// gemm_skip and gemm_weights_skip of every instruction set against sums in double, whatever is left out.
 #include "arrays.h"
 #include "isas.h"
 
@@ -98,7 +98,53 @@ void check_product(const Kernels& k, int64_t pixels, int64_t depth, int64_t cols
   CHECK(different == 0);
 }
 
+// x and its offsets are those of a product, and dy has the layout of its output.
+void check_weights(const Kernels& k, int64_t pixels, int64_t depth, int64_t cols, int64_t zeros, Random& random) {
+  Product product(pixels, depth, cols, zeros, random);
+  Floats dw(depth * cols, random), start(depth * cols, random);
+  fill(start, random);
+  GemmWeightsArgs a{};
+  a.x = product.x.data(), a.x_offset = product.x_offset.data(), a.k_offset = product.term.data();
+  a.pixels = pixels, a.depth = depth, a.cols = cols, a.ldw = cols, a.overwrite = random.coin();
+  a.dy = product.before.data(), a.dy_offset = product.y_offset.data(), a.dw = dw.data();
+  const auto run = [&] {
+    std::copy_n(start.data(), start.size(), dw.data());
+    k.gemm_weights_skip(a);
+  };
+  run();
+  Mismatches wrong;
+  for (int64_t i = 0; i < depth * cols; ++i) {
+    Sum s;
+    if (!a.overwrite) s.add(start[i]);
+    for (int64_t p = 0; p < pixels; ++p)
+      s.add(product.x[product.x_offset[p] + i / cols], product.before[product.y_offset[p] + i % cols]);
+    wrong.expect(dw[i], s.value, s.bound());
+  }
+  CAPTURE(pixels);
+  CAPTURE(depth);
+  CAPTURE(wrong.worst);
+  CHECK(wrong.count == 0);
+  CHECK((product.intact() && product.before.intact() && dw.intact()));
+
+  // a gradient that is not finite must show, even where x is zero
+  for (int64_t i = 0; i < depth; ++i) product.x[product.x_offset[0] + i] = 0;
+  product.before[product.y_offset[0] + cols - 1] = INFINITY;
+  run();
+  for (int64_t i = 0; i < depth; ++i) CHECK(std::isnan(dw[i * cols + cols - 1]));
+}
+
 }  // namespace
+
+TEST_CASE("gemm_weights_skip is the gradient of the weights, within the arrays, whatever is left out") {
+  for_each_isa([](const Kernels& k) {
+    Random random(2);
+    for (const int64_t pixels : {1, 7, 8, 9, 63, 64, 65, 130})
+      for (const int64_t zeros : {0, 2, 5, 8}) {
+        const int64_t depth = random.pick<int64_t>({1, 15, 16, 17, 63, 64, 65, 100});
+        check_weights(k, pixels, depth, random.coin() ? 64 : 192, zeros, random);
+      }
+  });
+}
 
 TEST_CASE("gemm_skip is the product, within the arrays, whatever is left out and whatever is taken together") {
   for_each_isa([](const Kernels& k) {

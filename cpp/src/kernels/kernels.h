@@ -18,6 +18,7 @@ struct Kernels {
   void (*gemm_rows)(const GemmRowsArgs&);
   void (*gemm_pool)(const GemmPoolArgs&);
   void (*gemm_weights)(const GemmWeightsArgs&);
+  void (*gemm_weights_skip)(const GemmWeightsArgs&);
   void (*gemm_rows_weights)(const GemmRowsWeightsArgs&);
   int (*nonzeros)(const NonzerosArgs&);
   void (*gemv)(const GemvArgs&);

@@ -2,6 +2,7 @@
 // been included before this file.
 #include "kernels/gemm.inl.h"
 #include "kernels/gemm_skip.inl.h"
+#include "kernels/gemm_weights_skip.inl.h"
 #include "kernels/gemv.inl.h"
 #include "kernels/planar.inl.h"
 #include "kernels/winograd.inl.h"

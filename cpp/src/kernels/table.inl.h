@@ -12,6 +12,7 @@ constexpr Kernels kTable = {
     .gemm_rows = gemm_rows,
     .gemm_pool = gemm_pool,
     .gemm_weights = gemm_weights,
+    .gemm_weights_skip = gemm_weights_skip,
     .gemm_rows_weights = gemm_rows_weights,
     .nonzeros = nonzeros,
     .gemv = gemv,

@@ -61,6 +61,11 @@ struct GemmWeightsArgs {
   bool overwrite = false;  // dw is set, not added to
 };
 
+/// gemm_weights_skip computes the same for inputs that are zero in many places. Products with an x that is zero are
+/// left out where that is faster and the columns of dy are finite. The pixels are summed in blocks of 64, in order; the
+/// bits do not depend on which products are left out. The terms of a pixel are neighbours, k_offset[k] = k, there are
+/// at most kMostSkipTerms, and cols is a multiple of kSkipColumns.
+
 /// Lists the entries of x that are not zero, in order: value[e] = x[index[e]]. NaN is not zero. Returns their number.
 /// Up to 16 places after them may be overwritten.
 struct NonzerosArgs {

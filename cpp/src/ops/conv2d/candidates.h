@@ -10,7 +10,7 @@ extern const ForwardCandidate kDirectForward, kRowsForward, kDepthwiseForward, k
 extern const DataCandidate kDirectData, kPlanesData, kDepthwiseData, kWinogradData, kLargeWinogradData, kTilesData,
     kWinnersData, kInsideData, kPatchData;
 extern const WeightsCandidate kDirectWeights, kRowsWeights, kDepthwiseWeights, kWinogradWeights, kLargeWinogradWeights,
-    kTilesWeights, kWinnersWeights, kPatchWeights, kInsideWeights;
+    kTilesWeights, kWinnersWeights, kPatchWeights, kInsideWeights, kPointwiseWeights;
 
 /// Makes a pass of the class Algorithm. It is used as the `make` of a candidate.
 template <class AnyPass, class Algorithm>

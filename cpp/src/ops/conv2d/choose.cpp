@@ -13,9 +13,9 @@ constexpr const ForwardCandidate* kForward[] = {&kDepthwiseForward, &kRowsForwar
                                                 &kInsideForward,    &kDirectForward};
 constexpr const DataCandidate* kData[] = {&kDepthwiseData,     &kPatchData, &kWinnersData, &kPlanesData, &kWinogradData,
                                           &kLargeWinogradData, &kTilesData, &kInsideData,  &kDirectData};
-constexpr const WeightsCandidate* kWeights[] = {&kDepthwiseWeights, &kRowsWeights,     &kPatchWeights,
-                                                &kWinnersWeights,   &kWinogradWeights, &kLargeWinogradWeights,
-                                                &kTilesWeights,     &kInsideWeights,   &kDirectWeights};
+constexpr const WeightsCandidate* kWeights[] = {
+    &kDepthwiseWeights,     &kRowsWeights,  &kPatchWeights,  &kWinnersWeights,   &kWinogradWeights,
+    &kLargeWinogradWeights, &kTilesWeights, &kInsideWeights, &kPointwiseWeights, &kDirectWeights};
 
 template <class AnyPass>
 const Candidate<AnyPass>& choose(std::span<const Candidate<AnyPass>* const> candidates, const Conv2dProblem& problem,

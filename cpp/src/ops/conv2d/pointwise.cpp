@@ -1,17 +1,21 @@
-// A 1x1 convolution. Its input is usually the output of a relu, and terms with a zero are left out. The
-// sum has the same bits with and without these terms.
+// A 1x1 convolution and the gradient of its kernel. Its input is usually the output of a relu, and products with a zero
+// of the input are left out. The sums have the same bits with and without these products.
 #include "ops/conv2d/candidates.h"
+#include "ops/conv2d/weights_sum.h"
 #include "ops/skip_panels.h"
 
 namespace cnncore {
 namespace {
 
-double pointwise_speed(const Conv2dProblem& p, const Kernels&) {
+bool pointwise_applies(const Conv2dProblem& p) {
   const Padding& border = p.params.padding;
-  const bool applies = p.fusion.in_network && p.taps() == 1 && p.params.groups == 1 && !p.fusion.max_pool &&
-                       !p.reduced() && !(border.top || border.bottom || border.left || border.right);
-  return applies && takes_skips(p.depth(), p.params.filters, p.kernel_size()) ? 1.4 : 0.0;
+  return p.fusion.in_network && p.taps() == 1 && p.params.groups == 1 && !p.fusion.max_pool && !p.reduced() &&
+         !(border.top || border.bottom || border.left || border.right) &&
+         takes_skips(p.depth(), p.params.filters, p.kernel_size());
 }
+
+double pointwise_speed(const Conv2dProblem& p, const Kernels&) { return pointwise_applies(p) ? 1.4 : 0.0; }
+double pointwise_weights_speed(const Conv2dProblem& p, const Kernels&) { return pointwise_applies(p) ? 1.3 : 0.0; }
 
 class PointwiseForward : public ForwardPass {
  public:
@@ -38,11 +42,43 @@ class PointwiseForward : public ForwardPass {
   const ForwardTables& tables_;
 };
 
+class PointwiseWeights : public SummedWeights {
+ public:
+  explicit PointwiseWeights(Operands& operands)
+      : SummedWeights(operands), tables_(operands.forward_tables()), dy_offsets_(operands.dy_offsets()) {}
+
+  void run(int64_t count, const WeightsRun& r) const override {
+    const int64_t filters = problem_.params.filters;
+    k_.gemm_weights_skip({.x = r.x,
+                          .x_offset = tables_.x_offset.data(),
+                          .k_offset = tables_.k_offset.data(),
+                          .pixels = count * problem_.pixels(),
+                          .depth = problem_.depth(),
+                          .cols = filters,
+                          .dy = r.gradient.framed,
+                          .dy_offset = dy_offsets_.data(),
+                          .dw = r.partial,
+                          .ldw = filters,
+                          .overwrite = r.overwrite});
+  }
+
+ private:
+  const ForwardTables& tables_;
+  const Offsets& dy_offsets_;
+};
+
 OperandNeeds needs(const Conv2dProblem&, const Kernels&) { return {.framed_x = true}; }
+OperandNeeds pointwise_weights_needs(const Conv2dProblem&, const Kernels&) {
+  return {.framed_x = true, .framed_dy = true};
+}
 
 }  // namespace
 
 const ForwardCandidate kPointwiseForward = {
     .name = "pointwise", .speed = pointwise_speed, .needs = needs, .make = make_pass<ForwardPass, PointwiseForward>};
+const WeightsCandidate kPointwiseWeights = {.name = "pointwise",
+                                            .speed = pointwise_weights_speed,
+                                            .needs = pointwise_weights_needs,
+                                            .make = make_pass<WeightsPass, PointwiseWeights>};
 
 }  // namespace cnncore

@@ -47,6 +47,9 @@ class DirectDense : public DenseAlgorithm {
     return p_.fusion.skip_zeros && !p_.reduced() &&
            takes_skips(p_.params.features / pieces_.count, p_.params.units, p_.kernel_size());
   }
+  // The gradient of the kernel reads one value of each sample after the other. If samples are long, these lie so far
+  // apart that leaving out products is not faster.
+  bool skips_in_weights() const { return skips_zeros() && p_.params.features <= kMostSkipTerms; }
   int64_t packed_forward() const { return p_.reduced() || skips_zeros() ? p_.kernel_size() : 0; }
   DenseRange rows_of(int64_t task) const {  // the rows of the kernel that belong to a task
     const int64_t begin = task * kRowsPerTask;
@@ -168,17 +171,18 @@ DenseRange DirectDense::weights(int64_t task, int64_t batch, const float* x, con
         round_operand(k_, p_.params.precision, x + i * features, rounded + i * features, rows.size);
       operand = rounded;
     }
-    k_.gemm_weights({.x = operand,
-                     .x_offset = x_offset_.data(),
-                     .k_offset = term_.data(),
-                     .pixels = count,
-                     .depth = rows.size,
-                     .cols = units,
-                     .dy = operand_of(dy + n * units, count, scratch),
-                     .dy_offset = y_offset_.data(),
-                     .dw = dkernel + range.begin,
-                     .ldw = units,
-                     .overwrite = n == 0});
+    const GemmWeightsArgs part{.x = operand,
+                               .x_offset = x_offset_.data(),
+                               .k_offset = term_.data(),
+                               .pixels = count,
+                               .depth = rows.size,
+                               .cols = units,
+                               .dy = operand_of(dy + n * units, count, scratch),
+                               .dy_offset = y_offset_.data(),
+                               .dw = dkernel + range.begin,
+                               .ldw = units,
+                               .overwrite = n == 0};
+    skips_in_weights() ? k_.gemm_weights_skip(part) : k_.gemm_weights(part);
   }
   return range;
 }
