@@ -5,7 +5,7 @@ from __future__ import annotations
 from cnncore.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from cnncore.layers.added_loss import AddedLoss  # noqa: F401 (imported to be registered: add_loss uses it)
 from cnncore.layers.array_function import ArrayFunction
-from cnncore.layers.attention import AdditiveAttention, Attention, MultiHeadAttention
+from cnncore.layers.attention import AdditiveAttention, Attention
 from cnncore.layers.augmentation import (
     CenterCrop,
     CutMix,
@@ -66,6 +66,7 @@ from cnncore.layers.merging import (
     multiply,
     subtract,
 )
+from cnncore.layers.multi_head_attention import MultiHeadAttention
 from cnncore.layers.operators import Divide
 from cnncore.layers.recurrent import GRU, LSTM, SimpleRNN
 from cnncore.layers.regularization import (
