@@ -228,3 +228,12 @@ def test_evaluate_counts_penalties_of_activities():
     layer = model.layers[0]
     layer(x)
     assert layer.losses == [pytest.approx((0.1 * np.abs(x).sum() + 0.01 * np.square(x).sum()) / 2)]
+
+
+def test_a_file_that_lacks_an_added_loss_warns(tmp_path):
+    x, z, y = network()
+    model = Model(x, y)
+    model.save(tmp_path / "without.safetensors")
+    model.add_loss(np.mean(np.square(z)))
+    with pytest.warns(UserWarning, match=r"files have no losses that `model.add_loss` added: call it again"):
+        model.save(tmp_path / "with.safetensors")

@@ -85,7 +85,7 @@ ARGUMENTS = [
     (lambda: layers.Permute((0, 1)), ValueError, r"the numbers 1, 2, ... of axes in some order"),
     (lambda: layers.Permute(2.0), TypeError, "`dims` to be an integer"),
     (lambda: layers.Reshape(None), TypeError, "`target_shape` to be an integer"),
-    (lambda: layers.Reshape((2, 0)), ValueError, "`target_shape` to have at least one size"),
+    (lambda: layers.Reshape((2, 0)), ValueError, "sizes of `target_shape` to be positive"),
     (lambda: layers.PReLU(shared_axes=1.5), TypeError, "`shared_axes` to be an integer"),
     (lambda: layers.Dropout(0.5, noise_shape=3), TypeError, "`noise_shape` to be a tuple"),
     (lambda: layers.LayerNormalization(axis=[]), ValueError, "`axis` to be an integer or several of them"),

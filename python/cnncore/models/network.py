@@ -181,6 +181,11 @@ class Networked:
             self._lowered_key = None
             structure_changed()
 
+    @property
+    def has_unsaved_losses(self) -> bool:
+        """Whether :meth:`add_loss` was called outside of ``call``. Files do not contain such losses."""
+        return bool(self._losses)
+
     def _added_losses(self) -> Any:
         """A function that computes from the inputs of a batch what is added to the loss. None if nothing is added."""
         self._network_for_use()

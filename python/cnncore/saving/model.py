@@ -69,6 +69,13 @@ def save_model(
     """
     _check_model(model, "save_model")
     _check_target(filepath, overwrite, "save")
+    if model.has_unsaved_losses:
+        warnings.warn(
+            "[save_model] files have no losses that `model.add_loss` added: call it again after loading. A loss that a "
+            "layer adds in its `call` comes back with the layer.",
+            UserWarning,
+            stacklevel=3,
+        )
     if _ends(filepath, ".keras", *_H5):
         write = write_keras_model if _ends(filepath, ".keras") else write_h5_model
         write(model, filepath, include_optimizer)
