@@ -246,7 +246,6 @@ def test_rescaling_scales_uint8_images_on_the_fly():
         (lambda: Dropout(0.5, seed=-1), ValueError, "`seed` >= 0"),
         (lambda: Rescaling(float("nan")), ValueError, "`scale` to be a finite number"),
         (lambda: Rescaling("1/255"), TypeError, "`scale` to be a number"),
-        (lambda: Input(()), ValueError, "non-empty tuple"),
     ],
 )
 def test_arguments_that_make_no_sense(make, error, message):

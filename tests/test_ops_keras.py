@@ -206,3 +206,14 @@ def test_functions_without_gradients_say_so():
         ops.image.pad_images(IMAGES, 1, 1)
     with pytest.raises(ValueError, match="expected sizes that fit together"):
         ops.image.crop_images(IMAGES, 5, 0, target_height=4, target_width=3)
+
+
+def test_sparsemax_is_the_nearest_distribution():
+    """Compare with the projection on the simplex, whose threshold is found by bisection."""
+    x = np.random.default_rng(5).normal(size=(7, 9)) * 2
+    low, high = x.min(axis=-1, keepdims=True) - 1, x.max(axis=-1, keepdims=True)
+    for _ in range(60):
+        middle = (low + high) / 2
+        is_large = np.maximum(x - middle, 0).sum(axis=-1, keepdims=True) > 1
+        low, high = np.where(is_large, middle, low), np.where(is_large, high, middle)
+    np.testing.assert_allclose(ops.sparsemax(x.astype(np.float32)), np.maximum(x - low, 0), rtol=1e-5, atol=1e-6)

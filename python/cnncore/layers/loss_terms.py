@@ -37,7 +37,7 @@ class LossTerms(NDArrayOperatorsMixin):
     --------
     >>> from cnncore.layers import Input
     >>> x = Input((3,))
-    >>> loss = np.mean(0.5 * np.sum(np.square(x), axis=-1))
+    >>> loss = 0.5 * np.mean(np.sum(np.square(x), axis=-1))
     >>> [(term.factor, term.kind, term.tensor.shape) for term in loss.terms]
     [(0.5, 'mean', (None,))]
     """

@@ -43,8 +43,10 @@ def layers_of_loss(loss: Any) -> list[Layer]:
     Examples
     --------
     >>> from cnncore.layers import Dense
-    >>> layer = Dense(2, name="features")
-    >>> [layer.name for layer in layers_of_loss(lambda y_true, y_pred: (layer(y_true) - layer(y_pred)) ** 2)]
+    >>> def perceptual(network, y_true, y_pred):
+    ...     return (network(y_true) - network(y_pred)) ** 2
+    >>> loss = functools.partial(perceptual, Dense(2, name="features"))
+    >>> [layer.name for layer in layers_of_loss(loss)]
     ['features']
     """
     found: dict[int, Layer] = {}
