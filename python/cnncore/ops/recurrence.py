@@ -1,7 +1,8 @@
 """Recurrent networks on sequences (batch, steps, features): simple_rnn, lstm and gru, with their gradients.
 
 Each function goes through the steps of a sequence. In the backward pass it goes through them from the last to the first
-(backpropagation through time; Werbos, 1990).
+(backpropagation through time; Werbos, 1990). Products of matrices are those of the core, whose threads do not wait for
+each other as long as NumPy's do, and whose bits do not depend on their number.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from cnncore.differentiation import pullback, value_of
 from cnncore.ops.activation import activation as named_activation
 from cnncore.ops.definition import op, recorded, together
+from cnncore.ops.matrix import dense, dense_backward
 
 __all__ = ["gru", "lstm", "simple_rnn"]
 
@@ -25,15 +27,24 @@ def _arrays(*items: Any) -> list[np.ndarray]:
     return [np.asarray(value_of(item), np.float32) for item in items]
 
 
+def _rows(x: np.ndarray) -> np.ndarray:
+    """Return (batch, steps, features) as (batch steps, features)."""
+    return x.reshape(-1, x.shape[-1])
+
+
 def _projected(x: np.ndarray, kernel: np.ndarray, bias: np.ndarray) -> np.ndarray:
-    return np.reshape(x.reshape(-1, x.shape[-1]) @ kernel + bias, (*x.shape[:2], -1))
+    return np.reshape(dense(_rows(x), kernel, bias), (*x.shape[:2], len(bias)))
 
 
 def _of_projection(x: np.ndarray, kernel: np.ndarray, dz: np.ndarray) -> list[np.ndarray]:
     """Return the gradients of x, kernel and bias from that of the projection."""
-    flat = dz.reshape(-1, dz.shape[-1])
-    dx = (flat @ kernel.T).reshape(x.shape)
-    return [dx, x.reshape(-1, x.shape[-1]).T @ flat, flat.sum(axis=0)]
+    dx, dkernel, dbias = dense_backward(_rows(x), kernel, _rows(dz))
+    return [dx.reshape(x.shape), dkernel, dbias]
+
+
+def _of_recurrence(h: np.ndarray, kernel: np.ndarray, dz: np.ndarray) -> np.ndarray:
+    """Return the gradient of the recurrent kernel: the sum over all steps, in one product."""
+    return dense_backward(_rows(h), kernel, _rows(dz))[1]
 
 
 def _function(activation: Any) -> Callable[[Any], Any]:
@@ -44,7 +55,11 @@ def _function(activation: Any) -> Callable[[Any], Any]:
 
 
 def _masked(h: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
-    return h if mask is None else h * mask
+    """Multiply states, (batch, units) or those of all steps, by a mask (batch, units)."""
+    if mask is None:
+        return h
+    wide = mask if h.ndim == mask.ndim else np.expand_dims(mask, 1)
+    return np.asarray(h * wide)
 
 
 def _steps(count: int) -> range:
@@ -83,17 +98,16 @@ def simple_rnn(x: Any, kernel: Any, recurrent_kernel: Any, bias: Any, h: Any, ac
     ys = np.empty((len(xs), xs.shape[1] + 1, len(u)), np.float32)
     ys[:, 0] = state
     for t in range(xs.shape[1]):
-        ys[:, t + 1], back = pullback(f, [z[:, t] + _masked(ys[:, t], mask) @ u])
+        ys[:, t + 1], back = pullback(f, [z[:, t] + dense(_masked(ys[:, t], mask), u)])
         backs.append(back)
 
     def gradients(dy: np.ndarray) -> list[np.ndarray]:
-        dz, dh, du = np.empty_like(z), np.zeros_like(state), np.zeros_like(u)
+        dz, dh, transposed = np.empty_like(z), np.zeros_like(state), np.ascontiguousarray(u.T)
         for t in _steps(len(backs)):
             (dz[:, t],) = backs[t](dy[:, t] + dh)
-            du += _masked(ys[:, t], mask).T @ dz[:, t]
-            dh = _masked(dz[:, t] @ u.T, mask)
+            dh = _masked(dense(dz[:, t], transposed), mask)
         dx, dw, db = _of_projection(xs, w, dz)
-        return [dx, dw, du, db, dh]
+        return [dx, dw, _of_recurrence(_masked(ys[:, :-1], mask), u, dz), db, dh]
 
     return recorded(ys[:, 1:], together([x, kernel, recurrent_kernel, bias, h], gradients))
 
@@ -145,7 +159,7 @@ def lstm(
     ys[:, 0, :units], ys[:, 0, units:] = h0, c0
     for t in range(xs.shape[1]):
         before = ys[:, t, units:]
-        i, f, g, o = np.split(z[:, t] + _masked(ys[:, t, :units], mask) @ u, 4, axis=-1)
+        i, f, g, o = np.split(z[:, t] + dense(_masked(ys[:, t, :units], mask), u), 4, axis=-1)
         (si, back_i), (sf, back_f) = pullback(gate, [i]), pullback(gate, [f])
         (ag, back_g), (so, back_o) = pullback(main, [g]), pullback(gate, [o])
         ac, back_c = pullback(main, [sf * before + si * ag])
@@ -154,7 +168,7 @@ def lstm(
         saved.append(((si, sf, ag, so, ac), (back_i, back_f, back_g, back_o, back_c)))
 
     def gradients(dy: np.ndarray) -> list[np.ndarray]:
-        dz, du = np.empty_like(z), np.zeros_like(u)
+        dz, transposed = np.empty_like(z), np.ascontiguousarray(u.T)
         dh, dc = np.zeros_like(h0), np.zeros_like(c0)
         for t in _steps(len(saved)):
             (si, sf, ag, so, ac), (back_i, back_f, back_g, back_o, back_c) = saved[t]
@@ -162,9 +176,9 @@ def lstm(
             dc = dc + dy[:, t, units:] + back_c(dh * so)[0]
             parts = back_i(dc * ag) + back_f(dc * ys[:, t, units:]) + back_g(dc * si) + back_o(dh * ac)
             dz[:, t] = np.concatenate(parts, axis=-1)
-            du += _masked(ys[:, t, :units], mask).T @ dz[:, t]
-            dh, dc = _masked(dz[:, t] @ u.T, mask), dc * sf
+            dh, dc = _masked(dense(dz[:, t], transposed), mask), dc * sf
         dx, dw, db = _of_projection(xs, w, dz)
+        du = _of_recurrence(_masked(ys[:, :-1, :units], mask), u, dz)
         return [dx, dw, du, db, dh, dc]
 
     return recorded(ys[:, 1:], together([x, kernel, recurrent_kernel, bias, h, c], gradients))
@@ -215,37 +229,40 @@ def gru(
     """
     xs, w, u, b, rb, state = _arrays(x, kernel, recurrent_kernel, bias, recurrent_bias, h)
     z, units = _projected(xs, w, b), len(u)
-    gates, last = 2 * units, u[:, 2 * units :]
+    gates, first, last = 2 * units, np.ascontiguousarray(u[:, : 2 * units]), np.ascontiguousarray(u[:, 2 * units :])
     main, gate = _function(activation), _function(recurrent_activation)
     saved: list[Any] = []
     ys = np.empty((len(xs), xs.shape[1] + 1, units), np.float32)
     ys[:, 0] = state
     for t in range(xs.shape[1]):
         before = _masked(ys[:, t], mask)
-        open_z, open_r = np.split(z[:, t, :gates] + before @ u[:, :gates] + rb[:gates], 2, axis=-1)
+        open_z, open_r = np.split(z[:, t, :gates] + dense(before, first, rb[:gates]), 2, axis=-1)
         (sz, back_z), (sr, back_r) = pullback(gate, [open_z]), pullback(gate, [open_r])
-        inner = before @ last + rb[gates:] if reset_after else (sr * before) @ last + rb[gates:]
+        inner = dense(before if reset_after else sr * before, last, rb[gates:])
         new, back_g = pullback(main, [z[:, t, gates:] + (sr * inner if reset_after else inner)])
         ys[:, t + 1] = sz * before + (1 - sz) * new  # as in Keras, with the masked state
         saved.append((sz, sr, inner, new, back_z, back_r, back_g))
 
     def gradients(dy: np.ndarray) -> list[np.ndarray]:
-        dz, du, drb, dh = np.empty_like(z), np.zeros_like(u), np.zeros_like(rb), np.zeros_like(state)
+        dz, dh = np.empty_like(z), np.zeros_like(state)
+        d_inners, afters = np.empty_like(z[:, :, gates:]), np.empty_like(z[:, :, gates:])
+        first_transposed, last_transposed = np.ascontiguousarray(first.T), np.ascontiguousarray(last.T)
         for t in _steps(len(saved)):
             sz, sr, inner, new, back_z, back_r, back_g = saved[t]
             before, total = _masked(ys[:, t], mask), dh + dy[:, t]
             (dg,) = back_g(total * (1 - sz))
             d_inner = dg * sr if reset_after else dg
-            d_last = d_inner @ last.T
+            d_last = dense(d_inner, last_transposed)
             (dr,) = back_r(dg * inner if reset_after else d_last * before)
             (dopen,) = back_z(total * (before - new))
             dz[:, t] = np.concatenate([dopen, dr, dg], axis=-1)
-            du[:, :gates] += before.T @ dz[:, t, :gates]
-            du[:, gates:] += (before if reset_after else sr * before).T @ d_inner
-            drb += np.concatenate([dz[:, t, :gates], d_inner], axis=-1).sum(axis=0)
-            through = dz[:, t, :gates] @ u[:, :gates].T + (d_last if reset_after else d_last * sr)
+            d_inners[:, t], afters[:, t] = d_inner, before if reset_after else sr * before
+            through = dense(dz[:, t, :gates], first_transposed) + (d_last if reset_after else d_last * sr)
             dh = _masked(total * sz + through, mask)
         dx, dw, db = _of_projection(xs, w, dz)
+        _, du_first, drb_first = dense_backward(_rows(_masked(ys[:, :-1], mask)), first, _rows(dz[:, :, :gates]))
+        _, du_last, drb_last = dense_backward(_rows(afters), last, _rows(d_inners))
+        du, drb = np.concatenate([du_first, du_last], axis=1), np.concatenate([drb_first, drb_last])
         return [dx, dw, du, db, drb, dh]
 
     return recorded(ys[:, 1:], together([x, kernel, recurrent_kernel, bias, recurrent_bias, h], gradients))
