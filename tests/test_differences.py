@@ -96,6 +96,20 @@ class TestModels:
         ours, theirs = both(lambda lib: np.asarray(lib.initializers.GlorotUniform(seed=1)((3, 4))))
         assert abs(ours - theirs).max() > 1e-3
 
+    def test_weights_of_normalization(self, tmp_path):
+        x = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
+        models = []
+        for library in (cnncore, keras):
+            layer = library.layers.Normalization()
+            layer.adapt(x)
+            models.append(library.Sequential([library.Input((3,)), layer]))
+        ours, theirs = models
+        assert [weight.name for weight in ours.weights] == ["scale", "offset"]
+        assert [weight.name for weight in theirs.weights] == ["mean", "variance", "count"]
+        theirs.save(tmp_path / "theirs.keras")
+        loaded = cnncore.models.load_model(tmp_path / "theirs.keras")
+        np.testing.assert_allclose(loaded.predict(x, verbose=0), ours.predict(x, verbose=0), rtol=1e-4, atol=1e-5)
+
     def test_call_is_followed_once(self):
         calls = []
 
