@@ -155,6 +155,8 @@ def test_masks_of_attention():
         (lambda: layers.EinsumDense("ab,bc->ac", (3, 3))(array(2, 5)), "expected 1 sizes in `output_shape`"),
         (lambda: layers.Bidirectional(layers.Dense(2)), "expected a SimpleRNN, LSTM or GRU"),
         (lambda: layers.Attention()(array(2, 5, 3)), "expected a list"),
+        (lambda: layers.Attention()([array(2, 5, 3), array(2, 5, 4)]), "as many features, and a key for each value"),
+        (lambda: layers.AdditiveAttention()([array(2, 5, 3), array(2, 5, 4)]), "as many features"),
         (lambda: layers.Dense(4, activation="glu")(array(2, 5)), r"Add Activation\(\"glu\"\)"),
         (lambda: layers.Activation("glu")(array(2, 5)), "expected an even size"),
         (lambda: layers.MultiHeadAttention(2, 3, sliding_window=2), "expected sliding_window=None"),

@@ -217,3 +217,20 @@ def test_sparsemax_is_the_nearest_distribution():
         is_large = np.maximum(x - middle, 0).sum(axis=-1, keepdims=True) > 1
         low, high = np.where(is_large, middle, low), np.where(is_large, high, middle)
     np.testing.assert_allclose(ops.sparsemax(x.astype(np.float32)), np.maximum(x - low, 0), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: ops.sparsemax(np.ones((2, 0))), "expected at least one value along the axis"),
+        (lambda: ops.fft((1.0, 2.0)), "expected arrays with at least 1 axes"),
+        (lambda: ops.fft2((np.ones(3), np.ones(3))), "expected arrays with at least 2 axes"),
+        (lambda: ops.scan(lambda carry, x: carry, 0, np.ones(3)), "expected `f` to return the carry and a result"),
+        (lambda: ops.scan(lambda carry, x: (carry, x), 0, np.ones(0)), "expected at least one entry"),
+        (lambda: ops.custom_gradient(3), "expected a function"),
+        (lambda: ops.batch_normalization(np.ones((4, 3)), np.ones(2), np.ones(2), -1), r"expected .* the sizes \[3\]"),
+    ],
+)
+def test_wrong_arguments(call, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        call()

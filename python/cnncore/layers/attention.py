@@ -104,6 +104,11 @@ class Attention(Layer):
     ) -> Any:
         query, value = inputs[0], inputs[1]
         key = inputs[2] if len(inputs) > 2 else value
+        if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
+            raise ValueError(
+                f"[{type(self).__name__}] expected queries and keys with as many features, and a key for each value. "
+                f"Received: shapes {query.shape} (queries), {key.shape} (keys) and {value.shape} (values)"
+            )
         scores = self._scores(query, key)
         allowed = None if mask is None or mask[1] is None else np.expand_dims(np.asarray(mask[1], bool), -2)
         if use_causal_mask:

@@ -133,7 +133,7 @@ class Recurrent(Weighted):
         return np.zeros(self.gates * self.units, np.float32) if self.bias is None else self.bias
 
     def _run(self, sequences: Any, states: list[Any], kept: Any) -> Any:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must implement _run(sequences, states, kept)")
 
     def _named(self, activation: Any) -> Any:
         """Return the name of an activation, with which a file can describe it, or the function if it has none."""

@@ -49,6 +49,10 @@ def sparsemax(x: Any, axis: int = -1) -> Any:
     rank = max(values.ndim, 1)
     axis = _checks.integer(axis, "axis", "sparsemax", -rank, rank - 1)
     rows = np.moveaxis(np.atleast_1d(values), axis, -1)
+    if not rows.shape[-1]:
+        raise ValueError(
+            f"[sparsemax] expected at least one value along the axis {axis}. Received: shape {values.shape}"
+        )
     ordered = -np.sort(-rows, axis=-1)
     sums = np.cumsum(ordered, axis=-1, dtype=np.float64)
     counts = np.arange(1, rows.shape[-1] + 1)

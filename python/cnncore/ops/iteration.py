@@ -57,10 +57,15 @@ def scan(
     if len(lengths) != 1:
         raise ValueError(f"[scan] expected xs or length, with the same number of entries. Received: {sorted(lengths)}")
     places = range(lengths.pop())
+    if not places:
+        raise ValueError("[scan] expected at least one entry: the form of the results is not known without one.")
     carry, results = init, []
     for place in reversed(places) if reverse else places:
         x = None if xs is None else pack_like(xs, [leaf[place] for leaf in leaves])
-        carry, result = f(carry, x)
+        pair = f(carry, x)
+        if not isinstance(pair, (list, tuple)) or len(pair) != 2:
+            raise ValueError(f"[scan] expected `f` to return the carry and a result. Received: {pair!r:.80}")
+        carry, result = pair
         results.append(result)
     if reverse:
         results.reverse()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,8 +19,15 @@ _EPSILON = 1e-7
 
 def _along(vector: Any, axes: Sequence[int], shape: Sequence[int]) -> Any:
     """Return an array with the sizes of ``axes`` in a shape that NumPy repeats along the other axes of ``shape``."""
-    if np.ndim(value_of(vector)) == len(shape):
+    given = np.shape(value_of(vector))
+    if len(given) == len(shape):
         return vector
+    sizes = [shape[axis] for axis in axes]
+    if math.prod(given) != math.prod(sizes):
+        raise ValueError(
+            f"[normalization] expected statistics, scale and offset with the sizes {sizes} of the axes {axes}. "
+            f"Received: shape {given}"
+        )
     return np.reshape(vector, [size if axis in axes else 1 for axis, size in enumerate(shape)])
 
 

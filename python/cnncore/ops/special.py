@@ -225,6 +225,8 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     >>> reversed_gradient(np.float32([2.0])).tolist()
     [2.0]
     """
+    if not callable(f):
+        raise TypeError(f"[custom_gradient] expected a function. Received: {f!r:.80}")
 
     @op
     @functools.wraps(f)

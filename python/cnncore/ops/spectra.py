@@ -13,11 +13,13 @@ __all__ = ["fft", "fft2", "ifft2", "irfft", "rfft"]
 _Pair = tuple[np.ndarray, np.ndarray]
 
 
-def _complex(x: Any, owner: str) -> np.ndarray:
+def _complex(x: Any, owner: str, axes: int = 1) -> np.ndarray:
     if not isinstance(x, (list, tuple)) or len(x) != 2 or np.shape(x[0]) != np.shape(x[1]):
         raise ValueError(
             f"[{owner}] expected a pair of arrays of one shape: the real and the imaginary parts. Received: {x!r:.80}"
         )
+    if np.ndim(x[0]) < axes:
+        raise ValueError(f"[{owner}] expected arrays with at least {axes} axes. Received: shape {np.shape(x[0])}")
     return np.asarray(np.asarray(value_of(x[0])) + 1j * np.asarray(value_of(x[1])))
 
 
@@ -46,7 +48,7 @@ def fft2(x: Any) -> _Pair:
     >>> fft2((np.eye(2), np.zeros((2, 2))))[0].tolist()
     [[2.0, 0.0], [0.0, 2.0]]
     """
-    return _pair(np.fft.fft2(_complex(x, "fft2")), x[0])
+    return _pair(np.fft.fft2(_complex(x, "fft2", axes=2)), x[0])
 
 
 def ifft2(x: Any) -> _Pair:
@@ -57,7 +59,7 @@ def ifft2(x: Any) -> _Pair:
     >>> ifft2(fft2((np.eye(2), np.zeros((2, 2)))))[0].tolist()
     [[1.0, 0.0], [0.0, 1.0]]
     """
-    return _pair(np.fft.ifft2(_complex(x, "ifft2")), x[0])
+    return _pair(np.fft.ifft2(_complex(x, "ifft2", axes=2)), x[0])
 
 
 def rfft(x: Any, fft_length: int | None = None) -> _Pair:
