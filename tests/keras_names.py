@@ -10,7 +10,7 @@ import warnings
 from pathlib import Path
 
 import cnncore
-from cnncore._not_here import REASONS
+from cnncore._keras_names.absent import REASONS
 from cnncore.layers import builtin
 
 os.environ.setdefault("KERAS_BACKEND", "torch")

@@ -5,7 +5,7 @@ import pytest
 
 import cnncore
 from cnncore import callbacks, layers, losses, ops, utils
-from cnncore._not_here import REASONS, UNCALLED
+from cnncore._keras_names.absent import REASONS, UNCALLED
 
 
 @pytest.mark.parametrize(

@@ -580,7 +580,7 @@ class TestOldSpellings:
             SGD(schedules.ExponentialDecay(0.1, 1, 1), decay=0.5)
 
     def test_legacy(self):
-        with pytest.warns(DeprecationWarning, match="`optimizers.legacy.Adam` is now `optimizers.Adam`"):
+        with pytest.warns(DeprecationWarning, match="optimizers.legacy.Adam is called cnncore.optimizers.Adam"):
             assert optimizers.legacy.Adam is Adam
         assert "SGD" in dir(optimizers.legacy)
         with pytest.raises(AttributeError, match="has no attribute 'Sgd'"):

@@ -50,7 +50,7 @@ def test_normalize(axis, order):
 
 
 def test_np_utils_is_an_old_name():
-    with pytest.warns(DeprecationWarning, match=r"write cnncore.utils.to_categorical"):
+    with pytest.warns(DeprecationWarning, match=r"is called cnncore.utils.to_categorical today"):
         assert np_utils.to_categorical is utils.to_categorical
     with pytest.raises(AttributeError, match=r"no attribute 'nothing'"):
         _ = np_utils.nothing

@@ -13,7 +13,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from cnncore._core import __version__, get_num_threads, set_num_threads
-from cnncore._missing_modules import explain_missing_modules
+from cnncore._keras_names.finder import find_keras_modules
 
 if TYPE_CHECKING:
     from cnncore import (
@@ -125,7 +125,7 @@ _HOME = {
 }
 
 
-explain_missing_modules()
+find_keras_modules()
 
 
 def __getattr__(name: str) -> Any:
@@ -135,7 +135,7 @@ def __getattr__(name: str) -> Any:
         return value
     if name in __all__:
         return importlib.import_module(f"cnncore.{name}")
-    from cnncore._not_here import missing
+    from cnncore._keras_names.errors import missing
 
     raise missing("", name, __all__)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from cnncore._keras_names.errors import explain_missing
 from cnncore._logging import (
     disable_interactive_logging,
     enable_interactive_logging,
     is_interactive_logging_enabled,
 )
-from cnncore._not_here import explain_missing
 from cnncore.backend import (
     backend,
     epsilon,

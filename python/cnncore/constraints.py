@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from cnncore import _checks
 from cnncore._checks import Float32
 from cnncore._custom_objects import function_name
-from cnncore._not_here import missing
+from cnncore._keras_names.errors import missing
 from cnncore._registry import Registry
 
 __all__ = [

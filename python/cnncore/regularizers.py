@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from cnncore import _checks
 from cnncore._custom_objects import function_name, named_function
-from cnncore._not_here import explain_missing
+from cnncore._keras_names.errors import explain_missing
 from cnncore._registry import Registry
 from cnncore.differentiation import Traced, leaf_of
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cnncore import _structure
-from cnncore._not_here import explain_missing
+from cnncore._keras_names.errors import explain_missing
 
 __all__ = ["assert_same_structure", "flatten", "is_nested", "lists_to_tuples", "map_structure", "pack_sequence_as"]
 

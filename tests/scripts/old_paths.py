@@ -6,12 +6,13 @@ import numpy as np
 
 warnings.simplefilter("ignore", DeprecationWarning)
 
-from cnncore import backend as K
-from cnncore.constraints import maxnorm
 from cnncore.layers.advanced_activations import LeakyReLU, PReLU
 from cnncore.layers.convolutional import Convolution2D, MaxPooling2D, ZeroPadding2D
 from cnncore.layers.core import Activation, Dense, Dropout, Flatten
 from cnncore.layers.normalization import BatchNormalization
+
+from cnncore import backend as K
+from cnncore.constraints import maxnorm
 from cnncore.models import Sequential
 from cnncore.optimizers import SGD
 from cnncore.utils import np_utils

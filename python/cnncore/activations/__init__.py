@@ -17,8 +17,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from cnncore._custom_objects import custom_object_scope
+from cnncore._keras_names.errors import explain_missing
 from cnncore._layer_registry import registry
-from cnncore._not_here import explain_missing
 from cnncore.activations.definition import define, functions
 from cnncore.activations.gates import glu, sparsemax
 from cnncore.activations.rectifiers import (

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncore._not_here import explain_missing
+from cnncore._keras_names.errors import explain_missing
 from cnncore.applications.autoencoder import dense_autoencoder
 from cnncore.applications.cifar10_cnn import cifar10_cnn, cifar10_cnn_bn
 from cnncore.applications.ds_cnn import ds_cnn

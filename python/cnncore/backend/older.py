@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cnncore._not_here import missing
+from cnncore._keras_names.errors import missing
 from cnncore.losses.functions import sparse_categorical_crossentropy as _sparse_rows
 
 __all__ = [

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from cnncore._not_here import explain_missing
+from cnncore._keras_names.errors import explain_missing
 from cnncore.callbacks.backup import BackupAndRestore
 from cnncore.callbacks.base import Callback
 from cnncore.callbacks.callback_list import CallbackList

@@ -8,7 +8,7 @@
 
 from typing import TYPE_CHECKING
 
-from cnncore._not_here import explain_missing
+from cnncore._keras_names.errors import explain_missing
 
 from . import cifar10, cifar100, emnist, fashion_mnist, kmnist, mnist, mnist5k
 from .idx import load_idx

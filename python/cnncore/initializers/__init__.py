@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cnncore._custom_objects import custom_object, custom_object_scope
-from cnncore._not_here import missing
+from cnncore._keras_names.errors import missing
 from cnncore.initializers.base import CallableInitializer, Initializer, registry
 from cnncore.initializers.constants import Constant, Dirac, Identity, Ones, Zeros
 from cnncore.initializers.random import Orthogonal, RandomNormal, RandomUniform, TruncatedNormal

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from cnncore._not_here import explain_missing
+from cnncore._keras_names.errors import explain_missing
 from cnncore.layers import builtin
 from cnncore.layers.base import Layer, WeightSpec, registry
 from cnncore.layers.builtin import *  # noqa: F403

@@ -37,8 +37,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from cnncore import _checks, _layer_registry, regularizers
+from cnncore._keras_names.errors import explain_missing_methods
 from cnncore._naming import unique_name
-from cnncore._not_here import explain_missing_methods
 from cnncore._random import next_seed
 from cnncore._registry import Registry
 from cnncore._structure import flatten, map_structure

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cnncore._custom_objects import custom_object_scope
-from cnncore._not_here import missing
+from cnncore._keras_names.errors import missing
 from cnncore.losses.base import Loss, registry
 from cnncore.losses.crossentropies import (
     BinaryCrossentropy,

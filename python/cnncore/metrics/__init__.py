@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncore import losses
 from cnncore._custom_objects import custom_object_scope
-from cnncore._not_here import explain_missing
+from cnncore._keras_names.errors import explain_missing
 from cnncore.losses import (
     Loss,
     binary_crossentropy,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncore._not_here import missing
+from cnncore._keras_names.errors import missing
 from cnncore.models.cloning import clone_model, model_from_json
 from cnncore.models.model import Model
 from cnncore.models.sequential import Sequential

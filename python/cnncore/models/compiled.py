@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cnncore import _checks, losses, optimizers
-from cnncore._not_here import UNCALLED, WHY_UNCALLED
+from cnncore._keras_names.absent import UNCALLED, WHY_UNCALLED
 from cnncore._structure import flatten
 from cnncore.models.compile_plan import Plan, keras_2_order
 from cnncore.models.frozen import note_compile

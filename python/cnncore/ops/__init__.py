@@ -33,7 +33,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cnncore._not_here import missing
+from cnncore._keras_names.errors import missing
 from cnncore.ops import attention, image, linalg, nn, numpy, recurrence
 from cnncore.ops.activation import (
     activation,

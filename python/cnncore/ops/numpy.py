@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cnncore._not_here import missing
+from cnncore._keras_names.errors import missing
 from cnncore.ops.arrays import NUMPY_NAMES, numpy_function
 from cnncore.ops.parts import split
 from cnncore.ops.special import divide_no_nan, get_item

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncore._not_here import explain_missing
-from cnncore.optimizers import adam_v2, experimental, gradient_descent_v2, legacy, newton, rmsprop_v2, schedules
+from cnncore._keras_names.errors import explain_missing
+from cnncore.optimizers import newton, schedules
 from cnncore.optimizers.adagrad import Adadelta, Adagrad
 from cnncore.optimizers.adam import Adam, AdamW
 from cnncore.optimizers.adam_variants import Adamax, Nadam
@@ -40,14 +40,9 @@ __all__ = [
     "NewtonCG",
     "Optimizer",
     "RMSprop",
-    "adam_v2",
     "deserialize",
-    "experimental",
     "get",
-    "gradient_descent_v2",
-    "legacy",
     "newton",
-    "rmsprop_v2",
     "schedules",
     "serialize",
 ]

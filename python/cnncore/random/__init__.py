@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cnncore import _checks
-from cnncore._not_here import explain_missing
+from cnncore._keras_names.errors import explain_missing
 from cnncore._random import generator, next_seed
 from cnncore.layers.tensor import Array, NotTraceableError
 

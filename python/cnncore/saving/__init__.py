@@ -23,7 +23,7 @@ from cnncore._custom_objects import (
     register_keras_serializable,
     registered_name,
 )
-from cnncore._not_here import explain_missing
+from cnncore._keras_names.errors import explain_missing
 
 from .atomic import check_writable
 from .model import load_model, load_weights, save_model, save_weights

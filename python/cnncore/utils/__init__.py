@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING
 
+from cnncore._keras_names.errors import explain_missing
 from cnncore._logging import (
     disable_interactive_logging,
     enable_interactive_logging,
     is_interactive_logging_enabled,
 )
-from cnncore._not_here import explain_missing
 
 from .arrays import pack_x_y_sample_weight, split_dataset, unpack_x_y_sample_weight
 from .dataset import PyDataset, Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from cnncore._not_here import missing
+from cnncore._keras_names.errors import missing
 
 __all__ = ["SKLearnClassifier", "SKLearnRegressor", "scikit_learn"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncore._not_here import explain_missing
+from cnncore._keras_names.errors import explain_missing
 from cnncore.optimizers.schedules.base import LearningRateSchedule, registry
 from cnncore.optimizers.schedules.cosine import CosineDecay, CosineDecayRestarts, OneCycle
 from cnncore.optimizers.schedules.decay import (

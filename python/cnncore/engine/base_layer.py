@@ -1,5 +1,0 @@
-"""An old module of Keras. Its names are in ``cnncore.layers`` and ``cnncore`` today."""
-
-from cnncore._old_modules import leading_to
-
-__getattr__ = leading_to("engine.base_layer", "cnncore.layers", "cnncore")
