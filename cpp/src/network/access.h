@@ -1,6 +1,7 @@
 // Locks of a network and its parameters. Any number of readers may hold them at the same time, or one writer.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "network/parameters_state.h"
@@ -8,7 +9,8 @@
 namespace cnncore {
 
 /// Holds the lock of a network, and the locks of parameters that it shares with other networks. These are locked in the
-/// order of their addresses, so that two networks cannot wait for each other.
+/// order of their addresses, so that two networks cannot wait for each other. Locks that this thread holds already are
+/// left out: a layer in Python that a network has called may itself call networks with the same parameters.
 template <bool kWrite>
 class Access {
  public:
@@ -18,6 +20,8 @@ class Access {
     for (Parameters* layer : sorted) {
       if (layer->state().networks <= 1) continue;
       ReadWriteLock& lock = layer->state().lock;
+      const auto& held = held_by_this_thread;
+      if (std::find(held.begin(), held.end(), &lock) != held.end()) continue;
       kWrite ? lock.lock() : lock.lock_shared();
       held_.push_back(&lock);
       held_by_this_thread.push_back(&lock);

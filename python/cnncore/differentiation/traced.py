@@ -271,7 +271,7 @@ def pullback(
     (11.0, [[3.0, 4.0], [1.0, 2.0]])
     """
     inputs = [Traced(array) for array in arrays]
-    own = [Traced(weight.value) for weight in weights]
+    own = [Traced(np.array(weight.value)) for weight in weights]  # copies, since the function may assign to weights
     before = state.leaves
     state.leaves = {weight.trace_key: leaf for weight, leaf in zip(weights, own, strict=True)}
     try:

@@ -9,7 +9,17 @@ from typing import Any
 
 from cnncore.layers.protocols import AnyLayer
 
-__all__ = ["calls_are_hidden", "hidden_calls", "is_followed", "note_call", "numpy_is_followed", "visible_calls"]
+__all__ = [
+    "calls_are_hidden",
+    "hidden_calls",
+    "is_followed",
+    "is_probed",
+    "note_call",
+    "numpy_is_followed",
+    "training_of_call",
+    "visible_calls",
+    "whole_call",
+]
 
 
 class _Hidden(threading.local):
@@ -17,6 +27,8 @@ class _Hidden(threading.local):
     following = False  # whether the `call` of a layer runs with symbolic tensors, to find out what it does
     called: set[int] | None = None  # where the ids of the layers that are called are collected, or None
     numpy = True  # whether NumPy functions that are called on symbolic tensors make layers
+    probed = False  # whether a `call` runs with zeros, to find out the shapes of its results
+    training: bool | None = None  # how layers behave that are called by the `call` of a layer that runs as a whole
 
 
 _hidden = _Hidden()
@@ -62,6 +74,21 @@ def visible_calls() -> Iterator[None]:
         _restore(before)
 
 
+@contextlib.contextmanager
+def whole_call(training: bool, probed: bool = False) -> Iterator[None]:
+    """Run the ``call`` of a layer as a whole, on arrays. Layers that it calls behave as in training if ``training``.
+
+    If ``probed``, the call only serves to find out shapes, so that it must not assign to weights.
+    """
+    before = dict(_hidden.__dict__)
+    _hidden.training, _hidden.following = training, False
+    _hidden.probed = _hidden.probed or probed
+    try:
+        yield
+    finally:
+        _restore(before)
+
+
 def _restore(before: dict[str, Any]) -> None:
     _hidden.__dict__.clear()
     _hidden.__dict__.update(before)
@@ -76,6 +103,16 @@ def note_call(layer: AnyLayer) -> None:
 def is_followed() -> bool:
     """Whether this thread is running the ``call`` of a layer with symbolic tensors, to find out what it does."""
     return _hidden.following
+
+
+def is_probed() -> bool:
+    """Whether this thread runs the ``call`` of a layer only to find out the shapes of its results."""
+    return _hidden.probed
+
+
+def training_of_call() -> bool | None:
+    """How layers behave that are called without ``training``: as in the ``call`` around them that runs as a whole."""
+    return _hidden.training
 
 
 def numpy_is_followed() -> bool:

@@ -26,6 +26,9 @@ also compute the gradient itself, in a method ``backward``. This is faster, and 
 A layer of several inputs gets a list of arrays as ``x``, and its ``backward`` returns a list of gradients. The ``call``
 of a layer with ``backward`` always gets arrays, never symbolic tensors. ``cnncore.testing.check_gradients`` compares
 ``backward`` with differences of ``call``.
+
+A ``call`` that assigns to weights, as in ``self.total.assign(...)``, runs in Python as a whole for each batch, together
+with the layers that it calls (:mod:`cnncore.layers.whole_call`).
 """
 
 from __future__ import annotations
@@ -38,22 +41,19 @@ import numpy as np
 from cnncore._structure import flatten, map_structure, pack_like
 from cnncore.layers.call_record import hidden_calls
 from cnncore.layers.function import Function
-from cnncore.layers.host_call import HostCall, has_backward, takes_training
+from cnncore.layers.host_call import HostCall, NoBatchAxisError, has_backward, takes_training
 from cnncore.layers.loss_terms import collected_losses, with_losses
 from cnncore.layers.protocols import AnyLayer, Graph
 from cnncore.layers.taped import TapedFunction
 from cnncore.layers.tensor import AS_THE_MODEL, KerasTensor, NotTraceableError
 from cnncore.layers.unknown_sizes import SMALL, UnknownSizeError, is_known, of_any_size
+from cnncore.layers.whole_call import WholeCall, names_in_call
 
-__all__ = ["NoBatchAxisError", "Plan", "follow", "output_shape", "plan"]
+__all__ = ["Plan", "follow", "output_shape", "plan"]
 
 
 class _SeveralResultsError(ValueError):
     """Raised if the ``call`` of a layer in NumPy returns a list, tuple or dict of arrays."""
-
-
-class NoBatchAxisError(ValueError):
-    """Raised if the ``call`` of a layer in NumPy returns something that is not one result for each sample."""
 
 
 class Plan:
@@ -78,6 +78,8 @@ class Plan:
             return self.function.lower(graph, inputs)
         assert self.host is not None
         self.host.is_inference, self.host.is_always_training = graph.is_inference, graph.is_always_training
+        if isinstance(self.host, WholeCall):
+            return self.host.lower(graph, inputs)
         if layer.sublayers() and not has_backward(layer):  # it uses weights of layers that it does not call
             variables = [variable for variable in layer.variables if variable.spec.trainable]
             return TapedFunction(layer.name, self.host.call, variables).lower(
@@ -98,7 +100,14 @@ class Plan:
 def plan(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -> Plan:
     """Decide what a call with these arguments becomes. Symbolic tensors in them stand for arrays."""
     if not has_backward(layer):
-        traced = _trace(layer, args, kwargs)
+        if names_in_call(layer, "assign", "assign_add", "assign_sub"):
+            return _whole(layer, args, kwargs)
+        try:
+            traced = _trace(layer, args, kwargs)
+        except NotTraceableError:
+            if not _adds_losses(layer) or layer.sublayers():
+                raise
+            return _whole(layer, args, kwargs)  # it computes its losses from arrays
         if traced is not None:
             return Plan(traced, None, map_structure(lambda tensor: tensor.shape, traced.outputs))
     try:
@@ -108,6 +117,11 @@ def plan(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -> Plan:
         assert traced is not None
         return Plan(traced, None, map_structure(lambda tensor: tensor.shape, traced.outputs))
     return Plan(None, HostCall(layer, args, kwargs, shape), shape)
+
+
+def _whole(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -> Plan:
+    call = WholeCall(layer, args, kwargs, _adds_losses(layer))
+    return Plan(None, call, call.output_shape)
 
 
 def output_shape(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:

@@ -10,10 +10,9 @@ import numpy as np
 from cnncore import _checks
 from cnncore._structure import flatten, map_structure, pack_like
 from cnncore.differentiation import seen, value_of
-from cnncore.layers.call_record import hidden_calls, note_call
-from cnncore.layers.custom import NoBatchAxisError
+from cnncore.layers.call_record import hidden_calls, note_call, training_of_call
 from cnncore.layers.function import Function
-from cnncore.layers.host_call import takes_training
+from cnncore.layers.host_call import NoBatchAxisError, takes_training
 from cnncore.layers.lowering import lower
 from cnncore.layers.protocols import AnyLayer
 from cnncore.layers.recording import is_recorded, record
@@ -27,6 +26,7 @@ _KEPT = 8  # how many networks are kept for each layer
 def call(layer: AnyLayer, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool | None) -> Any:
     """Compute the output of ``layer`` for arrays, as an :class:`Array` or a structure of them."""
     note_call(layer)
+    training = training_of_call() if training is None else training
     if not args and not kwargs:
         raise TypeError(f'Layer "{layer.name}" expected an input. Received: no arguments')
     x = args[0] if args else next(iter(kwargs.values()))

@@ -15,7 +15,11 @@ from cnncore.layers.protocols import AnyLayer
 from cnncore.layers.tensor import KerasTensor
 from cnncore.layers.variable import Variable
 
-__all__ = ["HostCall", "has_backward", "takes_training"]
+__all__ = ["HostCall", "NoBatchAxisError", "has_backward", "takes_training"]
+
+
+class NoBatchAxisError(ValueError):
+    """Raised if the ``call`` of a layer in NumPy returns something that is not one result for each sample."""
 
 
 def takes_training(layer: AnyLayer) -> bool:

@@ -13,7 +13,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from cnncore._structure import flatten, pack_like
 from cnncore.layers.tensor import KerasTensor, NotTraceableError, attach_loss
 
-__all__ = ["LossTerms", "Term", "add_loss", "collected_losses", "is_following", "with_losses"]
+__all__ = ["LossTerms", "Term", "add_loss", "collected_losses", "collected_values", "is_following", "with_losses"]
 
 
 class Term(NamedTuple):
@@ -118,6 +118,7 @@ def _is_number(value: Any) -> bool:
 
 class _Collecting(threading.local):
     terms: list[LossTerms] | None = None  # where this thread collects losses; None if it follows no call
+    values: list[Any] | None = None  # where this thread collects losses that are computed from arrays
 
 
 _collecting = _Collecting()
@@ -126,12 +127,23 @@ _collecting = _Collecting()
 @contextlib.contextmanager
 def collected_losses() -> Iterator[list[LossTerms]]:
     """Collect the losses that this thread adds inside the ``with`` block."""
-    before, terms = _collecting.terms, list[LossTerms]()
-    _collecting.terms = terms
+    before, terms = (_collecting.terms, _collecting.values), list[LossTerms]()
+    _collecting.terms, _collecting.values = terms, None
     try:
         yield terms
     finally:
-        _collecting.terms = before
+        _collecting.terms, _collecting.values = before
+
+
+@contextlib.contextmanager
+def collected_values() -> Iterator[list[Any]]:
+    """Collect the losses that are computed from arrays, and that this thread adds inside the ``with`` block."""
+    before, values = (_collecting.terms, _collecting.values), list[Any]()
+    _collecting.terms, _collecting.values = None, values
+    try:
+        yield values
+    finally:
+        _collecting.terms, _collecting.values = before
 
 
 def is_following() -> bool:
@@ -142,6 +154,9 @@ def is_following() -> bool:
 def add_loss(owner: str, loss: Any) -> LossTerms:
     """Check a loss that the layer or model ``owner`` adds, and append it to the losses that are being collected."""
     parts = loss if isinstance(loss, (list, tuple)) else [loss]
+    if _collecting.values is not None and not any(isinstance(part, (KerasTensor, LossTerms)) for part in parts):
+        _collecting.values += parts
+        return LossTerms([])
     terms = LossTerms([term for part in parts for term in _checked(owner, part).terms])
     if _collecting.terms is not None:
         _collecting.terms.append(terms)

@@ -300,7 +300,7 @@ def prepared_call(
     if kept[key]:
         return kept[key].pop(), kept[key]
     with recording_into(None):
-        return RecordedCall(function(), shapes, wanted, getattr(owner, "seed", 0), training), kept[key]
+        return RecordedCall(function(), shapes, wanted, getattr(owner, "seed", None) or 0, training), kept[key]
 
 
 def _state_of(layer: Any) -> Any:

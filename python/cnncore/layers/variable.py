@@ -10,9 +10,9 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import ArrayLike
 
 from cnncore import _checks, _core
-from cnncore.differentiation import Array, NotDifferentiableError, is_bound, leaf_of
+from cnncore.differentiation import Array, NotDifferentiableError, is_bound, is_pulled_back, leaf_of, value_of
 from cnncore.initializers import Initializer
-from cnncore.layers.call_record import is_followed
+from cnncore.layers.call_record import is_followed, is_probed
 from cnncore.layers.tensor import KerasTensor, NotTraceableError
 
 __all__ = ["Variable", "WeightSpec", "write_together", "write_weights"]
@@ -147,14 +147,26 @@ class Variable(NDArrayOperatorsMixin):
         return self.numpy().view(Array) if leaf is None else leaf
 
     def assign(self, value: ArrayLike) -> None:
-        """Replace the values.
+        """Replace the values. No gradient passes through an assignment.
 
         Raises
         ------
         ValueError
             If ``value`` has another shape. Then nothing is written.
         """
-        write_weights(f'layer "{self._layer.name}"', [self], [value])
+        if is_probed():  # the layer is called with zeros
+            return
+        if is_followed():
+            raise NotTraceableError(
+                f"Values cannot be assigned to the weight {self.path} here: this code runs once and becomes a graph. "
+                "Assign them in the `call` of a layer of your own, which then runs for each batch, or in a callback."
+            )
+        write_weights(f'layer "{self._layer.name}"', [self], [_number_or_array(value)])
+        if is_bound(self):  # what is computed next uses the new values
+            leaf_of(self).value = self._read()
+
+    def _read(self) -> np.ndarray:
+        return np.asarray(self._layer.parameters.read(self._index))
 
     def write(self, array: np.ndarray) -> None:
         """Replace the values by those of an array. Its shape is not checked."""
@@ -178,12 +190,12 @@ class Variable(NDArrayOperatorsMixin):
 
     def assign_add(self, value: ArrayLike) -> Variable:
         """Add to the values, and return this weight."""
-        self.assign(self.numpy() + np.asarray(value))
+        self.assign(self._read() + _number_or_array(value))
         return self
 
     def assign_sub(self, value: ArrayLike) -> Variable:
         """Subtract from the values, and return this weight."""
-        self.assign(self.numpy() - np.asarray(value))
+        self.assign(self._read() - _number_or_array(value))
         return self
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
@@ -195,7 +207,7 @@ class Variable(NDArrayOperatorsMixin):
             return getattr(ufunc, method)(*(_traced(item) for item in inputs), **kwargs)
         if any(isinstance(item, KerasTensor) for item in inputs):
             return NotImplemented  # then NumPy asks the tensor, which makes a layer of the operation
-        plain = [item.value if isinstance(item, Variable) else item for item in inputs]
+        plain = [_present(item) if isinstance(item, Variable) else item for item in inputs]
         if out is not None:
             kwargs["out"] = tuple(item.value if isinstance(item, Variable) else item for item in out)
         result = getattr(ufunc, method)(*plain, **kwargs)
@@ -248,7 +260,16 @@ def _values(item: Any) -> Any:
     if not isinstance(item, Variable):
         return item
     leaf = leaf_of(item)
-    return item.value if leaf is None else leaf
+    return _present(item) if leaf is None else leaf
+
+
+def _present(weight: Variable) -> np.ndarray:
+    """The values of a weight. What is being differentiated gets a copy: the weight may be assigned to later."""
+    return weight.numpy() if is_pulled_back() else weight.value
+
+
+def _number_or_array(value: Any) -> np.ndarray:
+    return np.asarray(value_of(value))
 
 
 def write_weights(owner: str, variables: list[Variable], weights: Any) -> None:
