@@ -9,7 +9,9 @@ import types
 import pytest
 
 from cnncore.callbacks import LambdaCallback, ProgressBar
-from cnncore.callbacks.progress import TerminalLine, final_text, make_progress, progress_text
+from cnncore.callbacks.progress import make_progress
+from cnncore.callbacks.progress_line import TerminalLine
+from cnncore.callbacks.progress_text import final_text, progress_text
 
 LOGS = {"loss": 0.1234, "accuracy": 0.9876, "val_loss": 0.2345, "val_accuracy": 0.8765}
 

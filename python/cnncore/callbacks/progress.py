@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import time
-from typing import Any, Protocol
+from typing import Any
 
 from cnncore._logging import is_interactive_logging_enabled
 from cnncore.callbacks.base import Callback, Logs
+from cnncore.callbacks.progress_line import Line, in_notebook, make_line
+from cnncore.callbacks.progress_text import final_text, format_logs, progress_text
 
 __all__ = [
     "EpochLines",
-    "NotebookLine",
     "ProgbarLogger",
     "ProgressBar",
-    "TerminalLine",
-    "final_text",
-    "format_logs",
-    "format_number",
-    "format_seconds",
-    "in_notebook",
-    "make_line",
     "make_progress",
-    "progress_text",
 ]
-
-_MAX_BAR, _MIN_BAR = 25, 5  # width of the bar in characters
 
 
 class ProgressBar(Callback):
@@ -45,7 +35,7 @@ class ProgressBar(Callback):
 
     def __init__(self) -> None:
         super().__init__()
-        self._line: _Line | None = None
+        self._line: Line | None = None
         self._training = False
         self._title, self._start, self._next = "", 0.0, 0.0
         self._logs: Logs | None = None
@@ -177,143 +167,6 @@ class EpochLines(Callback):
             print(f"{title} - {seconds:.1f}s - {format_logs(logs, ' - ', ': ')}", file=stream, flush=True)
 
 
-class _Line(Protocol):
-    """A place where one line of text is shown and replaced."""
-
-    def columns(self) -> int: ...
-    def show(self, text: str) -> None: ...
-    def end(self, text: str | None) -> None: ...
-
-
-class TerminalLine:
-    """A line of a terminal."""
-
-    def __init__(self) -> None:
-        self._shown = ""
-
-    def columns(self) -> int:
-        """The width to fill, one less than the terminal's, so that no terminal moves on to the next line."""
-        return max(shutil.get_terminal_size((80, 24)).columns - 1, 20)
-
-    def show(self, text: str) -> None:
-        """Replace the line."""
-        if sys.stderr is not None:
-            sys.stderr.write("\r" + text.ljust(len(self._shown)))
-            sys.stderr.flush()
-            self._shown = text
-
-    def end(self, text: str | None) -> None:
-        """Replace the line by its last text, which may have several lines, or leave it if that is None; begin a new
-        line.
-        """
-        if sys.stderr is not None and (text is not None or self._shown):
-            first, *rest = (self._shown if text is None else text).split("\n")
-            sys.stderr.write("\n".join(["\r" + first.ljust(len(self._shown)), *rest]) + "\n")
-            sys.stderr.flush()
-        self._shown = ""
-
-
-class NotebookLine:
-    """An output of a notebook's cell; its last text is what stays when the notebook is saved."""
-
-    def __init__(self, display: Any) -> None:
-        self._handle = display({"text/plain": ""}, raw=True, display_id=True)
-
-    def columns(self) -> int:
-        """A width that every cell of a notebook has."""
-        return 100
-
-    def show(self, text: str) -> None:
-        """Replace the text."""
-        self._handle.update({"text/plain": text}, raw=True)
-
-    def end(self, text: str | None) -> None:
-        """Replace the text by the last one."""
-        if text is not None:
-            self.show(text)
-
-
-def make_line() -> TerminalLine | NotebookLine:
-    """Where a progress bar is drawn."""
-    if in_notebook():
-        from IPython.display import display
-
-        return NotebookLine(display)
-    return TerminalLine()
-
-
-def in_notebook() -> bool:
-    """Whether this process is the kernel of a notebook."""
-    return "ipykernel" in sys.modules
-
-
-def progress_text(title: str, done: int, steps: int | None, seconds: float, logs: Logs | None, columns: int) -> str:
-    """One line of at most ``columns`` characters: title, bar, batches, time left, and as many metrics as fit.
-
-    >>> progress_text("Epoch 1/2", 50, 200, 4.0, {"loss": 0.5}, 60)
-    'Epoch 1/2 ━━━━━━─────────────────── 50/200 12s loss=0.5000'
-    """
-    left = "" if not steps or not done else f" {format_seconds(seconds * (steps - done) / done)}"
-    count = f" {done}/{steps}{left}" if steps else f" {done} {format_seconds(seconds)}"
-    entries = [f" {name}={format_number(value)}" for name, value in (logs or {}).items()]
-    room = columns - len(title) - len(count)
-    while entries and sum(map(len, entries)) > room:
-        entries.pop()
-    metrics = "".join(entries)
-    width = min(_MAX_BAR, room - len(metrics) - 1)
-    bar = "" if width < _MIN_BAR or not steps else " " + _bar(done / steps, width)
-    return (title + bar + count + metrics)[:columns]
-
-
-def final_text(title: str, seconds: float, logs: Logs | None, columns: int) -> str:
-    """The title, the time and all metrics, cut into lines of at most ``columns`` characters where they do not fit.
-
-    >>> print(final_text("Epoch 1/2", 12.3, {"loss": 0.5, "accuracy": 0.75}, 30))
-    Epoch 1/2 12s loss=0.5000
-      accuracy=0.7500
-    """
-    lines = [f"{title} {format_seconds(seconds)}"]
-    for name, value in (logs or {}).items():
-        entry = f" {name}={format_number(value)}"
-        if len(lines[-1]) + len(entry) > columns:
-            lines.append(" ")
-        lines[-1] += entry
-    return "\n".join(lines)
-
-
-def format_logs(logs: Logs | None, separator: str, equals: str) -> str:
-    """All entries of the logs: ``loss: 0.1234 - accuracy: 0.9876``."""
-    return separator.join(f"{name}{equals}{format_number(value)}" for name, value in (logs or {}).items())
-
-
-def format_number(value: Any) -> str:
-    """Four places after the point; small numbers in exponential form; arrays as they are.
-
-    >>> format_number(0.5), format_number(0.00012)
-    ('0.5000', '1.2000e-04')
-    """
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return " ".join(str(value).split())
-    return f"{number:.4f}" if abs(number) > 1e-3 or number == 0 else f"{number:.4e}"
-
-
-def format_seconds(seconds: float) -> str:
-    """A time of at most a few characters.
-
-    >>> format_seconds(3.2), format_seconds(185), format_seconds(7500), format_seconds(0.04)
-    ('3s', '3:05', '2:05:00', '40ms')
-    """
-    if seconds < 0.95:
-        return f"{1000 * seconds:.0f}ms"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    minutes, rest = divmod(whole, 60)
-    return f"{minutes}:{rest:02d}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
-
-
 def make_progress(verbose: Any, owner: str = "fit") -> list[Callback]:
     """The display for a value of ``verbose``.
 
@@ -338,8 +191,3 @@ def make_progress(verbose: Any, owner: str = "fit") -> list[Callback]:
     if verbose == 2:
         return [EpochLines()]
     return [ProgressBar()] if verbose else []
-
-
-def _bar(share: float, width: int) -> str:
-    full = min(int(share * width), width)
-    return "━" * full + "─" * (width - full)

@@ -15,7 +15,7 @@ import numpy as np
 
 from cnncore import TrainingError, applications, optimizers, utils
 from cnncore.callbacks import Callback
-from cnncore.callbacks.progress import format_logs
+from cnncore.callbacks.progress_text import format_logs
 from cnncore.saving import check_writable, load_model
 
 from .datasets import Data, load_dataset

@@ -32,6 +32,7 @@ from cnncore.layers.batch_normalization import BatchNormalization
 from cnncore.layers.convolution import Conv1D, Conv2D, Convolution1D, Convolution2D
 from cnncore.layers.dense import Dense
 from cnncore.layers.depthwise import DepthwiseConv1D, DepthwiseConv2D
+from cnncore.layers.dropout import AlphaDropout, Dropout, SpatialDropout1D, SpatialDropout2D
 from cnncore.layers.einsum_dense import EinsumDense
 from cnncore.layers.embedding import Embedding
 from cnncore.layers.global_pooling import (
@@ -48,36 +49,12 @@ from cnncore.layers.input_layer import Input, InputLayer
 from cnncore.layers.input_spec import InputSpec
 from cnncore.layers.lambda_layer import Lambda
 from cnncore.layers.loss_rows import LossRows  # noqa: F401 (imported to be registered: losses of tensors use it)
-from cnncore.layers.merging import (
-    Add,
-    Average,
-    Concatenate,
-    Dot,
-    Maximum,
-    Minimum,
-    Multiply,
-    Subtract,
-    add,
-    average,
-    concatenate,
-    dot,
-    maximum,
-    minimum,
-    multiply,
-    subtract,
-)
+from cnncore.layers.merging import Add, Average, Concatenate, Dot, Maximum, Minimum, Multiply, Subtract
+from cnncore.layers.merging_functions import add, average, concatenate, dot, maximum, minimum, multiply, subtract
 from cnncore.layers.multi_head_attention import MultiHeadAttention
 from cnncore.layers.operators import Divide
 from cnncore.layers.recurrent import GRU, LSTM, SimpleRNN
-from cnncore.layers.regularization import (
-    ActivityRegularization,
-    AlphaDropout,
-    Dropout,
-    GaussianDropout,
-    GaussianNoise,
-    SpatialDropout1D,
-    SpatialDropout2D,
-)
+from cnncore.layers.regularization import ActivityRegularization, GaussianDropout, GaussianNoise
 from cnncore.layers.reshaping import Flatten, Identity, Permute, RepeatVector, Reshape
 from cnncore.layers.resizing import Cropping1D, Cropping2D, UpSampling1D, UpSampling2D, ZeroPadding1D, ZeroPadding2D
 from cnncore.layers.rms_normalization import RMSNormalization

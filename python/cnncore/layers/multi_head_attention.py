@@ -10,8 +10,8 @@ import numpy as np
 
 from cnncore import _checks, constraints, initializers, ops, regularizers
 from cnncore.layers.base import Layer, Shape, registry
+from cnncore.layers.dropout import Dropout
 from cnncore.layers.einsum_dense import EinsumDense, projection
-from cnncore.layers.regularization import Dropout
 
 __all__ = ["MultiHeadAttention"]
 

@@ -17,9 +17,8 @@ from typing import Any
 from cnncore._custom_objects import custom_object_scope
 from cnncore._keras_names.errors import missing
 from cnncore.losses.base import Loss, registry
+from cnncore.losses.binary_crossentropies import BinaryCrossentropy, BinaryFocalCrossentropy
 from cnncore.losses.crossentropies import (
-    BinaryCrossentropy,
-    BinaryFocalCrossentropy,
     CategoricalCrossentropy,
     CategoricalFocalCrossentropy,
     SparseCategoricalCrossentropy,

@@ -17,17 +17,18 @@ from cnncore.losses.base import registry
 from cnncore.losses.compiled import CompiledLoss
 
 __all__ = [
-    "BinaryCrossentropy",
-    "BinaryFocalCrossentropy",
     "CategoricalCrossentropy",
     "CategoricalFocalCrossentropy",
+    "Crossentropy",
     "SparseCategoricalCrossentropy",
 ]
 
 _LABELS_HINT = ' For integer labels use loss="sparse_categorical_crossentropy" or cnncore.utils.to_categorical.'
 
 
-class _Crossentropy(CompiledLoss):
+class Crossentropy(CompiledLoss):
+    """The base class of crossentropies, with the arguments that they share."""
+
     def __init__(
         self,
         from_logits: bool,
@@ -52,7 +53,7 @@ class _Crossentropy(CompiledLoss):
 
 
 @registry.register()
-class SparseCategoricalCrossentropy(_Crossentropy):
+class SparseCategoricalCrossentropy(Crossentropy):
     """Crossentropy of integer labels: -log(p_label), with p the predictions divided by their sum.
 
     ``y_true`` has the predictions' shape without the axis of the classes, or with 1 there; it holds integers, bools or
@@ -115,7 +116,7 @@ class SparseCategoricalCrossentropy(_Crossentropy):
 
 
 @registry.register()
-class CategoricalCrossentropy(_Crossentropy):
+class CategoricalCrossentropy(Crossentropy):
     """Crossentropy of targets t that are one-hot rows or other distributions: -sum(t log(p)).
 
     The probabilities p are the predictions divided by their sum.
@@ -161,7 +162,7 @@ class CategoricalCrossentropy(_Crossentropy):
 
 
 @registry.register()
-class CategoricalFocalCrossentropy(_Crossentropy):
+class CategoricalFocalCrossentropy(Crossentropy):
     """-sum(alpha (1 - p)^gamma t log(p)): crossentropy in which samples that are predicted well count less.
 
     The targets t are one-hot rows, and the probabilities p are the predictions divided by their sum. From Lin et al.,
@@ -220,103 +221,3 @@ class CategoricalFocalCrossentropy(_Crossentropy):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "alpha": self.alpha, "gamma": self.gamma}
-
-
-@registry.register("bce")
-class BinaryCrossentropy(_Crossentropy):
-    """mean(-t log(p) - (1 - t) log(1 - p)): for one output that is a probability, or several independent ones.
-
-    The targets t are between 0 and 1, and p are the predictions.
-
-    Parameters
-    ----------
-    from_logits : bool, default False
-        Whether the model ends without sigmoid. The loss then computes the logarithm of the sigmoid itself, without
-        rounding small probabilities to 0.
-    label_smoothing : float in [0, 1], default 0
-        With a smoothing of s, targets t become t (1 - s) + s / 2.
-    axis : int, default -1
-        The axis over which the mean is taken; the others are averaged with the samples.
-    reduction : str or None, default "sum_over_batch_size"
-        See :class:`~cnncore.losses.Loss`.
-    name : str, default "binary_crossentropy"
-    dtype : str, optional
-        Only "float32".
-
-    Examples
-    --------
-    >>> round(BinaryCrossentropy()([[1], [0]], [[0.5], [0.5]]), 4)
-    0.6931
-    """
-
-    kind = "binary_crossentropy"
-
-    def __init__(
-        self,
-        from_logits: bool = False,
-        label_smoothing: float = 0.0,
-        axis: int = -1,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "binary_crossentropy",
-        dtype: str | None = None,
-    ) -> None:
-        super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype)
-
-
-@registry.register()
-class BinaryFocalCrossentropy(_Crossentropy):
-    """mean(w (1 - q)^gamma crossentropy): binary crossentropy in which outputs that are predicted well count less.
-
-    With targets t and predictions p, q = t p + (1 - t) (1 - p) is the probability that is predicted for the true class.
-    From Lin et al., "Focal Loss for Dense Object Detection", 2017.
-
-    Parameters
-    ----------
-    apply_class_balancing : bool, default False
-        Whether the weight w is alpha for class 1 and 1 - alpha for class 0. Otherwise it is 1.
-    alpha : float, default 0.25
-        The weight of class 1.
-    gamma : float, default 2
-        At least 0. The larger it is, the less an output counts whose true class already has a high probability.
-    from_logits : bool, default False
-        Whether the model ends without sigmoid. The loss then applies it itself.
-    label_smoothing : float in [0, 1], default 0
-        With a smoothing of s, targets t become t (1 - s) + s / 2.
-    axis : int, default -1
-        The axis over which the mean is taken; the others are averaged with the samples.
-    reduction : str or None, default "sum_over_batch_size"
-        See :class:`~cnncore.losses.Loss`.
-    name : str, default "binary_focal_crossentropy"
-    dtype : str, optional
-        Only "float32".
-
-    Examples
-    --------
-    >>> round(BinaryFocalCrossentropy()([[1], [0]], [[0.5], [0.5]]), 4)
-    0.1733
-    """
-
-    kind = "binary_focal_crossentropy"
-
-    def __init__(
-        self,
-        apply_class_balancing: bool = False,
-        alpha: float = 0.25,
-        gamma: float = 2.0,
-        from_logits: bool = False,
-        label_smoothing: float = 0.0,
-        axis: int = -1,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "binary_focal_crossentropy",
-        dtype: str | None = None,
-    ) -> None:
-        owner = type(self).__name__
-        self.apply_class_balancing = _checks.boolean(apply_class_balancing, "apply_class_balancing", owner)
-        self.alpha = _checks.number(alpha, "alpha", owner)
-        self.gamma = _checks.number(gamma, "gamma", owner, 0)
-        own = {"alpha": self.alpha, "gamma": self.gamma, "class_balancing": self.apply_class_balancing}
-        super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype, **own)
-
-    def get_config(self) -> dict[str, Any]:
-        own = {"apply_class_balancing": self.apply_class_balancing, "alpha": self.alpha, "gamma": self.gamma}
-        return {**super().get_config(), **own}

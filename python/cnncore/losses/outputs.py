@@ -5,9 +5,8 @@ from __future__ import annotations
 import warnings
 
 from cnncore.losses.base import Loss
+from cnncore.losses.binary_crossentropies import BinaryCrossentropy, BinaryFocalCrossentropy
 from cnncore.losses.crossentropies import (
-    BinaryCrossentropy,
-    BinaryFocalCrossentropy,
     CategoricalCrossentropy,
     CategoricalFocalCrossentropy,
     SparseCategoricalCrossentropy,

@@ -8,7 +8,8 @@ import numpy as np
 
 from cnncore._checks import Float32
 from cnncore.losses.base import Loss
-from cnncore.losses.crossentropies import BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy
+from cnncore.losses.binary_crossentropies import BinaryCrossentropy
+from cnncore.losses.crossentropies import CategoricalCrossentropy, SparseCategoricalCrossentropy
 from cnncore.losses.regression import MeanSquaredError
 
 __all__ = ["has_likelihood", "sampled_gradient"]

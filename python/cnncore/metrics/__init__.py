@@ -43,6 +43,8 @@ from cnncore.metrics.accuracy import (
     SparseCategoricalAccuracy,
     SparseTopKCategoricalAccuracy,
     TopKCategoricalAccuracy,
+)
+from cnncore.metrics.accuracy_functions import (
     binary_accuracy,
     categorical_accuracy,
     sparse_categorical_accuracy,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cnncore import _checks
-from cnncore.metrics.accuracy import same_rank
+from cnncore.metrics.accuracy_functions import same_rank
 from cnncore.metrics.base import registry
 from cnncore.metrics.reductions import Mean, PairMean
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from cnncore import _checks
 from cnncore.metrics.base import Metric, divide, registry
-from cnncore.metrics.confusion import Counts, broadcast_weights, comparable, evenly_spaced
+from cnncore.metrics.counts import Counts, broadcast_weights, comparable, evenly_spaced
 from cnncore.metrics.state import same_columns
 
 __all__ = ["AUC"]

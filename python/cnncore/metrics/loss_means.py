@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from cnncore import losses
-from cnncore.metrics.accuracy import same_rank
+from cnncore.metrics.accuracy_functions import same_rank
 from cnncore.metrics.base import registry
 from cnncore.metrics.reductions import PairMean
 

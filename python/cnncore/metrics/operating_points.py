@@ -8,7 +8,7 @@ import numpy as np
 
 from cnncore import _checks
 from cnncore.metrics.base import divide, registry
-from cnncore.metrics.confusion import CountingMetric
+from cnncore.metrics.counts import CountingMetric
 
 __all__ = ["PrecisionAtRecall", "RecallAtPrecision", "SensitivityAtSpecificity", "SpecificityAtSensitivity"]
 

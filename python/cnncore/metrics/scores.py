@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from cnncore import _checks
 from cnncore.metrics.base import Metric, divide, registry
-from cnncore.metrics.confusion import broadcast_weights, comparable
+from cnncore.metrics.counts import broadcast_weights, comparable
 from cnncore.metrics.state import same_columns
 
 __all__ = ["F1Score", "FBetaScore", "R2Score"]

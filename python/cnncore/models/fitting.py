@@ -19,7 +19,8 @@ from cnncore.models.old_words import check_reset, fit_arguments
 from cnncore.models.own_fit import OwnFit
 from cnncore.models.own_loop import one_step
 from cnncore.models.signature import Output
-from cnncore.models.steps import TrainingStep, first_non_finite_layer, raise_training_error
+from cnncore.models.steps import TrainingStep
+from cnncore.models.training_error import first_non_finite_layer, raise_training_error
 
 __all__ = ["Fitting"]
 

@@ -16,8 +16,9 @@ from cnncore.callbacks.old_names import NamedValues
 from cnncore.models.meter import Meter
 from cnncore.models.signature import Output
 from cnncore.models.sources import ArraySource, Batch
-from cnncore.models.steps import EvaluationStep, TrainingStep, raise_training_error
+from cnncore.models.steps import EvaluationStep, TrainingStep
 from cnncore.models.streams import StreamSource
+from cnncore.models.training_error import raise_training_error
 from cnncore.optimizers.stateful import copied
 
 __all__ = ["TrainingLoop", "Validation", "evaluate", "predict"]

@@ -35,31 +35,7 @@ from typing import Any
 
 from cnncore._keras_names.errors import missing
 from cnncore.ops import attention, image, linalg, nn, numpy, recurrence
-from cnncore.ops.activation import (
-    activation,
-    activation_backward,
-    celu,
-    elu,
-    exponential,
-    gelu,
-    hard_sigmoid,
-    hard_silu,
-    leaky_relu,
-    log_sigmoid,
-    log_softmax,
-    mish,
-    prelu,
-    prelu_backward,
-    relu,
-    relu6,
-    selu,
-    sigmoid,
-    silu,
-    softmax,
-    softplus,
-    softsign,
-    tanh,
-)
+from cnncore.ops.activation import activation, activation_backward, prelu, prelu_backward
 from cnncore.ops.arrays import (
     NUMPY_NAMES,
     cast,
@@ -115,6 +91,27 @@ from cnncore.ops.linalg import (
 )
 from cnncore.ops.matrix import dense, dense_backward, mean_squared_error, softmax_cross_entropy
 from cnncore.ops.merge import batch_dot, batch_dot_backward, merge, merge_backward
+from cnncore.ops.named_activations import (
+    celu,
+    elu,
+    exponential,
+    gelu,
+    hard_sigmoid,
+    hard_silu,
+    leaky_relu,
+    log_sigmoid,
+    log_softmax,
+    mish,
+    relu,
+    relu6,
+    selu,
+    sigmoid,
+    silu,
+    softmax,
+    softplus,
+    softsign,
+    tanh,
+)
 from cnncore.ops.normalization import (
     batch_normalization,
     batch_normalization_backward,

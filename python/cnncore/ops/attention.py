@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from cnncore.differentiation import value_of
-from cnncore.ops.activation import softmax
 from cnncore.ops.definition import op
+from cnncore.ops.named_activations import softmax
 
 __all__ = ["attention_weights", "dot_product_attention", "head_weights"]
 

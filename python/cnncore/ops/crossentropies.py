@@ -8,8 +8,8 @@ import numpy as np
 
 from cnncore import _checks
 from cnncore.differentiation import value_of
-from cnncore.ops.activation import log_sigmoid, log_softmax
 from cnncore.ops.definition import op
+from cnncore.ops.named_activations import log_sigmoid, log_softmax
 
 __all__ = ["binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy"]
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from cnncore import _checks
 from cnncore.differentiation import value_of
-from cnncore.ops.activation import sigmoid
 from cnncore.ops.definition import op, recorded
+from cnncore.ops.named_activations import sigmoid
 from cnncore.ops.parts import split
 
 __all__ = ["glu", "sparsemax"]

@@ -1,6 +1,11 @@
 """Functions under the names that they have in ``keras.ops.nn``."""
 
-from cnncore.ops.activation import (
+from cnncore.ops.arrays import one_hot
+from cnncore.ops.attention import dot_product_attention
+from cnncore.ops.crossentropies import binary_crossentropy, categorical_crossentropy, sparse_categorical_crossentropy
+from cnncore.ops.functional import moments, multi_hot, normalize
+from cnncore.ops.gates import glu, sparsemax
+from cnncore.ops.named_activations import (
     celu,
     elu,
     gelu,
@@ -18,11 +23,6 @@ from cnncore.ops.activation import (
     softplus,
     softsign,
 )
-from cnncore.ops.arrays import one_hot
-from cnncore.ops.attention import dot_product_attention
-from cnncore.ops.crossentropies import binary_crossentropy, categorical_crossentropy, sparse_categorical_crossentropy
-from cnncore.ops.functional import moments, multi_hot, normalize
-from cnncore.ops.gates import glu, sparsemax
 from cnncore.ops.normalizing import normalized_by, normalized_layer, rms_normalization
 from cnncore.ops.patches import depth_to_space, fold, space_to_depth, unfold
 from cnncore.ops.shrinkage import (

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from cnncore import _checks
-from cnncore.callbacks.progress import final_text, format_logs, make_line, progress_text
+from cnncore.callbacks.progress_line import make_line
+from cnncore.callbacks.progress_text import final_text, format_logs, progress_text
 
 __all__ = ["Progbar"]
 

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from cnncore.losses.binary_crossentropies import BinaryCrossentropy, BinaryFocalCrossentropy
 from cnncore.losses.crossentropies import (
-    BinaryCrossentropy,
-    BinaryFocalCrossentropy,
     CategoricalCrossentropy,
     CategoricalFocalCrossentropy,
     SparseCategoricalCrossentropy,
