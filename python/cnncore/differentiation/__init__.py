@@ -8,6 +8,7 @@ same way what is computed inside a ``with`` block, including calls of models.
 
 from cnncore.differentiation import arranging, compositions, elementwise, functions, places  # noqa: F401 (imported to register gradients)
 from cnncore.differentiation.array import Array, seen
+from cnncore.differentiation.backward import backward, pullback
 from cnncore.differentiation.state import (
     collector_of,
     current_recording,
@@ -19,7 +20,7 @@ from cnncore.differentiation.state import (
     recording_into,
 )
 from cnncore.differentiation.tape import GradientTape
-from cnncore.differentiation.traced import NotDifferentiableError, Traced, backward, first_order, pullback, value_of
+from cnncore.differentiation.traced import NotDifferentiableError, Traced, first_order, value_of
 
 __all__ = [
     "Array",

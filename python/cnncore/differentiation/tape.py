@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from cnncore._structure import flatten, pack_like
+from cnncore.differentiation.backward import backward
 from cnncore.differentiation.recording import Recording
 from cnncore.differentiation.state import recording_backward, recording_into, state
-from cnncore.differentiation.traced import Traced, backward
+from cnncore.differentiation.traced import Traced
 
 __all__ = ["GradientTape"]
 

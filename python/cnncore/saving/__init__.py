@@ -24,9 +24,10 @@ from cnncore._custom_objects import (
     registered_name,
 )
 from cnncore._keras_names.errors import explain_missing
+from cnncore.saving.model import load_model, save_model
+from cnncore.saving.weights import load_weights, save_weights
 
 from .atomic import check_writable
-from .model import load_model, load_weights, save_model, save_weights
 from .objects import deserialize_keras_object, serialize_keras_object
 
 __all__ = [

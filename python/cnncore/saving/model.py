@@ -10,19 +10,21 @@ from typing import Any
 from cnncore import _checks, _core
 from cnncore._custom_objects import custom_object_scope
 from cnncore._structure import map_structure
-from cnncore.layers.base import Layer, registry
+from cnncore.layers.base import registry
 
+from .checks import H5_ENDINGS, check_format, check_model, check_target, ends_with
 from .format import ModelFile, Tensors, read_file, write_file
-from .keras_file import read_keras_model, read_keras_weights, write_keras_model, write_keras_weights
-from .keras_h5 import read_h5_model, write_h5_model, write_h5_weights
+from .keras_file import read_keras_model, write_keras_model
+from .keras_h5 import read_h5_model, write_h5_model
 from .keras_optimizer import warn_of_lost_state
-from .limits import only_value_errors, printable
+from .limits import only_value_errors
 from .matching import assign, matching_weights
 from .training_state import OPTIMIZER, OPTIMIZER_MEMORY, memory_of, restore_optimizer, training_state
 
-__all__ = ["load_model", "load_weights", "save_model", "save_weights"]
-
-_H5 = (".h5", ".hdf5")
+__all__ = [
+    "load_model",
+    "save_model",
+]
 
 
 def save_model(
@@ -67,8 +69,8 @@ def save_model(
         ...
     FileNotFoundError: [Errno 2] cannot write: No such file or directory: '/no/such/directory/lenet5.safetensors'
     """
-    _check_model(model, "save_model")
-    _check_target(filepath, overwrite, "save")
+    check_model(model, "save_model")
+    check_target(filepath, overwrite, "save")
     if model.has_unsaved_losses:
         warnings.warn(
             "[save_model] files have no losses that `model.add_loss` added: call it again after loading. A loss that a "
@@ -76,11 +78,11 @@ def save_model(
             UserWarning,
             stacklevel=3,
         )
-    if _ends(filepath, ".keras", *_H5):
-        write = write_keras_model if _ends(filepath, ".keras") else write_h5_model
+    if ends_with(filepath, ".keras", *H5_ENDINGS):
+        write = write_keras_model if ends_with(filepath, ".keras") else write_h5_model
         write(model, filepath, include_optimizer)
         if include_optimizer:
-            warn_of_lost_state(model, old=_ends(filepath, *_H5))
+            warn_of_lost_state(model, old=ends_with(filepath, *H5_ENDINGS))
         return
     with model.lock:
         weights = model.named_weights()
@@ -137,9 +139,9 @@ def load_model(
     OSError
         The file cannot be opened.
     """
-    _check_format(filepath, "load_model")
-    if _ends(filepath, ".keras", *_H5):
-        read = read_keras_model if _ends(filepath, ".keras") else read_h5_model
+    check_format(filepath, "load_model")
+    if ends_with(filepath, ".keras", *H5_ENDINGS):
+        read = read_keras_model if ends_with(filepath, ".keras") else read_h5_model
         with only_value_errors(filepath), custom_object_scope(custom_objects):
             return read(filepath, compile, max_bytes)
     file = read_file(filepath, max_bytes)
@@ -150,99 +152,6 @@ def load_model(
         model = _build(file.config)
         _restore(model, file, compile)
     return model
-
-
-def save_weights(model: Any, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
-    """Write only the weights to a file.
-
-    Parameters
-    ----------
-    model : Model
-        A model whose input shape is known.
-    filepath : path
-        Where to write, as for :func:`save_model`.
-    overwrite : bool, default True
-        If False, an existing file is an error.
-
-    Raises
-    ------
-    ValueError
-        The shape of the model's input is not known, weights are not finite, or the ending of the name is that of
-        another kind of file.
-    FileExistsError
-        The file exists and ``overwrite`` is False.
-    OSError
-        The file cannot be written.
-    """
-    _check_model(model, "save_weights")
-    _check_target(filepath, overwrite, "save_weights")
-    if _ends(filepath, ".weights.h5"):
-        write_keras_weights(model, filepath)
-        return
-    if _ends(filepath, *_H5):
-        warnings.warn(
-            "Files with weights alone end in .weights.h5 today. This one is written in the form of Keras 2.",
-            DeprecationWarning,
-            stacklevel=3,
-        )
-        write_h5_weights(model, filepath)
-        return
-    with model.lock:
-        tensors: Tensors = {name: variable.numpy() for name, variable in model.named_weights().items()}
-    write_file(filepath, {"kind": "weights", "weights": list(tensors), "cnncore_version": _core.__version__}, tensors)
-
-
-def load_weights(
-    model: Any,
-    filepath: str | os.PathLike[str],
-    skip_mismatch: bool = False,
-    by_name: bool = False,
-    *,
-    max_bytes: int | None = None,
-) -> None:
-    """Read weights into a model. All are checked before the first is written.
-
-    Weights are matched by their names. If names differ only in their numbers, as ``dense`` and ``dense_1`` do when
-    other models were made before, weights are matched by their order.
-
-    Parameters
-    ----------
-    model : Model
-        A model whose input shape is known, with the layers of the saved one.
-    filepath : path
-        A file of :func:`save_weights` or :func:`save_model`, any safetensors file with the names of this model's
-        weights (``conv2d/kernel``, ...), or a file of Keras (``.keras``, ``.h5``), where layers are matched by their
-        order.
-    skip_mismatch : bool, default False
-        Whether to leave those weights as they are that the file does not have, or has with another shape.
-    by_name : bool, default False
-        Whether to read only the weights whose names are both in the file and in the model.
-    max_bytes : int, optional
-        Largest file that is read; 4 GiB by default.
-
-    Raises
-    ------
-    ValueError
-        The file is truncated or corrupted, or its tensors do not fit the model; the message says which.
-    OSError
-        The file cannot be opened.
-    """
-    _check_model(model, "load_weights")
-    _check_format(filepath, "load_weights")
-    if _ends(filepath, ".keras", *_H5):
-        with only_value_errors(filepath), model.lock:
-            read_keras_weights(model, filepath, max_bytes, skip_mismatch, by_name)
-        return
-    file = read_file(filepath, max_bytes)
-    with only_value_errors(filepath):
-        weights = model.named_weights()
-        tensors = dict(file.tensors)
-        if file.config is not None and file.config.get("kind") == "model":
-            tensors = {k: v for k, v in tensors.items() if k in weights or not k.startswith(f"{OPTIMIZER}/")}
-        order = None if file.config is None else file.config.get("weights")
-        found = matching_weights(weights, tensors, order, skip_mismatch, by_name)
-    with model.lock:
-        assign(weights, found)
 
 
 # --- details ----------------------------------------------------------------------------------------------------------
@@ -296,34 +205,3 @@ def _entry(config: Any, name: str) -> Any:
     if not isinstance(config, Mapping) or name not in config:
         raise ValueError(f"expected its description to have an entry {name!r}")
     return config[name]
-
-
-def _check_model(model: Any, owner: str) -> None:
-    if not isinstance(model, Layer) or not hasattr(model, "named_weights"):
-        raise TypeError(f"[{owner}] expected a model. Received: {type(model).__name__}")
-
-
-def _check_target(filepath: str | os.PathLike[str], overwrite: bool, owner: str) -> None:
-    _check_format(filepath, owner)
-    if not overwrite and os.path.exists(filepath):
-        raise FileExistsError(f"[{owner}] the file exists, and overwrite=False: {os.fspath(filepath)!r}")
-
-
-def _check_format(filepath: str | os.PathLike[str], owner: str) -> None:
-    """Refuse a name that belongs to another kind of file. As in Keras, .weights.h5 files have only weights."""
-    if not isinstance(filepath, (str, os.PathLike)):
-        raise TypeError(f"[{owner}] expected the name of a file. Received: {type(filepath).__name__}")
-    path = os.fspath(filepath)
-    wrong = ".keras" if owner == "save_weights" else ".weights.h5"
-    if owner == "load_weights" or not _ends(path, wrong):
-        return
-    use = (
-        ".weights.h5 for Keras"
-        if owner == "save_weights"
-        else ".keras or .h5 for Keras; files that end in .weights.h5 hold weights alone"
-    )
-    raise ValueError(f"[{owner}] expected a name that ends in .safetensors, or in {use}. Received: {printable(path)!r}")
-
-
-def _ends(filepath: str | os.PathLike[str], *endings: str) -> bool:
-    return str(os.fspath(filepath)).lower().endswith(endings)

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cnncore import _checks
-from cnncore._images import INTERPOLATIONS, centred_crop, padded_to_aspect_ratio, resize
+from cnncore._images import centred_crop, padded_to_aspect_ratio, resize
 from cnncore._random import next_seed
 from cnncore.differentiation import Array
 from cnncore.utils.dataset_words import BatchedPictures
 
 from .image import img_to_array, load_img, pillow
+from .image_folders import ENDINGS, OWNER, check_arguments, check_counted, check_split, checked_options, find_pictures
 
 __all__ = ["ImageDataset", "image_dataset_from_directory"]
-
-_OWNER = "image_dataset_from_directory"
-_ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
-_CHANNELS = {"rgb": 3, "rgba": 4, "grayscale": 1}
-_LABEL_MODES = ("int", "categorical", "binary", None)
 
 
 def image_dataset_from_directory(
@@ -103,18 +97,18 @@ def image_dataset_from_directory(
     >>> model.fit(data, epochs=3)  # doctest: +SKIP
     """
     pillow()
-    options = _checked_options(color_mode, image_size, interpolation, crop_to_aspect_ratio, pad_to_aspect_ratio)
-    _check_arguments(label_mode, class_names, labels, data_format, batch_size)
-    _check_split(validation_split, subset, shuffle, seed)
+    options = checked_options(color_mode, image_size, interpolation, crop_to_aspect_ratio, pad_to_aspect_ratio)
+    check_arguments(label_mode, class_names, labels, data_format, batch_size)
+    check_split(validation_split, subset, shuffle, seed)
     if labels is None or label_mode is None:
         labels, label_mode = None, None
-    paths, numbers, names = _index(directory, labels, class_names, follow_links)
+    paths, numbers, names = find_pictures(directory, labels, class_names, follow_links)
     if label_mode in ("categorical", "binary") and numbers is not None and not isinstance(labels, str):
-        _check_counted(numbers, len(names or ()))
+        check_counted(numbers, len(names or ()))
     if not paths:
-        raise ValueError(f"[{_OWNER}] expected pictures ({', '.join(_ENDINGS)}) in {directory}. Received: none")
+        raise ValueError(f"[{OWNER}] expected pictures ({', '.join(ENDINGS)}) in {directory}. Received: none")
     if label_mode == "binary" and len(names or ()) != 2:
-        raise ValueError(f'[{_OWNER}] expected two classes for label_mode="binary". Received: {names}')
+        raise ValueError(f'[{OWNER}] expected two classes for label_mode="binary". Received: {names}')
     if verbose:
         print(f"Found {len(paths)} files" + (f" belonging to {len(names)} classes." if names is not None else "."))
     seed = next_seed() if seed is None else seed
@@ -127,7 +121,7 @@ def image_dataset_from_directory(
     def make(name: str | None) -> ImageDataset:
         chosen = order if name is None else parts[name]
         if not len(chosen):
-            raise ValueError(f"[{_OWNER}] expected pictures for the {name} subset. Received: none of {len(paths)}")
+            raise ValueError(f"[{OWNER}] expected pictures for the {name} subset. Received: none of {len(paths)}")
         if verbose and name is not None:
             print(f"Using {len(chosen)} files for {name}.")
         own = None if numbers is None else numbers[chosen]
@@ -233,89 +227,3 @@ def _encode(labels: np.ndarray, label_mode: str | None, classes: int) -> np.ndar
     if label_mode == "binary":
         return labels.astype(np.float32)[:, None]
     return labels.astype(np.int32)
-
-
-def _index(
-    directory: str | os.PathLike[str], labels: Any, class_names: list[str] | None, follow_links: bool
-) -> tuple[list[str], np.ndarray | None, list[str] | None]:
-    """The paths of all pictures, their labels, and the names of the classes."""
-    root = Path(directory)
-    if not root.is_dir():
-        raise FileNotFoundError(f"[{_OWNER}] expected a directory. Received: {directory}")
-    if not isinstance(labels, str):
-        paths = _pictures(root, follow_links)
-        if labels is None:
-            return paths, None, None
-        numbers = _checks.numeric_array(labels, "labels", _OWNER)
-        if numbers.shape != (len(paths),):
-            raise ValueError(
-                f"[{_OWNER}] expected {len(paths)} labels, one for each picture. Received: shape {numbers.shape}"
-            )
-        if not np.array_equal(numbers, numbers.astype(np.int64)):
-            raise ValueError(f"[{_OWNER}] expected whole numbers as labels. Received: dtype {numbers.dtype}")
-        return paths, numbers.astype(np.int64), [str(label) for label in sorted(set(numbers.tolist()))]
-    found = sorted(entry.name for entry in os.scandir(root) if entry.is_dir() and not entry.name.startswith("."))
-    names = found if class_names is None else list(class_names)
-    if not set(names) <= set(found):
-        raise ValueError(f"[{_OWNER}] expected class_names among the folders {found}. Received: {class_names}")
-    by_class = [_pictures(root / name, follow_links) for name in names]
-    numbers = np.repeat(np.arange(len(names)), [len(paths) for paths in by_class])
-    return [path for paths in by_class for path in paths], numbers, names
-
-
-def _check_counted(labels: np.ndarray, classes: int) -> None:
-    if labels.size and (labels.min() < 0 or labels.max() >= classes):
-        raise ValueError(
-            f"[{_OWNER}] expected labels from 0 to {classes - 1}, since there are {classes} different ones. "
-            f"Received: labels from {labels.min()} to {labels.max()}"
-        )
-
-
-def _pictures(folder: Path, follow_links: bool) -> list[str]:
-    return [
-        os.path.join(root, name)
-        for root, _, files in sorted(os.walk(folder, followlinks=follow_links), key=lambda entry: entry[0])
-        for name in sorted(files)
-        if name.lower().endswith(_ENDINGS)
-    ]
-
-
-def _checked_options(color_mode: Any, image_size: Any, interpolation: Any, crop: Any, pad: Any) -> dict[str, Any]:
-    if color_mode not in _CHANNELS:
-        raise ValueError(f"[{_OWNER}] expected color_mode rgb, rgba or grayscale. Received: {color_mode!r}")
-    if interpolation not in INTERPOLATIONS:
-        raise ValueError(f"[{_OWNER}] expected interpolation bilinear or nearest. Received: {interpolation!r}")
-    if crop and pad:
-        raise ValueError(f"[{_OWNER}] expected `crop_to_aspect_ratio` or `pad_to_aspect_ratio`. Received: both")
-    size = _checks.pair(image_size, "image_size", _OWNER)
-    return {
-        "color_mode": color_mode,
-        "size": size,
-        "interpolation": interpolation,
-        "crop": bool(crop),
-        "pad": bool(pad),
-    }
-
-
-def _check_arguments(label_mode: Any, class_names: Any, labels: Any, data_format: Any, batch_size: Any) -> None:
-    if label_mode not in _LABEL_MODES:
-        raise ValueError(f"[{_OWNER}] expected label_mode int, categorical, binary or None. Received: {label_mode!r}")
-    if isinstance(labels, str) and labels != "inferred":
-        raise ValueError(f'[{_OWNER}] expected labels "inferred", None or a list. Received: labels={labels!r}')
-    if class_names is not None and not isinstance(labels, str):
-        raise ValueError(f'[{_OWNER}] expected class_names with labels="inferred" only. Received: {class_names!r}')
-    if data_format not in (None, "channels_last"):
-        raise ValueError(f'[{_OWNER}] expected data_format="channels_last". Received: {data_format!r}')
-    if batch_size is not None:
-        _checks.integer(batch_size, "batch_size", _OWNER)
-
-
-def _check_split(validation_split: Any, subset: Any, shuffle: bool, seed: Any) -> None:
-    if validation_split is not None and not 0 < _checks.number(validation_split, "validation_split", _OWNER) < 1:
-        raise ValueError(f"[{_OWNER}] expected validation_split between 0 and 1. Received: {validation_split!r}")
-    if (validation_split is None) != (subset is None):
-        raise ValueError(f"[{_OWNER}] expected validation_split and subset together. Received: one of them")
-    if subset not in (None, "training", "validation", "both"):
-        raise ValueError(f'[{_OWNER}] expected subset "training", "validation" or "both". Received: {subset!r}')
-    if validation_split is not None and shuffle and seed is None and subset != "both":
-        raise ValueError(f"[{_OWNER}] expected a seed, so that the two subsets do not overlap. Received: seed=None")

@@ -15,16 +15,9 @@ from .chain import augment_batch, augment_samples
 from .color import RandomBrightness, RandomContrast, RandomErasing
 from .crops import CenterCrop, RandomCrop, Resizing
 from .geometry import RandomFlip, RandomRotation, RandomTranslation, RandomZoom
+from .hue import RandomColorJitter, RandomGrayscale, RandomHue, RandomSaturation
+from .levels import RandomInvert, RandomPosterization, Solarization
 from .mix import CutMix, MixUp
-from .palette import (
-    RandomColorJitter,
-    RandomGrayscale,
-    RandomHue,
-    RandomInvert,
-    RandomPosterization,
-    RandomSaturation,
-    Solarization,
-)
 
 __all__ = [
     "Augmentation",

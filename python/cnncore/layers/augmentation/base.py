@@ -226,7 +226,7 @@ def factor_range(value: Any, name: str, owner: str, least: float = -1.0, most: f
     return numbers[0], numbers[1]
 
 
-def value_range(value: Any, owner: str) -> tuple[float, float]:
+def checked_value_range(value: Any, owner: str) -> tuple[float, float]:
     """Return the lowest and the highest value that a pixel can have, from an argument of two numbers."""
     if not isinstance(value, (list, tuple)) or len(value) != 2:
         raise ValueError(f"[{owner}] expected `value_range` to be two numbers. Received: {value!r}")

@@ -9,7 +9,7 @@ import numpy as np
 from cnncore import _checks, _core
 from cnncore.layers.base import registry
 
-from .base import Augmentation, Images, RandomKey, between, factor_range, value_range
+from .base import Augmentation, Images, RandomKey, between, checked_value_range, factor_range
 
 __all__ = ["RandomBrightness", "RandomContrast", "RandomErasing", "random_boxes"]
 
@@ -44,7 +44,7 @@ class RandomContrast(Augmentation):
 
     def __init__(self, factor: Any, value_range: Any = (0, 255), seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(seed, **kwargs)
-        self.factor, self.value_range = factor, _range(value_range, "RandomContrast")
+        self.factor, self.value_range = factor, checked_value_range(value_range, "RandomContrast")
         low, high = factor_range(factor, "factor", "RandomContrast", least=0.0)
         self._bounds = (1 - (low if isinstance(factor, (list, tuple)) else high), 1 + high)
 
@@ -85,7 +85,7 @@ class RandomBrightness(Augmentation):
 
     def __init__(self, factor: Any, value_range: Any = (0, 255), seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(seed, **kwargs)
-        self.factor, self.value_range = factor, _range(value_range, "RandomBrightness")
+        self.factor, self.value_range = factor, checked_value_range(value_range, "RandomBrightness")
         self._bounds = factor_range(factor, "factor", "RandomBrightness")
 
     def transform(self, images: Images, u: np.ndarray, generator: RandomKey) -> Images:
@@ -147,7 +147,7 @@ class RandomErasing(Augmentation):
         super().__init__(seed, **kwargs)
         owner = "RandomErasing"
         self.factor, self.scale, self.fill_value = factor, scale, fill_value
-        self.value_range = _range(value_range, owner)
+        self.value_range = checked_value_range(value_range, owner)
         self._probability = factor_range(factor, "factor", owner, least=0.0)
         self._area = factor_range(scale, "scale", owner, least=0.0)
         fills = fill_value if isinstance(fill_value, (list, tuple)) else [fill_value]
@@ -195,6 +195,3 @@ def random_boxes(sides: np.ndarray, u: np.ndarray, shape: tuple[int, ...]) -> np
     boxes = np.stack([first[:, 1], last[:, 1], first[:, 0], last[:, 0]], axis=1)
     inside: np.ndarray = np.minimum(boxes, [height, height, width, width]).astype(np.int64)
     return inside
-
-
-_range = value_range  # another name, since the classes have an argument named value_range
