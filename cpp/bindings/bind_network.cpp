@@ -47,7 +47,7 @@ std::vector<Images> to_inputs(const char* op, const Network& net, const std::vec
   return inputs;
 }
 
-py::list forward(Network& net, const py::object& x, bool training) {
+py::list forward(Network& net, const py::object& x, bool training, std::optional<int64_t> call) {
   const std::vector<py::array> arrays = to_arrays("[forward] ", x);
   const std::vector<Images> inputs = to_inputs("[forward] ", net, arrays);
   const int64_t samples = inputs.empty() ? 0 : inputs.front().samples;
@@ -60,7 +60,7 @@ py::list forward(Network& net, const py::object& x, bool training) {
   }
   {
     const py::gil_scoped_release release;
-    training ? net.forward_training(inputs, y) : net.forward(inputs, y);
+    training ? net.forward_training(inputs, y, call.value_or(net.step)) : net.forward(inputs, y);
   }
   return results;
 }
@@ -270,7 +270,7 @@ void bind_network(py::module_& m) {
                                Network& n = self.cast<Network&>();
                                return view(n.gradients(), n.parameter_count(), self);
                              })
-      .def("forward", forward, py::arg("x"), py::arg("training") = false)
+      .def("forward", forward, py::arg("x"), py::arg("training") = false, py::arg("call") = py::none())
       .def("train_step", train_step, py::arg("x"), py::arg("y") = py::none(), py::arg("losses") = py::none(),
            py::arg("loss_weights") = py::none(), py::arg("sample_weight") = py::none(),
            py::arg("indices").noconvert() = py::none(), py::arg("optimizer") = nullptr, py::arg("outputs") = py::none(),

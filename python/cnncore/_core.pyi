@@ -351,8 +351,12 @@ class Network:
     def get_parameters(self) -> Float32: ...  # flat copy of what is trained
     def set_parameters(self, values: Float32) -> None: ...
     def set_regularizer(self, slot: int, l1: float, l2: float) -> None: ...  # l1 sum |w| + l2 sum w^2 join the loss
-    def forward(self, x: Sequence[NDArray[Any]], training: bool = False) -> list[Float32]:
-        """The outputs for x, a uint8 or float32 array for each input. Any number of threads may call this at a time."""
+    def forward(self, x: Sequence[NDArray[Any]], training: bool = False, call: int | None = None) -> list[Float32]:
+        """The outputs for x, a uint8 or float32 array for each input. Any number of threads may call this at a time.
+
+        In training, dropout drops other values for another number `call` (by default `step`), and moving statistics
+        are updated.
+        """
     def train_step(
         self,
         x: Sequence[NDArray[Any]],  # whole data sets, uint8 or float32

@@ -220,13 +220,16 @@ void Network::forward(const std::vector<Images>& x, const std::vector<float*>& y
   impl_->inference_plan().forward(x, y, state, impl_->forward_calls.fetch_add(samples));
 }
 
-void Network::forward_training(const std::vector<Images>& x, const std::vector<float*>& y) {
+void Network::forward_training(const std::vector<Images>& x, const std::vector<float*>& y, int64_t call) {
   const int64_t samples = check_inputs("[forward] ", impl_->graph, x, &y, output_count());
   if (samples == 0) return;
   const WriteAccess access(*impl_->lock, impl_->sorted);
   TrainBatch batch;
   batch.x = x, batch.size = samples, batch.outputs = y;
-  impl_->training_for(samples, false).forward(batch, step);
+  Training& training = impl_->training_for(samples, false);
+  training.forward(batch, call);
+  training.commit_state();
+  impl_->parameters_changed();
 }
 
 StepResult Network::train_step(const TrainBatch& batch, Optimizer* optimizer, bool keep_state) {

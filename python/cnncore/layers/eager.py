@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from cnncore import _checks
+from cnncore._random import next_seed
 from cnncore._structure import flatten, map_structure, pack_like
 from cnncore.differentiation import seen, value_of
 from cnncore.layers.call_record import hidden_calls, note_call, training_of_call
@@ -51,8 +52,10 @@ def call(layer: AnyLayer, args: tuple[Any, ...], kwargs: dict[str, Any], trainin
 
 
 def run(network: Any, arrays: list[np.ndarray], training: bool, structure: Any) -> Any:
-    """Compute the outputs of a network, and nest them like ``structure``."""
-    results = network.forward(arrays, training)
+    """Compute the outputs of a network, and nest them like ``structure``. In training, each call draws other random
+    numbers, and moving statistics are updated.
+    """
+    results = network.forward(arrays, True, next_seed()) if training else network.forward(arrays)
     return pack_like(structure, [np.asarray(result).view(Array) for result in results])
 
 

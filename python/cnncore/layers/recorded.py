@@ -130,7 +130,7 @@ class RecordedCall:
             if slot.trainable and not isinstance(lowered.layers[slot.layer], InputProbe)
         ]
         self._arrays: list[np.ndarray] = []
-        self._step, self._weights, self._state_is_new = 0, np.empty(0, np.float32), True
+        self._step, self._weights = 0, np.empty(0, np.float32)
         self._gradients: tuple[np.ndarray, list[np.ndarray]] | None = None
 
     def run(self, values: Sequence[Any], arrays: list[np.ndarray], idle: list[RecordedCall]) -> list[Traced]:
@@ -139,10 +139,10 @@ class RecordedCall:
         When the results are deleted, this object is appended to ``idle``.
         """
         network = self._network
-        self._arrays, self._step, self._gradients, self._state_is_new = arrays, next(_steps), None, True
+        self._arrays, self._step, self._gradients = arrays, next(_steps), None
         self._weights = network.get_parameters()
-        self._graph.replays, network.step = False, self._step
-        outputs = network.forward(arrays, True)
+        self._graph.replays = False
+        outputs = network.forward(arrays, True, self._step)
         operands = [value for value in values if isinstance(value, Traced)]
         collectors = (collector_of(variable) for variable, _ in self._places)
         operands += [Traced(np.empty(0)) if collector is None else collector for collector in collectors]
@@ -167,10 +167,7 @@ class RecordedCall:
         self._graph.replays, network.step = True, self._step
         none = [None] * len(losses)
         with self._weights_of_call():
-            network.train_step(
-                self._arrays, none, losses, [1.0] * len(losses), none, None, None, None, not self._state_is_new
-            )
-        self._state_is_new = False
+            network.train_step(self._arrays, none, losses, [1.0] * len(losses), none, keep_state=True)
         flat = network.gradients
         return [
             *(

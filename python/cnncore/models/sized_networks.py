@@ -207,12 +207,9 @@ class SizedNetworks:
         self.any.network.set_parameters(values)
 
     # --- what a network does ---------------------------------------------------------------------------------------
-    def forward(self, x: Sequence[np.ndarray], training: bool = False) -> list[Float32]:
+    def forward(self, x: Sequence[np.ndarray], training: bool = False, call: int | None = None) -> list[Float32]:
         """The outputs for arrays of uint8 or float32, one for each input."""
-        network = self._for(x)
-        if training:
-            network.step = self.step
-        return network.forward(x, training)
+        return self._for(x).forward(x, training, self.step if call is None else call)
 
     def train_step(
         self,
