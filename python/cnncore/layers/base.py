@@ -31,28 +31,25 @@ A layer owns its weights: they are made when they are first needed after ``build
 
 from __future__ import annotations
 
-import functools
-import inspect
 from collections.abc import Sequence
 from typing import Any
 
 from cnncore import _checks, _layer_registry, regularizers
 from cnncore._keras_names.errors import explain_missing_methods
 from cnncore._naming import unique_name
-from cnncore._random import next_seed
 from cnncore._registry import Registry
 from cnncore._structure import flatten, map_structure
 from cnncore.layers import custom, eager
 from cnncore.layers.activity import add_penalties
 from cnncore.layers.arguments import checked_name, declared_shape, unknown_argument
+from cnncore.layers.building import Buildable
 from cnncore.layers.connected import Connected
 from cnncore.layers.described import Described
-from cnncore.layers.loss_terms import add_loss
+from cnncore.layers.penalties import Penalized
 from cnncore.layers.protocols import Graph
 from cnncore.layers.tensor import KerasTensor, Node, is_symbolic
-from cnncore.layers.unknown_sizes import LARGE, for_any_size, weights_of_any_size
 from cnncore.layers.variable import Variable, WeightSpec
-from cnncore.layers.weights import Weighted, building_once, structure_changed, structure_version
+from cnncore.layers.weights import structure_changed, structure_version
 
 __all__ = ["Layer", "Shape", "WeightSpec", "registry", "structure_changed", "structure_version"]
 
@@ -61,7 +58,7 @@ Shape = tuple[Any, ...]  # the batch axis, None, then ints, or None for sizes th
 registry: Registry[Layer] = _layer_registry.registry
 
 
-class Layer(Described, Connected, Weighted):
+class Layer(Described, Connected, Penalized, Buildable):
     """Base class of all layers.
 
     Parameters
@@ -124,18 +121,6 @@ class Layer(Described, Connected, Weighted):
         self._eager: dict[Any, Any] = {}
 
     # --- what a subclass says -----------------------------------------------------------------------------------
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        """Return the output shape for an input shape, both with the batch axis (None) in front.
-
-        A ValueError says why the layer cannot take inputs of that shape. Subclasses need not
-        handle sizes that are not known (None), since the method is called with numbers in their place.
-        """
-        raise NotImplementedError(f"{type(self).__name__} must implement compute_output_shape(input_shape)")
-
-    def weight_specs(self, input_shape: Any) -> list[WeightSpec]:
-        """Describe the weights that the layer needs for an input shape, in the order in which its ops take them."""
-        return []
-
     def lower(self, graph: Graph, inputs: Sequence[int]) -> Any:
         """Add this layer's ops to ``graph``, and return the id of the output, or a list of ids."""
         raise NotImplementedError(f"{type(self).__name__} must implement lower(graph, inputs), or call(...)")
@@ -220,105 +205,9 @@ class Layer(Described, Connected, Weighted):
         return where["call"] < where["lower"]
 
     @property
-    def says_its_output_shape(self) -> bool:
-        """Whether the layer's class has ``compute_output_shape``."""
-        return type(self).compute_output_shape is not Layer.compute_output_shape
-
-    @property
     def eager_networks(self) -> dict[Any, Any]:
         """The networks that calls on arrays made. They are kept for later calls with arrays of the same shapes."""
         return self._eager
-
-    def add_loss(self, loss: Any, inputs: Any = None) -> None:
-        """Add a loss to that of the model, inside ``call``.
-
-        Parameters
-        ----------
-        loss : symbolic loss
-            Computed from the arguments of ``call`` with NumPy, :mod:`cnncore.backend` or :mod:`cnncore.ops`. It is
-            one number, a mean or sum over the batch, or one value for each sample, of which the mean is taken.
-        inputs : optional
-            Accepted for compatibility with Keras 2, and not used.
-
-        Raises
-        ------
-        ValueError
-            If it is called outside of ``call``, or with a loss that does not depend on symbolic tensors. Pass
-            ``regularizer=`` to ``add_weight`` for a penalty on a weight.
-        """
-        add_loss(type(self).__name__, loss)
-
-    @property
-    def losses(self) -> list[Any]:
-        """The present penalties on the trained weights of this layer and of layers inside it, one for each regularizer.
-
-        They are followed by the losses that ``add_loss`` added in the last call of this layer on arrays.
-
-        Examples
-        --------
-        >>> from cnncore.layers import Dense
-        >>> layer = Dense(1, kernel_initializer="ones", kernel_regularizer="l2")
-        >>> layer.build((None, 3))
-        >>> layer.losses
-        [0.03]
-        """
-        variables = self.trainable_variables if self.built else []
-        penalties = [item.spec.regularizer(item) for item in variables if item.spec.regularizer is not None]
-        return penalties if self._call_losses is None else penalties + self._call_losses()
-
-    _call_losses: Any = None  # what the last call on arrays added to the loss, if it added something
-
-    def note_losses_of_call(self, lowered: Any, arrays: list[Any]) -> None:
-        """Keep what :attr:`losses` needs of a call on arrays: the network, and the arrays, if it adds to the loss."""
-        if lowered.losses or self._call_losses is not None:
-            self._call_losses = functools.partial(lowered.each_added_loss, arrays) if lowered.losses else None
-
-    # --- building -------------------------------------------------------------------------------------------------
-    def build(self, input_shape: Any) -> None:
-        """Determine the shapes of the weights from an input shape. The first call of the layer does this, too."""
-        if not self.built:
-            self._specs += weights_of_any_size(self.weight_specs, input_shape, self.name)
-            self.built = True
-            self._write_given_weights()
-
-    def _write_given_weights(self) -> None:
-        given, self._given_weights = self._given_weights, None
-        if given is not None:
-            self.set_weights(given)
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if "build" in vars(cls) and cls.builds_once:
-            cls.build = building_once(cls.build)  # type: ignore[method-assign]
-        if "compute_output_shape" in vars(cls) and not cls.takes_unknown_sizes:
-            cls.compute_output_shape = for_any_size(cls.compute_output_shape)  # type: ignore[method-assign]
-
-    builds_once = True  # whether further calls of the ``build`` of a subclass do nothing
-    takes_unknown_sizes = False  # whether compute_output_shape handles sizes that are None itself
-    sizes_to_ask_with = LARGE  # if not, the numbers that take the place of None, see unknown_sizes.py
-
-    def ensure_built(self, input_shape: Any, *more: Any) -> None:
-        """Build the layer if it is not built yet. Otherwise check that its weights fit the input shape.
-
-        ``more`` are the shapes of further inputs, for a ``build`` that takes several.
-        """
-        if not self.built:
-            if self.seed_key is None:
-                self.seed_key = (next_seed(),)
-            if self.says_its_output_shape:
-                self.compute_output_shape(input_shape)  # raises an error for a wrong shape before anything is changed
-            takes_all = more and len(inspect.signature(self.build).parameters) > 1
-            self.build(input_shape, *(more if takes_all else ()))
-            self._write_given_weights()
-            return
-        wanted = weights_of_any_size(self.weight_specs, input_shape, self.name)
-        for held, spec in zip(self._specs, wanted, strict=False):
-            if held.shape != spec.shape:
-                raise ValueError(
-                    f'Layer "{self.name}" already has a {spec.name} of shape {held.shape}, but an input of shape '
-                    f"{input_shape} needs {spec.shape}. Make a new layer: "
-                    f"{type(self).__name__}.from_config(layer.get_config())"
-                )
 
     # --- what a user sees ---------------------------------------------------------------------------------------
     def __repr__(self) -> str:

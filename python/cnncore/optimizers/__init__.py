@@ -42,6 +42,7 @@ __all__ = [
     "RMSprop",
     "deserialize",
     "get",
+    "legacy",
     "newton",
     "schedules",
     "serialize",
