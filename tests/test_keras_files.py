@@ -378,16 +378,16 @@ class TestRefused:
             Sequential([Input(shape), made]).save(tmp_path / "m.keras")
         assert not (tmp_path / "m.keras").exists()
         x = Input((2,))
-        with pytest.raises(ValueError, match=r"numpy\.arctan of tensors has no counterpart"):
-            Model(x, cnncore.ops.arctan(x)).save(tmp_path / "m.keras")
+        with pytest.raises(ValueError, match=r"the function rint of tensors has no counterpart"):
+            Model(x, np.rint(x)).save(tmp_path / "m.keras")
 
     def test_what_we_have_not(self, tmp_path):
         keras.Sequential([keras.layers.Input((4, 4, 4, 1)), keras.layers.Conv3D(2, 2)]).save(tmp_path / "k.keras")
         with pytest.raises(ValueError, match="Unknown layer 'Conv3D'"):
             saving.load_model(tmp_path / "k.keras")
         x = keras.Input((4,))
-        keras.Model(x, keras.ops.erf(x)).save(tmp_path / "k.keras")
-        with pytest.raises(ValueError, match="Received: the operation Erf"):
+        keras.Model(x, keras.ops.polar(x, x)).save(tmp_path / "k.keras")
+        with pytest.raises(ValueError, match="Received: the operation Polar"):
             saving.load_model(tmp_path / "k.keras")
 
     def test_names_that_promise_another_format(self, tmp_path):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from cnncore import _checks, ops
 from cnncore._checks import Float32
 from cnncore._names import nearest
 from cnncore.differentiation import pullback
-from cnncore.differentiation.traced import FUNCTIONS, PLAIN, UFUNCS
+from cnncore.differentiation.traced import FUNCTIONS, PLAIN, UFUNCS, value_of
 from cnncore.layers.base import Layer, Shape, registry
 from cnncore.layers.call_record import hidden_calls
 from cnncore.layers.loss_terms import LossTerms, Term
@@ -21,8 +23,9 @@ from cnncore.layers.taped import TapedFunction
 from cnncore.layers.tensor import KerasTensor, NotTraceableError, register_operator
 from cnncore.layers.unknown_sizes import SMALL, filled
 from cnncore.layers.variable import Variable
+from cnncore.ops.operations import operation_of
 
-__all__ = ["ArrayFunction"]
+__all__ = ["ArrayFunction", "named_function", "operation_function"]
 
 
 def _getitem(x: Any, key: Any) -> Any:
@@ -36,6 +39,29 @@ _KNOWN = {function.__name__: function for function in (*UFUNCS, *FUNCTIONS, *PLA
 }
 
 
+@functools.cache
+def operation_function(name: str) -> Callable[..., Any] | None:
+    """Return the function ``"module.function"`` of ``cnncore.ops`` if it is an operation of Keras, and else None.
+
+    Examples
+    --------
+    >>> float(operation_function("numpy.max")([1.0, 3.0]))
+    3.0
+    """
+    module, _, function = name.partition(".")
+    operation = operation_of(function)
+    if operation is None or operation.module != module:
+        return None
+    place = getattr(ops, module, ops)
+    found: Callable[..., Any] = getattr(place if function in dir(place) else ops, function)
+    return found
+
+
+def named_function(name: str) -> Any:
+    """Return the function with the name that a layer's config has, or None."""
+    return operation_function(name) if "." in name else _KNOWN.get(name)
+
+
 @registry.register()
 class ArrayFunction(Layer):
     """Apply a NumPy function. Calling a NumPy function on symbolic tensors makes such a layer.
@@ -46,12 +72,16 @@ class ArrayFunction(Layer):
     Parameters
     ----------
     function : str
-        Name of the function in NumPy, or "getitem" for indexing.
+        Name of the function in NumPy, "getitem" for indexing, or "module.name" for a function of ``cnncore.ops`` that
+        Keras has, as "nn.top_k".
     arguments : list
-        The positional arguments of the function. ``{"tensor": i}`` stands for input number i. Slices, tuples and arrays
-        are described by dicts, too, so that a file can hold them.
+        The positional arguments of the function. ``{"tensor": i}`` stands for input number i; with a "dtype" it is
+        converted to whole numbers or truth values. Slices, tuples and arrays are described by dicts, too, so that a
+        file can hold them.
     keywords : dict
         The keyword arguments of the function, described in the same way.
+    result : int, optional
+        Which result of the function to return, if it has several.
     **kwargs
         ``name``, see :class:`Layer`.
 
@@ -73,24 +103,27 @@ class ArrayFunction(Layer):
         function: str,
         arguments: Sequence[Any],
         keywords: dict[str, Any],
+        result: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.used: list[Variable] = []  # the weights that {"weight": i} stands for
-        if function not in _KNOWN:
+        if named_function(str(function)) is None:
             raise ValueError(
                 f"[ArrayFunction] expected `function` to be a NumPy function that layers can use."
                 f"{nearest(str(function), _KNOWN)} Received: function={function!r}"
             )
         self.function = "divide" if function == "true_divide" else function
         self.arguments, self.keywords = list(arguments), dict(keywords)
+        self.result = None if result is None else _checks.integer(result, "result", "ArrayFunction", 0)
 
     def _apply(self, *arrays: Any, check: bool = False) -> Any:
         values = (list(arrays), self.used)
         arguments, keywords = (_filled(item, values) for item in (self.arguments, self.keywords))
         if check:
             check_result_size(self.function, arguments, keywords)
-        return _KNOWN[self.function](*arguments, **keywords)
+        found = named_function(self.function)(*arguments, **keywords)
+        return found if self.result is None else found[self.result]
 
     def recorded_with_numpy(self, inputs: Sequence[Any], training: bool) -> Any:
         """Call the function on arrays whose use is recorded."""
@@ -103,22 +136,22 @@ class ArrayFunction(Layer):
         if 2 * size > LARGEST:
             most = f"{LARGEST // 2:,}"
             raise NotTraceableError(
-                f"numpy.{self.function} expected at most {most} numbers for each sample. Received: {size:,}"
+                f"{_shown(self.function)} expected at most {most} numbers for each sample. Received: {size:,}"
             )
         for samples in (2, 3):  # comparing the two shows which axis is that of the batch
-            ones = [np.ones((samples, *shape[1:]), np.float32) for shape in shapes]
+            ones = [_example((samples, *shape[1:])) for shape in shapes]
             try:
                 with np.errstate(all="ignore"), hidden_calls():
                     results.append(np.shape(self._apply(*ones, check=True)))
             except (TypeError, ValueError, IndexError) as error:
-                raise NotTraceableError(f"numpy.{self.function} of symbolic tensors failed: {error}") from error
+                raise NotTraceableError(f"{_shown(self.function)} of symbolic tensors failed: {error}") from error
         return results
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
         results = self.result_shapes(input_shape if _is_list(input_shape) else [input_shape])
         if [shape[:1] for shape in results] != [(2,), (3,)] or results[0][1:] != results[1][1:]:
             raise NotTraceableError(
-                f"Expected the first axis of the result of numpy.{self.function} to be that of the batch. "
+                f"Expected the first axis of the result of {_shown(self.function)} to be that of the batch. "
                 f"Received: shapes {results[0]} for 2 samples and {results[1]} for 3."
             )
         return (None, *results[0][1:])
@@ -146,8 +179,23 @@ class ArrayFunction(Layer):
                 f'Layer "{self.name}" computes with weights of other layers ({names}), which a file cannot describe. '
                 "Write a layer that computes the same in its `call`, and save the model again."
             )
-        config = {"function": self.function, "arguments": self.arguments, "keywords": self.keywords}
+        config: dict[str, Any] = {"function": self.function, "arguments": self.arguments, "keywords": self.keywords}
+        if self.result is not None:
+            config["result"] = self.result
         return {**super().get_config(), **config}
+
+
+def _example(shape: tuple[int, ...]) -> Float32:
+    """An array of this shape that most functions accept: matrices have an inverse and are positive definite."""
+    example = np.ones(shape, np.float32)
+    if len(shape) > 2 and shape[-1] == shape[-2]:
+        example += np.eye(shape[-1], dtype=np.float32)
+    return example
+
+
+def _shown(function: str) -> str:
+    """The name of a function in messages."""
+    return f"cnncore.ops.{function}" if "." in function else f"numpy.{function}"
 
 
 def _is_list(shapes: Any) -> bool:
@@ -194,7 +242,7 @@ def _filled(item: Any, arrays: tuple[Sequence[Any], Sequence[Any]]) -> Any:
     if not isinstance(item, dict):
         return item
     if "tensor" in item:
-        return arrays[0][item["tensor"]]
+        return _as_type(arrays[0][item["tensor"]], item.get("dtype"))
     if "weight" in item:
         return arrays[1][item["weight"]]
     if "slice" in item:
@@ -209,6 +257,16 @@ def _filled(item: Any, arrays: tuple[Sequence[Any], Sequence[Any]]) -> Any:
             raise ValueError(f"expected an array of numbers. Received: dtype {dtype.name!r}")
         return np.asarray(item["array"], dtype)
     return {key: _filled(entry, arrays) for key, entry in item.items()}
+
+
+def _as_type(value: Any, dtype: Any) -> Any:
+    """The value as whole numbers or truth values, if ``dtype`` names such a type."""
+    if dtype is None:
+        return value
+    wanted = np.dtype(dtype)
+    if wanted.kind not in "biu":
+        raise ValueError(f"expected a type of whole numbers or truth values. Received: dtype {wanted.name!r}")
+    return np.asarray(value_of(value)).astype(wanted)
 
 
 def _of_tensors(function: Any, arguments: tuple[Sequence[Any], dict[str, Any]]) -> Any:

@@ -79,8 +79,8 @@ def activation(
 def _config(kind: str, options: dict[str, float | None]) -> dict[str, Any]:
     """Describe an activation as :func:`cnncore.activations.serialize` does."""
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
-    if "alpha" in given and kind in ("relu", "leaky_relu"):
-        given["negative_slope"] = given.pop("alpha")
+    if "alpha" in given and kind in _WORDS_FOR_ALPHA:
+        given[_WORDS_FOR_ALPHA[kind]] = given.pop("alpha")
     if kind == "gelu_tanh":
         return {"class_name": "gelu", "config": {"approximate": True}}
     return {"class_name": kind, "config": given}
@@ -168,6 +168,13 @@ def _parameters(
     return defaults["alpha"], defaults["max_value"], defaults["threshold"]
 
 
+# What the activation functions call their argument that is called alpha here.
+_WORDS_FOR_ALPHA = {
+    "relu": "negative_slope",
+    "leaky_relu": "negative_slope",
+    "squareplus": "b",
+    "threshold": "default_value",
+}
 _PARAMETERS = {
     "relu": ("alpha", "max_value", "threshold"),
     "leaky_relu": ("alpha", "max_value", "threshold"),

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from numpy.typing import DTypeLike
 
 from cnncore import _checks
 from cnncore.differentiation import Array, Traced
+from cnncore.ops.operations import operation_of
 
 __all__ = [
     "NUMPY_NAMES",
@@ -68,18 +70,47 @@ NUMPY_NAMES = (
 def numpy_function(name: str) -> Callable[..., Any]:
     """Return NumPy's function of that name, whose results a tape can watch (:class:`~cnncore.differentiation.Array`).
 
-    If it takes several axes, it also takes them as a list, as in Keras.
+    It takes arguments by Keras' names, too. If it takes several axes, it also takes them as a list, as in Keras.
     """
     function: Callable[..., Any] = getattr(np, name)
     takes_axes = name in _WITH_AXES
+    places = _places_of_words(name, function)
 
     @functools.wraps(function)
     def called(*args: Any, **kwargs: Any) -> Any:
+        if kwargs and not places.keys().isdisjoint(kwargs):
+            args, kwargs = _words_in_places(places, args, kwargs)
         if takes_axes:
             args, kwargs = _axes_as_tuple(args, kwargs)
         return _watchable(function(*args, **kwargs))
 
     return called
+
+
+def _places_of_words(name: str, function: Callable[..., Any]) -> dict[str, int]:
+    """For Keras' names of arguments that NumPy calls otherwise: their places among all arguments."""
+    operation = operation_of(name)
+    if operation is None:
+        return {}
+    try:
+        parameters = inspect.signature(function).parameters
+    except ValueError:  # some functions in C do not say what arguments they have
+        parameters = {}  # type: ignore[assignment]
+    known = {key for key, item in parameters.items() if item.kind is not item.POSITIONAL_ONLY}
+    if name == "pad":
+        known.add("constant_values")  # one of the words that NumPy's signature does not name
+    return {word: place for place, word in enumerate(operation.order) if word not in known}
+
+
+def _words_in_places(
+    places: dict[str, int], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Move arguments by Keras' names to their places. A word whose place is taken stays, for NumPy to refuse it."""
+    moved = {places[word]: word for word in kwargs if places.get(word, -1) >= len(args)}
+    values = [
+        kwargs[moved[place]] if place in moved else None for place in range(len(args), max(moved, default=-1) + 1)
+    ]
+    return (*args, *values), {word: value for word, value in kwargs.items() if word not in moved.values()}
 
 
 def _axes_as_tuple(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -140,17 +171,29 @@ def norm(
     Parameters
     ----------
     x : array_like
-    ord : {None, 2}
-        Other norms are not supported.
+    ord : {None, "fro", number}, default None
+        None, 2 and "fro" are the formula above. For vectors, that is an ``axis`` of one number, p stands for
+        sum(abs(x) ** p) ** (1 / p), infinity for the largest magnitude, minus infinity for the smallest one, and 0 for
+        the number of values that are not 0.
     axis : int or sequence of int, optional
         The axes that are summed; all by default.
     keepdims : bool, default False
         Whether to keep the summed axes, with length 1.
     """
-    if ord not in (None, 2):
-        raise ValueError(f"[norm] expected `ord` to be None or 2. Received: ord={ord!r}")
     axes = axis if axis is None or isinstance(axis, int) else tuple(axis)
-    return np.sqrt(np.sum(np.square(x), axis=axes, keepdims=keepdims))
+    if ord in (None, 2, "fro"):
+        return np.sqrt(np.sum(np.square(x), axis=axes, keepdims=keepdims))
+    if isinstance(ord, str) or not (isinstance(axes, int) or (axes is not None and len(axes) == 1)):
+        raise ValueError(
+            f"[norm] expected `ord` to be None, 2 or 'fro', or a number and `axis` a single axis. Received: "
+            f"ord={ord!r}, axis={axis!r}"
+        )
+    sizes = np.absolute(x)
+    if ord in (np.inf, -np.inf):
+        return (np.max if ord > 0 else np.min)(sizes, axis=axes, keepdims=keepdims)
+    if ord == 0:
+        return np.sum(np.not_equal(x, 0), axis=axes, keepdims=keepdims)
+    return np.power(np.sum(np.power(sizes, ord), axis=axes, keepdims=keepdims), 1.0 / ord)
 
 
 def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: DTypeLike | None = None) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 
 from cnncore import _checks
 from cnncore.differentiation import value_of
+from cnncore.ops.definition import op
 
 __all__ = ["is_tensor", "logsumexp", "split", "top_k", "unstack"]
 
@@ -96,6 +97,7 @@ def top_k(x: Any, k: int, sorted: bool = True) -> tuple[np.ndarray, np.ndarray]:
     return np.take_along_axis(values, places, axis=-1), places.astype(np.int32)
 
 
+@op
 def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Compute log(sum(exp(x))) without overflow, where the sum is along ``axis``, or over all values if it is None.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from .keras_operations import Operation, is_operation, operation_layer
+from .keras_operations import Operation, has_several_results, is_operation, operation_layer
 from .limits import printable
 
 __all__ = ["MODELS", "functional", "is_model"]
@@ -13,12 +13,17 @@ __all__ = ["MODELS", "functional", "is_model"]
 MODELS = ("Functional", "Model")  # what Keras calls a graph of layers
 
 
-class _Reference(NamedTuple):
-    """A tensor: output ``position`` of call ``number`` of a layer."""
-
+class _Place(NamedTuple):
     layer: str
     number: int
     position: int
+
+
+class _Reference(_Place):
+    """A tensor: output ``position`` of call ``number`` of a layer. ``dtype`` and ``rank`` are what it has in Keras."""
+
+    dtype = "float32"
+    rank = 4
 
 
 def is_model(entry: Mapping[str, Any]) -> bool:
@@ -57,6 +62,7 @@ def functional(config: Mapping[str, Any], describe: Callable[[Any], dict[str, An
                 args = args if rewrite is None else rewrite(args)
             calls[name, offset] = (args, {key: item for key, item in kwargs.items() if item is not None})
     outputs = _outputs(config.get("output_layers"), counts)
+    calls, outputs = _one_result_each(layers, calls, outputs)
     calls, outputs = _counted_here(calls, outputs, shared)
     ordered = _in_order(calls, numbers, counts)
     return {
@@ -81,23 +87,56 @@ def _nodes(name: Any, nodes: Any) -> list[Any]:
     return nodes
 
 
+def _one_result_each(layers: list[dict[str, Any]], calls: dict[Any, Any], outputs: Any) -> tuple[dict[Any, Any], Any]:
+    """The same calls and outputs, with a layer of its own for each result of an operation that has several."""
+    used: dict[str, set[int]] = {}
+    for item in _tensors_in([list(calls.values()), outputs]):
+        used.setdefault(item.layer, set()).add(item.position)
+    several: dict[str, dict[int, str]] = {}  # for each operation: the names of the layers of its results
+    for layer in list(layers):
+        name = layer["config"].get("name")
+        if layer["class_name"] != "ArrayFunction" or not has_several_results(layer["config"]["function"]):
+            continue
+        positions = sorted(used.get(name, {0}))
+        several[name] = {place: name if place == positions[0] else f"{name}_result_{place}" for place in positions}
+        layers.remove(layer)
+        for place, own in several[name].items():
+            layers.append({"class_name": "ArrayFunction", "config": {**layer["config"], "name": own, "result": place}})
+
+    def of_one(reference: _Reference) -> _Reference:
+        if reference.layer not in several:
+            return reference
+        return reference._replace(layer=several[reference.layer][reference.position], position=0)
+
+    made = {}
+    for (name, number), arguments in calls.items():
+        for own in several.get(name, {0: name}).values():
+            made[own, number] = _mapped(arguments, of_one)
+    return made, _mapped(outputs, of_one)
+
+
+def _mapped(structure: Any, function: Callable[[_Reference], _Reference]) -> Any:
+    """The structure with ``function`` applied to each tensor in it."""
+    if isinstance(structure, _Reference):
+        return function(structure)
+    if isinstance(structure, Mapping):
+        return {key: _mapped(value, function) for key, value in structure.items()}
+    if isinstance(structure, (list, tuple)):
+        return type(structure)(_mapped(value, function) for value in structure)
+    return structure
+
+
 def _counted_here(calls: dict[Any, Any], outputs: Any, shared: set[str]) -> tuple[dict[Any, Any], Any]:
     """The same calls and outputs, with the calls of ``shared`` layers counted from zero in this model alone."""
     lowest: dict[str, int] = {}
     for item in _tensors_in([list(calls.values()), outputs]):
         lowest[item.layer] = min(item.number, lowest.get(item.layer, item.number))
 
-    def counted(structure: Any) -> Any:
-        if isinstance(structure, _Reference):
-            first = lowest[structure.layer] if structure.layer in shared else 0
-            return structure._replace(number=structure.number - first)
-        if isinstance(structure, Mapping):
-            return {key: counted(value) for key, value in structure.items()}
-        return [counted(value) for value in structure] if isinstance(structure, list) else structure
+    def counted(reference: _Reference) -> _Reference:
+        first = lowest[reference.layer] if reference.layer in shared else 0
+        return reference._replace(number=reference.number - first)
 
-    if not shared:
-        return calls, outputs
-    return {key: (counted(args), counted(kwargs)) for key, (args, kwargs) in calls.items()}, counted(outputs)
+    return (_mapped(calls, counted), _mapped(outputs, counted)) if shared else (calls, outputs)
 
 
 def _in_order(calls: dict[Any, Any], numbers: dict[_Reference, int], counts: Mapping[str, int]) -> list[dict[str, Any]]:
@@ -148,8 +187,14 @@ def _tensors_in(structure: Any) -> list[_Reference]:
 def _references(structure: Any) -> Any:
     if isinstance(structure, Mapping):
         if structure.get("class_name") == "__keras_tensor__":
-            config = structure.get("config")
-            return _reference(config.get("keras_history") if isinstance(config, Mapping) else None)
+            given = structure.get("config")
+            config = given if isinstance(given, Mapping) else {}
+            found = _reference(config.get("keras_history"))
+            if isinstance(config.get("dtype"), str):
+                found.dtype = config["dtype"]
+            if isinstance(config.get("shape"), list):
+                found.rank = len(config["shape"])
+            return found
         return {key: _references(value) for key, value in structure.items()}
     return [_references(value) for value in structure] if isinstance(structure, list) else structure
 

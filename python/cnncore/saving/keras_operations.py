@@ -1,47 +1,21 @@
 """Operations between tensors, which Keras writes into a graph without a layer: ``ops.mean(x)``, ``x[:, 1:]``.
 
 Activations and pools of ``keras.ops.nn`` become layers of this package. Other operations become the layer
-:class:`cnncore.layers.array_function.ArrayFunction`.
+:class:`cnncore.layers.array_function.ArrayFunction`. :mod:`.keras_operations_write` is the way back.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from cnncore.layers.array_function import operation_function
+from cnncore.ops.operations import OPERATIONS, KerasOperation, operation_of
+
 from .limits import printable
 
-__all__ = ["Operation", "is_operation", "operation_entry", "operation_layer"]
-
-NUMPY = "keras.src.ops.numpy"
-
-# For each class of Keras: the name of NumPy's function, and the entries of Keras' config in the order of its arguments.
-_FUNCTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
-    **{kind: (kind.lower(), ("axis", "keepdims")) for kind in ("Mean", "Sum", "Max", "Min", "Prod", "Var", "Std")},
-    **{kind: (kind.lower(), ("axis",)) for kind in ("Squeeze", "Concatenate", "Stack", "Flip", "Argmax", "Argmin")},
-    **{kind: (kind.lower(), ()) for kind in ("Square", "Sqrt", "Exp", "Log", "Absolute", "Tanh", "Sin", "Cos", "Sign")},
-    **{kind: (kind.lower(), ()) for kind in ("Floor", "Ceil", "Log1p", "Expm1", "Power", "Maximum", "Minimum")},
-    **{kind: (kind.lower(), ()) for kind in ("Matmul", "Where", "Greater", "Less", "Add", "Subtract", "Multiply")},
-    "Divide": ("divide", ()),
-    "TrueDivide": ("divide", ()),
-    "Negative": ("negative", ()),
-    "GreaterEqual": ("greater_equal", ()),
-    "LessEqual": ("less_equal", ()),
-    "Reshape": ("reshape", ("newshape",)),
-    "Transpose": ("transpose", ("axes",)),
-    "ExpandDims": ("expand_dims", ("axis",)),
-    "Clip": ("clip", ("x_min", "x_max")),
-    "Pad": ("pad", ("pad_width", "mode")),
-    "Tile": ("tile", ("repeats",)),
-    "Repeat": ("repeat", ("repeats", "axis")),
-    "Roll": ("roll", ("shift", "axis")),
-    "Swapaxes": ("swapaxes", ("axis1", "axis2")),
-    "Moveaxis": ("moveaxis", ("source", "destination")),
-    "GetItem": ("getitem", ()),
-}
-_KINDS = {function: kind for kind, (function, _) in _FUNCTIONS.items()} | {"divide": "TrueDivide"}
-# The names of arguments in NumPy, by their names in Keras' config.
-_NUMPY_WORDS = {"newshape": "shape", "x_min": "a_min", "x_max": "a_max", "repeats": "reps"}
+__all__ = ["Operation", "has_several_results", "is_operation", "operation_layer"]
 
 # Operations of one tensor that become the layer Activation, with the names of the activations.
 _ACTIVATIONS = {
@@ -51,7 +25,6 @@ _ACTIVATIONS = {
 }
 _WINDOWS = ("pool_size", "strides", "padding", "data_format")
 _RESIZING = ("interpolation", "crop_to_aspect_ratio", "pad_to_aspect_ratio", "data_format")
-_KNOWN = {*_FUNCTIONS, *_ACTIVATIONS, "MaxPool", "AveragePool", "Resize", "Cast", "Softmax", "LeakyRelu"}
 
 
 class Operation(NamedTuple):
@@ -66,10 +39,16 @@ def is_operation(entry: Mapping[str, Any]) -> bool:
     if "module" in entry:
         return str(entry["module"]).startswith("keras.src.ops.")
     kind, config = entry.get("class_name"), entry.get("config")
-    return kind in _KNOWN and isinstance(config, Mapping) and "trainable" not in config
+    return (kind in OPERATIONS or kind == "GetItem") and isinstance(config, Mapping) and "trainable" not in config
 
 
-# --- reading ----------------------------------------------------------------------------------------------------------
+def has_several_results(function: str) -> bool:
+    """Whether a function of ArrayFunction returns several arrays, of which a layer returns one."""
+    module, _, name = function.rpartition(".")
+    operation = operation_of(name)
+    return operation is not None and operation.module == module and operation.several
+
+
 def operation_layer(
     entry: Mapping[str, Any], args: Sequence[Any], kwargs: Mapping[str, Any], tensor: type
 ) -> Operation:
@@ -90,48 +69,73 @@ def operation_layer(
         For an operation that this package does not have.
     """
     kind, config = str(entry.get("class_name")), entry["config"]
-    name = config.get("name")
+    name = entry.get("name", config.get("name"))
     operands = list(args[0]) if len(args) == 1 and isinstance(args[0], list) else list(args)
-    tensors = [item for item in operands if isinstance(item, tensor)]
-    if not tensors:
-        raise ValueError(f"expected {kind} to have tensors as operands")
-    simple = _arithmetic(kind, name, operands, tensor)
-    if simple is not None:
-        return simple
-    if len(operands) == 1:
-        layer = _layer_of(kind, config)
+    if not kwargs and any(isinstance(item, tensor) for item in operands):
+        simple = _arithmetic(kind, name, operands, tensor)
+        if simple is not None:
+            return simple
+        layer = _layer_of(kind, config, operands[0].rank) if len(operands) == 1 else None
         if layer is not None:
             return Operation({"class_name": layer[0], "config": {**layer[1], "name": name}})
-    if kind not in _FUNCTIONS:
+    operation = OPERATIONS.get(kind)
+    if operation is None and kind != "GetItem":
         raise ValueError(
-            "expected layers, operators between tensors, and those functions of keras.ops that NumPy has too, or that "
-            f"are activations, poolings or Resize. Received: the operation {printable(kind)}"
+            "expected layers, operators between tensors, and functions of keras.ops that compute tensors from tensors "
+            f"and that cnncore.ops has, too. Received: the operation {printable(kind)}"
         )
-    function, parameters = _FUNCTIONS[kind]
     order: list[Any] = []
-    described = [_argument(item, order, tensor, inside=kind == "GetItem") for item in operands]
-    keywords: dict[str, Any] = {}
-    for key in parameters:
-        value = config.get(key)
-        if value is not None or key == "x_min":
-            word = _NUMPY_WORDS.get(key, key) if function != "repeat" else key
-            keywords[word] = {"tuple": list(value)} if isinstance(value, list) else value
-    if kwargs.get("constant_values") is not None:
-        keywords["constant_values"] = kwargs["constant_values"]
-    if function in ("concatenate", "stack"):
-        described = [described]
-    if function in ("reshape", "clip", "tile"):  # their names differ between versions of NumPy
-        described += [keywords.pop(word) for word in list(keywords)]
+    args, kwargs = _in_order(operation, args, kwargs)
+    described = [_argument(item, order, tensor, inside=operation is None) for item in args]
+    words = {key: value for key, value in config.items() if key != "name" and value is not None}
+    words = _accepted(operation, words) if operation is not None else {}
+    keywords = {key: _setting(value) for key, value in words.items()}
+    keywords |= {key: _argument(item, order, tensor) for key, item in kwargs.items() if item is not None}
+    if not order:
+        raise ValueError(f"expected {kind} to have tensors as operands")
+    function = "getitem" if operation is None else f"{operation.module}.{operation.function}"
+    if kind == "Einsum":
+        described.insert(0, keywords.pop("subscripts"))
     arguments = {"function": function, "arguments": described, "keywords": keywords, "name": name}
     return Operation({"class_name": "ArrayFunction", "config": arguments}, lambda _: [order if order[1:] else order[0]])
 
 
-def _argument(item: Any, order: list[Any], tensor: type, inside: bool = False) -> Any:
+def _in_order(
+    operation: KerasOperation | None, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> tuple[Sequence[Any], Mapping[str, Any]]:
+    """The arguments of a call, by name from the first one on that has another place in the function."""
+    if operation is None or operation.call[0].startswith("*"):
+        return args, kwargs
+    count = next(
+        (i for i, pair in enumerate(zip(operation.call, operation.order, strict=False)) if pair[0] != pair[1]),
+        len(args),
+    )
+    return args[:count], {**dict(zip(operation.call[count:], args[count:], strict=False)), **kwargs}
+
+
+def _accepted(operation: KerasOperation, words: dict[str, Any]) -> dict[str, Any]:
+    """The settings without those of Keras that the function here does not have, and that are off."""
+    function = operation_function(f"{operation.module}.{operation.function}")
+    if operation.module == "numpy" or function is None:
+        return {key: value for key, value in words.items() if key != "sparse" or value}
+    known = inspect.signature(function).parameters
+    return {key: value for key, value in words.items() if key in known or value not in (False, "channels_last")}
+
+
+def _setting(value: Any) -> Any:
+    """An argument from the config: lists are tuples in the call of the function."""
+    if isinstance(value, Mapping):
+        return _argument(value, [], tuple)
+    return {"tuple": [_setting(item) for item in value]} if isinstance(value, list) else value
+
+
+def _argument(item: Any, order: list[Any], tensor: type[Any], inside: bool = False) -> Any:
     """An argument as ArrayFunction describes it; tensors are appended to ``order``."""
     if isinstance(item, tensor):
         if item not in order:
             order.append(item)
-        return {"tensor": order.index(item)}
+        place = {"tensor": order.index(item)}
+        return place if item.dtype.startswith(("float", "bfloat")) else {**place, "dtype": item.dtype}
     if isinstance(item, list):
         entries = [_argument(entry, order, tensor, inside) for entry in item]
         return {"tuple": entries} if inside else entries
@@ -180,7 +184,7 @@ def _arithmetic(kind: str, name: Any, operands: list[Any], tensor: type) -> Oper
     )
 
 
-def _layer_of(kind: str, config: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
+def _layer_of(kind: str, config: Mapping[str, Any], rank: int) -> tuple[str, dict[str, Any]] | None:
     """The layer, and its arguments, for an operation of ``keras.ops.nn`` or ``keras.ops.image``."""
     if kind == "Gelu" and config.get("approximate", True):
         return "Activation", {"activation": {"class_name": "gelu", "config": {"approximate": True}}}
@@ -195,9 +199,9 @@ def _layer_of(kind: str, config: Mapping[str, Any]) -> tuple[str, dict[str, Any]
     if kind == "LeakyRelu":
         return "LeakyReLU", {"negative_slope": config.get("negative_slope", 0.2)}
     if kind in ("MaxPool", "AveragePool"):
-        layer = "MaxPooling2D" if kind == "MaxPool" else "AveragePooling2D"
+        layer = f"{kind.removesuffix('Pool')}Pooling{rank - 2}D"
         return layer, {key: config[key] for key in _WINDOWS if config.get(key) is not None}
-    if kind == "Resize" and not config.get("antialias"):
+    if kind == "Resize" and rank == 4 and not config.get("antialias"):
         size = config.get("size")
         if isinstance(size, list) and len(size) == 2:
             rest = {key: config[key] for key in _RESIZING if config.get(key)}
@@ -205,73 +209,3 @@ def _layer_of(kind: str, config: Mapping[str, Any]) -> tuple[str, dict[str, Any]
     if kind in ("Cast", "StopGradient") and str(config.get("dtype", "float32")) == "float32":
         return ("Activation", {"activation": "linear"}) if kind == "Cast" else None
     return None
-
-
-# --- writing ----------------------------------------------------------------------------------------------------------
-def operation_entry(layer: Any, kind: str) -> tuple[str, dict[str, Any], Callable[[list[Any]], list[Any]]] | None:
-    """For a layer that is an operation in Keras: the class and config of the operation, and a function that turns the
-    arguments of the layer's call into those of the operation. None if the layer is a layer in Keras, too.
-
-    Raises
-    ------
-    ValueError
-        If Keras has no such operation.
-    """
-    if kind == "Divide":
-        return "TrueDivide", {"name": layer.name}, lambda args: list(args[0])
-    if kind == "Reciprocal":
-        return "TrueDivide", {"name": layer.name}, lambda args: [layer.numerator, *args]
-    if kind != "ArrayFunction":
-        return None
-    config = layer.get_config()
-    name = _KINDS.get(config["function"])
-    if name is None or config.get("column"):
-        raise ValueError(
-            f'layer "{layer.name}": numpy.{config["function"]} of tensors has no counterpart in Keras\' files; a name '
-            "that ends in .safetensors saves any model."
-        )
-    parameters = _FUNCTIONS[name][1]
-    arguments = list(config["arguments"])
-    count = 1 if parameters else len(arguments)
-    settings = dict(zip(parameters, arguments[count:], strict=False))
-    words = {_NUMPY_WORDS.get(key, key): key for key in parameters} | {key: key for key in parameters}
-    words |= {"newshape": "newshape", "min": "x_min", "max": "x_max"} if name in ("Reshape", "Clip") else {}
-    kwargs = dict(config["keywords"])
-    for word, value in kwargs.items():
-        if word not in words:
-            raise ValueError(f'layer "{layer.name}": Keras\' {name} has no argument {word!r}.')
-        settings[words[word]] = value
-    if name == "Pad":
-        settings.setdefault("mode", "constant")
-    plain = {key: _untupled(value) for key, value in settings.items()}
-
-    def called(args: list[Any]) -> list[Any]:
-        tensors = list(args[0]) if isinstance(args[0], (list, tuple)) else [args[0]]
-        return [_keras_argument(item, tensors) for item in arguments[:count]]
-
-    return name, {"name": layer.name, **plain}, called
-
-
-def _untupled(value: Any) -> Any:
-    if isinstance(value, dict) and "tuple" in value:
-        return [_untupled(item) for item in value["tuple"]]
-    return [_untupled(item) for item in value] if isinstance(value, list) else value
-
-
-def _keras_argument(item: Any, tensors: Sequence[Any]) -> Any:
-    if isinstance(item, list):
-        return [_keras_argument(entry, tensors) for entry in item]
-    if not isinstance(item, dict):
-        return item
-    if "tensor" in item:
-        return tensors[item["tensor"]]
-    if "tuple" in item:
-        return [_keras_argument(entry, tensors) for entry in item["tuple"]]
-    if "slice" in item:
-        start, stop, step = item["slice"]
-        return {"class_name": "__slice__", "config": {"start": start, "stop": stop, "step": step}}
-    if "ellipsis" in item:
-        return {"class_name": "__ellipsis__", "config": {}}
-    if "array" in item:
-        return {"class_name": "__numpy__", "config": {"value": item["array"], "dtype": item["dtype"]}}
-    return item

@@ -12,7 +12,7 @@ from cnncore.layers.tensor import KerasTensor
 from .keras_compile import compile_config
 from .keras_names import ACTIVATION_LAYERS, KINDS, NOT_ACCEPTED, OWN_ARGUMENTS, WRAPPED
 from .keras_objects import REGISTRIES, serialized
-from .keras_operations import NUMPY, operation_entry
+from .keras_operations_write import Typed, operation_entry
 
 __all__ = ["keras_description", "layer_description"]
 
@@ -119,10 +119,10 @@ class _Writer:
             if node.training is not None:
                 kwargs["training"] = node.training
             operation = operation_entry(layer, type(layer).__name__)
-            given = list(node.args) if operation is None else operation[2](list(node.args))
+            given = list(node.args) if operation is None else operation.called(list(node.args))
             args = _arguments(given, places)
             nodes[layer.name].append({"args": args, "kwargs": _arguments(kwargs, places)})
-            for position, tensor in enumerate(node.output_list):
+            for position, tensor in enumerate(node.output_list, 0 if operation is None else operation.output):
                 places[id(tensor)] = [layer.name, number, position]
         return {
             "name": model.name,
@@ -144,7 +144,7 @@ def _count(model: Any, counts: dict[int, int]) -> None:
 def _plain(layer: Any, kind: str) -> dict[str, Any]:
     operation = operation_entry(layer, kind)
     if operation is not None:
-        return _described(NUMPY, operation[0], operation[1], layer)
+        return _described(operation.module, operation.kind, operation.config, layer)
     if kind == "Lambda":
         return _described("keras.layers", kind, _function_config(layer), layer)
     config = dict(layer.get_config())
@@ -179,7 +179,7 @@ def _described(
     entry: dict[str, Any] = {"module": module, "class_name": kind, "config": config, "registered_name": registered}
     if kind == "Functional":
         entry["registered_name"] = "Functional"
-    if layer.nodes and kind not in ("InputLayer", "Functional") and module != NUMPY:
+    if layer.nodes and kind not in ("InputLayer", "Functional") and not module.startswith("keras.src.ops"):
         entry["build_config"] = _build_config(layer)
     elif registered is not None and hasattr(type(layer), "named_weights") and layer.built:
         entry["build_config"] = {"input_shape": _lists(map_structure(_shape, layer.graph.inputs))}
@@ -254,9 +254,13 @@ def _listed(structure: Any) -> Any:
 
 def _arguments(structure: Any, places: Mapping[int, list[Any]]) -> Any:
     def described(leaf: Any) -> Any:
-        if not isinstance(leaf, KerasTensor):
+        if isinstance(leaf, Typed):
+            leaf, dtype = leaf.tensor, leaf.dtype
+        elif isinstance(leaf, KerasTensor):
+            dtype = leaf.dtype
+        else:
             return leaf
-        config = {"shape": _shape(leaf), "dtype": leaf.dtype, "keras_history": places[id(leaf)]}
+        config = {"shape": _shape(leaf), "dtype": dtype, "keras_history": places[id(leaf)]}
         return {"class_name": "__keras_tensor__", "config": config}
 
     return map_structure(described, structure)
