@@ -1,5 +1,5 @@
-"""Calls of layers and models with ``training=True`` outside ``fit``, with a tape and without one: what is random is drawn
-anew, and moving statistics follow the batch.
+"""Calls with ``training=True`` outside ``fit``, with a tape and without one: what is random is drawn anew, and moving
+statistics follow the batch.
 """
 
 import numpy as np

@@ -1,6 +1,7 @@
 """No module of the package imports, at once or later or only for annotations, one that imports it."""
 
 import ast
+import functools
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import cnncore
 ROOT = Path(cnncore.__file__).parent
 
 
+@functools.cache
 def modules():
     """Name -> syntax tree of each module."""
     found = {}

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnncore.layers import Rescaling
+
 from .names import DATASETS
 
 __all__ = [
@@ -82,7 +84,7 @@ def expected_range(model: Any) -> tuple[float, float] | None:
         return entry["range"][0], entry["range"][1]
     for layer in model.layers:
         scale = getattr(layer, "scale", None)
-        if type(layer).__name__ == "Rescaling" and isinstance(scale, (int, float)) and 0 < scale <= 1 / 32:
+        if isinstance(layer, Rescaling) and isinstance(scale, (int, float)) and 0 < scale <= 1 / 32:
             return 0.0, 1 / scale
     return None
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cnncore.layers.input_layer import InputLayer
 from cnncore.losses import check_output
 from cnncore.models.signature import Output
 
@@ -29,7 +30,7 @@ def advise_on_inputs(
     """Warn about floats from 0 to 1 if the model itself divides pixels by 255."""
     if len(arrays) != 1 or arrays[0].dtype == np.uint8 or "range" in given:
         return
-    first = next((layer for layer in layers if type(layer).__name__ != "InputLayer"), None)
+    first = next((layer for layer in layers if not isinstance(layer, InputLayer)), None)
     scale = getattr(first, "scale", None)
     if first is None or not isinstance(scale, (int, float)) or not 0 < abs(scale) <= 1 / 32:
         return

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from cnncore import _core
     from cnncore.layers.lowering import Lowered
+from cnncore.layers.input_layer import InputLayer
 
 __all__ = ["Networked"]
 
@@ -287,7 +288,7 @@ def _augmenting(layer: Any) -> list[Any]:
     if hasattr(type(layer), "augment"):
         return [layer]
     inner: list[Any] = getattr(layer, "sublayers", list)() if isinstance(layer, Networked) else []
-    chains = [_augmenting(item) for item in inner if type(item).__name__ != "InputLayer"]
+    chains = [_augmenting(item) for item in inner if not isinstance(item, InputLayer)]
     return [item for chain in chains for item in chain] if all(chains) else []
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from cnncore import _checks
 from cnncore.layers.base import structure_version
+from cnncore.layers.input_layer import InputLayer
 from cnncore.layers.unknown_sizes import is_known
 from cnncore.models.advice import advise_on_inputs, value_range
 from cnncore.models.augmenter import make_augmenter
@@ -57,7 +58,7 @@ class Preparation(Compiled):
         function = self._used_function
         inputs = [tuple(tensor.shape[1:]) for tensor in function.input_list]
         names = list(self.input_names)
-        first = next((layer.name for layer in self.layers if type(layer).__name__ != "InputLayer"), names[0])
+        first = next((layer.name for layer in self.layers if not isinstance(layer, InputLayer)), names[0])
         if with_targets:
             outputs: list[Output] = self._described_outputs()
         else:

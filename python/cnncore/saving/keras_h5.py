@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 from cnncore.layers.base import registry
+from cnncore.layers.scaling import Normalization
 
 from .atomic import write_atomically
 from .format import parse_json
@@ -153,7 +154,7 @@ def _stored_in(layer: Any) -> list[Stored]:
     trained: list[Stored] = []
     others: list[Stored] = []
     for owner in {id(item.layer): item.layer for item in layer.variables}.values():
-        if type(owner).__name__ == "Normalization":
+        if isinstance(owner, Normalization):
             others += stored_weights(owner)
             continue
         own = [item for item in owner.variables if item.layer is owner]

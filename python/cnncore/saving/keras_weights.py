@@ -11,6 +11,7 @@ import numpy as np
 
 from cnncore._registry import snake_case
 from cnncore._structure import flatten
+from cnncore.layers.scaling import Normalization
 from cnncore.layers.variable import write_together
 
 from .h5 import Array, array_at, group_at, h5_bytes, open_h5
@@ -53,7 +54,7 @@ def write_all(found: list[tuple[Stored, Array]]) -> None:
 
 def stored_weights(layer: Any) -> list[Stored]:
     """The arrays that Keras stores for a layer, without those of layers inside it, in Keras' order."""
-    if type(layer).__name__ == "Normalization":
+    if isinstance(layer, Normalization):
         return _statistics(layer)
     return [
         Stored(variable.path, tuple(variable.shape), variable.numpy, variable.write, variable)
