@@ -4,7 +4,9 @@
 they are asked for float32. Tests marked ``names_precision`` are skipped then.
 """
 
+import os
 import signal
+import warnings
 
 import numpy as np
 import pytest
@@ -100,3 +102,13 @@ def make_model():
         return model
 
     return make
+
+
+@pytest.fixture(scope="session")
+def keras_image():
+    """Keras' own module for changing images."""
+    os.environ.setdefault("KERAS_BACKEND", "torch")
+    pytest.importorskip("scipy")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return pytest.importorskip("keras.src.legacy.preprocessing.image")
