@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import cnncore
-from cnncore import Input, Model, layers
+from cnncore import Input, Model, layers, ops
 
 X = np.random.default_rng(0).normal(3.0, 2.0, (6, 40)).astype(np.float32)
 
@@ -63,3 +63,108 @@ def test_a_frozen_layer_keeps_its_statistics():
     layer.trainable = False
     layer(X + 1, training=True)
     np.testing.assert_array_equal(layer.moving_mean.numpy(), before)
+
+
+class Quantizer(layers.Layer):
+    """It adds to the loss, as a layer of a vector-quantized autoencoder does."""
+
+    def call(self, x):
+        self.add_loss(0.5 * ops.mean(ops.square(x)))
+        return x * 2.0
+
+
+def test_losses_of_a_call_are_part_of_what_a_tape_records():
+    x = Input((4,))
+    dense = layers.Dense(3, activity_regularizer=cnncore.regularizers.L1L2(0.1, 0.2), kernel_regularizer="l2")
+    model = Model(x, Quantizer()(dense(x)))
+    x = X[:, :4]
+    model(x)
+    y, kernel = np.asarray(dense(x)), np.asarray(dense.kernel)
+    activity = (0.1 * np.abs(y).sum() + 0.2 * (y * y).sum()) / len(y)
+    expected = [0.01 * (kernel**2).sum(), activity, 0.5 * (y * y).mean()]
+    np.testing.assert_allclose(model.losses, expected, rtol=1e-5)
+    for _ in range(2):
+        with cnncore.GradientTape() as tape:
+            model(x, training=True)
+            loss = sum(model.losses)
+        np.testing.assert_allclose(float(loss), sum(expected), rtol=1e-5)
+        of_y = (0.1 * np.sign(y) + 0.4 * y) / len(y) + y / y.size
+        gradient = tape.gradient(loss, dense.kernel)
+        np.testing.assert_allclose(gradient, x.T @ of_y + 0.02 * kernel, rtol=1e-4, atol=1e-5)
+
+
+def test_penalties_of_weights_that_are_functions_are_counted_once_on_a_tape():
+    layer = layers.Dense(1, kernel_regularizer=lambda w: 0.5 * ops.sum(ops.abs(w)), kernel_initializer="ones")
+    model = whole(layer)
+    with cnncore.GradientTape() as tape:
+        model(X, training=True)
+        (loss,) = model.losses
+    np.testing.assert_allclose(tape.gradient(loss, layer.kernel), 0.5)
+    assert float(loss) == 20
+
+
+class HeadsByHand(layers.Layer):
+    """Attention as many scripts write it: the batch is not the first axis of the queries, keys and values together."""
+
+    def __init__(self, size, heads):
+        super().__init__()
+        self.heads, self.qkv, self.dropout = heads, layers.Dense(3 * size, use_bias=False), layers.Dropout(0.0)
+
+    def call(self, x):
+        _, steps, size = x.shape
+        qkv = ops.reshape(self.qkv(x), (-1, steps, 3, self.heads, size // self.heads))
+        qkv = ops.transpose(qkv, (2, 0, 3, 1, 4))
+        q, k, v = qkv[0], qkv[1], qkv[2]
+        weights = ops.softmax(q @ ops.transpose(k, (0, 1, 3, 2)), axis=-1)
+        return ops.reshape(ops.transpose(self.dropout(weights) @ v, (0, 2, 1, 3)), (-1, steps, size))
+
+
+def test_a_layer_may_move_the_axis_of_the_batch():
+    layer = HeadsByHand(8, 2)
+    model = whole(layer, (5, 8))
+    model.compile("sgd", "mse")
+    x, y = X[:, :40].reshape(6, 5, 8) / 4, X.reshape(6, 5, 8)[::-1] / 4
+    q, k, v = np.moveaxis((x @ np.asarray(layer.qkv.kernel)).reshape(6, 5, 3, 2, 4), 2, 0).transpose(0, 1, 3, 2, 4)
+    weights = ops.softmax(q @ k.transpose(0, 1, 3, 2), axis=-1)
+    expected = (weights @ v).transpose(0, 2, 1, 3).reshape(6, 5, 8)
+    np.testing.assert_allclose(model.predict(x), expected, rtol=1e-4, atol=1e-5)
+    history = model.fit(x, y, epochs=3, verbose=0).history["loss"]
+    assert history[2] < history[1] < history[0]
+
+
+@pytest.mark.parametrize(
+    "name", ["network", "graph", "lock", "input_shape", "output_shape", "optimizer", "loss", "seed"]
+)
+def test_a_subclass_may_have_attributes_of_any_name(name, tmp_path):
+    class Own(Model):
+        def __init__(self):
+            super().__init__()
+            setattr(self, name, "mine")
+            self.dense = layers.Dense(2)
+            assert getattr(self, name) == "mine"
+
+        def call(self, x):
+            return self.dense(x)
+
+    model = Own()
+    model.compile("adam", "mse")
+    assert model.fit(X, X[:, :2], verbose=0).history["loss"]
+    assert (getattr(model, name) == "mine") == (name not in ("optimizer", "loss"))
+    model.save_weights(tmp_path / "w.safetensors")
+    model.load_weights(tmp_path / "w.safetensors")
+    model.summary(print_fn=lambda line: None)
+
+
+def test_a_network_of_a_subclass_is_one_of_its_layers():
+    class Own(Model):
+        def __init__(self):
+            super().__init__()
+            self.network = cnncore.Sequential([layers.Dense(3), layers.Dense(2)])
+
+        def call(self, x):
+            return self.network(x)
+
+    model = Own()
+    model(X)
+    assert len(model.trainable_weights) == 4
+    assert model.network.layers[0].units == 3

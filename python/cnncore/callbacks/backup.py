@@ -115,7 +115,7 @@ class BackupAndRestore(Callback):
             arrays[f"optimizer/{name}"] = np.asarray(vector)
         settings = {
             "position": position,
-            "network_step": model.network.step,
+            "network_step": model.core_network.step,
             "learning_rate": _constant_rate(model.optimizer),
             "callbacks": _pack(get_states(self.companions), arrays),
         }
@@ -156,7 +156,7 @@ class BackupAndRestore(Callback):
             raise ValueError(
                 f"[BackupAndRestore] expected {self.backup_dir} to be the backup of this model. {error}"
             ) from error
-        model.network.step = settings["network_step"]
+        model.core_network.step = settings["network_step"]
         if settings["learning_rate"] is not None:
             model.optimizer.learning_rate = settings["learning_rate"]
         set_states(self.companions, _unpack(settings["callbacks"], arrays))

@@ -63,5 +63,5 @@ class SwapEMAWeights(Callback):
 
     def _use_averages(self, wanted: bool) -> None:
         if wanted != self._swapped:
-            self.model.optimizer.swap_ema_weights(self.model.network)
+            self.model.optimizer.swap_ema_weights(self.model.core_network)
             self._swapped = wanted

@@ -131,7 +131,7 @@ def loss_landscape(
     steps = np.linspace(-span, span, points)
     second = steps if len(lines) == 2 else np.zeros(1)
     losses = np.empty((points, len(second)))
-    with model.lock:
+    with model.step_lock:
         try:
             for i, a in enumerate(steps):
                 for j, b in enumerate(second):

@@ -33,8 +33,10 @@ def add_penalties(graph: Graph, layer: AnyLayer, result: Any) -> Any:
     """
     penalty = layer.activity_regularizer
     own = penalty if is_own(penalty) else None
-    if own is not None or any(is_own(spec.regularizer) for spec in layer.specs):
-        first = graph.is_first_call  # penalties on weights are added once, however often the layer is called
+    if own is not None or (graph.adds_penalties_of_weights and any(is_own(spec.regularizer) for spec in layer.specs)):
+        first = (
+            graph.adds_penalties_of_weights and graph.is_first_call
+        )  # penalties on weights are added once, however often the layer is called
         result = [_with_own(graph, y, layer, own, first and not i) for i, y in enumerate(flatten(result))]
     if not is_known(penalty):
         return result

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from cnncore._attributes import OpenProperty
 from cnncore._structure import map_structure
 from cnncore.layers.tensor import Node
 
@@ -32,12 +33,12 @@ class Connected:
         """The tensor, or the structure of tensors, that the first call returned."""
         return self._first_node("output").outputs
 
-    @property
+    @OpenProperty
     def input_shape(self) -> Any:
         """Shape of :attr:`input`, with the batch axis (None) in front; ValueError while it is not known."""
         return map_structure(lambda tensor: tensor.shape, self.input)
 
-    @property
+    @OpenProperty
     def output_shape(self) -> Any:
         """Shape of :attr:`output`, with the batch axis (None) in front; ValueError while it is not known."""
         return map_structure(lambda tensor: tensor.shape, self.output)

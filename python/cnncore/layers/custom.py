@@ -104,10 +104,11 @@ def plan(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -> Plan:
             return _whole(layer, args, kwargs)
         try:
             traced = _trace(layer, args, kwargs)
-        except NotTraceableError:
-            if not _adds_losses(layer) or layer.sublayers():
-                raise
-            return _whole(layer, args, kwargs)  # it computes its losses from arrays
+        except NotTraceableError as error:
+            try:  # it computes its losses from arrays, moves the axis of the batch, looks at values, ...
+                return _whole(layer, args, kwargs)
+            except Exception:
+                raise error from None
         if traced is not None:
             return Plan(traced, None, map_structure(lambda tensor: tensor.shape, traced.outputs))
     try:

@@ -40,7 +40,10 @@ def call(layer: AnyLayer, args: tuple[Any, ...], kwargs: dict[str, Any], trainin
     key = (tuple(array.shape[1:] for array in arrays), training, layer.trainable, _call_key([args, kwargs]))
     if is_recorded(layer, values):
         function = functools.partial(_function, layer, args, kwargs, None)
-        return record(layer, key[::3], function, values, arrays, bool(training))
+        losses: list[Any] = []
+        results = record(layer, key[::3], function, values, arrays, bool(training), losses)
+        layer.note_losses(losses)
+        return results
     try:
         lowered, structure = _network(layer, args, kwargs, training, key)
     except NoBatchAxisError:  # a layer that sums over the batch, for example: a model cannot have it, a call can

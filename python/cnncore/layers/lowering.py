@@ -122,6 +122,8 @@ class Lowering:
         self.losses.append(GraphLoss(inputs[1], weight, summed))
         return self.add("added_loss", inputs, weight=weight, summed=summed)
 
+    adds_penalties_of_weights = True  # to the loss of training, where the user wrote the penalty
+
     def note_loss(self, tensor: int) -> None:
         """Let evaluations add the mean of a tensor to the loss. Training does not."""
         self.losses.append(GraphLoss(tensor, 1.0, False))

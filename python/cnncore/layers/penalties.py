@@ -53,6 +53,11 @@ class Penalized(Weighted):
 
     _call_losses: Any = None  # what the last call on arrays added to the loss, if it added something
 
+    def note_losses(self, losses: list[Any]) -> None:
+        """Keep what a call added to the loss, for :attr:`losses`."""
+        if losses or self._call_losses is not None:
+            self._call_losses = functools.partial(list, losses) if losses else None
+
     def note_losses_of_call(self, lowered: Any, arrays: list[Any]) -> None:
         """Keep what :attr:`losses` needs of a call on arrays: the network, and the arrays, if it adds to the loss."""
         if lowered.losses or self._call_losses is not None:

@@ -13,7 +13,6 @@ import numpy as np
 
 from cnncore import _core
 from cnncore.differentiation import (
-    NotDifferentiableError,
     Traced,
     collector_of,
     first_order,
@@ -23,7 +22,7 @@ from cnncore.differentiation import (
 )
 from cnncore.layers.function import Function
 from cnncore.layers.input_probe import InputProbe
-from cnncore.layers.lowering import Lowered, Lowering
+from cnncore.layers.lowering import GraphLoss, Lowered, Lowering
 from cnncore.layers.second_derivatives import SecondDerivatives, uses_batch_statistics
 from cnncore.layers.variable import Variable
 
@@ -54,7 +53,7 @@ class _RecordingLowering(Lowering):
 
     def add(self, kind: str, inputs: Sequence[int], layer: str = "", /, **attributes: Any) -> int:
         if kind == "activity_regularization":
-            self.refuse_losses()
+            return self._penalized(inputs[0], **attributes)
         if uses_batch_statistics(self, kind, attributes):
             self.is_twice_differentiable = False
         if kind == "host":
@@ -63,16 +62,27 @@ class _RecordingLowering(Lowering):
         return super().add(kind, inputs, layer, **attributes)
 
     def add_loss(self, inputs: Sequence[int], weight: float, summed: bool) -> int:
-        self.refuse_losses()
+        self.losses.append(GraphLoss(inputs[1], weight, summed))
         return inputs[0]
 
-    def refuse_losses(self) -> None:
-        """Raise an error for a layer that adds to the loss itself."""
-        raise NotDifferentiableError(
-            f"[GradientTape] expected layers that do not add to the loss themselves. Received: layer "
-            f'"{self._current[-1]}", which does so by add_loss or by a regularizer of its output. Compute this penalty '
-            "from the output of the layer, where you compute the loss."
-        )
+    def note_loss(self, tensor: int) -> None:
+        pass  # what evaluations use in the place of the ops of training
+
+    adds_penalties_of_weights = False  # `losses` has them already
+
+    def _penalized(self, tensor: int, l1: float, l2: float) -> int:
+        """Add a penalty on a tensor to the losses."""
+
+        def of_each(arrays: Sequence[np.ndarray], training: bool) -> np.ndarray:
+            rows = arrays[0].reshape(len(arrays[0]), -1)
+            return np.asarray(l1 * np.abs(rows).sum(axis=1) + l2 * np.square(rows).sum(axis=1), np.float32)[:, None]
+
+        def backward(arrays: Sequence[np.ndarray], dy: np.ndarray) -> list[np.ndarray]:
+            slopes = l1 * np.sign(arrays[0]) + 2 * l2 * arrays[0]
+            return [np.asarray(slopes * dy.reshape(-1, *[1] * (arrays[0].ndim - 1)), np.float32, order="C")]
+
+        rows = self.add("host", [tensor], forward=of_each, backward=backward, shape=(1,))
+        return self.add_loss([tensor, rows], 1.0, False)
 
     def _computing_once(self, forward: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
         kept: list[np.ndarray] = []
@@ -92,6 +102,8 @@ class RecordedCall:
     ----------
     function : Function
         What the call computes.
+    losses : list of GraphLoss
+        What its layers add to the loss.
     is_twice_differentiable : bool
         Whether the core knows its gradients of gradients.
     """
@@ -121,7 +133,9 @@ class RecordedCall:
             self._probes.append(probe)
             ids.append(number)
         graph.is_twice_differentiable = True  # the probes do not count
-        lowered = Lowered(graph, function.lower(graph, ids), one_output=False)
+        outputs = function.lower(graph, ids)
+        self.losses = graph.losses
+        lowered = Lowered(graph, [*outputs, *(loss.tensor for loss in self.losses)], one_output=False)
         self.is_twice_differentiable = graph.is_twice_differentiable
         self._network: _core.Network = lowered.network
         self._places = [
@@ -133,10 +147,13 @@ class RecordedCall:
         self._step, self._weights = 0, np.empty(0, np.float32)
         self._gradients: tuple[np.ndarray, list[np.ndarray]] | None = None
 
-    def run(self, values: Sequence[Any], arrays: list[np.ndarray], idle: list[RecordedCall]) -> list[Traced]:
+    def run(
+        self, values: Sequence[Any], arrays: list[np.ndarray], idle: list[RecordedCall], losses: list[Any]
+    ) -> list[Traced]:
         """Compute the results for ``arrays``, which are the values of ``values``.
 
-        When the results are deleted, this object is appended to ``idle``.
+        What the layers add to the loss is appended to ``losses``. When the results are deleted, this object is appended
+        to ``idle``.
         """
         network = self._network
         self._arrays, self._step, self._gradients = arrays, next(_steps), None
@@ -152,7 +169,11 @@ class RecordedCall:
             np.concatenate([output.ravel() for output in outputs]),
             [(operand, use.back(place)) for place, operand in enumerate(operands)],
         )
-        return _split(everything, [output.shape for output in outputs])
+        results = _split(everything, [output.shape for output in outputs])
+        count = len(results) - len(self.losses)
+        for loss, rows in zip(self.losses, results[count:], strict=True):
+            losses.append(loss.weight * (np.sum(rows) if loss.summed else np.mean(rows)))
+        return results[:count]
 
     def gradients(self, dy: np.ndarray) -> list[np.ndarray]:
         """Compute the gradients of the inputs for which they are wanted, followed by those of the weights."""
@@ -297,7 +318,7 @@ def prepared_call(
     if kept[key]:
         return kept[key].pop(), kept[key]
     with recording_into(None):
-        return RecordedCall(function(), shapes, wanted, getattr(owner, "seed", None) or 0, training), kept[key]
+        return RecordedCall(function(), shapes, wanted, getattr(owner, "used_seed", 0), training), kept[key]
 
 
 def _state_of(layer: Any) -> Any:

@@ -13,7 +13,14 @@ from typing import Any
 import numpy as np
 
 from cnncore._structure import map_structure, pack_like
-from cnncore.differentiation import Traced, current_recording, is_bound, is_pulled_back, value_of
+from cnncore.differentiation import (
+    NotDifferentiableError,
+    Traced,
+    current_recording,
+    is_bound,
+    is_pulled_back,
+    value_of,
+)
 from cnncore.layers import custom
 from cnncore.layers.function import Function
 from cnncore.layers.host_call import has_backward
@@ -41,6 +48,7 @@ def record(
     values: Sequence[Any],
     arrays: list[np.ndarray],
     training: bool,
+    losses: list[Any],
 ) -> Any:
     """Compute the results of a call while a tape is open. They are nested like the outputs of the function.
 
@@ -50,14 +58,27 @@ def record(
         As for :func:`cnncore.layers.recorded.prepared_call`.
     arrays : list of numpy.ndarray
         The values of the inputs, in a type that the core takes.
+    losses : list
+        What the layers add to the loss is appended to it.
+
+    Raises
+    ------
+    NotDifferentiableError
+        If layers add to the loss inside of something that is differentiated as a whole, or twice.
     """
     call, idle = prepared_call(owner, key, function, values, training)
     recording = current_recording()
+    if call.losses and (recording is None or recording.may_record_gradients):
+        raise NotDifferentiableError(
+            f'[GradientTape] expected layers that do not add to the loss here. Received: a call of "{owner.name}", '
+            "which does so by add_loss or by a regularizer of an output. Compute this penalty from the output of the "
+            "layer, where you compute the loss."
+        )
     if not call.is_twice_differentiable and recording is not None and recording.may_record_gradients:
         idle.append(call)
         results = _layer_by_layer(call.function, values, training)
     else:
-        results = call.run(values, arrays, idle)
+        results = call.run(values, arrays, idle, losses)
     return pack_like(call.function.outputs, results)
 
 
@@ -112,4 +133,4 @@ def _of_network(node: Node, inputs: list[Any], training: bool) -> list[Any]:
         node.layer, ("node", id(node)), lambda: Function(tensors, node.output_list, node.layer.name), values, training
     )
     arrays = [np.require(value_of(value), np.float32, ["C", "A"]) for value in values]
-    return call.run(values, arrays, idle)
+    return call.run(values, arrays, idle, [])

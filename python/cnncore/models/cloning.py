@@ -98,7 +98,9 @@ def _clone_of(model: Model, input_tensors: Any, clone: _Clones) -> Any:
     _, layer_named = lookup(layers)
     names = {old.name: new for old, new in zip(model.layers, layers, strict=True)}
     tensors = [fresh[name].output for name in model.input_names]
-    new_inputs, outputs = rebuild(describe(model.graph), tensors, lambda name: names.get(name) or layer_named(name))
+    new_inputs, outputs = rebuild(
+        describe(model.layer_graph), tensors, lambda name: names.get(name) or layer_named(name)
+    )
     return type(model)(new_inputs, outputs, name=model.name) if _is_plain(model) else Model(new_inputs, outputs)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cnncore import _checks, losses, optimizers
+from cnncore._attributes import OpenProperty
 from cnncore._keras_names.absent import UNCALLED, WHY_UNCALLED
 from cnncore._structure import flatten
 from cnncore.models.compile_plan import Plan, keras_2_order
@@ -87,6 +88,8 @@ class Compiled(Structure):
         if self._known_function() is not None:  # the names of the outputs are known, so that a wrong one is found now
             plan.outputs(*self._known_outputs())
         self._optimizer, self._plan, self._outputs = new_optimizer, plan, None
+        for name in ("optimizer", "loss"):  # what a subclass kept there before is replaced
+            vars(self).pop(name, None)
         note_compile(self)
         self.precision = new_precision
 
@@ -101,14 +104,14 @@ class Compiled(Structure):
         """Whether ``compile`` was called."""
         return self._plan is not None
 
-    @property
+    @OpenProperty
     def optimizer(self) -> optimizers.Optimizer:
         """The optimizer. Its ``learning_rate`` can be assigned."""
         self._require_compiled("optimizer")
         assert self._optimizer is not None
         return self._optimizer
 
-    @property
+    @OpenProperty
     def loss(self) -> Any:
         """The loss as an object, or the list or dict of losses that ``compile`` was given, as objects."""
         self._require_compiled("loss")

@@ -17,7 +17,7 @@ __all__ = ["Described"]
 class Described(Parts):
     """The part of a model that describes it."""
 
-    seed: int
+    used_seed: int
     precision: str
 
     if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Described(Parts):
         with sharing():
             layers = descriptions_of(self.layers)
         return base | {
-            "seed": self.seed,
+            "seed": self.used_seed,
             "precision": self.precision,
             "layers": layers,
             **describe(self._function),

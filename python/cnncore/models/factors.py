@@ -124,7 +124,7 @@ class FactorProbe:
                     "[KFAC] expected crossentropies or the mean squared error, from whose predictions targets can be "
                     f'drawn; fisher="empirical" takes any loss. Received: {output.loss.name}'
                 )
-        function, graph = model.trained_function, _ProbedGraph(model.seed, most_rows)
+        function, graph = model.trained_function, _ProbedGraph(model.used_seed, most_rows)
         shapes = [tensor.shape[1:] for tensor in function.input_list] if shapes is None else shapes
         tensors = function.lower(graph, [graph.input(shape) for shape in shapes])
         rows = [call.inputs for call in graph.calls if isinstance(call.inputs, int)]
@@ -132,7 +132,7 @@ class FactorProbe:
         self._row_sizes = [graph.output_shape(tensor)[-1] for tensor in rows]
         self._probe = _core.Network(graph.builder, [*tensors, *rows], graph.parameters)
         self._probe.precision = model.precision
-        self._seed, self._outputs, self._fisher = model.seed, list(outputs), fisher
+        self._seed, self._outputs, self._fisher = model.used_seed, list(outputs), fisher
         self._moments = {slot.layer: slot for slot in self._probe.slots if slot.name == "moment"}
         places, calls = {(slot.layer, slot.index): slot for slot in network.slots}, dict[Any, list[_Call]]()
         for call in graph.calls:

@@ -246,7 +246,7 @@ class Fitting(OwnFit):
         x, y, sample_weight
             One batch, as for :meth:`fit`.
         flat : bool, default False
-            Whether to return one vector that is laid out like ``model.network.slots``.
+            Whether to return one vector that is laid out like ``model.core_network.slots``.
 
         Returns
         -------

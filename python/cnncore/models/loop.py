@@ -156,7 +156,7 @@ class TrainingLoop:
         """
         if not self._shuffle:
             return np.arange(count, dtype=np.int64)
-        return generator(self._model.seed, (self._steps_before + offset) % 2**63).permutation(count)
+        return generator(self._model.used_seed, (self._steps_before + offset) % 2**63).permutation(count)
 
     def _stop_at(self, batch: Batch, index: int, loss: float, callbacks: CallbackList) -> None:
         """End training because the loss or a weight is not finite: with an error, unless a callback ends it without

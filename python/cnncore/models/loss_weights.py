@@ -75,7 +75,7 @@ def uses_weights(model: Any, plan: Any, losses: list[Any]) -> bool:
     parts = [part for layer in used for part in _with_inner(layer) if id(part) in own and part.specs]
     if any(part.trainable and any(spec.trainable for spec in part.specs) for part in parts):
         return True
-    function = model.graph if model.built else None
+    function = model.layer_graph if model.built else None
     called = [] if function is None else [layer for node in function.nodes for layer in _with_inner(node.layer)]
     return bool({id(part) for part in parts} & {id(layer) for layer in called})
 

@@ -109,7 +109,9 @@ class Model(Described, OtherSizes, Trainer, Stored, Networked, Layer):
         self._has_own_name = given
         Networked.__init__(self)
         Trainer.__init__(self)
-        self.seed = next_seed() if seed is None else _checks.integer(seed, "seed", owner, 0, 2**63 - 1)
+        self.seed = self._given_seed = (
+            next_seed() if seed is None else _checks.integer(seed, "seed", owner, 0, 2**63 - 1)
+        )
         self._graph: Function | None = None
         self.metadata: dict[str, Any] = {}
         if (inputs is None) != (outputs is None):
@@ -235,7 +237,9 @@ class Model(Described, OtherSizes, Trainer, Stored, Networked, Layer):
         if is_recorded(self, values):
             return without_list_of_one(recorded_call(self, values, arrays, training))
         arrays = self.changed_images(arrays, training)
-        return without_list_of_one(eager.run(self._network_for_use(), arrays, bool(training), graph.outputs))
+        network = self._network_for_use()
+        self.note_losses_of_call(self._lowered, arrays)
+        return without_list_of_one(eager.run(network, arrays, bool(training), graph.outputs))
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """What the model computes. A subclass may define it by calls of layers."""

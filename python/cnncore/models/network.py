@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from cnncore import _checks
+from cnncore._attributes import OpenProperty
 from cnncore.layers.activity import is_known as is_known_penalty
 from cnncore.layers.base import structure_changed, structure_version
 from cnncore.layers.call_record import hidden_calls
@@ -31,7 +32,8 @@ __all__ = ["Networked"]
 class Networked:
     """The part of a model that owns its network of the core."""
 
-    seed: int
+    seed: Any
+    _given_seed: int
     name: str
 
     def __init__(self) -> None:
@@ -80,12 +82,17 @@ class Networked:
         return lowered
 
     @property
-    def network(self) -> _core.Network | SizedNetworks:
+    def core_network(self) -> _core.Network | SizedNetworks:
         """The model in the core. Its ``slots`` list the weights, ``gradients`` are those of the last step, and
         ``describe()`` returns a text about its plan. If sizes of the inputs are None, it stands for a network for each
         size.
         """
         return self._network_for_use()
+
+    @OpenProperty
+    def network(self) -> _core.Network | SizedNetworks:
+        """The same as :attr:`core_network`, unless a subclass calls something else its network."""
+        return self.core_network
 
     def _refresh(self) -> None:
         with self._lock:
@@ -107,7 +114,7 @@ class Networked:
             self._checked_version = version
 
     def _lower(self) -> Lowered | LoweredBySize:
-        function, seed = self.trained_function, self.seed
+        function, seed = self.trained_function, self.used_seed
 
         def make(shapes: Any) -> Lowered:
             lowered = lower(function, seed, shapes, self.trainable_flags.kept)
@@ -129,7 +136,13 @@ class Networked:
         self._checked_version = -1
 
     @property
-    def lock(self) -> Any:
+    def used_seed(self) -> int:
+        """The seed of random numbers in training. A subclass may keep something else than a number in ``seed``."""
+        seed = self.seed
+        return int(seed) if isinstance(seed, int) and seed >= 0 else self._given_seed
+
+    @property
+    def step_lock(self) -> Any:
         """The lock that calls hold while they change the weights or the optimizer, for one training step at a time."""
         return self._lock
 

@@ -140,7 +140,7 @@ class OwnLoop:
 
     def __init__(self, model: Any, data: RawData, validation: Any, shuffle: bool) -> None:
         self._model, self._data, self._validation = model, data, validation
-        self._seed = model.seed if shuffle else None
+        self._seed = model.used_seed if shuffle else None
         self._position = {"epoch": 0, "batch": 0}
         self._start: dict[str, int] = {}
 

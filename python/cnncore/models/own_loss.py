@@ -34,7 +34,7 @@ class ModelLoss(Loss):
     def show(self, batch: Batch) -> None:
         """Keep the inputs that the next predictions belong to, for ``compute_loss``."""
         rows = [x if batch.indices is None else x[batch.indices] for x in batch.x]
-        self._x = pack_like(self._model.graph.inputs, rows)
+        self._x = pack_like(self._model.layer_graph.inputs, rows)
 
     def prepare_targets(self, y: Any, output_shape: tuple[int, ...]) -> np.ndarray:
         if self._compiled is not None:

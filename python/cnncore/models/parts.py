@@ -34,7 +34,7 @@ class Parts(Layer):
         return self._graph
 
     @property
-    def graph(self) -> Function:
+    def layer_graph(self) -> Function:
         """The calls of layers that lead from the inputs to the outputs. Raises a ValueError while the shape of the
         input is not known.
         """
@@ -42,7 +42,7 @@ class Parts(Layer):
 
     @property
     def _is_graph_known(self) -> bool:
-        """Whether the graph of the model is known, so that :attr:`graph` does not raise an error."""
+        """Whether the graph of the model is known, so that :attr:`layer_graph` does not raise an error."""
         return self._graph is not None
 
     def _require_built(self) -> None:

@@ -95,8 +95,8 @@ class Preparation(Compiled):
 
     def _training_batch(self, samples: Samples) -> Batch:
         """One batch of samples as a step of training takes it."""
-        sources = (structure_version(), self._function, self.seed)
-        augment = self._remembered.get("augmenter", sources, lambda: make_augmenter(self._augmentation, self.seed))
+        sources = (structure_version(), self._function, self.used_seed)
+        augment = self._remembered.get("augmenter", sources, lambda: make_augmenter(self._augmentation, self.used_seed))
         if augment is not None:
             samples = augment(samples, int(self._network_for_use().step))
         return Batch(*samples, None, samples.rows)
@@ -133,13 +133,13 @@ class Preparation(Compiled):
                     f"Received: validation_split={split}, x={type(data[0]).__name__}"
                 )
             source = self._stream(data, "fit", steps, class_weight)
-            source.augment = make_augmenter(self._augmentation, self.seed)
+            source.augment = make_augmenter(self._augmentation, self.used_seed)
         else:
             samples = self._samples(data, "fit", class_weight)
             if fraction and held_out is None:
                 samples, last = _split(samples, fraction)
                 rest = ArraySource(last, _evaluation_size(validation_batch_size), validation_steps)
-            source = ArraySource(samples, size, steps, make_augmenter(self._augmentation, self.seed))
+            source = ArraySource(samples, size, steps, make_augmenter(self._augmentation, self.used_seed))
         if held_out is not None:
             rest_source = self._validation_source(held_out, validation_batch_size, validation_steps)
             return source, Validation(rest_source, checked_frequency(frequency))

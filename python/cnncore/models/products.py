@@ -69,7 +69,7 @@ class CurvatureProduct:
     def _of(self, flat: Float32) -> Float32:
         finite(flat, "v", self._owner)
         model, samples = self._model, self._samples
-        with model.lock:
+        with model.step_lock:
             network = model._network_for_use()
             outputs = model._described_outputs()
             losses = [None if output.loss is None else output.loss.core(output.shape) for output in outputs]

@@ -34,6 +34,7 @@ def recorded_call(model: Any, values: Sequence[Any], arrays: list[np.ndarray], t
     given = [value if isinstance(value, Traced) else array for value, array in zip(values, arrays, strict=True)]
     function = model.function_without_augmentation
     known: dict[int, Any] = {}
+    losses: list[Any] = []
     tensors = list(zip(function.input_list, given, strict=True))
     for wanted in _stages(function):
         inputs = [tensor for tensor, _ in tensors]
@@ -42,9 +43,10 @@ def recorded_call(model: Any, values: Sequence[Any], arrays: list[np.ndarray], t
         plain = [np.asarray(value_of(value)) for value in taken]
         key = tuple(id(tensor) for tensor in (*inputs, *wanted))
         plain = [np.require(array, array.dtype if array.dtype == np.uint8 else np.float32, "C") for array in plain]
-        results = record(model, key, functools.partial(_itself, part), taken, plain, bool(training))
+        results = record(model, key, functools.partial(_itself, part), taken, plain, bool(training), losses)
         known.update((id(tensor), result) for tensor, result in zip(wanted, results, strict=True))
         tensors += [(tensor, known[id(tensor)]) for tensor in wanted]
+    model.note_losses(losses)
     return map_structure(lambda tensor: known[id(tensor)], function.outputs)
 
 

@@ -186,7 +186,7 @@ class Sequential(Model):
 
     def _called(self, layer: Layer, tensor: KerasTensor, index: int) -> KerasTensor:
         if not layer.built and layer.seed_key is None:
-            layer.seed_key = (self.seed, index)
+            layer.seed_key = (self.used_seed, index)
         result = layer(tensor)
         if not isinstance(result, KerasTensor):
             raise ValueError(
@@ -278,7 +278,7 @@ class Sequential(Model):
         return {
             "name": self.name,
             "trainable": self._trainable,
-            "seed": self.seed,
+            "seed": self.used_seed,
             "precision": self.precision,
             "input_shape": None if self._input_layer is None else list(self._input_layer.sample_shape),
             "layers": layers,

@@ -263,6 +263,10 @@ class LoweredBySize:
         """The terms that layers add to the loss."""
         return self.network.any.losses
 
+    def each_added_loss(self, x: Sequence[Any]) -> list[float]:
+        """What each call of ``add_loss`` adds for a batch, as in inference."""
+        return self.network.lowered_for(tuple(array.shape[1:] for array in x), len(x[0])).each_added_loss(x)
+
     def added_losses(self, x: Sequence[Any]) -> float:
         """The sum of what the layers add to the loss of a batch, as in inference."""
         return self.network.lowered_for(tuple(array.shape[1:] for array in x), len(x[0])).added_losses(x)

@@ -34,7 +34,7 @@ What the structure gives to ``Trainer`` (``self`` is the model):
     it while it copies what it writes. Inference does not need it.
 ``metadata``
     A dict that is saved with the model, for example with what it was trained on.
-``seed``, ``precision``, ``name``, ``layers``
+``used_seed``, ``precision``, ``name``, ``layers``
     The public attributes of the model. Setting ``precision`` also sets it in the network.
 
 What ``Trainer`` gives to the structure:
@@ -67,7 +67,7 @@ if TYPE_CHECKING:
         """The names that a model's structure has."""
 
         name: str
-        seed: int
+        used_seed: int
         built: bool
         _lock: Any
 

@@ -61,10 +61,10 @@ def print_summary(
 
 def is_chain(model: Any) -> bool:
     """Whether each layer takes the output of the layer before it, and occurs once."""
-    nodes = model.graph.nodes
-    tensors = [model.graph.input_list[0], *(tensor for node in nodes for tensor in node.output_list)]
+    nodes = model.layer_graph.nodes
+    tensors = [model.layer_graph.input_list[0], *(tensor for node in nodes for tensor in node.output_list)]
     return (
-        len(model.graph.input_list) == 1
+        len(model.layer_graph.input_list) == 1
         and len({id(node.layer) for node in nodes}) == len(nodes)
         and all(len(node.inputs) == 1 and len(node.output_list) == 1 for node in nodes)
         and all(node.inputs[0] is tensor for node, tensor in zip(nodes, tensors, strict=False))
@@ -86,11 +86,11 @@ _Row = tuple[str, Layer, list[Node]]  # the name as shown, the layer, its calls 
 
 
 def _rows(model: Any, layers: Iterable[Layer], expand: bool, prefix: str) -> Iterable[_Row]:
-    nodes = nodes_by_layer(model.graph)
+    nodes = nodes_by_layer(model.layer_graph)
     for layer in layers:
         yield prefix + layer.name, layer, nodes.get(id(layer), [])
         inner: Any = layer
-        if expand and hasattr(layer, "graph") and inner.built:
+        if expand and hasattr(layer, "layer_graph") and inner.built:
             yield from _rows(inner, inner.layers, expand, "   " * (prefix.count("└") + 1) + "└ ")
 
 

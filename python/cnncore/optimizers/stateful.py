@@ -153,7 +153,7 @@ class Stateful(Rated):
             return {}
         return {
             model.variable_of(slot).trace_key: VariableRange(slot.name, int(slot.offset), tuple(slot.shape))
-            for slot in model.network.slots
+            for slot in model.core_network.slots
             if slot.trainable
         }
 

@@ -36,7 +36,7 @@ _WEIGHTS = "model.weights.h5"
 
 def write_keras_model(model: Any, path: str | os.PathLike[str], include_optimizer: bool) -> None:
     """Write ``model`` as Keras does. Raises a ValueError if something in it does not exist in Keras."""
-    with model.lock:
+    with model.step_lock:
         description = keras_description(model)
         weights = write_keras_h5(model, include_optimizer and model.compiled)
     if not include_optimizer:
@@ -52,7 +52,7 @@ def write_keras_model(model: Any, path: str | os.PathLike[str], include_optimize
 
 def write_keras_weights(model: Any, path: str | os.PathLike[str]) -> None:
     """Write the weights of ``model`` as Keras does."""
-    with model.lock:
+    with model.step_lock:
         content = write_keras_h5(model, with_optimizer=False)
     write_atomically(path, content)
 

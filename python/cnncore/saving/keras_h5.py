@@ -39,7 +39,7 @@ def write_h5_model(model: Any, path: str | os.PathLike[str], include_optimizer: 
             f'model "{model.name}": HDF5 files describe Sequential models and Model(inputs, outputs). A name that ends '
             "in .keras or .safetensors saves a model of a class of your own, and save_weights saves the weights of any."
         )
-    with model.lock:
+    with model.step_lock:
         description = keras_description(model, sharing=False)
         compiled = description.pop("compile_config")
 
@@ -59,7 +59,7 @@ def write_h5_model(model: Any, path: str | os.PathLike[str], include_optimizer: 
 
 def write_h5_weights(model: Any, path: str | os.PathLike[str]) -> None:
     """Write the weights of ``model`` to an HDF5 file as Keras 2 does."""
-    with model.lock:
+    with model.step_lock:
         content = h5_bytes(lambda file: _write_weights(file, model))
     write_atomically(path, content)
 
@@ -146,7 +146,7 @@ def _arrays_of(group: Any, name: str) -> list[tuple[Any, str]]:
 
 def _stored_in(layer: Any) -> list[Stored]:
     """The weights of a layer, or of all layers in a model, as Keras 2 orders them: those that are trained first."""
-    if not hasattr(layer, "graph") and not layer.sublayers():
+    if not hasattr(layer, "layer_graph") and not layer.sublayers():
         return stored_weights(layer)
     if not layer.built:
         return []
@@ -170,7 +170,7 @@ def _write_weights(group: Any, model: Any) -> None:
     for layer in sorted(layers, key=lambda item: str(item.name)):
         inner = group.require_group(layer.name)
         stored = _stored_in(layer)
-        several = hasattr(layer, "graph") or layer.sublayers()
+        several = hasattr(layer, "layer_graph") or layer.sublayers()
         names = [f"{number}/{item.name}" if several else item.name for number, item in enumerate(stored)]
         write_names(inner, "weight_names", names)
         for name, item in zip(names, stored, strict=True):

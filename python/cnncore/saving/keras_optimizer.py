@@ -143,7 +143,7 @@ def _has_schedule(optimizer: Any) -> bool:
 
 def _places(model: Any) -> list[tuple[slice, tuple[int, ...]]]:
     """Where the trained weights are in the optimizer's vectors, in the order in which Keras lists them."""
-    network = model.network
+    network = model.core_network
     slots = {}
     for slot in network.slots:
         if slot.offset >= 0 and slot.trainable:

@@ -105,7 +105,7 @@ class _Writer:
         return entry
 
     def _functional(self, model: Any) -> dict[str, Any]:
-        graph = model.graph
+        graph = model.layer_graph
         entries = {layer.name: self.layer(layer) for layer in model.layers}
         places: dict[int, list[Any]] = {}  # tensor -> [layer, number of the call, number of the output]
         nodes: dict[str, list[Any]] = {name: [] for name in entries}
@@ -137,7 +137,7 @@ def _count(model: Any, counts: dict[int, int]) -> None:
     """Count for each layer the inner models that contain it."""
     for layer in {id(item): item for item in getattr(model, "layers", [])}.values():
         counts[id(layer)] = counts.get(id(layer), 0) + 1
-        if hasattr(layer, "graph") and counts[id(layer)] == 1:
+        if hasattr(layer, "layer_graph") and counts[id(layer)] == 1:
             _count(layer, counts)
 
 
@@ -182,7 +182,7 @@ def _described(
     if layer.nodes and kind not in ("InputLayer", "Functional") and not module.startswith("keras.src.ops"):
         entry["build_config"] = _build_config(layer)
     elif registered is not None and hasattr(type(layer), "named_weights") and layer.built:
-        entry["build_config"] = {"input_shape": _lists(map_structure(_shape, layer.graph.inputs))}
+        entry["build_config"] = {"input_shape": _lists(map_structure(_shape, layer.layer_graph.inputs))}
     return entry
 
 

@@ -84,7 +84,7 @@ def save_model(
         if include_optimizer:
             warn_of_lost_state(model, old=ends_with(filepath, *H5_ENDINGS))
         return
-    with model.lock:
+    with model.step_lock:
         weights = model.named_weights()
         tensors: Tensors = {name: variable.numpy() for name, variable in weights.items()}
         training, state = training_state(model, weights) if include_optimizer and model.compiled else (None, {})

@@ -23,7 +23,7 @@ OPTIMIZER_MEMORY = f"{OPTIMIZER}/memory"
 
 def training_state(model: Any, weights: Mapping[str, Any]) -> tuple[dict[str, Any], Tensors]:
     """The optimizer and its state, as a description and as tensors."""
-    network = model.network
+    network = model.core_network
     # whether the state belongs to a list of variables that `apply` was called with
     by_hand = bool(model.optimizer.array_ids)
     state = {"step": np.int64(0)} if by_hand else model.optimizer.state_dict()
@@ -64,7 +64,7 @@ def restore_optimizer(
     model: Any, names: Mapping[tuple[int, int], str], vectors: Any, state: Tensors, step: int, memory: Tensors
 ) -> None:
     """Give the optimizer its state. ``names`` are the file's names of the weights, by layer and index."""
-    network = model.network
+    network = model.core_network
     loaded: dict[str, Any] = {"step": np.int64(step)}
     used = 0
     for vector in vectors:

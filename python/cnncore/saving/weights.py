@@ -54,7 +54,7 @@ def save_weights(model: Any, filepath: str | os.PathLike[str], overwrite: bool =
         )
         write_h5_weights(model, filepath)
         return
-    with model.lock:
+    with model.step_lock:
         tensors: Tensors = {name: variable.numpy() for name, variable in model.named_weights().items()}
     write_file(filepath, {"kind": "weights", "weights": list(tensors), "cnncore_version": _core.__version__}, tensors)
 
@@ -97,7 +97,7 @@ def load_weights(
     check_model(model, "load_weights")
     check_format(filepath, "load_weights")
     if ends_with(filepath, ".keras", *H5_ENDINGS):
-        with only_value_errors(filepath), model.lock:
+        with only_value_errors(filepath), model.step_lock:
             read_keras_weights(model, filepath, max_bytes, skip_mismatch, by_name)
         return
     file = read_file(filepath, max_bytes)
@@ -108,5 +108,5 @@ def load_weights(
             tensors = {k: v for k, v in tensors.items() if k in weights or not k.startswith(f"{OPTIMIZER}/")}
         order = None if file.config is None else file.config.get("weights")
         found = matching_weights(weights, tensors, order, skip_mismatch, by_name)
-    with model.lock:
+    with model.step_lock:
         assign(weights, found)

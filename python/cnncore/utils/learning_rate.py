@@ -156,7 +156,7 @@ class _Before:
 
     def __init__(self, model: Any, x: Any) -> None:
         model.predict_on_batch(x)  # builds the model, if it has not been built
-        self._model, self._weights, self._step = model, model.get_weights(), model.network.step
+        self._model, self._weights, self._step = model, model.get_weights(), model.core_network.step
         optimizer = model.optimizer
         self._state = optimizer.state_dict() if optimizer.built else None
         self._rate = optimizer.schedule if optimizer.schedule is not None else float(optimizer.learning_rate)
@@ -164,7 +164,7 @@ class _Before:
     def restore(self) -> None:
         optimizer = self._model.optimizer
         self._model.set_weights(self._weights)
-        self._model.network.step = self._step
+        self._model.core_network.step = self._step
         if self._state is None:
             optimizer.reset()
         else:

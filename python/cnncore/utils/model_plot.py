@@ -70,7 +70,7 @@ def plot_model(
     ImportError
         If neither graphviz nor matplotlib is installed.
     """
-    if not hasattr(model, "graph"):
+    if not hasattr(model, "layer_graph"):
         raise TypeError(f"[plot_model] expected a model. Received: {type(model).__name__}")
     if rankdir not in ("TB", "LR"):
         raise ValueError(f'[plot_model] expected `rankdir` to be "TB" or "LR". Received: rankdir={rankdir!r}')
@@ -102,7 +102,7 @@ def _collect(
     ``made_by`` maps the id of each tensor to the key of the box that makes it. The returned dict includes the tensors
     of this model.
     """
-    graph = model.graph
+    graph = model.layer_graph
     for tensor in graph.input_list:
         if id(tensor) not in made_by:
             key = prefix + tensor.node.layer.name
@@ -110,10 +110,10 @@ def _collect(
             made_by[id(tensor)] = key
     for node in graph.nodes:
         layer = node.layer
-        if expand and hasattr(layer, "graph") and layer.graph is not None:
-            inner = dict(zip(map(id, layer.graph.input_list), (made_by[id(t)] for t in node.inputs), strict=True))
+        if expand and hasattr(layer, "layer_graph") and layer.layer_graph is not None:
+            inner = dict(zip(map(id, layer.layer_graph.input_list), (made_by[id(t)] for t in node.inputs), strict=True))
             inner = _collect(layer, drawing, options, expand, f"{prefix}{layer.name}[{node.index}]/", inner)
-            for outside, inside in zip(node.output_list, layer.graph.output_list, strict=True):
+            for outside, inside in zip(node.output_list, layer.layer_graph.output_list, strict=True):
                 made_by[id(outside)] = inner[id(inside)]
             continue
         key = prefix + layer.name
