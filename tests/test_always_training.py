@@ -97,3 +97,29 @@ def test_weights_have_their_regularizer_and_constraint():
         if weight.constraint is not None:
             weight.assign(weight.constraint(weight))
     assert (layer.kernel.numpy() >= 0).all()
+
+
+def test_batch_normalization_as_in_inference_is_trained():
+    """gamma and beta have gradients with ``training=False``, and the moving statistics do not change, as in Keras."""
+    x = np.random.default_rng(1).normal(2.0, 3.0, (8, 4)).astype(np.float32)
+    layer = layers.BatchNormalization(epsilon=0.5)
+    layer.build((None, 4))
+    layer.set_weights([[1.0, 2.0, 3.0, 4.0], [0.5] * 4, [1.0] * 4, [2.0] * 4])
+    normal = (x - 1) / np.sqrt(2.5)
+    y = normal * layer.gamma.numpy() + 0.5
+    with cnncore.GradientTape() as tape:
+        loss = cnncore.ops.sum(cnncore.ops.square(layer(x, training=False)))
+    of_gamma, of_beta = tape.gradient(loss, layer.trainable_variables)
+    np.testing.assert_allclose(of_gamma, np.sum(2 * y * normal, axis=0), rtol=1e-5)
+    np.testing.assert_allclose(of_beta, np.sum(2 * y, axis=0), rtol=1e-5)
+    inputs = layers.Input((4,))
+    model = cnncore.Model(inputs, layers.ReLU()(layer(inputs, training=False)))
+    model.compile(cnncore.optimizers.SGD(1.0), "mse")
+    target = np.zeros((8, 4), np.float32)
+    loss = model.train_on_batch(x, target)
+    np.testing.assert_allclose(loss, np.mean(np.maximum(y, 0) ** 2), rtol=1e-5)
+    slope = 2 * np.maximum(y, 0) / y.size
+    gamma, beta, mean, variance = layer.get_weights()
+    np.testing.assert_allclose(gamma, [1.0, 2.0, 3.0, 4.0] - np.sum(slope * normal, axis=0), rtol=1e-5)
+    np.testing.assert_allclose(beta, 0.5 - np.sum(slope, axis=0), rtol=1e-5, atol=1e-6)
+    assert [mean.tolist(), variance.tolist()] == [[1.0] * 4, [2.0] * 4]

@@ -4,7 +4,20 @@ import numpy as np
 import pytest
 
 import layer_cases
-from cnncore import Input, Model, Sequential, activations, initializers, losses, metrics, ops, utils
+from cnncore import (
+    Input,
+    InputSpec,
+    KerasTensor,
+    Model,
+    Sequential,
+    activations,
+    device,
+    initializers,
+    losses,
+    metrics,
+    ops,
+    utils,
+)
 from cnncore.layers import Dense, Flatten, Lambda, MaxPooling2D
 
 ONES = np.ones((2, 3), np.float32)
@@ -45,6 +58,9 @@ CALLS = {
     "plot_model": (lambda: utils.plot_model("model"), "expected a model. Received: str"),
     "find_learning_rate": (lambda: utils.find_learning_rate(3, ONES, ONES), "expected a model. Received: int"),
     "correlation": (lambda: metrics.pearson_correlation(ONES, ONES, axis=4), "expected `axis`"),
+    "a shape that is a text": (lambda: InputSpec(shape="a"), "expected `shape` to be a tuple of integers and None"),
+    "a tensor without sizes": (lambda: KerasTensor("a"), "expected `shape` to be a tuple of integers and None"),
+    "a device that is a number": (lambda: device(3), "expected 'cpu', the only device"),
     "lambda": (lambda: Lambda(np.tanh).compute_output_shape((None, 3)), "has no `output_shape`"),
 }
 

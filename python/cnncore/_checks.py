@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -245,3 +245,11 @@ def same_length(owner: str, **arrays: np.ndarray) -> int:
     if length == 0:
         raise ValueError(f"[{owner}] expected at least one sample. Received: {next(iter(arrays))} is empty")
     return length
+
+
+def symbolic_shape(value: Any, owner: str) -> tuple[Any, ...]:
+    """Return a shape whose sizes are integers or None, as a tuple."""
+    sizes = tuple(value) if isinstance(value, Iterable) and not isinstance(value, (str, bytes, dict)) else (value, "")
+    if not all(size is None or (isinstance(size, (int, np.integer)) and size >= 0) for size in sizes):
+        raise ValueError(f"[{owner}] expected `shape` to be a tuple of integers and None. Received: shape={value!r}")
+    return sizes

@@ -17,6 +17,7 @@ struct BatchNormMeaning {
   float momentum, epsilon;
   bool center, scale;
   bool frozen;  // the moving statistics are used in training as well
+  bool moving;  // the same, but gamma and beta are trained
   bool relu = false;
 };
 
@@ -168,7 +169,8 @@ class BatchNormalizationStep : public Step {
   const Kernels& k_;
 };
 
-// The step for products with curvature. It uses the moving statistics, while gamma and beta are trained. It computes
+// The step for products with curvature, and for calls that behave as in inference while the model is trained. It uses
+// the moving statistics, while gamma and beta are trained. It computes
 // y = (x - mean) s + beta, where s = gamma / sqrt(variance + epsilon). The gradients of gamma and beta follow from the
 // sums of dy and of dy * x over each channel.
 class FixedStatisticsStep : public StepWithTangents {
@@ -284,16 +286,17 @@ class BatchNormalizationOp : public Op, public HasChannelMap {
   std::shared_ptr<const ChannelMap> channel_map() const override { return m_.relu ? nullptr : map_; }
   OpPtr fused(const Op& next, Purpose purpose) const override {
     const auto* act = dynamic_cast<const ActivationOp*>(&next);
-    if (purpose == Purpose::curvature || !act || m_.relu || act->as_part(purpose) != Activation::relu) return nullptr;
+    const bool by_fixed_statistics = purpose == Purpose::curvature || (purpose == Purpose::training && m_.moving);
+    if (by_fixed_statistics || !act || m_.relu || act->as_part(purpose) != Activation::relu) return nullptr;
     BatchNormMeaning m = m_;
     m.relu = true;
     return std::make_shared<BatchNormalizationOp>(output(), m);
   }
   // In training the statistics depend on all pixels, so none of them can be left out.
   std::unique_ptr<Step> plan(const StepContext& context) const override {
-    if (context.purpose == Purpose::training && !m_.frozen)
+    if (context.purpose == Purpose::training && !m_.frozen && !m_.moving)
       return std::make_unique<BatchNormalizationStep>(m_, output(), context);
-    if (context.purpose == Purpose::curvature && !m_.frozen)
+    if (context.purpose != Purpose::inference && !m_.frozen)
       return std::make_unique<FixedStatisticsStep>(m_, map_, output(), context);
     return make_channel_map_step(map_, output(), m_.relu, "batch_normalization", context);
   }
@@ -306,13 +309,14 @@ class BatchNormalizationOp : public Op, public HasChannelMap {
 }  // namespace
 
 // Attributes: momentum (0.99 by default) and epsilon (0.001), as in Keras. center and scale say whether there is a beta
-// and a gamma. If trainable is false, training uses the moving statistics and does not change them, as in Keras.
+// and a gamma. If trainable is false, training uses the moving statistics and does not change them, as in Keras. So it
+// does if moving is true, while it changes beta and gamma.
 OpPtr make_batch_normalization(AttributeReader& a, const std::vector<Shape>& inputs) {
   const double momentum = a.real("momentum", 0.99), epsilon = a.real("epsilon", 1e-3);
   check(momentum >= 0.0 && momentum <= 1.0, a.op(), "expected a momentum in [0, 1]. Received: ", momentum);
   check(epsilon >= 0.0, a.op(), "expected an epsilon of at least 0. Received: ", epsilon);
   BatchNormMeaning m{static_cast<float>(momentum), static_cast<float>(epsilon), a.boolean("center", true),
-                     a.boolean("scale", true), !a.boolean("trainable", true)};
+                     a.boolean("scale", true), !a.boolean("trainable", true), a.boolean("moving", false)};
   return std::make_shared<BatchNormalizationOp>(only_input(a, inputs), m);
 }
 

@@ -31,7 +31,6 @@ _LAYERS: dict[str, tuple[str, ...]] = {
         *("AdaptiveAveragePooling1D", "AdaptiveAveragePooling2D", "AdaptiveMaxPooling1D", "AdaptiveMaxPooling2D"),
     ),
     "write a Sequential model with the same layers": ("Pipeline",),
-    "write a Layer of your own that calls the other layer": ("SpectralNormalization",),
     "only augmentations that are usual for small images are included; write others as a Layer in NumPy": (
         *("AugMix", "AutoContrast", "ContrastLimitedAdaptiveHistogramEqualization", "Equalization", "RandAugment"),
         *("RandomColorDegeneration", "RandomElasticTransform", "RandomGaussianBlur", "RandomPerspective"),

@@ -94,6 +94,7 @@ class Layer(Described, Connected, Penalized, Buildable):
     """
 
     one_input = True  # False in layers that are called on a list or a dict of tensors
+    runs_as_a_whole = False  # whether `call` assigns to weights, so that it runs in Python for each batch
     records_call = False  # whether the gradient of `call` is known although there is a `backward`
     takes_single_values = False  # whether inputs of shape (batch,) are taken; those of custom layers may always be such
 

@@ -66,6 +66,7 @@ from cnncore.layers.separable import (
     SeparableConvolution1D,
     SeparableConvolution2D,
 )
+from cnncore.layers.spectral_normalization import SpectralNormalization
 from cnncore.layers.transpose_convolution import (
     Conv1DTranspose,
     Conv2DTranspose,
@@ -186,6 +187,7 @@ __all__ = [
     "Solarization",
     "SpatialDropout1D",
     "SpatialDropout2D",
+    "SpectralNormalization",
     "Subtract",
     "TimeDistributed",
     "UnitNormalization",

@@ -100,7 +100,7 @@ class Plan:
 def plan(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -> Plan:
     """Decide what a call with these arguments becomes. Symbolic tensors in them stand for arrays."""
     if not has_backward(layer):
-        if names_in_call(layer, "assign", "assign_add", "assign_sub"):
+        if layer.runs_as_a_whole or names_in_call(layer, "assign", "assign_add", "assign_sub"):
             return _whole(layer, args, kwargs)
         try:
             traced = _trace(layer, args, kwargs)

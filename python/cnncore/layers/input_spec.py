@@ -45,7 +45,7 @@ class InputSpec:
         optional: bool = False,
     ) -> None:
         self.dtype = dtype
-        self.shape = None if shape is None else tuple(shape)
+        self.shape = None if shape is None else _checks.symbolic_shape(shape, "InputSpec")
         self.ndim = len(self.shape) if self.shape is not None else ndim
         for key, value in (("ndim", self.ndim), ("max_ndim", max_ndim), ("min_ndim", min_ndim)):
             if value is not None:

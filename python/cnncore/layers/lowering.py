@@ -81,7 +81,7 @@ class Lowering:
             if kind in _ONLY_IN_TRAINING:
                 return inputs[0]
             if kind == "batch_normalization":
-                attributes["trainable"] = False
+                attributes["moving"] = True
         if self.is_always_training and kind in _RANDOM:
             attributes["always"] = True
         if not self._trainable[-1]:

@@ -15,6 +15,7 @@ class AnyLayer(Protocol):
     """What the modules that :class:`Layer` imports need to know about it."""
 
     nodes: list[Any]
+    runs_as_a_whole: bool
 
     @property
     def name(self) -> str: ...

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from cnncore import _checks
 from cnncore._naming import unique_name
 from cnncore._structure import flatten, pack_like
 from cnncore.differentiation import Array
@@ -69,7 +70,7 @@ class KerasTensor:
     """
 
     def __init__(self, shape: Shape, dtype: str = "float32", name: str | None = None) -> None:
-        self.shape = tuple(shape)
+        self.shape = _checks.symbolic_shape(shape, "KerasTensor")
         self.dtype = dtype
         self.name = name or unique_name("KerasTensor")
         self.source: tuple[Node, int] | None = None  # the call that returned it, and which of its outputs it is

@@ -163,9 +163,10 @@ class Variable(NDArrayOperatorsMixin):
             )
         write_weights(f'layer "{self._layer.name}"', [self], [_number_or_array(value)])
         if is_bound(self):  # what is computed next uses the new values
-            leaf_of(self).value = self._read()
+            leaf_of(self).value = self.constant()
 
-    def _read(self) -> np.ndarray:
+    def constant(self) -> np.ndarray:
+        """A copy of the values, which counts as a constant in what is being differentiated."""
         return np.asarray(self._layer.parameters.read(self._index))
 
     def write(self, array: np.ndarray) -> None:
@@ -190,12 +191,12 @@ class Variable(NDArrayOperatorsMixin):
 
     def assign_add(self, value: ArrayLike) -> Variable:
         """Add to the values, and return this weight."""
-        self.assign(self._read() + _number_or_array(value))
+        self.assign(self.constant() + _number_or_array(value))
         return self
 
     def assign_sub(self, value: ArrayLike) -> Variable:
         """Subtract from the values, and return this weight."""
-        self.assign(self._read() - _number_or_array(value))
+        self.assign(self.constant() - _number_or_array(value))
         return self
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:

@@ -164,7 +164,12 @@ class Weighted:
         """All weights: those of this layer, first the trained ones, then those of the layers inside it."""
         return list({(id(item.layer), item.index): item for item in self._variables()}.values())
 
+    def weights_taken_over(self) -> list[Variable]:
+        """Weights of layers inside this one that are also listed and stored as weights of this layer, as in Keras."""
+        return []
+
     def _variables(self) -> Iterable[Variable]:
+        yield from self.weights_taken_over()
         own = [self._handle(index) for index in range(len(self._specs))]
         yield from (item for item in own if item.spec.trainable)
         yield from (item for item in own if not item.spec.trainable)

@@ -56,10 +56,11 @@ def stored_weights(layer: Any) -> list[Stored]:
     """The arrays that Keras stores for a layer, without those of layers inside it, in Keras' order."""
     if isinstance(layer, Normalization):
         return _statistics(layer)
+    taken_over = layer.weights_taken_over() if hasattr(layer, "weights_taken_over") else []
     return [
         Stored(variable.path, tuple(variable.shape), variable.numpy, variable.write, variable)
         for variable in layer.variables
-        if variable.layer is layer
+        if variable.layer is layer or any(variable is item for item in taken_over)
     ]
 
 
