@@ -11,6 +11,7 @@ from pathlib import Path
 
 import cnncore
 from cnncore._keras_names.absent import REASONS
+from cnncore._keras_names.moved import MOVED
 from cnncore.layers import builtin
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
@@ -53,7 +54,8 @@ def ours(module: str) -> set[str]:
         found = type(example(module))
         return {name for name in dir(found) if hasattr(found, name)} | set(vars(example(module)))
     found = builtin if module == "layers" else importlib.import_module(f"cnncore.{module}".rstrip("."))
-    names = {*dir(found), *found.__all__}
+    old = {path.rpartition(".")[2] for path in MOVED if path.rpartition(".")[0] == module}
+    names = {*dir(found), *found.__all__, *old}
     return names | {"serialize", "deserialize"} if module == "layers" else names
 
 

@@ -100,7 +100,7 @@ def test_weights_have_their_regularizer_and_constraint():
 
 
 def test_batch_normalization_as_in_inference_is_trained():
-    """gamma and beta have gradients with ``training=False``, and the moving statistics do not change, as in Keras."""
+    """Gamma and beta have gradients with ``training=False``, and the moving statistics do not change, as in Keras."""
     x = np.random.default_rng(1).normal(2.0, 3.0, (8, 4)).astype(np.float32)
     layer = layers.BatchNormalization(epsilon=0.5)
     layer.build((None, 4))

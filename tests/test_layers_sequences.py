@@ -148,8 +148,6 @@ def test_masks_of_attention():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: layers.LSTM(3, stateful=True), "expected stateful=False"),
-        (lambda: layers.LSTM(3, return_state=True, dropout=0.1), "expected no dropout with return_state"),
         (lambda: layers.LSTM(3)(array(2, 5)), r"expected rank 3 \(batch, steps, features\)"),
         (lambda: layers.EinsumDense("abc", 3), "expected `equation`"),
         (lambda: layers.EinsumDense("ab,bc->ac", (3, 3))(array(2, 5)), "expected 1 sizes in `output_shape`"),

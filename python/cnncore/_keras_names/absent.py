@@ -16,7 +16,6 @@ _LAYERS: dict[str, tuple[str, ...]] = {
         *("GRUCell", "LSTMCell", "RNN", "SimpleRNNCell", "StackedRNNCells"),
     ),
     "videos are out of scope": ("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"),
-    "sequences have one length: their steps are all used": ("Masking",),
     "write MultiHeadAttention, or Dense layers and `ops.dot_product_attention`": ("GroupQueryAttention",),
     "words and categories are out of scope": (
         *("CategoryEncoding", "Discretization", "HashedCrossing", "Hashing", "IntegerLookup"),
@@ -68,7 +67,6 @@ _LAYER_METHODS: dict[str, tuple[str, ...]] = {
     "metrics are arguments of compile": ("add_metric", "metrics", "metrics_variables"),
     "weights are made by add_weight": ("add_variable",),
     "a layer is built from the shape of its input": ("build_from_config", "get_build_config"),
-    "sequences have one length: their steps are all used": (*("compute_mask", "supports_masking"),),
     "compute_output_shape checks the shape of the input and returns that of the output": (
         *("compute_output_spec", "input_spec"),
     ),

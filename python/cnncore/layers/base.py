@@ -45,6 +45,7 @@ from cnncore.layers.arguments import checked_name, declared_shape, unknown_argum
 from cnncore.layers.building import Buildable
 from cnncore.layers.connected import Connected
 from cnncore.layers.described import Described
+from cnncore.layers.masks import with_masks
 from cnncore.layers.penalties import Penalized
 from cnncore.layers.protocols import Graph
 from cnncore.layers.tensor import KerasTensor, Node, is_symbolic
@@ -185,11 +186,22 @@ class Layer(Described, Connected, Penalized, Buildable):
             )
         return self.compute_output_shape(_shapes(args[0]))
 
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """Return the mask of the result, (batch, steps), for a mask of the input: the same mask.
+
+        A layer of one's own may make a mask by a method of this name, of arrays, and has ``supports_masking = True`` if
+        it passes on that of its input. Its ``call`` gets the mask of its input as an argument ``mask``.
+        """
+        return previous_mask
+
+    supports_masking = False  # whether the mask of the input is that of the result
+
     def lower_call(self, graph: Graph, node: Node, inputs: Sequence[int]) -> Any:
         """Add the ops of one call to ``graph``."""
         if self.is_custom and not node.direct:
             shapes = [(None, *graph.output_shape(number)) for number in inputs]
             args, kwargs = custom.fill_shapes([list(node.args), node.kwargs], shapes)
+            kwargs, inputs = with_masks(graph, self, args, kwargs, inputs)
             result = custom.plan(self, args, kwargs).lower(graph, self, inputs)
         else:
             result = self.lower(graph, inputs)

@@ -49,6 +49,7 @@ from cnncore.layers.input_layer import Input, InputLayer
 from cnncore.layers.input_spec import InputSpec
 from cnncore.layers.lambda_layer import Lambda
 from cnncore.layers.loss_rows import LossRows  # noqa: F401 (imported to be registered: losses of tensors use it)
+from cnncore.layers.masking import Masking
 from cnncore.layers.merging import Add, Average, Concatenate, Dot, Maximum, Minimum, Multiply, Subtract
 from cnncore.layers.merging_functions import add, average, concatenate, dot, maximum, minimum, multiply, subtract
 from cnncore.layers.multi_head_attention import MultiHeadAttention
@@ -146,6 +147,7 @@ __all__ = [
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
+    "Masking",
     "MaxPool1D",
     "MaxPool2D",
     "MaxPooling1D",
@@ -205,3 +207,12 @@ __all__ = [
     "multiply",
     "subtract",
 ]
+
+# As in Keras, these pass on the mask of their input, which says what steps of a sequence are used.
+for _passing in (
+    *(ELU, LeakyReLU, PReLU, ReLU, Softmax, Activation, ActivityRegularization, AlphaDropout, Dropout, Dense),
+    *(GaussianDropout, GaussianNoise, SpatialDropout1D, BatchNormalization, LayerNormalization, GroupNormalization),
+    *(UnitNormalization, Identity, Lambda, Rescaling, Normalization, Add, Average, Concatenate, Maximum, Minimum),
+    *(Multiply, Subtract),
+):
+    _passing.supports_masking = True

@@ -15,6 +15,7 @@ from cnncore.layers.call_record import hidden_calls, note_call, training_of_call
 from cnncore.layers.function import Function
 from cnncore.layers.host_call import NoBatchAxisError, takes_training
 from cnncore.layers.lowering import lower
+from cnncore.layers.masks import implied_masks, mask_of_arrays
 from cnncore.layers.protocols import AnyLayer
 from cnncore.layers.recording import is_recorded, record
 from cnncore.layers.tensor import Array, KerasTensor
@@ -33,6 +34,10 @@ def call(layer: AnyLayer, args: tuple[Any, ...], kwargs: dict[str, Any], trainin
     x = args[0] if args else next(iter(kwargs.values()))
     if len(args) == 1 and not kwargs and _is_plain_list(x):
         args = (np.asarray(x, np.float32),)
+    result_mask = mask_of_arrays(layer, args, kwargs)
+    if layer.is_custom:
+        masks = {id(leaf): getattr(leaf, "_keras_mask", None) for leaf in flatten([args, kwargs]) if _is_array(leaf)}
+        kwargs = {**kwargs, **implied_masks(layer, args, kwargs, masks)}
     values = [seen(leaf) for leaf in flatten([args, kwargs]) if _is_array(leaf)]
     arrays = [prepare(value_of(value), layer.name) for value in values]
     if not arrays:
@@ -51,7 +56,10 @@ def call(layer: AnyLayer, args: tuple[Any, ...], kwargs: dict[str, Any], trainin
             kwargs = {**kwargs, "training": training}
         return map_structure(lambda result: np.asarray(result).view(Array), layer.call(*args, **kwargs))
     layer.note_losses_of_call(lowered, arrays)
-    return run(lowered.network, arrays, bool(training), structure)
+    result = run(lowered.network, arrays, bool(training), structure)
+    if result_mask is not None:
+        flatten(result)[0]._keras_mask = result_mask
+    return result
 
 
 def run(network: Any, arrays: list[np.ndarray], training: bool, structure: Any) -> Any:

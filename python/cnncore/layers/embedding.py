@@ -27,7 +27,7 @@ class Embedding(Layer):
     embeddings_initializer : default "uniform"
     embeddings_regularizer, embeddings_constraint : optional
     mask_zero : bool, default False
-        Must be False. Keras' recurrent layers leave out steps of this number; those of this package use all steps.
+        Whether recurrent layers that follow leave out the steps whose number is 0, see :class:`Masking`.
     weights : list of one array, optional
         The initial vectors, in an array of shape (input_dim, output_dim).
     input_length : int, optional
@@ -69,11 +69,11 @@ class Embedding(Layer):
         self.embeddings_initializer = initializers.get(embeddings_initializer)
         self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
         self.embeddings_constraint = constraints.get(embeddings_constraint)
-        if mask_zero:
-            raise ValueError(
-                "[Embedding] expected `mask_zero` to be False: recurrent layers use all steps here. "
-                f"Received: mask_zero={mask_zero!r}"
-            )
+        self.mask_zero = _checks.boolean(mask_zero, "mask_zero", "Embedding")
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """Return which numbers are not 0 if ``mask_zero``, otherwise None."""
+        return np.asarray(inputs) != 0 if self.mask_zero else None
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape, self.output_dim)
@@ -119,6 +119,7 @@ class Embedding(Layer):
             **super().get_config(),
             "input_dim": self.input_dim,
             "output_dim": self.output_dim,
+            "mask_zero": self.mask_zero,
             "embeddings_initializer": initializers.serialize(self.embeddings_initializer),
             "embeddings_regularizer": regularizers.serialize(self.embeddings_regularizer),
             "embeddings_constraint": constraints.serialize(self.embeddings_constraint),

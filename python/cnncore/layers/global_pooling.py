@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from cnncore import _checks
 from cnncore.layers.base import Shape, registry
 from cnncore.layers.protocols import Graph
@@ -96,6 +98,28 @@ class GlobalAveragePooling1D(_GlobalPooling):
     """
 
     kind, rank = "avg_pool2d", 1
+
+    def lower(self, graph: Graph, inputs: Sequence[int]) -> int:
+        mask = graph.masks.get(inputs[0])
+        return super().lower(graph, inputs) if mask is None else self._lower_masked(graph, [inputs[0], mask])
+
+    def _lower_masked(self, graph: Graph, inputs: Sequence[int]) -> int:
+        """Take the mean of the steps that are used."""
+
+        def shares(mask: np.ndarray) -> np.ndarray:
+            return np.expand_dims(mask / np.sum(mask, axis=1, keepdims=True), -1)
+
+        def forward(arrays: Sequence[np.ndarray], training: bool) -> np.ndarray:
+            x, mask = arrays
+            return np.require(np.sum(x * shares(mask), axis=1, keepdims=self.keepdims), np.float32, ["C", "A"])
+
+        def backward(arrays: Sequence[np.ndarray], dy: np.ndarray) -> list[np.ndarray]:
+            mask = arrays[1]
+            wide = dy if self.keepdims else np.expand_dims(dy, 1)
+            return [np.require(wide * shares(mask), np.float32, ["C", "A"]), np.zeros_like(mask)]
+
+        shape = (*[1] * self.keepdims, graph.output_shape(inputs[0])[-1])
+        return graph.add("host", inputs, self.name, forward=forward, backward=backward, shape=shape)
 
 
 @registry.register("global_max_pool1d", "globalmaxpool1d")

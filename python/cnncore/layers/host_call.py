@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from cnncore._structure import map_structure
-from cnncore.differentiation import NotDifferentiableError, pullback
+from cnncore.differentiation import NotDifferentiableError, pullback, value_of
 from cnncore.layers.call_record import hidden_calls
 from cnncore.layers.protocols import AnyLayer
 from cnncore.layers.tensor import KerasTensor
@@ -114,9 +114,14 @@ class HostCall:
     def _filled(self, arrays: Sequence[Any]) -> tuple[list[Any], dict[str, Any]]:
         rest = iter(arrays)
         args, kwargs = map_structure(
-            lambda leaf: next(rest) if isinstance(leaf, KerasTensor) else leaf, self._arguments
+            lambda leaf: _given(leaf, next(rest)) if isinstance(leaf, KerasTensor) else leaf, self._arguments
         )
         return args, kwargs
+
+
+def _given(tensor: KerasTensor, array: Any) -> Any:
+    """Return the array that takes the place of a symbolic tensor: a mask becomes an array of bool."""
+    return np.asarray(value_of(array) != 0) if tensor.dtype == "bool" else array
 
 
 def _checked_gradients(name: str, gradients: list[Any], shapes: list[tuple[int, ...]]) -> list[np.ndarray]:

@@ -11,6 +11,7 @@ import numpy as np
 from cnncore import _core
 from cnncore._structure import flatten
 from cnncore.layers.function import Function
+from cnncore.layers.masks import pass_on_mask
 from cnncore.layers.protocols import AnyLayer
 from cnncore.layers.tensor import Node
 
@@ -62,6 +63,7 @@ class Lowering:
         self.parameters: dict[str, _core.Parameters] = {}
         self.layers: dict[str, AnyLayer] = {}
         self.losses: list[GraphLoss] = []
+        self.masks: dict[int, int] = {}  # the ids of the masks of tensors, by the ids of the tensors
         self.floats = 0
 
     def input(self, shape: Sequence[int]) -> int:
@@ -99,11 +101,12 @@ class Lowering:
         self._trainable.append(self._trainable[-1] and self._flags.get(id(layer), layer.trainable))
         self._training.append(self._training[-1] if node.training is None else node.training)
         try:
-            result = layer.lower_call(self, node, inputs)
+            result = flatten(layer.lower_call(self, node, inputs))
+            pass_on_mask(self, layer, inputs, result)
         finally:
             for stack in (self._current, self._trainable, self._training):
                 stack.pop()
-        return flatten(result)
+        return result
 
     def add_for(self, layer: AnyLayer, inputs: Sequence[int], *, op: str = "host", **attributes: Any) -> int:
         """Add an op with weights of ``layer``, which may differ from the layer being lowered. By default it calls

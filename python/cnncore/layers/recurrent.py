@@ -39,8 +39,12 @@ class SimpleRNN(Recurrent):
         Whether the layer returns a list: its output, and then the state after the last step.
     go_backwards : bool, default False
         Whether to begin with the last step; the outputs are in the order in which they were computed.
-    stateful, unroll, zero_output_for_mask : bool, default False
-        ``stateful`` must be False: each batch begins with states of zeros. The others are not used.
+    stateful : bool, default False
+        Whether each batch begins with the states after the batch before, instead of zeros; see ``reset_state``.
+    zero_output_for_mask : bool, default False
+        Whether the output of steps that a mask leaves out is 0, instead of that of the step before.
+    unroll : bool, default False
+        Accepted for compatibility with Keras, and not used.
     **kwargs
         ``name``, ``trainable``, ``dtype`` and ``input_shape``, see :class:`Layer`.
 
@@ -82,9 +86,9 @@ class SimpleRNN(Recurrent):
     ) -> None:
         super().__init__(units, activation, use_bias, shared_options(locals()), kwargs)
 
-    def _run(self, sequences: Any, states: list[Any], kept: Any) -> Any:
+    def _run(self, sequences: Any, states: list[Any], kept: Any, used: Any) -> Any:
         weights = (self.kernel, self.recurrent_kernel, self._biases())
-        return ops.recurrence.simple_rnn(sequences, *weights, states[0], self._named(self.activation), kept)
+        return ops.recurrence.simple_rnn(sequences, *weights, states[0], self._named(self.activation), kept, used)
 
 
 class _ForgetBias(Initializer):
@@ -129,8 +133,12 @@ class LSTM(Recurrent):
         Whether the layer returns a list: its output, and then the states h and c after the last step.
     go_backwards : bool, default False
         Whether to begin with the last step; the outputs are in the order in which they were computed.
-    stateful, unroll, zero_output_for_mask, use_cudnn : bool, default False
-        ``stateful`` must be False: each batch begins with states of zeros. The others are not used.
+    stateful : bool, default False
+        Whether each batch begins with the states after the batch before, instead of zeros; see ``reset_state``.
+    zero_output_for_mask : bool, default False
+        Whether the output of steps that a mask leaves out is 0, instead of that of the step before.
+    unroll, use_cudnn : bool, default False
+        Accepted for compatibility with Keras, and not used.
     **kwargs
         ``name``, ``trainable``, ``dtype`` and ``input_shape``, see :class:`Layer`.
 
@@ -145,7 +153,7 @@ class LSTM(Recurrent):
     """
 
     gates = 4
-    states = 2
+    states_of_step = 2
 
     def __init__(
         self,
@@ -184,10 +192,10 @@ class LSTM(Recurrent):
         spec = super()._bias_spec(width)
         return spec._replace(initializer=_ForgetBias(spec.initializer)) if self.unit_forget_bias else spec
 
-    def _run(self, sequences: Any, states: list[Any], kept: Any) -> Any:
+    def _run(self, sequences: Any, states: list[Any], kept: Any, used: Any) -> Any:
         weights = (self.kernel, self.recurrent_kernel, self._biases())
         inner, gate = self._named(self.activation), self._named(self.recurrent_activation)
-        return ops.recurrence.lstm(sequences, *weights, states[0], states[1], inner, gate, kept)
+        return ops.recurrence.lstm(sequences, *weights, states[0], states[1], inner, gate, kept, used)
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -224,8 +232,12 @@ class GRU(Recurrent):
         Whether the layer returns a list: its output, and then the state after the last step.
     go_backwards : bool, default False
         Whether to begin with the last step; the outputs are in the order in which they were computed.
-    stateful, unroll, zero_output_for_mask, use_cudnn : bool, default False
-        ``stateful`` must be False: each batch begins with states of zeros. The others are not used.
+    stateful : bool, default False
+        Whether each batch begins with the states after the batch before, instead of zeros; see ``reset_state``.
+    zero_output_for_mask : bool, default False
+        Whether the output of steps that a mask leaves out is 0, instead of that of the step before.
+    unroll, use_cudnn : bool, default False
+        Accepted for compatibility with Keras, and not used.
     **kwargs
         ``name``, ``trainable``, ``dtype`` and ``input_shape``, see :class:`Layer`.
 
@@ -278,13 +290,13 @@ class GRU(Recurrent):
     def _bias_spec(self, width: int) -> WeightSpec:
         return self._spec("bias", (2, width) if self.reset_after else (width,))
 
-    def _run(self, sequences: Any, states: list[Any], kept: Any) -> Any:
+    def _run(self, sequences: Any, states: list[Any], kept: Any, used: Any) -> Any:
         both: list[Any] = [np.zeros(self.gates * self.units, np.float32)] * 2
         if self.bias is not None:
             both = [self.bias[0], self.bias[1]] if self.reset_after else [self.bias, both[1]]
         weights = (self.kernel, self.recurrent_kernel, both[0], both[1])
         inner, gate = self._named(self.activation), self._named(self.recurrent_activation)
-        return ops.recurrence.gru(sequences, *weights, states[0], inner, gate, self.reset_after, kept)
+        return ops.recurrence.gru(sequences, *weights, states[0], inner, gate, self.reset_after, kept, used)
 
     def get_config(self) -> dict[str, Any]:
         return {

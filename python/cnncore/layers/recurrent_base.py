@@ -8,11 +8,13 @@ import numpy as np
 
 from cnncore import _checks, activations, regularizers
 from cnncore.activations.definition import functions
+from cnncore.differentiation import value_of
 from cnncore.layers.base import WeightSpec
+from cnncore.layers.call_record import is_probed
 from cnncore.layers.variable import Variable
 from cnncore.layers.weighted import Weighted
 
-__all__ = ["Recurrent", "shared_options"]
+__all__ = ["Recurrent", "shared_options", "shown_steps", "used_steps"]
 
 
 class Recurrent(Weighted):
@@ -20,7 +22,7 @@ class Recurrent(Weighted):
 
     keras_weights_in = "cell"  # the name of the part of Keras' layer that has the weights
     gates = 1  # how many parts of the size of the state a step computes
-    states = 1
+    states_of_step = 1
     one_input = False
 
     def __init__(self, units: int, activation: Any, use_bias: bool, options: dict[str, Any], kwargs: Any) -> None:
@@ -36,13 +38,9 @@ class Recurrent(Weighted):
         flags = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll", "zero_output_for_mask")
         for name in flags:
             setattr(self, name, _checks.boolean(own[name], name, owner))
-        if self.stateful:
-            raise ValueError(
-                f"[{owner}] expected stateful=False: each batch begins with states of zeros, or with `initial_state`. "
-                "Received: stateful=True"
-            )
-        if self.return_state and (self.dropout or self.recurrent_dropout):
-            raise ValueError(f"[{owner}] expected no dropout with return_state=True. Received: both")
+        self.states: list[Any] | None = None  # after the last batch, if `stateful`
+        self.runs_as_a_whole = self.return_state or self.stateful
+        self.supports_masking = self.return_sequences
         self.seed = own["seed"]
         self._random = np.random.default_rng(self.seed)
 
@@ -55,6 +53,12 @@ class Recurrent(Weighted):
     stateful: bool
     unroll: bool
 
+    def reset_state(self) -> None:
+        """Let the next batch begin with states of zeros. It is needed if ``stateful``."""
+        self.states = None
+
+    reset_states = reset_state
+
     @property
     def says_its_output_shape(self) -> bool:
         """Whether the shape of the result is known without a call; a list of results is found by a call."""
@@ -64,7 +68,7 @@ class Recurrent(Weighted):
         shape: Any = input_shape[0] if isinstance(input_shape[0], (list, tuple)) else input_shape
         self._expect_rank(shape, "batch, steps, features")
         result = (shape[0], shape[1], self.units) if self.return_sequences else (shape[0], self.units)
-        return [result, *[(shape[0], self.units)] * self.states] if self.return_state else result
+        return [result, *[(shape[0], self.units)] * self.states_of_step] if self.return_state else result
 
     def weight_specs(self, input_shape: Any) -> list[WeightSpec]:
         shape: Any = input_shape[0] if isinstance(input_shape[0], (list, tuple)) else input_shape
@@ -95,8 +99,6 @@ class Recurrent(Weighted):
         return self._weight("bias") if self.use_bias else None
 
     def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
-        if mask is not None:
-            raise ValueError(f'Layer "{self.name}": expected no mask: all steps are used. Received: mask={mask!r:.60}')
         if isinstance(sequences, (list, tuple)):
             initial_state, sequences = list(sequences[1:]), sequences[0]
         states = self._first_states(sequences, initial_state)
@@ -105,25 +107,35 @@ class Recurrent(Weighted):
         kept = None
         if training and self.recurrent_dropout:
             kept = self._kept((len(sequences), self.units), self.recurrent_dropout)
+        used = None if mask is None else used_steps(mask, sequences.shape, self.name)
         if self.go_backwards:
             sequences = sequences[:, ::-1]
-        found = self._run(sequences, states, kept)
-        outputs = found[..., : self.units] if self.states > 1 else found
+            used = None if used is None else used[:, ::-1]
+        found = self._run(sequences, states, kept, used)
+        last = [found[:, -1, i * self.units : (i + 1) * self.units] for i in range(self.states_of_step)]
+        if self.stateful and not is_probed():
+            self.states = [np.array(value_of(state)) for state in last]
+        outputs = found[..., : self.units] if self.states_of_step > 1 else found
+        if used is not None:
+            outputs = outputs * shown_steps(used, self.zero_output_for_mask)
         result = outputs if self.return_sequences else outputs[:, -1]
-        if not self.return_state:
-            return result
-        last = [found[:, -1, i * self.units : (i + 1) * self.units] for i in range(self.states)]
-        return [result, *last]
+        return [result, *last] if self.return_state else result
 
     def _first_states(self, sequences: Any, given: Any) -> list[Any]:
         if given is None:
-            if hasattr(sequences, "given_to"):  # a symbolic tensor, of which the number of samples is not known
-                zero = np.sum(sequences * 0.0, axis=(1, 2), keepdims=True)[:, 0]
-                return [zero * np.ones((1, self.units), np.float32)] * self.states
-            return [np.zeros((len(sequences), self.units), np.float32)] * self.states
+            if not self.stateful or self.states is None or is_probed():
+                return [np.zeros((len(sequences), self.units), np.float32)] * self.states_of_step
+            given = self.states
+            if len(given[0]) != len(sequences):
+                raise ValueError(
+                    f'Layer "{self.name}": expected {len(given[0])} samples, as in the batch before, since it keeps '
+                    f"their states. Received: {len(sequences)}. `reset_state()` forgets them."
+                )
         states = list(given) if isinstance(given, (list, tuple)) else [given]
-        if len(states) != self.states:
-            raise ValueError(f'Layer "{self.name}": expected {self.states} initial states. Received: {len(states)}')
+        if len(states) != self.states_of_step:
+            raise ValueError(
+                f'Layer "{self.name}": expected {self.states_of_step} initial states. Received: {len(states)}'
+            )
         return states
 
     def _kept(self, shape: tuple[int, ...], rate: float) -> np.ndarray:
@@ -132,8 +144,8 @@ class Recurrent(Weighted):
     def _biases(self) -> Any:
         return np.zeros(self.gates * self.units, np.float32) if self.bias is None else self.bias
 
-    def _run(self, sequences: Any, states: list[Any], kept: Any) -> Any:
-        raise NotImplementedError(f"{type(self).__name__} must implement _run(sequences, states, kept)")
+    def _run(self, sequences: Any, states: list[Any], kept: Any, used: Any) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} must implement _run(sequences, states, kept, used)")
 
     def _named(self, activation: Any) -> Any:
         """Return the name of an activation, with which a file can describe it, or the function if it has none."""
@@ -149,6 +161,24 @@ class Recurrent(Weighted):
             "use_bias": self.use_bias,
             **{name: getattr(self, name) for name in _FLAGS},
         }
+
+
+def used_steps(mask: Any, shape: Any, name: str) -> np.ndarray:
+    """Return a mask of steps as an array of bool, (batch, steps)."""
+    used: np.ndarray = np.asarray(value_of(mask[0] if isinstance(mask, list) else mask), np.float32) != 0
+    if used.shape != tuple(shape[:2]):
+        raise ValueError(
+            f'Layer "{name}": expected a mask of shape (batch, steps) = {tuple(shape[:2])}. Received: {used.shape}'
+        )
+    return used
+
+
+def shown_steps(used: np.ndarray, zeros: bool) -> np.ndarray:
+    """Return factors of the outputs, (batch, steps, 1): 0 for steps that are not used, or only for those before the
+    first one that is used.
+    """
+    shown = used if zeros else np.logical_or.accumulate(used, axis=1)
+    return np.asarray(shown[..., np.newaxis], np.float32)
 
 
 _FLAGS = (

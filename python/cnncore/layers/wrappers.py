@@ -70,6 +70,8 @@ class TimeDistributed(Wrapper):
     (2, 5, 6, 6, 4)
     """
 
+    supports_masking = True
+
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         if len(input_shape) < 3 or input_shape[1] is None:
             raise ValueError(
@@ -129,6 +131,7 @@ class Bidirectional(Wrapper):
         self._own_backward = backward_layer is not None
         self.forward_layer = _copy(layer, f"forward_{layer.name}", layer.go_backwards)
         self.backward_layer = backward_layer or _copy(layer, f"backward_{layer.name}", not layer.go_backwards)
+        self.supports_masking = bool(self.forward_layer.return_sequences)
         del self.layer
         self._of_layer = registry.serialize(layer)
 

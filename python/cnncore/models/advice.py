@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from cnncore.layers.input_layer import InputLayer
+from cnncore.layers.masks import has_mask
 from cnncore.losses import check_output
 from cnncore.models.signature import Output
 
@@ -46,7 +47,15 @@ def advise_on_inputs(
 
 
 def advise_on_outputs(outputs: Sequence[Output], tensors: Sequence[Any], given: set[str]) -> None:
-    """Warn about last activations that do not fit the loss."""
+    """Warn about last activations that do not fit the loss, and about masks, which losses do not know."""
+    if "mask" not in given:
+        given.add("mask")
+        if any(output.loss is not None and has_mask(tensor) for output, tensor in zip(outputs, tensors, strict=True)):
+            warnings.warn(
+                "An output of the model has a mask, but its loss counts all steps: pass sample_weight= with zeros for "
+                "the steps that are not used.",
+                stacklevel=4,
+            )
     if "activation" not in given:
         given.add("activation")
         for output, tensor in zip(outputs, tensors, strict=True):

@@ -62,12 +62,35 @@ def _masked(h: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
     return np.asarray(h * wide)
 
 
+def _skip(ys: np.ndarray, t: int, used: np.ndarray | None) -> None:
+    """Copy the states before step t of samples that do not use it, to those after it."""
+    if used is not None:
+        ys[:, t + 1] = np.where(used[:, t, np.newaxis], ys[:, t + 1], ys[:, t])
+
+
+def _passing(total: np.ndarray, t: int, used: np.ndarray | None) -> tuple[np.ndarray, Any]:
+    """Divide the gradient of a state after step t into the parts that go through the step, and past it."""
+    if used is None:
+        return total, 0
+    through = total * used[:, t, np.newaxis]
+    return through, total - through
+
+
 def _steps(count: int) -> range:
     return range(count - 1, -1, -1)
 
 
 @op
-def simple_rnn(x: Any, kernel: Any, recurrent_kernel: Any, bias: Any, h: Any, activation: Any, mask: Any = None) -> Any:
+def simple_rnn(
+    x: Any,
+    kernel: Any,
+    recurrent_kernel: Any,
+    bias: Any,
+    h: Any,
+    activation: Any,
+    mask: Any = None,
+    used: Any = None,
+) -> Any:
     """Compute h = activation(x kernel + h recurrent_kernel + bias) for each step.
 
     Parameters
@@ -80,6 +103,8 @@ def simple_rnn(x: Any, kernel: Any, recurrent_kernel: Any, bias: Any, h: Any, ac
         A function of arrays whose gradient is known, or the name of one of :func:`activation`.
     mask : array, (batch, units), optional
         The state is multiplied by it before each product with ``recurrent_kernel``.
+    used : array of bool, (batch, steps), optional
+        Steps of samples that are not used leave the states as they are.
 
     Returns
     -------
@@ -100,12 +125,14 @@ def simple_rnn(x: Any, kernel: Any, recurrent_kernel: Any, bias: Any, h: Any, ac
     for t in range(xs.shape[1]):
         ys[:, t + 1], back = pullback(f, [z[:, t] + dense(_masked(ys[:, t], mask), u)])
         backs.append(back)
+        _skip(ys, t, used)
 
     def gradients(dy: np.ndarray) -> list[np.ndarray]:
         dz, dh, transposed = np.empty_like(z), np.zeros_like(state), np.ascontiguousarray(u.T)
         for t in _steps(len(backs)):
-            (dz[:, t],) = backs[t](dy[:, t] + dh)
-            dh = _masked(dense(dz[:, t], transposed), mask)
+            total, past = _passing(dy[:, t] + dh, t, used)
+            (dz[:, t],) = backs[t](total)
+            dh = _masked(dense(dz[:, t], transposed), mask) + past
         dx, dw, db = _of_projection(xs, w, dz)
         return [dx, dw, _of_recurrence(_masked(ys[:, :-1], mask), u, dz), db, dh]
 
@@ -123,6 +150,7 @@ def lstm(
     activation: Any,
     recurrent_activation: Any,
     mask: Any = None,
+    used: Any = None,
 ) -> Any:
     """Go through a sequence with long short-term memory (Hochreiter and Schmidhuber, 1997).
 
@@ -139,6 +167,8 @@ def lstm(
         Functions of arrays whose gradients are known, or names of those of :func:`activation`.
     mask : array, (batch, units), optional
         h is multiplied by it before each product with ``recurrent_kernel``.
+    used : array of bool, (batch, steps), optional
+        Steps of samples that are not used leave the states as they are.
 
     Returns
     -------
@@ -166,17 +196,19 @@ def lstm(
         ys[:, t + 1, units:] = sf * before + si * ag
         ys[:, t + 1, :units] = so * ac
         saved.append(((si, sf, ag, so, ac), (back_i, back_f, back_g, back_o, back_c)))
+        _skip(ys, t, used)
 
     def gradients(dy: np.ndarray) -> list[np.ndarray]:
         dz, transposed = np.empty_like(z), np.ascontiguousarray(u.T)
         dh, dc = np.zeros_like(h0), np.zeros_like(c0)
         for t in _steps(len(saved)):
             (si, sf, ag, so, ac), (back_i, back_f, back_g, back_o, back_c) = saved[t]
-            dh = dh + dy[:, t, :units]
-            dc = dc + dy[:, t, units:] + back_c(dh * so)[0]
+            dh, past_h = _passing(dh + dy[:, t, :units], t, used)
+            dc, past_c = _passing(dc + dy[:, t, units:], t, used)
+            dc = dc + back_c(dh * so)[0]
             parts = back_i(dc * ag) + back_f(dc * ys[:, t, units:]) + back_g(dc * si) + back_o(dh * ac)
             dz[:, t] = np.concatenate(parts, axis=-1)
-            dh, dc = _masked(dense(dz[:, t], transposed), mask), dc * sf
+            dh, dc = _masked(dense(dz[:, t], transposed), mask) + past_h, dc * sf + past_c
         dx, dw, db = _of_projection(xs, w, dz)
         du = _of_recurrence(_masked(ys[:, :-1, :units], mask), u, dz)
         return [dx, dw, du, db, dh, dc]
@@ -196,6 +228,7 @@ def gru(
     recurrent_activation: Any,
     reset_after: bool = True,
     mask: Any = None,
+    used: Any = None,
 ) -> Any:
     """Go through a sequence with gated recurrent units (Cho et al., 2014).
 
@@ -215,6 +248,8 @@ def gru(
     reset_after : bool, default True
     mask : array, (batch, units), optional
         h is multiplied by it before each product with ``recurrent_kernel``.
+    used : array of bool, (batch, steps), optional
+        Steps of samples that are not used leave the states as they are.
 
     Returns
     -------
@@ -242,6 +277,7 @@ def gru(
         new, back_g = pullback(main, [z[:, t, gates:] + (sr * inner if reset_after else inner)])
         ys[:, t + 1] = sz * before + (1 - sz) * new  # as in Keras, with the masked state
         saved.append((sz, sr, inner, new, back_z, back_r, back_g))
+        _skip(ys, t, used)
 
     def gradients(dy: np.ndarray) -> list[np.ndarray]:
         dz, dh = np.empty_like(z), np.zeros_like(state)
@@ -249,7 +285,7 @@ def gru(
         first_transposed, last_transposed = np.ascontiguousarray(first.T), np.ascontiguousarray(last.T)
         for t in _steps(len(saved)):
             sz, sr, inner, new, back_z, back_r, back_g = saved[t]
-            before, total = _masked(ys[:, t], mask), dh + dy[:, t]
+            before, (total, past) = _masked(ys[:, t], mask), _passing(dh + dy[:, t], t, used)
             (dg,) = back_g(total * (1 - sz))
             d_inner = dg * sr if reset_after else dg
             d_last = dense(d_inner, last_transposed)
@@ -258,7 +294,7 @@ def gru(
             dz[:, t] = np.concatenate([dopen, dr, dg], axis=-1)
             d_inners[:, t], afters[:, t] = d_inner, before if reset_after else sr * before
             through = dense(dz[:, t, :gates], first_transposed) + (d_last if reset_after else d_last * sr)
-            dh = _masked(total * sz + through, mask)
+            dh = _masked(total * sz + through, mask) + past
         dx, dw, db = _of_projection(xs, w, dz)
         _, du_first, drb_first = dense_backward(_rows(_masked(ys[:, :-1], mask)), first, _rows(dz[:, :, :gates]))
         _, du_last, drb_last = dense_backward(_rows(afters), last, _rows(d_inners))

@@ -1,0 +1,129 @@
+"""Masks: which steps of sequences are used. Layers such as ``Masking`` make them, and others pass them on or use them.
+
+A mask is an array of bool, (batch, steps). Symbolic tensors have none: masks appear when the ops of layers are added to
+a graph, and belong to the ids of tensors. So neither the configuration nor the summary of a model contains them. As
+results of calls on arrays, they are the attribute ``_keras_mask``.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from cnncore._structure import flatten, map_structure
+from cnncore.layers.protocols import Graph
+from cnncore.layers.tensor import KerasTensor
+
+__all__ = ["has_mask", "implied_masks", "mask_of_arrays", "pass_on_mask", "with_masks"]
+
+
+def implied_masks(layer: Any, args: Sequence[Any], kwargs: dict[str, Any], found: Mapping[int, Any]) -> dict[str, Any]:
+    """Return the masks that ``call`` takes, by the names of its arguments: ``mask``, or ``<name>_mask`` for the tensor
+    of that name. Masks that the caller gives are left out.
+
+    Parameters
+    ----------
+    layer : Layer
+    args, kwargs
+        The arguments of the call.
+    found : dict of int to mask
+        The masks of tensors, by their ids.
+    """
+    signature = inspect.signature(layer.call)
+    try:
+        given = signature.bind_partial(*args, **kwargs).arguments
+    except TypeError:  # the call fails by itself, with an error that says more
+        return {}
+    masks: dict[str, Any] = {}
+    for place, (name, value) in enumerate(given.items()):
+        target = "mask" if place == 0 and "mask" in signature.parameters else f"{name}_mask"
+        if target not in signature.parameters or given.get(target) is not None:
+            continue
+        of_value = [found.get(id(leaf)) for leaf in flatten(value)]
+        if any(mask is not None for mask in of_value):
+            masks[target] = of_value if isinstance(value, (list, tuple)) else of_value[0]
+    return masks
+
+
+def with_masks(
+    graph: Graph, layer: Any, args: list[Any], kwargs: dict[str, Any], inputs: Sequence[int]
+) -> tuple[dict[str, Any], list[int]]:
+    """Add the masks of tensors to the keyword arguments and the inputs of a call, if ``call`` takes them."""
+    tensors = [leaf for leaf in flatten([args, kwargs]) if isinstance(leaf, KerasTensor)]
+    pairs = zip(tensors, inputs, strict=True)
+    found = {id(tensor): graph.masks[number] for tensor, number in pairs if number in graph.masks}
+    if not found:
+        return kwargs, list(inputs)
+    masks = implied_masks(layer, args, kwargs, found)
+    ids = [mask for mask in flatten(masks) if mask is not None]
+    tensors_of_masks = map_structure(
+        lambda mask: None if mask is None else KerasTensor((None, *graph.output_shape(mask)), "bool"), masks
+    )
+    return {**kwargs, **tensors_of_masks}, [*inputs, *ids]
+
+
+def pass_on_mask(graph: Graph, layer: Any, inputs: Sequence[int], results: Sequence[int]) -> None:
+    """Note the mask of the result of a call in the graph, if it has one."""
+    if makes_mask(layer):
+        _add_computed(graph, layer, inputs, results[0])
+    elif layer.supports_masking:
+        masks = {graph.masks[number] for number in inputs if number in graph.masks}
+        if len(masks) == 1:
+            graph.masks[results[0]] = masks.pop()
+
+
+def makes_mask(layer: Any) -> bool:
+    """Whether the layer's class has a method ``compute_mask`` of its own."""
+    return bool(type(layer).compute_mask.__module__ != "cnncore.layers.base")
+
+
+def _add_computed(graph: Graph, layer: Any, inputs: Sequence[int], result: int) -> None:
+    mask = graph.masks.get(inputs[0])
+    operands = list(inputs) if mask is None else [*inputs, mask]
+
+    def forward(arrays: Sequence[np.ndarray], training: bool) -> np.ndarray:
+        found = compute(arrays)
+        return np.require(found, np.float32, ["C", "A"])
+
+    def compute(arrays: Sequence[np.ndarray]) -> Any:
+        values = arrays[: len(inputs)]
+        previous = None if mask is None else arrays[-1] != 0
+        return layer.compute_mask(values[0] if len(values) == 1 else list(values), previous)
+
+    def backward(arrays: Sequence[np.ndarray], dy: np.ndarray) -> list[np.ndarray]:
+        return [np.zeros(array.shape, np.float32) for array in arrays]
+
+    example = compute([np.zeros((1, *graph.output_shape(number)), np.float32) for number in operands])
+    if example is not None:
+        shape = np.shape(example)[1:]
+        graph.masks[result] = graph.add("host", operands, layer.name, forward=forward, backward=backward, shape=shape)
+
+
+def mask_of_arrays(layer: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    """The mask of the result of a call on arrays, or None."""
+    arrays = [leaf for leaf in flatten([list(args), kwargs]) if isinstance(leaf, np.ndarray)]
+    masks = [getattr(array, "_keras_mask", None) for array in arrays]
+    if not arrays:  # what is being differentiated has no mask
+        return None
+    if makes_mask(layer):
+        return layer.compute_mask(args[0] if args else arrays[0], masks[0])
+    return masks[0] if layer.supports_masking else None
+
+
+def has_mask(tensor: Any) -> bool:
+    """Whether the values of a symbolic tensor have a mask."""
+    todo, seen = [tensor], set[int]()
+    while todo:
+        tensor = todo.pop()
+        if id(tensor) in seen or getattr(tensor, "source", None) is None:
+            continue
+        seen.add(id(tensor))
+        node = tensor.node
+        if makes_mask(node.layer) and getattr(node.layer, "mask_zero", True):
+            return True
+        if node.layer.supports_masking:
+            todo += node.inputs
+    return False
