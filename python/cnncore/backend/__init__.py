@@ -96,7 +96,7 @@ from cnncore.backend.settings import (
     set_image_dim_ordering,
 )
 from cnncore.backend.values import count_params, function, get_value, int_shape, ndim, set_value, shape, variable
-from cnncore.ops.parts import logsumexp
+from cnncore.ops.reductions import logsumexp
 
 eval = get_value  # noqa: A001
 

@@ -11,6 +11,7 @@ from cnncore.layers.activity import is_known as is_known_penalty
 from cnncore.layers.base import structure_changed, structure_version
 from cnncore.layers.call_record import hidden_calls
 from cnncore.layers.function import Function
+from cnncore.layers.input_layer import InputLayer
 from cnncore.layers.loss_terms import LossTerms, add_loss, is_following, with_losses
 from cnncore.layers.lowering import lower
 from cnncore.layers.tensor import KerasTensor, Node
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from cnncore import _core
     from cnncore.layers.lowering import Lowered
-from cnncore.layers.input_layer import InputLayer
 
 __all__ = ["Networked"]
 

@@ -48,22 +48,21 @@ from cnncore.ops.arrays import (
     stop_gradient,
 )
 from cnncore.ops.attention import dot_product_attention
-from cnncore.ops.convolution import conv2d, conv2d_backward, conv_output_size
-from cnncore.ops.convolution_transpose import conv2d_transpose, conv2d_transpose_backward
-from cnncore.ops.crossentropies import binary_crossentropy, categorical_crossentropy, sparse_categorical_crossentropy
-from cnncore.ops.functional import (
+from cnncore.ops.control_flow import (
+    associative_scan,
     cond,
     fori_loop,
-    in_top_k,
     map,  # noqa: A004 (Keras' name)
-    moments,
-    multi_hot,
-    normalize,
-    slice,  # noqa: A004 (Keras' name)
-    slice_update,
+    scan,
+    switch,
+    vectorize,
     vectorized_map,
     while_loop,
 )
+from cnncore.ops.conversions import dtype, is_tensor, multi_hot, saturate_cast, view_as_complex, view_as_real
+from cnncore.ops.convolution import conv2d, conv2d_backward, conv_output_size
+from cnncore.ops.convolution_transpose import conv2d_transpose, conv2d_transpose_backward
+from cnncore.ops.crossentropies import binary_crossentropy, categorical_crossentropy, sparse_categorical_crossentropy
 from cnncore.ops.gates import glu, sparsemax
 from cnncore.ops.global_pooling import (
     global_avg_pool2d,
@@ -71,7 +70,6 @@ from cnncore.ops.global_pooling import (
     global_max_pool2d,
     global_max_pool2d_backward,
 )
-from cnncore.ops.iteration import associative_scan, scan, switch, vectorize
 from cnncore.ops.linalg import (
     cholesky,
     cholesky_inverse,
@@ -112,6 +110,7 @@ from cnncore.ops.named_activations import (
     softsign,
     tanh,
 )
+from cnncore.ops.named_normalizations import rms_normalization
 from cnncore.ops.normalization import (
     batch_normalization,
     batch_normalization_backward,
@@ -120,8 +119,7 @@ from cnncore.ops.normalization import (
     layer_normalization,
     layer_normalization_backward,
 )
-from cnncore.ops.normalizing import rms_normalization
-from cnncore.ops.parts import is_tensor, logsumexp, split, top_k, unstack
+from cnncore.ops.own_gradients import custom_gradient
 from cnncore.ops.patches import depth_to_space, extract_sequences, fold, space_to_depth, unfold
 from cnncore.ops.pooling import (
     avg_pool2d,
@@ -133,6 +131,7 @@ from cnncore.ops.random import (
     dropout,
     gaussian_noise,
 )
+from cnncore.ops.reductions import in_top_k, logsumexp, moments, normalize, top_k
 from cnncore.ops.resize import (
     cropping2d,
     cropping2d_backward,
@@ -154,20 +153,14 @@ from cnncore.ops.shrinkage import (
     tanh_shrink,
     threshold,
 )
-from cnncore.ops.special import (
-    cdist,
-    custom_gradient,
-    divide_no_nan,
-    dtype,
-    erf,
-    erfc,
-    erfinv,
+from cnncore.ops.slices import (
     get_item,
-    psnr,
-    saturate_cast,
-    view_as_complex,
-    view_as_real,
+    slice,  # noqa: A004 (Keras' name)
+    slice_update,
+    split,
+    unstack,
 )
+from cnncore.ops.special import cdist, divide_no_nan, erf, erfc, erfinv, psnr
 from cnncore.ops.spectra import fft, fft2, ifft2, irfft, rfft
 from cnncore.ops.update import adam_update, sgd_update
 from cnncore.ops.windows import average_pool, conv, conv_transpose, depthwise_conv, max_pool, separable_conv

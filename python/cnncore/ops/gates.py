@@ -10,7 +10,7 @@ from cnncore import _checks
 from cnncore.differentiation import value_of
 from cnncore.ops.definition import op, recorded
 from cnncore.ops.named_activations import sigmoid
-from cnncore.ops.parts import split
+from cnncore.ops.slices import split
 
 __all__ = ["glu", "sparsemax"]
 

@@ -2,8 +2,8 @@
 
 from cnncore.ops.arrays import one_hot
 from cnncore.ops.attention import dot_product_attention
+from cnncore.ops.conversions import multi_hot
 from cnncore.ops.crossentropies import binary_crossentropy, categorical_crossentropy, sparse_categorical_crossentropy
-from cnncore.ops.functional import moments, multi_hot, normalize
 from cnncore.ops.gates import glu, sparsemax
 from cnncore.ops.named_activations import (
     celu,
@@ -23,8 +23,9 @@ from cnncore.ops.named_activations import (
     softplus,
     softsign,
 )
-from cnncore.ops.normalizing import normalized_by, normalized_layer, rms_normalization
+from cnncore.ops.named_normalizations import normalized_by, normalized_layer, rms_normalization
 from cnncore.ops.patches import depth_to_space, fold, space_to_depth, unfold
+from cnncore.ops.reductions import moments, normalize
 from cnncore.ops.shrinkage import (
     hard_shrink,
     hard_tanh,

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from cnncore import _checks, _core
 from cnncore._checks import Float32
-from cnncore.ops.normalizing import normalized_by, normalized_layer
+from cnncore.ops.named_normalizations import normalized_by, normalized_layer
 
 __all__ = [
     "batch_normalization",

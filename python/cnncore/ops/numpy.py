@@ -6,8 +6,8 @@ from typing import Any
 
 from cnncore._keras_names.errors import missing
 from cnncore.ops.arrays import NUMPY_NAMES, numpy_function
-from cnncore.ops.parts import split
-from cnncore.ops.special import divide_no_nan, get_item
+from cnncore.ops.slices import get_item, split
+from cnncore.ops.special import divide_no_nan
 
 __all__ = ["divide_no_nan", "get_item", "split"]
 

@@ -1,31 +1,22 @@
-"""Functions of ``keras.ops`` that NumPy does not have: error functions, distances, conversions, own gradients."""
+"""Functions of ``keras.ops`` for single values and distances: error functions, safe quotients, cdist and psnr."""
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike
 
-from cnncore.differentiation import Array, value_of
-from cnncore.ops.definition import op, recorded, together
+from cnncore.differentiation import value_of
+from cnncore.ops.definition import op, recorded
 
 __all__ = [
     "cdist",
-    "custom_gradient",
     "divide_no_nan",
-    "dtype",
     "erf",
     "erfc",
     "erfinv",
-    "get_item",
     "psnr",
-    "saturate_cast",
-    "view_as_complex",
-    "view_as_real",
 ]
 
 _erf = np.frompyfunc(math.erf, 1, 1)
@@ -138,110 +129,3 @@ def psnr(x1: Any, x2: Any, max_val: float) -> Any:
     20.0
     """
     return 10.0 * np.log10(max_val**2 / np.mean(np.square(x1 - x2)))
-
-
-def saturate_cast(x: Any, dtype: DTypeLike) -> np.ndarray:
-    """Convert ``x`` to the type ``dtype``; numbers beyond its range become its smallest or largest number.
-
-    Examples
-    --------
-    >>> saturate_cast([-5.0, 300.0], "uint8").tolist()
-    [0, 255]
-    """
-    wanted = np.dtype(dtype)
-    array = np.asarray(value_of(x))
-    if wanted.kind in "iu":
-        limits = np.iinfo(wanted)
-        array = np.clip(array, float(limits.min), float(limits.max))
-    elif wanted.kind == "f":
-        array = np.clip(array, np.finfo(wanted).min, np.finfo(wanted).max)
-    return array.astype(wanted)
-
-
-def dtype(x: Any) -> str:
-    """Return the name of the type of the values of ``x``.
-
-    Examples
-    --------
-    >>> dtype(np.zeros(2))
-    'float64'
-    """
-    return str(x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype)
-
-
-def get_item(x: Any, key: Any) -> Any:
-    """Return ``x[key]``.
-
-    Examples
-    --------
-    >>> get_item([3, 4], 1)
-    np.int64(4)
-    """
-    return (x if hasattr(x, "shape") else np.asarray(x))[key]
-
-
-def view_as_complex(x: Any) -> np.ndarray:
-    """Return the complex numbers whose real and imaginary parts are the two values along the last axis of ``x``.
-
-    Examples
-    --------
-    >>> view_as_complex([[1.0, 2.0]]).tolist()
-    [(1+2j)]
-    """
-    array = np.asarray(value_of(x))
-    if array.ndim == 0 or array.shape[-1] != 2:
-        raise ValueError(f"[view_as_complex] expected a last axis of length 2. Received: shape {array.shape}")
-    return np.asarray(array[..., 0] + 1j * array[..., 1])
-
-
-def view_as_real(x: Any) -> np.ndarray:
-    """Return the real and imaginary parts of the complex numbers ``x`` along a new last axis.
-
-    Examples
-    --------
-    >>> view_as_real([1 + 2j]).tolist()
-    [[1.0, 2.0]]
-    """
-    array = np.asarray(value_of(x))
-    return np.stack([array.real, array.imag], axis=-1)
-
-
-def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a function compute its gradients itself.
-
-    Parameters
-    ----------
-    f : callable
-        Takes arrays, and returns its result and a function ``grad(upstream)``. That returns the gradients of the
-        arguments: an array, or a list of them, computed from ``upstream``, the gradient of the result.
-
-    Examples
-    --------
-    This turns the gradient around, as in adversarial training:
-
-    >>> @custom_gradient
-    ... def reversed_gradient(x):
-    ...     return x * 1.0, lambda upstream: -upstream
-    >>> reversed_gradient(np.float32([2.0])).tolist()
-    [2.0]
-    """
-    if not callable(f):
-        raise TypeError(f"[custom_gradient] expected a function. Received: {f!r:.80}")
-
-    @op
-    @functools.wraps(f)
-    def called(*args: Any) -> Any:
-        y, grad = f(*(np.asarray(value_of(item)).view(Array) for item in args))
-
-        def gradients(dy: np.ndarray) -> list[np.ndarray]:
-            found = grad(dy.view(Array))
-            several = list(found) if isinstance(found, (list, tuple)) else [found]
-            if len(several) != len(args):
-                raise ValueError(
-                    f"[custom_gradient] expected a gradient for each of {len(args)} arguments. Received: {len(several)}"
-                )
-            return [np.asarray(item) for item in several]
-
-        return recorded(np.asarray(y), together(args, gradients))
-
-    return called

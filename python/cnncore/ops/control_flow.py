@@ -1,4 +1,4 @@
-"""Functions of ``keras.ops`` that call functions in turn: scan, associative_scan, switch, vectorize."""
+"""Functions of ``keras.ops`` that call functions of the user: choices, loops, scans and maps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,106 @@ import numpy as np
 from cnncore import _checks
 from cnncore._structure import flatten, pack_like
 
-__all__ = ["associative_scan", "scan", "switch", "vectorize"]
+__all__ = [
+    "associative_scan",
+    "cond",
+    "fori_loop",
+    "map",
+    "scan",
+    "switch",
+    "vectorize",
+    "vectorized_map",
+    "while_loop",
+]
+
+
+def _require_functions(owner: str, **functions: Any) -> None:
+    for name, function in functions.items():
+        if not callable(function):
+            raise TypeError(f"[{owner}] expected `{name}` to be a function. Received: {name}={function!r:.80}")
+
+
+def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
+    """Return ``true_fn()`` if ``pred`` is true, otherwise ``false_fn()``.
+
+    Examples
+    --------
+    >>> cond(2 > 1, lambda: "yes", lambda: "no")
+    'yes'
+    """
+    _require_functions("cond", true_fn=true_fn, false_fn=false_fn)
+    return true_fn() if bool(pred) else false_fn()
+
+
+def while_loop(
+    cond: Callable[..., Any], body: Callable[..., Any], loop_vars: Any, maximum_iterations: int | None = None
+) -> Any:
+    """Replace ``loop_vars`` by ``body(*loop_vars)`` while ``cond(*loop_vars)`` is true, and return the last ones.
+
+    Parameters
+    ----------
+    cond, body : callable
+    loop_vars : list, tuple or a single value
+    maximum_iterations : int, optional
+
+    Examples
+    --------
+    >>> while_loop(lambda i: i < 5, lambda i: i + 2, [0])
+    [6]
+    """
+    _require_functions("while_loop", cond=cond, body=body)
+    several = isinstance(loop_vars, (list, tuple))
+    values = list(loop_vars) if several else [loop_vars]
+    done = 0
+    while bool(cond(*values)) and (maximum_iterations is None or done < maximum_iterations):
+        result = body(*values)
+        values = list(result) if isinstance(result, (list, tuple)) else [result]
+        done += 1
+    if not several:
+        return values[0]
+    return values if isinstance(loop_vars, list) else tuple(values)
+
+
+def fori_loop(lower: int, upper: int, body_fun: Callable[[int, Any], Any], init_val: Any) -> Any:
+    """Replace ``init_val`` by ``body_fun(i, value)`` for each ``i`` from ``lower`` to ``upper - 1``.
+
+    Examples
+    --------
+    >>> fori_loop(0, 4, lambda i, total: total + i, 0)
+    6
+    """
+    _require_functions("fori_loop", body_fun=body_fun)
+    limits = [_checks.integer(item, name, "fori_loop", -(2**31)) for item, name in ((lower, "lower"), (upper, "upper"))]
+    value = init_val
+    for i in range(*limits):
+        value = body_fun(i, value)
+    return value
+
+
+def map(f: Callable[[Any], Any], xs: Any) -> Any:  # noqa: A001 (Keras' name)
+    """Return the results of ``f`` for each entry of the first axis of ``xs``, stacked.
+
+    ``xs``, and what ``f`` returns, may be lists, tuples or dicts of arrays.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> map(lambda row: row.sum(), np.ones((2, 3))).tolist()
+    [3.0, 3.0]
+    """
+    _require_functions("map", f=f)
+    lengths = {np.shape(leaf)[0] if np.ndim(leaf) else 0 for leaf in flatten(xs)}
+    if len(lengths) != 1 or lengths == {0}:
+        raise ValueError(f"[map] expected arrays with the same number of entries. Received: {xs!r:.80}")
+    count = lengths.pop()
+    results = [f(pack_like(xs, [leaf[place] for leaf in flatten(xs)])) for place in range(count)]
+    columns = zip(*(flatten(result) for result in results), strict=True)
+    return pack_like(results[0], [np.stack(list(column)) for column in columns])
+
+
+def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
+    """Return what :func:`map` returns for ``function`` and ``elements``; Keras has both names."""
+    return map(function, elements)
 
 
 def scan(

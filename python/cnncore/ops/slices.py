@@ -1,7 +1,8 @@
-"""Functions of ``keras.ops`` that NumPy does not have, or that take other arguments there."""
+"""Functions of ``keras.ops`` that take parts of arrays, or replace them."""
 
 from __future__ import annotations
 
+import builtins
 import itertools
 from collections.abc import Sequence
 from typing import Any
@@ -10,9 +11,67 @@ import numpy as np
 
 from cnncore import _checks
 from cnncore.differentiation import value_of
-from cnncore.ops.definition import op
 
-__all__ = ["is_tensor", "logsumexp", "split", "top_k", "unstack"]
+__all__ = [
+    "get_item",
+    "slice",
+    "slice_update",
+    "split",
+    "unstack",
+]
+
+
+def slice(inputs: Any, start_indices: Sequence[int], shape: Sequence[int]) -> Any:  # noqa: A001 (Keras' name)
+    """Return the part of ``inputs`` that begins at ``start_indices`` and has the shape ``shape``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> slice(np.arange(6).reshape(2, 3), (0, 1), (2, 2)).tolist()
+    [[1, 2], [4, 5]]
+    """
+    array = inputs if hasattr(inputs, "ndim") else np.asarray(inputs)
+    return array[_places(array, start_indices, shape, "slice")]
+
+
+def slice_update(inputs: Any, start_indices: Sequence[int], updates: Any) -> np.ndarray:
+    """Return a copy of ``inputs`` in which ``updates`` stands from ``start_indices`` on.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> slice_update(np.zeros(3), [1], [5.0, 6.0]).tolist()
+    [0.0, 5.0, 6.0]
+    """
+    result = np.array(value_of(inputs))
+    result[_places(result, start_indices, np.shape(updates), "slice_update")] = value_of(updates)
+    return result
+
+
+def _places(array: Any, start: Sequence[int], shape: Sequence[int], owner: str) -> tuple[Any, ...]:
+    begins, sizes = [int(item) for item in start], [int(item) for item in shape]
+    fit = len(begins) == len(sizes) == array.ndim and all(
+        begin >= 0 and size >= 0 and begin + size <= length
+        for begin, size, length in zip(begins, sizes, array.shape, strict=True)
+    )
+    if not fit:
+        raise ValueError(
+            f"[{owner}] expected a part inside of an array of shape {tuple(array.shape)}. "
+            f"Received: start_indices={begins}, shape={sizes}"
+        )
+    pairs = zip(begins, sizes, strict=True)
+    return tuple(builtins.slice(begin, begin + size) for begin, size in pairs)
+
+
+def get_item(x: Any, key: Any) -> Any:
+    """Return ``x[key]``.
+
+    Examples
+    --------
+    >>> get_item([3, 4], 1)
+    np.int64(4)
+    """
+    return (x if hasattr(x, "shape") else np.asarray(x))[key]
 
 
 def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Any]:
@@ -50,9 +109,9 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
         if size is None or size % count:
             raise ValueError(f"[split] expected an axis whose length is divisible by {count}. Received: length {size}")
         bounds = list(range(0, size + 1, size // count))
-    before: tuple[Any, ...] = (slice(None),) * axis
+    before: tuple[Any, ...] = (builtins.slice(None),) * axis
     array = x if hasattr(x, "__getitem__") and hasattr(x, "shape") else np.asarray(x)
-    keys = [(*before, slice(low, high)) for low, high in itertools.pairwise(bounds)]
+    keys = [(*before, builtins.slice(low, high)) for low, high in itertools.pairwise(bounds)]
     return [array[key] for key in keys]
 
 
@@ -73,53 +132,6 @@ def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
     size = shape[axis] if num is None else _checks.integer(num, "num", "unstack", minimum=0)
     if size is None or shape[axis] not in (None, size):
         raise ValueError(f"[unstack] expected `num` to be the length of axis {axis}. Received: {num=}, shape {shape}")
-    before: tuple[Any, ...] = (slice(None),) * axis
+    before: tuple[Any, ...] = (builtins.slice(None),) * axis
     keys = [(*before, place) for place in range(size)]
     return [x[key] for key in keys]
-
-
-def top_k(x: Any, k: int, sorted: bool = True) -> tuple[np.ndarray, np.ndarray]:  # noqa: A002 (Keras' name)
-    """Find the ``k`` largest values of ``x`` along the last axis, and their indices.
-
-    ``sorted`` is accepted for compatibility with Keras, and not used: the largest value always comes first.
-
-    Examples
-    --------
-    >>> values, places = top_k([1.0, 3.0, 2.0], 2)
-    >>> values.tolist(), places.tolist()
-    ([3.0, 2.0], [1, 2])
-    """
-    values = np.asarray(value_of(x))
-    count = _checks.integer(k, "k", "top_k")
-    if values.ndim == 0 or count > values.shape[-1]:
-        raise ValueError(f"[top_k] expected at least {count} values in the last axis. Received: x.shape={values.shape}")
-    places = np.argsort(-values, axis=-1, kind="stable")[..., :count]
-    return np.take_along_axis(values, places, axis=-1), places.astype(np.int32)
-
-
-@op
-def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """Compute log(sum(exp(x))) without overflow, where the sum is along ``axis``, or over all values if it is None.
-
-    ``keepdims`` keeps the summed axes, with length 1.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> float(logsumexp(np.zeros(4)))
-    1.3862943611198906
-    """
-    axis = tuple(axis) if isinstance(axis, list) else axis
-    largest = np.max(x, axis=axis, keepdims=True)
-    largest = np.where(np.isfinite(largest), largest, np.float32(0))  # an infinity minus itself would be NaN
-    total = np.sum(np.exp(x - largest), axis=axis, keepdims=True)
-    nothing = np.equal(total, 0)  # all values are -inf, and so is the result
-    result = np.log(np.where(nothing, np.float32(1), total)) + np.where(nothing, np.float32(-np.inf), largest)
-    if keepdims:
-        return result
-    return np.reshape(result, ()) if axis is None else np.squeeze(result, axis=axis)
-
-
-def is_tensor(x: Any) -> bool:
-    """Whether ``x`` is an array or a symbolic tensor."""
-    return isinstance(x, np.ndarray) or hasattr(x, "activated")
