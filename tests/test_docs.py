@@ -50,3 +50,13 @@ def test_layers_in_the_table():
     named = set(re.findall(r"`(\w+)`", " ".join(table))) - {"layers", "family"}
     assert len(named) > 40
     assert not [name for name in named if not hasattr(layers, name)]
+
+
+@pytest.mark.parametrize("folder", ["layers", "models"])
+def test_contributing_names_files_that_exist(folder):
+    """Its tables of the files of `layers` and `models` have the names of files, and of `fit` and the like."""
+    start = TEXTS["CONTRIBUTING.md"].index({"layers": "Most files of `python", "models": "A model (`python"}[folder])
+    table = TEXTS["CONTRIBUTING.md"][start:].split("\n\n")[1]
+    names = set(re.findall(r"`(\w+)`", table)) - {"call", "compile"}
+    assert len(names) > 20
+    assert names <= {path.stem for path in (ROOT / "python" / "cnncore" / folder).glob("*.py")}
