@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 from cnncore import _checks
@@ -29,7 +31,7 @@ class _Settings:
     epsilon = 1e-7
 
 
-_uids: dict[str, int] = {}
+_uids: dict[str, Iterator[int]] = {}  # for each prefix, its next numbers
 
 
 def backend() -> str:
@@ -86,8 +88,7 @@ def get_uid(prefix: str = "") -> int:
     (1, 2, 1)
     """
     stem = snake_case(prefix)
-    _uids[stem] = _uids.get(stem, 0) + 1
-    return _uids[stem]
+    return next(_uids.setdefault(stem, itertools.count(1)))
 
 
 def is_keras_tensor(x: Any) -> bool:

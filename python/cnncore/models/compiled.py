@@ -11,7 +11,7 @@ from cnncore._keras_names.absent import UNCALLED, WHY_UNCALLED
 from cnncore._structure import flatten
 from cnncore.models.compile_plan import Plan, keras_2_order
 from cnncore.models.frozen import note_compile
-from cnncore.models.own_loss import ModelLoss
+from cnncore.models.own_loss import ModelLoss, core_adds_penalties
 from cnncore.models.signature import Output
 from cnncore.models.structure import Structure
 
@@ -218,11 +218,9 @@ class Compiled(Structure):
             ``compute_loss`` of a subclass, without them: the core adds them itself then.
         """
         loss = self._loss_of_outputs(y, y_pred, sample_weight)
-        for penalty in () if self._penalties_come_later else self.losses:
+        for penalty in () if core_adds_penalties(self) else self.losses:
             loss = loss + penalty
         return loss
-
-    _penalties_come_later = False  # True while ``fit`` or ``evaluate`` calls ``compute_loss``
 
     def _loss_of_outputs(self, y: Any, y_pred: Any, sample_weight: Any) -> Any:
         self._require_compiled("compute_loss")

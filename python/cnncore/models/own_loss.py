@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,15 @@ from cnncore.differentiation import NotDifferentiableError, Traced, pullback
 from cnncore.losses import Loss
 from cnncore.models.sources import Batch
 
-__all__ = ["ModelLoss", "losses_with_inputs"]
+__all__ = ["ModelLoss", "core_adds_penalties", "losses_with_inputs"]
+
+# The model whose `compute_loss` is called in a step of the core, in this thread.
+_calling: ContextVar[Any] = ContextVar("calling", default=None)
+
+
+def core_adds_penalties(model: Any) -> bool:
+    """Whether the core adds the penalties of regularizers to what ``model.compute_loss`` is asked for."""
+    return _calling.get() is model
 
 
 class ModelLoss(Loss):
@@ -55,11 +64,11 @@ class ModelLoss(Loss):
         return float(value), np.require(gradient, np.float32, "C")
 
     def _value(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
-        self._model._penalties_come_later = True
+        token = _calling.set(self._model)
         try:
             value = self._model.compute_loss(x=self._x, y=y_true, y_pred=y_pred, sample_weight=sample_weight)
         finally:
-            self._model._penalties_come_later = False
+            _calling.reset(token)
         if isinstance(value, Traced):
             return value
         array = np.asarray(value)
