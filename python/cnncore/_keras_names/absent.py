@@ -12,9 +12,6 @@ _LAYERS: dict[str, tuple[str, ...]] = {
         *("GlobalAvgPool3D", "GlobalMaxPool3D", "GlobalMaxPooling3D", "MaxPool3D", "MaxPooling3D"),
         *("SpatialDropout3D", "UpSampling3D", "ZeroPadding3D"),
     ),
-    "SimpleRNN, LSTM and GRU are whole layers: write a Layer of your own for another recurrence": (
-        *("GRUCell", "LSTMCell", "RNN", "SimpleRNNCell", "StackedRNNCells"),
-    ),
     "videos are out of scope": ("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"),
     "write MultiHeadAttention, or Dense layers and `ops.dot_product_attention`": ("GroupQueryAttention",),
     "words and categories are out of scope": (

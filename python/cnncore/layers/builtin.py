@@ -29,6 +29,7 @@ from cnncore.layers.augmentation import (
 )
 from cnncore.layers.base import Layer
 from cnncore.layers.batch_normalization import BatchNormalization
+from cnncore.layers.cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
 from cnncore.layers.convolution import Conv1D, Conv2D, Convolution1D, Convolution2D
 from cnncore.layers.dense import Dense
 from cnncore.layers.depthwise import DepthwiseConv1D, DepthwiseConv2D
@@ -59,6 +60,7 @@ from cnncore.layers.regularization import ActivityRegularization, GaussianDropou
 from cnncore.layers.reshaping import Flatten, Identity, Permute, RepeatVector, Reshape
 from cnncore.layers.resizing import Cropping1D, Cropping2D, UpSampling1D, UpSampling2D, ZeroPadding1D, ZeroPadding2D
 from cnncore.layers.rms_normalization import RMSNormalization
+from cnncore.layers.rnn import RNN
 from cnncore.layers.sample_normalization import GroupNormalization, LayerNormalization, UnitNormalization
 from cnncore.layers.scaling import Normalization, Rescaling
 from cnncore.layers.separable import (
@@ -91,6 +93,7 @@ __all__ = [
     "ELU",
     "GRU",
     "LSTM",
+    "RNN",
     "Activation",
     "ActivityRegularization",
     "Add",
@@ -128,6 +131,7 @@ __all__ = [
     "EinsumDense",
     "Embedding",
     "Flatten",
+    "GRUCell",
     "GaussianDropout",
     "GaussianNoise",
     "GlobalAveragePooling1D",
@@ -143,6 +147,7 @@ __all__ = [
     "Input",
     "InputLayer",
     "InputSpec",
+    "LSTMCell",
     "Lambda",
     "Layer",
     "LayerNormalization",
@@ -185,11 +190,13 @@ __all__ = [
     "SeparableConvolution1D",
     "SeparableConvolution2D",
     "SimpleRNN",
+    "SimpleRNNCell",
     "Softmax",
     "Solarization",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpectralNormalization",
+    "StackedRNNCells",
     "Subtract",
     "TimeDistributed",
     "UnitNormalization",

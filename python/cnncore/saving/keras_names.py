@@ -18,8 +18,8 @@ KINDS = {
 # Arguments that all layers have in this package, but which these layers do not have in Keras.
 NOT_ACCEPTED = {"SpatialDropout1D": ("trainable",), "SpatialDropout2D": ("trainable",)}
 
-# Arguments of layers that are layers.
-WRAPPED = ("layer", "backward_layer")
+# Arguments of layers that are layers, or lists of layers.
+WRAPPED = ("layer", "backward_layer", "cell", "cells")
 
 # Activation functions with arguments. In Keras only layers can have these arguments.
 ACTIVATION_LAYERS = {"relu": "ReLU", "leaky_relu": "LeakyReLU", "elu": "ELU", "softmax": "Softmax"}

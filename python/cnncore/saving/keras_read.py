@@ -179,7 +179,7 @@ def _arguments(kind: Any, config: Mapping[str, Any]) -> dict[str, Any]:
         return _function_arguments(config)
     result = {}
     for key, value in config.items():
-        own = own_description(value) if key in WRAPPED and isinstance(value, Mapping) else _own_value(value)
+        own = _own_layers(value) if key in WRAPPED else _own_value(value)
         if key == "dtype":
             _check_dtype(own)
         if key in known and key != "dtype":
@@ -209,6 +209,13 @@ def _function_arguments(config: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(config.get("arguments"), Mapping):
         found["arguments"] = dict(config["arguments"])
     return found
+
+
+def _own_layers(value: Any) -> Any:
+    """A layer, or a list of layers, that is an argument of a layer."""
+    if isinstance(value, list):
+        return [_own_layers(item) for item in value]
+    return own_description(value) if isinstance(value, Mapping) else _own_value(value)
 
 
 def _parameters(kind: str) -> set[str]:

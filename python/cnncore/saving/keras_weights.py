@@ -111,7 +111,8 @@ def _collect(layer: Any, path: str, found: dict[str, Any], seen: set[int]) -> No
     seen.add(id(layer))
     start = f"{path}/" if path else ""
     if stored_weights(layer):
-        found[start + layer.keras_weights_in if hasattr(layer, "keras_weights_in") else path] = layer
+        inner = getattr(layer, "keras_weights_in", None)
+        found[path if inner is None else start + inner] = layer
     if getattr(layer, "is_graph", False):
         children: dict[str, Any] = {"layers": layer.layers}
     else:

@@ -197,6 +197,8 @@ def _build_config(layer: Any) -> dict[str, Any]:
 
 def _value(key: str, value: Any) -> Any:
     """An argument. Initializers and other objects are described with the module in which Keras has them."""
+    if key in WRAPPED and isinstance(value, list):
+        return [_value(key, item) for item in value]
     if key in WRAPPED and isinstance(value, dict):
         return _plain(REGISTRIES["keras.layers"].deserialize(value), str(value["class_name"]))
     if key.endswith("activation") and isinstance(value, dict) and str(value.get("class_name")).islower():

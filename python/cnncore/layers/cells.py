@@ -1,0 +1,336 @@
+"""Cells of recurrent layers, each of which computes one step of a sequence: SimpleRNNCell, LSTMCell, GRUCell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from cnncore.layers.base import Layer, registry
+from cnncore.layers.recurrent import GRU, LSTM, SimpleRNN
+
+__all__ = ["GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"]
+
+_OF_SEQUENCES = (
+    *("return_sequences", "return_state", "go_backwards", "stateful", "unroll", "zero_output_for_mask"),
+    "activity_regularizer",
+)
+
+
+class _Cell:
+    """What turns a recurrent layer into a cell: it takes one step (batch, features) and a list of states."""
+
+    keras_weights_in = None
+    runs_as_a_whole = True
+    units: int
+    states_of_step: int
+
+    @property
+    def state_size(self) -> Any:
+        """The size of the state, or a list of sizes if there are several."""
+        return self.units if self.states_of_step == 1 else [self.units] * self.states_of_step
+
+    @property
+    def output_size(self) -> int:
+        """The size of the output."""
+        return self.units
+
+    @property
+    def says_its_output_shape(self) -> bool:
+        """Whether the shape of the result is known without a call."""
+        return False
+
+    def get_initial_state(self, batch_size: int | None = None) -> list[np.ndarray]:
+        """Return states of zeros for ``batch_size`` samples."""
+        return [np.zeros((batch_size or 1, self.units), np.float32) for _ in range(self.states_of_step)]
+
+    def weight_specs(self, input_shape: Any) -> list[Any]:
+        shape = input_shape[0] if isinstance(input_shape[0], (list, tuple)) else input_shape
+        if len(shape) != 2:
+            raise ValueError(
+                f"[{type(self).__name__}] expected inputs (batch, features) of one step. Received: shape {shape}"
+            )
+        return super().weight_specs((shape[0], 1, shape[1]))  # type: ignore[misc,no-any-return]
+
+    def call(self, inputs: Any, states: Any, training: bool = False) -> Any:
+        sequences = np.expand_dims(inputs, 1)
+        given = list(states) if isinstance(states, (list, tuple)) else [states]
+        dropped, kept = self.masks_of_dropout(inputs, training)
+        if dropped is not None:
+            sequences = sequences * np.expand_dims(dropped, 1)
+        found = self._run(sequences, given, kept, None)[:, 0]  # type: ignore[attr-defined]
+        new = [found[:, i * self.units : (i + 1) * self.units] for i in range(self.states_of_step)]
+        return new[0], new
+
+    _masks: Any = None  # of dropout, which are the same in all steps of a sequence
+
+    def masks_of_dropout(self, inputs: Any, training: bool) -> tuple[Any, Any]:
+        """Return the factors of the features of the input, and of those of the state, or None."""
+        if not training:
+            return None, None
+        if self._masks is None or any(mask is not None and len(mask) != len(inputs) for mask in self._masks):
+            cell: Any = self
+            rates = ((inputs.shape[-1], cell.dropout), (self.units, cell.recurrent_dropout))
+            self._masks = tuple(cell._kept((len(inputs), size), rate) if rate else None for size, rate in rates)
+        found: tuple[Any, Any] = self._masks
+        return found
+
+    def reset_dropout_mask(self) -> None:
+        """Let the next step in training draw new features that are dropped."""
+        self._masks = None
+
+    reset_recurrent_dropout_mask = reset_dropout_mask
+
+    def get_config(self) -> dict[str, Any]:
+        config: dict[str, Any] = super().get_config()  # type: ignore[misc]
+        return {key: value for key, value in config.items() if key not in _OF_SEQUENCES}
+
+
+def _of_layer(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a constructor, as those of the constructor of the layer."""
+    kwargs = given.pop("kwargs")
+    return {key: value for key, value in given.items() if key not in ("self", "__class__")} | kwargs
+
+
+@registry.register()
+class SimpleRNNCell(_Cell, SimpleRNN):  # type: ignore[misc]
+    """One step of a :class:`SimpleRNN`: h = activation(x kernel + h recurrent_kernel + bias).
+
+    It is called as ``cell(x, [h])`` and returns ``(h, [h])``.
+
+    Parameters
+    ----------
+    units : int
+    activation : default "tanh"
+    use_bias : bool, default True
+    kernel_initializer, recurrent_initializer, bias_initializer : default "glorot_uniform", "orthogonal" and "zeros"
+    kernel_regularizer, recurrent_regularizer, bias_regularizer : optional
+    kernel_constraint, recurrent_constraint, bias_constraint : optional
+    dropout, recurrent_dropout : float, default 0
+    seed : int, optional
+    **kwargs
+        ``name``, ``trainable`` and ``dtype``, see :class:`Layer`.
+
+    Examples
+    --------
+    >>> y, states = SimpleRNNCell(4)(np.ones((2, 3), np.float32), [np.zeros((2, 4), np.float32)])
+    >>> y.shape, len(states)
+    ((2, 4), 1)
+    """
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**_of_layer(dict(locals())))
+        self.runs_as_a_whole = True
+
+
+@registry.register()
+class LSTMCell(_Cell, LSTM):  # type: ignore[misc]
+    """One step of an :class:`LSTM`. It is called as ``cell(x, [h, c])`` and returns ``(h, [h, c])``.
+
+    Parameters
+    ----------
+    units : int
+    activation, recurrent_activation : default "tanh" and "sigmoid"
+    use_bias : bool, default True
+    kernel_initializer, recurrent_initializer, bias_initializer : default "glorot_uniform", "orthogonal" and "zeros"
+    unit_forget_bias : bool, default True
+    kernel_regularizer, recurrent_regularizer, bias_regularizer : optional
+    kernel_constraint, recurrent_constraint, bias_constraint : optional
+    dropout, recurrent_dropout : float, default 0
+    seed : int, optional
+    **kwargs
+        ``name``, ``trainable`` and ``dtype``, see :class:`Layer`.
+
+    Examples
+    --------
+    >>> LSTMCell(4).state_size
+    [4, 4]
+    """
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        unit_forget_bias: bool = True,
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**_of_layer(dict(locals())))
+        self.runs_as_a_whole = True
+
+
+@registry.register()
+class GRUCell(_Cell, GRU):  # type: ignore[misc]
+    """One step of a :class:`GRU`. It is called as ``cell(x, [h])`` and returns ``(h, [h])``.
+
+    Parameters
+    ----------
+    units : int
+    activation, recurrent_activation : default "tanh" and "sigmoid"
+    use_bias : bool, default True
+    kernel_initializer, recurrent_initializer, bias_initializer : default "glorot_uniform", "orthogonal" and "zeros"
+    kernel_regularizer, recurrent_regularizer, bias_regularizer : optional
+    kernel_constraint, recurrent_constraint, bias_constraint : optional
+    dropout, recurrent_dropout : float, default 0
+    reset_after : bool, default True
+    seed : int, optional
+    **kwargs
+        ``name``, ``trainable`` and ``dtype``, see :class:`Layer`.
+
+    Examples
+    --------
+    >>> GRUCell(4).state_size
+    4
+    """
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        reset_after: bool = True,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**_of_layer(dict(locals())))
+        self.runs_as_a_whole = True
+
+
+@registry.register()
+class StackedRNNCells(Layer):
+    """Several cells as one: the output of each is the input of the next one, and there is a list of states for each.
+
+    Parameters
+    ----------
+    cells : list of Layer
+    **kwargs
+        ``name`` and ``trainable``, see :class:`Layer`.
+
+    Examples
+    --------
+    >>> StackedRNNCells([LSTMCell(4), GRUCell(3)]).state_size
+    [[4, 4], 3]
+    """
+
+    runs_as_a_whole = True
+    one_input = False
+
+    def __init__(self, cells: Sequence[Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        for cell in cells:
+            if not hasattr(cell, "call") or not hasattr(cell, "state_size"):
+                raise ValueError(
+                    f"[{type(self).__name__}] expected cells with a method `call` and a `state_size`. "
+                    f"Received: {cell!r:.80}"
+                )
+        self.cells = list(cells)
+
+    @property
+    def state_size(self) -> list[Any]:
+        """The sizes of the states of each cell."""
+        return [cell.state_size for cell in self.cells]
+
+    @property
+    def output_size(self) -> Any:
+        """The size of the output."""
+        return output_size_of(self.cells[-1])
+
+    def build(self, input_shape: Any) -> None:
+        """Build each cell."""
+        for cell in self.cells:
+            if isinstance(cell, Layer) and not cell.built:
+                cell.build(input_shape)
+            input_shape = (input_shape[0], output_size_of(cell))
+
+    def get_initial_state(self, batch_size: int | None = None) -> list[Any]:
+        """Return states of zeros for each cell."""
+        return [initial_states(cell, batch_size or 1) for cell in self.cells]
+
+    def call(self, inputs: Any, states: Any, training: bool = False, **kwargs: Any) -> Any:
+        new = []
+        for cell, of_cell in zip(self.cells, states, strict=True):
+            inputs, after = called_cell(cell, inputs, of_cell, training)
+            new.append(after)
+        return inputs, new
+
+    def reset_dropout_mask(self) -> None:
+        """Let the next step in training draw new features that are dropped."""
+        for cell in self.cells:
+            getattr(cell, "reset_dropout_mask", lambda: None)()
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "cells": [registry.serialize(cell) for cell in self.cells]}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> StackedRNNCells:
+        """Make a layer from a dict that :meth:`get_config` returned."""
+        cells = [registry.deserialize(item) if isinstance(item, dict) else item for item in config["cells"]]
+        return cls(**{**config, "cells": cells})
+
+
+def output_size_of(cell: Any) -> Any:
+    """Return the size of the output of a cell: that of its first state, if it does not say."""
+    size = getattr(cell, "output_size", None)
+    if size is None:
+        size = cell.state_size
+    return size[0] if isinstance(size, (list, tuple)) else size
+
+
+def initial_states(cell: Any, samples: int) -> list[Any]:
+    """Return the states of a cell before the first step, as a list."""
+    if hasattr(cell, "get_initial_state"):
+        states = cell.get_initial_state(batch_size=samples)
+        return list(states) if isinstance(states, (list, tuple)) else [states]
+    sizes = cell.state_size if isinstance(cell.state_size, (list, tuple)) else [cell.state_size]
+    return [np.zeros((samples, *(size if isinstance(size, (list, tuple)) else [size])), np.float32) for size in sizes]
+
+
+def called_cell(cell: Any, inputs: Any, states: Any, training: bool) -> tuple[Any, list[Any]]:
+    """Call a cell for one step. Return its output and its new states, as a list."""
+    takes_training = "training" in getattr(getattr(cell.call, "__code__", None), "co_varnames", ())
+    output, new = cell.call(inputs, states, **({"training": training} if takes_training else {}))
+    return output, list(new) if isinstance(new, (list, tuple)) else [new]
