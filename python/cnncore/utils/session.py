@@ -31,7 +31,7 @@ get_registered_name = registered_name
 
 def clear_session(free_memory: bool = True) -> None:
     """Do what :func:`cnncore.backend.clear_session` does. ``free_memory`` has no effect."""
-    from cnncore import backend  # imported here because backend imports the layers, which import utils
+    from cnncore import backend  # imported here because few scripts need it
 
     backend.clear_session(free_memory)
 
