@@ -108,7 +108,7 @@ def rebuild(graph: Any, inputs: list[KerasTensor], layer_named: Callable[[str], 
         if not isinstance(kwargs, dict):
             raise ValueError("[Model] expected the keyword arguments of a call to be a dict.")
         result = layer_named(call["layer"])(*args, training=_flag(call.get("training")), **kwargs)
-        tensors += flatten(result)
+        tensors += flatten(result)[: _count(call.get("results"))]
     return _tensors(graph.get("inputs"), tensors), _tensors(graph.get("outputs"), tensors)
 
 
@@ -167,6 +167,12 @@ def _tensors(structure: Any, tensors: list[KerasTensor]) -> Any:
     if isinstance(structure, (list, tuple)):
         return [_tensors(value, tensors) for value in structure]
     return structure
+
+
+def _count(value: Any) -> int | None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+        raise ValueError("[Model] expected the number of `results` of a call to be an integer of at least 1.")
+    return value
 
 
 def _flag(value: Any) -> bool | None:

@@ -64,7 +64,10 @@ def functional(config: Mapping[str, Any], describe: Callable[[Any], dict[str, An
     outputs = _outputs(config.get("output_layers"), counts)
     calls, outputs = _one_result_each(layers, calls, outputs)
     calls, outputs = _counted_here(calls, outputs, shared)
-    ordered = _in_order(calls, numbers, counts)
+    results = {name: 1 for name, _ in calls}
+    for item in _tensors_in([list(calls.values()), outputs]):
+        results[item.layer] = max(results.get(item.layer, 1), item.position + 1)
+    ordered = _in_order(calls, numbers, results | counts)
     return {
         "name": config.get("name"),
         "trainable": config.get("trainable", True),
@@ -161,8 +164,9 @@ def _in_order(calls: dict[Any, Any], numbers: dict[_Reference, int], counts: Map
             call["training"] = kwargs.pop("training")
         if kwargs:
             call["kwargs"] = _numbered(kwargs, numbers)
+        call["results"] = counts[key[0]]
         ordered.append(call)
-        for position in range(counts.get(key[0], 1)):
+        for position in range(counts[key[0]]):
             numbers[_Reference(key[0], key[1], position)] = len(numbers)
         for other in waiting.pop(key, []):
             missing[other] -= 1

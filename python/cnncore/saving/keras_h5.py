@@ -79,6 +79,11 @@ def read_h5_model(path: str | os.PathLike[str], compile: bool, max_bytes: int | 
             raise ValueError(f"expected a model. Received: a {type(model).__name__}")
         if model.built:
             read_old_weights(weights, model, skip_mismatch=False, by_name=False)
+        elif any(_arrays_of(weights, name) for name in names_in(weights, "layer_names")):
+            raise ValueError(
+                f"the file has weights, but does not say for which inputs the {type(model).__name__} was built. Make "
+                "the model, call it on an array, and read them by load_weights"
+            )
         training = text_in(file.attrs, "training_config")
         if compile and training is not None:
             described = parse_json(training, "its training_config")

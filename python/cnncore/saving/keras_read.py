@@ -21,6 +21,8 @@ __all__ = ["description_from_json", "layer_paths", "mark_shared", "own_descripti
 
 _TYPES = ("float32", "uint8", "int8", "uint16", "int16", "int32", "int64", "bool")
 _DROPPED = (
+    "lora_rank",  # Keras adds the matrices of low rank to the kernel when it saves a layer
+    "lora_alpha",
     "dtype",
     "quantization_config",
     "renorm_momentum",
@@ -182,6 +184,12 @@ def _arguments(kind: Any, config: Mapping[str, Any]) -> dict[str, Any]:
         own = _own_layers(value) if key in WRAPPED else _own_value(value)
         if key == "dtype":
             _check_dtype(own)
+        if key == "lora_rank" and own is not None:
+            warnings.warn(
+                f"[load_model] training changes the whole kernel of {kind} here, not two matrices of rank {own}.",
+                UserWarning,
+                stacklevel=2,
+            )
         if key in known and key != "dtype":
             result[key] = own
         elif known and key not in _DROPPED and own not in (None, False, "channels_last"):
@@ -247,7 +255,13 @@ def _own_value(value: Any) -> Any:
 
 
 def _check_dtype(value: Any) -> None:
-    name = value.get("config", {}).get("name") if isinstance(value, Mapping) else value
+    inner = value.get("config") if isinstance(value, Mapping) else {"name": value}
+    name = inner.get("name") if isinstance(inner, Mapping) else None
+    if isinstance(value, Mapping) and "Quantized" in str(value.get("class_name")):
+        raise ValueError(
+            "expected weights in float32, because the numbers of quantized layers are not computed here: save the "
+            f"model before it is quantized. Received: {printable(value.get('class_name'))}"
+        )
     if name in ("mixed_float16", "mixed_bfloat16", "float16", "bfloat16", "float64"):
         warnings.warn(f"[load_model] layers of type {name} compute in float32 here.", UserWarning, stacklevel=2)
     elif name is not None and name not in _TYPES:

@@ -121,6 +121,9 @@ def _collect(layer: Any, path: str, found: dict[str, Any], seen: set[int]) -> No
         children = {
             name: vars(layer)[name] for name in names if any(id(leaf) in inner for leaf in flatten(vars(layer)[name]))
         }
+        if hasattr(type(layer), "named_weights"):  # a model, which has the attribute "layers", too
+            children |= {"layers": layer.layers}
+            children = {name: children[name] for name in sorted(children, key=lambda name: (name[0] == "_", name))}
     for name, value in children.items():
         if isinstance(value, (list, tuple, dict)):
             _collect_in(value, start + name, found, seen)

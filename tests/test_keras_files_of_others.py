@@ -1,0 +1,95 @@
+"""Models in Keras' files that combine what single layers do not: states, scores, classes of users, low rank."""
+
+import numpy as np
+import pytest
+
+import cnncore
+from cnncore import Input, Model, layers, saving
+
+keras = pytest.importorskip("keras", reason="Keras is not installed")
+pytest.importorskip("h5py", reason="h5py is not installed")
+pytestmark = pytest.mark.filterwarnings("ignore")  # Keras' own
+
+RNG = np.random.default_rng(0)
+SEQUENCES = RNG.random((3, 4, 8), np.float32)
+
+
+def test_results_of_a_layer_that_nobody_uses(tmp_path):
+    x = keras.Input((4, 8))
+    values, state, _ = keras.layers.LSTM(5, return_sequences=True, return_state=True)(x)
+    _, scores = keras.layers.MultiHeadAttention(2, 4)(values, values, return_attention_scores=True)
+    after = keras.layers.LSTM(5)(values, initial_state=[state, state])
+    model = keras.Model(x, [keras.layers.Dense(2)(state), scores, after])
+    for name in ("k.keras", "k.h5"):
+        model.save(tmp_path / name)
+        ours = saving.load_model(tmp_path / name)
+        for mine, theirs in zip(ours.predict(SEQUENCES), model.predict(SEQUENCES, verbose=0), strict=True):
+            np.testing.assert_allclose(mine, theirs, atol=1e-5)
+
+
+def subclass(package):
+    class Net(package.Model):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.first = package.layers.Dense(5, activation="relu")
+            self.out = package.layers.Dense(2)  # after "layers" in the alphabet, where Keras visits all layers
+            self.middle = [package.layers.Dense(4), package.layers.BatchNormalization()]
+            self._private = package.layers.Dense(4)
+
+        def call(self, x):
+            x = self.first(x)
+            for layer in self.middle:
+                x = layer(x)
+            return self.out(self._private(x))
+
+    return Net
+
+
+def test_attributes_of_a_model_after_the_word_layers(tmp_path):
+    x = RNG.random((3, 6), np.float32)
+    theirs, ours, again = subclass(keras)(), subclass(cnncore)(), subclass(keras)()
+    for model in (theirs, ours, again):
+        model(x)
+    theirs.save_weights(tmp_path / "k.weights.h5")
+    ours.load_weights(tmp_path / "k.weights.h5")
+    np.testing.assert_allclose(ours.predict(x), theirs.predict(x, verbose=0), atol=1e-6)
+    ours.save_weights(tmp_path / "o.weights.h5")
+    again.load_weights(tmp_path / "o.weights.h5")
+    np.testing.assert_allclose(again.predict(x, verbose=0), ours.predict(x), atol=1e-6)
+
+
+def test_weights_that_cannot_be_read_are_not_left_out_in_silence(tmp_path):
+    net = subclass(keras)()
+    net(np.zeros((1, 6), np.float32))
+    net.save(tmp_path / "k.h5")
+    with pytest.raises(ValueError, match="call it on an array, and read them by load_weights"):
+        saving.load_model(tmp_path / "k.h5", custom_objects={"Net": subclass(cnncore)})
+
+
+@pytest.mark.parametrize("layer", [lambda: keras.layers.Dense(4, lora_rank=2), lambda: keras.layers.Conv2D(4, 3)])
+def test_matrices_of_low_rank_are_in_the_kernel(layer, tmp_path):
+    made = layer()
+    model = keras.Sequential([keras.Input((5, 5, 3)), made])
+    if not made.lora_enabled:
+        made.enable_lora(2)
+    model.set_weights([RNG.random(weight.shape) for weight in model.get_weights()])
+    model.save(tmp_path / "k.keras")
+    x = RNG.random((3, 5, 5, 3), np.float32)
+    ours = saving.load_model(tmp_path / "k.keras")
+    np.testing.assert_allclose(ours.predict(x), model.predict(x, verbose=0), rtol=1e-5)
+
+
+def test_quantized_layers_are_refused(tmp_path):
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(4)])
+    model.quantize("int8")
+    model.save(tmp_path / "k.keras")
+    with pytest.raises(ValueError, match="save the model before it is quantized"):
+        saving.load_model(tmp_path / "k.keras")
+
+
+def test_a_wrong_number_of_results_is_refused():
+    x = Input((3,))
+    config = Model(x, layers.Dense(2)(x)).get_config()
+    config["calls"][0]["results"] = 0
+    with pytest.raises(ValueError, match="number of `results`"):
+        Model.from_config(config)
