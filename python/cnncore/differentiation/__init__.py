@@ -7,7 +7,7 @@ same way what is computed inside a ``with`` block, including calls of models.
 """
 
 from cnncore.differentiation import arranging, compositions, elementwise, functions, places  # noqa: F401 (imported to register gradients)
-from cnncore.differentiation.array import Array, seen
+from cnncore.differentiation.array import Array, as_array, seen
 from cnncore.differentiation.backward import backward, pullback
 from cnncore.differentiation.state import (
     collector_of,
@@ -27,6 +27,7 @@ __all__ = [
     "GradientTape",
     "NotDifferentiableError",
     "Traced",
+    "as_array",
     "backward",
     "collector_of",
     "current_recording",

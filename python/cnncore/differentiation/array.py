@@ -8,7 +8,7 @@ import numpy as np
 
 from cnncore.differentiation.state import current_recording
 
-__all__ = ["Array", "seen"]
+__all__ = ["Array", "as_array", "seen"]
 
 
 class Array(np.ndarray):
@@ -17,6 +17,9 @@ class Array(np.ndarray):
     def numpy(self) -> np.ndarray:
         """Return the values as a plain NumPy array, without a copy."""
         return self.view(np.ndarray)
+
+    def __repr__(self) -> str:
+        return repr(self.numpy())
 
     def watched(self) -> Any:
         """Return the object that stands for this array in the record of an open tape, or else the array itself."""
@@ -39,20 +42,31 @@ class WatchedArray(Array):
         operands = _seen(inputs)
         recorded = any(not isinstance(item, np.ndarray) and hasattr(item, "sources") for item in operands)
         if out is None or (recorded and out[0] is inputs[0]):  # ``x += y`` gives x another meaning while it is recorded
-            return getattr(ufunc, method)(*operands, **kwargs)
+            return as_array(getattr(ufunc, method)(*operands, **kwargs))
         plain = tuple(item.numpy() if isinstance(item, Array) else item for item in out)
         getattr(ufunc, method)(*operands, out=plain, **kwargs)
         return out[0] if len(out) == 1 else out
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        return function(*_seen(args), **kwargs)
+        return as_array(function(*_seen(args), **kwargs))
 
     def __getitem__(self, key: Any) -> Any:
-        return self.watched()[key]
+        return as_array(self.watched()[key])
 
     def __array_finalize__(self, source: Any) -> None:
         if isinstance(source, WatchedArray):  # views and copies are other arrays, which no tape watches
             self.__class__ = Array  # type: ignore[assignment]
+
+
+def as_array(result: Any) -> Any:
+    """Return a plain NumPy array or float, or those in a tuple or list, as an :class:`Array`; others as they are."""
+    if type(result) is np.ndarray:
+        return result.view(Array)
+    if isinstance(result, np.floating):
+        return np.asarray(result).view(Array)
+    if type(result) in (tuple, list):
+        return type(result)(as_array(item) for item in result)
+    return result
 
 
 def seen(value: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from cnncore._structure import flatten, pack_like
+from cnncore.differentiation.array import Array
 from cnncore.differentiation.backward import backward
 from cnncore.differentiation.recording import Recording
 from cnncore.differentiation.state import recording_backward, recording_into, state
@@ -282,5 +283,5 @@ def _factor(factor: Any, shape: tuple[int, ...]) -> Any:
 
 def _result(source: Any, gradient: Any, unconnected: str) -> Any:
     if gradient is None:
-        return np.zeros(np.shape(source), np.float32) if unconnected == "zero" else None
-    return gradient if isinstance(gradient, Traced) else np.array(gradient, np.float32)
+        return np.zeros(np.shape(source), np.float32).view(Array) if unconnected == "zero" else None
+    return gradient if isinstance(gradient, Traced) else np.array(gradient, np.float32).view(Array)

@@ -53,7 +53,7 @@ class Lambda(Layer):
     --------
     >>> import numpy as np
     >>> Lambda(lambda x: x * 2 + 1)(np.ones((1, 3)))
-    Array([[3., 3., 3.]], dtype=float32)
+    array([[3., 3., 3.]], dtype=float32)
     """
 
     one_input = False

@@ -26,7 +26,7 @@ class Divide(Layer):
     >>> import numpy as np
     >>> x = np.array([[1.0, 4.0]], np.float32)
     >>> Divide()([x, x * 2])
-    Array([[0.5, 0.5]], dtype=float32)
+    array([[0.5, 0.5]], dtype=float32)
     """
 
     one_input = False

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from cnncore import _checks, _core
 from cnncore._checks import Float32
-from cnncore.differentiation import Traced, is_recording_backward, seen
+from cnncore.differentiation import Array, Traced, is_recording_backward, seen
 from cnncore.ops.activation_slopes import gradient_of
 
 __all__ = [
@@ -72,8 +72,9 @@ def activation(
         return x.activated(_config(kind, options))  # type: ignore[no-any-return]
     x = _checks.float32_array(x, "x", "activation")
     if x.ndim == 0:  # one number
-        return np.asarray(_core.activation(x[np.newaxis], kind, *_parameters(kind, **options))[0])
-    return _core.activation(x, kind, *_parameters(kind, **options))
+        x = x[np.newaxis]
+        return np.asarray(_core.activation(x, kind, *_parameters(kind, **options))[0]).view(Array)
+    return _core.activation(x, kind, *_parameters(kind, **options)).view(Array)
 
 
 def _config(kind: str, options: dict[str, float | None]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from cnncore import _checks
-from cnncore.differentiation import Array, Traced
+from cnncore.differentiation import Array, Traced, as_array
 from cnncore.ops.operations import operation_of
 
 __all__ = [
@@ -82,7 +82,7 @@ def numpy_function(name: str) -> Callable[..., Any]:
             args, kwargs = _words_in_places(places, args, kwargs)
         if takes_axes:
             args, kwargs = _axes_as_tuple(args, kwargs)
-        return _watchable(function(*args, **kwargs))
+        return as_array(function(*args, **kwargs))
 
     return called
 
@@ -119,16 +119,11 @@ def _axes_as_tuple(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple
     return (args, {**kwargs, "axis": tuple(kwargs["axis"])}) if isinstance(kwargs.get("axis"), list) else (args, kwargs)
 
 
-def _watchable(result: Any) -> Any:
-    """Return a plain NumPy array as one that a tape can watch, and anything else as it is."""
-    return result.view(Array) if type(result) is np.ndarray else result
-
-
 def cast(x: Any, dtype: DTypeLike) -> Any:
     """Convert ``x`` to an array of the type ``dtype``."""
     if hasattr(type(x), "as_operand"):  # a weight
         x = x.as_operand()
-    return _watchable((x if hasattr(x, "astype") else np.asarray(x)).astype(dtype))
+    return as_array((x if hasattr(x, "astype") else np.asarray(x)).astype(dtype))
 
 
 def convert_to_tensor(x: Any, dtype: DTypeLike | None = None) -> Any:
@@ -226,4 +221,4 @@ def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: DTypeLike | None = 
             f"Received: labels from {given.min()} to {given.max()}"
         )
     rows = np.eye(count, dtype=dtype or np.float32)[labels]
-    return np.moveaxis(rows, -1, axis)
+    return as_array(np.moveaxis(rows, -1, axis))

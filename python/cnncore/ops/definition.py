@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from cnncore.differentiation import Array, Traced, first_order, leaf_of
+from cnncore.differentiation import Array, Traced, as_array, first_order, leaf_of
 from cnncore.differentiation.traced import gradient_rule
 
 __all__ = ["op", "recorded", "together"]
@@ -36,7 +36,7 @@ def op(function: F) -> F:
     def called(*args: Any, **kwargs: Any) -> Any:
         leader = _leader([*args, *kwargs.values()])
         if leader is None:
-            return function(*args, **kwargs)
+            return as_array(function(*args, **kwargs))
         try:
             bound = signature.bind(*args, **kwargs)
         except TypeError:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cnncore import _checks
-from cnncore.differentiation import value_of
+from cnncore.differentiation import as_array, value_of
 from cnncore.ops.definition import op
 
 __all__ = [
@@ -43,9 +43,9 @@ def normalize(x: Any, axis: int | Sequence[int] = -1, order: int = 2, epsilon: f
     x = np.asarray(x, np.float32) if isinstance(x, (list, tuple)) else x
     if power == 2:
         squares = np.sum(np.square(x), axis=axes, keepdims=True)
-        return x / np.sqrt(np.maximum(squares, smallest**2))
+        return as_array(x / np.sqrt(np.maximum(squares, smallest**2)))
     norm = np.sum(np.abs(x) ** power, axis=axes, keepdims=True) ** (1.0 / power)
-    return x / np.maximum(norm, smallest)
+    return as_array(x / np.maximum(norm, smallest))
 
 
 def moments(x: Any, axes: int | Sequence[int], keepdims: bool = False, synchronized: bool = False) -> tuple[Any, Any]:
@@ -109,7 +109,7 @@ def top_k(x: Any, k: int, sorted: bool = True) -> tuple[np.ndarray, np.ndarray]:
     if values.ndim == 0 or count > values.shape[-1]:
         raise ValueError(f"[top_k] expected at least {count} values in the last axis. Received: x.shape={values.shape}")
     places = np.argsort(-values, axis=-1, kind="stable")[..., :count]
-    return np.take_along_axis(values, places, axis=-1), places.astype(np.int32)
+    return as_array((np.take_along_axis(values, places, axis=-1), places.astype(np.int32)))  # type: ignore[no-any-return]
 
 
 @op

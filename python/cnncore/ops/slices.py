@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from cnncore import _checks
-from cnncore.differentiation import value_of
+from cnncore.differentiation import as_array, value_of
 
 __all__ = [
     "get_item",
@@ -112,7 +112,7 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
     before: tuple[Any, ...] = (builtins.slice(None),) * axis
     array = x if hasattr(x, "__getitem__") and hasattr(x, "shape") else np.asarray(x)
     keys = [(*before, builtins.slice(low, high)) for low, high in itertools.pairwise(bounds)]
-    return [array[key] for key in keys]
+    return [as_array(array[key]) for key in keys]
 
 
 def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:

@@ -78,7 +78,7 @@ class RandomBrightness(Augmentation):
     --------
     >>> images = np.uint8([10, 20, 250]).reshape(1, 1, 3, 1)
     >>> RandomBrightness((0.1, 0.1))(images).ravel()
-    Array([ 36,  46, 255], dtype=uint8)
+    array([ 36,  46, 255], dtype=uint8)
     """
 
     draws = 1

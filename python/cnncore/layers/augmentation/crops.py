@@ -98,7 +98,7 @@ class CenterCrop(_Sized):
     --------
     >>> images = np.arange(16, dtype=np.uint8).reshape(1, 4, 4, 1)
     >>> CenterCrop(2, 2)(images).ravel()
-    Array([ 5,  6,  9, 10], dtype=uint8)
+    array([ 5,  6,  9, 10], dtype=uint8)
     """
 
     def process(self, images: Images, seed: int, step: int, training: bool) -> Images:
@@ -144,7 +144,7 @@ class Resizing(_Sized):
     --------
     >>> images = np.float32([0, 4]).reshape(1, 1, 2, 1)
     >>> Resizing(1, 4)(images).ravel()
-    Array([0., 1., 3., 4.], dtype=float32)
+    array([0., 1., 3., 4.], dtype=float32)
     """
 
     def __init__(

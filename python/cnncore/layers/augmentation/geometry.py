@@ -148,7 +148,7 @@ class RandomTranslation(AffineAugmentation):
     --------
     >>> images = np.arange(4, dtype=np.float32).reshape(1, 1, 4, 1)
     >>> RandomTranslation(0, (0.25, 0.25), fill_mode="constant")(images).ravel()
-    Array([0., 0., 1., 2.], dtype=float32)
+    array([0., 0., 1., 2.], dtype=float32)
     """
 
     draws = 2
@@ -200,7 +200,7 @@ class RandomRotation(AffineAugmentation):
     --------
     >>> images = np.arange(4, dtype=np.float32).reshape(1, 2, 2, 1)
     >>> RandomRotation((0.25, 0.25))(images)[0, :, :, 0].round()
-    Array([[1., 3.],
+    array([[1., 3.],
            [0., 2.]], dtype=float32)
     """
 
@@ -247,7 +247,7 @@ class RandomZoom(AffineAugmentation):
     --------
     >>> images = np.arange(4, dtype=np.float32).reshape(1, 1, 4, 1)
     >>> RandomZoom(0, (-0.5, -0.5), interpolation="nearest")(images).ravel()
-    Array([1., 1., 2., 2.], dtype=float32)
+    array([1., 1., 2., 2.], dtype=float32)
     """
 
     draws = 2

@@ -44,7 +44,7 @@ class RandomHue(Ranged):
     --------
     >>> red = np.uint8([255, 0, 0]).reshape(1, 1, 1, 3)
     >>> RandomHue((1, 1))(red).ravel()
-    Array([  0, 255, 255], dtype=uint8)
+    array([  0, 255, 255], dtype=uint8)
     """
 
     draws = 2
@@ -76,7 +76,7 @@ class RandomSaturation(Ranged):
     Examples
     --------
     >>> RandomSaturation((0, 0))(np.uint8([200, 0, 0]).reshape(1, 1, 1, 3)).ravel()
-    Array([200, 200, 200], dtype=uint8)
+    array([200, 200, 200], dtype=uint8)
     """
 
     draws = 1
@@ -106,7 +106,7 @@ class RandomGrayscale(Augmentation):
     Examples
     --------
     >>> RandomGrayscale(1.0)(np.uint8([0, 0, 100]).reshape(1, 1, 1, 3)).ravel()
-    Array([11, 11, 11], dtype=uint8)
+    array([11, 11, 11], dtype=uint8)
     """
 
     draws = 1

@@ -32,7 +32,7 @@ class RandomInvert(Ranged):
     Examples
     --------
     >>> RandomInvert((1, 1))(np.uint8([0, 5, 255]).reshape(1, 1, 3, 1)).ravel()
-    Array([255, 250,   0], dtype=uint8)
+    array([255, 250,   0], dtype=uint8)
     """
 
     draws = 2
@@ -65,7 +65,7 @@ class RandomPosterization(Ranged):
     Examples
     --------
     >>> RandomPosterization((2, 2))(np.uint8([10, 100, 255]).reshape(1, 1, 3, 1)).ravel()
-    Array([  0,  64, 192], dtype=uint8)
+    array([  0,  64, 192], dtype=uint8)
     """
 
     draws = 1
@@ -96,7 +96,7 @@ class Solarization(Augmentation):
     Examples
     --------
     >>> Solarization(0.0, (0.5, 0.5))(np.uint8([0, 100, 200]).reshape(1, 1, 3, 1)).ravel()
-    Array([  0, 100,  55], dtype=uint8)
+    array([  0, 100,  55], dtype=uint8)
     """
 
     draws = 2
