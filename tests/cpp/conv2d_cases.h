@@ -157,6 +157,7 @@ inline const std::vector<std::string>& conv2d_case_texts() {
       "12x12x24 f96 k1x1 infer skips",
       "16x16x32 f32 k3x3 p1 relu infer skips",
       "8x8x256 f256 k3x3 p1 infer skips",
+      "32x32x16 f32 k3x3 s2 p0,1,0,1 relu infer skips",
       "12x12x32 f64 k1x1 relu skips",
       "6x6x70 f128 k1x1 s2 skips",
       // reduced precision

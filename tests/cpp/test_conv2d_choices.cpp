@@ -76,6 +76,7 @@ constexpr const char* kChoices = R"(
 12x12x24 f96 k1x1 infer skips: direct none none
 16x16x32 f32 k3x3 p1 relu infer skips: winograd4 none none
 8x8x256 f256 k3x3 p1 infer skips: winograd none none
+32x32x16 f32 k3x3 s2 p0,1,0,1 relu infer skips: winograd_strided none none
 12x12x32 f64 k1x1 relu skips: pointwise direct pointwise
 6x6x70 f128 k1x1 s2 skips: pointwise direct pointwise
 13x13x32 f64 k3x3 relu pool bfloat16: winograd winners winners; scalar tiles tiles tiles; avx512_bf16 tiles winners winners; amx tiles tiles tiles

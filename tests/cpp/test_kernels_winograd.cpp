@@ -8,17 +8,25 @@ using namespace testing;
 
 namespace {
 
+// A side of squares, and the stride. The only squares with a stride of 2 are those of 2x2 outputs.
+struct Kind {
+  int64_t side, stride;
+};
+constexpr Kind kKinds[] = {{2, 1}, {4, 1}, {2, 2}};
+
 // `squares` squares of side x side outputs, whose patches lie anywhere in an image of `pitch` pixels a row.
 struct Squared {
   static constexpr int64_t kRows = 9, kPitch = 11;
-  int64_t side, pixels, squares, channels, filters;
+  int64_t side, stride, patch, pixels, squares, channels, filters;
   Ints x_offset;
   Floats x, kernel, packed, bias, scratch;
   std::vector<int64_t> tap;
 
-  Squared(const Kernels& k, int64_t square_side, int64_t square_count, int64_t channel_count, int64_t filter_vectors,
+  Squared(const Kernels& k, Kind kind, int64_t square_count, int64_t channel_count, int64_t filter_vectors,
           Random& random)
-      : side(square_side),
+      : side(kind.side),
+        stride(kind.stride),
+        patch(winograd_patch_side(side, stride)),
         pixels(side * side),
         squares(square_count),
         channels(channel_count),
@@ -26,9 +34,9 @@ struct Squared {
         x_offset(squares, random),
         x(place_squares(random), random),
         kernel(9 * channels * filters, random),
-        packed((side + 2) * (side + 2) * channels * filters, random),
+        packed(patch * patch * channels * filters, random),
         bias(filters, random),
-        scratch((side + 2) * (side + 2) * 13 * ((channels + k.width - 1) / k.width * k.width + 2 * k.width), random) {
+        scratch(patch * patch * 13 * ((channels + k.width - 1) / k.width * k.width + 2 * k.width), random) {
     fill(x, random), fill(kernel, random), fill(bias, random);
     for (int64_t t = 0; t < 9; ++t) tap.push_back(t * channels * filters);
   }
@@ -36,12 +44,12 @@ struct Squared {
   int64_t place_squares(Random& random) {
     for (int64_t t = 0; t < squares; ++t)
       x_offset[t] = static_cast<int32_t>(
-          (random.integer(0, kRows - side - 2) * kPitch + random.integer(0, kPitch - side - 2)) * channels);
-    return largest(x_offset) + ((side + 1) * kPitch + side + 2) * channels;
+          (random.integer(0, kRows - patch) * kPitch + random.integer(0, kPitch - patch)) * channels);
+    return largest(x_offset) + ((patch - 1) * kPitch + patch) * channels;
   }
   WinogradArgs args(Floats& y, Ints& y_offset, bool with_bias, bool relu, bool pool, uint8_t* winner) {
     WinogradArgs a{};
-    a.side = side;
+    a.side = side, a.stride = stride;
     a.x = x.data(), a.x_offset = x_offset.data(), a.x_pixel = channels, a.x_row = kPitch * channels;
     a.squares = squares, a.channels = channels, a.filters = filters;
     a.w = packed.data(), a.bias = with_bias ? bias.data() : nullptr;
@@ -60,16 +68,17 @@ struct Squared {
     for (int64_t y = 0; y < 3; ++y)
       for (int64_t xx = 0; xx < 3; ++xx)
         for (int64_t c = 0; c < channels; ++c)
-          s += static_cast<double>(at(square, row + y, column + xx, c)) * weight(y, xx, c, f);
+          s += static_cast<double>(at(square, row * stride + y, column * stride + xx, c)) * weight(y, xx, c, f);
     return s;
   }
   void pack(const Kernels& k) {
-    k.winograd_weights({side, kernel.data(), tap.data(), filters, channels, filters, packed.data(), {0, channels}});
+    k.winograd_weights(
+        {side, kernel.data(), tap.data(), filters, channels, filters, packed.data(), {0, channels}, stride});
   }
   // Bounds of [square][side][side][f].
   std::vector<double> bounds() const {
     return winograd_bounds(
-        {squares, side, side, channels, filters, side},
+        {squares, side, side, channels, filters, side, stride},
         [&](int64_t t, int64_t y, int64_t xx, int64_t c) { return std::fabs(static_cast<double>(at(t, y, xx, c))); },
         [&](int64_t y, int64_t xx, int64_t c, int64_t f) {
           return std::fabs(static_cast<double>(weight(y, xx, c, f)));
@@ -80,9 +89,10 @@ struct Squared {
   }
 };
 
-void check_winograd(const Kernels& k, int64_t side, int64_t squares, int64_t channels, int64_t filter_vectors,
+void check_winograd(const Kernels& k, Kind kind, int64_t squares, int64_t channels, int64_t filter_vectors,
                     Random& random) {
-  Squared t(k, side, squares, channels, filter_vectors, random);
+  Squared t(k, kind, squares, channels, filter_vectors, random);
+  const int64_t side = t.side;
   t.pack(k);
   Places y_offset(t.pixels * squares, t.filters, random);
   Floats y(largest(y_offset) + t.filters, random);
@@ -116,16 +126,16 @@ TEST_CASE("winograd is the 3x3 convolution, whatever squares are taken together"
   for_each_isa([](const Kernels& k) {
     Random random(71);
     for (const int64_t squares : {1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 14, 25, 26})
-      for (const int64_t side : {2, 4})
-        check_winograd(k, side, squares, random.integer(1, 3 * k.width), random.integer(1, 3), random);
+      for (const Kind kind : kKinds)
+        check_winograd(k, kind, squares, random.integer(1, 3 * k.width), random.integer(1, 3), random);
   });
 }
 
 TEST_CASE("winograd: a square at an edge writes the pixels inside only") {
   for_each_isa([](const Kernels& k) {
     Random random(72);
-    for (const int64_t side : {2, 4}) {
-      Squared t(k, side, 5, k.width, 3, random);
+    for (const Kind kind : kKinds) {
+      Squared t(k, kind, 5, k.width, 3, random);
       t.pack(k);
       const int64_t pixels = 5 * t.pixels;
       Places whole_offset(pixels, t.filters, random);
@@ -154,7 +164,7 @@ namespace {
 
 // With ties, all numbers are small integers, so that many of the four are equal.
 void check_pool(const Kernels& k, int64_t side, bool relu, bool ties, Random& random) {
-  Squared t(k, side, 13, 2 * k.width, 3, random);
+  Squared t(k, {side, 1}, 13, 2 * k.width, 3, random);
   if (ties)
     fill_integers(t.x, random, 1), fill_integers(t.kernel, random, 1), std::fill_n(t.bias.data(), t.bias.size(), 0.0f);
   t.pack(k);
@@ -197,8 +207,8 @@ TEST_CASE("winograd with a pool is the maximum of each 2x2 window, bit by bit") 
 TEST_CASE("winograd_weights takes its taps in any order and row pitch") {
   for_each_isa([](const Kernels& k) {
     Random random(74);
-    const int64_t side = random.coin() ? 2 : 4;
-    Squared t(k, side, 1, 2 * k.width, 3, random);
+    const Kind kind = kKinds[random.integer(0, 2)];
+    Squared t(k, kind, 1, 2 * k.width, 3, random);
     t.pack(k);
     // The same kernels behind each other in reverse, their rows three floats further apart.
     const int64_t pitch = t.filters + 3;
@@ -212,7 +222,8 @@ TEST_CASE("winograd_weights takes its taps in any order and row pitch") {
     }
     // channel by channel, which must write the same values
     for (int64_t c = t.channels; c-- > 0;)
-      k.winograd_weights({side, other.data(), tap.data(), pitch, t.channels, t.filters, packed.data(), {c, c + 1}});
+      k.winograd_weights(
+          {kind.side, other.data(), tap.data(), pitch, t.channels, t.filters, packed.data(), {c, c + 1}, kind.stride});
     CHECK(same_bits(packed.data(), t.packed.data(), packed.size()));
     CHECK((other.intact() && packed.intact()));
   });

@@ -13,13 +13,20 @@ namespace testing {
 using Square = std::array<double, 36>;  // in the first (side + 2)^2 places
 using Lines = std::vector<std::vector<double>>;
 
-/// The magnitudes of the matrices for squares of 2x2 or 4x4 pixels (kernels/winograd.inl.h).
+/// The magnitudes of the matrices for squares of 2x2 or 4x4 pixels (kernels/winograd.inl.h). With strides of 2 there
+/// are those of the forward pass, for squares of 2x2 pixels.
 struct WinogradLines {
   Lines input, kernel, gradient;  // |B^T|, |G| of a 3x3 kernel, |G| of a square of gradients
   Lines output, taps;             // |A^T| of a square of outputs, |A^T| of the gradient of a kernel
 };
 
-inline WinogradLines winograd_lines(int64_t side) {
+inline WinogradLines winograd_lines(int64_t side, int64_t stride = 1) {
+  if (stride == 2)
+    return {.input = {{1, 0, 1, 0, 0}, {0, 0, 1, 0, 0}, {0, 0, 1, 0, 1}, {0, 1, 0, 0, 0}, {0, 0, 0, 1, 0}},
+            .kernel = {{1, 0, 0}, {1, 0, 1}, {0, 0, 1}, {0, 1, 0}, {0, 1, 0}},
+            .gradient = {},
+            .output = {{1, 1, 0, 1, 0}, {0, 1, 1, 0, 1}},
+            .taps = {}};
   if (side == 2)
     return {.input = {{1, 0, 1, 0}, {0, 1, 1, 0}, {0, 1, 1, 0}, {0, 1, 0, 1}},
             .kernel = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, 0.5, 0.5}, {0, 0, 1}},
@@ -68,7 +75,7 @@ inline double transformed_back(const Lines& lines, size_t y, size_t x, const Squ
 /// Sizes of a 3x3 convolution whose output is cut into squares from its first pixel on.
 struct TiledSizes {
   int64_t batch, height, width, channels, filters;  // height and width of the output
-  int64_t side = 2;
+  int64_t side = 2, stride = 1;
 
   template <class Function>
   void for_tiles(Function f) const {
@@ -82,7 +89,7 @@ struct TiledSizes {
 /// kx, c, f).
 template <class Data, class Kernel>
 std::vector<double> winograd_bounds(const TiledSizes& s, Data d, Kernel g) {
-  const WinogradLines lines = winograd_lines(s.side);
+  const WinogradLines lines = winograd_lines(s.side, s.stride);
   std::vector<Square> kernels, inputs(static_cast<size_t>(s.channels));
   for (int64_t f = 0; f < s.filters; ++f)
     for (int64_t c = 0; c < s.channels; ++c)
@@ -91,7 +98,7 @@ std::vector<double> winograd_bounds(const TiledSizes& s, Data d, Kernel g) {
   s.for_tiles([&](int64_t n, int64_t i, int64_t j) {
     for (int64_t c = 0; c < s.channels; ++c)
       inputs[static_cast<size_t>(c)] =
-          transformed(lines.input, [&](int64_t y, int64_t x) { return d(n, i + y, j + x, c); });
+          transformed(lines.input, [&](int64_t y, int64_t x) { return d(n, i * s.stride + y, j * s.stride + x, c); });
     for (int64_t f = 0; f < s.filters; ++f) {
       Square products{};
       const Square* kernel = kernels.data() + f * s.channels;

@@ -5,6 +5,7 @@
 #include "kernels/gemm_weights_skip.inl.h"
 #include "kernels/gemv.inl.h"
 #include "kernels/planar.inl.h"
+#include "kernels/winograd_transforms.inl.h"
 #include "kernels/winograd.inl.h"
 #include "kernels/winograd_gradient.inl.h"
 #include "kernels/pool.inl.h"

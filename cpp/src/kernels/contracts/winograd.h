@@ -1,5 +1,4 @@
-// Contracts of Winograd's algorithm for 3x3 convolutions with stride 1. contracts.h explains what all contracts have in
-// common.
+// Contracts of Winograd's algorithm for 3x3 convolutions. contracts.h explains what all contracts have in common.
 #pragma once
 #include <cstdint>
 
@@ -7,11 +6,15 @@
 
 namespace cnncore {
 
-/// A 3x3 convolution with stride 1, computed in squares of `side` x `side` outputs, where filters are a multiple of
-/// `width`. `side` is 2 or 4. Square t reads (side + 2) x (side + 2) pixels, beginning at x_offset[t]. It writes its
-/// pixels to y_offset[side^2 t ..], row by row, the last one first. If a pixel is outside the output, its offset is
-/// that of the first pixel, which is written last. With `pool` it writes the maxima of its 2x2 windows to
-/// y_offset[side^2 / 4 t ..] in the same order, as gemm_pool does.
+/// The side of the patch of pixels that a square of side x side outputs reads. A transformed kernel is as large.
+constexpr int64_t winograd_patch_side(int64_t side, int64_t stride) { return (side - 1) * stride + 3; }
+
+/// A 3x3 convolution, computed in squares of `side` x `side` outputs, where filters are a multiple of `width`. `side`
+/// is 2 or 4 with a stride of 1, and 2 without `pool` with a stride of 2. Square t reads patch x patch pixels,
+/// beginning at x_offset[t], where patch = winograd_patch_side(side, stride). It writes its pixels to y_offset[side^2 t
+/// ..], row by row, the last one first. If a pixel is outside the output, its offset is that of the first pixel, which
+/// is written last. With `pool` it writes the maxima of its 2x2 windows to y_offset[side^2 / 4 t ..] in the same order,
+/// as gemm_pool does.
 struct WinogradArgs {
   int64_t side;
   const float* x;
@@ -25,11 +28,12 @@ struct WinogradArgs {
   bool relu, pool;
   bool stream = false;  // as in GemmArgs, without pool
   uint8_t* winner;      // may be null
-  float* scratch;       // (side + 2)^2 * 13 * (channels in whole vectors + 2 * width) floats
+  float* scratch;       // patch^2 * 13 * (channels in whole vectors + 2 * width) floats
+  int64_t stride = 1;
 };
 
-/// Writes the transformed kernels of the channels in `range`; all kernels have (side + 2)^2 * channels * filters
-/// floats. Kernel element (tap, c, f) is at tap[] + c * kernel_row + f.
+/// Writes the transformed kernels of the channels in `range`; all kernels have patch^2 * channels * filters floats.
+/// Kernel element (tap, c, f) is at tap[] + c * kernel_row + f.
 struct WinogradWeightsArgs {
   int64_t side;
   const float* kernel;
@@ -37,6 +41,7 @@ struct WinogradWeightsArgs {
   int64_t kernel_row, channels, filters;
   float* w;
   IndexRange range;
+  int64_t stride = 1;
 };
 
 /// The gradient of a 3x3 kernel from squares of side x side gradients and the (side + 2) x (side + 2) inputs that they

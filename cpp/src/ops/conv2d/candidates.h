@@ -6,7 +6,7 @@
 namespace cnncore {
 
 extern const ForwardCandidate kDirectForward, kRowsForward, kDepthwiseForward, kPointwiseForward, kWinogradForward,
-    kLargeWinogradForward, kTilesForward, kInsideForward;
+    kLargeWinogradForward, kStridedWinogradForward, kTilesForward, kInsideForward;
 extern const DataCandidate kDirectData, kPlanesData, kDepthwiseData, kWinogradData, kLargeWinogradData, kTilesData,
     kWinnersData, kInsideData, kPatchData;
 extern const WeightsCandidate kDirectWeights, kRowsWeights, kDepthwiseWeights, kWinogradWeights, kLargeWinogradWeights,

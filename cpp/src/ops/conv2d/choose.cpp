@@ -9,8 +9,8 @@ namespace cnncore {
 namespace {
 
 constexpr const ForwardCandidate* kForward[] = {&kDepthwiseForward, &kRowsForward,          &kPointwiseForward,
-                                                &kWinogradForward,  &kLargeWinogradForward, &kTilesForward,
-                                                &kInsideForward,    &kDirectForward};
+                                                &kWinogradForward,  &kLargeWinogradForward, &kStridedWinogradForward,
+                                                &kTilesForward,     &kInsideForward,        &kDirectForward};
 constexpr const DataCandidate* kData[] = {&kDepthwiseData,     &kPatchData, &kWinnersData, &kPlanesData, &kWinogradData,
                                           &kLargeWinogradData, &kTilesData, &kInsideData,  &kDirectData};
 constexpr const WeightsCandidate* kWeights[] = {

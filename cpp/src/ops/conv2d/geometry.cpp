@@ -103,10 +103,9 @@ int64_t square_count(int64_t height, int64_t width, int64_t side) {
   return (height + side - 1) / side * ((width + side - 1) / side);
 }
 
-Squares squares(const Frame& x, int32_t x_begin, const Frame& y, int64_t images, int64_t side, bool pool) {
+Squares squares(const Frame& x, int32_t x_begin, const Frame& y, int64_t images, int64_t side, int64_t step) {
   Squares squares;
   squares.per_image = square_count(y.height, y.width, side);
-  const int64_t step = pool ? 2 : 1;
   for (int64_t n = 0; n < images; ++n) {
     for (int64_t i = 0; i < y.height; i += side) {
       for (int64_t j = 0; j < y.width; j += side) {

@@ -44,10 +44,11 @@ struct Squares {
   Offsets y_offset;  // for each square: its pixels, row by row; one outside the output has the offset of the first one
 };
 int64_t square_count(int64_t height, int64_t width, int64_t side);
-/// x_begin is the offset in a frame of x at which the pixels of the first square begin. y is the plain output. If it is
-/// the output of a 2x2 pool, a pixel of y stands for two rows and columns of what the pool reads, whose squares have
-/// sides of 2 * side.
-Squares squares(const Frame& x, int32_t x_begin, const Frame& y, int64_t images, int64_t side, bool pool);
+/// x_begin is the offset in a frame of x at which the pixels of the first square begin. y is the plain output. For the
+/// next pixel of y, the place in x is `step` rows or columns further: the stride, or 2 if y is the output of a 2x2
+/// pool, where a pixel of y stands for two rows and columns of what the pool reads, whose squares have sides of 2 *
+/// side.
+Squares squares(const Frame& x, int32_t x_begin, const Frame& y, int64_t images, int64_t side, int64_t step);
 
 /// The offsets of the output pixels in consecutive frames of dy, in the given order.
 Offsets output_offsets(const Frame& dy, int64_t images, PixelOrder order);

@@ -1,6 +1,6 @@
 // Convolutions with 3x3 kernels by Winograd's algorithm (kernels/winograd.inl.h), in squares of 2x2 or 4x4 outputs.
 // They take 2.25 or 4 times fewer products than the direct sum, but move more data. The gradient of the kernel moves
-// the most.
+// the most. With strides of 2, squares of 2x2 outputs take 1.44 times fewer products in the forward pass.
 #include "ops/conv2d/candidates.h"
 #include "ops/conv2d/flipped_kernel.h"
 #include "ops/conv2d/weights_sum.h"
@@ -15,13 +15,17 @@ constexpr int64_t squares_per_call(int64_t side) { return side == 2 ? 192 : 64; 
 constexpr int64_t squares_per_gradient(int64_t side) { return side == 2 ? 64 : 32; }
 
 // The transformed values of a square.
-constexpr int64_t elements(int64_t side) { return (side + 2) * (side + 2); }
+constexpr int64_t elements(int64_t side, int64_t stride = 1) {
+  return winograd_patch_side(side, stride) * winograd_patch_side(side, stride);
+}
 
 // The size of what is computed: an image of height x width pixels with `channels` channels, from an image with `from`
 // channels.
 struct Result {
   int64_t height, width, channels, from;
-  int64_t products(int64_t side) const { return elements(side) * square_count(height, width, side); }
+  int64_t products(int64_t side, int64_t stride = 1) const {
+    return elements(side, stride) * square_count(height, width, side);
+  }
 };
 Result output(const Conv2dProblem& p) { return {p.used_height, p.used_width, p.params.filters, p.params.in_channels}; }
 Result input_gradient(const Conv2dProblem& p) {
@@ -31,10 +35,10 @@ Result input_gradient(const Conv2dProblem& p) {
 // Whether squares of this side are worth it: their products must be clearly fewer than nine for each pixel, which the
 // direct sum takes, and vectors of the result must be full. The image that is read needs one full vector at least: of a
 // last vector with fewer channels, only the transform has empty lanes.
-bool pays(const Conv2dProblem& p, const Result& r, const Kernels& k, int64_t side) {
-  return p.params.kernel_height == 3 && p.params.kernel_width == 3 && p.unit_strides() && p.unit_dilation() &&
-         p.params.groups == 1 && r.from >= k.width && r.channels % k.width == 0 &&
-         4 * r.products(side) <= 3 * 9 * r.height * r.width;
+bool pays(const Conv2dProblem& p, const Result& r, const Kernels& k, int64_t side, int64_t stride = 1) {
+  return p.params.kernel_height == 3 && p.params.kernel_width == 3 && p.params.stride_height == stride &&
+         p.params.stride_width == stride && p.unit_dilation() && p.params.groups == 1 && r.from >= k.width &&
+         r.channels % k.width == 0 && 4 * r.products(side, stride) <= 3 * 9 * r.height * r.width;
 }
 
 // The share of the products of squares of 4x4 outputs that is not spent on pixels outside the result.
@@ -53,7 +57,12 @@ bool pays_large(const Conv2dProblem& p, const Result& r, const Kernels& k) {
   return serves_many && !p.reduced() && r.from >= kLeastChannels && pays(p, r, k, 4) && kept(r) >= kLeastKept;
 }
 
-constexpr double kLarge = 2.6, kLargeWeights = 2.0;
+constexpr double kLarge = 2.6, kLargeWeights = 2.0, kStrided = 1.25;
+
+double strided_speed(const Conv2dProblem& p, const Kernels& k) {
+  const bool applies = p.fusion.in_network && !p.fusion.training && !p.fusion.max_pool && !p.reduced();
+  return applies && pays(p, output(p), k, 2, 2) ? kStrided : 0.0;
+}
 
 template <int64_t S>
 double forward_speed(const Conv2dProblem& p, const Kernels& k) {
@@ -83,16 +92,16 @@ int64_t images_for(int64_t wanted_squares, const Result& r, int64_t side) {
 // How many rows or columns the last squares reach beyond a result of this size.
 int64_t overhang(int64_t size, int64_t side) { return (size + side - 1) / side * side - size; }
 
-Padding grown(Padding border, const Result& r, int64_t side) {
-  border.bottom += overhang(r.height, side);
-  border.right += overhang(r.width, side);
+Padding grown(Padding border, const Result& r, int64_t side, int64_t stride = 1) {
+  border.bottom += stride * overhang(r.height, side);
+  border.right += stride * overhang(r.width, side);
   return border;
 }
 
 // The scratch memory of the kernel: for a few squares at a time, the transformed values of each channel (in whole
 // vectors), and of two vectors of filters.
-int64_t square_space(int64_t side, int64_t channels, const Kernels& k) {
-  return elements(side) * 13 * ((channels + k.width - 1) / k.width * k.width + 2 * k.width);
+int64_t square_space(int64_t side, int64_t channels, const Kernels& k, int64_t stride = 1) {
+  return elements(side, stride) * 13 * ((channels + k.width - 1) / k.width * k.width + 2 * k.width);
 }
 
 // The arguments of the kernel for a range of squares, which read images in `frame`.
@@ -106,7 +115,7 @@ WinogradArgs winograd_args(const Squares& squares, const Frame& frame, IndexRang
   return a;
 }
 
-template <int64_t S>
+template <int64_t S, int64_t R = 1>
 class WinogradForward : public ForwardPass {
  public:
   explicit WinogradForward(Operands& operands)
@@ -114,12 +123,12 @@ class WinogradForward : public ForwardPass {
     const bool pool = p_.fusion.max_pool;
     const int64_t shrink = pool ? 2 : 1;
     const Frame y{p_.used_height / shrink, p_.used_width / shrink, p_.params.filters, {}};
-    squares_ = squares(frame_, 0, y, operands.images(), S / shrink, pool);
-    space_ = layout_.take<float>(square_space(S, p_.params.in_channels, k_));
+    squares_ = squares(frame_, 0, y, operands.images(), S / shrink, pool ? 2 : R);
+    space_ = layout_.take<float>(square_space(S, p_.params.in_channels, k_, R));
   }
 
   int64_t scratch_size() const override { return layout_.size(); }
-  int64_t packed_size() const override { return elements(S) * p_.params.in_channels * p_.params.filters; }
+  int64_t packed_size() const override { return elements(S, R) * p_.params.in_channels * p_.params.filters; }
   void pack(IndexRange channels, const float* kernel, float* packed) const override {
     const int64_t all = p_.params.in_channels, filters = p_.params.filters;
     int64_t tap[9];
@@ -131,21 +140,40 @@ class WinogradForward : public ForwardPass {
                          .channels = all,
                          .filters = filters,
                          .w = packed,
-                         .range = channels});
+                         .range = channels,
+                         .stride = R});
   }
   void run(int64_t count, Share share, const ForwardRun& r) const override {
-    const int64_t total = count * squares_.per_image;
-    WinogradArgs a = winograd_args(squares_, frame_, {share.begin(total), share.end(total)}, S, p_.fusion.max_pool);
-    a.x = r.x, a.w = r.packed, a.bias = r.bias, a.y = r.y, a.filters = p_.params.filters;
-    a.relu = p_.relu(), a.stream = p_.streams(a.filters, k_), a.winner = r.winner, a.scratch = space_.in(r.scratch);
+    const int64_t total = count * squares_.per_image, filters = p_.params.filters, block = 2 * k_.width;
+    IndexRange range{share.begin(total), share.end(total)}, of_filters{0, filters};
+    if (shares_filters(share)) {
+      range = {0, total};
+      of_filters = {share.begin(filters / block) * block, share.end(filters / block) * block};
+    }
+    WinogradArgs a = winograd_args(squares_, frame_, range, S, p_.fusion.max_pool);
+    const int64_t first = of_filters.begin;
+    a.x = r.x, a.w = r.packed + elements(S, R) * p_.params.in_channels * first, a.y = r.y + first;
+    a.bias = r.bias ? r.bias + first : nullptr, a.winner = r.winner ? r.winner + first : nullptr;
+    a.filters = of_filters.size(), a.stride = R;
+    a.relu = p_.relu(), a.stream = p_.streams(filters, k_), a.scratch = space_.in(r.scratch);
     k_.winograd(a);
   }
   IndexRange output_rows(Share share) const override {
+    if (shares_filters(share)) return ForwardPass::output_rows(share);
     return rows_of_units(share.begin(squares_.per_image), share.end(squares_.per_image), (p_.used_width + S - 1) / S,
                          S);
   }
 
  private:
+  // If there are few squares, each thread takes all of them for some of the filters. Of squares, each would take so few
+  // at a time that it would wait for the transformed kernel, which it reads completely.
+  bool shares_filters(Share share) const {
+    constexpr int64_t kFewSquares = 8;
+    const int64_t block = 2 * k_.width;  // filters whose transformed kernels lie together
+    return squares_.per_image < kFewSquares * share.count && p_.params.filters % block == 0 &&
+           p_.params.filters / block >= share.count;
+  }
+
   const Conv2dProblem& p_;
   const Kernels& k_;
   const Frame& frame_;
@@ -163,7 +191,7 @@ class WinogradData : public DataPass {
     // The window of the first pixel begins at the output that reads this pixel by the last tap of the kernel.
     const int32_t begin = frame_.offset(p_.params.padding.top - 2, p_.params.padding.left - 2);
     squares_ = squares(frame_, begin, {p_.params.in_height, p_.params.in_width, p_.params.in_channels, {}},
-                       operands.backward_images(), S, false);
+                       operands.backward_images(), S, 1);
     space_ = layout_.take<float>(square_space(S, p_.params.filters, k_));
     for (int64_t t = 0; t < 9; ++t) taps_.push_back(t);
   }
@@ -213,7 +241,7 @@ class WinogradWeights : public WeightsPass {
         x_frame_(operands.x_frame()),
         dy_frame_(operands.dy_frame()),
         squares_(squares(x_frame_, 0, {p_.used_height, p_.used_width, p_.params.filters, {}},
-                         operands.backward_images(), S, false)) {
+                         operands.backward_images(), S, 1)) {
     for (int64_t n = 0; n < operands.backward_images(); ++n)
       for (int64_t i = 0; i < dy_frame_.height; i += S)
         for (int64_t j = 0; j < dy_frame_.width; j += S)
@@ -272,11 +300,11 @@ class WinogradWeights : public WeightsPass {
   ScratchArray<float> space_;
 };
 
-template <int64_t S>
+template <int64_t S, int64_t R = 1>
 OperandNeeds forward_needs(const Conv2dProblem& p, const Kernels&) {
   return {.images = images_for(squares_per_call(S), output(p), S),
           .framed_x = true,
-          .x_border = grown(p.params.padding, output(p), S)};
+          .x_border = grown(p.params.padding, output(p), S, R)};
 }
 template <int64_t S>
 OperandNeeds data_needs(const Conv2dProblem& p, const Kernels&) {
@@ -319,6 +347,10 @@ constexpr WeightsCandidate weights_candidate(const char* name) {
 
 const ForwardCandidate kWinogradForward = forward_candidate<2>("winograd");
 const ForwardCandidate kLargeWinogradForward = forward_candidate<4>("winograd4");
+const ForwardCandidate kStridedWinogradForward = {.name = "winograd_strided",
+                                                  .speed = strided_speed,
+                                                  .needs = forward_needs<2, 2>,
+                                                  .make = make_pass<ForwardPass, WinogradForward<2, 2>>};
 const DataCandidate kWinogradData = data_candidate<2>("winograd");
 const DataCandidate kLargeWinogradData = data_candidate<4>("winograd4");
 const WeightsCandidate kWinogradWeights = weights_candidate<2>("winograd");
