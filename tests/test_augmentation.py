@@ -29,6 +29,10 @@ RANDOM = {
     "Solarization": lambda **o: layers.Solarization(0.3, 0.7, **o),
     "RandomGrayscale": lambda **o: layers.RandomGrayscale(**o),
     "RandomColorJitter": lambda **o: layers.RandomColorJitter((0, 255), 0.2, 0.3, (0.3, 0.7), 0.2, **o),
+    "RandomShear": lambda **o: layers.RandomShear(0.3, 0.2, **o),
+    "RandomSharpness": lambda **o: layers.RandomSharpness(1.0, **o),
+    "RandomColorDegeneration": lambda **o: layers.RandomColorDegeneration(0.9, **o),
+    "RandomGaussianBlur": lambda **o: layers.RandomGaussianBlur(kernel_size=(3, 5), sigma=(0.3, 0.9), **o),
     "MixUp": lambda **o: layers.MixUp(0.5, **o),
     "CutMix": lambda **o: layers.CutMix(**o),
 }
@@ -204,6 +208,7 @@ def test_values_and_sizes_are_keras(keras_layers, name, arguments):
     np.testing.assert_allclose(y, expected, atol=2e-3)
 
 
+@pytest.mark.filterwarnings("ignore:.*Tensor.T is deprecated:UserWarning")
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [
@@ -215,6 +220,16 @@ def test_values_and_sizes_are_keras(keras_layers, name, arguments):
         ("RandomPosterization", {"factor": (3, 3), "value_range": (0, 255)}),
         ("Solarization", {"addition_factor": 0.0, "threshold_factor": (0.0, 0.0), "value_range": (0, 255)}),
         ("RandomGrayscale", {"factor": 1.0}),
+        ("RandomSharpness", {"factor": (0.9, 0.9)}),
+        ("RandomSharpness", {"factor": (0.0, 0.0), "value_range": (0, 1)}),
+        ("RandomColorDegeneration", {"factor": (0.7, 0.7)}),
+        ("RandomGaussianBlur", {"factor": (1.0, 1.0), "kernel_size": 3, "sigma": (0.8, 0.8)}),
+        ("RandomGaussianBlur", {"factor": (1.0, 1.0), "kernel_size": (5, 5), "sigma": (0.5, 0.5)}),
+        ("AutoContrast", {}),
+        ("AutoContrast", {"value_range": (0, 1)}),
+        ("Equalization", {}),
+        ("Equalization", {"bins": 16}),
+        ("Equalization", {"value_range": (0, 1)}),
     ],
 )
 def test_colours_are_keras(keras_layers, name, arguments):
@@ -222,6 +237,19 @@ def test_colours_are_keras(keras_layers, name, arguments):
     x = x / 255 if arguments.get("value_range") == (0, 1) else x
     expected = np.asarray(getattr(keras_layers, name)(**arguments)(x.copy(), training=True).cpu())
     np.testing.assert_allclose(getattr(layers, name)(**arguments)(x), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "nearest"])
+@pytest.mark.parametrize("fill_mode", ["reflect", "constant", "nearest", "wrap"])
+def test_shear_is_keras(keras_layers, interpolation, fill_mode):
+    x = images(samples=2, dtype=np.float32)
+    theirs = keras_layers.RandomShear(0.3, 0.2, interpolation, fill_mode, fill_value=7.0)
+    layer = layers.RandomShear(0.3, 0.2, interpolation, fill_mode, fill_value=7.0)
+    u = np.float32([[0.2, 0.9, 0.4], [0.7, 0.1, 0.3]])
+    factors = np.float32([[0.24, -0.04], [0.24, 0.08]])
+    change = {"shear_factor": factors, "input_shape": x.shape}
+    expected = np.asarray(theirs.transform_images(theirs.backend.convert_to_tensor(x), change).cpu())
+    np.testing.assert_allclose(layer.transform(x, u, (0, 0)), expected, atol=2e-2)
 
 
 def test_hue_saturation_and_value():

@@ -84,12 +84,13 @@ class _Cell:
 
     def get_config(self) -> dict[str, Any]:
         config: dict[str, Any] = super().get_config()  # type: ignore[misc]
-        return {key: value for key, value in config.items() if key not in _OF_SEQUENCES}
+        kept: dict[str, Any] = {key: value for key, value in config.items() if key not in _OF_SEQUENCES}
+        return kept
 
 
 def _of_layer(given: dict[str, Any]) -> dict[str, Any]:
     """Return the arguments of a constructor, as those of the constructor of the layer."""
-    kwargs = given.pop("kwargs")
+    kwargs: dict[str, Any] = given.pop("kwargs")
     return {key: value for key, value in given.items() if key not in ("self", "__class__")} | kwargs
 
 

@@ -12,6 +12,7 @@ from cnncore.optimizers.adam_variants import Adamax, Nadam
 from cnncore.optimizers.base import Optimizer, registry
 from cnncore.optimizers.ftrl import Ftrl
 from cnncore.optimizers.kfac import KFAC
+from cnncore.optimizers.lamb import Lamb
 from cnncore.optimizers.lbfgs import LBFGS
 from cnncore.optimizers.levenberg_marquardt import LevenbergMarquardt
 from cnncore.optimizers.lion import Lion
@@ -33,6 +34,7 @@ __all__ = [
     "AdamW",
     "Adamax",
     "Ftrl",
+    "Lamb",
     "LevenbergMarquardt",
     "Lion",
     "Muon",

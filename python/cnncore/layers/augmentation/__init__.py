@@ -14,29 +14,36 @@ from .base import Augmentation, ImageLayer
 from .chain import augment_batch, augment_samples
 from .color import RandomBrightness, RandomContrast, RandomErasing
 from .crops import CenterCrop, RandomCrop, Resizing
-from .geometry import RandomFlip, RandomRotation, RandomTranslation, RandomZoom
+from .enhancement import AutoContrast, Equalization, RandomColorDegeneration, RandomGaussianBlur, RandomSharpness
+from .geometry import RandomFlip, RandomRotation, RandomShear, RandomTranslation, RandomZoom
 from .hue import RandomColorJitter, RandomGrayscale, RandomHue, RandomSaturation
 from .levels import RandomInvert, RandomPosterization, Solarization
 from .mix import CutMix, MixUp
 
 __all__ = [
     "Augmentation",
+    "AutoContrast",
     "CenterCrop",
     "CutMix",
+    "Equalization",
     "ImageLayer",
     "MixUp",
     "RandomBrightness",
+    "RandomColorDegeneration",
     "RandomColorJitter",
     "RandomContrast",
     "RandomCrop",
     "RandomErasing",
     "RandomFlip",
+    "RandomGaussianBlur",
     "RandomGrayscale",
     "RandomHue",
     "RandomInvert",
     "RandomPosterization",
     "RandomRotation",
     "RandomSaturation",
+    "RandomSharpness",
+    "RandomShear",
     "RandomTranslation",
     "RandomZoom",
     "Resizing",

@@ -11,7 +11,7 @@ from cnncore.layers.base import registry
 
 from .base import Augmentation, Images, RandomKey, between, choice, factor_range, radians
 
-__all__ = ["AffineAugmentation", "RandomFlip", "RandomRotation", "RandomTranslation", "RandomZoom"]
+__all__ = ["AffineAugmentation", "RandomFlip", "RandomRotation", "RandomShear", "RandomTranslation", "RandomZoom"]
 
 _EDGES = {"constant": "grid_constant", "nearest": "nearest", "reflect": "reflect", "wrap": "grid_wrap"}
 _INTERPOLATIONS = ("bilinear", "nearest")
@@ -281,3 +281,52 @@ class RandomZoom(AffineAugmentation):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "height_factor": self.height_factor, "width_factor": self.width_factor}
+
+
+@registry.register()
+@_documented
+class RandomShear(AffineAugmentation):
+    """Shear images at random: pixel (y, x) of the result is the pixel (y + b x, x + a y) of the image.
+
+    Parameters
+    ----------
+    x_factor, y_factor : float or two floats in [0, 1], default 0
+        The bounds between which a and b are drawn for each image. f stands for (-f, f). For half of the images the
+        signs of both are changed.
+    {fill}
+
+    Examples
+    --------
+    >>> RandomShear(x_factor=0.3)(np.zeros((2, 8, 8, 1), np.uint8)).shape
+    (2, 8, 8, 1)
+    """
+
+    draws = 3
+
+    def __init__(
+        self,
+        x_factor: Any = 0.0,
+        y_factor: Any = 0.0,
+        interpolation: str = "bilinear",
+        fill_mode: str = "reflect",
+        fill_value: float = 0.0,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(fill_mode, interpolation, seed, fill_value, **kwargs)
+        self.x_factor, self.y_factor = x_factor, y_factor
+        for name in ("x_factor", "y_factor"):
+            factor_range(getattr(self, name), name, "RandomShear", 0.0)
+
+    def _drawn(self, u: np.ndarray, factor: Any) -> np.ndarray:
+        bounds = factor if isinstance(factor, (list, tuple)) else (-factor, factor)
+        return between(u, (float(min(bounds)), float(max(bounds))))
+
+    def matrices(self, u: np.ndarray, height: int, width: int) -> np.ndarray:
+        """Return the matrices (n, 6) for uniform random numbers (n, 3)."""
+        sign = np.where(u[:, 0] > 0.5, -1.0, 1.0)
+        a, b = self._drawn(u[:, 1], self.x_factor) * sign, self._drawn(u[:, 2], self.y_factor) * sign
+        return _matrices(len(u), 1, b, 0, a, 1, 0)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "x_factor": self.x_factor, "y_factor": self.y_factor}
