@@ -136,12 +136,10 @@ def test_mistakes_with_data_sets(pictures):
         pictures.shuffle(-1)
     with pytest.raises(ValueError, match="Received: batches of 4"):
         pictures.batch(2)
-    with pytest.raises(ValueError, match="call unbatch before them"):
-        pictures.map(lambda x, y: (x, y)).unbatch()
     with pytest.raises(ValueError, match="count"):
         pictures.repeat(-2)
-    with pytest.raises(AttributeError, match="'filter': choose the files and labels before"):
-        pictures.filter(len)
+    with pytest.raises(AttributeError, match=r"'element_spec': next\(iter\(dataset\)\) is a batch"):
+        _ = pictures.element_spec
     with pytest.raises(AttributeError, match=r"no attribute 'nothing'$"):
         _ = pictures.nothing
 

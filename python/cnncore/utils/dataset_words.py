@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -12,16 +12,13 @@ from cnncore import _checks
 from cnncore._random import next_seed
 from cnncore._structure import map_structure
 from cnncore.utils.dataset import PyDataset
+from cnncore.utils.dataset_stream import DatasetStream
 
 __all__ = ["BatchedPictures"]
 
 D = TypeVar("D", bound="BatchedPictures")
 
 _NOT_HERE = {
-    "filter": "choose the files and labels before, or write a PyDataset",
-    "concatenate": "write a PyDataset whose __getitem__ takes a batch from one data set or the other",
-    "apply": "map applies a function to each batch",
-    "enumerate": "enumerate(dataset) counts the batches",
     "element_spec": "next(iter(dataset)) is a batch, which has shapes and types",
 }
 
@@ -103,11 +100,11 @@ class BatchedPictures(PyDataset):
         for batch in self:
             yield map_structure(np.asarray, batch)
 
-    def unbatch(self: D) -> D:
-        """A data set of single pictures, for a data set that `map` and `take` were not called on."""
-        return self._regrouped(None, "unbatch")
+    def unbatch(self) -> Any:
+        """A data set of single pictures."""
+        return self.stream().unbatch() if self._is_changed else self._regrouped(None)
 
-    def batch(self: D, batch_size: int, drop_remainder: bool = False) -> D:
+    def batch(self, batch_size: int, drop_remainder: bool = False) -> Any:
         """A data set of batches, of a data set of single pictures.
 
         ``drop_remainder=True`` leaves the last batch out if it is smaller.
@@ -117,16 +114,43 @@ class BatchedPictures(PyDataset):
                 f"[{type(self).__name__}.batch] expected single pictures, as of batch_size=None or after unbatch(). "
                 f"Received: batches of {self.batch_size}"
             )
+        size = _checks.integer(batch_size, "batch_size", f"{type(self).__name__}.batch")
+        if self._is_changed:
+            return self.stream().batch(size, drop_remainder)
         pictures = len(self)
-        other = self._regrouped(_checks.integer(batch_size, "batch_size", f"{type(self).__name__}.batch"), "batch")
+        other = self._regrouped(size)
         return other.take(pictures // batch_size) if drop_remainder else other
 
-    def _regrouped(self: D, batch_size: int | None, owner: str) -> D:
-        if self._functions or self._batches is not None:
-            raise ValueError(
-                f"[{type(self).__name__}.{owner}] expected a data set that map, take, skip and repeat were not called "
-                f"on: call {owner} before them."
-            )
+    def stream(self) -> DatasetStream:
+        """The batches of each epoch, one after another."""
+        return DatasetStream(lambda: iter(self), len(self))
+
+    def filter(self, predicate: Callable[..., Any]) -> DatasetStream:
+        """A data set of the batches for which ``predicate(images, labels)`` is true."""
+        return self.stream().filter(predicate)
+
+    def enumerate(self, start: int = 0) -> DatasetStream:
+        """A data set of pairs: the number of the batch, counted from ``start``, and the batch."""
+        return self.stream().enumerate(start)
+
+    def concatenate(self, dataset: Iterable[Any]) -> DatasetStream:
+        """A data set of the batches of this one and then those of another."""
+        return self.stream().concatenate(dataset)
+
+    def zip(self, *datasets: Iterable[Any]) -> DatasetStream:
+        """A data set of tuples: a batch of this data set and one of each other, up to the end of the shortest."""
+        return self.stream().zip(*datasets)
+
+    def apply(self, transformation: Callable[[Any], Any]) -> Any:
+        """Return what ``transformation`` makes of this data set."""
+        return transformation(self)
+
+    @property
+    def _is_changed(self) -> bool:
+        """Whether the batches are not those of the files: `map`, `take`, `skip` or `repeat` was called."""
+        return bool(self._functions) or self._batches is not None
+
+    def _regrouped(self: D, batch_size: int | None) -> D:
         other = copy.copy(self)
         other.batch_size = batch_size
         return other
