@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from .keras_names import WRAPPED
 from .keras_tensorflow import FUNCTIONS, as_operation
 from .limits import printable
 
@@ -33,6 +34,11 @@ _UNUSED = {
     "SeparableConv": ("groups", "kernel_initializer", "kernel_regularizer", "kernel_constraint"),
     "InputLayer": ("ragged", "sparse"),
     "BatchNormalization": ("fused",),
+    "MultiHeadAttention": ("query_shape", "key_shape", "value_shape"),
+    "Random": ("rng_type",),
+    "LSTM": ("implementation",),
+    "GRU": ("implementation",),
+    "SimpleRNN": ("implementation",),
 }
 
 
@@ -54,7 +60,15 @@ def modern(entry: Any) -> Any:
         _model(kind, config)
     else:
         _layer(kind, config)
+    for place in (entry, config):
+        if isinstance(place.get("name"), str):
+            place["name"] = _name(place["name"])
     return entry | {"config": config} | _nodes(entry)
+
+
+def _name(name: str) -> str:
+    """The name of a layer without slashes, which separate the names of layers and weights since Keras 3."""
+    return name.replace("/", "_")
 
 
 def _model(kind: str, config: dict[str, Any]) -> None:
@@ -65,6 +79,9 @@ def _model(kind: str, config: dict[str, Any]) -> None:
         if shape is not None and config.get("build_input_shape") is None:
             config["build_input_shape"] = shape
         return
+    for key in ("input_layers", "output_layers"):
+        config[key] = _mapped(config.get(key), lambda place: [_name(place[0]), *place[1:]])
+    _count_from_zero(config, layers)
     old = {
         layer.get("name")
         for layer in layers
@@ -74,18 +91,61 @@ def _model(kind: str, config: dict[str, Any]) -> None:
 
 
 def _counted_from_one(structure: Any, models: set[Any]) -> Any:
-    """The outputs of a model in the form of Keras 3, which counts the calls of an inner model from one; Keras 2: from
-    zero.
-    """
-    if isinstance(structure, list) and len(structure) == 3 and isinstance(structure[0], str):
-        name, number, position = structure
+    """The outputs of a model in the form of Keras 3, which counts the calls of an inner model from one."""
+
+    def counted(place: list[Any]) -> list[Any]:
+        name, number, position = place
         return [name, number + 1 if name in models and isinstance(number, int) else number, position]
+
+    return _mapped(structure, counted)
+
+
+def _count_from_zero(config: dict[str, Any], layers: list[Any]) -> None:
+    """Count the calls of inner models from zero in the outputs and in the calls of ``layers``.
+
+    TensorFlow's Keras counts them from one if the inner model begins with an input, and the number of the last call
+    shows that.
+    """
+    used: dict[str, int] = {}
+
+    def visit(place: list[Any]) -> list[Any]:
+        if isinstance(place[1], int):
+            used[place[0]] = max(place[1], used.get(place[0], 0))
+        return place
+
+    nodes = [layer["inbound_nodes"] for layer in layers if isinstance(layer, Mapping) and layer.get("old_nodes")]
+    _mapped([nodes, config["output_layers"]], visit)
+    models = {
+        layer["name"]
+        for layer in layers
+        if isinstance(layer, Mapping)
+        and layer.get("old_nodes")
+        and isinstance(layer.get("config"), Mapping)
+        and isinstance(layer["config"].get("layers"), list)
+        and used.get(str(layer.get("name")), -1) >= len(layer["inbound_nodes"])
+    }
+
+    def counted(place: list[Any]) -> list[Any]:
+        return [place[0], place[1] - 1, *place[2:]] if place[0] in models and isinstance(place[1], int) else place
+
+    if models:
+        config["output_layers"] = _mapped(config["output_layers"], counted)
+        for layer in layers:
+            if isinstance(layer, dict) and layer.get("old_nodes"):
+                layer["inbound_nodes"] = _mapped(layer["inbound_nodes"], counted)
+
+
+def _mapped(structure: Any, function: Callable[[list[Any]], list[Any]]) -> Any:
+    """The structure with ``function`` applied to each tensor: a list of a layer, a call and an output."""
+    if isinstance(structure, list) and len(structure) == 3 and isinstance(structure[0], str):
+        return function(structure)
     if isinstance(structure, Mapping):
-        return {key: _counted_from_one(value, models) for key, value in structure.items()}
-    return [_counted_from_one(value, models) for value in structure] if isinstance(structure, list) else structure
+        return {key: _mapped(value, function) for key, value in structure.items()}
+    return [_mapped(value, function) for value in structure] if isinstance(structure, list) else structure
 
 
 def _layer(kind: str, config: dict[str, Any]) -> None:
+    config.update({key: modern(config[key]) for key in WRAPPED if key in config})
     shape = config.pop("batch_input_shape", None)
     if shape is not None:
         config["batch_shape"] = shape
@@ -136,12 +196,14 @@ def _node(node: Any) -> Any:
     return {"args": tensors if len(tensors) == 1 else [tensors], "kwargs": kwargs}
 
 
-def _tensor(item: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+def _tensor(item: Any, kwargs: dict[str, Any]) -> Any:
     if not isinstance(item, list) or len(item) not in (3, 4) or not isinstance(item[0], str):
         raise ValueError(f"expected calls of layers to name a layer, a call and an output. Received: {printable(item)}")
     if len(item) == 4 and isinstance(item[3], Mapping):
         kwargs |= {key: _argument(value) for key, value in item[3].items() if key not in ("mask", "name")}
-    return {"class_name": "__keras_tensor__", "config": {"keras_history": item[:3]}}
+    if item[0] == "_CONSTANT_VALUE":  # the operand is a number
+        return item[2]
+    return {"class_name": "__keras_tensor__", "config": {"keras_history": [_name(item[0]), *item[1:3]]}}
 
 
 def _argument(value: Any) -> Any:

@@ -192,7 +192,7 @@ def read_keras_h5(
     skipped: list[str] = []
     with open_h5(content) as file:
         places = _by_name(file, layers) if by_name else layers
-        for path, layer in places.items():
+        for path, layer in ((_path_in(file, path), layer) for path, layer in places.items()):
             for number, stored in enumerate(stored_weights(layer)):
                 try:
                     found.append((stored, array_at(file, f"{path}/vars/{number}".lstrip("/"), stored.shape)))
@@ -202,6 +202,13 @@ def read_keras_h5(
                     skipped.append(stored.name)
     write_all(found)
     warn_of_skipped(skipped)
+
+
+def _path_in(file: Any, path: str) -> str:
+    """The path in the file. TensorFlow's Keras 2 has a private attribute ``_key_dense`` instead of ``key_dense``."""
+    head, slash, tail = path.rpartition("/")
+    private = f"{head}{slash}_{tail}"
+    return private if path and group_at(file, path) is None and group_at(file, private) is not None else path
 
 
 def warn_of_skipped(names: list[str]) -> None:
