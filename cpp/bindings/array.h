@@ -111,6 +111,9 @@ inline Targets to_targets(const char* op, const py::array& y, int64_t samples, c
         to_string(shape_of(y)));
   check(y.flags() & py::array::c_style, op, "expected C-contiguous targets. Received: an array in another order");
   if (py::isinstance<py::array_t<int64_t>>(y)) {
+    check(!output.empty(), op,
+          "expected targets of dtype float32 for an output with a single value for each sample. "
+          "Received: int64");
     Shape labels{samples};
     labels.insert(labels.end(), output.begin(), output.end() - 1);
     check_shape(op, "labels", y, labels);

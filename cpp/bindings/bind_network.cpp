@@ -95,6 +95,8 @@ BatchLoss python_loss(const py::object& function, const py::object& y, const py:
 float* output_memory(const py::object& outputs, size_t o, int64_t size, const Shape& sample) {
   constexpr const char* op = "[train_step] ";
   if (outputs.is_none()) return nullptr;
+  check(py::isinstance<py::sequence>(outputs) && o < py::len(outputs), op,
+        "expected a list of an array or None for each output. Received: ", std::string(py::repr(outputs)));
   const py::object item = outputs[py::int_(o)];
   if (item.is_none()) return nullptr;
   const Array array = float32(op, "outputs", item.cast<py::array>());
@@ -201,17 +203,7 @@ bool interrupted() {
   return PyErr_CheckSignals() != 0;
 }
 
-Array flat(Network& net, bool gradients) {
-  Array values = empty({net.parameter_count()});
-  float* to = values.mutable_data();
-  const py::gil_scoped_release release;
-  gradients ? (void)std::copy_n(net.gradients(), net.parameter_count(), to) : net.get_parameters(to);
-  return values;
-}
-
-}  // namespace
-
-void bind_network(py::module_& m) {
+void bind_interrupts() {
   set_interrupt_check(interrupted);
   py::register_exception_translator([](std::exception_ptr thrown) {
     try {
@@ -220,6 +212,9 @@ void bind_network(py::module_& m) {
       if (!PyErr_Occurred()) PyErr_SetNone(PyExc_KeyboardInterrupt);
     }
   });
+}
+
+void bind_slot(py::module_& m) {
   py::class_<ParameterSlot>(m, "Slot")
       .def_readonly("layer", &ParameterSlot::layer)
       .def_readonly("index", &ParameterSlot::index)
@@ -227,25 +222,59 @@ void bind_network(py::module_& m) {
       .def_property_readonly("shape", [](const ParameterSlot& s) { return to_tuple(s.shape); })
       .def_readonly("offset", &ParameterSlot::offset)
       .def_readonly("trainable", &ParameterSlot::trainable);
-  py::class_<Network>(m, "Network")
-      .def(py::init<Graph, std::vector<int>, std::map<std::string, std::shared_ptr<Parameters>>>(), py::arg("graph"),
-           py::arg("outputs"), py::arg("parameters") = std::map<std::string, std::shared_ptr<Parameters>>{},
-           py::call_guard<py::gil_scoped_release>())  // it may wait for a call of another network
+}
+
+void bind_shapes(py::class_<Network>& network) {
+  network
       .def_property_readonly("input_shapes",
                              [](const Network& n) {
                                py::list shapes;
                                for (size_t i = 0; i < n.input_count(); ++i) shapes.append(to_tuple(n.input_shape(i)));
                                return shapes;
                              })
-      .def_property_readonly("output_shapes",
-                             [](const Network& n) {
-                               py::list shapes;
-                               for (size_t i = 0; i < n.output_count(); ++i) shapes.append(to_tuple(n.output_shape(i)));
-                               return shapes;
-                             })
+      .def_property_readonly("output_shapes", [](const Network& n) {
+        py::list shapes;
+        for (size_t i = 0; i < n.output_count(); ++i) shapes.append(to_tuple(n.output_shape(i)));
+        return shapes;
+      });
+}
+
+void bind_flat_vectors(py::class_<Network>& network) {
+  network.def_property_readonly("parameter_count", &Network::parameter_count)
+      .def("get_parameters",
+           [](const Network& n) {
+             Array values = empty({n.parameter_count()});
+             float* to = values.mutable_data();
+             const py::gil_scoped_release release;
+             n.get_parameters(to);
+             return values;
+           })
+      .def(
+          "set_parameters",
+          [](Network& n, const Array& values) {
+            check_shape("[set_parameters] ", "values", values, {n.parameter_count()});
+            const py::gil_scoped_release release;
+            n.set_parameters(values.data());
+          },
+          py::arg("values"))
+      .def_property_readonly("gradients", [](const py::object& self) {
+        Network& n = self.cast<Network&>();
+        return view(n.gradients(), n.parameter_count(), self);
+      });
+}
+
+}  // namespace
+
+void bind_network(py::module_& m) {
+  bind_interrupts();
+  bind_slot(m);
+  py::class_<Network> network(m, "Network");
+  network
+      .def(py::init<Graph, std::vector<int>, std::map<std::string, std::shared_ptr<Parameters>>>(), py::arg("graph"),
+           py::arg("outputs"), py::arg("parameters") = std::map<std::string, std::shared_ptr<Parameters>>{},
+           py::call_guard<py::gil_scoped_release>())  // it may wait for a call of another network
       .def_property_readonly("slots", &Network::slots)
       .def("parameters", &Network::parameters, py::arg("layer"))
-      .def_property_readonly("parameter_count", &Network::parameter_count)
       .def_readwrite("step", &Network::step)
       .def_property(
           "precision", [](const Network& n) { return to_string(n.precision()); },
@@ -256,20 +285,6 @@ void bind_network(py::module_& m) {
           })
       .def("set_regularizer", &Network::set_regularizer, py::arg("slot"), py::arg("l1"), py::arg("l2"),
            py::call_guard<py::gil_scoped_release>())
-      .def("get_parameters", [](Network& n) { return flat(n, false); })
-      .def(
-          "set_parameters",
-          [](Network& n, const Array& values) {
-            check_shape("[set_parameters] ", "values", values, {n.parameter_count()});
-            const py::gil_scoped_release release;
-            n.set_parameters(values.data());
-          },
-          py::arg("values"))
-      .def_property_readonly("gradients",
-                             [](const py::object& self) {
-                               Network& n = self.cast<Network&>();
-                               return view(n.gradients(), n.parameter_count(), self);
-                             })
       .def("forward", forward, py::arg("x"), py::arg("training") = false, py::arg("call") = py::none())
       .def("train_step", train_step, py::arg("x"), py::arg("y") = py::none(), py::arg("losses") = py::none(),
            py::arg("loss_weights") = py::none(), py::arg("sample_weight") = py::none(),
@@ -279,6 +294,8 @@ void bind_network(py::module_& m) {
            py::arg("losses") = py::none(), py::arg("loss_weights") = py::none(), py::arg("sample_weight") = py::none(),
            py::arg("indices").noconvert() = py::none(), py::kw_only(), py::arg("v"), py::arg("out"))
       .def("describe", &Network::describe, py::call_guard<py::gil_scoped_release>());
+  bind_shapes(network);
+  bind_flat_vectors(network);
 }
 
 }  // namespace cnncore

@@ -14,12 +14,13 @@ struct HostMeaning {
   std::vector<Shape> parameters;
 };
 
+std::string type_name(const py::handle& value) { return std::string(py::str(py::type::of(value).attr("__name__"))); }
+
 void copy_result(const std::string& layer, const char* what, const py::handle& result, int64_t size, float* to) {
   const auto array = py::array_t<float, py::array::c_style | py::array::forcecast>::ensure(result);
   if (!array) {
     PyErr_Clear();
-    fail("layer \"", layer, "\": expected an array as ", what,
-         ". Received: ", std::string(py::str(py::type::of(result).attr("__name__"))));
+    fail("layer \"", layer, "\": expected an array as ", what, ". Received: ", type_name(result));
   }
   check(array.size() == size, "layer \"", layer, "\": expected ", what, " of ", size, " values. Received: shape ",
         to_string(shape_of(array)));
@@ -50,14 +51,16 @@ class HostStep : public Step {
 
   void join(const BatchView& batch) const override {
     const py::gil_scoped_acquire gil;
-    samples_ = batch.size;
     const py::object y = (*m_.forward)(arrays(batch), training_);
     copy_result(m_.layer, "the result of call", y, batch.size * size_, batch.batch);
   }
   void forward(const Run& run) const override { std::copy_n(run.batch + run.first * size_, run.count * size_, run.y); }
   void join_gradient(const BatchView& batch) const override {
     const py::gil_scoped_acquire gil;
+    samples_ = batch.size;
     const py::object result = (*m_.backward)(arrays(batch), copy_of(batch.dy, batch.size, output_));
+    check(py::isinstance<py::sequence>(result), "layer \"", m_.layer,
+          "\": expected a list of gradients from backward. Received: ", type_name(result));
     const std::vector<py::object> gradients = result.cast<std::vector<py::object>>();
     check(gradients.size() == inputs_.size() + parameters_.size(), "layer \"", m_.layer, "\": expected ",
           inputs_.size() + parameters_.size(), " gradients from backward. Received: ", gradients.size());
@@ -127,15 +130,25 @@ int add_host_op(Graph& graph, const std::vector<int>& inputs, const std::string&
   const auto get = [&](const char* name) -> py::object {
     return attributes.contains(name) ? py::object(attributes[name]) : py::object(py::none());
   };
+  // Returns an attribute as a T, or `fallback` if it is None.
+  const auto read = [&]<class T>(const char* name, const char* expected, T fallback) -> T {
+    const py::object value = get(name);
+    try {
+      return value.is_none() ? fallback : value.cast<T>();
+    } catch (const py::cast_error&) {
+      throw py::type_error("layer \"" + layer + "\": [host] expected `" + name + "` to be " + expected +
+                           ". Received: " + std::string(py::repr(value)));
+    }
+  };
   HostMeaning m{layer, std::make_shared<Callable>(get("forward")), std::make_shared<Callable>(get("backward")), {}};
   check(m.forward->exists(), "layer \"", layer, "\": [host] expected a function `forward`. Received: None");
-  if (!get("parameters").is_none()) m.parameters = get("parameters").cast<std::vector<Shape>>();
-  std::vector<int64_t> weights;
-  if (!get("weights").is_none()) weights = get("weights").cast<std::vector<int64_t>>();
-  const bool trainable = get("trainable").is_none() || get("trainable").cast<bool>();
+  check(!get("shape").is_none(), "layer \"", layer, "\": [host] expected the shape of the result. Received: None");
+  m.parameters = read("parameters", "a list of shapes", std::vector<Shape>());
+  const std::vector<int64_t> weights = read("weights", "a list of whole numbers", std::vector<int64_t>());
+  const bool trainable = read("trainable", "true or false", true);
   std::vector<Shape> shapes;
   for (const int t : inputs) shapes.push_back(graph.shape(t));
-  const Shape output = get("shape").cast<Shape>();
+  const Shape output = read("shape", "a list of whole numbers", Shape());
   check(!inputs.empty(), "layer \"", layer, "\": [host] expected an input");
   return graph.add(std::make_shared<HostOp>(std::move(shapes), output, std::move(m)), inputs, layer, weights,
                    trainable);

@@ -8,9 +8,19 @@
 
 namespace cnncore {
 
+namespace {
+
+constexpr int64_t kMostArrays = 1 << 16;  // how many arrays the Parameters of a layer may have
+
+void check_sample(const char* op, const Shape& shape, const char* what) {
+  for (const int64_t size : shape) check(size >= 1, op, "expected positive sizes. Received: ", to_string(shape));
+  check_image_fits(op, element_count(shape), 1, 1, what);
+}
+
+}  // namespace
+
 int Graph::input(const Shape& shape) {
-  for (const int64_t size : shape) check(size >= 1, "[input] expected positive sizes. Received: ", to_string(shape));
-  check_image_fits("[input] ", element_count(shape), 1, 1, "a sample");
+  check_sample("[input] ", shape, "a sample");
   inputs_.push_back(tensor_count());
   shapes_.push_back(shape);
   return inputs_.back();
@@ -37,7 +47,6 @@ int Graph::add(const std::string& kind, const std::vector<int>& inputs, const st
     const std::string activation = reader.text("activation", "linear");
     OpPtr op = make(reader, shapes);
     reader.finish();
-    check_image_fits(reader.op().c_str(), element_count(op->output()), 1, 1, "an output");
     const int y = add(std::move(op), inputs, layer, std::move(weights), trainable);
     return activation == "linear" ? y : add("activation", {y}, layer, {{"kind", activation}});
   } catch (const std::invalid_argument& error) {
@@ -53,6 +62,10 @@ int Graph::add(std::shared_ptr<const Op> op, const std::vector<int>& inputs, con
     for (int64_t i = 0; i < wanted; ++i) weights.push_back(i);
   check(static_cast<int64_t>(weights.size()) == wanted, "[graph] expected ", wanted,
         " weights, as many as the op has parameters. Received: ", weights.size());
+  for (const int64_t array : weights)
+    check(array >= 0 && array < kMostArrays, "[graph] expected weights to be numbers of arrays in [0, ", kMostArrays,
+          "). Received: ", array);
+  check_sample("[graph] ", op->output(), "an output");
   shapes_.push_back(op->output());
   nodes_.push_back({layer, std::move(op), inputs, tensor_count() - 1, std::move(weights), trainable});
   return nodes_.back().output;

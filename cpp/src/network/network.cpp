@@ -177,7 +177,7 @@ int64_t Network::parameter_count() const { return impl_->slots.count; }
 
 void Network::get_parameters(float* flat) const {
   check(flat != nullptr || impl_->slots.count == 0, "[get_parameters] expected a vector. Received: null");
-  const ReadAccess access(*impl_->lock, impl_->sorted);
+  const ReadAccess access("[get_parameters] ", *impl_->lock, impl_->sorted);
   std::fill_n(flat, impl_->slots.count, 0.0f);
   const std::vector<BoundSlot> bound = impl_->slots.bind(nullptr);
   for (size_t i = 0; i < bound.size(); ++i)
@@ -186,7 +186,7 @@ void Network::get_parameters(float* flat) const {
 
 void Network::set_parameters(const float* flat) {
   check(flat != nullptr || impl_->slots.count == 0, "[set_parameters] expected a vector. Received: null");
-  const WriteAccess access(*impl_->lock, impl_->sorted);
+  const WriteAccess access("[set_parameters] ", *impl_->lock, impl_->sorted);
   const std::vector<BoundSlot> bound = impl_->slots.bind(nullptr);
   for (size_t i = 0; i < bound.size(); ++i)
     if (slots()[i].offset >= 0) std::copy_n(flat + slots()[i].offset, bound[i].size, bound[i].value);
@@ -198,7 +198,7 @@ float* Network::gradients() { return impl_->gradients.data(); }
 Precision Network::precision() const { return impl_->precision; }
 
 void Network::set_precision(Precision precision) {
-  const WriteAccess access(*impl_->lock, impl_->sorted);
+  const WriteAccess access("[set_precision] ", *impl_->lock, impl_->sorted);
   if (precision == impl_->precision) return;
   impl_->precision = precision;
   impl_->training.clear();
@@ -206,7 +206,7 @@ void Network::set_precision(Precision precision) {
 }
 
 void Network::set_regularizer(size_t slot, float l1, float l2) {
-  const WriteAccess access(*impl_->lock, impl_->sorted);
+  const WriteAccess access("[set_regularizer] ", *impl_->lock, impl_->sorted);
   check(slot < slots().size() && slots()[slot].offset >= 0,
         "[set_regularizer] expected a trained slot. Received: ", slot);
   impl_->regularizers.set(impl_->slots, slot, l1, l2);
@@ -215,7 +215,7 @@ void Network::set_regularizer(size_t slot, float l1, float l2) {
 void Network::forward(const std::vector<Images>& x, const std::vector<float*>& y) {
   const int64_t samples = check_inputs("[forward] ", impl_->graph, x, &y, output_count());
   if (samples == 0) return;
-  const ReadAccess access(*impl_->lock, impl_->sorted);
+  const ReadAccess access("[forward] ", *impl_->lock, impl_->sorted);
   const ParameterState state = impl_->parameter_state();
   impl_->inference_plan().forward(x, y, state, impl_->forward_calls.fetch_add(samples));
 }
@@ -223,7 +223,7 @@ void Network::forward(const std::vector<Images>& x, const std::vector<float*>& y
 void Network::forward_training(const std::vector<Images>& x, const std::vector<float*>& y, int64_t call) {
   const int64_t samples = check_inputs("[forward] ", impl_->graph, x, &y, output_count());
   if (samples == 0) return;
-  const WriteAccess access(*impl_->lock, impl_->sorted);
+  const WriteAccess access("[forward_training] ", *impl_->lock, impl_->sorted);
   TrainBatch batch;
   batch.x = x, batch.size = samples, batch.outputs = y;
   Training& training = impl_->training_for(samples, false);
@@ -237,7 +237,7 @@ StepResult Network::train_step(const TrainBatch& batch, Optimizer* optimizer, bo
   check(!optimizer || optimizer->size() == impl_->slots.count, "[train_step] expected an optimizer of ",
         impl_->slots.count, " parameters. Received: one of ", optimizer ? optimizer->size() : 0);
   const bool on_batch = std::any_of(batch.y.begin(), batch.y.end(), [](const OutputLoss& y) { return !!y.batch_loss; });
-  const WriteAccess access(*impl_->lock, impl_->sorted);
+  const WriteAccess access("[train_step] ", *impl_->lock, impl_->sorted);
   Training& training = impl_->training_for(batch.size, on_batch);
   const BatchLosses& losses = training.backpropagate(batch, step);
   StepResult result;
@@ -263,7 +263,7 @@ StepResult Network::train_step(const TrainBatch& batch, Optimizer* optimizer, bo
 void Network::curvature_product(CurvatureKind kind, const TrainBatch& batch, const float* direction, float* product) {
   check_batch(impl_->graph, impl_->outputs, batch);
   check_curvature(kind, batch);
-  const WriteAccess access(*impl_->lock, impl_->sorted);
+  const WriteAccess access("[curvature_product] ", *impl_->lock, impl_->sorted);
   Curvature& curvature = impl_->curvature_for(std::min(batch.size, kCurvatureBlock));
   std::copy_n(direction, impl_->slots.count, impl_->direction.data());
   std::fill_n(product, impl_->slots.count, 0.0f);
@@ -279,7 +279,7 @@ void Network::curvature_product(CurvatureKind kind, const TrainBatch& batch, con
 }
 
 std::string Network::describe() const {
-  const WriteAccess access(*impl_->lock, impl_->sorted);
+  const WriteAccess access("[describe] ", *impl_->lock, impl_->sorted);
   return impl_->inference_plan().plan().describe() + impl_->training.describe();
 }
 

@@ -52,6 +52,7 @@ class Exclusion {
     }
     std::sort(networks.begin(), networks.end());
     networks.erase(std::unique(networks.begin(), networks.end()), networks.end());
+    taken_.reserve(networks.size() + owners.size());  // so that nothing throws while locks are held
     // A thread that holds the lock of one network must not wait for that of another, whose holder may wait for the
     // first.
     if (held_by_this_thread.empty())
@@ -67,8 +68,7 @@ class Exclusion {
 
  private:
   void take(ReadWriteLock& lock) {
-    const auto& held = held_by_this_thread;
-    if (std::find(held.begin(), held.end(), &lock) != held.end()) return;
+    if (this_thread_holds(lock)) return;
     kWrite ? lock.lock() : lock.lock_shared();
     taken_.push_back(&lock);
   }

@@ -47,6 +47,10 @@ void wait_for_sole_users(const std::vector<Parameters*>& sorted);
 
 /// The locks of networks that this thread holds: a layer in Python that is called by a network may read and write its
 /// weights.
-inline thread_local std::vector<const ReadWriteLock*> held_by_this_thread;
+inline thread_local std::vector<ReadWriteLock*> held_by_this_thread;
+inline bool this_thread_holds(const ReadWriteLock& lock) {
+  const auto& held = held_by_this_thread;
+  return std::find(held.begin(), held.end(), &lock) != held.end();
+}
 
 }  // namespace cnncore

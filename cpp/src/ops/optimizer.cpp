@@ -16,6 +16,7 @@ namespace cnncore {
 
 Optimizer::Optimizer(int64_t size) : size_(size) {
   check(size > 0, "[optimizer] expected a positive number of parameters. Received: ", size);
+  check(size < (int64_t{1} << 40), "[optimizer] expected parameters that fit memory. Received: ", size);
   set_variables({{"parameters", 0, size, {size}}});
 }
 
