@@ -14,7 +14,7 @@ from cnncore.differentiation import Traced, first_order, seen, value_of
 from cnncore.layers.tensor import KerasTensor, loss_of_tensors
 from cnncore.losses import targets
 from cnncore.losses.base import Loss, ValueAndGradient
-from cnncore.losses.second import hessian_product
+from cnncore.losses.second_derivatives import hessian_product
 from cnncore.losses.target_gradients import OF_TARGETS
 from cnncore.losses.traced import traced
 
