@@ -316,6 +316,9 @@ TEST_CASE("conv2d: every algorithm of every pass is the convolution, and any of 
                              // strides of 2 in squares
                              "9x8x32 f48 k3x3 s2 p1 relu infer skips", "8x8x20 f16 k3x3 s2 p0,1,0,1 infer skips",
                              "11x6x17 f32 k3x3 s2 infer skips",
+                             // few squares, of which threads share the filters
+                             "8x8x32 f64 k3x3 p1 relu infer skips", "7x7x16 f96 k3x3 p1 relu pool",
+                             "8x8x32 f64 k3x3 s2 p0,1,0,1 infer skips",
                              // zeros that are left out
                              "7x5x37 f64 k1x1 relu skips", "5x5x200 f128 k1x1 s2x1 skips"}) {
       CAPTURE(std::string(text));
