@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from cnncore.layers.base import Layer
     from cnncore.layers.input_spec import InputSpec
     from cnncore.layers.tensor import KerasTensor
+    from cnncore.layers.variable import Variable
     from cnncore.losses import Loss
     from cnncore.metrics import Metric
     from cnncore.mixed_precision import DTypePolicy
@@ -69,6 +70,7 @@ __all__ = [
     "Regularizer",
     "Sequential",
     "TrainingError",
+    "Variable",
     "__version__",
     "activations",
     "applications",
@@ -108,6 +110,7 @@ _HOME = {
     "DTypePolicy": "mixed_precision",
     "InputSpec": "layers.input_spec",
     "KerasTensor": "layers.tensor",
+    "Variable": "layers.weights",
     "device": "scopes",
     "name_scope": "scopes",
     "version": "scopes",

@@ -79,6 +79,27 @@ def set_dtype_policy(policy: str | DTypePolicy) -> None:
 global_policy, set_global_policy = dtype_policy, set_dtype_policy
 
 
-def LossScaleOptimizer(inner_optimizer: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N802 (Keras' name)
-    """Return ``inner_optimizer``: float32 has the range that scaling the loss makes up for in float16."""
+def LossScaleOptimizer(  # noqa: N802 (Keras' name)
+    inner_optimizer: Any,
+    initial_scale: float = 32768.0,
+    dynamic_growth_steps: int = 2000,
+    name: str | None = None,
+    **kwargs: Any,
+) -> Any:
+    """Return ``inner_optimizer``: float32 has the range that scaling the loss makes up for in float16.
+
+    Parameters
+    ----------
+    inner_optimizer : Optimizer
+    initial_scale, dynamic_growth_steps, name
+        Accepted for compatibility with Keras, and not used.
+    **kwargs
+        As the others.
+
+    Examples
+    --------
+    >>> from cnncore.optimizers import SGD
+    >>> LossScaleOptimizer(SGD(0.5)).get_config()["learning_rate"]
+    0.5
+    """
     return inner_optimizer

@@ -66,7 +66,6 @@ _LAYER_METHODS: dict[str, tuple[str, ...]] = {
     "compute_output_shape checks the shape of the input and returns that of the output": (
         *("compute_output_spec", "input_spec"),
     ),
-    "everything is float32, as `dtype` says": ("compute_dtype", "dtype_policy", "input_dtype", "variable_dtype"),
     "the weights of all layers are read and written in the same way": ("load_own_variables", "save_own_variables"),
     "weights are float32 and are not quantized": (
         *("quantization_mode", "quantize", "quantized_build", "quantized_call"),
@@ -97,7 +96,6 @@ _MODEL_METHODS: dict[str, tuple[str, ...]] = {
 # For each module of Keras, and for two classes: reason -> names that are not here. The package itself is "".
 REASONS: dict[str, dict[str, tuple[str, ...]]] = {
     "": {
-        "weights belong to layers: `layer.add_weight` makes them": ("Variable",),
         "everything is float32; `compile(precision=...)` chooses how products are computed": (
             *("FloatDTypePolicy", "dtype_policies"),
         ),
@@ -129,7 +127,6 @@ REASONS: dict[str, dict[str, tuple[str, ...]]] = {
     "metrics": {},
     "optimizers": {
         "it saves memory that small networks do not need; use `Adam`": ("Adafactor",),
-        "float32 and bfloat16 have the range that loss scaling makes up for in float16": ("LossScaleOptimizer",),
         "a model has one optimizer; write an `Optimizer` whose `update` treats parts of the weights differently": (
             *("MultiOptimizer", "OptimizerMap"),
         ),

@@ -113,6 +113,7 @@ class Layer(Described, Connected, Penalized, Buildable):
         self._name = checked_name(name, owner) if name is not None else unique_name(owner)
         super().__init__(_checks.boolean(trainable, "trainable", owner))
         self.dtype = _checks.dtype(dtype, owner)
+        self.compute_dtype = self.variable_dtype = self.input_dtype = self.dtype
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.declared_input_shape = declared_shape(kwargs, owner)
         self._given_weights: Any = kwargs.pop("weights", None)
@@ -121,6 +122,13 @@ class Layer(Described, Connected, Penalized, Buildable):
         self.built = False
         self.nodes: list[Node] = []
         self._eager: dict[Any, Any] = {}
+
+    @property
+    def dtype_policy(self) -> Any:
+        """The policy "float32"."""
+        from cnncore.mixed_precision import DTypePolicy
+
+        return DTypePolicy(self.dtype)
 
     # --- what a subclass says -----------------------------------------------------------------------------------
     def lower(self, graph: Graph, inputs: Sequence[int]) -> Any:

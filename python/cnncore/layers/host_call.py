@@ -78,7 +78,7 @@ class HostCall:
         """Compute the output and record how, so that :meth:`backward` need not call ``call`` a second time. A ``call``
         that draws random numbers would draw others.
         """
-        weights = [Variable(self._layer, index) for index in self.trained]
+        weights = [Variable.of(self._layer, index) for index in self.trained]
         arrays = [array.copy() for array in arrays]  # the core may reuse its arrays before the backward pass
         try:
             result, self._back = pullback(lambda *args: self.call(args, True), arrays, weights)

@@ -139,7 +139,7 @@ class RecordedCall:
         self.is_twice_differentiable = graph.is_twice_differentiable
         self._network: _core.Network = lowered.network
         self._places = [
-            (Variable(lowered.layers[slot.layer], slot.index), slot)
+            (Variable.of(lowered.layers[slot.layer], slot.index), slot)
             for slot in self._network.slots
             if slot.trainable and not isinstance(lowered.layers[slot.layer], InputProbe)
         ]

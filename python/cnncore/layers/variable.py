@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,12 +10,13 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import ArrayLike
 
 from cnncore import _checks, _core
+from cnncore._naming import unique_name
 from cnncore.differentiation import Array, NotDifferentiableError, is_bound, is_pulled_back, leaf_of, value_of
 from cnncore.initializers import Initializer
 from cnncore.layers.call_record import is_followed, is_probed
 from cnncore.layers.tensor import KerasTensor, NotTraceableError
 
-__all__ = ["Variable", "WeightSpec", "write_together", "write_weights"]
+__all__ = ["Values", "Variable", "WeightSpec", "write_together", "write_weights"]
 
 
 class WeightSpec(NamedTuple):
@@ -33,10 +34,38 @@ class WeightSpec(NamedTuple):
     constraint: Any = None
 
 
+class Values(Initializer):
+    """The initializer of a variable whose values are given."""
+
+    def __init__(self, values: Any) -> None:
+        super().__init__()
+        self._values: np.ndarray = np.array(values, np.float32)
+
+    def __call__(self, shape: Any, seed: Any = None, dtype: Any = None) -> np.ndarray:
+        return np.array(self._values)
+
+
 class Variable(NDArrayOperatorsMixin):
     """One weight of a layer. It behaves like a NumPy array of its current values, and writing to it changes the layer.
 
+    ``layer.add_weight`` makes weights of layers. A variable that is made by itself, ``cnncore.Variable(0.0)``, belongs
+    to no layer, and may be trained by a tape and an optimizer. It becomes a weight of the first layer of which it is
+    made an attribute.
+
     ``numpy()`` returns a copy, ``assign(value)`` replaces the values, and indexing reads and writes parts of them.
+
+    Parameters
+    ----------
+    initializer : array_like, str, Initializer or callable
+        The values, or what computes them from ``shape``.
+    shape : tuple of int, optional
+        Needed with an initializer.
+    dtype : optional
+        Must be "float32", the default.
+    trainable : bool, default True
+    autocast, aggregation, synchronization
+        Accepted for compatibility with Keras, and not used.
+    name : str, optional
 
     Attributes
     ----------
@@ -60,12 +89,56 @@ class Variable(NDArrayOperatorsMixin):
     >>> layer.kernel.assign(layer.kernel * 2)
     >>> layer.kernel[0]
     array([2., 2.], dtype=float32)
+    >>> Variable([1.0, 2.0], name="scale").assign_add([1.0, 1.0]).numpy()
+    array([2., 3.], dtype=float32)
     """
 
     __hash__ = object.__hash__  # as in Keras, so that weights can be keys of a dict
 
-    def __init__(self, layer: Any, index: int) -> None:
-        self._layer, self._index = layer, index
+    new_owner: Callable[[str, bool], Any]  # makes what holds a variable that belongs to no layer
+
+    def __init__(
+        self,
+        initializer: Any,
+        shape: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        aggregation: str = "none",
+        synchronization: str = "auto",
+        name: str | None = None,
+    ) -> None:
+        computed = isinstance(initializer, (str, dict)) or callable(initializer)
+        if computed and shape is None:
+            raise ValueError(f"[Variable] expected `shape` with an initializer. Received: initializer={initializer!r}")
+        if not computed:
+            values = _checks.numeric_array(value_of(initializer), "initializer", "Variable")
+            if shape is not None and tuple(shape) != values.shape:
+                raise ValueError(f"[Variable] expected values of shape {tuple(shape)}. Received: {values.shape}")
+            initializer, shape = Values(values), values.shape
+        owner = Variable.new_owner(name or unique_name("Variable"), trainable)
+        made = owner.add_weight(shape, initializer, dtype, trainable, name=owner.name)
+        self._layer, self._index = owner, made.index
+        owner.keep(self)
+
+    @classmethod
+    def of(cls, layer: Any, index: int) -> Variable:
+        """Return the weight number ``index`` of a layer."""
+        weight = cls.__new__(cls)
+        weight._layer, weight._index = layer, index
+        return weight
+
+    def move_to(self, layer: Any) -> None:
+        """Become a weight of a layer, if this variable belongs to none."""
+        if getattr(self._layer, "holds_a_variable", False):
+            taken = {spec.name for spec in layer.specs}
+            name, number = self.name, 0
+            while name in taken:
+                number += 1
+                name = f"{self.name}_{number}"
+            made = layer.add_weight(self.shape, Values(self.constant()), trainable=self.spec.trainable, name=name)
+            self._layer, self._index = layer, made.index
+            layer.keep(self)
 
     @property
     def layer(self) -> Any:
@@ -75,7 +148,8 @@ class Variable(NDArrayOperatorsMixin):
     @property
     def index(self) -> int:
         """The place among the weights of the layer, counted from 0."""
-        return self._index
+        index: int = self._index
+        return index
 
     @property
     def spec(self) -> WeightSpec:
@@ -91,6 +165,8 @@ class Variable(NDArrayOperatorsMixin):
     @property
     def path(self) -> str:
         """The name of the layer and of the weight, "<layer>/<name>"."""
+        if getattr(self._layer, "holds_a_variable", False):
+            return self.spec.name
         return f"{self._layer.name}/{self.spec.name}"
 
     @property

@@ -110,10 +110,22 @@ class Weighted:
         self._specs.append(WeightSpec(name, size, initializer, trainable, regularizer, constraint))
         return self._handle(len(self._specs) - 1)
 
+    def keep(self, variable: Variable) -> None:
+        """Let ``variable`` be the object that stands for the weight at its place."""
+        self._handle(variable.index)
+        self._handles[variable.index] = variable
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if isinstance(value, (Variable, list, tuple, dict)) and "_specs" in self.__dict__:
+            for leaf in flatten(value):
+                if isinstance(leaf, Variable):
+                    leaf.move_to(self)
+
     def _handle(self, index: int) -> Variable:
         """Return the weight at a place. It is always the same object, so that lists of weights can be compared."""
         while len(self._handles) <= index:
-            self._handles.append(Variable(self, len(self._handles)))
+            self._handles.append(Variable.of(self, len(self._handles)))
         return self._handles[index]
 
     # --- weights --------------------------------------------------------------------------------------------------
@@ -242,6 +254,19 @@ class Weighted:
     @property
     def _title(self) -> str:
         return f'layer "{self.name}"'
+
+
+class _Owner(Weighted):
+    """What holds a variable that belongs to no layer."""
+
+    holds_a_variable = True
+
+    def __init__(self, name: str, trainable: bool) -> None:
+        super().__init__(True)
+        self.name, self.built = name, True
+
+
+Variable.new_owner = _Owner
 
 
 def building_once(build: Callable[..., None]) -> Callable[..., None]:

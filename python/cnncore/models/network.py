@@ -160,7 +160,7 @@ class Networked:
     def variable_of(self, slot: Any) -> Variable:
         """The weight behind a slot of the network."""
         assert self._lowered is not None
-        return Variable(self._lowered.layers[slot.layer], slot.index)
+        return Variable.of(self._lowered.layers[slot.layer], slot.index)
 
     def _constraints(self) -> list[tuple[Variable, Any]]:
         """Constraints to apply after each step, with the weights that they are for."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cnncore._keras_names.errors import explain_missing
+from cnncore.mixed_precision import LossScaleOptimizer
 from cnncore.optimizers import newton, schedules
 from cnncore.optimizers.adagrad import Adadelta, Adagrad
 from cnncore.optimizers.adam import Adam, AdamW
@@ -37,6 +38,7 @@ __all__ = [
     "Lamb",
     "LevenbergMarquardt",
     "Lion",
+    "LossScaleOptimizer",
     "Muon",
     "Nadam",
     "NewtonCG",
