@@ -168,3 +168,43 @@ def test_a_network_of_a_subclass_is_one_of_its_layers():
     model(X)
     assert len(model.trainable_weights) == 4
     assert model.network.layers[0].units == 3
+
+
+class Endpoint(layers.Layer):
+    """The last layer of a guide: it takes the labels as an input and adds the loss itself."""
+
+    def __init__(self):
+        super().__init__()
+        self.loss_fn = cnncore.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+    def call(self, targets, logits, sample_weights=None):
+        self.add_loss(self.loss_fn(targets, logits, sample_weights))
+        return ops.softmax(logits)
+
+
+def test_labels_may_be_an_input_of_a_layer_that_adds_the_loss():
+    labels, x = Input((1,)), Input((40,))
+    dense = layers.Dense(3)
+    model = Model([x, labels], Endpoint()(labels, dense(x)))
+    model.compile("sgd")
+    y = np.arange(6)[:, np.newaxis] % 3
+    expected = Endpoint().loss_fn(y, np.asarray(dense(X)))
+    losses = model.fit([X, y], epochs=3, verbose=0).history["loss"]
+    np.testing.assert_allclose(losses[0], expected, rtol=1e-5)
+    assert losses[2] < losses[1] < losses[0]
+
+
+class Scores(layers.Layer):
+    """Attention over several inputs: they are stacked in front of the axis of the batch."""
+
+    def call(self, inputs):
+        alpha = ops.softmax(ops.stack([ops.sum(x, axis=1, keepdims=True) for x in inputs]), axis=0)
+        return [alpha[i] for i in range(len(inputs))]
+
+
+def test_a_layer_of_several_results_may_move_the_axis_of_the_batch():
+    inputs = [Input((2,)) for _ in range(3)]
+    model = Model(inputs, Scores()(inputs))
+    parts = [X[:, 2 * i : 2 * i + 2] for i in range(3)]
+    sums = np.stack([part.sum(axis=1) for part in parts], axis=1)
+    np.testing.assert_allclose(np.concatenate(model.predict(parts), axis=1), ops.softmax(sums), rtol=1e-5)

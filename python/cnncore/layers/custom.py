@@ -114,7 +114,10 @@ def plan(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -> Plan:
     try:
         shape = _host_output_shape(layer, args, kwargs)
     except _SeveralResultsError:  # an op in Python has one result
-        traced = _trace(layer, args, kwargs, follows_numpy=True)
+        try:
+            traced = _trace(layer, args, kwargs, follows_numpy=True)
+        except NotTraceableError:
+            return _whole(layer, args, kwargs)
         assert traced is not None
         return Plan(traced, None, map_structure(lambda tensor: tensor.shape, traced.outputs))
     return Plan(None, HostCall(layer, args, kwargs, shape), shape)
