@@ -20,12 +20,13 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from .atomic import write_atomically
-from .limits import checked_size, only_value_errors, printable
+from .limits import only_value_errors, printable, read_bounded
 
 __all__ = ["FORMAT_VERSION", "ModelFile", "Tensors", "parse_json", "read_file", "write_file"]
 
 FORMAT_VERSION = 1
 _METADATA_KEY = "cnncore"
+_TYPES = {"F16": "<f2", "F32": "<f4", "F64": "<f8"}
 
 Tensors = dict[str, NDArray[np.float32]]
 
@@ -57,6 +58,8 @@ def write_file(path: str | os.PathLike[str], config: Mapping[str, Any], tensors:
 def read_file(path: str | os.PathLike[str], max_bytes: int | None = None) -> ModelFile:
     """Read and check a file: structure, checksum, dtypes, finite values.
 
+    Numbers in float16, bfloat16 and float64, as other programs write them, become float32.
+
     It takes a small multiple of the size of the file as memory. The file is read and not mapped into memory, so nothing
     bad happens if another program rewrites it meanwhile.
 
@@ -69,30 +72,52 @@ def read_file(path: str | os.PathLike[str], max_bytes: int | None = None) -> Mod
     Raises
     ------
     ValueError
-        The file is truncated, corrupted, too large, not a safetensors file, of a newer format, or has a tensor that is
-        not float32 or not finite. The message names the file and what is wrong.
+        The file is truncated, corrupted, too large, not a safetensors file, of a newer format, or has a tensor that
+        does not hold floating-point numbers, or numbers that are not finite. The message names the file and the fault.
     OSError
         The file cannot be opened.
     """
-    name = os.fspath(path)
-    with open(path, "rb") as file:
-        checked_size(os.fstat(file.fileno()).st_size, max_bytes, name)
-        content = file.read()
+    content = read_bounded(path, max_bytes)
     with only_value_errors(path):
         try:
             entries = safetensors.deserialize(content)  # type: ignore[no-untyped-call]
         except safetensors.SafetensorError as error:
-            raise ValueError(f"expected an intact safetensors file. Received: {error}") from None
+            raise ValueError(f"expected an intact safetensors file. {_hint(content)}Received: {error}") from None
         metadata = _metadata(content)
         tensors: Tensors = {}
         for key, entry in entries:
-            if entry["dtype"] != "F32":
-                raise ValueError(f"tensor {printable(key)!r}: expected float32 (F32). Received: {entry['dtype']}")
-            tensors[key] = np.frombuffer(entry["data"], "<f4").reshape(entry["shape"]).astype(np.float32, copy=False)
+            tensors[key] = _float32(key, entry)
         config = _read_config(metadata, tensors)
         for key, tensor in tensors.items():
             _check_finite(tensor, f"tensor {printable(key)!r}")
     return ModelFile(config, tensors)
+
+
+def _float32(key: str, entry: Mapping[str, Any]) -> NDArray[np.float32]:
+    """A tensor of floating-point numbers as float32."""
+    dtype, data = entry["dtype"], entry["data"]
+    values: NDArray[np.float32]
+    if dtype == "BF16":  # the upper half of a float32
+        values = (np.frombuffer(data, "<u2").astype(np.uint32) << 16).view(np.float32)
+    elif dtype in _TYPES:
+        with np.errstate(over="ignore"):  # infinities are refused later
+            values = np.frombuffer(data, _TYPES[dtype]).astype(np.float32, copy=False)
+    else:
+        raise ValueError(f"tensor {printable(key)!r}: expected F32, F64, F16 or BF16. Received: {dtype}")
+    shaped: NDArray[np.float32] = values.reshape(entry["shape"])
+    return shaped
+
+
+def _hint(content: bytes) -> str:
+    """What to do with a file of another format, which its first bytes show."""
+    if content.startswith(b"PK"):
+        return (
+            "Files of numpy.savez are read by numpy.load, and their arrays given to set_weights; files of torch.save "
+            "are written again by safetensors.torch.save_file. "
+        )
+    if content.startswith((b"\x80", b"\x93NUMPY")):
+        return "Pickles and files of numpy.save are not read: give their arrays to set_weights. "
+    return ""
 
 
 def _metadata(content: bytes) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from collections.abc import Iterator
 
 __all__ = ["MAX_BYTES", "checked_size", "only_value_errors", "printable", "read_bounded"]
@@ -20,10 +21,22 @@ def checked_size(size: int, max_bytes: int | None, path: str) -> None:
 
 
 def read_bounded(path: str | os.PathLike[str], max_bytes: int | None) -> bytes:
-    """The bytes of a file, if they are not more than :func:`checked_size` allows."""
-    with open(path, "rb") as file:
-        checked_size(os.fstat(file.fileno()).st_size, max_bytes, os.fspath(path))
+    """The bytes of a file, if they are not more than :func:`checked_size` allows.
+
+    Pipes and devices are refused: they may have no end, or nothing to read.
+    """
+    name = os.fspath(path)
+    with open(path, "rb", opener=_without_waiting) as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError(f"{name}: expected a regular file. Received: a pipe or a device")
+        checked_size(status.st_size, max_bytes, name)
         return file.read()
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file. Opening a pipe waits for a writer otherwise."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def printable(text: object) -> str:
