@@ -49,7 +49,8 @@ from cnncore.layers.masks import with_masks
 from cnncore.layers.penalties import Penalized
 from cnncore.layers.protocols import Graph
 from cnncore.layers.tensor import KerasTensor, Node, is_symbolic
-from cnncore.layers.variable import Variable, WeightSpec
+from cnncore.layers.variable import Variable
+from cnncore.layers.weight_spec import WeightSpec
 from cnncore.layers.weights import structure_changed, structure_version
 
 __all__ = ["Layer", "Shape", "WeightSpec", "registry", "structure_changed", "structure_version"]

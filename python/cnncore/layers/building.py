@@ -7,7 +7,7 @@ from typing import Any
 
 from cnncore._random import next_seed
 from cnncore.layers.unknown_sizes import LARGE, for_any_size, weights_of_any_size
-from cnncore.layers.variable import WeightSpec
+from cnncore.layers.weight_spec import WeightSpec
 from cnncore.layers.weights import Weighted, building_once
 
 __all__ = ["Buildable"]

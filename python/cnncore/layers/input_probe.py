@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cnncore.initializers import Zeros
-from cnncore.layers.variable import WeightSpec
+from cnncore.layers.weight_spec import WeightSpec
 from cnncore.layers.weights import Weighted
 
 __all__ = ["InputProbe"]

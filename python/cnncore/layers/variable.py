@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
@@ -12,37 +12,11 @@ from numpy.typing import ArrayLike
 from cnncore import _checks, _core
 from cnncore._naming import unique_name
 from cnncore.differentiation import Array, NotDifferentiableError, is_bound, is_pulled_back, leaf_of, value_of
-from cnncore.initializers import Initializer
 from cnncore.layers.call_record import is_followed, is_probed
 from cnncore.layers.tensor import KerasTensor, NotTraceableError
+from cnncore.layers.weight_spec import Values, WeightSpec
 
-__all__ = ["Values", "Variable", "WeightSpec", "write_together", "write_weights"]
-
-
-class WeightSpec(NamedTuple):
-    """The description of a weight that a layer needs.
-
-    ``trainable=False`` marks state that no gradient changes, such as moving statistics. ``regularizer`` and
-    ``constraint`` are objects of :mod:`cnncore.regularizers` and :mod:`cnncore.constraints`, or None.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    initializer: Initializer
-    trainable: bool = True
-    regularizer: Any = None
-    constraint: Any = None
-
-
-class Values(Initializer):
-    """The initializer of a variable whose values are given."""
-
-    def __init__(self, values: Any) -> None:
-        super().__init__()
-        self._values: np.ndarray = np.array(values, np.float32)
-
-    def __call__(self, shape: Any, seed: Any = None, dtype: Any = None) -> np.ndarray:
-        return np.array(self._values)
+__all__ = ["Variable", "write_together", "write_weights"]
 
 
 class Variable(NDArrayOperatorsMixin):

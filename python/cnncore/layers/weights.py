@@ -15,7 +15,8 @@ from cnncore import _checks, _core, initializers
 from cnncore._random import next_seed
 from cnncore._structure import flatten
 from cnncore.layers.unknown_sizes import UnknownSizeError
-from cnncore.layers.variable import Variable, WeightSpec, write_weights
+from cnncore.layers.variable import Variable, write_weights
+from cnncore.layers.weight_spec import WeightSpec
 
 __all__ = ["Weighted", "building_once", "structure_changed", "structure_version"]
 
