@@ -15,7 +15,7 @@ _LAYERS: dict[str, tuple[str, ...]] = {
     "videos are out of scope": ("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"),
     "write MultiHeadAttention, or Dense layers and `ops.dot_product_attention`": ("GroupQueryAttention",),
     "words and categories are out of scope": (
-        *("CategoryEncoding", "Discretization", "HashedCrossing", "Hashing", "IntegerLookup"),
+        *("Discretization", "HashedCrossing", "Hashing", "IntegerLookup"),
         *("ReversibleEmbedding", "StringLookup", "TextVectorization"),
     ),
     "turn sound into spectrograms before it enters a model": ("MelSpectrogram", "STFTSpectrogram"),

@@ -35,6 +35,7 @@ from cnncore.layers.augmentation import (
 )
 from cnncore.layers.base import Layer
 from cnncore.layers.batch_normalization import BatchNormalization
+from cnncore.layers.category_encoding import CategoryEncoding
 from cnncore.layers.cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
 from cnncore.layers.convolution import Conv1D, Conv2D, Convolution1D, Convolution2D
 from cnncore.layers.dense import Dense
@@ -115,6 +116,7 @@ __all__ = [
     "AvgPool2D",
     "BatchNormalization",
     "Bidirectional",
+    "CategoryEncoding",
     "CenterCrop",
     "Concatenate",
     "Conv1D",
