@@ -19,10 +19,12 @@ from cnncore.layers import (
     Lambda,
     Layer,
     Multiply,
+    ReLU,
     add,
 )
 from cnncore.layers.tensor import NotTraceableError
 from cnncore.models import clone_model, model_from_json
+from cnncore.optimizers import SGD
 
 
 def keras_module():
@@ -50,6 +52,20 @@ class TestGraph:
         np.testing.assert_allclose(model(x), expected, rtol=1e-5)
 
     @pytest.mark.filterwarnings("ignore")  # Keras' own
+    def test_all_terms_of_a_large_sum_before_a_relu_have_its_gradient(self):
+        rng = np.random.default_rng(3)
+        x = rng.normal(size=(2, 37, 41, 2)).astype(np.float32)
+        start = Input(x.shape[1:])
+        terms = [Conv2D(3, 1, use_bias=False) for _ in range(3)]
+        model = Model(start, ReLU()(Add()([term(start) for term in terms])))
+        model.compile(SGD(1.0), "mse")
+        kernels = [np.array(term.kernel)[0, 0] for term in terms]
+        y = np.maximum(x @ sum(kernels), 0)
+        gradient = np.tensordot(x, 2 * np.sign(y) * (y - 1) / y.size, ([0, 1, 2], [0, 1, 2]))
+        model.train_on_batch(x, np.ones_like(y))
+        for term, kernel in zip(terms, kernels, strict=True):
+            np.testing.assert_allclose(kernel - np.array(term.kernel)[0, 0], gradient, rtol=1e-4, atol=1e-6)
+
     def test_layers_are_listed_as_keras_lists_them(self):
         keras = keras_module()
 

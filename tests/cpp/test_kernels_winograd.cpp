@@ -249,7 +249,7 @@ struct GradientSquares {
         x(place(x_offset, side + 2, channels, random), random),
         dy(place(dy_offset, side, filters, random), random),
         du((side + 2) * (side + 2) * channels * filters, random),
-        scratch(winograd_gradient_space(side) * (channels + filters), random) {
+        scratch(winograd_gradient_space(side, channels + filters), random) {
     fill(x, random), fill(dy, random);
     for (int64_t c = 0; c < channels; ++c) count_up[c] = static_cast<int32_t>(c);
   }

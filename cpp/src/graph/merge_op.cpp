@@ -19,14 +19,9 @@ class MergeStep : public StepWithTangents {
     plan_.forward_part(k_, run.count, run.x, run.y, relu_, part.index, part.count);
   }
   void backward(const Run& run) const override {
-    for (size_t i = 0; i < inputs_; ++i) {
-      if (!run.dx[i]) continue;
-      if (relu_)  // the op is a sum before the relu, so every input has the same gradient
-        k_.activation_backward(Activation::relu, run.y, run.dy, run.dx[i],
-                               run.count * element_count(plan_.output_shape()));
-      else
-        plan_.backward(k_, run.count, static_cast<int>(i), run.x, run.dy, run.dx[i], false);
-    }
+    if (relu_) return backward_of_sum_and_relu(run);
+    for (size_t i = 0; i < inputs_; ++i)
+      if (run.dx[i]) plan_.backward(k_, run.count, static_cast<int>(i), run.x, run.dy, run.dx[i], false);
   }
   void tangent(const Run& run, const Run& tangent) const override {
     plan_.tangent(k_, run.count, run.x, tangent.x, tangent.y);
@@ -42,6 +37,25 @@ class MergeStep : public StepWithTangents {
   std::string describe() const override { return std::string(to_string(kind_)) + (relu_ ? " and relu" : ""); }
 
  private:
+  // Every input has the same gradient. A piece of it is computed once, and copied while it is in the nearest cache.
+  void backward_of_sum_and_relu(const Run& run) const {
+    constexpr int64_t kPiece = 2048;
+    const int64_t size = run.count * element_count(plan_.output_shape());
+    for (int64_t at = 0; at < size; at += kPiece) {
+      const int64_t count = std::min(kPiece, size - at);
+      const float* first = nullptr;
+      for (size_t i = 0; i < inputs_; ++i) {
+        if (!run.dx[i]) continue;
+        float* dx = run.dx[i] + at;
+        if (first)
+          std::copy_n(first, count, dx);
+        else
+          k_.activation_backward(Activation::relu, run.y + at, run.dy + at, dx, count);
+        first = dx;
+      }
+    }
+  }
+
   Merge kind_;
   bool relu_;
   MergePlan plan_;

@@ -34,6 +34,13 @@ inline void store_column(float* p, int v, int tail, Vec a) {
     store(p + v * kWidth, a);
 }
 
+// Fetches vectors that will be written.
+template <int V>
+inline void fetch_vectors(const float* p) {
+  CNNCORE_UNROLL
+  for (int v = 0; v < V; ++v) __builtin_prefetch(p + v * kWidth, 1);
+}
+
 // A product of a single pixel prefetches the row of w that is this many rows ahead. It does too little arithmetic to
 // hide the time that rows take from the outer caches, and the hardware does not predict reads of a few vectors with
 // gaps between them.
@@ -115,7 +122,10 @@ template <int V, bool kTail>
 void gemm_columns(const GemmArgs& a, const GemmCursor& at) {
   constexpr int P = V == 1 ? kNarrowPixels : kBlockPixels;
   int64_t p = 0;
-  for (; p + P <= a.pixels; p += P) gemm_store<P, V, kTail>(a, at, a.x_offset + p, a.y_offset + p);
+  for (; p + P <= a.pixels; p += P) {
+    for (int i = 0; i < P && a.fetch_y; ++i) fetch_vectors<V>(at.y + a.y_offset[p + i]);
+    gemm_store<P, V, kTail>(a, at, a.x_offset + p, a.y_offset + p);
+  }
   const int64_t rest = a.pixels - p;
   if (rest > 8) return gemm_rest<kBlockPixels, V, kTail>(a, at, p);
   if (rest > 4) return gemm_rest<kManyRegisters ? 8 : kBlockPixels, V, kTail>(a, at, p);
@@ -261,6 +271,7 @@ void gemm_weights_block(const GemmWeightsArgs& a, int64_t k, int64_t n, int tail
   CNNCORE_UNROLL
   for (int r = 0; r < R; ++r) {
     offset[r] = a.k_offset[k + r];
+    fetch_vectors<V>(a.dw + (k + r) * a.ldw + n);
     CNNCORE_UNROLL
     for (int v = 0; v < V; ++v) acc[r][v] = zero();
   }

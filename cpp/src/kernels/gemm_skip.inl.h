@@ -100,6 +100,7 @@ void skip_pixels(const GemmSkipArgs& a, const SkipBlock& b, int64_t p) {
 }
 
 void skip_strip(const GemmSkipArgs& a, SkipBlock b, int64_t pixels) {
+  for (int64_t p = 0; p < pixels && a.fetch_y; ++p) fetch_vectors<kSkipVectors>(b.y + a.y_offset[b.strip + p]);
   for (b.first_word = 0; b.first_word < b.all_words; b.first_word += kWordsTogether) {
     b.end_word = b.first_word + kWordsTogether < b.all_words ? b.first_word + kWordsTogether : b.all_words;
     int64_t p = 0;

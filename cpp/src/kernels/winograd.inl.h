@@ -7,10 +7,11 @@ constexpr int kWinogradVectors = 2;  // vectors of filters in a block; the last 
 // A transformed pixel takes whole vectors. The lanes behind its last channel are zero.
 inline int64_t winograd_pitch(int64_t channels) { return (channels + kWidth - 1) / kWidth * kWidth; }
 
-// Writes the transformed patches of `squares` squares, beginning at `square`, to patch[i][t][c].
+// Writes the transformed patches of `squares` squares, beginning at `square`, to patch[i][t][c], where the elements i
+// are `step` floats apart.
 template <int S, int R = 1, class Args>
-inline void winograd_input(const Args& a, int64_t square, int64_t squares, float* patch) {
-  const int64_t pitch = winograd_pitch(a.channels), step = squares * pitch;
+inline void winograd_input(const Args& a, int64_t square, int64_t squares, float* patch, int64_t step) {
+  const int64_t pitch = winograd_pitch(a.channels);
   for (int64_t t = 0; t < squares; ++t, patch += pitch) {
     const float* x = a.x + a.x_offset[square + t];
     int64_t c = 0;
@@ -107,18 +108,29 @@ inline void winograd_output(const WinogradArgs& a, int64_t square, int64_t squar
   }
 }
 
+// Fetches the places that winograd_output will write.
+template <int S, int V>
+inline void winograd_fetch_output(const WinogradArgs& a, int64_t square, int64_t squares, int64_t f) {
+  const int64_t outputs = a.pool ? S * S / 4 : S * S;
+  for (const int32_t *at = a.y_offset + square * outputs, *end = at + squares * outputs; at < end; ++at)
+    fetch_vectors<V>(a.y + *at + f);
+}
+
 template <int S, int R, int T>
 void winograd_squares(const WinogradArgs& a, int64_t square) {
   constexpr int kBlock = kWinogradVectors * kWidth, kElements = kWinogradElements<S, R>;
-  float* product = a.scratch + kElements * T * winograd_pitch(a.channels);
-  winograd_input<S, R>(a, square, T, a.scratch);
+  const int64_t step = T * winograd_pitch(a.channels);
+  float* product = a.scratch + kElements * step;
+  winograd_input<S, R>(a, square, T, a.scratch, step);
   const float* w = a.w;
   int64_t f = 0;
   for (; f + kBlock <= a.filters; f += kBlock, w += kElements * a.channels * kBlock) {
+    if (a.fetch_y) winograd_fetch_output<S, kWinogradVectors>(a, square, T, f);
     winograd_products<T, kWinogradVectors>(a, kElements, w, a.scratch, product);
     winograd_output<S, R, kWinogradVectors>(a, square, T, f, product);
   }
   if (f == a.filters) return;
+  if (a.fetch_y) winograd_fetch_output<S, 1>(a, square, T, f);
   winograd_products<T, 1>(a, kElements, w, a.scratch, product);
   winograd_output<S, R, 1>(a, square, T, f, product);
 }

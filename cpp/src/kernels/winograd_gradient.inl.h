@@ -77,10 +77,11 @@ inline void winograd_gradient_rows(Read read, float* out, int64_t step) {
   winograd_gradient_row(second, out + kPairRows[P][1] * 6 * step, step);
 }
 
-// Writes patch[i][t][f] = (G dy G^T)[i] of `squares` squares, beginning at `square`.
+// Writes patch[i][t][f] = (G dy G^T)[i] of `squares` squares, beginning at `square`. The elements i are `step` floats
+// apart.
 template <int S>
-inline void winograd_gradient_squares(const WinogradGradientArgs& a, int64_t square, int64_t squares, float* patch) {
-  const int64_t step = squares * a.filters;
+inline void winograd_gradient_squares(const WinogradGradientArgs& a, int64_t square, int64_t squares, float* patch,
+                                      int64_t step) {
   for (int64_t t = 0; t < squares; ++t, patch += a.filters) {
     for (int64_t f = 0; f < a.filters; f += kWidth) {
       const float* dy = a.dy + a.dy_offset[square + t] + f;
@@ -108,16 +109,17 @@ void winograd_gradient_of(const WinogradGradientArgs& a) {
   const int64_t passes = (a.squares + most - 1) / most, step = (a.squares + passes - 1) / passes;
   for (int64_t square = 0; square < a.squares; square += step) {
     const int64_t squares = a.squares - square < step ? a.squares - square : step;
+    const int64_t x_step = squares * a.channels + kElementGap, dy_step = squares * a.filters + kElementGap;
     float* x = a.scratch;
-    float* dy = x + kElements * squares * a.channels;
-    winograd_input<S>(a, square, squares, x);
-    winograd_gradient_squares<S>(a, square, squares, dy);
+    float* dy = x + kElements * x_step;
+    winograd_input<S>(a, square, squares, x, x_step);
+    winograd_gradient_squares<S>(a, square, squares, dy, dy_step);
     GemmWeightsArgs product{};
     product.x_offset = x_offset, product.k_offset = a.count_up, product.dy_offset = dy_offset;
     product.pixels = squares, product.depth = a.channels, product.cols = product.ldw = a.filters;
     product.overwrite = a.overwrite && square == 0;
     for (int64_t i = 0; i < kElements; ++i) {
-      product.x = x + i * squares * a.channels, product.dy = dy + i * squares * a.filters;
+      product.x = x + i * x_step, product.dy = dy + i * dy_step;
       product.dw = a.du + i * a.channels * a.filters;
       gemm_weights(product);
     }

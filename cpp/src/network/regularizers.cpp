@@ -19,9 +19,9 @@ double Regularizers::loss(const Slots& slots) const {
     const ParameterSlot& slot = slots.list[index];
     if (!slot.trainable) continue;
     const float* w = slots.parameters.at(slot.layer)->state().array(static_cast<size_t>(slot.index));
+    const int64_t size = element_count(slot.shape);
     double absolute = 0, squares = 0;
-    for (int64_t i = 0; i < element_count(slot.shape); ++i)
-      absolute += std::abs(w[i]), squares += static_cast<double>(w[i]) * w[i];
+    for (int64_t i = 0; i < size; ++i) absolute += std::abs(w[i]), squares += static_cast<double>(w[i]) * w[i];
     total += factor.l1 * absolute + factor.l2 * squares;
   }
   return total;
@@ -33,7 +33,8 @@ void Regularizers::add_gradients(const Slots& slots, float* gradients) const {
     if (!slot.trainable) continue;
     const float* w = slots.parameters.at(slot.layer)->state().array(static_cast<size_t>(slot.index));
     float* grad = gradients + slot.offset;
-    for (int64_t i = 0; i < element_count(slot.shape); ++i) {
+    const int64_t size = element_count(slot.shape);
+    for (int64_t i = 0; i < size; ++i) {
       const float sign = w[i] > 0.0f ? 1.0f : w[i] < 0.0f ? -1.0f : 0.0f;
       grad[i] += factor.l1 * sign + 2.0f * factor.l2 * w[i];
     }
@@ -44,8 +45,8 @@ void Regularizers::add_products(const Slots& slots, const float* direction, floa
   for (const auto& [index, factor] : factors_) {
     const ParameterSlot& slot = slots.list[index];
     if (!slot.trainable) continue;
-    for (int64_t i = slot.offset; i < slot.offset + element_count(slot.shape); ++i)
-      product[i] += 2.0f * factor.l2 * direction[i];
+    const int64_t end = slot.offset + element_count(slot.shape);
+    for (int64_t i = slot.offset; i < end; ++i) product[i] += 2.0f * factor.l2 * direction[i];
   }
 }
 

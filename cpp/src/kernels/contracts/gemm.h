@@ -21,6 +21,7 @@ struct GemmArgs {
   bool stream = false;  // y is aligned to vectors and will not be read soon: write it past the caches
   bool accumulate = false;
   bool positive_zeros = false;  // sums that are zero are +0, before relu
+  bool fetch_y = false;         // y is probably not in the nearest caches: fetch its places while the sums are computed
 };
 
 /// The same product for inputs that are zero in many places, as after a relu. If `skips` is true, terms whose x is zero

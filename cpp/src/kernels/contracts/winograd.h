@@ -26,9 +26,10 @@ struct WinogradArgs {
   float* y;
   const int32_t* y_offset;
   bool relu, pool;
-  bool stream = false;  // as in GemmArgs, without pool
-  uint8_t* winner;      // may be null
-  float* scratch;       // patch^2 * 13 * (channels in whole vectors + 2 * width) floats
+  bool stream = false;   // as in GemmArgs, without pool
+  bool fetch_y = false;  // as in GemmArgs
+  uint8_t* winner;       // may be null
+  float* scratch;        // patch^2 * 13 * (channels in whole vectors + 2 * width) floats
   int64_t stride = 1;
 };
 
@@ -59,10 +60,15 @@ struct WinogradGradientArgs {
   int64_t squares, channels, filters;
   const int32_t* count_up;  // 0, 1, 2, ... up to channels
   float* du;
-  float* scratch;          // winograd_gradient_space(side) * (channels + filters) floats
+  float* scratch;          // winograd_gradient_space(side, channels + filters) floats
   bool overwrite = false;  // du is set, not added to
 };
-constexpr int64_t winograd_gradient_space(int64_t side) { return side == 2 ? 16 * 96 : 36 * 48; }
+/// The elements of transformed squares lie this many floats further apart than they need: a cache line. Otherwise they
+/// would often be a power of two apart, and the 36 values of a square would not fit into the first cache together.
+constexpr int64_t kElementGap = 16;
+constexpr int64_t winograd_gradient_space(int64_t side, int64_t channels) {
+  return side == 2 ? 16 * (96 * channels + 2 * kElementGap) : 36 * (48 * channels + 2 * kElementGap);
+}
 
 /// The gradient of the kernel, from the sum of `count` du that are `stride` floats apart: dw[tap * channels * filters +
 /// i] for its nine taps, and for places i = c * filters + f in `range`, which consists of whole vectors.

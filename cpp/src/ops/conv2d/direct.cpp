@@ -25,7 +25,7 @@ class DirectForward : public ForwardPass {
     a.x_offset = tables_.x_offset.data() + (pool ? 4 * begin : begin), a.k_offset = tables_.k_offset.data();
     a.pixels = (share.end(outputs) - begin) * (pool ? 4 : 1), a.depth = p_.depth(), a.cols = filters;
     a.ldw = p_.params.filters, a.relu = p_.relu(), a.stream = p_.streams(filters, k_);
-    a.y_offset = tables_.y_offset.data() + begin;
+    a.y_offset = tables_.y_offset.data() + begin, a.fetch_y = p_.fetches_y();
     for (int64_t g = 0; g < p_.params.groups; ++g) {
       const int64_t f = g * filters;
       a.x = r.x + g * channels, a.w = r.kernel + f, a.bias = r.bias ? r.bias + f : nullptr;
@@ -70,7 +70,7 @@ class DirectData : public DataPass {
       a.pixels = static_cast<int64_t>(phase.dy_offset.size()) / images_ * count;
       a.depth = static_cast<int64_t>(phase.taps.size()) * filters, a.cols = channels;
       a.ldw = p_.params.in_channels, a.y_offset = phase.dx_offset.data(), a.stream = p_.streams(channels, k_);
-      a.relu = r.relu;
+      a.relu = r.relu, a.fetch_y = p_.fetches_y();
       for (int64_t g = 0; g < p_.params.groups; ++g) {
         a.x = r.gradient.framed + g * filters, a.w = packed + g * channels, a.y = r.dx + g * channels;
         a.bias = r.bias ? r.bias + g * channels : nullptr;

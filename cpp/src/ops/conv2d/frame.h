@@ -30,9 +30,11 @@ inline void clear_border(const Frame& frame, int64_t count, IndexRange rows, flo
   const int64_t left = frame.border.left * frame.channels, right = frame.border.right * frame.channels;
   for (int64_t n = 0; n < count; ++n, framed += frame.size()) {
     std::fill_n(framed, frame.border.top * pitch, 0.0f);
-    for (int64_t y = frame.border.top + rows.begin; y < frame.border.top + rows.end; ++y) {
-      std::fill_n(framed + y * pitch, left, 0.0f);
-      std::fill_n(framed + (y + 1) * pitch - right, right, 0.0f);
+    float* row = framed + (frame.border.top + rows.begin) * pitch;
+    if (rows.size() > 0) std::fill_n(row, left, 0.0f);
+    for (int64_t y = rows.begin; y < rows.end; ++y) {
+      row += pitch;  // the end of a row and the beginning of the next one lie side by side
+      std::fill(row - right, y + 1 < rows.end ? row + left : row, 0.0f);
     }
     std::fill_n(framed + (frame.border.top + frame.height) * pitch, frame.border.bottom * pitch, 0.0f);
   }

@@ -33,6 +33,7 @@ class PointwiseForward : public ForwardPass {
     a.pixels = share.end(pixels) - begin, a.depth = p_.depth(), a.cols = p_.params.filters;
     a.w = r.packed, a.panel = p_.depth() * kSkipColumns, a.skips = r.finite_kernel;
     a.bias = r.bias, a.y = r.y, a.y_offset = tables_.y_offset.data() + begin, a.relu = p_.relu();
+    a.fetch_y = p_.fetches_y();
     k_.gemm_skip(a);
   }
 

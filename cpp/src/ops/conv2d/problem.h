@@ -45,6 +45,8 @@ struct Conv2dProblem {
   bool unit_dilation() const { return params.dilation_height == 1 && params.dilation_width == 1; }
   /// Whether the output is written past the caches, and pixels of `columns` floats keep all vectors aligned.
   bool streams(int64_t columns, const Kernels& k) const { return fusion.stream && columns % k.width == 0; }
+  /// Whether what a pass writes is probably not in the nearest caches: in training, a network keeps it for later.
+  bool fetches_y() const { return fusion.training && fusion.in_network; }
 };
 
 }  // namespace cnncore

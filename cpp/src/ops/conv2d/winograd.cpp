@@ -156,6 +156,7 @@ class WinogradForward : public ForwardPass {
     a.bias = r.bias ? r.bias + first : nullptr, a.winner = r.winner ? r.winner + first : nullptr;
     a.filters = of_filters.size(), a.stride = R;
     a.relu = p_.relu(), a.stream = p_.streams(filters, k_), a.scratch = space_.in(r.scratch);
+    a.fetch_y = p_.fetches_y();
     k_.winograd(a);
   }
   IndexRange output_rows(Share share) const override {
@@ -217,7 +218,7 @@ class WinogradData : public DataPass {
   void run(int64_t count, const DataRun& r) const override {
     WinogradArgs a = winograd_args(squares_, frame_, {0, count * squares_.per_image}, S, false);
     a.x = r.gradient.framed, a.w = r.packed, a.bias = r.bias, a.y = r.dx, a.filters = p_.params.in_channels;
-    a.relu = r.relu;
+    a.relu = r.relu, a.fetch_y = p_.fetches_y();
     a.stream = p_.streams(a.filters, k_), a.scratch = space_.in(r.scratch);
     k_.winograd(a);
   }
@@ -247,7 +248,7 @@ class WinogradWeights : public WeightsPass {
         for (int64_t j = 0; j < dy_frame_.width; j += S)
           dy_offset_.push_back(static_cast<int32_t>(n * dy_frame_.size()) + dy_frame_.offset(i, j));
     for (int64_t c = 0; c < p_.params.in_channels; ++c) count_up_.push_back(static_cast<int32_t>(c));
-    space_ = layout_.take<float>(winograd_gradient_space(S) * (p_.params.in_channels + p_.params.filters));
+    space_ = layout_.take<float>(winograd_gradient_space(S, p_.params.in_channels + p_.params.filters));
   }
 
   int64_t scratch_size() const override { return layout_.size(); }
