@@ -178,5 +178,16 @@ float sum_squares(const float* x, int64_t size) {
   return reduce_add(add(add(sum[0], sum[1]), add(sum[2], sum[3])));
 }
 
-constexpr OptimizerKernels kOptimizerTable = {sgd,      adam, nadam, adamax, rmsprop,    adagrad,
-                                              adadelta, lion, clip,  blend,  sum_squares};
+constexpr OptimizerKernels kOptimizerTable = {
+    .sgd = sgd,
+    .adam = adam,
+    .nadam = nadam,
+    .adamax = adamax,
+    .rmsprop = rmsprop,
+    .adagrad = adagrad,
+    .adadelta = adadelta,
+    .lion = lion,
+    .clip = clip,
+    .blend = blend,
+    .sum_squares = sum_squares,
+};

@@ -1,7 +1,7 @@
 // Products with few columns. Vectors of columns would be mostly empty, so the lanes of a vector are neighbouring
 // pixels.
 //   i pixel, n column, k term of the sum
-//   s segment: as many neighbouring pixels of a row as a vector holds, or fewer at the end of a row
+//   s stretch: as many neighbouring pixels of a row as a vector holds, or fewer at the end of a row
 // The sums of a block of N columns x kPlanarVectors vectors of pixels stay in registers.
 
 constexpr int kPlanarVectors = kRegisters >= 32 ? 4 : 2;
@@ -44,14 +44,14 @@ void planar(const PlanarArgs& a) {
   }
 }
 
-struct Segments {  // S segments
+struct Stretches {  // S stretches
   const float* x[4];
   float* y[4];
   int lanes[4];
 };
 
 template <int N, int S>
-void gemm_rows_block(const GemmRowsArgs& a, const Segments& at) {
+void gemm_rows_block(const GemmRowsArgs& a, const Stretches& at) {
   Vec acc[S][N];
   CNNCORE_UNROLL
   for (int n = 0; n < N; ++n) {
@@ -80,11 +80,11 @@ void gemm_rows_block(const GemmRowsArgs& a, const Segments& at) {
   }
 }
 
-// Computes as many segments at the same time as there are registers for their sums.
+// Computes as many stretches at the same time as there are registers for their sums.
 template <int N>
 void gemm_rows_of(const GemmRowsArgs& a) {
   constexpr int kSums = kRegisters >= 32 ? 24 : 8, S = kSums / N < 4 ? kSums / N : 4;
-  Segments at;
+  Stretches at;
   int s = 0;
   for (int64_t p = 0; p < a.pixels; p += a.row) {
     for (int64_t i = 0; i < a.row; i += kWidth) {
@@ -110,7 +110,7 @@ void gemm_rows(const GemmRowsArgs& a) {
   for_columns<kWidth / 2>(a.cols, [&]<int N>() { gemm_rows_of<N>(a); });
 }
 
-// Writes dy as planes, segment by segment: planes[s][n][lane]. Lanes in which a segment has no pixel are set to zero.
+// Writes dy as planes, stretch by stretch: planes[s][n][lane]. Lanes in which a stretch has no pixel are set to zero.
 template <int N>
 void rows_to_planes(const GemmRowsWeightsArgs& a) {
   float* to = a.planes;
