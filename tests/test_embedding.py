@@ -33,8 +33,6 @@ def test_embedding_of_a_sequence_and_wrong_numbers():
         model.predict(np.array([[0, 5, 2, 2]]))
     with pytest.raises(ValueError, match="expected whole numbers from 0 to 4"):
         model.predict(np.array([[0, np.nan, 2, 2]], np.float32))
-    with pytest.raises(ValueError, match="`mask_zero` to be False"):
-        Embedding(5, 3, mask_zero=True)
 
 
 def test_frozen_embedding():

@@ -99,8 +99,8 @@ def test_weights_of_a_layer_in_a_graph_of_others():
         model.get_config()
 
 
-def test_weights_as_plain_arrays_are_refused_where_they_would_stay():
-    class Baked(Layer):
+def test_weights_that_are_computed_with_by_themselves_are_trained():
+    class Turned(Layer):
         def __init__(self):
             super().__init__()
             self.dense = Dense(6)
@@ -111,5 +111,14 @@ def test_weights_as_plain_arrays_are_refused_where_they_would_stay():
         def call(self, x):
             return self.dense(np.matmul(x, np.transpose(self.kernel)))
 
-    with pytest.raises(TypeError, match="kernel cannot be read as an array here"):
-        Sequential([Dense(6, input_shape=(6,)), Baked()])
+    layer = Turned()
+    model = Sequential([Dense(6, input_shape=(6,)), layer])
+    model.compile("sgd", "mse")
+    x = np.random.default_rng(0).random((4, 6), np.float32)
+    before = layer.kernel.numpy()
+    model.train_on_batch(x, np.zeros((4, 6), np.float32))
+    after = layer.kernel.numpy()
+    assert (after != before).any()
+    hidden = x @ model.layers[0].kernel.numpy() + model.layers[0].bias.numpy()
+    expected = hidden @ after.T @ layer.dense.kernel.numpy() + layer.dense.bias.numpy()
+    np.testing.assert_allclose(model.predict(x), expected, rtol=1e-5, atol=1e-6)
