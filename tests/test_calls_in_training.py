@@ -208,3 +208,18 @@ def test_a_layer_of_several_results_may_move_the_axis_of_the_batch():
     parts = [X[:, 2 * i : 2 * i + 2] for i in range(3)]
     sums = np.stack([part.sum(axis=1) for part in parts], axis=1)
     np.testing.assert_allclose(np.concatenate(model.predict(parts), axis=1), ops.softmax(sums), rtol=1e-5)
+
+
+@pytest.mark.parametrize("mode", ["edge", "reflect", "symmetric", "wrap"])
+def test_borders_that_repeat_pixels_pass_gradients_on(mode):
+    x = ops.convert_to_tensor(X[:, :12].reshape(6, 3, 4))
+    widths = [[0, 0], [2, 1], [0, 3]]
+    with cnncore.GradientTape() as tape:
+        tape.watch(x)
+        y = ops.pad(x, widths, mode=mode)
+    np.testing.assert_array_equal(y, np.pad(x.numpy(), widths, mode))
+    factors = np.random.default_rng(1).normal(size=y.shape).astype(np.float32)
+    gradient = tape.gradient(y, x, output_gradients=factors)
+    places = np.pad(np.arange(72).reshape(6, 3, 4), widths, mode)
+    expected = np.bincount(places.ravel(), factors.ravel(), minlength=72).reshape(6, 3, 4)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-4, atol=1e-6)

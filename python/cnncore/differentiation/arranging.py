@@ -13,7 +13,13 @@ __all__ = []
 
 
 @gradient_rule(np.pad)
-def _pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = 0) -> Traced:
+def _pad(x: Any, pad_width: Any, mode: Any = "constant", constant_values: Any = 0) -> Traced:
+    if mode in ("edge", "reflect", "symmetric", "wrap"):
+        for axis, (low, high) in enumerate(np.broadcast_to(np.asarray(pad_width), (x.ndim, 2))):
+            places = np.pad(np.arange(x.shape[axis]), (low, high), mode)
+            key = (*(slice(None),) * axis, places)
+            x = x[key] if low or high else x
+        return x  # type: ignore[no-any-return]
     if mode != "constant":
         raise NotDifferentiableError(f"The gradient of numpy.pad with mode={mode!r} is not known.")
     y = np.pad(x.value, pad_width, constant_values=0 if constant_values is None else constant_values)
