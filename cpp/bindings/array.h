@@ -35,12 +35,11 @@ inline Shape batched(int64_t batch, const Shape& sample) {
 }
 
 inline void check_shape(const char* op, const char* name, const py::array& a, const Shape& expected) {
-  check(shape_of(a) == expected, op, "expected ", name, " of shape ", to_string(expected),
-        ". Received: ", to_string(shape_of(a)));
+  check(shape_of(a) == expected, op, "expected ", name, " of shape ", expected, ". Received: ", shape_of(a));
 }
 
 inline void check_rank(const char* op, const char* name, const py::array& a, int64_t rank) {
-  check(a.ndim() == rank, op, "expected ", name, " of rank ", rank, ". Received: shape ", to_string(shape_of(a)));
+  check(a.ndim() == rank, op, "expected ", name, " of rank ", rank, ". Received: shape ", shape_of(a));
 }
 
 /// Returns the values of an array of the caller. Throws std::invalid_argument if the array is read-only.
@@ -63,7 +62,7 @@ inline Array empty(const Shape& shape) {
   constexpr int64_t kSmall = 1024;
   const int64_t count = element_count(shape);            // throws an exception if it is too large
   if (count >= std::numeric_limits<int64_t>::max() / 8)  // the text of the shape is made only if it is needed
-    check(false, "[array] expected a result that fits memory. Received: shape ", to_string(shape));
+    check(false, "[array] expected a result that fits memory. Received: shape ", shape);
   if (count <= kSmall) return Array(shape);  // NumPy allocates small arrays faster
   const size_t bytes = static_cast<size_t>(aligned_count<float>(std::max<int64_t>(count, 1))) * sizeof(float);
   void* data = take_block(bytes);
@@ -108,7 +107,7 @@ struct GradientArray {
 /// used.
 inline Targets to_targets(const char* op, const py::array& y, int64_t samples, const Shape& output) {
   check(y.ndim() >= 1 && y.shape(0) == samples, op, "expected targets for ", samples, " samples. Received: shape ",
-        to_string(shape_of(y)));
+        shape_of(y));
   check(y.flags() & py::array::c_style, op, "expected C-contiguous targets. Received: an array in another order");
   if (py::isinstance<py::array_t<int64_t>>(y)) {
     check(!output.empty(), op,
@@ -124,7 +123,7 @@ inline Targets to_targets(const char* op, const py::array& y, int64_t samples, c
                          "expected targets of dtype int64 or float32. Received: " + std::string(py::str(y.dtype())));
   const int64_t outputs = element_count(output);
   check(y.size() == samples * outputs, op, "expected targets with ", outputs,
-        " values for each sample. Received: shape ", to_string(shape_of(y)));
+        " values for each sample. Received: shape ", shape_of(y));
   return {nullptr, static_cast<const float*>(y.data())};
 }
 

@@ -77,7 +77,7 @@ void bind_activation(py::module_& m) {
 
 void bind_prelu(py::module_& m) {
   const auto sample_shape = [](const char* op, const Array& x) {
-    check(x.ndim() >= 2, op, "expected x of rank 2 or more. Received: shape ", to_string(shape_of(x)));
+    check(x.ndim() >= 2, op, "expected x of rank 2 or more. Received: shape ", shape_of(x));
     return Shape(x.shape() + 1, x.shape() + x.ndim());
   };
   m.def(

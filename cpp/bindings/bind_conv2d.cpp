@@ -21,7 +21,7 @@ Conv2dParams conv2d_params(const Array& x, const Array& kernel, Pair strides, co
   p.precision = parse_precision(precision);
   (void)conv2d_output_shape(p);
   check(kernel.shape(2) * groups == p.in_channels, op, "expected a kernel for ", p.in_channels, " channels in ", groups,
-        " groups. Received: x ", to_string(shape_of(x)), ", kernel ", to_string(shape_of(kernel)));
+        " groups. Received: x ", shape_of(x), ", kernel ", shape_of(kernel));
   return p;
 }
 
@@ -41,7 +41,7 @@ Conv2dTransposeParams conv2d_transpose_params(const Array& x, const Array& kerne
   p.precision = parse_precision(precision);
   (void)conv2d_transpose_output_shape(p);
   check(kernel.shape(3) == p.in_channels, op, "expected a kernel (height, width, filters, channels) for ",
-        p.in_channels, " channels. Received: x ", to_string(shape_of(x)), ", kernel ", to_string(shape_of(kernel)));
+        p.in_channels, " channels. Received: x ", shape_of(x), ", kernel ", shape_of(kernel));
   return p;
 }
 

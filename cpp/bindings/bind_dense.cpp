@@ -9,8 +9,8 @@ namespace {
 DenseParams dense_params(const Array& x, const Array& kernel, const std::string& precision) {
   check_rank("[dense] ", "x (batch, features)", x, 2);
   check_rank("[dense] ", "kernel (features, units)", kernel, 2);
-  check(kernel.shape(0) == x.shape(1), "[dense] expected a kernel of ", x.shape(1), " rows. Received: x ",
-        to_string(shape_of(x)), ", kernel ", to_string(shape_of(kernel)));
+  check(kernel.shape(0) == x.shape(1), "[dense] expected a kernel of ", x.shape(1), " rows. Received: x ", shape_of(x),
+        ", kernel ", shape_of(kernel));
   return {x.shape(1), kernel.shape(1), parse_precision(precision)};
 }
 

@@ -55,8 +55,7 @@ std::vector<float> row_weights(const py::array& sample_weight, const Compared& c
   const Array w = float32("[loss] ", "sample_weight", sample_weight);
   const Shape shape = shape_of(w);
   check(shape.size() <= c.shape.size() && std::equal(shape.begin(), shape.end(), c.shape.begin()),
-        "[loss] expected sample_weight of shape ", to_string(c.shape), ", or of its first axes. Received: shape ",
-        to_string(shape));
+        "[loss] expected sample_weight of shape ", c.shape, ", or of its first axes. Received: shape ", shape);
   std::vector<float> weights(static_cast<size_t>(c.rows));
   const int64_t each = w.size() > 0 ? c.rows / w.size() : 1;
   for (int64_t r = 0; r < c.rows; ++r) weights[static_cast<size_t>(r)] = w.data()[r / each];

@@ -6,7 +6,7 @@ namespace {
 
 Shape sample_shape(const char* op, const py::array& a) {
   check(a.ndim() >= 2, op, "expected inputs of rank 2 or more, with the batch axis in front. Received: shape ",
-        to_string(shape_of(a)));
+        shape_of(a));
   return Shape(a.shape() + 1, a.shape() + a.ndim());
 }
 
@@ -18,8 +18,8 @@ struct Inputs {
     for (const Array& a : arrays) {
       shapes.push_back(sample_shape(op, a));
       data.push_back(a.data());
-      check(a.shape(0) == batch, op, "expected inputs of the same batch size. Received: shapes ",
-            to_string(shape_of(arrays[0])), ", ", to_string(shape_of(a)));
+      check(a.shape(0) == batch, op, "expected inputs of the same batch size. Received: shapes ", shape_of(arrays[0]),
+            ", ", shape_of(a));
     }
   }
   int64_t batch;

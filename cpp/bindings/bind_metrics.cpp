@@ -7,7 +7,7 @@ namespace {
 // Returns the shape of an array with one value for each row of y_pred.
 Shape row_shape(const char* op, const Array& y_pred) {
   check(y_pred.ndim() >= 1 && y_pred.shape(y_pred.ndim() - 1) >= 1, op,
-        "expected predictions with values on their last axis. Received: shape ", to_string(shape_of(y_pred)));
+        "expected predictions with values on their last axis. Received: shape ", shape_of(y_pred));
   Shape shape = shape_of(y_pred);
   shape.pop_back();
   return shape;

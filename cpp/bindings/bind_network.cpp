@@ -85,8 +85,8 @@ BatchLoss python_loss(const py::object& function, const py::object& y, const py:
     const py::tuple pair = result;
     const auto gradient = py::array_t<float, py::array::c_style | py::array::forcecast>::ensure(pair[1]);
     if (!gradient) throw py::error_already_set();
-    check(gradient.size() == predictions.size(), "[train_step] expected a gradient of shape ",
-          to_string(shape_of(predictions)), " from a loss function. Received: ", to_string(shape_of(gradient)));
+    check(gradient.size() == predictions.size(), "[train_step] expected a gradient of shape ", shape_of(predictions),
+          " from a loss function. Received: ", shape_of(gradient));
     std::copy_n(gradient.data(), gradient.size(), dy_pred);
     return py::float_(pair[0]).cast<double>();
   };
@@ -103,7 +103,7 @@ float* output_memory(const py::object& outputs, size_t o, int64_t size, const Sh
   const Shape expected = batched(size, sample), received = shape_of(array);
   check(received.size() == expected.size() && received[0] >= size &&
             std::equal(expected.begin() + 1, expected.end(), received.begin() + 1),
-        op, "expected outputs of shape ", to_string(expected), ". Received: ", to_string(received));
+        op, "expected outputs of shape ", expected, ". Received: ", received);
   return writable(op, "outputs", array);
 }
 

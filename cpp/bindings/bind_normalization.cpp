@@ -16,7 +16,7 @@ const float* per_channel(const char* op, const char* name, const Optional& a, in
 
 BatchNormParams batch_params(const char* op, const Array& x, float epsilon) {
   check(x.ndim() >= 2 && x.size() > 0, op, "expected x of rank 2 or more with at least one row. Received: shape ",
-        to_string(shape_of(x)));
+        shape_of(x));
   const int64_t channels = x.shape(x.ndim() - 1);
   return {x.size() / channels, channels, epsilon};
 }
@@ -140,7 +140,7 @@ void bind_layer(py::module_& m) {
 
 GroupNormParams group_params(const char* op, const Array& x, int64_t groups, float epsilon) {
   check(x.ndim() >= 2 && x.size() > 0, op, "expected x of rank 2 or more that is not empty. Received: shape ",
-        to_string(shape_of(x)));
+        shape_of(x));
   const int64_t batch = x.shape(0), channels = x.shape(x.ndim() - 1);
   return {batch, x.size() / batch / channels, channels, groups, epsilon};
 }

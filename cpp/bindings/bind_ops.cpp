@@ -14,7 +14,7 @@ void bind_losses(py::module_& m) {
       [](const Array& logits, const py::array& labels) {
         check_rank("[softmax_cross_entropy] ", "logits (batch, classes)", logits, 2);
         check(logits.size() > 0, "[softmax_cross_entropy] expected at least one sample and class. Received: shape ",
-              to_string(shape_of(logits)));
+              shape_of(logits));
         Array dlogits = empty(shape_of(logits));
         const Targets targets = to_targets("[softmax_cross_entropy] ", labels, logits.shape(0), {logits.shape(1)});
         const double loss =
@@ -27,7 +27,7 @@ void bind_losses(py::module_& m) {
       [](const Array& y_pred, const Array& y_true) {
         check_shape("[mean_squared_error] ", "y_true", y_true, shape_of(y_pred));
         check(y_pred.size() > 0, "[mean_squared_error] expected at least one value. Received: shape ",
-              to_string(shape_of(y_pred)));
+              shape_of(y_pred));
         Array dy = empty(shape_of(y_pred));
         const int64_t batch = y_pred.ndim() ? y_pred.shape(0) : 1;
         const double loss =
@@ -83,8 +83,7 @@ void bind_ops(py::module_& m) {
       [](const Matrix& matrix) {
         check_rank("[spd_inverse] ", "matrix", matrix, 2);
         const int64_t size = matrix.shape(0);
-        check(matrix.shape(1) == size,
-              "[spd_inverse] expected a square matrix. Received: ", to_string(shape_of(matrix)));
+        check(matrix.shape(1) == size, "[spd_inverse] expected a square matrix. Received: ", shape_of(matrix));
         Matrix inverse({size, size});
         double* values = inverse.mutable_data();
         std::copy_n(matrix.data(), size * size, values);

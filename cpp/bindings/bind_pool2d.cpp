@@ -5,8 +5,7 @@ namespace cnncore {
 namespace {
 
 Pool2dParams pool2d_params(const char* op, const Shape& x, Pair pool_size, Pair strides, const PaddingPairs& padding) {
-  check(x.size() == 4, "[", op, "] expected x of rank 4 (batch, height, width, channels). Received: shape ",
-        to_string(x));
+  check(x.size() == 4, "[", op, "] expected x of rank 4 (batch, height, width, channels). Received: shape ", x);
   const Pool2dParams p{.in_height = x[1],
                        .in_width = x[2],
                        .channels = x[3],

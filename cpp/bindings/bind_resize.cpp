@@ -7,7 +7,7 @@ namespace {
 Shape sample_of(const Shape& shape) { return Shape(shape.begin() + 1, shape.end()); }
 
 ImageSize image_size(const char* op, const Shape& shape) {
-  check(shape.size() == 4, op, "expected images (batch, height, width, channels). Received: shape ", to_string(shape));
+  check(shape.size() == 4, op, "expected images (batch, height, width, channels). Received: shape ", shape);
   return {shape[1], shape[2], shape[3]};
 }
 
@@ -44,7 +44,7 @@ void bind_permute(py::module_& m) {
   m.def(
       "permute",
       [](const Array& x, const std::vector<int>& dims) {
-        check(x.ndim() >= 2, "[permute] expected x of rank 2 or more. Received: shape ", to_string(shape_of(x)));
+        check(x.ndim() >= 2, "[permute] expected x of rank 2 or more. Received: shape ", shape_of(x));
         const Shape in = sample_of(shape_of(x));
         return computed(batched(x.shape(0), permute_output_shape(in, dims)),
                         [&](float* y) { permute(in, dims, x.shape(0), x.data(), y); });
@@ -113,7 +113,7 @@ void bind_random(py::module_& m) {
   m.def(
       "dropout",
       [](const Array& x, float rate, uint64_t seed, uint64_t step, const Shape& noise_shape) {
-        check(x.ndim() >= 2, "[dropout] expected x of rank 2 or more. Received: shape ", to_string(shape_of(x)));
+        check(x.ndim() >= 2, "[dropout] expected x of rank 2 or more. Received: shape ", shape_of(x));
         const DropoutParams p{rate, seed, step, sample_of(shape_of(x)), noise_shape};
         return computed(shape_of(x), [&](float* y) { dropout(p, x.shape(0), x.data(), y); });
       },

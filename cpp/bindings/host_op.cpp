@@ -23,7 +23,7 @@ void copy_result(const std::string& layer, const char* what, const py::handle& r
     fail("layer \"", layer, "\": expected an array as ", what, ". Received: ", type_name(result));
   }
   check(array.size() == size, "layer \"", layer, "\": expected ", what, " of ", size, " values. Received: shape ",
-        to_string(shape_of(array)));
+        shape_of(array));
   std::copy_n(array.data(), size, to);
 }
 

@@ -189,7 +189,7 @@ class DenseOp : public Op {
 
 OpPtr make_dense(AttributeReader& a, const std::vector<Shape>& inputs) {
   const Shape& in = only_input(a, inputs);
-  check(in.size() == 1, a.op(), "expected an input of shape (features,). Received: ", to_string(in),
+  check(in.size() == 1, a.op(), "expected an input of shape (features,). Received: ", in,
         "; put a Flatten layer before it");
   DenseMeaning m;
   m.params = {in[0], a.integer("units")};

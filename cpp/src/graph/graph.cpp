@@ -13,7 +13,7 @@ namespace {
 constexpr int64_t kMostArrays = 1 << 16;  // how many arrays the Parameters of a layer may have
 
 void check_sample(const char* op, const Shape& shape, const char* what) {
-  for (const int64_t size : shape) check(size >= 1, op, "expected positive sizes. Received: ", to_string(shape));
+  for (const int64_t size : shape) check(size >= 1, op, "expected positive sizes. Received: ", shape);
   check_image_fits(op, element_count(shape), 1, 1, what);
 }
 

@@ -100,11 +100,10 @@ OpPtr make_dropout(AttributeReader& a, const std::vector<Shape>& inputs) {
   const double rate = a.real("rate");
   check(rate >= 0.0 && rate <= 1.0, a.op(), "expected a rate in [0, 1]. Received: ", rate);
   const Shape noise = a.integers("noise_shape", shape);
-  check(noise.size() == shape.size(), a.op(), "expected a noise_shape of rank ", shape.size(),
-        ". Received: ", to_string(noise));
+  check(noise.size() == shape.size(), a.op(), "expected a noise_shape of rank ", shape.size(), ". Received: ", noise);
   for (size_t i = 0; i < shape.size(); ++i)
-    check(noise[i] == shape[i] || noise[i] == 1, a.op(), "expected a noise_shape with the sizes of ", to_string(shape),
-          " or 1. Received: ", to_string(noise));
+    check(noise[i] == shape[i] || noise[i] == 1, a.op(), "expected a noise_shape with the sizes of ", shape,
+          " or 1. Received: ", noise);
   return std::make_shared<DropoutOp>(shape, rate, static_cast<uint64_t>(a.integer("seed", 0)), noise,
                                      a.boolean("always", false));
 }

@@ -89,8 +89,7 @@ const Shape& only_input(const AttributeReader& attributes, const std::vector<Sha
 
 const Shape& image_input(const AttributeReader& attributes, const std::vector<Shape>& inputs) {
   const Shape& shape = only_input(attributes, inputs);
-  check(shape.size() == 3, attributes.op(),
-        "expected an input of shape (height, width, channels). Received: ", to_string(shape));
+  check(shape.size() == 3, attributes.op(), "expected an input of shape (height, width, channels). Received: ", shape);
   return shape;
 }
 

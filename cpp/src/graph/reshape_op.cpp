@@ -17,9 +17,9 @@ class ReshapeOp : public Op {
 OpPtr make_reshape(AttributeReader& a, const std::vector<Shape>& inputs) {
   const Shape& in = only_input(a, inputs);
   const Shape out = a.integers("shape");
-  for (const int64_t size : out) check(size >= 1, a.op(), "expected positive sizes. Received: ", to_string(out));
+  for (const int64_t size : out) check(size >= 1, a.op(), "expected positive sizes. Received: ", out);
   check(element_count(out) == element_count(in), a.op(), "expected a shape of ", element_count(in),
-        " values, as the input ", to_string(in), " has. Received: ", to_string(out));
+        " values, as the input ", in, " has. Received: ", out);
   return std::make_shared<ReshapeOp>(std::vector<Shape>{in}, out);
 }
 

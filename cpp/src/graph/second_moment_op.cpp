@@ -156,7 +156,7 @@ class SecondMomentOp : public Op {
 OpPtr make_second_moment(AttributeReader& a, const std::vector<Shape>& inputs) {
   const Shape& in = only_input(a, inputs);
   check(in.size() == 1 || in.size() == 3, a.op(),
-        "expected an input of shape (features,) or (height, width, channels). Received: ", to_string(in));
+        "expected an input of shape (features,) or (height, width, channels). Received: ", in);
   const std::string of = a.text("of");
   check(of == "inputs" || of == "gradients", a.op(),
         "expected the attribute of to be \"inputs\" or \"gradients\". Received: \"", of, "\"");

@@ -283,6 +283,11 @@ struct Linear {
   Vec second(Vec) const { return zero(); }
 };
 
+inline bool is_plain_relu(const ActivationSpec& spec) {
+  const bool relu = spec.kind == Activation::relu || spec.kind == Activation::leaky_relu;
+  return relu && spec.alpha == 0.0f && spec.threshold == 0.0f && spec.max_value == __builtin_inff();
+}
+
 // Calls f with the struct of the activation that `spec` describes.
 template <class Function>
 inline void with_activation(const ActivationSpec& spec, Function f) {
@@ -291,7 +296,7 @@ inline void with_activation(const ActivationSpec& spec, Function f) {
     case Activation::leaky_relu:
     case Activation::relu6:
       if (spec.alpha != 0.0f) return f(LeakyRelu{set1(spec.alpha), set1(spec.max_value), set1(spec.threshold)});
-      if (spec.threshold == 0.0f && spec.max_value == __builtin_inff()) return f(Relu{});
+      if (is_plain_relu(spec)) return f(Relu{});
       return f(ClippedRelu{set1(spec.max_value), set1(spec.threshold)});
     case Activation::sigmoid: return f(SigmoidFunction{});
     case Activation::tanh: return f(Tanh{});
@@ -322,20 +327,61 @@ inline void with_activation(const ActivationSpec& spec, Function f) {
   }
 }
 
+// These loops run over whole vectors. Each exists for every activation, and takes the compiler long. So there are no
+// further ones for the values that are left over: for_whole_vectors copies them into a vector.
+void activation_of_vectors(const ActivationSpec& spec, const float* x, float* y, int64_t size) {
+  with_activation(spec, [&](auto f) {
+    for (int64_t i = 0; i < size; i += kWidth) store(y + i, f.value(load(x + i)));
+  });
+}
+
+void gradient_of_vectors(const ActivationSpec& spec, const float* saved, const float* dy, float* dx, int64_t size) {
+  with_activation(spec, [&](auto f) {
+    for (int64_t i = 0; i < size; i += kWidth) store(dx + i, f.gradient(load(saved + i), load(dy + i)));
+  });
+}
+
+void second_of_vectors(const ActivationSpec& spec, const float* saved, float* d2, int64_t size) {
+  with_activation(spec, [&](auto f) {
+    for (int64_t i = 0; i < size; i += kWidth) store(d2 + i, f.second(load(saved + i)));
+  });
+}
+
+// Calls f(x, dy, y, size) for the whole vectors of the arrays, and for a copy of the values that are left over.
+template <class Function>
+inline void for_whole_vectors(const float* x, const float* dy, float* y, int64_t size, Function f) {
+  const int64_t whole = size / kWidth * kWidth;
+  if (whole) f(x, dy, y, whole);
+  if (whole == size) return;
+  const int lanes = static_cast<int>(size - whole);
+  alignas(64) float values[kWidth], gradients[kWidth];
+  store(values, load_n(x + whole, lanes));
+  store(gradients, load_n(dy + whole, lanes));
+  f(values, gradients, values, kWidth);
+  store_n(y + whole, load(values), lanes);
+}
+
 void activation(const ActivationSpec& spec, const float* x, float* y, int64_t size) {
   if (spec.kind == Activation::linear && x == y) return;
-  with_activation(spec, [&](auto f) { map_vectors(x, y, size, [&](Vec v) { return f.value(v); }); });
+  if (is_plain_relu(spec)) return map_vectors(x, y, size, [](Vec v) { return Relu{}.value(v); });
+  for_whole_vectors(x, x, y, size, [&](const float* from, const float*, float* to, int64_t n) {
+    activation_of_vectors(spec, from, to, n);
+  });
 }
 
 void activation_backward(const ActivationSpec& spec, const float* saved, const float* dy, float* dx, int64_t size) {
   if (spec.kind == Activation::linear)
     return map_vectors(dy, dx, size, [](Vec g) { return g; });  // here `saved` may be null
-  with_activation(spec,
-                  [&](auto f) { map_pairs(saved, dy, dx, size, [&](Vec v, Vec g) { return f.gradient(v, g); }); });
+  if (is_plain_relu(spec)) return map_pairs(saved, dy, dx, size, [](Vec v, Vec g) { return Relu{}.gradient(v, g); });
+  for_whole_vectors(saved, dy, dx, size, [&](const float* from, const float* g, float* to, int64_t n) {
+    gradient_of_vectors(spec, from, g, to, n);
+  });
 }
 
 void activation_second(const ActivationSpec& spec, const float* saved, float* d2, int64_t size) {
   if (spec.kind == Activation::linear)
     return for_vectors(size, [&](int64_t i, int n) { write_lanes(d2 + i, zero(), n); });
-  with_activation(spec, [&](auto f) { map_vectors(saved, d2, size, [&](Vec v) { return f.second(v); }); });
+  for_whole_vectors(saved, saved, d2, size, [&](const float* from, const float*, float* to, int64_t n) {
+    second_of_vectors(spec, from, to, n);
+  });
 }

@@ -11,11 +11,10 @@ namespace cnncore {
 Parameters::Parameters(std::vector<Shape> shapes) : state_(std::make_unique<State>()) {
   int64_t total = 0;
   for (const Shape& shape : shapes) {
-    for (const int64_t size : shape)
-      check(size >= 1, "[parameters] expected positive sizes. Received: ", to_string(shape));
+    for (const int64_t size : shape) check(size >= 1, "[parameters] expected positive sizes. Received: ", shape);
     state_->offsets.push_back(total);
     total += aligned_count<float>(element_count(shape));
-    check(total < (int64_t{1} << 40), "[parameters] expected arrays that fit memory. Received: ", to_string(shape));
+    check(total < (int64_t{1} << 40), "[parameters] expected arrays that fit memory. Received: ", shape);
   }
   state_->shapes = std::move(shapes);
   state_->values = Buffer<float>(total);

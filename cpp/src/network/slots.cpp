@@ -29,8 +29,7 @@ void Slots::collect(const Graph& graph) {
       if (!is_new) {
         ParameterSlot& slot = list[static_cast<size_t>(found->second)];
         check(element_count(slot.shape) == element_count(specs[i].shape), "layer \"", node.layer, "\": expected ",
-              specs[i].name, " of shape ", to_string(slot.shape),
-              " at every use. Received: ", to_string(specs[i].shape));
+              specs[i].name, " of shape ", slot.shape, " at every use. Received: ", specs[i].shape);
         slot.trainable |= node.trainable && !specs[i].state;
         continue;
       }
@@ -63,7 +62,7 @@ void Slots::check_given() const {
           " arrays");
     const Shape& shape = shapes[static_cast<size_t>(slot.index)];
     check(element_count(shape) == element_count(slot.shape), "layer \"", slot.layer, "\": expected ", slot.name,
-          " of shape ", to_string(slot.shape), ". Received: ", to_string(shape));
+          " of shape ", slot.shape, ". Received: ", shape);
   }
 }
 

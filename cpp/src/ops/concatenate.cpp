@@ -12,7 +12,7 @@ ConcatenatePlan::ConcatenatePlan(int axis, const std::vector<Shape>& inputs) : o
   check(!inputs.empty(), "[concatenate] expected at least one input");
   output_ = inputs[0];
   const int rank = static_cast<int>(output_.size());
-  check(axis >= -rank && axis < rank, "[concatenate] expected an axis of samples of shape ", to_string(output_),
+  check(axis >= -rank && axis < rank, "[concatenate] expected an axis of samples of shape ", output_,
         ". Received: ", axis);
   const size_t joined = static_cast<size_t>(axis < 0 ? axis + rank : axis);
   int64_t inner = 1;
@@ -25,8 +25,8 @@ ConcatenatePlan::ConcatenatePlan(int axis, const std::vector<Shape>& inputs) : o
   for (const Shape& shape : inputs) {
     bool fits = shape.size() == output_.size();
     for (size_t a = 0; fits && a < shape.size(); ++a) fits = a == joined || shape[a] == inputs[0][a];
-    check(fits, "[concatenate] expected shapes that are equal except along axis ", axis,
-          ". Received: ", to_string(inputs[0]), ", ", to_string(shape));
+    check(fits, "[concatenate] expected shapes that are equal except along axis ", axis, ". Received: ", inputs[0],
+          ", ", shape);
     begin_.push_back(row_);
     row_ += shape[joined] * inner;
     output_[joined] += shape[joined];

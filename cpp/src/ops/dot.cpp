@@ -25,7 +25,7 @@ DotPlan::DotPlan(int axis_1, int axis_2, bool normalize, const Shape& x1, const 
   for (int i = 0; i < 2; ++i) {
     const Shape& shape = *shapes[i];
     check(axes[i] >= 0 && axes[i] < static_cast<int>(shape.size()), "[dot] expected an axis of samples of shape ",
-          to_string(shape), ". Received: ", axes[i]);
+          shape, ". Received: ", axes[i]);
     Side& side = sides_[i] = {1, 1, shape[static_cast<size_t>(axes[i])]};
     for (int a = 0; a < static_cast<int>(shape.size()); ++a) {
       const int64_t size = shape[static_cast<size_t>(a)];
@@ -33,8 +33,8 @@ DotPlan::DotPlan(int axis_1, int axis_2, bool normalize, const Shape& x1, const 
       if (a != axes[i]) (a < axes[i] ? side.outer : side.inner) *= size;
     }
   }
-  check(sides_[0].terms == sides_[1].terms, "[dot] expected axes of the same size. Received: axis ", axis_1, " of ",
-        to_string(x1), ", axis ", axis_2, " of ", to_string(x2));
+  check(sides_[0].terms == sides_[1].terms, "[dot] expected axes of the same size. Received: axis ", axis_1, " of ", x1,
+        ", axis ", axis_2, " of ", x2);
   if (output_.empty()) output_.push_back(1);
 }
 

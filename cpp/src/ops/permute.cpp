@@ -52,7 +52,7 @@ Shape permute_output_shape(const Shape& in, const std::vector<int>& dims) {
   std::sort(sorted.begin(), sorted.end());
   bool fits = dims.size() == in.size() && !in.empty();
   for (size_t a = 0; fits && a < sorted.size(); ++a) fits = sorted[a] == static_cast<int>(a) + 1;
-  check(fits, "[permute] expected dims with each of 1 to ", in.size(), " once, for samples of shape ", to_string(in),
+  check(fits, "[permute] expected dims with each of 1 to ", in.size(), " once, for samples of shape ", in,
         ". Received: ", to_text(dims));
   Shape out;
   for (const int dim : dims) out.push_back(in[static_cast<size_t>(dim - 1)]);

@@ -11,8 +11,8 @@ namespace cnncore {
 
 PreluPlan::PreluPlan(const Shape& sample, const Shape& alpha) : shapes_("[prelu] ", {sample, alpha}) {
   check(alpha.size() == sample.size() && shapes_.output_shape() == sample,
-        "[prelu] expected an alpha of the sample's shape, with 1 along shared axes. Received: x ", to_string(sample),
-        ", alpha ", to_string(alpha));
+        "[prelu] expected an alpha of the sample's shape, with 1 along shared axes. Received: x ", sample, ", alpha ",
+        alpha);
 }
 
 namespace {

@@ -33,8 +33,8 @@ DropoutPlan::DropoutPlan(float rate, uint64_t seed, const Shape& sample, const S
       shapes_("[dropout] ", {sample, noise}) {
   check(rate >= 0.0f && rate <= 1.0f, "[dropout] expected a rate in [0, 1]. Received: ", rate);
   check(noise.size() == sample.size() && shapes_.output_shape() == sample,
-        "[dropout] expected a noise shape with the sample's sizes, or 1. Received: x ", to_string(sample),
-        ", noise shape ", to_string(noise));
+        "[dropout] expected a noise shape with the sample's sizes, or 1. Received: x ", sample, ", noise shape ",
+        noise);
 }
 
 void DropoutPlan::run(const Kernels& k, uint64_t step_of_training, int64_t first, int64_t count, const float* x,

@@ -13,7 +13,7 @@
 namespace cnncore {
 namespace {
 
-constexpr size_t kLarge = size_t{64} << 10;  // for smaller blocks the allocator keeps pages itself
+constexpr size_t kLargeBlock = size_t{64} << 10;  // for smaller blocks the allocator keeps pages itself
 constexpr size_t kMostKept = size_t{64} << 20;
 // Large blocks are put into pages of 2 MB. A training step goes through its memory again and again, and with large
 // pages the processor can look up the addresses without waiting.
@@ -38,7 +38,7 @@ Kept& kept() {
 
 // Sizes are rounded, so that arrays of similar sizes can use the same blocks.
 size_t capacity(size_t bytes) {
-  const size_t step = bytes < kLarge ? kAlignment : bytes < kHuge ? kLarge : kHugePage;
+  const size_t step = bytes < kLargeBlock ? kAlignment : bytes < kHuge ? kLargeBlock : kHugePage;
   if (bytes > SIZE_MAX - step) throw std::bad_alloc();
   return bytes == 0 ? step : (bytes + step - 1) / step * step;
 }
@@ -57,7 +57,7 @@ void* new_block(size_t size) {
 
 void* take_block(size_t bytes) {
   const size_t size = capacity(bytes);
-  if (size >= kLarge) {
+  if (size >= kLargeBlock) {
     Kept& k = kept();
     // If another thread holds the lock, which in the child of a fork can last for ever, the kept blocks are not used.
     if (const std::unique_lock lock(k.mutex, std::try_to_lock); lock)
@@ -75,7 +75,7 @@ void* take_block(size_t bytes) {
 void give_block(void* block, size_t bytes) {
   if (!block) return;
   const size_t size = capacity(bytes);
-  if (size >= kLarge && size <= kMostKept) {
+  if (size >= kLargeBlock && size <= kMostKept) {
     Kept& k = kept();
     if (const std::unique_lock lock(k.mutex, std::try_to_lock); lock) {
       while (k.size + size > kMostKept) {

@@ -49,12 +49,12 @@ double kept(const Result& r) {
 // Squares of 4x4 outputs round more, and transforming their kernel takes longer. So they are used in networks only,
 // where a transformed kernel serves many images, and not where precision is reduced. In inference a single image would
 // wait for a very large kernel to come from memory.
-constexpr int64_t kLeastChannels = 16, kMostForOneImage = int64_t{1} << 20;
+constexpr int64_t kLeastWinogradChannels = 16, kMostForOneImage = int64_t{1} << 20;
 constexpr double kLeastKept = 0.7;
 bool pays_large(const Conv2dProblem& p, const Result& r, const Kernels& k) {
   const bool serves_many =
       p.fusion.training || (p.fusion.in_network && elements(4) * r.from * r.channels <= kMostForOneImage);
-  return serves_many && !p.reduced() && r.from >= kLeastChannels && pays(p, r, k, 4) && kept(r) >= kLeastKept;
+  return serves_many && !p.reduced() && r.from >= kLeastWinogradChannels && pays(p, r, k, 4) && kept(r) >= kLeastKept;
 }
 
 constexpr double kLarge = 2.6, kLargeWeights = 2.0, kStrided = 1.25;
