@@ -23,7 +23,18 @@ ELEMENTWISE = (
     *("logical_not", "stop_gradient", "ones_like", "exp2", "deg2rad", "sinc", "tanh"),
 )
 REDUCTIONS = ("any", "all", "median", "logsumexp", "nansum", "nanmean", "amax", "ptp", "argmax", "norm", "prod")
-BINARY = ("mod", "floor_divide", "arctan2", "logaddexp", "logical_xor", "equal", "fmax", "divide_no_nan", "power")
+BINARY = (
+    "mod",
+    "floor_divide",
+    "arctan2",
+    "logaddexp",
+    "logical_xor",
+    "equal",
+    "fmax",
+    "divide_no_nan",
+    "power",
+    "isclose",
+)
 OTHERS = {
     "moments": lambda o, x, y: o.moments(x, axes=[1, 2], keepdims=True)[1] + x,
     "split": lambda o, x, y: o.add(*o.split(x, 2, axis=1)),

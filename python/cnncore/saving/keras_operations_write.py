@@ -77,6 +77,8 @@ def operation_entry(layer: Any, kind: str) -> OperationEntry | None:
     operation = _operation(layer.name, config["function"])
     given = _by_name(layer.name, operation, config)
     arguments = [given.pop(word, None) for word in operation.call if not word.startswith("*")]
+    while arguments and arguments[-1] is None and operation.kind == "Isclose":  # None is no tolerance
+        arguments.pop()
     if "*" in "".join(operation.call):
         arguments = given.pop("*")
     settings = {key: _untupled(value) for key, value in given.items() if key in operation.config}
