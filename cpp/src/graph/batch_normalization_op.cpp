@@ -315,8 +315,8 @@ OpPtr make_batch_normalization(AttributeReader& a, const std::vector<Shape>& inp
   const double momentum = a.real("momentum", 0.99), epsilon = a.real("epsilon", 1e-3);
   check(momentum >= 0.0 && momentum <= 1.0, a.op(), "expected a momentum in [0, 1]. Received: ", momentum);
   check(epsilon >= 0.0, a.op(), "expected an epsilon of at least 0. Received: ", epsilon);
-  BatchNormMeaning m{static_cast<float>(momentum), static_cast<float>(epsilon), a.boolean("center", true),
-                     a.boolean("scale", true), !a.boolean("trainable", true), a.boolean("moving", false)};
+  BatchNormMeaning m{static_cast<float>(momentum), static_cast<float>(epsilon),   a.boolean("center", true),
+                     a.boolean("scale", true),     !a.boolean("trainable", true), a.boolean("moving", false)};
   return std::make_shared<BatchNormalizationOp>(only_input(a, inputs), m);
 }
 
