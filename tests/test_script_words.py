@@ -73,7 +73,7 @@ def test_names_that_are_not_here_say_why():
         ("applications.vgg16", "large networks"),
         ("applications.imagenet_utils", "small images are scaled"),
         ("utils.layer_utils", r"`model.summary\(\)` prints"),
-        ("layers.rnn", "recurrent layers are in"),
+        ("layers.cudnn_recurrent", "recurrent layers are in"),
         ("preprocessing.text", "words and sequences"),
     ],
 )

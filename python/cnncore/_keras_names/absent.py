@@ -51,9 +51,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "`model.summary()` prints the layers, `model.count_params()` counts the weights": ("utils.layer_utils",),
     "there is one device, the CPU": ("utils.multi_gpu_utils", "utils.training_utils"),
     "h5py reads such files: `h5py.File`": ("utils.io_utils",),
-    "recurrent layers are in `cnncore.layers`": (
-        *("layers.cudnn_recurrent", "layers.convolutional_recurrent", "layers.rnn"),
-    ),
+    "recurrent layers are in `cnncore.layers`": (*("layers.cudnn_recurrent", "layers.convolutional_recurrent"),),
     "convolutions whose kernel differs from place to place are out of scope": ("layers.local",),
     "words and sequences are out of scope": ("preprocessing.text",),
     "small images are scaled by `layers.Rescaling` or `x / 255`": ("applications.imagenet_utils",),

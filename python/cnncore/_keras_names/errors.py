@@ -42,7 +42,7 @@ def why_no_module(path: str) -> str | None:
 
     Examples
     --------
-    >>> why_no_module("layers.rnn")
+    >>> why_no_module("layers.cudnn_recurrent")
     'recurrent layers are in `cnncore.layers`'
     """
     for reason, paths in MODULES.items():
@@ -57,8 +57,8 @@ def why_no_name(kind: str, name: str) -> str | None:
 
     Examples
     --------
-    >>> why_no_name("optimizer", "lamb")
-    'it is for batches of tens of thousands of samples; use `AdamW` with `clipnorm=`'
+    >>> why_no_name("optimizer", "adafactor")
+    'it saves memory that small networks do not need; use `Adam`'
     """
     groups = REASONS.get({"loss": "losses"}.get(kind, f"{kind}s"), {})
     wanted = name.lower()

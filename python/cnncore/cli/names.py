@@ -12,8 +12,8 @@ LARGE_BATCH_SIZE = 2000  # for optimizers that search along a line, which small 
 DEFAULT_DATASET = "mnist5k"
 MODELS = ("mnist_cnn", "lenet5", "oshea_nash", "cifar10_cnn")
 OPTIMIZERS = (
-    *("adam", "sgd", "adamw", "muon", "rmsprop", "nadam", "adamax", "adagrad", "adadelta", "ftrl", "lion", "lbfgs"),
-    *("kfac", "newton_cg", "levenberg_marquardt", "soap"),
+    *("adam", "sgd", "adamw", "muon", "rmsprop", "nadam", "adamax", "adagrad", "adadelta", "ftrl", "lion", "lamb"),
+    *("lbfgs", "kfac", "newton_cg", "levenberg_marquardt", "soap"),
 )
 
 

@@ -32,7 +32,7 @@ class AutoContrast(ImageLayer):
     Examples
     --------
     >>> AutoContrast()(np.uint8([10, 20, 30]).reshape(1, 1, 3, 1)).ravel()
-    Array([  0, 128, 255], dtype=uint8)
+    array([  0, 128, 255], dtype=uint8)
     """
 
     def __init__(self, value_range: Any = (0, 255), **kwargs: Any) -> None:
@@ -71,7 +71,7 @@ class Equalization(ImageLayer):
     Examples
     --------
     >>> Equalization()(np.uint8([10, 20, 30]).reshape(1, 1, 3, 1)).ravel()
-    Array([  0, 128, 255], dtype=uint8)
+    array([  0, 128, 255], dtype=uint8)
     """
 
     _arrays_train = True
@@ -126,7 +126,7 @@ class RandomSharpness(Ranged):
     Examples
     --------
     >>> RandomSharpness((0.5, 0.5))(np.uint8([0, 100, 0]).reshape(1, 1, 3, 1)).ravel()
-    Array([  0, 100,   0], dtype=uint8)
+    array([  0, 100,   0], dtype=uint8)
     """
 
     draws = 1
@@ -161,7 +161,7 @@ class RandomColorDegeneration(Ranged):
     Examples
     --------
     >>> RandomColorDegeneration((1, 1))(np.uint8([0, 100, 0]).reshape(1, 1, 1, 3)).ravel()
-    Array([59, 59, 59], dtype=uint8)
+    array([59, 59, 59], dtype=uint8)
     """
 
     draws = 1
@@ -197,7 +197,7 @@ class RandomGaussianBlur(Augmentation):
     --------
     >>> blur = RandomGaussianBlur((1, 1), kernel_size=(1, 3), sigma=(1, 1))
     >>> blur(np.uint8([0, 100, 0]).reshape(1, 1, 3, 1)).ravel()
-    Array([27, 45, 27], dtype=uint8)
+    array([27, 45, 27], dtype=uint8)
     """
 
     draws = 4
