@@ -103,6 +103,6 @@ def unknown_argument(cls: type, argument: str) -> str:
             f"[{cls.__name__}] {argument!r} is an argument of Keras 1: today it is called {_KERAS_1[argument]!r}. "
             f"Received: {argument}="
         )
-    known = [name for name in inspect.signature(cls).parameters if name not in ("args", "kwargs")]
+    known = [name for name in inspect.signature(cls.__init__).parameters if name not in ("self", "args", "kwargs")]
     known += ["name", "trainable", "dtype", "activity_regularizer", *_SHAPE_ARGUMENTS]
     return f"[{cls.__name__}] unknown argument {argument!r}.{nearest(argument, known)} Received: {argument}="

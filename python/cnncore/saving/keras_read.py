@@ -230,7 +230,10 @@ def _parameters(kind: str) -> set[str]:
     cls = registry.known_class(kind) or custom_object(kind)
     if cls is None:
         return set()  # the registry raises the error
-    return {*inspect.signature(cls).parameters, "name", "trainable", "activity_regularizer"} - {"args", "kwargs"}
+    # Up to Python 3.11.2, the signature of a class is that of an inherited __new__, even if it also inherits __init__.
+    function = cls.__init__ if isinstance(cls, type) else cls
+    known = {*inspect.signature(function).parameters, "name", "trainable", "activity_regularizer"}
+    return known - {"self", "args", "kwargs"}
 
 
 def _own_value(value: Any) -> Any:
