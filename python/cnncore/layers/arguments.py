@@ -103,6 +103,7 @@ def unknown_argument(cls: type, argument: str) -> str:
             f"[{cls.__name__}] {argument!r} is an argument of Keras 1: today it is called {_KERAS_1[argument]!r}. "
             f"Received: {argument}="
         )
-    known = [name for name in inspect.signature(cls.__init__).parameters if name not in ("self", "args", "kwargs")]
+    parameters = inspect.signature(cls.__init__).parameters  # type: ignore[misc]
+    known = [name for name in parameters if name not in ("self", "args", "kwargs")]
     known += ["name", "trainable", "dtype", "activity_regularizer", *_SHAPE_ARGUMENTS]
     return f"[{cls.__name__}] unknown argument {argument!r}.{nearest(argument, known)} Received: {argument}="

@@ -231,7 +231,7 @@ def _parameters(kind: str) -> set[str]:
     if cls is None:
         return set()  # the registry raises the error
     # Up to Python 3.11.2, the signature of a class is that of an inherited __new__, even if it also inherits __init__.
-    function = cls.__init__ if isinstance(cls, type) else cls
+    function = cls.__init__ if isinstance(cls, type) else cls  # type: ignore[misc]
     known = {*inspect.signature(function).parameters, "name", "trainable", "activity_regularizer"}
     return known - {"self", "args", "kwargs"}
 
