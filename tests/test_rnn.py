@@ -129,3 +129,34 @@ def test_what_is_refused():
         layers.StackedRNNCells([layers.Dense(3)])
     with pytest.raises(ValueError, match="expected sequences"):
         layers.RNN(layers.GRUCell(3))(Y)
+
+
+ONE_STEP = np.ones((2, 3), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: layers.RNN([]), ValueError, r"expected a list of at least one cell. Received: \[\]"),
+        (lambda: layers.StackedRNNCells(5), ValueError, "expected a list of at least one cell. Received: 5"),
+        (
+            lambda: layers.LSTMCell(4)(ONE_STEP, [np.ones((2, 4), np.float32)]),
+            ValueError,
+            r"\[LSTMCell\] expected states of shapes \[\(., 4\), \(., 4\)\]. Received: \[\(., 4\)\]",
+        ),
+        (
+            lambda: layers.GRUCell(4)(ONE_STEP, [np.ones((2, 5), np.float32)]),
+            ValueError,
+            r"\[GRUCell\] expected states of shapes \[\(., 4\)\]. Received: \[\(., 5\)\]",
+        ),
+        (
+            lambda: layers.RNN(layers.GRUCell(4))(np.ones((2, 0, 3), np.float32)),
+            ValueError,
+            "expected at least one step",
+        ),
+        (lambda: layers.LSTM(4)(np.ones((2, 5, 3)), mask="all"), TypeError, "expected a mask of True and False"),
+    ],
+)
+def test_bad_cells_states_and_masks(make, error, message):
+    with pytest.raises(error, match=message):
+        make()

@@ -25,6 +25,17 @@ def test_policies_compute_in_float32():
         mixed_precision.Policy("float8")
     optimizer = cnncore.optimizers.SGD()
     assert mixed_precision.LossScaleOptimizer(optimizer) is optimizer
+    with pytest.raises(TypeError, match=r"\[LossScaleOptimizer\] expected an optimizer. Received: 3"):
+        mixed_precision.LossScaleOptimizer(3)
+
+
+@pytest.mark.parametrize("name", ["AutoContrast", "Equalization", "RandomSharpness"])
+def test_pixels_have_a_range_and_images_may_be_empty(name):
+    arguments = {"factor": 0.5} if name == "RandomSharpness" else {}
+    with pytest.raises(ValueError, match=r"expected `value_range` to be two different numbers. Received: \(1, 1\)"):
+        getattr(layers, name)(value_range=(1, 1), **arguments)
+    empty = np.ones((1, 0, 4, 3), np.float32)
+    assert getattr(layers, name)(**arguments)(empty, training=True).shape == empty.shape
 
 
 def test_no_progress_is_shown_if_it_is_disabled(capfd):

@@ -96,10 +96,17 @@ def LossScaleOptimizer(  # noqa: N802 (Keras' name)
     **kwargs
         As the others.
 
+    Raises
+    ------
+    TypeError
+        If ``inner_optimizer`` is no optimizer.
+
     Examples
     --------
     >>> from cnncore.optimizers import SGD
     >>> LossScaleOptimizer(SGD(0.5)).get_config()["learning_rate"]
     0.5
     """
+    if not hasattr(inner_optimizer, "apply_gradients"):
+        raise TypeError(f"[LossScaleOptimizer] expected an optimizer. Received: {inner_optimizer!r:.80}")
     return inner_optimizer

@@ -56,12 +56,19 @@ class _Cell:
     def call(self, inputs: Any, states: Any, training: bool = False) -> Any:
         sequences = np.expand_dims(inputs, 1)
         given = list(states) if isinstance(states, (list, tuple)) else [states]
+        self._check_states(inputs, given)
         dropped, kept = self.masks_of_dropout(inputs, training)
         if dropped is not None:
             sequences = sequences * np.expand_dims(dropped, 1)
         found = self._run(sequences, given, kept, None)[:, 0]  # type: ignore[attr-defined]
         new = [found[:, i * self.units : (i + 1) * self.units] for i in range(self.states_of_step)]
         return new[0], new
+
+    def _check_states(self, inputs: Any, states: list[Any]) -> None:
+        wanted = [(len(inputs), self.units)] * self.states_of_step
+        shapes = [np.shape(state) for state in states]
+        if shapes != wanted:
+            raise ValueError(f"[{type(self).__name__}] expected states of shapes {wanted}. Received: {shapes}")
 
     _masks: Any = None  # of dropout, which are the same in all steps of a sequence
 
@@ -262,6 +269,8 @@ class StackedRNNCells(Layer):
 
     def __init__(self, cells: Sequence[Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        if not isinstance(cells, (list, tuple)) or not cells:
+            raise ValueError(f"[{type(self).__name__}] expected a list of at least one cell. Received: {cells!r:.80}")
         for cell in cells:
             if not hasattr(cell, "call") or not hasattr(cell, "state_size"):
                 raise ValueError(

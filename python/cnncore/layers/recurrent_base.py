@@ -165,7 +165,10 @@ class Recurrent(Weighted):
 
 def used_steps(mask: Any, shape: Any, name: str) -> np.ndarray:
     """Return a mask of steps as an array of bool, (batch, steps)."""
-    used: np.ndarray = np.asarray(value_of(mask[0] if isinstance(mask, list) else mask), np.float32) != 0
+    given = np.asarray(value_of(mask[0] if isinstance(mask, list) else mask))
+    if given.dtype.kind not in "biuf":
+        raise TypeError(f'Layer "{name}": expected a mask of True and False. Received: mask of type {given.dtype}')
+    used: np.ndarray = given != 0
     if used.shape != tuple(shape[:2]):
         raise ValueError(
             f'Layer "{name}": expected a mask of shape (batch, steps) = {tuple(shape[:2])}. Received: {used.shape}'

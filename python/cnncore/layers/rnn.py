@@ -136,6 +136,8 @@ class RNN(Layer):
     def _outputs(self, sequences: Any, states: list[Any], used: Any, training: bool) -> tuple[list[Any], list[Any]]:
         if hasattr(self.cell, "reset_dropout_mask"):
             self.cell.reset_dropout_mask()
+        if sequences.shape[1] == 0:
+            raise ValueError(f'Layer "{self.name}": expected at least one step. Received: shape {sequences.shape}')
         steps = range(sequences.shape[1])
         outputs: list[Any] = []
         for t in reversed(steps) if self.go_backwards else steps:

@@ -231,6 +231,8 @@ def checked_value_range(value: Any, owner: str) -> tuple[float, float]:
     if not isinstance(value, (list, tuple)) or len(value) != 2:
         raise ValueError(f"[{owner}] expected `value_range` to be two numbers. Received: {value!r}")
     low, high = sorted(_checks.number(item, "value_range", owner) for item in value)
+    if low == high:
+        raise ValueError(f"[{owner}] expected `value_range` to be two different numbers. Received: {value!r}")
     return low, high
 
 

@@ -43,6 +43,8 @@ class AutoContrast(ImageLayer):
     def process(self, images: Images, seed: int, step: int, training: bool) -> Images:
         """Return the stretched images. A channel of a single value stays as it is."""
         x = images.astype(np.float32)
+        if x.size == 0:
+            return images
         low, high = x.min(axis=(1, 2), keepdims=True), x.max(axis=(1, 2), keepdims=True)
         first, last = self.value_range
         with np.errstate(invalid="ignore", divide="ignore"):
