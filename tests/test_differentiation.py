@@ -9,11 +9,11 @@ import reference as ref
 from cnncore import backend as K  # noqa: N812 (as scripts call it)
 from cnncore import ops
 from cnncore.differentiation import NotDifferentiableError, pullback
+from cnncore.graph.function import Function
+from cnncore.graph.lowering import lower
+from cnncore.graph.tensor import KerasTensor, NotTraceableError
 from cnncore.layers import builtin as layers
 from cnncore.layers.base import registry
-from cnncore.layers.function import Function
-from cnncore.layers.lowering import lower
-from cnncore.layers.tensor import KerasTensor, NotTraceableError
 
 RNG = np.random.default_rng(0)
 A, B = RNG.uniform(0.3, 1.5, (4, 3)), RNG.uniform(0.3, 1.5, (4, 3))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from cnncore import Input, Model, Sequential
+from cnncore.graph.tensor import NotTraceableError
 from cnncore.layers import (
     Activation,
     Add,
@@ -22,7 +23,6 @@ from cnncore.layers import (
     ReLU,
     add,
 )
-from cnncore.layers.tensor import NotTraceableError
 from cnncore.models import clone_model, model_from_json
 from cnncore.optimizers import SGD
 

@@ -12,8 +12,8 @@ import pytest
 import safetensors.numpy
 
 from cnncore import Input, Sequential, layers, saving
+from cnncore.graph.tensor import NotTraceableError
 from cnncore.layers import Conv2D, Dense
-from cnncore.layers.tensor import NotTraceableError
 from cnncore.models import model_from_json
 from cnncore.saving import format as file_format
 from cnncore.saving.limits import printable

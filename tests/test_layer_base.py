@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from cnncore import Model, _naming, initializers, optimizers
+from cnncore.graph.tensor import NotTraceableError
 from cnncore.layers.base import Layer, WeightSpec
 from cnncore.layers.input_layer import Input
 from cnncore.layers.lambda_layer import Lambda
-from cnncore.layers.tensor import NotTraceableError
 
 
 class Linear(Layer):

@@ -9,9 +9,9 @@ import pytest
 
 import cnncore
 import layer_cases
+from cnncore.graph.tensor import KerasTensor
 from cnncore.layers import builtin as layers
 from cnncore.layers.base import registry
-from cnncore.layers.tensor import KerasTensor
 from layer_cases import IMAGE, SEQUENCE, case
 
 OPTIONS = [

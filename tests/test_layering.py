@@ -90,20 +90,40 @@ def test_types_are_shipped():
     assert (ROOT / "py.typed").exists()
 
 
+def users(group_of):
+    """The graph of groups of modules: which groups each one uses. `group_of` says to which group a module belongs."""
+    known = modules()
+    graph = {}
+    for name, (tree, is_package) in known.items():
+        mine = graph.setdefault(group_of(name), set())
+        mine |= {group_of(other) for other in imports(name, tree, is_package, known)} - {group_of(name), "cnncore"}
+    return graph
+
+
+def package_of(module):
+    """``cnncore.layers`` for ``cnncore.layers.base.arguments``."""
+    return ".".join(module.split(".")[:2])
+
+
+def folder_of(module):
+    """``cnncore.layers.base`` for ``cnncore.layers.base.arguments``. An ``__init__.py`` stands for itself: it may offer
+    names of the folders inside its own."""
+    folder = module.rpartition(".")[0]
+    return f"{module}.__init__" if modules()[module][1] and folder else folder or module
+
+
 def test_packages_have_no_cycles():
     """The same holds for packages: if one uses another, the other does not use it, not even through further modules."""
-    known = modules()
-    packages = {}
-    for name, (tree, is_package) in known.items():
-        mine = packages.setdefault(package_of(name), set())
-        mine |= {package_of(other) for other in imports(name, tree, is_package, known)} - {package_of(name), "cnncore"}
+    packages = users(package_of)
     assert len(packages) > 20
     assert cycle(packages) is None
 
 
-def package_of(module):
-    """``cnncore.layers`` for ``cnncore.layers.dense``."""
-    return ".".join(module.split(".")[:2])
+def test_folders_have_no_cycles():
+    """And for folders inside packages, such as those of which layers consist."""
+    folders = users(folder_of)
+    assert {"cnncore.layers", "cnncore.layers.base", "cnncore.graph"} <= folders.keys()
+    assert cycle(folders) is None
 
 
 def test_every_file_is_looked_at():

@@ -9,10 +9,10 @@ import layer_cases
 import reference_core
 from checking import FLOAT32_ISAS, forced_isa, num_threads
 from cnncore import _core
+from cnncore.graph.function import Function
+from cnncore.graph.lowering import Lowering
+from cnncore.graph.tensor import KerasTensor
 from cnncore.layers import builtin as layers
-from cnncore.layers.function import Function
-from cnncore.layers.lowering import Lowering
-from cnncore.layers.tensor import KerasTensor
 from test_random_graphs import assert_near, mean_square
 
 STEPS, RATE = 10, 0.05

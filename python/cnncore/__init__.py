@@ -41,12 +41,12 @@ if TYPE_CHECKING:
     )
     from cnncore.differentiation import GradientTape
     from cnncore.errors import TrainingError
+    from cnncore.graph.tensor import KerasTensor
     from cnncore.initializers import Initializer
     from cnncore.layers import Input
     from cnncore.layers.base import Layer
     from cnncore.layers.input_spec import InputSpec
-    from cnncore.layers.tensor import KerasTensor
-    from cnncore.layers.variable import Variable
+    from cnncore.layers.weights.variable import Variable
     from cnncore.losses import Loss
     from cnncore.metrics import Metric
     from cnncore.mixed_precision import DTypePolicy
@@ -109,7 +109,7 @@ __all__ = [
 _HOME = {
     "DTypePolicy": "mixed_precision",
     "InputSpec": "layers.input_spec",
-    "KerasTensor": "layers.tensor",
+    "KerasTensor": "graph.tensor",
     "Variable": "layers.weights",
     "device": "scopes",
     "name_scope": "scopes",

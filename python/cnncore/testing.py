@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from cnncore.graph.call_record import hidden_calls
 from cnncore.layers.base import Layer
-from cnncore.layers.call_record import hidden_calls
 
 __all__ = ["check_gradients"]
 

@@ -15,7 +15,7 @@ from cnncore._random import generator, next_seed
 from cnncore.activations import sigmoid, softmax
 from cnncore.backend.settings import epsilon
 from cnncore.differentiation import Traced
-from cnncore.layers.tensor import KerasTensor, NotTraceableError
+from cnncore.graph.tensor import KerasTensor, NotTraceableError
 
 __all__ = [
     "abs",

@@ -93,7 +93,7 @@ def get_uid(prefix: str = "") -> int:
 
 def is_keras_tensor(x: Any) -> bool:
     """Whether ``x`` is a symbolic tensor, the result of ``Input`` or of a layer called on one."""
-    from cnncore.layers.tensor import KerasTensor
+    from cnncore.graph.tensor import KerasTensor
 
     return isinstance(x, KerasTensor)
 

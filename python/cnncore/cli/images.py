@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnncore.datasets import load_idx
-from cnncore.layers.unknown_sizes import fits
+from cnncore.graph.unknown_sizes import fits
 
 __all__ = ["fit_shape", "load_images"]
 

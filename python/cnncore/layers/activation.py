@@ -9,12 +9,12 @@ from typing import Any
 
 from cnncore import _checks, activations
 from cnncore.activations.definition import define
-from cnncore.layers.activation_op import lower_activation, lower_glu
-from cnncore.layers.axes import sample_axis
+from cnncore.graph.axes import sample_axis
+from cnncore.graph.protocols import Graph
 from cnncore.layers.base import Layer, Shape, WeightSpec, registry
-from cnncore.layers.protocols import Graph
-from cnncore.layers.variable import Variable
-from cnncore.layers.weighted import Weighted
+from cnncore.layers.base.activation_op import lower_activation, lower_glu
+from cnncore.layers.base.weighted import Weighted
+from cnncore.layers.weights.variable import Variable
 
 __all__ = ["ELU", "Activation", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
 

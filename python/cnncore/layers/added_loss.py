@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from cnncore.graph.loss_terms import Term
+from cnncore.graph.protocols import Graph
+from cnncore.graph.tensor import register_operator
 from cnncore.layers.base import Layer, Shape
-from cnncore.layers.loss_terms import Term
-from cnncore.layers.protocols import Graph
-from cnncore.layers.tensor import register_operator
 
 __all__ = ["AddedLoss"]
 

@@ -14,15 +14,15 @@ from cnncore._checks import Float32
 from cnncore._names import nearest
 from cnncore.differentiation import pullback
 from cnncore.differentiation.traced import FUNCTIONS, PLAIN, UFUNCS, value_of
+from cnncore.graph.call_record import hidden_calls
+from cnncore.graph.loss_terms import LossTerms, Term
+from cnncore.graph.protocols import Graph
+from cnncore.graph.tensor import KerasTensor, NotTraceableError, register_operator
+from cnncore.graph.unknown_sizes import SMALL, filled
 from cnncore.layers.base import Layer, Shape, registry
-from cnncore.layers.call_record import hidden_calls
-from cnncore.layers.loss_terms import LossTerms, Term
-from cnncore.layers.protocols import Graph
+from cnncore.layers.custom.taped import TapedFunction
 from cnncore.layers.result_size import LARGEST, check_result_size
-from cnncore.layers.taped import TapedFunction
-from cnncore.layers.tensor import KerasTensor, NotTraceableError, register_operator
-from cnncore.layers.unknown_sizes import SMALL, filled
-from cnncore.layers.variable import Variable
+from cnncore.layers.weights.variable import Variable
 from cnncore.ops.operations import operation_of
 
 __all__ = ["ArrayFunction", "named_function", "operation_function"]

@@ -9,11 +9,11 @@ import numpy as np
 
 from cnncore import _checks
 from cnncore.differentiation import value_of
-from cnncore.layers.axes import on_last_axis, sample_axis
+from cnncore.graph.axes import on_last_axis, sample_axis
+from cnncore.graph.protocols import Graph
 from cnncore.layers.base import Shape, WeightSpec, registry
-from cnncore.layers.protocols import Graph
-from cnncore.layers.variable import Variable
-from cnncore.layers.weighted import Weighted
+from cnncore.layers.base.weighted import Weighted
+from cnncore.layers.weights.variable import Variable
 
 __all__ = ["BatchNormalization"]
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from cnncore import _checks, activations, regularizers
-from cnncore.layers.activation_op import lower_activation
+from cnncore.graph.protocols import Graph
 from cnncore.layers.base import Shape, WeightSpec, registry
-from cnncore.layers.protocols import Graph
-from cnncore.layers.variable import Variable
-from cnncore.layers.weighted import Weighted, with_precision
+from cnncore.layers.base.activation_op import lower_activation
+from cnncore.layers.base.weighted import Weighted, with_precision
+from cnncore.layers.weights.variable import Variable
 
 __all__ = ["Dense"]
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from cnncore import _checks, activations, regularizers
 from cnncore._checks import PaddingArgument, Size
+from cnncore.graph.protocols import Graph
 from cnncore.layers.base import Shape, WeightSpec, registry
-from cnncore.layers.protocols import Graph
-from cnncore.layers.variable import Variable
-from cnncore.layers.weighted import Windowed, pair_of, with_precision
+from cnncore.layers.base.weighted import Windowed, pair_of, with_precision
+from cnncore.layers.weights.variable import Variable
 
 __all__ = ["Depthwise", "DepthwiseConv1D", "DepthwiseConv2D"]
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from cnncore import _checks, activations
 from cnncore.layers.base import Shape, WeightSpec, registry
-from cnncore.layers.variable import Variable
-from cnncore.layers.weighted import Weighted
+from cnncore.layers.base.weighted import Weighted
+from cnncore.layers.weights.variable import Variable
 
 __all__ = ["EinsumDense"]
 

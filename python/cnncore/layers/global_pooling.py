@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from cnncore import _checks
+from cnncore.graph.protocols import Graph
 from cnncore.layers.base import Shape, registry
-from cnncore.layers.protocols import Graph
-from cnncore.layers.weighted import Windowed
+from cnncore.layers.base.weighted import Windowed
 
 __all__ = [
     "GlobalAveragePooling1D",

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from cnncore import _checks
+from cnncore.graph.tensor import KerasTensor, Node
 from cnncore.layers.base import Layer, registry
-from cnncore.layers.tensor import KerasTensor, Node
 
 __all__ = ["Input", "InputLayer"]
 

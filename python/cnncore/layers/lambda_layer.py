@@ -10,8 +10,8 @@ import numpy as np
 
 from cnncore import _checks
 from cnncore._custom_objects import custom_object, registered_name
+from cnncore.graph.tensor import Array, is_symbolic
 from cnncore.layers.base import Layer, registry
-from cnncore.layers.tensor import Array, is_symbolic
 
 __all__ = ["Lambda"]
 

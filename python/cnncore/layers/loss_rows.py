@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from cnncore.graph.tensor import KerasTensor, NotTraceableError, register_operator
 from cnncore.layers.base import Layer, Shape
-from cnncore.layers.tensor import KerasTensor, NotTraceableError, register_operator
 
 __all__ = ["LossRows"]
 

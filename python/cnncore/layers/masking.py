@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from cnncore import _checks
+from cnncore.graph.protocols import Graph
 from cnncore.layers.base import Layer, Shape, registry
-from cnncore.layers.protocols import Graph
 
 __all__ = ["Masking"]
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from cnncore import _checks
-from cnncore.layers.axes import sample_axis
+from cnncore.graph.axes import sample_axis
+from cnncore.graph.protocols import Graph
+from cnncore.graph.unknown_sizes import broadcast
 from cnncore.layers.base import Layer, Shape, registry
-from cnncore.layers.protocols import Graph
-from cnncore.layers.unknown_sizes import broadcast
 
 __all__ = [
     "Add",

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from cnncore.graph.loss_terms import LossTerms
+from cnncore.graph.tensor import KerasTensor, NotTraceableError, apply_function, register_operator
+from cnncore.graph.unknown_sizes import broadcast
 from cnncore.layers.base import Layer, registry
-from cnncore.layers.loss_terms import LossTerms
-from cnncore.layers.tensor import KerasTensor, NotTraceableError, apply_function, register_operator
-from cnncore.layers.unknown_sizes import broadcast
-from cnncore.layers.variable import Variable
+from cnncore.layers.weights.variable import Variable
 
 __all__ = ["Divide"]
 

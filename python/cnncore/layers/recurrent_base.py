@@ -9,10 +9,10 @@ import numpy as np
 from cnncore import _checks, activations, regularizers
 from cnncore.activations.definition import functions
 from cnncore.differentiation import value_of
+from cnncore.graph.call_record import is_probed
 from cnncore.layers.base import WeightSpec
-from cnncore.layers.call_record import is_probed
-from cnncore.layers.variable import Variable
-from cnncore.layers.weighted import Weighted
+from cnncore.layers.base.weighted import Weighted
+from cnncore.layers.weights.variable import Variable
 
 __all__ = ["Recurrent", "shared_options", "shown_steps", "used_steps"]
 

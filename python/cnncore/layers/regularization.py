@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from cnncore import _checks, regularizers
+from cnncore.graph.protocols import Graph
 from cnncore.layers.base import Layer, Shape, registry
 from cnncore.layers.dropout import RandomLayer
-from cnncore.layers.protocols import Graph
 
 __all__ = [
     "ActivityRegularization",

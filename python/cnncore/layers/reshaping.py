@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from cnncore import _checks
+from cnncore.graph.protocols import Graph
 from cnncore.layers.base import Layer, Shape, registry
-from cnncore.layers.protocols import Graph
 
 __all__ = ["Flatten", "Identity", "Permute", "RepeatVector", "Reshape"]
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from cnncore import _checks
 from cnncore._checks import Size
+from cnncore.graph.protocols import Graph
 from cnncore.layers.base import Shape, registry
-from cnncore.layers.protocols import Graph
-from cnncore.layers.weighted import Windowed, pair_of
+from cnncore.layers.base.weighted import Windowed, pair_of
 
 __all__ = ["Cropping1D", "Cropping2D", "UpSampling1D", "UpSampling2D", "ZeroPadding1D", "ZeroPadding2D"]
 

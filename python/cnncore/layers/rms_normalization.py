@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from cnncore import _checks, ops
-from cnncore.layers.axes import sample_axis
+from cnncore.graph.axes import sample_axis
 from cnncore.layers.base import Shape, WeightSpec, registry
-from cnncore.layers.variable import Variable
-from cnncore.layers.weighted import Weighted
+from cnncore.layers.base.weighted import Weighted
+from cnncore.layers.weights.variable import Variable
 
 __all__ = ["RMSNormalization"]
 

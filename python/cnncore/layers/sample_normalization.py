@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from cnncore import _checks
-from cnncore.layers.axes import on_last_axes, on_last_axis, sample_axis
+from cnncore.graph.axes import on_last_axes, on_last_axis, sample_axis
+from cnncore.graph.protocols import Graph
 from cnncore.layers.base import Layer, Shape, WeightSpec, registry
-from cnncore.layers.protocols import Graph
-from cnncore.layers.variable import Variable
-from cnncore.layers.weighted import Weighted
+from cnncore.layers.base.weighted import Weighted
+from cnncore.layers.weights.variable import Variable
 
 __all__ = ["GroupNormalization", "LayerNormalization", "UnitNormalization"]
 

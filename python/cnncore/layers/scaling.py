@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from cnncore import _checks, initializers
 from cnncore._checks import Float32
-from cnncore.layers.axes import sample_axis
+from cnncore.graph.axes import sample_axis
+from cnncore.graph.protocols import Graph
 from cnncore.layers.base import Layer, Shape, WeightSpec, registry
-from cnncore.layers.protocols import Graph
 
 __all__ = ["Normalization", "Rescaling"]
 

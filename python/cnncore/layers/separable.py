@@ -7,11 +7,11 @@ from typing import Any
 
 from cnncore import _checks, activations
 from cnncore._checks import PaddingArgument, Size
+from cnncore.graph.protocols import Graph
 from cnncore.layers.base import Shape, WeightSpec, registry
+from cnncore.layers.base.weighted import with_precision
 from cnncore.layers.depthwise import Depthwise
-from cnncore.layers.protocols import Graph
-from cnncore.layers.variable import Variable
-from cnncore.layers.weighted import with_precision
+from cnncore.layers.weights.variable import Variable
 
 __all__ = ["SeparableConv1D", "SeparableConv2D", "SeparableConvolution1D", "SeparableConvolution2D"]
 

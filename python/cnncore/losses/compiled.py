@@ -11,7 +11,7 @@ from cnncore import _checks, _core
 from cnncore._checks import Float32
 from cnncore._scalar import Scalar
 from cnncore.differentiation import Traced, first_order, seen, value_of
-from cnncore.layers.tensor import KerasTensor, loss_of_tensors
+from cnncore.graph.tensor import KerasTensor, loss_of_tensors
 from cnncore.losses import targets
 from cnncore.losses.base import Loss, ValueAndGradient
 from cnncore.losses.second_derivatives import hessian_product

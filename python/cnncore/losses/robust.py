@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from cnncore import _checks
 from cnncore.differentiation import Traced
-from cnncore.layers.tensor import KerasTensor
+from cnncore.graph.tensor import KerasTensor
 from cnncore.losses import targets
 from cnncore.losses.base import Loss, registry
 

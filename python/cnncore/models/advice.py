@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from cnncore.graph.masks import has_mask
 from cnncore.layers.input_layer import InputLayer
-from cnncore.layers.masks import has_mask
 from cnncore.losses import check_output
 from cnncore.models.signature import Output
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from cnncore._structure import flatten_like, same_structure
-from cnncore.layers import eager
-from cnncore.layers.tensor import KerasTensor
-from cnncore.layers.unknown_sizes import fits
+from cnncore.graph.tensor import KerasTensor
+from cnncore.graph.unknown_sizes import fits
+from cnncore.layers.calls import eager
 
 __all__ = ["arrange", "as_arrays", "fitting", "map_shapes"]
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from cnncore._custom_objects import custom_object_scope
 from cnncore._structure import flatten
+from cnncore.graph.tensor import KerasTensor
 from cnncore.layers.base import Layer, registry
 from cnncore.layers.input_layer import InputLayer
-from cnncore.layers.tensor import KerasTensor
 from cnncore.models.arrange import arrange
 from cnncore.models.graph_config import describe, lookup, rebuild
 from cnncore.models.model import Model

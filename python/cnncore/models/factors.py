@@ -12,7 +12,7 @@ import numpy as np
 from cnncore import _core
 from cnncore._checks import Float32
 from cnncore._random import generator
-from cnncore.layers.lowering import Lowering
+from cnncore.graph.lowering import Lowering
 from cnncore.losses.predictive import has_likelihood, sampled_gradient
 from cnncore.optimizers.newton.factors import Block
 

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from cnncore._structure import flatten, map_structure
+from cnncore.graph.function import Function
+from cnncore.graph.tensor import KerasTensor
 from cnncore.layers.base import Layer, registry
-from cnncore.layers.function import Function
 from cnncore.layers.input_layer import InputLayer
-from cnncore.layers.tensor import KerasTensor
 
 __all__ = ["describe", "descriptions_of", "layers_from", "lookup", "rebuild", "sharing"]
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from cnncore._structure import flatten
 from cnncore.layers.base import Layer
-from cnncore.layers.variable import Variable
+from cnncore.layers.weights.variable import Variable
 
 __all__ = ["layers_of_loss", "uses_weights"]
 

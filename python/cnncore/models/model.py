@@ -19,13 +19,14 @@ from cnncore._naming import unique_name
 from cnncore._random import next_seed
 from cnncore._structure import map_structure, pack_like, without_list_of_one
 from cnncore.differentiation import seen, value_of
-from cnncore.layers import custom, eager
+from cnncore.graph.call_record import visible_calls
+from cnncore.graph.function import Function
+from cnncore.graph.tensor import KerasTensor, Node, is_symbolic
+from cnncore.layers import custom
 from cnncore.layers.base import Layer, registry
-from cnncore.layers.call_record import visible_calls
-from cnncore.layers.function import Function
+from cnncore.layers.calls import eager
+from cnncore.layers.calls.recording import is_recorded
 from cnncore.layers.input_layer import Input, InputLayer
-from cnncore.layers.recording import is_recorded
-from cnncore.layers.tensor import KerasTensor, Node, is_symbolic
 from cnncore.models.arrange import arrange, as_arrays, fitting, map_shapes
 from cnncore.models.described import Described
 from cnncore.models.graph_config import layers_from, lookup, rebuild, sharing

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from cnncore import _checks
 from cnncore._attributes import OpenProperty
-from cnncore.layers.activity import is_known as is_known_penalty
+from cnncore.graph.call_record import hidden_calls
+from cnncore.graph.function import Function
+from cnncore.graph.loss_terms import LossTerms, add_loss, is_following, with_losses
+from cnncore.graph.lowering import lower
+from cnncore.graph.tensor import KerasTensor, Node
+from cnncore.graph.unknown_sizes import is_known
 from cnncore.layers.base import structure_changed, structure_version
-from cnncore.layers.call_record import hidden_calls
-from cnncore.layers.function import Function
+from cnncore.layers.base.activity import is_known as is_known_penalty
 from cnncore.layers.input_layer import InputLayer
-from cnncore.layers.loss_terms import LossTerms, add_loss, is_following, with_losses
-from cnncore.layers.lowering import lower
-from cnncore.layers.tensor import KerasTensor, Node
-from cnncore.layers.unknown_sizes import is_known
-from cnncore.layers.variable import Variable
+from cnncore.layers.weights.variable import Variable
 from cnncore.models.frozen import Flags
 from cnncore.models.sized_networks import LoweredBySize, SizedNetworks
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from cnncore import _core
-    from cnncore.layers.lowering import Lowered
+    from cnncore.graph.lowering import Lowered
 
 __all__ = ["Networked"]
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cnncore._structure import flatten, pack_like
+from cnncore.graph.call_record import hidden_calls
+from cnncore.graph.function import Function
+from cnncore.graph.tensor import KerasTensor
+from cnncore.graph.unknown_sizes import UnknownSizeError, fits, is_known
 from cnncore.layers import custom
 from cnncore.layers.base import structure_changed
-from cnncore.layers.call_record import hidden_calls
-from cnncore.layers.function import Function
-from cnncore.layers.tensor import KerasTensor
-from cnncore.layers.unknown_sizes import UnknownSizeError, fits, is_known
 from cnncore.models.arrange import arrange
 from cnncore.models.parts import Parts
 

@@ -9,10 +9,10 @@ from numpy.typing import ArrayLike
 
 from cnncore import _checks
 from cnncore._names import nearest
+from cnncore.graph.function import Function
+from cnncore.graph.tensor import KerasTensor
 from cnncore.layers.base import Layer
-from cnncore.layers.function import Function
-from cnncore.layers.tensor import KerasTensor
-from cnncore.layers.variable import Variable
+from cnncore.layers.weights.variable import Variable
 
 __all__ = ["Parts"]
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from cnncore import _checks
+from cnncore.graph.unknown_sizes import is_known
 from cnncore.layers.base import structure_version
 from cnncore.layers.input_layer import InputLayer
-from cnncore.layers.unknown_sizes import is_known
 from cnncore.models.advice import advise_on_inputs, value_range
 from cnncore.models.augmenter import make_augmenter
 from cnncore.models.compiled import Compiled

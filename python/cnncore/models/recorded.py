@@ -10,8 +10,8 @@ import numpy as np
 
 from cnncore._structure import map_structure
 from cnncore.differentiation import Traced, value_of
-from cnncore.layers.function import Function
-from cnncore.layers.recording import record
+from cnncore.graph.function import Function
+from cnncore.layers.calls.recording import record
 
 __all__ = ["recorded_call"]
 

@@ -10,11 +10,11 @@ import numpy as np
 from cnncore import _checks
 from cnncore._custom_objects import custom_object_scope
 from cnncore._naming import unique_name
+from cnncore.graph.call_record import visible_calls
+from cnncore.graph.function import Function
+from cnncore.graph.tensor import KerasTensor
 from cnncore.layers.base import Layer, registry, structure_changed
-from cnncore.layers.call_record import visible_calls
-from cnncore.layers.function import Function
 from cnncore.layers.input_layer import InputLayer
-from cnncore.layers.tensor import KerasTensor
 from cnncore.models.arrange import as_arrays
 from cnncore.models.graph_config import descriptions_of, layers_from, sharing
 from cnncore.models.model import Model

@@ -12,9 +12,9 @@ import numpy as np
 
 from cnncore import _core
 from cnncore._checks import Float32
-from cnncore.layers.function import Function
-from cnncore.layers.lowering import Lowered
-from cnncore.layers.unknown_sizes import filled, fits
+from cnncore.graph.function import Function
+from cnncore.graph.lowering import Lowered
+from cnncore.graph.unknown_sizes import filled, fits
 
 __all__ = ["LoweredBySize", "SizedNetworks"]
 
@@ -240,7 +240,7 @@ class SizedNetworks:
 
 
 class LoweredBySize:
-    """The same as :class:`cnncore.layers.lowering.Lowered`, but for data of any size.
+    """The same as :class:`cnncore.graph.lowering.Lowered`, but for data of any size.
 
     Attributes
     ----------

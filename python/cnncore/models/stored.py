@@ -7,7 +7,7 @@ import threading
 from os import PathLike
 from typing import Any
 
-from cnncore.layers.function import Function
+from cnncore.graph.function import Function
 from cnncore.models.frozen import Flags
 from cnncore.models.graph_config import describe, lookup, rebuild
 from cnncore.models.old_words import check_format

@@ -20,7 +20,7 @@ What the structure gives to ``Trainer`` (``self`` is the model):
     The names in the same order: those of the inputs, and those of the layers that give the outputs. For a dict of
     outputs, its keys.
 ``variable_of(slot)``
-    The :class:`~cnncore.layers.variable.Variable` that belongs to a slot of the network: its layer, path and values.
+    The :class:`~cnncore.layers.weights.Variable` that belongs to a slot of the network: its layer, path and values.
 ``_augmentation``
     The layers at the very beginning of the model that have a method ``augment``. The network leaves them out.
 ``_constraints() -> list of (Variable, constraint)``
@@ -59,8 +59,8 @@ __all__ = ["Structure"]
 
 if TYPE_CHECKING:
     from cnncore import _core
-    from cnncore.layers.function import Function
-    from cnncore.layers.lowering import Lowered
+    from cnncore.graph.function import Function
+    from cnncore.graph.lowering import Lowered
     from cnncore.models.sized_networks import LoweredBySize
 
     class Structure:

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from cnncore import _checks
+from cnncore.graph.function import Function
+from cnncore.graph.tensor import KerasTensor, Node
 from cnncore.layers.base import Layer
-from cnncore.layers.function import Function
-from cnncore.layers.tensor import KerasTensor, Node
 
 __all__ = ["is_chain", "nodes_by_layer", "print_summary"]
 

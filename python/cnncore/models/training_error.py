@@ -8,8 +8,8 @@ from typing import Any, NoReturn
 import numpy as np
 
 from cnncore.errors import TrainingError
-from cnncore.layers.function import Function
-from cnncore.layers.lowering import lower
+from cnncore.graph.function import Function
+from cnncore.graph.lowering import lower
 from cnncore.models.sources import Batch
 
 __all__ = ["first_non_finite_layer", "raise_training_error"]

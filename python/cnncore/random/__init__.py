@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike
 from cnncore import _checks
 from cnncore._keras_names.errors import explain_missing
 from cnncore._random import generator, next_seed
-from cnncore.layers.tensor import Array, NotTraceableError
+from cnncore.graph.tensor import Array, NotTraceableError
 
 __all__ = [
     "SeedGenerator",

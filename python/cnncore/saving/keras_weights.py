@@ -12,7 +12,7 @@ import numpy as np
 from cnncore._registry import snake_case
 from cnncore._structure import flatten
 from cnncore.layers.scaling import Normalization
-from cnncore.layers.variable import write_together
+from cnncore.layers.weights.variable import write_together
 
 from .h5 import Array, array_at, group_at, h5_bytes, open_h5
 from .keras_optimizer import put_variables, variables_of

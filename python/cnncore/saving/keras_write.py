@@ -7,7 +7,7 @@ from typing import Any
 
 from cnncore._custom_objects import registered_name
 from cnncore._structure import map_structure
-from cnncore.layers.tensor import KerasTensor
+from cnncore.graph.tensor import KerasTensor
 
 from .keras_compile import compile_config
 from .keras_names import ACTIVATION_LAYERS, KINDS, NOT_ACCEPTED, OWN_ARGUMENTS, WRAPPED

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cnncore._registry import snake_case
-from cnncore.layers.variable import write_together
+from cnncore.layers.weights.variable import write_together
 
 from .format import Tensors
 from .limits import printable

@@ -8,7 +8,7 @@ import numpy as np
 
 from cnncore._checks import integer, numeric_array
 from cnncore.differentiation import Traced
-from cnncore.layers.tensor import KerasTensor
+from cnncore.graph.tensor import KerasTensor
 
 __all__ = ["normalize", "standardize_dtype", "to_categorical"]
 

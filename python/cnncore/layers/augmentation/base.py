@@ -16,8 +16,8 @@ import numpy as np
 
 from cnncore import _checks, _core
 from cnncore._random import next_seed
+from cnncore.graph.tensor import Array, is_symbolic
 from cnncore.layers.base import Layer
-from cnncore.layers.tensor import Array, is_symbolic
 
 __all__ = ["Augmentation", "ImageLayer"]
 

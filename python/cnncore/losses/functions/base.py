@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from cnncore.differentiation import Traced, seen
-from cnncore.layers.tensor import KerasTensor, loss_of_tensors
+from cnncore.graph.tensor import KerasTensor, loss_of_tensors
 from cnncore.losses.base import Loss
 from cnncore.losses.compiled import CompiledLoss
 from cnncore.losses.overlap import Dice, Tversky, dice, tversky

@@ -6,7 +6,7 @@ import inspect
 from typing import Any, TypeVar
 
 from cnncore import regularizers
-from cnncore.layers.arguments import checked_name, given_arguments
+from cnncore.layers.base.arguments import checked_name, given_arguments
 
 __all__ = ["Described"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from cnncore._attributes import OpenProperty
 from cnncore._structure import map_structure
-from cnncore.layers.tensor import Node
+from cnncore.graph.tensor import Node
 
 __all__ = ["Connected"]
 

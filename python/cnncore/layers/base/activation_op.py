@@ -6,7 +6,7 @@ from typing import Any
 
 from cnncore.activations import is_layer
 from cnncore.activations.definition import Definition, OwnFunction, define
-from cnncore.layers.axes import on_last_axis
+from cnncore.graph.axes import on_last_axis
 
 __all__ = ["lower_activation", "lower_glu"]
 

@@ -14,11 +14,11 @@ from numpy.typing import ArrayLike
 from cnncore import _checks, _core, initializers
 from cnncore._random import next_seed
 from cnncore._structure import flatten
-from cnncore.layers.unknown_sizes import UnknownSizeError
-from cnncore.layers.variable import Variable, write_weights
-from cnncore.layers.weight_spec import WeightSpec
+from cnncore.graph.unknown_sizes import UnknownSizeError
+from cnncore.layers.weights.spec import WeightSpec
+from cnncore.layers.weights.variable import Variable, write_weights
 
-__all__ = ["Weighted", "building_once", "structure_changed", "structure_version"]
+__all__ = ["WeightOwner", "building_once", "structure_changed", "structure_version"]
 
 _making = threading.Lock()  # held while parameters are made, so that two threads that ask for them get the same object
 _version = 0  # counts the changes of ``trainable`` and of the layers of models, which need new networks
@@ -35,7 +35,7 @@ def structure_changed() -> None:
     _version += 1
 
 
-class Weighted:
+class WeightOwner:
     """The part of a layer that holds weights: its own, and those of layers that are its attributes."""
 
     # Attributes that contain no layers. All other attributes are searched for layers inside this one.
@@ -168,7 +168,7 @@ class Weighted:
         for name, value in self.__dict__.items():
             if name not in self._own:
                 for leaf in flatten(value):
-                    if isinstance(leaf, Weighted):
+                    if isinstance(leaf, WeightOwner):
                         found.setdefault(id(leaf), leaf)
         return list(found.values())
 
@@ -257,7 +257,7 @@ class Weighted:
         return f'layer "{self.name}"'
 
 
-class _Owner(Weighted):
+class _Owner(WeightOwner):
     """What holds a variable that belongs to no layer."""
 
     holds_a_variable = True
@@ -274,7 +274,7 @@ def building_once(build: Callable[..., None]) -> Callable[..., None]:
     """Wrap a method ``build`` so that further calls do nothing. If it fails, the weights that it made are removed."""
 
     @functools.wraps(build)
-    def wrapped(self: Weighted, *args: Any, **kwargs: Any) -> None:
+    def wrapped(self: WeightOwner, *args: Any, **kwargs: Any) -> None:
         if self.built:
             return
         count = len(self.specs)

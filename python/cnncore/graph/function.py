@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from cnncore._structure import flatten, map_structure, pack_like
-from cnncore.layers.protocols import Graph
-from cnncore.layers.tensor import KerasTensor, Node
+from cnncore.graph.protocols import Graph
+from cnncore.graph.tensor import KerasTensor, Node
 
 __all__ = ["Function"]
 

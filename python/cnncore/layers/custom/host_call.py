@@ -10,10 +10,10 @@ import numpy as np
 
 from cnncore._structure import map_structure
 from cnncore.differentiation import NotDifferentiableError, pullback, value_of
-from cnncore.layers.call_record import hidden_calls
-from cnncore.layers.protocols import AnyLayer
-from cnncore.layers.tensor import KerasTensor
-from cnncore.layers.variable import Variable
+from cnncore.graph.call_record import hidden_calls
+from cnncore.graph.protocols import AnyLayer
+from cnncore.graph.tensor import KerasTensor
+from cnncore.layers.weights.variable import Variable
 
 __all__ = ["HostCall", "NoBatchAxisError", "has_backward", "takes_training"]
 

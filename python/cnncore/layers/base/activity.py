@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from cnncore._structure import flatten
-from cnncore.layers.protocols import AnyLayer, Graph
-from cnncore.layers.taped import TapedFunction
+from cnncore.graph.protocols import AnyLayer, Graph
+from cnncore.layers.custom.taped import TapedFunction
 
 __all__ = ["add_penalties", "is_known", "is_own", "penalized"]
 

@@ -15,9 +15,9 @@ import numpy as np
 
 from cnncore import _core
 from cnncore.differentiation import NotDifferentiableError
-from cnncore.layers.function import Function
-from cnncore.layers.input_probe import InputProbe
-from cnncore.layers.lowering import Lowered, Lowering
+from cnncore.graph.function import Function
+from cnncore.graph.lowering import Lowered, Lowering
+from cnncore.layers.calls.input_probe import InputProbe
 
 __all__ = ["SecondDerivatives", "uses_batch_statistics"]
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from cnncore._structure import flatten, pack_like
-from cnncore.layers.tensor import KerasTensor, NotTraceableError, attach_loss
+from cnncore.graph.tensor import KerasTensor, NotTraceableError, attach_loss
 
 __all__ = ["LossTerms", "Term", "add_loss", "collected_losses", "collected_values", "is_following", "with_losses"]
 

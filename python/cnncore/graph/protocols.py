@@ -48,7 +48,7 @@ class AnyLayer(Protocol):
 
 
 class Graph(Protocol):
-    """What layers need to know about the graph to which they add ops, :class:`cnncore.layers.lowering.Lowering`."""
+    """What layers need to know about the graph to which they add ops, :class:`cnncore.graph.lowering.Lowering`."""
 
     masks: dict[int, int]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from cnncore.layers.loss_terms import add_loss
-from cnncore.layers.weights import Weighted
+from cnncore.graph.loss_terms import add_loss
+from cnncore.layers.weights.owner import WeightOwner
 
 __all__ = ["Penalized"]
 
 
-class Penalized(Weighted):
+class Penalized(WeightOwner):
     """The part of a layer that adds to the loss."""
 
     def add_loss(self, loss: Any, inputs: Any = None) -> None:

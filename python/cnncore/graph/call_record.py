@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from cnncore.layers.protocols import AnyLayer
+from cnncore.graph.protocols import AnyLayer
 
 __all__ = [
     "calls_are_hidden",

@@ -11,8 +11,8 @@ from cnncore import _checks
 from cnncore._naming import unique_name
 from cnncore._structure import flatten, pack_like
 from cnncore.differentiation import Array
-from cnncore.layers.call_record import calls_are_hidden, note_call, numpy_is_followed
-from cnncore.layers.protocols import AnyLayer
+from cnncore.graph.call_record import calls_are_hidden, note_call, numpy_is_followed
+from cnncore.graph.protocols import AnyLayer
 
 __all__ = [
     "AS_THE_MODEL",

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from cnncore import _checks, activations, constraints, initializers, regularizers
-from cnncore.layers.activation_op import lower_activation
-from cnncore.layers.base import Layer, Shape, WeightSpec
-from cnncore.layers.protocols import Graph
+from cnncore.graph.protocols import Graph
+from cnncore.layers.base.activation_op import lower_activation
+from cnncore.layers.base.layer import Layer, Shape, WeightSpec
 
 __all__ = ["Weighted", "Windowed", "pair_of", "with_precision"]
 

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from cnncore._structure import flatten, pack_like
-from cnncore.layers.call_record import whole_call
-from cnncore.layers.host_call import HostCall, NoBatchAxisError
-from cnncore.layers.loss_terms import collected_values
-from cnncore.layers.protocols import AnyLayer, Graph
-from cnncore.layers.taped import TapedFunction
-from cnncore.layers.tensor import KerasTensor
+from cnncore.graph.call_record import whole_call
+from cnncore.graph.loss_terms import collected_values
+from cnncore.graph.protocols import AnyLayer, Graph
+from cnncore.graph.tensor import KerasTensor
+from cnncore.layers.custom.host_call import HostCall, NoBatchAxisError
+from cnncore.layers.custom.taped import TapedFunction
 
 __all__ = ["WholeCall", "names_in_call"]
 

@@ -6,19 +6,19 @@ import inspect
 from typing import Any
 
 from cnncore._random import next_seed
-from cnncore.layers.unknown_sizes import LARGE, for_any_size, weights_of_any_size
-from cnncore.layers.weight_spec import WeightSpec
-from cnncore.layers.weights import Weighted, building_once
+from cnncore.graph.unknown_sizes import LARGE, for_any_size, weights_of_any_size
+from cnncore.layers.weights.owner import WeightOwner, building_once
+from cnncore.layers.weights.spec import WeightSpec
 
 __all__ = ["Buildable"]
 
 
-class Buildable(Weighted):
+class Buildable(WeightOwner):
     """The part of a layer that is built once: then its weights have shapes."""
 
     builds_once = True  # whether further calls of the ``build`` of a subclass do nothing
     takes_unknown_sizes = False  # whether compute_output_shape handles sizes that are None itself
-    sizes_to_ask_with = LARGE  # if not, the numbers that take the place of None, see unknown_sizes.py
+    sizes_to_ask_with = LARGE  # if not, the numbers that take the place of None, see graph/unknown_sizes.py
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from cnncore.differentiation import NotDifferentiableError, pullback
-from cnncore.layers.protocols import AnyLayer, Graph
-from cnncore.layers.variable import Variable
+from cnncore.graph.protocols import AnyLayer, Graph
+from cnncore.layers.weights.variable import Variable
 
 __all__ = ["TapedFunction"]
 

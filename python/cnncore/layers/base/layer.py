@@ -1,33 +1,4 @@
-"""The base class of all layers: arguments, shapes, weights, calls on tensors and arrays, and ``lower``, which adds ops.
-
-How to write a layer over ops of the core (``Dense`` in dense.py is the pattern)::
-
-    @registry.register()
-    class Scale(Layer):
-        def __init__(self, factor, **kwargs):            # Layer takes name, trainable, dtype, input_shape, ...
-            super().__init__(**kwargs)
-            self.factor = factor
-
-        def compute_output_shape(self, input_shape):     # shapes have the batch axis, None, in front;
-            return input_shape                           # a layer of several inputs gets a list of them
-
-        def weight_specs(self, input_shape):             # the weights, in the order of the op's parameters
-            return [WeightSpec("kernel", (input_shape[-1],), self.kernel_initializer)]
-
-        def lower(self, graph, inputs):                  # ids of the inputs -> id of the output, or a list of them
-            return graph.add("some_op", inputs, self.name, factor=self.factor)
-
-        def get_config(self):
-            return {**super().get_config(), "factor": self.factor}
-
-``graph`` is a :class:`cnncore.layers.lowering.Lowering`: ``add(kind, inputs, self.name, **attributes)``,
-``output_shape(id)`` without the batch axis, and ``seed`` for layers that draw random numbers in training. ``add``
-passes on the layer's name, its weights and ``trainable``. A layer that consists of several ops says which of its
-weights each op takes: ``graph.add(..., weights=[0, 2])``.
-
-A layer owns its weights: they are made when they are first needed after ``build``, and any number of models share them.
-``custom.py`` explains how users write layers, with ``build`` and ``call`` in NumPy or with other layers.
-"""
+"""The class Layer, of which all layers are subclasses."""
 
 from __future__ import annotations
 
@@ -39,19 +10,20 @@ from cnncore._keras_names.errors import explain_missing_methods
 from cnncore._naming import unique_name
 from cnncore._registry import Registry
 from cnncore._structure import flatten, map_structure
-from cnncore.layers import custom, eager
-from cnncore.layers.activity import add_penalties
-from cnncore.layers.arguments import checked_name, declared_shape, unknown_argument
-from cnncore.layers.building import Buildable
-from cnncore.layers.connected import Connected
-from cnncore.layers.described import Described
-from cnncore.layers.masks import with_masks
-from cnncore.layers.penalties import Penalized
-from cnncore.layers.protocols import Graph
-from cnncore.layers.tensor import KerasTensor, Node, is_symbolic
-from cnncore.layers.variable import Variable
-from cnncore.layers.weight_spec import WeightSpec
-from cnncore.layers.weights import structure_changed, structure_version
+from cnncore.graph.masks import PassesMasks, with_masks
+from cnncore.graph.protocols import Graph
+from cnncore.graph.tensor import KerasTensor, Node, is_symbolic
+from cnncore.layers import custom
+from cnncore.layers.base.activity import add_penalties
+from cnncore.layers.base.arguments import checked_name, declared_shape, unknown_argument
+from cnncore.layers.base.connected import Connected
+from cnncore.layers.base.described import Described
+from cnncore.layers.base.penalties import Penalized
+from cnncore.layers.calls import eager
+from cnncore.layers.weights.building import Buildable
+from cnncore.layers.weights.owner import structure_changed, structure_version
+from cnncore.layers.weights.spec import WeightSpec
+from cnncore.layers.weights.variable import Variable
 
 __all__ = ["Layer", "Shape", "WeightSpec", "registry", "structure_changed", "structure_version"]
 
@@ -60,7 +32,7 @@ Shape = tuple[Any, ...]  # the batch axis, None, then ints, or None for sizes th
 registry: Registry[Layer] = _layer_registry.registry
 
 
-class Layer(Described, Connected, Penalized, Buildable):
+class Layer(Described, Connected, Penalized, Buildable, PassesMasks):
     """Base class of all layers.
 
     Parameters
@@ -159,7 +131,7 @@ class Layer(Described, Connected, Penalized, Buildable):
         return eager.call(self, args, kwargs, training)
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
-        """Compute the output. Custom layers implement this method, see :mod:`cnncore.layers.custom`.
+        """Compute the output. Custom layers implement this method, see :mod:`cnncore.layers.custom.planning`.
 
         The layers of this package implement ``lower`` instead. A subclass of such a layer can use ``super().call(x)``
         in its own ``call``: then the ops of the layer are added at this place.
@@ -194,16 +166,6 @@ class Layer(Described, Connected, Penalized, Buildable):
                 "arguments" + (f" and {', '.join(kwargs)}" if kwargs else "")
             )
         return self.compute_output_shape(_shapes(args[0]))
-
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        """Return the mask of the result, (batch, steps), for a mask of the input: the same mask.
-
-        A layer of one's own may make a mask by a method of this name, of arrays, and has ``supports_masking = True`` if
-        it passes on that of its input. Its ``call`` gets the mask of its input as an argument ``mask``.
-        """
-        return previous_mask
-
-    supports_masking = False  # whether the mask of the input is that of the result
 
     def lower_call(self, graph: Graph, node: Node, inputs: Sequence[int]) -> Any:
         """Add the ops of one call to ``graph``."""

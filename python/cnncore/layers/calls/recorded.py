@@ -20,11 +20,11 @@ from cnncore.differentiation import (
     recording_into,
     value_of,
 )
-from cnncore.layers.function import Function
-from cnncore.layers.input_probe import InputProbe
-from cnncore.layers.lowering import GraphLoss, Lowered, Lowering
-from cnncore.layers.second_derivatives import SecondDerivatives, uses_batch_statistics
-from cnncore.layers.variable import Variable
+from cnncore.graph.function import Function
+from cnncore.graph.lowering import GraphLoss, Lowered, Lowering
+from cnncore.layers.calls.input_probe import InputProbe
+from cnncore.layers.calls.second_derivatives import SecondDerivatives, uses_batch_statistics
+from cnncore.layers.weights.variable import Variable
 
 __all__ = ["RecordedCall", "prepared_call"]
 

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from cnncore._structure import flatten, map_structure
-from cnncore.layers.protocols import Graph
-from cnncore.layers.tensor import KerasTensor
+from cnncore.graph.protocols import Graph
+from cnncore.graph.tensor import KerasTensor
 
-__all__ = ["has_mask", "implied_masks", "mask_of_arrays", "pass_on_mask", "with_masks"]
+__all__ = ["PassesMasks", "has_mask", "implied_masks", "mask_of_arrays", "pass_on_mask", "with_masks"]
 
 
 def implied_masks(layer: Any, args: Sequence[Any], kwargs: dict[str, Any], found: Mapping[int, Any]) -> dict[str, Any]:
@@ -75,9 +75,23 @@ def pass_on_mask(graph: Graph, layer: Any, inputs: Sequence[int], results: Seque
             graph.masks[results[0]] = masks.pop()
 
 
+class PassesMasks:
+    """The part of a layer that says what becomes of masks."""
+
+    supports_masking = False  # whether the mask of the input is that of the result
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """Return the mask of the result, (batch, steps), for a mask of the input: the same mask.
+
+        A layer of one's own may make a mask by a method of this name, of arrays, and has ``supports_masking = True`` if
+        it passes on that of its input. Its ``call`` gets the mask of its input as an argument ``mask``.
+        """
+        return previous_mask
+
+
 def makes_mask(layer: Any) -> bool:
     """Whether the layer's class has a method ``compute_mask`` of its own."""
-    return bool(type(layer).compute_mask.__module__ != "cnncore.layers.base")
+    return type(layer).compute_mask is not PassesMasks.compute_mask
 
 
 def _add_computed(graph: Graph, layer: Any, inputs: Sequence[int], result: int) -> None:

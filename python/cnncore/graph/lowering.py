@@ -10,10 +10,10 @@ import numpy as np
 
 from cnncore import _core
 from cnncore._structure import flatten
-from cnncore.layers.function import Function
-from cnncore.layers.masks import pass_on_mask
-from cnncore.layers.protocols import AnyLayer
-from cnncore.layers.tensor import Node
+from cnncore.graph.function import Function
+from cnncore.graph.masks import pass_on_mask
+from cnncore.graph.protocols import AnyLayer
+from cnncore.graph.tensor import Node
 
 __all__ = ["Lowering", "lower"]
 

@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike
 from cnncore import _checks, _core
 from cnncore._naming import unique_name
 from cnncore.differentiation import Array, NotDifferentiableError, is_bound, is_pulled_back, leaf_of, value_of
-from cnncore.layers.call_record import is_followed, is_probed
-from cnncore.layers.tensor import KerasTensor, NotTraceableError
-from cnncore.layers.weight_spec import Values, WeightSpec
+from cnncore.graph.call_record import is_followed, is_probed
+from cnncore.graph.tensor import KerasTensor, NotTraceableError
+from cnncore.layers.weights.spec import Values, WeightSpec
 
 __all__ = ["Variable", "write_together", "write_weights"]
 

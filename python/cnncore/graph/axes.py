@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from cnncore.layers.protocols import Graph
+from cnncore.graph.protocols import Graph
 
 __all__ = ["on_last_axes", "on_last_axis", "sample_axis"]
 

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from cnncore.initializers import Zeros
-from cnncore.layers.weight_spec import WeightSpec
-from cnncore.layers.weights import Weighted
+from cnncore.layers.weights.owner import WeightOwner
+from cnncore.layers.weights.spec import WeightSpec
 
 __all__ = ["InputProbe"]
 
 
-class InputProbe(Weighted):
+class InputProbe(WeightOwner):
     """A layer that is put behind an input of the network, and keeps the gradient of this input.
 
     It has a weight that it does not use. The core computes gradients only where weights are trained before an op.

@@ -11,14 +11,14 @@ from cnncore import _checks
 from cnncore._random import next_seed
 from cnncore._structure import flatten, map_structure, pack_like
 from cnncore.differentiation import seen, value_of
-from cnncore.layers.call_record import hidden_calls, note_call, training_of_call
-from cnncore.layers.function import Function
-from cnncore.layers.host_call import NoBatchAxisError, takes_training
-from cnncore.layers.lowering import lower
-from cnncore.layers.masks import implied_masks, mask_of_arrays
-from cnncore.layers.protocols import AnyLayer
-from cnncore.layers.recording import is_recorded, record
-from cnncore.layers.tensor import Array, KerasTensor
+from cnncore.graph.call_record import hidden_calls, note_call, training_of_call
+from cnncore.graph.function import Function
+from cnncore.graph.lowering import lower
+from cnncore.graph.masks import implied_masks, mask_of_arrays
+from cnncore.graph.protocols import AnyLayer
+from cnncore.graph.tensor import Array, KerasTensor
+from cnncore.layers.calls.recording import is_recorded, record
+from cnncore.layers.custom.host_call import NoBatchAxisError, takes_training
 
 __all__ = ["call", "prepare", "run"]
 

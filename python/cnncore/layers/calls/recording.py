@@ -21,11 +21,11 @@ from cnncore.differentiation import (
     is_pulled_back,
     value_of,
 )
+from cnncore.graph.function import Function
+from cnncore.graph.tensor import KerasTensor, Node
 from cnncore.layers import custom
-from cnncore.layers.function import Function
-from cnncore.layers.host_call import has_backward
-from cnncore.layers.recorded import prepared_call
-from cnncore.layers.tensor import KerasTensor, Node
+from cnncore.layers.calls.recorded import prepared_call
+from cnncore.layers.custom.host_call import has_backward
 
 __all__ = ["is_recorded", "record"]
 
@@ -55,7 +55,7 @@ def record(
     Parameters
     ----------
     owner, key, function, values, training
-        As for :func:`cnncore.layers.recorded.prepared_call`.
+        As for :func:`cnncore.layers.calls.recorded.prepared_call`.
     arrays : list of numpy.ndarray
         The values of the inputs, in a type that the core takes.
     losses : list
