@@ -107,7 +107,8 @@ def package_of(module):
 
 def folder_of(module):
     """``cnncore.layers.base`` for ``cnncore.layers.base.arguments``. An ``__init__.py`` stands for itself: it may offer
-    names of the folders inside its own."""
+    names of the folders inside its own.
+    """
     folder = module.rpartition(".")[0]
     return f"{module}.__init__" if modules()[module][1] and folder else folder or module
 
