@@ -52,11 +52,31 @@ def test_layers_in_the_table():
     assert not [name for name in named if not hasattr(layers, name)]
 
 
-@pytest.mark.parametrize("folder", ["layers", "models"])
-def test_contributing_names_files_that_exist(folder):
-    """Its tables of the files of `layers` and `models` have the names of files, and of `fit` and the like."""
-    start = TEXTS["CONTRIBUTING.md"].index({"layers": "Most files of `python", "models": "A model (`python"}[folder])
-    table = TEXTS["CONTRIBUTING.md"][start:].split("\n\n")[1]
-    names = set(re.findall(r"`(\w+)`", table)) - {"call", "compile"}
+def test_source_files_that_are_named_exist():
+    """Names such as `plan/regions.cpp` and `choose.cpp`: the end of the path of a file."""
+    folders = ("cpp", "python", "tests", "bench", "examples", "docs")
+    paths = {f"/{path.relative_to(ROOT).as_posix()}" for folder in folders for path in (ROOT / folder).rglob("*.*")}
+    for page in ("CONTRIBUTING.md", "docs/engine.md"):
+        named = re.findall(r"`((?:\w+/)*\w+(?:\.inl)?\.(?:py|cpp|h))`", TEXTS[page])
+        assert len(named) > 5
+        assert not [name for name in named if not any(path.endswith(f"/{name}") for path in paths)], page
+
+
+def test_contributing_names_folders_of_layers_that_exist():
+    """Its table says what makes layers work, and where."""
+    table = table_after("What makes them work is in these")
+    folders = re.findall(r"^\| `([\w/]+)/` ", table, re.MULTILINE)
+    assert {f"layers/{name}" for name in ("weights", "custom", "calls", "base")} < set(folders)
+    assert all((ROOT / "python" / "cnncore" / folder / "__init__.py").exists() for folder in folders)
+
+
+def test_contributing_names_files_of_models_that_exist():
+    """Its table has the names of files, and of `fit` and the like."""
+    names = set(re.findall(r"`(\w+)`", table_after("A model (`python"))) - {"call", "compile"}
     assert len(names) > 20
-    assert names <= {path.stem for path in (ROOT / "python" / "cnncore" / folder).glob("*.py")}
+    assert names <= {path.stem for path in (ROOT / "python" / "cnncore" / "models").glob("*.py")}
+
+
+def table_after(words):
+    text = TEXTS["CONTRIBUTING.md"]
+    return text[text.index(words) :].split("\n\n")[1]
