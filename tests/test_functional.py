@@ -23,7 +23,7 @@ from cnncore.layers import (
     ReLU,
     add,
 )
-from cnncore.models import clone_model, model_from_json
+from cnncore.models import clone_model, load_model, model_from_json
 from cnncore.optimizers import SGD
 
 
@@ -348,6 +348,26 @@ class TestConfigs:
         x = np.random.default_rng(0).random((2, 6, 6, 3), np.float32)
         assert np.array_equal(other(x), model(x))
 
+    def test_inputs_keep_their_order_and_names(self, tmp_path):
+        # more calls are between b and the output than between a and it, so that layers lists b before a
+        a, b = Input((3,), name="a"), Input((3, 2), name="b")
+        model = Model([a, b], Concatenate()([a, Dense(2)(Flatten()(b))]))
+        assert [layer.name for layer in model.layers[:2]] != ["a", "b"]
+        x = {"a": np.ones((1, 3)), "b": np.full((1, 3, 2), 2.0)}
+        model.save(tmp_path / "model.safetensors")
+        saved = load_model(tmp_path / "model.safetensors")
+        other = Model.from_config(json.loads(json.dumps(model.get_config())))
+        other.set_weights(model.get_weights())
+        for copied in (saved, other):
+            assert copied.input_names == ["a", "b"]
+            np.testing.assert_array_equal(copied.predict(x, verbose=0), model.predict(x, verbose=0))
+
+    def test_a_config_without_the_order_of_inputs_has_that_of_the_layers(self):
+        a, b = Input((3,), name="a"), Input((3,), name="b")
+        config = Model([a, b], Concatenate()([a, b])).get_config()
+        del config["input_layers"]  # files of earlier versions
+        assert Model.from_config(config).input_names == ["a", "b"]
+
     def test_structures_shared_layers_and_models_inside(self):
         tower = Sequential([Dense(4), BatchNormalization()])
         a, b = Input((3,), name="a"), Input((3,), name="b")
@@ -409,6 +429,7 @@ class TestConfigs:
             (lambda c: c["calls"][0].update(args=[{"tensor": 99}]), "computed before its use. Received: number 99"),
             (lambda c: c["calls"][0].update(training=3), "`training` of a call to be true or false"),
             (lambda c: c.update(outputs={"tensor": -1}), "computed before its use. Received: number -1"),
+            (lambda c: c.update(input_layers=["nobody"]), "`input_layers` to name the model's inputs"),
             (lambda c: c.update(layers=7), "a config with a list of layers. Received: int"),
             (lambda c: c["layers"].append(c["layers"][0]), "layers with different names"),
             (lambda c: c["layers"][1].update(class_name="Conv9D"), "Unknown layer 'Conv9D'. Did you mean \"Conv2D\""),

@@ -95,7 +95,7 @@ def _clone_of(model: Model, input_tensors: Any, clone: _Clones) -> Any:
         fresh = dict(zip(model.input_names, [_input_layer(tensor) for tensor in given], strict=True))
     layers = [fresh[layer.name] if isinstance(layer, InputLayer) else clone(layer) for layer in model.layers]
     _check_clones(layers)
-    _, layer_named = lookup(layers)
+    _, layer_named = lookup(layers, {})
     names = {old.name: new for old, new in zip(model.layers, layers, strict=True)}
     tensors = [fresh[name].output for name in model.input_names]
     new_inputs, outputs = rebuild(

@@ -69,8 +69,8 @@ def _description_of(layer: Layer) -> dict[str, Any]:
 
 
 def describe(function: Function) -> dict[str, Any]:
-    """The calls of a function as plain data. Layers are given by name, and tensors by number: the inputs come first,
-    then the outputs of each call.
+    """The calls of a function as plain data. Layers are given by name, and tensors by number: the inputs come first, in
+    the order of ``input_layers``, then the outputs of each call.
     """
     numbers = {id(tensor): number for number, tensor in enumerate(function.input_list)}
     calls = []
@@ -84,6 +84,7 @@ def describe(function: Function) -> dict[str, Any]:
         for tensor in node.output_list:
             numbers[id(tensor)] = len(numbers)
     return {
+        "input_layers": [tensor.node.layer.name for tensor in function.input_list],
         "inputs": _references(function.inputs, numbers),
         "calls": calls,
         "outputs": _references(function.outputs, numbers),
@@ -134,8 +135,10 @@ def _made(config: Any) -> Layer:
     return layer
 
 
-def lookup(layers: list[Layer]) -> tuple[list[KerasTensor], Callable[[Any], Layer]]:
-    """The tensors of the inputs among ``layers``, and a function that finds a layer by its name."""
+def lookup(layers: list[Layer], graph: Mapping[str, Any]) -> tuple[list[KerasTensor], Callable[[Any], Layer]]:
+    """The tensors of the inputs among ``layers`` in the order of their numbers in ``graph``, and a function that finds
+    a layer by its name. In graphs without ``input_layers`` they are numbered in the order of ``layers``.
+    """
     by_name = {layer.name: layer for layer in layers}
     if len(by_name) != len(layers):
         raise ValueError("[Model] expected layers with different names.")
@@ -145,7 +148,11 @@ def lookup(layers: list[Layer]) -> tuple[list[KerasTensor], Callable[[Any], Laye
             raise ValueError(f"[Model] expected calls of the model's own layers. Received: {name!r:.80}")
         return by_name[name]
 
-    return [layer.output for layer in layers if isinstance(layer, InputLayer)], layer_named
+    inputs = [layer for layer in layers if isinstance(layer, InputLayer)]
+    names = graph.get("input_layers", [layer.name for layer in inputs])
+    if not isinstance(names, (list, tuple)) or sorted(names, key=str) != sorted(layer.name for layer in inputs):
+        raise ValueError(f"[Model] expected `input_layers` to name the model's inputs. Received: {names!r:.200}")
+    return [by_name[name].output for name in names], layer_named
 
 
 def _references(structure: Any, numbers: dict[int, int]) -> Any:

@@ -309,7 +309,7 @@ class Model(Described, OtherSizes, Trainer, Stored, Networked, Layer):
             return cls(**config)
         with custom_object_scope(custom_objects), sharing():
             layers = layers_from(config.get("layers"), cls.__name__)
-        inputs, outputs = rebuild(config, *lookup(layers))
+        inputs, outputs = rebuild(config, *lookup(layers, config))
         model = cls(inputs, outputs, name=config.get("name"), seed=config.get("seed"))
         model.precision = config.get("precision", "float32")
         model._trainable = _checks.boolean(config.get("trainable", True), "trainable", cls.__name__)

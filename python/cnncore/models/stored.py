@@ -76,7 +76,7 @@ class Stored:
         self._lock, self._lowered, self._lowered_key, self._graph = threading.RLock(), None, None, None
         self.trainable_flags = Flags()
         if graph is not None:
-            inputs, outputs = rebuild(graph, *lookup(layers))
+            inputs, outputs = rebuild(graph, *lookup(layers, graph))
             self._graph = Function(inputs, outputs, type(self).__name__)
 
     def __copy__(self) -> Any:
