@@ -5,7 +5,6 @@ tensors), ``penalties`` (what it adds to the loss) and, in :mod:`cnncore.layers.
 checks the arguments that every layer takes, ``activity`` adds penalties on outputs, ``weighted`` has base classes of
 layers with kernels and windows, and ``activation_op`` adds the op of an ``activation=``.
 
-
 How to write a layer over ops of the core (:mod:`cnncore.layers.dense` is the pattern)::
 
     @registry.register()

@@ -2,7 +2,13 @@
 
 The core computes the gradient of a loss with respect to the predictions only. A loss that also computes with weights of
 the model, for example by calling one of its layers, needs the gradient of these weights, too. Such a model is trained
-by ``train_step`` with a tape.
+by ``train_step`` with a tape, which is slower, so this must be known before the first step.
+
+A loss is a Python function, and nothing says which layers it uses but its code. This module reads the names in its
+compiled code (``code.co_names``) and looks them up where Python would: in the variables of functions around it, in its
+defaults, in its module, and in the object whose method it is. Calling the loss once to see what it uses is no
+alternative: calls may draw random numbers, count steps or print, and one call need not take every branch. If the code
+names a layer that it never uses, the model is trained by the tape without need.
 """
 
 from __future__ import annotations
@@ -81,12 +87,15 @@ def uses_weights(model: Any, plan: Any, losses: list[Any]) -> bool:
 
 
 def _with_inner(layer: Any) -> Iterator[Any]:
+    """A layer, and all layers inside it at any depth."""
     yield layer
     for inner in layer.sublayers():
         yield from _with_inner(inner)
 
 
 class _Search:
+    """Collects layers in ``found``, under their ids: layers that compare equal are still different layers."""
+
     def __init__(self, found: dict[int, Layer]) -> None:
         self._found, self._seen = found, set[int]()
 
@@ -137,6 +146,7 @@ class _Search:
             self._visit_owner(owner, names, code, depth)
 
     def _visit_owner(self, owner: Any, names: set[str], code: CodeType, depth: int) -> None:
+        """Collect what a method with ``code`` refers to by ``names`` of attributes and methods of its object."""
         if isinstance(owner, Layer) and (names & _ALL_WEIGHTS or _uses_itself(code)):
             self._found[id(owner)] = owner
         attributes = vars(owner)
@@ -162,7 +172,10 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
 
 
 def _uses_itself(code: CodeType) -> bool:
-    """Whether a method uses its object other than by an attribute, for example calls it: ``self(x)``."""
+    """Whether a method uses its object other than by an attribute, for example calls it: ``self(x)``.
+
+    In compiled code, an attribute is an instruction that loads the object, followed by one that takes the attribute.
+    """
     if not code.co_argcount:
         return False
     name = code.co_varnames[0]
