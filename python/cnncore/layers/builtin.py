@@ -36,7 +36,7 @@ from cnncore.layers.augmentation import (
 from cnncore.layers.base import Layer
 from cnncore.layers.batch_normalization import BatchNormalization
 from cnncore.layers.category_encoding import CategoryEncoding
-from cnncore.layers.cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
+from cnncore.layers.cells import GRUCell, LSTMCell, SimpleRNNCell
 from cnncore.layers.convolution import Conv1D, Conv2D, Convolution1D, Convolution2D
 from cnncore.layers.dense import Dense
 from cnncore.layers.depthwise import DepthwiseConv1D, DepthwiseConv2D
@@ -77,6 +77,7 @@ from cnncore.layers.separable import (
     SeparableConvolution2D,
 )
 from cnncore.layers.spectral_normalization import SpectralNormalization
+from cnncore.layers.stacked_cells import StackedRNNCells
 from cnncore.layers.transpose_convolution import (
     Conv1DTranspose,
     Conv2DTranspose,

@@ -11,8 +11,8 @@ from cnncore._structure import flatten, map_structure, pack_like
 from cnncore.differentiation import value_of
 from cnncore.graph.call_record import is_probed
 from cnncore.layers.base import Layer, registry
-from cnncore.layers.cells import StackedRNNCells, called_cell, initial_states
 from cnncore.layers.recurrent_base import used_steps
+from cnncore.layers.stacked_cells import StackedRNNCells, called_cell, initial_states
 
 __all__ = ["RNN"]
 

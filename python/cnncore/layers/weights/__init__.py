@@ -1,7 +1,8 @@
 """The weights of layers.
 
-``spec`` describes a weight, ``variable`` is the object by which users read and write it, ``owner`` is the part of a
-layer that holds weights, and ``building`` the part that learns their shapes from the shape of the first input.
+``spec`` describes a weight, ``variable`` is the object by which users read and write it, and ``array_like`` makes it
+behave like an array. ``owner`` is the part of a layer that holds weights, and ``building`` the part that learns their
+shapes from the shape of the first input.
 """
 
 from cnncore.layers.weights.building import Buildable

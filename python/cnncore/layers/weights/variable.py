@@ -1,4 +1,4 @@
-"""Weights of layers: their description, and the objects by which users read and write them."""
+"""Variable, the object by which users read and write a weight of a layer."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import ArrayLike
 
 from cnncore import _checks, _core
 from cnncore._naming import unique_name
-from cnncore.differentiation import Array, NotDifferentiableError, is_bound, is_pulled_back, leaf_of, value_of
+from cnncore.differentiation import is_bound, leaf_of, value_of
 from cnncore.graph.call_record import is_followed, is_probed
-from cnncore.graph.tensor import KerasTensor, NotTraceableError
+from cnncore.graph.tensor import NotTraceableError
+from cnncore.layers.weights.array_like import ArrayLikeWeight
 from cnncore.layers.weights.spec import Values, WeightSpec
 
 __all__ = ["Variable", "write_together", "write_weights"]
 
 
-class Variable(NDArrayOperatorsMixin):
+class Variable(ArrayLikeWeight):
     """One weight of a layer. It behaves like a NumPy array of its current values, and writing to it changes the layer.
 
     ``layer.add_weight`` makes weights of layers. A variable that is made by itself, ``cnncore.Variable(0.0)``, belongs
@@ -176,25 +176,13 @@ class Variable(NDArrayOperatorsMixin):
     @property
     def value(self) -> np.ndarray:
         """The memory of the weight as an array. Writing to it changes the layer."""
-        self._keep_gradient()
+        self._check_that_no_gradient_is_lost()
         return np.asarray(self._layer.parameters.view(self._index))
 
     def numpy(self) -> np.ndarray:
         """A copy of the values."""
-        self._keep_gradient()
+        self._check_that_no_gradient_is_lost()
         return np.asarray(self._layer.parameters.read(self._index))
-
-    def as_operand(self) -> Any:
-        """What takes the place of this weight in a computation: an array of its present values, or what stands for it
-        in the computation that is being differentiated.
-
-        Raises
-        ------
-        NotTraceableError
-            While the ``call`` of a layer runs with symbolic tensors.
-        """
-        leaf = leaf_of(self)
-        return self.numpy().view(Array) if leaf is None else leaf
 
     def assign(self, value: ArrayLike) -> None:
         """Replace the values. No gradient passes through an assignment.
@@ -228,17 +216,6 @@ class Variable(NDArrayOperatorsMixin):
         """A key that identifies this weight while the ``call`` of a layer is being differentiated."""
         return id(self._layer), self._index
 
-    def _keep_gradient(self) -> None:
-        if is_followed():
-            raise NotTraceableError(
-                f"The weight {self.path} cannot be read as an array here, since training would not change the array: "
-                "compute with the weight itself and a tensor, as in x * weight."
-            )
-        if is_bound(self):
-            raise NotDifferentiableError(
-                f"The weight {self.path} has no gradient if it is read as an array: compute with the weight itself."
-            )
-
     def assign_add(self, value: ArrayLike) -> Variable:
         """Add to the values, and return this weight."""
         self.assign(self.constant() + _number_or_array(value))
@@ -249,74 +226,8 @@ class Variable(NDArrayOperatorsMixin):
         self.assign(self.constant() - _number_or_array(value))
         return self
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        array = self.numpy() if copy else self.value
-        return array if dtype is None else array.astype(dtype, copy=False)
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **kwargs: Any) -> Any:
-        if leaf_of(self) is not None:
-            return getattr(ufunc, method)(*(_traced(item) for item in inputs), **kwargs)
-        if any(isinstance(item, KerasTensor) for item in inputs):
-            return NotImplemented  # then NumPy asks the tensor, which makes a layer of the operation
-        plain = [_present(item) if isinstance(item, Variable) else item for item in inputs]
-        if out is not None:
-            kwargs["out"] = tuple(item.value if isinstance(item, Variable) else item for item in out)
-        result = getattr(ufunc, method)(*plain, **kwargs)
-        return out[0] if out is not None and len(out) == 1 else result
-
-    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        if any(issubclass(kind, KerasTensor) for kind in types):
-            return NotImplemented  # then NumPy asks the tensor, which makes a layer of the call
-        if function in _OF_SHAPES and args[0] is self:
-            return function(np.broadcast_to(np.float32(0), self.shape), *args[1:], **kwargs)
-        return function(*_values(args), **{key: _values(item) for key, item in kwargs.items()})
-
-    def __getitem__(self, key: Any) -> Any:
-        leaf = leaf_of(self)
-        return self.value[key] if leaf is None else leaf[key]
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        self.value[key] = value
-
-    def __len__(self) -> int:
-        return len(self.value)
-
-    def __float__(self) -> float:
-        return float(self.value)
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name in ("_layer", "_index") or hasattr(type(self), name):
-            if name in ("value", "numpy"):
-                self._keep_gradient()  # raises again the error for which the property could not be read
-            raise AttributeError(name)
-        leaf = leaf_of(self)
-        return getattr(self.value if leaf is None else leaf, name)
-
     def __repr__(self) -> str:
         return f"<Variable path={self.path}, shape={self.shape}, value={self.value}>"
-
-
-def _traced(item: Any) -> Any:
-    leaf = leaf_of(item) if isinstance(item, Variable) else None
-    return item if leaf is None else leaf
-
-
-_OF_SHAPES = (np.shape, np.ndim, np.size)
-
-
-def _values(item: Any) -> Any:
-    """Replace weights among arguments by the arrays that stand for them, or by their values."""
-    if isinstance(item, (list, tuple)):
-        return type(item)(_values(entry) for entry in item)
-    if not isinstance(item, Variable):
-        return item
-    leaf = leaf_of(item)
-    return _present(item) if leaf is None else leaf
-
-
-def _present(weight: Variable) -> np.ndarray:
-    """The values of a weight. What is being differentiated gets a copy: the weight may be assigned to later."""
-    return weight.numpy() if is_pulled_back() else weight.value
 
 
 def _number_or_array(value: Any) -> np.ndarray:
