@@ -164,3 +164,10 @@ def test_ten_steps_equal_the_references(name):
         compare_ten_steps(case, isa, TorchNetwork if torch is not None else None)
 
     compare()
+
+
+@pytest.mark.skipif(torch is None, reason="PyTorch is not installed")
+def test_slope_of_relu_where_its_input_is_zero():
+    """A stride leaves pixels to which only the bias contributes, and it is 0 at first."""
+    arguments = {"filters": 2, "kernel_size": 1, "strides": 2, "activation": "relu"}
+    compare_ten_steps(Case("Conv2DTranspose", [(5, 5, 1)], arguments), "scalar", TorchNetwork)

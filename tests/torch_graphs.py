@@ -39,8 +39,10 @@ def hard_sigmoid(x: Tensor) -> Tensor:
 
 
 def relu(x: Tensor, a: dict[str, Any], slope: float) -> Tensor:
+    """As Keras has it: at the threshold itself the value is that from above, and the slope is that from below."""
     threshold, top = a.get("threshold", 0.0), a.get("max_value")
-    y = torch.where(x >= threshold, x, a.get("alpha", slope) * (x - threshold))
+    below = a.get("alpha", slope) * (x - threshold)
+    y = torch.where(x > threshold, x, torch.where(x == threshold, below + threshold, below))
     return y if top is None else y.clamp(max=top)
 
 
