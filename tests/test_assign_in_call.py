@@ -174,18 +174,3 @@ def test_several_threads_predict():
     for thread in threads:
         thread.join(60)
     assert all(np.array_equal(item, expected) for item in found)
-
-
-def test_a_model_that_assigns_says_what_to_do():
-    class Assigning(cnncore.Model):
-        def __init__(self):
-            super().__init__()
-            self.dense = cnncore.layers.Dense(2)
-
-        def call(self, x):
-            y = self.dense(x)
-            self.dense.bias.assign(self.dense.bias * 0)
-            return y
-
-    with pytest.raises(TypeError, match="cannot be read as an array here"):
-        Assigning()(X)

@@ -18,6 +18,8 @@ class Scalar(float):
     (0.5, np.float32(0.5), ())
     """
 
+    metric: Any = None  # the metric whose result it is, if a call of the metric returned it
+
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of a number, which is ()."""

@@ -58,7 +58,7 @@ MODULES: dict[str, tuple[str, ...]] = {
 }
 
 _LAYER_METHODS: dict[str, tuple[str, ...]] = {
-    "metrics are arguments of compile": ("add_metric", "metrics", "metrics_variables"),
+    "`layer.metrics` lists the metrics, which have `variables`": ("metrics_variables",),
     "weights are made by add_weight": ("add_variable",),
     "a layer is built from the shape of its input": ("build_from_config", "get_build_config"),
     "compute_output_shape checks the shape of the input and returns that of the output": (

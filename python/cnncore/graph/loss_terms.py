@@ -13,7 +13,17 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from cnncore._structure import flatten, pack_like
 from cnncore.graph.tensor import KerasTensor, NotTraceableError, attach_loss
 
-__all__ = ["LossTerms", "Term", "add_loss", "collected_losses", "collected_values", "is_following", "with_losses"]
+__all__ = [
+    "LossTerms",
+    "Term",
+    "add_loss",
+    "collect_values",
+    "collected_losses",
+    "collected_values",
+    "is_following",
+    "values_are_collected",
+    "with_losses",
+]
 
 
 class Term(NamedTuple):
@@ -144,6 +154,17 @@ def collected_values() -> Iterator[list[Any]]:
         yield values
     finally:
         _collecting.terms, _collecting.values = before
+
+
+def values_are_collected() -> bool:
+    """Whether this thread is inside a block of :func:`collected_values`."""
+    return _collecting.values is not None
+
+
+def collect_values(losses: Sequence[Any]) -> None:
+    """Add what a layer inside the present call adds to the loss to the losses of :func:`collected_values`, if any."""
+    if _collecting.values is not None:
+        _collecting.values += losses
 
 
 def is_following() -> bool:

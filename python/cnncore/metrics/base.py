@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from cnncore._naming import unique_name
 from cnncore._registry import Registry
 from cnncore._scalar import Scalar
+from cnncore.differentiation import Traced, value_of
 from cnncore.metrics.state import State, variable_shape
 
 __all__ = ["Metric", "registry"]
@@ -54,6 +55,8 @@ class Metric:
         super().__init_subclass__(**kwargs)
         if "reset_states" in vars(cls) and "reset_state" not in vars(cls):  # the name of reset_state in Keras 2
             cls.reset_state = cls.reset_states  # type: ignore[method-assign]
+        if "update_state" in vars(cls):
+            cls.update_state = _with_values(cls.update_state)  # type: ignore[method-assign]
         if "result" in vars(cls):
             cls.result = _with_numpy(cls.result)  # type: ignore[assignment, method-assign]
 
@@ -132,7 +135,10 @@ class Metric:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Update, then return the result."""
         self.update_state(*args, **kwargs)
-        return self.result()
+        result = self.result()
+        if isinstance(result, Scalar):
+            result.metric = self
+        return result
 
     def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor, ready for JSON."""
@@ -145,6 +151,18 @@ class Metric:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"
+
+
+def _with_values(update_state: Callable[..., None]) -> Callable[..., None]:
+    """``update_state`` changed so that it gets the values of arrays that are being differentiated."""
+
+    @functools.wraps(update_state)
+    def wrapped(self: Any, *args: Any, **kwargs: Any) -> None:
+        values = [value_of(x) if x.__class__ is Traced else x for x in args]  # without a call if there are none
+        named = {name: value_of(x) if x.__class__ is Traced else x for name, x in kwargs.items()}
+        return update_state(self, *values, **named)
+
+    return wrapped
 
 
 def _with_numpy(result: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -120,9 +120,20 @@ class Compiled(Structure):
 
     @property
     def metrics(self) -> list[Any]:
-        """The metrics of all outputs, without the losses."""
+        """The metrics of all outputs, without the losses, and :meth:`call_metrics`."""
         self._require_compiled("metrics")
+        return [*self._output_metrics(), *self.call_metrics()]
+
+    def _output_metrics(self) -> list[Any]:
         return [metric for output in self._described_outputs() for _, metric in output.all_metrics]
+
+    def call_metrics(self) -> list[Any]:
+        """The metrics that are attributes of the model and of its layers, and that their ``call`` updates."""
+        found: list[Any] = self.metrics_of_parts(itself=True)
+        if not found:
+            return found
+        known = {id(metric) for metric in self._output_metrics()} if self._known_function() is not None else set()
+        return [metric for metric in found if id(metric) not in known]
 
     @property
     def metrics_names(self) -> list[str]:
@@ -130,7 +141,8 @@ class Compiled(Structure):
         self._require_compiled("metrics_names")
         outputs = self._described_outputs()
         several = [f"{output.name}_loss" for output in outputs if output.loss is not None] if len(outputs) > 1 else []
-        return ["loss", *several, *(name for output in outputs for name, _ in output.all_metrics)]
+        measured = [name for output in outputs for name, _ in output.all_metrics]
+        return ["loss", *several, *measured, *(metric.name for metric in self.call_metrics())]
 
     def reset_metrics(self) -> None:
         """Forget what the metrics have seen. ``fit`` and ``evaluate`` do this themselves."""

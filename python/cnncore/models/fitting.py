@@ -228,7 +228,8 @@ class Fitting(OwnFit):
         network = self._network_for_use()
 
         def make() -> tuple[TrainingStep, Meter]:
-            return TrainingStep(self, network, outputs), Meter(outputs, samples=1, network=network)
+            meter = Meter(outputs, samples=1, network=network, call_metrics=self.call_metrics())
+            return TrainingStep(self, network, outputs), meter
 
         if outputs is not self._described_outputs():  # copies, because another thread is using the metrics of the model
             return make()

@@ -76,7 +76,8 @@ class Inference(OwnFit):
         network = self._network_for_batches(source)
         with self._own_outputs() as outputs, hooks:
             advise_on_outputs(outputs, self._function.output_list, self._advised)
-            logs = loop.evaluate(network, outputs, source, hooks, self._penalty(), self._added_losses())
+            extras = (self._penalty(), self._added_losses(), self.call_metrics())
+            logs = loop.evaluate(network, outputs, source, hooks, *extras)
         return as_keras_result(logs, return_dict)
 
     def test_on_batch(
@@ -98,7 +99,8 @@ class Inference(OwnFit):
         source = self._evaluation_data((x, y, sample_weight), None, None, "test_on_batch", whole=True)
         with self._own_outputs() as outputs:
             network, added = self._network_for_use(), self._added_losses()
-            logs = loop.evaluate(network, outputs, source, CallbackList(), self._penalty(), added)
+            extras = (self._penalty(), added, self.call_metrics())
+            logs = loop.evaluate(network, outputs, source, CallbackList(), *extras)
         return as_keras_result(logs, return_dict)
 
     # --- prediction -----------------------------------------------------------------------------------------------

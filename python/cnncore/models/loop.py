@@ -76,7 +76,8 @@ class TrainingLoop:
         self._model, self._network, self._outputs = model, network, outputs
         self._source, self._validation, self._shuffle = source, validation, shuffle
         self._step = TrainingStep(model, network, outputs)
-        self._meter = Meter(outputs, source.batch_size or 0, source.samples, network)
+        self._call_metrics = model.call_metrics()
+        self._meter = Meter(outputs, source.batch_size or 0, source.samples, network, self._call_metrics)
         self._snapshot = _Snapshot(model, network)
         self._start: dict[str, Any] = {}
         self._epoch_number = self._batch = self._steps_before = 0
@@ -173,7 +174,8 @@ class TrainingLoop:
 
     def _evaluate(self, source: ArraySource | StreamSource, callbacks: CallbackList) -> dict[str, Any]:
         model = self._model
-        return evaluate(self._network, self._outputs, source, callbacks, model._penalty(), model._added_losses())
+        extras = (model._penalty(), model._added_losses(), self._call_metrics)
+        return evaluate(self._network, self._outputs, source, callbacks, *extras)
 
 
 class _Snapshot:
@@ -216,9 +218,11 @@ def evaluate(
     callbacks: CallbackList,
     penalty: float,
     added: Any = None,
+    call_metrics: Sequence[Any] = (),
 ) -> dict[str, Any]:
     """Losses and metrics by name, without changing the model. Calls the hooks of an evaluation."""
-    step, meter = EvaluationStep(network, outputs, penalty, added), Meter(outputs, samples=0)
+    step = EvaluationStep(network, outputs, penalty, added)
+    meter = Meter(outputs, samples=0, call_metrics=call_metrics)
     begin, end = (callbacks.listens(f"on_test_batch_{when}") for when in ("begin", "end"))
     callbacks.on_test_begin()
     for index, batch in enumerate(source.slices()):

@@ -32,12 +32,19 @@ class Meter:
         :meth:`measure` must be called instead.
     network : optional
         The model's network. It knows the shapes of predictions if sizes of ``outputs`` are None.
+    call_metrics : list of Metric, optional
+        Metrics that the network itself updates while it computes.
     """
 
     def __init__(
-        self, outputs: Sequence[Output], batch_size: int = 0, samples: int | None = None, network: Any = None
+        self,
+        outputs: Sequence[Output],
+        batch_size: int = 0,
+        samples: int | None = None,
+        network: Any = None,
+        call_metrics: Sequence[Any] = (),
     ) -> None:
-        self._outputs, self._network = outputs, network
+        self._outputs, self._network, self._call_metrics = outputs, network, call_metrics
         self._measured = samples != 0 and any(output.all_metrics for output in outputs)
         self._sized = all(None not in output.shape for output in outputs)
         if getattr(network, "may_change", False):  # a later batch may have images of another size
@@ -58,6 +65,8 @@ class Meter:
         for output in self._outputs:
             for _, metric in output.all_metrics:
                 metric.reset_state()
+        for metric in self._call_metrics:
+            metric.reset_state()
 
     def room(self, batch: Batch) -> list[Float32] | None:
         """For each output an array to which the predictions of the next batch are written, or None if no metric needs
@@ -114,6 +123,10 @@ class Meter:
         for output in self._outputs:
             for name, metric in output.all_metrics:
                 logs[name] = _plain(metric.result())
+        for metric in self._call_metrics:
+            result = metric.result()
+            named = result if isinstance(result, dict) else {metric.name: result}
+            logs.update({name: _plain(value) for name, value in named.items()})
         return logs
 
     def _make_buffers(self, rows: int) -> None:

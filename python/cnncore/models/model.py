@@ -22,7 +22,6 @@ from cnncore.differentiation import seen, value_of
 from cnncore.graph.call_record import visible_calls
 from cnncore.graph.function import Function
 from cnncore.graph.tensor import KerasTensor, Node, is_symbolic
-from cnncore.layers import custom
 from cnncore.layers.base import Layer, registry
 from cnncore.layers.calls import eager
 from cnncore.layers.calls.recording import is_recorded
@@ -35,6 +34,7 @@ from cnncore.models.other_sizes import OtherSizes
 from cnncore.models.recorded import recorded_call
 from cnncore.models.stored import Stored
 from cnncore.models.trainer import Trainer
+from cnncore.models.whole_model import function_of_call
 
 __all__ = ["Model"]
 
@@ -45,8 +45,9 @@ class Model(Described, OtherSizes, Trainer, Stored, Networked, Layer):
 
     There are three ways to make one. ``Model(inputs, outputs)`` takes the layers between tensors; :class:`Sequential`
     is a chain; and for a subclass with a method ``call``, this method runs once, when the shape of its input is known,
-    and the layers that it calls become the graph. A model is a layer itself: call it on tensors to make it part of
-    another model, or on arrays.
+    and the layers that it calls become the graph. A ``call`` that updates metrics, assigns to weights or looks at
+    values of tensors runs for each batch instead, which is slower. A model is a layer itself: call it on tensors to
+    make it part of another model, or on arrays.
 
     Parameters
     ----------
@@ -87,10 +88,13 @@ class Model(Described, OtherSizes, Trainer, Stored, Networked, Layer):
 
     one_input = False
     takes_single_values = True
+    _reports_its_own = False
 
     builds_once = False
     takes_unknown_sizes = True
-    _own = Layer._own | {"_graph", "_wider", "_lowered", "_lowered_key", "_lock"}
+    _own = Layer._own | {
+        *("_graph", "_wider", "_lowered", "_lowered_key", "_lock", "_outputs", "_loose_outputs", "_loss_mean")
+    }
 
     def __init__(
         self,
@@ -203,7 +207,7 @@ class Model(Described, OtherSizes, Trainer, Stored, Networked, Layer):
                 self._require_built()
             with visible_calls():
                 inputs = map_shapes(Input, sample_shapes)
-                function = custom.follow(self, inputs)
+            function = function_of_call(self, inputs)
             self._set_graph(function.inputs, function.outputs)
 
     def ensure_built(self, input_shape: Any, *more: Any) -> None:

@@ -17,6 +17,7 @@ from cnncore.layers.base import structure_changed, structure_version
 from cnncore.layers.base.activity import is_known as is_known_penalty
 from cnncore.layers.input_layer import InputLayer
 from cnncore.layers.weights.variable import Variable
+from cnncore.models.call_metrics import watched
 from cnncore.models.frozen import Flags
 from cnncore.models.sized_networks import LoweredBySize, SizedNetworks
 
@@ -44,6 +45,7 @@ class Networked:
         self._lowered_key: Any = None
         self._checked_version = -1
         self._losses: list[LossTerms] = []  # what add_loss was given
+        self._watched: list[tuple[Any, Any]] = []  # what add_metric was given: metrics and tensors
         self._held_step = 0  # the number of steps done, while there is no network that counts them
 
     # --- what other parts of the model define -----------------------------------------------------------------------
@@ -58,10 +60,13 @@ class Networked:
     def trained_function(self) -> Function:
         """What the network computes: the model's function without the layers that only change training images."""
         function = self.function_without_augmentation
-        if not self._losses:
+        if not self._losses and not self._watched:
             return function
         with hidden_calls():
-            return Function(function.inputs, with_losses(function.outputs, self._losses), self.name)
+            outputs = with_losses(function.outputs, self._losses)
+            for metric, value in self._watched:
+                outputs = watched(outputs, metric, value)
+            return Function(function.inputs, outputs, self.name)
 
     @property
     def function_without_augmentation(self) -> Function:
@@ -190,10 +195,46 @@ class Networked:
             Accepted for compatibility with Keras 2.
         """
         terms = add_loss("Model", loss)
-        if not is_following():
+        if terms.terms and not is_following():  # there are none where `call` computes with arrays
             self._losses.append(terms)
             self._lowered_key = None
             structure_changed()
+
+    def add_metric(self, value: Any, name: str | None = None, aggregation: str | None = "mean", **kwargs: Any) -> None:
+        """Keras 2's way to report the mean of a value: of a tensor inside the model, or of what ``call`` computes.
+
+        What is added outside of ``call`` is not saved in files: call it again after loading.
+
+        Parameters
+        ----------
+        value : KerasTensor, or array_like in ``call``
+            A tensor inside the model, or its mean or sum over the batch.
+        name : str
+            The key in the logs.
+        aggregation : {"mean", None}, default "mean"
+        **kwargs
+            Accepted for compatibility with Keras 2.
+
+        Examples
+        --------
+        >>> import warnings
+        >>> import cnncore
+        >>> x = cnncore.Input((2,))
+        >>> model = cnncore.Model(x, x * 2)
+        >>> with warnings.catch_warnings():
+        ...     warnings.simplefilter("ignore", DeprecationWarning)
+        ...     model.add_metric(x + 1, name="shifted")
+        >>> model.compile(loss="mse")
+        >>> model.evaluate([[1, 3]], [[2, 6]], return_dict=True)
+        {'loss': 0.0, 'shifted': 3.0}
+        """
+        if is_following() or not isinstance(value, (KerasTensor, LossTerms)):
+            super().add_metric(value, name, aggregation, **kwargs)  # type: ignore[misc]
+            return
+        metric = self.added_metric(name, aggregation, "Model.add_metric")  # type: ignore[attr-defined]
+        self._watched.append((metric, value))
+        self._lowered_key = None
+        structure_changed()
 
     @property
     def has_unsaved_losses(self) -> bool:

@@ -153,12 +153,11 @@ class OwnSteps(Measuring):
         """
         if not (self._trains_itself or self._tests_itself):
             return super().metrics
-        leaves = [leaf for value in list(vars(self).values()) for leaf in flatten(value)]
-        own = [leaf for leaf in leaves if isinstance(leaf, metrics_module.Metric) and leaf is not self._loss_mean]
+        own = self.metrics_of_parts(itself=True)
         self._require_compiled("metrics")
         mean = [self._loss_tracker] if self._has_loss else []
         if self._known_function() is not None:
-            return [*mean, *own, *super().metrics]
+            return [*mean, *own, *(item for item in super().metrics if all(item is not one for one in own))]
         return [*mean, *own, *(metric for output in self._outputs_seen() for _, metric in output.all_metrics)]
 
     # --- Keras 2 ----------------------------------------------------------------------------------------------------

@@ -123,6 +123,8 @@ class Preparation(Compiled):
         split, held_out, validation_steps, validation_batch_size, frequency = validation
         fraction = _checks.number(split, "validation_split", "fit", minimum=0.0, below=1.0)
         size = 32 if batch_size is None else _checks.integer(batch_size, "batch_size", "fit")
+        if validation_batch_size is None and self.call_metrics():  # they may depend on the batches: as in Keras
+            validation_batch_size = size
         steps = _optional(steps, "steps_per_epoch", "fit")
         rest: ArraySource | None = None
         source: ArraySource | StreamSource
@@ -164,6 +166,8 @@ class Preparation(Compiled):
         self, data: tuple[Any, Any, Any], batch_size: int | None, steps: int | None, owner: str, whole: bool = False
     ) -> ArraySource | StreamSource:
         """Batches with targets, in order."""
+        if batch_size is None and not whole and self.call_metrics():  # they may depend on the batches: as in Keras
+            batch_size = 32
         size = _evaluation_size(batch_size, owner)
         steps = _optional(steps, "steps", owner)
         if is_stream(data[0], owner):

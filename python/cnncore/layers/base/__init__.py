@@ -1,9 +1,9 @@
 """The base class of all layers, and those of layers with an activation, a kernel or a window.
 
 ``layer`` has the class :class:`Layer`. Its parts are ``described`` (name and config), ``connected`` (calls on symbolic
-tensors), ``penalties`` (what it adds to the loss) and, in :mod:`cnncore.layers.weights`, its weights. ``arguments``
-checks the arguments that every layer takes, ``activity`` adds penalties on outputs, ``weighted`` has base classes of
-layers with kernels and windows, and ``activation_op`` adds the op of an ``activation=``.
+tensors), ``penalties`` (what it adds to the loss), ``measured`` (metrics) and, in :mod:`cnncore.layers.weights`, its
+weights. ``arguments`` checks the arguments that every layer takes, ``activity`` adds penalties on outputs, ``weighted``
+has base classes of layers with kernels and windows, and ``activation_op`` adds the op of an ``activation=``.
 
 How to write a layer over ops of the core (:mod:`cnncore.layers.dense` is the pattern)::
 

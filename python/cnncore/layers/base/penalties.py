@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from cnncore.graph.loss_terms import add_loss
-from cnncore.layers.weights.owner import WeightOwner
+from cnncore.graph.loss_terms import add_loss, collect_values, values_are_collected
+from cnncore.layers.base.measured import Measured
 
 __all__ = ["Penalized"]
 
 
-class Penalized(WeightOwner):
+class Penalized(Measured):
     """The part of a layer that adds to the loss."""
 
     def add_loss(self, loss: Any, inputs: Any = None) -> None:
@@ -60,5 +60,7 @@ class Penalized(WeightOwner):
 
     def note_losses_of_call(self, lowered: Any, arrays: list[Any]) -> None:
         """Keep what :attr:`losses` needs of a call on arrays: the network, and the arrays, if it adds to the loss."""
+        if lowered.losses and values_are_collected():
+            collect_values(lowered.each_added_loss(arrays))
         if lowered.losses or self._call_losses is not None:
             self._call_losses = functools.partial(lowered.each_added_loss, arrays) if lowered.losses else None

@@ -22,6 +22,7 @@ from cnncore.differentiation import (
     value_of,
 )
 from cnncore.graph.function import Function
+from cnncore.graph.loss_terms import collect_values, values_are_collected
 from cnncore.graph.tensor import KerasTensor, Node
 from cnncore.layers import custom
 from cnncore.layers.calls.recorded import prepared_call
@@ -68,7 +69,8 @@ def record(
     """
     call, idle = prepared_call(owner, key, function, values, training)
     recording = current_recording()
-    if call.losses and (recording is None or recording.may_record_gradients):
+    lost = recording is None and not values_are_collected()
+    if call.losses and (lost or (recording is not None and recording.may_record_gradients)):
         raise NotDifferentiableError(
             f'[GradientTape] expected layers that do not add to the loss here. Received: a call of "{owner.name}", '
             "which does so by add_loss or by a regularizer of an output. Compute this penalty from the output of the "
@@ -79,6 +81,7 @@ def record(
         results = _layer_by_layer(call.function, values, training)
     else:
         results = call.run(values, arrays, idle, losses)
+        collect_values(losses)
     return pack_like(call.function.outputs, results)
 
 

@@ -28,7 +28,8 @@ of a layer with ``backward`` always gets arrays, never symbolic tensors. ``cnnco
 ``backward`` with differences of ``call``.
 
 A ``call`` that assigns to weights, as in ``self.total.assign(...)``, runs in Python as a whole for each batch, together
-with the layers that it calls (:mod:`cnncore.layers.custom.whole_call`).
+with the layers that it calls (:mod:`cnncore.layers.custom.whole_call`). Metrics that are attributes of the layer, and
+that its ``call`` updates, are reported by ``fit`` and ``evaluate`` (:mod:`cnncore.layers.base.measured`).
 """
 
 from cnncore.layers.custom.planning import Plan, fill_shapes, follow, output_shape, plan

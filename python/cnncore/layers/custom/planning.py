@@ -69,7 +69,7 @@ class Plan:
 def plan(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -> Plan:
     """Decide what a call with these arguments becomes. Symbolic tensors in them stand for arrays."""
     if not has_backward(layer):
-        if layer.runs_as_a_whole or names_in_call(layer, "assign", "assign_add", "assign_sub"):
+        if layer.runs_as_a_whole or names_in_call(layer, "assign", "assign_add", "assign_sub", "add_metric"):
             return _whole(layer, args, kwargs)
         try:
             traced = _trace(layer, args, kwargs)
@@ -93,7 +93,7 @@ def plan(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -> Plan:
 
 
 def _whole(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -> Plan:
-    call = WholeCall(layer, args, kwargs, _adds_losses(layer))
+    call = WholeCall(layer, args, kwargs, any(map(_may_add_losses, (layer, *_all_sublayers(layer)))))
     return Plan(None, call, call.output_shape)
 
 
@@ -211,6 +211,10 @@ def _adds_losses(layer: AnyLayer) -> bool:
     functions = (item for cls in classes for item in vars(cls).values())
     codes = (getattr(function, "__code__", None) for function in functions)
     return any(code is not None and "add_loss" in code.co_names for code in codes)
+
+
+def _may_add_losses(layer: AnyLayer) -> bool:
+    return layer.activity_regularizer is not None or _adds_losses(layer)
 
 
 def _host_output_shape(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, ...]:
