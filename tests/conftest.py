@@ -15,6 +15,7 @@ from cnncore import Sequential, _core, _naming, utils
 from cnncore.layers import Conv2D, Dense, Flatten, MaxPooling2D, Rescaling
 from precision import FLOAT32, REDUCED
 
+os.environ.setdefault("KERAS_BACKEND", "torch")  # what Keras computes with, where tests compare with it
 CLASSES = 3
 collect_ignore = ["scripts"]  # programs, which test_scripts.py runs in a folder of their own
 
@@ -107,8 +108,20 @@ def make_model():
 @pytest.fixture(scope="session")
 def keras_image():
     """Keras' own module for changing images."""
-    os.environ.setdefault("KERAS_BACKEND", "torch")
     pytest.importorskip("scipy")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return pytest.importorskip("keras.src.legacy.preprocessing.image")
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """A data set of ten pictures in folders of two classes, in batches of four."""
+    pillow = pytest.importorskip("PIL.Image")
+    rng = np.random.default_rng(0)
+    for label in ("a", "b"):
+        (tmp_path / label).mkdir()
+        for number in range(5):
+            picture = rng.integers(0, 255, (8, 8, 3), dtype=np.uint8)
+            pillow.fromarray(picture).save(tmp_path / label / f"{number}.png")
+    return utils.image_dataset_from_directory(tmp_path, image_size=(8, 8), batch_size=4, seed=3, verbose=False)

@@ -1,14 +1,11 @@
 """A graph of layers, in cnncore and in Keras, and data for it."""
 
-import os
-
 import numpy as np
 import pytest
 
 from cnncore import Input, Model, Sequential
 from cnncore.layers import Add, BatchNormalization, Conv2D, Dense, Dropout, Flatten, SeparableConv2D
 
-os.environ.setdefault("KERAS_BACKEND", "torch")
 pytest.importorskip("h5py")
 pytest.importorskip("torch")
 keras = pytest.importorskip("keras")

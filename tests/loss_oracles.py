@@ -1,15 +1,11 @@
 """Losses in plain NumPy and float64, the configurations that tests run, and Keras' numbers for them."""
 
 import functools
-import importlib.util
-import json
-import os
-import subprocess
-import sys
 from dataclasses import dataclass, field
 
 import numpy as np
-import pytest
+
+from keras_process import ask_keras
 
 EPSILON, MOST = float(np.float32(1e-7)), float(np.float32(1) - np.float32(1e-7))
 
@@ -221,17 +217,9 @@ def keras_case(case):
 
 @functools.cache
 def _all_of_keras():
-    if not all(importlib.util.find_spec(name) for name in ("keras", "torch")):
-        pytest.skip("Keras with PyTorch is not installed")
     asked = [(i, *keras_case(case)) for i, case in enumerate(cases()) if keras_case(case)]
     lists = [(kind, options, [(t.tolist(), y.tolist()) for t, y in data]) for _, kind, options, data in asked]
-    text = json.dumps(lists)
-    environment = {**os.environ, "KERAS_BACKEND": "torch"}
-    run = subprocess.run(
-        [sys.executable, "-c", _KERAS], input=text, capture_output=True, text=True, check=False, env=environment
-    )
-    assert run.returncode == 0, run.stderr
-    return {i: result for (i, *_), result in zip(asked, json.loads(run.stdout), strict=True)}
+    return {i: result for (i, *_), result in zip(asked, ask_keras(_KERAS, lists), strict=True)}
 
 
 def keras_losses(case):

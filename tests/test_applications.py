@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 
 import numpy as np
 import pytest
@@ -111,7 +110,6 @@ def test_mobilenet_has_the_published_number_of_parameters(alpha):
     ],
 )
 def test_mobilenet_computes_what_keras_computes(options):
-    os.environ.setdefault("KERAS_BACKEND", "torch")
     pytest.importorskip("torch")
     keras = pytest.importorskip("keras")
     arguments = {"input_shape": (64, 64, 3), "alpha": 0.25, "weights": None, **options}

@@ -1,6 +1,5 @@
 """Layers of one's own whose ``call`` assigns to weights, or computes losses with weights alone, beside Keras."""
 
-import os
 import threading
 
 import numpy as np
@@ -8,7 +7,6 @@ import pytest
 
 import cnncore
 
-os.environ.setdefault("KERAS_BACKEND", "torch")
 keras = pytest.importorskip("keras")
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")

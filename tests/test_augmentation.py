@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import colorsys
-import os
 import warnings
 
 import numpy as np
@@ -155,7 +154,6 @@ def test_translation_moves_by_whole_pixels_with_nearest():
 
 @pytest.fixture(scope="module")
 def keras_layers():
-    os.environ.setdefault("KERAS_BACKEND", "torch")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         keras = pytest.importorskip("keras")

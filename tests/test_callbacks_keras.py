@@ -1,13 +1,10 @@
 """What callbacks decide, against an installed Keras, over random values."""
 
-import os
-
 import numpy as np
 import pytest
 
 from cnncore import callbacks
 
-os.environ.setdefault("KERAS_BACKEND", "torch")
 keras = pytest.importorskip("keras")
 
 SEEDS = range(40)

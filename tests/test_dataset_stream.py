@@ -14,17 +14,6 @@ def numbers(count=7):
     return DatasetStream(lambda: iter(range(count)), count)
 
 
-@pytest.fixture
-def pictures(tmp_path):
-    pillow = pytest.importorskip("PIL.Image")
-    for label in ("a", "b"):
-        (tmp_path / label).mkdir()
-        for number in range(5):
-            picture = RNG.integers(0, 255, (8, 8, 3), dtype=np.uint8)
-            pillow.fromarray(picture).save(tmp_path / label / f"{number}.png")
-    return cnncore.utils.image_dataset_from_directory(tmp_path, image_size=(8, 8), batch_size=4, seed=3, verbose=False)
-
-
 def test_a_pipeline_of_a_script(pictures):
     chosen = pictures.map(lambda x, y: (x / 255.0, y)).unbatch().filter(lambda x, y: y == 1)
     data = chosen.cache().shuffle(100).repeat(2).batch(4, drop_remainder=True).prefetch(1)

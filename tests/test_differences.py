@@ -2,7 +2,6 @@
 
 import ast
 import functools
-import os
 import re
 import warnings
 from pathlib import Path
@@ -12,7 +11,6 @@ import pytest
 
 import cnncore
 
-os.environ.setdefault("KERAS_BACKEND", "torch")
 pytest.importorskip("torch")
 keras = pytest.importorskip("keras")
 

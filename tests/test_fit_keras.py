@@ -1,13 +1,10 @@
 """What fit records, evaluate returns and train_on_batch does, against an installed Keras with the same weights."""
 
-import os
-
 import numpy as np
 import pytest
 
 import cnncore
 
-os.environ.setdefault("KERAS_BACKEND", "torch")
 keras = pytest.importorskip("keras")
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")

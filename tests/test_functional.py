@@ -1,7 +1,6 @@
 """Models of any graph: several inputs and outputs, shared layers, models inside models, parts of models, operators."""
 
 import json
-import os
 
 import numpy as np
 import pytest
@@ -28,7 +27,6 @@ from cnncore.optimizers import SGD
 
 
 def keras_module():
-    os.environ.setdefault("KERAS_BACKEND", "torch")
     pytest.importorskip("torch")
     return pytest.importorskip("keras")
 

@@ -86,7 +86,6 @@ def test_subsets_do_not_overlap(folder, capsys):
 
 
 def test_the_split_and_the_pixels_are_keras(folder):
-    os.environ.setdefault("KERAS_BACKEND", "torch")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         keras = pytest.importorskip("keras")

@@ -1,7 +1,6 @@
 """HDF5 files as TensorFlow's Keras 2 writes them, made here by hand."""
 
 import json
-import os
 import re
 
 import numpy as np
@@ -11,7 +10,6 @@ from cnncore import Input, Model, Sequential, optimizers
 from cnncore.layers import BatchNormalization, Conv2D, Dense, Flatten
 from cnncore.models import load_model
 
-os.environ.setdefault("KERAS_BACKEND", "torch")
 h5py = pytest.importorskip("h5py")
 
 RNG = np.random.default_rng(0)

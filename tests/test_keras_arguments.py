@@ -2,7 +2,6 @@
 
 import importlib
 import inspect
-import os
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,6 @@ import pytest
 import cnncore
 from cnncore._registry import snake_case
 
-os.environ.setdefault("KERAS_BACKEND", "torch")
 pytest.importorskip("torch")
 keras = pytest.importorskip("keras")
 

@@ -1,7 +1,5 @@
 """Files that are exchanged with Keras 3 in both directions."""
 
-import os
-
 import numpy as np
 import pytest
 
@@ -12,7 +10,6 @@ from cnncore.layers import BatchNormalization, Dense
 from cnncore.models import model_from_json
 from keras_graphs import X, graph, keras_graph
 
-os.environ.setdefault("KERAS_BACKEND", "torch")
 h5py = pytest.importorskip("h5py")
 pytest.importorskip("torch")
 keras = pytest.importorskip("keras")

@@ -1,6 +1,5 @@
 """Training that goes on from a file of Keras, or in Keras from a file of ours, is the training that was interrupted."""
 
-import os
 import warnings
 
 import numpy as np
@@ -10,7 +9,6 @@ from cnncore import Sequential, optimizers
 from cnncore.layers import BatchNormalization, Dense
 from cnncore.models import load_model
 
-os.environ.setdefault("KERAS_BACKEND", "torch")
 h5py = pytest.importorskip("h5py")
 pytest.importorskip("torch")
 keras = pytest.importorskip("keras")

@@ -1,14 +1,11 @@
 """Lamb beside Keras."""
 
-import os
-
 import numpy as np
 import pytest
 
 import cnncore
 from cnncore import optimizers
 
-os.environ.setdefault("KERAS_BACKEND", "torch")
 keras = pytest.importorskip("keras")
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")

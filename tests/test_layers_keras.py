@@ -1,7 +1,6 @@
 """Each layer against Keras: names of arguments, their order and defaults, configs, output shapes, outputs."""
 
 import inspect
-import os
 
 import numpy as np
 import pytest
@@ -9,7 +8,6 @@ import pytest
 import layer_cases
 from cnncore.layers import builtin as layers
 
-os.environ.setdefault("KERAS_BACKEND", "torch")
 pytest.importorskip("torch")
 keras = pytest.importorskip("keras")
 

@@ -1,7 +1,6 @@
 """Recurrent layers, attention and layers that apply other layers: against Keras, in training, and in files."""
 
 import importlib
-import os
 import warnings
 
 import numpy as np
@@ -65,7 +64,6 @@ def data_of(name):
 
 @pytest.fixture(scope="module")
 def keras():
-    os.environ.setdefault("KERAS_BACKEND", "torch")
     pytest.importorskip("torch")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

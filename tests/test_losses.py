@@ -2,18 +2,15 @@
 
 import copy
 import functools
-import importlib.util
 import inspect
 import json
-import os
 import pickle
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 from cnncore import _core, losses
+from keras_process import ask_keras
 from loss_oracles import numerical_gradient
 
 CLASSES = [
@@ -348,8 +345,6 @@ json.dump([results, signatures], sys.stdout)
 @functools.cache
 def keras_results():
     """(what was asked, Keras' losses with weights and reductions, the signatures of its classes)."""
-    if not all(importlib.util.find_spec(name) for name in ("keras", "torch")):
-        pytest.skip("Keras with PyTorch is not installed")
     rng = np.random.default_rng(8)
     asked = []
     for cls in CLASSES:
@@ -361,16 +356,7 @@ def keras_results():
                 if cls is SPARSE and weights is None:
                     options["ignore_class"] = 1
                 asked.append((cls.__name__, options, y_true.tolist(), y_pred.tolist(), weight))
-    run = subprocess.run(
-        [sys.executable, "-c", _KERAS],
-        input=json.dumps(asked),
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "KERAS_BACKEND": "torch"},
-    )
-    assert run.returncode == 0, run.stderr
-    return asked, *json.loads(run.stdout)
+    return asked, *ask_keras(_KERAS, asked)
 
 
 def test_numbers_are_those_of_keras():

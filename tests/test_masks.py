@@ -1,14 +1,11 @@
 """Masks, which say what steps of sequences are used, beside Keras: values, training and files."""
 
-import os
-
 import numpy as np
 import pytest
 
 import cnncore
 from cnncore import layers, saving
 
-os.environ.setdefault("KERAS_BACKEND", "torch")
 keras = pytest.importorskip("keras")
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning:keras")

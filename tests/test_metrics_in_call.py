@@ -1,14 +1,11 @@
 """Metrics that layers and models update in their ``call``, and models whose ``call`` runs in Python as a whole."""
 
-import os
-
 import numpy as np
 import pytest
 
 import cnncore
 from cnncore.graph.tensor import NotTraceableError
 
-os.environ.setdefault("KERAS_BACKEND", "torch")
 keras = pytest.importorskip("keras")
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")

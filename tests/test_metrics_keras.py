@@ -1,18 +1,15 @@
 """Metrics beside those of Keras and scikit-learn: after each batch, with and without weights."""
 
 import functools
-import importlib.util
 import inspect
 import json
-import os
 import pickle
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 from cnncore import metrics
+from keras_process import ask_keras
 from metric_cases import BATCHES, CASES, NO_WEIGHTS
 
 by_case = pytest.mark.parametrize("index", range(len(CASES)), ids=[f"{i} {c[0]} {c[1]}" for i, c in enumerate(CASES)])
@@ -59,24 +56,13 @@ json.dump([results, signatures, functions], sys.stdout)
 @functools.cache
 def keras_answers():
     """(results of every case without and with weights, signatures of Keras' classes, names of its functions)."""
-    if not all(importlib.util.find_spec(name) for name in ("keras", "torch")):
-        pytest.skip("Keras with PyTorch is not installed")
     asked = []
     for index, (name, options, _) in enumerate(CASES):
         for weighted in (False, True):
             data = batches(index, weighted and name not in NO_WEIGHTS)
             lists = [(t.tolist(), y.tolist(), None if w is None else w.tolist()) for t, y, w in data]
             asked.append((name, options, lists))
-    run = subprocess.run(
-        [sys.executable, "-c", _KERAS],
-        input=json.dumps(asked),
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "KERAS_BACKEND": "torch"},
-    )
-    assert run.returncode == 0, run.stderr
-    return json.loads(run.stdout)
+    return ask_keras(_KERAS, asked)
 
 
 @by_case

@@ -1,7 +1,6 @@
 """Functions of ``keras.ops`` against Keras: values, gradients under a tape, and symbolic tensors."""
 
 import importlib
-import os
 import warnings
 
 import numpy as np
@@ -111,7 +110,6 @@ VALUES = [
 
 @pytest.fixture(scope="module")
 def keras_ops():
-    os.environ.setdefault("KERAS_BACKEND", "torch")
     pytest.importorskip("torch")
     pytest.importorskip("keras")
     with warnings.catch_warnings():

@@ -1,7 +1,6 @@
 """Weights and state equal Keras' over 20 steps, for every optimizer and every option."""
 
 import inspect
-import os
 import warnings
 
 import numpy as np
@@ -10,7 +9,6 @@ import pytest
 from cnncore import optimizers
 
 pytest.importorskip("torch")
-os.environ.setdefault("KERAS_BACKEND", "torch")
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     keras = pytest.importorskip("keras")

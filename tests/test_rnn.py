@@ -1,14 +1,11 @@
 """RNN with the cells of this package and with cells of one's own, beside Keras: training, states, masks and files."""
 
-import os
-
 import numpy as np
 import pytest
 
 import cnncore
 from cnncore import layers, saving
 
-os.environ.setdefault("KERAS_BACKEND", "torch")
 keras = pytest.importorskip("keras")
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")

@@ -99,17 +99,6 @@ def test_flip_axis():
         image.flip_axis(np.ones(3), 1)
 
 
-@pytest.fixture
-def pictures(tmp_path):
-    pillow = pytest.importorskip("PIL.Image")
-    for label in ("a", "b"):
-        (tmp_path / label).mkdir()
-        for number in range(5):
-            picture = RNG.integers(0, 255, (8, 8, 3), dtype=np.uint8)
-            pillow.fromarray(picture).save(tmp_path / label / f"{number}.png")
-    return cnncore.utils.image_dataset_from_directory(tmp_path, image_size=(8, 8), batch_size=4, seed=3)
-
-
 def test_words_of_data_sets(pictures):
     images, labels = next(iter(pictures))
     assert images.numpy().shape == (4, 8, 8, 3)

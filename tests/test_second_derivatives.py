@@ -1,7 +1,5 @@
 """Gradients of gradients: tapes inside tapes, compared with PyTorch's double backward pass, and WGAN-GP."""
 
-import os
-
 import numpy as np
 import pytest
 
@@ -9,7 +7,6 @@ import cnncore
 from cnncore import GradientTape, Input, Model, Sequential, layers, losses, ops
 from cnncore.differentiation import NotDifferentiableError
 
-os.environ.setdefault("KERAS_BACKEND", "torch")
 RNG = np.random.default_rng(11)
 FIRST_STATE = RNG.bit_generator.state
 

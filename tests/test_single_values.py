@@ -1,7 +1,5 @@
 """Tensors with a single value for each sample, of shape (batch,): in models, losses and files, and where they fail."""
 
-import os
-
 import numpy as np
 import pytest
 
@@ -24,7 +22,6 @@ from cnncore.layers import (
 from cnncore.models import load_model
 from cnncore.optimizers import SGD
 
-os.environ.setdefault("KERAS_BACKEND", "torch")
 RNG = np.random.default_rng(7)
 X = RNG.normal(size=(40, 6)).astype(np.float32)
 OTHER = RNG.normal(size=(40, 6)).astype(np.float32)

@@ -1,7 +1,6 @@
 """Small modules and functions of Keras: config, mixed_precision, tree, get_file, pad_sequences and their like."""
 
 import importlib
-import os
 import tarfile
 import warnings
 import zipfile
@@ -65,7 +64,6 @@ def test_scopes():
 
 
 def test_trees_as_in_keras():
-    os.environ.setdefault("KERAS_BACKEND", "torch")
     pytest.importorskip("torch")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -84,7 +82,6 @@ def test_trees_as_in_keras():
 
 @pytest.mark.parametrize("options", [{}, {"padding": "post"}, {"truncating": "post", "maxlen": 2}, {"value": 7}])
 def test_padded_sequences_as_in_keras(options):
-    os.environ.setdefault("KERAS_BACKEND", "torch")
     pytest.importorskip("torch")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

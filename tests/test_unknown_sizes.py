@@ -2,7 +2,6 @@
 
 import copy
 import json
-import os
 import pickle
 import threading
 
@@ -13,9 +12,6 @@ import cnncore
 from cnncore import Input, Model, Sequential, layers
 from cnncore.models import load_model, model_from_json, sized_networks
 from images_of_sizes import ANY, batches, clone_with_weights, compiled, images, two_headed, with_weights_of
-
-os.environ.setdefault("KERAS_BACKEND", "torch")
-
 
 SHAPES = {
     "same": lambda k, x: k.layers.Conv2D(4, 3, padding="same")(x),

@@ -2,7 +2,6 @@
 
 import functools
 import json
-import os
 
 import numpy as np
 import pytest
@@ -16,7 +15,6 @@ W = np.random.default_rng(0).standard_normal((3, 3, 4, 5)).astype(np.float32)
 
 
 def keras_module(name):
-    os.environ.setdefault("KERAS_BACKEND", "torch")
     pytest.importorskip("torch")
     return getattr(pytest.importorskip("keras"), name)
 
