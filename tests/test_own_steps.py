@@ -179,6 +179,18 @@ def test_metrics_say_the_result():
     assert list(plain.get_metrics_result()) == ["mae"]
 
 
+def test_results_of_equal_metrics_have_the_names_of_their_outputs():
+    inputs = Input((3,))
+    outputs = [layers.Dense(1, name=name)(inputs) for name in ("first", "second")]
+    model = Model(inputs, outputs)
+    model.compile("sgd", "mse", metrics=["mae", "mae"], weighted_metrics=["mae", []])
+    x, y = np.ones((4, 3)), np.arange(4.0)[:, np.newaxis]
+    logs = model.evaluate(x, [y, y - 9], return_dict=True, verbose=0)
+    expected = {name: value for name, value in logs.items() if not name.endswith("loss")}
+    assert list(expected) == ["first_mae", "first_weighted_mae", "second_mae"]
+    assert model.get_metrics_result() == pytest.approx(expected)
+
+
 def test_words_of_keras_2():
     class Old(Model):
         def train_step(self, data):

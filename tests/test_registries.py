@@ -134,6 +134,20 @@ def test_evaluation_calls_the_loss_that_training_takes(monkeypatch):
     assert called == []
 
 
+@pytest.mark.parametrize(
+    ("module", "name", "known"),
+    [
+        (optimizers, "adam", "Adam"),
+        (losses, "mean_squared_error", "MeanSquaredError"),
+        (initializers, "he_normal", "HeNormal"),
+        (regularizers, "l2", "L2"),
+        (constraints, "max_norm", "MaxNorm"),
+    ],
+)
+def test_configs_may_name_classes_as_strings_do(module, name, known):
+    assert type(module.get({"class_name": name, "config": {}})).__name__ == known
+
+
 def test_one_way_to_a_prediction(monkeypatch):
     """A call of predict with few samples is predict_on_batch, and both give the same bits."""
     model = small("mse")

@@ -116,6 +116,8 @@ class Registry(Generic[T]):
             raise ValueError(f'[{self.kind}] expected {{"class_name", "config"}}. Received: {config!r}')
         name, arguments = config["class_name"], config.get("config", {})
         found: Any = scoped_object(name) or self._classes.get(name) or custom_object(name)
+        if found is None:  # "adam" or "he_normal" for "Adam" and "HeNormal"
+            found = self._classes.get(self._aliases.get(name.lower(), ""))
         if not isinstance(found, type):
             hint = nearest(name, self._classes)
             raise ValueError(f"Unknown {self.kind} {name!r}.{hint} Known: {', '.join(sorted(self._classes))}")

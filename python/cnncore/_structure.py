@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-__all__ = ["flatten", "flatten_like", "map_structure", "pack_like", "same_structure", "without_list_of_one"]
+__all__ = [
+    "flatten",
+    "flatten_by_key",
+    "flatten_like",
+    "map_structure",
+    "pack_like",
+    "same_structure",
+    "without_list_of_one",
+]
 
 
 def flatten(structure: Any) -> list[Any]:
@@ -22,6 +30,22 @@ def flatten(structure: Any) -> list[Any]:
         return [leaf for value in structure.values() for leaf in flatten(value)]
     if isinstance(structure, (list, tuple)):
         return [leaf for value in structure for leaf in flatten(value)]
+    return [structure]
+
+
+def flatten_by_key(structure: Any) -> list[Any]:
+    """The values of a structure from left to right; the values of a dict in the order of its sorted keys.
+
+    Examples
+    --------
+    >>> flatten_by_key([1, (2, {"b": 4, "a": 3})])
+    [1, 2, 3, 4]
+    """
+    if isinstance(structure, dict):
+        keys = sorted(structure, key=lambda key: (type(key).__name__, key))
+        return [leaf for key in keys for leaf in flatten_by_key(structure[key])]
+    if isinstance(structure, (list, tuple)):
+        return [leaf for value in structure for leaf in flatten_by_key(value)]
     return [structure]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cnncore._structure import flatten, map_structure, pack_like
+from cnncore._structure import flatten, flatten_by_key, map_structure, pack_like
 from cnncore.graph.protocols import Graph
 from cnncore.graph.tensor import KerasTensor, Node
 
@@ -40,7 +40,7 @@ class Function:
         self.output_list: list[KerasTensor] = _tensors(outputs, "outputs", owner)
         if len({id(tensor) for tensor in self.input_list}) != len(self.input_list):
             raise ValueError(f"[{owner}] expected every input once. Received: inputs={inputs!r}")
-        self.nodes, self._seen = _sorted_nodes(self.input_list, self.output_list, owner)
+        self.nodes, self._seen = _sorted_nodes(self.input_list, flatten_by_key(outputs), owner)
         self.layers: list[Any] = list({id(node.layer): node.layer for node in self.nodes}.values())
 
     @property
@@ -48,7 +48,7 @@ class Function:
         """All layers including those of the inputs, in the order in which Keras lists them.
 
         Layers with more calls between them and the outputs come first. Layers with equally many come in the order in
-        which a search backwards from the outputs finds them.
+        which a search backwards from the outputs finds them. Tensors in dicts are found in the order of sorted keys.
         """
         depths: dict[int, int] = {}  # for each call, how many calls there are on its longest way to an output
         far: dict[int, int] = {}  # for each layer, the largest of these numbers
@@ -129,6 +129,7 @@ def _sorted_nodes(
     done: set[int] = set()
     nodes: list[Node] = []
     seen: dict[int, int] = {}
+    # Keras takes tensors in dicts in the order of their keys. Files of weights depend on the order of layers.
     stack = [(tensor, False) for tensor in reversed(outputs)]
     while stack:
         tensor, children_are_done = stack.pop()
@@ -151,7 +152,8 @@ def _sorted_nodes(
             )
         seen.setdefault(id(node.layer), len(seen))
         stack.append((tensor, True))
-        stack += [(item, False) for item in reversed(node.inputs)]
+        arguments = flatten_by_key([node.args, node.kwargs])
+        stack += [(item, False) for item in reversed(arguments) if isinstance(item, KerasTensor)]
     return nodes, seen
 
 

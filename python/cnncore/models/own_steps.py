@@ -143,8 +143,10 @@ class OwnSteps(Measuring):
         return self.get_metrics_result()
 
     def get_metrics_result(self) -> dict[str, Any]:
-        """The values of :attr:`metrics` by name."""
-        return {metric.name: metric.result() for metric in self.metrics}
+        """The values of :attr:`metrics` by the names that they have in a history."""
+        described = self._outputs_seen() if self._known_function() is None else self._described_outputs()
+        names = {id(metric): name for output in described for name, metric in output.all_metrics}
+        return {names.get(id(metric), metric.name): metric.result() for metric in self.metrics}
 
     @property
     def metrics(self) -> list[Any]:
