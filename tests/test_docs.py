@@ -45,6 +45,19 @@ def test_files_and_tests_that_are_named_exist():
             assert (ROOT / path).exists(), f"{page}: {path}"
 
 
+def test_options_of_commands_exist():
+    """Each `python bench/compare.py --task train` of a page: the program, and its options."""
+    found = 0
+    for page, text in TEXTS.items():
+        for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL):
+            for program, rest in re.findall(r"python (\w+/\w+\.py)([^#&|\n]*)", block.replace("\\\n", " ")):
+                source = (ROOT / program).read_text(encoding="utf-8")
+                for option in re.findall(r"--[\w-]+", rest):
+                    assert f'"{option}"' in source, f"{page}: {program} {option}"
+                    found += 1
+    assert found > 20
+
+
 def test_layers_in_the_table():
     table = [line for line in TEXTS["docs/layers.md"].splitlines() if line.startswith("| ")]
     named = set(re.findall(r"`(\w+)`", " ".join(table))) - {"layers", "family"}
