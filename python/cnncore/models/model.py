@@ -24,17 +24,17 @@ from cnncore.graph.function import Function
 from cnncore.graph.tensor import KerasTensor, Node, is_symbolic
 from cnncore.layers.base import Layer, registry
 from cnncore.layers.calls import eager
-from cnncore.layers.calls.recording import is_recorded
+from cnncore.layers.calls.with_tape import is_recorded
 from cnncore.layers.input_layer import Input, InputLayer
 from cnncore.models.arrange import arrange, as_arrays, fitting, map_shapes
 from cnncore.models.described import Described
 from cnncore.models.graph_config import layers_from, lookup, rebuild, sharing
 from cnncore.models.network import Networked
 from cnncore.models.other_sizes import OtherSizes
-from cnncore.models.recorded import recorded_call
 from cnncore.models.stored import Stored
 from cnncore.models.trainer import Trainer
 from cnncore.models.whole_model import function_of_call
+from cnncore.models.with_tape import call_with_tape
 
 __all__ = ["Model"]
 
@@ -240,7 +240,7 @@ class Model(Described, OtherSizes, Trainer, Stored, Networked, Layer):
         values = [seen(x) for x in arrange(graph.inputs, self.input_names, args[0], self.name)]
         arrays = [fitting(value_of(x), tensor, self.name) for x, tensor in zip(values, graph.input_list, strict=True)]
         if is_recorded(self, values):
-            return without_list_of_one(recorded_call(self, values, arrays, training))
+            return without_list_of_one(call_with_tape(self, values, arrays, training))
         arrays = self.changed_images(arrays, training)
         network = self._network_for_use()
         self.note_losses_of_call(self._lowered, arrays)

@@ -17,7 +17,7 @@ from cnncore.graph.lowering import lower
 from cnncore.graph.masks import implied_masks, mask_of_arrays
 from cnncore.graph.protocols import AnyLayer
 from cnncore.graph.tensor import Array, KerasTensor
-from cnncore.layers.calls.recording import is_recorded, record
+from cnncore.layers.calls.with_tape import is_recorded, record
 from cnncore.layers.custom.host_call import NoBatchAxisError, takes_training
 
 __all__ = ["call", "prepare", "run"]

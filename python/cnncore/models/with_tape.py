@@ -11,12 +11,12 @@ import numpy as np
 from cnncore._structure import map_structure
 from cnncore.differentiation import Traced, value_of
 from cnncore.graph.function import Function
-from cnncore.layers.calls.recording import record
+from cnncore.layers.calls.with_tape import record
 
-__all__ = ["recorded_call"]
+__all__ = ["call_with_tape"]
 
 
-def recorded_call(model: Any, values: Sequence[Any], arrays: list[np.ndarray], training: bool | None) -> Any:
+def call_with_tape(model: Any, values: Sequence[Any], arrays: list[np.ndarray], training: bool | None) -> Any:
     """The outputs of ``model``, recorded on the tape.
 
     If outputs are computed from other outputs, as in a model that returns an inner layer and its prediction, the others

@@ -1,4 +1,4 @@
-"""Calls of layers and models that are part of something that is being differentiated.
+"""Calls of layers and models while a tape is open, or inside of a function that is being differentiated.
 
 Such a call is usually computed by one network. The core does not know gradients of gradients of layers that compute in
 Python, and of batch normalization in training. So where they may be wanted, which is inside of two tapes of which one
@@ -25,7 +25,7 @@ from cnncore.graph.function import Function
 from cnncore.graph.loss_terms import collect_values, values_are_collected
 from cnncore.graph.tensor import KerasTensor, Node
 from cnncore.layers import custom
-from cnncore.layers.calls.recorded import prepared_call
+from cnncore.layers.calls.recorded_call import prepared_call
 from cnncore.layers.custom.host_call import has_backward
 
 __all__ = ["is_recorded", "record"]
@@ -56,7 +56,7 @@ def record(
     Parameters
     ----------
     owner, key, function, values, training
-        As for :func:`cnncore.layers.calls.recorded.prepared_call`.
+        As for :func:`cnncore.layers.calls.recorded_call.prepared_call`.
     arrays : list of numpy.ndarray
         The values of the inputs, in a type that the core takes.
     losses : list

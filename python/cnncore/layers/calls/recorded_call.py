@@ -1,4 +1,4 @@
-"""Calls of layers and models on arrays while a tape is open, and the backward passes of these calls in the core."""
+"""Networks for calls that a tape records: the core computes the calls, and later their backward passes."""
 
 from __future__ import annotations
 
@@ -21,78 +21,16 @@ from cnncore.differentiation import (
     value_of,
 )
 from cnncore.graph.function import Function
-from cnncore.graph.lowering import GraphLoss, Lowered, Lowering
+from cnncore.graph.lowering import Lowered
 from cnncore.layers.calls.input_probe import InputProbe
-from cnncore.layers.calls.second_derivatives import SecondDerivatives, uses_batch_statistics
+from cnncore.layers.calls.recorded_graph import RecordedGraph
+from cnncore.layers.calls.second_derivatives import SecondDerivatives
 from cnncore.layers.weights.variable import Variable
 
 __all__ = ["RecordedCall", "prepared_call"]
 
 _steps = itertools.count()  # numbers of calls, so that dropout draws other random numbers in each call
 _KEPT = 8  # for how many combinations of shapes a layer keeps networks
-
-
-class _RecordingLowering(Lowering):
-    """A graph for calls that a tape records.
-
-    The core computes the forward pass twice: in the call, and again before its backward pass. The second time, ops that
-    call Python return the results of the first time, so that random numbers in them are the same.
-
-    Attributes
-    ----------
-    replays : bool
-        Whether ops that call Python return their last results instead of computing.
-    is_twice_differentiable : bool
-        Whether the core knows gradients of gradients of all ops.
-    """
-
-    def __init__(self, seed: int, training: bool) -> None:
-        super().__init__(seed)
-        self._training = [None if training else False]
-        self.replays, self.is_twice_differentiable = False, True
-
-    def add(self, kind: str, inputs: Sequence[int], layer: str = "", /, **attributes: Any) -> int:
-        if kind == "activity_regularization":
-            return self._penalized(inputs[0], **attributes)
-        if uses_batch_statistics(self, kind, attributes):
-            self.is_twice_differentiable = False
-        if kind == "host":
-            self.is_twice_differentiable = False
-            attributes["forward"] = self._computing_once(attributes["forward"])
-        return super().add(kind, inputs, layer, **attributes)
-
-    def add_loss(self, inputs: Sequence[int], weight: float, summed: bool) -> int:
-        self.losses.append(GraphLoss(inputs[1], weight, summed))
-        return inputs[0]
-
-    def note_loss(self, tensor: int) -> None:
-        pass  # what evaluations use in the place of the ops of training
-
-    adds_penalties_of_weights = False  # `losses` has them already
-
-    def _penalized(self, tensor: int, l1: float, l2: float) -> int:
-        """Add a penalty on a tensor to the losses."""
-
-        def of_each(arrays: Sequence[np.ndarray], training: bool) -> np.ndarray:
-            rows = arrays[0].reshape(len(arrays[0]), -1)
-            return np.asarray(l1 * np.abs(rows).sum(axis=1) + l2 * np.square(rows).sum(axis=1), np.float32)[:, None]
-
-        def backward(arrays: Sequence[np.ndarray], dy: np.ndarray) -> list[np.ndarray]:
-            slopes = l1 * np.sign(arrays[0]) + 2 * l2 * arrays[0]
-            return [np.asarray(slopes * dy.reshape(-1, *[1] * (arrays[0].ndim - 1)), np.float32, order="C")]
-
-        rows = self.add("host", [tensor], forward=of_each, backward=backward, shape=(1,))
-        return self.add_loss([tensor, rows], 1.0, False)
-
-    def _computing_once(self, forward: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
-        kept: list[np.ndarray] = []
-
-        def computed(arrays: Sequence[np.ndarray], training: bool) -> np.ndarray:
-            if not self.replays:
-                kept[:] = [np.array(forward(arrays, training), np.float32, order="C")]
-            return np.array(kept[0])
-
-        return computed
 
 
 class RecordedCall:
@@ -114,7 +52,7 @@ class RecordedCall:
         self.function = function
         self._made_of = function, shapes, wanted, seed, training
         self._second: SecondDerivatives | None = None
-        self._graph = graph = _RecordingLowering(seed, training)
+        self._graph = graph = RecordedGraph(seed, training)
         self._probes: list[InputProbe | None] = []
         ids = []
         for shape, is_wanted in zip(shapes, wanted, strict=True):
