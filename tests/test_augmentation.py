@@ -285,7 +285,7 @@ def test_shapes_of_symbolic_calls():
         (lambda: layers.RandomErasing(scale=2), r"`scale` in \[0, 1\]"),
         (lambda: layers.MixUp(0), "`alpha` above 0"),
         (lambda: layers.CutMix(2), "factor"),
-        (lambda: layers.Resizing(2, 2, antialias=True), "antialias=False"),
+        (lambda: layers.Resizing(2, 2, interpolation="cubic"), "bicubic"),
         (lambda: layers.Resizing(2, 2, crop_to_aspect_ratio=True, pad_to_aspect_ratio=True), "Received: both"),
         (lambda: layers.Resizing(0, 2), "`height` >= 1"),
         (lambda: layers.RandomCrop(2, 2, seed=-1), "seed"),

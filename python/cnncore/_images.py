@@ -5,25 +5,46 @@ from __future__ import annotations
 import numpy as np
 
 from cnncore import _core
+from cnncore._resampling import resampled
 
-__all__ = ["centred_crop", "hsv_to_rgb", "padded_to_aspect_ratio", "resize", "rgb_to_hsv"]
+__all__ = ["centred_crop", "hsv_to_rgb", "padded_to_aspect_ratio", "resize", "resize_backward", "rgb_to_hsv"]
 
-INTERPOLATIONS = ("bilinear", "nearest")
+INTERPOLATIONS = ("bilinear", "nearest", "bicubic", "lanczos3", "lanczos5")
 
 
-def resize(images: np.ndarray, height: int, width: int, interpolation: str = "bilinear") -> np.ndarray:
+def resize(
+    images: np.ndarray, height: int, width: int, interpolation: str = "bilinear", antialias: bool = False
+) -> np.ndarray:
     """Resize images (n, h, w, c) of uint8 or float32.
 
-    The centres of pixels are at 0.5, 1.5, ..., as in TensorFlow and in PyTorch with align_corners=False. Images are not
-    smoothed before they are made smaller.
+    The centres of pixels are at 0.5, 1.5, ..., as in TensorFlow and in PyTorch with align_corners=False. With
+    ``antialias`` images are smoothed where they are made smaller.
     """
     n, rows, columns = images.shape[:3]
     if (rows, columns) == (height, width):
         return images
+    smaller = height < rows or width < columns
+    if interpolation not in ("bilinear", "nearest") or (interpolation == "bilinear" and antialias and smaller):
+        return resampled(images, height, width, interpolation, antialias)
     down, right = rows / height, columns / width
     matrix = [down, 0, down / 2 - 0.5, 0, right, right / 2 - 0.5]
     matrices = np.tile(np.array(matrix), (n, 1))
     return _core.augment_affine(images, matrices, (height, width), "nearest", 0.0, interpolation == "bilinear")
+
+
+def shares(before: int, after: int, interpolation: str, antialias: bool = False) -> np.ndarray:
+    """A matrix (after, before) with the share of each row of an image in each row of the resized image."""
+    one = np.eye(before, dtype=np.float32)[None, :, :, None]
+    return resize(one, after, before, interpolation, antialias)[0, :, :, 0]
+
+
+def resize_backward(dy: np.ndarray, size: tuple[int, int], interpolation: str, antialias: bool = False) -> np.ndarray:
+    """The gradient (n, *size, c) of the images that :func:`resize` was given.
+
+    Resizing multiplies an image by a matrix on each side, and so does this.
+    """
+    rows, columns = (shares(size[axis], dy.shape[1 + axis], interpolation, antialias) for axis in (0, 1))
+    return np.ascontiguousarray(np.einsum("yi,xj,nyxc->nijc", rows, columns, dy, optimize=True))
 
 
 def centred_crop(images: np.ndarray, height: int, width: int) -> np.ndarray:

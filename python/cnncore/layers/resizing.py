@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from cnncore import _checks
 from cnncore._checks import Size
+from cnncore._images import resize, resize_backward
 from cnncore.graph.protocols import Graph
 from cnncore.layers.base import Shape, registry
 from cnncore.layers.base.weighted import Windowed, pair_of
 
 __all__ = ["Cropping1D", "Cropping2D", "UpSampling1D", "UpSampling2D", "ZeroPadding1D", "ZeroPadding2D"]
+
+
+_INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
 
 
 class _Sided(Windowed):
@@ -206,9 +212,10 @@ class UpSampling2D(_UpSampling):
     size : int or two ints, default 2
         The factors by which height and width grow. One int is for both.
     data_format : {"channels_last"}, optional
-    interpolation : {"nearest", "bilinear"}, default "nearest"
+    interpolation : {"nearest", "bilinear", "bicubic", "lanczos3", "lanczos5"}, default "nearest"
         "nearest" repeats each pixel. "bilinear" interpolates between the centres of neighbouring pixels. Outside of the
-        outermost centres, the values of the outermost pixels are used.
+        outermost centres, the values of the outermost pixels are used. The others are computed in Python, see
+        :func:`cnncore.ops.image.resize`.
     **kwargs
         ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
 
@@ -223,12 +230,26 @@ class UpSampling2D(_UpSampling):
     ) -> None:
         super().__init__(size, **kwargs)
         self.data_format = _checks.data_format(data_format, "UpSampling2D")
-        self.interpolation = _checks.choice(interpolation, "interpolation", "UpSampling2D", ("nearest", "bilinear"))
+        self.interpolation = _checks.choice(interpolation, "interpolation", "UpSampling2D", _INTERPOLATIONS)
 
     @property
     def size(self) -> tuple[int, ...]:
         """The factors by which height and width grow."""
         return self._factors
+
+    def lower(self, graph: Graph, inputs: Sequence[int]) -> int:
+        if self.interpolation in ("nearest", "bilinear"):
+            return super().lower(graph, inputs)
+        height, width, channels = graph.output_shape(inputs[0])
+        size = (height * self.size[0], width * self.size[1])
+
+        def forward(arrays: Sequence[np.ndarray], training: bool) -> np.ndarray:
+            return resize(arrays[0], *size, self.interpolation)
+
+        def backward(arrays: Sequence[np.ndarray], dy: np.ndarray) -> list[np.ndarray]:
+            return [resize_backward(dy, (height, width), self.interpolation)]
+
+        return graph.add("host", inputs, self.name, forward=forward, backward=backward, shape=(*size, channels))
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cnncore import _checks, _images
-from cnncore._images import INTERPOLATIONS
+from cnncore._images import INTERPOLATIONS, resize_backward
 from cnncore._images import resize as resized
 from cnncore.differentiation import value_of
 from cnncore.ops.definition import op, recorded
@@ -34,28 +34,27 @@ def resize(images: Any, size: Any, interpolation: str = "bilinear", antialias: b
     ----------
     images : array_like or symbolic tensor, (batch, height, width, channels) or (height, width, channels)
     size : (height, width)
-    interpolation : {"bilinear", "nearest"}, default "bilinear"
+    interpolation : {"bilinear", "nearest", "bicubic", "lanczos3", "lanczos5"}, default "bilinear"
+        "bicubic" is Keys' cubic convolution with a = -1/2. At the edges, the weights of pixels outside are left out.
     antialias : bool, default False
-        Must be False. Smoothing images before they are made smaller is not supported.
+        Whether all pixels count where images are made smaller. It has no effect on "nearest".
 
     Examples
     --------
     >>> resize(np.float32([[[0.0], [2.0]]]), (1, 4))[0, :, 0].tolist()
     [0.0, 0.5, 1.5, 2.0]
     """
-    if antialias or interpolation not in INTERPOLATIONS:
-        raise ValueError(
-            f"[resize] expected antialias=False and `interpolation` to be one of {', '.join(INTERPOLATIONS)}. "
-            f"Received: antialias={antialias}, interpolation={interpolation!r}"
-        )
+    interpolation = _checks.choice(interpolation, "interpolation", "resize", INTERPOLATIONS)
+    smooth = _checks.boolean(antialias, "antialias", "resize")
     height, width = _checks.pair(size, "size", "resize")
     if hasattr(images, "given_to"):  # a symbolic tensor
-        return images.given_to("Resizing", height=height, width=width, interpolation=interpolation)
-    return _resized(images, (height, width), interpolation)
+        options = {"interpolation": interpolation, "antialias": smooth}
+        return images.given_to("Resizing", height=height, width=width, **options)
+    return _resized(images, (height, width), interpolation, smooth)
 
 
 @op
-def _resized(images: Any, size: tuple[int, int], interpolation: str) -> Any:
+def _resized(images: Any, size: tuple[int, int], interpolation: str, antialias: bool) -> Any:
     height, width = size
     array = _checks.numeric_array(value_of(images), "images", "resize")
     _check_rank(array.shape, "resize")
@@ -67,21 +66,13 @@ def _resized(images: Any, size: tuple[int, int], interpolation: str) -> Any:
             f"[resize] expected a result of at most {_LARGEST >> 30} GiB. Received: {size=}, which makes "
             f"{bytes_needed / 2**30:.1f} GiB of images of shape {array.shape}"
         )
-    result = resized(batch, height, width, interpolation)
+    result = resized(batch, height, width, interpolation, antialias)
 
     def back(dy: np.ndarray) -> np.ndarray:
-        """Multiply by the weights with which each row and each column of the images was used."""
-        rows, columns = (_weights(batch.shape[1 + axis], size[axis], interpolation) for axis in (0, 1))
-        dx = np.einsum("hy,wx,nhwc->nyxc", rows, columns, dy.reshape(result.shape), optimize=True)
+        dx = resize_backward(dy.reshape(result.shape), batch.shape[1:3], interpolation, antialias)
         return np.asarray(dx.reshape(array.shape), dy.dtype)
 
     return recorded(result if array.ndim == 4 else result[0], [(images, back)])
-
-
-def _weights(before: int, after: int, interpolation: str) -> np.ndarray:
-    """Return the weights (after, before) with which resizing computes a row from the rows of an image."""
-    rows = np.eye(before, dtype=np.float32).reshape(1, before, 1, before)
-    return resized(rows, after, 1, interpolation)[0, :, 0]
 
 
 def extract_patches(images: Any, size: Any, strides: Any = None, dilation_rate: Any = 1, padding: str = "valid") -> Any:

@@ -252,7 +252,7 @@ def smart_resize(
     x : array_like, shape (height, width, channels) or (n, height, width, channels)
         One image or several. uint8 stays uint8; all other types become float32.
     size : (height, width)
-    interpolation : {"bilinear", "nearest"}, default "bilinear"
+    interpolation : {"bilinear", "nearest", "bicubic", "lanczos3", "lanczos5"}, default "bilinear"
     data_format : {"channels_last"}
 
     Returns
@@ -267,7 +267,8 @@ def smart_resize(
     if data_format != "channels_last":
         raise ValueError(f'[smart_resize] expected data_format="channels_last". Received: {data_format!r}')
     if interpolation not in INTERPOLATIONS:
-        raise ValueError(f"[smart_resize] expected interpolation bilinear or nearest. Received: {interpolation!r}")
+        known = ", ".join(INTERPOLATIONS)
+        raise ValueError(f"[smart_resize] expected interpolation to be one of {known}. Received: {interpolation!r}")
     array = np.asarray(x)
     if array.ndim not in (3, 4):
         raise ValueError(f"[smart_resize] expected images of rank 3 or 4. Received: shape {array.shape}")

@@ -66,7 +66,7 @@ def image_dataset_from_directory(
     subset : {"training", "validation", "both"}, optional
         Which part to return; "both" returns a list of the two. This needs `validation_split`, and for one part of
         shuffled pictures also `seed`.
-    interpolation : {"bilinear", "nearest"}, default "bilinear"
+    interpolation : {"bilinear", "nearest", "bicubic", "lanczos3", "lanczos5"}, default "bilinear"
         How pictures are resized.
     follow_links : bool, default False
         Follow symbolic links to folders.

@@ -76,7 +76,9 @@ def checked_options(color_mode: Any, image_size: Any, interpolation: Any, crop: 
     if color_mode not in _CHANNELS:
         raise ValueError(f"[{OWNER}] expected color_mode rgb, rgba or grayscale. Received: {color_mode!r}")
     if interpolation not in INTERPOLATIONS:
-        raise ValueError(f"[{OWNER}] expected interpolation bilinear or nearest. Received: {interpolation!r}")
+        raise ValueError(
+            f"[{OWNER}] expected interpolation to be one of {', '.join(INTERPOLATIONS)}. Received: {interpolation!r}"
+        )
     if crop and pad:
         raise ValueError(f"[{OWNER}] expected `crop_to_aspect_ratio` or `pad_to_aspect_ratio`. Received: both")
     size = _checks.pair(image_size, "image_size", OWNER)

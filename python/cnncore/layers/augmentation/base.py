@@ -16,6 +16,7 @@ import numpy as np
 
 from cnncore import _checks, _core
 from cnncore._random import next_seed
+from cnncore.differentiation import Traced, seen
 from cnncore.graph.tensor import Array, is_symbolic
 from cnncore.layers.base import Layer
 
@@ -56,11 +57,15 @@ class ImageLayer(Layer):
         KerasTensor, Array or dict
             The changed images, in the form of the argument. Images of uint8 stay uint8; all others become float32.
         """
-        if len(args) != 1 or kwargs or is_symbolic(args):
+        if len(args) != 1 or kwargs or is_symbolic(args) or self._is_differentiated(args[0]):
             return super().__call__(*args, training=training, **kwargs)
         training = self._arrays_train if training is None else bool(training)
         self._calls += 1
         return self._on_arrays(args[0], self._calls - 1, training)
+
+    def _is_differentiated(self, images: Any) -> bool:
+        """Whether a tape watches a batch of images, and the layer has a gradient."""
+        return np.ndim(images) == 4 and isinstance(seen(images), Traced) and self._gradient() is not None
 
     def _on_arrays(self, data: Any, step: int, training: bool) -> Any:
         labels = None

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cnncore import _checks, _core
-from cnncore._images import INTERPOLATIONS, centred_crop, padded_to_aspect_ratio, resize
+from cnncore._images import INTERPOLATIONS, centred_crop, padded_to_aspect_ratio, resize, resize_backward
 from cnncore._random import next_seed
 from cnncore.layers.base import registry
 
@@ -125,8 +125,8 @@ class Resizing(_Sized):
     ----------
     height, width : int
         The size of the result.
-    interpolation : {"bilinear", "nearest"}, default "bilinear"
-        The other values that Keras has are not supported.
+    interpolation : {"bilinear", "nearest", "bicubic", "lanczos3", "lanczos5"}, default "bilinear"
+        See :func:`cnncore.ops.image.resize`.
     crop_to_aspect_ratio : bool, default False
         Whether to scale only the largest centred part with the proportions of the result, instead of distorting the
         image.
@@ -136,7 +136,7 @@ class Resizing(_Sized):
     fill_value : float, default 0
         The value of the pixels that ``pad_to_aspect_ratio`` adds.
     antialias : bool, default False
-        Must be False. Smoothing images before they are made smaller is not supported.
+        Whether all pixels count where images are made smaller. It has no effect on "nearest".
     **kwargs
         See :class:`cnncore.layers.Layer`.
 
@@ -169,26 +169,20 @@ class Resizing(_Sized):
             )
         self.fill_mode = choice(fill_mode, "fill_mode", "Resizing", ("constant",))
         self.fill_value = _checks.number(fill_value, "fill_value", "Resizing")
-        if antialias:
-            raise ValueError(
-                "[Resizing] expected antialias=False, since smoothing is not supported. Received: antialias=True"
-            )
+        self.antialias = _checks.boolean(antialias, "antialias", "Resizing")
 
     def process(self, images: Images, seed: int, step: int, training: bool) -> Images:
         if self.crop_to_aspect_ratio:
             images = centred_crop(images, self.height, self.width)
         elif self.pad_to_aspect_ratio:
             images = padded_to_aspect_ratio(images, self.height, self.width, self.fill_value)
-        return resize(images, self.height, self.width, self.interpolation)
+        return resize(images, self.height, self.width, self.interpolation, self.antialias)
 
     def _gradient(self) -> Any:
         return None if self.crop_to_aspect_ratio or self.pad_to_aspect_ratio else self._backward
 
     def _backward(self, arrays: Sequence[np.ndarray], dy: np.ndarray) -> list[np.ndarray]:
-        """Compute the gradient of the images. Scaling multiplies an image by a matrix on each side; so does this."""
-        rows = _shares(arrays[0].shape[1], self.height, self.interpolation)
-        columns = _shares(arrays[0].shape[2], self.width, self.interpolation)
-        return [np.ascontiguousarray(np.einsum("yi,xj,nyxc->nijc", rows, columns, dy, optimize=True), np.float32)]
+        return [resize_backward(dy, arrays[0].shape[1:3], self.interpolation, self.antialias)]
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -198,11 +192,5 @@ class Resizing(_Sized):
             "pad_to_aspect_ratio": self.pad_to_aspect_ratio,
             "fill_mode": self.fill_mode,
             "fill_value": self.fill_value,
-            "antialias": False,
+            "antialias": self.antialias,
         }
-
-
-def _shares(before: int, after: int, interpolation: str) -> np.ndarray:
-    """Return a matrix (after, before) with the share of each input row in each row of the result."""
-    one = np.eye(before, dtype=np.float32)[None, :, :, None]
-    return resize(one, after, before, interpolation)[0, :, :, 0]
