@@ -129,7 +129,7 @@ def test_gradient_passes_through_both_sides_of_a_difference(name):
 @pytest.mark.parametrize("name", ["BinaryCrossentropy", "CategoricalCrossentropy"])
 @pytest.mark.parametrize("from_logits", [False, True])
 def test_gradient_of_targets_of_a_cross_entropy(name, from_logits):
-    from cnncore.layers.loss_rows import LossRows
+    from cnncore.layers.operations.loss_rows import LossRows
 
     class Both(Layer):
         rows = LossRows(getattr(losses, name)(from_logits=from_logits, label_smoothing=0.1, reduction=None))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from cnncore.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
-from cnncore.layers.added_loss import AddedLoss  # noqa: F401 (imported to be registered: add_loss uses it)
-from cnncore.layers.array_function import ArrayFunction
 from cnncore.layers.attention import AdditiveAttention, Attention
 from cnncore.layers.augmentation import (
     AutoContrast,
@@ -56,12 +54,14 @@ from cnncore.layers.global_pooling import (
 from cnncore.layers.input_layer import Input, InputLayer
 from cnncore.layers.input_spec import InputSpec
 from cnncore.layers.lambda_layer import Lambda
-from cnncore.layers.loss_rows import LossRows  # noqa: F401 (imported to be registered: losses of tensors use it)
 from cnncore.layers.masking import Masking
 from cnncore.layers.merging import Add, Average, Concatenate, Dot, Maximum, Minimum, Multiply, Subtract
 from cnncore.layers.merging_functions import add, average, concatenate, dot, maximum, minimum, multiply, subtract
 from cnncore.layers.multi_head_attention import MultiHeadAttention
-from cnncore.layers.operators import Divide
+from cnncore.layers.operations.added_loss import AddedLoss  # noqa: F401 (imported to be registered: add_loss uses it)
+from cnncore.layers.operations.array_function import ArrayFunction
+from cnncore.layers.operations.loss_rows import LossRows  # noqa: F401 (imported to be registered: losses of tensors use it)
+from cnncore.layers.operations.operators import Divide
 from cnncore.layers.recurrent import GRU, LSTM, SimpleRNN
 from cnncore.layers.regularization import ActivityRegularization, GaussianDropout, GaussianNoise
 from cnncore.layers.reshaping import Flatten, Identity, Permute, RepeatVector, Reshape

@@ -1,7 +1,7 @@
 """Operations between tensors, which Keras writes into a graph without a layer: ``ops.mean(x)``, ``x[:, 1:]``.
 
 Activations and pools of ``keras.ops.nn`` become layers of this package. Other operations become the layer
-:class:`cnncore.layers.array_function.ArrayFunction`. :mod:`.keras_operations_write` is the way back.
+:class:`cnncore.layers.operations.array_function.ArrayFunction`. :mod:`.keras_operations_write` is the way back.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from cnncore.layers.array_function import operation_function
+from cnncore.layers.operations.array_function import operation_function
 from cnncore.ops.operations import OPERATIONS, KerasOperation, operation_of
 
 from .limits import printable

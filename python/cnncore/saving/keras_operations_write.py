@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from cnncore.graph.tensor import KerasTensor
-from cnncore.layers.array_function import named_function
+from cnncore.layers.operations.array_function import named_function
 from cnncore.ops.operations import KerasOperation, operation_of
 
 __all__ = ["OperationEntry", "Typed", "operation_entry"]

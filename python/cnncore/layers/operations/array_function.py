@@ -21,7 +21,7 @@ from cnncore.graph.tensor import KerasTensor, NotTraceableError, register_operat
 from cnncore.graph.unknown_sizes import SMALL, filled
 from cnncore.layers.base import Layer, Shape, registry
 from cnncore.layers.custom.taped import TapedFunction
-from cnncore.layers.result_size import LARGEST, check_result_size
+from cnncore.layers.operations.result_size import LARGEST, check_result_size
 from cnncore.layers.weights.variable import Variable
 from cnncore.ops.operations import operation_of
 
