@@ -11,7 +11,7 @@ __all__ = ["resampled", "weights"]
 
 
 def _triangle(x: np.ndarray) -> np.ndarray:
-    return np.maximum(0, 1 - x)
+    return np.asarray(np.maximum(0, 1 - x))
 
 
 def _cubic(x: np.ndarray) -> np.ndarray:
@@ -40,7 +40,7 @@ def weights(before: int, after: int, interpolation: str, antialias: bool) -> np.
     centres = (np.arange(after) + 0.5) * ratio - 0.5
     distances = np.abs(centres[:, None] - np.arange(before)) / (max(ratio, 1.0) if antialias else 1.0)
     found = _KERNELS[interpolation](distances)
-    matrix = (found / found.sum(axis=1, keepdims=True)).astype(np.float32)
+    matrix = np.asarray(found / found.sum(axis=1, keepdims=True), np.float32)
     matrix.flags.writeable = False
     return matrix
 
@@ -50,5 +50,5 @@ def resampled(images: np.ndarray, height: int, width: int, interpolation: str, a
     n, rows, columns, channels = images.shape
     values = np.asarray(images, np.float32).reshape(n, rows, columns * channels)
     tall = np.matmul(weights(rows, height, interpolation, antialias), values).reshape(n, height, columns, channels)
-    result = np.matmul(weights(columns, width, interpolation, antialias), tall)
+    result = np.asarray(np.matmul(weights(columns, width, interpolation, antialias), tall))
     return np.clip(np.rint(result), 0, 255).astype(np.uint8) if images.dtype == np.uint8 else result
