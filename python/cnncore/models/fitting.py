@@ -12,6 +12,7 @@ from cnncore.callbacks.progress import make_progress
 from cnncore.layers.base import structure_version
 from cnncore.models import loop
 from cnncore.models.advice import advise_on_outputs
+from cnncore.models.fit_options import FitData, HeldOut
 from cnncore.models.interrupts import terminate_like_interrupt
 from cnncore.models.measuring import as_keras_result
 from cnncore.models.meter import Meter
@@ -140,11 +141,11 @@ class Fitting(OwnFit):
         last = _checks.integer(epochs, "epochs", "fit", minimum=0)
         shuffle = _checks.boolean(shuffle, "shuffle", "fit")
         progress = make_progress(verbose)
-        held_out = (validation_split, validation_data, validation_steps, validation_batch_size, validation_freq)
-        arguments = ((x, y, sample_weight), class_weight, batch_size, steps_per_epoch, held_out)
+        held_out = HeldOut(validation_split, validation_data, validation_steps, validation_batch_size, validation_freq)
+        data = FitData((x, y, sample_weight), class_weight, batch_size, steps_per_epoch, held_out)
         if self._trains_itself:
-            return self._fit_by_steps(*arguments, range(first, last), shuffle, callbacks, verbose, progress)
-        source, validation = self._training_data(*arguments)
+            return self._fit_by_steps(data, range(first, last), shuffle, callbacks, verbose, progress)
+        source, validation = self._training_data(data)
         self._watch_range(source.some_inputs())
         hooks = CallbackList(
             callbacks,

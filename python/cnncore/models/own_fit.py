@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 from cnncore import _checks
 from cnncore.callbacks import CallbackList, History
+from cnncore.models.fit_options import FitData, HeldOut
 from cnncore.models.interrupts import terminate_like_interrupt
 from cnncore.models.loop import Validation
 from cnncore.models.own_loop import OwnLoop, RawData, evaluate_by_steps, predict_by_steps
@@ -25,25 +27,16 @@ class OwnFit(OwnSteps):
     _loop: Any
 
     def _fit_by_steps(
-        self,
-        data: tuple[Any, Any, Any],
-        class_weight: Any,
-        batch_size: int | None,
-        steps: int | None,
-        held_out: tuple[Any, Any, int | None, int | None, Any],
-        epochs: range,
-        shuffle: bool,
-        callbacks: Any,
-        verbose: Any,
-        progress: Any,
+        self, data: FitData, epochs: range, shuffle: bool, callbacks: Any, verbose: Any, progress: Any
     ) -> History:
         """Train by :meth:`train_step`. The arguments are those of ``fit``."""
         self._require_compiled("fit")
-        source = RawData(data, batch_size, "fit", steps, class_weight)
-        split, validation_data, validation_steps, validation_batch_size, frequency = held_out
+        source = RawData(data.arrays, data.batch_size, "fit", data.steps, data.class_weight)
         rest: RawData | None = None
-        if validation_data is None and split:
-            source, rest = source.split(_checks.number(split, "validation_split", "fit", minimum=0.0, below=1.0))
+        if data.held_out.data is None and data.held_out.split:
+            split = _checks.number(data.held_out.split, "validation_split", "fit", minimum=0.0, below=1.0)
+            source, rest = source.split(split)
+        evaluates = data.held_out.data is not None or rest is not None
         hooks = CallbackList(
             callbacks,
             add_history=True,
@@ -54,26 +47,14 @@ class OwnFit(OwnSteps):
             steps=source.steps,
             samples=source.samples,
             batch_size=source.batch_size,
-            do_validation=validation_data is not None or rest is not None,
+            do_validation=evaluates,
         )
-
-        def evaluate() -> Any:
-            size = validation_batch_size or source.batch_size
-            if rest is not None:
-                data = unpack(next(rest.whole()), "fit")
-            else:
-                data = (
-                    (validation_data, None, None)
-                    if is_stream(validation_data, "fit")
-                    else unpack(validation_data, "fit")
-                )
-            x, y, weight = data
-            return self.evaluate(x, y, size, 0, weight, validation_steps, return_dict=True)  # type: ignore[attr-defined]
-
         self.history, self.stop_training = hooks.history, False
         validation: Any = None
-        if rest is not None or validation_data is not None:
-            validation = Validation(rest, checked_frequency(frequency)).is_due, evaluate
+        if evaluates:
+            is_due = Validation(rest, checked_frequency(data.held_out.frequency)).is_due
+            size = data.held_out.batch_size or source.batch_size
+            validation = is_due, functools.partial(self._evaluate_held_out, data.held_out, rest, size)
         with terminate_like_interrupt(), hooks:
             self._loop = OwnLoop(self, source, validation, shuffle)
             try:
@@ -81,6 +62,18 @@ class OwnFit(OwnSteps):
             finally:
                 self._loop = None
         return hooks.history
+
+    def _evaluate_held_out(self, held_out: HeldOut, rest: RawData | None, batch_size: int | None) -> Any:
+        """The losses and metrics by name: of ``rest``, the part of the training data that was split off, if there is
+        one, and otherwise of ``validation_data``.
+        """
+        if rest is not None:
+            x, y, weight = unpack(next(rest.whole()), "fit")
+        elif is_stream(held_out.data, "fit"):
+            x, y, weight = held_out.data, None, None
+        else:
+            x, y, weight = unpack(held_out.data, "fit")
+        return self.evaluate(x, y, batch_size, 0, weight, held_out.steps, return_dict=True)  # type: ignore[attr-defined]
 
     def _evaluate_by_steps(
         self, data: tuple[Any, Any, Any], batch_size: int | None, steps: int | None, hooks: CallbackList

@@ -17,6 +17,7 @@ from cnncore.layers.input_layer import InputLayer
 from cnncore.models.advice import advise_on_inputs, value_range
 from cnncore.models.augmenter import make_augmenter
 from cnncore.models.compiled import Compiled
+from cnncore.models.fit_options import FitData
 from cnncore.models.loop import Validation
 from cnncore.models.other_sizes import CurrentNetwork
 from cnncore.models.remembered import Remembered
@@ -111,39 +112,32 @@ class Preparation(Compiled):
         advise_on_inputs(self.layers, ranges, arrays, self._advised)
 
     # --- sources --------------------------------------------------------------------------------------------------
-    def _training_data(
-        self,
-        data: tuple[Any, Any, Any],
-        class_weight: Any,
-        batch_size: int | None,
-        steps: int | None,
-        validation: tuple[float, Any, int | None, int | None, Any],
-    ) -> tuple[ArraySource | StreamSource, Validation | None]:
+    def _training_data(self, data: FitData) -> tuple[ArraySource | StreamSource, Validation | None]:
         """The source of batches for ``fit``, and the data to evaluate on."""
-        split, held_out, validation_steps, validation_batch_size, frequency = validation
+        arrays, class_weight, batch_size, steps, (split, held_out, validation_steps, held_out_size, frequency) = data
         fraction = _checks.number(split, "validation_split", "fit", minimum=0.0, below=1.0)
         size = 32 if batch_size is None else _checks.integer(batch_size, "batch_size", "fit")
-        if validation_batch_size is None and self.call_metrics():  # they may depend on the batches: as in Keras
-            validation_batch_size = size
+        if held_out_size is None and self.call_metrics():  # they may depend on the batches: as in Keras
+            held_out_size = size
         steps = _optional(steps, "steps_per_epoch", "fit")
         rest: ArraySource | None = None
         source: ArraySource | StreamSource
-        if is_stream(data[0], "fit"):
+        if is_stream(arrays[0], "fit"):
             if fraction:
                 raise ValueError(
                     "[fit] expected `validation_split` only with arrays, since batches cannot be split. "
-                    f"Received: validation_split={split}, x={type(data[0]).__name__}"
+                    f"Received: validation_split={split}, x={type(arrays[0]).__name__}"
                 )
-            source = self._stream(data, "fit", steps, class_weight)
+            source = self._stream(arrays, "fit", steps, class_weight)
             source.augment = make_augmenter(self._augmentation, self.used_seed)
         else:
-            samples = self._samples(data, "fit", class_weight)
+            samples = self._samples(arrays, "fit", class_weight)
             if fraction and held_out is None:
                 samples, last = _split(samples, fraction)
-                rest = ArraySource(last, _evaluation_size(validation_batch_size), validation_steps)
+                rest = ArraySource(last, _evaluation_size(held_out_size), validation_steps)
             source = ArraySource(samples, size, steps, make_augmenter(self._augmentation, self.used_seed))
         if held_out is not None:
-            rest_source = self._validation_source(held_out, validation_batch_size, validation_steps)
+            rest_source = self._validation_source(held_out, held_out_size, validation_steps)
             return source, Validation(rest_source, checked_frequency(frequency))
         return source, None if rest is None else Validation(rest, checked_frequency(frequency))
 

@@ -129,6 +129,25 @@ class DataFrameIterator(FilesIterator):
             subset,
         )
         self.class_mode = class_mode
+        self._read(dataframe, x_col, y_col, classes, weight_col, validate_filenames)
+        kind = "validated" if validate_filenames else "non-validated"
+        of_classes = f" belonging to {len(self.class_indices)} classes" if class_mode in _OF_CLASSES else ""
+        print(f"Found {self.samples} {kind} image filenames{of_classes}.")
+        if not self.samples:
+            raise ValueError(f"[{_OWNER}] expected at least one picture. Received: none in the column {x_col!r}")
+        super().__init__(self.samples, batch_size, shuffle, seed)
+
+    def _read(
+        self,
+        dataframe: Any,
+        x_col: str,
+        y_col: Any,
+        classes: Sequence[str] | None,
+        weight_col: str | None,
+        validate_filenames: bool,
+    ) -> None:
+        """Take names, labels and weights of the pictures from the columns of a table."""
+        class_mode = self.class_mode
         names = _texts(_column(dataframe, x_col), "x_col")
         rows = self._valid(names, x_col) if validate_filenames else list(range(len(names)))
         labels: list[Any] = []
@@ -144,12 +163,6 @@ class DataFrameIterator(FilesIterator):
         elif class_mode in ("multi_output", "raw"):
             self._targets = _targets(dataframe, y_col, rows, str(class_mode))
         self.sample_weight = None if weight_col is None else _weights(_column(dataframe, weight_col))[rows]
-        kind = "validated" if validate_filenames else "non-validated"
-        of_classes = f" belonging to {len(self.class_indices)} classes" if class_mode in _OF_CLASSES else ""
-        print(f"Found {self.samples} {kind} image filenames{of_classes}.")
-        if not rows:
-            raise ValueError(f"[{_OWNER}] expected at least one picture. Received: none in the column {x_col!r}")
-        super().__init__(self.samples, batch_size, shuffle, seed)
 
     def _valid(self, names: Sequence[str], x_col: str) -> list[int]:
         """The rows whose file exists and has the name of a picture."""
@@ -160,7 +173,7 @@ class DataFrameIterator(FilesIterator):
             warnings.warn(
                 f"[{_OWNER}] {len(names) - len(rows)} files of the column {x_col!r} are left out, because they are "
                 f"missing or not pictures. The first is {missing}",
-                stacklevel=4,
+                stacklevel=5,
             )
         return rows
 
