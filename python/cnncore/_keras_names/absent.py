@@ -124,7 +124,6 @@ REASONS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "metrics": {},
     "optimizers": {
-        "it saves memory that small networks do not need; use `Adam`": ("Adafactor",),
         "a model has one optimizer; write an `Optimizer` whose `update` treats parts of the weights differently": (
             *("MultiOptimizer", "OptimizerMap"),
         ),

@@ -57,8 +57,8 @@ def why_no_name(kind: str, name: str) -> str | None:
 
     Examples
     --------
-    >>> why_no_name("optimizer", "adafactor")
-    'it saves memory that small networks do not need; use `Adam`'
+    >>> why_no_name("optimizer", "schedulefreeadamw")
+    'use `AdamW` with `use_ema=True`'
     """
     groups = REASONS.get({"loss": "losses"}.get(kind, f"{kind}s"), {})
     wanted = name.lower()

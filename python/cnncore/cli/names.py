@@ -13,6 +13,7 @@ DEFAULT_DATASET = "mnist5k"
 MODELS = ("mnist_cnn", "lenet5", "oshea_nash", "cifar10_cnn")
 OPTIMIZERS = (
     *("adam", "sgd", "adamw", "muon", "rmsprop", "nadam", "adamax", "adagrad", "adadelta", "ftrl", "lion", "lamb"),
+    "adafactor",
     *("lbfgs", "kfac", "newton_cg", "levenberg_marquardt", "soap"),
 )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from cnncore._keras_names.errors import explain_missing
 from cnncore.mixed_precision import LossScaleOptimizer
 from cnncore.optimizers import newton, schedules
+from cnncore.optimizers.adafactor import Adafactor
 from cnncore.optimizers.adagrad import Adadelta, Adagrad
 from cnncore.optimizers.adam import Adam, AdamW
 from cnncore.optimizers.adam_variants import Adamax, Nadam
@@ -30,6 +31,7 @@ __all__ = [
     "SGD",
     "SOAP",
     "Adadelta",
+    "Adafactor",
     "Adagrad",
     "Adam",
     "AdamW",
