@@ -1,6 +1,8 @@
 """Several threads use one model at the same time. Every answer is the one that a single thread gets."""
 
 import copy
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -158,3 +160,36 @@ def test_everything_at_a_time(model, tmp_path):
                 future.result(timeout=120)
     assert np.isfinite(model.predict(IMAGES)).all()
     assert np.isfinite(load_model(tmp_path / "model.safetensors").predict(IMAGES)).all()
+
+
+DAEMON = """
+import threading
+import time
+import numpy as np
+from cnncore import Sequential
+from cnncore.layers import Conv2D, Dense, Flatten, Input
+
+model = Sequential([Input((12, 12, 3)), Conv2D(16, 3, activation="relu"), Flatten(), Dense(10)])
+model.compile("sgd", "mse")
+x, y = np.ones((256, 12, 12, 3)), np.zeros((256, 10))
+model.fit(x, y, verbose=0)
+
+
+def work():
+    while True:
+        {work}
+
+
+for _ in range(2):
+    threading.Thread(target=work, daemon=True).start()
+time.sleep(0.2)
+print("end")
+"""
+
+
+@pytest.mark.parametrize("work", ["model.predict(x, batch_size=32, verbose=0)", "model.fit(x, y, verbose=0)"])
+def test_a_program_ends_while_daemon_threads_compute(work):
+    """Python ends these threads where they ask for its lock, which used to abort the program."""
+    command = [sys.executable, "-c", DAEMON.format(work=work)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "end\n", "")

@@ -1,8 +1,32 @@
 // The Python module cnncore._core, which gives access to the C++ library.
+#include <chrono>
+#include <exception>
+#include <thread>
+
 #include "array.h"
 
 namespace cnncore {
 namespace {
+
+bool interpreter_is_ending() {
+#if PY_VERSION_HEX >= 0x030D0000
+  return Py_IsFinalizing() != 0;
+#else
+  return _Py_IsFinalizing() != 0;
+#endif
+}
+
+std::terminate_handler next_handler = nullptr;
+std::thread::id importing_thread;
+
+// When a program ends, Python before 3.14 ends each daemon thread that asks for the GIL, by unwinding its stack. A
+// thread that comes out of a call of this module has frames of C++ that cannot be unwound, which would abort the
+// program. It waits instead until the process has ended, as threads do since Python 3.14.
+void wait_for_end_of_process() {
+  const bool is_unwound = interpreter_is_ending() && std::this_thread::get_id() != importing_thread;
+  while (is_unwound) std::this_thread::sleep_for(std::chrono::hours(1));
+  next_handler();
+}
 
 void bind_runtime(py::module_& m) {
   m.attr("__version__") = version;
@@ -27,6 +51,8 @@ void bind_runtime(py::module_& m) {
 
 PYBIND11_MODULE(_core, m) {
   m.doc() = "cnncore's C++ core. See _core.pyi for its functions.";
+  importing_thread = std::this_thread::get_id();
+  next_handler = std::set_terminate(wait_for_end_of_process);
   bind_runtime(m);
   bind_ops(m);
   bind_optimizers(m);
