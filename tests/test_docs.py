@@ -75,19 +75,22 @@ def test_source_files_that_are_named_exist():
         assert not [name for name in named if not any(path.endswith(f"/{name}") for path in paths)], page
 
 
-def test_contributing_names_folders_of_layers_that_exist():
-    """Its table says what makes layers work, and where."""
-    table = table_after("What makes them work is in these")
-    folders = re.findall(r"^\| `([\w/]+)/` ", table, re.MULTILINE)
-    assert {f"layers/{name}" for name in ("weights", "custom", "calls", "base")} < set(folders)
-    assert all((ROOT / "python" / "cnncore" / folder / "__init__.py").exists() for folder in folders)
-
-
-def test_contributing_names_files_of_models_that_exist():
-    """Its table has the names of files, and of `fit` and the like."""
-    names = set(re.findall(r"`(\w+)`", table_after("A model (`python"))) - {"call", "compile"}
-    assert len(names) > 20
-    assert names <= {path.stem for path in (ROOT / "python" / "cnncore" / "models").glob("*.py")}
+@pytest.mark.parametrize(
+    ("words", "folders"),
+    [
+        ("What makes them work is in these", {"graph", "layers", "layers/base", "layers/calls", "layers/custom"}),
+        ("A model has two halves", {"models", "models/data", "models/structure", "models/training", "models/own"}),
+    ],
+)
+def test_contributing_names_folders_and_files_that_exist(words, folders):
+    """Its tables say what makes layers and models work, and where. Words before "has" are names of files."""
+    table = table_after(words)
+    assert folders <= set(re.findall(r"^\| `([\w/]+)/` ", table, re.MULTILINE))
+    for folder, text in re.findall(r"^\| `([\w/]+)/` \| (.*)", table, re.MULTILINE):
+        place = ROOT / "python" / "cnncore" / folder
+        assert (place / "__init__.py").exists()
+        for name in re.findall(r"`(\w+)` (?:has|says|makes)", text):
+            assert (place / f"{name}.py").exists(), name
 
 
 def table_after(words):

@@ -8,7 +8,7 @@ import pytest
 from cnncore import Sequential, TrainingError, losses, metrics, optimizers, utils
 from cnncore.callbacks import Callback, LambdaCallback
 from cnncore.layers import Conv2D, Dense, Dropout, Flatten
-from cnncore.models.class_weights import weights_of_classes
+from cnncore.models.data.class_weights import weights_of_classes
 
 
 def same_weights(a, b):

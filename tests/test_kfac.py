@@ -9,8 +9,8 @@ import pytest
 import cnncore
 from cnncore import Sequential, callbacks, layers, optimizers
 from cnncore.datasets import mnist5k
-from cnncore.models.factors import FactorProbe
-from cnncore.models.sources import Batch
+from cnncore.models.data.sources import Batch
+from cnncore.models.training.factors import FactorProbe
 from cnncore.optimizers import KFAC
 from cnncore.optimizers.newton.factors import Block, Curvature
 from cnncore.saving import load_model

@@ -9,8 +9,8 @@ import pytest
 from cnncore import Sequential, optimizers
 from cnncore.datasets import mnist5k
 from cnncore.layers import AveragePooling2D, Conv2D, Dense, Flatten
-from cnncore.models.batch_objective import BatchObjective
-from cnncore.models.sources import Batch
+from cnncore.models.data.sources import Batch
+from cnncore.models.training.batch_objective import BatchObjective
 from cnncore.optimizers import LBFGS
 from cnncore.optimizers.newton import LBFGSMethod
 

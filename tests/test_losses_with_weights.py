@@ -5,7 +5,7 @@ import pytest
 
 import cnncore
 from cnncore import GradientTape, Input, Model, layers, losses, ops, optimizers
-from cnncore.models.layers_of_loss import layers_of_loss
+from cnncore.models.own.layers_of_loss import layers_of_loss
 
 RNG = np.random.default_rng(0)
 X = RNG.random((12, 3), np.float32)

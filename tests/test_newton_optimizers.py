@@ -10,7 +10,7 @@ import pytest
 import cnncore
 from cnncore import Sequential, callbacks, layers, optimizers, regularizers
 from cnncore.datasets import mnist5k
-from cnncore.models.steps import TrainingStep
+from cnncore.models.training.steps import TrainingStep
 from cnncore.optimizers import LBFGS, LevenbergMarquardt, NewtonCG
 from cnncore.saving import load_model
 

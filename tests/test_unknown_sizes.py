@@ -10,7 +10,8 @@ import pytest
 
 import cnncore
 from cnncore import Input, Model, Sequential, layers
-from cnncore.models import load_model, model_from_json, sized_networks
+from cnncore.models import load_model, model_from_json
+from cnncore.models.structure import sized_networks
 from images_of_sizes import ANY, batches, clone_with_weights, compiled, images, two_headed, with_weights_of
 
 SHAPES = {

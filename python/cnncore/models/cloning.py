@@ -11,10 +11,10 @@ from cnncore._structure import flatten
 from cnncore.graph.tensor import KerasTensor
 from cnncore.layers.base import Layer, registry
 from cnncore.layers.input_layer import InputLayer
-from cnncore.models.arrange import arrange
-from cnncore.models.graph_config import describe, lookup, rebuild
+from cnncore.models.data.arrange import arrange
 from cnncore.models.model import Model
 from cnncore.models.sequential import Sequential
+from cnncore.models.structure.graph_config import describe, lookup, rebuild
 
 __all__ = ["clone_model", "model_from_json"]
 

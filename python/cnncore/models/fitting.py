@@ -10,18 +10,18 @@ from cnncore import _checks
 from cnncore.callbacks import Callback, CallbackList, History
 from cnncore.callbacks.progress import make_progress
 from cnncore.layers.base import structure_version
-from cnncore.models import loop
-from cnncore.models.advice import advise_on_outputs
-from cnncore.models.fit_options import FitData, HeldOut
-from cnncore.models.interrupts import terminate_like_interrupt
-from cnncore.models.measuring import as_keras_result
-from cnncore.models.meter import Meter
-from cnncore.models.old_words import check_reset, fit_arguments
-from cnncore.models.own_fit import OwnFit
-from cnncore.models.own_loop import one_step
-from cnncore.models.signature import Output
-from cnncore.models.steps import TrainingStep
-from cnncore.models.training_error import first_non_finite_layer, raise_training_error
+from cnncore.models.data.signature import Output
+from cnncore.models.own.fit import OwnFit
+from cnncore.models.own.loop import one_step
+from cnncore.models.structure.old_words import check_reset, fit_arguments
+from cnncore.models.training import loop
+from cnncore.models.training.advice import advise_on_outputs
+from cnncore.models.training.fit_options import FitData, HeldOut
+from cnncore.models.training.interrupts import terminate_like_interrupt
+from cnncore.models.training.measuring import as_keras_result
+from cnncore.models.training.meter import Meter
+from cnncore.models.training.steps import TrainingStep
+from cnncore.models.training.training_error import first_non_finite_layer, raise_training_error
 
 __all__ = ["Fitting"]
 

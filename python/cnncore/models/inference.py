@@ -10,12 +10,12 @@ import numpy as np
 from cnncore._structure import flatten, pack_like, without_list_of_one
 from cnncore.callbacks import Callback, CallbackList
 from cnncore.callbacks.progress import make_progress
-from cnncore.models import loop
-from cnncore.models.advice import advise_on_outputs
-from cnncore.models.measuring import as_keras_result
-from cnncore.models.old_words import check_reset
-from cnncore.models.own_fit import OwnFit
-from cnncore.models.own_loop import one_step
+from cnncore.models.own.fit import OwnFit
+from cnncore.models.own.loop import one_step
+from cnncore.models.structure.old_words import check_reset
+from cnncore.models.training import loop
+from cnncore.models.training.advice import advise_on_outputs
+from cnncore.models.training.measuring import as_keras_result
 
 __all__ = ["Inference"]
 

@@ -1,8 +1,8 @@
 """Model: a graph of layers, called like a layer and described for files.
 
-The layers, inputs and weights of a model are in ``parts.py``, its summary and config in ``described.py``, its network
-in the core in ``network.py``, and its training in ``trainer.py``. ``structure.py`` says what the structure of a model
-and its training know of each other.
+Its parts are in :mod:`cnncore.models.structure`: the layers, inputs and weights in ``parts``, the summary and config in
+``described``, the network in the core in ``network``. ``trainer.py`` has its training, and ``structure/protocol.py``
+says what the two halves know of each other.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from cnncore.layers.base import Layer, registry
 from cnncore.layers.calls import eager
 from cnncore.layers.calls.with_tape import is_recorded
 from cnncore.layers.input_layer import Input, InputLayer
-from cnncore.models.arrange import arrange, as_arrays, fitting, map_shapes
-from cnncore.models.described import Described
-from cnncore.models.graph_config import layers_from, lookup, rebuild, sharing
-from cnncore.models.network import Networked
-from cnncore.models.other_sizes import OtherSizes
-from cnncore.models.stored import Stored
+from cnncore.models.data.arrange import arrange, as_arrays, fitting, map_shapes
+from cnncore.models.structure.described import Described
+from cnncore.models.structure.graph_config import layers_from, lookup, rebuild, sharing
+from cnncore.models.structure.network import Networked
+from cnncore.models.structure.other_sizes import OtherSizes
+from cnncore.models.structure.stored import Stored
+from cnncore.models.structure.whole_model import function_of_call
+from cnncore.models.structure.with_tape import call_with_tape
 from cnncore.models.trainer import Trainer
-from cnncore.models.whole_model import function_of_call
-from cnncore.models.with_tape import call_with_tape
 
 __all__ = ["Model"]
 

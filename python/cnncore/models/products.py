@@ -11,8 +11,8 @@ import numpy as np
 from cnncore import _checks
 from cnncore._checks import Float32
 from cnncore.losses.targets import finite
-from cnncore.models.batch_objective import require_second_derivatives
 from cnncore.models.fitting import Fitting
+from cnncore.models.training.batch_objective import require_second_derivatives
 
 __all__ = ["CurvatureProduct", "Products"]
 

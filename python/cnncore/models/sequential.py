@@ -15,9 +15,9 @@ from cnncore.graph.function import Function
 from cnncore.graph.tensor import KerasTensor
 from cnncore.layers.base import Layer, registry, structure_changed
 from cnncore.layers.input_layer import InputLayer
-from cnncore.models.arrange import as_arrays
-from cnncore.models.graph_config import descriptions_of, layers_from, sharing
+from cnncore.models.data.arrange import as_arrays
 from cnncore.models.model import Model
+from cnncore.models.structure.graph_config import descriptions_of, layers_from, sharing
 
 __all__ = ["Sequential"]
 

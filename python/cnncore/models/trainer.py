@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from cnncore.models.claim import Claim
 from cnncore.models.inference import Inference
-from cnncore.models.old_words import OldWords
 from cnncore.models.products import Products
-from cnncore.models.remembered import Remembered
+from cnncore.models.structure.old_words import OldWords
+from cnncore.models.structure.remembered import Remembered
+from cnncore.models.training.claim import Claim
 from cnncore.optimizers.options import ranges_of
 from cnncore.optimizers.stateful import MEMORY
 
@@ -23,7 +23,7 @@ __all__ = ["Trainer"]
 
 
 class Trainer(Products, Inference, OldWords):
-    """The half of a model that trains. ``structure.py`` describes what it needs of the other half.
+    """The half of a model that trains. ``structure/protocol.py`` describes what it needs of the other half.
 
     Attributes
     ----------

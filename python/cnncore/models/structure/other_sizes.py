@@ -16,8 +16,8 @@ from cnncore.graph.tensor import KerasTensor
 from cnncore.graph.unknown_sizes import UnknownSizeError, fits, is_known
 from cnncore.layers import custom
 from cnncore.layers.base import structure_changed
-from cnncore.models.arrange import arrange
-from cnncore.models.parts import Parts
+from cnncore.models.data.arrange import arrange
+from cnncore.models.structure.parts import Parts
 
 __all__ = ["CurrentNetwork", "OtherSizes"]
 

@@ -9,11 +9,11 @@ from cnncore import _checks, losses, optimizers
 from cnncore._attributes import OpenProperty
 from cnncore._keras_names.absent import UNCALLED, WHY_UNCALLED
 from cnncore._structure import flatten
-from cnncore.models.compile_plan import Plan, keras_2_order
-from cnncore.models.frozen import note_compile
-from cnncore.models.own_loss import ModelLoss, core_adds_penalties
-from cnncore.models.signature import Output
-from cnncore.models.structure import Structure
+from cnncore.models.data.signature import Output
+from cnncore.models.structure.frozen import note_compile
+from cnncore.models.structure.protocol import Structure
+from cnncore.models.training.compile_plan import Plan, keras_2_order
+from cnncore.models.training.own_loss import ModelLoss, core_adds_penalties
 
 __all__ = ["Compiled", "each"]
 

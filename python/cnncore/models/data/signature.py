@@ -11,8 +11,8 @@ from cnncore import _checks
 from cnncore._checks import Float32
 from cnncore.losses import Loss
 from cnncore.metrics import Metric
-from cnncore.models.arrays import as_array, by_name, prepare_x
-from cnncore.models.class_weights import weights_of_classes
+from cnncore.models.data.arrays import as_array, by_name, prepare_x
+from cnncore.models.data.class_weights import weights_of_classes
 
 __all__ = ["Output", "Samples", "Signature"]
 

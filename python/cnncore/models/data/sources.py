@@ -10,9 +10,9 @@ import numpy as np
 
 from cnncore._checks import Float32
 from cnncore._pipeline import Prefetcher
-from cnncore.models.arrays import is_array
-from cnncore.models.augmenter import Augmenter
-from cnncore.models.signature import Samples
+from cnncore.models.data.arrays import is_array
+from cnncore.models.data.augmenter import Augmenter
+from cnncore.models.data.signature import Samples
 
 __all__ = ["ArraySource", "Batch", "Order", "Source", "is_stream", "unpack"]
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from cnncore._checks import Float32
-from cnncore.models.signature import Output
-from cnncore.models.sources import Batch
+from cnncore.models.data.signature import Output
+from cnncore.models.data.sources import Batch
 
 __all__ = ["Meter"]
 

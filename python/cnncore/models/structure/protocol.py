@@ -14,7 +14,7 @@ What the structure gives to ``Trainer`` (``self`` is the model):
 ``graph``
     The graph of layers. Its ``inputs`` and ``outputs`` are what the user gave: a tensor, or nested lists and dicts of
     tensors. Its ``input_list`` and ``output_list`` are these tensors in the order in which the network takes and gives
-    arrays. ``tensor.shape[1:]`` is the shape of one sample. ``cnncore.models.arrange.arrange(graph.inputs,
+    arrays. ``tensor.shape[1:]`` is the shape of one sample. ``cnncore.models.data.arrange.arrange(graph.inputs,
     self.input_names, x, owner)`` brings data into that order.
 ``input_names``, ``output_names``
     The names in the same order: those of the inputs, and those of the layers that give the outputs. For a dict of
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from cnncore import _core
     from cnncore.graph.function import Function
     from cnncore.graph.lowering import Lowered
-    from cnncore.models.sized_networks import LoweredBySize
+    from cnncore.models.structure.sized_networks import LoweredBySize
 
     class Structure:
         """The names that a model's structure has."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cnncore.layers.augmentation import augment_samples
-from cnncore.models.signature import Samples
+from cnncore.models.data.signature import Samples
 
 __all__ = ["Augmenter", "make_augmenter"]
 

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from cnncore._checks import Float32
-from cnncore.models.batch_objective import BatchObjective
-from cnncore.models.factors import FactorProbe
-from cnncore.models.other_sizes import CurrentNetwork
-from cnncore.models.own_loss import losses_with_inputs
-from cnncore.models.signature import Output
-from cnncore.models.sources import Batch
+from cnncore.models.data.signature import Output
+from cnncore.models.data.sources import Batch
+from cnncore.models.structure.other_sizes import CurrentNetwork
+from cnncore.models.training.batch_objective import BatchObjective
+from cnncore.models.training.factors import FactorProbe
+from cnncore.models.training.own_loss import losses_with_inputs
 
 __all__ = [
     "EvaluationStep",

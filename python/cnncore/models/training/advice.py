@@ -11,7 +11,7 @@ import numpy as np
 from cnncore.graph.masks import has_mask
 from cnncore.layers.input_layer import InputLayer
 from cnncore.losses import check_output
-from cnncore.models.signature import Output
+from cnncore.models.data.signature import Output
 
 __all__ = ["advise_on_inputs", "advise_on_outputs", "final_activation", "value_range"]
 

@@ -10,7 +10,7 @@ import numpy as np
 from cnncore.errors import TrainingError
 from cnncore.graph.function import Function
 from cnncore.graph.lowering import lower
-from cnncore.models.sources import Batch
+from cnncore.models.data.sources import Batch
 
 __all__ = ["first_non_finite_layer", "raise_training_error"]
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from cnncore._checks import Float32
-from cnncore.models.factors import FactorProbe
-from cnncore.models.sources import Batch
+from cnncore.models.data.sources import Batch
+from cnncore.models.training.factors import FactorProbe
 from cnncore.optimizers.newton.objective import Vector
 
 __all__ = ["BatchObjective", "require_second_derivatives"]

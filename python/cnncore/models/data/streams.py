@@ -12,9 +12,9 @@ import numpy as np
 
 from cnncore import _checks
 from cnncore._pipeline import Prefetcher
-from cnncore.models.augmenter import Augmenter
-from cnncore.models.signature import Samples, Signature
-from cnncore.models.sources import Batch, Order, unpack
+from cnncore.models.data.augmenter import Augmenter
+from cnncore.models.data.signature import Samples, Signature
+from cnncore.models.data.sources import Batch, Order, unpack
 
 __all__ = ["StreamSource"]
 

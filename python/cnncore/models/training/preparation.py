@@ -14,16 +14,16 @@ from cnncore import _checks
 from cnncore.graph.unknown_sizes import is_known
 from cnncore.layers.base import structure_version
 from cnncore.layers.input_layer import InputLayer
-from cnncore.models.advice import advise_on_inputs, value_range
-from cnncore.models.augmenter import make_augmenter
-from cnncore.models.compiled import Compiled
-from cnncore.models.fit_options import FitData
-from cnncore.models.loop import Validation
-from cnncore.models.other_sizes import CurrentNetwork
-from cnncore.models.remembered import Remembered
-from cnncore.models.signature import Output, Samples, Signature
-from cnncore.models.sources import ArraySource, Batch, is_stream, unpack
-from cnncore.models.streams import StreamSource
+from cnncore.models.data.augmenter import make_augmenter
+from cnncore.models.data.signature import Output, Samples, Signature
+from cnncore.models.data.sources import ArraySource, Batch, is_stream, unpack
+from cnncore.models.data.streams import StreamSource
+from cnncore.models.structure.other_sizes import CurrentNetwork
+from cnncore.models.structure.remembered import Remembered
+from cnncore.models.training.advice import advise_on_inputs, value_range
+from cnncore.models.training.compiled import Compiled
+from cnncore.models.training.fit_options import FitData
+from cnncore.models.training.loop import Validation
 
 __all__ = ["Preparation", "checked_frequency"]
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cnncore.layers.base import registry
-from cnncore.models.graph_config import describe, descriptions_of, sharing
-from cnncore.models.parts import Parts
-from cnncore.models.summary import print_summary
+from cnncore.models.structure.graph_config import describe, descriptions_of, sharing
+from cnncore.models.structure.parts import Parts
+from cnncore.models.structure.summary import print_summary
 
 __all__ = ["Described"]
 

@@ -11,11 +11,11 @@ import numpy as np
 from cnncore import metrics as metrics_module
 from cnncore._structure import flatten
 from cnncore.differentiation import GradientTape
-from cnncore.models.compiled import each
-from cnncore.models.layers_of_loss import uses_weights
-from cnncore.models.measuring import Measuring
-from cnncore.models.signature import Output
-from cnncore.models.sources import is_stream, unpack
+from cnncore.models.data.signature import Output
+from cnncore.models.data.sources import is_stream, unpack
+from cnncore.models.own.layers_of_loss import uses_weights
+from cnncore.models.training.compiled import each
+from cnncore.models.training.measuring import Measuring
 
 __all__ = ["OwnSteps", "plain_logs"]
 
@@ -25,7 +25,7 @@ class OwnSteps(Measuring):
 
     ``fit`` calls ``train_step`` for each batch if a subclass has one of these methods, and ``evaluate`` calls
     ``test_step`` if a subclass has that or ``compute_metrics``. Both are also called if the loss computes with weights
-    of the model (:mod:`cnncore.models.layers_of_loss`). ``predict`` calls ``predict_step`` if a subclass has that.
+    of the model (:mod:`cnncore.models.own.layers_of_loss`). ``predict`` calls ``predict_step`` if a subclass has that.
     Otherwise the core makes each step in one call, which is faster.
     """
 

@@ -13,12 +13,12 @@ from cnncore._checks import Float32
 from cnncore._random import generator
 from cnncore.callbacks import CallbackList
 from cnncore.callbacks.old_names import NamedValues
-from cnncore.models.meter import Meter
-from cnncore.models.signature import Output
-from cnncore.models.sources import ArraySource, Batch
-from cnncore.models.steps import EvaluationStep, TrainingStep
-from cnncore.models.streams import StreamSource
-from cnncore.models.training_error import raise_training_error
+from cnncore.models.data.signature import Output
+from cnncore.models.data.sources import ArraySource, Batch
+from cnncore.models.data.streams import StreamSource
+from cnncore.models.training.meter import Meter
+from cnncore.models.training.steps import EvaluationStep, TrainingStep
+from cnncore.models.training.training_error import raise_training_error
 from cnncore.optimizers.stateful import copied
 
 __all__ = ["TrainingLoop", "Validation", "evaluate", "predict"]

@@ -8,9 +8,9 @@ from os import PathLike
 from typing import Any
 
 from cnncore.graph.function import Function
-from cnncore.models.frozen import Flags
-from cnncore.models.graph_config import describe, lookup, rebuild
-from cnncore.models.old_words import check_format
+from cnncore.models.structure.frozen import Flags
+from cnncore.models.structure.graph_config import describe, lookup, rebuild
+from cnncore.models.structure.old_words import check_format
 
 __all__ = ["Stored"]
 

@@ -15,10 +15,10 @@ from cnncore._structure import flatten, map_structure, pack_like
 from cnncore.callbacks import CallbackList
 from cnncore.callbacks.old_names import NamedValues
 from cnncore.differentiation import Array
-from cnncore.models.class_weights import weights_of_classes
-from cnncore.models.own_steps import plain_logs
-from cnncore.models.sources import is_stream, unpack
-from cnncore.models.streams import StreamSource
+from cnncore.models.data.class_weights import weights_of_classes
+from cnncore.models.data.sources import is_stream, unpack
+from cnncore.models.data.streams import StreamSource
+from cnncore.models.own.steps import plain_logs
 
 __all__ = ["OwnLoop", "RawData", "evaluate_by_steps", "one_step", "predict_by_steps"]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from cnncore import _checks, losses
 from cnncore import metrics as metrics_module
-from cnncore.models.arrays import by_name
-from cnncore.models.signature import Output
+from cnncore.models.data.arrays import by_name
+from cnncore.models.data.signature import Output
 
 __all__ = ["Plan", "keras_2_order"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from cnncore.models.claim import Claim
-from cnncore.models.preparation import Preparation
-from cnncore.models.signature import Output
+from cnncore.models.data.signature import Output
+from cnncore.models.training.claim import Claim
+from cnncore.models.training.preparation import Preparation
 
 __all__ = ["Measuring", "as_keras_result"]
 

@@ -8,13 +8,13 @@ from typing import Any
 
 from cnncore import _checks
 from cnncore.callbacks import CallbackList, History
-from cnncore.models.fit_options import FitData, HeldOut
-from cnncore.models.interrupts import terminate_like_interrupt
-from cnncore.models.loop import Validation
-from cnncore.models.own_loop import OwnLoop, RawData, evaluate_by_steps, predict_by_steps
-from cnncore.models.own_steps import OwnSteps
-from cnncore.models.preparation import checked_frequency
-from cnncore.models.sources import is_stream, unpack
+from cnncore.models.data.sources import is_stream, unpack
+from cnncore.models.own.loop import OwnLoop, RawData, evaluate_by_steps, predict_by_steps
+from cnncore.models.own.steps import OwnSteps
+from cnncore.models.training.fit_options import FitData, HeldOut
+from cnncore.models.training.interrupts import terminate_like_interrupt
+from cnncore.models.training.loop import Validation
+from cnncore.models.training.preparation import checked_frequency
 
 __all__ = ["OwnFit"]
 

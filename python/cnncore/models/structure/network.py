@@ -17,9 +17,9 @@ from cnncore.layers.base import structure_changed, structure_version
 from cnncore.layers.base.activity import is_known as is_known_penalty
 from cnncore.layers.input_layer import InputLayer
 from cnncore.layers.weights.variable import Variable
-from cnncore.models.call_metrics import watched
-from cnncore.models.frozen import Flags
-from cnncore.models.sized_networks import LoweredBySize, SizedNetworks
+from cnncore.models.structure.call_metrics import watched
+from cnncore.models.structure.frozen import Flags
+from cnncore.models.structure.sized_networks import LoweredBySize, SizedNetworks
 
 if TYPE_CHECKING:
     import numpy as np

@@ -12,7 +12,7 @@ from cnncore._checks import Float32
 from cnncore._structure import pack_like
 from cnncore.differentiation import NotDifferentiableError, Traced, pullback
 from cnncore.losses import Loss
-from cnncore.models.sources import Batch
+from cnncore.models.data.sources import Batch
 
 __all__ = ["ModelLoss", "core_adds_penalties", "losses_with_inputs"]
 
