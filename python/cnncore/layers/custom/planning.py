@@ -72,23 +72,23 @@ def plan(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -> Plan:
         if layer.runs_as_a_whole or names_in_call(layer, "assign", "assign_add", "assign_sub", "add_metric"):
             return _whole(layer, args, kwargs)
         try:
-            traced = _trace(layer, args, kwargs)
+            function = _followed_calls(layer, args, kwargs)
         except NotTraceableError as error:
             try:  # it computes its losses from arrays, moves the axis of the batch, looks at values, ...
                 return _whole(layer, args, kwargs)
             except Exception:
                 raise error from None
-        if traced is not None:
-            return Plan(traced, None, map_structure(lambda tensor: tensor.shape, traced.outputs))
+        if function is not None:
+            return Plan(function, None, map_structure(lambda tensor: tensor.shape, function.outputs))
     try:
         shape = _host_output_shape(layer, args, kwargs)
     except _SeveralResultsError:  # an op in Python has one result
         try:
-            traced = _trace(layer, args, kwargs, follows_numpy=True)
+            function = _followed_calls(layer, args, kwargs, follows_numpy=True)
         except NotTraceableError:
             return _whole(layer, args, kwargs)
-        assert traced is not None
-        return Plan(traced, None, map_structure(lambda tensor: tensor.shape, traced.outputs))
+        assert function is not None
+        return Plan(function, None, map_structure(lambda tensor: tensor.shape, function.outputs))
     return Plan(None, HostCall(layer, args, kwargs, shape), shape)
 
 
@@ -125,7 +125,7 @@ def output_shape(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -
         raise
 
 
-def _trace(
+def _followed_calls(
     layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any], follows_numpy: bool = False
 ) -> Function | None:
     """Find the calls of other layers that ``call`` makes, and with ``follows_numpy`` those of NumPy functions.
@@ -140,10 +140,10 @@ def _trace(
         inputs.append(KerasTensor(leaf.shape, leaf.dtype, leaf.name))
         return inputs[-1]
 
-    traced_args, traced_kwargs = map_structure(placeholder, [list(args), dict(kwargs)])
+    followed_args, followed_kwargs = map_structure(placeholder, [list(args), dict(kwargs)])
     called: set[int] = set()
     try:
-        outputs = _followed(layer, traced_args, traced_kwargs, called, follows_numpy)
+        outputs = _followed(layer, followed_args, followed_kwargs, called, follows_numpy)
     except NotTraceableError as error:
         if follows_numpy:
             raise

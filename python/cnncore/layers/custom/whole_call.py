@@ -22,7 +22,11 @@ __all__ = ["WholeCall", "names_in_call"]
 
 
 def names_in_call(layer: AnyLayer, *wanted: str) -> bool:
-    """Whether the ``call`` of a user's layer, or a method that it calls, uses an attribute with one of these names."""
+    """Whether the ``call`` of a user's layer, or a method that it calls, uses an attribute with one of these names.
+
+    The names are those in the compiled code. This must be known before ``call`` runs for the first time, because it
+    would already assign to weights then.
+    """
     todo, seen = ["call"], set[str]()
     while todo:
         name = todo.pop()
