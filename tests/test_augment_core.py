@@ -240,6 +240,6 @@ def test_the_same_bits_at_any_number_of_threads(keep_threads, dtype):
         ),
     ],
 )
-def test_refusals(call, error, message):
+def test_arguments_that_make_no_sense_are_refused(call, error, message):
     with pytest.raises(error, match=message):
         call(images(), rotations(3, 9, 11))

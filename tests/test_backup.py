@@ -193,7 +193,7 @@ def test_it_is_kept_where_that_is_asked_for(make_model, stripes, tmp_path):
     assert begun == []  # nothing is left to do
 
 
-def test_arguments():
+def test_arguments_that_make_no_sense_are_refused():
     with pytest.raises(ValueError, match="`backup_dir` to be a directory"):
         BackupAndRestore("")
     with pytest.raises(ValueError, match='`save_freq` to be "epoch" or a number'):

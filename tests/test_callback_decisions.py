@@ -87,7 +87,7 @@ class TestEarlyStopping:
         with pytest.raises(ValueError, match=r'\[EarlyStopping\] expected mode="min" or mode="max", .*\'progress\''):
             self.run(make_model(), stripes, [1, 2], name="progress")
 
-    def test_arguments(self):
+    def test_arguments_that_make_no_sense_are_refused(self):
         with pytest.raises(ValueError, match='`mode` to be "auto", "min" or "max"'):
             EarlyStopping(mode="up")
         with pytest.raises(ValueError, match="`patience` >= 0"):
@@ -162,7 +162,7 @@ class TestModelCheckpoint:
 
 
 class TestCSVLogger:
-    def test_file(self, make_model, stripes, tmp_path):
+    def test_file_has_a_row_for_each_epoch(self, make_model, stripes, tmp_path):
         path, model = tmp_path / "log.csv", make_model()
         history = model.fit(*stripes, epochs=2, callbacks=[CSVLogger(path)])
         with path.open(newline="") as file:
@@ -181,7 +181,7 @@ class TestCSVLogger:
         model.fit(*stripes, callbacks=[CSVLogger(path)])
         assert len(path.read_text().splitlines()) == 2
 
-    def test_unwritable(self, make_model, stripes, tmp_path):
+    def test_a_file_that_cannot_be_written_ends_fit_before_the_first_step(self, make_model, stripes, tmp_path):
         model = make_model()
         with pytest.raises(FileNotFoundError):
             model.fit(*stripes, callbacks=[CSVLogger(tmp_path / "none" / "log.csv")])

@@ -161,7 +161,7 @@ def test_a_full_disk_behind_stdout_is_a_failure():
     assert done.stderr.startswith("cnncore info: error: ")
 
 
-def test_info():
+def test_info_says_what_is_in_use():
     result = run("info")
     assert result.returncode == 0, result.stderr
     lines = dict(re.split(r":\s+", line, maxsplit=1) for line in result.stdout.splitlines())
@@ -177,7 +177,7 @@ def test_info_shows_the_forced_instruction_set():
     assert re.search(r"^in use: +scalar$", result.stdout, re.MULTILINE)
 
 
-def test_version():
+def test_version_is_that_of_the_package():
     assert run("--version").stdout == f"{cnncore.__version__}\n"
 
 

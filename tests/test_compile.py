@@ -92,7 +92,7 @@ class TestCompile:
         assert {slot.trainable for slot in slots} == {True, False}
         assert model.optimizer.iterations == 4
 
-    def test_config(self, make_model):
+    def test_the_config_of_compile_makes_an_equal_compile(self, make_model):
         model = make_model(weighted_metrics=["mse"], loss="categorical_crossentropy")
         config = model.get_compile_config()
         other = make_model()

@@ -98,7 +98,7 @@ LAYERS = [
 
 
 @pytest.mark.parametrize("layer", LAYERS, ids=str)
-def test_pytorch(layer):
+def test_passes_are_those_of_pytorch(layer):
     torch = pytest.importorskip("torch")
     x_shape, kernel_shape, options, cut = layer
     rng = np.random.default_rng(1)

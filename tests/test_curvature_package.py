@@ -66,7 +66,7 @@ class TestEigenvalues:
     def test_largest_of_a_matrix(self, matrix):
         np.testing.assert_allclose(curvature.top_eigenvalues(matrix, 3, tolerance=1e-6), [11, -7, 5], rtol=1e-5)
 
-    def test_vectors(self, matrix):
+    def test_eigenvectors_are_orthonormal_and_belong_to_their_values(self, matrix):
         values, vectors = curvature.top_eigenvalues(matrix, 3, return_vectors=True)
         np.testing.assert_allclose(matrix @ vectors, vectors * values, atol=2e-2)
         np.testing.assert_allclose(vectors.T @ vectors, np.eye(3), atol=1e-8)
@@ -97,7 +97,7 @@ class TestEigenvalues:
         assert counts[0] < counts[1] < 63
 
 
-def test_trace(matrix):
+def test_trace_is_within_its_error(matrix):
     estimate = curvature.trace(matrix, vectors=2000)
     assert abs(estimate.value - np.trace(matrix)) < 4 * estimate.error
     off = matrix - np.diag(np.diag(matrix))
@@ -110,7 +110,7 @@ def test_trace_of_a_model():
     assert abs(estimate.value - np.trace(operator @ np.eye(43))) < 4 * estimate.error
 
 
-def test_density(matrix):
+def test_density_has_the_area_one_and_the_moments_of_the_matrix(matrix):
     found = curvature.spectral_density(matrix, steps=63, vectors=30, width=0.2)
     step = found.eigenvalues[1] - found.eigenvalues[0]
     assert found.density.sum() * step == pytest.approx(1, abs=1e-3)
@@ -154,7 +154,7 @@ class TestLandscape:
             curvature.loss_landscape(model, X, Y, points=3)
         assert all(np.array_equal(a, b) for a, b in zip(start, model.get_weights(), strict=True))
 
-    def test_plots(self, tmp_path):
+    def test_plots_write_files(self, tmp_path):
         pytest.importorskip("matplotlib")
         model = small_model()
         curvature.loss_landscape(model, X, Y, points=3).plot(tmp_path / "plane.png")

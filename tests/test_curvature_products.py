@@ -109,7 +109,7 @@ class TestLosses:
         model.compile(loss=loss)
         return model
 
-    def test_hessian(self, loss, last, y):
+    def test_hessian_is_the_difference_of_gradients(self, loss, last, y):
         model = self.model(loss, last)
         weight = np.random.default_rng(1).uniform(0.5, 1.5, 40).astype(np.float32)
         product = product_of(model, "hessian", y, weight, self.x)

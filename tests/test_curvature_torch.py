@@ -123,7 +123,7 @@ def test_the_models_are_the_same(case):
     np.testing.assert_allclose(model.predict(IMAGES, verbose=0), torch.softmax(output(*weights), 1).numpy(), atol=1e-5)
 
 
-def test_hessian(case):
+def test_hessian_is_that_of_pytorch(case):
     model, output, loss, weights, v = case
     direction = tuple(torch.tensor(a, dtype=torch.float64) for a in v)
     expected = torch.autograd.functional.vhp(lambda *w: loss(output(*w)), weights, direction)[1]

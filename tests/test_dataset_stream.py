@@ -38,7 +38,7 @@ def test_words_of_pictures(pictures):
     assert pictures.filter(lambda x, y: len(y) == 2).cardinality() == -2
 
 
-def test_elements():
+def test_batches_parts_and_repetitions():
     assert [batch.tolist() for batch in numbers().batch(3)] == [[0, 1, 2], [3, 4, 5], [6]]
     assert len(numbers().batch(3)) == 3
     assert len(numbers().batch(3, drop_remainder=True)) == 2
@@ -52,7 +52,7 @@ def test_elements():
     assert list(numbers().apply(lambda data: data.filter(lambda x: x > 4)).as_numpy_iterator()) == [5, 6]
 
 
-def test_shuffling():
+def test_shuffling_keeps_all_elements_and_follows_the_seed():
     orders = [list(numbers(50).shuffle(50)) for _ in range(2)]
     assert orders[0] != orders[1]
     assert sorted(orders[0]) == list(range(50))
@@ -75,7 +75,7 @@ def test_a_cache_reads_once():
     assert read == [0, 0, 1, 2]
 
 
-def test_mistakes():
+def test_mistakes_are_named():
     with pytest.raises(TypeError, match="not known before they are read"):
         len(numbers().filter(bool))
     with pytest.raises(ValueError, match="batch_size"):

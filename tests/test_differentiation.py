@@ -130,7 +130,7 @@ FUNCTIONS = {
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_gradients(name):
+def test_gradients_are_differences(name):
     function, arrays = FUNCTIONS[name]
     result, back = pullback(function, arrays)
     np.testing.assert_allclose(result, function(*arrays), rtol=1e-12)

@@ -97,7 +97,7 @@ def test_in_place_operators_in_a_layer_are_followed():
     assert (model.get_weights()[0] != before).any()
 
 
-def test_progbar(capsys):
+def test_progbar_shows_means_and_last_values(capsys):
     bar = Progbar(3, stateful_metrics=["lr"])
     bar.update(1, [("loss", 1.0), ("lr", 0.5)])
     bar.add(2, [("loss", 0.25), ("lr", 0.25)])

@@ -89,7 +89,7 @@ def test_one_output(options):
 
 
 @pytest.mark.parametrize("loss", ["binary_crossentropy", "mse", "mae", "huber"])
-def test_binary(loss):
+def test_class_weights_of_binary_labels_as_in_keras(loss):
     y = (LABELS > 0).astype(np.float32)
     results = []
     for library in (cnncore, keras):

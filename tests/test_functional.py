@@ -35,7 +35,7 @@ def residual():
 
 
 class TestGraph:
-    def test_branches(self):
+    def test_branches_compute_what_their_layers_do(self):
         model = residual()
         assert model.input_shape == (None, 6, 6, 3)
         assert model.output_shape == (None, 2)
@@ -136,7 +136,7 @@ class TestGraph:
         for one, several in zip(expected, actual, strict=True):
             np.testing.assert_allclose(several, len(outputs) * one, rtol=1e-5)
 
-    def test_dicts(self):
+    def test_dicts_of_inputs_and_outputs_go_by_name(self):
         a, b = Input((3,), name="a"), Input((2,), name="b")
         model = Model({"left": a, "right": b}, {"sum": Dense(2)(a) + Dense(2)(b), "half": Dense(1)(b) / 2})
         assert model.output_names == ["sum", "half"]
@@ -225,7 +225,7 @@ class TestSharing:
         first[...], second[...] = 1, 2
         assert np.array_equal(model(np.ones((1, 3))), [[9, 9]])
 
-    def test_freezing(self):
+    def test_a_frozen_inner_model_freezes_its_weights(self):
         base = Sequential([Dense(4, input_shape=(3,)), Dense(4)])
         model = Sequential([base, Dense(2)])
         assert [slot.trainable for slot in model.network.slots] == [True] * 6

@@ -139,7 +139,7 @@ class TestConfigs:
             (lambda c: c.update(seed="x"), "`seed` to be an integer. Received: seed='x'"),
         ],
     )
-    def test_nonsense(self, edit, message):
+    def test_configs_that_make_no_sense_are_refused(self, edit, message):
         config = json.loads(json.dumps(residual().get_config()))
         edit(config)
         with pytest.raises((ValueError, TypeError), match=message):

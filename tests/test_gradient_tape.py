@@ -260,7 +260,7 @@ def test_arguments_of_gradient_that_make_no_sense(sources, options, error, messa
         tape.gradient(y, sources, **options)
 
 
-def test_jacobians():
+def test_jacobians_are_derivatives_of_each_result():
     model = Sequential([Input((3,)), layers.Dense(2, activation="tanh")])
     kernel, bias = model.get_weights()
     x = ops.convert_to_tensor(np.float32([[0.1, 0.2, 0.3], [-0.4, 0.5, 1.0]]))

@@ -234,7 +234,7 @@ class TestStaleFiles:
         assert not old.exists()
 
 
-def test_printable():
+def test_text_of_files_is_shortened_and_escaped_in_messages():
     assert printable("a\nb\x1b[0m") == "a\\nb\\x1b[0m"
     assert printable("x" * 1000).endswith("... (1,000 characters)")
 

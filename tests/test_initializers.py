@@ -37,7 +37,7 @@ RANDOM = [
 
 @pytest.mark.parametrize(("cls", "variance", "limit"), RANDOM)
 class TestRandom:
-    def test_distribution(self, cls, variance, limit):
+    def test_values_have_their_distribution(self, cls, variance, limit):
         values = cls(seed=0)(SHAPE)
         assert values.shape == SHAPE
         assert values.dtype == np.float32
@@ -48,20 +48,20 @@ class TestRandom:
         assert abs(values.mean()) < 5 * math.sqrt(variance / values.size)
         assert abs(values.var() / variance - 1) < 5 * math.sqrt(2 / values.size)
 
-    def test_seeds(self, cls, variance, limit):
+    def test_equal_seeds_give_equal_values(self, cls, variance, limit):
         assert np.array_equal(cls(seed=1)(SHAPE), cls(seed=1)(SHAPE))
         assert not np.array_equal(cls(seed=1)(SHAPE), cls(seed=2)(SHAPE))
         assert not np.array_equal(cls()(SHAPE), cls()(SHAPE))
         assert np.array_equal(cls()(SHAPE, seed=(1, 2)), cls()(SHAPE, seed=(1, 2)))
         assert np.array_equal(cls(seed=1)(SHAPE, seed=5), cls(seed=1)(SHAPE))  # its own seed wins
 
-    def test_config(self, cls, variance, limit):
+    def test_copies_from_configs_draw_the_same_values(self, cls, variance, limit):
         initializer = cls(seed=7)
         copy = initializers.deserialize(json.loads(json.dumps(initializers.serialize(initializer))))
         assert np.array_equal(copy(SHAPE), initializer(SHAPE))
 
 
-def test_constants():
+def test_constants_fill_arrays():
     assert np.array_equal(Zeros()((2, 3)), np.zeros((2, 3)))
     assert np.array_equal(Ones()((2,)), np.ones(2))
     assert np.array_equal(Constant(0.5)((2,)), [0.5, 0.5])
@@ -69,7 +69,7 @@ def test_constants():
         assert np.array_equal(initializers.deserialize(initializers.serialize(initializer))((2,)), initializer((2,)))
 
 
-def test_parameters():
+def test_mean_deviation_and_limits_are_the_given_ones():
     values = RandomNormal(mean=3.0, stddev=0.5, seed=0)((100_000,))
     assert values.mean() == pytest.approx(3.0, abs=0.01)
     assert values.std() == pytest.approx(0.5, abs=0.01)
@@ -82,12 +82,12 @@ def test_parameters():
     ("shape", "fans"),
     [((), (1, 1)), ((7,), (7, 7)), ((3, 5), (3, 5)), ((3, 3, 8, 16), (72, 144)), ((5, 5, 1, 6), (25, 150))],
 )
-def test_fans(shape, fans):
+def test_fans_of_dense_layers_and_convolutions(shape, fans):
     assert initializers.compute_fans(shape) == fans
 
 
 @pytest.mark.parametrize("name", ["glorot_uniform", "GlorotUniform", "he_normal", "zeros", "ones", "random_normal"])
-def test_names(name):
+def test_names_and_classes_give_initializers(name):
     initializer = initializers.get(name)
     assert type(initializer).__name__.lower() == name.replace("_", "").lower()
     assert type(initializers.get(type(initializer))) is type(initializer)

@@ -12,7 +12,7 @@ h5py = pytest.importorskip("h5py")
 
 
 class TestModels:
-    def test_sequential(self, tmp_path):
+    def test_a_sequential_model_predicts_the_same(self, tmp_path):
         config = entry("Sequential", {"name": "sequential", "layers": chain()})
         model = load_model(write(tmp_path / "m.h5", config))
         assert isinstance(model, Sequential)
@@ -28,7 +28,7 @@ class TestModels:
 
     @pytest.mark.parametrize("kind", ["Functional", "Model"])
     @pytest.mark.parametrize("form", ["tf2", "flat"])
-    def test_functional(self, kind, form, tmp_path):
+    def test_a_functional_model_predicts_the_same(self, kind, form, tmp_path):
         layers, before = [], None
         for item in chain():
             name = item["config"]["name"]
@@ -169,7 +169,7 @@ class TestTraining:
             ({"learning_rate": 0.01, "jit_compile": True, "is_legacy_optimizer": False}, None, {"dense": "mse"}),
         ],
     )
-    def test_compile(self, rate, metrics, loss, tmp_path):
+    def test_optimizer_loss_and_metrics_are_restored(self, rate, metrics, loss, tmp_path):
         config = entry("Sequential", {"name": "sequential", "layers": chain()})
         training = {
             "optimizer_config": entry("Adam", {**SETTINGS, **rate}),
@@ -190,7 +190,7 @@ class TestTraining:
         assert loss_value == pytest.approx(wanted, rel=1e-4)
         assert not load_model(tmp_path / "m.h5", compile=False).compiled
 
-    def test_decay(self, tmp_path):
+    def test_decay_becomes_a_schedule(self, tmp_path):
         config = entry("Sequential", {"name": "sequential", "layers": chain()})
         settings = {"lr": 0.1, "decay": 0.5, "momentum": 0.0, "nesterov": False}
         training = {"optimizer_config": entry("SGD", settings), "loss": "mse", "metrics": [], "loss_weights": None}

@@ -42,7 +42,7 @@ class TestModels:
         for name, array in expected.items():
             np.testing.assert_allclose(found[name], array, rtol=1e-5, atol=1e-6)
 
-    def test_weights(self, tmp_path):
+    def test_files_of_weights_go_both_ways(self, tmp_path):
         layers = keras.layers
         theirs = keras.Sequential([layers.Input((4,)), layers.Dense(3), layers.BatchNormalization(), layers.Dense(2)])
         ours = Sequential([Input((4,)), Dense(3), BatchNormalization(), Dense(2)])
@@ -157,7 +157,7 @@ class TestExchange:
             ours = saving.load_model(tmp_path / "k.keras")
         np.testing.assert_allclose(ours.predict(x, verbose=0), theirs.predict(x, verbose=0), atol=2e-2)
 
-    def test_json(self):
+    def test_json_of_keras_makes_a_model(self):
         inner = keras.Sequential([keras.layers.Input((6,)), keras.layers.Dense(3)])
         x = keras.Input((6,))
         for theirs in (inner, keras.Model(x, inner(x))):

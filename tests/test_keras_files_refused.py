@@ -93,7 +93,7 @@ class TestHostile:
             lambda c: c["config"].update(input_layers=3),
         ],
     )
-    def test_configs(self, path, edit):
+    def test_configs_that_make_no_sense_are_refused(self, path, edit):
         rewritten(path, edit)
         with pytest.raises(ValueError, match=r"m.keras: ") as caught:
             saving.load_model(path)

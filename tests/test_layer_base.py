@@ -72,7 +72,7 @@ class TestNames:
         assert Linear(1).name == "linear"
 
     @pytest.mark.parametrize("name", ["", "a/b", 3, "a\x1b[31m"])
-    def test_refused(self, name):
+    def test_names_that_are_no_text_are_refused(self, name):
         with pytest.raises(ValueError, match=r"\[Linear\] expected `name` to be a non-empty string"):
             Linear(1, name=name)
 
@@ -84,7 +84,7 @@ class TestArguments:
         with pytest.raises(TypeError, match='Did you mean "trainable"'):
             Linear(3, trainble=False)
 
-    def test_dtype(self):
+    def test_only_float32_is_accepted(self):
         assert Linear(3, dtype="float32").dtype == "float32"
         with pytest.raises(ValueError, match='expected `dtype` to be "float32"'):
             Linear(3, dtype="float16")
@@ -165,7 +165,7 @@ class TestWeights:
 
 
 class TestCustom:
-    def test_numpy(self):
+    def test_a_call_in_numpy_computes_and_is_trained(self):
         x = np.linspace(-1, 1, 6, dtype=np.float32).reshape(2, 3)
         layer = Scale()
         assert layer(Input((3,))).shape == (None, 3)
@@ -235,7 +235,7 @@ class TestCustom:
         layer.set_weights([2 * np.eye(3), np.zeros(3)])
         assert np.array_equal(layer(np.ones((1, 3))), [[4, 4, 4]])
 
-    def test_lambda(self):
+    def test_a_lambda_computes_its_function(self):
         layer = Lambda(lambda x: np.maximum(x, 0).sum(axis=1, keepdims=True))
         assert layer(Input((4, 5))).shape == (None, 1, 5)
         assert np.array_equal(layer(-np.ones((2, 4, 5))), np.zeros((2, 1, 5)))
@@ -271,7 +271,7 @@ def test_what_needs_values_is_refused(use):
         use(Input((3,)))
 
 
-def test_repr():
+def test_repr_shows_shapes_and_parameters():
     layer = Linear(3)
     assert repr(layer) == "<Linear linear, not built>"
     layer(Input((5,)))

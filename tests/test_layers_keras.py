@@ -79,7 +79,7 @@ def with_random_weights(layer, input_shape):
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 class TestValues:
-    def test_inference(self, case):
+    def test_outputs_in_inference_are_those_of_keras(self, case):
         ours = with_random_weights(case.make(), case.input_shape)
         theirs = theirs_like(case, ours)
         expected = keras.ops.convert_to_numpy(theirs(case.inputs, training=False))
@@ -87,7 +87,7 @@ class TestValues:
         assert ours.compute_output_shape(case.input_shape) == (None, *expected.shape[1:])
         np.testing.assert_allclose(actual, expected, rtol=2e-5, atol=2e-5)
 
-    def test_config(self, case):
+    def test_configs_have_the_entries_of_keras(self, case):
         ours, theirs = case.make(), getattr(keras.layers, case.name)(**case.arguments)
         assert set(theirs.get_config()) - set(ours.get_config()) <= CONFIG_NOT_HERE
         assert set(ours.get_config()) - set(theirs.get_config()) <= CONFIG_OURS

@@ -108,7 +108,7 @@ def test_learns_and_is_saved(name, tmp_path):
     assert copy.train_on_batch(x, y) == model.train_on_batch(x, y)
 
 
-def test_states():
+def test_states_begin_another_layer():
     x, sequences = Input(STEPS), array(4, *STEPS)
     outputs, h, c = layers.LSTM(3, return_sequences=True, return_state=True)(x)
     decoded = layers.LSTM(3)(x, initial_state=[h, c])

@@ -76,7 +76,7 @@ def test_configs_and_copies_are_the_same_loss(cls):
 @by_class
 @pytest.mark.parametrize("reduction", ["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none", None])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_reductions(cls, reduction, weighted):
+def test_reductions_of_weighted_and_plain_losses(cls, reduction, weighted):
     rng = np.random.default_rng(3)
     y_true, y_pred = data(cls, rng, (3, 5, 4))
     weight = rng.random((3, 5)) if weighted else None

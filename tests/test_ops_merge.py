@@ -41,7 +41,7 @@ def merge_cases(draw):
 
 @settings(max_examples=150)
 @given(merge_cases())
-def test_merge(case):
+def test_merges_are_those_of_the_reference(case):
     kind, shapes, seed = case
     rng = np.random.default_rng(seed)
     inputs = [samples(rng, 2, *shape, exact=True) for shape in shapes]  # integers: equal ones are frequent
@@ -62,7 +62,7 @@ def test_inputs_of_lower_rank():
 
 @settings(max_examples=60)
 @given(st.integers(1, 3), st.lists(st.integers(1, 9), min_size=1, max_size=4), st.integers(0, 2**31))
-def test_concatenate(rank, lengths, seed):
+def test_concatenation_is_that_of_numpy(rank, lengths, seed):
     rng = np.random.default_rng(seed)
     axis, rest = int(rng.integers(1, rank + 1)), rng.integers(1, 5, rank + 1)
     inputs = [samples(rng, *(length if a == axis else rest[a] for a in range(rank + 1))) for length in lengths]
@@ -78,7 +78,7 @@ def test_concatenate(rank, lengths, seed):
     ("shapes", "axes"),
     [(((5,), (5,)), 1), (((4, 5), (5, 3)), (2, 1)), (((4, 5), (3, 5)), -1), (((5, 2, 3), (4, 5)), (1, 2))],
 )
-def test_dot(shapes, axes, normalize):
+def test_dot_is_that_of_the_reference(shapes, axes, normalize):
     rng = np.random.default_rng(0)
     x1, x2 = (samples(rng, 3, *shape) for shape in shapes)
     y = ops.batch_dot(x1, x2, axes, normalize)
@@ -100,7 +100,7 @@ def test_dot_of_a_zero_vector_is_zero():
         np.testing.assert_array_equal(dx, x)
 
 
-def test_torch():
+def test_passes_are_those_of_pytorch():
     torch = pytest.importorskip("torch")
     rng = np.random.default_rng(0)
     inputs = [samples(rng, 2, 5, 6, 7), samples(rng, 2, 1, 1, 7)]

@@ -119,7 +119,7 @@ def test_group_normalization(n, pixels, groups, width, seed):
         compare(actual, expected, n * pixels)
 
 
-def test_torch():
+def test_passes_are_those_of_pytorch():
     torch = pytest.importorskip("torch")
     functional, rng = torch.nn.functional, np.random.default_rng(0)
     x, dy, gamma, beta = samples(rng, 4, 5, 6, 8), samples(rng, 4, 5, 6, 8), samples(rng, 8), samples(rng, 8)

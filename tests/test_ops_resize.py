@@ -44,7 +44,7 @@ def test_forms_of_padding():
 
 
 @pytest.mark.parametrize("shape", [(40,), (3, 40), (4, 5, 33), (2, 3, 4, 17)])
-def test_permute(shape):
+def test_permutations_are_those_of_numpy(shape):
     x = samples(np.random.default_rng(0), 2, *shape)
     for dims in itertools.permutations(range(1, len(shape) + 1)):
         y = ops.permute(x, dims)
@@ -59,7 +59,7 @@ def test_permute(shape):
     st.tuples(st.integers(1, 4), st.integers(1, 4)),
     st.sampled_from(["nearest", "bilinear"]),
 )
-def test_upsampling2d(size, channels, factors, interpolation):
+def test_upsampling_is_that_of_the_reference(size, channels, factors, interpolation):
     rng = np.random.default_rng([*size, channels])
     x = samples(rng, 2, *size, channels)
     op = OPS["upsampling2d"](size=factors, interpolation=interpolation)
@@ -93,7 +93,7 @@ def test_global_max_keeps_a_nan():
     assert np.isnan(y).sum() == 1
 
 
-def test_torch():
+def test_upsampling_is_that_of_pytorch():
     torch = pytest.importorskip("torch")
     x = samples(np.random.default_rng(0), 2, 5, 6, 7)
     for size, interpolation in itertools.product([(2, 2), (3, 1), (1, 4)], ["nearest", "bilinear"]):
@@ -107,7 +107,7 @@ def test_torch():
         np.testing.assert_allclose(dx, tensor.grad, atol=1e-5)
 
 
-def test_dropout():
+def test_dropout_keeps_its_share_and_follows_the_seed():
     x = np.ones((50, 6, 7, 20), np.float32)
     y = ops.dropout(x, 0.3, seed=1, step=2)
     assert set(np.unique(y)) == {np.float32(0), np.float32(1) / (np.float32(1) - np.float32(0.3))}

@@ -212,7 +212,7 @@ def test_learning_rate_is_that_of_the_next_step():
         for name in (cls, cls.lower(), cls.upper())
     ],
 )
-def test_names(name, cls):
+def test_names_and_classes_give_optimizers(name, cls):
     optimizer = optimizers.get(name)
     assert type(optimizer) is cls
     assert type(optimizers.get(cls)) is cls
@@ -283,7 +283,7 @@ class TestNumbers:
         assert type(pickle.loads(pickle.dumps(rate))) is float
         assert json.dumps(rate) == "0.5"
 
-    def test_iterations(self):
+    def test_iterations_count_updates_of_weights(self):
         optimizer = SGD(0.5, gradient_accumulation_steps=2)
         weights = np.ones(3, np.float32)
         counts = [int(optimizer.apply_gradients([(np.ones(3), weights)])) for _ in range(5)]
@@ -371,7 +371,7 @@ class TestArrays:
 
 
 class TestOldSpellings:
-    def test_lr(self):
+    def test_lr_is_now_learning_rate(self):
         with pytest.warns(DeprecationWarning, match=r"`lr` is now called `learning_rate`: SGD\(") as caught:
             optimizer = SGD(lr=0.25)
         assert caught[0].filename == __file__
@@ -382,7 +382,7 @@ class TestOldSpellings:
             optimizer.lr = 0.5
         assert optimizer.learning_rate == 0.5
 
-    def test_decay(self):
+    def test_decay_is_now_a_schedule(self):
         with pytest.warns(DeprecationWarning, match="InverseTimeDecay"):
             optimizer = SGD(0.1, decay=0.5)
         assert optimizer.learning_rate == 0.1
@@ -395,7 +395,7 @@ class TestOldSpellings:
         ):
             SGD(schedules.ExponentialDecay(0.1, 1, 1), decay=0.5)
 
-    def test_legacy(self):
+    def test_legacy_optimizers_are_those_of_today(self):
         with pytest.warns(DeprecationWarning, match="optimizers.legacy.Adam is called cnncore.optimizers.Adam"):
             assert optimizers.legacy.Adam is Adam
         assert "SGD" in dir(optimizers.legacy)

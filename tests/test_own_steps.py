@@ -211,7 +211,7 @@ def test_words_of_keras_2():
         np.testing.assert_allclose(mine[name], expected[name], rtol=1e-4)
 
 
-def test_mistakes():
+def test_steps_that_return_or_do_the_wrong_thing_are_named():
     class Silent(Model):
         def train_step(self, data):
             pass

@@ -75,7 +75,7 @@ def check_conv2d(case: strategies.Conv2dCase, precision: str) -> None:
 @pytest.mark.parametrize("precision", REDUCED)
 @settings(max_examples=100)
 @given(case=strategies.conv2d_cases(wide=True))
-def test_conv2d(case, precision):
+def test_convolutions_round_their_operands(case, precision):
     check_conv2d(case, precision)
 
 
@@ -120,7 +120,7 @@ def dense_arrays(n, features, units, exact):
     units=st.sampled_from([15, 16, 17, 31, 32, 33, 63, 64, 65, 130]),
     exact=st.booleans(),
 )
-def test_dense(n, features, units, exact, precision):
+def test_dense_layers_round_their_operands(n, features, units, exact, precision):
     x, kernel, dy = dense_arrays(n, features, units, exact)
     used = rounding.dense_precision(features, units, precision)
 

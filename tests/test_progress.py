@@ -124,7 +124,7 @@ class TestPipe:
             for i in range(2)
         ]
 
-    def test_nothing(self, make_model, stripes, capfd):
+    def test_verbose_0_prints_nothing(self, make_model, stripes, capfd):
         make_model().fit(*stripes, verbose=0)
         assert capfd.readouterr() == ("", "")
 
@@ -162,7 +162,7 @@ class TestNotebook:
         ]
 
 
-def test_displays():
+def test_verbose_chooses_the_display():
     assert [type(display).__name__ for display in make_progress(True)] == ["ProgressBar"]
     assert make_progress(False) == []
     assert make_progress("auto", "predict") == []

@@ -24,7 +24,7 @@ X = np.arange(6, dtype=np.float32).reshape(2, 3)
         lambda: random.uniform((2, 3))[0],
     ],
 )
-def test_functions(result):
+def test_results_of_functions_have_a_method_numpy(result):
     array = result()
     assert type(array.numpy()) is np.ndarray
     np.testing.assert_array_equal(array.numpy().shape, array.shape)

@@ -95,7 +95,7 @@ def test_a_cell_is_a_step_of_the_layer(name):
     assert len(new) == len(states)
 
 
-def test_states():
+def test_states_of_stacked_cells_are_returned_for_each_cell():
     rnn = layers.RNN([layers.LSTMCell(4), layers.GRUCell(3)], return_state=True)
     output, of_lstm, of_gru = rnn(X)
     assert [output.shape, [item.shape for item in of_lstm], [item.shape for item in of_gru]] == [

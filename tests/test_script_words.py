@@ -133,7 +133,7 @@ def test_mistakes_with_data_sets(pictures):
         _ = pictures.nothing
 
 
-def test_normalize():
+def test_normalize_gives_rows_of_norm_one():
     x = RNG.normal(size=(3, 4)).astype(np.float32)
     np.testing.assert_allclose(np.linalg.norm(ops.normalize(x), axis=-1), 1, rtol=1e-6)
     np.testing.assert_allclose(np.abs(ops.normalize(x, axis=0, order=1)).sum(axis=0), 1, rtol=1e-6)

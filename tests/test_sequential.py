@@ -128,7 +128,7 @@ class TestNames:
 
 
 class TestChanges:
-    def test_pop(self):
+    def test_pop_takes_the_last_layer_away(self):
         model = Sequential([Dense(2, input_shape=(3,)), Dense(4)])
         kernel = model.layers[0].kernel.numpy()
         last = model.pop()
@@ -201,7 +201,7 @@ class TestWeights:
         model.set_weights([np.ones_like(array, dtype=np.float64, order="F") for array in before])
         assert all(np.all(array == 1) for array in model.get_weights())
 
-    def test_seeds(self):
+    def test_equal_seeds_give_equal_weights(self):
         def weights(seed):
             return Sequential([Dense(20, input_shape=(30,)), Dense(20)], seed=seed).get_weights()
 
@@ -233,12 +233,12 @@ class TestConfig:
         assert Sequential.from_config(model.get_config()).get_config() == model.get_config()
 
     @pytest.mark.parametrize("config", [None, [], {}, {"layers": {}}, {"layers": [1]}, {"layers": [], "seed": -1}])
-    def test_nonsense(self, config):
+    def test_configs_that_make_no_sense_are_refused(self, config):
         with pytest.raises(ValueError, match="Received: "):
             Sequential.from_config(config)
 
 
-def test_repr():
+def test_repr_shows_layers_shapes_and_parameters():
     model = Sequential([Dense(2), Dense(3)])
     assert repr(model) == "<Sequential sequential: dense, dense_1, not built>"
     model.build((None, 4))

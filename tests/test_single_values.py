@@ -115,7 +115,7 @@ def test_losses_are_those_of_keras(loss):
     )
 
 
-def test_files(tmp_path):
+def test_files_keep_models_with_single_values(tmp_path):
     model = quadratic()
     model.compile("adam", "mse")
     model.fit(X, Y, verbose=0)

@@ -53,7 +53,7 @@ def test_no_progress_is_shown_if_it_is_disabled(capfd):
     assert "loss" in "".join(capfd.readouterr())
 
 
-def test_scopes():
+def test_scopes_of_devices_and_names_change_nothing():
     with cnncore.device("cpu:0"), cnncore.name_scope("part"):
         pass
     with pytest.raises(ValueError, match="expected 'cpu', the only device"), cnncore.device("gpu:0"):

@@ -59,7 +59,7 @@ class TestTable:
         assert {len(line) for line in narrow[1:-4]} == {48}
         assert "max_pooling2d_1" in " ".join(narrow)
 
-    def test_positions(self):
+    def test_positions_of_columns_are_the_given_ones(self):
         lines = summary(test_document.sample_model(), line_length=100, positions=[0.5, 0.8, 1.0])
         assert lines[2].index("Output Shape") == 51
         assert summary(test_document.sample_model(), positions=[40, 70, 80])[2].index("Output Shape") == 41
@@ -98,7 +98,7 @@ class TestTable:
 
 class TestPictures:
     @pytest.mark.parametrize("rankdir", ["TB", "LR"])
-    def test_matplotlib(self, tmp_path, rankdir, monkeypatch):
+    def test_matplotlib_draws_where_graphviz_is_missing(self, tmp_path, rankdir, monkeypatch):
         pytest.importorskip("matplotlib")
         monkeypatch.setattr("cnncore.utils.model_plot._with_graphviz", lambda *arguments: False)
         inner = Sequential([Dense(4), Dense(3)])

@@ -220,7 +220,7 @@ def test_products_of_reduced_precision(n, precision):
 
 
 @pytest.mark.parametrize("n", [1, 5, 64])
-def test_ops(n):
+def test_ops_have_the_same_bits_at_any_number_of_threads(n):
     rng = np.random.default_rng(n)
     x = rng.standard_normal((n, 11, 10, 6)).astype(np.float32)
     kernel = rng.standard_normal((3, 3, 6, 18)).astype(np.float32)

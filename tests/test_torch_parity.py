@@ -68,7 +68,7 @@ CONVOLUTIONS = [
 
 
 @pytest.mark.parametrize("layer", CONVOLUTIONS, ids=str)
-def test_conv2d(layer):
+def test_convolutions_are_those_of_pytorch(layer):
     x_shape, kernel_shape, strides, padding, dilation_rate, groups = layer
     case = strategies.Conv2dCase(x_shape, kernel_shape, strides, padding, dilation_rate, groups, exact=False, seed=0)
     rng = case.rng
@@ -94,7 +94,7 @@ POOLINGS = [
 
 
 @pytest.mark.parametrize("case", POOLINGS, ids=str)
-def test_pooling(case):
+def test_pools_are_those_of_pytorch(case):
     x_shape, pool_size, strides, (rows, columns) = case
     rng = np.random.default_rng(0)
     x = samples(rng, *x_shape)
@@ -118,7 +118,7 @@ def test_pooling(case):
     assert_close(ops.avg_pool2d_backward(x_shape, dy, **window), nhwc(tx.grad), twice(length, magnitude), "avg dx")
 
 
-def test_losses():
+def test_losses_are_those_of_pytorch():
     rng = np.random.default_rng(0)
     logits, labels = samples(rng, 7, 10), rng.integers(0, 10, 7)
     tl = torch.from_numpy(logits).requires_grad_()

@@ -164,7 +164,7 @@ class TestGradients:
         for weight, old, gradient in zip(model.get_weights(), before, gradients, strict=True):
             np.testing.assert_allclose(weight, old - gradient, rtol=1e-5, atol=1e-6)
 
-    def test_flat(self, make_model, stripes):
+    def test_the_flat_vector_has_the_gradients_in_order(self, make_model, stripes):
         model = make_model()
         flat, arrays = model.gradients(*stripes, flat=True), model.gradients(*stripes)
         for slot, array in zip(model.network.slots, arrays, strict=True):
@@ -213,7 +213,7 @@ class TestOldWords:
         with pytest.warns(DeprecationWarning, match="`predict_generator`"):
             assert model.predict_generator(source(), 1).shape == (120, 3)
 
-    def test_arguments(self, make_model, stripes):
+    def test_arguments_of_keras_2_warn_or_are_refused(self, make_model, stripes):
         with pytest.warns(DeprecationWarning, match="`nb_epoch=` is now called `epochs=`"):
             assert make_model().fit(*stripes, nb_epoch=2).epoch == [0, 1]
         with pytest.warns(DeprecationWarning, match=r"`workers` is an argument of the data set today"):

@@ -48,12 +48,12 @@ class TestGraph:
     """Shapes of symbolic tensors, compared with those of Keras."""
 
     @pytest.mark.parametrize("name", SHAPES)
-    def test_shapes(self, name):
+    def test_shapes_are_those_of_keras(self, name):
         keras = pytest.importorskip("keras")
         shapes = [tuple(SHAPES[name](k, k.layers.Input((None, None, 2))).shape) for k in (cnncore, keras)]
         assert shapes[0] == shapes[1]
 
-    def test_sequences(self):
+    def test_sequences_of_any_length(self):
         x = Input((None, 3))
         y = layers.MaxPooling1D()(layers.Conv1D(4, 3, padding="causal")(x))
         assert y.shape == (None, None, 4)
@@ -177,7 +177,7 @@ class TestPrediction:
             model.predict(images(3, size, size, 1))
             assert len(model.network) == kept
 
-    def test_threads(self):
+    def test_threads_predict_images_of_different_sizes(self):
         model = compiled(cnncore, two_headed(cnncore))
         sizes = [(8, 8), (10, 12), (16, 6), (6, 20)]
         expected = [model.predict(images(2, *size)) for size in sizes]
@@ -258,14 +258,14 @@ class TestFiles:
         model = model_from_json(json.dumps(config))
         assert model.output_shape == (*ANY, 2)
 
-    def test_sequential(self, tmp_path):
+    def test_files_keep_sizes_that_are_none(self, tmp_path):
         model = Sequential([Input((None, None, 1)), layers.Conv2D(2, 3), layers.GlobalAveragePooling2D()])
         for path in (tmp_path / "m.safetensors", tmp_path / "m.keras"):
             model.save(path)
             assert load_model(path).input_shape == (*ANY, 1)
         assert Sequential.from_config(model.get_config()).input_shape == (*ANY, 1)
 
-    def test_copies(self):
+    def test_copies_keep_sizes_that_are_none(self):
         model = compiled(cnncore, two_headed(cnncore))
         x = images(2, 8, 6)
         model.predict(x)

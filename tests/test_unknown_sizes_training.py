@@ -128,7 +128,7 @@ class TestTraining:
             products.append(cnncore.curvature.HessianOperator(m, x, y) @ v)
         np.testing.assert_array_equal(*products)
 
-    def test_gradients(self):
+    def test_gradients_are_those_of_a_model_of_that_size(self):
         model = compiled(cnncore, two_headed(cnncore))
         for x, y in batches():
             expected = compiled(cnncore, with_weights_of(model, x.shape[1:])).gradients(x, list(y))

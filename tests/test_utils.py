@@ -40,7 +40,7 @@ def test_to_categorical_refuses(labels, classes, error, message):
 
 
 @pytest.mark.parametrize(("axis", "order"), [(-1, 2), (0, 1), (1, np.inf)])
-def test_normalize(axis, order):
+def test_normalize_gives_vectors_of_norm_one(axis, order):
     x = np.random.default_rng(0).normal(size=(4, 5))
     x[:, 0] = 0
     result = utils.normalize(x, axis, order)

@@ -74,12 +74,12 @@ class TestConstraints:
         assert set(ours.get_config()) == set(theirs.get_config())
 
     @pytest.mark.parametrize(("name", "arguments"), CONSTRAINTS)
-    def test_configs(self, name, arguments):
+    def test_copies_from_configs_act_alike(self, name, arguments):
         constraint = getattr(constraints, name)(**arguments)
         copy = constraints.deserialize(json.loads(json.dumps(constraints.serialize(constraint))))
         np.testing.assert_array_equal(copy(W), constraint(W))
 
-    def test_names(self):
+    def test_names_give_constraints(self):
         for name, cls in {
             "max_norm": constraints.MaxNorm,
             "nonneg": constraints.NonNeg,
@@ -109,14 +109,14 @@ class TestInitializers:
             (initializers.VarianceScaling(3.0, "fan_avg", "normal", seed=0), np.sqrt(3 / 540)),
         ],
     )
-    def test_moments(self, initializer, stddev):
+    def test_values_have_their_deviation(self, initializer, stddev):
         values = initializer((3, 3, 40, 80))
         assert values.std() == pytest.approx(stddev, rel=0.03)
         copy = initializers.deserialize(json.loads(json.dumps(initializers.serialize(initializer))))
         np.testing.assert_array_equal(copy((3, 3, 40, 80)), values)
 
     @pytest.mark.parametrize("shape", [(3, 3, 2, 8), (4, 10), (2, 2, 1, 9)])
-    def test_orthogonal(self, shape):
+    def test_orthogonal_matrices_have_orthogonal_columns_or_rows(self, shape):
         q = initializers.Orthogonal(gain=2.0, seed=1)(shape).reshape(-1, shape[-1])
         gram = q.T @ q if q.shape[0] >= q.shape[1] else q @ q.T
         np.testing.assert_allclose(gram, 4 * np.eye(min(q.shape)), atol=1e-5)
@@ -228,7 +228,7 @@ class TestBackend:
         assert backend.epsilon() == 1e-5
         backend.set_epsilon(before)
 
-    def test_values(self):
+    def test_values_are_read_set_and_counted(self):
         x = np.zeros(3)
         backend.set_value(x, [1, 2, 3])
         np.testing.assert_array_equal(backend.get_value(x), [1, 2, 3])
@@ -239,7 +239,7 @@ class TestBackend:
         with pytest.raises(TypeError, match="optimizer"):
             backend.set_value(0.1, 0.2)
 
-    def test_functions(self):
+    def test_functions_are_those_of_numpy(self):
         x = np.float32([[1.0, -2.0], [3.0, 4.0]])
         assert backend.sum(x) == 6
         np.testing.assert_array_equal(backend.max(x, axis=[1]), [1, 4])

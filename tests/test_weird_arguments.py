@@ -66,7 +66,7 @@ CALLS = {
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_functions(name):
+def test_functions_refuse_weird_arguments(name):
     call, message = CALLS[name]
     with pytest.raises((ValueError, TypeError), match=message):
         call()
@@ -118,7 +118,7 @@ ON_MODELS = {
 
 
 @pytest.mark.parametrize("name", ON_MODELS)
-def test_models(name):
+def test_models_refuse_weird_arguments(name):
     call, message = ON_MODELS[name]
     model = Sequential([Dense(2, input_shape=(3,))])
     model.compile("sgd", "mse")

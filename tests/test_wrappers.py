@@ -29,7 +29,7 @@ def make(X, y, learning_rate=0.1):
     return compiled(y.shape[1], "softmax", "categorical_crossentropy", learning_rate)
 
 
-def test_classifier():
+def test_a_classifier_works_in_cross_validation():
     classifier = wrappers.SKLearnClassifier(make, fit_kwargs={"epochs": 20, "verbose": 0})
     scores = model_selection.cross_val_score(classifier, X, LABELS, cv=3)
     assert scores.min() > 0.8
@@ -67,7 +67,7 @@ def test_classifier_of_a_model_is_a_clone_unless_warm():
         wrappers.SKLearnClassifier(Sequential([Dense(2)])).fit(X, LABELS)
 
 
-def test_regressor():
+def test_a_regressor_scores():
     regressor = wrappers.SKLearnRegressor(
         lambda X, y: compiled(1, "linear", "mse"), fit_kwargs={"epochs": 60, "verbose": 0}
     )
