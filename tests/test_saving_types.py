@@ -26,7 +26,7 @@ def test_types_of_numpy(dtype, tmp_path):
     np.testing.assert_array_equal(read(tmp_path / "w.safetensors")[0], KERNEL)
 
 
-def test_bfloat16_and_float16_are_read(tmp_path):
+def test_bfloat16_is_read(tmp_path):
     def halves(values):
         return (values.view(np.uint32) >> 16).astype(np.uint16).tobytes()
 
