@@ -11,12 +11,12 @@ from cnncore.graph.call_record import hidden_calls
 from cnncore.graph.function import Function
 from cnncore.graph.loss_terms import LossTerms, add_loss, is_following, with_losses
 from cnncore.graph.lowering import lower
-from cnncore.graph.tensor import KerasTensor, Node
+from cnncore.graph.tensor import KerasTensor
 from cnncore.graph.unknown_sizes import is_known
 from cnncore.layers.base import structure_changed, structure_version
 from cnncore.layers.base.activity import is_known as is_known_penalty
-from cnncore.layers.input_layer import InputLayer
 from cnncore.layers.weights.variable import Variable
+from cnncore.models.structure.augmentation import Augmented
 from cnncore.models.structure.call_metrics import watched
 from cnncore.models.structure.frozen import Flags
 from cnncore.models.structure.sized_networks import LoweredBySize, SizedNetworks
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Networked"]
 
 
-class Networked:
+class Networked(Augmented):
     """The part of a model that owns its network of the core."""
 
     seed: Any
@@ -49,10 +49,6 @@ class Networked:
         self._held_step = 0  # the number of steps done, while there is no network that counts them
 
     # --- what other parts of the model define -----------------------------------------------------------------------
-    @property
-    def _used_function(self) -> Function:
-        raise NotImplementedError
-
     def _network_replaced(self, old: Any, new: Any) -> None:
         raise NotImplementedError
 
@@ -67,11 +63,6 @@ class Networked:
             for metric, value in self._watched:
                 outputs = watched(outputs, metric, value)
             return Function(function.inputs, outputs, self.name)
-
-    @property
-    def function_without_augmentation(self) -> Function:
-        """The model's function without the layers at its beginning that only change training images."""
-        return _without(self._used_function, self._augmentation_nodes())
 
     # --- the network ------------------------------------------------------------------------------------------------
     def _network_for_use(self) -> _core.Network | SizedNetworks:
@@ -247,40 +238,6 @@ class Networked:
         assert self._lowered is not None
         return self._lowered.added_losses if self._lowered.losses else None
 
-    # --- augmentation -----------------------------------------------------------------------------------------------
-    @property
-    def _augmentation(self) -> list[Any]:
-        """The layers at the very beginning that only change training images; the network leaves them out."""
-        return [layer for node in self._augmentation_nodes() for layer in _augmenting(node.layer)]
-
-    def changed_images(self, arrays: list[np.ndarray], training: bool | None) -> list[np.ndarray]:
-        """The inputs of a call on arrays, changed by the layers of :attr:`_augmentation` in training.
-
-        A model that has no other layers also changes them if ``training`` is not given, as each of these layers does by
-        itself.
-        """
-        layers = self._augmentation
-        alone = len(self._augmentation_nodes()) == len(self._used_function.nodes)
-        if layers and (training or (training is None and alone)):
-            for layer in layers:
-                arrays = [layer.augment(arrays[0]), *arrays[1:]]
-        return arrays
-
-    def _augmentation_nodes(self) -> list[Node]:
-        function = self._used_function
-        if len(function.input_list) != 1:
-            return []
-        nodes: list[Node] = []
-        tensor = function.input_list[0]
-        outputs = {id(item) for item in function.output_list}
-        while id(tensor) not in outputs:
-            readers = [node for node in function.nodes if any(item is tensor for item in node.inputs)]
-            if len(readers) != 1 or not _augmenting(readers[0].layer) or len(readers[0].output_list) != 1:
-                break
-            nodes.append(readers[0])
-            tensor = readers[0].output_list[0]
-        return nodes
-
     # --- precision --------------------------------------------------------------------------------------------------
     @property
     def precision(self) -> str:
@@ -333,22 +290,3 @@ def _set_regularizers(lowered: Lowered) -> None:
             lowered.network.set_regularizer(
                 number, float(getattr(regularizer, "l1", 0.0)), float(getattr(regularizer, "l2", 0.0))
             )
-
-
-def _augmenting(layer: Any) -> list[Any]:
-    """A list of ``layer`` if it only changes training images, of its layers if it is a chain of such layers, and
-    otherwise an empty list.
-    """
-    if hasattr(type(layer), "augment"):
-        return [layer]
-    inner: list[Any] = getattr(layer, "sublayers", list)() if isinstance(layer, Networked) else []
-    chains = [_augmenting(item) for item in inner if not isinstance(item, InputLayer)]
-    return [item for chain in chains for item in chain] if all(chains) else []
-
-
-def _without(function: Function, nodes: list[Node]) -> Function:
-    """The part of the function that follows the chain ``nodes`` at its beginning."""
-    if not nodes:
-        return function
-    start: KerasTensor = nodes[-1].output_list[0]
-    return Function(start, function.outputs)
