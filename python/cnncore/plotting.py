@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .saving.atomic import write_atomically
+from cnncore.saving.atomic import write_atomically
 
 __all__ = ["check_format", "confusion_matrix", "plot_training", "require_matplotlib", "save_figure"]
 

@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from .parser import build_parser
+from cnncore.cli.parser import build_parser
 
 __all__ = ["main"]
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .names import DATASETS
+from cnncore.cli.names import DATASETS
 
 __all__ = ["Data", "Split", "load_dataset"]
 

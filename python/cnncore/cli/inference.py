@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnncore.cli.datasets import load_dataset
+from cnncore.cli.images import fit_shape, load_images
+from cnncore.cli.names import DEFAULT_DATASET
+from cnncore.cli.record import inverted, note, recorded, seen_in_training, warn_of_differences
+from cnncore.cli.threads import set_threads
 from cnncore.saving import load_model
-
-from .datasets import load_dataset
-from .images import fit_shape, load_images
-from .names import DEFAULT_DATASET
-from .record import inverted, note, recorded, seen_in_training, warn_of_differences
-from .threads import set_threads
 
 __all__ = ["run"]
 

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cnncore._checks import PRECISIONS
-
-from .names import BATCH_SIZE, DATASETS, DEFAULT_DATASET, LARGE_BATCH_SIZE, MODELS, OPTIMIZERS
+from cnncore.cli.names import BATCH_SIZE, DATASETS, DEFAULT_DATASET, LARGE_BATCH_SIZE, MODELS, OPTIMIZERS
 
 __all__ = [
     "DEFAULT_EPOCHS",
@@ -215,7 +214,7 @@ class _Print(argparse.Action):
         self.what = what
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        from . import info
+        from cnncore.cli import info
 
         try:
             print(getattr(info, self.what)())

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnncore.cli.names import DATASETS
 from cnncore.layers import Rescaling
-
-from .names import DATASETS
 
 __all__ = [
     "KEY",

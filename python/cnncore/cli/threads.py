@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from cnncore import _core
-
-from .record import note
+from cnncore.cli.record import note
 
 __all__ = ["set_threads"]
 

@@ -16,13 +16,12 @@ import numpy as np
 from cnncore import TrainingError, applications, optimizers, utils
 from cnncore.callbacks import Callback
 from cnncore.callbacks.progress_text import format_logs
+from cnncore.cli.datasets import Data, load_dataset
+from cnncore.cli.images import fit_shape
+from cnncore.cli.names import BATCH_SIZE, DEFAULT_DATASET, LARGE_BATCH_SIZE, MODELS
+from cnncore.cli.record import note, remember
+from cnncore.cli.threads import set_threads
 from cnncore.saving import check_writable, load_model
-
-from .datasets import Data, load_dataset
-from .images import fit_shape
-from .names import BATCH_SIZE, DEFAULT_DATASET, LARGE_BATCH_SIZE, MODELS
-from .record import note, remember
-from .threads import set_threads
 
 __all__ = ["run"]
 

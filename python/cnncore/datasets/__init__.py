@@ -9,10 +9,9 @@
 from typing import TYPE_CHECKING
 
 from cnncore._keras_names.errors import explain_missing
-
-from . import cifar10, cifar100, emnist, fashion_mnist, kmnist, mnist, mnist5k
-from .idx import load_idx
-from .npz import load_npz
+from cnncore.datasets import cifar10, cifar100, emnist, fashion_mnist, kmnist, mnist, mnist5k
+from cnncore.datasets.idx import load_idx
+from cnncore.datasets.npz import load_npz
 
 __all__ = [
     "cifar10",

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .archives import read_tar_gz
-from .sources import download, find_file, local_directories, missing_file, warn_if_partial
+from cnncore.datasets.archives import read_tar_gz
+from cnncore.datasets.sources import download, find_file, local_directories, missing_file, warn_if_partial
 
 __all__ = ["Format", "Split", "load"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from . import cifar
+from cnncore.datasets import cifar
 
 __all__ = ["load_data"]
 

@@ -9,10 +9,10 @@ from typing import BinaryIO, NamedTuple, cast
 
 import numpy as np
 
-from .archives import BadFileError
-from .idx import read_idx
-from .idx_family import Split, check_split, idx_names, load_split
-from .sources import download, find_file, local_directories, missing_file, warn_if_partial
+from cnncore.datasets.archives import BadFileError
+from cnncore.datasets.idx import read_idx
+from cnncore.datasets.idx_family import Split, check_split, idx_names, load_split
+from cnncore.datasets.sources import download, find_file, local_directories, missing_file, warn_if_partial
 
 __all__ = ["SPLITS", "load_data"]
 

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from .archives import check_size, intact_gzip
+from cnncore.datasets.archives import check_size, intact_gzip
 
 __all__ = ["load_idx", "read_idx"]
 

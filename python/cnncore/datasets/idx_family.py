@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .idx import load_idx
-from .npz import load_npz
-from .sources import download, find_file, local_directories, missing_file, named_file, warn_if_partial
+from cnncore.datasets.idx import load_idx
+from cnncore.datasets.npz import load_npz
+from cnncore.datasets.sources import download, find_file, local_directories, missing_file, named_file, warn_if_partial
 
 __all__ = ["Source", "Split", "check_split", "idx_names", "load", "load_split"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from . import idx_family
+from cnncore.datasets import idx_family
 
 __all__ = ["load_data"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from .npz import load_npz
+from cnncore.datasets.npz import load_npz
 
 Split = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 TRAIN_SAMPLES = 4000

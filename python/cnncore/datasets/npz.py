@@ -14,7 +14,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .archives import BadFileError, check_size
+from cnncore.datasets.archives import BadFileError, check_size
 
 __all__ = ["Split", "load_npz"]
 

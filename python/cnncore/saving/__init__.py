@@ -24,11 +24,10 @@ from cnncore._custom_objects import (
     registered_name,
 )
 from cnncore._keras_names.errors import explain_missing
+from cnncore.saving.atomic import check_writable
 from cnncore.saving.model import load_model, save_model
+from cnncore.saving.objects import deserialize_keras_object, serialize_keras_object
 from cnncore.saving.weights import load_weights, save_weights
-
-from .atomic import check_writable
-from .objects import deserialize_keras_object, serialize_keras_object
 
 __all__ = [
     "CustomObjectScope",

@@ -6,8 +6,7 @@ import os
 from typing import Any
 
 from cnncore.layers.base import Layer
-
-from .limits import printable
+from cnncore.saving.limits import printable
 
 __all__ = ["H5_ENDINGS", "check_format", "check_model", "check_target", "ends_with"]
 

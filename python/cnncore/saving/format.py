@@ -19,8 +19,8 @@ import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from .atomic import write_atomically
-from .limits import only_value_errors, printable, read_bounded
+from cnncore.saving.atomic import write_atomically
+from cnncore.saving.limits import only_value_errors, printable, read_bounded
 
 __all__ = ["FORMAT_VERSION", "ModelFile", "Tensors", "parse_json", "read_file", "write_file"]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .limits import printable
+from cnncore.saving.limits import printable
 
 __all__ = ["Array", "array_at", "group_at", "h5_bytes", "names_in", "open_h5", "text_in", "write_names"]
 

@@ -16,17 +16,16 @@ from typing import Any
 
 from cnncore import _checks
 from cnncore.layers.base import registry
-
-from .atomic import write_atomically
-from .format import parse_json
-from .h5 import group_at, open_h5
-from .keras_compile import compile_arguments
-from .keras_h5 import is_old, read_old_weights
-from .keras_old import modern
-from .keras_read import layer_paths, mark_shared, own_description
-from .keras_weights import keras_paths, paths_from, read_keras_h5, state_in_keras_h5, write_keras_h5
-from .keras_write import keras_description
-from .limits import read_bounded
+from cnncore.saving.atomic import write_atomically
+from cnncore.saving.format import parse_json
+from cnncore.saving.h5 import group_at, open_h5
+from cnncore.saving.keras_compile import compile_arguments
+from cnncore.saving.keras_h5 import is_old, read_old_weights
+from cnncore.saving.keras_old import modern
+from cnncore.saving.keras_read import layer_paths, mark_shared, own_description
+from cnncore.saving.keras_weights import keras_paths, paths_from, read_keras_h5, state_in_keras_h5, write_keras_h5
+from cnncore.saving.keras_write import keras_description
+from cnncore.saving.limits import read_bounded
 
 __all__ = ["read_keras_model", "read_keras_weights", "write_keras_model", "write_keras_weights"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from .keras_operations import Operation, has_several_results, is_operation, operation_layer
-from .limits import printable
+from cnncore.saving.keras_operations import Operation, has_several_results, is_operation, operation_layer
+from cnncore.saving.limits import printable
 
 __all__ = ["MODELS", "functional", "is_model"]
 

@@ -8,17 +8,16 @@ from typing import Any
 
 from cnncore.layers.base import registry
 from cnncore.layers.scaling import Normalization
-
-from .atomic import write_atomically
-from .format import parse_json
-from .h5 import Array, array_at, group_at, h5_bytes, names_in, open_h5, text_in, write_names
-from .keras_compile import compile_arguments, old_compile_config
-from .keras_old import modern
-from .keras_optimizer import put_named_variables, put_variables
-from .keras_read import own_description
-from .keras_weights import Stored, finite, stored_weights, warn_of_skipped, write_all
-from .keras_write import keras_description
-from .limits import printable, read_bounded
+from cnncore.saving.atomic import write_atomically
+from cnncore.saving.format import parse_json
+from cnncore.saving.h5 import Array, array_at, group_at, h5_bytes, names_in, open_h5, text_in, write_names
+from cnncore.saving.keras_compile import compile_arguments, old_compile_config
+from cnncore.saving.keras_old import modern
+from cnncore.saving.keras_optimizer import put_named_variables, put_variables
+from cnncore.saving.keras_read import own_description
+from cnncore.saving.keras_weights import Stored, finite, stored_weights, warn_of_skipped, write_all
+from cnncore.saving.keras_write import keras_description
+from cnncore.saving.limits import printable, read_bounded
 
 __all__ = ["is_old", "read_h5_model", "read_old_weights", "write_h5_model", "write_h5_weights"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .keras_names import WRAPPED
-from .keras_tensorflow import FUNCTIONS, as_operation
-from .limits import printable
+from cnncore.saving.keras_names import WRAPPED
+from cnncore.saving.keras_tensorflow import FUNCTIONS, as_operation
+from cnncore.saving.limits import printable
 
 __all__ = ["modern"]
 

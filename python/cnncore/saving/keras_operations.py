@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 
 from cnncore.layers.operations.array_function import operation_function
 from cnncore.ops.operations import OPERATIONS, KerasOperation, operation_of
-
-from .limits import printable
+from cnncore.saving.limits import printable
 
 __all__ = ["Operation", "has_several_results", "is_operation", "operation_layer"]
 

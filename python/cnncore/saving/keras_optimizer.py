@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .h5 import Array
+from cnncore.saving.h5 import Array
 
 __all__ = ["put_named_variables", "put_variables", "variables_of", "warn_of_lost_state"]
 

@@ -10,12 +10,11 @@ from typing import Any
 from cnncore._custom_objects import custom_object
 from cnncore._registry import snake_case
 from cnncore.layers.base import registry
-
-from .keras_graph import MODELS, functional, is_model
-from .keras_names import WRAPPED
-from .keras_old import modern
-from .keras_operations import is_operation
-from .limits import printable
+from cnncore.saving.keras_graph import MODELS, functional, is_model
+from cnncore.saving.keras_names import WRAPPED
+from cnncore.saving.keras_old import modern
+from cnncore.saving.keras_operations import is_operation
+from cnncore.saving.limits import printable
 
 __all__ = ["description_from_json", "layer_paths", "mark_shared", "own_description"]
 

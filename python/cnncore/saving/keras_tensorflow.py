@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .limits import printable
+from cnncore.saving.limits import printable
 
 __all__ = ["FUNCTIONS", "as_operation"]
 

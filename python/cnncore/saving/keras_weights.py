@@ -13,9 +13,8 @@ from cnncore._registry import snake_case
 from cnncore._structure import flatten
 from cnncore.layers.scaling import Normalization
 from cnncore.layers.weights.variable import write_together
-
-from .h5 import Array, array_at, group_at, h5_bytes, open_h5
-from .keras_optimizer import put_variables, variables_of
+from cnncore.saving.h5 import Array, array_at, group_at, h5_bytes, open_h5
+from cnncore.saving.keras_optimizer import put_variables, variables_of
 
 __all__ = [
     "Stored",

@@ -8,11 +8,10 @@ from typing import Any
 from cnncore._custom_objects import registered_name
 from cnncore._structure import map_structure
 from cnncore.graph.tensor import KerasTensor
-
-from .keras_compile import compile_config
-from .keras_names import ACTIVATION_LAYERS, KINDS, NOT_ACCEPTED, OWN_ARGUMENTS, WRAPPED
-from .keras_objects import REGISTRIES, serialized
-from .keras_operations_write import Typed, operation_entry
+from cnncore.saving.keras_compile import compile_config
+from cnncore.saving.keras_names import ACTIVATION_LAYERS, KINDS, NOT_ACCEPTED, OWN_ARGUMENTS, WRAPPED
+from cnncore.saving.keras_objects import REGISTRIES, serialized
+from cnncore.saving.keras_operations_write import Typed, operation_entry
 
 __all__ = ["keras_description", "layer_description"]
 

@@ -7,9 +7,8 @@ from typing import Any
 
 from cnncore._registry import snake_case
 from cnncore.layers.weights.variable import write_together
-
-from .format import Tensors
-from .limits import printable
+from cnncore.saving.format import Tensors
+from cnncore.saving.limits import printable
 
 __all__ = ["assign", "check_tensors", "matching_weights"]
 

@@ -11,15 +11,14 @@ from cnncore import _checks, _core
 from cnncore._custom_objects import custom_object_scope
 from cnncore._structure import map_structure
 from cnncore.layers.base import registry
-
-from .checks import H5_ENDINGS, check_format, check_model, check_target, ends_with
-from .format import ModelFile, Tensors, read_file, write_file
-from .keras_file import read_keras_model, write_keras_model
-from .keras_h5 import read_h5_model, write_h5_model
-from .keras_optimizer import warn_of_lost_state
-from .limits import only_value_errors
-from .matching import assign, matching_weights
-from .training_state import OPTIMIZER, OPTIMIZER_MEMORY, memory_of, restore_optimizer, training_state
+from cnncore.saving.checks import H5_ENDINGS, check_format, check_model, check_target, ends_with
+from cnncore.saving.format import ModelFile, Tensors, read_file, write_file
+from cnncore.saving.keras_file import read_keras_model, write_keras_model
+from cnncore.saving.keras_h5 import read_h5_model, write_h5_model
+from cnncore.saving.keras_optimizer import warn_of_lost_state
+from cnncore.saving.limits import only_value_errors
+from cnncore.saving.matching import assign, matching_weights
+from cnncore.saving.training_state import OPTIMIZER, OPTIMIZER_MEMORY, memory_of, restore_optimizer, training_state
 
 __all__ = [
     "load_model",

@@ -11,12 +11,11 @@ from cnncore import activations, initializers, losses, metrics
 from cnncore._custom_objects import custom_object, custom_object_scope
 from cnncore._registry import Registry
 from cnncore.layers.base import registry as layer_registry
-
-from .keras_graph import MODELS
-from .keras_objects import REGISTRIES, serialized
-from .keras_old import modern
-from .keras_read import own_description
-from .keras_write import layer_description
+from cnncore.saving.keras_graph import MODELS
+from cnncore.saving.keras_objects import REGISTRIES, serialized
+from cnncore.saving.keras_old import modern
+from cnncore.saving.keras_read import own_description
+from cnncore.saving.keras_write import layer_description
 
 __all__ = ["deserialize_keras_object", "serialize_keras_object"]
 

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from cnncore.optimizers.stateful import MEMORY
-
-from .format import Tensors
-from .limits import printable
+from cnncore.saving.format import Tensors
+from cnncore.saving.limits import printable
 
 __all__ = ["OPTIMIZER", "OPTIMIZER_MEMORY", "memory_of", "restore_optimizer", "training_state"]
 

@@ -7,14 +7,13 @@ import warnings
 from typing import Any
 
 from cnncore import _core
-
-from .checks import H5_ENDINGS, check_format, check_model, check_target, ends_with
-from .format import Tensors, read_file, write_file
-from .keras_file import read_keras_weights, write_keras_weights
-from .keras_h5 import write_h5_weights
-from .limits import only_value_errors
-from .matching import assign, matching_weights
-from .training_state import OPTIMIZER
+from cnncore.saving.checks import H5_ENDINGS, check_format, check_model, check_target, ends_with
+from cnncore.saving.format import Tensors, read_file, write_file
+from cnncore.saving.keras_file import read_keras_weights, write_keras_weights
+from cnncore.saving.keras_h5 import write_h5_weights
+from cnncore.saving.limits import only_value_errors
+from cnncore.saving.matching import assign, matching_weights
+from cnncore.saving.training_state import OPTIMIZER
 
 __all__ = ["load_weights", "save_weights"]
 

@@ -8,19 +8,18 @@ from cnncore._logging import (
     enable_interactive_logging,
     is_interactive_logging_enabled,
 )
-
-from .arrays import pack_x_y_sample_weight, split_dataset, unpack_x_y_sample_weight
-from .dataset import PyDataset, Sequence
-from .files import get_file
-from .image import array_to_img, img_to_array, load_img, save_img, smart_resize
-from .image_dataset import image_dataset_from_directory
-from .learning_rate import LearningRateCurve, find_learning_rate
-from .model_plot import plot_model
-from .numerical import normalize, standardize_dtype, to_categorical
-from .progbar import Progbar
-from .seeds import set_random_seed
-from .sequences import pad_sequences
-from .session import (
+from cnncore.utils.arrays import pack_x_y_sample_weight, split_dataset, unpack_x_y_sample_weight
+from cnncore.utils.dataset import PyDataset, Sequence
+from cnncore.utils.files import get_file
+from cnncore.utils.image import array_to_img, img_to_array, load_img, save_img, smart_resize
+from cnncore.utils.image_dataset import image_dataset_from_directory
+from cnncore.utils.learning_rate import LearningRateCurve, find_learning_rate
+from cnncore.utils.model_plot import plot_model
+from cnncore.utils.numerical import normalize, standardize_dtype, to_categorical
+from cnncore.utils.progbar import Progbar
+from cnncore.utils.seeds import set_random_seed
+from cnncore.utils.sequences import pad_sequences
+from cnncore.utils.session import (
     CustomObjectScope,
     clear_session,
     custom_object_scope,

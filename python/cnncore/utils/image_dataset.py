@@ -12,9 +12,16 @@ from cnncore._images import centred_crop, padded_to_aspect_ratio, resize
 from cnncore._random import next_seed
 from cnncore.differentiation import Array
 from cnncore.utils.dataset_words import BatchedPictures
-
-from .image import img_to_array, load_img, pillow
-from .image_folders import ENDINGS, OWNER, check_arguments, check_counted, check_split, checked_options, find_pictures
+from cnncore.utils.image import img_to_array, load_img, pillow
+from cnncore.utils.image_folders import (
+    ENDINGS,
+    OWNER,
+    check_arguments,
+    check_counted,
+    check_split,
+    checked_options,
+    find_pictures,
+)
 
 __all__ = ["ImageDataset", "image_dataset_from_directory"]
 

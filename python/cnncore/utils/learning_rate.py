@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _checks
-from .._random import generator
-from ..errors import TrainingError
+from cnncore import _checks
+from cnncore._random import generator
+from cnncore.errors import TrainingError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,7 +62,7 @@ class LearningRateCurve:
         ImportError
             If matplotlib is missing (``pip install "cnncore[plot]"``).
         """
-        from ..plotting import require_matplotlib
+        from cnncore.plotting import require_matplotlib
 
         require_matplotlib()
         if ax is None:

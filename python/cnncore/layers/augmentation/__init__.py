@@ -10,15 +10,22 @@ How a layer changes an image depends only on the seed of the layer, the number o
 in the batch.
 """
 
-from .base import Augmentation, ImageLayer
-from .chain import augment_batch, augment_samples
-from .color import RandomBrightness, RandomContrast, RandomErasing
-from .crops import CenterCrop, RandomCrop, Resizing
-from .enhancement import AutoContrast, Equalization, RandomColorDegeneration, RandomGaussianBlur, RandomSharpness
-from .geometry import RandomFlip, RandomRotation, RandomShear, RandomTranslation, RandomZoom
-from .hue import RandomColorJitter, RandomGrayscale, RandomHue, RandomSaturation
-from .levels import RandomInvert, RandomPosterization, Solarization
-from .mix import CutMix, MixUp
+from cnncore.layers.augmentation.affine import RandomFlip
+from cnncore.layers.augmentation.base import Augmentation, ImageLayer
+from cnncore.layers.augmentation.chain import augment_batch, augment_samples
+from cnncore.layers.augmentation.color import RandomBrightness, RandomContrast, RandomErasing
+from cnncore.layers.augmentation.crops import CenterCrop, RandomCrop, Resizing
+from cnncore.layers.augmentation.enhancement import (
+    AutoContrast,
+    Equalization,
+    RandomColorDegeneration,
+    RandomGaussianBlur,
+    RandomSharpness,
+)
+from cnncore.layers.augmentation.geometry import RandomRotation, RandomShear, RandomTranslation, RandomZoom
+from cnncore.layers.augmentation.hue import RandomColorJitter, RandomGrayscale, RandomHue, RandomSaturation
+from cnncore.layers.augmentation.levels import RandomInvert, RandomPosterization, Solarization
+from cnncore.layers.augmentation.mix import CutMix, MixUp
 
 __all__ = [
     "Augmentation",

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .base import Augmentation, Images, as_images
-from .geometry import AffineAugmentation, RandomFlip
+from cnncore.layers.augmentation.affine import AffineAugmentation, RandomFlip
+from cnncore.layers.augmentation.base import Augmentation, Images, as_images
 
 __all__ = ["augment_batch", "augment_samples"]
 

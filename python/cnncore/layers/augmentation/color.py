@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from cnncore import _checks, _core
+from cnncore.layers.augmentation.base import Augmentation, Images, RandomKey, between, checked_value_range, factor_range
 from cnncore.layers.base import registry
-
-from .base import Augmentation, Images, RandomKey, between, checked_value_range, factor_range
 
 __all__ = ["RandomBrightness", "RandomContrast", "RandomErasing", "random_boxes"]
 

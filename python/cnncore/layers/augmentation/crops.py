@@ -10,9 +10,8 @@ import numpy as np
 from cnncore import _checks, _core
 from cnncore._images import INTERPOLATIONS, centred_crop, padded_to_aspect_ratio, resize, resize_backward
 from cnncore._random import next_seed
+from cnncore.layers.augmentation.base import ImageLayer, Images, check_data_format, choice
 from cnncore.layers.base import registry
-
-from .base import ImageLayer, Images, check_data_format, choice
 
 __all__ = ["CenterCrop", "RandomCrop", "Resizing"]
 

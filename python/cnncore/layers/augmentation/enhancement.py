@@ -7,11 +7,18 @@ from typing import Any
 import numpy as np
 
 from cnncore import _checks
+from cnncore.layers.augmentation.base import (
+    Augmentation,
+    ImageLayer,
+    Images,
+    RandomKey,
+    between,
+    check_data_format,
+    checked_value_range,
+)
+from cnncore.layers.augmentation.base import factor_range as _factor_range
+from cnncore.layers.augmentation.ranged import Ranged, check_colours, column, like
 from cnncore.layers.base import registry
-
-from .base import Augmentation, ImageLayer, Images, RandomKey, between, check_data_format, checked_value_range
-from .base import factor_range as _factor_range
-from .ranged import Ranged, check_colours, column, like
 
 __all__ = ["AutoContrast", "Equalization", "RandomColorDegeneration", "RandomGaussianBlur", "RandomSharpness"]
 

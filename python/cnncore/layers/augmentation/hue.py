@@ -10,11 +10,10 @@ import numpy as np
 
 from cnncore import _checks
 from cnncore._images import hsv_to_rgb, rgb_to_hsv
+from cnncore.layers.augmentation.base import Augmentation, Images, RandomKey, between, checked_value_range
+from cnncore.layers.augmentation.color import RandomBrightness, RandomContrast
+from cnncore.layers.augmentation.ranged import Ranged, check_colours, column, like
 from cnncore.layers.base import registry
-
-from .base import Augmentation, Images, RandomKey, between, checked_value_range
-from .color import RandomBrightness, RandomContrast
-from .ranged import Ranged, check_colours, column, like
 
 __all__ = [
     "RandomColorJitter",

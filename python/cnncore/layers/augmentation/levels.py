@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from cnncore.layers.augmentation.base import Augmentation, Images, RandomKey, between, checked_value_range, factor_range
+from cnncore.layers.augmentation.ranged import Ranged, column, like
 from cnncore.layers.base import registry
-
-from .base import Augmentation, Images, RandomKey, between, checked_value_range, factor_range
-from .ranged import Ranged, column, like
 
 __all__ = ["RandomInvert", "RandomPosterization", "Solarization"]
 

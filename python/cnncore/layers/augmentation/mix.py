@@ -8,10 +8,9 @@ import numpy as np
 
 from cnncore import _checks, _core
 from cnncore._random import generator as numpy_generator
+from cnncore.layers.augmentation.base import Augmentation, Images, RandomKey, between, factor_range
+from cnncore.layers.augmentation.color import random_boxes
 from cnncore.layers.base import registry
-
-from .base import Augmentation, Images, RandomKey, between, factor_range
-from .color import random_boxes
 
 __all__ = ["CutMix", "MixUp"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .base import Augmentation, Images, checked_value_range, factor_range
+from cnncore.layers.augmentation.base import Augmentation, Images, checked_value_range, factor_range
 
 __all__ = ["Ranged", "check_colours", "column", "like"]
 

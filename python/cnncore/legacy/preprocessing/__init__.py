@@ -1,5 +1,5 @@
 """The same as :mod:`cnncore.preprocessing`."""
 
-from . import image
+from cnncore.legacy.preprocessing import image
 
 __all__ = ["image"]

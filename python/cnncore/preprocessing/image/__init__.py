@@ -1,12 +1,10 @@
 """``ImageDataGenerator`` and what belongs to it, as in Keras' ``preprocessing.image``. C++ changes whole batches."""
 
-from cnncore.utils.image import array_to_img, img_to_array, load_img, save_img, smart_resize
-
-from .dataframe import DataFrameIterator
-from .directory import DirectoryIterator
-from .generator import ImageDataGenerator
-from .iterators import Iterator, NumpyArrayIterator
-from .transforms import (
+from cnncore.preprocessing.image.dataframe import DataFrameIterator
+from cnncore.preprocessing.image.directory import DirectoryIterator
+from cnncore.preprocessing.image.generator import ImageDataGenerator
+from cnncore.preprocessing.image.iterators import Iterator, NumpyArrayIterator
+from cnncore.preprocessing.image.transforms import (
     apply_affine_transform,
     apply_brightness_shift,
     apply_channel_shift,
@@ -18,6 +16,7 @@ from .transforms import (
     random_shift,
     random_zoom,
 )
+from cnncore.utils.image import array_to_img, img_to_array, load_img, save_img, smart_resize
 
 __all__ = [
     "DataFrameIterator",

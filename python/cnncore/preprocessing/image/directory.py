@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .files import ENDINGS, FilesIterator
+from cnncore.preprocessing.image.files import ENDINGS, FilesIterator
 
 __all__ = ["DirectoryIterator"]
 

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from cnncore.preprocessing.image.iterators import Iterator
 from cnncore.utils.image import img_to_array, load_img
-
-from .iterators import Iterator
 
 __all__ = ["CHANNELS", "ENDINGS", "FilesIterator"]
 

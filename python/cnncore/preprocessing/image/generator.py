@@ -10,13 +10,12 @@ import numpy as np
 
 from cnncore import _checks
 from cnncore._random import next_seed
-
-from .dataframe import DataFrameIterator
-from .directory import DirectoryIterator
-from .iterators import NumpyArrayIterator
-from .normalization import Normalization
-from .random_changes import RandomChanges
-from .transforms import check_fill_mode
+from cnncore.preprocessing.image.dataframe import DataFrameIterator
+from cnncore.preprocessing.image.directory import DirectoryIterator
+from cnncore.preprocessing.image.iterators import NumpyArrayIterator
+from cnncore.preprocessing.image.normalization import Normalization
+from cnncore.preprocessing.image.random_changes import RandomChanges
+from cnncore.preprocessing.image.transforms import check_fill_mode
 
 __all__ = ["ImageDataGenerator"]
 

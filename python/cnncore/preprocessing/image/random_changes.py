@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from cnncore import _checks
-
-from .transforms import transform_batch
+from cnncore.preprocessing.image.transforms import transform_batch
 
 __all__ = ["RandomChanges"]
 
