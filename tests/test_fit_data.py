@@ -185,6 +185,20 @@ class TestOtherLibraries:
         expected = first.fit(frame.to_numpy(), target.to_numpy(), epochs=2).history
         assert second.fit(frame, target, epochs=2).history == expected
 
+    @pytest.mark.parametrize("kind", ["csr_matrix", "coo_matrix", "csr_array"])
+    def test_sparse_matrices(self, kind):
+        sparse = getattr(pytest.importorskip("scipy.sparse"), kind)
+        x, y = np.eye(6), np.eye(3)[[0, 1, 2, 0, 1, 2]]
+        options = {"class_weight": {0: 1.0, 1: 2.0, 2: 0.5}, "validation_split": 0.5, "verbose": 0}
+        results = []
+        for made in (np.asarray, sparse):
+            model = Sequential([Dense(3, activation="softmax", input_shape=(6,))], seed=0)
+            model.compile("sgd", "categorical_crossentropy", metrics=["accuracy"])
+            history = model.fit(made(x), made(y), **options).history
+            results.append((history, model.train_on_batch(made(x), made(y)), model.evaluate(made(x), made(y))))
+            results[-1] += (model.predict(made(x)).tolist(),)
+        assert results[0] == results[1]
+
     def test_only_dlpack(self, make_model, stripes):
         class Tensor:
             def __init__(self, array):

@@ -196,9 +196,9 @@ def float32_array(value: Any, name: str, owner: str, rank: int | None = None, ax
 
 
 def numeric_array(value: Any, name: str, owner: str) -> np.ndarray:
-    """``value`` as an array of real numbers of any dtype."""
+    """``value``, which may be a sparse matrix of SciPy, as an array of real numbers of any dtype."""
     try:
-        array = np.asarray(value)
+        array = np.asarray(value.toarray() if hasattr(value, "tocsr") else value)
     except ValueError:  # raised by nested lists of unequal length
         raise ValueError(
             f"[{owner}] expected {name} to be a rectangular array. Received: a ragged {type(value).__name__}"

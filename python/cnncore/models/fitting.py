@@ -67,9 +67,10 @@ class Fitting(OwnFit):
         ----------
         x : array_like, or a list or dict of them; or a source of batches
             Samples, shape (samples, *input_shape), for each input of the model in order or by name. uint8 and float32
-            are used as they are; other dtypes and layouts, PyTorch tensors and pandas frames are converted once. Or a
-            generator, a PyDataset, a PyTorch DataLoader or another iterable that gives ``(x, y)`` or ``(x, y,
-            sample_weight)`` batch by batch; its next batches are prepared while the model trains.
+            are used as they are; other dtypes and layouts, PyTorch tensors, pandas frames and sparse matrices of SciPy
+            are converted once. Or a generator, a PyDataset, a PyTorch DataLoader or another iterable that gives
+            ``(x, y)`` or ``(x, y, sample_weight)`` batch by batch; its next batches are prepared while the model
+            trains.
         y : array_like, or a list or dict of them
             Targets as the loss wants them: integers of shape (samples,) or (samples, 1), or floats with the shape of
             the model's output. None where ``x`` is a source of batches.

@@ -18,8 +18,10 @@ _DTYPES = (np.dtype(np.uint8), np.dtype(np.float32))  # types that the core read
 
 
 def is_array(value: Any) -> bool:
-    """Whether a value is one array: a NumPy array, or another object that NumPy can read, but not a list."""
-    return hasattr(value, "__array__") or hasattr(value, "__dlpack__") or isinstance(value, np.generic)
+    """Whether a value is one array: a NumPy array, a sparse matrix of SciPy, or another object that NumPy can read, but
+    not a list.
+    """
+    return any(hasattr(value, name) for name in ("__array__", "__dlpack__", "tocsr")) or isinstance(value, np.generic)
 
 
 def as_array(value: Any) -> Any:
@@ -31,6 +33,8 @@ def as_array(value: Any) -> Any:
         value = value.cpu() if hasattr(value, "cpu") else value
     if hasattr(value, "__array__"):
         return np.asarray(value)
+    if hasattr(value, "tocsr"):
+        return value.toarray()
     return np.from_dlpack(value)
 
 
