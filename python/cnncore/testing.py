@@ -85,6 +85,7 @@ def _arrays(shapes: Any, inputs: Any, batch_size: int, rng: np.random.Generator)
 def _check_layer(
     layer: Any, arrays: list[np.ndarray], epsilon: float, tolerance: float, rng: np.random.Generator
 ) -> None:
+    """Compare what ``backward`` of a layer returns with differences of results of its ``call``."""
     if not hasattr(type(layer), "backward"):
         raise TypeError(f'[check_gradients] layer "{layer.name}" has no method backward.')
     x = arrays[0] if len(arrays) == 1 else arrays
@@ -132,6 +133,7 @@ def _compare(
     tolerance: float,
     rng: np.random.Generator,
 ) -> None:
+    """Compare a gradient with differences of ``value()`` at up to 50 places of an array."""
     if gradient.shape != array.shape:
         raise AssertionError(f"{what}: expected a gradient of shape {array.shape}. Received: {gradient.shape}")
     scale = max(float(np.abs(gradient).max()), 1e-6)

@@ -108,6 +108,7 @@ class Function:
 
 
 def _tensors(structure: Any, what: str, owner: str) -> list[KerasTensor]:
+    """The symbolic tensors in a structure; an error if there are none, or anything else."""
     leaves = flatten(structure)
     for leaf in leaves:
         if not isinstance(leaf, KerasTensor):

@@ -163,6 +163,7 @@ class Lowering:
         return int(np.random.SeedSequence((*key, call) if call else key).generate_state(1)[0])
 
     def _name(self, layer: AnyLayer) -> str:
+        """The name of a layer in the network. The second layer of a name gets a number behind it."""
         name = self._names.get(id(layer))
         if name is None:
             name, number = layer.name, 0

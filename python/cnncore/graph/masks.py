@@ -95,6 +95,7 @@ def makes_mask(layer: Any) -> bool:
 
 
 def _add_computed(graph: Graph, layer: Any, inputs: Sequence[int], result: int) -> None:
+    """Add an op that calls the layer's ``compute_mask``, and note its result as the mask of ``result``."""
     mask = graph.masks.get(inputs[0])
     operands = list(inputs) if mask is None else [*inputs, mask]
 

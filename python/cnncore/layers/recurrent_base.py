@@ -122,6 +122,7 @@ class Recurrent(Weighted):
         return [result, *last] if self.return_state else result
 
     def _first_states(self, sequences: Any, given: Any) -> list[Any]:
+        """The states before the first step: those that are given, those of the batch before, or zeros."""
         if given is None:
             if not self.stateful or self.states is None or is_probed():
                 return [np.zeros((len(sequences), self.units), np.float32)] * self.states_of_step

@@ -134,6 +134,7 @@ class RNN(Layer):
         return [result, *states] if self.return_state else result
 
     def _outputs(self, sequences: Any, states: list[Any], used: Any, training: bool) -> tuple[list[Any], list[Any]]:
+        """Call the cell for each step. Return the outputs of all steps, and the last states."""
         if hasattr(self.cell, "reset_dropout_mask"):
             self.cell.reset_dropout_mask()
         if sequences.shape[1] == 0:

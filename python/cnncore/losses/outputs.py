@@ -20,6 +20,7 @@ _PROBABILITIES = ("softmax", "sigmoid", "hard_sigmoid")
 
 
 def _advice(loss: Loss, activation: str, outputs: int | None) -> str | None:
+    """What is probably wrong with a loss behind this activation and number of outputs, or None."""
     if not isinstance(loss, (*_CLASSES, *_BINARY)):
         return None
     proper = "sigmoid" if isinstance(loss, _BINARY) else "softmax"

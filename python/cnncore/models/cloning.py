@@ -86,6 +86,7 @@ class _Clones:
 
 
 def _clone_of(model: Model, input_tensors: Any, clone: _Clones) -> Any:
+    """Make a model of the same graph, whose layers ``clone`` makes."""
     if isinstance(model, Sequential):
         return _clone_sequential(model, input_tensors, clone)
     inputs = [layer for layer in model.layers if isinstance(layer, InputLayer)]

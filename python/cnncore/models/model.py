@@ -133,6 +133,7 @@ class Model(Described, OtherSizes, Trainer, Stored, Networked, Layer):
 
     # --- the graph --------------------------------------------------------------------------------------------------
     def _set_graph(self, inputs: Any, outputs: Any) -> None:
+        """Take over a graph of layers. Inputs that are results of layers are replaced by new inputs."""
         owner = type(self).__name__
         graph = Function(inputs, outputs, owner)
         if any(not isinstance(tensor.node.layer, InputLayer) for tensor in graph.input_list):
@@ -253,6 +254,7 @@ class Model(Described, OtherSizes, Trainer, Stored, Networked, Layer):
         return Model.__call__(self, inputs, training=training)
 
     def call_on_tensors(self, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool | None) -> Any:
+        """Note a call of this model, as if it were a layer, and return its symbolic results."""
         if self.is_custom:
             return super().call_on_tensors(args, kwargs, training)
         if len(args) != 1 or kwargs:

@@ -67,6 +67,7 @@ class CurvatureProduct:
         return self._of(flat)
 
     def _of(self, flat: Float32) -> Float32:
+        """The product with a vector of all trained weights in the order of the model."""
         finite(flat, "v", self._owner)
         model, samples = self._model, self._samples
         with model.step_lock:

@@ -168,6 +168,7 @@ class Sequential(Model):
         self._input_layer, self._input_is_given = layer, True
 
     def _append(self, layer: Layer) -> None:
+        """Add a layer at the end, and call it if the shape of its input is known."""
         shape = None
         if not self._layers and self._input_layer is None:
             shape = layer.declared_input_shape
@@ -185,6 +186,7 @@ class Sequential(Model):
         self._layers.append(layer)
 
     def _called(self, layer: Layer, tensor: KerasTensor, index: int) -> KerasTensor:
+        """Call the layer number ``index``. Its place decides its initial weights, if the model has a seed."""
         if not layer.built and layer.seed_key is None:
             layer.seed_key = (self.used_seed, index)
         result = layer(tensor)

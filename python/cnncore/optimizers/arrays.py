@@ -35,6 +35,7 @@ def apply_to_arrays(optimizer: Any, grads: Sequence[Any], variables: Sequence[An
 
 
 def _checked(owner: str, grads: Sequence[Any], variables: Sequence[Any]) -> list[Float32]:
+    """Gradients as float32 arrays of the shapes of the variables; an error for anything else."""
     for name, value in (("gradients", grads), ("variables", variables)):
         if not isinstance(value, (list, tuple)):
             raise TypeError(f"[{owner}] expected {name} as a list. Received: {value!r}")

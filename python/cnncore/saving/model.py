@@ -174,6 +174,7 @@ def _tuples(structure: Any) -> Any:
 
 
 def _restore(model: Any, file: ModelFile, compile: bool) -> None:  # noqa: A002
+    """Give a model the weights of a file, and with ``compile`` also the state of its training."""
     config = file.config or {}
     training = _entry(config, "training")
     # Shapes are known from the layers alone: sizes that the file cannot fill are found before anything of that size is

@@ -81,6 +81,7 @@ def deserialize_keras_object(
 
 
 def _object(config: Any) -> Any:
+    """Make what a description in JSON stands for, with everything inside it."""
     if isinstance(config, (list, tuple)):
         return [_object(item) for item in config]
     if not isinstance(config, Mapping):
@@ -133,6 +134,7 @@ def _registry_of(config: Mapping[str, Any]) -> Registry[Any] | None:
 
 
 def _function(name: Any) -> Any:
+    """The function of a name: one that the user registered, or one of this package."""
     found = custom_object(name) if isinstance(name, str) else None
     if found is not None:
         return found

@@ -82,6 +82,7 @@ def prepare(value: Any, owner: str) -> np.ndarray:
 
 
 def _network(layer: AnyLayer, args: Any, kwargs: Any, training: bool | None, key: Any) -> tuple[Any, Any]:
+    """The network of a call and the structure of its results. The layer keeps the last few."""
     kept = layer.eager_networks
     found = kept.get(key)
     if found is None:

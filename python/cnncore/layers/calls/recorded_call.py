@@ -121,6 +121,7 @@ class RecordedCall:
         return self._gradients[1]
 
     def _backward(self, dy: np.ndarray) -> list[np.ndarray]:
+        """Let the core go back from the gradient ``dy`` of all results: one training step that changes nothing."""
         network, parts = self._network, self._of_results(dy)
         losses = [(lambda y, y_pred, weight, part=part: (0.0, part)) for part in parts]
         self._graph.replays, network.step = True, self._step

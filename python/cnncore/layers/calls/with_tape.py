@@ -97,6 +97,7 @@ def _layer_by_layer(function: Function, values: Sequence[Any], training: bool) -
 
 
 def _results(node: Node, inputs: list[Any], training: bool) -> list[Any]:
+    """The results of one call, by the parts of which it consists, and by a network where there are none."""
     layer: Any = node.layer
     result = layer.recorded_with_numpy(inputs, training) if hasattr(layer, "recorded_with_numpy") else None
     if result is not None:

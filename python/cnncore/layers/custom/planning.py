@@ -184,6 +184,7 @@ def _followed(
     called: set[int] | None = None,
     follows_numpy: bool = False,
 ) -> Any:
+    """What ``call`` returns for symbolic tensors, with the losses that it adds."""
     if takes_training(layer):
         # Follow what call does in training. Layers such as Dropout turn themselves off in inference.
         kwargs["training"] = AS_THE_MODEL
@@ -218,6 +219,7 @@ def _may_add_losses(layer: AnyLayer) -> bool:
 
 
 def _host_output_shape(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+    """The shape of the result of a ``call`` in NumPy: what the layer says, or what zeros for one sample give."""
     shapes = [leaf.shape for leaf in flatten([list(args), dict(kwargs)]) if isinstance(leaf, KerasTensor)]
     if layer.says_its_output_shape:
         first = map_structure(lambda leaf: leaf.shape if isinstance(leaf, KerasTensor) else leaf, args[0])

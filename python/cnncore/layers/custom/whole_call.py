@@ -108,6 +108,7 @@ class WholeCall(HostCall):
         return results
 
     def _side_by_side(self, arrays: Sequence[Any], training: bool) -> Any:
+        """The results of the call as columns of one array. Its losses, if it adds any, are the last column."""
         with collected_values() as losses:
             results = flatten(self.call(arrays, training))
         samples = len(arrays[0])

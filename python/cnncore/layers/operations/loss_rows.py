@@ -61,6 +61,7 @@ def _of_targets(loss: Any, y_pred: np.ndarray) -> np.ndarray:
 
 
 def _rows(loss: Any, tensors: tuple[Any, Any]) -> Any:
+    """Call the layer that computes the loss of each row of two symbolic tensors."""
     y_true, y_pred = tensors
     for tensor in tensors:
         if not isinstance(tensor, KerasTensor):

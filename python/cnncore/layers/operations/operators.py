@@ -124,6 +124,7 @@ def _scaled(tensor: Any, scale: float, offset: float) -> Any:
 
 
 def _merged(kind: str, left: Any, right: Any) -> Any:
+    """The result of an operator with the name ``kind`` of a layer, of which at least one operand is symbolic."""
     if isinstance(left, (np.ndarray, Variable)) or isinstance(right, (np.ndarray, Variable)):
         return apply_function(_UFUNCS[kind], (left, right), {})
     if isinstance(left, LossTerms) or isinstance(right, LossTerms):

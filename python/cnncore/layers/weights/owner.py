@@ -146,6 +146,7 @@ class WeightOwner:
         return block
 
     def _make_parameters(self) -> None:
+        """Make the memory of the weights and fill it, if this has not been done yet."""
         if self._parameters is None:
             block = _core.Parameters([spec.shape for spec in self._specs])
             held = self._held or []
@@ -298,6 +299,7 @@ def _numbered(stem: str) -> Iterable[str]:
 
 
 def _weight_objects(initializer: Any, regularizer: Any, constraint: Any) -> tuple[Any, Any, Any]:
+    """Turn names and functions into the objects that they stand for."""
     if regularizer is not None:
         from cnncore import regularizers
 

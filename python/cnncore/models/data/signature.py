@@ -117,6 +117,7 @@ class Signature(NamedTuple):
     def _with_targets(
         self, arrays: list[np.ndarray], y: Any, sample_weight: Any, owner: str, class_weight: Any
     ) -> Samples:
+        """Checked samples of inputs that are checked already, and of targets and weights that are not."""
         rows = len(arrays[0])
         targets = self._targets(y, owner)
         weights = self._weights(sample_weight, rows, owner)
@@ -131,6 +132,7 @@ class Signature(NamedTuple):
         return Samples(arrays, targets, weights)
 
     def _targets(self, y: Any, owner: str) -> list[np.ndarray | None]:
+        """The targets of each output as its loss and its metrics take them. None for an output without a loss."""
         if y is None:
             if all(output.loss is None and not output.all_metrics for output in self.outputs):
                 return [None] * len(self.outputs)  # layers add the only loss

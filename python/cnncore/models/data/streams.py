@@ -201,6 +201,7 @@ class StreamSource:
             raise kind(f"[{self._owner}] batch {count + 1}{_of_epoch(epoch)}{name} does not fit: {error}") from error
 
     def _prepare(self, item: tuple[int, Any], epoch: int | None, first_step: int) -> Batch:
+        """Check a batch of the source, and change its images."""
         number, batch = item
         with self._fitting(number, epoch):
             x, y, weight = unpack(batch, self._owner)

@@ -170,6 +170,7 @@ class OwnLoop:
         hooks.on_train_end(logs)
 
     def _run_epoch(self, epoch: int, hooks: CallbackList) -> dict[str, Any]:
+        """Run the steps of an epoch, or the rest of one that was interrupted. Return the last logs."""
         model, skip = self._model, self._start.get("batch", 0) if epoch == self._start.get("epoch") else 0
         _reset(model)
         logs: dict[str, Any] = {}

@@ -91,6 +91,7 @@ class Networked(Augmented):
         return self.core_network
 
     def _refresh(self) -> None:
+        """Make another network if the graph of layers, or what is trained, has changed."""
         with self._lock:
             version, function = structure_version(), self._used_function
             key = (id(function), _state_of(function.layers), tuple(self.trainable_flags.kept.items()))
@@ -110,6 +111,7 @@ class Networked(Augmented):
             self._checked_version = version
 
     def _lower(self) -> Lowered | LoweredBySize:
+        """Make a network of the graph of layers; for unknown sizes, what makes one for each size."""
         function, seed = self.trained_function, self.used_seed
 
         def make(shapes: Any) -> Lowered:

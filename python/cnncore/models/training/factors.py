@@ -48,6 +48,7 @@ class _ProbedGraph(Lowering):
         self._most_rows = most_rows
 
     def add(self, kind: str, inputs: Sequence[int], layer: str = "", /, **attributes: Any) -> int:
+        """Add an op, and probes before and behind it if it is a product with a trained kernel."""
         if kind == "activity_regularization":  # its gradient is not part of the loss of a sample
             return inputs[0]
         product = kind in ("conv2d", "dense")

@@ -119,6 +119,7 @@ class TrainingLoop:
 
     # --- details --------------------------------------------------------------------------------------------------
     def _run_epoch(self, epoch: int, callbacks: CallbackList) -> None:
+        """Run the steps of an epoch, or the rest of one that was interrupted."""
         model, step, meter = self._model, self._step, self._meter
         start, self._start = self._start, {}
         skip = start.get("batch", 0)

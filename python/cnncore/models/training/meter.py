@@ -136,6 +136,7 @@ class Meter:
         self._buffers = [np.empty((rows, *output.shape), np.float32) for output in self._outputs]
 
     def _update_metrics(self) -> None:
+        """Give the predictions that were collected to the metrics."""
         if not self._filled:
             return
         for index, output in enumerate(self._outputs):

@@ -64,6 +64,7 @@ class ModelLoss(Loss):
         return float(value), np.require(gradient, np.float32, "C")
 
     def _value(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
+        """What ``compute_loss`` returns, as numbers."""
         token = _calling.set(self._model)
         try:
             value = self._model.compute_loss(x=self._x, y=y_true, y_pred=y_pred, sample_weight=sample_weight)

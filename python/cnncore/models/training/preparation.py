@@ -56,6 +56,7 @@ class Preparation(Compiled):
         return self._network_for_use()
 
     def _make_signature(self, with_targets: bool) -> Signature:
+        """Describe what data the model takes, with or without what its losses take."""
         function = self._used_function
         inputs = [tuple(tensor.shape[1:]) for tensor in function.input_list]
         names = list(self.input_names)
@@ -192,6 +193,7 @@ class Preparation(Compiled):
         class_weight: Any = None,
         name: str = "the data source",
     ) -> StreamSource:
+        """A source of batches that are made elsewhere. Its first batch builds the model."""
         if data[1] is not None or data[2] is not None:
             given = "y" if data[1] is not None else "sample_weight"
             raise ValueError(
