@@ -71,7 +71,7 @@ class TestNames:
         _naming.reset_names()
         assert Linear(1).name == "linear"
 
-    @pytest.mark.parametrize("name", ["", "a/b", 3, "a\x1b[31m"])
+    @pytest.mark.parametrize("name", [" \n", "a/b", 3, "a\x1b[31m"])
     def test_names_that_are_no_text_are_refused(self, name):
         with pytest.raises(ValueError, match=r"\[Linear\] expected `name` to be a non-empty string"):
             Linear(1, name=name)

@@ -41,7 +41,6 @@ from cnncore.ops.arrays import (
     cast,
     convert_to_numpy,
     convert_to_tensor,
-    norm,
     numpy_function,
     one_hot,
     rsqrt,
@@ -119,6 +118,7 @@ from cnncore.ops.normalization import (
     layer_normalization,
     layer_normalization_backward,
 )
+from cnncore.ops.norms import norm
 from cnncore.ops.own_gradients import custom_gradient
 from cnncore.ops.patches import depth_to_space, extract_sequences, fold, space_to_depth, unfold
 from cnncore.ops.pooling import (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import DTypeLike
 
 from cnncore import _checks
 from cnncore.differentiation import Array, Traced, as_array
+from cnncore.ops.definition import is_recorded
 from cnncore.ops.operations import operation_of
 
 __all__ = [
@@ -22,7 +23,6 @@ __all__ = [
     "cast",
     "convert_to_numpy",
     "convert_to_tensor",
-    "norm",
     "numpy_function",
     "one_hot",
     "rsqrt",
@@ -30,6 +30,8 @@ __all__ = [
 ]
 
 _WITH_AXES = ("all", "any", "argmax", "argmin", "max", "mean", "min", "prod", "squeeze", "std", "sum", "var")
+# Functions whose first argument is a list of arrays, or a list of numbers.
+_OF_LISTS = ("concatenate", "dstack", "hstack", "stack", "vstack", "full", "ones", "zeros", "einsum", "meshgrid")
 NUMPY_NAMES = (
     *("allclose", "amax", "amin", "append", "arccosh", "arcsinh", "arctanh", "array_split", "average", "bincount"),
     *("bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "conj", "copy", "correlate", "cross", "cumprod"),
@@ -82,9 +84,22 @@ def numpy_function(name: str) -> Callable[..., Any]:
             args, kwargs = _words_in_places(places, args, kwargs)
         if takes_axes:
             args, kwargs = _axes_as_tuple(args, kwargs)
+        if name not in _OF_LISTS:
+            args = tuple(_one_array(x) if isinstance(x, (list, tuple)) else x for x in args)
+        if name == "array" and args and is_recorded(args[0]):  # NumPy's function would read the values alone
+            return np.copy(args[0])
         return as_array(function(*args, **kwargs))
 
     return called
+
+
+def _one_array(x: Any) -> Any:
+    """One array for a list of arrays or numbers of which one is recorded. NumPy would read the values alone, and their
+    gradient would be lost.
+    """
+    if not is_recorded(x):
+        return x
+    return np.stack([_one_array(item) for item in x]) if isinstance(x, (list, tuple)) else x
 
 
 def _places_of_words(name: str, function: Callable[..., Any]) -> dict[str, int]:
@@ -121,6 +136,7 @@ def _axes_as_tuple(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple
 
 def cast(x: Any, dtype: DTypeLike) -> Any:
     """Convert ``x`` to an array of the type ``dtype``."""
+    _refuse_none(x, "cast")
     if hasattr(type(x), "as_operand"):  # a weight
         x = x.as_operand()
     return as_array((x if hasattr(x, "astype") else np.asarray(x)).astype(dtype))
@@ -132,12 +148,20 @@ def convert_to_tensor(x: Any, dtype: DTypeLike | None = None) -> Any:
     Symbolic tensors are returned as they are. A weight becomes an array of its present values, through which gradients
     of the weight pass.
     """
+    _refuse_none(x, "convert_to_tensor")
     if hasattr(type(x), "as_operand"):  # a weight
         x = x.as_operand()
     if hasattr(x, "activated") and dtype in (None, "float32", np.float32):  # a symbolic tensor
         return x
+    x = _one_array(x) if isinstance(x, (list, tuple)) else x
     array = x if isinstance(x, (Traced, Array)) else np.asarray(x).view(Array)
     return array if dtype is None else array.astype(dtype)
+
+
+def _refuse_none(x: Any, owner: str) -> None:
+    """NumPy would convert None, such as a batch size that is not known, to NaN."""
+    if x is None:
+        raise TypeError(f"[{owner}] expected an array or a number. Received: NoneType")
 
 
 def convert_to_numpy(x: Any) -> np.ndarray:
@@ -153,42 +177,6 @@ def stop_gradient(x: Any) -> Any:
 def rsqrt(x: Any) -> Any:
     """Compute 1 / sqrt(x)."""
     return 1.0 / np.sqrt(x)
-
-
-def norm(
-    x: Any,
-    ord: Any = None,  # noqa: A002 (Keras' name)
-    axis: int | Sequence[int] | None = None,
-    keepdims: bool = False,
-) -> Any:
-    """Compute the length of the vectors along ``axis``: the square root of the sum of the squares.
-
-    Parameters
-    ----------
-    x : array_like
-    ord : {None, "fro", number}, default None
-        None, 2 and "fro" are the formula above. For vectors, that is an ``axis`` of one number, p stands for
-        sum(abs(x) ** p) ** (1 / p), infinity for the largest magnitude, minus infinity for the smallest one, and 0 for
-        the number of values that are not 0.
-    axis : int or sequence of int, optional
-        The axes that are summed; all by default.
-    keepdims : bool, default False
-        Whether to keep the summed axes, with length 1.
-    """
-    axes = axis if axis is None or isinstance(axis, int) else tuple(axis)
-    if ord in (None, 2, "fro"):
-        return np.sqrt(np.sum(np.square(x), axis=axes, keepdims=keepdims))
-    if isinstance(ord, str) or not (isinstance(axes, int) or (axes is not None and len(axes) == 1)):
-        raise ValueError(
-            f"[norm] expected `ord` to be None, 2 or 'fro', or a number and `axis` a single axis. Received: "
-            f"ord={ord!r}, axis={axis!r}"
-        )
-    sizes = np.absolute(x)
-    if ord in (np.inf, -np.inf):
-        return (np.max if ord > 0 else np.min)(sizes, axis=axes, keepdims=keepdims)
-    if ord == 0:
-        return np.sum(np.not_equal(x, 0), axis=axes, keepdims=keepdims)
-    return np.power(np.sum(np.power(sizes, ord), axis=axes, keepdims=keepdims), 1.0 / ord)
 
 
 def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: DTypeLike | None = None) -> Any:

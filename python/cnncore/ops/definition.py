@@ -9,10 +9,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from cnncore.differentiation import Array, Traced, as_array, first_order, leaf_of
+from cnncore._structure import map_structure
+from cnncore.differentiation import Array, NotDifferentiableError, Traced, as_array, first_order, leaf_of, seen
 from cnncore.differentiation.traced import gradient_rule
 
-__all__ = ["op", "recorded", "together"]
+__all__ = ["is_recorded", "op", "recorded", "recorded_pair", "seen_op", "together", "without_gradient"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -48,6 +49,30 @@ def op(function: F) -> F:
     return called  # type: ignore[return-value]
 
 
+def seen_op(function: F) -> F:
+    """Let a function of arrays get the objects that stand for arrays and weights that are recorded. Unlike :func:`op`,
+    its result may be a tuple, and it does not take symbolic tensors.
+    """
+
+    @functools.wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        return as_array(function(*map_structure(_seen, list(args)), **map_structure(_seen, kwargs)))
+
+    return called  # type: ignore[return-value]
+
+
+def _seen(value: Any) -> Any:
+    if not hasattr(value, "trace_key"):
+        return seen(value)
+    leaf = leaf_of(value)  # of a weight
+    return value if leaf is None else leaf
+
+
+def is_recorded(*values: Any) -> bool:
+    """Whether one of the arguments is a symbolic tensor, or an array or weight whose use is recorded."""
+    return _leader(values) is not None
+
+
 def _leader(values: Sequence[Any]) -> Any:
     """Return the argument that decides what a call does: a symbolic tensor, or else an array that is recorded."""
     found = None
@@ -80,6 +105,40 @@ def recorded(y: np.ndarray, sources: Sequence[tuple[Any, Callable[[np.ndarray], 
 
     used = [(operand, once(back)) for operand, back in sources if isinstance(operand, Traced)]
     return Traced(y, used) if used else y
+
+
+def recorded_pair(
+    pair: tuple[np.ndarray, np.ndarray],
+    sources: Sequence[tuple[Any, Callable[[np.ndarray, np.ndarray], np.ndarray]]],
+) -> tuple[Any, Any]:
+    """As :func:`recorded`, for two results: ``sources`` give the gradient from those of both results."""
+    first, second = pair
+
+    def of_first(back: Callable[..., np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
+        return lambda dy: back(dy, np.zeros_like(second))
+
+    def of_second(back: Callable[..., np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
+        return lambda dy: back(np.zeros_like(first), dy)
+
+    return (
+        recorded(first, [(operand, of_first(back)) for operand, back in sources]),
+        recorded(second, [(operand, of_second(back)) for operand, back in sources]),
+    )
+
+
+def without_gradient(y: np.ndarray, operands: Sequence[Any], name: str) -> Any:
+    """The result of a function whose gradient is not known: an error says so where it is needed.
+
+    Without this, a gradient would be lost in silence.
+    """
+
+    def back(dy: np.ndarray) -> np.ndarray:
+        raise NotDifferentiableError(
+            f"The gradient of cnncore.ops.{name} is not known: use another function, or `stop_gradient` if none is "
+            "needed."
+        )
+
+    return recorded(y, [(operand, back) for operand in operands])
 
 
 def together(

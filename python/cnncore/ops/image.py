@@ -11,7 +11,7 @@ from cnncore import _checks, _images
 from cnncore._images import INTERPOLATIONS, resize_backward
 from cnncore._images import resize as resized
 from cnncore.differentiation import value_of
-from cnncore.ops.definition import op, recorded
+from cnncore.ops.definition import op, recorded, seen_op, without_gradient
 from cnncore.ops.windows import conv
 
 __all__ = [
@@ -260,7 +260,8 @@ def rgb_to_grayscale(images: Any) -> Any:
     return np.sum(images * np.array([0.2989, 0.587, 0.114], np.float32), axis=-1, keepdims=True)
 
 
-def rgb_to_hsv(images: Any) -> np.ndarray:
+@seen_op
+def rgb_to_hsv(images: Any) -> Any:
     """Turn colours of red, green and blue between 0 and 1 into hue, saturation and value, all between 0 and 1.
 
     Parameters
@@ -272,10 +273,11 @@ def rgb_to_hsv(images: Any) -> np.ndarray:
     >>> rgb_to_hsv([[[0.0, 0.5, 0.0]]]).round(2).tolist()
     [[[0.33, 1.0, 0.5]]]
     """
-    return _images.rgb_to_hsv(_colours(images, "rgb_to_hsv"))
+    return without_gradient(_images.rgb_to_hsv(_colours(images, "rgb_to_hsv")), [images], "image.rgb_to_hsv")
 
 
-def hsv_to_rgb(images: Any) -> np.ndarray:
+@seen_op
+def hsv_to_rgb(images: Any) -> Any:
     """Turn hue, saturation and value into colours of red, green and blue; the inverse of :func:`rgb_to_hsv`.
 
     Parameters
@@ -287,11 +289,11 @@ def hsv_to_rgb(images: Any) -> np.ndarray:
     >>> hsv_to_rgb([[[0.5, 1.0, 1.0]]]).tolist()
     [[[0.0, 1.0, 1.0]]]
     """
-    return _images.hsv_to_rgb(_colours(images, "hsv_to_rgb"))
+    return without_gradient(_images.hsv_to_rgb(_colours(images, "hsv_to_rgb")), [images], "image.hsv_to_rgb")
 
 
 def _colours(images: Any, owner: str) -> np.ndarray:
-    array = _checks.float32_array(images, "images", owner)
+    array = _checks.float32_array(value_of(images), "images", owner)
     _check_rank(array.shape, owner)
     if array.shape[-1] != 3:
         raise ValueError(f"[{owner}] expected images with 3 channels. Received: shape {array.shape}")

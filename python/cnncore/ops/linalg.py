@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from cnncore.differentiation import value_of
-from cnncore.ops.arrays import norm
-from cnncore.ops.definition import op, recorded, together
+from cnncore.ops.definition import op, recorded, seen_op, together, without_gradient
+from cnncore.ops.norms import norm
 
 __all__ = [
     "cholesky",
@@ -118,6 +118,7 @@ def solve(a: Any, b: Any) -> Any:
     return recorded(y[..., 0] if vector else y, together([a, b], gradients))
 
 
+@seen_op
 def slogdet(x: Any) -> tuple[Any, Any]:
     """Compute the sign of the determinant of the square matrices ``x``, and the logarithm of its size.
 
@@ -126,8 +127,13 @@ def slogdet(x: Any) -> tuple[Any, Any]:
     >>> [float(part) for part in slogdet([[-1.0, 0.0], [0.0, 1.0]])]
     [-1.0, 0.0]
     """
-    sign, logarithm = np.linalg.slogdet(_matrix(x, "slogdet"))
-    return sign, logarithm
+    values = _matrix(x, "slogdet")
+    sign, logarithm = np.linalg.slogdet(values)
+
+    def back(dy: np.ndarray) -> np.ndarray:
+        return np.asarray(dy[..., None, None] * _t(np.linalg.inv(values)))
+
+    return sign, recorded(np.asarray(logarithm), [(x, back)])
 
 
 def solve_triangular(a: Any, b: Any, lower: bool = False) -> Any:
@@ -180,6 +186,7 @@ def cholesky_inverse(x: Any, upper: bool = False) -> Any:
     return np.matmul(factor, np.swapaxes(factor, -1, -2)) if upper else np.matmul(np.swapaxes(factor, -1, -2), factor)
 
 
+@seen_op
 def eig(x: Any) -> tuple[Any, Any]:
     """Compute the eigenvalues and the eigenvectors, as columns, of the square matrices ``x``; both may be complex.
 
@@ -192,6 +199,7 @@ def eig(x: Any) -> tuple[Any, Any]:
     return values, vectors
 
 
+@seen_op
 def eigh(x: Any) -> tuple[Any, Any]:
     """Compute the eigenvalues, in ascending order, and the eigenvectors, as columns, of symmetric matrices ``x``.
 
@@ -201,9 +209,14 @@ def eigh(x: Any) -> tuple[Any, Any]:
     [2.0, 4.0]
     """
     values, vectors = np.linalg.eigh(_matrix(x, "eigh"))
-    return values, vectors
+
+    def back(dy: np.ndarray) -> np.ndarray:
+        return np.asarray((vectors * dy[..., None, :]) @ _t(vectors))
+
+    return recorded(values, [(x, back)]), without_gradient(vectors, [x], "eigh for eigenvectors")
 
 
+@seen_op
 def qr(x: Any, mode: str = "reduced") -> tuple[Any, Any]:
     """Compute the product q @ r of an orthogonal and an upper triangular matrix that is equal to ``x``.
 
@@ -218,9 +231,10 @@ def qr(x: Any, mode: str = "reduced") -> tuple[Any, Any]:
         raise ValueError(f"[qr] expected `mode` to be 'reduced' or 'complete'. Received: mode={mode!r}")
     matrix = _matrix(x, "qr", square=False)
     q, r = np.linalg.qr(matrix, "reduced") if mode == "reduced" else np.linalg.qr(matrix, "complete")
-    return q, r
+    return without_gradient(q, [x], "qr"), without_gradient(r, [x], "qr")
 
 
+@seen_op
 def svd(x: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     """Compute the singular values s and the matrices u and vh with x = u @ diag(s) @ vh.
 
@@ -233,11 +247,20 @@ def svd(x: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     [3.0, 2.0]
     """
     matrix = _matrix(x, "svd", square=False)
+    u, s, vh = np.linalg.svd(matrix, full_matrices)
+    count = s.shape[-1]
+
+    def back(dy: np.ndarray) -> np.ndarray:
+        return np.asarray((u[..., :count] * dy[..., None, :]) @ vh[..., :count, :])
+
+    singular = recorded(s, [(x, back)])
     if not compute_uv:
-        return np.linalg.svd(matrix, full_matrices, compute_uv=False)
-    return tuple(np.linalg.svd(matrix, full_matrices))
+        return singular
+    left, right = (without_gradient(part, [x], "svd for u and vh") for part in (u, vh))
+    return left, singular, right
 
 
+@seen_op
 def lstsq(a: Any, b: Any, rcond: float | None = None) -> np.ndarray:
     """Find the x for which the sum of the squares of a @ x - b is smallest.
 
@@ -248,7 +271,8 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> np.ndarray:
     >>> lstsq([[1.0], [1.0]], [1.0, 3.0]).round(3).tolist()
     [2.0]
     """
-    return np.asarray(np.linalg.lstsq(_matrix(a, "lstsq", square=False), np.asarray(value_of(b)), rcond)[0])
+    found = np.asarray(np.linalg.lstsq(_matrix(a, "lstsq", square=False), np.asarray(value_of(b)), rcond)[0])
+    return without_gradient(found, [a, b], "lstsq")  # type: ignore[no-any-return]
 
 
 def matrix_rank(x: Any, tol: float | None = None) -> Any:
@@ -262,6 +286,7 @@ def matrix_rank(x: Any, tol: float | None = None) -> Any:
     return np.linalg.matrix_rank(_matrix(x, "matrix_rank", square=False), tol)
 
 
+@seen_op
 def pinv(x: Any, rcond: float | None = None) -> np.ndarray:
     """Compute the pseudoinverse of ``x``, from singular values larger than ``rcond`` times the largest one.
 
@@ -271,4 +296,5 @@ def pinv(x: Any, rcond: float | None = None) -> np.ndarray:
     [[0.5], [0.0]]
     """
     matrix = _matrix(x, "pinv", square=False)
-    return np.asarray(np.linalg.pinv(matrix) if rcond is None else np.linalg.pinv(matrix, rcond))
+    found = np.asarray(np.linalg.pinv(matrix) if rcond is None else np.linalg.pinv(matrix, rcond))
+    return without_gradient(found, [x], "pinv")  # type: ignore[no-any-return]

@@ -14,7 +14,7 @@ from cnncore.ops.definition import op
 
 __all__ = ["normalized_by", "normalized_layer", "rms_normalization"]
 
-_EPSILON = 1e-7
+EPSILON = 1e-7
 
 
 def _along(vector: Any, axes: Sequence[int], shape: Sequence[int]) -> Any:
@@ -92,7 +92,7 @@ def normalized_layer(x: Any, gamma: Any = None, beta: Any = None, axis: Any = -1
     axes = _axes(axis, len(shape), "layer_normalization")
     centred = x - np.mean(x, axis=tuple(axes), keepdims=True)
     variance = np.mean(np.square(centred), axis=tuple(axes), keepdims=True)
-    y = centred / np.sqrt(variance + np.float32(_EPSILON if epsilon is None else epsilon))
+    y = centred / np.sqrt(variance + np.float32(EPSILON if epsilon is None else epsilon))
     if gamma is not None:
         y = y * _along(_float(gamma), axes, shape)
     return y if beta is None else y + _along(_float(beta), axes, shape)
@@ -121,7 +121,7 @@ def rms_normalization(x: Any, scale: Any = None, axis: Any = -1, epsilon: float 
     shape = np.shape(value_of(x))
     axes = _axes(axis, len(shape), "rms_normalization")
     mean = np.mean(np.square(x), axis=tuple(axes), keepdims=True)
-    y = x / np.sqrt(mean + np.float32(_EPSILON if epsilon is None else epsilon))
+    y = x / np.sqrt(mean + np.float32(EPSILON if epsilon is None else epsilon))
     if scale is None:
         return y
     scale = _float(scale)

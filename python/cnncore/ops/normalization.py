@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike
 
 from cnncore import _checks, _core
 from cnncore._checks import Float32
-from cnncore.ops.named_normalizations import normalized_by, normalized_layer
+from cnncore.ops.definition import is_recorded
+from cnncore.ops.named_normalizations import EPSILON, normalized_by, normalized_layer
 
 __all__ = [
     "batch_normalization",
@@ -112,7 +113,7 @@ def layer_normalization(
     gamma: ArrayLike | None = None,
     beta: ArrayLike | None = None,
     axis: int | Sequence[int] | None = None,
-    epsilon: float = 1e-3,
+    epsilon: float | None = None,
     *,
     axes: int = 1,
 ) -> Float32:
@@ -127,7 +128,7 @@ def layer_normalization(
         The axes over which mean and variance are taken, as in Keras, instead of ``axes``.
     axes : int, default 1
         The number of axes over which mean and variance are taken.
-    epsilon : float, default 1e-3
+    epsilon : float, default 1e-7
 
     Returns
     -------
@@ -145,16 +146,19 @@ def layer_normalization(
            [-1.,  1.]], dtype=float32)
     """
     owner = "layer_normalization"
+    axes = _checks.integer(axes, "axes", owner)
+    if axis is None and is_recorded(x, gamma, beta):  # the core does not record what it computes
+        axis = list(range(-axes, 0))
     if axis is not None:
         return normalized_layer(x, gamma, beta, axis, epsilon)  # type: ignore[no-any-return]
     x = _checks.float32_array(x, "x", owner)
-    axes, epsilon = _checks.integer(axes, "axes", owner), _checks.number(epsilon, "epsilon", owner, 0.0)
+    epsilon = _checks.number(EPSILON if epsilon is None else epsilon, "epsilon", owner, 0.0)
     gamma, beta = _like_last(gamma, "gamma", owner, x, axes), _like_last(beta, "beta", owner, x, axes)
     return _core.layer_normalization(x, gamma, beta, axes, epsilon)[0]
 
 
 def layer_normalization_backward(
-    x: ArrayLike, dy: ArrayLike, gamma: ArrayLike | None = None, *, axes: int = 1, epsilon: float = 1e-3
+    x: ArrayLike, dy: ArrayLike, gamma: ArrayLike | None = None, *, axes: int = 1, epsilon: float = EPSILON
 ) -> _Gradients:
     """Compute the gradients of :func:`layer_normalization`: (dx, dgamma, dbeta).
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from cnncore import _checks
 from cnncore.differentiation import as_array, value_of
-from cnncore.ops.definition import op
+from cnncore.ops.definition import op, recorded, seen_op
 
 __all__ = [
     "in_top_k",
@@ -93,6 +93,7 @@ def in_top_k(targets: Any, predictions: Any, k: int) -> np.ndarray:
     return np.asarray(((values > own).sum(axis=1) < count) & np.isfinite(own[:, 0]))
 
 
+@seen_op
 def top_k(x: Any, k: int, sorted: bool = True) -> tuple[np.ndarray, np.ndarray]:  # noqa: A002 (Keras' name)
     """Find the ``k`` largest values of ``x`` along the last axis, and their indices.
 
@@ -109,7 +110,13 @@ def top_k(x: Any, k: int, sorted: bool = True) -> tuple[np.ndarray, np.ndarray]:
     if values.ndim == 0 or count > values.shape[-1]:
         raise ValueError(f"[top_k] expected at least {count} values in the last axis. Received: x.shape={values.shape}")
     places = np.argsort(-values, axis=-1, kind="stable")[..., :count]
-    return as_array((np.take_along_axis(values, places, axis=-1), places.astype(np.int32)))  # type: ignore[no-any-return]
+
+    def back(dy: np.ndarray) -> np.ndarray:
+        dx = np.zeros(values.shape, np.float32)
+        np.put_along_axis(dx, places, dy, axis=-1)
+        return dx
+
+    return recorded(np.take_along_axis(values, places, axis=-1), [(x, back)]), places.astype(np.int32)
 
 
 @op

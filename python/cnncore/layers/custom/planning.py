@@ -77,7 +77,7 @@ def plan(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -> Plan:
             try:  # it computes its losses from arrays, moves the axis of the batch, looks at values, ...
                 return _whole(layer, args, kwargs)
             except Exception:
-                raise error from None
+                raise error from error.__cause__
         if function is not None:
             return Plan(function, None, map_structure(lambda tensor: tensor.shape, function.outputs))
     try:
@@ -202,6 +202,13 @@ def _followed(
         raise NotTraceableError(
             f'"{layer.name}": expected a call that uses layers to consist of calls of layers and of NumPy functions of '
             f"their results. Put everything else into a Lambda or into a layer of its own. Received: {error}"
+        ) from error
+    except TypeError as error:
+        if "NoneType" not in str(error):
+            raise
+        raise NotTraceableError(  # a call with arrays knows all sizes
+            f'"{layer.name}": expected a call that does not compute with sizes that are not known, such as that of the '
+            f"batch. Received: {error}"
         ) from error
     return outputs
 

@@ -50,7 +50,7 @@ def function_of_call(model: Any, inputs: Any) -> Function:
         try:
             return _whole(model, inputs)
         except Exception:
-            raise error from None
+            raise error from error.__cause__
 
 
 def _whole(model: Any, inputs: Any) -> Function:
