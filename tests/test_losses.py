@@ -291,6 +291,8 @@ def test_generalized_crossentropy():
     np.testing.assert_allclose(gradient, [[0, -(0.8**-0.3) / 2], [-3 * 0.6**-0.3 / 2, 0]], rtol=1e-5)
     with pytest.raises(ValueError, match=r"expected `q` in \(0, 1\). Received: q=1.5"):
         losses.CategoricalGeneralizedCrossEntropy(1.5)
+    with pytest.raises(ValueError, match=r"expected y_pred of shape \(samples, ..., classes\). Received: \(samples,\)"):
+        loss([1, 0], np.ones(2))
 
 
 @pytest.mark.parametrize(

@@ -230,3 +230,10 @@ def test_accuracy_of_a_batch_takes_few_calls():
         finally:
             sys.setprofile(None)
         assert sum(event in ("call", "c_call") for event in events) < 20, events
+
+
+def test_the_score_of_predictions_that_are_nan_is_nan():
+    """Targets that are all equal have no spread, which gave a score of 0 for any prediction."""
+    score = metrics.R2Score()
+    assert np.isnan(score(np.ones((3, 1)), np.full((3, 1), np.nan)))
+    assert metrics.R2Score()(np.ones((3, 1)), np.full((3, 1), 2.0)) == 0

@@ -71,6 +71,8 @@ class CategoricalGeneralizedCrossEntropy(Loss):
 
     def prepare_targets(self, y: ArrayLike, output_shape: tuple[int, ...]) -> np.ndarray:
         """Integer labels, int64 of shape (samples, ...) without the axis of the classes."""
+        if not output_shape:
+            raise ValueError(f"[{self.name}] expected y_pred of shape (samples, ..., classes). Received: (samples,)")
         return targets.labels(y, self.name, output_shape[:-1], output_shape[-1])
 
     def call(self, y_true: Any, y_pred: Any) -> np.ndarray:

@@ -241,7 +241,7 @@ class R2Score(_Columns):
             return 0.0
         squares, total, residual, count = (self._sums[kind].value for kind in self.kinds)
         spread = squares - total * divide(total, count)
-        scores = np.where(spread == 0, 0, 1 - divide(residual, spread))
+        scores = np.where(spread == 0, 0 * residual, 1 - divide(residual, spread))  # NaN stays NaN
         if self.class_aggregation == "uniform_average":
             return self._adjusted(scores.mean())
         if self.class_aggregation == "variance_weighted_average":
