@@ -11,7 +11,7 @@ import warnings
 import numpy as np
 import pytest
 
-from cnncore import Sequential, _core, _naming, utils
+from cnncore import Sequential, _core, _unique_names, utils
 from cnncore.layers import Conv2D, Dense, Flatten, MaxPooling2D, Rescaling
 from precision import FLOAT32, REDUCED
 
@@ -69,7 +69,7 @@ def network_in(precision):
 @pytest.fixture(autouse=True)
 def _seeded():
     """Give every test the same random numbers and the same automatic names, whatever tests ran before it."""
-    _naming.reset_names()
+    _unique_names.reset_names()
     utils.set_random_seed(20)
 
 

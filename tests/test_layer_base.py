@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
-from cnncore import Model, _naming, initializers, optimizers
+from cnncore import Model, _unique_names, initializers, optimizers
 from cnncore.graph.tensor import NotTraceableError
 from cnncore.layers.base import Layer, WeightSpec
 from cnncore.layers.input_layer import Input
@@ -68,7 +68,7 @@ class TestNames:
         assert [Linear(1).name for _ in range(3)] == ["linear", "linear_1", "linear_2"]
         assert Linear(1, name="mine").name == "mine"
         assert Linear(1).name == "linear_3"
-        _naming.reset_names()
+        _unique_names.reset_names()
         assert Linear(1).name == "linear"
 
     @pytest.mark.parametrize("name", [" \n", "a/b", 3, "a\x1b[31m"])

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnncore import _core
-from cnncore._names import nearest
+from cnncore._suggestions import nearest
 
 Float32 = NDArray[np.float32]
 Pair = tuple[int, int]

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from cnncore._custom_objects import custom_object, custom_object_scope, registered_name, scoped_object
 from cnncore._keras_names.errors import why_no_name
-from cnncore._names import nearest
+from cnncore._suggestions import nearest
 
 T = TypeVar("T")
 C = TypeVar("C", bound=type[Any])

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from cnncore._keras_names.absent import MODULES, OLDER_LAYERS, REASONS
 from cnncore._keras_names.moved import MOVED
-from cnncore._names import nearest
+from cnncore._suggestions import nearest
 
 __all__ = [
     "explain_missing",

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from cnncore import _checks
-from cnncore._naming import reset_names
 from cnncore._registry import snake_case
+from cnncore._unique_names import reset_names
 
 __all__ = [
     "backend",

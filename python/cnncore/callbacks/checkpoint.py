@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cnncore import _checks
-from cnncore._names import nearest
+from cnncore._suggestions import nearest
 from cnncore.callbacks.base import Logs
 from cnncore.callbacks.monitor import MonitorCallback, emit
 from cnncore.callbacks.old_names import NamedValues

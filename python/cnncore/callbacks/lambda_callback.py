@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from cnncore._names import nearest
+from cnncore._suggestions import nearest
 from cnncore.callbacks.base import HOOKS, Callback
 
 __all__ = ["LambdaCallback"]

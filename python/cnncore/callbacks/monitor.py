@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cnncore import _checks
-from cnncore._names import nearest
+from cnncore._suggestions import nearest
 from cnncore.callbacks.base import Callback, Logs
 
 __all__ = ["MonitorCallback", "emit"]

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnncore import _checks
-from cnncore._naming import unique_name
 from cnncore._structure import flatten, pack_like
+from cnncore._unique_names import unique_name
 from cnncore.differentiation import Array
 from cnncore.graph.call_record import calls_are_hidden, note_call, numpy_is_followed
 from cnncore.graph.protocols import AnyLayer

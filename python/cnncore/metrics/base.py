@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cnncore._naming import unique_name
 from cnncore._registry import Registry
 from cnncore._scalar import Scalar
+from cnncore._unique_names import unique_name
 from cnncore.differentiation import Traced, value_of
 from cnncore.metrics.state import State, variable_shape
 

@@ -15,9 +15,9 @@ import numpy as np
 from cnncore import _checks
 from cnncore._custom_objects import custom_object_scope
 from cnncore._keras_names.errors import explain_missing_methods
-from cnncore._naming import unique_name
 from cnncore._random import next_seed
 from cnncore._structure import map_structure, pack_like, without_list_of_one
+from cnncore._unique_names import unique_name
 from cnncore.differentiation import seen, value_of
 from cnncore.graph.call_record import visible_calls
 from cnncore.graph.function import Function

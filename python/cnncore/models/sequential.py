@@ -9,7 +9,7 @@ import numpy as np
 
 from cnncore import _checks
 from cnncore._custom_objects import custom_object_scope
-from cnncore._naming import unique_name
+from cnncore._unique_names import unique_name
 from cnncore.graph.call_record import visible_calls
 from cnncore.graph.function import Function
 from cnncore.graph.tensor import KerasTensor

@@ -6,7 +6,7 @@ import inspect
 from typing import Any
 
 from cnncore import _checks
-from cnncore._names import nearest
+from cnncore._suggestions import nearest
 
 __all__ = ["checked_name", "declared_shape", "given_arguments", "unknown_argument"]
 

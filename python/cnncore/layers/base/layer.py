@@ -7,9 +7,9 @@ from typing import Any
 
 from cnncore import _checks, _layer_registry, regularizers
 from cnncore._keras_names.errors import explain_missing_methods
-from cnncore._naming import unique_name
 from cnncore._registry import Registry
 from cnncore._structure import flatten, map_structure
+from cnncore._unique_names import unique_name
 from cnncore.graph.masks import PassesMasks, with_masks
 from cnncore.graph.protocols import Graph
 from cnncore.graph.tensor import KerasTensor, Node, is_symbolic

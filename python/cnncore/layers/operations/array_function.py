@@ -11,7 +11,7 @@ import numpy as np
 
 from cnncore import _checks, ops
 from cnncore._checks import Float32
-from cnncore._names import nearest
+from cnncore._suggestions import nearest
 from cnncore.differentiation import pullback
 from cnncore.differentiation.traced import FUNCTIONS, PLAIN, UFUNCS, value_of
 from cnncore.graph.call_record import hidden_calls

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cnncore import _checks, _core
-from cnncore._naming import unique_name
+from cnncore._unique_names import unique_name
 from cnncore.differentiation import is_bound, leaf_of, value_of
 from cnncore.graph.call_record import is_followed, is_probed
 from cnncore.graph.tensor import NotTraceableError

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from cnncore import _checks
-from cnncore._names import nearest
 from cnncore._structure import flatten_like, same_structure
+from cnncore._suggestions import nearest
 from cnncore.graph.unknown_sizes import fits
 
 __all__ = ["as_array", "batch_size_of", "by_name", "is_array", "prepare_x"]

@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from cnncore import _checks
-from cnncore._names import nearest
+from cnncore._suggestions import nearest
 from cnncore.graph.function import Function
 from cnncore.graph.tensor import KerasTensor
 from cnncore.layers.base import Layer
