@@ -1,4 +1,9 @@
-"""Layers, with Keras' names and arguments. Images are (batch, height, width, channels)."""
+"""Layers, with Keras' names and arguments. Images are (batch, height, width, channels).
+
+Each file of this folder has the layers after which it is named, and ``builtin`` lists them all. What makes them work is
+in the folders ``base`` (the class :class:`Layer`, and how to write a layer), ``weights``, ``custom`` (layers of users),
+``calls`` (on arrays) and ``operations`` (layers that operators and NumPy functions make), and in :mod:`cnncore.graph`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Models: graphs of layers, chains of layers, and what makes new ones out of old ones."""
+"""Models: graphs of layers, chains of layers, and what makes new ones out of old ones.
+
+A model has two halves. One computes: ``structure`` has its layers and the network of the core behind them. The other
+trains: ``training`` has what ``compile`` sets and the loop of ``fit``, ``data`` makes batches of what users pass, and
+``own`` runs classes with steps of their own. ``fitting``, ``inference`` and ``products`` have the public methods.
+"""
 
 from __future__ import annotations
 
