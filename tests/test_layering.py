@@ -86,6 +86,18 @@ def test_every_module_says_what_it_offers():
         assert "__all__" in names or has_getattr or "__getattr__" in names, f"{name} has no __all__"
 
 
+def test_folders_list_their_files():
+    """An ``__init__.py`` that imports nothing says in ``__all__`` which files there are."""
+    found = 0
+    for name, (tree, is_package) in modules().items():
+        nodes = [node for node in tree.body if not isinstance(node, ast.Expr)]
+        if is_package and len(nodes) == 1 and isinstance(nodes[0], ast.Assign):
+            folder = ROOT.parent / name.replace(".", "/")
+            assert ast.literal_eval(nodes[0].value) == sorted(path.stem for path in folder.glob("[a-z]*.py")), name
+            found += 1
+    assert found >= 6
+
+
 def test_types_are_shipped():
     assert (ROOT / "py.typed").exists()
 
