@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,11 +46,13 @@ class Function:
 
     @property
     def all_layers(self) -> list[Any]:
-        """All layers including those of the inputs, in the order in which Keras lists them.
+        """A list of :attr:`layers` and those of the inputs, in the order in which Keras lists them."""
+        return list(self._ordered_layers)
 
-        Layers with more calls between them and the outputs come first. Layers with equally many come in the order in
-        which a search backwards from the outputs finds them. Tensors in dicts are found in the order of sorted keys.
-        """
+    @functools.cached_property
+    def _ordered_layers(self) -> tuple[Any, ...]:
+        # Layers with more calls between them and the outputs come first. Layers with equally many come in the order in
+        # which a search backwards from the outputs finds them. Tensors in dicts are found in the order of sorted keys.
         depths: dict[int, int] = {}  # for each call, how many calls there are on its longest way to an output
         far: dict[int, int] = {}  # for each layer, the largest of these numbers
         for node in reversed(self.nodes):
@@ -65,7 +68,7 @@ class Function:
                 node = tensor.source[0]
                 layers.setdefault(id(node.layer), node.layer)
                 far.setdefault(id(node.layer), depths.get(id(node), 0))
-        return sorted(layers.values(), key=lambda layer: (-far[id(layer)], self._seen.get(id(layer), -1)))
+        return tuple(sorted(layers.values(), key=lambda layer: (-far[id(layer)], self._seen.get(id(layer), -1))))
 
     def compute_output_shape(self, input_shapes: Sequence[tuple[Any, ...]]) -> Any:
         """Compute the shapes of the outputs, nested like them, from shapes of the inputs in order of ``input_list``."""
