@@ -31,6 +31,7 @@ RANDOM = {
     "RandomSharpness": lambda **o: layers.RandomSharpness(1.0, **o),
     "RandomColorDegeneration": lambda **o: layers.RandomColorDegeneration(0.9, **o),
     "RandomGaussianBlur": lambda **o: layers.RandomGaussianBlur(kernel_size=(3, 5), sigma=(0.3, 0.9), **o),
+    "RandAugment": lambda **o: layers.RandAugment(num_ops=3, **o),
     "MixUp": lambda **o: layers.MixUp(0.5, **o),
     "CutMix": lambda **o: layers.CutMix(**o),
 }
@@ -302,3 +303,35 @@ def test_a_new_layer_needs_one_method():
             return 255 - images
 
     np.testing.assert_array_equal(Negative()(images()), 255 - images())
+
+
+class TestRandAugment:
+    def test_without_strength_about_half_of_the_layers_change_nothing(self):
+        """With factor 0, these are the ones that move pixels, and RandomBrightness, RandomContrast and
+        RandomColorDegeneration: six of eleven.
+        """
+        x = images(samples=400)
+        layer = layers.RandAugment(num_ops=1, factor=0.0, seed=1)
+        same = np.all(layer(x) == x, axis=(1, 2, 3))
+        assert np.mean(same) == pytest.approx(6 / 11, abs=0.1)
+
+    def test_every_layer_is_drawn(self):
+        layer = layers.RandAugment(num_ops=1, factor=(0.4, 0.5), seed=2)
+        x = images(samples=1)
+        found = layer(np.repeat(x, 300, axis=0))
+        for change in layer._changes:
+            if type(change).__name__ in ("AutoContrast", "Equalization"):
+                assert any(np.array_equal(image, change(x)[0]) for image in found)
+        assert len(np.unique(found.reshape(300, -1), axis=0)) > 100
+
+    def test_config_and_arguments(self):
+        layer = layers.RandAugment((0, 1), 3, (0.1, 0.4), "nearest", 5)
+        again = layers.RandAugment.from_config(layer.get_config())
+        x = images(dtype=np.float32) / 255
+        np.testing.assert_array_equal(again.augment(x, 1, 2), layer.augment(x, 1, 2))
+        assert np.all((layer(x) >= 0) & (layer(x) <= 1))
+        np.testing.assert_array_equal(layer(x, training=False), x)
+        with pytest.raises(ValueError, match="`factor`"):
+            layers.RandAugment(factor=2.0)
+        with pytest.raises(ValueError, match="`num_ops`"):
+            layers.RandAugment(num_ops=0)

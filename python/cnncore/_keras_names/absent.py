@@ -28,7 +28,7 @@ _LAYERS: dict[str, tuple[str, ...]] = {
     ),
     "write a Sequential model with the same layers": ("Pipeline",),
     "only augmentations that are usual for small images are included; write others as a Layer in NumPy": (
-        *("AugMix", "ContrastLimitedAdaptiveHistogramEqualization", "RandAugment", "RandomElasticTransform"),
+        *("AugMix", "ContrastLimitedAdaptiveHistogramEqualization", "RandomElasticTransform"),
         *("RandomPerspective",),
     ),
 }

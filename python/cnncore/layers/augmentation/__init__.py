@@ -26,6 +26,7 @@ from cnncore.layers.augmentation.geometry import RandomRotation, RandomShear, Ra
 from cnncore.layers.augmentation.hue import RandomColorJitter, RandomGrayscale, RandomHue, RandomSaturation
 from cnncore.layers.augmentation.levels import RandomInvert, RandomPosterization, Solarization
 from cnncore.layers.augmentation.mix import CutMix, MixUp
+from cnncore.layers.augmentation.rand_augment import RandAugment
 
 __all__ = [
     "Augmentation",
@@ -35,6 +36,7 @@ __all__ = [
     "Equalization",
     "ImageLayer",
     "MixUp",
+    "RandAugment",
     "RandomBrightness",
     "RandomColorDegeneration",
     "RandomColorJitter",
