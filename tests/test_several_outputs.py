@@ -1,5 +1,7 @@
 """Training with several inputs and outputs."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -131,3 +133,44 @@ class TestSeveralInputsAndOutputs:
             self.make(loss=["mse", "mse", "mse"])
         with pytest.raises(ValueError, match="`metrics`"):
             self.make(metrics={"knd": ["mae"]})
+
+
+X_BY_NAME = {"b": np.full((4, 1), 10.0), "a": np.ones((4, 1))}
+Y_BY_NAME = {"z": np.zeros((4, 1)), "y": np.ones((4, 1))}
+
+
+class TestDictsWithoutSortedKeys:
+    """Keras takes lists for dicts in the order of sorted keys, so that lists are refused where the keys differ."""
+
+    @pytest.fixture
+    def model(self):
+        inputs = {name: Input((1,), name=name) for name in "ba"}
+        outputs = {"z": Dense(1, name="first")(inputs["b"]), "y": Dense(1, name="second")(inputs["a"])}
+        model = Model(inputs, outputs)
+        model.compile("sgd", {"z": "mse", "y": "mae"})
+        return model
+
+    def test_dicts(self, model):
+        def batches():
+            yield X_BY_NAME, Y_BY_NAME
+
+        expected = model.evaluate(X_BY_NAME, Y_BY_NAME, return_dict=True)
+        assert model.evaluate(batches(), return_dict=True) == expected
+        assert model.test_on_batch(X_BY_NAME, Y_BY_NAME, return_dict=True) == expected
+        assert model.train_on_batch(X_BY_NAME, Y_BY_NAME, return_dict=True) == pytest.approx(expected)
+        assert np.isfinite(model.fit(X_BY_NAME, Y_BY_NAME, validation_split=0.5, verbose=0).history["val_loss"]).all()
+        assert np.isfinite(model.fit(batches(), verbose=0).history["loss"]).all()
+        assert set(model.predict(X_BY_NAME)) == set(model(X_BY_NAME)) == {"z", "y"}
+
+    @pytest.mark.parametrize(
+        ("call", "message"),
+        [
+            (lambda m, x, y: m.predict(x), "[predict] expected `x` as a dict with the keys b, a,"),
+            (lambda m, x, y: m(x), "expected `inputs` as a dict with the keys b, a,"),
+            (lambda m, x, y: m.fit(X_BY_NAME, y), "[fit] expected `y` as a dict with the keys z, y,"),
+            (lambda m, x, y: m.compile("sgd", ["mse", "mae"]) or m.fit(x, y), "[compile] expected `loss` as a dict"),
+        ],
+    )
+    def test_lists(self, model, call, message):
+        with pytest.raises(ValueError, match=re.escape(message)):
+            call(model, list(X_BY_NAME.values()), list(Y_BY_NAME.values()))

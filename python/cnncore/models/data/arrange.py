@@ -11,6 +11,7 @@ from cnncore._structure import flatten_like, same_structure
 from cnncore.graph.tensor import KerasTensor
 from cnncore.graph.unknown_sizes import fits
 from cnncore.layers.calls import eager
+from cnncore.models.data.arrays import refuse_unclear_order
 
 __all__ = ["arrange", "as_arrays", "fitting", "map_shapes"]
 
@@ -50,6 +51,7 @@ def arrange(structure: Any, names: list[str], data: Any, owner: str, what: str =
     if isinstance(data, (list, tuple)):
         if same_structure(structure, data):
             return flatten_like(structure, data)
+        refuse_unclear_order(structure, data, what, owner)
         if len(data) == count:
             return list(data)
         received = f"{len(data)} of them"

@@ -12,7 +12,7 @@ from cnncore._structure import flatten_like, same_structure
 from cnncore._suggestions import nearest
 from cnncore.graph.unknown_sizes import fits
 
-__all__ = ["as_array", "batch_size_of", "by_name", "is_array", "prepare_x"]
+__all__ = ["as_array", "batch_size_of", "by_name", "is_array", "prepare_x", "refuse_unclear_order"]
 
 _DTYPES = (np.dtype(np.uint8), np.dtype(np.float32))  # types that the core reads without a conversion
 
@@ -67,11 +67,23 @@ def by_name(data: Any, structure: Any, names: Sequence[str], what: str, owner: s
         )
     if not isinstance(structure, dict) and same_structure(structure, data):
         return flatten_like(structure, data)
+    refuse_unclear_order(structure, data, what, owner)
     if len(data) != len(names):
         raise ValueError(
             f"[{owner}] expected `{what}` to have {len(names)} arrays, for {', '.join(names)}. Received: {len(data)}"
         )
     return list(data)
+
+
+def refuse_unclear_order(structure: Any, data: Any, what: str, owner: str) -> None:
+    """Raise a ValueError if a list stands for a dict whose keys are not sorted: Keras takes it in the order of sorted
+    keys, and the user may mean the order in which the keys were written.
+    """
+    if isinstance(structure, dict) and list(structure) != sorted(structure, key=str):
+        raise ValueError(
+            f"[{owner}] expected `{what}` as a dict with the keys {', '.join(map(str, structure))}, since the order of "
+            f"a list is not clear: it may be this one or that of sorted keys. Received: a {type(data).__name__}"
+        )
 
 
 def _from_mapping(data: Mapping[str, Any], structure: Any, names: Sequence[str], what: str, owner: str) -> list[Any]:
