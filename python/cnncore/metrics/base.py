@@ -62,6 +62,13 @@ class Metric:
 
     _direction: str | None = None  # as in Keras: "up" if a larger value is better, "down" if a smaller one is
 
+    @property
+    def depends_on_batches(self) -> bool:
+        """Whether the result may depend on how samples are divided into calls of ``update_state``. Then training calls
+        it once for each batch, as Keras does; other metrics get several batches in one call, which is faster.
+        """
+        return not type(self).__module__.startswith("cnncore.")
+
     def __init__(self, dtype: str | None = None, name: str | None = None) -> None:
         self.name = name or unique_name(type(self).__name__)
         self.dtype = dtype or "float32"

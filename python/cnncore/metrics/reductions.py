@@ -151,6 +151,7 @@ class MeanMetricWrapper(PairMean):
     ----------
     fn : callable
         Returns one value for each sample, an array with the samples on its first axis, or one number for all of them.
+        In training, the mean of such numbers is that over batches.
     name : str, optional
         The function's name by default.
     dtype : str, optional
@@ -172,14 +173,30 @@ class MeanMetricWrapper(PairMean):
         super().__init__(name or getattr(fn, "name", None) or getattr(fn, "__name__", "metric"), dtype)
         self._fn, self._fn_kwargs = fn, kwargs
 
+    @property
+    def depends_on_batches(self) -> bool:
+        """True for a function of a user, which may return one number for a batch."""
+        return not any(self._fn is known for known in known_functions.values())
+
+    def update_state(  # type: ignore[override]
+        self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> None:
+        """Take more samples into account. One number for all of them counts as one value, as in Keras."""
+        targets, predictions = np.asarray(y_true), np.asarray(y_pred)
+        _checks.same_length(self.name, y_true=targets, y_pred=predictions)
+        self._add(self._values(targets, predictions, sample_weight is not None), sample_weight)
+
     def check_targets(self, y_true: np.ndarray, output_shape: tuple[int, ...]) -> None:
         """Do nothing: only calling the function shows whether it accepts its arguments."""
 
     def rows(self, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
         """What the function returns. If it is one number, every sample gets it."""
+        return self._values(y_true, y_pred, True)
+
+    def _values(self, y_true: np.ndarray, y_pred: np.ndarray, of_samples: bool) -> np.ndarray:
         values = np.asarray(self._fn(y_true, y_pred, **self._fn_kwargs))
         if values.ndim == 0:
-            return np.full(len(y_pred), values)
+            return np.full(len(y_pred), values) if of_samples else values
         if len(values) != len(y_pred):
             raise ValueError(
                 f"[{self.name}] expected the metric to return one value for each of {len(y_pred)} samples, or one for "

@@ -127,6 +127,10 @@ class Compiled(Structure):
     def _output_metrics(self) -> list[Any]:
         return [metric for output in self._described_outputs() for _, metric in output.all_metrics]
 
+    def metrics_depend_on_batches(self) -> bool:
+        """Whether the result of an evaluation may depend on the sizes of its batches."""
+        return bool(self.call_metrics()) or any(metric.depends_on_batches for metric in self._output_metrics())
+
     def call_metrics(self) -> list[Any]:
         """The metrics that are attributes of the model and of its layers, and that their ``call`` updates."""
         found: list[Any] = self.metrics_of_parts(itself=True)

@@ -62,6 +62,7 @@ class Meter:
         self.done = 0
         self._filled = 0  # how many rows of the buffers the metrics have not seen
         self._pending: list[_Targets] = []
+        self._ends: list[int] = []  # for each pending batch, the number of rows up to its end
         for output in self._outputs:
             for _, metric in output.all_metrics:
                 metric.reset_state()
@@ -104,6 +105,7 @@ class Meter:
             self._loose = []
         elif self._measured:
             self._filled += rows
+            self._ends.append(self._filled)
             self._pending.append((batch.y, batch.weight, batch.indices))  # not the images, which may be large
 
     def measure(self, predictions: Sequence[Float32], batch: Batch) -> None:
@@ -145,16 +147,27 @@ class Meter:
                 weight = None
                 if output.weighted_metrics:
                     weight = _gathered([(weights[index], indices) for _, weights, indices in self._pending])
-                _update(output, y, self._buffers[index][: self._filled], weight)
+                _update(output, y, self._buffers[index][: self._filled], weight, self._ends)
         self._filled = 0
         self._pending.clear()
+        self._ends.clear()
 
 
-def _update(output: Output, y: Any, y_pred: Float32, weight: np.ndarray | None) -> None:
+def _update(
+    output: Output, y: Any, y_pred: Float32, weight: np.ndarray | None, ends: Sequence[int] | None = None
+) -> None:
+    """Give samples to the metrics of an output: all at once, or batch by batch if a metric may depend on the batches.
+    ``ends`` are the numbers of samples up to the end of each batch.
+    """
+    whole = [slice(None)]
+    parts = whole if ends is None else [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
     for _, metric in output.metrics:
-        metric.update_state(y, y_pred)
+        for part in parts if metric.depends_on_batches else whole:
+            metric.update_state(y if y is None else y[part], y_pred[part])
     for _, metric in output.weighted_metrics:
-        metric.update_state(y, y_pred, sample_weight=weight)
+        for part in parts if metric.depends_on_batches else whole:
+            weights = weight if weight is None else weight[part]
+            metric.update_state(y if y is None else y[part], y_pred[part], sample_weight=weights)
 
 
 def _rows(array: np.ndarray | None, batch: Batch) -> np.ndarray | None:

@@ -118,8 +118,6 @@ class Preparation(Compiled):
         arrays, class_weight, batch_size, steps, (split, held_out, validation_steps, held_out_size, frequency) = data
         fraction = _checks.number(split, "validation_split", "fit", minimum=0.0, below=1.0)
         size = 32 if batch_size is None else _checks.integer(batch_size, "batch_size", "fit")
-        if held_out_size is None and self.call_metrics():  # they may depend on the batches: as in Keras
-            held_out_size = size
         steps = _optional(steps, "steps_per_epoch", "fit")
         rest: ArraySource | None = None
         source: ArraySource | StreamSource
@@ -133,6 +131,8 @@ class Preparation(Compiled):
             source.augment = make_augmenter(self._augmentation, self.used_seed)
         else:
             samples = self._samples(arrays, "fit", class_weight)
+            if held_out_size is None and self.metrics_depend_on_batches():
+                held_out_size = size  # as in Keras
             if fraction and held_out is None:
                 samples, last = _split(samples, fraction)
                 rest = ArraySource(last, _evaluation_size(held_out_size), validation_steps)
@@ -161,13 +161,13 @@ class Preparation(Compiled):
         self, data: tuple[Any, Any, Any], batch_size: int | None, steps: int | None, owner: str, whole: bool = False
     ) -> ArraySource | StreamSource:
         """Batches with targets, in order."""
-        if batch_size is None and not whole and self.call_metrics():  # they may depend on the batches: as in Keras
-            batch_size = 32
         size = _evaluation_size(batch_size, owner)
         steps = _optional(steps, "steps", owner)
         if is_stream(data[0], owner):
             return self._stream(data, owner, steps)
         samples = self._samples(data, owner)
+        if batch_size is None and self.metrics_depend_on_batches():
+            size = 32  # as in Keras
         return ArraySource(samples, samples.rows if whole else size, steps)
 
     def _prediction_data(self, x: Any, batch_size: int | None, steps: int | None) -> ArraySource | StreamSource:
