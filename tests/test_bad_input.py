@@ -320,7 +320,7 @@ BAD_STEPS = {
     "outputs: float64": ({"outputs": zeros(8, 3, dtype=np.float64)}, TypeError, ["float64"]),
     "outputs: read-only": ({"outputs": read_only(zeros(8, 3))}, (TypeError, ValueError), ["writ"]),
     "outputs: strided": ({"outputs": zeros(8, 6)[:, ::2]}, (TypeError, ValueError), ["contiguous"]),
-    "optimizer: size": ({"optimizer": _core.Adam(5)}, ValueError, ["5"]),
+    "optimizer: size": ({"optimizer": _core.Optimizer("adam", 5)}, ValueError, ["5"]),
 }
 
 
@@ -330,7 +330,7 @@ def test_train_step_refuses(name):
     chain = Chain((5, 6, 4), [Conv2d(3, activation="relu"), MaxPool2d(), Flatten(), Dense(3, activation="softmax")])
     chain.initialize(np.random.default_rng(0), exact=False)
     network = chain.network
-    adam = _core.Adam(network.parameters.size)
+    adam = _core.Optimizer("adam", network.parameters.size)
     good = {
         "x": IMAGES,
         "y": LABELS,
@@ -378,19 +378,19 @@ def test_losses_refuse():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: _core.Sgd(-1), "positive number of parameters. Received: -1"),
-        (lambda: _core.Sgd(4, 1.5), r"momentum in \[0, 1\]. Received: 1.5"),
-        (lambda: _core.Sgd(4, -0.1), r"momentum in \[0, 1\]. Received: -0.1"),
-        (lambda: _core.Adam(4, 1.0), r"beta_1 in \[0, 1\). Received: 1"),
-        (lambda: _core.Adam(4, 0.9, -0.1), r"beta_2 in \[0, 1\). Received: -0.1"),
-        (lambda: _core.Adam(4, 0.9, 0.999, -1e-7), "epsilon >= 0. Received: -1e-07"),
-        (lambda: _core.Sgd(4).set_options(weight_decay=-1.0), "weight_decay >= 0. Received: -1"),
+        (lambda: _core.Optimizer("sgd", -1), "positive number of parameters. Received: -1"),
+        (lambda: _core.Optimizer("sgd", 4, momentum=1.5), r"momentum in \[0, 1\]. Received: 1.5"),
+        (lambda: _core.Optimizer("sgd", 4, momentum=-0.1), r"momentum in \[0, 1\]. Received: -0.1"),
+        (lambda: _core.Optimizer("adam", 4, beta_1=1.0), r"beta_1 in \[0, 1\). Received: 1"),
+        (lambda: _core.Optimizer("adam", 4, beta_2=-0.1), r"beta_2 in \[0, 1\). Received: -0.1"),
+        (lambda: _core.Optimizer("adam", 4, epsilon=-1e-7), "epsilon >= 0. Received: -1e-07"),
+        (lambda: _core.Optimizer("sgd", 4).set_options(weight_decay=-1.0), "weight_decay >= 0. Received: -1"),
         (
-            lambda: _core.Sgd(4).set_variables([("kernel", 2, (3,), True)]),
+            lambda: _core.Optimizer("sgd", 4).set_variables([("kernel", 2, (3,), True)]),
             "within 4 parameters. Received: kernel with 3",
         ),
-        (lambda: _core.Sgd(4).apply(zeros(3), zeros(4)), r"params of shape \(4,\). Received: \(3,\)"),
-        (lambda: _core.Sgd(4).apply(zeros(4), zeros(5)), r"grads of shape \(4,\). Received: \(5,\)"),
+        (lambda: _core.Optimizer("sgd", 4).apply(zeros(3), zeros(4)), r"params of shape \(4,\). Received: \(3,\)"),
+        (lambda: _core.Optimizer("sgd", 4).apply(zeros(4), zeros(5)), r"grads of shape \(4,\). Received: \(5,\)"),
     ],
 )
 def test_optimizers_refuse(make, message):

@@ -23,7 +23,7 @@ class Nested:
         output = graph.add("host", [hidden], "python", forward=self._forward, backward=lambda x, dy: [dy], shape=(4,))
         self.network = _core.Network(graph, [output])
         self.network.parameters("dense").write(0, np.eye(4, dtype=np.float32))
-        self.optimizer = _core.Sgd(self.network.parameter_count)
+        self.optimizer = _core.Optimizer("sgd", self.network.parameter_count)
 
     def _forward(self, x, training):
         then, self.then = self.then, None

@@ -25,7 +25,7 @@ network = _core.Network(graph, [x])
 loss = _core.Loss("sparse_categorical_crossentropy")
 rng = np.random.default_rng(0)
 network.set_parameters((0.05 * rng.standard_normal(network.parameter_count)).astype(np.float32))
-adam = _core.Adam(network.parameter_count)
+adam = _core.Optimizer("adam", network.parameter_count)
 images, labels = rng.integers(0, 256, (64, 28, 28, 1), dtype=np.uint8), rng.integers(0, 10, 64)
 
 def train(steps=3):

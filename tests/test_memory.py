@@ -29,7 +29,7 @@ def network():
     return _core.Network(graph, [x])
 
 net = network()
-adam = _core.Adam(net.parameter_count)
+adam = _core.Optimizer("adam", net.parameter_count)
 images, labels = np.zeros((64, 12, 12, 1), np.uint8), np.zeros(64, np.int64)
 losses = [_core.Loss("sparse_categorical_crossentropy")]
 """
@@ -113,7 +113,7 @@ def test_errors_leak_nothing():
 def test_views_keep_the_network_alive():
     """The arrays of a network and of an optimizer stay valid after their owner is gone."""
     body = """
-        kernel, m = network().parameters("dense").view(0), _core.Adam(1000).state["m"]
+        kernel, m = network().parameters("dense").view(0), _core.Optimizer("adam", 1000).state["m"]
         gradients = network().gradients
         kernel[...] = 1
         assert kernel.sum() == kernel.size and not m.any() and not gradients.any()

@@ -176,7 +176,7 @@ def test_one_image_through_a_residual_network(name):
 
 def test_hundred_steps_of_sgd():
     def sgd(size):
-        return _core.Sgd(size, momentum=0.9, nesterov=True)
+        return _core.Optimizer("sgd", size, momentum=0.9, nesterov=True)
 
     assert_same_bits(lambda: train((14, 14, 1), SMALL_CNN, 33, sgd, steps=100))
 

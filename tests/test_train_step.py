@@ -42,7 +42,7 @@ def train(network, x, y, optimizer, loss="sparse_categorical_crossentropy"):
 @pytest.mark.parametrize("nesterov", [False, True])
 def test_sgd_follows_the_reference(momentum, nesterov):
     network = small_cnn().network
-    optimizer = _core.Sgd(network.parameters.size, momentum, nesterov)
+    optimizer = _core.Optimizer("sgd", network.parameters.size, momentum=momentum, nesterov=nesterov)
     optimizer.learning_rate = 0.05
     assert optimizer.step == 0
     assert set(optimizer.state) == ({"velocity"} if momentum else set())
@@ -63,7 +63,7 @@ def test_sgd_follows_the_reference(momentum, nesterov):
 @pytest.mark.parametrize("weight_decay", [0.0, 0.01])
 def test_adam_follows_the_reference(weight_decay):
     network = small_cnn().network
-    optimizer = _core.Adam(network.parameters.size, 0.9, 0.999, 1e-7)
+    optimizer = _core.Optimizer("adam", network.parameters.size)
     optimizer.set_options(weight_decay=weight_decay)
     optimizer.learning_rate = 0.01
     m = v = np.zeros(network.parameters.size)
@@ -85,11 +85,11 @@ def test_adam_follows_the_reference(weight_decay):
 def test_optimizer_state_can_be_restored():
     """Writing the state and the step into a new optimizer continues as if nothing had happened."""
     first, second = small_cnn().network, small_cnn().network
-    adam = _core.Adam(first.parameters.size)
+    adam = _core.Optimizer("adam", first.parameters.size)
     adam.learning_rate = 0.01
     for step in range(3):
         train(first, *batch(6, seed=step), adam)
-    resumed = _core.Adam(second.parameters.size)
+    resumed = _core.Optimizer("adam", second.parameters.size)
     resumed.learning_rate, resumed.step = 0.01, adam.step
     second.parameters[...] = first.parameters
     for name, values in adam.state.items():
@@ -110,7 +110,7 @@ def test_without_optimizer_only_gradients_are_computed():
 
 def test_loss_falls():
     network = small_cnn().network
-    optimizer = _core.Adam(network.parameters.size)
+    optimizer = _core.Optimizer("adam", network.parameters.size)
     optimizer.learning_rate = 0.01
     losses = [train(network, *batch(32), optimizer)[0] for _ in range(60)]
     assert losses[-1] < 0.2 * losses[0]
@@ -121,7 +121,7 @@ def test_a_loss_that_is_not_finite_changes_nothing(poison):
     chain = Chain((7, 7, 2), [Conv2d(5, activation="relu"), MaxPool2d(), Flatten(), Dense(4)])
     chain.initialize(np.random.default_rng(0), exact=False)
     network = chain.network
-    optimizer = _core.Adam(network.parameters.size)
+    optimizer = _core.Optimizer("adam", network.parameters.size)
     x, y = batch(6)[0], np.zeros((6, 4), np.float32)
     train(network, x, y, optimizer, "mean_squared_error")
     if poison == "image":
@@ -199,7 +199,7 @@ def test_what_a_batch_leaves_in_memory_does_not_reach_the_next(before):
     poisoned, labels = batch(before, seed=1)
     poisoned[:] = np.nan
     assert np.isnan(train(used, poisoned, labels, None)[0])  # batches of all sizes train in the same memory
-    losses = [train(network, x, y, _core.Sgd(network.parameters.size, 0.0, False))[0] for network in (fresh, used)]
+    losses = [train(network, x, y, _core.Optimizer("sgd", network.parameters.size))[0] for network in (fresh, used)]
     assert losses[0] == losses[1]
     np.testing.assert_array_equal(used.gradients, fresh.gradients)
 

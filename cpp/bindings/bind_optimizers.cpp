@@ -1,5 +1,7 @@
-// The classes of optimizers.
+// The class Optimizer. One constructor makes every kind of optimizer from its name and its attributes, as ops are made.
 #include "array.h"
+#include "attributes.h"
+#include "graph/attribute_reader.h"
 
 namespace cnncore {
 namespace {
@@ -36,8 +38,101 @@ bool apply(Optimizer& optimizer, const py::array& params, const py::array& grads
   return optimizer.apply({&range, 1});
 }
 
+// These make an optimizer for `size` parameters from its attributes.
+using Made = std::unique_ptr<Optimizer>;
+
+float real(AttributeReader& a, const char* name, double fallback) { return static_cast<float>(a.real(name, fallback)); }
+
+Made make_sgd(int64_t size, AttributeReader& a) {
+  return std::make_unique<Sgd>(size, real(a, "momentum", 0.0), a.boolean("nesterov", false));
+}
+
+Made make_adam(int64_t size, AttributeReader& a) {
+  return std::make_unique<Adam>(size, a.real("beta_1", 0.9), a.real("beta_2", 0.999), real(a, "epsilon", 1e-7),
+                                a.boolean("amsgrad", false));
+}
+
+Made make_nadam(int64_t size, AttributeReader& a) {
+  return std::make_unique<Nadam>(size, a.real("beta_1", 0.9), a.real("beta_2", 0.999), real(a, "epsilon", 1e-7));
+}
+
+Made make_adamax(int64_t size, AttributeReader& a) {
+  return std::make_unique<Adamax>(size, a.real("beta_1", 0.9), a.real("beta_2", 0.999), real(a, "epsilon", 1e-7));
+}
+
+Made make_rmsprop(int64_t size, AttributeReader& a) {
+  return std::make_unique<Rmsprop>(size, a.real("rho", 0.9), real(a, "momentum", 0.0), real(a, "epsilon", 1e-7),
+                                   a.boolean("centered", false));
+}
+
+Made make_adagrad(int64_t size, AttributeReader& a) {
+  return std::make_unique<Adagrad>(size, real(a, "initial_accumulator_value", 0.1), real(a, "epsilon", 1e-7));
+}
+
+Made make_adadelta(int64_t size, AttributeReader& a) {
+  return std::make_unique<Adadelta>(size, a.real("rho", 0.95), real(a, "epsilon", 1e-7));
+}
+
+Made make_lion(int64_t size, AttributeReader& a) {
+  return std::make_unique<Lion>(size, a.real("beta_1", 0.9), a.real("beta_2", 0.99));
+}
+
+Made make_ftrl(int64_t size, AttributeReader& a) {
+  const FtrlParams usual;
+  return std::make_unique<Ftrl>(
+      size,
+      FtrlParams{.learning_rate_power = real(a, "learning_rate_power", usual.learning_rate_power),
+                 .initial_accumulator_value = real(a, "initial_accumulator_value", usual.initial_accumulator_value),
+                 .l1 = real(a, "l1", usual.l1),
+                 .l2 = real(a, "l2", usual.l2),
+                 .l2_shrinkage = real(a, "l2_shrinkage", usual.l2_shrinkage),
+                 .beta = real(a, "beta", usual.beta)});
+}
+
+Made make_muon(int64_t size, AttributeReader& a) {
+  const MuonParams usual;
+  return std::make_unique<Muon>(size,
+                                MuonParams{.adam_beta_1 = a.real("adam_beta_1", usual.adam_beta_1),
+                                           .adam_beta_2 = a.real("adam_beta_2", usual.adam_beta_2),
+                                           .epsilon = real(a, "epsilon", usual.epsilon),
+                                           .adam_weight_decay = a.real("adam_weight_decay", usual.adam_weight_decay),
+                                           .a = real(a, "a", usual.a),
+                                           .b = real(a, "b", usual.b),
+                                           .c = real(a, "c", usual.c),
+                                           .adam_lr_ratio = real(a, "adam_lr_ratio", usual.adam_lr_ratio),
+                                           .momentum = real(a, "momentum", usual.momentum),
+                                           .ns_steps = static_cast<int>(a.integer("ns_steps", usual.ns_steps)),
+                                           .nesterov = a.boolean("nesterov", usual.nesterov),
+                                           .rms_rate = real(a, "rms_rate", usual.rms_rate)});
+}
+
+struct OptimizerKind {
+  const char* name;
+  Made (*make)(int64_t size, AttributeReader& attributes);
+};
+constexpr OptimizerKind kOptimizers[] = {
+    {"sgd", make_sgd},         {"adam", make_adam},        {"nadam", make_nadam}, {"adamax", make_adamax},
+    {"rmsprop", make_rmsprop}, {"adagrad", make_adagrad},  {"lion", make_lion},   {"ftrl", make_ftrl},
+    {"muon", make_muon},       {"adadelta", make_adadelta}};
+
+Made make_optimizer(const std::string& kind, int64_t size, const py::kwargs& keywords) {
+  const std::string op = "[" + kind + "] ";
+  for (const OptimizerKind& known : kOptimizers) {
+    if (kind != known.name) continue;
+    const Attributes attributes = to_attributes(op.c_str(), keywords);
+    AttributeReader reader(op, attributes);
+    Made made = known.make(size, reader);
+    reader.finish();
+    return made;
+  }
+  std::string names;
+  for (const OptimizerKind& known : kOptimizers) names += (names.empty() ? "" : ", ") + std::string(known.name);
+  fail("[optimizer] expected one of ", names, ". Received: '", kind, "'");
+}
+
 void bind_base(py::module_& m) {
   py::class_<Optimizer>(m, "Optimizer")
+      .def(py::init(&make_optimizer), py::arg("kind"), py::arg("size"))
       .def_readwrite("learning_rate", &Optimizer::learning_rate)
       .def_readwrite("step", &Optimizer::step)
       .def_property_readonly("size", &Optimizer::size)
@@ -56,63 +151,11 @@ void bind_base(py::module_& m) {
       });
 }
 
-void bind_muon(py::module_& m) {
-  py::class_<Muon, Optimizer>(m, "Muon")
-      .def(py::init([](int64_t size, double adam_beta_1, double adam_beta_2, float epsilon, double adam_weight_decay,
-                       std::array<float, 3> coefficients, float adam_lr_ratio, float momentum, int ns_steps,
-                       bool nesterov, float rms_rate) {
-             return std::make_unique<Muon>(size, MuonParams{.adam_beta_1 = adam_beta_1,
-                                                            .adam_beta_2 = adam_beta_2,
-                                                            .epsilon = epsilon,
-                                                            .adam_weight_decay = adam_weight_decay,
-                                                            .a = coefficients[0],
-                                                            .b = coefficients[1],
-                                                            .c = coefficients[2],
-                                                            .adam_lr_ratio = adam_lr_ratio,
-                                                            .momentum = momentum,
-                                                            .ns_steps = ns_steps,
-                                                            .nesterov = nesterov,
-                                                            .rms_rate = rms_rate});
-           }),
-           py::arg("size"), py::arg("adam_beta_1"), py::arg("adam_beta_2"), py::arg("epsilon"),
-           py::arg("adam_weight_decay"), py::arg("coefficients"), py::arg("adam_lr_ratio"), py::arg("momentum"),
-           py::arg("ns_steps"), py::arg("nesterov"), py::arg("rms_rate"))
-      .def("set_matrices", &Muon::set_matrices, py::arg("matrices"));
-}
-
 }  // namespace
 
 void bind_optimizers(py::module_& m) {
   bind_base(m);
-  bind_muon(m);
-  const auto size = py::arg("size");
-  py::class_<Sgd, Optimizer>(m, "Sgd").def(py::init<int64_t, float, bool>(), size, py::arg("momentum") = 0.0f,
-                                           py::arg("nesterov") = false);
-  py::class_<Adam, Optimizer>(m, "Adam").def(py::init<int64_t, double, double, float, bool>(), size,
-                                             py::arg("beta_1") = 0.9, py::arg("beta_2") = 0.999,
-                                             py::arg("epsilon") = 1e-7f, py::arg("amsgrad") = false);
-  py::class_<Nadam, Optimizer>(m, "Nadam")
-      .def(py::init<int64_t, double, double, float>(), size, py::arg("beta_1") = 0.9, py::arg("beta_2") = 0.999,
-           py::arg("epsilon") = 1e-7f);
-  py::class_<Adamax, Optimizer>(m, "Adamax")
-      .def(py::init<int64_t, double, double, float>(), size, py::arg("beta_1") = 0.9, py::arg("beta_2") = 0.999,
-           py::arg("epsilon") = 1e-7f);
-  py::class_<Rmsprop, Optimizer>(m, "Rmsprop")
-      .def(py::init<int64_t, double, float, float, bool>(), size, py::arg("rho") = 0.9, py::arg("momentum") = 0.0f,
-           py::arg("epsilon") = 1e-7f, py::arg("centered") = false);
-  py::class_<Adagrad, Optimizer>(m, "Adagrad")
-      .def(py::init<int64_t, float, float>(), size, py::arg("initial_accumulator_value") = 0.1f,
-           py::arg("epsilon") = 1e-7f);
-  py::class_<Adadelta, Optimizer>(m, "Adadelta")
-      .def(py::init<int64_t, double, float>(), size, py::arg("rho") = 0.95, py::arg("epsilon") = 1e-7f);
-  py::class_<Lion, Optimizer>(m, "Lion").def(py::init<int64_t, double, double>(), size, py::arg("beta_1") = 0.9,
-                                             py::arg("beta_2") = 0.99);
-  py::class_<Ftrl, Optimizer>(m, "Ftrl").def(
-      py::init([](int64_t n, float power, float initial, float l1, float l2, float shrinkage, float beta) {
-        return std::make_unique<Ftrl>(n, FtrlParams{power, initial, l1, l2, shrinkage, beta});
-      }),
-      size, py::arg("learning_rate_power") = -0.5f, py::arg("initial_accumulator_value") = 0.1f, py::arg("l1") = 0.0f,
-      py::arg("l2") = 0.0f, py::arg("l2_shrinkage") = 0.0f, py::arg("beta") = 0.0f);
+  py::class_<Muon, Optimizer>(m, "Muon").def("set_matrices", &Muon::set_matrices, py::arg("matrices"));
 }
 
 }  // namespace cnncore

@@ -210,8 +210,23 @@ def adam_update(
 Variable = tuple[str, int, Sequence[int], bool]  # name, offset, shape, whether weight_decay applies
 
 class Optimizer:
-    """An update rule for ``Network.train_step``. It owns its state vectors; ``state`` shows them as arrays."""
+    """An update rule for ``Network.train_step``. It owns its state vectors; ``state`` shows them as arrays.
 
+    The kinds and their attributes, with defaults:
+
+    - "sgd": momentum=0, nesterov=False
+    - "adam": beta_1=0.9, beta_2=0.999, epsilon=1e-7, amsgrad=False
+    - "nadam", "adamax": beta_1=0.9, beta_2=0.999, epsilon=1e-7
+    - "rmsprop": rho=0.9, momentum=0, epsilon=1e-7, centered=False
+    - "adagrad": initial_accumulator_value=0.1, epsilon=1e-7
+    - "adadelta": rho=0.95, epsilon=1e-7
+    - "lion": beta_1=0.9, beta_2=0.99
+    - "ftrl": learning_rate_power=-0.5, initial_accumulator_value=0.1, l1=0, l2=0, l2_shrinkage=0, beta=0
+    - "muon": adam_beta_1=0.9, adam_beta_2=0.999, epsilon=1e-7, adam_weight_decay=0, a=3.4445, b=-4.775, c=2.0315,
+      adam_lr_ratio=1, momentum=0.95, ns_steps=5, nesterov=True, rms_rate=0.2 (0: steps are not scaled by the shape)
+    """
+
+    def __init__(self, kind: str, size: int, **attributes: float | bool) -> None: ...
     learning_rate: float
     step: int  # calls of apply so far
     @property
@@ -237,61 +252,9 @@ class Optimizer:
     ) -> None: ...
     def apply(self, params: Float32, grads: Float32) -> bool: ...  # a step on flat vectors; whether all is finite
 
-class Sgd(Optimizer):
-    def __init__(self, size: int, momentum: float = 0.0, nesterov: bool = False) -> None: ...
-
-class Adam(Optimizer):
-    def __init__(
-        self, size: int, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7, amsgrad: bool = False
-    ) -> None: ...
-
-class Nadam(Optimizer):
-    def __init__(self, size: int, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7) -> None: ...
-
-class Adamax(Optimizer):
-    def __init__(self, size: int, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7) -> None: ...
-
-class Rmsprop(Optimizer):
-    def __init__(
-        self, size: int, rho: float = 0.9, momentum: float = 0.0, epsilon: float = 1e-7, centered: bool = False
-    ) -> None: ...
-
-class Adagrad(Optimizer):
-    def __init__(self, size: int, initial_accumulator_value: float = 0.1, epsilon: float = 1e-7) -> None: ...
-
-class Adadelta(Optimizer):
-    def __init__(self, size: int, rho: float = 0.95, epsilon: float = 1e-7) -> None: ...
-
-class Lion(Optimizer):
-    def __init__(self, size: int, beta_1: float = 0.9, beta_2: float = 0.99) -> None: ...
-
-class Ftrl(Optimizer):
-    def __init__(
-        self,
-        size: int,
-        learning_rate_power: float = -0.5,
-        initial_accumulator_value: float = 0.1,
-        l1: float = 0.0,
-        l2: float = 0.0,
-        l2_shrinkage: float = 0.0,
-        beta: float = 0.0,
-    ) -> None: ...
-
 class Muon(Optimizer):
-    def __init__(
-        self,
-        size: int,
-        adam_beta_1: float,
-        adam_beta_2: float,
-        epsilon: float,
-        adam_weight_decay: float,
-        coefficients: tuple[float, float, float],
-        adam_lr_ratio: float,
-        momentum: float,
-        ns_steps: int,
-        nesterov: bool,
-        rms_rate: float,  # 0: steps are not scaled by the shape
-    ) -> None: ...
+    """What ``Optimizer("muon", ...)`` makes."""
+
     def set_matrices(self, matrices: Sequence[tuple[int, int]]) -> None: ...  # (0, 0): moved by Adam
 
 # --- network -----------------------------------------------------------------------------------------------------

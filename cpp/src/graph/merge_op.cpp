@@ -63,20 +63,20 @@ class MergeStep : public StepWithTangents {
   const Kernels& k_;
 };
 
-class MergeOp : public Op {
+class ElementwiseMergeOp : public Op {
  public:
-  MergeOp(Merge kind, bool relu, const std::vector<Shape>& inputs)
+  ElementwiseMergeOp(Merge kind, bool relu, const std::vector<Shape>& inputs)
       : Op(inputs, merge_output_shape(kind, inputs)), kind_(kind), relu_(relu) {}
   // A sum of inputs of the same shape can be fused with the relu after it. Residual networks have such sums.
   OpPtr fused(const Op& next, Purpose purpose) const override {
     const auto* act = dynamic_cast<const ActivationOp*>(&next);
     const bool relu = act && act->as_part(purpose) == Activation::relu;
     if (!relu || relu_ || kind_ != Merge::add || purpose == Purpose::curvature || repeats()) return nullptr;
-    return std::make_shared<MergeOp>(kind_, true, inputs());
+    return std::make_shared<ElementwiseMergeOp>(kind_, true, inputs());
   }
   OpPtr cut(const Shape& output) const override {
     if (repeats()) return nullptr;
-    return std::make_shared<MergeOp>(kind_, relu_, std::vector<Shape>(inputs().size(), output));
+    return std::make_shared<ElementwiseMergeOp>(kind_, relu_, std::vector<Shape>(inputs().size(), output));
   }
   std::unique_ptr<Step> plan(const StepContext& context) const override {
     return std::make_unique<MergeStep>(kind_, relu_, inputs(), context.kernels);
@@ -93,7 +93,7 @@ class MergeOp : public Op {
 
 OpPtr make_merge(Merge kind, const AttributeReader& a, const std::vector<Shape>& inputs) {
   check(!inputs.empty(), a.op(), "expected at least one input");
-  return std::make_shared<MergeOp>(kind, false, inputs);
+  return std::make_shared<ElementwiseMergeOp>(kind, false, inputs);
 }
 
 }  // namespace

@@ -110,12 +110,11 @@ void nine_rows(const DepthwiseNineArgs& a, int64_t row) {
 
 void depthwise_nine(const DepthwiseNineArgs& a) {
   int64_t row = a.row_begin;
-  for (; row + 4 <= a.row_end; row += 4) nine_rows<4>(a, row);
-  switch (a.row_end - row) {
-    case 3: nine_rows<3>(a, row); break;
-    case 2: nine_rows<2>(a, row); break;
-    case 1: nine_rows<1>(a, row); break;
-    default: break;
+  if constexpr (kManySizes) {
+    for (; row + 4 <= a.row_end; row += 4) nine_rows<4>(a, row);
+    if (row + 3 == a.row_end) nine_rows<3>(a, row), row += 3;
+    if (row + 2 == a.row_end) nine_rows<2>(a, row), row += 2;
   }
+  for (; row < a.row_end; ++row) nine_rows<1>(a, row);
   if (a.stream) fence_stores();
 }

@@ -2,6 +2,7 @@
 // included inside an unnamed namespace.
 constexpr int kWidth = 8;
 constexpr int kRegisters = 16;
+constexpr bool kManySizes = true;  // of blocks: see simd_scalar.h
 using Vec = __m256;
 using Mask = __m256;
 using Index = __m256i;

@@ -2,6 +2,7 @@
 // included inside an unnamed namespace.
 constexpr int kWidth = 16;
 constexpr int kRegisters = 32;
+constexpr bool kManySizes = true;  // of blocks: see simd_scalar.h
 using Vec = __m512;
 using Mask = __mmask16;
 using Index = __m512i;  // 16 integers, such as positions in a Table16

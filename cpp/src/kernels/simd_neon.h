@@ -2,6 +2,7 @@
 // file is included inside an unnamed namespace. Numbers of lanes (n) are 1 to kWidth.
 constexpr int kWidth = 4;
 constexpr int kRegisters = 32;
+constexpr bool kManySizes = true;  // of blocks: see simd_scalar.h
 using Vec = float32x4_t;
 using Mask = uint32x4_t;
 using Index = int32x4_t;

@@ -4,6 +4,8 @@
 // with this one, so it is kept as simple as possible.
 constexpr int kWidth = 4;
 constexpr int kRegisters = 16;
+// Kernels that compute in blocks have one size of them where this is false. That is slower, but much less to compile.
+constexpr bool kManySizes = false;
 typedef float Floats __attribute__((vector_size(4 * kWidth)));
 typedef int32_t Integers __attribute__((vector_size(4 * kWidth)));
 typedef uint32_t Words __attribute__((vector_size(4 * kWidth)));

@@ -138,11 +138,13 @@ void winograd_squares(const WinogradArgs& a, int64_t square) {
 template <int S, int R>
 void winograd_of(const WinogradArgs& a) {
   int64_t t = 0;
-  constexpr int T = kWinogradSquares;
-  for (; t + T <= a.squares && !(kManyRegisters && a.squares - t == T + 1); t += T) winograd_squares<S, R, T>(a, t);
-  if (kManyRegisters && a.squares - t == T + 1)
-    winograd_squares<S, R, T + 1>(a, t), t += T + 1;  // for example, 25 squares are taken as 12 + 13
-  for (; t + 4 <= a.squares; t += 4) winograd_squares<S, R, 4>(a, t);
+  if constexpr (kManySizes) {
+    constexpr int T = kWinogradSquares;
+    for (; t + T <= a.squares && !(kManyRegisters && a.squares - t == T + 1); t += T) winograd_squares<S, R, T>(a, t);
+    if (kManyRegisters && a.squares - t == T + 1)
+      winograd_squares<S, R, T + 1>(a, t), t += T + 1;  // for example, 25 squares are taken as 12 + 13
+    for (; t + 4 <= a.squares; t += 4) winograd_squares<S, R, 4>(a, t);
+  }
   for (; t < a.squares; ++t) winograd_squares<S, R, 1>(a, t);
   if (a.stream) fence_stores();
 }

@@ -79,7 +79,9 @@ class Adagrad(Optimizer):
         self.epsilon = epsilon_of(epsilon, "Adagrad")
 
     def make_rule(self, size: int) -> _core.Optimizer:
-        return _core.Adagrad(size, self.initial_accumulator_value, self.epsilon)
+        return _core.Optimizer(
+            "adagrad", size, initial_accumulator_value=self.initial_accumulator_value, epsilon=self.epsilon
+        )
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -156,7 +158,7 @@ class Adadelta(Optimizer):
         self.epsilon = epsilon_of(epsilon, "Adadelta")
 
     def make_rule(self, size: int) -> _core.Optimizer:
-        return _core.Adadelta(size, self.rho, self.epsilon)
+        return _core.Optimizer("adadelta", size, rho=self.rho, epsilon=self.epsilon)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "rho": self.rho, "epsilon": self.epsilon}

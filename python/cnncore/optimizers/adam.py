@@ -85,7 +85,9 @@ class Adam(Optimizer):
         self.amsgrad = _checks.boolean(amsgrad, "amsgrad", owner)
 
     def make_rule(self, size: int) -> _core.Optimizer:
-        return _core.Adam(size, self.beta_1, self.beta_2, self.epsilon, self.amsgrad)
+        return _core.Optimizer(
+            "adam", size, beta_1=self.beta_1, beta_2=self.beta_2, epsilon=self.epsilon, amsgrad=self.amsgrad
+        )
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -80,7 +80,7 @@ class Nadam(Optimizer):
         self.epsilon = epsilon_of(epsilon, "Nadam")
 
     def make_rule(self, size: int) -> _core.Optimizer:
-        return _core.Nadam(size, self.beta_1, self.beta_2, self.epsilon)
+        return _core.Optimizer("nadam", size, beta_1=self.beta_1, beta_2=self.beta_2, epsilon=self.epsilon)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
@@ -154,7 +154,7 @@ class Adamax(Optimizer):
         self.epsilon = epsilon_of(epsilon, "Adamax")
 
     def make_rule(self, size: int) -> _core.Optimizer:
-        return _core.Adamax(size, self.beta_1, self.beta_2, self.epsilon)
+        return _core.Optimizer("adamax", size, beta_1=self.beta_1, beta_2=self.beta_2, epsilon=self.epsilon)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}

@@ -104,14 +104,15 @@ class Ftrl(Optimizer):
         self.beta = _checks.number(beta, "beta", "Ftrl", minimum=0.0)
 
     def make_rule(self, size: int) -> _core.Optimizer:
-        return _core.Ftrl(
+        return _core.Optimizer(
+            "ftrl",
             size,
-            self.learning_rate_power,
-            self.initial_accumulator_value,
-            self.l1_regularization_strength,
-            self.l2_regularization_strength,
-            self.l2_shrinkage_regularization_strength,
-            self.beta,
+            learning_rate_power=self.learning_rate_power,
+            initial_accumulator_value=self.initial_accumulator_value,
+            l1=self.l1_regularization_strength,
+            l2=self.l2_regularization_strength,
+            l2_shrinkage=self.l2_shrinkage_regularization_strength,
+            beta=self.beta,
         )
 
     def get_config(self) -> dict[str, Any]:

@@ -77,7 +77,7 @@ class Lion(Optimizer):
         self.beta_2 = _checks.number(beta_2, "beta_2", "Lion", minimum=0.0, below=1.0)
 
     def make_rule(self, size: int) -> _core.Optimizer:
-        return _core.Lion(size, self.beta_1, self.beta_2)
+        return _core.Optimizer("lion", size, beta_1=self.beta_1, beta_2=self.beta_2)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "beta_1": self.beta_1, "beta_2": self.beta_2}

@@ -149,18 +149,21 @@ class Muon(Optimizer):
         return rows, variable.shape[-1]
 
     def make_rule(self, size: int) -> _core.Optimizer:
-        return _core.Muon(
+        return _core.Optimizer(
+            "muon",
             size,
-            self.adam_beta_1,
-            self.adam_beta_2,
-            self.epsilon,
-            self.adam_weight_decay or 0.0,
-            (self.muon_a, self.muon_b, self.muon_c),
-            self.adam_lr_ratio,
-            self.momentum,
-            self.ns_steps,
-            self.nesterov,
-            self.rms_rate or 0.0,
+            adam_beta_1=self.adam_beta_1,
+            adam_beta_2=self.adam_beta_2,
+            epsilon=self.epsilon,
+            adam_weight_decay=self.adam_weight_decay or 0.0,
+            a=self.muon_a,
+            b=self.muon_b,
+            c=self.muon_c,
+            adam_lr_ratio=self.adam_lr_ratio,
+            momentum=self.momentum,
+            ns_steps=self.ns_steps,
+            nesterov=self.nesterov,
+            rms_rate=self.rms_rate or 0.0,
         )
 
     def build_for(self, size: int, variables: list[VariableRange]) -> None:

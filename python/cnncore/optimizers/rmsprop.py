@@ -89,7 +89,9 @@ class RMSprop(Optimizer):
         self.centered = _checks.boolean(centered, "centered", "RMSprop")
 
     def make_rule(self, size: int) -> _core.Optimizer:
-        return _core.Rmsprop(size, self.rho, self.momentum, self.epsilon, self.centered)
+        return _core.Optimizer(
+            "rmsprop", size, rho=self.rho, momentum=self.momentum, epsilon=self.epsilon, centered=self.centered
+        )
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -77,7 +77,7 @@ class SGD(Optimizer):
         self.nesterov = _checks.boolean(nesterov, "nesterov", "SGD")
 
     def make_rule(self, size: int) -> _core.Optimizer:
-        return _core.Sgd(size, self.momentum, self.nesterov)
+        return _core.Optimizer("sgd", size, momentum=self.momentum, nesterov=self.nesterov)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "momentum": self.momentum, "nesterov": self.nesterov}
