@@ -396,3 +396,17 @@ def test_losses_refuse():
 def test_optimizers_refuse(make, message):
     with pytest.raises(ValueError, match=rf"\[optimizer\] expected .*{message}"):
         make()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: _core.Optimizer("sgdd", 4), r"\[optimizer\] expected one of sgd, adam, .* Received: 'sgdd'"),
+        (lambda: _core.Optimizer("sgd", 4, beta=0.9), r"\[sgd\] expected no attribute of this name. Received: beta"),
+        (lambda: _core.Optimizer("adam", 4, beta_1="x"), r"\[adam\] .*beta_1 to be a number. Received: x"),
+        (lambda: _core.Optimizer("adam", 4, amsgrad=2), r"\[adam\] .*amsgrad to be true or false. Received: 2"),
+    ],
+)
+def test_optimizers_refuse_unknown_kinds_and_attributes(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
