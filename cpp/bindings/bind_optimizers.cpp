@@ -91,6 +91,8 @@ Made make_ftrl(int64_t size, AttributeReader& a) {
 
 Made make_muon(int64_t size, AttributeReader& a) {
   const MuonParams usual;
+  const int64_t ns_steps = a.integer("ns_steps", usual.ns_steps);
+  check(ns_steps <= INT32_MAX, a.op(), "expected ns_steps < 2**31. Received: ", ns_steps);
   return std::make_unique<Muon>(size,
                                 MuonParams{.adam_beta_1 = a.real("adam_beta_1", usual.adam_beta_1),
                                            .adam_beta_2 = a.real("adam_beta_2", usual.adam_beta_2),
@@ -101,7 +103,7 @@ Made make_muon(int64_t size, AttributeReader& a) {
                                            .c = real(a, "c", usual.c),
                                            .adam_lr_ratio = real(a, "adam_lr_ratio", usual.adam_lr_ratio),
                                            .momentum = real(a, "momentum", usual.momentum),
-                                           .ns_steps = static_cast<int>(a.integer("ns_steps", usual.ns_steps)),
+                                           .ns_steps = static_cast<int>(ns_steps),
                                            .nesterov = a.boolean("nesterov", usual.nesterov),
                                            .rms_rate = real(a, "rms_rate", usual.rms_rate)});
 }
@@ -130,7 +132,15 @@ Made make_optimizer(const std::string& kind, int64_t size, const py::kwargs& key
   fail("[optimizer] expected one of ", names, ". Received: '", kind, "'");
 }
 
-void bind_base(py::module_& m) {
+void set_matrices(Optimizer& optimizer, const std::vector<std::array<int64_t, 2>>& matrices) {
+  auto* muon = dynamic_cast<Muon*>(&optimizer);
+  check(muon, "[optimizer] expected an optimizer of the kind muon. Received: one of another kind");
+  muon->set_matrices(matrices);
+}
+
+}  // namespace
+
+void bind_optimizers(py::module_& m) {
   py::class_<Optimizer>(m, "Optimizer")
       .def(py::init(&make_optimizer), py::arg("kind"), py::arg("size"))
       .def_readwrite("learning_rate", &Optimizer::learning_rate)
@@ -142,6 +152,7 @@ void bind_base(py::module_& m) {
       .def("set_options", set_options, py::kw_only(), py::arg("weight_decay") = 0.0, py::arg("clipnorm") = 0.0f,
            py::arg("global_clipnorm") = 0.0f, py::arg("clipvalue") = 0.0f, py::arg("gradient_accumulation_steps") = 0,
            py::arg("use_ema") = false, py::arg("ema_momentum") = 0.99, py::arg("ema_overwrite_frequency") = 0)
+      .def("set_matrices", set_matrices, py::arg("matrices"))
       .def("apply", apply, py::arg("params"), py::arg("grads"))
       .def_property_readonly("state", [](const py::object& self) {
         py::dict state;
@@ -149,13 +160,6 @@ void bind_base(py::module_& m) {
           state[py::str(name)] = view(values->data(), static_cast<int64_t>(values->size()), self);
         return state;
       });
-}
-
-}  // namespace
-
-void bind_optimizers(py::module_& m) {
-  bind_base(m);
-  py::class_<Muon, Optimizer>(m, "Muon").def("set_matrices", &Muon::set_matrices, py::arg("matrices"));
 }
 
 }  // namespace cnncore

@@ -250,12 +250,10 @@ class Optimizer:
         ema_momentum: float = 0.99,
         ema_overwrite_frequency: int = 0,
     ) -> None: ...
+    def set_matrices(self, matrices: Sequence[tuple[int, int]]) -> None:
+        """Say which variables "muon" takes as (rows, columns). Those with (0, 0) are moved by Adam."""
+
     def apply(self, params: Float32, grads: Float32) -> bool: ...  # a step on flat vectors; whether all is finite
-
-class Muon(Optimizer):
-    """What ``Optimizer("muon", ...)`` makes."""
-
-    def set_matrices(self, matrices: Sequence[tuple[int, int]]) -> None: ...  # (0, 0): moved by Adam
 
 # --- network -----------------------------------------------------------------------------------------------------
 class GraphBuilder:

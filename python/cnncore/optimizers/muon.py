@@ -168,7 +168,7 @@ class Muon(Optimizer):
 
     def build_for(self, size: int, variables: list[VariableRange]) -> None:
         super().build_for(size, variables)
-        assert isinstance(self.rule, _core.Muon)
+        assert self.rule is not None
         self.rule.set_matrices([self.matrix_shape(variable) for variable in variables])
 
     def get_config(self) -> dict[str, Any]:
