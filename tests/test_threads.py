@@ -73,7 +73,11 @@ WIDE_CNN = [
 ]
 
 
-def train(input_shape, layers, batch, optimizer_type, steps, precision="float32"):
+def adam(size):
+    return _core.Optimizer("adam", size)
+
+
+def train(input_shape, layers, batch, make_optimizer, steps, precision="float32"):
     """Train from fixed weights on fixed images: (losses, parameters, state, predictions)."""
     rng = np.random.default_rng(0)
     chain = Chain(input_shape, layers)
@@ -82,7 +86,7 @@ def train(input_shape, layers, batch, optimizer_type, steps, precision="float32"
     network.precision = precision
     x = rng.integers(0, 256, (100, *input_shape), dtype=np.uint8)
     y = rng.integers(0, 10, 100)
-    optimizer = optimizer_type(network.parameters.size)
+    optimizer = make_optimizer(network.parameters.size)
     optimizer.learning_rate = 0.01
     outputs = np.empty((batch, 10), np.float32)
     losses = []
@@ -107,14 +111,14 @@ def assert_same_bits(run):
 @pytest.mark.parametrize("batch", [32, 100, 7, 1])
 @pytest.mark.parametrize("layers", [SMALL_CNN, MIXED_CNN], ids=["small", "mixed"])
 def test_hundred_steps(layers, batch):
-    assert_same_bits(lambda: train((14, 14, 1), layers, batch, _core.Adam, steps=100))
+    assert_same_bits(lambda: train((14, 14, 1), layers, batch, adam, steps=100))
 
 
 def test_as_many_threads_as_shards():
     """A batch of 512 has 64 shards. Each of 64 threads may take one, and the bits are those of one thread."""
 
     def run():
-        return train((14, 14, 1), SMALL_CNN, 512, _core.Adam, steps=2)
+        return train((14, 14, 1), SMALL_CNN, 512, adam, steps=2)
 
     with checking.num_threads(1):
         expected = run()
@@ -127,7 +131,7 @@ def test_as_many_threads_as_shards():
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("batch", [32, 7])
 def test_steps_of_the_seed_model(batch, precision):
-    assert_same_bits(lambda: train((28, 28, 1), SEED_MODEL, batch, _core.Adam, 25, precision))
+    assert_same_bits(lambda: train((28, 28, 1), SEED_MODEL, batch, adam, 25, precision))
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
@@ -189,7 +193,7 @@ def test_every_isa(name, precision):
     networks, steps = ((SMALL_CNN, MIXED_CNN, WIDE_CNN), 5) if precision == "float32" else ((WIDE_CNN,), 3)
     with checking.forced_isa(name):
         for layers in networks:
-            assert_same_bits(lambda layers=layers: train((14, 14, 1), layers, 33, _core.Adam, steps, precision))
+            assert_same_bits(lambda layers=layers: train((14, 14, 1), layers, 33, adam, steps, precision))
 
 
 def test_changing_the_number_of_threads_midway():
