@@ -8,12 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import torch
+import pytest
 
 from random_graphs import RandomGraph
 from reference_ops_layout import resize_matrix
 from reference_ops_pointwise import SELU_ALPHA, SELU_SCALE
 
+torch = pytest.importorskip("torch")
 F = torch.nn.functional
 Tensor = torch.Tensor
 Op = Callable[[list[Tensor], list[Tensor], dict[str, Any]], Tensor]
