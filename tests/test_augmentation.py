@@ -335,3 +335,14 @@ class TestRandAugment:
             layers.RandAugment(factor=2.0)
         with pytest.raises(ValueError, match="`num_ops`"):
             layers.RandAugment(num_ops=0)
+
+
+@pytest.mark.parametrize("name", RANDOM)
+def test_every_seed_that_is_drawn_can_be_used(name, monkeypatch):
+    """A layer without a seed draws one of 32 bits."""
+    for drawn in (0, 2**31 - 1, 2**31, 2**32 - 1):
+        monkeypatch.setattr("cnncore.layers.augmentation.base.next_seed", lambda drawn=drawn: drawn)
+        x = images()
+        data = {"images": x, "labels": np.eye(6, dtype=np.float32)} if name in ("MixUp", "CutMix") else x
+        changed = RANDOM[name]()(data, training=True)
+        assert np.shape(changed["images"] if isinstance(changed, dict) else changed) == x.shape

@@ -71,8 +71,9 @@ class RandAugment(Augmentation):
         self.num_ops = self.draws = _checks.integer(num_ops, "num_ops", owner)
         self.factor = bounds = factor_range(factor, "factor", owner, least=0.0, most=1.0)
         self.interpolation = interpolation
-        moving: dict[str, Any] = {"interpolation": interpolation, "seed": self._own_seed}
-        coloured: dict[str, Any] = {"value_range": self.value_range, "seed": self._own_seed}
+        shared = self._own_seed % 2**31  # one that was drawn has 32 bits, and layers take 31
+        moving: dict[str, Any] = {"interpolation": interpolation, "seed": shared}
+        coloured: dict[str, Any] = {"value_range": self.value_range, "seed": shared}
         self._changes: list[Any] = [
             RandomShear(bounds, bounds, **moving),
             RandomTranslation(bounds, bounds, **moving),
