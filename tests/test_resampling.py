@@ -98,3 +98,10 @@ def test_a_model_trains_through_them():
     x, y = IMAGES[:, :, :8], ops.image.resize(IMAGES, (6, 6))
     losses = model.fit(x, y, epochs=20, verbose=0).history["loss"]
     assert losses[-1] < 0.7 * losses[0]
+
+
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear", "bicubic", "lanczos3"])
+@pytest.mark.parametrize("shape", [(2, 0, 8, 3), (2, 8, 0, 3)])
+def test_images_without_pixels_are_refused(interpolation, shape):
+    with pytest.raises(ValueError, match="expected images of at least one pixel"):
+        ops.image.resize(np.zeros(shape, np.float32), (4, 4), interpolation=interpolation)

@@ -24,6 +24,8 @@ def resize(
     if (rows, columns) == (height, width):
         return images
     smaller = height < rows or width < columns
+    if rows == 0 or columns == 0:
+        raise ValueError(f"[resize] expected images of at least one pixel. Received: shape {images.shape}")
     if interpolation not in ("bilinear", "nearest") or (interpolation == "bilinear" and antialias and smaller):
         return resampled(images, height, width, interpolation, antialias)
     down, right = rows / height, columns / width
