@@ -167,3 +167,19 @@ def test_no_file_of_the_core_includes_one_above():
         above = ABOVE.get(name.partition("/")[0], ())
         assert not [other for other in others if other.partition("/")[0] in above], name
     assert cycle({name: others & includes.keys() - {name} for name, others in includes.items()}) is None
+
+
+def test_ops_are_named_in_their_own_files_only():
+    """Graph, plan, run, network and bindings treat ops of all kinds alike: they neither name one nor know its class.
+
+    The one exception is the activation, which every op may have at its end.
+    """
+    kinds = re.findall(r"^  X\((\w+), \w+\)", (SOURCES / "graph" / "registry.cpp").read_text(), re.MULTILINE)
+    assert len(kinds) > 25
+    named = re.compile(rf'(?<!def\()"({"|".join(kinds)})"|dynamic_cast|^#include "graph/\w+_op.h"', re.MULTILINE)
+    common = [SOURCES / "graph" / name for name in ("graph.cpp", "registry.cpp", "attribute_reader.cpp", "op.h")]
+    common += [path for folder in ("plan", "run", "network") for path in (SOURCES / folder).iterdir()]
+    common += [SOURCES.parent / "bindings" / f"bind_{name}.cpp" for name in ("graph", "network")]
+    found = {path.name: {match[0] for match in named.finditer(path.read_text())} for path in common}
+    assert len(found) > 30
+    assert {name: words for name, words in found.items() if words} == {"graph.cpp": {'"activation"'}}

@@ -37,15 +37,15 @@ int Graph::add(const std::string& kind, const std::vector<int>& inputs, const st
   try {
     std::vector<Shape> shapes;
     for (const int t : inputs) shapes.push_back(shape(t));
-    const MakeOp make = find_op(kind);
+    const OpKind& op_kind = find_op(kind);
     AttributeReader reader("[" + kind + "] ", attributes);
     for (const Shape& shape : shapes)
-      check(!shape.empty() || takes_single_values(kind), reader.op(),
+      check(!shape.empty() || op_kind.samples == OpKind::Samples::of_any_shape, reader.op(),
             "expected samples with at least one axis. Received: a tensor with a single value for each sample");
     std::vector<int64_t> weights = reader.integers("weights", std::vector<int64_t>{});
     const bool trainable = reader.boolean("trainable", true);
     const std::string activation = reader.text("activation", "linear");
-    OpPtr op = make(reader, shapes);
+    OpPtr op = op_kind.make(reader, shapes);
     reader.finish();
     const int y = add(std::move(op), inputs, layer, std::move(weights), trainable);
     return activation == "linear" ? y : add("activation", {y}, layer, {{"kind", activation}});

@@ -97,11 +97,17 @@ class Op {
 /// range or the op cannot take inputs of these shapes.
 using MakeOp = OpPtr (*)(AttributeReader& attributes, const std::vector<Shape>& inputs);
 
-/// Returns the function that makes ops of this kind. Throws std::invalid_argument for a kind that is not in
-/// registry.cpp.
-MakeOp find_op(const std::string& kind);
-/// Whether ops of this kind also take inputs of the shape (), which have a single value for each sample.
-bool takes_single_values(const std::string& kind);
+/// A line of the list of ops in registry.cpp.
+struct OpKind {
+  /// Whether samples need an axis, or may also have the shape (), which is a single value for each sample.
+  enum class Samples { with_axes, of_any_shape };
+  const char* name;
+  MakeOp make;
+  Samples samples;
+};
+
+/// Returns the line for this kind. Throws std::invalid_argument if registry.cpp has none.
+const OpKind& find_op(const std::string& kind);
 
 /// Returns the shape of the only input. Throws std::invalid_argument if there are several.
 const Shape& only_input(const AttributeReader& attributes, const std::vector<Shape>& inputs);
