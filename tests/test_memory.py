@@ -79,6 +79,16 @@ def test_training_on_batches_of_50_sizes():
     assert growth(body, warm_up=100, calls=2000) < 2**20
 
 
+def test_training_on_batches_of_1000_sizes():
+    """Each call has another size, from the largest: a network keeps the plans of the last few sizes only."""
+    body = """
+        if i == 0:
+            x, y = np.zeros((1000, 12, 12, 1), np.uint8), np.zeros(1000, np.int64)
+        net.train_step([x[i:]], [y[i:]], losses, optimizer=adam)
+    """
+    assert growth(body, warm_up=50, calls=1000) < 2**20
+
+
 def test_ops_of_50_shapes():
     body = """
         x, kernel = np.zeros((2, i % 50 + 3, 7, 4), np.float32), np.zeros((3, 3, 4, 8), np.float32)
