@@ -12,7 +12,7 @@ import layer_cases
 from cnncore.graph.tensor import KerasTensor
 from cnncore.layers import builtin as layers
 from cnncore.layers.base import registry
-from layer_cases import IMAGE, SEQUENCE, case
+from layer_cases import IMAGE, SEQUENCE, VECTOR, case
 
 OPTIONS = [
     case("Conv2D", IMAGE, filters=2, kernel_size=3, kernel_regularizer="l2", kernel_constraint="max_norm"),
@@ -108,6 +108,35 @@ def test_arguments_that_make_no_sense(make, error, message):
 
 
 INPUTS = [
+    (case("Conv1D", IMAGE, filters=2, kernel_size=3), r"expected rank 3 \(batch, steps, channels\)"),
+    (
+        case("Conv2DTranspose", SEQUENCE, filters=2, kernel_size=3),
+        r"expected rank 4 \(batch, height, width, channels\)",
+    ),
+    (case("Conv1DTranspose", IMAGE, filters=2, kernel_size=3), "expected rank 3"),
+    (case("DepthwiseConv2D", IMAGE, kernel_size=8), "expected a window that is not larger than the input"),
+    (case("DepthwiseConv1D", VECTOR, kernel_size=2), "expected rank 3"),
+    (case("SeparableConv2D", SEQUENCE, filters=2, kernel_size=2), "expected rank 4"),
+    (case("SeparableConv1D", IMAGE, filters=2, kernel_size=2), "expected rank 3"),
+    (case("Dense", (), units=2), r"at least one axis besides that of the batch; Reshape\(\(1,\)\) adds one"),
+    (case("MaxPooling2D", SEQUENCE), "expected rank 4"),
+    (case("AveragePooling2D", IMAGE, pool_size=9), "expected a window that is not larger than the input"),
+    (case("AveragePooling1D", VECTOR), "expected rank 3"),
+    (case("GlobalMaxPooling2D", SEQUENCE), "expected rank 4"),
+    (case("GlobalAveragePooling2D", VECTOR), "expected rank 4"),
+    (case("GlobalMaxPooling1D", IMAGE), "expected rank 3"),
+    (case("GlobalAveragePooling1D", VECTOR), "expected rank 3"),
+    (case("ZeroPadding2D", SEQUENCE), "expected rank 4"),
+    (case("ZeroPadding1D", IMAGE), "expected rank 3"),
+    (case("Cropping1D", SEQUENCE, cropping=5), "to leave at least one row and column, or one step"),
+    (case("UpSampling2D", VECTOR), "expected rank 4"),
+    (case("UpSampling1D", IMAGE), "expected rank 3"),
+    (case("UnitNormalization", SEQUENCE, axis=3), "`axis` from 1 to 2 or from -2 to -1"),
+    (case("SpatialDropout1D", IMAGE, rate=0.5), "expected rank 3"),
+    (case("Multiply", [IMAGE, SEQUENCE]), "inputs of one shape, or of length 1"),
+    (case("Average", [IMAGE, (6, 7, 3)]), "inputs of one shape, or of length 1"),
+    (case("Maximum", [IMAGE, (5, 7, 4)]), "inputs of one shape, or of length 1"),
+    (case("Minimum", IMAGE), "a list of at least 2 tensors"),
     (
         case("Conv2D", SEQUENCE, filters=2, kernel_size=3),
         r'layer "conv2d".* expected rank 4 .* Received: shape=\(None, 9, 4\)',
@@ -146,6 +175,36 @@ def test_inputs_that_do_not_fit(case, message):
             if len(case.shapes) > 1
             else KerasTensor(case.input_shape)
         )
+
+
+# Layers that take samples of any shape: only values that are no tensor of numbers do not fit.
+TAKE_ANY_SHAPE = {
+    *("Activation", "ActivityRegularization", "AlphaDropout", "ELU", "Flatten", "GaussianDropout"),
+    *("GaussianNoise", "Identity", "LeakyReLU", "ReLU", "Rescaling"),
+}
+
+
+def test_the_table_of_inputs_has_every_layer():
+    assert {case.name for case, _ in INPUTS} | TAKE_ANY_SHAPE == {case.name for case in layer_cases.CASES}
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "message"),
+    [
+        ([np.zeros((2, 3)), np.zeros((2, 3))], ValueError, "expected one tensor as its input. Received: a list of 2"),
+        ({"a": np.zeros((2, 3))}, ValueError, "expected one tensor as its input. Received: a dict of 1"),
+        ("text", TypeError, "expected tensors or arrays. Received: str"),
+        (np.zeros((2, 3), complex), TypeError, "expected inputs to hold real numbers"),
+        ([[1.0], [1.0, 2.0]], ValueError, "expected inputs to be a rectangular array. Received: a ragged list"),
+        ([["a"]], TypeError, "expected inputs to hold real numbers"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+@pytest.mark.parametrize("name", sorted(TAKE_ANY_SHAPE))
+def test_values_that_are_no_tensor(name, value, error, message):
+    layer = next(case for case in layer_cases.CASES if case.name == name).make()
+    with pytest.raises(error, match=message):
+        layer(value)
 
 
 def test_old_spellings_say_the_new_ones():

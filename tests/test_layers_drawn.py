@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import strategies  # noqa: F401 (it chooses hypothesis' settings)
-from layer_cases import Case
+from layer_cases import CASES, Case
 from reference_ops import OPS as REFERENCE_OPS
 from test_layers_engine import ISAS, compare_ten_steps
 
@@ -19,6 +19,7 @@ except ModuleNotFoundError:
     torch = None
 
 ACTIVATIONS = ("linear", "relu", "leaky_relu", "elu", "gelu", "silu", "sigmoid", "tanh", "softplus", "softmax")
+RANDOM = ("dropout", "gaussian_noise")  # in training, the masks are the engine's own
 KINDS = {cls: kind for kind, cls in REFERENCE_OPS.items()}
 
 
@@ -37,7 +38,7 @@ class TorchNetwork:
         return self.held[layer][index].detach().numpy()
 
     def run(self, x, training):
-        rest, tensors = [torch_graphs.to_torch(array) for array in x], []
+        rest, tensors, own_losses = [torch_graphs.to_torch(array) for array in x], [], 0.0
         for node in self.nodes:
             if node.op is None:
                 tensors.append(rest.pop(0))
@@ -48,11 +49,19 @@ class TorchNetwork:
             held = [self.held[node.layer][i] for i in node.weights]
             weights = [weight.reshape(shape) for weight, shape in zip(held, shapes, strict=True)]
             kind = KINDS[type(node.op)]
+            if kind == "host":  # what an evaluation reports: no output depends on it
+                tensors.append(None)
+                continue
+            if kind in RANDOM and not training:
+                tensors.append(inputs[0])
+                continue
             if kind == "batch_normalization" and training:
                 weights[-2:] = self.batch_statistics(inputs[0], held[-2:], attributes["momentum"])
             y = torch_graphs.OPS[kind](inputs, weights, attributes)
             tensors.append(torch_graphs.ACTIVATIONS[attributes.get("activation", "linear")](y, {}))
-        return tensors[self.output]
+            if kind == "activity_regularization":
+                own_losses = own_losses + torch_graphs.own_loss(kind, inputs[0], attributes)
+        return tensors[self.output], own_losses
 
     @staticmethod
     def batch_statistics(x, moving, momentum):
@@ -65,14 +74,15 @@ class TorchNetwork:
 
     def forward(self, x):
         with torch.no_grad():
-            return self.run(x, training=False).numpy()
+            return self.run(x, training=False)[0].numpy()
 
     def step(self, x, y, rate):
         """Return the loss, and descend by plain gradient descent."""
         for weight in self.trained:
             weight.requires_grad_()
             weight.grad = None
-        loss = 0.5 * ((self.run(x, training=True) - torch_graphs.to_torch(y)) ** 2).mean()
+        output, own_losses = self.run(x, training=True)
+        loss = 0.5 * ((output - torch_graphs.to_torch(y)) ** 2).mean() + own_losses
         loss.backward()
         with torch.no_grad():
             for weight in self.trained:
@@ -98,6 +108,7 @@ SHORT_STRIDES = st.fixed_dictionaries({"strides": some(1, 2)}) | st.fixed_dictio
 PRODUCT = {"use_bias": FLAG, "activation": ACTIVATION}
 CONVOLUTION = {"kernel_size": pair(1, 3), "padding": PADDINGS, **PRODUCT}
 SHORT_CONVOLUTION = {"kernel_size": some(1, 3), "padding": PADDINGS, **PRODUCT}
+PENALTY, RATE = st.sampled_from([0.0, 0.01, 0.1]), st.sampled_from([0.0, 0.25, 0.5])
 NORMALIZATION = {"epsilon": st.sampled_from([1e-3, 0.1]), "center": FLAG, "scale": FLAG}
 
 # For each layer: the shape of its input, its arguments, and arguments that exclude one another.
@@ -124,6 +135,8 @@ LAYERS = {
     "GlobalMaxPooling1D": (SEQUENCES, {"keepdims": FLAG}, None),
     "GlobalAveragePooling1D": (SEQUENCES, {"keepdims": FLAG}, None),
     "Flatten": (IMAGES | SEQUENCES, {}, None),
+    "Identity": (IMAGES, {}, None),
+    "Reshape": (IMAGES | SEQUENCES, {"target_shape": st.sampled_from([(-1,), (1, -1), (-1, 1), (1, -1, 1)])}, None),
     "Permute": (IMAGES, {"dims": st.permutations([1, 2, 3])}, None),
     "RepeatVector": (st.tuples(some(1, 9)), {"n": some(1, 4)}, None),
     "ZeroPadding2D": (IMAGES, {"padding": SIDES}, None),
@@ -137,14 +150,35 @@ LAYERS = {
     "GroupNormalization": (IMAGES, {"groups": st.sampled_from([1, -1]), **NORMALIZATION}, None),
     "UnitNormalization": (IMAGES, {"axis": st.sampled_from([-1, (2, 3)])}, None),
     "Rescaling": (IMAGES, {"scale": st.floats(-2, 2, width=16), "offset": st.floats(-2, 2, width=16)}, None),
+    "Normalization": (
+        IMAGES | SEQUENCES,
+        {"axis": st.none(), "mean": st.just(0.5), "variance": st.sampled_from([0.25, 2.0]), "invert": FLAG},
+        None,
+    ),
     "Activation": (IMAGES | SEQUENCES, {"activation": ACTIVATION}, None),
-    "ReLU": (IMAGES, {"max_value": st.none() | st.just(1.5), "negative_slope": st.sampled_from([0.0, 0.25])}, None),
+    "ReLU": (
+        IMAGES,
+        {
+            "max_value": st.none() | st.just(1.5),
+            "negative_slope": st.sampled_from([0.0, 0.25]),
+            "threshold": st.sampled_from([0.0, 0.125]),
+        },
+        None,
+    ),
+    "LeakyReLU": (IMAGES | SEQUENCES, {"negative_slope": st.sampled_from([0.0, 0.01, 0.3])}, None),
+    "ELU": (IMAGES | SEQUENCES, {"alpha": st.sampled_from([0.5, 1.0, 1.5])}, None),
     "PReLU": (IMAGES, {"shared_axes": st.sampled_from([None, [1], [1, 2]])}, None),
     "Softmax": (IMAGES, {"axis": st.sampled_from([-1, 1, 2])}, None),
+    "ActivityRegularization": (IMAGES | SEQUENCES, {"l1": PENALTY, "l2": PENALTY}, None),
+    **{name: (IMAGES, {"rate": RATE}, None) for name in ("Dropout", "SpatialDropout2D", "GaussianDropout")},
+    **{name: (SEQUENCES, {"rate": RATE}, None) for name in ("SpatialDropout1D", "AlphaDropout")},
+    "GaussianNoise": (IMAGES, {"stddev": RATE}, None),
     "Concatenate": (IMAGES, {"axis": st.sampled_from([-1, 1, 2])}, None),
+    "Dot": (SEQUENCES | st.tuples(some(2, 20)), {"axes": st.just(-1), "normalize": FLAG}, None),
     **{name: (IMAGES, {}, None) for name in ("Add", "Multiply", "Average", "Maximum", "Minimum", "Subtract")},
 }
-MERGES = ("Add", "Multiply", "Average", "Maximum", "Minimum", "Subtract", "Concatenate")
+MERGES = ("Add", "Multiply", "Average", "Maximum", "Minimum", "Subtract", "Concatenate", "Dot")
+OF_TWO = ("Subtract", "Dot")
 
 
 @st.composite
@@ -152,8 +186,12 @@ def cases(draw, name):
     shapes, arguments, exclusive = LAYERS[name]
     shape = draw(shapes)
     chosen = draw(st.fixed_dictionaries(arguments)) | (draw(exclusive) if exclusive is not None else {})
-    count = 1 if name not in MERGES else 2 if name == "Subtract" else draw(some(2, 3))
+    count = 1 if name not in MERGES else 2 if name in OF_TWO else draw(some(2, 3))
     return Case(name, [shape] * count, chosen)
+
+
+def test_every_layer_is_drawn():
+    assert set(LAYERS) == {case.name for case in CASES}
 
 
 @pytest.mark.parametrize("name", LAYERS)

@@ -186,6 +186,13 @@ OPS: dict[str, Op] = {
 }
 
 
+def own_loss(kind: str, x: Tensor, a: dict[str, Any]) -> Tensor:
+    """Return the term that an op adds to the total loss."""
+    if kind == "added_loss":
+        return a["weight"] * x.sum() / (1 if a["summed"] else len(x))
+    return (a["l1"] * x.abs().sum() + a["l2"] * (x * x).sum()) / len(x)
+
+
 class TorchGraph:
     """A random graph as functions of a tuple of trained weights, in the order of ``slots``: (layer, index)."""
 
@@ -223,11 +230,7 @@ class TorchGraph:
         """The sum of the losses of these nodes; ``seen`` are the tensors that ``outputs`` appends."""
         total = torch.zeros((), dtype=torch.float64)
         for node, x in zip(self.adding(), seen, strict=True):
-            a = node.attributes
-            if node.kind == "added_loss":
-                total = total + a["weight"] * x.sum() / (1 if a["summed"] else len(x))
-            else:
-                total = total + (a["l1"] * x.abs().sum() + a["l2"] * (x * x).sum()) / len(x)
+            total = total + own_loss(node.kind, x, node.attributes)
         return total
 
 

@@ -33,7 +33,7 @@ def call(layer: AnyLayer, args: tuple[Any, ...], kwargs: dict[str, Any], trainin
         raise TypeError(f'Layer "{layer.name}" expected an input. Received: no arguments')
     x = args[0] if args else next(iter(kwargs.values()))
     if len(args) == 1 and not kwargs and _is_plain_list(x):
-        args = (np.asarray(x, np.float32),)
+        args = (np.asarray(_checks.numeric_array(x, "inputs", layer.name), np.float32),)
     result_mask = mask_of_arrays(layer, args, kwargs)
     if layer.is_custom:
         masks = {id(leaf): getattr(leaf, "_keras_mask", None) for leaf in flatten([args, kwargs]) if _is_array(leaf)}
