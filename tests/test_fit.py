@@ -34,7 +34,7 @@ class TestLogs:
         expected = model.evaluate(x, y, return_dict=True)
         for batch_size in (7, 32, 500):
             history = model.fit(x, y, batch_size=batch_size).history
-            assert list(history) == ["loss", "accuracy", "mae", "mean_squared_error"]
+            assert list(history) == ["accuracy", "loss", "mae", "mean_squared_error"]
             assert {name: values[0] for name, values in history.items()} == pytest.approx(expected, rel=1e-5)
 
     def test_metrics_see_every_sample_once(self, make_model, stripes):
@@ -56,7 +56,7 @@ class TestLogs:
         x, y = stripes
         model = make_model()
         history = model.fit(x[:90], y[:90], epochs=2, validation_data=(x[90:], y[90:])).history
-        assert list(history) == ["loss", "accuracy", "val_loss", "val_accuracy"]
+        assert list(history) == ["accuracy", "loss", "val_accuracy", "val_loss"]
         assert [history["val_loss"][-1], history["val_accuracy"][-1]] == model.evaluate(x[90:], y[90:])
 
     def test_validation_split_takes_the_end(self, make_model, stripes):

@@ -235,12 +235,14 @@ class TestSteps:
         some.fit(x, y, batch_size=30, steps_per_epoch=2, shuffle=False)
         all_of_them.fit(x[:60], y[:60], batch_size=30, shuffle=False)
         assert np.array_equal(weights_of(some), weights_of(all_of_them))
-        history = make_model().fit(x, y, batch_size=100, steps_per_epoch=3)
-        assert history.model.optimizer.iterations == 3  # more than the data set has: it begins again
+        model = make_model()
+        with pytest.warns(UserWarning, match=r"\[fit\] x ended after batch 2 of 3 of epoch 1, which ends there"):
+            model.fit(x, y, batch_size=100, steps_per_epoch=3)
+        assert model.optimizer.iterations == 2
 
     @pytest.mark.parametrize("shuffle", [False, True])
     def test_an_epoch_goes_on_where_the_one_before_ended(self, make_model, stripes, shuffle):
-        """As in Keras: 4 batches of 32, 32, 32 and 24 samples, 3 of them in an epoch."""
+        """As in Keras: of 4 batches with 32, 32, 32 and 24 samples, 3 are an epoch, and the last one is the next."""
         seen = []
 
         def record(y_true, y_pred):
@@ -249,7 +251,8 @@ class TestSteps:
 
         x, y = stripes
         short, long = make_model(metrics=[record]), make_model()
-        short.fit(x, y, steps_per_epoch=3, epochs=4, shuffle=shuffle)
+        with pytest.warns(UserWarning, match="x ended after batch 1 of 3 of epoch"):
+            short.fit(x, y, steps_per_epoch=3, epochs=6, shuffle=shuffle)
         long.fit(x, y, epochs=3, shuffle=shuffle)
         assert seen == [32, 32, 32, 24] * 3
         assert np.array_equal(weights_of(short), weights_of(long))

@@ -27,8 +27,14 @@ class TestSourcesThatFail:
         self.check(make_model, stripes, source(), RuntimeError, message, 2)
 
     def test_it_ends_early(self, make_model, stripes):
-        message = r"the data source ended after batch 4 of 5 of epoch 1. An iterator can be read once only"
-        self.check(make_model, stripes, batches(*stripes), ValueError, message, 4, steps_per_epoch=5)
+        """As in Keras, the epoch ends with a warning. Nothing is left for a second one, and that is an error."""
+        model = make_model()
+        with pytest.warns(UserWarning, match="the data source ended after batch 4 of 5 of epoch 1, which ends there"):
+            model.fit(batches(*stripes), steps_per_epoch=5)
+        assert model.optimizer.iterations == 4
+        message = r"the data source ended after batch 0 of 5 of epoch 2. An iterator can be read once only"
+        with pytest.warns(UserWarning, match="which ends there"):
+            self.check(make_model, stripes, batches(*stripes), ValueError, message, 4, steps_per_epoch=5, epochs=2)
 
     def test_it_has_nothing_for_the_second_epoch(self, make_model, stripes):
         message = r"the data source ended after batch 0 of 4 of epoch 2"
@@ -65,16 +71,16 @@ class TestSourcesThatFail:
 
         for data, error, message in [
             (source(), RuntimeError, r"the validation data failed at batch 2: OSError"),
-            (batches(*stripes), ValueError, r"the validation data ended after batch 4 of 5\. An iterator"),
+            (batches(*stripes), ValueError, r"the validation data ended after batch 0 of 4\. An iterator"),
             (
                 iter([(stripes[0], stripes[1] + 3)]),
                 ValueError,
                 "batch 1 of the validation data does not fit: .* labels",
             ),
         ]:
-            steps = 5 if error is ValueError and "ended" in message else None
+            steps = 4 if error is ValueError and "ended" in message else None
             with pytest.raises(error, match=message):
-                make_model().fit(*stripes, validation_data=data, validation_steps=steps, verbose=0)
+                make_model().fit(*stripes, validation_data=data, validation_steps=steps, epochs=2, verbose=0)
 
     def test_evaluation_has_no_epochs(self, make_model, stripes):
         with pytest.raises(ValueError, match=r"\[evaluate\] batch 1 does not fit: .* labels"):

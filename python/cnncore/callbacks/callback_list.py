@@ -94,6 +94,10 @@ class CallbackList:
         """Whether any callback does something in ``hook``."""
         return bool(self._active(hook))
 
+    def sees_batches(self, kind: str) -> bool:
+        """Whether any callback does something in the hooks before and after a batch of "train", "test" or "predict"."""
+        return any(self.listens(f"on_{kind}_batch_{when}") for when in ("begin", "end"))
+
     def __enter__(self) -> CallbackList:
         return self
 

@@ -96,11 +96,14 @@ class Fitting(OwnFit):
         initial_epoch : int, default 0
             How many epochs were done before, when training is continued.
         steps_per_epoch : int, optional
-            The number of batches in an epoch. It is needed for sources of batches that never end.
+            The number of batches in an epoch. It is needed for sources of batches that never end. As in Keras, an epoch
+            goes on in the data where the one before it ended, and ends early, with a warning, at the end of the data.
         validation_steps : int, optional
             The number of batches of the validation data to evaluate on; all by default.
         validation_batch_size : int, optional
-            The number of samples that are evaluated at a time, 1,024 by default. Fewer take less memory.
+            The number of samples that are evaluated at a time, 1,024 by default. Fewer take less memory. With
+            ``validation_steps``, with callbacks that hear of these batches, and with metrics whose value depends on how
+            samples are divided into batches, the default is ``batch_size`` as in Keras.
         validation_freq : int or list of int, default 1
             Evaluate after every so many epochs, or after these epochs, counted from 1.
         **old_words
@@ -146,10 +149,11 @@ class Fitting(OwnFit):
         data = FitData((x, y, sample_weight), class_weight, batch_size, steps_per_epoch, held_out)
         if self._trains_itself:
             return self._fit_by_steps(data, range(first, last), shuffle, callbacks, verbose, progress)
-        source, validation = self._training_data(data)
+        users = CallbackList(callbacks)
+        source, validation = self._training_data(data, users.sees_batches("test"))
         self._watch_range(source.some_inputs())
         hooks = CallbackList(
-            callbacks,
+            users,
             add_history=True,
             model=self,
             progress=progress,

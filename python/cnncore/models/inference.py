@@ -10,6 +10,7 @@ import numpy as np
 from cnncore._structure import flatten, pack_like, without_list_of_one
 from cnncore.callbacks import Callback, CallbackList
 from cnncore.callbacks.progress import make_progress
+from cnncore.models.data.sources import ArraySource
 from cnncore.models.own.fit import OwnFit
 from cnncore.models.own.loop import one_step
 from cnncore.models.structure.old_words import check_reset
@@ -42,7 +43,9 @@ class Inference(OwnFit):
         x, y, sample_weight
             Arrays or a source of batches, as for :meth:`fit`.
         batch_size : int, optional
-            The number of samples that are computed at a time, 1,024 by default. Fewer take less memory.
+            The number of samples that are computed at a time, 1,024 by default. Fewer take less memory. With ``steps``,
+            and with callbacks that hear of batches, the default is 32 as in Keras; metrics whose value depends
+            on how samples are divided into batches have the same effect.
         verbose : {"auto", 0, 1, 2}, default "auto"
             A progress bar on stderr (1), a line on stdout (2), or nothing (0, "auto").
         steps : int, optional
@@ -69,9 +72,10 @@ class Inference(OwnFit):
             logs = self._evaluate_by_steps((x, y, sample_weight), batch_size, steps, hooks)
             return as_keras_result(logs, return_dict)
         self._require_loss(owner)
-        source = self._evaluation_data((x, y, sample_weight), batch_size, steps, owner)
+        users = CallbackList(callbacks, owner=owner)
+        source = self._evaluation_data((x, y, sample_weight), batch_size, steps, owner, users.sees_batches("test"))
         hooks = CallbackList(
-            callbacks, model=self, progress=progress, owner=owner, verbose=verbose, epochs=1, steps=source.steps
+            users, model=self, progress=progress, owner=owner, verbose=verbose, epochs=1, steps=source.steps
         )
         network = self._network_for_batches(source)
         with self._own_outputs() as outputs, hooks:
@@ -96,7 +100,8 @@ class Inference(OwnFit):
         if self._tests_itself:
             return as_keras_result(one_step(self, "test_step", (x, y, sample_weight)), return_dict)
         self._require_loss("test_on_batch")
-        source = self._evaluation_data((x, y, sample_weight), None, None, "test_on_batch", whole=True)
+        samples = self._samples((x, y, sample_weight), "test_on_batch")
+        source = ArraySource(samples, samples.rows)
         with self._own_outputs() as outputs:
             network, added = self._network_for_use(), self._added_losses()
             extras = (self._penalty(), added, self.call_metrics())
@@ -121,7 +126,8 @@ class Inference(OwnFit):
         x : array_like, or a list or dict of them; or a source of batches
             Samples, shape (samples, *input_shape), as for :meth:`fit`.
         batch_size : int, optional
-            The number of samples that are computed at a time, 1,024 by default. Fewer take less memory.
+            The number of samples that are computed at a time, 1,024 by default. Fewer take less memory. With ``steps``,
+            and with callbacks that hear of batches, the default is 32 as in Keras.
         verbose : {"auto", 0, 1, 2}, default "auto"
             A progress bar on stderr (1), or nothing.
         steps : int, optional
@@ -148,9 +154,10 @@ class Inference(OwnFit):
         if by_steps:
             hooks = CallbackList(callbacks, model=self, progress=progress, owner=owner, verbose=verbose, epochs=1)
             return self._predict_by_steps(x, batch_size, steps, hooks)
-        source = self._prediction_data(x, batch_size, steps)
+        users = CallbackList(callbacks, owner=owner)
+        source = self._prediction_data(x, batch_size, steps, users.sees_batches("predict"))
         hooks = CallbackList(
-            callbacks, model=self, progress=progress, owner=owner, verbose=verbose, epochs=1, steps=source.steps
+            users, model=self, progress=progress, owner=owner, verbose=verbose, epochs=1, steps=source.steps
         )
         with hooks:
             results = loop.predict(self._network_for_batches(source), source, hooks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol
 
@@ -14,11 +15,11 @@ from cnncore.models.data.arrays import is_array
 from cnncore.models.data.augmenter import Augmenter
 from cnncore.models.data.signature import Samples
 
-__all__ = ["ArraySource", "Batch", "Order", "Source", "is_stream", "unpack"]
+__all__ = ["ArraySource", "Batch", "Order", "Source", "is_stream", "part_of_pass", "unpack", "warn_of_end"]
 
 
-# Called with the number of samples or batches, and with how many steps after the beginning of the epoch a pass through
-# them begins (negative: before it). Returns the order of this pass.
+# Called with the number of samples or batches, and with how many steps before the beginning of the epoch the pass
+# through them began. Returns the order of this pass.
 Order = Callable[[int, int], np.ndarray]
 
 
@@ -56,8 +57,7 @@ class ArraySource:
     batch_size : int
         Samples in a batch; the last batch of an epoch may have fewer.
     steps : int, optional
-        The number of batches in an epoch, if an epoch is not one pass through the data set. Each epoch continues where
-        the one before ended.
+        The number of batches in an epoch, if an epoch is not one pass through the data set, see :func:`part_of_pass`.
     augment : Augmenter, optional
         Changes the images of a batch; it runs on a thread of its own, ahead of training.
     """
@@ -86,21 +86,12 @@ class ArraySource:
     def _groups(self, order: Order, number: int, skip: int) -> Iterator[np.ndarray]:
         """The indices of each batch of an epoch, without the first ``skip`` ones."""
         rows, size = self.data.rows, self.batch_size
-        if not self._limited:
-            indices = order(rows, 0)
-            for start in range(skip * size, rows, size):
-                yield indices[start : start + size]
-            return
-        assert self.steps is not None
-        in_a_round = -(-rows // size)
-        # how many batches earlier epochs took; a pass through the data set keeps its order across epochs
-        before = number * self.steps
-        indices, drawn = np.zeros(0, np.int64), -1
-        for batch in range(before + skip, before + self.steps):
-            this_round, place = divmod(batch, in_a_round)
-            if this_round != drawn:
-                indices, drawn = order(rows, this_round * in_a_round - before), this_round
-            yield indices[place * size : (place + 1) * size]
+        part = part_of_pass(number, -(-rows // size), self.steps)
+        indices = order(rows, part.start)
+        for batch in part[skip:]:
+            yield indices[batch * size : (batch + 1) * size]
+        if self.steps is not None and len(part) < self.steps:
+            warn_of_end("fit", "x", len(part), self.steps, number)
 
     def some_inputs(self) -> list[np.ndarray]:
         """Inputs whose values are typical of the data set: here all of them."""
@@ -119,6 +110,31 @@ class ArraySource:
         assert self._augment is not None
         part = self._augment(self.data.take(batch), step)
         return Batch(*part, None, part.rows)
+
+
+def part_of_pass(epoch: int, batches: int, steps: int | None) -> range:
+    """The batches that an epoch takes out of a pass through all ``batches``, if an epoch should have ``steps``.
+
+    As in Keras, the next epoch goes on where one has ended; the last epoch of a pass ends with it, even if that makes
+    it short; and the epoch after it begins a new pass.
+
+    >>> [part_of_pass(epoch, 10, 4) for epoch in range(4)]
+    [range(0, 4), range(4, 8), range(8, 10), range(0, 4)]
+    """
+    if steps is None or steps >= batches:
+        return range(batches)
+    start = epoch % -(-batches // steps) * steps
+    return range(start, min(start + steps, batches))
+
+
+def warn_of_end(owner: str, name: str, count: int, wanted: int, epoch: int | None) -> None:
+    """Warn that the data had fewer batches than an epoch, or an evaluation, should have."""
+    of_epoch = "" if epoch is None else f" of epoch {epoch + 1}"
+    message = (
+        f"[{owner}] {name} ended after batch {count} of {wanted}{of_epoch}, which ends there, as in Keras. To read the "
+        "data more often, repeat them or leave out the number of steps."
+    )
+    warnings.warn(message, UserWarning, stacklevel=2)
 
 
 def is_stream(data: Any, owner: str) -> bool:

@@ -14,7 +14,7 @@ from cnncore import _checks
 from cnncore._pipeline import Prefetcher
 from cnncore.models.data.augmenter import Augmenter
 from cnncore.models.data.signature import Samples, Signature
-from cnncore.models.data.sources import Batch, Order, unpack
+from cnncore.models.data.sources import Batch, Order, part_of_pass, unpack, warn_of_end
 
 __all__ = ["StreamSource"]
 
@@ -107,7 +107,8 @@ class StreamSource:
         hook = getattr(self._data, "on_epoch_begin", None)
         if hook is not None:
             hook()
-        yield from self._checked(self._order_indices(order) if self._indexed else self._raw(self._wanted), number)
+        raw = self._order_indices(order, number or 0) if self._indexed else self._raw(self._wanted)
+        yield from self._checked(raw, number)
         hook = getattr(self._data, "on_epoch_end", None)
         if hook is not None:
             hook()
@@ -123,22 +124,24 @@ class StreamSource:
         return self.epoch(lambda count, offset: np.arange(count), None)
 
     # --- raw batches ----------------------------------------------------------------------------------------------
-    def _order_indices(self, order: Order) -> Iterator[Any]:
+    def _order_indices(self, order: Order, epoch: int) -> Iterator[Any]:
         """The batches of a data set whose batches have numbers, in random order if ``fit`` shuffles."""
         if self.steps is None:
             raise ValueError(
                 f"[{self._owner}] expected the number of batches in an epoch (steps_per_epoch=) for a data set that "
                 "never ends."
             )
-        length, wanted = _length(self._data) or self.steps, self.steps
-        rounds = range(0, wanted, max(length, 1))
-        indices = (int(index) for start in rounds for index in order(length, start)[: wanted - start])
+        length = _length(self._data) or self.steps
+        part = part_of_pass(epoch, length, self._wanted)
+        indices = iter(order(length, part.start)[part.start : part.stop].tolist())
         if self._workers > 1:
             return _in_parallel(self._data.__getitem__, indices, self._workers, max(self._depth, self._workers))
         return (self._data[index] for index in indices)
 
     def _raw(self, wanted: int | None) -> Iterator[Any]:
-        """The next ``wanted`` batches; if it is None, the batches of one pass through the data."""
+        """The next ``wanted`` batches of a pass through the data, or as many as it still has; if it is None, all of
+        them. A pass that has ended is followed by the next one.
+        """
         one_shot = hasattr(self._data, "__next__")
         given = 0
         while wanted is None or given < wanted:
@@ -154,14 +157,14 @@ class StreamSource:
             except StopIteration:
                 if not one_shot:
                     self._iterator = None
-                if wanted is None or one_shot or fresh:
+                if wanted is None or one_shot or fresh or given:
                     return
                 continue
             yield batch
             given += 1
 
     def _checked(self, raw: Iterator[Any], epoch: int | None) -> Iterator[Any]:
-        """The same batches, with an error if the source fails or ends too early."""
+        """The same batches, with an error if the source fails or has none, and a warning if it ends too early."""
         count = 0
         while True:
             batch = self._read(raw, count, epoch)
@@ -170,13 +173,15 @@ class StreamSource:
             yield batch
             count += 1
         expected = self._wanted if self._wanted is not None else self.steps
-        if count == 0 or (expected is not None and count < expected):
+        if count == 0:
             more = "" if expected is None else f" of {expected}"
             raise ValueError(
-                f"[{self._owner}] expected more batches. Received: {self.name} ended after batch {count}{more}"
+                f"[{self._owner}] expected more batches. Received: {self.name} ended after batch 0{more}"
                 f"{_of_epoch(epoch)}. An iterator can be read once only: pass steps_per_epoch=, or an object that can "
                 "be iterated again"
             )
+        if expected is not None and count < expected:
+            warn_of_end(self._owner, self.name, count, expected, epoch)
         if self.steps is None:
             self.steps = count
 

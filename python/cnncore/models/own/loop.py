@@ -16,9 +16,10 @@ from cnncore.callbacks import CallbackList
 from cnncore.callbacks.old_names import NamedValues
 from cnncore.differentiation import Array
 from cnncore.models.data.class_weights import weights_of_classes
-from cnncore.models.data.sources import is_stream, unpack
+from cnncore.models.data.sources import is_stream, part_of_pass, unpack, warn_of_end
 from cnncore.models.data.streams import StreamSource
 from cnncore.models.own.steps import plain_logs
+from cnncore.models.training.meter import by_name
 
 __all__ = ["OwnLoop", "RawData", "evaluate_by_steps", "one_step", "predict_by_steps"]
 
@@ -77,8 +78,9 @@ class RawData:
     def epoch(self, number: int, seed: int | None) -> Iterator[Any]:
         """The batches of an epoch, each as x, (x, y) or (x, y, sample_weight). With a seed, their order is random."""
 
-        def order(count: int, offset: int) -> np.ndarray:
-            return np.arange(count) if seed is None else generator(seed, number, offset).permutation(count)
+        def order(count: int, before: int) -> np.ndarray:
+            first_step = number * (self.steps or 1) - before  # of the pass
+            return np.arange(count) if seed is None else generator(seed, first_step).permutation(count)
 
         if self._stream is not None:
             for batch in self._stream.raw_epoch(order, number):
@@ -88,14 +90,13 @@ class RawData:
         assert self.samples is not None
         assert self.batch_size is not None
         assert self.steps is not None
-        done = 0
-        while done < self.steps:
-            indices = order(self.samples, done)
-            for start in range(0, self.samples, self.batch_size):
-                if done < self.steps:
-                    rows = indices[start : start + self.batch_size]
-                    yield _packed(*(_rows(part, rows) for part in self._data))
-                    done += 1
+        part = part_of_pass(number, -(-self.samples // self.batch_size), self.steps)
+        indices = order(self.samples, part.start)
+        for batch in part:
+            rows = indices[batch * self.batch_size : (batch + 1) * self.batch_size]
+            yield _packed(*(_rows(data, rows) for data in self._data))
+        if len(part) < self.steps:
+            warn_of_end(self._owner, "x", len(part), self.steps, number)
 
     def whole(self) -> Iterator[Any]:
         """All samples as one batch."""
@@ -161,9 +162,10 @@ class OwnLoop:
         logs: dict[str, Any] = {}
         for epoch in range(max(self._start.get("epoch", 0), epochs.start), epochs.stop):
             hooks.on_epoch_begin(epoch)
-            logs = NamedValues(self._run_epoch(epoch, hooks))
+            logs = self._run_epoch(epoch, hooks)
             if self._validation is not None and self._validation[0](epoch):
                 logs.update({f"val_{name}": value for name, value in self._validation[1]().items()})
+            logs = NamedValues(by_name(logs))
             hooks.on_epoch_end(epoch, logs)
             if model.stop_training:
                 break
@@ -178,7 +180,7 @@ class OwnLoop:
             hooks.on_train_batch_begin(index)
             logs = plain_logs(model.train_step(batch), f"{type(model).__name__}.train_step")
             self._position = {"epoch": epoch, "batch": index + 1}
-            hooks.on_train_batch_end(index, dict(logs))
+            hooks.on_train_batch_end(index, by_name(logs))
             if model.stop_training:
                 break
         return logs
@@ -192,8 +194,8 @@ def evaluate_by_steps(model: Any, data: RawData, hooks: CallbackList) -> dict[st
     for index, batch in enumerate(data.epoch(0, None)):
         hooks.on_test_batch_begin(index)
         logs = plain_logs(model.test_step(batch), f"{type(model).__name__}.test_step")
-        hooks.on_test_batch_end(index, dict(logs))
-    hooks.on_test_end(logs)
+        hooks.on_test_batch_end(index, by_name(logs))
+    hooks.on_test_end(by_name(logs))
     return logs
 
 

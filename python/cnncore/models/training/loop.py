@@ -16,7 +16,7 @@ from cnncore.callbacks.old_names import NamedValues
 from cnncore.models.data.signature import Output
 from cnncore.models.data.sources import ArraySource, Batch
 from cnncore.models.data.streams import StreamSource
-from cnncore.models.training.meter import Meter
+from cnncore.models.training.meter import Meter, by_name
 from cnncore.models.training.steps import EvaluationStep, TrainingStep
 from cnncore.models.training.training_error import raise_training_error
 from cnncore.optimizers.stateful import copied
@@ -90,10 +90,11 @@ class TrainingLoop:
         for epoch in range(max(self._start.get("epoch", first), first), epochs.stop):
             callbacks.on_epoch_begin(epoch)
             self._run_epoch(epoch, callbacks)
-            logs = NamedValues(self._meter.logs())
+            logs = self._meter.logs()
             if self._validation is not None and self._validation.is_due(epoch):
                 results = self._evaluate(self._validation.source, callbacks)
                 logs.update({f"val_{name}": value for name, value in results.items()})
+            logs = NamedValues(by_name(logs))
             callbacks.on_epoch_end(epoch, logs)
             if model.stop_training:
                 break
@@ -146,19 +147,19 @@ class TrainingLoop:
             meter.add(values, batch)
             self._batch = index + 1
             if end is not None:
-                end(index, meter.logs)
+                end(index, lambda: by_name(meter.logs()))
             if model.stop_training:
                 break
 
-    def _order(self, count: int, offset: int) -> np.ndarray:
-        """The order of the samples in a pass through the data that begins ``offset`` steps after this epoch.
+    def _order(self, count: int, before: int) -> np.ndarray:
+        """The order of the samples in a pass through the data that began ``before`` steps before this epoch.
 
         It depends on the model's seed and on how many steps were done, so that training resumed from a file goes on
         exactly as it would have without the interruption, and every epoch has an order of its own.
         """
         if not self._shuffle:
             return np.arange(count, dtype=np.int64)
-        return generator(self._model.used_seed, (self._steps_before + offset) % 2**63).permutation(count)
+        return generator(self._model.used_seed, (self._steps_before - before) % 2**63).permutation(count)
 
     def _stop_at(self, batch: Batch, index: int, loss: float, callbacks: CallbackList) -> None:
         """End training because the loss or a weight is not finite: with an error, unless a callback ends it without
@@ -167,7 +168,7 @@ class TrainingLoop:
         if not self._snapshot.is_still_finite():
             self._snapshot.restore()
             raise_training_error(self._model, batch, self._epoch_number, index, loss, "at the beginning of this epoch")
-        logs = {**self._meter.logs(), "loss": loss}
+        logs = by_name({**self._meter.logs(), "loss": loss})
         callbacks.on_train_batch_end(index, logs)
         if not self._model.stop_training:
             raise_training_error(self._model, batch, self._epoch_number, index, loss)
@@ -233,9 +234,9 @@ def evaluate(
         meter.add(losses, batch)
         meter.measure(predictions, batch)
         if end:
-            callbacks.on_test_batch_end(index, meter.logs())
+            callbacks.on_test_batch_end(index, by_name(meter.logs()))
     logs = meter.logs()
-    callbacks.on_test_end(logs)
+    callbacks.on_test_end(by_name(logs))
     return logs
 
 

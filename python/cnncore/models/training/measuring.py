@@ -7,6 +7,7 @@ from typing import Any
 
 from cnncore.models.data.signature import Output
 from cnncore.models.training.claim import Claim
+from cnncore.models.training.meter import by_name
 from cnncore.models.training.preparation import Preparation
 
 __all__ = ["Measuring", "as_keras_result"]
@@ -38,7 +39,7 @@ class _OwnOutputs:
 def as_keras_result(logs: dict[str, Any], return_dict: bool) -> Any:
     """Logs as ``evaluate`` returns them: a dict, a list, or a single number."""
     if return_dict:
-        return logs
+        return by_name(logs)
     values = list(logs.values())
     return values if len(values) > 1 else values[0]
 

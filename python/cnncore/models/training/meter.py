@@ -153,6 +153,11 @@ class Meter:
         self._ends.clear()
 
 
+def by_name(logs: dict[str, Any]) -> dict[str, Any]:
+    """The logs in the order of their names, in which Keras gives them to callbacks and users."""
+    return dict(sorted(logs.items()))
+
+
 def _update(
     output: Output, y: Any, y_pred: Float32, weight: np.ndarray | None, ends: Sequence[int] | None = None
 ) -> None:

@@ -113,9 +113,13 @@ class Preparation(Compiled):
         advise_on_inputs(self.layers, ranges, arrays, self._advised)
 
     # --- sources --------------------------------------------------------------------------------------------------
-    def _training_data(self, data: FitData) -> tuple[ArraySource | StreamSource, Validation | None]:
-        """The source of batches for ``fit``, and the data to evaluate on."""
+    def _training_data(self, data: FitData, seen: bool) -> tuple[ArraySource | StreamSource, Validation | None]:
+        """The source of batches for ``fit``, and the data to evaluate on. ``seen`` is whether a callback sees the
+        batches of evaluations.
+        """
         arrays, class_weight, batch_size, steps, (split, held_out, validation_steps, held_out_size, frequency) = data
+        held_out_size = _optional(held_out_size, "validation_batch_size", "fit")
+        validation_steps = _optional(validation_steps, "validation_steps", "fit")
         fraction = _checks.number(split, "validation_split", "fit", minimum=0.0, below=1.0)
         size = 32 if batch_size is None else _checks.integer(batch_size, "batch_size", "fit")
         steps = _optional(steps, "steps_per_epoch", "fit")
@@ -131,23 +135,20 @@ class Preparation(Compiled):
             source.augment = make_augmenter(self._augmentation, self.used_seed)
         else:
             samples = self._samples(arrays, "fit", class_weight)
-            if held_out_size is None and self.metrics_depend_on_batches():
-                held_out_size = size  # as in Keras
             if fraction and held_out is None:
                 samples, last = _split(samples, fraction)
-                rest = ArraySource(last, _evaluation_size(held_out_size), validation_steps)
+                rows = self._rows_at_a_time(held_out_size, validation_steps, seen, size)
+                rest = ArraySource(last, rows, validation_steps)
             source = ArraySource(samples, size, steps, make_augmenter(self._augmentation, self.used_seed))
         if held_out is not None:
-            rest_source = self._validation_source(held_out, held_out_size, validation_steps)
+            rest_source = self._validation_source(held_out, held_out_size, validation_steps, seen, size)
             return source, Validation(rest_source, checked_frequency(frequency))
         return source, None if rest is None else Validation(rest, checked_frequency(frequency))
 
     def _validation_source(
-        self, held_out: Any, batch_size: int | None, steps: int | None
+        self, held_out: Any, batch_size: int | None, steps: int | None, seen: bool, of_training: int
     ) -> ArraySource | StreamSource:
         if is_stream(held_out, "fit"):
-            _evaluation_size(batch_size, "fit")
-            steps = _optional(steps, "validation_steps", "fit")
             return self._stream((held_out, None, None), "fit", steps, name="the validation data")
         if not isinstance(held_out, (tuple, list)) or len(held_out) not in (2, 3):
             size = f" of {len(held_out)}" if isinstance(held_out, (tuple, list)) else ""
@@ -155,24 +156,36 @@ class Preparation(Compiled):
                 "[fit] expected `validation_data` as (x, y) or (x, y, sample_weight), or a source of batches. "
                 f"Received: {type(held_out).__name__}{size}"
             )
-        return self._evaluation_data(unpack(tuple(held_out), "fit"), batch_size, steps, "fit")
+        samples = self._samples(unpack(tuple(held_out), "fit"), "fit")
+        rows = self._rows_at_a_time(batch_size, steps, seen, of_training)
+        return ArraySource(samples, rows, steps)
 
     def _evaluation_data(
-        self, data: tuple[Any, Any, Any], batch_size: int | None, steps: int | None, owner: str, whole: bool = False
+        self, data: tuple[Any, Any, Any], batch_size: int | None, steps: int | None, owner: str, seen: bool
     ) -> ArraySource | StreamSource:
         """Batches with targets, in order."""
-        size = _evaluation_size(batch_size, owner)
+        batch_size = _optional(batch_size, "batch_size", owner)
         steps = _optional(steps, "steps", owner)
         if is_stream(data[0], owner):
             return self._stream(data, owner, steps)
         samples = self._samples(data, owner)
-        if batch_size is None and self.metrics_depend_on_batches():
-            size = 32  # as in Keras
-        return ArraySource(samples, samples.rows if whole else size, steps)
+        return ArraySource(samples, self._rows_at_a_time(batch_size, steps, seen), steps)
 
-    def _prediction_data(self, x: Any, batch_size: int | None, steps: int | None) -> ArraySource | StreamSource:
+    def _rows_at_a_time(self, batch_size: int | None, steps: int | None, seen: bool, usual: int = 32) -> int:
+        """The number of samples in a batch of an evaluation: ``usual``, as in Keras, if batches are counted in ``steps``
+        or are ``seen`` by callbacks or metrics, and otherwise more, which takes less time. The model must be built.
+        """
+        if batch_size is not None:
+            return batch_size
+        return usual if steps is not None or seen or self.metrics_depend_on_batches() else EVALUATION_BATCH
+
+    def _prediction_data(
+        self, x: Any, batch_size: int | None, steps: int | None, seen: bool
+    ) -> ArraySource | StreamSource:
         """Batches without targets, in order."""
-        size = _evaluation_size(batch_size, "predict")
+        size = _optional(batch_size, "batch_size", "predict")
+        if size is None:
+            size = 32 if steps is not None or seen else EVALUATION_BATCH  # as for evaluations
         steps = _optional(steps, "steps", "predict")
         if is_stream(x, "predict"):
             source = StreamSource(x, lambda first: self._signature_for(first, False), "predict", steps, targets=False)
@@ -218,10 +231,6 @@ def _output_shapes(function: Any, shapes: tuple[tuple[int, ...], ...]) -> list[t
     """The shapes of the samples of a model's outputs for those of its inputs."""
     results = function.compute_output_shape([(None, *shape) for shape in shapes])
     return [tuple(shape[1:]) for shape in function.listed_shapes(results)]
-
-
-def _evaluation_size(batch_size: int | None, owner: str = "fit") -> int:
-    return EVALUATION_BATCH if batch_size is None else _checks.integer(batch_size, "batch_size", owner)
 
 
 def _optional(value: int | None, name: str, owner: str) -> int | None:
