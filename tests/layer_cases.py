@@ -133,6 +133,8 @@ ACTIVATIONS = [
     case("ELU", IMAGE, alpha=0.5),
     case("Softmax", IMAGE),
     case("Softmax", IMAGE, axis=1),
+    case("Softmax", IMAGE, axis=[1, 2]),
+    case("Softmax", IMAGE, axis=[1, -1]),
 ]
 REGULARIZATIONS = [
     case("Dropout", IMAGE, rate=0.5, noise_shape=(None, 1, 1, 4)),

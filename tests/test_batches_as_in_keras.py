@@ -15,9 +15,9 @@ def batches_of_data(make_data, library):
     model = library.Sequential([library.Input((4,)), library.layers.Dense(3, activation="softmax")])
     model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
 
-    class Record(library.callbacks.Callback):
-        epochs = []
+    epochs = []
 
+    class Record(library.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
             self.trained = self.tested = 0
 
@@ -28,12 +28,12 @@ def batches_of_data(make_data, library):
             self.tested += 1
 
         def on_epoch_end(self, epoch, logs=None):
-            self.epochs.append((self.trained, self.tested, list(logs)))
+            epochs.append((self.trained, self.tested, list(logs)))
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         history = model.fit(**make_data(library, x, y), epochs=4, verbose=0, callbacks=[Record()])
-    return Record.epochs, list(history.history)
+    return epochs, list(history.history)
 
 
 def a_data_set(library, x, y):
@@ -93,25 +93,24 @@ def test_steps_of_validation_count_batches_of_training(steps):
 
 def test_own_steps_have_the_same_batches():
     """A class with a train_step of its own divides the data like any other, and sees each sample once in a pass."""
+    seen = []
 
     class Own(cnncore.Sequential):
-        seen = []
-
         def train_step(self, data):
-            self.seen[-1].append(data[0][:, 0].tolist())
+            seen[-1].append(data[0][:, 0].tolist())
             return {"loss": 0.0}
 
     class NewEpoch(cnncore.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
-            Own.seen.append([])
+            seen.append([])
 
     model = Own([cnncore.layers.Dense(1, input_shape=(1,))])
     model.compile("sgd", "mse")
     x = np.arange(20, dtype="float32")[:, None]
     with pytest.warns(UserWarning, match="x ended after batch 1 of 3 of epoch"):
         model.fit(x, x, batch_size=5, steps_per_epoch=3, epochs=4, verbose=0, callbacks=[NewEpoch()])
-    assert [[len(batch) for batch in epoch] for epoch in Own.seen] == [[5, 5, 5], [5], [5, 5, 5], [5]]
+    assert [[len(batch) for batch in epoch] for epoch in seen] == [[5, 5, 5], [5], [5, 5, 5], [5]]
     for first in (0, 2):
-        both = Own.seen[first] + Own.seen[first + 1]
-        assert sorted(sum(both, [])) == list(range(20))
-    assert Own.seen[0] != Own.seen[2]
+        samples = [sample for batch in seen[first] + seen[first + 1] for sample in batch]
+        assert sorted(samples) == list(range(20))
+    assert seen[0] != seen[2]

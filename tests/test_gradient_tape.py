@@ -287,3 +287,17 @@ def test_stop_recording():
             factor = x**2
         y = factor * x
     assert tape.gradient(y, x) == [9.0]
+
+
+@pytest.mark.parametrize("function", [np.mean, np.sum, np.array, lambda pair: float(np.mean(pair))])
+def test_a_list_that_numpy_made_an_array_is_no_target(function):
+    """NumPy copies watched arrays, and results, that are in a list. Their gradients would all be None."""
+    x = ops.convert_to_tensor([1.0, 2.0])
+    with GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        lost = function([x, 3 * x])
+        kept = [ops.mean([x, 3 * x]), np.mean(np.stack([x, 3 * x])), sum([ops.sum(x), 3 * ops.sum(x)]) / 4]
+    with pytest.raises(TypeError, match=r"write cnncore.ops.mean\(list\), .* Received: a plain"):
+        tape.gradient(lost, x)
+    for target in kept:
+        np.testing.assert_allclose(tape.gradient(target, x), [1.0, 1.0])

@@ -110,7 +110,8 @@ def test_training_equals_that_of_keras(make):
 
 def test_a_batch_and_the_names_of_the_values():
     _, _, model, batch = fitted(cnncore, tracking_layer)
-    assert list(batch) == model.metrics_names == ["loss", "mae", "spread", "positive"]
+    assert model.metrics_names == ["loss", "mae", "spread", "positive"]
+    assert list(batch) == sorted(model.metrics_names)
     tracking = model.layers[1]
     assert [metric.name for metric in tracking.metrics] == ["spread", "positive"]
     hidden = model.layers[0](X[:7]).numpy()
@@ -222,6 +223,15 @@ class TestAddMetric:
         plain.train_on_batch(X, Y)
         for one, other in zip(plain.get_weights(), after, strict=True):
             np.testing.assert_array_equal(one, other)
+
+    @pytest.mark.parametrize(
+        "number", [cnncore.backend.std, cnncore.backend.max, lambda x: cnncore.backend.sqrt(cnncore.backend.mean(x))]
+    )
+    def test_other_numbers_of_a_batch_are_computed_in_a_layer(self, number):
+        x = cnncore.Input((4,))
+        model = cnncore.Model(x, cnncore.layers.Dense(5)(x))
+        with pytest.raises(cnncore.graph.tensor.NotTraceableError, match="in the `call` of a Layer"):
+            model.add_metric(number(model.output), name="number")
 
     @pytest.mark.parametrize(
         ("arguments", "message"),

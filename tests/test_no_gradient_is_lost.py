@@ -54,6 +54,10 @@ CASES = {
     "singular values of three": (lambda o, x: o.svd(x, full_matrices=False)[1], [MATRIX]),
     "spectral norm": (lambda o, x: o.norm(x, ord=2), [MATRIX]),
     "spectral norms": (lambda o, x: o.norm(o.reshape(x, (2, 5, 2)), ord=2, axis=(0, 1), keepdims=True), [MATRIX]),
+    "nuclear norm": (lambda o, x: o.norm(x, ord="nuc"), [MATRIX]),
+    "smallest singular value": (lambda o, x: o.norm(x, ord=-2), [MATRIX]),
+    "norm of rows": (lambda o, x: o.norm(x, ord=np.inf), [MATRIX]),
+    "norm of columns": (lambda o, x: o.norm(x, ord=1), [MATRIX]),
     "fft": (lambda o, x, y: o.fft((x, y)), [MATRIX, OTHER]),
     "fft2": (lambda o, x, y: o.fft2((x, y)), [MATRIX, OTHER]),
     "ifft2": (lambda o, x, y: o.ifft2((x, y)), [MATRIX, OTHER]),
@@ -118,8 +122,21 @@ def test_an_unknown_gradient_is_an_error_where_it_is_needed(function):
 def test_the_spectral_norm_is_not_the_length():
     assert float(ops.norm(np.eye(3), ord=2)) == pytest.approx(1.0)
     assert float(ops.norm(np.eye(3))) == pytest.approx(3**0.5)
-    with pytest.raises(ValueError, match="one or two axes"):
+    with pytest.raises(ValueError, match=r"for vectors .one axis.*, an array with 3 axes"):
         ops.norm(np.ones((2, 2, 2)), ord=2)
+
+
+@pytest.mark.parametrize("kind", ["fro", "nuc", 1, -1, 2, -2, np.inf, -np.inf, None])
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_norms_are_those_of_numpy(kind, keepdims):
+    x = np.random.default_rng(2).standard_normal((3, 4)).astype("float32")
+    expected = np.linalg.norm(x, kind, keepdims=keepdims)
+    np.testing.assert_allclose(ops.norm(x, kind, keepdims=keepdims), expected, rtol=1e-5)
+    stacked = np.stack([x, 2 * x], axis=1)
+    expected = np.linalg.norm(stacked, kind, axis=(2, 0), keepdims=keepdims)
+    np.testing.assert_allclose(ops.norm(stacked, kind, axis=(2, 0), keepdims=keepdims), expected, rtol=1e-5)
+    if not isinstance(kind, str):
+        np.testing.assert_allclose(ops.norm(x[0], kind), np.linalg.norm(x[0], kind), rtol=1e-5)
 
 
 def test_a_layer_of_fourier_transforms_trains_what_is_before_it():

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 
+import cnncore
 from cnncore import Sequential, activations, backend, constraints, initializers, regularizers, utils
 from cnncore._custom_objects import custom_object_scope
 from cnncore.layers import builtin as layers
@@ -49,10 +50,33 @@ class TestRegularizers:
 
         assert regularizers.get(Own())(3.0) == 1.0
         assert regularizers.get(Own()).get_config() == {}
-        with pytest.raises(ValueError, match="OrthogonalRegularizer is not supported"):
-            regularizers.get("orthogonal_regularizer")
         with pytest.raises(ValueError, match=r"\[L2\] expected `l2`.* Received: l2=-1"):
             regularizers.L2(-1)
+
+
+@pytest.mark.parametrize("mode", ["rows", "columns"])
+def test_orthogonal_regularizer(mode):
+    """It is Keras' number, its gradient is known, and a config describes it."""
+    keras = pytest.importorskip("keras")
+    kernel = np.random.default_rng(3).standard_normal((5, 3)).astype("float32")
+    penalty = regularizers.OrthogonalRegularizer(0.1, mode)
+    expected = float(keras.regularizers.OrthogonalRegularizer(0.1, mode)(keras.ops.convert_to_tensor(kernel)))
+    assert float(penalty(kernel)) == pytest.approx(expected, rel=1e-5)
+    zeros = np.zeros((4, 5), "float32"), np.zeros((4, 3), "float32")
+    kernels = []
+    for k, own in [(cnncore, penalty), (keras, keras.regularizers.OrthogonalRegularizer(0.1, mode))]:
+        model = k.Sequential([k.Input((5,)), k.layers.Dense(3, kernel_regularizer=own)])
+        model.set_weights([kernel, np.zeros(3)])
+        model.compile(k.optimizers.SGD(5.0), "mse")
+        assert model.evaluate(*zeros, verbose=0) == pytest.approx(expected, rel=1e-5)
+        model.fit(*zeros, epochs=5, verbose=0)
+        kernels.append(k.ops.convert_to_numpy(model.weights[0]))
+    assert np.abs(kernels[0] - kernel).max() > 0.1
+    np.testing.assert_allclose(kernels[0], kernels[1], rtol=1e-3, atol=1e-5)
+    assert regularizers.get(regularizers.serialize(penalty)).get_config() == {"factor": 0.1, "mode": mode}
+    assert type(regularizers.get("orthogonal_regularizer")) is regularizers.OrthogonalRegularizer
+    with pytest.raises(ValueError, match=r"\[OrthogonalRegularizer\] expected a matrix.*shape \(2, 2, 2\)"):
+        penalty(np.ones((2, 2, 2)))
 
 
 CONSTRAINTS = [

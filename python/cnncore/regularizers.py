@@ -18,7 +18,10 @@ from cnncore._keras_names.errors import explain_missing
 from cnncore._registry import Registry
 from cnncore.differentiation import Traced, leaf_of
 
-__all__ = ["L1", "L1L2", "L2", "Regularizer", "deserialize", "get", "l1", "l1_l2", "l2", "serialize"]
+__all__ = [
+    *("L1", "L1L2", "L2", "OrthogonalRegularizer", "Regularizer", "deserialize", "get", "l1", "l1_l2", "l2"),
+    *("orthogonal_regularizer", "serialize"),
+]
 
 if not TYPE_CHECKING:
     __getattr__ = explain_missing("regularizers", __all__)
@@ -121,6 +124,45 @@ class L2(Regularizer):
         return {"l2": self.l2}
 
 
+@registry.register("orthogonal_regularizer")
+class OrthogonalRegularizer(Regularizer):
+    """A penalty for the rows or columns of a matrix that are not orthogonal to each other: ``factor`` times the mean of
+    the magnitudes of their cosines.
+
+    Parameters
+    ----------
+    factor : float, default 0.01
+    mode : {"rows", "columns"}, default "rows"
+
+    Examples
+    --------
+    >>> OrthogonalRegularizer(0.5)([[1.0, 0.0], [3.0, 4.0]])
+    0.3
+    """
+
+    def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
+        self.factor = _checks.number(factor, "factor", "OrthogonalRegularizer", minimum=0.0)
+        self.mode = _checks.choice(mode, "mode", "OrthogonalRegularizer", ("rows", "columns"))
+
+    def __call__(self, x: Any) -> Any:
+        if np.ndim(x) != 2:
+            raise ValueError(
+                "[OrthogonalRegularizer] expected a matrix, which the kernel of a Dense layer is. Received: shape "
+                f"{np.shape(x)}"
+            )
+        leaf = leaf_of(x) if hasattr(x, "trace_key") else x
+        values = leaf if isinstance(leaf, Traced) else np.asarray(x, np.float32)
+        rows = values if self.mode == "rows" else values.T
+        units = rows / np.sqrt(np.maximum(np.sum(np.square(rows), axis=1, keepdims=True), 1e-12))
+        count = rows.shape[0]
+        cosines = np.abs(units @ units.T) * (1.0 - np.eye(count, dtype=np.float32))
+        penalty = self.factor * np.sum(cosines) / max(count * (count - 1), 1)
+        return float(penalty) if isinstance(penalty, np.generic) else penalty
+
+    def get_config(self) -> dict[str, Any]:
+        return {"factor": self.factor, "mode": self.mode}
+
+
 @registry.register()
 class FunctionRegularizer(Regularizer):
     """A function of the weights, or of a layer's outputs, as a penalty.
@@ -155,11 +197,11 @@ class FunctionRegularizer(Regularizer):
         return cls(named_function(config.get("function"), "regularizer"))
 
 
-l1, l2, l1_l2 = L1, L2, L1L2
+l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
 
 
 def get(identifier: Any) -> Regularizer | None:
-    """A regularizer from an object, a class, a function, a name ("l1", "l2", "l1_l2"), a config, or None.
+    """A regularizer from an object, a class, a function, a name such as "l1", "l2" or "l1_l2", a config, or None.
 
     Parameters
     ----------
@@ -176,11 +218,6 @@ def get(identifier: Any) -> Regularizer | None:
         identifier = identifier()
     if identifier is None or type(identifier).__call__ is Regularizer.__call__:
         return identifier  # type: ignore[no-any-return]
-    if isinstance(identifier, str) and identifier.lower() in ("orthogonal_regularizer", "orthogonalregularizer"):
-        raise ValueError(
-            "[regularizers] OrthogonalRegularizer is not supported: use L1, L2 or L1L2, or the Orthogonal initializer. "
-            f"Received: {identifier!r}"
-        )
     if isinstance(identifier, str) and identifier.lower() in ("l1_l2", "l1l2"):
         return L1L2(l1=0.01, l2=0.01)
     if isinstance(identifier, str):

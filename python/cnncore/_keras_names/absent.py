@@ -112,11 +112,7 @@ REASONS: dict[str, dict[str, tuple[str, ...]]] = {
     "layers": _LAYERS,
     "activations": {},
     "initializers": {"turn sound into spectrograms before it enters a model": ("STFT", "STFTInitializer", "stft")},
-    "regularizers": {
-        "write it as a function of the weights, or use the initializer Orthogonal": (
-            *("OrthogonalRegularizer", "orthogonal_regularizer"),
-        ),
-    },
+    "regularizers": {},
     "constraints": {},
     "losses": {
         "it compares sequences, which are out of scope": ("CTC", "ctc"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from numpy.typing import ArrayLike
 
 from cnncore import ops
@@ -145,8 +147,8 @@ def log_sigmoid(x: ArrayLike) -> Float32:
 
 
 @activation("axis")
-def softmax(x: ArrayLike, axis: int = -1) -> Float32:
-    """Compute y = exp(x) / sum(exp(x)), where the sum is along ``axis``.
+def softmax(x: ArrayLike, axis: int | Sequence[int] = -1) -> Float32:
+    """Compute y = exp(x) / sum(exp(x)), where the sum is along ``axis``, or along several axes together.
 
     Examples
     --------
@@ -157,7 +159,7 @@ def softmax(x: ArrayLike, axis: int = -1) -> Float32:
 
 
 @activation("axis")
-def log_softmax(x: ArrayLike, axis: int = -1) -> Float32:
+def log_softmax(x: ArrayLike, axis: int | Sequence[int] = -1) -> Float32:
     """Compute y = log(softmax(x)) along ``axis``, computed without overflow.
 
     Examples

@@ -19,7 +19,7 @@ class CallbackList:
 
     Parameters
     ----------
-    callbacks : Callback or list of Callback, optional
+    callbacks : Callback, list of Callback or CallbackList, optional
         The user's callbacks.
     add_history : bool, default False
         Whether to add a :class:`History` after them if they contain none.
@@ -49,7 +49,7 @@ class CallbackList:
 
     def __init__(
         self,
-        callbacks: Callback | Iterable[Callback] | None = None,
+        callbacks: Callback | CallbackList | Iterable[Callback] | None = None,
         add_history: bool = False,
         add_progbar: bool = False,
         model: Any = None,

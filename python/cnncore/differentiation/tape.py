@@ -139,6 +139,8 @@ class GradientTape:
 
         Raises
         ------
+        TypeError
+            If ``target`` is a number or a plain NumPy array, from which it cannot be seen how it was computed.
         NotDifferentiableError
             If ``target`` was computed by a function whose gradient is not known. Also if another tape records this
             gradient, and the gradient of the gradient is not known: for layers with a method ``backward``, for the
@@ -157,6 +159,13 @@ class GradientTape:
                     f"Received: {source!r:.80} of type {type(source).__name__}"
                 )
         targets = flatten(target)
+        for item in targets:
+            if isinstance(item, (int, float, np.generic)) or type(item) is np.ndarray:
+                raise TypeError(
+                    "[GradientTape.gradient] expected a target whose computation was recorded. NumPy's functions lose "
+                    "it if they get a list of arrays: write cnncore.ops.mean(list), numpy.stack(list) or sum(list). "
+                    f"Received: a plain {type(item).__name__}"
+                )
         factors = [None] * len(targets) if output_gradients is None else flatten(output_gradients)
         results = [
             (item, np.ones(item.shape, np.float32) if factor is None else _factor(factor, item.shape))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 from cnncore.graph.protocols import Graph
 
-__all__ = ["on_last_axes", "on_last_axis", "sample_axis"]
+__all__ = ["on_joined_axes", "on_last_axes", "on_last_axis", "sample_axis"]
 
 
 def sample_axis(axis: int, rank: int, layer: str) -> int:
@@ -57,3 +58,22 @@ def on_last_axes(graph: Graph, x: int, axes: Sequence[int], layer: str, add: Cal
         return add(x)
     y = add(graph.add("permute", [x], layer, dims=tuple(axis + 1 for axis in order)))
     return graph.add("permute", [y], layer, dims=tuple(order.index(axis) + 1 for axis in range(rank)))
+
+
+def on_joined_axes(graph: Graph, x: int, axis: int | Sequence[int], layer: str, add: Callable[[int], int]) -> int:
+    """Apply an op that works on the last axis to all values along several axes, as if they were one axis.
+
+    ``axis`` is counted with the batch axis, and may also be a single number. ``add`` adds the op to ``graph``.
+    """
+    axes = [axis] if isinstance(axis, int) else list(axis)
+    if len(axes) == 1:
+        return on_last_axis(graph, x, axes[0], layer, add)
+
+    def add_to_last(y: int) -> int:
+        shape = graph.output_shape(y)
+        joined = (*shape[: -len(axes)], math.prod(shape[-len(axes) :]))
+        z = add(graph.add("reshape", [y], layer, shape=joined))
+        return graph.add("reshape", [z], layer, shape=shape)
+
+    rank = len(graph.output_shape(x)) + 1
+    return on_last_axes(graph, x, sorted(sample_axis(number, rank, layer) for number in axes), layer, add_to_last)

@@ -25,6 +25,10 @@ __all__ = [
     "with_losses",
 ]
 
+_OTHER_NUMBERS = (
+    "Compute other numbers in the `call` of a Layer, where `self.add_loss` and a Mean that is an attribute take them."
+)
+
 
 class Term(NamedTuple):
     """A part of a loss: ``factor`` times something that is computed from ``tensor``, of shape (batch,).
@@ -95,6 +99,7 @@ class LossTerms(NDArrayOperatorsMixin):
             return LossTerms(left.terms + (right if ufunc is np.add else right.scaled(-1)).terms)
         raise NotTraceableError(
             "A loss that is one number for the batch can only be added to other losses and multiplied by numbers. "
+            f"{_OTHER_NUMBERS} "
             f"Received: numpy.{ufunc.__name__}"
         )
 
@@ -103,7 +108,8 @@ class LossTerms(NDArrayOperatorsMixin):
         if function in (np.mean, np.average, np.sum) and axis in (None, 0, -1, (0,), (-1,)):
             return self.reduced("sum" if function is np.sum else "mean")
         raise NotTraceableError(
-            f"numpy.{function.__name__} cannot be computed from a loss, only numpy.mean and numpy.sum over the batch."
+            f"numpy.{function.__name__} cannot be computed from a loss, only numpy.mean and numpy.sum over the batch. "
+            + _OTHER_NUMBERS
         )
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:

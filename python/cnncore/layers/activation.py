@@ -250,12 +250,13 @@ class ELU(_SameShape):
 
 @registry.register()
 class Softmax(_SameShape):
-    """Compute y = exp(x) / sum(exp(x)), where the sum is along one axis.
+    """Compute y = exp(x) / sum(exp(x)), where the sum is along one axis, or along several axes together.
 
     Parameters
     ----------
-    axis : int, default -1
-        The axis along which the outputs sum to 1. Axis 0, that of the batch, cannot be chosen.
+    axis : int or sequence of int, default -1
+        The axis or axes along which the outputs sum to 1. Axis 0, that of the batch, cannot be chosen. [1, 2] makes a
+        map of probabilities over the pixels of an image, for each channel.
     **kwargs
         ``name``, ``dtype`` and ``input_shape``, see :class:`Layer`.
 
@@ -268,12 +269,19 @@ class Softmax(_SameShape):
 
     takes_single_values = False
 
-    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
+    def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.axis = _checks.integer(axis, "axis", "Softmax", minimum=-8, maximum=8)
+        axes = _checks.integers(axis, "axis", "Softmax", minimum=-8, maximum=8)
+        self.axis = axes[0] if len(axes) == 1 else list(axes)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        sample_axis(self.axis, len(input_shape), self.name)
+        axes = [self.axis] if isinstance(self.axis, int) else self.axis
+        places = {sample_axis(axis, len(input_shape), self.name) for axis in axes}
+        if not axes or len(places) < len(axes):
+            raise ValueError(
+                f'Layer "{self.name}": expected `axis` to be one axis or several different ones. Received: '
+                f"axis={self.axis}"
+            )
         return input_shape
 
     def lower(self, graph: Graph, inputs: Sequence[int]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -125,19 +126,22 @@ def log_sigmoid(x: ArrayLike) -> Float32:
     return activation(x, "log_sigmoid")
 
 
-def softmax(x: ArrayLike, axis: int = -1) -> Float32:
-    """Compute exp(x) / sum(exp(x)), where the sum is along ``axis``."""
+def softmax(x: ArrayLike, axis: int | Sequence[int] = -1) -> Float32:
+    """Compute exp(x) / sum(exp(x)), where the sum is along ``axis``, or along several axes together."""
     return _along(axis, x, "softmax")
 
 
-def log_softmax(x: ArrayLike, axis: int = -1) -> Float32:
-    """Compute x - log(sum(exp(x))), where the sum is along ``axis``."""
+def log_softmax(x: ArrayLike, axis: int | Sequence[int] = -1) -> Float32:
+    """Compute x - log(sum(exp(x))), where the sum is along ``axis``, or along several axes together."""
     return _along(axis, x, "log_softmax")
 
 
-def _along(axis: int, x: Any, kind: str) -> Float32:
+def _along(axis: int | Sequence[int], x: Any, kind: str) -> Float32:
     rank = max(len(x.shape) if hasattr(x, "shape") else np.ndim(x), 1)
-    axis = _checks.integer(axis, "axis", kind, -rank, rank - 1)
-    if axis in (-1, rank - 1):
+    axes = [number % rank for number in _checks.integers(axis, "axis", kind, -rank, rank - 1)]
+    if axes == [rank - 1]:
         return activation(x, kind)
-    return np.moveaxis(activation(np.moveaxis(x, axis, -1), kind), -1, axis)
+    last = list(range(rank - len(axes), rank))
+    moved = np.moveaxis(x, axes, last)
+    joined = np.reshape(moved, (*moved.shape[: last[0]], -1))
+    return np.moveaxis(np.reshape(activation(joined, kind), moved.shape), last, axes)

@@ -6,7 +6,7 @@ from typing import Any
 
 from cnncore.activations import is_layer
 from cnncore.activations.definition import Definition, OwnFunction, define
-from cnncore.graph.axes import on_last_axis
+from cnncore.graph.axes import on_joined_axes
 
 __all__ = ["lower_activation", "lower_glu"]
 
@@ -41,7 +41,7 @@ def lower_activation(activation: Any, graph: Any, x: int, layer: str) -> int:
 
     if not graph.output_shape(x):  # a single value for each sample
         return add(x)
-    return on_last_axis(graph, x, definition.arguments.get("axis", -1), layer, add)
+    return on_joined_axes(graph, x, definition.arguments.get("axis", -1), layer, add)
 
 
 def lower_glu(activation: Any, graph: Any, x: int, layer: str, shape: Any) -> int:

@@ -151,7 +151,9 @@ class ArrayFunction(Layer):
         results = self.result_shapes(input_shape if _is_list(input_shape) else [input_shape])
         if [shape[:1] for shape in results] != [(2,), (3,)] or results[0][1:] != results[1][1:]:
             raise NotTraceableError(
-                f"Expected the first axis of the result of {_shown(self.function)} to be that of the batch. "
+                f"Expected the first axis of the result of {_shown(self.function)} to be that of the batch. A "
+                "number for the whole batch is computed in the `call` of a Layer, where `self.add_loss` and a Mean "
+                "that is an attribute take it, or by a function in compile(metrics=...). "
                 f"Received: shapes {results[0]} for 2 samples and {results[1]} for 3."
             )
         return (None, *results[0][1:])

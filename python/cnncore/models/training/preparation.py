@@ -172,8 +172,9 @@ class Preparation(Compiled):
         return ArraySource(samples, self._rows_at_a_time(batch_size, steps, seen), steps)
 
     def _rows_at_a_time(self, batch_size: int | None, steps: int | None, seen: bool, usual: int = 32) -> int:
-        """The number of samples in a batch of an evaluation: ``usual``, as in Keras, if batches are counted in ``steps``
-        or are ``seen`` by callbacks or metrics, and otherwise more, which takes less time. The model must be built.
+        """The number of samples in a batch of an evaluation: ``usual``, as in Keras, if batches are counted in
+        ``steps`` or are ``seen`` by callbacks or metrics, and otherwise more, which takes less time. The model must be
+        built.
         """
         if batch_size is not None:
             return batch_size
