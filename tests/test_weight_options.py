@@ -54,6 +54,7 @@ class TestRegularizers:
             regularizers.L2(-1)
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras' own
 @pytest.mark.parametrize("mode", ["rows", "columns"])
 def test_orthogonal_regularizer(mode):
     """It is Keras' number, its gradient is known, and a config describes it."""
