@@ -96,3 +96,25 @@ def test_contributing_names_folders_and_files_that_exist(words, folders):
 def table_after(words):
     text = TEXTS["CONTRIBUTING.md"]
     return text[text.index(words) :].split("\n\n")[1]
+
+
+# What calls what, from the top.
+LEVELS = [
+    "python/cnncore/models/",
+    "cpp/bindings/",
+    *(f"cpp/src/{folder}/" for folder in ("network", "run", "graph", "ops", "kernels")),
+]
+
+
+def test_the_walk_from_fit_to_the_inner_loop():
+    """Each step names a file and the function in it: fewer than ten files, and none above the one before."""
+    text = TEXTS["CONTRIBUTING.md"]
+    walk = text[text.index("### One image, from `fit` to the inner loop") : text.index("### Words")]
+    steps = re.findall(r"^\d\. `([\w/.]+)`[,:] `([\w:]+)`", walk, re.MULTILINE)
+    assert len(steps) == len(re.findall(r"^\d+\. ", walk, re.MULTILINE)) < 10
+    for file, function in steps:
+        name = function.rpartition("::")[2]
+        assert re.search(rf"\b(def |class )?{name}(\(|:$)", (ROOT / file).read_text(), re.MULTILINE), (file, function)
+    levels = [next(i for i, level in enumerate(LEVELS) if file.startswith(level)) for file, _ in steps]
+    assert levels == sorted(levels)
+    assert set(levels) == set(range(len(LEVELS)))

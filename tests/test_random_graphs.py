@@ -105,3 +105,20 @@ class TestEngine:
                 actual = engine.gradients[other.offset : other.offset + size]
                 expected = reference.gradients[slot.offset : slot.offset + size]
                 assert_near(actual, expected, f"{what}: gradient", scale=1e-2 * largest)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_the_same_bits_at_any_number_of_threads(seed):
+    """Tensors that several ops read, weights of several ops and barriers included."""
+    graph = RandomGraph(seed)
+    x, y = graph.batch(37)
+    results = []
+    for threads in (1, 2, 3, 8):
+        engine, held = engine_of(graph)
+        with num_threads(threads):
+            losses = engine.train_step(x, y, [mean_square] * len(y))
+            state = [parameters.read(i) for parameters in held.values() for i in range(len(parameters.shapes))]
+            results.append([np.asarray(losses), engine.gradients.copy(), *state, *engine.forward(x)])
+    for other in results[1:]:
+        for one, two in zip(results[0], other, strict=True):
+            np.testing.assert_array_equal(one, two)
