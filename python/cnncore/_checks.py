@@ -104,9 +104,14 @@ def dtype(value: Any, owner: str) -> str:
     return "float32"
 
 
+def is_sequence(value: Any) -> bool:
+    """Whether ``value`` is a list, a tuple or an array with an axis."""
+    return isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim > 0)
+
+
 def pair(value: Any, name: str, owner: str, minimum: int = 1) -> Pair:
     """An int or a sequence of two ints as (height, width)."""
-    if isinstance(value, (list, tuple, np.ndarray)):
+    if is_sequence(value):
         if len(value) != 2:
             raise ValueError(f"[{owner}] expected `{name}` to be an integer or two of them. Received: {name}={value!r}")
         return integer(value[0], name, owner, minimum), integer(value[1], name, owner, minimum)
@@ -228,7 +233,7 @@ def shape_of_sample(value: Any, name: str, owner: str) -> tuple[Any, ...]:
 
 def shape(value: Any, name: str, owner: str) -> tuple[int, ...]:
     """A shape without its batch axis: a tuple of positive ints."""
-    if not isinstance(value, (list, tuple, np.ndarray)) or len(value) == 0:
+    if not is_sequence(value) or len(value) == 0:
         raise ValueError(
             f"[{owner}] expected `{name}` to be a non-empty tuple without the batch axis. Received: {name}={value!r}"
         )

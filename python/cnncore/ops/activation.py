@@ -165,7 +165,8 @@ def _parameters(
             continue
         if name not in allowed:
             raise ValueError(f"[{kind}] expected no `{name}`: {kind} does not have it. Received: {name}={value!r}")
-        defaults[name] = math.inf if value == math.inf else _checks.number(value, name, kind)
+        infinite = not hasattr(value, "__len__") and value == math.inf
+        defaults[name] = math.inf if infinite else _checks.number(value, name, kind)
     return defaults["alpha"], defaults["max_value"], defaults["threshold"]
 
 

@@ -17,6 +17,7 @@ from cnncore import _checks
 from cnncore.differentiation import Array, Traced, as_array
 from cnncore.ops.definition import is_recorded
 from cnncore.ops.operations import operation_of
+from cnncore.ops.refusals import names_itself
 
 __all__ = [
     "NUMPY_NAMES",
@@ -33,38 +34,27 @@ _WITH_AXES = ("all", "any", "argmax", "argmin", "max", "mean", "min", "prod", "s
 # Functions whose first argument is a list of arrays, or a list of numbers.
 _OF_LISTS = ("concatenate", "dstack", "hstack", "stack", "vstack", "full", "ones", "zeros", "einsum", "meshgrid")
 NUMPY_NAMES = (
-    *("allclose", "amax", "amin", "append", "arccosh", "arcsinh", "arctanh", "array_split", "average", "bincount"),
-    *("bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "conj", "copy", "correlate", "cross", "cumprod"),
-    *("deg2rad", "diagonal", "diff", "digitize", "dstack", "empty", "empty_like", "exp2", "flipud", "fliplr"),
-    *("heaviside", "histogram", "hypot", "inner", "isin", "kron", "logspace", "meshgrid", "nanmax", "nanmean"),
-    *("nanmin", "nansum", "nonzero", "percentile", "ptp", "quantile", "rad2deg", "real", "rot90", "searchsorted"),
-    *("select", "sinc", "trace", "tri", "trunc", "unique", "vdot"),
-    *("cumsum", "count_nonzero", "floor_divide", "full_like", "isinf", "mod", "outer", "pad", "prod", "repeat", "roll"),
-    *("sort", "take", "take_along_axis", "tan", "tensordot", "tile", "tril", "triu", "arccos", "arcsin"),
-    *("hstack", "vstack", "isclose", "logical_xor", "median", "nan_to_num", "identity", "array", "arctan2", "diag"),
-    *("abs", "absolute", "add", "all", "any", "arange", "arctan", "argmax", "argmin", "argsort", "broadcast_to"),
-    *("ceil", "clip", "concatenate", "cos", "cosh", "divide", "dot", "einsum", "equal", "exp", "expand_dims"),
-    *("expm1", "eye", "flip", "floor", "full", "greater", "greater_equal", "isfinite", "isnan", "less", "less_equal"),
-    *("linspace", "log", "log10", "log1p", "log2", "logaddexp", "logical_and", "logical_not", "logical_or", "matmul"),
-    *("max", "maximum", "mean", "min", "minimum", "moveaxis", "multiply", "ndim", "negative", "not_equal", "ones"),
-    *("ones_like", "power", "ravel", "reciprocal", "reshape", "round", "shape", "sign", "sin", "sinh", "size"),
-    *("sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "transpose", "true_divide", "var"),
-    *("where", "zeros", "zeros_like", "angle", "argpartition", "bartlett", "bitwise_invert", "bitwise_left_shift"),
-    *("bitwise_right_shift", "blackman", "cbrt", "conjugate", "corrcoef", "diagflat", "dsplit", "fabs", "fmax", "fmin"),
-    *("fmod", "gcd", "geomspace", "hamming", "hanning", "hsplit", "i0", "imag", "isneginf", "isposinf", "isreal"),
-    *("kaiser", "lcm", "ldexp", "left_shift", "logaddexp2", "nanargmax", "nanargmin", "nancumprod", "nancumsum"),
-    *(
-        "nanmedian",
-        "nanpercentile",
-        "nanprod",
-        "nanquantile",
-        "nanstd",
-        "nanvar",
-        "nextafter",
-        "right_shift",
-        "signbit",
-    ),
-    *("signbit", "trapezoid", "unravel_index", "vander", "vsplit"),
+    *("abs", "absolute", "add", "all", "allclose", "amax", "amin", "angle", "any", "append", "arange", "arccos"),
+    *("arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin", "argpartition", "argsort"),
+    *("array", "array_split", "average", "bartlett", "bincount", "bitwise_and", "bitwise_invert", "bitwise_left_shift"),
+    *("bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "blackman", "broadcast_to", "cbrt", "ceil"),
+    *("clip", "concatenate", "conj", "conjugate", "copy", "corrcoef", "correlate", "cos", "cosh", "count_nonzero"),
+    *("cross", "cumprod", "cumsum", "deg2rad", "diag", "diagflat", "diagonal", "diff", "digitize", "divide", "dot"),
+    *("dsplit", "dstack", "einsum", "empty", "empty_like", "equal", "exp", "exp2", "expand_dims", "expm1", "eye"),
+    *("fabs", "flip", "fliplr", "flipud", "floor", "floor_divide", "fmax", "fmin", "fmod", "full", "full_like", "gcd"),
+    *("geomspace", "greater", "greater_equal", "hamming", "hanning", "heaviside", "histogram", "hsplit", "hstack"),
+    *("hypot", "i0", "identity", "imag", "inner", "isclose", "isfinite", "isin", "isinf", "isnan", "isneginf"),
+    *("isposinf", "isreal", "kaiser", "kron", "lcm", "ldexp", "left_shift", "less", "less_equal", "linspace", "log"),
+    *("log10", "log1p", "log2", "logaddexp", "logaddexp2", "logical_and", "logical_not", "logical_or", "logical_xor"),
+    *("logspace", "matmul", "max", "maximum", "mean", "median", "meshgrid", "min", "minimum", "mod", "moveaxis"),
+    *("multiply", "nan_to_num", "nanargmax", "nanargmin", "nancumprod", "nancumsum", "nanmax", "nanmean", "nanmedian"),
+    *("nanmin", "nanpercentile", "nanprod", "nanquantile", "nanstd", "nansum", "nanvar", "ndim", "negative"),
+    *("nextafter", "nonzero", "not_equal", "ones", "ones_like", "outer", "pad", "percentile", "power", "prod", "ptp"),
+    *("quantile", "rad2deg", "ravel", "real", "reciprocal", "repeat", "reshape", "right_shift", "roll", "rot90"),
+    *("round", "searchsorted", "select", "shape", "sign", "signbit", "sin", "sinc", "sinh", "size", "sort", "sqrt"),
+    *("square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "take", "take_along_axis", "tan"),
+    *("tensordot", "tile", "trace", "transpose", "trapezoid", "tri", "tril", "triu", "true_divide", "trunc", "unique"),
+    *("unravel_index", "vander", "var", "vdot", "vsplit", "vstack", "where", "zeros", "zeros_like"),
 )
 
 
@@ -90,7 +80,7 @@ def numpy_function(name: str) -> Callable[..., Any]:
             return np.copy(args[0])
         return as_array(function(*args, **kwargs))
 
-    return called
+    return names_itself(called)
 
 
 def _one_array(x: Any) -> Any:
@@ -134,6 +124,7 @@ def _axes_as_tuple(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple
     return (args, {**kwargs, "axis": tuple(kwargs["axis"])}) if isinstance(kwargs.get("axis"), list) else (args, kwargs)
 
 
+@names_itself
 def cast(x: Any, dtype: DTypeLike) -> Any:
     """Convert ``x`` to an array of the type ``dtype``."""
     _refuse_none(x, "cast")
@@ -142,6 +133,7 @@ def cast(x: Any, dtype: DTypeLike) -> Any:
     return as_array((x if hasattr(x, "astype") else np.asarray(x)).astype(dtype))
 
 
+@names_itself
 def convert_to_tensor(x: Any, dtype: DTypeLike | None = None) -> Any:
     """Convert ``x`` to an array, of the type ``dtype`` if one is given.
 
@@ -164,6 +156,7 @@ def _refuse_none(x: Any, owner: str) -> None:
         raise TypeError(f"[{owner}] expected an array or a number. Received: NoneType")
 
 
+@names_itself
 def convert_to_numpy(x: Any) -> np.ndarray:
     """Convert ``x`` to a NumPy array."""
     return np.asarray(x)
@@ -174,11 +167,13 @@ def stop_gradient(x: Any) -> Any:
     return x.value if isinstance(x, Traced) else x
 
 
+@names_itself
 def rsqrt(x: Any) -> Any:
     """Compute 1 / sqrt(x)."""
     return 1.0 / np.sqrt(x)
 
 
+@names_itself
 def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: DTypeLike | None = None) -> Any:
     """Turn labels into vectors that have a 1 at the place of the label and 0 elsewhere.
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from cnncore import _checks
 from cnncore._structure import flatten, pack_like
+from cnncore.ops.refusals import names_itself
 
 __all__ = [
     "associative_scan",
@@ -151,7 +152,7 @@ def scan(
     if not callable(f):
         raise TypeError(f"[scan] expected `f` to be a function. Received: f={f!r:.80}")
     leaves = [] if xs is None else flatten(xs)
-    lengths = {np.shape(leaf)[0] for leaf in leaves}
+    lengths = _lengths("scan", "xs", leaves, 0)
     lengths |= set() if length is None else {_checks.integer(length, "length", "scan")}
     if len(lengths) != 1:
         raise ValueError(f"[scan] expected xs or length, with the same number of entries. Received: {sorted(lengths)}")
@@ -193,8 +194,15 @@ def associative_scan(f: Callable[[Any, Any], Any], elems: Any, reverse: bool = F
     """
     if not callable(f):
         raise TypeError(f"[associative_scan] expected `f` to be a function. Received: f={f!r:.80}")
+    axis = _checks.integer(axis, "axis", "associative_scan", minimum=-32, maximum=31)
+    lengths = _lengths("associative_scan", "elems", flatten(elems), axis)
+    if len(lengths) != 1 or 0 in lengths:
+        raise ValueError(
+            f"[associative_scan] expected arrays with the same number of entries, and at least one. "
+            f"Received: {sorted(lengths)}"
+        )
+    (count,) = lengths
     leaves = [np.moveaxis(leaf, axis, 0) for leaf in flatten(elems)]
-    count = np.shape(leaves[0])[0]
     order = range(count - 1, -1, -1) if reverse else range(count)
     results: list[list[Any]] = []
     for place in order:
@@ -208,6 +216,15 @@ def associative_scan(f: Callable[[Any, Any], Any], elems: Any, reverse: bool = F
     return pack_like(elems, [np.moveaxis(np.concatenate(list(column)), 0, axis) for column in columns])
 
 
+def _lengths(owner: str, name: str, leaves: Sequence[Any], axis: int) -> set[int]:
+    """The numbers of entries that arrays have along an axis."""
+    shapes = [np.shape(leaf) for leaf in leaves]
+    for shape in shapes:
+        if not -len(shape) <= axis < len(shape):
+            raise ValueError(f"[{owner}] expected `{name}` to be arrays with an axis {axis}. Received: shape {shape}")
+    return {shape[axis] for shape in shapes}
+
+
 def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
     """Return ``branches[index](*operands)``. An index outside of the list means its first or last function.
 
@@ -216,11 +233,16 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
     >>> switch(1, [lambda x: x + 1, lambda x: x * 10], 3)
     30
     """
-    if not branches or not all(callable(branch) for branch in branches):
+    if not isinstance(branches, (list, tuple)) or not branches or not all(callable(branch) for branch in branches):
         raise TypeError(f"[switch] expected `branches` to be a list of functions. Received: {branches!r:.80}")
-    return branches[min(max(int(index), 0), len(branches) - 1)](*operands)
+    try:
+        place = int(index)
+    except (TypeError, ValueError):
+        raise TypeError(f"[switch] expected `index` to be an integer. Received: index={index!r:.80}") from None
+    return branches[min(max(place, 0), len(branches) - 1)](*operands)
 
 
+@names_itself
 def vectorize(pyfunc: Callable[..., Any], *, excluded: Any = None, signature: str | None = None) -> Callable[..., Any]:
     """Return a function that calls ``pyfunc`` for each entry of arrays.
 

@@ -9,6 +9,7 @@ from numpy.typing import DTypeLike
 
 from cnncore import _checks
 from cnncore.differentiation import value_of
+from cnncore.ops.refusals import names_itself
 
 __all__ = [
     "dtype",
@@ -20,6 +21,7 @@ __all__ = [
 ]
 
 
+@names_itself
 def multi_hot(inputs: Any, num_classes: int, axis: int = -1, dtype: DTypeLike | None = None) -> np.ndarray:
     """Return rows of zeros with a 1 at each of the labels of a row.
 
@@ -48,6 +50,7 @@ def multi_hot(inputs: Any, num_classes: int, axis: int = -1, dtype: DTypeLike | 
     return np.moveaxis(places.any(axis=-2).astype(dtype or np.float32), -1, axis)
 
 
+@names_itself
 def saturate_cast(x: Any, dtype: DTypeLike) -> np.ndarray:
     """Convert ``x`` to the type ``dtype``; numbers beyond its range become its smallest or largest number.
 
@@ -66,6 +69,7 @@ def saturate_cast(x: Any, dtype: DTypeLike) -> np.ndarray:
     return array.astype(wanted)
 
 
+@names_itself
 def dtype(x: Any) -> str:
     """Return the name of the type of the values of ``x``.
 
@@ -77,6 +81,7 @@ def dtype(x: Any) -> str:
     return str(x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype)
 
 
+@names_itself
 def view_as_complex(x: Any) -> np.ndarray:
     """Return the complex numbers whose real and imaginary parts are the two values along the last axis of ``x``.
 
@@ -91,6 +96,7 @@ def view_as_complex(x: Any) -> np.ndarray:
     return np.asarray(array[..., 0] + 1j * array[..., 1])
 
 
+@names_itself
 def view_as_real(x: Any) -> np.ndarray:
     """Return the real and imaginary parts of the complex numbers ``x`` along a new last axis.
 

@@ -12,6 +12,7 @@ import numpy as np
 from cnncore._structure import map_structure
 from cnncore.differentiation import Array, NotDifferentiableError, Traced, as_array, first_order, leaf_of, seen
 from cnncore.differentiation.traced import gradient_rule
+from cnncore.ops.refusals import names_itself
 
 __all__ = ["is_recorded", "op", "recorded", "recorded_pair", "seen_op", "together", "without_gradient"]
 
@@ -32,6 +33,7 @@ def op(function: F) -> F:
     4.0
     """
     signature = inspect.signature(function)
+    function = names_itself(function)
 
     @functools.wraps(function)
     def called(*args: Any, **kwargs: Any) -> Any:
@@ -53,6 +55,7 @@ def seen_op(function: F) -> F:
     """Let a function of arrays get the objects that stand for arrays and weights that are recorded. Unlike :func:`op`,
     its result may be a tuple, and it does not take symbolic tensors.
     """
+    function = names_itself(function)
 
     @functools.wraps(function)
     def called(*args: Any, **kwargs: Any) -> Any:

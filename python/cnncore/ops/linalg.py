@@ -13,6 +13,7 @@ import numpy as np
 from cnncore.differentiation import value_of
 from cnncore.ops.definition import op, recorded, seen_op, together, without_gradient
 from cnncore.ops.norms import norm
+from cnncore.ops.refusals import names_itself
 
 __all__ = [
     "cholesky",
@@ -136,6 +137,7 @@ def slogdet(x: Any) -> tuple[Any, Any]:
     return sign, recorded(np.asarray(logarithm), [(x, back)])
 
 
+@names_itself
 def solve_triangular(a: Any, b: Any, lower: bool = False) -> Any:
     """Solve a @ x = b for x, where only the upper triangle of a is used, or the lower one with ``lower=True``.
 
@@ -174,6 +176,7 @@ def cholesky(x: Any, upper: bool = False) -> Any:
     return recorded(_t(lower) if upper else lower, [(x, back)])
 
 
+@names_itself
 def cholesky_inverse(x: Any, upper: bool = False) -> Any:
     """Compute the inverse of a matrix from its factor ``x``, which :func:`cholesky` returns for the same ``upper``.
 
@@ -275,6 +278,7 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> np.ndarray:
     return without_gradient(found, [a, b], "lstsq")  # type: ignore[no-any-return]
 
 
+@names_itself
 def matrix_rank(x: Any, tol: float | None = None) -> Any:
     """Count the singular values of ``x`` that are larger than ``tol``.
 

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from cnncore import _checks
 from cnncore._checks import Float32
 from cnncore.ops.activation import activation
+from cnncore.ops.refusals import names_itself
 
 __all__ = [
     "celu",
@@ -126,11 +127,13 @@ def log_sigmoid(x: ArrayLike) -> Float32:
     return activation(x, "log_sigmoid")
 
 
+@names_itself
 def softmax(x: ArrayLike, axis: int | Sequence[int] = -1) -> Float32:
     """Compute exp(x) / sum(exp(x)), where the sum is along ``axis``, or along several axes together."""
     return _along(axis, x, "softmax")
 
 
+@names_itself
 def log_softmax(x: ArrayLike, axis: int | Sequence[int] = -1) -> Float32:
     """Compute x - log(sum(exp(x))), where the sum is along ``axis``, or along several axes together."""
     return _along(axis, x, "log_softmax")

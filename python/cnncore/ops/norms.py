@@ -9,10 +9,12 @@ import numpy as np
 
 from cnncore.differentiation import value_of
 from cnncore.ops.definition import op, recorded
+from cnncore.ops.refusals import names_itself
 
 __all__ = ["norm"]
 
 
+@names_itself
 def norm(
     x: Any,
     ord: Any = None,  # noqa: A002 (Keras' name)

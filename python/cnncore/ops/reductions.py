@@ -10,6 +10,7 @@ import numpy as np
 from cnncore import _checks
 from cnncore.differentiation import as_array, value_of
 from cnncore.ops.definition import op, recorded, seen_op
+from cnncore.ops.refusals import names_itself
 
 __all__ = [
     "in_top_k",
@@ -20,6 +21,7 @@ __all__ = [
 ]
 
 
+@names_itself
 def normalize(x: Any, axis: int | Sequence[int] = -1, order: int = 2, epsilon: float | None = None) -> Any:
     """Return ``x`` divided by its norm along ``axis``, or by ``epsilon`` where the norm is smaller.
 
@@ -48,6 +50,7 @@ def normalize(x: Any, axis: int | Sequence[int] = -1, order: int = 2, epsilon: f
     return as_array(x / np.maximum(norm, smallest))
 
 
+@names_itself
 def moments(x: Any, axes: int | Sequence[int], keepdims: bool = False, synchronized: bool = False) -> tuple[Any, Any]:
     """Return the mean and the variance of ``x`` along ``axes``; ``keepdims`` keeps these axes with size 1.
 
@@ -62,6 +65,7 @@ def moments(x: Any, axes: int | Sequence[int], keepdims: bool = False, synchroni
     return np.mean(x, axis=axis, keepdims=keepdims), np.var(x, axis=axis, keepdims=keepdims)
 
 
+@names_itself
 def in_top_k(targets: Any, predictions: Any, k: int) -> np.ndarray:
     """Return for each row whether its label is among the classes with the largest predictions.
 

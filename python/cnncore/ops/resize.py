@@ -218,7 +218,7 @@ def _dims(dims: Any, owner: str) -> list[int]:
 
 
 def _is_bilinear(interpolation: Any, owner: str) -> bool:
-    if interpolation not in ("nearest", "bilinear"):
+    if not isinstance(interpolation, str) or interpolation not in ("nearest", "bilinear"):
         raise ValueError(
             f'[{owner}] expected `interpolation` to be "nearest" or "bilinear". '
             f"Received: interpolation={interpolation!r}"

@@ -10,6 +10,7 @@ import numpy as np
 from cnncore import _checks
 from cnncore.differentiation import NotDifferentiableError, Traced, seen, value_of
 from cnncore.ops.definition import op, recorded
+from cnncore.ops.refusals import names_itself
 
 __all__ = ["scatter", "scatter_update", "segment_max", "segment_min", "segment_prod", "segment_sum"]
 
@@ -153,6 +154,7 @@ def segment_sum(data: Any, segment_ids: Any, num_segments: int | None = None, so
     return recorded(result, [(data, back)])
 
 
+@names_itself
 def segment_max(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> np.ndarray:  # noqa: A002
     """Find the largest of the rows of ``data`` that have the same segment, value by value; -inf without any row.
 
@@ -166,6 +168,7 @@ def segment_max(data: Any, segment_ids: Any, num_segments: int | None = None, so
     return _combined(np.maximum, -np.inf, data, segment_ids, num_segments, "segment_max")
 
 
+@names_itself
 def segment_min(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> np.ndarray:  # noqa: A002
     """Find the smallest of the rows of ``data`` that have the same segment, value by value; inf without any row.
 
@@ -174,6 +177,7 @@ def segment_min(data: Any, segment_ids: Any, num_segments: int | None = None, so
     return _combined(np.minimum, np.inf, data, segment_ids, num_segments, "segment_min")
 
 
+@names_itself
 def segment_prod(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> np.ndarray:  # noqa: A002
     """Multiply the rows of ``data`` that have the same segment; 1 without any row.
 

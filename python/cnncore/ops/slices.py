@@ -11,6 +11,7 @@ import numpy as np
 
 from cnncore import _checks
 from cnncore.differentiation import as_array, value_of
+from cnncore.ops.refusals import names_itself
 
 __all__ = [
     "get_item",
@@ -21,6 +22,7 @@ __all__ = [
 ]
 
 
+@names_itself
 def slice(inputs: Any, start_indices: Sequence[int], shape: Sequence[int]) -> Any:  # noqa: A001 (Keras' name)
     """Return the part of ``inputs`` that begins at ``start_indices`` and has the shape ``shape``.
 
@@ -34,6 +36,7 @@ def slice(inputs: Any, start_indices: Sequence[int], shape: Sequence[int]) -> An
     return array[_places(array, start_indices, shape, "slice")]
 
 
+@names_itself
 def slice_update(inputs: Any, start_indices: Sequence[int], updates: Any) -> np.ndarray:
     """Return a copy of ``inputs`` in which ``updates`` stands from ``start_indices`` on.
 
@@ -63,6 +66,7 @@ def _places(array: Any, start: Sequence[int], shape: Sequence[int], owner: str) 
     return tuple(builtins.slice(begin, begin + size) for begin, size in pairs)
 
 
+@names_itself
 def get_item(x: Any, key: Any) -> Any:
     """Return ``x[key]``.
 
@@ -74,6 +78,7 @@ def get_item(x: Any, key: Any) -> Any:
     return (x if hasattr(x, "shape") else np.asarray(x))[key]
 
 
+@names_itself
 def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Any]:
     """Cut ``x`` into parts along ``axis``.
 
@@ -115,6 +120,7 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
     return [as_array(array[key]) for key in keys]
 
 
+@names_itself
 def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
     """Return the parts of ``x`` along ``axis`` as a list. The parts do not have that axis.
 

@@ -23,7 +23,7 @@ __all__ = ["average_pool", "conv", "conv_transpose", "depthwise_conv", "max_pool
 class _Window:
     """What the functions of this module share: the operands as images, and the arguments for one or two axes."""
 
-    def __init__(self, owner: str, inputs: Any, data_format: Any, kernel: Any = None) -> None:
+    def __init__(self, owner: str, inputs: Any, data_format: Any, *kernels: Any) -> None:
         _checks.data_format(data_format, owner)
         self.owner = owner
         x = _checks.float32_array(value_of(inputs), "inputs", owner)
@@ -35,7 +35,7 @@ class _Window:
         self.rank = x.ndim - 2
         self.shapes = [x.shape]
         self.x = x if self.rank == 2 else x[:, np.newaxis]
-        if kernel is not None:
+        for kernel in kernels:
             self.kernel = self.as_kernel(kernel)
 
     def as_kernel(self, kernel: Any, name: str = "kernel") -> np.ndarray:
