@@ -353,14 +353,3 @@ class TestSubclasses:
         assert model.count_params() == 2 * 12 + 4
         assert len(model.network.slots) == 6
         assert model(np.ones((2, 3))).shape == (2, 1)
-
-
-def test_a_sum_and_the_relu_behind_it_are_one_step():
-    inputs = Input((4, 4, 8))
-    left, right = Conv2D(8, 1)(inputs), Conv2D(8, 3, padding="same")(inputs)
-    model = Model(inputs, [Activation("relu")(Add()([left, right])), left, right])
-    x = np.random.default_rng(0).normal(size=(3, 4, 4, 8)).astype(np.float32)
-    y, *terms = model.predict(x, verbose=0)
-    assert "add and relu" in model.network.describe()
-    np.testing.assert_allclose(y, np.maximum(sum(terms), 0), atol=1e-6)
-    assert (y == 0).any()
