@@ -59,6 +59,15 @@ class TestModels:
         with pytest.raises(ValueError, match=r"numpy.moveaxis\(x, 1, -1\)"):
             cnncore.layers.Conv2D(2, 3, data_format="channels_first")
 
+    def test_averages_at_the_edges(self):
+        """A window of 3 that moves by 2 needs a border of one column, on the right only."""
+        image = np.float32([[2, 4, 8, 16]]).reshape(1, 1, 4, 1)
+        pool = {"pool_size": (1, 3), "strides": (1, 2), "padding": "same"}
+        here = cnncore.layers.AveragePooling2D(**pool)(image).ravel()
+        there = np.asarray(keras.layers.AveragePooling2D(**pool)(image)).ravel()
+        np.testing.assert_allclose(here, [(2 + 4 + 8) / 3, (8 + 16) / 2])
+        np.testing.assert_allclose(there, [(2 + 4 + 8) / 3, (8 + 16 + 16) / 3])
+
     def test_rescaling_of_channels(self):
         scale, offset = np.array([1 / 255, 1 / 127.5, 0.5]), np.array([0.0, -1.0, 2.0])
         x = np.random.default_rng(0).uniform(0, 255, (2, 4, 4, 3)).astype(np.float32)

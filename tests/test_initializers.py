@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 
-from cnncore import initializers, utils
+from cnncore import Input, initializers, layers, utils
 from cnncore.initializers import (
     Constant,
     GlorotNormal,
@@ -84,6 +84,44 @@ def test_mean_deviation_and_limits_are_the_given_ones():
 )
 def test_fans_of_dense_layers_and_convolutions(shape, fans):
     assert initializers.compute_fans(shape) == fans
+
+
+def test_axes_say_what_the_inputs_and_outputs_of_a_weight_are():
+    assert initializers.compute_fans((30, 4, 20), [0], [1, 2]) == (30, 80)
+    assert initializers.compute_fans((30, 4, 20), input_axes=[0]) == initializers.compute_fans((30, 4, 20))
+    initializer = GlorotUniform(seed=0, input_axes=[0], output_axes=[1, 2])
+    assert np.abs(initializer((30, 4, 20))).max() == pytest.approx(math.sqrt(6 / 110), rel=0.01)
+    copy = initializers.deserialize(json.loads(json.dumps(initializers.serialize(initializer))))
+    assert np.array_equal(copy((30, 4, 20)), initializer((30, 4, 20)))
+    with pytest.raises(ValueError, match=r"axes of a weight of rank 2. Received: input_axes=\[0\], output_axes=\[2\]"):
+        initializers.VarianceScaling(input_axes=[0], output_axes=[2])((3, 4))
+
+
+@pytest.mark.parametrize("initializer", [Zeros(), Constant(2.0), RandomNormal(), GlorotUniform(), lambda shape: 3.0])
+def test_a_single_number(initializer):
+    assert initializers.get(initializer)(()).shape == ()
+
+
+class TestFansOfLayers:
+    """Bounds of uniform distributions: a = sqrt(6 / (fan_in + fan_out)) for Glorot's."""
+
+    @pytest.mark.parametrize(
+        ("equation", "output_shape", "fans"),
+        [("ab,bc->ac", 40, 90), ("abc,cde->abde", (None, 8, 40), 370), ("abcd,cde->abe", (None, 40), 690)],
+    )
+    def test_einsum_dense(self, equation, output_shape, fans):
+        shape = {2: (50,), 3: (5, 50), 4: (5, 13, 50)}[len(equation.split(",")[0])]
+        layer = layers.EinsumDense(equation, output_shape)
+        layer(Input(shape))
+        assert np.abs(layer.kernel).max() == pytest.approx(math.sqrt(6 / fans), rel=0.01)
+
+    def test_the_projections_of_attention(self):
+        layer = layers.MultiHeadAttention(num_heads=8, key_dim=20, kernel_initializer="he_uniform")
+        layer(Input((5, 50)), Input((5, 50)))
+        kernels = [weight.numpy() for weight in layer.weights if "kernel" in weight.path]
+        assert [np.abs(kernel).max() for kernel in kernels] == pytest.approx(
+            [math.sqrt(6 / 50)] * 3 + [math.sqrt(6 / 160)], rel=0.01
+        )
 
 
 @pytest.mark.parametrize("name", ["glorot_uniform", "GlorotUniform", "he_normal", "zeros", "ones", "random_normal"])

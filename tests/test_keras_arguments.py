@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 import cnncore
-from cnncore._registry import snake_case
 
 pytest.importorskip("torch")
 keras = pytest.importorskip("keras")
@@ -23,7 +22,6 @@ METHODS += ["load_weights", "predict", "predict_on_batch", "reset_metrics", "sav
 METHODS += ["summary", "test_on_batch", "to_json", "train_on_batch", "add", "pop"]
 
 # The differences that the page lists: arguments of Keras that are not here, and defaults that are others.
-SCALING = ("VarianceScaling", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "LecunNormal", "LecunUniform")
 NOT_HERE = {
     "layers.Dense": {"lora_rank", "lora_alpha", "quantization_config"},
     "layers.Embedding": {"lora_rank", "lora_alpha", "quantization_config"},
@@ -43,8 +41,6 @@ NOT_HERE = {
     "saving.save_weights": {"max_shard_size"},
     "Model.save_weights": {"max_shard_size"},
     "models.clone_model": {"call_function", "recursive"},
-    **{f"initializers.{name}": {"input_axes", "output_axes"} for name in SCALING},
-    **{f"initializers.{snake_case(name)}": {"input_axes", "output_axes"} for name in SCALING},
 }
 OTHER_DEFAULTS = {
     "layers.AveragePooling1D": {"pool_size": 2},

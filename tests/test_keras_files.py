@@ -42,6 +42,30 @@ class TestModels:
         for name, array in expected.items():
             np.testing.assert_allclose(found[name], array, rtol=1e-5, atol=1e-6)
 
+    @pytest.mark.parametrize("ending", ["keras", "h5"])
+    def test_a_model_of_one_tensor_inside_a_sequential_one(self, tmp_path, ending):
+        """Keras tells a tensor from a list of one tensor, which its Sequential does not take."""
+        x = Input((4,))
+        model = Sequential([Input((4,)), Model(x, Dense(3)(x)), Dense(2)])
+        model.save(tmp_path / f"m.{ending}")
+        other = keras.saving.load_model(tmp_path / f"m.{ending}")
+        data = np.random.default_rng(0).random((2, 4), np.float32)
+        np.testing.assert_allclose(other.predict(data, verbose=0), model(data), rtol=1e-5, atol=1e-6)
+
+    @pytest.mark.parametrize("ending", ["keras", "h5"])
+    @pytest.mark.parametrize("structure", [lambda a, b: {"a": a, "b": b}, lambda a, b: [a, b]], ids=["dict", "list"])
+    def test_a_model_inside_a_model_that_takes_several_tensors(self, tmp_path, structure, ending):
+        """Keras writes a mask for each of them into the file, although there is none."""
+        layers = keras.layers
+        a, b = layers.Input((4,)), layers.Input((4,))
+        inner = keras.Model(structure(a, b), layers.Concatenate()([layers.Dense(3)(a), b]))
+        c = layers.Input((4,))
+        model = keras.Model(c, layers.Dense(2)(inner(structure(c, layers.Dense(4)(c)))))
+        model.save(tmp_path / f"k.{ending}")
+        other = saving.load_model(tmp_path / f"k.{ending}")
+        data = np.random.default_rng(0).random((2, 4), np.float32)
+        np.testing.assert_allclose(other(data), model.predict(data, verbose=0), rtol=1e-5, atol=1e-6)
+
     def test_files_of_weights_go_both_ways(self, tmp_path):
         layers = keras.layers
         theirs = keras.Sequential([layers.Input((4,)), layers.Dense(3), layers.BatchNormalization(), layers.Dense(2)])

@@ -55,7 +55,7 @@ class Initializer:
             seed = next_seed()
         key = (seed,) if isinstance(seed, int) else tuple(seed)
         values = self.draw(tuple(shape), generator(*key))
-        return np.ascontiguousarray(values, dtype=np.float32)
+        return np.require(values, np.float32, "C")  # np.ascontiguousarray would make (1,) of the shape ()
 
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         """Return an array of ``shape``, with random numbers from the generator ``rng`` if any are needed."""

@@ -6,6 +6,7 @@ He et al., "Delving deep into rectifiers", 2015; LeCun et al., "Efficient BackPr
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -47,6 +48,8 @@ class VarianceScaling(Initializer):
         "normal" is another name of "truncated_normal".
     seed : int, optional
         See :class:`Initializer`.
+    input_axes, output_axes : sequence of int, optional
+        The axes of the weight that are its inputs and its outputs, see :func:`compute_fans`.
 
     Examples
     --------
@@ -60,15 +63,19 @@ class VarianceScaling(Initializer):
         mode: str = "fan_in",
         distribution: str = "truncated_normal",
         seed: int | None = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
     ) -> None:
         super().__init__(seed)
+        self.input_axes = _checked_axes(input_axes, "input_axes", type(self).__name__)
+        self.output_axes = _checked_axes(output_axes, "output_axes", type(self).__name__)
         self.scale = _checks.number(scale, "scale", "VarianceScaling", minimum=0.0)
         self.mode = _checks.choice(mode, "mode", "VarianceScaling", _MODES)
         distribution = "truncated_normal" if distribution == "normal" else distribution
         self.distribution = _checks.choice(distribution, "distribution", "VarianceScaling", _DISTRIBUTIONS)
 
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-        fan_in, fan_out = compute_fans(shape)
+        fan_in, fan_out = compute_fans(shape, self.input_axes, self.output_axes)
         fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
         variance = self.scale / max(1.0, fan)
         if self.distribution == "uniform":
@@ -78,8 +85,21 @@ class VarianceScaling(Initializer):
             return math.sqrt(variance) * rng.standard_normal(shape, dtype=np.float32)
         return math.sqrt(variance) / _TRUNCATED_STDDEV * truncated_normal_values(shape, rng)
 
+    def of_axes(self, input_axes: Sequence[int], output_axes: Sequence[int]) -> VarianceScaling:
+        """Return the same initializer for a weight with these axes, or itself if it was given axes."""
+        if self.input_axes is not None and self.output_axes is not None:
+            return self
+        other = copy.copy(self)
+        other.input_axes, other.output_axes = list(input_axes), list(output_axes)
+        return other
+
     def get_config(self) -> dict[str, Any]:
-        return {"scale": self.scale, "mode": self.mode, "distribution": self.distribution, "seed": self.seed}
+        config = {"scale": self.scale, "mode": self.mode, "distribution": self.distribution, "seed": self.seed}
+        return config | self._axes_config()
+
+    def _axes_config(self) -> dict[str, Any]:
+        axes = {"input_axes": self.input_axes, "output_axes": self.output_axes}
+        return {name: value for name, value in axes.items() if value is not None}
 
 
 class _Named(VarianceScaling):
@@ -89,17 +109,24 @@ class _Named(VarianceScaling):
     ----------
     seed : int, optional
         See :class:`Initializer`.
+    input_axes, output_axes : sequence of int, optional
+        See :class:`VarianceScaling`.
     """
 
     arguments: ClassVar[tuple[float, str, str]]
 
-    def __init__(self, seed: int | None = None) -> None:
+    def __init__(
+        self,
+        seed: int | None = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
+    ) -> None:
         if seed is not None:  # checked here, so that a message names this class
             seed = _checks.integer(seed, "seed", type(self).__name__, minimum=0)
-        super().__init__(*self.arguments, seed=seed)
+        super().__init__(*self.arguments, seed, input_axes, output_axes)
 
     def get_config(self) -> dict[str, Any]:
-        return {"seed": self.seed}
+        return {"seed": self.seed} | self._axes_config()
 
 
 @registry.register("xavier_uniform")
@@ -169,19 +196,35 @@ class LecunNormal(_Named):
     arguments = (1.0, "fan_in", "truncated_normal")
 
 
-def compute_fans(shape: Sequence[int]) -> tuple[float, float]:
+def compute_fans(
+    shape: Sequence[int], input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None
+) -> tuple[float, float]:
     """Compute (fan_in, fan_out) of a kernel: how many inputs each output has, and how many outputs each input has.
 
-    For a kernel of shape (..., inputs, outputs) they are ``inputs`` and ``outputs``, times the product of the other
-    sizes. For a weight with fewer than two axes both are the number of values.
+    They are the products of the sizes of ``input_axes`` and of ``output_axes`` if both are given. Otherwise, for a
+    kernel of shape (..., inputs, outputs), they are ``inputs`` and ``outputs``, times the product of the other sizes.
+    For a weight with fewer than two axes both are the number of values.
 
     Examples
     --------
-    >>> compute_fans((3, 3, 32, 64))
-    (288.0, 576.0)
+    >>> compute_fans((3, 3, 32, 64)), compute_fans((32, 4, 16), input_axes=[0], output_axes=[1, 2])
+    ((288.0, 576.0), (32.0, 64.0))
     """
+    if input_axes is not None and output_axes is not None:
+        try:
+            sizes = [math.prod(shape[axis] for axis in axes) for axes in (input_axes, output_axes)]
+        except IndexError:
+            raise ValueError(
+                f"[compute_fans] expected axes of a weight of rank {len(shape)}. "
+                f"Received: input_axes={input_axes}, output_axes={output_axes}"
+            ) from None
+        return float(sizes[0]), float(sizes[1])
     if len(shape) < 2:
         size = float(shape[0]) if shape else 1.0
         return size, size
     field = math.prod(shape[:-2])
     return float(shape[-2] * field), float(shape[-1] * field)
+
+
+def _checked_axes(axes: Any, name: str, owner: str) -> list[int] | None:
+    return None if axes is None else list(_checks.integers(axes, name, owner, minimum=-32))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from cnncore import _checks, activations
+from cnncore.initializers import VarianceScaling
 from cnncore.layers.base import Shape, WeightSpec, registry
 from cnncore.layers.base.weighted import Weighted
 from cnncore.layers.weights.variable import Variable
@@ -123,7 +124,12 @@ class EinsumDense(Weighted):
 
     def weight_specs(self, input_shape: Shape) -> list[WeightSpec]:
         sizes, (_, kernel, output) = self._sizes(input_shape), self._terms(len(input_shape))
-        specs = [self._spec("kernel", [sizes[letter] for letter in kernel])]
+        spec = self._spec("kernel", [sizes[letter] for letter in kernel])
+        if isinstance(spec.initializer, VarianceScaling):
+            made = [axis for axis, letter in enumerate(kernel) if letter in output]
+            summed = [axis for axis, letter in enumerate(kernel) if letter not in output]
+            spec = spec._replace(initializer=spec.initializer.of_axes(summed, made))
+        specs = [spec]
         if self.bias_axes:
             if not set(self.bias_axes) <= set(output):
                 raise ValueError(

@@ -60,7 +60,7 @@ def functional(config: Mapping[str, Any], describe: Callable[[Any], dict[str, An
             if operations:
                 rewrite, kwargs = operations[offset].rewrite, {}
                 args = args if rewrite is None else rewrite(args)
-            calls[name, offset] = (args, {key: item for key, item in kwargs.items() if item is not None})
+            calls[name, offset] = (args, {key: item for key, item in kwargs.items() if not _is_none(item)})
     outputs = _outputs(config.get("output_layers"), counts)
     calls, outputs = _one_result_each(layers, calls, outputs)
     calls, outputs = _counted_here(calls, outputs, shared)
@@ -175,6 +175,13 @@ def _in_order(calls: dict[Any, Any], numbers: dict[_Reference, int], counts: Map
     if len(ordered) != len(calls):
         raise ValueError("expected a graph without loops whose tensors all come from its inputs")
     return ordered
+
+
+def _is_none(value: Any) -> bool:
+    """Whether an argument is None, or a mask for each of several tensors, none of which has one."""
+    if isinstance(value, (list, Mapping)) and value:
+        return all(_is_none(item) for item in (value.values() if isinstance(value, Mapping) else value))
+    return value is None
 
 
 def _tensors_in(structure: Any) -> list[_Reference]:

@@ -26,8 +26,6 @@ _DROPPED = (
     "quantization_config",
     "renorm_momentum",
     "autocast",
-    "input_axes",
-    "output_axes",
     "batch_size",
     "batch_shape",
 )

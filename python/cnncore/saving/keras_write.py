@@ -127,8 +127,8 @@ class _Writer:
             "name": model.name,
             "trainable": model.trainable,
             "layers": [entry | {"name": name, "inbound_nodes": nodes[name]} for name, entry in entries.items()],
-            "input_layers": map_structure(lambda tensor: places[id(tensor)], _listed(graph.inputs)),
-            "output_layers": map_structure(lambda tensor: _as_output(tensor, places), _listed(graph.outputs)),
+            "input_layers": map_structure(lambda tensor: places[id(tensor)], graph.inputs),
+            "output_layers": map_structure(lambda tensor: _as_output(tensor, places), graph.outputs),
         }
 
 
@@ -246,11 +246,6 @@ def _as_output(tensor: KerasTensor, places: Mapping[int, list[Any]]) -> list[Any
     """
     name, number, position = places[id(tensor)]
     return [name, number + (type(tensor.node.layer).__name__ == "Model"), position]
-
-
-def _listed(structure: Any) -> Any:
-    """The structure, with a single tensor in a list, as Keras writes it."""
-    return [structure] if isinstance(structure, KerasTensor) else structure
 
 
 def _arguments(structure: Any, places: Mapping[int, list[Any]]) -> Any:
