@@ -21,6 +21,7 @@ __all__ = ["dataset", "trained"]  # fixtures
 def test_train_prints_results_on_stdout_and_progress_on_stderr(trained, dataset):
     path, result = trained
     lines = dict(line.split(": ", 1) for line in result.stdout.splitlines())
+    assert list(lines) == ["model", "data", "test loss", "test accuracy", "time", "saved"]  # as in the README
     assert lines["model"] == "mnist_cnn (225,034 parameters)"
     assert lines["data"] == f"{dataset} (300 training, 100 test images)"
     assert float(lines["test accuracy"]) >= 0.7

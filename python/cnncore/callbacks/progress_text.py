@@ -6,7 +6,7 @@ from typing import Any
 
 from cnncore.callbacks.base import Logs
 
-__all__ = ["final_text", "format_logs", "format_number", "format_seconds", "progress_text"]
+__all__ = ["final_text", "format_logs", "format_number", "format_seconds", "in_shown_order", "progress_text"]
 _MAX_BAR, _MIN_BAR = 25, 5  # width of the bar in characters
 
 
@@ -18,7 +18,7 @@ def progress_text(title: str, done: int, steps: int | None, seconds: float, logs
     """
     left = "" if not steps or not done else f" {format_seconds(seconds * (steps - done) / done)}"
     count = f" {done}/{steps}{left}" if steps else f" {done} {format_seconds(seconds)}"
-    entries = [f" {name}={format_number(value)}" for name, value in _shown(logs)]
+    entries = [f" {name}={format_number(value)}" for name, value in in_shown_order(logs)]
     room = columns - len(title) - len(count)
     while entries and sum(map(len, entries)) > room:
         entries.pop()
@@ -36,7 +36,7 @@ def final_text(title: str, seconds: float, logs: Logs | None, columns: int) -> s
       accuracy=0.7500
     """
     lines = [f"{title} {format_seconds(seconds)}"]
-    for name, value in _shown(logs):
+    for name, value in in_shown_order(logs):
         entry = f" {name}={format_number(value)}"
         if len(lines[-1]) + len(entry) > columns:
             lines.append(" ")
@@ -46,7 +46,7 @@ def final_text(title: str, seconds: float, logs: Logs | None, columns: int) -> s
 
 def format_logs(logs: Logs | None, separator: str, equals: str) -> str:
     """All entries of the logs: ``loss: 0.1234 - accuracy: 0.9876``."""
-    return separator.join(f"{name}{equals}{format_number(value)}" for name, value in _shown(logs))
+    return separator.join(f"{name}{equals}{format_number(value)}" for name, value in in_shown_order(logs))
 
 
 def format_number(value: Any) -> str:
@@ -77,7 +77,7 @@ def format_seconds(seconds: float) -> str:
     return f"{minutes}:{rest:02d}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
 
 
-def _shown(logs: Logs | None) -> list[tuple[str, Any]]:
+def in_shown_order(logs: Logs | None) -> list[tuple[str, Any]]:
     """The logs in the order in which they are shown: the loss, the other values, and the same of validation."""
 
     def place(item: tuple[str, Any]) -> tuple[bool, bool]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnncore.callbacks.progress_text import in_shown_order
 from cnncore.cli.datasets import load_dataset
 from cnncore.cli.images import fit_shape, load_images
 from cnncore.cli.names import DEFAULT_DATASET
@@ -45,7 +46,7 @@ def _evaluate(model: Any, arguments: argparse.Namespace) -> int:
         held_out = "training"
     results = model.evaluate(x, data.y_test, batch_size=arguments.batch_size, verbose=0, return_dict=True)
     print(f"data: {data.name} ({len(x):,} {held_out} images)")
-    for name, value in results.items():
+    for name, value in in_shown_order(results):
         print(f"{held_out} {name}: {value:.4f}")
     return 0
 

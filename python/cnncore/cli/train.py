@@ -15,7 +15,7 @@ import numpy as np
 
 from cnncore import TrainingError, applications, optimizers, utils
 from cnncore.callbacks import Callback
-from cnncore.callbacks.progress_text import format_logs
+from cnncore.callbacks.progress_text import format_logs, in_shown_order
 from cnncore.cli.datasets import Data, load_dataset
 from cnncore.cli.images import fit_shape
 from cnncore.cli.names import BATCH_SIZE, DEFAULT_DATASET, LARGE_BATCH_SIZE, MODELS
@@ -86,7 +86,7 @@ def _fit(model: Any, data: Data, arguments: argparse.Namespace, out: Path) -> in
         return 1
     seconds = time.perf_counter() - start
     speed = arguments.epochs * len(data.x_train) / seconds
-    for name, values in history.items():
+    for name, values in in_shown_order(history):
         if name.startswith("val_"):
             print(f"{data.held_out} {name.removeprefix('val_')}: {values[-1]:.4f}")
     epochs = f"{arguments.epochs} epoch{'s' * (arguments.epochs > 1)}"
