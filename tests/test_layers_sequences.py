@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import cnncore
-from cnncore import Input, Model, layers, optimizers, saving
+from cnncore import Input, Model, layers, optimizers, saving, utils
 
 RNG = np.random.default_rng(0)
 STEPS = (6, 5)
@@ -126,6 +126,27 @@ def test_dropout_is_for_training():
     x = array(2, *STEPS)
     np.testing.assert_array_equal(layer(x), layer(x))
     assert not np.array_equal(layer(x, training=True), layer(x))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda x: layers.LSTM(3, dropout=0.5)(x),
+        lambda x: layers.RNN(layers.GRUCell(3, recurrent_dropout=0.5))(x),
+        lambda x: layers.Attention(dropout=0.5)([x, x]),
+        lambda x: layers.MultiHeadAttention(2, 3, dropout=0.5)(x, x),
+    ],
+)
+def test_the_seed_of_the_process_decides_what_is_dropped(make):
+    def losses():
+        utils.set_random_seed(3)
+        x = Input(STEPS)
+        model = Model(x, layers.Dense(1)(layers.Flatten()(make(x))))
+        model.compile("sgd", "mse")
+        data = np.random.default_rng(0).normal(size=(8, *STEPS)), np.ones((8, 1))
+        return model.fit(*data, epochs=2, verbose=0).history["loss"]
+
+    assert losses() == losses()
 
 
 def test_masks_of_attention():

@@ -16,9 +16,12 @@ from cnncore import (
     losses,
     metrics,
     ops,
+    random,
     utils,
 )
-from cnncore.layers import Dense, Flatten, Lambda, MaxPooling2D
+from cnncore.callbacks import CallbackList
+from cnncore.layers import LSTM, Dense, Flatten, Lambda, MaxPooling2D
+from cnncore.optimizers.schedules import PiecewiseConstantDecay
 
 ONES = np.ones((2, 3), np.float32)
 
@@ -61,6 +64,15 @@ CALLS = {
     "a shape that is a text": (lambda: InputSpec(shape="a"), "expected `shape` to be a tuple of integers and None"),
     "a tensor without sizes": (lambda: KerasTensor("a"), "expected `shape` to be a tuple of integers and None"),
     "a device that is a number": (lambda: device(3), "expected 'cpu', the only device"),
+    "lambda's arguments": (lambda: Lambda(np.tanh, arguments="abc"), "`arguments` to be a dict. Received: .*'abc'"),
+    "no list of classes": (lambda: metrics.IoU(5, None), "`target_class_ids` to be a list. Received: .*None"),
+    "label_weights": (lambda: metrics.AUC(label_weights="a"), "expected label_weights to hold real numbers"),
+    "boundaries": (lambda: PiecewiseConstantDecay(3, [1]), "`boundaries` to be a list. Received: boundaries=3"),
+    "callbacks": (lambda: CallbackList(3), "`callbacks` to be a list. Received: callbacks=3"),
+    "a seed that is a text": (lambda: LSTM(3, seed="a"), "`seed` to be an integer. Received: seed='a'"),
+    "no samples to split": (lambda: utils.split_dataset("abc", 0.5), "with an axis of samples"),
+    "a mean that is a text": (lambda: random.normal((2,), mean="a"), r"\[normal\] expected arguments.*mean='a'"),
+    "pixels": (lambda: utils.img_to_array("abc"), r"\[img_to_array\] .* Received: 'abc'"),
     "lambda": (lambda: Lambda(np.tanh).compute_output_shape((None, 3)), "has no `output_shape`"),
 }
 

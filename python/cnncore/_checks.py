@@ -104,6 +104,19 @@ def dtype(value: Any, owner: str) -> str:
     return "float32"
 
 
+def listed(value: Any, name: str, owner: str) -> list[Any]:
+    """The items of a list, a tuple, a set or an array, as a list."""
+    try:
+        return list(None if isinstance(value, (str, bytes, dict)) else value)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"[{owner}] expected `{name}` to be a list. Received: {name}={value!r:.80}") from None
+
+
+def numbers(value: Any, name: str, owner: str) -> list[float]:
+    """A list of finite numbers."""
+    return [number(item, name, owner) for item in listed(value, name, owner)]
+
+
 def is_sequence(value: Any) -> bool:
     """Whether ``value`` is a list, a tuple or an array with an axis."""
     return isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim > 0)
@@ -242,6 +255,9 @@ def shape(value: Any, name: str, owner: str) -> tuple[int, ...]:
 
 def same_length(owner: str, **arrays: np.ndarray) -> int:
     """The number of samples of the arrays, which must be the same for all, and positive. Messages name them."""
+    for name, array in arrays.items():
+        if np.ndim(array) == 0:
+            raise ValueError(f"[{owner}] expected {name} with an axis of samples. Received: {name}.shape=()")
     lengths = {name: len(array) for name, array in arrays.items()}
     if len(set(lengths.values())) != 1:
         received = ", ".join(f"{name}: {length}" for name, length in lengths.items())

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from cnncore import _checks
 from cnncore.callbacks.base import Callback, Logs, overrides
 from cnncore.callbacks.history import History
 from cnncore.callbacks.progress import ProgbarLogger
@@ -227,7 +228,7 @@ def _checked(callbacks: Any, owner: str) -> list[Any]:
         return []
     if isinstance(callbacks, CallbackList):
         return list(callbacks.callbacks)
-    users = [callbacks] if isinstance(callbacks, Callback) else list(callbacks)
+    users = [callbacks] if isinstance(callbacks, Callback) else _checks.listed(callbacks, "callbacks", owner)
     for callback in users:
         if not isinstance(callback, Callback):
             hint = " Make an object of the class by calling it." if isinstance(callback, type) else ""

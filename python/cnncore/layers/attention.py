@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from cnncore import _checks, initializers, ops
+from cnncore._random import generator, next_seed
 from cnncore.layers.base import Layer, Shape, WeightSpec, registry
 
 __all__ = ["AdditiveAttention", "Attention"]
@@ -62,8 +63,8 @@ class Attention(Layer):
         self.use_scale = _checks.boolean(use_scale, "use_scale", owner)
         self.score_mode = _checks.choice(score_mode, "score_mode", owner, ("dot", "concat"))
         self.dropout = _checks.number(dropout, "dropout", owner, minimum=0.0, below=1.0)
-        self.seed = seed
-        self._random = np.random.default_rng(seed)
+        self.seed = None if seed is None else _checks.integer(seed, "seed", owner, minimum=0)
+        self._random = generator(next_seed() if self.seed is None else self.seed)
 
     def _check(self, shapes: Any) -> None:
         if (

@@ -70,6 +70,8 @@ class Lambda(Layer):
         if not callable(function):
             raise TypeError(f"[Lambda] expected `function` to be callable. Received: function={function!r}")
         self.function = function
+        if arguments is not None and not isinstance(arguments, Mapping):
+            raise TypeError(f"[Lambda] expected `arguments` to be a dict. Received: arguments={arguments!r:.80}")
         self.arguments = dict(arguments or {})
         self._output_shape = output_shape
         try:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from cnncore import _checks, activations, regularizers
+from cnncore._random import generator, next_seed
 from cnncore.activations.definition import functions
 from cnncore.differentiation import value_of
 from cnncore.graph.call_record import is_probed
@@ -41,8 +42,8 @@ class Recurrent(Weighted):
         self.states: list[Any] | None = None  # after the last batch, if `stateful`
         self.runs_as_a_whole = self.return_state or self.stateful
         self.supports_masking = self.return_sequences
-        self.seed = own["seed"]
-        self._random = np.random.default_rng(self.seed)
+        self.seed = None if own["seed"] is None else _checks.integer(own["seed"], "seed", owner, minimum=0)
+        self._random = generator(next_seed() if self.seed is None else self.seed)
 
     dropout: float
     recurrent_dropout: float

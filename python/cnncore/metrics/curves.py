@@ -85,7 +85,7 @@ class AUC(Metric):
         inner = (
             np.linspace(0, 1, _checks.integer(num_thresholds, "num_thresholds", "AUC", 2))[1:-1]
             if thresholds is None
-            else np.sort(np.asarray([_checks.number(t, "thresholds", "AUC") for t in thresholds]))
+            else np.sort(np.asarray(_checks.numbers(thresholds, "thresholds", "AUC")))
         )
         if inner.size and not 0 <= inner[0] <= inner[-1] <= 1:
             raise ValueError(f"[AUC] expected `thresholds` in [0, 1]. Received: thresholds={thresholds!r}")
@@ -97,7 +97,9 @@ class AUC(Metric):
         if num_labels is not None and not multi_label:
             raise ValueError("[AUC] expected `num_labels` only with multi_label=True. Received: multi_label=False")
         self.num_labels = None if num_labels is None else _checks.integer(num_labels, "num_labels", "AUC")
-        self.label_weights = None if label_weights is None else np.asarray(label_weights, np.float64)
+        self.label_weights = None
+        if label_weights is not None:
+            self.label_weights = _checks.numeric_array(label_weights, "label_weights", "AUC").astype(np.float64)
         self._sums: dict[str, Any] = {}
         if not multi_label or num_labels:
             self._make_states(num_labels)

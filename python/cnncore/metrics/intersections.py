@@ -59,7 +59,8 @@ class IoU(Metric):
         owner = type(self).__name__
         self.num_classes = _checks.integer(num_classes, "num_classes", owner)
         self.target_class_ids = [
-            _checks.integer(target, "target_class_ids", owner, 0, num_classes - 1) for target in target_class_ids
+            _checks.integer(target, "target_class_ids", owner, 0, num_classes - 1)
+            for target in _checks.listed(target_class_ids, "target_class_ids", owner)
         ]
         self.ignore_class, self.axis = ignore_class, _checks.integer(axis, "axis", owner, -(2**31))
         self.sparse_y_true = _checks.boolean(sparse_y_true, "sparse_y_true", owner)

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from cnncore import _checks
+from cnncore._refusals import names_itself
 from cnncore.differentiation import Array, Traced, as_array
 from cnncore.ops.definition import is_recorded
 from cnncore.ops.operations import operation_of
-from cnncore.ops.refusals import names_itself
 
 __all__ = [
     "NUMPY_NAMES",

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from cnncore import _checks
+from cnncore._refusals import names_itself
 from cnncore._structure import flatten, pack_like
-from cnncore.ops.refusals import names_itself
 
 __all__ = [
     "associative_scan",

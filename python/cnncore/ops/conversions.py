@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from cnncore import _checks
+from cnncore._refusals import names_itself
 from cnncore.differentiation import value_of
-from cnncore.ops.refusals import names_itself
 
 __all__ = [
     "dtype",

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from cnncore._refusals import names_itself
 from cnncore._structure import map_structure
 from cnncore.differentiation import Array, NotDifferentiableError, Traced, as_array, first_order, leaf_of, seen
 from cnncore.differentiation.traced import gradient_rule
-from cnncore.ops.refusals import names_itself
 
 __all__ = ["is_recorded", "op", "recorded", "recorded_pair", "seen_op", "together", "without_gradient"]
 

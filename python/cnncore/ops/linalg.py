@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from cnncore._refusals import names_itself
 from cnncore.differentiation import value_of
 from cnncore.ops.definition import op, recorded, seen_op, together, without_gradient
 from cnncore.ops.norms import norm
-from cnncore.ops.refusals import names_itself
 
 __all__ = [
     "cholesky",

@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 
 from cnncore import _checks
 from cnncore._checks import Float32
+from cnncore._refusals import names_itself
 from cnncore.ops.activation import activation
-from cnncore.ops.refusals import names_itself
 
 __all__ = [
     "celu",

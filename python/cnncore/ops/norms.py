@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from cnncore._refusals import names_itself
 from cnncore.differentiation import value_of
 from cnncore.ops.definition import op, recorded
-from cnncore.ops.refusals import names_itself
 
 __all__ = ["norm"]
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from cnncore import _checks
+from cnncore._refusals import names_itself
 from cnncore.differentiation import NotDifferentiableError, Traced, seen, value_of
 from cnncore.ops.definition import op, recorded
-from cnncore.ops.refusals import names_itself
 
 __all__ = ["scatter", "scatter_update", "segment_max", "segment_min", "segment_prod", "segment_sum"]
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from cnncore import _checks
+from cnncore._refusals import names_itself
 from cnncore.differentiation import as_array, value_of
-from cnncore.ops.refusals import names_itself
 
 __all__ = [
     "get_item",

@@ -129,7 +129,8 @@ class Muon(Optimizer):
         self.momentum = momentum_of(momentum, "Muon")
         self.ns_steps = _checks.integer(ns_steps, "ns_steps", "Muon")
         self.nesterov = _checks.boolean(nesterov, "nesterov", "Muon")
-        self.exclude_layers = [str(pattern) for pattern in exclude_layers or ()]
+        excluded = () if exclude_layers is None else _checks.listed(exclude_layers, "exclude_layers", "Muon")
+        self.exclude_layers = [str(pattern) for pattern in excluded]
         self.exclude_embeddings = _checks.boolean(exclude_embeddings, "exclude_embeddings", "Muon")
         self.rms_rate = None if rms_rate is None else number(rms_rate, "rms_rate")
         self.flatten_convolutions = _checks.boolean(flatten_convolutions, "flatten_convolutions", "Muon")

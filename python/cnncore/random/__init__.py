@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike
 from cnncore import _checks
 from cnncore._keras_names.errors import explain_missing
 from cnncore._random import generator, next_seed
+from cnncore._refusals import names_itself
 from cnncore.graph.tensor import Array, NotTraceableError
 
 __all__ = [
@@ -95,6 +96,7 @@ def _array(values: Any, dtype: Any) -> Any:
     return np.asarray(values, dtype or np.float32).view(Array)
 
 
+@names_itself
 def normal(shape: Sequence[int], mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Seed = None) -> Any:
     """Draw numbers with a normal distribution.
 
@@ -119,6 +121,7 @@ def normal(shape: Sequence[int], mean: float = 0.0, stddev: float = 1.0, dtype: 
     return _array(mean + stddev * _draw(seed).standard_normal(_shape(shape), dtype=np.float32), dtype)
 
 
+@names_itself
 def truncated_normal(
     shape: Sequence[int], mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Seed = None
 ) -> Any:
@@ -135,6 +138,7 @@ def truncated_normal(
     return _array(mean + stddev * values, dtype)
 
 
+@names_itself
 def uniform(
     shape: Sequence[int], minval: float = 0.0, maxval: float = 1.0, dtype: Any = None, seed: Seed = None
 ) -> Any:
@@ -147,6 +151,7 @@ def uniform(
     return _array(minval + (maxval - minval) * _draw(seed).random(_shape(shape), dtype=np.float32), dtype)
 
 
+@names_itself
 def randint(shape: Sequence[int], minval: int, maxval: int, dtype: Any = "int32", seed: Seed = None) -> Any:
     """Draw whole numbers, each with the same probability, ``minval`` <= number < ``maxval``.
 
@@ -160,6 +165,7 @@ def randint(shape: Sequence[int], minval: int, maxval: int, dtype: Any = "int32"
     return _array(_draw(seed).integers(minval, maxval, _shape(shape)), dtype)
 
 
+@names_itself
 def categorical(logits: ArrayLike, num_samples: int, dtype: Any = "int32", seed: Seed = None) -> Any:
     """Draw class numbers with the probabilities softmax(logits).
 
@@ -188,6 +194,7 @@ def categorical(logits: ArrayLike, num_samples: int, dtype: Any = "int32", seed:
     return _array(np.argmax(rows[:, np.newaxis] + noise, axis=-1), dtype)
 
 
+@names_itself
 def beta(shape: Sequence[int], alpha: Any, beta: Any, dtype: Any = None, seed: Seed = None) -> Any:
     """Draw numbers with the beta distribution that has the parameters ``alpha`` and ``beta``.
 
@@ -196,6 +203,7 @@ def beta(shape: Sequence[int], alpha: Any, beta: Any, dtype: Any = None, seed: S
     return _array(_draw(seed).beta(alpha, beta, _shape(shape)), dtype)
 
 
+@names_itself
 def gamma(shape: Sequence[int], alpha: Any, dtype: Any = None, seed: Seed = None) -> Any:
     """Draw numbers with the gamma distribution that has the shape parameter ``alpha`` and the scale 1.
 
@@ -204,6 +212,7 @@ def gamma(shape: Sequence[int], alpha: Any, dtype: Any = None, seed: Seed = None
     return _array(_draw(seed).gamma(alpha, size=_shape(shape)), dtype)
 
 
+@names_itself
 def binomial(shape: Sequence[int], counts: Any, probabilities: Any, dtype: Any = None, seed: Seed = None) -> Any:
     """Draw numbers of successes in ``counts`` trials, each of which succeeds with a probability of ``probabilities``.
 
@@ -212,11 +221,13 @@ def binomial(shape: Sequence[int], counts: Any, probabilities: Any, dtype: Any =
     return _array(_draw(seed).binomial(np.asarray(counts, np.int64), probabilities, _shape(shape)), dtype)
 
 
+@names_itself
 def shuffle(x: ArrayLike, axis: int = 0, seed: Seed = None) -> Any:
     """Bring the parts of ``x`` along ``axis`` into a random order. ``seed`` is that of :func:`normal`."""
     return _draw(seed).permutation(np.asarray(x), axis=axis).view(Array)
 
 
+@names_itself
 def dropout(inputs: Any, rate: float, noise_shape: Sequence[int | None] | None = None, seed: Seed = None) -> Any:
     """Set values to zero with the probability ``rate``, and divide the others by 1 - ``rate``.
 

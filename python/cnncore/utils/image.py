@@ -12,6 +12,7 @@ import numpy as np
 
 from cnncore import _checks
 from cnncore._images import INTERPOLATIONS, centred_crop, resize
+from cnncore._refusals import names_itself
 
 __all__ = ["array_to_img", "img_to_array", "load_img", "save_img", "smart_resize"]
 
@@ -123,6 +124,7 @@ def _channels_last(data_format: str | None, owner: str) -> bool:
     return data_format != "channels_first"
 
 
+@names_itself
 def img_to_array(img: Any, data_format: str | None = None, dtype: Any = None) -> np.ndarray:
     """A Pillow image as an array.
 
@@ -156,6 +158,7 @@ def img_to_array(img: Any, data_format: str | None = None, dtype: Any = None) ->
     return array.copy() if last else np.ascontiguousarray(array.transpose(2, 0, 1))
 
 
+@names_itself
 def array_to_img(x: Any, data_format: str | None = None, scale: bool = True, dtype: Any = None) -> Any:
     """An array as a Pillow image.
 
@@ -242,6 +245,7 @@ def save_img(
     image.save(path, format="JPEG" if file_format is not None and jpeg else file_format, **kwargs)
 
 
+@names_itself
 def smart_resize(
     x: Any, size: tuple[int, int], interpolation: str = "bilinear", data_format: str = "channels_last"
 ) -> np.ndarray:

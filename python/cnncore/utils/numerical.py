@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from cnncore._checks import integer, numeric_array
+from cnncore._refusals import names_itself
 from cnncore.differentiation import Traced
 from cnncore.graph.tensor import KerasTensor
 
@@ -78,6 +79,7 @@ def _whole_numbers(x: Any) -> np.ndarray:
     return numbers.astype(np.int64)
 
 
+@names_itself
 def normalize(x: Any, axis: int = -1, order: int | float = 2) -> np.ndarray:
     """Divide by the norm along an axis, so that each vector along it has length one.
 

@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from cnncore import _checks
+from cnncore._refusals import names_itself
 
 __all__ = ["pad_sequences"]
 
 
+@names_itself
 def pad_sequences(
     sequences: Sequence[Any],
     maxlen: int | None = None,

@@ -157,8 +157,9 @@ class PiecewiseConstantDecay(LearningRateSchedule):
     """
 
     def __init__(self, boundaries: Sequence[float], values: Sequence[float], name: str = "PiecewiseConstant") -> None:
-        self.boundaries = [rate(boundary, "boundaries", self) for boundary in boundaries]
-        self.values = [rate(value, "values", self) for value in values]
+        owner = "PiecewiseConstantDecay"
+        self.boundaries = [rate(item, "boundaries", self) for item in _checks.listed(boundaries, "boundaries", owner)]
+        self.values = [rate(item, "values", self) for item in _checks.listed(values, "values", owner)]
         self.name = name
         if len(self.values) != len(self.boundaries) + 1 or self.boundaries != sorted(set(self.boundaries)):
             raise ValueError(
