@@ -71,7 +71,7 @@ Network make_network() {
 
 std::vector<float> predict(Network& network, int64_t batch) {
   std::vector<float> y(batch * kClasses);
-  network.forward({{.bytes = data_set().images.data(), .samples = batch}}, {y.data()});
+  network.forward({.bytes = data_set().images.data(), .samples = batch}, y.data());
   return y;
 }
 
@@ -125,9 +125,8 @@ void infer(benchmark::State& state, const std::string& isa) {
   Network network = make_network();
   set_isa(isa);
   std::vector<float> y = predict(network, batch);  // makes the plan
-  const std::vector<Images> x = {{.bytes = data_set().images.data(), .samples = batch}};
-  const std::vector<float*> outputs = {y.data()};
-  for (auto _ : state) network.forward(x, outputs);
+  const Images x = {.bytes = data_set().images.data(), .samples = batch};
+  for (auto _ : state) network.forward(x, y.data());
   set_isa("scalar");
   const std::vector<float> expected = predict(network, batch);
   for (size_t i = 0; i < y.size(); ++i)

@@ -63,7 +63,7 @@ void initialize(cnncore::Network& network, uint32_t seed) {
 
 double accuracy(cnncore::Network& network, const Dataset& data) {
   std::vector<float> outputs(data.samples() * kClasses);
-  network.forward({{.floats = data.images.data(), .samples = data.samples()}}, {outputs.data()});
+  network.forward({.floats = data.images.data(), .samples = data.samples()}, outputs.data());
   int64_t correct = 0;
   for (int64_t n = 0; n < data.samples(); ++n) {
     const float* p = &outputs[n * kClasses];

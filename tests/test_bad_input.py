@@ -365,7 +365,21 @@ def test_forward_refuses(x, exception, message):
     network = Chain((5, 6, 4), [Conv2d(3), Flatten(), Dense(3)]).network
     with pytest.raises(exception, match=message):
         network.forward(x)
-    assert network.forward(IMAGES).shape == (8, 3)
+    with pytest.raises(exception, match=message):
+        network.core.forward_array(x)
+    np.testing.assert_array_equal(network.forward(IMAGES), network.core.forward_array(IMAGES))
+
+
+def test_forward_array_is_for_one_input_and_one_output():
+    chain = Chain((5, 6, 4), [Conv2d(3), Flatten(), Dense(3)]).network.core
+    for x in ([IMAGES], IMAGES[:0], None):
+        with pytest.raises((ValueError, TypeError)):
+            chain.forward_array(x)
+    graph = _core.GraphBuilder()
+    x = graph.input([4])
+    network = _core.Network(graph, [x, graph.add("activation", [x], "a", kind="relu")])
+    with pytest.raises(ValueError, match="a list of 1 arrays for a network with 2 outputs"):
+        network.forward_array(zeros(2, 4))
 
 
 def test_losses_refuse():

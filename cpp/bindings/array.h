@@ -57,13 +57,25 @@ inline Array float32(const char* op, const char* name, const py::array& a) {
   return py::reinterpret_borrow<Array>(a);
 }
 
+/// Makes an array in memory of NumPy without setting its values. It needs no list of strides, as pybind11's
+/// constructors do.
+inline Array in_numpy_memory(const Shape& shape) {
+  const auto& numpy = py::detail::npy_api::get();
+  Shape dimensions = shape;  // NumPy takes a pointer to values that it could change
+  PyObject* made = numpy.PyArray_NewFromDescr_(
+      numpy.PyArray_Type_, py::dtype::of<float>().release().ptr(), static_cast<int>(dimensions.size()),
+      reinterpret_cast<Py_intptr_t*>(dimensions.data()), nullptr, nullptr, 0, nullptr);
+  if (!made) throw py::error_already_set();
+  return py::reinterpret_steal<Array>(made);
+}
+
 /// Makes an array without setting its values. Large arrays are aligned to cache lines, so that kernels are faster.
 inline Array empty(const Shape& shape) {
   constexpr int64_t kSmall = 1024;
   const int64_t count = element_count(shape);            // throws an exception if it is too large
   if (count >= std::numeric_limits<int64_t>::max() / 8)  // the text of the shape is made only if it is needed
     check(false, "[array] expected a result that fits memory. Received: shape ", shape);
-  if (count <= kSmall) return Array(shape);  // NumPy allocates small arrays faster
+  if (count <= kSmall) return in_numpy_memory(shape);  // NumPy allocates small arrays faster
   const size_t bytes = static_cast<size_t>(aligned_count<float>(std::max<int64_t>(count, 1))) * sizeof(float);
   void* data = take_block(bytes);
   const py::capsule owner(data, nullptr, [](PyObject* self) {

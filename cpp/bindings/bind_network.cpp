@@ -47,6 +47,25 @@ std::vector<Images> to_inputs(const char* op, const Network& net, const std::vec
   return inputs;
 }
 
+// An array for values of an output.
+Array output_array(const Network& net, size_t output, int64_t samples) {
+  return empty(batched(samples, net.output_shape(output)));
+}
+
+// The output of a network with one input and one output, in the shortest time.
+Array forward_array(Network& net, const py::array& x) {
+  constexpr const char* op = "[forward] ";
+  check(net.input_count() == 1 && net.output_count() == 1, op, "expected a list of ", net.input_count(),
+        " arrays for a network with ", net.output_count(), " outputs. Received: an array");
+  const Images images = to_images(op, x, net.input_shape(0));
+  check(images.samples > 0, op, "expected at least one sample. Received: none");
+  Array y = output_array(net, 0, images.samples);
+  float* values = y.mutable_data();
+  const py::gil_scoped_release release;
+  net.forward(images, values);
+  return y;
+}
+
 py::list forward(Network& net, const py::object& x, bool training, std::optional<int64_t> call) {
   const std::vector<py::array> arrays = to_arrays("[forward] ", x);
   const std::vector<Images> inputs = to_inputs("[forward] ", net, arrays);
@@ -54,7 +73,7 @@ py::list forward(Network& net, const py::object& x, bool training, std::optional
   py::list results(net.output_count());
   std::vector<float*> y(net.output_count());
   for (size_t o = 0; o < y.size(); ++o) {
-    Array result = empty(batched(samples, net.output_shape(o)));
+    Array result = output_array(net, o, samples);
     y[o] = result.mutable_data();
     PyList_SET_ITEM(results.ptr(), static_cast<py::ssize_t>(o), result.release().ptr());
   }
@@ -285,6 +304,7 @@ void bind_network(py::module_& m) {
           })
       .def("set_regularizer", &Network::set_regularizer, py::arg("slot"), py::arg("l1"), py::arg("l2"),
            py::call_guard<py::gil_scoped_release>())
+      .def("forward_array", forward_array, py::arg("x"))
       .def("forward", forward, py::arg("x"), py::arg("training") = false, py::arg("call") = py::none())
       .def("train_step", train_step, py::arg("x"), py::arg("y") = py::none(), py::arg("losses") = py::none(),
            py::arg("loss_weights") = py::none(), py::arg("sample_weight") = py::none(),

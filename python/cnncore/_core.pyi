@@ -318,6 +318,8 @@ class Network:
         In training, dropout drops other values for another number `call` (by default `step`), and moving statistics
         are updated.
         """
+    def forward_array(self, x: NDArray[Any]) -> Float32:
+        """The same in less time, for a network with one input and one output, and at least one sample."""
     def train_step(
         self,
         x: Sequence[NDArray[Any]],  # whole data sets, uint8 or float32

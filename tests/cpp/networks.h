@@ -167,8 +167,7 @@ class ChainNetwork {
 
   void forward(const cnncore::Images& x, float* y) {
     write();
-    x_.assign(1, x), y_.assign(1, y);
-    network.forward(x_, y_);
+    network.forward(x, y);
   }
   /// Returns the loss, or NaN if the loss or a gradient is not finite.
   double train_step(const Batch& batch, const cnncore::LossSpec& loss, cnncore::Optimizer* optimizer, float* outputs) {
@@ -205,8 +204,6 @@ class ChainNetwork {
   bool stale_ = false, written_ = false;
   std::vector<cnncore::ParameterSlot> slots_;
   cnncore::TrainBatch batch_;
-  std::vector<cnncore::Images> x_;
-  std::vector<float*> y_;
 };
 
 /// A network to build, and its loss. `reductions` is the number of terms of its sums, added up over the layers, with

@@ -45,7 +45,7 @@ TEST_CASE("graph: samples of a single value") {
   Network network(std::move(graph), {sum});
   const std::vector<float> values = {-1.0f, 0.25f, 3.0f};
   std::vector<float> out(3);
-  network.forward({{.floats = values.data(), .samples = 3}}, {out.data()});
+  network.forward({.floats = values.data(), .samples = 3}, out.data());
   CHECK(out == std::vector<float>{-1.0f, 0.25f, 8.0f});
 }
 
@@ -101,9 +101,11 @@ TEST_CASE("network: what is missing is refused instead of read") {
   const int y = graph.add("dense", {x}, "d", {{"units", 2}});
   Network network(std::move(graph), {y});
   std::vector<float> values(8), out(2);
-  CHECK_THROWS_AS(network.forward({{.samples = 1}}, {out.data()}), std::invalid_argument);
-  CHECK_THROWS_AS(network.forward({{.floats = values.data(), .samples = 1}}, {nullptr}), std::invalid_argument);
-  CHECK_THROWS_AS(network.forward({}, {out.data()}), std::invalid_argument);
+  const std::vector<Images> no_inputs;
+  const std::vector<float*> outputs = {out.data()};
+  CHECK_THROWS_AS(network.forward({.samples = 1}, out.data()), std::invalid_argument);
+  CHECK_THROWS_AS(network.forward({.floats = values.data(), .samples = 1}, nullptr), std::invalid_argument);
+  CHECK_THROWS_AS(network.forward(no_inputs, outputs), std::invalid_argument);
   TrainBatch batch;
   batch.size = 1;
   CHECK_THROWS_AS(network.train_step(batch, nullptr), std::invalid_argument);

@@ -263,7 +263,7 @@ TEST_CASE("forward: answers of several threads are those of one, also while anot
       std::vector<float> found(expected.size());
       do {
         for (int64_t n = 0; n < 24; n += step)
-          network.forward({{nullptr, data.floats.data() + n * in, step}}, {found.data() + n * data.outputs});
+          network.forward({nullptr, data.floats.data() + n * in, step}, found.data() + n * data.outputs);
         if (found != expected) ++wrong;
       } while (trains);
     };

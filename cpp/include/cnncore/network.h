@@ -200,10 +200,12 @@ class Network {
 
   /// Inference: computes the outputs y[i] of shape (samples, *output_shape(i)). Throws std::invalid_argument if an
   /// input or the memory of an output is missing.
-  void forward(const std::vector<Images>& x, const std::vector<float*>& y);
+  void forward(std::span<const Images> x, std::span<float* const> y);
+  /// The same for a network with one input and one output.
+  void forward(const Images& x, float* y) { forward({&x, 1}, {&y, 1}); }
   /// Computes the outputs as in training: dropout drops values, which depend on the number `call` as they depend on
   /// `step` in training, and BatchNormalization uses the statistics of the batch and updates the moving statistics.
-  void forward_training(const std::vector<Images>& x, const std::vector<float*>& y, int64_t call);
+  void forward_training(std::span<const Images> x, std::span<float* const> y, int64_t call);
 
   /// Makes one training step: forward pass, losses, gradients, and the update of the parameters if `optimizer` is not
   /// null. If the loss or a gradient is not finite, nothing is updated. With `keep_state`, moving statistics do not

@@ -1,6 +1,7 @@
 // Locks of a network and its parameters. Any number of readers may hold them at the same time, or one writer.
 #pragma once
 
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -9,8 +10,8 @@
 
 namespace cnncore {
 
-/// Holds the lock of a network, and the locks of parameters that it shares with other networks. These are locked in the
-/// order of their addresses, so that two networks cannot wait for each other.
+/// Holds the lock of a network. If it shares parameters with other networks, it holds the locks of all its parameters,
+/// too. These are locked in the order of their addresses, so that two networks cannot wait for each other.
 ///
 /// Locks that this thread holds already are left out, since it would wait for itself: a layer in Python that a network
 /// has called may call networks with the same parameters, and read the network itself. But a writer throws
@@ -20,33 +21,38 @@ class Access {
  public:
   /// `function` is the beginning of error messages, such as "[train_step] ".
   Access(const char* function, ReadWriteLock& network, const std::vector<Parameters*>& sorted)
-      : begin_(held_by_this_thread.size()) {
+      : network_(network), held_{&network, nullptr, held_by_this_thread} {
     if (kWrite && this_thread_holds(network))
       throw std::logic_error(std::string(function) +
                              "expected a network that is not in the middle of a call. Received: a network that has "
                              "itself called the layer or function from which this call comes");
-    held_by_this_thread.reserve(begin_ + sorted.size() + 1);  // so that nothing throws while locks are held
-    take(network);
-    for (const Parameters* layer : sorted)
-      if (layer->state().networks > 1) take(layer->state().lock);
+    lock(network);
+    // Only from here on, a network that begins to share parameters waits for this one (wait_for_sole_users).
+    if (std::any_of(sorted.begin(), sorted.end(), [](const Parameters* p) { return p->state().networks > 1; })) {
+      for (Parameters* layer : sorted) lock(layer->state().lock);
+      held_.parameters = &sorted;
+    }
+    held_by_this_thread = &held_;
   }
   ~Access() {
-    for (; held_by_this_thread.size() > begin_; held_by_this_thread.pop_back()) {
-      ReadWriteLock& lock = *held_by_this_thread.back();
-      kWrite ? lock.unlock() : lock.unlock_shared();
-    }
+    held_by_this_thread = held_.before;  // so that locks that were left out are left out here, too
+    if (held_.parameters)
+      for (Parameters* layer : *held_.parameters) unlock(layer->state().lock);
+    unlock(network_);
   }
   Access(const Access&) = delete;
   Access& operator=(const Access&) = delete;
 
  private:
-  static void take(ReadWriteLock& lock) {
-    if (this_thread_holds(lock)) return;
-    kWrite ? lock.lock() : lock.lock_shared();
-    held_by_this_thread.push_back(&lock);
+  static void lock(ReadWriteLock& lock) {
+    if (!this_thread_holds(lock)) kWrite ? lock.lock() : lock.lock_shared();
+  }
+  static void unlock(ReadWriteLock& lock) {
+    if (!this_thread_holds(lock)) kWrite ? lock.unlock() : lock.unlock_shared();
   }
 
-  size_t begin_;  // the locks from this one on belong to this object
+  ReadWriteLock& network_;
+  HeldLocks held_;
 };
 using ReadAccess = Access<false>;
 using WriteAccess = Access<true>;

@@ -26,7 +26,7 @@ void check_output(const Shape& shape, const TrainBatch& batch, size_t o) {
 
 }  // namespace
 
-int64_t check_inputs(const char* op, const Graph& graph, const std::vector<Images>& x, const std::vector<float*>* y,
+int64_t check_inputs(const char* op, const Graph& graph, std::span<const Images> x, std::span<float* const> y,
                      size_t outputs) {
   check(x.size() == graph.inputs().size(), op, "expected ", graph.inputs().size(), " inputs. Received: ", x.size());
   const int64_t samples = x.front().samples;
@@ -36,17 +36,15 @@ int64_t check_inputs(const char* op, const Graph& graph, const std::vector<Image
     check(samples == 0 || (images.bytes == nullptr) != (images.floats == nullptr), op,
           "expected either bytes or floats as samples. Received: ", images.bytes ? "both" : "neither");
   }
-  if (y) {
-    check(y->size() == outputs, op, "expected ", outputs, " outputs. Received: ", y->size());
-    for (const float* output : *y)
-      check(samples == 0 || output != nullptr, op, "expected memory for every output. Received: null");
-  }
+  check(y.size() == outputs, op, "expected ", outputs, " outputs. Received: ", y.size());
+  for (const float* output : y)
+    check(samples == 0 || output != nullptr, op, "expected memory for every output. Received: null");
   return samples;
 }
 
 void check_batch(const Graph& graph, const std::vector<int>& outputs, const TrainBatch& batch) {
   check(batch.size >= 1, kTrainStep, "expected a batch of at least one sample. Received: ", batch.size);
-  const int64_t samples = check_inputs(kTrainStep, graph, batch.x, nullptr, 0);
+  const int64_t samples = check_inputs(kTrainStep, graph, batch.x, {}, 0);
   check(batch.y.size() == outputs.size(), kTrainStep, "expected ", outputs.size(),
         " targets, one for each output. Received: ", batch.y.size());
   check(batch.outputs.empty() || batch.outputs.size() == outputs.size(), kTrainStep, "expected memory for ",

@@ -212,20 +212,20 @@ void Network::set_regularizer(size_t slot, float l1, float l2) {
   impl_->regularizers.set(impl_->slots, slot, l1, l2);
 }
 
-void Network::forward(const std::vector<Images>& x, const std::vector<float*>& y) {
-  const int64_t samples = check_inputs("[forward] ", impl_->graph, x, &y, output_count());
+void Network::forward(std::span<const Images> x, std::span<float* const> y) {
+  const int64_t samples = check_inputs("[forward] ", impl_->graph, x, y, output_count());
   if (samples == 0) return;
   const ReadAccess access("[forward] ", *impl_->lock, impl_->sorted);
   const ParameterState state = impl_->parameter_state();
   impl_->inference_plan().forward(x, y, state, impl_->forward_calls.fetch_add(samples));
 }
 
-void Network::forward_training(const std::vector<Images>& x, const std::vector<float*>& y, int64_t call) {
-  const int64_t samples = check_inputs("[forward] ", impl_->graph, x, &y, output_count());
+void Network::forward_training(std::span<const Images> x, std::span<float* const> y, int64_t call) {
+  const int64_t samples = check_inputs("[forward] ", impl_->graph, x, y, output_count());
   if (samples == 0) return;
   const WriteAccess access("[forward_training] ", *impl_->lock, impl_->sorted);
   TrainBatch batch;
-  batch.x = x, batch.size = samples, batch.outputs = y;
+  batch.x.assign(x.begin(), x.end()), batch.outputs.assign(y.begin(), y.end()), batch.size = samples;
   Training& training = impl_->training_for(samples, false);
   training.forward(batch, call);
   training.commit_state();

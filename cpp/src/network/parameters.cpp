@@ -54,7 +54,7 @@ class Exclusion {
     taken_.reserve(networks.size() + owners.size());  // so that nothing throws while locks are held
     // A thread that holds the lock of one network must not wait for that of another, whose holder may wait for the
     // first.
-    if (held_by_this_thread.empty())
+    if (!held_by_this_thread)
       for (const auto& network : networks) take(*network);
     for (const Parameters* owner : owners) take(owner->state().lock);
     networks_ = std::move(networks);
@@ -102,7 +102,7 @@ void write_parameters(const std::vector<ParameterValues>& all) {
 }
 
 void wait_for_sole_users(const std::vector<Parameters*>& sorted) {
-  if (!held_by_this_thread.empty()) return;  // then Exclusion does not wait for networks, so nothing would be gained
+  if (held_by_this_thread) return;  // then Exclusion does not wait for networks, so nothing would be gained
   std::vector<const Parameters*> owners;
   for (const Parameters* layer : sorted)
     if (layer->state().networks > 1) owners.push_back(layer);

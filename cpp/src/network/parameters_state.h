@@ -45,12 +45,22 @@ struct Parameters::State {
 /// be added at a time, and each of them waits. `sorted` is in order of addresses.
 void wait_for_sole_users(const std::vector<Parameters*>& sorted);
 
-/// The locks of networks that this thread holds: a layer in Python that is called by a network may read and write its
-/// weights.
-inline thread_local std::vector<ReadWriteLock*> held_by_this_thread;
+/// The locks that a call of a network holds. Those of the calls of a thread are in a list, from the last call to the
+/// first: a layer in Python that is called by a network may itself call networks, and read and write weights.
+struct HeldLocks {
+  const ReadWriteLock* network;
+  const std::vector<Parameters*>* parameters;  // whose locks are held as well, or null
+  const HeldLocks* before;
+};
+inline constinit thread_local const HeldLocks* held_by_this_thread = nullptr;
+
 inline bool this_thread_holds(const ReadWriteLock& lock) {
-  const auto& held = held_by_this_thread;
-  return std::find(held.begin(), held.end(), &lock) != held.end();
+  const auto is_lock_of = [&](const Parameters* layer) { return &layer->state().lock == &lock; };
+  for (const HeldLocks* held = held_by_this_thread; held; held = held->before) {
+    if (held->network == &lock) return true;
+    if (held->parameters && std::any_of(held->parameters->begin(), held->parameters->end(), is_lock_of)) return true;
+  }
+  return false;
 }
 
 }  // namespace cnncore

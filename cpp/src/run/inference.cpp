@@ -112,15 +112,14 @@ std::vector<Inference::StageRun> Inference::stage_runs(Memory& memory, ThreadMem
 }
 
 void Inference::copy_outputs(const Slices& slices, int64_t first, int64_t count, int64_t to,
-                             const std::vector<float*>& y) const {
+                             std::span<float* const> y) const {
   for (size_t o = 0; o < plan_.outputs.size(); ++o) {
     const PlannedOutput& output = plan_.outputs[o];
     std::copy_n(slices.value(output.tensor, first), count * output.size, y[o] + to * output.size);
   }
 }
 
-void Inference::forward(const std::vector<Images>& x, const std::vector<float*>& y, ParameterState parameters,
-                        int64_t call) {
+void Inference::forward(std::span<const Images> x, std::span<float* const> y, ParameterState parameters, int64_t call) {
   const Borrowed borrowed(*this, parameters);
   const PackedParameters& packed = borrowed.packed();
   Memory& memory = borrowed.memory();
@@ -130,7 +129,7 @@ void Inference::forward(const std::vector<Images>& x, const std::vector<float*>&
 }
 
 // Runs one part of a stage. Returns true if all parts must be done before the next stage begins.
-bool Inference::run_stage(size_t index, const std::vector<Images>& x, Part part, const PackedParameters& packed,
+bool Inference::run_stage(size_t index, std::span<const Images> x, Part part, const PackedParameters& packed,
                           Memory& memory, int64_t call, InterruptWatch& watch) {
   const auto shared = [&](size_t i) { return i < stages_.size() && stages_[i].shared; };
   const size_t thread = static_cast<size_t>(part.index);
@@ -139,7 +138,7 @@ bool Inference::run_stage(size_t index, const std::vector<Images>& x, Part part,
   if (shared(index) || part.index == 0) {
     const Stage& stage = stages_[index];
     const PlannedNode& node = plan_.nodes[stage.node];
-    Run run = memory.stages[thread][index].run;
+    Run& run = memory.stages[thread][index].run;  // this call and this thread alone use it
     run.packed = packed.data() + node.packed, run.finite_kernels = packed.finite(), run.training_step = call;
     forward_in_pieces(*node.step, run, stage.stage, stage.work, shared(index) ? part : Part{},
                       [&] { return watch.stopped(part.index); });
@@ -148,7 +147,7 @@ bool Inference::run_stage(size_t index, const std::vector<Images>& x, Part part,
 }
 
 // One sample. All threads share the work if that is faster.
-void Inference::forward_one(const std::vector<Images>& x, const std::vector<float*>& y, const PackedParameters& packed,
+void Inference::forward_one(std::span<const Images> x, std::span<float* const> y, const PackedParameters& packed,
                             Memory& memory, int64_t call) {
   const int threads = threads_for(2, plan_.flops);
   reserve_threads(memory, most_threads_for(2, plan_.flops));
@@ -160,7 +159,7 @@ void Inference::forward_one(const std::vector<Images>& x, const std::vector<floa
   copy_outputs(Slices(plan_, *memory.threads[0], memory.batch, packed.data()), 0, 1, 0, y);
 }
 
-void Inference::forward_many(const std::vector<Images>& x, const std::vector<float*>& y, const PackedParameters& packed,
+void Inference::forward_many(std::span<const Images> x, std::span<float* const> y, const PackedParameters& packed,
                              Memory& memory, int64_t call) {
   const int64_t samples = x[0].samples, work = samples * plan_.flops;
   const int threads = threads_for(samples, work);
@@ -196,13 +195,13 @@ void Inference::join(size_t n, int64_t samples, Memory& memory) const {
 
 // For networks with steps that need many samples at a time: as many samples as the batch of the plan go through all
 // phases together.
-void Inference::forward_phases(const std::vector<Images>& x, const std::vector<float*>& y,
-                               const PackedParameters& packed, Memory& memory, int64_t call) {
+void Inference::forward_phases(std::span<const Images> x, std::span<float* const> y, const PackedParameters& packed,
+                               Memory& memory, int64_t call) {
   const int64_t samples = x[0].samples;
   InterruptWatch watch;
   for (int64_t begin = 0; begin < samples; begin += plan_.mode.batch) {
     const int64_t batch = std::min(plan_.mode.batch, samples - begin), size = plan_.mode.slice;
-    std::vector<Images> part = x;
+    std::vector<Images> part(x.begin(), x.end());
     for (size_t i = 0; i < x.size(); ++i) {
       const int64_t skip = begin * plan_.inputs[i].sample_size;
       if (part[i].bytes) part[i].bytes += skip;

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <mutex>
+#include <span>
 #include <vector>
 
 #include "run/packing.h"
@@ -17,7 +18,7 @@ class Inference {
 
   const Plan& plan() const { return plan_; }
   /// `call` is the number of the call, from which steps that draw random numbers derive them.
-  void forward(const std::vector<Images>& x, const std::vector<float*>& y, ParameterState parameters, int64_t call);
+  void forward(std::span<const Images> x, std::span<float* const> y, ParameterState parameters, int64_t call);
 
  private:
   /// The pointers with which a thread runs a stage of one sample, except for that to the packed parameters.
@@ -40,16 +41,16 @@ class Inference {
     bool shared;
   };
 
-  void forward_one(const std::vector<Images>& x, const std::vector<float*>& y, const PackedParameters& packed,
-                   Memory& memory, int64_t call);
-  bool run_stage(size_t index, const std::vector<Images>& x, Part part, const PackedParameters& packed, Memory& memory,
+  void forward_one(std::span<const Images> x, std::span<float* const> y, const PackedParameters& packed, Memory& memory,
+                   int64_t call);
+  bool run_stage(size_t index, std::span<const Images> x, Part part, const PackedParameters& packed, Memory& memory,
                  int64_t call, InterruptWatch& watch);
-  void forward_many(const std::vector<Images>& x, const std::vector<float*>& y, const PackedParameters& packed,
+  void forward_many(std::span<const Images> x, std::span<float* const> y, const PackedParameters& packed,
                     Memory& memory, int64_t call);
-  void forward_phases(const std::vector<Images>& x, const std::vector<float*>& y, const PackedParameters& packed,
+  void forward_phases(std::span<const Images> x, std::span<float* const> y, const PackedParameters& packed,
                       Memory& memory, int64_t call);
   void join(size_t node, int64_t samples, Memory& memory) const;
-  void copy_outputs(const Slices& slices, int64_t first, int64_t count, int64_t to, const std::vector<float*>& y) const;
+  void copy_outputs(const Slices& slices, int64_t first, int64_t count, int64_t to, std::span<float* const> y) const;
   void reserve_threads(Memory& memory, int threads) const;
   std::vector<StageRun> stage_runs(Memory& memory, ThreadMemory& own) const;
 

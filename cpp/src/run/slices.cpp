@@ -41,7 +41,7 @@ float* Slices::part(const Place& place, int tensor, int64_t first, int64_t n) co
   return place.where == Place::Where::group ? begin : begin + n * plan_.tensors[index(tensor)].size;
 }
 
-void Slices::load(const std::vector<Images>& x, const int64_t* indices, const SliceOf& slice) const {
+void Slices::load(std::span<const Images> x, const int64_t* indices, const SliceOf& slice) const {
   for (size_t i = 0; i < plan_.inputs.size(); ++i) {
     const PlannedInput& in = plan_.inputs[i];
     if (plan_.tensors[index(in.tensor)].value.where == Place::Where::none) continue;

@@ -1,6 +1,7 @@
 // The steps of a plan on a slice of samples, in the memory of one thread.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "cnncore/network.h"
@@ -64,7 +65,7 @@ class Slices {
   float* grad(int tensor, int64_t first) const { return at(plan_.tensors[index(tensor)].grad, tensor, first); }
 
   /// Reads the samples of every input. `indices` says which samples, if it is not null.
-  void load(const std::vector<Images>& x, const int64_t* indices, const SliceOf& slice) const;
+  void load(std::span<const Images> x, const int64_t* indices, const SliceOf& slice) const;
   /// Steps with their own losses add them to `loss`.
   void forward(const Phase& phase, const SliceOf& slice, double* loss) const;
   /// `logits` says for each output whether the loss has included the gradient of the last activation.

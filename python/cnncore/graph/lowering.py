@@ -15,7 +15,7 @@ from cnncore.graph.masks import pass_on_mask
 from cnncore.graph.protocols import AnyLayer
 from cnncore.graph.tensor import Node
 
-__all__ = ["Lowering", "lower"]
+__all__ = ["Lowering", "lower", "takes_array"]
 
 _MASK_STREAM = 1  # a part of the seeds of dropout, which makes them different from the seeds of initial weights
 _RANDOM = ("dropout", "gaussian_noise")
@@ -189,12 +189,12 @@ class Lowered:
     losses : list of GraphLoss
     floats : int
         How many values the outputs of all ops have for one sample.
-    one_output : bool
-        Whether the output is a single tensor, and not a list, tuple or dict.
+    takes_array : bool
+        Whether ``network.forward_array`` computes what the network is for (:func:`takes_array`).
     """
 
-    def __init__(self, graph: Lowering, outputs: list[int], one_output: bool) -> None:
-        self._graph, self.one_output = graph, one_output
+    def __init__(self, graph: Lowering, outputs: list[int], takes_array: bool = False) -> None:
+        self._graph, self.takes_array = graph, takes_array
         self.network = _core.Network(graph.builder, outputs, graph.parameters)
         self.layers, self.losses, self.floats = graph.layers, graph.losses, graph.floats
         self._losses_network: _core.Network | None = None
@@ -239,5 +239,9 @@ def lower(
     graph = Lowering(seed, trainable)
     shapes = [tensor.shape[1:] for tensor in function.input_list] if shapes is None else shapes
     inputs = [graph.input(shape) for shape in shapes]
-    one_output = not isinstance(function.outputs, (list, tuple, dict))
-    return Lowered(graph, function.lower(graph, inputs), one_output)
+    return Lowered(graph, function.lower(graph, inputs), takes_array(function))
+
+
+def takes_array(function: Function) -> bool:
+    """Whether a function has one input, and its output is a single tensor, and not a list, tuple or dict."""
+    return len(function.input_list) == 1 and not isinstance(function.outputs, (list, tuple, dict))

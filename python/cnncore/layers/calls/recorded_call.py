@@ -73,7 +73,7 @@ class RecordedCall:
         graph.is_twice_differentiable = True  # the probes do not count
         outputs = function.lower(graph, ids)
         self.losses = graph.losses
-        lowered = Lowered(graph, [*outputs, *(loss.tensor for loss in self.losses)], one_output=False)
+        lowered = Lowered(graph, [*outputs, *(loss.tensor for loss in self.losses)])
         self.is_twice_differentiable = graph.is_twice_differentiable
         self._network: _core.Network = lowered.network
         self._places = [

@@ -141,7 +141,7 @@ class SecondDerivatives:
             product = graph.builder.add("multiply", [tapped, dy], "result")
             total = graph.builder.add("added_loss", [total, product], "result", weight=1.0, summed=True)
             self._probes.append(collector)
-        lowered = Lowered(graph, [total], one_output=True)
+        lowered = Lowered(graph, [total])
         self._network: _core.Network = lowered.network
         self._slots = {
             (id(lowered.layers[slot.layer]), slot.index): slot

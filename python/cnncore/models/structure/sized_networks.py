@@ -13,7 +13,7 @@ import numpy as np
 from cnncore import _core
 from cnncore._checks import Float32
 from cnncore.graph.function import Function
-from cnncore.graph.lowering import Lowered
+from cnncore.graph.lowering import Lowered, takes_array
 from cnncore.graph.unknown_sizes import filled, fits
 
 __all__ = ["LoweredBySize", "SizedNetworks"]
@@ -211,6 +211,10 @@ class SizedNetworks:
         """The outputs for arrays of uint8 or float32, one for each input."""
         return self._for(x).forward(x, training, self.step if call is None else call)
 
+    def forward_array(self, x: np.ndarray) -> Float32:
+        """The output for the array of the only input, for a function with one output."""
+        return self._for([x]).forward_array(x)
+
     def train_step(
         self,
         x: Sequence[np.ndarray],
@@ -245,13 +249,13 @@ class LoweredBySize:
     Attributes
     ----------
     network : SizedNetworks
-    one_output : bool
-        Whether the function has a single output that is in no list, tuple or dict.
+    takes_array : bool
+        Whether there is one input, and the output is in no list, tuple or dict.
     """
 
     def __init__(self, make: Callable[[Key], Lowered], function: Function) -> None:
         self.network = SizedNetworks(make, function)
-        self.one_output = not isinstance(function.outputs, (list, tuple, dict))
+        self.takes_array = takes_array(function)
 
     @property
     def layers(self) -> dict[str, Any]:
