@@ -353,3 +353,11 @@ class TestSubclasses:
         assert model.count_params() == 2 * 12 + 4
         assert len(model.network.slots) == 6
         assert model(np.ones((2, 3))).shape == (2, 1)
+
+
+def test_shapes_of_a_list_of_one_tensor():
+    """As in Keras, they are the shape, though ``inputs`` and ``outputs`` of a model are lists."""
+    x = Input((4,))
+    model = Model(inputs=[x], outputs=[Dense(3)(x)])
+    assert (model.input_shape, model.output_shape) == ((None, 4), (None, 3))
+    assert Model([x], [x, x]).output_shape == [(None, 4), (None, 4)]

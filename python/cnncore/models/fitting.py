@@ -114,7 +114,7 @@ class Fitting(OwnFit):
         -------
         History
             ``history.history`` is a dict of lists with a value for each epoch. Its keys are "loss", "<output>_loss" if
-            there are several outputs, the names of the metrics, and with validation all of these with "val_" in
+            several outputs have a loss, the names of the metrics, and with validation all of these with "val_" in
             front. The History is also kept as ``model.history``.
 
         Raises

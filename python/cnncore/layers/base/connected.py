@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cnncore._attributes import OpenProperty
-from cnncore._structure import map_structure
+from cnncore._structure import map_structure, without_list_of_one
 from cnncore.graph.tensor import Node
 
 __all__ = ["Connected"]
@@ -35,13 +35,17 @@ class Connected:
 
     @OpenProperty
     def input_shape(self) -> Any:
-        """Shape of :attr:`input`, with the batch axis (None) in front; ValueError while it is not known."""
-        return map_structure(lambda tensor: tensor.shape, self.input)
+        """Shape of :attr:`input`, with the batch axis (None) in front; that of the tensor alone for a list of one.
+        ValueError while it is not known.
+        """
+        return map_structure(lambda tensor: tensor.shape, without_list_of_one(self.input))
 
     @OpenProperty
     def output_shape(self) -> Any:
-        """Shape of :attr:`output`, with the batch axis (None) in front; ValueError while it is not known."""
-        return map_structure(lambda tensor: tensor.shape, self.output)
+        """Shape of :attr:`output`, with the batch axis (None) in front; that of the tensor alone for a list of one.
+        ValueError while it is not known.
+        """
+        return map_structure(lambda tensor: tensor.shape, without_list_of_one(self.output))
 
     def forget(self, node: Node) -> None:
         """Remove a call from :attr:`nodes`."""

@@ -144,7 +144,8 @@ class Compiled(Structure):
         """Names of what ``evaluate`` returns, in order."""
         self._require_compiled("metrics_names")
         outputs = self._described_outputs()
-        several = [f"{output.name}_loss" for output in outputs if output.loss is not None] if len(outputs) > 1 else []
+        losses = [f"{output.name}_loss" for output in outputs if output.loss is not None]
+        several = losses if len(losses) > 1 else []  # a single one is the total loss
         measured = [name for output in outputs for name, _ in output.all_metrics]
         return ["loss", *several, *measured, *(metric.name for metric in self.call_metrics())]
 

@@ -114,11 +114,11 @@ class Meter:
             _update(output, _rows(y, batch), y_pred, _rows(weight, batch))
 
     def logs(self) -> dict[str, Any]:
-        """The means so far, by name: the loss, that of each output if there are several, and the metrics."""
+        """The means so far, by name: the loss, that of each output if several have one, and the metrics."""
         self._update_metrics()
         done = max(self.done, 1)
         logs: dict[str, Any] = {"loss": self.sums[0] / done}
-        if len(self._outputs) > 1:
+        if sum(output.loss is not None for output in self._outputs) > 1:  # a single one is the total loss
             for output, total in zip(self._outputs, self.sums[1:], strict=True):
                 if output.loss is not None:
                     logs[f"{output.name}_loss"] = total / done
