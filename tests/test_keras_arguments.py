@@ -28,6 +28,8 @@ NOT_HERE = {
     "layers.EinsumDense": {"lora_rank", "lora_alpha", "quantization_config", "gptq_unpacked_column_size"},
     "layers.Input": {"sparse", "ragged", "tensor", "optional"},
     "layers.InputLayer": {"sparse", "ragged", "input_tensor", "optional"},
+    "layers.IntegerLookup": {"salt", "oov_method"},
+    "layers.StringLookup": {"salt"},
     "layers.Layer": {"autocast"},
     "Model.add_weight": {"autocast", "aggregation", "overwrite_with_gradient"},
     "callbacks.TensorBoard": {"profile_batch", "embeddings_freq", "embeddings_metadata"},

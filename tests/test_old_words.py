@@ -24,7 +24,7 @@ def classifier(metrics=("accuracy",)):
 def test_history_answers_to_old_names():
     model = classifier()
     history = model.fit(X, Y, validation_data=(X, Y), verbose=0).history
-    assert list(history) == ["loss", "accuracy", "val_loss", "val_accuracy"]
+    assert list(history) == ["accuracy", "loss", "val_accuracy", "val_loss"]
     with pytest.warns(DeprecationWarning, match="no 'val_acc', but 'val_accuracy'"):
         assert history["val_acc"] == history["val_accuracy"]
     with pytest.warns(DeprecationWarning, match="no 'acc', but 'accuracy'"):
@@ -39,7 +39,7 @@ def test_history_answers_to_old_names():
 
 def test_the_other_way_round():
     history = classifier(["acc"]).fit(X, Y, verbose=0).history
-    assert list(history) == ["loss", "acc"]
+    assert list(history) == ["acc", "loss"]
     with pytest.warns(DeprecationWarning, match="no 'accuracy', but 'acc'"):
         assert history["accuracy"] == history["acc"]
 

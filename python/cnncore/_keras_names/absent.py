@@ -14,10 +14,9 @@ _LAYERS: dict[str, tuple[str, ...]] = {
     ),
     "videos are out of scope": ("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"),
     "write MultiHeadAttention, or Dense layers and `ops.dot_product_attention`": ("GroupQueryAttention",),
-    "words and categories are out of scope": (
-        *("Discretization", "HashedCrossing", "Hashing", "IntegerLookup"),
-        *("ReversibleEmbedding", "StringLookup", "TextVectorization"),
-    ),
+    "write `numpy.digitize(x, bin_boundaries)` before the model": ("Discretization",),
+    "write StringLookup or IntegerLookup, which need no hash": ("HashedCrossing", "Hashing"),
+    "write an Embedding and a Dense layer": ("ReversibleEmbedding",),
     "turn sound into spectrograms before it enters a model": ("MelSpectrogram", "STFTSpectrogram"),
     "the C++ core cannot run layers of other frameworks": (
         *("FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper"),

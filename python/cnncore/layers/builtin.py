@@ -55,6 +55,7 @@ from cnncore.layers.global_pooling import (
 from cnncore.layers.input_layer import Input, InputLayer
 from cnncore.layers.input_spec import InputSpec
 from cnncore.layers.lambda_layer import Lambda
+from cnncore.layers.lookup import IntegerLookup, StringLookup
 from cnncore.layers.masking import Masking
 from cnncore.layers.merging import Add, Average, Concatenate, Dot, Maximum, Minimum, Multiply, Subtract
 from cnncore.layers.merging_functions import add, average, concatenate, dot, maximum, minimum, multiply, subtract
@@ -79,6 +80,7 @@ from cnncore.layers.separable import (
 )
 from cnncore.layers.spectral_normalization import SpectralNormalization
 from cnncore.layers.stacked_cells import StackedRNNCells
+from cnncore.layers.text_vectorization import TextVectorization
 from cnncore.layers.transpose_convolution import (
     Conv1DTranspose,
     Conv2DTranspose,
@@ -159,6 +161,7 @@ __all__ = [
     "Input",
     "InputLayer",
     "InputSpec",
+    "IntegerLookup",
     "LSTMCell",
     "Lambda",
     "Layer",
@@ -214,7 +217,9 @@ __all__ = [
     "SpatialDropout2D",
     "SpectralNormalization",
     "StackedRNNCells",
+    "StringLookup",
     "Subtract",
+    "TextVectorization",
     "TimeDistributed",
     "UnitNormalization",
     "UpSampling1D",
