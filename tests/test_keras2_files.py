@@ -1,5 +1,7 @@
 """Models and their training in HDF5 files of Keras 2."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -25,6 +27,18 @@ class TestModels:
         config = entry("Sequential", layers if listed else {"name": "s", "layers": layers})
         model = load_model(write(tmp_path / "m.hdf5", config, version="2.1.6"))
         np.testing.assert_allclose(model.predict(X, verbose=0), expected(), rtol=1e-5, atol=1e-6)
+
+    @pytest.mark.parametrize("version", ["1.2.2", "2.9.0", "3.0.0"])
+    def test_an_activation_that_had_another_meaning(self, version, tmp_path):
+        config = entry("Sequential", {"name": "s", "layers": [*chain(), entry("Activation", plain("a"))]})
+        config["config"]["layers"][-1]["config"]["activation"] = "hard_sigmoid"
+        weights = WEIGHTS | {"a": {}}
+        path = write(tmp_path / "m.h5", config, version=version, weights=weights)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            load_model(path)
+        told = [str(item.message) for item in caught if "clip(0.2 * x + 0.5, 0, 1)" in str(item.message)]
+        assert len(told) == (version[0] != "3")
 
     @pytest.mark.parametrize("kind", ["Functional", "Model"])
     @pytest.mark.parametrize("form", ["tf2", "flat"])

@@ -73,6 +73,16 @@ def test_arguments_of_keras_2_alone():
     assert read(layers, [["x", 0, 0]], [["both", 0, 0]]).output_shape == (None, 6)
 
 
+def test_several_cells_of_keras_2():
+    cells = [
+        {"class_name": "LSTMCell", "config": {"name": "a", "units": 3, "implementation": 2}},
+        {"class_name": "GRUCell", "config": {"name": "b", "units": 4, "implementation": 2, "reset_after": False}},
+    ]
+    stacked = {"class_name": "StackedRNNCells", "config": {"name": "cells", "cells": cells}}
+    layers = [start("x", 5, 4), layer("RNN", "rnn", [["x", 0, 0, {}]], cell=stacked, time_major=False)]
+    assert read(layers, [["x", 0, 0]], [["rnn", 0, 0]]).output_shape == (None, 4)
+
+
 def test_private_names_of_dense_layers_in_attention(tmp_path):
     h5py = pytest.importorskip("h5py")
     sequence, tensor = np.random.default_rng(1).random((2, 5, 4), np.float32), Input((5, 4))

@@ -21,7 +21,7 @@ from cnncore.saving.format import parse_json
 from cnncore.saving.h5 import group_at, open_h5
 from cnncore.saving.keras_compile import compile_arguments
 from cnncore.saving.keras_h5 import is_old, read_old_weights
-from cnncore.saving.keras_old import modern
+from cnncore.saving.keras_old import modern, warn_of_other_meanings
 from cnncore.saving.keras_read import layer_paths, mark_shared, own_description
 from cnncore.saving.keras_weights import keras_paths, paths_from, read_keras_h5, state_in_keras_h5, write_keras_h5
 from cnncore.saving.keras_write import keras_description
@@ -31,6 +31,7 @@ __all__ = ["read_keras_model", "read_keras_weights", "write_keras_model", "write
 
 _WRITTEN_FOR = "3.0.0"  # the version of Keras that is named in the files
 _WEIGHTS = "model.weights.h5"
+_METADATA = "metadata.json"
 
 
 def write_keras_model(model: Any, path: str | os.PathLike[str], include_optimizer: bool) -> None:
@@ -43,7 +44,7 @@ def write_keras_model(model: Any, path: str | os.PathLike[str], include_optimize
     metadata = {"keras_version": _WRITTEN_FOR, "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")}
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
-        archive.writestr("metadata.json", json.dumps(metadata))
+        archive.writestr(_METADATA, json.dumps(metadata))
         archive.writestr("config.json", json.dumps(description, allow_nan=False))
         archive.writestr(_WEIGHTS, weights)
     write_atomically(path, content.getvalue())
@@ -60,6 +61,7 @@ def read_keras_model(path: str | os.PathLike[str], compile: bool, max_bytes: int
     """The model in a file of Keras."""
     members = _members(read_bounded(path, max_bytes))
     config = modern(parse_json(members["config.json"], "config.json"))
+    warn_of_other_meanings(members["config.json"].decode(), _version(members))
     mark_shared(config)
     model: Any = registry.deserialize(own_description(config))
     if not hasattr(type(model), "named_weights"):
@@ -100,9 +102,16 @@ def read_keras_weights(
 def _members(content: bytes) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return {name: _member(archive, name, len(content)) for name in ("config.json", _WEIGHTS)}
+            names = ["config.json", _WEIGHTS, *({_METADATA} & set(archive.namelist()))]
+            return {name: _member(archive, name, len(content)) for name in names}
     except (zipfile.BadZipFile, KeyError, EOFError) as error:
         raise ValueError(f"expected an intact file of Keras 3. Received: {error}") from None
+
+
+def _version(members: Mapping[str, bytes]) -> str:
+    """The version of Keras that wrote the file, as far as the file says it."""
+    metadata = parse_json(members[_METADATA], _METADATA) if _METADATA in members else None
+    return str(metadata.get("keras_version")) if isinstance(metadata, Mapping) else ""
 
 
 def _member(archive: zipfile.ZipFile, name: str, size: int) -> bytes:

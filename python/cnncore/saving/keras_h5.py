@@ -12,7 +12,7 @@ from cnncore.saving.atomic import write_atomically
 from cnncore.saving.format import parse_json
 from cnncore.saving.h5 import Array, array_at, group_at, h5_bytes, names_in, open_h5, text_in, write_names
 from cnncore.saving.keras_compile import compile_arguments, old_compile_config
-from cnncore.saving.keras_old import modern
+from cnncore.saving.keras_old import modern, warn_of_other_meanings
 from cnncore.saving.keras_optimizer import put_named_variables, put_variables
 from cnncore.saving.keras_read import own_description
 from cnncore.saving.keras_weights import Stored, finite, stored_weights, warn_of_skipped, write_all
@@ -72,7 +72,9 @@ def read_h5_model(path: str | os.PathLike[str], compile: bool, max_bytes: int | 
             raise ValueError(
                 "expected a whole model. Received: an HDF5 file without a model_config; load_weights reads weights"
             )
+        version = text_in(file.attrs, "keras_version") or "1.0"
         config = modern(parse_json(text, "its model_config"))
+        warn_of_other_meanings(text, version)
         model: Any = registry.deserialize(own_description(config))
         if not hasattr(type(model), "named_weights"):
             raise ValueError(f"expected a model. Received: a {type(model).__name__}")
@@ -89,7 +91,7 @@ def read_h5_model(path: str | os.PathLike[str], compile: bool, max_bytes: int | 
             model.compile_from_config(compile_arguments(old_compile_config(described)))
             state = group_at(file, "optimizer_weights")
             if state is not None and model.built:
-                _read_state(model, state, text_in(file.attrs, "keras_version") or "2")
+                _read_state(model, state, version)
     return model
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,7 +10,7 @@ from cnncore.saving.keras_names import WRAPPED
 from cnncore.saving.keras_tensorflow import FUNCTIONS, as_operation
 from cnncore.saving.limits import printable
 
-__all__ = ["modern"]
+__all__ = ["modern", "warn_of_other_meanings"]
 
 _OPERATORS = {
     "__operators__.add": "Add",
@@ -64,6 +65,25 @@ def modern(entry: Any) -> Any:
         if isinstance(place.get("name"), str):
             place["name"] = _name(place["name"])
     return entry | {"config": config} | _nodes(entry)
+
+
+def warn_of_other_meanings(config: str, version: str) -> None:
+    """Warn of what has another meaning since Keras 3.
+
+    Parameters
+    ----------
+    config : str
+        The description of a model as it is in the file.
+    version : str
+        The version of Keras that wrote the file.
+    """
+    if version.startswith(("1.", "2.")) and '"hard_sigmoid"' in config:
+        warnings.warn(
+            '[load_model] the activation "hard_sigmoid" was clip(0.2 * x + 0.5, 0, 1) when this file was written with '
+            f"Keras {version}. It is clip(x / 6 + 0.5, 0, 1) here, as in Keras 3, so results differ.",
+            UserWarning,
+            stacklevel=2,
+        )
 
 
 def _name(name: str) -> str:
@@ -145,7 +165,7 @@ def _mapped(structure: Any, function: Callable[[list[Any]], list[Any]]) -> Any:
 
 
 def _layer(kind: str, config: dict[str, Any]) -> None:
-    config.update({key: modern(config[key]) for key in WRAPPED if key in config})
+    config.update({key: _wrapped(config[key]) for key in WRAPPED if key in config})
     shape = config.pop("batch_input_shape", None)
     if shape is not None:
         config["batch_shape"] = shape
@@ -162,6 +182,11 @@ def _layer(kind: str, config: dict[str, Any]) -> None:
                 config.pop(key, None)
     if "Conv" in kind and config.get("groups") == 1:
         del config["groups"]
+
+
+def _wrapped(layers: Any) -> Any:
+    """A layer that is an argument of another one, or a list of such layers, as several cells are."""
+    return [modern(layer) for layer in layers] if isinstance(layers, list) else modern(layers)
 
 
 def _value(value: Any) -> Any:
