@@ -18,6 +18,7 @@ from cnncore.layers.input_layer import InputLayer
 from cnncore.models.data.arrange import as_arrays
 from cnncore.models.model import Model
 from cnncore.models.structure.graph_config import descriptions_of, layers_from, sharing
+from cnncore.models.structure.parts import check_nesting
 
 __all__ = ["Sequential"]
 
@@ -105,6 +106,7 @@ class Sequential(Model):
             layer = layer.node.layer
         if not isinstance(layer, Layer):
             raise TypeError(f"[Sequential.add] expected a layer. Received: {layer!r:.200}")
+        check_nesting([layer], "Sequential.add")
         if isinstance(layer, InputLayer):
             self._set_input(layer)
             return

@@ -14,7 +14,11 @@ from cnncore.graph.tensor import KerasTensor
 from cnncore.layers.base import Layer
 from cnncore.layers.weights.variable import Variable
 
-__all__ = ["Parts"]
+__all__ = ["Parts", "check_nesting"]
+
+# Functions that read, save or compute a model call themselves for each model inside it. Python stops a program in which
+# about 1,000 calls are inside each other, which are those for some 140 models.
+_MAX_NESTING = 64
 
 
 class Parts(Layer):
@@ -171,3 +175,12 @@ class Parts(Layer):
         """Number of weights."""
         self._require_built()
         return super().count_params()
+
+
+def check_nesting(layers: list[Layer], owner: str) -> None:
+    """Raise a ValueError if too many of ``layers`` and of the layers in them are inside each other."""
+    depth = 1
+    while layers := list({id(inner): inner for layer in layers for inner in layer.sublayers()}.values()):
+        depth += 1
+        if depth > _MAX_NESTING:
+            raise ValueError(f"[{owner}] expected at most {_MAX_NESTING} models inside each other. Received: more")
