@@ -352,6 +352,23 @@ def test_train_step_refuses(name):
     assert np.isfinite(network.train_step(**good))
 
 
+class Unprintable(list):
+    """Fails if it becomes a text, which takes much longer than a small step."""
+
+    def __repr__(self):
+        raise AssertionError("a text was made of arguments that are right")
+
+
+def test_a_step_makes_no_text_of_good_arguments():
+    network = Chain((5, 6, 4), [Flatten(), Dense(3)]).network.core
+    losses = Unprintable([_core.Loss(SPARSE, from_logits=True)])
+    y, weights, outputs = Unprintable([LABELS]), Unprintable([WEIGHTS]), Unprintable([zeros(8, 3)])
+    network.train_step(Unprintable([IMAGES]), y, losses, Unprintable([1.0]), weights, None, None, outputs)
+    assert np.any(outputs[0])
+    with pytest.raises(ValueError, match=r"a list of an array or None for each output. Received: \[\]"):
+        network.train_step([IMAGES], y, losses, [1.0], weights, None, None, [])
+
+
 @pytest.mark.parametrize(
     ("x", "exception", "message"),
     [

@@ -98,9 +98,9 @@ BatchLoss python_loss(const py::object& function, const py::object& y, const py:
     Array predictions = empty(batched(size, output));
     std::copy_n(y_pred, predictions.size(), predictions.mutable_data());
     const py::object result = function(of_batch(y), predictions, of_batch(sample_weight));
-    check(py::isinstance<py::tuple>(result) && py::len(result) == 2,
-          "[train_step] expected a loss function to return (loss, gradient). Received: ",
-          std::string(py::str(py::type::of(result))));
+    if (!py::isinstance<py::tuple>(result) || py::len(result) != 2)  // the text is made only if it is needed
+      throw std::invalid_argument("[train_step] expected a loss function to return (loss, gradient). Received: " +
+                                  std::string(py::str(py::type::of(result))));
     const py::tuple pair = result;
     const auto gradient = py::array_t<float, py::array::c_style | py::array::forcecast>::ensure(pair[1]);
     if (!gradient) throw py::error_already_set();
@@ -114,8 +114,9 @@ BatchLoss python_loss(const py::object& function, const py::object& y, const py:
 float* output_memory(const py::object& outputs, size_t o, int64_t size, const Shape& sample) {
   constexpr const char* op = "[train_step] ";
   if (outputs.is_none()) return nullptr;
-  check(py::isinstance<py::sequence>(outputs) && o < py::len(outputs), op,
-        "expected a list of an array or None for each output. Received: ", std::string(py::repr(outputs)));
+  if (!py::isinstance<py::sequence>(outputs) || o >= py::len(outputs))  // the text is made only if it is needed
+    throw std::invalid_argument(std::string(op) + "expected a list of an array or None for each output. Received: " +
+                                std::string(py::repr(outputs)));
   const py::object item = outputs[py::int_(o)];
   if (item.is_none()) return nullptr;
   const Array array = float32(op, "outputs", item.cast<py::array>());
