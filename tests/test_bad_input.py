@@ -434,7 +434,10 @@ def test_optimizers_refuse(make, message):
     ("make", "message"),
     [
         (lambda: _core.Optimizer("sgdd", 4), r"\[optimizer\] expected one of sgd, adam, .* Received: 'sgdd'"),
-        (lambda: _core.Optimizer("sgd", 4, beta=0.9), r"\[sgd\] expected no attribute of this name. Received: beta"),
+        (
+            lambda: _core.Optimizer("sgd", 4, beta=0.9),
+            r"\[sgd\] .* attributes .*momentum.* Received: beta",
+        ),
         (lambda: _core.Optimizer("adam", 4, beta_1="x"), r"\[adam\] .*beta_1 to be a number. Received: x"),
         (lambda: _core.Optimizer("muon", 4, ns_steps=2**40), r"\[muon\] expected ns_steps < 2\*\*31"),
         (lambda: _core.Optimizer("adam", 4).set_matrices([]), r"\[optimizer\] expected .* of the kind muon"),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cnncore import layers
+from cnncore import _core, layers
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -65,6 +65,41 @@ def test_layers_in_the_table():
     assert not [name for name in named if not hasattr(layers, name)]
 
 
+# Attributes that ops need, and how many inputs of a shape that they take.
+NEEDED = {
+    "activation": {"kind": "relu"},
+    "dense": {"units": 3},
+    "dot": {"axes": (2, 2)},
+    "dropout": {"rate": 0.5},
+    "gaussian_noise": {"stddev": 0.5},
+    "group_normalization": {"groups": 2},
+    "permute": {"dims": (1, 2, 3)},
+    "rescaling": {"scale": 0.5},
+    "reshape": {"shape": (256,)},
+    "second_moment": {"of": "inputs"},
+    "conv2d": {"filters": 4, "kernel_size": (3, 3)},
+    "conv2d_transpose": {"filters": 4, "kernel_size": (3, 3)},
+}
+OF_TWO = ("add", "added_loss", "subtract", "multiply", "average", "maximum", "minimum", "concatenate", "dot")
+
+
+def test_the_table_of_ops_has_their_attributes():
+    """The error about an attribute that an op does not have lists those that it has."""
+    section = TEXTS["docs/cpp.md"].partition("## Kinds of ops")[2].partition("\n## ")[0]
+    rows = [line.split("|") for line in section.splitlines() if line.startswith("| `")]
+    listed = {kind: row[2] for row in rows for kind in re.findall(r"`(\w+)`", row[1])}
+    registry = (ROOT / "cpp/src/graph/registry.cpp").read_text()
+    assert set(listed) == set(re.findall(r"^  X\((\w+),", registry, re.MULTILINE))
+    for kind, attributes in listed.items():
+        graph = _core.GraphBuilder()
+        inputs = [graph.input((4,) if kind == "dense" else (8, 8, 4)) for _ in range(1 + (kind in OF_TWO))]
+        with pytest.raises(ValueError, match="expected one of the attributes") as raised:
+            graph.add(kind, inputs, "layer", none_of_them=1, **NEEDED.get(kind, {}))
+        known = re.search(r"attributes (.*)\. Received: none_of_them", str(raised.value)).group(1).split(", ")
+        named = re.findall(r"`(\w+)(?:=[^`]+)?`", attributes)
+        assert {*named, "activation", "weights", "trainable"} == set(known), kind
+
+
 def test_source_files_that_are_named_exist():
     """Names such as `plan/regions.cpp` and `choose.cpp`: the end of the path of a file."""
     folders = ("cpp", "python", "tests", "bench", "examples", "docs")
@@ -91,6 +126,13 @@ def test_contributing_names_folders_and_files_that_exist(words, folders):
         assert (place / "__init__.py").exists()
         for name in re.findall(r"`(\w+)` (?:has|says|makes)", text):
             assert (place / f"{name}.py").exists(), name
+
+
+def test_contributing_names_every_package():
+    text = TEXTS["CONTRIBUTING.md"].partition("### How layers")[0]
+    folders = {path.parent.name for path in (ROOT / "python" / "cnncore").glob("*/__init__.py")}
+    assert len(folders) > 20
+    assert not [folder for folder in folders if f"`{folder}`" not in text]
 
 
 def table_after(words):

@@ -7,9 +7,8 @@ namespace cnncore {
 
 /// Adds such an op to a graph. Attributes:
 ///   forward     a function (list of arrays, training) that returns an array
-///   backward    a function (list of arrays, dy) that returns the list of the gradients of the inputs, followed by
-///   those
-///               of the parameters; without it the op can only be used in inference
+///   backward    a function (list of arrays, dy) that returns the gradients of the inputs and then those of the
+///               parameters, as a list; without it the op can only be used in inference
 ///   shape       the shape of a sample of the output
 ///   parameters  the shapes of the parameters
 ///   weights, trainable  as for all ops

@@ -77,8 +77,10 @@ TEST_CASE("graph: what makes no sense is refused by name") {
           [](Chain& g) { g.dense(g.input({4}), 0, true, Activation::relu, "d"); });
   refuses("layer \"d\": [dropout] expected a rate in [0, 1]. Received: 2",
           [](Chain& g) { g.dropout(g.input({4}), 2.0f, 0, "d"); });
-  refuses("layer \"x\": [activation] expected no attribute of this name. Received: slope",
-          [](Chain& g) { g.graph.add("activation", {g.input({4})}, "x", {{"kind", "relu"}, {"slope", 2}}); });
+  refuses(
+      "layer \"x\": [activation] expected one of the attributes activation, alpha, kind, max_value, threshold, "
+      "trainable, weights. Received: slope",
+      [](Chain& g) { g.graph.add("activation", {g.input({4})}, "x", {{"kind", "relu"}, {"slope", 2}}); });
   refuses("layer \"x\": [permute] expected the attribute dims. Received: no attribute of this name",
           [](Chain& g) { g.graph.add("permute", {g.input({4, 3})}, "x"); });
   refuses("layer \"x\": [dense] expected the attribute units to be a whole number. Received: many",

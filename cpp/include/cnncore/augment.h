@@ -14,8 +14,8 @@ struct ImageBatch {
 
 /// What takes the place of pixels beyond the edges of an axis of n pixels. The names are those of SciPy's ndimage:
 ///   constant       the result is the fill value where the coordinate is outside of [0, n - 1]
-///   grid_constant  (v v v v | a b c d | v v v v): pixels of the fill value v, between which and the edge interpolation
-///                  mixes
+///   grid_constant  (v v v v | a b c d | v v v v): pixels of the fill value v; interpolation mixes them with those at
+///                  the edge
 ///   nearest        (a a a a | a b c d | d d d d)
 ///   reflect        (d c b a | a b c d | d c b a)
 ///   wrap           the image repeats after n - 1 pixels, so that its last pixel is at the place of the first one

@@ -8,14 +8,16 @@
 namespace cnncore {
 
 const Attribute* AttributeReader::find(std::string_view name, bool required) {
+  known_.emplace(name);
   const auto found = attributes_.find(name);
   if (found == attributes_.end()) {
     check(!required, op_, "expected the attribute ", name, ". Received: no attribute of this name");
     return nullptr;
   }
-  read_.emplace(name);
   return &found->second;
 }
+
+bool AttributeReader::has(std::string_view name) { return find(name, false) != nullptr; }
 
 void AttributeReader::wrong(std::string_view name, const char* expected) const {
   const auto text = [](const auto& value) {
@@ -87,8 +89,12 @@ Padding AttributeReader::padding(std::string_view name) {
 }
 
 void AttributeReader::finish() const {
-  for (const auto& [name, value] : attributes_)
-    check(read_.count(name) > 0, op_, "expected no attribute of this name. Received: ", name);
+  for (const auto& [name, value] : attributes_) {
+    if (known_.count(name) > 0) continue;
+    std::string names;
+    for (const std::string& other : known_) names += (names.empty() ? "" : ", ") + other;
+    fail(op_, "expected one of the attributes ", names, ". Received: ", name);
+  }
 }
 
 }  // namespace cnncore

@@ -17,7 +17,7 @@ class AttributeReader {
   AttributeReader(std::string op, const Attributes& attributes) : op_(std::move(op)), attributes_(attributes) {}
 
   const std::string& op() const { return op_; }
-  bool has(std::string_view name) const { return attributes_.find(name) != attributes_.end(); }
+  bool has(std::string_view name);
   /// These return the attribute `name`, or `fallback` if there is no such attribute. They throw std::invalid_argument
   /// if the value has another type, or if the attribute is missing and there is no fallback.
   bool boolean(std::string_view name, std::optional<bool> fallback = {});
@@ -30,7 +30,7 @@ class AttributeReader {
   /// Reads four integers: top, bottom, left, right.
   Padding padding(std::string_view name);
 
-  /// Throws std::invalid_argument if there is an attribute that was not read.
+  /// Throws std::invalid_argument if there is an attribute for which nothing has asked. The message lists the others.
   void finish() const;
 
  private:
@@ -39,7 +39,7 @@ class AttributeReader {
 
   std::string op_;
   const Attributes& attributes_;
-  std::set<std::string, std::less<>> read_;
+  std::set<std::string, std::less<>> known_;  // for which something has asked
 };
 
 }  // namespace cnncore

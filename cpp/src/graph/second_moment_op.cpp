@@ -2,8 +2,7 @@
 // the optimizer K-FAC estimates the curvature. The sum is written as the "gradient" of a parameter `moment` of shape
 // (d, d). The value of this parameter is never read. The attribute `of` says which vectors are multiplied:
 //   "inputs":     sum_n sum_p a a^T, where a is the window of sample n at position p. Its values are in the order of
-//   the
-//                 kernel of a convolution, and with use_bias they are followed by a 1. For a dense layer, the whole
+//                 a convolution's kernel, and with use_bias they are followed by a 1. For a dense layer, the whole
 //                 input is one window.
 //   "gradients":  sum_n sum_p g g^T, where g is the gradient of all channels of sample n at position p.
 // Each number is summed over the samples in their order, at any number of threads.

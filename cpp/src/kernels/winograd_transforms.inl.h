@@ -23,8 +23,8 @@
 //         | 0 0 -1 0 1 |        | 0 0 1 |
 //         | 0 1  0 0 0 |        | 0 1 0 |
 //         | 0 0  0 1 0 |        | 0 1 0 |
-//   S side of a square of outputs, R stride, i element of a transformed square, t square, c channel, v vector of
-//   filters
+// The letters are: S side of a square of outputs, R stride, i element of a transformed square, t square, c channel, v
+// vector of filters.
 
 constexpr float kNear = 0.75f, kFar = 1.5f;  // a and b of F(4x4, 3x3)
 constexpr float kNear2 = kNear * kNear, kFar2 = kFar * kFar;

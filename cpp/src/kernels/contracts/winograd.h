@@ -47,8 +47,8 @@ struct WinogradWeightsArgs {
 
 /// The gradient of a 3x3 kernel from squares of side x side gradients and the (side + 2) x (side + 2) inputs that they
 /// saw (Winograd's F(3x3, side x side)), in transformed form:
-///   du[i][c][f] += sum_t (B^T x B)[i][c] * (G dy G^T)[i][f]      i < (side + 2)^2; channels, filters multiples of
-///   width
+///   du[i][c][f] += sum_t (B^T x B)[i][c] * (G dy G^T)[i][f]      i < (side + 2)^2
+/// channels and filters are multiples of the vector's width.
 struct WinogradGradientArgs {
   int64_t side;
   const float* x;
