@@ -7,7 +7,7 @@ import numpy as np
 
 from cnncore.layers import builtin as layers
 
-IMAGE, SEQUENCE, VECTOR = (6, 7, 4), (9, 4), (8,)
+IMAGE, SEQUENCE, VECTOR, VOLUME = (6, 7, 4), (9, 4), (8,), (5, 6, 7, 2)
 
 
 @dataclass
@@ -70,6 +70,11 @@ CONVOLUTIONS = [
     case("Dense", (2, 3, 4, 5), units=2),
 ]
 POOLS = [
+    case("MaxPooling3D", VOLUME),
+    case("MaxPooling3D", VOLUME, pool_size=(3, 2, 3), strides=(1, 2, 2), padding="same"),
+    case("AveragePooling3D", VOLUME, pool_size=(2, 3, 1), strides=(2, 1, 3)),
+    case("GlobalAveragePooling3D", VOLUME, keepdims=True),
+    case("GlobalMaxPooling3D", VOLUME),
     case("MaxPooling2D", IMAGE),
     case("MaxPooling2D", IMAGE, pool_size=3, strides=2, padding="same"),
     case("AveragePooling2D", IMAGE, pool_size=3, strides=1, padding="same"),

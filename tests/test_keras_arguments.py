@@ -47,8 +47,10 @@ NOT_HERE = {
 OTHER_DEFAULTS = {
     "layers.AveragePooling1D": {"pool_size": 2},
     "layers.AveragePooling2D": {"pool_size": 2},
+    "layers.AveragePooling3D": {"pool_size": 2},
     "layers.AvgPool1D": {"pool_size": 2},
     "layers.AvgPool2D": {"pool_size": 2},
+    "layers.AvgPool3D": {"pool_size": 2},
     "datasets.mnist.load_data": {"path": None},
     "Model.build": {"input_shape": None},
 }

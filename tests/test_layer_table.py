@@ -144,6 +144,10 @@ INPUTS = [
     (case("Conv2D", IMAGE, filters=2, kernel_size=9), "expected a window that is not larger than the input"),
     (case("Conv2D", IMAGE, filters=3, kernel_size=3, groups=3), "number of channels divisible by groups=3"),
     (case("MaxPooling1D", IMAGE), r"expected rank 3 \(batch, steps, channels\)"),
+    *(
+        (case(name, IMAGE), r"expected rank 5 \(batch, depth, height, width, channels\)")
+        for name in ("MaxPooling3D", "AveragePooling3D", "GlobalMaxPooling3D", "GlobalAveragePooling3D")
+    ),
     (case("Cropping2D", IMAGE, cropping=4), "to leave at least one row"),
     (case("Reshape", IMAGE, target_shape=(5, -1)), "expected an input whose 168 values fill the shape"),
     (case("Permute", IMAGE, dims=(2, 1)), "expected an input of rank 3"),
@@ -213,8 +217,8 @@ def test_old_spellings_say_the_new_ones():
 
 
 def test_names_that_are_not_here_say_why():
-    with pytest.raises(AttributeError, match="'Conv3D': volumes and videos are out of scope"):
-        _ = cnncore.layers.Conv3D
+    with pytest.raises(AttributeError, match="'UpSampling3D': of the layers for volumes, only"):
+        _ = cnncore.layers.UpSampling3D
     with pytest.raises(AttributeError, match=r"'Cnov2D'\. Did you mean"):
         _ = cnncore.layers.Cnov2D
 

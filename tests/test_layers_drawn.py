@@ -99,6 +99,11 @@ def pair(low, high):
     return st.tuples(some(low, high), some(low, high))
 
 
+def triple(low, high):
+    return st.tuples(some(low, high), some(low, high), some(low, high))
+
+
+VOLUMES = st.tuples(some(3, 5), some(3, 6), some(3, 6), some(1, 3))
 IMAGES, SEQUENCES = st.tuples(some(5, 8), some(5, 8), some(1, 5)), st.tuples(some(6, 10), some(1, 5))
 PADDINGS, ACTIVATION, FLAG = st.sampled_from(["valid", "same"]), st.sampled_from(ACTIVATIONS), st.booleans()
 SIDES = st.tuples(pair(0, 2), pair(0, 2))
@@ -134,6 +139,11 @@ LAYERS = {
     "GlobalAveragePooling2D": (IMAGES, {"keepdims": FLAG}, None),
     "GlobalMaxPooling1D": (SEQUENCES, {"keepdims": FLAG}, None),
     "GlobalAveragePooling1D": (SEQUENCES, {"keepdims": FLAG}, None),
+    **{
+        name: (VOLUMES, {"pool_size": triple(1, 3), "strides": st.none() | triple(1, 2), "padding": PADDINGS}, None)
+        for name in ("MaxPooling3D", "AveragePooling3D")
+    },
+    **{name: (VOLUMES, {"keepdims": FLAG}, None) for name in ("GlobalMaxPooling3D", "GlobalAveragePooling3D")},
     "Flatten": (IMAGES | SEQUENCES, {}, None),
     "Identity": (IMAGES, {}, None),
     "Reshape": (IMAGES | SEQUENCES, {"target_shape": st.sampled_from([(-1,), (1, -1), (-1, 1), (1, -1, 1)])}, None),

@@ -14,7 +14,7 @@ from cnncore._keras_names.absent import REASONS, UNCALLED
         (cnncore, "dtype_policies", r"'dtype_policies': everything is float32; `compile\(precision=...\)`"),
         (cnncore, "Sequentail", r"'Sequentail'\. Did you mean \"Sequential\"\?"),
         (cnncore, "xyz", r"has no attribute 'xyz'$"),
-        (layers, "ConvLSTM2D", "'ConvLSTM2D': videos are out of scope"),
+        (layers, "ConvLSTM2D", "'ConvLSTM2D': write Conv3D, or TimeDistributed"),
         (layers, "ThresholdedReLU", r"write ReLU\(threshold=theta\)"),
         (losses, "CTC", "'CTC': it compares sequences"),
         (callbacks, "RemoteMonitor", "it needs a server"),
@@ -82,7 +82,10 @@ def test_the_package_has_keras_classes():
 @pytest.mark.parametrize(
     ("statement", "reason"),
     [
-        ("from cnncore.layers import Conv3D", "cannot import name 'Conv3D' from 'cnncore.layers': volumes and videos"),
+        (
+            "from cnncore.layers import UpSampling3D",
+            "cannot import name 'UpSampling3D' .*: of the layers for volumes",
+        ),
         ("from cnncore.datasets import imdb", "cannot import name 'imdb' from 'cnncore.datasets': they hold no images"),
         ("from cnncore import dtype_policies", "everything is float32"),
         ("from cnncore.applications import VGG16", "weights of ImageNet are out of scope"),
@@ -94,7 +97,7 @@ def test_an_import_statement_says_why(statement, reason):
 
 
 def test_asking_whether_a_name_is_here():
-    assert not hasattr(layers, "Conv3D")
+    assert not hasattr(layers, "UpSampling3D")
     assert getattr(layers, "ConvLSTM2D", None) is None
     with pytest.raises(ImportError, match="cannot import name 'NoSuchLayer'"):
         exec("from cnncore.layers import NoSuchLayer", {})

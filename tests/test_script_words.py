@@ -89,8 +89,8 @@ def test_other_modules_are_not_explained():
     with pytest.raises(ModuleNotFoundError, match=r"^No module named 'cnncore.layers.nothing'$"):
         importlib.import_module("cnncore.layers.nothing")
     assert importlib.util.find_spec("cnncore.nothing") is None
-    with pytest.raises(ImportError, match="volumes and videos are out of scope"):
-        exec("from cnncore.layers import Conv3D")
+    with pytest.raises(ImportError, match="of the layers for volumes, only"):
+        exec("from cnncore.layers import UpSampling3D")
 
 
 def test_flip_axis():

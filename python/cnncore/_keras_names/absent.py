@@ -6,13 +6,11 @@ __all__ = ["MODULES", "OLDER_LAYERS", "REASONS", "UNCALLED", "WHY_UNCALLED"]
 
 # In each table: reason -> names.
 _LAYERS: dict[str, tuple[str, ...]] = {
-    "volumes and videos are out of scope": (
-        *("AdaptiveAveragePooling3D", "AdaptiveMaxPooling3D", "AveragePooling3D", "AvgPool3D", "Conv3D"),
-        *("Conv3DTranspose", "Convolution3D", "Convolution3DTranspose", "Cropping3D", "GlobalAveragePooling3D"),
-        *("GlobalAvgPool3D", "GlobalMaxPool3D", "GlobalMaxPooling3D", "MaxPool3D", "MaxPooling3D"),
-        *("SpatialDropout3D", "UpSampling3D", "ZeroPadding3D"),
+    "of the layers for volumes, only Conv3D and pools are included": (
+        *("AdaptiveAveragePooling3D", "AdaptiveMaxPooling3D", "Conv3DTranspose", "Convolution3DTranspose"),
+        *("Cropping3D", "SpatialDropout3D", "UpSampling3D", "ZeroPadding3D"),
     ),
-    "videos are out of scope": ("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"),
+    "write Conv3D, or TimeDistributed(Conv2D(...)) and an LSTM": ("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"),
     "write MultiHeadAttention, or Dense layers and `ops.dot_product_attention`": ("GroupQueryAttention",),
     "write `numpy.digitize(x, bin_boundaries)` before the model": ("Discretization",),
     "write StringLookup or IntegerLookup, which need no hash": ("HashedCrossing", "Hashing"),
