@@ -147,7 +147,7 @@ class Layer(Described, Connected, Penalized, Buildable, PassesMasks):
         """Record a call with symbolic tensors, and return the symbolic tensors that are its outputs."""
         if self.one_input and not self.is_custom and args and isinstance(args[0], (list, tuple, dict)):
             raise ValueError(
-                f'Layer "{self.name}" expected one tensor as its input. Received: a {type(args[0]).__name__} of '
+                f'Layer "{self.name}": expected one tensor as its input. Received: a {type(args[0]).__name__} of '
                 f"{len(flatten(args[0]))}. Layers such as Add and Concatenate make one tensor of several."
             )
         if not (self.takes_single_values or self.is_custom):
@@ -163,7 +163,7 @@ class Layer(Described, Connected, Penalized, Buildable, PassesMasks):
             return custom.output_shape(self, args, kwargs)
         if len(args) != 1 or kwargs:
             raise TypeError(
-                f'Layer "{self.name}" expected one argument: a tensor or a list of them. Received: {len(args)} '
+                f'Layer "{self.name}": expected one argument: a tensor or a list of them. Received: {len(args)} '
                 "arguments" + (f" and {', '.join(kwargs)}" if kwargs else "")
             )
         return self.compute_output_shape(_shapes(args[0]))
@@ -222,7 +222,7 @@ class Layer(Described, Connected, Penalized, Buildable, PassesMasks):
         for leaf in flatten(arguments):
             if isinstance(leaf, KerasTensor) and leaf.ndim == 1:
                 raise ValueError(
-                    f'Layer "{self.name}" expected an input with at least one axis besides that of the batch; '
+                    f'Layer "{self.name}": expected an input with at least one axis besides that of the batch; '
                     f"Reshape((1,)) adds one. Received: shape={leaf.shape}"
                 )
 

@@ -30,7 +30,7 @@ def call(layer: AnyLayer, args: tuple[Any, ...], kwargs: dict[str, Any], trainin
     note_call(layer)
     training = training_of_call() if training is None else training
     if not args and not kwargs:
-        raise TypeError(f'Layer "{layer.name}" expected an input. Received: no arguments')
+        raise TypeError(f'Layer "{layer.name}": expected an input. Received: no arguments')
     x = args[0] if args else next(iter(kwargs.values()))
     if len(args) == 1 and not kwargs and _is_plain_list(x):
         args = (np.asarray(_checks.numeric_array(x, "inputs", layer.name), np.float32),)
@@ -41,7 +41,7 @@ def call(layer: AnyLayer, args: tuple[Any, ...], kwargs: dict[str, Any], trainin
     values = [seen(leaf) for leaf in flatten([args, kwargs]) if _is_array(leaf)]
     arrays = [prepare(value_of(value), layer.name) for value in values]
     if not arrays:
-        raise TypeError(f'Layer "{layer.name}" expected tensors or arrays. Received: {type(x).__name__}')
+        raise TypeError(f'Layer "{layer.name}": expected tensors or arrays. Received: {type(x).__name__}')
     key = (tuple(array.shape[1:] for array in arrays), training, layer.trainable, _call_key([args, kwargs]))
     if is_recorded(layer, values):
         function = functools.partial(_function, layer, args, kwargs, None)
