@@ -99,10 +99,10 @@ def of_steps(rounds: int) -> None:
 
 
 def of_predictions(rounds: int) -> None:
-    """Compare ``predict`` and a call for one sample with ``Network.forward``."""
+    """Compare ``predict`` and a call for one sample with ``Network.forward_array``."""
     model, x, _ = tiny_model()
     network, one = model.network, x[:1]
-    calls: list[Callable[[Any], Any]] = [lambda a: network.forward([a]), model.predict, model]
+    calls: list[Callable[[Any], Any]] = [network.forward_array, model.predict, model]
 
     def repeated(call: Callable[[Any], Any]) -> Callable[[], None]:
         def run() -> None:
