@@ -34,6 +34,7 @@ NOT_HERE = {
     "Model.add_weight": {"autocast", "aggregation", "overwrite_with_gradient"},
     "callbacks.TensorBoard": {"profile_batch", "embeddings_freq", "embeddings_metadata"},
     "utils.image_dataset_from_directory": {"format"},
+    "utils.timeseries_dataset_from_array": {"format"},
     "utils.plot_model": {"splines"},
     "utils.Progbar": {"stateless_metrics"},
     "utils.split_dataset": {"preferred_backend"},

@@ -74,7 +74,6 @@ def test_names_that_are_not_here_say_why():
         ("applications.imagenet_utils", "small images are scaled"),
         ("utils.layer_utils", r"`model.summary\(\)` prints"),
         ("layers.cudnn_recurrent", "recurrent layers are in"),
-        ("preprocessing.text", "words and sequences"),
     ],
 )
 def test_modules_that_are_not_here_say_why(path, message):

@@ -50,7 +50,6 @@ MODULES: dict[str, tuple[str, ...]] = {
     "h5py reads such files: `h5py.File`": ("utils.io_utils",),
     "recurrent layers are in `cnncore.layers`": (*("layers.cudnn_recurrent", "layers.convolutional_recurrent"),),
     "convolutions whose kernel differs from place to place are out of scope": ("layers.local",),
-    "words and sequences are out of scope": ("preprocessing.text",),
     "small images are scaled by `layers.Rescaling` or `x / 255`": ("applications.imagenet_utils",),
 }
 
@@ -187,7 +186,7 @@ REASONS: dict[str, dict[str, tuple[str, ...]]] = {
     "utils": {
         "text, sound, tables and boxes in pictures are out of scope": (
             *("FeatureSpace", "audio_dataset_from_directory", "bounding_boxes"),
-            *("text_dataset_from_directory", "timeseries_dataset_from_array"),
+            "text_dataset_from_directory",
         ),
         "`plot_model` draws a model without it": ("model_to_dot",),
         "`model.inputs` lists the inputs": ("get_source_inputs",),

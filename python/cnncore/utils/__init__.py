@@ -31,6 +31,7 @@ from cnncore.utils.session import (
     register_keras_serializable,
     serialize_keras_object,
 )
+from cnncore.utils.time_series import timeseries_dataset_from_array
 
 __all__ = [
     "CustomObjectScope",
@@ -65,6 +66,7 @@ __all__ = [
     "smart_resize",
     "split_dataset",
     "standardize_dtype",
+    "timeseries_dataset_from_array",
     "to_categorical",
     "unpack_x_y_sample_weight",
 ]
