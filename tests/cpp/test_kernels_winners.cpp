@@ -137,7 +137,7 @@ struct Sparse {
   int64_t height, row, vectors, channels, ld;
   PooledGradient g;
   Lists lists;
-  Ints segment;
+  Ints run_offset;
   Floats x, dwt, wt, dx;
 
   // The rows of the image are `pitch` pixels apart, and a pixel has `pixel` floats.
@@ -150,8 +150,8 @@ struct Sparse {
         ld(vectors * k.width),
         g(grid[0], grid[1], filters, 2 * grid[1] + row / pixel, pixel, random),
         lists(k, g, random),
-        segment(vectors, random),
-        x(fill_segments(k.width, (2 * grid[1] + row / pixel) * pixel), random),
+        run_offset(vectors, random),
+        x(fill_runs(k.width, (2 * grid[1] + row / pixel) * pixel), random),
         dwt(channels * ld, random),
         wt(channels * ld, random),
         dx(x.size(), random) {
@@ -160,23 +160,33 @@ struct Sparse {
     for (int64_t i = 0; i < wt.size(); ++i)
       if (i % padded_row >= row) wt[i] = 0.0f;
   }
-  // Sets the segments. Returns the number of floats of x, which ends with the last segment of the last winner.
-  int64_t fill_segments(int64_t width, int64_t pitch) {
+  // Sets the offsets of the runs. Returns the number of floats of x, which ends with the last run of the last winner.
+  int64_t fill_runs(int64_t width, int64_t pitch) {
     const int64_t per_row = vectors / height;
-    for (int64_t j = 0; j < vectors; ++j) segment[j] = static_cast<int32_t>(j / per_row * pitch + j % per_row * width);
+    for (int64_t j = 0; j < vectors; ++j)
+      run_offset[j] = static_cast<int32_t>(j / per_row * pitch + j % per_row * width);
     int64_t last = 0;
     for (int64_t q = 0; q < g.windows; ++q)
       for (int64_t c = 0; c < channels; ++c)
         if (g.wins(q, c)) last = std::max<int64_t>(last, g.place(q, c));
-    return last + segment[vectors - 1] + width;
+    return last + run_offset[vectors - 1] + width;
   }
   SparseArgs args() {
-    return {
-        lists.value.data(), lists.offset.data(), lists.count.data(), channels, lists.capacity, segment.data(), vectors,
-        x.data(),           dwt.data(),          wt.data(),          dx.data()};
+    return {lists.value.data(),
+            lists.offset.data(),
+            lists.count.data(),
+            channels,
+            lists.capacity,
+            run_offset.data(),
+            vectors,
+            x.data(),
+            dwt.data(),
+            wt.data(),
+            dx.data()};
   }
   bool intact() const {
-    return g.intact() && lists.intact() && segment.intact() && x.intact() && dwt.intact() && wt.intact() && dx.intact();
+    return g.intact() && lists.intact() && run_offset.intact() && x.intact() && dwt.intact() && wt.intact() &&
+           dx.intact();
   }
 };
 
@@ -193,7 +203,7 @@ void check_sparse(const Kernels& k, Sparse& s) {
     for (int64_t i = 0; i < s.ld; ++i) {
       Sum weight;
       weight.add(dwt[static_cast<size_t>(c * s.ld + i)]);
-      const int64_t in_window = s.segment[i / k.width] + i % k.width;
+      const int64_t in_window = s.run_offset[i / k.width] + i % k.width;
       for (int64_t q = 0; q < s.g.windows; ++q) {
         if (!s.g.wins(q, c)) continue;
         const float dy = s.g.dy[q * s.channels + c];

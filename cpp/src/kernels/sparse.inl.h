@@ -75,11 +75,11 @@ void sparse_weights_block(const SparseArgs& a, int64_t c, int64_t j) {
   float* dwt = a.dwt + c * ld + j * kWidth;
   const float* value = a.value + c * a.capacity;
   const int32_t* offset = a.offset + c * a.capacity;
-  int64_t segment[J];
+  int64_t run_offset[J];
   Vec acc[J];
   CNNCORE_UNROLL
   for (int i = 0; i < J; ++i) {
-    segment[i] = a.segment[j + i];
+    run_offset[i] = a.run_offset[j + i];
     acc[i] = a.overwrite ? zero() : load(dwt + i * kWidth);
   }
   const int n = a.count[c];
@@ -87,7 +87,7 @@ void sparse_weights_block(const SparseArgs& a, int64_t c, int64_t j) {
     const Vec g = set1(value[e]);
     const float* x = a.x + offset[e];
     CNNCORE_UNROLL
-    for (int i = 0; i < J; ++i) acc[i] = fmadd(g, load(x + segment[i]), acc[i]);
+    for (int i = 0; i < J; ++i) acc[i] = fmadd(g, load(x + run_offset[i]), acc[i]);
   }
   CNNCORE_UNROLL
   for (int i = 0; i < J; ++i) store(dwt + i * kWidth, acc[i]);
@@ -99,11 +99,11 @@ void sparse_data_block(const SparseArgs& a, int64_t c, int64_t j) {
   const float* wt = a.wt + c * ld + j * kWidth;
   const float* value = a.value + c * a.capacity;
   const int32_t* offset = a.offset + c * a.capacity;
-  int64_t segment[J];
+  int64_t run_offset[J];
   Vec w[J];
   CNNCORE_UNROLL
   for (int i = 0; i < J; ++i) {
-    segment[i] = a.segment[j + i];
+    run_offset[i] = a.run_offset[j + i];
     w[i] = load(wt + i * kWidth);
   }
   const int n = a.count[c];
@@ -111,7 +111,7 @@ void sparse_data_block(const SparseArgs& a, int64_t c, int64_t j) {
     const Vec g = set1(value[e]);
     float* dx = a.dx + offset[e];
     CNNCORE_UNROLL
-    for (int i = 0; i < J; ++i) store(dx + segment[i], fmadd(g, w[i], load(dx + segment[i])));
+    for (int i = 0; i < J; ++i) store(dx + run_offset[i], fmadd(g, w[i], load(dx + run_offset[i])));
   }
 }
 

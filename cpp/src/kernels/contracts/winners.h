@@ -43,16 +43,16 @@ struct WinnersArgs {
 };
 
 /// Gradients from a list of winners. A window consists of `vectors` runs of at most `width` floats, and run j begins at
-/// segment[j] within it. Rows of dwt and wt have vectors * width floats; the lanes after a run are padding, which is
+/// run_offset[j] within it. Rows of dwt and wt have vectors * width floats; the lanes after a run are padding, which is
 /// zero in wt and ignored in dwt.
-///   weights: dwt[c][j] += sum_e value[c][e] * x[offset[c][e] + segment[j]]
-///   data:    dx[offset[c][e] + segment[j]] += value[c][e] * wt[c][j]
+///   weights: dwt[c][j] += sum_e value[c][e] * x[offset[c][e] + run_offset[j]]
+///   data:    dx[offset[c][e] + run_offset[j]] += value[c][e] * wt[c][j]
 struct SparseArgs {
   const float* value;
   const int32_t* offset;
   const int32_t* count;
   int64_t channels, capacity;
-  const int32_t* segment;
+  const int32_t* run_offset;
   int64_t vectors;
   const float* x;          // weights
   float* dwt;              // weights

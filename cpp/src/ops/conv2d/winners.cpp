@@ -51,7 +51,7 @@ Offsets vector_offsets(Operands& operands) {
 SparseArgs sparse_args(const Conv2dProblem& p, const WinnerLists& lists, const Offsets& vectors) {
   SparseArgs a{};
   a.value = lists.value, a.offset = lists.offset, a.count = lists.count, a.capacity = lists.capacity;
-  a.channels = p.params.filters, a.segment = vectors.data(), a.vectors = static_cast<int64_t>(vectors.size());
+  a.channels = p.params.filters, a.run_offset = vectors.data(), a.vectors = static_cast<int64_t>(vectors.size());
   return a;
 }
 
