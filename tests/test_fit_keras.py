@@ -116,3 +116,26 @@ def test_predictions_of_a_generator():
 
     ours, theirs = (one_output(library).predict(source(), verbose=0) for library in (cnncore, keras))
     np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("targets", ["labels", "a column of labels", "one-hot"])
+@pytest.mark.parametrize("kind", ["function", "class"])
+def test_accuracy_with_a_loss_of_the_user(targets, kind):
+    # such a loss does not say whether targets are labels; their shape does
+    y = {"labels": LABELS, "a column of labels": LABELS[:, None], "one-hot": np.eye(3, dtype=np.float32)[LABELS]}[
+        targets
+    ]
+    results = []
+    for library in (cnncore, keras):
+        name = "categorical_crossentropy" if targets == "one-hot" else "sparse_categorical_crossentropy"
+        function = getattr(library.ops, name)
+
+        class Own(library.losses.Loss):
+            def call(self, y_true, y_pred, function=function):
+                return 2.0 * function(y_true, y_pred)
+
+        loss = Own() if kind == "class" else lambda y_true, y_pred, function=function: 2.0 * function(y_true, y_pred)
+        model = one_output(library, loss, ["acc"])
+        history = model.fit(X, y, batch_size=16, epochs=2, shuffle=False, verbose=0, validation_data=(X, y))
+        results.append(history.history | {"evaluate": model.evaluate(X, y, verbose=0)})
+    assert_same(*results)

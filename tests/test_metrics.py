@@ -8,6 +8,7 @@ import pytest
 
 from cnncore import losses, metrics
 from cnncore._custom_objects import custom_object_scope
+from cnncore.metrics.accuracy import AccuracyByShape
 from metric_cases import pixels
 
 
@@ -58,22 +59,19 @@ def test_sums_of_millions_stay_exact():
 
 
 @pytest.mark.parametrize(
-    ("identifier", "loss", "output", "target", "kind"),
+    ("identifier", "loss", "output", "kind"),
     [
-        ("accuracy", losses.SparseCategoricalCrossentropy(), (10,), None, metrics.SparseCategoricalAccuracy),
-        ("acc", losses.CategoricalCrossentropy(), (10,), None, metrics.CategoricalAccuracy),
-        ("accuracy", losses.CategoricalFocalCrossentropy(), (10,), None, metrics.CategoricalAccuracy),
-        ("Accuracy", losses.BinaryCrossentropy(), (1,), None, metrics.BinaryAccuracy),
-        ("accuracy", losses.MeanSquaredError(), (1,), None, metrics.BinaryAccuracy),
-        ("accuracy", losses.MeanSquaredError(), (3,), None, metrics.CategoricalAccuracy),
-        ("accuracy", losses.MeanSquaredError(), (3,), (), metrics.SparseCategoricalAccuracy),
-        ("accuracy", losses.MeanSquaredError(), (3,), (1,), metrics.SparseCategoricalAccuracy),
-        ("accuracy", losses.MeanSquaredError(), (3,), (3,), metrics.CategoricalAccuracy),
-        ("accuracy", None, None, None, metrics.BinaryAccuracy),
+        ("accuracy", losses.SparseCategoricalCrossentropy(), (10,), metrics.SparseCategoricalAccuracy),
+        ("acc", losses.CategoricalCrossentropy(), (10,), metrics.CategoricalAccuracy),
+        ("accuracy", losses.CategoricalFocalCrossentropy(), (10,), metrics.CategoricalAccuracy),
+        ("Accuracy", losses.BinaryCrossentropy(), (1,), metrics.BinaryAccuracy),
+        ("accuracy", losses.MeanSquaredError(), (1,), metrics.BinaryAccuracy),
+        ("accuracy", losses.MeanSquaredError(), (3,), AccuracyByShape),
+        ("accuracy", None, None, metrics.BinaryAccuracy),
     ],
 )
-def test_accuracy_means_what_fits(identifier, loss, output, target, kind):
-    metric = metrics.get(identifier, loss, output, target)
+def test_accuracy_means_what_fits(identifier, loss, output, kind):
+    metric = metrics.get(identifier, loss, output)
     assert type(metric) is kind
     assert metric.name == identifier
 
@@ -237,3 +235,14 @@ def test_the_score_of_predictions_that_are_nan_is_nan():
     score = metrics.R2Score()
     assert np.isnan(score(np.ones((3, 1)), np.full((3, 1), np.nan)))
     assert metrics.R2Score()(np.ones((3, 1)), np.full((3, 1), 2.0)) == 0
+
+
+def test_accuracy_goes_by_the_shape_of_the_targets_if_the_loss_does_not_say():
+    metric = metrics.get("accuracy", losses.MeanSquaredError(), output_shape=(3,))
+    scores = np.array([[0.1, 0.7, 0.2], [0.6, 0.3, 0.1]], np.float32)
+    for targets in ([1, 2], [[1], [2]], [[0, 1, 0], [0, 0, 1]]):
+        metric.reset_state()
+        metric.update_state(targets, scores)
+        assert (metric.name, metric.result()) == ("accuracy", 0.5)
+    with pytest.raises(ValueError, match=r"\[accuracy\] expected y_true .* Received: shape \(2, 4\)"):
+        metric.update_state(np.zeros((2, 4)), scores)

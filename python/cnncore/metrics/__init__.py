@@ -38,6 +38,7 @@ from cnncore.losses import (
 from cnncore.losses.functions import CLASSES as LOSS_CLASSES
 from cnncore.metrics.accuracy import (
     Accuracy,
+    AccuracyByShape,
     BinaryAccuracy,
     CategoricalAccuracy,
     SparseCategoricalAccuracy,
@@ -181,7 +182,6 @@ def get(
     identifier: Any,
     loss: Loss | None = None,
     output_shape: tuple[int, ...] | None = None,
-    target_shape: tuple[int, ...] | None = None,
 ) -> Metric:
     """A metric from an object, a class, a function, a loss, a name or a config.
 
@@ -192,8 +192,8 @@ def get(
         takes (y_true, y_pred), and returns one value for each sample, or one number for all of them.
     loss : Loss, optional
         The loss that decides which accuracy the names "accuracy" and "acc" stand for.
-    output_shape, target_shape : tuple of int, optional
-        The shapes of the predictions and targets of a sample, which decide this as well.
+    output_shape : tuple of int, optional
+        The shape of the predictions of a sample, which decides this as well.
 
     Returns
     -------
@@ -208,7 +208,7 @@ def get(
         return identifier
     if isinstance(identifier, str):
         automatic = identifier.lower() in ("accuracy", "acc")
-        metric = _accuracy(loss, output_shape, target_shape)() if automatic else get(registry.named(identifier))
+        metric = _accuracy(loss, output_shape)() if automatic else get(registry.named(identifier))
         metric.name = identifier
         return metric
     if isinstance(identifier, Loss):
@@ -218,18 +218,15 @@ def get(
     return registry.get(identifier)
 
 
-def _accuracy(
-    loss: Loss | None, output_shape: tuple[int, ...] | None, target_shape: tuple[int, ...] | None
-) -> type[Metric]:
+def _accuracy(loss: Loss | None, output_shape: tuple[int, ...] | None) -> type[Metric]:
     """The class of accuracy that Keras would choose."""
     if output_shape is not None and output_shape[-1:] in ((1,), ()) and not isinstance(loss, _OVER_CLASSES):
         return BinaryAccuracy
     if isinstance(loss, losses.SparseCategoricalCrossentropy):
         return SparseCategoricalAccuracy
-    if target_shape is not None and output_shape is not None:
-        fewer = len(target_shape) < len(output_shape) or (target_shape[-1:] == (1,) and output_shape[-1] > 1)
-        return SparseCategoricalAccuracy if fewer else CategoricalAccuracy
-    return CategoricalAccuracy if isinstance(loss, _OVER_CLASSES) or output_shape is not None else BinaryAccuracy
+    if isinstance(loss, _OVER_CLASSES):
+        return CategoricalAccuracy
+    return BinaryAccuracy if output_shape is None else AccuracyByShape
 
 
 _OVER_CLASSES = (

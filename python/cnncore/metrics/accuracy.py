@@ -20,6 +20,7 @@ from cnncore.metrics.reductions import PairMean
 
 __all__ = [
     "Accuracy",
+    "AccuracyByShape",
     "BinaryAccuracy",
     "CategoricalAccuracy",
     "SparseCategoricalAccuracy",
@@ -166,6 +167,26 @@ class SparseCategoricalAccuracy(PairMean):
     def rows(self, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
         predictions = checked_scores(y_pred, self.name)
         return np.asarray(_core.argmax(predictions) == checked_labels(y_true, predictions, self.name))
+
+
+class AccuracyByShape(PairMean):
+    """:class:`SparseCategoricalAccuracy` for targets that are labels, otherwise :class:`CategoricalAccuracy`.
+
+    The name "accuracy" means this metric if the loss does not say which of the two is meant. As in Keras, targets are
+    labels if they have an axis less than the predictions, or a last axis of length 1.
+    """
+
+    _direction = "up"
+
+    def rows(self, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
+        predictions = checked_scores(y_pred, self.name)
+        targets = np.asarray(y_true)
+        if targets.ndim < predictions.ndim or targets.shape[-1] == 1 < predictions.shape[-1]:
+            hits = _core.argmax(predictions) == checked_labels(targets, predictions, self.name)
+        else:
+            targets, _ = same_rank(targets, predictions, self.name)
+            hits = _core.argmax(predictions) == _core.argmax(np.require(targets, np.float32, "C"))
+        return np.asarray(hits)
 
 
 class _TopK(PairMean):
