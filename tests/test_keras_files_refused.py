@@ -91,6 +91,9 @@ class TestHostile:
             ),
             lambda c: c["config"].update(output_layers=[["nobody", 0, 0]]),
             lambda c: c["config"].update(input_layers=3),
+            lambda c: c["config"]["layers"][-1]["inbound_nodes"][0]["args"][0]["config"]["keras_history"].__setitem__(
+                2, 10**12
+            ),
         ],
     )
     def test_configs_that_make_no_sense_are_refused(self, path, edit):

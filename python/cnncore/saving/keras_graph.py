@@ -11,6 +11,7 @@ from cnncore.saving.limits import printable
 __all__ = ["MODELS", "functional", "is_model"]
 
 MODELS = ("Functional", "Model")  # what Keras calls a graph of layers
+_MOST_OUTPUTS = 10_000  # of a layer; all outputs before one that is used are counted
 
 
 class _Place(NamedTuple):
@@ -228,6 +229,8 @@ def _reference(history: Any) -> _Reference:
         raise ValueError("expected tensors to name a layer, a call and an output")
     if not all(isinstance(number, int) and not isinstance(number, bool) for number in history[1:]):
         raise ValueError(f"expected the call and the output of a tensor as numbers. Received: {printable(history)}")
+    if history[2] >= _MOST_OUTPUTS:
+        raise ValueError(f"expected a layer to have less than {_MOST_OUTPUTS} outputs. Received: {printable(history)}")
     return _Reference(*history)
 
 
