@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cnncore import Input, Model, Sequential
-from cnncore.layers import Add, Dense, ReLU
+from cnncore.layers import Add, BatchNormalization, Dense, ReLU
 from cnncore.models import clone_model, load_model, model_from_json
 
 X = np.random.default_rng(0).normal(size=(3, 6)).astype(np.float32)
@@ -91,3 +91,17 @@ def test_a_number_that_means_two_kinds_of_layers():
         entry["shared"] = 0
     with pytest.raises(ValueError, match="expected layers with different names"):
         Model.from_config(config)
+
+
+def test_calls_that_are_farther_from_the_outputs_change_moving_means_first():
+    """As in Keras: the layer sees a, then b, and then its own result for a, whose mean is zero."""
+    shared = BatchNormalization(momentum=0.5)
+    start = Input((3,))
+    a, b = start + 1.0, start + 5.0
+    outputs = [shared(shared(a)), shared(b)]
+    model = Model(start, [Dense(1)(output) for output in outputs])
+    model.compile("sgd", "mse")
+    x = np.random.default_rng(0).normal(size=(8, 3)).astype(np.float32)
+    model.train_on_batch(x, [np.zeros((8, 1), np.float32)] * 2)
+    mean = x.mean(0)
+    np.testing.assert_allclose(shared.moving_mean, (mean + 1) / 8 + (mean + 5) / 4, rtol=1e-4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import functools
 from collections.abc import Sequence
 from typing import Any
@@ -41,7 +42,9 @@ class Function:
         self.output_list: list[KerasTensor] = _tensors(outputs, "outputs", owner)
         if len({id(tensor) for tensor in self.input_list}) != len(self.input_list):
             raise ValueError(f"[{owner}] expected every input once. Received: inputs={inputs!r}")
-        self.nodes, self._seen = _sorted_nodes(self.input_list, flatten_by_key(outputs), owner)
+        found, self._seen = _sorted_nodes(self.input_list, flatten_by_key(outputs), owner)
+        self._depths, self._far = _depths(found)
+        self.nodes = self._in_order_of_updates(found)
         self.layers: list[Any] = list({id(node.layer): node.layer for node in self.nodes}.values())
 
     @property
@@ -53,22 +56,27 @@ class Function:
     def _ordered_layers(self) -> tuple[Any, ...]:
         # Layers with more calls between them and the outputs come first. Layers with equally many come in the order in
         # which a search backwards from the outputs finds them. Tensors in dicts are found in the order of sorted keys.
-        depths: dict[int, int] = {}  # for each call, how many calls there are on its longest way to an output
-        far: dict[int, int] = {}  # for each layer, the largest of these numbers
-        for node in reversed(self.nodes):
-            depth = max(depths.get(id(node), 0), far.get(id(node.layer), 0))
-            depths[id(node)] = far[id(node.layer)] = depth
-            for tensor in node.inputs:
-                if tensor.source is not None:
-                    before = id(tensor.source[0])
-                    depths[before] = max(depths.get(before, 0), depth + 1)
+        far = dict(self._far)
         layers = {id(layer): layer for layer in self.layers}
         for tensor in self.input_list:
             if tensor.source is not None:
                 node = tensor.source[0]
                 layers.setdefault(id(node.layer), node.layer)
-                far.setdefault(id(node.layer), depths.get(id(node), 0))
+                far.setdefault(id(node.layer), self._depths.get(id(node), 0))
         return tuple(sorted(layers.values(), key=lambda layer: (-far[id(layer)], self._seen.get(id(layer), -1))))
+
+    def _in_order_of_updates(self, nodes: list[Node]) -> list[Node]:
+        """Return the calls in the order of Keras, if it has an effect.
+
+        A layer that is called several times and has state, such as batch normalization, changes it by each call, and
+        the last one has the largest weight in a moving mean. Keras makes calls that are farther from the outputs first.
+        """
+        layers = {id(node.layer): node.layer for node in nodes}
+        calls = collections.Counter(id(node.layer) for node in nodes)
+        if not any(count > 1 and _has_state(layers[key]) for key, count in calls.items()):
+            return nodes
+        places = {key: place for place, key in enumerate(self._depths)}
+        return sorted(nodes, key=lambda node: (-self._depths[id(node)], places[id(node)]))
 
     def compute_output_shape(self, input_shapes: Sequence[tuple[Any, ...]]) -> Any:
         """Compute the shapes of the outputs, nested like them, from shapes of the inputs in order of ``input_list``."""
@@ -159,6 +167,27 @@ def _sorted_nodes(
         arguments = flatten_by_key([node.args, node.kwargs])
         stack += [(item, False) for item in reversed(arguments) if isinstance(item, KerasTensor)]
     return nodes, seen
+
+
+def _depths(nodes: list[Node]) -> tuple[dict[int, int], dict[int, int]]:
+    """Return for each call how many calls there are on its longest way to an output, and for each layer the largest of
+    these numbers. A call is as far away as those calls of its layer that come after it in ``nodes``.
+    """
+    depths: dict[int, int] = {}
+    far: dict[int, int] = {}
+    for node in reversed(nodes):
+        depth = max(depths.setdefault(id(node), 0), far.get(id(node.layer), 0))
+        depths[id(node)] = far[id(node.layer)] = depth
+        for tensor in node.inputs:
+            if tensor.source is not None:
+                before = id(tensor.source[0])
+                depths[before] = max(depths.get(before, 0), depth + 1)
+    return depths, far
+
+
+def _has_state(layer: Any) -> bool:
+    """Whether calls of the layer may change weights of it."""
+    return any(not variable.spec.trainable for variable in layer.variables)
 
 
 def _shape_list(shapes: Any, count: int) -> list[Any]:
