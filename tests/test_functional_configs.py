@@ -135,7 +135,7 @@ class TestConfigs:
             (lambda c: c.update(input_layers=["nobody"]), "`input_layers` to name the model's inputs"),
             (lambda c: c.update(layers=7), "a config with a list of layers. Received: int"),
             (lambda c: c["layers"].append(c["layers"][0]), "layers with different names"),
-            (lambda c: c["layers"][1].update(class_name="Conv9D"), "Unknown layer 'Conv9D'. Did you mean \"Conv2D\""),
+            (lambda c: c["layers"][1].update(class_name="Conv2E"), "Unknown layer 'Conv2E'. Did you mean \"Conv2D\""),
             (lambda c: c.update(seed="x"), "`seed` to be an integer. Received: seed='x'"),
         ],
     )
