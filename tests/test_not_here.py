@@ -14,7 +14,7 @@ from cnncore._keras_names.absent import REASONS, UNCALLED
         (cnncore, "dtype_policies", r"'dtype_policies': everything is float32; `compile\(precision=...\)`"),
         (cnncore, "Sequentail", r"'Sequentail'\. Did you mean \"Sequential\"\?"),
         (cnncore, "xyz", r"has no attribute 'xyz'$"),
-        (layers, "ConvLSTM2D", "'ConvLSTM2D': write Conv3D, or TimeDistributed"),
+        (layers, "ConvLSTM3D", "'ConvLSTM3D': write ConvLSTM2D"),
         (layers, "ThresholdedReLU", r"write ReLU\(threshold=theta\)"),
         (losses, "CTC", "'CTC': it compares sequences"),
         (callbacks, "RemoteMonitor", "it needs a server"),
@@ -98,6 +98,6 @@ def test_an_import_statement_says_why(statement, reason):
 
 def test_asking_whether_a_name_is_here():
     assert not hasattr(layers, "UpSampling3D")
-    assert getattr(layers, "ConvLSTM2D", None) is None
+    assert getattr(layers, "ConvLSTM3D", None) is None
     with pytest.raises(ImportError, match="cannot import name 'NoSuchLayer'"):
         exec("from cnncore.layers import NoSuchLayer", {})

@@ -1,4 +1,4 @@
-"""Convolution of volumes beside Keras: results, training and files. Their pools are in layer_cases.py."""
+"""Layers for volumes and videos beside Keras: results, training and files. Pools are in layer_cases.py."""
 
 import numpy as np
 import pytest
@@ -70,6 +70,43 @@ def test_files(tmp_path, name):
         np.testing.assert_allclose(saving.load_model(tmp_path / "theirs.keras").predict(X), ours.predict(X), rtol=1e-4)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"kernel_size": 3, "padding": "same", "return_sequences": True},
+        {"kernel_size": (2, 3), "strides": (2, 1), "activation": "relu", "unit_forget_bias": False},
+        {"kernel_size": 2, "padding": "same", "go_backwards": True, "recurrent_activation": "hard_sigmoid"},
+        {"kernel_size": 2, "dilation_rate": 2, "use_bias": False, "return_sequences": True},
+    ],
+    ids=str,
+)
+def test_memories_of_images_are_those_of_keras(options, tmp_path):
+    made = []
+    for k in (cnncore, keras):
+        body = [k.layers.ConvLSTM2D(3, **options), k.layers.Flatten(), k.layers.Dense(2)]
+        model = k.Sequential([k.Input(X.shape[1:]), *body])
+        model.compile(k.optimizers.SGD(0.1), "mse")
+        made.append(model)
+    ours, theirs = made
+    first = [keras.ops.convert_to_numpy(weight) for weight in theirs.weights]
+    if options.get("use_bias", True):
+        np.testing.assert_array_equal(ours.layers[0].bias.numpy(), first[2])
+    theirs.set_weights(ours.get_weights())
+    np.testing.assert_allclose(ours.predict(X), theirs.predict(X, verbose=0), rtol=1e-4, atol=1e-5)
+    y = np.random.default_rng(1).standard_normal((6, 2)).astype("float32")
+    for model in made:
+        model.fit(X, y, epochs=3, batch_size=3, shuffle=False, verbose=0)
+    for mine, other in zip(ours.weights, theirs.weights, strict=True):
+        expected = keras.ops.convert_to_numpy(other)
+        np.testing.assert_allclose(mine.numpy(), expected, rtol=1e-3, atol=1e-4, err_msg=mine.path)
+    pytest.importorskip("h5py")
+    for name in ("model.safetensors", "model.keras"):
+        ours.save(tmp_path / name)
+        np.testing.assert_array_equal(saving.load_model(tmp_path / name).predict(X), ours.predict(X))
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(again.predict(X, verbose=0), ours.predict(X), rtol=1e-4, atol=1e-5)
+
+
 def test_initial_weights_have_the_size_of_those_of_keras():
     """Every place of the kernel counts as an input and an output, as in Keras."""
     layer = layers.Conv3D(64, (3, 4, 5), kernel_initializer="he_uniform")
@@ -99,6 +136,9 @@ def test_a_network_for_volumes_learns():
         (lambda: layers.Conv3D(4, (3, 3)), r"\[Conv3D\] expected `kernel_size` to be an integer or three of them"),
         (lambda: layers.Conv3D(4, 3, groups=2), "groups=1. Received: groups=2"),
         (lambda: layers.Conv3D(4, 3, padding="causal"), '`padding` to be one of "valid", "same"'),
+        (lambda: layers.ConvLSTM2D(4, 3, dropout=0.2), "a Dropout layer before this one does.* Received: dropout=0.2"),
+        (lambda: layers.ConvLSTM2D(4, 3, stateful=True), "no states to return or to keep.* stateful=True"),
+        (lambda: layers.ConvLSTM2D(4, 3)(X[0]), "expected rank 5"),
         (lambda: layers.Conv3D(4, 6)(X), "a window that is not larger than the input"),
         (lambda: layers.MaxPooling3D(2)(X[0]), r"expected rank 5 \(batch, depth, height, width, channels\)"),
     ],

@@ -10,7 +10,7 @@ _LAYERS: dict[str, tuple[str, ...]] = {
         *("AdaptiveAveragePooling3D", "AdaptiveMaxPooling3D", "Conv3DTranspose", "Convolution3DTranspose"),
         *("Cropping3D", "SpatialDropout3D", "UpSampling3D", "ZeroPadding3D"),
     ),
-    "write Conv3D, or TimeDistributed(Conv2D(...)) and an LSTM": ("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"),
+    "write ConvLSTM2D, with an axis of length 1 for sequences": ("ConvLSTM1D", "ConvLSTM3D"),
     "write MultiHeadAttention, or Dense layers and `ops.dot_product_attention`": ("GroupQueryAttention",),
     "write `numpy.digitize(x, bin_boundaries)` before the model": ("Discretization",),
     "write StringLookup or IntegerLookup, which need no hash": ("HashedCrossing", "Hashing"),

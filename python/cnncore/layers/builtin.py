@@ -36,6 +36,7 @@ from cnncore.layers.base import Layer
 from cnncore.layers.batch_normalization import BatchNormalization
 from cnncore.layers.category_encoding import CategoryEncoding
 from cnncore.layers.cells import GRUCell, LSTMCell, SimpleRNNCell
+from cnncore.layers.conv_lstm import ConvLSTM2D
 from cnncore.layers.convolution import Conv1D, Conv2D, Convolution1D, Convolution2D
 from cnncore.layers.dense import Dense
 from cnncore.layers.depthwise import DepthwiseConv1D, DepthwiseConv2D
@@ -142,6 +143,7 @@ __all__ = [
     "Conv2D",
     "Conv2DTranspose",
     "Conv3D",
+    "ConvLSTM2D",
     "Convolution1D",
     "Convolution1DTranspose",
     "Convolution2D",

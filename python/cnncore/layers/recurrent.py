@@ -91,7 +91,7 @@ class SimpleRNN(Recurrent):
         return ops.recurrence.simple_rnn(sequences, *weights, states[0], self._named(self.activation), kept, used)
 
 
-class _ForgetBias(Initializer):
+class ForgetBias(Initializer):
     """The bias of an LSTM: ones for the forget gate, and the values of another initializer for the other gates."""
 
     def __init__(self, others: Initializer) -> None:
@@ -190,7 +190,7 @@ class LSTM(Recurrent):
 
     def _bias_spec(self, width: int) -> WeightSpec:
         spec = super()._bias_spec(width)
-        return spec._replace(initializer=_ForgetBias(spec.initializer)) if self.unit_forget_bias else spec
+        return spec._replace(initializer=ForgetBias(spec.initializer)) if self.unit_forget_bias else spec
 
     def _run(self, sequences: Any, states: list[Any], kept: Any, used: Any) -> Any:
         weights = (self.kernel, self.recurrent_kernel, self._biases())
