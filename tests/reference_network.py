@@ -233,9 +233,6 @@ class ChainNetwork:
             self.parameters[...] = self.core.get_parameters()
         return values[0]
 
-    def evaluate_loss(self, y_pred, y, loss, from_logits):
-        return _core.Loss(loss, from_logits=from_logits)(y, y_pred)
-
 
 class Chain:
     """Layers in a row, computed in float64, and ``network``, the compiled network of the same layers."""

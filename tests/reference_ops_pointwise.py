@@ -7,8 +7,6 @@ import numpy as np
 
 from reference_ops import Array, Op, Parameter, Shape, op
 
-Slope = Callable[[Array], Array]
-
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 _ERF_TERMS = 140
 

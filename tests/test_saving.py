@@ -67,12 +67,6 @@ def change(path, config=None, tensors=None, remove=()):
     write_file(path, file.config | (config or {}), new_tensors)
 
 
-def layer_config(path) -> list[dict]:
-    config = read_file(path).config
-    assert config is not None
-    return config["config"]["layers"]
-
-
 # --- round trips -----------------------------------------------------------------------------------------------
 
 
