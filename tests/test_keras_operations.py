@@ -153,6 +153,16 @@ def test_words_of_numpy_and_of_keras():
 @pytest.mark.parametrize(("ord", "expected"), [(1, 7.0), (np.inf, 4.0), (-np.inf, 3.0), (0, 2.0), (3, 91 ** (1 / 3))])
 def test_norms_of_vectors(ord, expected):  # noqa: A002 (Keras' name)
     assert float(cnncore.ops.norm(np.float32([3, -4]), ord=ord, axis=0)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("ord", [1, -1, np.inf, -np.inf])
+def test_norms_of_matrices(ord):  # noqa: A002 (Keras' name)
+    matrix = np.float32([[1, -2, 3], [4, 5, -7]])
+    assert float(cnncore.ops.norm(matrix, ord=ord)) == np.linalg.norm(matrix, ord)
+
+
+@pytest.mark.parametrize("ord", [0, 3])
+def test_norms_that_only_vectors_have(ord):  # noqa: A002 (Keras' name)
     with pytest.raises(ValueError, match=r"\[norm\] expected `ord`"):
         cnncore.ops.norm(np.eye(2), ord=ord)
 
