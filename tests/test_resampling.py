@@ -1,4 +1,4 @@
-"""Resizing by cubic and Lanczos kernels and with smoothing, beside Keras' ``scale_and_translate``."""
+"""Resizing: nearest pixels, cubic and Lanczos kernels, and smoothing, beside that of Keras."""
 
 import os
 
@@ -105,3 +105,19 @@ def test_a_model_trains_through_them():
 def test_images_without_pixels_are_refused(interpolation, shape):
     with pytest.raises(ValueError, match="expected images of at least one pixel"):
         ops.image.resize(np.zeros(shape, np.float32), (4, 4), interpolation=interpolation)
+
+
+def test_the_nearest_pixel_of_a_centre_on_a_border():
+    """Of 12 pixels that become 7, pixel 3 has its centre at 3.5 * 12 / 7 = 6, between pixels 5 and 6."""
+    row = np.arange(12, dtype=np.float32).reshape(1, 1, 12, 1)
+    assert layers.Resizing(1, 7, interpolation="nearest")(row).ravel().tolist() == [0, 2, 4, 6, 7, 9, 11]
+
+
+def test_the_nearest_pixels_are_those_of_keras():
+    pytest.importorskip("torch")
+    keras = pytest.importorskip("keras")
+    for before in (1, 2, 4, 6, 12, 14, 28, 224):  # float32 rounds the centres of some of them
+        row = np.arange(before, dtype=np.float32).reshape(1, 1, before, 1)
+        for after in (1, 7, 9, 21, 37, 41, 55, 100):
+            expected = keras.ops.convert_to_numpy(keras.ops.image.resize(row, (1, after), interpolation="nearest"))
+            assert np.array_equal(layers.Resizing(1, after, interpolation="nearest")(row), expected), (before, after)

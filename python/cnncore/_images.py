@@ -28,10 +28,23 @@ def resize(
         raise ValueError(f"[resize] expected images of at least one pixel. Received: shape {images.shape}")
     if interpolation not in ("bilinear", "nearest") or (interpolation == "bilinear" and antialias and smaller):
         return resampled(images, height, width, interpolation, antialias)
+    if interpolation == "nearest":
+        return images.take(_nearest(rows, height), axis=1).take(_nearest(columns, width), axis=2)
     down, right = rows / height, columns / width
     matrix = [down, 0, down / 2 - 0.5, 0, right, right / 2 - 0.5]
     matrices = np.tile(np.array(matrix), (n, 1))
-    return _core.augment_affine(images, matrices, (height, width), "nearest", 0.0, interpolation == "bilinear")
+    return _core.augment_affine(images, matrices, (height, width), "nearest", 0.0, True)
+
+
+def _nearest(before: int, after: int) -> np.ndarray:
+    """For each of ``after`` pixels, that one of ``before`` which contains its centre.
+
+    A centre on the border between two pixels belongs to the second one. The places are computed in float32 as
+    TensorFlow and PyTorch compute them, so that they are rounded as there.
+    """
+    centres = np.arange(after, dtype=np.float32) + np.float32(0.5)
+    places: np.ndarray = (centres * (np.float32(before) / np.float32(after))).astype(np.intp)
+    return np.minimum(places, before - 1)
 
 
 def shares(before: int, after: int, interpolation: str, antialias: bool = False) -> np.ndarray:
