@@ -43,8 +43,8 @@ def _nearest(before: int, after: int) -> np.ndarray:
     TensorFlow and PyTorch compute them, so that they are rounded as there.
     """
     centres = np.arange(after, dtype=np.float32) + np.float32(0.5)
-    places: np.ndarray = (centres * (np.float32(before) / np.float32(after))).astype(np.intp)
-    return np.minimum(places, before - 1)
+    places: np.ndarray = np.minimum(centres * (np.float32(before) / np.float32(after)), before - 1).astype(np.intp)
+    return places
 
 
 def shares(before: int, after: int, interpolation: str, antialias: bool = False) -> np.ndarray:
