@@ -139,3 +139,16 @@ def test_accuracy_with_a_loss_of_the_user(targets, kind):
         history = model.fit(X, y, batch_size=16, epochs=2, shuffle=False, verbose=0, validation_data=(X, y))
         results.append(history.history | {"evaluate": model.evaluate(X, y, verbose=0)})
     assert_same(*results)
+
+
+@pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
+def test_metrics_beside_a_hinge_get_the_targets_that_were_given(loss):
+    # the loss takes 0 for -1, but the metrics must not
+    results = []
+    for library in (cnncore, keras):
+        model = library.Sequential([library.Input((6,)), library.layers.Dense(1)])
+        model.set_weights([np.linspace(-1, 1, 6)[:, None], np.zeros(1)])
+        model.compile(library.optimizers.SGD(0.1), loss, metrics=["accuracy", "mae"])
+        history = model.fit(X, (LABELS > 0).astype(int), batch_size=16, epochs=2, shuffle=False, verbose=0)
+        results.append(history.history)
+    assert_same(*results)

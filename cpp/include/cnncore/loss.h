@@ -25,8 +25,8 @@ enum class LossKind {
   mean_squared_logarithmic_error,   ///< mean((log(1 + max(y, epsilon)) - log(1 + max(t, epsilon)))^2)
   huber,                            ///< with d = y - t: mean(d^2 / 2 where |d| <= delta, else delta |d| - delta^2 / 2)
   log_cosh,                         ///< mean(log(cosh(y - t)))
-  hinge,                            ///< mean(max(1 - t y, 0)), where t is -1 or 1
-  squared_hinge,                    ///< mean(max(1 - t y, 0)^2)
+  hinge,                            ///< mean(max(1 - t y, 0)), where t is -1 or 1; 0 stands for -1
+  squared_hinge,                    ///< mean(max(1 - t y, 0)^2), with such t
   categorical_hinge,                ///< max(1 + max((1 - t) y) - sum(t y), 0)
   kl_divergence,                    ///< sum(t log(t / y)), with t and y clipped to [epsilon, 1]
   poisson,                          ///< mean(y - t log(y + epsilon))

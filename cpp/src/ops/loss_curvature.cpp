@@ -165,7 +165,7 @@ struct Pointwise {
       case LossKind::mean_squared_logarithmic_error: return squared_logarithmic(y, t);
       case LossKind::huber: return std::abs(y - t) <= loss.delta ? 1 : 0;
       case LossKind::log_cosh: return 1 - std::pow(std::tanh(y - t), 2);
-      case LossKind::squared_hinge: return 1 - t * y > 0 ? 2 * t * t : 0;
+      case LossKind::squared_hinge: return 1 - pointwise::side(t) * y > 0 ? 2 * std::pow(pointwise::side(t), 2) : 0;
       case LossKind::kl_divergence: {
         if (!inside(y, 1)) return 0;
         return fisher() ? 1 / y : clip(t, 1) / (y * y);

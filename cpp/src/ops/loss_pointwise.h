@@ -53,13 +53,16 @@ inline constexpr auto log_cosh = [](double y, double t) {
   return Point{size + std::log(1 + e) - std::numbers::ln2, std::copysign((1 - e) / (1 + e), d)};
 };
 
-inline constexpr auto hinge = [](double y, double t) {
-  const double margin = 1 - t * y;
+// The target of a hinge loss: 0 stands for -1.
+inline double side(double t) { return t == 0 ? -1 : t; }
+
+inline constexpr auto hinge = [](double y, double target) {
+  const double t = side(target), margin = 1 - t * y;
   return Point{margin < 0 ? 0 : margin, margin > 0 ? -t : 0};
 };
 
-inline constexpr auto squared_hinge = [](double y, double t) {
-  const double margin = 1 - t * y;
+inline constexpr auto squared_hinge = [](double y, double target) {
+  const double t = side(target), margin = 1 - t * y;
   return Point{margin < 0 ? 0 : margin * margin, margin > 0 ? -2 * t * margin : 0};
 };
 

@@ -9,18 +9,24 @@ from cnncore.losses import targets
 from cnncore.losses.base import registry
 from cnncore.losses.compiled import CompiledLoss
 
-__all__ = ["CategoricalHinge", "Hinge", "SquaredHinge", "signs"]
+__all__ = ["CategoricalHinge", "Hinge", "SquaredHinge"]
 
 
-def signs(y: np.ndarray) -> np.ndarray:
-    """Targets as -1 and 1 if all of them are 0 or 1. Other targets stay as they are."""
-    return 2 * y - 1 if ((y == 0) | (y == 1)).all() else y
+_ALMOST_ZERO = np.float32(1e-30)  # a product with it is lost when 1 is added
 
 
 class _Hinge(CompiledLoss):
     def prepare_targets(self, y: ArrayLike, output_shape: tuple[int, ...]) -> np.ndarray:
-        """Targets of -1 and 1 as float32, in the shape of the predictions."""
-        return signs(targets.full(y, self.name, output_shape))
+        """Targets as float32, in the shape of the predictions.
+
+        Targets of 0 and 1 stay so, because metrics get the same array, and the core takes 0 for -1. If there are other
+        targets, 0 is not -1 but 0, and must not be exactly 0.
+        """
+        values = targets.full(y, self.name, output_shape)
+        zeros = values == 0
+        if not zeros.any() or (zeros | (values == 1)).all():
+            return values
+        return np.where(zeros, _ALMOST_ZERO, values)
 
 
 @registry.register()

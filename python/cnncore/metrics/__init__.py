@@ -220,7 +220,7 @@ def get(
 
 def _accuracy(loss: Loss | None, output_shape: tuple[int, ...] | None) -> type[Metric]:
     """The class of accuracy that Keras would choose."""
-    if output_shape is not None and output_shape[-1:] in ((1,), ()) and not isinstance(loss, _OVER_CLASSES):
+    if output_shape is not None and output_shape[-1:] in ((1,), ()):
         return BinaryAccuracy
     if isinstance(loss, losses.SparseCategoricalCrossentropy):
         return SparseCategoricalAccuracy
