@@ -59,6 +59,16 @@ class TestModels:
         with pytest.raises(ValueError, match=r"numpy.moveaxis\(x, 1, -1\)"):
             cnncore.layers.Conv2D(2, 3, data_format="channels_first")
 
+    def test_operators_are_layers(self):
+        names = []
+        for library in (cnncore, keras):
+            x = library.Input((4,))
+            y = library.layers.Dense(4, name="dense")(x)
+            names.append([layer.name for layer in library.Model(x, library.layers.Dense(2, name="last")(x + y)).layers])
+        here, there = names
+        assert [name for name in here if not name.startswith("add")][1:] == there[1:] == ["dense", "last"]
+        assert len(here) == 4
+
     def test_averages_at_the_edges(self):
         """A window of 3 that moves by 2 needs a border of one column, on the right only."""
         image = np.float32([[2, 4, 8, 16]]).reshape(1, 1, 4, 1)

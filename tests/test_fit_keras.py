@@ -152,3 +152,22 @@ def test_metrics_beside_a_hinge_get_the_targets_that_were_given(loss):
         history = model.fit(X, (LABELS > 0).astype(int), batch_size=16, epochs=2, shuffle=False, verbose=0)
         results.append(history.history)
     assert_same(*results)
+
+
+@pytest.mark.parametrize("loss", ["sparse_categorical_crossentropy", "own"])
+def test_metrics_of_users_get_labels_in_the_shape_that_was_given(loss):
+    shapes = []
+    for library in (cnncore, keras):
+
+        def hits(y_true, y_pred, ops=library.ops):
+            shapes.append(tuple(y_true.shape[1:]))
+            labels = ops.cast(ops.squeeze(y_true, axis=-1), "int32")
+            return ops.cast(ops.equal(labels, ops.cast(ops.argmax(y_pred, axis=-1), "int32")), "float32")
+
+        def own(y_true, y_pred, ops=library.ops):
+            return ops.sparse_categorical_crossentropy(ops.squeeze(y_true, axis=-1), y_pred)
+
+        model = one_output(library, own if loss == "own" else loss, ["accuracy", hits])
+        history = model.fit(X, LABELS[:, None], batch_size=16, epochs=2, shuffle=False, verbose=0).history
+        np.testing.assert_allclose(history["hits"], history["accuracy"], rtol=1e-6)
+    assert set(shapes) == {(1,)}

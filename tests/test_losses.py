@@ -150,7 +150,8 @@ def test_gradients_of_losses(cls):
 def test_labels_of_any_kind(labels):
     y = SPARSE().prepare_targets(labels, (3,))
     assert y.dtype == np.int64
-    assert y.tolist() == [2, 0, 1]
+    assert y.tolist() == np.array(labels).tolist()
+    assert SPARSE()(labels, np.eye(3)[[2, 0, 1]]) < 1e-6
 
 
 def test_labels_of_booleans_and_frames():

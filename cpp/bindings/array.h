@@ -115,8 +115,8 @@ struct GradientArray {
 };
 
 /// Returns the targets of `samples` samples for an output of shape `output`. y has either float32 values in the shape
-/// of the output, or int64 labels in this shape without the last axis. The array must exist as long as the result is
-/// used.
+/// of the output, or int64 labels in this shape without the last axis, or with a last axis of length 1. The array must
+/// exist as long as the result is used.
 inline Targets to_targets(const char* op, const py::array& y, int64_t samples, const Shape& output) {
   check(y.ndim() >= 1 && y.shape(0) == samples, op, "expected targets for ", samples, " samples. Received: shape ",
         shape_of(y));
@@ -127,6 +127,7 @@ inline Targets to_targets(const char* op, const py::array& y, int64_t samples, c
           "Received: int64");
     Shape labels{samples};
     labels.insert(labels.end(), output.begin(), output.end() - 1);
+    if (y.ndim() > static_cast<py::ssize_t>(labels.size()) && y.shape(y.ndim() - 1) == 1) labels.push_back(1);
     check_shape(op, "labels", y, labels);
     return {static_cast<const int64_t*>(y.data()), nullptr};
   }

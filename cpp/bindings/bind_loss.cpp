@@ -39,7 +39,8 @@ struct Compared {
 
 Targets row_targets(const LossSpec& loss, const py::array& y_true, const Compared& c) {
   const bool sparse = loss.kind == LossKind::sparse_categorical_crossentropy;
-  const Shape expected = sparse ? c.shape : shape_of(c.y_pred);
+  Shape expected = sparse ? c.shape : shape_of(c.y_pred);
+  if (sparse && y_true.ndim() == c.y_pred.ndim() && y_true.shape(y_true.ndim() - 1) == 1) expected.push_back(1);
   const std::string op = std::string("[") + to_string(loss.kind) + "] ";
   check_shape(op.c_str(), "y_true", y_true, expected);
   check(y_true.flags() & py::array::c_style, op, "expected y_true to be C-contiguous. Received: another order");

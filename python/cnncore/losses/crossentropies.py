@@ -102,11 +102,14 @@ class SparseCategoricalCrossentropy(Crossentropy):
         super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype, ignore_class=ignore_class)
 
     def prepare_targets(self, y: ArrayLike, output_shape: tuple[int, ...]) -> np.ndarray:
-        """Integer labels, int64 of shape (samples,) or (samples, ...) without the axis of the classes."""
+        """Integer labels, int64 of shape (samples, ...) without the axis of the classes. A last axis of length 1 stays,
+        because metrics of users get the same array.
+        """
         rows, axis = list(output_shape), self.axis if self.axis < 0 else self.axis - 1
         self._is_last(len(output_shape) + 1)
         classes = rows.pop(axis)
-        return targets.labels(y, self.name, tuple(rows), classes, self.ignore_class)
+        labels = targets.labels(y, self.name, tuple(rows), classes, self.ignore_class)
+        return labels.reshape(np.shape(y))
 
     def get_config(self) -> dict[str, Any]:
         config = {**super().get_config(), "ignore_class": self.ignore_class}

@@ -157,6 +157,8 @@ class SparseCategoricalAccuracy(PairMean):
         self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> None:
         labels, scores = np.asarray(y_true), np.asarray(y_pred)
+        if labels.ndim == scores.ndim and labels.shape[-1] == 1:
+            labels = labels[..., 0]
         if sample_weight is None and _ready(scores, np.float32) and _ready(labels, np.int64, scores.shape[:-1]):
             # training passes arrays like these: the core can count the hits without any conversion
             self.total.value += _core.count_hits(labels, scores)
