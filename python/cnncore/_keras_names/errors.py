@@ -30,8 +30,8 @@ def why_not_here(module: str, name: str) -> str | None:
 
     Examples
     --------
-    >>> why_not_here("layers", "ConvLSTM2D")
-    'videos are out of scope'
+    >>> why_not_here("layers", "ConvLSTM1D")
+    'write ConvLSTM2D, with an axis of length 1 for sequences'
     """
     tables = [REASONS.get(module, {})] + ([OLDER_LAYERS] if module == "layers" else [])
     return next((reason for table in tables for reason, names in table.items() if name in names), None)
