@@ -263,16 +263,26 @@ void gemm_pool(const GemmPoolArgs& a) {
 
 // --- gradient of the weights --------------------------------------------------------------------------------------
 
+// The offset of a term. With many vector registers there are so many terms that GCC keeps some offsets in mask
+// registers, and moving them from there takes the ports of the multiplications: the loop took 5 to 8 % longer.
+// `volatile` keeps them in memory.
+template <bool kInMemory>
+struct WeightOffset {
+  int64_t value;
+};
+template <>
+struct WeightOffset<true> {
+  volatile int64_t value;
+};
+
 // Sums over all pixels for a block of R terms k x V vectors of columns.
 template <int R, int V, bool kTail>
 void gemm_weights_block(const GemmWeightsArgs& a, int64_t k, int64_t n, int tail) {
-  // With many vector registers, R is so large that GCC keeps some offsets in mask registers, and moving them from there
-  // takes the ports of the multiplications: the loop took 5 to 8 % longer. `volatile` keeps them in memory.
-  std::conditional_t<kManyRegisters, volatile int64_t, int64_t> offset[R];
+  WeightOffset<kManyRegisters> offset[R];
   Vec acc[R][V];
   CNNCORE_UNROLL
   for (int r = 0; r < R; ++r) {
-    offset[r] = a.k_offset[k + r];
+    offset[r].value = a.k_offset[k + r];
     fetch_vectors<V>(a.dw + (k + r) * a.ldw + n);
     CNNCORE_UNROLL
     for (int v = 0; v < V; ++v) acc[r][v] = zero();
@@ -286,7 +296,7 @@ void gemm_weights_block(const GemmWeightsArgs& a, int64_t k, int64_t n, int tail
     for (int v = 0; v < V; ++v) g[v] = load_column<kTail, V>(dy, v, tail);
     CNNCORE_UNROLL
     for (int r = 0; r < R; ++r) {
-      const Vec b = set1(x[offset[r]]);
+      const Vec b = set1(x[offset[r].value]);
       CNNCORE_UNROLL
       for (int v = 0; v < V; ++v) acc[r][v] = fmadd(b, g[v], acc[r][v]);
     }
