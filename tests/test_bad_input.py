@@ -390,8 +390,10 @@ def test_forward_refuses(x, exception, message):
 
 def test_forward_array_is_for_one_input_and_one_output():
     chain = Chain((5, 6, 4), [Conv2d(3), Flatten(), Dense(3)]).network.core
-    for x in ([IMAGES], IMAGES[:0], None):
-        with pytest.raises((ValueError, TypeError)):
+    with pytest.raises(ValueError, match="at least one sample"):
+        chain.forward_array(IMAGES[:0])
+    for x, name in (([IMAGES], "list"), (None, "NoneType"), ("a", "str")):
+        with pytest.raises(TypeError, match=rf"\[forward\] expected an array. Received: a {name}"):
             chain.forward_array(x)
     graph = _core.GraphBuilder()
     x = graph.input([4])

@@ -181,3 +181,23 @@ def test_words_in_a_file(tmp_path):
 def test_what_makes_no_sense(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    ("use", "message"),
+    [
+        (lambda: layers.StringLookup(vocabulary=3), "expected `vocabulary` to be a list. Received: vocabulary=3"),
+        (lambda: layers.IntegerLookup(vocabulary=3), "expected `vocabulary` to be a list. Received: vocabulary=3"),
+        (lambda: layers.StringLookup(vocabulary=["a", np.nan]), "expected words, as str or bytes. Received: nan"),
+        (lambda: layers.StringLookup(vocabulary=["a"])([object]), "expected words, as str or bytes. Received: <class"),
+        (lambda: layers.IntegerLookup(vocabulary=[1])([1.5]), r"expected whole numbers. Received: .*1.5"),
+        (lambda: layers.IntegerLookup(vocabulary=[1])(["a"]), "to hold real numbers. Received: values.dtype=<U1"),
+        (lambda: layers.StringLookup().adapt(None), "an iterable of batches. Received: None"),
+        (lambda: layers.TextVectorization().adapt("a text"), "an iterable of batches. Received: 'a text'"),
+        (lambda: layers.IntegerLookup().adapt([]), "at least one word. Received: none"),
+        (lambda: layers.TextVectorization(ngrams=0), "`?ngrams`? .*Received: ngrams=0"),
+    ],
+)
+def test_data_that_are_no_words(use, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        use()

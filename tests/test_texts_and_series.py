@@ -126,3 +126,24 @@ def test_data_sets_of_windows():
     assert model.predict(windows).shape == (10, 1)
     with pytest.raises(ValueError, match="a series into which a window fits"):
         make(data[:3], None, 4)
+
+
+@pytest.mark.parametrize(
+    ("use", "message"),
+    [
+        (lambda: Tokenizer(filters=3), "expected `filters` to be a str. Received: filters=3"),
+        (lambda: Tokenizer(oov_token=3), "expected `oov_token` to be a str. Received: oov_token=3"),
+        (lambda: Tokenizer().fit_on_texts(None), "expected a list of texts. Received: None"),
+        (lambda: Tokenizer().fit_on_texts([1, 2]), "expected texts, or lists of words. Received: 1"),
+        (lambda: Tokenizer().texts_to_sequences([["a", 2]]), r"lists of words. Received: \['a', 2\]"),
+        (lambda: tokenizer_from_json("{}"), "expected the JSON of Tokenizer.to_json. Received: '{}'"),
+        (lambda: tokenizer_from_json(None), "expected the JSON of Tokenizer.to_json. Received: None"),
+        (lambda: TimeseriesGenerator(None, None, 2), "to hold real numbers. Received: data.dtype=object"),
+        (lambda: TimeseriesGenerator(3, [1], 2), "data to be an array with an axis. Received: data=3"),
+        (lambda: utils.timeseries_dataset_from_array("a", None, 2), "to hold real numbers. Received: data.dtype=<U1"),
+        (lambda: utils.timeseries_dataset_from_array([1, 2], 3, 2), "targets to be an array with an axis"),
+    ],
+)
+def test_arguments_that_make_no_sense(use, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        use()

@@ -22,6 +22,8 @@ Images to_images(const char* op, const py::array& x, const Shape& sample) {
                        "expected x of dtype uint8 or float32. Received: " + std::string(py::str(x.dtype())));
 }
 
+std::string type_name(const py::handle& x) { return std::string(py::str(py::type::of(x).attr("__name__"))); }
+
 // Returns the arrays of a list or tuple. Anything else is a TypeError.
 std::vector<py::array> to_arrays(const char* op, const py::object& x) {
   std::vector<py::array> arrays;
@@ -29,14 +31,12 @@ std::vector<py::array> to_arrays(const char* op, const py::object& x) {
     arrays.reserve(py::len(x));
     for (const py::handle item : x) {
       if (!py::isinstance<py::array>(item))
-        throw py::type_error(std::string(op) + "expected a list of arrays. Received: a list with a " +
-                             std::string(py::str(py::type::of(item).attr("__name__"))));
+        throw py::type_error(std::string(op) + "expected a list of arrays. Received: a list with a " + type_name(item));
       arrays.push_back(py::reinterpret_borrow<py::array>(item));
     }
     return arrays;
   }
-  throw py::type_error(std::string(op) + "expected a list of arrays. Received: a " +
-                       std::string(py::str(py::type::of(x).attr("__name__"))));
+  throw py::type_error(std::string(op) + "expected a list of arrays. Received: a " + type_name(x));
 }
 
 std::vector<Images> to_inputs(const char* op, const Network& net, const std::vector<py::array>& x) {
@@ -53,8 +53,11 @@ Array output_array(const Network& net, size_t output, int64_t samples) {
 }
 
 // The output of a network with one input and one output, in the shortest time.
-Array forward_array(Network& net, const py::array& x) {
+Array forward_array(Network& net, const py::object& array) {
   constexpr const char* op = "[forward] ";
+  if (!py::isinstance<py::array>(array))
+    throw py::type_error(std::string(op) + "expected an array. Received: a " + type_name(array));
+  const py::array x = py::reinterpret_borrow<py::array>(array);
   check(net.input_count() == 1 && net.output_count() == 1, op, "expected a list of ", net.input_count(),
         " arrays for a network with ", net.output_count(), " outputs. Received: an array");
   const Images images = to_images(op, x, net.input_shape(0));

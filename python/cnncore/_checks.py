@@ -226,6 +226,14 @@ def numeric_array(value: Any, name: str, owner: str) -> np.ndarray:
     return array
 
 
+def with_samples(value: Any, name: str, owner: str) -> np.ndarray:
+    """``value`` as an array of real numbers with an axis for samples or steps."""
+    array = numeric_array(value, name, owner)
+    if not array.ndim:
+        raise ValueError(f"[{owner}] expected {name} to be an array with an axis. Received: {name}={value!r:.80}")
+    return array
+
+
 def contiguous(array: np.ndarray, dtype: Any) -> np.ndarray:
     """The array in C order and aligned, with this dtype. If the array is like that already, this takes almost no time,
     unlike ``np.require``.

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from cnncore import _checks
 from cnncore.layers.base import registry
 from cnncore.layers.vocabulary import Lookup, refuse_tensors
 
@@ -78,6 +79,9 @@ class StringLookup(Lookup):
 
     def _plain(self, values: Any) -> list[Any]:
         items = np.asarray(values, object).ravel().tolist()
+        wrong = next((item for item in items if not isinstance(item, (str, bytes))), None)
+        if wrong is not None:
+            raise TypeError(f"[{type(self).__name__}] expected words, as str or bytes. Received: {wrong!r:.80}")
         return [item.decode(self.encoding) if isinstance(item, bytes) else str(item) for item in items]
 
     def get_config(self) -> dict[str, Any]:
@@ -133,7 +137,11 @@ class IntegerLookup(Lookup):
         return np.zeros(np.shape(inputs), np.float32)
 
     def _plain(self, values: Any) -> list[Any]:
-        return np.asarray(values).astype(np.int64).ravel().tolist()  # type: ignore[no-any-return]
+        owner = type(self).__name__
+        numbers = _checks.numeric_array(values, "values", owner).ravel()
+        if not np.array_equal(numbers, np.rint(numbers)):
+            raise ValueError(f"[{owner}] expected whole numbers. Received: {values!r:.80}")
+        return numbers.astype(np.int64).tolist()  # type: ignore[no-any-return]
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "vocabulary_dtype": self.vocabulary_dtype}

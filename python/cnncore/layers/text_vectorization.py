@@ -93,7 +93,7 @@ class TextVectorization(Layer):
                 f'`output_sequence_length` only with "int". Received: {output_mode=}, {output_sequence_length=}'
             )
         self.standardize, self.split = standardize, split
-        widths = range(1, ngrams + 1) if isinstance(ngrams, int) else ngrams or (1,)
+        widths = range(1, _checks.integer(ngrams, "ngrams", owner) + 1) if isinstance(ngrams, int) else ngrams or (1,)
         self.ngrams = tuple(_checks.integers(list(widths), "ngrams", owner))
         length = output_sequence_length
         self.output_sequence_length = (
@@ -123,7 +123,9 @@ class TextVectorization(Layer):
         steps : int, optional
             How many batches of an iterable are used; all by default.
         """
-        self._lookup.adapt_to(words for batch in batches_of(data, steps) for words in self._words(batch))
+        self._lookup.adapt_to(
+            words for batch in batches_of(data, steps, type(self).__name__) for words in self._words(batch)
+        )
 
     def get_vocabulary(self, include_special_tokens: bool = True) -> list[str]:
         """The words in the order of their numbers, by default after the tokens that are no words."""

@@ -95,7 +95,8 @@ class Lookup(Layer):
         """
         if isinstance(vocabulary, (str, os.PathLike)):
             vocabulary = Path(vocabulary).read_text(encoding="utf-8").splitlines()
-        words, special = self._plain(vocabulary), self._special
+        words = self._plain(_checks.listed(vocabulary, "vocabulary", type(self).__name__))
+        special = self._special
         weights = None if idf_weights is None else [float(value) for value in np.ravel(idf_weights)]
         if special and words[: len(special)] == special:
             words = words[len(special) :]
@@ -131,7 +132,9 @@ class Lookup(Layer):
         steps : int, optional
             How many batches of an iterable are used; all by default.
         """
-        self.adapt_to(self._plain(row) for batch in batches_of(data, steps) for row in np.asarray(batch))
+        self.adapt_to(
+            self._plain(row) for batch in batches_of(data, steps, type(self).__name__) for row in np.asarray(batch)
+        )
 
     def adapt_to(self, documents: Iterable[Sequence[Any]]) -> None:
         """Take the words of ``documents``, which are lists of words."""
@@ -140,6 +143,8 @@ class Lookup(Layer):
             counts.update(words)
             found_in.update(set(words))
             number += 1
+        if not counts:
+            raise ValueError(f"[{type(self).__name__}] expected data with at least one word. Received: none")
         for token in (self.mask_token, self.oov_token):
             counts.pop(token, None)
         order = sorted(counts, key=lambda word: (counts[word], word), reverse=True)
@@ -223,7 +228,7 @@ class Lookup(Layer):
 
     def _plain(self, values: Any) -> list[Any]:
         """Words as a list of objects that can be compared."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must implement _plain(values)")
 
     def get_config(self) -> dict[str, Any]:
         start = len(self._special)
@@ -251,11 +256,13 @@ def refuse_tensors(layer: Layer, inputs: Any) -> None:
         )
 
 
-def batches_of(data: Any, steps: int | None) -> Iterator[Any]:
+def batches_of(data: Any, steps: int | None, owner: str) -> Iterator[Any]:
     """The batches of a data set, or an array as one batch. If batches are tuples (x, y), their x."""
     if isinstance(data, (list, tuple, np.ndarray)) or hasattr(data, "__array__"):
         yield np.asarray(data)
         return
+    if not isinstance(data, Iterable) or isinstance(data, (str, bytes)):
+        raise TypeError(f"[{owner}] expected an array, a list, or an iterable of batches. Received: {data!r:.80}")
     for number, batch in enumerate(data):
         if steps is not None and number >= steps:
             return

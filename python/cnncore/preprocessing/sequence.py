@@ -57,7 +57,8 @@ class TimeseriesGenerator(PyDataset):
     ) -> None:
         super().__init__()
         owner = type(self).__name__
-        self.data, self.targets = np.asarray(data), np.asarray(targets)
+        self.data = _checks.with_samples(data, "data", owner)
+        self.targets = _checks.with_samples(targets, "targets", owner)
         if len(self.data) != len(self.targets):
             raise ValueError(
                 f"[{owner}] expected as many targets as steps. Received: {len(self.data)} steps, {len(self.targets)} "

@@ -87,6 +87,9 @@ class Tokenizer:
         analyzer: Callable[[Any], Sequence[str]] | None = None,
     ) -> None:
         self.num_words = None if num_words is None else _checks.integer(num_words, "num_words", "Tokenizer")
+        for name, value in {"filters": filters, "split": split, "oov_token": oov_token}.items():
+            if not isinstance(value, str) and not (value is None and name == "oov_token"):
+                raise TypeError(f"[Tokenizer] expected `{name}` to be a str. Received: {name}={value!r}")
         self.filters, self.lower, self.split = filters, lower, split
         self.char_level, self.oov_token, self.analyzer = char_level, oov_token, analyzer
         self.word_counts: dict[str, int] = {}
@@ -98,7 +101,7 @@ class Tokenizer:
     def fit_on_texts(self, texts: Iterable[Any]) -> None:
         """Count the words of texts, or of lists of words, and number them."""
         counts, documents = Counter(self.word_counts), Counter(self.word_docs)
-        for text in texts:
+        for text in _iterable(texts):
             words = self._words(text)
             counts.update(words)
             documents.update(set(words))
@@ -116,7 +119,7 @@ class Tokenizer:
     def texts_to_sequences_generator(self, texts: Iterable[Any]) -> Iterator[list[int]]:
         """The same for one text after another."""
         unknown = None if self.oov_token is None else self.word_index.get(self.oov_token)
-        for text in texts:
+        for text in _iterable(texts):
             found = (self.word_index.get(word) for word in self._words(text))
             used = (unknown if number is None or not self._is_used(number) else number for number in found)
             yield [number for number in used if number is not None]
@@ -170,7 +173,10 @@ class Tokenizer:
         return not self.num_words or number < self.num_words
 
     def _words(self, text: Any) -> Sequence[str]:
-        if self.char_level or isinstance(text, list):
+        parts = text if isinstance(text, (list, tuple)) else [text]
+        if self.analyzer is None and not all(isinstance(part, str) for part in parts):
+            raise TypeError(f"[Tokenizer] expected texts, or lists of words. Received: {text!r:.80}")
+        if self.char_level or isinstance(text, (list, tuple)):
             plain = [part.lower() for part in text] if self.lower else text
             return list(plain)
         if self.analyzer is not None:
@@ -178,12 +184,24 @@ class Tokenizer:
         return text_to_word_sequence(text, self.filters, self.lower, self.split)
 
 
+def _iterable(texts: Any) -> Iterable[Any]:
+    if not isinstance(texts, Iterable):
+        raise TypeError(f"[Tokenizer] expected a list of texts. Received: {texts!r:.80}")
+    return texts
+
+
 def tokenizer_from_json(json_string: str) -> Tokenizer:
-    """Inverse of :meth:`Tokenizer.to_json`."""
-    config = json.loads(json_string)["config"]
-    counted = {name: json.loads(config.pop(name)) for name in ("word_counts", "word_docs", "word_index", "index_word")}
-    counted["index_word"] = {int(number): word for number, word in counted["index_word"].items()}
-    document_count = config.pop("document_count")
+    """Inverse of :meth:`Tokenizer.to_json`. Raises ValueError if the text does not come from there."""
+    names = ("word_counts", "word_docs", "word_index", "index_word")
+    try:
+        config = json.loads(json_string)["config"]
+        counted = {name: json.loads(config.pop(name)) for name in names}
+        counted["index_word"] = {int(number): word for number, word in counted["index_word"].items()}
+        document_count = config.pop("document_count")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise ValueError(
+            f"[tokenizer_from_json] expected the JSON of Tokenizer.to_json. Received: {json_string!r:.80}"
+        ) from None
     config.pop("index_docs", None)
     tokenizer = Tokenizer(**config)
     vars(tokenizer).update(counted, document_count=document_count)

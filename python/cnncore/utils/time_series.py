@@ -70,8 +70,8 @@ def timeseries_dataset_from_array(
     rate = _checks.integer(sampling_rate, "sampling_rate", owner)
     stride = _checks.integer(sequence_stride, "sequence_stride", owner)
     size = None if batch_size is None else _checks.integer(batch_size, "batch_size", owner)
-    series = np.asarray(data)[start_index:end_index]
-    values = None if targets is None else np.asarray(targets)[start_index:end_index]
+    series = _checks.with_samples(data, "data", owner)[start_index:end_index]
+    values = None if targets is None else _checks.with_samples(targets, "targets", owner)[start_index:end_index]
     count = len(series) - (length - 1) * rate
     starts = np.arange(0, count if values is None else min(count, len(values)), stride)
     if not len(starts):

@@ -25,21 +25,21 @@ class ArrayLikeWeight(NDArrayOperatorsMixin):
     @property
     def path(self) -> str:
         """The name of the layer and of the weight."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must implement path")
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the array."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must implement shape")
 
     @property
     def value(self) -> np.ndarray:
         """The memory of the weight as an array."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must implement value")
 
     def numpy(self) -> np.ndarray:
         """A copy of the values."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must implement numpy()")
 
     # --- computations ---------------------------------------------------------------------------------------------
 
