@@ -24,6 +24,11 @@ inline Padding to_padding(const PaddingPairs& p) {
   return {p.first.first, p.first.second, p.second.first, p.second.second};
 }
 
+/// Returns the name of the class of an object, for error messages.
+inline std::string type_name(const py::handle& object) {
+  return std::string(py::str(py::type::of(object).attr("__name__")));
+}
+
 inline Shape shape_of(const py::array& a) { return Shape(a.shape(), a.shape() + a.ndim()); }
 
 /// Returns the shape of a batch of samples.

@@ -22,8 +22,6 @@ Images to_images(const char* op, const py::array& x, const Shape& sample) {
                        "expected x of dtype uint8 or float32. Received: " + std::string(py::str(x.dtype())));
 }
 
-std::string type_name(const py::handle& x) { return std::string(py::str(py::type::of(x).attr("__name__"))); }
-
 // Returns the arrays of a list or tuple. Anything else is a TypeError.
 std::vector<py::array> to_arrays(const char* op, const py::object& x) {
   std::vector<py::array> arrays;

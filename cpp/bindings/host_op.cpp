@@ -14,8 +14,6 @@ struct HostMeaning {
   std::vector<Shape> parameters;
 };
 
-std::string type_name(const py::handle& value) { return std::string(py::str(py::type::of(value).attr("__name__"))); }
-
 void copy_result(const std::string& layer, const char* what, const py::handle& result, int64_t size, float* to) {
   const auto array = py::array_t<float, py::array::c_style | py::array::forcecast>::ensure(result);
   if (!array) {
