@@ -160,19 +160,21 @@ TEST_CASE("depthwise and depthwise_weights are the sums over each channel's taps
 
 namespace {
 
-// Windows of one to ten positions of a small image, which may overlap.
+// Windows of one to ten positions of a small image that may overlap, or of one or two positions that do not.
 struct Windows {
   int64_t windows, channels;
+  bool disjoint;
   Ints begin;
   std::vector<std::vector<int32_t>> positions;
   Ints offset;
   Floats x, dy;
 
-  static constexpr int64_t kPixels = 30;
+  static constexpr int64_t kPixels = 30, kMostWindows = 13;
 
   Windows(int64_t window_count, int64_t channel_count, Random& random)
       : windows(window_count),
         channels(channel_count),
+        disjoint(random.coin()),
         begin(windows + 1, random),
         positions(choose(random)),
         offset(begin[windows], random),
@@ -186,9 +188,11 @@ struct Windows {
   std::vector<std::vector<int32_t>> choose(Random& random) {
     std::vector<std::vector<int32_t>> chosen;
     begin[0] = 0;
+    const std::vector<int32_t> all = shuffled(kPixels, random);
     for (int64_t q = 0; q < windows; ++q) {
-      const int64_t size = random.integer(1, 10);
-      std::vector<int32_t> order = shuffled(kPixels, random);
+      const int64_t size = random.integer(1, disjoint ? kPixels / kMostWindows : 10);
+      std::vector<int32_t> order =
+          disjoint ? std::vector<int32_t>(all.begin() + begin[q], all.end()) : shuffled(kPixels, random);
       order.resize(static_cast<size_t>(size));
       for (int32_t& position : order) position *= static_cast<int32_t>(channels);
       chosen.push_back(order);
@@ -197,7 +201,7 @@ struct Windows {
     return chosen;
   }
   PoolArgs args(float* y, float* dx) {
-    return {x.data(), offset.data(), begin.data(), windows, channels, y, dy.data(), dx};
+    return {x.data(), offset.data(), begin.data(), windows, channels, y, dy.data(), dx, disjoint};
   }
   bool intact() const { return begin.intact() && offset.intact() && x.intact() && dy.intact(); }
 };
@@ -224,6 +228,8 @@ void check_max_pool(const Kernels& k, int64_t windows, int64_t channels, Random&
   Floats y(windows * channels, random), dx(w.x.size(), random);
   fill_integers(dx, random, 5);
   std::vector<float> expected = dx.copy();
+  if (w.disjoint)
+    for (const int32_t from : w.offset.copy()) std::fill_n(&expected[static_cast<size_t>(from)], channels, 0.0f);
   k.max_pool(w.args(y.data(), nullptr));
   k.max_pool_backward(w.args(nullptr, dx.data()));
   int64_t wrong = 0;
@@ -253,6 +259,8 @@ void check_avg_pool(const Kernels& k, int64_t windows, int64_t channels, Random&
   fill(dx, random);
   std::vector<Sum> expected(static_cast<size_t>(dx.size()));
   for (int64_t i = 0; i < dx.size(); ++i) expected[static_cast<size_t>(i)].add(dx[i]);
+  if (w.disjoint)
+    for (const int32_t from : w.offset.copy()) std::fill_n(&expected[static_cast<size_t>(from)], channels, Sum());
   k.avg_pool(w.args(y.data(), nullptr));
   k.avg_pool_backward(w.args(nullptr, dx.data()));
   constexpr int64_t kOfTheMean = 2;  // 1 / count and the product with it

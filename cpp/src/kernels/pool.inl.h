@@ -41,6 +41,13 @@ void max_pool_tangent(const PoolArgs& a) {
   });
 }
 
+// Adds to dx, or sets it. Where a window has fewer channels than a vector has lanes, a sum would wait until the store
+// for the position before it has reached the cache.
+inline void write_gradient(const PoolArgs& a, float* dx, Vec gradient, int lanes) {
+  const Vec before = a.overwrite ? zero() : read_lanes(dx, lanes);
+  write_lanes(dx, add(before, gradient), lanes);  // adding zero turns -0 into 0
+}
+
 void max_pool_backward(const PoolArgs& a) {
   for_windows(a, [&](int64_t q, int64_t c, int lanes, const int32_t* first, const int32_t* last) {
     Vec best = read_lanes(a.x + *first + c, lanes), index = zero();
@@ -54,10 +61,8 @@ void max_pool_backward(const PoolArgs& a) {
     }
     const Vec dy = read_lanes(a.dy + q * a.channels + c, lanes);
     number = 0.0f;
-    for (const int32_t* i = first; i < last; ++i, number += 1.0f) {
-      float* dx = a.dx + *i + c;
-      write_lanes(dx, add(read_lanes(dx, lanes), select(equal(index, set1(number)), dy, zero())), lanes);
-    }
+    for (const int32_t* i = first; i < last; ++i, number += 1.0f)
+      write_gradient(a, a.dx + *i + c, select(equal(index, set1(number)), dy, zero()), lanes);
   });
 }
 
@@ -72,9 +77,6 @@ void avg_pool(const PoolArgs& a) {
 void avg_pool_backward(const PoolArgs& a) {
   for_windows(a, [&](int64_t q, int64_t c, int lanes, const int32_t* first, const int32_t* last) {
     const Vec share = mul(read_lanes(a.dy + q * a.channels + c, lanes), set1(1.0f / static_cast<float>(last - first)));
-    for (const int32_t* i = first; i < last; ++i) {
-      float* dx = a.dx + *i + c;
-      write_lanes(dx, add(read_lanes(dx, lanes), share), lanes);
-    }
+    for (const int32_t* i = first; i < last; ++i) write_gradient(a, a.dx + *i + c, share, lanes);
   });
 }

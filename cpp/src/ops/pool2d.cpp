@@ -29,7 +29,11 @@ Shape pool2d_output_shape(const Pool2dParams& p, const char* name) {
 }
 
 Pool2dPlan::Pool2dPlan(const Pool2dParams& params, Kind kind, const Kernels& kernels)
-    : params_(params), kind_(kind), k_(kernels), x_size_(params.in_height * params.in_width * params.channels) {
+    : params_(params),
+      kind_(kind),
+      k_(kernels),
+      x_size_(params.in_height * params.in_width * params.channels),
+      disjoint_(params.pool_height <= params.stride_height && params.pool_width <= params.stride_width) {
   const Shape out = pool2d_output_shape(params, kind == Kind::max ? "max_pool2d" : "avg_pool2d");
   windows_ = out[0] * out[1];
   window_begin_.push_back(0);
@@ -54,7 +58,8 @@ PoolArgs Pool2dPlan::image(int64_t n, const float* x, float* y, const float* dy,
           .channels = params_.channels,
           .y = y ? y + out : nullptr,
           .dy = dy ? dy + out : nullptr,
-          .dx = dx ? dx + in : nullptr};
+          .dx = dx ? dx + in : nullptr,
+          .overwrite = disjoint_};
 }
 
 void Pool2dPlan::forward(int64_t count, const float* x, float* y) const {
@@ -73,7 +78,8 @@ void Pool2dPlan::tangent(int64_t count, const float* x, const float* x_tangent, 
 void Pool2dPlan::backward(int64_t count, const float* x, const float* dy, float* dx) const {
   for (int64_t n = 0; n < count; ++n) {
     const PoolArgs a = image(n, x, nullptr, dy, dx);
-    std::fill_n(a.dx, x_size_, 0.0f);
+    const bool covered = disjoint_ && static_cast<int64_t>(window_offset_.size()) * params_.channels == x_size_;
+    if (!covered) std::fill_n(a.dx, x_size_, 0.0f);
     kind_ == Kind::max ? k_.max_pool_backward(a) : k_.avg_pool_backward(a);
   }
 }

@@ -30,6 +30,7 @@ class Pool2dPlan {
   Kind kind_;
   const Kernels& k_;
   int64_t x_size_, windows_;
+  bool disjoint_;                                      // no pixel belongs to two windows
   std::vector<int32_t> window_offset_, window_begin_;  // the positions of each window that lie inside the image
 };
 

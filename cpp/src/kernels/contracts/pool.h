@@ -13,9 +13,10 @@ struct PoolArgs {
   const int32_t* window_offset;
   const int32_t* window_begin;
   int64_t windows, channels;
-  float* y;         // [windows][channels]
-  const float* dy;  // backward
-  float* dx;        // backward: gradients are added to it
+  float* y;                // [windows][channels]
+  const float* dy;         // backward
+  float* dx;               // backward: gradients are added to it
+  bool overwrite = false;  // dx is set, not added to. No position belongs to two windows then.
 };
 
 }  // namespace cnncore
