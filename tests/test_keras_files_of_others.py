@@ -66,6 +66,46 @@ def test_weights_that_cannot_be_read_are_not_left_out_in_silence(tmp_path):
         saving.load_model(tmp_path / "k.h5", custom_objects={"Net": subclass(cnncore)})
 
 
+def dropping(package):
+    class Dropping(package.layers.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.dropout = package.layers.Dropout(0.5)
+
+        def call(self, x, training=False):
+            return self.dropout(x, training=training)
+
+    return Dropping
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: keras.layers.Dropout(0.5),
+        lambda: keras.layers.GaussianNoise(0.5),
+        lambda: keras.layers.LSTM(8, dropout=0.5),
+        lambda: keras.layers.RNN(keras.layers.GRUCell(8, dropout=0.5)),
+        lambda: dropping(keras)(),
+    ],
+)
+@pytest.mark.parametrize("ending", ["keras", "h5"])
+def test_layers_that_work_in_training_only_do_so_after_loading(make, ending, tmp_path):
+    """Keras writes ``training=False``, the default of their ``call``, into the calls of these layers."""
+    x = keras.Input((4, 8))
+    keras.Model(x, make()(x)).save(tmp_path / f"k.{ending}")
+    ours = saving.load_model(tmp_path / f"k.{ending}", custom_objects={"Dropping": dropping(cnncore)})
+    np.testing.assert_array_equal(ours(SEQUENCES), ours.predict(SEQUENCES))
+    assert not np.allclose(ours(SEQUENCES, training=True), ours(SEQUENCES), atol=1e-3)
+
+
+def test_a_model_that_is_called_as_in_inference_stays_so(tmp_path):
+    inner = keras.Sequential([keras.Input((4, 8)), keras.layers.BatchNormalization(), keras.layers.Dropout(0.5)])
+    x = keras.Input((4, 8))
+    keras.Model(x, inner(x, training=False)).save(tmp_path / "k.keras")
+    ours = saving.load_model(tmp_path / "k.keras")
+    np.testing.assert_array_equal(ours(SEQUENCES, training=True), ours.predict(SEQUENCES))
+
+
 @pytest.mark.parametrize("layer", [lambda: keras.layers.Dense(4, lora_rank=2), lambda: keras.layers.Conv2D(4, 3)])
 def test_matrices_of_low_rank_are_in_the_kernel(layer, tmp_path):
     made = layer()

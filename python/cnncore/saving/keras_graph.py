@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from cnncore._custom_objects import custom_object
+from cnncore.saving.keras_names import NOT_IN_TRAINING_BY_DEFAULT
 from cnncore.saving.keras_operations import Operation, has_several_results, is_operation, operation_layer
 from cnncore.saving.limits import printable
 
@@ -61,6 +64,8 @@ def functional(config: Mapping[str, Any], describe: Callable[[Any], dict[str, An
             if operations:
                 rewrite, kwargs = operations[offset].rewrite, {}
                 args = args if rewrite is None else rewrite(args)
+            if kwargs.get("training") is False and not entry.get("old_nodes") and _is_default(described["class_name"]):
+                del kwargs["training"]
             calls[name, offset] = (args, {key: item for key, item in kwargs.items() if not _is_none(item)})
     outputs = _outputs(config.get("output_layers"), counts)
     calls, outputs = _one_result_each(layers, calls, outputs)
@@ -77,6 +82,15 @@ def functional(config: Mapping[str, Any], describe: Callable[[Any], dict[str, An
         "calls": ordered,
         "outputs": _numbered(outputs, numbers),
     }
+
+
+def _is_default(kind: str) -> bool:
+    """Whether False is the default of ``training`` in calls of a layer. Keras 3 writes it as if it were given."""
+    call = getattr(custom_object(kind), "call", None)
+    if call is None:
+        return kind in NOT_IN_TRAINING_BY_DEFAULT
+    argument = inspect.signature(call).parameters.get("training")
+    return argument is not None and argument.default is False
 
 
 def _nodes(name: Any, nodes: Any) -> list[Any]:
