@@ -123,3 +123,18 @@ def test_batch_normalization_as_in_inference_is_trained():
     np.testing.assert_allclose(gamma, [1.0, 2.0, 3.0, 4.0] - np.sum(slope * normal, axis=0), rtol=1e-5)
     np.testing.assert_allclose(beta, 0.5 - np.sum(slope, axis=0), rtol=1e-5, atol=1e-6)
     assert [mean.tolist(), variance.tolist()] == [[1.0] * 4, [2.0] * 4]
+
+
+def test_penalties_are_added_in_calls_as_in_inference():
+    """A penalty on activities belongs to the loss of training and of evaluations, whatever ``training`` is."""
+    x = np.random.default_rng(1).normal(size=(8, 4)).astype(np.float32)
+    inputs = layers.Input((4,))
+    layer = layers.Dense(4, activity_regularizer="l2", kernel_initializer="identity")
+    inner = cnncore.Sequential([layer, layers.Dropout(0.5), layers.ActivityRegularization(l1=0.1)])
+    model = cnncore.Model(inputs, inner(inputs, training=False))
+    model.compile(cnncore.optimizers.SGD(0.1), "mse")
+    expected = np.sum(0.01 * x**2 + 0.1 * np.abs(x)) / 8
+    np.testing.assert_allclose(model.evaluate(x, x), expected, rtol=1e-5)
+    np.testing.assert_allclose(model.train_on_batch(x, x), expected, rtol=1e-5)
+    slope = x.T @ (0.02 * x + 0.1 * np.sign(x)) / 8
+    np.testing.assert_allclose(layer.kernel.numpy(), np.eye(4) - 0.1 * slope, rtol=1e-4, atol=1e-6)

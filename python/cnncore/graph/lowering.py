@@ -19,7 +19,6 @@ __all__ = ["Lowering", "lower", "takes_array"]
 
 _MASK_STREAM = 1  # a part of the seeds of dropout, which makes them different from the seeds of initial weights
 _RANDOM = ("dropout", "gaussian_noise")
-_ONLY_IN_TRAINING = (*_RANDOM, "activity_regularization")
 
 
 class GraphLoss(NamedTuple):
@@ -80,7 +79,7 @@ class Lowering:
         ``layer``, the name of the layer, is not used. Names of layers may repeat, so the network gives them others.
         """
         if self._training[-1] is False:
-            if kind in _ONLY_IN_TRAINING:
+            if kind in _RANDOM:
                 return inputs[0]
             if kind == "batch_normalization":
                 attributes["moving"] = True
