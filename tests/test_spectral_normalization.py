@@ -35,6 +35,16 @@ def test_training_and_files_as_in_keras(tmp_path):
     np.testing.assert_allclose(again.predict(IMAGES, verbose=0), ours.predict(IMAGES, verbose=0), rtol=1e-4, atol=1e-5)
 
 
+def test_weights_in_hdf5_files(tmp_path):
+    theirs = model_of(keras)
+    theirs.save(tmp_path / "k.h5")
+    ours = saving.load_model(tmp_path / "k.h5")
+    np.testing.assert_allclose(ours.predict(IMAGES), theirs.predict(IMAGES, verbose=0), rtol=1e-4, atol=1e-5)
+    ours.save(tmp_path / "ours.h5")
+    again = keras.saving.load_model(tmp_path / "ours.h5")
+    np.testing.assert_allclose(again.predict(IMAGES, verbose=0), ours.predict(IMAGES), rtol=1e-4, atol=1e-5)
+
+
 def test_own_files(tmp_path):
     model = model_of(cnncore)
     model.fit(IMAGES, Y, verbose=0)

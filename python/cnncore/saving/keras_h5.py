@@ -7,7 +7,6 @@ import os
 from typing import Any
 
 from cnncore.layers.base import registry
-from cnncore.layers.scaling import Normalization
 from cnncore.saving.atomic import write_atomically
 from cnncore.saving.format import parse_json
 from cnncore.saving.h5 import Array, array_at, group_at, h5_bytes, names_in, open_h5, text_in, write_names
@@ -159,13 +158,16 @@ def _stored_in(layer: Any) -> list[Stored]:
     frozen = {(id(item.layer), item.index) for item in layer.non_trainable_variables}
     trained: list[Stored] = []
     others: list[Stored] = []
+    seen: set[tuple[int, int]] = set()  # a weight may be listed by two layers, one of which took it over
     for owner in {id(item.layer): item.layer for item in layer.variables}.values():
-        if isinstance(owner, Normalization):
-            others += stored_weights(owner)
-            continue
-        own = [item for item in owner.variables if item.layer is owner]
-        for item, stored in zip(own, stored_weights(owner), strict=True):
-            (others if (id(item.layer), item.index) in frozen else trained).append(stored)
+        for stored in stored_weights(owner):
+            if stored.variable is None:
+                others.append(stored)
+                continue
+            key = (id(stored.variable.layer), stored.variable.index)
+            if key not in seen:
+                seen.add(key)
+                (others if key in frozen else trained).append(stored)
     return trained + others
 
 
