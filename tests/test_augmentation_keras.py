@@ -57,6 +57,7 @@ def test_geometry_is_keras(keras_layers, name, arguments, fill_mode, interpolati
         ("Resizing", {"height": 16, "width": 20, "interpolation": "nearest"}),
         ("Resizing", {"height": 6, "width": 6, "crop_to_aspect_ratio": True}),
         ("Resizing", {"height": 6, "width": 6, "pad_to_aspect_ratio": True, "fill_value": 3.0}),
+        ("Resizing", {"height": 7, "width": 10, "pad_to_aspect_ratio": True, "fill_value": 3.0}),
         ("CenterCrop", {"height": 5, "width": 4}),
         ("CenterCrop", {"height": 12, "width": 4}),
     ],

@@ -72,12 +72,14 @@ def centred_crop(images: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def padded_to_aspect_ratio(images: np.ndarray, height: int, width: int, fill_value: float) -> np.ndarray:
-    """Images (n, h, w, c), extended by `fill_value` to the proportions of height x width."""
+    """Images (n, h, w, c), extended by `fill_value` to the proportions of height x width.
+
+    As in Keras, both sides are extended by as much, so that one pixel may be missing.
+    """
     n, rows, columns, channels = images.shape
-    all_rows = max(rows, int(columns * height / width))
-    all_columns = max(columns, int(rows * width / height))
-    top, left = (all_rows - rows) // 2, (all_columns - columns) // 2
-    padded = np.full((n, all_rows, all_columns, channels), fill_value, images.dtype)
+    top = max(0, int(columns * height / width) - rows) // 2
+    left = max(0, int(rows * width / height) - columns) // 2
+    padded = np.full((n, rows + 2 * top, columns + 2 * left, channels), fill_value, images.dtype)
     padded[:, top : top + rows, left : left + columns] = images
     return padded
 
