@@ -12,6 +12,11 @@ from cnncore import Input, Model, layers, optimizers, saving, utils
 RNG = np.random.default_rng(0)
 STEPS = (6, 5)
 
+
+def small_model(m):
+    return importlib.import_module(m.__name__.partition(".")[0]).Sequential([m.Conv2D(2, 2), m.Flatten(), m.Dense(3)])
+
+
 # A name, a function that makes the layer from a module of layers, and the shapes of its inputs.
 CASES = {
     "lstm": (lambda m: m.LSTM(3), [STEPS]),
@@ -22,6 +27,8 @@ CASES = {
     "simple": (lambda m: m.SimpleRNN(3, kernel_regularizer="l2"), [STEPS]),
     "bidirectional": (lambda m: m.Bidirectional(m.LSTM(3, return_sequences=True)), [STEPS]),
     "bidirectional-sum": (lambda m: m.Bidirectional(m.GRU(3), merge_mode="sum"), [STEPS]),
+    "bidirectional-cells": (lambda m: m.Bidirectional(m.RNN([m.LSTMCell(3), m.GRUCell(2)])), [STEPS]),
+    "time-model": (lambda m: m.TimeDistributed(small_model(m)), [(3, 4, 4, 2)]),
     "time": (lambda m: m.TimeDistributed(m.Conv2D(2, 2, activation="relu")), [(3, 4, 4, 2)]),
     "einsum": (lambda m: m.EinsumDense("abc,cd->abd", (6, 4), bias_axes="d", activation="relu"), [STEPS]),
     "einsum-dots": (lambda m: m.EinsumDense("...x,xy->...y", output_shape=4, bias_axes="y"), [STEPS]),
@@ -121,6 +128,65 @@ def test_states_begin_another_layer():
     assert np.isfinite(trained.train_on_batch(sequences, array(4, 3)))
 
 
+@pytest.mark.filterwarnings("ignore:.*__array__:DeprecationWarning")
+@pytest.mark.parametrize("mode", ["concat", "sum", None])
+def test_states_of_both_directions(mode, keras, tmp_path):
+    def model_of_states(package):
+        made, x = package.layers, package.Input(STEPS)
+        layer = made.Bidirectional(made.LSTM(3, return_sequences=True, return_state=True), merge_mode=mode)
+        *outputs, h, c, other_h, other_c = layer(x)
+        after = made.Bidirectional(made.LSTM(3), name="after")(x, initial_state=[h, c, other_h, other_c])
+        return package.Model(x, [*outputs, h, c, other_h, other_c, after])
+
+    theirs, x = model_of_states(keras), array(4, *STEPS)
+    theirs.set_weights([0.5 * array(*weight.shape) for weight in theirs.weights])
+    theirs.save(tmp_path / "k.keras")
+    ours = saving.load_model(tmp_path / "k.keras")
+    assert ours.output_shape == model_of_states(cnncore).output_shape
+    for mine, other in zip(ours.predict(x), theirs.predict(x, verbose=0), strict=True):
+        np.testing.assert_allclose(mine, other, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:.*__array__:DeprecationWarning")
+@pytest.mark.parametrize("name", LISTED)
+@pytest.mark.parametrize("causal", [False, True])
+def test_scores_of_attention(name, causal, keras, tmp_path):
+    x, y = keras.Input(STEPS), keras.Input((7, 5))
+    options = {"return_attention_scores": True, "use_causal_mask": causal}
+    theirs = keras.Model([x, y], LISTED[name][0](keras.layers)([x, y], **options))
+    theirs.save(tmp_path / "k.keras")
+    ours, data = saving.load_model(tmp_path / "k.keras"), [array(4, *STEPS), array(4, 7, 5)]
+    expected = theirs.predict(data, verbose=0)
+    for results in (ours.predict(data), ours.layers[-1](data, **options)):
+        for mine, other in zip(results, expected, strict=True):
+            np.testing.assert_allclose(mine, other, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:.*__array__:DeprecationWarning")
+def test_each_projection_of_heads_is_penalized(keras, tmp_path):
+    x = keras.Input(STEPS)
+    theirs = keras.Model(x, keras.layers.MultiHeadAttention(2, 3, activity_regularizer="l2", use_gate=True)(x, x))
+    theirs.compile("sgd", "mse")
+    theirs.save(tmp_path / "k.keras")
+    ours, data = saving.load_model(tmp_path / "k.keras"), array(4, *STEPS)
+    expected = theirs.evaluate(data, data, verbose=0)
+    np.testing.assert_allclose(ours.evaluate(data, data), expected, rtol=1e-5)
+    np.testing.assert_allclose(ours.train_on_batch(data, data), expected, rtol=1e-5)
+    ours.save(tmp_path / "ours.keras")
+    again = keras.saving.load_model(tmp_path / "ours.keras")
+    np.testing.assert_allclose(again.evaluate(data, data, verbose=0), ours.evaluate(data, data), rtol=1e-5)
+
+
+def test_a_layer_that_does_not_say_its_output_shape_in_every_step():
+    class Halves(layers.Layer):
+        def call(self, x):
+            return x[:, ::2] * 2
+
+    x = array(4, *STEPS)
+    model = Model(given := Input(STEPS), layers.TimeDistributed(Halves())(given))
+    np.testing.assert_array_equal(model.predict(x), x[:, :, ::2] * 2)
+
+
 def test_dropout_is_for_training():
     layer = layers.LSTM(8, dropout=0.5, recurrent_dropout=0.5, seed=1)
     x = array(2, *STEPS)
@@ -170,7 +236,7 @@ def test_masks_of_attention():
         (lambda: layers.LSTM(3)(array(2, 5)), r"expected rank 3 \(batch, steps, features\)"),
         (lambda: layers.EinsumDense("abc", 3), "expected `equation`"),
         (lambda: layers.EinsumDense("ab,bc->ac", (3, 3))(array(2, 5)), "expected 1 sizes in `output_shape`"),
-        (lambda: layers.Bidirectional(layers.Dense(2)), "expected a SimpleRNN, LSTM or GRU"),
+        (lambda: layers.Bidirectional(layers.Dense(2)), "expected a SimpleRNN, LSTM, GRU or RNN"),
         (lambda: layers.Attention()(array(2, 5, 3)), "expected a list"),
         (lambda: layers.Attention()([array(2, 5, 3), array(2, 5, 4)]), "as many features, and a key for each value"),
         (lambda: layers.AdditiveAttention()([array(2, 5, 3), array(2, 5, 4)]), "as many features"),

@@ -38,7 +38,9 @@ class MultiHeadAttention(Layer):
     attention_axes, sliding_window, flash_attention : optional
         Must be None: attention is over all places.
     kernel_initializer, bias_initializer : default "glorot_uniform" and "zeros"
-    kernel_regularizer, bias_regularizer, activity_regularizer, kernel_constraint, bias_constraint : optional
+    kernel_regularizer, bias_regularizer, kernel_constraint, bias_constraint : optional
+    activity_regularizer : optional
+        A penalty on the result of each of the projections: of query, key and value, and of the output.
     use_gate : bool, default False
         Whether the result of a head is multiplied by the sigmoid of another projection of the query.
     seed : int, optional
@@ -81,7 +83,7 @@ class MultiHeadAttention(Layer):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        super().__init__(**kwargs)
         owner = "MultiHeadAttention"
         self.num_heads = _checks.integer(num_heads, "num_heads", owner)
         self.key_dim = _checks.integer(key_dim, "key_dim", owner)
@@ -98,6 +100,7 @@ class MultiHeadAttention(Layer):
             "bias_initializer": bias_initializer,
             "kernel_regularizer": kernel_regularizer,
             "bias_regularizer": bias_regularizer,
+            "activity_regularizer": activity_regularizer,  # of each projection, as in Keras
             "kernel_constraint": kernel_constraint,
             "bias_constraint": bias_constraint,
         }
@@ -183,7 +186,6 @@ class MultiHeadAttention(Layer):
         return {
             **super().get_config(),
             **options,
-            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
             "num_heads": self.num_heads,
             "key_dim": self.key_dim,
             "value_dim": self.value_dim,

@@ -72,6 +72,11 @@ class TimeDistributed(Wrapper):
 
     supports_masking = True
 
+    @property
+    def says_its_output_shape(self) -> bool:
+        """Whether the shape of the result is known without a call."""
+        return bool(self.layer.says_its_output_shape)
+
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         if len(input_shape) < 3 or input_shape[1] is None:
             raise ValueError(
@@ -92,7 +97,8 @@ class Bidirectional(Wrapper):
     Parameters
     ----------
     layer : Layer
-        Such as an ``LSTM``. The other layer is made from its configuration.
+        Such as an ``LSTM``. The other layer is made from its configuration. With ``return_state=True`` the result is a
+        list: the output, the last states of the first layer, and those of the other one.
     merge_mode : {"concat", "sum", "mul", "ave", None}
         How the two results are combined; None returns a list of both.
     weights : list of array, optional
@@ -124,10 +130,8 @@ class Bidirectional(Wrapper):
         super().__init__(layer, weights=weights, **kwargs)
         owner = "Bidirectional"
         self.merge_mode = None if merge_mode is None else _checks.choice(merge_mode, "merge_mode", owner, _MODES)
-        if not hasattr(layer, "go_backwards") or layer.return_state:
-            raise ValueError(
-                f"[{owner}] expected a SimpleRNN, LSTM or GRU with return_state=False. Received: {layer!r:.80}"
-            )
+        if not hasattr(layer, "go_backwards") or not hasattr(layer, "return_sequences"):
+            raise ValueError(f"[{owner}] expected a SimpleRNN, LSTM, GRU or RNN. Received: {layer!r:.80}")
         self._own_backward = backward_layer is not None
         self.forward_layer = _copy(layer, f"forward_{layer.name}", layer.go_backwards)
         self.backward_layer = backward_layer or _copy(layer, f"backward_{layer.name}", not layer.go_backwards)
@@ -137,22 +141,50 @@ class Bidirectional(Wrapper):
 
     def compute_output_shape(self, input_shape: Shape) -> Any:
         shape = self.forward_layer.compute_output_shape(input_shape)
+        states = [*shape[1:], *shape[1:]] if self.return_state else []
+        shape = shape[0] if self.return_state else shape
         if self.merge_mode is None:
-            return [shape, shape]
-        return (*shape[:-1], 2 * shape[-1]) if self.merge_mode == "concat" else shape
+            return [shape, shape, *states]
+        merged = (*shape[:-1], 2 * shape[-1]) if self.merge_mode == "concat" else shape
+        return [merged, *states] if self.return_state else merged
 
     @property
     def says_its_output_shape(self) -> bool:
         """Whether the shape of the result is known without a call; a list of results is found by a call."""
-        return self.merge_mode is not None
+        return self.merge_mode is not None and bool(self.forward_layer.says_its_output_shape)
 
-    def call(self, sequences: Any, training: bool | None = None, mask: Any = None) -> Any:
-        first = self.forward_layer(sequences, training=training)
-        second = self.backward_layer(sequences, training=training)
-        if self.forward_layer.return_sequences:
+    @property
+    def return_sequences(self) -> bool:
+        """Whether the output has all steps."""
+        return bool(self.forward_layer.return_sequences)
+
+    @property
+    def return_state(self) -> bool:
+        """Whether the last states are returned after the output."""
+        return bool(self.forward_layer.return_state)
+
+    def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool | None = None) -> Any:
+        if isinstance(sequences, (list, tuple)):
+            initial_state, sequences = list(sequences[1:]), sequences[0]
+        states: list[Any] = []
+        if initial_state is None:
+            first = self.forward_layer(sequences, training=training)
+            second = self.backward_layer(sequences, training=training)
+        else:
+            half = len(initial_state) // 2
+            first = self.forward_layer(sequences, initial_state=list(initial_state[:half]), training=training)
+            second = self.backward_layer(sequences, initial_state=list(initial_state[half:]), training=training)
+        if self.return_state:
+            states = [*first[1:], *second[1:]]
+            first, second = first[0], second[0]
+        if self.return_sequences:
             second = np.flip(second, axis=1)
         if self.merge_mode is None:
-            return [first, second]
+            return [first, second, *states]
+        merged = self._merged(first, second)
+        return [merged, *states] if self.return_state else merged
+
+    def _merged(self, first: Any, second: Any) -> Any:
         if self.merge_mode == "concat":
             return np.concatenate([first, second], axis=-1)
         if self.merge_mode == "mul":

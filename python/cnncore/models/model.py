@@ -277,6 +277,11 @@ class Model(Described, OtherSizes, Trainer, Stored, Networked, Layer):
     def is_custom(self) -> bool:
         return self._follows_call
 
+    @property
+    def says_its_output_shape(self) -> bool:
+        """Whether the shape of the result is known without a call, as it is once the model is built."""
+        return bool(self.built)
+
     def compute_output_shape(self, input_shape: Any) -> Any:
         if not isinstance(input_shape, (tuple, list, dict)) or not input_shape:
             raise ValueError(

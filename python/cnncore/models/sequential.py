@@ -325,6 +325,6 @@ class Sequential(Model):
 def _check_chain(layers: list[Layer], shape: Any) -> None:
     """Raise a ValueError if a layer cannot take the output of the layer before it. Nothing is changed."""
     for layer in layers:
-        if not layer.says_its_output_shape or (isinstance(layer, Model) and not layer.built):
+        if not layer.says_its_output_shape:
             return
         shape = layer.compute_output_shape(shape)

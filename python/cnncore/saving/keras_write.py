@@ -199,7 +199,7 @@ def _value(key: str, value: Any) -> Any:
     if key in WRAPPED and isinstance(value, list):
         return [_value(key, item) for item in value]
     if key in WRAPPED and isinstance(value, dict):
-        return _plain(REGISTRIES["keras.layers"].deserialize(value), str(value["class_name"]))
+        return layer_description(REGISTRIES["keras.layers"].deserialize(value))
     if key.endswith("activation") and isinstance(value, dict) and str(value.get("class_name")).islower():
         kind = ACTIVATION_LAYERS.get(value["class_name"])
         if kind is None:

@@ -228,7 +228,8 @@ def _may_add_losses(layer: AnyLayer) -> bool:
 def _host_output_shape(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, ...]:
     """The shape of the result of a ``call`` in NumPy: what the layer says, or what zeros for one sample give."""
     shapes = [leaf.shape for leaf in flatten([list(args), dict(kwargs)]) if isinstance(leaf, KerasTensor)]
-    if layer.says_its_output_shape:
+    options = [leaf for leaf in flatten(dict(kwargs)) if leaf is not None and not isinstance(leaf, KerasTensor)]
+    if layer.says_its_output_shape and not options:  # an option such as `return_attention_scores` may add results
         first = map_structure(lambda leaf: leaf.shape if isinstance(leaf, KerasTensor) else leaf, args[0])
         said = tuple(layer.compute_output_shape(first))
         if is_known(said) or not is_known(shapes):
