@@ -102,6 +102,16 @@ class TestModels:
         finally:
             cnncore.backend.set_epsilon(1e-7)
 
+    def test_penalties_of_every_step(self):
+        losses = []
+        for library in (cnncore, keras):
+            layer = library.layers.Dense(2, activity_regularizer="l2", kernel_initializer="ones")
+            model = library.Sequential([library.Input((3, 2)), library.layers.TimeDistributed(layer)])
+            model.compile("sgd", "mse")
+            x = np.ones((4, 3, 2), np.float32)
+            losses.append(model.evaluate(x, 2 * x, verbose=0))
+        np.testing.assert_allclose(losses, [0.01 * 3 * 2 * 2**2, 0.0], atol=1e-6)
+
     def test_freezing_takes_effect_at_once(self):
         model = dense(cnncore, kernel_initializer="ones")
         model.compile("sgd", "mse")
