@@ -66,6 +66,39 @@ def test_weights_that_cannot_be_read_are_not_left_out_in_silence(tmp_path):
         saving.load_model(tmp_path / "k.h5", custom_objects={"Net": subclass(cnncore)})
 
 
+def doubled(package):
+    class Results(package.layers.Layer):
+        def call(self, x):
+            return {"twice": x * 2, "less": x - 1}
+
+    return Results
+
+
+@pytest.mark.parametrize("ending", ["keras", "h5"])
+@pytest.mark.parametrize("kind", ["model", "layer"])
+def test_results_in_dicts_are_counted_by_key(kind, ending, tmp_path):
+    """Keras counts the results of a call by their sorted keys, in whatever order the dict has them."""
+
+    def model_of(package):
+        x, y = package.Input((4, 8)), package.Input((4, 8))
+        results = {"twice": package.layers.Dense(8)(x), "less": package.layers.Dense(8)(x)}
+        found = (package.Model(x, results) if kind == "model" else doubled(package)())(y)
+        return package.Model(y, found["twice"] / (2 + found["less"]))
+
+    known = {"Results": doubled(cnncore)}
+    theirs, path = model_of(keras), tmp_path / f"k.{ending}"
+    theirs.save(path)
+    ours = saving.load_model(path, custom_objects=known)
+    np.testing.assert_allclose(ours.predict(SEQUENCES), theirs.predict(SEQUENCES, verbose=0), rtol=1e-4, atol=1e-5)
+    ours = model_of(cnncore)
+    for name in (path, tmp_path / "own.safetensors"):
+        ours.save(name)
+        again = saving.load_model(name, custom_objects=known)
+        np.testing.assert_allclose(again.predict(SEQUENCES), ours.predict(SEQUENCES), rtol=1e-5, atol=1e-6)
+    again = keras.saving.load_model(path, custom_objects={"Results": doubled(keras)})
+    np.testing.assert_allclose(again.predict(SEQUENCES, verbose=0), ours.predict(SEQUENCES), rtol=1e-4, atol=1e-5)
+
+
 def dropping(package):
     class Dropping(package.layers.Layer):
         def __init__(self, **kwargs):

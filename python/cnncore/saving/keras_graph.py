@@ -179,7 +179,7 @@ def _in_order(calls: dict[Any, Any], numbers: dict[_Reference, int], counts: Map
             call["training"] = kwargs.pop("training")
         if kwargs:
             call["kwargs"] = _numbered(kwargs, numbers)
-        call["results"] = counts[key[0]]
+        call |= {"results": counts[key[0]], "by_key": True}
         ordered.append(call)
         for position in range(counts[key[0]]):
             numbers[_Reference(key[0], key[1], position)] = len(numbers)

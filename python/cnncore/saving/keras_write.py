@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cnncore._custom_objects import registered_name
-from cnncore._structure import map_structure
+from cnncore._structure import flatten_by_key, map_structure
 from cnncore.graph.tensor import KerasTensor
 from cnncore.saving.keras_compile import compile_config
 from cnncore.saving.keras_names import ACTIVATION_LAYERS, KINDS, NOT_ACCEPTED, OWN_ARGUMENTS, WRAPPED
@@ -121,7 +121,9 @@ class _Writer:
             given = list(node.args) if operation is None else operation.called(list(node.args))
             args = _arguments(given, places)
             nodes[layer.name].append({"args": args, "kwargs": _arguments(kwargs, places)})
-            for position, tensor in enumerate(node.output_list, 0 if operation is None else operation.output):
+            for position, tensor in enumerate(
+                flatten_by_key(node.outputs), 0 if operation is None else operation.output
+            ):
                 places[id(tensor)] = [layer.name, number, position]
         return {
             "name": model.name,

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from cnncore._structure import flatten, map_structure
+from cnncore._structure import flatten, flatten_by_key, map_structure
 from cnncore.graph.function import Function
 from cnncore.graph.tensor import KerasTensor
 from cnncore.layers.base import Layer, registry
@@ -70,7 +70,8 @@ def _description_of(layer: Layer) -> dict[str, Any]:
 
 def describe(function: Function) -> dict[str, Any]:
     """The calls of a function as plain data. Layers are given by name, and tensors by number: the inputs come first, in
-    the order of ``input_layers``, then the outputs of each call.
+    the order of ``input_layers``, then the outputs of each call. Outputs in dicts are numbered in the order of the
+    sorted keys if the call has an entry ``by_key``.
     """
     numbers = {id(tensor): number for number, tensor in enumerate(function.input_list)}
     calls = []
@@ -80,8 +81,13 @@ def describe(function: Function) -> dict[str, Any]:
             call["kwargs"] = _references(node.kwargs, numbers)
         if node.training is not None:
             call["training"] = node.training
+        results = flatten_by_key(node.outputs)
+        if any(
+            a is not b for a, b in zip(results, node.output_list, strict=True)
+        ):  # a file may have the keys of a dict in another order
+            call["by_key"] = True
         calls.append(call)
-        for tensor in node.output_list:
+        for tensor in results:
             numbers[id(tensor)] = len(numbers)
     return {
         "input_layers": [tensor.node.layer.name for tensor in function.input_list],
@@ -108,8 +114,9 @@ def rebuild(graph: Any, inputs: list[KerasTensor], layer_named: Callable[[str], 
         args, kwargs = _tensors(call["args"], tensors), _tensors(call.get("kwargs", {}), tensors)
         if not isinstance(kwargs, dict):
             raise ValueError("[Model] expected the keyword arguments of a call to be a dict.")
-        result = layer_named(call["layer"])(*args, training=_flag(call.get("training")), **kwargs)
-        tensors += flatten(result)[: _count(call.get("results"))]
+        result = layer_named(call["layer"])(*args, training=_flag("training", call), **kwargs)
+        in_order = flatten_by_key if _flag("by_key", call) else flatten
+        tensors += in_order(result)[: _count(call.get("results"))]
     return _tensors(graph.get("inputs"), tensors), _tensors(graph.get("outputs"), tensors)
 
 
@@ -182,7 +189,8 @@ def _count(value: Any) -> int | None:
     return value
 
 
-def _flag(value: Any) -> bool | None:
+def _flag(name: str, call: Mapping[str, Any]) -> bool | None:
+    value = call.get(name)
     if value is not None and not isinstance(value, bool):
-        raise ValueError("[Model] expected `training` of a call to be true or false.")
+        raise ValueError(f"[Model] expected `{name}` of a call to be true or false.")
     return value
