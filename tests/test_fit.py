@@ -192,6 +192,17 @@ class TestWeighting:
         one_hot.fit(x, utils.to_categorical(y), class_weight={0: 0.5, 2: 3.0})
         assert same_weights(by_class, one_hot)
 
+    def test_class_weight_holds_for_training_only(self, make_model, stripes):
+        x, y = stripes
+        x, y = x[:100], y[:100]
+        weighted, parts = (make_model(optimizer=optimizers.SGD(0.0), weighted_metrics=["accuracy"]) for _ in range(2))
+        part = weighted.fit(x, y, validation_split=0.2, class_weight={0: 9.0}, verbose=0).history
+        given = parts.fit(
+            x[:80], y[:80], validation_data=(x[80:], y[80:]), class_weight={0: 9.0}, verbose=0
+        ).history  # validation data of their own have no class weights
+        assert part == given
+        assert part["val_loss"] == [pytest.approx(weighted.evaluate(x[80:], y[80:], return_dict=True)["loss"])]
+
     @pytest.mark.parametrize("shape", [(4,), (4, 1)])
     def test_the_class_of_a_target_that_is_not_whole_is_the_nearest(self, shape):
         """As in Keras: 0.9, a smoothed 1, has the weight of class 1."""

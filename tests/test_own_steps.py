@@ -385,3 +385,13 @@ def test_an_optimizer_that_was_built_for_variables_before_compile():
         model.fit(x, x[:, :1], verbose=0)
         rates.append(model.get_weights()[0])
     np.testing.assert_array_equal(*rates)
+
+
+def test_class_weights_are_not_those_of_the_validation_split():
+    inputs = Input((3,))
+    model = Stepping(inputs, layers.Dense(1, activation="sigmoid")(inputs))
+    model.compile("sgd", "binary_crossentropy")
+    labels = np.tile([0.0, 1.0], 20).astype(np.float32)[:, None]
+    history = model.fit(X, labels, epochs=1, validation_split=0.25, class_weight={0: 9.0, 1: 1.0}, verbose=0).history
+    assert history["val_loss"] == [pytest.approx(model.evaluate(X[30:], labels[30:]), rel=1e-5)]
+    assert history["loss"][0] > 2 * history["val_loss"][0]

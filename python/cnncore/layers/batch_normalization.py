@@ -59,6 +59,8 @@ class BatchNormalization(Weighted):
     ['gamma', 'beta', 'moving_mean', 'moving_variance']
     """
 
+    fixed_settings = ("center", "scale")
+
     def __init__(
         self,
         axis: int | Sequence[int] = -1,

@@ -121,15 +121,13 @@ class Signature(NamedTuple):
         rows = len(arrays[0])
         targets = self._targets(y, owner)
         weights = self._weights(sample_weight, rows, owner)
-        if class_weight is not None:
-            weights = self._with_class_weight(class_weight, targets, weights, owner)
         for output, target, weight in zip(self.outputs, targets, weights, strict=True):
             suffix = "" if len(self.outputs) == 1 else f" of {output.name}"
             if target is not None and len(target) != rows:
                 _checks.same_length(owner, **{"x": arrays[0], f"y{suffix}": target})
             if weight is not None and len(weight) != rows:
                 _checks.same_length(owner, **{f"sample_weight{suffix}": weight, "y": arrays[0]})
-        return Samples(arrays, targets, weights)
+        return self.with_class_weight(Samples(arrays, targets, weights), class_weight, owner)
 
     def _targets(self, y: Any, owner: str) -> list[np.ndarray | None]:
         """The targets of each output as its loss and its metrics take them. None for an output without a loss."""
@@ -172,17 +170,21 @@ class Signature(NamedTuple):
             for part, output in zip(parts, self.outputs, strict=True)
         ]
 
-    def _with_class_weight(
-        self, class_weight: Any, targets: list[np.ndarray | None], weights: list[Float32 | None], owner: str
-    ) -> list[Float32 | None]:
+    def with_class_weight(self, samples: Samples, class_weight: Any, owner: str) -> Samples:
+        """Samples that are weighted by their class as well; the same samples if ``class_weight`` is None."""
+        if class_weight is None:
+            return samples
         if len(self.outputs) > 1:
             raise ValueError(
                 f"[{owner}] expected `class_weight` only for a model with one output; use `sample_weight`. "
                 f"Received: a model with {len(self.outputs)} outputs"
             )
-        assert targets[0] is not None
-        of_class = weights_of_classes(class_weight, targets[0], self.outputs[0].shape, owner)
-        return [of_class if weights[0] is None else np.asarray(weights[0] * of_class, np.float32)]
+        (target,), (weight,) = samples.y, samples.weight
+        assert target is not None
+        shape = self.for_sizes_of(samples.x).outputs[0].shape
+        of_class = weights_of_classes(class_weight, target, shape, owner)
+        weighted = of_class if weight is None else np.asarray(weight * of_class, np.float32)
+        return samples._replace(weight=[weighted])
 
 
 def _weight(value: Any, output: Output, owner: str) -> Float32:

@@ -61,7 +61,8 @@ class RawData:
         if isinstance(data[0], (list, tuple)) and not flatten(data[0]):
             raise ValueError(f"[{owner}] expected samples. Received: x={data[0]!r}")
         self._data = [None if part is None else map_structure(_array, part) for part in data]
-        self._data[2] = self._weighted(self._data[1], self._data[2])
+        self._given_weight = self._data[2]
+        self._data[2] = self._weighted(self._data[1], self._given_weight)
         for leaf in flatten(self._data):
             if leaf is not None and (leaf.ndim == 0 or leaf.dtype.kind not in "fiub"):
                 raise TypeError(f"[{owner}] expected arrays of numbers. Received: {leaf.dtype}, shape {leaf.shape}")
@@ -103,15 +104,16 @@ class RawData:
         yield _packed(*self._data)
 
     def split(self, fraction: float) -> tuple[RawData, RawData]:
-        """All but the last ``fraction`` of the samples, and the rest."""
+        """All but the last ``fraction`` of the samples, and the rest, which class weights do not hold for."""
         if self._stream is not None or self.samples is None:
             raise ValueError(f"[{self._owner}] expected `validation_split` only with arrays. Received: {fraction}")
         at = math.floor(self.samples * (1 - fraction))
         if not 0 < at < self.samples:
             raise ValueError(f"[{self._owner}] expected samples in both parts. Received: validation_split={fraction}")
-        parts = [tuple(_rows(part, rows) for part in self._data) for rows in (slice(at), slice(at, None))]
-        first, last = (RawData(part, self.batch_size, self._owner, None) for part in parts)
-        return first, last
+        data = (*self._data[:2], self._given_weight)
+        parts = [tuple(_rows(part, rows) for part in data) for rows in (slice(at), slice(at, None))]
+        first = RawData(parts[0], self.batch_size, self._owner, None, self._class_weight)
+        return first, RawData(parts[1], self.batch_size, self._owner, None)
 
     def _weighted(self, y: Any, weight: Any) -> Any:
         if self._class_weight is None:

@@ -134,9 +134,11 @@ class Preparation(Compiled):
             source = self._stream(arrays, "fit", steps, class_weight)
             source.augment = make_augmenter(self._augmentation, self.used_seed)
         else:
-            samples = self._samples(arrays, "fit", class_weight)
-            if fraction and held_out is None:
+            divides = bool(fraction) and held_out is None
+            samples = self._samples(arrays, "fit", None if divides else class_weight)
+            if divides:
                 samples, last = _split(samples, fraction)
+                samples = self._signature().with_class_weight(samples, class_weight, "fit")
                 rows = self._rows_at_a_time(held_out_size, validation_steps, seen, size)
                 rest = ArraySource(last, rows, validation_steps)
             source = ArraySource(samples, size, steps, make_augmenter(self._augmentation, self.used_seed))
