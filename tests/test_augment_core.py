@@ -243,3 +243,7 @@ def test_the_same_bits_at_any_number_of_threads(keep_threads, dtype):
 def test_arguments_that_make_no_sense_are_refused(call, error, message):
     with pytest.raises(error, match=message):
         call(images(), rotations(3, 9, 11))
+
+
+def test_no_numbers_for_many_samples_take_no_time():
+    assert _core.augment_uniform(0, 0, 2**40, 0).shape == (2**40, 0)

@@ -73,6 +73,18 @@ BAD_OPS = {
         ValueError,
         ["dy", "(3, 3)"],
     ),
+    "merge: no values": (lambda: ops.merge([zeros(2, 0)] * 2, "add"), ValueError, ["[add]", "(2, 0)"]),
+    "merge_backward: no values": (
+        lambda: ops.merge_backward([zeros(2, 3, 0)] * 2, zeros(2, 3, 0), "maximum"),
+        ValueError,
+        ["[maximum_backward]", "(2, 3, 0)"],
+    ),
+    "prelu: no values": (lambda: ops.prelu(zeros(2, 0), zeros(0)), ValueError, ["[prelu]", "(2, 0)"]),
+    "prelu_backward: no values": (
+        lambda: ops.prelu_backward(zeros(2, 0), zeros(0), zeros(2, 0)),
+        ValueError,
+        ["[prelu_backward]", "(2, 0)"],
+    ),
     "activation: kind": (lambda: ops.activation(X, "swosh"), ValueError, ["activation", "swosh", "relu"]),
     "activation_backward: dy": (lambda: ops.activation_backward(X, DY, "relu"), ValueError, ["dy"]),
     "cross-entropy: label 10": (lambda: ops.softmax_cross_entropy(zeros(2, 10), [3, 10]), ValueError, ["10"]),

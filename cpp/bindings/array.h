@@ -6,6 +6,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <optional>
 #include <variant>
 
@@ -99,6 +100,15 @@ inline py::tuple to_tuple(const Shape& shape) {
 /// Makes an array whose values are in memory that belongs to `owner`. The array keeps `owner` alive.
 inline Array view(float* data, int64_t size, const py::object& owner) {
   return Array({size}, {sizeof(float)}, data, owner);
+}
+
+/// Returns the shape of the samples of an array whose first axis is that of the batch. The batch may be empty, samples
+/// may not.
+inline Shape sample_shape(const char* op, const char* name, const py::array& a) {
+  check(a.ndim() >= 2 && std::all_of(a.shape() + 1, a.shape() + a.ndim(), [](py::ssize_t size) { return size > 0; }),
+        op, "expected ", name, " of rank 2 or more, with the batch axis in front and samples of at least one value. ",
+        "Received: shape ", shape_of(a));
+  return Shape(a.shape() + 1, a.shape() + a.ndim());
 }
 
 /// Returns the values of a bias, which must have `size` values, or null if there is no bias.

@@ -76,14 +76,10 @@ void bind_activation(py::module_& m) {
 }
 
 void bind_prelu(py::module_& m) {
-  const auto sample_shape = [](const char* op, const Array& x) {
-    check(x.ndim() >= 2, op, "expected x of rank 2 or more. Received: shape ", shape_of(x));
-    return Shape(x.shape() + 1, x.shape() + x.ndim());
-  };
   m.def(
       "prelu",
-      [sample_shape](const Array& x, const Array& alpha) {
-        const Shape sample = sample_shape("[prelu] ", x);
+      [](const Array& x, const Array& alpha) {
+        const Shape sample = sample_shape("[prelu] ", "x", x);
         Array y = empty(shape_of(x));
         float* to = y.mutable_data();
         {
@@ -95,8 +91,8 @@ void bind_prelu(py::module_& m) {
       py::arg("x").noconvert(), py::arg("alpha").noconvert());
   m.def(
       "prelu_backward",
-      [sample_shape](const Array& x, const Array& alpha, const Array& dy) {
-        const Shape sample = sample_shape("[prelu_backward] ", x);
+      [](const Array& x, const Array& alpha, const Array& dy) {
+        const Shape sample = sample_shape("[prelu_backward] ", "x", x);
         check_shape("[prelu_backward] ", "dy", dy, shape_of(x));
         Array dx = empty(shape_of(x)), dalpha = empty(shape_of(alpha));
         float *to = dx.mutable_data(), *dalpha_to = dalpha.mutable_data();

@@ -4,19 +4,13 @@
 namespace cnncore {
 namespace {
 
-Shape sample_shape(const char* op, const py::array& a) {
-  check(a.ndim() >= 2, op, "expected inputs of rank 2 or more, with the batch axis in front. Received: shape ",
-        shape_of(a));
-  return Shape(a.shape() + 1, a.shape() + a.ndim());
-}
-
 // The values of the inputs and the shapes of their samples. All inputs have the same batch size.
 struct Inputs {
   Inputs(const char* op, const std::vector<Array>& arrays) {
     check(!arrays.empty(), op, "expected at least one input");
     batch = arrays[0].ndim() ? arrays[0].shape(0) : 0;
     for (const Array& a : arrays) {
-      shapes.push_back(sample_shape(op, a));
+      shapes.push_back(sample_shape(op, "inputs", a));
       data.push_back(a.data());
       check(a.shape(0) == batch, op, "expected inputs of the same batch size. Received: shapes ", shape_of(arrays[0]),
             ", ", shape_of(a));

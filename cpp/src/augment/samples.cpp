@@ -45,7 +45,7 @@ void check_order(const char* op, const ImageBatch& b, const int64_t* order) {
 }
 
 void augment_uniform(uint64_t seed, uint64_t step, int64_t samples, int64_t count, float* out) {
-  for (int64_t n = 0; n < samples; ++n) {
+  for (int64_t n = 0; n < samples && count > 0; ++n) {
     SampleStream stream(seed, step, static_cast<uint64_t>(n));
     for (int64_t k = 0; k < count; ++k) out[n * count + k] = stream.uniform();
   }
