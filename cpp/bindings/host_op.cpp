@@ -45,6 +45,7 @@ class HostStep : public Step {
   }
 
   bool whole_batch() const override { return true; }
+  bool calls_python() const override { return true; }
   int64_t batch_size(int64_t samples) const override { return samples * (size_ + input_size_); }
 
   void join(const BatchView& batch) const override {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cnncore/runtime.h"
+#include "runtime/crew.h"
 #include "runtime/threads.h"
 
 using namespace cnncore;
@@ -48,6 +49,63 @@ TEST_CASE("every task runs once") {
       if (thread >= 0 && thread < threads) ++runs[static_cast<size_t>(i)];
     });
     CHECK(std::all_of(runs.begin(), runs.end(), [](const auto& n) { return n == 1; }));
+  }
+}
+
+TEST_CASE("every task of the loops of a crew runs once, and none of the next loop before") {
+  const TwoThreads two;
+  for (const int threads : {1, 2, 3, 8}) {
+    for (int repeat = 0; repeat < 100; ++repeat) {
+      int64_t wrong = 0;
+      with_crew(threads, [&] {
+        CHECK(crew_waits() == (threads > 1 && build_info().at("openmp") != "no"));
+        for (const int64_t tasks : {0, 1, 2, 3, 7, 64, 5, 1000}) {
+          std::vector<std::atomic<int>> runs(static_cast<size_t>(tasks));
+          std::atomic<int> outside{0};
+          parallel_for_on(threads, tasks, [&](int64_t i, int thread) {
+            outside += thread < 0 || thread >= threads || i < 0 || i >= tasks;
+            ++runs[static_cast<size_t>(i)];
+          });
+          wrong += outside + std::count_if(runs.begin(), runs.end(), [](const auto& n) { return n != 1; });
+        }
+      });
+      CHECK(wrong == 0);
+      CHECK(!crew_waits());
+    }
+  }
+}
+
+TEST_CASE("a loop of fewer threads than a crew has, a loop within a task, and a crew within a crew") {
+  const TwoThreads two;
+  std::atomic<int> runs{0}, others{0};
+  const auto count = [&](int64_t, int thread) { ++runs, others += thread > 0; };
+  with_crew(3, [&] {
+    parallel_for_on(2, 10, count);
+    CHECK(others == 0);
+    parallel_for_on(3, 4, [&](int64_t, int) { parallel_for_on(3, 5, count); });
+    with_crew(3, [&] { parallel_for_on(3, 10, count); });
+    parallel_for_on(3, 1, [&](int64_t, int) { with_crew(2, [&] { parallel_for_on(2, 10, count); }); });
+    parallel_for_on(3, 10, count);
+  });
+  CHECK(runs == 60);
+}
+
+TEST_CASE("exceptions of tasks and between the loops of a crew reach the caller, and the crew works on") {
+  const TwoThreads two;
+  for (int repeat = 0; repeat < 100; ++repeat) {
+    std::atomic<int> runs{0};
+    const auto all = [&] {
+      CHECK_THROWS_WITH(parallel_for_on(2, 20,
+                                        [&](int64_t i, int) {
+                                          ++runs;
+                                          if (i % 7 == 3) throw std::runtime_error("task");
+                                        }),
+                        "task");
+      parallel_for_on(2, 20, [&](int64_t, int) { ++runs; });
+      throw std::runtime_error("between loops");
+    };
+    CHECK_THROWS_WITH(with_crew(2, all), "between loops");
+    CHECK(runs == 40);
   }
 }
 

@@ -15,6 +15,7 @@
 #include "run/inference.h"
 #include "run/training.h"
 #include "runtime/check.h"
+#include "runtime/crew.h"
 #include "runtime/dispatch.h"
 #include "runtime/threads.h"
 
@@ -129,6 +130,18 @@ struct Network::Impl {
     for (const Parameters* layer : slots.layers) state.version += layer->state().version;
     return state;
   }
+  // The losses of a batch, and the gradients of all parameters if they are finite.
+  void differentiate(Training& plan, const TrainBatch& batch, int64_t step, StepResult& result) {
+    const BatchLosses& losses = plan.backpropagate(batch, step);
+    result.outputs = losses.outputs;
+    for (size_t o = 0; o < batch.y.size(); ++o) result.total += batch.y[o].weight * losses.outputs[o];
+    result.total += losses.steps + regularizers.loss(slots);
+    result.finite = std::isfinite(result.total) && plan.gather_gradients();
+    if (!result.finite) return;
+    regularizers.add_gradients(slots, gradients.data());
+    for (const size_t slot : plan.plan().idle_slots)
+      std::fill_n(gradients.data() + slots.list[slot].offset, element_count(slots.list[slot].shape), 0.0f);
+  }
   void parameters_changed() {
     for (Parameters* layer : slots.layers) ++layer->state().version;
   }
@@ -227,7 +240,7 @@ void Network::forward_training(std::span<const Images> x, std::span<float* const
   TrainBatch batch;
   batch.x.assign(x.begin(), x.end()), batch.outputs.assign(y.begin(), y.end()), batch.size = samples;
   Training& training = impl_->training_for(samples, false);
-  training.forward(batch, call);
+  with_crew(training.crew_threads(), [&] { training.forward(batch, call); });
   training.commit_state();
   impl_->parameters_changed();
 }
@@ -239,24 +252,15 @@ StepResult Network::train_step(const TrainBatch& batch, Optimizer* optimizer, bo
   const bool on_batch = std::any_of(batch.y.begin(), batch.y.end(), [](const OutputLoss& y) { return !!y.batch_loss; });
   const WriteAccess access("[train_step] ", *impl_->lock, impl_->sorted);
   Training& training = impl_->training_for(batch.size, on_batch);
-  const BatchLosses& losses = training.backpropagate(batch, step);
   StepResult result;
-  result.outputs = losses.outputs;
-  for (size_t o = 0; o < batch.y.size(); ++o) result.total += batch.y[o].weight * losses.outputs[o];
-  result.total += losses.steps + impl_->regularizers.loss(impl_->slots);
-  result.finite = std::isfinite(result.total) && training.gather_gradients();
-  if (!result.finite) return result;
-  impl_->regularizers.add_gradients(impl_->slots, impl_->gradients.data());
-  for (const size_t slot : training.plan().idle_slots)
-    std::fill_n(impl_->gradients.data() + slots()[slot].offset, element_count(slots()[slot].shape), 0.0f);
-  ++step;
-  if (!keep_state) {
-    training.commit_state();
-    impl_->parameters_changed();
-  }
-  if (!optimizer) return result;
-  impl_->parameters_changed();
-  optimizer->apply(impl_->update_ranges());
+  with_crew(training.crew_threads(), [&] {
+    impl_->differentiate(training, batch, step, result);
+    if (!result.finite) return;
+    ++step;
+    if (!keep_state) training.commit_state();
+    if (!keep_state || optimizer) impl_->parameters_changed();
+    if (optimizer) optimizer->apply(impl_->update_ranges());
+  });
   return result;
 }
 

@@ -117,6 +117,7 @@ class Step {
   /// once, and in the second phase `forward` for every slice. The backward pass goes the other way: `observe_gradient`
   /// in the second phase, then `join_gradient` once, and `backward` in the first.
   virtual bool whole_batch() const { return false; }
+  virtual bool calls_python() const { return false; }
   virtual void observe(const Run&) const {}
   virtual void join(const BatchView&) const {}
   virtual void observe_gradient(const Run&) const {}

@@ -22,6 +22,12 @@ Training::Training(std::unique_ptr<Plan> plan, TrainingMemory& memory)
   }
 }
 
+int Training::crew_threads() const {
+  const bool python = std::any_of(plan_->nodes.begin(), plan_->nodes.end(),
+                                  [](const PlannedNode& node) { return node.step->calls_python(); });
+  return python || plan_->mode.separate_loss ? 1 : threads_for(shards_.count, 3 * plan_->mode.batch * plan_->flops);
+}
+
 void Training::take_memory() {
   if (!memory_.take(this, *plan_, shards_.count)) return;
   for (BatchView& view : views_) view.x.clear();  // these point into the memory
@@ -32,9 +38,12 @@ void Training::pack_parameters() {
     const Task& task = pack_tasks_[static_cast<size_t>(i)];
     task.node->step->pack(task.index, memory_.packed() + task.node->packed);
   });
-  finite_kernels_ = std::all_of(plan_->nodes.begin(), plan_->nodes.end(), [&](const PlannedNode& node) {
-    return node.step->finite_kernel(memory_.packed() + node.packed);
+  std::atomic<bool> finite{true};
+  parallel_for(static_cast<int64_t>(plan_->nodes.size()), plan_->packed_floats, [&](int64_t n, int) {
+    const PlannedNode& node = plan_->nodes[static_cast<size_t>(n)];
+    if (!node.step->finite_kernel(memory_.packed() + node.packed)) finite.store(false, std::memory_order_relaxed);
   });
+  finite_kernels_ = finite;
 }
 
 Slices Training::slices(int thread) {

@@ -26,6 +26,8 @@ class Training {
   Training& operator=(const Training&) = delete;
 
   const Plan& plan() const { return *plan_; }
+  /// How many threads a crew for a step should have.
+  int crew_threads() const;
 
   /// Forward pass, losses and backward pass of a whole batch. The gradients of the parameters are left in parts for
   /// gather_gradients. Labels and indices must have been checked.

@@ -114,6 +114,8 @@ bool team_may_be_lost_already() {
 
 }  // namespace
 
+bool has_lost_team() { return team_lost; }
+
 void run_with_team(RegionRef region) {
   if (!team_lost) return region.call(region.object);
   if (!deputy) deputy = new Deputy;

@@ -14,6 +14,9 @@ struct RegionRef {
 };
 void run_with_team(RegionRef region);
 
+/// Whether the calling thread has lost its team by a fork.
+bool has_lost_team();
+
 /// Calls f(), which contains a parallel region, on a thread that has not lost its team.
 template <class Function>
 void with_team(Function&& f) {

@@ -2,10 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <cmath>
 #include <cstdlib>
-#include <exception>
 #include <fstream>
 #include <limits>
 #include <string>
@@ -21,32 +19,26 @@
 #include "cnncore/runtime.h"
 #include "cnncore/version.h"
 #include "runtime/check.h"
+#include "runtime/crew.h"
 #include "runtime/dispatch.h"
+#include "runtime/first_exception.h"
 #include "runtime/team.h"
+#include "runtime/waiting.h"
 
 namespace cnncore {
 namespace {
 
 constexpr int kMaxThreads = 1024;
-// In floating-point operations: about ten microseconds of a core.
-[[maybe_unused]] constexpr int64_t kWorthThreads = 1 << 20;
+// In floating-point operations: about ten microseconds of a core, or one if the other threads are waiting for a loop.
+[[maybe_unused]] constexpr int64_t kWorthThreads = 1 << 20, kWorthCrew = 1 << 17;
 std::atomic<int> chosen_threads{0};  // 0 means the default
 
-// The time until which no parallel regions are used. A region ends when its last thread ends. If other programs use the
-// cores, that thread may wait for a core for milliseconds, though its work takes microseconds. After such a wait, the
-// thread that called works alone for twenty times as long as it has waited, but for at most ten seconds. So waiting
-// takes at most a twentieth of the time. The results have the same bits, because they do not depend on the number of
-// threads.
-using Clock = std::chrono::steady_clock;
+// The time until which loops have one thread. A loop ends when its last thread has done its last task. If other
+// programs use the cores, that thread may wait for a core for milliseconds, though its work takes microseconds. After
+// such a wait, the thread that called works alone for twenty times as long as it has waited, but for at most ten
+// seconds. So waiting takes at most a twentieth of the time. The results have the same bits, because they do not depend
+// on the number of threads.
 std::atomic<Clock::rep> alone_until{std::numeric_limits<Clock::rep>::min()};
-
-// Called after a region that lasted from `begin` to `end`. The calling thread worked for the time `busy`, and the
-// others should have needed about as long. If the region took much longer, the next ones are left out for a while.
-[[maybe_unused]] void note_region(Clock::time_point begin, Clock::time_point end, Clock::duration busy) {
-  constexpr Clock::duration kUsual = std::chrono::microseconds(100), kMost = std::chrono::milliseconds(500);
-  const Clock::duration waited = end - begin - busy;
-  if (waited > kUsual + busy) alone_until = (end + 20 * std::min(waited, kMost)).time_since_epoch().count();
-}
 
 bool may_share() { return Clock::now().time_since_epoch().count() >= alone_until; }
 
@@ -80,6 +72,12 @@ int quota_threads() {
 }
 
 }  // namespace
+
+void note_loop(Clock::time_point begin, Clock::time_point end, Clock::duration busy) {
+  constexpr Clock::duration kUsual = std::chrono::microseconds(100), kMost = std::chrono::milliseconds(500);
+  const Clock::duration waited = end - begin - busy;
+  if (waited > kUsual + busy) alone_until = (end + 20 * std::min(waited, kMost)).time_since_epoch().count();
+}
 
 int default_num_threads() {
   if (const char* text = std::getenv("OMP_NUM_THREADS"); text && *text) {
@@ -122,7 +120,7 @@ std::map<std::string, std::string> build_info() {
 
 int most_threads_for(int64_t tasks, int64_t work) {
 #if defined(_OPENMP)
-  if (tasks > 1 && work >= kWorthThreads) return threads_that_start(num_threads());
+  if (tasks > 1 && work >= (crew_waits() ? kWorthCrew : kWorthThreads)) return threads_that_start(num_threads());
 #endif
   (void)tasks, (void)work;
   return 1;
@@ -135,62 +133,23 @@ int threads_for(int64_t tasks, int64_t work) {
 
 namespace {
 
-// A barrier for the threads of a region. OpenMP's own barrier takes longer than some stages. Reading the clock takes
-// time as well, so only long waits are measured.
+// A barrier for the threads of a region. OpenMP's own barrier takes longer than some stages.
 class Meeting {
  public:
   explicit Meeting(std::atomic<int64_t>& arrived) : arrived_(arrived) {}
   void wait(int parts) {
-    constexpr int kShort = 200, kSpins = 2000;  // after that many, another thread may need this core
     due_ += parts;
     arrived_.fetch_add(1, std::memory_order_acq_rel);
-    for (int i = 0; i < kShort; ++i) {
-      if (arrived_.load(std::memory_order_acquire) >= due_) return;
-      pause();
-    }
-    const Clock::time_point begin = Clock::now();
-    for (int i = kShort; arrived_.load(std::memory_order_acquire) < due_; ++i)
-      i < kSpins ? pause() : std::this_thread::yield();
-    waited_ += Clock::now() - begin;
+    waited_ += wait_until([&] { return arrived_.load(std::memory_order_acquire) >= due_; });
   }
   // From now on, nobody waits at any meeting. It may be called by each of kMaxThreads threads.
   void leave() { arrived_.fetch_add(int64_t{1} << 50, std::memory_order_acq_rel); }
   Clock::duration waited() const { return waited_; }
 
  private:
-  static void pause() {
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#endif
-  }
   std::atomic<int64_t>& arrived_;  // how often a thread has arrived, counted over all threads and all meetings
   int64_t due_ = 0;
   Clock::duration waited_{};
-};
-
-// Keeps the first exception of the tasks or stages of a region. Exceptions must not leave a thread of OpenMP, so this
-// one is thrown again on the thread that called.
-class FirstException {
- public:
-  // Returns false if f threw an exception.
-  template <class Function>
-  bool guard(Function f) noexcept {
-    try {
-      f();
-      return true;
-    } catch (...) {
-      if (!taken_.exchange(true)) exception_ = std::current_exception();
-      return false;
-    }
-  }
-  void rethrow() const {
-    if (taken_) std::rethrow_exception(exception_);
-  }
-  bool taken() const { return taken_; }
-
- private:
-  std::atomic<bool> taken_{false};
-  std::exception_ptr exception_;
 };
 
 }  // namespace
@@ -220,7 +179,7 @@ void parallel_stages_of(int threads, int64_t stages, StageRef stage) {
         if (part == 0) busy = Clock::now() - begin - meeting.waited();
       }
     });
-    note_region(begin, Clock::now(), busy);
+    note_loop(begin, Clock::now(), busy);
     return thrown.rethrow();
   }
 #endif
@@ -237,6 +196,7 @@ void parallel_stages_of(int threads, int64_t stages, StageRef stage) {
 void parallel_for_tasks(int64_t tasks, int threads, TaskRef task) {
   const Kernels& k = kernels();
 #if defined(_OPENMP)
+  if (threads > 1 && crew_waits()) return run_on_crew(tasks, threads, task);
   if (threads > 1) {
     const Clock::time_point begin = Clock::now();
     Clock::duration busy{};
@@ -253,7 +213,7 @@ void parallel_for_tasks(int64_t tasks, int threads, TaskRef task) {
         if (thread == 0) busy = Clock::now() - entry;
       }
     });
-    note_region(begin, Clock::now(), busy);
+    note_loop(begin, Clock::now(), busy);
     return thrown.rethrow();
   }
 #endif
