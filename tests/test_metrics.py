@@ -1,5 +1,6 @@
 """What metrics count, their names, and their errors. ``test_metrics_keras.py`` compares them with Keras."""
 
+import functools
 import json
 import sys
 
@@ -90,6 +91,22 @@ def test_names_classes_functions_and_losses():
         metrics.get("acuracy")
     with pytest.raises(ValueError, match="is a function without a name, so it cannot be described in a file"):
         metrics.serialize(metrics.get(lambda t, p: p))
+
+
+@pytest.mark.parametrize(("given", "expected"), [("PSNR", "psnr"), ("topK_2acc", "top_k_2acc"), ("dice", "dice")])
+def test_functions_have_the_names_in_logs_that_keras_gives_them(given, expected):
+    def function(y_true, y_pred):
+        return y_pred
+
+    class Largest:
+        def __call__(self, y_true, y_pred):
+            return y_pred
+
+    function.__name__ = given
+    assert metrics.get(function).name == expected
+    assert metrics.get(metrics.MeanMetricWrapper(function, "Mine")).name == "Mine"
+    others = [lambda y_true, y_pred: y_pred, functools.partial(function), Largest()]
+    assert [metrics.get(other).name for other in others] == ["lambda", "partial", "largest"]
 
 
 def test_functions_are_described_by_their_name():

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from cnncore import losses
 from cnncore._custom_objects import custom_object_scope
 from cnncore._keras_names.errors import explain_missing
+from cnncore._registry import snake_case
 from cnncore.losses import (
     Loss,
     binary_crossentropy,
@@ -189,7 +190,8 @@ def get(
     ----------
     identifier : Metric, type, callable, Loss, str or dict
         A name is that of a function or a class, or a short name such as "mse"; logs then use the same name. A function
-        takes (y_true, y_pred), and returns one value for each sample, or one number for all of them.
+        takes (y_true, y_pred), and returns one value for each sample, or one number for all of them. In logs, the name
+        of a function is in small letters: "dice_coef" for ``DiceCoef``.
     loss : Loss, optional
         The loss that decides which accuracy the names "accuracy" and "acc" stand for.
     output_shape : tuple of int, optional
@@ -214,8 +216,14 @@ def get(
     if isinstance(identifier, Loss):
         return MeanMetricWrapper(identifier.call, name=identifier.name)
     if callable(identifier) and not isinstance(identifier, type):
-        return MeanMetricWrapper(identifier)
+        return MeanMetricWrapper(identifier, name=getattr(identifier, "name", None) or _name_of(identifier))
     return registry.get(identifier)
+
+
+def _name_of(function: Any) -> str:
+    """The name that logs have for a function of a user, as in Keras: "psnr" for ``PSNR``, "lambda" for a lambda."""
+    name = getattr(function, "__name__", None) or type(function).__name__
+    return snake_case("".join(letter for letter in name if letter.isalnum() or letter == "_"))
 
 
 def _accuracy(loss: Loss | None, output_shape: tuple[int, ...] | None) -> type[Metric]:
