@@ -122,3 +122,19 @@ def test_custom_losses_of_the_wrong_shape():
         losses.get(lambda t, p: (p.sum(axis=-1), p.sum(axis=-1))).core((2,))(y, y)
     with pytest.raises(ValueError, match=r"losses of shape \(3,\), one for each sample. Received: \(2,\)"):
         losses.get(lambda t, p: (p.sum(axis=0), p)).core((2,))(y, y)
+
+
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [
+        (lambda y: None, "expected losses to hold real numbers. Received: losses.dtype=object"),
+        (lambda y: "text", "expected losses to hold real numbers"),
+        (lambda y: 1j * y.mean(-1), "expected losses to hold real numbers. Received: losses.dtype=complex"),
+        (lambda y: (y.mean(-1), None), "expected gradient to hold real numbers. Received: gradient.dtype=object"),
+        (lambda y: (y.mean(-1), 1j * y), "expected gradient to hold real numbers"),
+    ],
+)
+def test_results_that_are_no_real_numbers(result, message):
+    loss = losses.get(lambda y_true, y_pred: result(y_pred))
+    with pytest.raises(TypeError, match=message):
+        loss.value_and_gradient(np.ones((2, 3), np.float32), np.ones((2, 3), np.float32))

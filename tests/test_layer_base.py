@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
-from cnncore import Model, _unique_names, initializers, optimizers
+from cnncore import Model, _core, _unique_names, initializers, optimizers
 from cnncore.graph.tensor import NotTraceableError
 from cnncore.layers.base import Layer, WeightSpec
 from cnncore.layers.input_layer import Input
@@ -276,3 +276,14 @@ def test_repr_shows_shapes_and_parameters():
     assert repr(layer) == "<Linear linear, not built>"
     layer(Input((5,)))
     assert repr(layer) == "<Linear linear, (None, 5) -> (None, 3), 18 parameters>"
+
+
+def test_weights_that_do_not_fit_memory_are_named(monkeypatch):
+    def no_memory(shapes):
+        raise MemoryError("std::bad_alloc")
+
+    monkeypatch.setattr(_core, "Parameters", no_memory)
+    layer = Linear(3, name="wide")
+    message = r"\[wide\] expected weights that fit memory. Received: shapes \[\(5, 3\), \(3,\)\]"
+    with pytest.raises(MemoryError, match=message):
+        layer(np.zeros((1, 5), np.float32))

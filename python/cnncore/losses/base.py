@@ -263,7 +263,7 @@ class Loss:
         return self._checked(self.call(y_true, y_pred), y_pred)
 
     def _checked(self, values: ArrayLike, y_pred: Float32) -> np.ndarray:
-        losses = np.asarray(values, np.float64)
+        losses = _checks.numeric_array(values, "losses", self.name).astype(np.float64, copy=False)
         if losses.shape[:1] != y_pred.shape[:1] and losses.ndim:
             raise ValueError(
                 f"[{self.name}] expected losses of shape {y_pred.shape[:1]}, one for each sample. "
@@ -271,8 +271,11 @@ class Loss:
             )
         return losses
 
+    def _checked_gradient(self, values: ArrayLike) -> np.ndarray:
+        return _checks.numeric_array(values, "gradient", self.name).astype(np.float32, copy=False)
+
     def _losses_and_gradient(self, y_true: np.ndarray, y_pred: Float32) -> tuple[np.ndarray, np.ndarray]:
-        return self._losses(y_true, y_pred), np.asarray(self.gradient(y_true, y_pred), np.float32)
+        return self._losses(y_true, y_pred), self._checked_gradient(self.gradient(y_true, y_pred))
 
     def _fitting_weights(self, sample_weight: ArrayLike, losses: np.ndarray) -> Float32:
         if losses.ndim == 0 and np.size(sample_weight) > 1:

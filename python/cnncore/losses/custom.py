@@ -95,7 +95,7 @@ class FunctionLoss(Loss):
                 f"[{self.name}] expected the loss function to return losses, or (losses, gradient). "
                 f"Received: a tuple of {len(result)}"
             )
-        return self._checked(result[0], y_pred), np.asarray(result[1], np.float32)
+        return self._checked(result[0], y_pred), self._checked_gradient(result[1])
 
     def _differentiated(self, y_true: np.ndarray, y_pred: Float32) -> tuple[np.ndarray, np.ndarray]:
         try:
@@ -105,5 +105,6 @@ class FunctionLoss(Loss):
                 f"[{self.name}] cannot be trained with: {error} Or return the gradient yourself, for example:"
                 f"{_EXAMPLE.format(name=self.name)}"
             ) from error
-        (gradient,) = back(np.ones(losses.shape, np.float32))
-        return self._checked(losses, y_pred), np.asarray(gradient, np.float32)
+        checked = self._checked(losses, y_pred)
+        (gradient,) = back(np.ones(checked.shape, np.float32))
+        return checked, np.asarray(gradient, np.float32)

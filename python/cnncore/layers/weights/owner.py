@@ -137,7 +137,12 @@ class WeightOwner(Settings):
     def _make_parameters(self) -> None:
         """Make the memory of the weights and fill it, if this has not been done yet."""
         if self._parameters is None:
-            block = _core.Parameters([spec.shape for spec in self._specs])
+            shapes = [tuple(spec.shape) for spec in self._specs]
+            try:
+                block = _core.Parameters(shapes)
+            except MemoryError:
+                owner = getattr(self, "name", type(self).__name__)
+                raise MemoryError(f"[{owner}] expected weights that fit memory. Received: shapes {shapes}") from None
             held = self._held or []
             for index, spec in enumerate(self._specs):
                 if index < len(held):
