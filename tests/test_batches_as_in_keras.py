@@ -114,3 +114,17 @@ def test_own_steps_have_the_same_batches():
         samples = [sample for batch in seen[first] + seen[first + 1] for sample in batch]
         assert sorted(samples) == list(range(20))
     assert seen[0] != seen[2]
+
+
+def test_a_batch_gives_its_own_loss_and_metrics():
+    keras = pytest.importorskip("keras")
+    x = np.arange(24, dtype="float32").reshape(8, 3) / 24
+    results = []
+    for library in (cnncore, keras):
+        model = library.Sequential([library.Input((3,)), library.layers.Dense(2, kernel_initializer="ones")])
+        model.compile(library.optimizers.SGD(0.0), "mse", metrics=["mae"])
+        batches = [x[:4], 3 * x[4:], x[:4]]
+        results.append([model.train_on_batch(batch, batch[:, :2]) for batch in batches])
+        results[-1].append(model.test_on_batch(batches[1], batches[1][:, :2]))
+    np.testing.assert_allclose(*results, rtol=1e-5)
+    assert results[0][0] == results[0][2] != results[0][1]
