@@ -15,7 +15,7 @@ from cnncore import _checks, _core, initializers
 from cnncore._random import next_seed
 from cnncore._structure import flatten
 from cnncore.graph.unknown_sizes import UnknownSizeError
-from cnncore.layers.weights.settings import Settings, structure_changed
+from cnncore.layers.weights.settings import Settings, settings, structure_changed
 from cnncore.layers.weights.spec import WeightSpec
 from cnncore.layers.weights.variable import Variable, write_weights
 
@@ -106,7 +106,11 @@ class WeightOwner(Settings):
         self._handles[variable.index] = variable
 
     def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, value)
+        names = settings.get(type(self))
+        if names is None or name in names:
+            self.set_setting(name, value)
+        else:
+            super().__setattr__(name, value)
         if isinstance(value, (Variable, list, tuple, dict)) and "_specs" in self.__dict__:
             for leaf in flatten(value):
                 if isinstance(leaf, Variable):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-__all__ = ["Settings", "settings_version", "structure_changed", "structure_version"]
+__all__ = ["Settings", "settings", "settings_version", "structure_changed", "structure_version"]
 
 _version = 0  # counts the changes of ``trainable``, of the layers of models, and of settings
 _settings_version = 0  # counts the changes of settings only, which need new networks for calls on arrays, too
-_settings: dict[type, frozenset[str]] = {}  # for each class of layers, the names of its settings
+settings: dict[type, frozenset[str]] = {}  # for each class of layers, the names of its settings
 
 
 def structure_version() -> int:
@@ -38,30 +38,29 @@ class Settings:
     settings_changed = 0  # how often a setting was replaced
     fixed_settings: tuple[str, ...] = ()  # those that decide which weights there are, so that they must not be replaced
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def set_setting(self, name: str, value: Any) -> None:
+        """Set an attribute that is, or may be, a setting."""
         known = self.__dict__
-        if name in known and known.get("built") and known[name] is not value and name in _settings_of(type(self)):
-            self._replace_setting(name, value)
-        else:
-            super().__setattr__(name, value)
-
-    def _replace_setting(self, name: str, value: Any) -> None:
-        global _settings_version
-        if name in self.fixed_settings:
+        replaced = (
+            name in known and known.get("built") and known[name] is not value and name in _settings_of(type(self))
+        )
+        if replaced and name in self.fixed_settings:
             raise ValueError(
                 f"[{type(self).__name__}] expected `{name}` to stay as it is, since the layer has its weights already. "
                 f"Make a new layer. Received: {name}={value!r}"
             )
         super().__setattr__(name, value)
-        self.settings_changed += 1
-        _settings_version += 1
-        structure_changed()
+        if replaced:
+            global _settings_version
+            self.settings_changed += 1
+            _settings_version += 1
+            structure_changed()
 
 
 def _settings_of(cls: type[Any]) -> frozenset[str]:
-    found = _settings.get(cls)
+    found = settings.get(cls)
     if found is None:
-        found = _settings[cls] = _find_settings(cls)
+        found = settings[cls] = _find_settings(cls)
     return found
 
 
