@@ -167,3 +167,9 @@ class TestUtils:
             utils.to_categorical([0, 2], 2)
         with pytest.raises(ValueError, match="from -1"):
             utils.to_categorical([0, -1])
+
+
+@pytest.mark.parametrize("result", [None, "text", 1j])
+def test_functions_that_return_no_real_numbers(result):
+    with pytest.raises(TypeError, match=r"\[initializers\] expected values to hold real numbers"):
+        initializers.get(lambda shape: np.full(shape, result))((2, 3))

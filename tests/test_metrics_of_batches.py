@@ -46,3 +46,14 @@ def test_results_are_those_of_keras():
     assert ours.keys() == theirs.keys()
     for name, values in ours.items():
         np.testing.assert_allclose(values, theirs[name], rtol=1e-4, err_msg=name)
+
+
+@pytest.mark.parametrize("result", [None, "text", 1j])
+def test_functions_that_return_no_real_numbers(result):
+    def own(y_true, y_pred):
+        return result
+
+    model = cnncore.Sequential([cnncore.layers.Dense(1, input_shape=(3,))])
+    model.compile("sgd", "mse", metrics=[own])
+    with pytest.raises(TypeError, match=r"\[own\] expected values to hold real numbers"):
+        model.fit(np.ones((4, 3)), np.ones((4, 1)), verbose=0)

@@ -98,7 +98,8 @@ class CallableInitializer(Initializer):
         self._takes_dtype = any(p.name == "dtype" or p.kind is p.VAR_KEYWORD for p in parameters)
 
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-        values = np.asarray(self.function(shape, dtype="float32") if self._takes_dtype else self.function(shape))
+        values = self.function(shape, dtype="float32") if self._takes_dtype else self.function(shape)
+        values = _checks.numeric_array(values, "values", "initializers")
         if values.shape != shape:
             raise ValueError(
                 f"[initializers] expected an array of shape {shape} from {self.function!r}. Received: {values.shape}"

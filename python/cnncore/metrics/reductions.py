@@ -194,7 +194,7 @@ class MeanMetricWrapper(PairMean):
         return self._values(y_true, y_pred, True)
 
     def _values(self, y_true: np.ndarray, y_pred: np.ndarray, of_samples: bool) -> np.ndarray:
-        values = np.asarray(self._fn(y_true, y_pred, **self._fn_kwargs))
+        values = _checks.numeric_array(self._fn(y_true, y_pred, **self._fn_kwargs), "values", self.name)
         if values.ndim == 0:
             return np.full(len(y_pred), values) if of_samples else values
         if len(values) != len(y_pred):
