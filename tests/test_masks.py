@@ -150,3 +150,61 @@ def test_states_from_batch_to_batch():
     np.testing.assert_allclose(model.predict(X[:, 3:]), whole, rtol=1e-5, atol=1e-7)
     with pytest.raises(ValueError, match="expected 6 samples, as in the batch before"):
         model.predict(X[:2])
+
+
+def graph_of(k, kind):
+    made, x = k.layers, k.Input((7, 3))
+    masked = made.Masking()(x)
+    if kind == "normalization":
+        y = made.GlobalAveragePooling1D()(made.BatchNormalization()(masked))
+    elif kind == "inner":
+        inner, other = k.Input((7, 3)), k.Input((7, 3))
+        model = k.Model([inner, other], made.LSTM(4)(made.Add()([made.Dense(3)(inner), other])))
+        y = made.Concatenate()([model([masked, masked]), model([masked, x])])
+    elif kind == "chain":
+        y = k.Sequential([k.Input((7, 3)), made.Dense(3), made.GRU(4)])(masked)
+    elif kind == "merged":
+        y = made.Concatenate()([made.LSTM(3)(made.Multiply()([masked, x])), made.LSTM(3)(made.Add()([masked, masked]))])
+    elif kind == "operators":
+        y = made.LSTM(3)(masked * 2.0 + 1.0)
+    else:
+        y = made.GlobalMaxPooling1D()(made.Bidirectional(made.GRU(3, return_sequences=True))(masked) - 2.0)
+    return k.Model(x, made.Dense(2)(y))
+
+
+@pytest.mark.parametrize("kind", ["normalization", "inner", "chain", "merged", "operators", "directions"])
+def test_graphs_in_files_of_keras(kind, tmp_path):
+    """Keras writes the ops that compute masks, and their results as the argument ``mask`` of calls."""
+    theirs, x = graph_of(keras, kind), X[[0, 1, 2, 4]]
+    theirs.set_weights([0.5 * np.abs(RNG.normal(size=w.shape)) for w in theirs.get_weights()])
+    theirs.save(tmp_path / "k.keras")
+    ours = saving.load_model(tmp_path / "k.keras")
+    np.testing.assert_allclose(ours.predict(x), theirs.predict(x, verbose=0), rtol=1e-4, atol=1e-5)
+    ours.save(tmp_path / "m.safetensors")
+    again = saving.load_model(tmp_path / "m.safetensors")
+    np.testing.assert_array_equal(again.predict(x), ours.predict(x))
+
+
+def test_a_mask_belongs_to_the_call_to_which_it_is_given():
+    x, mask = cnncore.Input((7, 3)), cnncore.Input((7,))
+    mean = layers.GlobalAveragePooling1D()
+    model = cnncore.Model([x, mask], [mean(x, mask=mask), mean(x)])
+    used = np.float32([[1, 0, 1, 0, 0, 0, 0]])
+    some, every = model.predict([X[4:5], used])
+    np.testing.assert_allclose(some, X[4:5, [0, 2]].mean(axis=1), rtol=1e-5)
+    np.testing.assert_allclose(every, X[4:5].mean(axis=1), rtol=1e-5)
+    with pytest.raises(TypeError, match="expected one argument"):
+        layers.Dense(2)(x, mask=mask)
+
+
+def test_batch_normalization_counts_all_steps():
+    means = []
+    for k in (cnncore, keras):
+        model = k.Sequential([k.Input((7, 3)), k.layers.Masking(), k.layers.BatchNormalization(momentum=0.0)])
+        model.add(k.layers.GlobalMaxPooling1D())
+        model.compile("sgd", "mse")
+        model.fit(X, X[:, 0], batch_size=6, verbose=0)
+        means.append(np.asarray(model.layers[1].moving_mean))
+    steps = X.reshape(-1, 3)
+    np.testing.assert_allclose(means[0], steps.mean(axis=0), rtol=1e-4)
+    np.testing.assert_allclose(means[1], steps[steps.any(axis=1)].mean(axis=0), rtol=1e-4)

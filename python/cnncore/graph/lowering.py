@@ -11,7 +11,7 @@ import numpy as np
 from cnncore import _core
 from cnncore._structure import flatten
 from cnncore.graph.function import Function
-from cnncore.graph.masks import pass_on_mask
+from cnncore.graph.masks import given_masks, pass_on_mask
 from cnncore.graph.protocols import AnyLayer
 from cnncore.graph.tensor import Node
 
@@ -99,12 +99,21 @@ class Lowering:
         self._current.append(name)
         self._trainable.append(self._trainable[-1] and self._flags.get(id(layer), layer.trainable))
         self._training.append(self._training[-1] if node.training is None else node.training)
+        before, given = self.masks, {}
+        if layer.takes_mask and not layer.is_custom and node.kwargs.get("mask") is not None:
+            given = given_masks(node, inputs)
+            inputs = inputs[: len(flatten(node.args))]
+            self.masks = {**before, **given}
         try:
             result = flatten(layer.lower_call(self, node, inputs))
             pass_on_mask(self, layer, inputs, result)
         finally:
             for stack in (self._current, self._trainable, self._training):
                 stack.pop()
+            if given:  # they belong to this call only
+                found, self.masks = self.masks, before
+        if given:
+            self.masks |= {number: mask for number, mask in found.items() if number not in given or number in result}
         return result
 
     def add_for(self, layer: AnyLayer, inputs: Sequence[int], *, op: str = "host", **attributes: Any) -> int:

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from cnncore._structure import flatten, map_structure
+from cnncore._structure import flatten, flatten_like, map_structure
 from cnncore.graph.protocols import Graph
-from cnncore.graph.tensor import KerasTensor
+from cnncore.graph.tensor import KerasTensor, Node
 
-__all__ = ["PassesMasks", "has_mask", "implied_masks", "mask_of_arrays", "pass_on_mask", "with_masks"]
+__all__ = ["PassesMasks", "given_masks", "has_mask", "implied_masks", "mask_of_arrays", "pass_on_mask", "with_masks"]
 
 
 def implied_masks(layer: Any, args: Sequence[Any], kwargs: dict[str, Any], found: Mapping[int, Any]) -> dict[str, Any]:
@@ -65,20 +65,42 @@ def with_masks(
     return {**kwargs, **tensors_of_masks}, [*inputs, *ids]
 
 
+def given_masks(node: Node, inputs: Sequence[int]) -> dict[int, int]:
+    """Return the masks that the caller gave as the argument ``mask``, by the ids of the tensors to which they belong.
+
+    Parameters
+    ----------
+    node : Node
+        A call of a layer that ``takes_mask``.
+    inputs : list of int
+        The ids of the tensors among the arguments, and after them those of the masks.
+    """
+    given = flatten_like(node.args[0], node.kwargs["mask"])
+    masks = iter(inputs[len(given) :])
+    return {number: next(masks) for number, mask in zip(inputs, given, strict=False) if isinstance(mask, KerasTensor)}
+
+
 def pass_on_mask(graph: Graph, layer: Any, inputs: Sequence[int], results: Sequence[int]) -> None:
     """Note the mask of the result of a call in the graph, if it has one."""
     if makes_mask(layer):
         _add_computed(graph, layer, inputs, results[0])
     elif layer.supports_masking:
-        masks = {graph.masks[number] for number in inputs if number in graph.masks}
-        if len(masks) == 1:
-            graph.masks[results[0]] = masks.pop()
+        masks = {graph.masks.get(number) for number in inputs}
+        if not layer.merges_masks:
+            masks.discard(None)
+        only = masks.pop() if len(masks) == 1 else None
+        if only is not None:
+            shape = graph.output_shape(only)
+            if graph.output_shape(results[0])[: len(shape)] == shape:
+                graph.masks[results[0]] = only
 
 
 class PassesMasks:
     """The part of a layer that says what becomes of masks."""
 
     supports_masking = False  # whether the mask of the input is that of the result
+    merges_masks = False  # whether the result has a mask only if all inputs have it
+    takes_mask = False  # whether a call may give a mask, if the layer has ops of the core instead of a method ``call``
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """Return the mask of the result, (batch, steps), for a mask of the input: the same mask.

@@ -60,6 +60,7 @@ class BatchNormalization(Weighted):
     """
 
     fixed_settings = ("center", "scale")
+    takes_mask = True
 
     def __init__(
         self,

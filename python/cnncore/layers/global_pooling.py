@@ -98,6 +98,7 @@ class GlobalAveragePooling1D(_GlobalPooling):
     """
 
     kind, rank = "avg_pool2d", 1
+    takes_mask = True
 
     def lower(self, graph: Graph, inputs: Sequence[int]) -> int:
         mask = graph.masks.get(inputs[0])

@@ -27,6 +27,7 @@ class _Merge(Layer):
     """A layer that is called on a list of tensors."""
 
     one_input = False
+    merges_masks = True
     takes_unknown_sizes = True
 
     fewest, most = 2, 10**6  # how many inputs the layer takes

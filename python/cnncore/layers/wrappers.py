@@ -135,6 +135,8 @@ class Bidirectional(Wrapper):
         self._own_backward = backward_layer is not None
         self.forward_layer = _copy(layer, f"forward_{layer.name}", layer.go_backwards)
         self.backward_layer = backward_layer or _copy(layer, f"backward_{layer.name}", not layer.go_backwards)
+        for direction in (self.forward_layer, self.backward_layer):  # as in Keras, where steps would not fit otherwise
+            direction.zero_output_for_mask = bool(direction.return_sequences)
         self.supports_masking = bool(self.forward_layer.return_sequences)
         del self.layer
         self._of_layer = registry.serialize(layer)

@@ -89,6 +89,7 @@ class Model(Described, OtherSizes, Trainer, Stored, Networked, Layer):
 
     one_input = False
     takes_single_values = True
+    takes_mask = True
     _reports_its_own = False
 
     builds_once = False
@@ -259,13 +260,13 @@ class Model(Described, OtherSizes, Trainer, Stored, Networked, Layer):
         """Note a call of this model, as if it were a layer, and return its symbolic results."""
         if self.is_custom:
             return super().call_on_tensors(args, kwargs, training)
-        if len(args) != 1 or kwargs:
+        if len(args) != 1 or set(kwargs) - {"mask"}:
             raise TypeError(f'Model "{self.name}" expected one argument: its inputs. Received: {len(args)} arguments')
         self.ensure_built(map_structure(lambda leaf: leaf.shape, args[0]))
         tensors = arrange(self._function.inputs, self.input_names, args[0], self.name)
         shapes = self._function.compute_output_shape([tensor.shape for tensor in tensors])
         outputs = map_shapes(KerasTensor, shapes)
-        Node(self, (pack_like(self._function.inputs, tensors),), {}, outputs, training)
+        Node(self, (pack_like(self._function.inputs, tensors),), kwargs, outputs, training)
         return outputs
 
     @property

@@ -44,6 +44,7 @@ def functional(config: Mapping[str, Any], describe: Callable[[Any], dict[str, An
         raise ValueError("expected a functional model to have a list of layers")
     layers, calls, counts = [], {}, {}
     shared: set[str] = set()
+    operators: set[str] = set()
     numbers: dict[_Reference, int] = {}
     for entry in entries:
         if not isinstance(entry, Mapping) or not isinstance(entry.get("config"), Mapping):
@@ -53,6 +54,8 @@ def functional(config: Mapping[str, Any], describe: Callable[[Any], dict[str, An
         operations = _operations(entry, nodes) if is_operation(entry) else []
         described = operations[0].description if operations else describe(entry)
         layers.append(described)
+        if operations and not entry.get("old_nodes"):
+            operators.add(name)
         if is_model(entry) and entry["class_name"] != "Sequential":  # may have several outputs
             counts[name] = len(_tensors_in(_outputs(entry["config"].get("output_layers"), {})))
         if "shared" in described:
@@ -74,6 +77,9 @@ def functional(config: Mapping[str, Any], describe: Callable[[Any], dict[str, An
     for item in _tensors_in([list(calls.values()), outputs]):
         results[item.layer] = max(results.get(item.layer, 1), item.position + 1)
     ordered = _in_order(calls, numbers, results | counts)
+    for call in ordered:
+        if call["layer"] in operators:
+            call["drops_mask"] = True
     return {
         "name": config.get("name"),
         "trainable": config.get("trainable", True),

@@ -161,7 +161,7 @@ class Layer(Described, Connected, Penalized, Buildable, PassesMasks):
         """Return the shape of the result of a call, or a structure of shapes."""
         if self.is_custom:
             return custom.output_shape(self, args, kwargs)
-        if len(args) != 1 or kwargs:
+        if len(args) != 1 or set(kwargs) - ({"mask"} if self.takes_mask else set()):
             raise TypeError(
                 f'Layer "{self.name}": expected one argument: a tensor or a list of them. Received: {len(args)} '
                 "arguments" + (f" and {', '.join(kwargs)}" if kwargs else "")

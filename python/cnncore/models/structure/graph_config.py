@@ -81,6 +81,8 @@ def describe(function: Function) -> dict[str, Any]:
             call["kwargs"] = _references(node.kwargs, numbers)
         if node.training is not None:
             call["training"] = node.training
+        if _drops_mask(node.layer):
+            call["drops_mask"] = True
         results = flatten_by_key(node.outputs)
         if any(
             a is not b for a, b in zip(results, node.output_list, strict=True)
@@ -114,7 +116,10 @@ def rebuild(graph: Any, inputs: list[KerasTensor], layer_named: Callable[[str], 
         args, kwargs = _tensors(call["args"], tensors), _tensors(call.get("kwargs", {}), tensors)
         if not isinstance(kwargs, dict):
             raise ValueError("[Model] expected the keyword arguments of a call to be a dict.")
-        result = layer_named(call["layer"])(*args, training=_flag("training", call), **kwargs)
+        layer = layer_named(call["layer"])
+        if _flag("drops_mask", call):
+            layer.supports_masking = False
+        result = layer(*args, training=_flag("training", call), **kwargs)
         in_order = flatten_by_key if _flag("by_key", call) else flatten
         tensors += in_order(result)[: _count(call.get("results"))]
     return _tensors(graph.get("inputs"), tensors), _tensors(graph.get("outputs"), tensors)
@@ -181,6 +186,11 @@ def _tensors(structure: Any, tensors: list[KerasTensor]) -> Any:
     if isinstance(structure, (list, tuple)):
         return [_tensors(value, tensors) for value in structure]
     return structure
+
+
+def _drops_mask(layer: Any) -> bool:
+    """Whether the layer stands for an operation of Keras, whose result has no mask although that of the layer has."""
+    return bool(type(layer).supports_masking) and not layer.supports_masking
 
 
 def _count(value: Any) -> int | None:
