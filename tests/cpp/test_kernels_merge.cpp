@@ -154,6 +154,8 @@ TEST_CASE("merges refuse what makes no sense") {
   CHECK_THROWS_WITH_AS(MergePlan(Merge::add, {{2, 3}, {2, 4}}),
                        "[add] expected shapes whose sizes along every axis are equal or 1. Received: (2, 3), (2, 4)",
                        std::invalid_argument);
+  CHECK_THROWS_WITH_AS(MergePlan(Merge::add, {{2, 0}, {2, 1}}),
+                       "[add] expected samples of at least one value. Received: (2, 0), (2, 1)", std::invalid_argument);
   CHECK_THROWS_WITH_AS(MergePlan(Merge::subtract, {{2}, {2}, {2}}), "[subtract] expected two inputs. Received: 3",
                        std::invalid_argument);
   CHECK_THROWS_WITH_AS(parse_merge("plus"),

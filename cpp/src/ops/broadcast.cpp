@@ -75,6 +75,7 @@ Broadcast::Broadcast(const char* op, const std::vector<Shape>& inputs) {
     }
   }
   output_size_ = element_count(output_);
+  check(output_size_ > 0, op, "expected samples of at least one value. Received: ", list_of(inputs));
   const std::vector<BroadcastAxis> axes = joined_axes(output_, shapes);
   cols_ = axes[0].size, rows_ = axes[1].size, outer_ = 1;
   for (size_t a = 2; a < axes.size(); ++a) outer_ *= axes[a].size;
