@@ -165,6 +165,12 @@ def graph_of(k, kind):
         y = k.Sequential([k.Input((7, 3)), made.Dense(3), made.GRU(4)])(masked)
     elif kind == "merged":
         y = made.Concatenate()([made.LSTM(3)(made.Multiply()([masked, x])), made.LSTM(3)(made.Add()([masked, masked]))])
+    elif kind == "two masks":
+        both = [masked, made.Masking(0.5)(x)]
+        merged = [made.Add()(both), made.Multiply()(both), made.Concatenate()(both), made.Concatenate(axis=1)(both)]
+        y = made.Concatenate()([made.LSTM(3)(tensor) for tensor in merged])
+    elif kind == "product":
+        y = made.Flatten()(made.Multiply()([made.Masking(0.5)(x), made.Dense(3)(x)]))
     elif kind == "operators":
         y = made.LSTM(3)(masked * 2.0 + 1.0)
     else:
@@ -172,10 +178,13 @@ def graph_of(k, kind):
     return k.Model(x, made.Dense(2)(y))
 
 
-@pytest.mark.parametrize("kind", ["normalization", "inner", "chain", "merged", "operators", "directions"])
+@pytest.mark.parametrize(
+    "kind", ["normalization", "inner", "chain", "merged", "two masks", "product", "operators", "directions"]
+)
 def test_graphs_in_files_of_keras(kind, tmp_path):
     """Keras writes the ops that compute masks, and their results as the argument ``mask`` of calls."""
     theirs, x = graph_of(keras, kind), X[[0, 1, 2, 4]]
+    x[1:, 5] = 0.5
     theirs.set_weights([0.5 * np.abs(RNG.normal(size=w.shape)) for w in theirs.get_weights()])
     theirs.save(tmp_path / "k.keras")
     ours = saving.load_model(tmp_path / "k.keras")

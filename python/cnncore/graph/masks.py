@@ -85,21 +85,17 @@ def pass_on_mask(graph: Graph, layer: Any, inputs: Sequence[int], results: Seque
     if makes_mask(layer):
         _add_computed(graph, layer, inputs, results[0])
     elif layer.supports_masking:
-        masks = {graph.masks.get(number) for number in inputs}
-        if not layer.merges_masks:
-            masks.discard(None)
-        only = masks.pop() if len(masks) == 1 else None
-        if only is not None:
-            shape = graph.output_shape(only)
+        passed = layer.merge_masks(graph, [graph.masks.get(number) for number in inputs])
+        if passed is not None:
+            shape = graph.output_shape(passed)
             if graph.output_shape(results[0])[: len(shape)] == shape:
-                graph.masks[results[0]] = only
+                graph.masks[results[0]] = passed
 
 
 class PassesMasks:
     """The part of a layer that says what becomes of masks."""
 
     supports_masking = False  # whether the mask of the input is that of the result
-    merges_masks = False  # whether the result has a mask only if all inputs have it
     takes_mask = False  # whether a call may give a mask, if the layer has ops of the core instead of a method ``call``
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
@@ -109,6 +105,11 @@ class PassesMasks:
         it passes on that of its input. Its ``call`` gets the mask of its input as an argument ``mask``.
         """
         return previous_mask
+
+    def merge_masks(self, graph: Graph, masks: Sequence[int | None]) -> int | None:
+        """Return the mask of the result, as an id of the graph, for those of the inputs: the only one that there is."""
+        found = set(masks) - {None}
+        return found.pop() if len(found) == 1 else None
 
 
 def makes_mask(layer: Any) -> bool:

@@ -27,7 +27,6 @@ class _Merge(Layer):
     """A layer that is called on a list of tensors."""
 
     one_input = False
-    merges_masks = True
     takes_unknown_sizes = True
 
     fewest, most = 2, 10**6  # how many inputs the layer takes
@@ -42,6 +41,13 @@ class _Merge(Layer):
                 f"Received: {len(input_shape) if is_list else 1}, with shape {input_shape}"
             )
         return [tuple(shape[1:]) for shape in input_shape]
+
+    def merge_masks(self, graph: Graph, masks: Sequence[int | None]) -> int | None:
+        """Add the mask of the result: a step is used if one of the masks uses it, or an input has no mask."""
+        different = [mask for mask in dict.fromkeys(masks) if mask is not None]
+        if None in masks or len({graph.output_shape(mask) for mask in different}) != 1:
+            return None
+        return different[0] if len(different) == 1 else graph.add("maximum", different, self.name)
 
 
 class _Elementwise(_Merge):
@@ -120,6 +126,27 @@ class Multiply(_Elementwise):
     """
 
     kind = "multiply"
+
+    def lower(self, graph: Graph, inputs: Sequence[int]) -> int:
+        """Steps that a mask leaves out count as 1. Where no input has a step that is used, the result is 0."""
+        masks = [graph.masks.get(x) for x in inputs]
+        factors = [
+            x if mask is None else self._with_ones(graph, x, mask) for x, mask in zip(inputs, masks, strict=True)
+        ]
+        product = super().lower(graph, factors)
+        merged = self.merge_masks(graph, masks)
+        if merged is None:
+            return product
+        return graph.add("multiply", [product, self._column(graph, merged, product)], self.name)
+
+    def _with_ones(self, graph: Graph, x: int, mask: int) -> int:
+        used = self._column(graph, mask, x)
+        left_out = graph.add("rescaling", [used], self.name, scale=-1.0, offset=1.0)
+        return graph.add("add", [graph.add("multiply", [x, used], self.name), left_out], self.name)
+
+    def _column(self, graph: Graph, mask: int, of: int) -> int:
+        steps, rank = graph.output_shape(mask), len(graph.output_shape(of))
+        return graph.add("reshape", [mask], self.name, shape=(*steps, *[1] * (rank - len(steps))))
 
 
 @registry.register()
@@ -208,6 +235,12 @@ class Concatenate(_Merge):
             return inputs[0]
         axis = sample_axis(self.axis, len(graph.output_shape(inputs[0])) + 1, self.name)
         return graph.add("concatenate", inputs, self.name, axis=axis)
+
+    def merge_masks(self, graph: Graph, masks: Sequence[int | None]) -> int | None:
+        present = [mask for mask in masks if mask is not None]
+        if self.axis == 1 and len(present) == len(masks) > 1:
+            return graph.add("concatenate", present, self.name, axis=0)
+        return super().merge_masks(graph, masks)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "axis": self.axis}
