@@ -131,15 +131,15 @@ struct Network::Impl {
     return state;
   }
   // The losses of a batch, and the gradients of all parameters if they are finite.
-  void differentiate(Training& plan, const TrainBatch& batch, int64_t step, StepResult& result) {
-    const BatchLosses& losses = plan.backpropagate(batch, step);
+  void differentiate(Training& training_plan, const TrainBatch& batch, int64_t number, StepResult& result) {
+    const BatchLosses& losses = training_plan.backpropagate(batch, number);
     result.outputs = losses.outputs;
     for (size_t o = 0; o < batch.y.size(); ++o) result.total += batch.y[o].weight * losses.outputs[o];
     result.total += losses.steps + regularizers.loss(slots);
-    result.finite = std::isfinite(result.total) && plan.gather_gradients();
+    result.finite = std::isfinite(result.total) && training_plan.gather_gradients();
     if (!result.finite) return;
     regularizers.add_gradients(slots, gradients.data());
-    for (const size_t slot : plan.plan().idle_slots)
+    for (const size_t slot : training_plan.plan().idle_slots)
       std::fill_n(gradients.data() + slots.list[slot].offset, element_count(slots.list[slot].shape), 0.0f);
   }
   void parameters_changed() {
