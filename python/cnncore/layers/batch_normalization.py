@@ -59,7 +59,6 @@ class BatchNormalization(Weighted):
     ['gamma', 'beta', 'moving_mean', 'moving_variance']
     """
 
-    fixed_settings = ("center", "scale")
     takes_mask = True
 
     def __init__(
