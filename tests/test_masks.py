@@ -206,6 +206,29 @@ def test_a_mask_belongs_to_the_call_to_which_it_is_given():
         layers.Dense(2)(x, mask=mask)
 
 
+@pytest.mark.parametrize(
+    ("mask", "error"),
+    [
+        (np.ones((6, 5), bool), ValueError),
+        (np.ones((6, 7, 3), bool), ValueError),
+        ("steps", TypeError),
+        (3, TypeError),
+        ([[True] * 7] * 6, TypeError),
+    ],
+)
+def test_a_mask_that_is_none_is_refused(mask, error):
+    inner = cnncore.Sequential([cnncore.Input((7, 3)), layers.GlobalMaxPooling1D()])
+    symbolic = cnncore.Input(mask.shape[1:]) if isinstance(mask, np.ndarray) else mask
+    text = r"expected `mask` to be a tensor or an array of shape \(batch, steps\)"
+    for layer in (layers.GlobalAveragePooling1D(), layers.BatchNormalization()):
+        with pytest.raises(error, match=text):
+            layer(X, mask=mask)
+    with pytest.raises(error, match=text):
+        inner(cnncore.Input((7, 3)), mask=symbolic)
+    with pytest.raises(TypeError, match="expected one argument: its inputs"):
+        inner(X, mask=mask)
+
+
 def test_batch_normalization_counts_all_steps():
     means = []
     for k in (cnncore, keras):

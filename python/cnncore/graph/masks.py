@@ -17,7 +17,16 @@ from cnncore._structure import flatten, flatten_like, map_structure
 from cnncore.graph.protocols import Graph
 from cnncore.graph.tensor import KerasTensor, Node
 
-__all__ = ["PassesMasks", "given_masks", "has_mask", "implied_masks", "mask_of_arrays", "pass_on_mask", "with_masks"]
+__all__ = [
+    "PassesMasks",
+    "check_masks",
+    "given_masks",
+    "has_mask",
+    "implied_masks",
+    "mask_of_arrays",
+    "pass_on_mask",
+    "with_masks",
+]
 
 
 def implied_masks(layer: Any, args: Sequence[Any], kwargs: dict[str, Any], found: Mapping[int, Any]) -> dict[str, Any]:
@@ -63,6 +72,30 @@ def with_masks(
         lambda mask: None if mask is None else KerasTensor((None, *graph.output_shape(mask)), "bool"), masks
     )
     return {**kwargs, **tensors_of_masks}, [*inputs, *ids]
+
+
+def check_masks(owner: str, inputs: Any, masks: Any) -> None:
+    """Raise an error unless the masks that a call gives have the structure of its inputs, and the shape (batch, steps).
+
+    Parameters
+    ----------
+    owner : str
+        The name of the layer, for the message.
+    inputs, masks : structure of tensors
+        A mask may be None.
+    """
+    expected = f'Layer "{owner}": expected `mask` to be a tensor or an array of shape (batch, steps) for each input'
+    try:
+        pairs = list(zip(flatten(inputs), flatten_like(inputs, masks), strict=True))
+    except (TypeError, ValueError, KeyError, IndexError):
+        raise TypeError(f"{expected}. Received: {masks!r:.80}") from None
+    for tensor, mask in pairs:
+        if mask is None:
+            continue
+        if not isinstance(mask, KerasTensor):
+            raise TypeError(f"{expected}. Received: {mask!r:.80}")
+        if len(mask.shape) != 2 or (None not in (mask.shape[1], tensor.shape[1]) and mask.shape[1] != tensor.shape[1]):
+            raise ValueError(f"{expected}. Received: a mask of shape {mask.shape} for an input of shape {tensor.shape}")
 
 
 def given_masks(node: Node, inputs: Sequence[int]) -> dict[int, int]:

@@ -21,6 +21,7 @@ from cnncore._unique_names import unique_name
 from cnncore.differentiation import seen, value_of
 from cnncore.graph.call_record import visible_calls
 from cnncore.graph.function import Function
+from cnncore.graph.masks import check_masks
 from cnncore.graph.tensor import KerasTensor, Node, is_symbolic
 from cnncore.layers.base import Layer, registry
 from cnncore.layers.calls import eager
@@ -237,8 +238,12 @@ class Model(Described, OtherSizes, Trainer, Stored, Networked, Layer):
         """
         if is_symbolic([args, kwargs]) or (self._follows_call and (len(args) != 1 or kwargs)):
             return super().__call__(*args, training=training, **kwargs)
-        if len(args) != 1:
-            raise TypeError(f'Model "{self.name}" expected one argument: its inputs. Received: {len(args)} arguments')
+        given = [name for name, value in kwargs.items() if value is not None]
+        if len(args) != 1 or given:
+            raise TypeError(
+                f'Model "{self.name}" expected one argument: its inputs. Received: {len(args)} arguments'
+                + (f" and {', '.join(given)}" if given else "")
+            )
         self._build_for(args[0])
         graph = self._used_function
         values = [seen(x) for x in arrange(graph.inputs, self.input_names, args[0], self.name)]
@@ -262,6 +267,8 @@ class Model(Described, OtherSizes, Trainer, Stored, Networked, Layer):
             return super().call_on_tensors(args, kwargs, training)
         if len(args) != 1 or set(kwargs) - {"mask"}:
             raise TypeError(f'Model "{self.name}" expected one argument: its inputs. Received: {len(args)} arguments')
+        if kwargs.get("mask") is not None:
+            check_masks(self.name, args[0], kwargs["mask"])
         self.ensure_built(map_structure(lambda leaf: leaf.shape, args[0]))
         tensors = arrange(self._function.inputs, self.input_names, args[0], self.name)
         shapes = self._function.compute_output_shape([tensor.shape for tensor in tensors])

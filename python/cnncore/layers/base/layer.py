@@ -10,7 +10,7 @@ from cnncore._keras_names.errors import explain_missing_methods
 from cnncore._registry import Registry
 from cnncore._structure import flatten, map_structure
 from cnncore._unique_names import unique_name
-from cnncore.graph.masks import PassesMasks, with_masks
+from cnncore.graph.masks import PassesMasks, check_masks, with_masks
 from cnncore.graph.protocols import Graph
 from cnncore.graph.tensor import KerasTensor, Node, is_symbolic
 from cnncore.layers import custom
@@ -166,6 +166,8 @@ class Layer(Described, Connected, Penalized, Buildable, PassesMasks):
                 f'Layer "{self.name}": expected one argument: a tensor or a list of them. Received: {len(args)} '
                 "arguments" + (f" and {', '.join(kwargs)}" if kwargs else "")
             )
+        if kwargs.get("mask") is not None:
+            check_masks(self.name, args[0], kwargs["mask"])
         return self.compute_output_shape(_shapes(args[0]))
 
     def lower_call(self, graph: Graph, node: Node, inputs: Sequence[int]) -> Any:
