@@ -59,6 +59,7 @@ class BatchNormalization(Weighted):
     ['gamma', 'beta', 'moving_mean', 'moving_variance']
     """
 
+    fixed_settings = ("center", "scale")
     takes_mask = True
 
     def __init__(

@@ -26,6 +26,8 @@ def _axes_of(axis: int | Sequence[int], owner: str) -> list[int]:
 class _ScaledAndCentered(Weighted):
     """A normalization that is followed by a factor ``gamma`` and an offset ``beta``, which training changes."""
 
+    fixed_settings = ("center", "scale")
+
     epsilon: float
     center: bool
     scale: bool

@@ -21,7 +21,7 @@ from cnncore.layers.base.described import Described
 from cnncore.layers.base.penalties import Penalized
 from cnncore.layers.calls import eager
 from cnncore.layers.weights.building import Buildable
-from cnncore.layers.weights.owner import structure_changed, structure_version
+from cnncore.layers.weights.settings import structure_changed, structure_version
 from cnncore.layers.weights.spec import WeightSpec
 from cnncore.layers.weights.variable import Variable
 

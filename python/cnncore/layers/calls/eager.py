@@ -19,6 +19,7 @@ from cnncore.graph.protocols import AnyLayer
 from cnncore.graph.tensor import Array, KerasTensor
 from cnncore.layers.calls.with_tape import is_recorded, record
 from cnncore.layers.custom.host_call import NoBatchAxisError, takes_training
+from cnncore.layers.weights.settings import settings_version
 
 __all__ = ["call", "prepare", "run"]
 
@@ -42,7 +43,8 @@ def call(layer: AnyLayer, args: tuple[Any, ...], kwargs: dict[str, Any], trainin
     arrays = [prepare(value_of(value), layer.name) for value in values]
     if not arrays:
         raise TypeError(f'Layer "{layer.name}": expected tensors or arrays. Received: {type(x).__name__}')
-    key = (tuple(array.shape[1:] for array in arrays), training, layer.trainable, _call_key([args, kwargs]))
+    shapes = tuple(array.shape[1:] for array in arrays)
+    key = (shapes, training, layer.trainable, _call_key([args, kwargs]), settings_version())
     if is_recorded(layer, values):
         function = functools.partial(_function, layer, args, kwargs, None)
         losses: list[Any] = []

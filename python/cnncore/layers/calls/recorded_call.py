@@ -262,4 +262,9 @@ def prepared_call(
 
 def _state_of(layer: Any) -> Any:
     """Return a value that changes when a layer, or one inside it, needs a new network."""
-    return layer.trainable, len(layer.specs), tuple(_state_of(inner) for inner in layer.sublayers())
+    return (
+        layer.trainable,
+        len(layer.specs),
+        layer.settings_changed,
+        tuple(_state_of(inner) for inner in layer.sublayers()),
+    )

@@ -15,27 +15,16 @@ from cnncore import _checks, _core, initializers
 from cnncore._random import next_seed
 from cnncore._structure import flatten
 from cnncore.graph.unknown_sizes import UnknownSizeError
+from cnncore.layers.weights.settings import Settings, settings, structure_changed
 from cnncore.layers.weights.spec import WeightSpec
 from cnncore.layers.weights.variable import Variable, write_weights
 
-__all__ = ["WeightOwner", "building_once", "structure_changed", "structure_version"]
+__all__ = ["WeightOwner", "building_once"]
 
 _making = threading.Lock()  # held while parameters are made, so that two threads that ask for them get the same object
-_version = 0  # counts the changes of ``trainable`` and of the layers of models, which need new networks
 
 
-def structure_version() -> int:
-    """Return a number that is different after ``trainable`` of a layer, or the layers of a model, were changed."""
-    return _version
-
-
-def structure_changed() -> None:
-    """Tell all models that the networks they hold may be out of date."""
-    global _version
-    _version += 1
-
-
-class WeightOwner:
+class WeightOwner(Settings):
     """The part of a layer that holds weights: its own, and those of layers that are its attributes."""
 
     # Attributes that contain no layers. All other attributes are searched for layers inside this one.
@@ -117,7 +106,11 @@ class WeightOwner:
         self._handles[variable.index] = variable
 
     def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, value)
+        names = settings.get(type(self))
+        if names is None or name in names:
+            self.set_setting(name, value)
+        else:
+            super().__setattr__(name, value)
         if isinstance(value, (Variable, list, tuple, dict)) and "_specs" in self.__dict__:
             for leaf in flatten(value):
                 if isinstance(leaf, Variable):

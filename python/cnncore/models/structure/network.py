@@ -282,7 +282,9 @@ class Networked(Augmented):
 
 def _state_of(layers: list[Any]) -> tuple[Any, ...]:
     """What a network depends on besides the graph of layers."""
-    return tuple((layer.trainable, len(layer.specs), _state_of(layer.sublayers())) for layer in layers)
+    return tuple(
+        (layer.trainable, len(layer.specs), layer.settings_changed, _state_of(layer.sublayers())) for layer in layers
+    )
 
 
 def _set_regularizers(lowered: Lowered) -> None:
