@@ -88,7 +88,7 @@ class TestEarlyStopping:
             self.run(make_model(), stripes, [1, 2], name="progress")
 
     def test_arguments_that_make_no_sense_are_refused(self):
-        with pytest.raises(ValueError, match='`mode` to be "auto", "min" or "max"'):
+        with pytest.raises(ValueError, match='`mode` to be one of "auto", "min", "max"'):
             EarlyStopping(mode="up")
         with pytest.raises(ValueError, match="`patience` >= 0"):
             EarlyStopping(patience=-1)

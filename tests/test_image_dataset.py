@@ -147,7 +147,7 @@ def test_sizes_and_colours(folder):
         ({"labels": None, "class_names": ["apples"]}, "class_names"),
         ({"class_names": ["plums"]}, r"among the folders \['apples', 'pears'\]"),
         ({"color_mode": "cmyk"}, "color_mode"),
-        ({"interpolation": "cubic"}, "bilinear, nearest, bicubic"),
+        ({"interpolation": "cubic"}, '"bilinear", "nearest", "bicubic"'),
         ({"validation_split": 0.2}, "together"),
         ({"validation_split": 2, "subset": "training"}, "between 0 and 1"),
         ({"validation_split": 0.2, "subset": "test"}, "subset"),

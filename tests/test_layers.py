@@ -256,7 +256,7 @@ def test_arguments_that_make_no_sense(make, error, message):
 def test_unknown_classes_in_a_config():
     with pytest.raises(ValueError, match=r"Unknown layer 'Lamda'. Did you mean .Lambda.\? Known: Activation, "):
         layers.deserialize({"class_name": "Lamda", "config": {}})
-    with pytest.raises(ValueError, match=r"Invalid config of layer 'Dense': .*'units'"):
+    with pytest.raises(ValueError, match=r"expected a config that 'Dense' takes .*'units'"):
         layers.deserialize({"class_name": "Dense", "config": {"unit": 3}})
     with pytest.raises(ValueError, match=r'\[layer\] expected {"class_name", "config"}'):
         layers.deserialize("Dense")

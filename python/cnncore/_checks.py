@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -80,6 +81,13 @@ def choice(value: Any, name: str, owner: str, allowed: Sequence[str]) -> str:
     words = ", ".join(f'"{word}"' for word in allowed)
     hint = nearest(value, allowed)
     raise ValueError(f"[{owner}] expected `{name}` to be one of {words}.{hint} Received: {name}={value!r}")
+
+
+def path(value: Any, name: str, owner: str) -> str:
+    """``value``, a string or a path, as a string."""
+    if not isinstance(value, (str, os.PathLike)) or not isinstance(os.fspath(value), str):
+        raise TypeError(f"[{owner}] expected `{name}` to be a string or a path. Received: {name}={value!r:.80}")
+    return os.fspath(value)
 
 
 def data_format(value: Any, owner: str) -> str:
@@ -246,7 +254,7 @@ def contiguous(array: np.ndarray, dtype: Any) -> np.ndarray:
 
 def shape_of_sample(value: Any, name: str, owner: str) -> tuple[Any, ...]:
     """A shape without its batch axis: a tuple of positive ints, and None for sizes that may have any value."""
-    if isinstance(value, (list, tuple)) and None in value:
+    if isinstance(value, (list, tuple)) and any(size is None for size in value):
         known = iter(shape([1 if size is None else size for size in value], name, owner))
         return tuple(None if given is None else size for given, size in zip(value, known, strict=True))
     return shape(value, name, owner)

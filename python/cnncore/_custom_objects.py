@@ -141,7 +141,10 @@ def get_registered_object(
         Names to look up before the registered ones, and after them.
     """
     if not isinstance(name, str) or not isinstance(module_objects, (Mapping, type(None))):
-        raise TypeError("[get_registered_object] expected a name, and dicts of objects by their names.")
+        raise TypeError(
+            "[get_registered_object] expected a name, and dicts of objects by their names. "
+            f"Received: name={name!r:.80}, module_objects={module_objects!r:.80}"
+        )
     with custom_object_scope(custom_objects):
         found = custom_object(name)
     return found if found is not None else (module_objects or {}).get(name)

@@ -18,8 +18,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 _SHOWN = 40  # characters of an argument in a message
 
 
-def names_itself(function: F) -> F:
+def names_itself(function: F, name: str | None = None) -> F:
     """Let the errors that NumPy raises in a function name the function and its arguments.
+
+    Parameters
+    ----------
+    function : callable
+    name : str, optional
+        What errors call the function, if that is not its own name.
 
     Examples
     --------
@@ -30,15 +36,16 @@ def names_itself(function: F) -> F:
     Traceback (most recent call last):
     TypeError: [half] expected arguments that fit ... Received: 'a'
     """
+    shown = function.__name__ if name is None else name
 
     @functools.wraps(function)
     def called(*args: Any, **kwargs: Any) -> Any:
         try:
             return function(*args, **kwargs)
         except Exception as error:
-            if _says_enough(error, function.__name__):
+            if _says_enough(error, shown):
                 raise
-            raise _refusal(function.__name__, error, args, kwargs) from error
+            raise _refusal(shown, error, args, kwargs) from error
 
     return called  # type: ignore[return-value]
 

@@ -99,10 +99,11 @@ class Registry(Generic[T]):
         found = custom_object(name) if own is None else self._classes[own]
         if found is None:
             known = ", ".join(sorted({snake_case(known) for known in self._classes}))
-            where = f"[{owner}] " if owner else ""
             reason = why_no_name(self.kind, name)
             because = nearest(name, self._aliases) if reason is None else f" It is not available: {reason}."
-            raise ValueError(f"{where}Unknown {self.kind} {name!r}.{because} Known: {known}")
+            raise ValueError(
+                f"[{owner or self.kind}] Unknown {self.kind} {name!r}.{because} Known: {known}. Received: {name!r}"
+            )
         return found
 
     def deserialize(self, config: Any, custom_objects: Mapping[str, Any] | None = None) -> T:
@@ -120,13 +121,20 @@ class Registry(Generic[T]):
             found = self._classes.get(self._aliases.get(name.lower(), ""))
         if not isinstance(found, type):
             hint = nearest(name, self._classes)
-            raise ValueError(f"Unknown {self.kind} {name!r}.{hint} Known: {', '.join(sorted(self._classes))}")
+            known = ", ".join(sorted(self._classes))
+            raise ValueError(
+                f"[{self.kind}] Unknown {self.kind} {name!r}.{hint} Known: {known}. Received: class_name={name!r}"
+            )
         if not isinstance(arguments, dict):
-            raise ValueError(f"Expected the config of {self.kind} {name!r} to be a dict. Received: {arguments!r}")
+            raise ValueError(
+                f"[{self.kind}] expected the config of {name!r} to be a dict. Received: config={arguments!r}"
+            )
         try:
             result: T = found.from_config(arguments)  # type: ignore[attr-defined]
         except TypeError as error:
-            raise ValueError(f"Invalid config of {self.kind} {name!r}: {error}") from None
+            raise ValueError(
+                f"[{self.kind}] expected a config that {name!r} takes ({error}). Received: config={arguments!r:.200}"
+            ) from None
         return result
 
     def get(self, identifier: Any) -> T:
@@ -137,5 +145,6 @@ class Registry(Generic[T]):
             return self.deserialize(identifier)
         if isinstance(identifier, type):
             result: T = identifier()
-            return result
+            if callable(result) or hasattr(result, "get_config"):
+                return result
         raise TypeError(f"[{self.kind}] expected an object, its name or its config. Received: {identifier!r}")

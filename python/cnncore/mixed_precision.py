@@ -38,7 +38,7 @@ class DTypePolicy:
     compute_dtype = variable_dtype = "float32"
 
     def __init__(self, name: str = "float32") -> None:
-        if name not in _KNOWN:
+        if not isinstance(name, str) or name not in _KNOWN:
             raise ValueError(f"[DTypePolicy] expected one of {', '.join(_KNOWN)}. Received: name={name!r}")
         if name != "float32":
             warnings.warn(

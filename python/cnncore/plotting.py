@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnncore._refusals import names_itself
 from cnncore.saving.atomic import write_atomically
 
 __all__ = ["check_format", "confusion_matrix", "plot_training", "require_matplotlib", "save_figure"]
@@ -35,6 +36,7 @@ def check_format(path: str | os.PathLike[str]) -> str:
     return ending
 
 
+@names_itself
 def confusion_matrix(y_true: NDArray[Any], y_pred: NDArray[Any], classes: int) -> NDArray[np.int64]:
     """Count predictions by true class.
 
@@ -70,6 +72,7 @@ def confusion_matrix(y_true: NDArray[Any], y_pred: NDArray[Any], classes: int) -
     return np.bincount(true * classes + predicted, minlength=classes * classes).reshape(classes, classes)
 
 
+@names_itself
 def plot_training(
     history: Mapping[str, Sequence[float]],
     y_true: NDArray[Any],

@@ -182,10 +182,7 @@ class FunctionRegularizer(Regularizer):
         self.function = function
 
     def __call__(self, x: Any) -> Any:
-        penalty = self.function(x)
-        if penalty is None or isinstance(penalty, str):
-            raise TypeError(f"[regularizer] expected the function to return numbers. Received: {penalty!r}")
-        value = np.sum(penalty)
+        value = sum_of_penalty(self.function(x), "regularizer")
         return float(value) if isinstance(value, np.generic) else value
 
     def get_config(self) -> dict[str, Any]:
@@ -195,6 +192,14 @@ class FunctionRegularizer(Regularizer):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> FunctionRegularizer:
         return cls(named_function(config.get("function"), "regularizer"))
+
+
+def sum_of_penalty(penalty: Any, owner: str) -> Any:
+    """The sum of what a function of the user returned, which must be a number or an array of real numbers."""
+    total = None if isinstance(penalty, (str, bytes)) else np.sum(penalty)
+    if total is None or getattr(getattr(total, "dtype", None), "kind", "f") == "c":
+        raise TypeError(f"[{owner}] expected a regularizer to return real numbers. Received: {penalty!r:.80}")
+    return total
 
 
 l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer

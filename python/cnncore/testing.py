@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cnncore import _checks
 from cnncore.graph.call_record import hidden_calls
 from cnncore.layers.base import Layer
 
@@ -62,7 +63,7 @@ def check_gradients(
     ...         return 2 * dy * np.abs(x)
     >>> check_gradients(Square(), (4,))
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(_checks.integer(seed, "seed", "check_gradients", minimum=0))
     if isinstance(part, Layer):
         _check_layer(part, _arrays(input_shape, inputs, batch_size, rng), epsilon, tolerance, rng)
     elif callable(part):

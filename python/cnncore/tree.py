@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from cnncore import _structure
+from cnncore import _checks, _structure
 from cnncore._keras_names.errors import explain_missing
 
 __all__ = ["assert_same_structure", "flatten", "is_nested", "lists_to_tuples", "map_structure", "pack_sequence_as"]
@@ -70,7 +70,7 @@ def pack_sequence_as(structure: Any, flat_sequence: list[Any]) -> Any:
     >>> pack_sequence_as({"b": 0, "a": [0, 0]}, [1, 2, 3])
     {'b': 3, 'a': [1, 2]}
     """
-    leaves = list(flat_sequence)
+    leaves = _checks.listed(flat_sequence, "flat_sequence", "pack_sequence_as")
     count = len(flatten(structure))
     if len(leaves) != count:
         raise ValueError(f"[pack_sequence_as] expected {count} values. Received: {len(leaves)}")

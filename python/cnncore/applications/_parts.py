@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from cnncore import _checks
 from cnncore.layers import BatchNormalization, Conv2D, Input, ReLU, Rescaling
 from cnncore.layers.base import Layer
 from cnncore.models import Sequential
@@ -21,7 +22,7 @@ def chain(name: str, input_shape: tuple[int, ...], rescale: bool, layers: Sequen
     >>> [type(layer).__name__ for layer in chain("flat", (4, 4, 1), True, [Flatten()]).layers]
     ['Rescaling', 'Flatten']
     """
-    first = [Rescaling(1.0 / 255)] if rescale else []
+    first = [Rescaling(1.0 / 255)] if _checks.boolean(rescale, "rescale", name) else []
     return Sequential([Input(input_shape), *first, *layers], name=name)
 
 
@@ -35,7 +36,7 @@ def image_input(input_shape: tuple[int, ...], rescale: bool) -> tuple[Any, Any]:
     (None, 8, 8, 3)
     """
     image = Input(input_shape)
-    return image, Rescaling(1.0 / 255)(image) if rescale else image
+    return image, Rescaling(1.0 / 255)(image) if _checks.boolean(rescale, "rescale", "applications") else image
 
 
 def conv_bn(x: Any, filters: int, kernel_size: int | tuple[int, int], relu: bool = True, **options: Any) -> Any:

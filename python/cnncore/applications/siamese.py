@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cnncore.applications._parts import chain
 from cnncore.layers import Conv2D, Dense, Flatten, Input, MaxPooling2D, maximum, minimum, subtract
+from cnncore.layers.base import Layer
 from cnncore.models import Model
 
 __all__ = ["siamese"]
@@ -55,6 +56,8 @@ def siamese(
             Dense(64, activation="sigmoid"),
         ]
         embedding = chain("embedding", input_shape, rescale, layers)
+    elif not isinstance(embedding, Layer) or not hasattr(embedding, "input_shape"):
+        raise TypeError(f"[siamese] expected `embedding` to be a model. Received: {type(embedding).__name__}")
     first, second = (Input(embedding.input_shape[1:], name=name) for name in ("first", "second"))
     a, b = embedding(first), embedding(second)
     distance = subtract([maximum([a, b]), minimum([a, b])])

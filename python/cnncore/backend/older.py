@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from cnncore._keras_names.errors import missing
+from cnncore._refusals import names_itself
+from cnncore.backend.arrays import of_numpy
 from cnncore.losses.functions import sparse_categorical_crossentropy as _sparse_rows
 
 __all__ = [
@@ -42,7 +44,7 @@ _REASONS = {
     "ctc_batch_cost": "it compares sequences, which are out of scope",
 }
 
-arange, cos, cumsum, sin, tile = np.arange, np.cos, np.cumsum, np.sin, np.tile
+arange, cos, cumsum, sin, tile = of_numpy("arange", "cos", "cumsum", "sin", "tile")
 
 
 def explain(name: str, known: list[str]) -> AttributeError | ImportError:
@@ -52,6 +54,7 @@ def explain(name: str, known: list[str]) -> AttributeError | ImportError:
     return missing("backend", name, known)
 
 
+@names_itself
 def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Any:
     """-log p of the integer labels ``target``, with p not below epsilon.
 
@@ -65,6 +68,7 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
     return _sparse_rows(target, output, from_logits=from_logits, axis=axis)
 
 
+@names_itself
 def batch_dot(x: Any, y: Any, axes: Any = None) -> Any:
     """The products of the samples of two arrays, summed over one axis of each, as the layer ``Dot`` computes them.
 

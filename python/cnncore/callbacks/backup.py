@@ -66,7 +66,7 @@ class BackupAndRestore(Callback):
     ) -> None:
         super().__init__()
         owner = "BackupAndRestore"
-        if not os.fspath(backup_dir):
+        if not _checks.path(backup_dir, "backup_dir", owner):
             raise ValueError(f"[{owner}] expected `backup_dir` to be a directory. Received: {backup_dir=}")
         if isinstance(save_freq, str) and save_freq != "epoch":
             raise ValueError(f'[{owner}] expected `save_freq` to be "epoch" or a number. Received: {save_freq=}')

@@ -60,12 +60,13 @@ class CallbackList:
         **params: Any,
     ) -> None:
         self.callbacks = _checked(callbacks, owner)
+        displays = _checked(progress, owner)
         histories = [callback for callback in self.callbacks if isinstance(callback, History)]
         self.history = histories[0] if histories else History()
-        if add_history and not histories:
+        if _checks.boolean(add_history, "add_history", owner) and not histories:
             self.callbacks.append(self.history)
         if not any(isinstance(callback, ProgbarLogger) for callback in self.callbacks):
-            self.callbacks += [*progress, *([ProgbarLogger()] if add_progbar else [])]
+            self.callbacks += [*displays, *([ProgbarLogger()] if add_progbar else [])]
         self.callbacks.sort(
             key=lambda callback: bool(getattr(callback, "runs_last", False))
         )  # a stable sort, which keeps the order of the others

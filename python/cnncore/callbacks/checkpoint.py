@@ -70,7 +70,7 @@ class ModelCheckpoint(MonitorCallback):
         period: int = 1,
     ) -> None:
         super().__init__(monitor, mode, initial_value_threshold)
-        if period != 1:
+        if not isinstance(period, int) or period != 1:
             raise ValueError(
                 "[ModelCheckpoint] period= is of Keras 2: write save_freq=period * steps_per_epoch, which counts "
                 f"batches. Received: period={period!r}"
@@ -82,7 +82,7 @@ class ModelCheckpoint(MonitorCallback):
         self.save_freq: str | int = (
             save_freq if isinstance(save_freq, str) else _checks.integer(save_freq, "save_freq", "ModelCheckpoint")
         )
-        self.filepath = os.fspath(filepath)
+        self.filepath = _checks.path(filepath, "filepath", "ModelCheckpoint")
         self.verbose = verbose
         self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
         self._epoch = self._batches = 0

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from cnncore import _checks
 from cnncore.callbacks.base import Callback, Logs
 
 __all__ = ["CSVLogger", "TerminateOnNaN"]
@@ -41,7 +42,11 @@ class CSVLogger(Callback):
 
     def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
         super().__init__()
-        self.filename, self.separator, self.append = Path(filename), separator, append
+        self.filename, self.separator, self.append = (
+            Path(_checks.path(filename, "filename", "CSVLogger")),
+            separator,
+            append,
+        )
         self._keys: list[str] | None = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:

@@ -57,9 +57,7 @@ class MonitorCallback(Callback):
         owner = type(self).__name__
         if not isinstance(monitor, str):
             raise TypeError(f"[{owner}] expected `monitor` to be a name in the logs. Received: {monitor=}")
-        if mode not in ("auto", "min", "max"):
-            raise ValueError(f'[{owner}] expected `mode` to be "auto", "min" or "max". Received: {mode=}')
-        self.monitor, self.mode = monitor, mode
+        self.monitor, self.mode = monitor, _checks.choice(mode, "mode", owner, ("auto", "min", "max"))
         self.best = None if baseline is None else _checks.number(baseline, "baseline", owner)
         self.min_delta = abs(_checks.number(min_delta, "min_delta", owner))
 

@@ -74,7 +74,7 @@ class TensorBoard(Callback):
         super().__init__()
         owner = "TensorBoard"
         self._check_rest(without_effect)
-        self.log_dir = Path(log_dir)
+        self.log_dir = Path(_checks.path(log_dir, "log_dir", owner))
         self.histogram_freq = _checks.integer(histogram_freq, "histogram_freq", owner, minimum=0)
         self.write_graph, self.write_images = write_graph, write_images
         self.write_steps_per_second = write_steps_per_second
@@ -82,8 +82,8 @@ class TensorBoard(Callback):
             raise ValueError(
                 f'[{owner}] expected `update_freq` to be "epoch", "batch" or a number. Received: {update_freq=}'
             )
-        every = 1 if update_freq == "batch" else update_freq
-        self.update_freq: str | int = every if every == "epoch" else _checks.integer(every, "update_freq", owner)
+        every = 1 if isinstance(update_freq, str) and update_freq == "batch" else update_freq
+        self.update_freq: str | int = every if isinstance(every, str) else _checks.integer(every, "update_freq", owner)
         self._writers: dict[str, Any] = {}
         self._batches = 0
         self._steps_before, self._start = 0, 0.0

@@ -121,6 +121,8 @@ def loss_landscape(
     [1.0, 0.0, 1.0]
     """
     owner = "loss_landscape"
+    if not hasattr(model, "_require_loss"):
+        raise TypeError(f"[{owner}] expected a model. Received: {type(model).__name__}")
     model._require_loss(owner)
     model._samples((x, y, sample_weight), owner)  # builds the model, and checks the samples before anything else
     span = _checks.number(span, "span", owner, minimum=0.0)

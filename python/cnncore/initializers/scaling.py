@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from cnncore import _checks
+from cnncore._refusals import names_itself
 from cnncore.initializers.base import Initializer, registry
 from cnncore.initializers.random import truncated_normal_values
 
@@ -196,6 +197,7 @@ class LecunNormal(_Named):
     arguments = (1.0, "fan_in", "truncated_normal")
 
 
+@names_itself
 def compute_fans(
     shape: Sequence[int], input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None
 ) -> tuple[float, float]:

@@ -93,7 +93,7 @@ class BatchNormalization(Weighted):
         self.center = _checks.boolean(center, "center", owner)
         self.scale = _checks.boolean(scale, "scale", owner)
         for name, value in (("renorm", renorm), ("synchronized", synchronized)):
-            if value:
+            if _checks.boolean(value, name, owner):
                 raise ValueError(
                     f"[{owner}] expected `{name}` to be False: it is not supported. Received: {name}={value!r}"
                 )

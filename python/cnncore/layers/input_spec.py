@@ -51,6 +51,8 @@ class InputSpec:
             if value is not None:
                 _checks.integer(value, key, "InputSpec", minimum=0)
         self.max_ndim, self.min_ndim = max_ndim, min_ndim
+        if axes is not None and not isinstance(axes, dict):
+            raise TypeError(f"[InputSpec] expected `axes` to be a dict of sizes by axis. Received: axes={axes!r}")
         self.axes = {int(axis): size for axis, size in (axes or {}).items()}
         self.allow_last_axis_squeeze, self.name, self.optional = allow_last_axis_squeeze, name, optional
 

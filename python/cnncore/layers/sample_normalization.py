@@ -206,7 +206,9 @@ class GroupNormalization(_ScaledAndCentered):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.groups = groups if groups == -1 else _checks.integer(groups, "groups", "GroupNormalization")
+        self.groups = (
+            -1 if isinstance(groups, int) and groups == -1 else _checks.integer(groups, "groups", "GroupNormalization")
+        )
         self.axis = _checks.integer(axis, "axis", "GroupNormalization", -8, 8)
         self._keep(
             epsilon,

@@ -255,7 +255,11 @@ class Normalization(Layer):
 
 
 def _statistic(value: ArrayLike, name: str) -> Float64:
-    return _checks.numeric_array(value, name, "Normalization").astype(np.float64)
+    numbers = _checks.numeric_array(value, name, "Normalization").astype(np.float64)
+    if not np.isfinite(numbers).all() or (name == "variance" and (numbers < 0).any()):
+        expected = "finite numbers" if name == "mean" else "finite numbers that are not negative"
+        raise ValueError(f"[Normalization] expected `{name}` to be {expected}. Received: {name}={value!r:.80}")
+    return numbers
 
 
 def _spread(value: Any, shape: Sequence[int], kept: Sequence[int]) -> Float64:

@@ -41,7 +41,8 @@ class Lookup(Layer):
     ) -> None:
         super().__init__(**kwargs)
         owner = type(self).__name__
-        output_mode = {"binary": "multi_hot", "tf-idf": "tf_idf"}.get(output_mode, output_mode)
+        if isinstance(output_mode, str):
+            output_mode = {"binary": "multi_hot", "tf-idf": "tf_idf"}.get(output_mode, output_mode)
         self.max_tokens = None if max_tokens is None else _checks.integer(max_tokens, "max_tokens", owner)
         self.num_oov_indices = _checks.integer(num_oov_indices, "num_oov_indices", owner, minimum=0)
         self.output_mode = _checks.choice(output_mode, "output_mode", owner, _MODES)
@@ -97,7 +98,9 @@ class Lookup(Layer):
             vocabulary = Path(vocabulary).read_text(encoding="utf-8").splitlines()
         words = self._plain(_checks.listed(vocabulary, "vocabulary", type(self).__name__))
         special = self._special
-        weights = None if idf_weights is None else [float(value) for value in np.ravel(idf_weights)]
+        weights = (
+            None if idf_weights is None else _checks.numbers(np.ravel(idf_weights), "idf_weights", type(self).__name__)
+        )
         if special and words[: len(special)] == special:
             words = words[len(special) :]
             weights = weights if weights is None or len(weights) == len(words) else weights[len(special) :]

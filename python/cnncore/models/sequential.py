@@ -72,7 +72,7 @@ class Sequential(Model):
         self._tensors: list[KerasTensor] = []  # the output of each layer, once the shape of a sample is known
         if isinstance(layers, (str, Layer)) or (layers is not None and not isinstance(layers, Iterable)):
             raise TypeError(f"[Sequential] expected a list of layers. Received: {layers!r}")
-        for layer in layers or []:
+        for layer in () if layers is None else layers:
             self.add(layer)
         if not trainable:
             self.trainable = False

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from cnncore import _checks
+from cnncore._refusals import names_itself
 
 __all__ = ["Tokenizer", "text_to_word_sequence", "tokenizer_from_json"]
 
@@ -18,6 +19,7 @@ _FILTERS = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
 _MODES = ("binary", "count", "tfidf", "freq")
 
 
+@names_itself
 def text_to_word_sequence(input_text: str, filters: str = _FILTERS, lower: bool = True, split: str = " ") -> list[str]:
     """Divide a text into words.
 

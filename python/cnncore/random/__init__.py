@@ -65,7 +65,7 @@ class SeedGenerator:
         if kwargs:
             raise TypeError(f"[SeedGenerator] unexpected arguments. Received: {', '.join(sorted(kwargs))}")
         self.seed = next_seed() if seed is None else _checks.integer(seed, "seed", "SeedGenerator", minimum=0)
-        self.name = name or "seed_generator"
+        self.name = "seed_generator" if name is None else str(name)
         self._count = 0
 
     def next(self) -> tuple[int, int]:

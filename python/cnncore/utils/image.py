@@ -80,14 +80,10 @@ def load_img(
         message = '`grayscale=True` is `color_mode="grayscale"` today.'
         warnings.warn(message, DeprecationWarning, stacklevel=2)
         color_mode = "grayscale" if grayscale else color_mode
-    if color_mode not in _COLOR_MODES:
-        raise ValueError(
-            f"[load_img] expected color_mode to be one of {', '.join(_COLOR_MODES)}. Received: {color_mode!r}"
-        )
-    if interpolation not in _INTERPOLATIONS:
-        raise ValueError(
-            f"[load_img] expected interpolation to be one of {', '.join(_INTERPOLATIONS)}. Received: {interpolation!r}"
-        )
+    color_mode = _checks.choice(color_mode, "color_mode", "load_img", _COLOR_MODES)
+    interpolation = _checks.choice(interpolation, "interpolation", "load_img", _INTERPOLATIONS)
+    if not hasattr(path, "read"):
+        path = _checks.path(path, "path", "load_img")
     with image_module.open(path) as opened:
         image = _convert(opened, color_mode)
         image.load()
@@ -237,6 +233,10 @@ def save_img(
     --------
     >>> save_img("noise.png", np.random.default_rng(0).random((8, 8, 3)))  # doctest: +SKIP
     """
+    if file_format is not None and not isinstance(file_format, str):
+        raise TypeError(f"[save_img] expected `file_format` to be a string. Received: {file_format=}")
+    if not hasattr(path, "write"):
+        path = _checks.path(path, "path", "save_img")
     image = array_to_img(x, data_format=data_format, scale=scale)
     jpeg = (file_format or Path(path).suffix.removeprefix(".")).lower() in ("jpg", "jpeg")
     if image.mode == "RGBA" and jpeg:

@@ -29,7 +29,7 @@ def find_pictures(
     directory: str | os.PathLike[str], labels: Any, class_names: list[str] | None, follow_links: bool
 ) -> tuple[list[str], np.ndarray | None, list[str] | None]:
     """The paths of all pictures, their labels, and the names of the classes."""
-    root = Path(directory)
+    root = Path(_checks.path(directory, "directory", OWNER))
     if not root.is_dir():
         raise FileNotFoundError(f"[{OWNER}] expected a directory. Received: {directory}")
     if not isinstance(labels, str):
@@ -73,12 +73,8 @@ def _pictures(folder: Path, follow_links: bool) -> list[str]:
 
 def checked_options(color_mode: Any, image_size: Any, interpolation: Any, crop: Any, pad: Any) -> dict[str, Any]:
     """Check how pictures are read, and return it as keyword arguments."""
-    if color_mode not in _CHANNELS:
-        raise ValueError(f"[{OWNER}] expected color_mode rgb, rgba or grayscale. Received: {color_mode!r}")
-    if interpolation not in INTERPOLATIONS:
-        raise ValueError(
-            f"[{OWNER}] expected interpolation to be one of {', '.join(INTERPOLATIONS)}. Received: {interpolation!r}"
-        )
+    color_mode = _checks.choice(color_mode, "color_mode", OWNER, tuple(_CHANNELS))
+    interpolation = _checks.choice(interpolation, "interpolation", OWNER, INTERPOLATIONS)
     if crop and pad:
         raise ValueError(f"[{OWNER}] expected `crop_to_aspect_ratio` or `pad_to_aspect_ratio`. Received: both")
     size = _checks.pair(image_size, "image_size", OWNER)

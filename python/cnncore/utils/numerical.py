@@ -124,6 +124,10 @@ def standardize_dtype(dtype: Any) -> str:
     >>> standardize_dtype(None), standardize_dtype(int)
     ('float32', 'int32')
     """
+    if isinstance(dtype, np.ndarray):
+        raise TypeError(
+            f"[standardize_dtype] expected the name of a type of numbers. Received: an array of {dtype.dtype}"
+        )
     if dtype in (int, "int"):
         return "int32"
     if dtype in (float, "float", None):

@@ -55,7 +55,8 @@ class Progbar:
         if verbose not in (0, 1, 2):
             raise ValueError(f"[Progbar] expected `verbose` to be 0, 1 or 2. Received: verbose={verbose!r}")
         self.verbose, self.interval = verbose, interval
-        self.stateful_metrics = set(stateful_metrics or ())
+        names = [] if stateful_metrics is None else _checks.listed(stateful_metrics, "stateful_metrics", "Progbar")
+        self.stateful_metrics = {str(name) for name in names}
         self._sums: dict[str, tuple[float, float]] = {}  # by name: the sum of values times steps, and of steps
         self._done, self._start, self._next = 0, time.monotonic(), 0.0
         self._line: Any = None

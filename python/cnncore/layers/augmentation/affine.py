@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from cnncore import _checks, _core
-from cnncore.layers.augmentation.base import Augmentation, Images, RandomKey, choice
+from cnncore.layers.augmentation.base import Augmentation, Images, RandomKey
 from cnncore.layers.base import registry
 
 __all__ = ["AffineAugmentation", "RandomFlip", "matrices_of"]
@@ -51,7 +51,7 @@ class RandomFlip(Augmentation):
 
     def __init__(self, mode: str = "horizontal_and_vertical", seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(seed, **kwargs)
-        self.mode = choice(mode, "mode", "RandomFlip", _MODES)
+        self.mode = _checks.choice(mode, "mode", "RandomFlip", _MODES)
         self.flips_rows, self.flips_columns = self.mode != "horizontal", self.mode != "vertical"
 
     def matrices(self, u: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -78,9 +78,9 @@ class AffineAugmentation(Augmentation):
     def __init__(self, fill_mode: str, interpolation: str, seed: int | None, fill_value: float, **kwargs: Any) -> None:
         super().__init__(seed, **kwargs)
         owner = type(self).__name__
-        self.fill_mode = choice(fill_mode, "fill_mode", owner, tuple(_EDGES))
+        self.fill_mode = _checks.choice(fill_mode, "fill_mode", owner, tuple(_EDGES))
         self.edge = _EDGES[self.fill_mode]  # the name in the core
-        self.interpolation = choice(interpolation, "interpolation", owner, _INTERPOLATIONS)
+        self.interpolation = _checks.choice(interpolation, "interpolation", owner, _INTERPOLATIONS)
         self.fill_value = _checks.number(fill_value, "fill_value", owner)
 
     def matrices(self, u: np.ndarray, height: int, width: int) -> np.ndarray:

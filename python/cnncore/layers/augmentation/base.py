@@ -208,12 +208,7 @@ def as_images(value: Any, owner: str) -> Images:
 
 def check_data_format(kwargs: dict[str, Any], owner: str) -> None:
     """Remove ``data_format`` from ``kwargs``. It must be "channels_last" or None."""
-    value = kwargs.pop("data_format", None)
-    if value not in (None, "channels_last"):
-        raise ValueError(
-            f'[{owner}] expected data_format="channels_last", since the channels must be the last axis of images. '
-            f"Received: data_format={value!r}"
-        )
+    _checks.data_format(kwargs.pop("data_format", None), owner)
 
 
 def factor_range(value: Any, name: str, owner: str, least: float = -1.0, most: float = 1.0) -> tuple[float, float]:
@@ -239,13 +234,6 @@ def checked_value_range(value: Any, owner: str) -> tuple[float, float]:
     if low == high:
         raise ValueError(f"[{owner}] expected `value_range` to be two different numbers. Received: {value!r}")
     return low, high
-
-
-def choice(value: Any, name: str, owner: str, known: Sequence[str]) -> str:
-    """Return ``value``, which must be one of ``known``."""
-    if value not in known:
-        raise ValueError(f"[{owner}] expected `{name}` to be one of {', '.join(known)}. Received: {name}={value!r}")
-    return str(value)
 
 
 def between(u: np.ndarray, bounds: tuple[float, float]) -> np.ndarray:

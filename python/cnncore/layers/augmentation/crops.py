@@ -10,7 +10,7 @@ import numpy as np
 from cnncore import _checks, _core
 from cnncore._images import INTERPOLATIONS, centred_crop, padded_to_aspect_ratio, resize, resize_backward
 from cnncore._random import next_seed
-from cnncore.layers.augmentation.base import ImageLayer, Images, check_data_format, choice
+from cnncore.layers.augmentation.base import ImageLayer, Images, check_data_format
 from cnncore.layers.base import registry
 
 __all__ = ["CenterCrop", "RandomCrop", "Resizing"]
@@ -159,14 +159,14 @@ class Resizing(_Sized):
         **kwargs: Any,
     ) -> None:
         super().__init__(height, width, **kwargs)
-        self.interpolation = choice(interpolation, "interpolation", "Resizing", INTERPOLATIONS)
+        self.interpolation = _checks.choice(interpolation, "interpolation", "Resizing", INTERPOLATIONS)
         self.crop_to_aspect_ratio = _checks.boolean(crop_to_aspect_ratio, "crop_to_aspect_ratio", "Resizing")
         self.pad_to_aspect_ratio = _checks.boolean(pad_to_aspect_ratio, "pad_to_aspect_ratio", "Resizing")
         if self.crop_to_aspect_ratio and self.pad_to_aspect_ratio:
             raise ValueError(
                 "[Resizing] expected only one of `crop_to_aspect_ratio` and `pad_to_aspect_ratio`. Received: both"
             )
-        self.fill_mode = choice(fill_mode, "fill_mode", "Resizing", ("constant",))
+        self.fill_mode = _checks.choice(fill_mode, "fill_mode", "Resizing", ("constant",))
         self.fill_value = _checks.number(fill_value, "fill_value", "Resizing")
         self.antialias = _checks.boolean(antialias, "antialias", "Resizing")
 

@@ -10,6 +10,7 @@ import numpy as np
 from cnncore._structure import flatten
 from cnncore.graph.protocols import AnyLayer, Graph
 from cnncore.layers.custom.taped import TapedFunction
+from cnncore.regularizers import sum_of_penalty
 
 __all__ = ["add_penalties", "is_known", "is_own", "penalized"]
 
@@ -73,7 +74,7 @@ def _with_own(graph: Graph, tensor: int, layer: AnyLayer, activity: Any, weights
     """Add the penalty ``activity`` on ``tensor``, and if ``weights`` is True those on the weights of the layer."""
     if activity is not None:
         # Like Keras, divide by the number of samples, so that the penalty does not depend on the batch size.
-        tensor = _with_penalty(graph, tensor, layer, lambda x: np.sum(activity(x)) / len(x), [])
+        tensor = _with_penalty(graph, tensor, layer, lambda x: sum_of_penalty(activity(x), layer.name) / len(x), [])
     for variable in layer.variables if weights else ():
         penalty = variable.spec.regularizer
         if variable.layer is layer and variable.trainable and is_own(penalty):
@@ -82,7 +83,7 @@ def _with_own(graph: Graph, tensor: int, layer: AnyLayer, activity: Any, weights
 
 
 def _of_weight(penalty: Callable[[Any], Any], variable: Any) -> Callable[[Any], Any]:
-    return lambda _: penalty(variable)
+    return lambda _: sum_of_penalty(penalty(variable), variable.layer.name)
 
 
 def _with_penalty(
@@ -93,7 +94,7 @@ def _with_penalty(
     """
 
     def column(arrays: Sequence[Any], training: bool) -> Any:
-        return np.sum(penalty(arrays[0])) * np.ones((len(arrays[0]), 1), np.float32)
+        return penalty(arrays[0]) * np.ones((len(arrays[0]), 1), np.float32)
 
     rows = TapedFunction(f"{layer.name}: its regularizer", column, variables).lower(graph, [tensor], (1,))
     return graph.add_loss([tensor, rows], 1.0, False)

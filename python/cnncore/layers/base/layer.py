@@ -82,7 +82,7 @@ class Layer(Described, Connected, Penalized, Buildable, PassesMasks):
         **kwargs: Any,
     ) -> None:
         owner = type(self).__name__
-        name = None if name == "" else name  # as in Keras
+        name = None if isinstance(name, str) and not name else name  # as in Keras
         self._has_own_name = name is not None
         self._name = checked_name(name, owner) if name is not None else unique_name(owner)
         super().__init__(_checks.boolean(trainable, "trainable", owner))

@@ -124,11 +124,11 @@ class Meter:
                     logs[f"{output.name}_loss"] = total / done
         for output in self._outputs:
             for name, metric in output.all_metrics:
-                logs[name] = _plain(metric.result())
+                logs[name] = _plain(metric.result(), name)
         for metric in self._call_metrics:
             result = metric.result()
             named = result if isinstance(result, dict) else {metric.name: result}
-            logs.update({name: _plain(value) for name, value in named.items()})
+            logs.update({name: _plain(value, name) for name, value in named.items()})
         return logs
 
     def _make_buffers(self, rows: int) -> None:
@@ -191,6 +191,13 @@ def _gathered(parts: list[tuple[np.ndarray | None, np.ndarray | None]]) -> np.nd
     return np.concatenate([array for array, _ in parts if array is not None])
 
 
-def _plain(value: Any) -> Any:
-    """A metric's result for the logs: a number as a float, anything else as it is."""
-    return float(value) if np.ndim(value) == 0 else value
+def _plain(value: Any, name: str) -> Any:
+    """The result of the metric of that name for the logs: a number as a float, an array as it is."""
+    if np.ndim(value):
+        return value
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"[{name}] expected the metric's result() to return a number or an array. Received: {value!r:.80}"
+        ) from None

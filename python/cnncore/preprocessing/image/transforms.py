@@ -13,6 +13,7 @@ import numpy as np
 
 from cnncore import _checks, _core
 from cnncore._random import next_seed
+from cnncore._refusals import names_itself
 
 __all__ = [
     "affine_matrices",
@@ -152,6 +153,7 @@ def _map_image(x: Any, axes: tuple[int, int, int], owner: str, change: Any) -> n
     return changed
 
 
+@names_itself
 def apply_affine_transform(
     x: Any,
     theta: float = 0,
@@ -207,6 +209,7 @@ def apply_affine_transform(
     )
 
 
+@names_itself
 def apply_channel_shift(x: Any, intensity: float, channel_axis: int = 0) -> np.ndarray:
     """Add the number ``intensity`` to all values of one image ``x``. Results are clipped to the range of ``x``.
 
@@ -216,6 +219,7 @@ def apply_channel_shift(x: Any, intensity: float, channel_axis: int = 0) -> np.n
     return np.clip(array + intensity, array.min(), array.max()).astype(array.dtype, copy=False)
 
 
+@names_itself
 def apply_brightness_shift(x: Any, brightness: float, scale: bool = True) -> np.ndarray:
     """Multiply the values of one image ``x``, (height, width, channels), by the factor ``brightness``, as Pillow does.
 
@@ -230,11 +234,13 @@ def _uniform(low: float, high: float) -> float:
     return float(np.random.default_rng(next_seed()).uniform(low, high))
 
 
+@names_itself
 def random_rotation(x: Any, rg: float, **axes_and_fill: Any) -> np.ndarray:
     """Rotate one image ``x`` by up to `rg` degrees. Other arguments are passed to ``apply_affine_transform``."""
     return apply_affine_transform(x, theta=_uniform(-rg, rg), **_order(axes_and_fill))
 
 
+@names_itself
 def random_shift(x: Any, wrg: float, hrg: float, **axes_and_fill: Any) -> np.ndarray:
     """Shift one image ``x`` by up to the shares `wrg` of its width and `hrg` of its height."""
     if np.ndim(x) != 3:
@@ -244,11 +250,13 @@ def random_shift(x: Any, wrg: float, hrg: float, **axes_and_fill: Any) -> np.nda
     return apply_affine_transform(x, tx=tx, ty=ty, **_order(axes_and_fill))
 
 
+@names_itself
 def random_shear(x: Any, intensity: float, **axes_and_fill: Any) -> np.ndarray:
     """Shear one image ``x`` by up to `intensity` degrees."""
     return apply_affine_transform(x, shear=_uniform(-intensity, intensity), **_order(axes_and_fill))
 
 
+@names_itself
 def random_zoom(x: Any, zoom_range: tuple[float, float], **axes_and_fill: Any) -> np.ndarray:
     """Zoom one image ``x`` by two factors from ``zoom_range``, which are drawn separately for height and width."""
     if len(zoom_range) != 2:
@@ -257,11 +265,13 @@ def random_zoom(x: Any, zoom_range: tuple[float, float], **axes_and_fill: Any) -
     return apply_affine_transform(x, zx=zx, zy=zy, **_order(axes_and_fill))
 
 
+@names_itself
 def random_channel_shift(x: Any, intensity_range: float, channel_axis: int = 0) -> np.ndarray:
     """Add one number between plus and minus `intensity_range` to an image ``x``. ``channel_axis`` has no effect."""
     return apply_channel_shift(x, _uniform(-intensity_range, intensity_range), channel_axis)
 
 
+@names_itself
 def random_brightness(x: Any, brightness_range: tuple[float, float], scale: bool = True) -> np.ndarray:
     """Call ``apply_brightness_shift`` with an image ``x``, a factor drawn from ``brightness_range``, and ``scale``."""
     if len(brightness_range) != 2:
@@ -276,6 +286,7 @@ def _order(arguments: dict[str, Any]) -> dict[str, Any]:
     return arguments
 
 
+@names_itself
 def flip_axis(x: np.ndarray, axis: int) -> np.ndarray:
     """Return the array ``x`` with the values along ``axis`` in the opposite order. Keras 2 has this function.
 
