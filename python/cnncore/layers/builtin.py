@@ -89,11 +89,9 @@ from cnncore.layers.transpose_convolution import (
     Convolution2DTranspose,
     Deconvolution2D,
 )
-from cnncore.layers.volumes import (
+from cnncore.layers.volume_pools import (
     AveragePooling3D,
     AvgPool3D,
-    Conv3D,
-    Convolution3D,
     GlobalAveragePooling3D,
     GlobalAvgPool3D,
     GlobalMaxPool3D,
@@ -101,6 +99,7 @@ from cnncore.layers.volumes import (
     MaxPool3D,
     MaxPooling3D,
 )
+from cnncore.layers.volumes import Conv3D, Convolution3D
 from cnncore.layers.window_pooling import (
     AveragePooling1D,
     AveragePooling2D,

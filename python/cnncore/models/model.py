@@ -32,7 +32,7 @@ from cnncore.models.structure.described import Described
 from cnncore.models.structure.graph_config import layers_from, lookup, rebuild, sharing
 from cnncore.models.structure.network import Networked
 from cnncore.models.structure.other_sizes import OtherSizes
-from cnncore.models.structure.parts import check_nesting
+from cnncore.models.structure.parts import check_names, check_nesting
 from cnncore.models.structure.stored import Stored
 from cnncore.models.structure.whole_model import function_of_call
 from cnncore.models.structure.with_tape import call_with_tape
@@ -146,7 +146,7 @@ class Model(Described, OtherSizes, Trainer, Stored, Networked, Layer):
             ]
             outputs = graph.apply(fresh)
             graph = Function(pack_like(inputs, fresh), outputs, owner)
-        _check_names(graph.all_layers, owner)
+        check_names(graph.all_layers, owner)
         check_nesting(graph.all_layers, owner)
         self._graph, self._wider, self._sizes_that_fit, self.built = graph, None, None, True
         self._discard_network()
@@ -335,16 +335,6 @@ class Model(Described, OtherSizes, Trainer, Stored, Networked, Layer):
         model.precision = config.get("precision", "float32")
         model._trainable = _checks.boolean(config.get("trainable", True), "trainable", cls.__name__)
         return model
-
-
-def _check_names(layers: list[Layer], owner: str) -> None:
-    taken: set[str] = set()
-    for layer in layers:
-        while layer.name in taken:
-            if layer.has_own_name:
-                raise ValueError(f"[{owner}] expected layers with different names. Received: {layer.name!r} twice")
-            layer.rename(unique_name(type(layer).__name__))
-        taken.add(layer.name)
 
 
 explain_missing_methods(Model, "Model")

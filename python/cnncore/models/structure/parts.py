@@ -9,12 +9,13 @@ from numpy.typing import ArrayLike
 
 from cnncore import _checks
 from cnncore._suggestions import nearest
+from cnncore._unique_names import unique_name
 from cnncore.graph.function import Function
 from cnncore.graph.tensor import KerasTensor
 from cnncore.layers.base import Layer
 from cnncore.layers.weights.variable import Variable
 
-__all__ = ["Parts", "check_nesting"]
+__all__ = ["Parts", "check_names", "check_nesting"]
 
 # Functions that read, save or compute a model call themselves for each model inside it. Python stops a program in which
 # about 1,000 calls are inside each other, which are those for some 140 models.
@@ -175,6 +176,17 @@ class Parts(Layer):
         """Number of weights."""
         self._require_built()
         return super().count_params()
+
+
+def check_names(layers: list[Layer], owner: str) -> None:
+    """Raise an error if two layers were given the same name. A layer that was given none gets another one."""
+    taken: set[str] = set()
+    for layer in layers:
+        while layer.name in taken:
+            if layer.has_own_name:
+                raise ValueError(f"[{owner}] expected layers with different names. Received: {layer.name!r} twice")
+            layer.rename(unique_name(type(layer).__name__))
+        taken.add(layer.name)
 
 
 def check_nesting(layers: list[Layer], owner: str) -> None:
