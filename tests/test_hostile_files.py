@@ -124,7 +124,7 @@ def test_the_size_is_bounded_and_the_bound_can_be_raised(tmp_path):
     model = Sequential([Dense(100, input_shape=(100,))])
     path = tmp_path / "model.safetensors"
     model.save(path)
-    with pytest.raises(ValueError, match=r"expected at most 1,000 bytes. Received: 41,568. Pass max_bytes="):
+    with pytest.raises(ValueError, match=r"expected at most 1,000 bytes. Received: 41,[0-9]{3}. Pass max_bytes="):
         saving.load_model(path, max_bytes=1000)
     with pytest.raises(ValueError, match="expected at most 1,000 bytes"):
         saving.load_weights(model, path, max_bytes=1000)

@@ -281,6 +281,26 @@ def test_at_a_minimum_nothing_happens(method):
     assert (result.converged, result.iterations, result.evaluations) == (True, 0, 1)
 
 
+class Climbing(Quadratic):
+    """An objective that says that it grows wherever one goes."""
+
+    value = 0.0
+
+    def value_and_gradient(self, point):
+        self.value += 1.0
+        return self.value, np.ones_like(point)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_steps_that_never_succeed_leave_a_state_that_a_file_can_hold(method):
+    method, objective = method(), Climbing()
+    point = objective.minimum + 1.0
+    for _ in range(300):
+        assert np.array_equal(method.step(Counted(objective), point).point, point)
+    for value in method.state_dict().values():
+        assert np.isfinite(np.asarray(value, np.float32)).all()
+
+
 def test_the_best_point_is_returned_and_a_bad_start_refused():
     class Steps:
         """A stand-in for a method whose last step raises the value."""

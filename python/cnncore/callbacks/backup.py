@@ -13,6 +13,7 @@ import numpy as np
 from cnncore import _checks
 from cnncore.callbacks.base import Callback, Logs
 from cnncore.callbacks.callback_list import get_states, set_states
+from cnncore.layers.base.memory import memory_of_layers, restore_layers
 
 __all__ = ["BackupAndRestore"]
 
@@ -26,11 +27,11 @@ class BackupAndRestore(Callback):
     again.
 
     The state is everything that the final result depends on: weights, the optimizer's vectors and step, the number that
-    decides what dropout drops, the place in the epoch and its order of samples, and the state of the other callbacks
-    (the history, the best value of EarlyStopping, ...). So a script that sets a seed ends with the same bits, no matter
-    how often it was interrupted, provided that its data source gives the same batches again. Only the metrics of the
-    epoch in which it was interrupted differ: they count from the interruption. At the end of training, the backup is
-    removed.
+    decides what dropout drops, seeds and states of layers, the place in the epoch and its order of samples, and the
+    state of the other callbacks (the history, the best value of EarlyStopping, ...). So a script that sets a seed ends
+    with the same bits, no matter how often it was interrupted, provided that its data source gives the same batches
+    again. Only the metrics of the epoch in which it was interrupted differ: they count from the interruption. At the
+    end of training, the backup is removed.
 
     Parameters
     ----------
@@ -113,8 +114,11 @@ class BackupAndRestore(Callback):
             arrays[f"weights/{index}"] = weight
         for name, vector in model.optimizer.state_dict().items():
             arrays[f"optimizer/{name}"] = np.asarray(vector)
+        memory, states = memory_of_layers(model, "layers")
+        arrays |= states
         settings = {
             "position": position,
+            "layers": memory,
             "network_step": model.core_network.step,
             "learning_rate": _constant_rate(model.optimizer),
             "callbacks": _pack(get_states(self.companions), arrays),
@@ -152,6 +156,7 @@ class BackupAndRestore(Callback):
         try:
             model.set_weights(weights)
             model.optimizer.load_state_dict(vectors)
+            restore_layers(model, settings.get("layers", {}), arrays)
         except ValueError as error:
             raise ValueError(
                 f"[BackupAndRestore] expected {self.backup_dir} to be the backup of this model. {error}"

@@ -66,6 +66,9 @@ class Attention(Layer):
         self.seed = None if seed is None else _checks.integer(seed, "seed", owner, minimum=0)
         self._random = generator(next_seed() if self.seed is None else self.seed)
 
+    def _kept_in_files(self) -> list[str]:
+        return [name for name in super()._kept_in_files() if self.dropout or name != "_random"]
+
     def _check(self, shapes: Any) -> None:
         if (
             not isinstance(shapes, (list, tuple))

@@ -60,6 +60,11 @@ class Recurrent(Weighted):
 
     reset_states = reset_state
 
+    def _kept_in_files(self) -> list[str]:
+        drops = self.dropout or self.recurrent_dropout
+        kept = [name for name in super()._kept_in_files() if drops or name != "_random"]
+        return [*kept, "states"] if self.stateful else kept
+
     @property
     def says_its_output_shape(self) -> bool:
         """Whether the shape of the result is known without a call; a list of results is found by a call."""

@@ -119,6 +119,9 @@ class RNN(Layer):
 
     reset_states = reset_state
 
+    def _kept_in_files(self) -> list[str]:
+        return [*super()._kept_in_files(), "states"] if self.stateful else super()._kept_in_files()
+
     def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
         if isinstance(sequences, (list, tuple)):
             initial_state, sequences = list(sequences[1:]), sequences[0]

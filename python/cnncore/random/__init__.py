@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 
 from cnncore import _checks
 from cnncore._keras_names.errors import explain_missing
-from cnncore._random import generator, next_seed
+from cnncore._random import SeedSequence, generator, next_seed
 from cnncore._refusals import names_itself
 from cnncore.graph.tensor import Array, NotTraceableError
 
@@ -41,7 +41,7 @@ Seed = Any  # None, an int or a SeedGenerator
 _BOUND = 2.0  # how many standard deviations a truncated normal number may be away from the mean
 
 
-class SeedGenerator:
+class SeedGenerator(SeedSequence):
     """A sequence of seeds for the functions of this module.
 
     A function that gets it as ``seed`` returns new numbers at each call. A program that runs again gets the same ones.
@@ -66,12 +66,12 @@ class SeedGenerator:
             raise TypeError(f"[SeedGenerator] unexpected arguments. Received: {', '.join(sorted(kwargs))}")
         self.seed = next_seed() if seed is None else _checks.integer(seed, "seed", "SeedGenerator", minimum=0)
         self.name = "seed_generator" if name is None else str(name)
-        self._count = 0
+        self.count = 0
 
     def next(self) -> tuple[int, int]:
         """Return the next seed of the sequence."""
-        self._count += 1
-        return self.seed, self._count - 1
+        self.count += 1
+        return self.seed, self.count - 1
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor as a dict that can be written as JSON."""

@@ -11,6 +11,7 @@ from cnncore import _checks, _core
 from cnncore._custom_objects import custom_object_scope
 from cnncore._structure import map_structure
 from cnncore.layers.base import registry
+from cnncore.layers.base.memory import memory_of_layers, restore_layers
 from cnncore.saving.checks import H5_ENDINGS, check_format, check_model, check_target, ends_with
 from cnncore.saving.format import ModelFile, Tensors, read_file, write_file
 from cnncore.saving.keras_file import read_keras_model, write_keras_model
@@ -18,7 +19,14 @@ from cnncore.saving.keras_h5 import read_h5_model, write_h5_model
 from cnncore.saving.keras_optimizer import warn_of_lost_state
 from cnncore.saving.limits import only_value_errors
 from cnncore.saving.matching import assign, matching_weights
-from cnncore.saving.training_state import OPTIMIZER, OPTIMIZER_MEMORY, memory_of, restore_optimizer, training_state
+from cnncore.saving.training_state import (
+    LAYERS_MEMORY,
+    OPTIMIZER,
+    OPTIMIZER_MEMORY,
+    memory_of,
+    restore_optimizer,
+    training_state,
+)
 
 __all__ = [
     "load_model",
@@ -41,9 +49,9 @@ def save_model(
     filepath : path
         Where to write. Names that end in ``.keras``, ``.h5`` or ``.hdf5`` make files for Keras, which contain no seeds
         and nothing that Keras does not have. HDF5 files have no state of an optimizer, and ``.keras`` files none of
-        Muon and of the Newton-type optimizers; a warning says when such a state is left out. Any other name makes a
-        safetensors file; ``.safetensors`` is usual. An existing file is replaced atomically: after any failure, its old
-        content is intact.
+        Adafactor, Lamb, Muon and the Newton-type optimizers; a warning says when such a state is left out. Any other
+        name makes a safetensors file; ``.safetensors`` is usual. An existing file is replaced atomically: after any
+        failure, its old content is intact.
     overwrite : bool, default True
         If False, an existing file is an error.
     include_optimizer : bool, default True
@@ -87,6 +95,7 @@ def save_model(
         weights = model.named_weights()
         tensors: Tensors = {name: variable.numpy() for name, variable in weights.items()}
         training, state = training_state(model, weights) if include_optimizer and model.compiled else (None, {})
+        memory, arrays = memory_of_layers(model, LAYERS_MEMORY)
         config = {
             "kind": "model",
             **registry.serialize(model),
@@ -94,10 +103,11 @@ def save_model(
             "weights": list(weights),
             "training": training,
             "network_step": model.steps_done,
+            "memory": memory,
             "metadata": model.metadata,
             "cnncore_version": _core.__version__,
         }
-    write_file(filepath, config, tensors | state)
+    write_file(filepath, config, tensors | state | arrays)
 
 
 def load_model(
@@ -184,11 +194,13 @@ def _restore(model: Any, file: ModelFile, compile: bool) -> None:  # noqa: A002
     prefixes = tuple(f"{OPTIMIZER}/{vector}/" for vector in vectors)
     state = {name: tensor for name, tensor in file.tensors.items() if prefixes and name.startswith(prefixes)}
     memory = memory_of(training.get("memory", {}) if training else {}, file.tensors)
-    others = {*state, *(f"{OPTIMIZER_MEMORY}/{name}" for name in memory)}
+    arrays = {name: tensor for name, tensor in file.tensors.items() if name.startswith(f"{LAYERS_MEMORY}/")}
+    others = {*state, *arrays, *(f"{OPTIMIZER_MEMORY}/{name}" for name in memory)}
     rest = {name: tensor for name, tensor in file.tensors.items() if name not in others}
     found = matching_weights(weights, rest, config.get("weights"), skip_mismatch=False, by_name=False)
     assign(weights, found)
     model.steps_done = _checks.integer(_entry(config, "network_step"), "network_step", "load_model", minimum=0)
+    restore_layers(model, config.get("memory", {}), arrays)
     metadata = config.get("metadata", {})
     model.metadata = dict(metadata) if isinstance(metadata, dict) else {}
     if not (compile and training):

@@ -12,11 +12,12 @@ from cnncore.optimizers.stateful import MEMORY
 from cnncore.saving.format import Tensors
 from cnncore.saving.limits import printable
 
-__all__ = ["OPTIMIZER", "OPTIMIZER_MEMORY", "memory_of", "restore_optimizer", "training_state"]
+__all__ = ["LAYERS_MEMORY", "OPTIMIZER", "OPTIMIZER_MEMORY", "memory_of", "restore_optimizer", "training_state"]
 
 # Tensors are named like the weights, "conv2d/kernel"; the optimizer's vectors are cut in the same way and have its
 # name in front: "optimizer/m/conv2d/kernel". So a file does not depend on how the core lays out its buffers.
 OPTIMIZER = "optimizer"
+LAYERS_MEMORY = "layers_memory"
 OPTIMIZER_MEMORY = f"{OPTIMIZER}/memory"
 
 

@@ -13,7 +13,7 @@ from cnncore.saving.keras_file import read_keras_weights, write_keras_weights
 from cnncore.saving.keras_h5 import write_h5_weights
 from cnncore.saving.limits import only_value_errors
 from cnncore.saving.matching import assign, matching_weights
-from cnncore.saving.training_state import OPTIMIZER
+from cnncore.saving.training_state import LAYERS_MEMORY, OPTIMIZER
 
 __all__ = ["load_weights", "save_weights"]
 
@@ -104,7 +104,8 @@ def load_weights(
         weights = model.named_weights()
         tensors = dict(file.tensors)
         if file.config is not None and file.config.get("kind") == "model":
-            tensors = {k: v for k, v in tensors.items() if k in weights or not k.startswith(f"{OPTIMIZER}/")}
+            others = (f"{OPTIMIZER}/", f"{LAYERS_MEMORY}/")
+            tensors = {k: v for k, v in tensors.items() if k in weights or not k.startswith(others)}
         order = None if file.config is None else file.config.get("weights")
         found = matching_weights(weights, tensors, order, skip_mismatch, by_name)
     with model.step_lock:

@@ -139,6 +139,9 @@ class Augmentation(ImageLayer):
         self.seed = None if seed is None else _checks.integer(seed, "seed", type(self).__name__, minimum=0)
         self._own_seed = next_seed() if self.seed is None else self.seed
 
+    def _kept_in_files(self) -> list[str]:
+        return [*super()._kept_in_files(), "_own_seed", "_calls"]
+
     def transform(self, images: Images, u: np.ndarray, generator: RandomKey) -> Images:
         """Change images by uniform random numbers ``u`` in [0, 1), of shape (n, draws)."""
         raise NotImplementedError(f"{type(self).__name__} must implement transform(images, u, generator)")

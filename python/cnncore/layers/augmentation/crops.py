@@ -68,6 +68,9 @@ class RandomCrop(_Sized):
         self.seed = None if seed is None else _checks.integer(seed, "seed", "RandomCrop", minimum=0)
         self._own_seed = next_seed() if self.seed is None else self.seed
 
+    def _kept_in_files(self) -> list[str]:
+        return [*super()._kept_in_files(), "_own_seed", "_calls"]
+
     def process(self, images: Images, seed: int, step: int, training: bool) -> Images:
         n, rows, columns, _ = images.shape
         if not training or rows < self.height or columns < self.width:

@@ -7,6 +7,7 @@ from typing import Any
 
 from cnncore import _checks, _layer_registry, regularizers
 from cnncore._keras_names.errors import explain_missing_methods
+from cnncore._random import is_generator
 from cnncore._registry import Registry
 from cnncore._structure import flatten, map_structure
 from cnncore._unique_names import unique_name
@@ -108,6 +109,10 @@ class Layer(Described, Connected, Penalized, Buildable, PassesMasks):
     def lower(self, graph: Graph, inputs: Sequence[int]) -> Any:
         """Add this layer's ops to ``graph``, and return the id of the output, or a list of ids."""
         raise NotImplementedError(f"{type(self).__name__} must implement lower(graph, inputs), or call(...)")
+
+    def _kept_in_files(self) -> list[str]:
+        """The attributes that files have besides arguments and weights: generators of random numbers by default."""
+        return [name for name, value in vars(self).items() if is_generator(value)]
 
     # --- calls ----------------------------------------------------------------------------------------------------
     def __call__(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cnncore._random import unused
 from cnncore._structure import flatten, map_structure, pack_like
 from cnncore.graph.call_record import hidden_calls
 from cnncore.graph.function import Function
@@ -67,7 +68,15 @@ class Plan:
 
 
 def plan(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -> Plan:
-    """Decide what a call with these arguments becomes. Symbolic tensors in them stand for arrays."""
+    """Decide what a call with these arguments becomes. Symbolic tensors in them stand for arrays.
+
+    Random numbers that the layer draws meanwhile are drawn again in its first call on data.
+    """
+    with unused((layer, *_all_sublayers(layer))):
+        return _plan(layer, args, kwargs)
+
+
+def _plan(layer: AnyLayer, args: Sequence[Any], kwargs: dict[str, Any]) -> Plan:
     if not has_backward(layer):
         if layer.runs_as_a_whole or names_in_call(layer, "assign", "assign_add", "assign_sub", "add_metric"):
             return _whole(layer, args, kwargs)

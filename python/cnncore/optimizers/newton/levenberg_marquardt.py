@@ -11,7 +11,7 @@ from cnncore.optimizers.newton.objective import Counted, Objective, Step, Vector
 
 __all__ = ["LevenbergMarquardtMethod"]
 
-_TRIALS = 30
+_LARGEST = 1e16  # the damping with which steps are too short to change anything
 
 
 class LevenbergMarquardtMethod:
@@ -22,7 +22,7 @@ class LevenbergMarquardtMethod:
     the scale of the parameters. r is the ratio between how much the objective falls in the step and how much the
     quadratic model predicts. If r > 0, the step is taken, and :math:`\lambda \leftarrow \lambda \max(1/3, 1 - (2 r -
     1)^3)`. Otherwise :math:`\lambda \leftarrow \nu \lambda` with :math:`\nu = 2, 4, 8, \ldots`, and a new step is
-    tried.
+    tried. If none lowers the objective, the point and :math:`\lambda` stay as they were.
 
     Parameters
     ----------
@@ -88,7 +88,9 @@ class LevenbergMarquardtMethod:
     def _descend(self, objective: Counted, point: Vector, value: float, gradient: Vector, matrix: Vector) -> Step:
         assert self._diagonal is not None
         scale = np.maximum(self._diagonal, 1e-12 * max(float(self._diagonal.max()), 1e-300))
-        for trial in range(1, _TRIALS + 1):
+        trial, first = 0, self.damping
+        while trial == 0 or self.damping < _LARGEST:
+            trial += 1
             objective.report(f"trial {trial}, damping {self.damping:.1e}")
             step = _solve(matrix + self.damping * np.diag(scale), -gradient)
             model = float(gradient @ step + 0.5 * step @ matrix @ step)
@@ -100,7 +102,7 @@ class LevenbergMarquardtMethod:
                 return Step(point + step, new_value, new_gradient, length=1.0)
             self.damping = max(self.damping, 1e-10) * self._growth
             self._growth *= 2.0
-        self._growth = 2.0
+        self.damping, self._growth = first, 2.0
         return Step(point, value, gradient)
 
     def state_dict(self) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from cnncore.optimizers.newton.objective import Counted, Objective, Step, Vector
 __all__ = ["NewtonCGMethod", "Solution", "conjugate_gradients"]
 
 _HALVINGS = 30
+_LARGEST = 1e16  # the damping with which steps are too short to change anything
 _DECREASE = 1e-4  # a step must lower the value by at least this share of what the slope predicts
 _GROWTH = 1.3  # ratio of the numbers of the iterations whose solutions are kept as proposals
 
@@ -254,7 +255,7 @@ class NewtonCGMethod:
         model = dot(gradient, p) + 0.5 * dot(p, product)
         ratio = fall / model if model < 0 and np.isfinite(fall) else -np.inf
         if ratio < 0.25:
-            self.damping = max(1.5 * self.damping, 1e-10)
+            self.damping = min(max(1.5 * self.damping, 1e-10), _LARGEST)
         elif ratio > 0.75:
             self.damping *= 2.0 / 3.0
 
