@@ -58,7 +58,7 @@ def test_wrong_ones_are_named():
 
 
 def test_what_cannot_be_checked():
-    with pytest.raises(TypeError, match="has no method backward"):
+    with pytest.raises(TypeError, match="expected a layer with a method backward"):
         cnncore.testing.check_gradients(Dense(3), (4,))
     with pytest.raises(TypeError, match="expected a layer or a loss"):
         cnncore.testing.check_gradients(3, (4,))

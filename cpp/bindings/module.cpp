@@ -34,7 +34,17 @@ void bind_runtime(py::module_& m) {
   m.def("available_isas", available_isas);
   m.def("set_isa", set_isa, py::arg("name"));
   m.def("get_num_threads", num_threads);
-  m.def("set_num_threads", set_num_threads, py::arg("threads"));
+  m.def(
+      "set_num_threads",
+      [](const py::object& threads) {
+        const std::string received = "Received: threads=" + std::string(py::repr(threads));
+        if (!PyIndex_Check(threads.ptr())) throw py::type_error("[set_num_threads] expected an integer. " + received);
+        const Py_ssize_t number = PyNumber_AsSsize_t(threads.ptr(), nullptr);  // the nearest that is possible
+        if (number == -1 && PyErr_Occurred()) throw py::error_already_set();
+        check(number == static_cast<int>(number), "[set_num_threads] expected a number of 32 bits. ", received);
+        set_num_threads(static_cast<int>(number));
+      },
+      py::arg("threads"));
   m.def("default_num_threads", default_num_threads);
   m.def("build_info", build_info);
   m.def("bfloat16_unit", bfloat16_unit);

@@ -1,7 +1,9 @@
 """The compiled module. Arrays are C-contiguous; nothing here converts silently.
 
-Everything below raises ``ValueError`` for values that make no sense and ``TypeError`` for arrays of the
-wrong dtype. Messages start with ``[op]`` or with the name of the layer and say what was expected and received.
+Everything below raises ``ValueError`` for values that make no sense. Messages start with ``[op]`` or with the name of
+the layer and say what was expected and received. For an argument of another type, and for an array of another dtype or
+order, pybind11 raises a ``TypeError`` with the types that the function takes and the arguments that it was given. The
+public functions of cnncore check types themselves before they come here.
 """
 
 from collections.abc import Sequence

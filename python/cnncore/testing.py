@@ -88,7 +88,7 @@ def _check_layer(
 ) -> None:
     """Compare what ``backward`` of a layer returns with differences of results of its ``call``."""
     if not hasattr(type(layer), "backward"):
-        raise TypeError(f'[check_gradients] layer "{layer.name}" has no method backward.')
+        raise TypeError(f"[check_gradients] expected a layer with a method backward. Received: {type(layer).__name__}")
     x = arrays[0] if len(arrays) == 1 else arrays
     shapes = [(None, *array.shape[1:]) for array in arrays]
     layer.ensure_built(shapes[0] if len(shapes) == 1 else shapes)
@@ -117,7 +117,10 @@ def _check_loss(
     name = getattr(loss, "__name__", getattr(loss, "name", type(loss).__name__))
     result = loss(y_true, y_pred)
     if not isinstance(result, Sequence) or len(result) != 2:
-        raise TypeError(f"[check_gradients] expected the loss {name!r} to return (value, gradient of y_pred).")
+        raise TypeError(
+            f"[check_gradients] expected the loss {name!r} to return (value, gradient of y_pred). "
+            f"Received: {result!r:.80}"
+        )
 
     def value() -> float:
         return float(np.asarray(loss(y_true, y_pred)[0], np.float64).sum())

@@ -276,7 +276,10 @@ class GradientTape:
 
     def _used(self) -> Recording:
         if self._recording is None:
-            raise ValueError("[GradientTape] expected a tape that was used as `with GradientTape() as tape: ...`.")
+            raise ValueError(
+                "[GradientTape] expected a tape that was used as `with GradientTape() as tape: ...`. Received: "
+                "a new tape"
+            )
         return self._recording
 
 

@@ -326,7 +326,7 @@ class Model(Described, OtherSizes, Trainer, Stored, Networked, Layer):
             raise ValueError(f"[{cls.__name__}] expected a config. Received: {type(config).__name__}")
         if "calls" not in config:
             if cls is Model:
-                raise ValueError("[Model] expected a config with layers and their calls.")
+                raise ValueError(f"[Model] expected a config with `layers` and `calls`. Received: {sorted(config)}")
             return cls(**config)
         with custom_object_scope(custom_objects), sharing():
             layers = layers_from(config.get("layers"), cls.__name__)

@@ -166,7 +166,10 @@ class Sequential(Model):
     # --- details --------------------------------------------------------------------------------------------------
     def _set_input(self, layer: InputLayer) -> None:
         if self._layers or self._input_layer is not None:
-            raise ValueError("[Sequential.add] expected Input only as the first element of an empty model.")
+            raise ValueError(
+                "[Sequential.add] expected Input only as the first element of an empty model. Received: "
+                f"{layer.name!r} after {len(self._layers) or 'another Input and no'} layers"
+            )
         self._input_layer, self._input_is_given = layer, True
 
     def _append(self, layer: Layer) -> None:

@@ -76,13 +76,17 @@ class Trainer(Products, Inference, OldWords):
         continue from there.
         """
         if self._loop is None:
-            raise ValueError("[training_position] expected a model inside fit.")
+            raise ValueError(
+                "[training_position] expected a model inside fit. Received: a model that is not in training"
+            )
         return self._loop.position
 
     @training_position.setter
     def training_position(self, position: dict[str, Any]) -> None:
         if self._loop is None:
-            raise ValueError("[training_position] expected a model inside fit.")
+            raise ValueError(
+                "[training_position] expected a model inside fit. Received: a model that is not in training"
+            )
         self._loop.position = position
 
     def get_compile_config(self) -> dict[str, Any]:

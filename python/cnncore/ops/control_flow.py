@@ -158,7 +158,9 @@ def scan(
         raise ValueError(f"[scan] expected xs or length, with the same number of entries. Received: {sorted(lengths)}")
     places = range(lengths.pop())
     if not places:
-        raise ValueError("[scan] expected at least one entry: the form of the results is not known without one.")
+        raise ValueError(
+            "[scan] expected at least one entry: the form of the results is not known without one. Received: 0"
+        )
     carry, results = init, []
     for place in reversed(places) if reverse else places:
         x = None if xs is None else pack_like(xs, [leaf[place] for leaf in leaves])

@@ -76,7 +76,7 @@ def plot_model(
         raise ValueError(f'[plot_model] expected `rankdir` to be "TB" or "LR". Received: rankdir={rankdir!r}')
     unknown = set(kwargs) - {"layer_range", "splines"}
     if unknown:
-        raise TypeError(f"[plot_model] unknown argument {min(unknown)!r}.")
+        raise TypeError(f"[plot_model] unknown argument {min(unknown)!r}. Received: {', '.join(sorted(unknown))}")
     options = {
         "names": show_layer_names,
         "shapes": show_shapes,

@@ -129,7 +129,7 @@ class StreamSource:
         if self.steps is None:
             raise ValueError(
                 f"[{self._owner}] expected the number of batches in an epoch (steps_per_epoch=) for a data set that "
-                "never ends."
+                "never ends. Received: steps_per_epoch=None"
             )
         length = _length(self._data) or self.steps
         part = part_of_pass(epoch, length, self._wanted)

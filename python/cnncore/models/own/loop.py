@@ -119,7 +119,10 @@ class RawData:
         if self._class_weight is None:
             return weight
         if not isinstance(y, np.ndarray):
-            raise ValueError(f"[{self._owner}] expected one array of targets, since there is a class_weight.")
+            raise ValueError(
+                f"[{self._owner}] expected one array of targets, since there is a class_weight. Received: "
+                f"{type(y).__name__}"
+            )
         classes = y.shape[-1] if y.ndim > 1 and y.shape[-1] > 1 else max(int(y.max()) + 1, *self._class_weight, 1) + 1
         factors = weights_of_classes(self._class_weight, np.asarray(y), (int(classes),), self._owner)
         return (factors if weight is None else weight * factors).view(Array)
@@ -217,8 +220,12 @@ def predict_by_steps(model: Any, data: RawData, hooks: CallbackList) -> Any:
         parts.append(leaves)
         hooks.on_predict_batch_end(index, {"outputs": result})
     hooks.on_predict_end()
-    if len({tuple(leaf.shape[1:] for leaf in leaves) for leaves in parts}) > 1:
-        raise ValueError(f"[{owner}] expected results of one shape for all batches, since they become one array.")
+    shapes = {tuple(leaf.shape[1:] for leaf in leaves) for leaves in parts}
+    if len(shapes) > 1:
+        raise ValueError(
+            f"[{owner}] expected results of one shape for all batches, since they become one array. Received: samples "
+            f"of the shapes {sorted(shapes)}"
+        )
     return pack_like(first, [np.concatenate(arrays) for arrays in zip(*parts, strict=True)])
 
 

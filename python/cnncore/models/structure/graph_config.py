@@ -108,14 +108,16 @@ def rebuild(graph: Any, inputs: list[KerasTensor], layer_named: Callable[[str], 
         If the description makes no sense.
     """
     if not isinstance(graph, Mapping) or not isinstance(graph.get("calls"), (list, tuple)):
-        raise ValueError("[Model] expected a config with a list of calls.")
+        raise ValueError(f"[Model] expected a config with a list of calls. Received: {graph!r:.80}")
     tensors = list(inputs)
     for call in graph["calls"]:
         if not isinstance(call, Mapping) or "layer" not in call or not isinstance(call.get("args"), (list, tuple)):
-            raise ValueError("[Model] expected each call in a config to have a layer and its arguments.")
+            raise ValueError(
+                f"[Model] expected each call in a config to have a layer and its arguments. Received: {call!r:.80}"
+            )
         args, kwargs = _tensors(call["args"], tensors), _tensors(call.get("kwargs", {}), tensors)
         if not isinstance(kwargs, dict):
-            raise ValueError("[Model] expected the keyword arguments of a call to be a dict.")
+            raise ValueError(f"[Model] expected the keyword arguments of a call to be a dict. Received: {kwargs!r:.80}")
         layer = layer_named(call["layer"])
         if _flag("drops_mask", call):
             layer.supports_masking = False
@@ -153,7 +155,8 @@ def lookup(layers: list[Layer], graph: Mapping[str, Any]) -> tuple[list[KerasTen
     """
     by_name = {layer.name: layer for layer in layers}
     if len(by_name) != len(layers):
-        raise ValueError("[Model] expected layers with different names.")
+        names = [layer.name for layer in layers]
+        raise ValueError(f"[Model] expected layers with different names. Received: {names!r:.200}")
 
     def layer_named(name: Any) -> Layer:
         if not isinstance(name, str) or name not in by_name:
@@ -195,12 +198,15 @@ def _drops_mask(layer: Any) -> bool:
 
 def _count(value: Any) -> int | None:
     if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-        raise ValueError("[Model] expected the number of `results` of a call to be an integer of at least 1.")
+        raise ValueError(
+            "[Model] expected the number of `results` of a call to be an integer of at least 1. "
+            f"Received: {value!r:.80}"
+        )
     return value
 
 
 def _flag(name: str, call: Mapping[str, Any]) -> bool | None:
     value = call.get(name)
     if value is not None and not isinstance(value, bool):
-        raise ValueError(f"[Model] expected `{name}` of a call to be true or false.")
+        raise ValueError(f"[Model] expected `{name}` of a call to be true or false. Received: {value!r:.80}")
     return value

@@ -51,12 +51,12 @@ class Plan:
             named = [(f"{prefix}{key}", metric) for key, metric in zip(logged, [*plain, *with_weights], strict=True)]
             result.append(
                 Output(
-                    name,
-                    shape,
-                    loss,
-                    1.0 if weights[index] is None else weights[index],
-                    named[: len(plain)],
-                    named[len(plain) :],
+                    name=name,
+                    shape=shape,
+                    loss=loss,
+                    loss_weight=1.0 if weights[index] is None else weights[index],
+                    metrics=named[: len(plain)],
+                    weighted_metrics=named[len(plain) :],
                 )
             )
         return result

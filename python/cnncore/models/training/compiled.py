@@ -256,7 +256,10 @@ class Compiled(Structure):
 
     def _require_compiled(self, what: str) -> None:
         if not self.compiled:
-            raise ValueError(f"[{what}] expected a compiled model: call model.compile(optimizer, loss, metrics) first.")
+            raise ValueError(
+                f"[{what}] expected a compiled model: call model.compile(optimizer, loss, metrics) first. Received: "
+                f"the model {self.name!r}, which is not compiled"
+            )
 
     def _may_add_losses(self) -> bool:
         """Whether layers add to the loss. True if the model is not built, since that is not known then."""
