@@ -4,7 +4,7 @@
 #include <stdexcept>
 
 #include "arrays.h"
-#include "cnncore/optimizer.h"
+#include "cnncore/optimizer_rules.h"
 #include "cnncore/runtime.h"
 #include "isas.h"
 

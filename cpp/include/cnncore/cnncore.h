@@ -13,6 +13,7 @@
 #include "cnncore/network.h"
 #include "cnncore/normalization.h"
 #include "cnncore/optimizer.h"
+#include "cnncore/optimizer_rules.h"
 #include "cnncore/pool2d.h"
 #include "cnncore/precision.h"
 #include "cnncore/random.h"

@@ -16,8 +16,10 @@ namespace {
 struct BatchNormMeaning {
   float momentum, epsilon;
   bool center, scale;
-  bool frozen;  // the moving statistics are used in training as well
-  bool moving;  // the same, but gamma and beta are trained
+  // Training, too, normalizes by the moving statistics and does not change them: with `frozen` nothing of the layer is
+  // trained, as in layers with trainable = False, and with `moving` gamma and beta are, as in calls with
+  // training=False.
+  bool frozen, moving;
   bool relu = false;
 };
 
@@ -309,8 +311,8 @@ class BatchNormalizationOp : public Op, public HasChannelMap {
 }  // namespace
 
 // Attributes: momentum (0.99 by default) and epsilon (0.001), as in Keras. center and scale say whether there is a beta
-// and a gamma. If trainable is false, training uses the moving statistics and does not change them, as in Keras. So it
-// does if moving is true, while it changes beta and gamma.
+// and a gamma. If trainable is false, training uses the moving statistics and does not change them, as in Keras. If
+// moving is true, it does the same, but changes beta and gamma.
 OpPtr make_batch_normalization(AttributeReader& a, const std::vector<Shape>& inputs) {
   const double momentum = a.real("momentum", 0.99), epsilon = a.real("epsilon", 1e-3);
   check(momentum >= 0.0 && momentum <= 1.0, a.op(), "expected a momentum in [0, 1]. Received: ", momentum);

@@ -10,6 +10,7 @@
 #include "kernels/winograd_gradient.inl.h"
 #include "kernels/pool.inl.h"
 #include "kernels/math.inl.h"
+#include "kernels/activation_formulas.inl.h"
 #include "kernels/activation.inl.h"
 #include "kernels/softmax.inl.h"
 #include "kernels/normalization.inl.h"

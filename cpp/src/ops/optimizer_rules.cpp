@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "cnncore/optimizer.h"
+#include "cnncore/optimizer_rules.h"
 #include "runtime/check.h"
 #include "runtime/dispatch.h"
 

@@ -62,7 +62,7 @@ struct Phase {
 
 /// How the samples of one input are read: bytes or floats, scaled, and only the needed rows and columns.
 struct PlannedInput {
-  int tensor;                // -1 if nothing reads it
+  int tensor;                // has no place if nothing reads it
   int64_t rows, row, pitch;  // `rows` runs of `row` values, `pitch` apart
   int64_t sample_size;       // the size of a sample of the caller
   float scale, offset;
