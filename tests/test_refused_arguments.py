@@ -170,3 +170,52 @@ def test_results_of_metrics_that_are_no_numbers_are_refused(result):
     model.compile("sgd", "mse", metrics=[Odd(name="odd")])
     with pytest.raises(TypeError, match=r"\[odd\] expected the metric's result\(\) to return a number or an array"):
         model.fit(ARRAY, ARRAY[:, :1], verbose=0)
+
+
+CLASSES = [Dense, losses.MeanSquaredError, metrics.Mean, optimizers.Adam, initializers.Zeros, constraints.NonNeg]
+
+
+@pytest.mark.parametrize("kind", [*CLASSES, regularizers.L2, optimizers.schedules.CosineDecay])
+@pytest.mark.parametrize("config", [None, "abc", ARRAY, [1]])
+def test_configs_that_are_no_dicts_are_refused(kind, config):
+    with pytest.raises(TypeError, match=rf"\[{kind.__name__}.from_config\] expected `config` to be a dict. Received"):
+        kind.from_config(config)
+
+
+def built():
+    layer = Dense(2)
+    layer.build((None, 3))
+    return layer
+
+
+METHODS = {
+    "assign_add": (lambda: built().kernel.assign_add(np.ones((5, 2))), ValueError, "an array that broadcasts to the"),
+    "assign_sub": (lambda: built().kernel.assign_sub("abc"), TypeError, "expected value to hold real numbers"),
+    "add_weight": (lambda: Dense(2).add_weight(shape=3), TypeError, r"\[Dense.add_weight\] expected `shape` to be a"),
+    "a weight's name": (lambda: Dense(2).add_weight((3,), name=[1]), TypeError, "expected `name` to be a string"),
+    "set_weights": (lambda: built().set_weights(np.array(1.0)), TypeError, r"expected a list of arrays"),
+    "gradients": (lambda: optimizers.SGD().apply_gradients([ARRAY]), TypeError, "to be pairs of a gradient and a va"),
+    "no gradients": (lambda: optimizers.SGD().apply_gradients(3), TypeError, "expected `grads_and_vars` to be a list"),
+    "steps": (lambda: layers.Normalization().adapt([ARRAY], steps={}), TypeError, "expected `steps` to be an integer"),
+    "no samples": (lambda: layers.Normalization().adapt(ARRAY[:0]), ValueError, "data of at least one sample. Rec"),
+    "arguments of compile": (
+        lambda: Sequential().compile_from_config("a"),
+        TypeError,
+        "expected `config` to be a dict",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_methods_refuse_wrong_arguments(name):
+    call, exception, message = METHODS[name]
+    with pytest.raises(exception, match=message) as raised:
+        call()
+    assert "Received: " in str(raised.value)
+
+
+def test_batches_without_samples_are_left_out_of_statistics():
+    layer = layers.Normalization()
+    layer.adapt(iter([ARRAY[:0], ARRAY, 3 * ARRAY, ARRAY[:0]]))
+    np.testing.assert_allclose(layer.mean.ravel(), 2.0)
+    np.testing.assert_allclose(layer.variance.ravel(), 1.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -88,6 +88,13 @@ def path(value: Any, name: str, owner: str) -> str:
     if not isinstance(value, (str, os.PathLike)) or not isinstance(os.fspath(value), str):
         raise TypeError(f"[{owner}] expected `{name}` to be a string or a path. Received: {name}={value!r:.80}")
     return os.fspath(value)
+
+
+def config(value: Any, owner: str) -> dict[str, Any]:
+    """``value``, what a ``get_config`` has returned, as a dict."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"[{owner}] expected `config` to be a dict. Received: config={value!r:.80}")
+    return dict(value)
 
 
 def data_format(value: Any, owner: str) -> str:

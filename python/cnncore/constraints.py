@@ -67,7 +67,7 @@ class Constraint:
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Constraint:
         """Inverse of :meth:`get_config`."""
-        return cls(**config)
+        return cls(**_checks.config(config, f"{cls.__name__}.from_config"))
 
 
 def _norms(w: Float32, axis: Axis) -> Float32:

@@ -71,7 +71,7 @@ class Regularizer:
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Regularizer:
         """Inverse of :meth:`get_config`."""
-        return cls(**config)
+        return cls(**_checks.config(config, f"{cls.__name__}.from_config"))
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={value!r}" for name, value in self.get_config().items())

@@ -177,6 +177,8 @@ class Normalization(Layer):
         steps : int, optional
             How many batches of an iterable are used. By default all are.
         """
+        if steps is not None:
+            steps = _checks.integer(steps, "steps", "Normalization.adapt")
         mean, variance, sample = _statistics(data, self._kept, steps)
         if not self.built:
             self.ensure_built((None, *sample))
@@ -285,6 +287,8 @@ def _statistics(data: Any, kept: Any, steps: int | None) -> tuple[Float64, Float
         sample = batch.shape[1:]
         axes = (0, *(axis + 1 for axis in range(len(sample)) if axis not in kept(sample)))
         size = math.prod(batch.shape[axis] for axis in axes)
+        if size == 0:
+            continue
         batch_mean = batch.mean(axis=axes, dtype=np.float64, keepdims=True)[0]
         batch_spread = size * batch.var(axis=axes, dtype=np.float64, keepdims=True)[0]
         # `spread` is the sum of squares of the differences from the mean. The formula that combines those of two sets

@@ -247,7 +247,7 @@ class Loss:
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Loss:
         """Inverse of :meth:`get_config`."""
-        return cls(**config)
+        return cls(**_checks.config(config, f"{cls.__name__}.from_config"))
 
     def __repr__(self) -> str:
         arguments = {key: value for key, value in self.get_config().items() if key != "name"}

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from cnncore import _checks
 from cnncore._registry import Registry
 from cnncore._scalar import Scalar
 from cnncore._unique_names import unique_name
@@ -154,7 +155,7 @@ class Metric:
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Metric:
         """Inverse of :meth:`get_config`."""
-        return cls(**config)
+        return cls(**_checks.config(config, f"{cls.__name__}.from_config"))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"

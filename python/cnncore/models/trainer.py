@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from cnncore import _checks
 from cnncore.models.inference import Inference
 from cnncore.models.products import Products
 from cnncore.models.structure.old_words import OldWords
@@ -102,6 +103,7 @@ class Trainer(Products, Inference, OldWords):
 
     def compile_from_config(self, config: Mapping[str, Any]) -> None:
         """Inverse of :meth:`get_compile_config`."""
+        config = _checks.config(config, "compile_from_config")
         ranges = config.get("input_range")
         super().compile_from_config({key: value for key, value in config.items() if key != "input_range"})
         self.input_range = None if ranges is None else [(float(low), float(high)) for low, high in ranges]

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from cnncore import _checks
 from cnncore._checks import Float32
 from cnncore._registry import Registry, snake_case
 from cnncore.optimizers import schedules
@@ -176,7 +177,7 @@ class Optimizer(Stateful):
         custom_objects : dict, optional
             Your own classes of schedules by name.
         """
-        arguments = dict(config)
+        arguments = _checks.config(config, f"{cls.__name__}.from_config")
         excluded = arguments.pop("exclude_from_weight_decay", None)
         if isinstance(arguments.get("learning_rate"), dict):
             arguments["learning_rate"] = schedules.deserialize(arguments["learning_rate"], custom_objects)
@@ -263,7 +264,12 @@ class Optimizer(Stateful):
         >>> weights
         array([0.5, 0. ], dtype=float32)
         """
-        pairs = list(grads_and_vars)
+        pairs = _checks.listed(grads_and_vars, "grads_and_vars", type(self).__name__)
+        if any(not isinstance(pair, (tuple, list)) or len(pair) != 2 for pair in pairs):
+            raise TypeError(
+                f"[{type(self).__name__}] expected `grads_and_vars` to be pairs of a gradient and a variable. "
+                f"Received: {grads_and_vars!r:.80}"
+            )
         self.apply([gradient for gradient, _ in pairs], [variable for _, variable in pairs])
         return self.iterations
 

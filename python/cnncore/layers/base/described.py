@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any, TypeVar
 
-from cnncore import regularizers
+from cnncore import _checks, regularizers
 from cnncore.layers.base.arguments import checked_name, given_arguments
 
 __all__ = ["Described"]
@@ -70,4 +70,4 @@ class Described:
     @classmethod
     def from_config(cls: type[D], config: dict[str, Any]) -> D:
         """Make a layer from a dict that :meth:`get_config` returned."""
-        return cls(**config)
+        return cls(**_checks.config(config, f"{cls.__name__}.from_config"))

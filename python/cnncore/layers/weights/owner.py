@@ -78,8 +78,8 @@ class WeightOwner(Settings):
         """
         owner = type(self).__name__
         _checks.dtype(dtype, owner)
-        size = () if shape is None else tuple(shape)
-        if None in size:
+        size = () if shape is None else tuple(_checks.listed(shape, "shape", f"{owner}.add_weight"))
+        if any(item is None for item in size):
             raise UnknownSizeError(
                 f"[{owner}.add_weight] expected a shape whose sizes are all known: give the Input the size on which "
                 f"the weight depends. Received: shape={size}"
@@ -88,6 +88,8 @@ class WeightOwner(Settings):
         taken = {spec.name for spec in self._specs}
         if name is None:
             name = next(item for item in _numbered("weight") if item not in taken)
+        elif not isinstance(name, str):
+            raise TypeError(f"[{owner}.add_weight] expected `name` to be a string. Received: name={name!r:.80}")
         elif name in taken:
             raise ValueError(
                 f"[{owner}.add_weight] expected a name that no other weight of the layer has. Received: name={name!r}"

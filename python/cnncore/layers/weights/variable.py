@@ -218,13 +218,25 @@ class Variable(ArrayLikeWeight):
 
     def assign_add(self, value: ArrayLike) -> Variable:
         """Add to the values, and return this weight."""
-        self.assign(self.constant() + _number_or_array(value))
+        self.assign(self.constant() + self._fitting(value))
         return self
 
     def assign_sub(self, value: ArrayLike) -> Variable:
         """Subtract from the values, and return this weight."""
-        self.assign(self.constant() - _number_or_array(value))
+        self.assign(self.constant() - self._fitting(value))
         return self
+
+    def _fitting(self, value: ArrayLike) -> np.ndarray:
+        """A number or an array, repeated to the shape of the weight."""
+        owner = f'layer "{self._layer.name}"'
+        array = _checks.numeric_array(_number_or_array(value), "value", owner)
+        try:
+            return np.broadcast_to(array, self.shape)
+        except ValueError:
+            raise ValueError(
+                f"[{owner}] expected an array that broadcasts to the shape {self.shape} of {self.path}. "
+                f"Received: shape {array.shape}"
+            ) from None
 
     def __repr__(self) -> str:
         return f"<Variable path={self.path}, shape={self.shape}, value={self.value}>"
@@ -238,6 +250,8 @@ def write_weights(owner: str, variables: list[Variable], weights: Any) -> None:
     """Check all of ``weights``, then copy them into ``variables``."""
     if not isinstance(weights, Iterable) or isinstance(weights, (str, bytes, dict)):
         raise TypeError(f"[{owner}] expected a list of arrays. Received: {type(weights).__name__}")
+    if isinstance(weights, np.ndarray) and not weights.ndim:
+        raise TypeError(f"[{owner}] expected a list of arrays. Received: an array of shape ()")
     arrays = [_checks.numeric_array(array, "weights", owner) for array in weights]
     if len(arrays) != len(variables):
         names = ", ".join(variable.path for variable in variables) or "none"

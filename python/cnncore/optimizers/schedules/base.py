@@ -45,7 +45,7 @@ class LearningRateSchedule:
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> LearningRateSchedule:
         """Inverse of :meth:`get_config`."""
-        return cls(**config)
+        return cls(**_checks.config(config, f"{cls.__name__}.from_config"))
 
 
 def rate(value: Any, name: str, owner: object) -> float:
