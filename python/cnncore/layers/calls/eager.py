@@ -44,14 +44,15 @@ def call(layer: AnyLayer, args: tuple[Any, ...], kwargs: dict[str, Any], trainin
     if not arrays:
         raise TypeError(f'Layer "{layer.name}": expected tensors or arrays. Received: {type(x).__name__}')
     shapes = tuple(array.shape[1:] for array in arrays)
-    key = (shapes, training, layer.trainable, _call_key([args, kwargs]), settings_version())
+    arguments = _call_key([args, kwargs])
     if is_recorded(layer, values):
         function = functools.partial(_function, layer, args, kwargs, None)
         losses: list[Any] = []
-        results = record(layer, key[::3], function, values, arrays, bool(training), losses)
+        results = record(layer, (shapes, arguments), function, values, arrays, bool(training), losses)
         layer.note_losses(losses)
         return results
     try:
+        key = (shapes, training, layer.trainable, arguments, settings_version())
         lowered, structure = _network(layer, args, kwargs, training, key)
     except NoBatchAxisError:  # a layer that sums over the batch, for example: a model cannot have it, a call can
         if takes_training(layer):

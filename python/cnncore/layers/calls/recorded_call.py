@@ -50,7 +50,7 @@ class RecordedCall:
         self, function: Function, shapes: Sequence[Any], wanted: Sequence[bool], seed: int, training: bool
     ) -> None:
         self.function = function
-        self._made_of = function, shapes, wanted, seed, training
+        self._made_of, self._wanted = (function, shapes, wanted, seed, training), wanted
         self._second: SecondDerivatives | None = None
         self._graph = graph = RecordedGraph(seed, training)
         self._probes: list[InputProbe | None] = []
@@ -147,7 +147,7 @@ class RecordedCall:
         """
         if self._second is None:
             self._second = SecondDerivatives(*self._made_of)
-        inputs = [array.shape for array, wanted in zip(self._arrays, self._made_of[2], strict=True) if wanted]
+        inputs = [array.shape for array, wanted in zip(self._arrays, self._wanted, strict=True) if wanted]
         parts = _split(factors, [*inputs, *(slot.shape for _, slot in self._places)])
         count = len(inputs)
         variables = [variable for variable, _ in self._places]

@@ -19,7 +19,7 @@ from cnncore.layers.custom.host_call import HostCall, NoBatchAxisError, has_back
 from cnncore.layers.custom.taped import TapedFunction
 from cnncore.layers.custom.whole_call import WholeCall, names_in_call
 
-__all__ = ["Plan", "follow", "output_shape", "plan"]
+__all__ = ["Plan", "fill_shapes", "follow", "output_shape", "plan"]
 
 
 class _SeveralResultsError(ValueError):
