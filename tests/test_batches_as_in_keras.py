@@ -91,6 +91,56 @@ def test_steps_of_validation_count_batches_of_training(steps):
     assert history["val_loss"][0] == pytest.approx(model.evaluate(x[:rows], y[:rows]))
 
 
+def layers_that_mix_samples(library):
+    """Layers in which a sample depends on its batch, or on how many batches there were."""
+    ops = library.ops
+
+    class Centred(library.layers.Layer):
+        def call(self, x):
+            return x - ops.mean(x, axis=0, keepdims=True)
+
+    class Neighbours(library.layers.Layer):
+        def call(self, x):
+            return ops.matmul(ops.softmax(ops.matmul(x, ops.transpose(x))), x)
+
+    class Counting(library.layers.Layer):
+        def build(self, shape):
+            self.calls = self.add_weight(shape=(), initializer="zeros", trainable=False)
+
+        def call(self, x):
+            self.calls.assign(self.calls + 1.0)
+            return x * self.calls
+
+    return {
+        "mean of a batch": Centred(),
+        "neighbours": Neighbours(),
+        "count of batches": Counting(),
+        "lambda": library.layers.Lambda(lambda x: x - ops.mean(x, axis=0, keepdims=True)),
+    }
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+@pytest.mark.parametrize("kind", layers_that_mix_samples(cnncore))
+@pytest.mark.parametrize("sizes", [4, None])
+def test_batches_that_layers_see_are_those_of_keras(kind, sizes):
+    """Here samples are computed 1,024 at a time by default, but not if that gives other results."""
+    keras = pytest.importorskip("keras")
+    rng = np.random.default_rng(0)
+    x, y = rng.random((100, 4, 2)).astype("float32"), rng.random((100, 1)).astype("float32")
+    results = []
+    for library in (cnncore, keras):
+        inputs = library.Input((sizes, 2))
+        hidden = layers_that_mix_samples(library)[kind](library.layers.GlobalAveragePooling1D()(inputs))
+        model = library.Model(inputs, library.layers.Dense(1, kernel_initializer="ones")(hidden))
+        model.compile(library.optimizers.SGD(0.0), "mse")
+        found = [model.predict(x, verbose=0), model.predict(x[:70], batch_size=20, verbose=0)]
+        found.append(model.evaluate(x, y, verbose=0))
+        history = model.fit(x, y, batch_size=40, validation_data=(x, y), shuffle=False, verbose=0).history
+        results.append([*found, history["val_loss"], model.predict(x, verbose=0)])
+    for ours, theirs in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=2e-5, atol=1e-6)
+
+
 def test_own_steps_have_the_same_batches():
     """A class with a train_step of its own divides the data like any other, and sees each sample once in a pass."""
     seen = []

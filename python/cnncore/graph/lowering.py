@@ -47,6 +47,9 @@ class Lowering:
         The losses that the layers added so far.
     floats : int
         How many values the outputs of all ops so far have for one sample.
+    depends_on_batches : bool
+        Whether a layer so far runs code of users, which may compute a sample with the others of its batch, or count
+        batches.
     """
 
     def __init__(self, seed: int = 0, trainable: Mapping[int, bool] | None = None) -> None:
@@ -64,6 +67,7 @@ class Lowering:
         self.losses: list[GraphLoss] = []
         self.masks: dict[int, int] = {}  # the ids of the masks of tensors, by the ids of the tensors
         self.floats = 0
+        self.depends_on_batches = False
 
     def input(self, shape: Sequence[int]) -> int:
         """Add an input for samples of ``shape``, and return its id."""
@@ -199,12 +203,15 @@ class Lowered:
         How many values the outputs of all ops have for one sample.
     takes_array : bool
         Whether ``network.forward_array`` computes what the network is for (:func:`takes_array`).
+    depends_on_batches : bool
+        Whether results may depend on how samples are divided into batches.
     """
 
     def __init__(self, graph: Lowering, outputs: list[int], takes_array: bool = False) -> None:
         self._graph, self.takes_array = graph, takes_array
         self.network = _core.Network(graph.builder, outputs, graph.parameters)
         self.layers, self.losses, self.floats = graph.layers, graph.losses, graph.floats
+        self.depends_on_batches = graph.depends_on_batches
         self._losses_network: _core.Network | None = None
 
     def added_losses(self, x: Sequence[Any]) -> float:

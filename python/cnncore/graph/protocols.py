@@ -54,6 +54,7 @@ class Graph(Protocol):
     """What layers need to know about the graph to which they add ops, :class:`cnncore.graph.lowering.Lowering`."""
 
     masks: dict[int, int]
+    depends_on_batches: bool
 
     def add(self, kind: str, inputs: Sequence[int], layer: str = "", /, **attributes: Any) -> int: ...
     def add_for(self, layer: Any, inputs: Sequence[int], **attributes: Any) -> int: ...

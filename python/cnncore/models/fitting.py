@@ -101,9 +101,9 @@ class Fitting(OwnFit):
         validation_steps : int, optional
             The number of batches of the validation data to evaluate on; all by default.
         validation_batch_size : int, optional
-            The number of samples that are evaluated at a time, 1,024 by default. Fewer take less memory. With
-            ``validation_steps``, with callbacks that hear of these batches, and with metrics whose value depends on how
-            samples are divided into batches, the default is ``batch_size`` as in Keras.
+            The number of samples that are evaluated at a time, 1,024 by default. Fewer take less memory. The default is
+            ``batch_size``, as in Keras, where batches matter: with ``validation_steps``, callbacks that hear of these
+            batches, metrics whose value depends on how samples are divided, and layers that compute in Python.
         validation_freq : int or list of int, default 1
             Evaluate after every so many epochs, or after these epochs, counted from 1.
         **old_words

@@ -46,9 +46,9 @@ class Inference(OwnFit):
         x, y, sample_weight
             Arrays or a source of batches, as for :meth:`fit`.
         batch_size : int, optional
-            The number of samples that are computed at a time, 1,024 by default. Fewer take less memory. With ``steps``,
-            and with callbacks that hear of batches, the default is 32 as in Keras; metrics whose value depends
-            on how samples are divided into batches have the same effect.
+            The number of samples that are computed at a time, 1,024 by default. Fewer take less memory. The default is
+            32, as in Keras, where batches matter: with ``steps``, callbacks that hear of batches, metrics whose value
+            depends on how samples are divided, and layers that compute in Python.
         verbose : {"auto", 0, 1, 2}, default "auto"
             A progress bar on stderr (1), a line on stdout (2), or nothing (0, "auto").
         steps : int, optional
@@ -129,8 +129,9 @@ class Inference(OwnFit):
         x : array_like, or a list or dict of them; or a source of batches
             Samples, shape (samples, *input_shape), as for :meth:`fit`.
         batch_size : int, optional
-            The number of samples that are computed at a time, 1,024 by default. Fewer take less memory. With ``steps``,
-            and with callbacks that hear of batches, the default is 32 as in Keras.
+            The number of samples that are computed at a time, 1,024 by default. Fewer take less memory. The default is
+            32, as in Keras, where batches matter: with ``steps``, callbacks that hear of batches, and layers that
+            compute in Python.
         verbose : {"auto", 0, 1, 2}, default "auto"
             A progress bar on stderr (1), or nothing.
         steps : int, optional

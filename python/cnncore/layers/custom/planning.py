@@ -47,6 +47,7 @@ class Plan:
         if self.function is not None:
             return self.function.lower(graph, inputs)
         assert self.host is not None
+        graph.depends_on_batches = True
         self.host.is_inference, self.host.is_always_training = graph.is_inference, graph.is_always_training
         if isinstance(self.host, WholeCall):
             return self.host.lower(graph, inputs)

@@ -129,6 +129,12 @@ class Networked(Augmented):
         if isinstance(network, SizedNetworks):
             network.expect(arrays)
 
+    def _depends_on_batches(self, arrays: list[np.ndarray] | None = None) -> bool:
+        """Whether outputs may depend on how samples are divided into batches. ``arrays`` tell sizes that are not known."""
+        if arrays is not None:
+            self._expect_sizes_of(arrays)
+        return self._lowered_for_use().depends_on_batches
+
     def _discard_network(self) -> None:
         """Make another network before the next use, because the graph of layers has changed."""
         self._checked_version = -1

@@ -263,6 +263,11 @@ class LoweredBySize:
         return self.network.any.layers
 
     @property
+    def depends_on_batches(self) -> bool:
+        """Whether results may depend on how samples are divided into batches."""
+        return self.network.any.depends_on_batches
+
+    @property
     def losses(self) -> list[Any]:
         """The terms that layers add to the loss."""
         return self.network.any.losses

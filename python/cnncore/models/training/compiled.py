@@ -128,7 +128,7 @@ class Compiled(Structure):
         return [metric for output in self._described_outputs() for _, metric in output.all_metrics]
 
     def metrics_depend_on_batches(self) -> bool:
-        """Whether the result of an evaluation may depend on the sizes of its batches."""
+        """Whether what metrics find may depend on the sizes of batches."""
         return bool(self.call_metrics()) or any(metric.depends_on_batches for metric in self._output_metrics())
 
     def call_metrics(self) -> list[Any]:

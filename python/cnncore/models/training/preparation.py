@@ -27,7 +27,8 @@ from cnncore.models.training.loop import Validation
 
 __all__ = ["Preparation", "checked_frequency"]
 
-EVALUATION_BATCH = 1024  # samples that are computed at a time by default; Ctrl-C is noticed after each of these
+BATCH = 32  # samples in a batch by default, as in Keras
+EVALUATION_BATCH = 1024  # samples that are computed at a time where batches do not matter; Ctrl-C is noticed after each
 
 
 class Preparation(Compiled):
@@ -92,8 +93,12 @@ class Preparation(Compiled):
         return self._signature(with_targets=False).prepare_x(x, owner)
 
     def _is_one_slice(self, x: Any, batch_size: int | None) -> bool:
-        size = EVALUATION_BATCH if batch_size is None else _checks.integer(batch_size, "batch_size", "predict")
-        return type(x) is np.ndarray and x.ndim > 0 and len(x) <= size
+        """Whether ``predict`` computes ``x`` as a single batch."""
+        if type(x) is not np.ndarray or x.ndim == 0:
+            return False
+        if batch_size is not None:
+            return len(x) <= _checks.integer(batch_size, "batch_size", "predict")
+        return len(x) <= BATCH or (len(x) <= EVALUATION_BATCH and self.built and not self._depends_on_batches([x]))
 
     def _training_batch(self, samples: Samples) -> Batch:
         """One batch of samples as a step of training takes it."""
@@ -121,7 +126,7 @@ class Preparation(Compiled):
         held_out_size = _optional(held_out_size, "validation_batch_size", "fit")
         validation_steps = _optional(validation_steps, "validation_steps", "fit")
         fraction = _checks.number(split, "validation_split", "fit", minimum=0.0, below=1.0)
-        size = 32 if batch_size is None else _checks.integer(batch_size, "batch_size", "fit")
+        size = BATCH if batch_size is None else _checks.integer(batch_size, "batch_size", "fit")
         steps = _optional(steps, "steps_per_epoch", "fit")
         rest: ArraySource | None = None
         source: ArraySource | StreamSource
@@ -173,29 +178,31 @@ class Preparation(Compiled):
         samples = self._samples(data, owner)
         return ArraySource(samples, self._rows_at_a_time(batch_size, steps, seen), steps)
 
-    def _rows_at_a_time(self, batch_size: int | None, steps: int | None, seen: bool, usual: int = 32) -> int:
+    def _rows_at_a_time(self, batch_size: int | None, steps: int | None, seen: bool, usual: int = BATCH) -> int:
         """The number of samples in a batch of an evaluation: ``usual``, as in Keras, if batches are counted in
-        ``steps`` or are ``seen`` by callbacks or metrics, and otherwise more, which takes less time. The model must be
-        built.
+        ``steps``, are ``seen`` by callbacks, or matter to metrics or layers, and otherwise more, which takes less time.
+        The model must be built.
         """
         if batch_size is not None:
             return batch_size
-        return usual if steps is not None or seen or self.metrics_depend_on_batches() else EVALUATION_BATCH
+        matter = seen or self.metrics_depend_on_batches() or self._depends_on_batches()
+        return usual if steps is not None or matter else EVALUATION_BATCH
 
     def _prediction_data(
         self, x: Any, batch_size: int | None, steps: int | None, seen: bool
     ) -> ArraySource | StreamSource:
         """Batches without targets, in order."""
         size = _optional(batch_size, "batch_size", "predict")
-        if size is None:
-            size = 32 if steps is not None or seen else EVALUATION_BATCH  # as for evaluations
         steps = _optional(steps, "steps", "predict")
         if is_stream(x, "predict"):
             source = StreamSource(x, lambda first: self._signature_for(first, False), "predict", steps, targets=False)
             self._build_for(source.peek())
             return source
         nothing = [None] * len(self._signature_outputs(x))
-        return ArraySource(Samples(self._inputs(x, "predict"), list(nothing), list(nothing)), size, steps)
+        inputs = self._inputs(x, "predict")
+        if size is None:
+            size = BATCH if steps is not None or seen or self._depends_on_batches(inputs) else EVALUATION_BATCH
+        return ArraySource(Samples(inputs, list(nothing), list(nothing)), size, steps)
 
     def _signature_outputs(self, x: Any) -> list[Any]:
         self._build_for(x)
