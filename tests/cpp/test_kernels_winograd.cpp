@@ -36,7 +36,8 @@ struct Squared {
         kernel(9 * channels * filters, random),
         packed(patch * patch * channels * filters, random),
         bias(filters, random),
-        scratch(patch * patch * 13 * ((channels + k.width - 1) / k.width * k.width + 2 * k.width), random) {
+        scratch(patch * patch * kMostWinogradSquares * ((channels + k.width - 1) / k.width * k.width + 2 * k.width),
+                random) {
     fill(x, random), fill(kernel, random), fill(bias, random);
     for (int64_t t = 0; t < 9; ++t) tap.push_back(t * channels * filters);
   }

@@ -22,8 +22,8 @@ __all__ = [
 ]
 
 
-class _Hidden(threading.local):
-    depth = 0
+class _CallState(threading.local):
+    depth = 0  # in how many blocks of hidden_calls this thread is
     following = False  # whether the `call` of a layer runs with symbolic tensors, to find out what it does
     called: set[int] | None = None  # where the ids of the layers that are called are collected, or None
     numpy = True  # whether NumPy functions that are called on symbolic tensors make layers
@@ -31,7 +31,7 @@ class _Hidden(threading.local):
     training: bool | None = None  # how layers behave that are called by the `call` of a layer that runs as a whole
 
 
-_hidden = _Hidden()
+_state = _CallState()
 
 
 @contextlib.contextmanager
@@ -49,11 +49,11 @@ def hidden_calls(numpy: bool = True, following: bool = False, called: set[int] |
     called : set of int, optional
         Where the ids of the layers that are called are added.
     """
-    before = dict(_hidden.__dict__)
-    _hidden.numpy, _hidden.following = numpy, following
+    before = dict(_state.__dict__)
+    _state.numpy, _state.following = numpy, following
     if called is not None:
-        _hidden.called = called
-    _hidden.depth += 1
+        _state.called = called
+    _state.depth += 1
     try:
         yield
     finally:
@@ -66,8 +66,8 @@ def visible_calls() -> Iterator[None]:
 
     A model can be called for the first time inside the ``call`` of a layer. It is then built in such a block.
     """
-    before = dict(_hidden.__dict__)
-    _hidden.depth, _hidden.numpy, _hidden.following, _hidden.called = 0, True, False, None
+    before = dict(_state.__dict__)
+    _state.depth, _state.numpy, _state.following, _state.called = 0, True, False, None
     try:
         yield
     finally:
@@ -80,9 +80,9 @@ def whole_call(training: bool, probed: bool = False) -> Iterator[None]:
 
     If ``probed``, the call only serves to find out shapes, so that it must not assign to weights.
     """
-    before = dict(_hidden.__dict__)
-    _hidden.training, _hidden.following = training, False
-    _hidden.probed = _hidden.probed or probed
+    before = dict(_state.__dict__)
+    _state.training, _state.following = training, False
+    _state.probed = _state.probed or probed
     try:
         yield
     finally:
@@ -90,36 +90,36 @@ def whole_call(training: bool, probed: bool = False) -> Iterator[None]:
 
 
 def _restore(before: dict[str, Any]) -> None:
-    _hidden.__dict__.clear()
-    _hidden.__dict__.update(before)
+    _state.__dict__.clear()
+    _state.__dict__.update(before)
 
 
 def note_call(layer: AnyLayer) -> None:
     """Add a layer to those that :func:`hidden_calls` collects."""
-    if _hidden.called is not None:
-        _hidden.called.add(id(layer))
+    if _state.called is not None:
+        _state.called.add(id(layer))
 
 
 def is_followed() -> bool:
     """Whether this thread is running the ``call`` of a layer with symbolic tensors, to find out what it does."""
-    return _hidden.following
+    return _state.following
 
 
 def is_probed() -> bool:
     """Whether this thread runs the ``call`` of a layer only to find out the shapes of its results."""
-    return _hidden.probed
+    return _state.probed
 
 
 def training_of_call() -> bool | None:
     """How layers behave that are called without ``training``: as in the ``call`` around them that runs as a whole."""
-    return _hidden.training
+    return _state.training
 
 
 def numpy_is_followed() -> bool:
     """Whether NumPy functions that are called on symbolic tensors make layers."""
-    return _hidden.numpy
+    return _state.numpy
 
 
 def calls_are_hidden() -> bool:
     """Whether this thread is inside :func:`hidden_calls`."""
-    return _hidden.depth > 0
+    return _state.depth > 0

@@ -1,5 +1,5 @@
-"""Wrong arguments of layers, callbacks and functions, which ended in errors of Python that name neither the function
-nor what it expected, or which were taken in silence.
+"""Arguments of a wrong type, and results of users' functions that are no numbers: errors name the function, what it
+expected and what it received. test_weird_arguments.py has values that make no sense.
 """
 
 import numpy as np
