@@ -2,6 +2,7 @@
 //   S side of a square, R stride, i element of a transformed square, t square, c channel, v vector of filters
 
 constexpr int kWinogradSquares = kRegisters >= 32 ? 12 : 6;
+static_assert(kWinogradSquares + 1 <= kMostWinogradSquares);  // at the end, one more may be taken
 constexpr int kWinogradVectors = 2;  // vectors of filters in a block; the last block may have only one
 
 // A transformed pixel takes whole vectors. The lanes behind its last channel are zero.

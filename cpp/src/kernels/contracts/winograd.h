@@ -9,6 +9,9 @@ namespace cnncore {
 /// The side of the patch of pixels that a square of side x side outputs reads. A transformed kernel is as large.
 constexpr int64_t winograd_patch_side(int64_t side, int64_t stride) { return (side - 1) * stride + 3; }
 
+/// The most squares that the kernel of any instruction set takes at a time.
+constexpr int64_t kMostWinogradSquares = 13;
+
 /// A 3x3 convolution, computed in squares of `side` x `side` outputs, where filters are a multiple of `width`. `side`
 /// is 2 or 4 with a stride of 1, and 2 without `pool` with a stride of 2. Square t reads patch x patch pixels,
 /// beginning at x_offset[t], where patch = winograd_patch_side(side, stride). It writes its pixels to y_offset[side^2 t
@@ -29,7 +32,7 @@ struct WinogradArgs {
   bool stream = false;   // as in GemmArgs, without pool
   bool fetch_y = false;  // as in GemmArgs
   uint8_t* winner;       // may be null
-  float* scratch;        // patch^2 * 13 * (channels in whole vectors + 2 * width) floats
+  float* scratch;        // patch^2 * kMostWinogradSquares * (channels in whole vectors + 2 * width) floats
   int64_t stride = 1;
 };
 

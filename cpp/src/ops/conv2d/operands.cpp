@@ -56,7 +56,7 @@ Operands::Operands(const Conv2dProblem& problem, const OperandNeeds& forward, co
     if (pool) windows_in_dy_ = windows_at(dy_offsets());
   }
   if (all.winner_lists) {
-    const int64_t capacity = padded_windows() + 16;
+    const int64_t capacity = list_capacity();
     value_ = layout_.take<float>(p.filters * capacity);
     offset_ = layout_.take<int32_t>(p.filters * capacity);
     count_ = layout_.take<int32_t>(p.filters);
@@ -160,7 +160,7 @@ const float* Operands::frame_dy(int64_t count, const GradientRun& r) const {
 }
 
 WinnerLists Operands::winner_lists(int64_t count, const uint8_t* winner, const float* dy, float* scratch) const {
-  const int64_t filters = problem_.params.filters, capacity = padded_windows() + 16;
+  const int64_t filters = problem_.params.filters, capacity = list_capacity();
   float* value = value_.in(scratch);
   int32_t* offset = offset_.in(scratch);
   int32_t* entries = count_.in(scratch);

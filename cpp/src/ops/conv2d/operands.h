@@ -37,6 +37,8 @@ class Operands {
   /// four pixels of a window reads.
   const Offsets& windows_in_x();
   int64_t padded_windows() const { return (backward_images_ * problem_.windows() + 15) / 16 * 16; }
+  /// How many winners a list has room for. Kernels write whole vectors, so there is room for one behind the last.
+  int64_t list_capacity() const { return padded_windows() + 16; }
 
   int64_t scratch_size() const { return layout_.size(); }
   /// Returns x in its frame. That is x itself if it need not be copied, otherwise a copy in scratch. With `overhang` it

@@ -101,7 +101,7 @@ Padding grown(Padding border, const Result& r, int64_t side, int64_t stride = 1)
 // The scratch memory of the kernel: for a few squares at a time, the transformed values of each channel (in whole
 // vectors), and of two vectors of filters.
 int64_t square_space(int64_t side, int64_t channels, const Kernels& k, int64_t stride = 1) {
-  return elements(side, stride) * 13 * ((channels + k.width - 1) / k.width * k.width + 2 * k.width);
+  return elements(side, stride) * kMostWinogradSquares * ((channels + k.width - 1) / k.width * k.width + 2 * k.width);
 }
 
 // The arguments of the kernel for a range of squares, which read images in `frame`.
