@@ -130,7 +130,7 @@ class Networked(Augmented):
             network.expect(arrays)
 
     def _depends_on_batches(self, arrays: list[np.ndarray] | None = None) -> bool:
-        """Whether outputs may depend on how samples are divided into batches. ``arrays`` tell sizes that are not known."""
+        """Whether outputs may depend on how samples are divided into batches. ``arrays`` tell unknown sizes."""
         if arrays is not None:
             self._expect_sizes_of(arrays)
         return self._lowered_for_use().depends_on_batches
