@@ -53,8 +53,8 @@ def test_trains_like_a_second_output(added, rows):
     model.compile(SGD(0.1), "mse")
     two.compile(SGD(0.1), ["mse", Rows()])
     zeros = np.zeros((48, 4), np.float32)
-    before = model.evaluate(X, Y, verbose=0)
-    assert before == pytest.approx(two.evaluate(X, [Y, zeros], verbose=0)[0], rel=1e-5)
+    before = model.evaluate(X, Y, batch_size=48, verbose=0)
+    assert before == pytest.approx(two.evaluate(X, [Y, zeros], batch_size=48, verbose=0)[0], rel=1e-5)
     options = {"epochs": 3, "batch_size": 48, "shuffle": False, "verbose": 0}
     history, expected = model.fit(X, Y, **options), two.fit(X, [Y, zeros], **options)
     assert history.history["loss"][0] == pytest.approx(before, rel=1e-5)
@@ -177,7 +177,7 @@ def test_inside_other_layers_and_models():
     model = Net()
     model.compile(SGD(0.01))
     y = model.predict(X)
-    assert model.evaluate(X, verbose=0) == pytest.approx(1e-2 * (y**2).sum() + y.mean(), rel=1e-4)
+    assert model.evaluate(X, batch_size=48, verbose=0) == pytest.approx(1e-2 * (y**2).sum() + y.mean(), rel=1e-4)
     history = model.fit(X, epochs=3, batch_size=48, verbose=0).history["loss"]
     assert history[0] == pytest.approx(1e-2 * (y**2).sum() + y.mean(), rel=1e-4)
     assert history[-1] < history[0]

@@ -245,5 +245,5 @@ def test_what_is_no_loss_or_penalty_is_refused_in_words():
         model.fit(x, y, verbose=0)
     model = Sequential([layers.Dense(2, kernel_regularizer=lambda w: None, input_shape=(3,))])
     model.compile("sgd", "mse")
-    with pytest.raises(TypeError, match=r"\[regularizer\] expected the function to return numbers"):
+    with pytest.raises(TypeError, match=r"\[regularizer\] expected a regularizer to return real numbers"):
         model.fit(x, y, verbose=0)

@@ -49,7 +49,7 @@ class Lowering:
         How many values the outputs of all ops so far have for one sample.
     depends_on_batches : bool
         Whether a layer so far runs code of users, which may compute a sample with the others of its batch, or count
-        batches.
+        batches, or adds a sum over the batch to the loss.
     """
 
     def __init__(self, seed: int = 0, trainable: Mapping[int, bool] | None = None) -> None:
@@ -135,6 +135,7 @@ class Lowering:
     def add_loss(self, inputs: Sequence[int], weight: float, summed: bool) -> int:
         """Add the second input to the loss. Return an id that stands for the first input."""
         self.losses.append(GraphLoss(inputs[1], weight, summed))
+        self.depends_on_batches |= summed
         return self.add("added_loss", inputs, weight=weight, summed=summed)
 
     adds_penalties_of_weights = True  # to the loss of training, where the user wrote the penalty

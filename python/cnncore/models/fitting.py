@@ -103,7 +103,8 @@ class Fitting(OwnFit):
         validation_batch_size : int, optional
             The number of samples that are evaluated at a time, 1,024 by default. Fewer take less memory. The default is
             ``batch_size``, as in Keras, where batches matter: with ``validation_steps``, callbacks that hear of these
-            batches, metrics whose value depends on how samples are divided, and layers that compute in Python.
+            batches, metrics whose value depends on how samples are divided, layers that compute in Python, and layers
+            that add sums to the loss.
         validation_freq : int or list of int, default 1
             Evaluate after every so many epochs, or after these epochs, counted from 1.
         **old_words

@@ -48,7 +48,7 @@ class Inference(OwnFit):
         batch_size : int, optional
             The number of samples that are computed at a time, 1,024 by default. Fewer take less memory. The default is
             32, as in Keras, where batches matter: with ``steps``, callbacks that hear of batches, metrics whose value
-            depends on how samples are divided, and layers that compute in Python.
+            depends on how samples are divided, layers that compute in Python, and layers that add sums to the loss.
         verbose : {"auto", 0, 1, 2}, default "auto"
             A progress bar on stderr (1), a line on stdout (2), or nothing (0, "auto").
         steps : int, optional

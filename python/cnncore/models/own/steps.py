@@ -45,14 +45,14 @@ class OwnSteps(Measuring):
 
     def _loss_needs_a_tape(self) -> bool:
         """Whether the core cannot train with a loss that the user wrote, because the loss computes with weights of the
-        model, or because a ``compute_loss`` computes with several outputs.
+        model, or because a ``compute_loss`` computes with several outputs or decides about penalties.
         """
         plan = self._plan
         if plan is None:
             return False
         if self._says_its_loss:
             function = self._known_function()
-            if function is not None and len(function.output_list) > 1:
+            if function is not None and (len(function.output_list) > 1 or self._has_penalties()):
                 return True
             return uses_weights(self, plan, [self.compute_loss, *plan.losses_of_user()])
         return uses_weights(self, plan, plan.losses_of_user())

@@ -12,7 +12,8 @@ What the structure gives to ``Trainer`` (``self`` is the model):
 ``_expect_sizes_of(arrays)``
     If sizes of the inputs are None: remembers the sizes of checked arrays as sizes that fit.
 ``_depends_on_batches(arrays=None)``
-    Whether outputs may depend on how samples are divided into batches, because layers run code of users.
+    Whether outputs or added losses may depend on how samples are divided into batches, because layers run code of
+    users or add sums.
 ``graph``
     The graph of layers. Its ``inputs`` and ``outputs`` are what the user gave: a tensor, or nested lists and dicts of
     tensors. Its ``input_list`` and ``output_list`` are these tensors in the order in which the network takes and gives

@@ -13,7 +13,7 @@ from cnncore.models.data.signature import Output
 from cnncore.models.structure.frozen import note_compile
 from cnncore.models.structure.protocol import Structure
 from cnncore.models.training.compile_plan import Plan, keras_2_order
-from cnncore.models.training.own_loss import ModelLoss, core_adds_penalties
+from cnncore.models.training.own_loss import ModelLoss
 
 __all__ = ["Compiled", "each"]
 
@@ -231,11 +231,11 @@ class Compiled(Structure):
         Returns
         -------
         float or array
-            The loss with :attr:`losses`, the penalties of regularizers. Where ``fit`` and ``evaluate`` call the
-            ``compute_loss`` of a subclass, without them: the core adds them itself then.
+            The loss with :attr:`losses`, the penalties of regularizers. As in Keras, those of a model whose class
+            defines another ``compute_loss`` count only if that adds them, by this method or by ``sum(self.losses)``.
         """
         loss = self._loss_of_outputs(y, y_pred, sample_weight)
-        for penalty in () if core_adds_penalties(self) else self.losses:
+        for penalty in self.losses:
             loss = loss + penalty
         return loss
 
@@ -264,6 +264,10 @@ class Compiled(Structure):
     def _may_add_losses(self) -> bool:
         """Whether layers add to the loss. True if the model is not built, since that is not known then."""
         return not self.built or self._added_losses() is not None
+
+    def _has_penalties(self) -> bool:
+        """Whether regularizers or layers add to the loss. The model must be built."""
+        return self._may_add_losses() or bool(self._regularized())
 
     @property
     def _has_loss(self) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -14,15 +13,7 @@ from cnncore.differentiation import NotDifferentiableError, Traced, pullback
 from cnncore.losses import Loss
 from cnncore.models.data.sources import Batch
 
-__all__ = ["ModelLoss", "core_adds_penalties", "losses_with_inputs"]
-
-# The model whose `compute_loss` is called in a step of the core, in this thread.
-_calling: ContextVar[Any] = ContextVar("calling", default=None)
-
-
-def core_adds_penalties(model: Any) -> bool:
-    """Whether the core adds the penalties of regularizers to what ``model.compute_loss`` is asked for."""
-    return _calling.get() is model
+__all__ = ["ModelLoss", "losses_with_inputs"]
 
 
 class ModelLoss(Loss):
@@ -31,7 +22,7 @@ class ModelLoss(Loss):
     Parameters
     ----------
     model : Model
-        A model with one output.
+        A model with one output and without penalties.
     compiled : Loss or None
         The loss that ``compile`` was given, which prepares the targets.
     """
@@ -65,11 +56,7 @@ class ModelLoss(Loss):
 
     def _value(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
         """What ``compute_loss`` returns, as numbers."""
-        token = _calling.set(self._model)
-        try:
-            value = self._model.compute_loss(x=self._x, y=y_true, y_pred=y_pred, sample_weight=sample_weight)
-        finally:
-            _calling.reset(token)
+        value = self._model.compute_loss(x=self._x, y=y_true, y_pred=y_pred, sample_weight=sample_weight)
         if isinstance(value, Traced):
             return value
         array = np.asarray(value)
