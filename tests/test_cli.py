@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from cli_process import COMMAND, dataset, run, trained
-from cnncore.cli import main
+from cnncore.cli import main, signals
 from cnncore.datasets import mnist5k
 
 __all__ = ["dataset", "trained"]  # fixtures
@@ -122,14 +122,14 @@ def test_an_unknown_instruction_set_is_an_error():
 # --- interruption ----------------------------------------------------------------------------------------------
 
 
-def interrupt(process: subprocess.Popen, condition) -> None:
-    """Send Ctrl-C once `condition` holds, and wait until the process has ended."""
+def interrupt(process: subprocess.Popen, condition, number=signal.SIGINT) -> None:
+    """Send Ctrl-C or another signal once `condition` holds, and wait until the process has ended."""
     deadline = time.monotonic() + 60
     while not condition():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     process.wait(timeout=60)
 
 
@@ -138,12 +138,13 @@ def start_training(*arguments) -> subprocess.Popen:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def test_ctrl_c_ends_the_training_and_keeps_the_last_whole_epoch(dataset, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_training_and_keeps_the_last_whole_epoch(number, dataset, tmp_path):
     out = tmp_path / "model"
     with start_training("--data", dataset, "--epochs", 100000, "--out", out) as process:
-        interrupt(process, out.exists)
+        interrupt(process, out.exists, number)
         _, stderr = process.communicate()
-    assert process.returncode == 1
+    assert process.returncode == 128 + number
     assert "Traceback" not in stderr
     epochs = re.search(rf"interrupted: {re.escape(str(out))} has the weights of epoch (\d+)\n$", stderr)
     assert epochs is not None
@@ -164,9 +165,36 @@ def test_ctrl_c_in_the_first_epoch_says_that_nothing_was_saved(dataset, tmp_path
         assert process.stdout.readline().startswith("data: ")
         interrupt(process, lambda: True)
         _, stderr = process.communicate()
-    assert process.returncode == 1
+    assert process.returncode == 130
     assert stderr.endswith("cnncore train: interrupted: no epoch was completed, so nothing is saved\n")
     assert not out.exists()
+
+
+def test_ctrl_c_that_is_ignored_stays_ignored_while_a_file_is_written():
+    seen = []
+
+    def handler(number, frame):
+        seen.append(number)
+
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN), signal.signal(signal.SIGTERM, handler)
+    try:
+        with signals.deferred():
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGTERM)
+            assert not seen
+        assert seen == [signal.SIGTERM]
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        for number, handler in zip((signal.SIGINT, signal.SIGTERM), before, strict=True):
+            signal.signal(number, handler)
+
+
+def test_names_of_files_that_stdout_cannot_write(dataset, tmp_path):
+    out = tmp_path / "m\u00f6\u4e2d.safetensors"
+    result = run("train", "--data", dataset, "--epochs", 1, "--out", out, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    assert result.returncode == 0
+    assert result.stdout.rstrip().endswith("m\\xf6\\u4e2d.safetensors")
+    assert out.exists()
 
 
 def test_a_closed_pipe_is_no_traceback(trained, tmp_path):

@@ -186,7 +186,7 @@ def test_help_is_enough_to_start_with(capsys, command):
     with pytest.raises(SystemExit, match=r"^0$"):
         main([*command, "--help"])
     text = capsys.readouterr().out
-    assert "exit codes: 0 done, 1 failed or interrupted, 2 bad usage or bad input" in text
+    assert "exit codes: 0 done, 1 failed, 2 bad usage or bad input, 130 interrupted by Ctrl-C, 143 by SIGTERM" in text
     if command and command != ("info",):
         assert f"examples:\n  cnncore {command[0]}" in text
 

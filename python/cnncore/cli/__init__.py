@@ -1,6 +1,7 @@
 """The command ``cnncore``: train, evaluate, predict, info.
 
-Results go to stdout, progress and errors to stderr. Exit codes: 0 done, 1 failed or interrupted, 2 bad usage or input.
+Results go to stdout, progress and errors to stderr. Exit codes: 0 done, 1 failed, 2 bad usage or input, 130 ended by
+Ctrl-C, 143 by SIGTERM.
 """
 
 from __future__ import annotations
@@ -8,10 +9,12 @@ from __future__ import annotations
 import argparse
 import errno
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
 
+from cnncore.cli import signals
 from cnncore.cli.parser import build_parser
 
 __all__ = ["main"]
@@ -52,8 +55,8 @@ def _run(arguments: argparse.Namespace) -> int:
         return int(command.run(arguments))
     except BrokenPipeError:
         return FAILED  # the program that reads our output has ended, as in `| head`
-    except KeyboardInterrupt:
-        return _report(arguments.command, "interrupted", FAILED)
+    except KeyboardInterrupt as error:
+        return _report(arguments.command, "interrupted", signals.exit_code(error))
     except (ValueError, TypeError, ImportError, FileNotFoundError) as error:
         return _report(arguments.command, error, BAD_INPUT)
     except OSError as error:
@@ -72,6 +75,8 @@ def _ensure_streams() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 (for the rest of the process)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files may have letters that this stream cannot write
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _report(command: str, error: object, code: int) -> int:

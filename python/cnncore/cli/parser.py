@@ -23,7 +23,7 @@ __all__ = [
 DEFAULT_EPOCHS = 12
 DEFAULT_SEED = 0
 
-_EXIT_CODES = "exit codes: 0 done, 1 failed or interrupted, 2 bad usage or bad input"
+_EXIT_CODES = "exit codes: 0 done, 1 failed, 2 bad usage or bad input, 130 interrupted by Ctrl-C, 143 by SIGTERM"
 
 _PRECISION = """--precision chooses how exact the numbers are that Conv2D and Dense layers multiply: 24 bits of mantissa
 (float32), 16 (bfloat16_3x) or 8 (bfloat16). Stored weights and sums are always float32, and so are layers with few

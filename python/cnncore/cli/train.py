@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import signal
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +13,7 @@ import numpy as np
 from cnncore import TrainingError, applications, optimizers, utils
 from cnncore.callbacks import Callback
 from cnncore.callbacks.progress_text import format_logs, in_shown_order
+from cnncore.cli import signals
 from cnncore.cli.datasets import Data, load_dataset
 from cnncore.cli.images import fit_shape
 from cnncore.cli.names import BATCH_SIZE, DEFAULT_DATASET, LARGE_BATCH_SIZE, MODELS
@@ -78,9 +76,9 @@ def _fit(model: Any, data: Data, arguments: argparse.Namespace, out: Path) -> in
             validation_data=(data.x_test, data.y_test),
             callbacks=[saved],
         ).history
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         print(f"\ncnncore train: interrupted: {saved.result()}", file=sys.stderr)
-        return 1
+        return signals.exit_code(error)
     except TrainingError as error:
         print(f"\ncnncore train: error: {error} ({saved.result()})", file=sys.stderr)
         return 1
@@ -105,7 +103,7 @@ class _SaveEachEpoch(Callback):
         self.path, self.epochs = path, 0
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        with _interrupt_deferred():
+        with signals.deferred():  # so that what is printed about the file is true
             self.model.save(self.path)
             self.epochs = epoch + 1
         if not sys.stderr.isatty():  # stderr is not a terminal, so no progress bar can be drawn
@@ -116,19 +114,6 @@ class _SaveEachEpoch(Callback):
         if self.epochs == 0:
             return "no epoch was completed, so nothing is saved"
         return f"{self.path} has the weights of epoch {self.epochs}"
-
-
-@contextlib.contextmanager
-def _interrupt_deferred() -> Iterator[None]:
-    """Delay Ctrl-C until the end of the block, so that what is printed about the file is true."""
-    received = []
-    previous = signal.signal(signal.SIGINT, lambda *_: received.append(True))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, previous)
-    if received:
-        raise KeyboardInterrupt
 
 
 def _check_model_name(model: str) -> None:
