@@ -1,5 +1,7 @@
 """BackupAndRestore: a training that was killed at any point ends with the bits of one that was not."""
 
+import errno
+import os
 import signal
 import subprocess
 import sys
@@ -198,3 +200,23 @@ def test_arguments_that_make_no_sense_are_refused():
         BackupAndRestore("")
     with pytest.raises(ValueError, match='`save_freq` to be "epoch" or a number'):
         BackupAndRestore("backup", save_freq="batch")
+
+
+def test_a_full_disk_is_an_error_that_names_the_file_and_keeps_the_state_before(
+    make_model, stripes, tmp_path, monkeypatch
+):
+    calls = []
+
+    def sync(descriptor):
+        calls.append(descriptor)
+        if len(calls) > 2:  # a file and its directory
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", sync)
+    with pytest.raises(OSError, match=r"cannot write: No space left on device: .*training_state\.npz"):
+        make_model().fit(*stripes, epochs=3, callbacks=[BackupAndRestore(tmp_path)])
+    monkeypatch.undo()
+    assert [path.name for path in tmp_path.iterdir()] == ["training_state.npz"]
+    history = make_model().fit(*stripes, epochs=3, callbacks=[BackupAndRestore(tmp_path)])
+    assert history.epoch == [0, 1, 2]
+    assert len(history.history["loss"]) == 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 from pathlib import Path
@@ -81,10 +82,11 @@ class BackupAndRestore(Callback):
         self._batches = 0
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
+        from cnncore.saving.atomic import remove_stale_files
+
         self._batches = 0
         self.backup_dir.mkdir(parents=True, exist_ok=True)
-        for stale in self.backup_dir.glob("*.partial"):  # left by a process that was killed while it saved
-            stale.unlink(missing_ok=True)
+        remove_stale_files(os.fspath(self.backup_dir))
         arrays = self._read()
         if arrays is not None:
             self._restore(arrays)
@@ -109,6 +111,8 @@ class BackupAndRestore(Callback):
                 self.backup_dir.rmdir()
 
     def _save(self, position: dict[str, Any]) -> None:
+        from cnncore.saving.atomic import write_atomically
+
         model, arrays = self.model, {}
         for index, weight in enumerate(model.get_weights()):
             arrays[f"weights/{index}"] = weight
@@ -126,7 +130,9 @@ class BackupAndRestore(Callback):
         arrays[_SETTINGS] = np.frombuffer(json.dumps(settings).encode(), np.uint8)
         if self.double_checkpoint and (self.backup_dir / _FILE).exists():
             os.replace(self.backup_dir / _FILE, self.backup_dir / _PREVIOUS)
-        _write(self.backup_dir / _FILE, arrays)
+        content = io.BytesIO()
+        np.savez(content, **arrays)  # none of the names is a keyword of savez
+        write_atomically(self.backup_dir / _FILE, content.getvalue())
 
     def _read(self) -> dict[str, np.ndarray] | None:
         """The arrays of the last state that can be read, or None."""
@@ -193,18 +199,3 @@ def _unpack(value: Any, arrays: dict[str, np.ndarray]) -> Any:
             return arrays[value[_ARRAY]]
         return {name: _unpack(entry, arrays) for name, entry in value.items()}
     return [_unpack(entry, arrays) for entry in value] if isinstance(value, list) else value
-
-
-def _write(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write a file so that it exists completely or not at all, even if the machine stops meanwhile."""
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]  # none of the names is a keyword of savez
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
