@@ -319,6 +319,21 @@ class TestMovingAverages:
         assert np.array_equal(weights_of(model), weights_of(plain))  # the averages, in the end
         assert history.history["val_loss"][-1] == pytest.approx(model.evaluate(*stripes)[0], rel=1e-5)
 
+    @pytest.mark.parametrize("epochs", [1, 3])
+    @pytest.mark.parametrize("stop", [False, True])
+    def test_they_stay_in_the_model_after_the_last_epoch(self, make_model, stripes, epochs, stop):
+        def train(callbacks):
+            model = make_model(optimizer=optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5))
+            if stop:  # training ends early, after the averages were put into the model
+                callbacks = [*callbacks, LambdaCallback(on_epoch_end=lambda *_: setattr(model, "stop_training", True))]
+            model.fit(*stripes, epochs=epochs, callbacks=callbacks, validation_data=stripes)
+            once = weights_of(model)
+            model.fit(*stripes, callbacks=callbacks, validation_data=stripes)
+            return once, weights_of(model)
+
+        for swapped, plain in zip(train([SwapEMAWeights(swap_on_epoch=True)]), train([]), strict=True):
+            assert np.array_equal(swapped, plain)
+
     def test_it_needs_them(self, make_model, stripes):
         with pytest.raises(ValueError, match=r"optimizer with use_ema=True. Received: SGD without it"):
             make_model(optimizer=optimizers.SGD()).fit(*stripes, callbacks=[SwapEMAWeights()])

@@ -41,6 +41,9 @@ class SwapEMAWeights(Callback):
                 f"Received: {type(optimizer).__name__} without it"
             )
 
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        self._swapped = False  # `fit` has given the model its averages for good
+
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         if self.swap_on_epoch:
             self._use_averages(False)

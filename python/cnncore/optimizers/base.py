@@ -288,7 +288,11 @@ class Optimizer(Stateful):
             ``set_parameters(vector)``.
         """
         if self.use_ema and self.step > 0:
+            if self._is_swapped:
+                self.swap_ema_weights(network)
             network.set_parameters(self._with_averages(network.get_parameters())[0])
+
+    _is_swapped = False  # whether swap_ema_weights has exchanged weights and averages, and not yet exchanged them back
 
     def swap_ema_weights(self, network: Any) -> None:
         """Exchange the weights of the network and their averages. A second call exchanges them back.
@@ -302,6 +306,7 @@ class Optimizer(Stateful):
             params, averages = self._with_averages(network.get_parameters())
             network.set_parameters(params)
             self.state["average"][...] = averages
+            self._is_swapped = not self._is_swapped
 
     def _with_averages(self, params: Float32) -> tuple[Float32, Float32]:
         """``params`` with the trained variables replaced by their averages, and the averages replaced by these
