@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -373,3 +374,25 @@ def test_the_version_that_wrote_a_file_is_in_it(path):
     config = read_file(path).config
     assert config is not None
     assert config["cnncore_version"] == cnncore.__version__
+
+
+# --- parts of a file ---------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", ["w.safetensors", "w.weights.h5", "w.h5", "w.keras"])
+def test_weights_that_are_left_out_are_named_in_a_warning(name, tmp_path):
+    if not name.endswith("safetensors"):
+        pytest.importorskip("h5py")
+    model = Sequential([Dense(3, name="a", input_shape=(4,))])
+    (model.save_weights if "weights" in name else model.save)(tmp_path / name)
+    wider = Sequential([Dense(5, name="a", input_shape=(4,))])
+    before = wider.get_weights()
+    for options in ({}, {"by_name": True}):
+        with pytest.warns(UserWarning, match=r"no weights of the right shape for 'a/kernel', 'a/bias'\.$"):
+            wider.load_weights(tmp_path / name, skip_mismatch=True, **options)
+    for old, new in zip(before, wider.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    other = Sequential([Dense(3, name="b", input_shape=(4,))])
+    with pytest.warns(UserWarning, match="no layer of the file has the name .* nothing was read"):
+        other.load_weights(tmp_path / name, by_name=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Sequential([Dense(3, name="a", input_shape=(4,))]).load_weights(tmp_path / name, by_name=True)

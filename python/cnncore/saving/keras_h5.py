@@ -14,9 +14,10 @@ from cnncore.saving.keras_compile import compile_arguments, old_compile_config
 from cnncore.saving.keras_old import modern, warn_of_other_meanings
 from cnncore.saving.keras_optimizer import put_named_variables, put_variables
 from cnncore.saving.keras_read import own_description
-from cnncore.saving.keras_weights import Stored, finite, stored_weights, warn_of_skipped, write_all
+from cnncore.saving.keras_weights import Stored, finite, stored_weights, write_all
 from cnncore.saving.keras_write import keras_description
 from cnncore.saving.limits import printable, read_bounded
+from cnncore.saving.matching import warn_of_skipped
 
 __all__ = ["is_old", "read_h5_model", "read_old_weights", "write_h5_model", "write_h5_weights"]
 
@@ -137,7 +138,7 @@ def read_old_weights(group: Any, model: Any, skip_mismatch: bool, by_name: bool)
                     raise
                 skipped.append(item.name)
     write_all(found)
-    warn_of_skipped(skipped)
+    warn_of_skipped(skipped, nothing=by_name and not found)
 
 
 # --- details ----------------------------------------------------------------------------------------------------------

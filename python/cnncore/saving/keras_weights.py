@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -15,6 +14,7 @@ from cnncore.layers.scaling import Normalization
 from cnncore.layers.weights.variable import write_together
 from cnncore.saving.h5 import Array, array_at, group_at, h5_bytes, open_h5
 from cnncore.saving.keras_optimizer import put_variables, variables_of
+from cnncore.saving.matching import warn_of_skipped
 
 __all__ = [
     "Stored",
@@ -24,7 +24,6 @@ __all__ = [
     "read_keras_h5",
     "state_in_keras_h5",
     "stored_weights",
-    "warn_of_skipped",
     "write_all",
     "write_keras_h5",
 ]
@@ -200,7 +199,7 @@ def read_keras_h5(
                         raise
                     skipped.append(stored.name)
     write_all(found)
-    warn_of_skipped(skipped)
+    warn_of_skipped(skipped, nothing=by_name and not found)
 
 
 def _path_in(file: Any, path: str) -> str:
@@ -208,15 +207,6 @@ def _path_in(file: Any, path: str) -> str:
     head, slash, tail = path.rpartition("/")
     private = f"{head}{slash}_{tail}"
     return private if path and group_at(file, path) is None and group_at(file, private) is not None else path
-
-
-def warn_of_skipped(names: list[str]) -> None:
-    """Warn about the weights that were not read."""
-    if names:
-        shown = ", ".join(map(repr, names[:10])) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
-        warnings.warn(
-            f"[load_weights] the file has no weights of the right shape for {shown}.", UserWarning, stacklevel=2
-        )
 
 
 def _by_name(file: Any, layers: Mapping[str, Any]) -> dict[str, Any]:

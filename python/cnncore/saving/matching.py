@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +11,7 @@ from cnncore.layers.weights.variable import write_together
 from cnncore.saving.format import Tensors
 from cnncore.saving.limits import printable
 
-__all__ = ["assign", "check_tensors", "matching_weights"]
+__all__ = ["assign", "check_tensors", "matching_weights", "warn_of_skipped"]
 
 
 def matching_weights(
@@ -56,6 +57,18 @@ def check_tensors(weights: Mapping[str, Any], tensors: Tensors) -> None:
             raise ValueError(
                 f"tensor {printable(name)!r}: expected shape {tuple(weight.shape)}. Received: {tensors[name].shape}"
             )
+
+
+def warn_of_skipped(names: list[str], nothing: bool) -> None:
+    """Warn about the weights that were not read, and if none of a file was read at all."""
+    if names:
+        shown = ", ".join(map(repr, names[:10])) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+        text = f"the file has no weights of the right shape for {shown}."
+    elif nothing:
+        text = "no layer of the file has the name of one of the model's layers with weights: nothing was read."
+    else:
+        return
+    warnings.warn(f"[load_weights] {text}", UserWarning, stacklevel=4)
 
 
 def assign(weights: Mapping[str, Any], tensors: Tensors) -> None:

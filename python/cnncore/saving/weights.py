@@ -12,7 +12,7 @@ from cnncore.saving.format import Tensors, read_file, write_file
 from cnncore.saving.keras_file import read_keras_weights, write_keras_weights
 from cnncore.saving.keras_h5 import write_h5_weights
 from cnncore.saving.limits import only_value_errors
-from cnncore.saving.matching import assign, matching_weights
+from cnncore.saving.matching import assign, matching_weights, warn_of_skipped
 from cnncore.saving.training_state import LAYERS_MEMORY, OPTIMIZER
 
 __all__ = ["load_weights", "save_weights"]
@@ -80,9 +80,11 @@ def load_weights(
         weights (``conv2d/kernel``, ...), or a file of Keras (``.keras``, ``.h5``), where layers are matched by their
         order.
     skip_mismatch : bool, default False
-        Whether to leave those weights as they are that the file does not have, or has with another shape.
+        Whether to leave those weights as they are that the file does not have, or has with another shape. A warning
+        names them.
     by_name : bool, default False
-        Whether to read only the weights whose names are both in the file and in the model.
+        Whether to read only the weights whose names are both in the file and in the model. There is a warning if
+        there are none.
     max_bytes : int, optional
         Largest file that is read; 4 GiB by default.
 
@@ -110,3 +112,5 @@ def load_weights(
         found = matching_weights(weights, tensors, order, skip_mismatch, by_name)
     with model.step_lock:
         assign(weights, found)
+    missing = [name for name in weights if name not in found and (name in tensors or not by_name)]
+    warn_of_skipped(missing, nothing=by_name and not found)
