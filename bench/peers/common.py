@@ -23,7 +23,7 @@ from models import MODELS, initial_weights
 from numpy_network import loss_of, reference_outputs
 from precisions import PRECISIONS, round_operand
 
-LEAST_STEPS = 48  # the steps that the slowest network needs until its test loss has fallen clearly
+LEAST_STEPS = 80  # the steps that the slowest network needs until its loss has fallen clearly
 
 
 Clock = Callable[[], float]

@@ -221,6 +221,71 @@ TEST_CASE("concatenation and its parts") {
                        "[concatenate] expected an axis of samples of shape (2, 3). Received: 2", std::invalid_argument);
 }
 
+// The sums of DotPlan in double, as one value of x1, one of x2 and one of y for each term.
+template <class Visit>
+void each_product(const Shape& x1, int axis_1, const Shape& x2, int axis_2, const Visit& visit) {
+  const auto step = [](const Shape& shape, int axis) {
+    return std::accumulate(shape.begin() + axis + 1, shape.end(), int64_t{1}, std::multiplies<>());
+  };
+  const int64_t terms = x1[static_cast<size_t>(axis_1)], step_1 = step(x1, axis_1), step_2 = step(x2, axis_2);
+  const auto begin = [&](int64_t v, int64_t inner) { return v / inner * inner * terms + v % inner; };
+  const int64_t vectors_1 = element_count(x1) / terms, vectors_2 = element_count(x2) / terms;
+  for (int64_t i = 0; i < vectors_1; ++i)
+    for (int64_t j = 0; j < vectors_2; ++j)
+      for (int64_t t = 0; t < terms; ++t)
+        visit(begin(i, step_1) + t * step_1, begin(j, step_2) + t * step_2, i * vectors_2 + j);
+}
+
+// A sum in double, and the sum of the sizes of its terms, to which the rounding errors of float are proportional.
+struct ExactSums {
+  explicit ExactSums(int64_t count) : sum(static_cast<size_t>(count)), size(sum) {}
+  void add(int64_t at, double term) {
+    sum[static_cast<size_t>(at)] += term, size[static_cast<size_t>(at)] += std::abs(term);
+  }
+  void check_close(const Floats& got, int64_t terms) const {
+    CHECK(got.intact());
+    int64_t wrong = 0;
+    for (size_t i = 0; i < sum.size(); ++i)
+      wrong += !(std::abs(got.data()[i] - sum[i]) <= static_cast<double>(terms + 1) * kUnit * size[i]);
+    CHECK(wrong == 0);
+  }
+  std::vector<double> sum, size;
+};
+
+TEST_CASE("dot products and their gradients") {
+  for_each_isa([](const Kernels& k) {
+    Random random(11);
+    for (int round = 0; round < 40; ++round) {
+      CAPTURE(round);
+      Shape x1 = random_shape(random), x2 = random_shape(random);
+      const int axis_1 = static_cast<int>(random.integer(0, static_cast<int64_t>(x1.size()) - 1));
+      const int axis_2 = static_cast<int>(random.integer(0, static_cast<int64_t>(x2.size()) - 1));
+      const int64_t terms = x2[static_cast<size_t>(axis_2)] = x1[static_cast<size_t>(axis_1)];
+      const DotPlan plan(axis_1, axis_2, false, x1, x2);
+      const int64_t outputs = element_count(plan.output_shape());
+      if (outputs > 40000 || plan.flops() > 4000000) continue;
+      const int64_t size_1 = element_count(x1), size_2 = element_count(x2);
+      Floats a(2 * size_1, random), b(2 * size_2, random), dy(2 * outputs, random);
+      fill(a, random), fill(b, random), fill(dy, random);
+      ExactSums y(dy.size()), da(a.size()), db(b.size());
+      for (int64_t n = 0; n < 2; ++n)
+        each_product(x1, axis_1, x2, axis_2, [&](int64_t i, int64_t j, int64_t o) {
+          i += n * size_1, j += n * size_2, o += n * outputs;
+          const double u = a[i], v = b[j], d = dy[o];
+          y.add(o, u * v), da.add(i, d * v), db.add(j, d * u);
+        });
+      Floats scratch(plan.scratch_size(), random), out(dy.size(), random), dx1(a.size(), random), dx2(b.size(), random);
+      plan.forward(k, 2, a.data(), b.data(), out.data(), scratch.data());
+      y.check_close(out, terms);
+      plan.backward(k, 2, 0, {a.data(), b.data(), dy.data(), dx1.data()}, scratch.data());
+      da.check_close(dx1, size_2 / terms);
+      plan.backward(k, 2, 1, {a.data(), b.data(), dy.data(), dx2.data()}, scratch.data());
+      db.check_close(dx2, size_1 / terms);
+      CHECK(scratch.intact());
+    }
+  });
+}
+
 TEST_CASE("dot refuses axes that do not fit") {
   CHECK(DotPlan(0, 0, false, {5}, {5}).output_shape() == Shape{1});
   CHECK(DotPlan(0, 1, true, {5, 2}, {3, 5}).output_shape() == Shape{2, 3});

@@ -41,12 +41,17 @@ class ConcatenateOp : public Op {
 
 class DotStep : public StepWithTangents {
  public:
-  explicit DotStep(const DotParams& p) : plan_(p.axis_1, p.axis_2, p.normalize, p.x1, p.x2) {}
-  void forward(const Run& run) const override { plan_.forward(run.count, run.x[0], run.x[1], run.y); }
+  DotStep(const DotParams& p, const Kernels& kernels)
+      : plan_(p.axis_1, p.axis_2, p.normalize, p.x1, p.x2), kernels_(kernels) {}
+  void forward(const Run& run) const override {
+    plan_.forward(kernels_, run.count, run.x[0], run.x[1], run.y, run.scratch);
+  }
   void backward(const Run& run) const override {
     for (int i = 0; i < 2; ++i)
-      if (run.dx[i]) plan_.backward(run.count, i, run.x[0], run.x[1], run.dy, run.dx[i]);
+      if (run.dx[i]) plan_.backward(kernels_, run.count, i, {run.x[0], run.x[1], run.dy, run.dx[i]}, run.scratch);
   }
+  int64_t flops() const override { return plan_.flops(); }
+  int64_t scratch_size() const override { return plan_.scratch_size(); }
 
   void tangent(const Run& run, const Run& tangent) const override {
     plan_.tangent(run.count, tangents(run, tangent), tangent.y);
@@ -70,12 +75,15 @@ class DotStep : public StepWithTangents {
   }
 
   DotPlan plan_;
+  const Kernels& kernels_;
 };
 
 class DotOp : public Op {
  public:
   explicit DotOp(const DotParams& p) : Op({p.x1, p.x2}, dot_output_shape(p)), params_(p) {}
-  std::unique_ptr<Step> plan(const StepContext&) const override { return std::make_unique<DotStep>(params_); }
+  std::unique_ptr<Step> plan(const StepContext& c) const override {
+    return std::make_unique<DotStep>(params_, c.kernels);
+  }
 
  private:
   DotParams params_;

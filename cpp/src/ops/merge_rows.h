@@ -75,13 +75,21 @@ class ConcatenatePlan {
 /// are shorter.
 class DotPlan {
  public:
+  struct DotGradient {
+    const float *x1, *x2, *dy;
+    float* dx;
+  };
   /// Axes are those of samples, counted from 0.
   DotPlan(int axis_1, int axis_2, bool normalize, const Shape& x1, const Shape& x2);
 
   const Shape& output_shape() const { return output_; }
-  void forward(int64_t count, const float* x1, const float* x2, float* y) const;
+  /// Floating-point operations of the forward pass for one sample.
+  int64_t flops() const { return 2 * sides_[0].size() * sides_[1].vectors(); }
+  /// The number of floats of `scratch` that the functions below need.
+  int64_t scratch_size() const;
+  void forward(const Kernels& k, int64_t count, const float* x1, const float* x2, float* y, float* scratch) const;
   /// The gradient of input 0 or 1; dx is overwritten.
-  void backward(int64_t count, int input, const float* x1, const float* x2, const float* dy, float* dx) const;
+  void backward(const Kernels& k, int64_t count, int input, const DotGradient& of, float* scratch) const;
 
   /// What a product with curvature reads: x, y and dy, each with its tangent.
   struct Tangents {
@@ -105,11 +113,19 @@ class DotPlan {
     int64_t begin(int64_t i) const { return i / inner * inner * terms + i % inner; }
   };
   double inverse_length(const Side& s, const float* v) const;
+  void multiply(const Kernels& k, const float* x1, const float* x2, float* y, float* scratch) const;
+  void multiply_gradient(const Kernels& k, int input, const float* z, const float* dy, float* dx, float* scratch) const;
+  void forward_by_vectors(int64_t count, const float* x1, const float* x2, float* y) const;
+  void backward_by_vectors(int64_t count, int input, const DotGradient& of) const;
   Unit unit(const Side& s, const float* v, const float* v_tangent) const;
 
   bool normalize_;
   Side sides_[2];
   Shape output_;
+  bool by_vectors_;  // whether each product is computed on its own, in double, instead of all as a product of matrices
+  // Offsets for products of matrices: where the vectors of each side begin, where their terms are, and where the rows
+  // and the columns of y are.
+  std::vector<int32_t> vectors_[2], terms_[2], output_offsets_[2];
 };
 
 }  // namespace cnncore
