@@ -395,3 +395,54 @@ def test_class_weights_are_not_those_of_the_validation_split():
     history = model.fit(X, labels, epochs=1, validation_split=0.25, class_weight={0: 9.0, 1: 1.0}, verbose=0).history
     assert history["val_loss"] == [pytest.approx(model.evaluate(X[30:], labels[30:]), rel=1e-5)]
     assert history["loss"][0] > 2 * history["val_loss"][0]
+
+
+class OwnTest(Untouched):
+    """Its evaluations are its own, too."""
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        return super().compute_metrics(x, y, y_pred, sample_weight)
+
+
+class OwnTraining(Model):
+    def train_step(self, data):
+        return super().train_step(data)
+
+
+@pytest.mark.parametrize("cls", [OwnTest, OwnTraining])
+@pytest.mark.parametrize("options", [{"validation_data": (X, Y)}, {"validation_split": 0.5}])
+def test_callbacks_hear_of_validation_and_averages_are_used(cls, options):
+    """As in a model whose steps are those of the core."""
+
+    class Heard(callbacks.Callback):
+        def __init__(self):
+            super().__init__()
+            self.calls = []
+
+        def on_test_begin(self, logs=None):
+            self.calls.append("begin")
+
+        def on_test_batch_end(self, batch, logs=None):
+            self.calls.append((batch, list(logs)))
+
+        def on_test_end(self, logs=None):
+            self.calls.append(("end", list(logs)))
+
+    results = []
+    for made_class in (cls, Model):
+        cnncore.utils.set_random_seed(1)
+        inputs = Input((3,))
+        model = made_class(inputs, layers.Dense(1)(inputs))
+        model.compile(cnncore.optimizers.SGD(0.3, use_ema=True, ema_momentum=0.9), "mse", metrics=["mae"])
+        heard = Heard()
+        swap = callbacks.SwapEMAWeights()
+        history = model.fit(X, Y, batch_size=15, epochs=2, shuffle=False, verbose=0, callbacks=[heard, swap], **options)
+        results.append((heard.calls, history.history, model.get_weights()))
+    (calls, history, weights), (expected_calls, expected_history, expected_weights) = results
+    assert calls == expected_calls
+    assert calls.count("begin") == 2
+    assert list(history) == list(expected_history)
+    for name, values in history.items():
+        np.testing.assert_allclose(values, expected_history[name], rtol=1e-5)
+    for ours, expected in zip(weights, expected_weights, strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-6)

@@ -11,7 +11,9 @@ from cnncore._structure import flatten, pack_like, without_list_of_one
 from cnncore.callbacks import Callback, CallbackList
 from cnncore.callbacks.progress import make_progress
 from cnncore.layers.base import structure_version
+from cnncore.models.data.signature import Output
 from cnncore.models.data.sources import ArraySource
+from cnncore.models.data.streams import StreamSource
 from cnncore.models.own.fit import OwnFit
 from cnncore.models.own.loop import one_step
 from cnncore.models.structure.old_words import check_reset
@@ -80,12 +82,17 @@ class Inference(OwnFit):
         hooks = CallbackList(
             users, model=self, progress=progress, owner=owner, verbose=verbose, epochs=1, steps=source.steps
         )
-        network = self._network_for_batches(source)
         with self._own_outputs() as outputs, hooks:
             advise_on_outputs(outputs, self._function.output_list, self._advised)
-            extras = (self._penalty(), self._added_losses(), self.call_metrics())
-            logs = loop.evaluate(network, outputs, source, hooks, *extras)
+            logs = self._evaluate_source(outputs, source, hooks)
         return as_keras_result(logs, return_dict)
+
+    def _evaluate_source(
+        self, outputs: list[Output], source: ArraySource | StreamSource, hooks: CallbackList
+    ) -> dict[str, Any]:
+        """Losses and metrics by name. Calls the hooks of an evaluation."""
+        extras = (self._penalty(), self._added_losses(), self.call_metrics())
+        return loop.evaluate(self._network_for_batches(source), outputs, source, hooks, *extras)
 
     def test_on_batch(
         self,

@@ -54,7 +54,7 @@ class OwnFit(OwnSteps):
         if evaluates:
             is_due = Validation(rest, checked_frequency(data.held_out.frequency)).is_due
             size = data.held_out.batch_size or source.batch_size
-            validation = is_due, functools.partial(self._evaluate_held_out, data.held_out, rest, size)
+            validation = is_due, functools.partial(self._evaluate_held_out, data.held_out, rest, size, hooks)
         with terminate_like_interrupt(), hooks:
             self._loop = OwnLoop(self, source, validation, shuffle)
             try:
@@ -63,9 +63,11 @@ class OwnFit(OwnSteps):
                 self._loop = None
         return hooks.history
 
-    def _evaluate_held_out(self, held_out: HeldOut, rest: RawData | None, batch_size: int | None) -> Any:
+    def _evaluate_held_out(
+        self, held_out: HeldOut, rest: RawData | None, batch_size: int | None, hooks: CallbackList
+    ) -> dict[str, Any]:
         """The losses and metrics by name: of ``rest``, the part of the training data that was split off, if there is
-        one, and otherwise of ``validation_data``.
+        one, and otherwise of ``validation_data``. Calls the hooks of an evaluation.
         """
         if rest is not None:
             x, y, weight = unpack(next(rest.whole()), "fit")
@@ -73,7 +75,12 @@ class OwnFit(OwnSteps):
             x, y, weight = held_out.data, None, None
         else:
             x, y, weight = unpack(held_out.data, "fit")
-        return self.evaluate(x, y, batch_size, 0, weight, held_out.steps, return_dict=True)  # type: ignore[attr-defined]
+        if self._tests_itself:
+            return evaluate_by_steps(self, RawData((x, y, weight), batch_size, "evaluate", held_out.steps), hooks)
+        self._require_loss("evaluate")
+        source = self._evaluation_data((x, y, weight), batch_size, held_out.steps, "evaluate", seen=True)
+        with self._own_outputs() as outputs:
+            return self._evaluate_source(outputs, source, hooks)  # type: ignore[attr-defined,no-any-return]
 
     def _evaluate_by_steps(
         self, data: tuple[Any, Any, Any], batch_size: int | None, steps: int | None, hooks: CallbackList

@@ -174,6 +174,7 @@ class OwnLoop:
             hooks.on_epoch_end(epoch, logs)
             if model.stop_training:
                 break
+        model.use_averages()
         hooks.on_train_end(logs)
 
     def _run_epoch(self, epoch: int, hooks: CallbackList) -> dict[str, Any]:

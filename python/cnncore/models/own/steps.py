@@ -198,6 +198,12 @@ class OwnSteps(Measuring):
         if self._is_graph_known and not self.optimizer.built and self._network_for_use().parameter_count:
             self.build_optimizer()
 
+    def use_averages(self) -> None:
+        """With ``use_ema``, replace the weights of a model whose graph is known by their averages, as ``fit`` ends."""
+        optimizer: Any = self.optimizer
+        if self._is_graph_known and optimizer.built and not optimizer.array_ids:
+            optimizer.finalize_variable_values(self._network_for_use())
+
     @property
     def _loss_tracker(self) -> metrics_module.Mean:
         if self._loss_mean is None:
