@@ -305,7 +305,8 @@ std::vector<double> orthogonalized(const std::vector<float>& g, size_t rows, siz
 
 TEST_CASE("muon moves matrices along their orthogonalized momentum, and the rest as adam does") {
   for_each_isa([](const Kernels&) {
-    for (const auto& [rows, cols] : std::vector<std::pair<int64_t, int64_t>>{{1, 7}, {9, 33}, {130, 17}, {60, 90}}) {
+    for (const auto& shape : std::vector<std::pair<int64_t, int64_t>>{{1, 7}, {9, 33}, {130, 17}, {60, 90}}) {
+      const int64_t rows = shape.first, cols = shape.second;
       CAPTURE(rows);
       const int64_t size = rows * cols + 5;
       MuonParams p;
