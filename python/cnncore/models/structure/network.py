@@ -131,9 +131,10 @@ class Networked(Augmented):
 
     def _depends_on_batches(self, arrays: list[np.ndarray] | None = None) -> bool:
         """Whether outputs may depend on how samples are divided into batches. ``arrays`` tell unknown sizes."""
-        if arrays is not None:
-            self._expect_sizes_of(arrays)
-        return self._lowered_for_use().depends_on_batches
+        lowered = self._lowered_for_use()
+        if arrays is not None and isinstance(lowered, LoweredBySize):
+            lowered.network.expect(arrays)
+        return lowered.depends_on_batches
 
     def _discard_network(self) -> None:
         """Make another network before the next use, because the graph of layers has changed."""
