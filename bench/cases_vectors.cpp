@@ -1,7 +1,7 @@
 #include "cases.h"
 #include "cnncore/activation.h"
 #include "cnncore/loss.h"
-#include "cnncore/optimizer.h"
+#include "cnncore/optimizer_rules.h"
 
 namespace cnncore::bench {
 namespace {
