@@ -62,6 +62,7 @@ void transpose(const float* src, int64_t lds, float* dst, int64_t ldd, int64_t r
   const int64_t whole_rows = rows / kWidth * kWidth, whole_cols = cols / kWidth * kWidth;
   for (int64_t c = 0; c < whole_cols; c += kWidth)
     for (int64_t r = 0; r < whole_rows; r += kWidth) transpose_square(src + r * lds + c, lds, dst + c * ldd + r, ldd);
-  for (int64_t c = 0; c < cols; ++c)
-    for (int64_t r = c < whole_cols ? whole_rows : 0; r < rows; ++r) dst[c * ldd + r] = src[r * lds + c];
+  // The columns are the inner loop, since the compiler would make slow vectors of values that are not neighbours.
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = r < whole_rows ? whole_cols : 0; c < cols; ++c) dst[c * ldd + r] = src[r * lds + c];
 }
