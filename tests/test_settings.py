@@ -86,3 +86,15 @@ def test_settings_that_decide_which_weights_there_are(cls, name):
         ValueError, match=rf"\[{cls.__name__}\] expected `{name}` to stay as it is.*Received: {name}=True"
     ):
         setattr(layer, name, True)
+
+
+def test_an_activation_may_be_a_name_and_must_be_one_that_exists():
+    layer = layers.Dense(2, activation="softmax")
+    layer(np.ones((1, 3), np.float32))
+    layer.activation = "relu"
+    assert layer.activation is activations.relu
+    with pytest.raises(ValueError, match=r"\[Dense\].*Received: .*relo"):
+        layer.activation = "relo"
+    with pytest.raises(TypeError, match=r"\[Dense\].*Received: .*3"):
+        layer.activation = 3
+    assert layer.activation is activations.relu

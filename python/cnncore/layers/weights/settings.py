@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+from cnncore import activations
+
 __all__ = ["Settings", "settings", "settings_version", "structure_changed", "structure_version"]
 
 _version = 0  # counts the changes of ``trainable``, of the layers of models, and of settings
@@ -49,6 +51,8 @@ class Settings:
                 f"[{type(self).__name__}] expected `{name}` to stay as it is, since the layer has its weights already. "
                 f"Make a new layer. Received: {name}={value!r}"
             )
+        if replaced and name.endswith("activation") and value is not None:
+            value = activations.get(value, type(self).__name__)
         super().__setattr__(name, value)
         if replaced:
             global _settings_version
