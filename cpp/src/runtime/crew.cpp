@@ -1,6 +1,7 @@
 #include "runtime/crew.h"
 
 #include <atomic>
+#include <span>
 #include <vector>
 
 #if defined(_OPENMP)
@@ -25,7 +26,7 @@ struct alignas(64) Cursor {
 
 class Crew {
  public:
-  explicit Crew(std::vector<Cursor>& cursors) : cursors_(cursors) {}
+  explicit Crew(std::span<Cursor> cursors) : cursors_(cursors) {}
   // The calling thread: runs a loop, together with the threads that serve.
   void run(int64_t tasks, int threads, TaskRef task);
   // The other threads: take tasks of loops until the crew is dismissed.
@@ -46,7 +47,7 @@ class Crew {
   };
   Loop loop_{};
   int size_ = 1;
-  std::vector<Cursor>& cursors_;               // one for each thread
+  std::span<Cursor> cursors_;                  // one for each thread
   alignas(64) std::atomic<int64_t> loops_{0};  // how many loops there were, or -1 after the last one
   alignas(64) std::atomic<int64_t> done_{0};   // how many tasks of the loop are done
 };
@@ -103,11 +104,13 @@ void Crew::run(int64_t tasks, int threads, TaskRef task) {
   thrown.rethrow();
 }
 
-// Memory for the cursors of a crew, which is allocated once: a training step must not allocate any.
-std::vector<Cursor>& cursors_of_this_thread(int threads) {
+// Memory for the cursors of a crew. It is allocated when this thread has a crew of this size or a larger one for the
+// first time, since a training step must not allocate any. After a loop, all cursors are zero.
+std::span<Cursor> cursors_of_this_thread(int threads) {
   thread_local std::vector<Cursor> cursors;
-  if (cursors.size() != static_cast<size_t>(threads)) cursors = std::vector<Cursor>(static_cast<size_t>(threads));
-  return cursors;
+  const auto count = static_cast<size_t>(threads);
+  if (cursors.size() < count) cursors = std::vector<Cursor>(count);
+  return {cursors.data(), count};
 }
 
 }  // namespace
